@@ -1,0 +1,3 @@
+//! The edges: thin, without policy. Each file is one part of the world.
+
+pub mod clock;

@@ -1,0 +1,219 @@
+//! Instants and durations, as they are written on the wire, in state and in options.
+//!
+//! An instant is UTC to the millisecond, written as RFC 3339 with `Z`. A duration carries its
+//! unit: `30s`, `4h`. Nothing here reads a clock: `edge/clock.rs` does.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// An instant in UTC, to the millisecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The instant so many milliseconds after 1970-01-01T00:00:00Z.
+    pub const fn from_millis(millis: i64) -> Self {
+        Timestamp(millis)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Reads RFC 3339 with any offset; finer parts than a millisecond are dropped.
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_own(text.as_bytes()).or_else(|| {
+            let parsed = DateTime::parse_from_rfc3339(text).ok()?;
+            Some(Timestamp(parsed.timestamp_millis()))
+        })
+    }
+
+    /// The time since `earlier`; zero, never negative, when the clock has stepped back.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        let millis = self.0.saturating_sub(earlier.0);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// This much later.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_add(millis))
+    }
+
+    /// This much earlier.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_sub(millis))
+    }
+
+    /// `19:57:32Z`, for a line that a person reads.
+    pub fn clock(self) -> String {
+        let text = self.to_string();
+        text.get(11..19).map_or(text.clone(), |time| format!("{time}Z"))
+    }
+}
+
+/// The form that we write ourselves, `2026-11-22T19:57:32[.123]Z`, read without a detour: filters
+/// read the time of every line that they know.
+fn parse_own(b: &[u8]) -> Option<Timestamp> {
+    let millis = match (b.len(), b.last()) {
+        (20, Some(b'Z')) => 0,
+        (24, Some(b'Z')) if b[19] == b'.' => digits(&b[20..23])?,
+        _ => return None,
+    };
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if separators.iter().any(|&(at, byte)| b[at] != byte) {
+        return None;
+    }
+    let (year, month, day) = (digits(&b[0..4])?, digits(&b[5..7])?, digits(&b[8..10])?);
+    let (hour, minute, second) = (digits(&b[11..13])?, digits(&b[14..16])?, digits(&b[17..19])?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None; // A leap second goes to chrono, which knows it.
+    }
+    // Days since 1970-01-01 in the proleptic Gregorian calendar, the year beginning in March.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, of_era) = (y.div_euclid(400), y.rem_euclid(400));
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5 + day - 1
+        - 719_468;
+    Some(Timestamp(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis))
+}
+
+fn digits(bytes: &[u8]) -> Option<i64> {
+    bytes.iter().try_fold(0, |sum, byte| {
+        byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))
+    })
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // chrono ends near the year 262,000; what lies beyond is shown as its edge.
+        let at = DateTime::<Utc>::from_timestamp_millis(self.0).unwrap_or(if self.0 < 0 {
+            DateTime::<Utc>::MIN_UTC
+        } else {
+            DateTime::<Utc>::MAX_UTC
+        });
+        f.write_str(&at.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Timestamp::parse(&text)
+            .ok_or_else(|| de::Error::custom(format!("'{text}' is not an RFC 3339 time")))
+    }
+}
+
+/// Reads a duration with its unit: `500ms`, `30s`, `15m`, `4h`, `7d`. A bare number is refused,
+/// because nobody can tell what it counts.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => 0,
+    };
+    let value: u64 = number.parse().unwrap_or(u64::MAX);
+    match value.checked_mul(unit_ms) {
+        Some(millis) if unit_ms > 0 && !number.is_empty() => Ok(Duration::from_millis(millis)),
+        _ => Err(format!("'{text}' is not a duration such as 500ms, 30s, 15m, 4h or 7d")),
+    }
+}
+
+/// A duration for a person, in its two largest units: `2d 3h`, `5m 10s`, `450ms`.
+pub fn show_span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    if seconds == 0 {
+        return format!("{}ms", span.as_millis());
+    }
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
+    let shown = parts[first..].iter().take(2).filter(|(n, _)| *n > 0);
+    shown.map(|(n, unit)| format!("{n}{unit}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_reader_agrees_with_chrono_on_every_form() {
+        let cases = [
+            "1970-01-01T00:00:00Z",
+            "2000-02-29T23:59:59.999Z",
+            "1900-02-28T00:00:00Z",
+            "2026-11-22T19:57:32.123Z",
+            "2400-12-31T12:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "0000-03-01T00:00:00Z",
+        ];
+        for case in cases {
+            let chrono = DateTime::parse_from_rfc3339(case).unwrap().timestamp_millis();
+            assert_eq!(parse_own(case.as_bytes()), Some(Timestamp(chrono)), "{case}");
+        }
+        for bad in ["2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-22T24:00:00Z", ""] {
+            assert_eq!(Timestamp::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_offsets_and_precisions_are_the_same_instant() {
+        let utc = Timestamp::parse("2026-11-22T19:57:32Z").unwrap();
+        assert_eq!(Timestamp::parse("2026-11-22T16:57:32-03:00"), Some(utc));
+        assert_eq!(Timestamp::parse("2026-11-22T19:57:32.000999Z"), Some(utc));
+        assert_eq!(utc.to_string(), "2026-11-22T19:57:32.000Z");
+    }
+
+    #[test]
+    fn a_clock_that_stepped_back_gives_zero() {
+        let (early, late) = (Timestamp::from_millis(1000), Timestamp::from_millis(2000));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(late.since(early), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn durations_carry_units() {
+        assert_eq!(parse_span("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_span("4h"), Ok(Duration::from_secs(4 * 3600)));
+        assert_eq!(parse_span("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["30", "", "s", "-1s", "1.5h", "30 s", "99999999999999999999d"] {
+            assert!(parse_span(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_show_two_units_at_most() {
+        assert_eq!(show_span(Duration::from_secs(0)), "0ms");
+        assert_eq!(show_span(Duration::from_secs(90)), "1m 30s");
+        assert_eq!(show_span(Duration::from_secs(3 * 86_400)), "3d");
+        assert_eq!(show_span(Duration::from_secs(86_400 + 61)), "1d");
+    }
+}
