@@ -13,15 +13,15 @@
 //!
 //! [`rules`] decides, [`edge`] touches the world.
 
-// pub mod args;
+pub mod args;
 // pub mod config;
 pub mod edge;
 pub mod error;
-// pub mod event;
-// pub mod journal;
+pub mod event;
+pub mod journal;
 pub mod rules;
-// pub mod store;
+pub mod store;
 pub mod text;
 pub mod time;
-// pub mod tool;
-// pub mod wire;
+pub mod tool;
+pub mod wire;

@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn nothing_that_steers_a_terminal_survives() {
-        let hostile = "a\u{1b}[2J\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}gnp\u{200b}\u{feff}\r\nb\u{e0041}";
+        let hostile =
+            "a\u{1b}[2J\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}gnp\u{200b}\u{feff}\r\nb\u{e0041}";
         let shown = safe(hostile);
         assert!(!shown.chars().any(hidden), "{shown}");
         assert!(shown.starts_with("a\\u{1b}[2J"), "{shown}");

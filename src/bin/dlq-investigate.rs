@@ -1,1 +1,3 @@
+//! dlq-investigate
+
 fn main() {}

@@ -1,1 +1,3 @@
+//! dlq-log
+
 fn main() {}

@@ -1,1 +1,3 @@
+//! dlq-notify
+
 fn main() {}

@@ -1,1 +1,3 @@
+//! dlq-poll
+
 fn main() {}

@@ -1,0 +1,154 @@
+use super::*;
+
+fn queue(sources: usize) -> Queue {
+    Queue {
+        name: "orders-dlq".into(),
+        arn: "arn:aws:sqs:eu-west-1:123456789012:orders-dlq".into(),
+        sources: (0..sources).map(|n| format!("orders-{n:04}")).collect(),
+        ..Queue::default()
+    }
+}
+
+fn raised(sources: usize) -> Event<QueueRaised> {
+    let data = QueueRaised {
+        queue: queue(sources),
+        depth: 3,
+        visible: 3,
+        threshold: 1,
+        in_flight: 0,
+        delayed: 0,
+        previous: None,
+        retention_s: None,
+        expires_after: None,
+        expires_before: None,
+    };
+    Event::new(
+        "dlq-poll",
+        derived_id(&["a"]),
+        "orders-dlq",
+        Timestamp::from_millis(0),
+        data,
+    )
+    .of_incident(derived_id(&["b"]))
+}
+
+#[test]
+fn what_we_write_we_read_back_strictly() {
+    let line = raised(2).line();
+    assert_eq!(line.last(), Some(&b'\n'));
+    strict(Type::QueueRaised, &line).unwrap();
+    assert_eq!(read::<QueueRaised>(&line), Some(raised(2)));
+    assert_eq!(read::<QueueGrew>(&line), None);
+    let odd = String::from_utf8(line)
+        .unwrap()
+        .replace("\"depth\"", "\"new\":1,\"depth\"");
+    assert!(strict(Type::QueueRaised, odd.as_bytes()).is_err());
+}
+
+#[test]
+fn an_unknown_number_is_null_and_never_absent() {
+    let line = String::from_utf8(raised(0).line()).unwrap();
+    assert!(line.contains("\"previous\":null"), "{line}");
+}
+
+#[test]
+fn a_long_list_is_cut_and_says_so() {
+    let line = raised(1000).line();
+    assert!(line.len() < LINE_MAX, "{}", line.len());
+    let value: Value = serde_json::from_slice(&line).unwrap();
+    assert_eq!(value["data"]["queue"]["truncated"], true);
+    assert!(value["data"]["queue"]["sources"].as_array().unwrap().len() > 10);
+    assert!(matches!(peek(&line[..line.len() - 1]), Line::Event(_)));
+}
+
+#[test]
+fn a_long_text_is_cut_on_a_character() {
+    let failed = NoticeFailed {
+        channel: "desktop".into(),
+        event: derived_id(&[]),
+        attempts: 1,
+        error: "ação".repeat(5000),
+    };
+    let line = Event::new(
+        "dlq-notify",
+        derived_id(&[]),
+        "",
+        Timestamp::from_millis(0),
+        failed,
+    )
+    .line();
+    assert!(line.len() < LINE_MAX && std::str::from_utf8(&line).is_ok());
+}
+
+#[test]
+fn ids_are_equal_for_equal_parts_only() {
+    assert_eq!(derived_id(&["ab", "c"]), derived_id(&["ab", "c"]));
+    assert_ne!(derived_id(&["ab", "c"]), derived_id(&["a", "bc"]));
+    assert_eq!(derived_id(&["x"]).as_bytes()[14], b'8');
+    assert_eq!(
+        fresh_id(Timestamp::from_millis(1), "x").as_bytes()[14],
+        b'7'
+    );
+}
+
+/// What stands in front of the filters: rows of a line and what it is.
+#[test]
+fn lines_are_told_apart() {
+    let head = r#""specversion":"1.0","id":"i","source":"s","type":"queue.raised""#;
+    let event = |extra: &str| format!("{{{head}{extra}}}");
+    let events = [
+        event(""),
+        event(r#","data":{"a":1.0e2,"b":123456789012345678901234567890,"c":"\ud800"}"#),
+        event(r#","unknown":1,"unknown":2"#),
+        format!("  {{ \"\\u0074ime\":\"2026-01-01T00:00:00Z\", {head} }} "),
+        event(&format!(
+            ",\"data\":{}{}",
+            "[".repeat(10_000),
+            "]".repeat(10_000)
+        )),
+    ];
+    for line in &events {
+        assert!(matches!(peek(line.as_bytes()), Line::Event(_)), "{line}");
+    }
+    let objects = [
+        "{}".to_owned(),
+        event(r#","type":"queue.cleared""#),
+        event(r#","subject":7"#),
+        event(r#","incident":"\ud800""#),
+        r#"{"specversion":"2.0","id":"i","source":"s","type":"t"}"#.to_owned(),
+        format!("{{\"type\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000)),
+    ];
+    for line in &objects {
+        assert_eq!(peek(line.as_bytes()), Line::Object, "{line}");
+    }
+    let bad: [&[u8]; 9] = [
+        b"[]",
+        b"7",
+        b"{",
+        b"{\"a\":1,}",
+        b"{\"a\":01}",
+        b"{} {}",
+        b"{\"a\":\"\xff\"}",
+        b"{\"a\":\"\n\"}",
+        b"x",
+    ];
+    for line in bad {
+        assert!(matches!(peek(line), Line::Bad(_)), "{line:?}");
+    }
+}
+
+#[test]
+fn the_schema_names_every_key_of_a_line() {
+    let schema = schema_of("dlq-poll", &[Type::QueueRaised]);
+    let shape = &schema["oneOf"][0];
+    let line: Value = serde_json::from_slice(&raised(1).line()).unwrap();
+    for key in line.as_object().unwrap().keys() {
+        assert!(shape["properties"].get(key).is_some(), "{key}");
+    }
+    for key in line["data"].as_object().unwrap().keys() {
+        assert!(
+            shape["properties"]["data"]["properties"].get(key).is_some(),
+            "{key}"
+        );
+    }
+}

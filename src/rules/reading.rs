@@ -1,0 +1,93 @@
+//! What a reading of a queue can bring: numbers, or a reason why there are none.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// The three counts of a queue. They are approximate, and settle within about a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Messages that can be received.
+    pub visible: u64,
+    /// Messages that somebody has received and not yet deleted.
+    pub in_flight: u64,
+    /// Messages whose delay has not passed.
+    pub delayed: u64,
+}
+
+impl Counts {
+    /// A dead letter that somebody is reading is still one.
+    pub fn depth(self) -> u64 {
+        self.visible
+            .saturating_add(self.in_flight)
+            .saturating_add(self.delayed)
+    }
+}
+
+/// Where a queue sends its dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive {
+    /// The ARN of the dead-letter queue.
+    pub target: String,
+    /// After how many receives a message goes there; unknown when it could not be read.
+    pub max_receive_count: Option<u64>,
+}
+
+/// What a queue says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attributes {
+    /// Its ARN.
+    pub arn: String,
+    /// How many messages it holds.
+    pub counts: Counts,
+    /// How long it keeps a message, in seconds.
+    pub retention_s: Option<u64>,
+    /// How long a received message stays invisible, in seconds.
+    pub visibility_s: Option<u64>,
+    /// Where it sends its dead letters, if anywhere.
+    pub redrive: Option<Redrive>,
+}
+
+/// Why a queue could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss {
+    /// The service asked for fewer requests, and went on asking through all attempts.
+    Throttled,
+    /// The permission is missing.
+    Denied,
+    /// The queue does not exist, or so AWS says, also to who has lost the permission.
+    Missing,
+    /// No connection, or it broke.
+    Network(String),
+    /// No answer in time.
+    TimedOut,
+    /// No credentials, or they are not valid.
+    Credentials(String),
+    /// Something else, in the service's words.
+    Other(String),
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Miss::Throttled => f.write_str("throttled"),
+            Miss::Denied => f.write_str("access denied"),
+            Miss::Missing => f.write_str("does not exist, or access to it was lost"),
+            Miss::Network(what) => write!(f, "network: {what}"),
+            Miss::TimedOut => f.write_str("no answer in time"),
+            Miss::Credentials(what) => write!(f, "credentials: {what}"),
+            Miss::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// One attempt to read a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// When it was made.
+    pub at: Timestamp,
+    /// What came of it.
+    pub result: Result<Attributes, Miss>,
+}

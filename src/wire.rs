@@ -1,0 +1,282 @@
+//! Lines in, lines out, byte for byte.
+//!
+//! A filter reads lines with [`Input`] and writes them unchanged with [`Output`]. What is read is
+//! checked whole; what is written is written in blocks, and flushed before every read that might
+//! wait, so that a line never sits still and bulk stays fast. The only writer of standard output.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::error::{Error, io_cause};
+use crate::event::{self, Head, Line};
+use crate::tool;
+
+/// A line over this is refused: one mebibyte, without its LF.
+pub const LINE_CAP: usize = 1 << 20;
+const BLOCK: usize = 64 * 1024;
+
+/// What reading brought.
+pub enum Step<'a> {
+    /// A JSON object, without its LF; with a head when it is an event.
+    Line(&'a [u8], Option<Head<'a>>),
+    /// A line that is no JSON object, or too long: it has been named on standard error.
+    Refused,
+    /// Nothing has come for as long as the caller wanted to wait.
+    Idle,
+    /// The writer has closed the stream.
+    End,
+}
+
+/// The lines of a stream.
+pub struct Input<F> {
+    from: F,
+    buffer: Vec<u8>,
+    /// `buffer[start..end]` has been read and not yet given out.
+    start: usize,
+    end: usize,
+    /// No LF stands before this.
+    searched: usize,
+    /// The rest of a line over the cap is being dropped.
+    dropping: bool,
+    ended: bool,
+    number: u64,
+    bad: Cell<u64>,
+}
+
+impl Input<rustix::fd::BorrowedFd<'static>> {
+    /// Standard input; when that is a terminal, says so.
+    pub fn stdin() -> Self {
+        use std::io::IsTerminal;
+        if io::stdin().is_terminal() {
+            tool::say(&format!(
+                "{}: reading events from the terminal",
+                tool::name()
+            ));
+        }
+        Input::new(rustix::stdio::stdin())
+    }
+}
+
+impl<F: AsFd> Input<F> {
+    /// The lines of any file, pipe or socket.
+    pub fn new(from: F) -> Self {
+        let buffer = vec![0; BLOCK];
+        Input {
+            from,
+            buffer,
+            start: 0,
+            end: 0,
+            searched: 0,
+            dropping: false,
+            ended: false,
+            number: 0,
+            bad: Cell::new(0),
+        }
+    }
+
+    /// How many lines were refused.
+    pub fn bad(&self) -> u64 {
+        self.bad.get()
+    }
+
+    /// The next line. Flushes `out` before it waits, and waits at most for `patience`.
+    pub fn next(
+        &mut self,
+        out: &mut Output,
+        patience: Option<Duration>,
+    ) -> Result<Step<'_>, Error> {
+        let (from, to) = loop {
+            if let Some(line) = self.cut() {
+                break line;
+            }
+            out.flush()?;
+            if self.ended {
+                return Ok(Step::End);
+            }
+            if !self.ready(patience)? {
+                return Ok(Step::Idle);
+            }
+            self.fill()?;
+        };
+        let line = &self.buffer[from..to];
+        Ok(match event::peek(line) {
+            Line::Event(head) => Step::Line(line, Some(head)),
+            Line::Object => Step::Line(line, None),
+            Line::Bad(why) => {
+                self.refuse(why);
+                Step::Refused
+            }
+        })
+    }
+
+    /// Cuts the next line that is not blank out of what has been read, without its LF.
+    fn cut(&mut self) -> Option<(usize, usize)> {
+        loop {
+            let found = memchr::memchr(b'\n', &self.buffer[self.searched..self.end]);
+            let (to, next) = match found.map(|offset| self.searched + offset) {
+                Some(at) => (at, at + 1),
+                None if self.ended && (self.end > self.start || self.dropping) => {
+                    (self.end, self.end)
+                }
+                None => {
+                    self.searched = self.end;
+                    if self.end - self.start > LINE_CAP {
+                        // Only its beginning has come, and it is too long already.
+                        (self.start, self.searched, self.end) = (0, 0, 0);
+                        self.dropping = true;
+                    }
+                    return None;
+                }
+            };
+            let from = std::mem::replace(&mut self.start, next);
+            self.searched = next;
+            self.number += 1;
+            if std::mem::take(&mut self.dropping) || to - from > LINE_CAP {
+                self.refuse("longer than 1 MiB");
+            } else if self.buffer[from..to]
+                .iter()
+                .any(|byte| !byte.is_ascii_whitespace())
+            {
+                return Some((from, to));
+            }
+        }
+    }
+
+    fn refuse(&self, why: &str) {
+        self.bad.set(self.bad.get() + 1);
+        tool::warn(&format!("line {} is not passed on: {why}", self.number));
+    }
+
+    fn ready(&self, patience: Option<Duration>) -> Result<bool, Error> {
+        let timeout = patience.map(|span| Timespec {
+            tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: span.subsec_nanos().into(),
+        });
+        if timeout.is_none() {
+            return Ok(true); // Reading waits by itself.
+        }
+        match poll(
+            &mut [PollFd::new(&self.from, PollFlags::IN)],
+            timeout.as_ref(),
+        ) {
+            Ok(ready) => Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(cannot("wait for", error.into())),
+        }
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.searched -= self.start;
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.buffer.len() - self.end < BLOCK / 2 {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        match rustix::io::read(&self.from, &mut self.buffer[self.end..]) {
+            Ok(0) => self.ended = true,
+            Ok(count) => self.end += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(cannot("read", error.into())),
+        }
+        Ok(())
+    }
+}
+
+fn cannot(doing: &str, error: io::Error) -> Error {
+    Error::failed(doing, "standard input", io_cause(&error))
+}
+
+/// Standard output, in blocks.
+pub struct Output {
+    buffer: Vec<u8>,
+    shown: bool,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Output::new()
+    }
+}
+
+impl Output {
+    /// Standard output.
+    pub fn new() -> Self {
+        Output {
+            buffer: Vec::with_capacity(BLOCK + 4096),
+            shown: true,
+        }
+    }
+
+    /// Nowhere: for who shows the lines in another form.
+    pub fn hidden() -> Self {
+        Output {
+            buffer: Vec::new(),
+            shown: false,
+        }
+    }
+
+    /// Adds a line, as it is, with one LF.
+    pub fn put(&mut self, line: &[u8]) -> Result<(), Error> {
+        if !self.shown {
+            return Ok(());
+        }
+        self.buffer.extend_from_slice(line);
+        if line.last() != Some(&b'\n') {
+            self.buffer.push(b'\n');
+        }
+        if self.buffer.len() >= BLOCK {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes a line at once, with one write(2): what originators do.
+    pub fn line(&mut self, line: &[u8]) -> Result<(), Error> {
+        self.put(line)?;
+        self.flush()
+    }
+
+    /// Writes what has been put.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        let result = write_all(&self.buffer);
+        self.buffer.clear();
+        result
+    }
+}
+
+/// Writes text that is not events: help, version, schema, tables.
+pub fn print(text: &[u8]) -> Result<(), Error> {
+    write_all(text)
+}
+
+/// Whether standard output is a terminal.
+pub fn stdout_is_terminal() -> bool {
+    use std::io::IsTerminal;
+    io::stdout().is_terminal()
+}
+
+fn write_all(mut bytes: &[u8]) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::PIPE) => return Err(Error::Pipe),
+            Err(error) => {
+                return Err(Error::failed(
+                    "write",
+                    "standard output",
+                    io_cause(&error.into()),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
