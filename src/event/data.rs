@@ -213,8 +213,8 @@ payloads! {
         /// Whether it is known that messages may be lost within the tier; otherwise only that the
         /// oldest will be gone by `expires_before`.
         certain: bool,
-        /// Now.
-        depth: u64,
+        /// Now; null while the queue cannot be read.
+        depth: Option<u64>,
         /// No message is lost before this; null when unknown.
         expires_after: Option<Timestamp>,
         /// The oldest is lost by this; null when unknown.

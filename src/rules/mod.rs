@@ -2,4 +2,8 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
+pub mod expiry;
+pub mod loss;
 pub mod reading;
+pub mod threshold;
+pub mod watch;

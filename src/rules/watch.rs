@@ -1,0 +1,470 @@
+//! One queue, watched: its record, a sample and the policy in; the next record and the edges out.
+//!
+//! What is remembered of a queue that is not quiet is its [`Record`]; a quiet queue has none. A
+//! failed reading changes nothing that is known about the messages: it never raises, never
+//! clears, and never counts as zero.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::expiry::{self, Cohort, Keeps, Window};
+use super::loss::{self, Fall, MoveTask};
+use super::reading::{Attributes, Counts, Miss, Reading};
+use super::threshold::{self, Zeros};
+use crate::event::{
+    Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected, QueuePolled,
+    QueueRaised, QueueReadable, QueueUnreadable,
+};
+use crate::text;
+use crate::time::{Timestamp, show_span};
+
+/// So many misses in a row make a queue unreadable; each earlier one is only a warning.
+pub const MISSES: u64 = 2;
+
+/// What the configuration says about watching.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The depth at which an incident begins.
+    pub threshold: u64,
+    /// So many zeros in a row end it.
+    pub clear_after: u64,
+    /// Growth is told at every multiple by this.
+    pub growth_factor: u64,
+    /// When loss is near, from the longest to the shortest.
+    pub tiers: Vec<Duration>,
+    /// Whether an unchanged reading is an event too.
+    pub all: bool,
+}
+
+/// What is remembered of a queue that is not quiet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// How many edges it has had: part of the ids of the next ones.
+    pub seq: u64,
+    /// The newest attempt to read it.
+    pub sampled_at: Timestamp,
+    /// The newest reading: when, and what.
+    pub read: Option<(Timestamp, Counts)>,
+    /// The open incident.
+    pub incident: Option<Incident>,
+    /// Zeros in a row.
+    pub zeros: Option<Zeros>,
+    /// Misses in a row.
+    pub misses: u64,
+    /// What has arrived, and when.
+    pub cohorts: Vec<Cohort>,
+    /// The settings that the expiry depends on, from the newest reading.
+    pub retention_s: Option<u64>,
+    /// A fall that has not been explained yet.
+    pub fall: Option<Fall>,
+}
+
+/// From the first raise to the final clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its id.
+    pub id: String,
+    /// When it began.
+    pub raised_at: Timestamp,
+    /// With how many messages.
+    pub raised_depth: u64,
+    /// The depth at which growth is told next.
+    pub next_step: u64,
+    /// The last tier told, in seconds, and the cohort that it was about.
+    pub tier: Option<(u64, Cohort)>,
+}
+
+/// A sample and what belongs to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// The queue's ARN, for the ids.
+    pub arn: &'a str,
+    /// The attempt.
+    pub reading: &'a Reading,
+    /// When the queue was last seen empty, for a queue without a record.
+    pub empty_at: Option<Timestamp>,
+    /// How old a message may be when it arrives; see [`Keeps::age_max_s`].
+    pub age_max_s: Option<u64>,
+    /// Whether a listing made after the reading lacks the queue.
+    pub unlisted: bool,
+    /// The answer about move tasks, when [`asks_for_tasks`] wanted one.
+    pub tasks: Option<&'a Result<Vec<MoveTask>, Miss>>,
+}
+
+/// Something to tell. The queue is filled in by who knows it.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Edge {
+    Gone(QueueGone),
+    Polled(QueuePolled),
+    Raised(QueueRaised),
+    Grew(QueueGrew),
+    Expiring(QueueExpiring),
+    LossSuspected(QueueLossSuspected),
+    Cleared(QueueCleared),
+    Unreadable(QueueUnreadable),
+    Readable(QueueReadable),
+}
+
+/// An edge with its place in the queue's history and the incident that it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// What happened.
+    pub edge: Edge,
+    /// Part of its id.
+    pub seq: u64,
+    /// The incident.
+    pub incident: Option<String>,
+}
+
+impl Record {
+    fn fresh(seq: u64, at: Timestamp) -> Self {
+        Record {
+            seq,
+            sampled_at: at,
+            read: None,
+            incident: None,
+            zeros: None,
+            misses: 0,
+            cohorts: Vec::new(),
+            retention_s: None,
+            fall: None,
+        }
+    }
+
+    /// Nothing is open, nothing is there, and it can be read.
+    fn is_quiet(&self) -> bool {
+        self.incident.is_none()
+            && self.misses == 0
+            && self.read.is_some_and(|(_, counts)| counts.depth() == 0)
+    }
+
+    /// The window of the oldest cohort.
+    pub fn window(&self, age_max_s: Option<u64>) -> Window {
+        let keeps = Keeps {
+            retention_s: self.retention_s,
+            age_max_s,
+        };
+        self.cohorts
+            .first()
+            .map(|cohort| expiry::window(*cohort, keeps))
+            .unwrap_or_default()
+    }
+}
+
+/// Whether the next judgement needs the answer about move tasks.
+pub fn asks_for_tasks(past: Option<&Record>, reading: &Reading) -> bool {
+    let (Some(past), Ok(now)) = (past, &reading.result) else {
+        return false;
+    };
+    // The window only says why, not whether: none is needed here.
+    let fall = loss::follow(
+        past.fall,
+        past.read,
+        now.counts,
+        reading.at,
+        Window::default(),
+    );
+    past.incident.is_some() && loss::is_due(fall, reading.at) && fall.is_some_and(|fall| !fall.read)
+}
+
+/// Watches one queue for one sample. Returns the record to keep, `None` when it is quiet or gone;
+/// `floor` is the sequence that a queue without a record begins with.
+pub fn judge(
+    policy: &Policy,
+    past: Option<&Record>,
+    sample: Sample<'_>,
+    queue: &Queue,
+    floor: u64,
+) -> (Option<Record>, Vec<Told>) {
+    let at = sample.reading.at;
+    let past_is_newer = past.is_some_and(|past| past.sampled_at >= at)
+        || (past.is_none() && sample.empty_at.is_some_and(|empty| empty >= at));
+    if past_is_newer {
+        return (past.cloned(), Vec::new());
+    }
+    let mut watch = Watch {
+        policy,
+        sample,
+        queue,
+        record: past.cloned().unwrap_or_else(|| Record::fresh(floor, at)),
+        told: Vec::new(),
+    };
+    // A quiet queue was read as empty when it was last read.
+    let before = match past {
+        Some(past) => past.read,
+        None => sample.empty_at.map(|empty| (empty, Counts::default())),
+    };
+    watch.record.sampled_at = at;
+    match &sample.reading.result {
+        Err(Miss::Missing) if sample.unlisted => {
+            watch.gone();
+            return (None, watch.told);
+        }
+        Err(miss) => watch.miss(miss),
+        Ok(attributes) => watch.read(attributes, before),
+    }
+    watch.expiring();
+    let record = Some(watch.record).filter(|record| !record.is_quiet());
+    (record, watch.told)
+}
+
+struct Watch<'a> {
+    policy: &'a Policy,
+    sample: Sample<'a>,
+    queue: &'a Queue,
+    record: Record,
+    told: Vec<Told>,
+}
+
+impl Watch<'_> {
+    fn tell(&mut self, edge: Edge) {
+        let incident = self
+            .record
+            .incident
+            .as_ref()
+            .map(|incident| incident.id.clone());
+        self.told.push(Told {
+            edge,
+            seq: self.record.seq,
+            incident,
+        });
+        self.record.seq += 1;
+    }
+
+    fn queue(&self) -> Queue {
+        self.queue.clone()
+    }
+
+    fn gone(&mut self) {
+        let last_depth = self.record.read.map(|(_, counts)| counts.depth());
+        self.tell(Edge::Gone(QueueGone {
+            queue: self.queue(),
+            last_depth,
+        }));
+    }
+
+    fn miss(&mut self, miss: &Miss) {
+        self.record.misses += 1;
+        self.record.zeros = None;
+        let (misses, reason) = (self.record.misses, miss.to_string());
+        if misses == MISSES {
+            let reason = reason.clone();
+            let unreadable = QueueUnreadable {
+                queue: self.queue(),
+                depth: None,
+                reason,
+                misses,
+            };
+            self.tell(Edge::Unreadable(unreadable));
+        }
+        if self.policy.all {
+            self.tell(Edge::Polled(QueuePolled {
+                queue: self.queue(),
+                depth: None,
+                visible: None,
+                in_flight: None,
+                delayed: None,
+                previous: self.record.read.map(|(_, counts)| counts.depth()),
+                reason: Some(reason),
+            }));
+        }
+    }
+
+    fn read(&mut self, attributes: &Attributes, before: Option<(Timestamp, Counts)>) {
+        let (at, counts) = (self.sample.reading.at, attributes.counts);
+        let depth = counts.depth();
+        let keeps = Keeps {
+            retention_s: attributes.retention_s,
+            age_max_s: self.sample.age_max_s,
+        };
+        // The window before this sample: what was there may have been lost since.
+        let window = self.record.window(self.sample.age_max_s);
+        let misses = std::mem::take(&mut self.record.misses);
+        let record = &mut self.record;
+        record.retention_s = attributes.retention_s;
+        let cohorts = std::mem::take(&mut record.cohorts);
+        let past_depth = before.map(|(time, counts)| (time, counts.depth()));
+        record.cohorts = expiry::arrive(cohorts, past_depth, depth, at, keeps);
+        record.zeros = threshold::zeros(record.zeros, Some(depth), at);
+        record.fall = loss::follow(record.fall, before, counts, at, window);
+        record.read = Some((at, counts));
+        if misses >= MISSES {
+            self.tell(Edge::Readable(QueueReadable {
+                queue: self.queue(),
+                depth,
+                misses,
+            }));
+        }
+        self.polled(counts, before.map(|(_, counts)| counts));
+        if self.record.incident.is_none() {
+            // Nobody was told of them, so nobody misses them.
+            self.record.fall = None;
+            if threshold::raises(self.policy.threshold, depth) {
+                self.raise(counts, before.map(|(_, counts)| counts.depth()));
+            }
+            return;
+        }
+        self.grow(depth);
+        let moved = self.lose();
+        self.clear(moved);
+    }
+
+    fn polled(&mut self, counts: Counts, before: Option<Counts>) {
+        let changed = before.map_or(counts.depth() > 0, |before| before != counts);
+        if !changed && !self.policy.all {
+            return;
+        }
+        self.tell(Edge::Polled(QueuePolled {
+            queue: self.queue(),
+            depth: Some(counts.depth()),
+            visible: Some(counts.visible),
+            in_flight: Some(counts.in_flight),
+            delayed: Some(counts.delayed),
+            previous: before.map(Counts::depth),
+            reason: None,
+        }));
+    }
+
+    fn raise(&mut self, counts: Counts, previous: Option<u64>) {
+        let depth = counts.depth();
+        let id =
+            crate::event::derived_id(&["incident", self.sample.arn, &self.record.seq.to_string()]);
+        self.record.incident = Some(Incident {
+            id,
+            raised_at: self.sample.reading.at,
+            raised_depth: depth,
+            next_step: threshold::next_step(depth, self.policy.growth_factor, depth),
+            tier: None,
+        });
+        let window = self.record.window(self.sample.age_max_s);
+        self.tell(Edge::Raised(QueueRaised {
+            queue: self.queue(),
+            depth,
+            visible: counts.visible,
+            in_flight: counts.in_flight,
+            delayed: counts.delayed,
+            previous,
+            threshold: self.policy.threshold,
+            retention_s: self.record.retention_s,
+            expires_after: window.after,
+            expires_before: window.before,
+        }));
+    }
+
+    fn grow(&mut self, depth: u64) {
+        let Some(incident) = &mut self.record.incident else {
+            return;
+        };
+        if depth < incident.next_step {
+            return;
+        }
+        let raised_depth = incident.raised_depth;
+        incident.next_step = threshold::next_step(raised_depth, self.policy.growth_factor, depth);
+        self.tell(Edge::Grew(QueueGrew {
+            queue: self.queue(),
+            depth,
+            raised_depth,
+        }));
+    }
+
+    /// Judges a fall that is due; tells whether messages are known to have been moved or lost.
+    fn lose(&mut self) -> Option<&'static str> {
+        let at = self.sample.reading.at;
+        let fall = self
+            .record
+            .fall
+            .filter(|_| loss::is_due(self.record.fall, at))?;
+        let unasked = Ok(Vec::new());
+        let tasks = match self.sample.tasks {
+            Some(tasks) => tasks,
+            None if fall.read => &unasked,
+            None => return None,
+        };
+        let verdict = loss::judge(fall, tasks);
+        self.record.fall = None;
+        match verdict {
+            loss::Verdict::Wait => None,
+            loss::Verdict::Moved => (!fall.read).then_some("redriven"),
+            loss::Verdict::Lost(why) => {
+                let detail = format!(
+                    "{} left within {}: {why}",
+                    text::count(fall.from - fall.to, "message"),
+                    show_span(fall.since.since(fall.from_at)),
+                );
+                self.tell(Edge::LossSuspected(QueueLossSuspected {
+                    queue: self.queue(),
+                    missing: fall.from - fall.to,
+                    depth: fall.to,
+                    why: why.word().into(),
+                    detail,
+                }));
+                (why == loss::Why::Retention).then_some("expired")
+            }
+        }
+    }
+
+    fn clear(&mut self, cause: Option<&'static str>) {
+        let at = self.sample.reading.at;
+        let Some(incident) = &self.record.incident else {
+            return;
+        };
+        if !threshold::clears(self.policy.clear_after, self.record.zeros, at) {
+            return;
+        }
+        let duration_s = at.since(incident.raised_at).as_secs();
+        let cause = cause.unwrap_or("unknown").into();
+        self.tell(Edge::Cleared(QueueCleared {
+            queue: self.queue(),
+            duration_s,
+            cause,
+        }));
+        self.record.incident = None;
+    }
+
+    fn expiring(&mut self) {
+        let window = self.record.window(self.sample.age_max_s);
+        let at = self.sample.reading.at;
+        let (Some(incident), Some(cohort)) =
+            (&mut self.record.incident, self.record.cohorts.first())
+        else {
+            return;
+        };
+        let Some((tier, certain)) = expiry::tier(&self.policy.tiers, window, at) else {
+            return;
+        };
+        let told = incident.tier.filter(|(_, about)| about == cohort);
+        if told.is_some_and(|(seconds, _)| seconds <= tier.as_secs()) {
+            return;
+        }
+        incident.tier = Some((tier.as_secs(), *cohort));
+        let depth = self
+            .sample
+            .reading
+            .result
+            .as_ref()
+            .ok()
+            .map(|read| read.counts.depth());
+        self.tell(Edge::Expiring(QueueExpiring {
+            queue: self.queue(),
+            tier: tier_name(tier),
+            certain,
+            depth,
+            expires_after: window.after,
+            expires_before: window.before,
+        }));
+    }
+}
+
+/// `24h`, `6h`, `30m`: a tier's name, as in the configuration.
+fn tier_name(tier: Duration) -> String {
+    match tier.as_secs() {
+        s if s % 3600 == 0 => format!("{}h", s / 3600),
+        s if s % 60 == 0 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

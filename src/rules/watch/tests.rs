@@ -1,0 +1,376 @@
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+const HOUR: u64 = 3600;
+
+fn policy() -> Policy {
+    let tiers = [24, 6, 1].map(|h| Duration::from_secs(h * HOUR)).to_vec();
+    Policy {
+        threshold: 1,
+        clear_after: 2,
+        growth_factor: 2,
+        tiers,
+        all: false,
+    }
+}
+
+/// What a sample brings, in a story.
+#[derive(Clone)]
+enum S {
+    /// Visible messages.
+    D(u64),
+    /// Visible, in flight.
+    F(u64, u64),
+    /// A miss.
+    M(Miss),
+    /// Missing, and not listed either.
+    Unlisted,
+}
+use S::{D, F, M, Unlisted};
+
+struct Story {
+    policy: Policy,
+    retention_s: u64,
+    age_max_s: Option<u64>,
+    empty_at: Option<Timestamp>,
+    tasks: Result<Vec<MoveTask>, Miss>,
+    record: Option<Record>,
+    asked: u64,
+}
+
+impl Story {
+    fn new() -> Self {
+        Story {
+            policy: policy(),
+            retention_s: 4 * 24 * HOUR,
+            age_max_s: Some(0),
+            empty_at: Some(at(-30)),
+            tasks: Ok(Vec::new()),
+            record: None,
+            asked: 0,
+        }
+    }
+
+    fn step(&mut self, second: i64, sample: S) -> Vec<Told> {
+        let counts = match sample {
+            D(visible) => Ok(Counts {
+                visible,
+                ..Counts::default()
+            }),
+            F(visible, in_flight) => Ok(Counts {
+                visible,
+                in_flight,
+                delayed: 0,
+            }),
+            M(ref miss) => Err(miss.clone()),
+            Unlisted => Err(Miss::Missing),
+        };
+        let result = counts.map(|counts| Attributes {
+            arn: "arn:q".into(),
+            counts,
+            retention_s: Some(self.retention_s),
+            visibility_s: None,
+            redrive: None,
+        });
+        let reading = Reading {
+            at: at(second),
+            result,
+        };
+        let asks = asks_for_tasks(self.record.as_ref(), &reading);
+        self.asked += u64::from(asks);
+        let sample = Sample {
+            arn: "arn:q",
+            reading: &reading,
+            empty_at: self.empty_at.filter(|_| self.record.is_none()),
+            age_max_s: self.age_max_s,
+            unlisted: matches!(sample, Unlisted),
+            tasks: asks.then_some(&self.tasks),
+        };
+        let (record, told) = judge(
+            &self.policy,
+            self.record.as_ref(),
+            sample,
+            &Queue::default(),
+            0,
+        );
+        self.record = record;
+        told
+    }
+
+    /// Second and word for each edge but `polled`.
+    fn tell(&mut self, samples: &[(i64, S)]) -> Vec<(i64, String)> {
+        let mut words = Vec::new();
+        for (second, sample) in samples {
+            for told in self.step(*second, sample.clone()) {
+                if let Some(word) = word(&told.edge) {
+                    words.push((*second, word));
+                }
+            }
+        }
+        words
+    }
+}
+
+fn word(edge: &Edge) -> Option<String> {
+    Some(match edge {
+        Edge::Polled(_) => return None,
+        Edge::Gone(_) => "gone".into(),
+        Edge::Raised(e) => format!("raised {}", e.depth),
+        Edge::Grew(e) => format!("grew {}", e.depth),
+        Edge::Expiring(e) => format!("expiring {}{}", e.tier, if e.certain { "" } else { "?" }),
+        Edge::LossSuspected(e) => format!("lost {} {}", e.missing, e.why),
+        Edge::Cleared(e) => format!("cleared {}", e.cause),
+        Edge::Unreadable(e) => format!("unreadable {}", e.misses),
+        Edge::Readable(e) => format!("readable {}", e.depth),
+    })
+}
+
+#[test]
+fn stories() {
+    let denied = || M(Miss::Denied);
+    type Row = (&'static str, Vec<(i64, S)>, Vec<(i64, &'static str)>);
+    let rows: Vec<Row> = vec![
+        (
+            "unchanged is raised once",
+            vec![(0, D(3)), (30, D(3)), (3600, D(3))],
+            vec![(0, "raised 3")],
+        ),
+        (
+            "in flight and delayed count",
+            vec![(0, F(0, 2))],
+            vec![(0, "raised 2")],
+        ),
+        (
+            "0 to 50 within minutes of a raise is told",
+            vec![(0, D(1)), (60, D(50)), (90, D(60)), (120, D(64))],
+            vec![(0, "raised 1"), (60, "grew 50"), (120, "grew 64")],
+        ),
+        (
+            "denied in the middle is never a clear",
+            vec![
+                (0, D(3)),
+                (30, denied()),
+                (60, denied()),
+                (90, denied()),
+                (120, D(3)),
+            ],
+            vec![(0, "raised 3"), (60, "unreadable 2"), (120, "readable 3")],
+        ),
+        (
+            "one miss tells nothing",
+            vec![(0, denied()), (30, D(0))],
+            vec![],
+        ),
+        (
+            "a miss before anything was read raises nothing",
+            vec![(0, denied()), (30, denied())],
+            vec![(30, "unreadable 2")],
+        ),
+        (
+            "a queue that does not exist is unreadable while it is listed",
+            vec![
+                (0, D(1)),
+                (30, M(Miss::Missing)),
+                (60, M(Miss::Missing)),
+                (90, Unlisted),
+            ],
+            vec![(0, "raised 1"), (60, "unreadable 2"), (90, "gone")],
+        ),
+        (
+            "drained by somebody who was seen reading: no loss",
+            vec![(0, D(3)), (30, F(1, 2)), (60, D(0)), (125, D(0))],
+            vec![(0, "raised 3"), (125, "cleared unknown")],
+        ),
+        (
+            "gone without a trace: loss, and the clear",
+            vec![(0, D(3)), (30, D(0)), (90, D(0))],
+            vec![
+                (0, "raised 3"),
+                (90, "lost 3 unexplained"),
+                (90, "cleared unknown"),
+            ],
+        ),
+        (
+            "two incidents",
+            vec![
+                (0, D(3)),
+                (30, F(0, 3)),
+                (60, D(0)),
+                (120, D(0)),
+                (150, D(1)),
+            ],
+            vec![(0, "raised 3"), (120, "cleared unknown"), (150, "raised 1")],
+        ),
+    ];
+    for (rule, samples, expected) in rows {
+        let words = Story::new().tell(&samples);
+        let words: Vec<_> = words
+            .iter()
+            .map(|(second, word)| (*second, word.as_str()))
+            .collect();
+        assert_eq!(words, expected, "{rule}");
+    }
+}
+
+#[test]
+fn move_tasks_are_asked_for_once_and_only_when_a_fall_has_held() {
+    let mut story = Story::new();
+    story.tasks = Ok(vec![MoveTask {
+        running: false,
+        started_at: at(10),
+    }]);
+    let words = story.tell(&[
+        (0, D(5)),
+        (30, D(2)),
+        (60, D(2)),
+        (95, D(2)),
+        (130, D(2)),
+        (200, D(2)),
+    ]);
+    assert_eq!(words, [(0, "raised 5".to_owned())]);
+    assert_eq!(story.asked, 1);
+}
+
+#[test]
+fn a_clear_after_a_redrive_says_so() {
+    let mut story = Story::new();
+    story.tasks = Ok(vec![MoveTask {
+        running: false,
+        started_at: at(10),
+    }]);
+    let words = story.tell(&[(0, D(5)), (30, D(0)), (60, D(0)), (95, D(0))]);
+    assert_eq!(words[1], (95, "cleared redriven".to_owned()));
+}
+
+#[test]
+fn without_the_permission_the_loss_is_not_claimed_to_be_known() {
+    let mut story = Story::new();
+    story.tasks = Err(Miss::Denied);
+    let words = story.tell(&[(0, D(5)), (30, D(2)), (95, D(2))]);
+    assert_eq!(words[1], (95, "lost 3 cannot_tell".to_owned()));
+}
+
+#[test]
+fn what_reached_the_retention_is_told_before_and_after() {
+    let mut story = Story::new();
+    story.retention_s = 2 * HOUR;
+    let end = i64::try_from(2 * HOUR).unwrap();
+    let words = story.tell(&[
+        (0, D(2)),
+        (end / 2, D(2)),
+        (end, D(2)),
+        (end + 60, D(0)),
+        (end + 130, D(0)),
+    ]);
+    let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
+    assert_eq!(
+        words,
+        [
+            "raised 2",
+            "expiring 6h",
+            "expiring 1h",
+            "lost 2 retention",
+            "cleared expired"
+        ]
+    );
+}
+
+#[test]
+fn expiry_is_told_while_the_queue_cannot_be_read() {
+    let mut story = Story::new();
+    story.retention_s = 25 * HOUR;
+    let words = story.tell(&[(0, D(2)), (7200, M(Miss::TimedOut))]);
+    assert_eq!(words[1], (7200, "expiring 24h".to_owned()));
+    let told = story.step(100_000, M(Miss::TimedOut));
+    let expiring = told.iter().find_map(|told| match &told.edge {
+        Edge::Expiring(expiring) => Some(expiring.clone()),
+        _ => None,
+    });
+    assert_eq!(expiring.unwrap().depth, None, "unknown is never a number");
+}
+
+#[test]
+fn a_queue_never_seen_empty_expires_uncertainly() {
+    let mut story = Story::new();
+    story.empty_at = None;
+    story.retention_s = 5 * HOUR;
+    assert_eq!(
+        story.tell(&[(0, D(2))]),
+        [(0, "raised 2".into()), (0, "expiring 6h?".into())]
+    );
+}
+
+#[test]
+fn older_samples_change_nothing() {
+    let mut story = Story::new();
+    story.tell(&[(0, D(3)), (60, D(3))]);
+    let before = story.record.clone();
+    assert_eq!(story.step(30, D(0)), []);
+    assert_eq!(story.record, before);
+    let mut quiet = Story::new();
+    quiet.empty_at = Some(at(10));
+    assert_eq!(quiet.step(5, D(3)), [], "it has been seen empty since");
+}
+
+#[test]
+fn a_quiet_queue_has_no_record_and_ids_go_on() {
+    let mut story = Story::new();
+    story.tell(&[(0, D(3)), (30, F(0, 3)), (60, D(0))]);
+    let seq = story.record.as_ref().unwrap().seq;
+    let told = story.step(120, D(0));
+    assert_eq!(told.last().unwrap().seq, seq);
+    assert!(
+        told.last().unwrap().incident.is_some(),
+        "the clear belongs to the incident"
+    );
+    assert_eq!(story.record, None);
+}
+
+/// Every sequence of five samples over seven kinds: raise and clear or gone alternate, a miss is
+/// followed by neither, and a clear needs two zeros.
+#[test]
+fn no_history_clears_what_was_not_read() {
+    let kinds = [
+        D(0),
+        D(1),
+        D(9),
+        F(0, 2),
+        M(Miss::Denied),
+        M(Miss::Missing),
+        Unlisted,
+    ];
+    for code in 0..kinds.len().pow(5) {
+        let samples: Vec<(i64, S)> = (0..5u32)
+            .map(|n| {
+                (
+                    i64::from(n) * 40,
+                    kinds[code / kinds.len().pow(n) % kinds.len()].clone(),
+                )
+            })
+            .collect();
+        let mut story = Story::new();
+        let mut open = false;
+        for (second, sample) in &samples {
+            for told in story.step(*second, sample.clone()) {
+                match told.edge {
+                    Edge::Raised(_) => {
+                        assert!(!open && matches!(sample, D(_) | F(..)), "code {code}");
+                        open = true;
+                    }
+                    Edge::Cleared(_) => {
+                        assert!(open && matches!(sample, D(0)), "code {code}");
+                        open = false;
+                    }
+                    Edge::Gone(_) => open = false,
+                    Edge::Polled(polled) => {
+                        assert_eq!(polled.depth.is_none(), matches!(sample, M(_)))
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
