@@ -3,6 +3,7 @@
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
 pub mod expiry;
+pub mod glob;
 pub mod loss;
 pub mod reading;
 pub mod threshold;
