@@ -14,6 +14,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+use crate::config::State;
 use crate::error::Error;
 use crate::store::{self, Lock, Store};
 
@@ -36,6 +37,11 @@ impl Journal {
             size_max,
             keep,
         }
+    }
+
+    /// The journal as the configuration wants it.
+    pub fn of(store: &Store, state: &State) -> Self {
+        Journal::new(store, state.journal_max_mib << 20, state.journal_keep)
     }
 
     /// Adds lines, each with its LF, and returns when they are on disk.

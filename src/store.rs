@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::config::{self, Env, Settings};
 use crate::error::Error;
 
 /// What a document has to be: versioned, and empty when there is none yet.
@@ -40,6 +41,11 @@ impl Store {
         Ok(Store {
             dir: dir.to_owned(),
         })
+    }
+
+    /// The folder that the configuration and the environment name.
+    pub fn of(settings: &Settings, env: &Env) -> Result<Self, Error> {
+        Store::open(&config::state_dir(settings, env)?)
     }
 
     /// Its path.

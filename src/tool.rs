@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use serde_json::json;
 
 use crate::args::{Args, Common, Stop};
+use crate::config::{self, Env, Settings};
 use crate::edge::clock;
 use crate::error::Error;
 use crate::event::{self, Type};
@@ -141,14 +142,18 @@ fn shown(text: &[u8]) -> Result<Outcome, Error> {
     Ok(Outcome::Done)
 }
 
-/// Takes over what the configuration says about messages; flags have already spoken and win.
-pub fn configure(common: &Common, format: Format, least: Level) {
+/// Loads the configuration that the options name or that is found, and takes over what it says
+/// about messages; flags have already spoken and win.
+pub fn settings(common: &Common) -> Result<(Settings, Env), Error> {
+    let mut env = config::process_env();
+    let settings = config::load(common.config.as_deref(), &mut env)?;
     if common.log_format.is_none() {
-        JSON.store(format == Format::Json, Ordering::Relaxed);
+        JSON.store(settings.logging.format == Format::Json, Ordering::Relaxed);
     }
     if !common.verbose {
-        LEAST.store(least as u8, Ordering::Relaxed);
+        LEAST.store(settings.logging.level as u8, Ordering::Relaxed);
     }
+    Ok((settings, env))
 }
 
 /// The program's name.

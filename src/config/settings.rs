@@ -3,6 +3,8 @@
 //! Promises: whatever stands here has passed its limits; `Settings::default()` is what an empty
 //! configuration gives. Nothing here reads or decides.
 
+pub use crate::event::Severity;
+pub use crate::tool::{Format as LogFormat, Level};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -139,17 +141,6 @@ impl Default for Monitoring {
     }
 }
 
-/// How bad an event is, mildest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum Severity {
-    Debug,
-    Info,
-    Warn,
-    Error,
-    Fatal,
-}
-
 /// `notifications`: where events go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notifications {
@@ -235,26 +226,6 @@ impl Default for Features {
             notify: true,
         }
     }
-}
-
-/// The mildest message that is written to standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-    Critical,
-}
-
-/// The form of messages on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// `logging`.
