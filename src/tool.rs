@@ -34,6 +34,9 @@ pub enum Outcome {
     Done,
     /// A part of its work failed, and it has said so (exit status 1).
     Partly,
+    /// It was to become another program, and that cannot be run (exit status 127, as a shell
+    /// says; only a supervisor sees it).
+    NotRun,
 }
 
 impl Outcome {
@@ -126,6 +129,7 @@ pub fn main<O>(
     match outcome {
         Ok(Outcome::Done) | Err(Error::Pipe) => ExitCode::SUCCESS,
         Ok(Outcome::Partly) => ExitCode::from(1),
+        Ok(Outcome::NotRun) => ExitCode::from(127),
         Err(Error::Failed(sentence)) => {
             log(Level::Critical, &sentence);
             ExitCode::from(1)

@@ -1,3 +1,214 @@
-//! dlq-investigate
+//! dlq-investigate - decides which incidents are investigated, and has it done
+//!
+//! A filter: every line is passed on, byte for byte, before anything is decided about it. The
+//! decisions are in rules/, the sessions in edge/sessions.rs, one supervisor per investigation in
+//! edge/supervisor.rs. The stream is never kept waiting.
 
-fn main() {}
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::fd::BorrowedFd;
+
+use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::edge::sessions::{Brought, Desk};
+use dlq::edge::{clock, process, supervisor};
+use dlq::error::Error;
+use dlq::event::{Head, Type};
+use dlq::rules::incident::{self, News};
+use dlq::rules::stream::Clock;
+use dlq::store::Store;
+use dlq::time::Timestamp;
+use dlq::tool::{self, Outcome, Tool};
+use dlq::wire::{Input, Output, Step};
+
+const TOOL: Tool = Tool {
+    name: "dlq-investigate",
+    help: include_str!("help/dlq-investigate.txt"),
+    emits: &[
+        Type::InvestigationSkipped,
+        Type::InvestigationStarted,
+        Type::InvestigationCompleted,
+        Type::InvestigationFailed,
+        Type::InvestigationTimedOut,
+    ],
+};
+
+/// How often running sessions are looked at while the stream is silent.
+const TICK: Duration = Duration::from_millis(200);
+/// At the end of the stream nothing else is to be done than to wait for sessions.
+const WAIT: Duration = Duration::from_millis(50);
+/// So much of the stream's news is kept before it is written down.
+const NEWS_MAX: usize = 1000;
+
+#[derive(Debug, Default)]
+struct Options {
+    no_wait: bool,
+    dry_run: bool,
+    supervise: Option<String>,
+    watch: Option<String>,
+    grace_ms: Option<u64>,
+    shim: Option<(u64, Vec<String>)>,
+}
+
+impl Options {
+    fn parse(args: &mut Args) -> Result<Self, Stop> {
+        let mut options = Options::default();
+        let mut parent = None;
+        while let Some(arg) = args.next()? {
+            match &arg {
+                Arg::Option(name) => match name.as_str() {
+                    "--no-wait" => options.no_wait = true,
+                    "-n" | "--dry-run" => options.dry_run = true,
+                    "--supervise" => args.text(&mut options.supervise)?,
+                    "--watch" => args.text(&mut options.watch)?,
+                    "--grace-ms" => args.number(&mut options.grace_ms, 0..=86_400_000)?,
+                    "--shim" => args.number(&mut parent, 1..=u64::from(u32::MAX))?,
+                    _ => return Err(unknown(&arg)),
+                },
+                Arg::Word(word) => match (parent, &mut options.shim) {
+                    (Some(_), Some((_, argv))) => argv.push(word.clone()),
+                    (Some(parent), none) => *none = Some((parent, vec![word.clone()])),
+                    _ => return Err(unknown(&arg)),
+                },
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn main() -> ExitCode {
+    tool::main(&TOOL, Options::parse, run)
+}
+
+fn run(options: Options, common: Common) -> Result<Outcome, Error> {
+    if let Some((parent, argv)) = options.shim {
+        let error = process::become_child_of(i32::try_from(parent).unwrap_or(0), &argv);
+        tool::log(
+            tool::Level::Critical,
+            &format!("cannot start '{}': {error}", argv[0]),
+        );
+        return Ok(Outcome::NotRun);
+    }
+    if let Some(session) = options.watch {
+        supervisor::watch(
+            &session,
+            Duration::from_millis(options.grace_ms.unwrap_or(0)),
+        );
+        return Ok(Outcome::Done);
+    }
+    if let Some(session) = options.supervise {
+        let dir = std::env::var_os("DLQ_STATE_DIR").unwrap_or_default();
+        supervisor::supervise(&Store::open(dir.as_ref())?, &session)?;
+        return Ok(Outcome::Done);
+    }
+    let (settings, env) = tool::settings(&common)?;
+    let store = Store::of(&settings, &env)?;
+    let desk = Desk::open(store, &settings, env.real("PATH"), options.dry_run)?;
+    let mut filter = Filter::new(desk, options.dry_run);
+    let mut input = Input::stdin();
+    let read = filter.stream(&mut input);
+    match read.and_then(|()| filter.finish(options.no_wait || options.dry_run)) {
+        // Nobody reads any more: what was heard is still written down.
+        Err(Error::Pipe) => filter.update(None).map(|_| Outcome::Done),
+        Err(error) => Err(error),
+        Ok(()) => Ok(Outcome::of(input.bad() > 0 || filter.failed)),
+    }
+}
+
+struct Filter {
+    desk: Desk,
+    out: Output,
+    clock: Clock,
+    news: Vec<News>,
+    /// The sessions that it has started and that run.
+    own: Vec<String>,
+    /// Sessions run, or may have told something.
+    busy: bool,
+    failed: bool,
+}
+
+impl Filter {
+    fn new(desk: Desk, dry_run: bool) -> Self {
+        let (out, clock) = (Output::new(), Clock::new(dry_run));
+        Filter {
+            desk,
+            out,
+            clock,
+            news: Vec::new(),
+            own: Vec::new(),
+            busy: true,
+            failed: false,
+        }
+    }
+
+    fn stream(&mut self, input: &mut Input<BorrowedFd<'static>>) -> Result<(), Error> {
+        loop {
+            let patience = self.busy.then_some(TICK);
+            match input.next(&mut self.out, patience)? {
+                Step::Line(line, head) => {
+                    self.out.put(line)?;
+                    if let Some(head) = head {
+                        self.hear(&head, line)?;
+                    }
+                }
+                Step::Refused => {}
+                Step::Idle => self.tick()?,
+                Step::End => return Ok(()),
+            }
+        }
+    }
+
+    fn hear(&mut self, head: &Head<'_>, line: &[u8]) -> Result<(), Error> {
+        if !self.clock.hear(head) {
+            return Ok(());
+        }
+        self.news.extend(incident::news(head, line));
+        if head.known == Some(Type::PollFinished) && self.clock.is_live(head.time(), clock::now()) {
+            self.judge().map(|_| ())
+        } else if self.news.len() >= NEWS_MAX {
+            self.update(None).map(|_| ())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn judge(&mut self) -> Result<Brought, Error> {
+        self.update(Some(self.clock.now(clock::now())))
+    }
+
+    fn tick(&mut self) -> Result<(), Error> {
+        self.busy = self.desk.is_busy()?;
+        if self.busy {
+            self.update(None).map(|_| ())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn update(&mut self, judge_at: Option<Timestamp>) -> Result<Brought, Error> {
+        let brought = self.desk.update(std::mem::take(&mut self.news), judge_at)?;
+        self.busy = !brought.running.is_empty();
+        self.failed |= brought.failed;
+        self.own.extend(brought.started.iter().cloned());
+        self.own.retain(|session| brought.running.contains(session));
+        for line in &brought.lines {
+            self.out.put(line)?;
+        }
+        Ok(brought)
+    }
+
+    /// The stream has ended: judges a last time, and, unless told otherwise (or in a dry run, where
+    /// nothing runs), waits for what it has
+    /// started and for what waits for a place.
+    fn finish(&mut self, no_wait: bool) -> Result<(), Error> {
+        loop {
+            let brought = self.judge()?;
+            self.out.flush()?;
+            let awaited = !self.own.is_empty() || (brought.waiting > 0 && self.busy);
+            if no_wait || !awaited {
+                return Ok(());
+            }
+            std::thread::sleep(WAIT);
+        }
+    }
+}

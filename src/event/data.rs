@@ -47,6 +47,11 @@ macro_rules! payloads {
                 match name { $($kind => Some(Type::$name),)* _ => None }
             }
 
+            /// Whether it comes from an originator, and so carries the time of the stream.
+            pub fn is_originators(self) -> bool {
+                matches!(self.as_str().split('.').next(), Some("poll" | "queue" | "pr"))
+            }
+
             /// The schema of its payload.
             pub fn shape(self) -> Value {
                 match self { $(Type::$name => $name::shape(),)* }

@@ -2,9 +2,15 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
+pub mod eligible;
 pub mod expiry;
 pub mod glob;
+pub mod incident;
 pub mod loss;
+pub mod prompt;
 pub mod reading;
+pub mod session;
+pub mod stream;
 pub mod threshold;
+pub mod verdict;
 pub mod watch;

@@ -1,0 +1,509 @@
+//! The sessions on disk: which run, which crashed, starting one, and printing what they tell.
+//!
+//! Everything happens in one update of `sessions.json`: what the stream has told is taken in, the
+//! crashed are closed, the open incidents are judged, supervisors are started, and what sessions
+//! have told since is marked as printed. Nothing here waits for an investigation.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::supervisor::{self, Plan, files};
+use super::{clock, exe};
+use crate::config::{Agent, AutoInvestigation, Settings, State};
+use crate::error::Error;
+use crate::event::{
+    self, Event, InvestigationFailed, InvestigationSkipped, InvestigationStarted, Line, Type,
+};
+use crate::journal::Journal;
+use crate::rules::eligible::{self, Past, Policy, Why};
+use crate::rules::incident::{self, Incident, News};
+use crate::rules::session::{Session, Sessions, Status};
+use crate::store::{self, Store};
+use crate::time::Timestamp;
+use crate::{rules, tool};
+
+/// A supervisor that has not taken its lock by then did not start.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an update brought.
+#[derive(Debug, Default)]
+pub struct Brought {
+    /// The lines to print, each with its LF.
+    pub lines: Vec<Vec<u8>>,
+    /// The sessions that run.
+    pub running: Vec<String>,
+    /// Those that this update has started.
+    pub started: Vec<String>,
+    /// An investigation could not be started, and that has been said.
+    pub failed: bool,
+    /// Incidents that wait for a place.
+    pub waiting: usize,
+}
+
+/// The sessions of a state folder, and the rules for new ones.
+pub struct Desk {
+    store: Store,
+    journal: Journal,
+    policy: Policy,
+    agent: Vec<String>,
+    settings: AutoInvestigation,
+    state: State,
+    /// In a dry run: the document as it would be. Nothing is written then.
+    dry: Option<RefCell<Sessions>>,
+}
+
+impl Desk {
+    /// Opens the desk. `path` is where programs are looked for.
+    pub fn open(
+        store: Store,
+        all: &Settings,
+        path: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Self, Error> {
+        let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
+        let mut agent = match &settings.agent {
+            Agent::Named(name) => claude(name, settings.model.as_deref()),
+            Agent::Command(argv) => argv.clone(),
+        };
+        let found = super::process::find(&agent[0], path);
+        let policy = Policy {
+            enabled: settings.enabled && all.features.investigate,
+            targets: settings.target_queues.clone(),
+            max_concurrent: settings.max_concurrent,
+            cooldown: settings.cooldown,
+            agent_missing: found.is_none().then(|| agent[0].clone()),
+        };
+        if let Some(found) = found {
+            agent[0] = found.display().to_string();
+        }
+        let journal = Journal::of(&store, &state);
+        let dry = dry_run
+            .then(|| store.doc::<Sessions>().read().map(RefCell::new))
+            .transpose()?;
+        Ok(Desk {
+            store,
+            journal,
+            policy,
+            agent,
+            settings,
+            state,
+            dry,
+        })
+    }
+
+    /// Takes in what the stream has told, and judges the open incidents when `judge_at` says so.
+    pub fn update(&self, news: Vec<News>, judge_at: Option<Timestamp>) -> Result<Brought, Error> {
+        if let Some(document) = &self.dry {
+            return self.change(&mut document.borrow_mut(), news, judge_at);
+        }
+        self.store
+            .doc::<Sessions>()
+            .update(|sessions| self.change(sessions, news, judge_at))
+    }
+
+    /// Whether a look at the document is worth it: something runs, or has told something new.
+    /// Takes no lock.
+    pub fn is_busy(&self) -> Result<bool, Error> {
+        if self.dry.is_some() {
+            return Ok(false);
+        }
+        let sessions = self.store.doc::<Sessions>().read()?;
+        let busy = |s: &Session| s.status == Status::Running || self.unprinted(s);
+        Ok(sessions.sessions.iter().any(busy))
+    }
+
+    fn folder(&self, session: &str) -> PathBuf {
+        self.store.dir().join("sessions").join(session)
+    }
+
+    fn change(
+        &self,
+        sessions: &mut Sessions,
+        news: Vec<News>,
+        judge_at: Option<Timestamp>,
+    ) -> Result<Brought, Error> {
+        for item in news {
+            incident::hear(&mut sessions.incidents, item);
+        }
+        if self.dry.is_none() {
+            for session in &mut sessions.sessions {
+                self.close_if_crashed(session)?;
+            }
+        }
+        let mut brought = Brought::default();
+        if let Some(now) = judge_at {
+            incident::forget(&mut sessions.incidents, now);
+            for id in incident::to_judge(&sessions.incidents) {
+                self.judge(sessions, &id, now, &mut brought)?;
+            }
+        }
+        if self.dry.is_none() {
+            self.journal.append(&brought.lines.concat())?;
+            for session in &mut sessions.sessions {
+                brought.lines.extend(self.print(session)?);
+            }
+            self.prune(sessions);
+        }
+        for session in &sessions.sessions {
+            if self.runs(session, judge_at)? {
+                brought.running.push(session.id.clone());
+            }
+        }
+        Ok(brought)
+    }
+
+    /// The lock is the truth. In a dry run nothing is started, and what would run is taken to run
+    /// until its deadline.
+    fn runs(&self, session: &Session, now: Option<Timestamp>) -> Result<bool, Error> {
+        if session.status != Status::Running {
+            return Ok(false);
+        }
+        match self.dry {
+            Some(_) => Ok(now.is_some_and(|now| session.timeout_at > now)),
+            None => store::held(&self.folder(&session.id).join(files::LOCK)),
+        }
+    }
+
+    fn judge(
+        &self,
+        sessions: &mut Sessions,
+        id: &str,
+        now: Timestamp,
+        brought: &mut Brought,
+    ) -> Result<(), Error> {
+        let Some(at) = sessions
+            .incidents
+            .iter()
+            .position(|incident| incident.id == id)
+        else {
+            return Ok(());
+        };
+        let queue = sessions.incidents[at].queue.clone();
+        let mut past = Past {
+            cooldown_until: sessions.cooldown_until(&queue.arn),
+            ..Past::default()
+        };
+        for session in &sessions.sessions {
+            if self.runs(session, Some(now))? {
+                past.running += 1;
+                if session.queue.arn == queue.arn {
+                    past.running_here = Some(session.id.clone());
+                }
+            }
+        }
+        match eligible::judge(&self.policy, &queue.name, &past, now) {
+            eligible::Verdict::Start => self.start(sessions, at, now, brought),
+            eligible::Verdict::Wait(why) | eligible::Verdict::Never(why) => {
+                brought.waiting += usize::from(matches!(why, Why::Full(_) | Why::Running(_)));
+                let incident = &mut sessions.incidents[at];
+                if !incident.reported.iter().any(|word| word == why.word()) {
+                    incident.reported.push(why.word().into());
+                    brought.lines.push(skipped(incident, &why, now));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn start(
+        &self,
+        sessions: &mut Sessions,
+        at: usize,
+        now: Timestamp,
+        brought: &mut Brought,
+    ) -> Result<(), Error> {
+        let incident = &mut sessions.incidents[at];
+        let attempt = incident.attempts.to_string();
+        let id = event::derived_id(&["session", &incident.id, &attempt]);
+        let begun = if self.dry.is_some() {
+            now
+        } else {
+            clock::now()
+        };
+        let timeout_at = begun.plus(self.settings.timeout);
+        let session = Session {
+            id: id.clone(),
+            incident: incident.id.clone(),
+            queue_name: incident.queue.name.clone(),
+            queue: incident.queue.clone(),
+            status: Status::Running,
+            pid: None,
+            start_time: begun,
+            timeout_at,
+            ended_at: None,
+            cooldown_until: None,
+            printed: 0,
+        };
+        if self.dry.is_some() {
+            brought
+                .lines
+                .push(would_start(incident, &session, &self.agent[0], now));
+        } else if let Err(error) = self.spawn(incident, &session) {
+            // The incident stays armed and is judged again.
+            tool::warn(&format!(
+                "no investigation of queue '{}': {error}",
+                incident.queue.name
+            ));
+            brought.failed = true;
+            return Ok(());
+        }
+        incident.attempts += 1;
+        incident.armed = false;
+        brought.started.push(id);
+        sessions.sessions.push(session);
+        Ok(())
+    }
+
+    /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
+    /// nobody can take the session for crashed.
+    fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
+        let folder = self.folder(&session.id);
+        // What an earlier start left that failed before it was recorded.
+        let _ = std::fs::remove_dir_all(&folder);
+        store::make_dir(&folder)?;
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let rule = self
+            .settings
+            .queues
+            .iter()
+            .find(|rule| rule.matching.matches(&incident.queue.name));
+        let plan = Plan {
+            incident: incident.id.clone(),
+            queue: incident.queue.clone(),
+            agent: self.agent.clone(),
+            repo: rule.and_then(|rule| rule.repo.clone()),
+            timeout_at: session.timeout_at,
+            timeout_ms: millis(self.settings.timeout),
+            grace_ms: millis(self.settings.stop_grace),
+            cooldown_ms: millis(self.settings.cooldown),
+            journal_size_max: self.state.journal_max_mib << 20,
+            journal_keep: self.state.journal_keep,
+        };
+        let plan = serde_json::to_vec(&plan)
+            .map_err(|error| Error::failed("encode", files::PLAN, error))?;
+        store::replace(&folder.join(files::PLAN), &plan)?;
+        store::replace(
+            &folder.join(files::PROMPT),
+            rules::prompt::of(incident).as_bytes(),
+        )?;
+        let log = folder.join(files::SUPERVISOR_LOG);
+        let stderr =
+            store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
+        let mut supervisor = exe()
+            .args(["--supervise", &session.id])
+            .env("DLQ_STATE_DIR", self.store.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .map_err(|error| Error::failed("start", "the supervisor", error))?;
+        let lock = folder.join(files::LOCK);
+        let deadline = Instant::now() + START_PATIENCE;
+        while !store::held(&lock)? {
+            let ended = supervisor.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() >= deadline {
+                let _ = supervisor.kill();
+                // A very quick agent: the supervisor has come and gone, and its events tell.
+                if ended.is_some() && folder.join(files::EVENTS).exists() {
+                    return Ok(());
+                }
+                let log = std::fs::read_to_string(&log).unwrap_or_default();
+                let said = log.lines().last().unwrap_or("it said nothing").to_owned();
+                return Err(Error::failed("start", "the supervisor", said));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // Its end is told by its lock; who reaps it when we are still there is this thread.
+        std::thread::spawn(move || supervisor.wait());
+        Ok(())
+    }
+
+    /// Closes a session whose supervisor has died: as its own last event says, or as crashed. An
+    /// agent that has outlived its supervisor is ended.
+    fn close_if_crashed(&self, session: &mut Session) -> Result<(), Error> {
+        let folder = self.folder(&session.id);
+        if session.status != Status::Running || store::held(&folder.join(files::LOCK))? {
+            return Ok(());
+        }
+        if store::held(&folder.join(files::STDERR))? {
+            // Its watchdog died too, or is at work; a second one does no harm.
+            let grace = self.settings.stop_grace.as_millis().to_string();
+            let _ = exe()
+                .args(["--watch", &session.id, "--grace-ms", &grace])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+        }
+        let now = clock::now();
+        session.ended_at = Some(now);
+        session.cooldown_until = Some(now.plus(self.settings.cooldown));
+        let told = last_told(&folder.join(files::EVENTS));
+        session.status = match told {
+            Some(Type::InvestigationCompleted) => Status::Completed,
+            Some(Type::InvestigationFailed) => Status::Failed,
+            Some(Type::InvestigationTimedOut) => Status::TimedOut,
+            _ => Status::Crashed,
+        };
+        if session.status != Status::Crashed {
+            // It died between its last event and its record; the journal may lack the event.
+            let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
+            return self.journal.append(&events);
+        }
+        let plan = Plan {
+            incident: session.incident.clone(),
+            queue: session.queue.clone(),
+            agent: Vec::new(),
+            repo: None,
+            timeout_at: session.timeout_at,
+            timeout_ms: 0,
+            grace_ms: 0,
+            cooldown_ms: 0,
+            journal_size_max: 0,
+            journal_keep: 0,
+        };
+        let data = InvestigationFailed {
+            queue: session.queue.clone(),
+            session: session.id.clone(),
+            reason: "crashed".into(),
+            detail: "its supervisor died; what the agent did until then is in the session's folder"
+                .into(),
+            cost_usd: None,
+            duration_s: Some(now.since(session.start_time).as_secs()),
+        };
+        store::make_dir(&folder)?;
+        supervisor::tell(&folder, &self.journal, &session.id, &plan, data)
+    }
+
+    fn unprinted(&self, session: &Session) -> bool {
+        let path = self.folder(&session.id).join(files::EVENTS);
+        std::fs::metadata(path).is_ok_and(|meta| meta.len() > session.printed)
+    }
+
+    /// The whole lines that a session has told since they were last printed, now marked as such.
+    fn print(&self, session: &mut Session) -> Result<Vec<Vec<u8>>, Error> {
+        if !self.unprinted(session) {
+            return Ok(Vec::new());
+        }
+        let path = self.folder(&session.id).join(files::EVENTS);
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(session.printed))?;
+            file.read_to_end(&mut bytes)
+        });
+        read.map_err(|error| Error::file("read", &path, &error))?;
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        session.printed += whole as u64;
+        Ok(bytes[..whole]
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect())
+    }
+
+    fn prune(&self, sessions: &mut Sessions) {
+        let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
+        let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
+        let gone = sessions.prune(keep, age_max, clock::now(), |session| {
+            self.unprinted(session)
+        });
+        for id in gone {
+            let folder = self.folder(&id);
+            if let Err(error) = std::fs::remove_dir_all(&folder) {
+                tool::warn(&Error::file("delete", &folder, &error).to_string());
+            }
+        }
+    }
+}
+
+/// The investigator that this version knows by name, with no tools and no settings of its own:
+/// it reasons about what the prompt says.
+fn claude(name: &str, model: Option<&str>) -> Vec<String> {
+    let fixed = [
+        "-p",
+        "--output-format",
+        "text",
+        "--restricted",
+        "--tools",
+        "",
+        "--setting-sources",
+        "",
+    ];
+    let more = [
+        "--strict-mcp-config",
+        "--permission-prompts",
+        "none",
+        "--disable-slash-commands",
+    ];
+    let model = model.into_iter().flat_map(|model| ["--model", model]);
+    [name]
+        .into_iter()
+        .chain(fixed)
+        .chain(more)
+        .chain(model)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
+    let data = InvestigationSkipped {
+        queue: incident.queue.clone(),
+        reason: why.word().into(),
+        detail: why.to_string(),
+        until: why.until(),
+    };
+    let attempt = incident.attempts.to_string();
+    let grown = incident
+        .grew_at
+        .map(|at| at.to_string())
+        .unwrap_or_default();
+    let parts = [
+        "dlq-investigate",
+        &incident.id,
+        why.word(),
+        &attempt,
+        &grown,
+    ];
+    let id = event::derived_id(&parts);
+    Event::new("dlq-investigate", id, &incident.queue.name, now, data)
+        .of_incident(incident.id.clone())
+        .line()
+}
+
+fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timestamp) -> Vec<u8> {
+    let data = InvestigationStarted {
+        queue: incident.queue.clone(),
+        session: session.id.clone(),
+        agent: agent.to_owned(),
+        pid: None,
+        timeout_at: session.timeout_at,
+    };
+    let id = event::derived_id(&[
+        "dlq-investigate",
+        &session.id,
+        Type::InvestigationStarted.as_str(),
+    ]);
+    Event::new("dlq-investigate", id, &incident.queue.name, now, data)
+        .of_incident(incident.id.clone())
+        .line()
+}
+
+/// The type of a session's last event.
+fn last_told(path: &std::path::Path) -> Option<Type> {
+    let bytes = std::fs::read(path).ok()?;
+    let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
+    let line = whole
+        .trim_ascii_end()
+        .rsplit(|byte| *byte == b'\n')
+        .next()?;
+    match event::peek(line) {
+        Line::Event(head) => head.known,
+        _ => None,
+    }
+}

@@ -1,0 +1,433 @@
+//! The supervisor of one investigation: parent of the agent, owner of the deadline and the record.
+//!
+//! It is this very program, started anew in a process session of its own, so that pipelines and
+//! cron runs come and go around it. It holds `supervisor.lock` for its life: the session runs
+//! exactly while that is held. It writes the session's events, first to the session's own file,
+//! then to the journal. When it dies, its watchdog ends the tree, and the next filter that looks
+//! names the session crashed. It never reads configuration: its plan says all it needs.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{self, MARKER, Tree};
+use super::{clock, exe};
+use crate::error::Error;
+use crate::event::{
+    self, Event, InvestigationCompleted, InvestigationFailed, InvestigationStarted,
+    InvestigationTimedOut, Payload, Queue,
+};
+use crate::journal::Journal;
+use crate::rules::session::{Sessions, Status};
+use crate::rules::verdict::{self, Exit, Outcome};
+use crate::store::{self, Lock, Store};
+use crate::time::{Timestamp, show_span};
+use crate::tool;
+
+/// The names of the files of a session's folder.
+pub mod files {
+    #![allow(missing_docs)]
+    pub const PLAN: &str = "plan.json";
+    pub const PROMPT: &str = "prompt.md";
+    pub const TRANSCRIPT: &str = "transcript.ndjson";
+    pub const STDERR: &str = "stderr.log";
+    pub const SUPERVISOR_LOG: &str = "supervisor.log";
+    pub const LOCK: &str = "supervisor.lock";
+    pub const EVENTS: &str = "events.ndjson";
+    pub const REPORT: &str = "report.md";
+    pub const WORK: &str = "work";
+}
+
+/// The environment that the agent gets, when it is set: nothing else, and so no secret.
+const PASSED_ON: [&str; 9] = [
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR",
+];
+
+/// The last line of the transcript is looked for in this much of its end.
+const RESULT_MAX: u64 = 1 << 20;
+
+/// What a supervisor is told, in the session's folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The incident.
+    pub incident: String,
+    /// The queue.
+    pub queue: Queue,
+    /// The agent: a program with its path, and its arguments.
+    pub agent: Vec<String>,
+    /// The folder of the code, when one is mapped: told to the agent, not entered.
+    pub repo: Option<PathBuf>,
+    /// When it is stopped.
+    pub timeout_at: Timestamp,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// From SIGINT to SIGTERM, in milliseconds; half of it again to SIGKILL.
+    pub grace_ms: u64,
+    /// Until the next investigation of the queue, in milliseconds.
+    pub cooldown_ms: u64,
+    /// The journal's size, in bytes.
+    pub journal_size_max: u64,
+    /// The older parts kept.
+    pub journal_keep: u32,
+}
+
+/// Adds an event to a session's own file and to the journal.
+pub fn tell<D: Payload>(
+    folder: &Path,
+    journal: &Journal,
+    session: &str,
+    plan: &Plan,
+    data: D,
+) -> Result<(), Error> {
+    let id = event::derived_id(&["dlq-investigate", session, D::TYPE.as_str()]);
+    let event = Event::new("dlq-investigate", id, &plan.queue.name, clock::now(), data);
+    let line = event.of_incident(plan.incident.clone()).line();
+    let path = folder.join(files::EVENTS);
+    let written = store::append_private(&path).and_then(|mut file| {
+        file.write_all(&line)?;
+        file.sync_data()
+    });
+    written.map_err(|error| Error::file("write", &path, &error))?;
+    journal.append(&line)
+}
+
+/// Runs the session whose folder and plan a filter has made, to its end.
+pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
+    process::detach();
+    let folder = store.dir().join("sessions").join(session);
+    let Some(_lock) = Lock::try_take(&folder.join(files::LOCK))? else {
+        return Err(Error::failed("supervise", session, "somebody else does"));
+    };
+    let path = folder.join(files::PLAN);
+    let plan: Plan = std::fs::read(&path)
+        .map_err(|error| Error::file("read", &path, &error))
+        .and_then(|bytes| {
+            serde_json::from_slice(&bytes)
+                .map_err(|error| Error::failed("read", path.display(), error))
+        })?;
+    let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
+    let supervisor = Supervisor {
+        store,
+        folder,
+        session,
+        plan,
+        journal,
+    };
+    supervisor.run()
+}
+
+struct Supervisor<'a> {
+    store: &'a Store,
+    folder: PathBuf,
+    session: &'a str,
+    plan: Plan,
+    journal: Journal,
+}
+
+/// Why waiting for the agent has ended.
+enum Ended {
+    ByItself(ExitStatus),
+    Deadline,
+    Told,
+}
+
+impl Supervisor<'_> {
+    fn run(&self) -> Result<(), Error> {
+        let begun = clock::now();
+        let mut watchdog = self.watchdog()?;
+        let agent = match self.spawn() {
+            Ok(agent) => agent,
+            Err(error) => {
+                let failed = Outcome::Failed("could_not_start", error.to_string());
+                self.conclude(begun, failed)?;
+                return dismiss(watchdog);
+            }
+        };
+        let pid = agent.id();
+        // Should the watchdog have died, the agent still dies with us.
+        let _ = watchdog.stdin.as_mut().map(|pipe| writeln!(pipe, "{pid}"));
+        self.record(|session| session.pid = Some(pid.into()))?;
+        self.tell(InvestigationStarted {
+            queue: self.plan.queue.clone(),
+            session: self.session.into(),
+            agent: self.plan.agent.first().cloned().unwrap_or_default(),
+            pid: Some(pid.into()),
+            timeout_at: self.plan.timeout_at,
+        })?;
+        let number = |pid: u32| i32::try_from(pid).unwrap_or(0);
+        let tree = Tree {
+            session: self.session.into(),
+            root: Some(number(pid)),
+            above: Some(number(std::process::id())),
+            spare: vec![number(watchdog.id())],
+        };
+        let grace = Duration::from_millis(self.plan.grace_ms);
+        let ended = wait(agent, Duration::from_millis(self.plan.timeout_ms))?;
+        let gone = match ended {
+            Ended::ByItself(_) => Tree {
+                root: None,
+                ..tree.clone()
+            }
+            .end(grace / 2),
+            Ended::Deadline | Ended::Told => tree.stop(grace),
+        };
+        if !gone {
+            tool::warn(&format!("processes of session {} do not end", self.session));
+        }
+        match ended {
+            Ended::ByItself(status) => self.conclude(begun, self.outcome(status))?,
+            Ended::Deadline => self.timed_out(begun)?,
+            Ended::Told => {
+                let why = "its supervisor was told to end, and has stopped the agent";
+                self.conclude(begun, Outcome::Failed("stopped", why.into()))?;
+            }
+        }
+        dismiss(watchdog)
+    }
+
+    fn watchdog(&self) -> Result<Child, Error> {
+        exe()
+            .args([
+                "--watch",
+                self.session,
+                "--grace-ms",
+                &self.plan.grace_ms.to_string(),
+            ])
+            .env("DLQ_STATE_DIR", self.store.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| Error::file("start", Path::new("watchdog"), &error))
+    }
+
+    fn spawn(&self) -> Result<Child, Error> {
+        let open = |name: &str| -> Result<File, Error> {
+            let path = self.folder.join(name);
+            store::append_private(&path).map_err(|error| Error::file("open", &path, &error))
+        };
+        let prompt = self.folder.join(files::PROMPT);
+        let prompt = File::open(&prompt).map_err(|error| Error::file("open", &prompt, &error))?;
+        let stderr = self.folder.join(files::STDERR);
+        let Some(stderr) = Lock::try_take(&stderr)? else {
+            return Err(Error::failed(
+                "lock",
+                stderr.display(),
+                "an earlier agent is still there",
+            ));
+        };
+        let stderr = stderr
+            .file()
+            .try_clone()
+            .map_err(|error| Error::failed("share", "stderr.log", error))?;
+        let work = self.folder.join(files::WORK);
+        store::make_dir(&work)?;
+        let mut command = exe();
+        command
+            .args(["--shim", &std::process::id().to_string(), "--"])
+            .args(&self.plan.agent);
+        command.env_clear();
+        let passed = PASSED_ON
+            .into_iter()
+            .filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(passed);
+        command.env("TERM", "dumb").env(MARKER, self.session);
+        command
+            .env("DLQ_INCIDENT", &self.plan.incident)
+            .env("DLQ_QUEUE", &self.plan.queue.name);
+        if let Some(repo) = &self.plan.repo {
+            command.env("DLQ_REPO", repo);
+        }
+        command
+            .current_dir(work)
+            .stdin(prompt)
+            .stdout(open(files::TRANSCRIPT)?)
+            .stderr(stderr)
+            .process_group(0)
+            .spawn()
+            .map_err(|error| Error::file("start", Path::new("the agent"), &error))
+    }
+
+    fn outcome(&self, status: ExitStatus) -> Outcome {
+        let exit = match (status.code(), status.signal()) {
+            (Some(code), _) => Exit::Status(code),
+            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+        };
+        verdict::judge(
+            exit,
+            last_line(&self.folder.join(files::TRANSCRIPT)).as_deref(),
+        )
+    }
+
+    fn conclude(&self, begun: Timestamp, outcome: Outcome) -> Result<(), Error> {
+        let took = clock::now().since(begun);
+        let (queue, session) = (self.plan.queue.clone(), self.session.to_owned());
+        match outcome {
+            Outcome::Completed(verdict, cost_usd, turns) => {
+                let report = self.report(&verdict, took)?.display().to_string();
+                let duration_s = took.as_secs();
+                self.tell(InvestigationCompleted {
+                    queue,
+                    session,
+                    verdict,
+                    cost_usd,
+                    turns,
+                    duration_s,
+                    report,
+                })?;
+                self.close(Status::Completed, true)
+            }
+            Outcome::Failed(reason, detail) => {
+                self.tell(InvestigationFailed {
+                    queue,
+                    session,
+                    reason: reason.into(),
+                    detail,
+                    cost_usd: None,
+                    duration_s: Some(took.as_secs()),
+                })?;
+                // What never ran has cost nothing: no cooldown.
+                self.close(Status::Failed, reason != "could_not_start")
+            }
+        }
+    }
+
+    fn timed_out(&self, begun: Timestamp) -> Result<(), Error> {
+        let detail = format!(
+            "stopped at its deadline, {} after its start",
+            show_span(Duration::from_millis(self.plan.timeout_ms))
+        );
+        self.tell(InvestigationTimedOut {
+            queue: self.plan.queue.clone(),
+            session: self.session.into(),
+            detail,
+            cost_usd: None,
+            duration_s: clock::now().since(begun).as_secs(),
+        })?;
+        self.close(Status::TimedOut, true)
+    }
+
+    fn report(&self, verdict: &event::Verdict, took: Duration) -> Result<PathBuf, Error> {
+        let unknown = || "unknown".to_owned();
+        let text = format!(
+            "# {}\n\nQueue: {}\nIncident: {}\nSession: {}\nStatus: {}\nCategory: {}\nConfidence: {}\nRedrive: {}\nTook: {}\n\nThe agent's own words are in {}.\n",
+            verdict.title.as_deref().unwrap_or("Investigation"),
+            self.plan.queue.name,
+            self.plan.incident,
+            self.session,
+            verdict.status,
+            verdict.category.clone().unwrap_or_else(unknown),
+            verdict
+                .confidence
+                .map_or_else(unknown, |confidence| confidence.to_string()),
+            verdict.redrive.clone().unwrap_or_else(unknown),
+            show_span(took),
+            files::TRANSCRIPT,
+        );
+        let path = self.folder.join(files::REPORT);
+        store::replace(&path, text.as_bytes())?;
+        Ok(path)
+    }
+
+    fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
+        tell(&self.folder, &self.journal, self.session, &self.plan, data)
+    }
+
+    fn close(&self, status: Status, cools: bool) -> Result<(), Error> {
+        let now = clock::now();
+        let until = now.plus(Duration::from_millis(self.plan.cooldown_ms));
+        self.record(|session| {
+            session.status = status;
+            session.ended_at = Some(now);
+            session.cooldown_until = cools.then_some(until);
+        })
+    }
+
+    fn record(
+        &self,
+        change: impl FnOnce(&mut crate::rules::session::Session),
+    ) -> Result<(), Error> {
+        self.store.doc::<Sessions>().update(|sessions| {
+            if let Some(session) = sessions.session_mut(self.session) {
+                change(session);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Waits for the agent, the deadline, or a signal that tells us to end.
+fn wait(mut agent: Child, timeout: Duration) -> Result<Ended, Error> {
+    let (sender, ended) = mpsc::channel();
+    let told = sender.clone();
+    let mut signals = signal_hook::iterator::Signals::new([
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGHUP,
+    ])
+    .map_err(|error| Error::failed("listen for", "signals", error))?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            let _ = told.send(Ended::Told);
+        }
+    });
+    std::thread::spawn(move || {
+        if let Ok(status) = agent.wait() {
+            let _ = sender.send(Ended::ByItself(status));
+        }
+    });
+    Ok(match ended.recv_timeout(timeout) {
+        Ok(ended) => ended,
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ended::Deadline,
+    })
+}
+
+/// Tells the watchdog that all is over, and waits for it.
+fn dismiss(mut watchdog: Child) -> Result<(), Error> {
+    let _ = watchdog
+        .stdin
+        .take()
+        .map(|mut pipe| pipe.write_all(b"done\n"));
+    watchdog
+        .wait()
+        .map(|_| ())
+        .map_err(|error| Error::failed("wait for", "the watchdog", error))
+}
+
+/// The watchdog: reads from its supervisor until that says that it is done, or dies. Then it
+/// ends the tree. With nothing to read from, it ends the tree at once.
+pub fn watch(session: &str, grace: Duration) {
+    let mut said = String::new();
+    let _ = std::io::stdin().read_to_string(&mut said);
+    if said.lines().any(|line| line == "done") {
+        return;
+    }
+    let root = said.lines().next().and_then(|line| line.parse().ok());
+    Tree {
+        session: session.into(),
+        root,
+        ..Tree::default()
+    }
+    .end(grace / 2);
+}
+
+/// The last line that is not blank.
+fn last_line(path: &Path) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
+    let size = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(size.saturating_sub(RESULT_MAX)))
+        .ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    lines
+        .rfind(|line| !line.trim_ascii().is_empty())
+        .map(<[u8]>::to_vec)
+}

@@ -1,0 +1,323 @@
+//! The open incidents, as the stream tells of them: state, not edges.
+//!
+//! An incident is open from its first event until it is cleared or gone, and a closed one is
+//! remembered for as long as a journal may be replayed, so that an old raise opens nothing again.
+//! What is told twice changes nothing the second time.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, Type};
+use crate::time::Timestamp;
+
+/// A closed incident is remembered for this long, counted in the stream's time; longer than any
+/// replay of the journal reaches back.
+pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
+
+/// An incident, open or closed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its id.
+    pub id: String,
+    /// Its queue.
+    pub queue: Queue,
+    /// When it began.
+    pub raised_at: Timestamp,
+    /// The last depth told.
+    pub depth: u64,
+    /// No message is lost before this; null when unknown.
+    pub expires_after: Option<Timestamp>,
+    /// The oldest is lost by this; null when unknown.
+    pub expires_before: Option<Timestamp>,
+    /// The last growth told.
+    pub grew_at: Option<Timestamp>,
+    /// When it was cleared, or gone.
+    pub closed_at: Option<Timestamp>,
+    /// Whether it is to be judged: from the raise, or a growth, until an investigation starts.
+    pub armed: bool,
+    /// The reasons for which it was skipped and that have been told.
+    pub reported: Vec<String>,
+    /// How many investigations it has had.
+    pub attempts: u64,
+}
+
+/// What a line says about an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct News {
+    /// The incident.
+    pub incident: String,
+    /// The line's time.
+    pub at: Timestamp,
+    /// What it says.
+    pub what: What,
+}
+
+/// See [`News`].
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum What {
+    /// It began.
+    Raised {
+        queue: Queue,
+        depth: u64,
+        expires_after: Option<Timestamp>,
+        expires_before: Option<Timestamp>,
+    },
+    /// It grew.
+    Grew { queue: Queue, depth: u64 },
+    /// Its messages will be lost.
+    Expiring {
+        queue: Queue,
+        expires_after: Option<Timestamp>,
+        expires_before: Option<Timestamp>,
+    },
+    /// It was cleared, or its queue is gone.
+    Closed,
+}
+
+/// What an event says about an incident, if anything.
+pub fn news(head: &Head<'_>, line: &[u8]) -> Option<News> {
+    let what = match head.known? {
+        Type::QueueRaised => {
+            let QueueRaised {
+                queue,
+                depth,
+                expires_after,
+                expires_before,
+                ..
+            } = event::read(line)?.data;
+            What::Raised {
+                queue,
+                depth,
+                expires_after,
+                expires_before,
+            }
+        }
+        Type::QueueGrew => {
+            let QueueGrew { queue, depth, .. } = event::read(line)?.data;
+            What::Grew { queue, depth }
+        }
+        Type::QueueExpiring => {
+            let QueueExpiring {
+                queue,
+                expires_after,
+                expires_before,
+                ..
+            } = event::read(line)?.data;
+            What::Expiring {
+                queue,
+                expires_after,
+                expires_before,
+            }
+        }
+        Type::QueueCleared | Type::QueueGone => What::Closed,
+        _ => return None,
+    };
+    Some(News {
+        incident: head.incident.as_deref()?.to_owned(),
+        at: head.time()?,
+        what,
+    })
+}
+
+/// Takes in what a line says.
+pub fn hear(incidents: &mut Vec<Incident>, news: News) {
+    let News {
+        incident: id,
+        at,
+        what,
+    } = news;
+    let known = incidents.iter_mut().find(|incident| incident.id == id);
+    match (known, what) {
+        (Some(known), What::Closed) => {
+            known.closed_at.get_or_insert(at);
+        }
+        (Some(known), _) if known.closed_at.is_some() => {}
+        (Some(_), What::Raised { .. }) | (None, What::Closed) => {}
+        (Some(known), What::Grew { depth, .. }) => {
+            if known.grew_at.is_none_or(|before| at > before) {
+                known.grew_at = Some(at);
+                known.depth = depth;
+                known.armed = true;
+                known.reported.clear();
+            }
+        }
+        (
+            Some(known),
+            What::Expiring {
+                expires_after,
+                expires_before,
+                ..
+            },
+        ) => {
+            known.expires_after = expires_after;
+            known.expires_before = expires_before;
+        }
+        (None, what) => incidents.extend(opened(id, at, what)),
+    }
+}
+
+/// An incident that is heard of for the first time, be it by its raise or later.
+fn opened(id: String, at: Timestamp, what: What) -> Option<Incident> {
+    let (queue, depth, expires_after, expires_before) = match what {
+        What::Raised {
+            queue,
+            depth,
+            expires_after,
+            expires_before,
+        } => (queue, depth, expires_after, expires_before),
+        What::Grew { queue, depth } => (queue, depth, None, None),
+        // It tells no depth that can be relied on; an incident has one message at least.
+        What::Expiring {
+            queue,
+            expires_after,
+            expires_before,
+        } => (queue, 1, expires_after, expires_before),
+        What::Closed => return None,
+    };
+    Some(Incident {
+        id,
+        queue,
+        raised_at: at,
+        depth,
+        expires_after,
+        expires_before,
+        grew_at: None,
+        closed_at: None,
+        armed: true,
+        reported: Vec::new(),
+        attempts: 0,
+    })
+}
+
+/// The open incidents that are to be judged, nearest to loss first: by the first moment at which
+/// something may be lost, or else the last; those of which nothing is known come after.
+pub fn to_judge(incidents: &[Incident]) -> Vec<String> {
+    let mut open: Vec<&Incident> = incidents
+        .iter()
+        .filter(|incident| incident.closed_at.is_none() && incident.armed)
+        .collect();
+    open.sort_by_key(|incident| {
+        let loss = incident.expires_after.or(incident.expires_before);
+        (
+            loss.is_none(),
+            loss,
+            incident.raised_at,
+            incident.id.clone(),
+        )
+    });
+    open.into_iter()
+        .map(|incident| incident.id.clone())
+        .collect()
+}
+
+/// Forgets what was closed long ago.
+pub fn forget(incidents: &mut Vec<Incident>, now: Timestamp) {
+    incidents.retain(|incident| {
+        incident
+            .closed_at
+            .is_none_or(|at| now.since(at) < REMEMBERED)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn raised(id: &str, second: i64, expires_before: Option<i64>) -> News {
+        let what = What::Raised {
+            queue: Queue::default(),
+            depth: 3,
+            expires_after: None,
+            expires_before: expires_before.map(at),
+        };
+        News {
+            incident: id.into(),
+            at: at(second),
+            what,
+        }
+    }
+
+    fn grew(id: &str, second: i64) -> News {
+        let what = What::Grew {
+            queue: Queue::default(),
+            depth: 6,
+        };
+        News {
+            incident: id.into(),
+            at: at(second),
+            what,
+        }
+    }
+
+    fn closed(id: &str, second: i64) -> News {
+        News {
+            incident: id.into(),
+            at: at(second),
+            what: What::Closed,
+        }
+    }
+
+    fn after(news: Vec<News>) -> Vec<Incident> {
+        let mut incidents = Vec::new();
+        for item in news {
+            hear(&mut incidents, item);
+        }
+        incidents
+    }
+
+    #[test]
+    fn a_replay_changes_nothing() {
+        let day = vec![
+            raised("a", 0, None),
+            grew("a", 30),
+            closed("a", 60),
+            raised("b", 90, None),
+        ];
+        let once = after(day.clone());
+        let twice = after([day.clone(), day].concat());
+        assert_eq!(once, twice);
+        assert_eq!(to_judge(&twice), ["b"]);
+    }
+
+    #[test]
+    fn a_finished_incident_is_armed_again_only_by_new_growth() {
+        let mut incidents = after(vec![raised("a", 0, None), grew("a", 30)]);
+        incidents[0].armed = false;
+        hear(&mut incidents, raised("a", 0, None));
+        hear(&mut incidents, grew("a", 30));
+        assert_eq!(to_judge(&incidents), Vec::<String>::new());
+        hear(&mut incidents, grew("a", 60));
+        assert_eq!(to_judge(&incidents), ["a"]);
+    }
+
+    #[test]
+    fn nearest_to_loss_comes_first() {
+        let incidents = after(vec![
+            raised("unknown", 0, None),
+            raised("late", 1, Some(900)),
+            raised("soon", 2, Some(100)),
+        ]);
+        assert_eq!(to_judge(&incidents), ["soon", "late", "unknown"]);
+    }
+
+    #[test]
+    fn a_raise_that_was_missed_is_made_up_for() {
+        assert_eq!(to_judge(&after(vec![grew("a", 30)])), ["a"]);
+        assert_eq!(after(vec![closed("a", 30)]), []);
+    }
+
+    #[test]
+    fn closed_ones_are_forgotten_after_the_longest_replay() {
+        let mut incidents = after(vec![raised("a", 0, None), closed("a", 60)]);
+        forget(&mut incidents, at(60 + 7 * 86_400));
+        assert_eq!(incidents.len(), 1);
+        forget(&mut incidents, at(60 + 8 * 86_400));
+        assert_eq!(incidents.len(), 0);
+    }
+}

@@ -1,0 +1,183 @@
+//! The sessions: what is recorded of an investigation, and which are kept.
+//!
+//! `status` says `running` until somebody has recorded an end; whether the session really runs is
+//! told by its supervisor's lock alone.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::incident::Incident;
+use crate::event::Queue;
+use crate::store::Document;
+use crate::time::Timestamp;
+
+/// The document `sessions.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sessions {
+    version: u64,
+    /// The investigations, oldest first.
+    pub sessions: Vec<Session>,
+    /// The incidents that the stream has told of.
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions {
+            version: Self::VERSION,
+            sessions: Vec::new(),
+            incidents: Vec::new(),
+        }
+    }
+}
+
+impl Document for Sessions {
+    const NAME: &str = "sessions";
+    const VERSION: u64 = 1;
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its supervisor was started.
+    Running,
+    /// It ended with a result.
+    Completed,
+    /// It ended without one.
+    Failed,
+    /// It was stopped at its deadline.
+    TimedOut,
+    /// Its supervisor died.
+    Crashed,
+}
+
+/// One investigation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id, and the name of its folder.
+    pub id: String,
+    /// The incident.
+    pub incident: String,
+    /// The queue's name, for people.
+    pub queue_name: String,
+    /// The queue.
+    pub queue: Queue,
+    /// Where it stands.
+    pub status: Status,
+    /// The agent's process, for people, never for identity.
+    pub pid: Option<u64>,
+    /// When it was started.
+    pub start_time: Timestamp,
+    /// When it is stopped.
+    pub timeout_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Before this, no other investigation of the queue starts.
+    pub cooldown_until: Option<Timestamp>,
+    /// How many bytes of its events have been printed.
+    pub printed: u64,
+}
+
+impl Sessions {
+    /// The end of a queue's cooldown.
+    pub fn cooldown_until(&self, arn: &str) -> Option<Timestamp> {
+        let of_queue = self
+            .sessions
+            .iter()
+            .filter(|session| session.queue.arn == arn);
+        of_queue.filter_map(|session| session.cooldown_until).max()
+    }
+
+    /// The session of that id.
+    pub fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.id == id)
+    }
+
+    /// Takes out the sessions that ended too long ago or are too many, and returns their ids: their
+    /// folders may go. What is running, cooling down, or not yet printed stays: `unprinted` tells.
+    pub fn prune(
+        &mut self,
+        keep: usize,
+        age_max: Duration,
+        now: Timestamp,
+        unprinted: impl Fn(&Session) -> bool,
+    ) -> Vec<String> {
+        let done = |session: &Session| {
+            session.ended_at.is_some()
+                && session.cooldown_until.is_none_or(|until| until <= now)
+                && !unprinted(session)
+        };
+        let mut surplus = self.sessions.len().saturating_sub(keep);
+        let mut gone = Vec::new();
+        self.sessions.retain(|session| {
+            let old = session.ended_at.is_some_and(|at| now.since(at) > age_max);
+            let goes = done(session) && (old || surplus > 0);
+            if goes {
+                surplus = surplus.saturating_sub(1);
+                gone.push(session.id.clone());
+            }
+            !goes
+        });
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn session(id: &str, ended: Option<i64>) -> Session {
+        Session {
+            id: id.into(),
+            incident: String::new(),
+            queue_name: "q".into(),
+            queue: Queue {
+                arn: "arn:q".into(),
+                ..Queue::default()
+            },
+            status: if ended.is_some() {
+                Status::Completed
+            } else {
+                Status::Running
+            },
+            pid: None,
+            start_time: at(0),
+            timeout_at: at(100),
+            ended_at: ended.map(at),
+            cooldown_until: ended.map(|second| at(second + 10)),
+            printed: 0,
+        }
+    }
+
+    #[test]
+    fn what_is_needed_is_kept() {
+        let list = vec![
+            session("old", Some(1)),
+            session("running", None),
+            session("unprinted", Some(2)),
+            session("cooling", Some(95)),
+            session("new", Some(80)),
+        ];
+        let mut sessions = Sessions {
+            sessions: list,
+            ..Sessions::default()
+        };
+        let unprinted = |session: &Session| session.id == "unprinted";
+        let gone = sessions.prune(10, Duration::from_secs(50), at(100), unprinted);
+        assert_eq!(gone, ["old"]);
+        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), unprinted);
+        assert_eq!(gone, ["new"], "one too many each, and only what may go");
+        assert_eq!(sessions.cooldown_until("arn:q"), Some(at(105)));
+        assert_eq!(sessions.cooldown_until("arn:other"), None);
+    }
+}
