@@ -14,3 +14,4 @@ pub mod stream;
 pub mod threshold;
 pub mod verdict;
 pub mod watch;
+pub mod watched;

@@ -1,0 +1,399 @@
+//! The watched queues of a state folder: the document `queues.json`, and one round over it.
+//!
+//! It keeps the queues that are not quiet. Of the quiet ones it knows, for each selection of
+//! queues, when a whole round last read them: what was polled then and has no record was empty.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::loss::MoveTask;
+use super::reading::{Miss, Reading};
+use super::watch::{self, Edge, Policy, Record, Sample, Told};
+use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
+use crate::store::Document;
+use crate::time::Timestamp;
+
+/// The tool that tells all of this.
+pub const SOURCE: &str = "dlq-poll";
+
+/// What a month of requests costs: AWS's price for a million, in US dollars, free tier aside.
+const USD_PER_MILLION: f64 = 0.40;
+const MONTH_S: f64 = 30.0 * 86_400.0;
+
+/// The document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    version: u64,
+    /// The sequence that a queue without a record begins with: above every one that was dropped.
+    floor: u64,
+    /// When each selection of queues was last polled as a whole.
+    rounds: BTreeMap<String, Timestamp>,
+    /// What could not be polled at all, and why: told once.
+    #[serde(default)]
+    failures: BTreeMap<String, String>,
+    /// The queues that are not quiet, by ARN.
+    queues: BTreeMap<String, Entry>,
+}
+
+/// A queue that is not quiet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The queue.
+    pub queue: Queue,
+    /// What is remembered.
+    pub record: Record,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Watched {
+            version: Self::VERSION,
+            floor: 0,
+            rounds: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            queues: BTreeMap::new(),
+        }
+    }
+}
+
+impl Document for Watched {
+    const NAME: &str = "queues";
+    const VERSION: u64 = 1;
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// A queue of a round, and what reading it brought.
+#[derive(Debug, Clone)]
+pub struct Polled {
+    /// The queue.
+    pub queue: Queue,
+    /// When it was found, for one that discovery has found.
+    pub found_at: Option<Timestamp>,
+    /// How old a message may be when it arrives; see [`super::expiry::Keeps`].
+    pub age_max_s: Option<u64>,
+    /// The attempt to read it.
+    pub reading: Reading,
+    /// Whether a listing made after the reading lacks it.
+    pub unlisted: bool,
+    /// The answer about move tasks, when [`Watched::asks_for_tasks`] wanted one.
+    pub tasks: Option<Result<Vec<MoveTask>, Miss>>,
+}
+
+/// An account and region that could not be polled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The account, as far as it has a name.
+    pub account: Option<String>,
+    /// The region.
+    pub region: String,
+    /// Why; `None` when all is well there.
+    pub reason: Option<String>,
+}
+
+impl Watched {
+    /// The queues that are not quiet.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.queues.values()
+    }
+
+    /// How many of these queues have an open incident.
+    pub fn raised<'a>(&self, arns: impl Iterator<Item = &'a str>) -> u64 {
+        let open = |arn: &&str| {
+            self.queues
+                .get(*arn)
+                .is_some_and(|e| e.record.incident.is_some())
+        };
+        arns.filter(open).count() as u64
+    }
+
+    /// Whether the next judgement of a queue needs the answer about move tasks.
+    pub fn asks_for_tasks(&self, arn: &str, reading: &Reading) -> bool {
+        watch::asks_for_tasks(self.queues.get(arn).map(|entry| &entry.record), reading)
+    }
+
+    /// When a queue without a record was last seen empty: at the last round of this selection, if
+    /// the queue was known then.
+    fn empty_at(&self, selection: &str, found_at: Option<Timestamp>) -> Option<Timestamp> {
+        let round = *self.rounds.get(selection)?;
+        found_at.is_none_or(|found| found < round).then_some(round)
+    }
+
+    /// Takes in a round that began at `begun`, and returns the lines to tell.
+    pub fn take(
+        &mut self,
+        policy: &Policy,
+        selection: &str,
+        begun: Timestamp,
+        polled: &[Polled],
+    ) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        for one in polled {
+            let arn = one.queue.arn.as_str();
+            let past = self.queues.get(arn).map(|entry| entry.record.clone());
+            let sample = Sample {
+                arn,
+                reading: &one.reading,
+                empty_at: self
+                    .empty_at(selection, one.found_at)
+                    .filter(|_| past.is_none()),
+                age_max_s: one.age_max_s,
+                unlisted: one.unlisted,
+                tasks: one.tasks.as_ref(),
+            };
+            let (record, told) =
+                watch::judge(policy, past.as_ref(), sample, &one.queue, self.floor);
+            let last = told.last().map(|told| told.seq + 1);
+            lines.extend(
+                told.into_iter()
+                    .map(|told| line(told, &one.queue, one.reading.at)),
+            );
+            match record {
+                Some(record) => {
+                    self.queues.insert(
+                        arn.into(),
+                        Entry {
+                            queue: one.queue.clone(),
+                            record,
+                        },
+                    );
+                }
+                None => {
+                    self.queues.remove(arn);
+                    let seq = last.or(past.map(|past| past.seq)).unwrap_or(0);
+                    self.floor = self.floor.max(seq);
+                }
+            }
+        }
+        let round = self.rounds.entry(selection.into()).or_insert(begun);
+        *round = (*round).max(begun);
+        // A selection that nobody has polled for a month is not polled any more.
+        let month = std::time::Duration::from_secs(30 * 86_400);
+        self.rounds.retain(|_, at| begun.since(*at) < month);
+        lines
+    }
+
+    /// Takes in which scopes could not be polled, and tells of each once for each reason.
+    pub fn take_failures(&mut self, failures: &[Failure], at: Timestamp) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        for failure in failures {
+            let scope = format!(
+                "{} {}",
+                failure.account.as_deref().unwrap_or(""),
+                failure.region
+            );
+            let Some(reason) = &failure.reason else {
+                self.failures.remove(&scope);
+                continue;
+            };
+            if self.failures.insert(scope.clone(), reason.clone()).as_ref() == Some(reason) {
+                continue;
+            }
+            let data = PollFailed {
+                account: failure.account.clone(),
+                region: Some(failure.region.clone()),
+                reason: reason.clone(),
+            };
+            let id = derived_id(&[SOURCE, "poll.failed", &scope, reason, &at.to_string()]);
+            lines.push(Event::new(SOURCE, id, "", at, data).line());
+        }
+        lines
+    }
+}
+
+fn line(told: Told, queue: &Queue, at: Timestamp) -> Vec<u8> {
+    fn of<D: Payload>(
+        data: D,
+        seq: u64,
+        incident: Option<String>,
+        queue: &Queue,
+        at: Timestamp,
+    ) -> Vec<u8> {
+        let id = derived_id(&[SOURCE, &queue.arn, D::TYPE.as_str(), &seq.to_string()]);
+        Event::new(SOURCE, id, &queue.name, at, data)
+            .of_incident(incident)
+            .line()
+    }
+    let Told {
+        edge,
+        seq,
+        incident,
+    } = told;
+    match edge {
+        Edge::Gone(data) => of(data, seq, incident, queue, at),
+        Edge::Polled(data) => of(data, seq, incident, queue, at),
+        Edge::Raised(data) => of(data, seq, incident, queue, at),
+        Edge::Grew(data) => of(data, seq, incident, queue, at),
+        Edge::Expiring(data) => of(data, seq, incident, queue, at),
+        Edge::LossSuspected(data) => of(data, seq, incident, queue, at),
+        Edge::Cleared(data) => of(data, seq, incident, queue, at),
+        Edge::Unreadable(data) => of(data, seq, incident, queue, at),
+        Edge::Readable(data) => of(data, seq, incident, queue, at),
+    }
+}
+
+/// What a month of such rounds costs, in US dollars, to the cent's hundredth.
+pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
+    let seconds = interval.as_secs_f64();
+    #[allow(clippy::cast_precision_loss)] // Nobody makes 2^52 requests a round.
+    let cost = calls as f64 * MONTH_S / seconds * USD_PER_MILLION / 1e6;
+    (seconds > 0.0).then_some((cost * 1e4).round() / 1e4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Line, Type, peek};
+    use crate::rules::reading::{Attributes, Counts};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn policy() -> Policy {
+        Policy {
+            threshold: 1,
+            clear_after: 2,
+            growth_factor: 2,
+            tiers: Vec::new(),
+            all: false,
+        }
+    }
+
+    fn polled(name: &str, second: i64, depth: Result<u64, Miss>) -> Polled {
+        let arn = format!("arn:{name}");
+        let result = depth.map(|visible| Attributes {
+            arn: arn.clone(),
+            counts: Counts {
+                visible,
+                ..Counts::default()
+            },
+            retention_s: Some(86_400),
+            visibility_s: None,
+            redrive: None,
+        });
+        Polled {
+            queue: Queue {
+                name: name.into(),
+                arn,
+                ..Queue::default()
+            },
+            found_at: Some(at(-1000)),
+            age_max_s: Some(0),
+            reading: Reading {
+                at: at(second),
+                result,
+            },
+            unlisted: false,
+            tasks: None,
+        }
+    }
+
+    /// The types and ids of what a round tells.
+    fn round(doc: &mut Watched, second: i64, polled: &[Polled]) -> Vec<(Type, String)> {
+        let lines = doc.take(&policy(), "all", at(second), polled);
+        let heads = lines.iter().map(|line| match peek(line.trim_ascii_end()) {
+            Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
+            other => panic!("{other:?}"),
+        });
+        heads
+            .filter(|(kind, _)| *kind != Type::QueuePolled)
+            .collect()
+    }
+
+    #[test]
+    fn a_crash_between_journal_and_state_repeats_the_same_ids() {
+        let mut doc = Watched::default();
+        round(&mut doc, 0, &[polled("a", 0, Ok(0))]);
+        let before = doc.clone();
+        let told = round(&mut doc, 30, &[polled("a", 30, Ok(3))]);
+        let again = round(&mut before.clone(), 60, &[polled("a", 60, Ok(4))]);
+        assert_eq!(told, again);
+        assert_eq!(told.len(), 1);
+    }
+
+    #[test]
+    fn the_next_incident_has_ids_of_its_own() {
+        let mut doc = Watched::default();
+        let mut ids = Vec::new();
+        for (second, depth) in [
+            (0, 3),
+            (30, 0),
+            (120, 0),
+            (150, 2),
+            (180, 0),
+            (300, 0),
+            (330, 1),
+        ] {
+            ids.extend(round(&mut doc, second, &[polled("a", second, Ok(depth))]));
+        }
+        let raises: Vec<_> = ids
+            .iter()
+            .filter(|(kind, _)| *kind == Type::QueueRaised)
+            .collect();
+        assert_eq!(raises.len(), 3);
+        let mut unique: Vec<_> = ids.iter().map(|(_, id)| id).collect();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), ids.len());
+    }
+
+    #[test]
+    fn only_what_a_round_has_read_was_seen_empty() {
+        let mut doc = Watched::default();
+        round(
+            &mut doc,
+            0,
+            &[polled("a", 0, Ok(0)), polled("b", 0, Err(Miss::Denied))],
+        );
+        assert_eq!(doc.entries().count(), 1, "the quiet one has no record");
+        doc.take(
+            &policy(),
+            "all",
+            at(30),
+            &[polled("a", 30, Ok(2)), polled("b", 30, Ok(2))],
+        );
+        let cohort = |arn: &str| doc.queues[arn].record.cohorts[0].after;
+        assert_eq!(cohort("arn:a"), Some(at(0)));
+        assert_eq!(cohort("arn:b"), None, "it was not read then");
+        let late = Polled {
+            found_at: Some(at(10)),
+            ..polled("c", 60, Ok(1))
+        };
+        let mut other = Watched::default();
+        other.take(&policy(), "all", at(5), &[]);
+        other.take(&policy(), "all", at(60), &[late]);
+        assert_eq!(
+            other.queues["arn:c"].record.cohorts[0].after, None,
+            "it was found after the round"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_once_for_each_reason() {
+        let mut doc = Watched::default();
+        let failure = |reason: Option<&str>| {
+            [Failure {
+                account: None,
+                region: "r".into(),
+                reason: reason.map(str::to_owned),
+            }]
+        };
+        let told: Vec<usize> = [Some("a"), Some("a"), Some("b"), None, Some("b")]
+            .map(|reason| doc.take_failures(&failure(reason), at(0)).len())
+            .to_vec();
+        assert_eq!(told, [1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_month_of_rounds_has_a_price() {
+        // facts: 1,000 queues every 30 s are 86.4 million requests, about 34 dollars.
+        assert_eq!(
+            usd_month(1000, std::time::Duration::from_secs(30)),
+            Some(34.56)
+        );
+        assert_eq!(usd_month(0, std::time::Duration::from_secs(30)), Some(0.0));
+    }
+}
