@@ -4,7 +4,8 @@
 //!
 //! The wire and the disk:
 //! [`event`] names every event type and JSON key, [`wire`] reads and writes lines,
-//! [`journal`] is the append-only log, [`store`] holds locked JSON documents.
+//! [`journal`] is the append-only log, [`store`] holds locked JSON documents, [`discovery`] is the
+//! one that remembers which queues were found.
 //!
 //! The frame of every program:
 //! [`tool`] is the shared `main`, [`args`] reads options, [`error`] has the three kinds of
@@ -15,6 +16,7 @@
 
 pub mod args;
 // pub mod config;
+pub mod discovery;
 pub mod edge;
 pub mod error;
 pub mod event;

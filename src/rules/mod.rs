@@ -2,4 +2,8 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
+pub mod glob;
+pub mod graph;
+pub mod lint;
+pub mod names;
 pub mod reading;
