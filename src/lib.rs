@@ -15,6 +15,7 @@
 
 pub mod args;
 pub mod config;
+pub mod discovery;
 pub mod edge;
 pub mod error;
 pub mod event;

@@ -4,6 +4,7 @@
 //! configuration gives. Nothing here reads or decides.
 
 pub use crate::event::Severity;
+pub use crate::rules::graph::Discover;
 pub use crate::tool::{Format as LogFormat, Level};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,17 +75,6 @@ pub struct Account {
     pub region: Option<String>,
     /// Its regions; else `aws.regions`.
     pub regions: Vec<String>,
-}
-
-/// How dead-letter queues are told from other queues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Discover {
-    /// By either sign.
-    Both,
-    /// By being the target of another queue's redrive policy.
-    Redrive,
-    /// By name.
-    Name,
 }
 
 /// `monitoring`: what `dlq-poll` looks at, how often, and what it calls news.

@@ -5,10 +5,14 @@
 pub mod eligible;
 pub mod expiry;
 pub mod glob;
+pub mod graph;
 pub mod incident;
+pub mod lint;
 pub mod loss;
+pub mod names;
 pub mod prompt;
 pub mod reading;
+pub mod rhythm;
 pub mod session;
 pub mod stream;
 pub mod threshold;

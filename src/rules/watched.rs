@@ -65,15 +65,24 @@ impl Document for Watched {
     }
 }
 
-/// A queue of a round, and what reading it brought.
-#[derive(Debug, Clone)]
-pub struct Polled {
+/// A queue to be polled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The place of its scope among those of this run.
+    pub scope: usize,
     /// The queue.
     pub queue: Queue,
     /// When it was found, for one that discovery has found.
     pub found_at: Option<Timestamp>,
     /// How old a message may be when it arrives; see [`super::expiry::Keeps`].
     pub age_max_s: Option<u64>,
+}
+
+/// A queue of a round, and what reading it brought.
+#[derive(Debug, Clone)]
+pub struct Polled<'a> {
+    /// The queue.
+    pub target: &'a Target,
     /// The attempt to read it.
     pub reading: Reading,
     /// Whether a listing made after the reading lacks it.
@@ -127,35 +136,35 @@ impl Watched {
         policy: &Policy,
         selection: &str,
         begun: Timestamp,
-        polled: &[Polled],
+        polled: &[Polled<'_>],
     ) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for one in polled {
-            let arn = one.queue.arn.as_str();
+            let queue = &one.target.queue;
+            let arn = queue.arn.as_str();
             let past = self.queues.get(arn).map(|entry| entry.record.clone());
             let sample = Sample {
                 arn,
                 reading: &one.reading,
                 empty_at: self
-                    .empty_at(selection, one.found_at)
+                    .empty_at(selection, one.target.found_at)
                     .filter(|_| past.is_none()),
-                age_max_s: one.age_max_s,
+                age_max_s: one.target.age_max_s,
                 unlisted: one.unlisted,
                 tasks: one.tasks.as_ref(),
             };
-            let (record, told) =
-                watch::judge(policy, past.as_ref(), sample, &one.queue, self.floor);
+            let (record, told) = watch::judge(policy, past.as_ref(), sample, queue, self.floor);
             let last = told.last().map(|told| told.seq + 1);
             lines.extend(
                 told.into_iter()
-                    .map(|told| line(told, &one.queue, one.reading.at)),
+                    .map(|told| line(told, queue, one.reading.at)),
             );
             match record {
                 Some(record) => {
                     self.queues.insert(
                         arn.into(),
                         Entry {
-                            queue: one.queue.clone(),
+                            queue: queue.clone(),
                             record,
                         },
                     );
@@ -234,6 +243,44 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Vec<u8> {
     }
 }
 
+/// What to say of the queues that could not be read: a sentence for each reason, however many they
+/// are. With `news` only of those that have not been told to be unreadable before.
+pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<String> {
+    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for one in polled.iter().filter(|one| !one.unlisted) {
+        let Err(miss) = &one.reading.result else {
+            continue;
+        };
+        let record = doc
+            .queues
+            .get(&one.target.queue.arn)
+            .map(|entry| &entry.record);
+        if !news || record.is_none_or(|record| record.misses <= watch::MISSES) {
+            reasons
+                .entry(miss.to_string())
+                .or_default()
+                .push(&one.target.queue.name);
+        }
+    }
+    let sentence = |(reason, names): (String, Vec<&str>)| match names.as_slice() {
+        [one] => format!("cannot read queue '{one}': {reason}"),
+        names => {
+            let shown: Vec<String> = names
+                .iter()
+                .take(3)
+                .map(|name| format!("'{name}'"))
+                .collect();
+            let more = if names.len() > 3 { ", …" } else { "" };
+            format!(
+                "cannot read {} queues ({}{more}): {reason}",
+                names.len(),
+                shown.join(", ")
+            )
+        }
+    };
+    reasons.into_iter().map(sentence).collect()
+}
+
 /// What a month of such rounds costs, in US dollars, to the cent's hundredth.
 pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
     let seconds = interval.as_secs_f64();
@@ -262,10 +309,23 @@ mod tests {
         }
     }
 
-    fn polled(name: &str, second: i64, depth: Result<u64, Miss>) -> Polled {
-        let arn = format!("arn:{name}");
+    fn target(name: &str, found: i64) -> Target {
+        let queue = Queue {
+            name: name.into(),
+            arn: format!("arn:{name}"),
+            ..Queue::default()
+        };
+        Target {
+            scope: 0,
+            queue,
+            found_at: Some(at(found)),
+            age_max_s: Some(0),
+        }
+    }
+
+    fn polled(target: &Target, second: i64, depth: Result<u64, Miss>) -> Polled<'_> {
         let result = depth.map(|visible| Attributes {
-            arn: arn.clone(),
+            arn: target.queue.arn.clone(),
             counts: Counts {
                 visible,
                 ..Counts::default()
@@ -274,25 +334,20 @@ mod tests {
             visibility_s: None,
             redrive: None,
         });
+        let reading = Reading {
+            at: at(second),
+            result,
+        };
         Polled {
-            queue: Queue {
-                name: name.into(),
-                arn,
-                ..Queue::default()
-            },
-            found_at: Some(at(-1000)),
-            age_max_s: Some(0),
-            reading: Reading {
-                at: at(second),
-                result,
-            },
+            target,
+            reading,
             unlisted: false,
             tasks: None,
         }
     }
 
     /// The types and ids of what a round tells.
-    fn round(doc: &mut Watched, second: i64, polled: &[Polled]) -> Vec<(Type, String)> {
+    fn round(doc: &mut Watched, second: i64, polled: &[Polled<'_>]) -> Vec<(Type, String)> {
         let lines = doc.take(&policy(), "all", at(second), polled);
         let heads = lines.iter().map(|line| match peek(line.trim_ascii_end()) {
             Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
@@ -305,18 +360,18 @@ mod tests {
 
     #[test]
     fn a_crash_between_journal_and_state_repeats_the_same_ids() {
-        let mut doc = Watched::default();
-        round(&mut doc, 0, &[polled("a", 0, Ok(0))]);
+        let (mut doc, a) = (Watched::default(), target("a", -1000));
+        round(&mut doc, 0, &[polled(&a, 0, Ok(0))]);
         let before = doc.clone();
-        let told = round(&mut doc, 30, &[polled("a", 30, Ok(3))]);
-        let again = round(&mut before.clone(), 60, &[polled("a", 60, Ok(4))]);
+        let told = round(&mut doc, 30, &[polled(&a, 30, Ok(3))]);
+        let again = round(&mut before.clone(), 60, &[polled(&a, 60, Ok(4))]);
         assert_eq!(told, again);
         assert_eq!(told.len(), 1);
     }
 
     #[test]
     fn the_next_incident_has_ids_of_its_own() {
-        let mut doc = Watched::default();
+        let (mut doc, a) = (Watched::default(), target("a", -1000));
         let mut ids = Vec::new();
         for (second, depth) in [
             (0, 3),
@@ -327,7 +382,7 @@ mod tests {
             (300, 0),
             (330, 1),
         ] {
-            ids.extend(round(&mut doc, second, &[polled("a", second, Ok(depth))]));
+            ids.extend(round(&mut doc, second, &[polled(&a, second, Ok(depth))]));
         }
         let raises: Vec<_> = ids
             .iter()
@@ -342,26 +397,24 @@ mod tests {
 
     #[test]
     fn only_what_a_round_has_read_was_seen_empty() {
+        let [a, b, c] = [target("a", -1000), target("b", -1000), target("c", 10)];
         let mut doc = Watched::default();
         round(
             &mut doc,
             0,
-            &[polled("a", 0, Ok(0)), polled("b", 0, Err(Miss::Denied))],
+            &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(Miss::Denied))],
         );
         assert_eq!(doc.entries().count(), 1, "the quiet one has no record");
         doc.take(
             &policy(),
             "all",
             at(30),
-            &[polled("a", 30, Ok(2)), polled("b", 30, Ok(2))],
+            &[polled(&a, 30, Ok(2)), polled(&b, 30, Ok(2))],
         );
         let cohort = |arn: &str| doc.queues[arn].record.cohorts[0].after;
         assert_eq!(cohort("arn:a"), Some(at(0)));
         assert_eq!(cohort("arn:b"), None, "it was not read then");
-        let late = Polled {
-            found_at: Some(at(10)),
-            ..polled("c", 60, Ok(1))
-        };
+        let late = polled(&c, 60, Ok(1));
         let mut other = Watched::default();
         other.take(&policy(), "all", at(5), &[]);
         other.take(&policy(), "all", at(60), &[late]);
@@ -385,6 +438,22 @@ mod tests {
             .map(|reason| doc.take_failures(&failure(reason), at(0)).len())
             .to_vec();
         assert_eq!(told, [1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn many_misses_of_one_reason_are_one_sentence() {
+        let all: Vec<Target> = (0..5).map(|n| target(&format!("q{n}"), 0)).collect();
+        let mut misses: Vec<Polled<'_>> = all
+            .iter()
+            .map(|t| polled(t, 1, Err(Miss::TimedOut)))
+            .collect();
+        misses.push(polled(&all[0], 1, Err(Miss::Denied)));
+        let said = complaints(&misses, &Watched::default(), true);
+        let expected = [
+            "cannot read queue 'q0': access denied",
+            "cannot read 5 queues ('q0', 'q1', 'q2', …): no answer in time",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -1,0 +1,201 @@
+//! The discovery cache: which DLQs were found, where and when.
+//!
+//! A document of its own, keyed by server, profile and region, so that a run every minute does
+//! not ask every queue. Promises: a queue keeps the time at which it was found first; what was
+//! found in another way (by name only, by other patterns) is not taken for an answer.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rules::graph::{Discover, Known};
+use crate::store::Document;
+use crate::time::Timestamp;
+
+/// Entries that nobody has renewed for this long are dropped.
+const KEEP: Duration = Duration::from_secs(7 * 86_400);
+
+/// Where and how queues were looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Another server than AWS's.
+    pub endpoint: Option<String>,
+    /// The profile, when one is used.
+    pub profile: Option<String>,
+    /// The region.
+    pub region: String,
+    /// By which signs.
+    pub discover: Discover,
+    /// Name patterns instead of the built-in ones.
+    pub patterns: Option<Vec<String>>,
+}
+
+/// What was found there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where and how.
+    pub key: Key,
+    /// When.
+    pub at: Timestamp,
+    /// The DLQs.
+    pub queues: Vec<Known>,
+}
+
+impl Entry {
+    /// Its queues, for a run in which their scope has this place and label.
+    pub fn queues_in(&self, scope: usize, label: &str) -> Vec<Known> {
+        let placed = |known: &Known| {
+            let mut known = known.clone();
+            known.scope = scope;
+            if !label.is_empty() {
+                label.clone_into(&mut known.account);
+            }
+            known
+        };
+        self.queues.iter().map(placed).collect()
+    }
+}
+
+/// Whether an entry may be used instead of looking. One from the future may not: a clock was
+/// wrong, then or now.
+pub fn fresh(entry: &Entry, now: Timestamp, ttl: Duration) -> bool {
+    entry.at <= now && now.since(entry.at) < ttl
+}
+
+/// The document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscoveryDoc {
+    version: u64,
+    entries: Vec<Entry>,
+}
+
+impl Default for DiscoveryDoc {
+    fn default() -> Self {
+        DiscoveryDoc {
+            version: Self::VERSION,
+            entries: Vec::new(),
+        }
+    }
+}
+
+impl Document for DiscoveryDoc {
+    const NAME: &str = "discovery";
+    const VERSION: u64 = 1;
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl DiscoveryDoc {
+    /// What was found there in this way, however long ago.
+    pub fn entry(&self, key: &Key) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == *key)
+    }
+
+    /// Records what was found, and drops what nobody has renewed.
+    pub fn put(&mut self, key: Key, at: Timestamp, mut queues: Vec<Known>) {
+        if let Some(earlier) = self.entry(&key) {
+            let found: HashMap<&str, Timestamp> = earlier
+                .queues
+                .iter()
+                .map(|known| (known.arn.as_str(), known.found_at))
+                .collect();
+            for known in &mut queues {
+                if let Some(at) = found.get(known.arn.as_str()) {
+                    known.found_at = *at;
+                }
+            }
+        }
+        self.entries
+            .retain(|entry| entry.key != key && at.since(entry.at) < KEEP);
+        self.entries.push(Entry { key, at, queues });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn at(days: u64) -> Timestamp {
+        Timestamp::from_millis(1_790_000_000_000).plus(Duration::from_secs(days * 86_400))
+    }
+
+    fn key(region: &str) -> Key {
+        Key {
+            endpoint: None,
+            profile: Some("prod".into()),
+            region: region.into(),
+            discover: Discover::Both,
+            patterns: None,
+        }
+    }
+
+    fn known(name: &str, found: Timestamp) -> Known {
+        let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
+        Known::given(1, &url, "eu-west-1", "", found).unwrap()
+    }
+
+    #[test]
+    fn an_entry_is_fresh_for_its_time_and_never_from_the_future() {
+        let entry = Entry {
+            key: key("eu-west-1"),
+            at: at(1),
+            queues: vec![],
+        };
+        let cases = [
+            (at(1), true),
+            (at(1).plus(MINUTE).minus(Duration::from_millis(1)), true),
+            (at(1).plus(MINUTE), false),
+            (at(1).minus(Duration::from_millis(1)), false),
+        ];
+        for (now, expected) in cases {
+            assert_eq!(fresh(&entry, now, MINUTE), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_queue_keeps_the_time_at_which_it_was_found_first() {
+        let mut doc = DiscoveryDoc::default();
+        doc.put(key("a"), at(1), vec![known("x", at(1)), known("y", at(1))]);
+        doc.put(key("a"), at(2), vec![known("y", at(2)), known("z", at(2))]);
+        let found: Vec<_> = doc
+            .entry(&key("a"))
+            .unwrap()
+            .queues
+            .iter()
+            .map(|k| k.found_at)
+            .collect();
+        assert_eq!(found, [at(1), at(2)]);
+    }
+
+    #[test]
+    fn another_way_of_looking_is_another_entry_and_old_ones_go() {
+        let mut doc = DiscoveryDoc::default();
+        let by_name = Key {
+            discover: Discover::Name,
+            ..key("a")
+        };
+        doc.put(key("a"), at(0), vec![known("x", at(0))]);
+        doc.put(by_name.clone(), at(6), vec![]);
+        assert!(doc.entry(&key("a")).is_some());
+        doc.put(key("b"), at(7), vec![]);
+        assert!(doc.entry(&key("a")).is_none(), "seven days");
+        assert!(doc.entry(&by_name).is_some());
+    }
+
+    #[test]
+    fn what_is_read_back_is_what_was_written_but_for_the_place() {
+        let mut doc = DiscoveryDoc::default();
+        doc.put(key("a"), at(1), vec![known("x", at(1))]);
+        let text = serde_json::to_string(&doc).unwrap();
+        let again: DiscoveryDoc = serde_json::from_str(&text).unwrap();
+        let entry = again.entry(&key("a")).unwrap();
+        let placed = entry.queues_in(4, "shop");
+        assert_eq!((placed[0].scope, placed[0].account.as_str()), (4, "shop"));
+        assert_eq!(entry.queues_in(1, ""), doc.entry(&key("a")).unwrap().queues);
+    }
+}

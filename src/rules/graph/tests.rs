@@ -1,0 +1,287 @@
+//! Graphs drawn by hand, and what is found in them.
+
+use super::*;
+use crate::rules::reading::{Counts, Redrive};
+
+const REGION: &str = "sa-east-1";
+const AT: Timestamp = Timestamp::from_millis(1_000);
+
+fn url(name: &str) -> String {
+    format!("https://sqs.{REGION}.amazonaws.com/123456789012/{name}")
+}
+
+fn arn(name: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:123456789012:{name}")
+}
+
+fn attributes(name: &str, retention_s: u64, target: Option<&str>) -> Attributes {
+    Attributes {
+        arn: arn(name),
+        counts: Counts::default(),
+        retention_s: Some(retention_s),
+        visibility_s: Some(30),
+        redrive: target.map(|target| Redrive {
+            target: arn(target),
+            max_receive_count: Some(5),
+        }),
+    }
+}
+
+/// A queue that could be read.
+fn read(name: &str, retention_s: u64, target: Option<&str>) -> Seen {
+    Seen {
+        url: url(name),
+        attributes: Some(Ok(attributes(name, retention_s, target))),
+    }
+}
+
+fn missed(name: &str, miss: Miss) -> Seen {
+    Seen {
+        url: url(name),
+        attributes: Some(Err(miss)),
+    }
+}
+
+fn listed(name: &str) -> Seen {
+    Seen {
+        url: url(name),
+        attributes: None,
+    }
+}
+
+fn scope(queues: Vec<Seen>) -> ScopeSurvey {
+    ScopeSurvey {
+        region: REGION.into(),
+        account: "prod".into(),
+        queues: Ok(queues),
+    }
+}
+
+fn survey(queues: Vec<Seen>) -> Survey {
+    Survey {
+        at: AT,
+        scopes: vec![scope(queues)],
+    }
+}
+
+fn names(found: &[Known]) -> Vec<(&str, FoundBy)> {
+    found
+        .iter()
+        .map(|known| (known.name.as_str(), known.found_by))
+        .collect()
+}
+
+#[test]
+fn dlqs_are_found_by_redrive_by_name_and_by_both() {
+    let survey = survey(vec![
+        read("orders", 345_600, Some("orders-dlq")),
+        read("orders-dlq", 1_209_600, None),
+        read("billing", 60, Some("morgue")),
+        read("refunds", 3600, Some("morgue")),
+        read("morgue", 1_209_600, None),
+        read("old-dlq", 1_209_600, None),
+        read("plain", 60, Some("not-there")),
+    ]);
+    let both = find(&survey, Discover::Both, None);
+    assert_eq!(
+        names(&both),
+        [
+            ("morgue", FoundBy::Redrive),
+            ("old-dlq", FoundBy::Name),
+            ("orders-dlq", FoundBy::Both)
+        ]
+    );
+    assert_eq!(both[0].sources, ["billing", "refunds"]);
+    assert_eq!(both[0].source_retention_s, Some(3600), "the longest");
+    assert_eq!(both[1].source_retention_s, Some(0), "no source");
+    assert_eq!(
+        both[2].queue(),
+        Queue {
+            name: "orders-dlq".into(),
+            url: url("orders-dlq"),
+            arn: arn("orders-dlq"),
+            region: REGION.into(),
+            account: "prod".into(),
+            fifo: false,
+            sources: vec!["orders".into()],
+        }
+    );
+    assert_eq!(both[2].found_at, AT);
+
+    let redrive = find(&survey, Discover::Redrive, None);
+    assert_eq!(
+        names(&redrive),
+        [
+            ("morgue", FoundBy::Redrive),
+            ("orders-dlq", FoundBy::Redrive)
+        ]
+    );
+    let patterns = GlobList::any(&["morg*"]).unwrap();
+    let name = find(&survey, Discover::Name, Some(&patterns));
+    assert_eq!(names(&name), [("morgue", FoundBy::Name)]);
+}
+
+#[test]
+fn what_was_not_seen_is_unknown() {
+    let cases = [
+        ("a source was denied", missed("orders", Miss::Denied), None),
+        ("a queue is gone", missed("orders", Miss::Missing), None),
+        ("nobody was asked", listed("orders"), None),
+        ("a source", read("orders", 60, Some("x-dlq")), Some(60)),
+        ("no source", read("orders", 60, None), Some(0)),
+    ];
+    for (what, other, expected) in cases {
+        let survey = survey(vec![other.clone(), read("x-dlq", 60, None)]);
+        let found = find(&survey, Discover::Both, None);
+        assert_eq!(found[0].source_retention_s, expected, "{what}");
+        // The clock of a FIFO message starts anew in its DLQ, whatever its sources are.
+        let fifo = self::survey(vec![other, listed("x-dlq.fifo")]);
+        let found = find(&fifo, Discover::Both, None);
+        assert_eq!(
+            (found[0].fifo, found[0].source_retention_s),
+            (true, Some(0)),
+            "{what}"
+        );
+    }
+    let mut silent = read("orders", 0, Some("x-dlq"));
+    if let Some(Ok(attributes)) = &mut silent.attributes {
+        attributes.retention_s = None;
+    }
+    let found = find(
+        &survey(vec![silent, read("x-dlq", 60, None)]),
+        Discover::Both,
+        None,
+    );
+    assert_eq!(found[0].source_retention_s, None, "a source does not tell");
+}
+
+#[test]
+fn a_scope_that_could_not_be_listed_has_no_dlqs_and_lists_nothing() {
+    let mut survey = survey(vec![listed("x-dlq")]);
+    survey.scopes.push(ScopeSurvey {
+        queues: Err(Miss::Denied),
+        ..scope(vec![])
+    });
+    assert_eq!(find(&survey, Discover::Both, None).len(), 1);
+    assert_eq!(survey.lists(0, &url("x-dlq")), Some(true));
+    assert_eq!(survey.lists(0, &url("y-dlq")), Some(false));
+    assert_eq!(survey.lists(1, &url("x-dlq")), None);
+    assert_eq!(survey.lists(2, &url("x-dlq")), None);
+}
+
+#[test]
+fn the_same_queue_in_two_scopes_is_one_and_the_same_name_elsewhere_is_another() {
+    let elsewhere = ScopeSurvey {
+        region: "eu-west-1".into(),
+        account: String::new(),
+        queues: Ok(vec![Seen {
+            url: "https://sqs.eu-west-1.amazonaws.com/210987654321/x-dlq".into(),
+            attributes: None,
+        }]),
+    };
+    let survey = Survey {
+        at: AT,
+        scopes: vec![
+            scope(vec![listed("x-dlq")]),
+            scope(vec![listed("x-dlq")]),
+            elsewhere,
+        ],
+    };
+    let found = find(&survey, Discover::Both, None);
+    let seen: Vec<_> = found
+        .iter()
+        .map(|k| (k.scope, k.account.as_str()))
+        .collect();
+    assert_eq!(seen, [(0, "prod"), (2, "210987654321")]);
+}
+
+#[test]
+fn a_url_tells_the_place() {
+    let cases = [
+        (
+            "https://sqs.sa-east-1.amazonaws.com/123456789012/orders",
+            "sa-east-1",
+            Some(("orders", "arn:aws:sqs:sa-east-1:123456789012:orders")),
+        ),
+        (
+            "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/o",
+            "cn-north-1",
+            Some(("o", "arn:aws-cn:sqs:cn-north-1:123456789012:o")),
+        ),
+        (
+            "https://sqs.us-gov-west-1.amazonaws.com/123456789012/o",
+            "us-gov-west-1",
+            Some(("o", "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:o")),
+        ),
+        (
+            "http://127.0.0.1:4566/queue/us-east-1/000000000000/o-dlq.fifo",
+            "us-east-1",
+            Some((
+                "o-dlq.fifo",
+                "arn:aws:sqs:us-east-1:000000000000:o-dlq.fifo",
+            )),
+        ),
+        (
+            "http://localhost:9324/queue/o",
+            "elasticmq",
+            Some(("o", "arn:aws:sqs:elasticmq:000000000000:o")),
+        ),
+        ("orders", "us-east-1", None),
+        ("ftp://host/123456789012/o", "us-east-1", None),
+        ("https://host", "us-east-1", None),
+        ("https://host/", "us-east-1", None),
+        ("", "us-east-1", None),
+    ];
+    for (url, region, expected) in cases {
+        let place = Place::of(url, region);
+        let place = place.as_ref().map(|p| (p.name.as_str(), p.arn.as_str()));
+        assert_eq!(place, expected, "{url}");
+    }
+}
+
+#[test]
+fn the_arn_that_a_queue_says_wins() {
+    let mut seen = read("x-dlq", 60, None);
+    if let Some(Ok(attributes)) = &mut seen.attributes {
+        attributes.arn = "arn:aws:sqs:elsewhere:1:x-dlq".into();
+    }
+    let found = find(&survey(vec![seen]), Discover::Both, None);
+    assert_eq!(found[0].arn, "arn:aws:sqs:elsewhere:1:x-dlq");
+}
+
+#[test]
+fn a_given_queue_has_unknown_sources() {
+    let known = Known::given(3, &url("anything"), REGION, "", AT).unwrap();
+    assert_eq!(
+        (known.arn, known.account, known.scope, known.found_by),
+        (arn("anything"), "123456789012".into(), 3, FoundBy::Given)
+    );
+    assert_eq!(known.source_retention_s, None);
+    let fifo = Known::given(0, &url("a.fifo"), REGION, "", AT).unwrap();
+    assert_eq!(fifo.source_retention_s, Some(0));
+    assert_eq!(Known::given(0, "orders-dlq", REGION, "", AT), None);
+}
+
+#[test]
+fn a_selection_wants_what_matches_and_is_not_excluded() {
+    let globs = |list: &[&str]| GlobList::any(list).unwrap();
+    let cases: [(&[&str], &[&str], bool); 6] = [
+        (&[], &[], true),
+        (&["orders*"], &[], true),
+        (&["billing*"], &[], false),
+        (&[], &["*-dlq"], false),
+        (&["orders*"], &["*-test-*"], true),
+        (&["orders*"], &["ORDERS-*"], false),
+    ];
+    for (matching, exclude, expected) in cases {
+        let selection = Selection {
+            matching: globs(matching),
+            exclude: globs(exclude),
+        };
+        assert_eq!(
+            selection.wants("orders-dlq"),
+            expected,
+            "{matching:?} {exclude:?}"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! One graph a rule, and the graph in which nothing is wrong.
+
+use super::*;
+use crate::rules::graph::{ScopeSurvey, Seen};
+use crate::rules::reading::{Counts, Miss};
+use crate::time::Timestamp;
+
+const DAY: u64 = 86_400;
+const HERE: &str = "arn:aws:sqs:eu-west-1:123456789012";
+
+fn seen(name: &str, attributes: Result<Attributes, Miss>) -> Seen {
+    Seen {
+        url: format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"),
+        attributes: Some(attributes),
+    }
+}
+
+/// `name`, its retention in days, and where its dead letters go after how many receives.
+fn queue(name: &str, days: u64, redrive: Option<(&str, u64)>) -> Seen {
+    let redrive = redrive.map(|(target, count)| Redrive {
+        target: if target.starts_with("arn:") {
+            target.into()
+        } else {
+            format!("{HERE}:{target}")
+        },
+        max_receive_count: Some(count),
+    });
+    seen(
+        name,
+        Ok(Attributes {
+            arn: format!("{HERE}:{name}"),
+            counts: Counts::default(),
+            retention_s: Some(days * DAY),
+            visibility_s: Some(60),
+            redrive,
+        }),
+    )
+}
+
+fn findings(queues: Vec<Seen>) -> Vec<String> {
+    let survey = Survey {
+        at: Timestamp::from_millis(0),
+        scopes: vec![ScopeSurvey {
+            region: "eu-west-1".into(),
+            account: String::new(),
+            queues: Ok(queues),
+        }],
+    };
+    let one = |linted: &Linted| {
+        let name = linted.queue.name.clone();
+        let each = linted.findings.iter();
+        each.map(move |f| format!("{name}: {} {}", f.level, f.rule))
+            .collect::<Vec<_>>()
+    };
+    lint(&survey, None).iter().flat_map(one).collect()
+}
+
+#[test]
+fn the_rules() {
+    let slow = |seconds| {
+        let mut source = queue("a", 4, Some(("a-dlq", 5)));
+        if let Some(Ok(attributes)) = &mut source.attributes {
+            attributes.visibility_s = seconds;
+        }
+        vec![source, queue("a-dlq", 14, None)]
+    };
+    let to_dlq = |count| Some(("a-dlq", count));
+    let dlq = || queue("a-dlq", 14, None);
+    let cases: [(&str, Vec<Seen>, &[&str]); 21] = [
+        (
+            "nothing is wrong",
+            vec![queue("a", 4, to_dlq(5)), dlq()],
+            &[],
+        ),
+        (
+            "shorter",
+            vec![queue("a", 4, to_dlq(5)), queue("a-dlq", 1, None)],
+            &["a-dlq: error retention-not-longer"],
+        ),
+        (
+            "the same",
+            vec![queue("a", 4, to_dlq(5)), queue("a-dlq", 4, None)],
+            &["a-dlq: warning retention-not-longer"],
+        ),
+        (
+            "shorter than one of two",
+            vec![
+                queue("a", 4, to_dlq(5)),
+                queue("b", 14, to_dlq(5)),
+                queue("a-dlq", 7, None),
+            ],
+            &["a-dlq: error retention-not-longer"],
+        ),
+        (
+            "the clock of FIFO starts anew",
+            vec![
+                queue("a.fifo", 4, Some(("a-dlq.fifo", 5))),
+                queue("a-dlq.fifo", 1, None),
+            ],
+            &[],
+        ),
+        (
+            "a DLQ with a DLQ",
+            vec![
+                queue("a", 4, to_dlq(5)),
+                queue("a-dlq", 7, Some(("b-dlq", 9))),
+                queue("b-dlq", 14, None),
+            ],
+            &["a-dlq: warning chained"],
+        ),
+        (
+            "named like a DLQ, with a DLQ",
+            vec![queue("a-dlq", 7, Some(("b", 9))), queue("b", 14, None)],
+            &["a-dlq: advice orphan", "a-dlq: warning chained"],
+        ),
+        ("no source", vec![dlq()], &["a-dlq: advice orphan"]),
+        (
+            "a source may be hidden",
+            vec![dlq(), seen("b", Err(Miss::Denied))],
+            &[],
+        ),
+        (
+            "a target that is not there",
+            vec![queue("a", 4, Some(("gone", 5)))],
+            &["a: error dangling-target"],
+        ),
+        (
+            "a target elsewhere",
+            vec![queue(
+                "a",
+                4,
+                Some(("arn:aws:sqs:us-east-1:123456789012:a-dlq", 5)),
+            )],
+            &["a: error dangling-target"],
+        ),
+        (
+            "a target that is listed and cannot be read",
+            vec![queue("a", 4, to_dlq(5)), seen("a-dlq", Err(Miss::Denied))],
+            &[],
+        ),
+        (
+            "one receive",
+            vec![queue("a", 4, to_dlq(1)), dlq()],
+            &["a: warning max-receive-count"],
+        ),
+        (
+            "two",
+            vec![queue("a", 4, to_dlq(2)), dlq()],
+            &["a: advice max-receive-count"],
+        ),
+        (
+            "four",
+            vec![queue("a", 4, to_dlq(4)), dlq()],
+            &["a: advice max-receive-count"],
+        ),
+        ("a thousand", vec![queue("a", 4, to_dlq(1000)), dlq()], &[]),
+        (
+            "FIFO to standard",
+            vec![queue("a.fifo", 4, to_dlq(5)), dlq()],
+            &["a.fifo: error type-mismatch"],
+        ),
+        (
+            "the default visibility",
+            slow(Some(30)),
+            &["a: advice visibility-timeout"],
+        ),
+        ("a bit more", slow(Some(31)), &[]),
+        ("visibility is not told", slow(None), &[]),
+        ("a plain queue", vec![queue("a", 1, None)], &[]),
+    ];
+    for (what, queues, expected) in cases {
+        assert_eq!(findings(queues), expected, "{what}");
+    }
+}
+
+#[test]
+fn the_sentence_names_the_source_and_both_spans() {
+    let survey = Survey {
+        at: Timestamp::from_millis(0),
+        scopes: vec![ScopeSurvey {
+            region: "eu-west-1".into(),
+            account: "prod".into(),
+            queues: Ok(vec![
+                queue("a", 4, Some(("a-dlq", 5))),
+                queue("a-dlq", 1, None),
+            ]),
+        }],
+    };
+    let linted = lint(&survey, None);
+    assert_eq!(
+        (linted[0].scope, linted[0].queue.account.as_str()),
+        (0, "prod")
+    );
+    let detail = &linted[0].findings[0].detail;
+    assert!(
+        detail.starts_with("it keeps messages 1d, less than its source 'a' (4d); "),
+        "{detail}"
+    );
+}
+
+#[test]
+fn a_scope_that_could_not_be_listed_is_silent() {
+    let survey = Survey {
+        at: Timestamp::from_millis(0),
+        scopes: vec![ScopeSurvey {
+            region: "eu-west-1".into(),
+            account: String::new(),
+            queues: Err(Miss::Denied),
+        }],
+    };
+    assert_eq!(lint(&survey, None), []);
+}

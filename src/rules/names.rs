@@ -1,0 +1,182 @@
+//! Which queues are dead-letter queues, by their names alone.
+//!
+//! Promises: the case of letters does not matter, except in the hashes of generated names; a
+//! trailing `.fifo` never matters. A name is a hint: [`super::graph`] also asks the queues.
+
+use super::glob::GlobList;
+
+/// The built-in patterns, for the man page; besides them, generated names are known.
+pub const PATTERNS: [&str; 7] = [
+    "*dlq",
+    "*-dlq-*",
+    "*_dlq",
+    "*-dl",
+    "*dead-letter*",
+    "*deadletter*",
+    "*dead_letter*",
+];
+
+/// Whether a queue of this name is a DLQ: by the given patterns, or by the built-in ones when
+/// none are given.
+pub fn is_dlq_name(name: &str, patterns: Option<&GlobList>) -> bool {
+    let stem = stem(name);
+    match patterns {
+        None => is_built_in(stem),
+        Some(patterns) => patterns.matches(name) || patterns.matches(stem),
+    }
+}
+
+/// The name without the suffix that every FIFO queue has to have.
+pub fn stem(name: &str) -> &str {
+    name.strip_suffix(".fifo").unwrap_or(name)
+}
+
+/// Whether the name is that of a FIFO queue.
+pub fn is_fifo(name: &str) -> bool {
+    name.ends_with(".fifo")
+}
+
+/// [`PATTERNS`] by hand, so that 10,000 names cost nothing; a test holds the two together.
+fn is_built_in(stem: &str) -> bool {
+    let lower = stem.to_ascii_lowercase();
+    lower.ends_with("dlq") // covers *_dlq
+        || lower.contains("-dlq-")
+        || lower.ends_with("-dl")
+        || ["dead-letter", "deadletter", "dead_letter"]
+            .iter()
+            .any(|part| lower.contains(part))
+        || is_generated(stem, &lower)
+}
+
+/// `…DLQ1A2B3C4D`, `…DLQ1A2B3C4D-AbCdEf`: the CDK adds 8 upper-case hexadecimal digits to a
+/// logical id. `…DLQ-1N2HGFG6K4J5M`: CloudFormation adds 12 or 13 random characters to it.
+fn is_generated(stem: &str, lower: &str) -> bool {
+    lower.match_indices("dlq").any(|(at, word)| {
+        // Lower-casing ASCII keeps every offset.
+        let rest = &stem[at + word.len()..];
+        is_hashed(rest) || rest.strip_prefix('-').is_some_and(is_random)
+    })
+}
+
+/// 8 upper-case hexadecimal digits, then the end, or a dash and letters or digits to the end.
+fn is_hashed(rest: &str) -> bool {
+    let Some((hash, tail)) = rest.split_at_checked(8) else {
+        return false;
+    };
+    let is_hash = hash
+        .bytes()
+        .all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b));
+    let is_tail = tail.is_empty()
+        || tail.strip_prefix('-').is_some_and(|suffix| {
+            !suffix.is_empty() && suffix.bytes().all(|b| b.is_ascii_alphanumeric())
+        });
+    is_hash && is_tail
+}
+
+/// 12 or 13 letters and digits, at least one of each: no word of a person.
+fn is_random(suffix: &str) -> bool {
+    (12..=13).contains(&suffix.len())
+        && suffix.bytes().all(|b| b.is_ascii_alphanumeric())
+        && suffix.bytes().any(|b| b.is_ascii_digit())
+        && suffix.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_patterns() {
+        let cases = [
+            ("orders-dlq", true),
+            ("orders-dlq.fifo", true),
+            ("OrdersDLQ", true),
+            ("OrdersDlq.fifo", true),
+            ("orders_dlq", true),
+            ("ORDERS_DLQ", true),
+            ("dlq", true),
+            ("orders-dlq-prod", true),
+            ("orders-DLQ-prod.fifo", true),
+            ("fm-digitalguru-api-update-dlq-prod", true),
+            ("fm-transaction-processor-dlq-prd", true),
+            ("prod-dl", true),
+            ("prod-dl.fifo", true),
+            ("Prod-DL", true),
+            ("orders-dead-letter", true),
+            ("orders-Dead-Letter-Queue", true),
+            ("dead-letter-orders.fifo", true),
+            ("OrdersDeadLetterQueue", true),
+            ("orders_dead_letter_v2", true),
+            // Generated names.
+            ("OrdersStack-OrdersDLQ1A2B3C4D-AbCdEf", true),
+            ("OrdersStack-OrdersDLQ1A2B3C4D", true),
+            ("OrdersStack-OrdersDLQ1A2B3C4D-X7y8Z9aBcDeF.fifo", true),
+            ("OrdersStack-OrdersDlqDEADBEEF-pL0kM1", true),
+            ("OrdersStack-OrdersDeadLetter1A2B3C4D-x", true),
+            ("orders-OrdersDLQ-1N2HGFG6K4J5M", true),
+            ("orders-OrdersDLQ-aB3dE6gH9jK2", true),
+            // Near misses.
+            ("user-dlist-prod", false),
+            ("mydlqueue", false),
+            ("orders", false),
+            ("orders.fifo", false),
+            ("", false),
+            ("fifo", false),
+            ("-d", false),
+            ("model-dlx", false),
+            ("prod-dl-orders", false),
+            ("dlqueue-orders", false),
+            ("orders-dlqs", false),
+            ("deadline-reminders", false),
+            ("dead-lettuce", false),
+            ("newsletter", false),
+            ("OrdersDLQ1a2b3c4d", false),
+            ("OrdersDLQ1A2B3C4", false),
+            ("OrdersDLQ1A2B3C4D5", false),
+            ("OrdersDLQ1A2B3C4G-AbCdEf", false),
+            ("OrdersDLQ1A2B3C4D-", false),
+            ("OrdersDLQ1A2B3C4D-Ab-Cd", false),
+            ("OrdersDLQ-notification", false),
+            ("OrdersDLQ-notifier", false),
+            ("grüße-dlqß1A2B3C4", false),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(is_dlq_name(name, None), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_patterns_that_are_documented_are_those_that_are_checked() {
+        let documented = GlobList::any(&PATTERNS).unwrap();
+        let parts = [
+            "dlq", "-dlq-", "_dlq", "-dl", "dead", "-letter", "letter", "_letter", "a", "-x", "ist",
+        ];
+        for one in parts {
+            for two in parts {
+                for three in parts {
+                    let name = format!("{one}{two}{three}");
+                    assert_eq!(
+                        is_dlq_name(&name, None),
+                        documented.matches(&name),
+                        "{name}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn given_patterns_replace_the_built_in_ones() {
+        let patterns = GlobList::any(&["*-failed", "parking-*"]).unwrap();
+        let cases = [
+            ("orders-failed", true),
+            ("Orders-FAILED.fifo", true),
+            ("parking-lot", true),
+            ("parking-lot.fifo", true),
+            ("orders-dlq", false),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(is_dlq_name(name, Some(&patterns)), expected, "{name}");
+        }
+    }
+}
