@@ -12,3 +12,8 @@ pub fn now() -> Timestamp {
     });
     Timestamp::from_millis(millis)
 }
+
+/// The moment on a clock that is never set back, for waiting.
+pub fn instant() -> std::time::Instant {
+    std::time::Instant::now()
+}

@@ -19,3 +19,5 @@ fn exe() -> std::process::Command {
     std::os::unix::process::CommandExt::arg0(&mut command, crate::tool::name());
     command
 }
+#[cfg(feature = "aws")]
+pub mod sqs;
