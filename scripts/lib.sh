@@ -5,6 +5,7 @@
 # programs) and tool (the script's name), whatever the current folder and with HOME unset.
 # Never: changes the folder, starts a process that outlives a call, or writes outside target/.
 
+unset CDPATH # with it, cd goes elsewhere and prints where
 tool=$(basename "$0")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=$root/target
@@ -50,18 +51,21 @@ scratch() {
 # Prints the folder that holds the four programs: $DLQ_BIN when set, else where PATH has
 # dlq-poll, else the release build, else the debug build.
 find_programs() {
-    local folder found program
-    found=$(command -v dlq-poll || :)
-    for folder in "${DLQ_BIN:-}" "${found%/*}" "$built/release" "$built/debug"; do
-        if [ -n "$folder" ] && [ -x "$folder/dlq-poll" ] || [ -n "${DLQ_BIN:-}" ]; then
-            for program in dlq-log dlq-poll dlq-investigate dlq-notify; do
-                [ -x "$folder/$program" ] || die 2 "no '$program' in '$folder'"
-            done
-            (cd "$folder" && pwd)
-            return
-        fi
+    local folder program
+    if [ -n "${DLQ_BIN:-}" ]; then
+        folder=$DLQ_BIN
+    elif have dlq-poll; then
+        folder=$(dirname "$(command -v dlq-poll)")
+    elif [ -x "$built/release/dlq-poll" ]; then
+        folder=$built/release
+    else
+        folder=$built/debug
+    fi
+    for program in dlq-log dlq-poll dlq-investigate dlq-notify; do
+        [ -x "$folder/$program" ] ||
+            die 2 "no '$program' in '$folder'; try 'cargo build --release', or set DLQ_BIN"
     done
-    die 2 "no dlq-poll in PATH nor under '$built'; try 'cargo build --release', or set DLQ_BIN"
+    (cd "$folder" && pwd)
 }
 
 # Throw-away credentials, and no way round the loopback server: through neither a proxy, a
