@@ -1,0 +1,406 @@
+"""The benchmarks behind scripts/bench.
+
+    bench.py PROGRAMS WORK [NAME]...    PROGRAMS and WORK are folders
+    bench.py --check [NAME]...          only checks the names
+    bench.py --boto3-round ADDRESS      the peer: every queue, one call at a time
+
+Each benchmark is a function that yields rows: what, ours, the peer's, their ratio, the goal and
+whether it is met. A program's processor time comes from wait4, its peak memory from the kernel's
+own mark (VmHWM), because ru_maxrss also counts the process that started it.
+"""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+
+
+def boto3_round(address: str) -> None:
+    import boto3
+
+    sqs = boto3.client("sqs", endpoint_url=address)
+    for page in sqs.get_paginator("list_queues").paginate(PaginationConfig={"PageSize": 1000}):
+        for url in page.get("QueueUrls", []):
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+
+
+@dataclass
+class Run:
+    """What one run of a program cost."""
+
+    began: float
+    wall_s: float
+    cpu_s: float
+    peak_kib: int
+
+
+@dataclass
+class Row:
+    what: str
+    ours: str
+    peer: str = "-"
+    ratio: str = "-"
+    goal: str = "-"
+    met: bool | None = None
+
+
+@dataclass
+class Server:
+    """The canned server, as a context: it ends with its standard input."""
+
+    queues: int
+    latency_ms: int
+    address: str = field(init=False)
+
+    def __enter__(self) -> "Server":
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bench_server.py")
+        self.process = subprocess.Popen(
+            [sys.executable, script, str(self.queues), str(self.latency_ms)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        self.address = self.process.stdout.readline().strip()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()
+
+    def ask(self, path: str, data: bytes | None = None) -> dict:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(self.address + path, data=data) as answer:
+            return json.load(answer)
+
+    def reset(self) -> None:
+        self.ask("/reset", b"")
+
+    def reads(self) -> int:
+        return self.ask("/stats")["calls"].get("AmazonSQS.GetQueueAttributes", 0)
+
+
+def memory_kib(pid: int, key: str) -> int:
+    """A line of /proc/PID/status, 0 where there is none (the process has ended, or macOS)."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            for line in status:
+                if line.startswith(key + ":"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def fresh_environment() -> dict[str, str]:
+    """An empty state and the default configuration for every run."""
+    state = os.path.join(WORK, "state")
+    shutil.rmtree(state, ignore_errors=True)
+    config = os.path.join(WORK, "config.yaml")
+    with open(config, "w") as file:
+        file.write("aws: {region: us-east-1}\n")
+    return os.environ | {"DLQ_STATE_DIR": state, "DLQ_CONFIG": config}
+
+
+def run(argv: list[str], stdin: str = os.devnull, sample: bool = False) -> Run:
+    """One run to its end, output to /dev/null. With sample, watches its memory: that costs time."""
+    environment = fresh_environment()
+    with open(stdin, "rb") as source:
+        began = time.monotonic()
+        child = subprocess.Popen(argv, stdin=source, stdout=subprocess.DEVNULL, env=environment)
+    peak = 0
+    try:
+        while sample:
+            peak = max(peak, memory_kib(child.pid, "VmHWM"))
+            if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+                break
+            time.sleep(0.005)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = time.monotonic() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        if child.returncode is None:
+            child.kill()
+    if child.returncode != 0:
+        sys.exit(f"bench: error: {' '.join(argv)} ended with {child.returncode}")
+    if sample and not peak:
+        peak = usage.ru_maxrss // (1024 if platform.system() == "Darwin" else 1)
+    return Run(began, wall, usage.ru_utime + usage.ru_stime, peak)
+
+
+def program(name: str) -> str:
+    return os.path.join(PROGRAMS, name)
+
+
+def poll(server: Server, *more: str) -> list[str]:
+    argv = [program("dlq-poll"), "--endpoint-url", server.address, "--discover", "name"]
+    return argv + list(more)
+
+
+def peer(server: Server) -> list[str]:
+    return [sys.executable, "-W", "ignore", os.path.abspath(__file__), "--boto3-round", server.address]
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+def checked(server: Server, argv: list[str], sample: bool = False) -> Run:
+    """A round that must have read every queue exactly once: else it measures something else."""
+    server.reset()
+    result = run(argv, sample=sample)
+    if server.reads() != server.queues:
+        sys.exit(f"bench: error: {server.reads()} reads of {server.queues} queues: {' '.join(argv)}")
+    return result
+
+
+def bench_round() -> Iterator[Row]:
+    with Server(250, 130) as server:
+        ours = median([checked(server, poll(server)).wall_s for _ in range(5)])
+        theirs = checked(server, peer(server)).wall_s
+    ratio = theirs / ours
+    yield Row(
+        "round, 250 DLQs, 130 ms latency", f"{ours:.2f} s", f"boto3 one by one {theirs:.1f} s",
+        f"{ratio:.0f}x", ">= 20x", ratio >= 20,
+    )  # fmt: skip
+
+
+def bench_cpu() -> Iterator[Row]:
+    for queues, times in ((1_000, 5), (10_000, 3)):
+        with Server(queues, 0) as server:
+            ours = median([checked(server, poll(server)).cpu_s for _ in range(times)])
+            ours *= 1_000 / queues
+            theirs = checked(server, peer(server)).cpu_s * 1_000 / queues if queues == 1_000 else 0
+        yield Row(
+            f"processor time for 1,000 reads ({queues:,} queues)", f"{ours:.3f} s",
+            f"boto3 {theirs:.2f} s" if theirs else "-", f"{theirs / ours:.0f}x" if theirs else "-",
+            "<= 0.15 s", ours <= 0.15,
+        )  # fmt: skip
+
+
+def first_request_ms(server: Server, argv: list[str]) -> float:
+    server.reset()
+    began = run(argv).began
+    return (server.ask("/stats")["first"] - began) * 1000
+
+
+def bench_start() -> Iterator[Row]:
+    with Server(1, 0) as server:
+        ours = median([first_request_ms(server, poll(server)) for _ in range(20)])
+        theirs = median([first_request_ms(server, peer(server)) for _ in range(5)])
+    yield Row(
+        "start to first request", f"{ours:.1f} ms", f"boto3 {theirs:.0f} ms",
+        f"{theirs / ours:.0f}x", "<= 60 ms", ours <= 60,
+    )  # fmt: skip
+
+
+def bench_memory() -> Iterator[Row]:
+    with Server(10_000, 0) as server:
+        ours = checked(server, poll(server), sample=True).peak_kib / 1024
+    with Server(1_000, 0) as server:
+        theirs = checked(server, peer(server), sample=True).peak_kib / 1024
+    yield Row(
+        "peak memory, 10,000 queues", f"{ours:.1f} MiB", f"boto3, 1,000 queues {theirs:.0f} MiB",
+        f"{theirs / ours:.1f}x", "<= 30 MiB", ours <= 30,
+    )  # fmt: skip
+
+
+def bench_flat() -> Iterator[Row]:
+    queues, rounds = 20, 1_000
+    with Server(queues, 0) as server:
+        argv = poll(server, "--follow", "--rounds", str(rounds), "--interval", "10ms")
+        child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=fresh_environment())
+        early = late = 0
+        try:
+            while child.poll() is None:
+                done = server.reads() / queues
+                now = memory_kib(child.pid, "VmRSS")
+                if done >= 10 and not early:
+                    early = now
+                late = now or late
+                time.sleep(0.02)
+        finally:
+            child.kill()
+            child.wait()
+        done = server.reads() // queues
+    growth = late - early
+    if not early:
+        yield Row(f"memory over {done:,} rounds", "cannot tell", goal="flat")
+        return
+    yield Row(
+        f"memory after 10 and after {done:,} rounds", f"{early / 1024:.1f}, {late / 1024:.1f} MiB",
+        ratio=f"{growth:+,} KiB", goal="flat (< 1 MiB)", met=growth < 1024 and done >= rounds,
+    )  # fmt: skip
+
+
+def polled_line(number: int) -> bytes:
+    """A `queue.polled` event of about 300 bytes; the numbers differ, the length hardly."""
+    name = f"orders-{number % 250:03}-dlq"
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    event = {
+        "specversion": "1.0",
+        "id": f"018f0000-0000-7000-8000-{number:012x}",
+        "source": "dlq-poll",
+        "type": "queue.polled",
+        "subject": name,
+        "time": "2026-01-01T00:%02d:%02dZ" % (number // 60 % 60, number % 60),
+        "severitytext": "DEBUG",
+        "data": {"queue": {"name": name, "arn": arn}, "depth": number % 7},
+    }
+    return json.dumps(event, separators=(",", ":")).encode() + b"\n"
+
+
+def bench_lines() -> Iterator[Row]:
+    count = 1_000_000
+    path = os.path.join(WORK, "events.ndjson")
+    with open(path, "wb") as file:
+        file.writelines(polled_line(number) for number in range(count))
+    size = os.path.getsize(path) / count
+    filters = {name: [program(name)] for name in ("dlq-notify", "dlq-investigate")}
+    jq = shutil.which("jq")
+    if jq:
+        filters["jq -c ."] = [jq, "-c", "."]
+    speeds: dict[str, list[float]] = {name: [] for name in filters}
+    for _ in range(5):
+        for name, argv in filters.items():
+            speeds[name].append(count / run(argv, stdin=path).wall_s)
+    os.remove(path)
+    theirs = median(speeds["jq -c ."]) if jq else 0
+    for name in ("dlq-notify", "dlq-investigate"):
+        ours = median(speeds[name])
+        yield Row(
+            f"{name}, lines of {size:.0f} bytes", f"{ours / 1e6:.2f} M/s",
+            f"jq {theirs / 1e6:.2f} M/s" if jq else "no jq", f"{ours / theirs:.1f}x" if jq else "-",
+            ">= 1 M/s", ours >= 1e6,
+        )  # fmt: skip
+
+
+def stage_latencies(stages: list[list[str]]) -> list[float]:
+    """Sends 200 lines, 5 ms apart, each when the last has come out; microseconds each took."""
+    environment = fresh_environment()
+    children: list[subprocess.Popen] = []
+    for argv in stages:
+        source = children[-1].stdout if children else subprocess.PIPE
+        children.append(
+            subprocess.Popen(
+                argv, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env=environment, bufsize=0,
+            )  # fmt: skip
+        )
+        if len(children) > 1:
+            source.close()
+    into, out = children[0].stdin, children[-1].stdout
+    times = []
+    for number in range(210):
+        line = polled_line(number)
+        began = time.monotonic_ns()
+        into.write(line)
+        got = b""
+        while not got.endswith(b"\n"):
+            part = out.read(65536)
+            if not part:
+                sys.exit(f"bench: error: {' | '.join(' '.join(argv) for argv in stages)} ended")
+            got += part
+        times.append((time.monotonic_ns() - began) / 1000)
+        if got != line:
+            sys.exit("bench: error: a line came out changed")
+        time.sleep(0.005)
+    into.close()
+    for child in children:
+        child.wait()
+    return sorted(times[10:])  # the first ten warm up
+
+
+def bench_latency() -> Iterator[Row]:
+    notify = [program("dlq-notify"), "--json"]
+    ours = stage_latencies([notify, [program("dlq-investigate")], notify])
+    theirs = stage_latencies([["cat"]] * 3)
+    p50, peer50 = ours[len(ours) // 2], theirs[len(theirs) // 2]
+    p99, peer99 = ours[len(ours) * 99 // 100], theirs[len(theirs) * 99 // 100]
+    yield Row(
+        "a line through three stages, p50", f"{p50:.0f} us", f"cat {peer50:.0f} us",
+        f"1/{p50 / peer50:.1f}", "<= 250 us", p50 <= 250,
+    )  # fmt: skip
+    yield Row(
+        "a line through three stages, p99", f"{p99:.0f} us", f"cat {peer99:.0f} us",
+        f"1/{p99 / peer99:.1f}",
+    )  # fmt: skip
+
+
+def spawn_ms(argv: list[str]) -> float:
+    """posix_spawn, so that this interpreter's own size is not measured along."""
+    actions = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    times = []
+    for _ in range(50):
+        began = time.monotonic()
+        pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions)
+        os.waitpid(pid, 0)
+        times.append((time.monotonic() - began) * 1000)
+    return median(times)
+
+
+def bench_size() -> Iterator[Row]:
+    for name in ("dlq-log", "dlq-investigate", "dlq-notify", "dlq-poll"):
+        ours, theirs = spawn_ms([program(name), "--version"]), spawn_ms(["true"])
+        size = os.path.getsize(program(name)) / MIB
+        without_aws = name != "dlq-poll"
+        yield Row(
+            f"{name} --version", f"{ours:.2f} ms", f"true {theirs:.2f} ms", f"1/{ours / theirs:.1f}",
+            "<= 5 ms" if without_aws else "-", ours <= 5 if without_aws else None,
+        )  # fmt: skip
+        yield Row(
+            f"{name}, size", f"{size:.2f} MiB",
+            goal="<= 3 MiB" if without_aws else "-", met=size <= 3 if without_aws else None,
+        )  # fmt: skip
+
+
+BENCHMARKS = {
+    "round": bench_round,
+    "cpu": bench_cpu,
+    "start": bench_start,
+    "memory": bench_memory,
+    "flat": bench_flat,
+    "lines": bench_lines,
+    "latency": bench_latency,
+    "size": bench_size,
+}
+COLUMNS = "{:<46} {:<18} {:<30} {:<9} {:<15} {}"
+
+
+def check(names: list[str]) -> None:
+    for name in names:
+        if name not in BENCHMARKS:
+            known = " ".join(BENCHMARKS)
+            print(f"bench: error: no benchmark '{name}'; there are: {known}", file=sys.stderr)
+            sys.exit(2)
+
+
+def main(names: list[str]) -> None:
+    print(f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores, "
+          f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")  # fmt: skip
+    print(COLUMNS.format("what", "ours", "peer", "ratio", "goal", ""), flush=True)
+    for name in names or BENCHMARKS:
+        for row in BENCHMARKS[name]():
+            verdict = {None: "", True: "met", False: "MISSED"}[row.met]
+            line = COLUMNS.format(row.what, row.ours, row.peer, row.ratio, row.goal, verdict)
+            print(line.rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--boto3-round":
+        boto3_round(sys.argv[2])
+    elif sys.argv[1] == "--check":
+        check(sys.argv[2:])
+    else:
+        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+        PROGRAMS, WORK = sys.argv[1:3]
+        main(sys.argv[3:])

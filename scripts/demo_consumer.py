@@ -1,0 +1,111 @@
+"""A shop's queues, and a consumer with a bug: how dead letters come about.
+
+    demo_consumer.py ADDRESS
+
+Creates 12 queues (5 with a dead-letter queue, 5 dead-letter queues, 2 without), sends orders, and
+works them off. An order that lacks what the code takes for granted fails every time; after
+maxReceiveCount attempts SQS itself moves it. Returns when every dead letter is counted.
+"""
+
+import json
+import sys
+import time
+
+import boto3
+
+# queue, its dead-letter queue, how many good orders, how many poison ones
+QUEUES = [
+    ("orders", "orders-dlq", 5, 3),
+    ("payments", "payments-parking-lot", 4, 2),
+    ("invoices.fifo", "invoices-dlq.fifo", 2, 1),
+    ("emails", "emails-dlq", 3, 0),
+    ("stock", "stock-dlq", 3, 0),
+    ("audit", None, 1, 0),
+    ("clicks", None, 1, 0),
+]
+LIMIT_S = 60
+COUNTS = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+]
+
+sqs = boto3.client("sqs", endpoint_url=sys.argv[1])
+
+
+def create(name: str, **attributes: str) -> str:
+    if name.endswith(".fifo"):
+        attributes.update(FifoQueue="true", ContentBasedDeduplication="true")
+    return sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+
+
+def depth(url: str) -> int:
+    """A message that is being read is still there: all three counts."""
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=COUNTS)["Attributes"]
+    return sum(int(answer[name]) for name in COUNTS)
+
+
+def send(url: str, good: int, poison: int) -> None:
+    for number in range(good + poison):
+        order = {"order": 1000 + number, "items": [{"sku": "A-17", "quantity": 2, "price": 9.5}]}
+        if number < poison:
+            del order["items"]
+        # A FIFO queue holds a group back behind its failing message: one group an order.
+        group = {"MessageGroupId": str(number)} if url.endswith(".fifo") else {}
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(order), **group)
+
+
+def handle(body: str) -> float:
+    order = json.loads(body)
+    return sum(item["quantity"] * item["price"] for item in order["items"])  # the bug
+
+
+def consume(url: str) -> tuple[int, int]:
+    """Works a queue off; a failed message is not deleted, and comes again."""
+    done = failed = 0
+    deadline = time.monotonic() + LIMIT_S
+    while depth(url) > 0:
+        if time.monotonic() > deadline:
+            sys.exit(f"demo: error: '{url}' is not worked off after {LIMIT_S} s")
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            try:
+                handle(message["Body"])
+            except KeyError:
+                failed += 1
+                # Give it back at once, instead of after the visibility timeout.
+                sqs.change_message_visibility(
+                    QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
+            else:
+                done += 1
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return done, failed
+
+
+def main() -> None:
+    expected = []
+    for name, dead, good, poison in QUEUES:
+        attributes = {"VisibilityTimeout": "30"}
+        if dead:
+            dead_url = create(dead)
+            arn = sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["QueueArn"])
+            policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 2}
+            attributes["RedrivePolicy"] = json.dumps(policy)
+            expected.append((dead, dead_url, poison))
+        url = create(name, **attributes)
+        send(url, good, poison)
+        done, failed = consume(url)
+        print(f"{name:14} orders done: {done}, failed attempts: {failed}", flush=True)
+
+    deadline = time.monotonic() + LIMIT_S
+    while any(depth(url) != poison for _, url, poison in expected):
+        if time.monotonic() > deadline:
+            sys.exit(f"demo: error: the dead letters did not settle within {LIMIT_S} s")
+        time.sleep(0.1)
+    print()
+    for dead, _, poison in expected:
+        print(f"{dead:22} dead letters: {poison}")
+
+
+main()
