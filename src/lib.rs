@@ -14,7 +14,7 @@
 //! [`rules`] decides, [`edge`] touches the world.
 
 pub mod args;
-// pub mod config;
+pub mod config;
 pub mod edge;
 pub mod error;
 pub mod event;

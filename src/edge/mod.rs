@@ -1,3 +1,4 @@
 //! The edges: thin, without policy. Each file is one part of the world.
 
 pub mod clock;
+pub mod secret;

@@ -2,4 +2,5 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
+pub mod glob;
 pub mod reading;

@@ -1,0 +1,278 @@
+//! The environment and the `.env` file, as one map in two layers.
+//!
+//! Promises: the real environment wins; an empty value counts as none; values are never shown,
+//! because many are secrets. Pure: `load.rs` does the reading.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::text::safe;
+
+/// The environment of a program.
+#[derive(Clone, Default)]
+pub struct Env {
+    real: BTreeMap<String, String>,
+    file: BTreeMap<String, (u64, String)>,
+    file_path: PathBuf,
+    file_trusted: bool,
+}
+
+/// Where a variable was set.
+pub(super) enum Source<'a> {
+    Real,
+    File {
+        path: &'a Path,
+        line: u64,
+        trusted: bool,
+    },
+}
+
+impl Env {
+    /// An environment of these pairs. [`super::process_env`] gives the program's own.
+    pub fn from_pairs<K: Into<String>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let real = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Env {
+            real,
+            ..Env::default()
+        }
+    }
+
+    /// The value of a variable, from either layer; None when it is unset or empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let file = || self.file.get(name).map(|(_, value)| value);
+        self.nonempty(name)
+            .or_else(file)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The value in the real environment only: for what a stranger's file must not decide.
+    pub fn real(&self, name: &str) -> Option<&str> {
+        self.nonempty(name).map(String::as_str)
+    }
+
+    fn nonempty(&self, name: &str) -> Option<&String> {
+        self.real.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The names of all variables, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let from_file = self
+            .file
+            .keys()
+            .filter(|name| !self.real.contains_key(*name));
+        self.real.keys().chain(from_file).map(String::as_str)
+    }
+
+    pub(super) fn source(&self, name: &str) -> Source<'_> {
+        match self.file.get(name) {
+            Some((line, _)) if self.nonempty(name).is_none() => Source::File {
+                path: &self.file_path,
+                line: *line,
+                trusted: self.file_trusted,
+            },
+            _ => Source::Real,
+        }
+    }
+
+    /// Adds the layer below: the text of a `.env` file.
+    pub fn add_file(&mut self, text: &str, path: &Path, trusted: bool) -> Result<(), Error> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        for (line, number) in text.lines().zip(1..) {
+            let wrong = |why: &str| Error::wrong(format!("{}:{number}: {why}", path.display()));
+            if let Some((name, value)) = read_line(line).map_err(wrong)? {
+                if !trusted && RUNS_COMMANDS.contains(&name) {
+                    return Err(wrong(&format!(
+                        "'{name}' can run commands, which a .env file found in the current \
+                         folder may not; name the configuration with --config"
+                    )));
+                }
+                if name == "DLQ_CONFIG" {
+                    return Err(wrong(
+                        "'DLQ_CONFIG' has no effect here; set it in the environment",
+                    ));
+                }
+                self.file.insert(name.to_owned(), (number, value));
+            }
+        }
+        self.file_path = path.to_owned();
+        self.file_trusted = trusted;
+        Ok(())
+    }
+}
+
+/// Variables that point the AWS SDK at files in which `credential_process` runs a command.
+const RUNS_COMMANDS: [&str; 2] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+
+/// `[export] NAME=VALUE`, or nothing. The reasons never hold the value.
+fn read_line(line: &str) -> Result<Option<(&str, String)>, &'static str> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let rest = match line.strip_prefix("export") {
+        Some(rest) if rest.starts_with([' ', '\t']) => rest.trim_start(),
+        _ => line,
+    };
+    let (name, value) = rest.split_once('=').ok_or("expected NAME=VALUE")?;
+    let first = name
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err("expected NAME=VALUE, with a name of letters, digits and _");
+    }
+    Ok(Some((name, read_value(value)?)))
+}
+
+/// A bare value ends at ` #`; in '…' all stands for itself; in "…" `\n \t \" \\ \$` are known.
+fn read_value(text: &str) -> Result<String, &'static str> {
+    const OPEN: &str = "a quote is not closed";
+    let text_start = text.trim_start();
+    let (value, rest) = if let Some(quoted) = text_start.strip_prefix('\'') {
+        let (value, rest) = quoted.split_once('\'').ok_or(OPEN)?;
+        (value.to_owned(), rest)
+    } else if let Some(quoted) = text_start.strip_prefix('"') {
+        let mut value = String::new();
+        let mut chars = quoted.chars();
+        loop {
+            match chars.next().ok_or(OPEN)? {
+                '"' => break,
+                '\\' => match chars.next().ok_or(OPEN)? {
+                    'n' => value.push('\n'),
+                    't' => value.push('\t'),
+                    c @ ('"' | '\\' | '$') => value.push(c),
+                    c => value.extend(['\\', c]),
+                },
+                c => value.push(c),
+            }
+        }
+        (value, chars.as_str())
+    } else {
+        let comment = [" #", "\t#"]
+            .iter()
+            .filter_map(|mark| text.find(mark))
+            .min();
+        let value = &text[..comment.unwrap_or(text.len())];
+        return Ok(value.trim().to_owned());
+    };
+    let comment = rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#');
+    if rest.trim().is_empty() || comment {
+        return Ok(value);
+    }
+    Err("unexpected text after the closing quote")
+}
+
+/// Names only: a value may be a secret.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names().map(safe)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> Result<Env, Error> {
+        let mut env = Env::from_pairs([("REAL", "real"), ("EMPTY", "")]);
+        env.add_file(text, Path::new("x/.env"), true)?;
+        Ok(env)
+    }
+
+    #[test]
+    fn lines_are_read_as_a_shell_would_read_simple_ones() {
+        let cases = [
+            ("a bare value", "A=b", "b"),
+            ("spaces around it", "  A= b  ", "b"),
+            ("export", "export A=b", "b"),
+            ("export and a tab", "export\tA=b", "b"),
+            ("a comment after it", "A=b # why", "b"),
+            ("a hash inside is not a comment", "A=b#c", "b#c"),
+            ("only a comment", "A= # nothing", ""),
+            ("an equals sign inside", "A=b=c==", "b=c=="),
+            ("single quotes", "A='b \\n # \"c\"'", "b \\n # \"c\""),
+            (
+                "double quotes",
+                r#"A="b\n\"c\" \$x \\ \d" # d"#,
+                "b\n\"c\" $x \\ \\d",
+            ),
+            ("empty quotes", "A=''", ""),
+            ("CRLF", "A=b\r\nB=c\r\n", "b"),
+            ("the last of two wins", "A=a\nA=b", "b"),
+            ("a comment and a blank before", "# A=x\n\nA=b", "b"),
+        ];
+        for (what, text, expected) in cases {
+            assert_eq!(
+                with(text).unwrap().get("A").unwrap_or(""),
+                expected,
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_malformed_line_is_named_by_file_and_line_and_its_value_is_not_shown() {
+        let cases = [
+            "hunter2",
+            "A B=hunter2",
+            "1A=hunter2",
+            "=hunter2",
+            "A='hunter2",
+            "A=\"hunter2",
+            "A='hunter2'hunter2",
+            "export =hunter2",
+            "DLQ_CONFIG=hunter2",
+        ];
+        for line in cases {
+            let error = with(&format!("# one\n{line}\n")).unwrap_err();
+            assert!(matches!(error, Error::Wrong(_)), "{line}");
+            assert!(
+                error.to_string().starts_with("x/.env:2: "),
+                "{line}: {error}"
+            );
+            assert!(!error.to_string().contains("hunter2"), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_real_environment_wins_unless_it_is_empty() {
+        let env = with("REAL=file\nEMPTY=file\nOWN=file").unwrap();
+        assert_eq!(env.get("REAL"), Some("real"));
+        assert_eq!(env.get("EMPTY"), Some("file"));
+        assert_eq!((env.get("OWN"), env.real("OWN")), (Some("file"), None));
+        assert_eq!(env.names().collect::<Vec<_>>(), ["EMPTY", "REAL", "OWN"]);
+    }
+
+    #[test]
+    fn debug_shows_names_only() {
+        let shown = format!("{:?}", with("TOKEN=hunter2").unwrap());
+        assert!(
+            shown.contains("TOKEN") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_strangers_file_cannot_point_the_sdk_at_a_credential_process() {
+        for name in RUNS_COMMANDS {
+            let (line, path) = (format!("{name}=./evil"), Path::new("config/.env"));
+            let error = Env::default()
+                .add_file(&line, path, false)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains(name) && error.contains("--config"),
+                "{error}"
+            );
+            assert!(Env::default().add_file(&line, path, true).is_ok());
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The edge of the room: finds the configuration file and reads it, and the `.env` beside it.
+//!
+//! Promises: a file that is named must exist; one that is looked for may be missing, but is never
+//! skipped because it cannot be read; nothing over its limit is read.
+
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::{Env, Origin, Settings, overlay, parse};
+use crate::error::{Error, io_cause};
+
+/// The largest configuration file.
+const MAX_CONFIG: u64 = 1 << 20;
+/// The largest `.env` file.
+const MAX_ENV: u64 = 64 << 10;
+
+/// The environment of this process. Names and values that are not UTF-8 are left out.
+pub fn process_env() -> Env {
+    Env::from_pairs(
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }),
+    )
+}
+
+/// Finds and reads the configuration, and lays the environment over it. `explicit` is `--config`.
+/// The `.env` file beside the configuration becomes the lower layer of `env`.
+pub fn load(explicit: Option<&Path>, env: &mut Env) -> Result<Settings, Error> {
+    let mut settings = match find(explicit, env)? {
+        Some((origin, path, text)) => {
+            let settings = parse(&text, &origin)?;
+            let beside = path.with_file_name(".env");
+            if let Some(text) = read_searched(&beside, MAX_ENV)? {
+                env.add_file(&text, &beside, origin.trusted)?;
+            }
+            settings
+        }
+        None => Settings::default(),
+    };
+    overlay(&mut settings, env)?;
+    Ok(settings)
+}
+
+/// The first configuration of the search order, with its text.
+fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(Origin, PathBuf, String)>, Error> {
+    let found = |path: PathBuf, trusted, text| {
+        Ok(Some((
+            Origin {
+                path: Some(path.clone()),
+                trusted,
+            },
+            path,
+            text,
+        )))
+    };
+    let named = explicit
+        .map(Path::to_owned)
+        .or_else(|| env.real("DLQ_CONFIG").map(PathBuf::from));
+    if let Some(path) = named {
+        return match read(&path, MAX_CONFIG) {
+            Ok(text) => found(path, true, text?),
+            Err(cause) => {
+                let (path, cause) = (path.display(), io_cause(&cause));
+                Err(Error::wrong(format!(
+                    "cannot read configuration '{path}': {cause}"
+                )))
+            }
+        };
+    }
+    for (path, trusted) in searched(env) {
+        if let Some(text) = read_searched(&path, MAX_CONFIG)? {
+            return found(path, trusted, text);
+        }
+    }
+    Ok(None)
+}
+
+/// Where a configuration is looked for when none is named, and whether it may run commands.
+fn searched(env: &Env) -> Vec<(PathBuf, bool)> {
+    let here = Some((PathBuf::from("config/config.yaml"), false));
+    let own =
+        base(env, "XDG_CONFIG_HOME", ".config").map(|dir| (dir.join("dlq/config.yaml"), true));
+    let system = Some((PathBuf::from("/etc/dlq/config.yaml"), true));
+    [here, own, system].into_iter().flatten().collect()
+}
+
+/// The folder for state: `state.dir`, else `$XDG_STATE_HOME/dlq`, else `~/.local/state/dlq`.
+pub fn state_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
+    let own = || base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("dlq"));
+    settings.state.dir.clone().or_else(own).ok_or_else(|| {
+        Error::wrong("no folder for state: HOME is not set; set DLQ_STATE_DIR to an absolute path")
+    })
+}
+
+/// A base folder of the XDG specification, by which a relative path counts as none.
+fn base(env: &Env, variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name| {
+        env.real(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
+}
+
+/// Reads a file that may be missing.
+fn read_searched(path: &Path, limit: u64) -> Result<Option<String>, Error> {
+    let failed = |cause: std::io::Error| Error::file("read", path, &cause);
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Ok(None), // `.env` is a usual name for Python's folders.
+        // A pipe left in a shared folder would be waited on for ever.
+        Ok(meta) if !meta.is_file() => Err(Error::wrong(format!(
+            "cannot read '{}': not a regular file",
+            path.display()
+        ))),
+        Ok(_) => read(path, limit).map_err(failed)?.map(Some),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+/// Reads a file: what the system says against it, then what we say against its content.
+fn read(path: &Path, limit: u64) -> std::io::Result<Result<String, Error>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)?;
+    let shown = path.display();
+    if bytes.len() as u64 > limit {
+        let kib = limit >> 10;
+        return Ok(Err(Error::wrong(format!(
+            "cannot read '{shown}': larger than {kib} KiB"
+        ))));
+    }
+    Ok(String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        Error::wrong(format!("{shown}:{line}: not UTF-8"))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_goes_from_near_to_far_and_does_not_need_a_home() {
+        let shown = |env: &Env| {
+            let paths = searched(env).into_iter();
+            paths
+                .map(|(path, trusted)| format!("{} {trusted}", path.display()))
+                .collect::<Vec<_>>()
+        };
+        let (here, system) = ("config/config.yaml false", "/etc/dlq/config.yaml true");
+        let env = Env::from_pairs([("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")]);
+        assert_eq!(shown(&env), [here, "/x/dlq/config.yaml true", system]);
+        let env = Env::from_pairs([("HOME", "/h"), ("XDG_CONFIG_HOME", "relative")]);
+        assert_eq!(
+            shown(&env),
+            [here, "/h/.config/dlq/config.yaml true", system]
+        );
+        assert_eq!(shown(&Env::default()), [here, system]);
+    }
+
+    #[test]
+    fn state_has_a_folder_or_a_remedy() {
+        let mut settings = Settings::default();
+        let env = Env::from_pairs([("HOME", "/h")]);
+        assert_eq!(
+            state_dir(&settings, &env).unwrap(),
+            Path::new("/h/.local/state/dlq")
+        );
+        let env = Env::from_pairs([("HOME", "/h"), ("XDG_STATE_HOME", "/s")]);
+        assert_eq!(state_dir(&settings, &env).unwrap(), Path::new("/s/dlq"));
+        assert!(
+            state_dir(&settings, &Env::default())
+                .unwrap_err()
+                .to_string()
+                .contains("DLQ_STATE_DIR")
+        );
+        settings.state.dir = Some("/own".into());
+        assert_eq!(
+            state_dir(&settings, &Env::default()).unwrap(),
+            Path::new("/own")
+        );
+    }
+}

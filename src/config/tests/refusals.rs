@@ -1,0 +1,316 @@
+//! What a configuration may not say, and the sentence that says so.
+
+use super::super::*;
+use super::{ANCESTOR, origin, read, refusal};
+use crate::text;
+
+#[test]
+fn an_unknown_key_is_named_with_file_line_and_the_nearest_known() {
+    let cases = [
+        (
+            "a section",
+            "# 1\n\nmonitorng:\n  check_interval: 1\n",
+            "config.yaml:3: unknown key 'monitorng'; did you mean 'monitoring'?",
+        ),
+        (
+            "a key",
+            "monitoring:\n  concurrency: 3\n  chek_interval: 1\n",
+            "config.yaml:3: unknown key 'monitoring.chek_interval'; did you mean \
+             'monitoring.check_interval'?",
+        ),
+        (
+            "a key outside its section",
+            "check_interval: 30\n",
+            "config.yaml:1: unknown key 'check_interval'; did you mean 'monitoring.check_interval'?",
+        ),
+        (
+            "a key of an entry",
+            "aws:\n  accounts:\n    - profile: a\n      regoin: b\n",
+            "config.yaml:4: unknown key 'aws.accounts[0].regoin'; did you mean \
+             'aws.accounts[0].region'?",
+        ),
+        (
+            "nothing near",
+            "features:\n  telepathy: true\n",
+            "config.yaml:2: unknown key 'features.telepathy'; known here: investigate, notify",
+        ),
+        (
+            "an unknown key without a value",
+            "logging: {levle: }",
+            "config.yaml:1: unknown key 'logging.levle'; did you mean 'logging.level'?",
+        ),
+        (
+            "a key that steers terminals",
+            "\"\\e[2J\": 1",
+            "config.yaml:1: unknown key '\\u{1b}[2J'; known here: aws, monitoring, \
+             auto_investigation, notifications, github, features, logging, state",
+        ),
+    ];
+    for (what, text, expected) in cases {
+        assert_eq!(refusal(text), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
+    let cases = [
+        (
+            "monitoring:\n  check_interval: fast",
+            "config.yaml:2: 'monitoring.check_interval': \
+          expected seconds or a duration such as 30s, from 1s to 1d, found 'fast'",
+        ),
+        (
+            "monitoring: {check_interval: 0.5}",
+            "from 1s to 1d, found 0.5",
+        ),
+        ("monitoring: {check_interval: -30}", "found -30"),
+        (
+            "monitoring: {check_interval: 1e300}",
+            "from 1s to 1d, found 1",
+        ),
+        ("monitoring: {check_interval: \"30\"}", "found '30'"),
+        (
+            "monitoring: {concurrency: 257}",
+            "expected a whole number from 1 to 256, found 257",
+        ),
+        (
+            "monitoring: {concurrency: 1.5}",
+            "expected a whole number from 1 to 256, found 1.5",
+        ),
+        (
+            "monitoring: {notification_threshold: 0}",
+            "from 1 to 1000000000, found 0",
+        ),
+        (
+            "monitoring: {notification_threshold: 99999999999999999999}",
+            "found 1",
+        ),
+        ("monitoring: {rate_limit: 0}", "from 1 to 10000, found 0"),
+        ("monitoring: {growth_factor: 1}", "from 2 to 1000, found 1"),
+        ("monitoring: {clear_after: 0}", "found 0"),
+        ("monitoring: {timeout: 2m}", "from 100ms to 1m, found '2m'"),
+        (
+            "monitoring: {discover: nmae}",
+            "expected one of both, redrive, name, found 'nmae'",
+        ),
+        (
+            "monitoring: {exclude: \"*\"}",
+            "'monitoring.exclude': expected a list, found '*'",
+        ),
+        (
+            "monitoring:\n  match:\n    - a\n    - '[a-'",
+            "'[a-' is not a pattern",
+        ),
+        (
+            "monitoring:\n  match:\n    - a\n    - 5",
+            "config.yaml:4: 'monitoring.match[1]': \
+          expected text (put it in quotes), found 5",
+        ),
+        (
+            "monitoring: {expiry_tiers: [1h, 6h]}",
+            "expected durations that become shorter",
+        ),
+        (
+            "monitoring: {expiry_tiers: [1h, 1h]}",
+            "expected durations that become shorter",
+        ),
+        ("monitoring: {expiry_tiers: [15d]}", "to 14d, found '15d'"),
+        (
+            "monitoring: {adaptive: true}",
+            "not available in this version",
+        ),
+        (
+            "monitoring: 5",
+            "config.yaml:1: 'monitoring': expected a map, found 5",
+        ),
+        ("- a", "config.yaml:1: expected a map of sections: aws, "),
+        (
+            "aws: {profile: no}",
+            "expected text (put it in quotes), found false",
+        ),
+        ("aws: {profile: ''}", "expected text of 1 to 4096 bytes"),
+        (
+            "aws: {region: evil.example/x}",
+            "expected a region such as sa-east-1",
+        ),
+        (
+            "aws: {endpoint_url: localhost}",
+            "expected an http or https URL, found 'localhost'",
+        ),
+        (
+            "aws: {accounts: [{name: a}]}",
+            "'aws.accounts[0]': 'profile' is missing",
+        ),
+        (
+            "auto_investigation: {enabled: 1}",
+            "expected true or false, found 1",
+        ),
+        (
+            "auto_investigation: {timeout_minutes: 0}",
+            "from 0.001 to 1440, found 0",
+        ),
+        (
+            "auto_investigation: {cooldown_hours: -1}",
+            "from 0 to 8760, found -1",
+        ),
+        (
+            "auto_investigation: {max_concurrent: 65}",
+            "from 1 to 64, found 65",
+        ),
+        (
+            "auto_investigation: {agent: cluade}",
+            "unknown agent 'cluade'; the only agent known by \
+          name is 'claude'; give another program as a list",
+        ),
+        (
+            "auto_investigation: {agent: []}",
+            "a command needs a program",
+        ),
+        ("auto_investigation: {agent: {}}", "'command' is missing"),
+        (
+            "auto_investigation: {queues: [{repo: a}]}",
+            "'match' is missing",
+        ),
+        (
+            "auto_investigation: {queues: [{match: a, github: a}]}",
+            "such as owner/name, found 'a'",
+        ),
+        (
+            "auto_investigation: {queues: [{match: a, base: --x}]}",
+            "the name of a branch",
+        ),
+        (
+            "github: {repos: [a/../b]}",
+            "expected a repository such as owner/name",
+        ),
+        (
+            "logging: {level: LOUD}",
+            "expected one of DEBUG, INFO, WARN, ERROR, CRITICAL",
+        ),
+        ("state: {journal_max_mib: 0}", "from 1 to 1024, found 0"),
+        ("a: 1\na: 2", "config.yaml:2: "),
+        ("aws: [", "config.yaml:"),
+    ];
+    for (text, expected) in cases {
+        let sentence = refusal(text);
+        assert!(sentence.starts_with("config.yaml:"), "{text}: {sentence}");
+        assert!(sentence.contains(expected), "{text}: {sentence}");
+        assert!(!sentence.contains('\n'), "{text}: {sentence}");
+    }
+}
+
+#[test]
+fn an_inline_secret_is_refused_with_the_remedy_and_never_shown() {
+    let values = [
+        "hunter2",
+        "'hunter2'",
+        "[hunter2]",
+        "{hunter2: x}",
+        "{env: hunter2}",
+        "{hunter2}",
+        "{env: [hunter2]}",
+        "{file: [hunter2]}",
+        "{command: hunter2}",
+        "{value: hunter2}",
+        "{env: A, hunter2: B}",
+        "|\n    hunter2\n",
+    ];
+    for value in values {
+        for (section, key) in [("github", "token"), ("auto_investigation", "auth")] {
+            let sentence = refusal(&format!("{section}:\n  {key}: {value}\n"));
+            let line = if value.starts_with('|') { 3 } else { 2 };
+            assert!(
+                sentence.starts_with(&format!("config.yaml:{line}: ")),
+                "{sentence}"
+            );
+            assert!(
+                sentence.contains(&format!("{section}.{key}")),
+                "{value}: {sentence}"
+            );
+            assert!(!sentence.contains("hunter2"), "{value}: {sentence}");
+        }
+    }
+    let sentence = refusal("github: {token: hunter2}");
+    for form in [
+        "{env: NAME}",
+        "{file: PATH}",
+        "{command: [PROGRAM, ARGUMENT, ...]}",
+    ] {
+        assert!(sentence.contains(form), "{sentence}");
+    }
+}
+
+#[test]
+fn a_strangers_file_runs_no_command() {
+    let cases = [
+        ("github.token", "github: {token: {command: [touch, x]}}"),
+        (
+            "auto_investigation.auth",
+            "auto_investigation: {auth: {command: [touch, x]}}",
+        ),
+        (
+            "auto_investigation.agent",
+            "auto_investigation: {agent: [touch, x]}",
+        ),
+        (
+            "auto_investigation.agent.command",
+            "auto_investigation: {agent: {command: [touch]}}",
+        ),
+        (
+            "test_command",
+            "auto_investigation: {queues: [{match: a, test_command: [touch]}]}",
+        ),
+        (
+            "evidence[0]",
+            "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}",
+        ),
+    ];
+    for (key, text) in cases {
+        assert!(read(text).is_ok(), "{text}");
+        let sentence = parse(text, &origin(false)).unwrap_err().to_string();
+        for part in ["config.yaml:1: ", key, "may not run commands", "--config"] {
+            assert!(sentence.contains(part), "{part}: {sentence}");
+        }
+    }
+    for text in [
+        ANCESTOR,
+        "auto_investigation: {agent: claude, auth: {env: KEY}}",
+    ] {
+        assert!(parse(text, &origin(false)).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn sentences_are_safe_for_a_terminal() {
+    let cases = [
+        "aws: {region: \"\\e[2J\"}",
+        "logging: {level: \"\\e[2J\"}",
+        "monitoring: {match: [\"[\\e\"]}",
+        "auto_investigation: {agent: \"\\e\"}",
+        "notifications: {channels: {\"a\\eb\": {type: console}}}",
+    ];
+    for case in cases {
+        let sentence = refusal(case);
+        assert_eq!(text::safe(&sentence), sentence, "{case}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_at_all_is_more_than_refused(
+        text in "[a-z: \\n\\[\\]{}'\"&*#,|>!~0-9-]{0,80}",
+        value in "\\PC{0,30}",
+        at in 0..KEYS.len(),
+    ) {
+        let _ = read(&text);
+        let (section, key) = KEYS[at].path.split_once('.').unwrap();
+        for text in [format!("{section}:\n  {key}: {value}\n"), format!("{section}: {value}")] {
+            if let Err(error) = parse(&text, &origin(false)) {
+                proptest::prop_assert!(matches!(error, Error::Wrong(_)));
+                let sentence = error.to_string();
+                proptest::prop_assert_eq!(text::safe(&sentence), sentence.as_str());
+            }
+        }
+        let _ = Env::default().add_file(&format!("A={value}"), std::path::Path::new("x"), true);
+    }
+}

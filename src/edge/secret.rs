@@ -1,0 +1,246 @@
+//! Fetches a secret from where its reference says: a variable, a file or a command.
+//!
+//! Promises: a command gets no shell and no input, ten seconds and 64 KiB; a file that everybody
+//! can read is refused; no error shows what was fetched.
+
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::config::{Env, Secret, SecretValue};
+use crate::error::Error;
+
+/// How long a command may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The longest secret, in bytes.
+const MAX_SECRET: u64 = 64 << 10;
+
+impl Secret {
+    /// Fetches the secret. `env` has the `.env` layer.
+    pub fn resolve(&self, env: &Env) -> Result<SecretValue, Error> {
+        match self {
+            Secret::Env(name) => match env.get(name) {
+                Some(value) => Ok(SecretValue::new(value.to_owned())),
+                None => Err(Error::wrong(format!(
+                    "cannot read secret: environment variable '{name}' is not set"
+                ))),
+            },
+            Secret::File(path) => from_file(path),
+            Secret::Command(argv) => from_command(argv, DEADLINE),
+        }
+    }
+}
+
+fn from_file(path: &Path) -> Result<SecretValue, Error> {
+    let failed = |cause| Error::file("read secret", path, &cause);
+    let meta = std::fs::metadata(path).map_err(failed)?;
+    if !meta.is_file() {
+        return Err(Error::failed(
+            "read secret",
+            path.display(),
+            "not a regular file",
+        ));
+    }
+    if meta.permissions().mode() & 0o004 != 0 {
+        let path = path.display();
+        return Err(Error::wrong(format!(
+            "cannot read secret '{path}': everybody can read it; run chmod 600 '{path}'"
+        )));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_SECRET + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    value(bytes).map_err(|why| Error::failed("read secret", path.display(), why))
+}
+
+fn from_command(argv: &[String], deadline: Duration) -> Result<SecretValue, Error> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(Error::wrong("cannot read secret: its command is empty"));
+    };
+    let failed = |cause: &str| Error::failed("read secret with", program, cause);
+    // A group of its own, so that what it starts ends with it.
+    let spawned = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    let mut child = spawned.map_err(|cause| failed(&crate::error::io_cause(&cause)))?;
+    let output = read_output(&mut child, deadline);
+    let status = match output {
+        Ok(_) => wait(&mut child, deadline),
+        Err(_) => None,
+    };
+    let Some(status) = status else {
+        stop(&mut child);
+        let seconds = deadline.as_secs();
+        return Err(failed(
+            output.err().unwrap_or(&format!("no answer in {seconds}s")),
+        ));
+    };
+    if !status.success() {
+        return Err(failed(&format!("{status}; run it by hand to see why")));
+    }
+    value(output.unwrap_or_default()).map_err(failed)
+}
+
+/// Everything that the command writes. The thread outlives a deadline only until the pipe closes.
+fn read_output(child: &mut Child, deadline: Duration) -> Result<Vec<u8>, &'static str> {
+    let stdout = child.stdout.take().ok_or("no output")?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.take(MAX_SECRET + 1).read_to_end(&mut bytes);
+        // Nobody listens after the deadline.
+        let _ = sender.send(read.map(|_| bytes));
+    });
+    match receiver.recv_timeout(deadline) {
+        Ok(Ok(bytes)) if bytes.len() as u64 > MAX_SECRET => Err("more than 64 KiB of output"),
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err("its output cannot be read"),
+        Err(_) => Err("no answer in 10s"),
+    }
+}
+
+/// A command that has closed its output ends soon; this waits without reading a clock.
+fn wait(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
+    const STEP: Duration = Duration::from_millis(5);
+    for _ in 0..=(deadline.as_millis() / STEP.as_millis()) {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(STEP);
+    }
+    None
+}
+
+fn stop(child: &mut Child) {
+    if let Some(group) = i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    {
+        // It may have ended by itself in the meantime.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.wait();
+}
+
+/// Without one newline at its end, as commands and editors write it.
+fn value(bytes: Vec<u8>) -> Result<SecretValue, &'static str> {
+    if bytes.len() as u64 > MAX_SECRET {
+        return Err("longer than 64 KiB");
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8")?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    match text.strip_suffix('\r').unwrap_or(text) {
+        "" => Err("it is empty"),
+        text => Ok(SecretValue::new(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, deadline: Duration) -> Result<SecretValue, Error> {
+        from_command(&["sh", "-c", script].map(str::to_owned), deadline)
+    }
+
+    #[test]
+    fn one_newline_is_stripped_and_no_more() {
+        let cases = [
+            ("printf 'a'", "a"),
+            ("echo a", "a"),
+            ("printf 'a\\r\\n'", "a"),
+            ("printf ' a \\n\\n'", " a \n"),
+        ];
+        for (script, expected) in cases {
+            assert_eq!(
+                shell(script, DEADLINE).unwrap().expose(),
+                expected,
+                "{script}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_secret_is_an_error_that_does_not_show_it() {
+        let cases = [
+            ("a failure", "echo hunter2; exit 3", "exit status: 3"),
+            ("nothing", "true", "it is empty"),
+            ("a newline", "echo", "it is empty"),
+            ("too much", "yes hunter2", "more than 64 KiB"),
+            ("not text", "printf 'hunter2\\377'", "not UTF-8"),
+        ];
+        for (what, script, expected) in cases {
+            let error = shell(script, DEADLINE).unwrap_err();
+            assert!(error.to_string().contains(expected), "{what}: {error}");
+            assert!(!error.to_string().contains("hunter2"), "{what}: {error}");
+            assert!(matches!(error, Error::Failed(_)), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_does_not_answer_is_stopped_with_its_children() {
+        let dir = std::env::temp_dir().join(format!("dlq-secret-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let mark = dir.join("late");
+        let script = format!("(sleep 1; touch '{}') & wait", mark.display());
+        assert!(shell(&script, Duration::from_millis(200)).is_err());
+        std::thread::sleep(Duration::from_millis(1300));
+        assert!(!mark.exists(), "a child lived on");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_command_has_no_shell_and_no_input() {
+        let argv = ["echo", "$HOME; id"].map(str::to_owned);
+        assert_eq!(from_command(&argv, DEADLINE).unwrap().expose(), "$HOME; id");
+        assert!(
+            from_command(&["cat".to_owned()], DEADLINE).is_err(),
+            "cat read something"
+        );
+        let missing = from_command(&["/no/such/program".to_owned()], DEADLINE).unwrap_err();
+        assert!(missing.to_string().contains("no such file"), "{missing}");
+    }
+
+    #[test]
+    fn a_file_that_everybody_can_read_is_refused_with_the_remedy() {
+        let dir = std::env::temp_dir().join(format!("dlq-secret-file-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("token");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            Secret::File(path.clone()).resolve(&Env::default())
+        };
+        let error = mode(0o644).unwrap_err();
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+        assert_eq!(mode(0o640).unwrap().expose(), "hunter2");
+        assert_eq!(mode(0o600).unwrap().expose(), "hunter2");
+        assert!(Secret::File(dir.clone()).resolve(&Env::default()).is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_variable_may_come_from_the_env_file() {
+        let mut env = Env::from_pairs([("EMPTY", "")]);
+        env.add_file("TOKEN='hunter2'", Path::new(".env"), false)
+            .unwrap();
+        assert_eq!(
+            Secret::Env("TOKEN".into()).resolve(&env).unwrap().expose(),
+            "hunter2"
+        );
+        for name in ["EMPTY", "MISSING"] {
+            let error = Secret::Env(name.into()).resolve(&env).unwrap_err();
+            assert!(matches!(error, Error::Wrong(_)) && error.to_string().contains(name));
+        }
+    }
+}
