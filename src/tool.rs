@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use serde_json::json;
 
 use crate::args::{Args, Common, Stop};
+use crate::config::{self, Env, Settings};
 use crate::edge::clock;
 use crate::error::Error;
 use crate::event::{self, Type};
@@ -139,6 +140,25 @@ pub fn main<O>(
 fn shown(text: &[u8]) -> Result<Outcome, Error> {
     wire::print(text)?;
     Ok(Outcome::Done)
+}
+
+/// Reads the configuration and the environment, and takes over what they say about messages.
+pub fn settings(common: &Common) -> Result<(Settings, Env), Error> {
+    let mut env = config::process_env();
+    let settings = config::load(common.config.as_deref(), &mut env)?;
+    let format = match settings.logging.format {
+        config::LogFormat::Text => Format::Text,
+        config::LogFormat::Json => Format::Json,
+    };
+    let least = match settings.logging.level {
+        config::Level::Debug => Level::Debug,
+        config::Level::Info => Level::Info,
+        config::Level::Warn => Level::Warn,
+        config::Level::Error => Level::Error,
+        config::Level::Critical => Level::Critical,
+    };
+    configure(common, format, least);
+    Ok((settings, env))
 }
 
 /// Takes over what the configuration says about messages; flags have already spoken and win.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use std::time::Instant;
+
 use crate::time::Timestamp;
 
 /// The moment, in UTC to the millisecond.
@@ -11,4 +13,9 @@ pub fn now() -> Timestamp {
         i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
     });
     Timestamp::from_millis(millis)
+}
+
+/// The moment for measuring how long something takes: it never steps back.
+pub fn tick() -> Instant {
+    Instant::now()
 }

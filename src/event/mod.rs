@@ -63,6 +63,23 @@ impl Severity {
     }
 }
 
+impl Type {
+    /// Whether a type, known or not, has the same noun: `queue.raised`, `queue.of_tomorrow`.
+    pub fn is_of_family(self, kind: &str) -> bool {
+        let noun = |kind: &str| kind.find('.').map_or(kind.len(), |dot| dot + 1);
+        let (own, dot) = (self.as_str(), noun(self.as_str()));
+        kind.get(..dot) == own.get(..dot)
+    }
+
+    /// Whether it comes from who looks at the world: such events carry the time of a stream.
+    pub fn is_news(self) -> bool {
+        let originators = [Type::QueueFound, Type::PollFinished];
+        originators
+            .iter()
+            .any(|news| news.is_of_family(self.as_str()))
+    }
+}
+
 /// What an event of one type carries under `data`.
 pub trait Payload: Serialize + DeserializeOwned + Shape {
     /// The type on the wire.
