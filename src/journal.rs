@@ -6,8 +6,15 @@
 //! kept goes. A crash in the middle of that can repeat lines, never lose one: readers tell them
 //! apart by `source` and `id`.
 
+mod tail;
+mod torn;
+
+pub use tail::Tail;
+pub use torn::Torn;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -17,6 +24,8 @@ use flate2::write::GzEncoder;
 use crate::config::State;
 use crate::error::Error;
 use crate::store::{self, Lock, Store};
+
+const BLOCK: usize = 64 * 1024;
 
 /// The journal of a state folder.
 #[derive(Debug, Clone)]
@@ -107,6 +116,11 @@ impl Journal {
     /// The parts that there are, oldest first, the current one last, opened together so that a
     /// rotation meanwhile neither hides nor repeats a line.
     pub fn open_all(&self) -> Result<Vec<Part>, Error> {
+        Ok(self.open_stamped()?.0)
+    }
+
+    /// The same, with the stamp that they had under the lock.
+    fn open_stamped(&self) -> Result<(Vec<Part>, Stamp), Error> {
         // Rotation holds the lock; without a journal there is nothing to lock either.
         let _lock = self
             .path
@@ -120,67 +134,91 @@ impl Journal {
             parts.extend(Part::open(&self.part(n), true)?);
         }
         parts.extend(Part::open(&self.path, false)?);
-        Ok(parts)
+        Ok((parts, self.stamp()))
     }
 
-    /// The current part, if there is one: what to follow.
-    pub fn open_current(&self) -> Result<Option<Part>, Error> {
-        Part::open(&self.path, false)
+    /// What a rotation changes.
+    fn stamp(&self) -> Stamp {
+        let newest = std::fs::metadata(self.part(1)).ok();
+        Stamp {
+            current: std::fs::metadata(&self.path).ok().map(|meta| meta.ino()),
+            packed: newest.map(|meta| (meta.ino(), meta.size(), meta.mtime_nsec())),
+        }
     }
+}
 
-    /// The inode and size of the current part: it has been rotated when the inode has changed.
-    pub fn current(&self) -> Option<(u64, u64)> {
-        use std::os::unix::fs::MetadataExt;
-        std::fs::metadata(&self.path)
-            .ok()
-            .map(|meta| (meta.ino(), meta.size()))
-    }
+/// The identity of the current part, and of the newest packed one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    current: Option<u64>,
+    packed: Option<(u64, u64, i64)>,
 }
 
 /// One file of the journal, open for reading.
 pub struct Part {
     reader: Box<dyn BufRead>,
     path: PathBuf,
-    /// The inode, to see a rotation by.
-    pub inode: u64,
-    partial: Vec<u8>,
+    inode: u64,
+    packed: bool,
+    line: Vec<u8>,
+    /// `line` is whole, and the next call begins another.
+    whole: bool,
+    /// `line` has been looked at and is to be given out once more.
+    again: bool,
+    number: u64,
 }
 
 impl Part {
     fn open(path: &Path, packed: bool) -> Result<Option<Self>, Error> {
-        use std::os::unix::fs::MetadataExt;
+        let failed = |error: io::Error| Error::file("read", path, &error);
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::file("read", path, &error)),
+            Err(error) => return Err(failed(error)),
         };
-        let inode = file
-            .metadata()
-            .map_err(|error| Error::file("read", path, &error))?
-            .ino();
+        let inode = file.metadata().map_err(failed)?.ino();
         let reader: Box<dyn BufRead> = if packed {
-            Box::new(BufReader::new(MultiGzDecoder::new(file)))
+            Box::new(BufReader::with_capacity(BLOCK, MultiGzDecoder::new(file)))
         } else {
-            Box::new(BufReader::with_capacity(64 * 1024, file))
+            Box::new(BufReader::with_capacity(BLOCK, file))
         };
         Ok(Some(Part {
             reader,
             path: path.to_owned(),
             inode,
-            partial: Vec::new(),
+            packed,
+            line: Vec::new(),
+            whole: false,
+            again: false,
+            number: 0,
         }))
     }
 
-    /// The next whole line, without its LF; `None` at the end. A line that has no LF yet is not
-    /// given out: its writer may be about to finish it, and a later call returns the whole.
-    pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        self.reader
-            .read_until(b'\n', &mut self.partial)
-            .map_err(|error| Error::file("read", &self.path, &error))?;
-        if self.partial.pop_if(|last| *last == b'\n').is_none() {
-            return Ok(None);
+    /// Goes to the next whole line; false at the end. A line that has no LF yet is not given out:
+    /// its writer may be about to finish it, and a later call finds the whole.
+    pub fn advance(&mut self) -> Result<bool, Error> {
+        if std::mem::take(&mut self.again) {
+            return Ok(true);
         }
-        Ok(Some(std::mem::take(&mut self.partial)))
+        if std::mem::take(&mut self.whole) {
+            self.line.clear();
+        }
+        self.reader
+            .read_until(b'\n', &mut self.line)
+            .map_err(|error| Error::file("read", &self.path, &error))?;
+        self.whole = self.line.pop_if(|last| *last == b'\n').is_some();
+        self.number += u64::from(self.whole);
+        Ok(self.whole)
+    }
+
+    /// The line that [`Part::advance`] has found, without its LF.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// The next whole line, as a copy; `None` at the end.
+    pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.advance()?.then(|| std::mem::take(&mut self.line)))
     }
 }
 

@@ -11,15 +11,17 @@
 //! failure, [`config`] turns text into validated settings, [`time`] and [`text`] are what their
 //! names say.
 //!
+//! What a program holds while it runs: [`notices`] is what `dlq-notify` has told and is telling.
+//!
 //! [`rules`] decides, [`edge`] touches the world.
 
 pub mod args;
 pub mod config;
-pub mod discovery;
 pub mod edge;
 pub mod error;
 pub mod event;
 pub mod journal;
+pub mod notices;
 pub mod rules;
 pub mod store;
 pub mod text;

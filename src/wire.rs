@@ -244,6 +244,26 @@ impl Output {
         self.flush()
     }
 
+    /// Waits for as long, or until the reader has gone: what a program does that has nothing to
+    /// write now and does not want to find out an hour later that nobody listens.
+    pub fn pause(&self, span: Duration) -> Result<(), Error> {
+        let stdout = rustix::stdio::stdout();
+        let timeout = Timespec {
+            tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: span.subsec_nanos().into(),
+        };
+        let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
+        match poll(&mut asked, Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Ok(_) => Err(Error::Pipe), // Nothing was asked for: only an end is ever reported.
+            Err(error) => Err(Error::failed(
+                "wait for",
+                "standard output",
+                io_cause(&error.into()),
+            )),
+        }
+    }
+
     /// Writes what has been put.
     pub fn flush(&mut self) -> Result<(), Error> {
         let result = write_all(&self.buffer);

@@ -1,3 +1,168 @@
-//! dlq-log
+//! dlq-log: prints the journal, all of it or what is asked for, and follows it.
 
-fn main() {}
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::config::state_dir;
+use dlq::edge::clock;
+use dlq::error::Error;
+use dlq::event::{self, Line};
+use dlq::journal::{Journal, Tail, Torn};
+use dlq::rules::glob::GlobList;
+use dlq::rules::pick::{INCIDENT_MIN, Pick};
+use dlq::store::Store;
+use dlq::tool::{self, Outcome, Tool};
+use dlq::wire::Output;
+
+const TOOL: Tool = Tool {
+    name: "dlq-log",
+    help: "\
+usage: dlq-log [options]
+
+Prints the journal, oldest line first. With several conditions a line has to
+meet all of them.
+
+  -f, --follow         print what is added, until the reader goes
+      --since AGE      only events of the last 30m, 1h, 7d ...
+      --type GLOB      only events of such a type: 'queue.*'; may be repeated
+      --queue GLOB     only events about such a queue; may be repeated
+      --incident ID    only events of this incident: its id, or 8 or more
+                       characters that only its id begins with
+      --config FILE    the configuration
+      --log-format FORMAT
+                       text or json: messages on standard error
+  -v, --verbose        say more
+      --schema         print the JSON Schema of the events that it originates
+      --version        print the version
+  -h, --help           print this
+",
+    emits: &[],
+};
+
+/// How long nothing new may stay unseen.
+const LOOK: Duration = Duration::from_millis(200);
+
+#[derive(Default)]
+struct Options {
+    follow: bool,
+    since: Option<Duration>,
+    types: Vec<String>,
+    queues: Vec<String>,
+    incident: Option<String>,
+}
+
+fn main() -> ExitCode {
+    tool::main(&TOOL, parse, run)
+}
+
+fn parse(args: &mut Args) -> Result<(Options, Pick), Stop> {
+    let mut options = Options::default();
+    while let Some(arg) = args.next()? {
+        match &arg {
+            Arg::Option(name) => match name.as_str() {
+                "-f" | "--follow" => options.follow = true,
+                "--since" => args.span(&mut options.since)?,
+                "--type" => options.types.push(args.value()?),
+                "--queue" => options.queues.push(args.value()?),
+                "--incident" => args.text(&mut options.incident)?,
+                _ => return Err(unknown(&arg)),
+            },
+            Arg::Word(_) => return Err(unknown(&arg)),
+        }
+    }
+    let globs = |option: &str, patterns: &[String]| {
+        let wrong = |why| Stop::Wrong(format!("option '{option}': {why}"));
+        let some = !patterns.is_empty();
+        some.then(|| GlobList::any(patterns).map_err(wrong))
+            .transpose()
+    };
+    let (types, queues) = (
+        globs("--type", &options.types)?,
+        globs("--queue", &options.queues)?,
+    );
+    let short = |id: &String| id.chars().count() < INCIDENT_MIN;
+    if options.incident.as_ref().is_some_and(short) {
+        let why = format!("wants at least {INCIDENT_MIN} characters of an id");
+        return Err(Stop::Wrong(format!("option '--incident' {why}")));
+    }
+    let pick = Pick::new(types, queues, options.incident.clone());
+    Ok((options, pick))
+}
+
+fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, Error> {
+    let (settings, env) = tool::settings(&common)?;
+    let dir = state_dir(&settings, &env)?;
+    let mut out = Output::new();
+    while !dir.is_dir() {
+        if !options.follow {
+            tool::info(&format!("there is no journal yet in '{}'", dir.display()));
+            return Ok(Outcome::Done);
+        }
+        out.pause(LOOK)?;
+    }
+    let store = Store::open(&dir)?;
+    let size_max = settings.state.journal_max_mib << 20;
+    let journal = Journal::new(&store, size_max, settings.state.journal_keep);
+    pick.since = options.since.map(|span| clock::now().minus(span));
+    if pick.wants_whole_incident() {
+        pick.settle_incident(&incidents(&journal, &pick)?)?;
+    }
+    let mut tail = Tail::open(journal)?;
+    let (mut torn, mut failed) = (Torn::default(), false);
+    loop {
+        loop {
+            match tail.advance() {
+                Ok(true) => print(&tail, &mut pick, &mut out, &mut torn)?,
+                Ok(false) => break,
+                Err(error) => {
+                    tool::warn(&error.to_string());
+                    failed = true;
+                }
+            }
+        }
+        out.flush()?;
+        if let Some(sentence) = torn.sentence() {
+            tool::warn(&sentence);
+        }
+        if !options.follow {
+            return Ok(Outcome::of(failed));
+        }
+        if !tail.renew()? {
+            out.pause(LOOK)?;
+        }
+        if tail.take_gap() {
+            tool::warn("the journal was rotated away before it was read: lines are missing");
+            failed = true;
+        }
+    }
+}
+
+fn print(tail: &Tail, pick: &mut Pick, out: &mut Output, torn: &mut Torn) -> Result<(), Error> {
+    let line = tail.line();
+    match event::peek(line) {
+        Line::Event(head) if pick.takes(Some(&head))? => out.put(line),
+        Line::Object if pick.takes(None)? => out.put(line),
+        Line::Event(_) | Line::Object => Ok(()),
+        Line::Bad(_) => {
+            torn.add(tail);
+            Ok(())
+        }
+    }
+}
+
+/// The incidents that begin with what was asked for.
+fn incidents(journal: &Journal, pick: &Pick) -> Result<BTreeSet<String>, Error> {
+    let mut tail = Tail::open(journal.clone())?;
+    let mut found = BTreeSet::new();
+    // What cannot be read is said when it is printed.
+    while tail.advance().unwrap_or(true) {
+        if let Line::Event(head) = event::peek(tail.line())
+            && let Some(incident) = head.incident.filter(|incident| pick.may_mean(incident))
+        {
+            found.insert(incident.into_owned());
+        }
+    }
+    Ok(found)
+}

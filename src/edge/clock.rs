@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use std::time::Instant;
+
 use crate::time::Timestamp;
 
 /// The moment, in UTC to the millisecond.
@@ -13,7 +15,7 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-/// The moment on a clock that is never set back, for waiting.
-pub fn instant() -> std::time::Instant {
-    std::time::Instant::now()
+/// The moment for measuring how long something takes: it never steps back.
+pub fn tick() -> Instant {
+    Instant::now()
 }

@@ -1,9 +1,12 @@
 //! The edges: thin, without policy. Each file is one part of the world.
 
+pub mod channel;
 pub mod clock;
 pub mod process;
 pub mod secret;
 pub mod sessions;
+#[cfg(feature = "aws")]
+pub mod sqs;
 pub mod supervisor;
 
 /// This very program, to be started anew. On Linux by a name that also works when the file was
@@ -19,5 +22,3 @@ fn exe() -> std::process::Command {
     std::os::unix::process::CommandExt::arg0(&mut command, crate::tool::name());
     command
 }
-#[cfg(feature = "aws")]
-pub mod sqs;

@@ -63,6 +63,15 @@ impl Severity {
     }
 }
 
+impl Type {
+    /// Whether a type, known or not, has the same noun: `queue.raised`, `queue.of_tomorrow`.
+    pub fn is_of_family(self, kind: &str) -> bool {
+        let noun = |kind: &str| kind.find('.').map_or(kind.len(), |dot| dot + 1);
+        let (own, dot) = (self.as_str(), noun(self.as_str()));
+        kind.get(..dot) == own.get(..dot)
+    }
+}
+
 /// What an event of one type carries under `data`.
 pub trait Payload: Serialize + DeserializeOwned + Shape {
     /// The type on the wire.

@@ -1,3 +1,9 @@
-//! it
+//! The whole programs, run as people run them: every test starts the real binaries.
 
-fn main() {}
+// A test that meets what it does not expect ends there, and says where.
+#![allow(clippy::unwrap_used)]
+
+mod log;
+mod notify;
+mod notify_desktop;
+mod workbench;

@@ -1,0 +1,467 @@
+//! What an event says to people: what happened, and what to do next.
+//!
+//! Promises: every type that we know has its sentence, any other a general one; what is unknown
+//! is said to be unknown, never shown as zero; text from events is made safe and short; a command
+//! is suggested only when it exists, and only with text in it that no shell could take for more.
+//! Pure: `now` is an argument.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::event::{self, Head, Payload, Severity, Type};
+use crate::text::{count, safe, shorten};
+use crate::time::{Timestamp, show_span};
+
+/// The longest title of a notice, in characters.
+pub const TITLE_MAX: usize = 120;
+/// The longest body of a notice, and the longest line on a console after its subject.
+pub const BODY_MAX: usize = 600;
+const SUBJECT_MAX: usize = 100;
+const TEXT_MAX: usize = 200;
+/// An event older than this is shown with its date.
+const SAME_DAY: Duration = Duration::from_secs(12 * 3600);
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// When it happened, with its day when that is another.
+    pub when: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The queue, the pull request, or the type of the event.
+    pub subject: String,
+    /// What happened.
+    pub what: String,
+    /// What else is known, and what to do.
+    rest: Rest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Rest {
+    detail: Option<String>,
+    next: Option<String>,
+}
+
+impl Sentence {
+    /// A sentence that no event says: a test, or a summary.
+    pub fn plain(
+        severity: Severity,
+        subject: &str,
+        what: &str,
+        next: &str,
+        now: Timestamp,
+    ) -> Self {
+        let rest = Rest {
+            detail: None,
+            next: Some(next.to_owned()),
+        };
+        Sentence {
+            when: now.clock(),
+            severity,
+            subject: subject.into(),
+            what: what.into(),
+            rest,
+        }
+    }
+
+    /// One line for a terminal or a log.
+    pub fn line(&self) -> String {
+        format!("{} {} {}", self.when, self.severity.as_str(), self.told())
+    }
+
+    /// The line after its time and severity.
+    pub fn told(&self) -> String {
+        let mut told = self.what.clone();
+        if let Some(detail) = &self.rest.detail {
+            told.push_str("; ");
+            told.push_str(detail);
+        }
+        if let Some(next) = &self.rest.next {
+            told.push_str(": ");
+            told.push_str(next);
+        }
+        format!("{}: {}", self.subject, shorten(&told, BODY_MAX))
+    }
+
+    /// The title of a notice.
+    pub fn title(&self) -> String {
+        shorten(&format!("{}: {}", self.subject, self.what), TITLE_MAX).into_owned()
+    }
+
+    /// The body of a notice: never empty.
+    pub fn body(&self) -> String {
+        let first = format!("{} {}", self.severity.as_str(), self.when);
+        let parts = [
+            Some(&first),
+            self.rest.detail.as_ref(),
+            self.rest.next.as_ref(),
+        ];
+        let lines: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        shorten(&lines.join("\n"), BODY_MAX).into_owned()
+    }
+}
+
+/// The sentence of an event.
+pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
+    let incident = head.incident.as_deref();
+    let (what, rest) = head
+        .known
+        .and_then(|known| told(known, line, incident, now))
+        .unwrap_or_else(|| {
+            let what = match head.known {
+                None => cap(&head.kind).into_owned(),
+                Some(known) => format!("{}, with a payload that is not understood", known.as_str()),
+            };
+            (
+                what,
+                Rest {
+                    detail: None,
+                    next: look(incident),
+                },
+            )
+        });
+    let subject = head
+        .subject
+        .as_deref()
+        .filter(|subject| !subject.trim().is_empty());
+    let subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
+    let when = head.time().map_or("at an unknown time".into(), |at| {
+        let day = if now.since(at).max(at.since(now)) > SAME_DAY {
+            at.to_string()
+        } else {
+            String::new()
+        };
+        format!(
+            "{}{}",
+            day.get(..11).unwrap_or_default().replace('T', " "),
+            at.clock()
+        )
+    });
+    Sentence {
+        when,
+        severity: head.severity(),
+        subject,
+        what,
+        rest,
+    }
+}
+
+/// What happened, with all that depends on the payload; None when that is not what it should be.
+fn told(
+    known: Type,
+    line: &[u8],
+    incident: Option<&str>,
+    now: Timestamp,
+) -> Option<(String, Rest)> {
+    let look = || look(incident);
+    let quiet = |what: String| (what, Rest::default());
+    Some(match known {
+        Type::QueueRaised => {
+            let data = read::<event::QueueRaised>(line)?;
+            let what = format!(
+                "{} died (threshold {})",
+                count(data.depth, "message"),
+                data.threshold
+            );
+            (
+                what,
+                rest(expiry(data.expires_after, data.expires_before, now), look()),
+            )
+        }
+        Type::QueueGrew => {
+            let data = read::<event::QueueGrew>(line)?;
+            let what = format!("grew to {}", count(data.depth, "dead message"));
+            (
+                what,
+                rest(format!("{} when it was raised", data.raised_depth), look()),
+            )
+        }
+        Type::QueueExpiring => {
+            let data = read::<event::QueueExpiring>(line)?;
+            let depth = count(data.depth, "message");
+            let what = if data.certain {
+                format!("{depth} may be lost within {}", cap(&data.tier))
+            } else {
+                format!(
+                    "the oldest of {depth} will be lost within {}",
+                    cap(&data.tier)
+                )
+            };
+            let save = "aws sqs start-message-move-task --source-arn ";
+            let save = command("once the cause is fixed, run", save, &data.queue.arn).or_else(look);
+            (
+                what,
+                rest(expiry(data.expires_after, data.expires_before, now), save),
+            )
+        }
+        Type::QueueLossSuspected => {
+            let data = read::<event::QueueLossSuspected>(line)?;
+            let what = format!("{} may have been lost", count(data.missing, "message"));
+            let left = format!("{}; {} left", cap(&data.detail), data.depth);
+            (what, rest(left, look()))
+        }
+        Type::QueueCleared => {
+            let data = read::<event::QueueCleared>(line)?;
+            let lasted = show_span(Duration::from_secs(data.duration_s));
+            let cause = match data.cause.as_str() {
+                "unknown" => "cause unknown".into(),
+                cause => cap(cause),
+            };
+            quiet(format!("empty again after {lasted} ({cause})"))
+        }
+        Type::QueueUnreadable => {
+            let data = read::<event::QueueUnreadable>(line)?;
+            let what = format!("cannot be read: {}", cap(&data.reason));
+            let detail = format!(
+                "{} in a row; its depth is unknown",
+                count(data.misses, "failure")
+            );
+            (what, rest(detail, poll(&data.queue.name)))
+        }
+        Type::QueueReadable => {
+            let data = read::<event::QueueReadable>(line)?;
+            let failures = count(data.misses, "failure");
+            quiet(format!(
+                "can be read again after {failures}; {}",
+                count(data.depth, "message")
+            ))
+        }
+        Type::QueueFound => quiet("a dead-letter queue was found".into()),
+        Type::QueueGone => {
+            let data = read::<event::QueueGone>(line)?;
+            let depth = data
+                .last_depth
+                .map_or("unknown".into(), |depth| depth.to_string());
+            (
+                "no longer exists".into(),
+                rest(format!("its last depth was {depth}"), look()),
+            )
+        }
+        Type::QueuePolled => {
+            let data = read::<event::QueuePolled>(line)?;
+            quiet(match (data.depth, data.reason) {
+                (Some(depth), _) => count(depth, "message"),
+                (None, Some(reason)) => format!("depth unknown: {}", cap(&reason)),
+                (None, None) => "depth unknown".into(),
+            })
+        }
+        Type::QueueLinted => linted(&read(line)?),
+        Type::PollFinished | Type::PollFailed => return polled(known, line),
+        Type::NoticeSent => {
+            let data = read::<event::NoticeSent>(line)?;
+            quiet(format!(
+                "a notice was sent to channel '{}'",
+                cap(&data.channel)
+            ))
+        }
+        Type::NoticeFailed => {
+            let data = read::<event::NoticeFailed>(line)?;
+            let (channel, error) = (cap(&data.channel), cap(&data.error));
+            quiet(format!("a notice to channel '{channel}' failed: {error}"))
+        }
+        _ => return investigated(known, line, incident, now),
+    })
+}
+
+fn linted(data: &event::QueueLinted) -> (String, Rest) {
+    let what = count(data.findings.len() as u64, "finding");
+    let first = data
+        .findings
+        .first()
+        .map(|finding| cap(&finding.detail).into_owned());
+    (
+        what,
+        Rest {
+            detail: first,
+            next: command("see all with", "dlq-poll --lint --queue ", &data.queue.name),
+        },
+    )
+}
+
+fn polled(known: Type, line: &[u8]) -> Option<(String, Rest)> {
+    if known == Type::PollFinished {
+        let data = read::<event::PollFinished>(line)?;
+        let took = show_span(Duration::from_millis(data.duration_ms));
+        let queues = count(data.queues, "queue");
+        let what = format!("round {} over {queues} took {took}", data.round);
+        let detail = format!("{} raised, {} unreadable", data.raised, data.unreadable);
+        return Some((what, rest(detail, None)));
+    }
+    let data = read::<event::PollFailed>(line)?;
+    let place = |what: &str, name: &Option<String>| {
+        name.as_ref()
+            .map_or(String::new(), |name| format!(" in {what} '{}'", cap(name)))
+    };
+    let (account, region) = (
+        place("account", &data.account),
+        place("region", &data.region),
+    );
+    let what = format!("cannot poll{account}{region}: {}", cap(&data.reason));
+    let next = data
+        .region
+        .as_deref()
+        .and_then(|region| command("try", "aws sqs list-queues --region ", region));
+    Some((
+        what,
+        rest("nothing is known about the queues there".into(), next),
+    ))
+}
+
+fn investigated(
+    known: Type,
+    line: &[u8],
+    incident: Option<&str>,
+    now: Timestamp,
+) -> Option<(String, Rest)> {
+    Some(match known {
+        Type::InvestigationSkipped => {
+            let data = read::<event::InvestigationSkipped>(line)?;
+            let until = data
+                .until
+                .map(|until| format!("until {}", moment(until, now)));
+            (
+                format!("not investigated: {}", cap(&data.detail)),
+                Rest {
+                    detail: until,
+                    next: None,
+                },
+            )
+        }
+        Type::InvestigationStarted => {
+            let data = read::<event::InvestigationStarted>(line)?;
+            let what = format!("investigation by '{}' has started", cap(&data.agent));
+            (
+                what,
+                rest(
+                    format!("it is stopped at {}", moment(data.timeout_at, now)),
+                    None,
+                ),
+            )
+        }
+        Type::InvestigationCompleted => {
+            let data = read::<event::InvestigationCompleted>(line)?;
+            let found = data
+                .verdict
+                .title
+                .as_deref()
+                .unwrap_or("a result without a title");
+            let mut weight = cap(&data.verdict.status).into_owned();
+            if let Some(confidence) = data.verdict.confidence {
+                weight.push_str(&format!(
+                    ", confidence {:.0} %",
+                    confidence.clamp(0.0, 1.0) * 100.0
+                ));
+            }
+            let what = format!("investigation completed: {} ({weight})", cap(found));
+            let took = show_span(Duration::from_secs(data.duration_s));
+            let read_it = command("read", "", &data.report);
+            (
+                what,
+                rest(
+                    format!("took {took}, {}", cost(data.cost_usd)),
+                    read_it.or_else(|| look(incident)),
+                ),
+            )
+        }
+        Type::InvestigationFailed => {
+            let data = read::<event::InvestigationFailed>(line)?;
+            let took = data
+                .duration_s
+                .map_or("after an unknown time".into(), |seconds| {
+                    format!("after {}", show_span(Duration::from_secs(seconds)))
+                });
+            let what = format!("investigation failed: {}", cap(&data.detail));
+            (
+                what,
+                rest(format!("{took}, {}", cost(data.cost_usd)), look(incident)),
+            )
+        }
+        Type::InvestigationTimedOut => {
+            let data = read::<event::InvestigationTimedOut>(line)?;
+            let took = show_span(Duration::from_secs(data.duration_s));
+            let what = format!(
+                "investigation stopped at its deadline: {}",
+                cap(&data.detail)
+            );
+            (
+                what,
+                rest(
+                    format!("after {took}, {}", cost(data.cost_usd)),
+                    look(incident),
+                ),
+            )
+        }
+        _ => return None,
+    })
+}
+
+fn read<D: Payload>(line: &[u8]) -> Option<D> {
+    event::read::<D>(line).map(|event| event.data)
+}
+
+fn rest(detail: String, next: Option<String>) -> Rest {
+    Rest {
+        detail: Some(detail),
+        next,
+    }
+}
+
+/// A text of an event, harmless and short.
+fn cap(text: &str) -> Cow<'_, str> {
+    let safe = safe(text.trim());
+    match shorten(&safe, TEXT_MAX) {
+        Cow::Borrowed(same) if same.len() == safe.len() => safe,
+        shortened => Cow::Owned(shortened.into_owned()),
+    }
+}
+
+/// When messages are lost, relative and absolute.
+fn expiry(after: Option<Timestamp>, before: Option<Timestamp>, now: Timestamp) -> String {
+    match (after, before) {
+        (Some(after), _) if after <= now => {
+            format!("the first may be lost since {}", moment(after, now))
+        }
+        (Some(after), _) => format!("the first may be lost after {}", moment(after, now)),
+        (None, Some(before)) if before <= now => {
+            format!("the oldest were lost by {}", moment(before, now))
+        }
+        (None, Some(before)) => format!("the oldest will be lost by {}", moment(before, now)),
+        (None, None) => "expiry unknown".into(),
+    }
+}
+
+/// `2026-11-24 10:00Z (in 1d 14h)`
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    let text = at.to_string();
+    let minute = text
+        .get(..16)
+        .map_or(text.clone(), |minute| minute.replace('T', " ") + "Z");
+    if at > now {
+        format!("{minute} (in {})", show_span(at.since(now)))
+    } else {
+        format!("{minute} ({} ago)", show_span(now.since(at)))
+    }
+}
+
+fn cost(usd: Option<f64>) -> String {
+    usd.map_or("cost unknown".into(), |usd| format!("cost ${usd:.2}"))
+}
+
+/// What shows the whole story of an incident.
+fn look(incident: Option<&str>) -> Option<String> {
+    command("look with", "dlq-log --incident ", incident?)
+}
+
+fn poll(queue: &str) -> Option<String> {
+    command("try", "dlq-poll --queue ", queue)
+}
+
+/// `LEAD 'COMMAND WORD'`; None when the word is none that may be pasted into a shell.
+fn command(lead: &str, command: &str, word: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
+    let fits = !word.is_empty() && word.len() <= 256 && !word.starts_with('-');
+    (fits && word.chars().all(plain)).then(|| format!("{lead} '{command}{word}'"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! `dlq-log`: what it prints, what it leaves out, and how it follows.
+
+use dlq::journal::Journal;
+use dlq::store::Store;
+
+use crate::workbench::{Bench, Output, event};
+
+fn journal(bench: &Bench, size_max: u64) -> Journal {
+    Journal::new(&Store::open(&bench.state("")).unwrap(), size_max, 50)
+}
+
+fn line(n: usize) -> String {
+    event("queue.raised", &format!("{n}"), "ERROR", "")
+}
+
+fn lines(numbers: std::ops::Range<usize>) -> String {
+    numbers.map(line).collect()
+}
+
+fn fill(bench: &Bench, size_max: u64, numbers: std::ops::Range<usize>) {
+    let journal = journal(bench, size_max);
+    numbers.for_each(|n| journal.append(line(n).as_bytes()).unwrap());
+}
+
+fn quiet(output: &Output) -> String {
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    output.text()
+}
+
+#[test]
+fn the_journal_is_printed_byte_for_byte_rotated_parts_first() {
+    let bench = Bench::new("log");
+    fill(&bench, 500, 0..10);
+    assert!(bench.state("journal.ndjson.2.gz").exists());
+    assert_eq!(quiet(&bench.run("dlq-log", &[], "")), lines(0..10));
+}
+
+#[test]
+fn without_a_journal_nothing_is_printed_and_nothing_made() {
+    let bench = Bench::new("log-none");
+    assert_eq!(quiet(&bench.run("dlq-log", &[], "")), "");
+    assert!(!bench.path("state").exists());
+    let said = bench.run("dlq-log", &["-v"], "").stderr;
+    assert!(said.contains("there is no journal yet"), "{said}");
+}
+
+#[test]
+fn conditions_choose() {
+    let bench = Bench::new("log-pick");
+    let now = dlq::edge::clock::now();
+    let all = [
+        event("queue.raised", "0", "ERROR", r#","incident":"aaaaaaaa-1""#),
+        event("queue.cleared", "1", "INFO", r#","incident":"aaaaaaaa-1""#),
+        event("poll.finished", "2", "DEBUG", ""),
+        event("queue.raised", "3", "ERROR", r#","incident":"bbbbbbbb-1""#)
+            .replace("orders", "users"),
+        event("queue.raised", "4", "ERROR", r#","incident":"bbbbbbbb-2""#)
+            .replace("2026-11-22T19:57:32Z", &now.to_string()),
+        "{\"not\":\"an event\"}\n".to_owned(),
+    ];
+    let old = |line: &String| line.replace("2026-11-22", "2020-01-01");
+    let all: Vec<String> = all.iter().map(old).collect();
+    journal(&bench, 1 << 20)
+        .append(all.concat().as_bytes())
+        .unwrap();
+    let rows: [(&[&str], &[usize]); 9] = [
+        (&[], &[0, 1, 2, 3, 4, 5]),
+        (&["--type", "queue.*"], &[0, 1, 3, 4]),
+        (&["--type", "queue.cleared", "--type", "poll.*"], &[1, 2]),
+        (&["--queue", "orders-*"], &[0, 1, 2, 4]),
+        (&["--queue", "users-*", "--type", "queue.*"], &[3]),
+        (&["--incident", "aaaaaaaa"], &[0, 1]),
+        (&["--incident", "bbbbbbbb-2"], &[4]),
+        (&["--incident", "cccccccc"], &[]),
+        (&["--since", "3650d", "--type", "poll.*"], &[2]),
+    ];
+    for (args, expected) in rows {
+        let expected: String = expected.iter().map(|&n| all[n].as_str()).collect();
+        assert_eq!(quiet(&bench.run("dlq-log", args, "")), expected, "{args:?}");
+    }
+    let several = bench.run("dlq-log", &["--incident", "bbbbbbbb"], "");
+    assert_eq!((several.code(), several.text()), (2, String::new()));
+    assert!(
+        several.stderr.contains("any of 2: bbbbbbbb-1, bbbbbbbb-2"),
+        "{}",
+        several.stderr
+    );
+}
+
+#[test]
+fn since_is_counted_from_now() {
+    let bench = Bench::new("log-since");
+    let now = dlq::edge::clock::now();
+    let at = |minutes: u64| {
+        let time = now
+            .minus(std::time::Duration::from_secs(minutes * 60))
+            .to_string();
+        event("queue.raised", &format!("{minutes}"), "ERROR", "")
+            .replace("2026-11-22T19:57:32Z", &time)
+    };
+    let all = [at(120), at(61), at(59), at(0)];
+    journal(&bench, 1 << 20)
+        .append(all.concat().as_bytes())
+        .unwrap();
+    let printed = quiet(&bench.run("dlq-log", &["--since", "1h"], ""));
+    assert_eq!(printed, all[2..].concat());
+}
+
+#[test]
+fn half_a_line_of_a_crash_is_left_out_with_one_warning() {
+    let bench = Bench::new("log-torn");
+    let content = format!("{}{{\"half\n{}xx\n{}", line(0), line(1), line(2));
+    bench.write("state/journal.ndjson", content + "{\"unfinished\":");
+    let output = bench.run("dlq-log", &[], "");
+    assert_eq!((output.code(), output.text()), (0, lines(0..3)));
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    assert!(
+        output.stderr.contains("2 lines are not whole"),
+        "{}",
+        output.stderr
+    );
+    assert!(output.stderr.contains("line 2 of "), "{}", output.stderr);
+}
+
+#[test]
+fn a_part_that_cannot_be_read_costs_only_itself() {
+    let bench = Bench::new("log-damaged");
+    fill(&bench, 500, 0..10);
+    std::fs::write(bench.state("journal.ndjson.1.gz"), b"\x1f\x8bgarbage").unwrap();
+    let output = bench.run("dlq-log", &[], "");
+    assert_eq!(output.code(), 1);
+    assert!(
+        output.stderr.contains("journal.ndjson.1.gz"),
+        "{}",
+        output.stderr
+    );
+    assert!(output.text().starts_with(&line(0)) && output.text().ends_with(&line(9)));
+}
+
+#[test]
+fn a_reader_that_has_gone_is_silence() {
+    let bench = Bench::new("log-pipe");
+    let journal = journal(&bench, 100 << 20);
+    journal.append(lines(0..5000).as_bytes()).unwrap();
+    let output = bench.shell("{ dlq-log; echo \"status $?\" >&2; } | head -1");
+    assert_eq!(
+        (output.text(), output.stderr.as_str()),
+        (line(0), "status 0\n")
+    );
+    // Also while nothing new is written.
+    let output = bench.shell("{ dlq-log --follow; echo \"status $?\" >&2; } | head -1");
+    assert_eq!(
+        (output.text(), output.stderr.as_str()),
+        (line(0), "status 0\n")
+    );
+}
+
+#[test]
+fn following_loses_and_repeats_nothing_over_rotations() {
+    let bench = Bench::new("log-follow");
+    let mut running = bench.start("dlq-log", &["--follow"]);
+    // A part holds three lines; the journal, and its folder, appear only now.
+    let journal = journal(&bench, 500);
+    let mut written = 0;
+    for step in 0..12 {
+        for _ in 0..step {
+            journal.append(line(written).as_bytes()).unwrap();
+            written += 1;
+        }
+        // Sometimes it keeps up, sometimes several rotations lie between two looks.
+        if step % 3 == 0 {
+            continue;
+        }
+        let due = if step % 3 == 1 { step - 1 + step } else { step };
+        for n in written - due..written {
+            assert_eq!(running.line(), line(n));
+        }
+    }
+    assert!(bench.state("journal.ndjson.10.gz").exists());
+    running.kill();
+}
+
+#[test]
+fn following_takes_only_what_is_asked_for() {
+    let bench = Bench::new("log-follow-pick");
+    let journal = journal(&bench, 1 << 20);
+    let mut running = bench.start("dlq-log", &["--follow", "--type", "queue.cleared"]);
+    journal.append(lines(0..3).as_bytes()).unwrap();
+    let wanted = event("queue.cleared", "x", "INFO", "");
+    journal.append(wanted.as_bytes()).unwrap();
+    assert_eq!(running.line(), wanted);
+}
+
+#[test]
+fn half_a_line_is_printed_when_it_is_whole() {
+    use std::io::Write;
+    let bench = Bench::new("log-half");
+    let (whole, half) = (line(0), line(1));
+    let (start, end) = half.split_at(40);
+    let path = bench.write("state/journal.ndjson", whole.clone() + start);
+    let mut running = bench.start("dlq-log", &["--follow"]);
+    assert_eq!(running.line(), whole);
+    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(end.as_bytes()).unwrap();
+    assert_eq!(running.line(), half);
+}
