@@ -1,3 +1,185 @@
-//! dlq-poll
+//! dlq-poll - finds dead-letter queues and tells when messages die
+//!
+//! An originator: it prints an event for each edge, and a heartbeat for each round. The asking is
+//! in edge/sqs.rs, a round in edge/poll.rs, the decisions in rules/.
 
-fn main() {}
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::config::{self, Settings};
+use dlq::edge::clock;
+use dlq::edge::poll::{self, Poller, Wants};
+use dlq::edge::sqs::Sqs;
+use dlq::error::Error;
+use dlq::event::Type;
+use dlq::journal::Journal;
+use dlq::rules::graph::Selection;
+use dlq::rules::rhythm;
+use dlq::rules::watch::Policy;
+use dlq::store::Store;
+use dlq::tool::{self, Outcome, Tool};
+use dlq::wire::Output;
+
+const TOOL: Tool = Tool {
+    name: "dlq-poll",
+    help: include_str!("help/dlq-poll.txt"),
+    emits: &[
+        Type::QueueFound,
+        Type::QueueGone,
+        Type::QueuePolled,
+        Type::QueueRaised,
+        Type::QueueGrew,
+        Type::QueueExpiring,
+        Type::QueueLossSuspected,
+        Type::QueueCleared,
+        Type::QueueUnreadable,
+        Type::QueueReadable,
+        Type::QueueLinted,
+        Type::PollFinished,
+        Type::PollFailed,
+    ],
+};
+
+#[derive(Debug, Default, PartialEq)]
+struct Options {
+    follow: bool,
+    rounds: Option<u64>,
+    queues: Vec<String>,
+    refresh: bool,
+    all: bool,
+    list: bool,
+    lint: bool,
+    check: bool,
+    dry_run: bool,
+    /// Settings that the flags override: key, value, flag.
+    set: Vec<(&'static str, String, &'static str)>,
+}
+
+/// The flags that override a setting, and whether they may be repeated.
+const SETTINGS: [(&str, &str, bool); 8] = [
+    ("--interval", "monitoring.check_interval", false),
+    ("--match", "monitoring.match", true),
+    ("--exclude", "monitoring.exclude", true),
+    ("--discover", "monitoring.discover", false),
+    ("--profile", "aws.profile", false),
+    ("--region", "aws.region", false),
+    ("--endpoint-url", "aws.endpoint_url", false),
+    ("--concurrency", "monitoring.concurrency", false),
+];
+
+impl Options {
+    fn parse(args: &mut Args) -> Result<Self, Stop> {
+        let mut options = Options::default();
+        while let Some(arg) = args.next()? {
+            let Arg::Option(name) = &arg else {
+                return Err(unknown(&arg));
+            };
+            match name.as_str() {
+                "--follow" => options.follow = true,
+                "--rounds" => args.number(&mut options.rounds, 1..=u64::MAX)?,
+                "--queue" => options.queues.push(args.value()?),
+                "--refresh" => options.refresh = true,
+                "--all" => options.all = true,
+                "--list" => options.list = true,
+                "--lint" => options.lint = true,
+                "--check" => options.check = true,
+                "-n" | "--dry-run" => options.dry_run = true,
+                name => options.setting(name, args, &arg)?,
+            }
+        }
+        Ok(options)
+    }
+
+    fn setting(&mut self, name: &str, args: &mut Args, arg: &Arg) -> Result<(), Stop> {
+        let Some((flag, key, many)) = SETTINGS.into_iter().find(|(flag, ..)| *flag == name) else {
+            return Err(unknown(arg));
+        };
+        let value = if flag == "--interval" {
+            let mut span = None;
+            args.span(&mut span)?;
+            format!("{}ms", span.unwrap_or_default().as_millis())
+        } else {
+            args.value()?
+        };
+        match self.set.iter_mut().find(|(set, ..)| *set == key) {
+            Some((_, values, _)) if many => *values = format!("{values},{value}"),
+            Some(_) => return Err(Stop::Wrong(format!("option '{flag}' is given twice"))),
+            None => self.set.push((key, value, flag)),
+        }
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    tool::main(&TOOL, Options::parse, run)
+}
+
+fn run(options: Options, common: Common) -> Result<Outcome, Error> {
+    let (mut settings, env) = tool::settings(&common)?;
+    for (key, value, flag) in &options.set {
+        config::set(&mut settings, key, value, flag)?;
+    }
+    let sqs = Sqs::connect(&poll::scopes(&settings.aws), &poll::limits(&settings))?;
+    if options.list || options.lint {
+        return poll::show(&sqs, &wants(&options, &settings), options.lint);
+    }
+    let store = Store::of(&settings, &env)?;
+    let journal = Journal::of(&store, &settings.state);
+    let interval = settings.monitoring.check_interval;
+    let policy = policy(&options, &settings);
+    let poller = Poller::open(sqs, wants(&options, &settings), policy, &store, journal)?;
+    rounds(poller, &options, interval)
+}
+
+fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<Outcome, Error> {
+    let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
+    let (mut out, mut beat) = (Output::new(), 0);
+    let last = options
+        .rounds
+        .unwrap_or(if options.follow { u64::MAX } else { 1 });
+    for number in 1..=last {
+        let round = poller.round()?;
+        for line in &round.lines {
+            out.line(line)?;
+        }
+        if number == last {
+            return Ok(Outcome::of(
+                round.missed || (options.check && round.raised > 0),
+            ));
+        }
+        let (next, moment) = rhythm::next(beat, interval, begun.elapsed(), salt);
+        beat = next;
+        poller.wait_until(begun + moment);
+    }
+    Ok(Outcome::Done)
+}
+
+fn wants(options: &Options, settings: &Settings) -> Wants {
+    let monitoring = &settings.monitoring;
+    Wants {
+        given: options.queues.clone(),
+        selection: Selection {
+            matching: monitoring.matching.clone(),
+            exclude: monitoring.exclude.clone(),
+        },
+        discover: monitoring.discover,
+        patterns: monitoring.patterns.clone(),
+        ttl: monitoring.discovery_interval,
+        refresh: options.refresh,
+        interval: monitoring.check_interval,
+        follow: options.follow || options.rounds.is_some(),
+        dry_run: options.dry_run,
+    }
+}
+
+fn policy(options: &Options, settings: &Settings) -> Policy {
+    let monitoring = &settings.monitoring;
+    Policy {
+        threshold: monitoring.notification_threshold,
+        clear_after: u64::from(monitoring.clear_after),
+        growth_factor: monitoring.growth_factor,
+        tiers: monitoring.expiry_tiers.clone(),
+        all: options.all,
+    }
+}

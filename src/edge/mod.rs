@@ -2,6 +2,8 @@
 
 pub mod channel;
 pub mod clock;
+#[cfg(feature = "aws")]
+pub mod poll;
 pub mod process;
 pub mod secret;
 pub mod sessions;

@@ -178,7 +178,10 @@ fn told(
         }
         Type::QueueExpiring => {
             let data = read::<event::QueueExpiring>(line)?;
-            let depth = count(data.depth, "message");
+            let unread = || "an unknown number of messages".to_owned();
+            let depth = data
+                .depth
+                .map_or_else(unread, |depth| count(depth, "message"));
             let what = if data.certain {
                 format!("{depth} may be lost within {}", cap(&data.tier))
             } else {

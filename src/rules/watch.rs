@@ -116,6 +116,8 @@ pub struct Told {
     pub seq: u64,
     /// The incident.
     pub incident: Option<String>,
+    /// Whether it is news, and not only a reading that somebody wants to see.
+    pub news: bool,
 }
 
 impl Record {
@@ -189,6 +191,7 @@ pub fn judge(
         sample,
         queue,
         record: past.cloned().unwrap_or_else(|| Record::fresh(floor, at)),
+        changed: false,
         told: Vec::new(),
     };
     // A quiet queue was read as empty when it was last read.
@@ -215,6 +218,8 @@ struct Watch<'a> {
     sample: Sample<'a>,
     queue: &'a Queue,
     record: Record,
+    /// The counts are not what they were.
+    changed: bool,
     told: Vec<Told>,
 }
 
@@ -225,10 +230,15 @@ impl Watch<'_> {
             .incident
             .as_ref()
             .map(|incident| incident.id.clone());
+        let news = match &edge {
+            Edge::Polled(reading) => self.changed && reading.depth.is_some(),
+            _ => true,
+        };
         self.told.push(Told {
             edge,
             seq: self.record.seq,
             incident,
+            news,
         });
         self.record.seq += 1;
     }
@@ -312,8 +322,8 @@ impl Watch<'_> {
     }
 
     fn polled(&mut self, counts: Counts, before: Option<Counts>) {
-        let changed = before.map_or(counts.depth() > 0, |before| before != counts);
-        if !changed && !self.policy.all {
+        self.changed = before.map_or(counts.depth() > 0, |before| before != counts);
+        if !self.changed && !self.policy.all {
             return;
         }
         self.tell(Edge::Polled(QueuePolled {

@@ -102,6 +102,22 @@ pub struct Failure {
     pub reason: Option<String>,
 }
 
+/// A line to print; one that is not news does not go to the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Say {
+    /// The line, with its LF.
+    pub line: Vec<u8>,
+    /// Whether it is more than an unchanged reading.
+    pub news: bool,
+}
+
+impl Say {
+    /// A line that is news.
+    pub fn news(line: Vec<u8>) -> Self {
+        Say { line, news: true }
+    }
+}
+
 impl Watched {
     /// The queues that are not quiet.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -137,7 +153,7 @@ impl Watched {
         selection: &str,
         begun: Timestamp,
         polled: &[Polled<'_>],
-    ) -> Vec<Vec<u8>> {
+    ) -> Vec<Say> {
         let mut lines = Vec::new();
         for one in polled {
             let queue = &one.target.queue;
@@ -185,7 +201,7 @@ impl Watched {
     }
 
     /// Takes in which scopes could not be polled, and tells of each once for each reason.
-    pub fn take_failures(&mut self, failures: &[Failure], at: Timestamp) -> Vec<Vec<u8>> {
+    pub fn take_failures(&mut self, failures: &[Failure], at: Timestamp) -> Vec<Say> {
         let mut lines = Vec::new();
         for failure in failures {
             let scope = format!(
@@ -206,13 +222,13 @@ impl Watched {
                 reason: reason.clone(),
             };
             let id = derived_id(&[SOURCE, "poll.failed", &scope, reason, &at.to_string()]);
-            lines.push(Event::new(SOURCE, id, "", at, data).line());
+            lines.push(Say::news(Event::new(SOURCE, id, "", at, data).line()));
         }
         lines
     }
 }
 
-fn line(told: Told, queue: &Queue, at: Timestamp) -> Vec<u8> {
+fn line(told: Told, queue: &Queue, at: Timestamp) -> Say {
     fn of<D: Payload>(
         data: D,
         seq: u64,
@@ -229,8 +245,9 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Vec<u8> {
         edge,
         seq,
         incident,
+        news,
     } = told;
-    match edge {
+    let line = match edge {
         Edge::Gone(data) => of(data, seq, incident, queue, at),
         Edge::Polled(data) => of(data, seq, incident, queue, at),
         Edge::Raised(data) => of(data, seq, incident, queue, at),
@@ -240,7 +257,8 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Vec<u8> {
         Edge::Cleared(data) => of(data, seq, incident, queue, at),
         Edge::Unreadable(data) => of(data, seq, incident, queue, at),
         Edge::Readable(data) => of(data, seq, incident, queue, at),
-    }
+    };
+    Say { line, news }
 }
 
 /// What to say of the queues that could not be read: a sentence for each reason, however many they
@@ -349,10 +367,12 @@ mod tests {
     /// The types and ids of what a round tells.
     fn round(doc: &mut Watched, second: i64, polled: &[Polled<'_>]) -> Vec<(Type, String)> {
         let lines = doc.take(&policy(), "all", at(second), polled);
-        let heads = lines.iter().map(|line| match peek(line.trim_ascii_end()) {
-            Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
-            other => panic!("{other:?}"),
-        });
+        let heads = lines
+            .iter()
+            .map(|say| match peek(say.line.trim_ascii_end()) {
+                Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
+                other => panic!("{other:?}"),
+            });
         heads
             .filter(|(kind, _)| *kind != Type::QueuePolled)
             .collect()

@@ -140,7 +140,7 @@ fn an_expiry_says_how_to_save_and_whether_it_is_certain() {
         queue: queue(),
         tier: "6h".into(),
         certain,
-        depth: 3,
+        depth: Some(3),
         expires_after: None,
         expires_before: in_hours(5),
     };
