@@ -76,7 +76,8 @@ impl Tail {
     /// Whether the journal has been rotated since, so that there may be more to read at once.
     pub fn renew(&mut self) -> Result<bool, Error> {
         if !self.moved {
-            // Whoever rotated may have written before that: the old part is read once more.
+            // Whoever rotated may have written before that: the old part is read once more, also
+            // because its first line, by which it is known again, may be among that.
             self.moved = self.journal.stamp() != self.stamp;
             return Ok(self.moved);
         }
@@ -182,6 +183,17 @@ mod tests {
             write(&journal, before..before + 3);
             assert_eq!(drain(&mut tail), lines(before..before + 3));
         }
+    }
+
+    #[test]
+    fn a_part_of_which_no_line_was_read_before_it_was_rotated_is_read_once() {
+        let (journal, dir) = journal("empty", 100, 100);
+        std::fs::write(dir.0.join("journal.ndjson"), "").unwrap();
+        let mut tail = Tail::open(journal.clone()).unwrap();
+        assert!(!tail.advance().unwrap());
+        write(&journal, 0..5);
+        assert!(tail.renew().unwrap());
+        assert_eq!(drain(&mut tail), lines(0..5));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A result is an exit status of 0 **and** a last line on standard output that is a JSON object
 //! with a `status`. Anything else is a failure, whatever the exit status says.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::event::Verdict;
 
@@ -23,24 +23,6 @@ pub enum Outcome {
     Completed(Verdict, Option<f64>, Option<u64>),
     /// None, and why: a word, and a sentence.
     Failed(&'static str, String),
-}
-
-/// The part of a result that we know. Everything else stays in the session's folder.
-#[derive(Deserialize)]
-struct Said {
-    status: String,
-    #[serde(default)]
-    title: Option<String>,
-    #[serde(default)]
-    category: Option<String>,
-    #[serde(default)]
-    confidence: Option<f64>,
-    #[serde(default)]
-    redrive: Option<String>,
-    #[serde(default)]
-    cost_usd: Option<f64>,
-    #[serde(default)]
-    turns: Option<u64>,
 }
 
 /// Judges an ending by its exit and the last line on standard output that is not blank.
@@ -73,18 +55,23 @@ pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Outcome {
             "the agent ended with status 0 and wrote nothing".into(),
         );
     };
-    match serde_json::from_slice::<Said>(line) {
-        Ok(result) if !result.status.is_empty() => {
+    // The agent's words come from outside: what has another form than expected is unknown.
+    let said: Value = serde_json::from_slice(line).unwrap_or_default();
+    let text = |key: &str| said.get(key).and_then(Value::as_str).map(str::to_owned);
+    let number = |key: &str| said.get(key).and_then(Value::as_f64);
+    match text("status").filter(|status| !status.is_empty()) {
+        Some(status) => {
             let verdict = Verdict {
-                status: result.status,
-                title: result.title,
-                category: result.category,
-                confidence: result.confidence,
-                redrive: result.redrive,
+                status,
+                title: text("title"),
+                category: text("category"),
+                confidence: number("confidence"),
+                redrive: text("redrive"),
             };
-            Outcome::Completed(verdict, result.cost_usd, result.turns)
+            let turns = said.get("turns").and_then(Value::as_u64);
+            Outcome::Completed(verdict, number("cost_usd"), turns)
         }
-        _ => Outcome::Failed(
+        None => Outcome::Failed(
             "no_result",
             "the agent ended with status 0, but its last line is not a JSON object with a status"
                 .into(),
@@ -99,7 +86,13 @@ mod tests {
     #[test]
     fn only_a_result_is_a_result() {
         let full = br#"{"status":"likely","title":"t","confidence":0.5,"cost_usd":1.25,"turns":3,"more":[1]}"#;
-        let rows: [(&str, Exit, Option<&[u8]>, &str); 9] = [
+        let rows: [(&str, Exit, Option<&[u8]>, &str); 10] = [
+            (
+                "an odd confidence",
+                Exit::Status(0),
+                Some(br#"{"status":"x","confidence":"high"}"#),
+                "completed",
+            ),
             ("a full result", Exit::Status(0), Some(full), "completed"),
             (
                 "the least",
