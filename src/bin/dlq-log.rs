@@ -18,26 +18,7 @@ use dlq::wire::Output;
 
 const TOOL: Tool = Tool {
     name: "dlq-log",
-    help: "\
-usage: dlq-log [options]
-
-Prints the journal, oldest line first. With several conditions a line has to
-meet all of them.
-
-  -f, --follow         print what is added, until the reader goes
-      --since AGE      only events of the last 30m, 1h, 7d ...
-      --type GLOB      only events of such a type: 'queue.*'; may be repeated
-      --queue GLOB     only events about such a queue; may be repeated
-      --incident ID    only events of this incident: its id, or 8 or more
-                       characters that only its id begins with
-      --config FILE    the configuration
-      --log-format FORMAT
-                       text or json: messages on standard error
-  -v, --verbose        say more
-      --schema         print the JSON Schema of the events that it originates
-      --version        print the version
-  -h, --help           print this
-",
+    help: include_str!("help/dlq-log.txt"),
     emits: &[],
 };
 

@@ -16,26 +16,7 @@ use dlq::wire::{self, Input, Output, Step};
 
 const TOOL: Tool = Tool {
     name: "dlq-notify",
-    help: "\
-usage: dlq-notify [options] < EVENTS
-
-Passes every event on unchanged, and tells people of those that matter: on
-standard error, and on the desktop when the configuration says so.
-
-  -n, --dry-run        deliver to the console only, record nothing, and print
-                       the events that it would cause
-      --json           print the lines also when standard output is a terminal
-      --color WHEN     auto, always or never: the colours of the console
-      --test-channel NAME
-                       send one test notice through that channel, and end
-      --config FILE    the configuration
-      --log-format FORMAT
-                       text or json: messages on standard error
-  -v, --verbose        say more
-      --schema         print the JSON Schema of the events that it originates
-      --version        print the version
-  -h, --help           print this
-",
+    help: include_str!("help/dlq-notify.txt"),
     emits: &[Type::NoticeSent, Type::NoticeFailed],
 };
 

@@ -120,7 +120,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     for (key, value, flag) in &options.set {
         config::set(&mut settings, key, value, flag)?;
     }
-    let sqs = Sqs::connect(&poll::scopes(&settings.aws), &poll::limits(&settings))?;
+    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
     if options.list || options.lint {
         return poll::show(&sqs, &wants(&options, &settings), options.lint);
     }

@@ -12,9 +12,9 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::config::{Aws, Settings};
+use crate::config::{Aws, Env, SecretValue, Settings};
 use crate::edge::clock;
-use crate::edge::sqs::{Limits, Plan, Scope, Sqs, Want};
+use crate::edge::sqs::{Keys, Limits, Plan, Scope, Sqs, Want};
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished, QueueFound};
 use crate::journal::Journal;
@@ -64,27 +64,29 @@ pub struct Round {
 }
 
 /// The scopes of a configuration: every account in every region.
-pub fn scopes(aws: &Aws) -> Vec<Scope> {
-    let scope = |account: &str, profile: &Option<String>, region: Option<&String>| Scope {
-        account: account.to_owned(),
-        profile: profile.clone(),
-        region: region.cloned(),
-        endpoint: aws.endpoint_url.clone(),
-    };
-    let spread = |account: &str, profile: Option<String>, one: Option<&String>, many: &[String]| {
-        if many.is_empty() {
-            vec![scope(account, &profile, one)]
-        } else {
-            many.iter()
-                .map(|region| scope(account, &profile, Some(region)))
-                .collect()
-        }
-    };
+pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
+    let keys = keys(env);
+    let spread =
+        |account: &str, profile: Option<&String>, one: Option<&String>, many: &[String]| {
+            let regions = if many.is_empty() {
+                vec![one]
+            } else {
+                many.iter().map(Some).collect()
+            };
+            let scope = |region: Option<&String>| Scope {
+                account: account.to_owned(),
+                profile: profile.cloned(),
+                region: region.cloned(),
+                endpoint: aws.endpoint_url.clone(),
+                keys: keys.clone(),
+            };
+            regions.into_iter().map(scope).collect::<Vec<_>>()
+        };
     if aws.accounts.is_empty() {
-        let account = aws.profile.clone().unwrap_or_default();
+        let account = aws.profile.as_deref().unwrap_or_default();
         return spread(
-            &account,
-            aws.profile.clone(),
+            account,
+            aws.profile.as_ref(),
             aws.region.as_ref(),
             &aws.regions,
         );
@@ -95,9 +97,21 @@ pub fn scopes(aws: &Aws) -> Vec<Scope> {
             (None, []) => (aws.region.as_ref(), aws.regions.as_slice()),
             (one, many) => (one.as_ref(), many),
         };
-        spread(name, Some(account.profile.clone()), one, many)
+        spread(name, Some(&account.profile), one, many)
     });
     accounts.collect()
+}
+
+/// The access key of a `.env` file. One in the real environment is the SDK's business.
+fn keys(env: &Env) -> Option<Keys> {
+    if env.real("AWS_ACCESS_KEY_ID").is_some() {
+        return None;
+    }
+    Some(Keys {
+        id: env.get("AWS_ACCESS_KEY_ID")?.to_owned(),
+        secret: SecretValue::new(env.get("AWS_SECRET_ACCESS_KEY")?),
+        token: env.get("AWS_SESSION_TOKEN").map(SecretValue::new),
+    })
 }
 
 /// What the configuration allows SQS to be asked.

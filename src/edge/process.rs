@@ -9,9 +9,11 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use super::clock;
 
 /// The variable that marks every process of an investigation.
 pub const MARKER: &str = "DLQ_SESSION";
@@ -136,7 +138,7 @@ impl Tree {
     }
 
     fn gone_within(&self, patience: Duration, signal: Option<Signal>) -> bool {
-        let deadline = Instant::now() + patience;
+        let deadline = clock::tick() + patience;
         loop {
             let alive = self.alive();
             if alive.is_empty() {
@@ -145,7 +147,7 @@ impl Tree {
             if let Some(signal) = signal {
                 send(&alive, signal);
             }
-            if Instant::now() >= deadline {
+            if clock::tick() >= deadline {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(20));

@@ -9,9 +9,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::supervisor::{self, Plan, files};
+use super::supervisor::{self, Plan, SOURCE, Teller, files};
 use super::{clock, exe};
 use crate::config::{Agent, AutoInvestigation, Settings, State};
 use crate::error::Error;
@@ -262,6 +262,10 @@ impl Desk {
     /// nobody can take the session for crashed.
     fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
+        if store::held(&folder.join(files::LOCK))? {
+            let cause = "it runs, and sessions.json does not know it";
+            return Err(Error::failed("start session", &session.id, cause));
+        }
         // What an earlier start left that failed before it was recorded.
         let _ = std::fs::remove_dir_all(&folder);
         store::make_dir(&folder)?;
@@ -295,6 +299,8 @@ impl Desk {
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
         let mut supervisor = exe()
             .args(["--supervise", &session.id])
+            .env_clear()
+            .envs(supervisor::passed_on())
             .env("DLQ_STATE_DIR", self.store.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -302,10 +308,10 @@ impl Desk {
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
         let lock = folder.join(files::LOCK);
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = clock::tick() + START_PATIENCE;
         while !store::held(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
-            if ended.is_some() || Instant::now() >= deadline {
+            if ended.is_some() || clock::tick() >= deadline {
                 let _ = supervisor.kill();
                 // A very quick agent: the supervisor has come and gone, and its events tell.
                 if ended.is_some() && folder.join(files::EVENTS).exists() {
@@ -354,18 +360,6 @@ impl Desk {
             let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
             return self.journal.append(&events);
         }
-        let plan = Plan {
-            incident: session.incident.clone(),
-            queue: session.queue.clone(),
-            agent: Vec::new(),
-            repo: None,
-            timeout_at: session.timeout_at,
-            timeout_ms: 0,
-            grace_ms: 0,
-            cooldown_ms: 0,
-            journal_size_max: 0,
-            journal_keep: 0,
-        };
         let data = InvestigationFailed {
             queue: session.queue.clone(),
             session: session.id.clone(),
@@ -376,7 +370,15 @@ impl Desk {
             duration_s: Some(now.since(session.start_time).as_secs()),
         };
         store::make_dir(&folder)?;
-        supervisor::tell(&folder, &self.journal, &session.id, &plan, data)
+        let (incident, queue) = (session.incident.as_str(), &session.queue);
+        Teller {
+            folder: &folder,
+            journal: &self.journal,
+            session: &session.id,
+            incident,
+            queue,
+        }
+        .tell(data)
     }
 
     fn unprinted(&self, session: &Session) -> bool {
@@ -463,15 +465,9 @@ fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
         .grew_at
         .map(|at| at.to_string())
         .unwrap_or_default();
-    let parts = [
-        "dlq-investigate",
-        &incident.id,
-        why.word(),
-        &attempt,
-        &grown,
-    ];
+    let parts = [SOURCE, &incident.id, why.word(), &attempt, &grown];
     let id = event::derived_id(&parts);
-    Event::new("dlq-investigate", id, &incident.queue.name, now, data)
+    Event::new(SOURCE, id, &incident.queue.name, now, data)
         .of_incident(incident.id.clone())
         .line()
 }
@@ -484,12 +480,8 @@ fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timesta
         pid: None,
         timeout_at: session.timeout_at,
     };
-    let id = event::derived_id(&[
-        "dlq-investigate",
-        &session.id,
-        Type::InvestigationStarted.as_str(),
-    ]);
-    Event::new("dlq-investigate", id, &incident.queue.name, now, data)
+    let id = event::derived_id(&[SOURCE, &session.id, Type::InvestigationStarted.as_str()]);
+    Event::new(SOURCE, id, &incident.queue.name, now, data)
         .of_incident(incident.id.clone())
         .line()
 }

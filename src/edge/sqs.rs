@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use self::ask::{Hurry, World};
 use self::door::Door;
 use self::pace::Pace;
+use crate::config::SecretValue;
 use crate::error::Error;
 use crate::rules::discovery::Key;
 use crate::rules::glob::GlobList;
@@ -40,6 +41,19 @@ pub struct Scope {
     pub region: Option<String>,
     /// Another server than AWS's; else what the SDK finds in its environment and profile.
     pub endpoint: Option<String>,
+    /// Keys out of a `.env` file, which the SDK does not read. A profile goes before them.
+    pub keys: Option<Keys>,
+}
+
+/// An access key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// The secret.
+    pub secret: SecretValue,
+    /// The token that belongs to temporary keys.
+    pub token: Option<SecretValue>,
 }
 
 /// What is never exceeded.

@@ -6,6 +6,7 @@
 //! then to the journal. When it dies, its watchdog ends the tree, and the next filter that looks
 //! names the session crashed. It never reads configuration: its plan says all it needs.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -44,10 +45,14 @@ pub mod files {
     pub const WORK: &str = "work";
 }
 
-/// The environment that the agent gets, when it is set: nothing else, and so no secret.
+/// The environment that the supervisor and the agent get, when it is set: nothing else, and so no
+/// secret. (A process may read the environment of another of the same user.)
 const PASSED_ON: [&str; 9] = [
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR",
 ];
+
+/// The tool that tells all of this.
+pub const SOURCE: &str = "dlq-investigate";
 
 /// The last line of the transcript is looked for in this much of its end.
 const RESULT_MAX: u64 = 1 << 20;
@@ -77,24 +82,41 @@ pub struct Plan {
     pub journal_keep: u32,
 }
 
-/// Adds an event to a session's own file and to the journal.
-pub fn tell<D: Payload>(
-    folder: &Path,
-    journal: &Journal,
-    session: &str,
-    plan: &Plan,
-    data: D,
-) -> Result<(), Error> {
-    let id = event::derived_id(&["dlq-investigate", session, D::TYPE.as_str()]);
-    let event = Event::new("dlq-investigate", id, &plan.queue.name, clock::now(), data);
-    let line = event.of_incident(plan.incident.clone()).line();
-    let path = folder.join(files::EVENTS);
-    let written = store::append_private(&path).and_then(|mut file| {
-        file.write_all(&line)?;
-        file.sync_data()
-    });
-    written.map_err(|error| Error::file("write", &path, &error))?;
-    journal.append(&line)
+/// A session's events: its own file first, then the journal.
+pub struct Teller<'a> {
+    /// The session's folder.
+    pub folder: &'a Path,
+    /// The journal.
+    pub journal: &'a Journal,
+    /// The session.
+    pub session: &'a str,
+    /// The incident.
+    pub incident: &'a str,
+    /// The queue.
+    pub queue: &'a Queue,
+}
+
+impl Teller<'_> {
+    /// Adds an event. Its id is the same whoever tells it.
+    pub fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
+        let id = event::derived_id(&[SOURCE, self.session, D::TYPE.as_str()]);
+        let event = Event::new(SOURCE, id, &self.queue.name, clock::now(), data);
+        let line = event.of_incident(self.incident.to_owned()).line();
+        let path = self.folder.join(files::EVENTS);
+        let written = store::append_private(&path).and_then(|mut file| {
+            file.write_all(&line)?;
+            file.sync_data()
+        });
+        written.map_err(|error| Error::file("write", &path, &error))?;
+        self.journal.append(&line)
+    }
+}
+
+/// The environment that is passed on.
+pub fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
+    PASSED_ON
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 /// Runs the session whose folder and plan a filter has made, to its end.
@@ -234,10 +256,7 @@ impl Supervisor<'_> {
             .args(["--shim", &std::process::id().to_string(), "--"])
             .args(&self.plan.agent);
         command.env_clear();
-        let passed = PASSED_ON
-            .into_iter()
-            .filter_map(|name| Some((name, std::env::var_os(name)?)));
-        command.envs(passed);
+        command.envs(passed_on());
         command.env("TERM", "dumb").env(MARKER, self.session);
         command
             .env("DLQ_INCIDENT", &self.plan.incident)
@@ -337,7 +356,18 @@ impl Supervisor<'_> {
     }
 
     fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
-        tell(&self.folder, &self.journal, self.session, &self.plan, data)
+        let Plan {
+            incident, queue, ..
+        } = &self.plan;
+        let (folder, journal) = (self.folder.as_path(), &self.journal);
+        Teller {
+            folder,
+            journal,
+            session: self.session,
+            incident,
+            queue,
+        }
+        .tell(data)
     }
 
     fn close(&self, status: Status, cools: bool) -> Result<(), Error> {

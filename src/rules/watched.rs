@@ -221,7 +221,13 @@ impl Watched {
                 region: Some(failure.region.clone()),
                 reason: reason.clone(),
             };
-            let id = derived_id(&[SOURCE, "poll.failed", &scope, reason, &at.to_string()]);
+            let id = derived_id(&[
+                SOURCE,
+                PollFailed::TYPE.as_str(),
+                &scope,
+                reason,
+                &at.to_string(),
+            ]);
             lines.push(Say::news(Event::new(SOURCE, id, "", at, data).line()));
         }
         lines

@@ -47,6 +47,11 @@ pub fn bin(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_dlq-log")).with_file_name(name)
 }
 
+/// Whether a program is part of this build: those that ask AWS stand behind a feature.
+pub fn exists(name: &str) -> bool {
+    cfg!(feature = "aws") || name != "dlq-poll"
+}
+
 impl Bench {
     /// `name` is for people; the folder is this test's alone.
     pub fn new(name: &str) -> Self {

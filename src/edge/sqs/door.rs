@@ -28,7 +28,7 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use tokio::sync::Mutex;
 
 use super::miss;
-use super::{Limits, Scope};
+use super::{Keys, Limits, Scope};
 use crate::edge::clock;
 use crate::error::Error;
 use crate::rules::reading::Miss;
@@ -198,6 +198,11 @@ async fn configure(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
         loader = loader.region(Region::new(region.clone()));
     }
     let Some(profile) = &scope.profile else {
+        if let Some(Keys { id, secret, token }) = &scope.keys {
+            let token = token.as_ref().map(|token| token.expose().to_owned());
+            let keys = Credentials::new(id, secret.expose(), token, None, ".env");
+            loader = loader.credentials_provider(keys);
+        }
         return loader.load().await;
     };
     let own = ProfileFileRegionProvider::builder()
