@@ -154,6 +154,9 @@ impl Watched {
         begun: Timestamp,
         polled: &[Polled<'_>],
     ) -> Vec<Say> {
+        if self.floor == 0 {
+            self.floor = first_floor(begun);
+        }
         let mut lines = Vec::new();
         for one in polled {
             let queue = &one.target.queue;
@@ -265,6 +268,13 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Say {
         Edge::Readable(data) => of(data, seq, incident, queue, at),
     };
     Say { line, news }
+}
+
+/// The sequence that a document without a past begins with: above all that an earlier document of
+/// this folder has used (which somebody has moved away), or consumers would take its first edges
+/// for old ones; and the same for ten minutes, so that a first run that crashes repeats its ids.
+fn first_floor(begun: Timestamp) -> u64 {
+    u64::try_from(begun.millis()).unwrap_or(0) / 600_000 * 1000
 }
 
 /// What to say of the queues that could not be read: a sentence for each reason, however many they
@@ -419,6 +429,24 @@ mod tests {
         unique.sort();
         unique.dedup();
         assert_eq!(unique.len(), ids.len());
+    }
+
+    #[test]
+    fn a_document_that_was_moved_away_does_not_repeat_ids() {
+        let a = target("a", -1000);
+        let raise = |second| {
+            round(
+                &mut Watched::default(),
+                second,
+                &[polled(&a, second, Ok(1))],
+            )
+        };
+        assert_eq!(
+            raise(6000),
+            raise(6001),
+            "a first run that crashes repeats its ids"
+        );
+        assert_ne!(raise(6000), raise(6600));
     }
 
     #[test]
