@@ -16,11 +16,7 @@ use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Output;
 
-const TOOL: Tool = Tool {
-    name: "dlq-log",
-    help: include_str!("help/dlq-log.txt"),
-    emits: &[],
-};
+const TOOL: Tool = Tool { name: "dlq-log", help: include_str!("help/dlq-log.txt"), emits: &[] };
 
 /// How long nothing new may stay unseen.
 const LOOK: Duration = Duration::from_millis(200);
@@ -56,13 +52,9 @@ fn parse(args: &mut Args) -> Result<(Options, Pick), Stop> {
     let globs = |option: &str, patterns: &[String]| {
         let wrong = |why| Stop::Wrong(format!("option '{option}': {why}"));
         let some = !patterns.is_empty();
-        some.then(|| GlobList::any(patterns).map_err(wrong))
-            .transpose()
+        some.then(|| GlobList::any(patterns).map_err(wrong)).transpose()
     };
-    let (types, queues) = (
-        globs("--type", &options.types)?,
-        globs("--queue", &options.queues)?,
-    );
+    let (types, queues) = (globs("--type", &options.types)?, globs("--queue", &options.queues)?);
     let short = |id: &String| id.chars().count() < INCIDENT_MIN;
     if options.incident.as_ref().is_some_and(short) {
         let why = format!("wants at least {INCIDENT_MIN} characters of an id");

@@ -44,9 +44,6 @@ mod tests {
     #[test]
     fn debug_does_not_show_a_secret() {
         let value = SecretValue::new("hunter2");
-        assert_eq!(
-            format!("{value:?} {:?}", Some(&value)),
-            "[secret] Some([secret])"
-        );
+        assert_eq!(format!("{value:?} {:?}", Some(&value)), "[secret] Some([secret])");
     }
 }

@@ -68,11 +68,7 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
     let keys = keys(env);
     let spread =
         |account: &str, profile: Option<&String>, one: Option<&String>, many: &[String]| {
-            let regions = if many.is_empty() {
-                vec![one]
-            } else {
-                many.iter().map(Some).collect()
-            };
+            let regions = if many.is_empty() { vec![one] } else { many.iter().map(Some).collect() };
             let scope = |region: Option<&String>| Scope {
                 account: account.to_owned(),
                 profile: profile.cloned(),
@@ -84,12 +80,7 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
         };
     if aws.accounts.is_empty() {
         let account = aws.profile.as_deref().unwrap_or_default();
-        return spread(
-            account,
-            aws.profile.as_ref(),
-            aws.region.as_ref(),
-            &aws.regions,
-        );
+        return spread(account, aws.profile.as_ref(), aws.region.as_ref(), &aws.regions);
     }
     let accounts = aws.accounts.iter().flat_map(|account| {
         let name = account.name.as_ref().unwrap_or(&account.profile);
@@ -199,16 +190,9 @@ impl Poller {
         let (begun, started, calls) = (clock::now(), clock::tick(), self.sqs.api_calls());
         self.round += 1;
         let mut missed = false;
-        let found = if self.wants.given.is_empty() {
-            self.discover()?
-        } else {
-            Found::default()
-        };
+        let found = if self.wants.given.is_empty() { self.discover()? } else { Found::default() };
         if self.wants.given.is_empty() {
-            missed |= found
-                .failures
-                .iter()
-                .any(|failure| failure.reason.is_some());
+            missed |= found.failures.iter().any(|failure| failure.reason.is_some());
         } else {
             missed |= !self.resolve(begun);
         }
@@ -234,11 +218,7 @@ impl Poller {
         drop(polled);
         targets.truncate(stay);
         self.targets = targets;
-        Ok(Round {
-            lines,
-            missed,
-            raised,
-        })
+        Ok(Round { lines, missed, raised })
     }
 
     /// Takes the round in, and tells it to the journal, in one update.
@@ -261,10 +241,7 @@ impl Poller {
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
             lines.push(Say::news(Event::new(SOURCE, id, "", now, finished).line()));
             if !self.wants.dry_run {
-                let news = lines
-                    .iter()
-                    .filter(|say| say.news)
-                    .flat_map(|say| &say.line);
+                let news = lines.iter().filter(|say| say.news).flat_map(|say| &say.line);
                 self.journal.append(&news.copied().collect::<Vec<u8>>())?;
             }
             for sentence in watched::complaints(polled, doc, self.wants.follow) {
@@ -280,36 +257,26 @@ impl Poller {
 
     /// Reads every target; asks again where an answer is missing that the rules need.
     fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
-        let asked: Vec<_> = targets
-            .iter()
-            .map(|t| (t.scope, t.queue.url.clone()))
-            .collect();
+        let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
         let readings = self.sqs.read(&asked, Want::Counts);
         let missing = |at: usize| readings[at].result == Err(Miss::Missing);
-        let mut scopes: Vec<usize> = (0..targets.len())
-            .filter(|at| missing(*at))
-            .map(|at| targets[at].scope)
-            .collect();
+        let mut scopes: Vec<usize> =
+            (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
         scopes.sort_unstable();
         scopes.dedup();
-        let listed: Vec<(usize, Result<Vec<String>, Miss>)> = scopes
-            .into_iter()
-            .map(|scope| (scope, self.sqs.list(scope, None)))
-            .collect();
+        let listed: Vec<(usize, Result<Vec<String>, Miss>)> =
+            scopes.into_iter().map(|scope| (scope, self.sqs.list(scope, None))).collect();
         let unlisted = |target: &Target| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
             matches!(list, Some((_, Ok(urls))) if !urls.contains(&target.queue.url))
         };
         let doc = self.now_watched()?;
-        let polled = targets
-            .iter()
-            .zip(readings)
-            .map(|(target, reading)| Polled {
-                unlisted: reading.result == Err(Miss::Missing) && unlisted(target),
-                tasks: self.tasks(&doc, target, &reading),
-                target,
-                reading,
-            });
+        let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
+            unlisted: reading.result == Err(Miss::Missing) && unlisted(target),
+            tasks: self.tasks(&doc, target, &reading),
+            target,
+            reading,
+        });
         Ok(polled.collect())
     }
 
@@ -346,14 +313,9 @@ impl Poller {
             return Ok(());
         }
         let doc = self.now_watched()?;
-        let known: HashSet<String> = targets
-            .iter()
-            .map(|target| target.queue.arn.clone())
-            .collect();
-        for entry in doc
-            .entries()
-            .filter(|entry| !known.contains(&entry.queue.arn))
-        {
+        let known: HashSet<String> =
+            targets.iter().map(|target| target.queue.arn.clone()).collect();
+        for entry in doc.entries().filter(|entry| !known.contains(&entry.queue.arn)) {
             let queue = &entry.queue;
             let here = (0..self.sqs.scopes()).find(|scope| {
                 let label = self.sqs.account(*scope);
@@ -362,12 +324,7 @@ impl Poller {
             });
             if let Some(scope) = here.filter(|_| self.wants.selection.wants(&queue.name)) {
                 let (queue, fifo) = (queue.clone(), queue.fifo);
-                targets.push(Target {
-                    scope,
-                    queue,
-                    found_at: None,
-                    age_max_s: fifo.then_some(0),
-                });
+                targets.push(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) });
             }
         }
         Ok(())
@@ -397,10 +354,9 @@ impl Poller {
                         let (region, account) = (self.sqs.region(scope), self.sqs.account(scope));
                         let known = Known::given(scope, &url, region, account, at);
                         any |= known.is_some();
-                        self.targets.extend(known.iter().map(|known| Target {
-                            found_at: None,
-                            ..target(known)
-                        }));
+                        self.targets.extend(
+                            known.iter().map(|known| Target { found_at: None, ..target(known) }),
+                        );
                     }
                     Err(Miss::Missing) => {}
                     Err(other) => miss = other,
@@ -424,10 +380,7 @@ impl Poller {
         if let Some(survey) = self.sqs.take_survey() {
             return self.take_survey(&survey);
         }
-        if self
-            .looked_at
-            .is_some_and(|at| now.since(at) < self.wants.ttl)
-        {
+        if self.looked_at.is_some_and(|at| now.since(at) < self.wants.ttl) {
             return Ok(Found::default());
         }
         let cached = self.now_discovered()?;
@@ -453,18 +406,14 @@ impl Poller {
         self.targets.clear();
         self.looked_at = None;
         for scope in 0..self.sqs.scopes() {
-            let key = self
-                .sqs
-                .key(scope, self.wants.discover, self.wants.patterns.as_ref());
+            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
             let Some(entry) = doc.entry(&key) else {
                 continue;
             };
             let oldest = self.looked_at.map_or(entry.at, |at| at.min(entry.at));
             self.looked_at = Some(oldest);
             let known = entry.queues_in(scope, self.sqs.account(scope));
-            let wanted = known
-                .iter()
-                .filter(|known| self.wants.selection.wants(&known.name));
+            let wanted = known.iter().filter(|known| self.wants.selection.wants(&known.name));
             self.targets.extend(wanted.map(target));
         }
     }
@@ -482,9 +431,7 @@ impl Poller {
         good: impl Fn(&crate::rules::discovery::Entry) -> bool,
     ) -> bool {
         (0..self.sqs.scopes()).all(|scope| {
-            let key = self
-                .sqs
-                .key(scope, self.wants.discover, self.wants.patterns.as_ref());
+            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
             doc.entry(&key).is_some_and(&good)
         })
     }
@@ -500,32 +447,18 @@ impl Poller {
             if seen.queues.is_err() {
                 continue;
             }
-            let key = self
-                .sqs
-                .key(scope, self.wants.discover, self.wants.patterns.as_ref());
-            let here: Vec<Known> = all
-                .iter()
-                .filter(|known| known.scope == scope)
-                .cloned()
-                .collect();
-            let earlier = cached
-                .entry(&key)
-                .map(|entry| entry.queues_in(scope, &seen.account));
+            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
+            let here: Vec<Known> =
+                all.iter().filter(|known| known.scope == scope).cloned().collect();
+            let earlier = cached.entry(&key).map(|entry| entry.queues_in(scope, &seen.account));
             let earlier = earlier.unwrap_or_default();
             let wanted = |list: &[Known], others: &[Known]| -> Vec<Known> {
                 let others: HashSet<&str> = others.iter().map(|known| known.arn.as_str()).collect();
-                let alone = list
-                    .iter()
-                    .filter(|known| !others.contains(known.arn.as_str()));
-                alone
-                    .filter(|known| self.wants.selection.wants(&known.name))
-                    .cloned()
-                    .collect()
+                let alone = list.iter().filter(|known| !others.contains(known.arn.as_str()));
+                alone.filter(|known| self.wants.selection.wants(&known.name)).cloned().collect()
             };
             let new = wanted(&here, &earlier);
-            found
-                .lines
-                .extend(new.iter().map(|known| found_line(known, survey.at)));
+            found.lines.extend(new.iter().map(|known| found_line(known, survey.at)));
             found.leaving.extend(wanted(&earlier, &here));
             entries.push((key, here));
         }
@@ -548,28 +481,15 @@ fn failure(seen: &ScopeSurvey) -> Failure {
     let reason = seen.queues.as_ref().err().map(ToString::to_string);
     let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
     if let Some(reason) = &reason {
-        let whose = account
-            .as_ref()
-            .map(|account| format!("'{account}' "))
-            .unwrap_or_default();
-        tool::warn(&format!(
-            "cannot list the queues of {whose}in '{}': {reason}",
-            seen.region
-        ));
+        let whose = account.as_ref().map(|account| format!("'{account}' ")).unwrap_or_default();
+        tool::warn(&format!("cannot list the queues of {whose}in '{}': {reason}", seen.region));
     }
-    Failure {
-        account,
-        region: seen.region.clone(),
-        reason,
-    }
+    Failure { account, region: seen.region.clone(), reason }
 }
 
 /// The line that tells of a queue that was found.
 pub fn found_line(known: &Known, at: Timestamp) -> Vec<u8> {
-    let data = QueueFound {
-        queue: known.queue(),
-        found_by: known.found_by.as_str().into(),
-    };
+    let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
     let id = event::derived_id(&[SOURCE, &known.arn, "found", &known.found_at.to_string()]);
     Event::new(SOURCE, id, &known.name, at, data).line()
 }

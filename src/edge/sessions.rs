@@ -81,18 +81,8 @@ impl Desk {
             agent[0] = found.display().to_string();
         }
         let journal = Journal::of(&store, &state);
-        let dry = dry_run
-            .then(|| store.doc::<Sessions>().read().map(RefCell::new))
-            .transpose()?;
-        Ok(Desk {
-            store,
-            journal,
-            policy,
-            agent,
-            settings,
-            state,
-            dry,
-        })
+        let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
+        Ok(Desk { store, journal, policy, agent, settings, state, dry })
     }
 
     /// Takes in what the stream has told, and judges the open incidents when `judge_at` says so.
@@ -100,9 +90,7 @@ impl Desk {
         if let Some(document) = &self.dry {
             return self.change(&mut document.borrow_mut(), news, judge_at);
         }
-        self.store
-            .doc::<Sessions>()
-            .update(|sessions| self.change(sessions, news, judge_at))
+        self.store.doc::<Sessions>().update(|sessions| self.change(sessions, news, judge_at))
     }
 
     /// Whether a look at the document is worth it: something runs, or has told something new.
@@ -175,18 +163,12 @@ impl Desk {
         now: Timestamp,
         brought: &mut Brought,
     ) -> Result<(), Error> {
-        let Some(at) = sessions
-            .incidents
-            .iter()
-            .position(|incident| incident.id == id)
-        else {
+        let Some(at) = sessions.incidents.iter().position(|incident| incident.id == id) else {
             return Ok(());
         };
         let queue = sessions.incidents[at].queue.clone();
-        let mut past = Past {
-            cooldown_until: sessions.cooldown_until(&queue.arn),
-            ..Past::default()
-        };
+        let mut past =
+            Past { cooldown_until: sessions.cooldown_until(&queue.arn), ..Past::default() };
         for session in &sessions.sessions {
             if self.runs(session, Some(now))? {
                 past.running += 1;
@@ -219,11 +201,7 @@ impl Desk {
         let incident = &mut sessions.incidents[at];
         let attempt = incident.attempts.to_string();
         let id = event::derived_id(&["session", &incident.id, &attempt]);
-        let begun = if self.dry.is_some() {
-            now
-        } else {
-            clock::now()
-        };
+        let begun = if self.dry.is_some() { now } else { clock::now() };
         let timeout_at = begun.plus(self.settings.timeout);
         let session = Session {
             id: id.clone(),
@@ -239,15 +217,10 @@ impl Desk {
             printed: 0,
         };
         if self.dry.is_some() {
-            brought
-                .lines
-                .push(would_start(incident, &session, &self.agent[0], now));
+            brought.lines.push(would_start(incident, &session, &self.agent[0], now));
         } else if let Err(error) = self.spawn(incident, &session) {
             // The incident stays armed and is judged again.
-            tool::warn(&format!(
-                "no investigation of queue '{}': {error}",
-                incident.queue.name
-            ));
+            tool::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
             brought.failed = true;
             return Ok(());
         }
@@ -270,11 +243,8 @@ impl Desk {
         let _ = std::fs::remove_dir_all(&folder);
         store::make_dir(&folder)?;
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let rule = self
-            .settings
-            .queues
-            .iter()
-            .find(|rule| rule.matching.matches(&incident.queue.name));
+        let rule =
+            self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
         let plan = Plan {
             incident: incident.id.clone(),
             queue: incident.queue.clone(),
@@ -290,10 +260,7 @@ impl Desk {
         let plan = serde_json::to_vec(&plan)
             .map_err(|error| Error::failed("encode", files::PLAN, error))?;
         store::replace(&folder.join(files::PLAN), &plan)?;
-        store::replace(
-            &folder.join(files::PROMPT),
-            rules::prompt::of(incident).as_bytes(),
-        )?;
+        store::replace(&folder.join(files::PROMPT), rules::prompt::of(incident).as_bytes())?;
         let log = folder.join(files::SUPERVISOR_LOG);
         let stderr =
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
@@ -371,14 +338,8 @@ impl Desk {
         };
         store::make_dir(&folder)?;
         let (incident, queue) = (session.incident.as_str(), &session.queue);
-        Teller {
-            folder: &folder,
-            journal: &self.journal,
-            session: &session.id,
-            incident,
-            queue,
-        }
-        .tell(data)
+        Teller { folder: &folder, journal: &self.journal, session: &session.id, incident, queue }
+            .tell(data)
     }
 
     fn unprinted(&self, session: &Session) -> bool {
@@ -398,23 +359,15 @@ impl Desk {
             file.read_to_end(&mut bytes)
         });
         read.map_err(|error| Error::file("read", &path, &error))?;
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         session.printed += whole as u64;
-        Ok(bytes[..whole]
-            .split_inclusive(|byte| *byte == b'\n')
-            .map(<[u8]>::to_vec)
-            .collect())
+        Ok(bytes[..whole].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
     }
 
     fn prune(&self, sessions: &mut Sessions) {
         let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
         let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
-        let gone = sessions.prune(keep, age_max, clock::now(), |session| {
-            self.unprinted(session)
-        });
+        let gone = sessions.prune(keep, age_max, clock::now(), |session| self.unprinted(session));
         for id in gone {
             let folder = self.folder(&id);
             if let Err(error) = std::fs::remove_dir_all(&folder) {
@@ -427,30 +380,11 @@ impl Desk {
 /// The investigator that this version knows by name, with no tools and no settings of its own:
 /// it reasons about what the prompt says.
 fn claude(name: &str, model: Option<&str>) -> Vec<String> {
-    let fixed = [
-        "-p",
-        "--output-format",
-        "text",
-        "--restricted",
-        "--tools",
-        "",
-        "--setting-sources",
-        "",
-    ];
-    let more = [
-        "--strict-mcp-config",
-        "--permission-prompts",
-        "none",
-        "--disable-slash-commands",
-    ];
+    let fixed =
+        ["-p", "--output-format", "text", "--restricted", "--tools", "", "--setting-sources", ""];
+    let more = ["--strict-mcp-config", "--permission-prompts", "none", "--disable-slash-commands"];
     let model = model.into_iter().flat_map(|model| ["--model", model]);
-    [name]
-        .into_iter()
-        .chain(fixed)
-        .chain(more)
-        .chain(model)
-        .map(str::to_owned)
-        .collect()
+    [name].into_iter().chain(fixed).chain(more).chain(model).map(str::to_owned).collect()
 }
 
 fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
@@ -461,15 +395,10 @@ fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
         until: why.until(),
     };
     let attempt = incident.attempts.to_string();
-    let grown = incident
-        .grew_at
-        .map(|at| at.to_string())
-        .unwrap_or_default();
+    let grown = incident.grew_at.map(|at| at.to_string()).unwrap_or_default();
     let parts = [SOURCE, &incident.id, why.word(), &attempt, &grown];
     let id = event::derived_id(&parts);
-    Event::new(SOURCE, id, &incident.queue.name, now, data)
-        .of_incident(incident.id.clone())
-        .line()
+    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
 }
 
 fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timestamp) -> Vec<u8> {
@@ -481,19 +410,14 @@ fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timesta
         timeout_at: session.timeout_at,
     };
     let id = event::derived_id(&[SOURCE, &session.id, Type::InvestigationStarted.as_str()]);
-    Event::new(SOURCE, id, &incident.queue.name, now, data)
-        .of_incident(incident.id.clone())
-        .line()
+    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
 }
 
 /// The type of a session's last event.
 fn last_told(path: &std::path::Path) -> Option<Type> {
     let bytes = std::fs::read(path).ok()?;
     let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
-    let line = whole
-        .trim_ascii_end()
-        .rsplit(|byte| *byte == b'\n')
-        .next()?;
+    let line = whole.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
     match event::peek(line) {
         Line::Event(head) => head.known,
         _ => None,

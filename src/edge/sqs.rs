@@ -86,9 +86,7 @@ pub struct Plan {
 impl Plan {
     /// What this way of looking needs.
     pub fn of(discover: Discover) -> Self {
-        Plan {
-            ask: discover != Discover::Name,
-        }
+        Plan { ask: discover != Discover::Name }
     }
 }
 
@@ -230,10 +228,7 @@ impl Sqs {
 
     /// What [`Sqs::start_survey`] has found, once, when it has come to its end.
     pub fn take_survey(&self) -> Option<Survey> {
-        let done = self
-            .survey
-            .borrow_mut()
-            .take_if(|task| task.is_finished())?;
+        let done = self.survey.borrow_mut().take_if(|task| task.is_finished())?;
         self.wait(done).ok()
     }
 

@@ -144,14 +144,8 @@ impl Record {
 
     /// The window of the oldest cohort.
     pub fn window(&self, age_max_s: Option<u64>) -> Window {
-        let keeps = Keeps {
-            retention_s: self.retention_s,
-            age_max_s,
-        };
-        self.cohorts
-            .first()
-            .map(|cohort| expiry::window(*cohort, keeps))
-            .unwrap_or_default()
+        let keeps = Keeps { retention_s: self.retention_s, age_max_s };
+        self.cohorts.first().map(|cohort| expiry::window(*cohort, keeps)).unwrap_or_default()
     }
 }
 
@@ -161,13 +155,7 @@ pub fn asks_for_tasks(past: Option<&Record>, reading: &Reading) -> bool {
         return false;
     };
     // The window only says why, not whether: none is needed here.
-    let fall = loss::follow(
-        past.fall,
-        past.read,
-        now.counts,
-        reading.at,
-        Window::default(),
-    );
+    let fall = loss::follow(past.fall, past.read, now.counts, reading.at, Window::default());
     past.incident.is_some() && loss::is_due(fall, reading.at) && fall.is_some_and(|fall| !fall.read)
 }
 
@@ -225,21 +213,12 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn tell(&mut self, edge: Edge) {
-        let incident = self
-            .record
-            .incident
-            .as_ref()
-            .map(|incident| incident.id.clone());
+        let incident = self.record.incident.as_ref().map(|incident| incident.id.clone());
         let news = match &edge {
             Edge::Polled(reading) => self.changed && reading.depth.is_some(),
             _ => true,
         };
-        self.told.push(Told {
-            edge,
-            seq: self.record.seq,
-            incident,
-            news,
-        });
+        self.told.push(Told { edge, seq: self.record.seq, incident, news });
         self.record.seq += 1;
     }
 
@@ -249,10 +228,7 @@ impl Watch<'_> {
 
     fn gone(&mut self) {
         let last_depth = self.record.read.map(|(_, counts)| counts.depth());
-        self.tell(Edge::Gone(QueueGone {
-            queue: self.queue(),
-            last_depth,
-        }));
+        self.tell(Edge::Gone(QueueGone { queue: self.queue(), last_depth }));
     }
 
     fn miss(&mut self, miss: &Miss) {
@@ -261,12 +237,7 @@ impl Watch<'_> {
         let (misses, reason) = (self.record.misses, miss.to_string());
         if misses == MISSES {
             let reason = reason.clone();
-            let unreadable = QueueUnreadable {
-                queue: self.queue(),
-                depth: None,
-                reason,
-                misses,
-            };
+            let unreadable = QueueUnreadable { queue: self.queue(), depth: None, reason, misses };
             self.tell(Edge::Unreadable(unreadable));
         }
         if self.policy.all {
@@ -285,10 +256,7 @@ impl Watch<'_> {
     fn read(&mut self, attributes: &Attributes, before: Option<(Timestamp, Counts)>) {
         let (at, counts) = (self.sample.reading.at, attributes.counts);
         let depth = counts.depth();
-        let keeps = Keeps {
-            retention_s: attributes.retention_s,
-            age_max_s: self.sample.age_max_s,
-        };
+        let keeps = Keeps { retention_s: attributes.retention_s, age_max_s: self.sample.age_max_s };
         // The window before this sample: what was there may have been lost since.
         let window = self.record.window(self.sample.age_max_s);
         let misses = std::mem::take(&mut self.record.misses);
@@ -301,11 +269,7 @@ impl Watch<'_> {
         record.fall = loss::follow(record.fall, before, counts, at, window);
         record.read = Some((at, counts));
         if misses >= MISSES {
-            self.tell(Edge::Readable(QueueReadable {
-                queue: self.queue(),
-                depth,
-                misses,
-            }));
+            self.tell(Edge::Readable(QueueReadable { queue: self.queue(), depth, misses }));
         }
         self.polled(counts, before.map(|(_, counts)| counts));
         if self.record.incident.is_none() {
@@ -372,20 +336,13 @@ impl Watch<'_> {
         }
         let raised_depth = incident.raised_depth;
         incident.next_step = threshold::next_step(raised_depth, self.policy.growth_factor, depth);
-        self.tell(Edge::Grew(QueueGrew {
-            queue: self.queue(),
-            depth,
-            raised_depth,
-        }));
+        self.tell(Edge::Grew(QueueGrew { queue: self.queue(), depth, raised_depth }));
     }
 
     /// Judges a fall that is due; tells whether messages are known to have been moved or lost.
     fn lose(&mut self) -> Option<&'static str> {
         let at = self.sample.reading.at;
-        let fall = self
-            .record
-            .fall
-            .filter(|_| loss::is_due(self.record.fall, at))?;
+        let fall = self.record.fall.filter(|_| loss::is_due(self.record.fall, at))?;
         let unasked = Ok(Vec::new());
         let tasks = match self.sample.tasks {
             Some(tasks) => tasks,
@@ -425,11 +382,7 @@ impl Watch<'_> {
         }
         let duration_s = at.since(incident.raised_at).as_secs();
         let cause = cause.unwrap_or("unknown").into();
-        self.tell(Edge::Cleared(QueueCleared {
-            queue: self.queue(),
-            duration_s,
-            cause,
-        }));
+        self.tell(Edge::Cleared(QueueCleared { queue: self.queue(), duration_s, cause }));
         self.record.incident = None;
     }
 
@@ -449,13 +402,7 @@ impl Watch<'_> {
             return;
         }
         incident.tier = Some((tier.as_secs(), *cohort));
-        let depth = self
-            .sample
-            .reading
-            .result
-            .as_ref()
-            .ok()
-            .map(|read| read.counts.depth());
+        let depth = self.sample.reading.result.as_ref().ok().map(|read| read.counts.depth());
         self.tell(Edge::Expiring(QueueExpiring {
             queue: self.queue(),
             tier: tier_name(tier),

@@ -18,11 +18,8 @@ fn commands(text: &str, mdoc: bool) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
     for (number, line) in text.lines().enumerate() {
-        let line = if mdoc {
-            line.replace("\\e", "\\").replace("\\&", "")
-        } else {
-            line.to_owned()
-        };
+        let line =
+            if mdoc { line.replace("\\e", "\\").replace("\\&", "") } else { line.to_owned() };
         let begins = line.trim_start().strip_prefix("$ ").map(str::to_owned);
         let part = match begins {
             Some(command) => command,
@@ -77,12 +74,6 @@ fn every_example_runs() {
 #[test]
 fn commands_are_found() {
     let text = "x\n$ a \\\n> b\n    $ c\nd $ e\n";
-    assert_eq!(
-        commands(text, false),
-        [(2, "a b".to_owned()), (4, "c".to_owned())]
-    );
-    assert_eq!(
-        commands("$ printf 'a\\en'", true),
-        [(1, "printf 'a\\n'".to_owned())]
-    );
+    assert_eq!(commands(text, false), [(2, "a b".to_owned()), (4, "c".to_owned())]);
+    assert_eq!(commands("$ printf 'a\\en'", true), [(1, "printf 'a\\n'".to_owned())]);
 }

@@ -10,14 +10,8 @@ const PROGRAMS: [&str; 4] = ["dlq-poll", "dlq-investigate", "dlq-notify", "dlq-l
 
 /// Files and functions over the length that wants a reason, and the reason.
 const LONG: [(&str, &str); 4] = [
-    (
-        "src/event/data.rs",
-        "a table: a payload for every type, with its documentation",
-    ),
-    (
-        "src/rules/sentence.rs",
-        "a table: a sentence for every type",
-    ),
+    ("src/event/data.rs", "a table: a payload for every type, with its documentation"),
+    ("src/rules/sentence.rs", "a table: a sentence for every type"),
     ("fn told(", "a table: an arm for every type"),
     ("fn investigated(", "a table: an arm for every type"),
 ];
@@ -41,12 +35,7 @@ fn rust_files(dir: &str) -> Vec<(String, String)> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ext| ext == "rs") {
-                let name = path
-                    .strip_prefix(root())
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned();
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
                 found.push((name, std::fs::read_to_string(&path).unwrap()));
             }
         }
@@ -64,11 +53,7 @@ fn code(text: &str) -> String {
     let body = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
     let lines = body.lines().map(|line| {
         let comment = line.trim_start().starts_with("//");
-        if comment {
-            ""
-        } else {
-            line.split(" // ").next().unwrap_or(line)
-        }
+        if comment { "" } else { line.split(" // ").next().unwrap_or(line) }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -113,59 +98,30 @@ fn rules_touch_no_world() {
         "Store",
     ];
     none("rules/ touches the world", uses(&world, "src/rules", &[]));
-    none(
-        "src/event touches the world",
-        uses(&world[..6], "src/event", &[]),
-    );
+    none("src/event touches the world", uses(&world[..6], "src/event", &[]));
 }
 
 #[test]
 fn only_event_names_types_and_keys() {
-    let quoted: Vec<String> = Type::ALL
-        .iter()
-        .map(|kind| format!("\"{}\"", kind.as_str()))
-        .collect();
+    let quoted: Vec<String> =
+        Type::ALL.iter().map(|kind| format!("\"{}\"", kind.as_str())).collect();
     let words: Vec<&str> = quoted.iter().map(String::as_str).collect();
-    none(
-        "an event type is named outside of event/",
-        uses(&words, "src", &["src/event/"]),
-    );
-    let keys = [
-        "\"specversion\"",
-        "\"severitytext\"",
-        "\"incident\":",
-        "\"subject\"",
-    ];
-    none(
-        "a key of the envelope is named outside of event/",
-        uses(&keys, "src", &["src/event/"]),
-    );
+    none("an event type is named outside of event/", uses(&words, "src", &["src/event/"]));
+    let keys = ["\"specversion\"", "\"severitytext\"", "\"incident\":", "\"subject\""];
+    none("a key of the envelope is named outside of event/", uses(&keys, "src", &["src/event/"]));
 }
 
 #[test]
 fn only_the_sqs_edge_knows_aws_and_async() {
-    let words = [
-        "aws_sdk",
-        "aws_config",
-        "aws_smithy",
-        "aws_credential",
-        "tokio::",
-        "async ",
-        ".await",
-    ];
-    none(
-        "AWS or async outside of edge/sqs",
-        uses(&words, "src", &["src/edge/sqs"]),
-    );
+    let words =
+        ["aws_sdk", "aws_config", "aws_smithy", "aws_credential", "tokio::", "async ", ".await"];
+    none("AWS or async outside of edge/sqs", uses(&words, "src", &["src/edge/sqs"]));
 }
 
 #[test]
 fn only_the_clock_reads_the_time() {
     let words = ["SystemTime::now", "Instant::now", "Utc::now", "Local::now"];
-    none(
-        "the time is read outside of edge/clock.rs",
-        uses(&words, "src", &["src/edge/clock.rs"]),
-    );
+    none("the time is read outside of edge/clock.rs", uses(&words, "src", &["src/edge/clock.rs"]));
 }
 
 #[test]
@@ -174,39 +130,19 @@ fn only_wire_writes_stdout_and_only_tool_stderr() {
     let found = uses(&out, "src", &["src/wire.rs"]);
     none("standard output is written outside of wire.rs", found);
     let err = ["io::stderr()", "stdio::stderr()", "eprintln!", "eprint!("];
-    none(
-        "standard error is written outside of tool.rs",
-        uses(&err, "src", &["src/tool.rs"]),
-    );
+    none("standard error is written outside of tool.rs", uses(&err, "src", &["src/tool.rs"]));
 }
 
 #[test]
 fn only_tool_ends_the_process() {
-    let words = [
-        "process::exit",
-        "process::abort",
-        "ExitCode::from",
-        "ExitCode::FAILURE",
-    ];
-    none(
-        "the process is ended outside of tool.rs",
-        uses(&words, "src", &["src/tool.rs"]),
-    );
+    let words = ["process::exit", "process::abort", "ExitCode::from", "ExitCode::FAILURE"];
+    none("the process is ended outside of tool.rs", uses(&words, "src", &["src/tool.rs"]));
 }
 
 #[test]
 fn only_the_store_locks_files() {
-    let words = [
-        "fs2::",
-        "lock_exclusive",
-        "lock_shared",
-        ".try_lock()",
-        "flock",
-    ];
-    none(
-        "a file is locked outside of store.rs",
-        uses(&words, "src", &["src/store.rs"]),
-    );
+    let words = ["fs2::", "lock_exclusive", "lock_shared", ".try_lock()", "flock"];
+    none("a file is locked outside of store.rs", uses(&words, "src", &["src/store.rs"]));
 }
 
 /// The text between the parentheses that follow `call`, for each of its places.
@@ -242,18 +178,8 @@ fn no_lock_is_held_across_the_network_or_a_childs_work() {
                 .map(|rest| rest.split("\n        };").next().unwrap()),
         );
         for body in bodies {
-            for word in [
-                "sqs.",
-                "ureq",
-                ".wait()",
-                "wait_with_output",
-                ".output()",
-                ".status()",
-            ] {
-                assert!(
-                    !body.contains(word),
-                    "{path}: an update does '{word}':\n{body}"
-                );
+            for word in ["sqs.", "ureq", ".wait()", "wait_with_output", ".output()", ".status()"] {
+                assert!(!body.contains(word), "{path}: an update does '{word}':\n{body}");
             }
         }
     }
@@ -263,25 +189,15 @@ fn no_lock_is_held_across_the_network_or_a_childs_work() {
 fn every_file_says_what_it_holds() {
     let mut all = rust_files("src");
     all.extend(rust_files("tests/it"));
-    let silent = all
-        .into_iter()
-        .filter(|(path, text)| !text.starts_with("//!") && !is_test(path));
-    none(
-        "a file opens without saying what it holds",
-        silent.map(|(path, _)| path).collect(),
-    );
+    let silent = all.into_iter().filter(|(path, text)| !text.starts_with("//!") && !is_test(path));
+    none("a file opens without saying what it holds", silent.map(|(path, _)| path).collect());
 }
 
 #[test]
 fn files_and_functions_are_of_a_size_to_read() {
     let mut long = Vec::new();
     for (path, text) in rust_files("src") {
-        let lines = text
-            .split("#[cfg(test)]\nmod tests {")
-            .next()
-            .unwrap_or(&text)
-            .lines()
-            .count();
+        let lines = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&text).lines().count();
         if lines > 400 && !is_test(&path) && !LONG.iter().any(|(file, _)| path == *file) {
             long.push(format!("{path}: {lines} lines"));
         }
@@ -309,11 +225,7 @@ fn files_and_functions_are_of_a_size_to_read() {
             {
                 let reason = LONG.iter().any(|(known, _)| name.contains(known));
                 if number - from > 70 && !reason {
-                    long.push(format!(
-                        "{path}:{}: {} lines: {name}",
-                        from + 1,
-                        number - from + 1
-                    ));
+                    long.push(format!("{path}:{}: {} lines: {name}", from + 1, number - from + 1));
                 }
                 open = None;
             }
@@ -337,27 +249,14 @@ fn rooms_and_things_are_named_by_what_they_hold() {
     ];
     let mut found = Vec::new();
     for (path, _) in rust_files("src") {
-        let stem = Path::new(&path)
-            .file_stem()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        if stem
-            .split('_')
-            .any(|word| banned.contains(&word.trim_end_matches('s')))
-        {
+        let stem = Path::new(&path).file_stem().unwrap().to_str().unwrap().to_owned();
+        if stem.split('_').any(|word| banned.contains(&word.trim_end_matches('s'))) {
             found.push(path);
         }
     }
     none("a room has a name that says nothing", found);
-    let marks = [
-        concat!("TO", "DO"),
-        concat!("FIX", "ME"),
-        concat!("XX", "X"),
-        "todo!",
-        "unimplemented!",
-    ];
+    let marks =
+        [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), "todo!", "unimplemented!"];
     none("something is left unfinished", uses(&marks, "src", &[]));
 }
 
@@ -372,11 +271,7 @@ fn options(text: &str) -> BTreeSet<String> {
         let short = letter.len() == 1 && letter.starts_with(|c: char| c.is_ascii_alphabetic());
         if long || short {
             found.insert(
-                word.trim_end_matches(['.', ';', ':'])
-                    .split('=')
-                    .next()
-                    .unwrap()
-                    .to_owned(),
+                word.trim_end_matches(['.', ';', ':']).split('=').next().unwrap().to_owned(),
             );
         }
     }
@@ -392,41 +287,25 @@ fn page_options(page: &str) -> BTreeSet<String> {
 }
 
 fn help(program: &str) -> String {
-    let output = std::process::Command::new(crate::workbench::bin(program))
-        .arg("--help")
-        .output()
-        .unwrap();
+    let output =
+        std::process::Command::new(crate::workbench::bin(program)).arg("--help").output().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn help_and_page_document_the_same_options() {
-    for program in PROGRAMS
-        .into_iter()
-        .filter(|program| crate::workbench::exists(program))
-    {
+    for program in PROGRAMS.into_iter().filter(|program| crate::workbench::exists(program)) {
         let (help, page) = (help(program), read(format!("man/{program}.1")));
-        assert_eq!(
-            options(&help),
-            page_options(&page),
-            "{program}: --help, then the page"
-        );
+        assert_eq!(options(&help), page_options(&page), "{program}: --help, then the page");
     }
 }
 
 #[test]
 fn help_fits_a_screen() {
-    for program in PROGRAMS
-        .into_iter()
-        .filter(|program| crate::workbench::exists(program))
-    {
+    for program in PROGRAMS.into_iter().filter(|program| crate::workbench::exists(program)) {
         let help = help(program);
-        assert!(
-            help.lines().count() <= 24,
-            "{program}: {} lines",
-            help.lines().count()
-        );
+        assert!(help.lines().count() <= 24, "{program}: {} lines", help.lines().count());
         let wide = help.lines().find(|line| line.chars().count() > 100);
         assert_eq!(wide, None, "{program}: a wide line");
     }
@@ -436,9 +315,8 @@ fn help_fits_a_screen() {
 fn exit_statuses_are_told_alike_in_all_pages() {
     let section = |program: &str| {
         let page = read(format!("man/{program}.1"));
-        let from = page
-            .find(".Sh EXIT STATUS\n")
-            .unwrap_or_else(|| panic!("{program}: no EXIT STATUS"));
+        let from =
+            page.find(".Sh EXIT STATUS\n").unwrap_or_else(|| panic!("{program}: no EXIT STATUS"));
         let rest = &page[from + 16..];
         rest[..rest.find("\n.Sh ").unwrap_or(rest.len())].replace(program, "")
     };
@@ -451,19 +329,10 @@ fn exit_statuses_are_told_alike_in_all_pages() {
 fn every_page_has_the_sections_that_a_reader_looks_for() {
     for program in PROGRAMS {
         let page = read(format!("man/{program}.1"));
-        for wanted in [
-            "NAME",
-            "SYNOPSIS",
-            "DESCRIPTION",
-            "FILES",
-            "EXIT STATUS",
-            "EXAMPLES",
-            "CAVEATS",
-        ] {
-            assert!(
-                page.contains(&format!(".Sh {wanted}\n")),
-                "{program}: no {wanted}"
-            );
+        for wanted in
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXIT STATUS", "EXAMPLES", "CAVEATS"]
+        {
+            assert!(page.contains(&format!(".Sh {wanted}\n")), "{program}: no {wanted}");
         }
     }
 }
@@ -472,11 +341,7 @@ fn every_page_has_the_sections_that_a_reader_looks_for() {
 fn every_event_type_and_field_is_in_its_page() {
     let page = read("man/dlq-events.5");
     for kind in Type::ALL {
-        assert!(
-            page.contains(kind.as_str()),
-            "dlq-events(5) does not tell of {}",
-            kind.as_str()
-        );
+        assert!(page.contains(kind.as_str()), "dlq-events(5) does not tell of {}", kind.as_str());
         let shape = kind.shape();
         for key in shape["properties"].as_object().unwrap().keys() {
             assert!(
@@ -492,10 +357,7 @@ fn every_event_type_and_field_is_in_its_page() {
 fn the_version_has_one_heading_in_the_change_log() {
     let headings = read("CHANGELOG.md");
     let version = format!("## {}", env!("CARGO_PKG_VERSION"));
-    let found = headings
-        .lines()
-        .filter(|line| line.starts_with(&version))
-        .count();
+    let found = headings.lines().filter(|line| line.starts_with(&version)).count();
     assert_eq!(found, 1, "'{version}' in CHANGELOG.md");
 }
 
@@ -508,10 +370,7 @@ fn every_dependency_is_argued() {
             section = line;
         } else if section.contains("dependencies") && line.contains(" = ") {
             let name = line.split(" = ").next().unwrap();
-            assert!(
-                hacking.contains(&format!("`{name}`")),
-                "HACKING.md does not argue for {name}"
-            );
+            assert!(hacking.contains(&format!("`{name}`")), "HACKING.md does not argue for {name}");
         }
     }
 }
@@ -524,9 +383,7 @@ fn the_searches_find() {
     assert_eq!(arguments("x.update(f(a), b) + y", ".update("), ["f(a), b"]);
     assert_eq!(
         options("  -n, --dry-run  x (--all|--color=auto) - a-b --"),
-        ["--all", "--color", "--dry-run", "-n"]
-            .map(str::to_owned)
-            .into()
+        ["--all", "--color", "--dry-run", "-n"].map(str::to_owned).into()
     );
     assert_eq!(
         page_options(".It Fl n , Fl -dry-run\n.It Fl -config Ar file\nFl x"),

@@ -81,12 +81,8 @@ impl Door {
         }
         let config = configure(scope, http).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
-        let region = region
-            .filter(|region| !region.is_empty())
-            .ok_or_else(|| no_region(scope))?;
-        let from_env = std::env::var("AWS_ENDPOINT_URL_SQS")
-            .ok()
-            .filter(|url| !url.is_empty());
+        let region = region.filter(|region| !region.is_empty()).ok_or_else(|| no_region(scope))?;
+        let from_env = std::env::var("AWS_ENDPOINT_URL_SQS").ok().filter(|url| !url.is_empty());
         let endpoint = scope.endpoint.clone().or(from_env);
         Ok(Door {
             endpoint: endpoint.or_else(|| config.endpoint_url().map(str::to_owned)),
@@ -95,10 +91,7 @@ impl Door {
             timeout: limits.timeout,
             http: http.clone(),
             calls: calls.clone(),
-            state: Mutex::new(State {
-                config: Some(config),
-                open: None,
-            }),
+            state: Mutex::new(State { config: Some(config), open: None }),
         })
     }
 
@@ -109,11 +102,7 @@ impl Door {
 
     /// The profile that is used, for keys only.
     pub(super) fn profile(&self) -> Option<String> {
-        let from_env = || {
-            std::env::var("AWS_PROFILE")
-                .ok()
-                .filter(|name| !name.is_empty())
-        };
+        let from_env = || std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
         self.scope.profile.clone().or_else(from_env)
     }
 
@@ -137,10 +126,7 @@ impl Door {
                     Timestamp::from_millis(0).plus(since)
                 });
                 let client = self.build(&config, credentials);
-                *state = State {
-                    config: Some(config),
-                    open: Some((client.clone(), end)),
-                };
+                *state = State { config: Some(config), open: Some((client.clone(), end)) };
                 Ok(client)
             }
             // What has not expired yet serves on. The files are read anew the next time.
@@ -205,9 +191,7 @@ async fn configure(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
         }
         return loader.load().await;
     };
-    let own = ProfileFileRegionProvider::builder()
-        .profile_name(profile)
-        .build();
+    let own = ProfileFileRegionProvider::builder().profile_name(profile).build();
     if scope.region.is_none()
         && let Some(region) = own.region().await
     {
@@ -232,9 +216,7 @@ async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credential
     match tokio::time::timeout(SIGN_IN, asked).await {
         Ok(Ok(credentials)) => Ok(credentials),
         Ok(Err(error)) => Err(miss::of_credentials(&error, profile)),
-        Err(_) => Err(Miss::Credentials(
-            "their provider did not answer in time".into(),
-        )),
+        Err(_) => Err(Miss::Credentials("their provider did not answer in time".into())),
     }
 }
 
