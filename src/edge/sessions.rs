@@ -4,6 +4,8 @@
 //! crashed are closed, the open incidents are judged, supervisors are started, and what sessions
 //! have told since is marked as printed. Nothing here waits for an investigation.
 
+mod lines;
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,13 +13,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::supervisor::{self, Plan, SOURCE, Teller, files};
-use super::{clock, exe};
-use crate::config::{Agent, AutoInvestigation, Settings, State};
+use super::supervisor::{self, Plan, Teller, files};
+use super::{agent, clock, exe};
+use crate::config::{AutoInvestigation, Settings, State};
 use crate::error::Error;
-use crate::event::{
-    self, Event, InvestigationFailed, InvestigationSkipped, InvestigationStarted, Line, Type,
-};
+use crate::event::{self, InvestigationFailed, Type};
 use crate::journal::Journal;
 use crate::rules::eligible::{self, Past, Policy, Why};
 use crate::rules::incident::{self, Incident, News};
@@ -25,6 +25,7 @@ use crate::rules::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::{rules, tool};
+use lines::{last_told, skipped, would_start};
 
 /// A supervisor that has not taken its lock by then did not start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -65,10 +66,7 @@ impl Desk {
         dry_run: bool,
     ) -> Result<Self, Error> {
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
-        let mut agent = match &settings.agent {
-            Agent::Named(name) => claude(name, settings.model.as_deref()),
-            Agent::Command(argv) => argv.clone(),
-        };
+        let mut agent = agent::argv(&settings);
         let found = super::process::find(&agent[0], path);
         let policy = Policy {
             enabled: settings.enabled && all.features.investigate,
@@ -374,52 +372,5 @@ impl Desk {
                 tool::warn(&Error::file("delete", &folder, &error).to_string());
             }
         }
-    }
-}
-
-/// The investigator that this version knows by name, with no tools and no settings of its own:
-/// it reasons about what the prompt says.
-fn claude(name: &str, model: Option<&str>) -> Vec<String> {
-    let fixed =
-        ["-p", "--output-format", "text", "--restricted", "--tools", "", "--setting-sources", ""];
-    let more = ["--strict-mcp-config", "--permission-prompts", "none", "--disable-slash-commands"];
-    let model = model.into_iter().flat_map(|model| ["--model", model]);
-    [name].into_iter().chain(fixed).chain(more).chain(model).map(str::to_owned).collect()
-}
-
-fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
-    let data = InvestigationSkipped {
-        queue: incident.queue.clone(),
-        reason: why.word().into(),
-        detail: why.to_string(),
-        until: why.until(),
-    };
-    let attempt = incident.attempts.to_string();
-    let grown = incident.grew_at.map(|at| at.to_string()).unwrap_or_default();
-    let parts = [SOURCE, &incident.id, why.word(), &attempt, &grown];
-    let id = event::derived_id(&parts);
-    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
-}
-
-fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timestamp) -> Vec<u8> {
-    let data = InvestigationStarted {
-        queue: incident.queue.clone(),
-        session: session.id.clone(),
-        agent: agent.to_owned(),
-        pid: None,
-        timeout_at: session.timeout_at,
-    };
-    let id = event::derived_id(&[SOURCE, &session.id, Type::InvestigationStarted.as_str()]);
-    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
-}
-
-/// The type of a session's last event.
-fn last_told(path: &std::path::Path) -> Option<Type> {
-    let bytes = std::fs::read(path).ok()?;
-    let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
-    let line = whole.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
-    match event::peek(line) {
-        Line::Event(head) => head.known,
-        _ => None,
     }
 }

@@ -6,6 +6,10 @@
 //! then to the journal. When it dies, its watchdog ends the tree, and the next filter that looks
 //! names the session crashed. It never reads configuration: its plan says all it needs.
 
+mod teller;
+
+pub use teller::Teller;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -21,8 +25,8 @@ use super::process::{self, MARKER, Tree};
 use super::{clock, exe};
 use crate::error::Error;
 use crate::event::{
-    self, Event, InvestigationCompleted, InvestigationFailed, InvestigationStarted,
-    InvestigationTimedOut, Payload, Queue,
+    self, InvestigationCompleted, InvestigationFailed, InvestigationStarted, InvestigationTimedOut,
+    Payload, Queue,
 };
 use crate::journal::Journal;
 use crate::rules::session::{Sessions, Status};
@@ -79,36 +83,6 @@ pub struct Plan {
     pub journal_size_max: u64,
     /// The older parts kept.
     pub journal_keep: u32,
-}
-
-/// A session's events: its own file first, then the journal.
-pub struct Teller<'a> {
-    /// The session's folder.
-    pub folder: &'a Path,
-    /// The journal.
-    pub journal: &'a Journal,
-    /// The session.
-    pub session: &'a str,
-    /// The incident.
-    pub incident: &'a str,
-    /// The queue.
-    pub queue: &'a Queue,
-}
-
-impl Teller<'_> {
-    /// Adds an event. Its id is the same whoever tells it.
-    pub fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
-        let id = event::derived_id(&[SOURCE, self.session, D::TYPE.as_str()]);
-        let event = Event::new(SOURCE, id, &self.queue.name, clock::now(), data);
-        let line = event.of_incident(self.incident.to_owned()).line();
-        let path = self.folder.join(files::EVENTS);
-        let written = store::append_private(&path).and_then(|mut file| {
-            file.write_all(&line)?;
-            file.sync_data()
-        });
-        written.map_err(|error| Error::file("write", &path, &error))?;
-        self.journal.append(&line)
-    }
 }
 
 /// The environment that is passed on.

@@ -197,8 +197,13 @@ fn every_file_says_what_it_holds() {
 fn files_and_functions_are_of_a_size_to_read() {
     let mut long = Vec::new();
     for (path, text) in rust_files("src") {
-        let lines = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&text).lines().count();
-        if lines > 400 && !is_test(&path) && !LONG.iter().any(|(file, _)| path == *file) {
+        if is_test(&path) {
+            continue;
+        }
+        // Tables of cases at the end of a file are as long as the cases are many.
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&text);
+        let lines = text.lines().count();
+        if lines > 400 && !LONG.iter().any(|(file, _)| path == *file) {
             long.push(format!("{path}: {lines} lines"));
         }
         let mut open: Option<(usize, usize, String)> = None;

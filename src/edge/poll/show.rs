@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use super::{Wants, failure, found_line};
+use super::Wants;
+use super::find::{failure, found_line};
 use crate::edge::sqs::{Plan, Sqs};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
