@@ -154,7 +154,7 @@ fn told(
         }
         Type::QueueCleared => {
             let data = read::<event::QueueCleared>(line)?;
-            let lasted = show_span(Duration::from_secs(data.duration_s));
+            let lasted = lasted(data.duration_s);
             let cause = match data.cause.as_str() {
                 "unknown" => "cause unknown".into(),
                 cause => cap(cause),
@@ -262,7 +262,7 @@ fn investigated(
                     .push_str(&format!(", confidence {:.0} %", confidence.clamp(0.0, 1.0) * 100.0));
             }
             let what = format!("investigation completed: {} ({weight})", cap(found));
-            let took = show_span(Duration::from_secs(data.duration_s));
+            let took = lasted(data.duration_s);
             let read_it = command("read", "", &data.report);
             (
                 what,
@@ -275,14 +275,14 @@ fn investigated(
         Type::InvestigationFailed => {
             let data = read::<event::InvestigationFailed>(line)?;
             let took = data.duration_s.map_or("after an unknown time".into(), |seconds| {
-                format!("after {}", show_span(Duration::from_secs(seconds)))
+                format!("after {}", lasted(seconds))
             });
             let what = format!("investigation failed: {}", cap(&data.detail));
             (what, rest(format!("{took}, {}", cost(data.cost_usd)), look(incident)))
         }
         Type::InvestigationTimedOut => {
             let data = read::<event::InvestigationTimedOut>(line)?;
-            let took = show_span(Duration::from_secs(data.duration_s));
+            let took = lasted(data.duration_s);
             let what = format!("investigation stopped at its deadline: {}", cap(&data.detail));
             (what, rest(format!("after {took}, {}", cost(data.cost_usd)), look(incident)))
         }
@@ -304,6 +304,14 @@ fn cap(text: &str) -> Cow<'_, str> {
     match shorten(&safe, TEXT_MAX) {
         Cow::Borrowed(same) if same.len() == safe.len() => safe,
         shortened => Cow::Owned(shortened.into_owned()),
+    }
+}
+
+/// A time that was counted in whole seconds.
+fn lasted(seconds: u64) -> String {
+    match seconds {
+        0 => "under a second".into(),
+        seconds => show_span(Duration::from_secs(seconds)),
     }
 }
 

@@ -187,8 +187,8 @@ pub(super) fn failure(seen: &ScopeSurvey) -> Failure {
     let reason = seen.queues.as_ref().err().map(ToString::to_string);
     let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
     if let Some(reason) = &reason {
-        let whose = account.as_ref().map(|account| format!("'{account}' ")).unwrap_or_default();
-        tool::warn(&format!("cannot list the queues of {whose}in '{}': {reason}", seen.region));
+        let whose = account.as_ref().map(|account| format!(" of '{account}'")).unwrap_or_default();
+        tool::warn(&format!("cannot list the queues{whose} in '{}': {reason}", seen.region));
     }
     Failure { account, region: seen.region.clone(), reason }
 }
