@@ -27,9 +27,7 @@ pub enum Stop {
 impl From<lexopt::Error> for Stop {
     fn from(error: lexopt::Error) -> Self {
         Stop::Wrong(match error {
-            lexopt::Error::MissingValue {
-                option: Some(option),
-            } => {
+            lexopt::Error::MissingValue { option: Some(option) } => {
                 format!("option '{}' wants a value", text::safe(&option))
             }
             lexopt::Error::UnexpectedValue { option, .. } => {
@@ -72,11 +70,7 @@ impl Args {
     /// The arguments after the program's name.
     pub fn new(args: impl IntoIterator<Item = OsString, IntoIter: 'static>) -> Self {
         let parser = lexopt::Parser::from_args(args);
-        Args {
-            parser,
-            last: String::new(),
-            common: Common::default(),
-        }
+        Args { parser, last: String::new(), common: Common::default() }
     }
 
     /// The next argument that is the program's own business.
@@ -121,9 +115,7 @@ impl Args {
     pub fn text(&mut self, slot: &mut Option<String>) -> Result<(), Stop> {
         let (value, name) = (self.value()?, self.last.clone());
         if value.is_empty() {
-            return Err(Stop::Wrong(format!(
-                "option '{name}' wants a value that is not empty"
-            )));
+            return Err(Stop::Wrong(format!("option '{name}' wants a value that is not empty")));
         }
         once(slot, value, &name)
     }
@@ -154,11 +146,7 @@ impl Args {
 
     /// The value of the option just read is none that it takes.
     pub fn wrong(&self, value: &str, wants: &str) -> Stop {
-        Stop::Wrong(format!(
-            "option '{}': '{}' is not {wants}",
-            self.last,
-            text::safe(value)
-        ))
+        Stop::Wrong(format!("option '{}': '{}' is not {wants}", self.last, text::safe(value)))
     }
 }
 
@@ -179,10 +167,7 @@ fn once<T>(slot: &mut Option<T>, value: T, name: &str) -> Result<(), Stop> {
 
 fn utf8(word: OsString) -> Result<String, Stop> {
     word.into_string().map_err(|word| {
-        Stop::Wrong(format!(
-            "argument '{}' is not UTF-8",
-            text::safe(&word.to_string_lossy())
-        ))
+        Stop::Wrong(format!("argument '{}' is not UTF-8", text::safe(&word.to_string_lossy())))
     })
 }
 
@@ -206,26 +191,12 @@ mod tests {
 
     #[test]
     fn common_options_are_read_wherever_they_stand() {
-        let (rest, common) = all(&[
-            "a",
-            "--config",
-            "f.yaml",
-            "--log-format=json",
-            "-v",
-            "--x",
-            "b",
-        ]);
-        let words = vec![
-            Arg::Word("a".into()),
-            Arg::Option("--x".into()),
-            Arg::Word("b".into()),
-        ];
+        let (rest, common) =
+            all(&["a", "--config", "f.yaml", "--log-format=json", "-v", "--x", "b"]);
+        let words = vec![Arg::Word("a".into()), Arg::Option("--x".into()), Arg::Word("b".into())];
         assert_eq!(rest, Ok(words));
-        let expected = Common {
-            config: Some("f.yaml".into()),
-            log_format: Some(Format::Json),
-            verbose: true,
-        };
+        let expected =
+            Common { config: Some("f.yaml".into()), log_format: Some(Format::Json), verbose: true };
         assert_eq!(common, expected);
     }
 
@@ -233,18 +204,9 @@ mod tests {
     fn an_offence_is_named_with_its_option() {
         let rows: [(&[&str], &str); 4] = [
             (&["--config"], "option '--config' wants a value"),
-            (
-                &["--config", "a", "--config", "b"],
-                "option '--config' is given twice",
-            ),
-            (
-                &["--log-format", "xml"],
-                "option '--log-format': 'xml' is not text or json",
-            ),
-            (
-                &["--verbose=yes", "--x"],
-                "option '--verbose' takes no value",
-            ),
+            (&["--config", "a", "--config", "b"], "option '--config' is given twice"),
+            (&["--log-format", "xml"], "option '--log-format': 'xml' is not text or json"),
+            (&["--verbose=yes", "--x"], "option '--verbose' takes no value"),
         ];
         for (words, sentence) in rows {
             assert_eq!(all(words).0, Err(Stop::Wrong(sentence.into())), "{words:?}");

@@ -40,12 +40,7 @@ impl Journal {
     /// The journal, rotated beyond `size_max` bytes, with `keep` older parts.
     pub fn new(store: &Store, size_max: u64, keep: u32) -> Self {
         let path = store.dir().join("journal.ndjson");
-        Journal {
-            lock: path.with_file_name("journal.lock"),
-            path,
-            size_max,
-            keep,
-        }
+        Journal { lock: path.with_file_name("journal.lock"), path, size_max, keep }
     }
 
     /// The journal as the configuration wants it.
@@ -61,11 +56,7 @@ impl Journal {
         let _lock = Lock::wait(&self.lock)?;
         let written = self.write(lines);
         let size = written.map_err(|error| Error::file("write", &self.path, &error))?;
-        if size > self.size_max {
-            self.rotate()
-        } else {
-            Ok(())
-        }
+        if size > self.size_max { self.rotate() } else { Ok(()) }
     }
 
     fn write(&self, lines: &[u8]) -> io::Result<u64> {
@@ -229,10 +220,7 @@ mod tests {
     fn journal(name: &str, size_max: u64, keep: u32) -> (Journal, PathBuf) {
         let dir = std::env::temp_dir().join(format!("dlq-journal-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        (
-            Journal::new(&Store::open(&dir).unwrap(), size_max, keep),
-            dir,
-        )
+        (Journal::new(&Store::open(&dir).unwrap(), size_max, keep), dir)
     }
 
     fn all(journal: &Journal) -> Vec<String> {
@@ -249,9 +237,7 @@ mod tests {
     fn lines_stay_in_order_over_rotations() {
         let (journal, dir) = journal("order", 100, 50);
         for n in 0..40 {
-            journal
-                .append(format!("{{\"n\":{n:>20}}}\n").as_bytes())
-                .unwrap();
+            journal.append(format!("{{\"n\":{n:>20}}}\n").as_bytes()).unwrap();
         }
         assert!(dir.join("journal.ndjson.3.gz").exists());
         let expected: Vec<String> = (0..40).map(|n| format!("{{\"n\":{n:>20}}}")).collect();
@@ -263,9 +249,7 @@ mod tests {
     fn only_so_many_parts_are_kept() {
         let (journal, dir) = journal("keep", 1, 2);
         for n in 0..5 {
-            journal
-                .append(format!("{{\"n\":{n}}}\n").as_bytes())
-                .unwrap();
+            journal.append(format!("{{\"n\":{n}}}\n").as_bytes()).unwrap();
         }
         assert_eq!(all(&journal), ["{\"n\":3}", "{\"n\":4}"]);
         let _ = std::fs::remove_dir_all(dir);

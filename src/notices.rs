@@ -110,20 +110,14 @@ impl Notices {
             Verdict::Tell(channels) => channels,
             Verdict::Silent(_) => return Ok(()),
         };
-        let now = self
-            .now()
-            .or(head.time())
-            .unwrap_or(Timestamp::from_millis(0));
+        let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
         let sentence = sentence::of(head, line, now);
         for at in channels {
             let key = Key::of(&self.channels[at].0, head);
             if self.known.insert(key.clone()) {
                 self.tell(at, key, head, &sentence, now, out)?;
             } else {
-                tool::info(&format!(
-                    "{} was told of '{}' before",
-                    self.channels[at].0, head.id
-                ));
+                tool::info(&format!("{} was told of '{}' before", self.channels[at].0, head.id));
             }
         }
         if self.told.len() >= BATCH {
@@ -162,9 +156,7 @@ impl Notices {
 
     /// The moment: the stream's own in a dry run, so that a record replays to the same lines.
     fn now(&self) -> Option<Timestamp> {
-        self.state
-            .as_ref()
-            .map_or(self.stream, |_| Some(clock::now()))
+        self.state.as_ref().map_or(self.stream, |_| Some(clock::now()))
     }
 
     fn busy(&self) -> bool {
@@ -239,8 +231,7 @@ impl Notices {
         let newest = done.about.last().cloned();
         let failure = match done.result {
             Ok(()) => {
-                self.told
-                    .extend(done.about.into_iter().map(|about| about.key));
+                self.told.extend(done.about.into_iter().map(|about| about.key));
                 return newest.map(|about| sent(&about, now)).unwrap_or_default();
             }
             Err(failure) => failure,
@@ -288,8 +279,7 @@ impl Notices {
                     Reach::Desktop(desktop) => Some(desktop.pending()),
                     Reach::Console => None,
                 });
-                self.known
-                    .extend(pending.flatten().map(|about| about.key.clone()));
+                self.known.extend(pending.flatten().map(|about| about.key.clone()));
                 self.told.clear();
                 if forgotten > 0 {
                     self.warn_once("more than 20000 notices in 8 days: the oldest are forgotten");
@@ -321,20 +311,13 @@ impl Notices {
 
 /// The event that says so.
 fn sent(about: &About, now: Timestamp) -> Vec<u8> {
-    let data = NoticeSent {
-        channel: about.key.channel.clone(),
-        event: about.event.clone(),
-        attempts: 1,
-    };
+    let data =
+        NoticeSent { channel: about.key.channel.clone(), event: about.event.clone(), attempts: 1 };
     line_of(about, now, data)
 }
 
 fn line_of<D: Payload>(about: &About, now: Timestamp, data: D) -> Vec<u8> {
-    let Key {
-        channel,
-        source,
-        event,
-    } = &about.key;
+    let Key { channel, source, event } = &about.key;
     let id = event::derived_id(&["dlq-notify", source, event, channel, D::TYPE.as_str()]);
     Event::new("dlq-notify", id, &about.subject, now, data)
         .of_incident(about.incident.clone())

@@ -38,9 +38,7 @@ impl Store {
     /// Opens the folder, and makes it (0700) when it is missing.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         make_dir(dir)?;
-        Ok(Store {
-            dir: dir.to_owned(),
-        })
+        Ok(Store { dir: dir.to_owned() })
     }
 
     /// The folder that the configuration and the environment name.
@@ -90,10 +88,8 @@ impl<D: Document> Doc<D> {
         })?;
         let version = document.version();
         if version != D::VERSION {
-            let cause = format!(
-                "its version is {version}, this program knows {}; {remedy}",
-                D::VERSION
-            );
+            let cause =
+                format!("its version is {version}, this program knows {}; {remedy}", D::VERSION);
             return Err(Error::failed("read", self.path.display(), cause));
         }
         Ok(document)
@@ -161,22 +157,12 @@ pub fn make_dir(dir: &Path) -> Result<(), Error> {
 
 /// Creates or empties a file that only its owner can read.
 pub fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// Opens a file to add to its end, and creates it readable by its owner only.
 pub fn append_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
 /// A lock, held for as long as this value, or a child that was given its file, lives.

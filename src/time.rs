@@ -55,8 +55,7 @@ impl Timestamp {
     /// `19:57:32Z`, for a line that a person reads.
     pub fn clock(self) -> String {
         let text = self.to_string();
-        text.get(11..19)
-            .map_or(text.clone(), |time| format!("{time}Z"))
+        text.get(11..19).map_or(text.clone(), |time| format!("{time}Z"))
     }
 }
 
@@ -73,11 +72,7 @@ fn parse_own(b: &[u8]) -> Option<Timestamp> {
         return None;
     }
     let (year, month, day) = (digits(&b[0..4])?, digits(&b[5..7])?, digits(&b[8..10])?);
-    let (hour, minute, second) = (
-        digits(&b[11..13])?,
-        digits(&b[14..16])?,
-        digits(&b[17..19])?,
-    );
+    let (hour, minute, second) = (digits(&b[11..13])?, digits(&b[14..16])?, digits(&b[17..19])?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {
         2 => 28 + i64::from(leap),
@@ -89,25 +84,18 @@ fn parse_own(b: &[u8]) -> Option<Timestamp> {
         return None; // A leap second goes to chrono, which knows it.
     }
     // Days since 1970-01-01 in the proleptic Gregorian calendar, the year beginning in March.
-    let (y, m) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, of_era) = (y.div_euclid(400), y.rem_euclid(400));
     let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5 + day
         - 1
         - 719_468;
-    Some(Timestamp(
-        ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis,
-    ))
+    Some(Timestamp(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis))
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {
-    bytes.iter().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit()
-            .then(|| sum * 10 + i64::from(byte - b'0'))
-    })
+    bytes
+        .iter()
+        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
 }
 
 impl fmt::Display for Timestamp {
@@ -139,9 +127,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 /// Reads a duration with its unit: `500ms`, `30s`, `15m`, `4h`, `7d`. A bare number is refused,
 /// because nobody can tell what it counts.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let split = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit_ms = match unit {
         "ms" => 1,
@@ -154,9 +140,7 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
     let value: u64 = number.parse().unwrap_or(u64::MAX);
     match value.checked_mul(unit_ms) {
         Some(millis) if unit_ms > 0 && !number.is_empty() => Ok(Duration::from_millis(millis)),
-        _ => Err(format!(
-            "'{text}' is not a duration such as 500ms, 30s, 15m, 4h or 7d"
-        )),
+        _ => Err(format!("'{text}' is not a duration such as 500ms, 30s, 15m, 4h or 7d")),
     }
 }
 
@@ -174,10 +158,7 @@ pub fn show_span(span: Duration) -> String {
     ];
     let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
     let shown = parts[first..].iter().take(2).filter(|(n, _)| *n > 0);
-    shown
-        .map(|(n, unit)| format!("{n}{unit}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    shown.map(|(n, unit)| format!("{n}{unit}")).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -196,21 +177,10 @@ mod tests {
             "0000-03-01T00:00:00Z",
         ];
         for case in cases {
-            let chrono = DateTime::parse_from_rfc3339(case)
-                .unwrap()
-                .timestamp_millis();
-            assert_eq!(
-                parse_own(case.as_bytes()),
-                Some(Timestamp(chrono)),
-                "{case}"
-            );
+            let chrono = DateTime::parse_from_rfc3339(case).unwrap().timestamp_millis();
+            assert_eq!(parse_own(case.as_bytes()), Some(Timestamp(chrono)), "{case}");
         }
-        for bad in [
-            "2026-02-29T00:00:00Z",
-            "2026-13-01T00:00:00Z",
-            "2026-11-22T24:00:00Z",
-            "",
-        ] {
+        for bad in ["2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-22T24:00:00Z", ""] {
             assert_eq!(Timestamp::parse(bad), None, "{bad}");
         }
     }
@@ -235,15 +205,7 @@ mod tests {
         assert_eq!(parse_span("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(parse_span("4h"), Ok(Duration::from_secs(4 * 3600)));
         assert_eq!(parse_span("500ms"), Ok(Duration::from_millis(500)));
-        for bad in [
-            "30",
-            "",
-            "s",
-            "-1s",
-            "1.5h",
-            "30 s",
-            "99999999999999999999d",
-        ] {
+        for bad in ["30", "", "s", "-1s", "1.5h", "30 s", "99999999999999999999d"] {
             assert!(parse_span(bad).is_err(), "{bad}");
         }
     }

@@ -42,11 +42,7 @@ pub enum Outcome {
 impl Outcome {
     /// Done, unless something has failed.
     pub fn of(failed: bool) -> Self {
-        if failed {
-            Outcome::Partly
-        } else {
-            Outcome::Done
-        }
+        if failed { Outcome::Partly } else { Outcome::Done }
     }
 }
 
@@ -73,15 +69,8 @@ pub enum Level {
 impl Level {
     /// The level of that name, in any case.
     pub fn parse(name: &str) -> Option<Level> {
-        let all = [
-            Level::Debug,
-            Level::Info,
-            Level::Warn,
-            Level::Error,
-            Level::Critical,
-        ];
-        all.into_iter()
-            .find(|level| level.names().0.eq_ignore_ascii_case(name))
+        let all = [Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical];
+        all.into_iter().find(|level| level.names().0.eq_ignore_ascii_case(name))
     }
 
     /// In the log, and in a sentence.

@@ -52,10 +52,7 @@ impl Input<rustix::fd::BorrowedFd<'static>> {
     pub fn stdin() -> Self {
         use std::io::IsTerminal;
         if io::stdin().is_terminal() {
-            tool::say(&format!(
-                "{}: reading events from the terminal",
-                tool::name()
-            ));
+            tool::say(&format!("{}: reading events from the terminal", tool::name()));
         }
         Input::new(rustix::stdio::stdin())
     }
@@ -137,10 +134,7 @@ impl<F: AsFd> Input<F> {
             self.number += 1;
             if std::mem::take(&mut self.dropping) || to - from > LINE_CAP {
                 self.refuse("longer than 1 MiB");
-            } else if self.buffer[from..to]
-                .iter()
-                .any(|byte| !byte.is_ascii_whitespace())
-            {
+            } else if self.buffer[from..to].iter().any(|byte| !byte.is_ascii_whitespace()) {
                 return Some((from, to));
             }
         }
@@ -159,10 +153,7 @@ impl<F: AsFd> Input<F> {
         if timeout.is_none() {
             return Ok(true); // Reading waits by itself.
         }
-        match poll(
-            &mut [PollFd::new(&self.from, PollFlags::IN)],
-            timeout.as_ref(),
-        ) {
+        match poll(&mut [PollFd::new(&self.from, PollFlags::IN)], timeout.as_ref()) {
             Ok(ready) => Ok(ready > 0),
             Err(rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(cannot("wait for", error.into())),
@@ -208,18 +199,12 @@ impl Default for Output {
 impl Output {
     /// Standard output.
     pub fn new() -> Self {
-        Output {
-            buffer: Vec::with_capacity(BLOCK + 4096),
-            shown: true,
-        }
+        Output { buffer: Vec::with_capacity(BLOCK + 4096), shown: true }
     }
 
     /// Nowhere: for who shows the lines in another form.
     pub fn hidden() -> Self {
-        Output {
-            buffer: Vec::new(),
-            shown: false,
-        }
+        Output { buffer: Vec::new(), shown: false }
     }
 
     /// Adds a line, as it is, with one LF.
@@ -231,11 +216,7 @@ impl Output {
         if line.last() != Some(&b'\n') {
             self.buffer.push(b'\n');
         }
-        if self.buffer.len() >= BLOCK {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        if self.buffer.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
     /// Writes a line at once, with one write(2): what originators do.
@@ -256,11 +237,9 @@ impl Output {
         match poll(&mut asked, Some(&timeout)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
             Ok(_) => Err(Error::Pipe), // Nothing was asked for: only an end is ever reported.
-            Err(error) => Err(Error::failed(
-                "wait for",
-                "standard output",
-                io_cause(&error.into()),
-            )),
+            Err(error) => {
+                Err(Error::failed("wait for", "standard output", io_cause(&error.into())))
+            }
         }
     }
 
@@ -290,11 +269,7 @@ fn write_all(mut bytes: &[u8]) -> Result<(), Error> {
             Err(rustix::io::Errno::INTR) => {}
             Err(rustix::io::Errno::PIPE) => return Err(Error::Pipe),
             Err(error) => {
-                return Err(Error::failed(
-                    "write",
-                    "standard output",
-                    io_cause(&error.into()),
-                ));
+                return Err(Error::failed("write", "standard output", io_cause(&error.into())));
             }
         }
     }

@@ -83,17 +83,11 @@ fn main() -> ExitCode {
 fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     if let Some((parent, argv)) = options.shim {
         let error = process::become_child_of(i32::try_from(parent).unwrap_or(0), &argv);
-        tool::log(
-            tool::Level::Critical,
-            &format!("cannot start '{}': {error}", argv[0]),
-        );
+        tool::log(tool::Level::Critical, &format!("cannot start '{}': {error}", argv[0]));
         return Ok(Outcome::NotRun);
     }
     if let Some(session) = options.watch {
-        supervisor::watch(
-            &session,
-            Duration::from_millis(options.grace_ms.unwrap_or(0)),
-        );
+        supervisor::watch(&session, Duration::from_millis(options.grace_ms.unwrap_or(0)));
         return Ok(Outcome::Done);
     }
     if let Some(session) = options.supervise {
@@ -130,15 +124,7 @@ struct Filter {
 impl Filter {
     fn new(desk: Desk, dry_run: bool) -> Self {
         let (out, clock) = (Output::new(), Clock::new(dry_run));
-        Filter {
-            desk,
-            out,
-            clock,
-            news: Vec::new(),
-            own: Vec::new(),
-            busy: true,
-            failed: false,
-        }
+        Filter { desk, out, clock, news: Vec::new(), own: Vec::new(), busy: true, failed: false }
     }
 
     fn stream(&mut self, input: &mut Input<BorrowedFd<'static>>) -> Result<(), Error> {
@@ -178,11 +164,7 @@ impl Filter {
 
     fn tick(&mut self) -> Result<(), Error> {
         self.busy = self.desk.is_busy()?;
-        if self.busy {
-            self.update(None).map(|_| ())
-        } else {
-            Ok(())
-        }
+        if self.busy { self.update(None).map(|_| ()) } else { Ok(()) }
     }
 
     fn update(&mut self, judge_at: Option<Timestamp>) -> Result<Brought, Error> {

@@ -16,30 +16,7 @@ use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Output;
 
-const TOOL: Tool = Tool {
-    name: "dlq-log",
-    help: "\
-usage: dlq-log [options]
-
-Prints the journal, oldest line first. With several conditions a line has to
-meet all of them.
-
-  -f, --follow         print what is added, until the reader goes
-      --since AGE      only events of the last 30m, 1h, 7d ...
-      --type GLOB      only events of such a type: 'queue.*'; may be repeated
-      --queue GLOB     only events about such a queue; may be repeated
-      --incident ID    only events of this incident: its id, or 8 or more
-                       characters that only its id begins with
-      --config FILE    the configuration
-      --log-format FORMAT
-                       text or json: messages on standard error
-  -v, --verbose        say more
-      --schema         print the JSON Schema of the events that it originates
-      --version        print the version
-  -h, --help           print this
-",
-    emits: &[],
-};
+const TOOL: Tool = Tool { name: "dlq-log", help: include_str!("help/dlq-log.txt"), emits: &[] };
 
 /// How long nothing new may stay unseen.
 const LOOK: Duration = Duration::from_millis(200);
@@ -75,13 +52,9 @@ fn parse(args: &mut Args) -> Result<(Options, Pick), Stop> {
     let globs = |option: &str, patterns: &[String]| {
         let wrong = |why| Stop::Wrong(format!("option '{option}': {why}"));
         let some = !patterns.is_empty();
-        some.then(|| GlobList::any(patterns).map_err(wrong))
-            .transpose()
+        some.then(|| GlobList::any(patterns).map_err(wrong)).transpose()
     };
-    let (types, queues) = (
-        globs("--type", &options.types)?,
-        globs("--queue", &options.queues)?,
-    );
+    let (types, queues) = (globs("--type", &options.types)?, globs("--queue", &options.queues)?);
     let short = |id: &String| id.chars().count() < INCIDENT_MIN;
     if options.incident.as_ref().is_some_and(short) {
         let why = format!("wants at least {INCIDENT_MIN} characters of an id");

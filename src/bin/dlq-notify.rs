@@ -16,26 +16,7 @@ use dlq::wire::{self, Input, Output, Step};
 
 const TOOL: Tool = Tool {
     name: "dlq-notify",
-    help: "\
-usage: dlq-notify [options] < EVENTS
-
-Passes every event on unchanged, and tells people of those that matter: on
-standard error, and on the desktop when the configuration says so.
-
-  -n, --dry-run        deliver to the console only, record nothing, and print
-                       the events that it would cause
-      --json           print the lines also when standard output is a terminal
-      --color WHEN     auto, always or never: the colours of the console
-      --test-channel NAME
-                       send one test notice through that channel, and end
-      --config FILE    the configuration
-      --log-format FORMAT
-                       text or json: messages on standard error
-  -v, --verbose        say more
-      --schema         print the JSON Schema of the events that it originates
-      --version        print the version
-  -h, --help           print this
-",
+    help: include_str!("help/dlq-notify.txt"),
     emits: &[Type::NoticeSent, Type::NoticeFailed],
 };
 
@@ -82,19 +63,11 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         tool::info("notices are switched off by 'features.notify'");
         settings.notifications.channels.clear();
     }
-    let state = if options.dry_run {
-        None
-    } else {
-        Some(open(&settings, &env)?)
-    };
+    let state = if options.dry_run { None } else { Some(open(&settings, &env)?) };
     let mut notices = Notices::open(&settings.notifications, state, color)?;
     let mut input = Input::stdin();
     let hidden = wire::stdout_is_terminal() && !options.json;
-    let mut out = if hidden {
-        Output::hidden()
-    } else {
-        Output::new()
-    };
+    let mut out = if hidden { Output::hidden() } else { Output::new() };
     let passed = pass(&mut input, &mut out, &mut notices);
     if passed.is_err() {
         // Nobody reads on; what has been heard is still told and recorded.
@@ -109,10 +82,7 @@ fn open(settings: &Settings, env: &Env) -> Result<State, Error> {
     let store = Store::open(&state_dir(settings, env)?)?;
     let size_max = settings.state.journal_max_mib << 20;
     let journal = Journal::new(&store, size_max, settings.state.journal_keep);
-    Ok(State {
-        handled: store.doc(),
-        journal,
-    })
+    Ok(State { handled: store.doc(), journal })
 }
 
 fn pass<F: std::os::fd::AsFd>(
@@ -142,9 +112,7 @@ fn test(settings: &Settings, name: &str, color: bool) -> Result<Outcome, Error> 
     let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
         let known = nearest(name, channels.iter().map(|channel| channel.name.as_str()));
         let hint = known.map_or(String::new(), |known| format!("; did you mean '{known}'?"));
-        return Err(Error::wrong(format!(
-            "no channel '{name}' in the configuration{hint}"
-        )));
+        return Err(Error::wrong(format!("no channel '{name}' in the configuration{hint}")));
     };
     channel::try_out(channel, color)?;
     Ok(Outcome::Done)

@@ -120,7 +120,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     for (key, value, flag) in &options.set {
         config::set(&mut settings, key, value, flag)?;
     }
-    let sqs = Sqs::connect(&poll::scopes(&settings.aws), &poll::limits(&settings))?;
+    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
     if options.list || options.lint {
         return poll::show(&sqs, &wants(&options, &settings), options.lint);
     }
@@ -135,18 +135,14 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
 fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<Outcome, Error> {
     let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
     let (mut out, mut beat) = (Output::new(), 0);
-    let last = options
-        .rounds
-        .unwrap_or(if options.follow { u64::MAX } else { 1 });
+    let last = options.rounds.unwrap_or(if options.follow { u64::MAX } else { 1 });
     for number in 1..=last {
         let round = poller.round()?;
         for line in &round.lines {
             out.line(line)?;
         }
         if number == last {
-            return Ok(Outcome::of(
-                round.missed || (options.check && round.raised > 0),
-            ));
+            return Ok(Outcome::of(round.missed || (options.check && round.raised > 0)));
         }
         let (next, moment) = rhythm::next(beat, interval, begun.elapsed(), salt);
         beat = next;

@@ -22,11 +22,7 @@ pub struct Env {
 /// Where a variable was set.
 pub(super) enum Source<'a> {
     Real,
-    File {
-        path: &'a Path,
-        line: u64,
-        trusted: bool,
-    },
+    File { path: &'a Path, line: u64, trusted: bool },
 }
 
 impl Env {
@@ -34,23 +30,14 @@ impl Env {
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        let real = pairs
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        Env {
-            real,
-            ..Env::default()
-        }
+        let real = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Env { real, ..Env::default() }
     }
 
     /// The value of a variable, from either layer; None when it is unset or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let file = || self.file.get(name).map(|(_, value)| value);
-        self.nonempty(name)
-            .or_else(file)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.nonempty(name).or_else(file).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The value in the real environment only: for what a stranger's file must not decide.
@@ -64,20 +51,15 @@ impl Env {
 
     /// The names of all variables, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let from_file = self
-            .file
-            .keys()
-            .filter(|name| !self.real.contains_key(*name));
+        let from_file = self.file.keys().filter(|name| !self.real.contains_key(*name));
         self.real.keys().chain(from_file).map(String::as_str)
     }
 
     pub(super) fn source(&self, name: &str) -> Source<'_> {
         match self.file.get(name) {
-            Some((line, _)) if self.nonempty(name).is_none() => Source::File {
-                path: &self.file_path,
-                line: *line,
-                trusted: self.file_trusted,
-            },
+            Some((line, _)) if self.nonempty(name).is_none() => {
+                Source::File { path: &self.file_path, line: *line, trusted: self.file_trusted }
+            }
             _ => Source::Real,
         }
     }
@@ -122,10 +104,7 @@ fn read_line(line: &str) -> Result<Option<(&str, String)>, &'static str> {
         _ => line,
     };
     let (name, value) = rest.split_once('=').ok_or("expected NAME=VALUE")?;
-    let first = name
-        .chars()
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Err("expected NAME=VALUE, with a name of letters, digits and _");
     }
@@ -156,10 +135,7 @@ fn read_value(text: &str) -> Result<String, &'static str> {
         }
         (value, chars.as_str())
     } else {
-        let comment = [" #", "\t#"]
-            .iter()
-            .filter_map(|mark| text.find(mark))
-            .min();
+        let comment = [" #", "\t#"].iter().filter_map(|mark| text.find(mark)).min();
         let value = &text[..comment.unwrap_or(text.len())];
         return Ok(value.trim().to_owned());
     };
@@ -199,22 +175,14 @@ mod tests {
             ("only a comment", "A= # nothing", ""),
             ("an equals sign inside", "A=b=c==", "b=c=="),
             ("single quotes", "A='b \\n # \"c\"'", "b \\n # \"c\""),
-            (
-                "double quotes",
-                r#"A="b\n\"c\" \$x \\ \d" # d"#,
-                "b\n\"c\" $x \\ \\d",
-            ),
+            ("double quotes", r#"A="b\n\"c\" \$x \\ \d" # d"#, "b\n\"c\" $x \\ \\d"),
             ("empty quotes", "A=''", ""),
             ("CRLF", "A=b\r\nB=c\r\n", "b"),
             ("the last of two wins", "A=a\nA=b", "b"),
             ("a comment and a blank before", "# A=x\n\nA=b", "b"),
         ];
         for (what, text, expected) in cases {
-            assert_eq!(
-                with(text).unwrap().get("A").unwrap_or(""),
-                expected,
-                "{what}"
-            );
+            assert_eq!(with(text).unwrap().get("A").unwrap_or(""), expected, "{what}");
         }
     }
 
@@ -234,10 +202,7 @@ mod tests {
         for line in cases {
             let error = with(&format!("# one\n{line}\n")).unwrap_err();
             assert!(matches!(error, Error::Wrong(_)), "{line}");
-            assert!(
-                error.to_string().starts_with("x/.env:2: "),
-                "{line}: {error}"
-            );
+            assert!(error.to_string().starts_with("x/.env:2: "), "{line}: {error}");
             assert!(!error.to_string().contains("hunter2"), "{line}: {error}");
         }
     }
@@ -254,24 +219,15 @@ mod tests {
     #[test]
     fn debug_shows_names_only() {
         let shown = format!("{:?}", with("TOKEN=hunter2").unwrap());
-        assert!(
-            shown.contains("TOKEN") && !shown.contains("hunter2"),
-            "{shown}"
-        );
+        assert!(shown.contains("TOKEN") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]
     fn a_strangers_file_cannot_point_the_sdk_at_a_credential_process() {
         for name in RUNS_COMMANDS {
             let (line, path) = (format!("{name}=./evil"), Path::new("config/.env"));
-            let error = Env::default()
-                .add_file(&line, path, false)
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains(name) && error.contains("--config"),
-                "{error}"
-            );
+            let error = Env::default().add_file(&line, path, false).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("--config"), "{error}");
             assert!(Env::default().add_file(&line, path, true).is_ok());
         }
     }

@@ -48,15 +48,8 @@ type Got<T> = Result<T, Problem>;
 impl<'a> Field<'a> {
     /// A refusal of the value itself.
     pub fn problem(&self, text: impl Into<String>) -> Problem {
-        let line = if self.node.line > 0 {
-            self.node.line
-        } else {
-            self.line
-        };
-        Problem {
-            line,
-            text: format!("'{}': {}", safe(&self.path), text.into()),
-        }
+        let line = if self.node.line > 0 { self.node.line } else { self.line };
+        Problem { line, text: format!("'{}': {}", safe(&self.path), text.into()) }
     }
 
     fn expected(&self, what: &str) -> Problem {
@@ -99,11 +92,7 @@ impl<'a> Field<'a> {
     /// Text that passes a test, with words for what passes.
     pub fn text_like(&self, what: &str, fits: fn(&str) -> bool) -> Got<String> {
         let text = self.text()?;
-        if fits(&text) {
-            Ok(text)
-        } else {
-            Err(self.expected(what))
-        }
+        if fits(&text) { Ok(text) } else { Err(self.expected(what)) }
     }
 
     pub fn path(&self) -> Got<PathBuf> {
@@ -145,23 +134,15 @@ impl<'a> Field<'a> {
     }
 
     pub fn real(&self, range: RangeInclusive<f64>) -> Got<f64> {
-        self.number()
-            .filter(|number| range.contains(number))
-            .ok_or_else(|| {
-                self.expected(&format!(
-                    "a number from {} to {}",
-                    range.start(),
-                    range.end()
-                ))
-            })
+        self.number().filter(|number| range.contains(number)).ok_or_else(|| {
+            self.expected(&format!("a number from {} to {}", range.start(), range.end()))
+        })
     }
 
     /// A number that counts a unit of so many seconds, to the millisecond.
     pub fn units(&self, seconds: f64, range: RangeInclusive<f64>) -> Got<Duration> {
         let number = self.real(range)?;
-        Ok(Duration::from_millis(
-            (number * seconds * 1000.0).round() as u64
-        ))
+        Ok(Duration::from_millis((number * seconds * 1000.0).round() as u64))
     }
 
     /// A number of seconds, or text with a unit.
@@ -173,18 +154,16 @@ impl<'a> Field<'a> {
         };
         span.filter(|span| range.contains(span)).ok_or_else(|| {
             let (least, most) = (show_span(*range.start()), show_span(*range.end()));
-            self.expected(&format!(
-                "seconds or a duration such as 30s, from {least} to {most}"
-            ))
+            self.expected(&format!("seconds or a duration such as 30s, from {least} to {most}"))
         })
     }
 
     /// One of some words, in any case of letters.
     pub fn choice<T: Copy>(&self, words: &[(&str, T)]) -> Got<T> {
         let found = match &self.node.value {
-            Value::Text(text) => words
-                .iter()
-                .find(|(word, _)| word.eq_ignore_ascii_case(text.trim())),
+            Value::Text(text) => {
+                words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text.trim()))
+            }
             _ => None,
         };
         found.map(|(_, choice)| *choice).ok_or_else(|| {
@@ -215,10 +194,7 @@ impl<'a> Field<'a> {
 
     pub fn texts(&self) -> Got<Vec<String>> {
         if let Some(text) = self.scalar() {
-            let parts = text
-                .split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty());
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             return Ok(parts.map(str::to_owned).collect());
         }
         self.items()?.iter().map(Field::text).collect()
@@ -278,16 +254,10 @@ impl<'a> Field<'a> {
         for (name, field) in &entries {
             if !known.contains(name) {
                 let text = unknown(&self.path, name, known);
-                return Err(Problem {
-                    line: field.line,
-                    text,
-                });
+                return Err(Problem { line: field.line, text });
             }
         }
-        Ok(entries
-            .into_iter()
-            .filter(|(_, f)| !matches!(f.node.value, Value::Null))
-            .collect())
+        Ok(entries.into_iter().filter(|(_, f)| !matches!(f.node.value, Value::Null)).collect())
     }
 
     /// The entries of a map whose keys are the user's own.
@@ -300,15 +270,7 @@ impl<'a> Field<'a> {
         }
         let entry = |(key, node): &'a (super::tree::Key, Node)| {
             let path = join(&self.path, &key.name);
-            (
-                key.name.as_str(),
-                Field {
-                    path,
-                    line: key.line,
-                    node,
-                    giver: self.giver,
-                },
-            )
+            (key.name.as_str(), Field { path, line: key.line, node, giver: self.giver })
         };
         Ok(map.iter().map(entry).collect())
     }
@@ -326,10 +288,7 @@ impl<'a> Field<'a> {
         let (form, field) = &entries[0];
         // A mistaken value may be the secret itself, so none of these sentences shows it.
         let hide = |problem: Problem| Problem {
-            text: format!(
-                "'{}': not a reference to a secret; {FORMS}",
-                safe(&self.path)
-            ),
+            text: format!("'{}': not a reference to a secret; {FORMS}", safe(&self.path)),
             ..problem
         };
         match *form {
@@ -357,11 +316,7 @@ fn env_name(name: &str) -> bool {
 
 /// `section.key`; a key at the top stands alone.
 pub(super) fn join(section: &str, key: &str) -> String {
-    if section.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{section}.{key}")
-    }
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
 }
 
 /// The sentence about a key that does not exist, with the nearest that does.

@@ -54,11 +54,8 @@ const TENTH: Duration = Duration::from_millis(100);
 
 const REGION: &str = "a region such as sa-east-1";
 
-const DISCOVER: [(&str, Discover); 3] = [
-    ("both", Discover::Both),
-    ("redrive", Discover::Redrive),
-    ("name", Discover::Name),
-];
+const DISCOVER: [(&str, Discover); 3] =
+    [("both", Discover::Both), ("redrive", Discover::Redrive), ("name", Discover::Name)];
 
 const LEVELS: [(&str, Level); 5] = [
     ("DEBUG", Level::Debug),
@@ -154,16 +151,12 @@ impl Known {
 
     /// The key without its section.
     pub fn name(&self) -> &'static str {
-        self.path
-            .split_once('.')
-            .map_or(self.path, |(_, name)| name)
+        self.path.split_once('.').map_or(self.path, |(_, name)| name)
     }
 
     /// Whether this is a key of `section`.
     pub fn within(&self, section: &str) -> bool {
-        self.path
-            .split_once('.')
-            .is_some_and(|(own, _)| own == section)
+        self.path.split_once('.').is_some_and(|(own, _)| own == section)
     }
 }
 
@@ -174,8 +167,6 @@ pub(super) fn region(text: &str) -> bool {
 }
 
 fn url(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     rest.is_some_and(|rest| !rest.is_empty()) && !text.contains(|c: char| c.is_whitespace())
 }

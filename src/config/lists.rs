@@ -11,14 +11,7 @@ use crate::rules::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 
 pub(super) const ACCOUNT: [&str; 4] = ["name", "profile", "region", "regions"];
-pub(super) const QUEUE: [&str; 6] = [
-    "match",
-    "repo",
-    "github",
-    "base",
-    "test_command",
-    "evidence",
-];
+pub(super) const QUEUE: [&str; 6] = ["match", "repo", "github", "base", "test_command", "evidence"];
 pub(super) const CHANNEL: [&str; 2] = ["type", "min_severity"];
 pub(super) const ROUTE: [&str; 4] = ["type", "queue", "severity", "channels"];
 
@@ -33,10 +26,8 @@ const SEVERITIES: [(&str, Severity); 5] = [
     ("FATAL", Severity::Fatal),
 ];
 
-const KINDS: [(&str, ChannelKind); 2] = [
-    ("console", ChannelKind::Console),
-    ("desktop", ChannelKind::Desktop),
-];
+const KINDS: [(&str, ChannelKind); 2] =
+    [("console", ChannelKind::Console), ("desktop", ChannelKind::Desktop)];
 
 type Got<T> = Result<T, Problem>;
 
@@ -50,8 +41,7 @@ pub(super) fn repo(text: &str) -> bool {
             && part.len() <= 100
             && part.chars().all(fits)
     };
-    text.split_once('/')
-        .is_some_and(|(owner, name)| part(owner) && part(name))
+    text.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
 }
 
 pub(super) fn accounts(field: &Field<'_>) -> Got<Vec<Account>> {
@@ -70,12 +60,7 @@ fn account(field: &Field<'_>) -> Got<Account> {
         }
     }
     let profile = profile.ok_or_else(|| field.problem("'profile' is missing"))?;
-    Ok(Account {
-        name,
-        profile,
-        region: one,
-        regions,
-    })
+    Ok(Account { name, profile, region: one, regions })
 }
 
 pub(super) fn tiers(field: &Field<'_>) -> Got<Vec<Duration>> {
@@ -85,23 +70,14 @@ pub(super) fn tiers(field: &Field<'_>) -> Got<Vec<Duration>> {
         Duration::from_secs(1)..=Duration::from_secs(14 * 86_400);
     let tiers: Vec<Duration> = match &field.node.value {
         Value::Text(_) => {
-            let spans = field
-                .texts()?
-                .into_iter()
-                .map(|text| crate::time::parse_span(&text));
+            let spans = field.texts()?.into_iter().map(|text| crate::time::parse_span(&text));
             let spans: Result<Vec<_>, _> = spans.collect();
             spans.map_err(|why| field.problem(safe(&why)))?
         }
-        _ => field
-            .items()?
-            .iter()
-            .map(|item| item.span(RANGE))
-            .collect::<Got<_>>()?,
+        _ => field.items()?.iter().map(|item| item.span(RANGE)).collect::<Got<_>>()?,
     };
     if tiers.len() > MAX_TIERS || tiers.iter().any(|tier| !RANGE.contains(tier)) {
-        return Err(field.problem(format!(
-            "expected up to {MAX_TIERS} durations from 1s to 14d"
-        )));
+        return Err(field.problem(format!("expected up to {MAX_TIERS} durations from 1s to 14d")));
     }
     if !tiers.is_sorted_by(|longer, shorter| longer > shorter) {
         return Err(field.problem("expected durations that become shorter, such as [24h, 6h, 1h]"));
@@ -168,11 +144,7 @@ fn branch(text: &str) -> bool {
 }
 
 pub(super) fn channels(field: &Field<'_>) -> Got<Vec<Channel>> {
-    field
-        .any_entries()?
-        .iter()
-        .map(|(name, entry)| channel(name, entry))
-        .collect()
+    field.any_entries()?.iter().map(|(name, entry)| channel(name, entry)).collect()
 }
 
 fn channel(name: &str, field: &Field<'_>) -> Got<Channel> {
@@ -188,28 +160,15 @@ fn channel(name: &str, field: &Field<'_>) -> Got<Channel> {
         }
     }
     let kind = kind.ok_or_else(|| field.problem("'type' is missing: console or desktop"))?;
-    Ok(Channel {
-        name: name.to_owned(),
-        kind,
-        min_severity,
-    })
+    Ok(Channel { name: name.to_owned(), kind, min_severity })
 }
 
 pub(super) fn routes(field: &Field<'_>, channels: &[Channel]) -> Got<Vec<Route>> {
-    field
-        .items()?
-        .iter()
-        .map(|item| route(item, channels))
-        .collect()
+    field.items()?.iter().map(|item| route(item, channels)).collect()
 }
 
 fn route(field: &Field<'_>, known: &[Channel]) -> Got<Route> {
-    let mut route = Route {
-        types: None,
-        queues: None,
-        severity: None,
-        channels: Vec::new(),
-    };
+    let mut route = Route { types: None, queues: None, severity: None, channels: Vec::new() };
     let mut named = false;
     for (key, value) in field.entries(&ROUTE)? {
         match key {
@@ -225,11 +184,7 @@ fn route(field: &Field<'_>, known: &[Channel]) -> Got<Route> {
         }
     }
     // An empty list is a decision (these events go nowhere); no list is an oversight.
-    if named {
-        Ok(route)
-    } else {
-        Err(field.problem("'channels' is missing"))
-    }
+    if named { Ok(route) } else { Err(field.problem("'channels' is missing")) }
 }
 
 fn channel_name(field: &Field<'_>, known: &[Channel]) -> Got<String> {
@@ -241,13 +196,7 @@ fn channel_name(field: &Field<'_>, known: &[Channel]) -> Got<String> {
     let hint = match nearest(&name, names.clone()) {
         Some(near) => format!("did you mean '{}'?", safe(near)),
         None if known.is_empty() => "there are no channels".to_owned(),
-        None => format!(
-            "known: {}",
-            safe(&names.by_ref().collect::<Vec<_>>().join(", "))
-        ),
+        None => format!("known: {}", safe(&names.by_ref().collect::<Vec<_>>().join(", "))),
     };
-    Err(field.problem(format!(
-        "unknown channel '{}'; {hint}",
-        safe(&shorten(&name, 60))
-    )))
+    Err(field.problem(format!("unknown channel '{}'; {hint}", safe(&shorten(&name, 60)))))
 }

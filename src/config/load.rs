@@ -44,26 +44,15 @@ pub fn load(explicit: Option<&Path>, env: &mut Env) -> Result<Settings, Error> {
 /// The first configuration of the search order, with its text.
 fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(Origin, PathBuf, String)>, Error> {
     let found = |path: PathBuf, trusted, text| {
-        Ok(Some((
-            Origin {
-                path: Some(path.clone()),
-                trusted,
-            },
-            path,
-            text,
-        )))
+        Ok(Some((Origin { path: Some(path.clone()), trusted }, path, text)))
     };
-    let named = explicit
-        .map(Path::to_owned)
-        .or_else(|| env.real("DLQ_CONFIG").map(PathBuf::from));
+    let named = explicit.map(Path::to_owned).or_else(|| env.real("DLQ_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
         return match read(&path, MAX_CONFIG) {
             Ok(text) => found(path, true, text?),
             Err(cause) => {
                 let (path, cause) = (path.display(), io_cause(&cause));
-                Err(Error::wrong(format!(
-                    "cannot read configuration '{path}': {cause}"
-                )))
+                Err(Error::wrong(format!("cannot read configuration '{path}': {cause}")))
             }
         };
     }
@@ -94,11 +83,7 @@ pub fn state_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
 
 /// A base folder of the XDG specification, by which a relative path counts as none.
 fn base(env: &Env, variable: &str, below_home: &str) -> Option<PathBuf> {
-    let absolute = |name| {
-        env.real(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name| env.real(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
 }
 
@@ -108,10 +93,9 @@ fn read_searched(path: &Path, limit: u64) -> Result<Option<String>, Error> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => Ok(None), // `.env` is a usual name for Python's folders.
         // A pipe left in a shared folder would be waited on for ever.
-        Ok(meta) if !meta.is_file() => Err(Error::wrong(format!(
-            "cannot read '{}': not a regular file",
-            path.display()
-        ))),
+        Ok(meta) if !meta.is_file() => {
+            Err(Error::wrong(format!("cannot read '{}': not a regular file", path.display())))
+        }
         Ok(_) => read(path, limit).map_err(failed)?.map(Some),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(cause) => Err(failed(cause)),
@@ -121,23 +105,15 @@ fn read_searched(path: &Path, limit: u64) -> Result<Option<String>, Error> {
 /// Reads a file: what the system says against it, then what we say against its content.
 fn read(path: &Path, limit: u64) -> std::io::Result<Result<String, Error>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(limit + 1)
-        .read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     let shown = path.display();
     if bytes.len() as u64 > limit {
         let kib = limit >> 10;
-        return Ok(Err(Error::wrong(format!(
-            "cannot read '{shown}': larger than {kib} KiB"
-        ))));
+        return Ok(Err(Error::wrong(format!("cannot read '{shown}': larger than {kib} KiB"))));
     }
     Ok(String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         Error::wrong(format!("{shown}:{line}: not UTF-8"))
     }))
 }
@@ -150,18 +126,13 @@ mod tests {
     fn the_search_goes_from_near_to_far_and_does_not_need_a_home() {
         let shown = |env: &Env| {
             let paths = searched(env).into_iter();
-            paths
-                .map(|(path, trusted)| format!("{} {trusted}", path.display()))
-                .collect::<Vec<_>>()
+            paths.map(|(path, trusted)| format!("{} {trusted}", path.display())).collect::<Vec<_>>()
         };
         let (here, system) = ("config/config.yaml false", "/etc/dlq/config.yaml true");
         let env = Env::from_pairs([("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")]);
         assert_eq!(shown(&env), [here, "/x/dlq/config.yaml true", system]);
         let env = Env::from_pairs([("HOME", "/h"), ("XDG_CONFIG_HOME", "relative")]);
-        assert_eq!(
-            shown(&env),
-            [here, "/h/.config/dlq/config.yaml true", system]
-        );
+        assert_eq!(shown(&env), [here, "/h/.config/dlq/config.yaml true", system]);
         assert_eq!(shown(&Env::default()), [here, system]);
     }
 
@@ -169,10 +140,7 @@ mod tests {
     fn state_has_a_folder_or_a_remedy() {
         let mut settings = Settings::default();
         let env = Env::from_pairs([("HOME", "/h")]);
-        assert_eq!(
-            state_dir(&settings, &env).unwrap(),
-            Path::new("/h/.local/state/dlq")
-        );
+        assert_eq!(state_dir(&settings, &env).unwrap(), Path::new("/h/.local/state/dlq"));
         let env = Env::from_pairs([("HOME", "/h"), ("XDG_STATE_HOME", "/s")]);
         assert_eq!(state_dir(&settings, &env).unwrap(), Path::new("/s/dlq"));
         assert!(
@@ -182,9 +150,6 @@ mod tests {
                 .contains("DLQ_STATE_DIR")
         );
         settings.state.dir = Some("/own".into());
-        assert_eq!(
-            state_dir(&settings, &Env::default()).unwrap(),
-            Path::new("/own")
-        );
+        assert_eq!(state_dir(&settings, &Env::default()).unwrap(), Path::new("/own"));
     }
 }

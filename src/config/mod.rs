@@ -38,19 +38,13 @@ use tree::{Node, Value};
 
 /// Reads the text of a configuration file over the built-in defaults.
 pub fn parse(text: &str, origin: &Origin) -> Result<Settings, Error> {
-    let file = origin
-        .path
-        .as_ref()
-        .map_or("configuration".into(), |path| path.to_string_lossy());
+    let file = origin.path.as_ref().map_or("configuration".into(), |path| path.to_string_lossy());
     let wrong = |line: u64, text: String| match line {
         0 => Error::wrong(format!("{}: {text}", safe(&file))),
         line => Error::wrong(format!("{}:{line}: {text}", safe(&file))),
     };
     let root = tree::read(text).map_err(|(line, why)| wrong(line, safe(&why).into_owned()))?;
-    let mut settings = Settings {
-        origin: origin.clone(),
-        ..Settings::default()
-    };
+    let mut settings = Settings { origin: origin.clone(), ..Settings::default() };
     read_root(&mut settings, &root).map_err(|Problem { line, text }| wrong(line, text))?;
     Ok(settings)
 }
@@ -59,28 +53,15 @@ fn read_root(settings: &mut Settings, root: &Node) -> Result<(), Problem> {
     if matches!(root.value, Value::Null) {
         return Ok(());
     }
-    let giver = Giver::File {
-        trusted: settings.origin.trusted,
-    };
-    let top = Field {
-        path: String::new(),
-        line: root.line,
-        node: root,
-        giver,
-    };
+    let giver = Giver::File { trusted: settings.origin.trusted };
+    let top = Field { path: String::new(), line: root.line, node: root, giver };
     let Value::Map(_) = &root.value else {
         let text = format!("expected a map of sections: {}", SECTIONS.join(", "));
-        return Err(Problem {
-            line: root.line,
-            text,
-        });
+        return Err(Problem { line: root.line, text });
     };
     for (name, section) in top.any_entries()? {
         if !SECTIONS.contains(&name) {
-            return Err(Problem {
-                line: section.line,
-                text: unknown_section(name),
-            });
+            return Err(Problem { line: section.line, text: unknown_section(name) });
         }
         if !matches!(section.node.value, Value::Null) {
             read_section(settings, name, &section)?;
@@ -122,10 +103,7 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
     let standard = [
         aws(&["AWS_PROFILE"], "aws.profile").filter(|_| one_account),
         aws(&["AWS_REGION", "AWS_DEFAULT_REGION"], "aws.region").filter(|_| one_region),
-        aws(
-            &["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"],
-            "aws.endpoint_url",
-        ),
+        aws(&["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"], "aws.endpoint_url"),
     ];
     for (key, name) in standard.into_iter().flatten() {
         set_from(settings, &key, &name, env)?;
@@ -152,29 +130,12 @@ pub fn set(settings: &mut Settings, key: &str, text: &str, given_as: &str) -> Re
 }
 
 fn put(s: &mut Settings, key: &str, text: &str, named: &str, trusted: bool) -> Result<(), Problem> {
-    let Some(known) = KEYS
-        .iter()
-        .find(|known| known.path == key && known.variable)
-    else {
-        return Err(Problem {
-            line: 0,
-            text: unknown("", key, &[]),
-        });
+    let Some(known) = KEYS.iter().find(|known| known.path == key && known.variable) else {
+        return Err(Problem { line: 0, text: unknown("", key, &[]) });
     };
-    let node = Node {
-        line: 0,
-        value: Value::Text(text.to_owned()),
-    };
+    let node = Node { line: 0, value: Value::Text(text.to_owned()) };
     let giver = Giver::Variable { trusted };
-    (known.set)(
-        s,
-        &Field {
-            path: named.to_owned(),
-            line: 0,
-            node: &node,
-            giver,
-        },
-    )
+    (known.set)(s, &Field { path: named.to_owned(), line: 0, node: &node, giver })
 }
 
 fn set_from(settings: &mut Settings, key: &str, name: &str, env: &Env) -> Result<(), Error> {
@@ -203,19 +164,14 @@ fn label(name: &str, env: &Env) -> String {
 
 fn sectioned(name: &str) -> bool {
     SECTIONS.iter().any(|section| {
-        let rest = name
-            .strip_prefix("DLQ_")
-            .and_then(|n| n.strip_prefix(&section.to_uppercase()));
+        let rest = name.strip_prefix("DLQ_").and_then(|n| n.strip_prefix(&section.to_uppercase()));
         rest.is_some_and(|rest| rest.starts_with('_'))
     })
 }
 
 fn unknown_variable(name: &str, env: &Env) -> Error {
-    let known: Vec<String> = KEYS
-        .iter()
-        .filter(|key| key.variable)
-        .map(Known::variable_name)
-        .collect();
+    let known: Vec<String> =
+        KEYS.iter().filter(|key| key.variable).map(Known::variable_name).collect();
     let hint = match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean '{near}'?"),
         None => "dlq-config(5) lists the variables".to_owned(),
@@ -234,10 +190,7 @@ fn tilde(settings: &mut Settings, env: &Env) {
         Some(Secret::File(path)) => Some(path),
         _ => None,
     });
-    let repos = investigation
-        .queues
-        .iter_mut()
-        .filter_map(|rule| rule.repo.as_mut());
+    let repos = investigation.queues.iter_mut().filter_map(|rule| rule.repo.as_mut());
     for path in secret_files.chain(repos).chain(settings.state.dir.as_mut()) {
         if let Ok(rest) = path.strip_prefix("~") {
             *path = home.join(rest);

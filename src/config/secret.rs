@@ -21,8 +21,8 @@ pub struct SecretValue(String);
 
 impl SecretValue {
     /// Takes charge of a secret.
-    pub fn new(value: String) -> Self {
-        SecretValue(value)
+    pub fn new(value: impl Into<String>) -> Self {
+        SecretValue(value.into())
     }
 
     /// The secret itself, for the one place that sends it.
@@ -43,10 +43,7 @@ mod tests {
 
     #[test]
     fn debug_does_not_show_a_secret() {
-        let value = SecretValue::new("hunter2".into());
-        assert_eq!(
-            format!("{value:?} {:?}", Some(&value)),
-            "[secret] Some([secret])"
-        );
+        let value = SecretValue::new("hunter2");
+        assert_eq!(format!("{value:?} {:?}", Some(&value)), "[secret] Some([secret])");
     }
 }

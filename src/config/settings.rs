@@ -42,10 +42,7 @@ pub struct Origin {
 impl Default for Origin {
     /// The built-in defaults: no file, and nothing to distrust.
     fn default() -> Self {
-        Origin {
-            path: None,
-            trusted: true,
-        }
+        Origin { path: None, trusted: true }
     }
 }
 
@@ -123,9 +120,7 @@ impl Default for Monitoring {
             rate_limit: 1000,
             timeout: Duration::from_secs(3),
             clear_after: 2,
-            expiry_tiers: [24 * HOUR, 6 * HOUR, HOUR]
-                .map(Duration::from_secs)
-                .to_vec(),
+            expiry_tiers: [24 * HOUR, 6 * HOUR, HOUR].map(Duration::from_secs).to_vec(),
             growth_factor: 2,
         }
     }
@@ -142,15 +137,9 @@ pub struct Notifications {
 
 impl Default for Notifications {
     fn default() -> Self {
-        let console = Channel {
-            name: "console".into(),
-            kind: ChannelKind::Console,
-            min_severity: None,
-        };
-        Notifications {
-            channels: vec![console],
-            routes: Vec::new(),
-        }
+        let console =
+            Channel { name: "console".into(), kind: ChannelKind::Console, min_severity: None };
+        Notifications { channels: vec![console], routes: Vec::new() }
     }
 }
 
@@ -211,10 +200,7 @@ pub struct Features {
 
 impl Default for Features {
     fn default() -> Self {
-        Features {
-            investigate: true,
-            notify: true,
-        }
+        Features { investigate: true, notify: true }
     }
 }
 
@@ -230,10 +216,7 @@ pub struct Logging {
 impl Default for Logging {
     fn default() -> Self {
         // Silence is success.
-        Logging {
-            level: Level::Warn,
-            format: LogFormat::Text,
-        }
+        Logging { level: Level::Warn, format: LogFormat::Text }
     }
 }
 

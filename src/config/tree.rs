@@ -37,14 +37,8 @@ pub(super) struct Key {
 /// Reads one document. An empty text, or one of comments only, is `Null`.
 pub(super) fn read(text: &str) -> Result<Node, (u64, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text
-        .lines()
-        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
-    {
-        return Ok(Node {
-            line: 0,
-            value: Value::Null,
-        });
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(Node { line: 0, value: Value::Null });
     }
     // A person's configuration is shallow and small; the default limits are for data.
     let options = serde_saphyr::options! {
@@ -56,20 +50,14 @@ pub(super) fn read(text: &str) -> Result<Node, (u64, String)> {
     };
     serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| {
         let line = error.location().map_or(0, |at| at.line());
-        (
-            line,
-            UserMessageFormatter.format_message(&error).into_owned(),
-        )
+        (line, UserMessageFormatter.format_message(&error).into_owned())
     })
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Node {
-            line: spanned.referenced.line(),
-            value: spanned.value,
-        })
+        Ok(Node { line: spanned.referenced.line(), value: spanned.value })
     }
 }
 
@@ -133,10 +121,7 @@ impl<'de> Visitor<'de> for Any {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
-            let key = Key {
-                line: key.referenced.line(),
-                name: key.value,
-            };
+            let key = Key { line: key.referenced.line(), name: key.value };
             map.push((key, entries.next_value::<Node>()?));
         }
         Ok(Value::Map(map))
@@ -179,22 +164,13 @@ mod tests {
             ("f", 7),
             ("Flag(false)", 7),
         ];
-        let expected: Vec<_> = expected
-            .map(|(text, line)| (text.to_owned(), line))
-            .to_vec();
+        let expected: Vec<_> = expected.map(|(text, line)| (text.to_owned(), line)).to_vec();
         assert_eq!(found, expected);
     }
 
     #[test]
     fn nothing_to_read_is_null() {
-        for text in [
-            "",
-            "\n\n",
-            "# only\n  # comments\n",
-            "\u{feff}",
-            "---\n",
-            "---\n# x\n...\n",
-        ] {
+        for text in ["", "\n\n", "# only\n  # comments\n", "\u{feff}", "---\n", "---\n# x\n...\n"] {
             let node = read(text).unwrap();
             assert!(matches!(node.value, Value::Null), "{text:?} gave {node:?}");
         }

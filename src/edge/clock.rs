@@ -9,9 +9,7 @@ use crate::time::Timestamp;
 /// The moment, in UTC to the millisecond.
 pub fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = since.map_or(0, |span| {
-        i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
-    });
+    let millis = since.map_or(0, |span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX));
     Timestamp::from_millis(millis)
 }
 

@@ -1,5 +1,6 @@
 //! The edges: thin, without policy. Each file is one part of the world.
 
+pub mod agent;
 pub mod channel;
 pub mod clock;
 #[cfg(feature = "aws")]

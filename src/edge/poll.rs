@@ -4,23 +4,26 @@
 //! adds what is to be told to the journal, so that overlapping runs tell each edge once; only when
 //! that is on disk does the caller print it. The decisions are in rules/.
 
+mod find;
+mod scopes;
 mod show;
 
+pub use scopes::{limits, scopes};
 pub use show::show;
 
+use find::target;
+
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::config::{Aws, Settings};
 use crate::edge::clock;
-use crate::edge::sqs::{Limits, Plan, Scope, Sqs, Want};
+use crate::edge::sqs::{Sqs, Want};
 use crate::error::Error;
-use crate::event::{self, Event, PollFinished, QueueFound};
+use crate::event::{self, Event, PollFinished};
 use crate::journal::Journal;
-use crate::rules::discovery::{DiscoveryDoc, fresh};
+use crate::rules::discovery::DiscoveryDoc;
 use crate::rules::glob::GlobList;
-use crate::rules::graph::{self, Discover, Known, ScopeSurvey, Selection, Survey};
+use crate::rules::graph::{Discover, Known, Selection};
 use crate::rules::loss::MoveTask;
 use crate::rules::reading::{Miss, Reading};
 use crate::rules::watch::Policy;
@@ -61,52 +64,6 @@ pub struct Round {
     pub missed: bool,
     /// So many of the queues have an open incident.
     pub raised: u64,
-}
-
-/// The scopes of a configuration: every account in every region.
-pub fn scopes(aws: &Aws) -> Vec<Scope> {
-    let scope = |account: &str, profile: &Option<String>, region: Option<&String>| Scope {
-        account: account.to_owned(),
-        profile: profile.clone(),
-        region: region.cloned(),
-        endpoint: aws.endpoint_url.clone(),
-    };
-    let spread = |account: &str, profile: Option<String>, one: Option<&String>, many: &[String]| {
-        if many.is_empty() {
-            vec![scope(account, &profile, one)]
-        } else {
-            many.iter()
-                .map(|region| scope(account, &profile, Some(region)))
-                .collect()
-        }
-    };
-    if aws.accounts.is_empty() {
-        let account = aws.profile.clone().unwrap_or_default();
-        return spread(
-            &account,
-            aws.profile.clone(),
-            aws.region.as_ref(),
-            &aws.regions,
-        );
-    }
-    let accounts = aws.accounts.iter().flat_map(|account| {
-        let name = account.name.as_ref().unwrap_or(&account.profile);
-        let (one, many) = match (&account.region, account.regions.as_slice()) {
-            (None, []) => (aws.region.as_ref(), aws.regions.as_slice()),
-            (one, many) => (one.as_ref(), many),
-        };
-        spread(name, Some(account.profile.clone()), one, many)
-    });
-    accounts.collect()
-}
-
-/// What the configuration allows SQS to be asked.
-pub fn limits(settings: &Settings) -> Limits {
-    Limits {
-        concurrency: settings.monitoring.concurrency,
-        rate_per_s: settings.monitoring.rate_limit,
-        timeout: settings.monitoring.timeout,
-    }
 }
 
 /// Polls, round after round.
@@ -185,16 +142,9 @@ impl Poller {
         let (begun, started, calls) = (clock::now(), clock::tick(), self.sqs.api_calls());
         self.round += 1;
         let mut missed = false;
-        let found = if self.wants.given.is_empty() {
-            self.discover()?
-        } else {
-            Found::default()
-        };
+        let found = if self.wants.given.is_empty() { self.discover()? } else { Found::default() };
         if self.wants.given.is_empty() {
-            missed |= found
-                .failures
-                .iter()
-                .any(|failure| failure.reason.is_some());
+            missed |= found.failures.iter().any(|failure| failure.reason.is_some());
         } else {
             missed |= !self.resolve(begun);
         }
@@ -220,11 +170,7 @@ impl Poller {
         drop(polled);
         targets.truncate(stay);
         self.targets = targets;
-        Ok(Round {
-            lines,
-            missed,
-            raised,
-        })
+        Ok(Round { lines, missed, raised })
     }
 
     /// Takes the round in, and tells it to the journal, in one update.
@@ -247,10 +193,7 @@ impl Poller {
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
             lines.push(Say::news(Event::new(SOURCE, id, "", now, finished).line()));
             if !self.wants.dry_run {
-                let news = lines
-                    .iter()
-                    .filter(|say| say.news)
-                    .flat_map(|say| &say.line);
+                let news = lines.iter().filter(|say| say.news).flat_map(|say| &say.line);
                 self.journal.append(&news.copied().collect::<Vec<u8>>())?;
             }
             for sentence in watched::complaints(polled, doc, self.wants.follow) {
@@ -266,36 +209,26 @@ impl Poller {
 
     /// Reads every target; asks again where an answer is missing that the rules need.
     fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
-        let asked: Vec<_> = targets
-            .iter()
-            .map(|t| (t.scope, t.queue.url.clone()))
-            .collect();
+        let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
         let readings = self.sqs.read(&asked, Want::Counts);
         let missing = |at: usize| readings[at].result == Err(Miss::Missing);
-        let mut scopes: Vec<usize> = (0..targets.len())
-            .filter(|at| missing(*at))
-            .map(|at| targets[at].scope)
-            .collect();
+        let mut scopes: Vec<usize> =
+            (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
         scopes.sort_unstable();
         scopes.dedup();
-        let listed: Vec<(usize, Result<Vec<String>, Miss>)> = scopes
-            .into_iter()
-            .map(|scope| (scope, self.sqs.list(scope, None)))
-            .collect();
+        let listed: Vec<(usize, Result<Vec<String>, Miss>)> =
+            scopes.into_iter().map(|scope| (scope, self.sqs.list(scope, None))).collect();
         let unlisted = |target: &Target| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
             matches!(list, Some((_, Ok(urls))) if !urls.contains(&target.queue.url))
         };
         let doc = self.now_watched()?;
-        let polled = targets
-            .iter()
-            .zip(readings)
-            .map(|(target, reading)| Polled {
-                unlisted: reading.result == Err(Miss::Missing) && unlisted(target),
-                tasks: self.tasks(&doc, target, &reading),
-                target,
-                reading,
-            });
+        let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
+            unlisted: reading.result == Err(Miss::Missing) && unlisted(target),
+            tasks: self.tasks(&doc, target, &reading),
+            target,
+            reading,
+        });
         Ok(polled.collect())
     }
 
@@ -323,248 +256,5 @@ impl Poller {
             Some(dry) => Ok(dry.borrow().0.clone()),
             None => self.watched.read(),
         }
-    }
-
-    /// Adds the queues that are not quiet and that discovery no longer names: an incident is
-    /// followed to its end.
-    fn add_unquiet(&self, targets: &mut Vec<Target>) -> Result<(), Error> {
-        if !self.wants.given.is_empty() {
-            return Ok(());
-        }
-        let doc = self.now_watched()?;
-        let known: HashSet<String> = targets
-            .iter()
-            .map(|target| target.queue.arn.clone())
-            .collect();
-        for entry in doc
-            .entries()
-            .filter(|entry| !known.contains(&entry.queue.arn))
-        {
-            let queue = &entry.queue;
-            let here = (0..self.sqs.scopes()).find(|scope| {
-                let label = self.sqs.account(*scope);
-                self.sqs.region(*scope) == queue.region
-                    && (label.is_empty() || label == queue.account)
-            });
-            if let Some(scope) = here.filter(|_| self.wants.selection.wants(&queue.name)) {
-                let (queue, fifo) = (queue.clone(), queue.fifo);
-                targets.push(Target {
-                    scope,
-                    queue,
-                    found_at: None,
-                    age_max_s: fifo.then_some(0),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Finds the queues that were named. Tells whether all were.
-    fn resolve(&mut self, at: Timestamp) -> bool {
-        let mut all = true;
-        for name in &self.wants.given {
-            if self
-                .targets
-                .iter()
-                .any(|target| target.queue.name == *name || target.queue.url == *name)
-            {
-                continue;
-            }
-            let mut miss = Miss::Missing;
-            let mut any = false;
-            for scope in 0..self.sqs.scopes() {
-                let url = if name.contains("://") {
-                    Ok(name.clone())
-                } else {
-                    self.sqs.url_of(scope, name)
-                };
-                match url {
-                    Ok(url) => {
-                        let (region, account) = (self.sqs.region(scope), self.sqs.account(scope));
-                        let known = Known::given(scope, &url, region, account, at);
-                        any |= known.is_some();
-                        self.targets.extend(known.iter().map(|known| Target {
-                            found_at: None,
-                            ..target(known)
-                        }));
-                    }
-                    Err(Miss::Missing) => {}
-                    Err(other) => miss = other,
-                }
-                if any && name.contains("://") {
-                    break;
-                }
-            }
-            if !any {
-                tool::warn(&format!("cannot find queue '{name}': {miss}"));
-                all = false;
-            }
-        }
-        all
-    }
-
-    /// Brings `targets` up to date: from the cache while that is fresh, else by looking. While
-    /// rounds follow each other, looking again goes on beside them.
-    fn discover(&mut self) -> Result<Found, Error> {
-        let now = clock::now();
-        if let Some(survey) = self.sqs.take_survey() {
-            return self.take_survey(&survey);
-        }
-        if self
-            .looked_at
-            .is_some_and(|at| now.since(at) < self.wants.ttl)
-        {
-            return Ok(Found::default());
-        }
-        let cached = self.now_discovered()?;
-        let plan = Plan::of(self.wants.discover);
-        if std::mem::take(&mut self.wants.refresh) {
-            let survey = self.sqs.survey(plan);
-            return self.take_survey(&survey);
-        }
-        let is_fresh = self.all_cached(&cached, |entry| fresh(entry, now, self.wants.ttl));
-        if is_fresh || (self.wants.follow && self.all_cached(&cached, |_| true)) {
-            self.aim(&cached);
-            if !is_fresh {
-                self.sqs.start_survey(plan);
-            }
-            return Ok(Found::default());
-        }
-        let survey = self.sqs.survey(plan);
-        self.take_survey(&survey)
-    }
-
-    /// Sets the targets to what the cache says.
-    fn aim(&mut self, doc: &DiscoveryDoc) {
-        self.targets.clear();
-        self.looked_at = None;
-        for scope in 0..self.sqs.scopes() {
-            let key = self
-                .sqs
-                .key(scope, self.wants.discover, self.wants.patterns.as_ref());
-            let Some(entry) = doc.entry(&key) else {
-                continue;
-            };
-            let oldest = self.looked_at.map_or(entry.at, |at| at.min(entry.at));
-            self.looked_at = Some(oldest);
-            let known = entry.queues_in(scope, self.sqs.account(scope));
-            let wanted = known
-                .iter()
-                .filter(|known| self.wants.selection.wants(&known.name));
-            self.targets.extend(wanted.map(target));
-        }
-    }
-
-    fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
-        match &self.dry {
-            Some(dry) => Ok(dry.borrow().1.clone()),
-            None => self.discovered.read(),
-        }
-    }
-
-    fn all_cached(
-        &self,
-        doc: &DiscoveryDoc,
-        good: impl Fn(&crate::rules::discovery::Entry) -> bool,
-    ) -> bool {
-        (0..self.sqs.scopes()).all(|scope| {
-            let key = self
-                .sqs
-                .key(scope, self.wants.discover, self.wants.patterns.as_ref());
-            doc.entry(&key).is_some_and(&good)
-        })
-    }
-
-    /// Writes down what a survey has found, and tells what is new and what is leaving.
-    fn take_survey(&mut self, survey: &Survey) -> Result<Found, Error> {
-        let cached = self.now_discovered()?;
-        let mut found = Found::default();
-        let all = graph::find(survey, self.wants.discover, self.wants.patterns.as_ref());
-        let mut entries = Vec::new();
-        for (scope, seen) in survey.scopes.iter().enumerate() {
-            found.failures.push(failure(seen));
-            if seen.queues.is_err() {
-                continue;
-            }
-            let key = self
-                .sqs
-                .key(scope, self.wants.discover, self.wants.patterns.as_ref());
-            let here: Vec<Known> = all
-                .iter()
-                .filter(|known| known.scope == scope)
-                .cloned()
-                .collect();
-            let earlier = cached
-                .entry(&key)
-                .map(|entry| entry.queues_in(scope, &seen.account));
-            let earlier = earlier.unwrap_or_default();
-            let wanted = |list: &[Known], others: &[Known]| -> Vec<Known> {
-                let others: HashSet<&str> = others.iter().map(|known| known.arn.as_str()).collect();
-                let alone = list
-                    .iter()
-                    .filter(|known| !others.contains(known.arn.as_str()));
-                alone
-                    .filter(|known| self.wants.selection.wants(&known.name))
-                    .cloned()
-                    .collect()
-            };
-            let new = wanted(&here, &earlier);
-            found
-                .lines
-                .extend(new.iter().map(|known| found_line(known, survey.at)));
-            found.leaving.extend(wanted(&earlier, &here));
-            entries.push((key, here));
-        }
-        let put = |doc: &mut DiscoveryDoc| {
-            for (key, queues) in entries {
-                doc.put(key, survey.at, queues);
-            }
-            Ok(doc.clone())
-        };
-        let doc = match &self.dry {
-            Some(dry) => put(&mut dry.borrow_mut().1)?,
-            None => self.discovered.update(put)?,
-        };
-        self.aim(&doc);
-        Ok(found)
-    }
-}
-
-fn failure(seen: &ScopeSurvey) -> Failure {
-    let reason = seen.queues.as_ref().err().map(ToString::to_string);
-    let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
-    if let Some(reason) = &reason {
-        let whose = account
-            .as_ref()
-            .map(|account| format!("'{account}' "))
-            .unwrap_or_default();
-        tool::warn(&format!(
-            "cannot list the queues of {whose}in '{}': {reason}",
-            seen.region
-        ));
-    }
-    Failure {
-        account,
-        region: seen.region.clone(),
-        reason,
-    }
-}
-
-/// The line that tells of a queue that was found.
-pub fn found_line(known: &Known, at: Timestamp) -> Vec<u8> {
-    let data = QueueFound {
-        queue: known.queue(),
-        found_by: known.found_by.as_str().into(),
-    };
-    let id = event::derived_id(&[SOURCE, &known.arn, "found", &known.found_at.to_string()]);
-    Event::new(SOURCE, id, &known.name, at, data).line()
-}
-
-fn target(known: &Known) -> Target {
-    Target {
-        scope: known.scope,
-        queue: known.queue(),
-        found_at: Some(known.found_at),
-        age_max_s: known.source_retention_s,
     }
 }

@@ -9,9 +9,11 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use super::clock;
 
 /// The variable that marks every process of an investigation.
 pub const MARKER: &str = "DLQ_SESSION";
@@ -36,11 +38,7 @@ pub fn become_child_of(parent: i32, argv: &[String]) -> io::Error {
         return error.into();
     }
     // The parent may have died before the signal was asked for.
-    if rustix::process::getppid()
-        .map(Pid::as_raw_nonzero)
-        .map(Into::into)
-        != Some(parent)
-    {
+    if rustix::process::getppid().map(Pid::as_raw_nonzero).map(Into::into) != Some(parent) {
         return io::Error::other("the supervisor has gone");
     }
     match argv.split_first() {
@@ -57,10 +55,7 @@ pub fn find(program: &str, path: Option<&str>) -> Option<PathBuf> {
     if program.contains('/') {
         return std::path::absolute(program).ok().filter(|file| runs(file));
     }
-    path?
-        .split(':')
-        .map(|dir| Path::new(dir).join(program))
-        .find(|file| runs(file))
+    path?.split(':').map(|dir| Path::new(dir).join(program)).find(|file| runs(file))
 }
 
 /// Which processes belong to an investigation.
@@ -136,7 +131,7 @@ impl Tree {
     }
 
     fn gone_within(&self, patience: Duration, signal: Option<Signal>) -> bool {
-        let deadline = Instant::now() + patience;
+        let deadline = clock::tick() + patience;
         loop {
             let alive = self.alive();
             if alive.is_empty() {
@@ -145,7 +140,7 @@ impl Tree {
             if let Some(signal) = signal {
                 send(&alive, signal);
             }
-            if Instant::now() >= deadline {
+            if clock::tick() >= deadline {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -175,14 +170,8 @@ fn table(session: &str) -> Vec<Row> {
         let state = fields.next()?;
         let parent = fields.next()?.parse().ok()?;
         let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let marked = environ
-            .split(|byte| *byte == 0)
-            .any(|pair| pair == marker.as_bytes());
-        (!matches!(state, "Z" | "X")).then_some(Row {
-            pid,
-            parent,
-            marked,
-        })
+        let marked = environ.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes());
+        (!matches!(state, "Z" | "X")).then_some(Row { pid, parent, marked })
     })
     .collect()
 }
@@ -191,10 +180,7 @@ fn table(session: &str) -> Vec<Row> {
 /// the process group that the agent leads.
 #[cfg(not(target_os = "linux"))]
 fn table(_session: &str) -> Vec<Row> {
-    let Ok(output) = Command::new("ps")
-        .args(["-axo", "pid=,ppid=,stat="])
-        .output()
-    else {
+    let Ok(output) = Command::new("ps").args(["-axo", "pid=,ppid=,stat="]).output() else {
         return Vec::new();
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -203,11 +189,7 @@ fn table(_session: &str) -> Vec<Row> {
         let pid = fields.next()?.parse().ok()?;
         let parent = fields.next()?.parse().ok()?;
         let zombie = fields.next()?.starts_with('Z');
-        (!zombie).then_some(Row {
-            pid,
-            parent,
-            marked: false,
-        })
+        (!zombie).then_some(Row { pid, parent, marked: false })
     });
     rows.collect()
 }

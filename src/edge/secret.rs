@@ -39,11 +39,7 @@ fn from_file(path: &Path) -> Result<SecretValue, Error> {
     let failed = |cause| Error::file("read secret", path, &cause);
     let meta = std::fs::metadata(path).map_err(failed)?;
     if !meta.is_file() {
-        return Err(Error::failed(
-            "read secret",
-            path.display(),
-            "not a regular file",
-        ));
+        return Err(Error::failed("read secret", path.display(), "not a regular file"));
     }
     if meta.permissions().mode() & 0o004 != 0 {
         let path = path.display();
@@ -53,9 +49,7 @@ fn from_file(path: &Path) -> Result<SecretValue, Error> {
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(MAX_SECRET + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_SECRET + 1).read_to_end(&mut bytes).map_err(failed)?;
     value(bytes).map_err(|why| Error::failed("read secret", path.display(), why))
 }
 
@@ -81,9 +75,7 @@ fn from_command(argv: &[String], deadline: Duration) -> Result<SecretValue, Erro
     let Some(status) = status else {
         stop(&mut child);
         let seconds = deadline.as_secs();
-        return Err(failed(
-            output.err().unwrap_or(&format!("no answer in {seconds}s")),
-        ));
+        return Err(failed(output.err().unwrap_or(&format!("no answer in {seconds}s"))));
     };
     if !status.success() {
         return Err(failed(&format!("{status}; run it by hand to see why")));
@@ -122,10 +114,7 @@ fn wait(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
 }
 
 fn stop(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id())
-        .ok()
-        .and_then(rustix::process::Pid::from_raw)
-    {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
         // It may have ended by itself in the meantime.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
@@ -162,11 +151,7 @@ mod tests {
             ("printf ' a \\n\\n'", " a \n"),
         ];
         for (script, expected) in cases {
-            assert_eq!(
-                shell(script, DEADLINE).unwrap().expose(),
-                expected,
-                "{script}"
-            );
+            assert_eq!(shell(script, DEADLINE).unwrap().expose(), expected, "{script}");
         }
     }
 
@@ -203,10 +188,7 @@ mod tests {
     fn a_command_has_no_shell_and_no_input() {
         let argv = ["echo", "$HOME; id"].map(str::to_owned);
         assert_eq!(from_command(&argv, DEADLINE).unwrap().expose(), "$HOME; id");
-        assert!(
-            from_command(&["cat".to_owned()], DEADLINE).is_err(),
-            "cat read something"
-        );
+        assert!(from_command(&["cat".to_owned()], DEADLINE).is_err(), "cat read something");
         let missing = from_command(&["/no/such/program".to_owned()], DEADLINE).unwrap_err();
         assert!(missing.to_string().contains("no such file"), "{missing}");
     }
@@ -232,12 +214,8 @@ mod tests {
     #[test]
     fn a_variable_may_come_from_the_env_file() {
         let mut env = Env::from_pairs([("EMPTY", "")]);
-        env.add_file("TOKEN='hunter2'", Path::new(".env"), false)
-            .unwrap();
-        assert_eq!(
-            Secret::Env("TOKEN".into()).resolve(&env).unwrap().expose(),
-            "hunter2"
-        );
+        env.add_file("TOKEN='hunter2'", Path::new(".env"), false).unwrap();
+        assert_eq!(Secret::Env("TOKEN".into()).resolve(&env).unwrap().expose(), "hunter2");
         for name in ["EMPTY", "MISSING"] {
             let error = Secret::Env(name.into()).resolve(&env).unwrap_err();
             assert!(matches!(error, Error::Wrong(_)) && error.to_string().contains(name));

@@ -4,20 +4,20 @@
 //! crashed are closed, the open incidents are judged, supervisors are started, and what sessions
 //! have told since is marked as printed. Nothing here waits for an investigation.
 
+mod lines;
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::supervisor::{self, Plan, files};
-use super::{clock, exe};
-use crate::config::{Agent, AutoInvestigation, Settings, State};
+use super::supervisor::{self, Plan, Teller, files};
+use super::{agent, clock, exe};
+use crate::config::{AutoInvestigation, Settings, State};
 use crate::error::Error;
-use crate::event::{
-    self, Event, InvestigationFailed, InvestigationSkipped, InvestigationStarted, Line, Type,
-};
+use crate::event::{self, InvestigationFailed, Type};
 use crate::journal::Journal;
 use crate::rules::eligible::{self, Past, Policy, Why};
 use crate::rules::incident::{self, Incident, News};
@@ -25,6 +25,7 @@ use crate::rules::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::{rules, tool};
+use lines::{last_told, skipped, would_start};
 
 /// A supervisor that has not taken its lock by then did not start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -65,10 +66,7 @@ impl Desk {
         dry_run: bool,
     ) -> Result<Self, Error> {
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
-        let mut agent = match &settings.agent {
-            Agent::Named(name) => claude(name, settings.model.as_deref()),
-            Agent::Command(argv) => argv.clone(),
-        };
+        let mut agent = agent::argv(&settings);
         let found = super::process::find(&agent[0], path);
         let policy = Policy {
             enabled: settings.enabled && all.features.investigate,
@@ -81,18 +79,8 @@ impl Desk {
             agent[0] = found.display().to_string();
         }
         let journal = Journal::of(&store, &state);
-        let dry = dry_run
-            .then(|| store.doc::<Sessions>().read().map(RefCell::new))
-            .transpose()?;
-        Ok(Desk {
-            store,
-            journal,
-            policy,
-            agent,
-            settings,
-            state,
-            dry,
-        })
+        let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
+        Ok(Desk { store, journal, policy, agent, settings, state, dry })
     }
 
     /// Takes in what the stream has told, and judges the open incidents when `judge_at` says so.
@@ -100,9 +88,7 @@ impl Desk {
         if let Some(document) = &self.dry {
             return self.change(&mut document.borrow_mut(), news, judge_at);
         }
-        self.store
-            .doc::<Sessions>()
-            .update(|sessions| self.change(sessions, news, judge_at))
+        self.store.doc::<Sessions>().update(|sessions| self.change(sessions, news, judge_at))
     }
 
     /// Whether a look at the document is worth it: something runs, or has told something new.
@@ -175,18 +161,12 @@ impl Desk {
         now: Timestamp,
         brought: &mut Brought,
     ) -> Result<(), Error> {
-        let Some(at) = sessions
-            .incidents
-            .iter()
-            .position(|incident| incident.id == id)
-        else {
+        let Some(at) = sessions.incidents.iter().position(|incident| incident.id == id) else {
             return Ok(());
         };
         let queue = sessions.incidents[at].queue.clone();
-        let mut past = Past {
-            cooldown_until: sessions.cooldown_until(&queue.arn),
-            ..Past::default()
-        };
+        let mut past =
+            Past { cooldown_until: sessions.cooldown_until(&queue.arn), ..Past::default() };
         for session in &sessions.sessions {
             if self.runs(session, Some(now))? {
                 past.running += 1;
@@ -219,11 +199,7 @@ impl Desk {
         let incident = &mut sessions.incidents[at];
         let attempt = incident.attempts.to_string();
         let id = event::derived_id(&["session", &incident.id, &attempt]);
-        let begun = if self.dry.is_some() {
-            now
-        } else {
-            clock::now()
-        };
+        let begun = if self.dry.is_some() { now } else { clock::now() };
         let timeout_at = begun.plus(self.settings.timeout);
         let session = Session {
             id: id.clone(),
@@ -239,15 +215,10 @@ impl Desk {
             printed: 0,
         };
         if self.dry.is_some() {
-            brought
-                .lines
-                .push(would_start(incident, &session, &self.agent[0], now));
+            brought.lines.push(would_start(incident, &session, &self.agent[0], now));
         } else if let Err(error) = self.spawn(incident, &session) {
             // The incident stays armed and is judged again.
-            tool::warn(&format!(
-                "no investigation of queue '{}': {error}",
-                incident.queue.name
-            ));
+            tool::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
             brought.failed = true;
             return Ok(());
         }
@@ -262,15 +233,16 @@ impl Desk {
     /// nobody can take the session for crashed.
     fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
+        if store::held(&folder.join(files::LOCK))? {
+            let cause = "it runs, and sessions.json does not know it";
+            return Err(Error::failed("start session", &session.id, cause));
+        }
         // What an earlier start left that failed before it was recorded.
         let _ = std::fs::remove_dir_all(&folder);
         store::make_dir(&folder)?;
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let rule = self
-            .settings
-            .queues
-            .iter()
-            .find(|rule| rule.matching.matches(&incident.queue.name));
+        let rule =
+            self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
         let plan = Plan {
             incident: incident.id.clone(),
             queue: incident.queue.clone(),
@@ -286,15 +258,14 @@ impl Desk {
         let plan = serde_json::to_vec(&plan)
             .map_err(|error| Error::failed("encode", files::PLAN, error))?;
         store::replace(&folder.join(files::PLAN), &plan)?;
-        store::replace(
-            &folder.join(files::PROMPT),
-            rules::prompt::of(incident).as_bytes(),
-        )?;
+        store::replace(&folder.join(files::PROMPT), rules::prompt::of(incident).as_bytes())?;
         let log = folder.join(files::SUPERVISOR_LOG);
         let stderr =
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
         let mut supervisor = exe()
             .args(["--supervise", &session.id])
+            .env_clear()
+            .envs(supervisor::passed_on())
             .env("DLQ_STATE_DIR", self.store.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -302,10 +273,10 @@ impl Desk {
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
         let lock = folder.join(files::LOCK);
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = clock::tick() + START_PATIENCE;
         while !store::held(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
-            if ended.is_some() || Instant::now() >= deadline {
+            if ended.is_some() || clock::tick() >= deadline {
                 let _ = supervisor.kill();
                 // A very quick agent: the supervisor has come and gone, and its events tell.
                 if ended.is_some() && folder.join(files::EVENTS).exists() {
@@ -354,18 +325,6 @@ impl Desk {
             let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
             return self.journal.append(&events);
         }
-        let plan = Plan {
-            incident: session.incident.clone(),
-            queue: session.queue.clone(),
-            agent: Vec::new(),
-            repo: None,
-            timeout_at: session.timeout_at,
-            timeout_ms: 0,
-            grace_ms: 0,
-            cooldown_ms: 0,
-            journal_size_max: 0,
-            journal_keep: 0,
-        };
         let data = InvestigationFailed {
             queue: session.queue.clone(),
             session: session.id.clone(),
@@ -376,7 +335,9 @@ impl Desk {
             duration_s: Some(now.since(session.start_time).as_secs()),
         };
         store::make_dir(&folder)?;
-        supervisor::tell(&folder, &self.journal, &session.id, &plan, data)
+        let (incident, queue) = (session.incident.as_str(), &session.queue);
+        Teller { folder: &folder, journal: &self.journal, session: &session.id, incident, queue }
+            .tell(data)
     }
 
     fn unprinted(&self, session: &Session) -> bool {
@@ -396,114 +357,20 @@ impl Desk {
             file.read_to_end(&mut bytes)
         });
         read.map_err(|error| Error::file("read", &path, &error))?;
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         session.printed += whole as u64;
-        Ok(bytes[..whole]
-            .split_inclusive(|byte| *byte == b'\n')
-            .map(<[u8]>::to_vec)
-            .collect())
+        Ok(bytes[..whole].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
     }
 
     fn prune(&self, sessions: &mut Sessions) {
         let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
         let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
-        let gone = sessions.prune(keep, age_max, clock::now(), |session| {
-            self.unprinted(session)
-        });
+        let gone = sessions.prune(keep, age_max, clock::now(), |session| self.unprinted(session));
         for id in gone {
             let folder = self.folder(&id);
             if let Err(error) = std::fs::remove_dir_all(&folder) {
                 tool::warn(&Error::file("delete", &folder, &error).to_string());
             }
         }
-    }
-}
-
-/// The investigator that this version knows by name, with no tools and no settings of its own:
-/// it reasons about what the prompt says.
-fn claude(name: &str, model: Option<&str>) -> Vec<String> {
-    let fixed = [
-        "-p",
-        "--output-format",
-        "text",
-        "--restricted",
-        "--tools",
-        "",
-        "--setting-sources",
-        "",
-    ];
-    let more = [
-        "--strict-mcp-config",
-        "--permission-prompts",
-        "none",
-        "--disable-slash-commands",
-    ];
-    let model = model.into_iter().flat_map(|model| ["--model", model]);
-    [name]
-        .into_iter()
-        .chain(fixed)
-        .chain(more)
-        .chain(model)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
-    let data = InvestigationSkipped {
-        queue: incident.queue.clone(),
-        reason: why.word().into(),
-        detail: why.to_string(),
-        until: why.until(),
-    };
-    let attempt = incident.attempts.to_string();
-    let grown = incident
-        .grew_at
-        .map(|at| at.to_string())
-        .unwrap_or_default();
-    let parts = [
-        "dlq-investigate",
-        &incident.id,
-        why.word(),
-        &attempt,
-        &grown,
-    ];
-    let id = event::derived_id(&parts);
-    Event::new("dlq-investigate", id, &incident.queue.name, now, data)
-        .of_incident(incident.id.clone())
-        .line()
-}
-
-fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timestamp) -> Vec<u8> {
-    let data = InvestigationStarted {
-        queue: incident.queue.clone(),
-        session: session.id.clone(),
-        agent: agent.to_owned(),
-        pid: None,
-        timeout_at: session.timeout_at,
-    };
-    let id = event::derived_id(&[
-        "dlq-investigate",
-        &session.id,
-        Type::InvestigationStarted.as_str(),
-    ]);
-    Event::new("dlq-investigate", id, &incident.queue.name, now, data)
-        .of_incident(incident.id.clone())
-        .line()
-}
-
-/// The type of a session's last event.
-fn last_told(path: &std::path::Path) -> Option<Type> {
-    let bytes = std::fs::read(path).ok()?;
-    let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
-    let line = whole
-        .trim_ascii_end()
-        .rsplit(|byte| *byte == b'\n')
-        .next()?;
-    match event::peek(line) {
-        Line::Event(head) => head.known,
-        _ => None,
     }
 }

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use self::ask::{Hurry, World};
 use self::door::Door;
 use self::pace::Pace;
+use crate::config::SecretValue;
 use crate::error::Error;
 use crate::rules::discovery::Key;
 use crate::rules::glob::GlobList;
@@ -40,6 +41,19 @@ pub struct Scope {
     pub region: Option<String>,
     /// Another server than AWS's; else what the SDK finds in its environment and profile.
     pub endpoint: Option<String>,
+    /// Keys out of a `.env` file, which the SDK does not read. A profile goes before them.
+    pub keys: Option<Keys>,
+}
+
+/// An access key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// The secret.
+    pub secret: SecretValue,
+    /// The token that belongs to temporary keys.
+    pub token: Option<SecretValue>,
 }
 
 /// What is never exceeded.
@@ -72,9 +86,7 @@ pub struct Plan {
 impl Plan {
     /// What this way of looking needs.
     pub fn of(discover: Discover) -> Self {
-        Plan {
-            ask: discover != Discover::Name,
-        }
+        Plan { ask: discover != Discover::Name }
     }
 }
 
@@ -216,10 +228,7 @@ impl Sqs {
 
     /// What [`Sqs::start_survey`] has found, once, when it has come to its end.
     pub fn take_survey(&self) -> Option<Survey> {
-        let done = self
-            .survey
-            .borrow_mut()
-            .take_if(|task| task.is_finished())?;
+        let done = self.survey.borrow_mut().take_if(|task| task.is_finished())?;
         self.wait(done).ok()
     }
 

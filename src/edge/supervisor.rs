@@ -6,6 +6,11 @@
 //! then to the journal. When it dies, its watchdog ends the tree, and the next filter that looks
 //! names the session crashed. It never reads configuration: its plan says all it needs.
 
+mod teller;
+
+pub use teller::Teller;
+
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -20,8 +25,8 @@ use super::process::{self, MARKER, Tree};
 use super::{clock, exe};
 use crate::error::Error;
 use crate::event::{
-    self, Event, InvestigationCompleted, InvestigationFailed, InvestigationStarted,
-    InvestigationTimedOut, Payload, Queue,
+    self, InvestigationCompleted, InvestigationFailed, InvestigationStarted, InvestigationTimedOut,
+    Payload, Queue,
 };
 use crate::journal::Journal;
 use crate::rules::session::{Sessions, Status};
@@ -44,10 +49,13 @@ pub mod files {
     pub const WORK: &str = "work";
 }
 
-/// The environment that the agent gets, when it is set: nothing else, and so no secret.
-const PASSED_ON: [&str; 9] = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR",
-];
+/// The environment that the supervisor and the agent get, when it is set: nothing else, and so no
+/// secret. (A process may read the environment of another of the same user.)
+const PASSED_ON: [&str; 9] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+
+/// The tool that tells all of this.
+pub const SOURCE: &str = "dlq-investigate";
 
 /// The last line of the transcript is looked for in this much of its end.
 const RESULT_MAX: u64 = 1 << 20;
@@ -77,24 +85,9 @@ pub struct Plan {
     pub journal_keep: u32,
 }
 
-/// Adds an event to a session's own file and to the journal.
-pub fn tell<D: Payload>(
-    folder: &Path,
-    journal: &Journal,
-    session: &str,
-    plan: &Plan,
-    data: D,
-) -> Result<(), Error> {
-    let id = event::derived_id(&["dlq-investigate", session, D::TYPE.as_str()]);
-    let event = Event::new("dlq-investigate", id, &plan.queue.name, clock::now(), data);
-    let line = event.of_incident(plan.incident.clone()).line();
-    let path = folder.join(files::EVENTS);
-    let written = store::append_private(&path).and_then(|mut file| {
-        file.write_all(&line)?;
-        file.sync_data()
-    });
-    written.map_err(|error| Error::file("write", &path, &error))?;
-    journal.append(&line)
+/// The environment that is passed on.
+pub fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
+    PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 /// Runs the session whose folder and plan a filter has made, to its end.
@@ -112,13 +105,7 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
                 .map_err(|error| Error::failed("read", path.display(), error))
         })?;
     let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
-    let supervisor = Supervisor {
-        store,
-        folder,
-        session,
-        plan,
-        journal,
-    };
+    let supervisor = Supervisor { store, folder, session, plan, journal };
     supervisor.run()
 }
 
@@ -170,11 +157,7 @@ impl Supervisor<'_> {
         let grace = Duration::from_millis(self.plan.grace_ms);
         let ended = wait(agent, Duration::from_millis(self.plan.timeout_ms))?;
         let gone = match ended {
-            Ended::ByItself(_) => Tree {
-                root: None,
-                ..tree.clone()
-            }
-            .end(grace / 2),
+            Ended::ByItself(_) => Tree { root: None, ..tree.clone() }.end(grace / 2),
             Ended::Deadline | Ended::Told => tree.stop(grace),
         };
         if !gone {
@@ -193,12 +176,7 @@ impl Supervisor<'_> {
 
     fn watchdog(&self) -> Result<Child, Error> {
         exe()
-            .args([
-                "--watch",
-                self.session,
-                "--grace-ms",
-                &self.plan.grace_ms.to_string(),
-            ])
+            .args(["--watch", self.session, "--grace-ms", &self.plan.grace_ms.to_string()])
             .env("DLQ_STATE_DIR", self.store.dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -217,11 +195,7 @@ impl Supervisor<'_> {
         let prompt = File::open(&prompt).map_err(|error| Error::file("open", &prompt, &error))?;
         let stderr = self.folder.join(files::STDERR);
         let Some(stderr) = Lock::try_take(&stderr)? else {
-            return Err(Error::failed(
-                "lock",
-                stderr.display(),
-                "an earlier agent is still there",
-            ));
+            return Err(Error::failed("lock", stderr.display(), "an earlier agent is still there"));
         };
         let stderr = stderr
             .file()
@@ -230,18 +204,11 @@ impl Supervisor<'_> {
         let work = self.folder.join(files::WORK);
         store::make_dir(&work)?;
         let mut command = exe();
-        command
-            .args(["--shim", &std::process::id().to_string(), "--"])
-            .args(&self.plan.agent);
+        command.args(["--shim", &std::process::id().to_string(), "--"]).args(&self.plan.agent);
         command.env_clear();
-        let passed = PASSED_ON
-            .into_iter()
-            .filter_map(|name| Some((name, std::env::var_os(name)?)));
-        command.envs(passed);
+        command.envs(passed_on());
         command.env("TERM", "dumb").env(MARKER, self.session);
-        command
-            .env("DLQ_INCIDENT", &self.plan.incident)
-            .env("DLQ_QUEUE", &self.plan.queue.name);
+        command.env("DLQ_INCIDENT", &self.plan.incident).env("DLQ_QUEUE", &self.plan.queue.name);
         if let Some(repo) = &self.plan.repo {
             command.env("DLQ_REPO", repo);
         }
@@ -260,10 +227,7 @@ impl Supervisor<'_> {
             (Some(code), _) => Exit::Status(code),
             (None, signal) => Exit::Signal(signal.unwrap_or(0)),
         };
-        verdict::judge(
-            exit,
-            last_line(&self.folder.join(files::TRANSCRIPT)).as_deref(),
-        )
+        verdict::judge(exit, last_line(&self.folder.join(files::TRANSCRIPT)).as_deref())
     }
 
     fn conclude(&self, begun: Timestamp, outcome: Outcome) -> Result<(), Error> {
@@ -324,9 +288,7 @@ impl Supervisor<'_> {
             self.session,
             verdict.status,
             verdict.category.clone().unwrap_or_else(unknown),
-            verdict
-                .confidence
-                .map_or_else(unknown, |confidence| confidence.to_string()),
+            verdict.confidence.map_or_else(unknown, |confidence| confidence.to_string()),
             verdict.redrive.clone().unwrap_or_else(unknown),
             show_span(took),
             files::TRANSCRIPT,
@@ -337,7 +299,9 @@ impl Supervisor<'_> {
     }
 
     fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
-        tell(&self.folder, &self.journal, self.session, &self.plan, data)
+        let Plan { incident, queue, .. } = &self.plan;
+        let (folder, journal) = (self.folder.as_path(), &self.journal);
+        Teller { folder, journal, session: self.session, incident, queue }.tell(data)
     }
 
     fn close(&self, status: Status, cools: bool) -> Result<(), Error> {
@@ -391,14 +355,8 @@ fn wait(mut agent: Child, timeout: Duration) -> Result<Ended, Error> {
 
 /// Tells the watchdog that all is over, and waits for it.
 fn dismiss(mut watchdog: Child) -> Result<(), Error> {
-    let _ = watchdog
-        .stdin
-        .take()
-        .map(|mut pipe| pipe.write_all(b"done\n"));
-    watchdog
-        .wait()
-        .map(|_| ())
-        .map_err(|error| Error::failed("wait for", "the watchdog", error))
+    let _ = watchdog.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
+    watchdog.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
 }
 
 /// The watchdog: reads from its supervisor until that says that it is done, or dies. Then it
@@ -410,24 +368,16 @@ pub fn watch(session: &str, grace: Duration) {
         return;
     }
     let root = said.lines().next().and_then(|line| line.parse().ok());
-    Tree {
-        session: session.into(),
-        root,
-        ..Tree::default()
-    }
-    .end(grace / 2);
+    Tree { session: session.into(), root, ..Tree::default() }.end(grace / 2);
 }
 
 /// The last line that is not blank.
 fn last_line(path: &Path) -> Option<Vec<u8>> {
     let mut file = File::open(path).ok()?;
     let size = file.seek(SeekFrom::End(0)).ok()?;
-    file.seek(SeekFrom::Start(size.saturating_sub(RESULT_MAX)))
-        .ok()?;
+    file.seek(SeekFrom::Start(size.saturating_sub(RESULT_MAX))).ok()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
     let mut lines = bytes.split(|byte| *byte == b'\n');
-    lines
-        .rfind(|line| !line.trim_ascii().is_empty())
-        .map(<[u8]>::to_vec)
+    lines.rfind(|line| !line.trim_ascii().is_empty()).map(<[u8]>::to_vec)
 }

@@ -433,23 +433,17 @@ weighed!(
 impl Weighed for QueueExpiring {
     /// The nearer the loss, the louder: under two hours is fatal, from a day on a warning.
     fn weighed(&self) -> Option<Severity> {
-        Some(
-            match crate::time::parse_span(&self.tier).map_or(0, |span| span.as_secs() / 3600) {
-                0..2 => Severity::Fatal,
-                2..24 => Severity::Error,
-                _ => Severity::Warn,
-            },
-        )
+        Some(match crate::time::parse_span(&self.tier).map_or(0, |span| span.as_secs() / 3600) {
+            0..2 => Severity::Fatal,
+            2..24 => Severity::Error,
+            _ => Severity::Warn,
+        })
     }
 }
 
 impl Weighed for QueueLinted {
     fn weighed(&self) -> Option<Severity> {
         let has = |level: &str| self.findings.iter().any(|finding| finding.level == level);
-        Some(if has("error") || has("warning") {
-            Severity::Warn
-        } else {
-            Severity::Info
-        })
+        Some(if has("error") || has("warning") { Severity::Warn } else { Severity::Info })
     }
 }

@@ -37,10 +37,7 @@ impl Head<'_> {
 
     /// How much it matters; an event that does not say is as one that only informs.
     pub fn severity(&self) -> Severity {
-        self.severity
-            .as_deref()
-            .and_then(Severity::parse)
-            .unwrap_or(Severity::Info)
+        self.severity.as_deref().and_then(Severity::parse).unwrap_or(Severity::Info)
     }
 }
 

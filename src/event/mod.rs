@@ -52,15 +52,9 @@ impl Severity {
 
     /// Reads the word on the wire, in any case.
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [
-            Severity::Debug,
-            Severity::Info,
-            Severity::Warn,
-            Severity::Error,
-            Severity::Fatal,
-        ];
-        all.into_iter()
-            .find(|severity| severity.as_str().eq_ignore_ascii_case(word))
+        let all =
+            [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
+        all.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word))
     }
 }
 
@@ -179,19 +173,14 @@ fn cut_longest(event: &mut Value) -> bool {
     let Some((last, parents)) = best.1.split_last() else {
         return false;
     };
-    let holder = parents
-        .iter()
-        .try_fold(data, |at, key| at.get_mut(key.as_str()));
+    let holder = parents.iter().try_fold(data, |at, key| at.get_mut(key.as_str()));
     let Some(Value::Object(holder)) = holder else {
         return false;
     };
     match holder.get_mut(last) {
         Some(Value::Array(items)) => items.truncate(items.len() / 2),
         Some(Value::String(text)) => {
-            let half = text
-                .char_indices()
-                .map(|(at, _)| at)
-                .take_while(|at| *at <= text.len() / 2);
+            let half = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= text.len() / 2);
             let half = half.last().unwrap_or(0);
             text.truncate(half);
         }
@@ -231,9 +220,7 @@ pub fn derived_id(parts: &[&str]) -> String {
     }
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);
-    uuid::Builder::from_custom_bytes(bytes)
-        .into_uuid()
-        .to_string()
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// An id for an event that nothing causes and nothing repeats (a heartbeat): UUIDv7 at `now`.
@@ -242,9 +229,7 @@ pub fn fresh_id(now: Timestamp, salt: &str) -> String {
     let mut random = [0; 10];
     random.copy_from_slice(&Sha256::digest(format!("{salt} {}", now.millis()))[..10]);
     let millis = u64::try_from(now.millis()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &random)
-        .into_uuid()
-        .to_string()
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
 }
 
 #[cfg(test)]

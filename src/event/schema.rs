@@ -40,10 +40,8 @@ impl<T: Shape> Shape for Vec<T> {
 /// The schema of an object of ours: every key is there, and a list that was cut says so.
 pub(super) fn object(keys: Vec<(&'static str, Value)>) -> Value {
     let required: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
-    let mut properties: Map<String, Value> = keys
-        .iter()
-        .map(|(key, shape)| ((*key).to_owned(), shape.clone()))
-        .collect();
+    let mut properties: Map<String, Value> =
+        keys.iter().map(|(key, shape)| ((*key).to_owned(), shape.clone())).collect();
     properties.insert("truncated".into(), bool::shape());
     json!({
         "type": "object",
@@ -55,13 +53,8 @@ pub(super) fn object(keys: Vec<(&'static str, Value)>) -> Value {
 
 /// The JSON Schema of a line of a program that emits these types.
 pub fn of(tool: &str, emits: &[Type]) -> Value {
-    let severities = [
-        Severity::Debug,
-        Severity::Info,
-        Severity::Warn,
-        Severity::Error,
-        Severity::Fatal,
-    ];
+    let severities =
+        [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
     let kinds: Vec<Value> = emits
         .iter()
         .map(|kind| {

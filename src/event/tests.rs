@@ -22,14 +22,8 @@ fn raised(sources: usize) -> Event<QueueRaised> {
         expires_after: None,
         expires_before: None,
     };
-    Event::new(
-        "dlq-poll",
-        derived_id(&["a"]),
-        "orders-dlq",
-        Timestamp::from_millis(0),
-        data,
-    )
-    .of_incident(derived_id(&["b"]))
+    Event::new("dlq-poll", derived_id(&["a"]), "orders-dlq", Timestamp::from_millis(0), data)
+        .of_incident(derived_id(&["b"]))
 }
 
 #[test]
@@ -39,9 +33,7 @@ fn what_we_write_we_read_back_strictly() {
     strict(Type::QueueRaised, &line).unwrap();
     assert_eq!(read::<QueueRaised>(&line), Some(raised(2)));
     assert_eq!(read::<QueueGrew>(&line), None);
-    let odd = String::from_utf8(line)
-        .unwrap()
-        .replace("\"depth\"", "\"new\":1,\"depth\"");
+    let odd = String::from_utf8(line).unwrap().replace("\"depth\"", "\"new\":1,\"depth\"");
     assert!(strict(Type::QueueRaised, odd.as_bytes()).is_err());
 }
 
@@ -69,14 +61,8 @@ fn a_long_text_is_cut_on_a_character() {
         attempts: 1,
         error: "ação".repeat(5000),
     };
-    let line = Event::new(
-        "dlq-notify",
-        derived_id(&[]),
-        "",
-        Timestamp::from_millis(0),
-        failed,
-    )
-    .line();
+    let line =
+        Event::new("dlq-notify", derived_id(&[]), "", Timestamp::from_millis(0), failed).line();
     assert!(line.len() < LINE_MAX && std::str::from_utf8(&line).is_ok());
 }
 
@@ -85,10 +71,7 @@ fn ids_are_equal_for_equal_parts_only() {
     assert_eq!(derived_id(&["ab", "c"]), derived_id(&["ab", "c"]));
     assert_ne!(derived_id(&["ab", "c"]), derived_id(&["a", "bc"]));
     assert_eq!(derived_id(&["x"]).as_bytes()[14], b'8');
-    assert_eq!(
-        fresh_id(Timestamp::from_millis(1), "x").as_bytes()[14],
-        b'7'
-    );
+    assert_eq!(fresh_id(Timestamp::from_millis(1), "x").as_bytes()[14], b'7');
 }
 
 /// What stands in front of the filters: rows of a line and what it is.
@@ -101,11 +84,7 @@ fn lines_are_told_apart() {
         event(r#","data":{"a":1.0e2,"b":123456789012345678901234567890,"c":"\ud800"}"#),
         event(r#","unknown":1,"unknown":2"#),
         format!("  {{ \"\\u0074ime\":\"2026-01-01T00:00:00Z\", {head} }} "),
-        event(&format!(
-            ",\"data\":{}{}",
-            "[".repeat(10_000),
-            "]".repeat(10_000)
-        )),
+        event(&format!(",\"data\":{}{}", "[".repeat(10_000), "]".repeat(10_000))),
     ];
     for line in &events {
         assert!(matches!(peek(line.as_bytes()), Line::Event(_)), "{line}");
@@ -146,9 +125,6 @@ fn the_schema_names_every_key_of_a_line() {
         assert!(shape["properties"].get(key).is_some(), "{key}");
     }
     for key in line["data"].as_object().unwrap().keys() {
-        assert!(
-            shape["properties"]["data"]["properties"].get(key).is_some(),
-            "{key}"
-        );
+        assert!(shape["properties"]["data"]["properties"].get(key).is_some(), "{key}");
     }
 }

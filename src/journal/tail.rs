@@ -27,14 +27,7 @@ impl Tail {
     /// From the oldest line that there is.
     pub fn open(journal: Journal) -> Result<Self, Error> {
         let (parts, stamp) = journal.open_stamped()?;
-        Ok(Tail {
-            journal,
-            parts: parts.into(),
-            stamp,
-            first: None,
-            moved: false,
-            gap: false,
-        })
+        Ok(Tail { journal, parts: parts.into(), stamp, first: None, moved: false, gap: false })
     }
 
     /// Goes to the next line; false when no more has been written yet. A part that cannot be read
@@ -68,9 +61,7 @@ impl Tail {
     /// The file and the number of that line.
     pub fn place(&self) -> (&Path, u64) {
         let none = (self.journal.path.as_path(), 0);
-        self.parts
-            .front()
-            .map_or(none, |part| (&part.path, part.number))
+        self.parts.front().map_or(none, |part| (&part.path, part.number))
     }
 
     /// Whether the journal has been rotated since, so that there may be more to read at once.

@@ -26,9 +26,7 @@ impl Torn {
         match count {
             0 => None,
             1 => Some(format!("{first} is {left_out}")),
-            _ => Some(format!(
-                "{count} lines are {left_out}; the first is {first}"
-            )),
+            _ => Some(format!("{count} lines are {left_out}; the first is {first}")),
         }
     }
 }

@@ -72,10 +72,7 @@ pub struct DiscoveryDoc {
 
 impl Default for DiscoveryDoc {
     fn default() -> Self {
-        DiscoveryDoc {
-            version: Self::VERSION,
-            entries: Vec::new(),
-        }
+        DiscoveryDoc { version: Self::VERSION, entries: Vec::new() }
     }
 }
 
@@ -97,19 +94,15 @@ impl DiscoveryDoc {
     /// Records what was found, and drops what nobody has renewed.
     pub fn put(&mut self, key: Key, at: Timestamp, mut queues: Vec<Known>) {
         if let Some(earlier) = self.entry(&key) {
-            let found: HashMap<&str, Timestamp> = earlier
-                .queues
-                .iter()
-                .map(|known| (known.arn.as_str(), known.found_at))
-                .collect();
+            let found: HashMap<&str, Timestamp> =
+                earlier.queues.iter().map(|known| (known.arn.as_str(), known.found_at)).collect();
             for known in &mut queues {
                 if let Some(at) = found.get(known.arn.as_str()) {
                     known.found_at = *at;
                 }
             }
         }
-        self.entries
-            .retain(|entry| entry.key != key && at.since(entry.at) < KEEP);
+        self.entries.retain(|entry| entry.key != key && at.since(entry.at) < KEEP);
         self.entries.push(Entry { key, at, queues });
     }
 }
@@ -141,11 +134,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_fresh_for_its_time_and_never_from_the_future() {
-        let entry = Entry {
-            key: key("eu-west-1"),
-            at: at(1),
-            queues: vec![],
-        };
+        let entry = Entry { key: key("eu-west-1"), at: at(1), queues: vec![] };
         let cases = [
             (at(1), true),
             (at(1).plus(MINUTE).minus(Duration::from_millis(1)), true),
@@ -162,23 +151,15 @@ mod tests {
         let mut doc = DiscoveryDoc::default();
         doc.put(key("a"), at(1), vec![known("x", at(1)), known("y", at(1))]);
         doc.put(key("a"), at(2), vec![known("y", at(2)), known("z", at(2))]);
-        let found: Vec<_> = doc
-            .entry(&key("a"))
-            .unwrap()
-            .queues
-            .iter()
-            .map(|k| k.found_at)
-            .collect();
+        let found: Vec<_> =
+            doc.entry(&key("a")).unwrap().queues.iter().map(|k| k.found_at).collect();
         assert_eq!(found, [at(1), at(2)]);
     }
 
     #[test]
     fn another_way_of_looking_is_another_entry_and_old_ones_go() {
         let mut doc = DiscoveryDoc::default();
-        let by_name = Key {
-            discover: Discover::Name,
-            ..key("a")
-        };
+        let by_name = Key { discover: Discover::Name, ..key("a") };
         doc.put(key("a"), at(0), vec![known("x", at(0))]);
         doc.put(by_name.clone(), at(6), vec![]);
         assert!(doc.entry(&key("a")).is_some());

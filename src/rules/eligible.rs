@@ -90,10 +90,9 @@ impl fmt::Display for Why {
             Why::NotTargeted => {
                 f.write_str("no pattern of auto_investigation.target_queues matches the queue")
             }
-            Why::AgentMissing(agent) => write!(
-                f,
-                "the agent '{agent}' was not found; it starts when it is there"
-            ),
+            Why::AgentMissing(agent) => {
+                write!(f, "the agent '{agent}' was not found; it starts when it is there")
+            }
             Why::Running(session) => write!(f, "session {session} is investigating this queue"),
             Why::CoolingDown(until, left) => {
                 write!(
@@ -151,85 +150,37 @@ mod tests {
             agent_missing: None,
         };
         let quiet = Past::default;
-        let cooling = || Past {
-            cooldown_until: Some(at(10_000)),
-            ..quiet()
-        };
+        let cooling = || Past { cooldown_until: Some(at(10_000)), ..quiet() };
         let rows: [(&str, Policy, Past, Option<&str>); 9] = [
             ("nothing speaks against it", yes(), quiet(), None),
-            (
-                "switched off",
-                Policy {
-                    enabled: false,
-                    ..yes()
-                },
-                quiet(),
-                Some("disabled"),
-            ),
+            ("switched off", Policy { enabled: false, ..yes() }, quiet(), Some("disabled")),
             (
                 "no targets, no investigation",
-                Policy {
-                    targets: GlobList::default(),
-                    ..yes()
-                },
+                Policy { targets: GlobList::default(), ..yes() },
                 quiet(),
                 Some("not_targeted"),
             ),
             (
                 "the agent is not there",
-                Policy {
-                    agent_missing: Some("claude".into()),
-                    ..yes()
-                },
+                Policy { agent_missing: Some("claude".into()), ..yes() },
                 cooling(),
                 Some("agent_missing"),
             ),
             (
                 "this queue is being investigated",
                 yes(),
-                Past {
-                    running_here: Some("s".into()),
-                    running: 1,
-                    ..cooling()
-                },
+                Past { running_here: Some("s".into()), running: 1, ..cooling() },
                 Some("already_running"),
             ),
-            (
-                "cooling down",
-                yes(),
-                Past {
-                    running: 2,
-                    ..cooling()
-                },
-                Some("cooldown"),
-            ),
+            ("cooling down", yes(), Past { running: 2, ..cooling() }, Some("cooldown")),
             (
                 "the cooldown ends at its end",
                 yes(),
-                Past {
-                    cooldown_until: Some(at(5000)),
-                    ..quiet()
-                },
+                Past { cooldown_until: Some(at(5000)), ..quiet() },
                 None,
             ),
-            (
-                "one place left",
-                yes(),
-                Past {
-                    running: 1,
-                    ..quiet()
-                },
-                None,
-            ),
-            (
-                "no place left",
-                yes(),
-                Past {
-                    running: 2,
-                    ..quiet()
-                },
-                Some("max_concurrent"),
-            ),
+            ("one place left", yes(), Past { running: 1, ..quiet() }, None),
+            ("no place left", yes(), Past { running: 2, ..quiet() }, Some("max_concurrent")),
         ];
         for (rule, policy, past, reason) in rows {
             let word = match judge(&policy, "orders-dlq", &past, at(5000)) {
@@ -238,9 +189,6 @@ mod tests {
             };
             assert_eq!(word, reason, "{rule}");
         }
-        assert_eq!(
-            judge(&yes(), "other", &quiet(), at(0)),
-            Verdict::Never(Why::NotTargeted)
-        );
+        assert_eq!(judge(&yes(), "other", &quiet(), at(0)), Verdict::Never(Why::NotTargeted));
     }
 }

@@ -75,31 +75,20 @@ pub fn arrive(
         return Vec::new();
     }
     if past.is_none_or(|(_, before)| depth > before) {
-        cohorts.push(Cohort {
-            after: past.map(|(time, _)| time),
-            by: at,
-        });
+        cohorts.push(Cohort { after: past.map(|(time, _)| time), by: at });
     }
     let lost = |cohort: &Cohort| {
-        window(*cohort, keeps)
-            .before
-            .is_some_and(|before| before.plus(LATE) <= at)
+        window(*cohort, keeps).before.is_some_and(|before| before.plus(LATE) <= at)
     };
     while let Some(oldest) = cohorts.first().copied().filter(lost) {
         cohorts.remove(0);
         if cohorts.is_empty() {
             // Something is left, so it came later, unseen, while others went.
-            cohorts.push(Cohort {
-                after: Some(oldest.by),
-                by: at,
-            });
+            cohorts.push(Cohort { after: Some(oldest.by), by: at });
         }
     }
     while cohorts.len() > COHORTS_MAX {
-        let joined = Cohort {
-            after: cohorts[0].after,
-            by: cohorts[1].by,
-        };
+        let joined = Cohort { after: cohorts[0].after, by: cohorts[1].by };
         cohorts.splice(0..2, [joined]);
     }
     cohorts
@@ -110,21 +99,12 @@ pub fn arrive(
 /// from the longest to the shortest.
 pub fn tier(tiers: &[Duration], window: Window, at: Timestamp) -> Option<(Duration, bool)> {
     let (end, certain) = match window {
-        Window {
-            after: Some(after), ..
-        } => (after, true),
-        Window {
-            before: Some(before),
-            ..
-        } => (before, false),
+        Window { after: Some(after), .. } => (after, true),
+        Window { before: Some(before), .. } => (before, false),
         _ => return None,
     };
     let left = end.since(at);
-    tiers
-        .iter()
-        .rev()
-        .find(|tier| left <= **tier)
-        .map(|tier| (*tier, certain))
+    tiers.iter().rev().find(|tier| left <= **tier).map(|tier| (*tier, certain))
 }
 
 #[cfg(test)]
@@ -138,30 +118,18 @@ mod tests {
     }
 
     fn cohort(after: u64, by: u64) -> Cohort {
-        Cohort {
-            after: Some(at(after)),
-            by: at(by),
-        }
+        Cohort { after: Some(at(after)), by: at(by) }
     }
 
     fn keeps(retention: u64, age: u64) -> Keeps {
-        Keeps {
-            retention_s: Some(retention),
-            age_max_s: Some(age),
-        }
+        Keeps { retention_s: Some(retention), age_max_s: Some(age) }
     }
 
     #[test]
     fn windows() {
         let rows = [
             // AWS's own example: one day in the source, four in the DLQ: lost after three.
-            (
-                "standard",
-                cohort(0, 30),
-                keeps(4 * DAY, DAY),
-                Some(3 * DAY),
-                Some(4 * DAY + 30),
-            ),
+            ("standard", cohort(0, 30), keeps(4 * DAY, DAY), Some(3 * DAY), Some(4 * DAY + 30)),
             (
                 "FIFO, or no source",
                 cohort(0, 30),
@@ -187,22 +155,13 @@ mod tests {
         for (rule, cohort, keeps, after, before) in rows {
             assert_eq!(
                 window(cohort, keeps),
-                Window {
-                    after: after.map(at),
-                    before: before.map(at)
-                },
+                Window { after: after.map(at), before: before.map(at) },
                 "{rule}"
             );
         }
-        let never_empty = Cohort {
-            after: None,
-            by: at(30),
-        };
+        let never_empty = Cohort { after: None, by: at(30) };
         assert_eq!(window(never_empty, keeps(DAY, 0)).after, None);
-        let unknown = Keeps {
-            age_max_s: None,
-            ..keeps(DAY, 0)
-        };
+        let unknown = Keeps { age_max_s: None, ..keeps(DAY, 0) };
         assert_eq!(window(cohort(0, 30), unknown).after, None);
         assert_eq!(window(cohort(0, 30), Keeps::default()), Window::default());
     }
@@ -226,43 +185,24 @@ mod tests {
     #[test]
     fn a_queue_that_was_never_read_before_has_no_first_moment() {
         let cohorts = arrive(Vec::new(), None, 2, at(10), keeps(1000, 0));
-        assert_eq!(
-            cohorts,
-            [Cohort {
-                after: None,
-                by: at(10)
-            }]
-        );
+        assert_eq!(cohorts, [Cohort { after: None, by: at(10) }]);
     }
 
     #[test]
     fn many_cohorts_are_joined_and_the_window_stays_true() {
         let mut cohorts = Vec::new();
         for n in 0..200 {
-            cohorts = arrive(
-                cohorts,
-                Some((at(n), n)),
-                n + 1,
-                at(n + 1),
-                keeps(100_000, 0),
-            );
+            cohorts = arrive(cohorts, Some((at(n), n)), n + 1, at(n + 1), keeps(100_000, 0));
         }
         assert_eq!(cohorts.len(), COHORTS_MAX);
         assert_eq!(cohorts[0].after, Some(at(0)));
-        assert!(
-            cohorts
-                .windows(2)
-                .all(|pair| Some(pair[0].by) == pair[1].after)
-        );
+        assert!(cohorts.windows(2).all(|pair| Some(pair[0].by) == pair[1].after));
     }
 
     #[test]
     fn only_the_deepest_tier_crossed_counts() {
         let tiers = [DAY, 6 * 3600, 3600].map(Duration::from_secs);
-        let known = Window {
-            after: Some(at(10 * DAY)),
-            before: Some(at(11 * DAY)),
-        };
+        let known = Window { after: Some(at(10 * DAY)), before: Some(at(11 * DAY)) };
         let rows = [
             (8 * DAY, None),
             (9 * DAY, Some((DAY, true))),
@@ -274,14 +214,8 @@ mod tests {
             let expected = expected.map(|(s, certain)| (Duration::from_secs(s), certain));
             assert_eq!(tier(&tiers, known, at(now)), expected, "at {now}");
         }
-        let last_only = Window {
-            after: None,
-            ..known
-        };
-        assert_eq!(
-            tier(&tiers, last_only, at(10 * DAY)),
-            Some((Duration::from_secs(DAY), false))
-        );
+        let last_only = Window { after: None, ..known };
+        assert_eq!(tier(&tiers, last_only, at(10 * DAY)), Some((Duration::from_secs(DAY), false)));
         assert_eq!(tier(&tiers, Window::default(), at(0)), None);
     }
 }

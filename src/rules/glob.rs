@@ -29,13 +29,8 @@ impl GlobList {
                 .map_err(|error| format!("'{pattern}' is not a pattern: {}", error.kind()))?;
             set.add(glob);
         }
-        let set = set
-            .build()
-            .map_err(|error| format!("too many patterns: {error}"))?;
-        let patterns = patterns
-            .iter()
-            .map(|pattern| pattern.as_ref().to_owned())
-            .collect();
+        let set = set.build().map_err(|error| format!("too many patterns: {error}"))?;
+        let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_owned()).collect();
         Ok(GlobList { patterns, set })
     }
 
@@ -80,11 +75,7 @@ mod tests {
             ("a dot is a dot", "q.fifo", "qxfifo", false),
         ];
         for (what, pattern, name, expected) in cases {
-            assert_eq!(
-                GlobList::any(&[pattern]).unwrap().matches(name),
-                expected,
-                "{what}"
-            );
+            assert_eq!(GlobList::any(&[pattern]).unwrap().matches(name), expected, "{what}");
         }
     }
 

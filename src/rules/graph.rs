@@ -188,11 +188,7 @@ pub fn find(survey: &Survey, discover: Discover, patterns: Option<&GlobList>) ->
             .iter()
             .filter_map(|node| graph.judge(node, discover, patterns))
             .filter(|known| arns.insert(known.arn.clone()))
-            .map(|known| Known {
-                scope: index,
-                found_at: survey.at,
-                ..known
-            })
+            .map(|known| Known { scope: index, found_at: survey.at, ..known })
             .collect();
         here.sort_by(|a, b| a.name.cmp(&b.name));
         found.append(&mut here);
@@ -241,33 +237,18 @@ impl<'a> Graph<'a> {
                     place.arn.clone_from(&attributes.arn);
                 }
                 if let Some(redrive) = &attributes.redrive {
-                    incoming
-                        .entry(&redrive.target)
-                        .or_default()
-                        .push(nodes.len());
+                    incoming.entry(&redrive.target).or_default().push(nodes.len());
                 }
             }
-            nodes.push(Node {
-                place,
-                url: &queue.url,
-                attributes,
-            });
+            nodes.push(Node { place, url: &queue.url, attributes });
         }
-        Graph {
-            scope,
-            nodes,
-            incoming,
-            complete,
-        }
+        Graph { scope, nodes, incoming, complete }
     }
 
     /// The queues that send their dead letters to this one.
     pub(super) fn sources(&self, node: &Node) -> impl Iterator<Item = &Node<'a>> {
         let indices = self.incoming.get(node.place.arn.as_str());
-        indices
-            .into_iter()
-            .flatten()
-            .map(|&index| &self.nodes[index])
+        indices.into_iter().flatten().map(|&index| &self.nodes[index])
     }
 
     /// As events show it.
@@ -323,11 +304,7 @@ impl<'a> Graph<'a> {
         }
         // A source that does not tell its retention makes the longest one unknown.
         self.sources(node)
-            .map(|source| {
-                source
-                    .attributes
-                    .and_then(|attributes| attributes.retention_s)
-            })
+            .map(|source| source.attributes.and_then(|attributes| attributes.retention_s))
             .try_fold(0, |longest, retention| Some(longest.max(retention?)))
     }
 }
@@ -378,11 +355,7 @@ impl Place {
 
 /// The first, unless it is empty.
 fn or(label: &str, number: String) -> String {
-    if label.is_empty() {
-        number
-    } else {
-        label.to_owned()
-    }
+    if label.is_empty() { number } else { label.to_owned() }
 }
 
 #[cfg(test)]

@@ -37,17 +37,9 @@ impl Key {
     /// Of an event and a channel.
     pub fn of(channel: &str, head: &Head) -> Self {
         let text = |text: &str| {
-            if text.len() > TEXT_MAX {
-                event::derived_id(&[text])
-            } else {
-                text.to_owned()
-            }
+            if text.len() > TEXT_MAX { event::derived_id(&[text]) } else { text.to_owned() }
         };
-        Key {
-            channel: channel.to_owned(),
-            source: text(&head.source),
-            event: text(&head.id),
-        }
+        Key { channel: channel.to_owned(), source: text(&head.source), event: text(&head.id) }
     }
 }
 
@@ -70,10 +62,7 @@ pub struct Handled {
 
 impl Default for Handled {
     fn default() -> Self {
-        Handled {
-            version: Self::VERSION,
-            handled: Vec::new(),
-        }
+        Handled { version: Self::VERSION, handled: Vec::new() }
     }
 }
 
@@ -99,10 +88,7 @@ impl Handled {
         let mut known = self.keys();
         for key in told {
             if known.insert(key.clone()) {
-                self.handled.push(Entry {
-                    key: key.clone(),
-                    at: now,
-                });
+                self.handled.push(Entry { key: key.clone(), at: now });
             }
         }
         let too_many = self.handled.len().saturating_sub(KEPT_MAX);
@@ -119,11 +105,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn key(n: usize) -> Key {
-        Key {
-            channel: "console".into(),
-            source: "dlq-poll".into(),
-            event: format!("{n}"),
-        }
+        Key { channel: "console".into(), source: "dlq-poll".into(), event: format!("{n}") }
     }
 
     fn at(days: u32) -> Timestamp {
@@ -154,16 +136,9 @@ mod tests {
     fn channels_and_sources_are_kept_apart() {
         let mut memory = Handled::default();
         memory.remember(&[key(1)], at(1));
-        for other in [
-            Key {
-                channel: "desktop".into(),
-                ..key(1)
-            },
-            Key {
-                source: "mine".into(),
-                ..key(1)
-            },
-        ] {
+        for other in
+            [Key { channel: "desktop".into(), ..key(1) }, Key { source: "mine".into(), ..key(1) }]
+        {
             assert!(!memory.keys().contains(&other));
         }
     }
@@ -184,9 +159,7 @@ mod tests {
             format!(r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"t"}}"#)
         };
         let of = |line: &str| {
-            let Line::Event(head) = peek(line.as_bytes()) else {
-                panic!()
-            };
+            let Line::Event(head) = peek(line.as_bytes()) else { panic!() };
             Key::of("c", &head)
         };
         assert_eq!(of(&line("a")).event.len(), 36);

@@ -67,11 +67,7 @@ pub enum What {
     /// It grew.
     Grew { queue: Queue, depth: u64 },
     /// Its messages will be lost.
-    Expiring {
-        queue: Queue,
-        expires_after: Option<Timestamp>,
-        expires_before: Option<Timestamp>,
-    },
+    Expiring { queue: Queue, expires_after: Option<Timestamp>, expires_before: Option<Timestamp> },
     /// It was cleared, or its queue is gone.
     Closed,
 }
@@ -80,54 +76,28 @@ pub enum What {
 pub fn news(head: &Head<'_>, line: &[u8]) -> Option<News> {
     let what = match head.known? {
         Type::QueueRaised => {
-            let QueueRaised {
-                queue,
-                depth,
-                expires_after,
-                expires_before,
-                ..
-            } = event::read(line)?.data;
-            What::Raised {
-                queue,
-                depth,
-                expires_after,
-                expires_before,
-            }
+            let QueueRaised { queue, depth, expires_after, expires_before, .. } =
+                event::read(line)?.data;
+            What::Raised { queue, depth, expires_after, expires_before }
         }
         Type::QueueGrew => {
             let QueueGrew { queue, depth, .. } = event::read(line)?.data;
             What::Grew { queue, depth }
         }
         Type::QueueExpiring => {
-            let QueueExpiring {
-                queue,
-                expires_after,
-                expires_before,
-                ..
-            } = event::read(line)?.data;
-            What::Expiring {
-                queue,
-                expires_after,
-                expires_before,
-            }
+            let QueueExpiring { queue, expires_after, expires_before, .. } =
+                event::read(line)?.data;
+            What::Expiring { queue, expires_after, expires_before }
         }
         Type::QueueCleared | Type::QueueGone => What::Closed,
         _ => return None,
     };
-    Some(News {
-        incident: head.incident.as_deref()?.to_owned(),
-        at: head.time()?,
-        what,
-    })
+    Some(News { incident: head.incident.as_deref()?.to_owned(), at: head.time()?, what })
 }
 
 /// Takes in what a line says.
 pub fn hear(incidents: &mut Vec<Incident>, news: News) {
-    let News {
-        incident: id,
-        at,
-        what,
-    } = news;
+    let News { incident: id, at, what } = news;
     let known = incidents.iter_mut().find(|incident| incident.id == id);
     match (known, what) {
         (Some(known), What::Closed) => {
@@ -143,14 +113,7 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
                 known.reported.clear();
             }
         }
-        (
-            Some(known),
-            What::Expiring {
-                expires_after,
-                expires_before,
-                ..
-            },
-        ) => {
+        (Some(known), What::Expiring { expires_after, expires_before, .. }) => {
             known.expires_after = expires_after;
             known.expires_before = expires_before;
         }
@@ -161,19 +124,14 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
 /// An incident that is heard of for the first time, be it by its raise or later.
 fn opened(id: String, at: Timestamp, what: What) -> Option<Incident> {
     let (queue, depth, expires_after, expires_before) = match what {
-        What::Raised {
-            queue,
-            depth,
-            expires_after,
-            expires_before,
-        } => (queue, depth, expires_after, expires_before),
+        What::Raised { queue, depth, expires_after, expires_before } => {
+            (queue, depth, expires_after, expires_before)
+        }
         What::Grew { queue, depth } => (queue, depth, None, None),
         // It tells no depth that can be relied on; an incident has one message at least.
-        What::Expiring {
-            queue,
-            expires_after,
-            expires_before,
-        } => (queue, 1, expires_after, expires_before),
+        What::Expiring { queue, expires_after, expires_before } => {
+            (queue, 1, expires_after, expires_before)
+        }
         What::Closed => return None,
     };
     Some(Incident {
@@ -200,25 +158,14 @@ pub fn to_judge(incidents: &[Incident]) -> Vec<String> {
         .collect();
     open.sort_by_key(|incident| {
         let loss = incident.expires_after.or(incident.expires_before);
-        (
-            loss.is_none(),
-            loss,
-            incident.raised_at,
-            incident.id.clone(),
-        )
+        (loss.is_none(), loss, incident.raised_at, incident.id.clone())
     });
-    open.into_iter()
-        .map(|incident| incident.id.clone())
-        .collect()
+    open.into_iter().map(|incident| incident.id.clone()).collect()
 }
 
 /// Forgets what was closed long ago.
 pub fn forget(incidents: &mut Vec<Incident>, now: Timestamp) {
-    incidents.retain(|incident| {
-        incident
-            .closed_at
-            .is_none_or(|at| now.since(at) < REMEMBERED)
-    });
+    incidents.retain(|incident| incident.closed_at.is_none_or(|at| now.since(at) < REMEMBERED));
 }
 
 #[cfg(test)]
@@ -236,31 +183,16 @@ mod tests {
             expires_after: None,
             expires_before: expires_before.map(at),
         };
-        News {
-            incident: id.into(),
-            at: at(second),
-            what,
-        }
+        News { incident: id.into(), at: at(second), what }
     }
 
     fn grew(id: &str, second: i64) -> News {
-        let what = What::Grew {
-            queue: Queue::default(),
-            depth: 6,
-        };
-        News {
-            incident: id.into(),
-            at: at(second),
-            what,
-        }
+        let what = What::Grew { queue: Queue::default(), depth: 6 };
+        News { incident: id.into(), at: at(second), what }
     }
 
     fn closed(id: &str, second: i64) -> News {
-        News {
-            incident: id.into(),
-            at: at(second),
-            what: What::Closed,
-        }
+        News { incident: id.into(), at: at(second), what: What::Closed }
     }
 
     fn after(news: Vec<News>) -> Vec<Incident> {
@@ -273,12 +205,7 @@ mod tests {
 
     #[test]
     fn a_replay_changes_nothing() {
-        let day = vec![
-            raised("a", 0, None),
-            grew("a", 30),
-            closed("a", 60),
-            raised("b", 90, None),
-        ];
+        let day = vec![raised("a", 0, None), grew("a", 30), closed("a", 60), raised("b", 90, None)];
         let once = after(day.clone());
         let twice = after([day.clone(), day].concat());
         assert_eq!(once, twice);

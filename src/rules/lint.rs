@@ -33,20 +33,12 @@ pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<Linted> {
     let mut all = Vec::new();
     for (scope, seen) in survey.scopes.iter().enumerate() {
         let graph = Graph::of(seen);
-        let arns: HashSet<&str> = graph
-            .nodes
-            .iter()
-            .map(|node| node.place.arn.as_str())
-            .collect();
+        let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.place.arn.as_str()).collect();
         for node in &graph.nodes {
             let findings = judge(&graph, &arns, node, patterns);
             if !findings.is_empty() {
                 let queue = graph.queue(node);
-                all.push(Linted {
-                    scope,
-                    queue,
-                    findings,
-                });
+                all.push(Linted { scope, queue, findings });
             }
         }
     }
@@ -142,11 +134,7 @@ fn dangling(node: &Node, redrive: &Redrive) -> Finding {
 fn mixed(node: &Node, redrive: &Redrive) -> Option<Finding> {
     let target = name_of(&redrive.target);
     let kind = |fifo| {
-        if fifo {
-            "a FIFO queue"
-        } else {
-            "a standard queue"
-        }
+        if fifo { "a FIFO queue" } else { "a standard queue" }
     };
     let (own, other) = (names::is_fifo(&node.place.name), names::is_fifo(target));
     (own != other).then(|| {
@@ -186,11 +174,7 @@ fn visibility(attributes: &Attributes) -> Option<Finding> {
 }
 
 fn finding(rule: &str, level: &str, detail: String) -> Finding {
-    Finding {
-        rule: rule.into(),
-        level: level.into(),
-        detail,
-    }
+    Finding { rule: rule.into(), level: level.into(), detail }
 }
 
 /// The name at the end of an ARN.

@@ -108,12 +108,7 @@ pub fn follow(
         let to = fall.to.max(depth);
         let read = fall.read || counts.in_flight > 0;
         // Back where it was: the count was only approximate.
-        return (to < fall.from).then_some(Fall {
-            to,
-            samples: fall.samples + 1,
-            read,
-            ..fall
-        });
+        return (to < fall.from).then_some(Fall { to, samples: fall.samples + 1, read, ..fall });
     }
     let (from_at, before) = past?;
     (depth < before.depth()).then(|| Fall {
@@ -123,10 +118,7 @@ pub fn follow(
         since: at,
         samples: 1,
         read: before.in_flight > 0 || counts.in_flight > 0,
-        expired: [window.after, window.before]
-            .into_iter()
-            .flatten()
-            .any(|end| end <= at),
+        expired: [window.after, window.before].into_iter().flatten().any(|end| end <= at),
     })
 }
 
@@ -159,11 +151,7 @@ mod tests {
     }
 
     fn counts(visible: u64, in_flight: u64) -> Counts {
-        Counts {
-            visible,
-            in_flight,
-            delayed: 0,
-        }
+        Counts { visible, in_flight, delayed: 0 }
     }
 
     /// Second, visible, in flight.
@@ -184,26 +172,10 @@ mod tests {
     fn a_fall_is_due_after_two_samples_and_a_minute() {
         let rows: [(&str, &Samples, bool); 5] = [
             ("one lower sample", &[(0, 5, 0), (100, 2, 0)], false),
-            (
-                "two within a minute",
-                &[(0, 5, 0), (30, 2, 0), (60, 2, 0)],
-                false,
-            ),
-            (
-                "two over a minute",
-                &[(0, 5, 0), (30, 2, 0), (90, 2, 0)],
-                true,
-            ),
-            (
-                "back up again",
-                &[(0, 5, 0), (30, 2, 0), (60, 5, 0), (120, 5, 0)],
-                false,
-            ),
-            (
-                "received is not gone",
-                &[(0, 5, 0), (30, 2, 3), (90, 2, 3)],
-                false,
-            ),
+            ("two within a minute", &[(0, 5, 0), (30, 2, 0), (60, 2, 0)], false),
+            ("two over a minute", &[(0, 5, 0), (30, 2, 0), (90, 2, 0)], true),
+            ("back up again", &[(0, 5, 0), (30, 2, 0), (60, 5, 0), (120, 5, 0)], false),
+            ("received is not gone", &[(0, 5, 0), (30, 2, 3), (90, 2, 3)], false),
         ];
         for (rule, samples, due) in rows {
             let last = samples[samples.len() - 1].0;
@@ -221,38 +193,15 @@ mod tests {
     fn verdicts() {
         let quiet = story(&[(1000, 5, 0), (1030, 2, 0), (1090, 2, 0)]).unwrap();
         let read = story(&[(1000, 5, 1), (1030, 2, 0), (1090, 2, 0)]).unwrap();
-        let expired = Fall {
-            expired: true,
-            ..quiet
-        };
-        let task = |running, second| {
-            Ok(vec![MoveTask {
-                running,
-                started_at: at(second),
-            }])
-        };
+        let expired = Fall { expired: true, ..quiet };
+        let task = |running, second| Ok(vec![MoveTask { running, started_at: at(second) }]);
         let rows = [
             ("nobody", quiet, Ok(vec![]), Verdict::Lost(Why::Unexplained)),
-            (
-                "retention",
-                expired,
-                Ok(vec![]),
-                Verdict::Lost(Why::Retention),
-            ),
+            ("retention", expired, Ok(vec![]), Verdict::Lost(Why::Retention)),
             ("somebody reads", read, Ok(vec![]), Verdict::Moved),
             ("a running task", quiet, task(true, -90_000), Verdict::Moved),
-            (
-                "a task that began after the higher count",
-                quiet,
-                task(false, 1010),
-                Verdict::Moved,
-            ),
-            (
-                "a task of long ago",
-                quiet,
-                task(false, 0),
-                Verdict::Lost(Why::Unexplained),
-            ),
+            ("a task that began after the higher count", quiet, task(false, 1010), Verdict::Moved),
+            ("a task of long ago", quiet, task(false, 0), Verdict::Lost(Why::Unexplained)),
             (
                 "no permission",
                 expired,

@@ -6,15 +6,8 @@
 use super::glob::GlobList;
 
 /// The built-in patterns, for the man page; besides them, generated names are known.
-pub const PATTERNS: [&str; 7] = [
-    "*dlq",
-    "*-dlq-*",
-    "*_dlq",
-    "*-dl",
-    "*dead-letter*",
-    "*deadletter*",
-    "*dead_letter*",
-];
+pub const PATTERNS: [&str; 7] =
+    ["*dlq", "*-dlq-*", "*_dlq", "*-dl", "*dead-letter*", "*deadletter*", "*dead_letter*"];
 
 /// Whether a queue of this name is a DLQ: by the given patterns, or by the built-in ones when
 /// none are given.
@@ -63,9 +56,7 @@ fn is_hashed(rest: &str) -> bool {
     let Some((hash, tail)) = rest.split_at_checked(8) else {
         return false;
     };
-    let is_hash = hash
-        .bytes()
-        .all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b));
+    let is_hash = hash.bytes().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b));
     let is_tail = tail.is_empty()
         || tail.strip_prefix('-').is_some_and(|suffix| {
             !suffix.is_empty() && suffix.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -155,11 +146,7 @@ mod tests {
             for two in parts {
                 for three in parts {
                     let name = format!("{one}{two}{three}");
-                    assert_eq!(
-                        is_dlq_name(&name, None),
-                        documented.matches(&name),
-                        "{name}"
-                    );
+                    assert_eq!(is_dlq_name(&name, None), documented.matches(&name), "{name}");
                 }
             }
         }

@@ -36,35 +36,20 @@ impl Pick {
         queues: Option<GlobList>,
         incident: Option<String>,
     ) -> Self {
-        let fits = |kind: &Type| {
-            types
-                .as_ref()
-                .is_none_or(|types| types.matches(kind.as_str()))
-        };
+        let fits = |kind: &Type| types.as_ref().is_none_or(|types| types.matches(kind.as_str()));
         let known = Type::ALL.iter().map(fits).collect();
-        Pick {
-            types,
-            known,
-            queues,
-            incident,
-            meant: None,
-            since: None,
-        }
+        Pick { types, known, queues, incident, meant: None, since: None }
     }
 
     /// Whether the incident is given by its beginning only, so that it has to be found out first
     /// which one is meant.
     pub fn wants_whole_incident(&self) -> bool {
-        self.incident
-            .as_ref()
-            .is_some_and(|id| id.len() < INCIDENT_LEN)
+        self.incident.as_ref().is_some_and(|id| id.len() < INCIDENT_LEN)
     }
 
     /// Whether this incident may be the one that is meant.
     pub fn may_mean(&self, incident: &str) -> bool {
-        self.incident
-            .as_ref()
-            .is_none_or(|id| incident.starts_with(id.as_str()))
+        self.incident.as_ref().is_none_or(|id| incident.starts_with(id.as_str()))
     }
 
     /// The incidents that begin so: one is meant, several are a question.
@@ -97,10 +82,7 @@ impl Pick {
             return Ok(false);
         }
         if let Some(queues) = &self.queues
-            && !head
-                .subject
-                .as_deref()
-                .is_some_and(|subject| queues.matches(subject))
+            && !head.subject.as_deref().is_some_and(|subject| queues.matches(subject))
         {
             return Ok(false);
         }
@@ -134,9 +116,7 @@ mod tests {
     const BARE: &str = r#"{"specversion":"1.0","id":"i","source":"s","type":"deploy.done"}"#;
 
     fn takes(pick: &mut Pick, line: &str) -> bool {
-        let Line::Event(head) = peek(line.as_bytes()) else {
-            panic!("{line}")
-        };
+        let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
         pick.takes(Some(&head)).unwrap()
     }
 
@@ -153,26 +133,16 @@ mod tests {
             (Pick::new(globs("queue.*"), None, None), true, false),
             (Pick::new(globs("deploy.*"), None, None), false, true),
             (Pick::new(globs("*"), globs("orders-*"), None), true, false),
-            (
-                Pick::new(globs("queue.*"), globs("other-*"), None),
-                false,
-                false,
-            ),
+            (Pick::new(globs("queue.*"), globs("other-*"), None), false, false),
             (Pick::new(None, None, incident("1f2e3d4c")), true, false),
             (Pick::new(None, None, incident("1f2e3d4d")), false, false),
             (
-                Pick {
-                    since: at("2026-11-22T20:00:00Z"),
-                    ..Pick::new(None, None, None)
-                },
+                Pick { since: at("2026-11-22T20:00:00Z"), ..Pick::new(None, None, None) },
                 true,
                 false,
             ),
             (
-                Pick {
-                    since: at("2026-11-22T20:00:01Z"),
-                    ..Pick::new(None, None, None)
-                },
+                Pick { since: at("2026-11-22T20:00:01Z"), ..Pick::new(None, None, None) },
                 false,
                 false,
             ),
@@ -195,9 +165,7 @@ mod tests {
         pick.settle_incident(&BTreeSet::new()).unwrap();
         assert!(takes(&mut pick, LINE));
         let other = LINE.replace("-0000", "-1111");
-        let Line::Event(head) = peek(other.as_bytes()) else {
-            panic!()
-        };
+        let Line::Event(head) = peek(other.as_bytes()) else { panic!() };
         assert!(pick.takes(Some(&head)).is_err());
     }
 }

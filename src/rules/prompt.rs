@@ -9,12 +9,7 @@ use crate::text;
 /// The prompt for an incident.
 pub fn of(incident: &Incident) -> String {
     let safe = |text: &str| text::safe(text).replace('@', "\\u0040");
-    let sources: Vec<String> = incident
-        .queue
-        .sources
-        .iter()
-        .map(|name| safe(name))
-        .collect();
+    let sources: Vec<String> = incident.queue.sources.iter().map(|name| safe(name)).collect();
     let unknown = || "unknown".to_owned();
     format!(
         "Investigate why messages have died in an Amazon SQS dead-letter queue.\n\n\
@@ -29,19 +24,11 @@ pub fn of(incident: &Incident) -> String {
         safe(&incident.queue.name),
         safe(&incident.queue.arn),
         safe(&incident.queue.region),
-        if sources.is_empty() {
-            unknown()
-        } else {
-            sources.join(", ")
-        },
+        if sources.is_empty() { unknown() } else { sources.join(", ") },
         incident.depth,
         incident.raised_at,
-        incident
-            .expires_after
-            .map_or_else(unknown, |at| at.to_string()),
-        incident
-            .expires_before
-            .map_or_else(unknown, |at| at.to_string()),
+        incident.expires_after.map_or_else(unknown, |at| at.to_string()),
+        incident.expires_before.map_or_else(unknown, |at| at.to_string()),
         incident.id,
     )
 }
@@ -56,10 +43,7 @@ mod tests {
     fn a_hostile_name_opens_no_file_and_hides_nothing() {
         let incident = Incident {
             id: "i".into(),
-            queue: Queue {
-                name: "x @/etc/passwd\u{1b}[2J\n/clear".into(),
-                ..Queue::default()
-            },
+            queue: Queue { name: "x @/etc/passwd\u{1b}[2J\n/clear".into(), ..Queue::default() },
             raised_at: Timestamp::from_millis(0),
             depth: 1,
             expires_after: None,
@@ -71,10 +55,7 @@ mod tests {
             attempts: 0,
         };
         let prompt = of(&incident);
-        assert!(
-            !prompt.contains('@') && !prompt.contains('\u{1b}'),
-            "{prompt}"
-        );
+        assert!(!prompt.contains('@') && !prompt.contains('\u{1b}'), "{prompt}");
         assert!(prompt.starts_with("Investigate"), "{prompt}");
         assert!(!prompt.contains("\n/clear"), "{prompt}");
     }

@@ -20,9 +20,7 @@ pub struct Counts {
 impl Counts {
     /// A dead letter that somebody is reading is still one.
     pub fn depth(self) -> u64 {
-        self.visible
-            .saturating_add(self.in_flight)
-            .saturating_add(self.delayed)
+        self.visible.saturating_add(self.in_flight).saturating_add(self.delayed)
     }
 }
 

@@ -9,13 +9,8 @@ use std::fmt;
 use crate::config::{self, Channel, Notifications, Route};
 use crate::event::{Head, Severity, Type};
 
-const SEVERITIES: [Severity; 5] = [
-    Severity::Debug,
-    Severity::Info,
-    Severity::Warn,
-    Severity::Error,
-    Severity::Fatal,
-];
+const SEVERITIES: [Severity; 5] =
+    [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
 
 /// Who hears of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,12 +84,7 @@ impl Router {
             for severity in SEVERITIES {
                 let kind = known.as_str();
                 let (known, queue) = (Some(known), Queue::Any);
-                let asked = Asked {
-                    known,
-                    kind,
-                    severity,
-                    queue,
-                };
+                let asked = Asked { known, kind, severity, queue };
                 if let (Some(known), Verdict::Silent(why)) = (known, router.weigh(asked)) {
                     router.silent[known as usize][severity as usize] = Some(why);
                 }
@@ -112,12 +102,7 @@ impl Router {
             return Verdict::Silent(why);
         }
         let queue = Queue::This(head.subject.as_deref());
-        self.weigh(Asked {
-            known: head.known,
-            kind: &head.kind,
-            severity,
-            queue,
-        })
+        self.weigh(Asked { known: head.known, kind: &head.kind, severity, queue })
     }
 
     fn weigh(&self, asked: Asked) -> Verdict {
@@ -172,19 +157,12 @@ impl Asked<'_> {
 
     /// Whether a route lets it through.
     fn is_led_by(self, route: &Route) -> bool {
-        let type_fits = route
-            .types
-            .as_ref()
-            .is_none_or(|types| types.matches(self.kind));
+        let type_fits = route.types.as_ref().is_none_or(|types| types.matches(self.kind));
         let queue_fits = match (&route.queues, self.queue) {
             (None, _) | (Some(_), Queue::Any) => true,
             (Some(queues), Queue::This(name)) => name.is_some_and(|name| queues.matches(name)),
         };
-        type_fits
-            && queue_fits
-            && !route
-                .severity
-                .is_some_and(|least| milder(self.severity, least))
+        type_fits && queue_fits && !route.severity.is_some_and(|least| milder(self.severity, least))
     }
 
     /// Whether a route leads it nowhere, for certain.
@@ -210,11 +188,7 @@ mod tests {
     const D: usize = 1;
 
     fn channel(name: &str, kind: ChannelKind, least: Option<Least>) -> Channel {
-        Channel {
-            name: name.into(),
-            kind,
-            min_severity: least,
-        }
+        Channel { name: name.into(), kind, min_severity: least }
     }
 
     fn two(console: Option<Least>, desktop: Option<Least>, routes: Vec<Route>) -> Router {
@@ -236,17 +210,12 @@ mod tests {
     }
 
     fn told(router: &Router, kind: &str, severity: &str, queue: &str) -> Vec<usize> {
-        let subject = if queue.is_empty() {
-            String::new()
-        } else {
-            format!(r#","subject":"{queue}""#)
-        };
+        let subject =
+            if queue.is_empty() { String::new() } else { format!(r#","subject":"{queue}""#) };
         let line = format!(
             r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","severitytext":"{severity}"{subject}}}"#
         );
-        let Line::Event(head) = peek(line.as_bytes()) else {
-            panic!("{line}")
-        };
+        let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
         match router.judge(&head) {
             Verdict::Tell(channels) => channels,
             Verdict::Silent(_) => Vec::new(),
@@ -272,11 +241,7 @@ mod tests {
             ("deploy.failed", "ERROR", &[C, D]),
         ];
         for (kind, severity, expected) in rows {
-            assert_eq!(
-                told(&router, kind, severity, "q"),
-                expected,
-                "{kind} {severity}"
-            );
+            assert_eq!(told(&router, kind, severity, "q"), expected, "{kind} {severity}");
         }
     }
 
@@ -298,11 +263,7 @@ mod tests {
             ("notice.failed", "FATAL", "orders-dlq", &[]),
         ];
         for (kind, severity, queue, expected) in rows {
-            assert_eq!(
-                told(&router, kind, severity, queue),
-                expected,
-                "{kind} {severity} {queue}"
-            );
+            assert_eq!(told(&router, kind, severity, queue), expected, "{kind} {severity} {queue}");
         }
     }
 
@@ -318,11 +279,7 @@ mod tests {
 
     #[test]
     fn a_channel_hears_nothing_below_its_own_threshold() {
-        let router = two(
-            None,
-            Some(Least::Error),
-            vec![route("", "", None, &["desktop"])],
-        );
+        let router = two(None, Some(Least::Error), vec![route("", "", None, &["desktop"])]);
         assert_eq!(told(&router, "queue.cleared", "INFO", "q"), [C]);
         assert_eq!(told(&router, "queue.raised", "ERROR", "q"), [C, D]);
     }
@@ -341,11 +298,7 @@ mod tests {
             ("queue.found", "INFO", &[]),
         ];
         for (kind, severity, expected) in rows {
-            assert_eq!(
-                told(&router, kind, severity, "q"),
-                expected,
-                "{kind} {severity}"
-            );
+            assert_eq!(told(&router, kind, severity, "q"), expected, "{kind} {severity}");
         }
     }
 
@@ -364,12 +317,7 @@ mod tests {
         for &known in Type::ALL {
             for severity in SEVERITIES {
                 let (kind, queue) = (known.as_str(), Queue::This(Some("q")));
-                let asked = Asked {
-                    known: Some(known),
-                    kind,
-                    severity,
-                    queue,
-                };
+                let asked = Asked { known: Some(known), kind, severity, queue };
                 let expected = match router.weigh(asked) {
                     Verdict::Tell(channels) => channels,
                     Verdict::Silent(_) => Vec::new(),

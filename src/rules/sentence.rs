@@ -51,17 +51,8 @@ impl Sentence {
         next: &str,
         now: Timestamp,
     ) -> Self {
-        let rest = Rest {
-            detail: None,
-            next: Some(next.to_owned()),
-        };
-        Sentence {
-            when: now.clock(),
-            severity,
-            subject: subject.into(),
-            what: what.into(),
-            rest,
-        }
+        let rest = Rest { detail: None, next: Some(next.to_owned()) };
+        Sentence { when: now.clock(), severity, subject: subject.into(), what: what.into(), rest }
     }
 
     /// One line for a terminal or a log.
@@ -91,11 +82,7 @@ impl Sentence {
     /// The body of a notice: never empty.
     pub fn body(&self) -> String {
         let first = format!("{} {}", self.severity.as_str(), self.when);
-        let parts = [
-            Some(&first),
-            self.rest.detail.as_ref(),
-            self.rest.next.as_ref(),
-        ];
+        let parts = [Some(&first), self.rest.detail.as_ref(), self.rest.next.as_ref()];
         let lines: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
         shorten(&lines.join("\n"), BODY_MAX).into_owned()
     }
@@ -104,26 +91,15 @@ impl Sentence {
 /// The sentence of an event.
 pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
     let incident = head.incident.as_deref();
-    let (what, rest) = head
-        .known
-        .and_then(|known| told(known, line, incident, now))
-        .unwrap_or_else(|| {
+    let (what, rest) =
+        head.known.and_then(|known| told(known, line, incident, now)).unwrap_or_else(|| {
             let what = match head.known {
                 None => cap(&head.kind).into_owned(),
                 Some(known) => format!("{}, with a payload that is not understood", known.as_str()),
             };
-            (
-                what,
-                Rest {
-                    detail: None,
-                    next: look(incident),
-                },
-            )
+            (what, Rest { detail: None, next: look(incident) })
         });
-    let subject = head
-        .subject
-        .as_deref()
-        .filter(|subject| !subject.trim().is_empty());
+    let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
     let when = head.time().map_or("at an unknown time".into(), |at| {
         let day = if now.since(at).max(at.since(now)) > SAME_DAY {
@@ -131,19 +107,9 @@ pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
         } else {
             String::new()
         };
-        format!(
-            "{}{}",
-            day.get(..11).unwrap_or_default().replace('T', " "),
-            at.clock()
-        )
+        format!("{}{}", day.get(..11).unwrap_or_default().replace('T', " "), at.clock())
     });
-    Sentence {
-        when,
-        severity: head.severity(),
-        subject,
-        what,
-        rest,
-    }
+    Sentence { when, severity: head.severity(), subject, what, rest }
 }
 
 /// What happened, with all that depends on the payload; None when that is not what it should be.
@@ -158,44 +124,27 @@ fn told(
     Some(match known {
         Type::QueueRaised => {
             let data = read::<event::QueueRaised>(line)?;
-            let what = format!(
-                "{} died (threshold {})",
-                count(data.depth, "message"),
-                data.threshold
-            );
-            (
-                what,
-                rest(expiry(data.expires_after, data.expires_before, now), look()),
-            )
+            let what =
+                format!("{} died (threshold {})", count(data.depth, "message"), data.threshold);
+            (what, rest(expiry(data.expires_after, data.expires_before, now), look()))
         }
         Type::QueueGrew => {
             let data = read::<event::QueueGrew>(line)?;
             let what = format!("grew to {}", count(data.depth, "dead message"));
-            (
-                what,
-                rest(format!("{} when it was raised", data.raised_depth), look()),
-            )
+            (what, rest(format!("{} when it was raised", data.raised_depth), look()))
         }
         Type::QueueExpiring => {
             let data = read::<event::QueueExpiring>(line)?;
             let unread = || "an unknown number of messages".to_owned();
-            let depth = data
-                .depth
-                .map_or_else(unread, |depth| count(depth, "message"));
+            let depth = data.depth.map_or_else(unread, |depth| count(depth, "message"));
             let what = if data.certain {
                 format!("{depth} may be lost within {}", cap(&data.tier))
             } else {
-                format!(
-                    "the oldest of {depth} will be lost within {}",
-                    cap(&data.tier)
-                )
+                format!("the oldest of {depth} will be lost within {}", cap(&data.tier))
             };
             let save = "aws sqs start-message-move-task --source-arn ";
             let save = command("once the cause is fixed, run", save, &data.queue.arn).or_else(look);
-            (
-                what,
-                rest(expiry(data.expires_after, data.expires_before, now), save),
-            )
+            (what, rest(expiry(data.expires_after, data.expires_before, now), save))
         }
         Type::QueueLossSuspected => {
             let data = read::<event::QueueLossSuspected>(line)?;
@@ -205,7 +154,7 @@ fn told(
         }
         Type::QueueCleared => {
             let data = read::<event::QueueCleared>(line)?;
-            let lasted = show_span(Duration::from_secs(data.duration_s));
+            let lasted = lasted(data.duration_s);
             let cause = match data.cause.as_str() {
                 "unknown" => "cause unknown".into(),
                 cause => cap(cause),
@@ -215,30 +164,20 @@ fn told(
         Type::QueueUnreadable => {
             let data = read::<event::QueueUnreadable>(line)?;
             let what = format!("cannot be read: {}", cap(&data.reason));
-            let detail = format!(
-                "{} in a row; its depth is unknown",
-                count(data.misses, "failure")
-            );
+            let detail =
+                format!("{} in a row; its depth is unknown", count(data.misses, "failure"));
             (what, rest(detail, poll(&data.queue.name)))
         }
         Type::QueueReadable => {
             let data = read::<event::QueueReadable>(line)?;
             let failures = count(data.misses, "failure");
-            quiet(format!(
-                "can be read again after {failures}; {}",
-                count(data.depth, "message")
-            ))
+            quiet(format!("can be read again after {failures}; {}", count(data.depth, "message")))
         }
         Type::QueueFound => quiet("a dead-letter queue was found".into()),
         Type::QueueGone => {
             let data = read::<event::QueueGone>(line)?;
-            let depth = data
-                .last_depth
-                .map_or("unknown".into(), |depth| depth.to_string());
-            (
-                "no longer exists".into(),
-                rest(format!("its last depth was {depth}"), look()),
-            )
+            let depth = data.last_depth.map_or("unknown".into(), |depth| depth.to_string());
+            ("no longer exists".into(), rest(format!("its last depth was {depth}"), look()))
         }
         Type::QueuePolled => {
             let data = read::<event::QueuePolled>(line)?;
@@ -252,10 +191,7 @@ fn told(
         Type::PollFinished | Type::PollFailed => return polled(known, line),
         Type::NoticeSent => {
             let data = read::<event::NoticeSent>(line)?;
-            quiet(format!(
-                "a notice was sent to channel '{}'",
-                cap(&data.channel)
-            ))
+            quiet(format!("a notice was sent to channel '{}'", cap(&data.channel)))
         }
         Type::NoticeFailed => {
             let data = read::<event::NoticeFailed>(line)?;
@@ -268,10 +204,7 @@ fn told(
 
 fn linted(data: &event::QueueLinted) -> (String, Rest) {
     let what = count(data.findings.len() as u64, "finding");
-    let first = data
-        .findings
-        .first()
-        .map(|finding| cap(&finding.detail).into_owned());
+    let first = data.findings.first().map(|finding| cap(&finding.detail).into_owned());
     (
         what,
         Rest {
@@ -292,22 +225,15 @@ fn polled(known: Type, line: &[u8]) -> Option<(String, Rest)> {
     }
     let data = read::<event::PollFailed>(line)?;
     let place = |what: &str, name: &Option<String>| {
-        name.as_ref()
-            .map_or(String::new(), |name| format!(" in {what} '{}'", cap(name)))
+        name.as_ref().map_or(String::new(), |name| format!(" in {what} '{}'", cap(name)))
     };
-    let (account, region) = (
-        place("account", &data.account),
-        place("region", &data.region),
-    );
+    let (account, region) = (place("account", &data.account), place("region", &data.region));
     let what = format!("cannot poll{account}{region}: {}", cap(&data.reason));
     let next = data
         .region
         .as_deref()
         .and_then(|region| command("try", "aws sqs list-queues --region ", region));
-    Some((
-        what,
-        rest("nothing is known about the queues there".into(), next),
-    ))
+    Some((what, rest("nothing is known about the queues there".into(), next)))
 }
 
 fn investigated(
@@ -319,44 +245,24 @@ fn investigated(
     Some(match known {
         Type::InvestigationSkipped => {
             let data = read::<event::InvestigationSkipped>(line)?;
-            let until = data
-                .until
-                .map(|until| format!("until {}", moment(until, now)));
-            (
-                format!("not investigated: {}", cap(&data.detail)),
-                Rest {
-                    detail: until,
-                    next: None,
-                },
-            )
+            let until = data.until.map(|until| format!("until {}", moment(until, now)));
+            (format!("not investigated: {}", cap(&data.detail)), Rest { detail: until, next: None })
         }
         Type::InvestigationStarted => {
             let data = read::<event::InvestigationStarted>(line)?;
             let what = format!("investigation by '{}' has started", cap(&data.agent));
-            (
-                what,
-                rest(
-                    format!("it is stopped at {}", moment(data.timeout_at, now)),
-                    None,
-                ),
-            )
+            (what, rest(format!("it is stopped at {}", moment(data.timeout_at, now)), None))
         }
         Type::InvestigationCompleted => {
             let data = read::<event::InvestigationCompleted>(line)?;
-            let found = data
-                .verdict
-                .title
-                .as_deref()
-                .unwrap_or("a result without a title");
+            let found = data.verdict.title.as_deref().unwrap_or("a result without a title");
             let mut weight = cap(&data.verdict.status).into_owned();
             if let Some(confidence) = data.verdict.confidence {
-                weight.push_str(&format!(
-                    ", confidence {:.0} %",
-                    confidence.clamp(0.0, 1.0) * 100.0
-                ));
+                weight
+                    .push_str(&format!(", confidence {:.0} %", confidence.clamp(0.0, 1.0) * 100.0));
             }
             let what = format!("investigation completed: {} ({weight})", cap(found));
-            let took = show_span(Duration::from_secs(data.duration_s));
+            let took = lasted(data.duration_s);
             let read_it = command("read", "", &data.report);
             (
                 what,
@@ -368,31 +274,17 @@ fn investigated(
         }
         Type::InvestigationFailed => {
             let data = read::<event::InvestigationFailed>(line)?;
-            let took = data
-                .duration_s
-                .map_or("after an unknown time".into(), |seconds| {
-                    format!("after {}", show_span(Duration::from_secs(seconds)))
-                });
+            let took = data.duration_s.map_or("after an unknown time".into(), |seconds| {
+                format!("after {}", lasted(seconds))
+            });
             let what = format!("investigation failed: {}", cap(&data.detail));
-            (
-                what,
-                rest(format!("{took}, {}", cost(data.cost_usd)), look(incident)),
-            )
+            (what, rest(format!("{took}, {}", cost(data.cost_usd)), look(incident)))
         }
         Type::InvestigationTimedOut => {
             let data = read::<event::InvestigationTimedOut>(line)?;
-            let took = show_span(Duration::from_secs(data.duration_s));
-            let what = format!(
-                "investigation stopped at its deadline: {}",
-                cap(&data.detail)
-            );
-            (
-                what,
-                rest(
-                    format!("after {took}, {}", cost(data.cost_usd)),
-                    look(incident),
-                ),
-            )
+            let took = lasted(data.duration_s);
+            let what = format!("investigation stopped at its deadline: {}", cap(&data.detail));
+            (what, rest(format!("after {took}, {}", cost(data.cost_usd)), look(incident)))
         }
         _ => return None,
     })
@@ -403,10 +295,7 @@ fn read<D: Payload>(line: &[u8]) -> Option<D> {
 }
 
 fn rest(detail: String, next: Option<String>) -> Rest {
-    Rest {
-        detail: Some(detail),
-        next,
-    }
+    Rest { detail: Some(detail), next }
 }
 
 /// A text of an event, harmless and short.
@@ -415,6 +304,14 @@ fn cap(text: &str) -> Cow<'_, str> {
     match shorten(&safe, TEXT_MAX) {
         Cow::Borrowed(same) if same.len() == safe.len() => safe,
         shortened => Cow::Owned(shortened.into_owned()),
+    }
+}
+
+/// A time that was counted in whole seconds.
+fn lasted(seconds: u64) -> String {
+    match seconds {
+        0 => "under a second".into(),
+        seconds => show_span(Duration::from_secs(seconds)),
     }
 }
 
@@ -436,9 +333,7 @@ fn expiry(after: Option<Timestamp>, before: Option<Timestamp>, now: Timestamp) -
 /// `2026-11-24 10:00Z (in 1d 14h)`
 fn moment(at: Timestamp, now: Timestamp) -> String {
     let text = at.to_string();
-    let minute = text
-        .get(..16)
-        .map_or(text.clone(), |minute| minute.replace('T', " ") + "Z");
+    let minute = text.get(..16).map_or(text.clone(), |minute| minute.replace('T', " ") + "Z");
     if at > now {
         format!("{minute} (in {})", show_span(at.since(now)))
     } else {

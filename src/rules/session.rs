@@ -25,11 +25,7 @@ pub struct Sessions {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Sessions {
-            version: Self::VERSION,
-            sessions: Vec::new(),
-            incidents: Vec::new(),
-        }
+        Sessions { version: Self::VERSION, sessions: Vec::new(), incidents: Vec::new() }
     }
 }
 
@@ -87,10 +83,7 @@ pub struct Session {
 impl Sessions {
     /// The end of a queue's cooldown.
     pub fn cooldown_until(&self, arn: &str) -> Option<Timestamp> {
-        let of_queue = self
-            .sessions
-            .iter()
-            .filter(|session| session.queue.arn == arn);
+        let of_queue = self.sessions.iter().filter(|session| session.queue.arn == arn);
         of_queue.filter_map(|session| session.cooldown_until).max()
     }
 
@@ -141,15 +134,8 @@ mod tests {
             id: id.into(),
             incident: String::new(),
             queue_name: "q".into(),
-            queue: Queue {
-                arn: "arn:q".into(),
-                ..Queue::default()
-            },
-            status: if ended.is_some() {
-                Status::Completed
-            } else {
-                Status::Running
-            },
+            queue: Queue { arn: "arn:q".into(), ..Queue::default() },
+            status: if ended.is_some() { Status::Completed } else { Status::Running },
             pid: None,
             start_time: at(0),
             timeout_at: at(100),
@@ -168,10 +154,7 @@ mod tests {
             session("cooling", Some(95)),
             session("new", Some(80)),
         ];
-        let mut sessions = Sessions {
-            sessions: list,
-            ..Sessions::default()
-        };
+        let mut sessions = Sessions { sessions: list, ..Sessions::default() };
         let unprinted = |session: &Session| session.id == "unprinted";
         let gone = sessions.prune(10, Duration::from_secs(50), at(100), unprinted);
         assert_eq!(gone, ["old"]);

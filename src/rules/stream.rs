@@ -23,10 +23,7 @@ pub struct Clock {
 impl Clock {
     /// The time of a stream of which nothing has been read; `replayed` for a dry run.
     pub fn new(replayed: bool) -> Self {
-        Clock {
-            newest: None,
-            replayed,
-        }
+        Clock { newest: None, replayed }
     }
 
     /// Takes in a head; tells whether it is that of an originator whose type is known.
@@ -75,11 +72,7 @@ mod tests {
         let wall = at("2026-01-01T00:10:00Z");
         let mut clock = Clock::new(false);
         assert_eq!(clock.now(wall), wall);
-        assert!(!heard(
-            &mut clock,
-            "investigation.started",
-            "2026-01-01T00:09:00Z"
-        ));
+        assert!(!heard(&mut clock, "investigation.started", "2026-01-01T00:09:00Z"));
         assert!(!heard(&mut clock, "queue.invented", "2026-01-01T00:09:00Z"));
         assert!(heard(&mut clock, "poll.finished", "2026-01-01T00:01:00Z"));
         assert!(heard(&mut clock, "queue.raised", "2026-01-01T00:00:30Z"));

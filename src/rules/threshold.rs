@@ -30,14 +30,8 @@ pub fn raises(threshold: u64, depth: u64) -> bool {
 /// The run of zeros after one more sample: `None` for a depth that could not be read.
 pub fn zeros(past: Option<Zeros>, depth: Option<u64>, at: Timestamp) -> Option<Zeros> {
     (depth == Some(0)).then(|| match past {
-        Some(run) => Zeros {
-            samples: run.samples + 1,
-            ..run
-        },
-        None => Zeros {
-            since: at,
-            samples: 1,
-        },
+        Some(run) => Zeros { samples: run.samples + 1, ..run },
+        None => Zeros { since: at, samples: 1 },
     })
 }
 
@@ -85,22 +79,10 @@ mod tests {
 
     #[test]
     fn stories() {
-        type Row = (
-            &'static str,
-            &'static [(i64, Option<u64>)],
-            &'static [(i64, &'static str)],
-        );
+        type Row = (&'static str, &'static [(i64, Option<u64>)], &'static [(i64, &'static str)]);
         let rows: [Row; 7] = [
-            (
-                "one sample at the threshold raises",
-                &[(0, Some(2))],
-                &[(0, "raised")],
-            ),
-            (
-                "below it nothing happens",
-                &[(0, Some(1)), (30, Some(0))],
-                &[],
-            ),
+            ("one sample at the threshold raises", &[(0, Some(2))], &[(0, "raised")]),
+            ("below it nothing happens", &[(0, Some(1)), (30, Some(0))], &[]),
             (
                 "3,0,3,0 within a minute: one raise, no clear",
                 &[(0, Some(3)), (15, Some(0)), (30, Some(3)), (45, Some(0))],
@@ -156,18 +138,11 @@ mod tests {
             let samples: Vec<_> = (0..6).map(|n| (i64::from(n) * 30, pick(n))).collect();
             let edges = story(&samples, 2);
             for (n, edge) in edges.iter().enumerate() {
-                assert_eq!(
-                    edge.1,
-                    if n % 2 == 0 { "raised" } else { "cleared" },
-                    "{samples:?}"
-                );
+                assert_eq!(edge.1, if n % 2 == 0 { "raised" } else { "cleared" }, "{samples:?}");
             }
             for (second, _) in edges.iter().filter(|edge| edge.1 == "cleared") {
                 let last = usize::try_from(second / 30).unwrap();
-                assert!(
-                    samples[last - 2..=last].iter().all(|s| s.1 == Some(0)),
-                    "{samples:?}"
-                );
+                assert!(samples[last - 2..=last].iter().all(|s| s.1 == Some(0)), "{samples:?}");
             }
         }
     }
@@ -183,11 +158,7 @@ mod tests {
             (1, 10, 100, 1000),
         ];
         for (raised, factor, depth, step) in rows {
-            assert_eq!(
-                next_step(raised, factor, depth),
-                step,
-                "{raised} x{factor} at {depth}"
-            );
+            assert_eq!(next_step(raised, factor, depth), step, "{raised} x{factor} at {depth}");
         }
         assert_eq!(next_step(u64::MAX - 1, 2, u64::MAX - 1), u64::MAX);
     }

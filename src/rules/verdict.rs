@@ -94,12 +94,7 @@ mod tests {
                 "completed",
             ),
             ("a full result", Exit::Status(0), Some(full), "completed"),
-            (
-                "the least",
-                Exit::Status(0),
-                Some(br#"{"status":"x"}"#),
-                "completed",
-            ),
+            ("the least", Exit::Status(0), Some(br#"{"status":"x"}"#), "completed"),
             (
                 "a claim without a result",
                 Exit::Status(0),
@@ -108,18 +103,8 @@ mod tests {
             ),
             ("nothing at all", Exit::Status(0), None, "no_result"),
             ("no status", Exit::Status(0), Some(b"{}"), "no_result"),
-            (
-                "a status that is no text",
-                Exit::Status(0),
-                Some(br#"{"status":1}"#),
-                "no_result",
-            ),
-            (
-                "a result, but a failure",
-                Exit::Status(1),
-                Some(full),
-                "exit_status",
-            ),
+            ("a status that is no text", Exit::Status(0), Some(br#"{"status":1}"#), "no_result"),
+            ("a result, but a failure", Exit::Status(1), Some(full), "exit_status"),
             ("not found", Exit::Status(127), None, "could_not_start"),
             ("killed", Exit::Signal(9), Some(full), "signal"),
         ];
@@ -133,10 +118,7 @@ mod tests {
         let Outcome::Completed(verdict, cost, turns) = judge(Exit::Status(0), Some(full)) else {
             panic!("a full result")
         };
-        assert_eq!(
-            (verdict.confidence, cost, turns),
-            (Some(0.5), Some(1.25), Some(3))
-        );
+        assert_eq!((verdict.confidence, cost, turns), (Some(0.5), Some(1.25), Some(3)));
         assert_eq!(verdict.redrive, None, "what is not said is unknown");
     }
 }

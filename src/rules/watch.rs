@@ -4,14 +4,16 @@
 //! failed reading changes nothing that is known about the messages: it never raises, never
 //! clears, and never counts as zero.
 
+mod record;
+
+pub use record::{Incident, Record};
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::expiry::{self, Cohort, Keeps, Window};
-use super::loss::{self, Fall, MoveTask};
+use super::expiry::{self, Keeps, Window};
+use super::loss::{self, MoveTask};
 use super::reading::{Attributes, Counts, Miss, Reading};
-use super::threshold::{self, Zeros};
+use super::threshold::{self};
 use crate::event::{
     Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected, QueuePolled,
     QueueRaised, QueueReadable, QueueUnreadable,
@@ -35,44 +37,6 @@ pub struct Policy {
     pub tiers: Vec<Duration>,
     /// Whether an unchanged reading is an event too.
     pub all: bool,
-}
-
-/// What is remembered of a queue that is not quiet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// How many edges it has had: part of the ids of the next ones.
-    pub seq: u64,
-    /// The newest attempt to read it.
-    pub sampled_at: Timestamp,
-    /// The newest reading: when, and what.
-    pub read: Option<(Timestamp, Counts)>,
-    /// The open incident.
-    pub incident: Option<Incident>,
-    /// Zeros in a row.
-    pub zeros: Option<Zeros>,
-    /// Misses in a row.
-    pub misses: u64,
-    /// What has arrived, and when.
-    pub cohorts: Vec<Cohort>,
-    /// The settings that the expiry depends on, from the newest reading.
-    pub retention_s: Option<u64>,
-    /// A fall that has not been explained yet.
-    pub fall: Option<Fall>,
-}
-
-/// From the first raise to the final clear.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Its id.
-    pub id: String,
-    /// When it began.
-    pub raised_at: Timestamp,
-    /// With how many messages.
-    pub raised_depth: u64,
-    /// The depth at which growth is told next.
-    pub next_step: u64,
-    /// The last tier told, in seconds, and the cohort that it was about.
-    pub tier: Option<(u64, Cohort)>,
 }
 
 /// A sample and what belongs to it.
@@ -120,54 +84,13 @@ pub struct Told {
     pub news: bool,
 }
 
-impl Record {
-    fn fresh(seq: u64, at: Timestamp) -> Self {
-        Record {
-            seq,
-            sampled_at: at,
-            read: None,
-            incident: None,
-            zeros: None,
-            misses: 0,
-            cohorts: Vec::new(),
-            retention_s: None,
-            fall: None,
-        }
-    }
-
-    /// Nothing is open, nothing is there, and it can be read.
-    fn is_quiet(&self) -> bool {
-        self.incident.is_none()
-            && self.misses == 0
-            && self.read.is_some_and(|(_, counts)| counts.depth() == 0)
-    }
-
-    /// The window of the oldest cohort.
-    pub fn window(&self, age_max_s: Option<u64>) -> Window {
-        let keeps = Keeps {
-            retention_s: self.retention_s,
-            age_max_s,
-        };
-        self.cohorts
-            .first()
-            .map(|cohort| expiry::window(*cohort, keeps))
-            .unwrap_or_default()
-    }
-}
-
 /// Whether the next judgement needs the answer about move tasks.
 pub fn asks_for_tasks(past: Option<&Record>, reading: &Reading) -> bool {
     let (Some(past), Ok(now)) = (past, &reading.result) else {
         return false;
     };
     // The window only says why, not whether: none is needed here.
-    let fall = loss::follow(
-        past.fall,
-        past.read,
-        now.counts,
-        reading.at,
-        Window::default(),
-    );
+    let fall = loss::follow(past.fall, past.read, now.counts, reading.at, Window::default());
     past.incident.is_some() && loss::is_due(fall, reading.at) && fall.is_some_and(|fall| !fall.read)
 }
 
@@ -225,21 +148,12 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn tell(&mut self, edge: Edge) {
-        let incident = self
-            .record
-            .incident
-            .as_ref()
-            .map(|incident| incident.id.clone());
+        let incident = self.record.incident.as_ref().map(|incident| incident.id.clone());
         let news = match &edge {
             Edge::Polled(reading) => self.changed && reading.depth.is_some(),
             _ => true,
         };
-        self.told.push(Told {
-            edge,
-            seq: self.record.seq,
-            incident,
-            news,
-        });
+        self.told.push(Told { edge, seq: self.record.seq, incident, news });
         self.record.seq += 1;
     }
 
@@ -249,10 +163,7 @@ impl Watch<'_> {
 
     fn gone(&mut self) {
         let last_depth = self.record.read.map(|(_, counts)| counts.depth());
-        self.tell(Edge::Gone(QueueGone {
-            queue: self.queue(),
-            last_depth,
-        }));
+        self.tell(Edge::Gone(QueueGone { queue: self.queue(), last_depth }));
     }
 
     fn miss(&mut self, miss: &Miss) {
@@ -261,12 +172,7 @@ impl Watch<'_> {
         let (misses, reason) = (self.record.misses, miss.to_string());
         if misses == MISSES {
             let reason = reason.clone();
-            let unreadable = QueueUnreadable {
-                queue: self.queue(),
-                depth: None,
-                reason,
-                misses,
-            };
+            let unreadable = QueueUnreadable { queue: self.queue(), depth: None, reason, misses };
             self.tell(Edge::Unreadable(unreadable));
         }
         if self.policy.all {
@@ -285,10 +191,7 @@ impl Watch<'_> {
     fn read(&mut self, attributes: &Attributes, before: Option<(Timestamp, Counts)>) {
         let (at, counts) = (self.sample.reading.at, attributes.counts);
         let depth = counts.depth();
-        let keeps = Keeps {
-            retention_s: attributes.retention_s,
-            age_max_s: self.sample.age_max_s,
-        };
+        let keeps = Keeps { retention_s: attributes.retention_s, age_max_s: self.sample.age_max_s };
         // The window before this sample: what was there may have been lost since.
         let window = self.record.window(self.sample.age_max_s);
         let misses = std::mem::take(&mut self.record.misses);
@@ -301,11 +204,7 @@ impl Watch<'_> {
         record.fall = loss::follow(record.fall, before, counts, at, window);
         record.read = Some((at, counts));
         if misses >= MISSES {
-            self.tell(Edge::Readable(QueueReadable {
-                queue: self.queue(),
-                depth,
-                misses,
-            }));
+            self.tell(Edge::Readable(QueueReadable { queue: self.queue(), depth, misses }));
         }
         self.polled(counts, before.map(|(_, counts)| counts));
         if self.record.incident.is_none() {
@@ -372,20 +271,13 @@ impl Watch<'_> {
         }
         let raised_depth = incident.raised_depth;
         incident.next_step = threshold::next_step(raised_depth, self.policy.growth_factor, depth);
-        self.tell(Edge::Grew(QueueGrew {
-            queue: self.queue(),
-            depth,
-            raised_depth,
-        }));
+        self.tell(Edge::Grew(QueueGrew { queue: self.queue(), depth, raised_depth }));
     }
 
     /// Judges a fall that is due; tells whether messages are known to have been moved or lost.
     fn lose(&mut self) -> Option<&'static str> {
         let at = self.sample.reading.at;
-        let fall = self
-            .record
-            .fall
-            .filter(|_| loss::is_due(self.record.fall, at))?;
+        let fall = self.record.fall.filter(|_| loss::is_due(self.record.fall, at))?;
         let unasked = Ok(Vec::new());
         let tasks = match self.sample.tasks {
             Some(tasks) => tasks,
@@ -425,11 +317,7 @@ impl Watch<'_> {
         }
         let duration_s = at.since(incident.raised_at).as_secs();
         let cause = cause.unwrap_or("unknown").into();
-        self.tell(Edge::Cleared(QueueCleared {
-            queue: self.queue(),
-            duration_s,
-            cause,
-        }));
+        self.tell(Edge::Cleared(QueueCleared { queue: self.queue(), duration_s, cause }));
         self.record.incident = None;
     }
 
@@ -449,13 +337,7 @@ impl Watch<'_> {
             return;
         }
         incident.tier = Some((tier.as_secs(), *cohort));
-        let depth = self
-            .sample
-            .reading
-            .result
-            .as_ref()
-            .ok()
-            .map(|read| read.counts.depth());
+        let depth = self.sample.reading.result.as_ref().ok().map(|read| read.counts.depth());
         self.tell(Edge::Expiring(QueueExpiring {
             queue: self.queue(),
             tier: tier_name(tier),

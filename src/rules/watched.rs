@@ -126,11 +126,7 @@ impl Watched {
 
     /// How many of these queues have an open incident.
     pub fn raised<'a>(&self, arns: impl Iterator<Item = &'a str>) -> u64 {
-        let open = |arn: &&str| {
-            self.queues
-                .get(*arn)
-                .is_some_and(|e| e.record.incident.is_some())
-        };
+        let open = |arn: &&str| self.queues.get(*arn).is_some_and(|e| e.record.incident.is_some());
         arns.filter(open).count() as u64
     }
 
@@ -154,6 +150,9 @@ impl Watched {
         begun: Timestamp,
         polled: &[Polled<'_>],
     ) -> Vec<Say> {
+        if self.floor == 0 {
+            self.floor = first_floor(begun);
+        }
         let mut lines = Vec::new();
         for one in polled {
             let queue = &one.target.queue;
@@ -162,28 +161,17 @@ impl Watched {
             let sample = Sample {
                 arn,
                 reading: &one.reading,
-                empty_at: self
-                    .empty_at(selection, one.target.found_at)
-                    .filter(|_| past.is_none()),
+                empty_at: self.empty_at(selection, one.target.found_at).filter(|_| past.is_none()),
                 age_max_s: one.target.age_max_s,
                 unlisted: one.unlisted,
                 tasks: one.tasks.as_ref(),
             };
             let (record, told) = watch::judge(policy, past.as_ref(), sample, queue, self.floor);
             let last = told.last().map(|told| told.seq + 1);
-            lines.extend(
-                told.into_iter()
-                    .map(|told| line(told, queue, one.reading.at)),
-            );
+            lines.extend(told.into_iter().map(|told| line(told, queue, one.reading.at)));
             match record {
                 Some(record) => {
-                    self.queues.insert(
-                        arn.into(),
-                        Entry {
-                            queue: queue.clone(),
-                            record,
-                        },
-                    );
+                    self.queues.insert(arn.into(), Entry { queue: queue.clone(), record });
                 }
                 None => {
                     self.queues.remove(arn);
@@ -204,11 +192,7 @@ impl Watched {
     pub fn take_failures(&mut self, failures: &[Failure], at: Timestamp) -> Vec<Say> {
         let mut lines = Vec::new();
         for failure in failures {
-            let scope = format!(
-                "{} {}",
-                failure.account.as_deref().unwrap_or(""),
-                failure.region
-            );
+            let scope = format!("{} {}", failure.account.as_deref().unwrap_or(""), failure.region);
             let Some(reason) = &failure.reason else {
                 self.failures.remove(&scope);
                 continue;
@@ -221,7 +205,8 @@ impl Watched {
                 region: Some(failure.region.clone()),
                 reason: reason.clone(),
             };
-            let id = derived_id(&[SOURCE, "poll.failed", &scope, reason, &at.to_string()]);
+            let id =
+                derived_id(&[SOURCE, PollFailed::TYPE.as_str(), &scope, reason, &at.to_string()]);
             lines.push(Say::news(Event::new(SOURCE, id, "", at, data).line()));
         }
         lines
@@ -237,16 +222,9 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Say {
         at: Timestamp,
     ) -> Vec<u8> {
         let id = derived_id(&[SOURCE, &queue.arn, D::TYPE.as_str(), &seq.to_string()]);
-        Event::new(SOURCE, id, &queue.name, at, data)
-            .of_incident(incident)
-            .line()
+        Event::new(SOURCE, id, &queue.name, at, data).of_incident(incident).line()
     }
-    let Told {
-        edge,
-        seq,
-        incident,
-        news,
-    } = told;
+    let Told { edge, seq, incident, news } = told;
     let line = match edge {
         Edge::Gone(data) => of(data, seq, incident, queue, at),
         Edge::Polled(data) => of(data, seq, incident, queue, at),
@@ -261,6 +239,13 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Say {
     Say { line, news }
 }
 
+/// The sequence that a document without a past begins with: above all that an earlier document of
+/// this folder has used (which somebody has moved away), or consumers would take its first edges
+/// for old ones; and the same for ten minutes, so that a first run that crashes repeats its ids.
+fn first_floor(begun: Timestamp) -> u64 {
+    u64::try_from(begun.millis()).unwrap_or(0) / 600_000 * 1000
+}
+
 /// What to say of the queues that could not be read: a sentence for each reason, however many they
 /// are. With `news` only of those that have not been told to be unreadable before.
 pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<String> {
@@ -269,31 +254,17 @@ pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<Strin
         let Err(miss) = &one.reading.result else {
             continue;
         };
-        let record = doc
-            .queues
-            .get(&one.target.queue.arn)
-            .map(|entry| &entry.record);
+        let record = doc.queues.get(&one.target.queue.arn).map(|entry| &entry.record);
         if !news || record.is_none_or(|record| record.misses <= watch::MISSES) {
-            reasons
-                .entry(miss.to_string())
-                .or_default()
-                .push(&one.target.queue.name);
+            reasons.entry(miss.to_string()).or_default().push(&one.target.queue.name);
         }
     }
     let sentence = |(reason, names): (String, Vec<&str>)| match names.as_slice() {
         [one] => format!("cannot read queue '{one}': {reason}"),
         names => {
-            let shown: Vec<String> = names
-                .iter()
-                .take(3)
-                .map(|name| format!("'{name}'"))
-                .collect();
+            let shown: Vec<String> = names.iter().take(3).map(|name| format!("'{name}'")).collect();
             let more = if names.len() > 3 { ", …" } else { "" };
-            format!(
-                "cannot read {} queues ({}{more}): {reason}",
-                names.len(),
-                shown.join(", ")
-            )
+            format!("cannot read {} queues ({}{more}): {reason}", names.len(), shown.join(", "))
         }
     };
     reasons.into_iter().map(sentence).collect()
@@ -318,64 +289,34 @@ mod tests {
     }
 
     fn policy() -> Policy {
-        Policy {
-            threshold: 1,
-            clear_after: 2,
-            growth_factor: 2,
-            tiers: Vec::new(),
-            all: false,
-        }
+        Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers: Vec::new(), all: false }
     }
 
     fn target(name: &str, found: i64) -> Target {
-        let queue = Queue {
-            name: name.into(),
-            arn: format!("arn:{name}"),
-            ..Queue::default()
-        };
-        Target {
-            scope: 0,
-            queue,
-            found_at: Some(at(found)),
-            age_max_s: Some(0),
-        }
+        let queue = Queue { name: name.into(), arn: format!("arn:{name}"), ..Queue::default() };
+        Target { scope: 0, queue, found_at: Some(at(found)), age_max_s: Some(0) }
     }
 
     fn polled(target: &Target, second: i64, depth: Result<u64, Miss>) -> Polled<'_> {
         let result = depth.map(|visible| Attributes {
             arn: target.queue.arn.clone(),
-            counts: Counts {
-                visible,
-                ..Counts::default()
-            },
+            counts: Counts { visible, ..Counts::default() },
             retention_s: Some(86_400),
             visibility_s: None,
             redrive: None,
         });
-        let reading = Reading {
-            at: at(second),
-            result,
-        };
-        Polled {
-            target,
-            reading,
-            unlisted: false,
-            tasks: None,
-        }
+        let reading = Reading { at: at(second), result };
+        Polled { target, reading, unlisted: false, tasks: None }
     }
 
     /// The types and ids of what a round tells.
     fn round(doc: &mut Watched, second: i64, polled: &[Polled<'_>]) -> Vec<(Type, String)> {
         let lines = doc.take(&policy(), "all", at(second), polled);
-        let heads = lines
-            .iter()
-            .map(|say| match peek(say.line.trim_ascii_end()) {
-                Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
-                other => panic!("{other:?}"),
-            });
-        heads
-            .filter(|(kind, _)| *kind != Type::QueuePolled)
-            .collect()
+        let heads = lines.iter().map(|say| match peek(say.line.trim_ascii_end()) {
+            Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
+            other => panic!("{other:?}"),
+        });
+        heads.filter(|(kind, _)| *kind != Type::QueuePolled).collect()
     }
 
     #[test]
@@ -393,21 +334,10 @@ mod tests {
     fn the_next_incident_has_ids_of_its_own() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
         let mut ids = Vec::new();
-        for (second, depth) in [
-            (0, 3),
-            (30, 0),
-            (120, 0),
-            (150, 2),
-            (180, 0),
-            (300, 0),
-            (330, 1),
-        ] {
+        for (second, depth) in [(0, 3), (30, 0), (120, 0), (150, 2), (180, 0), (300, 0), (330, 1)] {
             ids.extend(round(&mut doc, second, &[polled(&a, second, Ok(depth))]));
         }
-        let raises: Vec<_> = ids
-            .iter()
-            .filter(|(kind, _)| *kind == Type::QueueRaised)
-            .collect();
+        let raises: Vec<_> = ids.iter().filter(|(kind, _)| *kind == Type::QueueRaised).collect();
         assert_eq!(raises.len(), 3);
         let mut unique: Vec<_> = ids.iter().map(|(_, id)| id).collect();
         unique.sort();
@@ -416,21 +346,20 @@ mod tests {
     }
 
     #[test]
+    fn a_document_that_was_moved_away_does_not_repeat_ids() {
+        let a = target("a", -1000);
+        let raise = |second| round(&mut Watched::default(), second, &[polled(&a, second, Ok(1))]);
+        assert_eq!(raise(6000), raise(6001), "a first run that crashes repeats its ids");
+        assert_ne!(raise(6000), raise(6600));
+    }
+
+    #[test]
     fn only_what_a_round_has_read_was_seen_empty() {
         let [a, b, c] = [target("a", -1000), target("b", -1000), target("c", 10)];
         let mut doc = Watched::default();
-        round(
-            &mut doc,
-            0,
-            &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(Miss::Denied))],
-        );
+        round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(Miss::Denied))]);
         assert_eq!(doc.entries().count(), 1, "the quiet one has no record");
-        doc.take(
-            &policy(),
-            "all",
-            at(30),
-            &[polled(&a, 30, Ok(2)), polled(&b, 30, Ok(2))],
-        );
+        doc.take(&policy(), "all", at(30), &[polled(&a, 30, Ok(2)), polled(&b, 30, Ok(2))]);
         let cohort = |arn: &str| doc.queues[arn].record.cohorts[0].after;
         assert_eq!(cohort("arn:a"), Some(at(0)));
         assert_eq!(cohort("arn:b"), None, "it was not read then");
@@ -448,11 +377,7 @@ mod tests {
     fn a_failure_is_told_once_for_each_reason() {
         let mut doc = Watched::default();
         let failure = |reason: Option<&str>| {
-            [Failure {
-                account: None,
-                region: "r".into(),
-                reason: reason.map(str::to_owned),
-            }]
+            [Failure { account: None, region: "r".into(), reason: reason.map(str::to_owned) }]
         };
         let told: Vec<usize> = [Some("a"), Some("a"), Some("b"), None, Some("b")]
             .map(|reason| doc.take_failures(&failure(reason), at(0)).len())
@@ -463,10 +388,8 @@ mod tests {
     #[test]
     fn many_misses_of_one_reason_are_one_sentence() {
         let all: Vec<Target> = (0..5).map(|n| target(&format!("q{n}"), 0)).collect();
-        let mut misses: Vec<Polled<'_>> = all
-            .iter()
-            .map(|t| polled(t, 1, Err(Miss::TimedOut)))
-            .collect();
+        let mut misses: Vec<Polled<'_>> =
+            all.iter().map(|t| polled(t, 1, Err(Miss::TimedOut))).collect();
         misses.push(polled(&all[0], 1, Err(Miss::Denied)));
         let said = complaints(&misses, &Watched::default(), true);
         let expected = [
@@ -479,10 +402,7 @@ mod tests {
     #[test]
     fn a_month_of_rounds_has_a_price() {
         // facts: 1,000 queues every 30 s are 86.4 million requests, about 34 dollars.
-        assert_eq!(
-            usd_month(1000, std::time::Duration::from_secs(30)),
-            Some(34.56)
-        );
+        assert_eq!(usd_month(1000, std::time::Duration::from_secs(30)), Some(34.56));
         assert_eq!(usd_month(0, std::time::Duration::from_secs(30)), Some(0.0));
     }
 }

@@ -9,10 +9,7 @@ struct Count {
 
 impl Default for Count {
     fn default() -> Self {
-        Count {
-            version: 1,
-            count: 0,
-        }
+        Count { version: 1, count: 0 }
     }
 }
 
@@ -73,11 +70,9 @@ fn garbage_is_named_with_its_offset_and_never_overwritten() {
     let store = Store::open(&folder.0).unwrap();
     let doc = store.doc::<Count>();
     let path = folder.0.join("count.json");
-    for (text, offset) in [
-        ("{\"version\":1,\n\"count\": x}", "byte 23"),
-        ("", "byte 0"),
-        ("{\"version\"", "byte 9"),
-    ] {
+    for (text, offset) in
+        [("{\"version\":1,\n\"count\": x}", "byte 23"), ("", "byte 0"), ("{\"version\"", "byte 9")]
+    {
         std::fs::write(&path, text).unwrap();
         let error = doc
             .update(|d| {
@@ -86,10 +81,7 @@ fn garbage_is_named_with_its_offset_and_never_overwritten() {
             })
             .unwrap_err()
             .to_string();
-        assert!(
-            error.contains("count.json") && error.contains(offset),
-            "{error}"
-        );
+        assert!(error.contains("count.json") && error.contains(offset), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 }
@@ -112,17 +104,9 @@ fn files_are_their_owners_alone() {
         Ok(())
     })
     .unwrap();
-    let mode = |name: &str| {
-        std::fs::metadata(folder.0.join(name))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777
-    };
-    assert_eq!(
-        (mode(""), mode("count.json"), mode("count.lock")),
-        (0o700, 0o600, 0o600)
-    );
+    let mode =
+        |name: &str| std::fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("count.json"), mode("count.lock")), (0o700, 0o600, 0o600));
 }
 
 #[test]

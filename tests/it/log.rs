@@ -60,9 +60,7 @@ fn conditions_choose() {
     ];
     let old = |line: &String| line.replace("2026-11-22", "2020-01-01");
     let all: Vec<String> = all.iter().map(old).collect();
-    journal(&bench, 1 << 20)
-        .append(all.concat().as_bytes())
-        .unwrap();
+    journal(&bench, 1 << 20).append(all.concat().as_bytes()).unwrap();
     let rows: [(&[&str], &[usize]); 9] = [
         (&[], &[0, 1, 2, 3, 4, 5]),
         (&["--type", "queue.*"], &[0, 1, 3, 4]),
@@ -80,11 +78,7 @@ fn conditions_choose() {
     }
     let several = bench.run("dlq-log", &["--incident", "bbbbbbbb"], "");
     assert_eq!((several.code(), several.text()), (2, String::new()));
-    assert!(
-        several.stderr.contains("any of 2: bbbbbbbb-1, bbbbbbbb-2"),
-        "{}",
-        several.stderr
-    );
+    assert!(several.stderr.contains("any of 2: bbbbbbbb-1, bbbbbbbb-2"), "{}", several.stderr);
 }
 
 #[test]
@@ -92,16 +86,12 @@ fn since_is_counted_from_now() {
     let bench = Bench::new("log-since");
     let now = dlq::edge::clock::now();
     let at = |minutes: u64| {
-        let time = now
-            .minus(std::time::Duration::from_secs(minutes * 60))
-            .to_string();
+        let time = now.minus(std::time::Duration::from_secs(minutes * 60)).to_string();
         event("queue.raised", &format!("{minutes}"), "ERROR", "")
             .replace("2026-11-22T19:57:32Z", &time)
     };
     let all = [at(120), at(61), at(59), at(0)];
-    journal(&bench, 1 << 20)
-        .append(all.concat().as_bytes())
-        .unwrap();
+    journal(&bench, 1 << 20).append(all.concat().as_bytes()).unwrap();
     let printed = quiet(&bench.run("dlq-log", &["--since", "1h"], ""));
     assert_eq!(printed, all[2..].concat());
 }
@@ -114,11 +104,7 @@ fn half_a_line_of_a_crash_is_left_out_with_one_warning() {
     let output = bench.run("dlq-log", &[], "");
     assert_eq!((output.code(), output.text()), (0, lines(0..3)));
     assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
-    assert!(
-        output.stderr.contains("2 lines are not whole"),
-        "{}",
-        output.stderr
-    );
+    assert!(output.stderr.contains("2 lines are not whole"), "{}", output.stderr);
     assert!(output.stderr.contains("line 2 of "), "{}", output.stderr);
 }
 
@@ -129,11 +115,7 @@ fn a_part_that_cannot_be_read_costs_only_itself() {
     std::fs::write(bench.state("journal.ndjson.1.gz"), b"\x1f\x8bgarbage").unwrap();
     let output = bench.run("dlq-log", &[], "");
     assert_eq!(output.code(), 1);
-    assert!(
-        output.stderr.contains("journal.ndjson.1.gz"),
-        "{}",
-        output.stderr
-    );
+    assert!(output.stderr.contains("journal.ndjson.1.gz"), "{}", output.stderr);
     assert!(output.text().starts_with(&line(0)) && output.text().ends_with(&line(9)));
 }
 
@@ -143,16 +125,10 @@ fn a_reader_that_has_gone_is_silence() {
     let journal = journal(&bench, 100 << 20);
     journal.append(lines(0..5000).as_bytes()).unwrap();
     let output = bench.shell("{ dlq-log; echo \"status $?\" >&2; } | head -1");
-    assert_eq!(
-        (output.text(), output.stderr.as_str()),
-        (line(0), "status 0\n")
-    );
+    assert_eq!((output.text(), output.stderr.as_str()), (line(0), "status 0\n"));
     // Also while nothing new is written.
     let output = bench.shell("{ dlq-log --follow; echo \"status $?\" >&2; } | head -1");
-    assert_eq!(
-        (output.text(), output.stderr.as_str()),
-        (line(0), "status 0\n")
-    );
+    assert_eq!((output.text(), output.stderr.as_str()), (line(0), "status 0\n"));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod log;
+mod manual;
 mod notify;
 mod notify_desktop;
+mod tidy;
 mod workbench;

@@ -14,9 +14,7 @@ fn calls(bench: &Bench) -> usize {
 }
 
 fn errors(count: usize) -> String {
-    (0..count)
-        .map(|n| event("queue.odd", &format!("id-{n}"), "ERROR", ""))
-        .collect()
+    (0..count).map(|n| event("queue.odd", &format!("id-{n}"), "ERROR", "")).collect()
 }
 
 #[test]
@@ -32,10 +30,7 @@ fn every_object_passes_byte_for_byte() {
     ];
     let input = lines.join("\n") + "\n";
     let output = bench.run("dlq-notify", &[], &input);
-    assert_eq!(
-        (output.code(), output.text(), output.stderr.as_str()),
-        (0, input, "")
-    );
+    assert_eq!((output.code(), output.text(), output.stderr.as_str()), (0, input, ""));
 }
 
 #[test]
@@ -102,10 +97,7 @@ fn the_console_tells_what_matters_and_nothing_twice() {
     let first = bench.run("dlq-notify", &["-n"], &input);
     let told = "ERROR orders-dlq: 12 messages died (threshold 1); expiry unknown: look with 'dlq-log --incident 1f2e3d4c-aaaa-8bbb-8ccc-0123456789ab'\n";
     assert_eq!(first.stderr, format!("19:57:32Z {told}"));
-    assert!(
-        !bench.state("notices.json").exists(),
-        "a dry run records nothing"
-    );
+    assert!(!bench.state("notices.json").exists(), "a dry run records nothing");
 
     let second = bench.run("dlq-notify", &[], &input);
     assert!(second.stderr.ends_with(told), "{}", second.stderr);
@@ -140,11 +132,7 @@ fn colour_comes_only_when_it_is_asked_for() {
     let plain = bench.run("dlq-notify", &["-n"], errors(1));
     assert!(!plain.stderr.contains('\u{1b}'), "{}", plain.stderr);
     let bright = bench.run("dlq-notify", &["-n", "--color", "always"], errors(1));
-    assert!(
-        bright.stderr.contains("\u{1b}[1;31mERROR\u{1b}[0m"),
-        "{}",
-        bright.stderr
-    );
+    assert!(bright.stderr.contains("\u{1b}[1;31mERROR\u{1b}[0m"), "{}", bright.stderr);
 }
 
 #[test]
@@ -166,35 +154,16 @@ fn a_missing_notifier_is_one_warning_and_stops_nothing() {
     bench.set("PATH", bench.path("nothing-here"));
     let output = bench.run("dlq-notify", &[], errors(3));
     assert_eq!(output.code(), 0, "{}", output.stderr);
-    assert_eq!(
-        output.stderr.matches("warning").count(),
-        1,
-        "{}",
-        output.stderr
-    );
-    assert!(
-        output.stderr.contains("'desk': there is no program"),
-        "{}",
-        output.stderr
-    );
-    assert_eq!(
-        output.text().matches("\"notice.failed\"").count(),
-        3,
-        "{}",
-        output.text()
-    );
+    assert_eq!(output.stderr.matches("warning").count(), 1, "{}", output.stderr);
+    assert!(output.stderr.contains("'desk': there is no program"), "{}", output.stderr);
+    assert_eq!(output.text().matches("\"notice.failed\"").count(), 3, "{}", output.text());
     // It was not told: it is when there is a notifier.
     bench.set("PATH", std::env::var("PATH").unwrap());
     for program in ["notify-send", "osascript"] {
         bench.stub(program, NOTING);
     }
     let output = bench.run("dlq-notify", &[], errors(3));
-    assert_eq!(
-        output.text().matches("\"notice.sent\"").count(),
-        3,
-        "{}",
-        output.text()
-    );
+    assert_eq!(output.text().matches("\"notice.sent\"").count(), 3, "{}", output.text());
     assert_eq!(calls_or_osascript(&bench), 3);
 }
 
@@ -211,12 +180,7 @@ fn a_notifier_that_fails_is_a_warning_an_event_and_status_1() {
     let output = bench.run("dlq-notify", &[], errors(2));
     assert_eq!(output.code(), 1);
     let warning = "dlq-notify: warning: cannot notify channel 'desk': no bus here\n";
-    assert_eq!(
-        output.stderr.matches(warning).count(),
-        1,
-        "{}",
-        output.stderr
-    );
+    assert_eq!(output.stderr.matches(warning).count(), 1, "{}", output.stderr);
     let failed: Vec<serde_json::Value> = output
         .text()
         .lines()
@@ -253,11 +217,7 @@ fn a_notifier_that_hangs_holds_up_nothing() {
     }
     let output = running.finish();
     assert_eq!(output.code(), 1);
-    assert!(
-        output.stderr.contains("'desk': no answer within 5 s"),
-        "{}",
-        output.stderr
-    );
+    assert!(output.stderr.contains("'desk': no answer within 5 s"), "{}", output.stderr);
     let alive = |pid: &str| {
         // A zombie that nobody has buried is dead enough.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -285,17 +245,9 @@ fn too_many_notices_become_one_and_none_is_told_again() {
     bench.write("open", "");
     let output = running.finish();
     assert_eq!(output.code(), 0, "{}", output.stderr);
-    assert_eq!(
-        output.stderr.matches("the oldest become one").count(),
-        1,
-        "{}",
-        output.stderr
-    );
+    assert_eq!(output.stderr.matches("the oldest become one").count(), 1, "{}", output.stderr);
     let called = std::fs::read_to_string(bench.path("called")).unwrap();
-    assert!(
-        called.contains("dlq-tools: and ") && called.contains(" more"),
-        "{called}"
-    );
+    assert!(called.contains("dlq-tools: and ") && called.contains(" more"), "{called}");
     assert!(calls(&bench) < 180);
     let again = bench.run("dlq-notify", &[], &input);
     assert_eq!((again.text(), again.stderr.as_str()), (input, ""));
@@ -321,10 +273,7 @@ fn a_dry_run_is_the_same_every_time_and_shows_what_would_be_sent() {
     assert_eq!(sent.len(), 2);
     for line in &sent {
         dlq::event::strict(dlq::event::Type::NoticeSent, line.as_bytes()).unwrap();
-        assert!(
-            line.contains("\"time\":\"2026-11-22T19:57:32.000Z\""),
-            "{line}"
-        );
+        assert!(line.contains("\"time\":\"2026-11-22T19:57:32.000Z\""), "{line}");
     }
     assert!(!bench.path("state").exists());
 }
@@ -355,10 +304,7 @@ fn the_switch_turns_notices_off_and_lines_pass() {
     let mut bench = Bench::new("switch");
     bench.configure("features: {notify: false}");
     let output = bench.run("dlq-notify", &[], errors(1));
-    assert_eq!(
-        (output.code(), output.text(), output.stderr.as_str()),
-        (0, errors(1), "")
-    );
+    assert_eq!((output.code(), output.text(), output.stderr.as_str()), (0, errors(1), ""));
 }
 
 #[test]
@@ -367,25 +313,16 @@ fn a_channel_can_be_tried() {
     bench.configure(DESKTOP);
     bench.stub("notify-send", NOTING);
     let desk = bench.run("dlq-notify", &["--test-channel", "desk"], "");
-    assert_eq!(
-        (desk.code(), desk.stderr.as_str(), calls(&bench)),
-        (0, "", 1)
-    );
+    assert_eq!((desk.code(), desk.stderr.as_str(), calls(&bench)), (0, "", 1));
     let console = bench.run("dlq-notify", &["--test-channel", "console"], "");
     assert!(
-        console
-            .stderr
-            .contains("a test notice: channel 'console' works"),
+        console.stderr.contains("a test notice: channel 'console' works"),
         "{}",
         console.stderr
     );
     let none = bench.run("dlq-notify", &["--test-channel", "desc"], "");
     assert_eq!(none.code(), 2);
-    assert!(
-        none.stderr.contains("did you mean 'desk'?"),
-        "{}",
-        none.stderr
-    );
+    assert!(none.stderr.contains("did you mean 'desk'?"), "{}", none.stderr);
     bench.set("PATH", bench.path("nothing-here"));
     let missing = bench.run("dlq-notify", &["--test-channel", "desk"], "");
     assert_eq!(missing.code(), 1);
@@ -403,22 +340,11 @@ fn wrong_usage_is_one_line_and_status_2() {
         ("dlq-log", &["--type", "[a"]),
     ] {
         let output = bench.run(program, args, "");
-        assert_eq!(
-            (output.code(), output.stderr.lines().count()),
-            (2, 1),
-            "{output:?}"
-        );
-        assert!(
-            output.stderr.contains(&format!("try '{program} --help'")),
-            "{}",
-            output.stderr
-        );
+        assert_eq!((output.code(), output.stderr.lines().count()), (2, 1), "{output:?}");
+        assert!(output.stderr.contains(&format!("try '{program} --help'")), "{}", output.stderr);
     }
     for program in ["dlq-notify", "dlq-log"] {
         let help = bench.run(program, &["--help"], "").text();
-        assert!(
-            help.lines().count() <= 24 && help.lines().all(|line| line.len() <= 80),
-            "{help}"
-        );
+        assert!(help.lines().count() <= 24 && help.lines().all(|line| line.len() <= 80), "{help}");
     }
 }

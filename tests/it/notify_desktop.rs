@@ -17,10 +17,8 @@ const PARTS: [&str; 5] = ["notify-send", "dunst", "Xvfb", "dbus-daemon", "dbus-s
 /// The parts that are not installed here.
 fn missing() -> Vec<&'static str> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let here = |part: &&str| {
-        path.split(':')
-            .any(|dir| std::path::Path::new(dir).join(part).is_file())
-    };
+    let here =
+        |part: &&str| path.split(':').any(|dir| std::path::Path::new(dir).join(part).is_file());
     PARTS.into_iter().filter(|part| !here(part)).collect()
 }
 
@@ -34,15 +32,7 @@ fn set_up(bench: &mut Bench) -> Desk {
         Running::of(bench.command(program, args).stdin(Stdio::null()))
     };
     // The server picks a free display and says which.
-    let screen = [
-        "-displayfd",
-        "1",
-        "-screen",
-        "0",
-        "640x480x24",
-        "-nolisten",
-        "tcp",
-    ];
+    let screen = ["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"];
     let mut screen = start(bench, "Xvfb", &screen);
     bench.set("DISPLAY", format!(":{}", screen.line().trim()));
     let bus = ["--session", "--nofork", "--print-address=1"];
@@ -64,26 +54,16 @@ fn set_up(bench: &mut Bench) -> Desk {
         "string:org.freedesktop.Notifications",
     ];
     wait_for("the notification daemon", || {
-        bench
-            .run("dbus-send", &owner, "")
-            .text()
-            .contains("boolean true")
+        bench.run("dbus-send", &owner, "").text().contains("boolean true")
     });
-    Desk {
-        _daemon: daemon,
-        _bus: bus,
-        _screen: screen,
-    }
+    Desk { _daemon: daemon, _bus: bus, _screen: screen }
 }
 
 /// What was shown: application, title, body, urgency.
 fn shown(bench: &Bench) -> Vec<[String; 4]> {
     let text = std::fs::read_to_string(bench.path("shown")).unwrap_or_default();
     let words: Vec<&str> = text.split_terminator('\0').collect();
-    words
-        .chunks_exact(4)
-        .map(|four| std::array::from_fn(|at| four[at].to_owned()))
-        .collect()
+    words.chunks_exact(4).map(|four| std::array::from_fn(|at| four[at].to_owned())).collect()
 }
 
 #[test]
@@ -109,12 +89,7 @@ fn a_notice_arrives_on_a_real_desktop() {
         + &event("queue.cleared", "three", "INFO", "");
     let output = bench.run("dlq-notify", &[], &input);
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
-    assert_eq!(
-        output.text().matches("\"notice.sent\"").count(),
-        2,
-        "{}",
-        output.text()
-    );
+    assert_eq!(output.text().matches("\"notice.sent\"").count(), 2, "{}", output.text());
     wait_for("both notices are shown", || shown(&bench).len() >= 2);
     let mut notices = shown(&bench);
     notices.sort();
@@ -127,10 +102,7 @@ fn a_notice_arrives_on_a_real_desktop() {
     // The daemon gets markup that shows the text as it was.
     let marked = r#"--help &lt;b&gt;bold&lt;/b&gt; &amp; "quoted" 'x' \u{1b}[2J\u{202e} \033[1m"#;
     assert_eq!(lines[1], format!("{marked}; 2 left"));
-    assert_eq!(
-        notices[1][1],
-        "orders-dlq: queue.gone, with a payload that is not understood"
-    );
+    assert_eq!(notices[1][1], "orders-dlq: queue.gone, with a payload that is not understood");
     assert_eq!(notices[1][3], "NORMAL");
     // The replay of a journal shows nothing again.
     let again = bench.run("dlq-notify", &[], &input);
@@ -140,9 +112,5 @@ fn a_notice_arrives_on_a_real_desktop() {
     drop(desk);
     let output = bench.run("dlq-notify", &["--test-channel", "desk"], "");
     assert_eq!(output.code(), 1, "{}", output.stderr);
-    assert!(
-        output
-            .stderr
-            .starts_with("dlq-notify: fatal: cannot notify channel 'desk': ")
-    );
+    assert!(output.stderr.starts_with("dlq-notify: fatal: cannot notify channel 'desk': "));
 }

@@ -30,9 +30,7 @@ impl Output {
     /// Its exit status; a death by signal has none and fails the test.
     #[track_caller]
     pub fn code(&self) -> i32 {
-        self.status
-            .code()
-            .unwrap_or_else(|| panic!("died: {self:?}"))
+        self.status.code().unwrap_or_else(|| panic!("died: {self:?}"))
     }
 
     /// Standard output as text.
@@ -45,6 +43,11 @@ impl Output {
 pub fn bin(name: &str) -> PathBuf {
     // All are built into one folder; those behind a feature may be missing.
     Path::new(env!("CARGO_BIN_EXE_dlq-log")).with_file_name(name)
+}
+
+/// Whether a program is part of this build: those that ask AWS stand behind a feature.
+pub fn exists(name: &str) -> bool {
+    cfg!(feature = "aws") || name != "dlq-poll"
 }
 
 impl Bench {
@@ -60,10 +63,7 @@ impl Bench {
         let path = std::env::var("PATH").unwrap_or_default();
         let env = vec![
             ("PATH".to_owned(), format!("{}:{path}", bins.display())),
-            (
-                "DLQ_STATE_DIR".to_owned(),
-                dir.join("state").display().to_string(),
-            ),
+            ("DLQ_STATE_DIR".to_owned(), dir.join("state").display().to_string()),
         ];
         Bench { dir, env }
     }
@@ -110,13 +110,7 @@ impl Bench {
         let path = self.write(&format!("stubs/{name}"), script);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let stubs = self.path("stubs").display().to_string();
-        let path_now = self
-            .env
-            .iter()
-            .find(|(name, _)| name == "PATH")
-            .unwrap()
-            .1
-            .clone();
+        let path_now = self.env.iter().find(|(name, _)| name == "PATH").unwrap().1.clone();
         if !path_now.starts_with(&stubs) {
             self.set("PATH", format!("{stubs}:{path_now}"));
         }
@@ -180,17 +174,12 @@ impl Running {
     #[track_caller]
     pub fn of(command: &mut Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (give, lines) = channel();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
             let mut line = Vec::new();
-            while out
-                .read_until(b'\n', &mut line)
-                .is_ok_and(|count| count > 0)
-            {
+            while out.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
                 if give.send(std::mem::take(&mut line)).is_err() {
                     break;
                 }
@@ -202,31 +191,19 @@ impl Running {
             let _ = err.read_to_end(&mut bytes);
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        Running {
-            stdin: child.stdin.take(),
-            child,
-            lines,
-            stderr: Some(stderr),
-        }
+        Running { stdin: child.stdin.take(), child, lines, stderr: Some(stderr) }
     }
 
     /// Writes to its standard input, which stays open.
     #[track_caller]
     pub fn write(&mut self, text: impl AsRef<[u8]>) {
-        self.stdin
-            .as_mut()
-            .unwrap()
-            .write_all(text.as_ref())
-            .unwrap();
+        self.stdin.as_mut().unwrap().write_all(text.as_ref()).unwrap();
     }
 
     /// The next line of its standard output, with its LF; fails when none comes.
     #[track_caller]
     pub fn line(&mut self) -> String {
-        let line = self
-            .lines
-            .recv_timeout(DEADLINE)
-            .expect("a line on standard output");
+        let line = self.lines.recv_timeout(DEADLINE).expect("a line on standard output");
         String::from_utf8(line).unwrap()
     }
 
@@ -253,11 +230,7 @@ impl Running {
         };
         let stdout = self.lines.iter().flatten().collect();
         let stderr = self.stderr.take().unwrap().join().unwrap();
-        Output {
-            status,
-            stdout,
-            stderr,
-        }
+        Output { status, stdout, stderr }
     }
 }
 

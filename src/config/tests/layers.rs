@@ -34,10 +34,7 @@ fn a_variable_overrides_the_file_and_is_read_by_type() {
     assert_eq!(settings.monitoring.concurrency, 7);
     assert_eq!(settings.monitoring.timeout, Duration::from_secs(2));
     assert_eq!(settings.monitoring.matching.patterns(), ["a-*", "b-*"]);
-    assert_eq!(
-        settings.monitoring.expiry_tiers,
-        [7200, 3600].map(Duration::from_secs)
-    );
+    assert_eq!(settings.monitoring.expiry_tiers, [7200, 3600].map(Duration::from_secs));
     assert!(settings.auto_investigation.enabled);
     assert_eq!(settings.auto_investigation.timeout, Duration::from_secs(3));
     let agent = Agent::Command(vec!["./agent.sh".into(), "--flag".into()]);
@@ -62,31 +59,11 @@ fn a_wrong_variable_is_named_with_the_nearest_or_the_expected() {
             "environment: 'DLQ_MONITORING_CHECK_INTERVAL': \
           expected seconds or a duration",
         ),
-        (
-            "DLQ_AUTO_INVESTIGATION_ENABLED",
-            "maybe",
-            "expected true or false, found 'maybe'",
-        ),
-        (
-            "DLQ_AUTO_INVESTIGATION_AGENT",
-            "cluade",
-            "unknown agent 'cluade'",
-        ),
-        (
-            "DLQ_MONITORING_EXPIRY_TIERS",
-            "1h,x",
-            "'x' is not a duration",
-        ),
-        (
-            "DLQ_GITHUB_TOKEN",
-            "hunter2",
-            "'github.token' is set in the configuration file only",
-        ),
-        (
-            "AWS_REGION",
-            "no/region",
-            "environment: 'AWS_REGION': expected a region",
-        ),
+        ("DLQ_AUTO_INVESTIGATION_ENABLED", "maybe", "expected true or false, found 'maybe'"),
+        ("DLQ_AUTO_INVESTIGATION_AGENT", "cluade", "unknown agent 'cluade'"),
+        ("DLQ_MONITORING_EXPIRY_TIERS", "1h,x", "'x' is not a duration"),
+        ("DLQ_GITHUB_TOKEN", "hunter2", "'github.token' is set in the configuration file only"),
+        ("AWS_REGION", "no/region", "environment: 'AWS_REGION': expected a region"),
     ];
     for (name, value, expected) in cases {
         let error = with_env("", &[(name, value)]).unwrap_err();
@@ -104,28 +81,16 @@ fn the_standard_aws_variables_are_a_layer_and_do_not_undo_lists() {
         ("AWS_ENDPOINT_URL", "http://a"),
         ("AWS_ENDPOINT_URL_SQS", "http://b"),
     ];
-    let aws = with_env("aws: {profile: file, region: sa-east-1}", &env)
-        .unwrap()
-        .aws;
+    let aws = with_env("aws: {profile: file, region: sa-east-1}", &env).unwrap().aws;
     assert_eq!(aws.profile.as_deref(), Some("env"));
     assert_eq!(aws.region.as_deref(), Some("us-west-1"));
     assert_eq!(aws.endpoint_url.as_deref(), Some("http://b"));
-    let aws = with_env("aws: {region: x, regions: [a, b]}", &env)
-        .unwrap()
-        .aws;
-    assert_eq!(
-        (aws.region.as_deref(), aws.profile.as_deref()),
-        (Some("x"), Some("env"))
-    );
-    let aws = with_env("aws: {accounts: [{profile: a}]}", &env)
-        .unwrap()
-        .aws;
+    let aws = with_env("aws: {region: x, regions: [a, b]}", &env).unwrap().aws;
+    assert_eq!((aws.region.as_deref(), aws.profile.as_deref()), (Some("x"), Some("env")));
+    let aws = with_env("aws: {accounts: [{profile: a}]}", &env).unwrap().aws;
     assert_eq!((aws.region, aws.profile), (None, None));
     let own = [env[0], ("DLQ_AWS_PROFILE", "own")];
-    assert_eq!(
-        with_env("", &own).unwrap().aws.profile.as_deref(),
-        Some("own")
-    );
+    assert_eq!(with_env("", &own).unwrap().aws.profile.as_deref(), Some("own"));
 }
 
 #[test]
@@ -147,10 +112,7 @@ fn an_env_file_is_named_with_its_line_and_a_strangers_gives_no_command() {
             "config/.env:2: 'DLQ_AUTO_INVESTIGATION_AGENT': a configuration found in the \
           current folder may not run commands",
         ),
-        (
-            "DLQ_MONITORING_RATE_LIMIT=x",
-            "config/.env:1: 'DLQ_MONITORING_RATE_LIMIT': expected",
-        ),
+        ("DLQ_MONITORING_RATE_LIMIT=x", "config/.env:1: 'DLQ_MONITORING_RATE_LIMIT': expected"),
         (
             "DLQ_STATE_DRI=x",
             "config/.env:1: 'DLQ_STATE_DRI': unknown variable; did you mean \
@@ -166,27 +128,10 @@ fn an_env_file_is_named_with_its_line_and_a_strangers_gives_no_command() {
 #[test]
 fn a_flag_is_named_as_it_was_given() {
     let mut settings = Settings::default();
-    set(
-        &mut settings,
-        "monitoring.check_interval",
-        "10s",
-        "--interval",
-    )
-    .unwrap();
+    set(&mut settings, "monitoring.check_interval", "10s", "--interval").unwrap();
     assert_eq!(settings.monitoring.check_interval, Duration::from_secs(10));
-    let error = set(
-        &mut settings,
-        "monitoring.check_interval",
-        "0s",
-        "--interval",
-    )
-    .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("'--interval': expected seconds"),
-        "{error}"
-    );
+    let error = set(&mut settings, "monitoring.check_interval", "0s", "--interval").unwrap_err();
+    assert!(error.to_string().starts_with("'--interval': expected seconds"), "{error}");
 }
 
 /// A folder that is removed when the test ends.
@@ -220,57 +165,32 @@ fn a_named_file_comes_before_one_that_is_found_and_must_exist() {
     let variable = folder.write("variable.yaml", "logging: {level: ERROR}");
     folder.write("x/dlq/config.yaml", "logging: {level: DEBUG}");
     let xdg = folder.0.join("x").to_string_lossy().into_owned();
-    let named = (
-        "DLQ_CONFIG".to_owned(),
-        variable.to_string_lossy().into_owned(),
-    );
+    let named = ("DLQ_CONFIG".to_owned(), variable.to_string_lossy().into_owned());
     let xdg = ("XDG_CONFIG_HOME".to_owned(), xdg);
     let level = |explicit: Option<&Path>, pairs: &[(String, String)]| {
         let settings = load(explicit, &mut Env::from_pairs(pairs.iter().cloned())).unwrap();
         assert!(settings.origin.trusted);
         settings.logging.level
     };
-    assert_eq!(
-        level(Some(&flag), &[named.clone(), xdg.clone()]),
-        Level::Info
-    );
+    assert_eq!(level(Some(&flag), &[named.clone(), xdg.clone()]), Level::Info);
     assert_eq!(level(None, &[named, xdg.clone()]), Level::Error);
     let missing = folder.0.join("missing.yaml");
     let error = load(Some(&missing), &mut Env::from_pairs([xdg])).unwrap_err();
     assert!(matches!(error, Error::Wrong(_)), "{error}");
-    assert!(
-        error
-            .to_string()
-            .ends_with("missing.yaml': no such file or directory"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("missing.yaml': no such file or directory"), "{error}");
 }
 
 #[test]
 fn the_env_file_beside_the_configuration_is_its_lower_layer() {
     let folder = Folder::new("beside");
     let path = folder.write("c.yaml", "github: {token: {env: MY_TOKEN}}");
-    folder.write(
-        ".env",
-        "export MY_TOKEN='hunter2'\nDLQ_LOGGING_FORMAT=json\n",
-    );
+    folder.write(".env", "export MY_TOKEN='hunter2'\nDLQ_LOGGING_FORMAT=json\n");
     let mut env = Env::default();
     let settings = load(Some(&path), &mut env).unwrap();
     assert_eq!(settings.logging.format, LogFormat::Json);
-    assert_eq!(
-        settings
-            .github
-            .token
-            .unwrap()
-            .resolve(&env)
-            .unwrap()
-            .expose(),
-        "hunter2"
-    );
+    assert_eq!(settings.github.token.unwrap().resolve(&env).unwrap().expose(), "hunter2");
     folder.write(".env", "A=1\nnonsense\n");
-    let error = load(Some(&path), &mut Env::default())
-        .unwrap_err()
-        .to_string();
+    let error = load(Some(&path), &mut Env::default()).unwrap_err().to_string();
     assert!(error.ends_with(".env:2: expected NAME=VALUE"), "{error}");
 }
 
@@ -280,14 +200,8 @@ fn a_file_over_its_limit_or_not_in_utf8_is_refused() {
     let most = format!("#{}", "x".repeat((1 << 20) - 1));
     assert!(load(Some(&folder.write("most.yaml", &most)), &mut Env::default()).is_ok());
     let cases = [
-        (
-            folder.write("large.yaml", format!("{most}x")),
-            "larger than 1024 KiB",
-        ),
-        (
-            folder.write("latin1.yaml", b"a: 1\nb: \xe7\n"),
-            "latin1.yaml:2: not UTF-8",
-        ),
+        (folder.write("large.yaml", format!("{most}x")), "larger than 1024 KiB"),
+        (folder.write("latin1.yaml", b"a: 1\nb: \xe7\n"), "latin1.yaml:2: not UTF-8"),
         (folder.0.clone(), "is a directory"),
     ];
     for (path, expected) in cases {

@@ -19,10 +19,7 @@ auto_investigation:
 "#;
 
 fn origin(trusted: bool) -> Origin {
-    Origin {
-        path: Some("config.yaml".into()),
-        trusted,
-    }
+    Origin { path: Some("config.yaml".into()), trusted }
 }
 
 fn read(text: &str) -> Result<Settings, Error> {
@@ -45,26 +42,15 @@ fn the_ancestors_configuration_loads_unchanged() {
     assert_eq!(settings.monitoring.check_interval, Duration::from_secs(30));
     let investigation = &settings.auto_investigation;
     assert!(investigation.enabled);
-    assert!(
-        investigation
-            .target_queues
-            .matches("fm-transaction-processor-dlq-prd")
-    );
-    assert!(
-        !investigation
-            .target_queues
-            .matches("fm-transaction-processor-dlq")
-    );
+    assert!(investigation.target_queues.matches("fm-transaction-processor-dlq-prd"));
+    assert!(!investigation.target_queues.matches("fm-transaction-processor-dlq"));
     assert_eq!(investigation.timeout, Duration::from_secs(1800));
     assert_eq!(investigation.cooldown, Duration::from_secs(3600));
 }
 
 #[test]
 fn nothing_configured_is_the_defaults() {
-    let defaults = Settings {
-        origin: origin(true),
-        ..Settings::default()
-    };
+    let defaults = Settings { origin: origin(true), ..Settings::default() };
     let mut sections = String::new();
     for section in SECTIONS {
         sections.push_str(&format!("{section}:\n"));
@@ -78,21 +64,12 @@ fn nothing_configured_is_the_defaults() {
 #[test]
 fn the_example_is_the_defaults_and_names_every_key() {
     let text = include_str!("../../../config/config.yaml");
-    let defaults = Settings {
-        origin: origin(true),
-        ..Settings::default()
-    };
+    let defaults = Settings { origin: origin(true), ..Settings::default() };
     assert_eq!(read(text).unwrap(), defaults);
     let has = |section: &str, name: &str| {
-        let lines = text
-            .lines()
-            .skip_while(|line| *line != format!("{section}:"))
-            .skip(1);
+        let lines = text.lines().skip_while(|line| *line != format!("{section}:")).skip(1);
         let mut own = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
-        own.any(|line| {
-            line.trim_start_matches([' ', '#', '-'])
-                .starts_with(&format!("{name}:"))
-        })
+        own.any(|line| line.trim_start_matches([' ', '#', '-']).starts_with(&format!("{name}:")))
     };
     for key in KEYS {
         let (section, name) = key.path.split_once('.').unwrap();
@@ -101,10 +78,7 @@ fn the_example_is_the_defaults_and_names_every_key() {
     for (path, names) in keys::NESTED {
         let (section, _) = path.split_once('.').unwrap();
         for name in names {
-            assert!(
-                has(section, name),
-                "config/config.yaml lacks {name} of {path}"
-            );
+            assert!(has(section, name), "config/config.yaml lacks {name} of {path}");
         }
     }
 }
@@ -112,27 +86,17 @@ fn the_example_is_the_defaults_and_names_every_key() {
 #[test]
 fn the_man_page_names_every_key_and_variable_rule() {
     let page = include_str!("../../../man/dlq-config.5");
-    let item = |name: &str| {
-        page.lines()
-            .any(|line| line.starts_with(&format!(".It Cm {name} ")))
-    };
+    let item = |name: &str| page.lines().any(|line| line.starts_with(&format!(".It Cm {name} ")));
     for section in SECTIONS {
-        assert!(
-            page.contains(&format!(".Ss {section}\n")),
-            "man page lacks section {section}"
-        );
+        assert!(page.contains(&format!(".Ss {section}\n")), "man page lacks section {section}");
     }
     let marker = "These keys are set in the file only:\n";
     let (_, after) = page.split_once(marker).unwrap();
-    let file_only: Vec<&str> = after
-        .lines()
-        .map_while(|line| line.strip_prefix(".Cm "))
-        .collect();
+    let file_only: Vec<&str> = after.lines().map_while(|line| line.strip_prefix(".Cm ")).collect();
     for key in KEYS {
         assert!(item(key.name()), "man page lacks {}", key.path);
-        let listed = file_only
-            .iter()
-            .any(|line| line.trim_end_matches([' ', ',', '.']) == key.path);
+        let listed =
+            file_only.iter().any(|line| line.trim_end_matches([' ', ',', '.']) == key.path);
         assert_eq!(listed, !key.variable, "man page, ENVIRONMENT: {}", key.path);
     }
     for (path, names) in keys::NESTED {
@@ -152,11 +116,7 @@ fn every_section_has_keys_and_no_variable_has_two_meanings() {
         assert!(KEYS.iter().any(|key| key.within(section)), "{section}");
     }
     for key in KEYS {
-        assert!(
-            SECTIONS.iter().any(|section| key.within(section)),
-            "{}",
-            key.path
-        );
+        assert!(SECTIONS.iter().any(|section| key.within(section)), "{}", key.path);
     }
 }
 
@@ -176,28 +136,16 @@ fn values_take_their_types() {
     assert_eq!(investigation.timeout, Duration::from_secs(3));
     assert_eq!(investigation.cooldown, Duration::ZERO);
     assert_eq!(investigation.stop_grace, Duration::from_millis(500));
-    assert_eq!(
-        (settings.logging.level, settings.logging.format),
-        (Level::Debug, LogFormat::Json)
-    );
+    assert_eq!((settings.logging.level, settings.logging.format), (Level::Debug, LogFormat::Json));
 }
 
 #[test]
 fn an_agent_is_a_name_or_a_command_in_either_form() {
     let agent = |text: &str| read(text).unwrap().auto_investigation.agent;
     let command = Agent::Command(vec!["./a.sh".into(), "--flag".into()]);
-    assert_eq!(
-        agent("auto_investigation: {agent: claude}"),
-        Agent::Named("claude".into())
-    );
-    assert_eq!(
-        agent("auto_investigation: {agent: [./a.sh, --flag]}"),
-        command
-    );
-    assert_eq!(
-        agent("auto_investigation: {agent: {command: [./a.sh, --flag]}}"),
-        command
-    );
+    assert_eq!(agent("auto_investigation: {agent: claude}"), Agent::Named("claude".into()));
+    assert_eq!(agent("auto_investigation: {agent: [./a.sh, --flag]}"), command);
+    assert_eq!(agent("auto_investigation: {agent: {command: [./a.sh, --flag]}}"), command);
 }
 
 #[test]
@@ -207,17 +155,11 @@ fn channels_and_routes_are_kept_in_order_and_routes_name_channels_that_exist() {
                 - {queue: [a, b], severity: error, channels: [page, term]}\n  channels:\n    \
                 term: {type: console, min_severity: WARN}\n    page: {type: desktop}\n";
     let notifications = read(text).unwrap().notifications;
-    let names: Vec<_> = notifications
-        .channels
-        .iter()
-        .map(|c| c.name.as_str())
-        .collect();
+    let names: Vec<_> = notifications.channels.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["term", "page"]);
     assert_eq!(notifications.channels[0].min_severity, Some(Severity::Warn));
     assert_eq!(notifications.channels[1].kind, ChannelKind::Desktop);
-    let [first, second] = &notifications.routes[..] else {
-        panic!("two routes")
-    };
+    let [first, second] = &notifications.routes[..] else { panic!("two routes") };
     assert!(first.types.as_ref().unwrap().matches("queue.raised") && first.queues.is_none());
     assert!(second.queues.as_ref().unwrap().matches("b"));
     assert_eq!(second.severity, Some(Severity::Error));
@@ -232,42 +174,20 @@ fn channels_and_routes_are_kept_in_order_and_routes_name_channels_that_exist() {
             "notifications: {channels: {a: {type: desktop}}, routes: [{channels: [console]}]}",
             "unknown channel 'console'; known: a",
         ),
-        (
-            "notifications: {routes: [{type: x}]}",
-            "'channels' is missing",
-        ),
-        (
-            "notifications: {channels: {a: {}}}",
-            "'type' is missing: console or desktop",
-        ),
-        (
-            "notifications: {channels: {a: {type: slack}}}",
-            "expected one of console, desktop",
-        ),
+        ("notifications: {routes: [{type: x}]}", "'channels' is missing"),
+        ("notifications: {channels: {a: {}}}", "'type' is missing: console or desktop"),
+        ("notifications: {channels: {a: {type: slack}}}", "expected one of console, desktop"),
     ];
     for (text, expected) in cases {
-        assert!(
-            refusal(text).contains(expected),
-            "{text}: {}",
-            refusal(text)
-        );
+        assert!(refusal(text).contains(expected), "{text}: {}", refusal(text));
     }
 }
 
 #[test]
 fn a_secret_is_a_reference_in_one_of_three_forms() {
     let token = |text: &str| read(text).unwrap().github.token.unwrap();
-    assert_eq!(
-        token("github: {token: {env: GH_X}}"),
-        Secret::Env("GH_X".into())
-    );
-    assert_eq!(
-        token("github: {token: {file: /run/t}}"),
-        Secret::File("/run/t".into())
-    );
+    assert_eq!(token("github: {token: {env: GH_X}}"), Secret::Env("GH_X".into()));
+    assert_eq!(token("github: {token: {file: /run/t}}"), Secret::File("/run/t".into()));
     let command = Secret::Command(vec!["gh".into(), "auth".into(), "token".into()]);
-    assert_eq!(
-        token("github: {token: {command: [gh, auth, token]}}"),
-        command
-    );
+    assert_eq!(token("github: {token: {command: [gh, auth, token]}}"), command);
 }

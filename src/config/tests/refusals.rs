@@ -59,134 +59,53 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
             "config.yaml:2: 'monitoring.check_interval': \
           expected seconds or a duration such as 30s, from 1s to 1d, found 'fast'",
         ),
-        (
-            "monitoring: {check_interval: 0.5}",
-            "from 1s to 1d, found 0.5",
-        ),
+        ("monitoring: {check_interval: 0.5}", "from 1s to 1d, found 0.5"),
         ("monitoring: {check_interval: -30}", "found -30"),
-        (
-            "monitoring: {check_interval: 1e300}",
-            "from 1s to 1d, found 1",
-        ),
+        ("monitoring: {check_interval: 1e300}", "from 1s to 1d, found 1"),
         ("monitoring: {check_interval: \"30\"}", "found '30'"),
-        (
-            "monitoring: {concurrency: 257}",
-            "expected a whole number from 1 to 256, found 257",
-        ),
-        (
-            "monitoring: {concurrency: 1.5}",
-            "expected a whole number from 1 to 256, found 1.5",
-        ),
-        (
-            "monitoring: {notification_threshold: 0}",
-            "from 1 to 1000000000, found 0",
-        ),
-        (
-            "monitoring: {notification_threshold: 99999999999999999999}",
-            "found 1",
-        ),
+        ("monitoring: {concurrency: 257}", "expected a whole number from 1 to 256, found 257"),
+        ("monitoring: {concurrency: 1.5}", "expected a whole number from 1 to 256, found 1.5"),
+        ("monitoring: {notification_threshold: 0}", "from 1 to 1000000000, found 0"),
+        ("monitoring: {notification_threshold: 99999999999999999999}", "found 1"),
         ("monitoring: {rate_limit: 0}", "from 1 to 10000, found 0"),
         ("monitoring: {growth_factor: 1}", "from 2 to 1000, found 1"),
         ("monitoring: {clear_after: 0}", "found 0"),
         ("monitoring: {timeout: 2m}", "from 100ms to 1m, found '2m'"),
-        (
-            "monitoring: {discover: nmae}",
-            "expected one of both, redrive, name, found 'nmae'",
-        ),
-        (
-            "monitoring: {exclude: \"*\"}",
-            "'monitoring.exclude': expected a list, found '*'",
-        ),
-        (
-            "monitoring:\n  match:\n    - a\n    - '[a-'",
-            "'[a-' is not a pattern",
-        ),
+        ("monitoring: {discover: nmae}", "expected one of both, redrive, name, found 'nmae'"),
+        ("monitoring: {exclude: \"*\"}", "'monitoring.exclude': expected a list, found '*'"),
+        ("monitoring:\n  match:\n    - a\n    - '[a-'", "'[a-' is not a pattern"),
         (
             "monitoring:\n  match:\n    - a\n    - 5",
             "config.yaml:4: 'monitoring.match[1]': \
           expected text (put it in quotes), found 5",
         ),
-        (
-            "monitoring: {expiry_tiers: [1h, 6h]}",
-            "expected durations that become shorter",
-        ),
-        (
-            "monitoring: {expiry_tiers: [1h, 1h]}",
-            "expected durations that become shorter",
-        ),
+        ("monitoring: {expiry_tiers: [1h, 6h]}", "expected durations that become shorter"),
+        ("monitoring: {expiry_tiers: [1h, 1h]}", "expected durations that become shorter"),
         ("monitoring: {expiry_tiers: [15d]}", "to 14d, found '15d'"),
-        (
-            "monitoring: {adaptive: true}",
-            "not available in this version",
-        ),
-        (
-            "monitoring: 5",
-            "config.yaml:1: 'monitoring': expected a map, found 5",
-        ),
+        ("monitoring: {adaptive: true}", "not available in this version"),
+        ("monitoring: 5", "config.yaml:1: 'monitoring': expected a map, found 5"),
         ("- a", "config.yaml:1: expected a map of sections: aws, "),
-        (
-            "aws: {profile: no}",
-            "expected text (put it in quotes), found false",
-        ),
+        ("aws: {profile: no}", "expected text (put it in quotes), found false"),
         ("aws: {profile: ''}", "expected text of 1 to 4096 bytes"),
-        (
-            "aws: {region: evil.example/x}",
-            "expected a region such as sa-east-1",
-        ),
-        (
-            "aws: {endpoint_url: localhost}",
-            "expected an http or https URL, found 'localhost'",
-        ),
-        (
-            "aws: {accounts: [{name: a}]}",
-            "'aws.accounts[0]': 'profile' is missing",
-        ),
-        (
-            "auto_investigation: {enabled: 1}",
-            "expected true or false, found 1",
-        ),
-        (
-            "auto_investigation: {timeout_minutes: 0}",
-            "from 0.001 to 1440, found 0",
-        ),
-        (
-            "auto_investigation: {cooldown_hours: -1}",
-            "from 0 to 8760, found -1",
-        ),
-        (
-            "auto_investigation: {max_concurrent: 65}",
-            "from 1 to 64, found 65",
-        ),
+        ("aws: {region: evil.example/x}", "expected a region such as sa-east-1"),
+        ("aws: {endpoint_url: localhost}", "expected an http or https URL, found 'localhost'"),
+        ("aws: {accounts: [{name: a}]}", "'aws.accounts[0]': 'profile' is missing"),
+        ("auto_investigation: {enabled: 1}", "expected true or false, found 1"),
+        ("auto_investigation: {timeout_minutes: 0}", "from 0.001 to 1440, found 0"),
+        ("auto_investigation: {cooldown_hours: -1}", "from 0 to 8760, found -1"),
+        ("auto_investigation: {max_concurrent: 65}", "from 1 to 64, found 65"),
         (
             "auto_investigation: {agent: cluade}",
             "unknown agent 'cluade'; the only agent known by \
           name is 'claude'; give another program as a list",
         ),
-        (
-            "auto_investigation: {agent: []}",
-            "a command needs a program",
-        ),
+        ("auto_investigation: {agent: []}", "a command needs a program"),
         ("auto_investigation: {agent: {}}", "'command' is missing"),
-        (
-            "auto_investigation: {queues: [{repo: a}]}",
-            "'match' is missing",
-        ),
-        (
-            "auto_investigation: {queues: [{match: a, github: a}]}",
-            "such as owner/name, found 'a'",
-        ),
-        (
-            "auto_investigation: {queues: [{match: a, base: --x}]}",
-            "the name of a branch",
-        ),
-        (
-            "github: {repos: [a/../b]}",
-            "expected a repository such as owner/name",
-        ),
-        (
-            "logging: {level: LOUD}",
-            "expected one of DEBUG, INFO, WARN, ERROR, CRITICAL",
-        ),
+        ("auto_investigation: {queues: [{repo: a}]}", "'match' is missing"),
+        ("auto_investigation: {queues: [{match: a, github: a}]}", "such as owner/name, found 'a'"),
+        ("auto_investigation: {queues: [{match: a, base: --x}]}", "the name of a branch"),
+        ("github: {repos: [a/../b]}", "expected a repository such as owner/name"),
+        ("logging: {level: LOUD}", "expected one of DEBUG, INFO, WARN, ERROR, CRITICAL"),
         ("state: {journal_max_mib: 0}", "from 1 to 1024, found 0"),
         ("a: 1\na: 2", "config.yaml:2: "),
         ("aws: [", "config.yaml:"),
@@ -219,23 +138,13 @@ fn an_inline_secret_is_refused_with_the_remedy_and_never_shown() {
         for (section, key) in [("github", "token"), ("auto_investigation", "auth")] {
             let sentence = refusal(&format!("{section}:\n  {key}: {value}\n"));
             let line = if value.starts_with('|') { 3 } else { 2 };
-            assert!(
-                sentence.starts_with(&format!("config.yaml:{line}: ")),
-                "{sentence}"
-            );
-            assert!(
-                sentence.contains(&format!("{section}.{key}")),
-                "{value}: {sentence}"
-            );
+            assert!(sentence.starts_with(&format!("config.yaml:{line}: ")), "{sentence}");
+            assert!(sentence.contains(&format!("{section}.{key}")), "{value}: {sentence}");
             assert!(!sentence.contains("hunter2"), "{value}: {sentence}");
         }
     }
     let sentence = refusal("github: {token: hunter2}");
-    for form in [
-        "{env: NAME}",
-        "{file: PATH}",
-        "{command: [PROGRAM, ARGUMENT, ...]}",
-    ] {
+    for form in ["{env: NAME}", "{file: PATH}", "{command: [PROGRAM, ARGUMENT, ...]}"] {
         assert!(sentence.contains(form), "{sentence}");
     }
 }
@@ -244,26 +153,11 @@ fn an_inline_secret_is_refused_with_the_remedy_and_never_shown() {
 fn a_strangers_file_runs_no_command() {
     let cases = [
         ("github.token", "github: {token: {command: [touch, x]}}"),
-        (
-            "auto_investigation.auth",
-            "auto_investigation: {auth: {command: [touch, x]}}",
-        ),
-        (
-            "auto_investigation.agent",
-            "auto_investigation: {agent: [touch, x]}",
-        ),
-        (
-            "auto_investigation.agent.command",
-            "auto_investigation: {agent: {command: [touch]}}",
-        ),
-        (
-            "test_command",
-            "auto_investigation: {queues: [{match: a, test_command: [touch]}]}",
-        ),
-        (
-            "evidence[0]",
-            "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}",
-        ),
+        ("auto_investigation.auth", "auto_investigation: {auth: {command: [touch, x]}}"),
+        ("auto_investigation.agent", "auto_investigation: {agent: [touch, x]}"),
+        ("auto_investigation.agent.command", "auto_investigation: {agent: {command: [touch]}}"),
+        ("test_command", "auto_investigation: {queues: [{match: a, test_command: [touch]}]}"),
+        ("evidence[0]", "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}"),
     ];
     for (key, text) in cases {
         assert!(read(text).is_ok(), "{text}");
@@ -272,10 +166,7 @@ fn a_strangers_file_runs_no_command() {
             assert!(sentence.contains(part), "{part}: {sentence}");
         }
     }
-    for text in [
-        ANCESTOR,
-        "auto_investigation: {agent: claude, auth: {env: KEY}}",
-    ] {
+    for text in [ANCESTOR, "auto_investigation: {agent: claude, auth: {env: KEY}}"] {
         assert!(parse(text, &origin(false)).is_ok(), "{text}");
     }
 }

@@ -73,15 +73,10 @@ mod tests {
     fn colour_adds_nothing_that_the_words_do_not_say() {
         let at = Timestamp::from_millis(0);
         let sentence = Sentence::plain(Severity::Error, "q", "it broke", "mend it", at);
-        assert_eq!(
-            line(&sentence, false),
-            "00:00:00Z ERROR q: it broke: mend it"
-        );
+        assert_eq!(line(&sentence, false), "00:00:00Z ERROR q: it broke: mend it");
         let coloured = line(&sentence, true);
         assert_ne!(coloured, line(&sentence, false));
-        let plain = coloured
-            .replace("\u{1b}[1;31m", "")
-            .replace("\u{1b}[0m", "");
+        let plain = coloured.replace("\u{1b}[1;31m", "").replace("\u{1b}[0m", "");
         assert_eq!(plain, line(&sentence, false));
     }
 
@@ -98,11 +93,7 @@ mod tests {
             (Color::Never, env("TERM", "xterm"), true, false),
         ];
         for (color, env, terminal, expected) in rows {
-            assert_eq!(
-                color.wanted(&env, terminal),
-                expected,
-                "{color:?} {env:?} {terminal}"
-            );
+            assert_eq!(color.wanted(&env, terminal), expected, "{color:?} {env:?} {terminal}");
         }
     }
 }

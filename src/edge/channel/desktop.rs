@@ -33,11 +33,7 @@ enum System {
     Other,
 }
 
-const SYSTEM: System = if cfg!(target_os = "macos") {
-    System::MacOs
-} else {
-    System::Other
-};
+const SYSTEM: System = if cfg!(target_os = "macos") { System::MacOs } else { System::Other };
 
 /// Why a notice was not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,11 +80,7 @@ struct Running<T> {
 
 impl<T> Default for Desktop<T> {
     fn default() -> Self {
-        Desktop {
-            waiting: VecDeque::new(),
-            running: Vec::new(),
-            more: Vec::new(),
-        }
+        Desktop { waiting: VecDeque::new(), running: Vec::new(), more: Vec::new() }
     }
 }
 
@@ -99,8 +91,7 @@ impl<T> Desktop<T> {
         if self.waiting.len() <= WAITING_MAX {
             return false;
         }
-        self.more
-            .extend(self.waiting.pop_front().map(|(_, about)| about));
+        self.more.extend(self.waiting.pop_front().map(|(_, about)| about));
         true
     }
 
@@ -122,10 +113,7 @@ impl<T> Desktop<T> {
         let mut done = Vec::new();
         for mut running in std::mem::take(&mut self.running) {
             match running.ended(now) {
-                Some(result) => done.push(Done {
-                    about: running.about,
-                    result,
-                }),
+                Some(result) => done.push(Done { about: running.about, result }),
                 None => self.running.push(running),
             }
         }
@@ -135,16 +123,9 @@ impl<T> Desktop<T> {
             };
             match start(&sentence) {
                 Ok(child) => {
-                    self.running.push(Running {
-                        child,
-                        until: now + DEADLINE,
-                        about,
-                    });
+                    self.running.push(Running { child, until: now + DEADLINE, about });
                 }
-                Err(failure) => done.push(Done {
-                    about,
-                    result: Err(failure),
-                }),
+                Err(failure) => done.push(Done { about, result: Err(failure) }),
             }
         }
         done
@@ -177,9 +158,7 @@ impl<T> Running<T> {
         }
         self.kill();
         let seconds = DEADLINE.as_secs();
-        Some(Err(Failure::Failed(format!(
-            "no answer within {seconds} s"
-        ))))
+        Some(Err(Failure::Failed(format!("no answer within {seconds} s"))))
     }
 
     fn kill(&mut self) {
@@ -195,10 +174,7 @@ impl<T> Running<T> {
     /// what it started, so this reads only what is there.
     fn said(&mut self) -> Option<String> {
         let mut pipe = self.child.stderr.take()?;
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&now))
             .ok()
             .filter(|ready| *ready > 0)?;
@@ -236,11 +212,7 @@ fn command(system: System, sentence: &Sentence) -> (&'static str, Vec<String>) {
                 "end run",
             ];
             let mut arguments: Vec<String> = Vec::new();
-            arguments.extend(
-                script
-                    .iter()
-                    .flat_map(|line| ["-e".to_owned(), (*line).to_owned()]),
-            );
+            arguments.extend(script.iter().flat_map(|line| ["-e".to_owned(), (*line).to_owned()]));
             arguments.extend(["--".to_owned(), title, body]);
             ("osascript", arguments)
         }
@@ -252,10 +224,7 @@ fn command(system: System, sentence: &Sentence) -> (&'static str, Vec<String>) {
             };
             let urgency = format!("--urgency={urgency}");
             let app = "--app-name=dlq-tools".to_owned();
-            (
-                "notify-send",
-                vec![app, urgency, "--".to_owned(), title, unmarked(&body)],
-            )
+            ("notify-send", vec![app, urgency, "--".to_owned(), title, unmarked(&body)])
         }
     }
 }
@@ -263,10 +232,7 @@ fn command(system: System, sentence: &Sentence) -> (&'static str, Vec<String>) {
 /// A body is markup to most daemons; and before that notify-send takes a backslash in it for the
 /// beginning of an escape, so that `\033` would arrive as ESC.
 fn unmarked(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('\\', "\\\\").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -276,13 +242,7 @@ mod tests {
 
     fn sentence(what: &str) -> Sentence {
         let next = "<b>bold</b> & \"quoted\" 'text' \\033";
-        Sentence::plain(
-            Severity::Error,
-            "--help",
-            what,
-            next,
-            Timestamp::from_millis(0),
-        )
+        Sentence::plain(Severity::Error, "--help", what, next, Timestamp::from_millis(0))
     }
 
     #[test]
@@ -290,27 +250,14 @@ mod tests {
         let (program, arguments) = command(System::Other, &sentence("-n"));
         assert_eq!(program, "notify-send");
         let body = "ERROR 00:00:00Z\n&lt;b&gt;bold&lt;/b&gt; &amp; \"quoted\" 'text' \\\\033";
-        let expected = [
-            "--app-name=dlq-tools",
-            "--urgency=critical",
-            "--",
-            "--help: -n",
-            body,
-        ];
+        let expected = ["--app-name=dlq-tools", "--urgency=critical", "--", "--help: -n", body];
         assert_eq!(arguments, expected);
 
         let (program, arguments) = command(System::MacOs, &sentence("\" & do shell script \"x"));
         assert_eq!(program, "osascript");
-        let dashes = arguments
-            .iter()
-            .position(|argument| argument == "--")
-            .unwrap();
+        let dashes = arguments.iter().position(|argument| argument == "--").unwrap();
         assert_eq!(arguments[dashes + 1], "--help: \" & do shell script \"x");
-        assert!(
-            arguments[..dashes]
-                .iter()
-                .all(|argument| !argument.contains("do shell"))
-        );
+        assert!(arguments[..dashes].iter().all(|argument| !argument.contains("do shell")));
         assert_eq!(arguments.len(), dashes + 3);
     }
 

@@ -29,6 +29,5 @@ pub fn try_out(channel: &Channel, color: bool) -> Result<(), Error> {
         done.extend(desktop.turn());
     }
     let failed = |failure| Error::failed("notify channel", &channel.name, failure);
-    done.into_iter()
-        .try_for_each(|done| done.result.map_err(failed))
+    done.into_iter().try_for_each(|done| done.result.map_err(failed))
 }

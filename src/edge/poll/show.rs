@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use super::{Wants, failure, found_line};
+use super::Wants;
+use super::find::{failure, found_line};
 use crate::edge::sqs::{Plan, Sqs};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
@@ -17,48 +18,27 @@ use crate::wire;
 
 /// Prints what discovery finds, or what lint finds. Nothing is remembered.
 pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<Outcome, Error> {
-    let plan = Plan {
-        ask: lints || Plan::of(wants.discover).ask,
-    };
+    let plan = Plan { ask: lints || Plan::of(wants.discover).ask };
     let survey = sqs.survey(plan);
-    let failed = survey
-        .scopes
-        .iter()
-        .any(|seen| failure(seen).reason.is_some());
+    let failed = survey.scopes.iter().any(|seen| failure(seen).reason.is_some());
     let people = wire::stdout_is_terminal();
-    let text = if lints {
-        linted(&survey, wants, people)
-    } else {
-        found(&survey, wants, people)
-    };
+    let text = if lints { linted(&survey, wants, people) } else { found(&survey, wants, people) };
     wire::print(&text)?;
     Ok(Outcome::of(failed))
 }
 
 fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
     let known = graph::find(survey, wants.discover, wants.patterns.as_ref());
-    let known: Vec<Known> = known
-        .into_iter()
-        .filter(|known| wants.selection.wants(&known.name))
-        .collect();
+    let known: Vec<Known> =
+        known.into_iter().filter(|known| wants.selection.wants(&known.name)).collect();
     if !people {
-        return known
-            .iter()
-            .flat_map(|known| found_line(known, survey.at))
-            .collect();
+        return known.iter().flat_map(|known| found_line(known, survey.at)).collect();
     }
-    let width = known
-        .iter()
-        .map(|known| known.name.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = known.iter().map(|known| known.name.chars().count()).max().unwrap_or(0);
     let mut table = String::new();
     for one in &known {
-        let sources = if one.sources.is_empty() {
-            "nobody known".into()
-        } else {
-            one.sources.join(", ")
-        };
+        let sources =
+            if one.sources.is_empty() { "nobody known".into() } else { one.sources.join(", ") };
         let name = text::safe(&one.name);
         let _ = writeln!(
             table,
@@ -75,10 +55,7 @@ fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
 fn linted(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
     let mut lines = Vec::new();
     let all = lint::lint(survey, wants.patterns.as_ref());
-    for one in all
-        .into_iter()
-        .filter(|one| wants.selection.wants(&one.queue.name))
-    {
+    for one in all.into_iter().filter(|one| wants.selection.wants(&one.queue.name)) {
         if people {
             for finding in &one.findings {
                 let name = text::safe(&one.queue.name);
@@ -88,18 +65,11 @@ fn linted(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
             }
             continue;
         }
-        let rules: Vec<&str> = one
-            .findings
-            .iter()
-            .map(|finding| finding.rule.as_str())
-            .collect();
+        let rules: Vec<&str> = one.findings.iter().map(|finding| finding.rule.as_str()).collect();
         let at = survey.at.to_string();
         let id = event::derived_id(&[SOURCE, &one.queue.arn, "linted", &rules.join(" "), &at]);
         let name = one.queue.name.clone();
-        let data = QueueLinted {
-            queue: one.queue,
-            findings: one.findings,
-        };
+        let data = QueueLinted { queue: one.queue, findings: one.findings };
         lines.extend(Event::new(SOURCE, id, &name, survey.at, data).line());
     }
     lines

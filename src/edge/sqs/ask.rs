@@ -91,35 +91,22 @@ impl World {
                 Some(_) => return Err(Miss::Other("ListQueues gave one page twice".into())),
             }
         }
-        Err(Miss::Other(format!(
-            "ListQueues has more than {PAGES_MAX} pages"
-        )))
+        Err(Miss::Other(format!("ListQueues has more than {PAGES_MAX} pages")))
     }
 
     pub(super) async fn url_of(&self, scope: usize, name: &str) -> Result<String, Miss> {
         let client = self.client(scope).await?;
         self.token(Hurry::Now).await;
         let answer = client.get_queue_url().queue_name(name).send().await;
-        let answer = self
-            .heed(scope, answer.map_err(|error| of_call(&error)))
-            .await?;
-        answer
-            .queue_url
-            .ok_or_else(|| Miss::Other("the answer has no URL".into()))
+        let answer = self.heed(scope, answer.map_err(|error| of_call(&error))).await?;
+        answer.queue_url.ok_or_else(|| Miss::Other("the answer has no URL".into()))
     }
 
     pub(super) async fn move_tasks(&self, scope: usize, arn: &str) -> Result<Vec<MoveTask>, Miss> {
         let client = self.client(scope).await?;
         self.token(Hurry::Now).await;
-        let answer = client
-            .list_message_move_tasks()
-            .source_arn(arn)
-            .max_results(10)
-            .send()
-            .await;
-        let answer = self
-            .heed(scope, answer.map_err(|error| of_call(&error)))
-            .await?;
+        let answer = client.list_message_move_tasks().source_arn(arn).max_results(10).send().await;
+        let answer = self.heed(scope, answer.map_err(|error| of_call(&error))).await?;
         let tasks = answer.results.unwrap_or_default();
         let count = |n: i64| u64::try_from(n).ok();
         Ok(tasks
@@ -146,31 +133,21 @@ impl World {
                 let urls = urls.as_deref().unwrap_or_default();
                 urls.iter().map(move |url| (scope, url.clone()))
             });
-            readings = self
-                .clone()
-                .read(jobs.collect(), Want::Settings, hurry)
-                .await;
+            readings = self.clone().read(jobs.collect(), Want::Settings, hurry).await;
         }
         let mut readings = readings.into_iter();
-        let scopes = self
-            .doors
-            .iter()
-            .zip(lists)
-            .map(|(door, urls)| ScopeSurvey {
-                region: door.region.clone(),
-                account: door.account().to_owned(),
-                queues: urls.map(|urls| {
-                    let seen = urls.into_iter().map(|url| Seen {
-                        url,
-                        attributes: readings.next().map(|reading| reading.result),
-                    });
-                    seen.collect()
-                }),
-            });
-        Survey {
-            at,
-            scopes: scopes.collect(),
-        }
+        let scopes = self.doors.iter().zip(lists).map(|(door, urls)| ScopeSurvey {
+            region: door.region.clone(),
+            account: door.account().to_owned(),
+            queues: urls.map(|urls| {
+                let seen = urls.into_iter().map(|url| Seen {
+                    url,
+                    attributes: readings.next().map(|reading| reading.result),
+                });
+                seen.collect()
+            }),
+        });
+        Survey { at, scopes: scopes.collect() }
     }
 
     /// Every queue of every scope, the scopes at once.

@@ -28,7 +28,7 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use tokio::sync::Mutex;
 
 use super::miss;
-use super::{Limits, Scope};
+use super::{Keys, Limits, Scope};
 use crate::edge::clock;
 use crate::error::Error;
 use crate::rules::reading::Miss;
@@ -81,12 +81,8 @@ impl Door {
         }
         let config = configure(scope, http).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
-        let region = region
-            .filter(|region| !region.is_empty())
-            .ok_or_else(|| no_region(scope))?;
-        let from_env = std::env::var("AWS_ENDPOINT_URL_SQS")
-            .ok()
-            .filter(|url| !url.is_empty());
+        let region = region.filter(|region| !region.is_empty()).ok_or_else(|| no_region(scope))?;
+        let from_env = std::env::var("AWS_ENDPOINT_URL_SQS").ok().filter(|url| !url.is_empty());
         let endpoint = scope.endpoint.clone().or(from_env);
         Ok(Door {
             endpoint: endpoint.or_else(|| config.endpoint_url().map(str::to_owned)),
@@ -95,10 +91,7 @@ impl Door {
             timeout: limits.timeout,
             http: http.clone(),
             calls: calls.clone(),
-            state: Mutex::new(State {
-                config: Some(config),
-                open: None,
-            }),
+            state: Mutex::new(State { config: Some(config), open: None }),
         })
     }
 
@@ -109,11 +102,7 @@ impl Door {
 
     /// The profile that is used, for keys only.
     pub(super) fn profile(&self) -> Option<String> {
-        let from_env = || {
-            std::env::var("AWS_PROFILE")
-                .ok()
-                .filter(|name| !name.is_empty())
-        };
+        let from_env = || std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
         self.scope.profile.clone().or_else(from_env)
     }
 
@@ -137,10 +126,7 @@ impl Door {
                     Timestamp::from_millis(0).plus(since)
                 });
                 let client = self.build(&config, credentials);
-                *state = State {
-                    config: Some(config),
-                    open: Some((client.clone(), end)),
-                };
+                *state = State { config: Some(config), open: Some((client.clone(), end)) };
                 Ok(client)
             }
             // What has not expired yet serves on. The files are read anew the next time.
@@ -198,11 +184,14 @@ async fn configure(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
         loader = loader.region(Region::new(region.clone()));
     }
     let Some(profile) = &scope.profile else {
+        if let Some(Keys { id, secret, token }) = &scope.keys {
+            let token = token.as_ref().map(|token| token.expose().to_owned());
+            let keys = Credentials::new(id, secret.expose(), token, None, ".env");
+            loader = loader.credentials_provider(keys);
+        }
         return loader.load().await;
     };
-    let own = ProfileFileRegionProvider::builder()
-        .profile_name(profile)
-        .build();
+    let own = ProfileFileRegionProvider::builder().profile_name(profile).build();
     if scope.region.is_none()
         && let Some(region) = own.region().await
     {
@@ -227,9 +216,7 @@ async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credential
     match tokio::time::timeout(SIGN_IN, asked).await {
         Ok(Ok(credentials)) => Ok(credentials),
         Ok(Err(error)) => Err(miss::of_credentials(&error, profile)),
-        Err(_) => Err(Miss::Credentials(
-            "their provider did not answer in time".into(),
-        )),
+        Err(_) => Err(Miss::Credentials("their provider did not answer in time".into())),
     }
 }
 

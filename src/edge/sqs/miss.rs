@@ -26,11 +26,7 @@ pub(super) enum Fault {
     /// An answer that could not be read.
     Garbled { status: u16 },
     /// An answer that says no.
-    Refused {
-        code: Option<String>,
-        message: Option<String>,
-        status: u16,
-    },
+    Refused { code: Option<String>, message: Option<String>, status: u16 },
 }
 
 /// The word for it.
@@ -47,15 +43,8 @@ pub(super) fn miss(fault: Fault) -> Miss {
         Fault::Garbled { status } => {
             refused(None, None, status).unwrap_or_else(|| Miss::Other(not_sqs(status)))
         }
-        Fault::Refused {
-            code,
-            message,
-            status,
-        } => {
-            let code = code
-                .as_deref()
-                .map(plain_code)
-                .filter(|code| !code.is_empty());
+        Fault::Refused { code, message, status } => {
+            let code = code.as_deref().map(plain_code).filter(|code| !code.is_empty());
             refused(code, message.as_deref(), status).unwrap_or_else(|| {
                 let message = message.as_deref().filter(|text| !text.trim().is_empty());
                 Miss::Other(match (code, message) {
@@ -145,14 +134,10 @@ where
         SdkError::TimeoutError(_) => Fault::Timeout,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Fault::Timeout,
         SdkError::DispatchFailure(failure) => Fault::Connection(
-            failure
-                .as_connector_error()
-                .map_or_else(|| "the call broke".into(), |e| innermost(e)),
+            failure.as_connector_error().map_or_else(|| "the call broke".into(), |e| innermost(e)),
         ),
         SdkError::ConstructionFailure(_) => Fault::Request(innermost(error)),
-        SdkError::ResponseError(response) => Fault::Garbled {
-            status: status(response.raw()),
-        },
+        SdkError::ResponseError(response) => Fault::Garbled { status: status(response.raw()) },
         SdkError::ServiceError(service) => Fault::Refused {
             code: service.err().code().map(str::to_owned),
             message: service.err().message().map(str::to_owned),

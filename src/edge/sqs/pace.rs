@@ -18,10 +18,7 @@ pub(super) struct Pace {
 impl Pace {
     /// At most so many a second; zero is taken for one.
     pub(super) fn per_second(rate: u32) -> Self {
-        Pace {
-            gap: Duration::from_secs(1) / rate.max(1),
-            due: Mutex::new(None),
-        }
+        Pace { gap: Duration::from_secs(1) / rate.max(1), due: Mutex::new(None) }
     }
 
     /// Waits for a token.
@@ -52,9 +49,8 @@ mod tests {
     fn a_burst_is_free_and_then_the_pace_holds() {
         let pace = Pace::per_second(1000);
         let start = clock::tick() + Duration::from_secs(10);
-        let waits: Vec<Duration> = (0..1100)
-            .map(|_| pace.book(start).saturating_duration_since(start))
-            .collect();
+        let waits: Vec<Duration> =
+            (0..1100).map(|_| pace.book(start).saturating_duration_since(start)).collect();
         assert_eq!(waits[100], Duration::ZERO);
         assert_eq!(waits[101], Duration::from_millis(1));
         assert_eq!(waits[1099], Duration::from_millis(999));

@@ -53,10 +53,7 @@ impl World {
         }
         let mut answers = round.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let fill = |answer: Option<Reading>| {
-            answer.unwrap_or_else(|| Reading {
-                at: clock::now(),
-                result: Err(stopped()),
-            })
+            answer.unwrap_or_else(|| Reading { at: clock::now(), result: Err(stopped()) })
         };
         answers.drain(..).map(fill).collect()
     }
@@ -80,10 +77,7 @@ impl World {
             };
             let reading = match round.streets.get(scope) {
                 Some(street) => self.read_one(street, url, &round).await,
-                None => Reading {
-                    at: clock::now(),
-                    result: Err(stopped()),
-                },
+                None => Reading { at: clock::now(), result: Err(stopped()) },
             };
             let mut answers = round.answers.lock().unwrap_or_else(PoisonError::into_inner);
             answers[index] = Some(reading);
@@ -94,20 +88,13 @@ impl World {
         let client = match street.open(round.patience) {
             Ok(client) => client,
             Err(miss) => {
-                return Reading {
-                    at: clock::now(),
-                    result: Err(miss),
-                };
+                return Reading { at: clock::now(), result: Err(miss) };
             }
         };
         self.token(round.hurry).await;
         let at = clock::now();
         let names = Some(round.want.names().to_vec());
-        let sent = client
-            .get_queue_attributes()
-            .queue_url(url)
-            .set_attribute_names(names)
-            .send();
+        let sent = client.get_queue_attributes().queue_url(url).set_attribute_names(names).send();
         let result = match sent.await {
             Ok(answer) => attributes(&answer.attributes.unwrap_or_default()),
             Err(error) => Err(of_call(&error)),
@@ -208,25 +195,17 @@ fn attributes(said: &HashMap<Name, String>) -> Result<Attributes, Miss> {
         },
         retention_s: number(Name::MessageRetentionPeriod),
         visibility_s: number(Name::VisibilityTimeout),
-        redrive: said
-            .get(&Name::RedrivePolicy)
-            .and_then(|policy| redrive(policy)),
+        redrive: said.get(&Name::RedrivePolicy).and_then(|policy| redrive(policy)),
     })
 }
 
 /// `{"deadLetterTargetArn":"arn:…","maxReceiveCount":5}`, the count as a number or a string.
 fn redrive(policy: &str) -> Option<Redrive> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
-    let target = policy
-        .get("deadLetterTargetArn")?
-        .as_str()
-        .filter(|arn| !arn.is_empty())?;
+    let target = policy.get("deadLetterTargetArn")?.as_str().filter(|arn| !arn.is_empty())?;
     let count = policy.get("maxReceiveCount");
     let count = count.and_then(|n| n.as_u64().or_else(|| n.as_str()?.trim().parse().ok()));
-    Some(Redrive {
-        target: target.to_owned(),
-        max_receive_count: count,
-    })
+    Some(Redrive { target: target.to_owned(), max_receive_count: count })
 }
 
 #[cfg(test)]
@@ -234,10 +213,7 @@ mod tests {
     use super::*;
 
     fn said(pairs: &[(Name, &str)]) -> HashMap<Name, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.clone(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| (name.clone(), (*value).to_owned())).collect()
     }
 
     fn full() -> HashMap<Name, String> {
@@ -288,18 +264,9 @@ mod tests {
     #[test]
     fn redrive_policies() {
         let cases = [
-            (
-                r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":5}"#,
-                Some(Some(5)),
-            ),
-            (
-                r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":"5"}"#,
-                Some(Some(5)),
-            ),
-            (
-                r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":"a lot"}"#,
-                Some(None),
-            ),
+            (r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":5}"#, Some(Some(5))),
+            (r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":"5"}"#, Some(Some(5))),
+            (r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":"a lot"}"#, Some(None)),
             (r#"{"deadLetterTargetArn":"arn:x","new":[1]}"#, Some(None)),
             (r#"{"deadLetterTargetArn":"","maxReceiveCount":5}"#, None),
             (r#"{"maxReceiveCount":5}"#, None),

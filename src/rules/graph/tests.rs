@@ -20,55 +20,33 @@ fn attributes(name: &str, retention_s: u64, target: Option<&str>) -> Attributes 
         counts: Counts::default(),
         retention_s: Some(retention_s),
         visibility_s: Some(30),
-        redrive: target.map(|target| Redrive {
-            target: arn(target),
-            max_receive_count: Some(5),
-        }),
+        redrive: target.map(|target| Redrive { target: arn(target), max_receive_count: Some(5) }),
     }
 }
 
 /// A queue that could be read.
 fn read(name: &str, retention_s: u64, target: Option<&str>) -> Seen {
-    Seen {
-        url: url(name),
-        attributes: Some(Ok(attributes(name, retention_s, target))),
-    }
+    Seen { url: url(name), attributes: Some(Ok(attributes(name, retention_s, target))) }
 }
 
 fn missed(name: &str, miss: Miss) -> Seen {
-    Seen {
-        url: url(name),
-        attributes: Some(Err(miss)),
-    }
+    Seen { url: url(name), attributes: Some(Err(miss)) }
 }
 
 fn listed(name: &str) -> Seen {
-    Seen {
-        url: url(name),
-        attributes: None,
-    }
+    Seen { url: url(name), attributes: None }
 }
 
 fn scope(queues: Vec<Seen>) -> ScopeSurvey {
-    ScopeSurvey {
-        region: REGION.into(),
-        account: "prod".into(),
-        queues: Ok(queues),
-    }
+    ScopeSurvey { region: REGION.into(), account: "prod".into(), queues: Ok(queues) }
 }
 
 fn survey(queues: Vec<Seen>) -> Survey {
-    Survey {
-        at: AT,
-        scopes: vec![scope(queues)],
-    }
+    Survey { at: AT, scopes: vec![scope(queues)] }
 }
 
 fn names(found: &[Known]) -> Vec<(&str, FoundBy)> {
-    found
-        .iter()
-        .map(|known| (known.name.as_str(), known.found_by))
-        .collect()
+    found.iter().map(|known| (known.name.as_str(), known.found_by)).collect()
 }
 
 #[test]
@@ -85,11 +63,7 @@ fn dlqs_are_found_by_redrive_by_name_and_by_both() {
     let both = find(&survey, Discover::Both, None);
     assert_eq!(
         names(&both),
-        [
-            ("morgue", FoundBy::Redrive),
-            ("old-dlq", FoundBy::Name),
-            ("orders-dlq", FoundBy::Both)
-        ]
+        [("morgue", FoundBy::Redrive), ("old-dlq", FoundBy::Name), ("orders-dlq", FoundBy::Both)]
     );
     assert_eq!(both[0].sources, ["billing", "refunds"]);
     assert_eq!(both[0].source_retention_s, Some(3600), "the longest");
@@ -109,13 +83,7 @@ fn dlqs_are_found_by_redrive_by_name_and_by_both() {
     assert_eq!(both[2].found_at, AT);
 
     let redrive = find(&survey, Discover::Redrive, None);
-    assert_eq!(
-        names(&redrive),
-        [
-            ("morgue", FoundBy::Redrive),
-            ("orders-dlq", FoundBy::Redrive)
-        ]
-    );
+    assert_eq!(names(&redrive), [("morgue", FoundBy::Redrive), ("orders-dlq", FoundBy::Redrive)]);
     let patterns = GlobList::any(&["morg*"]).unwrap();
     let name = find(&survey, Discover::Name, Some(&patterns));
     assert_eq!(names(&name), [("morgue", FoundBy::Name)]);
@@ -137,31 +105,20 @@ fn what_was_not_seen_is_unknown() {
         // The clock of a FIFO message starts anew in its DLQ, whatever its sources are.
         let fifo = self::survey(vec![other, listed("x-dlq.fifo")]);
         let found = find(&fifo, Discover::Both, None);
-        assert_eq!(
-            (found[0].fifo, found[0].source_retention_s),
-            (true, Some(0)),
-            "{what}"
-        );
+        assert_eq!((found[0].fifo, found[0].source_retention_s), (true, Some(0)), "{what}");
     }
     let mut silent = read("orders", 0, Some("x-dlq"));
     if let Some(Ok(attributes)) = &mut silent.attributes {
         attributes.retention_s = None;
     }
-    let found = find(
-        &survey(vec![silent, read("x-dlq", 60, None)]),
-        Discover::Both,
-        None,
-    );
+    let found = find(&survey(vec![silent, read("x-dlq", 60, None)]), Discover::Both, None);
     assert_eq!(found[0].source_retention_s, None, "a source does not tell");
 }
 
 #[test]
 fn a_scope_that_could_not_be_listed_has_no_dlqs_and_lists_nothing() {
     let mut survey = survey(vec![listed("x-dlq")]);
-    survey.scopes.push(ScopeSurvey {
-        queues: Err(Miss::Denied),
-        ..scope(vec![])
-    });
+    survey.scopes.push(ScopeSurvey { queues: Err(Miss::Denied), ..scope(vec![]) });
     assert_eq!(find(&survey, Discover::Both, None).len(), 1);
     assert_eq!(survey.lists(0, &url("x-dlq")), Some(true));
     assert_eq!(survey.lists(0, &url("y-dlq")), Some(false));
@@ -181,17 +138,10 @@ fn the_same_queue_in_two_scopes_is_one_and_the_same_name_elsewhere_is_another() 
     };
     let survey = Survey {
         at: AT,
-        scopes: vec![
-            scope(vec![listed("x-dlq")]),
-            scope(vec![listed("x-dlq")]),
-            elsewhere,
-        ],
+        scopes: vec![scope(vec![listed("x-dlq")]), scope(vec![listed("x-dlq")]), elsewhere],
     };
     let found = find(&survey, Discover::Both, None);
-    let seen: Vec<_> = found
-        .iter()
-        .map(|k| (k.scope, k.account.as_str()))
-        .collect();
+    let seen: Vec<_> = found.iter().map(|k| (k.scope, k.account.as_str())).collect();
     assert_eq!(seen, [(0, "prod"), (2, "210987654321")]);
 }
 
@@ -216,10 +166,7 @@ fn a_url_tells_the_place() {
         (
             "http://127.0.0.1:4566/queue/us-east-1/000000000000/o-dlq.fifo",
             "us-east-1",
-            Some((
-                "o-dlq.fifo",
-                "arn:aws:sqs:us-east-1:000000000000:o-dlq.fifo",
-            )),
+            Some(("o-dlq.fifo", "arn:aws:sqs:us-east-1:000000000000:o-dlq.fifo")),
         ),
         (
             "http://localhost:9324/queue/o",
@@ -274,14 +221,7 @@ fn a_selection_wants_what_matches_and_is_not_excluded() {
         (&["orders*"], &["ORDERS-*"], false),
     ];
     for (matching, exclude, expected) in cases {
-        let selection = Selection {
-            matching: globs(matching),
-            exclude: globs(exclude),
-        };
-        assert_eq!(
-            selection.wants("orders-dlq"),
-            expected,
-            "{matching:?} {exclude:?}"
-        );
+        let selection = Selection { matching: globs(matching), exclude: globs(exclude) };
+        assert_eq!(selection.wants("orders-dlq"), expected, "{matching:?} {exclude:?}");
     }
 }

@@ -18,11 +18,7 @@ fn seen(name: &str, attributes: Result<Attributes, Miss>) -> Seen {
 /// `name`, its retention in days, and where its dead letters go after how many receives.
 fn queue(name: &str, days: u64, redrive: Option<(&str, u64)>) -> Seen {
     let redrive = redrive.map(|(target, count)| Redrive {
-        target: if target.starts_with("arn:") {
-            target.into()
-        } else {
-            format!("{HERE}:{target}")
-        },
+        target: if target.starts_with("arn:") { target.into() } else { format!("{HERE}:{target}") },
         max_receive_count: Some(count),
     });
     seen(
@@ -49,8 +45,7 @@ fn findings(queues: Vec<Seen>) -> Vec<String> {
     let one = |linted: &Linted| {
         let name = linted.queue.name.clone();
         let each = linted.findings.iter();
-        each.map(move |f| format!("{name}: {} {}", f.level, f.rule))
-            .collect::<Vec<_>>()
+        each.map(move |f| format!("{name}: {} {}", f.level, f.rule)).collect::<Vec<_>>()
     };
     lint(&survey, None).iter().flat_map(one).collect()
 }
@@ -67,11 +62,7 @@ fn the_rules() {
     let to_dlq = |count| Some(("a-dlq", count));
     let dlq = || queue("a-dlq", 14, None);
     let cases: [(&str, Vec<Seen>, &[&str]); 21] = [
-        (
-            "nothing is wrong",
-            vec![queue("a", 4, to_dlq(5)), dlq()],
-            &[],
-        ),
+        ("nothing is wrong", vec![queue("a", 4, to_dlq(5)), dlq()], &[]),
         (
             "shorter",
             vec![queue("a", 4, to_dlq(5)), queue("a-dlq", 1, None)],
@@ -84,19 +75,12 @@ fn the_rules() {
         ),
         (
             "shorter than one of two",
-            vec![
-                queue("a", 4, to_dlq(5)),
-                queue("b", 14, to_dlq(5)),
-                queue("a-dlq", 7, None),
-            ],
+            vec![queue("a", 4, to_dlq(5)), queue("b", 14, to_dlq(5)), queue("a-dlq", 7, None)],
             &["a-dlq: error retention-not-longer"],
         ),
         (
             "the clock of FIFO starts anew",
-            vec![
-                queue("a.fifo", 4, Some(("a-dlq.fifo", 5))),
-                queue("a-dlq.fifo", 1, None),
-            ],
+            vec![queue("a.fifo", 4, Some(("a-dlq.fifo", 5))), queue("a-dlq.fifo", 1, None)],
             &[],
         ),
         (
@@ -114,11 +98,7 @@ fn the_rules() {
             &["a-dlq: advice orphan", "a-dlq: warning chained"],
         ),
         ("no source", vec![dlq()], &["a-dlq: advice orphan"]),
-        (
-            "a source may be hidden",
-            vec![dlq(), seen("b", Err(Miss::Denied))],
-            &[],
-        ),
+        ("a source may be hidden", vec![dlq(), seen("b", Err(Miss::Denied))], &[]),
         (
             "a target that is not there",
             vec![queue("a", 4, Some(("gone", 5)))],
@@ -126,11 +106,7 @@ fn the_rules() {
         ),
         (
             "a target elsewhere",
-            vec![queue(
-                "a",
-                4,
-                Some(("arn:aws:sqs:us-east-1:123456789012:a-dlq", 5)),
-            )],
+            vec![queue("a", 4, Some(("arn:aws:sqs:us-east-1:123456789012:a-dlq", 5)))],
             &["a: error dangling-target"],
         ),
         (
@@ -138,32 +114,16 @@ fn the_rules() {
             vec![queue("a", 4, to_dlq(5)), seen("a-dlq", Err(Miss::Denied))],
             &[],
         ),
-        (
-            "one receive",
-            vec![queue("a", 4, to_dlq(1)), dlq()],
-            &["a: warning max-receive-count"],
-        ),
-        (
-            "two",
-            vec![queue("a", 4, to_dlq(2)), dlq()],
-            &["a: advice max-receive-count"],
-        ),
-        (
-            "four",
-            vec![queue("a", 4, to_dlq(4)), dlq()],
-            &["a: advice max-receive-count"],
-        ),
+        ("one receive", vec![queue("a", 4, to_dlq(1)), dlq()], &["a: warning max-receive-count"]),
+        ("two", vec![queue("a", 4, to_dlq(2)), dlq()], &["a: advice max-receive-count"]),
+        ("four", vec![queue("a", 4, to_dlq(4)), dlq()], &["a: advice max-receive-count"]),
         ("a thousand", vec![queue("a", 4, to_dlq(1000)), dlq()], &[]),
         (
             "FIFO to standard",
             vec![queue("a.fifo", 4, to_dlq(5)), dlq()],
             &["a.fifo: error type-mismatch"],
         ),
-        (
-            "the default visibility",
-            slow(Some(30)),
-            &["a: advice visibility-timeout"],
-        ),
+        ("the default visibility", slow(Some(30)), &["a: advice visibility-timeout"]),
         ("a bit more", slow(Some(31)), &[]),
         ("visibility is not told", slow(None), &[]),
         ("a plain queue", vec![queue("a", 1, None)], &[]),
@@ -180,17 +140,11 @@ fn the_sentence_names_the_source_and_both_spans() {
         scopes: vec![ScopeSurvey {
             region: "eu-west-1".into(),
             account: "prod".into(),
-            queues: Ok(vec![
-                queue("a", 4, Some(("a-dlq", 5))),
-                queue("a-dlq", 1, None),
-            ]),
+            queues: Ok(vec![queue("a", 4, Some(("a-dlq", 5))), queue("a-dlq", 1, None)]),
         }],
     };
     let linted = lint(&survey, None);
-    assert_eq!(
-        (linted[0].scope, linted[0].queue.account.as_str()),
-        (0, "prod")
-    );
+    assert_eq!((linted[0].scope, linted[0].queue.account.as_str()), (0, "prod"));
     let detail = &linted[0].findings[0].detail;
     assert!(
         detail.starts_with("it keeps messages 1d, less than its source 'a' (4d); "),

@@ -13,11 +13,7 @@ fn in_hours(hours: u64) -> Option<Timestamp> {
 
 fn queue() -> Queue {
     let arn = "arn:aws:sqs:eu-west-1:123456789012:orders-dlq";
-    Queue {
-        name: "orders-dlq".into(),
-        arn: arn.into(),
-        ..Queue::default()
-    }
+    Queue { name: "orders-dlq".into(), arn: arn.into(), ..Queue::default() }
 }
 
 fn line_of<D: Payload>(data: D) -> Vec<u8> {
@@ -29,9 +25,7 @@ fn line_of<D: Payload>(data: D) -> Vec<u8> {
 }
 
 fn sentence(line: &[u8]) -> Sentence {
-    let Line::Event(head) = peek(line) else {
-        panic!("{}", String::from_utf8_lossy(line))
-    };
+    let Line::Event(head) = peek(line) else { panic!("{}", String::from_utf8_lossy(line)) };
     of(&head, line, now())
 }
 
@@ -70,12 +64,7 @@ fn a_raise_says_when_messages_are_lost_or_that_it_is_unknown() {
             1,
             "1 message died (threshold 1); the oldest will be lost by 2026-11-23 19:57Z (in 1d)",
         ),
-        (
-            None,
-            None,
-            2,
-            "2 messages died (threshold 1); expiry unknown",
-        ),
+        (None, None, 2, "2 messages died (threshold 1); expiry unknown"),
         (
             Some(now()),
             in_hours(1),
@@ -101,10 +90,7 @@ fn unknown_is_never_shown_as_zero() {
         unreadable,
         "19:57:32Z ERROR orders-dlq: cannot be read: access denied; 2 failures in a row; its depth is unknown: try 'dlq-poll --queue orders-dlq'"
     );
-    let gone = told(event::QueueGone {
-        queue: queue(),
-        last_depth: None,
-    });
+    let gone = told(event::QueueGone { queue: queue(), last_depth: None });
     assert!(gone.contains("its last depth was unknown"), "{gone}");
     let completed = told(event::InvestigationCompleted {
         queue: queue(),
@@ -123,15 +109,9 @@ fn unknown_is_never_shown_as_zero() {
         completed,
         "19:57:32Z INFO orders-dlq: investigation completed: a result without a title (likely, confidence 80 %); took 1m 30s, cost unknown: read '/state/sessions/s/report.md'"
     );
-    let cleared = told(event::QueueCleared {
-        queue: queue(),
-        duration_s: 7380,
-        cause: "unknown".into(),
-    });
-    assert_eq!(
-        cleared,
-        "19:57:32Z INFO orders-dlq: empty again after 2h 3m (cause unknown)"
-    );
+    let cleared =
+        told(event::QueueCleared { queue: queue(), duration_s: 7380, cause: "unknown".into() });
+    assert_eq!(cleared, "19:57:32Z INFO orders-dlq: empty again after 2h 3m (cause unknown)");
 }
 
 #[test]
@@ -146,10 +126,7 @@ fn an_expiry_says_how_to_save_and_whether_it_is_certain() {
     };
     let save = "once the cause is fixed, run 'aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-west-1:123456789012:orders-dlq'";
     let known = told(expiring(true));
-    assert!(
-        known.contains("3 messages may be lost within 6h") && known.ends_with(save),
-        "{known}"
-    );
+    assert!(known.contains("3 messages may be lost within 6h") && known.ends_with(save), "{known}");
     assert!(told(expiring(false)).contains("the oldest of 3 messages will be lost within 6h"));
 }
 
@@ -167,20 +144,13 @@ fn text_from_events_is_harmless_and_short() {
     let said = sentence(&line[..line.len() - 1]);
     for text in [said.line(), said.title(), said.body().replace('\n', " ")] {
         assert!(matches!(safe(&text), Cow::Borrowed(_)), "{text}");
-        assert!(
-            text.chars().count() < BODY_MAX + SUBJECT_MAX + 40,
-            "{}",
-            text.len()
-        );
+        assert!(text.chars().count() < BODY_MAX + SUBJECT_MAX + 40, "{}", text.len());
     }
     assert!(!said.told().contains("aws sqs"), "{}", said.told());
     assert!(said.title().chars().count() <= TITLE_MAX);
     let generic =
         br#"{"specversion":"1.0","id":"i","source":"s","type":"\u001b[2J","incident":"a'b"}"#;
-    assert_eq!(
-        sentence(generic).line(),
-        "at an unknown time INFO s: \\u{1b}[2J"
-    );
+    assert_eq!(sentence(generic).line(), "at an unknown time INFO s: \\u{1b}[2J");
 }
 
 #[test]
@@ -196,11 +166,7 @@ fn a_command_is_suggested_only_for_a_word_that_can_be_pasted() {
         ("", false),
     ];
     for (word, fits) in rows {
-        assert_eq!(
-            command("try", "dlq-poll --queue ", word).is_some(),
-            fits,
-            "{word}"
-        );
+        assert_eq!(command("try", "dlq-poll --queue ", word).is_some(), fits, "{word}");
     }
 }
 
@@ -237,10 +203,7 @@ fn every_known_type_has_its_sentence() {
         .to_string();
         strict(*known, line.as_bytes()).unwrap();
         let said = sentence(line.as_bytes());
-        assert!(
-            !said.what.contains(known.as_str()),
-            "{known:?} is told in general: {said:?}"
-        );
+        assert!(!said.what.contains(known.as_str()), "{known:?} is told in general: {said:?}");
         assert!(!said.title().is_empty() && !said.body().is_empty());
     }
 }

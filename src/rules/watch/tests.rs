@@ -8,13 +8,7 @@ const HOUR: u64 = 3600;
 
 fn policy() -> Policy {
     let tiers = [24, 6, 1].map(|h| Duration::from_secs(h * HOUR)).to_vec();
-    Policy {
-        threshold: 1,
-        clear_after: 2,
-        growth_factor: 2,
-        tiers,
-        all: false,
-    }
+    Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers, all: false }
 }
 
 /// What a sample brings, in a story.
@@ -56,15 +50,8 @@ impl Story {
 
     fn step(&mut self, second: i64, sample: S) -> Vec<Told> {
         let counts = match sample {
-            D(visible) => Ok(Counts {
-                visible,
-                ..Counts::default()
-            }),
-            F(visible, in_flight) => Ok(Counts {
-                visible,
-                in_flight,
-                delayed: 0,
-            }),
+            D(visible) => Ok(Counts { visible, ..Counts::default() }),
+            F(visible, in_flight) => Ok(Counts { visible, in_flight, delayed: 0 }),
             M(ref miss) => Err(miss.clone()),
             Unlisted => Err(Miss::Missing),
         };
@@ -75,10 +62,7 @@ impl Story {
             visibility_s: None,
             redrive: None,
         });
-        let reading = Reading {
-            at: at(second),
-            result,
-        };
+        let reading = Reading { at: at(second), result };
         let asks = asks_for_tasks(self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
         let sample = Sample {
@@ -89,13 +73,8 @@ impl Story {
             unlisted: matches!(sample, Unlisted),
             tasks: asks.then_some(&self.tasks),
         };
-        let (record, told) = judge(
-            &self.policy,
-            self.record.as_ref(),
-            sample,
-            &Queue::default(),
-            0,
-        );
+        let (record, told) =
+            judge(&self.policy, self.record.as_ref(), sample, &Queue::default(), 0);
         self.record = record;
         told
     }
@@ -138,11 +117,7 @@ fn stories() {
             vec![(0, D(3)), (30, D(3)), (3600, D(3))],
             vec![(0, "raised 3")],
         ),
-        (
-            "in flight and delayed count",
-            vec![(0, F(0, 2))],
-            vec![(0, "raised 2")],
-        ),
+        ("in flight and delayed count", vec![(0, F(0, 2))], vec![(0, "raised 2")]),
         (
             "0 to 50 within minutes of a raise is told",
             vec![(0, D(1)), (60, D(50)), (90, D(60)), (120, D(64))],
@@ -150,20 +125,10 @@ fn stories() {
         ),
         (
             "denied in the middle is never a clear",
-            vec![
-                (0, D(3)),
-                (30, denied()),
-                (60, denied()),
-                (90, denied()),
-                (120, D(3)),
-            ],
+            vec![(0, D(3)), (30, denied()), (60, denied()), (90, denied()), (120, D(3))],
             vec![(0, "raised 3"), (60, "unreadable 2"), (120, "readable 3")],
         ),
-        (
-            "one miss tells nothing",
-            vec![(0, denied()), (30, D(0))],
-            vec![],
-        ),
+        ("one miss tells nothing", vec![(0, denied()), (30, D(0))], vec![]),
         (
             "a miss before anything was read raises nothing",
             vec![(0, denied()), (30, denied())],
@@ -171,12 +136,7 @@ fn stories() {
         ),
         (
             "a queue that does not exist is unreadable while it is listed",
-            vec![
-                (0, D(1)),
-                (30, M(Miss::Missing)),
-                (60, M(Miss::Missing)),
-                (90, Unlisted),
-            ],
+            vec![(0, D(1)), (30, M(Miss::Missing)), (60, M(Miss::Missing)), (90, Unlisted)],
             vec![(0, "raised 1"), (60, "unreadable 2"), (90, "gone")],
         ),
         (
@@ -187,30 +147,17 @@ fn stories() {
         (
             "gone without a trace: loss, and the clear",
             vec![(0, D(3)), (30, D(0)), (90, D(0))],
-            vec![
-                (0, "raised 3"),
-                (90, "lost 3 unexplained"),
-                (90, "cleared unknown"),
-            ],
+            vec![(0, "raised 3"), (90, "lost 3 unexplained"), (90, "cleared unknown")],
         ),
         (
             "two incidents",
-            vec![
-                (0, D(3)),
-                (30, F(0, 3)),
-                (60, D(0)),
-                (120, D(0)),
-                (150, D(1)),
-            ],
+            vec![(0, D(3)), (30, F(0, 3)), (60, D(0)), (120, D(0)), (150, D(1))],
             vec![(0, "raised 3"), (120, "cleared unknown"), (150, "raised 1")],
         ),
     ];
     for (rule, samples, expected) in rows {
         let words = Story::new().tell(&samples);
-        let words: Vec<_> = words
-            .iter()
-            .map(|(second, word)| (*second, word.as_str()))
-            .collect();
+        let words: Vec<_> = words.iter().map(|(second, word)| (*second, word.as_str())).collect();
         assert_eq!(words, expected, "{rule}");
     }
 }
@@ -218,18 +165,9 @@ fn stories() {
 #[test]
 fn move_tasks_are_asked_for_once_and_only_when_a_fall_has_held() {
     let mut story = Story::new();
-    story.tasks = Ok(vec![MoveTask {
-        running: false,
-        started_at: at(10),
-    }]);
-    let words = story.tell(&[
-        (0, D(5)),
-        (30, D(2)),
-        (60, D(2)),
-        (95, D(2)),
-        (130, D(2)),
-        (200, D(2)),
-    ]);
+    story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
+    let words =
+        story.tell(&[(0, D(5)), (30, D(2)), (60, D(2)), (95, D(2)), (130, D(2)), (200, D(2))]);
     assert_eq!(words, [(0, "raised 5".to_owned())]);
     assert_eq!(story.asked, 1);
 }
@@ -237,10 +175,7 @@ fn move_tasks_are_asked_for_once_and_only_when_a_fall_has_held() {
 #[test]
 fn a_clear_after_a_redrive_says_so() {
     let mut story = Story::new();
-    story.tasks = Ok(vec![MoveTask {
-        running: false,
-        started_at: at(10),
-    }]);
+    story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
     let words = story.tell(&[(0, D(5)), (30, D(0)), (60, D(0)), (95, D(0))]);
     assert_eq!(words[1], (95, "cleared redriven".to_owned()));
 }
@@ -258,23 +193,12 @@ fn what_reached_the_retention_is_told_before_and_after() {
     let mut story = Story::new();
     story.retention_s = 2 * HOUR;
     let end = i64::try_from(2 * HOUR).unwrap();
-    let words = story.tell(&[
-        (0, D(2)),
-        (end / 2, D(2)),
-        (end, D(2)),
-        (end + 60, D(0)),
-        (end + 130, D(0)),
-    ]);
+    let words =
+        story.tell(&[(0, D(2)), (end / 2, D(2)), (end, D(2)), (end + 60, D(0)), (end + 130, D(0))]);
     let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
     assert_eq!(
         words,
-        [
-            "raised 2",
-            "expiring 6h",
-            "expiring 1h",
-            "lost 2 retention",
-            "cleared expired"
-        ]
+        ["raised 2", "expiring 6h", "expiring 1h", "lost 2 retention", "cleared expired"]
     );
 }
 
@@ -297,10 +221,7 @@ fn a_queue_never_seen_empty_expires_uncertainly() {
     let mut story = Story::new();
     story.empty_at = None;
     story.retention_s = 5 * HOUR;
-    assert_eq!(
-        story.tell(&[(0, D(2))]),
-        [(0, "raised 2".into()), (0, "expiring 6h?".into())]
-    );
+    assert_eq!(story.tell(&[(0, D(2))]), [(0, "raised 2".into()), (0, "expiring 6h?".into())]);
 }
 
 #[test]
@@ -322,10 +243,7 @@ fn a_quiet_queue_has_no_record_and_ids_go_on() {
     let seq = story.record.as_ref().unwrap().seq;
     let told = story.step(120, D(0));
     assert_eq!(told.last().unwrap().seq, seq);
-    assert!(
-        told.last().unwrap().incident.is_some(),
-        "the clear belongs to the incident"
-    );
+    assert!(told.last().unwrap().incident.is_some(), "the clear belongs to the incident");
     assert_eq!(story.record, None);
 }
 
@@ -333,23 +251,10 @@ fn a_quiet_queue_has_no_record_and_ids_go_on() {
 /// followed by neither, and a clear needs two zeros.
 #[test]
 fn no_history_clears_what_was_not_read() {
-    let kinds = [
-        D(0),
-        D(1),
-        D(9),
-        F(0, 2),
-        M(Miss::Denied),
-        M(Miss::Missing),
-        Unlisted,
-    ];
+    let kinds = [D(0), D(1), D(9), F(0, 2), M(Miss::Denied), M(Miss::Missing), Unlisted];
     for code in 0..kinds.len().pow(5) {
         let samples: Vec<(i64, S)> = (0..5u32)
-            .map(|n| {
-                (
-                    i64::from(n) * 40,
-                    kinds[code / kinds.len().pow(n) % kinds.len()].clone(),
-                )
-            })
+            .map(|n| (i64::from(n) * 40, kinds[code / kinds.len().pow(n) % kinds.len()].clone()))
             .collect();
         let mut story = Story::new();
         let mut open = false;

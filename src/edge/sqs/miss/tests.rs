@@ -3,11 +3,7 @@
 use super::*;
 
 fn refusal(code: &str, status: u16) -> Fault {
-    Fault::Refused {
-        code: (!code.is_empty()).then(|| code.to_owned()),
-        message: None,
-        status,
-    }
+    Fault::Refused { code: (!code.is_empty()).then(|| code.to_owned()), message: None, status }
 }
 
 #[test]
@@ -21,14 +17,8 @@ fn every_fault_has_its_word() {
             Fault::Connection("connection refused".into()),
             Miss::Network("connection refused".into()),
         ),
-        (
-            Fault::Request("bad URL.\nmore".into()),
-            other("the request was not sent: bad URL"),
-        ),
-        (
-            Fault::Garbled { status: 200 },
-            other("the answer is not one of SQS (HTTP 200)"),
-        ),
+        (Fault::Request("bad URL.\nmore".into()), other("the request was not sent: bad URL")),
+        (Fault::Garbled { status: 200 }, other("the answer is not one of SQS (HTTP 200)")),
         (Fault::Garbled { status: 429 }, Miss::Throttled),
         (Fault::Garbled { status: 403 }, Miss::Denied),
         (
@@ -36,27 +26,12 @@ fn every_fault_has_its_word() {
             Miss::Network("the proxy asks for credentials (HTTP 407)".into()),
         ),
         (refusal("QueueDoesNotExist", 400), Miss::Missing),
-        (
-            refusal("com.amazonaws.sqs#QueueDoesNotExist", 400),
-            Miss::Missing,
-        ),
-        (
-            refusal("AWS.SimpleQueueService.NonExistentQueue", 400),
-            Miss::Missing,
-        ),
-        (
-            refusal(
-                "com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue",
-                400,
-            ),
-            Miss::Missing,
-        ),
+        (refusal("com.amazonaws.sqs#QueueDoesNotExist", 400), Miss::Missing),
+        (refusal("AWS.SimpleQueueService.NonExistentQueue", 400), Miss::Missing),
+        (refusal("com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue", 400), Miss::Missing),
         (refusal("ResourceNotFoundException", 404), Miss::Missing),
         (refusal("RequestThrottled", 403), Miss::Throttled),
-        (
-            refusal("com.amazonaws.sqs#RequestThrottled", 400),
-            Miss::Throttled,
-        ),
+        (refusal("com.amazonaws.sqs#RequestThrottled", 400), Miss::Throttled),
         (refusal("Throttling", 400), Miss::Throttled),
         (refusal("ThrottlingException", 400), Miss::Throttled),
         (refusal("ThrottledException", 400), Miss::Throttled),
@@ -71,32 +46,14 @@ fn every_fault_has_its_word() {
         (refusal("AccessDenied:http://internal/", 403), Miss::Denied),
         (refusal("", 403), Miss::Denied),
         (refusal("ExpiredToken", 403), expired("ExpiredToken")),
-        (
-            refusal("ExpiredTokenException", 400),
-            expired("ExpiredTokenException"),
-        ),
-        (
-            refusal("InvalidClientTokenId", 403),
-            rejected("InvalidClientTokenId"),
-        ),
-        (
-            refusal("UnrecognizedClientException", 400),
-            rejected("UnrecognizedClientException"),
-        ),
-        (
-            refusal("SignatureDoesNotMatch", 403),
-            rejected("SignatureDoesNotMatch"),
-        ),
-        (
-            refusal("InternalFailure", 500),
-            other("InternalFailure (HTTP 500)"),
-        ),
+        (refusal("ExpiredTokenException", 400), expired("ExpiredTokenException")),
+        (refusal("InvalidClientTokenId", 403), rejected("InvalidClientTokenId")),
+        (refusal("UnrecognizedClientException", 400), rejected("UnrecognizedClientException")),
+        (refusal("SignatureDoesNotMatch", 403), rejected("SignatureDoesNotMatch")),
+        (refusal("InternalFailure", 500), other("InternalFailure (HTTP 500)")),
         (refusal("", 500), other("the service answered HTTP 500")),
         (refusal("", 503), other("the service answered HTTP 503")),
-        (
-            refusal("", 200),
-            other("the answer is not one of SQS (HTTP 200)"),
-        ),
+        (refusal("", 200), other("the answer is not one of SQS (HTTP 200)")),
     ];
     for (fault, expected) in cases {
         assert_eq!(miss(fault.clone()), expected, "{fault:?}");
@@ -114,41 +71,21 @@ fn the_services_words_are_kept_to_one_short_line() {
     };
     let cases = [
         (
-            said(
-                "InvalidAddress",
-                "The address is not valid for this endpoint.\nMore",
-                400,
-            ),
+            said("InvalidAddress", "The address is not valid for this endpoint.\nMore", 400),
             "InvalidAddress: The address is not valid for this endpoint.".to_owned(),
         ),
-        (
-            said("", "Reduce your rate: Slow Down", 503),
-            "throttled".to_owned(),
-        ),
+        (said("", "Reduce your rate: Slow Down", 503), "throttled".to_owned()),
         (said("", "<html>", 502), "HTTP 502: <html>".to_owned()),
-        (
-            said("", "  ", 502),
-            "the service answered HTTP 502".to_owned(),
-        ),
+        (said("", "  ", 502), "the service answered HTTP 502".to_owned()),
         // What may hold parts of a request is never repeated.
         (
-            said(
-                "SignatureDoesNotMatch",
-                "The canonical request was: AKIA…",
-                403,
-            ),
+            said("SignatureDoesNotMatch", "The canonical request was: AKIA…", 403),
             "credentials: AWS does not accept them (SignatureDoesNotMatch)".to_owned(),
         ),
-        (
-            said("AccessDenied", "User: arn:aws:sts::1:x/y is not", 403),
-            "access denied".to_owned(),
-        ),
+        (said("AccessDenied", "User: arn:aws:sts::1:x/y is not", 403), "access denied".to_owned()),
     ];
     for (miss, expected) in cases {
-        assert_eq!(
-            miss.to_string().trim_end_matches('.'),
-            expected.trim_end_matches('.')
-        );
+        assert_eq!(miss.to_string().trim_end_matches('.'), expected.trim_end_matches('.'));
     }
     let Miss::Other(long) = said("E", &"x".repeat(1000), 400) else {
         panic!("another word");
@@ -162,10 +99,7 @@ fn a_credential_process_is_not_quoted() {
                  status: 1. Stderr: SECRET";
     let error = CredentialsError::provider_error(cause);
     let said = of_credentials(&error, Some("shop")).to_string();
-    assert_eq!(
-        said,
-        "credentials: the credential process failed; run it by hand to see why"
-    );
+    assert_eq!(said, "credentials: the credential process failed; run it by hand to see why");
 }
 
 #[test]
@@ -178,11 +112,7 @@ fn credentials_that_are_missing_name_the_remedy() {
             Some("shop"),
             "profile 'shop' does not exist, or has none",
         ),
-        (
-            CredentialsError::provider_error(sso()),
-            None,
-            "no SSO session: run 'aws sso login'",
-        ),
+        (CredentialsError::provider_error(sso()), None, "no SSO session: run 'aws sso login'"),
         (
             CredentialsError::provider_error(sso()),
             Some("shop"),
@@ -193,11 +123,7 @@ fn credentials_that_are_missing_name_the_remedy() {
             Some("x"),
             "profile `x` has invalid SSO config: y",
         ),
-        (
-            CredentialsError::provider_error("no such host\nmore"),
-            None,
-            "no such host",
-        ),
+        (CredentialsError::provider_error("no such host\nmore"), None, "no such host"),
     ];
     for (error, profile, expected) in cases {
         let said = of_credentials(&error, profile).to_string();

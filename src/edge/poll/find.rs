@@ -1,0 +1,210 @@
+//! Which queues a round asks: those that were named, or those that discovery has found, from the
+//! cache while it is fresh, and those that are not quiet yet.
+
+use std::collections::HashSet;
+
+use super::{Found, Poller};
+use crate::edge::clock;
+use crate::edge::sqs::Plan;
+use crate::error::Error;
+use crate::event::{self, Event, QueueFound};
+use crate::rules::discovery::{DiscoveryDoc, Entry, fresh};
+use crate::rules::graph::{self, Known, ScopeSurvey, Survey};
+use crate::rules::reading::Miss;
+use crate::rules::watched::{Failure, SOURCE, Target};
+use crate::time::Timestamp;
+use crate::tool;
+
+impl Poller {
+    /// Adds the queues that are not quiet and that discovery no longer names: an incident is
+    /// followed to its end.
+    pub(super) fn add_unquiet(&self, targets: &mut Vec<Target>) -> Result<(), Error> {
+        if !self.wants.given.is_empty() {
+            return Ok(());
+        }
+        let doc = self.now_watched()?;
+        let known: HashSet<String> =
+            targets.iter().map(|target| target.queue.arn.clone()).collect();
+        for entry in doc.entries().filter(|entry| !known.contains(&entry.queue.arn)) {
+            let queue = &entry.queue;
+            let here = (0..self.sqs.scopes()).find(|scope| {
+                let label = self.sqs.account(*scope);
+                self.sqs.region(*scope) == queue.region
+                    && (label.is_empty() || label == queue.account)
+            });
+            if let Some(scope) = here.filter(|_| self.wants.selection.wants(&queue.name)) {
+                let (queue, fifo) = (queue.clone(), queue.fifo);
+                targets.push(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the queues that were named. Tells whether all were.
+    pub(super) fn resolve(&mut self, at: Timestamp) -> bool {
+        let mut all = true;
+        for name in &self.wants.given {
+            if self
+                .targets
+                .iter()
+                .any(|target| target.queue.name == *name || target.queue.url == *name)
+            {
+                continue;
+            }
+            let mut miss = Miss::Missing;
+            let mut any = false;
+            for scope in 0..self.sqs.scopes() {
+                let url = if name.contains("://") {
+                    Ok(name.clone())
+                } else {
+                    self.sqs.url_of(scope, name)
+                };
+                match url {
+                    Ok(url) => {
+                        let (region, account) = (self.sqs.region(scope), self.sqs.account(scope));
+                        let known = Known::given(scope, &url, region, account, at);
+                        any |= known.is_some();
+                        self.targets.extend(
+                            known.iter().map(|known| Target { found_at: None, ..target(known) }),
+                        );
+                    }
+                    Err(Miss::Missing) => {}
+                    Err(other) => miss = other,
+                }
+                if any && name.contains("://") {
+                    break;
+                }
+            }
+            if !any {
+                tool::warn(&format!("cannot find queue '{name}': {miss}"));
+                all = false;
+            }
+        }
+        all
+    }
+
+    /// Brings `targets` up to date: from the cache while that is fresh, else by looking. While
+    /// rounds follow each other, looking again goes on beside them.
+    pub(super) fn discover(&mut self) -> Result<Found, Error> {
+        let now = clock::now();
+        if let Some(survey) = self.sqs.take_survey() {
+            return self.take_survey(&survey);
+        }
+        if self.looked_at.is_some_and(|at| now.since(at) < self.wants.ttl) {
+            return Ok(Found::default());
+        }
+        let cached = self.now_discovered()?;
+        let plan = Plan::of(self.wants.discover);
+        if std::mem::take(&mut self.wants.refresh) {
+            let survey = self.sqs.survey(plan);
+            return self.take_survey(&survey);
+        }
+        let is_fresh = self.all_cached(&cached, |entry| fresh(entry, now, self.wants.ttl));
+        if is_fresh || (self.wants.follow && self.all_cached(&cached, |_| true)) {
+            self.aim(&cached);
+            if !is_fresh {
+                self.sqs.start_survey(plan);
+            }
+            return Ok(Found::default());
+        }
+        let survey = self.sqs.survey(plan);
+        self.take_survey(&survey)
+    }
+
+    /// Sets the targets to what the cache says.
+    fn aim(&mut self, doc: &DiscoveryDoc) {
+        self.targets.clear();
+        self.looked_at = None;
+        for scope in 0..self.sqs.scopes() {
+            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
+            let Some(entry) = doc.entry(&key) else {
+                continue;
+            };
+            let oldest = self.looked_at.map_or(entry.at, |at| at.min(entry.at));
+            self.looked_at = Some(oldest);
+            let known = entry.queues_in(scope, self.sqs.account(scope));
+            let wanted = known.iter().filter(|known| self.wants.selection.wants(&known.name));
+            self.targets.extend(wanted.map(target));
+        }
+    }
+
+    fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
+        match &self.dry {
+            Some(dry) => Ok(dry.borrow().1.clone()),
+            None => self.discovered.read(),
+        }
+    }
+
+    fn all_cached(&self, doc: &DiscoveryDoc, good: impl Fn(&Entry) -> bool) -> bool {
+        (0..self.sqs.scopes()).all(|scope| {
+            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
+            doc.entry(&key).is_some_and(&good)
+        })
+    }
+
+    /// Writes down what a survey has found, and tells what is new and what is leaving.
+    fn take_survey(&mut self, survey: &Survey) -> Result<Found, Error> {
+        let cached = self.now_discovered()?;
+        let mut found = Found::default();
+        let all = graph::find(survey, self.wants.discover, self.wants.patterns.as_ref());
+        let mut entries = Vec::new();
+        for (scope, seen) in survey.scopes.iter().enumerate() {
+            found.failures.push(failure(seen));
+            if seen.queues.is_err() {
+                continue;
+            }
+            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
+            let here: Vec<Known> =
+                all.iter().filter(|known| known.scope == scope).cloned().collect();
+            let earlier = cached.entry(&key).map(|entry| entry.queues_in(scope, &seen.account));
+            let earlier = earlier.unwrap_or_default();
+            let wanted = |list: &[Known], others: &[Known]| -> Vec<Known> {
+                let others: HashSet<&str> = others.iter().map(|known| known.arn.as_str()).collect();
+                let alone = list.iter().filter(|known| !others.contains(known.arn.as_str()));
+                alone.filter(|known| self.wants.selection.wants(&known.name)).cloned().collect()
+            };
+            let new = wanted(&here, &earlier);
+            found.lines.extend(new.iter().map(|known| found_line(known, survey.at)));
+            found.leaving.extend(wanted(&earlier, &here));
+            entries.push((key, here));
+        }
+        let put = |doc: &mut DiscoveryDoc| {
+            for (key, queues) in entries {
+                doc.put(key, survey.at, queues);
+            }
+            Ok(doc.clone())
+        };
+        let doc = match &self.dry {
+            Some(dry) => put(&mut dry.borrow_mut().1)?,
+            None => self.discovered.update(put)?,
+        };
+        self.aim(&doc);
+        Ok(found)
+    }
+}
+
+pub(super) fn failure(seen: &ScopeSurvey) -> Failure {
+    let reason = seen.queues.as_ref().err().map(ToString::to_string);
+    let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
+    if let Some(reason) = &reason {
+        let whose = account.as_ref().map(|account| format!(" of '{account}'")).unwrap_or_default();
+        tool::warn(&format!("cannot list the queues{whose} in '{}': {reason}", seen.region));
+    }
+    Failure { account, region: seen.region.clone(), reason }
+}
+
+/// The line that tells of a queue that was found.
+pub fn found_line(known: &Known, at: Timestamp) -> Vec<u8> {
+    let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
+    let id = event::derived_id(&[SOURCE, &known.arn, "found", &known.found_at.to_string()]);
+    Event::new(SOURCE, id, &known.name, at, data).line()
+}
+
+pub(super) fn target(known: &Known) -> Target {
+    Target {
+        scope: known.scope,
+        queue: known.queue(),
+        found_at: Some(known.found_at),
+        age_max_s: known.source_retention_s,
+    }
+}

@@ -1,0 +1,55 @@
+//! Where to ask: the scopes of a configuration, and within what limits.
+
+use crate::config::{Aws, Env, SecretValue, Settings};
+use crate::edge::sqs::{Keys, Limits, Scope};
+
+/// The scopes of a configuration: every account in every region.
+pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
+    let keys = keys(env);
+    let spread =
+        |account: &str, profile: Option<&String>, one: Option<&String>, many: &[String]| {
+            let regions = if many.is_empty() { vec![one] } else { many.iter().map(Some).collect() };
+            let scope = |region: Option<&String>| Scope {
+                account: account.to_owned(),
+                profile: profile.cloned(),
+                region: region.cloned(),
+                endpoint: aws.endpoint_url.clone(),
+                keys: keys.clone(),
+            };
+            regions.into_iter().map(scope).collect::<Vec<_>>()
+        };
+    if aws.accounts.is_empty() {
+        let account = aws.profile.as_deref().unwrap_or_default();
+        return spread(account, aws.profile.as_ref(), aws.region.as_ref(), &aws.regions);
+    }
+    let accounts = aws.accounts.iter().flat_map(|account| {
+        let name = account.name.as_ref().unwrap_or(&account.profile);
+        let (one, many) = match (&account.region, account.regions.as_slice()) {
+            (None, []) => (aws.region.as_ref(), aws.regions.as_slice()),
+            (one, many) => (one.as_ref(), many),
+        };
+        spread(name, Some(&account.profile), one, many)
+    });
+    accounts.collect()
+}
+
+/// The access key of a `.env` file. One in the real environment is the SDK's business.
+fn keys(env: &Env) -> Option<Keys> {
+    if env.real("AWS_ACCESS_KEY_ID").is_some() {
+        return None;
+    }
+    Some(Keys {
+        id: env.get("AWS_ACCESS_KEY_ID")?.to_owned(),
+        secret: SecretValue::new(env.get("AWS_SECRET_ACCESS_KEY")?),
+        token: env.get("AWS_SESSION_TOKEN").map(SecretValue::new),
+    })
+}
+
+/// What the configuration allows SQS to be asked.
+pub fn limits(settings: &Settings) -> Limits {
+    Limits {
+        concurrency: settings.monitoring.concurrency,
+        rate_per_s: settings.monitoring.rate_limit,
+        timeout: settings.monitoring.timeout,
+    }
+}

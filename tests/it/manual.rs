@@ -1,0 +1,79 @@
+//! The documents cannot lie: every line that begins with `$ ` in the README and the man pages is
+//! run as it stands, in a shell, from the root of the project, with the programs on the PATH and
+//! an example state of a recorded day.
+
+use std::path::{Path, PathBuf};
+
+use crate::workbench::{Bench, bin, exists};
+
+const FIXTURE: &str = "tests/fixtures/monday.ndjson";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The commands of a document, each with its line number. A line that ends in a backslash goes on
+/// in the next.
+fn commands(text: &str, mdoc: bool) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in text.lines().enumerate() {
+        let line =
+            if mdoc { line.replace("\\e", "\\").replace("\\&", "") } else { line.to_owned() };
+        let begins = line.trim_start().strip_prefix("$ ").map(str::to_owned);
+        let part = match begins {
+            Some(command) => command,
+            None if goes_on => line.trim_start().trim_start_matches("> ").to_owned(),
+            None => continue,
+        };
+        let more = part.strip_suffix('\\').map(str::to_owned);
+        let text = more.clone().unwrap_or(part);
+        match found.last_mut() {
+            Some((_, command)) if goes_on => command.push_str(&text),
+            _ => found.push((number + 1, text)),
+        }
+        goes_on = more.is_some();
+    }
+    found
+}
+
+fn documents() -> Vec<PathBuf> {
+    let mut all = vec![root().join("README.md")];
+    let pages = std::fs::read_dir(root().join("man")).unwrap();
+    all.extend(pages.map(|page| page.unwrap().path()));
+    all.sort();
+    all
+}
+
+#[test]
+fn every_example_runs() {
+    let mut ran = 0;
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        let name = document.file_name().unwrap().to_str().unwrap().to_owned();
+        for (line, command) in commands(&text, name != "README.md") {
+            if command.contains("dlq-poll") && !exists("dlq-poll") {
+                continue;
+            }
+            // Each has a state of its own, so that none depends on another.
+            let mut bench = Bench::new(&format!("manual-{name}-{line}"));
+            let journal = std::fs::read(root().join(FIXTURE)).unwrap();
+            std::fs::create_dir_all(bench.state("")).unwrap();
+            std::fs::write(bench.state("journal.ndjson"), journal).unwrap();
+            let bins = bin("dlq-log").parent().unwrap().to_owned();
+            let path = std::env::var("PATH").unwrap_or_default();
+            bench.set("PATH", format!("{}:{path}", bins.display()));
+            let output = bench.shell(&format!("cd '{}' && {command}", root().display()));
+            assert_eq!(output.code(), 0, "{name}:{line}: $ {command}\n{output:?}");
+            ran += 1;
+        }
+    }
+    assert!(ran >= 10, "only {ran} examples were found");
+}
+
+#[test]
+fn commands_are_found() {
+    let text = "x\n$ a \\\n> b\n    $ c\nd $ e\n";
+    assert_eq!(commands(text, false), [(2, "a b".to_owned()), (4, "c".to_owned())]);
+    assert_eq!(commands("$ printf 'a\\en'", true), [(1, "printf 'a\\n'".to_owned())]);
+}

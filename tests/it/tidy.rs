@@ -1,0 +1,398 @@
+//! The house's invariants, held against its own text: what ARCHITECTURE.md promises about the
+//! rooms, and that help, man pages and change log say the same as the code.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use dlq::event::Type;
+
+const PROGRAMS: [&str; 4] = ["dlq-poll", "dlq-investigate", "dlq-notify", "dlq-log"];
+
+/// Files and functions over the length that wants a reason, and the reason.
+const LONG: [(&str, &str); 4] = [
+    ("src/event/data.rs", "a table: a payload for every type, with its documentation"),
+    ("src/rules/sentence.rs", "a table: a sentence for every type"),
+    ("fn told(", "a table: an arm for every type"),
+    ("fn investigated(", "a table: an arm for every type"),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every Rust file under `dir`, by its path from the root, in order.
+fn rust_files(dir: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(dir)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                found.push((name, std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/")
+}
+
+/// The code of a file: without comments, and without its tests, which stand at its end.
+fn code(text: &str) -> String {
+    let body = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let lines = body.lines().map(|line| {
+        let comment = line.trim_start().starts_with("//");
+        if comment { "" } else { line.split(" // ").next().unwrap_or(line) }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Where a word stands in the code of a room, as `file:line: text`; `free` files may use it.
+fn uses(words: &[&str], room: &str, free: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in rust_files(room) {
+        if is_test(&path) || free.iter().any(|free| path.starts_with(free)) {
+            continue;
+        }
+        for (number, line) in code(&text).lines().enumerate() {
+            if words.iter().any(|word| line.contains(word)) {
+                found.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn none(what: &str, found: Vec<String>) {
+    assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn rules_touch_no_world() {
+    let world = [
+        "std::fs",
+        "std::env",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "std::io",
+        "clock::",
+        "Instant",
+        "SystemTime",
+        "crate::edge",
+        "crate::tool",
+        "crate::wire",
+        "rustix",
+        "Store",
+    ];
+    none("rules/ touches the world", uses(&world, "src/rules", &[]));
+    none("src/event touches the world", uses(&world[..6], "src/event", &[]));
+}
+
+#[test]
+fn only_event_names_types_and_keys() {
+    let quoted: Vec<String> =
+        Type::ALL.iter().map(|kind| format!("\"{}\"", kind.as_str())).collect();
+    let words: Vec<&str> = quoted.iter().map(String::as_str).collect();
+    none("an event type is named outside of event/", uses(&words, "src", &["src/event/"]));
+    let keys = ["\"specversion\"", "\"severitytext\"", "\"incident\":", "\"subject\""];
+    none("a key of the envelope is named outside of event/", uses(&keys, "src", &["src/event/"]));
+}
+
+#[test]
+fn only_the_sqs_edge_knows_aws_and_async() {
+    let words =
+        ["aws_sdk", "aws_config", "aws_smithy", "aws_credential", "tokio::", "async ", ".await"];
+    none("AWS or async outside of edge/sqs", uses(&words, "src", &["src/edge/sqs"]));
+}
+
+#[test]
+fn only_the_clock_reads_the_time() {
+    let words = ["SystemTime::now", "Instant::now", "Utc::now", "Local::now"];
+    none("the time is read outside of edge/clock.rs", uses(&words, "src", &["src/edge/clock.rs"]));
+}
+
+#[test]
+fn only_wire_writes_stdout_and_only_tool_stderr() {
+    let out = ["io::stdout()", "stdio::stdout()", "println!", "print!("];
+    let found = uses(&out, "src", &["src/wire.rs"]);
+    none("standard output is written outside of wire.rs", found);
+    let err = ["io::stderr()", "stdio::stderr()", "eprintln!", "eprint!("];
+    none("standard error is written outside of tool.rs", uses(&err, "src", &["src/tool.rs"]));
+}
+
+#[test]
+fn only_tool_ends_the_process() {
+    let words = ["process::exit", "process::abort", "ExitCode::from", "ExitCode::FAILURE"];
+    none("the process is ended outside of tool.rs", uses(&words, "src", &["src/tool.rs"]));
+}
+
+#[test]
+fn only_the_store_locks_files() {
+    let words = ["fs2::", "lock_exclusive", "lock_shared", ".try_lock()", "flock"];
+    none("a file is locked outside of store.rs", uses(&words, "src", &["src/store.rs"]));
+}
+
+/// The text between the parentheses that follow `call`, for each of its places.
+fn arguments<'a>(text: &'a str, call: &str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(call) {
+        let rest = &text[at + call.len()..];
+        let mut depth = 1;
+        let end = rest.char_indices().find(|(_, c)| {
+            depth += i32::from(*c == '(') - i32::from(*c == ')');
+            depth == 0
+        });
+        found.push(end.map_or(rest, |(end, _)| &rest[..end]));
+    }
+    found
+}
+
+/// A document's lock is not held across a network call or while a child works. What an update
+/// runs by name stands in the same file and is looked at too.
+#[test]
+fn no_lock_is_held_across_the_network_or_a_childs_work() {
+    for (path, text) in rust_files("src") {
+        let code = code(&text);
+        let mut bodies: Vec<&str> = arguments(&code, ".update(");
+        bodies.extend(
+            code.split("let change = |")
+                .skip(1)
+                .map(|rest| rest.split("\n        };").next().unwrap()),
+        );
+        bodies.extend(
+            code.split("let put = |")
+                .skip(1)
+                .map(|rest| rest.split("\n        };").next().unwrap()),
+        );
+        for body in bodies {
+            for word in ["sqs.", "ureq", ".wait()", "wait_with_output", ".output()", ".status()"] {
+                assert!(!body.contains(word), "{path}: an update does '{word}':\n{body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_holds() {
+    let mut all = rust_files("src");
+    all.extend(rust_files("tests/it"));
+    let silent = all.into_iter().filter(|(path, text)| !text.starts_with("//!") && !is_test(path));
+    none("a file opens without saying what it holds", silent.map(|(path, _)| path).collect());
+}
+
+#[test]
+fn files_and_functions_are_of_a_size_to_read() {
+    let mut long = Vec::new();
+    for (path, text) in rust_files("src") {
+        if is_test(&path) {
+            continue;
+        }
+        // Tables of cases at the end of a file are as long as the cases are many.
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&text);
+        let lines = text.lines().count();
+        if lines > 400 && !LONG.iter().any(|(file, _)| path == *file) {
+            long.push(format!("{path}: {lines} lines"));
+        }
+        let mut open: Option<(usize, usize, String)> = None;
+        for (number, line) in text.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let head = line.trim_start();
+            let begins = [
+                "fn ",
+                "pub fn ",
+                "async fn ",
+                "pub async fn ",
+                "pub(super) fn ",
+                "pub(crate) fn ",
+            ];
+            if open.is_none()
+                && begins.iter().any(|begin| head.starts_with(begin))
+                && !line.ends_with(';')
+            {
+                open = Some((number, indent, head.to_owned()));
+            }
+            if let Some((from, at, name)) = &open
+                && indent == *at
+                && (head == "}" || (number == *from && head.ends_with('}')))
+            {
+                let reason = LONG.iter().any(|(known, _)| name.contains(known));
+                if number - from > 70 && !reason {
+                    long.push(format!("{path}:{}: {} lines: {name}", from + 1, number - from + 1));
+                }
+                open = None;
+            }
+        }
+    }
+    none("too long, and no reason is given in LONG", long);
+}
+
+#[test]
+fn rooms_and_things_are_named_by_what_they_hold() {
+    let banned = [
+        "manager",
+        "handler",
+        "processor",
+        "helper",
+        "util",
+        "common",
+        "service",
+        "enhanced",
+        "v2",
+    ];
+    let mut found = Vec::new();
+    for (path, _) in rust_files("src") {
+        let stem = Path::new(&path).file_stem().unwrap().to_str().unwrap().to_owned();
+        if stem.split('_').any(|word| banned.contains(&word.trim_end_matches('s'))) {
+            found.push(path);
+        }
+    }
+    none("a room has a name that says nothing", found);
+    let marks =
+        [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), "todo!", "unimplemented!"];
+    none("something is left unfinished", uses(&marks, "src", &[]));
+}
+
+/// The options in a text: `-x` and `--long`.
+fn options(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for word in text.split(|c: char| c.is_whitespace() || ",|[]()".contains(c)) {
+        let long = word
+            .strip_prefix("--")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+        let letter = word.strip_prefix('-').unwrap_or("");
+        let short = letter.len() == 1 && letter.starts_with(|c: char| c.is_ascii_alphabetic());
+        if long || short {
+            found.insert(
+                word.trim_end_matches(['.', ';', ':']).split('=').next().unwrap().to_owned(),
+            );
+        }
+    }
+    found
+}
+
+/// The options that a page documents: the items of its lists.
+fn page_options(page: &str) -> BTreeSet<String> {
+    let items = page.lines().filter(|line| line.starts_with(".It Fl "));
+    let words = items.flat_map(|line| line[4..].split(" , "));
+    let names = words.filter_map(|item| item.trim().strip_prefix("Fl ")?.split_whitespace().next());
+    names.map(|name| format!("-{name}")).collect()
+}
+
+fn help(program: &str) -> String {
+    let output =
+        std::process::Command::new(crate::workbench::bin(program)).arg("--help").output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn help_and_page_document_the_same_options() {
+    for program in PROGRAMS.into_iter().filter(|program| crate::workbench::exists(program)) {
+        let (help, page) = (help(program), read(format!("man/{program}.1")));
+        assert_eq!(options(&help), page_options(&page), "{program}: --help, then the page");
+    }
+}
+
+#[test]
+fn help_fits_a_screen() {
+    for program in PROGRAMS.into_iter().filter(|program| crate::workbench::exists(program)) {
+        let help = help(program);
+        assert!(help.lines().count() <= 24, "{program}: {} lines", help.lines().count());
+        let wide = help.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(wide, None, "{program}: a wide line");
+    }
+}
+
+#[test]
+fn exit_statuses_are_told_alike_in_all_pages() {
+    let section = |program: &str| {
+        let page = read(format!("man/{program}.1"));
+        let from =
+            page.find(".Sh EXIT STATUS\n").unwrap_or_else(|| panic!("{program}: no EXIT STATUS"));
+        let rest = &page[from + 16..];
+        rest[..rest.find("\n.Sh ").unwrap_or(rest.len())].replace(program, "")
+    };
+    for program in PROGRAMS {
+        assert_eq!(section(program), section("dlq-notify"), "{program}");
+    }
+}
+
+#[test]
+fn every_page_has_the_sections_that_a_reader_looks_for() {
+    for program in PROGRAMS {
+        let page = read(format!("man/{program}.1"));
+        for wanted in
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXIT STATUS", "EXAMPLES", "CAVEATS"]
+        {
+            assert!(page.contains(&format!(".Sh {wanted}\n")), "{program}: no {wanted}");
+        }
+    }
+}
+
+#[test]
+fn every_event_type_and_field_is_in_its_page() {
+    let page = read("man/dlq-events.5");
+    for kind in Type::ALL {
+        assert!(page.contains(kind.as_str()), "dlq-events(5) does not tell of {}", kind.as_str());
+        let shape = kind.shape();
+        for key in shape["properties"].as_object().unwrap().keys() {
+            assert!(
+                page.contains(key.as_str()),
+                "dlq-events(5) does not tell of '{key}' of {}",
+                kind.as_str()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_version_has_one_heading_in_the_change_log() {
+    let headings = read("CHANGELOG.md");
+    let version = format!("## {}", env!("CARGO_PKG_VERSION"));
+    let found = headings.lines().filter(|line| line.starts_with(&version)).count();
+    assert_eq!(found, 1, "'{version}' in CHANGELOG.md");
+}
+
+#[test]
+fn every_dependency_is_argued() {
+    let (manifest, hacking) = (read("Cargo.toml"), read("HACKING.md"));
+    let mut section = "";
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.contains("dependencies") && line.contains(" = ") {
+            let name = line.split(" = ").next().unwrap();
+            assert!(hacking.contains(&format!("`{name}`")), "HACKING.md does not argue for {name}");
+        }
+    }
+}
+
+/// The checks can fail: each kind of search finds what it is made for.
+#[test]
+fn the_searches_find() {
+    assert_eq!(code("a // b\n  // Instant::now\nx"), "a\n\nx");
+    assert_eq!(code("a\n#[cfg(test)]\nmod tests {\n println!()"), "a\n");
+    assert_eq!(arguments("x.update(f(a), b) + y", ".update("), ["f(a), b"]);
+    assert_eq!(
+        options("  -n, --dry-run  x (--all|--color=auto) - a-b --"),
+        ["--all", "--color", "--dry-run", "-n"].map(str::to_owned).into()
+    );
+    assert_eq!(
+        page_options(".It Fl n , Fl -dry-run\n.It Fl -config Ar file\nFl x"),
+        ["--config", "--dry-run", "-n"].map(str::to_owned).into()
+    );
+    assert!(!uses(&["SystemTime::now"], "src", &[]).is_empty());
+}
