@@ -217,7 +217,7 @@ def bench_memory() -> Iterator[Row]:
 def bench_flat() -> Iterator[Row]:
     queues, rounds = 20, 1_000
     with Server(queues, 0) as server:
-        argv = poll(server, "--follow", "--rounds", str(rounds), "--interval", "10ms")
+        argv = poll(server, "--follow", "--rounds", str(rounds), "--interval", "100ms")
         child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=fresh_environment())
         early = late = 0
         try:

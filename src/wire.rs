@@ -275,3 +275,68 @@ fn write_all(mut bytes: &[u8]) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    /// What comes of bytes that are written in pieces: the lengths of the lines that pass, in
+    /// order, and how many were refused.
+    fn read(pieces: Vec<Vec<u8>>) -> (Vec<usize>, u64) {
+        let (from, mut to) = UnixStream::pair().unwrap();
+        let writer = std::thread::spawn(move || {
+            for piece in pieces {
+                to.write_all(&piece).unwrap();
+            }
+        });
+        let (mut input, mut out, mut lines) = (Input::new(from), Output::hidden(), Vec::new());
+        loop {
+            match input.next(&mut out, None).unwrap() {
+                Step::Line(line, _) => lines.push(line.len()),
+                Step::Refused | Step::Idle => {}
+                Step::End => break,
+            }
+        }
+        writer.join().unwrap();
+        (lines, input.bad())
+    }
+
+    /// An object of so many bytes.
+    fn object(size: usize) -> Vec<u8> {
+        format!("{{\"a\":\"{}\"}}", "x".repeat(size - 8)).into_bytes()
+    }
+
+    #[test]
+    fn lines_are_cut_wherever_the_pieces_are() {
+        let text = b"{\"a\":1}\n\n  \r\n{\"b\":22}\r\nnot json\n{\"c\":333}".to_vec();
+        for size in 1..text.len() {
+            let pieces = text.chunks(size).map(<[u8]>::to_vec).collect();
+            assert_eq!(read(pieces), (vec![7, 9, 9], 1), "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_line_over_a_mebibyte_is_refused_and_the_next_one_passes() {
+        let rows = [
+            (object(LINE_CAP), b"\n{}\n".to_vec(), vec![LINE_CAP, 2], 0),
+            (object(LINE_CAP + 1), b"\n{}\n".to_vec(), vec![2], 1),
+            (object(3 * LINE_CAP), b"\n{}\n".to_vec(), vec![2], 1),
+            (object(LINE_CAP), b"".to_vec(), vec![LINE_CAP], 0),
+            (object(3 * LINE_CAP), b"".to_vec(), vec![], 1),
+        ];
+        for (long, rest, lines, bad) in rows {
+            let size = long.len();
+            assert_eq!(read(vec![long, rest]), (lines, bad), "{size} bytes");
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_silent_stream_is_told_so() {
+        let (from, _to) = UnixStream::pair().unwrap();
+        let mut input = Input::new(from);
+        let step = input.next(&mut Output::hidden(), Some(Duration::from_millis(1))).unwrap();
+        assert!(matches!(step, Step::Idle));
+    }
+}

@@ -73,7 +73,7 @@ pub(super) const KEYS: &[Known] = keys! {
     "aws.accounts" file |s, f| s.aws.accounts = lists::accounts(f)?;
     "aws.endpoint_url" env |s, f| s.aws.endpoint_url = Some(f.text_like("an http or https URL", url)?);
 
-    "monitoring.check_interval" env |s, f| s.monitoring.check_interval = f.span(SECOND..=DAY)?;
+    "monitoring.check_interval" env |s, f| s.monitoring.check_interval = f.span(TENTH..=DAY)?;
     "monitoring.notification_threshold" env |s, f|
         s.monitoring.notification_threshold = f.whole(1..=1_000_000_000)?;
     "monitoring.patterns" env |s, f| s.monitoring.patterns = Some(f.globs()?);

@@ -201,7 +201,7 @@ impl Desk {
         let id = event::derived_id(&["session", &incident.id, &attempt]);
         let begun = if self.dry.is_some() { now } else { clock::now() };
         let timeout_at = begun.plus(self.settings.timeout);
-        let session = Session {
+        let mut session = Session {
             id: id.clone(),
             incident: incident.id.clone(),
             queue_name: incident.queue.name.clone(),
@@ -221,6 +221,9 @@ impl Desk {
             tool::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
             brought.failed = true;
             return Ok(());
+        } else {
+            // One that was started before, and not recorded, may have ended.
+            self.close_if_crashed(&mut session)?;
         }
         incident.attempts += 1;
         incident.armed = false;
@@ -233,12 +236,11 @@ impl Desk {
     /// nobody can take the session for crashed.
     fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
-        if store::held(&folder.join(files::LOCK))? {
-            let cause = "it runs, and sessions.json does not know it";
-            return Err(Error::failed("start session", &session.id, cause));
+        if store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists() {
+            // A filter died between starting it and recording it: it is recorded now, and not
+            // started twice.
+            return Ok(());
         }
-        // What an earlier start left that failed before it was recorded.
-        let _ = std::fs::remove_dir_all(&folder);
         store::make_dir(&folder)?;
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let rule =

@@ -57,11 +57,11 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
         (
             "monitoring:\n  check_interval: fast",
             "config.yaml:2: 'monitoring.check_interval': \
-          expected seconds or a duration such as 30s, from 1s to 1d, found 'fast'",
+          expected seconds or a duration such as 30s, from 100ms to 1d, found 'fast'",
         ),
-        ("monitoring: {check_interval: 0.5}", "from 1s to 1d, found 0.5"),
+        ("monitoring: {check_interval: 0.05}", "from 100ms to 1d, found 0.05"),
         ("monitoring: {check_interval: -30}", "found -30"),
-        ("monitoring: {check_interval: 1e300}", "from 1s to 1d, found 1"),
+        ("monitoring: {check_interval: 1e300}", "from 100ms to 1d, found 1"),
         ("monitoring: {check_interval: \"30\"}", "found '30'"),
         ("monitoring: {concurrency: 257}", "expected a whole number from 1 to 256, found 257"),
         ("monitoring: {concurrency: 1.5}", "expected a whole number from 1 to 256, found 1.5"),
