@@ -41,9 +41,11 @@ impl Store {
         Ok(Store { dir: dir.to_owned() })
     }
 
-    /// The folder that the configuration and the environment name.
-    pub fn of(settings: &Settings, env: &Env) -> Result<Self, Error> {
-        Store::open(&config::state_dir(settings, env)?)
+    /// The folder that the configuration and the environment name; made only when it is to be
+    /// `written`.
+    pub fn of(settings: &Settings, env: &Env, written: bool) -> Result<Self, Error> {
+        let dir = config::state_dir(settings, env)?;
+        if written { Store::open(&dir) } else { Ok(Store { dir }) }
     }
 
     /// Its path.

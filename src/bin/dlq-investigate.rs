@@ -96,7 +96,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         return Ok(Outcome::Done);
     }
     let (settings, env) = tool::settings(&common)?;
-    let store = Store::of(&settings, &env)?;
+    let store = Store::of(&settings, &env, !options.dry_run)?;
     let desk = Desk::open(store, &settings, env.real("PATH"), options.dry_run)?;
     let mut filter = Filter::new(desk, options.dry_run);
     let mut input = Input::stdin();
@@ -171,6 +171,9 @@ impl Filter {
         let brought = self.desk.update(std::mem::take(&mut self.news), judge_at)?;
         self.busy = !brought.running.is_empty();
         self.failed |= brought.failed;
+        for session in &brought.started {
+            tool::info(&format!("session {session} is started"));
+        }
         self.own.extend(brought.started.iter().cloned());
         self.own.retain(|session| brought.running.contains(session));
         for line in &brought.lines {

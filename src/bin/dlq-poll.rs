@@ -14,6 +14,7 @@ use dlq::edge::sqs::Sqs;
 use dlq::error::Error;
 use dlq::event::Type;
 use dlq::journal::Journal;
+use dlq::rules::glob::GlobList;
 use dlq::rules::graph::Selection;
 use dlq::rules::rhythm;
 use dlq::rules::watch::Policy;
@@ -52,20 +53,20 @@ struct Options {
     lint: bool,
     check: bool,
     dry_run: bool,
+    matching: Vec<String>,
+    exclude: Vec<String>,
     /// Settings that the flags override: key, value, flag.
     set: Vec<(&'static str, String, &'static str)>,
 }
 
-/// The flags that override a setting, and whether they may be repeated.
-const SETTINGS: [(&str, &str, bool); 8] = [
-    ("--interval", "monitoring.check_interval", false),
-    ("--match", "monitoring.match", true),
-    ("--exclude", "monitoring.exclude", true),
-    ("--discover", "monitoring.discover", false),
-    ("--profile", "aws.profile", false),
-    ("--region", "aws.region", false),
-    ("--endpoint-url", "aws.endpoint_url", false),
-    ("--concurrency", "monitoring.concurrency", false),
+/// The flags that override a setting.
+const SETTINGS: [(&str, &str); 6] = [
+    ("--interval", "monitoring.check_interval"),
+    ("--discover", "monitoring.discover"),
+    ("--profile", "aws.profile"),
+    ("--region", "aws.region"),
+    ("--endpoint-url", "aws.endpoint_url"),
+    ("--concurrency", "monitoring.concurrency"),
 ];
 
 impl Options {
@@ -79,6 +80,8 @@ impl Options {
                 "--follow" => options.follow = true,
                 "--rounds" => args.number(&mut options.rounds, 1..=u64::MAX)?,
                 "--queue" => options.queues.push(args.value()?),
+                "--match" => options.matching.push(args.value()?),
+                "--exclude" => options.exclude.push(args.value()?),
                 "--refresh" => options.refresh = true,
                 "--all" => options.all = true,
                 "--list" => options.list = true,
@@ -88,11 +91,15 @@ impl Options {
                 name => options.setting(name, args, &arg)?,
             }
         }
+        if (options.list || options.lint) && !options.queues.is_empty() {
+            let look = if options.list { "--list" } else { "--lint" };
+            return Err(Stop::Wrong(format!("option '{look}' does not go with '--queue'")));
+        }
         Ok(options)
     }
 
     fn setting(&mut self, name: &str, args: &mut Args, arg: &Arg) -> Result<(), Stop> {
-        let Some((flag, key, many)) = SETTINGS.into_iter().find(|(flag, ..)| *flag == name) else {
+        let Some((flag, key)) = SETTINGS.into_iter().find(|(flag, _)| *flag == name) else {
             return Err(unknown(arg));
         };
         let value = if flag == "--interval" {
@@ -102,10 +109,38 @@ impl Options {
         } else {
             args.value()?
         };
-        match self.set.iter_mut().find(|(set, ..)| *set == key) {
-            Some((_, values, _)) if many => *values = format!("{values},{value}"),
-            Some(_) => return Err(Stop::Wrong(format!("option '{flag}' is given twice"))),
-            None => self.set.push((key, value, flag)),
+        if self.set.iter().any(|(set, ..)| *set == key) {
+            return Err(Stop::Wrong(format!("option '{flag}' is given twice")));
+        }
+        self.set.push((key, value, flag));
+        Ok(())
+    }
+
+    /// Puts the flags over the settings. A flag that names one thing leaves no list beside it.
+    fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
+        for (key, value, flag) in &self.set {
+            config::set(settings, key, value, flag)?;
+            let aws = &mut settings.aws;
+            match *flag {
+                "--profile" => aws.accounts.clear(),
+                "--region" => {
+                    aws.regions.clear();
+                    for account in &mut aws.accounts {
+                        (account.region, account.regions) = (None, Vec::new());
+                    }
+                }
+                _ => {}
+            }
+        }
+        let monitoring = &mut settings.monitoring;
+        let globs = |list: &[String], flag: &str| {
+            GlobList::any(list).map_err(|why| Error::wrong(format!("option '{flag}': {why}")))
+        };
+        if !self.matching.is_empty() {
+            monitoring.matching = globs(&self.matching, "--match")?;
+        }
+        if !self.exclude.is_empty() {
+            monitoring.exclude = globs(&self.exclude, "--exclude")?;
         }
         Ok(())
     }
@@ -117,14 +152,12 @@ fn main() -> ExitCode {
 
 fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
-    for (key, value, flag) in &options.set {
-        config::set(&mut settings, key, value, flag)?;
-    }
+    options.apply(&mut settings)?;
     let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
     if options.list || options.lint {
         return poll::show(&sqs, &wants(&options, &settings), options.lint);
     }
-    let store = Store::of(&settings, &env)?;
+    let store = Store::of(&settings, &env, !options.dry_run)?;
     let journal = Journal::of(&store, &settings.state);
     let interval = settings.monitoring.check_interval;
     let policy = policy(&options, &settings);

@@ -29,6 +29,7 @@ use crate::rules::reading::{Miss, Reading};
 use crate::rules::watch::Policy;
 use crate::rules::watched::{self, Failure, Polled, SOURCE, Say, Target, Watched};
 use crate::store::{Doc, Store};
+use crate::text;
 use crate::time::Timestamp;
 use crate::tool;
 
@@ -81,6 +82,8 @@ pub struct Poller {
     targets: Vec<Target>,
     /// When the targets were found; the oldest, of several scopes.
     looked_at: Option<Timestamp>,
+    /// The requests that looking for queues took, when it was last done.
+    look_calls: u64,
     round: u64,
 }
 
@@ -128,6 +131,7 @@ impl Poller {
             dry,
             targets: Vec::new(),
             looked_at: None,
+            look_calls: 0,
             round: 0,
         })
     }
@@ -148,6 +152,8 @@ impl Poller {
         } else {
             missed |= !self.resolve(begun);
         }
+        let looked = self.sqs.api_calls() - calls;
+        self.look_calls = if looked > 0 { looked } else { self.look_calls };
         let mut targets = std::mem::take(&mut self.targets);
         let stay = targets.len();
         targets.extend(found.leaving.iter().map(target));
@@ -163,14 +169,28 @@ impl Poller {
             raised: 0,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             api_calls: self.sqs.api_calls() - calls,
-            usd_month: None,
+            usd_month: self.usd_month(self.sqs.api_calls() - calls - looked),
         };
         missed |= finished.unreadable > 0;
+        tool::info(&format!(
+            "round {}: {} in {}ms, {}",
+            self.round,
+            text::count(finished.queues, "queue"),
+            finished.duration_ms,
+            text::count(finished.api_calls, "request"),
+        ));
         let (lines, raised) = self.take(&found, &polled, finished, begun)?;
         drop(polled);
         targets.truncate(stay);
         self.targets = targets;
         Ok(Round { lines, missed, raised })
+    }
+
+    /// What a month costs: rounds as often as configured, and looking for queues now and then.
+    fn usd_month(&self, round_calls: u64) -> Option<f64> {
+        let rounds = watched::usd_month(round_calls, self.wants.interval)?;
+        let looks = watched::usd_month(self.look_calls, self.wants.ttl)?;
+        Some(((rounds + looks) * 1e4).round() / 1e4)
     }
 
     /// Takes the round in, and tells it to the journal, in one update.
@@ -181,13 +201,11 @@ impl Poller {
         mut finished: PollFinished,
         begun: Timestamp,
     ) -> Result<(Vec<Vec<u8>>, u64), Error> {
-        let interval = self.wants.interval;
         let change = |doc: &mut Watched| {
             let mut lines: Vec<Say> = found.lines.iter().cloned().map(Say::news).collect();
             lines.extend(doc.take_failures(&found.failures, begun));
             lines.extend(doc.take(&self.policy, &self.key, begun, polled));
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
-            finished.usd_month = watched::usd_month(finished.api_calls, interval);
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));

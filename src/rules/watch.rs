@@ -216,8 +216,10 @@ impl Watch<'_> {
             return;
         }
         self.grow(depth);
-        let moved = self.lose();
-        self.clear(moved);
+        if let (Some(cause), Some(incident)) = (self.lose(), &mut self.record.incident) {
+            incident.cause = Some(cause.into());
+        }
+        self.clear();
     }
 
     fn polled(&mut self, counts: Counts, before: Option<Counts>) {
@@ -245,6 +247,7 @@ impl Watch<'_> {
             raised_at: self.sample.reading.at,
             raised_depth: depth,
             next_step: threshold::next_step(depth, self.policy.growth_factor, depth),
+            cause: None,
             tier: None,
         });
         let window = self.record.window(self.sample.age_max_s);
@@ -307,7 +310,7 @@ impl Watch<'_> {
         }
     }
 
-    fn clear(&mut self, cause: Option<&'static str>) {
+    fn clear(&mut self) {
         let at = self.sample.reading.at;
         let Some(incident) = &self.record.incident else {
             return;
@@ -316,7 +319,7 @@ impl Watch<'_> {
             return;
         }
         let duration_s = at.since(incident.raised_at).as_secs();
-        let cause = cause.unwrap_or("unknown").into();
+        let cause = incident.cause.clone().unwrap_or_else(|| "unknown".into());
         self.tell(Edge::Cleared(QueueCleared { queue: self.queue(), duration_s, cause }));
         self.record.incident = None;
     }

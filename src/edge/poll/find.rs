@@ -44,43 +44,43 @@ impl Poller {
     pub(super) fn resolve(&mut self, at: Timestamp) -> bool {
         let mut all = true;
         for name in &self.wants.given {
-            if self
-                .targets
-                .iter()
-                .any(|target| target.queue.name == *name || target.queue.url == *name)
-            {
+            let is_it = |target: &Target| target.queue.name == *name || target.queue.url == *name;
+            if self.targets.iter().any(is_it) {
                 continue;
             }
             let mut miss = Miss::Missing;
-            let mut any = false;
-            for scope in 0..self.sqs.scopes() {
-                let url = if name.contains("://") {
-                    Ok(name.clone())
-                } else {
-                    self.sqs.url_of(scope, name)
+            let mut found = Vec::new();
+            for scope in self.scopes_of(name) {
+                let (region, account) = (self.sqs.region(scope), self.sqs.account(scope));
+                let url = match name.contains("://") {
+                    true => Ok(name.clone()),
+                    false => self.sqs.url_of(scope, name),
                 };
                 match url {
-                    Ok(url) => {
-                        let (region, account) = (self.sqs.region(scope), self.sqs.account(scope));
-                        let known = Known::given(scope, &url, region, account, at);
-                        any |= known.is_some();
-                        self.targets.extend(
-                            known.iter().map(|known| Target { found_at: None, ..target(known) }),
-                        );
-                    }
+                    Ok(url) => found.extend(Known::given(scope, &url, region, account, at)),
                     Err(Miss::Missing) => {}
                     Err(other) => miss = other,
                 }
-                if any && name.contains("://") {
-                    break;
-                }
             }
-            if !any {
+            if found.is_empty() {
                 tool::warn(&format!("cannot find queue '{name}': {miss}"));
                 all = false;
             }
+            let given = |known: &Known| Target { found_at: None, ..target(known) };
+            self.targets.extend(found.iter().map(given));
         }
         all
+    }
+
+    /// Where a queue that was named is looked for: a name everywhere, a URL in the first scope of
+    /// the region that it names, or else in the first.
+    fn scopes_of(&self, name: &str) -> Vec<usize> {
+        let mut all = 0..self.sqs.scopes();
+        if !name.contains("://") {
+            return all.collect();
+        }
+        let named = all.find(|scope| name.contains(&format!(".{}.", self.sqs.region(*scope))));
+        vec![named.unwrap_or(0)]
     }
 
     /// Brings `targets` up to date: from the cache while that is fresh, else by looking. While

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
 use crate::rules::graph::{self, Known, Survey};
 use crate::rules::lint;
-use crate::rules::watched::SOURCE;
+use crate::rules::watched::{Failure, SOURCE};
 use crate::text;
 use crate::tool::Outcome;
 use crate::wire;
@@ -20,7 +20,8 @@ use crate::wire;
 pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<Outcome, Error> {
     let plan = Plan { ask: lints || Plan::of(wants.discover).ask };
     let survey = sqs.survey(plan);
-    let failed = survey.scopes.iter().any(|seen| failure(seen).reason.is_some());
+    let failures: Vec<Failure> = survey.scopes.iter().map(failure).collect();
+    let failed = failures.iter().any(|failure| failure.reason.is_some());
     let people = wire::stdout_is_terminal();
     let text = if lints { linted(&survey, wants, people) } else { found(&survey, wants, people) };
     wire::print(&text)?;

@@ -42,6 +42,9 @@ pub struct Incident {
     pub raised_depth: u64,
     /// The depth at which growth is told next.
     pub next_step: u64,
+    /// What is known to have become of messages that left: the last of it.
+    #[serde(default)]
+    pub cause: Option<String>,
     /// The last tier told, in seconds, and the cohort that it was about.
     pub tier: Option<(u64, Cohort)>,
 }

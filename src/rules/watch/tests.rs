@@ -181,6 +181,15 @@ fn a_clear_after_a_redrive_says_so() {
 }
 
 #[test]
+fn a_queue_that_was_emptied_in_steps_is_cleared_with_what_is_known() {
+    let mut story = Story::new();
+    story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
+    let words =
+        story.tell(&[(0, D(5)), (30, D(2)), (95, D(2)), (120, F(0, 2)), (150, D(0)), (220, D(0))]);
+    assert_eq!(words[1], (220, "cleared redriven".to_owned()));
+}
+
+#[test]
 fn without_the_permission_the_loss_is_not_claimed_to_be_known() {
     let mut story = Story::new();
     story.tasks = Err(Miss::Denied);
