@@ -13,7 +13,7 @@ pub use tail::Tail;
 pub use torn::Torn;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -50,30 +50,38 @@ impl Journal {
 
     /// Adds lines, each with its LF, and returns when they are on disk.
     pub fn append(&self, lines: &[u8]) -> Result<(), Error> {
-        if lines.is_empty() {
+        self.append_all(&mut std::iter::once(lines))
+    }
+
+    /// The same, of lines that stand apart.
+    pub fn append_all(&self, lines: &mut dyn Iterator<Item = &[u8]>) -> Result<(), Error> {
+        let mut lines = lines.filter(|line| !line.is_empty()).peekable();
+        if lines.peek().is_none() {
             return Ok(());
         }
         let _lock = Lock::wait(&self.lock)?;
-        let written = self.write(lines);
+        let written = self.write(&mut lines);
         let size = written.map_err(|error| Error::file("write", &self.path, &error))?;
         if size > self.size_max { self.rotate() } else { Ok(()) }
     }
 
-    fn write(&self, lines: &[u8]) -> io::Result<u64> {
+    fn write(&self, lines: &mut dyn Iterator<Item = &[u8]>) -> io::Result<u64> {
         let mut file = store::append_private(&self.path)?;
-        let size = file.seek(SeekFrom::End(0))?;
         let mut last = [b'\n'];
-        if size > 0 {
+        if file.seek(SeekFrom::End(0))? > 0 {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
         }
-        if last == *b"\n" {
-            file.write_all(lines)?;
-        } else {
-            file.write_all(&[b"\n", lines].concat())?;
+        let mut out = BufWriter::with_capacity(BLOCK, file);
+        if last != *b"\n" {
+            out.write_all(b"\n")?;
         }
+        for line in lines {
+            out.write_all(line)?;
+        }
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_data()?;
-        Ok(size + lines.len() as u64)
+        Ok(file.metadata()?.len())
     }
 
     /// The path of the `n`-th older part.

@@ -5,6 +5,7 @@
 //! model output. On pipes bytes are left alone; this is for what people see.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// Escapes what could steer a terminal or reorder what is read: controls (C0, DEL, C1), escape,
 /// bidirectional marks, zero-width and other invisible characters. The rest is unchanged.
@@ -23,6 +24,28 @@ pub fn safe(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// A line of JSON for a terminal: the same characters as [`safe`] escapes, in JSON's own way, so
+/// that the line is still the same JSON.
+pub fn safe_json(line: &[u8]) -> Cow<'_, [u8]> {
+    let text = String::from_utf8_lossy(line);
+    if !text.chars().any(hidden) {
+        return Cow::Borrowed(line);
+    }
+    let mut shown = String::with_capacity(line.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\t' | '\r' => shown.push(' '), // In JSON they stand between the words only.
+            c if hidden(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(shown, "\\u{unit:04x}");
+                }
+            }
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown.into_bytes())
 }
 
 /// Characters that a terminal obeys, or that a reader cannot see.
@@ -94,8 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn json_for_a_terminal_is_the_same_json() {
+        let value =
+            serde_json::json!({"name": "a\u{1b}\u{9b}2J\u{202e}x\u{feff}\r\n\u{e0041}ação"});
+        let line = value.to_string();
+        let shown = safe_json(line.as_bytes());
+        assert!(!std::str::from_utf8(&shown).unwrap().chars().any(hidden));
+        let read: serde_json::Value = serde_json::from_slice(&shown).unwrap();
+        assert_eq!(read, value);
+    }
+
+    #[test]
     fn ordinary_text_is_not_copied() {
-        assert!(matches!(safe("pedidos-ação-dlq 注文 🚚"), Cow::Borrowed(_)));
+        let plain = "pedidos-ação-dlq 注文 🚚";
+        assert!(matches!(safe(plain), Cow::Borrowed(_)));
+        assert!(matches!(safe_json(plain.as_bytes()), Cow::Borrowed(_)));
     }
 
     #[test]

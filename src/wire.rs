@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, io_cause};
 use crate::event::{self, Head, Line};
-use crate::tool;
+use crate::{text, tool};
 
 /// A line over this is refused: one mebibyte, without its LF.
 pub const LINE_CAP: usize = 1 << 20;
@@ -184,10 +184,11 @@ fn cannot(doing: &str, error: io::Error) -> Error {
     Error::failed(doing, "standard input", io_cause(&error))
 }
 
-/// Standard output, in blocks.
+/// Standard output, in blocks. A terminal gets what it would obey escaped; a pipe gets every byte.
 pub struct Output {
     buffer: Vec<u8>,
     shown: bool,
+    terminal: bool,
 }
 
 impl Default for Output {
@@ -199,12 +200,16 @@ impl Default for Output {
 impl Output {
     /// Standard output.
     pub fn new() -> Self {
-        Output { buffer: Vec::with_capacity(BLOCK + 4096), shown: true }
+        Output {
+            buffer: Vec::with_capacity(BLOCK + 4096),
+            shown: true,
+            terminal: stdout_is_terminal(),
+        }
     }
 
     /// Nowhere: for who shows the lines in another form.
     pub fn hidden() -> Self {
-        Output { buffer: Vec::new(), shown: false }
+        Output { buffer: Vec::new(), shown: false, terminal: false }
     }
 
     /// Adds a line, as it is, with one LF.
@@ -212,10 +217,13 @@ impl Output {
         if !self.shown {
             return Ok(());
         }
-        self.buffer.extend_from_slice(line);
-        if line.last() != Some(&b'\n') {
-            self.buffer.push(b'\n');
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if self.terminal {
+            self.buffer.extend_from_slice(&text::safe_json(line));
+        } else {
+            self.buffer.extend_from_slice(line);
         }
+        self.buffer.push(b'\n');
         if self.buffer.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 

@@ -158,6 +158,8 @@ impl Poller {
         let stay = targets.len();
         targets.extend(found.leaving.iter().map(target));
         self.add_unquiet(&mut targets)?;
+        // After looking, so that what was found just now counts as read in this round.
+        let sampled = clock::now();
         let polled = self.poll(&targets)?;
         let finished = PollFinished {
             round: self.round,
@@ -179,7 +181,7 @@ impl Poller {
             finished.duration_ms,
             text::count(finished.api_calls, "request"),
         ));
-        let (lines, raised) = self.take(&found, &polled, finished, begun)?;
+        let (lines, raised) = self.take(found, &polled, finished, sampled)?;
         drop(polled);
         targets.truncate(stay);
         self.targets = targets;
@@ -196,23 +198,23 @@ impl Poller {
     /// Takes the round in, and tells it to the journal, in one update.
     fn take(
         &self,
-        found: &Found,
+        found: Found,
         polled: &[Polled<'_>],
         mut finished: PollFinished,
-        begun: Timestamp,
+        sampled: Timestamp,
     ) -> Result<(Vec<Vec<u8>>, u64), Error> {
         let change = |doc: &mut Watched| {
-            let mut lines: Vec<Say> = found.lines.iter().cloned().map(Say::news).collect();
-            lines.extend(doc.take_failures(&found.failures, begun));
-            lines.extend(doc.take(&self.policy, &self.key, begun, polled));
+            let mut lines: Vec<Say> = found.lines.into_iter().map(Say::news).collect();
+            lines.extend(doc.take_failures(&found.failures, sampled));
+            lines.extend(doc.take(&self.policy, &self.key, sampled, polled));
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
             lines.push(Say::news(Event::new(SOURCE, id, "", now, finished).line()));
             if !self.wants.dry_run {
-                let news = lines.iter().filter(|say| say.news).flat_map(|say| &say.line);
-                self.journal.append(&news.copied().collect::<Vec<u8>>())?;
+                let news = lines.iter().filter(|say| say.news);
+                self.journal.append_all(&mut news.map(|say| say.line.as_slice()))?;
             }
             for sentence in watched::complaints(polled, doc, self.wants.follow) {
                 tool::warn(&sentence);

@@ -141,6 +141,8 @@ impl<D: Payload> Event<D> {
 
 fn ended(mut line: Vec<u8>) -> Vec<u8> {
     line.push(b'\n');
+    // Many lines may wait together; what the encoder has taken in advance adds up.
+    line.shrink_to_fit();
     line
 }
 

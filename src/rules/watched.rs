@@ -32,6 +32,9 @@ pub struct Watched {
     /// What could not be polled at all, and why: told once.
     #[serde(default)]
     failures: BTreeMap<String, String>,
+    /// The queues that have gone, and when that was told: once, also while a cache has them.
+    #[serde(default)]
+    gone: BTreeMap<String, Timestamp>,
     /// The queues that are not quiet, by ARN.
     queues: BTreeMap<String, Entry>,
 }
@@ -52,6 +55,7 @@ impl Default for Watched {
             floor: 0,
             rounds: BTreeMap::new(),
             failures: BTreeMap::new(),
+            gone: BTreeMap::new(),
             queues: BTreeMap::new(),
         }
     }
@@ -136,13 +140,13 @@ impl Watched {
     }
 
     /// When a queue without a record was last seen empty: at the last round of this selection, if
-    /// the queue was known then.
+    /// the queue was known when that began to read.
     fn empty_at(&self, selection: &str, found_at: Option<Timestamp>) -> Option<Timestamp> {
         let round = *self.rounds.get(selection)?;
-        found_at.is_none_or(|found| found < round).then_some(round)
+        found_at.is_none_or(|found| found <= round).then_some(round)
     }
 
-    /// Takes in a round that began at `begun`, and returns the lines to tell.
+    /// Takes in a round whose first question was asked at `begun`, and returns the lines to tell.
     pub fn take(
         &mut self,
         policy: &Policy,
@@ -158,6 +162,13 @@ impl Watched {
             let queue = &one.target.queue;
             let arn = queue.arn.as_str();
             let past = self.queues.get(arn).map(|entry| entry.record.clone());
+            if !one.unlisted {
+                self.gone.remove(arn);
+            } else if past.is_none() && self.gone.contains_key(arn) {
+                continue;
+            } else {
+                self.gone.insert(arn.into(), one.reading.at);
+            }
             let sample = Sample {
                 arn,
                 reading: &one.reading,
@@ -185,6 +196,7 @@ impl Watched {
         // A selection that nobody has polled for a month is not polled any more.
         let month = std::time::Duration::from_secs(30 * 86_400);
         self.rounds.retain(|_, at| begun.since(*at) < month);
+        self.gone.retain(|_, at| begun.since(*at) < month);
         lines
     }
 
@@ -371,6 +383,24 @@ mod tests {
             other.queues["arn:c"].record.cohorts[0].after, None,
             "it was found after the round"
         );
+    }
+
+    #[test]
+    fn a_queue_that_has_gone_is_told_once_until_it_is_back() {
+        let (mut doc, a) = (Watched::default(), target("a", -1000));
+        let gone = |second| Polled { unlisted: true, ..polled(&a, second, Err(Miss::Missing)) };
+        let told = [polled(&a, 0, Ok(1)), gone(30), gone(60), polled(&a, 90, Ok(0)), gone(120)]
+            .map(|one| round(&mut doc, one.reading.at.millis() / 1000, &[one]).len());
+        assert_eq!(told, [1, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn what_was_found_after_a_round_began_was_not_read_in_it() {
+        let (early, late) = (target("a", 30), target("b", 31));
+        let mut doc = Watched::default();
+        doc.take(&policy(), "all", at(30), &[]);
+        assert_eq!(doc.empty_at("all", early.found_at), Some(at(30)));
+        assert_eq!(doc.empty_at("all", late.found_at), None);
     }
 
     #[test]

@@ -3,9 +3,27 @@
 // A test that meets what it does not expect ends there, and says where.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "aws")]
+mod fake_sqs;
 mod log;
 mod manual;
 mod notify;
 mod notify_desktop;
+#[cfg(feature = "aws")]
+mod poll;
+#[cfg(feature = "aws")]
+mod poll_edges;
+#[cfg(feature = "aws")]
+mod poll_faults;
+#[cfg(feature = "aws")]
+mod poll_finds;
+#[cfg(feature = "aws")]
+mod poll_follow;
+#[cfg(feature = "aws")]
+mod poll_real;
+#[cfg(feature = "aws")]
+mod polling;
+#[cfg(feature = "aws")]
+mod sqs;
 mod tidy;
 mod workbench;

@@ -384,7 +384,7 @@ fn every_dependency_is_argued() {
 #[test]
 fn the_searches_find() {
     assert_eq!(code("a // b\n  // Instant::now\nx"), "a\n\nx");
-    assert_eq!(code("a\n#[cfg(test)]\nmod tests {\n println!()"), "a\n");
+    assert_eq!(code("a\n#[cfg(test)]\nmod tests {\n println!()"), "a");
     assert_eq!(arguments("x.update(f(a), b) + y", ".update("), ["f(a), b"]);
     assert_eq!(
         options("  -n, --dry-run  x (--all|--color=auto) - a-b --"),

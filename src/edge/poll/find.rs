@@ -8,7 +8,7 @@ use crate::edge::clock;
 use crate::edge::sqs::Plan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
-use crate::rules::discovery::{DiscoveryDoc, Entry, fresh};
+use crate::rules::discovery::{DiscoveryDoc, Entry, Key, fresh};
 use crate::rules::graph::{self, Known, ScopeSurvey, Survey};
 use crate::rules::reading::Miss;
 use crate::rules::watched::{Failure, SOURCE, Target};
@@ -88,7 +88,7 @@ impl Poller {
     pub(super) fn discover(&mut self) -> Result<Found, Error> {
         let now = clock::now();
         if let Some(survey) = self.sqs.take_survey() {
-            return self.take_survey(&survey);
+            return self.take_survey(survey);
         }
         if self.looked_at.is_some_and(|at| now.since(at) < self.wants.ttl) {
             return Ok(Found::default());
@@ -97,35 +97,35 @@ impl Poller {
         let plan = Plan::of(self.wants.discover);
         if std::mem::take(&mut self.wants.refresh) {
             let survey = self.sqs.survey(plan);
-            return self.take_survey(&survey);
+            return self.take_survey(survey);
         }
         let is_fresh = self.all_cached(&cached, |entry| fresh(entry, now, self.wants.ttl));
         if is_fresh || (self.wants.follow && self.all_cached(&cached, |_| true)) {
-            self.aim(&cached);
+            (self.targets, self.looked_at) = self.aimed(&cached);
             if !is_fresh {
                 self.sqs.start_survey(plan);
             }
             return Ok(Found::default());
         }
         let survey = self.sqs.survey(plan);
-        self.take_survey(&survey)
+        self.take_survey(survey)
     }
 
-    /// Sets the targets to what the cache says.
-    fn aim(&mut self, doc: &DiscoveryDoc) {
-        self.targets.clear();
-        self.looked_at = None;
+    /// The targets that the cache says, and when they were found; the oldest, of several scopes.
+    fn aimed(&self, doc: &DiscoveryDoc) -> (Vec<Target>, Option<Timestamp>) {
+        let (mut targets, mut looked_at) = (Vec::new(), None);
         for scope in 0..self.sqs.scopes() {
-            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
-            let Some(entry) = doc.entry(&key) else {
-                continue;
-            };
-            let oldest = self.looked_at.map_or(entry.at, |at| at.min(entry.at));
-            self.looked_at = Some(oldest);
+            let Some(entry) = doc.entry(&self.key_of(scope)) else { continue };
+            looked_at = Some(looked_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
             let known = entry.queues_in(scope, self.sqs.account(scope));
             let wanted = known.iter().filter(|known| self.wants.selection.wants(&known.name));
-            self.targets.extend(wanted.map(target));
+            targets.extend(wanted.map(target));
         }
+        (targets, looked_at)
+    }
+
+    fn key_of(&self, scope: usize) -> Key {
+        self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref())
     }
 
     fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
@@ -136,50 +136,59 @@ impl Poller {
     }
 
     fn all_cached(&self, doc: &DiscoveryDoc, good: impl Fn(&Entry) -> bool) -> bool {
-        (0..self.sqs.scopes()).all(|scope| {
-            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
-            doc.entry(&key).is_some_and(&good)
-        })
+        (0..self.sqs.scopes()).all(|scope| doc.entry(&self.key_of(scope)).is_some_and(&good))
     }
 
     /// Writes down what a survey has found, and tells what is new and what is leaving.
-    fn take_survey(&mut self, survey: &Survey) -> Result<Found, Error> {
+    fn take_survey(&mut self, survey: Survey) -> Result<Found, Error> {
         let cached = self.now_discovered()?;
         let mut found = Found::default();
-        let all = graph::find(survey, self.wants.discover, self.wants.patterns.as_ref());
-        let mut entries = Vec::new();
-        for (scope, seen) in survey.scopes.iter().enumerate() {
-            found.failures.push(failure(seen));
-            if seen.queues.is_err() {
-                continue;
-            }
-            let key = self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref());
-            let here: Vec<Known> =
-                all.iter().filter(|known| known.scope == scope).cloned().collect();
-            let earlier = cached.entry(&key).map(|entry| entry.queues_in(scope, &seen.account));
-            let earlier = earlier.unwrap_or_default();
-            let wanted = |list: &[Known], others: &[Known]| -> Vec<Known> {
-                let others: HashSet<&str> = others.iter().map(|known| known.arn.as_str()).collect();
-                let alone = list.iter().filter(|known| !others.contains(known.arn.as_str()));
-                alone.filter(|known| self.wants.selection.wants(&known.name)).cloned().collect()
-            };
-            let new = wanted(&here, &earlier);
-            found.lines.extend(new.iter().map(|known| found_line(known, survey.at)));
-            found.leaving.extend(wanted(&earlier, &here));
-            entries.push((key, here));
+        let mut places: Vec<Vec<Known>> = survey.scopes.iter().map(|_| Vec::new()).collect();
+        // From now on they are read; the survey may have begun rounds ago.
+        let now = clock::now();
+        for known in graph::find(&survey, self.wants.discover, self.wants.patterns.as_ref()) {
+            let scope = known.scope;
+            places[scope].push(Known { found_at: now, ..known });
         }
+        let at = survey.at;
+        let listed = survey.scopes.iter().map(|seen| {
+            found.failures.push(failure(seen));
+            seen.queues.is_ok()
+        });
+        let listed: Vec<bool> = listed.collect();
+        drop(survey);
+        for (scope, here) in places.iter().enumerate().filter(|(scope, _)| listed[*scope]) {
+            let earlier = cached.entry(&self.key_of(scope));
+            let earlier = earlier.map(|entry| entry.queues_in(scope, self.sqs.account(scope)));
+            let earlier = earlier.unwrap_or_default();
+            let new = self.only_in(here, &earlier);
+            found.lines.extend(new.map(|known| found_line(known, at)));
+            found.leaving.extend(self.only_in(&earlier, here).cloned());
+        }
+        drop(cached);
         let put = |doc: &mut DiscoveryDoc| {
-            for (key, queues) in entries {
-                doc.put(key, survey.at, queues);
+            for (scope, here) in places.into_iter().enumerate().filter(|(scope, _)| listed[*scope])
+            {
+                doc.put(self.key_of(scope), at, here);
             }
-            Ok(doc.clone())
+            Ok(self.aimed(doc))
         };
-        let doc = match &self.dry {
+        (self.targets, self.looked_at) = match &self.dry {
             Some(dry) => put(&mut dry.borrow_mut().1)?,
             None => self.discovered.update(put)?,
         };
-        self.aim(&doc);
         Ok(found)
+    }
+
+    /// The wanted queues of a list that another lacks.
+    fn only_in<'a>(
+        &self,
+        list: &'a [Known],
+        others: &[Known],
+    ) -> impl Iterator<Item = &'a Known> + use<'_, 'a> {
+        let others: HashSet<String> = others.iter().map(|known| known.arn.clone()).collect();
+        let wanted = |known: &&Known| self.wants.selection.wants(&known.name);
+        list.iter().filter(wanted).filter(move |known| !others.contains(&known.arn))
     }
 }
 

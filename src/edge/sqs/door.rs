@@ -36,6 +36,9 @@ use crate::time::Timestamp;
 
 /// Attempts at a request, the first included.
 const ATTEMPTS: u32 = 4;
+/// The longest that the SDK waits between attempts, all in all: 1, 2 and 4 seconds. It is not part
+/// of the time for answers, or a refusal that lasts would read as silence.
+const BACKOFF: Duration = Duration::from_secs(7);
 /// The longest wait for a connection, as long as a request may take that long.
 const CONNECT: Duration = Duration::from_millis(3100);
 /// The longest wait for credentials: a person may be asked, or two services.
@@ -146,7 +149,7 @@ impl Door {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT.min(self.timeout))
             .operation_attempt_timeout(self.timeout)
-            .operation_timeout(self.timeout * ATTEMPTS)
+            .operation_timeout(self.timeout * ATTEMPTS + BACKOFF)
             .build();
         let mut builder = Builder::from(config)
             .credentials_provider(credentials)

@@ -1,0 +1,295 @@
+//! A small stand-in for SQS on loopback, for what a real server cannot be made to show: refusals,
+//! broken connections, silence, names that no server would accept.
+//!
+//! It answers ListQueues (paged as SQS does), GetQueueAttributes, GetQueueUrl and
+//! ListMessageMoveTasks, and remembers who asked for what.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// How a request is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mood {
+    /// As it should be.
+    Well,
+    /// With this status, code and message.
+    Refuse(u16, &'static str),
+    /// With these bytes as the body, and status 200.
+    Page(&'static str),
+    /// The connection is closed.
+    Drop,
+    /// Not at all.
+    Silent,
+    /// When this mood has passed: only for lists.
+    Held,
+}
+
+/// A queue.
+#[derive(Debug, Clone)]
+pub struct FakeQueue {
+    /// It has a URL and answers, but is not in any list.
+    pub hidden: bool,
+    pub mood: Mood,
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl FakeQueue {
+    /// Sets an attribute.
+    pub fn with(&mut self, name: &str, value: impl ToString) -> &mut Self {
+        self.attributes.insert(name.into(), value.to_string());
+        self
+    }
+
+    /// Sets the number of messages that can be received.
+    pub fn depth(&mut self, visible: u64) -> &mut Self {
+        self.with("ApproximateNumberOfMessages", visible)
+    }
+
+    /// Sends its dead letters to a queue.
+    pub fn redrives_to(&mut self, target: &str, count: u64) -> &mut Self {
+        let arn = arn(target);
+        let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": count});
+        self.with("RedrivePolicy", policy)
+    }
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub action: String,
+    /// The queue's name, for what is asked of one.
+    pub queue: String,
+    /// The access key in the signature.
+    pub key: String,
+    /// The region in the signature.
+    pub region: String,
+}
+
+/// What there is.
+#[derive(Debug)]
+pub struct World {
+    pub queues: BTreeMap<String, FakeQueue>,
+    pub list: Mood,
+    pub tasks: Mood,
+    /// The move tasks of every queue, as ListMessageMoveTasks has them.
+    pub moved: Vec<Value>,
+    pub asked: Vec<Asked>,
+}
+
+impl World {
+    /// The queue; a new one is empty and well.
+    pub fn queue(&mut self, name: &str) -> &mut FakeQueue {
+        self.queues.entry(name.into()).or_insert_with(|| {
+            let mut queue =
+                FakeQueue { hidden: false, mood: Mood::Well, attributes: BTreeMap::new() };
+            queue
+                .with("QueueArn", arn(name))
+                .depth(0)
+                .with("ApproximateNumberOfMessagesNotVisible", 0)
+                .with("ApproximateNumberOfMessagesDelayed", 0)
+                .with("MessageRetentionPeriod", 1_209_600)
+                .with("VisibilityTimeout", 60);
+            queue
+        })
+    }
+
+    /// How often something was asked.
+    pub fn count(&self, action: &str) -> usize {
+        self.asked.iter().filter(|one| one.action == action).count()
+    }
+}
+
+/// The server.
+pub struct FakeSqs {
+    pub url: String,
+    world: Arc<Mutex<World>>,
+    stop: Arc<Mutex<bool>>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+/// The ARN of a queue of this server.
+pub fn arn(name: &str) -> String {
+    format!("arn:aws:sqs:us-east-1:123456789012:{name}")
+}
+
+impl FakeSqs {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let world = Arc::new(Mutex::new(World {
+            queues: BTreeMap::new(),
+            list: Mood::Well,
+            tasks: Mood::Well,
+            moved: Vec::new(),
+            asked: Vec::new(),
+        }));
+        let stop = Arc::new(Mutex::new(false));
+        let (shared, stopping, base) = (world.clone(), stop.clone(), url.clone());
+        let accepting = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if *stopping.lock().unwrap() {
+                    return;
+                }
+                let (world, base) = (shared.clone(), base.clone());
+                // It ends when the client closes the connection.
+                std::thread::spawn(move || serve(&stream.unwrap(), &world, &base));
+            }
+        });
+        FakeSqs { url, world, stop, accepting: Some(accepting) }
+    }
+
+    /// What there is, to look at and to change.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    /// Queues with these numbers of messages.
+    pub fn with(self, queues: &[(&str, u64)]) -> Self {
+        for (name, depth) in queues {
+            self.world().queue(name).depth(*depth);
+        }
+        self
+    }
+
+    /// The URL of a queue.
+    pub fn queue_url(&self, name: &str) -> String {
+        queue_url(&self.url, name)
+    }
+}
+
+impl Drop for FakeSqs {
+    fn drop(&mut self) {
+        *self.stop.lock().unwrap() = true;
+        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+        let _ = self.accepting.take().unwrap().join();
+    }
+}
+
+fn queue_url(base: &str, name: &str) -> String {
+    format!("{base}/123456789012/{name}")
+}
+
+/// One connection, for as long as it is used.
+fn serve(stream: &TcpStream, world: &Mutex<World>, base: &str) {
+    let mut reader = BufReader::new(stream);
+    while let Some((headers, body)) = request(&mut reader) {
+        let (mut mood, mut said) = answer(&headers, &body, world, base);
+        while mood == Mood::Held {
+            std::thread::sleep(Duration::from_millis(5));
+            let world = world.lock().unwrap();
+            (mood, said) = (world.list.clone(), list(&world, &body, base));
+        }
+        let (status, bytes) = match mood {
+            Mood::Well => (200, said.to_string()),
+            Mood::Page(page) => (200, page.to_owned()),
+            Mood::Refuse(status, code) => {
+                let words = json!({"__type": code, "message": "said the stand-in"});
+                (status, words.to_string())
+            }
+            Mood::Drop => return,
+            Mood::Silent | Mood::Held => {
+                // Until the client has had enough.
+                let _ = reader.read(&mut [0]);
+                return;
+            }
+        };
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",
+            bytes.len()
+        );
+        let mut out = stream;
+        if out.write_all(&[head.as_bytes(), bytes.as_bytes()].concat()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The headers, their names in lower case, and the body; `None` at the end of the connection.
+fn request(reader: &mut impl BufRead) -> Option<(BTreeMap<String, String>, Value)> {
+    let (mut headers, mut line) = (BTreeMap::new(), String::new());
+    loop {
+        line.clear();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(": ") {
+            headers.insert(name.to_ascii_lowercase(), value.trim_end().to_owned());
+        }
+    }
+    let length = headers.get("content-length").map_or(0, |n| n.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((headers, serde_json::from_slice(&body).unwrap()))
+}
+
+fn answer(
+    headers: &BTreeMap<String, String>,
+    body: &Value,
+    world: &Mutex<World>,
+    base: &str,
+) -> (Mood, Value) {
+    let action = headers["x-amz-target"].trim_start_matches("AmazonSQS.").to_owned();
+    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    let queue = match action.as_str() {
+        "GetQueueUrl" => text("QueueName"),
+        "ListMessageMoveTasks" => text("SourceArn").rsplit(':').next().unwrap().to_owned(),
+        _ => text("QueueUrl").rsplit('/').next().unwrap().to_owned(),
+    };
+    // Credential=AKID/20260101/us-east-1/sqs/aws4_request
+    let scope = headers["authorization"].split("Credential=").nth(1).unwrap();
+    let mut scope = scope.split('/');
+    let (key, region) = (scope.next().unwrap(), scope.nth(1).unwrap());
+    let mut world = world.lock().unwrap();
+    world.asked.push(Asked {
+        action: action.clone(),
+        queue: queue.clone(),
+        key: key.into(),
+        region: region.into(),
+    });
+    let missing = Mood::Refuse(400, "com.amazonaws.sqs#QueueDoesNotExist");
+    match action.as_str() {
+        "ListQueues" => (world.list.clone(), list(&world, body, base)),
+        "ListMessageMoveTasks" => (world.tasks.clone(), json!({"Results": world.moved})),
+        "GetQueueUrl" if world.queues.contains_key(&queue) => {
+            (Mood::Well, json!({"QueueUrl": queue_url(base, &queue)}))
+        }
+        "GetQueueAttributes" => match world.queues.get(&queue) {
+            Some(known) => {
+                let wanted = body["AttributeNames"].as_array().unwrap();
+                let mut said = known.attributes.clone();
+                said.retain(|name, _| wanted.contains(&json!(name)));
+                (known.mood.clone(), json!({"Attributes": said}))
+            }
+            None => (missing, Value::Null),
+        },
+        _ => (missing, Value::Null),
+    }
+}
+
+/// Pages of 1,000; without MaxResults the list is cut there, and nothing says so.
+fn list(world: &World, body: &Value, base: &str) -> Value {
+    let urls: Vec<String> = world
+        .queues
+        .iter()
+        .filter(|(_, queue)| !queue.hidden)
+        .map(|(name, _)| queue_url(base, name))
+        .collect();
+    let start = body["NextToken"].as_str().map_or(0, |n| n.parse().unwrap());
+    let size = body["MaxResults"].as_u64().unwrap_or(1000);
+    let end = urls.len().min(start + usize::try_from(size).unwrap());
+    let mut page = json!({"QueueUrls": urls[start..end]});
+    if end < urls.len() && body["MaxResults"].is_u64() {
+        page["NextToken"] = json!(end.to_string());
+    }
+    page
+}
