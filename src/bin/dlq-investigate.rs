@@ -86,12 +86,16 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         tool::log(tool::Level::Critical, &format!("cannot start '{}': {error}", argv[0]));
         return Ok(Outcome::NotRun);
     }
+    let dir = std::env::var_os("DLQ_STATE_DIR").unwrap_or_default();
     if let Some(session) = options.watch {
-        supervisor::watch(&session, Duration::from_millis(options.grace_ms.unwrap_or(0)));
+        supervisor::watch(
+            dir.as_ref(),
+            &session,
+            Duration::from_millis(options.grace_ms.unwrap_or(0)),
+        );
         return Ok(Outcome::Done);
     }
     if let Some(session) = options.supervise {
-        let dir = std::env::var_os("DLQ_STATE_DIR").unwrap_or_default();
         supervisor::supervise(&Store::open(dir.as_ref())?, &session)?;
         return Ok(Outcome::Done);
     }

@@ -1,8 +1,9 @@
 //! Processes: a session of one's own, a whole tree and its end, and dying with a parent.
 //!
 //! A tree is told by a marker in the environment, which survives new sessions and the death of
-//! parents, and by descent, which survives a cleaned environment. A number of a process is used
-//! at once after it was found, and never kept as an identity.
+//! parents; by descent, which survives a cleaned environment; and where parents have died too, by
+//! the session, or by its log as standard error. A number of a process is used at once after it
+//! was found, and never kept as an identity.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,8 +16,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::clock;
 
-/// The variable that marks every process of an investigation.
-pub const MARKER: &str = "DLQ_SESSION";
+/// The variable that marks every process of an investigation: the session's folder, because the
+/// session's id is the same in every state folder that hears of the incident.
+pub const MARKER: &str = "DLQ_SESSION_DIR";
 
 /// How long SIGKILL is given to show; a process in an uninterruptible wait takes longer.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
@@ -28,6 +30,12 @@ pub fn detach() {
     // Whatever loses its parent below us becomes our child, and is found.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// The process session that we are in.
+pub fn own_session() -> Option<i32> {
+    let session = rustix::process::getsid(None).ok()?;
+    Some(session.as_raw_nonzero().into())
 }
 
 /// Becomes `argv`, to be ended with SIGTERM when the process `parent` dies. Returns only when
@@ -61,10 +69,12 @@ pub fn find(program: &str, path: Option<&str>) -> Option<PathBuf> {
 /// Which processes belong to an investigation.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    /// The session's id: the value of [`MARKER`].
-    pub session: String,
+    /// The session's folder: the value of [`MARKER`].
+    pub folder: PathBuf,
     /// The agent's process, while it is known to be ours.
     pub root: Option<i32>,
+    /// The process session (without /proc: the process group) that is the tree's alone.
+    pub group: Option<i32>,
     /// The supervisor, when it asks for itself: what is below it belongs to the tree.
     pub above: Option<i32>,
     /// Processes below the supervisor that do not.
@@ -74,13 +84,14 @@ pub struct Tree {
 struct Row {
     pid: i32,
     parent: i32,
+    group: i32,
     marked: bool,
 }
 
 impl Tree {
     /// The processes that are alive.
     pub fn alive(&self) -> Vec<i32> {
-        let rows = table(&self.session);
+        let rows = table(&self.folder);
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let mut found: HashSet<i32> = HashSet::new();
         // Parents may stand behind their children: go over the rows until nothing is added.
@@ -92,6 +103,7 @@ impl Tree {
                 let by_number = !cfg!(target_os = "linux") && Some(row.pid) == self.root;
                 let ours = row.marked
                     || by_number
+                    || Some(row.group) == self.group
                     || Some(row.parent) == self.above
                     || found.contains(&row.parent);
                 if ours && row.pid != own && !self.spare.contains(&row.pid) {
@@ -157,21 +169,24 @@ fn send(pids: &[i32], signal: Signal) {
 
 /// Every process that is not a zombie.
 #[cfg(target_os = "linux")]
-fn table(session: &str) -> Vec<Row> {
-    let marker = format!("{MARKER}={session}");
+fn table(folder: &Path) -> Vec<Row> {
+    let marker = format!("{MARKER}={}", folder.display());
+    let log = folder.join("stderr.log");
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid: i32| {
-        // "PID (NAME) STATE PPID …": the name may hold anything, also a parenthesis.
+        // "PID (NAME) STATE PPID PGRP SESSION …": the name may hold anything, also a parenthesis.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
         let state = fields.next()?;
         let parent = fields.next()?.parse().ok()?;
+        let group = fields.nth(1)?.parse().ok()?;
         let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let marked = environ.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes());
-        (!matches!(state, "Z" | "X")).then_some(Row { pid, parent, marked })
+        let marked = environ.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes())
+            || std::fs::read_link(format!("/proc/{pid}/fd/2")).is_ok_and(|file| file == log);
+        (!matches!(state, "Z" | "X")).then_some(Row { pid, parent, group, marked })
     })
     .collect()
 }
@@ -179,8 +194,8 @@ fn table(session: &str) -> Vec<Row> {
 /// Every process that is not a zombie. Environments cannot be read here: descent must do, and
 /// the process group that the agent leads.
 #[cfg(not(target_os = "linux"))]
-fn table(_session: &str) -> Vec<Row> {
-    let Ok(output) = Command::new("ps").args(["-axo", "pid=,ppid=,stat="]).output() else {
+fn table(_folder: &Path) -> Vec<Row> {
+    let Ok(output) = Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output() else {
         return Vec::new();
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -188,8 +203,9 @@ fn table(_session: &str) -> Vec<Row> {
         let mut fields = line.split_whitespace();
         let pid = fields.next()?.parse().ok()?;
         let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
         let zombie = fields.next()?.starts_with('Z');
-        (!zombie).then_some(Row { pid, parent, marked: false })
+        (!zombie).then_some(Row { pid, parent, group, marked: false })
     });
     rows.collect()
 }

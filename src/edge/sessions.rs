@@ -211,7 +211,8 @@ impl Desk {
             start_time: begun,
             timeout_at,
             ended_at: None,
-            cooldown_until: None,
+            // In a dry run nobody comes to record the end.
+            cooldown_until: self.dry.as_ref().map(|_| timeout_at.plus(self.settings.cooldown)),
             printed: 0,
         };
         if self.dry.is_some() {
@@ -236,12 +237,14 @@ impl Desk {
     /// nobody can take the session for crashed.
     fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
-        if store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists() {
-            // A filter died between starting it and recording it: it is recorded now, and not
-            // started twice.
+        let lock = folder.join(files::LOCK);
+        // A filter has started it and died before it could record that.
+        if store::held(&lock)? || folder.join(files::EVENTS).exists() {
             return Ok(());
         }
         store::make_dir(&folder)?;
+        // What a start left that failed; a lock file is never deleted.
+        let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let rule =
             self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
@@ -274,7 +277,6 @@ impl Desk {
             .stderr(stderr)
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
-        let lock = folder.join(files::LOCK);
         let deadline = clock::tick() + START_PATIENCE;
         while !store::held(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
@@ -307,6 +309,7 @@ impl Desk {
             let grace = self.settings.stop_grace.as_millis().to_string();
             let _ = exe()
                 .args(["--watch", &session.id, "--grace-ms", &grace])
+                .env("DLQ_STATE_DIR", self.store.dir())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())

@@ -57,6 +57,9 @@ const PASSED_ON: [&str; 9] =
 /// The tool that tells all of this.
 pub const SOURCE: &str = "dlq-investigate";
 
+/// Who asks whether the session runs holds its lock for a moment: so long that is waited out.
+const ASKING: Duration = Duration::from_millis(500);
+
 /// The last line of the transcript is looked for in this much of its end.
 const RESULT_MAX: u64 = 1 << 20;
 
@@ -93,8 +96,8 @@ pub fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
 /// Runs the session whose folder and plan a filter has made, to its end.
 pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     process::detach();
-    let folder = store.dir().join("sessions").join(session);
-    let Some(_lock) = Lock::try_take(&folder.join(files::LOCK))? else {
+    let folder = folder(store.dir(), session);
+    let Some(_lock) = take(&folder.join(files::LOCK))? else {
         return Err(Error::failed("supervise", session, "somebody else does"));
     };
     let path = folder.join(files::PLAN);
@@ -107,6 +110,22 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
     let supervisor = Supervisor { store, folder, session, plan, journal };
     supervisor.run()
+}
+
+/// The session's folder, by the one name that the kernel has for it.
+fn folder(state: &Path, session: &str) -> PathBuf {
+    let folder = state.join("sessions").join(session);
+    std::fs::canonicalize(&folder).unwrap_or(folder)
+}
+
+fn take(path: &Path) -> Result<Option<Lock>, Error> {
+    let deadline = clock::tick() + ASKING;
+    loop {
+        match Lock::try_take(path)? {
+            None if clock::tick() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            taken => return Ok(taken),
+        }
+    }
 }
 
 struct Supervisor<'a> {
@@ -149,8 +168,9 @@ impl Supervisor<'_> {
         })?;
         let number = |pid: u32| i32::try_from(pid).unwrap_or(0);
         let tree = Tree {
-            session: self.session.into(),
+            folder: self.folder.clone(),
             root: Some(number(pid)),
+            group: (!cfg!(target_os = "linux")).then_some(number(pid)),
             above: Some(number(std::process::id())),
             spare: vec![number(watchdog.id())],
         };
@@ -207,7 +227,7 @@ impl Supervisor<'_> {
         command.args(["--shim", &std::process::id().to_string(), "--"]).args(&self.plan.agent);
         command.env_clear();
         command.envs(passed_on());
-        command.env("TERM", "dumb").env(MARKER, self.session);
+        command.env("TERM", "dumb").env(MARKER, &self.folder).env("DLQ_SESSION", self.session);
         command.env("DLQ_INCIDENT", &self.plan.incident).env("DLQ_QUEUE", &self.plan.queue.name);
         if let Some(repo) = &self.plan.repo {
             command.env("DLQ_REPO", repo);
@@ -361,14 +381,20 @@ fn dismiss(mut watchdog: Child) -> Result<(), Error> {
 
 /// The watchdog: reads from its supervisor until that says that it is done, or dies. Then it
 /// ends the tree. With nothing to read from, it ends the tree at once.
-pub fn watch(session: &str, grace: Duration) {
+pub fn watch(state: &Path, session: &str, grace: Duration) {
     let mut said = String::new();
     let _ = std::io::stdin().read_to_string(&mut said);
     if said.lines().any(|line| line == "done") {
         return;
     }
-    let root = said.lines().next().and_then(|line| line.parse().ok());
-    Tree { session: session.into(), root, ..Tree::default() }.end(grace / 2);
+    let root: Option<i32> = said.lines().next().and_then(|line| line.parse().ok());
+    // Who was told of an agent is in the session that the supervisor led: while we are there, its
+    // number is given to no other.
+    let group = match cfg!(target_os = "linux") {
+        true => root.and_then(|_| process::own_session()),
+        false => root,
+    };
+    Tree { folder: folder(state, session), root, group, ..Tree::default() }.end(grace / 2);
 }
 
 /// The last line that is not blank.

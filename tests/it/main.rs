@@ -3,12 +3,15 @@
 // A test that meets what it does not expect ends there, and says where.
 #![allow(clippy::unwrap_used)]
 
+mod crash;
 #[cfg(feature = "aws")]
 mod fake_sqs;
+mod investigate;
 mod log;
 mod manual;
 mod notify;
 mod notify_desktop;
+mod pipeline;
 #[cfg(feature = "aws")]
 mod poll;
 #[cfg(feature = "aws")]
@@ -23,7 +26,10 @@ mod poll_follow;
 mod poll_real;
 #[cfg(feature = "aws")]
 mod polling;
+mod replay;
 #[cfg(feature = "aws")]
 mod sqs;
+mod stream;
+mod supervisor;
 mod tidy;
 mod workbench;

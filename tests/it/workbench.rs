@@ -213,6 +213,11 @@ impl Running {
         let _ = self.child.wait();
     }
 
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
     /// Closes its input and waits for its end.
     #[track_caller]
     pub fn finish(&mut self) -> Output {
@@ -248,6 +253,40 @@ pub fn wait_for(what: &str, mut so: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Sends a signal to a process, or, with a minus, to a group.
+#[track_caller]
+pub fn signal(name: &str, pid: i32) {
+    let mut command = Command::new("kill");
+    command.args([&format!("-{name}"), "--", &pid.to_string()]);
+    command.stderr(Stdio::null());
+    // It may have gone by itself.
+    command.status().unwrap();
+}
+
+/// Whether a process is there; a zombie that nobody has buried is dead enough.
+pub fn alive(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+/// The processes that work in this bench's folder: all that was started there, and all that those
+/// have started.
+pub fn at_work(bench: &Bench) -> Vec<i32> {
+    let dir = std::fs::canonicalize(bench.dir()).unwrap();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let here = |pid: &i32| {
+        std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&dir))
+    };
+    pids.filter(here).collect()
+}
+
+/// The arguments of a process, each ended by a space.
+pub fn arguments(pid: i32) -> String {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
 }
 
 /// A line with the envelope of an event; `more` begins with a comma or is empty.
