@@ -29,6 +29,7 @@ use crate::event::{
     Payload, Queue,
 };
 use crate::journal::Journal;
+use crate::rules::report;
 use crate::rules::session::{Sessions, Status};
 use crate::rules::verdict::{self, Exit, Outcome};
 use crate::store::{self, Lock, Store};
@@ -299,21 +300,8 @@ impl Supervisor<'_> {
     }
 
     fn report(&self, verdict: &event::Verdict, took: Duration) -> Result<PathBuf, Error> {
-        let unknown = || "unknown".to_owned();
-        let text = format!(
-            "# {}\n\nQueue: {}\nIncident: {}\nSession: {}\nStatus: {}\nCategory: {}\nConfidence: {}\nRedrive: {}\nTook: {}\n\nThe agent's own words are in {}.\n",
-            verdict.title.as_deref().unwrap_or("Investigation"),
-            self.plan.queue.name,
-            self.plan.incident,
-            self.session,
-            verdict.status,
-            verdict.category.clone().unwrap_or_else(unknown),
-            verdict.confidence.map_or_else(unknown, |confidence| confidence.to_string()),
-            verdict.redrive.clone().unwrap_or_else(unknown),
-            show_span(took),
-            files::TRANSCRIPT,
-        );
         let path = self.folder.join(files::REPORT);
+        let text = report::of(self.session, &self.plan.incident, &self.plan.queue, verdict, took);
         store::replace(&path, text.as_bytes())?;
         Ok(path)
     }

@@ -15,6 +15,7 @@ pub mod names;
 pub mod pick;
 pub mod prompt;
 pub mod reading;
+pub mod report;
 pub mod rhythm;
 pub mod route;
 pub mod sentence;

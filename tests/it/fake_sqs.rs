@@ -26,7 +26,7 @@ pub enum Mood {
     Drop,
     /// Not at all.
     Silent,
-    /// When this mood has passed: only for lists.
+    /// When this mood has passed.
     Held,
 }
 
@@ -180,12 +180,15 @@ fn queue_url(base: &str, name: &str) -> String {
 fn serve(stream: &TcpStream, world: &Mutex<World>, base: &str) {
     let mut reader = BufReader::new(stream);
     while let Some((headers, body)) = request(&mut reader) {
-        let (mut mood, mut said) = answer(&headers, &body, world, base);
-        while mood == Mood::Held {
+        let asked = note(&headers, &body);
+        world.lock().unwrap().asked.push(asked.clone());
+        let (mood, said) = loop {
+            let (mood, said) = answer(&asked, &body, &world.lock().unwrap(), base);
+            if mood != Mood::Held {
+                break (mood, said);
+            }
             std::thread::sleep(Duration::from_millis(5));
-            let world = world.lock().unwrap();
-            (mood, said) = (world.list.clone(), list(&world, &body, base));
-        }
+        };
         let (status, bytes) = match mood {
             Mood::Well => (200, said.to_string()),
             Mood::Page(page) => (200, page.to_owned()),
@@ -232,47 +235,44 @@ fn request(reader: &mut impl BufRead) -> Option<(BTreeMap<String, String>, Value
     Some((headers, serde_json::from_slice(&body).unwrap()))
 }
 
-fn answer(
-    headers: &BTreeMap<String, String>,
-    body: &Value,
-    world: &Mutex<World>,
-    base: &str,
-) -> (Mood, Value) {
-    let action = headers["x-amz-target"].trim_start_matches("AmazonSQS.").to_owned();
-    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-    let queue = match action.as_str() {
-        "GetQueueUrl" => text("QueueName"),
-        "ListMessageMoveTasks" => text("SourceArn").rsplit(':').next().unwrap().to_owned(),
-        _ => text("QueueUrl").rsplit('/').next().unwrap().to_owned(),
+/// Who asks for what.
+fn note(headers: &BTreeMap<String, String>, body: &Value) -> Asked {
+    let action = headers["x-amz-target"].trim_start_matches("AmazonSQS.");
+    let last = |key: &str, mark: char| {
+        let text = body[key].as_str().unwrap_or_default();
+        text.rsplit(mark).next().unwrap_or_default().to_owned()
     };
     // Credential=AKID/20260101/us-east-1/sqs/aws4_request
-    let scope = headers["authorization"].split("Credential=").nth(1).unwrap();
-    let mut scope = scope.split('/');
-    let (key, region) = (scope.next().unwrap(), scope.nth(1).unwrap());
-    let mut world = world.lock().unwrap();
-    world.asked.push(Asked {
-        action: action.clone(),
-        queue: queue.clone(),
-        key: key.into(),
-        region: region.into(),
-    });
-    let missing = Mood::Refuse(400, "com.amazonaws.sqs#QueueDoesNotExist");
-    match action.as_str() {
-        "ListQueues" => (world.list.clone(), list(&world, body, base)),
-        "ListMessageMoveTasks" => (world.tasks.clone(), json!({"Results": world.moved})),
-        "GetQueueUrl" if world.queues.contains_key(&queue) => {
-            (Mood::Well, json!({"QueueUrl": queue_url(base, &queue)}))
-        }
-        "GetQueueAttributes" => match world.queues.get(&queue) {
-            Some(known) => {
-                let wanted = body["AttributeNames"].as_array().unwrap();
-                let mut said = known.attributes.clone();
-                said.retain(|name, _| wanted.contains(&json!(name)));
-                (known.mood.clone(), json!({"Attributes": said}))
-            }
-            None => (missing, Value::Null),
+    let scope = headers["authorization"].split("Credential=").nth(1);
+    let mut scope = scope.unwrap().split('/');
+    Asked {
+        queue: match action {
+            "GetQueueUrl" => last("QueueName", '/'),
+            "ListMessageMoveTasks" => last("SourceArn", ':'),
+            _ => last("QueueUrl", '/'),
         },
-        _ => (missing, Value::Null),
+        action: action.to_owned(),
+        key: scope.next().unwrap().to_owned(),
+        region: scope.nth(1).unwrap().to_owned(),
+    }
+}
+
+fn answer(asked: &Asked, body: &Value, world: &World, base: &str) -> (Mood, Value) {
+    let missing = (Mood::Refuse(400, "com.amazonaws.sqs#QueueDoesNotExist"), Value::Null);
+    match (asked.action.as_str(), world.queues.get(&asked.queue)) {
+        ("ListQueues", _) => (world.list.clone(), list(world, body, base)),
+        ("ListMessageMoveTasks", _) => (world.tasks.clone(), json!({"Results": world.moved})),
+        ("GetQueueUrl", Some(_)) => {
+            let url = queue_url(base, &asked.queue);
+            (Mood::Well, json!({"QueueUrl": url}))
+        }
+        ("GetQueueAttributes", Some(known)) => {
+            let wanted = body["AttributeNames"].as_array().unwrap();
+            let mut said = known.attributes.clone();
+            said.retain(|name, _| wanted.contains(&json!(name)));
+            (known.mood.clone(), json!({"Attributes": said}))
+        }
+        _ => missing,
     }
 }
 

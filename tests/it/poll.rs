@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::fake_sqs::FakeSqs;
+use crate::fake_sqs::{FakeSqs, Mood};
 use crate::polling::{Heard, age, bench, hear, journal, poll};
-use crate::workbench::Running;
+use crate::workbench::{Running, wait_for};
 
 #[test]
 fn wrong_usage_is_one_line_and_exit_2() {
@@ -215,6 +215,55 @@ fn many_at_once_raise_once() {
     assert_eq!(printed, ["a-dlq", "b-dlq"]);
     let raises = journal(&bench).iter().filter(|event| event["type"] == "queue.raised").count();
     assert_eq!(raises, 2);
+}
+
+/// A run that was slow brings old readings: what another has read since stands.
+#[test]
+fn an_older_reading_is_dropped() {
+    let sqs = FakeSqs::start().with(&[("a-dlq", 1), ("b-dlq", 1)]);
+    let mut bench = bench("older", &sqs.url);
+    bench.configure("monitoring: {timeout: 60s}");
+    let ends = |kind: &str, heard: &Heard| heard.subjects(kind).contains(&"a-dlq".to_owned());
+    assert!(ends("queue.raised", &poll(&bench, &[])));
+    // It reads nothing in A, and then waits for B.
+    sqs.world().queue("a-dlq").depth(0);
+    sqs.world().queue("b-dlq").mood = Mood::Held;
+    let asked = sqs.world().count("GetQueueAttributes");
+    let mut slow = bench.start("dlq-poll", &[]);
+    wait_for("both questions", || sqs.world().count("GetQueueAttributes") == asked + 2);
+    sqs.world().queue("a-dlq").depth(4);
+    assert!(ends("queue.grew", &poll(&bench, &["--match", "a-*"])));
+    sqs.world().queue("b-dlq").mood = Mood::Well;
+    let late = hear(slow.finish());
+    assert_eq!((late.code, late.subjects("queue.polled").len()), (0, 0), "{late:?}");
+    let state = std::fs::read_to_string(bench.state("queues.json")).unwrap();
+    assert!(state.contains(r#"{"visible":4"#), "{state}");
+}
+
+#[test]
+fn an_account_that_cannot_be_asked_costs_only_itself() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let mut bench = bench("accounts", &sqs.url);
+    bench.write(
+        "aws-config",
+        "[profile good]\naws_access_key_id = AKIDGOOD\naws_secret_access_key = x\n",
+    );
+    bench.configure(
+        "aws: {region: us-east-1, accounts: [{profile: nobody}, {name: Shop, profile: good}]}",
+    );
+    for told in [2, 0] {
+        let heard = poll(&bench, &[]);
+        assert_eq!((heard.code, heard.edges().len()), (1, told), "{heard:?}");
+        let said =
+            "dlq-poll: warning: cannot list the queues of 'nobody' in 'us-east-1': credentials: ";
+        assert!(heard.stderr.starts_with(said), "{}", heard.stderr);
+        assert_eq!(heard.stderr.lines().count(), 1);
+        if told > 0 {
+            assert_eq!(heard.one("poll.failed")["data"]["account"], "nobody");
+            assert_eq!(heard.one("queue.raised")["data"]["queue"]["account"], "Shop");
+        }
+    }
+    assert!(sqs.world().asked.iter().all(|one| one.key == "AKIDGOOD"));
 }
 
 #[test]

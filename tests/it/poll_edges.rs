@@ -55,6 +55,16 @@ fn a_single_zero_after_a_minute_clears_nothing() {
 }
 
 #[test]
+fn more_zeros_can_be_asked_for() {
+    let sqs = FakeSqs::start();
+    let mut bench = bench("clear-after", &sqs.url);
+    bench.configure("monitoring: {clear_after: 3}");
+    let told = rounds(&sqs, &bench, &[(0, 1), (30, 0), (300, 0), (5, 0)]);
+    assert!(!told[..3].join("").contains("cleared"), "{told:?}");
+    assert_eq!(told[3], "queue.cleared");
+}
+
+#[test]
 fn growth_is_told_at_every_doubling_and_never_twice() {
     let sqs = FakeSqs::start();
     let bench = bench("growth", &sqs.url);
