@@ -204,7 +204,9 @@ impl Poller {
         sampled: Timestamp,
     ) -> Result<(Vec<Vec<u8>>, u64), Error> {
         let change = |doc: &mut Watched| {
-            let mut lines: Vec<Say> = found.lines.into_iter().map(Say::news).collect();
+            // What was found is in the journal already.
+            let found_lines = found.lines.into_iter().map(|line| Say { line, news: false });
+            let mut lines: Vec<Say> = found_lines.collect();
             lines.extend(doc.take_failures(&found.failures, sampled));
             lines.extend(doc.take(&self.policy, &self.key, sampled, polled));
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));

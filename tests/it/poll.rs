@@ -217,6 +217,29 @@ fn many_at_once_raise_once() {
     assert_eq!(raises, 2);
 }
 
+/// A disk that is full at the worst moment: the document stays whole, and what the journal was told
+/// already is told again as the same.
+#[test]
+fn a_crash_between_journal_and_document_tears_nothing_and_repeats_the_id() {
+    let sqs = FakeSqs::start();
+    for n in 0..40 {
+        sqs.world().queue(&format!("job-{n}-dlq")).depth(1);
+    }
+    let bench = bench("full", &sqs.url);
+    assert_eq!(poll(&bench, &["--exclude", "job-7-*"]).of("queue.raised").len(), 39);
+    std::fs::remove_file(bench.state("journal.ndjson")).unwrap();
+    let before = std::fs::read(bench.state("queues.json")).unwrap();
+    // The journal's few lines fit; the document does not, and the system ends the program.
+    let died = bench.shell("ulimit -f 16; dlq-poll");
+    assert!(died.code() > 128 && died.stdout.is_empty(), "{died:?}");
+    assert!(before == std::fs::read(bench.state("queues.json")).unwrap());
+    let id = |event: &Value| (event["subject"].clone(), event["id"].clone());
+    let first: Vec<_> =
+        journal(&bench).iter().filter(|e| e["type"] == "queue.raised").map(id).collect();
+    assert_eq!(first.len(), 1);
+    assert_eq!(id(poll(&bench, &[]).one("queue.raised")), first[0]);
+}
+
 /// A run that was slow brings old readings: what another has read since stands.
 #[test]
 fn an_older_reading_is_dropped() {
@@ -225,7 +248,7 @@ fn an_older_reading_is_dropped() {
     bench.configure("monitoring: {timeout: 60s}");
     let ends = |kind: &str, heard: &Heard| heard.subjects(kind).contains(&"a-dlq".to_owned());
     assert!(ends("queue.raised", &poll(&bench, &[])));
-    // It reads nothing in A, and then waits for B.
+    // It finds 'a' empty, and then waits for 'b'.
     sqs.world().queue("a-dlq").depth(0);
     sqs.world().queue("b-dlq").mood = Mood::Held;
     let asked = sqs.world().count("GetQueueAttributes");

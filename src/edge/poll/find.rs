@@ -166,7 +166,12 @@ impl Poller {
             found.leaving.extend(self.only_in(&earlier, here).cloned());
         }
         drop(cached);
+        // What is new is in the journal before the cache knows it: a crash in between tells it
+        // again, and never not at all.
         let put = |doc: &mut DiscoveryDoc| {
+            if !self.wants.dry_run {
+                self.journal.append_all(&mut found.lines.iter().map(Vec::as_slice))?;
+            }
             for (scope, here) in places.into_iter().enumerate().filter(|(scope, _)| listed[*scope])
             {
                 doc.put(self.key_of(scope), at, here);
