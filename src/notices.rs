@@ -65,6 +65,7 @@ pub struct Notices {
     turned: Instant,
     said: HashSet<String>,
     summed_up: u64,
+    muted: bool,
     failed: bool,
 }
 
@@ -97,14 +98,24 @@ impl Notices {
             turned: clock::tick(),
             said: HashSet::new(),
             summed_up: 0,
+            muted: false,
             failed: false,
         })
+    }
+
+    /// Tells nobody of anything, or again who wants to hear. What was passed over is not remembered
+    /// as told: a replay tells it.
+    pub fn mute(&mut self, muted: bool) {
+        self.muted = muted;
     }
 
     /// An event of the stream: tells who wants to hear of it.
     pub fn hear(&mut self, head: &Head, line: &[u8], out: &mut Output) -> Result<(), Error> {
         if self.state.is_none() && head.known.is_some_and(Type::is_originators) {
             self.stream = self.stream.max(head.time());
+        }
+        if self.muted {
+            return Ok(());
         }
         let channels = match self.router.judge(head) {
             Verdict::Tell(channels) => channels,

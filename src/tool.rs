@@ -7,11 +7,12 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::args::{Args, Common, Stop};
-use crate::config::{self, Env, Settings};
+use crate::config::{self, Env, Features, Settings};
 use crate::edge::clock;
 use crate::error::Error;
 use crate::event::{self, Type};
@@ -85,6 +86,9 @@ impl Level {
     }
 }
 
+/// Switches are read again when they are this old.
+const SWITCHES_AGE: Duration = Duration::from_secs(5);
+
 static NAME: OnceLock<&'static str> = OnceLock::new();
 static JSON: AtomicBool = AtomicBool::new(false);
 static LEAST: AtomicU8 = AtomicU8::new(Level::Warn as u8);
@@ -147,6 +151,33 @@ pub fn settings(common: &Common) -> Result<(Settings, Env), Error> {
         LEAST.store(settings.logging.level as u8, Ordering::Relaxed);
     }
     Ok((settings, env))
+}
+
+/// The switches of the configuration, read again now and then by who runs for long.
+pub struct Switches {
+    common: Common,
+    now: Features,
+    read_at: Instant,
+}
+
+impl Switches {
+    /// As they were when the program started.
+    pub fn new(common: Common, now: Features) -> Self {
+        Switches { common, now, read_at: clock::tick() }
+    }
+
+    /// As they are now, or were 5 seconds ago. A configuration that somebody is just editing, and
+    /// that cannot be read, changes nothing.
+    pub fn now(&mut self) -> Features {
+        if self.read_at.elapsed() >= SWITCHES_AGE {
+            self.read_at = clock::tick();
+            match config::load(self.common.config.as_deref(), &mut config::process_env()) {
+                Ok(settings) => self.now = settings.features,
+                Err(error) => warn(&format!("the switches stay as they are: {error}")),
+            }
+        }
+        self.now
+    }
 }
 
 /// The program's name.

@@ -18,7 +18,7 @@ use dlq::rules::incident::{self, News};
 use dlq::rules::stream::Clock;
 use dlq::store::Store;
 use dlq::time::Timestamp;
-use dlq::tool::{self, Outcome, Tool};
+use dlq::tool::{self, Outcome, Switches, Tool};
 use dlq::wire::{Input, Output, Step};
 
 const TOOL: Tool = Tool {
@@ -102,7 +102,8 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
     let desk = Desk::open(store, &settings, env.real("PATH"), options.dry_run)?;
-    let mut filter = Filter::new(desk, options.dry_run);
+    let switches = Switches::new(common, settings.features);
+    let mut filter = Filter::new(desk, switches, options.dry_run);
     let mut input = Input::stdin();
     let read = filter.stream(&mut input);
     match read.and_then(|()| filter.finish(options.no_wait || options.dry_run)) {
@@ -117,6 +118,7 @@ struct Filter {
     desk: Desk,
     out: Output,
     clock: Clock,
+    switches: Switches,
     news: Vec<News>,
     /// The sessions that it has started and that run.
     own: Vec<String>,
@@ -126,9 +128,18 @@ struct Filter {
 }
 
 impl Filter {
-    fn new(desk: Desk, dry_run: bool) -> Self {
+    fn new(desk: Desk, switches: Switches, dry_run: bool) -> Self {
         let (out, clock) = (Output::new(), Clock::new(dry_run));
-        Filter { desk, out, clock, news: Vec::new(), own: Vec::new(), busy: true, failed: false }
+        Filter {
+            desk,
+            out,
+            clock,
+            switches,
+            news: Vec::new(),
+            own: Vec::new(),
+            busy: true,
+            failed: false,
+        }
     }
 
     fn stream(&mut self, input: &mut Input<BorrowedFd<'static>>) -> Result<(), Error> {
@@ -163,6 +174,7 @@ impl Filter {
     }
 
     fn judge(&mut self) -> Result<Brought, Error> {
+        self.desk.switch(self.switches.now().investigate);
         self.update(Some(self.clock.now(clock::now())))
     }
 

@@ -11,7 +11,7 @@ use dlq::journal::Journal;
 use dlq::notices::{Notices, State};
 use dlq::store::Store;
 use dlq::text::nearest;
-use dlq::tool::{self, Outcome, Tool};
+use dlq::tool::{self, Outcome, Switches, Tool};
 use dlq::wire::{self, Input, Output, Step};
 
 const TOOL: Tool = Tool {
@@ -54,21 +54,19 @@ fn parse(args: &mut Args) -> Result<Options, Stop> {
 }
 
 fn run(options: Options, common: Common) -> Result<Outcome, Error> {
-    let (mut settings, env) = tool::settings(&common)?;
+    let (settings, env) = tool::settings(&common)?;
     let color = options.color.wanted(&env, tool::stderr_is_terminal());
     if let Some(name) = &options.test_channel {
         return test(&settings, name, color);
-    }
-    if !settings.features.notify {
-        tool::info("notices are switched off by 'features.notify'");
-        settings.notifications.channels.clear();
     }
     let state = if options.dry_run { None } else { Some(open(&settings, &env)?) };
     let mut notices = Notices::open(&settings.notifications, state, color)?;
     let mut input = Input::stdin();
     let hidden = wire::stdout_is_terminal() && !options.json;
     let mut out = if hidden { Output::hidden() } else { Output::new() };
-    let passed = pass(&mut input, &mut out, &mut notices);
+    notices.mute(!settings.features.notify);
+    let mut switches = Switches::new(common, settings.features);
+    let passed = pass(&mut input, &mut out, &mut notices, &mut switches);
     if passed.is_err() {
         // Nobody reads on; what has been heard is still told and recorded.
         out = Output::hidden();
@@ -89,12 +87,16 @@ fn pass<F: std::os::fd::AsFd>(
     input: &mut Input<F>,
     out: &mut Output,
     notices: &mut Notices,
+    switches: &mut Switches,
 ) -> Result<(), Error> {
     loop {
         match input.next(out, notices.patience())? {
             Step::Line(line, head) => {
                 out.put(line)?;
                 if let Some(head) = head {
+                    if head.known == Some(Type::PollFinished) {
+                        notices.mute(!switches.now().notify);
+                    }
                     notices.hear(&head, line, out)?;
                 }
                 notices.glance(out)?;

@@ -190,7 +190,7 @@ pub struct Github {
 }
 
 /// `features`: switches that are read again while a program runs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Features {
     /// Off: no investigation starts.
     pub investigate: bool,

@@ -83,6 +83,11 @@ impl Desk {
         Ok(Desk { store, journal, policy, agent, settings, state, dry })
     }
 
+    /// Turns investigations on or off, as far as the configuration lets them start at all.
+    pub fn switch(&mut self, on: bool) {
+        self.policy.enabled = self.settings.enabled && on;
+    }
+
     /// Takes in what the stream has told, and judges the open incidents when `judge_at` says so.
     pub fn update(&self, news: Vec<News>, judge_at: Option<Timestamp>) -> Result<Brought, Error> {
         if let Some(document) = &self.dry {

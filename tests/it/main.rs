@@ -31,5 +31,6 @@ mod replay;
 mod sqs;
 mod stream;
 mod supervisor;
+mod switches;
 mod tidy;
 mod workbench;
