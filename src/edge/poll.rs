@@ -260,7 +260,7 @@ impl Poller {
         target: &Target,
         reading: &Reading,
     ) -> Option<Result<Vec<MoveTask>, Miss>> {
-        if !doc.asks_for_tasks(&target.queue.arn, reading) {
+        if !doc.asks_for_tasks(&self.policy, &target.queue.arn, reading) {
             return None;
         }
         let tasks = self.sqs.move_tasks(target.scope, &target.queue.arn);

@@ -88,8 +88,10 @@ pub fn arrive(
         }
     }
     while cohorts.len() > COHORTS_MAX {
-        let joined = Cohort { after: cohorts[0].after, by: cohorts[1].by };
-        cohorts.splice(0..2, [joined]);
+        // The newest two: the oldest counts, and stays what it is.
+        let last = cohorts.len() - 1;
+        let joined = Cohort { after: cohorts[last - 1].after, by: cohorts[last].by };
+        cohorts.splice(last - 1.., [joined]);
     }
     cohorts
 }
@@ -195,7 +197,7 @@ mod tests {
             cohorts = arrive(cohorts, Some((at(n), n)), n + 1, at(n + 1), keeps(100_000, 0));
         }
         assert_eq!(cohorts.len(), COHORTS_MAX);
-        assert_eq!(cohorts[0].after, Some(at(0)));
+        assert_eq!(cohorts[0], cohort(0, 1));
         assert!(cohorts.windows(2).all(|pair| Some(pair[0].by) == pair[1].after));
     }
 

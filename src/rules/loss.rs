@@ -33,6 +33,9 @@ pub struct Fall {
     pub read: bool,
     /// Whether the oldest messages may have reached the end of the retention by then.
     pub expired: bool,
+    /// Whether they must have.
+    #[serde(default)]
+    pub over: bool,
 }
 
 /// A message move task, as ListMessageMoveTasks tells it.
@@ -47,7 +50,7 @@ pub struct MoveTask {
 /// Why messages are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    /// They have reached the end of the retention.
+    /// They may have reached the end of the retention.
     Retention,
     /// Nothing that we can see explains it.
     Unexplained,
@@ -69,7 +72,7 @@ impl Why {
 impl std::fmt::Display for Why {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Why::Retention => f.write_str("they have reached the end of the queue's retention"),
+            Why::Retention => f.write_str("they may have reached the end of the queue's retention"),
             Why::Unexplained => {
                 f.write_str("no move task, nothing in flight and no act of ours explains it")
             }
@@ -86,8 +89,6 @@ impl std::fmt::Display for Why {
 /// What became of a fall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is too early to say, or there was none.
-    Wait,
     /// Somebody is known to have taken the messages.
     Moved,
     /// Nobody is.
@@ -119,6 +120,20 @@ pub fn follow(
         samples: 1,
         read: before.in_flight > 0 || counts.in_flight > 0,
         expired: [window.after, window.before].into_iter().flatten().any(|end| end <= at),
+        over: window.before.is_some_and(|end| end <= at),
+    })
+}
+
+/// What is left of a fall that has been judged down to `to`: messages that have left since are
+/// followed on, so that what leaves one by one is told as a whole.
+pub fn rest(judged: Fall, depth: u64, at: Timestamp) -> Option<Fall> {
+    (depth < judged.to).then_some(Fall {
+        from: judged.to,
+        from_at: judged.since,
+        to: depth,
+        since: at,
+        samples: 1,
+        ..judged
     })
 }
 
@@ -187,6 +202,22 @@ mod tests {
     fn what_is_missing_is_counted_from_the_highest_depth_since() {
         let fall = story(&[(0, 5, 0), (30, 1, 0), (60, 3, 0), (90, 2, 0)]).unwrap();
         assert_eq!((fall.from, fall.to), (5, 3));
+    }
+
+    #[test]
+    fn what_leaves_one_by_one_is_told_as_a_whole() {
+        let (mut fall, mut past, mut told) = (None, None, 0);
+        for (step, depth) in [10, 8, 6, 4, 2, 2, 2, 1, 1, 1, 1].into_iter().enumerate() {
+            let now = at(i64::try_from(step).unwrap() * 40);
+            fall = follow(fall, past, counts(depth, 0), now, Window::default());
+            if is_due(fall, now) {
+                let judged = fall.unwrap();
+                told += judged.from - judged.to;
+                fall = rest(judged, depth, now);
+            }
+            past = Some((now, counts(depth, 0)));
+        }
+        assert_eq!((told, fall), (9, None));
     }
 
     #[test]

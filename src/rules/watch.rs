@@ -84,14 +84,18 @@ pub struct Told {
     pub news: bool,
 }
 
-/// Whether the next judgement needs the answer about move tasks.
-pub fn asks_for_tasks(past: Option<&Record>, reading: &Reading) -> bool {
-    let (Some(past), Ok(now)) = (past, &reading.result) else {
-        return false;
-    };
+/// Whether the next judgement needs the answer about move tasks: a fall has held, or the queue is
+/// about to be cleared, and nobody was seen reading.
+pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading) -> bool {
+    let (Some(past), Ok(now)) = (past, &reading.result) else { return false };
+    let past = past.sane(reading.at);
     // The window only says why, not whether: none is needed here.
     let fall = loss::follow(past.fall, past.read, now.counts, reading.at, Window::default());
-    past.incident.is_some() && loss::is_due(fall, reading.at) && fall.is_some_and(|fall| !fall.read)
+    let zeros = threshold::zeros(past.zeros, Some(now.counts.depth()), reading.at);
+    let clears = threshold::clears(policy.clear_after, zeros, reading.at);
+    past.incident.is_some()
+        && (clears || loss::is_due(fall, reading.at))
+        && fall.is_some_and(|fall| !fall.read)
 }
 
 /// Watches one queue for one sample. Returns the record to keep, `None` when it is quiet or gone;
@@ -104,6 +108,8 @@ pub fn judge(
     floor: u64,
 ) -> (Option<Record>, Vec<Told>) {
     let at = sample.reading.at;
+    let past = past.map(|past| past.sane(at));
+    let past = past.as_ref();
     let past_is_newer = past.is_some_and(|past| past.sampled_at >= at)
         || (past.is_none() && sample.empty_at.is_some_and(|empty| empty >= at));
     if past_is_newer {
@@ -277,35 +283,36 @@ impl Watch<'_> {
         self.tell(Edge::Grew(QueueGrew { queue: self.queue(), depth, raised_depth }));
     }
 
-    /// Judges a fall that is due; tells whether messages are known to have been moved or lost.
+    /// Judges a fall that has held; at the clear all of it, because the zeros have. Tells what is
+    /// known to have become of the messages.
     fn lose(&mut self) -> Option<&'static str> {
         let at = self.sample.reading.at;
-        let fall = self.record.fall.filter(|_| loss::is_due(self.record.fall, at))?;
+        let depth = self.record.read.map_or(0, |(_, counts)| counts.depth());
+        let clears = threshold::clears(self.policy.clear_after, self.record.zeros, at);
+        let mut fall = self.record.fall.filter(|fall| clears || loss::is_due(Some(*fall), at))?;
+        if clears {
+            fall.to = depth;
+        }
         let unasked = Ok(Vec::new());
         let tasks = match self.sample.tasks {
             Some(tasks) => tasks,
             None if fall.read => &unasked,
             None => return None,
         };
-        let verdict = loss::judge(fall, tasks);
-        self.record.fall = None;
-        match verdict {
-            loss::Verdict::Wait => None,
+        self.record.fall = loss::rest(fall, depth, at);
+        match loss::judge(fall, tasks) {
             loss::Verdict::Moved => (!fall.read).then_some("redriven"),
             loss::Verdict::Lost(why) => {
+                let missing = fall.from - fall.to;
                 let detail = format!(
                     "{} left within {}: {why}",
-                    text::count(fall.from - fall.to, "message"),
-                    show_span(fall.since.since(fall.from_at)),
+                    text::count(missing, "message"),
+                    show_span(at.since(fall.from_at)),
                 );
-                self.tell(Edge::LossSuspected(QueueLossSuspected {
-                    queue: self.queue(),
-                    missing: fall.from - fall.to,
-                    depth: fall.to,
-                    why: why.word().into(),
-                    detail,
-                }));
-                (why == loss::Why::Retention).then_some("expired")
+                let (queue, why) = (self.queue(), why.word().into());
+                let lost = QueueLossSuspected { queue, missing, depth, why, detail };
+                self.tell(Edge::LossSuspected(lost));
+                fall.over.then_some("expired")
             }
         }
     }

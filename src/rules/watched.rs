@@ -11,6 +11,7 @@ use super::loss::MoveTask;
 use super::reading::{Miss, Reading};
 use super::watch::{self, Edge, Policy, Record, Sample, Told};
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
+use crate::rules::stream::DRIFT;
 use crate::store::Document;
 use crate::time::Timestamp;
 
@@ -135,8 +136,9 @@ impl Watched {
     }
 
     /// Whether the next judgement of a queue needs the answer about move tasks.
-    pub fn asks_for_tasks(&self, arn: &str, reading: &Reading) -> bool {
-        watch::asks_for_tasks(self.queues.get(arn).map(|entry| &entry.record), reading)
+    pub fn asks_for_tasks(&self, policy: &Policy, arn: &str, reading: &Reading) -> bool {
+        let record = self.queues.get(arn).map(|entry| &entry.record);
+        watch::asks_for_tasks(policy, record, reading)
     }
 
     /// When a queue without a record was last seen empty: at the last round of this selection, if
@@ -157,6 +159,8 @@ impl Watched {
         if self.floor == 0 {
             self.floor = first_floor(begun);
         }
+        // A clock that was far ahead has written these; what was seen then is not known any more.
+        self.rounds.retain(|_, at| *at <= begun.plus(DRIFT));
         let mut lines = Vec::new();
         for one in polled {
             let queue = &one.target.queue;
@@ -217,8 +221,7 @@ impl Watched {
                 region: Some(failure.region.clone()),
                 reason: reason.clone(),
             };
-            let id =
-                derived_id(&[SOURCE, PollFailed::TYPE.as_str(), &scope, reason, &at.to_string()]);
+            let id = derived_id(&[SOURCE, PollFailed::TYPE.as_str(), &scope, reason, &bucket(at)]);
             lines.push(Say::news(Event::new(SOURCE, id, "", at, data).line()));
         }
         lines
@@ -249,6 +252,12 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Say {
         Edge::Readable(data) => of(data, seq, incident, queue, at),
     };
     Say { line, news }
+}
+
+/// The same for ten minutes: part of ids that nothing counts, so that a run that crashes before
+/// it could write down what it told repeats its ids.
+pub fn bucket(at: Timestamp) -> String {
+    (at.millis() / 600_000).to_string()
 }
 
 /// The sequence that a document without a past begins with: above all that an earlier document of

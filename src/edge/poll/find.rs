@@ -11,7 +11,7 @@ use crate::event::{self, Event, QueueFound};
 use crate::rules::discovery::{DiscoveryDoc, Entry, Key, fresh};
 use crate::rules::graph::{self, Known, ScopeSurvey, Survey};
 use crate::rules::reading::Miss;
-use crate::rules::watched::{Failure, SOURCE, Target};
+use crate::rules::watched::{Failure, SOURCE, Target, bucket};
 use crate::time::Timestamp;
 use crate::tool;
 
@@ -210,7 +210,7 @@ pub(super) fn failure(seen: &ScopeSurvey) -> Failure {
 /// The line that tells of a queue that was found.
 pub fn found_line(known: &Known, at: Timestamp) -> Vec<u8> {
     let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
-    let id = event::derived_id(&[SOURCE, &known.arn, "found", &known.found_at.to_string()]);
+    let id = event::derived_id(&[SOURCE, &known.arn, "found", &bucket(known.found_at)]);
     Event::new(SOURCE, id, &known.name, at, data).line()
 }
 

@@ -1,10 +1,13 @@
 //! What is remembered of a queue that is not quiet.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::rules::expiry::{self, Cohort, Keeps, Window};
 use crate::rules::loss::Fall;
 use crate::rules::reading::Counts;
+use crate::rules::stream::DRIFT;
 use crate::rules::threshold::Zeros;
 use crate::time::Timestamp;
 
@@ -62,6 +65,25 @@ impl Record {
             retention_s: None,
             fall: None,
         }
+    }
+
+    /// The record as it can be at `at`: one that a clock far ahead has written is not newer than
+    /// the truth, or nothing would be told until that clock is right.
+    pub(super) fn sane(&self, at: Timestamp) -> Record {
+        let mut record = self.clone();
+        if self.sampled_at <= at.plus(DRIFT) {
+            return record;
+        }
+        let before = at.minus(Duration::from_millis(1));
+        record.sampled_at = before;
+        record.read = self.read.map(|(_, counts)| (before, counts));
+        (record.zeros, record.fall) = (None, None);
+        // When they arrived is not known any more; that they were there before is.
+        record.cohorts.truncate(1);
+        for cohort in &mut record.cohorts {
+            *cohort = Cohort { after: None, by: before };
+        }
+        record
     }
 
     /// Nothing is open, nothing is there, and it can be read.

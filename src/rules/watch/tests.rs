@@ -63,7 +63,7 @@ impl Story {
             redrive: None,
         });
         let reading = Reading { at: at(second), result };
-        let asks = asks_for_tasks(self.record.as_ref(), &reading);
+        let asks = asks_for_tasks(&self.policy, self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
         let sample = Sample {
             arn: "arn:q",
@@ -187,6 +187,38 @@ fn a_queue_that_was_emptied_in_steps_is_cleared_with_what_is_known() {
     let words =
         story.tell(&[(0, D(5)), (30, D(2)), (95, D(2)), (120, F(0, 2)), (150, D(0)), (220, D(0))]);
     assert_eq!(words[1], (220, "cleared redriven".to_owned()));
+}
+
+#[test]
+fn all_that_leaves_is_told_once() {
+    let mut story = Story::new();
+    let drain = [10, 8, 6, 4, 2, 0, 0, 0];
+    let samples: Vec<(i64, S)> = (0..).step_by(40).zip(drain.map(D)).collect();
+    let lost: Vec<String> = story.tell(&samples).into_iter().map(|(_, word)| word).collect();
+    assert_eq!(lost[0], "raised 10");
+    assert_eq!(lost.last().unwrap(), "cleared unknown");
+    let numbers = lost.iter().filter_map(|word| word.strip_prefix("lost ")?.split(' ').next());
+    assert_eq!(numbers.map(|n| n.parse::<u64>().unwrap()).sum::<u64>(), 10, "{lost:?}");
+}
+
+#[test]
+fn a_clock_that_was_ahead_silences_nothing() {
+    let mut story = Story::new();
+    story.tell(&[(1_000_000, D(3))]);
+    let words = story.tell(&[(0, D(300)), (30, M(Miss::Denied)), (60, M(Miss::Denied))]);
+    let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
+    assert_eq!(words, ["grew 300", "unreadable 2"]);
+}
+
+#[test]
+fn a_tier_is_told_once_however_many_arrive() {
+    let mut story = Story::new();
+    story.retention_s = 20 * HOUR;
+    story.policy.growth_factor = 1000;
+    let samples: Vec<(i64, S)> =
+        (0..100).map(|n| (n * 10, D(u64::try_from(n).unwrap() + 1))).collect();
+    let expiring = story.tell(&samples).iter().filter(|(_, w)| w.starts_with("expiring")).count();
+    assert_eq!(expiring, 1);
 }
 
 #[test]
