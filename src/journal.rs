@@ -24,6 +24,7 @@ use flate2::write::GzEncoder;
 use crate::config::State;
 use crate::error::Error;
 use crate::store::{self, Lock, Store};
+use crate::tool;
 
 const BLOCK: usize = 64 * 1024;
 
@@ -62,7 +63,13 @@ impl Journal {
         let _lock = Lock::wait(&self.lock)?;
         let written = self.write(&mut lines);
         let size = written.map_err(|error| Error::file("write", &self.path, &error))?;
-        if size > self.size_max { self.rotate() } else { Ok(()) }
+        // The lines are there: that the file stays too long is no reason to stop.
+        if size > self.size_max
+            && let Err(error) = self.rotate()
+        {
+            tool::warn(&error.to_string());
+        }
+        Ok(())
     }
 
     fn write(&self, lines: &mut dyn Iterator<Item = &[u8]>) -> io::Result<u64> {

@@ -4,6 +4,7 @@
 //! write(2), so that the lines of several programs on one terminal never tear. Silence is success.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -155,23 +156,27 @@ pub fn settings(common: &Common) -> Result<(Settings, Env), Error> {
 
 /// The switches of the configuration, read again now and then by who runs for long.
 pub struct Switches {
-    common: Common,
+    /// The file that was read at the start: no other takes its place while the program runs.
+    path: Option<PathBuf>,
     now: Features,
     read_at: Instant,
 }
 
 impl Switches {
     /// As they were when the program started.
-    pub fn new(common: Common, now: Features) -> Self {
-        Switches { common, now, read_at: clock::tick() }
+    pub fn new(settings: &Settings) -> Self {
+        let path = settings.origin.path.clone();
+        Switches { path, now: settings.features, read_at: clock::tick() }
     }
 
     /// As they are now, or were 5 seconds ago. A configuration that somebody is just editing, and
     /// that cannot be read, changes nothing.
     pub fn now(&mut self) -> Features {
-        if self.read_at.elapsed() >= SWITCHES_AGE {
+        if let Some(path) = &self.path
+            && self.read_at.elapsed() >= SWITCHES_AGE
+        {
             self.read_at = clock::tick();
-            match config::load(self.common.config.as_deref(), &mut config::process_env()) {
+            match config::load(Some(path), &mut config::process_env()) {
                 Ok(settings) => self.now = settings.features,
                 Err(error) => warn(&format!("the switches stay as they are: {error}")),
             }

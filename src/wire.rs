@@ -17,6 +17,8 @@ use crate::{text, tool};
 
 /// A line over this is refused: one mebibyte, without its LF.
 pub const LINE_CAP: usize = 1 << 20;
+/// So many refused lines are named; the others are only counted.
+const WARNINGS_MAX: u64 = 100;
 const BLOCK: usize = 64 * 1024;
 
 /// What reading brought.
@@ -142,7 +144,13 @@ impl<F: AsFd> Input<F> {
 
     fn refuse(&self, why: &str) {
         self.bad.set(self.bad.get() + 1);
-        tool::warn(&format!("line {} is not passed on: {why}", self.number));
+        match self.bad.get() {
+            ..=WARNINGS_MAX => {
+                tool::warn(&format!("line {} is not passed on: {why}", self.number));
+            }
+            bad if bad == WARNINGS_MAX + 1 => tool::warn("further such lines are not named"),
+            _ => {}
+        }
     }
 
     fn ready(&self, patience: Option<Duration>) -> Result<bool, Error> {

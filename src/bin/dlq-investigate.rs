@@ -102,13 +102,13 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
     let desk = Desk::open(store, &settings, env.real("PATH"), options.dry_run)?;
-    let switches = Switches::new(common, settings.features);
+    let switches = Switches::new(&settings);
     let mut filter = Filter::new(desk, switches, options.dry_run);
     let mut input = Input::stdin();
     let read = filter.stream(&mut input);
     match read.and_then(|()| filter.finish(options.no_wait || options.dry_run)) {
         // Nobody reads any more: what was heard is still written down.
-        Err(Error::Pipe) => filter.update(None).map(|_| Outcome::Done),
+        Err(Error::Pipe) => filter.note().map(|()| Outcome::Done),
         Err(error) => Err(error),
         Ok(()) => Ok(Outcome::of(input.bad() > 0 || filter.failed)),
     }
@@ -195,7 +195,16 @@ impl Filter {
         for line in &brought.lines {
             self.out.put(line)?;
         }
+        if !brought.marks.is_empty() {
+            self.out.flush()?;
+            self.desk.mark(&brought.marks)?;
+        }
         Ok(brought)
+    }
+
+    /// Writes down what was heard, and prints nothing.
+    fn note(&mut self) -> Result<(), Error> {
+        self.desk.update(std::mem::take(&mut self.news), None).map(|_| ())
     }
 
     /// The stream has ended: judges a last time, and, unless told otherwise (or in a dry run, where

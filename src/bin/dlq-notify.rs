@@ -65,7 +65,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let hidden = wire::stdout_is_terminal() && !options.json;
     let mut out = if hidden { Output::hidden() } else { Output::new() };
     notices.mute(!settings.features.notify);
-    let mut switches = Switches::new(common, settings.features);
+    let mut switches = Switches::new(&settings);
     let passed = pass(&mut input, &mut out, &mut notices, &mut switches);
     if passed.is_err() {
         // Nobody reads on; what has been heard is still told and recorded.

@@ -23,7 +23,7 @@ use crate::event::{self, Event, PollFinished};
 use crate::journal::Journal;
 use crate::rules::discovery::DiscoveryDoc;
 use crate::rules::glob::GlobList;
-use crate::rules::graph::{Discover, Known, Selection};
+use crate::rules::graph::{self, Discover, Known, Selection};
 use crate::rules::loss::MoveTask;
 use crate::rules::reading::{Miss, Reading};
 use crate::rules::watch::Policy;
@@ -168,6 +168,8 @@ impl Poller {
                 .iter()
                 .filter(|one| one.reading.result.is_err() && !one.unlisted)
                 .count() as u64,
+            unlisted: found.failures.iter().filter(|failure| failure.reason.is_some()).count()
+                as u64,
             raised: 0,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             api_calls: self.sqs.api_calls() - calls,
@@ -242,7 +244,13 @@ impl Poller {
             scopes.into_iter().map(|scope| (scope, self.sqs.list(scope, None))).collect();
         let unlisted = |target: &Target| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
-            matches!(list, Some((_, Ok(urls))) if !urls.contains(&target.queue.url))
+            let Some((scope, Ok(urls))) = list else { return false };
+            graph::is_unlisted(
+                &target.queue,
+                target.found_at.is_none(),
+                urls,
+                self.sqs.region(*scope),
+            )
         };
         let doc = self.now_watched()?;
         let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
@@ -263,14 +271,7 @@ impl Poller {
         if !doc.asks_for_tasks(&self.policy, &target.queue.arn, reading) {
             return None;
         }
-        let tasks = self.sqs.move_tasks(target.scope, &target.queue.arn);
-        Some(tasks.map(|tasks| {
-            let task = |task: &crate::edge::sqs::MoveTask| MoveTask {
-                running: task.status == "RUNNING",
-                started_at: task.started_at,
-            };
-            tasks.iter().map(task).collect()
-        }))
+        Some(self.sqs.move_tasks(target.scope, &target.queue.arn))
     }
 
     fn now_watched(&self) -> Result<Watched, Error> {

@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Signal, kill_process};
 
 use super::clock;
 
 /// The variable that marks every process of an investigation: the session's folder, because the
 /// session's id is the same in every state folder that hears of the incident.
 pub const MARKER: &str = "DLQ_SESSION_DIR";
+
+/// No file that an agent writes may be larger: 1 GiB.
+const FILE_MAX: u64 = 1 << 30;
 
 /// How long SIGKILL is given to show; a process in an uninterruptible wait takes longer.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
@@ -48,6 +51,14 @@ pub fn become_child_of(parent: i32, argv: &[String]) -> io::Error {
     // The parent may have died before the signal was asked for.
     if rustix::process::getppid().map(Pid::as_raw_nonzero).map(Into::into) != Some(parent) {
         return io::Error::other("the supervisor has gone");
+    }
+    // A file that grows without end would take the disk of journal and state. The limit is only
+    // ever lowered, so that a lower one of the user's stays.
+    let now = rustix::process::getrlimit(Resource::Fsize).maximum.unwrap_or(u64::MAX);
+    let limit = Some(now.min(FILE_MAX));
+    let limit = rustix::process::Rlimit { current: limit, maximum: limit };
+    if let Err(error) = rustix::process::setrlimit(Resource::Fsize, limit) {
+        return error.into();
     }
     match argv.split_first() {
         Some((program, args)) => Command::new(program).args(args).exec(),

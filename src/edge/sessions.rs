@@ -7,8 +7,7 @@
 mod lines;
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use crate::rules::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::{rules, tool};
-use lines::{last_told, skipped, would_start};
+use lines::{last_told, skipped, unread, would_start};
 
 /// A supervisor that has not taken its lock by then did not start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +42,9 @@ pub struct Brought {
     pub failed: bool,
     /// Incidents that wait for a place.
     pub waiting: usize,
+    /// Sessions, and how far their events stand among the lines: to be given to [`Desk::mark`]
+    /// when the lines have reached the reader.
+    pub marks: Vec<(String, u64)>,
 }
 
 /// The sessions of a state folder, and the rules for new ones.
@@ -134,8 +136,13 @@ impl Desk {
         }
         if self.dry.is_none() {
             self.journal.append(&brought.lines.concat())?;
-            for session in &mut sessions.sessions {
-                brought.lines.extend(self.print(session)?);
+            for session in &sessions.sessions {
+                let path = self.folder(&session.id).join(files::EVENTS);
+                let (lines, printed) = unread(&path, session.printed)?;
+                if printed > session.printed {
+                    brought.lines.extend(lines);
+                    brought.marks.push((session.id.clone(), printed));
+                }
             }
             self.prune(sessions);
         }
@@ -314,6 +321,9 @@ impl Desk {
             let grace = self.settings.stop_grace.as_millis().to_string();
             let _ = exe()
                 .args(["--watch", &session.id, "--grace-ms", &grace])
+                .env_clear()
+                .envs(supervisor::passed_on())
+                .process_group(0)
                 .env("DLQ_STATE_DIR", self.store.dir())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -355,21 +365,20 @@ impl Desk {
         std::fs::metadata(path).is_ok_and(|meta| meta.len() > session.printed)
     }
 
-    /// The whole lines that a session has told since they were last printed, now marked as such.
-    fn print(&self, session: &mut Session) -> Result<Vec<Vec<u8>>, Error> {
-        if !self.unprinted(session) {
-            return Ok(Vec::new());
+    /// Marks as printed what has reached the reader. A filter that dies before this prints it
+    /// again, and never not at all.
+    pub fn mark(&self, marks: &[(String, u64)]) -> Result<(), Error> {
+        if marks.is_empty() {
+            return Ok(());
         }
-        let path = self.folder(&session.id).join(files::EVENTS);
-        let mut bytes = Vec::new();
-        let read = File::open(&path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(session.printed))?;
-            file.read_to_end(&mut bytes)
-        });
-        read.map_err(|error| Error::file("read", &path, &error))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        session.printed += whole as u64;
-        Ok(bytes[..whole].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
+        self.store.doc::<Sessions>().update(|sessions| {
+            for (id, printed) in marks {
+                if let Some(session) = sessions.session_mut(id) {
+                    session.printed = session.printed.max(*printed);
+                }
+            }
+            Ok(())
+        })
     }
 
     fn prune(&self, sessions: &mut Sessions) {

@@ -27,8 +27,8 @@ use crate::error::Error;
 use crate::rules::discovery::Key;
 use crate::rules::glob::GlobList;
 use crate::rules::graph::{Discover, Survey};
+use crate::rules::loss::MoveTask;
 use crate::rules::reading::{Miss, Reading};
-use crate::time::Timestamp;
 
 /// An account in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,23 +88,6 @@ impl Plan {
     pub fn of(discover: Discover) -> Self {
         Plan { ask: discover != Discover::Name }
     }
-}
-
-/// A task that moves messages out of a DLQ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MoveTask {
-    /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`.
-    pub status: String,
-    /// When it was started.
-    pub started_at: Timestamp,
-    /// About how many messages it has moved.
-    pub moved: u64,
-    /// About how many there were when it was started.
-    pub to_move: Option<u64>,
-    /// The ARN that they go to; `None` when each goes back to where it came from.
-    pub destination: Option<String>,
-    /// Why it has failed.
-    pub failure: Option<String>,
 }
 
 /// SQS, in all scopes.

@@ -288,6 +288,10 @@ payloads! {
         queues: u64,
         /// How many of them could not be read.
         unreadable: u64,
+        /// How many accounts and regions could not be listed: their queues are unknown, and not
+        /// counted in `queues`.
+        #[serde(default)]
+        unlisted: u64,
         /// How many of them have an open incident.
         raised: u64,
         /// How long it took.

@@ -85,8 +85,8 @@ pub struct Event<D> {
     pub source: String,
     #[serde(rename = "type")]
     kind: String,
-    /// The queue's name, or `owner/repo#123`.
-    #[serde(default)]
+    /// The queue's name, or `owner/repo#123`; absent when it is about neither.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject: String,
     /// When it happened.
     pub time: Timestamp,

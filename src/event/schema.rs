@@ -71,14 +71,19 @@ pub fn of(tool: &str, emits: &[Type]) -> Value {
                     "severitytext": {"enum": severities.map(Severity::as_str)},
                     "data": kind.shape(),
                 },
-                "required": ["specversion", "id", "source", "type", "subject", "time", "severitytext", "data"],
+                "required": ["specversion", "id", "source", "type", "time", "severitytext", "data"],
                 "additionalProperties": false,
             })
         })
         .collect();
+    // A list of none would be no schema: who originates nothing has no valid line.
+    let (keyword, kinds) = match kinds.as_slice() {
+        [] => ("not", json!({})),
+        _ => ("oneOf", Value::Array(kinds)),
+    };
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": format!("a line that {tool} originates"),
-        "oneOf": kinds,
+        keyword: kinds,
     })
 }

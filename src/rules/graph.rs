@@ -309,6 +309,17 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// Whether a whole list of an account's queues shows that a queue is not there any more. URLs of
+/// one queue differ by the name of the server, and a queue that was named by its URL may belong to
+/// another account, of which the list says nothing.
+pub fn is_unlisted(queue: &Queue, was_named: bool, urls: &[String], region: &str) -> bool {
+    let Some(place) = Place::of(&queue.url, region) else { return false };
+    let listed: Vec<Place> = urls.iter().filter_map(|url| Place::of(url, region)).collect();
+    let is_ours = !was_named || listed.iter().any(|other| other.account == place.account);
+    let is_there = |other: &Place| other.account == place.account && other.name == place.name;
+    is_ours && !listed.iter().any(is_there)
+}
+
 /// What a URL tells of its queue: `…/<account>/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {

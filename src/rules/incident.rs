@@ -22,10 +22,10 @@ pub struct Incident {
     pub id: String,
     /// Its queue.
     pub queue: Queue,
-    /// When it began.
+    /// When it began, or was first heard of.
     pub raised_at: Timestamp,
-    /// The last depth told.
-    pub depth: u64,
+    /// The last depth told; null when none was.
+    pub depth: Option<u64>,
     /// No message is lost before this; null when unknown.
     pub expires_after: Option<Timestamp>,
     /// The oldest is lost by this; null when unknown.
@@ -67,7 +67,12 @@ pub enum What {
     /// It grew.
     Grew { queue: Queue, depth: u64 },
     /// Its messages will be lost.
-    Expiring { queue: Queue, expires_after: Option<Timestamp>, expires_before: Option<Timestamp> },
+    Expiring {
+        queue: Queue,
+        depth: Option<u64>,
+        expires_after: Option<Timestamp>,
+        expires_before: Option<Timestamp>,
+    },
     /// It was cleared, or its queue is gone.
     Closed,
 }
@@ -85,9 +90,9 @@ pub fn news(head: &Head<'_>, line: &[u8]) -> Option<News> {
             What::Grew { queue, depth }
         }
         Type::QueueExpiring => {
-            let QueueExpiring { queue, expires_after, expires_before, .. } =
+            let QueueExpiring { queue, depth, expires_after, expires_before, .. } =
                 event::read(line)?.data;
-            What::Expiring { queue, expires_after, expires_before }
+            What::Expiring { queue, depth, expires_after, expires_before }
         }
         Type::QueueCleared | Type::QueueGone => What::Closed,
         _ => return None,
@@ -108,7 +113,7 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
         (Some(known), What::Grew { depth, .. }) => {
             if known.grew_at.is_none_or(|before| at > before) {
                 known.grew_at = Some(at);
-                known.depth = depth;
+                known.depth = Some(depth);
                 known.armed = true;
                 known.reported.clear();
             }
@@ -125,12 +130,11 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
 fn opened(id: String, at: Timestamp, what: What) -> Option<Incident> {
     let (queue, depth, expires_after, expires_before) = match what {
         What::Raised { queue, depth, expires_after, expires_before } => {
-            (queue, depth, expires_after, expires_before)
+            (queue, Some(depth), expires_after, expires_before)
         }
-        What::Grew { queue, depth } => (queue, depth, None, None),
-        // It tells no depth that can be relied on; an incident has one message at least.
-        What::Expiring { queue, expires_after, expires_before } => {
-            (queue, 1, expires_after, expires_before)
+        What::Grew { queue, depth } => (queue, Some(depth), None, None),
+        What::Expiring { queue, depth, expires_after, expires_before } => {
+            (queue, depth, expires_after, expires_before)
         }
         What::Closed => return None,
     };

@@ -8,8 +8,9 @@ use crate::text;
 
 /// The prompt for an incident.
 pub fn of(incident: &Incident) -> String {
-    let safe = |text: &str| text::safe(text).replace('@', "\\u0040");
-    let sources: Vec<String> = incident.queue.sources.iter().map(|name| safe(name)).collect();
+    let safe = |text: &str| text::safe(&text::shorten(text, 200)).replace('@', "\\u0040");
+    let sources: Vec<String> =
+        incident.queue.sources.iter().take(50).map(|name| safe(name)).collect();
     let unknown = || "unknown".to_owned();
     format!(
         "Investigate why messages have died in an Amazon SQS dead-letter queue.\n\n\
@@ -25,7 +26,7 @@ pub fn of(incident: &Incident) -> String {
         safe(&incident.queue.arn),
         safe(&incident.queue.region),
         if sources.is_empty() { unknown() } else { sources.join(", ") },
-        incident.depth,
+        incident.depth.map_or_else(unknown, |depth| depth.to_string()),
         incident.raised_at,
         incident.expires_after.map_or_else(unknown, |at| at.to_string()),
         incident.expires_before.map_or_else(unknown, |at| at.to_string()),
@@ -45,7 +46,7 @@ mod tests {
             id: "i".into(),
             queue: Queue { name: "x @/etc/passwd\u{1b}[2J\n/clear".into(), ..Queue::default() },
             raised_at: Timestamp::from_millis(0),
-            depth: 1,
+            depth: Some(1),
             expires_after: None,
             expires_before: None,
             grew_at: None,

@@ -29,8 +29,9 @@ pub enum Outcome {
 pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Outcome {
     match exit {
         Exit::Status(0) => {}
-        // What the shim, a shell and env(1) say when a program cannot be run.
-        Exit::Status(126 | 127) => {
+        // What the shim, a shell and env(1) say when a program cannot be run. One that has written
+        // something did run.
+        Exit::Status(126 | 127) if last_line.is_none() => {
             return Outcome::Failed(
                 "could_not_start",
                 "the agent could not be started; see stderr.log".into(),
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn only_a_result_is_a_result() {
         let full = br#"{"status":"likely","title":"t","confidence":0.5,"cost_usd":1.25,"turns":3,"more":[1]}"#;
-        let rows: [(&str, Exit, Option<&[u8]>, &str); 10] = [
+        let rows: [(&str, Exit, Option<&[u8]>, &str); 11] = [
             (
                 "an odd confidence",
                 Exit::Status(0),
@@ -106,6 +107,7 @@ mod tests {
             ("a status that is no text", Exit::Status(0), Some(br#"{"status":1}"#), "no_result"),
             ("a result, but a failure", Exit::Status(1), Some(full), "exit_status"),
             ("not found", Exit::Status(127), None, "could_not_start"),
+            ("its last command was not found", Exit::Status(127), Some(b"x"), "exit_status"),
             ("killed", Exit::Signal(9), Some(full), "signal"),
         ];
         for (rule, exit, line, word) in rows {

@@ -26,6 +26,7 @@ mod poll_follow;
 mod poll_real;
 #[cfg(feature = "aws")]
 mod polling;
+mod reader;
 mod replay;
 #[cfg(feature = "aws")]
 mod sqs;

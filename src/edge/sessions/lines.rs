@@ -1,8 +1,11 @@
 //! What the filter itself tells, and what a session has told last.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::edge::supervisor::SOURCE;
+use crate::error::Error;
 use crate::event::{self, Event, InvestigationSkipped, InvestigationStarted, Line, Type};
 use crate::rules::eligible::Why;
 use crate::rules::incident::Incident;
@@ -51,4 +54,21 @@ pub(super) fn last_told(path: &Path) -> Option<Type> {
         Line::Event(head) => head.known,
         _ => None,
     }
+}
+
+/// The whole lines of a session's events after the first `printed` bytes, and where they end.
+pub(super) fn unread(path: &Path, printed: u64) -> Result<(Vec<Vec<u8>>, u64), Error> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(printed))?;
+        file.read_to_end(&mut bytes)
+    });
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), printed)),
+        Err(error) => return Err(Error::file("read", path, &error)),
+        Ok(_) => {}
+    }
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec);
+    Ok((lines.collect(), printed + whole as u64))
 }

@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 use super::door::Door;
 use super::miss::of_call;
 use super::pace::Pace;
-use super::{MoveTask, Plan, Want};
+use super::{Plan, Want};
 use crate::edge::clock;
 use crate::rules::graph::{ScopeSurvey, Seen, Survey};
+use crate::rules::loss::MoveTask;
 use crate::rules::reading::Miss;
 use crate::time::Timestamp;
 
@@ -108,18 +109,11 @@ impl World {
         let answer = client.list_message_move_tasks().source_arn(arn).max_results(10).send().await;
         let answer = self.heed(scope, answer.map_err(|error| of_call(&error))).await?;
         let tasks = answer.results.unwrap_or_default();
-        let count = |n: i64| u64::try_from(n).ok();
-        Ok(tasks
-            .into_iter()
-            .map(|task| MoveTask {
-                status: task.status.unwrap_or_default(),
-                started_at: Timestamp::from_millis(task.started_timestamp),
-                moved: count(task.approximate_number_of_messages_moved).unwrap_or(0),
-                to_move: task.approximate_number_of_messages_to_move.and_then(count),
-                destination: task.destination_arn,
-                failure: task.failure_reason,
-            })
-            .collect())
+        let task = |task: aws_sdk_sqs::types::ListMessageMoveTasksResultEntry| MoveTask {
+            running: task.status.as_deref() == Some("RUNNING"),
+            started_at: Timestamp::from_millis(task.started_timestamp),
+        };
+        Ok(tasks.into_iter().map(task).collect())
     }
 
     /// What was seen of every queue in every scope.

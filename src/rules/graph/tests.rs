@@ -225,3 +225,25 @@ fn a_selection_wants_what_matches_and_is_not_excluded() {
         assert_eq!(selection.wants("orders-dlq"), expected, "{matching:?} {exclude:?}");
     }
 }
+
+#[test]
+fn a_list_speaks_of_its_own_account_only() {
+    let queue = |url: &str| Queue { url: url.into(), ..Queue::default() };
+    let list = ["http://127.0.0.1:9/111111111111/a-dlq".to_owned()];
+    let rows = [
+        (
+            "listed by another name of the server",
+            "http://localhost:9/111111111111/a-dlq",
+            true,
+            false,
+        ),
+        ("another account's", "http://127.0.0.1:9/222222222222/a-dlq", true, false),
+        ("not listed", "http://127.0.0.1:9/111111111111/b-dlq", true, true),
+        ("found before, not listed", "http://127.0.0.1:9/111111111111/b-dlq", false, true),
+    ];
+    for (rule, url, was_named, expected) in rows {
+        assert_eq!(is_unlisted(&queue(url), was_named, &list, "r"), expected, "{rule}");
+    }
+    let alone = queue("http://127.0.0.1:9/111111111111/a-dlq");
+    assert!(is_unlisted(&alone, false, &[], "r") && !is_unlisted(&alone, true, &[], "r"));
+}
