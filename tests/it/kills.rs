@@ -61,23 +61,31 @@ fn a_hundred_kills_lose_no_notice_and_start_nothing_twice() {
                 found = stages(&bench);
                 found.is_some()
             });
+            let moment = roll(4);
+            let (mut span, mut victim) = (60, usize::try_from(roll(3)).unwrap());
             // Half of them when the newest raise has just come to the journal, and is on its way.
-            let newest = queues.checked_sub(1);
-            let mut span = 60;
-            if let Some(newest) = newest.filter(|_| roll(2) == 0) {
+            if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
                 let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");
                 wait_for("the raise is in the journal", || {
                     noted(&bench, "state/journal.ndjson").contains(&line)
                 });
                 span = 20;
             }
-            sqs.world().queue(&format!("q{queues:03}-dlq")).depth(3);
+            let name = format!("q{queues:03}-dlq");
+            sqs.world().queue(&name).depth(3);
             queues += 1;
-            let moment = Instant::now() + Duration::from_millis(roll(span));
-            while Instant::now() < moment {
+            // A quarter when dlq-poll has been told of the messages, and is about to tell it.
+            if moment == 2 {
+                wait_for("its messages are counted", || {
+                    sqs.world().asked.iter().any(|one| one.queue == name)
+                });
+                (span, victim) = (20, 0);
+            }
+            let until = Instant::now() + Duration::from_millis(roll(span));
+            while Instant::now() < until {
                 std::hint::spin_loop();
             }
-            signal("KILL", found.unwrap()[usize::try_from(roll(3)).unwrap()]);
+            signal("KILL", found.unwrap()[victim]);
             wait_for("it was seen", || stages(&bench) != found);
         }
         signal("TERM", pipeline.pid());
