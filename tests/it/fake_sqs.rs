@@ -158,6 +158,14 @@ impl FakeSqs {
         self
     }
 
+    /// So many more, `job-0-dlq` and so on, with this number of messages each.
+    pub fn jobs(self, count: usize, depth: u64) -> Self {
+        for n in 0..count {
+            self.world().queue(&format!("job-{n}-dlq")).depth(depth);
+        }
+        self
+    }
+
     /// The URL of a queue.
     pub fn queue_url(&self, name: &str) -> String {
         queue_url(&self.url, name)

@@ -6,7 +6,10 @@
 mod crash;
 #[cfg(feature = "aws")]
 mod fake_sqs;
+mod golden;
 mod investigate;
+#[cfg(feature = "aws")]
+mod kills;
 mod log;
 mod manual;
 mod notify;

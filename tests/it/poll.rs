@@ -221,10 +221,7 @@ fn many_at_once_raise_once() {
 /// already is told again as the same.
 #[test]
 fn a_crash_between_journal_and_document_tears_nothing_and_repeats_the_id() {
-    let sqs = FakeSqs::start();
-    for n in 0..40 {
-        sqs.world().queue(&format!("job-{n}-dlq")).depth(1);
-    }
+    let sqs = FakeSqs::start().jobs(40, 1);
     let bench = bench("full", &sqs.url);
     assert_eq!(poll(&bench, &["--exclude", "job-7-*"]).of("queue.raised").len(), 39);
     std::fs::remove_file(bench.state("journal.ndjson")).unwrap();

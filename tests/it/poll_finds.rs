@@ -41,10 +41,7 @@ fn a_name_alone_does_not_make_a_dlq_of_a_distribution_list() {
 
 #[test]
 fn more_than_a_page_of_queues_is_found() {
-    let sqs = FakeSqs::start();
-    for n in 0..2100 {
-        sqs.world().queue(&format!("job-{n}-dlq"));
-    }
+    let sqs = FakeSqs::start().jobs(2100, 0);
     let bench = bench("pages", &sqs.url);
     let heard = poll(&bench, &["--list", "--discover", "name"]);
     assert_eq!(heard.of("queue.found").len(), 2100);

@@ -103,10 +103,7 @@ fn a_queue_that_cannot_be_read_is_mentioned_twice_and_then_left_alone() {
 /// Killed at any moment, it leaves documents that parse, and has told no raise as another one.
 #[test]
 fn kill_9_at_any_moment_loses_nothing_and_raises_nothing_twice() {
-    let sqs = FakeSqs::start();
-    for n in 0..40 {
-        sqs.world().queue(&format!("job-{n}-dlq"));
-    }
+    let sqs = FakeSqs::start().jobs(40, 0);
     let bench = bench("kill", &sqs.url);
     let mut raised: usize = 0;
     for n in 0..60 {

@@ -18,6 +18,20 @@ pub fn ago(seconds: u64) -> Timestamp {
     clock::now().minus(Duration::from_secs(seconds))
 }
 
+/// Objects that are read in part or not at all, and pass byte for byte.
+pub fn odd() -> String {
+    let objects = [
+        "{}",
+        r#"{"a":1.0e2,"a":1,"big":123456789012345678901234567890,"z":-0.0}"#,
+        r#"{"specversion":"1.0","id":"i","source":"s","type":"of.tomorrow","new":{"x":[1,2]}}"#,
+        r#"{ "specversion" : "1.0","id":"i","source":"s","type":"queue.raised","type":"queue.cleared" }"#,
+        r#"{"specversion":"1.0","id":7,"source":"s","type":"queue.raised"}"#,
+        r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.raised","incident":"x","data":{"depth":"three"}}"#,
+        r#"{"u":"\u001b[2J\ud800","v":"ação"}"#,
+    ];
+    objects.join("\n") + "\n"
+}
+
 fn line(kind: &str, name: &str, incident: &str, at: Timestamp, data: &str) -> String {
     let severity = if kind == "poll.finished" { "DEBUG" } else { "ERROR" };
     let of = match incident {

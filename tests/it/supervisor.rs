@@ -45,14 +45,29 @@ fn one(bench: &Bench, argument: &str) -> i32 {
     found[0]
 }
 
+/// The id of the first session.
+fn session(bench: &Bench) -> String {
+    sessions(bench)["sessions"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// Kills the first session's process that has this argument.
+fn kill(bench: &Bench, argument: &str) {
+    let pid = one(bench, &format!("{argument} {}", session(bench)));
+    signal("KILL", pid);
+    wait_for("it has gone", || !alive(pid));
+}
+
+/// Waits until the journal has an event of this type.
+fn recorded(bench: &Bench, kind: &str) {
+    wait_for(kind, || noted(bench, "state/journal.ndjson").contains(kind));
+}
+
 /// Starts an investigation, leaves it, and waits until the agent says that it is ready.
 fn under_way(bench: &Bench) -> String {
     let input = raised("orders", "i", ago(0), None);
     let output = investigate(bench, &["--no-wait"], input);
     wait_for("the agent is ready", || bench.path("ready").exists());
-    wait_for("its start is told", || {
-        noted(bench, "state/journal.ndjson").contains("investigation.started")
-    });
+    recorded(bench, "investigation.started");
     told(&output.text()).join(", ")
 }
 
@@ -115,9 +130,7 @@ fn what_one_run_leaves_the_next_one_prints_exactly_once() {
     let second = told(&investigate(&bench, &["--no-wait"], "").text()).join(", ");
     assert_eq!(first + &second, "started orders");
     bench.write("open", "");
-    wait_for("its end is told", || {
-        noted(&bench, "state/journal.ndjson").contains("investigation.completed")
-    });
+    recorded(&bench, "investigation.completed");
     let third = investigate(&bench, &[], "").text();
     assert_eq!(told(&third), ["completed orders"]);
     assert_eq!(investigate(&bench, &[], "").text(), "");
@@ -129,10 +142,7 @@ fn a_killed_supervisor_takes_its_tree_with_it() {
     let mut bench = Bench::new("killed");
     agent(&mut bench, &format!("echo ran >> \"@/ran\"\n{BROOD}\nsleep 605"), "cooldown_hours: 0");
     let first = under_way(&bench);
-    let session = sessions(&bench)["sessions"][0]["id"].clone();
-    let supervisor = one(&bench, &format!("--supervise {}", session.as_str().unwrap()));
-    signal("KILL", supervisor);
-    wait_for("the supervisor has gone", || !alive(supervisor));
+    kill(&bench, "--supervise");
     let begun = Instant::now();
     wait_for("the tree has gone", || living(&bench).is_empty());
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -156,15 +166,9 @@ fn an_agent_dies_with_its_supervisor_though_the_watchdog_was_killed_too() {
     let mut bench = Bench::new("both");
     agent(&mut bench, "echo $$ >> \"@/pids\"\necho > \"@/ready\"\nexec sleep 600", "");
     under_way(&bench);
-    let session = sessions(&bench)["sessions"][0]["id"].clone();
-    let session = session.as_str().unwrap();
-    let watchdog = one(&bench, &format!("--watch {session}"));
-    signal("KILL", watchdog);
-    wait_for("the watchdog has gone", || !alive(watchdog));
-    let supervisor = one(&bench, &format!("--supervise {session}"));
-    signal("KILL", supervisor);
+    kill(&bench, "--watch");
     // The agent may die a moment before the last of the supervisor's threads, and its lock.
-    wait_for("the supervisor has gone", || !alive(supervisor));
+    kill(&bench, "--supervise");
     if cfg!(target_os = "linux") {
         wait_for("the agent has gone", || living(&bench).is_empty());
     }
@@ -180,14 +184,8 @@ fn who_outlives_supervisor_and_watchdog_is_ended_by_the_next_run() {
     let body = format!("trap '' TERM INT\n{BROOD}\nwhile :; do sleep 0.05; done");
     agent(&mut bench, &body, "");
     under_way(&bench);
-    let session = sessions(&bench)["sessions"][0]["id"].clone();
-    let session = session.as_str().unwrap();
-    let watchdog = one(&bench, &format!("--watch {session}"));
-    signal("KILL", watchdog);
-    wait_for("the watchdog has gone", || !alive(watchdog));
-    let supervisor = one(&bench, &format!("--supervise {session}"));
-    signal("KILL", supervisor);
-    wait_for("the supervisor has gone", || !alive(supervisor));
+    kill(&bench, "--watch");
+    kill(&bench, "--supervise");
     assert!(alive(pids(&bench)[0]), "it ignores the parent-death signal");
     let output = investigate(&bench, &[], "");
     assert!(told(&output.text()).contains(&"failed orders crashed".into()), "{output:?}");
@@ -201,11 +199,8 @@ fn a_supervisor_that_is_told_to_end_stops_the_agent_and_says_so() {
     agent(&mut bench, &format!("{BROOD}\n{HIDDEN}\nsleep 605"), "");
     let first = under_way(&bench);
     wait_for("all are there", || pids(&bench).len() == 8);
-    let session = sessions(&bench)["sessions"][0]["id"].clone();
-    signal("TERM", one(&bench, &format!("--supervise {}", session.as_str().unwrap())));
-    wait_for("its end is told", || {
-        noted(&bench, "state/journal.ndjson").contains("investigation.failed")
-    });
+    signal("TERM", one(&bench, &format!("--supervise {}", session(&bench))));
+    recorded(&bench, "investigation.failed");
     assert_eq!(living(&bench), [""; 0]);
     nothing_is_left(&bench);
     let output = told(&investigate(&bench, &[], "").text()).join(", ");
@@ -221,17 +216,13 @@ fn a_filter_that_dies_between_start_and_record_starts_nothing_twice() {
     agent(&mut bench, body, "cooldown_hours: 0");
     let input = raised("orders", "i", ago(0), None);
     investigate(&bench, &["--no-wait"], &input);
-    wait_for("its start is told", || {
-        noted(&bench, "state/journal.ndjson").contains("investigation.started")
-    });
+    recorded(&bench, "investigation.started");
     // As if it had been killed after the start, before the rename.
     std::fs::remove_file(bench.state("sessions.json")).unwrap();
 
     let second = investigate(&bench, &["--no-wait"], &input).text();
     bench.write("open", "");
-    wait_for("its end is told", || {
-        noted(&bench, "state/journal.ndjson").contains("investigation.completed")
-    });
+    recorded(&bench, "investigation.completed");
     let third = investigate(&bench, &[], &input).text();
     assert_eq!(noted(&bench, "ran"), "ran\n", "it was started twice");
     assert_eq!(told(&(second + &third)), ["started orders", "completed orders"]);
@@ -244,13 +235,12 @@ fn whoever_asks_for_the_lock_stops_no_supervisor_from_starting() {
     let mut bench = Bench::new("asked-lock");
     agent(&mut bench, QUICK, "");
     investigate(&bench, &[], raised("orders", "i", ago(0), None));
-    let session = sessions(&bench)["sessions"][0]["id"].clone();
-    let session = session.as_str().unwrap();
+    let session = session(&bench);
     // Somebody probes the lock at the very moment at which a supervisor takes it.
-    let path = bench.state("sessions").join(session).join("supervisor.lock");
+    let path = bench.state("sessions").join(&session).join("supervisor.lock");
     let probe = std::fs::File::open(path).unwrap();
     probe.lock_shared().unwrap();
-    let mut running = bench.start("dlq-investigate", &["--supervise", session]);
+    let mut running = bench.start("dlq-investigate", &["--supervise", &session]);
     let leads = |pid: i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.split(' ').nth(5) == Some(&pid.to_string())
@@ -274,9 +264,8 @@ fn two_state_folders_do_not_end_each_others_agents() {
     let output = investigate(&other, &[], raised("orders", "i", ago(0), None));
     assert_eq!(told(&output.text()), ["started orders", "timed_out orders"]);
     assert_eq!(living(&bench).len(), 1);
-    let session = sessions(&bench)["sessions"][0]["id"].clone();
-    assert_eq!(session, sessions(&other)["sessions"][0]["id"]);
-    signal("TERM", one(&bench, &format!("--supervise {}", session.as_str().unwrap())));
+    assert_eq!(session(&bench), session(&other));
+    signal("TERM", one(&bench, &format!("--supervise {}", session(&bench))));
     nothing_is_left(&bench);
     nothing_is_left(&other);
 }
