@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::polling::{Heard, age, bench, journal, poll};
 use crate::sqs::Server;
 
-/// A peer of ours stops at 1,000 queues; the ancestor, too.
+/// The older system stops at 1,000 queues.
 #[test]
 fn of_2500_queues_every_dlq_is_found() {
     let server = Server::start();
