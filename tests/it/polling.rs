@@ -55,7 +55,7 @@ impl Heard {
 
     /// Types and subjects, but not of readings and heartbeats, sorted.
     pub fn edges(&self) -> Vec<String> {
-        let word = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
+        let word = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
         let mut edges: Vec<String> = self
             .events
             .iter()
