@@ -73,7 +73,8 @@ impl Env {
                 if !trusted && RUNS_COMMANDS.contains(&name) {
                     return Err(wrong(&format!(
                         "'{name}' can run commands, which a .env file found in the current \
-                         folder may not; name the configuration with --config"
+                         folder may not; name the configuration with --config or \
+                         $DLQ_CONFIG"
                     )));
                 }
                 if name == "DLQ_CONFIG" {

@@ -1,12 +1,13 @@
 //! One configured value on its way to a type: it knows its key, its line and who gave it.
 //!
 //! Promises: what does not fit is refused with the key, the line and what was expected; the
-//! value of a secret is never shown; a stranger's file gives no command.
+//! value of a secret is never shown; a stranger's file gives no command, starts nothing and sends nothing elsewhere.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::host::{http_host, loopback};
 use super::secret::Secret;
 use super::tree::{Node, Value};
 use crate::rules::glob::GlobList;
@@ -54,15 +55,44 @@ impl<'a> Field<'a> {
 
     fn expected(&self, what: &str) -> Problem {
         let found = match &self.node.value {
-            Value::Null => "nothing".to_owned(),
             Value::Flag(flag) => format!("{flag}"),
             Value::Whole(number) => format!("{number}"),
             Value::Real(number) => format!("{number}"),
             Value::Text(text) => format!("'{}'", safe(&shorten(text, 60))),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a map".to_owned(),
+            _ => return self.expected_kind(what),
         };
         self.problem(format!("expected {what}, found {found}"))
+    }
+
+    /// For what is of the wrong kind altogether: it may be a secret that lost its key, as in
+    /// `github: ghp_...`, so it is not shown.
+    fn expected_kind(&self, what: &str) -> Problem {
+        let found = match &self.node.value {
+            Value::Null => "nothing",
+            Value::Flag(_) => "true or false",
+            Value::Whole(_) | Value::Real(_) => "a number",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        };
+        self.problem(format!("expected {what}, found {found}"))
+    }
+
+    fn trusted(&self) -> bool {
+        match self.giver {
+            Giver::File { trusted } | Giver::Variable { trusted } => trusted,
+        }
+    }
+
+    /// Refuses what a stranger's file may not do.
+    pub fn ours(&self, what: &str) -> Got<()> {
+        if self.trusted() {
+            return Ok(());
+        }
+        Err(self.problem(format!(
+            "a configuration found in the current folder may not {what}; name the file with \
+             --config or $DLQ_CONFIG to trust it"
+        )))
     }
 
     fn variable(&self) -> bool {
@@ -176,7 +206,7 @@ impl<'a> Field<'a> {
         match &self.node.value {
             Value::List(list) if list.len() <= MAX_LIST => Ok(list),
             Value::List(_) => Err(self.problem(format!("more than {MAX_LIST} entries"))),
-            _ => Err(self.expected("a list")),
+            _ => Err(self.expected_kind("a list")),
         }
     }
 
@@ -230,15 +260,7 @@ impl<'a> Field<'a> {
 
     /// A program and its arguments; refused when a stranger's file gives it.
     pub fn argv(&self) -> Got<Vec<String>> {
-        let trusted = match self.giver {
-            Giver::File { trusted } | Giver::Variable { trusted } => trusted,
-        };
-        if !trusted {
-            return Err(self.problem(
-                "a configuration found in the current folder may not run commands; name the file \
-                 with --config to trust it",
-            ));
-        }
+        self.ours("run commands")?;
         match self.texts()? {
             argv if argv.is_empty() => Err(self.problem("a command needs a program")),
             argv if argv.iter().any(|word| word.contains('\0')) => {
@@ -246,6 +268,39 @@ impl<'a> Field<'a> {
             }
             argv => Ok(argv),
         }
+    }
+
+    /// A command that runs wherever the user stands: a program below the current folder would be
+    /// that folder's, not the user's.
+    pub fn program(&self) -> Got<Vec<String>> {
+        let argv = self.argv()?;
+        match argv.first() {
+            // Not shown: it may be a secret that was mistaken for a command.
+            Some(program) if program.contains('/') && !program.starts_with('/') => Err(self
+                .problem(
+                    "this program depends on the current folder; give its whole path, or a name \
+                     that is found in PATH",
+                )),
+            _ => Ok(argv),
+        }
+    }
+
+    /// Where AWS is asked for: an http or https URL without a user or a password. A stranger's
+    /// file names this machine at most, for it would hear what is signed for AWS.
+    pub fn endpoint(&self) -> Got<String> {
+        const WHAT: &str = "an http or https URL";
+        let text = self.text()?;
+        // What stands before an @ may be a password.
+        let refused =
+            || if text.contains('@') { self.expected_kind(WHAT) } else { self.expected(WHAT) };
+        let host = http_host(&text).ok_or_else(refused)?;
+        if host.contains('@') {
+            return Err(self.problem("a URL with a user or a password is not taken"));
+        }
+        if !loopback(host) {
+            self.ours("name a server on another machine")?;
+        }
+        Ok(text)
     }
 
     /// The entries of a map without those that say nothing; an unknown key is refused.
@@ -263,7 +318,7 @@ impl<'a> Field<'a> {
     /// The entries of a map whose keys are the user's own.
     pub fn any_entries(&self) -> Got<Vec<(&'a str, Field<'a>)>> {
         let Value::Map(map) = &self.node.value else {
-            return Err(self.expected("a map"));
+            return Err(self.expected_kind("a map"));
         };
         if map.len() > MAX_LIST {
             return Err(self.problem(format!("more than {MAX_LIST} entries")));
@@ -302,7 +357,7 @@ impl<'a> Field<'a> {
             "command" if !matches!(field.node.value, Value::List(_)) => {
                 Err(field.problem("expected a list: [PROGRAM, ARGUMENT, ...]"))
             }
-            "command" => Ok(Secret::Command(field.argv()?)),
+            "command" => Ok(Secret::Command(field.program()?)),
             _ => Err(hide(self.problem(""))),
         }
     }

@@ -71,7 +71,7 @@ pub(super) const KEYS: &[Known] = keys! {
     "aws.region" env |s, f| s.aws.region = Some(f.text_like(REGION, region)?);
     "aws.regions" env |s, f| s.aws.regions = f.texts_like(REGION, region)?;
     "aws.accounts" file |s, f| s.aws.accounts = lists::accounts(f)?;
-    "aws.endpoint_url" env |s, f| s.aws.endpoint_url = Some(f.text_like("an http or https URL", url)?);
+    "aws.endpoint_url" env |s, f| s.aws.endpoint_url = Some(f.endpoint()?);
 
     "monitoring.check_interval" env |s, f| s.monitoring.check_interval = f.span(TENTH..=DAY)?;
     "monitoring.notification_threshold" env |s, f|
@@ -91,7 +91,12 @@ pub(super) const KEYS: &[Known] = keys! {
         return Err(f.problem("not available in this version; leave it false"));
     };
 
-    "auto_investigation.enabled" env |s, f| s.auto_investigation.enabled = f.flag()?;
+    "auto_investigation.enabled" env |s, f| {
+        s.auto_investigation.enabled = f.flag()?;
+        if s.auto_investigation.enabled {
+            f.ours("start investigations")?;
+        }
+    };
     "auto_investigation.target_queues" env |s, f| s.auto_investigation.target_queues = f.globs()?;
     "auto_investigation.timeout_minutes" env |s, f|
         s.auto_investigation.timeout = f.units(60.0, 0.001..=1440.0)?;
@@ -127,7 +132,10 @@ pub(super) const KEYS: &[Known] = keys! {
     "logging.format" env |s, f|
         s.logging.format = f.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)])?;
 
-    "state.dir" env |s, f| s.state.dir = Some(f.path()?);
+    "state.dir" env |s, f| {
+        f.ours("choose where files are written")?;
+        s.state.dir = Some(f.path()?);
+    };
     "state.journal_max_mib" env |s, f| s.state.journal_max_mib = f.whole(1..=1024)?;
     "state.journal_keep" env |s, f| s.state.journal_keep = f.whole(0..=100)?;
     "state.sessions_keep" env |s, f| s.state.sessions_keep = f.whole(1..=10_000)?;
@@ -164,9 +172,4 @@ impl Known {
 pub(super) fn region(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     text.len() <= 64 && !text.starts_with('-') && text.chars().all(fits)
-}
-
-fn url(text: &str) -> bool {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    rest.is_some_and(|rest| !rest.is_empty()) && !text.contains(|c: char| c.is_whitespace())
 }

@@ -93,7 +93,7 @@ pub(super) fn agent(field: &Field<'_>) -> Got<Agent> {
         Value::Text(name) if name == "claude" => Ok(Agent::Named(name.clone())),
         Value::Text(text) => match field.giver {
             super::field::Giver::Variable { .. } if text.contains('/') => {
-                Ok(Agent::Command(field.argv()?))
+                Ok(Agent::Command(field.program()?))
             }
             _ => {
                 let name = shorten(text, 60);
@@ -101,10 +101,10 @@ pub(super) fn agent(field: &Field<'_>) -> Got<Agent> {
             }
         },
         Value::Map(_) => match field.entries(&["command"])?.first() {
-            Some((_, command)) => Ok(Agent::Command(command.argv()?)),
+            Some((_, command)) => Ok(Agent::Command(command.program()?)),
             None => Err(field.problem("'command' is missing")),
         },
-        Value::List(_) => Ok(Agent::Command(field.argv()?)),
+        Value::List(_) => Ok(Agent::Command(field.program()?)),
         _ => Err(field.problem(REMEDY)),
     }
 }

@@ -4,10 +4,11 @@
 //! flags ([`set`]). These are pure; [`load()`] looks for the file, reads it and the `.env` beside it.
 //! Promises: an unknown key, a value of the wrong type or beyond its limit is refused with file,
 //! line and remedy; a secret is a reference; a file that was found in the current folder without
-//! being named runs no command. man/dlq-config.5 is the reference.
+//! being named runs no command, starts nothing and sends nothing elsewhere. man/dlq-config.5 is the reference.
 
 mod env;
 mod field;
+mod host;
 mod investigation;
 mod keys;
 mod lists;
@@ -101,7 +102,7 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
     let one_account = settings.aws.accounts.is_empty();
     let one_region = one_account && settings.aws.regions.is_empty();
     let standard = [
-        aws(&["AWS_PROFILE"], "aws.profile").filter(|_| one_account),
+        aws(&["AWS_PROFILE"], "aws.profile").filter(|_| one_account && !keys_first(settings, env)),
         aws(&["AWS_REGION", "AWS_DEFAULT_REGION"], "aws.region").filter(|_| one_region),
         aws(&["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"], "aws.endpoint_url"),
     ];
@@ -127,6 +128,15 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
 /// Lists have commas. `given_as` is what the sentence names when the value is refused.
 pub fn set(settings: &mut Settings, key: &str, text: &str, given_as: &str) -> Result<(), Error> {
     put(settings, key, text, given_as, true).map_err(|problem| Error::wrong(problem.text))
+}
+
+/// Whether the SDK's own chain decides between a profile and an access key, which it takes first:
+/// both come from the environment, and the file names no profile. A key of the `.env` file does
+/// not come before a profile of the real environment.
+fn keys_first(settings: &Settings, env: &Env) -> bool {
+    let key = "AWS_ACCESS_KEY_ID";
+    let over = env.real(key).is_some() || env.real("AWS_PROFILE").is_none();
+    settings.aws.profile.is_none() && env.get(key).is_some() && over
 }
 
 fn put(s: &mut Settings, key: &str, text: &str, named: &str, trusted: bool) -> Result<(), Problem> {

@@ -35,7 +35,7 @@ pub struct Origin {
     /// None when no file was found.
     pub path: Option<PathBuf>,
     /// False for a file that was found in the current folder without being named: whoever made
-    /// the folder may be a stranger, and the file may not run commands.
+    /// the folder may be a stranger. man/dlq-config.5, TRUST, says what the file may not do.
     pub trusted: bool,
 }
 

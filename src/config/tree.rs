@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{MessageFormatter, Spanned, UserMessageFormatter};
+use serde_saphyr::{Error, MessageFormatter, Spanned, UserMessageFormatter};
 
 /// One value and the line on which it stands (1 is the first; 0 when it has none).
 #[derive(Debug, Clone)]
@@ -34,6 +34,13 @@ pub(super) struct Key {
     pub name: String,
 }
 
+/// How deep lists and maps may stand in each other.
+pub(super) const MAX_DEPTH: usize = 32;
+/// How many values a file may have.
+pub(super) const MAX_NODES: usize = 50_000;
+/// How much aliases may repeat, in the parser's events.
+pub(super) const MAX_REPLAYED: usize = 10_000;
+
 /// Reads one document. An empty text, or one of comments only, is `Null`.
 pub(super) fn read(text: &str) -> Result<Node, (u64, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -42,16 +49,32 @@ pub(super) fn read(text: &str) -> Result<Node, (u64, String)> {
     }
     // A person's configuration is shallow and small; the default limits are for data.
     let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: 32, max_nodes: 50_000 },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
         reject_unsupported_tags: true,
         leading_zero_numbers_as_strings: true,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| {
         let line = error.location().map_or(0, |at| at.line());
-        (line, UserMessageFormatter.format_message(&error).into_owned())
+        (line, why(&error))
     })
+}
+
+/// The parser's sentence, without those of its words that are the file's.
+fn why(error: &Error) -> String {
+    match error {
+        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => why(error),
+        Error::DuplicateMappingKey { .. } => "the same key stands in this map twice".into(),
+        Error::UnsupportedTag { .. } => "a tag that is not known here".into(),
+        Error::Message { .. }
+        | Error::NonFiniteFloat { .. }
+        | Error::SerdeInvalidType { .. }
+        | Error::SerdeInvalidValue { .. }
+        | Error::TaggedEnumMismatch { .. } => "a value that cannot stand here".into(),
+        // The rest speaks of what was expected, and quotes no more than one character.
+        other => UserMessageFormatter.format_message(other).into_owned(),
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -21,7 +21,7 @@ fn a_variable_overrides_the_file_and_is_read_by_type() {
         ("DLQ_MONITORING_EXPIRY_TIERS", "2h,1h"),
         ("DLQ_AUTO_INVESTIGATION_ENABLED", "true"),
         ("DLQ_AUTO_INVESTIGATION_TIMEOUT_MINUTES", "0.05"),
-        ("DLQ_AUTO_INVESTIGATION_AGENT", "./agent.sh,--flag"),
+        ("DLQ_AUTO_INVESTIGATION_AGENT", "/opt/agent.sh,--flag"),
         ("DLQ_AUTO_INVESTIGATION_MODEL", ""),
         ("DLQ_LOGGING_LEVEL", "info"),
         ("DLQ_STATE_DIR", "~/dlq"),
@@ -37,7 +37,7 @@ fn a_variable_overrides_the_file_and_is_read_by_type() {
     assert_eq!(settings.monitoring.expiry_tiers, [7200, 3600].map(Duration::from_secs));
     assert!(settings.auto_investigation.enabled);
     assert_eq!(settings.auto_investigation.timeout, Duration::from_secs(3));
-    let agent = Agent::Command(vec!["./agent.sh".into(), "--flag".into()]);
+    let agent = Agent::Command(vec!["/opt/agent.sh".into(), "--flag".into()]);
     assert_eq!(settings.auto_investigation.agent, agent);
     assert_eq!(settings.auto_investigation.model, None);
     assert_eq!(settings.logging.level, Level::Info);
@@ -94,6 +94,31 @@ fn the_standard_aws_variables_are_a_layer_and_do_not_undo_lists() {
 }
 
 #[test]
+fn a_profile_and_a_key_of_the_environment_are_left_to_the_sdk() {
+    let (profile, key) = (("AWS_PROFILE", "env"), ("AWS_ACCESS_KEY_ID", "AKIA"));
+    let own = ("DLQ_AWS_PROFILE", "own");
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+    let cases: [(Case<'_>, &str, Option<&str>); 9] = [
+        (("a profile alone", "", &[profile]), "", Some("env")),
+        (("with a key: the SDK's chain", "", &[profile, key]), "", None),
+        (("an empty key is none", "", &[profile, ("AWS_ACCESS_KEY_ID", "")]), "", Some("env")),
+        (("the file has one", "aws: {profile: file}", &[profile, key]), "", Some("env")),
+        (("only the file has one", "aws: {profile: file}", &[key]), "", Some("file")),
+        (("meant for these programs", "", &[profile, key, own]), "", Some("own")),
+        (("both in .env", "", &[]), "AWS_PROFILE=env\nAWS_ACCESS_KEY_ID=AKIA", None),
+        (("a key of the layer below", "", &[profile]), "AWS_ACCESS_KEY_ID=AKIA", Some("env")),
+        (("a profile of the layer below", "", &[key]), "AWS_PROFILE=env", None),
+    ];
+    for ((what, text, real), file, expected) in cases {
+        let mut env = Env::from_pairs(real.iter().copied());
+        env.add_file(file, Path::new(".env"), true).unwrap();
+        let mut settings = read(text).unwrap();
+        overlay(&mut settings, &env).unwrap();
+        assert_eq!(settings.aws.profile.as_deref(), expected, "{what}");
+    }
+}
+
+#[test]
 fn an_env_file_is_named_with_its_line_and_a_strangers_gives_no_command() {
     let beside = |text: &str, trusted: bool| {
         let mut env = Env::from_pairs([("DLQ_MONITORING_CONCURRENCY", "9")]);
@@ -104,8 +129,24 @@ fn an_env_file_is_named_with_its_line_and_a_strangers_gives_no_command() {
     let text = "# x\nDLQ_MONITORING_CONCURRENCY=5\nDLQ_MONITORING_RATE_LIMIT=7\n";
     let monitoring = beside(text, false).unwrap().monitoring;
     assert_eq!((monitoring.concurrency, monitoring.rate_limit), (9, 7));
-    let agent = "\nDLQ_AUTO_INVESTIGATION_AGENT=./evil.sh\n";
+    let agent = "\nDLQ_AUTO_INVESTIGATION_AGENT=/opt/evil.sh\n";
     assert!(beside(agent, true).is_ok());
+    let harmful = [
+        "DLQ_AUTO_INVESTIGATION_ENABLED=true",
+        "DLQ_AWS_ENDPOINT_URL=https://evil.example",
+        "AWS_ENDPOINT_URL=https://evil.example",
+        "AWS_ENDPOINT_URL_SQS=http://localhost.evil.example",
+        "DLQ_STATE_DIR=/tmp",
+    ];
+    for line in harmful {
+        assert!(beside(line, true).is_ok(), "{line}");
+        let error = beside(line, false).unwrap_err().to_string();
+        let (name, _) = line.split_once('=').unwrap();
+        assert!(error.starts_with(&format!("config/.env:1: '{name}': a configuration")), "{error}");
+        assert!(error.contains("--config or $DLQ_CONFIG"), "{error}");
+    }
+    let harmless = "DLQ_AUTO_INVESTIGATION_ENABLED=false\nAWS_ENDPOINT_URL=http://127.0.0.1:9\n";
+    assert!(beside(harmless, false).is_ok());
     let cases = [
         (
             agent,

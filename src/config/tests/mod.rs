@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::*;
 
 /// What the system that this one succeeds was configured with.
-const ANCESTOR: &str = r#"
+const OLDER_SYSTEM: &str = r#"
 aws: {profile: "FABIO-PROD", region: "sa-east-1"}
 monitoring: {check_interval: 30, notification_threshold: 1}
 auto_investigation:
@@ -35,8 +35,8 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn the_ancestors_configuration_loads_unchanged() {
-    let settings = read(ANCESTOR).unwrap();
+fn a_configuration_of_the_older_system_loads_unchanged() {
+    let settings = read(OLDER_SYSTEM).unwrap();
     assert_eq!(settings.aws.profile.as_deref(), Some("FABIO-PROD"));
     assert_eq!(settings.aws.region.as_deref(), Some("sa-east-1"));
     assert_eq!(settings.monitoring.check_interval, Duration::from_secs(30));
@@ -66,6 +66,9 @@ fn the_example_is_the_defaults_and_names_every_key() {
     let text = include_str!("../../../config/config.yaml");
     let defaults = Settings { origin: origin(true), ..Settings::default() };
     assert_eq!(read(text).unwrap(), defaults);
+    // It is what a checkout of this project has in ./config/config.yaml.
+    let found = parse(text, &origin(false)).unwrap();
+    assert_eq!(found, Settings { origin: origin(false), ..Settings::default() });
     let has = |section: &str, name: &str| {
         let lines = text.lines().skip_while(|line| *line != format!("{section}:")).skip(1);
         let mut own = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
@@ -107,6 +110,26 @@ fn the_man_page_names_every_key_and_variable_rule() {
 }
 
 #[test]
+fn the_man_page_has_the_limits_of_the_code() {
+    let page = include_str!("../../../man/dlq-config.5");
+    let (_, after) = page.split_once(".Sh LIMITS\n").unwrap();
+    let (limits, _) = after.split_once(".Sh ").unwrap();
+    let numbers = [
+        field::MAX_LIST,
+        field::MAX_TEXT,
+        tree::MAX_DEPTH,
+        tree::MAX_NODES,
+        tree::MAX_REPLAYED,
+        crate::rules::glob::MAX_PATTERN,
+    ];
+    for number in numbers {
+        let stands =
+            limits.split([' ', '\n']).any(|word| word.replace(',', "") == number.to_string());
+        assert!(stands, "man page, LIMITS: {number}");
+    }
+}
+
+#[test]
 fn every_section_has_keys_and_no_variable_has_two_meanings() {
     let mut variables: Vec<String> = KEYS.iter().map(keys::Known::variable_name).collect();
     variables.sort();
@@ -142,10 +165,10 @@ fn values_take_their_types() {
 #[test]
 fn an_agent_is_a_name_or_a_command_in_either_form() {
     let agent = |text: &str| read(text).unwrap().auto_investigation.agent;
-    let command = Agent::Command(vec!["./a.sh".into(), "--flag".into()]);
+    let command = Agent::Command(vec!["/opt/a.sh".into(), "--flag".into()]);
     assert_eq!(agent("auto_investigation: {agent: claude}"), Agent::Named("claude".into()));
-    assert_eq!(agent("auto_investigation: {agent: [./a.sh, --flag]}"), command);
-    assert_eq!(agent("auto_investigation: {agent: {command: [./a.sh, --flag]}}"), command);
+    assert_eq!(agent("auto_investigation: {agent: [/opt/a.sh, --flag]}"), command);
+    assert_eq!(agent("auto_investigation: {agent: {command: [/opt/a.sh, --flag]}}"), command);
 }
 
 #[test]

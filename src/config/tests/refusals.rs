@@ -1,7 +1,7 @@
 //! What a configuration may not say, and the sentence that says so.
 
 use super::super::*;
-use super::{ANCESTOR, origin, read, refusal};
+use super::{OLDER_SYSTEM, origin, read, refusal};
 use crate::text;
 
 #[test]
@@ -72,7 +72,7 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
         ("monitoring: {clear_after: 0}", "found 0"),
         ("monitoring: {timeout: 2m}", "from 100ms to 1m, found '2m'"),
         ("monitoring: {discover: nmae}", "expected one of both, redrive, name, found 'nmae'"),
-        ("monitoring: {exclude: \"*\"}", "'monitoring.exclude': expected a list, found '*'"),
+        ("monitoring: {exclude: \"*\"}", "'monitoring.exclude': expected a list, found a text"),
         ("monitoring:\n  match:\n    - a\n    - '[a-'", "'[a-' is not a pattern"),
         (
             "monitoring:\n  match:\n    - a\n    - 5",
@@ -83,7 +83,7 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
         ("monitoring: {expiry_tiers: [1h, 1h]}", "expected durations that become shorter"),
         ("monitoring: {expiry_tiers: [15d]}", "to 14d, found '15d'"),
         ("monitoring: {adaptive: true}", "not available in this version"),
-        ("monitoring: 5", "config.yaml:1: 'monitoring': expected a map, found 5"),
+        ("monitoring: 5", "config.yaml:1: 'monitoring': expected a map, found a number"),
         ("- a", "config.yaml:1: expected a map of sections: aws, "),
         ("aws: {profile: no}", "expected text (put it in quotes), found false"),
         ("aws: {profile: ''}", "expected text of 1 to 4096 bytes"),
@@ -99,6 +99,10 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
             "unknown agent 'cluade'; the only agent known by \
           name is 'claude'; give another program as a list",
         ),
+        ("auto_investigation: {agent: [./a]}", "this program depends on the current folder; give"),
+        ("auto_investigation: {agent: [a/b]}", "its whole path, or a name that is found in PATH"),
+        ("auto_investigation: {agent: {command: [~/a]}}", "depends on the current folder"),
+        ("github: {token: {command: [./a]}}", "depends on the current folder"),
         ("auto_investigation: {agent: []}", "a command needs a program"),
         ("auto_investigation: {agent: {}}", "'command' is missing"),
         ("auto_investigation: {queues: [{repo: a}]}", "'match' is missing"),
@@ -149,6 +153,106 @@ fn an_inline_secret_is_refused_with_the_remedy_and_never_shown() {
     }
 }
 
+/// What the parser or the reader may be in the middle of when it meets a secret.
+#[test]
+fn a_secret_in_a_wrong_place_is_not_shown() {
+    let cases = [
+        "github: hunter2",
+        "github: [hunter2]",
+        "github:\n  token:hunter2",
+        "github:hunter2",
+        "auto_investigation: hunter2",
+        "aws: hunter2",
+        "aws: {accounts: hunter2}",
+        "aws: {accounts: [hunter2]}",
+        "aws: {regions: hunter2}",
+        "github: {repos: hunter2}",
+        "monitoring: {expiry_tiers: {a: hunter2}}",
+        "notifications: {channels: hunter2}",
+        "notifications: {channels: {a: hunter2}}",
+        "notifications: {routes: hunter2}",
+        "auto_investigation: {queues: [hunter2]}",
+        "auto_investigation: {agent: {command: hunter2}}",
+        "github: {token: {command: [hunter2/x]}}",
+        "aws: {endpoint_url: 'https://me:hunter2@example.org'}",
+        "aws: {endpoint_url: 'me:hunter2@example.org'}",
+        "aws: {endpoint_url: 'ftp://me:hunter2@example.org'}",
+        "aws: {endpoint_url: 'http://me:hunter2@example.org/a b'}",
+        "aws: {endpoint_url: 'http://me:hunter2@local\\\\host'}",
+        // The parser's own sentences.
+        "github:\n  token: hunter2: x",
+        "github:\n  token: 'hunter2",
+        "github:\n  token: \"hunter2\\q\"",
+        "github:\n  token: hunter2\n bad",
+        "github:\n  token: [hunter2",
+        "github:\n  token: hunter2]\n  x: }",
+        "github:\n\ttoken: hunter2",
+        "github:\n  token: !hunter2 x",
+        "github:\n  token: !!hunter2 x",
+        "github:\n  token: !hunter2!x y",
+        "github:\n  token: !!int hunter2",
+        "github:\n  token: !!float hunter2",
+        "github:\n  token: !!bool hunter2",
+        "github:\n  token: !!binary hunter2",
+        "github:\n  token: *hunter2",
+        "github:\n  token: &hunter2 *hunter2",
+        "github:\n  token: @hunter2",
+        "github:\n  token: `hunter2",
+        "github:\n  token: %hunter2",
+        "github:\n  token: |hunter2",
+        "github:\n  token: >2hunter2\n",
+        "github: {hunter2: 1, hunter2: 2}",
+        "github:\n  <<: hunter2",
+        "%hunter2 x\n--- a",
+        "hunter2\n---\nhunter2",
+        "? [hunter2]\n: x",
+        "hunter2\ngithub: x",
+    ];
+    for text in cases {
+        let sentence = refusal(text);
+        assert!(sentence.starts_with("config.yaml:"), "{text}: {sentence}");
+        assert!(!sentence.contains("hunter2"), "{text}: {sentence}");
+    }
+}
+
+#[test]
+fn a_strangers_file_starts_and_sends_nothing() {
+    let cases = [
+        ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
+        ("auto_investigation.enabled", OLDER_SYSTEM),
+        ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
+        ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost.evil.example'}"),
+        ("aws.endpoint_url", "aws: {endpoint_url: 'http://127.0.0.1.evil.example'}"),
+        ("aws.endpoint_url", "aws: {endpoint_url: 'http://[::2]:1'}"),
+        ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example/localhost'}"),
+        ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example?@localhost'}"),
+        ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost:'}"),
+        ("state.dir", "state: {dir: /tmp/x}"),
+    ];
+    for (key, text) in cases {
+        assert!(read(text).is_ok(), "{text}");
+        let sentence = parse(text, &origin(false)).unwrap_err().to_string();
+        for part in ["config.yaml:", key, "found in the current folder", "--config or $DLQ_CONFIG"]
+        {
+            assert!(sentence.contains(part), "{part}: {sentence}");
+        }
+    }
+    // A user before an @ is refused in every file.
+    let user = "aws: {endpoint_url: 'http://localhost:1@evil.example'}";
+    assert!(refusal(user).contains("a user or a password"));
+    let harmless = [
+        "auto_investigation: {enabled: false, target_queues: [a]}",
+        "aws: {endpoint_url: 'http://localhost:4566'}",
+        "aws: {endpoint_url: 'https://127.0.0.1/x'}",
+        "aws: {endpoint_url: 'http://[::1]:80?x'}",
+        "aws: {endpoint_url: 'http://localhost'}",
+        "state: {journal_keep: 3, dir: }",
+    ];
+    for text in harmless {
+        assert!(parse(text, &origin(false)).is_ok(), "{text}");
+    }
+}
+
 #[test]
 fn a_strangers_file_runs_no_command() {
     let cases = [
@@ -166,7 +270,9 @@ fn a_strangers_file_runs_no_command() {
             assert!(sentence.contains(part), "{part}: {sentence}");
         }
     }
-    for text in [ANCESTOR, "auto_investigation: {agent: claude, auth: {env: KEY}}"] {
+    let named = "auto_investigation: {agent: claude, auth: {env: KEY}}";
+    let older = OLDER_SYSTEM.replace("enabled: true", "enabled: false");
+    for text in [named, &older] {
         assert!(parse(text, &origin(false)).is_ok(), "{text}");
     }
 }
