@@ -6,8 +6,8 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -101,6 +101,9 @@ pub fn main<O>(
     run: fn(O, Common) -> Result<Outcome, Error>,
 ) -> ExitCode {
     NAME.get_or_init(|| tool.name);
+    // Over a limit on the size of files a write fails and is reported, instead of ending us
+    // without a word. That it came is nobody's business but the write's.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let mut args = Args::new(std::env::args_os().skip(1).collect::<Vec<_>>());
     let parsed = parse(&mut args);
     if args.common.log_format == Some(Format::Json) {

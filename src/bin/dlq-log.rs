@@ -80,7 +80,12 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
     let journal = Journal::new(&store, size_max, settings.state.journal_keep);
     pick.since = options.since.map(|span| clock::now().minus(span));
     if pick.wants_whole_incident() {
-        pick.settle_incident(&incidents(&journal, &pick)?)?;
+        let found = incidents(&journal, &pick)?;
+        if found.is_empty() && !options.follow {
+            let dir = dir.display();
+            tool::warn(&format!("the journal in '{dir}' has no event of such an incident"));
+        }
+        pick.settle_incident(&found)?;
     }
     let mut tail = Tail::open(journal)?;
     let (mut torn, mut failed) = (Torn::default(), false);

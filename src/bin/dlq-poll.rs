@@ -79,7 +79,11 @@ impl Options {
             match name.as_str() {
                 "--follow" => options.follow = true,
                 "--rounds" => args.number(&mut options.rounds, 1..=u64::MAX)?,
-                "--queue" => options.queues.push(args.value()?),
+                "--queue" => {
+                    let mut queue = None;
+                    args.text(&mut queue)?;
+                    options.queues.extend(queue);
+                }
                 "--match" => options.matching.push(args.value()?),
                 "--exclude" => options.exclude.push(args.value()?),
                 "--refresh" => options.refresh = true,

@@ -106,10 +106,9 @@ impl Poller {
         journal: Journal,
     ) -> Result<Self, Error> {
         let (watched, discovered) = (store.doc::<Watched>(), store.doc::<DiscoveryDoc>());
-        let dry = match wants.dry_run {
-            true => Some(RefCell::new((watched.read()?, discovered.read()?))),
-            false => None,
-        };
+        // Read in any case: a document that is none of ours is better known before anything is asked.
+        let documents = (watched.read()?, discovered.read()?);
+        let dry = wants.dry_run.then(|| RefCell::new(documents));
         let mut parts: Vec<String> = wants.given.clone();
         for list in [&wants.selection.matching, &wants.selection.exclude] {
             parts.push(list.patterns().join(","));
@@ -158,6 +157,10 @@ impl Poller {
         let stay = targets.len();
         targets.extend(found.leaving.iter().map(target));
         self.add_unquiet(&mut targets)?;
+        if targets.is_empty() && !missed && self.round == 1 {
+            let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
+            tool::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
+        }
         // After looking, so that what was found just now counts as read in this round.
         let sampled = clock::now();
         let polled = self.poll(&targets)?;
@@ -254,7 +257,9 @@ impl Poller {
         };
         let doc = self.now_watched()?;
         let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
-            unlisted: reading.result == Err(Miss::Missing) && unlisted(target),
+            unlisted: reading.result == Err(Miss::Missing)
+                && (target.found_at.is_some() || doc.knows(&target.queue.arn))
+                && unlisted(target),
             tasks: self.tasks(&doc, target, &reading),
             target,
             reading,

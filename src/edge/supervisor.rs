@@ -270,6 +270,8 @@ impl Supervisor<'_> {
                 self.close(Status::Completed, true)
             }
             Outcome::Failed(reason, detail) => {
+                let detail =
+                    format!("{detail}; see '{}'", self.folder.join(files::STDERR).display());
                 self.tell(InvestigationFailed {
                     queue,
                     session,
@@ -285,10 +287,8 @@ impl Supervisor<'_> {
     }
 
     fn timed_out(&self, begun: Timestamp) -> Result<(), Error> {
-        let detail = format!(
-            "stopped at its deadline, {} after its start",
-            show_span(Duration::from_millis(self.plan.timeout_ms))
-        );
+        let detail =
+            format!("it was given {}", show_span(Duration::from_millis(self.plan.timeout_ms)));
         self.tell(InvestigationTimedOut {
             queue: self.plan.queue.clone(),
             session: self.session.into(),

@@ -425,7 +425,6 @@ weighed!(
     QueueReadable,
     PollFinished,
     PollFailed,
-    InvestigationSkipped,
     InvestigationStarted,
     InvestigationCompleted,
     InvestigationFailed,
@@ -449,5 +448,12 @@ impl Weighed for QueueLinted {
     fn weighed(&self) -> Option<Severity> {
         let has = |level: &str| self.findings.iter().any(|finding| finding.level == level);
         Some(if has("error") || has("warning") { Severity::Warn } else { Severity::Info })
+    }
+}
+
+impl Weighed for InvestigationSkipped {
+    /// Without its agent nothing is investigated, and somebody has to help.
+    fn weighed(&self) -> Option<Severity> {
+        (self.reason == "agent_missing").then_some(Severity::Warn)
     }
 }

@@ -151,7 +151,8 @@ impl Asked<'_> {
 
     /// What is told when the configuration does not choose: what is wrong, and what is over.
     fn is_worth_telling(self) -> bool {
-        let over = [Type::QueueCleared, Type::InvestigationCompleted].map(Some);
+        let over =
+            [Type::QueueCleared, Type::QueueReadable, Type::InvestigationCompleted].map(Some);
         over.contains(&self.known) || (self.severity >= Severity::Warn && !self.is_heartbeat())
     }
 

@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::event::{self, Head, Payload, Severity, Type};
 use crate::text::{count, safe, shorten};
 use crate::time::{Timestamp, show_span};
@@ -100,7 +102,10 @@ pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
             (what, Rest { detail: None, next: look(incident) })
         });
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
-    let subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
+    let mut subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
+    if let Some(place) = place(line) {
+        subject.push_str(&format!(" ({place})"));
+    }
     let when = head.time().map_or("at an unknown time".into(), |at| {
         let day = if now.since(at).max(at.since(now)) > SAME_DAY {
             at.to_string()
@@ -110,6 +115,30 @@ pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
         format!("{}{}", day.get(..11).unwrap_or_default().replace('T', " "), at.clock())
     });
     Sentence { when, severity: head.severity(), subject, what, rest }
+}
+
+/// Where the queue is: names repeat across regions and accounts.
+fn place(line: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Event {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        queue: Queue,
+    }
+    #[derive(Deserialize)]
+    struct Queue {
+        #[serde(default)]
+        region: String,
+        #[serde(default)]
+        account: String,
+    }
+    let queue = serde_json::from_slice::<Event>(line).ok()?.data.queue;
+    let parts = [queue.region, queue.account];
+    let parts: Vec<_> =
+        parts.iter().filter(|part| !part.is_empty()).map(|part| cap(part)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What happened, with all that depends on the payload; None when that is not what it should be.
@@ -137,13 +166,21 @@ fn told(
             let data = read::<event::QueueExpiring>(line)?;
             let unread = || "an unknown number of messages".to_owned();
             let depth = data.depth.map_or_else(unread, |depth| count(depth, "message"));
-            let what = if data.certain {
-                format!("{depth} may be lost within {}", cap(&data.tier))
-            } else {
-                format!("the oldest of {depth} will be lost within {}", cap(&data.tier))
+            let first = if data.certain { data.expires_after } else { data.expires_before };
+            let what = match first {
+                Some(first) if first <= now => format!("{depth} may have been lost already"),
+                _ if data.certain => format!("{depth} may be lost within {}", cap(&data.tier)),
+                _ => format!(
+                    "{} will be lost within {} at the latest",
+                    oldest(data.depth),
+                    cap(&data.tier)
+                ),
             };
-            let save = "aws sqs start-message-move-task --source-arn ";
-            let save = command("once the cause is fixed, run", save, &data.queue.arn).or_else(look);
+            let region = Some(&data.queue.region).filter(|region| is_plain(region));
+            let region = region.map_or(String::new(), |region| format!("--region {region} "));
+            let save = format!("aws sqs start-message-move-task {region}--source-arn ");
+            let save =
+                command("once the cause is fixed, run", &save, &data.queue.arn).or_else(look);
             (what, rest(expiry(data.expires_after, data.expires_before, now), save))
         }
         Type::QueueLossSuspected => {
@@ -307,6 +344,14 @@ fn cap(text: &str) -> Cow<'_, str> {
     }
 }
 
+fn oldest(depth: Option<u64>) -> String {
+    match depth {
+        Some(1) => "the message".into(),
+        Some(depth) => format!("the oldest of {}", count(depth, "message")),
+        None => "the oldest messages".into(),
+    }
+}
+
 /// A time that was counted in whole seconds.
 fn lasted(seconds: u64) -> String {
     match seconds {
@@ -315,17 +360,19 @@ fn lasted(seconds: u64) -> String {
     }
 }
 
-/// When messages are lost, relative and absolute.
+/// When messages are lost, relative and absolute. Without a first moment they may be of any age.
 fn expiry(after: Option<Timestamp>, before: Option<Timestamp>, now: Timestamp) -> String {
     match (after, before) {
         (Some(after), _) if after <= now => {
-            format!("the first may be lost since {}", moment(after, now))
+            format!("some may have been lost since {}", moment(after, now))
         }
         (Some(after), _) => format!("the first may be lost after {}", moment(after, now)),
         (None, Some(before)) if before <= now => {
-            format!("the oldest were lost by {}", moment(before, now))
+            format!("all that was there may have been lost by {}", moment(before, now))
         }
-        (None, Some(before)) => format!("the oldest will be lost by {}", moment(before, now)),
+        (None, Some(before)) => {
+            format!("their age is unknown, the last is lost by {}", moment(before, now))
+        }
         (None, None) => "expiry unknown".into(),
     }
 }
@@ -347,18 +394,26 @@ fn cost(usd: Option<f64>) -> String {
 
 /// What shows the whole story of an incident.
 fn look(incident: Option<&str>) -> Option<String> {
-    command("look with", "dlq-log --incident ", incident?)
+    // A part is enough, and fits a narrow terminal.
+    let incident = incident?;
+    command("look with", "dlq-log --incident ", incident.get(..13).unwrap_or(incident))
 }
 
 fn poll(queue: &str) -> Option<String> {
-    command("try", "dlq-poll --queue ", queue)
+    // Dry, or it would use up what the next round is to tell.
+    command("try", "dlq-poll --dry-run --queue ", queue)
 }
 
 /// `LEAD 'COMMAND WORD'`; None when the word is none that may be pasted into a shell.
 fn command(lead: &str, command: &str, word: &str) -> Option<String> {
+    is_plain(word).then(|| format!("{lead} '{command}{word}'"))
+}
+
+/// Whether a word may be pasted into a shell.
+fn is_plain(word: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
     let fits = !word.is_empty() && word.len() <= 256 && !word.starts_with('-');
-    (fits && word.chars().all(plain)).then(|| format!("{lead} '{command}{word}'"))
+    fits && word.chars().all(plain)
 }
 
 #[cfg(test)]

@@ -32,22 +32,13 @@ pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Outcome {
         // What the shim, a shell and env(1) say when a program cannot be run. One that has written
         // something did run.
         Exit::Status(126 | 127) if last_line.is_none() => {
-            return Outcome::Failed(
-                "could_not_start",
-                "the agent could not be started; see stderr.log".into(),
-            );
+            return Outcome::Failed("could_not_start", "the agent could not be started".into());
         }
         Exit::Status(status) => {
-            return Outcome::Failed(
-                "exit_status",
-                format!("the agent ended with status {status}; see stderr.log"),
-            );
+            return Outcome::Failed("exit_status", format!("the agent ended with status {status}"));
         }
         Exit::Signal(signal) => {
-            return Outcome::Failed(
-                "signal",
-                format!("the agent was ended by signal {signal}; see stderr.log"),
-            );
+            return Outcome::Failed("signal", format!("the agent was ended by signal {signal}"));
         }
     }
     let Some(line) = last_line else {

@@ -129,6 +129,11 @@ impl Watched {
         self.queues.values()
     }
 
+    /// Whether the queue is one that is not quiet.
+    pub fn knows(&self, arn: &str) -> bool {
+        self.queues.contains_key(arn)
+    }
+
     /// How many of these queues have an open incident.
     pub fn raised<'a>(&self, arns: impl Iterator<Item = &'a str>) -> u64 {
         let open = |arn: &&str| self.queues.get(*arn).is_some_and(|e| e.record.incident.is_some());
@@ -159,6 +164,9 @@ impl Watched {
         if self.floor == 0 {
             self.floor = first_floor(begun);
         }
+        // What is dropped in this update does not count in it: a run that crashes after telling the
+        // journal is followed by one that drops other queues, and tells the same ids.
+        let floor = self.floor;
         // A clock that was far ahead has written these; what was seen then is not known any more.
         self.rounds.retain(|_, at| *at <= begun.plus(DRIFT));
         let mut lines = Vec::new();
@@ -181,7 +189,7 @@ impl Watched {
                 unlisted: one.unlisted,
                 tasks: one.tasks.as_ref(),
             };
-            let (record, told) = watch::judge(policy, past.as_ref(), sample, queue, self.floor);
+            let (record, told) = watch::judge(policy, past.as_ref(), sample, queue, floor);
             let last = told.last().map(|told| told.seq + 1);
             lines.extend(told.into_iter().map(|told| line(told, queue, one.reading.at)));
             match record {
@@ -364,6 +372,26 @@ mod tests {
         unique.sort();
         unique.dedup();
         assert_eq!(unique.len(), ids.len());
+    }
+
+    #[test]
+    fn a_crash_repeats_the_ids_whatever_else_was_polled_meanwhile() {
+        let (quiet, dead) = (target("a", -1000), target("b", -1000));
+        let all = Policy { all: true, ..policy() };
+        let mut doc = Watched::default();
+        doc.take(&all, "all", at(0), &[polled(&quiet, 0, Ok(0)), polled(&dead, 0, Ok(0))]);
+        let raise = |rest: &[Polled<'_>]| {
+            let polled = [rest, &[polled(&dead, 30, Ok(1))]].concat();
+            let lines = doc.clone().take(&all, "all", at(30), &polled);
+            let raise = |say: &Say| match peek(say.line.trim_ascii_end()) {
+                Line::Event(head) if head.known == Some(Type::QueueRaised) => {
+                    Some(head.id.into_owned())
+                }
+                _ => None,
+            };
+            lines.iter().find_map(raise)
+        };
+        assert_eq!(raise(&[]), raise(&[polled(&quiet, 30, Ok(0))]));
     }
 
     #[test]

@@ -76,7 +76,11 @@ fn a_recorded_day_replays_to_the_same_bytes_and_leaves_nothing() {
             "16:00 started payments-events-dlq",
         ]
     );
-    assert!(first.stderr.contains("orders-dlq: 3 messages died"), "{}", first.stderr);
+    assert!(
+        first.stderr.contains("orders-dlq (eu-west-1, production): 3 messages died"),
+        "{}",
+        first.stderr
+    );
     nothing_is_left(&bench);
 }
 

@@ -52,5 +52,5 @@ fn notices_go_out_when_their_switch_is_turned_on() {
     });
     let output = filter.finish();
     let told = output.stderr;
-    assert!(told.contains(" loud: ") && !told.contains(" silent: "), "{told}");
+    assert!(told.contains(" loud (") && !told.contains(" silent ("), "{told}");
 }
