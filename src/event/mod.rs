@@ -125,25 +125,24 @@ impl<D: Payload> Event<D> {
     /// The line, with its LF, below [`LINE_MAX`]: longer lists and texts are cut, and the object
     /// that holds them then says `truncated: true`.
     pub fn line(&self) -> Vec<u8> {
-        let mut value = match serde_json::to_vec(self) {
-            Ok(line) if line.len() < LINE_MAX - 1 => return ended(line),
+        // Encoded with room to grow, kept without: thousands of lines may wait together.
+        let mut line = Vec::with_capacity(LINE_MAX);
+        let mut value = match serde_json::to_writer(&mut line, self) {
+            Ok(()) if line.len() < LINE_MAX - 1 => return ended(&line),
             // Our own types have string keys and finite numbers: this cannot fail.
             _ => serde_json::to_value(self).unwrap_or_default(),
         };
         loop {
-            let line = value.to_string().into_bytes();
+            let line = value.to_string();
             if line.len() < LINE_MAX - 1 || !cut_longest(&mut value) {
-                return ended(line);
+                return ended(line.as_bytes());
             }
         }
     }
 }
 
-fn ended(mut line: Vec<u8>) -> Vec<u8> {
-    line.push(b'\n');
-    // Many lines may wait together; what the encoder has taken in advance adds up.
-    line.shrink_to_fit();
-    line
+fn ended(line: &[u8]) -> Vec<u8> {
+    [line, b"\n"].concat()
 }
 
 /// Halves the longest list of the payload, or, when there is none, its longest text.

@@ -44,16 +44,18 @@ pub struct Entry {
 
 impl Entry {
     /// Its queues, for a run in which their scope has this place and label.
-    pub fn queues_in(&self, scope: usize, label: &str) -> Vec<Known> {
-        let placed = |known: &Known| {
-            let mut known = known.clone();
-            known.scope = scope;
+    pub fn queues_in<'a>(
+        &'a self,
+        scope: usize,
+        label: &'a str,
+    ) -> impl Iterator<Item = Known> + 'a {
+        self.queues.iter().map(move |known| {
+            let mut known = Known { scope, ..known.clone() };
             if !label.is_empty() {
                 label.clone_into(&mut known.account);
             }
             known
-        };
-        self.queues.iter().map(placed).collect()
+        })
     }
 }
 
@@ -175,8 +177,11 @@ mod tests {
         let text = serde_json::to_string(&doc).unwrap();
         let again: DiscoveryDoc = serde_json::from_str(&text).unwrap();
         let entry = again.entry(&key("a")).unwrap();
-        let placed = entry.queues_in(4, "shop");
+        let placed: Vec<Known> = entry.queues_in(4, "shop").collect();
         assert_eq!((placed[0].scope, placed[0].account.as_str()), (4, "shop"));
-        assert_eq!(entry.queues_in(1, ""), doc.entry(&key("a")).unwrap().queues);
+        assert_eq!(
+            entry.queues_in(1, "").collect::<Vec<_>>(),
+            doc.entry(&key("a")).unwrap().queues
+        );
     }
 }

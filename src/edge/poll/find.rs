@@ -118,8 +118,8 @@ impl Poller {
             let Some(entry) = doc.entry(&self.key_of(scope)) else { continue };
             looked_at = Some(looked_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
             let known = entry.queues_in(scope, self.sqs.account(scope));
-            let wanted = known.iter().filter(|known| self.wants.selection.wants(&known.name));
-            targets.extend(wanted.map(target));
+            let wanted = known.filter(|known| self.wants.selection.wants(&known.name));
+            targets.extend(wanted.map(|known| target(&known)));
         }
         (targets, looked_at)
     }
@@ -159,8 +159,9 @@ impl Poller {
         drop(survey);
         for (scope, here) in places.iter().enumerate().filter(|(scope, _)| listed[*scope]) {
             let earlier = cached.entry(&self.key_of(scope));
-            let earlier = earlier.map(|entry| entry.queues_in(scope, self.sqs.account(scope)));
-            let earlier = earlier.unwrap_or_default();
+            let label = self.sqs.account(scope);
+            let earlier: Vec<Known> =
+                earlier.map_or(Vec::new(), |entry| entry.queues_in(scope, label).collect());
             let new = self.only_in(here, &earlier);
             found.lines.extend(new.map(|known| found_line(known, at)));
             found.leaving.extend(self.only_in(&earlier, here).cloned());
