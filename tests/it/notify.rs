@@ -1,7 +1,7 @@
 //! `dlq-notify`: what passes, who is told, what is remembered.
 
 use crate::stream::odd;
-use crate::workbench::{Bench, Running, event, wait_for};
+use crate::workbench::{Bench, Running, alive, event, wait_for};
 
 const DESKTOP: &str =
     "notifications: {channels: {console: {type: console}, desk: {type: desktop}}}";
@@ -191,13 +191,8 @@ fn a_notifier_that_hangs_holds_up_nothing() {
     let output = running.finish();
     assert_eq!(output.code(), 1);
     assert!(output.stderr.contains("'desk': no answer within 5 s"), "{}", output.stderr);
-    let alive = |pid: &str| {
-        // A zombie that nobody has buried is dead enough.
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        !stat.is_empty() && !stat.contains(") Z ")
-    };
     for pid in pids().lines() {
-        wait_for("what it started has gone with it", || !alive(pid));
+        wait_for("what it started has gone with it", || !alive(pid.parse().unwrap()));
     }
 }
 

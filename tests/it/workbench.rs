@@ -265,10 +265,13 @@ pub fn signal(name: &str, pid: i32) {
     command.status().unwrap();
 }
 
-/// Whether a process is there; a zombie that nobody has buried is dead enough.
+/// Whether any thread of a process is left: its first may be a zombie while others still hold its
+/// locks. One that is a zombie whole, which nobody has buried, is dead enough.
 pub fn alive(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    !stat.is_empty() && !stat.contains(") Z ")
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut stats =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+    stats.any(|stat| !stat.contains(") Z ") && !stat.contains(") X "))
 }
 
 /// The processes that work in this bench's folder: all that was started there, and all that those
