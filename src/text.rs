@@ -49,7 +49,7 @@ pub fn safe_json(line: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Characters that a terminal obeys, or that a reader cannot see.
-fn hidden(c: char) -> bool {
+pub(crate) fn hidden(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}'    // C0, DEL, C1
         | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

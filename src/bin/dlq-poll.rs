@@ -120,22 +120,12 @@ impl Options {
         Ok(())
     }
 
-    /// Puts the flags over the settings. A flag that names one thing leaves no list beside it.
+    /// Puts the flags over the settings.
     fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
         for (key, value, flag) in &self.set {
             config::set(settings, key, value, flag)?;
-            let aws = &mut settings.aws;
-            match *flag {
-                "--profile" => aws.accounts.clear(),
-                "--region" => {
-                    aws.regions.clear();
-                    for account in &mut aws.accounts {
-                        (account.region, account.regions) = (None, Vec::new());
-                    }
-                }
-                _ => {}
-            }
         }
+        poll::narrow(&mut settings.aws, |flag| self.set.iter().any(|(.., given)| *given == flag));
         let monitoring = &mut settings.monitoring;
         let globs = |list: &[String], flag: &str| {
             GlobList::any(list).map_err(|why| Error::wrong(format!("option '{flag}': {why}")))

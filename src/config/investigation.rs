@@ -19,6 +19,8 @@ pub struct AutoInvestigation {
     pub cooldown: Duration,
     /// Who investigates.
     pub agent: Agent,
+    /// Whether an investigation needs a sample of the messages.
+    pub require_evidence: bool,
     /// Investigations under way at once.
     pub max_concurrent: usize,
     /// `stop_grace_seconds`: from SIGINT to SIGTERM; half of it again to SIGKILL.
@@ -42,7 +44,8 @@ impl Default for AutoInvestigation {
             target_queues: GlobList::default(),
             timeout: Duration::from_secs(30 * 60),
             cooldown: Duration::from_secs(3600),
-            agent: Agent::Named("claude".into()),
+            agent: Agent::Auto,
+            require_evidence: true,
             max_concurrent: 2,
             stop_grace: Duration::from_secs(10),
             budget_usd_per_run: None,
@@ -57,8 +60,12 @@ impl Default for AutoInvestigation {
 /// Who investigates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Agent {
-    /// One that this version knows: `claude`.
-    Named(String),
+    /// `claude`, or what stands in for it where that is not installed: triage.
+    Auto,
+    /// Claude Code.
+    Claude,
+    /// The rules of this tool alone: no model is asked.
+    Triage,
     /// A program and its arguments, never a shell's line.
     Command(Vec<String>),
 }

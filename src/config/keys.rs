@@ -5,14 +5,16 @@
 
 use std::time::Duration;
 
+use super::evidence;
 use super::field::{Field, Problem};
 use super::lists;
 use super::settings::{Discover, Level, LogFormat, Settings};
 
 /// The sections, which are the keys at the top.
-pub(super) const SECTIONS: [&str; 8] = [
+pub(super) const SECTIONS: [&str; 9] = [
     "aws",
     "monitoring",
+    "evidence",
     "auto_investigation",
     "notifications",
     "github",
@@ -91,6 +93,24 @@ pub(super) const KEYS: &[Known] = keys! {
         return Err(f.problem("not available in this version; leave it false"));
     };
 
+    "evidence.max_messages" env |s, f| s.evidence.max_messages = f.whole(1..=1000)?;
+    "evidence.visibility" env |s, f|
+        s.evidence.visibility = f.span(Duration::from_secs(10)..=Duration::from_secs(12 * 3600))?;
+    "evidence.allow_fifo" env |s, f| {
+        s.evidence.allow_fifo = f.flag()?;
+        if s.evidence.allow_fifo {
+            f.ours("have message groups blocked")?;
+        }
+    };
+    "evidence.redact" file |s, f| s.evidence.redact = evidence::patterns(f)?;
+    "evidence.redact_allow" env |s, f| {
+        f.globs()?;
+        s.evidence.redact_allow = f.texts()?;
+        if !s.evidence.redact_allow.is_empty() {
+            f.ours("choose what is not redacted")?;
+        }
+    };
+
     "auto_investigation.enabled" env |s, f| {
         s.auto_investigation.enabled = f.flag()?;
         if s.auto_investigation.enabled {
@@ -103,6 +123,8 @@ pub(super) const KEYS: &[Known] = keys! {
     "auto_investigation.cooldown_hours" env |s, f|
         s.auto_investigation.cooldown = f.units(3600.0, 0.0..=8760.0)?;
     "auto_investigation.agent" env |s, f| s.auto_investigation.agent = lists::agent(f)?;
+    "auto_investigation.require_evidence" env |s, f|
+        s.auto_investigation.require_evidence = f.flag()?;
     "auto_investigation.max_concurrent" env |s, f|
         s.auto_investigation.max_concurrent = f.whole(1..=64)?;
     "auto_investigation.stop_grace_seconds" env |s, f|

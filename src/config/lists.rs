@@ -87,10 +87,12 @@ pub(super) fn tiers(field: &Field<'_>) -> Got<Vec<Duration>> {
 
 /// A name, a list, or `{command: [...]}`. In a variable, a value with a slash is a command.
 pub(super) fn agent(field: &Field<'_>) -> Got<Agent> {
-    const REMEDY: &str = "the only agent known by name is 'claude'; give another program as a \
-                          list: [PROGRAM, ARGUMENT, ...]";
+    const REMEDY: &str = "the agents known by name are 'auto', 'claude' and 'triage'; give another \
+                          program as a list: [PROGRAM, ARGUMENT, ...]";
     match &field.node.value {
-        Value::Text(name) if name == "claude" => Ok(Agent::Named(name.clone())),
+        Value::Text(name) if name == "auto" => Ok(Agent::Auto),
+        Value::Text(name) if name == "claude" => Ok(Agent::Claude),
+        Value::Text(name) if name == "triage" => Ok(Agent::Triage),
         Value::Text(text) => match field.giver {
             super::field::Giver::Variable { .. } if text.contains('/') => {
                 Ok(Agent::Command(field.program()?))
@@ -129,7 +131,7 @@ fn queue_rule(field: &Field<'_>) -> Got<QueueRule> {
             "github" => rule.github = Some(value.text_like(REPO, repo)?),
             "base" => rule.base = Some(value.text_like("the name of a branch", branch)?),
             "test_command" => rule.test_command = Some(value.argv()?),
-            _ => rule.evidence = value.items()?.iter().map(Field::argv).collect::<Got<_>>()?,
+            _ => rule.evidence = value.items()?.iter().map(Field::program).collect::<Got<_>>()?,
         }
     }
     if rule.matching.is_empty() {

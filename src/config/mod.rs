@@ -7,6 +7,7 @@
 //! being named runs no command, starts nothing and sends nothing elsewhere. man/dlq-config.5 is the reference.
 
 mod env;
+mod evidence;
 mod field;
 mod host;
 mod investigation;
@@ -22,6 +23,7 @@ mod tree;
 use std::path::PathBuf;
 
 pub use env::Env;
+pub use evidence::Evidence;
 pub use investigation::{Agent, AutoInvestigation, QueueRule};
 pub use load::{load, process_env, state_dir};
 pub use secret::{Secret, SecretValue};

@@ -9,6 +9,7 @@ pub use crate::tool::{Format as LogFormat, Level};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::evidence::Evidence;
 use super::investigation::AutoInvestigation;
 use super::secret::Secret;
 use crate::rules::glob::GlobList;
@@ -19,6 +20,7 @@ use crate::rules::glob::GlobList;
 pub struct Settings {
     pub aws: Aws,
     pub monitoring: Monitoring,
+    pub evidence: Evidence,
     pub auto_investigation: AutoInvestigation,
     pub notifications: Notifications,
     pub github: Github,

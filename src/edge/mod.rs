@@ -3,6 +3,9 @@
 pub mod agent;
 pub mod channel;
 pub mod clock;
+pub mod command;
+#[cfg(feature = "aws")]
+pub mod peek;
 #[cfg(feature = "aws")]
 pub mod poll;
 pub mod process;

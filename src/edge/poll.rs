@@ -8,7 +8,7 @@ mod find;
 mod scopes;
 mod show;
 
-pub use scopes::{limits, scopes};
+pub use scopes::{limits, narrow, scopes};
 pub use show::show;
 
 use find::target;

@@ -5,11 +5,11 @@
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::Stdio;
 use std::time::Duration;
+
+use super::command;
 
 use crate::config::{Env, Secret, SecretValue};
 use crate::error::Error;
@@ -54,71 +54,18 @@ fn from_file(path: &Path) -> Result<SecretValue, Error> {
 }
 
 fn from_command(argv: &[String], deadline: Duration) -> Result<SecretValue, Error> {
-    let Some((program, arguments)) = argv.split_first() else {
+    let Some(program) = argv.first() else {
         return Err(Error::wrong("cannot read secret: its command is empty"));
     };
     let failed = |cause: &str| Error::failed("read secret with", program, cause);
-    // A group of its own, so that what it starts ends with it.
-    let spawned = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn();
-    let mut child = spawned.map_err(|cause| failed(&crate::error::io_cause(&cause)))?;
-    let output = read_output(&mut child, deadline);
-    let status = match output {
-        Ok(_) => wait(&mut child, deadline),
-        Err(_) => None,
-    };
-    let Some(status) = status else {
-        stop(&mut child);
-        let seconds = deadline.as_secs();
-        return Err(failed(output.err().unwrap_or(&format!("no answer in {seconds}s"))));
-    };
-    if !status.success() {
-        return Err(failed(&format!("{status}; run it by hand to see why")));
+    let ran = command::run(argv, None, deadline, MAX_SECRET, Stdio::null())
+        .map_err(|cause| failed(&cause))?;
+    match ran.status {
+        Some(status) if status.success() => value(ran.output).map_err(failed),
+        Some(status) => Err(failed(&format!("{status}; run it by hand to see why"))),
+        None if ran.more => Err(failed("more than 64 KiB of output")),
+        None => Err(failed(&format!("no answer in {}s", deadline.as_secs()))),
     }
-    value(output.unwrap_or_default()).map_err(failed)
-}
-
-/// Everything that the command writes. The thread outlives a deadline only until the pipe closes.
-fn read_output(child: &mut Child, deadline: Duration) -> Result<Vec<u8>, &'static str> {
-    let stdout = child.stdout.take().ok_or("no output")?;
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = stdout.take(MAX_SECRET + 1).read_to_end(&mut bytes);
-        // Nobody listens after the deadline.
-        let _ = sender.send(read.map(|_| bytes));
-    });
-    match receiver.recv_timeout(deadline) {
-        Ok(Ok(bytes)) if bytes.len() as u64 > MAX_SECRET => Err("more than 64 KiB of output"),
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err("its output cannot be read"),
-        Err(_) => Err("no answer in 10s"),
-    }
-}
-
-/// A command that has closed its output ends soon; this waits without reading a clock.
-fn wait(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
-    const STEP: Duration = Duration::from_millis(5);
-    for _ in 0..=(deadline.as_millis() / STEP.as_millis()) {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
-        }
-        std::thread::sleep(STEP);
-    }
-    None
-}
-
-fn stop(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // It may have ended by itself in the meantime.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    let _ = child.wait();
 }
 
 /// Without one newline at its end, as commands and editors write it.

@@ -5,6 +5,7 @@
 //! have told since is marked as printed. Nothing here waits for an investigation.
 
 mod lines;
+mod start;
 
 use std::cell::RefCell;
 use std::os::unix::process::CommandExt;
@@ -12,22 +13,19 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::supervisor::{self, Plan, Teller, files};
+use super::supervisor::{self, Teller, files};
 use super::{agent, clock, exe};
 use crate::config::{AutoInvestigation, Settings, State};
 use crate::error::Error;
 use crate::event::{self, InvestigationFailed, Type};
 use crate::journal::Journal;
 use crate::rules::eligible::{self, Past, Policy, Why};
-use crate::rules::incident::{self, Incident, News};
+use crate::rules::incident::{self, News};
 use crate::rules::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
-use crate::{rules, tool};
+use crate::tool;
 use lines::{last_told, skipped, unread, would_start};
-
-/// A supervisor that has not taken its lock by then did not start.
-const START_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an update brought.
 #[derive(Debug, Default)]
@@ -52,7 +50,10 @@ pub struct Desk {
     store: Store,
     journal: Journal,
     policy: Policy,
-    agent: Vec<String>,
+    /// Without one, the triage stands alone.
+    agent: Option<Vec<String>>,
+    /// `dlq-peek` and its first arguments, when it is there.
+    peek: Option<Vec<String>>,
     settings: AutoInvestigation,
     state: State,
     /// In a dry run: the document as it would be. Nothing is written then.
@@ -68,21 +69,21 @@ impl Desk {
         dry_run: bool,
     ) -> Result<Self, Error> {
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
-        let mut agent = agent::argv(&settings);
-        let found = super::process::find(&agent[0], path);
+        let chosen = agent::choose(&settings, path);
+        if chosen.stands_in && settings.enabled {
+            tool::warn("Claude Code is not installed: incidents get a triage by rules instead");
+        }
         let policy = Policy {
             enabled: settings.enabled && all.features.investigate,
             targets: settings.target_queues.clone(),
             max_concurrent: settings.max_concurrent,
             cooldown: settings.cooldown,
-            agent_missing: found.is_none().then(|| agent[0].clone()),
+            agent_missing: chosen.missing,
         };
-        if let Some(found) = found {
-            agent[0] = found.display().to_string();
-        }
+        let (agent, peek) = (chosen.argv, agent::peek(&all.origin, path));
         let journal = Journal::of(&store, &state);
         let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
-        Ok(Desk { store, journal, policy, agent, settings, state, dry })
+        Ok(Desk { store, journal, policy, agent, peek, settings, state, dry })
     }
 
     /// Turns investigations on or off, as far as the configuration lets them start at all.
@@ -107,6 +108,10 @@ impl Desk {
         let sessions = self.store.doc::<Sessions>().read()?;
         let busy = |s: &Session| s.status == Status::Running || self.unprinted(s);
         Ok(sessions.sessions.iter().any(busy))
+    }
+
+    fn agent_name(&self) -> &str {
+        self.agent.as_ref().and_then(|argv| argv.first()).map_or("triage", String::as_str)
     }
 
     fn folder(&self, session: &str) -> PathBuf {
@@ -226,9 +231,10 @@ impl Desk {
             // In a dry run nobody comes to record the end.
             cooldown_until: self.dry.as_ref().map(|_| timeout_at.plus(self.settings.cooldown)),
             printed: 0,
+            fingerprint: None,
         };
         if self.dry.is_some() {
-            brought.lines.push(would_start(incident, &session, &self.agent[0], now));
+            brought.lines.push(would_start(incident, &session, self.agent_name(), now));
         } else if let Err(error) = self.spawn(incident, &session) {
             // The incident stays armed and is judged again.
             tool::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
@@ -240,72 +246,10 @@ impl Desk {
         }
         incident.attempts += 1;
         incident.armed = false;
+        // The next cooldown is another one.
+        incident.reported.retain(|word| word != "cooldown");
         brought.started.push(id);
         sessions.sessions.push(session);
-        Ok(())
-    }
-
-    /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
-    /// nobody can take the session for crashed.
-    fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
-        let folder = self.folder(&session.id);
-        let lock = folder.join(files::LOCK);
-        // A filter has started it and died before it could record that.
-        if store::held(&lock)? || folder.join(files::EVENTS).exists() {
-            return Ok(());
-        }
-        store::make_dir(&folder)?;
-        // What a start left that failed; a lock file is never deleted.
-        let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
-        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let rule =
-            self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
-        let plan = Plan {
-            incident: incident.id.clone(),
-            queue: incident.queue.clone(),
-            agent: self.agent.clone(),
-            repo: rule.and_then(|rule| rule.repo.clone()),
-            timeout_at: session.timeout_at,
-            timeout_ms: millis(self.settings.timeout),
-            grace_ms: millis(self.settings.stop_grace),
-            cooldown_ms: millis(self.settings.cooldown),
-            journal_size_max: self.state.journal_max_mib << 20,
-            journal_keep: self.state.journal_keep,
-        };
-        let plan = serde_json::to_vec(&plan)
-            .map_err(|error| Error::failed("encode", files::PLAN, error))?;
-        store::replace(&folder.join(files::PLAN), &plan)?;
-        store::replace(&folder.join(files::PROMPT), rules::prompt::of(incident).as_bytes())?;
-        let log = folder.join(files::SUPERVISOR_LOG);
-        let stderr =
-            store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
-        let mut supervisor = exe()
-            .args(["--supervise", &session.id])
-            .env_clear()
-            .envs(supervisor::passed_on())
-            .env("DLQ_STATE_DIR", self.store.dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .map_err(|error| Error::failed("start", "the supervisor", error))?;
-        let deadline = clock::tick() + START_PATIENCE;
-        while !store::held(&lock)? {
-            let ended = supervisor.try_wait().ok().flatten();
-            if ended.is_some() || clock::tick() >= deadline {
-                let _ = supervisor.kill();
-                // A very quick agent: the supervisor has come and gone, and its events tell.
-                if ended.is_some() && folder.join(files::EVENTS).exists() {
-                    return Ok(());
-                }
-                let log = std::fs::read_to_string(&log).unwrap_or_default();
-                let said = log.lines().last().unwrap_or("it said nothing").to_owned();
-                return Err(Error::failed("start", "the supervisor", said));
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        // Its end is told by its lock; who reaps it when we are still there is this thread.
-        std::thread::spawn(move || supervisor.wait());
         Ok(())
     }
 
@@ -338,6 +282,7 @@ impl Desk {
             Some(Type::InvestigationCompleted) => Status::Completed,
             Some(Type::InvestigationFailed) => Status::Failed,
             Some(Type::InvestigationTimedOut) => Status::TimedOut,
+            Some(Type::InvestigationSkipped) => Status::Skipped,
             _ => Status::Crashed,
         };
         if session.status != Status::Crashed {

@@ -10,6 +10,9 @@ mod door;
 mod miss;
 mod pace;
 mod read;
+mod receive;
+
+pub use receive::{BATCH, Received};
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -183,6 +186,27 @@ impl Sqs {
     /// The last ten tasks that moved messages out of a DLQ, the newest first.
     pub fn move_tasks(&self, scope: usize, dlq_arn: &str) -> Result<Vec<MoveTask>, Miss> {
         self.wait(self.world.move_tasks(scope, dlq_arn))
+    }
+
+    /// The URLs of the queues whose dead letters a queue gets.
+    pub fn sources(&self, scope: usize, url: &str) -> Result<Vec<String>, Miss> {
+        self.wait(self.world.sources(scope, url))
+    }
+
+    /// Receives up to ten messages, which are then invisible for so long.
+    pub fn receive(
+        &self,
+        scope: usize,
+        url: &str,
+        max: usize,
+        invisible: Duration,
+    ) -> Result<Vec<Received>, Miss> {
+        self.wait(self.world.receive(scope, url, max, invisible))
+    }
+
+    /// Makes messages visible again, and tells for how many that failed.
+    pub fn put_back(&self, scope: usize, url: &str, handles: &[String]) -> usize {
+        self.wait(self.world.put_back(scope, url, handles))
     }
 
     /// How many requests have left so far, retries included.

@@ -6,32 +6,38 @@
 //! then to the journal. When it dies, its watchdog ends the tree, and the next filter that looks
 //! names the session crashed. It never reads configuration: its plan says all it needs.
 
+mod evidence;
 mod teller;
+mod wait;
 
+pub use evidence::to_hand_over;
 pub use teller::Teller;
+pub use wait::watch;
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::evidence::Environment;
+use self::wait::{Ended, dismiss, wait};
 use super::process::{self, MARKER, Tree};
 use super::{clock, exe};
 use crate::error::Error;
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStarted, InvestigationTimedOut,
-    Payload, Queue,
+    Payload,
 };
 use crate::journal::Journal;
-use crate::rules::report;
+use crate::rules::incident::Incident;
 use crate::rules::session::{Sessions, Status};
 use crate::rules::verdict::{self, Exit, Outcome};
+use crate::rules::{prompt, report};
 use crate::store::{self, Lock, Store};
 use crate::time::{Timestamp, show_span};
 use crate::tool;
@@ -67,12 +73,17 @@ const RESULT_MAX: u64 = 1 << 20;
 /// What a supervisor is told, in the session's folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The incident.
-    pub incident: String,
-    /// The queue.
-    pub queue: Queue,
-    /// The agent: a program with its path, and its arguments.
-    pub agent: Vec<String>,
+    /// The incident, and its queue.
+    pub incident: Incident,
+    /// The agent: a program with its path, and its arguments. Without one, the triage stands alone.
+    pub agent: Option<Vec<String>>,
+    /// What looks at the messages: `dlq-peek`, and its arguments. It gets the environment of who
+    /// started the supervisor, by way of its standard input.
+    pub peek: Option<Vec<String>>,
+    /// A bundle that is there already, and takes the place of a look.
+    pub bundle: Option<PathBuf>,
+    /// Whether there has to be evidence.
+    pub require_evidence: bool,
     /// The folder of the code, when one is mapped: told to the agent, not entered.
     pub repo: Option<PathBuf>,
     /// When it is stopped.
@@ -97,6 +108,7 @@ pub fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
 /// Runs the session whose folder and plan a filter has made, to its end.
 pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     process::detach();
+    let environment = evidence::handed_over();
     let folder = folder(store.dir(), session);
     let Some(_lock) = take(&folder.join(files::LOCK))? else {
         return Err(Error::failed("supervise", session, "somebody else does"));
@@ -110,7 +122,7 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
         })?;
     let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
     let supervisor = Supervisor { store, folder, session, plan, journal };
-    supervisor.run()
+    supervisor.run(environment)
 }
 
 /// The session's folder, by the one name that the kernel has for it.
@@ -137,18 +149,17 @@ struct Supervisor<'a> {
     journal: Journal,
 }
 
-/// Why waiting for the agent has ended.
-enum Ended {
-    ByItself(ExitStatus),
-    Deadline,
-    Told,
-}
-
 impl Supervisor<'_> {
-    fn run(&self) -> Result<(), Error> {
-        let begun = clock::now();
+    fn run(&self, environment: Environment) -> Result<(), Error> {
+        let (begun, started) = (clock::now(), clock::tick());
+        let evidence = self.evidence(environment);
+        let Some(evidence) = self.pass_gate(begun, evidence)? else { return Ok(()) };
+        let Some(argv) = &self.plan.agent else { return self.triage_alone(begun, &evidence) };
+        let bundle = evidence.bundle.as_ref().map(|path| path.display().to_string());
+        let prompt = prompt::of(&self.plan.incident, bundle.as_deref());
+        store::replace(&self.folder.join(files::PROMPT), prompt.as_bytes())?;
         let mut watchdog = self.watchdog()?;
-        let agent = match self.spawn() {
+        let agent = match self.spawn(argv, bundle.as_deref()) {
             Ok(agent) => agent,
             Err(error) => {
                 let failed = Outcome::Failed("could_not_start", error.to_string());
@@ -160,13 +171,7 @@ impl Supervisor<'_> {
         // Should the watchdog have died, the agent still dies with us.
         let _ = watchdog.stdin.as_mut().map(|pipe| writeln!(pipe, "{pid}"));
         self.record(|session| session.pid = Some(pid.into()))?;
-        self.tell(InvestigationStarted {
-            queue: self.plan.queue.clone(),
-            session: self.session.into(),
-            agent: self.plan.agent.first().cloned().unwrap_or_default(),
-            pid: Some(pid.into()),
-            timeout_at: self.plan.timeout_at,
-        })?;
+        self.begun(argv.first().map_or("", String::as_str), Some(pid.into()))?;
         let number = |pid: u32| i32::try_from(pid).unwrap_or(0);
         let tree = Tree {
             folder: self.folder.clone(),
@@ -176,7 +181,8 @@ impl Supervisor<'_> {
             spare: vec![number(watchdog.id())],
         };
         let grace = Duration::from_millis(self.plan.grace_ms);
-        let ended = wait(agent, Duration::from_millis(self.plan.timeout_ms))?;
+        let timeout = Duration::from_millis(self.plan.timeout_ms);
+        let ended = wait(agent, timeout.saturating_sub(started.elapsed()))?;
         let gone = match ended {
             Ended::ByItself(_) => Tree { root: None, ..tree.clone() }.end(grace / 2),
             Ended::Deadline | Ended::Told => tree.stop(grace),
@@ -195,19 +201,17 @@ impl Supervisor<'_> {
         dismiss(watchdog)
     }
 
-    fn watchdog(&self) -> Result<Child, Error> {
-        exe()
-            .args(["--watch", self.session, "--grace-ms", &self.plan.grace_ms.to_string()])
-            .env("DLQ_STATE_DIR", self.store.dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map_err(|error| Error::file("start", Path::new("watchdog"), &error))
+    fn begun(&self, agent: &str, pid: Option<u64>) -> Result<(), Error> {
+        self.tell(InvestigationStarted {
+            queue: self.plan.incident.queue.clone(),
+            session: self.session.into(),
+            agent: agent.to_owned(),
+            pid,
+            timeout_at: self.plan.timeout_at,
+        })
     }
 
-    fn spawn(&self) -> Result<Child, Error> {
+    fn spawn(&self, argv: &[String], bundle: Option<&str>) -> Result<Child, Error> {
         let open = |name: &str| -> Result<File, Error> {
             let path = self.folder.join(name);
             store::append_private(&path).map_err(|error| Error::file("open", &path, &error))
@@ -225,11 +229,15 @@ impl Supervisor<'_> {
         let work = self.folder.join(files::WORK);
         store::make_dir(&work)?;
         let mut command = exe();
-        command.args(["--shim", &std::process::id().to_string(), "--"]).args(&self.plan.agent);
+        command.args(["--shim", &std::process::id().to_string(), "--"]).args(argv);
         command.env_clear();
         command.envs(passed_on());
         command.env("TERM", "dumb").env(MARKER, &self.folder).env("DLQ_SESSION", self.session);
-        command.env("DLQ_INCIDENT", &self.plan.incident).env("DLQ_QUEUE", &self.plan.queue.name);
+        let Incident { id, queue, .. } = &self.plan.incident;
+        command.env("DLQ_INCIDENT", id).env("DLQ_QUEUE", &queue.name);
+        if let Some(bundle) = bundle {
+            command.env("DLQ_EVIDENCE", bundle);
+        }
         if let Some(repo) = &self.plan.repo {
             command.env("DLQ_REPO", repo);
         }
@@ -253,7 +261,7 @@ impl Supervisor<'_> {
 
     fn conclude(&self, begun: Timestamp, outcome: Outcome) -> Result<(), Error> {
         let took = clock::now().since(begun);
-        let (queue, session) = (self.plan.queue.clone(), self.session.to_owned());
+        let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
         match outcome {
             Outcome::Completed(verdict, cost_usd, turns) => {
                 let report = self.report(&verdict, took)?.display().to_string();
@@ -290,7 +298,7 @@ impl Supervisor<'_> {
         let detail =
             format!("it was given {}", show_span(Duration::from_millis(self.plan.timeout_ms)));
         self.tell(InvestigationTimedOut {
-            queue: self.plan.queue.clone(),
+            queue: self.plan.incident.queue.clone(),
             session: self.session.into(),
             detail,
             cost_usd: None,
@@ -301,13 +309,19 @@ impl Supervisor<'_> {
 
     fn report(&self, verdict: &event::Verdict, took: Duration) -> Result<PathBuf, Error> {
         let path = self.folder.join(files::REPORT);
-        let text = report::of(self.session, &self.plan.incident, &self.plan.queue, verdict, took);
+        let text = report::of(
+            self.session,
+            &self.plan.incident.id,
+            &self.plan.incident.queue,
+            verdict,
+            took,
+        );
         store::replace(&path, text.as_bytes())?;
         Ok(path)
     }
 
     fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
-        let Plan { incident, queue, .. } = &self.plan;
+        let Incident { id: incident, queue, .. } = &self.plan.incident;
         let (folder, journal) = (self.folder.as_path(), &self.journal);
         Teller { folder, journal, session: self.session, incident, queue }.tell(data)
     }
@@ -333,56 +347,6 @@ impl Supervisor<'_> {
             Ok(())
         })
     }
-}
-
-/// Waits for the agent, the deadline, or a signal that tells us to end.
-fn wait(mut agent: Child, timeout: Duration) -> Result<Ended, Error> {
-    let (sender, ended) = mpsc::channel();
-    let told = sender.clone();
-    let mut signals = signal_hook::iterator::Signals::new([
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGHUP,
-    ])
-    .map_err(|error| Error::failed("listen for", "signals", error))?;
-    std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            let _ = told.send(Ended::Told);
-        }
-    });
-    std::thread::spawn(move || {
-        if let Ok(status) = agent.wait() {
-            let _ = sender.send(Ended::ByItself(status));
-        }
-    });
-    Ok(match ended.recv_timeout(timeout) {
-        Ok(ended) => ended,
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ended::Deadline,
-    })
-}
-
-/// Tells the watchdog that all is over, and waits for it.
-fn dismiss(mut watchdog: Child) -> Result<(), Error> {
-    let _ = watchdog.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
-    watchdog.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
-}
-
-/// The watchdog: reads from its supervisor until that says that it is done, or dies. Then it
-/// ends the tree. With nothing to read from, it ends the tree at once.
-pub fn watch(state: &Path, session: &str, grace: Duration) {
-    let mut said = String::new();
-    let _ = std::io::stdin().read_to_string(&mut said);
-    if said.lines().any(|line| line == "done") {
-        return;
-    }
-    let root: Option<i32> = said.lines().next().and_then(|line| line.parse().ok());
-    // Who was told of an agent is in the session that the supervisor led: while we are there, its
-    // number is given to no other.
-    let group = match cfg!(target_os = "linux") {
-        true => root.and_then(|_| process::own_session()),
-        false => root,
-    };
-    Tree { folder: folder(state, session), root, group, ..Tree::default() }.end(grace / 2);
 }
 
 /// The last line that is not blank.

@@ -124,6 +124,20 @@ part! {
 }
 
 part! {
+    /// The messages of one cause, in short; the whole is in the bundle.
+    Cause {
+        /// The fingerprint.
+        id: String,
+        /// How many messages of the sample.
+        count: u64,
+        /// A line for people.
+        title: String,
+        /// What decided: `producer_error`, `error_text`, `shape` or `opaque`.
+        kind: String,
+    }
+}
+
+part! {
     #[derive(Default)]
     /// What the investigator found, in short; the whole is in the session's folder.
     Verdict {
@@ -280,6 +294,26 @@ payloads! {
         findings: Vec<Finding>,
     }
 
+    /// Dead letters were received, put back, and filed as evidence; or not, and why.
+    QueueSampled = "queue.sampled" Info {
+        /// The queue.
+        queue: Queue,
+        /// How many messages were received; null in a dry run.
+        taken: Option<u64>,
+        /// How many the queue held just before; null when it could not be read.
+        depth: Option<u64>,
+        /// One word for why nothing was received; null when messages were.
+        refused: Option<String>,
+        /// The sentence for it.
+        detail: Option<String>,
+        /// The causes among them, the most frequent first.
+        fingerprints: Vec<Cause>,
+        /// How many of the messages this tool has now received more often than it may.
+        overseen: u64,
+        /// The folder of the evidence.
+        bundle: Option<String>,
+    }
+
     /// A round has ended: the heartbeat of the stream.
     PollFinished = "poll.finished" Debug {
         /// Counted from the start of the program.
@@ -423,6 +457,7 @@ weighed!(
     QueueCleared,
     QueueUnreadable,
     QueueReadable,
+    QueueSampled,
     PollFinished,
     PollFailed,
     InvestigationStarted,

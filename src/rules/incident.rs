@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, Type};
+use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
 
 /// A closed incident is remembered for this long, counted in the stream's time; longer than any
@@ -40,6 +40,33 @@ pub struct Incident {
     pub reported: Vec<String>,
     /// How many investigations it has had.
     pub attempts: u64,
+    /// The newest evidence that the stream has told of.
+    #[serde(default)]
+    pub bundle: Option<String>,
+    /// The causes of most messages, each once.
+    #[serde(default)]
+    pub causes: Vec<String>,
+}
+
+impl Incident {
+    /// One that has just been heard of.
+    pub fn begun(id: &str, queue: Queue, at: Timestamp) -> Self {
+        Incident {
+            id: id.to_owned(),
+            queue,
+            raised_at: at,
+            depth: None,
+            expires_after: None,
+            expires_before: None,
+            grew_at: None,
+            closed_at: None,
+            armed: true,
+            reported: Vec::new(),
+            attempts: 0,
+            bundle: None,
+            causes: Vec::new(),
+        }
+    }
 }
 
 /// What a line says about an incident.
@@ -73,6 +100,8 @@ pub enum What {
         expires_after: Option<Timestamp>,
         expires_before: Option<Timestamp>,
     },
+    /// Its messages were looked at.
+    Sampled { cause: Option<String>, bundle: String },
     /// It was cleared, or its queue is gone.
     Closed,
 }
@@ -93,6 +122,13 @@ pub fn news(head: &Head<'_>, line: &[u8]) -> Option<News> {
             let QueueExpiring { queue, depth, expires_after, expires_before, .. } =
                 event::read(line)?.data;
             What::Expiring { queue, depth, expires_after, expires_before }
+        }
+        Type::QueueSampled => {
+            let QueueSampled { fingerprints, bundle, .. } = event::read(line)?.data;
+            What::Sampled {
+                cause: fingerprints.into_iter().next().map(|one| one.id),
+                bundle: bundle?,
+            }
         }
         Type::QueueCleared | Type::QueueGone => What::Closed,
         _ => return None,
@@ -122,6 +158,17 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
             known.expires_after = expires_after;
             known.expires_before = expires_before;
         }
+        (Some(known), What::Sampled { cause, bundle }) => {
+            known.bundle = Some(bundle);
+            if let Some(cause) = cause.filter(|cause| !known.causes.contains(cause)) {
+                // A finished incident is judged again when another cause has come.
+                if !known.causes.is_empty() {
+                    known.armed = true;
+                    known.reported.clear();
+                }
+                known.causes.push(cause);
+            }
+        }
         (None, what) => incidents.extend(opened(id, at, what)),
     }
 }
@@ -136,21 +183,11 @@ fn opened(id: String, at: Timestamp, what: What) -> Option<Incident> {
         What::Expiring { queue, depth, expires_after, expires_before } => {
             (queue, depth, expires_after, expires_before)
         }
-        What::Closed => return None,
+        // Without its raise nothing is known of the incident.
+        What::Sampled { .. } | What::Closed => return None,
     };
-    Some(Incident {
-        id,
-        queue,
-        raised_at: at,
-        depth,
-        expires_after,
-        expires_before,
-        grew_at: None,
-        closed_at: None,
-        armed: true,
-        reported: Vec::new(),
-        attempts: 0,
-    })
+    let begun = Incident::begun(&id, queue, at);
+    Some(Incident { depth, expires_after, expires_before, ..begun })
 }
 
 /// The open incidents that are to be judged, nearest to loss first: by the first moment at which
@@ -225,6 +262,26 @@ mod tests {
         assert_eq!(to_judge(&incidents), Vec::<String>::new());
         hear(&mut incidents, grew("a", 60));
         assert_eq!(to_judge(&incidents), ["a"]);
+    }
+
+    #[test]
+    fn another_cause_arms_a_finished_incident_and_a_replay_does_not() {
+        let sampled = |cause: &str| {
+            let what = What::Sampled { cause: Some(cause.into()), bundle: format!("/{cause}") };
+            News { incident: "a".into(), at: at(10), what }
+        };
+        let mut incidents = after(vec![raised("a", 0, None), sampled("one")]);
+        assert_eq!(incidents[0].bundle.as_deref(), Some("/one"));
+        incidents[0].armed = false;
+        hear(&mut incidents, sampled("one"));
+        assert!(!incidents[0].armed);
+        hear(&mut incidents, sampled("two"));
+        assert!(incidents[0].armed);
+        incidents[0].armed = false;
+        hear(&mut incidents, sampled("one"));
+        hear(&mut incidents, sampled("two"));
+        assert!(!incidents[0].armed);
+        assert_eq!(after(vec![sampled("one")]), [], "of an incident that nobody has told of");
     }
 
     #[test]

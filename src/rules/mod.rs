@@ -2,26 +2,38 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
+pub mod decode;
 pub mod discovery;
 pub mod eligible;
+pub mod evidence;
 pub mod expiry;
+pub mod fingerprint;
+pub mod gate;
 pub mod glob;
 pub mod graph;
 pub mod handled;
 pub mod incident;
 pub mod lint;
 pub mod loss;
+pub mod message;
 pub mod names;
+pub mod neighbours;
+pub mod peeks;
 pub mod pick;
 pub mod prompt;
 pub mod reading;
+pub mod redact;
 pub mod report;
 pub mod rhythm;
 pub mod route;
+pub mod sample;
 pub mod sentence;
 pub mod session;
 pub mod stream;
+pub mod template;
 pub mod threshold;
+pub mod timeline;
+pub mod triage;
 pub mod verdict;
 pub mod watch;
 pub mod watched;

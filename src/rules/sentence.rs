@@ -20,6 +20,9 @@ pub const TITLE_MAX: usize = 120;
 pub const BODY_MAX: usize = 600;
 const SUBJECT_MAX: usize = 100;
 const TEXT_MAX: usize = 200;
+/// So many causes of a sample are named, each with as much of its title.
+const CAUSES_MAX: usize = 3;
+const CAUSE_MAX: usize = 80;
 /// An event older than this is shown with its date.
 const SAME_DAY: Duration = Duration::from_secs(12 * 3600);
 
@@ -225,6 +228,7 @@ fn told(
             })
         }
         Type::QueueLinted => linted(&read(line)?),
+        Type::QueueSampled => sampled(&read(line)?, incident),
         Type::PollFinished | Type::PollFailed => return polled(known, line),
         Type::NoticeSent => {
             let data = read::<event::NoticeSent>(line)?;
@@ -249,6 +253,39 @@ fn linted(data: &event::QueueLinted) -> (String, Rest) {
             next: command("see all with", "dlq-poll --lint --queue ", &data.queue.name),
         },
     )
+}
+
+fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> (String, Rest) {
+    if let Some(word) = &data.refused {
+        let why = data.detail.as_deref().filter(|detail| !detail.trim().is_empty());
+        let what = format!("not looked at: {}", cap(why.unwrap_or(word)));
+        return (what, Rest { detail: None, next: look(incident) });
+    }
+    let Some(taken) = data.taken else {
+        let there =
+            data.depth.map_or("an unknown number of messages".into(), |n| count(n, "message"));
+        return (format!("would be looked at; {there}"), Rest::default());
+    };
+    // The depth is approximate: less than what was taken says nothing.
+    let mut what = match data.depth.filter(|depth| *depth >= taken) {
+        Some(depth) => format!("looked at {taken} of {}", count(depth, "message")),
+        None => format!("looked at {}", count(taken, "message")),
+    };
+    let (first, more) = data.fingerprints.split_at(data.fingerprints.len().min(CAUSES_MAX));
+    let title = |cause: &event::Cause| {
+        format!("{} '{}'", cause.count, shorten(&cap(&cause.title), CAUSE_MAX))
+    };
+    let mut causes: Vec<String> = first.iter().map(title).collect();
+    if !more.is_empty() {
+        causes.push(count(more.len() as u64, "more cause"));
+    }
+    if !causes.is_empty() {
+        what = format!("{what}: {}", causes.join(", "));
+    }
+    let detail = (data.overseen > 0)
+        .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));
+    let see = data.bundle.as_deref().and_then(|bundle| command("see", "", bundle));
+    (what, Rest { detail, next: see.or_else(|| look(incident)) })
 }
 
 fn polled(known: Type, line: &[u8]) -> Option<(String, Rest)> {

@@ -49,6 +49,8 @@ pub enum Status {
     Failed,
     /// It was stopped at its deadline.
     TimedOut,
+    /// Its supervisor found no reason to start the agent.
+    Skipped,
     /// Its supervisor died.
     Crashed,
 }
@@ -78,6 +80,9 @@ pub struct Session {
     pub cooldown_until: Option<Timestamp>,
     /// How many bytes of its events have been printed.
     pub printed: u64,
+    /// The cause that it is about, when it is known: that of most messages.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
 }
 
 impl Sessions {
@@ -142,6 +147,7 @@ mod tests {
             ended_at: ended.map(at),
             cooldown_until: ended.map(|second| at(second + 10)),
             printed: 0,
+            fingerprint: None,
         }
     }
 

@@ -5,6 +5,8 @@
 
 mod crash;
 #[cfg(feature = "aws")]
+mod evidence;
+#[cfg(feature = "aws")]
 mod fake_sqs;
 mod golden;
 mod investigate;
@@ -14,6 +16,10 @@ mod log;
 mod manual;
 mod notify;
 mod notify_desktop;
+#[cfg(feature = "aws")]
+mod peek;
+#[cfg(feature = "aws")]
+mod peek_hostile;
 mod pipeline;
 #[cfg(feature = "aws")]
 mod poll;

@@ -55,7 +55,8 @@ fn every_example_runs() {
         let text = std::fs::read_to_string(&document).unwrap();
         let name = document.file_name().unwrap().to_str().unwrap().to_owned();
         for (line, command) in commands(&text, name != "README.md") {
-            if command.contains("dlq-poll") && !exists("dlq-poll") {
+            let lacks = |program: &&str| command.contains(program) && !exists(program);
+            if ["dlq-poll", "dlq-peek"].iter().any(lacks) {
                 continue;
             }
             if command.contains("jq ") && !has_jq {

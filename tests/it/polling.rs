@@ -1,7 +1,8 @@
 //! What the tests of `dlq-poll` share: an environment that reaches loopback only, and ears that
 //! hold every line that the program prints to its promises.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use dlq::event::{LINE_MAX, Type, strict};
@@ -95,19 +96,23 @@ fn promised(line: &str) -> Value {
     if !line.contains("\"truncated\":true") {
         strict(kind, line.as_bytes()).unwrap();
     }
-    let fitting = schema()["oneOf"].as_array().unwrap().iter();
+    let schema = schema(event["source"].as_str().unwrap());
+    let fitting = schema["oneOf"].as_array().unwrap().iter();
     let refusals: Vec<String> = fitting.filter_map(|one| fits(one, &event).err()).collect();
-    let kinds = schema()["oneOf"].as_array().unwrap().len();
+    let kinds = schema["oneOf"].as_array().unwrap().len();
     assert_eq!(refusals.len(), kinds - 1, "{line}: {refusals:#?}");
     event
 }
 
-fn schema() -> &'static Value {
-    static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| {
-        let output = Bench::new("schema").run("dlq-poll", &["--schema"], "");
+/// What a program says of its lines.
+fn schema(program: &str) -> Value {
+    static SCHEMAS: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+    let mut schemas = SCHEMAS.lock().unwrap();
+    let asked = || {
+        let output = Bench::new("schema").run(program, &["--schema"], "");
         serde_json::from_slice(&output.stdout).unwrap()
-    })
+    };
+    schemas.entry(program.to_owned()).or_insert_with(asked).clone()
 }
 
 /// As much of JSON Schema as ours uses.

@@ -1,5 +1,6 @@
 //! A real SQS server, and a plain client to prepare what the tests need there.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -166,6 +167,34 @@ impl Client {
         let answer = self.call("ReceiveMessage", &body);
         let receipt = &answer["Messages"][0]["ReceiptHandle"];
         receipt.as_str().map(str::to_owned)
+    }
+
+    /// Receives every message for a moment; how often each has been received, by id.
+    #[track_caller]
+    pub fn counts(&mut self, url: &str) -> BTreeMap<String, u64> {
+        let body = json!({
+            "QueueUrl": url, "VisibilityTimeout": 2, "MaxNumberOfMessages": 10,
+            "MessageSystemAttributeNames": ["All"],
+        });
+        let mut counts = BTreeMap::new();
+        loop {
+            let answer = self.call("ReceiveMessage", &body);
+            let Some(messages) = answer["Messages"].as_array() else { return counts };
+            for message in messages {
+                let count = message["Attributes"]["ApproximateReceiveCount"].as_str().unwrap();
+                let id = message["MessageId"].as_str().unwrap().to_owned();
+                counts.insert(id, count.parse().unwrap());
+            }
+        }
+    }
+
+    /// How many messages somebody holds.
+    #[track_caller]
+    pub fn in_flight(&mut self, url: &str) -> u64 {
+        let name = "ApproximateNumberOfMessagesNotVisible";
+        let body = json!({"QueueUrl": url, "AttributeNames": [name]});
+        let answer = self.call("GetQueueAttributes", &body);
+        answer["Attributes"][name].as_str().unwrap().parse().unwrap()
     }
 
     /// How many messages can be received.

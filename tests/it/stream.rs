@@ -87,7 +87,7 @@ pub fn agent(bench: &mut Bench, body: &str, more: &str) -> PathBuf {
     let path = bench.stub("agent", &format!("#!/bin/sh\n{body}\n"));
     bench.configure(&format!(
         "auto_investigation: {{enabled: true, target_queues: [\"*\"], agent: [\"{}\"], \
-         stop_grace_seconds: 0.2, max_concurrent: 8{}{more}}}\n",
+         require_evidence: false, stop_grace_seconds: 0.2, max_concurrent: 8{}{more}}}\n",
         path.display(),
         if more.is_empty() { "" } else { ", " },
     ));

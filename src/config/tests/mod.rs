@@ -166,7 +166,11 @@ fn values_take_their_types() {
 fn an_agent_is_a_name_or_a_command_in_either_form() {
     let agent = |text: &str| read(text).unwrap().auto_investigation.agent;
     let command = Agent::Command(vec!["/opt/a.sh".into(), "--flag".into()]);
-    assert_eq!(agent("auto_investigation: {agent: claude}"), Agent::Named("claude".into()));
+    for (name, known) in
+        [("auto", Agent::Auto), ("claude", Agent::Claude), ("triage", Agent::Triage)]
+    {
+        assert_eq!(agent(&format!("auto_investigation: {{agent: {name}}}")), known);
+    }
     assert_eq!(agent("auto_investigation: {agent: [/opt/a.sh, --flag]}"), command);
     assert_eq!(agent("auto_investigation: {agent: {command: [/opt/a.sh, --flag]}}"), command);
 }

@@ -42,7 +42,7 @@ fn an_unknown_key_is_named_with_file_line_and_the_nearest_known() {
         (
             "a key that steers terminals",
             "\"\\e[2J\": 1",
-            "config.yaml:1: unknown key '\\u{1b}[2J'; known here: aws, monitoring, \
+            "config.yaml:1: unknown key '\\u{1b}[2J'; known here: aws, monitoring, evidence, \
              auto_investigation, notifications, github, features, logging, state",
         ),
     ];
@@ -96,8 +96,8 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
         ("auto_investigation: {max_concurrent: 65}", "from 1 to 64, found 65"),
         (
             "auto_investigation: {agent: cluade}",
-            "unknown agent 'cluade'; the only agent known by \
-          name is 'claude'; give another program as a list",
+            "unknown agent 'cluade'; the agents known by name \
+          are 'auto', 'claude' and 'triage'; give another program as a list",
         ),
         ("auto_investigation: {agent: [./a]}", "this program depends on the current folder; give"),
         ("auto_investigation: {agent: [a/b]}", "its whole path, or a name that is found in PATH"),

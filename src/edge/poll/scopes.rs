@@ -45,6 +45,19 @@ fn keys(env: &Env) -> Option<Keys> {
     })
 }
 
+/// A flag that names one account, or one region, leaves no list beside it.
+pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
+    if given("--profile") {
+        aws.accounts.clear();
+    }
+    if given("--region") {
+        aws.regions.clear();
+        for account in &mut aws.accounts {
+            (account.region, account.regions) = (None, Vec::new());
+        }
+    }
+}
+
 /// What the configuration allows SQS to be asked.
 pub fn limits(settings: &Settings) -> Limits {
     Limits {

@@ -55,7 +55,7 @@ impl World {
     }
 
     /// Passes the answer on, and forgets credentials that were refused.
-    async fn heed<T>(&self, scope: usize, answer: Result<T, Miss>) -> Result<T, Miss> {
+    pub(super) async fn heed<T>(&self, scope: usize, answer: Result<T, Miss>) -> Result<T, Miss> {
         if let (Err(Miss::Credentials(_)), Some(door)) = (&answer, self.doors.get(scope)) {
             door.distrust().await;
         }

@@ -115,6 +115,75 @@ fn unknown_is_never_shown_as_zero() {
 }
 
 #[test]
+fn a_look_says_what_it_saw_or_why_there_was_none() {
+    let causes = |titles: &[(u64, &str)]| -> Vec<event::Cause> {
+        let cause = |(count, title): &(u64, &str)| event::Cause {
+            id: "0123456789abcdef".into(),
+            count: *count,
+            title: (*title).into(),
+            kind: "error_text".into(),
+        };
+        titles.iter().map(cause).collect()
+    };
+    let sampled = |taken, depth, fingerprints| event::QueueSampled {
+        queue: queue(),
+        taken,
+        depth,
+        refused: None,
+        detail: None,
+        fingerprints,
+        overseen: 0,
+        bundle: Some("/state/evidence/i/1".into()),
+    };
+    let two = causes(&[(7, "TypeError: x is undefined"), (3, "timed out\u{1b}[2J")]);
+    let five = causes(&[(4, "a"), (3, "b"), (1, "c"), (1, "d"), (1, "e")]);
+    let refused = |word: &str, detail: Option<&str>| event::QueueSampled {
+        refused: Some(word.into()),
+        detail: detail.map(str::to_owned),
+        bundle: None,
+        ..sampled(Some(0), Some(4), Vec::new())
+    };
+    let see = ": see '/state/evidence/i/1'";
+    let look = ": look with 'dlq-log --incident 1f2e3d4c-0000'";
+    let would = event::QueueSampled { bundle: None, ..sampled(None, Some(4), Vec::new()) };
+    let rows = [
+        (
+            sampled(Some(10), Some(47), two),
+            "looked at 10 of 47 messages: 7 'TypeError: x is undefined', 3 'timed out\\u{1b}[2J'",
+            see,
+        ),
+        (
+            sampled(Some(10), Some(10), five),
+            "looked at 10 of 10 messages: 4 'a', 3 'b', 1 'c', 2 more causes",
+            see,
+        ),
+        (
+            sampled(Some(1), None, causes(&[(1, &"x".repeat(100))])),
+            &format!("looked at 1 message: 1 '{}…'", "x".repeat(79)),
+            see,
+        ),
+        (sampled(Some(3), Some(2), Vec::new()), "looked at 3 messages", see),
+        (sampled(Some(0), Some(2), Vec::new()), "looked at 0 of 2 messages", see),
+        (
+            event::QueueSampled { overseen: 2, ..sampled(Some(2), Some(2), Vec::new()) },
+            "looked at 2 of 2 messages; 2 messages received more often than allowed",
+            see,
+        ),
+        (refused("fifo", Some("it is a FIFO queue")), "not looked at: it is a FIFO queue", look),
+        (refused("empty", None), "not looked at: empty", look),
+        (would, "would be looked at; 4 messages", ""),
+        (
+            event::QueueSampled { bundle: None, ..sampled(None, None, Vec::new()) },
+            "would be looked at; an unknown number of messages",
+            "",
+        ),
+    ];
+    for (data, expected, next) in rows {
+        assert_eq!(told(data), format!("19:57:32Z INFO orders-dlq: {expected}{next}"));
+    }
+}
+
+#[test]
 fn an_expiry_says_how_to_save_and_whether_it_is_certain() {
     let expiring = |certain| event::QueueExpiring {
         queue: queue(),

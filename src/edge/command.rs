@@ -1,0 +1,128 @@
+//! Running a command for its output: no shell, no input, a deadline, and a limit on what is read.
+//!
+//! Whatever the command starts ends with it, unless that leaves its process group.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use super::clock;
+
+/// What a command has brought.
+#[derive(Debug)]
+pub struct Ran {
+    /// What it wrote, at most as much as was wanted.
+    pub output: Vec<u8>,
+    /// It wrote more than that.
+    pub more: bool,
+    /// How it ended; `None` when it was stopped, at the deadline or for writing too much.
+    pub status: Option<ExitStatus>,
+}
+
+/// Runs a command to its end or its deadline. `environment`, when given, is all that it gets.
+/// `stderr` is where its complaints go.
+pub fn run(
+    argv: &[String],
+    environment: Option<&[(OsString, OsString)]>,
+    deadline: Duration,
+    max: u64,
+    stderr: Stdio,
+) -> Result<Ran, String> {
+    let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
+    let mut command = Command::new(program);
+    command.args(arguments).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    if let Some(environment) = environment {
+        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    }
+    let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
+    let until = clock::tick() + deadline;
+    let output = read(&mut child, max).and_then(|output| {
+        let left = until.saturating_duration_since(clock::tick());
+        output.recv_timeout(left).ok().flatten()
+    });
+    let (mut output, more, ended) = match output {
+        Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),
+        Some(bytes) => (bytes, true, None),
+        None => (Vec::new(), false, None),
+    };
+    if ended.is_none() {
+        stop(&mut child);
+    }
+    output.truncate(usize::try_from(max).unwrap_or(usize::MAX));
+    Ok(Ran { output, more, status: ended })
+}
+
+/// Reads in a thread, which outlives a deadline only until the pipe closes.
+fn read(child: &mut Child, max: u64) -> Option<Receiver<Option<Vec<u8>>>> {
+    let stdout = child.stdout.take()?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.take(max + 1).read_to_end(&mut bytes);
+        // Nobody listens after the deadline.
+        let _ = sender.send(read.ok().map(|_| bytes));
+    });
+    Some(receiver)
+}
+
+/// A command that has closed its output ends soon.
+fn wait(child: &mut Child, until: Instant) -> Option<ExitStatus> {
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        if clock::tick() >= until {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn stop(child: &mut Child) {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        // It may have ended by itself in the meantime.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, deadline: u64, max: u64) -> Ran {
+        let argv = ["sh", "-c", script].map(str::to_owned);
+        run(&argv, None, Duration::from_millis(deadline), max, Stdio::null()).unwrap()
+    }
+
+    #[test]
+    fn a_command_ends_by_itself_or_is_ended() {
+        let rows = [
+            ("an answer", "printf abc", 10_000, "abc", false, Some(0)),
+            ("as much as fits", "printf abcde", 10_000, "abcde", false, Some(0)),
+            ("a failure", "printf abc; exit 3", 10_000, "abc", false, Some(3)),
+            ("too much", "yes", 10_000, "y\ny\ny", true, None),
+            ("silence", "sleep 600 & sleep 600", 200, "", false, None),
+            ("no end", "printf abc; exec >&-; sleep 600", 200, "abc", false, None),
+        ];
+        for (rule, script, deadline, output, more, status) in rows {
+            let ran = shell(script, deadline, 5);
+            assert_eq!(String::from_utf8_lossy(&ran.output), output, "{rule}");
+            assert_eq!((ran.more, ran.status.and_then(|s| s.code())), (more, status), "{rule}");
+        }
+    }
+
+    #[test]
+    fn the_environment_is_what_was_given() {
+        let argv = ["/usr/bin/env".to_owned()];
+        let environment = [("DLQ_ONLY".into(), "this".into())];
+        let ran =
+            run(&argv, Some(&environment), Duration::from_secs(10), 100, Stdio::null()).unwrap();
+        assert_eq!(ran.output, b"DLQ_ONLY=this\n");
+        assert!(run(&["/nonexistent".to_owned()], None, Duration::ZERO, 1, Stdio::null()).is_err());
+    }
+}

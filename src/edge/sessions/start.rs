@@ -1,0 +1,99 @@
+//! Starting the supervisor of a session.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::Desk;
+use crate::edge::supervisor::{self, Plan, files};
+use crate::edge::{agent, clock, exe};
+use crate::error::Error;
+use crate::rules::incident::Incident;
+use crate::rules::session::Session;
+use crate::store;
+use crate::tool;
+
+/// A supervisor that has not taken its lock by then did not start.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Desk {
+    /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
+    /// nobody can take the session for crashed.
+    pub(super) fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
+        let folder = self.folder(&session.id);
+        let lock = folder.join(files::LOCK);
+        // A filter has started it and died before it could record that.
+        if store::held(&lock)? || folder.join(files::EVENTS).exists() {
+            return Ok(());
+        }
+        store::make_dir(&folder)?;
+        // What a start left that failed; a lock file is never deleted.
+        let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let rule =
+            self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
+        let plan = Plan {
+            incident: incident.clone(),
+            agent: self.agent.clone(),
+            peek: self.peek.as_ref().map(|argv| agent::look(argv, incident)),
+            bundle: self.bundle(incident),
+            require_evidence: self.settings.require_evidence,
+            repo: rule.and_then(|rule| rule.repo.clone()),
+            timeout_at: session.timeout_at,
+            timeout_ms: millis(self.settings.timeout),
+            grace_ms: millis(self.settings.stop_grace),
+            cooldown_ms: millis(self.settings.cooldown),
+            journal_size_max: self.state.journal_max_mib << 20,
+            journal_keep: self.state.journal_keep,
+        };
+        let plan = serde_json::to_vec(&plan)
+            .map_err(|error| Error::failed("encode", files::PLAN, error))?;
+        store::replace(&folder.join(files::PLAN), &plan)?;
+        let log = folder.join(files::SUPERVISOR_LOG);
+        let stderr =
+            store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
+        let mut supervisor = exe()
+            .args(["--supervise", &session.id])
+            .env_clear()
+            .envs(supervisor::passed_on())
+            .env("DLQ_STATE_DIR", self.store.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .map_err(|error| Error::failed("start", "the supervisor", error))?;
+        // By a pipe, because others of this user may read an environment: see edge/supervisor.
+        let handed =
+            supervisor.stdin.take().map(|mut to| to.write_all(&supervisor::to_hand_over()));
+        if let Some(Err(error)) = handed {
+            tool::warn(&format!("the supervisor does not get this environment: {error}"));
+        }
+        let deadline = clock::tick() + START_PATIENCE;
+        while !store::held(&lock)? {
+            let ended = supervisor.try_wait().ok().flatten();
+            if ended.is_some() || clock::tick() >= deadline {
+                let _ = supervisor.kill();
+                // A very quick agent: the supervisor has come and gone, and its events tell.
+                if ended.is_some() && folder.join(files::EVENTS).exists() {
+                    return Ok(());
+                }
+                let log = std::fs::read_to_string(&log).unwrap_or_default();
+                let said = log.lines().last().unwrap_or("it said nothing").to_owned();
+                return Err(Error::failed("start", "the supervisor", said));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // Its end is told by its lock; who reaps it when we are still there is this thread.
+        std::thread::spawn(move || supervisor.wait());
+        Ok(())
+    }
+
+    /// The evidence that the stream has told of. A path comes from outside: it is taken only when
+    /// it leads to where evidence is kept.
+    fn bundle(&self, incident: &Incident) -> Option<PathBuf> {
+        let path = std::fs::canonicalize(incident.bundle.as_ref()?).ok()?;
+        let evidence = std::fs::canonicalize(self.store.dir().join("evidence")).ok()?;
+        path.starts_with(evidence).then_some(path)
+    }
+}

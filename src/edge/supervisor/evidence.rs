@@ -1,0 +1,245 @@
+//! A supervisor's first steps: evidence, triage, and who has the cause already.
+//!
+//! The look at the messages is a child, `dlq-peek`, so that this program links nothing of AWS. It
+//! is the only one that gets the environment of whoever started the supervisor, credentials and
+//! all; that came through a pipe, is dropped before the agent starts, and is in no environment and
+//! no file that the agent could read.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::{Supervisor, files};
+use crate::edge::{clock, command};
+use crate::error::Error;
+use crate::event::{self, InvestigationCompleted, InvestigationSkipped, QueueSampled};
+use crate::rules::evidence::{self as bundle, Fingerprints, QueueFacts, Sampled, Timeline};
+use crate::rules::gate::{self, Evidence, Next, Why};
+use crate::rules::session::{Sessions, Status};
+use crate::rules::triage::{self, Seen, Triage};
+use crate::store;
+use crate::text::shorten;
+use crate::time::Timestamp;
+
+/// What a look at the messages may take.
+const LOOK: Duration = Duration::from_secs(5 * 60);
+/// `dlq-peek` writes one event.
+const ANSWER_MAX: u64 = 64 << 10;
+/// Another look is not taken before, whatever the cooldown.
+const AGAIN: Duration = Duration::from_secs(5 * 60);
+/// A line of `messages.ndjson` may hold a body of 1 MiB, each byte of it escaped.
+const LINE_MAX: u64 = 16 << 20;
+/// The messages of which the triage hears one by one.
+const MESSAGES_MAX: usize = 1000;
+
+/// Names and values.
+pub(super) type Environment = Vec<(OsString, OsString)>;
+
+/// This process's environment, as [`handed_over`] reads it at the other end of a pipe.
+pub fn to_hand_over() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'=');
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// The environment that stands on standard input; nothing when there is none.
+pub(super) fn handed_over() -> Environment {
+    let mut bytes = Vec::new();
+    let _ = std::io::stdin().read_to_end(&mut bytes);
+    let pair = |entry: &[u8]| {
+        let at = entry.iter().position(|byte| *byte == b'=').filter(|at| *at > 0)?;
+        let text = |part: &[u8]| OsString::from_vec(part.to_vec());
+        Some((text(&entry[..at]), text(&entry[at + 1..])))
+    };
+    bytes.split(|byte| *byte == 0).filter_map(pair).collect()
+}
+
+/// What is known of the messages.
+pub(super) struct Known {
+    /// The bundle.
+    pub(super) bundle: Option<PathBuf>,
+    judged: Evidence,
+    /// The triage, in full.
+    report: String,
+}
+
+impl Supervisor<'_> {
+    /// Looks at the messages, unless somebody has, and judges what is there.
+    pub(super) fn evidence(&self, environment: Environment) -> Known {
+        let found = match &self.plan.bundle {
+            Some(path) => Ok(path.clone()),
+            None => self.look(environment),
+        };
+        let none = |why: String, passes| Known {
+            bundle: None,
+            report: triage::report::without(&self.plan.incident.queue, &why),
+            judged: Evidence::None { why, passes },
+        };
+        let path = match found {
+            Ok(path) => path,
+            Err((why, passes)) => return none(why, passes),
+        };
+        match judge(&path) {
+            Ok((judged, _)) if judged.is_empty() => {
+                none("there were none to receive".into(), false)
+            }
+            Ok((judged, report)) => {
+                Known { bundle: Some(path), judged: Evidence::Judged(judged), report }
+            }
+            Err(error) => none(error.to_string(), false),
+        }
+    }
+
+    /// Has the messages looked at; without success, why, and whether another attempt may do better.
+    fn look(&self, mut environment: Environment) -> Result<PathBuf, (String, bool)> {
+        let Some(argv) = &self.plan.peek else {
+            return Err((
+                "dlq-peek was not found beside dlq-investigate, nor in PATH".into(),
+                false,
+            ));
+        };
+        environment.retain(|(name, _)| name != "DLQ_STATE_DIR");
+        environment.push(("DLQ_STATE_DIR".into(), self.store.dir().into()));
+        let deadline = LOOK.min(Duration::from_millis(self.plan.timeout_ms));
+        // Its complaints go where ours go: to the log in the session's folder.
+        let log = self.folder.join(files::SUPERVISOR_LOG);
+        let stderr = store::append_private(&log).map_or_else(|_| Stdio::null(), Stdio::from);
+        let ran = command::run(argv, Some(&environment), deadline, ANSWER_MAX, stderr)
+            .map_err(|cause| (format!("dlq-peek cannot be started: {cause}"), true))?;
+        let said = ran.output.split(|byte| *byte == b'\n').find_map(event::read::<QueueSampled>);
+        match said.map(|event| event.data) {
+            Some(QueueSampled { bundle: Some(bundle), .. }) => Ok(bundle.into()),
+            Some(QueueSampled { refused, detail, .. }) => {
+                let passes = refused.as_deref() == Some("in_flight");
+                Err((detail.unwrap_or_else(|| "dlq-peek does not say why".into()), passes))
+            }
+            None => {
+                let said = std::fs::read_to_string(log).unwrap_or_default();
+                let said = said.lines().last().unwrap_or("dlq-peek ended without a word");
+                Err((shorten(said, 400).into_owned(), true))
+            }
+        }
+    }
+
+    /// Whether to go on. Otherwise the session has ended, and that is told.
+    pub(super) fn pass_gate(&self, at: Timestamp, known: Known) -> Result<Option<Known>, Error> {
+        let cause = match &known.judged {
+            Evidence::Judged(causes) => causes.first().map(|cause| cause.fingerprint.clone()),
+            Evidence::None { .. } => None,
+        };
+        let (spends, required) = (self.plan.agent.is_some(), self.plan.require_evidence);
+        // The claim is one update: of two sessions with one cause, the second sees the first.
+        let next = self.store.doc::<Sessions>().update(|sessions| {
+            let owner = cause.as_ref().and_then(|cause| gate::owner(sessions, self.session, cause));
+            let next = gate::judge(&known.judged, spends, required, owner);
+            if let (Next::Go, Some(session)) = (&next, sessions.session_mut(self.session)) {
+                session.fingerprint.clone_from(&cause);
+            }
+            Ok(next)
+        })?;
+        let Next::Skip(why) = next else { return Ok(Some(known)) };
+        let mut detail = why.to_string();
+        if let Why::NotACodeBug(_) = why {
+            let report = self.folder.join(files::REPORT);
+            store::replace(&report, known.report.as_bytes())?;
+            detail = format!("{detail}; see '{}'", report.display());
+        }
+        let passes = matches!(why, Why::NoEvidence { passes: true, .. });
+        let cooldown = Duration::from_millis(self.plan.cooldown_ms).max(AGAIN);
+        let until = passes.then(|| clock::now().plus(cooldown));
+        self.tell(InvestigationSkipped {
+            queue: self.plan.incident.queue.clone(),
+            reason: why.word().into(),
+            detail,
+            until,
+        })?;
+        self.store.doc::<Sessions>().update(|sessions| {
+            if let Some(session) = sessions.session_mut(self.session) {
+                session.status = Status::Skipped;
+                session.ended_at = Some(clock::now().max(at));
+                session.cooldown_until = until;
+            }
+            // It is judged again when another attempt can do better.
+            let id = &self.plan.incident.id;
+            if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
+                incident.armed |= passes;
+                if passes {
+                    // Until when has been said.
+                    incident.reported.push("cooldown".into());
+                }
+            }
+            Ok(())
+        })?;
+        Ok(None)
+    }
+
+    /// The triage is the result.
+    pub(super) fn triage_alone(&self, begun: Timestamp, known: &Known) -> Result<(), Error> {
+        self.begun("triage", None)?;
+        let causes = match &known.judged {
+            Evidence::Judged(causes) => causes.as_slice(),
+            Evidence::None { .. } => &[],
+        };
+        let report = self.folder.join(files::REPORT);
+        store::replace(&report, known.report.as_bytes())?;
+        self.tell(InvestigationCompleted {
+            queue: self.plan.incident.queue.clone(),
+            session: self.session.to_owned(),
+            verdict: triage::verdict(causes),
+            cost_usd: Some(0.0),
+            turns: Some(0),
+            duration_s: clock::now().since(begun).as_secs(),
+            report: report.display().to_string(),
+        })?;
+        self.close(Status::Completed, true)
+    }
+}
+
+/// The triage of a bundle, and its report.
+fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
+    let queue: QueueFacts = read(path, bundle::files::QUEUE)?;
+    let prints: Fingerprints = read(path, bundle::files::FINGERPRINTS)?;
+    let timeline: Timeline = read(path, bundle::files::TIMELINE)?;
+    let messages = path.join(bundle::files::MESSAGES);
+    let file = File::open(&messages).map_err(|error| Error::file("read", &messages, &error))?;
+    let mut lines = BufReader::new(file);
+    let (mut seen, mut shown): (Vec<Seen>, Vec<Sampled>) = (Vec::new(), Vec::new());
+    while seen.len() < MESSAGES_MAX {
+        let mut line = Vec::new();
+        let read = lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line);
+        if read.map_err(|error| Error::file("read", &messages, &error))? == 0 {
+            break;
+        }
+        let sampled: Sampled = serde_json::from_slice(&line)
+            .map_err(|error| Error::failed("read", messages.display(), error))?;
+        seen.push(Seen::of(&sampled));
+        // The report shows a few of them, without their bodies.
+        shown.push(Sampled { body: serde_json::Value::Null, ..sampled });
+    }
+    let causes = triage::judge(&queue, &prints, &seen);
+    let all = triage::report::Bundle {
+        queue: &queue,
+        prints: &prints,
+        messages: &shown,
+        timeline: &timeline,
+    };
+    let report = triage::report::of(all, &causes);
+    Ok((causes, report))
+}
+
+fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, Error> {
+    let path = folder.join(name);
+    let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::failed("read", path.display(), error))
+}

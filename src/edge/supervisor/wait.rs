@@ -1,0 +1,85 @@
+//! Waiting for an agent, and the watchdog that ends its tree when its supervisor has died.
+
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use super::{Supervisor, folder};
+use crate::edge::exe;
+use crate::edge::process::{self, Tree};
+use crate::error::Error;
+
+/// Why waiting for the agent has ended.
+pub(super) enum Ended {
+    ByItself(ExitStatus),
+    Deadline,
+    Told,
+}
+
+impl Supervisor<'_> {
+    /// Started before the agent: reads from us, and sees us die.
+    pub(super) fn watchdog(&self) -> Result<Child, Error> {
+        exe()
+            .args(["--watch", self.session, "--grace-ms", &self.plan.grace_ms.to_string()])
+            .env("DLQ_STATE_DIR", self.store.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| Error::file("start", Path::new("watchdog"), &error))
+    }
+}
+
+/// Waits for the agent, the deadline, or a signal that tells us to end.
+pub(super) fn wait(mut agent: Child, timeout: Duration) -> Result<Ended, Error> {
+    let (sender, ended) = mpsc::channel();
+    let told = sender.clone();
+    let mut signals = signal_hook::iterator::Signals::new([
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGHUP,
+    ])
+    .map_err(|error| Error::failed("listen for", "signals", error))?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            let _ = told.send(Ended::Told);
+        }
+    });
+    std::thread::spawn(move || {
+        if let Ok(status) = agent.wait() {
+            let _ = sender.send(Ended::ByItself(status));
+        }
+    });
+    Ok(match ended.recv_timeout(timeout) {
+        Ok(ended) => ended,
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ended::Deadline,
+    })
+}
+
+/// Tells the watchdog that all is over, and waits for it.
+pub(super) fn dismiss(mut watchdog: Child) -> Result<(), Error> {
+    let _ = watchdog.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
+    watchdog.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
+}
+
+/// The watchdog: reads from its supervisor until that says that it is done, or dies. Then it
+/// ends the tree. With nothing to read from, it ends the tree at once.
+pub fn watch(state: &Path, session: &str, grace: Duration) {
+    let mut said = String::new();
+    let _ = std::io::stdin().read_to_string(&mut said);
+    if said.lines().any(|line| line == "done") {
+        return;
+    }
+    let root: Option<i32> = said.lines().next().and_then(|line| line.parse().ok());
+    // Who was told of an agent is in the session that the supervisor led: while we are there, its
+    // number is given to no other.
+    let group = match cfg!(target_os = "linux") {
+        true => root.and_then(|_| process::own_session()),
+        false => root,
+    };
+    Tree { folder: folder(state, session), root, group, ..Tree::default() }.end(grace / 2);
+}

@@ -1,0 +1,227 @@
+//! The wrappings of a body: base64, gzip, JSON in a string, SNS, CloudWatch Logs.
+
+use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use flate2::{Decompress, FlushDecompress, Status};
+use serde_json::Value;
+
+use super::Content;
+
+/// Wrappings within each other: more is no message, but an attempt.
+const LAYERS_MAX: usize = 6;
+/// What a layer may unpack to: as much as SQS lets a message be.
+const UNPACKED_MAX: usize = 1024 * 1024;
+/// A shorter text is a word, even if it could be base64.
+const BASE64_MIN: usize = 16;
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 8];
+
+const PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, PADDING);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, PADDING);
+
+/// A body without its wrappings.
+pub(super) struct Peeled {
+    pub wrapped: Vec<&'static str>,
+    pub content: Content,
+    pub notes: Vec<String>,
+    /// The id that SNS gave it, when SNS wrapped it.
+    pub sns_id: Option<String>,
+}
+
+/// What a layer turns out to be.
+enum Layer {
+    /// There is something within.
+    Text(&'static str, String),
+    Bytes(&'static str, Vec<u8>),
+    /// The end of it.
+    Core(Content),
+}
+
+/// Takes the wrappings off.
+pub(super) fn peel(body: &str) -> Peeled {
+    let mut peeled = Peeled {
+        wrapped: Vec::new(),
+        content: Content::Binary { len: 0 },
+        notes: Vec::new(),
+        sns_id: None,
+    };
+    let mut owned: String;
+    let mut text = body;
+    loop {
+        let may_go_on = peeled.wrapped.len() < LAYERS_MAX;
+        match layer(text, may_go_on, &mut peeled) {
+            Layer::Core(content) => {
+                peeled.content = content;
+                return peeled;
+            }
+            Layer::Text(name, inner) => {
+                peeled.wrapped.push(name);
+                owned = inner;
+            }
+            Layer::Bytes(name, bytes) => {
+                peeled.wrapped.push(name);
+                match unpacked(bytes, &mut peeled) {
+                    Ok(inner) => owned = inner,
+                    Err(len) => {
+                        peeled.content = Content::Binary { len };
+                        return peeled;
+                    }
+                }
+            }
+        }
+        text = &owned;
+    }
+}
+
+fn layer(text: &str, may_go_on: bool, peeled: &mut Peeled) -> Layer {
+    let trimmed = text.trim_start_matches('\u{feff}').trim();
+    match trimmed.as_bytes().first() {
+        Some(b'{' | b'[') => match serde_json::from_str::<Value>(trimmed) {
+            Ok(value) => return within(value, may_go_on, peeled),
+            Err(error) => peeled.notes.push(not_json(&error)),
+        },
+        Some(b'"') if may_go_on => {
+            if let Ok(inner) = serde_json::from_str::<String>(trimmed) {
+                return Layer::Text("json_string", inner);
+            }
+        }
+        Some(_) if may_go_on => {
+            if let Some(bytes) = base64(trimmed) {
+                return Layer::Bytes("base64", bytes);
+            }
+        }
+        _ => {}
+    }
+    Layer::Core(Content::Text(text.to_owned()))
+}
+
+fn not_json(error: &serde_json::Error) -> String {
+    let why = error.to_string();
+    if why.starts_with("recursion limit") {
+        "not JSON: nested too deeply".into()
+    } else if error.is_eof() {
+        "not JSON: it ends too early".into()
+    } else {
+        format!("not JSON at line {} column {}", error.line(), error.column())
+    }
+}
+
+/// A JSON value, or what it is the envelope of.
+fn within(mut value: Value, may_go_on: bool, peeled: &mut Peeled) -> Layer {
+    if may_go_on && is_sns(&value) {
+        peeled.sns_id = value.get("MessageId").and_then(Value::as_str).map(str::to_owned);
+        if let Some(Value::String(inner)) = value.get_mut("Message").map(Value::take) {
+            return Layer::Text("sns", inner);
+        }
+    }
+    if may_go_on && let Some(Value::String(data)) = value.pointer("/awslogs/data") {
+        // The data is base64 in any case; what is not stays as it is.
+        if let Some(bytes) = base64(data) {
+            peeled.wrapped.push("awslogs");
+            return Layer::Bytes("base64", bytes);
+        }
+    }
+    Layer::Core(Content::Json(value))
+}
+
+fn is_sns(value: &Value) -> bool {
+    value.get("Type").and_then(Value::as_str) == Some("Notification")
+        && value.get("TopicArn").is_some_and(Value::is_string)
+        && value.get("Message").is_some_and(Value::is_string)
+}
+
+/// The bytes of what plausibly is base64: nothing but its characters, and text or gzip within.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    if text.len() < BASE64_MIN {
+        return None;
+    }
+    let (mut url_safe, mut broken) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => {}
+            b'-' | b'_' => url_safe = true,
+            b'\n' | b'\r' => broken = true,
+            _ => return None,
+        }
+    }
+    let joined: String;
+    let text = if broken {
+        joined = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+        &joined
+    } else {
+        text
+    };
+    if !url_safe && text.len() % 4 == 1 {
+        return None;
+    }
+    let bytes = if url_safe { URL_SAFE.decode(text) } else { STANDARD.decode(text) }.ok()?;
+    let plausible = bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_text);
+    plausible.then_some(bytes)
+}
+
+/// Whether a text is one that somebody wrote: no control characters but those of lines.
+fn is_text(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// The text in some bytes, unpacked if need be; else how many bytes there are.
+fn unpacked(mut bytes: Vec<u8>, peeled: &mut Peeled) -> Result<String, usize> {
+    while bytes.starts_with(GZIP_MAGIC) && peeled.wrapped.len() < LAYERS_MAX {
+        peeled.wrapped.push("gzip");
+        let (inner, note) = gunzip(&bytes);
+        bytes = inner;
+        if let Some(note) = note {
+            peeled.notes.push(note.into());
+            return Err(bytes.len());
+        }
+    }
+    String::from_utf8(bytes).map_err(|error| error.into_bytes().len())
+}
+
+/// The first member of a gzip file, and what is wrong with it. Unpacked by hand, because the
+/// reader of the crate belongs to the world of files; the checksum is not asked for, since
+/// nothing is believed of what comes out.
+fn gunzip(bytes: &[u8]) -> (Vec<u8>, Option<&'static str>) {
+    const BROKEN: &str = "gzip: it does not unpack";
+    let Some(start) = gzip_header(bytes) else {
+        return (Vec::new(), Some(BROKEN));
+    };
+    let mut inflate = Decompress::new(false);
+    let mut out = Vec::with_capacity((bytes.len() * 4).min(UNPACKED_MAX));
+    loop {
+        let read = start + usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
+        let before = (inflate.total_in(), out.len());
+        let rest = bytes.get(read..).unwrap_or_default();
+        match inflate.decompress_vec(rest, &mut out, FlushDecompress::None) {
+            Ok(Status::StreamEnd) => return (out, None),
+            Ok(_) if out.len() >= UNPACKED_MAX => {
+                return (out, Some("gzip: more than 1 MiB within, cut there"));
+            }
+            Ok(_) if out.len() == out.capacity() => {
+                out.reserve_exact(out.len().max(1024).min(UNPACKED_MAX - out.len()));
+            }
+            Ok(_) if before != (inflate.total_in(), out.len()) => {}
+            Ok(_) | Err(_) => return (out, Some(BROKEN)),
+        }
+    }
+}
+
+/// Where the packed bytes begin.
+fn gzip_header(bytes: &[u8]) -> Option<usize> {
+    let flags = *bytes.get(3)?;
+    let mut at = 10;
+    if flags & 4 != 0 {
+        let extra = bytes.get(at..at + 2)?;
+        at += 2 + usize::from(u16::from_le_bytes([extra[0], extra[1]]));
+    }
+    for flag in [8, 16] {
+        if flags & flag != 0 {
+            at += bytes.get(at..)?.iter().position(|byte| *byte == 0)? + 1;
+        }
+    }
+    if flags & 2 != 0 {
+        at += 2;
+    }
+    (at <= bytes.len()).then_some(at)
+}

@@ -1,0 +1,38 @@
+//! Who put a message into a dead-letter queue, by the marks that each leaves.
+
+use serde_json::Value;
+
+use super::peel::Peeled;
+use super::{Content, Producer};
+use crate::rules::message::Message;
+
+pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
+    let has = |name: &str| message.attributes.contains_key(name);
+    if has("SCHEDULE_ARN") && (has("ERROR_CODE") || has("EXECUTION_ID")) {
+        return Producer::Scheduler;
+    }
+    if has("RULE_ARN") && has("ERROR_CODE") {
+        return Producer::EventbridgeRule;
+    }
+    if has("ErrorCode") && (has("RequestID") || has("ErrorMessage")) {
+        return Producer::LambdaAsync;
+    }
+    if let Content::Json(value) = &peeled.content
+        && is_destination_record(value)
+    {
+        return Producer::LambdaDestination;
+    }
+    if message.system.contains_key("DeadLetterQueueSourceArn") {
+        return Producer::Sqs;
+    }
+    // SNS's own dead letter: it never was in a source queue.
+    if peeled.wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
+}
+
+/// A record of Lambda's: of an asynchronous call, or of a batch of a stream.
+fn is_destination_record(value: &Value) -> bool {
+    let parts = ["responsePayload", "responseContext", "KinesisBatchInfo", "DDBStreamBatchInfo"];
+    value.pointer("/requestContext/condition").is_some_and(Value::is_string)
+        && value.pointer("/requestContext/functionArn").is_some_and(Value::is_string)
+        && parts.iter().any(|part| value.get(part).is_some())
+}

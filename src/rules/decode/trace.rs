@@ -1,0 +1,269 @@
+//! The exception in a text: its class, what it says, and the program's own function in which it
+//! happened. Java, .NET, Node, Python and Go, as their runtimes print it.
+
+use super::{TEXT_MAX, cut};
+
+/// Lines of a stack that are looked at.
+const FRAMES_MAX: usize = 32;
+/// Lines in which the class may stand, and how far into a line.
+const HEAD_LINES: usize = 4;
+const HEAD_MAX: usize = 400;
+/// A function's name: as much of it as this.
+const PLACE_MAX: usize = 80;
+
+/// What classes of errors are called at their end.
+const CLASS_ENDS: [&str; 7] =
+    ["Exception", "Error", "Fault", "Throwable", "Timeout", "Interrupt", "Failure"];
+
+/// Parts of a frame that tell that it is not the program's own.
+const FOREIGN: [&str; 30] = [
+    "node_modules",
+    "node:",
+    "(internal/",
+    "<anonymous>",
+    "processTicksAndRejections",
+    "Runtime.handle",
+    "site-packages",
+    "/lib/python",
+    "/opt/python",
+    "/var/runtime",
+    "<frozen",
+    "java.",
+    "javax.",
+    "jdk.",
+    "sun.",
+    "kotlin.",
+    "scala.",
+    "System.",
+    "Microsoft.",
+    "Amazon.",
+    "Newtonsoft.",
+    "org.springframework.",
+    "org.apache.",
+    "org.hibernate.",
+    "com.fasterxml.",
+    "com.amazonaws.",
+    "software.amazon.",
+    "io.netty.",
+    "reactor.",
+    "runtime.",
+];
+
+/// What a text says of an exception.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Trace<'a> {
+    pub class: Option<&'a str>,
+    /// `ERR_INVALID_ARG_TYPE` of `TypeError [ERR_INVALID_ARG_TYPE]: …`.
+    pub code: Option<&'a str>,
+    pub message: &'a str,
+    pub place: Option<String>,
+}
+
+/// Reads a text. Without an exception in it, the message is the text up to its first frame.
+pub(super) fn read(text: &str) -> Trace<'_> {
+    let text = cut(text, TEXT_MAX).trim();
+    if let Some(at) = text.rfind("Traceback (most recent call last)") {
+        return python(&text[at..]);
+    }
+    if let Some(rest) = after_line_start(text, "panic: ") {
+        return Trace {
+            class: Some("panic"),
+            message: until_stack(rest),
+            place: place(rest),
+            ..Trace::default()
+        };
+    }
+    // The cause that is named last is the one that the others follow from.
+    let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
+    let place = if text.contains('\n') { place(head).or_else(|| place(text)) } else { None };
+    match headed(head) {
+        Some(head) => {
+            Trace { class: Some(head.0), code: head.1, message: until_stack(head.2), place }
+        }
+        None => Trace { message: until_stack(head), place, ..Trace::default() },
+    }
+}
+
+/// The last part of a class's name: `java.net.SocketTimeoutException` and
+/// `SocketTimeoutException` are one.
+pub fn last_segment(class: &str) -> &str {
+    let class = class.split(['`', '<', '[', '(']).next().unwrap_or(class);
+    class.rsplit(['.', '$', ':', '\\', '/', '#']).find(|part| !part.is_empty()).unwrap_or(class)
+}
+
+/// Whether a word is the name of an error's class.
+pub(super) fn is_class(word: &str) -> bool {
+    let last = last_segment(word);
+    last.starts_with(|c: char| c.is_ascii_uppercase())
+        && CLASS_ENDS.iter().any(|end| last.ends_with(end))
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b':'))
+}
+
+fn after_line_start<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.strip_prefix(word).or_else(|| {
+        let at = text.match_indices(word).find(|(at, _)| text[..*at].ends_with('\n'))?.0;
+        Some(&text[at + word.len()..])
+    })
+}
+
+/// The class of an error, its code, and what follows, from the first lines.
+fn headed(text: &str) -> Option<(&str, Option<&str>, &str)> {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n').take(HEAD_LINES) {
+        let start = offset;
+        offset += line.len();
+        if is_frame(line) {
+            return None;
+        }
+        let head = cut(line, HEAD_MAX);
+        let mut at = 0;
+        for word in head.split_inclusive([' ', '\t', '\n', '(', '"', '[', '\'']) {
+            let end = start + at + word.len();
+            at += word.len();
+            let bare = word.trim_end_matches([' ', '\t', '\n', '(', '"', '[', '\'']);
+            if let Some(class) = bare.strip_suffix(':') {
+                if is_class(class) {
+                    return Some((class, None, text[end..].trim_start()));
+                }
+                continue;
+            }
+            if !is_class(bare) {
+                continue;
+            }
+            let rest = &text[start + at - word.len() + bare.len()..];
+            if let Some((code, message)) = bracketed(rest) {
+                return Some((bare, Some(code), message));
+            }
+            let alone = line.trim() == bare || line.trim().starts_with("Exception in thread");
+            if alone {
+                return Some((bare, None, rest.trim_start()));
+            }
+        }
+    }
+    None
+}
+
+/// ` [CODE]: message`.
+fn bracketed(rest: &str) -> Option<(&str, &str)> {
+    let (code, message) = rest.strip_prefix(" [")?.split_once("]: ")?;
+    let plain = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    (plain && code.len() <= 64).then_some((code, message))
+}
+
+fn python(text: &str) -> Trace<'_> {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let start = offset;
+        offset += line.len();
+        if start == 0 || line.trim().is_empty() || line.starts_with([' ', '\t']) {
+            continue;
+        }
+        let place = place(&text[..start]);
+        let rest = &text[start..];
+        let end = rest.find("\n\n").unwrap_or(rest.len());
+        let (head, message) = match line.split_once(':') {
+            Some((head, _)) => (head, rest[head.len() + 1..end].trim()),
+            None => (line.trim(), rest[line.len().min(end)..end].trim()),
+        };
+        let named = !head.is_empty() && head.len() <= 128 && !head.contains(' ');
+        return Trace {
+            class: named.then_some(head),
+            message: if named { message } else { rest[..end].trim() },
+            place,
+            ..Trace::default()
+        };
+    }
+    Trace { message: "", place: place(text), ..Trace::default() }
+}
+
+/// A text without the stack that follows it.
+fn until_stack(text: &str) -> &str {
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start();
+        let ends = is_frame(line)
+            || bare.starts_with("goroutine ")
+            || bare.starts_with("Caused by: ")
+            || bare.starts_with("--- End of")
+            || bare.starts_with("[signal ");
+        if ends {
+            break;
+        }
+        end += line.len();
+    }
+    text[..end].trim()
+}
+
+fn is_frame(line: &str) -> bool {
+    let bare = line.trim_start();
+    (bare.starts_with("at ") && (bare.contains('(') || bare.contains(':')))
+        || bare.starts_with("File \"")
+}
+
+/// The program's own function in which it happened: the innermost that is no library's; when all
+/// are, the innermost. Without lines and numbers, which every deployment changes.
+pub(super) fn place(stack: &str) -> Option<String> {
+    let is_python = stack.contains("File \"");
+    let frames: Vec<&str> = stack.lines().map(str::trim).filter(|line| named(line)).collect();
+    let mut innermost: Box<dyn Iterator<Item = &&str>> =
+        if is_python { Box::new(frames.iter().rev()) } else { Box::new(frames.iter()) };
+    let own = innermost.by_ref().take(FRAMES_MAX).find(|line| !is_foreign(line)).copied();
+    let first = if is_python { frames.last() } else { frames.first() };
+    function(own.or(first.copied())?)
+}
+
+/// Whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without `at`.
+fn named(line: &str) -> bool {
+    if is_frame(line) {
+        return true;
+    }
+    let Some((name, rest)) = line.split_once('(') else {
+        return false;
+    };
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._$/<>*-".contains(&b));
+    name.contains('.') && plain && (rest.ends_with(')') || rest.contains("0x"))
+}
+
+fn is_foreign(line: &str) -> bool {
+    let line = line.strip_prefix("at ").unwrap_or(line);
+    let name = line.strip_prefix("async ").unwrap_or(line);
+    FOREIGN
+        .iter()
+        .any(|part| if part.ends_with('.') { name.starts_with(part) } else { line.contains(part) })
+        || name.starts_with("JSON.parse")
+}
+
+/// The function of a frame: at most its last two names, numbers as `#`.
+fn function(line: &str) -> Option<String> {
+    let name = if let Some((file, function)) =
+        line.strip_prefix("File \"").and_then(|rest| rest.split_once("\", line "))
+    {
+        match function.split_once("in ").map(|(_, name)| name.trim()) {
+            Some(name) if !name.is_empty() && name != "<module>" => name,
+            _ => file.rsplit('/').next().unwrap_or(file),
+        }
+    } else {
+        let bare = line.strip_prefix("at ").unwrap_or(line);
+        let bare = bare.strip_prefix("async ").unwrap_or(bare);
+        let bare = bare.strip_prefix("new ").unwrap_or(bare);
+        let bare = bare.split(['(', ' ']).next().unwrap_or(bare);
+        if bare.starts_with(['/', '.']) || bare.starts_with("file:") {
+            let file = bare.rsplit('/').next().unwrap_or(bare);
+            file.split(':').next().unwrap_or(file)
+        } else {
+            let bare = bare.rsplit('/').next().unwrap_or(bare);
+            let mut dots = bare.rmatch_indices('.').map(|(at, _)| at);
+            dots.nth(1).map_or(bare, |at| &bare[at + 1..])
+        }
+    };
+    let mut shown = String::new();
+    for c in cut(name.lines().next()?, PLACE_MAX).chars() {
+        match c {
+            '0'..='9' if shown.ends_with('#') => {}
+            '0'..='9' => shown.push('#'),
+            c if c.is_ascii_graphic() => shown.push(c),
+            _ => {}
+        }
+    }
+    (!shown.is_empty()).then_some(shown)
+}

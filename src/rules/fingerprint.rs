@@ -1,0 +1,299 @@
+//! Which dead letters died of the same thing.
+//!
+//! A fingerprint is made of what a cause keeps from message to message: the error's code, class
+//! and text without what varies, else the shape of the payload, else what its text looks like.
+//! Promises: the same cause has the same id in every run, on every machine, in every order and
+//! queue; nothing that looks like a secret, a person or a number of the day stands in a title.
+//! Never: looks at the queue's name, or keeps a body.
+
+mod group;
+mod mask;
+mod shape;
+
+use sha2::{Digest, Sha256};
+
+use super::decode::{Content, Decoded, Failure, Payload, Producer, Said, last_segment};
+use crate::text::{safe, shorten};
+pub use group::Grouper;
+
+/// The version of the rules. Whatever changes an id has to change it.
+pub const VERSION: u32 = 1;
+
+/// A title is a line of a list.
+const TITLE_MAX: usize = 120;
+/// A masked text that decides.
+const TEMPLATE_MAX: usize = 240;
+/// A code or a class.
+const WORD_MAX: usize = 96;
+
+/// What decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The producer's own word on the error.
+    ProducerError,
+    /// An error that the payload speaks of.
+    ErrorText,
+    /// Which keys the payload has, and of which types.
+    Shape,
+    /// What a text or some bytes look like.
+    Opaque,
+}
+
+impl Kind {
+    /// The word for it in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::ProducerError => "producer_error",
+            Kind::ErrorText => "error_text",
+            Kind::Shape => "shape",
+            Kind::Opaque => "opaque",
+        }
+    }
+}
+
+/// The cause of a message, as far as the message tells. Every text in it can be shown.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint {
+    /// 16 hex digits.
+    pub id: String,
+    /// What decided.
+    pub kind: Kind,
+    /// A line for people.
+    pub title: String,
+    /// Which parts decided, each a phrase.
+    pub why: Vec<String>,
+    /// Who put the message there.
+    pub producer: Producer,
+    /// What the payload is.
+    pub payload: Payload,
+    /// The error's code, as it was said.
+    pub code: Option<String>,
+    /// The class of the exception, as it was said.
+    pub exception: Option<String>,
+    /// The error's text, masked.
+    pub message: Option<String>,
+}
+
+/// The parts that an id is made of. Each is written with its length, so that no two lists of
+/// parts are one.
+struct Parts(Sha256);
+
+impl Parts {
+    fn of(kind: Kind) -> Self {
+        let mut parts = Parts(Sha256::new());
+        parts.add("version", &VERSION.to_string());
+        parts.add("kind", kind.as_str());
+        parts
+    }
+
+    fn add(&mut self, name: &str, text: &str) {
+        self.0.update(name);
+        self.0.update((text.len() as u64).to_be_bytes());
+        self.0.update(text);
+    }
+
+    fn id(self) -> String {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let hash = self.0.finalize();
+        let digits = hash[..8].iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.map(|digit| char::from(HEX[usize::from(digit)])).collect()
+    }
+}
+
+/// The fingerprint of a message.
+pub fn of(decoded: &Decoded) -> Fingerprint {
+    if !decoded.failure.is_none() {
+        return error(decoded);
+    }
+    match &decoded.content {
+        Content::Json(value) => by_shape(decoded, value),
+        Content::Text(text) => by_text(decoded, text),
+        Content::Binary { len } => by_size(decoded, *len),
+    }
+}
+
+fn made(decoded: &Decoded, kind: Kind, parts: Parts, title: &str, why: Vec<String>) -> Fingerprint {
+    Fingerprint {
+        id: parts.id(),
+        kind,
+        title: shorten(&safe(title), TITLE_MAX).into_owned(),
+        why,
+        producer: decoded.producer,
+        payload: decoded.payload,
+        code: None,
+        exception: None,
+        message: None,
+    }
+}
+
+fn error(decoded: &Decoded) -> Fingerprint {
+    let failure = &decoded.failure;
+    let kind = if failure.by_producer { Kind::ProducerError } else { Kind::ErrorText };
+    let code = failure.code.as_ref().map(|said| mask::code(&said.text, WORD_MAX));
+    let exception = failure.exception.as_ref().map(|said| mask::class(&said.text, WORD_MAX));
+    let class = exception.as_deref().map(last_segment);
+    let message = failure
+        .message
+        .as_ref()
+        .map(|said| mask::template(&said.text, TEMPLATE_MAX, class.is_some_and(names_a_thing)))
+        .filter(|template| !template.is_empty());
+    let place = failure.place.as_deref().filter(|_| needs_place(class, message.as_deref()));
+
+    let mut parts = Parts::of(kind);
+    let mut why = Vec::new();
+    if failure.by_producer {
+        // Lambda says the same in both of its ways.
+        parts.add("producer", decoded.producer.name());
+    }
+    let from = |said: &Option<Said>| {
+        let from = said.as_ref().map_or("", |said| said.from.as_str());
+        if failure.by_producer {
+            format!("{}, {}", decoded.producer.name(), mask::code(from, WORD_MAX))
+        } else {
+            mask::code(from, WORD_MAX)
+        }
+    };
+    if let Some(code) = &code {
+        parts.add("code", code);
+        why.push(format!("error code '{code}' ({})", from(&failure.code)));
+    }
+    if let Some(class) = class {
+        parts.add("exception", class);
+        why.push(format!("exception '{class}' ({})", from(&failure.exception)));
+    }
+    if let Some(message) = &message {
+        parts.add("message", message);
+        let text = shorten(message, TITLE_MAX);
+        why.push(format!("text '{text}' ({})", from(&failure.message)));
+    }
+    if let Some(place) = place {
+        parts.add("place", place);
+        why.push(format!("in '{place}' (stack)"));
+    }
+    if let Some(target) = &failure.target {
+        parts.add("target", target);
+        why.push(format!("to a target of '{}' (TARGET_ARN)", safe(target)));
+    }
+    let title = error_title(failure, decoded, code.as_deref(), class, message.as_deref(), place);
+    let whole = made(decoded, kind, parts, &title, why);
+    Fingerprint { code, exception, message, ..whole }
+}
+
+fn error_title(
+    failure: &Failure,
+    decoded: &Decoded,
+    code: Option<&str>,
+    class: Option<&str>,
+    message: Option<&str>,
+    place: Option<&str>,
+) -> String {
+    let head = match (class, code) {
+        (Some(class), _) => Some(class),
+        (None, Some(code)) => Some(code),
+        (None, None) => None,
+    };
+    let mut title = match (head, message) {
+        (Some(head), Some(message)) => format!("{head}: {message}"),
+        (Some(head), None) => head.to_owned(),
+        (None, Some(message)) => message.to_owned(),
+        (None, None) => "an error without a text".to_owned(),
+    };
+    if let Some(place) = place {
+        title = format!("{} in {place}", shorten(&title, TITLE_MAX - 30));
+    } else if message.is_none() && failure.by_producer {
+        title = format!("{title} ({})", decoded.producer.name());
+    }
+    title
+}
+
+/// Errors that are made at a place in the program and say little: of these, and of those that say
+/// nothing, the function is part of the cause. The others, such as a timeout, are a state of the
+/// world that any function may meet.
+fn needs_place(class: Option<&str>, message: Option<&str>) -> bool {
+    const PLACED: [&str; 24] = [
+        "TypeError",
+        "ReferenceError",
+        "RangeError",
+        "NullPointerException",
+        "NullReferenceException",
+        "AttributeError",
+        "KeyError",
+        "IndexError",
+        "NameError",
+        "UnboundLocalError",
+        "ZeroDivisionError",
+        "AssertionError",
+        "IndexOutOfBoundsException",
+        "ArrayIndexOutOfBoundsException",
+        "StringIndexOutOfBoundsException",
+        "ClassCastException",
+        "NoSuchElementException",
+        "ArithmeticException",
+        "IndexOutOfRangeException",
+        "KeyNotFoundException",
+        "ArgumentNullException",
+        "InvalidCastException",
+        "InvalidOperationException",
+        "panic",
+    ];
+    let words = message.map_or(0, |text| {
+        let words = text.split(' ').filter(|word| !word.contains('<'));
+        words.filter(|word| word.bytes().filter(u8::is_ascii_alphabetic).count() > 1).count()
+    });
+    words < 2 || class.is_some_and(|class| PLACED.contains(&class))
+}
+
+/// Classes whose text names a key, a property or a module: that is the cause, not a value.
+fn names_a_thing(class: &str) -> bool {
+    const THINGS: [&str; 9] =
+        ["Key", "Attribute", "Name", "Type", "Reference", "Property", "Field", "Import", "Module"];
+    THINGS.iter().any(|thing| class.contains(thing))
+}
+
+fn by_shape(decoded: &Decoded, value: &serde_json::Value) -> Fingerprint {
+    let shape = shape::of(value);
+    let mut parts = Parts::of(Kind::Shape);
+    parts.add("paths", &shape.canonical);
+    let mut why = Vec::new();
+    for (key, word) in &shape.words {
+        parts.add(key, word);
+        why.push(format!("{key} '{word}'"));
+    }
+    why.push(format!("the payload's shape: {}", crate::text::count(shape.paths, "path")));
+    let word = shape.words.last().map(|(_, word)| format!(" '{word}'")).unwrap_or_default();
+    let title = format!("{}{word} {}", decoded.payload.name(), shape.outline);
+    made(decoded, Kind::Shape, parts, title.trim_end(), why)
+}
+
+fn by_text(decoded: &Decoded, text: &str) -> Fingerprint {
+    let mut parts = Parts::of(Kind::Opaque);
+    let template = mask::template(text, TEMPLATE_MAX, false);
+    parts.add("text", &template);
+    if template.is_empty() {
+        return made(decoded, Kind::Opaque, parts, "empty body", vec!["no text".into()]);
+    }
+    let title = format!("text: {template}");
+    let why = vec![format!("the text '{}'", shorten(&template, TITLE_MAX))];
+    Fingerprint { message: Some(template), ..made(decoded, Kind::Opaque, parts, &title, why) }
+}
+
+fn by_size(decoded: &Decoded, len: usize) -> Fingerprint {
+    const SIZES: [(usize, &str); 5] = [
+        (1 << 10, "up to 1 KiB"),
+        (1 << 14, "up to 16 KiB"),
+        (1 << 18, "up to 256 KiB"),
+        (1 << 20, "up to 1 MiB"),
+        (usize::MAX, "over 1 MiB"),
+    ];
+    let size = SIZES.iter().find(|(max, _)| len <= *max).map_or("", |(_, size)| size);
+    let mut parts = Parts::of(Kind::Opaque);
+    parts.add("binary", size);
+    for wrapping in &decoded.wrapped {
+        parts.add("wrapped", wrapping);
+    }
+    let why = vec![format!("bytes that are no text, {size}")];
+    made(decoded, Kind::Opaque, parts, &format!("binary, {size}"), why)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The groups of a sample, built message by message: no body is kept.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Fingerprint, VERSION};
+use crate::rules::evidence::{Fingerprints, Group};
+use crate::time::Timestamp;
+
+/// What is known of a sample so far. Its order does not matter, but for that of the ids within a
+/// group, which is that of arrival.
+#[derive(Debug, Default)]
+pub struct Grouper {
+    groups: BTreeMap<String, Growing>,
+}
+
+#[derive(Debug)]
+struct Growing {
+    /// What stands for the group: the least of what its messages say, whoever came first.
+    face: Fingerprint,
+    messages: Vec<String>,
+    contents: HashSet<u64>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Grouper {
+    /// With nothing in it.
+    pub fn new() -> Self {
+        Grouper::default()
+    }
+
+    /// Takes a message: its id in the bundle, when it was sent, the digest of its content
+    /// ([`crate::rules::decode::Content::digest`]), and its fingerprint.
+    pub fn add(&mut self, item: &str, sent: Option<Timestamp>, content: u64, face: Fingerprint) {
+        let group = match self.groups.get_mut(&face.id) {
+            Some(group) => {
+                if face < group.face {
+                    group.face = face;
+                }
+                group
+            }
+            None => self.groups.entry(face.id.clone()).or_insert_with(|| Growing {
+                face,
+                messages: Vec::new(),
+                contents: HashSet::new(),
+                first: None,
+                last: None,
+            }),
+        };
+        group.messages.push(item.to_owned());
+        group.contents.insert(content);
+        group.first = group.first.into_iter().chain(sent).min();
+        group.last = group.last.into_iter().chain(sent).max();
+    }
+
+    /// The groups, the largest first, equal ones by the fingerprint: `f1`, `f2` …
+    pub fn finish(self) -> Fingerprints {
+        let mut groups: Vec<Growing> = self.groups.into_values().collect();
+        groups.sort_by(|a, b| {
+            b.messages.len().cmp(&a.messages.len()).then_with(|| a.face.id.cmp(&b.face.id))
+        });
+        let fingerprints = groups
+            .into_iter()
+            .enumerate()
+            .map(|(place, group)| group.written(format!("f{}", place + 1)))
+            .collect();
+        Fingerprints { fingerprints }
+    }
+}
+
+impl Growing {
+    fn written(self, item: String) -> Group {
+        Group {
+            item,
+            id: self.face.id,
+            version: VERSION,
+            title: self.face.title,
+            kind: self.face.kind.as_str().into(),
+            why: self.face.why,
+            producer: self.face.producer.as_str().into(),
+            payload: self.face.payload.as_str().into(),
+            code: self.face.code,
+            exception: self.face.exception,
+            message: self.face.message,
+            count: self.messages.len() as u64,
+            messages: self.messages,
+            distinct: self.contents.len() as u64,
+            first_sent_at: self.first,
+            last_sent_at: self.last,
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Texts of errors without what differs from message to message, nor anything that looks like a
+//! secret or a person: `user <email> not found in <num>ms`.
+//!
+//! Read once from front to back, word by word; what a word is, `word.rs` says.
+
+mod around;
+mod word;
+
+use crate::text::hidden;
+
+/// A text: as much of it as this is read.
+const INPUT_MAX: usize = 4 * 1024;
+/// What stands in quotes is looked for this far.
+const QUOTE_MAX: usize = 256;
+/// More words in quotes than this are a sentence.
+const QUOTED_WORDS_MAX: usize = 4;
+
+/// The masked text, at most about `max` bytes, cut between words. `names_a_thing`: a plain word in
+/// quotes is the name of a key or a property, and stays.
+pub(super) fn template(text: &str, max: usize, names_a_thing: bool) -> String {
+    let text = &text[..text.floor_char_boundary(INPUT_MAX)];
+    let mut scan = Scan { text, at: 0, out: Out::new(max), names_a_thing, words: ["", ""] };
+    while scan.at < text.len() && scan.out.text.len() < max {
+        scan.step();
+    }
+    scan.out.finish()
+}
+
+/// A code: kept when it is one, as `NO_PERMISSIONS`, `429` or `States.TaskFailed` are.
+pub(super) fn code(text: &str, max: usize) -> String {
+    let text = text.trim();
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-:#/".contains(&b));
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if plain && text.len() <= 64 && digits <= 6 && !word::is_random(text) {
+        return text.to_owned();
+    }
+    template(text, max, true)
+}
+
+/// A class: its name, without what is none.
+pub(super) fn class(text: &str, max: usize) -> String {
+    let text = text.trim();
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.$:`<>[],\\/".contains(&b));
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if plain && text.len() <= 128 && digits <= 4 {
+        return text[..text.floor_char_boundary(max)].to_owned();
+    }
+    template(text, max, true)
+}
+
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    out: Out,
+    names_a_thing: bool,
+    /// The last word, and the one before it.
+    words: [&'a str; 2],
+}
+
+impl<'a> Scan<'a> {
+    fn step(&mut self) {
+        let rest = &self.text[self.at..];
+        let Some(c) = rest.chars().next() else {
+            return;
+        };
+        match c {
+            '\u{1b}' | '\u{9b}' => self.at += escape_len(rest),
+            c if c.is_whitespace() || c.is_control() => {
+                self.out.space();
+                self.at += c.len_utf8();
+            }
+            c if hidden(c) => self.at += c.len_utf8(),
+            '\'' | '"' | '`' | '“' | '‘' => self.quoted(rest, c),
+            c if is_joint(c) => {
+                self.out.plain(c);
+                self.at += c.len_utf8();
+            }
+            _ => self.chunk(rest),
+        }
+    }
+
+    /// What stands in quotes: kept when it is a word of the program, masked when it is a value,
+    /// read on when it is a sentence.
+    fn quoted(&mut self, rest: &'a str, quote: char) {
+        let closing = match quote {
+            '“' => '”',
+            '‘' => '’',
+            same => same,
+        };
+        let inner = &rest[quote.len_utf8()..];
+        let near = &inner[..inner.floor_char_boundary(QUOTE_MAX)];
+        let within_word = quote == '\'' && self.out.ends_in_word();
+        let end = if within_word { None } else { near.find(closing) };
+        self.out.plain('\'');
+        let Some(end) = end.filter(|end| !near[..*end].contains('\n')) else {
+            self.at += quote.len_utf8();
+            return;
+        };
+        let content = &near[..end];
+        let is_sentence = content.split_whitespace().count() > QUOTED_WORDS_MAX
+            || (content.contains(' ') && says_what_failed(self.words[0]));
+        let is_key = inner[end + closing.len_utf8()..].starts_with([':', '=']);
+        if is_sentence {
+            self.at += quote.len_utf8();
+            return;
+        }
+        let is_thing = self.names_a_thing || is_key || around::is_about_a_thing(self.words);
+        if around::is_name(content, is_thing) && !around::is_about_a_person(self.words) {
+            self.out.word(content);
+        } else {
+            self.out.mask("<*>");
+        }
+        self.out.plain('\'');
+        self.words = [content, self.words[0]];
+        self.at += quote.len_utf8() + end + closing.len_utf8();
+    }
+
+    /// A run without a space.
+    fn chunk(&mut self, rest: &'a str) {
+        let is_url = word::starts_url(rest);
+        let end = rest
+            .char_indices()
+            .find(|(at, c)| if is_url { ends_url(*c) } else { self.ends_chunk(rest, *at, *c) })
+            .map_or(rest.len(), |(at, _)| at)
+            .max(rest.chars().next().map_or(1, char::len_utf8));
+        let chunk = &rest[..end];
+        let bare = chunk.trim_end_matches(['.', ':', '!', '?', ',', '…']);
+        let (bare, tail) = if bare.is_empty() { (chunk, "") } else { (bare, &chunk[bare.len()..]) };
+        let before = self.text[..self.at].trim_end_matches(['"', '\'', ' ']);
+        let assigned = before.ends_with(['=', ':']) && !before.ends_with("::");
+        let next = rest[end..].trim_start_matches([' ', ')', ']']);
+        if around::is_secret_after(self.words, assigned, bare) {
+            self.out.mask("<secret>");
+        } else {
+            word::write(bare, self.words, next, &mut self.out);
+        }
+        for c in tail.chars() {
+            self.out.plain(c);
+        }
+        self.words = [bare, self.words[0]];
+        self.at += end;
+    }
+
+    fn ends_chunk(&self, rest: &str, at: usize, c: char) -> bool {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        let bytes = rest.as_bytes();
+        match c {
+            ',' => !(at > 0 && digit(bytes.get(at - 1)) && digit(bytes.get(at + 1))),
+            // `x='…'`, but not the end of `can't`.
+            '"' | '`' => true,
+            c => is_joint(c) || c.is_whitespace() || c.is_control() || hidden(c),
+        }
+    }
+}
+
+/// What stands between words and belongs to none.
+fn is_joint(c: char) -> bool {
+    matches!(
+        c,
+        '(' | ')'
+            | '['
+            | ']'
+            | '{'
+            | '}'
+            | '<'
+            | '>'
+            | ','
+            | ';'
+            | '|'
+            | '='
+            | '”'
+            | '’'
+            | '&'
+            | '?'
+    )
+}
+
+fn ends_url(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || hidden(c) || "\"'`<>)]}|,;”’".contains(c)
+}
+
+/// Whether a key is one whose value is a sentence about the error.
+fn says_what_failed(word: &str) -> bool {
+    ["message", "error", "errorMessage", "errorType", "reason", "detail", "msg"].contains(&word)
+}
+
+/// The length of a terminal's escape sequence.
+fn escape_len(rest: &str) -> usize {
+    let bytes = rest.as_bytes();
+    let (start, kind) = match bytes {
+        [0x1b, kind, ..] => (2, *kind),
+        [0x1b] => return 1,
+        _ => (2, b'['), // The two bytes of U+009B.
+    };
+    let tail = &bytes[start.min(bytes.len())..bytes.len().min(start + QUOTE_MAX)];
+    let ends = |test: fn(&u8) -> bool| tail.iter().position(test).map(|at| start + at);
+    match kind {
+        b'[' => ends(|b| (0x40..=0x7e).contains(b)).map_or(start, |at| at + 1),
+        // OSC: up to BEL or the next escape, which is then read by itself.
+        b']' => ends(|b| matches!(b, 7 | 0x1b)).unwrap_or(start),
+        kind if kind.is_ascii() => 2,
+        _ => 1,
+    }
+}
+
+/// The text that is being written.
+struct Out {
+    text: String,
+    /// The last mask and where it ends: a list of numbers is one `<num>`.
+    last: (&'static str, usize),
+    max: usize,
+}
+
+impl Out {
+    fn new(max: usize) -> Self {
+        Out { text: String::with_capacity(max + 32), last: ("", 0), max }
+    }
+
+    fn space(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with(' ') {
+            self.text.push(' ');
+        }
+    }
+
+    fn plain(&mut self, c: char) {
+        self.text.push(c);
+    }
+
+    fn word(&mut self, word: &str) {
+        self.text.extend(word.chars().filter(|c| !hidden(*c)));
+    }
+
+    fn mask(&mut self, mask: &'static str) {
+        let (last, end) = self.last;
+        let between = self.text.get(end..).unwrap_or("-");
+        let is_list = last == mask && between.bytes().all(|b| b" ,/:-;+".contains(&b));
+        if is_list {
+            self.text.truncate(end);
+        } else {
+            self.text.push_str(mask);
+        }
+        self.last = (mask, self.text.len());
+    }
+
+    fn ends_in_word(&self) -> bool {
+        self.text.ends_with(|c: char| c.is_alphanumeric() || c == '>')
+    }
+
+    fn finish(mut self) -> String {
+        if self.text.len() > self.max {
+            // At a space, so that no half of a mask stays; a text without one is cut anywhere.
+            let end = self.text.floor_char_boundary(self.max);
+            let end = self.text[..end].rfind(' ').unwrap_or(end);
+            self.text.truncate(end);
+        }
+        self.text.truncate(self.text.trim_end().len());
+        self.text
+    }
+}

@@ -1,0 +1,85 @@
+//! What a word is by what stands around it: a name of the program, a person, a secret.
+
+use super::word::{is_host, is_random, one_of};
+
+/// Whether what stands in quotes is a word of the program: `'id'`, `"customerId"`, `'NoneType'`.
+/// A plain word may as well be a value, and somebody's name; so it stays only where a `thing` is
+/// named.
+pub(super) fn is_name(text: &str, thing: bool) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_alphabetic() || b"_$.-[]/:".contains(&b));
+    if !plain || text.is_empty() || text.len() > 48 || is_random(text) || is_host(text) {
+        return false;
+    }
+    let joined = text.bytes().any(|b| b"_$".contains(&b));
+    let humped = text
+        .as_bytes()
+        .windows(2)
+        .any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
+    thing || joined || humped
+}
+
+/// Whether the words before say that a key, a property or a type is named.
+pub(super) fn is_about_a_thing(words: [&str; 2]) -> bool {
+    const THINGS: [&str; 26] = [
+        "property",
+        "properties",
+        "field",
+        "key",
+        "column",
+        "attribute",
+        "parameter",
+        "argument",
+        "reading",
+        "setting",
+        "module",
+        "table",
+        "relation",
+        "method",
+        "function",
+        "object",
+        "type",
+        "constraint",
+        "header",
+        "option",
+        "variable",
+        "member",
+        "element",
+        "class",
+        "of",
+        "missing",
+    ];
+    words.iter().any(|word| one_of(word, &THINGS))
+}
+
+/// Whether the words before say that a person is named.
+pub(super) fn is_about_a_person(words: [&str; 2]) -> bool {
+    const PERSONS: [&str; 8] =
+        ["user", "username", "customer", "login", "email", "name", "account", "recipient"];
+    one_of(words[0], &PERSONS)
+}
+
+/// Whether a chunk is a secret because of what stands before it.
+pub(super) fn is_secret_after(words: [&str; 2], assigned: bool, chunk: &str) -> bool {
+    const ALWAYS: [&str; 5] = ["password", "passwd", "pwd", "secret", "apikey"];
+    const OFTEN: [&str; 8] = [
+        "token",
+        "api_key",
+        "api-key",
+        "authorization",
+        "credential",
+        "access_token",
+        "client_secret",
+        "signature",
+    ];
+    let before = words[0].rsplit(['.', '_', '-', '"']).next().unwrap_or(words[0]);
+    let is_word = chunk.len() < 12 && chunk.bytes().all(|b| b.is_ascii_lowercase());
+    if assigned && (one_of(before, &ALWAYS) || one_of(words[0], &ALWAYS)) {
+        return true;
+    }
+    if assigned && !is_word && (one_of(words[0], &OFTEN) || one_of(before, &OFTEN)) {
+        return !one_of(chunk, &["Bearer", "Basic"]);
+    }
+    one_of(words[0], &["bearer", "basic"])
+        && chunk.len() >= 8
+        && !chunk.bytes().all(|b| b.is_ascii_lowercase())
+}

@@ -1,0 +1,361 @@
+//! What a word of an error's text is: a word, or a number, an id, a time, a host …
+
+use super::Out;
+
+/// Words that have a digit and are words all the same.
+const KNOWN: [&str; 24] = [
+    "s3",
+    "ec2",
+    "utf-8",
+    "utf8",
+    "utf-16",
+    "base64",
+    "sha256",
+    "sha-256",
+    "sha1",
+    "md5",
+    "http2",
+    "http/1.1",
+    "http/2",
+    "oauth2",
+    "ipv4",
+    "ipv6",
+    "int32",
+    "int64",
+    "float64",
+    "x86_64",
+    "arm64",
+    "iso-8859-1",
+    "route53",
+    "log4j",
+];
+/// The ends of names of hosts.
+const DOMAINS: [&str; 26] = [
+    "com",
+    "net",
+    "org",
+    "io",
+    "internal",
+    "local",
+    "dev",
+    "app",
+    "cloud",
+    "aws",
+    "example",
+    "test",
+    "br",
+    "uk",
+    "de",
+    "fr",
+    "eu",
+    "us",
+    "edu",
+    "gov",
+    "co",
+    "ai",
+    "svc",
+    "invalid",
+    "localhost",
+    "lan",
+];
+const UNITS: [&str; 18] = [
+    "ms", "s", "m", "h", "d", "us", "ns", "sec", "secs", "min", "b", "kb", "mb", "gb", "kib",
+    "mib", "gib", "x",
+];
+const DAYS: [&str; 19] = [
+    "mon", "tue", "wed", "thu", "fri", "sat", "sun", "jan", "feb", "mar", "apr", "may", "jun",
+    "jul", "aug", "sep", "oct", "nov", "dec",
+];
+
+pub(super) fn one_of(word: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+pub(super) fn starts_url(rest: &str) -> bool {
+    let scheme = rest.bytes().take(16).take_while(|b| b.is_ascii_alphanumeric() || *b == b'+');
+    let len = scheme.count();
+    len > 0 && rest[len..].starts_with("://")
+}
+
+/// Writes a chunk, masked. `words` stood before it, `next` follows.
+pub(super) fn write(chunk: &str, words: [&str; 2], next: &str, out: &mut Out) {
+    // Most words have letters only.
+    if chunk.bytes().all(|b| b.is_ascii_alphabetic()) {
+        let is_day = one_of(chunk, &DAYS)
+            && (next.trim_start_matches([',', ' ']).starts_with(|c: char| c.is_ascii_digit())
+                || words[0].ends_with(|c: char| c.is_ascii_digit()));
+        return match (is_day, is_random(chunk)) {
+            (true, _) => out.mask("<time>"),
+            (_, true) => out.mask("<id>"),
+            _ => out.word(chunk),
+        };
+    }
+    if starts_url(chunk) {
+        return url(chunk, out);
+    }
+    if let Some(rest) = chunk.strip_prefix("arn:") {
+        let service = rest.split(':').nth(1).unwrap_or_default();
+        let plain =
+            service.len() <= 32 && service.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        out.word("arn:");
+        out.word(if plain { service } else { "" });
+        out.plain(':');
+        return out.mask("<*>");
+    }
+    if chunk.starts_with("eyJ") && chunk.len() > 20 {
+        return out.mask("<secret>");
+    }
+    if let Some((user, host)) = chunk.split_once('@')
+        && !user.is_empty()
+    {
+        return at_sign(user, host, out);
+    }
+    let digits = chunk.bytes().filter(u8::is_ascii_digit).count();
+    if digits > 0 {
+        if one_of(chunk, &KNOWN) || is_kept_code(chunk, words, next) {
+            return out.word(chunk);
+        }
+        if let Some(mask) = with_digits(chunk, digits) {
+            return out.mask(mask);
+        }
+    }
+    if let Some(separator) = chunk.chars().find(|c| "/\\:".contains(*c)) {
+        return pieces(chunk, separator, words, next, out);
+    }
+    if is_host(chunk) {
+        return out.mask("<host>");
+    }
+    plain(chunk, digits, out);
+}
+
+/// A word without a path in it.
+fn plain(chunk: &str, digits: usize, out: &mut Out) {
+    if digits == 0 {
+        return if is_random(chunk) { out.mask("<id>") } else { out.word(chunk) };
+    }
+    // `address1`, `worker7`: the number alone differs. `lines[3]` is another way to say it.
+    let stem = chunk.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_stem = stem.len() >= 2 && stem.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.');
+    if is_stem && chunk.len() - stem.len() <= 4 && !is_random(stem) && !is_hex(chunk) {
+        out.word(stem);
+        return out.mask("<num>");
+    }
+    // A dotted name keeps the parts that are words.
+    if chunk.contains('.') && chunk.split('.').all(|part| !part.is_empty()) {
+        for (place, part) in chunk.split('.').enumerate() {
+            if place > 0 {
+                out.plain('.');
+            }
+            let digits = part.bytes().filter(u8::is_ascii_digit).count();
+            if digits == 0 && !is_random(part) {
+                out.word(part);
+            } else {
+                out.mask(if digits == part.len() { "<num>" } else { "<id>" });
+            }
+        }
+        return;
+    }
+    out.mask("<id>");
+}
+
+/// The masks of what has digits and a form of its own.
+fn with_digits(chunk: &str, digits: usize) -> Option<&'static str> {
+    let bytes = chunk.as_bytes();
+    if is_number(chunk) {
+        return Some("<num>");
+    }
+    let hex = chunk.strip_prefix("0x").or_else(|| chunk.strip_prefix("0X"));
+    if hex.is_some_and(|hex| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return Some("<hex>");
+    }
+    if chunk.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-') {
+        return Some("<id>");
+    }
+    if is_time(bytes) {
+        return Some("<time>");
+    }
+    if is_address(chunk) {
+        return Some("<host>");
+    }
+    let alone = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"+=_-".contains(b));
+    (alone && digits >= 3 && chunk.len() >= 20).then_some("<id>")
+}
+
+/// A number, with a sign, a currency or a unit.
+fn is_number(chunk: &str) -> bool {
+    let bare = chunk.trim_start_matches(['-', '+', '#', '$', '~', '€', '£']);
+    let number = bare.trim_start_matches(|c: char| c.is_ascii_digit() || ".,_".contains(c));
+    if number.len() == bare.len() || !bare.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
+    let unit = number.trim_end_matches(['%', '/']);
+    let exponent = number.strip_prefix(['e', 'E']).map(|rest| rest.trim_start_matches(['-', '+']));
+    let is_exponent =
+        exponent.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()));
+    unit.is_empty() || is_exponent || one_of(unit, &UNITS)
+}
+
+/// A date, a time of day, or both.
+fn is_time(bytes: &[u8]) -> bool {
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let is = |at: usize, of: &[u8]| bytes.get(at).is_some_and(|b| of.contains(b));
+    let rest_is_time = |from: usize| {
+        bytes[from.min(bytes.len())..].iter().all(|b| b.is_ascii_digit() || b":.,+-TZ ".contains(b))
+    };
+    let dated =
+        (0..4).all(digit) && is(4, b"-/.") && digit(5) && digit(6) && is(7, b"-/.") && digit(8);
+    let short = digit(0)
+        && digit(1)
+        && is(2, b"/.-")
+        && digit(3)
+        && digit(4)
+        && is(5, b"/.-")
+        && digit(6)
+        && digit(7)
+        && bytes.len() >= 8;
+    let clock = digit(0) && digit(1) && is(2, b":") && digit(3) && digit(4) && is(5, b":");
+    (dated && rest_is_time(9)) || (short && rest_is_time(6)) || (clock && rest_is_time(6))
+}
+
+/// An IP address, with or without a port.
+fn is_address(chunk: &str) -> bool {
+    let bare = chunk.trim_start_matches('/');
+    let (host, port) = bare.split_once(':').unwrap_or((bare, ""));
+    let parts = host.split('.').filter(|part| part.parse::<u8>().is_ok()).count();
+    if parts == 4 && host.split('.').count() == 4 {
+        return port.bytes().all(|b| b.is_ascii_digit());
+    }
+    chunk.matches(':').count() >= 3
+        && chunk.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'%' | b'.'))
+}
+
+/// The name of a host: lower case, and it ends as such names do.
+pub(super) fn is_host(chunk: &str) -> bool {
+    let Some((name, end)) = chunk.rsplit_once('.') else {
+        return one_of(chunk, &["localhost"]);
+    };
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b);
+    !name.is_empty() && DOMAINS.contains(&end) && name.bytes().all(plain) && name != "java"
+}
+
+fn at_sign(user: &str, host: &str, out: &mut Out) {
+    if host.contains('.') {
+        return out.mask("<email>");
+    }
+    // Java prints an object as its class and its address.
+    if is_hex(host) {
+        write(user, ["", ""], "", out);
+        out.plain('@');
+        return out.mask("<hex>");
+    }
+    out.mask("<id>");
+}
+
+/// A URL keeps the words of its path, which say what was asked for; never user, host or query.
+fn url(chunk: &str, out: &mut Out) {
+    let (scheme, rest) = chunk.split_once("://").unwrap_or(("", chunk));
+    out.word(scheme);
+    out.word("://");
+    out.mask("<host>");
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    for part in path.split('/').skip(1) {
+        out.plain('/');
+        part_of_path(part, out);
+    }
+    if path.len() < rest.len() {
+        out.word("?");
+        out.mask("<*>");
+    }
+}
+
+fn part_of_path(part: &str, out: &mut Out) {
+    let is_version =
+        part.len() <= 3 && part.starts_with('v') && part[1..].bytes().all(|b| b.is_ascii_digit());
+    let plain = part.bytes().all(|b| b.is_ascii_alphabetic() || b"-_.".contains(&b));
+    if is_version || part.is_empty() || (plain && part.len() <= 40 && !is_random(part)) {
+        out.word(part);
+    } else if part.bytes().all(|b| b.is_ascii_digit()) {
+        out.mask("<num>");
+    } else {
+        out.mask("<id>");
+    }
+}
+
+/// A path, or names and numbers with colons between: `/var/task/index.js:12:5`.
+fn pieces(chunk: &str, separator: char, words: [&str; 2], next: &str, out: &mut Out) {
+    let mut folder = "";
+    let is_path = separator != ':';
+    for (place, part) in chunk.split(separator).enumerate() {
+        if place > 0 {
+            out.plain(separator);
+        }
+        let of_person = is_path && one_of(folder, &["home", "users", "user"]);
+        folder = part;
+        if part.is_empty() {
+            continue;
+        }
+        if of_person {
+            out.mask("<*>");
+        } else {
+            write(part, words, next, out);
+        }
+    }
+}
+
+/// Numbers that are the cause itself: a status, a signal, a database's code.
+fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
+    let bytes = chunk.as_bytes();
+    let [before, earlier] = words;
+    if bytes.iter().all(u8::is_ascii_digit) {
+        let said =
+            one_of(before, &["status", "code", "http", "error", "statuscode", "status_code"])
+                || one_of(before, &["HTTP/1.1", "HTTP/2", "returned", "responded", "response"])
+                || (one_of(before, &["with", "is", "was", "of"])
+                    && one_of(
+                        earlier,
+                        &["failed", "responded", "error", "code", "status", "rejected"],
+                    ));
+        let named = next.starts_with(|c: char| c.is_ascii_uppercase());
+        let status = bytes.len() == 3 && matches!(bytes[0], b'4' | b'5');
+        let ended = bytes.len() <= 3 && one_of(earlier, &["exit", "exited"])
+            || one_of(before, &["signal", "errno", "sqlstate"]);
+        return (status && (said || named)) || ended;
+    }
+    let letters = bytes.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let number = bytes[letters..].strip_prefix(b"-").unwrap_or(&bytes[letters..]);
+    let is_code = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    is_code
+        && match &chunk[..letters] {
+            "ORA" | "SQLSTATE" | "TNS" | "PLS" | "TS" | "CS" | "HTTP" => true,
+            "E" => number.len() == 5,
+            "P" => number.len() == 4,
+            _ => false,
+        }
+}
+
+/// Whether letters, and perhaps digits, are in no order that a person would give them.
+pub(super) fn is_random(word: &str) -> bool {
+    const LONG: usize = 64;
+    if word.len() < 16 {
+        return false;
+    }
+    let longest = word.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|part| part.len());
+    let bytes = longest.unwrap_or_default().as_bytes();
+    if bytes.len() < 16 {
+        return false;
+    }
+    let (mut upper, mut digits, mut vowels, mut humps) = (0, 0, 0, 0);
+    for (at, byte) in bytes.iter().enumerate() {
+        upper += usize::from(byte.is_ascii_uppercase());
+        digits += usize::from(byte.is_ascii_digit());
+        vowels += usize::from(b"aeiouyAEIOUY".contains(byte));
+        let humped = at > 0 && byte.is_ascii_uppercase() && bytes[at - 1].is_ascii_lowercase();
+        humps += usize::from(humped);
+    }
+    let len = bytes.len();
+    len > LONG || digits >= 3 || vowels * 5 < len || (humps * 9 > len * 2 && upper * 10 > len * 3)
+}
+
+fn is_hex(word: &str) -> bool {
+    word.len() >= 6 && word.bytes().all(|b| b.is_ascii_hexdigit())
+}

@@ -1,0 +1,183 @@
+//! The shape of a JSON value: the paths of its keys and the types that stand there, never a value
+//! but the words by which a consumer tells messages apart.
+
+use serde_json::{Map, Value};
+
+/// How deep, how many values in all, and how many of a list are looked at.
+const DEPTH_MAX: usize = 32;
+const VALUES_MAX: usize = 10_000;
+const ITEMS_MAX: usize = 100;
+/// A longer key is data.
+const KEY_MAX: usize = 64;
+/// A word that tells messages apart, and keys that are named in a title.
+const WORD_MAX: usize = 64;
+const KEYS_SHOWN: usize = 6;
+
+/// Keys whose value says what a message is, where it is a word. Two commands may have the same
+/// fields and go to different code; so such a word is part of the shape.
+const TELLING: [&str; 16] = [
+    "source",
+    "detail-type",
+    "eventSource",
+    "eventName",
+    "eventType",
+    "event_type",
+    "event-type",
+    "event",
+    "Event",
+    "type",
+    "@type",
+    "messageType",
+    "message_type",
+    "action",
+    "command",
+    "kind",
+];
+
+pub(super) struct Shape {
+    /// Every path with its type, sorted, once each.
+    pub canonical: String,
+    pub paths: u64,
+    /// What tells the message apart, by its key.
+    pub words: Vec<(&'static str, String)>,
+    /// `with customer, items[], total`.
+    pub outline: String,
+}
+
+pub(super) fn of(value: &Value) -> Shape {
+    let mut walk = Walk { arena: String::with_capacity(2048), paths: Vec::new(), values: 0 };
+    walk.visit(value, &mut String::with_capacity(128), 0);
+    let Walk { arena, mut paths, .. } = walk;
+    paths.sort_unstable_by(|a, b| arena[a.0..a.1].cmp(&arena[b.0..b.1]));
+    paths.dedup_by(|a, b| arena[a.0..a.1] == arena[b.0..b.1]);
+    let mut canonical = String::with_capacity(arena.len());
+    for (start, end) in &paths {
+        canonical.push_str(&arena[*start..*end]);
+        canonical.push('\n');
+    }
+    let mut words = Vec::new();
+    for place in ["", "/Records/0", "/detail"] {
+        if let Some(Value::Object(object)) = value.pointer(place) {
+            telling(object, &mut words);
+        }
+    }
+    Shape { canonical, paths: paths.len() as u64, words, outline: outline(value) }
+}
+
+/// All paths in one text, so that none is a string of its own.
+struct Walk {
+    arena: String,
+    paths: Vec<(usize, usize)>,
+    values: usize,
+}
+
+impl Walk {
+    fn visit(&mut self, value: &Value, path: &mut String, depth: usize) {
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return;
+        }
+        let start = self.arena.len();
+        self.arena.push_str(path);
+        self.arena.push_str(match value {
+            Value::Null => ":null",
+            Value::Bool(_) => ":bool",
+            Value::Number(_) => ":number",
+            Value::String(_) => ":string",
+            Value::Array(_) => ":array",
+            Value::Object(_) => ":object",
+        });
+        self.paths.push((start, self.arena.len()));
+        if depth >= DEPTH_MAX {
+            return;
+        }
+        let len = path.len();
+        match value {
+            Value::Array(items) => {
+                path.push_str("[]");
+                for item in items.iter().take(ITEMS_MAX) {
+                    self.visit(item, path, depth + 1);
+                }
+            }
+            Value::Object(object) => {
+                for (key, value) in object {
+                    path.push('.');
+                    path.push_str(name(key));
+                    self.visit(value, path, depth + 1);
+                    path.truncate(len);
+                    if self.values > VALUES_MAX {
+                        break;
+                    }
+                }
+            }
+            _ => {}
+        }
+        path.truncate(len);
+    }
+}
+
+/// A key; `*` when it is data: an id, a date, an address.
+fn name(key: &str) -> &str {
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    let is_data = key.len() > KEY_MAX
+        || (digits > 0 && digits == key.len())
+        || (digits >= 3 && key.len() >= 8)
+        || (digits > 0 && digits * 2 >= key.len())
+        || key.contains('@');
+    if is_data { "*" } else { key }
+}
+
+fn telling(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>) {
+    for key in TELLING {
+        let Some(Value::String(word)) = object.get(key) else {
+            continue;
+        };
+        // `ObjectCreated:Put` and `ObjectCreated:CompleteMultipartUpload` are one to a consumer.
+        let word = if key == "eventName" { word.split(':').next().unwrap_or(word) } else { word };
+        if is_word(word) {
+            words.push((key, word.to_owned()));
+        }
+    }
+}
+
+/// Whether a value is a word of a program rather than one of a person: letters and what joins
+/// them, and a digit only in a version.
+fn is_word(word: &str) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    (2..=WORD_MAX).contains(&word.len())
+        && word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/ ".contains(&b))
+        && digits <= 1
+        && word.bytes().filter(|b| *b == b' ').count() <= 6
+}
+
+fn outline(value: &Value) -> String {
+    let (object, list) = match value {
+        Value::Object(object) => (object, ""),
+        Value::Array(items) => match items.first() {
+            Some(Value::Object(object)) => (object, "a list "),
+            Some(_) => return "a list".into(),
+            None => return "an empty list".into(),
+        },
+        _ => return String::new(),
+    };
+    let inner = object.get("detail").and_then(Value::as_object).unwrap_or(object);
+    if inner.is_empty() {
+        return format!("{list}without keys");
+    }
+    let mut keys: Vec<(&String, &Value)> = inner.iter().collect();
+    keys.sort_unstable_by_key(|(key, _)| *key);
+    let mut shown: Vec<String> =
+        keys.iter().take(KEYS_SHOWN).map(|(key, value)| shown(key, value)).collect();
+    if keys.len() > KEYS_SHOWN {
+        shown.push(format!("{} more", keys.len() - KEYS_SHOWN));
+    }
+    format!("{list}with {}", shown.join(", "))
+}
+
+fn shown(key: &str, value: &Value) -> String {
+    let name = name(key);
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-$@:".contains(&b));
+    let name = if plain && name.len() <= 32 { name } else { "*" };
+    if value.is_array() { format!("{name}[]") } else { name.to_owned() }
+}

@@ -1,0 +1,118 @@
+use super::*;
+use crate::event::Queue;
+use crate::rules::incident::Incident;
+use crate::rules::session::Session;
+use crate::rules::triage::{Advice, Category};
+use crate::time::Timestamp;
+
+fn cause(bug: Bug, confidence: f64) -> Triage {
+    Triage {
+        group: "f1".into(),
+        fingerprint: "0".repeat(16),
+        count: 1,
+        category: Category::Throttling,
+        bug,
+        confidence,
+        title: "t".into(),
+        reason: "the function was throttled".into(),
+        evidence: Vec::new(),
+        commands: Vec::new(),
+        redrive: Advice::Safe,
+        next: Vec::new(),
+    }
+}
+
+fn none(passes: bool) -> Evidence {
+    Evidence::None { why: "it is a FIFO queue".into(), passes }
+}
+
+#[test]
+fn what_is_worth_an_agent() {
+    let owned = || Some(Why::KnownCause { session: "s".into(), queue: "q".into(), running: true });
+    let sure = cause(Bug::NotACodeBug, 0.9);
+    let judged =
+        |causes: &[&Triage]| Evidence::Judged(causes.iter().map(|c| (*c).clone()).collect());
+    let unsure = cause(Bug::NotACodeBug, 0.6);
+    let bug = cause(Bug::CodeBug, 0.9);
+    let rows = [
+        ("a bug", judged(&[&bug]), true, true, None, None),
+        ("no bug", judged(&[&sure]), true, true, None, Some("not_a_code_bug")),
+        ("no bug, and the triage costs nothing", judged(&[&sure]), false, true, None, None),
+        ("perhaps no bug", judged(&[&unsure]), true, true, None, None),
+        ("a bug behind what is none", judged(&[&sure, &bug]), true, true, None, None),
+        ("two that are none", judged(&[&sure, &sure]), true, true, None, Some("not_a_code_bug")),
+        ("somebody has it", judged(&[&bug]), true, true, owned(), Some("known_cause")),
+        (
+            "somebody has it, free of charge",
+            judged(&[&bug]),
+            false,
+            true,
+            owned(),
+            Some("known_cause"),
+        ),
+        ("no messages", none(false), true, true, None, Some("no_evidence")),
+        ("no messages, not needed", none(false), true, false, None, None),
+        ("no messages, the triage says so", none(true), false, true, None, Some("no_evidence")),
+    ];
+    for (rule, evidence, spends, required, owner, word) in rows {
+        let found = match judge(&evidence, spends, required, owner) {
+            Next::Go => None,
+            Next::Skip(why) => Some(why.word()),
+        };
+        assert_eq!(found, word, "{rule}");
+    }
+    let Next::Skip(why) = judge(&judged(&[&sure]), true, true, None) else { panic!("skipped") };
+    assert_eq!(why.to_string(), "throttling: the function was throttled");
+}
+
+fn session(id: &str, incident: &str, print: &str, status: Status) -> Session {
+    let at = Timestamp::from_millis(0);
+    Session {
+        id: id.into(),
+        incident: incident.into(),
+        queue_name: format!("queue of {id}"),
+        queue: Queue::default(),
+        status,
+        pid: None,
+        start_time: at,
+        timeout_at: at,
+        ended_at: None,
+        cooldown_until: None,
+        printed: 0,
+        fingerprint: Some(print.into()),
+    }
+}
+
+fn incident(id: &str, closed: bool) -> Incident {
+    let at = Timestamp::from_millis(0);
+    Incident { closed_at: closed.then_some(at), ..Incident::begun(id, Queue::default(), at) }
+}
+
+#[test]
+fn a_cause_is_owned_while_its_incident_is_open() {
+    let rows = [
+        ("nobody", "other", "i1", Status::Completed, false, None),
+        ("it runs", "f", "i1", Status::Running, false, Some(true)),
+        ("it runs, for a closed one", "f", "i1", Status::Running, true, Some(true)),
+        ("it has a result", "f", "i1", Status::Completed, false, Some(false)),
+        ("it came back after the clear", "f", "i1", Status::Completed, true, None),
+        ("it grew", "f", "i2", Status::Completed, false, None),
+        ("it failed", "f", "i1", Status::Failed, false, None),
+        ("it was skipped itself", "f", "i1", Status::Skipped, false, None),
+        ("it crashed", "f", "i1", Status::Crashed, false, None),
+    ];
+    for (rule, print, of, status, closed, running) in rows {
+        let mut sessions = Sessions::default();
+        sessions.incidents = vec![incident("i1", closed), incident("i2", false)];
+        sessions.sessions =
+            vec![session("a", of, print, status), session("own", "i2", "f", Status::Running)];
+        let found = owner(&sessions, "own", "f").map(|why| match why {
+            Why::KnownCause { session, running, .. } => {
+                assert_eq!(session, "a", "{rule}");
+                running
+            }
+            other => panic!("{rule}: {other}"),
+        });
+        assert_eq!(found, running, "{rule}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What a bundle says about the queues around a dead-letter queue. Pure.
+
+use super::evidence::SourceFacts;
+use super::graph::{Place, Seen};
+use super::lint::Linted;
+use crate::event::Finding;
+
+/// The queues that send their dead letters there. One that could not be read is there by name, and
+/// nothing else is known of it.
+pub fn of(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
+    let source = |seen: &Seen| {
+        let place = Place::of(&seen.url, region)?;
+        let named = SourceFacts { name: place.name, arn: place.arn, ..SourceFacts::default() };
+        let Some(Ok(said)) = &seen.attributes else { return Some(named) };
+        Some(SourceFacts {
+            arn: if said.arn.is_empty() { named.arn } else { said.arn.clone() },
+            depth: Some(said.counts.depth()),
+            in_flight: Some(said.counts.in_flight),
+            retention_s: said.retention_s,
+            visibility_s: said.visibility_s,
+            max_receive_count: said.redrive.as_ref().and_then(|policy| policy.max_receive_count),
+            name: named.name,
+        })
+    };
+    seen.iter().filter_map(source).collect()
+}
+
+/// The findings about the queue, and those about its sources with their names. Without its sources
+/// nobody can say that it has none.
+pub fn findings(linted: Vec<Linted>, queue: &str, sources_known: bool) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for one in linted {
+        let own = one.queue.name == queue;
+        for finding in one.findings {
+            let detail = match own {
+                true => finding.detail,
+                false => format!("source '{}': {}", one.queue.name, finding.detail),
+            };
+            if finding.rule != "orphan" || (own && sources_known) {
+                all.push(Finding { detail, ..finding });
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Queue;
+    use crate::rules::reading::{Attributes, Counts, Miss, Redrive};
+
+    #[test]
+    fn what_could_not_be_read_is_named_and_unknown() {
+        let said = Attributes {
+            arn: "arn:aws:sqs:eu-west-1:123456789012:orders".into(),
+            counts: Counts { visible: 1, in_flight: 2, delayed: 3 },
+            retention_s: Some(60),
+            visibility_s: None,
+            redrive: Some(Redrive { target: "arn:dlq".into(), max_receive_count: Some(3) }),
+        };
+        let url = |name: &str| format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
+        let seen = [
+            Seen { url: url("orders"), attributes: Some(Ok(said)) },
+            Seen { url: url("refunds"), attributes: Some(Err(Miss::Denied)) },
+        ];
+        let found = of(&seen, "eu-west-1");
+        assert_eq!((found[0].depth, found[0].in_flight), (Some(6), Some(2)));
+        assert_eq!((found[0].max_receive_count, found[0].visibility_s), (Some(3), None));
+        assert_eq!((found[1].name.as_str(), found[1].depth), ("refunds", None));
+    }
+
+    #[test]
+    fn a_finding_says_which_queue_it_is_about() {
+        let linted = |name: &str, rule: &str| Linted {
+            scope: 0,
+            queue: Queue { name: name.into(), ..Queue::default() },
+            findings: vec![Finding {
+                rule: rule.into(),
+                level: "advice".into(),
+                detail: "so".into(),
+            }],
+        };
+        let all =
+            || vec![linted("dlq", "orphan"), linted("dlq", "chained"), linted("orders", "orphan")];
+        let said = |known| {
+            let found = findings(all(), "dlq", known).into_iter();
+            found.map(|one| one.rule + ": " + &one.detail).collect::<Vec<_>>()
+        };
+        assert_eq!(said(true), ["orphan: so", "chained: so"]);
+        assert_eq!(said(false), ["chained: so"]);
+        let found = findings(vec![linted("orders", "visibility-timeout")], "dlq", true);
+        assert_eq!(found[0].detail, "source 'orders': so");
+    }
+}

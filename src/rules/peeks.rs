@@ -1,0 +1,308 @@
+//! May a queue be looked into, and how often has it been: the document `peeks.json`.
+//!
+//! Receiving is an act: it hides messages from others for a while, counts as a receive, pushes a
+//! message on where the queue has a redrive policy of its own, and blocks groups in FIFO queues.
+//! So there are at most [`PASSES_MAX`] passes for a queue and incident, written down before
+//! anything is received: a pass that was cut off has counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::reading::Attributes;
+use crate::store::Document;
+use crate::text;
+use crate::time::Timestamp;
+
+/// A message that was received three times is no longer counted in the age of its queue.
+pub const PASSES_MAX: usize = 2;
+/// The ids of messages that are remembered for a queue and incident.
+const SEEN_MAX: usize = 20_000;
+
+/// The document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Peeks {
+    version: u64,
+    /// By queue and incident, the oldest first.
+    pub peeks: Vec<Peek>,
+}
+
+impl Default for Peeks {
+    fn default() -> Self {
+        Peeks { version: Self::VERSION, peeks: Vec::new() }
+    }
+}
+
+impl Document for Peeks {
+    const NAME: &str = "peeks";
+    const VERSION: u64 = 1;
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// What was done to a queue for an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Peek {
+    /// The queue's ARN.
+    pub arn: String,
+    /// The incident, or what stands for it where there is none.
+    pub incident: String,
+    /// When it was first called for.
+    pub since: Timestamp,
+    /// The passes, the oldest first.
+    pub passes: Vec<Pass>,
+    /// How often each message was received by us, in all passes.
+    pub seen: BTreeMap<String, u64>,
+    /// The refusals that have been told of in the stream.
+    pub refused: Vec<String>,
+}
+
+/// One pass over a queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pass {
+    /// When it began.
+    pub at: Timestamp,
+    /// The event that called for it.
+    pub cause: Option<String>,
+    /// How many messages it took; null while it goes on, or when it was cut off.
+    pub taken: Option<u64>,
+    /// The bundle that it made.
+    pub bundle: Option<String>,
+}
+
+/// Why nothing is received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A FIFO queue: the groups of what is received would be blocked.
+    Fifo,
+    /// The queue has a redrive policy of its own, to the queue of this name.
+    Chained(String),
+    /// So many messages are in flight: somebody else is reading.
+    InFlight(u64),
+    /// There is nothing to receive.
+    Empty,
+    /// It has had its passes; the last bundle.
+    Peeked(Option<String>),
+}
+
+impl Why {
+    /// One word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Why::Fifo => "fifo",
+            Why::Chained(_) => "chained",
+            Why::InFlight(_) => "in_flight",
+            Why::Empty => "empty",
+            Why::Peeked(_) => "peeked",
+        }
+    }
+
+    /// Whether another attempt can do better, with nothing changed but time.
+    pub fn passes(&self) -> bool {
+        matches!(self, Why::InFlight(_))
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Fifo => f.write_str(
+                "it is a FIFO queue: receiving blocks the message groups until they are returned; \
+                 --allow-fifo does it",
+            ),
+            Why::Chained(target) => write!(
+                f,
+                "it has a redrive policy of its own: receiving could push messages on to '{target}'"
+            ),
+            Why::InFlight(count) => write!(
+                f,
+                "{} in flight: somebody else is reading it, or a peek was cut off not long ago",
+                text::count(*count, "message")
+            ),
+            Why::Empty => f.write_str("no message can be received from it now"),
+            Why::Peeked(bundle) => {
+                write!(
+                    f,
+                    "it was peeked {PASSES_MAX} times for this incident, which is the limit"
+                )?;
+                match bundle {
+                    Some(bundle) => write!(f, "; the evidence is in '{bundle}'"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// Judges whether a pass may begin.
+pub fn judge(
+    allow_fifo: bool,
+    fifo: bool,
+    said: &Attributes,
+    past: Option<&Peek>,
+) -> Result<(), Why> {
+    if let Some(past) = past.filter(|past| past.passes.len() >= PASSES_MAX) {
+        return Err(Why::Peeked(past.passes.iter().rev().find_map(|pass| pass.bundle.clone())));
+    }
+    if fifo && !allow_fifo {
+        return Err(Why::Fifo);
+    }
+    if let Some(redrive) = &said.redrive {
+        let target = redrive.target.rsplit(':').next().unwrap_or_default();
+        return Err(Why::Chained(target.to_owned()));
+    }
+    match (said.counts.in_flight, said.counts.visible) {
+        (0, 0) => Err(Why::Empty),
+        (0, _) => Ok(()),
+        (count, _) => Err(Why::InFlight(count)),
+    }
+}
+
+impl Peeks {
+    /// What was done to this queue for this incident.
+    pub fn of(&self, arn: &str, incident: &str) -> Option<&Peek> {
+        self.peeks.iter().find(|peek| peek.arn == arn && peek.incident == incident)
+    }
+
+    /// The same, to be changed; made when there is none.
+    pub fn entry(&mut self, arn: &str, incident: &str, now: Timestamp) -> &mut Peek {
+        let is_it = |peek: &Peek| peek.arn == arn && peek.incident == incident;
+        let at = self.peeks.iter().position(is_it).unwrap_or_else(|| {
+            self.peeks.push(Peek {
+                arn: arn.to_owned(),
+                incident: incident.to_owned(),
+                since: now,
+                passes: Vec::new(),
+                seen: BTreeMap::new(),
+                refused: Vec::new(),
+            });
+            self.peeks.len() - 1
+        });
+        &mut self.peeks[at]
+    }
+
+    /// Takes out what nothing has been done to for so long, and returns the incidents of which
+    /// nothing is left: their bundles may go.
+    pub fn prune(&mut self, age_max: Duration, now: Timestamp) -> Vec<String> {
+        let last = |peek: &Peek| peek.passes.last().map_or(peek.since, |pass| pass.at);
+        let old = |peek: &Peek| now.since(last(peek)) > age_max;
+        let gone: Vec<String> =
+            self.peeks.iter().filter(|peek| old(peek)).map(|peek| peek.incident.clone()).collect();
+        self.peeks.retain(|peek| !old(peek));
+        let left = |id: &String| self.peeks.iter().any(|peek| peek.incident == *id);
+        gone.into_iter().filter(|id| !left(id)).collect()
+    }
+}
+
+impl Peek {
+    /// Whether this event has called for a pass already.
+    pub fn answered(&self, cause: &str) -> bool {
+        self.passes.iter().any(|pass| pass.cause.as_deref() == Some(cause))
+    }
+
+    /// Counts a message, and returns how often we have received it by now.
+    pub fn saw(&mut self, message: &str) -> u64 {
+        if !self.seen.contains_key(message) && self.seen.len() >= SEEN_MAX {
+            return 1;
+        }
+        let count = self.seen.entry(message.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::reading::{Counts, Redrive};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn said(visible: u64, in_flight: u64, target: Option<&str>) -> Attributes {
+        Attributes {
+            arn: "arn:q".into(),
+            counts: Counts { visible, in_flight, delayed: 1 },
+            retention_s: None,
+            visibility_s: None,
+            redrive: target
+                .map(|target| Redrive { target: target.to_owned(), max_receive_count: Some(3) }),
+        }
+    }
+
+    fn past(passes: usize) -> Peek {
+        let mut peeks = Peeks::default();
+        let peek = peeks.entry("arn:q", "i", at(0));
+        let pass = |n: usize| Pass {
+            at: at(0),
+            cause: Some(format!("cause {n}")),
+            taken: None,
+            bundle: (n == 0).then(|| "/state/evidence/i/1".into()),
+        };
+        peek.passes = (0..passes).map(pass).collect();
+        peek.clone()
+    }
+
+    #[test]
+    fn what_may_be_received() {
+        let rows = [
+            ("messages wait", false, false, said(3, 0, None), 0, None),
+            ("a second pass", false, false, said(3, 0, None), 1, None),
+            ("a third", false, false, said(3, 0, None), 2, Some("peeked")),
+            ("a third, of an empty queue", false, false, said(0, 0, None), 2, Some("peeked")),
+            ("order", false, true, said(3, 0, None), 0, Some("fifo")),
+            ("order, as asked for", true, true, said(3, 0, None), 0, None),
+            ("order, a third", true, true, said(3, 0, None), 2, Some("peeked")),
+            ("a chain", false, false, said(3, 0, Some("arn:x:next")), 0, Some("chained")),
+            ("a chain in order", true, true, said(3, 0, Some("arn:x:next")), 0, Some("chained")),
+            ("somebody reads", false, false, said(3, 1, None), 0, Some("in_flight")),
+            ("somebody reads all", false, false, said(0, 4, None), 0, Some("in_flight")),
+            ("nothing but delayed", false, false, said(0, 0, None), 0, Some("empty")),
+        ];
+        for (rule, allow, fifo, said, passes, reason) in rows {
+            let past = past(passes);
+            let found = judge(allow, fifo, &said, (passes > 0).then_some(&past));
+            assert_eq!(found.map_err(|why| why.word()).err(), reason, "{rule}");
+        }
+        assert_eq!(judge(false, false, &said(1, 0, None), None), Ok(()));
+        let why = judge(false, false, &said(1, 0, None), Some(&past(2))).unwrap_err();
+        assert!(why.to_string().ends_with("the evidence is in '/state/evidence/i/1'"), "{why}");
+        let why = judge(false, false, &said(1, 0, Some("arn:aws:sqs:x:1:next")), None).unwrap_err();
+        assert!(why.to_string().contains("'next'"), "{why}");
+    }
+
+    #[test]
+    fn an_event_calls_for_one_pass_and_incidents_are_counted_apart() {
+        let peek = past(1);
+        assert!(peek.answered("cause 0") && !peek.answered("cause 1"));
+        let mut peeks = Peeks::default();
+        peeks.entry("arn:q", "i", at(0)).passes = past(2).passes;
+        assert_eq!(peeks.entry("arn:q", "other", at(0)).passes.len(), 0);
+        assert_eq!(peeks.of("arn:q", "i").map(|peek| peek.passes.len()), Some(2));
+        assert_eq!(peeks.of("arn:other", "i"), None);
+    }
+
+    #[test]
+    fn messages_are_counted_over_all_passes() {
+        let mut peek = past(0);
+        assert_eq!([peek.saw("a"), peek.saw("b"), peek.saw("a")], [1, 1, 2]);
+    }
+
+    #[test]
+    fn what_is_old_goes_and_its_bundles_when_nothing_is_left() {
+        let mut peeks = Peeks::default();
+        for (arn, incident, second) in [("a", "one", 0), ("b", "one", 100), ("c", "two", 0)] {
+            let pass = Pass { at: at(second), cause: None, taken: None, bundle: None };
+            peeks.entry(arn, incident, at(0)).passes.push(pass);
+        }
+        peeks.entry("d", "refused", at(90));
+        let gone = peeks.prune(Duration::from_secs(60), at(100));
+        assert_eq!(gone, ["two"], "of the other incident a queue is left");
+        let left: Vec<&str> = peeks.peeks.iter().map(|peek| peek.arn.as_str()).collect();
+        assert_eq!(left, ["b", "d"], "also what was only refused, for a while");
+    }
+}

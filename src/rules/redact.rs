@@ -1,0 +1,220 @@
+//! Redaction: what is kept of a dead letter, without what nobody should keep.
+//!
+//! Promises: what looks like a secret or a person is replaced by a placeholder, `<email:32>`: the
+//! kind, and the length in characters, rounded up to a power of two from 8 on. A placeholder is
+//! inert, so redacting again changes nothing. Time grows with the length of the text, whatever
+//! stands in it. Text in which nothing was found is not copied. Pure.
+//!
+//! Never: decodes base64 or compressed data; knows names, addresses or bare digits for personal.
+//! It lowers what leaks; it is no proof that nothing does.
+
+use std::borrow::Cow;
+
+use super::glob::GlobList;
+
+mod key;
+mod number;
+mod scan;
+mod token;
+mod value;
+
+/// The most configured patterns.
+pub const MAX_PATTERNS: usize = 64;
+/// The longest configured pattern, in bytes.
+pub const MAX_PATTERN: usize = 512;
+/// The longest name of a configured pattern, in bytes.
+pub const MAX_NAME: usize = 32;
+/// A text that still changes after so many rounds was made for that, and is replaced whole.
+const ROUNDS: usize = 8;
+/// The shortest length class.
+const CLASS_MIN: usize = 8;
+
+/// The words of our own placeholders.
+const KINDS: [&str; 9] = [EMAIL, CARD, PHONE, PERSON, SECRET, TOKEN, JWT, PEM, TEXT];
+const EMAIL: &str = "email";
+const CARD: &str = "card";
+const PHONE: &str = "phone";
+const PERSON: &str = "id";
+const SECRET: &str = "secret";
+const TOKEN: &str = "token";
+const JWT: &str = "jwt";
+const PEM: &str = "pem";
+const TEXT: &str = "text";
+
+/// A configured kind of secret: what matches `regex` becomes `<name:…>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// Lower-case letters, and `-` between them.
+    pub name: String,
+    /// In the syntax of regex-lite: Perl's, without look-around and back references.
+    pub regex: String,
+}
+
+/// What is redacted, and what never.
+#[derive(Debug, Clone, Default)]
+pub struct Redactor {
+    patterns: Vec<(String, regex_lite::Regex)>,
+    allow: GlobList,
+}
+
+/// A place in a text, and the kind of what stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found<'k> {
+    start: usize,
+    end: usize,
+    kind: &'k str,
+}
+
+impl Redactor {
+    /// The built-in kinds alone.
+    pub fn builtin() -> Self {
+        Redactor::default()
+    }
+
+    /// The built-in kinds and `patterns`. What a glob of `allow` covers wholly is never redacted;
+    /// a text without `*?[]{}\` is such a glob. The error says what is wrong, and why.
+    pub fn new<P: AsRef<str>>(patterns: &[Pattern], allow: &[P]) -> Result<Self, String> {
+        if patterns.len() > MAX_PATTERNS {
+            return Err(format!("more than {MAX_PATTERNS} patterns"));
+        }
+        let patterns = patterns.iter().map(compile).collect::<Result<_, _>>()?;
+        Ok(Redactor { patterns, allow: GlobList::any(allow)? })
+    }
+
+    /// The text without secrets; borrowed when nothing was found. JSON in it is not parsed, and
+    /// may be none afterwards: see [`Redactor::value`].
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        // A replacement can lay bare what its neighbourhood hid: so until nothing is found, which
+        // is also why redacting the result again changes nothing.
+        let mut current = Cow::Borrowed(text);
+        for _ in 0..ROUNDS {
+            match self.round(&current) {
+                Some(next) => current = Cow::Owned(next),
+                None => return current,
+            }
+        }
+        match self.round(&current) {
+            Some(_) => Cow::Owned(placeholder(TEXT, text)),
+            None => current,
+        }
+    }
+
+    /// One pass over the parts between placeholders, each as if it stood alone.
+    fn round(&self, text: &str) -> Option<String> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        let placeholders = Placeholders { redactor: self, text, at: 0 };
+        for (start, end) in placeholders {
+            self.find(text, from, start, &mut found);
+            from = end;
+        }
+        self.find(text, from, text.len(), &mut found);
+        if found.is_empty() {
+            return None;
+        }
+        let mut out = String::with_capacity(text.len() + 16);
+        let mut from = 0;
+        for Found { start, end, kind } in found {
+            out.push_str(&text[from..start]);
+            out.push_str(&placeholder(kind, &text[start..end]));
+            from = end;
+        }
+        out.push_str(&text[from..]);
+        Some(out)
+    }
+
+    /// Adds what is found in a part of the text, in order and without overlaps.
+    fn find<'s>(&'s self, text: &str, from: usize, to: usize, all: &mut Vec<Found<'s>>) {
+        let part = &text[from..to];
+        let mut found: Vec<Found<'s>> = scan::scan(part.as_bytes());
+        for (name, regex) in &self.patterns {
+            let places = regex.find_iter(part).filter(|place| !place.is_empty());
+            found.extend(places.map(|place| Found {
+                start: place.start(),
+                end: place.end(),
+                kind: name,
+            }));
+        }
+        if !self.allow.is_empty() {
+            found.retain(|place| !self.allow.matches(&part[place.start..place.end]));
+        }
+        found.sort_by_key(|place| (place.start, std::cmp::Reverse(place.end)));
+        let known = all.len();
+        for place in found {
+            let place =
+                Found { start: from + place.start, end: from + place.end, kind: place.kind };
+            match all[known..].last_mut() {
+                Some(last) if place.start < last.end => last.end = last.end.max(place.end),
+                _ => all.push(place),
+            }
+        }
+    }
+
+    /// The end of the placeholder that begins the text, if one does.
+    fn placeholder_end(&self, text: &str) -> Option<usize> {
+        let inner = text.strip_prefix('<')?;
+        // A name, a colon and a number are no longer than this.
+        let close = inner.bytes().take(MAX_NAME + 24).position(|byte| byte == b'>')?;
+        let (kind, class) = inner.get(..close)?.split_once(':')?;
+        let known = KINDS.contains(&kind) || self.patterns.iter().any(|(name, _)| name == kind);
+        let size: usize = class.parse().ok()?;
+        let ours = size >= CLASS_MIN && size.is_power_of_two() && class == size.to_string();
+        (known && ours).then_some(close + 2)
+    }
+
+    /// Whether the text is a placeholder and nothing else.
+    fn is_placeholder(&self, text: &str) -> bool {
+        self.placeholder_end(text) == Some(text.len())
+    }
+}
+
+/// The places of the placeholders in a text.
+struct Placeholders<'a> {
+    redactor: &'a Redactor,
+    text: &'a str,
+    at: usize,
+}
+
+impl Iterator for Placeholders<'_> {
+    type Item = (usize, usize);
+
+    fn next(&mut self) -> Option<(usize, usize)> {
+        while let Some(step) = memchr::memchr(b'<', &self.text.as_bytes()[self.at..]) {
+            let start = self.at + step;
+            self.at = start + 1;
+            if let Some(length) = self.redactor.placeholder_end(&self.text[start..]) {
+                self.at = start + length;
+                return Some((start, self.at));
+            }
+        }
+        None
+    }
+}
+
+fn compile(pattern: &Pattern) -> Result<(String, regex_lite::Regex), String> {
+    let Pattern { name, regex } = pattern;
+    let letters = name
+        .split('-')
+        .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+    if !letters || name.len() > MAX_NAME {
+        return Err(format!("'{name}' is not a name of lower-case letters and '-'"));
+    }
+    if regex.len() > MAX_PATTERN {
+        return Err(format!("the pattern '{name}' is longer than {MAX_PATTERN} bytes"));
+    }
+    let compiled = regex_lite::Regex::new(regex)
+        .map_err(|error| format!("the pattern '{name}' is not a regular expression: {error}"))?;
+    if compiled.is_match("") {
+        return Err(format!("the pattern '{name}' matches the empty text"));
+    }
+    Ok((name.clone(), compiled))
+}
+
+/// What stands for a text of this kind.
+fn placeholder(kind: &str, text: &str) -> String {
+    let class = text.chars().count().next_power_of_two().max(CLASS_MIN);
+    format!("<{kind}:{class}>")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Names that tell: what stands under `password` is a secret, whatever it looks like.
+//!
+//! Promises: a name is read without regard to case, `-`, `_` and `.`, and at its end, so that
+//! `dbPassword` and `X-Api-Key` tell, and `tokenCount` and `author` do not. In a text the name
+//! stands before `=` or `:`, or in a tag. Looks before the sign are bounded; looks after it end
+//! with the value that is found.
+
+use super::scan::run;
+use super::{Found, SECRET};
+
+/// The longest name that is looked at, from its end.
+const NAME_MAX: usize = 64;
+/// Names that tell at the end of any name, in the singular and the plural.
+const ENDS: [&str; 28] = [
+    "accesskey",
+    "accesskeyid",
+    "accountkey",
+    "apikey",
+    "authkey",
+    "authorization",
+    "cookie",
+    "credential",
+    "cvc",
+    "cvv",
+    "encryptionkey",
+    "masterkey",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwordhash",
+    "privatekey",
+    "pwd",
+    "secret",
+    "secretkey",
+    "secretstring",
+    "secretvalue",
+    "senha",
+    "sessid",
+    "sessionid",
+    "signingkey",
+    "token",
+];
+/// Names that also end innocent words, and so have to be a word of their own.
+const WORDS: [&str; 6] = ["cpf", "otp", "pass", "pin", "session", "ssn"];
+/// Names that tell in the query of a URL only.
+const QUERY: [&str; 3] = ["sig", "signature", "xamzsignature"];
+/// What is no secret under any name.
+const NOTHING: [&[u8]; 8] =
+    [b"null", b"true", b"false", b"none", b"None", b"True", b"False", b"undefined"];
+
+/// A name as it is compared: letters and digits, in lower case.
+struct Name {
+    text: String,
+    /// Where the words of the name begin in `text`.
+    words: Vec<usize>,
+}
+
+impl Name {
+    fn read(name: &[u8]) -> Self {
+        let name = &name[name.len().saturating_sub(NAME_MAX)..];
+        let mut read = Name { text: String::with_capacity(name.len()), words: Vec::new() };
+        let mut last = b' ';
+        for byte in name {
+            if byte.is_ascii_alphanumeric() {
+                let hump = last.is_ascii_lowercase() && byte.is_ascii_uppercase();
+                if hump || !last.is_ascii_alphanumeric() {
+                    read.words.push(read.text.len());
+                }
+                read.text.push(char::from(byte.to_ascii_lowercase()));
+            }
+            last = *byte;
+        }
+        let end = read.text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        read.text.truncate(end);
+        read
+    }
+
+    fn tells(&self) -> bool {
+        let text = self.text.as_str();
+        let single = text.strip_suffix('s').unwrap_or(text);
+        let word = |name: &&str| {
+            text.strip_suffix(*name).is_some_and(|rest| self.words.contains(&rest.len()))
+        };
+        ENDS.iter().any(|name| text.ends_with(name) || single.ends_with(name))
+            || WORDS.iter().any(word)
+            || text == QUERY[2]
+    }
+}
+
+/// Whether what stands under this name is secret.
+pub(super) fn tells(name: &str) -> bool {
+    Name::read(name.as_bytes()).tells()
+}
+
+/// The value after the sign at `at`, when a telling name stands before it: `password=…`,
+/// `"password": "…"`, `<password>…`.
+pub(super) fn assigned<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
+    let (start, end) = name_before(bytes, floor, at)?;
+    // Most names end in no letter that a telling one ends in.
+    if !bytes[end - 1].is_ascii_alphanumeric() {
+        return None;
+    }
+    let name = Name::read(&bytes[start..end]);
+    let asked = start > floor && matches!(bytes[start - 1], b'?' | b'&');
+    let known = name.tells() || asked && QUERY.contains(&name.text.as_str());
+    if !known {
+        return None;
+    }
+    let (from, to) = if bytes[at] == b'>' {
+        let tag = start > floor && matches!(bytes[start - 1], b'<' | b':');
+        let from = at + 1;
+        tag.then(|| (from, from + run(&bytes[from..], |byte| byte != b'<')))?
+    } else {
+        let line = name.text.ends_with("authorization") || name.text.ends_with("cookie");
+        value_after(bytes, at, line)?
+    };
+    let value = &bytes[from..to];
+    let blank = value.iter().all(|byte| byte.is_ascii_whitespace());
+    (!blank && !NOTHING.contains(&value)).then_some(Found { start: from, end: to, kind: SECRET })
+}
+
+/// The name that ends before the sign, perhaps in quotes.
+fn name_before(bytes: &[u8], floor: usize, at: usize) -> Option<(usize, usize)> {
+    let back = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
+        let head = &bytes[floor.max(from.saturating_sub(most))..from];
+        from - head.iter().rev().take_while(|byte| class(**byte)).count()
+    };
+    let tag = bytes[at] == b'>';
+    let mut end = if tag { at } else { back(at, 2, &|byte| byte == b' ') };
+    if !tag && end > floor && matches!(bytes[end - 1], b'"' | b'\'' | b'`') {
+        end = back(end - 1, 8, &|byte| byte == b'\\');
+    }
+    let start = back(end, NAME_MAX, &|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    });
+    (start < end).then_some((start, end))
+}
+
+/// The value after `=`, `:`, `=>` or `:=`: in quotes, to the end of the line, or a word.
+fn value_after(bytes: &[u8], at: usize, line: bool) -> Option<(usize, usize)> {
+    let skip = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
+        from + bytes[from..].iter().take(most).take_while(|byte| class(**byte)).count()
+    };
+    let mut from = skip(at + 1, 2, &|byte| byte == b'=' || byte == b'>');
+    from = skip(from, 8, &|byte| matches!(byte, b' ' | b'\t' | b'['));
+    let open = skip(from, 8, &|byte| byte == b'\\');
+    if let Some(quote @ (b'"' | b'\'' | b'`')) = bytes.get(open).copied() {
+        return Some((open + 1, quoted_end(bytes, open + 1, quote, open - from)));
+    }
+    let rest = &bytes[from..];
+    let escaped = |place: usize| {
+        matches!(rest.get(place + 1), Some(b'"' | b'\''))
+            || line && matches!(rest.get(place + 1), Some(b'n' | b'r'))
+    };
+    let ends = |place: usize, byte: u8| match byte {
+        b'\n' | b'\r' | b'"' => true,
+        b'\\' => escaped(place),
+        _ if line => false,
+        _ => byte.is_ascii_whitespace() || b",;&'`)]}<>|{".contains(&byte),
+    };
+    let length = rest.iter().enumerate().position(|(place, byte)| ends(place, *byte));
+    Some((from, from + length.unwrap_or(rest.len())))
+}
+
+/// Where a quoted value ends that was opened behind so many backslashes; the end of the text when
+/// it is cut off.
+fn quoted_end(bytes: &[u8], from: usize, quote: u8, escapes: usize) -> usize {
+    for place in memchr::memchr_iter(quote, &bytes[from..]) {
+        let before = bytes[from..from + place].iter().rev().take_while(|byte| **byte == b'\\');
+        let count = before.count();
+        if count <= escapes || escapes == 0 && count.is_multiple_of(2) {
+            return from + place - count.min(escapes);
+        }
+    }
+    bytes.len()
+}

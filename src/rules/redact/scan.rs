@@ -1,0 +1,147 @@
+//! One pass over a text: few bytes can be part of a secret's first sign, and only there is more
+//! looked at.
+//!
+//! Promises: each look is bounded, or ends where the next one begins, so that a pass is linear.
+//! Places are in order, do not overlap, and lie between characters.
+
+use super::{EMAIL, Found, SECRET};
+use super::{key, number, token};
+
+/// Bytes at which something is looked at.
+const SIGNS: [bool; 256] = {
+    let mut signs = [false; 256];
+    let bytes = b"@%\\0123456789+_-JKSzBb=:>/";
+    let mut i = 0;
+    while i < bytes.len() {
+        signs[bytes[i] as usize] = true;
+        i += 1;
+    }
+    signs
+};
+
+/// Everything of the built-in kinds.
+pub(super) fn scan<'k>(bytes: &[u8]) -> Vec<Found<'k>> {
+    let mut found = Vec::new();
+    let mut memory = token::Memory::default();
+    let (mut at, mut floor) = (0, 0);
+    while let Some(step) = bytes[at..].iter().position(|byte| SIGNS[usize::from(*byte)]) {
+        at += step;
+        match look(bytes, floor, at, &mut memory) {
+            Some(place) => {
+                (at, floor) = (place.end, place.end);
+                found.push(place);
+            }
+            None if bytes[at].is_ascii_digit() => at += digits(&bytes[at..]),
+            None => at += 1,
+        }
+    }
+    token::secret_keys(bytes, &mut found);
+    found
+}
+
+/// What the byte at `at` is a sign of. Nothing before `floor` belongs to it.
+fn look<'k>(
+    bytes: &[u8],
+    floor: usize,
+    at: usize,
+    memory: &mut token::Memory,
+) -> Option<Found<'k>> {
+    let rest = &bytes[at..];
+    match bytes[at] {
+        b'@' => email(bytes, floor, at, at + 1),
+        b'\\' if rest.starts_with(b"\\u0040") => email(bytes, floor, at, at + 6),
+        b'%' if rest.starts_with(b"%40") => email(bytes, floor, at, at + 3),
+        b'%' if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") => {
+            number::international(bytes, floor, at, at + 3)
+        }
+        b'0'..=b'9' => number::number(bytes, floor, at),
+        b'+' => number::international(bytes, floor, at, at + 1),
+        b'=' | b'>' => key::assigned(bytes, floor, at),
+        b':' => key::assigned(bytes, floor, at).or_else(|| userinfo(bytes, at)),
+        b'_' => token::underscored(bytes, floor, at),
+        b'-' => token::dashed(bytes, floor, at).or_else(|| token::pem(bytes, at, memory)),
+        b'J' => token::jwt(bytes, floor, at, memory),
+        b'K' | b'S' => token::aws(bytes, floor, at),
+        b'z' => token::google(bytes, floor, at),
+        b'B' | b'b' => token::scheme(bytes, at),
+        b'/' => token::hook(bytes, floor, at),
+        _ => None,
+    }
+}
+
+/// How many digits the bytes begin with.
+pub(super) fn digits(bytes: &[u8]) -> usize {
+    run(bytes, |byte| byte.is_ascii_digit())
+}
+
+/// How many bytes of a class the bytes begin with.
+pub(super) fn run(bytes: &[u8], class: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().position(|byte| !class(*byte)).unwrap_or(bytes.len())
+}
+
+/// Letters, digits, and the bytes of all characters that are not ASCII.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// An e-mail address around its sign, which may be written as an escape. Neither side goes beyond
+/// another sign.
+fn email<'k>(bytes: &[u8], floor: usize, sign: usize, after: usize) -> Option<Found<'k>> {
+    let mut start = sign;
+    while start > floor {
+        let byte = bytes[start - 1];
+        let local = is_word(byte) || b"._+-%!#$*~^".contains(&byte);
+        if !local || bytes[start - 1..].starts_with(b"%40") {
+            break;
+        }
+        start -= 1;
+    }
+    if start == sign {
+        start = quoted_local(bytes, floor, sign)?;
+    }
+    let end = after + domain(&bytes[after..])?;
+    Some(Found { start, end, kind: EMAIL })
+}
+
+/// `"john doe"@…`: where the quoted part begins. RFC 5321 has 64 bytes for it.
+fn quoted_local(bytes: &[u8], floor: usize, sign: usize) -> Option<usize> {
+    let close = sign.checked_sub(1).filter(|close| *close >= floor && bytes[*close] == b'"')?;
+    let from = floor.max(close.saturating_sub(64));
+    memchr::memrchr(b'"', &bytes[from..close]).map(|open| from + open)
+}
+
+/// The length of the domain at the beginning: at least two labels, the last no number; or an
+/// address in brackets.
+fn domain(bytes: &[u8]) -> Option<usize> {
+    if bytes.first() == Some(&b'[') {
+        let length = run(&bytes[1..], |byte| byte.is_ascii_alphanumeric() || b".:".contains(&byte));
+        return (length > 2 && bytes.get(length + 1) == Some(&b']')).then_some(length + 2);
+    }
+    let (mut at, mut labels, mut best) = (0, 0, None);
+    loop {
+        let length = run(&bytes[at..], |byte| is_word(byte) || byte == b'-');
+        if length == 0 {
+            return best;
+        }
+        labels += 1;
+        if labels > 1 && length > 1 && is_word(bytes[at]) && !bytes[at].is_ascii_digit() {
+            best = Some(at + length);
+        }
+        at += length;
+        if bytes.get(at) != Some(&b'.') {
+            return best;
+        }
+        at += 1;
+    }
+}
+
+/// `https://user:password@host`: all that stands before the host.
+fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<Found<'k>> {
+    let slashes: &[&[u8]] = &[b"//", b"\\/\\/"];
+    let slash = slashes.iter().find(|slash| bytes[colon + 1..].starts_with(slash))?;
+    let start = colon + 1 + slash.len();
+    let ends = |byte: u8| byte.is_ascii_whitespace() || b"/\\?#\"'<>`".contains(&byte);
+    let authority = run(&bytes[start..], |byte| !ends(byte));
+    let length = memchr::memrchr(b'@', &bytes[start..start + authority])?;
+    (length > 0).then_some(Found { start, end: start + length, kind: SECRET })
+}

@@ -1,0 +1,101 @@
+//! What happened when, as far as a sample tells. Pure.
+
+use super::evidence::{Group, Moment, Timeline};
+use crate::text;
+use crate::time::Timestamp;
+
+/// What is known beside the causes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// When the incident began.
+    pub raised_at: Option<Timestamp>,
+    /// When the queue was asked about itself.
+    pub asked_at: Option<Timestamp>,
+    /// When the first message was received for the first time, by anybody.
+    pub first_received_at: Option<Timestamp>,
+    /// How many messages were taken.
+    pub taken: u64,
+}
+
+/// The moments, the first first.
+pub fn of(groups: &[Group], known: Known) -> Timeline {
+    let mut moments: Vec<(Timestamp, String, Vec<String>)> = Vec::new();
+    for group in groups {
+        let item = vec![group.item.clone()];
+        match (group.first_sent_at, group.last_sent_at) {
+            (Some(first), Some(last)) if first < last => {
+                moments.push((
+                    first,
+                    format!("the first message of {} was sent", group.item),
+                    item.clone(),
+                ));
+                moments.push((
+                    last,
+                    format!("the last message of {} in the sample was sent", group.item),
+                    item,
+                ));
+            }
+            (Some(first), _) => {
+                moments.push((first, format!("the message of {} was sent", group.item), item));
+            }
+            (None, _) => {}
+        }
+    }
+    if let Some(at) = known.first_received_at {
+        moments.push((
+            at,
+            "a message of the sample was received for the first time".into(),
+            Vec::new(),
+        ));
+    }
+    if let Some(at) = known.raised_at {
+        moments.push((at, "the incident began".into(), Vec::new()));
+    }
+    if let Some(at) = known.asked_at {
+        let taken = text::count(known.taken, "message");
+        moments.push((at, format!("a sample of {taken} was taken"), Vec::new()));
+    }
+    moments.sort();
+    let moment = |(n, (at, what, items))| Moment { id: format!("t{}", n + 1), at, what, items };
+    Timeline { timeline: moments.into_iter().enumerate().map(moment).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn moments_are_in_order_and_what_is_unknown_is_no_moment() {
+        let group = |item: &str, first, last| Group {
+            item: item.into(),
+            first_sent_at: first,
+            last_sent_at: last,
+            ..Group::default()
+        };
+        let groups = [
+            group("f1", Some(at(10)), Some(at(30))),
+            group("f2", Some(at(20)), Some(at(20))),
+            group("f3", None, None),
+        ];
+        let known =
+            Known { raised_at: Some(at(25)), asked_at: Some(at(40)), taken: 3, ..Known::default() };
+        let timeline = of(&groups, known).timeline;
+        let said: Vec<String> =
+            timeline.iter().map(|one| format!("{} {}", one.id, one.what)).collect();
+        assert_eq!(
+            said,
+            [
+                "t1 the first message of f1 was sent",
+                "t2 the message of f2 was sent",
+                "t3 the incident began",
+                "t4 the last message of f1 in the sample was sent",
+                "t5 a sample of 3 messages was taken",
+            ]
+        );
+        assert_eq!(timeline[0].items, ["f1"]);
+    }
+}

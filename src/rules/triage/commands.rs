@@ -1,0 +1,199 @@
+//! The commands to run next, ready to be pasted into a shell. They look and change nothing.
+//!
+//! Promises: whatever stands in a name, the shell sees one word of it, on one line, and a program
+//! never takes it for an option: values are given as `--option=value`. A function or rule is named
+//! only when a producer's own field does, and only when it could be a name on AWS at all.
+
+use std::time::Duration;
+
+use super::case::Case;
+use super::{Advice, Category};
+use crate::text::{safe, shorten};
+
+/// What happened this long before the first message was sent may have caused it.
+const BEFORE: Duration = Duration::from_secs(3600);
+/// No name or URL on AWS is longer.
+const WORD_MAX: usize = 2048;
+
+/// The commands for a group, the first first.
+pub(super) fn next(case: &Case, category: Category, advice: Advice) -> Vec<String> {
+    let queue = &case.queue.queue;
+    let named = Named::of(case);
+    let mut all = Vec::new();
+    if !queue.url.is_empty() {
+        let options = [("queue-url", queue.url.as_str()), ("attribute-names", "All")];
+        all.push(named.line("aws sqs get-queue-attributes", &options));
+    }
+    if let Some(source) = case.source() {
+        all.push(named.line("aws sqs get-queue-url", &[("queue-name", &source.name)]));
+    }
+    all.extend(named.consumers(case));
+    match category {
+        Category::Throttling => all.extend(named.concurrency(case)),
+        Category::Permission => {
+            all.extend(named.function("aws lambda get-policy"));
+            all.extend(named.rule());
+            all.extend(named.changes(case));
+        }
+        Category::MissingTarget => {
+            all.extend(named.function("aws lambda get-function-configuration"));
+            all.extend(named.rule());
+            all.extend(named.changes(case));
+        }
+        Category::ThirdPartyBurst | Category::Dependency | Category::ExpiredOrDuplicate => {
+            all.extend(named.rule());
+            all.extend(named.logs());
+        }
+        Category::MisconfiguredQueue => {}
+        Category::SchemaDrift
+        | Category::PoisonMessage
+        | Category::CodeError
+        | Category::Unknown => {
+            all.extend(named.function("aws lambda get-function-configuration"));
+            all.extend(named.logs());
+        }
+    }
+    if advice == Advice::Safe && !queue.name.is_empty() {
+        let guard = if queue.name.starts_with('-') { "-- " } else { "" };
+        all.push(format!("dlq-redrive plan {guard}{}", quoted(&queue.name)));
+    }
+    all
+}
+
+/// The names that commands need.
+struct Named<'a> {
+    region: &'a str,
+    function: Option<&'a str>,
+    /// The bus, where it is not the default one, and the rule.
+    rule: Option<(Option<&'a str>, &'a str)>,
+}
+
+impl<'a> Named<'a> {
+    fn of(case: &'a Case) -> Self {
+        let queue = &case.queue.queue;
+        let region = Some(queue.region.as_str()).filter(|region| !region.is_empty());
+        let own = case.own.first().filter(|_| case.is_producers_own());
+        let same = |a: Option<&'a str>, all: &dyn Fn(&str) -> bool| a.filter(|arn| all(arn));
+        let function = same(own.and_then(|seen| seen.target_arn.as_deref()), &|arn| {
+            case.own.iter().all(|seen| seen.target_arn.as_deref() == Some(arn))
+        });
+        let rule = same(own.and_then(|seen| seen.rule_arn.as_deref()), &|arn| {
+            case.own.iter().all(|seen| seen.rule_arn.as_deref() == Some(arn))
+        });
+        Named {
+            region: region.or_else(|| queue.arn.split(':').nth(3)).unwrap_or_default(),
+            function: function.and_then(function_of),
+            rule: rule.and_then(rule_of),
+        }
+    }
+
+    fn line(&self, command: &str, options: &[(&str, &str)]) -> String {
+        let mut line = command.to_owned();
+        let region = Some(("region", self.region)).filter(|(_, region)| !region.is_empty());
+        for (option, value) in options.iter().copied().chain(region) {
+            line.push_str(&format!(" --{option}={}", quoted(value)));
+        }
+        line
+    }
+
+    fn function(&self, command: &str) -> Option<String> {
+        Some(self.line(command, &[("function-name", self.function?)]))
+    }
+
+    fn logs(&self) -> Option<String> {
+        let group = format!("/aws/lambda/{}", self.function?);
+        Some(self.line(&format!("aws logs tail {}", quoted(&group)), &[("since", "1h")]))
+    }
+
+    fn rule(&self) -> Option<String> {
+        let (bus, rule) = self.rule?;
+        let mut options = vec![("rule", rule)];
+        options.extend(bus.map(|bus| ("event-bus-name", bus)));
+        Some(self.line("aws events list-targets-by-rule", &options))
+    }
+
+    /// Which functions receive from the source, or have this queue as their dead-letter queue.
+    fn consumers(&self, case: &Case) -> Option<String> {
+        if let Some(source) = case.source() {
+            let options = [("event-source-arn", source.arn.as_str())];
+            return Some(self.line("aws lambda list-event-source-mappings", &options));
+        }
+        let arn = &case.queue.queue.arn;
+        let is_lambda = case.group.producer == "lambda_async" && self.function.is_none();
+        (is_lambda && arn.bytes().all(is_plain)).then(|| {
+            let query = format!("Functions[?DeadLetterConfig.TargetArn=='{arn}'].FunctionName");
+            self.line("aws lambda list-functions", &[("query", &query)])
+        })
+    }
+
+    fn concurrency(&self, case: &Case) -> Vec<String> {
+        let mut all: Vec<String> =
+            self.function("aws lambda get-function-concurrency").into_iter().collect();
+        all.push(self.line("aws lambda get-account-settings", &[]));
+        let (first, last) = (case.group.first_sent_at, case.group.last_sent_at);
+        if let (Some(function), Some(first), Some(last)) = (self.function, first, last) {
+            let dimension = format!("Name=FunctionName,Value={function}");
+            let options = [
+                ("namespace", "AWS/Lambda"),
+                ("metric-name", "Throttles"),
+                ("dimensions", &dimension),
+                ("start-time", &first.minus(BEFORE).to_string()),
+                ("end-time", &last.plus(BEFORE).to_string()),
+                ("period", "300"),
+                ("statistics", "Sum"),
+            ];
+            all.push(self.line("aws cloudwatch get-metric-statistics", &options));
+        }
+        all
+    }
+
+    /// Who changed the function, or the rule, shortly before.
+    fn changes(&self, case: &Case) -> Option<String> {
+        let name = self.function.or(self.rule.map(|(_, rule)| rule))?;
+        let lookup = format!("AttributeKey=ResourceName,AttributeValue={name}");
+        let start = case.group.first_sent_at.map(|at| at.minus(BEFORE * 24).to_string());
+        let mut options = vec![("lookup-attributes", lookup.as_str())];
+        options.extend(start.as_deref().map(|start| ("start-time", start)));
+        Some(self.line("aws cloudtrail lookup-events", &options))
+    }
+}
+
+/// The name in `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`.
+fn function_of(arn: &str) -> Option<&str> {
+    let mut parts = arn.split(':');
+    let is_lambda = parts.nth(2) == Some("lambda") && parts.nth(2) == Some("function");
+    parts.next().filter(|name| is_lambda && is_name(name))
+}
+
+/// The bus and the name in `arn:aws:events:REGION:ACCOUNT:rule/[BUS/]NAME`.
+fn rule_of(arn: &str) -> Option<(Option<&str>, &str)> {
+    let mut parts = arn.splitn(6, ':');
+    let is_events = parts.nth(2) == Some("events");
+    let rest = parts.nth(2).filter(|_| is_events)?.strip_prefix("rule/")?;
+    let (bus, name) = match rest.rsplit_once('/') {
+        Some((bus, name)) => (Some(bus), name),
+        None => (None, rest),
+    };
+    (is_name(name) && bus.is_none_or(is_name)).then_some((bus, name))
+}
+
+/// Whether it could be the name of a function, a rule or a bus: what the AWS command line would
+/// read from a file (`file://…`) is none.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !text.is_empty() && text.len() <= 256 && !text.starts_with('-') && text.chars().all(plain)
+}
+
+/// What no shell gives a meaning to.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_./:@=-".contains(&byte)
+}
+
+/// One word for a POSIX shell and zsh, on one line, with nothing hidden in it.
+pub(super) fn quoted(word: &str) -> String {
+    let word = safe(&shorten(word, WORD_MAX)).into_owned();
+    if !word.is_empty() && !word.starts_with('=') && word.bytes().all(is_plain) {
+        return word;
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

@@ -1,0 +1,281 @@
+//! The report of a triage: Markdown, for people, read in a terminal as often as in a browser.
+//!
+//! Promises: what comes from outside stands in code spans and fenced blocks only, on one line,
+//! shortened and with nothing hidden, behind more backticks than it holds: it can be no heading,
+//! no link, no mention and no end of a block. Unknown is said as unknown. No list is endless.
+
+use std::time::Duration;
+
+use super::{Bug, Triage};
+use crate::event::{Finding, Queue};
+use crate::rules::evidence::{Fingerprints, Group, QueueFacts, Sampled, SourceFacts, Timeline};
+use crate::text::{count, safe, shorten};
+use crate::time::show_span;
+
+/// So much of a text is shown.
+const EXCERPT: usize = 160;
+/// So much of a command, which has been shortened where it was made.
+const COMMAND: usize = 8192;
+/// So many items of a list.
+const LIST: usize = 20;
+
+/// The files of a bundle.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Bundle<'a> {
+    pub queue: &'a QueueFacts,
+    pub prints: &'a Fingerprints,
+    pub messages: &'a [Sampled],
+    pub timeline: &'a Timeline,
+}
+
+/// The report of `triages`, which were judged from `bundle`.
+pub fn of(bundle: Bundle, triages: &[Triage]) -> String {
+    let said = super::verdict(triages);
+    let mut out = Page::default();
+    out.line(format!("# Triage: {}", said.title.as_deref().unwrap_or("the cause is unknown")));
+    out.line("");
+    out.line(format!("Queue: {}", span(&bundle.queue.queue.name)));
+    out.line("");
+    let sure = said.confidence.map_or("none", in_words);
+    let redrive = said.redrive.as_deref().unwrap_or("unknown");
+    out.line(format!("Status: {}. Confidence: {sure}. Redrive: {redrive}.", said.status));
+    out.line("");
+    out.line(
+        "No model was asked: fixed rules were applied to the evidence. Nobody has checked it.",
+    );
+    queue_facts(&mut out, bundle.queue);
+    out.heading("Causes");
+    out.list(triages, "cause", |out, triage| cause(out, bundle, triage));
+    if triages.is_empty() {
+        out.line("None is known: no message was sampled.");
+    }
+    out.heading("Settings that could be better");
+    out.list(&bundle.queue.lint, "finding", |out, Finding { rule, level, detail }| {
+        let id = span(&format!("lint.{rule}"));
+        out.line(format!("- {id} ({}): {}", span(level), span_of(detail, 2 * EXCERPT)));
+    });
+    if bundle.queue.lint.is_empty() {
+        out.line("No rule found one.");
+    }
+    out.heading("Timeline");
+    out.list(&bundle.timeline.timeline, "moment", |out, moment| {
+        out.line(format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what)));
+    });
+    if bundle.timeline.timeline.is_empty() {
+        out.line("Nothing is known.");
+    }
+    unknowns(&mut out, bundle, triages);
+    out.0
+}
+
+/// The report when no message could be looked at.
+pub fn without(queue: &Queue, why: &str) -> String {
+    let mut out = Page::default();
+    out.line("# Triage: the cause is unknown");
+    out.line("");
+    out.line(format!("Queue: {}", span(&queue.name)));
+    out.line("");
+    out.line("Status: inconclusive. Confidence: none. Redrive: unknown.");
+    out.heading("What is not known");
+    out.line(format!("- What the messages died of: {}", span_of(why, 2 * EXCERPT)));
+    out.0
+}
+
+fn queue_facts(out: &mut Page, queue: &QueueFacts) {
+    out.heading("The queue");
+    let number = |n: Option<u64>| n.map_or_else(unknown, |n| n.to_string());
+    let text = |text: &str| if text.is_empty() { unknown() } else { span(text) };
+    for (name, value) in [
+        ("ARN (`q.queue`)", text(&queue.queue.arn)),
+        ("Region", text(&queue.queue.region)),
+        ("Asked at (`q.asked_at`)", queue.asked_at.map_or_else(unknown, |at| at.to_string())),
+        ("Depth (`q.depth`)", number(queue.depth)),
+        ("Visible (`q.visible`)", number(queue.visible)),
+        ("In flight (`q.in_flight`)", number(queue.in_flight)),
+        ("Delayed (`q.delayed`)", number(queue.delayed)),
+        ("Keeps messages (`q.retention_s`)", time(queue.retention_s)),
+        ("Visibility timeout (`q.visibility_s`)", time(queue.visibility_s)),
+    ] {
+        out.line(format!("- {name}: {value}"));
+    }
+    match queue.sources.as_deref() {
+        None => out.line("- Sources (`q.sources`): unknown"),
+        Some([]) => out.line("- Sources (`q.sources`): none"),
+        Some(sources) => {
+            out.line("- Sources (`q.sources`):");
+            out.list(sources, "source", |out, source: &SourceFacts| {
+                out.line(format!(
+                    "  - {}: depth {}, in flight {}, keeps messages {}, visibility timeout {}, \
+                     maxReceiveCount {}",
+                    span(&source.name),
+                    number(source.depth),
+                    number(source.in_flight),
+                    time(source.retention_s),
+                    time(source.visibility_s),
+                    number(source.max_receive_count)
+                ));
+            });
+        }
+    }
+}
+
+fn cause(out: &mut Page, bundle: Bundle, triage: &Triage) {
+    out.line(format!("### {} ({})\n", triage.title, count(triage.count, "message")));
+    out.line(format!("{}\n", triage.reason));
+    let (group, print) = (span(&triage.group), span(&triage.fingerprint));
+    out.line(format!("- Group: {group}, fingerprint {print}"));
+    out.line(format!("- Category: {}; code: {}", triage.category, triage.bug));
+    out.line(format!("- Confidence: {} ({})", in_words(triage.confidence), triage.confidence));
+    out.line(format!("- Redrive: {}", triage.redrive));
+    out.line("\nEvidence:\n");
+    for id in &triage.evidence {
+        out.line(format!("- {}: {}", span(id), excerpt(bundle, id)));
+    }
+    out.line("\nNext:\n");
+    for (number, step) in triage.next.iter().enumerate() {
+        out.line(format!("{}. {step}", number + 1));
+    }
+    if !triage.commands.is_empty() {
+        let shown: Vec<String> = triage.commands.iter().map(|line| plain(line, COMMAND)).collect();
+        let fence = fence(&shown.concat(), 3);
+        out.line(format!("\n{fence}sh\n{}\n{fence}", shown.join("\n")));
+    }
+    out.line("");
+}
+
+/// An item of the bundle, on a line.
+fn excerpt(bundle: Bundle, id: &str) -> String {
+    let queue = bundle.queue;
+    let is_group = |group: &&Group| group.item == id;
+    if let Some(group) = bundle.prints.fingerprints.iter().find(is_group) {
+        let why = group.why.first().map(|why| format!(", by {}", span(why))).unwrap_or_default();
+        return format!("{}{why}", span(&group.title));
+    }
+    if let Some(seen) = bundle.messages.iter().find(|seen| seen.id == id) {
+        let sent = seen.sent_at.map_or_else(unknown, |at| at.to_string());
+        let times = seen.receives.map_or_else(unknown, |times| times.to_string());
+        let body = match &seen.body {
+            serde_json::Value::Null => "not text".into(),
+            serde_json::Value::String(text) => span(text),
+            value => span(&value.to_string()),
+        };
+        return format!("sent {sent}, received {times}×, {} bytes: {body}", seen.size);
+    }
+    let finding = |rule: &str| queue.lint.iter().find(|finding| finding.rule == rule);
+    if let Some(finding) = id.strip_prefix("lint.").and_then(finding) {
+        return span_of(&finding.detail, 2 * EXCERPT);
+    }
+    match id {
+        "q.depth" => queue.depth.map_or_else(unknown, |depth| count(depth, "message")),
+        "q.asked_at" => queue.asked_at.map_or_else(unknown, |at| at.to_string()),
+        "q.sources" => {
+            queue.sources.as_ref().map_or_else(unknown, |all| count(all.len() as u64, "source"))
+        }
+        _ => unknown(),
+    }
+}
+
+fn unknowns(out: &mut Page, bundle: Bundle, triages: &[Triage]) {
+    out.heading("What is not known");
+    let queue = bundle.queue;
+    let sampled: u64 = bundle.prints.fingerprints.iter().map(|group| group.count).sum();
+    match queue.depth {
+        None => out.line("- How many messages there are: what was not sampled may differ."),
+        Some(depth) if depth > sampled => out.line(format!(
+            "- What the other {} died of: {sampled} of {depth} were sampled.",
+            count(depth - sampled, "message")
+        )),
+        Some(_) => {}
+    }
+    if queue.sources.is_none() {
+        out.line("- Which queues send their dead letters here.");
+    }
+    let unsent = bundle.messages.iter().filter(|seen| seen.sent_at.is_none()).count() as u64;
+    if unsent > 0 {
+        out.line(format!("- When {} was sent.", count(unsent, "message")));
+    }
+    let open: Vec<&str> = triages
+        .iter()
+        .filter(|triage| triage.bug == Bug::Unknown)
+        .map(|triage| triage.group.as_str())
+        .collect();
+    if !open.is_empty() {
+        let named = open.iter().take(LIST).map(|id| span(id)).collect::<Vec<_>>().join(", ");
+        let more = if open.len() > LIST { ", …" } else { "" };
+        out.line(format!("- Whether the code is to blame for {named}{more}."));
+    }
+    out.line("- What the logs, the deployments and the code say: they were not read.");
+}
+
+/// The text that grows.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.0.push_str(text.as_ref());
+        self.0.push('\n');
+    }
+
+    fn heading(&mut self, text: &str) {
+        let gap = if self.0.ends_with("\n\n") { "" } else { "\n" };
+        self.line(format!("{gap}## {text}\n"));
+    }
+
+    /// The first items, and how many there are more.
+    fn list<T>(&mut self, items: &[T], noun: &str, mut show: impl FnMut(&mut Page, &T)) {
+        for item in items.iter().take(LIST) {
+            show(self, item);
+        }
+        if items.len() > LIST {
+            let more = count((items.len() - LIST) as u64, noun);
+            self.line(format!("- … and {more} more."));
+        }
+    }
+}
+
+fn in_words(confidence: f64) -> &'static str {
+    match confidence {
+        0.9.. => "very high",
+        0.8.. => "high",
+        0.6.. => "medium",
+        0.4.. => "low",
+        _ => "none",
+    }
+}
+
+fn unknown() -> String {
+    "unknown".into()
+}
+
+fn time(seconds: Option<u64>) -> String {
+    seconds.map_or_else(unknown, |seconds| show_span(Duration::from_secs(seconds)))
+}
+
+/// Text from outside as a code span.
+fn span(text: &str) -> String {
+    span_of(text, EXCERPT)
+}
+
+fn span_of(text: &str, max: usize) -> String {
+    let text = plain(text, max);
+    if text.trim().is_empty() {
+        return "(empty)".into();
+    }
+    let fence = fence(&text, 1);
+    // A backtick at its edge would lengthen the fence, and a pair of blanks is taken off.
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// On one line, with nothing hidden.
+fn plain(text: &str, max: usize) -> String {
+    safe(&shorten(text, max)).into_owned()
+}
+
+/// More backticks than stand together anywhere in `text`, and no fewer than `least`.
+fn fence(text: &str, least: usize) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(least.max(longest + 1))
+}

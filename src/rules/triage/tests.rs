@@ -1,0 +1,258 @@
+use super::report::{Bundle, of as report_of};
+use super::*;
+use crate::event::{Finding, Queue};
+use crate::rules::evidence::{SourceFacts, Timeline};
+use rows::rows;
+
+mod outside;
+mod rows;
+
+const SOURCE: &str = "arn:aws:sqs:eu-west-1:1:orders";
+const FUNCTION: &str = "arn:aws:lambda:eu-west-1:1:function:bill";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+fn source() -> SourceFacts {
+    SourceFacts {
+        name: "orders".into(),
+        arn: SOURCE.into(),
+        depth: Some(0),
+        in_flight: Some(0),
+        retention_s: Some(345_600),
+        visibility_s: Some(30),
+        max_receive_count: Some(5),
+    }
+}
+
+/// A queue, a group and its messages: what a row changes.
+#[derive(Clone)]
+struct Story {
+    queue: QueueFacts,
+    groups: Vec<Group>,
+    seen: Vec<Seen>,
+}
+
+impl Story {
+    /// A group of so many different messages, one a second from 0 on, asked for a day later.
+    fn new(kind: &str, producer: &str, count: u64) -> Self {
+        let queue = QueueFacts {
+            queue: Queue {
+                name: "orders-dlq".into(),
+                url: "https://sqs.eu-west-1.amazonaws.com/1/orders-dlq".into(),
+                arn: "arn:aws:sqs:eu-west-1:1:orders-dlq".into(),
+                region: "eu-west-1".into(),
+                ..Queue::default()
+            },
+            asked_at: Some(at(86_400)),
+            depth: Some(count),
+            sources: Some(vec![source()]),
+            ..QueueFacts::default()
+        };
+        Story { queue, groups: Vec::new(), seen: Vec::new() }.and(kind, producer, count)
+    }
+
+    fn and(mut self, kind: &str, producer: &str, count: u64) -> Self {
+        let first = self.seen.len() as u64 + 1;
+        let ids: Vec<String> = (first..first + count).map(|n| format!("m{n}")).collect();
+        let seen = |(n, id): (usize, &String)| Seen {
+            id: id.clone(),
+            sent_at: Some(at(i64::try_from(n).unwrap())),
+            receives: Some(6),
+            source_arn: (producer == "sqs").then(|| SOURCE.into()),
+            ..Seen::default()
+        };
+        self.seen.extend(ids.iter().enumerate().map(seen));
+        self.groups.push(Group {
+            item: format!("f{}", self.groups.len() + 1),
+            id: "0123456789abcdef".into(),
+            kind: kind.into(),
+            producer: producer.into(),
+            count,
+            distinct: count,
+            messages: ids,
+            first_sent_at: Some(at(0)),
+            last_sent_at: Some(at(60)),
+            ..Group::default()
+        });
+        self
+    }
+
+    fn group(mut self, change: impl FnOnce(&mut Group)) -> Self {
+        change(self.groups.last_mut().unwrap());
+        self
+    }
+
+    fn code(self, code: &str) -> Self {
+        self.group(|group| group.code = Some(code.into()))
+    }
+
+    fn class(self, class: &str) -> Self {
+        self.group(|group| group.exception = Some(class.into()))
+    }
+
+    fn says(self, text: &str) -> Self {
+        self.group(|group| group.message = Some(text.into()))
+    }
+
+    fn queue(mut self, change: impl FnOnce(&mut QueueFacts)) -> Self {
+        change(&mut self.queue);
+        self
+    }
+
+    fn source(self, change: impl FnOnce(&mut SourceFacts)) -> Self {
+        self.queue(|queue| change(&mut queue.sources.as_mut().unwrap()[0]))
+    }
+
+    fn each(mut self, change: impl Fn(&mut Seen)) -> Self {
+        self.seen.iter_mut().for_each(change);
+        self
+    }
+
+    fn judge(&self) -> Vec<Triage> {
+        judge(&self.queue, &self.prints(), &self.seen)
+    }
+
+    fn prints(&self) -> Fingerprints {
+        Fingerprints { fingerprints: self.groups.clone() }
+    }
+
+    fn sampled(&self) -> Vec<Sampled> {
+        let sampled = |seen: &Seen| Sampled {
+            id: seen.id.clone(),
+            message_id: "id".into(),
+            fingerprint: "0123456789abcdef".into(),
+            untrusted: true,
+            sent_at: seen.sent_at,
+            first_received_at: None,
+            receives: seen.receives,
+            source_arn: seen.source_arn.clone(),
+            system: Default::default(),
+            attributes: Default::default(),
+            wrapped: Vec::new(),
+            form: "text".into(),
+            size: 4,
+            body: "text".into(),
+        };
+        self.seen.iter().map(sampled).collect()
+    }
+
+    fn report(&self) -> String {
+        let (prints, messages) = (self.prints(), self.sampled());
+        let bundle = Bundle {
+            queue: &self.queue,
+            prints: &prints,
+            messages: &messages,
+            timeline: &Timeline::default(),
+        };
+        report_of(bundle, &self.judge())
+    }
+}
+
+fn lambda(count: u64) -> Story {
+    Story::new("producer_error", "lambda_async", count)
+}
+
+fn rule(count: u64) -> Story {
+    Story::new("producer_error", "eventbridge_rule", count)
+}
+
+fn text(count: u64) -> Story {
+    Story::new("error_text", "sqs", count)
+}
+
+fn shape(count: u64) -> Story {
+    Story::new("shape", "sqs", count)
+}
+
+#[test]
+fn every_cause_its_near_miss_and_its_forgery() {
+    for (rule, story, category, bug, confidence) in rows() {
+        let all = story.judge();
+        let first = &all[0];
+        assert_eq!(
+            (first.category, first.bug, first.confidence),
+            (category, bug, confidence),
+            "{rule}"
+        );
+    }
+}
+
+/// Every id that a story's bundle has, and whose value is known.
+fn ids(story: &Story) -> Vec<String> {
+    let mut ids: Vec<String> = story.groups.iter().map(|group| group.item.clone()).collect();
+    ids.extend(story.seen.iter().map(|seen| seen.id.clone()));
+    ids.extend(story.queue.lint.iter().map(|finding| format!("lint.{}", finding.rule)));
+    let facts = serde_json::to_value(&story.queue).unwrap();
+    let known = facts.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+    ids.extend(known.map(|(key, _)| key.clone()));
+    ids
+}
+
+#[test]
+fn what_is_cited_exists_and_nothing_is_concluded_lightly() {
+    let lint = |rule: &str| Finding { rule: rule.into(), level: "x".into(), detail: "y".into() };
+    for (rule, story, ..) in rows() {
+        let linted = story.clone().queue(|queue| queue.lint = vec![lint("max-receive-count")]);
+        let gone = Story { seen: Vec::new(), ..story.clone() };
+        for story in [story, linted, gone] {
+            let known = ids(&story);
+            for each in story.judge() {
+                for id in &each.evidence {
+                    assert!(known.contains(id), "{rule}: {id} is not in the bundle");
+                }
+                assert!(!each.evidence.is_empty() && !each.next.is_empty(), "{rule}");
+                assert!([0.0, 0.4, 0.6, 0.8, 0.9].contains(&each.confidence), "{rule}");
+                let is_said = story.groups[0].kind == "producer_error";
+                assert!(
+                    each.bug != Bug::NotACodeBug || each.confidence >= 0.8 && is_said,
+                    "{rule}"
+                );
+                assert!(each.redrive != Advice::Safe || each.bug == Bug::NotACodeBug, "{rule}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_single_try_is_cited_and_mended_beside_the_cause() {
+    let finding =
+        Finding { rule: "max-receive-count".into(), level: "warning".into(), detail: "d".into() };
+    let story = text(3)
+        .says("rate exceeded")
+        .source(|source| source.max_receive_count = Some(1))
+        .queue(|queue| queue.lint.push(finding));
+    let all = story.judge();
+    assert!(all[0].evidence.contains(&"lint.max-receive-count".into()), "{:?}", all[0]);
+    assert!(all[0].next.iter().any(|step| step.contains("maxReceiveCount")), "{:?}", all[0]);
+}
+
+#[test]
+fn a_verdict_needs_every_group_and_confirms_nothing() {
+    let denied = rule(6).code("NO_PERMISSIONS");
+    let two = denied.clone().and("producer_error", "lambda_async", 4).code("429").says("throttled");
+    let hostile = denied.clone().and("error_text", "sqs", 1).says("AccessDenied");
+    let rows = [
+        ("one", denied, "not_a_bug", Some(0.8), "after_fix"),
+        ("two", two, "not_a_bug", Some(0.8), "after_fix"),
+        ("another that nobody vouches for", hostile, "likely", Some(0.6), "after_fix"),
+        ("over for good", rule(12).code("503"), "not_a_bug", Some(0.8), "safe"),
+        ("a bug", text(4).class("KeyError"), "likely", Some(0.6), "after_fix"),
+        ("a hint", text(1).class("KeyError"), "inconclusive", Some(0.4), "after_fix"),
+        ("unknown", shape(4), "inconclusive", Some(0.0), "do_not"),
+        ("nothing", Story { groups: Vec::new(), ..shape(4) }, "inconclusive", None, "do_not"),
+    ];
+    for (rule, story, status, confidence, redrive) in rows {
+        let said = verdict(&story.judge());
+        let found = (said.status.as_str(), said.confidence, said.redrive.as_deref());
+        assert_eq!(found, (status, confidence, Some(redrive)), "{rule}");
+    }
+}
+
+#[test]
+fn the_largest_group_comes_first() {
+    let story = shape(1).and("error_text", "sqs", 9).says("missing field");
+    let order: Vec<String> = story.judge().into_iter().map(|each| each.group).collect();
+    assert_eq!(order, ["f2", "f1"]);
+}

