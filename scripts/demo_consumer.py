@@ -4,7 +4,9 @@
 
 Creates 12 queues (5 with a dead-letter queue, 5 dead-letter queues, 2 without), sends orders, and
 works them off. An order that lacks what the code takes for granted fails every time; after
-maxReceiveCount attempts SQS itself moves it. Returns when every dead letter is counted.
+maxReceiveCount attempts SQS itself moves it. Other services put what they cannot deliver straight
+into a dead-letter queue, and say why in attributes: two queues get such messages. Returns when
+every dead letter is counted.
 """
 
 import json
@@ -22,6 +24,20 @@ QUEUES = [
     ("stock", "stock-dlq", 3, 0),
     ("audit", None, 1, 0),
     ("clicks", None, 1, 0),
+]
+# What Lambda and EventBridge leave in a dead-letter queue: the queue, how many, the attributes
+LEFT = [
+    ("emails-dlq", 3, {
+        "RequestID": "0c1a5d0e-6a5c-4a4e-9d2a-0d6f3b1c2e{n:02}",
+        "ErrorCode": "429",
+        "ErrorMessage": "Rate Exceeded.",
+    }),
+    ("stock-dlq", 2, {
+        "RULE_ARN": "arn:aws:events:us-east-1:000000000000:rule/stock-changed",
+        "TARGET_ARN": "arn:aws:lambda:us-east-1:000000000000:function:restock",
+        "ERROR_CODE": "NO_PERMISSIONS",
+        "ERROR_MESSAGE": "User is not authorized to perform: lambda:InvokeFunction",
+    }),
 ]
 LIMIT_S = 60
 COUNTS = [
@@ -83,6 +99,17 @@ def consume(url: str) -> tuple[int, int]:
     return done, failed
 
 
+def leave(url: str, count: int, attributes: dict[str, str]) -> None:
+    """Puts messages there as a service does that could not deliver them."""
+    for number in range(count):
+        said = {
+            name: {"DataType": "String", "StringValue": text.replace("{n:02}", f"{number:02}")}
+            for name, text in attributes.items()
+        }
+        body = json.dumps({"to": f"customer-{number}", "template": "receipt"})
+        sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=said)
+
+
 def main() -> None:
     expected = []
     for name, dead, good, poison in QUEUES:
@@ -97,6 +124,12 @@ def main() -> None:
         send(url, good, poison)
         done, failed = consume(url)
         print(f"{name:14} orders done: {done}, failed attempts: {failed}", flush=True)
+
+    left = {dead: (count, attributes) for dead, count, attributes in LEFT}
+    for at, (dead, url, poison) in enumerate(expected):
+        count, attributes = left.get(dead, (0, {}))
+        leave(url, count, attributes)
+        expected[at] = (dead, url, poison + count)
 
     deadline = time.monotonic() + LIMIT_S
     while any(depth(url) != poison for _, url, poison in expected):
