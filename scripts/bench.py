@@ -3,15 +3,19 @@
     bench.py PROGRAMS WORK [NAME]...    PROGRAMS and WORK are folders
     bench.py --check [NAME]...          only checks the names
     bench.py --boto3-round ADDRESS      the peer: every queue, one call at a time
+    bench.py --boto3-peek ADDRESS       the peer: every message of the first queue, kept and put back
+    bench.py --mask FILE                the peer: JSON decoded, error texts masked, messages a second
 
 Each benchmark is a function that yields rows: what, ours, the peer's, their ratio, the goal and
 whether it is met. A program's processor time comes from wait4, its peak memory from the kernel's
 own mark (VmHWM), because ru_maxrss also counts the process that started it.
 """
 
+import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import statistics
@@ -32,6 +36,41 @@ def boto3_round(address: str) -> None:
     for page in sqs.get_paginator("list_queues").paginate(PaginationConfig={"PageSize": 1000}):
         for url in page.get("QueueUrls", []):
             sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+
+
+def boto3_peek(address: str) -> None:
+    import boto3
+
+    sqs = boto3.client("sqs", endpoint_url=address)
+    url = sqs.list_queues(MaxResults=1)["QueueUrls"][0]
+    held: list[dict] = []
+    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        held += batch
+    for start in range(0, len(held), 10):
+        entries = [
+            {"Id": str(n), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}
+            for n, one in enumerate(held[start : start + 10])
+        ]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+
+
+def mask(path: str) -> None:
+    """What a script would do: decode, find the error, mask what varies, hash."""
+    varies = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(\.\d+)*|https?://\S+")
+    with open(path) as file:
+        messages = [json.loads(line) for line in file]
+    began, count = time.monotonic(), 0
+    while time.monotonic() - began < 2:
+        for message in messages:
+            text = message["body"]
+            try:
+                body = json.loads(text)
+                text = str(body.get("error") or body.get("errorMessage") or sorted(body))
+            except (ValueError, AttributeError):
+                pass
+            hashlib.sha256(varies.sub("#", text).encode()).hexdigest()
+            count += 1
+    print(f"{count / (time.monotonic() - began):.0f}")
 
 
 @dataclass
@@ -60,12 +99,13 @@ class Server:
 
     queues: int
     latency_ms: int
+    messages: int = 0
     address: str = field(init=False)
 
     def __enter__(self) -> "Server":
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bench_server.py")
         self.process = subprocess.Popen(
-            [sys.executable, script, str(self.queues), str(self.latency_ms)],
+            [sys.executable, script, str(self.queues), str(self.latency_ms), str(self.messages)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -211,6 +251,64 @@ def bench_memory() -> Iterator[Row]:
     yield Row(
         "peak memory, 10,000 queues", f"{ours:.1f} MiB", f"boto3, 1,000 queues {theirs:.0f} MiB",
         f"{theirs / ours:.1f}x", "<= 30 MiB", ours <= 30,
+    )  # fmt: skip
+
+
+def bench_peek() -> Iterator[Row]:
+    messages = 1_000
+    argv = ["--visibility", "10m", "--max", str(messages), "bench-00000-dlq"]
+    with Server(1, 0, messages) as server:
+        us, them = [], []
+        for _ in range(3):
+            server.reset()
+            us.append(run([program("dlq-peek"), "--endpoint-url", server.address, *argv], sample=True))
+            server.reset()
+            script = [sys.executable, "-W", "ignore", os.path.abspath(__file__), "--boto3-peek"]
+            them.append(run([*script, server.address], sample=True))
+    ours, theirs = (median([run.peak_kib / 1024 for run in runs]) for runs in (us, them))
+    yield Row(
+        f"peak memory of a peek, {messages:,} of 256 KiB", f"{ours:.1f} MiB",
+        f"boto3, held {theirs:.0f} MiB", f"{theirs / ours:.1f}x", "<= 64 MiB", ours <= 64,
+    )  # fmt: skip
+    ours, theirs = (median([run.wall_s for run in runs]) for runs in (us, them))
+    yield Row(
+        "the same, time", f"{ours:.1f} s", f"boto3, held {theirs:.1f} s", f"{theirs / ours:.1f}x"
+    )  # fmt: skip
+
+
+def fingerprint_messages(path: str) -> None:
+    """The messages of the corpus, those that are JSON filled up to about 1 KiB."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests/fixtures/messages")
+    with open(path, "w") as out:
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name)) as file:
+                for line in map(json.loads, file):
+                    try:
+                        body = json.loads(line["body"])
+                    except ValueError:
+                        body = None
+                    size = len(line["body"]) + sum(map(len, line["attributes"].values()))
+                    if isinstance(body, dict) and size < 1024:
+                        items = [{"sku": f"sku-{n}", "quantity": n, "gift": False} for n in range((1024 - size) // 46)]
+                        line["body"] = json.dumps(body | {"items": items})
+                    out.write(json.dumps(line) + "\n")
+
+
+def bench_fingerprint() -> Iterator[Row]:
+    path = os.path.join(WORK, "messages.ndjson")
+    fingerprint_messages(path)
+    ours_argv = [os.environ["DLQ_BENCH_FINGERPRINT"], path]
+    theirs_argv = [sys.executable, os.path.abspath(__file__), "--mask", path]
+    rates: tuple[list[float], list[float]] = ([], [])
+    for _ in range(5):
+        for argv, found in zip((ours_argv, theirs_argv), rates):
+            said = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+            found.append(float(said.split()[0]))
+    ours, theirs = median(rates[0]), median(rates[1])
+    yield Row(
+        "fingerprints of messages of 1 KiB", f"{ours / 1000:.0f} k/s",
+        f"Python, json and re {theirs / 1000:.0f} k/s", f"{ours / theirs:.1f}x", ">= 50 k/s",
+        ours >= 50_000,
     )  # fmt: skip
 
 
@@ -368,6 +466,8 @@ BENCHMARKS = {
     "cpu": bench_cpu,
     "start": bench_start,
     "memory": bench_memory,
+    "peek": bench_peek,
+    "fingerprint": bench_fingerprint,
     "flat": bench_flat,
     "lines": bench_lines,
     "latency": bench_latency,
@@ -398,6 +498,10 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--boto3-round":
         boto3_round(sys.argv[2])
+    elif sys.argv[1] == "--boto3-peek":
+        boto3_peek(sys.argv[2])
+    elif sys.argv[1] == "--mask":
+        mask(sys.argv[2])
     elif sys.argv[1] == "--check":
         check(sys.argv[2:])
     else:

@@ -1,20 +1,24 @@
-"""A canned SQS server for benchmarks: many empty dead-letter queues, an even latency, no state.
+"""A canned SQS server for benchmarks: many dead-letter queues, an even latency, hardly any state.
 
-    bench_server.py QUEUES LATENCY_MS
+    bench_server.py QUEUES LATENCY_MS [MESSAGES]
 
-Speaks the JSON protocol over HTTP/1.1 with keep-alive: ListQueues with pages, GetQueueAttributes.
+Speaks the JSON protocol over HTTP/1.1 with keep-alive: ListQueues with pages, GetQueueAttributes,
+and, for queues that hold MESSAGES of 256 KiB, ReceiveMessage and ChangeMessageVisibilityBatch.
 Prints its address, serves until its standard input closes. GET /stats gives the calls so far and
 when (CLOCK_MONOTONIC, which all processes share) the first came; POST /reset starts anew.
 """
 
 import asyncio
+import hashlib
 import json
 import sys
 import time
 
 QUEUES, LATENCY_S = int(sys.argv[1]), float(sys.argv[2]) / 1000
+MESSAGES = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+WORDS = "lorem ipsum dolor sit amet " * 9_700
 ATTRIBUTES = {
-    "ApproximateNumberOfMessages": "0",
+    "ApproximateNumberOfMessages": str(MESSAGES),
     "ApproximateNumberOfMessagesNotVisible": "0",
     "ApproximateNumberOfMessagesDelayed": "0",
     "CreatedTimestamp": "1700000000",
@@ -28,6 +32,7 @@ ATTRIBUTES = {
 class Stats:
     calls: dict[str, int] = {}
     first: float | None = None
+    received = 0
 
 
 def list_queues(request: dict, base: str) -> dict:
@@ -48,9 +53,41 @@ def get_queue_attributes(request: dict, _base: str) -> dict:
     return {"Attributes": known}
 
 
+def receive_message(request: dict, _base: str) -> dict:
+    count = min(int(request.get("MaxNumberOfMessages") or 1), MESSAGES - Stats.received)
+    Stats.received += count
+    messages = []
+    for number in range(Stats.received - count, Stats.received):
+        body = json.dumps({"order": number, "error": f"cannot book seat {number}", "text": WORDS})
+        messages.append({
+            "MessageId": f"00000000-0000-4000-8000-{number:012}",
+            "ReceiptHandle": f"handle-{number}",
+            "MD5OfBody": hashlib.md5(body.encode()).hexdigest(),
+            "Body": body,
+            "Attributes": {"ApproximateReceiveCount": "2", "SentTimestamp": "1700000000000"},
+        })  # fmt: skip
+    return {"Messages": messages}
+
+
+def change_message_visibility_batch(request: dict, _base: str) -> dict:
+    return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
+
+
+def get_queue_url(request: dict, base: str) -> dict:
+    return {"QueueUrl": f"{base}/000000000000/{request['QueueName']}"}
+
+
+def list_dead_letter_source_queues(_request: dict, _base: str) -> dict:
+    return {"queueUrls": []}
+
+
 ACTIONS = {
     "AmazonSQS.ListQueues": list_queues,
     "AmazonSQS.GetQueueAttributes": get_queue_attributes,
+    "AmazonSQS.GetQueueUrl": get_queue_url,
+    "AmazonSQS.ReceiveMessage": receive_message,
+    "AmazonSQS.ChangeMessageVisibilityBatch": change_message_visibility_batch,
+    "AmazonSQS.ListDeadLetterSourceQueues": list_dead_letter_source_queues,
 }
 
 
@@ -80,7 +117,7 @@ class Connection(asyncio.Protocol):
         if line.startswith("GET /stats"):
             return self.answer(200, {"calls": Stats.calls, "first": Stats.first})
         if line.startswith("POST /reset"):
-            Stats.calls, Stats.first = {}, None
+            Stats.calls, Stats.first, Stats.received = {}, None, 0
             return self.answer(200, {})
         if Stats.first is None:
             Stats.first = time.monotonic()

@@ -8,6 +8,7 @@ mod ids;
 mod payload;
 mod peel;
 mod producer;
+mod signs;
 mod trace;
 
 use std::collections::BTreeMap;

@@ -130,8 +130,9 @@ fn error(decoded: &Decoded) -> Fingerprint {
     let failure = &decoded.failure;
     let kind = if failure.by_producer { Kind::ProducerError } else { Kind::ErrorText };
     let code = failure.code.as_ref().map(|said| mask::code(&said.text, WORD_MAX));
+    let code = code.filter(|code| !code.is_empty());
     let exception = failure.exception.as_ref().map(|said| mask::class(&said.text, WORD_MAX));
-    let class = exception.as_deref().map(last_segment);
+    let class = exception.as_deref().map(last_segment).filter(|class| !class.is_empty());
     let message = failure
         .message
         .as_ref()

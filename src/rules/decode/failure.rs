@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
+use super::signs::Signs;
 use super::trace::{self, Trace};
-use super::{Content, Failure, Producer, Said, TEXT_MAX, cut, squash};
+use super::{Content, Failure, Producer, Said, TEXT_MAX, cut};
 use crate::rules::message::{Attribute, Message};
 
 /// Values that are looked at for an error, how deep, and how deep an error is within errors.
-const VALUES_MAX: usize = 2_000;
+pub(super) const VALUES_MAX: usize = 2_000;
 const DEPTH_MAX: usize = 10;
 const NEST_MAX: usize = 4;
 
@@ -170,135 +171,6 @@ fn is_container(value: &Value) -> bool {
     value.is_object() || value.is_array()
 }
 
-/// What the keys of an object say of an error. The weak ones count only in an object that is
-/// known to be one.
-#[derive(Default)]
-struct Signs<'a> {
-    class: Option<(&'a str, &'a str)>,
-    weak_class: Option<(&'a str, &'a str)>,
-    message: Option<(&'a str, &'a str)>,
-    /// `error`, `err`, `exception`, `cause`: a message, a class, or a word of daily life.
-    bare: Option<(&'a str, &'a str)>,
-    cause: Option<(&'a str, &'a str)>,
-    weak_message: Option<(&'a str, &'a str)>,
-    code: Option<(&'a str, &'a Value)>,
-    weak_code: Option<(&'a str, &'a Value)>,
-    stack: Option<&'a Value>,
-    nested: Option<(&'a str, &'a Map<String, Value>)>,
-    is_bad: bool,
-}
-
-impl<'a> Signs<'a> {
-    fn read(object: &'a Map<String, Value>) -> Self {
-        let mut signs = Signs::default();
-        for (key, value) in object.iter().take(VALUES_MAX) {
-            let mut buffer = [0; 24];
-            let squashed = squash(key, &mut buffer);
-            match value {
-                Value::String(text) if !is_nothing(text) => signs.text(squashed, key, text, value),
-                Value::Number(_) => signs.number(squashed, key, value),
-                Value::Array(items) => match squashed {
-                    "stacktrace" | "stack" | "trace" | "traceback" | "backtrace" => {
-                        signs.stack = items.iter().any(Value::is_string).then_some(value);
-                    }
-                    "errors" => {
-                        let first = items.first().and_then(Value::as_object);
-                        signs.nested = signs.nested.or(first.map(|inner| (key.as_str(), inner)));
-                    }
-                    _ => {}
-                },
-                Value::Object(inner) => match squashed {
-                    "error" | "err" | "exception" | "cause" | "failure" | "errordetails"
-                    | "lasterror" | "errorinfo" | "rootcause" => {
-                        signs.nested = signs.nested.or(Some((key, inner)));
-                    }
-                    _ => {}
-                },
-                _ => {}
-            }
-        }
-        signs
-    }
-
-    fn text(&mut self, squashed: &str, key: &'a str, text: &'a str, value: &'a Value) {
-        let said = Some((key, text));
-        let slot = match squashed {
-            "errortype"
-            | "exceptionclass"
-            | "exceptiontype"
-            | "exceptionname"
-            | "errorclass"
-            | "errorname"
-            | "xexceptionfqcn"
-            | "mtfaultexceptiontype" => &mut self.class,
-            "name" | "type" | "class" | "classname" => &mut self.weak_class,
-            "errormessage" | "errormsg" | "errmsg" | "exceptionmessage" | "errordescription"
-            | "failurereason" | "failuremessage" | "lasterror" | "errordetail" | "errortext"
-            | "xexceptionmessage" | "mtfaultmessage" => &mut self.message,
-            "error" | "err" | "exception" => &mut self.bare,
-            "cause" => &mut self.cause,
-            "message" | "msg" | "reason" | "detail" | "description" => {
-                // `message` first, whatever stands beside it.
-                let strong = squashed == "message" || squashed == "msg";
-                if strong || self.weak_message.is_none() {
-                    self.weak_message = said;
-                }
-                return;
-            }
-            "errorcode" | "errcode" => {
-                self.code = self.code.or(Some((key, value)));
-                return;
-            }
-            "code" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
-                self.weak_code = self.weak_code.or(Some((key, value)));
-                return;
-            }
-            "stacktrace"
-            | "stack"
-            | "traceback"
-            | "backtrace"
-            | "trace"
-            | "xexceptionstacktrace"
-            | "mtfaultstacktrace" => {
-                if text.contains('\n') || text.contains("at ") {
-                    self.stack = Some(value);
-                }
-                return;
-            }
-            "level" | "severity" | "loglevel" => {
-                const BAD: [&str; 5] = ["error", "fatal", "critical", "err", "severe"];
-                self.is_bad |= BAD.iter().any(|bad| bad.eq_ignore_ascii_case(text));
-                return;
-            }
-            _ => return,
-        };
-        *slot = slot.or(said);
-    }
-
-    fn number(&mut self, squashed: &str, key: &'a str, value: &'a Value) {
-        match squashed {
-            "errorcode" | "errcode" if value.as_f64().is_some_and(|n| n != 0.0 && n != 200.0) => {
-                self.code = self.code.or(Some((key, value)));
-            }
-            "code" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
-                self.weak_code = self.weak_code.or(Some((key, value)));
-            }
-            // pino's and bunyan's.
-            "level" => {
-                self.is_bad |= value.as_u64().is_some_and(|level| level == 50 || level == 60)
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Values that say that there is no error.
-fn is_nothing(text: &str) -> bool {
-    const NOTHING: [&str; 9] = ["none", "null", "no", "ok", "false", "true", "n/a", "-", "nil"];
-    let text = text.trim();
-    text.is_empty() || NOTHING.iter().any(|word| word.eq_ignore_ascii_case(text))
-}
-
 /// The error that an object is or has. `inside` an error, the weak keys count.
 fn look(object: &Map<String, Value>, inside: bool, nest: usize) -> Option<Failure> {
     let signs = Signs::read(object);
@@ -349,6 +221,15 @@ fn look(object: &Map<String, Value>, inside: bool, nest: usize) -> Option<Failur
         // What is within knows better; what it does not say, the outside does.
         let outer = std::mem::replace(&mut failure, nested);
         fill(&mut failure, outer);
+    }
+    if failure.is_none()
+        && let Some((key, text)) = signs.lines
+    {
+        // Only what has a class and a place is a trace for sure.
+        let said = of_text(text, key, true);
+        if said.exception.is_some() && said.place.is_some() {
+            return Some(said);
+        }
     }
     let known = failure.exception.is_some() || failure.message.is_some() || failure.place.is_some();
     (known || (failure.code.is_some() && (inside || signs.code.is_some()))).then_some(failure)

@@ -156,7 +156,7 @@ fn excerpt(bundle: Bundle, id: &str) -> String {
         let sent = seen.sent_at.map_or_else(unknown, |at| at.to_string());
         let times = seen.receives.map_or_else(unknown, |times| times.to_string());
         let body = match &seen.body {
-            serde_json::Value::Null => "not text".into(),
+            serde_json::Value::Null => seen.form.clone(),
             serde_json::Value::String(text) => span(text),
             value => span(&value.to_string()),
         };

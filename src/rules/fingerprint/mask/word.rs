@@ -283,6 +283,13 @@ fn part_of_path(part: &str, out: &mut Out) {
 
 /// A path, or names and numbers with colons between: `/var/task/index.js:12:5`.
 fn pieces(chunk: &str, separator: char, words: [&str; 2], next: &str, out: &mut Out) {
+    if separator == ':'
+        && let Some((host, port)) = chunk.split_once(':')
+        && is_host(host)
+        && port.bytes().all(|b| b.is_ascii_digit())
+    {
+        return out.mask("<host>");
+    }
     let mut folder = "";
     let is_path = separator != ':';
     for (place, part) in chunk.split(separator).enumerate() {

@@ -182,7 +182,7 @@ fn a_hostile_body_is_an_excerpt() {
     let story = rule(3).code("NO_PERMISSIONS");
     let (prints, mut messages) = (story.prints(), story.sampled());
     messages[0].body = serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)});
-    messages[1].body = serde_json::Value::Null;
+    (messages[1].body, messages[1].form) = (serde_json::Value::Null, "binary".into());
     let timeline = Timeline::default();
     let bundle =
         Bundle { queue: &story.queue, prints: &prints, messages: &messages, timeline: &timeline };
@@ -190,7 +190,7 @@ fn a_hostile_body_is_an_excerpt() {
     let bare = bare(&report);
     assert!(bare.iter().all(|line| !line.contains("Forged") && !line.contains('<')), "{report}");
     assert!(report.lines().all(|line| line.chars().count() < 500), "{report}");
-    assert!(report.contains("not text"), "{report}");
+    assert!(report.contains("bytes: binary"), "{report}");
 }
 
 #[test]

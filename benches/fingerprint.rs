@@ -1,0 +1,55 @@
+//! How many messages a second are decoded and fingerprinted on one core.
+//!
+//! Takes a file of messages, a JSON object `{body, attributes, system}` a line, and goes over them
+//! for about two seconds; prints messages a second. `scripts/bench fingerprint` makes the file.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use dlq::rules::decode::decode;
+use dlq::rules::fingerprint;
+use dlq::rules::message::{Attribute, Message};
+use serde_json::Value;
+
+/// Long enough that the start does not count.
+const SPAN: Duration = Duration::from_secs(2);
+
+fn message(line: &str) -> Option<Message> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let texts = |key: &str| {
+        let pairs = line.get(key).and_then(Value::as_object).into_iter().flatten();
+        pairs.filter_map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned())))
+    };
+    Some(Message {
+        id: "m".into(),
+        body: line.get("body")?.as_str()?.to_owned(),
+        attributes: texts("attributes").map(|(n, text)| (n, Attribute::Text(text))).collect(),
+        system: texts("system").collect(),
+    })
+}
+
+// The clock is not the library's: nothing is decided here.
+#[allow(clippy::disallowed_methods)]
+fn main() -> ExitCode {
+    // `cargo test` and clippy start or build it without a file.
+    let Some(path) = std::env::args().skip(1).find(|word| !word.starts_with('-')) else {
+        return ExitCode::SUCCESS;
+    };
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let messages: Vec<Message> = text.lines().filter_map(message).collect();
+    if messages.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    let (began, mut count, mut ids) = (Instant::now(), 0u64, 0usize);
+    while began.elapsed() < SPAN {
+        for message in &messages {
+            ids ^= fingerprint::of(&decode(message)).id.len();
+            count += 1;
+        }
+    }
+    let rate = count as f64 / began.elapsed().as_secs_f64();
+    // `ids` is used, so that nothing is left out.
+    let written = writeln!(std::io::stdout(), "{rate:.0} {ids}");
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
