@@ -33,6 +33,7 @@ pub mod stream;
 pub mod template;
 pub mod threshold;
 pub mod timeline;
+pub mod transcript;
 pub mod triage;
 pub mod verdict;
 pub mod watch;

@@ -1,0 +1,230 @@
+//! Lines of all kinds, one at a time, and what ends come to.
+
+use serde_json::json;
+
+use super::*;
+use crate::rules::verdict::Exit;
+
+const GOOD: &str = r#"{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","num_turns":2,"total_cost_usd":0.5,"result":"done"}"#;
+const FILLED: &str = r#"{"total_cost_usd":0.25,"num_turns":1,"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","result":"","structured_output":{"status":"likely"}}"#;
+const SLASH: &str = r#"{"type":"result","subtype":"success","is_error":false,"num_turns":0,"total_cost_usd":0,"result":""}"#;
+const CUT: &str = r#"{"type":"result","subtype":"error_during_execution","is_error":true,"terminal_reason":"aborted_tools","num_turns":3,"total_cost_usd":0.75,"errors":["x"]}"#;
+const OVERLOADED: &str = r#"{"type":"result","subtype":"success","is_error":true,"terminal_reason":"api_error","api_error_status":529,"num_turns":1,"total_cost_usd":0,"result":"API Error: 529\u001b[2J"}"#;
+const INIT: &str = r#"{"type":"system","subtype":"init","session_id":"s","tools":[]}"#;
+
+#[test]
+fn what_an_end_comes_to() {
+    type Row = (&'static str, Exit, bool, &'static [&'static str], bool, &'static str);
+    let rows: &[Row] = &[
+        ("an answer", Exit::Status(0), false, &[INIT, GOOD], false, "success"),
+        ("an answer in its form", Exit::Status(0), false, &[FILLED], true, "success"),
+        (
+            "in the first of several",
+            Exit::Status(0),
+            false,
+            &[FILLED, SLASH, GOOD],
+            true,
+            "success",
+        ),
+        ("not in its form", Exit::Status(0), false, &[GOOD], true, "no_structured_output"),
+        ("an answer, then our signal", Exit::Status(0), true, &[GOOD], false, "interrupted"),
+        ("an answer, then SIGTERM of ours", Exit::Status(143), true, &[GOOD], false, "interrupted"),
+        ("an answer, then SIGKILL of ours", Exit::Signal(9), true, &[GOOD], false, "killed"),
+        ("an answer, then a status", Exit::Status(1), false, &[GOOD], false, "exit_status"),
+        (
+            "an answer, then an API error",
+            Exit::Status(1),
+            false,
+            &[GOOD, OVERLOADED],
+            false,
+            "api_error",
+        ),
+        ("the form on an error", Exit::Status(0), false, &[CUT, GOOD], true, "interrupted"),
+        ("the signal of a stranger", Exit::Signal(15), false, &[INIT], false, "signal"),
+        ("one that the CLI caught", Exit::Status(143), false, &[INIT], false, "signal"),
+        ("SIGINT of a stranger", Exit::Status(0), false, &[INIT, CUT], false, "interrupted"),
+        ("an API error with status 0", Exit::Status(0), false, &[OVERLOADED], false, "api_error"),
+        ("a slash command", Exit::Status(0), false, &[INIT, SLASH], false, "no_result"),
+        ("no result", Exit::Status(0), false, &[INIT], false, "no_result"),
+        ("nothing", Exit::Status(0), false, &[], false, "no_result"),
+        ("nothing, status 1", Exit::Status(1), false, &[], false, "bad_usage"),
+        ("only blank lines, status 1", Exit::Status(1), false, &["", " \r"], false, "bad_usage"),
+        ("nothing, another status", Exit::Status(3), false, &[], false, "exit_status"),
+        ("no such program", Exit::Status(127), false, &[], false, "could_not_start"),
+        ("no result, status 1", Exit::Status(1), false, &[INIT], false, "no_result"),
+    ];
+    for (rule, exit, by_us, lines, schema, wanted) in rows {
+        let found = match outcome(*exit, *by_us, &heard(lines), *schema) {
+            Outcome::Success => "success",
+            Outcome::Failed { reason, detail } => {
+                assert!(detail.starts_with("the agent "), "{rule}: {detail}");
+                assert_eq!(safe(&detail), detail, "{rule}");
+                reason
+            }
+        };
+        assert_eq!(found, *wanted, "{rule}");
+    }
+}
+
+#[test]
+fn of_several_results_the_whole_is_kept() {
+    let transcript = heard(&[FILLED, GOOD, SLASH]);
+    assert_eq!(transcript.cost_usd(), Some(0.5), "cumulative, so the greatest");
+    assert_eq!(transcript.turns(), Some(3), "each counts its own");
+    assert_eq!(transcript.text(), Some("done"), "the last that is not empty");
+    assert_eq!(transcript.structured(), Some(&json!({"status": "likely"})));
+    let silent = heard(&[INIT]);
+    assert_eq!((silent.cost_usd(), silent.turns()), (None, None), "unknown is not zero");
+}
+
+#[test]
+fn odd_lines_are_counted_and_do_no_harm() {
+    let long = format!(r#"{{"type":"result","x":"{}"}}"#, "x".repeat(LINE_MAX));
+    let mut transcript = Transcript::default();
+    let rows: [(&[u8], u64, u64); 11] = [
+        (b"", 0, 0),
+        (b"not JSON", 1, 0),
+        (b"[1]", 2, 0),
+        (b"3", 3, 0),
+        (b"{\"type\":\"result\"", 4, 0),
+        (b"{\"type\":\"x\xff\"}", 5, 0),
+        (long.as_bytes(), 6, 0),
+        (b"{}", 6, 1),
+        (b"{\"type\":7}", 6, 2),
+        (b"{\"type\":\"new\"}", 6, 3),
+        (b"{\"type\":\"system\",\"subtype\":\"new\"}", 6, 4),
+    ];
+    for (line, skipped, unknown) in rows {
+        assert_eq!(transcript.hear(line), None);
+        assert_eq!((transcript.skipped(), transcript.unknown()), (skipped, unknown));
+    }
+    // A result whose members have other forms than expected is still one, and says nothing.
+    let odd = br#"{"type":"result","total_cost_usd":"1","num_turns":-1,"permission_denials":{},"result":[]}"#;
+    assert_eq!(transcript.hear(odd), Some(Heard::Result));
+    assert_eq!((transcript.cost_usd(), transcript.turns(), transcript.text()), (None, None, None));
+}
+
+/// JavaScript cuts text between the halves of a character, and serde_json refuses what is left.
+#[test]
+fn a_character_that_was_cut_spoils_nothing() {
+    let line = r#"{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","result":"\\ud83d a\ud83d b\uDE9a \ud83d\ude9a","structured_output":{"title":"x\ud83d"}}"#;
+    let transcript = heard(&[line]);
+    assert_eq!(transcript.text(), Some("\\ud83d a\u{fffd} b\u{fffd} 🚚"));
+    assert_eq!(transcript.structured(), Some(&json!({"title": "x\u{fffd}"})));
+}
+
+#[test]
+fn a_denial_counts_once_and_names_who_asked() {
+    let line = r#"{"type":"system","subtype":"permission_denied","tool_name":"Bash","tool_use_id":"c1","message":"no\u001b[2J","agent_id":"a1"}"#;
+    let started = r#"{"type":"system","subtype":"task_started","task_id":"a1","tool_use_id":"c0","subagent_type":"log-analyzer"}"#;
+    let call = r#"{"type":"assistant","parent_tool_use_id":"c0","message":{"content":[{"type":"tool_use","id":"c2","name":"Read"}]}}"#;
+    let result = r#"{"type":"result","permission_denials":[{"tool_name":"Bash","tool_use_id":"c1"},{"tool_name":"Read","tool_use_id":"c2"},{"tool_name":"Write","tool_input":{"a":1}},{"tool_name":"Write","tool_input":{"a":1}}]}"#;
+    let transcript = heard(&[line, started, call, result, result]);
+    let found = transcript.denials();
+    let short: Vec<(&str, Option<&str>, Option<&str>)> = found
+        .iter()
+        .map(|denial| (denial.tool.as_str(), denial.subagent.as_deref(), denial.reason.as_deref()))
+        .collect();
+    let wanted = [
+        ("Write", None, None),
+        ("Bash", Some("log-analyzer"), Some("no\\u{1b}[2J")),
+        ("Read", Some("log-analyzer"), None),
+    ];
+    assert_eq!(short, wanted);
+}
+
+#[test]
+fn the_pull_request_is_the_one_that_was_opened() {
+    let line = |url: &str, action: &str| {
+        json!({"type": "system", "subtype": "code_change_published", "url": url, "action": action})
+            .to_string()
+    };
+    type Row = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>);
+    let rows: [Row; 5] = [
+        ("one", &[("https://h/1", "created")], Some("https://h/1")),
+        (
+            "seen later",
+            &[("https://h/1", "created"), ("https://h/2", "updated")],
+            Some("https://h/1"),
+        ),
+        (
+            "opened later",
+            &[("https://h/1", "created"), ("https://h/2", "created")],
+            Some("https://h/2"),
+        ),
+        ("no address of the web", &[("javascript:1", "created")], None),
+        ("one that steers a terminal", &[("https://h/\u{1b}[2J", "created")], None),
+    ];
+    for (rule, said, wanted) in rows {
+        let lines: Vec<String> = said.iter().map(|(url, action)| line(url, action)).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(heard(&lines).pr_url(), wanted, "{rule}");
+    }
+}
+
+#[test]
+fn what_a_line_means() {
+    let rows = [
+        (
+            r#"{"type":"system","subtype":"api_retry","error":"rate_limit","error_status":429}"#,
+            "retrying",
+        ),
+        (
+            r#"{"type":"system","subtype":"api_retry","error":"unknown","error_status":401}"#,
+            "unauthorized",
+        ),
+        (
+            r#"{"type":"system","subtype":"api_retry","error":"authentication_failed","error_status":403}"#,
+            "unauthorized",
+        ),
+        (
+            r#"{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"Failed. API Error: 401 {}"}]}}"#,
+            "unauthorized",
+        ),
+        (
+            r#"{"type":"assistant","message":{"model":"m","content":[{"type":"text","text":"API Error: 401 is in the log"}]}}"#,
+            "writing",
+        ),
+        (
+            r#"{"type":"assistant","message":{"content":[{"type":"thinking","thinking":""}]}}"#,
+            "thinking",
+        ),
+        (
+            r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Bash","id":"c"}]}}"#,
+            "tool Bash",
+        ),
+        (
+            r#"{"type":"system","subtype":"task_started","task_id":"b","task_type":"local_bash"}"#,
+            "background",
+        ),
+        (
+            r#"{"type":"system","subtype":"task_notification","task_id":"a","subagent_type":"x","status":"failed"}"#,
+            "subagent failed",
+        ),
+        (r#"{"type":"user","message":{}}"#, ""),
+        (GOOD, "result"),
+        (INIT, "init"),
+    ];
+    for (line, wanted) in rows {
+        let found = match Transcript::default().hear(line.as_bytes()) {
+            None => String::new(),
+            Some(Heard::Init(_)) => "init".into(),
+            Some(Heard::Result) => "result".into(),
+            Some(Heard::Unauthorized) => "unauthorized".into(),
+            Some(Heard::Progress(Progress { step, tool, .. })) => {
+                format!("{step} {}", tool.unwrap_or_default()).trim_end().to_owned()
+            }
+        };
+        assert_eq!(found, wanted, "{line}");
+    }
+}
+
+#[test]
+fn the_answer_in_a_text_is_its_last_line() {
+    let transcript = Transcript::of_text(b"some words\n{\"status\":\"likely\"}\n\n");
+    assert_eq!(transcript.structured(), Some(&json!({"status": "likely"})));
+    assert_eq!(outcome(Exit::Status(0), false, &transcript, true), Outcome::Success);
+    let plain = Transcript::of_text(b"{\"status\":1}\nthat was it");
+    assert_eq!(plain.structured(), None);
+    assert_eq!(Transcript::of_text(b" \n").text(), None);
+}

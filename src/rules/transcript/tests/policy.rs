@@ -1,0 +1,150 @@
+//! What the agent says of itself, held against what was asked for.
+
+use super::recorded::understood;
+use super::*;
+
+fn asked() -> Asked {
+    let all = ["Bash", "Read", "Edit", "Write", "Grep", "Glob", "Agent"];
+    Asked {
+        tools: all.map(str::to_owned).into(),
+        permission_mode: "acceptEdits".into(),
+        mcp_servers: Vec::new(),
+        min_version: MINIMUM,
+        session_id: None,
+    }
+}
+
+fn as_asked() -> Init {
+    let all = ["Task", "Bash", "Edit", "Glob", "Grep", "Read", "StructuredOutput", "Write"];
+    Init {
+        session_id: "s".into(),
+        tools: all.map(str::to_owned).into(),
+        permission_mode: "acceptEdits".into(),
+        version: "2.1.330".into(),
+        ..Init::default()
+    }
+}
+
+#[test]
+fn every_difference_is_told() {
+    type Change = fn(&mut Asked, &mut Init);
+    let rows: [(&str, Change, &str); 18] = [
+        ("as asked for", |_, _| {}, ""),
+        ("fewer tools", |_, init| init.tools.truncate(2), ""),
+        ("under its new name", |_, init| init.tools[0] = "Agent".into(), ""),
+        ("asked for under the old", |asked, _| asked.tools[6] = "Task".into(), ""),
+        ("rules name tools", |asked, _| asked.tools[0] = "Bash(git log *)".into(), ""),
+        (
+            "a tool more",
+            |_, init| init.tools.push("WebFetch".into()),
+            "tools that nobody asked for: 'WebFetch'",
+        ),
+        ("none asked for", |asked, _| asked.tools.clear(), "'Task', 'Bash'"),
+        ("tools unknown", |_, init| init.unlisted.push("tools".into()), "does not list its tools"),
+        (
+            "a mode",
+            |_, init| init.permission_mode = "bypassPermissions".into(),
+            "'bypassPermissions', not 'acceptEdits'",
+        ),
+        ("no mode", |_, init| init.permission_mode.clear(), "mode is ''"),
+        (
+            "a mode with two names",
+            |asked, init| {
+                asked.permission_mode = "manual".into();
+                init.permission_mode = "default".into();
+            },
+            "",
+        ),
+        (
+            "a server",
+            |_, init| init.mcp_servers.push(("evil\u{1b}".into(), "failed".into())),
+            "MCP servers that nobody asked for: 'evil\\u{1b}'",
+        ),
+        (
+            "a server that was asked for, with its tools",
+            |asked, init| {
+                asked.mcp_servers.push("my logs".into());
+                init.mcp_servers.push(("my logs".into(), "connected".into()));
+                init.tools.push("mcp__my_logs__search".into());
+            },
+            "",
+        ),
+        ("a tool of a server", |_, init| init.tools.push("mcp__x__y".into()), "'mcp__x__y'"),
+        (
+            "an old release",
+            |_, init| init.version = "2.1.197".into(),
+            "is 2.1.197, older than 2.1.212",
+        ),
+        ("no release", |_, init| init.version = "new".into(), "not known: 'new'"),
+        ("our session", |asked, _| asked.session_id = Some("s".into()), ""),
+        (
+            "another session",
+            |asked, _| asked.session_id = Some("t".into()),
+            "session is 's', not 't'",
+        ),
+    ];
+    for (rule, change, wanted) in rows {
+        let (mut asked, mut init) = (asked(), as_asked());
+        change(&mut asked, &mut init);
+        match differs(&asked, &init) {
+            None => assert_eq!(wanted, "", "{rule}: nothing told"),
+            Some(told) => {
+                assert!(!wanted.is_empty() && told.contains(wanted), "{rule}: {told}");
+                assert_eq!(safe(&told), told, "{rule}");
+            }
+        }
+    }
+}
+
+#[test]
+fn recorded_agents_are_or_are_not_as_asked_for() {
+    let rows = [
+        ("golden.ndjson", Some("00000000-0000-4000-8000-0000000000aa"), "acceptEdits", ""),
+        ("final-golden.ndjson", Some("00000000-0000-4000-8000-0000000000ab"), "acceptEdits", ""),
+        ("p3-accept.ndjson", None, "acceptEdits", ""),
+        ("p3-default.ndjson", None, "default", ""),
+        ("probe-restricted.ndjson", None, "acceptEdits", ""),
+        ("bare.ndjson", None, "default", ""),
+        ("final-golden.ndjson", Some("other"), "acceptEdits", "not 'other'"),
+        ("p3-default.ndjson", None, "acceptEdits", "'default', not 'acceptEdits'"),
+        ("subagent.ndjson", None, "default", "'WebFetch'"),
+    ];
+    for (file, session, mode, wanted) in rows {
+        let transcript = understood(file);
+        let mut asked = asked();
+        asked.permission_mode = mode.into();
+        asked.session_id = session.map(str::to_owned);
+        let told = differs(&asked, transcript.init().unwrap()).unwrap_or_default();
+        assert!(told.contains(wanted) && told.is_empty() == wanted.is_empty(), "{file}: {told}");
+    }
+}
+
+/// Not known is not none: an agent that does not say its tools is not one without tools.
+#[test]
+fn what_is_not_listed_differs() {
+    let line = r#"{"type":"system","subtype":"init","session_id":"s","tools":["Read",{"name":"x"}],"permissionMode":"acceptEdits","claude_code_version":"2.1.330"}"#;
+    let told = differs(&asked(), heard(&[line]).init().unwrap()).unwrap();
+    assert!(told.contains("does not list its MCP servers"), "{told}");
+    assert!(told.contains(r#"'{"name":"x"}'"#), "{told}");
+}
+
+#[test]
+fn releases_are_read() {
+    let rows = [
+        ("2.1.330 (Claude Code)\n", Some((2, 1, 330))),
+        ("2.1.197", Some((2, 1, 197))),
+        ("3.0.0-beta.1 (Claude Code)", Some((3, 0, 0))),
+        ("2.1", None),
+        ("2.1.x", None),
+        ("2.1.+3", None),
+        ("2.1.", None),
+        ("2.1.3.4", None),
+        ("2.1.99999999999999999999999", None),
+        ("claude: not found", None),
+        ("", None),
+    ];
+    for (text, wanted) in rows {
+        assert_eq!(version(text), wanted, "{text:?}");
+    }
+    assert!((2, 1, 197) < MINIMUM && MINIMUM < (2, 1, 330) && MINIMUM < (2, 10, 0));
+}

@@ -1,0 +1,202 @@
+//! Every recorded run in tests/fixtures/claude, held against what its index says of it. The
+//! expectations are made from the index alone, or from a plain search in the file.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::*;
+use crate::rules::verdict::Exit;
+
+pub(super) fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/claude")
+}
+
+fn index() -> Vec<Value> {
+    let bytes = std::fs::read(folder().join("index.json")).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+pub(super) fn read(file: &str) -> Vec<u8> {
+    std::fs::read(folder().join(file)).unwrap()
+}
+
+pub(super) fn understood(file: &str) -> Transcript {
+    let bytes = read(file);
+    if file.ends_with(".json") {
+        return Transcript::of_json(&bytes);
+    } else if file.ends_with(".txt") {
+        return Transcript::of_text(&bytes);
+    }
+    let mut transcript = Transcript::default();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        transcript.hear(line);
+    }
+    transcript
+}
+
+/// What the run came to, by what the index says of its exit, signal and results.
+fn expected(entry: &Value) -> &'static str {
+    let results = entry["results"].as_array().unwrap();
+    let exit = entry["exit"].as_i64().unwrap();
+    let argv = entry["argv"].as_array().unwrap();
+    let schema = argv.iter().any(|word| word == "--json-schema");
+    let last = results.last();
+    let says = |key: &str, word: &str| results.iter().any(|result| result[key] == word);
+    let complete = |result: &Value| {
+        result["subtype"] == "success"
+            && result["is_error"] == false
+            && result["terminal_reason"] == "completed"
+    };
+    if results.iter().any(|result| result["api_error_status"] == 401) {
+        return "unauthorized";
+    }
+    // The index does not say that there was no key: only the file's name does.
+    if entry["file"] == "no-key.ndjson" {
+        return "unauthorized";
+    }
+    if entry["harness_killed"] == true || !entry["signal"].is_null() {
+        return if exit == -9 { "killed" } else { "interrupted" };
+    }
+    if says("subtype", "error_max_turns") {
+        return "max_turns";
+    }
+    if says("subtype", "error_max_budget_usd") {
+        return "budget";
+    }
+    if says("subtype", "error_max_structured_output_retries") {
+        return "structured_output_invalid";
+    }
+    if says("subtype", "error_during_execution") {
+        return "could_not_start";
+    }
+    if last.is_some_and(|result| result["is_error"] == true) {
+        return "api_error";
+    }
+    if exit == 1 {
+        return "bad_usage";
+    }
+    assert_eq!(exit, 0, "no rule for {entry}");
+    // The recorder did not look into these two formats.
+    if results.is_empty() && !entry["file"].as_str().unwrap().ends_with(".ndjson") {
+        return "success";
+    }
+    match results.iter().find(|result| complete(result)) {
+        None => "no_result",
+        Some(_) if schema && !results.iter().any(|r| r["structured_output"] == true) => {
+            "no_structured_output"
+        }
+        Some(_) => "success",
+    }
+}
+
+#[test]
+fn every_recorded_run_is_understood_as_its_index_says() {
+    let index = index();
+    assert_eq!(index.len(), 59, "all of them");
+    for entry in &index {
+        let file = entry["file"].as_str().unwrap();
+        let transcript = understood(file);
+        let code = entry["exit"].as_i64().unwrap() as i32;
+        let exit = if code < 0 { Exit::Signal(-code) } else { Exit::Status(code) };
+        let by_us = entry["harness_killed"] == true || !entry["signal"].is_null();
+        let schema = entry["argv"].as_array().unwrap().iter().any(|word| word == "--json-schema");
+        let found = match outcome(exit, by_us, &transcript, schema) {
+            Outcome::Success => "success",
+            Outcome::Failed { reason, detail } => {
+                assert_eq!(safe(&detail), detail, "{file}: a raw control character");
+                reason
+            }
+        };
+        assert_eq!(found, expected(entry), "{file}: outcome");
+
+        let results = entry["results"].as_array().unwrap();
+        let costs = results.iter().filter_map(|result| result["total_cost_usd"].as_f64());
+        let cost = costs.reduce(f64::max);
+        if file != "out-json-verbose.json" {
+            assert_eq!(transcript.cost_usd(), cost, "{file}: cost");
+            let turns: u64 =
+                results.iter().map(|result| result["num_turns"].as_u64().unwrap()).sum();
+            assert_eq!(transcript.turns().unwrap_or(0), turns, "{file}: turns");
+        }
+        let denied: u64 = results.iter().map(|r| r["permission_denials"].as_u64().unwrap()).sum();
+        assert_eq!(transcript.denials().len() as u64, denied, "{file}: denials");
+        let structured = results.iter().any(|result| result["structured_output"] == true);
+        assert_eq!(transcript.structured().is_some(), structured, "{file}: structured output");
+        assert_eq!(transcript.skipped(), 0, "{file}: skipped");
+        assert_eq!(transcript.unknown(), 0, "{file}: unknown");
+
+        let types = entry["types"].as_array().unwrap();
+        let published = types.iter().any(|kind| kind == "system:code_change_published");
+        let url = published.then_some("https://github.com/example/demo-repo/pull/42");
+        assert_eq!(transcript.pr_url(), url, "{file}: pull request");
+        let begun =
+            types.iter().any(|kind| kind == "system:init") || file == "out-json-verbose.json";
+        assert_eq!(transcript.init().is_some(), begun, "{file}: init");
+        if let Some(init) = transcript.init() {
+            assert_eq!(init.version, entry["cli_version"].as_str().unwrap(), "{file}: version");
+            assert_eq!(transcript.session_id(), Some(init.session_id.as_str()), "{file}: session");
+        }
+    }
+}
+
+#[test]
+fn every_recorded_file_has_its_entry() {
+    let known: BTreeSet<String> =
+        index().iter().map(|entry| entry["file"].as_str().unwrap().to_owned()).collect();
+    let files = std::fs::read_dir(folder()).unwrap();
+    let found = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let found = found.filter(|file| file != "index.json" && !file.ends_with(".stderr"));
+    assert_eq!(found.collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
+fn the_other_formats_say_the_same() {
+    let (streamed, all) = (understood("tool-use.ndjson"), understood("out-json-verbose.json"));
+    assert_eq!((all.cost_usd(), all.turns()), (streamed.cost_usd(), streamed.turns()));
+    assert_eq!(all.text(), streamed.text());
+    let (one, plain) = (understood("out-json.json"), understood("out-text.txt"));
+    assert!(one.text().is_some_and(|text| text.starts_with("The DLQ holds 3 messages.")));
+    assert_eq!(plain.text(), one.text());
+    assert_eq!((plain.cost_usd(), plain.turns()), (None, None), "a text does not say");
+}
+
+/// The abort is heard at the first retry, not after the ten that the CLI makes.
+#[test]
+fn a_key_that_is_not_taken_is_heard_at_once() {
+    for (file, at) in
+        [("error-401-default.ndjson", 1), ("error-401.ndjson", 1), ("no-key.ndjson", 1)]
+    {
+        let (bytes, mut transcript) = (read(file), Transcript::default());
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let found = lines.position(|line| transcript.hear(line) == Some(Heard::Unauthorized));
+        assert_eq!(found, Some(at), "{file}");
+        let Outcome::Failed { reason, .. } = outcome(Exit::Status(0), true, &transcript, true)
+        else {
+            panic!("{file}: a success")
+        };
+        assert_eq!(reason, "unauthorized", "{file}: our signal does not hide why");
+    }
+}
+
+#[test]
+fn subagents_are_named() {
+    for file in ["subagent-nobg.ndjson", "subagent.ndjson", "golden.ndjson", "final-golden.ndjson"]
+    {
+        let (bytes, mut transcript) = (read(file), Transcript::default());
+        let mut seen: BTreeSet<(String, Option<String>)> = BTreeSet::new();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            if let Some(Heard::Progress(progress)) = transcript.hear(line)
+                && progress.step.starts_with("subagent")
+            {
+                seen.insert((progress.step, progress.subagent));
+            }
+        }
+        for step in ["subagent started", "subagent finished"] {
+            for name in ["dlq-analyzer", "log-analyzer", "code-reviewer"] {
+                let wanted = (step.to_owned(), Some(name.to_owned()));
+                assert!(seen.contains(&wanted), "{file}: {wanted:?} in {seen:?}");
+            }
+        }
+        assert!(seen.iter().all(|(_, name)| name.is_some()), "{file}: {seen:?}");
+    }
+}
