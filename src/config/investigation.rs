@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret::Secret;
+use crate::rules::budget::Limits;
 use crate::rules::glob::GlobList;
 
 /// What `dlq-investigate` is told.
@@ -25,10 +26,14 @@ pub struct AutoInvestigation {
     pub max_concurrent: usize,
     /// `stop_grace_seconds`: from SIGINT to SIGTERM; half of it again to SIGKILL.
     pub stop_grace: Duration,
-    /// In US dollars; None: no limit.
-    pub budget_usd_per_run: Option<f64>,
-    /// In US dollars; None: no limit.
-    pub budget_usd_per_day: Option<f64>,
+    /// In US dollars: what an agent is told to spend at most.
+    pub budget_usd_per_run: f64,
+    /// In US dollars: all investigations, in any 24 hours.
+    pub budget_usd_per_day: f64,
+    /// In US dollars: all investigations of a cause, in 30 days; None: no limit.
+    pub budget_usd_per_fingerprint: Option<f64>,
+    /// The share of the day's that is kept for what is near the loss of messages.
+    pub budget_reserve_for_expiry: f64,
     /// The model; None: the agent's choice.
     pub model: Option<String>,
     /// The model's credential; None: the user's own login.
@@ -48,11 +53,26 @@ impl Default for AutoInvestigation {
             require_evidence: true,
             max_concurrent: 2,
             stop_grace: Duration::from_secs(10),
-            budget_usd_per_run: None,
-            budget_usd_per_day: None,
+            budget_usd_per_run: 5.0,
+            budget_usd_per_day: 25.0,
+            budget_usd_per_fingerprint: None,
+            budget_reserve_for_expiry: 0.2,
             model: None,
             auth: None,
             queues: Vec::new(),
+        }
+    }
+}
+
+impl AutoInvestigation {
+    /// What may be spent.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            per_run: self.budget_usd_per_run,
+            per_day: Some(self.budget_usd_per_day),
+            per_fingerprint: self.budget_usd_per_fingerprint,
+            reserve_for_expiry: self.budget_reserve_for_expiry,
+            ..Limits::default()
         }
     }
 }

@@ -130,9 +130,13 @@ pub(super) const KEYS: &[Known] = keys! {
     "auto_investigation.stop_grace_seconds" env |s, f|
         s.auto_investigation.stop_grace = f.units(1.0, 0.0..=600.0)?;
     "auto_investigation.budget_usd_per_run" env |s, f|
-        s.auto_investigation.budget_usd_per_run = Some(f.real(0.0..=10_000.0)?);
+        s.auto_investigation.budget_usd_per_run = f.real(0.01..=10_000.0)?;
     "auto_investigation.budget_usd_per_day" env |s, f|
-        s.auto_investigation.budget_usd_per_day = Some(f.real(0.0..=10_000.0)?);
+        s.auto_investigation.budget_usd_per_day = f.real(0.0..=10_000.0)?;
+    "auto_investigation.budget_usd_per_fingerprint" env |s, f|
+        s.auto_investigation.budget_usd_per_fingerprint = Some(f.real(0.0..=10_000.0)?);
+    "auto_investigation.budget_reserve_for_expiry" env |s, f|
+        s.auto_investigation.budget_reserve_for_expiry = f.real(0.0..=1.0)?;
     "auto_investigation.model" env |s, f| s.auto_investigation.model = Some(f.text()?);
     "auto_investigation.auth" file |s, f| s.auto_investigation.auth = Some(f.secret()?);
     "auto_investigation.queues" file |s, f| s.auto_investigation.queues = lists::queue_rules(f)?;

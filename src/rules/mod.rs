@@ -2,6 +2,7 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
+pub mod budget;
 pub mod decode;
 pub mod discovery;
 pub mod eligible;
@@ -35,6 +36,7 @@ pub mod threshold;
 pub mod timeline;
 pub mod transcript;
 pub mod triage;
+pub mod usd;
 pub mod verdict;
 pub mod watch;
 pub mod watched;

@@ -1,0 +1,311 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::Store;
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_millis(minutes * 60_000)
+}
+
+const HOURS: i64 = 60;
+const DAYS: i64 = 24 * HOURS;
+
+/// A run of $1 can cost $1.75, and four of them fit into $7.
+fn limits() -> Limits {
+    Limits { per_run: 1.0, per_day: Some(7.0), reserve_for_expiry: 0.0, ..Limits::default() }
+}
+
+fn spend(session: &str, from: i64, reserved: f64, end: Option<(Option<f64>, i64)>) -> Spend {
+    Spend {
+        session: session.into(),
+        queue: "orders-dlq".into(),
+        fingerprint: Some("cause".into()),
+        at: at(from),
+        reserved_usd: reserved,
+        cost_usd: end.and_then(|(cost, _)| cost),
+        settled_at: end.map(|(_, ended)| at(ended)),
+    }
+}
+
+fn budget(spends: Vec<Spend>) -> Budget {
+    Budget { spends, ..Budget::default() }
+}
+
+fn loss(minutes: i64) -> Want {
+    Want { expires_after: Some(at(minutes)), ..Want::default() }
+}
+
+fn of_cause(cause: &str) -> Want {
+    Want { fingerprint: Some(cause.into()), ..Want::default() }
+}
+
+#[test]
+fn the_worst_case_is_beyond_what_was_measured() {
+    for (per_run, worst) in [(0.5, 1.25), (1.0, 1.75), (5.0, 6.0), (100.0, 120.0)] {
+        assert_eq!(worst_case(&Limits { per_run, ..limits() }), worst);
+    }
+}
+
+#[test]
+fn what_fits_into_a_day() {
+    let open = |n: usize| (0..n).map(|_| spend("s", 0, 1.75, None)).collect::<Vec<_>>();
+    let ended = |cost, end| vec![spend("s", 0, 6.0, Some((cost, end)))];
+    let now = DAYS - 1;
+    let rows = [
+        ("nothing was spent", vec![], now, true),
+        ("the last that fits, to the cent", open(3), now, true),
+        ("one more", open(4), now, false),
+        ("a cost counts, not its reservation", ended(Some(0.5), now - 1), now, true),
+        ("an unknown cost is its reservation", ended(None, now - 1), now, false),
+        ("a cost beyond its reservation counts", ended(Some(9.0), now - 1), now, false),
+        ("within 24 hours of its end", ended(None, 30), DAYS + 29, false),
+        ("24 hours after its end", ended(None, 30), DAYS + 30, true),
+        ("an open one counts on the next day too", open(4), 2 * DAYS - 1, false),
+        ("nobody runs for two days", open(4), 2 * DAYS, true),
+        ("a clock that was ahead", vec![spend("s", 9 * DAYS, 6.0, None)], now, false),
+    ];
+    for (rule, spends, now, fits) in rows {
+        let found = judge(&limits(), &budget(spends), &Want::default(), at(now));
+        assert_eq!(found.is_ok(), fits, "{rule}: {found:?}");
+    }
+    let no_limit = Limits { per_day: None, ..limits() };
+    assert_eq!(judge(&no_limit, &budget(open(99)), &Want::default(), at(0)), Ok(1.75));
+}
+
+#[test]
+fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
+    let limits = Limits { reserve_for_expiry: 0.5, ..limits() };
+    let taken = |n: usize| budget((0..n).map(|_| spend("s", 0, 1.75, None)).collect());
+    let rows = [
+        ("before the part that is kept", 1, Want::default(), true),
+        ("into it", 2, Want::default(), false),
+        ("the loss is far", 2, loss(6 * HOURS + 1), false),
+        ("the loss is near", 2, loss(6 * HOURS), true),
+        ("it may have begun", 2, loss(-10), true),
+        ("nor is there more than the day", 4, loss(0), false),
+    ];
+    for (rule, count, want, fits) in rows {
+        assert_eq!(judge(&limits, &taken(count), &want, at(0)).is_ok(), fits, "{rule}");
+    }
+}
+
+#[test]
+fn a_cause_has_a_limit_of_its_own_for_a_month() {
+    let limits = Limits { per_fingerprint: Some(3.0), per_day: None, ..limits() };
+    let past = budget(vec![spend("s", 0, 1.75, Some((Some(1.5), 10)))]);
+    let rows = [
+        ("the same cause", of_cause("cause"), 10 * DAYS, false),
+        ("a month later", of_cause("cause"), 30 * DAYS + 10, true),
+        ("another", of_cause("other"), 10 * DAYS, true),
+        ("not known yet", Want::default(), 10 * DAYS, true),
+    ];
+    for (rule, want, now, fits) in rows {
+        assert_eq!(judge(&limits, &past, &want, at(now)).is_ok(), fits, "{rule}");
+    }
+}
+
+#[test]
+fn a_refusal_names_the_figures_the_key_and_the_moment() {
+    let two = budget(vec![
+        spend("a", 0, 4.0, Some((Some(2.5), 60))),
+        spend("b", 120, 4.0, Some((None, 180))),
+    ]);
+    let why = judge(&limits(), &two, &Want::default(), at(240)).unwrap_err();
+    assert_eq!((why.word(), why.until()), ("budget", Some(at(DAYS + 60))));
+    assert_eq!(
+        why.to_string(),
+        "a run can cost $1.75, and of the $7.00 that may be spent in 24 hours, $6.50 is spent or \
+         reserved; there is enough at 1970-01-02T01:00:00.000Z (in 21h), or with more in \
+         auto_investigation.budget_usd_per_day"
+    );
+    let kept = Limits { reserve_for_expiry: 0.8, ..limits() };
+    let why = judge(&kept, &two, &Want::default(), at(240)).unwrap_err();
+    assert_eq!(why.until(), None, "however much is given back");
+    assert_eq!(
+        why.to_string(),
+        "a run can cost $1.75, and of the $1.40 that may be spent in 24 hours when no loss is \
+         near ($5.60 more when one is), $6.50 is spent or reserved; there is enough only with more \
+         in auto_investigation.budget_usd_per_day"
+    );
+    let cause = Limits { per_fingerprint: Some(7.0), ..limits() };
+    let why = judge(&cause, &two, &of_cause("cause"), at(240)).unwrap_err();
+    assert_eq!(why.until(), Some(at(30 * DAYS + 60)));
+    assert!(why.to_string().contains("on this cause in 30 days"), "{why}");
+    assert!(why.to_string().ends_with("auto_investigation.budget_usd_per_fingerprint"), "{why}");
+}
+
+#[test]
+fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
+    let (limits, want) = (limits(), of_cause("cause"));
+    let mut budget = Budget::default();
+    for minute in [0, 1] {
+        assert_eq!(budget.reserve(&limits, "a", "orders-dlq", &want, at(minute)), Ok(1.75));
+    }
+    assert_eq!(budget.day(at(2)), Day { spent: Usd::NONE, reserved: Usd::limit(1.75) });
+    let steps = [
+        ("the end", Some(0.4), Settled::Booked, 0.4),
+        ("the same again", Some(0.4), Settled::Already, 0.4),
+        ("less", Some(0.1), Settled::Already, 0.4),
+        ("nothing known", None, Settled::Already, 0.4),
+        ("no amount", Some(f64::NAN), Settled::Refused, 0.4),
+        ("more, for it went on", Some(0.9), Settled::Booked, 0.9),
+    ];
+    for (rule, cost, settled, spent) in steps {
+        assert_eq!(budget.settle("a", cost, at(10)), settled, "{rule}");
+        let day = budget.day(at(20));
+        assert_eq!(day, Day { spent: Usd::limit(spent), reserved: Usd::NONE }, "{rule}");
+    }
+    assert_eq!(budget.settle("nobody", Some(1.0), at(10)), Settled::Unknown);
+    assert_eq!(budget.causes(at(20)), [("cause", Usd::limit(0.9))]);
+}
+
+#[test]
+fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
+    for cost in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
+        let mut budget = Budget::default();
+        budget.reserve(&limits(), "a", "q", &Want::default(), at(0)).unwrap();
+        let settled = if cost.is_some() { Settled::Refused } else { Settled::Booked };
+        assert_eq!(budget.settle("a", cost, at(1)), settled);
+        assert_eq!(budget.day(at(2)).spent, Usd::limit(1.75), "{cost:?}");
+        assert_eq!(budget.settle("a", Some(0.2), at(3)), Settled::Already);
+        assert_eq!(budget.day(at(4)).spent, Usd::limit(1.75), "it does not fall");
+    }
+}
+
+#[test]
+fn a_session_that_is_taken_up_again_keeps_what_it_has_cost() {
+    let (limits, want) = (limits(), of_cause("cause"));
+    for (cost, end, counted) in
+        [(Some(1.0), Some(0.5), 1.0), (Some(1.0), Some(2.0), 2.0), (Some(1.0), None, 2.75)]
+    {
+        let mut budget = Budget::default();
+        budget.reserve(&limits, "a", "q", &want, at(0)).unwrap();
+        budget.settle("a", cost, at(10));
+        assert_eq!(budget.reserve(&limits, "a", "q", &Want::default(), at(20)), Ok(1.75));
+        assert_eq!(budget.day(at(21)).reserved, Usd::limit(2.75));
+        assert_eq!(budget.settle("a", end, at(30)), Settled::Booked);
+        assert_eq!(budget.day(at(31)).spent, Usd::limit(counted), "{end:?}");
+        assert_eq!(budget.spends.len(), 1);
+        assert_eq!(budget.spends[0].fingerprint.as_deref(), Some("cause"));
+    }
+}
+
+#[test]
+fn what_counts_nowhere_is_forgotten() {
+    let mut all = budget(vec![
+        spend("ended", 0, 1.0, Some((None, 10))),
+        spend("never settled", 0, 1.0, None),
+        spend("new", 5 * DAYS, 1.0, Some((None, 5 * DAYS))),
+    ]);
+    all.forget(at(30 * DAYS + 9));
+    assert_eq!(all.spends.len(), 3);
+    all.forget(at(30 * DAYS + 10));
+    assert_eq!(all.spends.len(), 2);
+    all.forget(at(31 * DAYS));
+    assert_eq!(all.spends[0].session, "new");
+}
+
+#[test]
+fn amounts_that_are_none_are_no_document_of_ours() {
+    let good = serde_json::to_value(budget(vec![spend("a", 0, 1.5, None)])).unwrap();
+    assert!(serde_json::from_value::<Budget>(good.clone()).is_ok());
+    for key in ["reserved_usd", "cost_usd"] {
+        let mut bad = good.clone();
+        bad["spends"][0][key] = serde_json::json!(-0.5);
+        let error = serde_json::from_value::<Budget>(bad).unwrap_err().to_string();
+        assert_eq!(error, "-0.5 is not an amount of money");
+    }
+}
+
+/// Eight at once, each with its own handles, as processes have them.
+#[test]
+fn of_many_at_once_no_more_is_granted_than_fits() {
+    let dir = std::env::temp_dir().join(format!("dlq-budget-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    let granted = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (dir, granted) = (&dir, &granted);
+            scope.spawn(move || {
+                let doc = Store::open(dir).unwrap().doc::<Budget>();
+                for run in 0..4 {
+                    let session = format!("{thread}-{run}");
+                    let reserve = |budget: &mut Budget| {
+                        let want = Want::default();
+                        Ok(budget.reserve(&limits(), &session, "q", &want, at(run)).is_ok())
+                    };
+                    if doc.update(reserve).unwrap() {
+                        granted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let budget = Store::open(&dir).unwrap().doc::<Budget>().read().unwrap();
+    assert_eq!((granted.into_inner(), budget.spends.len()), (4, 4));
+    assert_eq!(budget.day(at(10)).reserved, Usd::limit(7.0));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// What happens next: so many minutes pass, then one wants to start, or one ends.
+#[derive(Debug, Clone)]
+enum Step {
+    Start { near: bool },
+    End { which: usize, cost: Option<f64> },
+}
+
+fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
+    let start = any::<bool>().prop_map(|near| Step::Start { near });
+    let cost = prop::option::of(0.0..1.75);
+    let end = (0_usize..50, cost).prop_map(|(which, cost)| Step::End { which, cost });
+    prop::collection::vec((0_i64..200, prop_oneof![start, end]), 1..120)
+}
+
+proptest! {
+    #[test]
+    fn no_24_hours_see_more_than_the_limit(steps in steps(), share in 0.0..0.6) {
+        let limits = Limits { reserve_for_expiry: share, ..limits() };
+        let (mut budget, mut minute, mut ordinary) = (Budget::default(), 0, Vec::new());
+        for (number, (wait, step)) in steps.into_iter().enumerate() {
+            minute += wait;
+            let now = at(minute);
+            match step {
+                Step::Start { near } => {
+                    let want = if near { loss(minute) } else { Want::default() };
+                    let session = number.to_string();
+                    match budget.reserve(&limits, &session, "q", &want, now) {
+                        Ok(_) if !near => ordinary.push(budget.day(now)),
+                        Ok(_) => {}
+                        // Nothing is refused that would fit, and the moment is the right one.
+                        Err(why) => {
+                            prop_assert!(why.taken.plus(why.wants) > why.limit);
+                            if let Some(until) = why.until() {
+                                let early = Timestamp::from_millis(until.millis() - 1);
+                                let near_then =
+                                    |at| Want { expires_after: near.then_some(at), ..want.clone() };
+                                prop_assert!(judge(&limits, &budget, &near_then(until), until).is_ok());
+                                prop_assert!(judge(&limits, &budget, &near_then(early), early).is_err());
+                            }
+                        }
+                    }
+                }
+                Step::End { which, cost } => {
+                    let open = budget.spends.get(which).filter(|s| s.settled_at.is_none());
+                    if let Some(session) = open.map(|spend| spend.session.clone()) {
+                        budget.settle(&session, cost, now);
+                    }
+                }
+            }
+            // Reckoned another way: the windows that begin with a grant.
+            for first in &budget.spends {
+                let within = |s: &&Spend| s.at >= first.at && s.at < first.at.plus(DAY);
+                let sum: Usd = budget.spends.iter().filter(within).map(Spend::counts).sum();
+                prop_assert!(sum <= Usd::limit(7.0), "{sum} from {}", first.at);
+            }
+        }
+        let most = Usd::limit(7.0).less(Usd::limit(7.0).share(share));
+        for day in ordinary {
+            prop_assert!(day.spent.plus(day.reserved) <= most);
+        }
+    }
+}
