@@ -27,9 +27,11 @@ const TOOL: Tool = Tool {
     emits: &[
         Type::InvestigationSkipped,
         Type::InvestigationStarted,
+        Type::InvestigationProgressed,
         Type::InvestigationCompleted,
         Type::InvestigationFailed,
         Type::InvestigationTimedOut,
+        Type::InvestigationStopped,
     ],
 };
 
@@ -44,6 +46,7 @@ const NEWS_MAX: usize = 1000;
 struct Options {
     no_wait: bool,
     dry_run: bool,
+    stop: Option<String>,
     supervise: Option<String>,
     watch: Option<String>,
     grace_ms: Option<u64>,
@@ -59,6 +62,7 @@ impl Options {
                 Arg::Option(name) => match name.as_str() {
                     "--no-wait" => options.no_wait = true,
                     "-n" | "--dry-run" => options.dry_run = true,
+                    "--stop" => args.text(&mut options.stop)?,
                     "--supervise" => args.text(&mut options.supervise)?,
                     "--watch" => args.text(&mut options.watch)?,
                     "--grace-ms" => args.number(&mut options.grace_ms, 0..=86_400_000)?,
@@ -101,8 +105,14 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     }
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
-    let desk = Desk::open(store, &settings, env.real("PATH"), options.dry_run)?;
+    let desk = Desk::open(store, &settings, &env, options.dry_run)?;
     let switches = Switches::new(&settings);
+    if let Some(session) = &options.stop {
+        desk.stop(session)?;
+        let mut filter = Filter::new(desk, switches, false);
+        filter.update(None)?;
+        return filter.out.flush().map(|()| Outcome::Done);
+    }
     let mut filter = Filter::new(desk, switches, options.dry_run);
     let mut input = Input::stdin();
     let read = filter.stream(&mut input);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::secret::Secret;
 use crate::rules::budget::Limits;
 use crate::rules::glob::GlobList;
@@ -34,8 +36,12 @@ pub struct AutoInvestigation {
     pub budget_usd_per_fingerprint: Option<f64>,
     /// The share of the day's that is kept for what is near the loss of messages.
     pub budget_reserve_for_expiry: f64,
-    /// The model; None: the agent's choice.
-    pub model: Option<String>,
+    /// The model that Claude Code asks.
+    pub model: String,
+    /// Turns of the main agent in one run.
+    pub max_turns: u32,
+    /// Where the model is asked; None: where Claude Code asks by itself.
+    pub base_url: Option<String>,
     /// The model's credential; None: the user's own login.
     pub auth: Option<Secret>,
     /// What is known of single queues, first match wins.
@@ -57,7 +63,9 @@ impl Default for AutoInvestigation {
             budget_usd_per_day: 25.0,
             budget_usd_per_fingerprint: None,
             budget_reserve_for_expiry: 0.2,
-            model: None,
+            model: "claude-sonnet-5-5".into(),
+            max_turns: 40,
+            base_url: None,
             auth: None,
             queues: Vec::new(),
         }
@@ -86,8 +94,21 @@ pub enum Agent {
     Claude,
     /// The rules of this tool alone: no model is asked.
     Triage,
-    /// A program and its arguments, never a shell's line.
-    Command(Vec<String>),
+    /// A program and its arguments, never a shell's line, and how it gives its result.
+    Command(Vec<String>, Format),
+}
+
+/// How a program gives its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Its last line is a JSON object.
+    #[default]
+    Text,
+    /// All that it writes is one JSON document, as of `claude --output-format json`.
+    Json,
+    /// A JSON object a line, as of `claude --output-format stream-json`.
+    StreamJson,
 }
 
 /// An entry of `auto_investigation.queues`.

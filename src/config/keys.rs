@@ -54,6 +54,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 const TENTH: Duration = Duration::from_millis(100);
 
+const MODEL: &str = "the name of a model such as claude-sonnet-5-5";
+
 const REGION: &str = "a region such as sa-east-1";
 
 const DISCOVER: [(&str, Discover); 3] =
@@ -137,7 +139,11 @@ pub(super) const KEYS: &[Known] = keys! {
         s.auto_investigation.budget_usd_per_fingerprint = Some(f.real(0.0..=10_000.0)?);
     "auto_investigation.budget_reserve_for_expiry" env |s, f|
         s.auto_investigation.budget_reserve_for_expiry = f.real(0.0..=1.0)?;
-    "auto_investigation.model" env |s, f| s.auto_investigation.model = Some(f.text()?);
+    "auto_investigation.model" env |s, f|
+        s.auto_investigation.model = f.text_like(MODEL, model)?;
+    "auto_investigation.max_turns" env |s, f| s.auto_investigation.max_turns = f.whole(1..=1000)?;
+    "auto_investigation.base_url" env |s, f|
+        s.auto_investigation.base_url = Some(f.endpoint()?);
     "auto_investigation.auth" file |s, f| s.auto_investigation.auth = Some(f.secret()?);
     "auto_investigation.queues" file |s, f| s.auto_investigation.queues = lists::queue_rules(f)?;
 
@@ -192,6 +198,12 @@ impl Known {
     pub fn within(&self, section: &str) -> bool {
         self.path.split_once('.').is_some_and(|(own, _)| own == section)
     }
+}
+
+/// A model's name becomes an argument, and must not be an option.
+fn model(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-._:/@[]".contains(c);
+    text.len() <= 200 && !text.starts_with('-') && text.chars().all(fits)
 }
 
 /// A region's name becomes part of a host's name.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::field::{Field, Problem};
-use super::investigation::{Agent, QueueRule};
+use super::investigation::{Agent, Format, QueueRule};
 use super::keys::region;
 use super::settings::{Account, Channel, ChannelKind, Route, Severity};
 use super::tree::Value;
@@ -28,6 +28,9 @@ const SEVERITIES: [(&str, Severity); 5] = [
 
 const KINDS: [(&str, ChannelKind); 2] =
     [("console", ChannelKind::Console), ("desktop", ChannelKind::Desktop)];
+
+const FORMATS: [(&str, Format); 3] =
+    [("text", Format::Text), ("json", Format::Json), ("stream-json", Format::StreamJson)];
 
 type Got<T> = Result<T, Problem>;
 
@@ -95,18 +98,25 @@ pub(super) fn agent(field: &Field<'_>) -> Got<Agent> {
         Value::Text(name) if name == "triage" => Ok(Agent::Triage),
         Value::Text(text) => match field.giver {
             super::field::Giver::Variable { .. } if text.contains('/') => {
-                Ok(Agent::Command(field.program()?))
+                Ok(Agent::Command(field.program()?, Format::Text))
             }
             _ => {
                 let name = shorten(text, 60);
                 Err(field.problem(format!("unknown agent '{}'; {REMEDY}", safe(&name))))
             }
         },
-        Value::Map(_) => match field.entries(&["command"])?.first() {
-            Some((_, command)) => Ok(Agent::Command(command.program()?)),
-            None => Err(field.problem("'command' is missing")),
-        },
-        Value::List(_) => Ok(Agent::Command(field.program()?)),
+        Value::Map(_) => {
+            let (mut argv, mut format) = (None, Format::Text);
+            for (key, value) in field.entries(&["command", "format"])? {
+                match key {
+                    "command" => argv = Some(value.program()?),
+                    _ => format = value.choice(&FORMATS)?,
+                }
+            }
+            let argv = argv.ok_or_else(|| field.problem("'command' is missing"))?;
+            Ok(Agent::Command(argv, format))
+        }
+        Value::List(_) => Ok(Agent::Command(field.program()?, Format::Text)),
         _ => Err(field.problem(REMEDY)),
     }
 }

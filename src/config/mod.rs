@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 pub use env::Env;
 pub use evidence::Evidence;
-pub use investigation::{Agent, AutoInvestigation, QueueRule};
+pub use investigation::{Agent, AutoInvestigation, Format, QueueRule};
 pub use load::{load, process_env, state_dir};
 pub use secret::{Secret, SecretValue};
 pub use settings::{

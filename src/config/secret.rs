@@ -1,10 +1,12 @@
 //! Where a secret is, never what it is. `edge/secret.rs` fetches it.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
 /// A reference to a secret. `Debug` shows the reference, which is not secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Secret {
     /// `{env: NAME}`
     Env(String),

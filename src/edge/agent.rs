@@ -3,47 +3,54 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::process::find;
-use crate::config::{Agent, AutoInvestigation, Origin};
+use crate::config::{Agent, AutoInvestigation, Format, Origin};
 use crate::rules::incident::Incident;
 
 /// Who investigates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
-    /// The program with its path, and its arguments; `None`: the triage alone.
-    pub argv: Option<Vec<String>>,
+    /// The program; `None`: the triage alone.
+    pub program: Option<Program>,
     /// The program that was not found.
     pub missing: Option<String>,
     /// `auto` had to do without Claude Code.
     pub stands_in: bool,
 }
 
-/// Who investigates; programs are looked for in `path`.
-pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> Chosen {
-    let (mut argv, auto) = match &settings.agent {
-        Agent::Triage => return Chosen { argv: None, missing: None, stands_in: false },
-        Agent::Command(argv) => (argv.clone(), false),
-        Agent::Claude => (claude(settings.model.as_deref()), false),
-        Agent::Auto => (claude(settings.model.as_deref()), true),
-    };
-    match find(&argv[0], path) {
-        Some(found) => argv[0] = found.display().to_string(),
-        None if auto => return Chosen { argv: None, missing: None, stands_in: true },
-        None => {
-            let missing = Some(argv[0].clone());
-            return Chosen { argv: Some(argv), missing, stands_in: false };
-        }
-    }
-    Chosen { argv: Some(argv), missing: None, stands_in: false }
+/// An agent's program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its path, and its arguments. Those of Claude Code are added when it is started.
+    pub argv: Vec<String>,
+    /// How it gives its result.
+    pub format: Format,
+    /// Whether it is Claude Code.
+    pub claude: bool,
 }
 
-/// Claude Code, with no tools and no settings of its own: it reasons about what the prompt says.
-fn claude(model: Option<&str>) -> Vec<String> {
-    let fixed =
-        ["-p", "--output-format", "text", "--restricted", "--tools", "", "--setting-sources", ""];
-    let more = ["--strict-mcp-config", "--permission-prompts", "none", "--disable-slash-commands"];
-    let model = model.into_iter().flat_map(|model| ["--model", model]);
-    ["claude"].into_iter().chain(fixed).chain(more).chain(model).map(str::to_owned).collect()
+/// Who investigates; programs are looked for in `path`.
+pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> Chosen {
+    let claude = Program { argv: vec!["claude".into()], format: Format::StreamJson, claude: true };
+    let (mut program, auto) = match &settings.agent {
+        Agent::Triage => return Chosen { program: None, missing: None, stands_in: false },
+        Agent::Command(argv, format) => {
+            (Program { argv: argv.clone(), format: *format, claude: false }, false)
+        }
+        Agent::Claude => (claude, false),
+        Agent::Auto => (claude, true),
+    };
+    match find(&program.argv[0], path) {
+        Some(found) => program.argv[0] = found.display().to_string(),
+        None if auto => return Chosen { program: None, missing: None, stands_in: true },
+        None => {
+            let missing = Some(program.argv[0].clone());
+            return Chosen { program: Some(program), missing, stands_in: false };
+        }
+    }
+    Chosen { program: Some(program), missing: None, stands_in: false }
 }
 
 /// `dlq-peek` from the folder of this program, else from `path`, with the configuration of this

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::supervisor::{self, Teller, files};
 use super::{agent, clock, exe};
-use crate::config::{AutoInvestigation, Settings, State};
+use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::error::Error;
 use crate::event::{self, InvestigationFailed, Type};
 use crate::journal::Journal;
@@ -26,6 +26,9 @@ use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::tool;
 use lines::{last_told, skipped, unread, would_start};
+
+/// How long a session that is asked to end may take, beside the graces of its agent.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an update brought.
 #[derive(Debug, Default)]
@@ -51,7 +54,9 @@ pub struct Desk {
     journal: Journal,
     policy: Policy,
     /// Without one, the triage stands alone.
-    agent: Option<Vec<String>>,
+    agent: Option<agent::Program>,
+    /// The model's credential, when it is in a variable.
+    credential: Option<SecretValue>,
     /// `dlq-peek` and its first arguments, when it is there.
     peek: Option<Vec<String>>,
     settings: AutoInvestigation,
@@ -61,13 +66,9 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Opens the desk. `path` is where programs are looked for.
-    pub fn open(
-        store: Store,
-        all: &Settings,
-        path: Option<&str>,
-        dry_run: bool,
-    ) -> Result<Self, Error> {
+    /// Opens the desk. `env` says where programs are, and may hold the model's credential.
+    pub fn open(store: Store, all: &Settings, env: &Env, dry_run: bool) -> Result<Self, Error> {
+        let path = env.real("PATH");
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
         let chosen = agent::choose(&settings, path);
         if chosen.stands_in && settings.enabled {
@@ -80,10 +81,13 @@ impl Desk {
             cooldown: settings.cooldown,
             agent_missing: chosen.missing,
         };
-        let (agent, peek) = (chosen.argv, agent::peek(&all.origin, path));
+        let (agent, peek) = (chosen.program, agent::peek(&all.origin, path));
+        let of_env = settings.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
+        // One that is missing is said by the session that needs it.
+        let credential = of_env.and_then(|auth| auth.resolve(env).ok());
         let journal = Journal::of(&store, &state);
         let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
-        Ok(Desk { store, journal, policy, agent, peek, settings, state, dry })
+        Ok(Desk { store, journal, policy, agent, credential, peek, settings, state, dry })
     }
 
     /// Turns investigations on or off, as far as the configuration lets them start at all.
@@ -110,8 +114,34 @@ impl Desk {
         Ok(sessions.sessions.iter().any(busy))
     }
 
+    /// Asks a session to end, by its id or the beginning of it, and waits for that. An error says
+    /// that no such session runs.
+    pub fn stop(&self, id: &str) -> Result<(), Error> {
+        let sessions = self.store.doc::<Sessions>().read()?;
+        let fits = |session: &&Session| {
+            session.status == Status::Running && !id.is_empty() && session.id.starts_with(id)
+        };
+        let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
+        let session = match found[..] {
+            [session] => session,
+            [] => return Err(Error::failed("stop session", id, "no such session runs")),
+            _ => return Err(Error::failed("stop session", id, "more than one begins like that")),
+        };
+        let folder = self.folder(&session.id);
+        store::replace(&folder.join(files::STOP), b"")?;
+        // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not cut short.
+        let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
+        while store::held(&folder.join(files::LOCK))? {
+            if clock::tick() >= deadline {
+                return Err(Error::failed("stop session", &session.id, "it has not ended yet"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     fn agent_name(&self) -> &str {
-        self.agent.as_ref().and_then(|argv| argv.first()).map_or("triage", String::as_str)
+        self.agent.as_ref().and_then(|agent| agent.argv.first()).map_or("triage", String::as_str)
     }
 
     fn folder(&self, session: &str) -> PathBuf {
@@ -231,6 +261,7 @@ impl Desk {
             // In a dry run nobody comes to record the end.
             cooldown_until: self.dry.as_ref().map(|_| timeout_at.plus(self.settings.cooldown)),
             printed: 0,
+            cost_usd: None,
             fingerprint: None,
         };
         if self.dry.is_some() {
@@ -282,6 +313,7 @@ impl Desk {
             Some(Type::InvestigationCompleted) => Status::Completed,
             Some(Type::InvestigationFailed) => Status::Failed,
             Some(Type::InvestigationTimedOut) => Status::TimedOut,
+            Some(Type::InvestigationStopped) => Status::Stopped,
             Some(Type::InvestigationSkipped) => Status::Skipped,
             _ => Status::Crashed,
         };

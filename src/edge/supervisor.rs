@@ -6,7 +6,10 @@
 //! then to the journal. When it dies, its watchdog ends the tree, and the next filter that looks
 //! names the session crashed. It never reads configuration: its plan says all it needs.
 
+mod agent;
+mod ending;
 mod evidence;
+mod listen;
 mod teller;
 mod wait;
 
@@ -14,10 +17,11 @@ pub use evidence::to_hand_over;
 pub use teller::Teller;
 pub use wait::watch;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
@@ -26,20 +30,21 @@ use serde::{Deserialize, Serialize};
 
 use self::evidence::Environment;
 use self::wait::{Ended, dismiss, wait};
+use super::agent::Program;
 use super::process::{self, MARKER, Tree};
 use super::{clock, exe};
+use crate::config::{Secret, SecretValue};
 use crate::error::Error;
-use crate::event::{
-    self, InvestigationCompleted, InvestigationFailed, InvestigationStarted, InvestigationTimedOut,
-    Payload,
-};
+use crate::event::{InvestigationStarted, Payload};
 use crate::journal::Journal;
+use crate::rules::budget::Limits;
 use crate::rules::incident::Incident;
+use crate::rules::prompt;
 use crate::rules::session::{Sessions, Status};
-use crate::rules::verdict::{self, Exit, Outcome};
-use crate::rules::{prompt, report};
+use crate::rules::transcript::Transcript;
+use crate::rules::verdict::Outcome;
 use crate::store::{self, Lock, Store};
-use crate::time::{Timestamp, show_span};
+use crate::time::Timestamp;
 use crate::tool;
 
 /// The names of the files of a session's folder.
@@ -54,6 +59,10 @@ pub mod files {
     pub const EVENTS: &str = "events.ndjson";
     pub const REPORT: &str = "report.md";
     pub const WORK: &str = "work";
+    /// Somebody asks for the end.
+    pub const STOP: &str = "stop";
+    /// What the agent found, in full.
+    pub const RESULT: &str = "result.json";
 }
 
 /// The environment that the supervisor and the agent get, when it is set: nothing else, and so no
@@ -67,16 +76,23 @@ pub const SOURCE: &str = "dlq-investigate";
 /// Who asks whether the session runs holds its lock for a moment: so long that is waited out.
 const ASKING: Duration = Duration::from_millis(500);
 
-/// The last line of the transcript is looked for in this much of its end.
-const RESULT_MAX: u64 = 1 << 20;
-
 /// What a supervisor is told, in the session's folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The incident, and its queue.
     pub incident: Incident,
-    /// The agent: a program with its path, and its arguments. Without one, the triage stands alone.
-    pub agent: Option<Vec<String>>,
+    /// The agent. Without one, the triage stands alone.
+    pub agent: Option<Program>,
+    /// The model that Claude Code asks, how many turns it has, and where it asks.
+    pub model: String,
+    /// See `model`.
+    pub max_turns: u32,
+    /// See `model`.
+    pub base_url: Option<String>,
+    /// Where the model's credential is; never what it is.
+    pub auth: Option<Secret>,
+    /// What it may cost.
+    pub limits: Limits,
     /// What looks at the messages: `dlq-peek`, and its arguments. It gets the environment of who
     /// started the supervisor, by way of its standard input.
     pub peek: Option<Vec<String>>,
@@ -108,7 +124,7 @@ pub fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
 /// Runs the session whose folder and plan a filter has made, to its end.
 pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     process::detach();
-    let environment = evidence::handed_over();
+    let (environment, credential) = evidence::handed_over();
     let folder = folder(store.dir(), session);
     let Some(_lock) = take(&folder.join(files::LOCK))? else {
         return Err(Error::failed("supervise", session, "somebody else does"));
@@ -121,14 +137,19 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
                 .map_err(|error| Error::failed("read", path.display(), error))
         })?;
     let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
-    let supervisor = Supervisor { store, folder, session, plan, journal };
-    supervisor.run(environment)
+    let supervisor = Supervisor { store, folder, session, plan, journal, told: Cell::new(0) };
+    supervisor.run(environment, credential)
 }
 
 /// The session's folder, by the one name that the kernel has for it.
 fn folder(state: &Path, session: &str) -> PathBuf {
     let folder = state.join("sessions").join(session);
     std::fs::canonicalize(&folder).unwrap_or(folder)
+}
+
+/// Sums of binary fractions have long tails.
+fn to_the_millionth(usd: f64) -> f64 {
+    (usd * 1e6).round() / 1e6
 }
 
 fn take(path: &Path) -> Result<Option<Lock>, Error> {
@@ -147,58 +168,95 @@ struct Supervisor<'a> {
     session: &'a str,
     plan: Plan,
     journal: Journal,
+    /// How often progress was told.
+    told: Cell<u64>,
 }
 
 impl Supervisor<'_> {
-    fn run(&self, environment: Environment) -> Result<(), Error> {
+    fn run(&self, environment: Environment, key: Option<SecretValue>) -> Result<(), Error> {
         let (begun, started) = (clock::now(), clock::tick());
+        // Before anything is received: a program that will not do costs nothing.
+        let agent = match self.fit() {
+            Ok(agent) => agent,
+            Err(why) => return self.skip(begun, "agent_unfit", why, None),
+        };
         let evidence = self.evidence(environment);
         let Some(evidence) = self.pass_gate(begun, evidence)? else { return Ok(()) };
-        let Some(argv) = &self.plan.agent else { return self.triage_alone(begun, &evidence) };
+        let Some(agent) = agent else { return self.triage_alone(begun, &evidence) };
+        if self.folder.join(files::STOP).exists() {
+            return self.stopped(begun, Some(0.0));
+        }
+        if let Some(why) = self.reserve(&evidence, begun)? {
+            return self.skip(begun, why.word(), why.to_string(), why.until());
+        }
         let bundle = evidence.bundle.as_ref().map(|path| path.display().to_string());
         let prompt = prompt::of(&self.plan.incident, bundle.as_deref());
         store::replace(&self.folder.join(files::PROMPT), prompt.as_bytes())?;
         let mut watchdog = self.watchdog()?;
-        let agent = match self.spawn(argv, bundle.as_deref()) {
-            Ok(agent) => agent,
+        let child = match self.spawn(agent, bundle.as_deref(), key) {
+            Ok(child) => child,
             Err(error) => {
                 let failed = Outcome::Failed("could_not_start", error.to_string());
-                self.conclude(begun, failed)?;
+                self.settle(Some(0.0))?;
+                self.conclude(begun, failed, None)?;
                 return dismiss(watchdog);
             }
         };
-        let pid = agent.id();
+        let pid = child.id();
         // Should the watchdog have died, the agent still dies with us.
         let _ = watchdog.stdin.as_mut().map(|pipe| writeln!(pipe, "{pid}"));
         self.record(|session| session.pid = Some(pid.into()))?;
-        self.begun(argv.first().map_or("", String::as_str), Some(pid.into()))?;
+        self.begun(agent.argv.first().map_or("", String::as_str), Some(pid.into()))?;
+        let mut listener = self.listener(agent);
+        let timeout = Duration::from_millis(self.plan.timeout_ms);
+        let ended = wait(child, timeout.saturating_sub(started.elapsed()), &mut || {
+            let asked = self.folder.join(files::STOP).exists().then_some(Ended::Told);
+            asked.or_else(|| listener.as_mut()?.listen(&mut |progress| self.progressed(progress)))
+        })?;
+        self.stop(&ended, pid, watchdog.id());
+        if let Some(listener) = &mut listener {
+            listener.finish(&mut |progress| self.progressed(progress));
+        }
+        let transcript = self.transcript(agent, listener);
+        let cost = transcript.as_ref().and_then(Transcript::cost_usd).map(to_the_millionth);
+        match ended {
+            Ended::ByItself(status) => {
+                let outcome = self.outcome(agent, status, transcript.as_ref())?;
+                self.conclude(begun, outcome, cost)?;
+            }
+            // It had its result; it only did not end.
+            Ended::Lingering => {
+                let outcome = self.outcome(agent, ExitStatus::default(), transcript.as_ref())?;
+                self.conclude(begun, outcome, cost)?;
+            }
+            Ended::Deadline => self.timed_out(begun, cost)?,
+            Ended::Told => self.stopped(begun, cost)?,
+            Ended::Aborted(reason, detail) => {
+                self.conclude(begun, Outcome::Failed(reason, detail), cost)?;
+            }
+        }
+        self.settle(cost)?;
+        dismiss(watchdog)
+    }
+
+    /// Ends the tree: all of it, or what an agent that has ended by itself left behind.
+    fn stop(&self, ended: &Ended, agent: u32, watchdog: u32) {
         let number = |pid: u32| i32::try_from(pid).unwrap_or(0);
         let tree = Tree {
             folder: self.folder.clone(),
-            root: Some(number(pid)),
-            group: (!cfg!(target_os = "linux")).then_some(number(pid)),
+            root: Some(number(agent)),
+            group: (!cfg!(target_os = "linux")).then_some(number(agent)),
             above: Some(number(std::process::id())),
-            spare: vec![number(watchdog.id())],
+            spare: vec![number(watchdog)],
         };
         let grace = Duration::from_millis(self.plan.grace_ms);
-        let timeout = Duration::from_millis(self.plan.timeout_ms);
-        let ended = wait(agent, timeout.saturating_sub(started.elapsed()))?;
         let gone = match ended {
-            Ended::ByItself(_) => Tree { root: None, ..tree.clone() }.end(grace / 2),
-            Ended::Deadline | Ended::Told => tree.stop(grace),
+            Ended::ByItself(_) => Tree { root: None, ..tree }.end(grace / 2),
+            _ => tree.stop(grace),
         };
         if !gone {
             tool::warn(&format!("processes of session {} do not end", self.session));
         }
-        match ended {
-            Ended::ByItself(status) => self.conclude(begun, self.outcome(status))?,
-            Ended::Deadline => self.timed_out(begun)?,
-            Ended::Told => {
-                let why = "its supervisor was told to end, and has stopped the agent";
-                self.conclude(begun, Outcome::Failed("stopped", why.into()))?;
-            }
-        }
-        dismiss(watchdog)
     }
 
     fn begun(&self, agent: &str, pid: Option<u64>) -> Result<(), Error> {
@@ -211,7 +269,12 @@ impl Supervisor<'_> {
         })
     }
 
-    fn spawn(&self, argv: &[String], bundle: Option<&str>) -> Result<Child, Error> {
+    fn spawn(
+        &self,
+        agent: &Program,
+        bundle: Option<&str>,
+        key: Option<SecretValue>,
+    ) -> Result<Child, Error> {
         let open = |name: &str| -> Result<File, Error> {
             let path = self.folder.join(name);
             store::append_private(&path).map_err(|error| Error::file("open", &path, &error))
@@ -229,9 +292,13 @@ impl Supervisor<'_> {
         let work = self.folder.join(files::WORK);
         store::make_dir(&work)?;
         let mut command = exe();
+        let argv = self.argv(agent, bundle);
         command.args(["--shim", &std::process::id().to_string(), "--"]).args(argv);
         command.env_clear();
         command.envs(passed_on());
+        if agent.claude {
+            self.surround(&mut command, key)?;
+        }
         command.env("TERM", "dumb").env(MARKER, &self.folder).env("DLQ_SESSION", self.session);
         let Incident { id, queue, .. } = &self.plan.incident;
         command.env("DLQ_INCIDENT", id).env("DLQ_QUEUE", &queue.name);
@@ -251,87 +318,23 @@ impl Supervisor<'_> {
             .map_err(|error| Error::file("start", Path::new("the agent"), &error))
     }
 
-    fn outcome(&self, status: ExitStatus) -> Outcome {
-        let exit = match (status.code(), status.signal()) {
-            (Some(code), _) => Exit::Status(code),
-            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
-        };
-        verdict::judge(exit, last_line(&self.folder.join(files::TRANSCRIPT)).as_deref())
-    }
-
-    fn conclude(&self, begun: Timestamp, outcome: Outcome) -> Result<(), Error> {
-        let took = clock::now().since(begun);
-        let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
-        match outcome {
-            Outcome::Completed(verdict, cost_usd, turns) => {
-                let report = self.report(&verdict, took)?.display().to_string();
-                let duration_s = took.as_secs();
-                self.tell(InvestigationCompleted {
-                    queue,
-                    session,
-                    verdict,
-                    cost_usd,
-                    turns,
-                    duration_s,
-                    report,
-                })?;
-                self.close(Status::Completed, true)
-            }
-            Outcome::Failed(reason, detail) => {
-                let detail =
-                    format!("{detail}; see '{}'", self.folder.join(files::STDERR).display());
-                self.tell(InvestigationFailed {
-                    queue,
-                    session,
-                    reason: reason.into(),
-                    detail,
-                    cost_usd: None,
-                    duration_s: Some(took.as_secs()),
-                })?;
-                // What never ran has cost nothing: no cooldown.
-                self.close(Status::Failed, reason != "could_not_start")
-            }
-        }
-    }
-
-    fn timed_out(&self, begun: Timestamp) -> Result<(), Error> {
-        let detail =
-            format!("it was given {}", show_span(Duration::from_millis(self.plan.timeout_ms)));
-        self.tell(InvestigationTimedOut {
-            queue: self.plan.incident.queue.clone(),
-            session: self.session.into(),
-            detail,
-            cost_usd: None,
-            duration_s: clock::now().since(begun).as_secs(),
-        })?;
-        self.close(Status::TimedOut, true)
-    }
-
-    fn report(&self, verdict: &event::Verdict, took: Duration) -> Result<PathBuf, Error> {
-        let path = self.folder.join(files::REPORT);
-        let text = report::of(
-            self.session,
-            &self.plan.incident.id,
-            &self.plan.incident.queue,
-            verdict,
-            took,
-        );
-        store::replace(&path, text.as_bytes())?;
-        Ok(path)
-    }
-
     fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
+        self.teller().tell(data)
+    }
+
+    fn teller(&self) -> Teller<'_> {
         let Incident { id: incident, queue, .. } = &self.plan.incident;
         let (folder, journal) = (self.folder.as_path(), &self.journal);
-        Teller { folder, journal, session: self.session, incident, queue }.tell(data)
+        Teller { folder, journal, session: self.session, incident, queue }
     }
 
-    fn close(&self, status: Status, cools: bool) -> Result<(), Error> {
+    fn close(&self, status: Status, cools: bool, cost: Option<f64>) -> Result<(), Error> {
         let now = clock::now();
         let until = now.plus(Duration::from_millis(self.plan.cooldown_ms));
         self.record(|session| {
             session.status = status;
             session.ended_at = Some(now);
+            session.cost_usd = cost;
             session.cooldown_until = cools.then_some(until);
         })
     }
@@ -347,15 +350,4 @@ impl Supervisor<'_> {
             Ok(())
         })
     }
-}
-
-/// The last line that is not blank.
-fn last_line(path: &Path) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
-    let size = file.seek(SeekFrom::End(0)).ok()?;
-    file.seek(SeekFrom::Start(size.saturating_sub(RESULT_MAX))).ok()?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).ok()?;
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    lines.rfind(|line| !line.trim_ascii().is_empty()).map(<[u8]>::to_vec)
 }

@@ -372,6 +372,22 @@ payloads! {
         timeout_at: Timestamp,
     }
 
+    /// What an investigator is doing: at most one in 5 seconds for each step and subagent.
+    InvestigationProgressed = "investigation.progressed" Debug {
+        /// The queue.
+        queue: Queue,
+        /// The session.
+        session: String,
+        /// What it does, in a word or two.
+        step: String,
+        /// The subagent that does it; null for the main one.
+        subagent: Option<String>,
+        /// The tool that it uses; null when it uses none.
+        tool: Option<String>,
+        /// What it has cost so far, in US dollars; null when the agent has not said.
+        cost_usd: Option<f64>,
+    }
+
     /// The investigator has ended with a result.
     InvestigationCompleted = "investigation.completed" Info {
         /// The queue.
@@ -408,6 +424,20 @@ payloads! {
 
     /// The investigator was stopped at its deadline.
     InvestigationTimedOut = "investigation.timed_out" Error {
+        /// The queue.
+        queue: Queue,
+        /// The session.
+        session: String,
+        /// A sentence for people.
+        detail: String,
+        /// What it cost, in US dollars; null when unknown.
+        cost_usd: Option<f64>,
+        /// How long it took, in seconds.
+        duration_s: u64,
+    }
+
+    /// The investigator was stopped because somebody asked for it.
+    InvestigationStopped = "investigation.stopped" Warn {
         /// The queue.
         queue: Queue,
         /// The session.
@@ -461,9 +491,11 @@ weighed!(
     PollFinished,
     PollFailed,
     InvestigationStarted,
+    InvestigationProgressed,
     InvestigationCompleted,
     InvestigationFailed,
     InvestigationTimedOut,
+    InvestigationStopped,
     NoticeSent,
     NoticeFailed
 );
@@ -487,8 +519,10 @@ impl Weighed for QueueLinted {
 }
 
 impl Weighed for InvestigationSkipped {
-    /// Without its agent nothing is investigated, and somebody has to help.
+    /// Without its agent, or without money, nothing is investigated, and somebody has to help.
     fn weighed(&self) -> Option<Severity> {
-        (self.reason == "agent_missing").then_some(Severity::Warn)
+        ["agent_missing", "agent_unfit", "budget"]
+            .contains(&self.reason.as_str())
+            .then_some(Severity::Warn)
     }
 }

@@ -29,7 +29,7 @@ const OVERSHOOT_USD: f64 = 0.75;
 const OVERSHOOT_SHARE: f64 = 0.2;
 
 /// What the configuration allows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// What the agent is told to spend at most, in US dollars.
     pub per_run: f64,

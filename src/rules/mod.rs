@@ -14,6 +14,7 @@ pub mod glob;
 pub mod graph;
 pub mod handled;
 pub mod incident;
+pub mod invocation;
 pub mod lint;
 pub mod loss;
 pub mod message;

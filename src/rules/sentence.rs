@@ -360,6 +360,19 @@ fn investigated(
             let what = format!("investigation stopped at its deadline: {}", cap(&data.detail));
             (what, rest(format!("after {took}, {}", cost(data.cost_usd)), look(incident)))
         }
+        Type::InvestigationProgressed => {
+            let data = read::<event::InvestigationProgressed>(line)?;
+            let who = data.subagent.as_deref().map(|who| format!("{}: ", cap(who)));
+            let tool = data.tool.as_deref().map(|tool| format!(" with {}", cap(tool)));
+            let what = [who.unwrap_or_default(), cap(&data.step).into(), tool.unwrap_or_default()];
+            (what.concat(), Rest { detail: data.cost_usd.map(|usd| cost(Some(usd))), next: None })
+        }
+        Type::InvestigationStopped => {
+            let data = read::<event::InvestigationStopped>(line)?;
+            let took = lasted(data.duration_s);
+            let what = format!("investigation stopped: {}", cap(&data.detail));
+            (what, rest(format!("after {took}, {}", cost(data.cost_usd)), look(incident)))
+        }
         _ => return None,
     })
 }

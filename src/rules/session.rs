@@ -49,6 +49,8 @@ pub enum Status {
     Failed,
     /// It was stopped at its deadline.
     TimedOut,
+    /// It was stopped because somebody asked for it.
+    Stopped,
     /// Its supervisor found no reason to start the agent.
     Skipped,
     /// Its supervisor died.
@@ -80,6 +82,9 @@ pub struct Session {
     pub cooldown_until: Option<Timestamp>,
     /// How many bytes of its events have been printed.
     pub printed: u64,
+    /// What it has cost, in US dollars; null while it runs, and when the agent does not say.
+    #[serde(default)]
+    pub cost_usd: Option<f64>,
     /// The cause that it is about, when it is known: that of most messages.
     #[serde(default)]
     pub fingerprint: Option<String>,
@@ -147,6 +152,7 @@ mod tests {
             ended_at: ended.map(at),
             cooldown_until: ended.map(|second| at(second + 10)),
             printed: 0,
+            cost_usd: None,
             fingerprint: None,
         }
     }

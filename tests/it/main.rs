@@ -3,6 +3,7 @@
 // A test that meets what it does not expect ends there, and says where.
 #![allow(clippy::unwrap_used)]
 
+mod claude;
 mod crash;
 #[cfg(feature = "aws")]
 mod evidence;

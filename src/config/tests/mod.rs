@@ -165,7 +165,8 @@ fn values_take_their_types() {
 #[test]
 fn an_agent_is_a_name_or_a_command_in_either_form() {
     let agent = |text: &str| read(text).unwrap().auto_investigation.agent;
-    let command = Agent::Command(vec!["/opt/a.sh".into(), "--flag".into()]);
+    let command =
+        Agent::Command(vec!["/opt/a.sh".into(), "--flag".into()], crate::config::Format::Text);
     for (name, known) in
         [("auto", Agent::Auto), ("claude", Agent::Claude), ("triage", Agent::Triage)]
     {

@@ -9,6 +9,7 @@ use super::Desk;
 use crate::edge::supervisor::{self, Plan, files};
 use crate::edge::{agent, clock, exe};
 use crate::error::Error;
+use crate::rules::budget::Limits;
 use crate::rules::incident::Incident;
 use crate::rules::session::Session;
 use crate::store;
@@ -30,23 +31,7 @@ impl Desk {
         store::make_dir(&folder)?;
         // What a start left that failed; a lock file is never deleted.
         let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
-        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let rule =
-            self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
-        let plan = Plan {
-            incident: incident.clone(),
-            agent: self.agent.clone(),
-            peek: self.peek.as_ref().map(|argv| agent::look(argv, incident)),
-            bundle: self.bundle(incident),
-            require_evidence: self.settings.require_evidence,
-            repo: rule.and_then(|rule| rule.repo.clone()),
-            timeout_at: session.timeout_at,
-            timeout_ms: millis(self.settings.timeout),
-            grace_ms: millis(self.settings.stop_grace),
-            cooldown_ms: millis(self.settings.cooldown),
-            journal_size_max: self.state.journal_max_mib << 20,
-            journal_keep: self.state.journal_keep,
-        };
+        let plan = self.plan(incident, session);
         let plan = serde_json::to_vec(&plan)
             .map_err(|error| Error::failed("encode", files::PLAN, error))?;
         store::replace(&folder.join(files::PLAN), &plan)?;
@@ -64,8 +49,8 @@ impl Desk {
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
         // By a pipe, because others of this user may read an environment: see edge/supervisor.
-        let handed =
-            supervisor.stdin.take().map(|mut to| to.write_all(&supervisor::to_hand_over()));
+        let handed = supervisor::to_hand_over(self.credential.as_ref());
+        let handed = supervisor.stdin.take().map(|mut to| to.write_all(&handed));
         if let Some(Err(error)) = handed {
             tool::warn(&format!("the supervisor does not get this environment: {error}"));
         }
@@ -87,6 +72,38 @@ impl Desk {
         // Its end is told by its lock; who reaps it when we are still there is this thread.
         std::thread::spawn(move || supervisor.wait());
         Ok(())
+    }
+
+    /// All that the supervisor is told.
+    fn plan(&self, incident: &Incident, session: &Session) -> Plan {
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let rule =
+            self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
+        Plan {
+            incident: incident.clone(),
+            agent: self.agent.clone(),
+            model: self.settings.model.clone(),
+            max_turns: self.settings.max_turns,
+            base_url: self.settings.base_url.clone(),
+            auth: self.settings.auth.clone(),
+            limits: Limits {
+                per_run: self.settings.budget_usd_per_run,
+                per_day: Some(self.settings.budget_usd_per_day),
+                per_fingerprint: self.settings.budget_usd_per_fingerprint,
+                reserve_for_expiry: self.settings.budget_reserve_for_expiry,
+                ..Limits::default()
+            },
+            peek: self.peek.as_ref().map(|argv| agent::look(argv, incident)),
+            bundle: self.bundle(incident),
+            require_evidence: self.settings.require_evidence,
+            repo: rule.and_then(|rule| rule.repo.clone()),
+            timeout_at: session.timeout_at,
+            timeout_ms: millis(self.settings.timeout),
+            grace_ms: millis(self.settings.stop_grace),
+            cooldown_ms: millis(self.settings.cooldown),
+            journal_size_max: self.state.journal_max_mib << 20,
+            journal_keep: self.state.journal_keep,
+        }
     }
 
     /// The evidence that the stream has told of. A path comes from outside: it is taken only when

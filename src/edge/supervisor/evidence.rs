@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Supervisor, files};
+use crate::config::SecretValue;
 use crate::edge::{clock, command};
 use crate::error::Error;
 use crate::event::{self, InvestigationCompleted, InvestigationSkipped, QueueSampled};
@@ -41,9 +42,15 @@ const MESSAGES_MAX: usize = 1000;
 /// Names and values.
 pub(super) type Environment = Vec<(OsString, OsString)>;
 
-/// This process's environment, as [`handed_over`] reads it at the other end of a pipe.
-pub fn to_hand_over() -> Vec<u8> {
+/// This process's environment, as [`handed_over`] reads it at the other end of a pipe, and the
+/// model's credential: as a variable without a name, which an environment cannot hold.
+pub fn to_hand_over(credential: Option<&SecretValue>) -> Vec<u8> {
     let mut bytes = Vec::new();
+    if let Some(credential) = credential {
+        bytes.push(b'=');
+        bytes.extend_from_slice(credential.expose().as_bytes());
+        bytes.push(0);
+    }
     for (name, value) in std::env::vars_os() {
         bytes.extend_from_slice(name.as_bytes());
         bytes.push(b'=');
@@ -53,8 +60,8 @@ pub fn to_hand_over() -> Vec<u8> {
     bytes
 }
 
-/// The environment that stands on standard input; nothing when there is none.
-pub(super) fn handed_over() -> Environment {
+/// The environment that stands on standard input, and the credential; nothing when there is none.
+pub(super) fn handed_over() -> (Environment, Option<SecretValue>) {
     let mut bytes = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut bytes);
     let pair = |entry: &[u8]| {
@@ -62,14 +69,17 @@ pub(super) fn handed_over() -> Environment {
         let text = |part: &[u8]| OsString::from_vec(part.to_vec());
         Some((text(&entry[..at]), text(&entry[at + 1..])))
     };
-    bytes.split(|byte| *byte == 0).filter_map(pair).collect()
+    let credential = bytes.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(b"="));
+    let credential = credential.and_then(|secret| String::from_utf8(secret.to_vec()).ok());
+    let environment = bytes.split(|byte| *byte == 0).filter_map(pair).collect();
+    (environment, credential.map(SecretValue::new))
 }
 
 /// What is known of the messages.
 pub(super) struct Known {
     /// The bundle.
     pub(super) bundle: Option<PathBuf>,
-    judged: Evidence,
+    pub(super) judged: Evidence,
     /// The triage, in full.
     report: String,
 }
@@ -158,9 +168,21 @@ impl Supervisor<'_> {
         let passes = matches!(why, Why::NoEvidence { passes: true, .. });
         let cooldown = Duration::from_millis(self.plan.cooldown_ms).max(AGAIN);
         let until = passes.then(|| clock::now().plus(cooldown));
+        self.skip(at, why.word(), detail, until)?;
+        Ok(None)
+    }
+
+    /// Ends before the agent. The incident is judged again when time alone can help.
+    pub(super) fn skip(
+        &self,
+        at: Timestamp,
+        reason: &str,
+        detail: String,
+        until: Option<Timestamp>,
+    ) -> Result<(), Error> {
         self.tell(InvestigationSkipped {
             queue: self.plan.incident.queue.clone(),
-            reason: why.word().into(),
+            reason: reason.into(),
             detail,
             until,
         })?;
@@ -173,15 +195,14 @@ impl Supervisor<'_> {
             // It is judged again when another attempt can do better.
             let id = &self.plan.incident.id;
             if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
-                incident.armed |= passes;
-                if passes {
+                incident.armed |= until.is_some();
+                if until.is_some() {
                     // Until when has been said.
                     incident.reported.push("cooldown".into());
                 }
             }
             Ok(())
-        })?;
-        Ok(None)
+        })
     }
 
     /// The triage is the result.
@@ -202,7 +223,7 @@ impl Supervisor<'_> {
             duration_s: clock::now().since(begun).as_secs(),
             report: report.display().to_string(),
         })?;
-        self.close(Status::Completed, true)
+        self.close(Status::Completed, true, Some(0.0))
     }
 }
 

@@ -28,7 +28,14 @@ pub struct Teller<'a> {
 impl Teller<'_> {
     /// Adds an event. Its id is the same whoever tells it.
     pub fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
-        let id = event::derived_id(&[SOURCE, self.session, D::TYPE.as_str()]);
+        self.tell_nth(0, data)
+    }
+
+    /// Adds an event of a type of which a session has many.
+    pub fn tell_nth<D: Payload>(&self, number: u64, data: D) -> Result<(), Error> {
+        let number = number.to_string();
+        let parts = [SOURCE, self.session, D::TYPE.as_str(), &number];
+        let id = event::derived_id(if number == "0" { &parts[..3] } else { &parts });
         let event = Event::new(SOURCE, id, &self.queue.name, clock::now(), data);
         let line = event.of_incident(self.incident.to_owned()).line();
         let path = self.folder.join(files::EVENTS);

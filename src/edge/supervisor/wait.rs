@@ -8,15 +8,20 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::{Supervisor, folder};
-use crate::edge::exe;
 use crate::edge::process::{self, Tree};
+use crate::edge::{clock, exe};
 use crate::error::Error;
 
 /// Why waiting for the agent has ended.
 pub(super) enum Ended {
     ByItself(ExitStatus),
     Deadline,
+    /// By a signal, or by a file in its folder.
     Told,
+    /// Because of what it writes: a word, and a sentence.
+    Aborted(&'static str, String),
+    /// It has its result and does not end.
+    Lingering,
 }
 
 impl Supervisor<'_> {
@@ -34,8 +39,15 @@ impl Supervisor<'_> {
     }
 }
 
-/// Waits for the agent, the deadline, or a signal that tells us to end.
-pub(super) fn wait(mut agent: Child, timeout: Duration) -> Result<Ended, Error> {
+/// How often what the agent writes is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Waits for the agent, the deadline, a signal that tells us to end, or what `look` finds.
+pub(super) fn wait(
+    mut agent: Child,
+    timeout: Duration,
+    look: &mut dyn FnMut() -> Option<Ended>,
+) -> Result<Ended, Error> {
     let (sender, ended) = mpsc::channel();
     let told = sender.clone();
     let mut signals = signal_hook::iterator::Signals::new([
@@ -54,10 +66,21 @@ pub(super) fn wait(mut agent: Child, timeout: Duration) -> Result<Ended, Error> 
             let _ = sender.send(Ended::ByItself(status));
         }
     });
-    Ok(match ended.recv_timeout(timeout) {
-        Ok(ended) => ended,
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ended::Deadline,
-    })
+    let deadline = clock::tick() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(clock::tick());
+        match ended.recv_timeout(left.min(LOOK)) {
+            Ok(ended) => return Ok(ended),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Deadline),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(ended) = look() {
+            return Ok(ended);
+        }
+        if left.is_zero() {
+            return Ok(Ended::Deadline);
+        }
+    }
 }
 
 /// Tells the watchdog that all is over, and waits for it.

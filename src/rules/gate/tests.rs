@@ -79,6 +79,7 @@ fn session(id: &str, incident: &str, print: &str, status: Status) -> Session {
         ended_at: None,
         cooldown_until: None,
         printed: 0,
+        cost_usd: None,
         fingerprint: Some(print.into()),
     }
 }

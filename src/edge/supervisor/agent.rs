@@ -1,0 +1,228 @@
+//! The agent of a session: whether it will do, what it is given, what it may spend, and what its
+//! output means.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use super::evidence::Known;
+use super::listen::Listener;
+use super::{Supervisor, files};
+use crate::config::{Env, Format, SecretValue};
+use crate::edge::agent::Program;
+use crate::edge::{clock, command};
+use crate::error::Error;
+use crate::event::InvestigationProgressed;
+use crate::rules::budget::{Budget, Want, Why};
+use crate::rules::gate::Evidence;
+use crate::rules::invocation::{self, Invocation, STATUSES};
+use crate::rules::transcript::{self, Progress, Transcript};
+use crate::rules::verdict::{self, Exit, Outcome};
+use crate::store;
+use crate::text;
+use crate::time::Timestamp;
+use crate::tool;
+
+/// `--version` and `--help` take a tenth of a second.
+const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER_MAX: u64 = 256 << 10;
+/// A result is looked for in this much of the end of what was written.
+const RESULT_MAX: u64 = 1 << 20;
+/// One document of JSON may be as long as a line of the transcript.
+const JSON_MAX: u64 = transcript::LINE_MAX as u64;
+
+impl Supervisor<'_> {
+    /// The agent; an error says why it will not do.
+    pub(super) fn fit(&self) -> Result<Option<&Program>, String> {
+        let Some(agent) = &self.plan.agent else { return Ok(None) };
+        if !agent.claude {
+            return Ok(Some(agent));
+        }
+        let program = agent.argv.first().map_or("claude", String::as_str);
+        let said = |option: &str| {
+            let argv = [program.to_owned(), option.to_owned()];
+            let ran = command::run(&argv, None, ANSWER, ANSWER_MAX, Stdio::null());
+            ran.map(|ran| String::from_utf8_lossy(&ran.output).into_owned()).unwrap_or_default()
+        };
+        match invocation::unfit(&said("--version"), &said("--help")) {
+            None => Ok(Some(agent)),
+            Some(why) => {
+                Err(format!("'{}' will not do: {}", text::safe(program), text::safe(&why)))
+            }
+        }
+    }
+
+    /// Reserves what the agent can cost; or says why that is not to be had. A program that gives
+    /// its result as a last line has its own ways, and no limit that this tool could hold it to.
+    pub(super) fn reserve(&self, known: &Known, now: Timestamp) -> Result<Option<Why>, Error> {
+        if !self.spends() {
+            return Ok(None);
+        }
+        let incident = &self.plan.incident;
+        let fingerprint = match &known.judged {
+            Evidence::Judged(causes) => causes.first().map(|cause| cause.fingerprint.clone()),
+            Evidence::None { .. } => None,
+        };
+        let want = Want { fingerprint, expires_after: incident.expires_after };
+        let (limits, queue) = (&self.plan.limits, &incident.queue.name);
+        self.store.doc::<Budget>().update(|budget| {
+            budget.forget(now);
+            Ok(budget.reserve(limits, self.session, queue, &want, now).err())
+        })
+    }
+
+    /// Writes down what it has cost.
+    pub(super) fn settle(&self, cost: Option<f64>) -> Result<(), Error> {
+        if !self.spends() {
+            return Ok(());
+        }
+        self.store.doc::<Budget>().update(|budget| {
+            budget.settle(self.session, cost, clock::now());
+            Ok(())
+        })
+    }
+
+    fn spends(&self) -> bool {
+        self.plan.agent.as_ref().is_some_and(|agent| agent.format != Format::Text)
+    }
+
+    /// The program and its arguments.
+    pub(super) fn argv(&self, agent: &Program, bundle: Option<&str>) -> Vec<String> {
+        if !agent.claude {
+            return agent.argv.clone();
+        }
+        let repo = self.plan.repo.as_ref().map(|repo| repo.display().to_string());
+        let folders: Vec<String> = bundle.map(str::to_owned).into_iter().chain(repo).collect();
+        self.invocation(agent, &folders).argv()
+    }
+
+    fn invocation<'a>(&'a self, agent: &'a Program, folders: &'a [String]) -> Invocation<'a> {
+        Invocation {
+            program: agent.argv.first().map_or("claude", String::as_str),
+            model: &self.plan.model,
+            max_turns: self.plan.max_turns,
+            budget_usd: self.plan.limits.per_run,
+            session: self.session,
+            folders,
+        }
+    }
+
+    /// What Claude Code has in its environment beside what every agent has. With a credential of
+    /// its own it has a folder of its own; without one it needs that of the user's login.
+    pub(super) fn surround(
+        &self,
+        command: &mut Command,
+        key: Option<SecretValue>,
+    ) -> Result<(), Error> {
+        let temporary = self.folder.join("tmp");
+        store::make_dir(&temporary)?;
+        command.env("TMPDIR", temporary).envs(invocation::environment());
+        if let Some(url) = &self.plan.base_url {
+            command.env("ANTHROPIC_BASE_URL", url);
+        }
+        let key = match (key, &self.plan.auth) {
+            (Some(key), _) => key,
+            (None, None) => return Ok(()),
+            (None, Some(auth)) => auth.resolve(&Env::default())?,
+        };
+        let config = self.folder.join("claude");
+        store::make_dir(&config)?;
+        command.env("CLAUDE_CONFIG_DIR", config);
+        command.env(invocation::credential_variable(key.expose()), key.expose());
+        Ok(())
+    }
+
+    /// Who reads along, of an agent whose output says how it goes.
+    pub(super) fn listener(&self, agent: &Program) -> Option<Listener> {
+        let asked = agent.claude.then(|| self.invocation(agent, &[]).asked());
+        let path = self.folder.join(files::TRANSCRIPT);
+        (agent.format == Format::StreamJson).then(|| Listener::new(path, asked))
+    }
+
+    pub(super) fn progressed(&self, progress: Progress) {
+        let number = self.told.get() + 1;
+        self.told.set(number);
+        let Progress { step, subagent, tool, cost_usd } = progress;
+        let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
+        let data = InvestigationProgressed { queue, session, step, subagent, tool, cost_usd };
+        // It is no reason to end an investigation.
+        if let Err(error) = self.teller().tell_nth(number, data) {
+            tool::warn(&error.to_string());
+        }
+    }
+
+    /// All that the agent has written, understood; None for one whose last line counts.
+    pub(super) fn transcript(
+        &self,
+        agent: &Program,
+        listener: Option<Listener>,
+    ) -> Option<Transcript> {
+        match agent.format {
+            Format::Text => None,
+            Format::StreamJson => listener.map(|listener| listener.transcript),
+            Format::Json => {
+                let mut bytes = Vec::new();
+                let file = File::open(self.folder.join(files::TRANSCRIPT)).ok()?;
+                file.take(JSON_MAX).read_to_end(&mut bytes).ok()?;
+                Some(Transcript::of_json(&bytes))
+            }
+        }
+    }
+
+    /// What its end means.
+    pub(super) fn outcome(
+        &self,
+        agent: &Program,
+        status: ExitStatus,
+        transcript: Option<&Transcript>,
+    ) -> Result<Outcome, Error> {
+        let exit = match (status.code(), status.signal()) {
+            (Some(code), _) => Exit::Status(code),
+            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+        };
+        let Some(transcript) = transcript else {
+            let line = last_line(&self.folder.join(files::TRANSCRIPT));
+            return Ok(verdict::judge(exit, line.as_deref()));
+        };
+        match transcript::outcome(exit, false, transcript, agent.claude) {
+            transcript::Outcome::Failed { reason, detail } => {
+                return Ok(Outcome::Failed(reason, detail));
+            }
+            transcript::Outcome::Success => {}
+        }
+        let said = match (transcript.structured(), transcript.text()) {
+            (Some(said), _) => said.to_string(),
+            (None, text) => text.and_then(|text| text.trim().lines().last()).unwrap_or("").into(),
+        };
+        let result = text::safe_json(said.as_bytes()).into_owned();
+        store::replace(&self.folder.join(files::RESULT), &result)?;
+        Ok(match verdict::judge(exit, Some(said.as_bytes())) {
+            Outcome::Completed(verdict, ..)
+                if agent.claude && !STATUSES.contains(&verdict.status.as_str()) =>
+            {
+                Outcome::Failed(
+                    "no_result",
+                    "the status that it gives is none that is known".into(),
+                )
+            }
+            Outcome::Completed(verdict, cost, _) => {
+                Outcome::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
+            }
+            failed => failed,
+        })
+    }
+}
+
+/// The last line that is not blank.
+fn last_line(path: &Path) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
+    let size = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(size.saturating_sub(RESULT_MAX))).ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    lines.rfind(|line| !line.trim_ascii().is_empty()).map(<[u8]>::to_vec)
+}
