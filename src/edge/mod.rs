@@ -13,6 +13,7 @@ pub mod secret;
 pub mod sessions;
 #[cfg(feature = "aws")]
 pub mod sqs;
+pub mod status;
 pub mod supervisor;
 
 /// This very program, to be started anew. On Linux by a name that also works when the file was

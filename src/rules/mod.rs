@@ -31,6 +31,7 @@ pub mod route;
 pub mod sample;
 pub mod sentence;
 pub mod session;
+pub mod status;
 pub mod stream;
 pub mod template;
 pub mod threshold;

@@ -40,6 +40,7 @@ mod reader;
 mod replay;
 #[cfg(feature = "aws")]
 mod sqs;
+mod status;
 mod stream;
 mod supervisor;
 mod switches;

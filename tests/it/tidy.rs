@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use dlq::event::Type;
 
-const PROGRAMS: [&str; 5] = ["dlq-poll", "dlq-peek", "dlq-investigate", "dlq-notify", "dlq-log"];
+const PROGRAMS: [&str; 6] =
+    ["dlq-poll", "dlq-peek", "dlq-investigate", "dlq-notify", "dlq-log", "dlq-status"];
 
 /// Files and functions over the length that wants a reason, and the reason.
 const LONG: [(&str, &str); 4] = [

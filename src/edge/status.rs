@@ -1,0 +1,88 @@
+//! What the state folder shows of what is going on. Starts nothing, changes nothing, and takes no
+//! lock: it asks who holds a session's, and lets go at once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::clock;
+use super::supervisor::files;
+use crate::error::Error;
+use crate::rules::budget::{Budget, Limits};
+use crate::rules::session::{Session, Sessions, Status};
+use crate::rules::status::{self, Documents, Seen, Told, View};
+use crate::rules::watched::Watched;
+use crate::store::{self, Document, Store};
+
+/// The last event of a session stands in so many bytes at the end of its file: an event has less
+/// than 4 KiB.
+const TAIL: u64 = 64 * 1024;
+
+/// Looks.
+pub fn look(store: &Store, limits: &Limits) -> View {
+    let mut problems = Vec::new();
+    let mut sessions = document::<Sessions>(store, &mut problems);
+    let mut seen = all(store, sessions.as_ref(), &mut problems);
+    let ended = |one: &Session| {
+        one.status == Status::Running && seen.get(&one.id).and_then(|seen| seen.held) == Some(false)
+    };
+    // One that has ended since the document was read has been recorded, and is no crash.
+    if sessions.as_ref().is_some_and(|all| all.sessions.iter().any(ended)) {
+        problems.clear();
+        sessions = document::<Sessions>(store, &mut problems);
+        seen = all(store, sessions.as_ref(), &mut problems);
+    }
+    let watched = document::<Watched>(store, &mut problems);
+    let budget = document::<Budget>(store, &mut problems);
+    let documents = Documents { sessions, watched, budget };
+    let state = store.dir().display().to_string();
+    View { problems, ..status::view(&documents, &seen, limits, &state, clock::now()) }
+}
+
+fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D> {
+    store.doc::<D>().read().map_err(|error| problems.push(error.to_string())).ok()
+}
+
+/// What the folders of the sessions show.
+fn all(
+    store: &Store,
+    sessions: Option<&Sessions>,
+    problems: &mut Vec<String>,
+) -> BTreeMap<String, Seen> {
+    let mut seen = BTreeMap::new();
+    for session in sessions.map_or(&[][..], |all| &all.sessions) {
+        let folder = store.dir().join("sessions").join(&session.id);
+        let mut found = Seen::default();
+        if session.status == Status::Running {
+            match store::held(&folder.join(files::LOCK)) {
+                Ok(held) => found.held = Some(held),
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        match last(&folder.join(files::EVENTS)) {
+            Ok(line) => found.told = line.and_then(|line| Told::of(&line)),
+            Err(error) => problems.push(error.to_string()),
+        }
+        seen.insert(session.id.clone(), found);
+    }
+    seen
+}
+
+/// The last whole line of a file; None when there is none.
+fn last(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        let from = file.metadata()?.len().saturating_sub(TAIL);
+        file.seek(SeekFrom::Start(from))?;
+        file.take(TAIL).read_to_end(&mut bytes)
+    });
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::file("read", path, &error)),
+        Ok(_) => {}
+    }
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let mut lines = bytes[..whole].trim_ascii_end().rsplit(|byte| *byte == b'\n');
+    Ok(lines.next().filter(|line| !line.is_empty()).map(<[u8]>::to_vec))
+}

@@ -1,0 +1,212 @@
+//! The view as text for people: aligned, escaped, and on a terminal no wider than that.
+
+use std::fmt::Write;
+
+use super::{Investigation, Open, Shown, Spent, View};
+use crate::rules::usd::Usd;
+use crate::text;
+use crate::time::{Timestamp, show_span};
+
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+/// The shortest that a queue's name is cut to, so that its row fits a terminal.
+const NAME_MIN: usize = 12;
+/// So many characters of an id are shown on a terminal.
+const ID: usize = 8;
+/// Between two columns, and before the first.
+const GAP: usize = 2;
+/// The sessions that are shown; those that run are, however many.
+const SESSIONS: usize = 20;
+/// The causes that are shown.
+const CAUSES: usize = 5;
+
+/// The text. On a terminal it is cut to its width; elsewhere nothing is cut.
+pub fn table(view: &View, terminal: bool) -> String {
+    let mut page = Page { text: String::new(), terminal };
+    match &view.incidents {
+        None => page.line("incidents: unknown"),
+        Some(open) => page.incidents(open, view.at),
+    }
+    match &view.sessions {
+        None => page.line("sessions: unknown"),
+        Some(sessions) => page.sessions(sessions, &view.state),
+    }
+    match &view.spend {
+        None => page.line("spend in 24 hours: unknown"),
+        Some(spend) => page.spend(spend),
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    terminal: bool,
+}
+
+impl Page {
+    /// Adds a line, made safe for a terminal and cut to its width.
+    fn line(&mut self, line: &str) {
+        let line = text::safe(line.trim_end());
+        let shown = if self.terminal { text::shorten(&line, WIDTH) } else { line };
+        let _ = writeln!(self.text, "{shown}");
+    }
+
+    /// Adds rows, each of their columns as wide as its widest cell. On a terminal the names, in the
+    /// column `names`, have what the others leave. A row may have lines of its own below it.
+    fn rows(&mut self, head: &[&str], names: usize, rows: Vec<(Vec<String>, Vec<String>)>) {
+        let head = head.iter().map(|cell| (*cell).to_owned()).collect();
+        let mut rows: Vec<(Vec<String>, Vec<String>)> =
+            std::iter::once((head, Vec::new())).chain(rows).collect();
+        // What is shown counts: an escaped character is longer than it was.
+        for cell in rows.iter_mut().flat_map(|(row, _)| row) {
+            *cell = text::safe(cell).into_owned();
+        }
+        let columns = rows.first().map_or(0, |(row, _)| row.len());
+        let widest = |column: usize| {
+            let cells = rows.iter().filter_map(|(row, _)| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = (0..columns).map(widest).collect();
+        let total: usize = widths.iter().map(|width| width + GAP).sum();
+        if let Some(width) = widths.get_mut(names).filter(|_| self.terminal && total > WIDTH) {
+            *width = width.saturating_sub(total - WIDTH).max(NAME_MIN);
+        }
+        for (mut row, below) in rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter_mut().zip(&widths) {
+                let _ = write!(line, "  {:width$}", text::shorten(cell, *width));
+            }
+            self.line(&line);
+            for line in below {
+                self.line(&format!("    {line}"));
+            }
+        }
+    }
+
+    fn id<'a>(&self, id: &'a str) -> &'a str {
+        let end = id.char_indices().nth(ID).map_or(id.len(), |(at, _)| at);
+        if self.terminal { &id[..end] } else { id }
+    }
+
+    fn incidents(&mut self, open: &[Open], now: Timestamp) {
+        if open.is_empty() {
+            return self.line("incidents: none is open");
+        }
+        self.line(&format!("incidents: {} open", open.len()));
+        let row = |one: &Open| {
+            let depth = one.depth.map_or("unknown".to_owned(), |depth| depth.to_string());
+            let since = show_span(now.since(one.since));
+            let row = vec![one.queue.clone(), depth, since, loss(one, now)];
+            (row, vec![self.investigation(&one.investigation, now)])
+        };
+        let rows = open.iter().map(row).collect();
+        self.rows(&["QUEUE", "DEPTH", "SINCE", "LOSS"], 0, rows);
+    }
+
+    fn investigation(&self, of: &Investigation, now: Timestamp) -> String {
+        let session = of.session.as_deref().map(|id| self.id(id)).unwrap_or_default();
+        let reason = of.reason.as_deref();
+        match of.state {
+            "running" => format!("session {session} is at work"),
+            "ended" if session.is_empty() => "investigated; not again until it grows".into(),
+            "ended" => format!("session {session}: {}", reason.unwrap_or("ended")),
+            "waiting" => match (reason, of.until) {
+                (None, _) => "to be judged at the next heartbeat".into(),
+                (Some(reason), None) => format!("waits: {reason}"),
+                (Some(reason), Some(until)) => {
+                    format!("waits: {reason}, for {}", show_span(until.since(now)))
+                }
+            },
+            _ => "no investigator has heard of it".into(),
+        }
+    }
+
+    fn sessions(&mut self, sessions: &[Shown], state: &str) {
+        if sessions.is_empty() {
+            return self.line("sessions: none on record");
+        }
+        self.line(&format!("sessions: {} on record", sessions.len()));
+        let shown: Vec<&Shown> = sessions
+            .iter()
+            .enumerate()
+            .filter(|(at, session)| *at < SESSIONS || session.ended_at.is_none())
+            .map(|(_, session)| session)
+            .collect();
+        let row = |one: &&Shown| {
+            let unrecorded = if one.recorded { "" } else { " (not yet recorded)" };
+            let cost = one.cost_usd.and_then(Usd::of);
+            let row = vec![
+                self.id(&one.id).to_owned(),
+                one.queue.clone(),
+                format!("{}{unrecorded}", one.status),
+                match one.age_s {
+                    0 => "0s".to_owned(), // Which is not 0ms: it was not measured so finely.
+                    age => show_span(std::time::Duration::from_secs(age)),
+                },
+                cost.map_or("-".to_owned(), |cost| cost.to_string()),
+            ];
+            (row, self.result(one, state))
+        };
+        let rows = shown.iter().map(row).collect();
+        self.rows(&["ID", "QUEUE", "STATUS", "AGE", "COST"], 1, rows);
+        let more = sessions.len() - shown.len();
+        if more > 0 {
+            self.line(&format!("  and {more} older; --json has all"));
+        }
+    }
+
+    /// What came of it. On a terminal the report's path is told from the state folder on, so that
+    /// it is not cut.
+    fn result(&self, one: &Shown, state: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {
+            (Some(word), Some(rest)) => Some(format!("{word}: {rest}")),
+            (word, rest) => word.clone().or_else(|| rest.clone()),
+        };
+        lines.extend(both(&one.verdict, &one.title));
+        lines.extend(both(&one.reason, &one.detail));
+        if let Some(report) = &one.report {
+            let within = report.strip_prefix(state).map(|rest| rest.trim_start_matches('/'));
+            lines.push(within.filter(|_| self.terminal).unwrap_or(report).to_owned());
+        }
+        lines
+    }
+
+    fn spend(&mut self, spend: &Spent) {
+        let usd = |dollars: f64| Usd::of(dollars).unwrap_or_default();
+        let (spent, reserved) = (usd(spend.spent_usd), usd(spend.reserved_usd));
+        let limit = spend.limit_usd.map_or("no limit".to_owned(), |usd_| {
+            let left = usd(spend.left_usd.unwrap_or_default());
+            format!("limit {}, left {left}", usd(usd_))
+        });
+        self.line(&format!("spend in 24 hours: {spent} spent, {reserved} reserved, {limit}"));
+        let unless = spend.left_unless_near_usd.filter(|left| Some(*left) != spend.left_usd);
+        if let Some(left) = unless {
+            self.line(&format!("  left when no loss is near: {}", usd(left)));
+        }
+        if spend.fingerprints.is_empty() {
+            return;
+        }
+        let row = |one: &super::Cause| {
+            let cause = self.id(&one.fingerprint).to_owned();
+            (vec![cause, usd(one.usd).to_string()], Vec::new())
+        };
+        let rows = spend.fingerprints.iter().take(CAUSES).map(row).collect();
+        self.rows(&["CAUSE", "IN 30 DAYS"], 0, rows);
+    }
+}
+
+/// When messages will be lost.
+fn loss(one: &Open, now: Timestamp) -> String {
+    let left = |at: Timestamp| show_span(at.since(now));
+    match (one.expires_after, one.expires_before) {
+        (_, Some(by)) if by <= now => "has begun".into(),
+        (Some(after), Some(by)) if after > now => {
+            format!("not before {}, by {}", left(after), left(by))
+        }
+        (Some(after), None) if after > now => format!("not before {}", left(after)),
+        (Some(_), None) => "at any moment".into(),
+        (_, Some(by)) => format!("by {}", left(by)),
+        (None, None) => "unknown".into(),
+    }
+}

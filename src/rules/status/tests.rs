@@ -1,0 +1,166 @@
+use super::*;
+use crate::event::Queue;
+use crate::rules::budget::Want;
+use crate::rules::incident::Incident;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+const NOW: i64 = 100_000;
+
+fn queue(name: &str) -> Queue {
+    Queue { name: name.into(), arn: format!("arn:{name}"), ..Queue::default() }
+}
+
+fn incident(id: &str, name: &str, reported: &[&str]) -> Incident {
+    let reported = reported.iter().map(|word| (*word).to_owned()).collect();
+    let begun = Incident::begun(id, queue(name), at(NOW - 7380));
+    Incident { depth: Some(12), reported, ..begun }
+}
+
+/// Read as a document is, so that it says what an older program has written.
+fn session(id: &str, incident: &str, name: &str, status: &str) -> Session {
+    serde_json::from_value(serde_json::json!({
+        "id": id, "incident": incident, "queue_name": name, "queue": queue(name),
+        "status": status, "pid": null, "start_time": at(NOW - 300), "timeout_at": at(NOW),
+        "ended_at": (status != "running").then(|| at(NOW - 60)),
+        "cooldown_until": (status != "running").then(|| at(NOW + 3540)), "printed": 0,
+    }))
+    .unwrap()
+}
+
+fn documents() -> (Documents, BTreeMap<String, Seen>) {
+    let mut waits = incident("w", "users-dlq", &["max_concurrent", "cooldown"]);
+    (waits.expires_after, waits.expires_before) = (Some(at(NOW + 18_000)), Some(at(NOW + 21_600)));
+    let mut done = incident("d", "a-queue-with-a-name-that-is-longer-than-a-terminal-likes", &[]);
+    done.armed = false;
+    let mut closed = incident("c", "closed-dlq", &[]);
+    closed.closed_at = Some(at(NOW));
+    let runs = incident("r", "orders-dlq", &[]);
+    let mut sessions = Sessions::default();
+    sessions.sessions = vec![
+        session("eeeeeeee-4444", "d", &done.queue.name, "completed"),
+        session("aaaaaaaa-1111", "w", "users-dlq", "failed"),
+        session("bbbbbbbb-2222", "x", "dead-dlq", "running"),
+        session("cccccccc-3333", "r", "orders-dlq", "running"),
+    ];
+    sessions.incidents = vec![waits, done, closed, runs];
+    let told = Told {
+        ended: Some(Status::Completed),
+        cost_usd: Some(0.42),
+        verdict: Some("likely".into()),
+        title: Some(format!("an order {} has no total", "that is \u{202e}very ".repeat(9))),
+        report: Some("/state/sessions/eeeeeeee-4444/report.md".into()),
+        ..Told::default()
+    };
+    let seen = [
+        ("eeeeeeee-4444", Seen { held: None, told: Some(told) }),
+        ("bbbbbbbb-2222", Seen { held: Some(false), told: Some(Told::default()) }),
+        ("cccccccc-3333", Seen { held: Some(true), told: Some(Told::default()) }),
+    ];
+    let mut budget = Budget::default();
+    let want = Want { fingerprint: Some("ffffffffffff".into()), expires_after: None };
+    budget.reserve(&Limits::default(), "cccccccc-3333", "orders-dlq", &want, at(NOW)).unwrap();
+    let documents = Documents {
+        sessions: Some(sessions),
+        watched: Some(Watched::default()),
+        budget: Some(budget),
+    };
+    (documents, seen.map(|(id, seen)| (id.to_owned(), seen)).into())
+}
+
+#[test]
+fn on_a_terminal_all_fits_80_columns() {
+    let (documents, seen) = documents();
+    let view = view(&documents, &seen, &Limits::default(), "/state", at(NOW));
+    let text = table(&view, true);
+    let wide = text.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+    let expected = "\
+incidents: 3 open
+  QUEUE                                       DEPTH  SINCE  LOSS
+  users-dlq                                   12     2h 3m  not before 5h, by 6h
+    waits: cooldown, for 59m
+  a-queue-with-a-name-that-is-longer-than-a…  12     2h 3m  unknown
+    session eeeeeeee: completed
+  orders-dlq                                  12     2h 3m  unknown
+    session cccccccc is at work
+sessions: 4 on record
+  ID        QUEUE                         STATUS                      AGE  COST
+  cccccccc  orders-dlq                    running                     5m   -
+  bbbbbbbb  dead-dlq                      crashed (not yet recorded)  5m   -
+  aaaaaaaa  users-dlq                     failed                      5m   -
+  eeeeeeee  a-queue-with-a-name-that-is…  completed                   5m   $0.42
+    likely: an order that is \\u{202e}very that is \\u{202e}very that is \\u{202e}…
+    sessions/eeeeeeee-4444/report.md
+spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00
+  left when no loss is near: $14.00
+  CAUSE     IN 30 DAYS
+  ffffffff  $6.00
+";
+    assert_eq!(text, expected, "\n{text}");
+}
+
+#[test]
+fn elsewhere_nothing_is_cut() {
+    let (documents, seen) = documents();
+    let view = view(&documents, &seen, &Limits::default(), "/state", at(NOW));
+    let text = table(&view, false);
+    for whole in [
+        "a-queue-with-a-name-that-is-longer-than-a-terminal-likes",
+        "cccccccc-3333",
+        "has no total",
+        "/state/sessions/eeeeeeee-4444/report.md",
+        "ffffffffffff",
+    ] {
+        assert!(text.contains(whole), "{whole}:\n{text}");
+    }
+    assert!(!text.contains('…') && !text.contains('\u{202e}'), "{text}");
+}
+
+#[test]
+fn what_could_not_be_read_is_unknown_and_what_nobody_has_heard_of_is_shown() {
+    let limits = Limits { per_day: None, ..Limits::default() };
+    let none = view(&Documents::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
+    assert_eq!((&none.incidents, &none.sessions, &none.spend), (&None, &None, &None));
+    let text = "incidents: unknown\nsessions: unknown\nspend in 24 hours: unknown\n";
+    assert_eq!(table(&none, true), text);
+    let entry = |name: &str, id: &str, misses: u64| {
+        serde_json::json!({"queue": queue(name), "record": {
+            "seq": 1, "sampled_at": at(NOW), "misses": misses, "zeros": null, "fall": null,
+            "read": [at(NOW - 60), {"visible": 2, "in_flight": 1, "delayed": 0}],
+            "incident": {"id": id, "raised_at": at(NOW - 90), "raised_depth": 3, "next_step": 6,
+                         "tier": null},
+            "cohorts": [{"after": null, "by": at(NOW - 90)}], "retention_s": 3690,
+        }})
+    };
+    let queues = serde_json::json!({"version": 1, "floor": 0, "rounds": {}, "queues": {
+        "arn:a": entry("a", "1", 0), "arn:b": entry("b", "2", 1),
+    }});
+    let watched = Some(serde_json::from_value(queues).unwrap());
+    let budget = Some(Budget::default());
+    let documents = Documents { watched, budget, sessions: None };
+    let view = view(&documents, &BTreeMap::new(), &limits, "/state", at(NOW));
+    let expected = "\
+incidents: 2 open
+  QUEUE  DEPTH    SINCE   LOSS
+  a      3        1m 30s  by 1h
+    no investigator has heard of it
+  b      unknown  1m 30s  by 1h
+    no investigator has heard of it
+sessions: unknown
+spend in 24 hours: $0.00 spent, $0.00 reserved, no limit
+";
+    assert_eq!(table(&view, true), expected, "\n{}", table(&view, true));
+}
+
+#[test]
+fn a_supervisor_that_died_after_its_last_event_has_said_how_it_ended() {
+    let mut rows = documents();
+    let seen = rows.1.get_mut("bbbbbbbb-2222").unwrap();
+    seen.told = Some(Told { ended: Some(Status::TimedOut), ..Told::default() });
+    let view = view(&rows.0, &rows.1, &Limits::default(), "/state", at(NOW));
+    let one = &view.sessions.unwrap()[1];
+    assert_eq!((one.status.as_str(), one.recorded), ("timed_out", false));
+}
