@@ -48,6 +48,7 @@ fn without_a_model_every_incident_gets_a_triage_or_a_reason() {
     assert_eq!((&done["cost_usd"], &done["turns"]), (&json!(0.0), &json!(0)));
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
     assert!(report.contains("No model was asked") && report.contains("`m1`"), "{report}");
+    assert!(!report.contains("not text"), "a body is shown as what it is: {report}");
     let skipped = &journal(&bench, "investigation.skipped")[0]["data"];
     assert!(skipped["detail"].as_str().unwrap().contains("--allow-fifo"), "{skipped}");
     assert_eq!(sqs.depth(&dlq), 2);

@@ -14,6 +14,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Supervisor, files};
 use crate::config::SecretValue;
@@ -36,6 +37,8 @@ const ANSWER_MAX: u64 = 64 << 10;
 const AGAIN: Duration = Duration::from_secs(5 * 60);
 /// A line of `messages.ndjson` may hold a body of 1 MiB, each byte of it escaped.
 const LINE_MAX: u64 = 16 << 20;
+/// As much of a body as this is kept for the report, which shows less.
+const EXCERPT: usize = 256;
 /// The messages of which the triage hears one by one.
 const MESSAGES_MAX: usize = 1000;
 
@@ -245,8 +248,7 @@ fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
         let sampled: Sampled = serde_json::from_slice(&line)
             .map_err(|error| Error::failed("read", messages.display(), error))?;
         seen.push(Seen::of(&sampled));
-        // The report shows a few of them, without their bodies.
-        shown.push(Sampled { body: serde_json::Value::Null, ..sampled });
+        shown.push(Sampled { body: excerpt(sampled.body), ..sampled });
     }
     let causes = triage::judge(&queue, &prints, &seen);
     let all = triage::report::Bundle {
@@ -257,6 +259,17 @@ fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
     };
     let report = triage::report::of(all, &causes);
     Ok((causes, report))
+}
+
+/// What a report shows of a body, so that a thousand of them take no memory to speak of. Only bytes
+/// that are no text have none.
+fn excerpt(body: Value) -> Value {
+    let text = match body {
+        Value::Null => return Value::Null,
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Value::String(shorten(&text, EXCERPT).into_owned())
 }
 
 fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, Error> {
