@@ -25,14 +25,14 @@ QUEUES = [
     ("audit", None, 1, 0),
     ("clicks", None, 1, 0),
 ]
-# What Lambda and EventBridge leave in a dead-letter queue: the queue, how many, the attributes
+# What others leave in a dead-letter queue: the queue, who, how many, the attributes
 LEFT = [
-    ("emails-dlq", 3, {
+    ("emails-dlq", "Lambda", 3, {
         "RequestID": "0c1a5d0e-6a5c-4a4e-9d2a-0d6f3b1c2e{n:02}",
         "ErrorCode": "429",
         "ErrorMessage": "Rate Exceeded.",
     }),
-    ("stock-dlq", 2, {
+    ("stock-dlq", "EventBridge", 2, {
         "RULE_ARN": "arn:aws:events:us-east-1:000000000000:rule/stock-changed",
         "TARGET_ARN": "arn:aws:lambda:us-east-1:000000000000:function:restock",
         "ERROR_CODE": "NO_PERMISSIONS",
@@ -125,11 +125,12 @@ def main() -> None:
         done, failed = consume(url)
         print(f"{name:14} orders done: {done}, failed attempts: {failed}", flush=True)
 
-    left = {dead: (count, attributes) for dead, count, attributes in LEFT}
-    for at, (dead, url, poison) in enumerate(expected):
-        count, attributes = left.get(dead, (0, {}))
-        leave(url, count, attributes)
-        expected[at] = (dead, url, poison + count)
+    urls = {dead: url for dead, url, _ in expected}
+    for dead, who, count, attributes in LEFT:
+        leave(urls[dead], count, attributes)
+        print(f"{dead:14} {who} puts what it could not deliver there: {count}")
+    left = {dead: count for dead, _, count, _ in LEFT}
+    expected = [(dead, url, poison + left.get(dead, 0)) for dead, url, poison in expected]
 
     deadline = time.monotonic() + LIMIT_S
     while any(depth(url) != poison for _, url, poison in expected):
