@@ -47,6 +47,8 @@ struct Options {
     no_wait: bool,
     dry_run: bool,
     stop: Option<String>,
+    retry: Option<String>,
+    explain: Option<String>,
     supervise: Option<String>,
     watch: Option<String>,
     grace_ms: Option<u64>,
@@ -62,6 +64,8 @@ impl Options {
                 Arg::Option(name) => match name.as_str() {
                     "--no-wait" => options.no_wait = true,
                     "-n" | "--dry-run" => options.dry_run = true,
+                    "--retry" => args.text(&mut options.retry)?,
+                    "--explain" => args.text(&mut options.explain)?,
                     "--stop" => args.text(&mut options.stop)?,
                     "--supervise" => args.text(&mut options.supervise)?,
                     "--watch" => args.text(&mut options.watch)?,
@@ -107,11 +111,19 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let store = Store::of(&settings, &env, !options.dry_run)?;
     let desk = Desk::open(store, &settings, &env, options.dry_run)?;
     let switches = Switches::new(&settings);
+    if let Some(queue) = &options.explain {
+        return dlq::wire::print(&desk.explain(queue)?).map(|()| Outcome::Done);
+    }
     if let Some(session) = &options.stop {
         desk.stop(session)?;
         let mut filter = Filter::new(desk, switches, false);
         filter.update(None)?;
         return filter.out.flush().map(|()| Outcome::Done);
+    }
+    if let Some(queue) = &options.retry {
+        desk.retry(queue)?;
+        let mut filter = Filter::new(desk, switches, false);
+        return filter.finish(options.no_wait).map(|()| Outcome::of(filter.failed));
     }
     let mut filter = Filter::new(desk, switches, options.dry_run);
     let mut input = Input::stdin();

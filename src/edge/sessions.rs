@@ -4,6 +4,7 @@
 //! crashed are closed, the open incidents are judged, supervisors are started, and what sessions
 //! have told since is marked as printed. Nothing here waits for an investigation.
 
+mod control;
 mod lines;
 mod start;
 
@@ -26,9 +27,6 @@ use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::tool;
 use lines::{last_told, skipped, unread, would_start};
-
-/// How long a session that is asked to end may take, beside the graces of its agent.
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an update brought.
 #[derive(Debug, Default)]
@@ -114,32 +112,6 @@ impl Desk {
         Ok(sessions.sessions.iter().any(busy))
     }
 
-    /// Asks a session to end, by its id or the beginning of it, and waits for that. An error says
-    /// that no such session runs.
-    pub fn stop(&self, id: &str) -> Result<(), Error> {
-        let sessions = self.store.doc::<Sessions>().read()?;
-        let fits = |session: &&Session| {
-            session.status == Status::Running && !id.is_empty() && session.id.starts_with(id)
-        };
-        let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
-        let session = match found[..] {
-            [session] => session,
-            [] => return Err(Error::failed("stop session", id, "no such session runs")),
-            _ => return Err(Error::failed("stop session", id, "more than one begins like that")),
-        };
-        let folder = self.folder(&session.id);
-        store::replace(&folder.join(files::STOP), b"")?;
-        // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not cut short.
-        let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
-        while store::held(&folder.join(files::LOCK))? {
-            if clock::tick() >= deadline {
-                return Err(Error::failed("stop session", &session.id, "it has not ended yet"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-
     fn agent_name(&self) -> &str {
         self.agent.as_ref().and_then(|agent| agent.argv.first()).map_or("triage", String::as_str)
     }
@@ -212,15 +184,9 @@ impl Desk {
             return Ok(());
         };
         let queue = sessions.incidents[at].queue.clone();
-        let mut past =
-            Past { cooldown_until: sessions.cooldown_until(&queue.arn), ..Past::default() };
-        for session in &sessions.sessions {
-            if self.runs(session, Some(now))? {
-                past.running += 1;
-                if session.queue.arn == queue.arn {
-                    past.running_here = Some(session.id.clone());
-                }
-            }
+        let mut past = self.past(sessions, &queue.arn, now)?;
+        if sessions.incidents[at].forced {
+            past.cooldown_until = None;
         }
         match eligible::judge(&self.policy, &queue.name, &past, now) {
             eligible::Verdict::Start => self.start(sessions, at, now, brought),
@@ -234,6 +200,20 @@ impl Desk {
                 Ok(())
             }
         }
+    }
+
+    /// What is known of a queue and of the other investigations.
+    fn past(&self, sessions: &Sessions, arn: &str, now: Timestamp) -> Result<Past, Error> {
+        let mut past = Past { cooldown_until: sessions.cooldown_until(arn), ..Past::default() };
+        for session in &sessions.sessions {
+            if self.runs(session, Some(now))? {
+                past.running += 1;
+                if session.queue.arn == arn {
+                    past.running_here = Some(session.id.clone());
+                }
+            }
+        }
+        Ok(past)
     }
 
     fn start(
@@ -277,6 +257,7 @@ impl Desk {
         }
         incident.attempts += 1;
         incident.armed = false;
+        incident.forced = false;
         // The next cooldown is another one.
         incident.reported.retain(|word| word != "cooldown");
         brought.started.push(id);

@@ -112,27 +112,33 @@ impl fmt::Display for Why {
     }
 }
 
+/// A rule, and why it says no.
+pub type Rule = (&'static str, Option<Why>);
+
+/// What every rule says, in their order. The names are what they ask for.
+pub fn rules(policy: &Policy, queue: &str, past: &Past, now: Timestamp) -> [Rule; 6] {
+    let cooling = past.cooldown_until.filter(|until| *until > now);
+    [
+        ("enabled", (!policy.enabled).then_some(Why::Disabled)),
+        ("targeted", (!policy.targets.matches(queue)).then_some(Why::NotTargeted)),
+        ("agent present", policy.agent_missing.clone().map(Why::AgentMissing)),
+        ("not under way", past.running_here.clone().map(Why::Running)),
+        ("cooldown over", cooling.map(|until| Why::CoolingDown(until, until.since(now)))),
+        (
+            "a place free",
+            (past.running >= policy.max_concurrent).then_some(Why::Full(past.running)),
+        ),
+    ]
+}
+
 /// Judges one incident. The first rule that says no is the reason.
 pub fn judge(policy: &Policy, queue: &str, past: &Past, now: Timestamp) -> Verdict {
-    if !policy.enabled {
-        return Verdict::Never(Why::Disabled);
+    let why = rules(policy, queue, past, now).into_iter().find_map(|(_, why)| why);
+    match why {
+        None => Verdict::Start,
+        Some(why @ (Why::Disabled | Why::NotTargeted)) => Verdict::Never(why),
+        Some(why) => Verdict::Wait(why),
     }
-    if !policy.targets.matches(queue) {
-        return Verdict::Never(Why::NotTargeted);
-    }
-    if let Some(agent) = &policy.agent_missing {
-        return Verdict::Wait(Why::AgentMissing(agent.clone()));
-    }
-    if let Some(session) = &past.running_here {
-        return Verdict::Wait(Why::Running(session.clone()));
-    }
-    if let Some(until) = past.cooldown_until.filter(|until| *until > now) {
-        return Verdict::Wait(Why::CoolingDown(until, until.since(now)));
-    }
-    if past.running >= policy.max_concurrent {
-        return Verdict::Wait(Why::Full(past.running));
-    }
-    Verdict::Start
 }
 
 #[cfg(test)]

@@ -36,6 +36,10 @@ pub struct Incident {
     pub closed_at: Option<Timestamp>,
     /// Whether it is to be judged: from the raise, or a growth, until an investigation starts.
     pub armed: bool,
+    /// Whether somebody has asked for another investigation: then neither the cooldown nor a
+    /// session that has the cause stands in its way.
+    #[serde(default)]
+    pub forced: bool,
     /// The reasons for which it was skipped and that have been told.
     pub reported: Vec<String>,
     /// How many investigations it has had.
@@ -61,6 +65,7 @@ impl Incident {
             grew_at: None,
             closed_at: None,
             armed: true,
+            forced: false,
             reported: Vec::new(),
             attempts: 0,
             bundle: None,

@@ -152,3 +152,24 @@ fn a_session_can_be_stopped() {
     assert!(again.stderr.contains("no such session runs"), "{}", again.stderr);
     nothing_is_left(&bench);
 }
+
+#[test]
+fn a_rule_that_says_no_is_explained_and_a_cooldown_can_be_passed() {
+    let body = format!("echo ran >>@/ran; cat >/dev/null; {INIT}; {}", result(&verdict()));
+    let bench = with_claude("claude-retry", "2.1.330", &body, "");
+    let unknown = bench.run("dlq-investigate", &["--explain", "orders"], "");
+    assert_eq!((unknown.code(), unknown.stdout.len()), (1, 0));
+    assert!(unknown.stderr.contains("no incident of it is open"), "{}", unknown.stderr);
+    investigate(&bench, &[], raised("orders", "i", ago(0), None));
+    let explained = investigate(&bench, &["--explain", "orders"], "").text();
+    assert!(explained.contains("  yes enabled\n"), "{explained}");
+    assert!(explained.contains("  no  cooldown over: the queue was investigated"), "{explained}");
+    assert!(explained.contains("  no  to be judged: it was investigated"), "{explained}");
+    assert_eq!(noted(&bench, "ran").lines().count(), 1, "an explanation starts nothing");
+    let again = investigate(&bench, &["--retry", "orders"], "");
+    assert_eq!(told(&again.text()), ["started orders", "completed orders"]);
+    assert_eq!(noted(&bench, "ran").lines().count(), 2);
+    assert_eq!(told(&investigate(&bench, &[], "").text()), [""; 0], "once");
+    assert_eq!(bench.run("dlq-investigate", &["--retry", "other"], "").code(), 1);
+    nothing_is_left(&bench);
+}

@@ -154,7 +154,8 @@ impl Supervisor<'_> {
         let (spends, required) = (self.plan.agent.is_some(), self.plan.require_evidence);
         // The claim is one update: of two sessions with one cause, the second sees the first.
         let next = self.store.doc::<Sessions>().update(|sessions| {
-            let owner = cause.as_ref().and_then(|cause| gate::owner(sessions, self.session, cause));
+            let owner = cause.as_ref().filter(|_| !self.plan.incident.forced);
+            let owner = owner.and_then(|cause| gate::owner(sessions, self.session, cause));
             let next = gate::judge(&known.judged, spends, required, owner);
             if let (Next::Go, Some(session)) = (&next, sessions.session_mut(self.session)) {
                 session.fingerprint.clone_from(&cause);
