@@ -5,6 +5,10 @@
 //! the session, or by its log as standard error. A number of a process is used at once after it
 //! was found, and never kept as an identity.
 
+mod usage;
+
+pub use usage::Usage;
+
 use std::collections::HashSet;
 use std::io;
 use std::os::unix::process::CommandExt;

@@ -11,6 +11,7 @@ mod ending;
 mod evidence;
 mod listen;
 mod teller;
+mod usage;
 mod wait;
 
 pub use evidence::to_hand_over;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::evidence::Environment;
+use self::usage::Sampler;
 use self::wait::{Ended, dismiss, wait};
 use super::agent::Program;
 use super::process::{self, MARKER, Tree};
@@ -61,6 +63,8 @@ pub mod files {
     pub const WORK: &str = "work";
     /// Somebody asks for the end.
     pub const STOP: &str = "stop";
+    /// What its processes use.
+    pub const USAGE: &str = "usage.json";
     /// What the agent found, in full.
     pub const RESULT: &str = "result.json";
 }
@@ -209,11 +213,14 @@ impl Supervisor<'_> {
         self.begun(agent.argv.first().map_or("", String::as_str), Some(pid.into()))?;
         let mut listener = self.listener(agent);
         let timeout = Duration::from_millis(self.plan.timeout_ms);
+        let tree = self.tree(pid, watchdog.id());
+        let mut sampler = Sampler::new(&tree, self.folder.join(files::USAGE));
         let ended = wait(child, timeout.saturating_sub(started.elapsed()), &mut || {
+            sampler.sample();
             let asked = self.folder.join(files::STOP).exists().then_some(Ended::Told);
             asked.or_else(|| listener.as_mut()?.listen(&mut |progress| self.progressed(progress)))
         })?;
-        self.stop(&ended, pid, watchdog.id());
+        self.stop(&ended, tree);
         if let Some(listener) = &mut listener {
             listener.finish(&mut |progress| self.progressed(progress));
         }
@@ -239,16 +246,20 @@ impl Supervisor<'_> {
         dismiss(watchdog)
     }
 
-    /// Ends the tree: all of it, or what an agent that has ended by itself left behind.
-    fn stop(&self, ended: &Ended, agent: u32, watchdog: u32) {
+    /// The processes of the agent.
+    fn tree(&self, agent: u32, watchdog: u32) -> Tree {
         let number = |pid: u32| i32::try_from(pid).unwrap_or(0);
-        let tree = Tree {
+        Tree {
             folder: self.folder.clone(),
             root: Some(number(agent)),
             group: (!cfg!(target_os = "linux")).then_some(number(agent)),
             above: Some(number(std::process::id())),
             spare: vec![number(watchdog)],
-        };
+        }
+    }
+
+    /// Ends the tree: all of it, or what an agent that has ended by itself left behind.
+    fn stop(&self, ended: &Ended, tree: Tree) {
         let grace = Duration::from_millis(self.plan.grace_ms);
         let gone = match ended {
             Ended::ByItself(_) => Tree { root: None, ..tree }.end(grace / 2),

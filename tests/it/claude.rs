@@ -143,6 +143,11 @@ fn a_session_can_be_stopped() {
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
     wait_for("it is ready", || bench.path("ready").exists());
     let id = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let usage = format!("state/sessions/{id}/usage.json");
+    wait_for("it is sampled", || bench.path(&usage).exists());
+    let usage: Value = serde_json::from_str(&noted(&bench, &usage)).unwrap();
+    let more = |key: &str| usage[key].as_u64().unwrap() > 0;
+    assert!(more("processes") && more("rss_bytes") && more("rss_peak_bytes"), "{usage}");
     let output = bench.run("dlq-investigate", &["--stop", &id[..8]], "");
     assert_eq!(output.code(), 0, "{}", output.stderr);
     assert_eq!(told(&output.text()).last().unwrap(), "stopped orders");

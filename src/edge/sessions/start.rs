@@ -9,7 +9,6 @@ use super::Desk;
 use crate::edge::supervisor::{self, Plan, files};
 use crate::edge::{agent, clock, exe};
 use crate::error::Error;
-use crate::rules::budget::Limits;
 use crate::rules::incident::Incident;
 use crate::rules::session::Session;
 use crate::store;
@@ -86,13 +85,7 @@ impl Desk {
             max_turns: self.settings.max_turns,
             base_url: self.settings.base_url.clone(),
             auth: self.settings.auth.clone(),
-            limits: Limits {
-                per_run: self.settings.budget_usd_per_run,
-                per_day: Some(self.settings.budget_usd_per_day),
-                per_fingerprint: self.settings.budget_usd_per_fingerprint,
-                reserve_for_expiry: self.settings.budget_reserve_for_expiry,
-                ..Limits::default()
-            },
+            limits: self.settings.limits(),
             peek: self.peek.as_ref().map(|argv| agent::look(argv, incident)),
             bundle: self.bundle(incident),
             require_evidence: self.settings.require_evidence,

@@ -1,8 +1,8 @@
 //! What the last event of a session says about it.
 
 use crate::event::{
-    self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationTimedOut,
-    Line, Type,
+    self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
+    InvestigationTimedOut, Line, Type,
 };
 use crate::rules::session::Status;
 
@@ -51,6 +51,10 @@ impl Told {
             Type::InvestigationTimedOut => {
                 let InvestigationTimedOut { detail, cost_usd, .. } = event::read(line)?.data;
                 Told::without(Status::TimedOut, cost_usd, None, detail)
+            }
+            Type::InvestigationStopped => {
+                let InvestigationStopped { detail, cost_usd, .. } = event::read(line)?.data;
+                Told::without(Status::Stopped, cost_usd, None, detail)
             }
             Type::InvestigationSkipped => {
                 let InvestigationSkipped { reason, detail, .. } = event::read(line)?.data;
