@@ -8,6 +8,7 @@ pub mod eligible;
 pub mod evidence;
 pub mod expiry;
 pub mod fingerprint;
+pub mod found;
 pub mod gate;
 pub mod glob;
 pub mod graph;
