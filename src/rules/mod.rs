@@ -19,6 +19,7 @@ pub mod loss;
 pub mod message;
 pub mod names;
 pub mod neighbours;
+mod page;
 pub mod peeks;
 pub mod pick;
 pub mod prompt;

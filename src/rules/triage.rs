@@ -17,6 +17,7 @@ use crate::text::count;
 use crate::time::Timestamp;
 
 use case::{Case, TEXT};
+pub(super) use commands::quoted;
 
 mod case;
 mod commands;
