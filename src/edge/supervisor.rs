@@ -7,6 +7,7 @@
 //! names the session crashed. It never reads configuration: its plan says all it needs.
 
 mod agent;
+mod check;
 mod ending;
 mod evidence;
 mod listen;
@@ -202,7 +203,7 @@ impl Supervisor<'_> {
             Err(error) => {
                 let failed = Outcome::Failed("could_not_start", error.to_string());
                 self.settle(Some(0.0))?;
-                self.conclude(begun, failed, None)?;
+                self.conclude(begun, failed, None, None)?;
                 return dismiss(watchdog);
             }
         };
@@ -227,19 +228,21 @@ impl Supervisor<'_> {
         let transcript = self.transcript(agent, listener);
         let cost = transcript.as_ref().and_then(Transcript::cost_usd).map(to_the_millionth);
         match ended {
-            Ended::ByItself(status) => {
-                let outcome = self.outcome(agent, status, transcript.as_ref())?;
-                self.conclude(begun, outcome, cost)?;
-            }
-            // It had its result; it only did not end.
-            Ended::Lingering => {
-                let outcome = self.outcome(agent, ExitStatus::default(), transcript.as_ref())?;
-                self.conclude(begun, outcome, cost)?;
+            Ended::ByItself(_) | Ended::Lingering => {
+                let status = match ended {
+                    Ended::ByItself(status) => status,
+                    // It had its result; it only did not end.
+                    _ => ExitStatus::default(),
+                };
+                let folder = evidence.bundle.as_deref();
+                let (outcome, finding) =
+                    self.outcome(agent, status, transcript.as_ref(), folder)?;
+                self.conclude(begun, outcome, cost, finding.as_ref())?;
             }
             Ended::Deadline => self.timed_out(begun, cost)?,
             Ended::Told => self.stopped(begun, cost)?,
             Ended::Aborted(reason, detail) => {
-                self.conclude(begun, Outcome::Failed(reason, detail), cost)?;
+                self.conclude(begun, Outcome::Failed(reason, detail), cost, None)?;
             }
         }
         self.settle(cost)?;

@@ -5,8 +5,7 @@
 //! given, and no other. Settings, hooks, MCP servers and slash commands of whatever repository stay
 //! out. Model, turns and money have a limit. Never: puts a text from outside into an argument.
 
-use serde_json::{Value, json};
-
+use super::found;
 use super::transcript::{Asked, MINIMUM};
 
 /// The tools: all of them only read.
@@ -55,7 +54,7 @@ impl Invocation<'_> {
         argv.push(format!("--max-turns={}", self.max_turns));
         argv.push(format!("--max-budget-usd={}", self.budget_usd));
         argv.push(format!("--session-id={}", self.session));
-        argv.push(format!("--json-schema={}", schema()));
+        argv.push(format!("--json-schema={}", found::schema()));
         argv.extend(self.folders.iter().map(|folder| format!("--add-dir={folder}")));
         argv
     }
@@ -110,37 +109,6 @@ pub fn unfit(version: &str, help: &str) -> Option<String> {
             .map(|flag| format!("it does not know '{flag}'; a newer one does")),
     }
 }
-
-/// The form of the result. Everything is required, so that what is not known has to be said.
-fn schema() -> Value {
-    let text = |what: &str| json!({"type": "string", "description": what});
-    let texts = |what: &str| json!({"type": "array", "maxItems": 20, "items": text(what)});
-    let claim = json!({"type": "object", "additionalProperties": false,
-        "required": ["id", "claim"], "properties": {
-            "id": text("An item of the evidence: m1, f1, t1, q.retention_s, lint.RULE, log:1"),
-            "claim": text("What it shows, and no more")}});
-    let properties = json!({
-        "status": {"enum": STATUSES, "description": "confirmed only when the evidence proves it"},
-        "title": text("One line: what fails, and where"),
-        "category": text("Such as code_bug, configuration, dependency, permission, data"),
-        "root_cause": text("What is known; possible causes belong under hypotheses"),
-        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-        "evidence": {"type": "array", "maxItems": 50, "items": claim},
-        "hypotheses": texts("A possible cause, and what speaks for and against it"),
-        "prevention": text("What would have prevented it, or an empty text"),
-        "redrive": {"enum": REDRIVES, "description": "Whether the messages may be put back"},
-        "next_steps": texts("What a person should do next"),
-    });
-    let required: Vec<&String> =
-        properties.as_object().into_iter().flat_map(|o| o.keys()).collect();
-    json!({"type": "object", "additionalProperties": false, "required": required,
-        "properties": properties})
-}
-
-/// What a status can be.
-pub const STATUSES: [&str; 4] = ["confirmed", "likely", "inconclusive", "not_a_bug"];
-/// What can be said of putting the messages back.
-const REDRIVES: [&str; 3] = ["safe", "after_fix", "do_not"];
 
 #[cfg(test)]
 mod tests {

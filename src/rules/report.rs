@@ -1,13 +1,207 @@
-//! The report of an investigation, for people. The agent's words are made safe: they come from
-//! outside.
+//! The report of an investigation: Markdown, for people, the verdict first.
+//!
+//! Promises: what a model says is prose without markup, and what comes from outside stands in code
+//! spans, so that nobody can forge a heading, a link or a status. What the check has lowered is
+//! said where the status is. Unknown is said as unknown. No list is endless.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
+use super::evidence::Timeline;
+use super::found::{Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Status, Tests};
+use super::page::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
+use super::triage::quoted;
 use crate::event::{Queue, Verdict};
-use crate::text::safe;
+use crate::text::count;
 use crate::time::show_span;
 
-/// The text of the report.
+/// So much of an item that is cited is shown.
+const ITEM: usize = 2 * EXCERPT;
+/// So much of a path.
+const PATH: usize = 4096;
+
+/// What is known of an investigation that has ended with a full verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// The session.
+    pub session: &'a str,
+    /// The incident.
+    pub incident: &'a str,
+    /// The queue.
+    pub queue: &'a Queue,
+    /// The verdict, after the check.
+    pub checked: &'a Checked,
+    /// What the cited items hold, redacted, by what cites them: as the claim writes it, or as a
+    /// [`Citation`] does.
+    pub excerpts: &'a BTreeMap<String, String>,
+    /// What was changed, as this tool has seen; none when no repository was given.
+    pub patch: Option<&'a PatchFacts>,
+    /// What happened when.
+    pub timeline: &'a Timeline,
+    /// What it cost.
+    pub cost: Cost,
+    /// The tools that the agent was refused, and how often.
+    pub denied: &'a [(String, u64)],
+    /// What there is to read on, and the paths: `the transcript`, `/…/transcript.ndjson`.
+    pub files: &'a [(&'a str, String)],
+}
+
+/// What an investigation cost, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Cost {
+    /// In US dollars.
+    pub usd: Option<f64>,
+    /// How many turns the agent took.
+    pub turns: Option<u64>,
+    /// How long it took.
+    pub took: Option<Duration>,
+}
+
+impl Report<'_> {
+    /// The text of the report.
+    pub fn text(&self) -> String {
+        let found = &self.checked.found;
+        let mut out = Page::default();
+        out.line(format!("# {}\n", prose(&found.title)));
+        out.line(format!("- Status: {}", in_a_phrase(found.status)));
+        if let Some((from, to)) = self.checked.demoted {
+            out.line(format!("- The model said {from}; lowered to {to}, see 'Checked' below"));
+        }
+        out.line(format!("- Confidence: {}", sure(found.confidence)));
+        out.line(format!("- Category: {}", found.category.as_deref().map_or_else(unknown, span)));
+        out.line(format!("- Redrive: {}", redrive(found.redrive, &self.queue.name)));
+        out.line(format!("- Queue: {}", span(&self.queue.name)));
+        out.line(format!("- Incident: {}", span(self.incident)));
+        out.line(format!("- Session: {}", span(self.session)));
+        out.heading("Root cause");
+        out.line(said(&found.root_cause));
+        self.evidence(&mut out);
+        hypotheses(&mut out, &found.hypotheses);
+        self.fix(&mut out);
+        out.heading("Prevention");
+        out.line(said(&found.prevention));
+        out.heading("Next steps");
+        for (number, step) in found.next_steps.iter().enumerate() {
+            out.line(format!("{}. {}", number + 1, prose(step)));
+        }
+        if found.next_steps.is_empty() {
+            out.line("None is named.");
+        }
+        self.happened(&mut out);
+        self.checked(&mut out);
+        self.cost(&mut out);
+        self.rest(&mut out);
+        out.text()
+    }
+
+    fn evidence(&self, out: &mut Page) {
+        out.heading("Evidence");
+        let claims = &self.checked.found.evidence;
+        out.list(claims, "claim", |out, Claim { id, claim }| {
+            let cited = match id.as_str() {
+                "" => "cites nothing".into(),
+                id if self.checked.unresolved.iter().any(|gone| gone == id) => {
+                    format!("{} (**does not exist**)", span(id))
+                }
+                id => span(id),
+            };
+            out.line(format!("- {cited}: {}", prose(claim)));
+            let usual = Citation::of(id).map(|cited| cited.to_string());
+            let excerpt = self.excerpts.get(id).or_else(|| self.excerpts.get(&usual?));
+            if let Some(excerpt) = excerpt {
+                out.line(format!("  - {}", span_of(excerpt, ITEM)));
+            }
+        });
+        if claims.is_empty() {
+            out.line("None is cited.");
+        }
+    }
+
+    fn fix(&self, out: &mut Page) {
+        out.heading("Fix");
+        if let Some(Fix { summary, files, tests }) = &self.checked.found.fix {
+            out.line(format!("As the model says: {}\n", prose(summary)));
+            for (what, all) in [("Changed", files), ("Tested by", tests)] {
+                out.list(all, "name", |out, name| out.line(format!("- {what}: {}", span(name))));
+            }
+            out.line("");
+        } else {
+            out.line("The model says that it changed nothing.\n");
+        }
+        let Some(PatchFacts { files_changed, tests }) = self.patch else {
+            out.line(
+                "Whether anything was changed is unknown: there was no repository to look at.",
+            );
+            return;
+        };
+        out.line("As this tool has seen:\n");
+        out.list(files_changed, "file", |out, path| out.line(format!("- Changed: {}", span(path))));
+        if files_changed.is_empty() {
+            out.line("- Changed: nothing");
+        }
+        out.line(match tests {
+            None => "- Tests: this tool ran none".to_owned(),
+            Some(Tests { command, passed: true }) => format!("- Tests: passed, {}", span(command)),
+            Some(Tests { command, passed: false }) => {
+                format!("- Tests: **did not pass**, {}", span(command))
+            }
+        });
+    }
+
+    fn happened(&self, out: &mut Page) {
+        out.heading("Timeline");
+        let moments = &self.timeline.timeline;
+        out.list(moments, "moment", |out, moment| {
+            out.line(format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what)));
+        });
+        if moments.is_empty() {
+            out.line("Nothing is known.");
+        }
+    }
+
+    fn checked(&self, out: &mut Page) {
+        out.heading("Checked");
+        for note in &self.checked.notes {
+            out.line(format!("- {}", prose(note)));
+        }
+        if self.checked.unresolved.is_empty() && !self.checked.found.evidence.is_empty() {
+            out.line(
+                "- Everything that the verdict cites exists. Whether it shows what is claimed, a \
+                 program cannot tell.",
+            );
+        } else if self.checked.notes.is_empty() {
+            out.line("- The verdict cites nothing that could be looked up.");
+        }
+    }
+
+    fn cost(&self, out: &mut Page) {
+        out.heading("Cost");
+        let Cost { usd, turns, took } = self.cost;
+        out.line(format!("- Cost: {}", dollars(usd)));
+        out.line(format!("- Turns: {}", number(turns)));
+        out.line(format!("- Took: {}", took.map_or_else(unknown, show_span)));
+    }
+
+    fn rest(&self, out: &mut Page) {
+        out.heading("What was denied");
+        out.list(self.denied, "tool", |out, (tool, times)| {
+            out.line(format!("- {}: {}", span(tool), count(*times, "time")));
+        });
+        if self.denied.is_empty() {
+            out.line("Nothing: the agent was refused no tool.");
+        }
+        out.heading("Files");
+        out.list(self.files, "file", |out, (what, path)| {
+            out.line(format!("- {}: {}", prose(what), span_of(path, PATH)));
+        });
+        if self.files.is_empty() {
+            out.line("None was kept.");
+        }
+    }
+}
+
+/// The report on an agent that gives no full verdict.
 pub fn of(
     session: &str,
     incident: &str,
@@ -15,40 +209,80 @@ pub fn of(
     verdict: &Verdict,
     took: Duration,
 ) -> String {
-    let said = |text: &Option<String>| match text {
-        Some(text) => safe(text).into_owned(),
-        None => "unknown".into(),
-    };
-    let confidence = verdict.confidence.map_or_else(|| "unknown".into(), |sure| sure.to_string());
-    let title = verdict.title.as_deref().unwrap_or("Investigation");
-    let lines = [
-        format!("# {}\n", safe(title)),
-        format!("Queue: {}", safe(&queue.name)),
-        format!("Incident: {}", safe(incident)),
-        format!("Session: {session}"),
-        format!("Status: {}", safe(&verdict.status)),
-        format!("Category: {}", said(&verdict.category)),
-        format!("Confidence: {confidence}"),
-        format!("Redrive: {}", said(&verdict.redrive)),
-        format!("Took: {}\n", show_span(took)),
-        "The agent's own words are in transcript.ndjson.\n".into(),
-    ];
-    lines.join("\n")
+    let word = |text: &Option<String>| text.as_deref().map_or_else(unknown, span);
+    let mut out = Page::default();
+    out.line(format!("# {}\n", prose(verdict.title.as_deref().unwrap_or("Investigation"))));
+    for (name, value) in [
+        ("Status", span(&verdict.status)),
+        ("Confidence", sure(verdict.confidence)),
+        ("Category", word(&verdict.category)),
+        ("Redrive", word(&verdict.redrive)),
+        ("Queue", span(&queue.name)),
+        ("Incident", span(incident)),
+        ("Session", span(session)),
+        ("Took", show_span(took)),
+    ] {
+        out.line(format!("- {name}: {value}"));
+    }
+    out.line("\nNothing of it was checked. The agent's own words are in `transcript.ndjson`.");
+    out.text()
+}
+
+fn hypotheses(out: &mut Page, all: &[Hypothesis]) {
+    out.heading("Hypotheses");
+    out.list(all, "hypothesis", |out, Hypothesis { hypothesis, verdict, why }| {
+        let verdict = if verdict.is_empty() { "not judged".into() } else { prose(verdict) };
+        out.line(format!("- {} ({verdict})", prose(hypothesis)));
+        if !why.is_empty() {
+            out.line(format!("  - Why: {}", prose(why)));
+        }
+    });
+    if all.is_empty() {
+        out.line("None is named.");
+    }
+}
+
+fn in_a_phrase(status: Status) -> &'static str {
+    match status {
+        Status::Confirmed => "confirmed, the evidence proves the cause",
+        Status::Likely => "likely, the evidence points to this cause and does not prove it",
+        Status::Inconclusive => "inconclusive, the cause is not known",
+        Status::NotABug => "not a bug, the code is not to blame",
+    }
+}
+
+fn redrive(advice: Advice, queue: &str) -> String {
+    let guard = if queue.starts_with('-') { "-- " } else { "" };
+    let plan = span_of(&format!("dlq-redrive plan {guard}{}", quoted(queue)), PATH);
+    match advice {
+        Advice::Safe => format!("safe. Run {plan}"),
+        Advice::AfterFix => format!("after the fix. When it is deployed, run {plan}"),
+        Advice::DoNot => "do not put the messages back. Follow the next steps first".into(),
+    }
+}
+
+fn said(text: &Option<String>) -> String {
+    text.as_deref().map_or_else(|| "Unknown.".into(), prose)
+}
+
+fn sure(confidence: Option<f64>) -> String {
+    match confidence.filter(|sure| sure.is_finite()) {
+        Some(sure) => format!("{} ({sure}, as the model says)", in_words(sure)),
+        None => unknown(),
+    }
+}
+
+fn dollars(usd: Option<f64>) -> String {
+    match usd.filter(|usd| usd.is_finite() && *usd >= 0.0) {
+        Some(usd) if usd > 0.0 && usd < 0.01 => "less than $0.01".into(),
+        Some(usd) => format!("${usd:.2}"),
+        None => unknown(),
+    }
+}
+
+fn number(n: Option<impl Display>) -> String {
+    n.map_or_else(unknown, |n| n.to_string())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_said_is_unknown_and_nothing_is_raw() {
-        let verdict = Verdict {
-            status: "likely".into(),
-            title: Some("a\u{1b}[2Jb\n# forged".into()),
-            ..Verdict::default()
-        };
-        let text = of("s", "i", &Queue::default(), &verdict, Duration::from_secs(2));
-        assert!(text.contains("Confidence: unknown") && text.contains("Took: 2s"), "{text}");
-        assert!(!text.contains('\u{1b}') && !text.contains("\n# forged"), "{text}");
-    }
-}
+mod tests;

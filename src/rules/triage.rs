@@ -9,12 +9,15 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::{Fingerprints, Group, QueueFacts, Sampled};
 use crate::event::Verdict;
 use crate::text::count;
 use crate::time::Timestamp;
 
 use case::{Case, TEXT};
+pub(super) use commands::quoted;
 
 mod case;
 mod commands;
@@ -89,7 +92,8 @@ pub enum Bug {
 }
 
 /// Whether the messages may be put back, the most careful last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Advice {
     Safe,

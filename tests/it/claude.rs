@@ -21,8 +21,10 @@ fn result(structured: &Value) -> String {
 }
 
 fn verdict() -> Value {
-    json!({"status": "likely", "title": "it fails", "category": "code_bug", "confidence": 0.8,
-        "root_cause": "x", "evidence": [], "redrive": "after_fix", "next_steps": []})
+    json!({"status": "confirmed", "title": "it fails", "category": "code_bug", "confidence": 0.8,
+        "root_cause": "customer may be absent", "hypotheses": [], "fix": null, "prevention": null,
+        "evidence": [{"id": "a.py:2", "claim": "nobody looks"}, {"id": "m9", "claim": "invented"}],
+        "redrive": "after_fix", "next_steps": ["look"]})
 }
 
 /// A bench whose `claude` is of this release and does `body`.
@@ -39,11 +41,15 @@ fn with_claude(name: &str, version: &str, body: &str, more: &str) -> Bench {
     let folder = program.parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     bench.set("PATH", format!("{folder}:{path}"));
+    std::fs::create_dir(bench.path("repo")).unwrap();
+    std::fs::write(bench.path("repo/a.py"), "import x\nprint(order.customer.id)\n").unwrap();
     bench.set("MODEL_KEY", "sk-ant-api03-of-the-model");
     bench.set("AWS_SECRET_ACCESS_KEY", "of-the-cloud");
     bench.configure(&format!(
         "auto_investigation: {{enabled: true, target_queues: ['*'], agent: claude, \
-         auth: {{env: MODEL_KEY}}, require_evidence: false, stop_grace_seconds: 0.2{more}}}\n"
+         auth: {{env: MODEL_KEY}}, require_evidence: false, stop_grace_seconds: 0.2, \
+         queues: [{{match: '*', repo: '{}'}}]{more}}}\n",
+        bench.path("repo").display()
     ));
     bench
 }
@@ -66,7 +72,12 @@ fn a_verdict_is_told_with_what_it_cost_and_how_it_went() {
     assert_eq!(events[1]["data"]["tool"], "Grep");
     let done = &events[2]["data"];
     assert_eq!((&done["cost_usd"], &done["turns"]), (&json!(0.009), &json!(3)));
-    assert_eq!(done["verdict"]["status"], "likely");
+    // One thing that it cites is there, the other is not.
+    assert_eq!(done["verdict"]["status"], "likely", "lowered from confirmed");
+    let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
+    assert!(report.contains("lowered from confirmed to likely"), "{report}");
+    assert!(report.contains("print(order.customer.id)"), "an excerpt: {report}");
+    assert!(report.contains("`m9` (**does not exist**)"), "{report}");
     let spend = &budget(&bench)["spends"][0];
     assert_eq!((&spend["reserved_usd"], &spend["cost_usd"]), (&json!(6.0), &json!(0.009)));
     assert_eq!(sessions(&bench)["sessions"][0]["cost_usd"], 0.009);

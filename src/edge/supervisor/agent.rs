@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use super::check::Finding;
 use super::evidence::Known;
 use super::listen::Listener;
 use super::{Supervisor, files};
@@ -15,10 +16,10 @@ use crate::config::{Env, Format, SecretValue};
 use crate::edge::agent::Program;
 use crate::edge::{clock, command};
 use crate::error::Error;
-use crate::event::InvestigationProgressed;
+use crate::event::{InvestigationProgressed, Verdict};
 use crate::rules::budget::{Budget, Want, Why};
 use crate::rules::gate::Evidence;
-use crate::rules::invocation::{self, Invocation, STATUSES};
+use crate::rules::invocation::{self, Invocation};
 use crate::rules::transcript::{self, Progress, Transcript};
 use crate::rules::verdict::{self, Exit, Outcome};
 use crate::store;
@@ -172,24 +173,25 @@ impl Supervisor<'_> {
         }
     }
 
-    /// What its end means.
+    /// What its end means, and the verdict when it has a full one.
     pub(super) fn outcome(
         &self,
         agent: &Program,
         status: ExitStatus,
         transcript: Option<&Transcript>,
-    ) -> Result<Outcome, Error> {
+        folder: Option<&Path>,
+    ) -> Result<(Outcome, Option<Finding>), Error> {
         let exit = match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Status(code),
             (None, signal) => Exit::Signal(signal.unwrap_or(0)),
         };
         let Some(transcript) = transcript else {
             let line = last_line(&self.folder.join(files::TRANSCRIPT));
-            return Ok(verdict::judge(exit, line.as_deref()));
+            return Ok((verdict::judge(exit, line.as_deref()), None));
         };
         match transcript::outcome(exit, false, transcript, agent.claude) {
             transcript::Outcome::Failed { reason, detail } => {
-                return Ok(Outcome::Failed(reason, detail));
+                return Ok((Outcome::Failed(reason, detail), None));
             }
             transcript::Outcome::Success => {}
         }
@@ -199,20 +201,27 @@ impl Supervisor<'_> {
         };
         let result = text::safe_json(said.as_bytes()).into_owned();
         store::replace(&self.folder.join(files::RESULT), &result)?;
-        Ok(match verdict::judge(exit, Some(said.as_bytes())) {
-            Outcome::Completed(verdict, ..)
-                if agent.claude && !STATUSES.contains(&verdict.status.as_str()) =>
-            {
-                Outcome::Failed(
-                    "no_result",
-                    "the status that it gives is none that is known".into(),
-                )
-            }
+        if agent.claude {
+            let said = transcript.structured().unwrap_or(&serde_json::Value::Null);
+            return Ok(match self.check(said, folder, transcript) {
+                Err(why) => {
+                    let why = format!("what it gives is no verdict: {}", text::safe(&why));
+                    (Outcome::Failed("no_result", why), None)
+                }
+                Ok(finding) => {
+                    let verdict = Verdict::from(&finding.checked);
+                    let turns = transcript.turns();
+                    (Outcome::Completed(verdict, transcript.cost_usd(), turns), Some(finding))
+                }
+            });
+        }
+        let outcome = match verdict::judge(exit, Some(said.as_bytes())) {
             Outcome::Completed(verdict, cost, _) => {
                 Outcome::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
             }
             failed => failed,
-        })
+        };
+        Ok((outcome, None))
     }
 }
 

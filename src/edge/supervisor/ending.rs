@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::check::Finding;
 use super::{Supervisor, files};
 use crate::edge::clock;
 use crate::error::Error;
@@ -21,13 +22,23 @@ impl Supervisor<'_> {
         begun: Timestamp,
         outcome: Outcome,
         cost: Option<f64>,
+        finding: Option<&Finding>,
     ) -> Result<(), Error> {
         let took = clock::now().since(begun);
         let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
         match outcome {
             Outcome::Completed(verdict, said, turns) => {
                 let cost_usd = cost.or(said);
-                let report = self.report(&verdict, took)?.display().to_string();
+                let report = match finding {
+                    None => self.report(&verdict, took)?,
+                    Some(finding) => {
+                        let path = self.folder.join(files::REPORT);
+                        let text = self.report_of(finding, cost_usd, turns, took);
+                        store::replace(&path, text.as_bytes())?;
+                        path
+                    }
+                };
+                let report = report.display().to_string();
                 let duration_s = took.as_secs();
                 self.tell(InvestigationCompleted {
                     queue,

@@ -233,6 +233,30 @@ impl Supervisor<'_> {
 
 /// The triage of a bundle, and its report.
 fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
+    let Bundle { queue, prints, timeline, seen, shown } = load(path)?;
+    let causes = triage::judge(&queue, &prints, &seen);
+    let all = triage::report::Bundle {
+        queue: &queue,
+        prints: &prints,
+        messages: &shown,
+        timeline: &timeline,
+    };
+    let report = triage::report::of(all, &causes);
+    Ok((causes, report))
+}
+
+/// What is read of a bundle.
+pub(super) struct Bundle {
+    pub(super) queue: QueueFacts,
+    pub(super) prints: Fingerprints,
+    pub(super) timeline: Timeline,
+    seen: Vec<Seen>,
+    /// The messages, with excerpts for bodies.
+    pub(super) shown: Vec<Sampled>,
+}
+
+/// Reads a bundle.
+pub(super) fn load(path: &Path) -> Result<Bundle, Error> {
     let queue: QueueFacts = read(path, bundle::files::QUEUE)?;
     let prints: Fingerprints = read(path, bundle::files::FINGERPRINTS)?;
     let timeline: Timeline = read(path, bundle::files::TIMELINE)?;
@@ -251,15 +275,7 @@ fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
         seen.push(Seen::of(&sampled));
         shown.push(Sampled { body: excerpt(sampled.body), ..sampled });
     }
-    let causes = triage::judge(&queue, &prints, &seen);
-    let all = triage::report::Bundle {
-        queue: &queue,
-        prints: &prints,
-        messages: &shown,
-        timeline: &timeline,
-    };
-    let report = triage::report::of(all, &causes);
-    Ok((causes, report))
+    Ok(Bundle { queue, prints, timeline, seen, shown })
 }
 
 /// What a report shows of a body, so that a thousand of them take no memory to speak of. Only bytes
@@ -273,7 +289,7 @@ fn excerpt(body: Value) -> Value {
     Value::String(shorten(&text, EXCERPT).into_owned())
 }
 
-fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, Error> {
     let path = folder.join(name);
     let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
     serde_json::from_slice(&bytes).map_err(|error| Error::failed("read", path.display(), error))

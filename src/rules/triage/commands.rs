@@ -190,7 +190,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 /// One word for a POSIX shell and zsh, on one line, with nothing hidden in it.
-pub(super) fn quoted(word: &str) -> String {
+pub(in crate::rules) fn quoted(word: &str) -> String {
     let word = safe(&shorten(word, WORD_MAX)).into_owned();
     if !word.is_empty() && !word.starts_with('=') && word.bytes().all(is_plain) {
         return word;

@@ -9,15 +9,12 @@ use std::time::Duration;
 use super::{Bug, Triage};
 use crate::event::{Finding, Queue};
 use crate::rules::evidence::{Fingerprints, Group, QueueFacts, Sampled, SourceFacts, Timeline};
-use crate::text::{count, safe, shorten};
+use crate::rules::page::{EXCERPT, LIST, Page, fence, in_words, plain, span, span_of, unknown};
+use crate::text::count;
 use crate::time::show_span;
 
-/// So much of a text is shown.
-const EXCERPT: usize = 160;
 /// So much of a command, which has been shortened where it was made.
 const COMMAND: usize = 8192;
-/// So many items of a list.
-const LIST: usize = 20;
 
 /// The files of a bundle.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +63,7 @@ pub fn of(bundle: Bundle, triages: &[Triage]) -> String {
         out.line("Nothing is known.");
     }
     unknowns(&mut out, bundle, triages);
-    out.0
+    out.text()
 }
 
 /// The report when no message could be looked at.
@@ -79,7 +76,7 @@ pub fn without(queue: &Queue, why: &str) -> String {
     out.line("Status: inconclusive. Confidence: none. Redrive: unknown.");
     out.heading("What is not known");
     out.line(format!("- What the messages died of: {}", span_of(why, 2 * EXCERPT)));
-    out.0
+    out.text()
 }
 
 fn queue_facts(out: &mut Page, queue: &QueueFacts) {
@@ -208,74 +205,6 @@ fn unknowns(out: &mut Page, bundle: Bundle, triages: &[Triage]) {
     out.line("- What the logs, the deployments and the code say: they were not read.");
 }
 
-/// The text that grows.
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn line(&mut self, text: impl AsRef<str>) {
-        self.0.push_str(text.as_ref());
-        self.0.push('\n');
-    }
-
-    fn heading(&mut self, text: &str) {
-        let gap = if self.0.ends_with("\n\n") { "" } else { "\n" };
-        self.line(format!("{gap}## {text}\n"));
-    }
-
-    /// The first items, and how many there are more.
-    fn list<T>(&mut self, items: &[T], noun: &str, mut show: impl FnMut(&mut Page, &T)) {
-        for item in items.iter().take(LIST) {
-            show(self, item);
-        }
-        if items.len() > LIST {
-            let more = count((items.len() - LIST) as u64, noun);
-            self.line(format!("- … and {more} more."));
-        }
-    }
-}
-
-fn in_words(confidence: f64) -> &'static str {
-    match confidence {
-        0.9.. => "very high",
-        0.8.. => "high",
-        0.6.. => "medium",
-        0.4.. => "low",
-        _ => "none",
-    }
-}
-
-fn unknown() -> String {
-    "unknown".into()
-}
-
 fn time(seconds: Option<u64>) -> String {
     seconds.map_or_else(unknown, |seconds| show_span(Duration::from_secs(seconds)))
-}
-
-/// Text from outside as a code span.
-fn span(text: &str) -> String {
-    span_of(text, EXCERPT)
-}
-
-fn span_of(text: &str, max: usize) -> String {
-    let text = plain(text, max);
-    if text.trim().is_empty() {
-        return "(empty)".into();
-    }
-    let fence = fence(&text, 1);
-    // A backtick at its edge would lengthen the fence, and a pair of blanks is taken off.
-    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-/// On one line, with nothing hidden.
-fn plain(text: &str, max: usize) -> String {
-    safe(&shorten(text, max)).into_owned()
-}
-
-/// More backticks than stand together anywhere in `text`, and no fewer than `least`.
-fn fence(text: &str, least: usize) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    "`".repeat(least.max(longest + 1))
 }

@@ -1,0 +1,175 @@
+//! What is left of a verdict when its claims have been looked up.
+//!
+//! Promises: `confirmed`, `likely` and `not_a_bug` stand only on evidence that exists, and
+//! `confirmed` with a patch only on tests that this tool has run. A check only ever lowers. Each
+//! change has a note with its reason.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::cite::{Citation, path_of};
+use super::{Advice, Found, Status};
+use crate::text::{safe, shorten};
+
+/// So many names stand in a note.
+const NAMED: usize = 5;
+/// So much of a name.
+const NAME: usize = 80;
+
+/// A verdict after the check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checked {
+    /// What is left of it.
+    pub found: Found,
+    /// What it cites that does not exist, each once; the empty text for a claim that cites nothing.
+    pub unresolved: Vec<String>,
+    /// What the model said, and what it is now.
+    pub demoted: Option<(Status, Status)>,
+    /// What was changed and why, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What was changed in the repository, as this tool has seen for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PatchFacts {
+    /// Their paths in the repository.
+    pub files_changed: Vec<String>,
+    /// The tests that this tool has run; null when it ran none.
+    pub tests: Option<Tests>,
+}
+
+/// A run of the tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tests {
+    /// The command, for people.
+    pub command: String,
+    /// Whether it said that they pass.
+    pub passed: bool,
+}
+
+/// Judges `found` by what of its citations was found: `resolved` holds them as [`Citation`]
+/// displays them. Each that was not lowers the status by a step. A place in the code counts as
+/// found when it was there before the model changed anything.
+pub fn check(mut found: Found, resolved: &BTreeSet<String>) -> Checked {
+    let exists =
+        |id: &str| Citation::of(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
+    let mut unresolved: Vec<String> = Vec::new();
+    let mut hits = 0;
+    for claim in &found.evidence {
+        if exists(&claim.id) {
+            hits += 1;
+        } else if !unresolved.contains(&claim.id) {
+            unresolved.push(claim.id.clone());
+        }
+    }
+    let notes = std::mem::take(&mut found.notes);
+    let mut checked = Checked { found, unresolved, demoted: None, notes };
+    if !checked.unresolved.is_empty() {
+        let names = named(checked.unresolved.iter().map(String::as_str));
+        checked.notes.push(format!("what it cites does not exist: {names}"));
+    }
+    let from = checked.found.status;
+    let is_vague = from != Status::NotABug && checked.found.root_cause.is_none();
+    let (to, why) = match (from, checked.unresolved.len()) {
+        (Status::Inconclusive, _) => (from, "its cause is not known"),
+        _ if hits == 0 => (Status::Inconclusive, "nothing that it cites exists"),
+        _ if is_vague => (Status::Inconclusive, "it names no root cause"),
+        (_, 0) => (from, ""),
+        (Status::Confirmed, 1) => (Status::Likely, "one thing that it cites does not exist"),
+        _ => (Status::Inconclusive, "not everything that it cites exists"),
+    };
+    checked.lower(to, why);
+    // That nothing is wrong with the code is an advice in itself.
+    let careless = match from {
+        Status::NotABug => to != from,
+        _ => to == Status::Inconclusive && (to != from || hits == 0),
+    };
+    let advice = checked.found.redrive;
+    if careless && (advice == Advice::Safe || (from == Status::NotABug && advice < Advice::DoNot)) {
+        checked.found.redrive = Advice::DoNot;
+        checked
+            .notes
+            .push(format!("the redrive advice was lowered from {advice} to do_not: {why}"));
+    }
+    checked
+}
+
+/// Judges what `checked` says of a fix by what was changed and what the tests said.
+pub fn of_patch(mut checked: Checked, patch: &PatchFacts) -> Checked {
+    let changed: BTreeSet<String> = patch.files_changed.iter().map(|path| normal(path)).collect();
+    let claimed: BTreeSet<String> = match &checked.found.fix {
+        Some(fix) => fix.files.iter().map(|path| normal(path)).collect(),
+        None => BTreeSet::new(),
+    };
+    let mut notes = Vec::new();
+    let mut say = |text: String| notes.push(text);
+    if checked.found.fix.is_some() && changed.is_empty() {
+        say("it says that there is a fix, and no file was changed".into());
+    }
+    let names = |all: &mut dyn Iterator<Item = &String>| named(all.map(String::as_str));
+    if !changed.is_empty() && !claimed.is_subset(&changed) {
+        let names = names(&mut claimed.difference(&changed));
+        say(format!("it says that it changed files which it did not change: {names}"));
+    }
+    if !changed.is_subset(&claimed) {
+        let names = names(&mut changed.difference(&claimed));
+        say(format!("files were changed that it does not name: {names}"));
+    }
+    let has_tests = checked.found.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
+    let unproven = match &patch.tests {
+        Some(Tests { passed: true, .. }) => None,
+        Some(Tests { command, passed: false }) => {
+            let command = safe(&shorten(command, NAME)).into_owned();
+            say(format!("the tests did not pass when this tool ran them: '{command}'"));
+            Some("the tests did not pass")
+        }
+        None => {
+            if has_tests {
+                say("it names tests, and this tool has run none".into());
+            }
+            Some("this tool has run no tests on the patch")
+        }
+    };
+    checked.notes.extend(notes);
+    if let Some(why) = unproven.filter(|_| !changed.is_empty())
+        && checked.found.status == Status::Confirmed
+    {
+        checked.lower(Status::Likely, why);
+    }
+    checked
+}
+
+impl Checked {
+    fn lower(&mut self, to: Status, why: &str) {
+        let from = self.found.status;
+        if from == to {
+            return;
+        }
+        self.found.status = to;
+        let first = self.demoted.map_or(from, |(first, _)| first);
+        self.demoted = Some((first, to));
+        self.notes.push(format!("the status was lowered from {from} to {to}: {why}"));
+    }
+}
+
+/// A path as git writes it, without the line that a model may have put behind it.
+fn normal(path: &str) -> String {
+    match Citation::of(path) {
+        Some(Citation::File { path, .. }) => path,
+        _ => path_of(path).unwrap_or_else(|| path.to_owned()),
+    }
+}
+
+fn named<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = all.collect();
+    let show = |name: &&str| match *name {
+        "" => "a claim that cites nothing".to_owned(),
+        name => format!("'{}'", safe(&shorten(name, NAME))),
+    };
+    let mut names = all.iter().take(NAMED).map(show).collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED {
+        names.push_str(&format!(" and {} more", all.len() - NAMED));
+    }
+    names
+}

@@ -1,0 +1,143 @@
+//! What a claim cites: an item of the evidence bundle, a place in the code, or a commit.
+//!
+//! Promises: what is looked up can name no file outside of the repository, nor `.git`, and no
+//! program takes it for an option.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Found;
+use crate::rules::evidence::{Fingerprints, Logs, QueueFacts, Timeline};
+use crate::text::hidden;
+
+/// Something that can be looked up. Its `Display` is the one way to write it, which the set of
+/// what was found has to hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Citation {
+    /// An item of the bundle: `m1`, `f1`, `t1`, `q.retention_s`, `lint.chained`, `log:1`.
+    Item(String),
+    /// A file of the repository, and a line of it, from 1.
+    File {
+        /// Relative to the repository, with `/`.
+        path: String,
+        /// The line; of a range the first.
+        line: Option<u64>,
+    },
+    /// A commit: 7 to 40 hex digits, in lower case.
+    Commit(String),
+}
+
+impl Citation {
+    /// Reads `m1`, `src/a.rs`, `src/a.rs:12`, `src/a.rs:12-20`, `src/a.rs#L12`, `4f2a91c`. None for
+    /// what can never be looked up.
+    pub fn of(text: &str) -> Option<Citation> {
+        let text = text.trim();
+        if is_item(text) {
+            return Some(Citation::Item(text.to_owned()));
+        }
+        let hash =
+            text.strip_prefix("commit").map_or(text, |rest| rest.trim_start_matches([':', ' ']));
+        if (7..=40).contains(&hash.len()) && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Some(Citation::Commit(hash.to_ascii_lowercase()));
+        }
+        let (path, line) = match text.split_once("#L") {
+            Some((path, line)) => (path, Some(line)),
+            None => split_line(text),
+        };
+        let line = match line {
+            None => None,
+            Some(line) => Some(line_number(line)?),
+        };
+        Some(Citation::File { path: path_of(path)?, line })
+    }
+}
+
+impl fmt::Display for Citation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Citation::Item(text) | Citation::Commit(text) => f.write_str(text),
+            Citation::File { path, line: None } => f.write_str(path),
+            Citation::File { path, line: Some(line) } => write!(f, "{path}:{line}"),
+        }
+    }
+}
+
+/// What has to be looked up, each once, in the order of the claims.
+pub fn cited(found: &Found) -> Vec<Citation> {
+    let mut all = Vec::new();
+    for citation in found.evidence.iter().filter_map(|claim| Citation::of(&claim.id)) {
+        if !all.contains(&citation) {
+            all.push(citation);
+        }
+    }
+    all
+}
+
+/// The ids that a bundle offers. What is null offers nothing.
+pub fn items<'a>(
+    queue: &QueueFacts,
+    prints: &Fingerprints,
+    timeline: &Timeline,
+    logs: &Logs,
+    messages: impl Iterator<Item = &'a str>,
+) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = messages.map(str::to_owned).collect();
+    // The keys of the document are the ids.
+    if let Ok(Value::Object(facts)) = serde_json::to_value(queue) {
+        all.extend(facts.into_iter().filter(|(_, fact)| !fact.is_null()).map(|(key, _)| key));
+    }
+    all.extend(queue.lint.iter().map(|finding| format!("lint.{}", finding.rule)));
+    all.extend(prints.fingerprints.iter().map(|group| group.item.clone()));
+    all.extend(timeline.timeline.iter().map(|moment| moment.id.clone()));
+    all.extend(logs.logs.iter().map(|log| log.id.clone()));
+    all
+}
+
+fn is_item(text: &str) -> bool {
+    let named = |rest: &str| {
+        !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+    };
+    // Five digits at most: `f123456` could be a commit.
+    let number = |rest: &str| {
+        (1..=5).contains(&rest.len())
+            && !rest.starts_with('0')
+            && rest.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    ["m", "f", "t", "log:"].iter().any(|kind| text.strip_prefix(kind).is_some_and(number))
+        || ["q.", "lint."].iter().any(|kind| text.strip_prefix(kind).is_some_and(named))
+}
+
+/// `src/a.rs` and `12` of `src/a.rs:12`, `src/a.rs:12:5` and `src/a.rs:12-20`.
+fn split_line(text: &str) -> (&str, Option<&str>) {
+    let is_line = |c: char| c.is_ascii_digit() || matches!(c, ':' | '-' | ',' | 'L');
+    let lines = text
+        .rfind(|c| !is_line(c))
+        .map_or(0, |at| at + text[at..].chars().next().map_or(0, char::len_utf8));
+    match text[lines..].find(':') {
+        Some(colon) => (&text[..lines + colon], Some(&text[lines + colon + 1..])),
+        None => (text, None),
+    }
+}
+
+fn line_number(text: &str) -> Option<u64> {
+    let digits = text.trim_start_matches('L');
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok().filter(|line| *line > 0)
+}
+
+/// A path inside of the repository, without `./` before it.
+pub(super) fn path_of(text: &str) -> Option<String> {
+    let path = text.strip_prefix("./").unwrap_or(text);
+    // `-x` is an option, `:x` means something to git, `~` to a shell, `C:` to Windows.
+    let begins_ill = path.starts_with(['/', '-', ':', '~']);
+    let ill = |c: char| c == '\\' || c == ':' || hidden(c);
+    let part = |part: &str| {
+        !part.is_empty() && part != "." && part != ".." && !part.eq_ignore_ascii_case(".git")
+    };
+    (!begins_ill && !path.chars().any(ill) && path.split('/').all(part)).then(|| path.to_owned())
+}

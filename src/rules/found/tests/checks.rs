@@ -1,0 +1,154 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn found(status: Status, ids: &[&str], redrive: Advice) -> Found {
+    let claim = |id: &&str| Claim { id: (*id).to_owned(), claim: "c".into() };
+    let evidence = ids.iter().map(claim).collect();
+    Found { status, evidence, redrive, ..read(&full()).unwrap() }
+}
+
+/// What exists in these tests.
+fn resolved() -> BTreeSet<String> {
+    ["m1", "f1", "src/orders.py:12", "4f2a91c"].map(str::to_owned).into()
+}
+
+#[test]
+fn a_status_stands_on_what_exists() {
+    use Advice::{AfterFix, DoNot, Safe};
+    use Status::{Confirmed, Inconclusive, Likely, NotABug};
+    let rows = [
+        ("all exists", Confirmed, vec!["m1", "src/orders.py:12"], AfterFix, Confirmed, AfterFix),
+        ("written otherwise", Confirmed, vec!["./src/orders.py:12-14"], Safe, Confirmed, Safe),
+        ("a commit", Likely, vec!["4F2A91C"], Safe, Likely, Safe),
+        ("one is missing", Confirmed, vec!["m1", "m9"], AfterFix, Likely, AfterFix),
+        ("the same twice", Confirmed, vec!["m1", "m9", "m9"], AfterFix, Likely, AfterFix),
+        ("one cites nothing", Confirmed, vec!["m1", ""], AfterFix, Likely, AfterFix),
+        ("another line", Confirmed, vec!["m1", "src/orders.py:13"], Safe, Likely, Safe),
+        ("two are missing", Confirmed, vec!["m1", "m8", "m9"], Safe, Inconclusive, DoNot),
+        ("likely, one is missing", Likely, vec!["m1", "m9"], AfterFix, Inconclusive, AfterFix),
+        ("none exists", Confirmed, vec!["m9"], Safe, Inconclusive, DoNot),
+        ("nothing is cited", Confirmed, vec![], AfterFix, Inconclusive, AfterFix),
+        ("likely on nothing", Likely, vec![], Safe, Inconclusive, DoNot),
+        ("outside", Confirmed, vec!["/etc/passwd", "m1/../m1"], Safe, Inconclusive, DoNot),
+        ("no bug", NotABug, vec!["f1"], Safe, NotABug, Safe),
+        ("no bug, on nothing", NotABug, vec![], AfterFix, Inconclusive, DoNot),
+        ("no bug, one is missing", NotABug, vec!["f1", "f9"], Safe, Inconclusive, DoNot),
+        ("inconclusive", Inconclusive, vec!["f1", "f9"], Safe, Inconclusive, Safe),
+        ("safe on nothing", Inconclusive, vec![], Safe, Inconclusive, DoNot),
+    ];
+    for (rule, status, ids, redrive, to, advice) in rows {
+        let checked = check(found(status, &ids, redrive), &resolved());
+        assert_eq!((checked.found.status, checked.found.redrive), (to, advice), "{rule}");
+        assert_eq!(checked.demoted, (status != to).then_some((status, to)), "{rule}");
+        let said = |word: &str| checked.notes.iter().filter(|note| note.contains(word)).count();
+        assert_eq!(said("the status was lowered"), usize::from(status != to), "{rule}");
+        assert_eq!(said("redrive advice was lowered"), usize::from(redrive != advice), "{rule}");
+        assert_eq!(said("does not exist: ") == 1, !checked.unresolved.is_empty(), "{rule}");
+        let again: Checked =
+            serde_json::from_value(serde_json::to_value(&checked).unwrap()).unwrap();
+        assert_eq!(again, checked, "{rule}: it is kept as a document");
+    }
+}
+
+#[test]
+fn a_cause_that_is_not_named_is_not_known() {
+    let none = |status| Found { root_cause: None, ..found(status, &["m1"], Advice::AfterFix) };
+    for (status, to) in [
+        (Status::Confirmed, Status::Inconclusive),
+        (Status::Likely, Status::Inconclusive),
+        (Status::NotABug, Status::NotABug),
+    ] {
+        assert_eq!(check(none(status), &resolved()).found.status, to, "{status}");
+    }
+}
+
+#[test]
+fn notes_say_what_and_why() {
+    let mut said = full();
+    said["redrive"] = json!("yes");
+    said["evidence"] = json!([{"id": "m1", "claim": "a"}, {"id": "x\u{1b}", "claim": "b"}]);
+    let checked = check(read(&said).unwrap(), &resolved());
+    assert_eq!(
+        checked.notes,
+        [
+            "the verdict has the unknown redrive advice 'yes': taken as do_not",
+            "what it cites does not exist: 'x\\u{1b}'",
+            "the status was lowered from confirmed to likely: one thing that it cites does not exist",
+        ]
+    );
+    assert!(checked.found.notes.is_empty(), "they are told once");
+    let short = Verdict::from(&checked);
+    assert_eq!((short.status.as_str(), short.redrive.as_deref()), ("likely", Some("do_not")));
+    assert_eq!((short.confidence, short.category.as_deref()), (Some(0.9), Some("code_error")));
+}
+
+#[test]
+fn a_fix_is_only_a_claim() {
+    let run = |passed| Some(Tests { command: "pytest -q".into(), passed });
+    let own = || vec!["src/orders.py"];
+    let no_diff = "it says that there is a fix, and no file was changed";
+    let not_changed = "it says that it changed files which it did not change: 'src/orders.py'";
+    let not_named = "files were changed that it does not name: 'ci.yml'";
+    let failed = "the tests did not pass when this tool ran them: 'pytest -q'";
+    let no_run = "it names tests, and this tool has run none";
+    let lowered = |why: &str| format!("the status was lowered from confirmed to likely: {why}");
+    let bad = lowered("the tests did not pass");
+    let none = lowered("this tool has run no tests on the patch");
+    let rows = [
+        ("as it says", own(), run(true), Status::Confirmed, vec![]),
+        ("no difference", vec![], None, Status::Confirmed, vec![no_diff, no_run]),
+        ("no tests", own(), None, Status::Likely, vec![no_run, &none]),
+        ("failed", own(), run(false), Status::Likely, vec![failed, &bad]),
+        ("other files", vec!["ci.yml"], run(true), Status::Confirmed, vec![not_changed, not_named]),
+        (
+            "more files",
+            vec!["ci.yml", "src/orders.py"],
+            run(true),
+            Status::Confirmed,
+            vec![not_named],
+        ),
+    ];
+    for (rule, files, tests, status, notes) in rows {
+        let files_changed = files.into_iter().map(str::to_owned).collect();
+        let checked = check(found(Status::Confirmed, &["m1"], Advice::AfterFix), &resolved());
+        let checked = of_patch(checked, &PatchFacts { files_changed, tests });
+        assert_eq!(checked.notes, notes, "{rule}");
+        assert_eq!(checked.found.status, status, "{rule}");
+    }
+    let twice = check(found(Status::Confirmed, &["m1", "m9"], Advice::Safe), &resolved());
+    let changed = PatchFacts { files_changed: vec!["./src/orders.py".into()], tests: None };
+    let twice = of_patch(twice, &changed);
+    assert_eq!(
+        twice.demoted,
+        Some((Status::Confirmed, Status::Likely)),
+        "from what was said first"
+    );
+    let silent = Found { fix: None, ..found(Status::Likely, &["m1"], Advice::Safe) };
+    let silent = of_patch(check(silent, &resolved()), &changed);
+    assert_eq!(silent.notes, ["files were changed that it does not name: 'src/orders.py'"]);
+}
+
+proptest! {
+    #[test]
+    fn a_check_only_lowers_and_nothing_stands_on_nothing(found in any_found(), exists in any::<bool>()) {
+        let resolved = if exists { resolved() } else { BTreeSet::new() };
+        let before = found.clone();
+        let after = check(found, &resolved);
+        let rank = |status| match status {
+            Status::Confirmed => 2,
+            Status::Likely | Status::NotABug => 1,
+            Status::Inconclusive => 0,
+        };
+        prop_assert!(rank(after.found.status) <= rank(before.status));
+        prop_assert!(after.found.redrive >= before.redrive);
+        if !exists {
+            prop_assert_eq!(after.found.status, Status::Inconclusive);
+            prop_assert!(after.found.redrive != Advice::Safe);
+        }
+        let stands = after.found.status == before.status;
+        prop_assert_eq!(after.demoted.is_none(), stands);
+        let patched = of_patch(after, &PatchFacts { files_changed: vec!["a".into()], tests: None });
+        prop_assert!(patched.found.status != Status::Confirmed);
+    }
+}

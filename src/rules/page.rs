@@ -1,0 +1,233 @@
+//! Markdown for people, read in a terminal as often as in a browser.
+//!
+//! Promises: what comes from outside stands either in code spans and fenced blocks, behind more
+//! backticks than it holds, or as prose in which nothing is markup: it can be no heading, no link,
+//! no image, no HTML, no mention and no end of a block. It is on one line, with nothing hidden.
+
+use crate::text::{count, safe, shorten};
+
+/// So much of a text is shown.
+pub(super) const EXCERPT: usize = 160;
+/// So many items of a list.
+pub(super) const LIST: usize = 20;
+
+/// The text that grows.
+#[derive(Default)]
+pub(super) struct Page(String);
+
+impl Page {
+    pub(super) fn line(&mut self, text: impl AsRef<str>) {
+        self.0.push_str(text.as_ref());
+        self.0.push('\n');
+    }
+
+    pub(super) fn heading(&mut self, text: &str) {
+        let gap = if self.0.ends_with("\n\n") { "" } else { "\n" };
+        self.line(format!("{gap}## {text}\n"));
+    }
+
+    /// The first items, and how many there are more.
+    pub(super) fn list<T>(&mut self, items: &[T], noun: &str, mut show: impl FnMut(&mut Page, &T)) {
+        for item in items.iter().take(LIST) {
+            show(self, item);
+        }
+        if items.len() > LIST {
+            let more = count((items.len() - LIST) as u64, noun);
+            self.line(format!("- … and {more} more."));
+        }
+    }
+
+    pub(super) fn text(self) -> String {
+        self.0
+    }
+}
+
+pub(super) fn in_words(confidence: f64) -> &'static str {
+    match confidence {
+        0.9.. => "very high",
+        0.8.. => "high",
+        0.6.. => "medium",
+        0.4.. => "low",
+        _ => "none",
+    }
+}
+
+pub(super) fn unknown() -> String {
+    "unknown".into()
+}
+
+/// Text from outside as a code span.
+pub(super) fn span(text: &str) -> String {
+    span_of(text, EXCERPT)
+}
+
+pub(super) fn span_of(text: &str, max: usize) -> String {
+    let text = plain(text, max);
+    if text.trim().is_empty() {
+        return "(empty)".into();
+    }
+    let fence = fence(&text, 1);
+    // A backtick at its edge would lengthen the fence, and a pair of blanks is taken off.
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// On one line, with nothing hidden.
+pub(super) fn plain(text: &str, max: usize) -> String {
+    safe(&shorten(text, max)).into_owned()
+}
+
+/// More backticks than stand together anywhere in `text`, and no fewer than `least`.
+pub(super) fn fence(text: &str, least: usize) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(least.max(longest + 1))
+}
+
+/// Sentences from outside, to be read as sentences. Code spans stay code spans; what a browser
+/// would make a link or a mention of (`https://…`, `@name`, `#12`) becomes one.
+pub(super) fn prose(text: &str) -> String {
+    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = safe(&folded);
+    if shown.is_empty() {
+        return "(empty)".into();
+    }
+    let mut out = String::with_capacity(shown.len() + 16);
+    let mut rest = shown.as_ref();
+    while let Some((before, code, after)) = code_in(rest) {
+        words(&mut out, before);
+        code_span(&mut out, code);
+        rest = after;
+    }
+    words(&mut out, rest);
+    guard_start(out)
+}
+
+/// The first code span of `text`, as CommonMark reads it: a run of backticks ends with the next
+/// run that is as long.
+fn code_in(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    while let Some(open) = text[from..].find('`').map(|at| from + at) {
+        let run = run_at(text, open);
+        let inside = open + run;
+        let mut at = inside;
+        while let Some(close) = text[at..].find('`').map(|found| at + found) {
+            let length = run_at(text, close);
+            if length == run {
+                return Some((&text[..open], &text[inside..close], &text[close + length..]));
+            }
+            at = close + length;
+        }
+        from = inside;
+    }
+    None
+}
+
+/// How many backticks stand at `at`.
+fn run_at(text: &str, at: usize) -> usize {
+    text[at..].bytes().take_while(|byte| *byte == b'`').count()
+}
+
+fn code_span(out: &mut String, code: &str) {
+    // Two spans that touch would be read as one.
+    if out.ends_with('`') {
+        out.push(' ');
+    }
+    out.push_str(&span_of(code, usize::MAX));
+}
+
+fn words(out: &mut String, text: &str) {
+    for piece in text.split_inclusive(' ') {
+        let word = piece.trim_end_matches(' ');
+        if becomes_a_link(word) {
+            code_span(out, word);
+        } else {
+            escape(out, word);
+        }
+        out.push_str(&piece[word.len()..]);
+    }
+}
+
+fn becomes_a_link(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let numbered = lower.split('#').skip(1).any(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_digit()) // An issue of some repository.
+    });
+    let schemes = ["://", "www.", "mailto:", "xmpp:"];
+    numbered || word.contains('@') || schemes.iter().any(|scheme| lower.contains(scheme))
+}
+
+/// Every character that Markdown could mean something by gets a backslash, and no other: the text
+/// is read in terminals too.
+fn escape(out: &mut String, word: &str) {
+    let mut before = ' ';
+    let mut rest = word.chars().peekable();
+    while let Some(c) = rest.next() {
+        let after = rest.peek().copied().unwrap_or(' ');
+        let means = match c {
+            '[' | ']' | '<' | '`' | '*' | '$' => true,
+            '\\' => after.is_ascii_punctuation() || after == ' ',
+            '&' => after == '#' || after.is_ascii_alphanumeric(),
+            '_' => !(before.is_alphanumeric() && after.is_alphanumeric()),
+            '~' => before != ' ' || after == '~',
+            _ => false,
+        };
+        if means {
+            out.push('\\');
+        }
+        out.push(c);
+        before = c;
+    }
+}
+
+/// What would begin a block at the start of a line does not.
+fn guard_start(mut text: String) -> String {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if text.starts_with(['#', '>', '-', '+', '=', '~', '|', ':']) {
+        text.insert(0, '\\');
+    } else if digits > 0 && text[digits..].starts_with(['.', ')']) {
+        text.insert(digits, '\\');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_is_prose() {
+        let rows = [
+            ("words", "It is null, 5 times (mostly).", "It is null, 5 times (mostly)."),
+            ("a heading", "# Fixed", "\\# Fixed"),
+            ("a heading on a second line", "a\n\n# Fixed", "a # Fixed"),
+            ("a link", "[here](x)", "\\[here\\](x)"),
+            ("an escaped link", "\\[here](x)", "\\\\\\[here\\](x)"),
+            ("an image", "![x](y)", "!\\[x\\](y)"),
+            ("HTML", "a <b>c</b>", "a \\<b>c\\</b>"),
+            ("a comment", "<!-- a -->", "\\<!-- a -->"),
+            ("code", "call `a[0]` <now>", "call `a[0]` \\<now>"),
+            ("code with backticks", "``a`b``", "``a`b``"),
+            ("a backtick alone", "a ` b", "a \\` b"),
+            ("a fence", "```sh", "\\`\\`\\`sh"),
+            ("code by code", "`a`https://x", "`a` `https://x`"),
+            ("an address", "see https://x.y/z.", "see `https://x.y/z.`"),
+            ("a mention", "ask @team now", "ask `@team` now"),
+            ("an issue", "as in o/r#12", "as in `o/r#12`"),
+            ("a name in C#", "written in C#", "written in C#"),
+            ("an entity", "a &#x202e; &amp; b & c", "a \\&#x202e; \\&amp; b & c"),
+            ("emphasis", "**Status: fixed** __x__", "\\*\\*Status: fixed\\*\\* \\_\\_x\\_\\_"),
+            ("a name", "customer_id of m1", "customer_id of m1"),
+            ("about", "~5 of ~~6~~", "\\~5 of \\~\\~6\\~\\~"),
+            ("a list", "- a", "\\- a"),
+            ("a numbered list", "12. a", "12\\. a"),
+            ("a rule", "---", "\\---"),
+            ("an underline", "===", "\\==="),
+            ("a Windows path", "C:\\a\\b", "C:\\a\\b"),
+            ("a terminal's", "a\u{1b}[2J", "a\\u{1b}\\[2J"),
+            ("nothing", " \n", "(empty)"),
+        ];
+        for (rule, text, shown) in rows {
+            assert_eq!(prose(text), shown, "{rule}");
+        }
+    }
+}

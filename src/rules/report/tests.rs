@@ -1,0 +1,266 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::rules::evidence::Moment;
+use crate::rules::found::{Found, check, of_patch, read};
+use crate::text::hidden;
+use crate::time::Timestamp;
+
+/// The headings that a report has, beside its title.
+const HEADINGS: [&str; 11] = [
+    "## Root cause",
+    "## Evidence",
+    "## Hypotheses",
+    "## Fix",
+    "## Prevention",
+    "## Next steps",
+    "## Timeline",
+    "## Checked",
+    "## Cost",
+    "## What was denied",
+    "## Files",
+];
+
+/// Everything outside of code spans, as CommonMark reads a line.
+fn outside(line: &str) -> String {
+    let (mut kept, mut rest) = (String::new(), line);
+    while let Some(c) = rest.chars().next() {
+        if c == '\\' {
+            // An escaped character is no markup.
+            let next = rest[1..].chars().next().map_or(0, char::len_utf8);
+            rest = &rest[1 + next..];
+            continue;
+        }
+        if c == '`' {
+            let run = rest.len() - rest.trim_start_matches('`').len();
+            let fence = &rest[..run];
+            let mut at = run;
+            let mut end = None;
+            while let Some(close) = rest[at..].find('`').map(|found| at + found) {
+                let length = rest[close..].len() - rest[close..].trim_start_matches('`').len();
+                if length == run {
+                    end = Some(close + length);
+                    break;
+                }
+                at = close + length;
+            }
+            assert!(end.is_some(), "{fence} is not closed: {line}");
+            rest = &rest[end.unwrap_or(run)..];
+            continue;
+        }
+        kept.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    kept
+}
+
+/// Says what of `text` is forged.
+fn forged(text: &str) -> Option<String> {
+    let mut titles = 0;
+    for line in text.lines() {
+        if line.chars().any(hidden) {
+            return Some(format!("hidden: {line:?}"));
+        }
+        let seen = outside(line);
+        if line.starts_with("# ") {
+            titles += 1;
+        } else if line.trim_start().starts_with('#') && !HEADINGS.contains(&line) {
+            return Some(format!("a heading: {line}"));
+        }
+        let bare = line.trim();
+        let is_rule = !bare.is_empty() && bare.chars().all(|c| "-=*_".contains(c));
+        let has_markup = seen.contains(['[', ']', '<', '@']) || seen.contains("://");
+        if is_rule || has_markup || bare.starts_with("```") && !bare[3..].contains('`') {
+            return Some(format!("markup: {line}"));
+        }
+    }
+    (titles != 1).then(|| format!("{titles} titles"))
+}
+
+fn report_of(found: Found, excerpt: &str, name: &str) -> String {
+    let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
+    let run = Some(Tests { command: format!("pytest -q{name}"), passed: true });
+    let patch = PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run };
+    let checked = of_patch(check(found, &resolved), &patch);
+    let moment = Moment {
+        id: "t1".into(),
+        at: Timestamp::from_millis(1_700_000_000_000),
+        what: format!("the incident began{excerpt}"),
+        items: Vec::new(),
+    };
+    Report {
+        session: "s1",
+        incident: "i1",
+        queue: &Queue { name: format!("orders-dlq{name}"), ..Queue::default() },
+        checked: &checked,
+        excerpts: &[("m1".to_owned(), format!("{{\"customer\":null}}{excerpt}"))].into(),
+        patch: Some(&patch),
+        timeline: &Timeline { timeline: vec![moment] },
+        cost: Cost { usd: Some(0.4213), turns: None, took: Some(Duration::from_secs(95)) },
+        denied: &[(format!("WebFetch{name}"), 2)],
+        files: &[("the transcript", format!("/state/s1/transcript.ndjson{name}"))],
+    }
+    .text()
+}
+
+fn full() -> Found {
+    read(&json!({
+        "status": "confirmed",
+        "title": "A null customer stops every order",
+        "category": "code_error",
+        "root_cause": "`place()` reads customer.id without looking whether there is a customer.",
+        "confidence": 0.9,
+        "evidence": [
+            {"id": "m1", "claim": "customer is null"},
+            {"id": "src/orders.py:12", "claim": "it is read without a check"},
+            {"id": "m9", "claim": "so it is in another message"},
+        ],
+        "hypotheses": [{"hypothesis": "throttling", "verdict": "rejected", "why": "no 429"}],
+        "fix": {"summary": "Checks for null.", "files": ["src/orders.py"], "tests": ["pytest"]},
+        "prevention": null,
+        "redrive": "after_fix",
+        "next_steps": ["Review the pull request."],
+    }))
+    .unwrap()
+}
+
+#[test]
+fn the_verdict_comes_first_and_nothing_is_left_out() {
+    let text = report_of(full(), "", "");
+    let shown = include_str!("example.md");
+    assert_eq!(text, shown, "\n{text}");
+    assert_eq!(forged(&text), None);
+}
+
+#[test]
+fn what_is_unknown_says_so() {
+    let found = read(&json!({"status": "inconclusive", "redrive": "safe"})).unwrap();
+    let checked = check(found, &Default::default());
+    let text = Report {
+        session: "s",
+        incident: "i",
+        queue: &Queue::default(),
+        checked: &checked,
+        excerpts: &BTreeMap::new(),
+        patch: None,
+        timeline: &Timeline::default(),
+        cost: Cost::default(),
+        denied: &[],
+        files: &[],
+    }
+    .text();
+    for said in [
+        "- Confidence: unknown",
+        "- Category: unknown",
+        "- Redrive: do not put the messages back",
+        "- Cost: unknown\n- Turns: unknown\n- Took: unknown",
+        "Whether anything was changed is unknown",
+        "the redrive advice was lowered from safe to do\\_not",
+        "refused no tool",
+    ] {
+        assert!(text.contains(said) || text.contains(&said.replace('\\', "")), "{said}:\n{text}");
+    }
+    assert_eq!(forged(&text), None);
+}
+
+#[test]
+fn money_is_shown_as_it_is_known() {
+    let rows = [
+        (None, "unknown"),
+        (Some(f64::NAN), "unknown"),
+        (Some(-1.0), "unknown"),
+        (Some(0.0), "$0.00"),
+        (Some(0.004), "less than $0.01"),
+        (Some(1.256), "$1.26"),
+    ];
+    for (usd, shown) in rows {
+        assert_eq!(dollars(usd), shown, "{usd:?}");
+    }
+}
+
+#[test]
+fn without_a_full_verdict_what_is_not_said_is_unknown_and_nothing_is_raw() {
+    let verdict = Verdict {
+        status: "likely".into(),
+        title: Some("a\u{1b}[2Jb\n# forged".into()),
+        ..Verdict::default()
+    };
+    let text = of("s", "i", &Queue::default(), &verdict, Duration::from_secs(2));
+    assert!(text.contains("Confidence: unknown") && text.contains("Took: 2s"), "{text}");
+    assert!(!text.contains('\u{1b}') && !text.contains("\n# forged"), "{text}");
+    assert_eq!(forged(&text), None);
+}
+
+/// What would be markup, in any order.
+fn hostile() -> impl Strategy<Value = String> {
+    let pieces = vec![
+        "\n",
+        "\r\n",
+        "# ",
+        "## Cost",
+        "`",
+        "``",
+        "```",
+        "[",
+        "]",
+        "(x)",
+        "](",
+        "<b>",
+        "<!--",
+        "!",
+        "\\",
+        "&lt;",
+        "*",
+        "**",
+        "_",
+        "~~",
+        "---",
+        "===",
+        "- ",
+        "1. ",
+        "> ",
+        "|",
+        "https://x.y",
+        "@team",
+        "#12",
+        "\u{1b}[2J",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{85}",
+        "\u{2028}",
+        " ",
+        "a",
+        "é",
+        "$",
+        "\t",
+        "    x",
+        ":",
+        "www.x.y",
+    ];
+    let made = prop::collection::vec(prop::sample::select(pieces), 0..24).prop_map(|p| p.concat());
+    prop_oneof![made, any::<String>()]
+}
+
+proptest! {
+    #[test]
+    fn nobody_can_forge_a_report(text in hostile(), other in hostile(), excerpt in hostile()) {
+        let found = read(&json!({
+            "status": "likely",
+            "title": text,
+            "category": other,
+            "root_cause": other,
+            "evidence": [{"id": "m1", "claim": text}, {"id": other, "claim": other}],
+            "hypotheses": [{"hypothesis": text, "verdict": other, "why": text}, other],
+            "fix": {"summary": text, "files": [other], "tests": [text]},
+            "prevention": other,
+            "redrive": other,
+            "next_steps": [text, other],
+        })).unwrap();
+        let shown = report_of(found, &excerpt, &other);
+        prop_assert_eq!(forged(&shown), None, "\n{}", shown);
+        let verdict = Verdict { status: text.clone(), title: Some(other), category: Some(text), ..Verdict::default() };
+        let shown = of("s", "i", &Queue { name: excerpt, ..Queue::default() }, &verdict, Duration::ZERO);
+        prop_assert_eq!(forged(&shown), None, "\n{}", shown);
+    }
+}
