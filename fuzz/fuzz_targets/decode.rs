@@ -1,28 +1,41 @@
-//! Decoding of made-up messages: no panic, bounded layers and texts, and the same every time.
+//! Made-up dead letters, unwrapped: no panic, the same every time, and everything that is kept of
+//! them within its limit.
 
 #![no_main]
 
-mod message;
-
-use dlq::rules::decode::{Content, decode};
+use dlq::rules::decode::{Content, Said, decode};
 use libfuzzer_sys::fuzz_target;
 
-/// What may be unpacked, and a margin for the replacement of what is no text.
-const UNPACKED_MAX: usize = 16 << 20;
+mod given;
+
+/// What a layer may unpack to, and what a text may grow by when JSON is written anew.
+const UNPACKED_MAX: usize = 1024 * 1024;
+const LAYERS_MAX: usize = 6;
+const FIELD_MAX: usize = 4 * 1024;
 
 fuzz_target!(|data: &[u8]| {
-    let message = message::of(data);
+    let message = given::message(data);
     let decoded = decode(&message);
-    assert!(decoded.wrapped.len() < 20, "{:?}", decoded.wrapped);
-    let len = match &decoded.content {
-        Content::Json(value) => value.to_string().len(),
-        Content::Text(text) => text.len(),
-        Content::Binary { len } => *len,
-    };
-    assert!(len <= UNPACKED_MAX, "{len} bytes");
-    let failure = &decoded.failure;
-    for said in [&failure.code, &failure.exception, &failure.message].into_iter().flatten() {
-        assert!(said.text.len() <= 4096 && said.from.len() <= 64, "{said:?}");
+    assert_eq!(decode(&message), decoded, "decoded again");
+
+    // gzip in base64 counts as two; the last of them may be within the last layer.
+    assert!(decoded.wrapped.len() <= LAYERS_MAX + 1, "layers: {:?}", decoded.wrapped);
+    assert!(decoded.notes.len() <= LAYERS_MAX + 2, "notes: {:?}", decoded.notes);
+    let most = message.body.len().max(UNPACKED_MAX);
+    match &decoded.content {
+        Content::Json(_) => {}
+        Content::Text(text) => assert!(text.len() <= most, "a text of {}", text.len()),
+        Content::Binary { len } => assert!(*len <= most, "{len} bytes"),
     }
-    assert_eq!(decode(&message), decoded);
+    let failure = &decoded.failure;
+    for Said { text, from } in
+        [&failure.code, &failure.exception, &failure.message].into_iter().flatten()
+    {
+        assert!(text.len() <= FIELD_MAX && from.len() <= 64, "said: {text:?} in {from:?}");
+    }
+    assert!(failure.place.as_ref().is_none_or(|place| place.len() <= 80 && !place.is_empty()));
+    assert!(failure.target.as_ref().is_none_or(|target| target.len() <= 32));
+    let ids = [&decoded.request_id, &decoded.trace_id].into_iter().flatten();
+    assert!(ids.chain(decoded.correlation.values()).all(|id| id.len() <= 128), "a long id");
+    assert!(decoded.correlation.len() <= 9, "ids: {}", decoded.correlation.len());
 });

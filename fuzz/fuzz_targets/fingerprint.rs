@@ -1,24 +1,38 @@
-//! Fingerprints of made-up messages: no panic, an id of 16 hex digits that is the same every time,
-//! texts that a terminal can be shown, and no trace of the queue.
+//! Fingerprints of made-up dead letters: no panic, the same every time and in every queue, and
+//! texts that a terminal can be given.
 
 #![no_main]
-
-mod message;
 
 use dlq::rules::decode::decode;
 use dlq::rules::fingerprint;
 use dlq::text::safe;
 use libfuzzer_sys::fuzz_target;
 
+mod given;
+
 fuzz_target!(|data: &[u8]| {
-    let mut message = message::of(data);
-    let print = fingerprint::of(&decode(&message));
-    assert!(print.id.len() == 16 && print.id.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    assert!(!print.title.is_empty() && print.title.chars().count() <= 121, "{}", print.title);
-    for text in print.why.iter().chain([&print.title]).chain(&print.message) {
-        assert_eq!(safe(text), text.as_str());
+    let message = given::message(data);
+    let found = fingerprint::of(&decode(&message));
+    assert_eq!(fingerprint::of(&decode(&message)), found, "the same message");
+
+    let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    assert!(found.id.len() == 16 && found.id.bytes().all(hex), "id: {:?}", found.id);
+    assert!(!found.title.is_empty() && found.title.chars().count() <= 120, "{:?}", found.title);
+    assert!(!found.why.is_empty() && found.why.len() <= 60, "reasons: {:?}", found.why);
+    let said = [&found.code, &found.exception, &found.message];
+    for text in said.into_iter().flatten().chain(&found.why).chain([&found.title]) {
+        assert!(safe(text) == *text, "cannot be shown: {text:?}");
+        assert!(text.len() <= 2048, "{} bytes: {text:?}", text.len());
     }
-    message.id.push('x');
-    message.system.insert("SentTimestamp".into(), "1763633472000".into());
-    assert_eq!(fingerprint::of(&decode(&message)), print);
+
+    // Another queue, another time, another delivery: what SQS says is no part of the cause, unless
+    // it says who put the message there.
+    let mut again = message;
+    again.id = "n".into();
+    again.system.insert("SentTimestamp".into(), "1".into());
+    again.system.insert("ApproximateReceiveCount".into(), "99".into());
+    if let Some(queue) = again.system.get_mut("DeadLetterQueueSourceArn") {
+        *queue = "arn:aws:sqs:eu-west-1:1:another".into();
+    }
+    assert_eq!(fingerprint::of(&decode(&again)).id, found.id, "in another queue");
 });

@@ -7,8 +7,10 @@
 //! Never: looks at the queue's name, or keeps a body.
 
 mod group;
+mod markup;
 mod mask;
 mod shape;
+mod table;
 
 use sha2::{Digest, Sha256};
 
@@ -130,13 +132,15 @@ fn error(decoded: &Decoded) -> Fingerprint {
     let failure = &decoded.failure;
     let kind = if failure.by_producer { Kind::ProducerError } else { Kind::ErrorText };
     let code = failure.code.as_ref().map(|said| mask::code(&said.text, WORD_MAX));
-    let code = code.filter(|code| !code.is_empty());
     let exception = failure.exception.as_ref().map(|said| mask::class(&said.text, WORD_MAX));
     let class = exception.as_deref().map(last_segment).filter(|class| !class.is_empty());
     let message = failure
         .message
         .as_ref()
-        .map(|said| mask::template(&said.text, TEMPLATE_MAX, class.is_some_and(names_a_thing)))
+        .map(|said| {
+            let names = class.is_some_and(names_a_thing) || mask::is_one_quote(&said.text);
+            mask::template(&said.text, TEMPLATE_MAX, names)
+        })
         .filter(|template| !template.is_empty());
     let place = failure.place.as_deref().filter(|_| needs_place(class, message.as_deref()));
 
@@ -163,7 +167,7 @@ fn error(decoded: &Decoded) -> Fingerprint {
         why.push(format!("exception '{class}' ({})", from(&failure.exception)));
     }
     if let Some(message) = &message {
-        parts.add("message", message);
+        parts.add("message", &mask::folded(message));
         let text = shorten(message, TITLE_MAX);
         why.push(format!("text '{text}' ({})", from(&failure.message)));
     }
@@ -246,8 +250,18 @@ fn needs_place(class: Option<&str>, message: Option<&str>) -> bool {
 
 /// Classes whose text names a key, a property or a module: that is the cause, not a value.
 fn names_a_thing(class: &str) -> bool {
-    const THINGS: [&str; 9] =
-        ["Key", "Attribute", "Name", "Type", "Reference", "Property", "Field", "Import", "Module"];
+    const THINGS: [&str; 10] = [
+        "Key",
+        "Attribute",
+        "Name",
+        "Type",
+        "Reference",
+        "Property",
+        "Field",
+        "Import",
+        "Module",
+        "NullPointer",
+    ];
     THINGS.iter().any(|thing| class.contains(thing))
 }
 
@@ -268,8 +282,18 @@ fn by_shape(decoded: &Decoded, value: &serde_json::Value) -> Fingerprint {
 
 fn by_text(decoded: &Decoded, text: &str) -> Fingerprint {
     let mut parts = Parts::of(Kind::Opaque);
+    if let Some(elements) = markup::of(text) {
+        parts.add("elements", &elements.canonical);
+        let why = vec![format!("its elements: {}", elements.outline)];
+        return made(decoded, Kind::Opaque, parts, &format!("XML with {}", elements.outline), why);
+    }
+    if let Some(columns) = table::columns(text) {
+        parts.add("columns", &columns);
+        let why = vec![format!("its columns: {columns}")];
+        return made(decoded, Kind::Opaque, parts, &format!("table with {columns}"), why);
+    }
     let template = mask::template(text, TEMPLATE_MAX, false);
-    parts.add("text", &template);
+    parts.add("text", &mask::folded(&template));
     if template.is_empty() {
         return made(decoded, Kind::Opaque, parts, "empty body", vec!["no text".into()]);
     }

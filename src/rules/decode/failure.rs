@@ -10,7 +10,7 @@ use super::{Content, Failure, Producer, Said, TEXT_MAX, cut};
 use crate::rules::message::{Attribute, Message};
 
 /// Values that are looked at for an error, how deep, and how deep an error is within errors.
-pub(super) const VALUES_MAX: usize = 2_000;
+const VALUES_MAX: usize = 2_000;
 const DEPTH_MAX: usize = 10;
 const NEST_MAX: usize = 4;
 
@@ -114,8 +114,11 @@ fn of_text(text: &str, from: &str, free: bool) -> Failure {
 
 /// Words of errors, in the first part of a text.
 fn sounds_like_an_error(text: &str) -> bool {
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 17] = [
         "error",
+        "erro",
+        "falha",
+        "falhou",
         "exception",
         "failed",
         "failure",
@@ -217,6 +220,11 @@ fn look(object: &Map<String, Value>, inside: bool, nest: usize) -> Option<Failur
             fill(&mut failure, said);
         }
     }
+    if let Some(root) = signs.stack.and_then(root_cause) {
+        // What wraps an exception says the same of every one.
+        let outer = std::mem::replace(&mut failure, root);
+        fill(&mut failure, outer);
+    }
     if let Some(nested) = nested {
         // What is within knows better; what it does not say, the outside does.
         let outer = std::mem::replace(&mut failure, nested);
@@ -233,6 +241,13 @@ fn look(object: &Map<String, Value>, inside: bool, nest: usize) -> Option<Failur
     }
     let known = failure.exception.is_some() || failure.message.is_some() || failure.place.is_some();
     (known || (failure.code.is_some() && (inside || signs.code.is_some()))).then_some(failure)
+}
+
+/// The exception that a stack names as the cause of the others.
+fn root_cause(stack: &Value) -> Option<Failure> {
+    let text = joined(stack);
+    let said = text.contains("\nCaused by: ").then(|| of_text(&text, "stack", false))?;
+    (said.exception.is_some() && said.message.is_some()).then_some(said)
 }
 
 /// Takes what is not yet known from another.

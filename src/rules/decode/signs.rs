@@ -1,39 +1,44 @@
-//! The names by which programs speak of their errors in JSON: which key says what.
+//! What the keys of a JSON object say of an error.
 
 use serde_json::{Map, Value};
 
-use super::failure::VALUES_MAX;
 use super::squash;
+
+/// Keys of an object that are looked at.
+const KEYS_MAX: usize = 2_000;
 
 /// What the keys of an object say of an error. The weak ones count only in an object that is
 /// known to be one.
 #[derive(Default)]
 pub(super) struct Signs<'a> {
-    pub(super) class: Option<(&'a str, &'a str)>,
-    pub(super) weak_class: Option<(&'a str, &'a str)>,
-    pub(super) message: Option<(&'a str, &'a str)>,
-    /// `error`, `err`, `exception`, `failure`: a message, a class, or a word of daily life.
-    pub(super) bare: Option<(&'a str, &'a str)>,
-    pub(super) cause: Option<(&'a str, &'a str)>,
-    pub(super) weak_message: Option<(&'a str, &'a str)>,
-    pub(super) code: Option<(&'a str, &'a Value)>,
-    pub(super) weak_code: Option<(&'a str, &'a Value)>,
-    pub(super) stack: Option<&'a Value>,
+    pub class: Option<(&'a str, &'a str)>,
+    pub weak_class: Option<(&'a str, &'a str)>,
+    pub message: Option<(&'a str, &'a str)>,
+    /// `error`, `err`, `exception`, `cause`: a message, a class, or a word of daily life.
+    pub bare: Option<(&'a str, &'a str)>,
+    pub cause: Option<(&'a str, &'a str)>,
+    pub weak_message: Option<(&'a str, &'a str)>,
+    pub code: Option<(&'a str, &'a Value)>,
+    pub weak_code: Option<(&'a str, &'a Value)>,
+    pub stack: Option<&'a Value>,
     /// Text of several lines under a name that says nothing: a trace, perhaps.
-    pub(super) lines: Option<(&'a str, &'a str)>,
-    pub(super) nested: Option<(&'a str, &'a Map<String, Value>)>,
-    pub(super) is_bad: bool,
+    pub lines: Option<(&'a str, &'a str)>,
+    pub nested: Option<(&'a str, &'a Map<String, Value>)>,
+    pub is_bad: bool,
 }
 
 impl<'a> Signs<'a> {
     pub(super) fn read(object: &'a Map<String, Value>) -> Self {
         let mut signs = Signs::default();
-        for (key, value) in object.iter().take(VALUES_MAX) {
+        for (key, value) in object.iter().take(KEYS_MAX) {
             let mut buffer = [0; 24];
             let squashed = squash(key, &mut buffer);
             match value {
                 Value::String(text) if !is_nothing(text) => signs.text(squashed, key, text, value),
                 Value::Number(_) => signs.number(squashed, key, value),
+                Value::Bool(false) => {
+                    signs.is_bad |= ["success", "sucesso", "succeeded"].contains(&squashed);
+                }
                 Value::Array(items) => match squashed {
                     "stacktrace" | "stack" | "trace" | "traceback" | "backtrace" => {
                         signs.stack = items.iter().any(Value::is_string).then_some(value);
@@ -45,8 +50,8 @@ impl<'a> Signs<'a> {
                     _ => {}
                 },
                 Value::Object(inner) => match squashed {
-                    "error" | "err" | "exception" | "cause" | "failure" | "errordetails"
-                    | "lasterror" | "errorinfo" | "rootcause" => {
+                    "error" | "err" | "erro" | "exception" | "cause" | "failure"
+                    | "errordetails" | "lasterror" | "errorinfo" | "rootcause" => {
                         signs.nested = signs.nested.or(Some((key, inner)));
                     }
                     _ => {}
@@ -66,17 +71,19 @@ impl<'a> Signs<'a> {
             | "exceptionname"
             | "errorclass"
             | "errorname"
+            | "exctype"
             | "xexceptionfqcn"
             | "mtfaultexceptiontype" => &mut self.class,
             "name" | "type" | "class" | "classname" => &mut self.weak_class,
             "errormessage" | "errormsg" | "errmsg" | "exceptionmessage" | "errordescription"
             | "failurereason" | "failuremessage" | "lasterror" | "errordetail" | "errortext"
-            | "xexceptionmessage" | "mtfaultmessage" => &mut self.message,
-            "error" | "err" | "exception" | "failure" => &mut self.bare,
+            | "excmessage" | "xexceptionmessage" | "mtfaultmessage" => &mut self.message,
+            "error" | "err" | "exception" | "erro" => &mut self.bare,
             "cause" => &mut self.cause,
-            "message" | "msg" | "reason" | "detail" | "description" => {
+            "message" | "msg" | "mensagem" | "mensaje" | "reason" | "motivo" | "detail"
+            | "description" => {
                 // `message` first, whatever stands beside it.
-                let strong = squashed == "message" || squashed == "msg";
+                let strong = ["message", "msg", "mensagem", "mensaje"].contains(&squashed);
                 if strong || self.weak_message.is_none() {
                     self.weak_message = said;
                 }
@@ -86,7 +93,7 @@ impl<'a> Signs<'a> {
                 self.code = self.code.or(Some((key, value)));
                 return;
             }
-            "code" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
+            "code" | "codigo" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
                 self.weak_code = self.weak_code.or(Some((key, value)));
                 return;
             }
@@ -118,7 +125,7 @@ impl<'a> Signs<'a> {
             "errorcode" | "errcode" if value.as_f64().is_some_and(|n| n != 0.0 && n != 200.0) => {
                 self.code = self.code.or(Some((key, value)));
             }
-            "code" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
+            "code" | "codigo" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
                 self.weak_code = self.weak_code.or(Some((key, value)));
             }
             // pino's and bunyan's.

@@ -1,290 +1,562 @@
 use std::io::Write;
 
 use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::rules::message::Attribute;
 
-fn body(text: impl Into<String>) -> Message {
+fn body(text: &str) -> Message {
     Message { id: "m".into(), body: text.into(), ..Message::default() }
 }
 
-fn with(text: impl Into<String>, attributes: &[(&str, &str)]) -> Message {
-    let attribute =
-        |(name, text): &(&str, &str)| ((*name).to_owned(), Attribute::Text((*text).to_owned()));
-    Message { attributes: attributes.iter().map(attribute).collect(), ..body(text) }
+fn with(text: &str, attributes: &[(&str, &str)]) -> Message {
+    let attributes =
+        attributes.iter().map(|(name, text)| ((*name).into(), Attribute::Text((*text).into())));
+    Message { attributes: attributes.collect(), ..body(text) }
 }
 
-fn base64(bytes: &[u8]) -> String {
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+fn beside(text: &str, system: &[(&str, &str)]) -> Message {
+    let system = system.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
+    Message { system, ..body(text) }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    to.write_all(bytes).unwrap();
-    to.finish().unwrap()
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
 }
 
-fn notification(message: &str) -> String {
-    json!({"Type": "Notification", "MessageId": "n-1", "TopicArn": "arn:aws:sns:x:1:t",
-        "Message": message, "Timestamp": "2026-11-20T00:00:00Z"})
+fn sns(message: &str) -> String {
+    json!({
+        "Type": "Notification",
+        "MessageId": "22b80b92",
+        "TopicArn": "arn:aws:sns:eu-west-1:1:t",
+        "Message": message,
+        "Timestamp": "2026-09-14T00:00:00.000Z",
+    })
     .to_string()
 }
 
-fn record(payload: Value) -> String {
-    json!({"requestContext": {"requestId": "r-1", "condition": "RetriesExhausted",
-        "functionArn": "arn:aws:lambda:x:1:function:f"}, "requestPayload": {"a": 1},
-        "responseContext": {"functionError": "Unhandled"}, "responsePayload": payload})
-    .to_string()
+fn record(more: &Value) -> String {
+    let mut record = json!({
+        "version": "1.0",
+        "requestContext": {
+            "requestId": "r-1",
+            "functionArn": "arn:aws:lambda:eu-west-1:1:function:f:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": {"order": 7},
+        "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+    });
+    record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    record.to_string()
 }
 
 #[test]
-fn who_put_it_there() {
-    let from_sqs = Message {
-        system: [("DeadLetterQueueSourceArn".to_owned(), "arn:q".to_owned())].into(),
-        ..body("{}")
-    };
+fn producers_are_known_by_their_marks() {
+    use Producer::*;
+    let source = ("DeadLetterQueueSourceArn", "arn:aws:sqs:eu-west-1:1:q");
     let rows = [
-        ("a redrive policy", from_sqs, Producer::Sqs),
-        ("nobody known", body("{}"), Producer::Unknown),
+        ("nobody", body("{}"), Unknown),
+        ("a redrive policy", beside("{}", &[source]), Sqs),
         (
-            "Lambda, by attributes",
+            "Lambda",
             with("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", "x")]),
-            Producer::LambdaAsync,
+            LambdaAsync,
         ),
-        ("Lambda, by a record", body(record(json!({}))), Producer::LambdaDestination),
+        ("Lambda without a text", with("{}", &[("RequestID", "r"), ("ErrorCode", "200")]), LambdaAsync),
+        ("a code alone is anybody's", with("{}", &[("ErrorCode", "200")]), Unknown),
+        ("a record of Lambda's", body(&record(&json!({"responsePayload": {}}))), LambdaDestination),
         (
-            "a rule",
-            with("{}", &[("RULE_ARN", "arn:r"), ("ERROR_CODE", "X")]),
-            Producer::EventbridgeRule,
+            "a record of a stream",
+            body(
+                &json!({
+                    "requestContext": {"functionArn": "arn:f", "condition": "RetryAttemptsExhausted"},
+                    "DDBStreamBatchInfo": {"shardId": "s"},
+                })
+                .to_string(),
+            ),
+            LambdaDestination,
         ),
-        (
-            "a schedule",
-            with("{}", &[("SCHEDULE_ARN", "arn:s"), ("EXECUTION_ID", "1")]),
-            Producer::Scheduler,
-        ),
-        ("a subscription", body(notification("x")), Producer::Sns),
+        ("half of a record", body(r#"{"requestContext":{"condition":"x"}}"#), Unknown),
+        ("a rule", with("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]), EventbridgeRule),
+        ("a rule without an error", with("{}", &[("RULE_ARN", "a")]), Unknown),
+        ("a schedule", with("{}", &[("SCHEDULE_ARN", "a"), ("ERROR_CODE", "c")]), Scheduler),
+        ("a schedule by its run", with("{}", &[("SCHEDULE_ARN", "a"), ("EXECUTION_ID", "e")]), Scheduler),
+        ("a subscription", body(&sns("x")), Sns),
+        ("SNS in a queue that gave up", beside(&sns("x"), &[source]), Sqs),
+        ("a rule in a queue that gave up", {
+            let rule = with("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]);
+            Message { system: beside("", &[source]).system, ..rule }
+        }, EventbridgeRule),
     ];
-    for (rule, message, producer) in rows {
-        assert_eq!(decode(&message).producer, producer, "{rule}");
+    for (what, message, expected) in rows {
+        assert_eq!(decode(&message).producer, expected, "{what}");
     }
 }
 
 #[test]
-fn what_it_carries() {
+fn payloads_are_known_by_their_keys() {
+    use Payload::*;
+    let records = |source: &str| json!({"Records": [{"eventSource": source}]}).to_string();
     let rows = [
-        (json!({"Records": [{"eventSource": "aws:s3"}]}).to_string(), Payload::S3Event),
-        (json!({"Records": [{"eventSource": "aws:sqs"}]}).to_string(), Payload::SqsRecords),
-        (json!({"Records": [{"eventSource": "aws:kinesis"}]}).to_string(), Payload::KinesisRecords),
+        ("S3", records("aws:s3"), S3Event),
+        ("a test of S3", r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#.into(), S3Event),
+        ("DynamoDB", records("aws:dynamodb"), DynamodbStream),
+        ("Kinesis", records("aws:kinesis"), KinesisRecords),
+        ("SQS", records("aws:sqs"), SqsRecords),
+        ("SNS to Lambda", r#"{"Records":[{"EventSource":"aws:sns"}]}"#.into(), SnsNotification),
+        ("records of nobody", records("acme"), Json),
+        ("EventBridge", r#"{"detail-type":"x","source":"shop","detail":{}}"#.into(), EventbridgeEvent),
+        ("an execution", r#"{"detail-type":"x","source":"aws.states","detail":{}}"#.into(), StepFunctions),
+        ("a task", r#"{"taskToken":"t","input":{}}"#.into(), StepFunctions),
+        ("a failed state", r#"{"Error":"States.Timeout","Cause":""}"#.into(), StepFunctions),
+        ("an alarm", r#"{"AlarmName":"a","NewStateValue":"ALARM"}"#.into(), CloudwatchAlarm),
+        ("an alarm by way of SNS", sns(r#"{"AlarmName":"a","NewStateValue":"ALARM"}"#), CloudwatchAlarm),
         (
-            json!({"Records": [{"eventSource": "aws:dynamodb"}]}).to_string(),
-            Payload::DynamodbStream,
+            "a pointer",
+            r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"b","s3Key":"k"}]"#.into(),
+            ExtendedClient,
         ),
-        (json!({"Records": [{"EventSource": "aws:sns"}]}).to_string(), Payload::SnsNotification),
-        (
-            json!({"detail-type": "A", "source": "acme", "detail": {}}).to_string(),
-            Payload::EventbridgeEvent,
-        ),
-        (
-            json!({"detail-type": "A", "source": "aws.states", "detail": {}}).to_string(),
-            Payload::StepFunctions,
-        ),
-        (json!({"taskToken": "t", "input": {}}).to_string(), Payload::StepFunctions),
-        (json!({"AlarmName": "a", "NewStateValue": "ALARM"}).to_string(), Payload::CloudwatchAlarm),
-        (
-            json!(["com.amazon.sqs.javamessaging.MessageS3Pointer", {"s3BucketName": "b"}])
-                .to_string(),
-            Payload::ExtendedClient,
-        ),
-        ("{}".into(), Payload::Json),
-        ("hello".into(), Payload::Text),
-        (" ".into(), Payload::Empty),
-        (base64(&gzip(&[0xff, 0xfe, 0, 1].repeat(20))), Payload::Binary),
+        ("the payload of a record", record(&json!({"responsePayload": {}, "requestPayload": {"Records": [{"eventSource": "aws:s3"}]}})), S3Event),
+        ("JSON", r#"{"a":1}"#.into(), Json),
+        ("a list", "[1]".into(), Json),
+        ("text by way of SNS", sns("hello"), SnsNotification),
+        ("text", "hello".into(), Text),
+        ("a number", "12".into(), Text),
+        ("broken JSON", r#"{"a":"#.into(), Text),
+        ("blank", " \n".into(), Empty),
+        ("bytes", STANDARD.encode(gzip(&[0, 159, 146, 150])), Binary),
     ];
-    for (text, payload) in rows {
-        assert_eq!(decode(&body(text.as_str())).payload, payload, "{text}");
+    for (what, text, expected) in rows {
+        assert_eq!(decode(&body(&text)).payload, expected, "{what}");
     }
 }
 
 #[test]
-fn wrappings_come_off_one_by_one() {
-    let plain = r#"{"order":17,"error":"boom"}"#;
-    let rows: [(&str, String, &[&str]); 7] = [
-        ("none", plain.into(), &[]),
-        ("base64", base64(plain.as_bytes()), &["base64"]),
-        ("gzip in base64", base64(&gzip(plain.as_bytes())), &["base64", "gzip"]),
-        ("an SNS envelope", notification(plain), &["sns"]),
-        ("a string in JSON", json!(plain).to_string(), &["json_string"]),
-        ("base64 in SNS", notification(&base64(plain.as_bytes())), &["sns", "base64"]),
+fn wrappings_are_taken_off() {
+    let inner = r#"{"order":4711,"lines":[]}"#;
+    let packed = STANDARD.encode(gzip(inner.as_bytes()));
+    let logs = json!({"awslogs": {"data": packed}}).to_string();
+    let broken: Vec<u8> = STANDARD.encode(inner).into_bytes();
+    let lines: Vec<&[u8]> = broken.chunks(10).collect();
+    let rows: [(&str, String, &[&str]); 13] = [
+        ("none", inner.into(), &[]),
+        ("a mark of byte order", format!("\u{feff}{inner}"), &[]),
+        ("base64", STANDARD.encode(inner), &["base64"]),
+        ("base64 for URLs", URL_SAFE_NO_PAD.encode(inner), &["base64"]),
         (
-            "all of it",
-            notification(&base64(&gzip(json!(plain).to_string().as_bytes()))),
-            &["sns", "base64", "gzip", "json_string"],
+            "base64 without padding",
+            STANDARD.encode(inner).trim_end_matches('=').into(),
+            &["base64"],
         ),
+        ("base64 in lines", String::from_utf8(lines.join(&b"\r\n"[..])).unwrap(), &["base64"]),
+        ("gzip", packed.clone(), &["base64", "gzip"]),
+        ("gzip twice", STANDARD.encode(gzip(&gzip(inner.as_bytes()))), &["base64", "gzip", "gzip"]),
+        ("a string of JSON", json!(inner).to_string(), &["json_string"]),
+        ("SNS", sns(inner), &["sns"]),
+        ("SNS, then gzip", sns(&packed), &["sns", "base64", "gzip"]),
+        ("CloudWatch Logs", logs, &["awslogs", "base64", "gzip"]),
+        ("a string of SNS", json!(sns(inner)).to_string(), &["json_string", "sns"]),
     ];
-    for (rule, text, wrapped) in rows {
+    for (what, text, expected) in rows {
+        let decoded = decode(&body(&text));
+        assert_eq!(decoded.wrapped, expected, "{what}");
+        assert_eq!(decoded.content, Content::Json(serde_json::from_str(inner).unwrap()), "{what}");
+        assert!(decoded.notes.is_empty(), "{what}: {:?}", decoded.notes);
+    }
+}
+
+#[test]
+fn what_only_looks_wrapped_stays_as_it_is() {
+    let rows = [
+        ("a word", "deadbeefcafe"),
+        ("a long word", "internationalization"),
+        ("an id", "8f14e45fceea46729c6a1c2d3e4f5a6b"),
+        ("base64 of bytes that are no text", "AAECAwQFBgcICQoLDA0ODxAREhM="),
+        ("a number", "12345678901234567890"),
+        ("an envelope without a type", r#"{"Message":"{}","MessageId":"m"}"#),
+        ("logs that are none", r#"{"awslogs":{"data":"no base64!"}}"#),
+    ];
+    for (what, text) in rows {
         let decoded = decode(&body(text));
-        assert_eq!(decoded.wrapped, wrapped, "{rule}");
-        assert_eq!(decoded.content, Content::Json(serde_json::from_str(plain).unwrap()), "{rule}");
-        assert_eq!(decoded.failure.message.unwrap().text, "boom", "{rule}");
-    }
-}
-
-/// A name, a body, and what is read of it: class, text and place.
-type Row = (&'static str, String, Option<&'static str>, Option<&'static str>, Option<&'static str>);
-
-#[test]
-fn what_failed_in_the_words_of_many_languages() {
-    let rows: [Row; 11] = [
-        (
-            "Python's traceback",
-            "Traceback (most recent call last):\n  File \"/var/task/app.py\", line 3, in run\n    \
-             x[0]\nIndexError: list index out of range"
-                .into(),
-            Some("IndexError"),
-            Some("list index out of range"),
-            Some("run"),
-        ),
-        (
-            "Node's stack",
-            "TypeError: x is not a function\n    at total (/app/a.js:1:2)\n    at node:internal/x:1"
-                .into(),
-            Some("TypeError"),
-            Some("x is not a function"),
-            Some("total"),
-        ),
-        (
-            "Java's stack",
-            "java.lang.IllegalStateException: closed\n\tat com.acme.A.run(A.java:3)".into(),
-            Some("java.lang.IllegalStateException"),
-            Some("closed"),
-            Some("A.run"),
-        ),
-        (
-            ".NET's stack",
-            "System.ArgumentException: bad\n   at Acme.Tax.Rate(Int32 x) in C:\\T.cs:line 3".into(),
-            Some("System.ArgumentException"),
-            Some("bad"),
-            Some("Tax.Rate"),
-        ),
-        (
-            "an object of keys",
-            json!({"errorType": "KeyError", "errorMessage": "'sku'"}).to_string(),
-            Some("KeyError"),
-            Some("'sku'"),
-            None,
-        ),
-        (
-            "an object in an object",
-            json!({"id": 1, "meta": {"error": {"name": "E", "message": "deep"}}}).to_string(),
-            Some("E"),
-            Some("deep"),
-            None,
-        ),
-        (
-            "a trace under a name that says nothing",
-            json!({"id": 1, "log": "TypeError: x is not a function\n    at total (/app/a.js:1:2)"})
-                .to_string(),
-            Some("TypeError"),
-            Some("x is not a function"),
-            Some("total"),
-        ),
-        (
-            "lines that are no trace",
-            json!({"id": 1, "note": "first line\nsecond line"}).to_string(),
-            None,
-            None,
-            None,
-        ),
-        ("no error", json!({"error": null, "status": "ok"}).to_string(), None, None, None),
-        ("a word of daily life", json!({"message": "hello"}).to_string(), None, None, None),
-        (
-            "a record of Lambda's",
-            record(json!({"errorType": "E", "errorMessage": "gone"})),
-            Some("E"),
-            Some("gone"),
-            None,
-        ),
-    ];
-    for (rule, text, exception, message, place) in rows {
-        let failure = decode(&body(text)).failure;
-        let text = |said: &Option<Said>| said.as_ref().map(|said| said.text.clone());
-        assert_eq!(text(&failure.exception).as_deref(), exception, "{rule}");
-        assert_eq!(text(&failure.message).as_deref(), message, "{rule}");
-        assert_eq!(failure.place.as_deref(), place, "{rule}");
+        assert!(decoded.wrapped.is_empty(), "{what}: {:?}", decoded.wrapped);
     }
 }
 
 #[test]
-fn a_producers_word_comes_before_the_payloads() {
-    let attributes = [
-        ("RULE_ARN", "arn:aws:events:x:1:rule/r"),
-        ("TARGET_ARN", "arn:aws:lambda:x:1:function:f"),
-        ("ERROR_CODE", "NO_PERMISSIONS"),
-        ("ERROR_MESSAGE", "not authorized"),
+fn what_stands_in_the_way_is_noted() {
+    let bomb = STANDARD.encode(gzip(&vec![b' '; 3 * 1024 * 1024]));
+    let cut = STANDARD.encode(&gzip(b"the order has failed")[..24]);
+    let rows = [
+        ("too deep", "[".repeat(200) + &"]".repeat(200), "not JSON: nested too deeply"),
+        ("cut off", r#"{"a":[1,"#.into(), "not JSON: it ends too early"),
+        ("wrong", "{\n  'a': 1}".into(), "not JSON at line 2 column 3"),
+        ("a bomb", bomb, "gzip: more than 1 MiB within, cut there"),
+        ("gzip cut off", cut, "gzip: it does not unpack"),
     ];
-    let failure = decode(&with(r#"{"error":"of the payload"}"#, &attributes)).failure;
-    assert!(failure.by_producer);
-    assert_eq!(failure.code.unwrap(), Said::new("NO_PERMISSIONS", "ERROR_CODE"));
-    assert_eq!(failure.message.unwrap().text, "not authorized");
-    assert_eq!(failure.target.as_deref(), Some("lambda"));
-    // A call that succeeded says 200; the function is what failed.
-    let attributes = [("RequestID", "r-9"), ("ErrorCode", "200"), ("ErrorMessage", "E: x")];
-    let decoded = decode(&with("{}", &attributes));
-    assert_eq!(decoded.failure.code, None);
-    assert_eq!(decoded.request_id.as_deref(), Some("r-9"));
+    for (what, text, expected) in rows {
+        assert_eq!(decode(&body(&text)).notes, [expected], "{what}");
+    }
 }
 
 #[test]
-fn what_ties_it_to_other_records() {
-    let traced = Message {
-        system: [(
-            "AWSTraceHeader".to_owned(),
-            "Root=1-67891233-abcdef012345678912345678;Sampled=1".to_owned(),
-        )]
-        .into(),
-        ..body(r#"{"requestId":"7f3c1f0e-5f1b-4c5e-9c1e-0a1b2c3d4e5f"}"#)
-    };
-    let decoded = decode(&traced);
-    assert!(decoded.trace_id.unwrap().contains("1-67891233-abcdef012345678912345678"));
-    assert_eq!(decode(&body(record(json!({})))).request_id.as_deref(), Some("r-1"));
+fn layers_and_sizes_have_a_limit() {
+    const MIB: usize = 1024 * 1024;
+    let mut text = "core of the thing".to_owned();
+    for _ in 0..9 {
+        text = json!(text).to_string();
+    }
+    let decoded = decode(&body(&text));
+    assert_eq!(decoded.wrapped.len(), 6, "strings in strings");
+    assert!(matches!(&decoded.content, Content::Text(text) if text.starts_with('"')));
+
+    let decoded = decode(&body(&STANDARD.encode(gzip(&vec![b'x'; 64 * MIB]))));
+    assert_eq!(decoded.content, Content::Binary { len: MIB }, "a bomb");
+
+    let mut packed = b"core of the thing".to_vec();
+    for _ in 0..9 {
+        packed = gzip(&packed);
+    }
+    let decoded = decode(&body(&STANDARD.encode(packed)));
+    assert_eq!(decoded.wrapped.len(), 6, "gzip in gzip");
+
+    let long = "é".repeat(MIB);
+    let decoded = decode(&with(
+        &json!({ "errorMessage": long, "errorType": long, "errorCode": long, "requestId": long })
+            .to_string(),
+        &[("x-correlation-id", &long), ("traceparent", &format!("00-{long}"))],
+    ));
+    let failure = decoded.failure;
+    for said in [&failure.code, &failure.exception, &failure.message].into_iter().flatten() {
+        assert!(said.text.len() <= FIELD_MAX, "{} bytes", said.text.len());
+    }
+    let ids = [decoded.request_id, decoded.trace_id].into_iter().flatten();
+    assert!(ids.chain(decoded.correlation.into_values()).all(|id| id.len() <= 128));
 }
 
+/// What it is, the text, then the class, the code, what it says, and where it happened.
+type Told = (&'static str, &'static str, [Option<&'static str>; 4]);
+
+const TEXTS: [Told; 24] = [
+    (
+        "Java",
+        "java.net.ConnectException: Connection refused\n\tat java.base/sun.nio.ch.Net.connect(Net.java:1)\n\tat com.acme.orders.Store.save(Store.java:7)",
+        [Some("java.net.ConnectException"), None, Some("Connection refused"), Some("Store.save")],
+    ),
+    (
+        "Java, the cause that is named last",
+        "a.b.OuterException: outer\n\tat com.acme.Outer.run(Outer.java:1)\nCaused by: a.b.InnerException: inner\n\tat com.acme.Inner.run(Inner.java:2)\n\t... 3 more",
+        [Some("a.b.InnerException"), None, Some("inner"), Some("Inner.run")],
+    ),
+    (
+        "Java in a thread",
+        "Exception in thread \"main\" java.lang.NullPointerException\n\tat com.acme.Main.run(Main.java:3)",
+        [Some("java.lang.NullPointerException"), None, None, Some("Main.run")],
+    ),
+    (
+        "a line of a log before it",
+        "2026-09-14 10:11:12 ERROR [main] c.a.Main - failed\njava.io.IOException: disk full\n\tat com.acme.Main.run(Main.java:3)",
+        [Some("java.io.IOException"), None, Some("disk full"), Some("Main.run")],
+    ),
+    (
+        "Python",
+        "Traceback (most recent call last):\n  File \"/app/run.py\", line 3, in run\n    f()\n  File \"/usr/lib/python3.11/json/decoder.py\", line 9, in decode\nValueError: no digit in 'x'",
+        [Some("ValueError"), None, Some("no digit in 'x'"), Some("run")],
+    ),
+    (
+        "Python, the last of two",
+        "Traceback (most recent call last):\n  File \"/app/a.py\", line 3, in a\nKeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"/app/b.py\", line 3, in b\nacme.BadOrder: no x",
+        [Some("acme.BadOrder"), None, Some("no x"), Some("b")],
+    ),
+    (
+        "Python without a text",
+        "Traceback (most recent call last):\n  File \"/app/a.py\", line 3, in a\nAssertionError",
+        [Some("AssertionError"), None, None, Some("a")],
+    ),
+    (
+        "Node",
+        "TypeError: Cannot read properties of undefined (reading 'id')\n    at priceOf (/var/task/price.js:3:4)\n    at Array.map (<anonymous>)",
+        [
+            Some("TypeError"),
+            None,
+            Some("Cannot read properties of undefined (reading 'id')"),
+            Some("priceOf"),
+        ],
+    ),
+    (
+        "Node with a code",
+        "TypeError [ERR_INVALID_ARG_TYPE]: The \"path\" argument must be a string\n    at open (node:fs:1:2)\n    at Store.read (/app/store.js:3:4)",
+        [
+            Some("TypeError"),
+            Some("ERR_INVALID_ARG_TYPE"),
+            Some("The \"path\" argument must be a string"),
+            Some("Store.read"),
+        ],
+    ),
+    (
+        "Node, a file without a function",
+        "ReferenceError: x is not defined\n    at /var/task/index.js:3:4",
+        [Some("ReferenceError"), None, Some("x is not defined"), Some("index.js")],
+    ),
+    (
+        "Go",
+        "panic: runtime error: index out of range [5] with length 5\n\ngoroutine 34 [running]:\nmain.(*Batch).Row(0xc0001, 0x5)\n\t/src/batch.go:73 +0x1",
+        [
+            Some("panic"),
+            None,
+            Some("runtime error: index out of range [5] with length 5"),
+            Some("Batch.Row"),
+        ],
+    ),
+    (
+        ".NET",
+        "System.InvalidOperationException: Sequence contains no elements\r\n   at System.Linq.ThrowHelper.ThrowNoElementsException()\r\n   at Acme.Claims.Assign.Pick(Claim claim) in /src/Assign.cs:line 52",
+        [
+            Some("System.InvalidOperationException"),
+            None,
+            Some("Sequence contains no elements"),
+            Some("Assign.Pick"),
+        ],
+    ),
+    (
+        "PHP",
+        "Illuminate\\Database\\QueryException: no such table in /app/Db.php:7\nStack trace:\n#0 /app/vendor/x.php(1): run()",
+        [
+            Some("Illuminate\\Database\\QueryException"),
+            None,
+            Some("no such table in /app/Db.php:7"),
+            None,
+        ],
+    ),
+    (
+        "a class within a line",
+        "job 7: acme.errors.QuotaError: used up",
+        [Some("acme.errors.QuotaError"), None, Some("used up"), None],
+    ),
+    ("a sentence", "Connection refused", [None, None, Some("Connection refused"), None]),
+    (
+        "JSON in a text",
+        r#"{"errorType":"Boom","errorMessage":"x","trace":["Boom: x","    at f (/app/a.js:1:2)"]}"#,
+        [Some("Boom"), None, Some("x"), Some("f")],
+    ),
+    (
+        "an object of an error",
+        r#"{"error":{"type":"QuotaExceeded","code":"E7","message":"used up"}}"#,
+        [Some("QuotaExceeded"), Some("E7"), Some("used up"), None],
+    ),
+    (
+        "a code and what it means",
+        r#"{"error":"invalid_grant","error_description":"expired"}"#,
+        [None, Some("invalid_grant"), Some("expired"), None],
+    ),
+    (
+        "a failed state",
+        r#"{"Error":"States.TaskFailed","Cause":"{\"errorType\":\"KeyError\",\"errorMessage\":\"'x'\"}"}"#,
+        [Some("KeyError"), Some("States.TaskFailed"), Some("'x'"), None],
+    ),
+    (
+        "a log of pino's",
+        r#"{"level":50,"msg":"could not bill","status":502}"#,
+        [None, Some("502"), Some("could not bill"), None],
+    ),
+    (
+        "no success",
+        r#"{"sucesso":false,"codigo":422,"mensagem":"sem saldo"}"#,
+        [None, Some("422"), Some("sem saldo"), None],
+    ),
+    (
+        "Celery",
+        r#"{"exc_type":"UniqueViolation","exc_message":"twice"}"#,
+        [Some("UniqueViolation"), None, Some("twice"), None],
+    ),
+    (
+        "a stack alone",
+        r#"{"job":7,"stack":"TypeError: x\n    at f (/app/a.js:1:2)"}"#,
+        [Some("TypeError"), None, Some("x"), Some("f")],
+    ),
+    (
+        "deep within",
+        r#"{"a":[{"b":{"lastError":"used up"}}]}"#,
+        [None, None, Some("used up"), None],
+    ),
+];
+
 #[test]
-fn there_is_an_end_to_everything() {
-    let mut nested = "x".to_owned();
-    for _ in 0..200 {
-        nested = base64(nested.as_bytes());
-        if nested.len() > 1 << 20 {
-            break;
+fn what_failed_is_read_as_each_runtime_prints_it() {
+    let mut wrong = Vec::new();
+    for (what, text, expected) in TEXTS {
+        let mut message = with("{}", &[("errorMessage", text)]);
+        if text.starts_with(['{', '[']) || text.contains('\n') || text.starts_with("job") {
+            message = body(text);
+        }
+        let failure = decode(&message).failure;
+        let said = |part: &Option<Said>| part.as_ref().map(|said| said.text.clone());
+        let found =
+            [said(&failure.exception), said(&failure.code), said(&failure.message), failure.place];
+        if found.each_ref().map(Option::as_deref) != expected {
+            wrong.push(format!("{what}: {found:?}"));
         }
     }
-    assert!(decode(&body(nested)).wrapped.len() < 20);
-    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
-    let decoded = decode(&body(deep));
-    assert_eq!(decoded.content.form(), "text");
-    assert!(decoded.notes.iter().any(|note| note.contains("nested too deeply")), "{decoded:?}");
-    let bomb = base64(&gzip(&vec![b'0'; 64 << 20]));
-    let decoded = decode(&body(bomb));
-    let len = match decoded.content {
-        Content::Text(text) => text.len(),
-        Content::Binary { len } => len,
-        Content::Json(value) => value.to_string().len(),
-    };
-    assert!(len <= 16 << 20, "{len}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-proptest::proptest! {
+#[test]
+fn producers_say_what_failed() {
+    let lambda = |code: &str, text: &str| {
+        with("{}", &[("RequestID", "r"), ("ErrorCode", code), ("ErrorMessage", text)])
+    };
+    let rule = with(
+        "{}",
+        &[
+            ("RULE_ARN", "arn:r"),
+            ("TARGET_ARN", "arn:aws:sqs:eu-west-1:1:crm"),
+            ("ERROR_CODE", "NO_PERMISSIONS"),
+            ("ERROR_MESSAGE", "not authorized"),
+        ],
+    );
+    let thrown = record(&json!({"responsePayload": {
+        "errorType": "KeyError", "errorMessage": "'x'", "stackTrace": ["  File \"/var/task/a.py\", line 7, in post\n"],
+    }}));
+    let rows = [
+        ("a function", lambda("200", "used up"), [None, None, Some("used up")]),
+        (
+            "a call that failed",
+            lambda("429", "Rate Exceeded."),
+            [Some("429"), None, Some("Rate Exceeded.")],
+        ),
+        (
+            "a class in the text",
+            lambda("200", "ValueError: no"),
+            [None, Some("ValueError"), Some("no")],
+        ),
+        ("a rule", rule, [Some("NO_PERMISSIONS"), None, Some("not authorized")]),
+        ("a record", body(&thrown), [None, Some("KeyError"), Some("'x'")]),
+        (
+            "a record without a word",
+            body(&record(&json!({}))),
+            [Some("RetriesExhausted"), None, Some("Unhandled")],
+        ),
+    ];
+    for (what, message, expected) in rows {
+        let failure = decode(&message).failure;
+        let parts = [&failure.code, &failure.exception, &failure.message];
+        let found = parts.map(|part| part.as_ref().map(|said| said.text.as_str()));
+        assert_eq!(found, expected, "{what}");
+        assert!(failure.by_producer, "{what}");
+        assert_eq!(failure.target.as_deref(), (what == "a rule").then_some("sqs"), "{what}");
+    }
+}
+
+#[test]
+fn a_root_cause_in_a_stack_speaks_for_what_wraps_it() {
+    let stack = "a.WrapException: see below\n\tat a.B.c(B.java:1)\nCaused by: a.RealException: used up\n\tat a.D.e(D.java:2)";
+    let failure = decode(&with(
+        "{}",
+        &[
+            ("x-exception-fqcn", "a.WrapException"),
+            ("x-exception-message", "see below"),
+            ("x-exception-stacktrace", stack),
+        ],
+    ))
+    .failure;
+    assert_eq!(failure.exception.unwrap().text, "a.RealException");
+    assert_eq!(failure.message.unwrap().text, "used up");
+    assert_eq!(failure.place.as_deref(), Some("D.e"));
+}
+
+#[test]
+fn what_speaks_of_no_error_is_none() {
+    let rows = [
+        ("an order", r#"{"order":7,"status":"paid","code":"A1","message":"hello","type":"Order"}"#),
+        ("an error that is null", r#"{"order":7,"error":null}"#),
+        (
+            "an error that is none",
+            r#"{"order":7,"error":"none","exception":"","errorMessage":"-"}"#,
+        ),
+        ("a good end", r#"{"success":true,"message":"hello"}"#),
+        ("a stack of words", r#"{"stack":["java","rust"],"name":"bob"}"#),
+        ("a code of success", r#"{"errorCode":0}"#),
+        ("a text", "resend invoice 7"),
+        ("a word with an error in it", "terrors and errands"),
+        ("nothing", ""),
+    ];
+    for (what, text) in rows {
+        let failure = decode(&body(text)).failure;
+        assert!(failure.is_none(), "{what}: {failure:?}");
+    }
+}
+
+#[test]
+fn ids_are_found_where_they_stand() {
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+    let context = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let rows = [
+        ("Lambda", with("{}", &[("RequestID", "r-1"), ("ErrorCode", "200")]), Some("r-1"), None),
+        ("a record", body(&record(&json!({"responsePayload": {}}))), Some("r-1"), None),
+        ("a key", body(r#"{"aws_request_id":"r-2"}"#), Some("r-2"), None),
+        ("a header in the body", body(r#"{"headers":{"X-Request-Id":"r-3"}}"#), Some("r-3"), None),
+        (
+            "X-Ray",
+            beside("{}", &[("AWSTraceHeader", header)]),
+            None,
+            Some("1-5759e988-bd862e3fe1be46a994272793"),
+        ),
+        (
+            "W3C",
+            with("{}", &[("traceparent", context)]),
+            None,
+            Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+        ),
+        ("W3C without parts", with("{}", &[("traceparent", "x")]), None, None),
+        ("a number is no id", body(r#"{"requestId":7,"traceId":8}"#), None, None),
+        ("an empty one is none", body(r#"{"requestId":""}"#), None, None),
+    ];
+    for (what, message, request, trace) in rows {
+        let decoded = decode(&message);
+        assert_eq!(decoded.request_id.as_deref(), request, "{what}");
+        assert_eq!(decoded.trace_id.as_deref(), trace, "{what}");
+    }
+    let others = [
+        ("an attribute", with("{}", &[("x-correlation-id", "c")]), "x-correlation-id", "c"),
+        ("a key", body(r#"{"metadata":{"correlationId":"c"}}"#), "correlationId", "c"),
+        ("an execution", body(r#"{"detail":{"executionArn":"arn:e"}}"#), "executionArn", "arn:e"),
+        ("SNS", body(&sns("x")), "sns.MessageId", "22b80b92"),
+    ];
+    for (what, message, name, id) in others {
+        assert_eq!(decode(&message).correlation.get(name).map(String::as_str), Some(id), "{what}");
+    }
+}
+
+#[test]
+fn a_digest_is_of_what_was_in_the_wrapping() {
+    let digest = |text: &str| decode(&body(text)).content.digest();
+    let inner = r#"{"a":1,"b":2}"#;
+    assert_eq!(digest(inner), digest(&STANDARD.encode(inner)), "wrapped");
+    assert_eq!(digest(inner), digest(r#"{ "b": 2, "a": 1 }"#), "in another order");
+    assert_ne!(digest(inner), digest(r#"{"a":1,"b":3}"#), "another value");
+}
+
+proptest! {
     #[test]
-    fn any_body_is_read(text in "(?s).{0,300}", name in "[A-Za-z_]{0,20}", value in "(?s).{0,80}") {
-        let decoded = decode(&with(text, &[(name.as_str(), value.as_str())]));
-        proptest::prop_assert!(decoded.wrapped.len() < 20);
+    fn any_message_decodes_the_same_every_time(
+        text in any::<String>(),
+        name in "ErrorCode|ERROR_CODE|RULE_ARN|errorMessage|stackTrace",
+    ) {
+        let message = with(&text, &[(&name, &text), ("RequestID", &text)]);
+        prop_assert_eq!(decode(&message), decode(&message));
     }
 
     #[test]
-    fn any_bytes_are_read(bytes in proptest::collection::vec(0u8.., 0..200)) {
-        decode(&body(base64(&bytes)));
-        decode(&body(base64(&gzip(&bytes))));
+    fn what_is_wrapped_comes_out(text in "[ -~]{1,40} [ -~]{16,40}") {
+        let plain = decode(&body(&text)).content;
+        prop_assert_eq!(decode(&body(&STANDARD.encode(gzip(text.as_bytes())))).content, plain.clone());
+        prop_assert_eq!(decode(&body(&sns(&text))).content, plain);
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn is_class(word: &str) -> bool {
     let last = last_segment(word);
     last.starts_with(|c: char| c.is_ascii_uppercase())
         && CLASS_ENDS.iter().any(|end| last.ends_with(end))
-        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b':'))
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._$:\\".contains(&b))
 }
 
 fn after_line_start<'a>(text: &'a str, word: &str) -> Option<&'a str> {
@@ -127,7 +127,8 @@ fn headed(text: &str) -> Option<(&str, Option<&str>, &str)> {
                 }
                 continue;
             }
-            if !is_class(bare) {
+            // `Exception in thread "main" java.io.IOException`: the first is none.
+            if !is_class(bare) || head[at..].starts_with("in thread ") {
                 continue;
             }
             let rest = &text[start + at - word.len() + bare.len()..];
@@ -185,6 +186,7 @@ fn until_stack(text: &str) -> &str {
             || bare.starts_with("goroutine ")
             || bare.starts_with("Caused by: ")
             || bare.starts_with("--- End of")
+            || bare.starts_with("Stack trace:")
             || bare.starts_with("[signal ");
         if ends {
             break;
@@ -233,8 +235,15 @@ fn is_foreign(line: &str) -> bool {
         || name.starts_with("JSON.parse")
 }
 
+/// Go's `main.(*Batch).Row(0xc000, …)`, which has parentheses in its name: `main.Batch.Row`.
+fn go_method(line: &str) -> Option<String> {
+    let end = line.rfind('(').filter(|_| line.contains(".(*"))?;
+    Some(line[..end].replace("(*", "").replace(')', ""))
+}
+
 /// The function of a frame: at most its last two names, numbers as `#`.
 fn function(line: &str) -> Option<String> {
+    let method = go_method(line);
     let name = if let Some((file, function)) =
         line.strip_prefix("File \"").and_then(|rest| rest.split_once("\", line "))
     {
@@ -246,6 +255,7 @@ fn function(line: &str) -> Option<String> {
         let bare = line.strip_prefix("at ").unwrap_or(line);
         let bare = bare.strip_prefix("async ").unwrap_or(bare);
         let bare = bare.strip_prefix("new ").unwrap_or(bare);
+        let bare = method.as_deref().unwrap_or(bare);
         let bare = bare.split(['(', ' ']).next().unwrap_or(bare);
         if bare.starts_with(['/', '.']) || bare.starts_with("file:") {
             let file = bare.rsplit('/').next().unwrap_or(bare);

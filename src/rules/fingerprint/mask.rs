@@ -6,12 +6,17 @@
 mod around;
 mod word;
 
+pub(super) use word::is_id;
+
+use crate::rules::decode::last_segment;
 use crate::text::hidden;
 
 /// A text: as much of it as this is read.
 const INPUT_MAX: usize = 4 * 1024;
 /// What stands in quotes is looked for this far.
 const QUOTE_MAX: usize = 256;
+/// The values of a statement end this far at most.
+const VALUES_MAX: usize = 1024;
 /// More words in quotes than this are a sentence.
 const QUOTED_WORDS_MAX: usize = 4;
 
@@ -26,12 +31,36 @@ pub(super) fn template(text: &str, max: usize, names_a_thing: bool) -> String {
     scan.out.finish()
 }
 
+/// Whether a text is one word in quotes and no more. Python says so of a key that is missing, and
+/// Lambda passes it on without the class.
+pub(super) fn is_one_quote(text: &str) -> bool {
+    let text = text.trim();
+    let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    inner.is_some_and(|inner| !inner.contains(['\'', ' ', '\n']))
+}
+
+/// A masked text as it is compared: `ERROR` and `error`, `Refused` and `refused` are one. What
+/// stands in quotes is a name of the program, where a capital matters.
+pub(super) fn folded(template: &str) -> String {
+    let mut quoted = false;
+    let mut before = ' ';
+    let mut all = template.chars().peekable();
+    let mut folded = String::with_capacity(template.len());
+    while let Some(c) = all.next() {
+        let within = before.is_alphanumeric() && all.peek().is_some_and(|c| c.is_alphanumeric());
+        quoted ^= c == '\'' && !within;
+        folded.push(if quoted { c } else { c.to_ascii_lowercase() });
+        before = c;
+    }
+    folded
+}
+
 /// A code: kept when it is one, as `NO_PERMISSIONS`, `429` or `States.TaskFailed` are.
 pub(super) fn code(text: &str, max: usize) -> String {
     let text = text.trim();
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-:#/".contains(&b));
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if plain && text.len() <= 64 && digits <= 6 && !word::is_random(text) {
+    if plain && text.len() <= 64 && digits <= 6 && !is_id(text) {
         return text.to_owned();
     }
     template(text, max, true)
@@ -42,7 +71,8 @@ pub(super) fn class(text: &str, max: usize) -> String {
     let text = text.trim();
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.$:`<>[],\\/".contains(&b));
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if plain && text.len() <= 128 && digits <= 4 {
+    let is_key = is_id(text) || is_id(last_segment(text));
+    if plain && text.len() <= 128 && digits <= 4 && !is_key {
         return text[..text.floor_char_boundary(max)].to_owned();
     }
     template(text, max, true)
@@ -129,13 +159,23 @@ impl<'a> Scan<'a> {
         let before = self.text[..self.at].trim_end_matches(['"', '\'', ' ']);
         let assigned = before.ends_with(['=', ':']) && !before.ends_with("::");
         let next = rest[end..].trim_start_matches([' ', ')', ']']);
-        if around::is_secret_after(self.words, assigned, bare) {
+        // `Key (email)=(bob@example.com)`: a database names the column and then the value.
+        let is_value = before.ends_with(")=(") || around::is_about_a_choice(self.words, bare);
+        if is_value {
+            self.out.mask("<*>");
+        } else if around::is_secret_after(self.words, assigned, bare) {
             self.out.mask("<secret>");
         } else {
             word::write(bare, self.words, next, &mut self.out);
         }
         for c in tail.chars() {
             self.out.plain(c);
+        }
+        if bare.eq_ignore_ascii_case("values") && rest[end..].trim_start().starts_with('(') {
+            // A statement of SQL with its values written into it, which are as many people's.
+            self.out.word(" (<*>)");
+            let given = &rest[end..rest.floor_char_boundary(end + VALUES_MAX)];
+            self.at += given.rfind(')').map_or(given.len(), |at| at + 1);
         }
         self.words = [bare, self.words[0]];
         self.at += end;

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::mask;
+
 /// How deep, how many values in all, and how many of a list are looked at.
 const DEPTH_MAX: usize = 32;
 const VALUES_MAX: usize = 10_000;
@@ -95,7 +97,9 @@ impl Walk {
         match value {
             Value::Array(items) => {
                 path.push_str("[]");
-                for item in items.iter().take(ITEMS_MAX) {
+                // A list of words is of one shape with words and without.
+                let inner = items.iter().take(ITEMS_MAX).filter(|item| !is_word_or_number(item));
+                for item in inner {
                     self.visit(item, path, depth + 1);
                 }
             }
@@ -116,6 +120,10 @@ impl Walk {
     }
 }
 
+fn is_word_or_number(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
+}
+
 /// A key; `*` when it is data: an id, a date, an address.
 fn name(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
@@ -123,7 +131,8 @@ fn name(key: &str) -> &str {
         || (digits > 0 && digits == key.len())
         || (digits >= 3 && key.len() >= 8)
         || (digits > 0 && digits * 2 >= key.len())
-        || key.contains('@');
+        || key.contains('@')
+        || mask::is_id(key);
     if is_data { "*" } else { key }
 }
 
@@ -145,6 +154,7 @@ fn telling(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>)
 fn is_word(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     (2..=WORD_MAX).contains(&word.len())
+        && !mask::is_id(word)
         && word.starts_with(|c: char| c.is_ascii_alphabetic())
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/ ".contains(&b))
         && digits <= 1

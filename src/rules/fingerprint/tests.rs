@@ -1,274 +1,592 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::io::Write;
 
 use super::*;
 use crate::rules::decode::decode;
 use crate::rules::message::{Attribute, Message};
-use serde_json::{Value, json};
+use crate::text::hidden;
+use crate::time::Timestamp;
 
-/// A message of the corpus, and what stands beside it there.
-struct Known {
-    cause: String,
-    held_out: bool,
-    queue: String,
-    message: Message,
+mod corpus;
+
+fn body(text: &str) -> Message {
+    Message { id: "m".into(), body: text.into(), ..Message::default() }
 }
 
-/// `tests/fixtures/messages`: a file for each cause, a message a line.
-fn corpus() -> Vec<Known> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/messages");
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let known = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        let texts = |key: &str| {
-            let pairs = line[key].as_object().unwrap().iter();
-            pairs.map(|(name, text)| (name.clone(), text.as_str().unwrap().to_owned()))
-        };
-        let attributes =
-            texts("attributes").map(|(name, text)| (name, Attribute::Text(text))).collect();
-        let system = texts("system").collect();
-        let message = Message { id: "m".into(), body: text("body"), attributes, system };
-        let held_out = line["held_out"].as_bool().unwrap();
-        Known { cause: text("cause"), held_out, queue: text("queue"), message }
-    };
-    files
-        .iter()
-        .flat_map(|file| {
-            let text = std::fs::read_to_string(file).unwrap();
-            text.lines().map(known).collect::<Vec<_>>()
-        })
-        .collect()
+fn with(text: &str, attributes: &[(&str, &str)]) -> Message {
+    let attributes =
+        attributes.iter().map(|(name, text)| ((*name).into(), Attribute::Text((*text).into())));
+    Message { attributes: attributes.collect(), ..body(text) }
 }
 
-fn print_of(message: &Message) -> Fingerprint {
+fn found(message: &Message) -> Fingerprint {
     of(&decode(message))
 }
 
-fn body(text: &str) -> Message {
-    Message { body: text.into(), ..Message::default() }
+fn found_in(text: &str) -> Fingerprint {
+    found(&body(text))
 }
 
-/// Over all pairs of messages: of those that have one fingerprint, the share that has one cause,
-/// and the other way round.
-fn pairwise(part: &[&Known]) -> (f64, f64, Vec<String>) {
-    let prints: Vec<_> = part.iter().map(|known| print_of(&known.message)).collect();
-    let (mut both, mut same_print, mut same_cause, mut wrong) = (0.0, 0.0, 0.0, Vec::new());
-    for one in 0..part.len() {
-        for other in 0..one {
-            let print = prints[one].id == prints[other].id;
-            let cause = part[one].cause == part[other].cause;
-            same_print += f64::from(u8::from(print));
-            same_cause += f64::from(u8::from(cause));
-            both += f64::from(u8::from(print && cause));
-            if print != cause {
-                wrong.push(format!(
-                    "{} '{}' and {} '{}'",
-                    part[one].cause, prints[one].title, part[other].cause, prints[other].title
-                ));
-            }
+/// What it is, the text, what is left of it.
+const MASKED: [(&str, &str, &str); 48] = [
+    ("words stay", "Connection refused", "Connection refused"),
+    ("a number", "order 4711 failed", "order <num> failed"),
+    ("a list of numbers", "rows 1, 2, 3 failed", "rows <num> failed"),
+    ("a duration", "after 30.03 seconds", "after <num> seconds"),
+    ("a duration with its unit", "took 1500ms", "took <num>"),
+    ("a percentage", "at 93%", "at <num>"),
+    ("an amount", "of $12.50 due", "of <num> due"),
+    ("a UUID", "job 8f14e45f-ceea-4672-9c6a-1c2d3e4f5a6b", "job <id>"),
+    ("hex", "at 0x7f3a2b", "at <hex>"),
+    ("a time", "2026-09-14T10:11:12.345Z lost", "<time> lost"),
+    ("a time in two words", "2026-09-14 10:11:12,345 lost", "<time> lost"),
+    ("an IP address with a port", "dial 10.0.3.7:5432 refused", "dial <host> refused"),
+    ("an IPv6 address", "dial fe80::1:2:3 refused", "dial <host> refused"),
+    ("a host", "to db-7.internal refused", "to <host> refused"),
+    (
+        "a URL",
+        "GET https://api.example.com/v2/orders/4711?x=1",
+        "GET https://<host>/v2/orders/<num>?<*>",
+    ),
+    ("a path", "/var/task/index.js:12:5", "/var/task/index.js:<num>"),
+    ("the folder of a person", "/home/bob/app.py", "/home/<*>/app.py"),
+    ("an address", "to bob@example.com", "to <email>"),
+    ("a numbered thing", "worker7 died", "worker<num> died"),
+    ("a value in quotes", "no plan 'Gold'", "no plan '<*>'"),
+    ("a number in quotes", "'12' is none", "'<*>' is none"),
+    ("a column in quotes", "column 'total' is null", "column 'total' is null"),
+    ("a name with a hump in quotes", "'customerId' is null", "'customerId' is null"),
+    ("a call in quotes", "\"a.b.Order.id()\" is null", "'a.b.Order.id()' is null"),
+    ("a person in quotes", "user 'bob' is unknown", "user '<*>' is unknown"),
+    (
+        "a sentence in quotes is read",
+        "'no route to host 7 today'",
+        "'no route to host <num> today'",
+    ),
+    ("an apostrophe", "can't open 7", "can't open <num>"),
+    ("a status", "status code 404", "status code 404"),
+    ("an exit status", "exit status 137", "exit status 137"),
+    ("a code of Oracle", "ORA-00001: unique", "ORA-00001: unique"),
+    ("a code of SQL", "SQLSTATE 23505", "SQLSTATE 23505"),
+    ("a known word with a digit", "no utf-8 in s3", "no utf-8 in s3"),
+    ("an ARN keeps its service", "arn:aws:sqs:eu-west-1:1:crm", "arn:sqs:<*>"),
+    ("a database names the value", "Key (name)=(Bob) exists", "Key (name)=(<*>) exists"),
+    ("a value of several columns", "Key (a, b)=(Bob, 7) exists", "Key (a, b)=(<*>, <num>) exists"),
+    (
+        "a statement with its values",
+        "insert into u (name) values (Bob, 7) now",
+        "insert into u (name) values (<*>) now",
+    ),
+    ("a country", "no tax in country DE", "no tax in country <*>"),
+    ("a currency", "unknown currency: EUR", "unknown currency: <*>"),
+    ("a secret after its name", "password=hunter2 refused", "password=<secret> refused"),
+    ("a token after its name", "token: abcdef7", "token: <secret>"),
+    ("a word after a token", "token: expired", "token: expired"),
+    ("a web token", "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIi", "got <secret>"),
+    ("letters in no order", "key XkcdQwrtZbnmLpsdFghj", "key <id>"),
+    ("a colour of a terminal", "\u{1b}[31mred\u{1b}[0m", "red"),
+    ("a title for a terminal", "\u{1b}]0;evil\u{7}x", "x"),
+    ("what turns text around", "a\u{202e}b\u{200b}c", "abc"),
+    ("lines", "a\r\n\tb", "a b"),
+    ("nothing", "  ", ""),
+];
+
+#[test]
+fn what_differs_from_message_to_message_is_masked() {
+    let mut wrong = Vec::new();
+    for (what, text, expected) in MASKED {
+        let masked = mask::template(text, TEMPLATE_MAX, false);
+        if masked != expected {
+            wrong.push(format!("{what}: {masked}"));
         }
     }
-    (both / same_print, both / same_cause, wrong)
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn the_corpus_is_grouped_by_cause() {
-    let corpus = corpus();
-    let causes: BTreeSet<&str> = corpus.iter().map(|known| known.cause.as_str()).collect();
-    assert!(corpus.len() >= 40 && causes.len() >= 12, "{} of {}", corpus.len(), causes.len());
-    let parts: [(&str, Vec<&Known>); 3] = [
-        ("tuned on", corpus.iter().filter(|known| !known.held_out).collect()),
-        ("held out", corpus.iter().filter(|known| known.held_out).collect()),
-        ("all", corpus.iter().collect()),
+fn a_template_is_cut_between_words_and_never_in_a_mask() {
+    let text = "word 12 ".repeat(200);
+    for max in 1..80 {
+        let cut = mask::template(&text, max, false);
+        assert!(cut.len() <= max.max(4) && !cut.ends_with('<'), "{max}: {cut}");
+        assert_eq!(cut.matches('<').count(), cut.matches('>').count(), "{max}: {cut}");
+    }
+}
+
+#[test]
+fn capitals_count_in_quotes_alone() {
+    let rows = [
+        ("ERROR Refused", "error refused"),
+        ("no 'userId' HERE", "no 'userId' here"),
+        ("can't find 'A' or 'B' NOW", "can't find 'A' or 'B' now"),
+        ("'Open", "'Open"),
     ];
-    let (mut figures, mut good) = (Vec::new(), true);
-    for (name, part) in parts {
-        let (precision, recall, wrong) = pairwise(&part);
-        good &= precision >= 0.95 && recall >= 0.95;
-        figures.push(format!(
-            "{name}: {} messages, precision {precision:.3}, recall {recall:.3}\n{}",
-            part.len(),
-            wrong.join("\n")
-        ));
+    for (text, expected) in rows {
+        assert_eq!(mask::folded(text), expected, "{text}");
     }
-    let figures = figures.join("\n");
-    // Shown with --nocapture.
-    std::io::Write::write_all(&mut std::io::stdout(), figures.as_bytes()).unwrap();
-    assert!(good, "{figures}");
 }
 
+/// Two messages, and whether one repair would do for both.
 #[test]
-fn a_fingerprint_knows_neither_queue_nor_order() {
-    let corpus = corpus();
-    let groups = |messages: &mut dyn Iterator<Item = &Known>| {
-        let mut grouper = Grouper::new();
-        for known in messages {
-            let decoded = decode(&known.message);
-            grouper.add("m", None, decoded.content.digest(), of(&decoded));
-        }
-        let groups = grouper.finish().fingerprints.into_iter();
-        let face = |group: crate::rules::evidence::Group| (group.item, group.id, group.title);
-        groups.map(face).collect::<Vec<_>>()
+fn causes_are_told_apart_and_kept_together() {
+    let lambda = |error: &str| {
+        with("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", error)])
     };
-    let forwards = groups(&mut corpus.iter());
-    assert_eq!(forwards, groups(&mut corpus.iter().rev()));
-    let middle = corpus.len() / 2;
-    assert_eq!(forwards, groups(&mut corpus[middle..].iter().chain(&corpus[..middle])));
-    // Most causes of the corpus are met in more than one queue.
-    let mut queues: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for known in &corpus {
-        queues.entry(&known.cause).or_default().insert(&known.queue);
-    }
-    assert!(queues.values().filter(|queues| queues.len() > 1).count() >= 5);
-}
-
-/// Whoever makes one of these change has changed the rules, and counts [`VERSION`] up.
-#[test]
-fn ids_are_the_same_on_every_machine() {
-    let attribute = |name: &str, text: &str| (name.to_owned(), Attribute::Text(text.into()));
-    let throttled = Message {
-        attributes: [
-            attribute("RequestID", "11111111-2222-4333-8444-555555555555"),
-            attribute("ErrorCode", "429"),
-            attribute("ErrorMessage", "Rate Exceeded."),
-        ]
-        .into(),
-        ..body("{}")
+    let rule = |code: &str, target: &str| {
+        let target = format!("arn:aws:{target}:eu-west-1:1:x");
+        with("{}", &[("RULE_ARN", "arn:r"), ("ERROR_CODE", code), ("TARGET_ARN", &target)])
     };
     let rows = [
-        ("a producer's error", throttled, "36c722f12943ab52"),
-        ("an error's text", body(r#"{"error":"KeyError: 'sku'"}"#), "3518bd8c8b0e2bf9"),
-        ("a shape", body(r#"{"a":1,"b":[{"c":"x"}]}"#), "be12e0b307dc8b16"),
-        ("a text", body("hello 42"), "9c594288200145d8"),
+        ("another number", body("order 1 failed"), body("order 22 failed"), true),
+        ("another text", body("order 1 failed"), body("refund 1 failed"), false),
+        ("another case of the level", body("ERROR disk full"), body("error disk full"), true),
+        ("another key that is missing", lambda("'sku'"), lambda("'price'"), false),
+        ("the same key that is missing", lambda("'sku'"), lambda("'sku'"), true),
+        ("a key that is data", lambda("'ORD-1234'"), lambda("'ORD-5678'"), true),
+        ("another code", rule("THROTTLING", "sqs"), rule("NO_PERMISSIONS", "sqs"), false),
+        ("another service", rule("THROTTLING", "sqs"), rule("THROTTLING", "lambda"), false),
+        ("keys in another order", body(r#"{"a":1,"b":"x"}"#), body(r#"{"b":"y","a":2}"#), true),
+        ("another type of a value", body(r#"{"a":1}"#), body(r#"{"a":"1"}"#), false),
+        ("a value that is null", body(r#"{"a":null}"#), body(r#"{"a":"1"}"#), false),
+        ("another number of items", body(r#"[{"a":1}]"#), body(r#"[{"a":1},{"a":2}]"#), true),
+        ("a list of words without any", body(r#"{"a":["x"]}"#), body(r#"{"a":[]}"#), true),
+        ("a list of objects without any", body(r#"{"a":[{}]}"#), body(r#"{"a":[]}"#), false),
+        ("another type of message", body(r#"{"type":"a.b"}"#), body(r#"{"type":"a.c"}"#), false),
+        ("a type that is an id", body(r#"{"type":"12345"}"#), body(r#"{"type":"67890"}"#), true),
+        ("keys that are data", body(r#"{"4711":1}"#), body(r#"{"815":2}"#), true),
+        ("elements, more of them", body("<a><b>1</b></a>"), body("<a><b>2</b><b/></a>"), true),
+        ("other elements", body("<a><b>1</b></a>"), body("<a><c>1</c></a>"), false),
+        ("rows, more of them", body("id,n\n1,2"), body("id,n\n1,2\n3,4"), true),
+        ("other columns", body("id,n\n1,2"), body("id,m\n1,2"), false),
+        ("nothing and blank", body(""), body(" \n"), true),
+    ];
+    for (what, a, b, expected) in rows {
+        let (a, b) = (found(&a), found(&b));
+        assert_eq!(a.id == b.id, expected, "{what}: {:?} and {:?}", a.why, b.why);
+    }
+}
+
+/// The same cause dies in many queues, and is delivered more than once.
+#[test]
+fn what_sqs_says_is_no_part_of_a_cause() {
+    let again = |message: &Message, place: usize| {
+        let mut message = message.clone();
+        message.id = format!("m{place}");
+        if let Some(queue) = message.system.get_mut("DeadLetterQueueSourceArn") {
+            *queue = format!("arn:aws:sqs:sa-east-1:{place}:queue-{place}");
+        }
+        message.system.insert("SentTimestamp".into(), place.to_string());
+        message.system.insert("ApproximateReceiveCount".into(), place.to_string());
+        message.system.insert("SenderId".into(), format!("sender-{place}"));
+        message
+    };
+    for letter in corpus::letters() {
+        for place in [1, 77] {
+            let id = found(&again(&letter.message, place)).id;
+            assert_eq!(id, letter.found.id, "{} in queue {place}", letter.file);
+        }
+    }
+}
+
+fn grouped<'a>(letters: impl Iterator<Item = &'a corpus::Letter>) -> Value {
+    let mut grouper = Grouper::new();
+    for letter in letters {
+        let content = decode(&letter.message).content.digest();
+        let sent = letter.message.system["SentTimestamp"].parse().map(Timestamp::from_millis);
+        grouper.add(&letter.file, sent.ok(), content, letter.found.clone());
+    }
+    let mut written = serde_json::to_value(grouper.finish()).unwrap();
+    // Within a group the messages stand as they came.
+    for group in written["fingerprints"].as_array_mut().unwrap() {
+        let messages = group["messages"].as_array_mut().unwrap();
+        messages.sort_by_key(|id| id.as_str().unwrap().to_owned());
+    }
+    written
+}
+
+#[test]
+fn the_order_of_messages_does_not_matter() {
+    let letters = corpus::letters();
+    let expected = grouped(letters.iter());
+    assert_eq!(grouped(letters.iter().rev()), expected, "from the end");
+    for step in [7, 11, 101] {
+        // 215 is 5 times 43: a step that is prime to both visits every place once.
+        let order = (0..letters.len()).map(|place| &letters[place * step % letters.len()]);
+        assert_eq!(grouped(order), expected, "every {step}th");
+    }
+}
+
+#[test]
+fn a_group_counts_what_is_repeated() {
+    let mut grouper = Grouper::new();
+    for (item, sent, text) in
+        [("m1", 5, "order 1 failed"), ("m2", 3, "order 2 failed"), ("m3", 4, "order 2 failed")]
+    {
+        let decoded = decode(&body(text));
+        let sent = Some(Timestamp::from_millis(sent));
+        grouper.add(item, sent, decoded.content.digest(), of(&decoded));
+    }
+    let groups = grouper.finish().fingerprints;
+    assert_eq!(groups.len(), 1);
+    assert_eq!((groups[0].count, groups[0].distinct, groups[0].item.as_str()), (3, 2, "f1"));
+    assert_eq!(groups[0].first_sent_at, Some(Timestamp::from_millis(3)));
+    assert_eq!(groups[0].last_sent_at, Some(Timestamp::from_millis(5)));
+}
+
+/// Ids are written into evidence and remembered by people. Whoever changes a rule so that one of
+/// these changes has to raise `VERSION`, and then puts the new ids here.
+#[test]
+fn ids_change_with_the_version_alone() {
+    let text = "java.lang.NullPointerException: Cannot invoke \"A.b()\" because \"a\" is null\n\
+                \tat com.acme.Orders.take(Orders.java:7)";
+    let rows = [
+        ("an exception", body(text), "a1c1a9cd9c68ef01"),
+        ("a line of a log", body("2026-01-02 ERROR order 7 failed"), "ce45a39692d936b3"),
+        (
+            "a function",
+            with("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", "'sku'")]),
+            "0af4fb9325c232f0",
+        ),
+        (
+            "a rule",
+            with(
+                "{}",
+                &[
+                    ("RULE_ARN", "arn:r"),
+                    ("ERROR_CODE", "NO_PERMISSIONS"),
+                    ("ERROR_MESSAGE", "not authorized"),
+                    ("TARGET_ARN", "arn:aws:sqs:eu-west-1:1:crm"),
+                ],
+            ),
+            "3e638727be27297b",
+        ),
+        (
+            "a shape",
+            body(r#"{"type":"order.placed","lines":[{"sku":"a","n":1}]}"#),
+            "89110b519b8f9090",
+        ),
+        ("XML", body("<a><b>1</b></a>"), "d942e6e1fe250f64"),
+        ("a table", body("id,n\n1,2"), "c7cd420b63350ac6"),
+        ("a text", body("resend invoice 7"), "80bdeed10530b63b"),
         ("nothing", body(""), "ab5c483c0480f25d"),
     ];
-    assert_eq!(VERSION, 1);
-    let found: Vec<String> = rows.iter().map(|(_, message, _)| print_of(message).id).collect();
-    let known: Vec<&str> = rows.iter().map(|(.., id)| *id).collect();
-    assert_eq!(found, known);
-}
-
-#[test]
-fn what_decides_and_what_does_not() {
-    let same = |one: &str, other: &str| print_of(&body(one)).id == print_of(&body(other)).id;
-    let rows = [
-        ("values of a shape", r#"{"a":1,"b":"x"}"#, r#"{"b":"quite another","a":77.5}"#, true),
-        ("a key more", r#"{"a":1}"#, r#"{"a":1,"b":1}"#, false),
-        ("another type", r#"{"a":1}"#, r#"{"a":"1"}"#, false),
-        ("a longer list", r#"{"a":[{"b":1}]}"#, r#"{"a":[{"b":1},{"b":2}]}"#, true),
-        (
-            "numbers in an error",
-            r#"{"error":"row 17 is bad"}"#,
-            r#"{"error":"row 4 is bad"}"#,
-            true,
-        ),
-        (
-            "ids in an error",
-            r#"{"error":"no order 7f3c1f0e-5f1b-4c5e-9c1e-0a1b2c3d4e5f found"}"#,
-            r#"{"error":"no order c0ffee00-aaaa-4bbb-8ccc-ddddeeeeffff found"}"#,
-            true,
-        ),
-        (
-            "times in an error",
-            r#"{"error":"late since 2026-11-20T10:11:12Z, gave up"}"#,
-            r#"{"error":"late since 2025-01-02T03:04:05.678Z, gave up"}"#,
-            true,
-        ),
-        (
-            "hosts and ports",
-            r#"{"error":"cannot reach db-1.internal:5432, refused"}"#,
-            r#"{"error":"cannot reach 10.0.0.9:5433, refused"}"#,
-            true,
-        ),
-        ("a status", r#"{"error":"HTTP 503 from it"}"#, r#"{"error":"HTTP 401 from it"}"#, false),
-        (
-            "the key's name",
-            r#"{"error":"KeyError: 'sku'"}"#,
-            r#"{"error":"KeyError: 'id'"}"#,
-            false,
-        ),
-        (
-            "what stands beside an error",
-            r#"{"order":1,"error":"x is not a function"}"#,
-            r#"{"customer":{"id":9},"error":"x is not a function"}"#,
-            true,
-        ),
-    ];
-    for (rule, one, other, expected) in rows {
-        assert_eq!(same(one, other), expected, "{rule}");
+    let mut wrong = Vec::new();
+    for (what, message, expected) in rows {
+        let id = found(&message).id;
+        if id != expected {
+            wrong.push(format!("{what}: {id}"));
+        }
     }
+    assert!(VERSION == 1 && wrong.is_empty(), "version {VERSION}\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn why_names_the_parts_that_decided() {
+    let rows: [(&str, Message, Kind, &[&str]); 8] = [
+        (
+            "a rule",
+            with(
+                "{}",
+                &[
+                    ("RULE_ARN", "arn:r"),
+                    ("ERROR_CODE", "NO_PERMISSIONS"),
+                    ("ERROR_MESSAGE", "not authorized for 7"),
+                    ("TARGET_ARN", "arn:aws:sqs:eu-west-1:1:crm"),
+                ],
+            ),
+            Kind::ProducerError,
+            &[
+                "error code 'NO_PERMISSIONS' (EventBridge, ERROR_CODE)",
+                "text 'not authorized for <num>' (EventBridge, ERROR_MESSAGE)",
+                "to a target of 'sqs' (TARGET_ARN)",
+            ],
+        ),
+        (
+            "an object of an error",
+            body(
+                r#"{"error":{"type":"QuotaExceeded","message":"quota of 5 is used up","code":"E7"}}"#,
+            ),
+            Kind::ErrorText,
+            &[
+                "error code 'E7' (code)",
+                "exception 'QuotaExceeded' (type)",
+                "text 'quota of <num> is used up' (message)",
+            ],
+        ),
+        (
+            "an error that is made at a place",
+            body("TypeError: x is not a function\n    at priceOf (/var/task/price.js:3:4)"),
+            Kind::ErrorText,
+            &[
+                "exception 'TypeError' (body)",
+                "text 'x is not a function' (body)",
+                "in 'priceOf' (stack)",
+            ],
+        ),
+        (
+            "an error of the world has no place",
+            body("java.net.ConnectException: Connection refused\n\tat com.acme.Db.open(Db.java:7)"),
+            Kind::ErrorText,
+            &["exception 'ConnectException' (body)", "text 'Connection refused' (body)"],
+        ),
+        (
+            "a shape with a type",
+            body(r#"{"type":"order.placed","n":1}"#),
+            Kind::Shape,
+            &["type 'order.placed'", "the payload's shape: 3 paths"],
+        ),
+        ("XML", body("<a><b>1</b></a>"), Kind::Opaque, &["its elements: a, b"]),
+        ("a table", body("id,n\n1,2"), Kind::Opaque, &["its columns: id, n"]),
+        ("nothing", body(""), Kind::Opaque, &["no text"]),
+    ];
+    for (what, message, kind, why) in rows {
+        let found = found(&message);
+        assert_eq!(
+            (found.kind, found.why),
+            (kind, why.iter().map(|s| (*s).to_owned()).collect()),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn titles_are_lines_for_people() {
     let rows = [
-        (r#"{"errorType":"KeyError","errorMessage":"'sku'"}"#, "exception 'KeyError' (errorType)"),
-        (r#"{"error":"HTTP 503 from it"}"#, "text 'HTTP 503 from it' (error)"),
-        (r#"{"type":"OrderPlaced","id":1}"#, "type 'OrderPlaced'"),
-        ("hello", "the text 'hello'"),
-        ("", "no text"),
+        (r#"{"b":[1],"a":2}"#, "JSON with a, b[]"),
+        (r#"{"type":"order.placed","n":1}"#, "JSON 'order.placed' with n, type"),
+        ("[]", "JSON an empty list"),
+        ("{}", "JSON without keys"),
+        ("resend invoice 7", "text: resend invoice <num>"),
+        ("<a><b>1</b></a>", "XML with a, b"),
+        ("id,n\n1,2", "table with id, n"),
+        ("", "empty body"),
+        ("TypeError: x is not a function", "TypeError: x is not a function"),
     ];
     for (text, expected) in rows {
-        let why = print_of(&body(text)).why;
-        assert!(why.iter().any(|phrase| phrase == expected), "{text}: {why:?}");
+        assert_eq!(found_in(text).title, expected, "{text}");
     }
 }
 
+/// Everything of a fingerprint that is shown or filed.
+fn shown(found: &Fingerprint) -> String {
+    let parts = [&found.code, &found.exception, &found.message].into_iter().flatten();
+    let all: Vec<&str> =
+        parts.chain(&found.why).chain([&found.title]).map(String::as_str).collect();
+    all.join("\n")
+}
+
 #[test]
-fn no_secret_and_no_person_stands_in_a_title() {
+fn nobody_is_named_in_a_fingerprint() {
     let secrets = [
-        "ada.lovelace@example.org",
+        "bob.smith@example.com",
+        "4111111111111111",
         "AKIAIOSFODNN7EXAMPLE",
         "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
-        "4111111111111111",
-        "hunter2hunter2",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJib2IifQ.dBjftJeZ4CVPmB92K27u",
+        "+55 11 99876-5432",
+        "123.456.789-09",
+    ];
+    let places = [
+        ("text", "Cannot write to {} again"),
+        ("an exception", "ValueError: no account {}"),
+        ("in quotes", "KeyError: '{}'"),
+        ("in double quotes", "no customer \"{}\" here: failed"),
+        ("a URL", "failed: GET https://{}@api.example.com/u/{}?k={}"),
+        ("a key", r#"{"{}":{"x":1}}"#),
+        ("a value", r#"{"type":"{}","kind":"{}","action":"{}"}"#),
+        ("a code", r#"{"error":"x failed","errorCode":"{}"}"#),
+        ("a class", r#"{"errorType":"{}","errorMessage":"no"}"#),
+        ("a database's value", "duplicate key error\nDETAIL: Key (email)=({}) already exists."),
+        ("a statement", "failed: insert into users (a) values ({}, x)"),
+        ("an element", "<a><b c='{}'>{}</b></a>"),
+        ("a row", "name,n\n{},1"),
     ];
     for secret in secrets {
-        let said = match secret {
-            "hunter2hunter2" => format!("password={secret} refused"),
-            _ => format!("login of {secret} refused"),
-        };
-        for text in [json!({"error": said}).to_string(), said.clone()] {
-            let print = print_of(&body(&text));
-            assert!(!format!("{print:?}").contains(secret), "{print:?}");
+        for (what, place) in places {
+            let found = found_in(&place.replace("{}", secret));
+            assert!(!shown(&found).contains(secret), "{what}: {}", shown(&found));
         }
+    }
+    let named = [
+        ("a user in quotes", "user 'Bob' not found: failed"),
+        ("a value in quotes", "invalid value 'Bob'"),
+        ("the value of a column", "duplicate key error: Key (name)=(Bob) already exists"),
+        ("a statement", "failed: insert into users (name) values (Bob)"),
+        ("a folder", "error: cannot read /home/Bob/x"),
+        ("JSON", r#"{"name":"Bob","type":"Bob 1234","city":"Bob"}"#),
+        ("an element", "<a><name>Bob</name></a>"),
+        ("a row", "name,n\nBob,1"),
+    ];
+    for (what, text) in named {
+        let found = found_in(text);
+        assert!(!shown(&found).contains("Bob"), "{what}: {}", shown(&found));
+    }
+}
+
+fn gzipped(bytes: &[u8]) -> String {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    STANDARD.encode(gzip.finish().unwrap())
+}
+
+#[track_caller]
+fn is_printable(what: &str, found: &Fingerprint) {
+    assert!(found.id.len() == 16 && found.id.bytes().all(|b| b.is_ascii_hexdigit()), "{what}");
+    assert!((1..=TITLE_MAX).contains(&found.title.chars().count()), "{what}: {}", found.title);
+    let all = shown(found).replace('\n', "");
+    assert!(!all.chars().any(hidden), "{what}: {all:?}");
+}
+
+#[test]
+fn hostile_messages_have_a_printable_title() {
+    const MIB: usize = 1024 * 1024;
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(10_000), close.repeat(10_000));
+    let many: Value = (0..50_000)
+        .map(|n| (format!("key_{n}_x"), json!(n)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let mut wrapped = "x".to_owned();
+    for _ in 0..9 {
+        wrapped = json!(wrapped).to_string();
+    }
+    let rows = [
+        ("lists in lists", deep("[", "]")),
+        ("objects in objects", deep(r#"{"a":"#, "}")),
+        ("elements in elements", deep("<a>", "</a>")),
+        ("a mebibyte of a letter", "a".repeat(MIB)),
+        ("a mebibyte of quotes", "'".repeat(MIB)),
+        ("a mebibyte of brackets", "(".repeat(MIB)),
+        ("a mebibyte of elements", "<".repeat(MIB)),
+        ("a mebibyte of separators", ",".repeat(MIB)),
+        ("a mebibyte of lines", "\n".repeat(MIB)),
+        ("a mebibyte of statements", "values (".repeat(MIB / 8)),
+        ("a mebibyte of causes", "Caused by: ".repeat(MIB / 11)),
+        ("a mebibyte in a string", json!({ "error": "é".repeat(MIB / 2) }).to_string()),
+        ("many keys", many.to_string()),
+        ("a key of a mebibyte", json!({ "k".repeat(MIB): 1 }).to_string()),
+        ("half of an object", r#"{"a":"#.into()),
+        ("no JSON", "{'a': None}".into()),
+        ("a bomb", gzipped(&vec![b' '; 64 * MIB])),
+        ("a bomb of JSON", gzipped(format!("[{}1]", "1,".repeat(4 * MIB)).as_bytes())),
+        ("a gzip file cut off", gzipped(b"order failed")[..20].into()),
+        ("strings in strings", wrapped),
+        ("escapes", "\u{1b}[2J\u{1b}]0;evil\u{7} failed \u{9b}31m".into()),
+        (
+            "escapes in a class",
+            "{\"errorType\":\"\\u001b[31mBoomError\",\"errorMessage\":\"\\u0007\"}".into(),
+        ),
+        ("escapes in a key", "{\"\\u001b[31m\":1,\"\\u202ea\":2}".into()),
+        ("escapes in a type", "{\"type\":\"a\\u001b[31m\"}".into()),
+        ("what turns text around", "\u{202e}failed\u{2066} at \u{200b}x".into()),
+        ("an element that turns text around", "<a\u{202e}b><\u{202e}c/></a>".into()),
+        ("a column that turns text around", "a\u{202e},b\n1,2".into()),
+        ("NUL", "failed\0at\0x".into()),
+        ("no letters", "💥💥💥".into()),
+        ("a letter that is cut", format!("{}é", "a".repeat(TEMPLATE_MAX - 1))),
+    ];
+    for (what, text) in rows {
+        let found = found_in(&text);
+        is_printable(what, &found);
+        assert_eq!(found_in(&text), found, "{what}");
+    }
+    let noise = "\u{1b}[31m\u{202e}x\0";
+    let attributes = ["ERROR_CODE", "ERROR_MESSAGE", "RULE_ARN", "TARGET_ARN", "errorType"];
+    is_printable("attributes", &found(&with("{}", &attributes.map(|name| (name, noise)))));
+}
+
+#[test]
+fn every_letter_of_the_corpus_has_a_printable_title() {
+    for letter in corpus::letters() {
+        is_printable(&letter.file, &letter.found);
+        let people = ["ana.lima", "r.schmidt", "wei@", "Ana", "Ito", "15112345678"];
+        let named = people.iter().find(|name| shown(&letter.found).contains(**name));
+        assert_eq!(named, None, "{}: {}", letter.file, shown(&letter.found));
+    }
+}
+
+/// JSON without keys that speak of errors or tell types apart.
+fn payload() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<i32>().prop_map(|n| json!(n)),
+        "[a-z ]{0,12}".prop_map(|text| json!(text)),
+        any::<bool>().prop_map(|bit| json!(bit)),
+        Just(Value::Null),
+    ];
+    leaf.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("k[a-z]{1,6}", inner, 0..5)
+                .prop_map(|map| Value::from(map.into_iter().collect::<serde_json::Map<_, _>>())),
+        ]
+    })
+}
+
+/// The same value with other words and numbers in it.
+fn changed(value: &Value, by: i32) -> Value {
+    match value {
+        Value::Number(_) => json!(by),
+        Value::String(text) => json!(format!("{text} {by}")),
+        Value::Bool(bit) => json!(!bit),
+        Value::Array(items) => items.iter().map(|item| changed(item, by)).collect(),
+        Value::Object(object) => {
+            let inner = object.iter().map(|(key, value)| (key.clone(), changed(value, by)));
+            Value::from(inner.collect::<serde_json::Map<_, _>>())
+        }
+        Value::Null => Value::Null,
+    }
+}
+
+proptest! {
+    #[test]
+    fn values_never_influence_the_shape(value in payload(), by in any::<i32>()) {
+        let (one, other) = (shape::of(&value), shape::of(&changed(&value, by)));
+        prop_assert_eq!(one.canonical, other.canonical);
+        prop_assert_eq!(one.outline, other.outline);
+    }
+
+    #[test]
+    fn any_text_has_a_printable_title(text in any::<String>()) {
+        is_printable("any", &found_in(&text));
+    }
+
+    #[test]
+    fn numbers_never_influence_the_text(
+        words in prop::collection::vec("[a-z]{2,9}", 1..6),
+        a in prop::collection::vec(0u32..1_000_000, 6),
+        b in prop::collection::vec(0u32..1_000_000, 6),
+    ) {
+        let text = |numbers: &[u32]| {
+            let pairs = words.iter().zip(numbers).map(|(word, number)| format!("{word} #{number}"));
+            pairs.collect::<Vec<_>>().join(" and ")
+        };
+        prop_assert_eq!(found_in(&text(&a)).id, found_in(&text(&b)).id);
     }
 }
 
 #[test]
-fn hostile_bodies_have_a_printable_title() {
-    let bodies = [
-        "[".repeat(10_000) + &"]".repeat(10_000),
-        "{\"a\":".repeat(5_000),
-        "x".repeat(1 << 20),
-        "<num>".repeat(50_000),
-        "{\"error\":\"\\u001b[2J\\u001b]52;c;aGk=\\u0007 \u{202e}reversed\"}".into(),
-        "\u{1b}]8;;http://evil\u{7}click\u{1b}]8;;\u{7}".into(),
-        "@/etc/passwd ignore previous instructions".into(),
-        "\u{feff}\u{200b}\u{2066}".into(),
-    ];
-    for text in bodies {
-        let print = print_of(&body(&text));
-        assert!(print.title.chars().count() <= TITLE_MAX + 1, "{}", print.title);
-        assert_eq!(safe(&print.title), print.title);
-        assert_eq!(print.id.len(), 16);
-    }
-}
-
-proptest::proptest! {
-    #[test]
-    fn any_text_has_one_fingerprint(text in "(?s).{0,300}") {
-        let (one, other) = (print_of(&body(&text)), print_of(&body(&text)));
-        proptest::prop_assert_eq!(&one, &other);
-        proptest::prop_assert!(safe(&one.title) == one.title.as_str());
-    }
-
-    #[test]
-    fn numbers_make_no_difference(one in 0u32.., other in 0u32..) {
-        let of = |n: u32| print_of(&body(&format!(r#"{{"error":"cannot book seat {n} twice"}}"#))).id;
-        proptest::prop_assert_eq!(of(one), of(other));
-    }
+fn an_id_is_made_of_parts_that_do_not_run_together() {
+    let id = |parts: &[(&str, &str)]| {
+        let mut all = Parts::of(Kind::ErrorText);
+        for (name, text) in parts {
+            all.add(name, text);
+        }
+        all.id()
+    };
+    let ids: BTreeSet<String> = [
+        id(&[("code", "a"), ("message", "b")]),
+        id(&[("code", "ab"), ("message", "")]),
+        id(&[("code", ""), ("message", "ab")]),
+        id(&[("message", "b"), ("code", "a")]),
+        id(&[("code", "a")]),
+    ]
+    .into();
+    assert_eq!(ids.len(), 5);
 }

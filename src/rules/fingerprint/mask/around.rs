@@ -2,12 +2,27 @@
 
 use super::word::{is_host, is_random, one_of};
 
+/// Whether a short word of capitals is the value of what is named before it: `in country DE`,
+/// `currency: EUR`.
+pub(super) fn is_about_a_choice(words: [&str; 2], word: &str) -> bool {
+    const CHOICES: [&str; 6] = ["country", "currency", "language", "locale", "region", "state"];
+    (2..=3).contains(&word.len())
+        && word.bytes().all(|b| b.is_ascii_uppercase())
+        && (one_of(words[0], &CHOICES) || (words[0] == "code" && one_of(words[1], &CHOICES)))
+}
+
 /// Whether what stands in quotes is a word of the program: `'id'`, `"customerId"`, `'NoneType'`.
 /// A plain word may as well be a value, and somebody's name; so it stays only where a `thing` is
 /// named.
 pub(super) fn is_name(text: &str, thing: bool) -> bool {
+    // `com.acme.Customer.getEmail()` is one of the program in any case.
+    let (text, called) = match text.split_once('(') {
+        Some((name, given)) if given.ends_with(')') && given.len() <= 64 => (name, true),
+        _ => (text, false),
+    };
+    let most = if called { 96 } else { 48 };
     let plain = text.bytes().all(|b| b.is_ascii_alphabetic() || b"_$.-[]/:".contains(&b));
-    if !plain || text.is_empty() || text.len() > 48 || is_random(text) || is_host(text) {
+    if !plain || text.is_empty() || text.len() > most || is_random(text) || is_host(text) {
         return false;
     }
     let joined = text.bytes().any(|b| b"_$".contains(&b));
@@ -15,7 +30,7 @@ pub(super) fn is_name(text: &str, thing: bool) -> bool {
         .as_bytes()
         .windows(2)
         .any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
-    thing || joined || humped
+    thing || called || joined || humped
 }
 
 /// Whether the words before say that a key, a property or a type is named.

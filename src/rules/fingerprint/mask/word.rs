@@ -340,6 +340,19 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
         }
 }
 
+/// Whether a word that stands alone is an id or somebody's key: letters in no order, or capitals
+/// and digits.
+pub(in crate::rules::fingerprint) fn is_id(word: &str) -> bool {
+    let has_digit = word.bytes().any(|b| b.is_ascii_digit());
+    let has_small = word.bytes().any(|b| b.is_ascii_lowercase());
+    let has_capital = word.bytes().any(|b| b.is_ascii_uppercase());
+    let is_run =
+        |joints: &[u8]| word.bytes().all(|b| b.is_ascii_alphanumeric() || joints.contains(&b));
+    (word.len() >= 16 && has_digit && !has_small && is_run(b""))
+        || (word.len() >= 32 && has_digit && has_small && has_capital && is_run(b"+/="))
+        || is_random(word)
+}
+
 /// Whether letters, and perhaps digits, are in no order that a person would give them.
 pub(super) fn is_random(word: &str) -> bool {
     const LONG: usize = 64;

@@ -1,0 +1,62 @@
+//! The elements of a text in XML: which there are, not how many, and nothing of what is in them.
+
+use std::collections::BTreeSet;
+
+/// A text: as much of it as this is read. More names than that, and longer ones, are left out.
+const INPUT_MAX: usize = 64 * 1024;
+const NAMES_MAX: usize = 256;
+const NAME_MAX: usize = 64;
+/// Names in a title.
+const NAMES_SHOWN: usize = 6;
+
+pub(super) struct Elements {
+    /// The root, then every name, sorted, once each.
+    pub canonical: String,
+    /// `Order, Id, Line`.
+    pub outline: String,
+}
+
+/// The elements, when the text is XML. A page for people is none: what it says is its text.
+pub(super) fn of(text: &str) -> Option<Elements> {
+    let text = text[..text.floor_char_boundary(INPUT_MAX)].trim_start_matches('\u{feff}').trim();
+    if !text.starts_with('<') {
+        return None;
+    }
+    let mut root = None;
+    let mut names = BTreeSet::new();
+    for part in text.split('<').skip(1) {
+        let end = part.find(|c: char| !is_of_name(c)).unwrap_or(part.len());
+        let name = &part[..end];
+        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        let is_data = name.len() > NAME_MAX || name.bytes().any(|b| b.is_ascii_digit());
+        if !begins || names.len() >= NAMES_MAX {
+            continue;
+        }
+        let name = if is_data { "*" } else { name };
+        root = root.or(Some(name));
+        names.insert(name);
+    }
+    let root = root?;
+    let is_page = root.eq_ignore_ascii_case("html");
+    // `<nil>`, `<none>` and the like are texts; XML closes what it opens.
+    let closes = text.contains("</") || text.ends_with("/>");
+    if is_page || !closes {
+        return None;
+    }
+    names.remove(root);
+    let mut canonical = root.to_owned();
+    for name in &names {
+        canonical.push('\n');
+        canonical.push_str(name);
+    }
+    let mut shown: Vec<String> = vec![root.to_owned()];
+    shown.extend(names.iter().take(NAMES_SHOWN - 1).map(|name| (*name).to_owned()));
+    if names.len() >= NAMES_SHOWN {
+        shown.push(format!("{} more", names.len() + 1 - NAMES_SHOWN));
+    }
+    Some(Elements { canonical, outline: shown.join(", ") })
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':')
+}
