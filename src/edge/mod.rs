@@ -4,6 +4,7 @@ pub mod agent;
 pub mod channel;
 pub mod clock;
 pub mod command;
+pub mod git;
 #[cfg(feature = "aws")]
 pub mod peek;
 #[cfg(feature = "aws")]

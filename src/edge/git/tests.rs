@@ -1,0 +1,582 @@
+use super::*;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+/// A folder with a repository `repo` in it, and places for what is made of it.
+struct Bench(PathBuf);
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Bench {
+    fn empty(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("dlq-git-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        let bench = Bench(dir.canonicalize().unwrap());
+        bench.git(".", &["init", "--quiet", "--initial-branch=main", "repo"]);
+        bench
+    }
+
+    fn new(name: &str) -> Self {
+        let bench = Bench::empty(name);
+        bench.write("repo/src/app.py", "one\ntwo\nthree\n");
+        bench.write("repo/.gitignore", "build/\n");
+        bench.commit("repo", "first");
+        bench
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn script(&self, path: &str, script: &str) {
+        self.write(path, &format!("#!/bin/sh\n{script}\n"));
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.path(path), mode).unwrap();
+    }
+
+    /// What a user's git says; with a name for commits, without the settings of this machine.
+    fn git(&self, place: &str, argv: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        // The user may be another than the owner, where a test says so.
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_COUNT", "1");
+        command.env("GIT_CONFIG_KEY_0", "safe.directory").env("GIT_CONFIG_VALUE_0", "*");
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "A").env(format!("GIT_{who}_EMAIL"), "a@b");
+        }
+        let output = command.arg("-C").arg(self.path(place)).args(argv).output().unwrap();
+        assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    fn commit(&self, place: &str, message: &str) -> String {
+        self.git(place, &["add", "--all"]);
+        self.git(place, &["commit", "--quiet", "--message", message]);
+        self.git(place, &["rev-parse", "HEAD"])
+    }
+
+    fn open(&self, session: &str) -> Workspace {
+        self.open_at(None, session).unwrap()
+    }
+
+    fn open_at(&self, base: Option<&str>, session: &str) -> Result<Workspace, Error> {
+        let folder = self.path(&format!("state/{session}/tree"));
+        Workspace::open(&self.path("repo"), base, "dlq/orders-dlq/01234567", &folder)
+    }
+
+    /// Every file of the user's checkout and of its repository, but for what a workspace may add;
+    /// with its time, but for objects, whose time git renews when it needs them again.
+    fn checkout(&self) -> BTreeMap<PathBuf, (Vec<u8>, Option<std::time::SystemTime>)> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.path("repo")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let text = path.to_str().unwrap();
+                if text.contains("heads/dlq") || text.ends_with(".git/worktrees") {
+                    continue;
+                }
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let time = path.metadata().unwrap().modified().ok();
+                    let time = time.filter(|_| !text.contains(".git/objects"));
+                    found.insert(path.clone(), (std::fs::read(&path).unwrap(), time));
+                }
+            }
+        }
+        found
+    }
+
+    fn branches(&self) -> String {
+        self.git("repo", &["for-each-ref", "--format=%(refname:short)", "refs/heads/dlq"])
+    }
+}
+
+#[test]
+fn git_takes_every_name_of_a_branch() {
+    let bench = Bench::new("names");
+    let long = "q".repeat(300);
+    let names =
+        ["orders-dlq", "a.fifo", "a.lock", "..", "-x", "@{", "a b~^:?*[\\", "größe", "", &long];
+    for queue in names {
+        let name = branch(queue, Some("0123456789abcdef"), "s");
+        bench.git("repo", &["check-ref-format", "--branch", &name]);
+        let folder = bench.path(&format!("state/{}/tree", name.len()));
+        let workspace = Workspace::open(&bench.path("repo"), None, &name, &folder).unwrap();
+        assert_eq!(workspace.close(false), Ok(Closed::Removed), "{queue}");
+    }
+    assert_eq!(bench.branches(), "");
+}
+
+#[test]
+fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
+    let bench = Bench::new("dirty");
+    bench.write("repo/src/app.py", "stashed\n");
+    bench.git("repo", &["stash"]);
+    bench.write("repo/src/app.py", "staged\n");
+    bench.git("repo", &["add", "src/app.py"]);
+    bench.write("repo/src/app.py", "not staged\n");
+    bench.write("repo/untracked", "x");
+    bench.write("repo/build/ignored", "x");
+    let before = bench.checkout();
+    let workspace = bench.open("a");
+    let app = std::fs::read_to_string(workspace.folder().join("src/app.py")).unwrap();
+    assert_eq!(app, "one\ntwo\nthree\n", "what is committed, not what lies about");
+    bench.write("state/a/tree/src/app.py", "fixed\n");
+    bench.write("state/a/tree/large", &"x".repeat(100_000));
+    assert_eq!(workspace.changes().unwrap().files, ["large", "src/app.py"]);
+    assert_eq!(workspace.close(false), Ok(Closed::Kept));
+    let unchanged = bench.open("b");
+    assert_eq!(unchanged.branch(), "dlq/orders-dlq/01234567-2");
+    assert_eq!(unchanged.close(false), Ok(Closed::Removed));
+    let after = bench.checkout();
+    assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    let changed: Vec<_> = before.iter().filter(|(path, was)| after[*path] != **was).collect();
+    assert!(changed.is_empty(), "{changed:?}");
+}
+
+#[test]
+fn what_is_unchanged_goes_without_a_trace() {
+    let bench = Bench::new("unchanged");
+    let workspace = bench.open("a");
+    std::fs::write(workspace.evidence().join("messages.json"), "{}").unwrap();
+    bench.write("state/a/tree/build/output", "ignored");
+    assert_eq!(bench.git("state/a/tree", &["status", "--porcelain"]), "");
+    let changes = workspace.changes().unwrap();
+    assert_eq!(changes, Changes::default());
+    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    assert_eq!(std::fs::read_dir(bench.path("state/a")).unwrap().count(), 0);
+    assert_eq!(bench.branches(), "");
+    assert_eq!(bench.git("repo", &["worktree", "list"]).lines().count(), 1);
+    let kept = bench.open("b");
+    assert_eq!(kept.close(true), Ok(Closed::Kept));
+    assert!(bench.path("state/b/tree/.dlq").is_dir());
+}
+
+#[test]
+fn changes_are_kept_and_their_patch_applies() {
+    let bench = Bench::new("changed");
+    let workspace = bench.open("a");
+    let (tree, base) = ("state/a/tree", workspace.base().to_owned());
+    std::fs::write(workspace.evidence().join("messages.json"), "secret").unwrap();
+    bench.write("state/a/tree/src/app.py", "one\n2\nthree\n");
+    let first = bench.commit(tree, "fix");
+    bench.write("state/a/tree/src/new name.py", "untracked\n");
+    bench.write("state/a/tree/bytes", "\0\u{1}");
+    bench.write("state/a/tree/größe", "x");
+    std::fs::remove_file(bench.path("state/a/tree/.gitignore")).unwrap();
+    let index = std::fs::read(workspace.admin.join("index")).unwrap();
+    let changes = workspace.changes().unwrap();
+    let files = [".gitignore", "bytes", "größe", "src/app.py", "src/new name.py"];
+    assert_eq!(changes.files, files);
+    assert_eq!(changes.commits, [first]);
+    assert!(!changes.truncated && !changes.evidence_committed);
+    assert!(!String::from_utf8_lossy(&changes.patch).contains("secret"));
+    assert_eq!(std::fs::read(workspace.admin.join("index")).unwrap(), index, "the agent's index");
+    assert!(!bench.path("state/a/tree.scan").exists());
+
+    bench.git("repo", &["worktree", "add", "--quiet", "--detach", "../again", &base]);
+    std::fs::write(bench.path("patch"), &changes.patch).unwrap();
+    bench.git("again", &["apply", "--index", "../patch"]);
+    assert_eq!(std::fs::read(bench.path("again/bytes")).unwrap(), b"\0\x01");
+
+    bench.git(tree, &["add", "--force", ".dlq/messages.json"]);
+    bench.git(tree, &["commit", "--quiet", "--message", "leak"]);
+    let changes = workspace.changes().unwrap();
+    assert!(changes.evidence_committed);
+    assert_eq!((changes.files.len(), changes.commits.len()), (files.len(), 2));
+    assert!(!String::from_utf8_lossy(&changes.patch).contains("secret"));
+    assert_eq!(workspace.close(false), Ok(Closed::Kept));
+    assert_eq!(bench.branches(), "dlq/orders-dlq/01234567");
+}
+
+#[test]
+fn commits_are_kept_wherever_the_agent_has_put_them() {
+    let bench = Bench::new("commits");
+    for (session, argv) in [
+        ("reverted", ["revert", "--no-edit", "HEAD"].as_slice()),
+        ("elsewhere", &["switch", "--quiet", "--create", "other", "HEAD"]),
+        ("detached", &["switch", "--quiet", "--detach", "HEAD"]),
+        ("left", &["switch", "--quiet", "--detach", "main"]),
+        ("orphaned", &["switch", "--quiet", "--orphan", "none"]),
+    ] {
+        let workspace = bench.open(session);
+        let tree = format!("state/{session}/tree");
+        bench.write(&format!("{tree}/src/app.py"), session);
+        let commit = bench.commit(&tree, session);
+        bench.git(&tree, argv);
+        assert!(workspace.changes().unwrap().commits.contains(&commit), "{session}");
+        assert_eq!(workspace.close(false), Ok(Closed::Kept), "{session}");
+        assert_eq!(sweep(&bench.path("repo"), &bench.path(&tree)), Ok(Closed::Kept), "{session}");
+    }
+    assert_eq!(bench.branches().lines().count(), 5);
+}
+
+#[test]
+fn a_long_patch_is_cut_and_a_broken_folder_is_no_failure() {
+    let bench = Bench::new("long");
+    let workspace = bench.open("a");
+    bench.write("state/a/tree/long", &"line\n".repeat(400_000));
+    let changes = workspace.changes().unwrap();
+    assert_eq!((changes.patch.len() as u64, changes.truncated), (PATCH_MAX, true));
+    bench.write("state/a/tree/long", "short\n");
+    assert!(!workspace.changes().unwrap().truncated);
+    bench.git("state/a/tree", &["init", "--quiet", "nested"]);
+    let changes = workspace.changes().unwrap();
+    assert_eq!(
+        (changes.files.as_slice(), changes.truncated),
+        (["long".to_owned()].as_slice(), true)
+    );
+}
+
+#[test]
+fn many_at_once_have_a_worktree_and_a_branch_each() {
+    let bench = Bench::new("many");
+    let names: Vec<String> = (0..8).map(|n| format!("s{n}")).collect();
+    let mut branches: Vec<String> = std::thread::scope(|scope| {
+        let opens: Vec<_> = names.iter().map(|name| scope.spawn(|| bench.open(name))).collect();
+        let opened: Vec<Workspace> = opens.into_iter().map(|open| open.join().unwrap()).collect();
+        let branches = opened.iter().map(|one| one.branch().to_owned()).collect();
+        for (n, one) in opened.iter().enumerate() {
+            std::fs::write(one.folder().join("mine"), n.to_string()).unwrap();
+        }
+        for (n, one) in opened.into_iter().enumerate() {
+            let patch = String::from_utf8(one.changes().unwrap().patch).unwrap();
+            assert!(patch.contains(&format!("\n+{n}\n")), "{patch}");
+            std::fs::remove_file(one.folder().join("mine")).unwrap();
+            scope.spawn(|| assert_eq!(one.close(false), Ok(Closed::Removed)));
+        }
+        branches
+    });
+    branches.sort();
+    branches.dedup();
+    assert_eq!(branches.len(), 8);
+    assert_eq!(bench.branches(), "");
+}
+
+#[test]
+fn a_lock_that_goes_is_waited_for() {
+    let bench = Bench::new("lock");
+    let workspace = bench.open("a");
+    let lock = workspace.admin.join("index.lock");
+    std::fs::write(&lock, "").unwrap();
+    std::thread::scope(|scope| {
+        let fill = scope.spawn(|| workspace.git.must(&["reset", "--hard", "--quiet"], TREE));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(!fill.is_finished());
+        std::fs::remove_file(&lock).unwrap();
+        fill.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn nothing_that_a_repository_or_an_agent_names_is_run() {
+    let bench = Bench::new("hostile");
+    bench.script("evil", &format!("echo \"$0 $*\" >>{}; cat", bench.path("ran").display()));
+    let evil = bench.path("evil").display().to_string();
+    for hook in ["post-checkout", "reference-transaction", "post-index-change"] {
+        bench.script(&format!("repo/.git/hooks/{hook}"), &format!("exec {evil} hook </dev/null"));
+    }
+    bench.write("repo/.gitattributes", "*.py filter=x=y.z diff=evil\n");
+    let mut settings: Vec<(&str, &str)> =
+        ["smudge", "clean", "process"].map(|kind| (kind, evil.as_str())).into();
+    settings.push(("required", "true"));
+    let set = |place: &str, key: &str, value: &str| {
+        bench.git(place, &["config", key, value]);
+    };
+    let hooks = bench.path("repo/.git/hooks");
+    let aside = bench.path("hooks");
+    std::fs::rename(&hooks, &aside).unwrap();
+    bench.commit("repo", "attributes");
+    let arm = |place: &str| {
+        for (kind, value) in &settings {
+            set(place, &format!("filter.x=y.z.{kind}"), value);
+        }
+        for key in ["core.fsmonitor", "diff.external", "diff.evil.command", "diff.evil.textconv"] {
+            set(place, key, &evil);
+        }
+    };
+    arm("repo");
+    std::fs::rename(&aside, &hooks).unwrap();
+    let workspace = bench.open("a");
+    bench.write("state/a/tree/src/app.py", "changed\n");
+    // A repository in the worktree that is in the index with the commit that it has.
+    bench.write("state/a/tree/nested/a.py", "x");
+    bench.write("state/a/tree/nested/.gitattributes", "*.py filter=other\n");
+    bench.git("state/a/tree/nested", &["init", "--quiet"]);
+    let head = bench.commit("state/a/tree/nested", "x");
+    let _ = std::fs::remove_file(bench.path("ran"));
+    workspace
+        .git
+        .clone()
+        .must(&["update-index", "--add", "--cacheinfo", &format!("160000,{head},nested")], TREE)
+        .unwrap();
+    for kind in ["clean", "process"] {
+        set("state/a/tree/nested", &format!("filter.other.{kind}"), &evil);
+    }
+    bench.write("state/a/tree/nested/a.py", "y");
+    assert_eq!(workspace.changes().unwrap().files, ["nested", "src/app.py"]);
+    // The worktree's link to its repository now leads to another one.
+    bench.git(".", &["init", "--quiet", "theirs"]);
+    arm("theirs");
+    set("theirs", "core.worktree", &bench.path("hooks").display().to_string());
+    std::fs::remove_file(bench.path("state/a/tree/.git")).unwrap();
+    symlink(bench.path("theirs/.git"), bench.path("state/a/tree/.git")).unwrap();
+    let _ = std::fs::remove_file(bench.path("ran"));
+    assert_eq!(workspace.changes().unwrap().files, ["nested", "src/app.py"]);
+    assert_eq!(workspace.close(false), Ok(Closed::Kept));
+    let ran = std::fs::read_to_string(bench.path("ran")).unwrap_or_default();
+    assert_eq!(ran, "");
+}
+
+#[test]
+fn a_worktree_that_is_half_made_by_another_is_waited_for() {
+    let bench = Bench::new("half");
+    // What git shows for a moment: the folder is there, its files are empty.
+    bench.write("repo/.git/worktrees/other/gitdir", "/nowhere/.git\n");
+    bench.write("repo/.git/worktrees/other/commondir", "");
+    std::thread::scope(|scope| {
+        let open = scope.spawn(|| bench.open("a"));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        bench.write("repo/.git/worktrees/other/commondir", "../..\n");
+        bench.write("repo/.git/worktrees/other/HEAD", "ref: refs/heads/main\n");
+        assert_eq!(open.join().unwrap().close(false), Ok(Closed::Removed));
+    });
+}
+
+#[test]
+fn evidence_does_not_follow_a_link_of_the_repository() {
+    let bench = Bench::new("link");
+    symlink(&bench.0, bench.path("repo/.dlq")).unwrap();
+    bench.commit("repo", "link");
+    let error = bench.open_at(None, "a").unwrap_err().to_string();
+    assert!(error.ends_with("the repository has a '.dlq' of its own; rename it"), "{error}");
+    assert!(!bench.path(".gitignore").exists() && !bench.path("state/a/tree").exists());
+    assert_eq!(bench.branches(), "");
+}
+
+#[test]
+fn the_base_is_what_was_fetched_last() {
+    let bench = Bench::new("base");
+    let first = bench.git("repo", &["rev-parse", "HEAD"]);
+    bench.write("repo/more", "");
+    let second = bench.commit("repo", "second");
+    bench.git("repo", &["update-ref", "refs/remotes/origin/main", &first]);
+    bench.git("repo", &["update-ref", "refs/remotes/origin/release/2", &first]);
+    bench.git("repo", &["branch", "local", &first]);
+    let rows = [
+        ("none", None, &second),
+        ("fetched", Some("main"), &first),
+        ("fetched only", Some("release/2"), &first),
+        ("here only", Some("local"), &first),
+        ("named in full", Some("origin/main"), &first),
+    ];
+    for (n, (rule, base, commit)) in rows.into_iter().enumerate() {
+        let workspace = bench.open_at(base, &n.to_string()).unwrap();
+        assert_eq!(workspace.base(), commit, "{rule}");
+        workspace.close(false).unwrap();
+    }
+    for (base, hint) in [
+        ("mian", "no such branch (did you mean 'main'?)"),
+        ("something-else", "no such branch (known: local, main, release/2)"),
+        ("--help", "no such branch (known: local, main, release/2)"),
+    ] {
+        let error = bench.open_at(Some(base), "x").unwrap_err();
+        assert!(matches!(error, Error::Wrong(_)) && error.to_string().ends_with(hint), "{error}");
+    }
+}
+
+#[test]
+fn worktrees_bare_repositories_and_folders_of_a_repository_do() {
+    let bench = Bench::new("places");
+    bench.git("repo", &["worktree", "add", "--quiet", "../linked", "-b", "linked"]);
+    bench.git(".", &["clone", "--quiet", "--bare", "repo", "bare.git"]);
+    for place in ["linked", "bare.git", "repo/src", "repo/.git"] {
+        let (repo, folder) = (bench.path(place), bench.path("state/x/tree"));
+        let workspace = Workspace::open(&repo, Some("main"), "dlq/a/b", &folder).unwrap();
+        bench.write("state/x/tree/new", "x\n");
+        assert_eq!(workspace.changes().unwrap().files, ["new"], "{place}");
+        std::fs::remove_file(bench.path("state/x/tree/new")).unwrap();
+        assert_eq!(workspace.close(false), Ok(Closed::Removed), "{place}");
+    }
+}
+
+#[test]
+fn a_sparse_checkout_is_one_in_the_worktree_too() {
+    let bench = Bench::new("sparse");
+    bench.write("repo/other/file", "x");
+    bench.commit("repo", "other");
+    bench.git("repo", &["sparse-checkout", "set", "src"]);
+    let workspace = bench.open("a");
+    assert!(!workspace.folder().join("other").exists());
+    assert!(workspace.changes().unwrap().is_empty());
+    bench.write("state/a/tree/outside/new", "x\n");
+    assert_eq!(workspace.changes().unwrap().files, ["outside/new"]);
+}
+
+#[test]
+fn a_repository_of_another_user_does_when_it_is_named_itself() {
+    let bench = Bench::new("owner");
+    bench.write("repo/src/deep/file", "x");
+    bench.commit("repo", "deep");
+    let mut folders = vec![bench.path("repo")];
+    while let Some(folder) = folders.pop() {
+        // Only root can give files away; others skip what follows.
+        if std::os::unix::fs::chown(&folder, Some(65534), Some(65534)).is_err() {
+            return;
+        }
+        let inner = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        folders.extend(inner.filter(|path| path.is_dir()));
+    }
+    let workspace = bench.open("a");
+    assert!(workspace.changes().unwrap().is_empty());
+    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    // What somebody has put above the folder that was named is not meant.
+    let (repo, folder) = (bench.path("repo/src"), bench.path("state/b/tree"));
+    let error = Workspace::open(&repo, None, "dlq/a/b", &folder).unwrap_err().to_string();
+    assert!(error.ends_with("belongs to another user; name that folder"), "{error}");
+}
+
+#[test]
+fn what_is_no_repository_is_refused_with_the_remedy() {
+    let bench = Bench::empty("refused");
+    bench.write("plain/file", "");
+    let rows = [
+        ("repo", "it has no commit yet; make one"),
+        ("plain", "not a git repository; name a clone"),
+        ("plain/file", "not a folder; name a clone"),
+        ("nowhere", "no such file or directory; name a clone"),
+    ];
+    for (place, cause) in rows {
+        for base in [None, Some("main")] {
+            let repo = bench.path(place);
+            let error = Workspace::open(&repo, base, "dlq/a/b", &bench.path("x/tree")).unwrap_err();
+            assert_eq!(error, Error::wrong(format!("cannot use '{}': {cause}", repo.display())));
+        }
+    }
+    for (version, fine) in [
+        ("git version 2.34.1", true),
+        ("git version 2.47.3 (Apple Git-9)", true),
+        ("git version 3.0.rc1", true),
+        ("git version 2.30.2", false),
+    ] {
+        assert_eq!(run::check(version).is_ok(), fine, "{version}");
+    }
+}
+
+#[test]
+fn names_that_are_taken_are_passed_or_told() {
+    let bench = Bench::new("taken");
+    bench.git("repo", &["branch", "dlq/orders-dlq/01234567"]);
+    bench.git("repo", &["branch", "dlq/orders-dlq/01234567-2"]);
+    let workspace = bench.open("a");
+    assert_eq!(workspace.branch(), "dlq/orders-dlq/01234567-3");
+    let error = bench.open_at(None, "a").unwrap_err().to_string();
+    assert!(error.ends_with("something is there already; move it away"), "{error}");
+    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    assert_eq!(bench.branches().lines().count(), 2, "those of others stay");
+    bench.git("repo", &["branch", "blocked"]);
+    let open = Workspace::open(&bench.path("repo"), None, "blocked/a", &bench.path("state/b/tree"));
+    let error = open.unwrap_err().to_string();
+    assert!(error.contains("rename the branch that stands in its way"), "{error}");
+}
+
+#[test]
+fn a_crash_leaves_nothing_that_is_not_swept() {
+    let bench = Bench::new("crash");
+    let repo = bench.path("repo");
+    let folder = |name: &str| bench.path(&format!("state/{name}/tree"));
+    assert_eq!(sweep(&repo, &folder("never")), Ok(Closed::Absent));
+    drop(bench.open("unchanged"));
+    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(Closed::Removed));
+    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(Closed::Absent));
+
+    let half = bench.open("half");
+    std::fs::remove_file(half.admin.join("index")).unwrap();
+    std::fs::remove_file(half.folder().join("src/app.py")).unwrap();
+    std::fs::write(half.admin.join("locked"), "initializing").unwrap();
+    assert_eq!(sweep(&repo, &folder("half")), Ok(Closed::Removed));
+    assert!(!folder("half").exists());
+
+    drop(bench.open("deleted"));
+    std::fs::remove_dir_all(folder("deleted")).unwrap();
+    assert_eq!(sweep(&repo, &folder("deleted")), Ok(Closed::Removed));
+    drop(bench.open("lost"));
+    bench.write("state/lost/tree/new", "");
+    bench.git("state/lost/tree", &["switch", "--quiet", "--detach"]);
+    bench.commit("state/lost/tree", "detached");
+    std::fs::remove_dir_all(folder("lost")).unwrap();
+    assert_eq!(sweep(&repo, &folder("lost")), Ok(Closed::Kept));
+
+    drop(bench.open("changed"));
+    bench.write("state/changed/tree/new", "");
+    assert_eq!(sweep(&repo, &folder("changed")), Ok(Closed::Kept));
+    let again = Workspace::reopen(&repo, &folder("changed")).unwrap().unwrap();
+    assert_eq!(again.changes().unwrap().files, ["new"]);
+}
+
+#[test]
+fn citations_are_resolved_within_the_worktree() {
+    let bench = Bench::new("cited");
+    bench.write("outside", "x\n");
+    bench.write("repo/no-newline", "one\ntwo");
+    bench.write("repo/empty", "");
+    symlink("../../../outside", bench.path("repo/escape")).unwrap();
+    symlink("src/app.py", bench.path("repo/inside")).unwrap();
+    symlink(".git", bench.path("repo/gitlink")).unwrap();
+    let head = bench.commit("repo", "second");
+    let workspace = bench.open("a");
+    let rows = [
+        ("a file", "src/app.py", None, true),
+        ("its first line", "src/app.py", Some(1), true),
+        ("its last line", "src/app.py", Some(3), true),
+        ("behind it", "src/app.py", Some(4), false),
+        ("line 0", "src/app.py", Some(0), false),
+        ("a last line without an end", "no-newline", Some(2), true),
+        ("behind that", "no-newline", Some(3), false),
+        ("no lines", "empty", Some(1), false),
+        ("with a dot", "./src/app.py", Some(1), true),
+        ("a link inside", "inside", Some(3), true),
+        ("a link to the outside", "escape", None, false),
+        ("a way out", "../../../outside", None, false),
+        ("a way out and in", "src/../src/app.py", None, false),
+        ("from the root", "/etc/passwd", None, false),
+        ("git's own", ".git", None, false),
+        ("git's own by a link", "gitlink", None, false),
+        ("a folder", "src", None, false),
+        ("nothing", "", None, false),
+        ("what is missing", "src/none.py", None, false),
+    ];
+    for (rule, path, line, there) in rows {
+        assert_eq!(workspace.has_file(path, line), there, "{rule}");
+    }
+    bench.git("repo", &["branch", "abcdef0"]);
+    let tree = bench.git("repo", &["rev-parse", "HEAD^{tree}"]);
+    for (rule, hash, there) in [
+        ("whole", head.as_str(), true),
+        ("short", &head[..7], true),
+        ("upper case", &head[..12].to_uppercase(), true),
+        ("too short", &head[..6], false),
+        ("a name", "main", false),
+        ("a branch like a hash", "abcdef0", false),
+        ("a tree", &tree, false),
+        ("an option", "--help-", false),
+        ("of another repository", "0123456789012345678901234567890123456789", false),
+    ] {
+        assert_eq!(workspace.has_commit(hash), Ok(there), "{rule}");
+    }
+}

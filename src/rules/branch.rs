@@ -1,0 +1,78 @@
+//! What the branch of an investigation is called.
+//!
+//! Promises: a name that git takes (git-check-ref-format(1)), whatever the queue is called, and the
+//! same name for the same cause in the same queue.
+
+use super::names::stem;
+
+/// Every branch of ours is below this.
+pub const ROOT: &str = "dlq";
+
+/// How much of a fingerprint, or of a session's id, is in the name.
+const SHORT: usize = 8;
+
+/// How much of a queue's name is in it: as long as SQS allows.
+const QUEUE_MAX: usize = 80;
+
+/// How many branches of one name there may be, the plain one included.
+pub const SAME_MAX: u32 = 99;
+
+/// `dlq/QUEUE/FINGERPRINT`, or the session's id where the cause is unknown.
+pub fn branch(queue: &str, fingerprint: Option<&str>, session: &str) -> String {
+    let cause = fingerprint.map(|text| short(text, SHORT)).filter(|text| !text.is_empty());
+    let last = cause.unwrap_or_else(|| short(session, SHORT));
+    format!("{ROOT}/{}/{}", named(short(stem(queue), QUEUE_MAX)), named(last))
+}
+
+/// The `n`th branch of that name: `-2`, `-3` and so on behind it.
+pub fn numbered(branch: &str, n: u32) -> String {
+    if n < 2 { branch.to_owned() } else { format!("{branch}-{n}") }
+}
+
+/// One part of the name. Of what git allows only letters, digits, dash and underscore are kept: so
+/// there is no `..`, `.lock` or `@{`, nothing that a shell minds, and no dash at the beginning.
+fn named(text: String) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let plain: String = text.chars().map(kept).collect();
+    match plain.trim_matches('-') {
+        "" => "unnamed".to_owned(),
+        plain => plain.to_owned(),
+    }
+}
+
+fn short(text: &str, max: usize) -> String {
+    text.chars().take(max).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_is_named_by_queue_and_cause() {
+        let (cause, session) = (Some("0123456789abcdef"), "01890a5d-ac96-774b-bcce-b302099a8057");
+        let long = "q".repeat(200);
+        let rows = [
+            ("plain", "orders-dlq", cause, "dlq/orders-dlq/01234567"),
+            ("FIFO", "orders-dlq.fifo", cause, "dlq/orders-dlq/01234567"),
+            ("no cause", "orders-dlq", None, "dlq/orders-dlq/01890a5d"),
+            ("an empty cause", "orders-dlq", Some(""), "dlq/orders-dlq/01890a5d"),
+            ("the case stays", "Orders_DLQ", cause, "dlq/Orders_DLQ/01234567"),
+            ("a lock", "a.lock", cause, "dlq/a-lock/01234567"),
+            ("dots", "a..b", cause, "dlq/a--b/01234567"),
+            ("dashes", "--upload-pack=x-", cause, "dlq/upload-pack-x/01234567"),
+            ("a path", "../../etc", cause, "dlq/etc/01234567"),
+            ("what git minds", "a~b^c:d?e*f[g\\h@{i", cause, "dlq/a-b-c-d-e-f-g-h--i/01234567"),
+            ("what a shell minds", "$(id);`id` &", cause, "dlq/id---id/01234567"),
+            ("not ASCII", "größe\n\u{202e}", cause, "dlq/gr--e/01234567"),
+            ("nothing that is left", "...", cause, "dlq/unnamed/01234567"),
+            ("nothing", "", Some("//"), "dlq/unnamed/unnamed"),
+            ("long", &long, cause, &format!("dlq/{}/01234567", &long[..80])),
+        ];
+        for (rule, queue, cause, name) in rows {
+            assert_eq!(branch(queue, cause, session), name, "{rule}");
+        }
+        assert_eq!(numbered("dlq/a/b", 1), "dlq/a/b");
+        assert_eq!(numbered("dlq/a/b", 2), "dlq/a/b-2");
+    }
+}
