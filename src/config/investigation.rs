@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::field::{Field, Problem};
 use super::secret::Secret;
 use crate::rules::budget::Limits;
 use crate::rules::glob::GlobList;
@@ -22,6 +23,10 @@ pub struct AutoInvestigation {
     pub cooldown: Duration,
     /// Who investigates.
     pub agent: Agent,
+    /// A folder of subagents, which replace those of the same name and add to the others.
+    pub agents_dir: Option<PathBuf>,
+    /// The template of the prompt; None: the one that comes with the tool.
+    pub prompt_file: Option<PathBuf>,
     /// Whether an investigation needs a sample of the messages.
     pub require_evidence: bool,
     /// Investigations under way at once.
@@ -56,6 +61,8 @@ impl Default for AutoInvestigation {
             timeout: Duration::from_secs(30 * 60),
             cooldown: Duration::from_secs(3600),
             agent: Agent::Auto,
+            agents_dir: None,
+            prompt_file: None,
             require_evidence: true,
             max_concurrent: 2,
             stop_grace: Duration::from_secs(10),
@@ -126,4 +133,15 @@ pub struct QueueRule {
     pub test_command: Option<Vec<String>>,
     /// Commands whose output the investigator is given.
     pub evidence: Vec<Vec<String>>,
+}
+
+/// Where the words stand that the agent is given: the same place wherever the user stands, for the
+/// current folder may be a stranger's.
+pub(super) fn words(field: &Field<'_>) -> Result<PathBuf, Problem> {
+    field.ours("choose what the agent is told")?;
+    let path = field.path()?;
+    if path.is_absolute() || path.starts_with("~") {
+        return Ok(path);
+    }
+    Err(field.problem("this path depends on the current folder; begin it with / or ~/"))
 }

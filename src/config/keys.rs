@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::evidence;
 use super::field::{Field, Problem};
+use super::investigation;
 use super::lists;
 use super::settings::{Discover, Level, LogFormat, Settings};
 
@@ -125,6 +126,10 @@ pub(super) const KEYS: &[Known] = keys! {
     "auto_investigation.cooldown_hours" env |s, f|
         s.auto_investigation.cooldown = f.units(3600.0, 0.0..=8760.0)?;
     "auto_investigation.agent" env |s, f| s.auto_investigation.agent = lists::agent(f)?;
+    "auto_investigation.agents_dir" file |s, f|
+        s.auto_investigation.agents_dir = Some(investigation::words(f)?);
+    "auto_investigation.prompt_file" file |s, f|
+        s.auto_investigation.prompt_file = Some(investigation::words(f)?);
     "auto_investigation.require_evidence" env |s, f|
         s.auto_investigation.require_evidence = f.flag()?;
     "auto_investigation.max_concurrent" env |s, f|

@@ -203,7 +203,8 @@ fn tilde(settings: &mut Settings, env: &Env) {
         _ => None,
     });
     let repos = investigation.queues.iter_mut().filter_map(|rule| rule.repo.as_mut());
-    for path in secret_files.chain(repos).chain(settings.state.dir.as_mut()) {
+    let words = investigation.agents_dir.iter_mut().chain(investigation.prompt_file.as_mut());
+    for path in secret_files.chain(repos).chain(words).chain(settings.state.dir.as_mut()) {
         if let Ok(rest) = path.strip_prefix("~") {
             *path = home.join(rest);
         }

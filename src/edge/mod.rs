@@ -1,6 +1,7 @@
 //! The edges: thin, without policy. Each file is one part of the world.
 
 pub mod agent;
+pub mod agents;
 pub mod channel;
 pub mod clock;
 pub mod command;

@@ -2,6 +2,7 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
+pub mod agents;
 pub mod branch;
 pub mod budget;
 pub mod decode;

@@ -103,6 +103,8 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
         ("auto_investigation: {agent: [a/b]}", "its whole path, or a name that is found in PATH"),
         ("auto_investigation: {agent: {command: [~/a]}}", "depends on the current folder"),
         ("github: {token: {command: [./a]}}", "depends on the current folder"),
+        ("auto_investigation: {agents_dir: agents}", "begin it with / or ~/"),
+        ("auto_investigation: {prompt_file: ./p.md}", "this path depends on the current folder"),
         ("auto_investigation: {agent: []}", "a command needs a program"),
         ("auto_investigation: {agent: {}}", "'command' is missing"),
         ("auto_investigation: {queues: [{repo: a}]}", "'match' is missing"),
@@ -228,6 +230,8 @@ fn a_strangers_file_starts_and_sends_nothing() {
         ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example?@localhost'}"),
         ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost:'}"),
         ("state.dir", "state: {dir: /tmp/x}"),
+        ("auto_investigation.agents_dir", "auto_investigation: {agents_dir: ~/x}"),
+        ("auto_investigation.prompt_file", "auto_investigation: {prompt_file: /tmp/x}"),
     ];
     for (key, text) in cases {
         assert!(read(text).is_ok(), "{text}");

@@ -1,0 +1,132 @@
+//! The user's own subagents and prompt, as they stand in files.
+//!
+//! They are read whole before an investigation starts: a file that cannot be understood is told at
+//! once, and not found out by a run that has cost money.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::rules::agents::{self, MAX_AGENTS, MAX_FILE, Subagent};
+use crate::rules::prompt;
+
+/// The subagents in a folder, by the names of their files, which end in `.md`.
+pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
+    let unreadable = |error: std::io::Error| Error::file("read", dir, &error);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        // Editors keep what they have not saved in names that begin with a dot.
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|end| end == "md") {
+            paths.push(path);
+        }
+    }
+    if paths.len() > MAX_AGENTS {
+        let (dir, found) = (dir.display(), paths.len());
+        let why = format!("'{dir}': {found} subagents, and {MAX_AGENTS} are taken; remove some");
+        return Err(Error::wrong(why));
+    }
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let text = text(path, MAX_FILE)?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let parsed = agents::parse(&stem, &text);
+        parsed.map_err(|why| Error::wrong(format!("{}/{why}", dir.display())))
+    };
+    paths.iter().map(read).collect()
+}
+
+/// The template of the prompt: that of the file, or the one that comes with the tool.
+pub fn template(path: Option<&Path>) -> Result<String, Error> {
+    let Some(path) = path else { return Ok(prompt::TEMPLATE.to_owned()) };
+    let text = text(path, prompt::MAX_PROMPT)?;
+    prompt::check(&text).map_err(|why| Error::wrong(format!("{}: {why}", path.display())))?;
+    Ok(text)
+}
+
+/// A file of at most so many bytes.
+fn text(path: &Path, max: usize) -> Result<String, Error> {
+    let unreadable = |error: std::io::Error| Error::file("read", path, &error);
+    // A pipe would hold us up for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Error::wrong(format!("cannot read '{}': not a file", path.display())));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > max {
+        let (path, max) = (path.display(), max / 1024);
+        return Err(Error::wrong(format!("cannot read '{path}': longer than {max} KiB")));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Error::wrong(format!("cannot read '{}': not UTF-8", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty folder of this test.
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("dlq-agents-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    const AGENT: &str = "---\ndescription: d\ntools: Read\n---\np\n";
+
+    #[test]
+    fn files_are_read_in_order_and_only_those_of_subagents() {
+        let dir = folder("order");
+        for name in ["b.md", "a.md", "a.txt", ".#a.md", "c.md~"] {
+            std::fs::write(dir.join(name), AGENT).unwrap();
+        }
+        let names: Vec<String> = load(&dir).unwrap().into_iter().map(|each| each.name).collect();
+        assert_eq!(names, ["a", "b"]);
+        for n in 0..15 {
+            std::fs::write(dir.join(format!("n{n}.md")), AGENT).unwrap();
+        }
+        let why = load(&dir).unwrap_err().to_string();
+        assert!(why.contains("17 subagents, and 16 are taken"), "{why}");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_path() {
+        let dir = folder("told");
+        let path = dir.join("x.md");
+        let long = vec![b'a'; MAX_FILE + 1];
+        let rows: [(&[u8], &str); 3] = [
+            (b"---\ntolls: x\n", "/x.md:2: unknown key 'tolls'"),
+            (b"\xff", "/x.md': not UTF-8"),
+            (&long, "/x.md': longer than 64 KiB"),
+        ];
+        for (bytes, why) in rows {
+            std::fs::write(&path, bytes).unwrap();
+            let told = load(&dir).unwrap_err();
+            assert!(matches!(told, Error::Wrong(_)) && told.to_string().contains(why), "{told}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(load(&dir).unwrap_err().to_string().ends_with("/x.md': not a file"));
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert!(matches!(load(&dir), Err(Error::Failed(_))));
+        assert!(matches!(template(Some(&path)), Err(Error::Failed(_))));
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_filled_is_refused_at_once() {
+        let dir = folder("template");
+        let path = dir.join("prompt.md");
+        std::fs::write(&path, "Look at {{depth}}").unwrap();
+        assert_eq!(template(Some(&path)).unwrap(), "Look at {{depth}}");
+        std::fs::write(&path, "a\n{{queue}}").unwrap();
+        let why = template(Some(&path)).unwrap_err().to_string();
+        assert!(why.contains("/prompt.md: line 2: 'queue' holds"), "{why}");
+        assert_eq!(template(None).unwrap(), prompt::TEMPLATE);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}
