@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::mask::is_id;
+
 /// A text: as much of it as this is read. More names than that, and longer ones, are left out.
 const INPUT_MAX: usize = 64 * 1024;
 const NAMES_MAX: usize = 256;
@@ -28,7 +30,8 @@ pub(super) fn of(text: &str) -> Option<Elements> {
         let end = part.find(|c: char| !is_of_name(c)).unwrap_or(part.len());
         let name = &part[..end];
         let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        let is_data = name.len() > NAME_MAX || name.bytes().any(|b| b.is_ascii_digit());
+        let is_data =
+            name.len() > NAME_MAX || name.bytes().any(|b| b.is_ascii_digit()) || is_id(name);
         if !begins || names.len() >= NAMES_MAX {
             continue;
         }

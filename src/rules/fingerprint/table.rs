@@ -1,5 +1,7 @@
 //! A text of rows under a line of names: known by the names, whatever the rows are.
 
+use super::mask::is_id;
+
 /// Rows that are looked at, and how long the line of names may be.
 const ROWS_MAX: usize = 16;
 const HEAD_MAX: usize = 512;
@@ -30,4 +32,5 @@ fn is_name(name: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphabetic() || b"_-. ".contains(&b))
         && name.matches(' ').count() <= 2
+        && !is_id(name)
 }
