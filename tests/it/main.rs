@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod claude;
+mod claude_cli;
 mod crash;
 #[cfg(feature = "aws")]
 mod evidence;
+mod fake_claude;
 #[cfg(feature = "aws")]
 mod fake_sqs;
 mod golden;

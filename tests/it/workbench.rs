@@ -92,6 +92,11 @@ impl Bench {
         self.env.push((name.to_owned(), value));
     }
 
+    /// Takes a variable from what runs here.
+    pub fn unset(&mut self, name: &str) {
+        self.env.retain(|(set, _)| set != name);
+    }
+
     /// Writes a file into the folder.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.dir.join(name);
