@@ -13,11 +13,10 @@ mod home;
 mod run;
 mod scan;
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use self::home::Home;
-use self::run::{Git, TREE, argument};
+use self::run::{ASK, Git, TREE, argument};
 pub use self::scan::{COMMITS_MAX, Changes, PATCH_MAX};
 pub use crate::rules::branch::branch;
 
@@ -27,8 +26,10 @@ use crate::store;
 /// The folder of the evidence, in the worktree.
 pub const EVIDENCE: &str = ".dlq";
 
-/// How much of a file is read to count its lines.
-const CITED_MAX: u64 = 64 << 20;
+/// How much of a file is read to find a line of it.
+const CITED_MAX: u64 = 8 << 20;
+/// How much of the history is told.
+const HISTORY_MAX: u64 = 256 << 10;
 
 /// A worktree on a branch of its own.
 #[derive(Debug)]
@@ -146,35 +147,48 @@ impl Workspace {
         &self.base
     }
 
-    /// Whether a file is in the worktree, and has that line, counted from 1. A path that leads out
-    /// of it, by itself or by a link, or into git's own files, is none.
-    pub fn has_file(&self, path: &str, line: Option<u64>) -> bool {
-        let plain = Path::new(path).components().all(|part| match part {
-            std::path::Component::Normal(name) => !name.eq_ignore_ascii_case(".git"),
-            part => part == std::path::Component::CurDir,
-        });
-        let (Ok(root), Ok(file)) =
-            (self.folder.canonicalize(), self.folder.join(path).canonicalize())
-        else {
-            return false;
-        };
-        // A link may also lead to where a path may not.
-        let git = root.join(".git");
-        if !plain || !file.starts_with(&root) || file.starts_with(git) || !file.is_file() {
-            return false;
+    /// A line of a file as it was before anybody worked here, counted from 1, and the empty text
+    /// for a file as such. A link is not followed: its text is where it leads.
+    pub fn cited(&self, path: &str, line: Option<u64>) -> Result<Option<String>, Error> {
+        let mut names: Vec<&str> = Vec::new();
+        for part in Path::new(path).components() {
+            match part {
+                std::path::Component::Normal(name) => names.extend(name.to_str()),
+                std::path::Component::CurDir => {}
+                _ => return Ok(None),
+            }
         }
-        line.is_none_or(|line| line > 0 && has_line(&file, line))
+        let place = format!("{}:{}", self.base, names.join("/"));
+        let read = self.git.run(&["cat-file", "blob", &place], ASK, CITED_MAX)?;
+        if names.is_empty() || !read.ok {
+            return Ok(None);
+        }
+        let Some(line) = line else { return Ok(Some(String::new())) };
+        let mut lines = read.output.split_inclusive(|byte| *byte == b'\n');
+        let at = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        let text = at.and_then(|at| lines.nth(at)).map(String::from_utf8_lossy);
+        Ok(text.map(|text| text.trim_end_matches('\n').to_owned()))
     }
 
-    /// Whether a commit of that hash is in the repository; of at least 7 digits, so that none is
-    /// hit by chance.
-    pub fn has_commit(&self, hash: &str) -> Result<bool, Error> {
+    /// The last commits before the base, with the files that they touch, for who has no git.
+    pub fn history(&self) -> Result<Vec<u8>, Error> {
+        let argv = ["log", "--max-count=100", "--no-color", "--no-show-signature", "--name-only"];
+        let form = ["--date=iso-strict", "--format=%ncommit %H%n  %ad %an%n  %s", &self.base];
+        Ok(self.git.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
+    }
+
+    /// Date, author and subject of the commit of that hash, if it is in the repository; of at least
+    /// 7 digits, so that none is hit by chance.
+    pub fn commit(&self, hash: &str) -> Result<Option<String>, Error> {
         if hash.len() < 7 || hash.len() > 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Ok(false);
+            return Ok(None);
         }
-        let found = self.home.commit(hash)?;
         // A branch may be called like a hash.
-        Ok(found.is_some_and(|commit| commit.starts_with(&hash.to_ascii_lowercase())))
+        let same = |commit: &String| commit.starts_with(&hash.to_ascii_lowercase());
+        let Some(commit) = self.home.commit(hash)?.filter(same) else { return Ok(None) };
+        let argv = ["log", "--max-count=1", "--no-color", "--no-show-signature", "--date=short"];
+        let form = ["--format=%ad %an: %s", &commit];
+        Ok(Some(self.git.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
     }
 
     /// Removes the workspace with its branch when nothing was changed in it and it is not to be
@@ -185,6 +199,20 @@ impl Workspace {
         }
         discard(&self.home, &self.folder, &self.branch, &self.base)?;
         Ok(Closed::Removed)
+    }
+
+    /// Removes the workspace, whatever is in it. Its branch stays when it has commits.
+    pub fn discard(self) -> Result<(), Error> {
+        discard(&self.home, &self.folder, &self.branch, &self.base)
+    }
+}
+
+/// Removes a workspace that has outlived its session, whatever is in it.
+pub fn discard_old(repo: &Path, folder: &Path) -> Result<(), Error> {
+    let folder = whole(folder)?;
+    match noted(&folder) {
+        Some((base, branch)) => discard(&Home::find(repo)?, &folder, &branch, &base),
+        None => Ok(()),
     }
 }
 
@@ -247,15 +275,6 @@ fn noted(folder: &Path) -> Option<(String, String)> {
     let (base, branch) = text.strip_suffix('\n')?.split_once('\n')?;
     let is_hash = base.len() >= 40 && base.bytes().all(|byte| byte.is_ascii_hexdigit());
     (is_hash && !branch.is_empty()).then(|| (base.to_owned(), branch.to_owned()))
-}
-
-/// Counts line by line, as long as that takes no more than is sensible.
-fn has_line(file: &Path, line: u64) -> bool {
-    let Ok(file) = std::fs::File::open(file) else {
-        return false;
-    };
-    let mut reader = BufReader::new(file.take(CITED_MAX));
-    (0..line).all(|_| reader.skip_until(b'\n').is_ok_and(|read| read > 0))
 }
 
 #[cfg(test)]

@@ -527,10 +527,13 @@ fn a_crash_leaves_nothing_that_is_not_swept() {
     assert_eq!(sweep(&repo, &folder("changed")), Ok(Closed::Kept));
     let again = Workspace::reopen(&repo, &folder("changed")).unwrap().unwrap();
     assert_eq!(again.changes().unwrap().files, ["new"]);
+    discard_old(&repo, &folder("changed")).unwrap();
+    discard_old(&repo, &folder("changed")).unwrap();
+    assert!(!folder("changed").exists() && !bench.branches().contains("changed"));
 }
 
 #[test]
-fn citations_are_resolved_within_the_worktree() {
+fn citations_are_resolved_in_what_was_there_before() {
     let bench = Bench::new("cited");
     bench.write("outside", "x\n");
     bench.write("repo/no-newline", "one\ntwo");
@@ -540,6 +543,8 @@ fn citations_are_resolved_within_the_worktree() {
     symlink(".git", bench.path("repo/gitlink")).unwrap();
     let head = bench.commit("repo", "second");
     let workspace = bench.open("a");
+    bench.write("state/a/tree/new.py", "new\n");
+    std::fs::remove_file(bench.path("state/a/tree/no-newline")).unwrap();
     let rows = [
         ("a file", "src/app.py", None, true),
         ("its first line", "src/app.py", Some(1), true),
@@ -550,20 +555,27 @@ fn citations_are_resolved_within_the_worktree() {
         ("behind that", "no-newline", Some(3), false),
         ("no lines", "empty", Some(1), false),
         ("with a dot", "./src/app.py", Some(1), true),
-        ("a link inside", "inside", Some(3), true),
-        ("a link to the outside", "escape", None, false),
+        ("a link is a line", "inside", Some(1), true),
+        ("and is not followed", "inside", Some(3), false),
+        ("a link to the outside", "escape", Some(2), false),
         ("a way out", "../../../outside", None, false),
         ("a way out and in", "src/../src/app.py", None, false),
         ("from the root", "/etc/passwd", None, false),
         ("git's own", ".git", None, false),
-        ("git's own by a link", "gitlink", None, false),
+        ("a dot", ".", None, false),
+        ("what was made since", "new.py", None, false),
         ("a folder", "src", None, false),
         ("nothing", "", None, false),
         ("what is missing", "src/none.py", None, false),
     ];
     for (rule, path, line, there) in rows {
-        assert_eq!(workspace.has_file(path, line), there, "{rule}");
+        assert_eq!(workspace.cited(path, line).unwrap().is_some(), there, "{rule}");
     }
+    assert_eq!(workspace.cited("no-newline", Some(2)).unwrap().unwrap(), "two");
+    let history = String::from_utf8(workspace.history().unwrap()).unwrap();
+    assert!(history.contains(&format!("commit {head}\n")), "{history}");
+    assert!(history.contains("  second\n") && history.contains("\nno-newline\n"), "{history}");
+    assert!(workspace.commit(&head).unwrap().unwrap().ends_with(": second"));
     bench.git("repo", &["branch", "abcdef0"]);
     let tree = bench.git("repo", &["rev-parse", "HEAD^{tree}"]);
     for (rule, hash, there) in [
@@ -577,6 +589,6 @@ fn citations_are_resolved_within_the_worktree() {
         ("an option", "--help-", false),
         ("of another repository", "0123456789012345678901234567890123456789", false),
     ] {
-        assert_eq!(workspace.has_commit(hash), Ok(there), "{rule}");
+        assert_eq!(workspace.commit(hash).unwrap().is_some(), there, "{rule}");
     }
 }
