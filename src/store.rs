@@ -138,6 +138,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sync_parent(path)
 }
 
+/// Reads a file of JSON that is no [`Document`]: written once, by one process.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::failed("read", path.display(), error))
+}
+
 /// Makes the entry of a file in its folder durable.
 pub fn sync_parent(path: &Path) -> Result<(), Error> {
     let Some(parent) = path.parent() else {

@@ -48,6 +48,7 @@ struct Options {
     dry_run: bool,
     stop: Option<String>,
     retry: Option<String>,
+    resume: Option<String>,
     explain: Option<String>,
     supervise: Option<String>,
     watch: Option<String>,
@@ -65,6 +66,7 @@ impl Options {
                     "--no-wait" => options.no_wait = true,
                     "-n" | "--dry-run" => options.dry_run = true,
                     "--retry" => args.text(&mut options.retry)?,
+                    "--resume" => args.text(&mut options.resume)?,
                     "--explain" => args.text(&mut options.explain)?,
                     "--stop" => args.text(&mut options.stop)?,
                     "--supervise" => args.text(&mut options.supervise)?,
@@ -123,6 +125,13 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     if let Some(queue) = &options.retry {
         desk.retry(queue)?;
         let mut filter = Filter::new(desk, switches, false);
+        return filter.finish(options.no_wait).map(|()| Outcome::of(filter.failed));
+    }
+    if let Some(session) = &options.resume {
+        let id = desk.resume(session)?;
+        tool::info(&format!("session {id} is started"));
+        let mut filter = Filter::new(desk, switches, false);
+        filter.own.push(id);
         return filter.finish(options.no_wait).map(|()| Outcome::of(filter.failed));
     }
     let mut filter = Filter::new(desk, switches, options.dry_run);

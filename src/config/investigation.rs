@@ -23,10 +23,6 @@ pub struct AutoInvestigation {
     pub cooldown: Duration,
     /// Who investigates.
     pub agent: Agent,
-    /// A folder of subagents, which replace those of the same name and add to the others.
-    pub agents_dir: Option<PathBuf>,
-    /// The template of the prompt; None: the one that comes with the tool.
-    pub prompt_file: Option<PathBuf>,
     /// Whether an investigation needs a sample of the messages.
     pub require_evidence: bool,
     /// Investigations under way at once.
@@ -41,14 +37,8 @@ pub struct AutoInvestigation {
     pub budget_usd_per_fingerprint: Option<f64>,
     /// The share of the day's that is kept for what is near the loss of messages.
     pub budget_reserve_for_expiry: f64,
-    /// The model that Claude Code asks.
-    pub model: String,
-    /// Turns of the main agent in one run.
-    pub max_turns: u32,
-    /// Where the model is asked; None: where Claude Code asks by itself.
-    pub base_url: Option<String>,
-    /// The model's credential; None: the user's own login.
-    pub auth: Option<Secret>,
+    /// What holds for Claude Code alone.
+    pub claude: Claude,
     /// What is known of single queues, first match wins.
     pub queues: Vec<QueueRule>,
 }
@@ -61,8 +51,6 @@ impl Default for AutoInvestigation {
             timeout: Duration::from_secs(30 * 60),
             cooldown: Duration::from_secs(3600),
             agent: Agent::Auto,
-            agents_dir: None,
-            prompt_file: None,
             require_evidence: true,
             max_concurrent: 2,
             stop_grace: Duration::from_secs(10),
@@ -70,11 +58,44 @@ impl Default for AutoInvestigation {
             budget_usd_per_day: 25.0,
             budget_usd_per_fingerprint: None,
             budget_reserve_for_expiry: 0.2,
+            claude: Claude::default(),
+            queues: Vec::new(),
+        }
+    }
+}
+
+/// How Claude Code is called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claude {
+    /// The model that it asks.
+    pub model: String,
+    /// Turns of the main agent in one run.
+    pub max_turns: u32,
+    /// Where the model is asked; None: where Claude Code asks by itself.
+    pub base_url: Option<String>,
+    /// The model's credential; None: the user's own login.
+    pub auth: Option<Secret>,
+    /// A folder of subagents, which replace those of the same name and add to the others.
+    pub agents_dir: Option<PathBuf>,
+    /// The template of the prompt; None: the one that comes with the tool.
+    pub prompt_file: Option<PathBuf>,
+    /// The file of its MCP servers; None: it has none.
+    pub mcp_config: Option<PathBuf>,
+    /// Whether it may do whatever this user may.
+    pub dangerously_skip_permissions: bool,
+}
+
+impl Default for Claude {
+    fn default() -> Self {
+        Claude {
             model: "claude-sonnet-5-5".into(),
             max_turns: 40,
             base_url: None,
             auth: None,
-            queues: Vec::new(),
+            agents_dir: None,
+            prompt_file: None,
+            mcp_config: None,
+            dangerously_skip_permissions: false,
         }
     }
 }
@@ -129,16 +150,18 @@ pub struct QueueRule {
     pub github: Option<String>,
     /// The branch that a fix is made against.
     pub base: Option<String>,
-    /// What must succeed before a fix is offered.
+    /// What runs its tests, and must succeed before a fix is offered.
     pub test_command: Option<Vec<String>>,
+    /// Whether a fix is wanted.
+    pub fix: bool,
     /// Commands whose output the investigator is given.
     pub evidence: Vec<Vec<String>>,
 }
 
-/// Where the words stand that the agent is given: the same place wherever the user stands, for the
+/// Where something stands that the agent is given: the same place wherever the user stands, for the
 /// current folder may be a stranger's.
-pub(super) fn words(field: &Field<'_>) -> Result<PathBuf, Problem> {
-    field.ours("choose what the agent is told")?;
+pub(super) fn given(field: &Field<'_>) -> Result<PathBuf, Problem> {
+    field.ours("choose what the agent is given")?;
     let path = field.path()?;
     if path.is_absolute() || path.starts_with("~") {
         return Ok(path);

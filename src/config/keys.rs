@@ -127,9 +127,17 @@ pub(super) const KEYS: &[Known] = keys! {
         s.auto_investigation.cooldown = f.units(3600.0, 0.0..=8760.0)?;
     "auto_investigation.agent" env |s, f| s.auto_investigation.agent = lists::agent(f)?;
     "auto_investigation.agents_dir" file |s, f|
-        s.auto_investigation.agents_dir = Some(investigation::words(f)?);
+        s.auto_investigation.claude.agents_dir = Some(investigation::given(f)?);
     "auto_investigation.prompt_file" file |s, f|
-        s.auto_investigation.prompt_file = Some(investigation::words(f)?);
+        s.auto_investigation.claude.prompt_file = Some(investigation::given(f)?);
+    "auto_investigation.mcp_config" file |s, f|
+        s.auto_investigation.claude.mcp_config = Some(investigation::given(f)?);
+    "auto_investigation.dangerously_skip_permissions" file |s, f| {
+        s.auto_investigation.claude.dangerously_skip_permissions = f.flag()?;
+        if s.auto_investigation.claude.dangerously_skip_permissions {
+            f.ours("let the agent do anything")?;
+        }
+    };
     "auto_investigation.require_evidence" env |s, f|
         s.auto_investigation.require_evidence = f.flag()?;
     "auto_investigation.max_concurrent" env |s, f|
@@ -145,11 +153,11 @@ pub(super) const KEYS: &[Known] = keys! {
     "auto_investigation.budget_reserve_for_expiry" env |s, f|
         s.auto_investigation.budget_reserve_for_expiry = f.real(0.0..=1.0)?;
     "auto_investigation.model" env |s, f|
-        s.auto_investigation.model = f.text_like(MODEL, model)?;
-    "auto_investigation.max_turns" env |s, f| s.auto_investigation.max_turns = f.whole(1..=1000)?;
+        s.auto_investigation.claude.model = f.text_like(MODEL, model)?;
+    "auto_investigation.max_turns" env |s, f| s.auto_investigation.claude.max_turns = f.whole(1..=1000)?;
     "auto_investigation.base_url" env |s, f|
-        s.auto_investigation.base_url = Some(f.endpoint()?);
-    "auto_investigation.auth" file |s, f| s.auto_investigation.auth = Some(f.secret()?);
+        s.auto_investigation.claude.base_url = Some(f.endpoint()?);
+    "auto_investigation.auth" file |s, f| s.auto_investigation.claude.auth = Some(f.secret()?);
     "auto_investigation.queues" file |s, f| s.auto_investigation.queues = lists::queue_rules(f)?;
 
     "notifications.channels" file |s, f| s.notifications.channels = lists::channels(f)?;

@@ -11,7 +11,8 @@ use crate::rules::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 
 pub(super) const ACCOUNT: [&str; 4] = ["name", "profile", "region", "regions"];
-pub(super) const QUEUE: [&str; 6] = ["match", "repo", "github", "base", "test_command", "evidence"];
+pub(super) const QUEUE: [&str; 7] =
+    ["match", "repo", "github", "base", "test_command", "fix", "evidence"];
 pub(super) const CHANNEL: [&str; 2] = ["type", "min_severity"];
 pub(super) const ROUTE: [&str; 4] = ["type", "queue", "severity", "channels"];
 
@@ -132,6 +133,7 @@ fn queue_rule(field: &Field<'_>) -> Got<QueueRule> {
         github: None,
         base: None,
         test_command: None,
+        fix: false,
         evidence: Vec::new(),
     };
     for (key, value) in field.entries(&QUEUE)? {
@@ -141,11 +143,20 @@ fn queue_rule(field: &Field<'_>) -> Got<QueueRule> {
             "github" => rule.github = Some(value.text_like(REPO, repo)?),
             "base" => rule.base = Some(value.text_like("the name of a branch", branch)?),
             "test_command" => rule.test_command = Some(value.argv()?),
+            "fix" => {
+                rule.fix = value.flag()?;
+                if rule.fix {
+                    value.ours("have files changed")?;
+                }
+            }
             _ => rule.evidence = value.items()?.iter().map(Field::program).collect::<Got<_>>()?,
         }
     }
     if rule.matching.is_empty() {
         return Err(field.problem("'match' is missing"));
+    }
+    if rule.repo.is_none() && (rule.fix || rule.test_command.is_some()) {
+        return Err(field.problem("'fix' and 'test_command' need a 'repo'"));
     }
     Ok(rule)
 }

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 pub use env::Env;
 pub use evidence::Evidence;
-pub use investigation::{Agent, AutoInvestigation, Format, QueueRule};
+pub use investigation::{Agent, AutoInvestigation, Claude, Format, QueueRule};
 pub use load::{load, process_env, state_dir};
 pub use secret::{Secret, SecretValue};
 pub use settings::{
@@ -197,14 +197,17 @@ fn tilde(settings: &mut Settings, env: &Env) {
         return;
     };
     let investigation = &mut settings.auto_investigation;
-    let secrets = [&mut settings.github.token, &mut investigation.auth];
-    let secret_files = secrets.into_iter().filter_map(|secret| match secret {
-        Some(Secret::File(path)) => Some(path),
-        _ => None,
-    });
+    let claude = &mut investigation.claude;
+    let secret_files = [&mut settings.github.token, &mut claude.auth].into_iter().filter_map(
+        |secret| match secret {
+            Some(Secret::File(path)) => Some(path),
+            _ => None,
+        },
+    );
     let repos = investigation.queues.iter_mut().filter_map(|rule| rule.repo.as_mut());
-    let words = investigation.agents_dir.iter_mut().chain(investigation.prompt_file.as_mut());
-    for path in secret_files.chain(repos).chain(words).chain(settings.state.dir.as_mut()) {
+    let given = [&mut claude.agents_dir, &mut claude.prompt_file, &mut claude.mcp_config];
+    let given = given.into_iter().filter_map(Option::as_mut);
+    for path in secret_files.chain(repos).chain(given).chain(settings.state.dir.as_mut()) {
         if let Ok(rest) = path.strip_prefix("~") {
             *path = home.join(rest);
         }

@@ -47,7 +47,7 @@ pub fn template(path: Option<&Path>) -> Result<String, Error> {
 }
 
 /// A file of at most so many bytes.
-fn text(path: &Path, max: usize) -> Result<String, Error> {
+pub fn text(path: &Path, max: usize) -> Result<String, Error> {
     let unreadable = |error: std::io::Error| Error::file("read", path, &error);
     // A pipe would hold us up for ever.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {

@@ -44,6 +44,8 @@ pub struct Brought {
     /// Sessions, and how far their events stand among the lines: to be given to [`Desk::mark`]
     /// when the lines have reached the reader.
     pub marks: Vec<(String, u64)>,
+    /// The sessions whose supervisors had died.
+    crashed: Vec<String>,
 }
 
 /// The sessions of a state folder, and the rules for new ones.
@@ -80,7 +82,7 @@ impl Desk {
             agent_missing: chosen.missing,
         };
         let (agent, peek) = (chosen.program, agent::peek(&all.origin, path));
-        let of_env = settings.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
+        let of_env = settings.claude.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
         // One that is missing is said by the session that needs it.
         let credential = of_env.and_then(|auth| auth.resolve(env).ok());
         let journal = Journal::of(&store, &state);
@@ -98,7 +100,13 @@ impl Desk {
         if let Some(document) = &self.dry {
             return self.change(&mut document.borrow_mut(), news, judge_at);
         }
-        self.store.doc::<Sessions>().update(|sessions| self.change(sessions, news, judge_at))
+        let brought = self
+            .store
+            .doc::<Sessions>()
+            .update(|sessions| self.change(sessions, news, judge_at))?;
+        // Not under the lock: git takes its time.
+        brought.crashed.iter().for_each(|session| self.sweep(session));
+        Ok(brought)
     }
 
     /// Whether a look at the document is worth it: something runs, or has told something new.
@@ -129,12 +137,18 @@ impl Desk {
         for item in news {
             incident::hear(&mut sessions.incidents, item);
         }
+        let mut brought = Brought::default();
         if self.dry.is_none() {
             for session in &mut sessions.sessions {
-                self.close_if_crashed(session)?;
+                let mark = self.folder(&session.id).join(files::UNSWEPT);
+                if self.close_if_crashed(session)? {
+                    store::replace(&mark, b"")?;
+                }
+                if session.status == Status::Crashed && mark.exists() {
+                    brought.crashed.push(session.id.clone());
+                }
             }
         }
-        let mut brought = Brought::default();
         if let Some(now) = judge_at {
             incident::forget(&mut sessions.incidents, now);
             for id in incident::to_judge(&sessions.incidents) {
@@ -243,10 +257,11 @@ impl Desk {
             printed: 0,
             cost_usd: None,
             fingerprint: None,
+            resumes: None,
         };
         if self.dry.is_some() {
             brought.lines.push(would_start(incident, &session, self.agent_name(), now));
-        } else if let Err(error) = self.spawn(incident, &session) {
+        } else if let Err(error) = self.spawn(&self.plan(incident, &session), &session) {
             // The incident stays armed and is judged again.
             tool::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
             brought.failed = true;
@@ -266,11 +281,11 @@ impl Desk {
     }
 
     /// Closes a session whose supervisor has died: as its own last event says, or as crashed. An
-    /// agent that has outlived its supervisor is ended.
-    fn close_if_crashed(&self, session: &mut Session) -> Result<(), Error> {
+    /// agent that has outlived its supervisor is ended. Says whether that was so.
+    fn close_if_crashed(&self, session: &mut Session) -> Result<bool, Error> {
         let folder = self.folder(&session.id);
         if session.status != Status::Running || store::held(&folder.join(files::LOCK))? {
-            return Ok(());
+            return Ok(false);
         }
         if store::held(&folder.join(files::STDERR))? {
             // Its watchdog died too, or is at work; a second one does no harm.
@@ -301,7 +316,7 @@ impl Desk {
         if session.status != Status::Crashed {
             // It died between its last event and its record; the journal may lack the event.
             let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
-            return self.journal.append(&events);
+            return self.journal.append(&events).map(|()| true);
         }
         let data = InvestigationFailed {
             queue: session.queue.clone(),
@@ -316,6 +331,7 @@ impl Desk {
         let (incident, queue) = (session.incident.as_str(), &session.queue);
         Teller { folder: &folder, journal: &self.journal, session: &session.id, incident, queue }
             .tell(data)
+            .map(|()| true)
     }
 
     fn unprinted(&self, session: &Session) -> bool {
@@ -342,9 +358,14 @@ impl Desk {
     fn prune(&self, sessions: &mut Sessions) {
         let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
         let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
-        let gone = sessions.prune(keep, age_max, clock::now(), |session| self.unprinted(session));
+        let running = sessions.sessions.iter().filter(|one| one.status == Status::Running);
+        let in_use: Vec<String> = running.filter_map(|one| one.resumes.clone()).collect();
+        let stays = |one: &Session| self.unprinted(one) || in_use.contains(&one.id);
+        let gone = sessions.prune(keep, age_max, clock::now(), stays);
         for id in gone {
             let folder = self.folder(&id);
+            // With the folder goes the worktree in it, and what was changed there.
+            self.discard_tree(&id);
             if let Err(error) = std::fs::remove_dir_all(&folder) {
                 tool::warn(&Error::file("delete", &folder, &error).to_string());
             }

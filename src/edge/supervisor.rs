@@ -8,14 +8,19 @@
 
 mod agent;
 mod check;
+mod claude;
 mod ending;
 mod evidence;
 mod listen;
+mod place;
+mod plan;
 mod teller;
 mod usage;
+mod verify;
 mod wait;
 
 pub use evidence::to_hand_over;
+pub use plan::{Code, Plan};
 pub use teller::Teller;
 pub use wait::watch;
 
@@ -28,21 +33,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use self::evidence::Environment;
+use self::claude::Ready;
+use self::evidence::{Environment, Known};
+use self::place::Place;
 use self::usage::Sampler;
 use self::wait::{Ended, dismiss, wait};
-use super::agent::Program;
 use super::process::{self, MARKER, Tree};
 use super::{clock, exe};
-use crate::config::{Secret, SecretValue};
+use crate::config::SecretValue;
 use crate::error::Error;
 use crate::event::{InvestigationStarted, Payload};
 use crate::journal::Journal;
-use crate::rules::budget::Limits;
 use crate::rules::incident::Incident;
-use crate::rules::prompt;
 use crate::rules::session::{Sessions, Status};
 use crate::rules::transcript::Transcript;
 use crate::rules::verdict::Outcome;
@@ -62,6 +64,18 @@ pub mod files {
     pub const EVENTS: &str = "events.ndjson";
     pub const REPORT: &str = "report.md";
     pub const WORK: &str = "work";
+    /// The worktree of the mapped code.
+    pub const TREE: &str = "tree";
+    /// The subagents of Claude Code.
+    pub const AGENTS: &str = "agents.json";
+    /// A pipe, for as long as nobody has read from it.
+    pub const KEY: &str = "key";
+    /// The worktree of a crashed session is still to be looked after.
+    pub const UNSWEPT: &str = "unswept";
+    /// What was changed in the worktree.
+    pub const PATCH: &str = "patch.diff";
+    /// What the tests have said.
+    pub const TESTS: &str = "tests.log";
     /// Somebody asks for the end.
     pub const STOP: &str = "stop";
     /// What its processes use.
@@ -81,46 +95,6 @@ pub const SOURCE: &str = "dlq-investigate";
 /// Who asks whether the session runs holds its lock for a moment: so long that is waited out.
 const ASKING: Duration = Duration::from_millis(500);
 
-/// What a supervisor is told, in the session's folder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// The incident, and its queue.
-    pub incident: Incident,
-    /// The agent. Without one, the triage stands alone.
-    pub agent: Option<Program>,
-    /// The model that Claude Code asks, how many turns it has, and where it asks.
-    pub model: String,
-    /// See `model`.
-    pub max_turns: u32,
-    /// See `model`.
-    pub base_url: Option<String>,
-    /// Where the model's credential is; never what it is.
-    pub auth: Option<Secret>,
-    /// What it may cost.
-    pub limits: Limits,
-    /// What looks at the messages: `dlq-peek`, and its arguments. It gets the environment of who
-    /// started the supervisor, by way of its standard input.
-    pub peek: Option<Vec<String>>,
-    /// A bundle that is there already, and takes the place of a look.
-    pub bundle: Option<PathBuf>,
-    /// Whether there has to be evidence.
-    pub require_evidence: bool,
-    /// The folder of the code, when one is mapped: told to the agent, not entered.
-    pub repo: Option<PathBuf>,
-    /// When it is stopped.
-    pub timeout_at: Timestamp,
-    /// How long it may take, in milliseconds.
-    pub timeout_ms: u64,
-    /// From SIGINT to SIGTERM, in milliseconds; half of it again to SIGKILL.
-    pub grace_ms: u64,
-    /// Until the next investigation of the queue, in milliseconds.
-    pub cooldown_ms: u64,
-    /// The journal's size, in bytes.
-    pub journal_size_max: u64,
-    /// The older parts kept.
-    pub journal_keep: u32,
-}
-
 /// The environment that is passed on.
 pub fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
     PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
@@ -135,12 +109,7 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
         return Err(Error::failed("supervise", session, "somebody else does"));
     };
     let path = folder.join(files::PLAN);
-    let plan: Plan = std::fs::read(&path)
-        .map_err(|error| Error::file("read", &path, &error))
-        .and_then(|bytes| {
-            serde_json::from_slice(&bytes)
-                .map_err(|error| Error::failed("read", path.display(), error))
-        })?;
+    let plan: Plan = store::read_json(&path)?;
     let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
     let supervisor = Supervisor { store, folder, session, plan, journal, told: Cell::new(0) };
     supervisor.run(environment, credential)
@@ -167,6 +136,12 @@ fn take(path: &Path) -> Result<Option<Lock>, Error> {
     }
 }
 
+/// When the session began, by the wall clock and by one that never jumps.
+struct Times {
+    begun: Timestamp,
+    started: std::time::Instant,
+}
+
 struct Supervisor<'a> {
     store: &'a Store,
     folder: PathBuf,
@@ -181,29 +156,52 @@ impl Supervisor<'_> {
     fn run(&self, environment: Environment, key: Option<SecretValue>) -> Result<(), Error> {
         let (begun, started) = (clock::now(), clock::tick());
         // Before anything is received: a program that will not do costs nothing.
-        let agent = match self.fit() {
-            Ok(agent) => agent,
+        let ready = match self.fit() {
+            Ok(ready) => ready,
             Err(why) => return self.skip(begun, "agent_unfit", why, None),
         };
         let evidence = self.evidence(environment);
         let Some(evidence) = self.pass_gate(begun, evidence)? else { return Ok(()) };
-        let Some(agent) = agent else { return self.triage_alone(begun, &evidence) };
+        let Some(ready) = ready else { return self.triage_alone(begun, &evidence) };
         if self.folder.join(files::STOP).exists() {
             return self.stopped(begun, Some(0.0));
         }
         if let Some(why) = self.reserve(&evidence, begun)? {
             return self.skip(begun, why.word(), why.to_string(), why.until());
         }
-        let bundle = evidence.bundle.as_ref().map(|path| path.display().to_string());
-        let prompt = prompt::of(&self.plan.incident, bundle.as_deref());
-        store::replace(&self.folder.join(files::PROMPT), prompt.as_bytes())?;
+        let place = match self.place(&evidence) {
+            Ok(place) => place,
+            Err(error) => return self.not_started(begun, &error),
+        };
+        let times = Times { begun, started };
+        let ended = self.attend(&ready, &place, &evidence, key, times);
+        self.leave(place);
+        ended
+    }
+
+    /// The agent did not come to run.
+    fn not_started(&self, begun: Timestamp, error: &Error) -> Result<(), Error> {
+        self.settle(Some(0.0))?;
+        let failed = Outcome::Failed("could_not_start", error.to_string());
+        self.conclude(begun, failed, None, None)
+    }
+
+    /// Starts the agent, waits for its end, and says what has come of it.
+    fn attend(
+        &self,
+        ready: &Ready,
+        place: &Place,
+        evidence: &Known,
+        key: Option<SecretValue>,
+        Times { begun, started }: Times,
+    ) -> Result<(), Error> {
         let mut watchdog = self.watchdog()?;
-        let child = match self.spawn(agent, bundle.as_deref(), key) {
+        let spawned =
+            self.brief(ready, place, evidence).and_then(|()| self.spawn(ready, place, key));
+        let child = match spawned {
             Ok(child) => child,
             Err(error) => {
-                let failed = Outcome::Failed("could_not_start", error.to_string());
-                self.settle(Some(0.0))?;
-                self.conclude(begun, failed, None, None)?;
+                self.not_started(begun, &error)?;
                 return dismiss(watchdog);
             }
         };
@@ -211,8 +209,8 @@ impl Supervisor<'_> {
         // Should the watchdog have died, the agent still dies with us.
         let _ = watchdog.stdin.as_mut().map(|pipe| writeln!(pipe, "{pid}"));
         self.record(|session| session.pid = Some(pid.into()))?;
-        self.begun(agent.argv.first().map_or("", String::as_str), Some(pid.into()))?;
-        let mut listener = self.listener(agent);
+        self.begun(ready.name(), Some(pid.into()))?;
+        let mut listener = self.listener(ready);
         let timeout = Duration::from_millis(self.plan.timeout_ms);
         let tree = self.tree(pid, watchdog.id());
         let mut sampler = Sampler::new(&tree, self.folder.join(files::USAGE));
@@ -225,8 +223,10 @@ impl Supervisor<'_> {
         if let Some(listener) = &mut listener {
             listener.finish(&mut |progress| self.progressed(progress));
         }
-        let transcript = self.transcript(agent, listener);
-        let cost = transcript.as_ref().and_then(Transcript::cost_usd).map(to_the_millionth);
+        let transcript = self.transcript(ready.program, listener);
+        let cost = transcript.as_ref().and_then(Transcript::cost_usd);
+        // What is gone on with has cost something before, and counts that in.
+        let cost = cost.map(|usd| to_the_millionth((usd - self.plan.spent_usd).max(0.0)));
         match ended {
             Ended::ByItself(_) | Ended::Lingering => {
                 let status = match ended {
@@ -234,9 +234,11 @@ impl Supervisor<'_> {
                     // It had its result; it only did not end.
                     _ => ExitStatus::default(),
                 };
-                let folder = evidence.bundle.as_deref();
-                let (outcome, finding) =
-                    self.outcome(agent, status, transcript.as_ref(), folder)?;
+                let bundle = evidence.bundle.as_deref();
+                let outcome =
+                    self.outcome(ready.program, status, transcript.as_ref(), bundle, place)?;
+                let left = timeout.saturating_sub(started.elapsed());
+                let (outcome, finding) = self.verified(outcome, place, left, watchdog.id());
                 self.conclude(begun, outcome, cost, finding.as_ref())?;
             }
             Ended::Deadline => self.timed_out(begun, cost)?,
@@ -285,8 +287,8 @@ impl Supervisor<'_> {
 
     fn spawn(
         &self,
-        agent: &Program,
-        bundle: Option<&str>,
+        ready: &Ready,
+        place: &Place,
         key: Option<SecretValue>,
     ) -> Result<Child, Error> {
         let open = |name: &str| -> Result<File, Error> {
@@ -303,27 +305,27 @@ impl Supervisor<'_> {
             .file()
             .try_clone()
             .map_err(|error| Error::failed("share", "stderr.log", error))?;
-        let work = self.folder.join(files::WORK);
-        store::make_dir(&work)?;
         let mut command = exe();
-        let argv = self.argv(agent, bundle);
-        command.args(["--shim", &std::process::id().to_string(), "--"]).args(argv);
-        command.env_clear();
-        command.envs(passed_on());
-        if agent.claude {
-            self.surround(&mut command, key)?;
+        command.args(["--shim", &std::process::id().to_string(), "--"]);
+        command.env_clear().envs(passed_on());
+        match ready.program.claude {
+            true => {
+                let argv = self.claude(ready, key, &mut command)?;
+                command.args(argv);
+            }
+            false => drop(command.args(&ready.program.argv)),
         }
         command.env("TERM", "dumb").env(MARKER, &self.folder).env("DLQ_SESSION", self.session);
         let Incident { id, queue, .. } = &self.plan.incident;
         command.env("DLQ_INCIDENT", id).env("DLQ_QUEUE", &queue.name);
-        if let Some(bundle) = bundle {
-            command.env("DLQ_EVIDENCE", bundle);
+        if place.evidence {
+            command.env("DLQ_EVIDENCE", place.folder.join(place::EVIDENCE));
         }
-        if let Some(repo) = &self.plan.repo {
-            command.env("DLQ_REPO", repo);
+        if place.tree.is_some() {
+            command.env("DLQ_REPO", &place.folder);
         }
         command
-            .current_dir(work)
+            .current_dir(&place.folder)
             .stdin(prompt)
             .stdout(open(files::TRANSCRIPT)?)
             .stderr(stderr)

@@ -19,8 +19,6 @@ const MAX_DESCRIPTION: usize = 1024;
 const MAX_MODEL: usize = 100;
 
 const TOOLS: [&str; 6] = ["Read", "Grep", "Glob", "Bash", "Edit", "Write"];
-/// What changes files.
-const WRITES: [&str; 2] = ["Edit", "Write"];
 const KEYS: [&str; 4] = ["name", "description", "tools", "model"];
 
 /// Those that take part when nobody has configured any.
@@ -69,12 +67,23 @@ pub fn merged(builtin: Vec<Subagent>, own: Vec<Subagent>) -> Result<Vec<Subagent
     Ok(all)
 }
 
-/// What the option `--agents` takes. Unless `writes`, nobody gets a tool that changes files.
-pub fn to_json(agents: &[Subagent], writes: bool) -> Value {
+/// Those that have something to do: the ones that come with the tool need code, and a command that
+/// runs its tests.
+pub fn useful(mut agents: Vec<Subagent>, code: bool, tests: bool) -> Vec<Subagent> {
+    agents.retain(|agent| match agent.name.as_str() {
+        "code-review" => code,
+        "test-runner" => tests,
+        _ => true,
+    });
+    agents
+}
+
+/// What the option `--agents` takes. Nobody gets a tool that is not granted.
+pub fn to_json(agents: &[Subagent], granted: &[&str]) -> Value {
     let mut all = Map::new();
     for agent in agents {
-        let allowed = |tool: &&String| writes || !WRITES.contains(&tool.as_str());
-        let tools: Vec<&String> = agent.tools.iter().filter(allowed).collect();
+        let tools: Vec<&String> =
+            agent.tools.iter().filter(|tool| granted.contains(&tool.as_str())).collect();
         let mut entry = json!({
             "description": agent.description,
             "prompt": agent.prompt,

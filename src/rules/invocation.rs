@@ -1,18 +1,37 @@
 //! How Claude Code is called: flags that leave nothing to its settings, and what it must say of
 //! itself in return.
 //!
-//! Promises: nobody is asked, nothing is run, nothing is written: it reads the folders that it is
-//! given, and no other. Settings, hooks, MCP servers and slash commands of whatever repository stay
-//! out. Model, turns and money have a limit. Never: puts a text from outside into an argument.
+//! Promises: nobody is asked; it reads the folder in which it stands, and no other. Settings, hooks,
+//! MCP servers and slash commands of whatever repository stay out. Without a test command nothing is
+//! run, without a fix that is wanted nothing is written. Model, turns and money have a limit. Never:
+//! puts a text from outside into an argument.
+
+use serde_json::json;
 
 use super::found;
 use super::transcript::{Asked, MINIMUM};
 
-/// The tools: all of them only read.
-const TOOLS: [&str; 3] = ["Read", "Grep", "Glob"];
+/// The tools that only read.
+const READS: [&str; 3] = ["Read", "Grep", "Glob"];
+/// The tools that change files.
+const WRITES: [&str; 2] = ["Edit", "Write"];
+/// Never, whoever allows what.
+const NEVER: [&str; 2] = ["WebFetch", "WebSearch"];
+/// What a fix has no business with; rules for Edit hold for what a shell writes, too.
+const KEPT: [&str; 5] = [
+    "Edit(.github/**)",
+    "Edit(.claude/**)",
+    "Edit(.dlq/**)",
+    "Edit(.mcp.json)",
+    "Edit(.gitmodules)",
+];
+/// A command that only looks can still write or send by these.
+const COMMANDS: [&str; 3] = ["Bash(*--output*)", "Bash(*--endpoint-url*)", "Bash(git push *)"];
 /// Retries of a request that failed, and how long one may take; a wrong key would cost minutes.
 const RETRIES: &str = "3";
 const REQUEST_MS: &str = "300000";
+/// The credential is given out once, and has to last.
+const KEY_LASTS_MS: &str = "604800000";
 
 /// A call.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,59 +44,155 @@ pub struct Invocation<'a> {
     pub max_turns: u32,
     /// US dollars; the agent looks at it after each response.
     pub budget_usd: f64,
-    /// The session's id, which becomes that of the conversation.
-    pub session: &'a str,
-    /// The folders that it may read beside its own.
-    pub folders: &'a [String],
+    /// The id of the conversation.
+    pub conversation: &'a str,
+    /// Whether there has been a part of it already.
+    pub resumed: bool,
+    /// The file of the subagents; None: it has none.
+    pub agents: Option<&'a str>,
+    /// The one line that it may have a shell run, beside those that only look.
+    pub test_line: Option<&'a str>,
+    /// Whether it may change files.
+    pub fix: bool,
+    /// The file of the MCP servers, and their names.
+    pub mcp: Option<(&'a str, &'a [String])>,
+    /// A program that says the model's credential.
+    pub key_program: Option<&'a str>,
+    /// Nothing is checked: the user's own, explicit wish.
+    pub unchecked: bool,
 }
 
 impl Invocation<'_> {
     /// The program and its arguments. The prompt comes by standard input.
     pub fn argv(&self) -> Vec<String> {
+        let mut argv = vec![self.program.to_owned()];
         let fixed = [
             "-p",
             "--output-format=stream-json",
             "--verbose",
-            "--restricted",
             "--setting-sources=",
             "--strict-mcp-config",
-            "--permission-mode=default",
             "--permission-prompts=none",
             "--disable-slash-commands",
-            "--disallowedTools=Bash,Edit,Write,WebFetch,WebSearch",
         ];
-        let mut argv = vec![self.program.to_owned()];
         argv.extend(fixed.map(str::to_owned));
+        argv.push(match self.unchecked {
+            true => "--dangerously-skip-permissions".into(),
+            false => "--restricted".into(),
+        });
+        if !self.unchecked {
+            argv.push(format!("--permission-mode={}", self.mode()));
+        }
         // A value that begins with a dash stays one.
-        argv.push(format!("--tools={}", TOOLS.join(",")));
+        argv.push(format!("--tools={}", self.tools().join(",")));
+        argv.push(format!("--disallowedTools={}", self.denied().join(",")));
+        let allowed = self.allowed();
+        if !allowed.is_empty() {
+            argv.push(format!("--allowedTools={}", allowed.join(",")));
+        }
         argv.push(format!("--model={}", self.model));
         argv.push(format!("--max-turns={}", self.max_turns));
         argv.push(format!("--max-budget-usd={}", self.budget_usd));
-        argv.push(format!("--session-id={}", self.session));
+        let conversation = if self.resumed { "--resume" } else { "--session-id" };
+        argv.push(format!("{conversation}={}", self.conversation));
         argv.push(format!("--json-schema={}", found::schema()));
-        argv.extend(self.folders.iter().map(|folder| format!("--add-dir={folder}")));
+        argv.extend(self.agents.map(|path| format!("--agents={path}")));
+        argv.extend(self.mcp.map(|(path, _)| format!("--mcp-config={path}")));
+        let settings = self.key_program.map(|program| json!({ "apiKeyHelper": program }));
+        argv.extend(settings.map(|settings| format!("--settings={settings}")));
         argv
+    }
+
+    /// The tools that subagents can have.
+    pub fn granted(&self) -> Vec<&'static str> {
+        let shell = self.test_line.is_some().then_some("Bash");
+        let writes = if self.fix { &WRITES[..] } else { &[] };
+        READS.iter().copied().chain(shell).chain(writes.iter().copied()).collect()
+    }
+
+    fn tools(&self) -> Vec<&'static str> {
+        let mut tools = self.granted();
+        tools.extend(self.agents.map(|_| "Agent"));
+        tools
+    }
+
+    fn denied(&self) -> Vec<&'static str> {
+        let mut denied = NEVER.to_vec();
+        denied.extend(if self.fix { &KEPT[..] } else { &WRITES[..] });
+        denied.extend(if self.test_line.is_some() { &COMMANDS[..] } else { &["Bash"] });
+        denied
+    }
+
+    fn allowed(&self) -> Vec<String> {
+        let servers = self.mcp.map_or(&[][..], |(_, names)| names);
+        let servers = servers.iter().map(|name| format!("mcp__{name}"));
+        self.test_line.map(|line| format!("Bash({line})")).into_iter().chain(servers).collect()
+    }
+
+    fn mode(&self) -> &'static str {
+        match (self.unchecked, self.fix) {
+            (true, _) => "bypassPermissions",
+            (false, true) => "acceptEdits",
+            (false, false) => "default",
+        }
     }
 
     /// What it has to say of itself.
     pub fn asked(&self) -> Asked {
         Asked {
-            tools: TOOLS.map(str::to_owned).into(),
-            permission_mode: "default".into(),
-            mcp_servers: Vec::new(),
+            tools: self.tools().iter().map(|tool| (*tool).to_owned()).collect(),
+            permission_mode: self.mode().into(),
+            mcp_servers: self.mcp.map(|(_, names)| names.to_vec()).unwrap_or_default(),
             min_version: MINIMUM,
-            session_id: Some(self.session.to_owned()),
+            session_id: Some(self.conversation.to_owned()),
         }
+    }
+}
+
+/// The line by which the agent runs the tests. `home`, when it is not the agent's own, is in it.
+/// Refused is what a rule of Claude Code would understand as more than this one line.
+pub fn test_line(argv: &[String], home: Option<&str>) -> Result<String, String> {
+    let mut words = Vec::new();
+    if let Some(home) = home {
+        words.extend(["env".to_owned(), format!("HOME={home}")]);
+    }
+    words.extend_from_slice(argv);
+    let line = super::prompt::command_line(&words)?;
+    match line.find(['*', '(', ')', ',', '\\']) {
+        Some(at) => Err(format!(
+            "test_command cannot be allowed to the agent: '{}' has a meaning in its rules; put the \
+             command into a script",
+            &line[at..=at]
+        )),
+        None => Ok(line),
+    }
+}
+
+/// The names of the servers in a file of MCP servers. Claude Code names their tools by them.
+pub fn mcp_servers(text: &str) -> Result<Vec<String>, String> {
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+    let Some(servers) = value.get("mcpServers").and_then(|servers| servers.as_object()) else {
+        return Err("expected an object with the key 'mcpServers'".into());
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    match servers.keys().find(|name| name.is_empty() || !name.bytes().all(plain)) {
+        Some(name) => Err(format!(
+            "the name of a server is made of letters, digits, '-' and '_', and '{}' is not",
+            crate::text::safe(&crate::text::shorten(name, 60))
+        )),
+        None => Ok(servers.keys().cloned().collect()),
     }
 }
 
 /// Variables that keep it quiet, and its work in the foreground: a background task outlives the
 /// result that it was for.
-pub fn environment() -> [(&'static str, &'static str); 7] {
+pub fn environment() -> [(&'static str, &'static str); 8] {
     [
         ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
         ("CLAUDE_CODE_MAX_RETRIES", RETRIES),
         ("API_TIMEOUT_MS", REQUEST_MS),
+        ("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", KEY_LASTS_MS),
         ("DISABLE_AUTOUPDATER", "1"),
         ("DISABLE_TELEMETRY", "1"),
         ("DISABLE_ERROR_REPORTING", "1"),
@@ -85,12 +200,9 @@ pub fn environment() -> [(&'static str, &'static str); 7] {
     ]
 }
 
-/// The variable that a credential goes by: OAuth tokens and keys of the API have their own.
-pub fn credential_variable(credential: &str) -> &'static str {
-    match credential.starts_with("sk-ant-oat") {
-        true => "CLAUDE_CODE_OAUTH_TOKEN",
-        false => "ANTHROPIC_API_KEY",
-    }
+/// Whether a credential is an OAuth token; others are keys of the API.
+pub fn is_token(credential: &str) -> bool {
+    credential.starts_with("sk-ant-oat")
 }
 
 /// Why this release of it will not do: what `--version` and `--help` say.
@@ -137,33 +249,122 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nothing_can_be_written_run_or_asked() {
-        let folders = ["/state/evidence/i/1".to_owned(), "--dangerous".to_owned()];
-        let call = Invocation {
+    fn call() -> Invocation<'static> {
+        Invocation {
             program: "/bin/claude",
             model: "m",
             max_turns: 4,
             budget_usd: 0.5,
-            session: "s",
-            folders: &folders,
-        };
-        let argv = call.argv();
-        for flag in ["--restricted", "--strict-mcp-config", "--setting-sources=", "--verbose"] {
-            assert!(argv.iter().any(|word| word == flag), "{flag}");
+            conversation: "s",
+            resumed: false,
+            agents: None,
+            test_line: None,
+            fix: false,
+            mcp: None,
+            key_program: None,
+            unchecked: false,
         }
-        assert!(argv.contains(&"--tools=Read,Grep,Glob".to_owned()));
-        assert!(argv.contains(&"--max-budget-usd=0.5".to_owned()));
-        assert!(argv.contains(&"--add-dir=--dangerous".to_owned()), "no option of its own");
-        assert!(
-            !argv.iter().any(|word| word.contains("dangerously") || word.contains("acceptEdits"))
-        );
-        assert_eq!(call.asked().tools, TOOLS);
+    }
+
+    /// The value of an option, of which there is one.
+    fn value(argv: &[String], option: &str) -> String {
+        let option = format!("{option}=");
+        let found: Vec<&str> = argv.iter().filter_map(|word| word.strip_prefix(&option)).collect();
+        assert_eq!(found.len(), 1, "{option} in {argv:?}");
+        found[0].to_owned()
     }
 
     #[test]
-    fn credentials_go_by_their_own_names() {
-        assert_eq!(credential_variable("sk-ant-oat01-x"), "CLAUDE_CODE_OAUTH_TOKEN");
-        assert_eq!(credential_variable("sk-ant-api03-x"), "ANTHROPIC_API_KEY");
+    fn nothing_can_be_written_run_or_asked() {
+        let argv = call().argv();
+        for flag in ["--restricted", "--strict-mcp-config", "--setting-sources=", "--verbose"] {
+            assert!(argv.iter().any(|word| word == flag), "{flag}");
+        }
+        assert_eq!(value(&argv, "--tools"), "Read,Grep,Glob");
+        assert_eq!(value(&argv, "--disallowedTools"), "WebFetch,WebSearch,Edit,Write,Bash");
+        assert_eq!(value(&argv, "--permission-mode"), "default");
+        assert_eq!(value(&argv, "--max-budget-usd"), "0.5");
+        assert_eq!(value(&argv, "--session-id"), "s");
+        for absent in ["--allowedTools", "--agents", "--mcp", "--settings", "--dangerously"] {
+            assert!(!argv.iter().any(|word| word.starts_with(absent)), "{absent}");
+        }
+        assert_eq!(call().asked().tools, READS);
+    }
+
+    #[test]
+    fn each_wish_opens_no_more_than_it_needs() {
+        let names = ["aws-docs".to_owned()];
+        let tests = Invocation { test_line: Some("make test"), agents: Some("/a.json"), ..call() };
+        let argv = tests.argv();
+        assert_eq!(value(&argv, "--tools"), "Read,Grep,Glob,Bash,Agent");
+        assert_eq!(value(&argv, "--allowedTools"), "Bash(make test)");
+        let denied = value(&argv, "--disallowedTools");
+        assert!(denied.contains(",Edit,Write,") && denied.contains("Bash(git push *)"), "{denied}");
+        assert_eq!(tests.granted(), ["Read", "Grep", "Glob", "Bash"]);
+
+        let fix = Invocation { fix: true, resumed: true, ..call() };
+        let argv = fix.argv();
+        assert_eq!(value(&argv, "--tools"), "Read,Grep,Glob,Edit,Write");
+        assert_eq!(value(&argv, "--permission-mode"), "acceptEdits");
+        assert_eq!(value(&argv, "--resume"), "s");
+        let denied = value(&argv, "--disallowedTools");
+        assert!(denied.contains("Edit(.github/**)") && denied.ends_with(",Bash"), "{denied}");
+
+        let more = Invocation { mcp: Some(("/m", &names)), key_program: Some("k 'x'"), ..call() };
+        let argv = more.argv();
+        assert_eq!(value(&argv, "--mcp-config"), "/m");
+        assert_eq!(value(&argv, "--allowedTools"), "mcp__aws-docs");
+        assert_eq!(value(&argv, "--settings"), r#"{"apiKeyHelper":"k 'x'"}"#);
+        assert_eq!(more.asked().mcp_servers, names);
+
+        let unchecked = Invocation { unchecked: true, ..call() };
+        let argv = unchecked.argv();
+        assert!(argv.iter().any(|word| word == "--dangerously-skip-permissions"));
+        assert!(!argv.iter().any(|word| word == "--restricted"), "it would refuse the other");
+        assert_eq!(unchecked.asked().permission_mode, "bypassPermissions");
+    }
+
+    #[test]
+    fn a_rule_allows_one_line_and_no_more() {
+        let line = |words: &[&str], home| {
+            let argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            test_line(&argv, home)
+        };
+        assert_eq!(line(&["make", "test"], None).unwrap(), "make test");
+        assert_eq!(line(&["make"], Some("/home/a b")).unwrap(), "env 'HOME=/home/a b' make");
+        for odd in ["*", "a(b)", "a,b", "a\\b"] {
+            let why = line(&["pytest", odd], None).unwrap_err();
+            assert!(why.contains("put the command into a script"), "{odd}: {why}");
+        }
+        assert!(line(&[], None).is_err());
+    }
+
+    #[test]
+    fn servers_are_known_by_their_names() {
+        let rows = [
+            (
+                r#"{"mcpServers": {"docs": {"command": "x"}, "a_b-1": {}}}"#,
+                Ok(vec!["a_b-1", "docs"]),
+            ),
+            (r#"{"mcpServers": {}}"#, Ok(vec![])),
+            ("{", Err("not JSON")),
+            (r#"{"servers": {}}"#, Err("mcpServers")),
+            (r#"{"mcpServers": {"a,Bash": {}}}"#, Err("letters, digits")),
+        ];
+        for (text, expected) in rows {
+            match (mcp_servers(text), expected) {
+                (Ok(mut found), Ok(names)) => {
+                    found.sort();
+                    assert_eq!(found, names, "{text}");
+                }
+                (Err(found), Err(why)) => assert!(found.contains(why), "{text}: {found}"),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_are_told_from_keys() {
+        assert!(is_token("sk-ant-oat01-x") && !is_token("sk-ant-api03-x"));
     }
 }

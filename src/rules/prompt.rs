@@ -47,6 +47,13 @@ const WORDS: [(&str, bool); 17] = [
     ("triage", true),
 ];
 
+/// What is said to an agent that goes on where it was ended.
+pub const GO_ON: &str = "\
+Go on with the investigation: it was ended before you gave a result. The folder and the evidence in it
+are as they were, unless a file is missing, which is then unknown. All that was said of whom to trust and
+of what never to do still holds. Fill the result schema, exactly once, as the very last thing.
+";
+
 /// What a template is filled with.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -73,8 +80,8 @@ pub struct Facts<'a> {
 pub struct Repository<'a> {
     /// The branch that it was made from.
     pub base: Option<&'a str>,
-    /// The program that runs the tests, and its arguments.
-    pub test_command: Option<&'a [String]>,
+    /// The line by which a shell runs the tests.
+    pub test_line: Option<&'a str>,
     /// Whether a fix is wanted.
     pub fix: bool,
 }
@@ -95,7 +102,7 @@ pub fn fill(template: &str, facts: &Facts) -> Result<String, String> {
                 nonces += 1;
                 prompt.push_str(facts.nonce);
             }
-            Part::Word(word) => prompt.push_str(&facts.value(word)?),
+            Part::Word(word) => prompt.push_str(&facts.value(word)),
         }
     }
     let prompt = no_at(&prompt);
@@ -197,10 +204,10 @@ fn unknown(name: &str) -> String {
 }
 
 impl Facts<'_> {
-    fn value(&self, word: &str) -> Result<String, String> {
+    fn value(&self, word: &str) -> String {
         let incident = self.incident;
         let time = |at: Option<crate::time::Timestamp>| at.map_or_else(none, |at| at.to_string());
-        Ok(match word {
+        match word {
             "queue" => self.inert(&incident.queue.name, NAME),
             "arn" => self.inert(&incident.queue.arn, NAME),
             "region" => self.inert(&incident.queue.region, NAME),
@@ -214,10 +221,10 @@ impl Facts<'_> {
             "cause" => self.inert(self.cause.unwrap_or_default(), NAME),
             "triage" => self.inert(self.triage.unwrap_or_default(), SENTENCE),
             "evidence" => self.evidence(),
-            "repository" => self.repository()?,
+            "repository" => self.repository(),
             "subagents" => self.subagents(),
             _ => self.fix().to_owned(),
-        })
+        }
     }
 
     /// What somebody else has written: on one line, cut, with nothing hidden, and with nothing
@@ -257,27 +264,27 @@ impl Facts<'_> {
         }
     }
 
-    fn repository(&self) -> Result<String, String> {
+    fn repository(&self) -> String {
         let Some(repository) = self.repository else {
-            return Ok("There is none for this queue: no code and no history to read. Leave out \
-                       the subagents that\nneed it, and say that the code was not seen."
-                .into());
+            return "There is none for this queue: no code and no history to read. Leave out the \
+                    subagents that\nneed it, and say that the code was not seen."
+                .into();
         };
         let base = match repository.base {
             Some(base) => format!("the branch '{}'", self.inert(base, NAME)),
             None => "its default branch".into(),
         };
-        let tests = match repository.test_command {
-            Some(argv) => format!(
+        let tests = match repository.test_line {
+            Some(line) => format!(
                 "Its tests are run by exactly this command, and by no other:\n\n    {}",
-                command_line(argv)?
+                safe(line)
             ),
             None => "No test command is configured: run no tests, and claim none.".into(),
         };
-        Ok(format!(
+        format!(
             "The current folder is a working copy of the code that reads the queue, made from \
-             {base}.\n{tests}"
-        ))
+             {base}.\nIts last commits stand in the file '.dlq/history.txt'.\n{tests}"
+        )
     }
 
     fn subagents(&self) -> String {

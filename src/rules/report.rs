@@ -130,9 +130,7 @@ impl Report<'_> {
             out.line("The model says that it changed nothing.\n");
         }
         let Some(PatchFacts { files_changed, tests }) = self.patch else {
-            out.line(
-                "Whether anything was changed is unknown: there was no repository to look at.",
-            );
+            out.line("This tool has looked at no change: none was asked for, or there is no code.");
             return;
         };
         out.line("As this tool has seen:\n");

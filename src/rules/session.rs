@@ -88,6 +88,9 @@ pub struct Session {
     /// The cause that it is about, when it is known: that of most messages.
     #[serde(default)]
     pub fingerprint: Option<String>,
+    /// The session in which the conversation began that this one goes on with.
+    #[serde(default)]
+    pub resumes: Option<String>,
 }
 
 impl Sessions {
@@ -100,6 +103,13 @@ impl Sessions {
     /// The session of that id.
     pub fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
         self.sessions.iter_mut().find(|session| session.id == id)
+    }
+
+    /// The parts of the conversation to which a session belongs, the first one first.
+    pub fn conversation(&self, session: &Session) -> Vec<&Session> {
+        let first = session.resumes.as_ref().unwrap_or(&session.id);
+        let belongs = |one: &&Session| one.id == *first || one.resumes.as_ref() == Some(first);
+        self.sessions.iter().filter(belongs).collect()
     }
 
     /// Takes out the sessions that ended too long ago or are too many, and returns their ids: their
@@ -154,6 +164,7 @@ mod tests {
             printed: 0,
             cost_usd: None,
             fingerprint: None,
+            resumes: None,
         }
     }
 

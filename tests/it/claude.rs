@@ -10,7 +10,7 @@ use crate::workbench::{Bench, wait_for};
 const FLAGS: &str = "--restricted --permission-prompts --json-schema --max-budget-usd";
 
 /// What it says of itself; `$session` is filled in by the shell.
-const INIT: &str = r#"printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
+const INIT: &str = r#"printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
 
 /// A result with this for its structured output.
 fn result(structured: &Value) -> String {
@@ -27,6 +27,14 @@ fn verdict() -> Value {
         "redrive": "after_fix", "next_steps": ["look"]})
 }
 
+/// A repository with one commit of one file.
+pub fn repository(bench: &Bench, name: &str, content: &str) {
+    bench.write(&format!("repo/{name}"), content);
+    let line = "git init -q -b main repo && cd repo && git add -A && \
+                git -c user.name=a -c user.email=a@b.c commit -q -m first";
+    assert_eq!(bench.shell(line).code(), 0);
+}
+
 /// A bench whose `claude` is of this release and does `body`.
 fn with_claude(name: &str, version: &str, body: &str, more: &str) -> Bench {
     let mut bench = Bench::new(name);
@@ -41,8 +49,7 @@ fn with_claude(name: &str, version: &str, body: &str, more: &str) -> Bench {
     let folder = program.parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     bench.set("PATH", format!("{folder}:{path}"));
-    std::fs::create_dir(bench.path("repo")).unwrap();
-    std::fs::write(bench.path("repo/a.py"), "import x\nprint(order.customer.id)\n").unwrap();
+    repository(&bench, "a.py", "import x\nprint(order.customer.id)\n");
     bench.set("MODEL_KEY", "sk-ant-api03-of-the-model");
     bench.set("AWS_SECRET_ACCESS_KEY", "of-the-cloud");
     bench.configure(&format!(
@@ -62,7 +69,10 @@ fn budget(bench: &Bench) -> Value {
 fn a_verdict_is_told_with_what_it_cost_and_how_it_went() {
     let used = r#"echo '{"type":"assistant","message":{"id":"a","content":[{"type":"tool_use","id":"t","name":"Grep","input":{}}]}}'"#;
     let body = format!(
-        "env >@/env; for word; do echo \"$word\"; done >@/argv; cat >@/prompt; {INIT}; {used}; {}",
+        "env >@/env; pwd >@/cwd; ls -A >@/ls; for word; do echo \"$word\"; case $word in \
+         --agents=*) cat \"${{word#*=}}\" >@/agents ;; --settings=*) word=${{word#*: }}; \
+         word=${{word#*Helper\\\":\\\"}}; sh -c \"${{word%??}}\" >@/key ;; esac; done >@/argv; \
+         cat >@/prompt; {INIT}; {used}; {}",
         result(&verdict())
     );
     let bench = with_claude("claude-verdict", "2.1.330", &body, "");
@@ -81,12 +91,22 @@ fn a_verdict_is_told_with_what_it_cost_and_how_it_went() {
     let spend = &budget(&bench)["spends"][0];
     assert_eq!((&spend["reserved_usd"], &spend["cost_usd"]), (&json!(6.0), &json!(0.009)));
     assert_eq!(sessions(&bench)["sessions"][0]["cost_usd"], 0.009);
-    // The model's own credential, and no other, and that nowhere else.
+    // The model's own credential is had once, from a pipe, and is nowhere else.
+    assert_eq!(noted(&bench, "key"), "sk-ant-api03-of-the-model");
     let env = noted(&bench, "env");
-    assert!(env.contains("ANTHROPIC_API_KEY=sk-ant-api03-of-the-model"), "{env}");
-    assert!(!env.contains("of-the-cloud") && !env.contains("MODEL_KEY="), "{env}");
-    let argv = noted(&bench, "argv");
-    assert!(argv.contains("--restricted\n") && argv.contains("--tools=Read,Grep,Glob\n"), "{argv}");
+    for absent in ["of-the-cloud", "MODEL_KEY=", "of-the-model", "API_KEY="] {
+        assert!(!env.contains(absent), "{absent}: {env}");
+    }
+    let (argv, agents) = (noted(&bench, "argv"), noted(&bench, "agents"));
+    assert!(argv.contains("--restricted\n"), "{argv}");
+    assert!(argv.contains("--tools=Read,Grep,Glob,Agent\n"), "{argv}");
+    assert!(agents.contains("\"code-review\"") && !agents.contains("Bash\""), "{agents}");
+    assert!(noted(&bench, "prompt").contains("</data nonce="));
+    // It stood in a worktree that is gone, and the user's checkout has nothing new.
+    assert!(noted(&bench, "cwd").trim().ends_with("/tree"), "{}", noted(&bench, "cwd"));
+    assert_eq!(noted(&bench, "ls"), ".dlq\n.git\na.py\n");
+    let git = "cd repo && git worktree list | wc -l && git branch --list | cat && git status -s";
+    assert_eq!(bench.shell(git).text(), "1\n* main\n");
     assert!(!argv.contains("of-the-model"), "{argv}");
     let files = bench.shell("grep -rl of-the-model state; true").text();
     assert_eq!(files, "", "in no file");

@@ -107,8 +107,9 @@ fn the_agent_gets_the_evidence_and_no_credentials() {
     );
     let (env, prompt) = (noted(&bench, "env"), noted(&bench, "prompt"));
     let bundle = journal(&bench, "queue.sampled")[0]["data"]["bundle"].as_str().unwrap().to_owned();
-    assert!(env.contains(&format!("DLQ_EVIDENCE={bundle}\n")), "{env}");
-    assert!(prompt.contains(&bundle), "{prompt}");
+    let copy = env.lines().find_map(|line| line.strip_prefix("DLQ_EVIDENCE=")).unwrap();
+    assert!(copy.ends_with("/work/.dlq") && prompt.contains("folder '.dlq'"), "{prompt}");
+    assert_eq!(bench.shell(&format!("diff -r '{bundle}' '{copy}'")).text(), "", "a copy");
     assert!(!env.contains("a-secret-of-mine") && !env.contains("AWS_"), "{env}");
     let grep = format!("grep -r a-secret-of-mine '{}'", bench.state("").display());
     assert_eq!(bench.shell(&grep).text(), "", "nor does any file hold them");

@@ -39,6 +39,9 @@ mod poll_real;
 #[cfg(feature = "aws")]
 mod polling;
 mod reader;
+mod real_claude;
+#[cfg(feature = "aws")]
+mod real_golden;
 mod replay;
 #[cfg(feature = "aws")]
 mod sqs;

@@ -40,7 +40,7 @@ fn a_variable_overrides_the_file_and_is_read_by_type() {
     let agent =
         Agent::Command(vec!["/opt/agent.sh".into(), "--flag".into()], crate::config::Format::Text);
     assert_eq!(settings.auto_investigation.agent, agent);
-    assert_eq!(settings.auto_investigation.model, "claude-sonnet-5-5");
+    assert_eq!(settings.auto_investigation.claude.model, "claude-sonnet-5-5");
     assert_eq!(settings.logging.level, Level::Info);
     assert_eq!(settings.state.dir.as_deref(), Some(Path::new("/h/dlq")));
 }

@@ -232,6 +232,9 @@ fn a_strangers_file_starts_and_sends_nothing() {
         ("state.dir", "state: {dir: /tmp/x}"),
         ("auto_investigation.agents_dir", "auto_investigation: {agents_dir: ~/x}"),
         ("auto_investigation.prompt_file", "auto_investigation: {prompt_file: /tmp/x}"),
+        ("auto_investigation.mcp_config", "auto_investigation: {mcp_config: /tmp/x}"),
+        ("dangerously_skip", "auto_investigation: {dangerously_skip_permissions: true}"),
+        ("queues[0].fix", "auto_investigation: {queues: [{match: a, repo: r, fix: true}]}"),
     ];
     for (key, text) in cases {
         assert!(read(text).is_ok(), "{text}");
@@ -264,7 +267,10 @@ fn a_strangers_file_runs_no_command() {
         ("auto_investigation.auth", "auto_investigation: {auth: {command: [touch, x]}}"),
         ("auto_investigation.agent", "auto_investigation: {agent: [touch, x]}"),
         ("auto_investigation.agent.command", "auto_investigation: {agent: {command: [touch]}}"),
-        ("test_command", "auto_investigation: {queues: [{match: a, test_command: [touch]}]}"),
+        (
+            "test_command",
+            "auto_investigation: {queues: [{match: a, repo: r, test_command: [touch]}]}",
+        ),
         ("evidence[0]", "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}"),
     ];
     for (key, text) in cases {

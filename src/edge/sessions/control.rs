@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::Desk;
 use crate::edge::clock;
-use crate::edge::supervisor::files;
+use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
+use crate::event;
 use crate::rules::eligible;
 use crate::rules::incident::Incident;
 use crate::rules::session::{Session, Sessions, Status};
@@ -60,6 +61,72 @@ impl Desk {
         }
     }
 
+    /// Starts a session that goes on with one which was ended without a result, by its id or the
+    /// beginning of it, and returns its id. Cooldown and fingerprint do not hold it up.
+    pub fn resume(&self, id: &str) -> Result<String, Error> {
+        let refused = |why: &str| Error::failed("resume session", safe(id).as_ref(), why);
+        if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
+            return Err(refused("the agent is not claude, which alone can do that"));
+        }
+        self.store.doc::<Sessions>().update(|sessions| {
+            let fits = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
+            let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
+            let [ended] = found[..] else {
+                return Err(refused(match found.len() {
+                    0 => "there is none; 'dlq-status' shows those that there are",
+                    _ => "more than one begins like that",
+                }));
+            };
+            let parts = sessions.conversation(ended);
+            if parts.last().is_some_and(|last| last.id != ended.id) {
+                return Err(refused("another session went on with it; resume that one"));
+            }
+            if let Some(why) = not_resumable(ended.status) {
+                return Err(refused(why));
+            }
+            let first = parts.first().map_or(&ended.id, |first| &first.id).clone();
+            let spent = parts.iter().filter_map(|part| part.cost_usd).sum();
+            let past = self.past(sessions, &ended.queue.arn, clock::now())?;
+            if past.running_here.is_some() || past.running >= self.policy.max_concurrent {
+                return Err(refused("no place is free, or its queue is being investigated"));
+            }
+            let session = self.next_part(ended, &first, parts.len());
+            let plan = self.plan_of_next(ended, &session, spent)?;
+            self.spawn(&plan, &session)?;
+            let id = session.id.clone();
+            sessions.sessions.push(session);
+            Ok(id)
+        })
+    }
+
+    fn next_part(&self, ended: &Session, first: &str, part: usize) -> Session {
+        let begun = clock::now();
+        Session {
+            id: event::derived_id(&["resumed", first, &part.to_string()]),
+            status: Status::Running,
+            pid: None,
+            start_time: begun,
+            timeout_at: begun.plus(self.settings.timeout),
+            ended_at: None,
+            cooldown_until: None,
+            printed: 0,
+            cost_usd: None,
+            resumes: Some(first.to_owned()),
+            ..ended.clone()
+        }
+    }
+
+    /// What the ended session was told, as the configuration says now.
+    fn plan_of_next(&self, ended: &Session, session: &Session, spent: f64) -> Result<Plan, Error> {
+        let path = self.folder(&ended.id).join(files::PLAN);
+        let earlier: Plan = store::read_json(&path)?;
+        let incident = Incident { forced: true, ..earlier.incident };
+        let bundle = earlier.bundle.filter(|bundle| bundle.is_dir());
+        let plan = self.plan(&incident, session);
+        let resumes = session.resumes.clone();
+        Ok(Plan { resumes, spent_usd: spent, bundle: bundle.or(plan.bundle), ..plan })
+    }
+
     /// What each rule says of a queue, a line each. Starts and changes nothing.
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
         let sessions = self.store.doc::<Sessions>().read()?;
@@ -90,6 +157,16 @@ impl Desk {
             true => Err(no_incident("explain queue", queue)),
             false => Ok(text.into_bytes()),
         }
+    }
+}
+
+/// Why an end is no place to go on from.
+fn not_resumable(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Running => Some("it runs"),
+        Status::Completed => Some("it has its result; '--retry QUEUE' investigates again"),
+        Status::Skipped => Some("its agent was never started"),
+        Status::Failed | Status::TimedOut | Status::Stopped | Status::Crashed => None,
     }
 }
 

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::Desk;
-use crate::edge::supervisor::{self, Plan, files};
-use crate::edge::{agent, clock, exe};
+use crate::edge::supervisor::{self, Code, Plan, files};
+use crate::edge::{agent, clock, exe, git};
 use crate::error::Error;
 use crate::rules::incident::Incident;
 use crate::rules::session::Session;
@@ -20,7 +20,7 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 impl Desk {
     /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
     /// nobody can take the session for crashed.
-    pub(super) fn spawn(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
+    pub(super) fn spawn(&self, plan: &Plan, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
         let lock = folder.join(files::LOCK);
         // A filter has started it and died before it could record that.
@@ -30,8 +30,7 @@ impl Desk {
         store::make_dir(&folder)?;
         // What a start left that failed; a lock file is never deleted.
         let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
-        let plan = self.plan(incident, session);
-        let plan = serde_json::to_vec(&plan)
+        let plan = serde_json::to_vec(plan)
             .map_err(|error| Error::failed("encode", files::PLAN, error))?;
         store::replace(&folder.join(files::PLAN), &plan)?;
         let log = folder.join(files::SUPERVISOR_LOG);
@@ -74,22 +73,28 @@ impl Desk {
     }
 
     /// All that the supervisor is told.
-    fn plan(&self, incident: &Incident, session: &Session) -> Plan {
+    pub(super) fn plan(&self, incident: &Incident, session: &Session) -> Plan {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let rule =
             self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
         Plan {
             incident: incident.clone(),
             agent: self.agent.clone(),
-            model: self.settings.model.clone(),
-            max_turns: self.settings.max_turns,
-            base_url: self.settings.base_url.clone(),
-            auth: self.settings.auth.clone(),
+            claude: self.settings.claude.clone(),
             limits: self.settings.limits(),
             peek: self.peek.as_ref().map(|argv| agent::look(argv, incident)),
             bundle: self.bundle(incident),
             require_evidence: self.settings.require_evidence,
-            repo: rule.and_then(|rule| rule.repo.clone()),
+            code: rule.and_then(|rule| {
+                Some(Code {
+                    repo: rule.repo.clone()?,
+                    base: rule.base.clone(),
+                    test_command: rule.test_command.clone(),
+                    fix: rule.fix,
+                })
+            }),
+            resumes: None,
+            spent_usd: 0.0,
             timeout_at: session.timeout_at,
             timeout_ms: millis(self.settings.timeout),
             grace_ms: millis(self.settings.stop_grace),
@@ -97,6 +102,43 @@ impl Desk {
             journal_size_max: self.state.journal_max_mib << 20,
             journal_keep: self.state.journal_keep,
         }
+    }
+
+    /// Removes the worktree that a session has left which crashed. What was changed for a fix stays.
+    pub(super) fn sweep(&self, session: &str) {
+        let folder = self.folder(session);
+        // An agent that is still being ended may write there: later.
+        if store::held(&folder.join(files::STDERR)).unwrap_or(true) {
+            return;
+        }
+        let _ = std::fs::remove_file(folder.join(files::KEY));
+        let swept = self.code_of(session).map_or(Ok(()), |(code, first)| {
+            let tree = self.folder(first.as_deref().unwrap_or(session)).join(files::TREE);
+            match code.fix {
+                true => git::sweep(&code.repo, &tree).map(drop),
+                false => git::discard_old(&code.repo, &tree),
+            }
+        });
+        if let Err(error) = swept {
+            tool::warn(&error.to_string());
+        }
+        // Said once: what could not be removed now goes with the session.
+        let _ = std::fs::remove_file(folder.join(files::UNSWEPT));
+    }
+
+    /// Removes a session's worktree, with all that is in it.
+    pub(super) fn discard_tree(&self, session: &str) {
+        let tree = self.folder(session).join(files::TREE);
+        let Some((code, None)) = self.code_of(session) else { return };
+        if let Err(error) = git::discard_old(&code.repo, &tree) {
+            tool::warn(&error.to_string());
+        }
+    }
+
+    /// The code of a session, and the first of its conversation when that is another.
+    fn code_of(&self, session: &str) -> Option<(Code, Option<String>)> {
+        let plan: Plan = store::read_json(&self.folder(session).join(files::PLAN)).ok()?;
+        Some((plan.code?, plan.resumes))
     }
 
     /// The evidence that the stream has told of. A path comes from outside: it is taken only when

@@ -1,25 +1,23 @@
-//! The agent of a session: whether it will do, what it is given, what it may spend, and what its
-//! output means.
+//! The agent of a session: what it may spend, and what its output means.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::ExitStatus;
 
 use super::check::Finding;
+use super::claude::Ready;
 use super::evidence::Known;
 use super::listen::Listener;
+use super::place::Place;
 use super::{Supervisor, files};
-use crate::config::{Env, Format, SecretValue};
+use crate::config::Format;
 use crate::edge::agent::Program;
-use crate::edge::{clock, command};
+use crate::edge::clock;
 use crate::error::Error;
 use crate::event::{InvestigationProgressed, Verdict};
 use crate::rules::budget::{Budget, Want, Why};
-use crate::rules::gate::Evidence;
-use crate::rules::invocation::{self, Invocation};
 use crate::rules::transcript::{self, Progress, Transcript};
 use crate::rules::verdict::{self, Exit, Outcome};
 use crate::store;
@@ -27,35 +25,12 @@ use crate::text;
 use crate::time::Timestamp;
 use crate::tool;
 
-/// `--version` and `--help` take a tenth of a second.
-const ANSWER: Duration = Duration::from_secs(20);
-const ANSWER_MAX: u64 = 256 << 10;
 /// A result is looked for in this much of the end of what was written.
 const RESULT_MAX: u64 = 1 << 20;
 /// One document of JSON may be as long as a line of the transcript.
 const JSON_MAX: u64 = transcript::LINE_MAX as u64;
 
 impl Supervisor<'_> {
-    /// The agent; an error says why it will not do.
-    pub(super) fn fit(&self) -> Result<Option<&Program>, String> {
-        let Some(agent) = &self.plan.agent else { return Ok(None) };
-        if !agent.claude {
-            return Ok(Some(agent));
-        }
-        let program = agent.argv.first().map_or("claude", String::as_str);
-        let said = |option: &str| {
-            let argv = [program.to_owned(), option.to_owned()];
-            let ran = command::run(&argv, None, ANSWER, ANSWER_MAX, Stdio::null());
-            ran.map(|ran| String::from_utf8_lossy(&ran.output).into_owned()).unwrap_or_default()
-        };
-        match invocation::unfit(&said("--version"), &said("--help")) {
-            None => Ok(Some(agent)),
-            Some(why) => {
-                Err(format!("'{}' will not do: {}", text::safe(program), text::safe(&why)))
-            }
-        }
-    }
-
     /// Reserves what the agent can cost; or says why that is not to be had. A program that gives
     /// its result as a last line has its own ways, and no limit that this tool could hold it to.
     pub(super) fn reserve(&self, known: &Known, now: Timestamp) -> Result<Option<Why>, Error> {
@@ -63,10 +38,7 @@ impl Supervisor<'_> {
             return Ok(None);
         }
         let incident = &self.plan.incident;
-        let fingerprint = match &known.judged {
-            Evidence::Judged(causes) => causes.first().map(|cause| cause.fingerprint.clone()),
-            Evidence::None { .. } => None,
-        };
+        let fingerprint = known.cause().map(|cause| cause.fingerprint.clone());
         let want = Want { fingerprint, expires_after: incident.expires_after };
         let (limits, queue) = (&self.plan.limits, &incident.queue.name);
         self.store.doc::<Budget>().update(|budget| {
@@ -90,55 +62,10 @@ impl Supervisor<'_> {
         self.plan.agent.as_ref().is_some_and(|agent| agent.format != Format::Text)
     }
 
-    /// The program and its arguments.
-    pub(super) fn argv(&self, agent: &Program, bundle: Option<&str>) -> Vec<String> {
-        if !agent.claude {
-            return agent.argv.clone();
-        }
-        let repo = self.plan.repo.as_ref().map(|repo| repo.display().to_string());
-        let folders: Vec<String> = bundle.map(str::to_owned).into_iter().chain(repo).collect();
-        self.invocation(agent, &folders).argv()
-    }
-
-    fn invocation<'a>(&'a self, agent: &'a Program, folders: &'a [String]) -> Invocation<'a> {
-        Invocation {
-            program: agent.argv.first().map_or("claude", String::as_str),
-            model: &self.plan.model,
-            max_turns: self.plan.max_turns,
-            budget_usd: self.plan.limits.per_run,
-            session: self.session,
-            folders,
-        }
-    }
-
-    /// What Claude Code has in its environment beside what every agent has. With a credential of
-    /// its own it has a folder of its own; without one it needs that of the user's login.
-    pub(super) fn surround(
-        &self,
-        command: &mut Command,
-        key: Option<SecretValue>,
-    ) -> Result<(), Error> {
-        let temporary = self.folder.join("tmp");
-        store::make_dir(&temporary)?;
-        command.env("TMPDIR", temporary).envs(invocation::environment());
-        if let Some(url) = &self.plan.base_url {
-            command.env("ANTHROPIC_BASE_URL", url);
-        }
-        let key = match (key, &self.plan.auth) {
-            (Some(key), _) => key,
-            (None, None) => return Ok(()),
-            (None, Some(auth)) => auth.resolve(&Env::default())?,
-        };
-        let config = self.folder.join("claude");
-        store::make_dir(&config)?;
-        command.env("CLAUDE_CONFIG_DIR", config);
-        command.env(invocation::credential_variable(key.expose()), key.expose());
-        Ok(())
-    }
-
     /// Who reads along, of an agent whose output says how it goes.
-    pub(super) fn listener(&self, agent: &Program) -> Option<Listener> {
-        let asked = agent.claude.then(|| self.invocation(agent, &[]).asked());
+    pub(super) fn listener(&self, ready: &Ready) -> Option<Listener> {
+        let agent = ready.program;
+        let asked = agent.claude.then(|| self.invocation(ready).asked());
         let path = self.folder.join(files::TRANSCRIPT);
         (agent.format == Format::StreamJson).then(|| Listener::new(path, asked))
     }
@@ -180,6 +107,7 @@ impl Supervisor<'_> {
         status: ExitStatus,
         transcript: Option<&Transcript>,
         folder: Option<&Path>,
+        place: &Place,
     ) -> Result<(Outcome, Option<Finding>), Error> {
         let exit = match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Status(code),
@@ -203,15 +131,15 @@ impl Supervisor<'_> {
         store::replace(&self.folder.join(files::RESULT), &result)?;
         if agent.claude {
             let said = transcript.structured().unwrap_or(&serde_json::Value::Null);
-            return Ok(match self.check(said, folder, transcript) {
+            return Ok(match self.check(said, folder, place.tree.as_ref(), transcript) {
                 Err(why) => {
                     let why = format!("what it gives is no verdict: {}", text::safe(&why));
                     (Outcome::Failed("no_result", why), None)
                 }
                 Ok(finding) => {
+                    let (cost, turns) = (transcript.cost_usd(), transcript.turns());
                     let verdict = Verdict::from(&finding.checked);
-                    let turns = transcript.turns();
-                    (Outcome::Completed(verdict, transcript.cost_usd(), turns), Some(finding))
+                    (Outcome::Completed(verdict, cost, turns), Some(finding))
                 }
             });
         }

@@ -1,25 +1,23 @@
 //! A full verdict: read, held against the evidence and the code that it cites, and reported.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::evidence::{load, read};
+use super::evidence::load;
 use super::{Supervisor, files};
+use crate::edge::git::Workspace;
 use crate::rules::evidence::{self as bundle, Logs, Timeline};
-use crate::rules::found::{self, Checked, Citation};
+use crate::rules::found::{self, Checked, Citation, PatchFacts};
 use crate::rules::report::{Cost, Report};
 use crate::rules::transcript::Transcript;
+use crate::store;
 use crate::text::shorten;
 
 /// So much of a line of code is shown.
 const LINE: usize = 200;
-/// A file of the code that is cited is read up to here.
-const LINES_MAX: u64 = 1_000_000;
 
 /// A verdict that was checked, and what the report needs beside it.
 pub(super) struct Finding {
@@ -27,6 +25,27 @@ pub(super) struct Finding {
     excerpts: BTreeMap<String, String>,
     timeline: Timeline,
     denied: Vec<(String, u64)>,
+    /// What has become of the code, when a fix was wanted.
+    patch: Option<PatchFacts>,
+    /// The branch of its worktree.
+    branch: Option<String>,
+}
+
+impl Finding {
+    /// The same, with what the tool has seen of the fix.
+    pub(super) fn with(self, patch: Option<PatchFacts>) -> Self {
+        let checked = match &patch {
+            None => self.checked,
+            Some(patch) => found::of_patch(self.checked, patch),
+        };
+        Finding { checked, patch, ..self }
+    }
+
+    /// The same, with a sentence more.
+    pub(super) fn noting(mut self, why: String) -> Self {
+        self.checked.notes.push(why);
+        self
+    }
 }
 
 impl Supervisor<'_> {
@@ -35,6 +54,7 @@ impl Supervisor<'_> {
         &self,
         said: &Value,
         folder: Option<&Path>,
+        tree: Option<&Workspace>,
         transcript: &Transcript,
     ) -> Result<Finding, String> {
         let found = found::read(said)?;
@@ -42,8 +62,8 @@ impl Supervisor<'_> {
         let (mut resolved, mut timeline) = (Default::default(), Timeline::default());
         if let Some(folder) = folder {
             let all = load(folder).map_err(|error| error.to_string())?;
-            let logs: Logs =
-                read(folder, bundle::files::LOGS).map_err(|error| error.to_string())?;
+            let logs: Logs = store::read_json(&folder.join(bundle::files::LOGS))
+                .map_err(|error| error.to_string())?;
             let ids = all.shown.iter().map(|message| message.id.as_str());
             resolved = found::items(&all.queue, &all.prints, &all.timeline, &logs, ids);
             let messages = all.shown.iter().map(|one| {
@@ -57,10 +77,8 @@ impl Supervisor<'_> {
             timeline = all.timeline;
         }
         for citation in found::cited(&found) {
-            // Commits are not looked up yet, and so do not resolve.
-            if let Citation::File { path, line } = &citation
-                && let Some(text) = self.cited_line(path, *line)
-            {
+            let text = tree.and_then(|tree| looked_up(tree, &citation));
+            if let Some(text) = text {
                 resolved.insert(citation.to_string());
                 excerpts.insert(citation.to_string(), text);
             }
@@ -70,22 +88,15 @@ impl Supervisor<'_> {
             *denied.entry(denial.tool).or_insert(0) += 1;
         }
         let checked = found::check(found, &resolved);
-        Ok(Finding { checked, excerpts, timeline, denied: denied.into_iter().collect() })
-    }
-
-    /// A line of the mapped code, or nothing when there is no such file or line in it.
-    fn cited_line(&self, path: &str, line: Option<u64>) -> Option<String> {
-        let repo = std::fs::canonicalize(self.plan.repo.as_ref()?).ok()?;
-        let file = std::fs::canonicalize(repo.join(path)).ok()?;
-        if !file.starts_with(&repo) || !file.is_file() {
-            return None;
-        }
-        let Some(line) = line.filter(|line| *line > 0 && *line <= LINES_MAX) else {
-            return line.is_none().then(String::new);
-        };
-        let mut lines = BufReader::new(File::open(file).ok()?).split(b'\n');
-        let text = lines.nth(usize::try_from(line - 1).ok()?)?.ok()?;
-        Some(shorten(String::from_utf8_lossy(&text).trim(), LINE).into_owned())
+        let branch = tree.map(|tree| tree.branch().to_owned());
+        Ok(Finding {
+            checked,
+            excerpts,
+            timeline,
+            denied: denied.into_iter().collect(),
+            patch: None,
+            branch,
+        })
     }
 
     /// The text of its report.
@@ -97,21 +108,41 @@ impl Supervisor<'_> {
         took: Duration,
     ) -> String {
         let path = |name: &str| self.folder.join(name).display().to_string();
+        let mut files = vec![
+            ("what it found, in full", path(files::RESULT)),
+            ("the transcript", path(files::TRANSCRIPT)),
+        ];
+        if let Some(patch) = finding.patch.as_ref().filter(|patch| !patch.files_changed.is_empty())
+        {
+            files.push(("the patch", path(files::PATCH)));
+            files.extend(patch.tests.as_ref().map(|_| ("the tests", path(files::TESTS))));
+            files.extend(finding.branch.clone().map(|name| ("the branch", name)));
+        }
         Report {
             session: self.session,
             incident: &self.plan.incident.id,
             queue: &self.plan.incident.queue,
             checked: &finding.checked,
             excerpts: &finding.excerpts,
-            patch: None,
+            patch: finding.patch.as_ref(),
             timeline: &finding.timeline,
             cost: Cost { usd, turns, took: Some(took) },
             denied: &finding.denied,
-            files: &[
-                ("what it found, in full", path(files::RESULT)),
-                ("the transcript", path(files::TRANSCRIPT)),
-            ],
+            files: &files,
         }
         .text()
+    }
+}
+
+/// What stands at a place of the code, or nothing when there is none such. What cannot be asked is
+/// not there: a citation has to be shown to be true.
+fn looked_up(tree: &Workspace, citation: &Citation) -> Option<String> {
+    match citation {
+        Citation::Item(_) => None,
+        Citation::Commit(hash) => Some(shorten(&tree.commit(hash).ok()??, LINE).into_owned()),
+        Citation::File { path, line } => {
+            let text = tree.cited(path, *line).ok()??;
+            Some(shorten(text.trim(), LINE).into_owned())
+        }
     }
 }

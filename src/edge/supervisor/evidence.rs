@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Supervisor, files};
+use super::{Plan, Supervisor, files};
 use crate::config::SecretValue;
 use crate::edge::{clock, command};
 use crate::error::Error;
@@ -28,6 +27,7 @@ use crate::rules::triage::{self, Seen, Triage};
 use crate::store;
 use crate::text::shorten;
 use crate::time::Timestamp;
+use crate::tool;
 
 /// What a look at the messages may take.
 const LOOK: Duration = Duration::from_secs(5 * 60);
@@ -87,12 +87,22 @@ pub(super) struct Known {
     report: String,
 }
 
+impl Known {
+    /// The cause of most messages.
+    pub(super) fn cause(&self) -> Option<&Triage> {
+        match &self.judged {
+            Evidence::Judged(causes) => causes.first(),
+            Evidence::None { .. } => None,
+        }
+    }
+}
+
 impl Supervisor<'_> {
     /// Looks at the messages, unless somebody has, and judges what is there.
     pub(super) fn evidence(&self, environment: Environment) -> Known {
         let found = match &self.plan.bundle {
             Some(path) => Ok(path.clone()),
-            None => self.look(environment),
+            None => self.look(environment).inspect(|path| self.keep_in_mind(path)),
         };
         let none = |why: String, passes| Known {
             bundle: None,
@@ -111,6 +121,18 @@ impl Supervisor<'_> {
                 Known { bundle: Some(path), judged: Evidence::Judged(judged), report }
             }
             Err(error) => none(error.to_string(), false),
+        }
+    }
+
+    /// A session that goes on with this one looks at the same messages.
+    fn keep_in_mind(&self, bundle: &Path) {
+        let plan = Plan { bundle: Some(bundle.to_owned()), ..self.plan.clone() };
+        let path = self.folder.join(files::PLAN);
+        let kept = serde_json::to_vec(&plan)
+            .map_err(|error| Error::failed("encode", files::PLAN, error))
+            .and_then(|plan| store::replace(&path, &plan));
+        if let Err(error) = kept {
+            tool::warn(&error.to_string());
         }
     }
 
@@ -147,10 +169,7 @@ impl Supervisor<'_> {
 
     /// Whether to go on. Otherwise the session has ended, and that is told.
     pub(super) fn pass_gate(&self, at: Timestamp, known: Known) -> Result<Option<Known>, Error> {
-        let cause = match &known.judged {
-            Evidence::Judged(causes) => causes.first().map(|cause| cause.fingerprint.clone()),
-            Evidence::None { .. } => None,
-        };
+        let cause = known.cause().map(|cause| cause.fingerprint.clone());
         let (spends, required) = (self.plan.agent.is_some(), self.plan.require_evidence);
         // The claim is one update: of two sessions with one cause, the second sees the first.
         let next = self.store.doc::<Sessions>().update(|sessions| {
@@ -257,9 +276,9 @@ pub(super) struct Bundle {
 
 /// Reads a bundle.
 pub(super) fn load(path: &Path) -> Result<Bundle, Error> {
-    let queue: QueueFacts = read(path, bundle::files::QUEUE)?;
-    let prints: Fingerprints = read(path, bundle::files::FINGERPRINTS)?;
-    let timeline: Timeline = read(path, bundle::files::TIMELINE)?;
+    let queue: QueueFacts = store::read_json(&path.join(bundle::files::QUEUE))?;
+    let prints: Fingerprints = store::read_json(&path.join(bundle::files::FINGERPRINTS))?;
+    let timeline: Timeline = store::read_json(&path.join(bundle::files::TIMELINE))?;
     let messages = path.join(bundle::files::MESSAGES);
     let file = File::open(&messages).map_err(|error| Error::file("read", &messages, &error))?;
     let mut lines = BufReader::new(file);
@@ -287,10 +306,4 @@ fn excerpt(body: Value) -> Value {
         other => other.to_string(),
     };
     Value::String(shorten(&text, EXCERPT).into_owned())
-}
-
-pub(super) fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, Error> {
-    let path = folder.join(name);
-    let bytes = std::fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::failed("read", path.display(), error))
 }

@@ -21,7 +21,11 @@ fn the_five_that_come_with_the_tool_can_be_read_and_write_nothing() {
     let names: Vec<&str> = all.iter().map(|agent| agent.name.as_str()).collect();
     assert_eq!(names, BUILTIN.map(|(stem, _)| stem));
     for agent in &all {
-        assert!(!agent.tools.iter().any(|tool| WRITES.contains(&tool.as_str())), "{}", agent.name);
+        assert!(
+            !agent.tools.iter().any(|tool| ["Edit", "Write"].contains(&tool.as_str())),
+            "{}",
+            agent.name
+        );
         let bash = agent.tools.iter().any(|tool| tool == "Bash");
         assert_eq!(bash, ["log-analysis", "test-runner"].contains(&agent.name.as_str()));
         for said in ["Never delete, purge, move or send messages", "tool calls", "Return at most"] {
@@ -132,6 +136,19 @@ fn the_command_line_is_given_tools_that_write_only_when_they_are_wanted() {
         let writer = json!({"description": "d", "prompt": "p", "tools": tools, "model": "m"});
         json!({"w": writer, "r": reads})
     };
-    assert_eq!(to_json(&agents, false), with(json!(["Read", "Bash"])));
-    assert_eq!(to_json(&agents, true), with(json!(["Edit", "Read", "Write", "Bash"])));
+    assert_eq!(to_json(&agents, &["Read", "Bash"]), with(json!(["Read", "Bash"])));
+    assert_eq!(
+        to_json(&agents, &["Read", "Bash", "Edit", "Write"]),
+        with(json!(["Edit", "Read", "Write", "Bash"]))
+    );
+}
+
+#[test]
+fn nobody_is_asked_who_has_nothing_to_do() {
+    let names = |code, tests| -> Vec<String> {
+        useful(builtin(), code, tests).into_iter().map(|agent| agent.name).collect()
+    };
+    assert_eq!(names(true, true).len(), 5);
+    assert_eq!(names(true, false), ["dlq-analysis", "log-analysis", "code-review", "config-check"]);
+    assert_eq!(names(false, false), ["dlq-analysis", "log-analysis", "config-check"]);
 }

@@ -81,6 +81,7 @@ fn session(id: &str, incident: &str, print: &str, status: Status) -> Session {
         printed: 0,
         cost_usd: None,
         fingerprint: Some(print.into()),
+        resumes: None,
     }
 }
 

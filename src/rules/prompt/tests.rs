@@ -41,8 +41,8 @@ fn filled(template: &str) -> Result<String, String> {
 #[test]
 fn the_template_of_the_tool_says_what_is_known_and_whom_to_ask() {
     let (incident, subagents) = (incident("orders-dlq"), agents::builtin());
-    let argv = ["npm", "test", "--", "@acme/orders", "it's"].map(str::to_owned);
-    let repository = Repository { base: Some("main"), test_command: Some(&argv), fix: true };
+    let line = r"npm test -- @acme/orders 'it'\''s'";
+    let repository = Repository { base: Some("main"), test_line: Some(line), fix: true };
     let facts = Facts { repository: Some(repository), ..facts(&incident, &subagents) };
     let prompt = fill(TEMPLATE, &facts).unwrap();
     let said = [
@@ -88,7 +88,7 @@ fn what_is_not_there_is_said() {
     for part in said {
         assert!(prompt.contains(part), "{part}: {prompt}");
     }
-    let repository = Some(Repository { base: None, test_command: None, fix: false });
+    let repository = Some(Repository { base: None, test_line: None, fix: false });
     let prompt = fill(TEMPLATE, &Facts { repository, ..nothing }).unwrap();
     for part in ["its default branch", "No test command is configured", "Change no file"] {
         assert!(prompt.contains(part), "{part}: {prompt}");

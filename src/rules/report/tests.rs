@@ -155,7 +155,7 @@ fn what_is_unknown_says_so() {
         "- Category: unknown",
         "- Redrive: do not put the messages back",
         "- Cost: unknown\n- Turns: unknown\n- Took: unknown",
-        "Whether anything was changed is unknown",
+        "This tool has looked at no change",
         "the redrive advice was lowered from safe to do\\_not",
         "refused no tool",
     ] {

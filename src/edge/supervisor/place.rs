@@ -1,0 +1,103 @@
+//! Where the agent stands: a worktree of the mapped code, or an empty folder, with a copy of the
+//! evidence in `.dlq/`. What it does to the copy changes nothing for this tool, which judges by the
+//! bundle itself.
+
+use std::fs::DirEntry;
+use std::path::{Path, PathBuf};
+
+use super::evidence::Known;
+use super::{Supervisor, files};
+use crate::edge::git::{self, Workspace};
+use crate::error::Error;
+use crate::store;
+use crate::tool;
+
+/// The folder of the evidence, as the agent sees it.
+pub(super) const EVIDENCE: &str = git::EVIDENCE;
+/// The last commits of the code.
+const HISTORY: &str = "history.txt";
+/// A bundle has a folder of logs, and that has none.
+const DEPTH: u8 = 2;
+
+/// A place.
+pub(super) struct Place {
+    /// The current folder of the agent.
+    pub(super) folder: PathBuf,
+    /// The worktree that it is, when code is mapped.
+    pub(super) tree: Option<Workspace>,
+    /// Whether there is evidence.
+    pub(super) evidence: bool,
+}
+
+impl Supervisor<'_> {
+    /// Makes the place, or finds that of the session which is gone on with.
+    pub(super) fn place(&self, known: &Known) -> Result<Place, Error> {
+        let home = self.conversation_folder();
+        let (folder, tree) = match &self.plan.code {
+            None => (home.join(files::WORK), None),
+            Some(code) => {
+                let at = home.join(files::TREE);
+                let queue = &self.plan.incident.queue.name;
+                let cause = known.cause().map(|cause| cause.fingerprint.as_str());
+                let branch = git::branch(queue, cause, self.session);
+                let tree = match Workspace::reopen(&code.repo, &at)? {
+                    Some(tree) => tree,
+                    None => Workspace::open(&code.repo, code.base.as_deref(), &branch, &at)?,
+                };
+                (tree.folder().to_owned(), Some(tree))
+            }
+        };
+        let evidence = folder.join(EVIDENCE);
+        store::make_dir(&folder)?;
+        if let Some(bundle) = &known.bundle {
+            store::make_dir(&evidence)?;
+            copy(bundle, &evidence, DEPTH)?;
+        }
+        if let Some(tree) = &tree {
+            store::replace(&evidence.join(HISTORY), &tree.history()?)?;
+        }
+        Ok(Place { folder, tree, evidence: known.bundle.is_some() })
+    }
+
+    /// The folder of the session in which the conversation began.
+    pub(super) fn conversation_folder(&self) -> PathBuf {
+        match &self.plan.resumes {
+            None => self.folder.clone(),
+            Some(first) => super::folder(self.store.dir(), first),
+        }
+    }
+
+    /// Removes what is not needed any more. A worktree stays when a fix was wanted and something
+    /// was changed: it is what a person, or the next step, looks at. What a mere look has left
+    /// there, such as the files of a test run, goes.
+    pub(super) fn leave(&self, place: Place) {
+        let _ = std::fs::remove_file(self.folder.join(files::KEY));
+        let Some(tree) = place.tree else { return };
+        let wanted = self.plan.code.as_ref().is_some_and(|code| code.fix);
+        let left = if wanted { tree.close(false).map(drop) } else { tree.discard() };
+        if let Err(error) = left {
+            tool::warn(&error.to_string());
+        }
+    }
+}
+
+/// Copies files and folders; what is neither is no part of a bundle.
+fn copy(from: &Path, to: &Path, depth: u8) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error: std::io::Error| Error::file("copy", &path, &error)
+    };
+    let entries: Vec<DirEntry> =
+        std::fs::read_dir(from).and_then(Iterator::collect).map_err(failed(from))?;
+    for entry in entries {
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(failed(&path))?;
+        if kind.is_dir() && depth > 1 {
+            store::make_dir(&to)?;
+            copy(&path, &to, depth - 1)?;
+        } else if kind.is_file() {
+            std::fs::copy(&path, &to).map_err(failed(&path))?;
+        }
+    }
+    Ok(())
+}
