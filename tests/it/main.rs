@@ -12,6 +12,7 @@ mod fake_claude;
 #[cfg(feature = "aws")]
 mod fake_sqs;
 mod golden;
+mod hold;
 mod investigate;
 #[cfg(feature = "aws")]
 mod kills;
