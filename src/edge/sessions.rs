@@ -130,6 +130,7 @@ impl Desk {
             incident::hear(&mut sessions.incidents, item);
         }
         if self.dry.is_none() {
+            sessions.step_back(clock::now());
             for session in &mut sessions.sessions {
                 self.close_if_crashed(session)?;
             }
