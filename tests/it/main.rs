@@ -13,6 +13,7 @@ mod fake_claude;
 mod fake_sqs;
 mod golden;
 mod hold;
+mod hold_clock;
 mod investigate;
 #[cfg(feature = "aws")]
 mod kills;
