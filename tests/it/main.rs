@@ -14,6 +14,7 @@ mod fake_sqs;
 mod golden;
 mod hold;
 mod hold_clock;
+mod hold_disk;
 mod investigate;
 #[cfg(feature = "aws")]
 mod kills;
