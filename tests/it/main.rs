@@ -15,6 +15,7 @@ mod golden;
 mod hold;
 mod hold_clock;
 mod hold_disk;
+mod hold_kept;
 mod investigate;
 #[cfg(feature = "aws")]
 mod kills;
