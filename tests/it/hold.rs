@@ -6,7 +6,7 @@ use std::time::Duration;
 use dlq::store::{Lock, held};
 
 use crate::stream::{
-    agent, ago, beat, investigate, noted, nothing_is_left, own, raised, sessions, told,
+    agent, ago, beat, cleared, investigate, noted, nothing_is_left, own, raised, sessions, told,
 };
 use crate::workbench::{Bench, alive, arguments, at_work, signal, wait_for};
 
@@ -78,9 +78,11 @@ fn twenty_queues_at_once_take_three_places_in_the_order_of_their_loss() {
     nothing_is_left(&bench);
 }
 
-/// It notes that it ran, and has its result when the file `open` is there.
+/// It notes that it ran, and has its result when the file `open` is there. When a test has failed it
+/// is not kept for ever.
 const GATED: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
-while [ ! -e "@/open" ]; do sleep 0.02; done
+tries=0
+until [ -e "@/open" ] || [ $tries -gt 3000 ]; do tries=$((tries + 1)); sleep 0.02; done
 echo '{"status":"likely"}'"#;
 
 /// Whether a process has a file of this name open.
@@ -196,5 +198,41 @@ fn a_supervisor_that_dies_unrecorded_before_its_first_word_is_started_anew() {
     assert_eq!(noted(&bench, "ran"), "", "it had not begun");
     let first = investigate(&bench, &[], &input).text();
     taken_over(&bench, &session, &first);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn an_unrecorded_session_has_its_place_before_any_other_is_started() {
+    let mut bench = Bench::new("hold-place");
+    agent(&mut bench, GATED, "");
+    let loss = |seconds| Some(ago(0).plus(Duration::from_secs(seconds)));
+    let input = raised("orders", "i", ago(0), loss(600));
+    let session = killed_before_the_record(&mut bench, &input, false);
+    wait_for("the agent runs", || noted(&bench, "ran") == "orders\n");
+    // There is one place, and this one is nearer to its loss.
+    let input = input + &raised("sooner", "s", ago(0), loss(60));
+    let first = investigate(&bench, &["--no-wait"], &input).text();
+    assert!(told(&first).contains(&"skipped sooner max_concurrent".into()), "{first}");
+    assert!(!told(&first).contains(&"started sooner".into()), "{first}");
+    bench.write("open", "");
+    let second = investigate(&bench, &[], &input).text();
+    assert_eq!(noted(&bench, "ran"), "orders\nsooner\n");
+    taken_over(&bench, &session, &(first + &second));
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn what_an_unrecorded_session_has_found_is_told_though_its_incident_is_closed() {
+    let mut bench = Bench::new("hold-closed");
+    agent(&mut bench, GATED, "");
+    bench.write("open", "");
+    let near = Some(ago(0).plus(Duration::from_secs(60)));
+    let input = raised("orders", "i", ago(0), near);
+    let session = killed_before_the_record(&mut bench, &input, false);
+    nothing_is_left(&bench);
+    let input = input + &cleared("orders", "i", ago(0));
+    let first = investigate(&bench, &[], &input).text();
+    taken_over(&bench, &session, &first);
+    assert_eq!(investigate(&bench, &[], &input).text(), input, "told once");
     nothing_is_left(&bench);
 }

@@ -26,7 +26,7 @@ impl Small {
         let mut command = Command::new("mount");
         command.args(["-t", "tmpfs", "-o", "size=96k,mode=700", "tmpfs"]).arg(&path);
         let mounted = command.output().is_ok_and(|output| output.status.success());
-        mounted.then_some(Small(path))
+        mounted.then(|| Small(path))
     }
 }
 
