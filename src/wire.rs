@@ -267,6 +267,14 @@ impl Output {
     }
 }
 
+/// A program that fails has still passed on what it had read.
+impl Drop for Output {
+    fn drop(&mut self) {
+        // What it fails for is said already.
+        let _ = self.flush();
+    }
+}
+
 /// Writes text that is not events: help, version, schema, tables.
 pub fn print(text: &[u8]) -> Result<(), Error> {
     write_all(text)

@@ -18,7 +18,7 @@ use super::supervisor::{self, Teller, files};
 use super::{agent, clock, exe};
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::error::Error;
-use crate::event::{self, InvestigationFailed, Type};
+use crate::event::{InvestigationFailed, Type};
 use crate::journal::Journal;
 use crate::rules::eligible::{self, Past, Policy, Why};
 use crate::rules::incident::{self, News};
@@ -139,6 +139,7 @@ impl Desk {
         }
         let mut brought = Brought::default();
         if self.dry.is_none() {
+            sessions.step_back(clock::now());
             for session in &mut sessions.sessions {
                 let mark = self.folder(&session.id).join(files::UNSWEPT);
                 if self.close_if_crashed(session)? {
@@ -150,6 +151,7 @@ impl Desk {
             }
         }
         if let Some(now) = judge_at {
+            self.take_over(sessions, now, &mut brought)?;
             incident::forget(&mut sessions.incidents, now);
             for id in incident::to_judge(&sessions.incidents) {
                 self.judge(sessions, &id, now, &mut brought)?;
@@ -230,6 +232,23 @@ impl Desk {
         Ok(past)
     }
 
+    /// Records what another filter has started and, because it died, has not. It has one of the
+    /// places, and tells what it finds, whatever has become of its incident: so it comes first.
+    fn take_over(
+        &self,
+        sessions: &mut Sessions,
+        now: Timestamp,
+        brought: &mut Brought,
+    ) -> Result<(), Error> {
+        for at in 0..sessions.incidents.len() {
+            let folder = self.folder(&start::next(&sessions.incidents[at]));
+            if self.dry.is_none() && start::has_begun(&folder)? {
+                self.start(sessions, at, now, brought)?;
+            }
+        }
+        Ok(())
+    }
+
     fn start(
         &self,
         sessions: &mut Sessions,
@@ -238,8 +257,7 @@ impl Desk {
         brought: &mut Brought,
     ) -> Result<(), Error> {
         let incident = &mut sessions.incidents[at];
-        let attempt = incident.attempts.to_string();
-        let id = event::derived_id(&["session", &incident.id, &attempt]);
+        let id = start::next(incident);
         let begun = if self.dry.is_some() { now } else { clock::now() };
         let timeout_at = begun.plus(self.settings.timeout);
         let mut session = Session {

@@ -319,6 +319,16 @@ impl Budget {
         if cost.is_some() && amount.is_none() { Settled::Refused } else { Settled::Booked }
     }
 
+    /// What was reserved or settled later than now was written down by a clock that has stepped back
+    /// since, and counts from now. Otherwise a clock that was years ahead for a moment would take
+    /// the money of every day until then.
+    pub fn step_back(&mut self, now: Timestamp) {
+        for spend in &mut self.spends {
+            spend.at = spend.at.min(now);
+            spend.settled_at = spend.settled_at.map(|at| at.min(now));
+        }
+    }
+
     /// Drops what counts nowhere any more.
     pub fn forget(&mut self, now: Timestamp) {
         self.spends.retain(|spend| spend.last().plus(KEPT) > now);

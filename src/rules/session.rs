@@ -100,6 +100,19 @@ impl Sessions {
         of_queue.filter_map(|session| session.cooldown_until).max()
     }
 
+    /// What has ended later than now was written by a clock that has stepped back since: it has
+    /// ended now, and cools down for as long as it would have. Otherwise a clock that was years
+    /// ahead for a moment would stop a queue's investigations for years.
+    pub fn step_back(&mut self, now: Timestamp) {
+        for session in &mut self.sessions {
+            if let Some(ended) = session.ended_at.filter(|ended| *ended > now) {
+                session.ended_at = Some(now);
+                let end = |until: Timestamp| until.min(now.plus(until.since(ended)));
+                session.cooldown_until = session.cooldown_until.map(end);
+            }
+        }
+    }
+
     /// The session of that id.
     pub fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
         self.sessions.iter_mut().find(|session| session.id == id)
@@ -185,5 +198,36 @@ mod tests {
         assert_eq!(gone, ["new"], "one too many each, and only what may go");
         assert_eq!(sessions.cooldown_until("arn:q"), Some(at(105)));
         assert_eq!(sessions.cooldown_until("arn:other"), None);
+    }
+
+    #[test]
+    fn what_ended_in_the_future_has_ended_now_and_cools_down_as_long_as_it_would_have() {
+        const NOW: i64 = 1000;
+        const YEARS: i64 = 100_000_000;
+        // Its end and that of its cooldown; both afterwards.
+        let rows = [
+            ("over", Some(100), Some(110), Some(100), Some(110)),
+            ("under way", Some(995), Some(1005), Some(995), Some(1005)),
+            ("ended this moment", Some(NOW), Some(1010), Some(NOW), Some(1010)),
+            ("ended a moment ahead", Some(1001), Some(1011), Some(NOW), Some(1010)),
+            ("ended years ahead", Some(YEARS), Some(YEARS + 10), Some(NOW), Some(1010)),
+            ("long ago", Some(-YEARS), Some(10 - YEARS), Some(-YEARS), Some(10 - YEARS)),
+            ("ahead, without a cooldown", Some(YEARS), None, Some(NOW), None),
+            ("stepped back while it was written", Some(YEARS), Some(1005), Some(NOW), Some(NOW)),
+            ("beyond all time", Some(i64::MAX / 1000), Some(i64::MAX / 1000), Some(NOW), Some(NOW)),
+            ("not ended", None, None, None, None),
+            ("not ended, in a dry run", None, Some(1200), None, Some(1200)),
+        ];
+        for (row, ended, until, ended_after, until_after) in rows {
+            let (ended_at, cooldown_until) = (ended.map(at), until.map(at));
+            let one = Session { ended_at, cooldown_until, ..session("one", None) };
+            let mut sessions = Sessions { sessions: vec![one], ..Sessions::default() };
+            sessions.step_back(at(NOW));
+            let after = (sessions.sessions[0].ended_at, sessions.cooldown_until("arn:q"));
+            assert_eq!(after, (ended_after.map(at), until_after.map(at)), "{row}");
+            // From then on the end stands still.
+            sessions.step_back(at(NOW + 5));
+            assert_eq!(sessions.cooldown_until("arn:q"), after.1, "{row}");
+        }
     }
 }

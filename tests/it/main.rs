@@ -12,6 +12,10 @@ mod fake_claude;
 #[cfg(feature = "aws")]
 mod fake_sqs;
 mod golden;
+mod hold;
+mod hold_clock;
+mod hold_disk;
+mod hold_kept;
 mod investigate;
 #[cfg(feature = "aws")]
 mod kills;

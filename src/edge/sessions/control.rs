@@ -129,8 +129,9 @@ impl Desk {
 
     /// What each rule says of a queue, a line each. Starts and changes nothing.
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
-        let sessions = self.store.doc::<Sessions>().read()?;
+        let mut sessions = self.store.doc::<Sessions>().read()?;
         let now = clock::now();
+        sessions.step_back(now);
         let mut text = String::new();
         for incident in sessions.incidents.iter().filter(|one| is_open(one, queue)) {
             let past = self.past(&sessions, &incident.queue.arn, now)?;

@@ -1,7 +1,7 @@
 //! Starting the supervisor of a session.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::Desk;
 use crate::edge::supervisor::{self, Code, Plan, files};
 use crate::edge::{agent, clock, exe, git};
 use crate::error::Error;
+use crate::event;
 use crate::rules::incident::Incident;
 use crate::rules::session::Session;
 use crate::store;
@@ -17,6 +18,16 @@ use crate::tool;
 /// A supervisor that has not taken its lock by then did not start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The id of the next session about an incident.
+pub(super) fn next(incident: &Incident) -> String {
+    event::derived_id(&["session", &incident.id, &incident.attempts.to_string()])
+}
+
+/// Whether the session of this folder runs, or has told something.
+pub(super) fn has_begun(folder: &Path) -> Result<bool, Error> {
+    Ok(store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
+}
+
 impl Desk {
     /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
     /// nobody can take the session for crashed.
@@ -24,7 +35,7 @@ impl Desk {
         let folder = self.folder(&session.id);
         let lock = folder.join(files::LOCK);
         // A filter has started it and died before it could record that.
-        if store::held(&lock)? || folder.join(files::EVENTS).exists() {
+        if has_begun(&folder)? {
             return Ok(());
         }
         store::make_dir(&folder)?;

@@ -42,6 +42,9 @@ impl Supervisor<'_> {
         let want = Want { fingerprint, expires_after: incident.expires_after };
         let (limits, queue) = (&self.plan.limits, &incident.queue.name);
         self.store.doc::<Budget>().update(|budget| {
+            // Since the start of this session others may have settled, and not in the future.
+            let now = now.max(clock::now());
+            budget.step_back(now);
             budget.forget(now);
             Ok(budget.reserve(limits, self.session, queue, &want, now).err())
         })

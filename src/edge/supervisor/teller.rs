@@ -1,7 +1,8 @@
 //! Telling a session's events: to its own file, from which a filter prints them, then to the
 //! journal. Whoever tells an event gives it the same id, so that telling it again does no harm.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{SOURCE, files};
@@ -40,10 +41,29 @@ impl Teller<'_> {
         let line = event.of_incident(self.incident.to_owned()).line();
         let path = self.folder.join(files::EVENTS);
         let written = store::append_private(&path).and_then(|mut file| {
+            cut(&mut file)?;
             file.write_all(&line)?;
             file.sync_data()
         });
         written.map_err(|error| Error::file("write", &path, &error))?;
         self.journal.append(&line)
     }
+}
+
+/// Takes away half a line at the end, which a full disk has left: what comes after it would be no
+/// event, and a filter prints every line of this file.
+fn cut(file: &mut File) -> io::Result<()> {
+    let mut last = [b'\n'];
+    if file.seek(SeekFrom::End(0))? > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    if last == *b"\n" {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    file.set_len(whole as u64)
 }

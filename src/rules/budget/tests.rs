@@ -206,6 +206,30 @@ fn what_counts_nowhere_is_forgotten() {
 }
 
 #[test]
+fn what_lies_in_the_future_counts_from_now_and_no_longer_than_anything_else() {
+    const YEARS: i64 = 100 * 365 * DAYS;
+    // From when, the end, and until when it counts in the budget of a day.
+    let rows = [
+        ("settled before", 0, Some(10), 10 + DAYS),
+        ("open", 0, None, 2 * DAYS),
+        ("reserved now, settled now", 20, Some(20), 20 + DAYS),
+        ("settled ahead", 0, Some(YEARS), 20 + DAYS),
+        ("reserved and settled ahead", YEARS, Some(YEARS), 20 + DAYS),
+        ("open, reserved ahead", YEARS, None, 20 + 2 * DAYS),
+        ("reserved ahead, settled before", YEARS, Some(10), 10 + DAYS),
+    ];
+    for (row, from, end, until) in rows {
+        let mut all = budget(vec![spend("s", from, 7.0, end.map(|end| (Some(7.0), end)))]);
+        all.step_back(at(20));
+        let why = judge(&limits(), &all, &loss(20), at(20)).unwrap_err();
+        assert_eq!(why.until(), Some(at(until)), "{row}");
+        all.step_back(at(30));
+        let why = judge(&limits(), &all, &loss(30), at(30)).unwrap_err();
+        assert_eq!(why.until(), Some(at(until)), "{row}: it stands still");
+    }
+}
+
+#[test]
 fn amounts_that_are_none_are_no_document_of_ours() {
     let good = serde_json::to_value(budget(vec![spend("a", 0, 1.5, None)])).unwrap();
     assert!(serde_json::from_value::<Budget>(good.clone()).is_ok());
