@@ -21,6 +21,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -383,6 +384,47 @@ def bench_lines() -> Iterator[Row]:
         )  # fmt: skip
 
 
+def pass_through(child: subprocess.Popen, lines: bytes) -> tuple[float, float]:
+    """Seconds until all the lines have come out again; and the most memory by then, in MiB."""
+    writer = threading.Thread(target=child.stdin.write, args=(lines,))
+    got = bytearray()
+    began = time.monotonic()
+    writer.start()
+    while len(got) < len(lines) and (part := child.stdout.read(65536)):
+        got += part
+    took = time.monotonic() - began
+    peak = memory_kib(child.pid, "VmHWM") / 1024
+    writer.join()
+    if got != lines:
+        sys.exit(f"bench: error: lines came out changed: {child.args}")
+    return took, peak
+
+
+def bench_investigate() -> Iterator[Row]:
+    sys.dont_write_bytecode = True  # nothing is left outside target/
+    import bench_agents
+
+    count, investigations, folder = 100_000, 3, os.path.join(WORK, "investigate")
+    ours: list[tuple[float, float]] = []
+    theirs: list[float] = []
+    for _ in range(5):
+        # A round of 250 queues, and then all that is open is judged: 400 times.
+        each = [polled_line(number) for number in range(count)]
+        each[249::250] = [bench_agents.round_line()] * len(each[249::250])
+        lines = b"".join(each)
+        with bench_agents.waiting(program("dlq-investigate"), folder, investigations) as child:
+            ours.append(pass_through(child, lines))
+        shutil.rmtree(folder)
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
+            theirs.append(pass_through(child, lines)[0])
+    took, peak = (median([run[at] for run in ours]) for at in (0, 1))
+    yield Row(
+        f"{count:,} lines beside {investigations} investigations", f"{took:.2f} s",
+        f"cat {median(theirs):.3f} s", f"1/{took / median(theirs):.1f}", "< 1 s", took < 1,
+    )  # fmt: skip
+    yield Row("the same, peak memory", f"{peak:.1f} MiB", goal="<= 20 MiB", met=peak <= 20)
+
+
 def stage_latencies(stages: list[list[str]]) -> list[float]:
     """Sends 200 lines, 5 ms apart, each when the last has come out; microseconds each took."""
     environment = fresh_environment()
@@ -471,6 +513,7 @@ BENCHMARKS = {
     "fingerprint": bench_fingerprint,
     "flat": bench_flat,
     "lines": bench_lines,
+    "investigate": bench_investigate,
     "latency": bench_latency,
     "size": bench_size,
 }
