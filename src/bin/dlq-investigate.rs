@@ -4,6 +4,7 @@
 //! decisions are in rules/, the sessions in edge/sessions.rs, one supervisor per investigation in
 //! edge/supervisor.rs. The stream is never kept waiting.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use dlq::edge::{clock, process, supervisor};
 use dlq::error::Error;
 use dlq::event::{Head, Type};
 use dlq::rules::incident::{self, News};
+use dlq::rules::invocation;
 use dlq::rules::stream::Clock;
 use dlq::store::Store;
 use dlq::time::Timestamp;
@@ -54,6 +56,7 @@ struct Options {
     watch: Option<String>,
     grace_ms: Option<u64>,
     shim: Option<(u64, Vec<String>)>,
+    pipe: Option<String>,
 }
 
 impl Options {
@@ -72,6 +75,7 @@ impl Options {
                     "--supervise" => args.text(&mut options.supervise)?,
                     "--watch" => args.text(&mut options.watch)?,
                     "--grace-ms" => args.number(&mut options.grace_ms, 0..=86_400_000)?,
+                    "--pipe" => args.text(&mut options.pipe)?,
                     "--shim" => args.number(&mut parent, 1..=u64::from(u32::MAX))?,
                     _ => return Err(unknown(&arg)),
                 },
@@ -92,7 +96,9 @@ fn main() -> ExitCode {
 
 fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     if let Some((parent, argv)) = options.shim {
-        let error = process::become_child_of(i32::try_from(parent).unwrap_or(0), &argv);
+        let pipe = options.pipe.as_ref().map(|path| (invocation::TOKEN_PIPE, Path::new(path)));
+        let parent = i32::try_from(parent).unwrap_or(0);
+        let error = process::become_child_of(parent, &argv, pipe);
         tool::log(tool::Level::Critical, &format!("cannot start '{}': {error}", argv[0]));
         return Ok(Outcome::NotRun);
     }

@@ -11,11 +11,13 @@ pub use usage::Usage;
 
 use std::collections::HashSet;
 use std::io;
+use std::os::fd::IntoRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Signal, kill_process};
 
 use super::clock;
@@ -46,8 +48,8 @@ pub fn own_session() -> Option<i32> {
 }
 
 /// Becomes `argv`, to be ended with SIGTERM when the process `parent` dies. Returns only when
-/// that fails.
-pub fn become_child_of(parent: i32, argv: &[String]) -> io::Error {
+/// that fails. A pipe, when there is one, stays open for reading, and this variable has its number.
+pub fn become_child_of(parent: i32, argv: &[String], pipe: Option<(&str, &Path)>) -> io::Error {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::TERM)) {
         return error.into();
@@ -64,10 +66,19 @@ pub fn become_child_of(parent: i32, argv: &[String]) -> io::Error {
     if let Err(error) = rustix::process::setrlimit(Resource::Fsize, limit) {
         return error.into();
     }
-    match argv.split_first() {
-        Some((program, args)) => Command::new(program).args(args).exec(),
-        None => io::Error::other("no program is named"),
+    let Some((program, args)) = argv.split_first() else {
+        return io::Error::other("no program is named");
+    };
+    let mut command = Command::new(program);
+    if let Some((variable, path)) = pipe {
+        // Without waiting for who writes, and not to be closed by exec.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(pipe) => drop(command.env(variable, pipe.into_raw_fd().to_string())),
+            Err(error) => return error.into(),
+        }
     }
+    command.args(args).exec()
 }
 
 /// Finds a program as a shell would: by its path, or in `PATH`.

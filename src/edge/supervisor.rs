@@ -31,7 +31,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::claude::Ready;
 use self::evidence::{Environment, Known};
@@ -49,7 +49,6 @@ use crate::rules::session::{Sessions, Status};
 use crate::rules::transcript::Transcript;
 use crate::rules::verdict::Outcome;
 use crate::store::{self, Lock, Store};
-use crate::time::Timestamp;
 use crate::tool;
 
 /// The names of the files of a session's folder.
@@ -111,7 +110,15 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     let path = folder.join(files::PLAN);
     let plan: Plan = store::read_json(&path)?;
     let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
-    let supervisor = Supervisor { store, folder, session, plan, journal, told: Cell::new(0) };
+    let supervisor = Supervisor {
+        store,
+        folder,
+        session,
+        plan,
+        journal,
+        started: clock::tick(),
+        told: Cell::new(0),
+    };
     supervisor.run(environment, credential)
 }
 
@@ -136,54 +143,53 @@ fn take(path: &Path) -> Result<Option<Lock>, Error> {
     }
 }
 
-/// When the session began, by the wall clock and by one that never jumps.
-struct Times {
-    begun: Timestamp,
-    started: std::time::Instant,
-}
-
 struct Supervisor<'a> {
     store: &'a Store,
     folder: PathBuf,
     session: &'a str,
     plan: Plan,
     journal: Journal,
+    /// When it began. The wall clock may jump meanwhile.
+    started: Instant,
     /// How often progress was told.
     told: Cell<u64>,
 }
 
 impl Supervisor<'_> {
     fn run(&self, environment: Environment, key: Option<SecretValue>) -> Result<(), Error> {
-        let (begun, started) = (clock::now(), clock::tick());
         // Before anything is received: a program that will not do costs nothing.
         let ready = match self.fit() {
             Ok(ready) => ready,
-            Err(why) => return self.skip(begun, "agent_unfit", why, None),
+            Err(why) => return self.skip("agent_unfit", why, None),
         };
         let evidence = self.evidence(environment);
-        let Some(evidence) = self.pass_gate(begun, evidence)? else { return Ok(()) };
-        let Some(ready) = ready else { return self.triage_alone(begun, &evidence) };
+        let Some(evidence) = self.pass_gate(evidence)? else { return Ok(()) };
+        let Some(ready) = ready else { return self.triage_alone(&evidence) };
         if self.folder.join(files::STOP).exists() {
-            return self.stopped(begun, Some(0.0));
+            return self.stopped(Some(0.0));
         }
-        if let Some(why) = self.reserve(&evidence, begun)? {
-            return self.skip(begun, why.word(), why.to_string(), why.until());
+        if let Some(why) = self.reserve(&evidence)? {
+            return self.skip(why.word(), why.to_string(), why.until());
         }
         let place = match self.place(&evidence) {
             Ok(place) => place,
-            Err(error) => return self.not_started(begun, &error),
+            Err(error) => return self.not_started(&error),
         };
-        let times = Times { begun, started };
-        let ended = self.attend(&ready, &place, &evidence, key, times);
+        let ended = self.attend(&ready, &place, &evidence, key);
         self.leave(place);
         ended
     }
 
+    /// Until the deadline.
+    fn left(&self) -> Duration {
+        Duration::from_millis(self.plan.timeout_ms).saturating_sub(self.started.elapsed())
+    }
+
     /// The agent did not come to run.
-    fn not_started(&self, begun: Timestamp, error: &Error) -> Result<(), Error> {
+    fn not_started(&self, error: &Error) -> Result<(), Error> {
         self.settle(Some(0.0))?;
         let failed = Outcome::Failed("could_not_start", error.to_string());
-        self.conclude(begun, failed, None, None)
+        self.conclude(failed, None, None)
     }
 
     /// Starts the agent, waits for its end, and says what has come of it.
@@ -193,7 +199,6 @@ impl Supervisor<'_> {
         place: &Place,
         evidence: &Known,
         key: Option<SecretValue>,
-        Times { begun, started }: Times,
     ) -> Result<(), Error> {
         let mut watchdog = self.watchdog()?;
         let spawned =
@@ -201,7 +206,7 @@ impl Supervisor<'_> {
         let child = match spawned {
             Ok(child) => child,
             Err(error) => {
-                self.not_started(begun, &error)?;
+                self.not_started(&error)?;
                 return dismiss(watchdog);
             }
         };
@@ -211,10 +216,9 @@ impl Supervisor<'_> {
         self.record(|session| session.pid = Some(pid.into()))?;
         self.begun(ready.name(), Some(pid.into()))?;
         let mut listener = self.listener(ready);
-        let timeout = Duration::from_millis(self.plan.timeout_ms);
         let tree = self.tree(pid, watchdog.id());
         let mut sampler = Sampler::new(&tree, self.folder.join(files::USAGE));
-        let ended = wait(child, timeout.saturating_sub(started.elapsed()), &mut || {
+        let ended = wait(child, self.left(), &mut || {
             sampler.sample();
             let asked = self.folder.join(files::STOP).exists().then_some(Ended::Told);
             asked.or_else(|| listener.as_mut()?.listen(&mut |progress| self.progressed(progress)))
@@ -237,14 +241,14 @@ impl Supervisor<'_> {
                 let bundle = evidence.bundle.as_deref();
                 let outcome =
                     self.outcome(ready.program, status, transcript.as_ref(), bundle, place)?;
-                let left = timeout.saturating_sub(started.elapsed());
+                let left = self.left();
                 let (outcome, finding) = self.verified(outcome, place, left, watchdog.id());
-                self.conclude(begun, outcome, cost, finding.as_ref())?;
+                self.conclude(outcome, cost, finding.as_ref())?;
             }
-            Ended::Deadline => self.timed_out(begun, cost)?,
-            Ended::Told => self.stopped(begun, cost)?,
+            Ended::Deadline => self.timed_out(cost)?,
+            Ended::Told => self.stopped(cost)?,
             Ended::Aborted(reason, detail) => {
-                self.conclude(begun, Outcome::Failed(reason, detail), cost, None)?;
+                self.conclude(Outcome::Failed(reason, detail), cost, None)?;
             }
         }
         self.settle(cost)?;
@@ -306,15 +310,13 @@ impl Supervisor<'_> {
             .try_clone()
             .map_err(|error| Error::failed("share", "stderr.log", error))?;
         let mut command = exe();
-        command.args(["--shim", &std::process::id().to_string(), "--"]);
+        command.args(["--shim", &std::process::id().to_string()]);
         command.env_clear().envs(passed_on());
-        match ready.program.claude {
-            true => {
-                let argv = self.claude(ready, key, &mut command)?;
-                command.args(argv);
-            }
-            false => drop(command.args(&ready.program.argv)),
-        }
+        let argv = match ready.program.claude {
+            true => self.claude(ready, key, &mut command)?,
+            false => ready.program.argv.clone(),
+        };
+        command.arg("--").args(argv);
         command.env("TERM", "dumb").env(MARKER, &self.folder).env("DLQ_SESSION", self.session);
         let Incident { id, queue, .. } = &self.plan.incident;
         command.env("DLQ_INCIDENT", id).env("DLQ_QUEUE", &queue.name);

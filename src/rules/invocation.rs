@@ -200,6 +200,9 @@ pub fn environment() -> [(&'static str, &'static str); 8] {
     ]
 }
 
+/// It reads an OAuth token from the descriptor of this number.
+pub const TOKEN_PIPE: &str = "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR";
+
 /// Whether a credential is an OAuth token; others are keys of the API.
 pub fn is_token(credential: &str) -> bool {
     credential.starts_with("sk-ant-oat")

@@ -187,22 +187,28 @@ fn tools_find_no_secret() {
     let Some(cli) = real_cli() else { return };
     // The pattern is not a line that it finds itself.
     let look = "env; tr '\\0' '\\n' </proc/$CLAUDE_PID/environ; cat /proc/[0-9]*/cmdline | \
-                tr '\\0' '\\n' | grep 'of-the-[m]odel'; ls -A $HOME; echo looked\n";
-    let mut bench = Bench::new("real-env");
-    let script = Script::new([bash(&line(&bench, "look.sh")), structured(verdict(Value::Null))]);
-    let api = FakeClaude::start(script.only_with_key(KEY));
-    prepare(&mut bench, &cli, &api, "", ", test_command: [sh, look.sh]");
-    bench.write("repo/look.sh", look);
-    commit(&bench);
-    let events = run(&bench);
-    assert_eq!(last(&events)["verdict"]["status"], "confirmed", "{}", shown(&bench, last(&events)));
-    let results = api.asked_by("main")[1].tool_results().join("\n");
-    assert!(results.matches("DLQ_QUEUE=orders").count() == 2 && results.contains("looked"));
-    for secret in ["of-the-cloud", "of-the-model", "MODEL_KEY", "ANTHROPIC_API_KEY"] {
-        assert!(!results.contains(secret), "{secret}: {results}");
+                tr '\\0' '\\n' | grep 'of-the-[m]odel'; for fd in /proc/$CLAUDE_PID/fd/*; do \
+                test -p $fd && timeout 1 cat $fd; done; ls -A $HOME; echo looked\n";
+    for key in [KEY, "sk-ant-oat01-of-the-model"] {
+        let mut bench = Bench::new("real-env");
+        let steps = [bash(&line(&bench, "look.sh")), structured(verdict(Value::Null))];
+        let api = FakeClaude::start(Script::new(steps).only_with_key(key));
+        prepare(&mut bench, &cli, &api, "", ", test_command: [sh, look.sh]");
+        bench.set("MODEL_KEY", key);
+        bench.write("repo/look.sh", look);
+        commit(&bench);
+        let events = run(&bench);
+        let data = last(&events);
+        assert_eq!(data["verdict"]["status"], "confirmed", "{}", shown(&bench, data));
+        let results = api.asked_by("main")[1].tool_results().join("\n");
+        assert!(results.contains("looked"), "{results}");
+        assert_eq!(results.matches("DLQ_QUEUE=orders").count(), 2, "its own, and the CLI's");
+        for secret in ["of-the-cloud", "of-the-model", "MODEL_KEY", "ANTHROPIC_API_KEY"] {
+            assert!(!results.contains(secret), "{secret}: {results}");
+        }
+        api.never_heard("of-the-model");
+        assert_eq!(bench.shell("grep -rl of-the-model state; true").text(), "", "in no file");
     }
-    api.never_heard("of-the-model");
-    assert_eq!(bench.shell("grep -rl of-the-model state; true").text(), "", "in no file");
 }
 
 /// A bench where the model runs a command that goes on for ever, which says where it is.

@@ -22,7 +22,6 @@ use crate::rules::transcript::{self, Progress, Transcript};
 use crate::rules::verdict::{self, Exit, Outcome};
 use crate::store;
 use crate::text;
-use crate::time::Timestamp;
 use crate::tool;
 
 /// A result is looked for in this much of the end of what was written.
@@ -33,7 +32,7 @@ const JSON_MAX: u64 = transcript::LINE_MAX as u64;
 impl Supervisor<'_> {
     /// Reserves what the agent can cost; or says why that is not to be had. A program that gives
     /// its result as a last line has its own ways, and no limit that this tool could hold it to.
-    pub(super) fn reserve(&self, known: &Known, now: Timestamp) -> Result<Option<Why>, Error> {
+    pub(super) fn reserve(&self, known: &Known) -> Result<Option<Why>, Error> {
         if !self.spends() {
             return Ok(None);
         }
@@ -42,8 +41,7 @@ impl Supervisor<'_> {
         let want = Want { fingerprint, expires_after: incident.expires_after };
         let (limits, queue) = (&self.plan.limits, &incident.queue.name);
         self.store.doc::<Budget>().update(|budget| {
-            // Since the start of this session others may have settled, and not in the future.
-            let now = now.max(clock::now());
+            let now = clock::now();
             budget.step_back(now);
             budget.forget(now);
             Ok(budget.reserve(limits, self.session, queue, &want, now).err())

@@ -3,8 +3,8 @@
 //!
 //! The credential is handed out once, through a pipe that is gone when it was read: the answer of
 //! the model that starts a tool comes later, so no tool finds it, in no file, argument or
-//! environment. Two ways do without that: an OAuth token, which Claude Code takes from a variable
-//! alone, and the user's own login.
+//! environment. A key is said by a program (apiKeyHelper), a token comes by a descriptor. Without
+//! either there is the user's own login, in the user's own home.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -26,6 +26,8 @@ use crate::store;
 /// `--version` and `--help` take a tenth of a second.
 const ANSWER: Duration = Duration::from_secs(20);
 const ANSWER_MAX: u64 = 256 << 10;
+/// How often it is looked whether the credential was read.
+const UNREAD: Duration = Duration::from_millis(2);
 /// The longest file of MCP servers, in bytes.
 const MCP_MAX: usize = 256 << 10;
 
@@ -149,9 +151,14 @@ impl Supervisor<'_> {
         if let Some(key) = key {
             // A shell of it reads what stands in the home folder, and there may be secrets there.
             command.env("HOME", folder("home")?).env("CLAUDE_CONFIG_DIR", folder("claude")?);
-            match invocation::is_token(key.expose()) {
-                true => drop(command.env("CLAUDE_CODE_OAUTH_TOKEN", key.expose())),
-                false => program = Some(self.hand_out(key)?),
+            let token = invocation::is_token(key.expose());
+            let path = self.hand_out(key)?;
+            match token {
+                true => drop(command.args(["--pipe", &path])),
+                false => {
+                    let words = ["cat".to_owned(), path];
+                    program = Some(prompt::command_line(&words).map_err(Error::wrong)?);
+                }
             }
         }
         let agents = self.folder.join(files::AGENTS);
@@ -184,7 +191,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// A program that says the credential, to the first who asks, and to nobody after that.
+    /// A pipe that has the credential, for the first who reads, and for nobody after that.
     fn hand_out(&self, key: SecretValue) -> Result<String, Error> {
         let path = self.folder.join(files::KEY);
         let failed = |cause: String| Error::failed("make pipe", path.display(), cause);
@@ -195,11 +202,10 @@ impl Supervisor<'_> {
         if !ran.status.is_some_and(|status| status.success()) {
             return Err(failed("mkfifo has failed".into()));
         }
-        let words = ["cat".to_owned(), path.display().to_string()];
-        let line = prompt::command_line(&words).map_err(failed)?;
+        let pipe = path.clone();
         // It waits for a reader, and ends with this process when there is none.
-        std::thread::spawn(move || give(&path, &key));
-        Ok(line)
+        std::thread::spawn(move || give(&pipe, &key));
+        Ok(path.display().to_string())
     }
 }
 
@@ -213,7 +219,13 @@ fn give(path: &Path, key: &SecretValue) {
     let Ok(mut pipe) = OpenOptions::new().write(true).open(path) else { return };
     let _ = std::fs::remove_file(path);
     // Without a key the agent is refused, and that is told.
-    let _ = pipe.write_all(key.expose().as_bytes());
+    if pipe.write_all(key.expose().as_bytes()).is_err() {
+        return;
+    }
+    // Who is handed a descriptor opens the pipe a second time, which takes somebody who writes.
+    while rustix::io::ioctl_fionread(&pipe).is_ok_and(|unread| unread > 0) {
+        std::thread::sleep(UNREAD);
+    }
 }
 
 /// A word that nobody can guess.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::check::Finding;
 use super::{Supervisor, files};
-use crate::edge::clock;
 use crate::error::Error;
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
@@ -14,17 +13,16 @@ use crate::rules::report;
 use crate::rules::session::Status;
 use crate::rules::verdict::Outcome;
 use crate::store;
-use crate::time::{Timestamp, show_span};
+use crate::time::show_span;
 
 impl Supervisor<'_> {
     pub(super) fn conclude(
         &self,
-        begun: Timestamp,
         outcome: Outcome,
         cost: Option<f64>,
         finding: Option<&Finding>,
     ) -> Result<(), Error> {
-        let took = clock::now().since(begun);
+        let took = self.started.elapsed();
         let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
         match outcome {
             Outcome::Completed(verdict, said, turns) => {
@@ -68,7 +66,7 @@ impl Supervisor<'_> {
         }
     }
 
-    pub(super) fn timed_out(&self, begun: Timestamp, cost_usd: Option<f64>) -> Result<(), Error> {
+    pub(super) fn timed_out(&self, cost_usd: Option<f64>) -> Result<(), Error> {
         let detail =
             format!("it was given {}", show_span(Duration::from_millis(self.plan.timeout_ms)));
         self.tell(InvestigationTimedOut {
@@ -76,18 +74,18 @@ impl Supervisor<'_> {
             session: self.session.into(),
             detail,
             cost_usd,
-            duration_s: clock::now().since(begun).as_secs(),
+            duration_s: self.started.elapsed().as_secs(),
         })?;
         self.close(Status::TimedOut, true, cost_usd)
     }
 
-    pub(super) fn stopped(&self, begun: Timestamp, cost_usd: Option<f64>) -> Result<(), Error> {
+    pub(super) fn stopped(&self, cost_usd: Option<f64>) -> Result<(), Error> {
         self.tell(InvestigationStopped {
             queue: self.plan.incident.queue.clone(),
             session: self.session.into(),
             detail: "somebody asked for its end".into(),
             cost_usd,
-            duration_s: clock::now().since(begun).as_secs(),
+            duration_s: self.started.elapsed().as_secs(),
         })?;
         self.close(Status::Stopped, true, cost_usd)
     }

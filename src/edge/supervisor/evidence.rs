@@ -168,7 +168,7 @@ impl Supervisor<'_> {
     }
 
     /// Whether to go on. Otherwise the session has ended, and that is told.
-    pub(super) fn pass_gate(&self, at: Timestamp, known: Known) -> Result<Option<Known>, Error> {
+    pub(super) fn pass_gate(&self, known: Known) -> Result<Option<Known>, Error> {
         let cause = known.cause().map(|cause| cause.fingerprint.clone());
         let (spends, required) = (self.plan.agent.is_some(), self.plan.require_evidence);
         // The claim is one update: of two sessions with one cause, the second sees the first.
@@ -191,14 +191,13 @@ impl Supervisor<'_> {
         let passes = matches!(why, Why::NoEvidence { passes: true, .. });
         let cooldown = Duration::from_millis(self.plan.cooldown_ms).max(AGAIN);
         let until = passes.then(|| clock::now().plus(cooldown));
-        self.skip(at, why.word(), detail, until)?;
+        self.skip(why.word(), detail, until)?;
         Ok(None)
     }
 
     /// Ends before the agent. The incident is judged again when time alone can help.
     pub(super) fn skip(
         &self,
-        at: Timestamp,
         reason: &str,
         detail: String,
         until: Option<Timestamp>,
@@ -212,7 +211,7 @@ impl Supervisor<'_> {
         self.store.doc::<Sessions>().update(|sessions| {
             if let Some(session) = sessions.session_mut(self.session) {
                 session.status = Status::Skipped;
-                session.ended_at = Some(clock::now().max(at));
+                session.ended_at = Some(clock::now());
                 session.cooldown_until = until;
             }
             // It is judged again when another attempt can do better.
@@ -229,7 +228,7 @@ impl Supervisor<'_> {
     }
 
     /// The triage is the result.
-    pub(super) fn triage_alone(&self, begun: Timestamp, known: &Known) -> Result<(), Error> {
+    pub(super) fn triage_alone(&self, known: &Known) -> Result<(), Error> {
         self.begun("triage", None)?;
         let causes = match &known.judged {
             Evidence::Judged(causes) => causes.as_slice(),
@@ -243,7 +242,7 @@ impl Supervisor<'_> {
             verdict: triage::verdict(causes),
             cost_usd: Some(0.0),
             turns: Some(0),
-            duration_s: clock::now().since(begun).as_secs(),
+            duration_s: self.started.elapsed().as_secs(),
             report: report.display().to_string(),
         })?;
         self.close(Status::Completed, true, Some(0.0))
