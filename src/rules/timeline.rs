@@ -41,7 +41,9 @@ pub fn of(groups: &[Group], known: Known) -> Timeline {
             (None, _) => {}
         }
     }
-    if let Some(at) = known.first_received_at {
+    // Since the queue was asked, who receives may be ourselves.
+    let by_others = |at: &Timestamp| known.asked_at.is_none_or(|asked| *at < asked);
+    if let Some(at) = known.first_received_at.filter(by_others) {
         moments.push((
             at,
             "a message of the sample was received for the first time".into(),
@@ -97,5 +99,14 @@ mod tests {
             ]
         );
         assert_eq!(timeline[0].items, ["f1"]);
+    }
+
+    #[test]
+    fn our_own_look_is_no_moment_of_theirs() {
+        let rows = [(Some(at(40)), 1), (Some(at(41)), 1), (Some(at(39)), 2), (None, 1)];
+        for (first_received_at, moments) in rows {
+            let known = Known { first_received_at, asked_at: Some(at(40)), ..Known::default() };
+            assert_eq!(of(&[], known).timeline.len(), moments, "{first_received_at:?}");
+        }
     }
 }
