@@ -104,8 +104,8 @@ impl Parts {
 
 /// The fingerprint of a message.
 pub fn of(decoded: &Decoded) -> Fingerprint {
-    if !decoded.failure.is_none() {
-        return error(decoded);
+    if let Some(error) = error(decoded) {
+        return error;
     }
     match &decoded.content {
         Content::Json(value) => by_shape(decoded, value),
@@ -128,8 +128,12 @@ fn made(decoded: &Decoded, kind: Kind, parts: Parts, title: &str, why: Vec<Strin
     }
 }
 
-fn error(decoded: &Decoded) -> Fingerprint {
+/// By what a message says that it died of; None when nothing of that tells one cause from another.
+fn error(decoded: &Decoded) -> Option<Fingerprint> {
     let failure = &decoded.failure;
+    if failure.is_none() {
+        return None;
+    }
     let kind = if failure.by_producer { Kind::ProducerError } else { Kind::ErrorText };
     let code = failure.code.as_ref().map(|said| mask::code(&said.text, WORD_MAX));
     let exception = failure.exception.as_ref().map(|said| mask::class(&said.text, WORD_MAX));
@@ -179,9 +183,12 @@ fn error(decoded: &Decoded) -> Fingerprint {
         parts.add("target", target);
         why.push(format!("to a target of '{}' (TARGET_ARN)", safe(target)));
     }
+    if why.is_empty() {
+        return None;
+    }
     let title = error_title(failure, decoded, code.as_deref(), class, message.as_deref(), place);
     let whole = made(decoded, kind, parts, &title, why);
-    Fingerprint { code, exception, message, ..whole }
+    Some(Fingerprint { code, exception, message, ..whole })
 }
 
 fn error_title(

@@ -590,3 +590,15 @@ fn an_id_is_made_of_parts_that_do_not_run_together() {
     .into();
     assert_eq!(ids.len(), 5);
 }
+
+/// Found by fuzzing: an error of which nothing is left was a cause without a reason, and all such
+/// errors were one.
+#[test]
+fn an_error_that_says_nothing_is_known_by_the_payload() {
+    for text in ["", " ", "\u{200b}"] {
+        let mut decoded = decode(&with(r#"{"order": 1}"#, &[]));
+        decoded.failure.message = Some(Said { text: text.into(), from: "body".into() });
+        let found = of(&decoded);
+        assert_eq!((found.kind, found.why.len()), (Kind::Shape, 1), "{text:?}: {:?}", found.why);
+    }
+}
