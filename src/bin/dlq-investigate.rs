@@ -4,6 +4,7 @@
 //! decisions are in rules/, the sessions in edge/sessions.rs, one supervisor per investigation in
 //! edge/supervisor.rs. The stream is never kept waiting.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,6 +38,8 @@ const TOOL: Tool = Tool {
     ],
 };
 
+/// What a hook is told of a call.
+const CALL_MAX: u64 = 1 << 20;
 /// How often running sessions are looked at while the stream is silent.
 const TICK: Duration = Duration::from_millis(200);
 /// At the end of the stream nothing else is to be done than to wait for sessions.
@@ -57,6 +60,7 @@ struct Options {
     grace_ms: Option<u64>,
     shim: Option<(u64, Vec<String>)>,
     pipe: Option<String>,
+    only_line: Option<String>,
 }
 
 impl Options {
@@ -75,6 +79,7 @@ impl Options {
                     "--supervise" => args.text(&mut options.supervise)?,
                     "--watch" => args.text(&mut options.watch)?,
                     "--grace-ms" => args.number(&mut options.grace_ms, 0..=86_400_000)?,
+                    "--only-line" => args.text(&mut options.only_line)?,
                     "--pipe" => args.text(&mut options.pipe)?,
                     "--shim" => args.number(&mut parent, 1..=u64::from(u32::MAX))?,
                     _ => return Err(unknown(&arg)),
@@ -101,6 +106,9 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         let error = process::become_child_of(parent, &argv, pipe);
         tool::log(tool::Level::Critical, &format!("cannot start '{}': {error}", argv[0]));
         return Ok(Outcome::NotRun);
+    }
+    if let Some(line) = &options.only_line {
+        return only(line);
     }
     let dir = std::env::var_os("DLQ_STATE_DIR").unwrap_or_default();
     if let Some(session) = options.watch {
@@ -149,6 +157,16 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         Err(error) => Err(error),
         Ok(()) => Ok(Outcome::of(input.bad() > 0 || filter.failed)),
     }
+}
+
+/// A hook of Claude Code: lets its shell run this line, and says no to every other.
+fn only(line: &str) -> Result<Outcome, Error> {
+    let mut call = String::new();
+    let read = std::io::stdin().take(CALL_MAX).read_to_string(&mut call);
+    if read.is_ok() && invocation::is_line(&call, line) {
+        return Ok(Outcome::Done);
+    }
+    Err(Error::wrong(format!("no other command than this one may be run: {line}")))
 }
 
 struct Filter {

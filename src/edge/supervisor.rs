@@ -69,6 +69,8 @@ pub mod files {
     pub const AGENTS: &str = "agents.json";
     /// A pipe, for as long as nobody has read from it.
     pub const KEY: &str = "key";
+    /// Claude Code runs its hooks.
+    pub const HOOKED: &str = "hooked";
     /// The worktree of a crashed session is still to be looked after.
     pub const UNSWEPT: &str = "unswept";
     /// What was changed in the worktree.

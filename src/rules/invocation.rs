@@ -6,7 +6,7 @@
 //! run, without a fix that is wanted nothing is written. Model, turns and money have a limit. Never:
 //! puts a text from outside into an argument.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::found;
 use super::transcript::{Asked, MINIMUM};
@@ -25,8 +25,6 @@ const KEPT: [&str; 5] = [
     "Edit(.mcp.json)",
     "Edit(.gitmodules)",
 ];
-/// A command that only looks can still write or send by these.
-const COMMANDS: [&str; 3] = ["Bash(*--output*)", "Bash(*--endpoint-url*)", "Bash(git push *)"];
 /// Retries of a request that failed, and how long one may take; a wrong key would cost minutes.
 const RETRIES: &str = "3";
 const REQUEST_MS: &str = "300000";
@@ -58,6 +56,8 @@ pub struct Invocation<'a> {
     pub mcp: Option<(&'a str, &'a [String])>,
     /// A program that says the model's credential.
     pub key_program: Option<&'a str>,
+    /// This program, and a file that is made when its hooks run.
+    pub hooks: (&'a str, &'a str),
     /// Nothing is checked: the user's own, explicit wish.
     pub unchecked: bool,
 }
@@ -98,9 +98,32 @@ impl Invocation<'_> {
         argv.push(format!("--json-schema={}", found::schema()));
         argv.extend(self.agents.map(|path| format!("--agents={path}")));
         argv.extend(self.mcp.map(|(path, _)| format!("--mcp-config={path}")));
-        let settings = self.key_program.map(|program| json!({ "apiKeyHelper": program }));
-        argv.extend(settings.map(|settings| format!("--settings={settings}")));
+        argv.push(format!("--settings={}", self.settings()));
         argv
+    }
+
+    /// What no flag says. A subagent in a worktree of its own would stand in the user's checkout. The
+    /// commands of which Claude Code thinks that they only look read any file (`diff --from-file`,
+    /// `wc --files0-from`), so there is one line and no other; a hook that cannot run refuses.
+    fn settings(&self) -> Value {
+        let mut settings = json!({});
+        if let Some(program) = self.key_program {
+            settings["apiKeyHelper"] = program.into();
+        }
+        if self.unchecked {
+            return settings;
+        }
+        let hook = |command: String| json!([{ "type": "command", "command": command }]);
+        let (program, made) = self.hooks;
+        settings["hooks"] = json!({
+            "SessionStart": [{ "hooks": hook(format!(": > {}", quoted(made))) }],
+            "WorktreeCreate": [{ "hooks": hook("exit 2".into()) }],
+        });
+        if let Some(line) = self.test_line {
+            let guard = format!("{} --only-line {} || exit 2", quoted(program), quoted(line));
+            settings["hooks"]["PreToolUse"] = json!([{ "matcher": "Bash", "hooks": hook(guard) }]);
+        }
+        settings
     }
 
     /// The tools that subagents can have.
@@ -119,7 +142,7 @@ impl Invocation<'_> {
     fn denied(&self) -> Vec<&'static str> {
         let mut denied = NEVER.to_vec();
         denied.extend(if self.fix { &KEPT[..] } else { &WRITES[..] });
-        denied.extend(if self.test_line.is_some() { &COMMANDS[..] } else { &["Bash"] });
+        denied.extend(self.test_line.is_none().then_some("Bash"));
         denied
     }
 
@@ -149,6 +172,17 @@ impl Invocation<'_> {
     }
 }
 
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Whether a call of a tool, as a hook is told of it, is that of the shell with this very line.
+pub fn is_line(call: &str, line: &str) -> bool {
+    let call: Value = serde_json::from_str(call).unwrap_or_default();
+    call["tool_name"] == "Bash" && call["tool_input"]["command"] == line
+}
+
 /// The line by which the agent runs the tests. `home`, when it is not the agent's own, is in it.
 /// Refused is what a rule of Claude Code would understand as more than this one line.
 pub fn test_line(argv: &[String], home: Option<&str>) -> Result<String, String> {
@@ -170,8 +204,7 @@ pub fn test_line(argv: &[String], home: Option<&str>) -> Result<String, String> 
 
 /// The names of the servers in a file of MCP servers. Claude Code names their tools by them.
 pub fn mcp_servers(text: &str) -> Result<Vec<String>, String> {
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let Some(servers) = value.get("mcpServers").and_then(|servers| servers.as_object()) else {
         return Err("expected an object with the key 'mcpServers'".into());
     };
@@ -265,6 +298,7 @@ mod tests {
             fix: false,
             mcp: None,
             key_program: None,
+            hooks: ("/bin/dlq", "/s/it's"),
             unchecked: false,
         }
     }
@@ -288,10 +322,33 @@ mod tests {
         assert_eq!(value(&argv, "--permission-mode"), "default");
         assert_eq!(value(&argv, "--max-budget-usd"), "0.5");
         assert_eq!(value(&argv, "--session-id"), "s");
-        for absent in ["--allowedTools", "--agents", "--mcp", "--settings", "--dangerously"] {
+        for absent in ["--allowedTools", "--agents", "--mcp", "--dangerously"] {
             assert!(!argv.iter().any(|word| word.starts_with(absent)), "{absent}");
         }
         assert_eq!(call().asked().tools, READS);
+        let hooks = json!({"hooks": {
+            "SessionStart": [{"hooks": [{"type": "command", "command": r": > '/s/it'\''s'"}]}],
+            "WorktreeCreate": [{"hooks": [{"type": "command", "command": "exit 2"}]}]}});
+        assert_eq!(value(&argv, "--settings"), hooks.to_string());
+    }
+
+    #[test]
+    fn a_line_is_that_line_and_no_other() {
+        let call = |tool: &str, command: &str| {
+            json!({"tool_name": tool, "tool_input": {"command": command}}).to_string()
+        };
+        let rows = [
+            (call("Bash", "make test"), true),
+            (call("Bash", "make test; id"), false),
+            (call("Bash", "make  test"), false),
+            (call("Bash", "make test\n"), false),
+            (call("Read", "make test"), false),
+            (String::new(), false),
+            ("[]".into(), false),
+        ];
+        for (call, is) in rows {
+            assert_eq!(is_line(&call, "make test"), is, "{call}");
+        }
     }
 
     #[test]
@@ -302,7 +359,10 @@ mod tests {
         assert_eq!(value(&argv, "--tools"), "Read,Grep,Glob,Bash,Agent");
         assert_eq!(value(&argv, "--allowedTools"), "Bash(make test)");
         let denied = value(&argv, "--disallowedTools");
-        assert!(denied.contains(",Edit,Write,") && denied.contains("Bash(git push *)"), "{denied}");
+        assert!(denied.ends_with(",Edit,Write"), "{denied}");
+        let settings = value(&argv, "--settings");
+        let guard = "'/bin/dlq' --only-line 'make test' || exit 2";
+        assert!(settings.contains(guard) && settings.contains(r#""matcher":"Bash""#), "{settings}");
         assert_eq!(tests.granted(), ["Read", "Grep", "Glob", "Bash"]);
 
         let fix = Invocation { fix: true, resumed: true, ..call() };
@@ -317,7 +377,8 @@ mod tests {
         let argv = more.argv();
         assert_eq!(value(&argv, "--mcp-config"), "/m");
         assert_eq!(value(&argv, "--allowedTools"), "mcp__aws-docs");
-        assert_eq!(value(&argv, "--settings"), r#"{"apiKeyHelper":"k 'x'"}"#);
+        let settings = value(&argv, "--settings");
+        assert!(settings.starts_with(r#"{"apiKeyHelper":"k 'x'","hooks""#), "{settings}");
         assert_eq!(more.asked().mcp_servers, names);
 
         let unchecked = Invocation { unchecked: true, ..call() };
@@ -325,6 +386,7 @@ mod tests {
         assert!(argv.iter().any(|word| word == "--dangerously-skip-permissions"));
         assert!(!argv.iter().any(|word| word == "--restricted"), "it would refuse the other");
         assert_eq!(unchecked.asked().permission_mode, "bypassPermissions");
+        assert_eq!(value(&argv, "--settings"), "{}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::workbench::{Bench, wait_for};
 const FLAGS: &str = "--restricted --permission-prompts --json-schema --max-budget-usd";
 
 /// What it says of itself; `$session` is filled in by the shell.
-const INIT: &str = r#"printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
+const INIT: &str = r#": >"$DLQ_SESSION_DIR/hooked"; printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
 
 /// A result with this for its structured output.
 fn result(structured: &Value) -> String {
@@ -70,8 +70,8 @@ fn a_verdict_is_told_with_what_it_cost_and_how_it_went() {
     let used = r#"echo '{"type":"assistant","message":{"id":"a","content":[{"type":"tool_use","id":"t","name":"Grep","input":{}}]}}'"#;
     let body = format!(
         "env >@/env; pwd >@/cwd; ls -A >@/ls; for word; do echo \"$word\"; case $word in \
-         --agents=*) cat \"${{word#*=}}\" >@/agents ;; --settings=*) word=${{word#*: }}; \
-         word=${{word#*Helper\\\":\\\"}}; sh -c \"${{word%??}}\" >@/key ;; esac; done >@/argv; \
+         --agents=*) cat \"${{word#*=}}\" >@/agents ;; --settings=*) \
+         word=${{word#*Helper\\\":\\\"}}; sh -c \"${{word%%\\\"*}}\" >@/key ;; esac; done >@/argv; \
          cat >@/prompt; {INIT}; {used}; {}",
         result(&verdict())
     );
@@ -118,9 +118,12 @@ fn every_other_end_has_its_name() {
     let other = INIT.replace("\"Glob\",", "\"Glob\",\"Bash\",");
     let retry = r#"echo '{"type":"system","subtype":"api_retry","attempt":1,"error_status":401,"error":"authentication_failed"}'"#;
     let nothing = result(&Value::Null);
+    let unhooked = INIT.replace(": >\"$DLQ_SESSION_DIR/hooked\"", ":");
+    let used = r#"echo '{"type":"assistant","message":{"id":"a","content":[{"type":"tool_use","id":"t","name":"Grep","input":{}}]}}'"#;
     let odd = result(&json!({"status": "fixed"}));
     let rows = [
         ("another policy", format!("{other}; sleep 600"), "policy"),
+        ("no hooks", format!("{unhooked} ; {used}; sleep 600"), "policy"),
         ("a refused key", format!("{INIT}; {retry}; sleep 600"), "unauthorized"),
         ("no structured output", format!("{INIT}; {nothing}"), "no_structured_output"),
         ("an unknown status", format!("{INIT}; {odd}"), "no_result"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::claude::repository;
 use crate::claude_cli::real_cli;
-use crate::fake_claude::{FakeClaude, Script, bash, say, structured, tool};
+use crate::fake_claude::{FakeClaude, Script, Step, bash, say, structured, tool};
 use crate::stream::{ago, beat, investigate, nothing_is_left, own, raised, sessions, told};
 use crate::workbench::{Bench, at_work, signal, wait_for};
 
@@ -180,6 +180,51 @@ fn a_hostile_repository_and_queue_run_nothing_and_read_nothing() {
     api.never_heard("IGNORE ALL");
     assert!(!proof.exists());
     nothing_is_left(&bench);
+}
+
+/// Claude Code takes these for commands that only look, and a subagent can ask for a worktree of its
+/// own, in the user's checkout, with the files that git ignores there.
+#[test]
+fn no_way_leads_out_of_the_worktree() {
+    let Some(cli) = real_cli() else { return };
+    let mut bench = Bench::new("real-out");
+    let secret = bench.path("home/token").display().to_string();
+    let isolated = json!({"description": "Look", "prompt": "Look.", "subagent_type": "code-review",
+        "isolation": "worktree"});
+    let ours = line(&bench, "test.sh");
+    let commands = [
+        format!("diff --from-file={secret} orders.py"),
+        format!("wc --files0-from={secret}"),
+        format!("{ours}; cat {secret}"),
+        format!("git blame --ignore-revs-file={secret} orders.py"),
+        "git stash show -p".into(),
+        "cat orders.py".into(),
+    ];
+    let mut steps: Vec<Step> = commands.iter().map(|command| bash(command)).collect();
+    steps.extend([bash(&ours), tool("Agent", isolated), structured(verdict(Value::Null))]);
+    let read = [tool("Read", json!({"file_path": ".env"})), say("looked")];
+    let script = Script::new(steps).agent("code-review", "You review the code", read);
+    let api = FakeClaude::start(script);
+    prepare(&mut bench, &cli, &api, ", max_turns: 30", ", test_command: [sh, test.sh]");
+    bench.write("home/token", "planted-token-91");
+    bench.write("repo/test.sh", "echo tested\n");
+    bench.write("repo/.gitignore", ".env\n");
+    bench.write("repo/.worktreeinclude", ".env\n");
+    commit(&bench);
+    bench.write("repo/.env", "planted-token-91");
+    let before = bench.shell("cd repo && git worktree list && git branch && find .").text();
+    let events = run(&bench);
+    let data = last(&events);
+    assert_eq!(data["verdict"]["status"], "confirmed", "{}", shown(&bench, data));
+    api.never_heard("planted-token-91");
+    let asked = api.asked_by("main");
+    for (n, command) in commands.iter().enumerate() {
+        let said = asked[n + 1].tool_results().join("");
+        assert!(said.contains("no other command"), "{command}: {said}");
+    }
+    assert!(asked[commands.len() + 1].tool_results().join("").contains("tested"), "the line runs");
+    let after = bench.shell("cd repo && git worktree list && git branch && find .").text();
+    assert!(!after.contains("worktrees/agent") && after.lines().count() == before.lines().count());
 }
 
 #[test]

@@ -68,7 +68,9 @@ impl Supervisor<'_> {
         let agent = ready.program;
         let asked = agent.claude.then(|| self.invocation(ready).asked());
         let path = self.folder.join(files::TRANSCRIPT);
-        (agent.format == Format::StreamJson).then(|| Listener::new(path, asked))
+        let hooked = agent.claude && !self.plan.claude.dangerously_skip_permissions;
+        let hooked = hooked.then(|| self.folder.join(files::HOOKED));
+        (agent.format == Format::StreamJson).then(|| Listener::new(path, asked, hooked))
     }
 
     pub(super) fn progressed(&self, progress: Progress) {

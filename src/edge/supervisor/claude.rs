@@ -169,7 +169,11 @@ impl Supervisor<'_> {
         let agents = (!ready.subagents.is_empty()).then_some(agents.as_str());
         let mcp = self.plan.claude.mcp_config.as_ref().map(|path| path.display().to_string());
         let mcp = mcp.as_deref().map(|path| (path, &ready.servers[..]));
-        Ok(Invocation { agents, mcp, key_program: program.as_deref(), ..call }.argv())
+        let hooked = self.folder.join(files::HOOKED).display().to_string();
+        let own = std::env::current_exe()
+            .map_err(|error| Error::failed("find", "this program", error))?;
+        let hooks = (own.to_str().unwrap_or_default(), hooked.as_str());
+        Ok(Invocation { agents, mcp, key_program: program.as_deref(), hooks, ..call }.argv())
     }
 
     /// How it is called, as far as that says what it may do.
@@ -187,6 +191,7 @@ impl Supervisor<'_> {
             fix: self.plan.code.as_ref().is_some_and(|code| code.fix),
             mcp: (!ready.servers.is_empty()).then_some(("", &ready.servers[..])),
             key_program: None,
+            hooks: ("", ""),
             unchecked: claude.dangerously_skip_permissions,
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct Listener {
     path: PathBuf,
     /// What it must say of itself; nothing is asked of other agents.
     asked: Option<Asked>,
+    /// A file that is there when its hooks run, which keep it within bounds.
+    hooked: Option<PathBuf>,
     pub(super) transcript: Transcript,
     read: u64,
     rest: Vec<u8>,
@@ -33,10 +35,11 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(path: PathBuf, asked: Option<Asked>) -> Self {
+    pub(super) fn new(path: PathBuf, asked: Option<Asked>, hooked: Option<PathBuf>) -> Self {
         Listener {
             path,
             asked,
+            hooked,
             transcript: Transcript::default(),
             read: 0,
             rest: Vec::new(),
@@ -96,6 +99,11 @@ impl Listener {
             Heard::Result => {
                 self.result_at.get_or_insert_with(clock::tick);
                 None
+            }
+            Heard::Progress(_) if self.hooked.as_ref().is_some_and(|file| !file.exists()) => {
+                let why = "it runs no hooks, which keep it within bounds: its managed settings may \
+                           have disableAllHooks";
+                Some(Ended::Aborted("policy", why.into()))
             }
             Heard::Progress(progress) => {
                 let now = clock::tick();
