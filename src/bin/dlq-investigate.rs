@@ -91,7 +91,27 @@ impl Options {
                 },
             }
         }
+        options.check()?;
         Ok(options)
+    }
+
+    /// One thing at a time, and none of them is for a look only.
+    fn check(&self) -> Result<(), Stop> {
+        let asked = [
+            ("--explain", &self.explain),
+            ("--retry", &self.retry),
+            ("--resume", &self.resume),
+            ("--stop", &self.stop),
+        ];
+        let mut given = asked.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name);
+        let wrong = |one: &str, other: &str| {
+            Err(Stop::Wrong(format!("option '{one}' does not go with '{other}'")))
+        };
+        match (given.next(), given.next()) {
+            (Some(one), Some(other)) => wrong(other, one),
+            (Some(one), None) if self.dry_run && one != "--explain" => wrong("--dry-run", one),
+            _ => Ok(()),
+        }
     }
 }
 

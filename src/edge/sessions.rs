@@ -5,20 +5,17 @@
 //! have told since is marked as printed. Nothing here waits for an investigation.
 
 mod control;
+mod ended;
 mod lines;
 mod start;
 
 use std::cell::RefCell;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
 
-use super::supervisor::{self, Teller, files};
-use super::{agent, clock, exe};
+use super::supervisor::files;
+use super::{agent, clock};
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::error::Error;
-use crate::event::{InvestigationFailed, Type};
 use crate::journal::Journal;
 use crate::rules::eligible::{self, Past, Policy, Why};
 use crate::rules::incident::{self, News};
@@ -26,7 +23,7 @@ use crate::rules::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::tool;
-use lines::{last_told, skipped, unread, would_start};
+use lines::{skipped, unread, would_start};
 
 /// What an update brought.
 #[derive(Debug, Default)]
@@ -44,8 +41,10 @@ pub struct Brought {
     /// Sessions, and how far their events stand among the lines: to be given to [`Desk::mark`]
     /// when the lines have reached the reader.
     pub marks: Vec<(String, u64)>,
-    /// The sessions whose supervisors had died.
+    /// The sessions whose supervisors had died, and that are to be tidied up after.
     crashed: Vec<String>,
+    /// Those that are forgotten.
+    gone: Vec<String>,
 }
 
 /// The sessions of a state folder, and the rules for new ones.
@@ -105,7 +104,10 @@ impl Desk {
             .doc::<Sessions>()
             .update(|sessions| self.change(sessions, news, judge_at))?;
         // Not under the lock: git takes its time.
-        brought.crashed.iter().for_each(|session| self.sweep(session));
+        for session in &brought.crashed {
+            self.sweep(session)?;
+        }
+        brought.gone.iter().for_each(|session| self.discard(session));
         Ok(brought)
     }
 
@@ -145,7 +147,7 @@ impl Desk {
                 if self.close_if_crashed(session)? {
                     store::replace(&mark, b"")?;
                 }
-                if session.status == Status::Crashed && mark.exists() {
+                if session.status != Status::Running && mark.exists() {
                     brought.crashed.push(session.id.clone());
                 }
             }
@@ -167,7 +169,7 @@ impl Desk {
                     brought.marks.push((session.id.clone(), printed));
                 }
             }
-            self.prune(sessions);
+            brought.gone = self.prune(sessions)?;
         }
         for session in &sessions.sessions {
             if self.runs(session, judge_at)? {
@@ -199,6 +201,9 @@ impl Desk {
         let Some(at) = sessions.incidents.iter().position(|incident| incident.id == id) else {
             return Ok(());
         };
+        if self.waits(sessions, at, now) {
+            return Ok(());
+        }
         let queue = sessions.incidents[at].queue.clone();
         let mut past = self.past(sessions, &queue.arn, now)?;
         if sessions.incidents[at].forced {
@@ -216,6 +221,20 @@ impl Desk {
                 Ok(())
             }
         }
+    }
+
+    /// Whether an incident waits for what has not come yet. When it has, that is forgotten.
+    fn waits(&self, sessions: &mut Sessions, at: usize, now: Timestamp) -> bool {
+        let Some(hold) = &sessions.incidents[at].hold else { return false };
+        let owner = hold.session.as_ref().and_then(|id| sessions.session(id));
+        let status = owner.map(|session| session.status);
+        // It was written by the wall clock; a stream that is looked at again may be of any time.
+        let now = if self.dry.is_some() { now.max(hold.since) } else { clock::now() };
+        let waits = hold.stands(now, &self.settings.limits(), status);
+        if !waits {
+            sessions.incidents[at].hold = None;
+        }
+        waits
     }
 
     /// What is known of a queue and of the other investigations.
@@ -298,60 +317,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Closes a session whose supervisor has died: as its own last event says, or as crashed. An
-    /// agent that has outlived its supervisor is ended. Says whether that was so.
-    fn close_if_crashed(&self, session: &mut Session) -> Result<bool, Error> {
-        let folder = self.folder(&session.id);
-        if session.status != Status::Running || store::held(&folder.join(files::LOCK))? {
-            return Ok(false);
-        }
-        if store::held(&folder.join(files::STDERR))? {
-            // Its watchdog died too, or is at work; a second one does no harm.
-            let grace = self.settings.stop_grace.as_millis().to_string();
-            let _ = exe()
-                .args(["--watch", &session.id, "--grace-ms", &grace])
-                .env_clear()
-                .envs(supervisor::passed_on())
-                .process_group(0)
-                .env("DLQ_STATE_DIR", self.store.dir())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
-        }
-        let now = clock::now();
-        session.ended_at = Some(now);
-        session.cooldown_until = Some(now.plus(self.settings.cooldown));
-        let told = last_told(&folder.join(files::EVENTS));
-        session.status = match told {
-            Some(Type::InvestigationCompleted) => Status::Completed,
-            Some(Type::InvestigationFailed) => Status::Failed,
-            Some(Type::InvestigationTimedOut) => Status::TimedOut,
-            Some(Type::InvestigationStopped) => Status::Stopped,
-            Some(Type::InvestigationSkipped) => Status::Skipped,
-            _ => Status::Crashed,
-        };
-        if session.status != Status::Crashed {
-            // It died between its last event and its record; the journal may lack the event.
-            let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
-            return self.journal.append(&events).map(|()| true);
-        }
-        let data = InvestigationFailed {
-            queue: session.queue.clone(),
-            session: session.id.clone(),
-            reason: "crashed".into(),
-            detail: "its supervisor died; what the agent did until then is in the session's folder"
-                .into(),
-            cost_usd: None,
-            duration_s: Some(now.since(session.start_time).as_secs()),
-        };
-        store::make_dir(&folder)?;
-        let (incident, queue) = (session.incident.as_str(), &session.queue);
-        Teller { folder: &folder, journal: &self.journal, session: &session.id, incident, queue }
-            .tell(data)
-            .map(|()| true)
-    }
-
     fn unprinted(&self, session: &Session) -> bool {
         let path = self.folder(&session.id).join(files::EVENTS);
         std::fs::metadata(path).is_ok_and(|meta| meta.len() > session.printed)
@@ -371,22 +336,5 @@ impl Desk {
             }
             Ok(())
         })
-    }
-
-    fn prune(&self, sessions: &mut Sessions) {
-        let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
-        let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
-        let running = sessions.sessions.iter().filter(|one| one.status == Status::Running);
-        let in_use: Vec<String> = running.filter_map(|one| one.resumes.clone()).collect();
-        let stays = |one: &Session| self.unprinted(one) || in_use.contains(&one.id);
-        let gone = sessions.prune(keep, age_max, clock::now(), stays);
-        for id in gone {
-            let folder = self.folder(&id);
-            // With the folder goes the worktree in it, and what was changed there.
-            self.discard_tree(&id);
-            if let Err(error) = std::fs::remove_dir_all(&folder) {
-                tool::warn(&Error::file("delete", &folder, &error).to_string());
-            }
-        }
     }
 }

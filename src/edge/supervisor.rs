@@ -34,6 +34,7 @@ use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use self::claude::Ready;
+use self::ending::End;
 use self::evidence::{Environment, Known};
 use self::place::Place;
 use self::usage::Sampler;
@@ -44,8 +45,9 @@ use crate::config::SecretValue;
 use crate::error::Error;
 use crate::event::{InvestigationStarted, Payload};
 use crate::journal::Journal;
+use crate::rules::hold::Hold;
 use crate::rules::incident::Incident;
-use crate::rules::session::{Sessions, Status};
+use crate::rules::session::Sessions;
 use crate::rules::transcript::Transcript;
 use crate::rules::verdict::Outcome;
 use crate::store::{self, Lock, Store};
@@ -130,11 +132,6 @@ fn folder(state: &Path, session: &str) -> PathBuf {
     std::fs::canonicalize(&folder).unwrap_or(folder)
 }
 
-/// Sums of binary fractions have long tails.
-fn to_the_millionth(usd: f64) -> f64 {
-    (usd * 1e6).round() / 1e6
-}
-
 fn take(path: &Path) -> Result<Option<Lock>, Error> {
     let deadline = clock::tick() + ASKING;
     loop {
@@ -160,26 +157,41 @@ struct Supervisor<'a> {
 impl Supervisor<'_> {
     fn run(&self, environment: Environment, key: Option<SecretValue>) -> Result<(), Error> {
         // Before anything is received: a program that will not do costs nothing.
-        let ready = match self.fit() {
+        let ready = match self.fit(key) {
             Ok(ready) => ready,
-            Err(why) => return self.skip("agent_unfit", why, None),
+            Err(why) => return self.skip("agent_unfit", why, Some(self.later("agent_unfit"))),
         };
         let evidence = self.evidence(environment);
         let Some(evidence) = self.pass_gate(evidence)? else { return Ok(()) };
         let Some(ready) = ready else { return self.triage_alone(&evidence) };
         if self.folder.join(files::STOP).exists() {
-            return self.stopped(Some(0.0));
+            return self.close(&self.stopped(Some(0.0), None)?);
+        }
+        if self.left().is_zero() {
+            return self.close(&self.timed_out(Some(0.0), None)?);
         }
         if let Some(why) = self.reserve(&evidence)? {
-            return self.skip(why.word(), why.to_string(), why.until());
+            let limits = Some(self.plan.limits.clone());
+            let hold = why.until().map(|until| Hold::until(why.word(), clock::now(), until));
+            return self.skip(
+                why.word(),
+                why.to_string(),
+                hold.map(|hold| Hold { limits, ..hold }),
+            );
         }
         let place = match self.place(&evidence) {
             Ok(place) => place,
-            Err(error) => return self.not_started(&error),
+            Err(error) => {
+                let end = self.not_started(&error);
+                self.settle(Some(0.0))?;
+                return self.close(&end?);
+            }
         };
-        let ended = self.attend(&ready, &place, &evidence, key);
+        let end = self.attend(&ready, &place, &evidence);
+        // In this order: who dies between two of them leaves what the next filter puts right.
+        self.settle(end.as_ref().ok().and_then(|end| end.cost))?;
         self.leave(place);
-        ended
+        self.close(&end?)
     }
 
     /// Until the deadline.
@@ -188,28 +200,21 @@ impl Supervisor<'_> {
     }
 
     /// The agent did not come to run.
-    fn not_started(&self, error: &Error) -> Result<(), Error> {
-        self.settle(Some(0.0))?;
+    fn not_started(&self, error: &Error) -> Result<End, Error> {
         let failed = Outcome::Failed("could_not_start", error.to_string());
-        self.conclude(failed, None, None)
+        self.conclude(failed, Some(0.0), None, None)
     }
 
     /// Starts the agent, waits for its end, and says what has come of it.
-    fn attend(
-        &self,
-        ready: &Ready,
-        place: &Place,
-        evidence: &Known,
-        key: Option<SecretValue>,
-    ) -> Result<(), Error> {
+    fn attend(&self, ready: &Ready, place: &Place, evidence: &Known) -> Result<End, Error> {
         let mut watchdog = self.watchdog()?;
-        let spawned =
-            self.brief(ready, place, evidence).and_then(|()| self.spawn(ready, place, key));
+        let spawned = self.brief(ready, place, evidence).and_then(|()| self.spawn(ready, place));
         let child = match spawned {
             Ok(child) => child,
             Err(error) => {
-                self.not_started(&error)?;
-                return dismiss(watchdog);
+                let end = self.not_started(&error);
+                dismiss(watchdog)?;
+                return end;
             }
         };
         let pid = child.id();
@@ -230,31 +235,38 @@ impl Supervisor<'_> {
             listener.finish(&mut |progress| self.progressed(progress));
         }
         let transcript = self.transcript(ready.program, listener);
-        let cost = transcript.as_ref().and_then(Transcript::cost_usd);
-        // What is gone on with has cost something before, and counts that in.
-        let cost = cost.map(|usd| to_the_millionth((usd - self.plan.spent_usd).max(0.0)));
-        match ended {
-            Ended::ByItself(_) | Ended::Lingering => {
-                let status = match ended {
-                    Ended::ByItself(status) => status,
-                    // It had its result; it only did not end.
-                    _ => ExitStatus::default(),
-                };
-                let bundle = evidence.bundle.as_deref();
-                let outcome =
-                    self.outcome(ready.program, status, transcript.as_ref(), bundle, place)?;
-                let left = self.left();
-                let (outcome, finding) = self.verified(outcome, place, left, watchdog.id());
-                self.conclude(outcome, cost, finding.as_ref())?;
-            }
-            Ended::Deadline => self.timed_out(cost)?,
-            Ended::Told => self.stopped(cost)?,
+        let end = self.judged(ready, place, evidence, ended, transcript.as_ref(), watchdog.id());
+        dismiss(watchdog)?;
+        end
+    }
+
+    /// What the end of the agent comes to.
+    fn judged(
+        &self,
+        ready: &Ready,
+        place: &Place,
+        evidence: &Known,
+        ended: Ended,
+        transcript: Option<&Transcript>,
+        watchdog: u32,
+    ) -> Result<End, Error> {
+        let cost = self.plan.new_cost(transcript);
+        let status = match ended {
+            Ended::ByItself(status) => status,
+            // It had its result; it only did not end.
+            Ended::Lingering => ExitStatus::default(),
+            Ended::Deadline => return self.timed_out(cost, self.unfinished(place).as_deref()),
+            Ended::Told => return self.stopped(cost, self.unfinished(place).as_deref()),
             Ended::Aborted(reason, detail) => {
-                self.conclude(Outcome::Failed(reason, detail), cost, None)?;
+                let left = self.unfinished(place);
+                return self.conclude(Outcome::Failed(reason, detail), cost, None, left.as_deref());
             }
-        }
-        self.settle(cost)?;
-        dismiss(watchdog)
+        };
+        let bundle = evidence.bundle.as_deref();
+        let outcome = self.outcome(ready.program, status, transcript, bundle, place)?;
+        let (outcome, finding) = self.verified(outcome, place, watchdog);
+        let left = finding.is_none().then(|| self.unfinished(place)).flatten();
+        self.conclude(outcome, cost, finding.as_ref(), left.as_deref())
     }
 
     /// The processes of the agent.
@@ -291,12 +303,7 @@ impl Supervisor<'_> {
         })
     }
 
-    fn spawn(
-        &self,
-        ready: &Ready,
-        place: &Place,
-        key: Option<SecretValue>,
-    ) -> Result<Child, Error> {
+    fn spawn(&self, ready: &Ready, place: &Place) -> Result<Child, Error> {
         let open = |name: &str| -> Result<File, Error> {
             let path = self.folder.join(name);
             store::append_private(&path).map_err(|error| Error::file("open", &path, &error))
@@ -315,7 +322,7 @@ impl Supervisor<'_> {
         command.args(["--shim", &std::process::id().to_string()]);
         command.env_clear().envs(passed_on());
         let argv = match ready.program.claude {
-            true => self.claude(ready, key, &mut command)?,
+            true => self.claude(ready, &mut command)?,
             false => ready.program.argv.clone(),
         };
         command.arg("--").args(argv);
@@ -346,17 +353,6 @@ impl Supervisor<'_> {
         let Incident { id: incident, queue, .. } = &self.plan.incident;
         let (folder, journal) = (self.folder.as_path(), &self.journal);
         Teller { folder, journal, session: self.session, incident, queue }
-    }
-
-    fn close(&self, status: Status, cools: bool, cost: Option<f64>) -> Result<(), Error> {
-        let now = clock::now();
-        let until = now.plus(Duration::from_millis(self.plan.cooldown_ms));
-        self.record(|session| {
-            session.status = status;
-            session.ended_at = Some(now);
-            session.cost_usd = cost;
-            session.cooldown_until = cools.then_some(until);
-        })
     }
 
     fn record(

@@ -13,7 +13,7 @@ use serde_json::Value;
 pub use super::triage::Advice;
 use crate::event::Verdict;
 
-pub use check::{Checked, PatchFacts, Tests, check, of_patch};
+pub use check::{Checked, PatchFacts, Ran, Tests, check, of_patch};
 pub use cite::{Citation, cited, items};
 pub use read::read;
 pub use schema::schema;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::hold::Hold;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
 
@@ -40,6 +41,9 @@ pub struct Incident {
     /// session that has the cause stands in its way.
     #[serde(default)]
     pub forced: bool,
+    /// What it waits for, after a session that had no reason to start an agent.
+    #[serde(default)]
+    pub hold: Option<Hold>,
     /// The reasons for which it was skipped and that have been told.
     pub reported: Vec<String>,
     /// How many investigations it has had.
@@ -66,11 +70,19 @@ impl Incident {
             closed_at: None,
             armed: true,
             forced: false,
+            hold: None,
             reported: Vec::new(),
             attempts: 0,
             bundle: None,
             causes: Vec::new(),
         }
+    }
+
+    /// It is to be judged anew, whatever was said of it before.
+    pub fn arm(&mut self) {
+        self.armed = true;
+        self.hold = None;
+        self.reported.clear();
     }
 }
 
@@ -155,21 +167,21 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
             if known.grew_at.is_none_or(|before| at > before) {
                 known.grew_at = Some(at);
                 known.depth = Some(depth);
-                known.armed = true;
-                known.reported.clear();
+                known.arm();
             }
         }
         (Some(known), What::Expiring { expires_after, expires_before, .. }) => {
             known.expires_after = expires_after;
             known.expires_before = expires_before;
+            // What is near its loss may have what others have not.
+            known.hold.take_if(|hold| at > hold.since);
         }
         (Some(known), What::Sampled { cause, bundle }) => {
             known.bundle = Some(bundle);
             if let Some(cause) = cause.filter(|cause| !known.causes.contains(cause)) {
                 // A finished incident is judged again when another cause has come.
                 if !known.causes.is_empty() {
-                    known.armed = true;
-                    known.reported.clear();
+                    known.arm();
                 }
                 known.causes.push(cause);
             }
@@ -297,6 +309,29 @@ mod tests {
             raised("soon", 2, Some(100)),
         ]);
         assert_eq!(to_judge(&incidents), ["soon", "late", "unknown"]);
+    }
+
+    #[test]
+    fn what_is_new_ends_a_wait_and_a_replay_does_not() {
+        let expiring = |second| {
+            let (after, before) = (Some(at(900)), Some(at(990)));
+            let what = What::Expiring {
+                queue: Queue::default(),
+                depth: None,
+                expires_after: after,
+                expires_before: before,
+            };
+            News { incident: "a".into(), at: at(second), what }
+        };
+        let hold = Some(Hold::until("budget", at(100), at(5000)));
+        let waits = |news: News| {
+            let mut incidents = after(vec![raised("a", 0, None), grew("a", 30)]);
+            incidents[0].hold = hold.clone();
+            hear(&mut incidents, news);
+            incidents[0].hold.is_some()
+        };
+        assert!(waits(expiring(100)) && waits(grew("a", 30)) && waits(raised("a", 0, None)));
+        assert!(!waits(expiring(101)) && !waits(grew("a", 31)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod gate;
 pub mod glob;
 pub mod graph;
 pub mod handled;
+pub mod hold;
 pub mod incident;
 pub mod invocation;
 pub mod lint;

@@ -9,7 +9,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::evidence::Timeline;
-use super::found::{Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Status, Tests};
+use super::found::{
+    Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, Status, Tests,
+};
 use super::page::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
 use super::triage::quoted;
 use crate::event::{Queue, Verdict};
@@ -140,9 +142,11 @@ impl Report<'_> {
         }
         out.line(match tests {
             None => "- Tests: this tool ran none".to_owned(),
-            Some(Tests { command, passed: true }) => format!("- Tests: passed, {}", span(command)),
-            Some(Tests { command, passed: false }) => {
-                format!("- Tests: **did not pass**, {}", span(command))
+            Some(Tests { command, ran: Ran::Passed }) => {
+                format!("- Tests: passed, {}", span(command))
+            }
+            Some(Tests { command, ran }) => {
+                format!("- Tests: **{}**, {}", ran.sentence(), span(command))
             }
         });
     }

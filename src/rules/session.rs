@@ -114,6 +114,11 @@ impl Sessions {
     }
 
     /// The session of that id.
+    pub fn session(&self, id: &str) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.id == id)
+    }
+
+    /// The session of that id, to be changed.
     pub fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
         self.sessions.iter_mut().find(|session| session.id == id)
     }
@@ -125,19 +130,25 @@ impl Sessions {
         self.sessions.iter().filter(belongs).collect()
     }
 
+    /// Whether there is something to prune at all, which is cheap to say.
+    pub fn may_prune(&self, keep: usize, age_max: Duration, now: Timestamp) -> bool {
+        let old = |one: &Session| one.ended_at.is_some_and(|at| now.since(at) > age_max);
+        self.sessions.len() > keep || self.sessions.iter().any(old)
+    }
+
     /// Takes out the sessions that ended too long ago or are too many, and returns their ids: their
-    /// folders may go. What is running, cooling down, or not yet printed stays: `unprinted` tells.
+    /// folders may go. What is running, cooling down, or in use stays: `in_use` tells.
     pub fn prune(
         &mut self,
         keep: usize,
         age_max: Duration,
         now: Timestamp,
-        unprinted: impl Fn(&Session) -> bool,
+        in_use: impl Fn(&Session) -> bool,
     ) -> Vec<String> {
         let done = |session: &Session| {
             session.ended_at.is_some()
                 && session.cooldown_until.is_none_or(|until| until <= now)
-                && !unprinted(session)
+                && !in_use(session)
         };
         let mut surplus = self.sessions.len().saturating_sub(keep);
         let mut gone = Vec::new();

@@ -246,7 +246,10 @@ fn investigation(
             Investigation { state: "ended", reason, session, until: None }
         }
         _ if incident.armed => {
+            let held = incident.hold.as_ref();
             let until = cooldown.filter(|_| reason.as_deref() == Some("cooldown"));
+            let until = held.map_or(until, |hold| hold.until);
+            let reason = held.map(|hold| hold.reason.clone()).or(reason);
             Investigation { state: "waiting", reason, until, session }
         }
         // Its session is long forgotten.

@@ -161,7 +161,7 @@ fn without_evidence_nothing_is_spent_and_it_is_tried_again() {
     // Not before the moment that was told.
     assert_eq!(told(&bench.run("dlq-investigate", &[], "").text()), Vec::<String>::new());
     let mut later = sessions(&bench);
-    later["sessions"][0]["cooldown_until"] = later["sessions"][0]["start_time"].clone();
+    later["incidents"][0]["hold"]["until"] = later["sessions"][0]["start_time"].clone();
     std::fs::write(bench.state("sessions.json"), later.to_string()).unwrap();
     bench.set("AWS_ENDPOINT_URL", &server.url);
     let output = bench.run("dlq-investigate", &[], "");

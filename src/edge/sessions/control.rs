@@ -31,12 +31,18 @@ impl Desk {
             _ => return Err(Error::failed("stop session", id, "more than one begins like that")),
         };
         let folder = self.folder(&session.id);
-        store::replace(&folder.join(files::STOP), b"")?;
+        // Made, not replaced: several may ask at once.
+        let mark = folder.join(files::STOP);
+        store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
         // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not cut short.
         let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
         while store::held(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
-                return Err(Error::failed("stop session", &session.id, "it has not ended yet"));
+                return Err(Error::failed(
+                    "stop session",
+                    &session.id,
+                    "it has not ended yet; while it looks at messages it ends after that",
+                ));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -48,9 +54,8 @@ impl Desk {
         let marked = self.store.doc::<Sessions>().update(|sessions| {
             let mut marked = 0;
             for incident in sessions.incidents.iter_mut().filter(|one| is_open(one, queue)) {
-                incident.armed = true;
+                incident.arm();
                 incident.forced = true;
-                incident.reported.clear();
                 marked += 1;
             }
             Ok(marked)
@@ -77,20 +82,30 @@ impl Desk {
                     _ => "more than one begins like that",
                 }));
             };
-            let parts = sessions.conversation(ended);
-            if parts.last().is_some_and(|last| last.id != ended.id) {
-                return Err(refused("another session went on with it; resume that one"));
-            }
             if let Some(why) = not_resumable(ended.status) {
                 return Err(refused(why));
             }
-            let first = parts.first().map_or(&ended.id, |first| &first.id).clone();
+            let first = ended.resumes.as_ref().unwrap_or(&ended.id).clone();
+            let written = self.folder(&first).join(files::TRANSCRIPT);
+            if !std::fs::metadata(&written).is_ok_and(|file| file.len() > 0) {
+                return Err(refused("its agent had not begun; '--retry QUEUE' investigates again"));
+            }
+            // One that found no reason to go on has added nothing.
+            let parts = sessions.conversation(ended);
+            let mut spoken = parts.iter().filter(|part| part.status != Status::Skipped);
+            if spoken.next_back().is_some_and(|last| last.id != ended.id) {
+                return Err(refused("another session went on with it; resume that one"));
+            }
             let spent = parts.iter().filter_map(|part| part.cost_usd).sum();
             let past = self.past(sessions, &ended.queue.arn, clock::now())?;
-            if past.running_here.is_some() || past.running >= self.policy.max_concurrent {
-                return Err(refused("no place is free, or its queue is being investigated"));
+            if past.running_here.is_some() {
+                return Err(refused("its queue is being investigated"));
             }
-            let session = self.next_part(ended, &first, parts.len());
+            if past.running >= self.policy.max_concurrent {
+                return Err(refused("as many sessions run as may; try again when one has ended"));
+            }
+            let newest = parts.last().map_or(&ended.id, |last| &last.id);
+            let session = self.next_part(ended, &first, newest);
             let plan = self.plan_of_next(ended, &session, spent)?;
             self.spawn(&plan, &session)?;
             let id = session.id.clone();
@@ -99,10 +114,10 @@ impl Desk {
         })
     }
 
-    fn next_part(&self, ended: &Session, first: &str, part: usize) -> Session {
+    fn next_part(&self, ended: &Session, first: &str, newest: &str) -> Session {
         let begun = clock::now();
         Session {
-            id: event::derived_id(&["resumed", first, &part.to_string()]),
+            id: event::derived_id(&["resumed", newest]),
             status: Status::Running,
             pid: None,
             start_time: begun,
@@ -121,7 +136,7 @@ impl Desk {
         let path = self.folder(&ended.id).join(files::PLAN);
         let earlier: Plan = store::read_json(&path)?;
         let incident = Incident { forced: true, ..earlier.incident };
-        let bundle = earlier.bundle.filter(|bundle| bundle.is_dir());
+        let bundle = earlier.bundle.and_then(|bundle| self.bundle_at(&bundle));
         let plan = self.plan(&incident, session);
         let resumes = session.resumes.clone();
         Ok(Plan { resumes, spent_usd: spent, bundle: bundle.or(plan.bundle), ..plan })
@@ -140,6 +155,13 @@ impl Desk {
                 safe(&incident.id),
                 incident.raised_at
             ));
+            if let Some(hold) = incident.hold.as_ref().filter(|_| !incident.forced) {
+                let owner = hold.session.as_ref().and_then(|id| sessions.session(id));
+                let stands = hold.stands(now, &self.settings.limits(), owner.map(|one| one.status));
+                let until = hold.until.map(|until| format!(", until {until}")).unwrap_or_default();
+                let word = if stands { "no" } else { "yes" };
+                text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", hold.reason));
+            }
             for (name, why) in eligible::rules(&self.policy, queue, &past, now) {
                 let (word, why) = match why {
                     None => ("yes", String::new()),

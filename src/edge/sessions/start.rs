@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Desk;
 use crate::edge::supervisor::{self, Code, Plan, files};
-use crate::edge::{agent, clock, exe, git};
+use crate::edge::{agent, clock, exe};
 use crate::error::Error;
 use crate::event;
 use crate::rules::incident::Incident;
@@ -115,47 +115,15 @@ impl Desk {
         }
     }
 
-    /// Removes the worktree that a session has left which crashed. What was changed for a fix stays.
-    pub(super) fn sweep(&self, session: &str) {
-        let folder = self.folder(session);
-        // An agent that is still being ended may write there: later.
-        if store::held(&folder.join(files::STDERR)).unwrap_or(true) {
-            return;
-        }
-        let _ = std::fs::remove_file(folder.join(files::KEY));
-        let swept = self.code_of(session).map_or(Ok(()), |(code, first)| {
-            let tree = self.folder(first.as_deref().unwrap_or(session)).join(files::TREE);
-            match code.fix {
-                true => git::sweep(&code.repo, &tree).map(drop),
-                false => git::discard_old(&code.repo, &tree),
-            }
-        });
-        if let Err(error) = swept {
-            tool::warn(&error.to_string());
-        }
-        // Said once: what could not be removed now goes with the session.
-        let _ = std::fs::remove_file(folder.join(files::UNSWEPT));
-    }
-
-    /// Removes a session's worktree, with all that is in it.
-    pub(super) fn discard_tree(&self, session: &str) {
-        let tree = self.folder(session).join(files::TREE);
-        let Some((code, None)) = self.code_of(session) else { return };
-        if let Err(error) = git::discard_old(&code.repo, &tree) {
-            tool::warn(&error.to_string());
-        }
-    }
-
-    /// The code of a session, and the first of its conversation when that is another.
-    fn code_of(&self, session: &str) -> Option<(Code, Option<String>)> {
-        let plan: Plan = store::read_json(&self.folder(session).join(files::PLAN)).ok()?;
-        Some((plan.code?, plan.resumes))
-    }
-
     /// The evidence that the stream has told of. A path comes from outside: it is taken only when
     /// it leads to where evidence is kept.
     fn bundle(&self, incident: &Incident) -> Option<PathBuf> {
-        let path = std::fs::canonicalize(incident.bundle.as_ref()?).ok()?;
+        self.bundle_at(Path::new(incident.bundle.as_ref()?))
+    }
+
+    /// A folder of evidence, when it is one of ours.
+    pub(super) fn bundle_at(&self, path: &Path) -> Option<PathBuf> {
+        let path = std::fs::canonicalize(path).ok()?;
         let evidence = std::fs::canonicalize(self.store.dir().join("evidence")).ok()?;
         path.starts_with(evidence).then_some(path)
     }

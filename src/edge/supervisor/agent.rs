@@ -26,14 +26,12 @@ use crate::tool;
 
 /// A result is looked for in this much of the end of what was written.
 const RESULT_MAX: u64 = 1 << 20;
-/// One document of JSON may be as long as a line of the transcript.
-const JSON_MAX: u64 = transcript::LINE_MAX as u64;
 
 impl Supervisor<'_> {
     /// Reserves what the agent can cost; or says why that is not to be had. A program that gives
     /// its result as a last line has its own ways, and no limit that this tool could hold it to.
     pub(super) fn reserve(&self, known: &Known) -> Result<Option<Why>, Error> {
-        if !self.spends() {
+        if !self.plan.spends() {
             return Ok(None);
         }
         let incident = &self.plan.incident;
@@ -50,17 +48,13 @@ impl Supervisor<'_> {
 
     /// Writes down what it has cost.
     pub(super) fn settle(&self, cost: Option<f64>) -> Result<(), Error> {
-        if !self.spends() {
+        if !self.plan.spends() {
             return Ok(());
         }
         self.store.doc::<Budget>().update(|budget| {
             budget.settle(self.session, cost, clock::now());
             Ok(())
         })
-    }
-
-    fn spends(&self) -> bool {
-        self.plan.agent.as_ref().is_some_and(|agent| agent.format != Format::Text)
     }
 
     /// Who reads along, of an agent whose output says how it goes.
@@ -92,14 +86,8 @@ impl Supervisor<'_> {
         listener: Option<Listener>,
     ) -> Option<Transcript> {
         match agent.format {
-            Format::Text => None,
             Format::StreamJson => listener.map(|listener| listener.transcript),
-            Format::Json => {
-                let mut bytes = Vec::new();
-                let file = File::open(self.folder.join(files::TRANSCRIPT)).ok()?;
-                file.take(JSON_MAX).read_to_end(&mut bytes).ok()?;
-                Some(Transcript::of_json(&bytes))
-            }
+            _ => self.plan.transcript(&self.folder),
         }
     }
 

@@ -140,6 +140,8 @@ fn looked_up(tree: &Workspace, citation: &Citation) -> Option<String> {
     match citation {
         Citation::Item(_) => None,
         Citation::Commit(hash) => Some(shorten(&tree.commit(hash).ok()??, LINE).into_owned()),
+        // A file as such shows nothing.
+        Citation::File { line: None, .. } => None,
         Citation::File { path, line } => {
             let text = tree.cited(path, *line).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())

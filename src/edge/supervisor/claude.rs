@@ -34,6 +34,8 @@ const MCP_MAX: usize = 256 << 10;
 /// An agent that will do, and what was read for it.
 pub(super) struct Ready<'a> {
     pub(super) program: &'a Program,
+    /// The model's credential, when it is the tool's to give.
+    key: Option<SecretValue>,
     /// The template of its prompt, and its subagents; of Claude Code only.
     pub(super) template: String,
     pub(super) subagents: Vec<Subagent>,
@@ -46,10 +48,11 @@ pub(super) struct Ready<'a> {
 impl Supervisor<'_> {
     /// The agent; an error says why it will not do. What it is given is read now, before anything
     /// is received or spent.
-    pub(super) fn fit(&self) -> Result<Option<Ready<'_>>, String> {
+    pub(super) fn fit(&self, key: Option<SecretValue>) -> Result<Option<Ready<'_>>, String> {
         let Some(program) = &self.plan.agent else { return Ok(None) };
         let mut ready = Ready {
             program,
+            key,
             template: String::new(),
             subagents: Vec::new(),
             test_line: None,
@@ -68,31 +71,32 @@ impl Supervisor<'_> {
             let safe = crate::text::safe;
             return Err(format!("'{}' will not do: {}", safe(name), safe(&why)));
         }
-        let told = |error: Error| error.to_string();
         let claude = &self.plan.claude;
         if claude.dangerously_skip_permissions && rustix::process::geteuid().is_root() {
             return Err("dangerously_skip_permissions: not as root; run it as another user".into());
         }
+        if let (None, Some(auth)) = (&ready.key, &claude.auth) {
+            let wrong = |error: Error| format!("auth: {error}");
+            ready.key = Some(auth.resolve(&Env::default()).map_err(wrong)?);
+        }
         let code = self.plan.code.as_ref();
         // Its own home is empty, and tests may need the user's.
-        let home = self.has_key().then(|| std::env::var("HOME").ok()).flatten();
+        let home = ready.key.as_ref().and_then(|_| std::env::var("HOME").ok());
         let line = |argv: &Vec<String>| invocation::test_line(argv, home.as_deref());
         ready.test_line = code.and_then(|code| code.test_command.as_ref()).map(line).transpose()?;
-        ready.template = agents::template(claude.prompt_file.as_deref()).map_err(told)?;
-        let own = claude.agents_dir.as_deref().map(agents::load).transpose().map_err(told)?;
+        let of = |key: &'static str| move |error: Error| format!("{key}: {error}");
+        let template = agents::template(claude.prompt_file.as_deref());
+        ready.template = template.map_err(of("prompt_file"))?;
+        let own = claude.agents_dir.as_deref().map(agents::load).transpose();
+        let own = own.map_err(of("agents_dir"))?;
         let all = merged(builtin(), own.unwrap_or_default())?;
         ready.subagents = useful(all, code.is_some(), ready.test_line.is_some());
         if let Some(path) = &claude.mcp_config {
             let wrong = |why: String| format!("mcp_config '{}': {why}", path.display());
-            let text = agents::text(path, MCP_MAX).map_err(told)?;
+            let text = agents::text(path, MCP_MAX).map_err(of("mcp_config"))?;
             ready.servers = invocation::mcp_servers(&text).map_err(wrong)?;
         }
         Ok(Some(ready))
-    }
-
-    /// Whether the model's credential is the tool's to give.
-    fn has_key(&self) -> bool {
-        self.plan.claude.auth.is_some()
     }
 
     /// Writes the prompt.
@@ -132,7 +136,6 @@ impl Supervisor<'_> {
     pub(super) fn claude(
         &self,
         ready: &Ready,
-        key: Option<SecretValue>,
         command: &mut Command,
     ) -> Result<Vec<String>, Error> {
         let folder = |name: &str| {
@@ -144,15 +147,11 @@ impl Supervisor<'_> {
             command.env("ANTHROPIC_BASE_URL", url);
         }
         let mut program = None;
-        let key = match (key, &self.plan.claude.auth) {
-            (None, Some(auth)) => Some(auth.resolve(&Env::default())?),
-            (key, _) => key,
-        };
-        if let Some(key) = key {
+        if let Some(key) = &ready.key {
             // A shell of it reads what stands in the home folder, and there may be secrets there.
             command.env("HOME", folder("home")?).env("CLAUDE_CONFIG_DIR", folder("claude")?);
             let token = invocation::is_token(key.expose());
-            let path = self.hand_out(key)?;
+            let path = self.hand_out(key.clone())?;
             match token {
                 true => drop(command.args(["--pipe", &path])),
                 false => {

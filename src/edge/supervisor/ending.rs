@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::check::Finding;
 use super::{Supervisor, files};
+use crate::edge::clock;
 use crate::error::Error;
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
@@ -15,13 +16,30 @@ use crate::rules::verdict::Outcome;
 use crate::store;
 use crate::time::show_span;
 
+/// How a session has ended, to be recorded when all else is done.
+pub(super) struct End {
+    status: Status,
+    /// Whether the queue is left alone for a while.
+    cools: bool,
+    pub(super) cost: Option<f64>,
+}
+
+impl End {
+    /// With a result.
+    pub(super) fn completed(cost: Option<f64>) -> Self {
+        End { status: Status::Completed, cools: true, cost }
+    }
+}
+
 impl Supervisor<'_> {
+    /// Tells the outcome.
     pub(super) fn conclude(
         &self,
         outcome: Outcome,
         cost: Option<f64>,
         finding: Option<&Finding>,
-    ) -> Result<(), Error> {
+        left: Option<&str>,
+    ) -> Result<End, Error> {
         let took = self.started.elapsed();
         let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
         match outcome {
@@ -47,47 +65,75 @@ impl Supervisor<'_> {
                     duration_s,
                     report,
                 })?;
-                self.close(Status::Completed, true, cost_usd)
+                Ok(End::completed(cost_usd))
             }
             Outcome::Failed(reason, detail) => {
-                let detail =
-                    format!("{detail}; see '{}'", self.folder.join(files::STDERR).display());
                 self.tell(InvestigationFailed {
                     queue,
                     session,
                     reason: reason.into(),
-                    detail,
+                    detail: self.with_more(detail, left),
                     cost_usd: cost,
                     duration_s: Some(took.as_secs()),
                 })?;
                 // What never ran has cost nothing: no cooldown.
-                self.close(Status::Failed, reason != "could_not_start", cost)
+                let cools = reason != "could_not_start";
+                Ok(End { status: Status::Failed, cools, cost })
             }
         }
     }
 
-    pub(super) fn timed_out(&self, cost_usd: Option<f64>) -> Result<(), Error> {
+    pub(super) fn timed_out(&self, cost: Option<f64>, left: Option<&str>) -> Result<End, Error> {
         let detail =
             format!("it was given {}", show_span(Duration::from_millis(self.plan.timeout_ms)));
         self.tell(InvestigationTimedOut {
             queue: self.plan.incident.queue.clone(),
             session: self.session.into(),
-            detail,
-            cost_usd,
+            detail: self.with_more(detail, left),
+            cost_usd: cost,
             duration_s: self.started.elapsed().as_secs(),
         })?;
-        self.close(Status::TimedOut, true, cost_usd)
+        Ok(End { status: Status::TimedOut, cools: true, cost })
     }
 
-    pub(super) fn stopped(&self, cost_usd: Option<f64>) -> Result<(), Error> {
+    pub(super) fn stopped(&self, cost: Option<f64>, left: Option<&str>) -> Result<End, Error> {
         self.tell(InvestigationStopped {
             queue: self.plan.incident.queue.clone(),
             session: self.session.into(),
-            detail: "somebody asked for its end".into(),
-            cost_usd,
+            detail: self.with_more("somebody asked for its end".into(), left),
+            cost_usd: cost,
             duration_s: self.started.elapsed().as_secs(),
         })?;
-        self.close(Status::Stopped, true, cost_usd)
+        Ok(End { status: Status::Stopped, cools: true, cost })
+    }
+
+    /// Records the end. Before that the session counts as running.
+    pub(super) fn close(&self, end: &End) -> Result<(), Error> {
+        let now = clock::now();
+        let until = now.plus(Duration::from_millis(self.plan.cooldown_ms));
+        self.record(|session| {
+            session.status = end.status;
+            session.ended_at = Some(now);
+            session.cost_usd = end.cost;
+            session.cooldown_until = end.cools.then_some(until);
+        })
+    }
+
+    /// A sentence with where more is to be seen, what was left behind, and how to go on.
+    fn with_more(&self, detail: String, left: Option<&str>) -> String {
+        let written = |name: &&str| {
+            std::fs::metadata(self.folder.join(name)).is_ok_and(|file| file.len() > 0)
+        };
+        let mut all = vec![detail];
+        let mut files = [files::STDERR, files::TRANSCRIPT].into_iter();
+        let seen = files.find(written).map(|name| self.folder.join(name));
+        all.extend(seen.map(|path| format!("what it wrote is in '{}'", path.display())));
+        all.extend(left.map(str::to_owned));
+        if self.plan.agent.as_ref().is_some_and(|agent| agent.claude) && written(&files::TRANSCRIPT)
+        {
+            all.push(format!("'dlq-investigate --resume {}' goes on with it", self.session));
+        }
+        all.join("; ")
     }
 
     fn report(&self, verdict: &event::Verdict, took: Duration) -> Result<PathBuf, Error> {

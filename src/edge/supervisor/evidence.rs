@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::ending::End;
 use super::{Plan, Supervisor, files};
 use crate::config::SecretValue;
 use crate::edge::{clock, command};
@@ -22,11 +23,11 @@ use crate::error::Error;
 use crate::event::{self, InvestigationCompleted, InvestigationSkipped, QueueSampled};
 use crate::rules::evidence::{self as bundle, Fingerprints, QueueFacts, Sampled, Timeline};
 use crate::rules::gate::{self, Evidence, Next, Why};
+use crate::rules::hold::Hold;
 use crate::rules::session::{Sessions, Status};
 use crate::rules::triage::{self, Seen, Triage};
 use crate::store;
 use crate::text::shorten;
-use crate::time::Timestamp;
 use crate::tool;
 
 /// What a look at the messages may take.
@@ -188,20 +189,33 @@ impl Supervisor<'_> {
             store::replace(&report, known.report.as_bytes())?;
             detail = format!("{detail}; see '{}'", report.display());
         }
-        let passes = matches!(why, Why::NoEvidence { passes: true, .. });
-        let cooldown = Duration::from_millis(self.plan.cooldown_ms).max(AGAIN);
-        let until = passes.then(|| clock::now().plus(cooldown));
-        self.skip(why.word(), detail, until)?;
+        let hold = match &why {
+            Why::NoEvidence { passes: true, .. } => Some(self.later(why.word())),
+            Why::KnownCause { session, .. } => {
+                let session = Some(session.clone());
+                Some(Hold { until: None, session, ..self.later(why.word()) })
+            }
+            _ => None,
+        };
+        self.skip(why.word(), detail, hold)?;
         Ok(None)
     }
 
-    /// Ends before the agent. The incident is judged again when time alone can help.
+    /// A wait for another attempt.
+    pub(super) fn later(&self, reason: &str) -> Hold {
+        let now = clock::now();
+        let cooldown = Duration::from_millis(self.plan.cooldown_ms).max(AGAIN);
+        Hold::until(reason, now, now.plus(cooldown))
+    }
+
+    /// Ends before the agent. The incident is judged again when what it waits for has come.
     pub(super) fn skip(
         &self,
         reason: &str,
         detail: String,
-        until: Option<Timestamp>,
+        hold: Option<Hold>,
     ) -> Result<(), Error> {
+        let until = hold.as_ref().and_then(|hold| hold.until);
         self.tell(InvestigationSkipped {
             queue: self.plan.incident.queue.clone(),
             reason: reason.into(),
@@ -212,16 +226,11 @@ impl Supervisor<'_> {
             if let Some(session) = sessions.session_mut(self.session) {
                 session.status = Status::Skipped;
                 session.ended_at = Some(clock::now());
-                session.cooldown_until = until;
             }
-            // It is judged again when another attempt can do better.
             let id = &self.plan.incident.id;
             if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
-                incident.armed |= until.is_some();
-                if until.is_some() {
-                    // Until when has been said.
-                    incident.reported.push("cooldown".into());
-                }
+                incident.armed |= hold.is_some();
+                incident.hold = hold;
             }
             Ok(())
         })
@@ -245,7 +254,7 @@ impl Supervisor<'_> {
             duration_s: self.started.elapsed().as_secs(),
             report: report.display().to_string(),
         })?;
-        self.close(Status::Completed, true, Some(0.0))
+        self.close(&End::completed(Some(0.0)))
     }
 }
 

@@ -2,7 +2,9 @@
 //! evidence in `.dlq/`. What it does to the copy changes nothing for this tool, which judges by the
 //! bundle itself.
 
-use std::fs::DirEntry;
+use std::fs::{DirEntry, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::evidence::Known;
@@ -47,16 +49,31 @@ impl Supervisor<'_> {
                 (tree.folder().to_owned(), Some(tree))
             }
         };
-        let evidence = folder.join(EVIDENCE);
         store::make_dir(&folder)?;
-        if let Some(bundle) = &known.bundle {
-            store::make_dir(&evidence)?;
-            copy(bundle, &evidence, DEPTH)?;
+        let place = Place { folder, tree, evidence: known.bundle.is_some() };
+        match self.furnish(&place, known) {
+            Ok(()) => Ok(place),
+            Err(error) => {
+                self.leave(place);
+                Err(error)
+            }
         }
-        if let Some(tree) = &tree {
-            store::replace(&evidence.join(HISTORY), &tree.history()?)?;
+    }
+
+    /// Files the evidence there, in a folder that is made anew: an agent may have made what was there
+    /// a link to somewhere else.
+    fn furnish(&self, place: &Place, known: &Known) -> Result<(), Error> {
+        let evidence = place.folder.join(EVIDENCE);
+        remove(&evidence)?;
+        if place.tree.is_none() && known.bundle.is_none() {
+            return Ok(());
         }
-        Ok(Place { folder, tree, evidence: known.bundle.is_some() })
+        store::make_dir(&evidence)?;
+        if let Some(tree) = &place.tree {
+            write(&evidence.join(".gitignore"), b"*\n")?;
+            write(&evidence.join(HISTORY), &tree.history()?)?;
+        }
+        known.bundle.as_ref().map_or(Ok(()), |bundle| copy(bundle, &evidence, DEPTH))
     }
 
     /// The folder of the session in which the conversation began.
@@ -79,6 +96,24 @@ impl Supervisor<'_> {
             tool::warn(&error.to_string());
         }
     }
+}
+
+/// Removes what is there, be it a folder, a link or a file, and follows no link.
+fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => Err(error),
+        Ok(there) if there.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+    };
+    removed.map_err(|error| Error::file("remove", path, &error))
+}
+
+/// Writes a file that was not there.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = made.and_then(|mut file| file.write_all(bytes));
+    written.map_err(|error| Error::file("write", path, &error))
 }
 
 /// Copies files and folders; what is neither is no part of a bundle.

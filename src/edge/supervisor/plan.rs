@@ -1,14 +1,22 @@
 //! What a supervisor is told: the file `plan.json` in the session's folder. It holds no secret.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Claude;
+use super::files;
+use super::listen::Listener;
+use crate::config::{Claude, Format};
 use crate::edge::agent::Program;
 use crate::rules::budget::Limits;
 use crate::rules::incident::Incident;
+use crate::rules::transcript::{LINE_MAX, Transcript};
 use crate::time::Timestamp;
+
+/// One document of JSON may be as long as a line of the transcript.
+const JSON_MAX: u64 = LINE_MAX as u64;
 
 /// The code that reads a queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,4 +67,42 @@ pub struct Plan {
     pub journal_size_max: u64,
     /// The older parts kept.
     pub journal_keep: u32,
+}
+
+impl Plan {
+    /// What the agent has cost, as far as it was not counted before: what is gone on with counts its
+    /// earlier parts in.
+    pub(super) fn new_cost(&self, transcript: Option<&Transcript>) -> Option<f64> {
+        let all = transcript?.cost_usd()?;
+        // Sums of binary fractions have long tails.
+        Some(((all - self.spent_usd).max(0.0) * 1e6).round() / 1e6)
+    }
+
+    /// All that the agent has written, in the session's folder; None for one whose last line counts.
+    pub(super) fn transcript(&self, folder: &Path) -> Option<Transcript> {
+        let path = folder.join(files::TRANSCRIPT);
+        match self.agent.as_ref()?.format {
+            Format::Text => None,
+            Format::StreamJson => {
+                let mut listener = Listener::new(path, None, None);
+                listener.finish(&mut |_| ());
+                Some(listener.transcript)
+            }
+            Format::Json => {
+                let mut bytes = Vec::new();
+                File::open(path).ok()?.take(JSON_MAX).read_to_end(&mut bytes).ok()?;
+                Some(Transcript::of_json(&bytes))
+            }
+        }
+    }
+
+    /// Whether the agent says what it costs, and so is held to the budget.
+    pub fn spends(&self) -> bool {
+        self.agent.as_ref().is_some_and(|agent| agent.format != Format::Text)
+    }
+
+    /// What the agent of a session has cost whose supervisor has died, as far as it has said it.
+    pub fn cost_left(&self, folder: &Path) -> Option<f64> {
+        self.new_cost(self.transcript(folder).as_ref())
+    }
 }

@@ -12,7 +12,7 @@ use crate::edge::exe;
 use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
-use crate::rules::found::{PatchFacts, Tests};
+use crate::rules::found::{PatchFacts, Ran, Tests};
 use crate::rules::prompt;
 use crate::rules::verdict::Outcome;
 use crate::store;
@@ -24,13 +24,12 @@ impl Supervisor<'_> {
         &self,
         (outcome, finding): (Outcome, Option<Finding>),
         place: &Place,
-        left: Duration,
         watchdog: u32,
     ) -> (Outcome, Option<Finding>) {
         let (Outcome::Completed(_, cost, turns), Some(finding)) = (&outcome, finding) else {
             return (outcome, None);
         };
-        let finding = match self.verify(place, left, watchdog) {
+        let finding = match self.verify(place, watchdog) {
             Ok(patch) => finding.with(patch),
             // A verdict is not lost for that.
             Err(error) => finding.noting(format!("what it has changed is unknown: {error}")),
@@ -38,13 +37,25 @@ impl Supervisor<'_> {
         (Outcome::Completed(Verdict::from(&finding.checked), *cost, *turns), Some(finding))
     }
 
-    /// The facts of a fix: None when none was wanted. `left` is the time that the tests have.
-    fn verify(
-        &self,
-        place: &Place,
-        left: Duration,
-        watchdog: u32,
-    ) -> Result<Option<PatchFacts>, Error> {
+    /// What a session without a result leaves behind, in a sentence: only what was wanted.
+    pub(super) fn unfinished(&self, place: &Place) -> Option<String> {
+        let tree =
+            place.tree.as_ref().filter(|_| self.plan.code.as_ref().is_some_and(|c| c.fix))?;
+        let changes = match tree.changes() {
+            Ok(changes) if changes.is_empty() => return None,
+            Ok(changes) => changes,
+            Err(error) => return Some(format!("what it has changed is unknown: {error}")),
+        };
+        let path = self.folder.join(files::PATCH);
+        let (path, branch) = match store::replace(&path, &changes.patch) {
+            Ok(()) => (path, tree.branch()),
+            Err(error) => return Some(format!("what it has changed cannot be kept: {error}")),
+        };
+        Some(format!("what it has changed is in '{}' and on branch '{branch}'", path.display()))
+    }
+
+    /// The facts of a fix: None when none was wanted.
+    fn verify(&self, place: &Place, watchdog: u32) -> Result<Option<PatchFacts>, Error> {
         let (Some(code), Some(tree)) = (&self.plan.code, &place.tree) else { return Ok(None) };
         if !code.fix {
             return Ok(None);
@@ -57,19 +68,12 @@ impl Supervisor<'_> {
             store::replace(&self.folder.join(files::PATCH), &changes.patch)?;
         }
         let argv = code.test_command.as_ref().filter(|_| !changes.files.is_empty());
-        let tests = argv.map(|argv| self.test(argv, place, left, watchdog)).transpose()?.flatten();
+        let tests = argv.map(|argv| self.test(argv, place, watchdog)).transpose()?;
         Ok(Some(PatchFacts { files_changed: changes.files, tests }))
     }
 
-    /// Runs the tests, in the environment of the agent without the model's credential; None when
-    /// somebody asked for the end of the session meanwhile.
-    fn test(
-        &self,
-        argv: &[String],
-        place: &Place,
-        left: Duration,
-        watchdog: u32,
-    ) -> Result<Option<Tests>, Error> {
+    /// Runs the tests, in the environment of the agent without the model's credential.
+    fn test(&self, argv: &[String], place: &Place, watchdog: u32) -> Result<Tests, Error> {
         let path = self.folder.join(files::TESTS);
         let failed = |error: std::io::Error| Error::file("write", &path, &error);
         let log = store::create_private(&path).map_err(failed)?;
@@ -88,13 +92,17 @@ impl Supervisor<'_> {
             .map_err(|error| Error::failed("start", "the tests", error))?;
         let tree = self.tree(child.id(), watchdog);
         let stop = self.folder.join(files::STOP);
-        let ended = wait(child, left, &mut || stop.exists().then_some(Ended::Told))?;
+        let ended = wait(child, self.left(), &mut || stop.exists().then_some(Ended::Told))?;
         // What they have left behind goes, too.
         tree.end(Duration::from_millis(self.plan.grace_ms) / 2);
-        Ok(match ended {
-            Ended::Told => None,
-            Ended::ByItself(status) => Some(Tests { command: words, passed: status.success() }),
-            _ => Some(Tests { command: words, passed: false }),
-        })
+        let ran = match ended {
+            Ended::Told => Ran::Stopped,
+            Ended::ByItself(status) if status.success() => Ran::Passed,
+            // The shim could not become it.
+            Ended::ByItself(status) if matches!(status.code(), Some(126 | 127)) => Ran::NotStarted,
+            Ended::ByItself(_) => Ran::Failed,
+            _ => Ran::TooLate,
+        };
+        Ok(Tests { command: words, ran })
     }
 }

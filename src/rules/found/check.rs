@@ -44,8 +44,37 @@ pub struct PatchFacts {
 pub struct Tests {
     /// The command, for people.
     pub command: String,
-    /// Whether it said that they pass.
-    pub passed: bool,
+    /// How that ended.
+    pub ran: Ran,
+}
+
+/// How a run of the tests has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ran {
+    /// They pass.
+    Passed,
+    /// They do not.
+    Failed,
+    /// The command could not be started, or the patch cannot be applied.
+    NotStarted,
+    /// They were ended at the deadline of the session.
+    TooLate,
+    /// Somebody asked for the end of the session.
+    Stopped,
+}
+
+impl Ran {
+    /// What is to be said of them.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Ran::Passed => "passed",
+            Ran::Failed => "did not pass",
+            Ran::NotStarted => "could not be started",
+            Ran::TooLate => "were not done by the deadline",
+            Ran::Stopped => "were stopped, because somebody asked for the end",
+        }
+    }
 }
 
 /// Judges `found` by what of its citations was found: `resolved` holds them as [`Citation`]
@@ -118,11 +147,12 @@ pub fn of_patch(mut checked: Checked, patch: &PatchFacts) -> Checked {
     }
     let has_tests = checked.found.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
     let unproven = match &patch.tests {
-        Some(Tests { passed: true, .. }) => None,
-        Some(Tests { command, passed: false }) => {
+        Some(Tests { ran: Ran::Passed, .. }) => None,
+        Some(Tests { command, ran }) => {
             let command = safe(&shorten(command, NAME)).into_owned();
-            say(format!("the tests did not pass when this tool ran them: '{command}'"));
-            Some("the tests did not pass")
+            let how = ran.sentence();
+            say(format!("the tests {how} when this tool ran them: '{command}'"));
+            Some("the tests are not known to pass")
         }
         None => {
             if has_tests {

@@ -80,7 +80,7 @@ fn forged(text: &str) -> Option<String> {
 
 fn report_of(found: Found, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
-    let run = Some(Tests { command: format!("pytest -q{name}"), passed: true });
+    let run = Some(Tests { command: format!("pytest -q{name}"), ran: Ran::Passed });
     let patch = PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run };
     let checked = of_patch(check(found, &resolved), &patch);
     let moment = Moment {

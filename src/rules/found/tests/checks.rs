@@ -85,26 +85,34 @@ fn notes_say_what_and_why() {
 
 #[test]
 fn a_fix_is_only_a_claim() {
-    let run = |passed| Some(Tests { command: "pytest -q".into(), passed });
+    let run = |ran| Some(Tests { command: "pytest -q".into(), ran });
     let own = || vec!["src/orders.py"];
     let no_diff = "it says that there is a fix, and no file was changed";
     let not_changed = "it says that it changed files which it did not change: 'src/orders.py'";
     let not_named = "files were changed that it does not name: 'ci.yml'";
     let failed = "the tests did not pass when this tool ran them: 'pytest -q'";
+    let late = "the tests were not done by the deadline when this tool ran them: 'pytest -q'";
     let no_run = "it names tests, and this tool has run none";
     let lowered = |why: &str| format!("the status was lowered from confirmed to likely: {why}");
-    let bad = lowered("the tests did not pass");
+    let bad = lowered("the tests are not known to pass");
     let none = lowered("this tool has run no tests on the patch");
     let rows = [
-        ("as it says", own(), run(true), Status::Confirmed, vec![]),
+        ("as it says", own(), run(Ran::Passed), Status::Confirmed, vec![]),
         ("no difference", vec![], None, Status::Confirmed, vec![no_diff, no_run]),
         ("no tests", own(), None, Status::Likely, vec![no_run, &none]),
-        ("failed", own(), run(false), Status::Likely, vec![failed, &bad]),
-        ("other files", vec!["ci.yml"], run(true), Status::Confirmed, vec![not_changed, not_named]),
+        ("failed", own(), run(Ran::Failed), Status::Likely, vec![failed, &bad]),
+        ("late", own(), run(Ran::TooLate), Status::Likely, vec![late, &bad]),
+        (
+            "other files",
+            vec!["ci.yml"],
+            run(Ran::Passed),
+            Status::Confirmed,
+            vec![not_changed, not_named],
+        ),
         (
             "more files",
             vec!["ci.yml", "src/orders.py"],
-            run(true),
+            run(Ran::Passed),
             Status::Confirmed,
             vec![not_named],
         ),
