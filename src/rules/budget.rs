@@ -91,11 +91,10 @@ pub struct Spend {
     /// The worst that it can cost, in US dollars.
     #[serde(deserialize_with = "usd::read")]
     pub reserved_usd: f64,
-    /// What it has cost; null while it is open, and when nobody can tell. Of a run that was taken
-    /// up again: what had counted before.
+    /// What it has cost; null while it is open, and when nobody can tell.
     #[serde(deserialize_with = "usd::or_null")]
     pub cost_usd: Option<f64>,
-    /// When it was last settled; null while it is open.
+    /// When it was settled; null while it is open.
     pub settled_at: Option<Timestamp>,
 }
 
@@ -106,19 +105,6 @@ pub struct Want {
     pub fingerprint: Option<String>,
     /// No message is lost before this; None when unknown, which is not near.
     pub expires_after: Option<Timestamp>,
-}
-
-/// What became of a settlement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// It is written down.
-    Booked,
-    /// It was settled before, for as much or more: nothing has changed.
-    Already,
-    /// The cost is no amount of money; it was taken as unknown.
-    Refused,
-    /// No such session has reserved anything, or it is long forgotten.
-    Unknown,
 }
 
 /// What a day has seen.
@@ -262,8 +248,7 @@ impl Spend {
 
 impl Budget {
     /// Reserves what the run can cost, if that is allowed, and returns how much that is. A session
-    /// that has reserved already gets the same again; one that was settled, and is taken up again,
-    /// reserves anew, on top of what it has cost.
+    /// that has reserved already gets the same again.
     pub fn reserve(
         &mut self,
         limits: &Limits,
@@ -272,12 +257,12 @@ impl Budget {
         want: &Want,
         now: Timestamp,
     ) -> Result<f64, Why> {
-        let known = self.spends.iter().position(|spend| spend.session == session);
-        if let Some(at) = known.filter(|at| self.spends[*at].is_open(now)) {
-            return Ok(self.spends[at].reserved_usd);
+        let mut own = self.spends.iter().filter(|spend| spend.session == session);
+        if let Some(spend) = own.find(|spend| spend.is_open(now)) {
+            return Ok(spend.reserved_usd);
         }
         let amount = judge(limits, self, want, now)?;
-        let mut spend = Spend {
+        self.spends.push(Spend {
             session: session.to_owned(),
             queue: queue.to_owned(),
             fingerprint: want.fingerprint.clone(),
@@ -285,38 +270,19 @@ impl Budget {
             reserved_usd: amount,
             cost_usd: None,
             settled_at: None,
-        };
-        if let Some(at) = known {
-            let before = self.spends.remove(at);
-            let counted = before.counts();
-            spend.cost_usd = Some(counted.dollars());
-            spend.reserved_usd = counted.plus(Usd::limit(amount)).dollars();
-            spend.fingerprint = spend.fingerprint.or(before.fingerprint);
-        }
-        self.spends.push(spend);
+        });
         Ok(amount)
     }
 
-    /// Writes down what the whole session has cost, or that nobody can tell, and gives back the
-    /// rest. Again with more, as after a session was taken up again, it counts more; what counts
-    /// once it was settled never falls.
-    pub fn settle(&mut self, session: &str, cost: Option<f64>, now: Timestamp) -> Settled {
-        let Some(spend) = self.spends.iter_mut().find(|spend| spend.session == session) else {
-            return Settled::Unknown;
-        };
-        let amount = cost.and_then(Usd::of);
-        let before = spend.cost_usd.and_then(Usd::of).unwrap_or_default();
-        if spend.settled_at.is_some() {
-            match amount.filter(|amount| *amount > spend.counts()) {
-                Some(amount) => spend.cost_usd = Some(amount.dollars()),
-                None if cost.is_some() && amount.is_none() => return Settled::Refused,
-                None => return Settled::Already,
-            }
-        } else {
-            spend.cost_usd = amount.map(|amount| amount.max(before).dollars());
+    /// Writes down what a session has cost, or that nobody can tell, and gives back the rest. What
+    /// is no amount of money is unknown. A session that has nothing open changes nothing: what was
+    /// settled stays so.
+    pub fn settle(&mut self, session: &str, cost: Option<f64>, now: Timestamp) {
+        let mut own = self.spends.iter_mut().filter(|spend| spend.session == session);
+        if let Some(spend) = own.rfind(|spend| spend.settled_at.is_none()) {
+            spend.cost_usd = cost.and_then(Usd::of).map(Usd::dollars);
+            spend.settled_at = Some(now);
         }
-        spend.settled_at = spend.settled_at.max(Some(now));
-        if cost.is_some() && amount.is_none() { Settled::Refused } else { Settled::Booked }
     }
 
     /// What was reserved or settled later than now was written down by a clock that has stepped back

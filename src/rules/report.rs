@@ -72,7 +72,7 @@ impl Report<'_> {
         }
         out.line(format!("- Confidence: {}", sure(found.confidence)));
         out.line(format!("- Category: {}", found.category.as_deref().map_or_else(unknown, span)));
-        out.line(format!("- Redrive: {}", redrive(found.redrive, &self.queue.name)));
+        out.line(format!("- Redrive: {}", redrive(found.redrive, self.queue)));
         out.line(format!("- Queue: {}", span(&self.queue.name)));
         out.line(format!("- Incident: {}", span(self.incident)));
         out.line(format!("- Session: {}", span(self.session)));
@@ -253,14 +253,30 @@ fn in_a_phrase(status: Status) -> &'static str {
     }
 }
 
-fn redrive(advice: Advice, queue: &str) -> String {
-    let guard = if queue.starts_with('-') { "-- " } else { "" };
-    let plan = span_of(&format!("dlq-redrive plan {guard}{}", quoted(queue)), PATH);
+fn redrive(advice: Advice, queue: &Queue) -> String {
+    // AWS refuses it for what a service has put there, and not of every queue the sources are known.
+    let but = if queue.sources.is_empty() { ", if the messages came from a queue" } else { "" };
+    let how = match move_back(queue) {
+        Some(command) => format!("run {}{but}", span_of(&command, PATH)),
+        None => "put the messages back".to_owned(),
+    };
     match advice {
-        Advice::Safe => format!("safe. Run {plan}"),
-        Advice::AfterFix => format!("after the fix. When it is deployed, run {plan}"),
+        Advice::Safe => format!("safe; {how}"),
+        Advice::AfterFix => format!("after the fix; when it is deployed, {how}"),
         Advice::DoNot => "do not put the messages back. Follow the next steps first".into(),
     }
+}
+
+/// The command that puts a queue's messages back, for a shell; none without the queue's ARN. The AWS
+/// command line would read a value such as `file://…` from a file.
+fn move_back(queue: &Queue) -> Option<String> {
+    let arn = Some(queue.arn.as_str()).filter(|arn| arn.starts_with("arn:"))?;
+    let command = format!("aws sqs start-message-move-task --source-arn={}", quoted(arn));
+    let region = arn.split(':').nth(3).filter(|region| !region.is_empty());
+    Some(match region {
+        Some(region) => format!("{command} --region={}", quoted(region)),
+        None => command,
+    })
 }
 
 fn said(text: &Option<String>) -> String {

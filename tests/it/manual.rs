@@ -1,6 +1,6 @@
 //! The documents cannot lie: every line that begins with `$ ` in the README and the man pages is
 //! run as it stands, in a shell, from the root of the project, with the programs on the PATH and
-//! an example state of a recorded day.
+//! an example state of a recorded day. Each program of a pipeline has to succeed, not the last alone.
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The commands of a document, each with its line number. A line that ends in a backslash goes on
-/// in the next.
+/// The commands of a document, each with its line number, as a reader would copy them: a line that
+/// ends in a backslash goes on in the next, and it is for the shell to make one of the two.
 fn commands(text: &str, mdoc: bool) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
@@ -26,13 +26,12 @@ fn commands(text: &str, mdoc: bool) -> Vec<(usize, String)> {
             None if goes_on => line.trim_start().trim_start_matches("> ").to_owned(),
             None => continue,
         };
-        let more = part.strip_suffix('\\').map(str::to_owned);
-        let text = more.clone().unwrap_or(part);
+        let more = part.ends_with('\\');
         match found.last_mut() {
-            Some((_, command)) if goes_on => command.push_str(&text),
-            _ => found.push((number + 1, text)),
+            Some((_, command)) if goes_on => *command = format!("{command}\n{part}"),
+            _ => found.push((number + 1, part)),
         }
-        goes_on = more.is_some();
+        goes_on = more;
     }
     found
 }
@@ -71,7 +70,9 @@ fn every_example_runs() {
             let bins = bin("dlq-log").parent().unwrap().to_owned();
             let path = std::env::var("PATH").unwrap_or_default();
             bench.set("PATH", format!("{}:{path}", bins.display()));
-            let output = bench.shell(&format!("cd '{}' && {command}", root().display()));
+            let whole = format!("set -o pipefail; cd '{}' && {command}", root().display());
+            // The plain shell of many systems sees the last program of a pipeline only.
+            let output = bench.run("bash", &["-c", &whole], "");
             assert_eq!(output.code(), 0, "{name}:{line}: $ {command}\n{output:?}");
             ran += 1;
         }
@@ -82,6 +83,6 @@ fn every_example_runs() {
 #[test]
 fn commands_are_found() {
     let text = "x\n$ a \\\n> b\n    $ c\nd $ e\n";
-    assert_eq!(commands(text, false), [(2, "a b".to_owned()), (4, "c".to_owned())]);
+    assert_eq!(commands(text, false), [(2, "a \\\nb".to_owned()), (4, "c".to_owned())]);
     assert_eq!(commands("$ printf 'a\\en'", true), [(1, "printf 'a\\n'".to_owned())]);
 }

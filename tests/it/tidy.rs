@@ -377,6 +377,51 @@ fn every_event_type_and_field_is_in_its_page() {
     }
 }
 
+/// What stands between a text and the next end of a part of it.
+fn part<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let begins = text.find(from).unwrap_or_else(|| panic!("no '{from}'")) + from.len();
+    let rest = &text[begins..];
+    &rest[..rest.find(to).unwrap_or(rest.len())]
+}
+
+#[test]
+fn every_field_of_a_session_an_incident_and_a_spend_is_in_its_page() {
+    let page = read("man/dlq-state.5");
+    let documents = part(&page, ".Ss Documents\n", "\n.Ss ");
+    for (document, room, name) in [
+        ("sessions.json", "src/rules/session.rs", "Session"),
+        ("sessions.json", "src/rules/incident.rs", "Incident"),
+        ("budget.json", "src/rules/budget.rs", "Spend"),
+    ] {
+        let item = part(documents, &format!(".It Pa {document}\n"), "\n.It ");
+        let told: BTreeSet<&str> =
+            item.lines().filter_map(|line| line.strip_prefix(".Cm ")?.split(' ').next()).collect();
+        let code = read(room);
+        let fields = part(&code, &format!("\npub struct {name} {{\n"), "\n}").lines();
+        let fields = fields.filter_map(|line| line.strip_prefix("    pub ")?.split(':').next());
+        for field in fields {
+            assert!(told.contains(field), "dlq-state(5): no '{field}' in {document}");
+        }
+    }
+}
+
+#[test]
+fn every_file_of_a_session_is_in_its_page() {
+    let page = read("man/dlq-state.5");
+    let items = part(&page, ".Ss Sessions\n", "\n.Ss ").lines();
+    let told: BTreeSet<&str> = items
+        .filter_map(|line| line.strip_prefix(".It Pa "))
+        .flat_map(|line| line.split(' ').map(|word| word.trim_end_matches('/')))
+        .collect();
+    let code = read("src/edge/supervisor.rs");
+    let names = part(&code, "pub mod files {", "\n}").lines();
+    let names: Vec<&str> = names.filter_map(|line| line.split('"').nth(1)).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(told.contains(name), "dlq-state(5): no '{name}' in the folder of a session");
+    }
+}
+
 #[test]
 fn the_version_has_one_heading_in_the_change_log() {
     let headings = read("CHANGELOG.md");

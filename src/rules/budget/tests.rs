@@ -143,20 +143,18 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
     }
     assert_eq!(budget.day(at(2)), Day { spent: Usd::NONE, reserved: Usd::limit(1.75) });
     let steps = [
-        ("the end", Some(0.4), Settled::Booked, 0.4),
-        ("the same again", Some(0.4), Settled::Already, 0.4),
-        ("less", Some(0.1), Settled::Already, 0.4),
-        ("nothing known", None, Settled::Already, 0.4),
-        ("no amount", Some(f64::NAN), Settled::Refused, 0.4),
-        ("more, for it went on", Some(0.9), Settled::Booked, 0.9),
+        ("of nobody", "nobody", Some(1.0), (0.0, 1.75)),
+        ("the end", "a", Some(0.4), (0.4, 0.0)),
+        ("less", "a", Some(0.1), (0.4, 0.0)),
+        ("more", "a", Some(0.9), (0.4, 0.0)),
+        ("nothing known", "a", None, (0.4, 0.0)),
     ];
-    for (rule, cost, settled, spent) in steps {
-        assert_eq!(budget.settle("a", cost, at(10)), settled, "{rule}");
-        let day = budget.day(at(20));
-        assert_eq!(day, Day { spent: Usd::limit(spent), reserved: Usd::NONE }, "{rule}");
+    for (rule, session, cost, (spent, reserved)) in steps {
+        budget.settle(session, cost, at(10));
+        let day = Day { spent: Usd::limit(spent), reserved: Usd::limit(reserved) };
+        assert_eq!(budget.day(at(20)), day, "{rule}");
     }
-    assert_eq!(budget.settle("nobody", Some(1.0), at(10)), Settled::Unknown);
-    assert_eq!(budget.causes(at(20)), [("cause", Usd::limit(0.9))]);
+    assert_eq!(budget.causes(at(20)), [("cause", Usd::limit(0.4))]);
 }
 
 #[test]
@@ -164,29 +162,11 @@ fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
     for cost in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
         let mut budget = Budget::default();
         budget.reserve(&limits(), "a", "q", &Want::default(), at(0)).unwrap();
-        let settled = if cost.is_some() { Settled::Refused } else { Settled::Booked };
-        assert_eq!(budget.settle("a", cost, at(1)), settled);
-        assert_eq!(budget.day(at(2)).spent, Usd::limit(1.75), "{cost:?}");
-        assert_eq!(budget.settle("a", Some(0.2), at(3)), Settled::Already);
-        assert_eq!(budget.day(at(4)).spent, Usd::limit(1.75), "it does not fall");
-    }
-}
-
-#[test]
-fn a_session_that_is_taken_up_again_keeps_what_it_has_cost() {
-    let (limits, want) = (limits(), of_cause("cause"));
-    for (cost, end, counted) in
-        [(Some(1.0), Some(0.5), 1.0), (Some(1.0), Some(2.0), 2.0), (Some(1.0), None, 2.75)]
-    {
-        let mut budget = Budget::default();
-        budget.reserve(&limits, "a", "q", &want, at(0)).unwrap();
-        budget.settle("a", cost, at(10));
-        assert_eq!(budget.reserve(&limits, "a", "q", &Want::default(), at(20)), Ok(1.75));
-        assert_eq!(budget.day(at(21)).reserved, Usd::limit(2.75));
-        assert_eq!(budget.settle("a", end, at(30)), Settled::Booked);
-        assert_eq!(budget.day(at(31)).spent, Usd::limit(counted), "{end:?}");
-        assert_eq!(budget.spends.len(), 1);
-        assert_eq!(budget.spends[0].fingerprint.as_deref(), Some("cause"));
+        for (minute, cost) in [(1, cost), (2, Some(0.2))] {
+            budget.settle("a", cost, at(minute));
+            let day = Day { spent: Usd::limit(1.75), reserved: Usd::NONE };
+            assert_eq!(budget.day(at(3)), day, "{cost:?}");
+        }
     }
 }
 

@@ -78,6 +78,11 @@ fn forged(text: &str) -> Option<String> {
     (titles != 1).then(|| format!("{titles} titles"))
 }
 
+fn queue(name: &str) -> Queue {
+    let arn = format!("arn:aws:sqs:eu-west-1:1:orders-dlq{name}");
+    Queue { arn, sources: vec!["orders".into()], ..Queue::default() }
+}
+
 fn report_of(found: Found, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
     let run = Some(Tests { command: format!("pytest -q{name}"), ran: Ran::Passed });
@@ -92,7 +97,7 @@ fn report_of(found: Found, excerpt: &str, name: &str) -> String {
     Report {
         session: "s1",
         incident: "i1",
-        queue: &Queue { name: format!("orders-dlq{name}"), ..Queue::default() },
+        queue: &Queue { name: format!("orders-dlq{name}"), ..queue(name) },
         checked: &checked,
         excerpts: &[("m1".to_owned(), format!("{{\"customer\":null}}{excerpt}"))].into(),
         patch: Some(&patch),
@@ -162,6 +167,29 @@ fn what_is_unknown_says_so() {
         assert!(text.contains(said) || text.contains(&said.replace('\\', "")), "{said}:\n{text}");
     }
     assert_eq!(forged(&text), None);
+}
+
+#[test]
+fn what_puts_messages_back_is_one_command_whose_words_stay_words() {
+    const RUN: &str = "run `aws sqs start-message-move-task --source-arn";
+    const PLAIN: &str = "=arn:aws:sqs:eu-west-1:1:orders-dlq --region=eu-west-1`";
+    const FORGED: &str = "='arn:aws:sqs:$(id):1:a;id' --region='$(id)'`";
+    let of = |arn: &str| Queue { arn: arn.into(), ..queue("") };
+    let alone = Queue { sources: Vec::new(), ..queue("") };
+    let but = ", if the messages came from a queue";
+    let deployed = "after the fix; when it is deployed, ";
+    let rows = [
+        ("now", Advice::Safe, queue(""), format!("safe; {RUN}{PLAIN}")),
+        ("later", Advice::AfterFix, queue(""), format!("{deployed}{RUN}{PLAIN}")),
+        ("what AWS may refuse", Advice::Safe, alone, format!("safe; {RUN}{PLAIN}{but}")),
+        ("forged", Advice::Safe, of("arn:aws:sqs:$(id):1:a;id"), format!("safe; {RUN}{FORGED}")),
+        ("a file", Advice::Safe, of("file:///etc/passwd"), "safe; put the messages back".into()),
+        ("unknown", Advice::AfterFix, of(""), format!("{deployed}put the messages back")),
+    ];
+    for (rule, advice, queue, said) in rows {
+        assert_eq!(redrive(advice, &queue), said, "{rule}");
+    }
+    assert!(!redrive(Advice::DoNot, &queue("")).contains("aws"));
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Case<'_> {
             title: words::title(category, confidence),
             reason: words::reason(category, ground, self.group.count, is_few),
             evidence: self.evidence(category),
-            commands: commands::next(self, category, redrive),
+            commands: commands::next(self, category),
             redrive,
             next: words::next(category, redrive, self.has_single_try()),
         }

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use super::Category;
 use super::case::Case;
-use super::{Advice, Category};
 use crate::text::{safe, shorten};
 
 /// What happened this long before the first message was sent may have caused it.
@@ -16,7 +16,7 @@ const BEFORE: Duration = Duration::from_secs(3600);
 const WORD_MAX: usize = 2048;
 
 /// The commands for a group, the first first.
-pub(super) fn next(case: &Case, category: Category, advice: Advice) -> Vec<String> {
+pub(super) fn next(case: &Case, category: Category) -> Vec<String> {
     let queue = &case.queue.queue;
     let named = Named::of(case);
     let mut all = Vec::new();
@@ -52,10 +52,6 @@ pub(super) fn next(case: &Case, category: Category, advice: Advice) -> Vec<Strin
             all.extend(named.function("aws lambda get-function-configuration"));
             all.extend(named.logs());
         }
-    }
-    if advice == Advice::Safe && !queue.name.is_empty() {
-        let guard = if queue.name.starts_with('-') { "-- " } else { "" };
-        all.push(format!("dlq-redrive plan {guard}{}", quoted(&queue.name)));
     }
     all
 }

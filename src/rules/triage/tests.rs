@@ -210,6 +210,8 @@ fn what_is_cited_exists_and_nothing_is_concluded_lightly() {
                     "{rule}"
                 );
                 assert!(each.redrive != Advice::Safe || each.bug == Bug::NotACodeBug, "{rule}");
+                let moved = story.seen.iter().any(|seen| seen.source_arn.is_some());
+                assert!(each.redrive != Advice::Safe || !moved, "{rule}: SQS could move it back");
             }
         }
     }

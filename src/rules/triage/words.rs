@@ -107,7 +107,11 @@ pub(super) fn next(category: Category, advice: Advice, has_single_try: bool) -> 
         Category::Unknown => "Read the log of whoever receives from the source queue.",
     };
     let redrive = match advice {
-        Advice::Safe => "Then put the messages back, a few at first.",
+        // Only what a service has put here is judged safe, and no call of SQS moves that back.
+        Advice::Safe => {
+            "Then send the messages anew to what they were meant for, a few at first: AWS moves back \
+             only what came from a queue."
+        }
         Advice::AfterFix => "Put the messages back only when that is mended: they would die again.",
         Advice::DoNot => "Do not put the messages back until it is known why they died.",
     };
