@@ -7,6 +7,7 @@
 //! rewrites the settings, and no `git worktree prune`, which also forgets worktrees of the user's
 //! that are merely not mounted.
 
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -184,8 +185,17 @@ impl Home {
         })
     }
 
-    /// Removes a worktree with all that is in it, also one that is locked or half made.
+    /// Removes a worktree with all that is in it, also one that is locked or half made. Its folder
+    /// goes first, without git, which refuses when `.git` in it is not as it was made: an agent can
+    /// have made anything of that, or of the folder. No link is followed.
     pub fn remove(&self, folder: &Path) -> Result<(), Error> {
+        let gone = match folder.symlink_metadata() {
+            Ok(found) if found.is_dir() => std::fs::remove_dir_all(folder),
+            Ok(_) => std::fs::remove_file(folder),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        gone.map_err(|error| Error::file("remove worktree", folder, &error))?;
         let argv = ["worktree", "remove", "--force", "--force", argument(folder)?];
         let removed = self.git.run(&argv, TREE, run::ANSWER_MAX)?;
         if removed.ok {

@@ -83,9 +83,10 @@ impl Workspace {
         Ok(Changes { files, patch: patch.output, truncated, commits, evidence_committed })
     }
 
-    /// Nothing was changed; of a folder that somebody has removed only the commits count.
+    /// Nothing was changed; of a folder that somebody has removed, or has put something else in
+    /// place of, only the commits count.
     pub(super) fn is_unchanged(&self) -> Result<bool, Error> {
-        if self.folder.symlink_metadata().is_ok() {
+        if self.folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             return Ok(self.changes()?.is_empty());
         }
         Ok(self.commits(&[])?.0.is_empty())

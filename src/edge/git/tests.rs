@@ -1,5 +1,7 @@
 use super::*;
 
+mod hostile;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;

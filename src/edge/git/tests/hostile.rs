@@ -1,0 +1,64 @@
+//! What an agent can make of its worktree, and what becomes of it.
+
+use super::*;
+
+impl Bench {
+    /// Something that is not ours, and that has to stay.
+    fn outside(&self) -> PathBuf {
+        self.write("outside/keep", "x");
+        self.git(".", &["init", "--quiet", "outside"]);
+        self.path("outside")
+    }
+}
+
+#[test]
+fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
+    type Make = fn(&Bench, &Path);
+    let rows: [(&str, Make); 10] = [
+        ("no-link", |_, _| {}),
+        ("garbage", |_, tree| std::fs::write(tree.join(".git"), "x").unwrap()),
+        ("empty", |_, tree| std::fs::create_dir(tree.join(".git")).unwrap()),
+        ("repository", |bench, _| drop(bench.git("state/s/tree", &["init", "--quiet"]))),
+        ("elsewhere", |bench, tree| {
+            let to = format!("gitdir: {}\n", bench.path("outside/.git").display());
+            std::fs::write(tree.join(".git"), to).unwrap();
+        }),
+        ("link", |bench, tree| symlink(bench.path("outside/.git"), tree.join(".git")).unwrap()),
+        ("links", |bench, tree| {
+            std::fs::create_dir(tree.join("build")).unwrap();
+            symlink(bench.path("outside"), tree.join("build/out")).unwrap();
+            std::fs::create_dir(tree.join(".git")).unwrap();
+            symlink(bench.path("outside"), tree.join(".git/out")).unwrap();
+        }),
+        ("gone", |_, tree| std::fs::remove_dir_all(tree).unwrap()),
+        ("a-file", |_, tree| {
+            std::fs::remove_dir_all(tree).unwrap();
+            std::fs::write(tree, "x").unwrap();
+        }),
+        ("a-link", |bench, tree| {
+            std::fs::remove_dir_all(tree).unwrap();
+            symlink(bench.path("outside"), tree).unwrap();
+        }),
+    ];
+    for (rule, make) in rows {
+        for how in ["discard", "discard_old", "sweep"] {
+            let bench = Bench::new(&format!("made-{rule}-{how}"));
+            let (repo, workspace) = (bench.path("repo"), bench.open("s"));
+            let (tree, outside) = (workspace.folder().to_owned(), bench.outside());
+            std::fs::remove_file(tree.join(".git")).unwrap();
+            make(&bench, &tree);
+            let done = match how {
+                "discard" => workspace.discard(),
+                "discard_old" => discard_old(&repo, &tree),
+                _ => sweep(&repo, &tree).map(|closed| assert_eq!(closed, Closed::Removed)),
+            };
+            assert_eq!(done, Ok(()), "{rule}, {how}");
+            assert!(tree.symlink_metadata().is_err(), "{rule}, {how}");
+            assert_eq!(std::fs::read_dir(bench.path("state/s")).unwrap().count(), 0, "{rule}");
+            assert_eq!(bench.git("repo", &["worktree", "list"]).lines().count(), 1, "{rule}");
+            assert_eq!(bench.branches(), "", "{rule}, {how}");
+            assert!(outside.join("keep").is_file(), "{rule}, {how}");
+            assert!(outside.join(".git/HEAD").is_file(), "{rule}, {how}");
+        }
+    }
+}
