@@ -90,6 +90,13 @@ impl Workspace {
 
     /// The workspace that an earlier run has opened, if it is still there and was finished.
     pub fn reopen(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
+        let found = Workspace::found(repo, folder)?;
+        found.iter().try_for_each(|workspace| workspace.in_place("open"))?;
+        Ok(found)
+    }
+
+    /// The same, whatever has become of its folder.
+    fn found(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
         let home = Home::find(repo)?;
         let folder = whole(folder)?;
         match (noted(&folder), home.admin(&folder)) {
@@ -110,6 +117,15 @@ impl Workspace {
         let git = Git::within(argument(&admin)?, argument(folder)?);
         let (branch, base) = (branch.to_owned(), base.to_owned());
         Ok(Workspace { folder: folder.to_owned(), branch, base, admin, home: home.clone(), git })
+    }
+
+    /// Refuses a link that somebody has put in place of the folder: what is read or written there
+    /// would be somewhere else.
+    fn in_place(&self, doing: &str) -> Result<(), Error> {
+        if self.folder.is_symlink() {
+            return Err(Error::failed(doing, self.folder.display(), "it is a link now"));
+        }
+        Ok(())
     }
 
     /// Checks the files out, and makes the folder of the evidence.
@@ -219,7 +235,7 @@ pub fn discard_old(repo: &Path, folder: &Path) -> Result<(), Error> {
 /// Removes what a crash has left of a workspace, unless it has changes. Only for a session that does
 /// not run: an agent that is still at work would lose its files.
 pub fn sweep(repo: &Path, folder: &Path) -> Result<Closed, Error> {
-    if let Some(workspace) = Workspace::reopen(repo, folder)? {
+    if let Some(workspace) = Workspace::found(repo, folder)? {
         return workspace.close(false);
     }
     let folder = whole(folder)?;

@@ -57,6 +57,7 @@ impl Workspace {
     /// What was changed since the base, committed or not; evidence is left out, and what the
     /// repository ignores.
     pub fn changes(&self) -> Result<Changes, Error> {
+        self.in_place("compare")?;
         let scratch = Scratch(beside(&self.folder, "scan"));
         let git = self.aside(&scratch.0)?;
         let (tree, whole) = self.tree(&git)?;

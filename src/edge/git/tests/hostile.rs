@@ -62,3 +62,18 @@ fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
         }
     }
 }
+
+#[test]
+fn a_link_in_place_of_the_worktree_is_not_looked_into() {
+    let bench = Bench::new("linked");
+    let workspace = bench.open("s");
+    let (tree, outside) = (workspace.folder().to_owned(), bench.outside());
+    std::fs::remove_dir_all(&tree).unwrap();
+    symlink(&outside, &tree).unwrap();
+    let error = workspace.changes().unwrap_err().to_string();
+    assert_eq!(error, format!("cannot compare '{}': it is a link now", tree.display()));
+    let error = Workspace::reopen(&bench.path("repo"), &tree).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot open '{}': it is a link now", tree.display()));
+    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    assert!(outside.join("keep").is_file());
+}
