@@ -193,8 +193,8 @@ impl Workspace {
         Ok(self.git.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
     }
 
-    /// Date, author and subject of the commit of that hash, if it is in the repository; of at least
-    /// 7 digits, so that none is hit by chance.
+    /// Date, author and subject of the commit of that hash, if it is the base or comes before it: an
+    /// agent's own commit is no evidence. Of at least 7 digits, so that none is hit by chance.
     pub fn commit(&self, hash: &str) -> Result<Option<String>, Error> {
         if hash.len() < 7 || hash.len() > 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
@@ -202,6 +202,9 @@ impl Workspace {
         // A branch may be called like a hash.
         let same = |commit: &String| commit.starts_with(&hash.to_ascii_lowercase());
         let Some(commit) = self.home.commit(hash)?.filter(same) else { return Ok(None) };
+        if !self.home.git.ask(&["merge-base", "--is-ancestor", &commit, &self.base])?.ok {
+            return Ok(None);
+        }
         let argv = ["log", "--max-count=1", "--no-color", "--no-show-signature", "--date=short"];
         let form = ["--format=%ad %an: %s", &commit];
         Ok(Some(self.git.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))

@@ -77,3 +77,26 @@ fn a_link_in_place_of_the_worktree_is_not_looked_into() {
     assert_eq!(workspace.close(false), Ok(Closed::Removed));
     assert!(outside.join("keep").is_file());
 }
+
+#[test]
+fn only_commits_before_the_base_are_cited() {
+    let bench = Bench::new("commits-cited");
+    let first = bench.git("repo", &["rev-parse", "HEAD"]);
+    bench.write("repo/more", "");
+    let second = bench.commit("repo", "second");
+    bench.git("repo", &["switch", "--quiet", "--create", "other", &first]);
+    bench.write("repo/other", "");
+    let other = bench.commit("repo", "other");
+    let workspace = bench.open_at(Some("main"), "s").unwrap();
+    bench.write("state/s/tree/mine", "");
+    let mine = bench.commit("state/s/tree", "the cause, as the agent would have it");
+    for (rule, hash, there) in [
+        ("the base", &second, true),
+        ("before it", &first, true),
+        ("of another branch", &other, false),
+        ("of the session", &mine, false),
+    ] {
+        assert_eq!(workspace.commit(hash).unwrap().is_some(), there, "{rule}");
+        assert_eq!(workspace.commit(&hash[..7]).unwrap().is_some(), there, "{rule}");
+    }
+}
