@@ -120,6 +120,7 @@ impl Home {
             let path = self.path.display();
             Error::failed("make branch", safe(branch), format!("{cause} (in '{path}')"))
         };
+        let git = self.git.clone().disarmed()?;
         for n in 1..=SAME_MAX {
             let name = numbered(branch, n);
             let full = format!("refs/heads/{name}");
@@ -130,7 +131,7 @@ impl Home {
                 continue;
             }
             // The empty word says that there must be none: whoever comes second is refused.
-            let made = self.git.ask(&["update-ref", &full, base, ""])?;
+            let made = git.ask(&["update-ref", &full, base, ""])?;
             if made.ok {
                 return Ok(name);
             }
@@ -159,13 +160,14 @@ impl Home {
             return Ok(false);
         }
         // Only while it is still where it was looked at.
-        Ok(self.git.ask(&["update-ref", "-d", &full, &tip])?.ok)
+        let git = self.git.clone().disarmed()?;
+        Ok(git.ask(&["update-ref", "-d", &full, &tip])?.ok)
     }
 
     /// Makes a worktree on a branch, without files yet. Returns where git keeps its part.
     pub fn add(&self, folder: &Path, branch: &str) -> Result<PathBuf, Error> {
         let argv = ["worktree", "add", "--quiet", "--no-checkout", argument(folder)?, branch];
-        let added = self.git.ask(&argv)?;
+        let added = self.git.clone().disarmed()?.ask(&argv)?;
         if !added.ok {
             let cause = format!("{} (in '{}')", added.complaint, self.path.display());
             return Err(Error::failed("make worktree", folder.display(), cause));
@@ -197,7 +199,7 @@ impl Home {
         };
         gone.map_err(|error| Error::file("remove worktree", folder, &error))?;
         let argv = ["worktree", "remove", "--force", "--force", argument(folder)?];
-        let removed = self.git.run(&argv, TREE, run::ANSWER_MAX)?;
+        let removed = self.git.clone().disarmed()?.run(&argv, TREE, run::ANSWER_MAX)?;
         if removed.ok {
             return Ok(());
         }

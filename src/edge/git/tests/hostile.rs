@@ -100,3 +100,32 @@ fn only_commits_before_the_base_are_cited() {
         assert_eq!(workspace.commit(&hash[..7]).unwrap().is_some(), there, "{rule}");
     }
 }
+
+/// Gits to come run what `hook.NAME.command` says, wherever the folder of the hooks is.
+#[test]
+fn hooks_that_are_settings_are_off_wherever_something_is_written() {
+    let bench = Bench::new("settings");
+    let repo = bench.path("repo");
+    for (key, value) in [("command", "false"), ("event", "reference-transaction")] {
+        bench.git("repo", &["config", &format!("hook.a.b.{key}"), value]);
+    }
+    let base = bench.git("repo", &["rev-parse", "HEAD"]);
+    let mut home = Home::find(&repo).unwrap();
+    home.git = home.git.with("GIT_TRACE2", bench.path("trace").into_os_string());
+    home.git = home.git.with("GIT_TRACE2_CONFIG_PARAMS", "hook.*.enabled");
+    let (folder, trace) = (bench.path("state"), bench.path("trace"));
+    let branch = home.claim("dlq/a", &base).unwrap();
+    home.add(&folder, &branch).unwrap();
+    home.remove(&folder).unwrap();
+    assert!(home.release(&branch, &base).unwrap());
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let mut written = 0;
+    for run in trace
+        .split(" version ")
+        .filter(|run| run.contains("cmd_name update-ref") || run.contains("cmd_name worktree"))
+    {
+        written += 1;
+        assert!(run.contains("hook.a.b.enabled=false"), "{run}");
+    }
+    assert_eq!(written, 4);
+}
