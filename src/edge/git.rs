@@ -12,6 +12,7 @@
 mod home;
 mod run;
 mod scan;
+mod tree;
 
 use std::path::{Path, PathBuf};
 

@@ -129,3 +129,107 @@ fn hooks_that_are_settings_are_off_wherever_something_is_written() {
     }
     assert_eq!(written, 4);
 }
+
+#[test]
+fn what_the_index_or_the_settings_of_the_agent_say_hides_nothing() {
+    let bench = Bench::new("hidden");
+    bench.write("repo/other/file", "x");
+    let head = bench.commit("repo", "other");
+    let gitlink = format!("160000,{head},src");
+    let rows: [(&str, &[&[&str]]); 8] = [
+        ("skip", &[&["update-index", "--skip-worktree", "src/app.py"]]),
+        ("assume", &[&["update-index", "--assume-unchanged", "src/app.py"]]),
+        ("sparse", &[&["sparse-checkout", "set", "other"]]),
+        (
+            "sparse and said to be there",
+            &[
+                &["sparse-checkout", "set", "other"],
+                &["config", "sparse.expectFilesOutsideOfPatterns", "true"],
+            ],
+        ),
+        (
+            "a submodule in its place",
+            &[
+                &["rm", "-r", "--cached", "--quiet", "src"],
+                &["update-index", "--add", "--cacheinfo", &gitlink],
+            ],
+        ),
+        ("times that do not count", &[&["config", "core.checkStat", "minimal"]]),
+        ("bits by default", &[&["config", "core.ignoreStat", "true"]]),
+        ("not there", &[&["rm", "-r", "--cached", "--quiet", "."]]),
+    ];
+    for (n, (rule, calls)) in rows.into_iter().enumerate() {
+        let workspace = bench.open(&n.to_string());
+        let tree = format!("state/{n}/tree");
+        for argv in calls {
+            bench.git(&tree, argv);
+        }
+        assert_eq!(workspace.is_unchanged(), Ok(true), "{rule}");
+        bench.write(&format!("{tree}/src/app.py"), "evil\n");
+        let changes = workspace.changes().unwrap();
+        assert_eq!(
+            (changes.files.as_slice(), changes.truncated),
+            (&["src/app.py".into()][..], false),
+            "{rule}"
+        );
+        assert!(String::from_utf8_lossy(&changes.patch).contains("+evil"), "{rule}");
+        assert_eq!(workspace.close(false), Ok(Closed::Kept), "{rule}");
+        for key in ["sparse.expectFilesOutsideOfPatterns", "core.checkStat", "core.ignoreStat"] {
+            bench.git("repo", &["config", key, ""]);
+            bench.git("repo", &["config", "--unset-all", key]);
+        }
+    }
+}
+
+#[test]
+fn modes_links_and_deletions_are_changes() {
+    let bench = Bench::new("modes");
+    bench.script("repo/run", "true");
+    bench.write("repo/gone", "x");
+    bench.write("repo/becomes/a/file", "x");
+    symlink("src/app.py", bench.path("repo/link")).unwrap();
+    bench.commit("repo", "modes");
+    let workspace = bench.open("s");
+    assert_eq!(workspace.is_unchanged(), Ok(true));
+    let tree = workspace.folder();
+    std::fs::set_permissions(tree.join("run"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::remove_file(tree.join("gone")).unwrap();
+    std::fs::remove_dir_all(tree.join("becomes/a")).unwrap();
+    std::fs::write(tree.join("becomes/a"), "x").unwrap();
+    std::fs::remove_file(tree.join("link")).unwrap();
+    std::fs::write(tree.join("link"), "src/app.py").unwrap();
+    let changes = workspace.changes().unwrap();
+    assert_eq!(changes.files, ["becomes/a", "becomes/a/file", "gone", "link", "run"]);
+    assert!(!changes.truncated);
+}
+
+#[test]
+fn what_a_checkout_has_made_of_line_ends_is_no_change() {
+    let bench = Bench::new("ends");
+    // Committed before there were attributes: git would now write them in another way.
+    bench.write("repo/old.txt", "one\r\ntwo\r\n");
+    bench.write("repo/mixed.bat", "one\r\ntwo\n");
+    bench.write("repo/id.c", "$Id: somebody's $\n");
+    bench.write("repo/new.txt", "one\ntwo\n");
+    bench.write("repo/auto.csv", "one\r\ntwo\r\n");
+    bench.commit("repo", "old");
+    let attributes = "*.txt text\n*.bat text eol=crlf\n*.c ident\n*.csv text=auto\n";
+    bench.write("repo/.gitattributes", attributes);
+    bench.git("repo", &["add", ".gitattributes"]);
+    bench.git("repo", &["commit", "--quiet", "--message", "attributes"]);
+    for ends in ["false", "true", "input"] {
+        bench.git("repo", &["config", "core.autocrlf", ends]);
+        let workspace = bench.open(ends);
+        let file = |name: &str| workspace.folder().join(name);
+        assert_eq!(workspace.changes(), Ok(Changes::default()), "{ends}");
+        // An editor that writes the same again.
+        for name in ["old.txt", "mixed.bat", "id.c", "new.txt", "auto.csv"] {
+            std::fs::write(file(name), std::fs::read(file(name)).unwrap()).unwrap();
+        }
+        assert_eq!(workspace.changes(), Ok(Changes::default()), "{ends}");
+        std::fs::write(file("old.txt"), "one\r\n2\r\n").unwrap();
+        std::fs::set_permissions(file("id.c"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(workspace.changes().unwrap().files, ["id.c", "old.txt"], "{ends}");
+        workspace.discard().unwrap();
+    }
+}
