@@ -19,7 +19,8 @@ pub struct Changes {
     pub files: Vec<String>,
     /// A patch that `git apply` takes, from the base to the files as they are.
     pub patch: Vec<u8>,
-    /// Something is missing here: patch or lists are longer, or git could not read a file.
+    /// Something is missing here: patch or lists are longer, git could not read a file, or there is
+    /// a repository within, of which no patch has the files.
     pub truncated: bool,
     /// The commits that the base lacks, the oldest first.
     pub commits: Vec<String>,
@@ -45,7 +46,8 @@ impl Workspace {
         let diff = |form: &[&str], max: u64| {
             let mut argv = vec!["diff-tree", "-r", "--no-renames", "--no-color"];
             argv.extend(["--no-ext-diff", "--no-textconv"]);
-            argv.push("--submodule=short");
+            // What the settings say of submodules would hide them.
+            argv.extend(["--submodule=short", "--ignore-submodules=none"]);
             argv.extend(form);
             argv.extend([self.base.as_str(), tree.as_str(), "--", ".", &evidence]);
             let answer = git.run(&argv, TREE, max)?;

@@ -3,8 +3,8 @@
 //!
 //! Promises: the agent's index is not read, in which a file can be marked as not to be looked at.
 //! The index begins as the base, without the times of files, so that every file is read. What is
-//! in a repository within the worktree is no part of the tree: git would ask such a one by its own
-//! settings, which an agent may have written, and which may name programs.
+//! in a repository within the worktree is missing in the tree, which then is not whole: git would
+//! ask such a one by its own settings, which an agent may have written, and which may name programs.
 
 use std::path::{Path, PathBuf};
 
@@ -78,7 +78,7 @@ impl Workspace {
         std::fs::copy(&base, &index).map_err(|error| Error::file("copy", &base, &error))?;
 
         let git = scratch.git(&self.git, &self.home.common)?.with("GIT_INDEX_FILE", index);
-        let places = self.places(&git)?;
+        let (places, mut whole) = self.places(&git)?;
         // One file that cannot be read, or a repository without a commit, is no reason to have none.
         let mut argv = vec!["add", "--all", "--sparse", "--ignore-errors", "--"];
         argv.extend(places.iter().map(String::as_str));
@@ -87,15 +87,15 @@ impl Workspace {
             return Err(self.unread(&added.complaint));
         }
         let changed = self.changed(&git)?;
-        let whole = added.ok;
+        whole &= added.ok && !changed.iter().any(|one| one.was == COMMIT || one.mode == COMMIT);
         self.restore(&git, &changed, &base, &scratch.0.join("made"))?;
         Ok((git.clone(), git.must(&["write-tree"], TREE)?.line(), whole))
     }
 
-    /// Where to look. Files that a sparse checkout is without are no
+    /// Where to look; and whether that is all. Files that a sparse checkout is without are no
     /// longer so marked when they are there.
-    fn places(&self, git: &Git) -> Result<Vec<String>, Error> {
-        let mut places = vec![".".to_owned(), format!(":(exclude){EVIDENCE}")];
+    fn places(&self, git: &Git) -> Result<(Vec<String>, bool), Error> {
+        let (mut places, mut whole) = (vec![".".to_owned(), format!(":(exclude){EVIDENCE}")], true);
         let mut there = Vec::new();
         for entry in self.list(git, &["ls-files", "-t", "--stage", "-z"])? {
             let Some((about, path)) = entry.split_once('\t') else { continue };
@@ -103,6 +103,8 @@ impl Workspace {
             let is_commit = about.split(' ').nth(1) == Some(COMMIT);
             if is_commit && place.symlink_metadata().is_ok_and(|found| found.is_dir()) {
                 places.push(format!(":(exclude,literal){path}"));
+                // As git makes it, it is empty.
+                whole &= place.read_dir().is_ok_and(|mut inner| inner.next().is_none());
             } else if about.starts_with("S ") && place.symlink_metadata().is_ok() {
                 there.push(path.to_owned());
             }
@@ -112,7 +114,7 @@ impl Workspace {
             argv.extend(paths.iter().map(String::as_str));
             git.must(&argv, TREE)?;
         }
-        Ok(places)
+        Ok((places, whole))
     }
 
     /// What differs between base and index.

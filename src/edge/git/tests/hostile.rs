@@ -233,3 +233,81 @@ fn what_a_checkout_has_made_of_line_ends_is_no_change() {
         workspace.discard().unwrap();
     }
 }
+
+#[test]
+fn a_repository_in_the_worktree_hides_nothing() {
+    let bench = Bench::new("embedded");
+    let head = bench.git("repo", &["rev-parse", "HEAD"]);
+    bench.git("repo", &["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);
+    bench.git("repo", &["commit", "--quiet", "--message", "submodule"]);
+    type Make = fn(&Bench, &Path);
+    let rows: [(&str, Make, bool, &[&str]); 8] = [
+        ("untouched", |_, _| {}, false, &[]),
+        (
+            "of no commit",
+            |bench, _| {
+                bench.git("state/s/tree", &["init", "--quiet", "new"]);
+                bench.write("state/s/tree/new/x.py", "evil");
+            },
+            true,
+            &[],
+        ),
+        (
+            "of a commit",
+            |bench, _| {
+                bench.git("state/s/tree", &["init", "--quiet", "new"]);
+                bench.write("state/s/tree/new/x.py", "evil");
+                bench.commit("state/s/tree/new", "evil");
+            },
+            true,
+            &["new"],
+        ),
+        (
+            "that is said to be ignored",
+            |bench, _| {
+                bench.git("state/s/tree", &["init", "--quiet", "new"]);
+                bench.write("state/s/tree/new/x.py", "evil");
+                bench.commit("state/s/tree/new", "evil");
+                let ignore = "[submodule \"new\"]\n\tpath = new\n\tignore = all\n";
+                bench.write("state/s/tree/.gitmodules", ignore);
+            },
+            true,
+            &[".gitmodules", "new"],
+        ),
+        (
+            "in the index only",
+            |bench, tree| {
+                let head = bench.git("repo", &["rev-parse", "HEAD"]);
+                let entry = format!("160000,{head},lib");
+                bench.git("state/s/tree", &["update-index", "--add", "--cacheinfo", &entry]);
+                std::fs::create_dir(tree.join("lib")).unwrap();
+                std::fs::write(tree.join("lib/x.py"), "evil").unwrap();
+            },
+            false,
+            &["lib/x.py"],
+        ),
+        ("filled", |bench, _| bench.write("state/s/tree/sub/x.py", "evil"), true, &[]),
+        ("gone", |_, tree| std::fs::remove_dir(tree.join("sub")).unwrap(), true, &["sub"]),
+        (
+            "a link",
+            |bench, tree| {
+                std::fs::remove_dir(tree.join("sub")).unwrap();
+                symlink(bench.outside(), tree.join("sub")).unwrap();
+            },
+            true,
+            &["sub"],
+        ),
+    ];
+    for (rule, make, truncated, files) in rows {
+        let workspace = bench.open("s");
+        make(&bench, workspace.folder());
+        let changes = workspace.changes().unwrap();
+        assert_eq!(
+            (changes.truncated, changes.files),
+            (truncated, files.iter().map(|file| (*file).to_owned()).collect()),
+            "{rule}"
+        );
+        assert_eq!(workspace.is_unchanged(), Ok(rule == "untouched"), "{rule}");
+        workspace.discard().unwrap();
+    }
+}
