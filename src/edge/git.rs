@@ -13,12 +13,14 @@ mod home;
 mod run;
 mod scan;
 mod tree;
+mod trial;
 
 use std::path::{Path, PathBuf};
 
 use self::home::Home;
 use self::run::{ASK, Git, TREE, argument};
 pub use self::scan::{COMMITS_MAX, Changes, PATCH_MAX};
+pub use self::trial::{Trial, sweep_trial};
 pub use crate::rules::branch::branch;
 
 use crate::error::Error;
@@ -77,7 +79,7 @@ impl Workspace {
         // Written before there is a worktree: what a crash leaves behind is known for ours.
         let noted = store::replace(&note(&folder), format!("{base}\n{branch}\n").as_bytes());
         let opened = noted.and_then(|()| {
-            let admin = home.add(&folder, &branch)?;
+            let admin = home.add(&folder, &[&branch])?;
             let workspace = Workspace::of(&home, &folder, &branch, &base, admin)?;
             workspace.fill()?;
             Ok(workspace)
@@ -253,6 +255,7 @@ pub fn sweep(repo: &Path, folder: &Path) -> Result<Closed, Error> {
 
 /// Removes worktree, branch and note, in this order: while the note is there, it can be repeated.
 fn discard(home: &Home, folder: &Path, branch: &str, base: &str) -> Result<(), Error> {
+    // What git does not list may be somebody else's.
     if home.admin(folder).is_some() {
         home.remove(folder)?;
     }

@@ -164,9 +164,11 @@ impl Home {
         Ok(git.ask(&["update-ref", "-d", &full, &tip])?.ok)
     }
 
-    /// Makes a worktree on a branch, without files yet. Returns where git keeps its part.
-    pub fn add(&self, folder: &Path, branch: &str) -> Result<PathBuf, Error> {
-        let argv = ["worktree", "add", "--quiet", "--no-checkout", argument(folder)?, branch];
+    /// Makes a worktree on a branch, or `--detach`ed at a commit, without files yet. Returns where
+    /// git keeps its part.
+    pub fn add(&self, folder: &Path, at: &[&str]) -> Result<PathBuf, Error> {
+        let mut argv = vec!["worktree", "add", "--quiet", "--no-checkout", argument(folder)?];
+        argv.extend(at);
         let added = self.git.clone().disarmed()?.ask(&argv)?;
         if !added.ok {
             let cause = format!("{} (in '{}')", added.complaint, self.path.display());
@@ -189,7 +191,7 @@ impl Home {
 
     /// Removes a worktree with all that is in it, also one that is locked or half made. Its folder
     /// goes first, without git, which refuses when `.git` in it is not as it was made: an agent can
-    /// have made anything of that, or of the folder. No link is followed.
+    /// have made anything of that, or of the folder. No link is followed. Then git forgets it.
     pub fn remove(&self, folder: &Path) -> Result<(), Error> {
         let gone = match folder.symlink_metadata() {
             Ok(found) if found.is_dir() => std::fs::remove_dir_all(folder),
@@ -198,6 +200,9 @@ impl Home {
             Err(error) => Err(error),
         };
         gone.map_err(|error| Error::file("remove worktree", folder, &error))?;
+        if self.admin(folder).is_none() {
+            return Ok(());
+        }
         let argv = ["worktree", "remove", "--force", "--force", argument(folder)?];
         let removed = self.git.clone().disarmed()?.run(&argv, TREE, run::ANSWER_MAX)?;
         if removed.ok {

@@ -1,6 +1,7 @@
 use super::*;
 
 mod hostile;
+mod trials;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};

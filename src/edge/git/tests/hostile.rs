@@ -115,7 +115,7 @@ fn hooks_that_are_settings_are_off_wherever_something_is_written() {
     home.git = home.git.with("GIT_TRACE2_CONFIG_PARAMS", "hook.*.enabled");
     let (folder, trace) = (bench.path("state"), bench.path("trace"));
     let branch = home.claim("dlq/a", &base).unwrap();
-    home.add(&folder, &branch).unwrap();
+    home.add(&folder, &[&branch]).unwrap();
     home.remove(&folder).unwrap();
     assert!(home.release(&branch, &base).unwrap());
     let trace = std::fs::read_to_string(trace).unwrap();
