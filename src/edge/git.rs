@@ -12,12 +12,15 @@
 mod home;
 mod run;
 mod scan;
+mod tree;
+mod trial;
 
 use std::path::{Path, PathBuf};
 
 use self::home::Home;
 use self::run::{ASK, Git, TREE, argument};
 pub use self::scan::{COMMITS_MAX, Changes, PATCH_MAX};
+pub use self::trial::{Trial, sweep_trial};
 pub use crate::rules::branch::branch;
 
 use crate::error::Error;
@@ -76,7 +79,7 @@ impl Workspace {
         // Written before there is a worktree: what a crash leaves behind is known for ours.
         let noted = store::replace(&note(&folder), format!("{base}\n{branch}\n").as_bytes());
         let opened = noted.and_then(|()| {
-            let admin = home.add(&folder, &branch)?;
+            let admin = home.add(&folder, &[&branch])?;
             let workspace = Workspace::of(&home, &folder, &branch, &base, admin)?;
             workspace.fill()?;
             Ok(workspace)
@@ -90,6 +93,13 @@ impl Workspace {
 
     /// The workspace that an earlier run has opened, if it is still there and was finished.
     pub fn reopen(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
+        let found = Workspace::found(repo, folder)?;
+        found.iter().try_for_each(|workspace| workspace.in_place("open"))?;
+        Ok(found)
+    }
+
+    /// The same, whatever has become of its folder.
+    fn found(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
         let home = Home::find(repo)?;
         let folder = whole(folder)?;
         match (noted(&folder), home.admin(&folder)) {
@@ -110,6 +120,15 @@ impl Workspace {
         let git = Git::within(argument(&admin)?, argument(folder)?);
         let (branch, base) = (branch.to_owned(), base.to_owned());
         Ok(Workspace { folder: folder.to_owned(), branch, base, admin, home: home.clone(), git })
+    }
+
+    /// Refuses a link that somebody has put in place of the folder: what is read or written there
+    /// would be somewhere else.
+    fn in_place(&self, doing: &str) -> Result<(), Error> {
+        if self.folder.is_symlink() {
+            return Err(Error::failed(doing, self.folder.display(), "it is a link now"));
+        }
+        Ok(())
     }
 
     /// Checks the files out, and makes the folder of the evidence.
@@ -177,8 +196,8 @@ impl Workspace {
         Ok(self.git.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
     }
 
-    /// Date, author and subject of the commit of that hash, if it is in the repository; of at least
-    /// 7 digits, so that none is hit by chance.
+    /// Date, author and subject of the commit of that hash, if it is the base or comes before it: an
+    /// agent's own commit is no evidence. Of at least 7 digits, so that none is hit by chance.
     pub fn commit(&self, hash: &str) -> Result<Option<String>, Error> {
         if hash.len() < 7 || hash.len() > 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
@@ -186,6 +205,9 @@ impl Workspace {
         // A branch may be called like a hash.
         let same = |commit: &String| commit.starts_with(&hash.to_ascii_lowercase());
         let Some(commit) = self.home.commit(hash)?.filter(same) else { return Ok(None) };
+        if !self.home.git.ask(&["merge-base", "--is-ancestor", &commit, &self.base])?.ok {
+            return Ok(None);
+        }
         let argv = ["log", "--max-count=1", "--no-color", "--no-show-signature", "--date=short"];
         let form = ["--format=%ad %an: %s", &commit];
         Ok(Some(self.git.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
@@ -219,7 +241,7 @@ pub fn discard_old(repo: &Path, folder: &Path) -> Result<(), Error> {
 /// Removes what a crash has left of a workspace, unless it has changes. Only for a session that does
 /// not run: an agent that is still at work would lose its files.
 pub fn sweep(repo: &Path, folder: &Path) -> Result<Closed, Error> {
-    if let Some(workspace) = Workspace::reopen(repo, folder)? {
+    if let Some(workspace) = Workspace::found(repo, folder)? {
         return workspace.close(false);
     }
     let folder = whole(folder)?;
@@ -233,6 +255,7 @@ pub fn sweep(repo: &Path, folder: &Path) -> Result<Closed, Error> {
 
 /// Removes worktree, branch and note, in this order: while the note is there, it can be repeated.
 fn discard(home: &Home, folder: &Path, branch: &str, base: &str) -> Result<(), Error> {
+    // What git does not list may be somebody else's.
     if home.admin(folder).is_some() {
         home.remove(folder)?;
     }

@@ -7,6 +7,7 @@
 //! rewrites the settings, and no `git worktree prune`, which also forgets worktrees of the user's
 //! that are merely not mounted.
 
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -119,6 +120,7 @@ impl Home {
             let path = self.path.display();
             Error::failed("make branch", safe(branch), format!("{cause} (in '{path}')"))
         };
+        let git = self.git.clone().disarmed()?;
         for n in 1..=SAME_MAX {
             let name = numbered(branch, n);
             let full = format!("refs/heads/{name}");
@@ -129,7 +131,7 @@ impl Home {
                 continue;
             }
             // The empty word says that there must be none: whoever comes second is refused.
-            let made = self.git.ask(&["update-ref", &full, base, ""])?;
+            let made = git.ask(&["update-ref", &full, base, ""])?;
             if made.ok {
                 return Ok(name);
             }
@@ -158,13 +160,16 @@ impl Home {
             return Ok(false);
         }
         // Only while it is still where it was looked at.
-        Ok(self.git.ask(&["update-ref", "-d", &full, &tip])?.ok)
+        let git = self.git.clone().disarmed()?;
+        Ok(git.ask(&["update-ref", "-d", &full, &tip])?.ok)
     }
 
-    /// Makes a worktree on a branch, without files yet. Returns where git keeps its part.
-    pub fn add(&self, folder: &Path, branch: &str) -> Result<PathBuf, Error> {
-        let argv = ["worktree", "add", "--quiet", "--no-checkout", argument(folder)?, branch];
-        let added = self.git.ask(&argv)?;
+    /// Makes a worktree on a branch, or `--detach`ed at a commit, without files yet. Returns where
+    /// git keeps its part.
+    pub fn add(&self, folder: &Path, at: &[&str]) -> Result<PathBuf, Error> {
+        let mut argv = vec!["worktree", "add", "--quiet", "--no-checkout", argument(folder)?];
+        argv.extend(at);
+        let added = self.git.clone().disarmed()?.ask(&argv)?;
         if !added.ok {
             let cause = format!("{} (in '{}')", added.complaint, self.path.display());
             return Err(Error::failed("make worktree", folder.display(), cause));
@@ -184,10 +189,22 @@ impl Home {
         })
     }
 
-    /// Removes a worktree with all that is in it, also one that is locked or half made.
+    /// Removes a worktree with all that is in it, also one that is locked or half made. Its folder
+    /// goes first, without git, which refuses when `.git` in it is not as it was made: an agent can
+    /// have made anything of that, or of the folder. No link is followed. Then git forgets it.
     pub fn remove(&self, folder: &Path) -> Result<(), Error> {
+        let gone = match folder.symlink_metadata() {
+            Ok(found) if found.is_dir() => std::fs::remove_dir_all(folder),
+            Ok(_) => std::fs::remove_file(folder),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        gone.map_err(|error| Error::file("remove worktree", folder, &error))?;
+        if self.admin(folder).is_none() {
+            return Ok(());
+        }
         let argv = ["worktree", "remove", "--force", "--force", argument(folder)?];
-        let removed = self.git.run(&argv, TREE, run::ANSWER_MAX)?;
+        let removed = self.git.clone().disarmed()?.run(&argv, TREE, run::ANSWER_MAX)?;
         if removed.ok {
             return Ok(());
         }

@@ -1,5 +1,8 @@
 use super::*;
 
+mod hostile;
+mod trials;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;

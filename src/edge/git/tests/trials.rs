@@ -1,0 +1,199 @@
+//! What a patch does, seen without what else lies about.
+
+use super::*;
+
+impl Bench {
+    /// The patch of a workspace, in a file.
+    fn patch(&self, workspace: &Workspace) -> PathBuf {
+        let changes = workspace.changes().unwrap();
+        assert!(!changes.truncated);
+        std::fs::write(self.path("patch"), changes.patch).unwrap();
+        self.path("patch")
+    }
+
+    fn worktrees(&self) -> usize {
+        self.git("repo", &["worktree", "list"]).lines().count()
+    }
+}
+
+/// The files of a folder with their modes, but for git's.
+fn files(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(inner) = folders.pop() {
+        for entry in std::fs::read_dir(inner).unwrap() {
+            let path = entry.unwrap().path();
+            let kind = path.symlink_metadata().unwrap();
+            let name = path.strip_prefix(folder).unwrap().to_owned();
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_symlink() {
+                let to = path.read_link().unwrap();
+                found.insert(name, (0, to.into_os_string().into_encoded_bytes()));
+            } else if name != Path::new(".git") {
+                found.insert(name, (kind.permissions().mode(), std::fs::read(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
+    let bench = Bench::new("trial");
+    bench.script("repo/run", "true");
+    bench.write("repo/gone", "x");
+    bench.write("repo/old.txt", "one\r\ntwo\r\n");
+    bench.write("repo/ends.bat", "one\ntwo\n");
+    std::fs::write(bench.path("repo/bytes"), [0, 1, 2]).unwrap();
+    symlink("src/app.py", bench.path("repo/link")).unwrap();
+    bench.commit("repo", "files");
+    bench.write("repo/.gitattributes", "*.txt text\n*.bat text eol=crlf\n");
+    bench.git("repo", &["add", ".gitattributes"]);
+    bench.git("repo", &["commit", "--quiet", "--message", "attributes"]);
+    let workspace = bench.open("s");
+    let tree = workspace.folder();
+    bench.write("state/s/tree/src/app.py", "one\ntwo \nthree");
+    bench.write("state/s/tree/größe/new name.py", "new\n");
+    bench.write("state/s/tree/ends.bat", "one\r\n2\r\n");
+    std::fs::write(tree.join("bytes"), [0, 3]).unwrap();
+    std::fs::write(tree.join("run"), "#!/bin/sh\nfalse\n").unwrap();
+    std::fs::set_permissions(tree.join("run"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::remove_file(tree.join("gone")).unwrap();
+    std::fs::remove_file(tree.join("link")).unwrap();
+    symlink("bytes", tree.join("link")).unwrap();
+    let patch = bench.patch(&workspace);
+    let mut expected = files(tree);
+    expected.retain(|path, _| !path.starts_with(EVIDENCE));
+    // What nobody reviews.
+    bench.write("state/s/tree/build/pass", "evil");
+    bench.write("state/s/tree/.dlq/conftest.py", "evil");
+
+    let objects = || bench.git("repo", &["count-objects", "--verbose"]);
+    let (before, branches) = (objects(), bench.branches());
+    let trial = workspace.trial(&bench.path("state/s/trial"), &patch).unwrap();
+    assert_eq!(files(trial.folder()), expected);
+    let place = "state/s/trial";
+    assert_eq!(bench.git(place, &["rev-parse", "HEAD"]), workspace.base());
+    assert_eq!(bench.git(place, &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD");
+    assert_eq!(bench.git(place, &["diff", "--cached", "--name-only"]), "");
+    assert_eq!((objects(), bench.branches()), (before, branches));
+    assert_eq!(bench.worktrees(), 3);
+    // As tests do.
+    bench.write("state/s/trial/build/output", "x");
+    let folder = trial.folder().to_owned();
+    trial.remove().unwrap();
+    assert!(!folder.exists());
+    assert_eq!(bench.worktrees(), 2);
+    workspace.discard().unwrap();
+    assert_eq!(std::fs::read_dir(bench.path("state/s")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_an_earlier_trial_has_left_goes_first() {
+    let bench = Bench::new("left");
+    let workspace = bench.open("s");
+    bench.write("state/s/tree/src/app.py", "fixed\n");
+    let (patch, folder) = (bench.patch(&workspace), bench.path("state/s/trial"));
+    bench.write("outside/keep", "x");
+    type Make = fn(&Bench, &Path);
+    let rows: [(&str, Make); 6] = [
+        ("as it was", |_, _| {}),
+        ("without its link", |_, folder| std::fs::remove_file(folder.join(".git")).unwrap()),
+        ("forgotten by git", |bench, folder| {
+            std::fs::remove_file(folder.join(".git")).unwrap();
+            bench.git("repo", &["worktree", "prune"]);
+        }),
+        ("gone", |_, folder| std::fs::remove_dir_all(folder).unwrap()),
+        ("a link", |bench, folder| {
+            std::fs::remove_dir_all(folder).unwrap();
+            symlink(bench.path("outside"), folder).unwrap();
+        }),
+        ("locked", |bench, folder| {
+            drop(bench.git("repo", &["worktree", "lock", folder.to_str().unwrap()]));
+        }),
+    ];
+    for (rule, make) in rows {
+        drop(workspace.trial(&folder, &patch).unwrap());
+        bench.write("state/s/trial/build/pass", "evil");
+        make(&bench, &folder);
+        let trial = workspace.trial(&folder, &patch).unwrap();
+        assert!(!folder.join("build").exists(), "{rule}");
+        assert_eq!(bench.git("state/s/trial", &["status", "--short"]), " M src/app.py", "{rule}");
+        assert_eq!(bench.worktrees(), 3, "{rule}");
+        make(&bench, trial.folder());
+        sweep_trial(&bench.path("repo"), &folder).unwrap();
+        trial.remove().unwrap();
+        assert!(folder.symlink_metadata().is_err(), "{rule}");
+        assert_eq!(bench.worktrees(), 2, "{rule}");
+        assert!(bench.path("outside/keep").exists(), "{rule}");
+    }
+}
+
+#[test]
+fn a_patch_that_does_not_apply_is_told_and_leaves_nothing() {
+    let bench = Bench::new("applies");
+    let workspace = bench.open("s");
+    let folder = bench.path("state/s/trial");
+    let patch = bench.path("patch");
+    for (text, cause) in [
+        (
+            "--- a/src/app.py\n+++ b/src/app.py\n@@ -1 +1 @@\n-other\n+new\n",
+            "patch failed: src/app.py:1",
+        ),
+        ("--- a/../out\n+++ b/../out\n@@ -0,0 +1 @@\n+new\n", "invalid path '../out'"),
+        ("--- a/none\n+++ b/none\n@@ -1 +1 @@\n-x\n+y\n", "none: does not exist in index"),
+        ("nothing", "No valid patches in input (allow with \"--allow-empty\")"),
+    ] {
+        std::fs::write(&patch, text).unwrap();
+        let error = workspace.trial(&folder, &patch).unwrap_err();
+        assert_eq!(error, Error::failed("apply", patch.display(), cause));
+        assert!(!folder.exists());
+        assert_eq!(bench.worktrees(), 2);
+    }
+    assert!(workspace.trial(&folder, &bench.path("none")).is_err());
+}
+
+#[test]
+fn a_trial_of_a_sparse_checkout_is_sparse_but_for_the_patch() {
+    let bench = Bench::new("sparse-trial");
+    bench.write("repo/other/file", "x\n");
+    bench.write("repo/other/more", "x\n");
+    bench.commit("repo", "other");
+    bench.git("repo", &["sparse-checkout", "set", "src"]);
+    let workspace = bench.open("s");
+    bench.write("state/s/tree/src/app.py", "fixed\n");
+    bench.write("state/s/tree/other/file", "y\n");
+    bench.write("state/s/tree/outside/new", "new\n");
+    let patch = bench.patch(&workspace);
+    let trial = workspace.trial(&bench.path("state/s/trial"), &patch).unwrap();
+    let found: Vec<PathBuf> = files(trial.folder()).into_keys().collect();
+    let expected = [".gitignore", "other/file", "outside/new", "src/app.py"].map(PathBuf::from);
+    assert_eq!(found, expected);
+    let status = bench.git("state/s/trial", &["status", "--short"]);
+    assert_eq!(status, " M other/file\n M src/app.py\n?? outside/");
+    trial.remove().unwrap();
+}
+
+#[test]
+fn a_trial_runs_nothing_that_the_repository_names() {
+    let bench = Bench::new("armed");
+    bench.write("repo/.gitattributes", "*.py filter=x\n");
+    bench.commit("repo", "attributes");
+    let workspace = bench.open("s");
+    bench.write("state/s/tree/src/app.py", "fixed\n");
+    let patch = bench.patch(&workspace);
+    bench.script("evil", &format!("echo \"$0 $*\" >>{}; cat", bench.path("ran").display()));
+    let evil = bench.path("evil").display().to_string();
+    for hook in ["post-checkout", "reference-transaction", "post-index-change"] {
+        bench.script(&format!("repo/.git/hooks/{hook}"), &format!("exec {evil} hook </dev/null"));
+    }
+    for key in ["filter.x.smudge", "filter.x.clean", "filter.x.process", "core.fsmonitor"] {
+        bench.git("repo", &["config", key, &evil]);
+    }
+    bench.git("repo", &["config", "filter.x.required", "true"]);
+    let trial = workspace.trial(&bench.path("state/s/trial"), &patch).unwrap();
+    let app = std::fs::read_to_string(trial.folder().join("src/app.py")).unwrap();
+    assert_eq!(app, "fixed\n");
+    trial.remove().unwrap();
+    assert!(!bench.path("ran").exists());
+}
