@@ -77,6 +77,8 @@ pub mod files {
     pub const UNSWEPT: &str = "unswept";
     /// What was changed in the worktree.
     pub const PATCH: &str = "patch.diff";
+    /// A second worktree, with the patch alone, while the tests run there.
+    pub const TRIAL: &str = "trial";
     /// What the tests have said.
     pub const TESTS: &str = "tests.log";
     /// Somebody asks for the end.

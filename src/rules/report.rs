@@ -131,7 +131,7 @@ impl Report<'_> {
         } else {
             out.line("The model says that it changed nothing.\n");
         }
-        let Some(PatchFacts { files_changed, tests }) = self.patch else {
+        let Some(PatchFacts { files_changed, tests, .. }) = self.patch else {
             out.line("This tool has looked at no change: none was asked for, or there is no code.");
             return;
         };

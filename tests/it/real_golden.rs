@@ -60,8 +60,28 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
     script
 }
 
+/// What a steered model could do: it changes nothing of use, and makes the test pass by a file that
+/// is in no patch.
+fn lie(bench: &Bench) -> Script {
+    let edit = json!({"file_path": "orders.py", "old_string": "* 2", "new_string": "* 3"});
+    let hidden = json!({"file_path": "build/pass", "content": "x"});
+    let fix = json!({"summary": "s", "files": ["orders.py"], "tests": ["test.sh"]});
+    Script::new([
+        tool("Read", json!({"file_path": "orders.py"})),
+        tool("Edit", edit),
+        tool("Write", hidden),
+        bash(&line(bench, "test.sh")),
+        structured(verdict(fix)),
+    ])
+}
+
 /// Has two messages die, and investigates them.
-fn investigated(name: &str, edits: bool, rule: &str) -> Option<(Bench, FakeClaude, Vec<Value>)> {
+fn investigated(
+    name: &str,
+    test: &str,
+    script: &dyn Fn(&Bench, &str) -> Script,
+    rule: &str,
+) -> Option<(Bench, FakeClaude, Vec<Value>)> {
     let cli = real_cli()?;
     let server = Server::start();
     let mut sqs = server.client();
@@ -69,10 +89,11 @@ fn investigated(name: &str, edits: bool, rule: &str) -> Option<(Bench, FakeClaud
     dead(&mut sqs, "orders-dlq", &[body, body]);
     let mut bench = bench(name, &server.url);
     repository(&bench, "orders.py", CODE);
-    bench.write("repo/test.sh", TEST);
+    bench.write("repo/test.sh", test);
+    bench.write("repo/.gitignore", "build/\n");
     commit(&bench);
     let head = bench.shell("git -C repo rev-parse HEAD").text().trim().to_owned();
-    let api = FakeClaude::start(script(&bench, &head, edits));
+    let api = FakeClaude::start(script(&bench, &head));
     let rule = format!(", test_command: [sh, test.sh], base: main{rule}");
     prepare(&mut bench, &cli, &api, ", max_turns: 20", &rule);
     let config = noted(&bench, "config.yaml");
@@ -84,7 +105,8 @@ fn investigated(name: &str, edits: bool, rule: &str) -> Option<(Bench, FakeClaud
 
 #[test]
 fn five_subagents_look_and_a_verdict_stands() {
-    let Some((bench, api, events)) = investigated("real-golden", false, "") else { return };
+    let script = |bench: &Bench, head: &str| script(bench, head, false);
+    let Some((bench, api, events)) = investigated("real-golden", TEST, &script, "") else { return };
     let done = &events.last().unwrap()["data"];
     assert_eq!(done["verdict"]["status"], "confirmed", "{done}");
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
@@ -118,7 +140,9 @@ fn five_subagents_look_and_a_verdict_stands() {
 
 #[test]
 fn a_fix_is_tested_by_the_tool_and_kept() {
-    let Some((bench, api, events)) = investigated("real-fix", true, ", fix: true") else { return };
+    let script = |bench: &Bench, head: &str| script(bench, head, true);
+    let rule = ", fix: true";
+    let Some((bench, api, events)) = investigated("real-fix", TEST, &script, rule) else { return };
     let done = &events.last().unwrap()["data"];
     assert_eq!(done["verdict"]["status"], "confirmed", "{done}");
     let folder = bench.state("sessions").join(done["session"].as_str().unwrap());
@@ -137,4 +161,20 @@ fn a_fix_is_tested_by_the_tool_and_kept() {
     assert!(branches.contains("dlq/orders-dlq/") && branches.contains("main"), "{branches}");
     assert_eq!(bench.shell("git -C repo status --short").text(), "");
     assert_eq!(noted(&bench, "repo/orders.py"), CODE);
+}
+
+#[test]
+fn tests_that_pass_by_what_is_in_no_patch_prove_nothing() {
+    let test = "test -f build/pass && echo passed\n";
+    let script = |bench: &Bench, _: &str| lie(bench);
+    let rule = ", fix: true";
+    let Some((bench, api, events)) = investigated("real-lie", test, &script, rule) else { return };
+    let done = &events.last().unwrap()["data"];
+    let seen = api.asked_by("main")[4].tool_results().join("");
+    assert!(seen.contains("passed"), "they pass where the model stands: {seen}");
+    assert_eq!(done["verdict"]["status"], "likely", "{done}");
+    let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
+    assert!(report.contains("Tests: **did not pass**"), "{report}");
+    let left = bench.shell("git -C repo worktree list | wc -l; ls state/sessions/*/trial").text();
+    assert_eq!(left, "2\n", "the worktree with the change is kept, and no other");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Desk;
 use super::lines::last_told;
-use crate::edge::supervisor::{self, Code, Plan, Teller, files};
+use crate::edge::supervisor::{self, Plan, Teller, files};
 use crate::edge::{clock, exe, git};
 use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
@@ -85,6 +85,7 @@ impl Desk {
             self.settle(session, &plan)?;
             let first = plan.resumes.as_deref().unwrap_or(session);
             let tree = self.folder(first).join(files::TREE);
+            self.sweep_trial(session, &plan);
             let swept = match &plan.code {
                 None => Ok(()),
                 Some(code) if code.fix => git::sweep(&code.repo, &tree).map(drop),
@@ -97,6 +98,14 @@ impl Desk {
         // Said once: what could not be removed now goes with the session.
         let _ = std::fs::remove_file(folder.join(files::UNSWEPT));
         Ok(())
+    }
+
+    fn sweep_trial(&self, session: &str, plan: &Plan) {
+        let trial = self.folder(session).join(files::TRIAL);
+        let swept = plan.code.as_ref().map(|code| git::sweep_trial(&code.repo, &trial));
+        if let Some(Err(error)) = swept {
+            tool::warn(&error.to_string());
+        }
     }
 
     /// Without a word of the agent what it has cost stays unknown, and counts as it was reserved.
@@ -117,19 +126,16 @@ impl Desk {
         })
     }
 
-    /// Removes a session's worktree, with all that is in it.
+    /// Removes a session's worktrees, with all that is in them.
     fn discard_tree(&self, session: &str) {
-        let tree = self.folder(session).join(files::TREE);
-        let Some((code, None)) = self.code_of(session) else { return };
-        if let Err(error) = git::discard_old(&code.repo, &tree) {
+        let folder = self.folder(session);
+        let Ok(plan) = store::read_json::<Plan>(&folder.join(files::PLAN)) else { return };
+        self.sweep_trial(session, &plan);
+        // That of a conversation goes with its first part.
+        let Some(code) = plan.code.filter(|_| plan.resumes.is_none()) else { return };
+        if let Err(error) = git::discard_old(&code.repo, &folder.join(files::TREE)) {
             tool::warn(&error.to_string());
         }
-    }
-
-    /// The code of a session, and the first of its conversation when that is another.
-    fn code_of(&self, session: &str) -> Option<(Code, Option<String>)> {
-        let plan: Plan = store::read_json(&self.folder(session).join(files::PLAN)).ok()?;
-        Some((plan.code?, plan.resumes))
     }
 
     /// The sessions to forget. Of a conversation the first part has the worktree and what was said,

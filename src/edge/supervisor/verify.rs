@@ -1,6 +1,9 @@
 //! What an agent has changed, seen without asking it, and the tests, run by this tool.
 
+use std::fs::File;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,6 +12,7 @@ use super::place::Place;
 use super::wait::{Ended, wait};
 use super::{Supervisor, files, passed_on};
 use crate::edge::exe;
+use crate::edge::git::{Changes, Workspace};
 use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
@@ -61,29 +65,55 @@ impl Supervisor<'_> {
             return Ok(None);
         }
         let changes = tree.changes()?;
-        if changes.truncated {
-            tool::warn("the patch is longer than it may be, and is cut");
-        }
+        let patch = self.folder.join(files::PATCH);
         if !changes.patch.is_empty() {
-            store::replace(&self.folder.join(files::PATCH), &changes.patch)?;
+            store::replace(&patch, &changes.patch)?;
         }
-        let argv = code.test_command.as_ref().filter(|_| !changes.files.is_empty());
-        let tests = argv.map(|argv| self.test(argv, place, watchdog)).transpose()?;
-        Ok(Some(PatchFacts { files_changed: changes.files, tests }))
+        let testable = !changes.truncated && !changes.patch.is_empty();
+        let tests = match code.test_command.as_ref().filter(|_| testable) {
+            None => None,
+            Some(argv) => Some(self.try_out(argv, tree, &patch, watchdog)?),
+        };
+        let Changes { files: files_changed, truncated, .. } = changes;
+        Ok(Some(PatchFacts { files_changed, truncated, tests }))
+    }
+
+    /// Runs the tests where there is the patch and nothing else: a file that git ignores, or that an
+    /// agent has hidden from it, would be in no pull request.
+    fn try_out(
+        &self,
+        argv: &[String],
+        tree: &Workspace,
+        patch: &Path,
+        watchdog: u32,
+    ) -> Result<Tests, Error> {
+        let path = self.folder.join(files::TESTS);
+        let failed = |error: std::io::Error| Error::file("write", &path, &error);
+        let mut log = store::create_private(&path).map_err(failed)?;
+        let command = prompt::command_line(argv).unwrap_or_else(|_| argv.join(" "));
+        let trial = match tree.trial(&self.folder.join(files::TRIAL), patch) {
+            Ok(trial) => trial,
+            Err(error) => {
+                writeln!(log, "{error}").map_err(failed)?;
+                return Ok(Tests { command, ran: Ran::NotStarted });
+            }
+        };
+        let ran = self.test(argv, trial.folder(), log, watchdog);
+        if let Err(error) = trial.remove() {
+            tool::warn(&error.to_string());
+        }
+        Ok(Tests { command, ran: ran? })
     }
 
     /// Runs the tests, in the environment of the agent without the model's credential.
-    fn test(&self, argv: &[String], place: &Place, watchdog: u32) -> Result<Tests, Error> {
-        let path = self.folder.join(files::TESTS);
-        let failed = |error: std::io::Error| Error::file("write", &path, &error);
-        let log = store::create_private(&path).map_err(failed)?;
-        let complaints = log.try_clone().map_err(failed)?;
-        let words = prompt::command_line(argv).unwrap_or_else(|_| argv.join(" "));
+    fn test(&self, argv: &[String], folder: &Path, log: File, watchdog: u32) -> Result<Ran, Error> {
+        let complaints =
+            log.try_clone().map_err(|error| Error::failed("share", files::TESTS, error))?;
         let mut command = exe();
         command.args(["--shim", &std::process::id().to_string(), "--"]).args(argv);
         command.env_clear().envs(passed_on()).env("TERM", "dumb").env(MARKER, &self.folder);
         let child = command
-            .current_dir(&place.folder)
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(complaints)
@@ -95,14 +125,13 @@ impl Supervisor<'_> {
         let ended = wait(child, self.left(), &mut || stop.exists().then_some(Ended::Told))?;
         // What they have left behind goes, too.
         tree.end(Duration::from_millis(self.plan.grace_ms) / 2);
-        let ran = match ended {
+        Ok(match ended {
             Ended::Told => Ran::Stopped,
             Ended::ByItself(status) if status.success() => Ran::Passed,
             // The shim could not become it.
             Ended::ByItself(status) if matches!(status.code(), Some(126 | 127)) => Ran::NotStarted,
             Ended::ByItself(_) => Ran::Failed,
             _ => Ran::TooLate,
-        };
-        Ok(Tests { command: words, ran })
+        })
     }
 }

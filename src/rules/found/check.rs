@@ -35,6 +35,8 @@ pub struct Checked {
 pub struct PatchFacts {
     /// Their paths in the repository.
     pub files_changed: Vec<String>,
+    /// The patch lacks something: it is too long, or has a repository within.
+    pub truncated: bool,
     /// The tests that this tool has run; null when it ran none.
     pub tests: Option<Tests>,
 }
@@ -144,6 +146,9 @@ pub fn of_patch(mut checked: Checked, patch: &PatchFacts) -> Checked {
     if !changed.is_subset(&claimed) {
         let names = names(&mut changed.difference(&claimed));
         say(format!("files were changed that it does not name: {names}"));
+    }
+    if patch.truncated {
+        say("the patch is not whole: it is too long, or a repository is within".into());
     }
     let has_tests = checked.found.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
     let unproven = match &patch.tests {

@@ -86,7 +86,8 @@ fn queue(name: &str) -> Queue {
 fn report_of(found: Found, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
     let run = Some(Tests { command: format!("pytest -q{name}"), ran: Ran::Passed });
-    let patch = PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run };
+    let patch =
+        PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run, truncated: false };
     let checked = of_patch(check(found, &resolved), &patch);
     let moment = Moment {
         id: "t1".into(),

@@ -120,12 +120,16 @@ fn a_fix_is_only_a_claim() {
     for (rule, files, tests, status, notes) in rows {
         let files_changed = files.into_iter().map(str::to_owned).collect();
         let checked = check(found(Status::Confirmed, &["m1"], Advice::AfterFix), &resolved());
-        let checked = of_patch(checked, &PatchFacts { files_changed, tests });
+        let checked = of_patch(checked, &PatchFacts { files_changed, tests, truncated: false });
         assert_eq!(checked.notes, notes, "{rule}");
         assert_eq!(checked.found.status, status, "{rule}");
     }
+    let cut = PatchFacts { truncated: true, ..PatchFacts::default() };
+    let cut = of_patch(check(found(Status::Likely, &["m1"], Advice::Safe), &resolved()), &cut);
+    assert!(cut.notes.iter().any(|note| note.contains("not whole")), "{:?}", cut.notes);
     let twice = check(found(Status::Confirmed, &["m1", "m9"], Advice::Safe), &resolved());
-    let changed = PatchFacts { files_changed: vec!["./src/orders.py".into()], tests: None };
+    let changed =
+        PatchFacts { files_changed: vec!["./src/orders.py".into()], ..PatchFacts::default() };
     let twice = of_patch(twice, &changed);
     assert_eq!(
         twice.demoted,
@@ -156,7 +160,7 @@ proptest! {
         }
         let stands = after.found.status == before.status;
         prop_assert_eq!(after.demoted.is_none(), stands);
-        let patched = of_patch(after, &PatchFacts { files_changed: vec!["a".into()], tests: None });
+        let patched = of_patch(after, &PatchFacts { files_changed: vec!["a".into()], ..PatchFacts::default() });
         prop_assert!(patched.found.status != Status::Confirmed);
     }
 }
