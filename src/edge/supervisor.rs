@@ -173,13 +173,14 @@ impl Supervisor<'_> {
             return self.close(&self.timed_out(Some(0.0), None)?);
         }
         if let Some(why) = self.reserve(&evidence)? {
-            let limits = Some(self.plan.limits.clone());
-            let hold = why.until().map(|until| Hold::until(why.word(), clock::now(), until));
-            return self.skip(
-                why.word(),
-                why.to_string(),
-                hold.map(|hold| Hold { limits, ..hold }),
-            );
+            let hold = Hold {
+                reason: why.word().into(),
+                since: clock::now(),
+                until: why.until(),
+                session: None,
+                limits: Some(self.plan.limits.clone()),
+            };
+            return self.skip(why.word(), why.to_string(), Some(hold));
         }
         let place = match self.place(&evidence) {
             Ok(place) => place,

@@ -93,6 +93,13 @@ pub struct Session {
     pub resumes: Option<String>,
 }
 
+impl Session {
+    /// The session in which its conversation began: itself, unless it goes on with another.
+    pub fn first_part(&self) -> &str {
+        self.resumes.as_deref().unwrap_or(&self.id)
+    }
+}
+
 impl Sessions {
     /// The end of a queue's cooldown.
     pub fn cooldown_until(&self, arn: &str) -> Option<Timestamp> {
@@ -125,8 +132,7 @@ impl Sessions {
 
     /// The parts of the conversation to which a session belongs, the first one first.
     pub fn conversation(&self, session: &Session) -> Vec<&Session> {
-        let first = session.resumes.as_ref().unwrap_or(&session.id);
-        let belongs = |one: &&Session| one.id == *first || one.resumes.as_ref() == Some(first);
+        let belongs = |one: &&Session| one.first_part() == session.first_part();
         self.sessions.iter().filter(belongs).collect()
     }
 
@@ -150,16 +156,22 @@ impl Sessions {
                 && session.cooldown_until.is_none_or(|until| until <= now)
                 && !in_use(session)
         };
-        let mut surplus = self.sessions.len().saturating_sub(keep);
+        // The oldest; longer when some of them stay.
+        let surplus = self.sessions.len().saturating_sub(keep);
+        let goes = |(n, session): &(usize, &Session)| {
+            let old = session.ended_at.is_some_and(|at| now.since(at) > age_max);
+            done(session) && (old || *n < surplus)
+        };
+        // A conversation goes with the last of its parts: the first one has what was said.
+        let kept = self.sessions.iter().enumerate().filter(|one| !goes(one));
+        let kept: Vec<String> = kept.map(|(_, session)| session.first_part().to_owned()).collect();
         let mut gone = Vec::new();
         self.sessions.retain(|session| {
-            let old = session.ended_at.is_some_and(|at| now.since(at) > age_max);
-            let goes = done(session) && (old || surplus > 0);
-            if goes {
-                surplus = surplus.saturating_sub(1);
+            let stays = kept.iter().any(|first| first == session.first_part());
+            if !stays {
                 gone.push(session.id.clone());
             }
-            !goes
+            stays
         });
         gone
     }
@@ -206,9 +218,29 @@ mod tests {
         let gone = sessions.prune(10, Duration::from_secs(50), at(100), unprinted);
         assert_eq!(gone, ["old"]);
         let gone = sessions.prune(1, Duration::from_secs(5000), at(100), unprinted);
-        assert_eq!(gone, ["new"], "one too many each, and only what may go");
+        assert_eq!(gone, [""; 0], "the newest is kept, and so is what is in use");
+        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), unprinted);
+        assert_eq!(gone, ["new"]);
         assert_eq!(sessions.cooldown_until("arn:q"), Some(at(105)));
         assert_eq!(sessions.cooldown_until("arn:other"), None);
+    }
+
+    #[test]
+    fn a_conversation_goes_with_its_last_part() {
+        let part = |id: &str, first: Option<&str>| Session {
+            resumes: first.map(str::to_owned),
+            ..session(id, Some(1))
+        };
+        let list = vec![part("a", None), part("b", None), part("a2", Some("a"))];
+        let mut sessions = Sessions { sessions: list, ..Sessions::default() };
+        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), |_| false);
+        assert_eq!(gone, ["b"], "the newest is a part of the oldest");
+        let a = sessions.session("a2").unwrap();
+        assert_eq!(sessions.conversation(a).len(), 2);
+        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), |one| one.id == "a2");
+        assert_eq!(gone, [""; 0]);
+        let gone = sessions.prune(9, Duration::from_secs(50), at(100), |_| false);
+        assert_eq!(gone, ["a", "a2"]);
     }
 
     #[test]

@@ -10,17 +10,17 @@ use crate::workbench::{Bench, wait_for};
 const FLAGS: &str = "--restricted --permission-prompts --json-schema --max-budget-usd";
 
 /// What it says of itself; `$session` is filled in by the shell.
-const INIT: &str = r#": >"$DLQ_SESSION_DIR/hooked"; printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
+pub const INIT: &str = r#": >"$DLQ_SESSION_DIR/hooked"; printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
 
 /// A result with this for its structured output.
-fn result(structured: &Value) -> String {
+pub fn result(structured: &Value) -> String {
     let line = json!({"type": "result", "subtype": "success", "is_error": false, "num_turns": 3,
         "terminal_reason": "completed", "total_cost_usd": 0.009000000000000001, "result": "done",
         "session_id": "s", "permission_denials": [], "structured_output": structured});
     format!("echo '{line}'")
 }
 
-fn verdict() -> Value {
+pub fn verdict() -> Value {
     json!({"status": "confirmed", "title": "it fails", "category": "code_bug", "confidence": 0.8,
         "root_cause": "customer may be absent", "hypotheses": [], "fix": null, "prevention": null,
         "evidence": [{"id": "a.py:2", "claim": "nobody looks"}, {"id": "m9", "claim": "invented"}],
@@ -36,13 +36,13 @@ pub fn repository(bench: &Bench, name: &str, content: &str) {
 }
 
 /// A bench whose `claude` is of this release and does `body`.
-fn with_claude(name: &str, version: &str, body: &str, more: &str) -> Bench {
+pub fn with_claude(name: &str, version: &str, body: &str, more: &str) -> Bench {
     let mut bench = Bench::new(name);
     let body = body.replace('@', &bench.dir().display().to_string());
     let script = format!(
         "#!/bin/sh\ncase $1 in --version) echo '{version} (Claude Code)'; exit ;; \
          --help) echo '{FLAGS}'; exit ;; esac\n\
-         for word in \"$@\"; do case $word in --session-id=*) session=${{word#*=}} ;; esac; done\n\
+         for word in \"$@\"; do case $word in --session-id=* | --resume=*) session=${{word#*=}} ;; esac; done\n\
          {body}\n"
     );
     let program = bench.stub("claude", &script);

@@ -3,6 +3,7 @@
 // A test that meets what it does not expect ends there, and says where.
 #![allow(clippy::unwrap_used)]
 
+mod after;
 mod agent_example;
 mod claude;
 mod claude_cli;

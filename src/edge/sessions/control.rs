@@ -85,7 +85,7 @@ impl Desk {
             if let Some(why) = not_resumable(ended.status) {
                 return Err(refused(why));
             }
-            let first = ended.resumes.as_ref().unwrap_or(&ended.id).clone();
+            let first = ended.first_part().to_owned();
             let written = self.folder(&first).join(files::TRANSCRIPT);
             if !std::fs::metadata(&written).is_ok_and(|file| file.len() > 0) {
                 return Err(refused("its agent had not begun; '--retry QUEUE' investigates again"));

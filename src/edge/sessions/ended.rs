@@ -138,16 +138,14 @@ impl Desk {
         }
     }
 
-    /// The sessions to forget. Of a conversation the first part has the worktree and what was said,
-    /// and goes last.
+    /// The sessions to forget.
     pub(super) fn prune(&self, sessions: &mut Sessions) -> Result<Vec<String>, Error> {
         let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
         let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
         if !sessions.may_prune(keep, age_max, clock::now()) {
             return Ok(Vec::new());
         }
-        let mut stay: Vec<String> =
-            sessions.sessions.iter().filter_map(|one| one.resumes.clone()).collect();
+        let mut stay: Vec<String> = Vec::new();
         for session in &sessions.sessions {
             let folder = self.folder(&session.id);
             let at_work = store::held(&folder.join(files::LOCK))?;
