@@ -12,7 +12,9 @@ use crate::workbench::{Bench, arguments, at_work, signal, wait_for};
 fn expiring(name: &str, incident: &str, loss: &str) -> String {
     raised(name, incident, ago(0), None).replace("queue.raised", "queue.expiring").replace(
         r#""expires_after":null,"expires_before":null"#,
-        &format!(r#""expires_after":"{loss}","expires_before":"{loss}","tier":"1h","certain":true"#),
+        &format!(
+            r#""expires_after":"{loss}","expires_before":"{loss}","tier":"1h","certain":true"#
+        ),
     )
 }
 
