@@ -31,6 +31,8 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use self::claude::Ready;
@@ -123,6 +125,7 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
         plan,
         journal,
         started: clock::tick(),
+        signalled: Arc::default(),
         told: Cell::new(0),
     };
     supervisor.run(environment, credential)
@@ -152,6 +155,8 @@ struct Supervisor<'a> {
     journal: Journal,
     /// When it began. The wall clock may jump meanwhile.
     started: Instant,
+    /// A signal has told us to end.
+    signalled: Arc<AtomicBool>,
     /// How often progress was told.
     told: Cell<u64>,
 }
@@ -210,6 +215,7 @@ impl Supervisor<'_> {
 
     /// Starts the agent, waits for its end, and says what has come of it.
     fn attend(&self, ready: &Ready, place: &Place, evidence: &Known) -> Result<End, Error> {
+        self.heed_signals()?;
         let mut watchdog = self.watchdog()?;
         let spawned = self.brief(ready, place, evidence).and_then(|()| self.spawn(ready, place));
         let child = match spawned {
@@ -230,9 +236,9 @@ impl Supervisor<'_> {
         let mut sampler = Sampler::new(&tree, self.folder.join(files::USAGE));
         let ended = wait(child, self.left(), &mut || {
             sampler.sample();
-            let asked = self.folder.join(files::STOP).exists().then_some(Ended::Told);
+            let asked = self.is_told().then_some(Ended::Told);
             asked.or_else(|| listener.as_mut()?.listen(&mut |progress| self.progressed(progress)))
-        })?;
+        });
         self.stop(&ended, tree);
         if let Some(listener) = &mut listener {
             listener.finish(&mut |progress| self.progressed(progress));

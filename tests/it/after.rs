@@ -153,3 +153,31 @@ fn a_look_only_starts_ends_and_marks_nothing() {
     }
     assert!(!bench.state("sessions.json").exists());
 }
+
+/// A signal that comes when the agent has ended, and its tests are run, is no less heard.
+#[test]
+fn a_signal_during_the_tests_of_a_fix_ends_them() {
+    let init = INIT.replace(r#""permissionMode":"default""#, r#""permissionMode":"acceptEdits""#);
+    let mut said = verdict();
+    said["fix"] = json!({"summary": "s", "files": ["a.py"], "tests": []});
+    let body = format!("cat >/dev/null; echo x >>a.py; {init}; {}", result(&said));
+    let mut bench = with_claude("after-signal", "2.1.330", &body, "");
+    bench.write("repo/slow.sh", format!("touch '{}'; sleep 600\n", bench.path("tests").display()));
+    crate::real_claude::commit(&bench);
+    let config = std::fs::read_to_string(bench.path("config.yaml")).unwrap();
+    bench.configure(&config.replace("repo: ", "fix: true, test_command: [sh, slow.sh], repo: "));
+    investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
+    wait_for("the tests run", || bench.path("tests").exists());
+    for pid in at_work(&bench) {
+        if arguments(pid).contains("--supervise") {
+            signal("TERM", pid);
+        }
+    }
+    wait_for("it has ended", || at_work(&bench).is_empty());
+    let output = investigate(&bench, &[], "");
+    assert_eq!(told(&output.text()).last().unwrap(), "completed orders", "{}", output.stderr);
+    let done = own(&output.text()).last().unwrap()["data"].clone();
+    let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
+    assert!(report.contains("Tests: **were stopped, because somebody asked"), "{report}");
+    nothing_is_left(&bench);
+}

@@ -121,8 +121,7 @@ impl Supervisor<'_> {
             .spawn()
             .map_err(|error| Error::failed("start", "the tests", error))?;
         let tree = self.tree(child.id(), watchdog);
-        let stop = self.folder.join(files::STOP);
-        let ended = wait(child, self.left(), &mut || stop.exists().then_some(Ended::Told))?;
+        let ended = wait(child, self.left(), &mut || self.is_told().then_some(Ended::Told));
         // What they have left behind goes, too.
         tree.end(Duration::from_millis(self.plan.grace_ms) / 2);
         Ok(match ended {

@@ -4,10 +4,13 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{Supervisor, folder};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::{Supervisor, files, folder};
 use crate::edge::process::{self, Tree};
 use crate::edge::{clock, exe};
 use crate::error::Error;
@@ -25,6 +28,20 @@ pub(super) enum Ended {
 }
 
 impl Supervisor<'_> {
+    /// From now on a signal that tells us to end is noted, also between two waits.
+    pub(super) fn heed_signals(&self) -> Result<(), Error> {
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
+            signal_hook::flag::register(signal, self.signalled.clone())
+                .map_err(|error| Error::failed("listen for", "signals", error))?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody asks for the end, by a signal or by a file.
+    pub(super) fn is_told(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed) || self.folder.join(files::STOP).exists()
+    }
+
     /// Started before the agent: reads from us, and sees us die.
     pub(super) fn watchdog(&self) -> Result<Child, Error> {
         exe()
@@ -42,25 +59,13 @@ impl Supervisor<'_> {
 /// How often what the agent writes is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Waits for the agent, the deadline, a signal that tells us to end, or what `look` finds.
+/// Waits for the agent, the deadline, or what `look` finds.
 pub(super) fn wait(
     mut agent: Child,
     timeout: Duration,
     look: &mut dyn FnMut() -> Option<Ended>,
-) -> Result<Ended, Error> {
+) -> Ended {
     let (sender, ended) = mpsc::channel();
-    let told = sender.clone();
-    let mut signals = signal_hook::iterator::Signals::new([
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGHUP,
-    ])
-    .map_err(|error| Error::failed("listen for", "signals", error))?;
-    std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            let _ = told.send(Ended::Told);
-        }
-    });
     std::thread::spawn(move || {
         if let Ok(status) = agent.wait() {
             let _ = sender.send(Ended::ByItself(status));
@@ -70,15 +75,15 @@ pub(super) fn wait(
     loop {
         let left = deadline.saturating_duration_since(clock::tick());
         match ended.recv_timeout(left.min(LOOK)) {
-            Ok(ended) => return Ok(ended),
-            Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Deadline),
+            Ok(ended) => return ended,
+            Err(RecvTimeoutError::Disconnected) => return Ended::Deadline,
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(ended) = look() {
-            return Ok(ended);
+            return ended;
         }
         if left.is_zero() {
-            return Ok(Ended::Deadline);
+            return Ended::Deadline;
         }
     }
 }
