@@ -1,28 +1,24 @@
 //! dlq-investigate - decides which incidents are investigated, and has it done
 //!
 //! A filter: every line is passed on, byte for byte, before anything is decided about it. The
-//! decisions are in rules/, the sessions in edge/sessions.rs, one supervisor per investigation in
-//! edge/supervisor.rs. The stream is never kept waiting.
+//! decisions are in rules/, the stream is in edge/filter.rs, the sessions in edge/sessions.rs, one
+//! supervisor per investigation in edge/supervisor.rs.
 
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::fd::BorrowedFd;
-
 use dlq::args::{Arg, Args, Common, Stop, unknown};
-use dlq::edge::sessions::{Brought, Desk};
-use dlq::edge::{clock, process, supervisor};
+use dlq::edge::filter::Filter;
+use dlq::edge::sessions::Desk;
+use dlq::edge::{process, supervisor};
 use dlq::error::Error;
-use dlq::event::{Head, Type};
-use dlq::rules::incident::{self, News};
+use dlq::event::Type;
 use dlq::rules::invocation;
-use dlq::rules::stream::Clock;
 use dlq::store::Store;
-use dlq::time::Timestamp;
 use dlq::tool::{self, Outcome, Switches, Tool};
-use dlq::wire::{Input, Output, Step};
+use dlq::wire::Input;
 
 const TOOL: Tool = Tool {
     name: "dlq-investigate",
@@ -40,12 +36,6 @@ const TOOL: Tool = Tool {
 
 /// What a hook is told of a call.
 const CALL_MAX: u64 = 1 << 20;
-/// How often running sessions are looked at while the stream is silent.
-const TICK: Duration = Duration::from_millis(200);
-/// At the end of the stream nothing else is to be done than to wait for sessions.
-const WAIT: Duration = Duration::from_millis(50);
-/// So much of the stream's news is kept before it is written down.
-const NEWS_MAX: usize = 1000;
 
 #[derive(Debug, Default)]
 struct Options {
@@ -152,21 +142,18 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     }
     if let Some(session) = &options.stop {
         desk.stop(session)?;
-        let mut filter = Filter::new(desk, switches, false);
-        filter.update(None)?;
-        return filter.out.flush().map(|()| Outcome::Done);
+        return Filter::new(desk, switches, false).catch_up().map(|()| Outcome::Done);
     }
     if let Some(queue) = &options.retry {
         desk.retry(queue)?;
-        let mut filter = Filter::new(desk, switches, false);
-        return filter.finish(options.no_wait).map(|()| Outcome::of(filter.failed));
+        return Filter::new(desk, switches, false).finish(options.no_wait).map(Outcome::of);
     }
     if let Some(session) = &options.resume {
         let id = desk.resume(session)?;
         tool::info(&format!("session {id} is started"));
         let mut filter = Filter::new(desk, switches, false);
-        filter.own.push(id);
-        return filter.finish(options.no_wait).map(|()| Outcome::of(filter.failed));
+        filter.wait_for(id);
+        return filter.finish(options.no_wait).map(Outcome::of);
     }
     let mut filter = Filter::new(desk, switches, options.dry_run);
     let mut input = Input::stdin();
@@ -175,7 +162,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         // Nobody reads any more: what was heard is still written down.
         Err(Error::Pipe) => filter.note().map(|()| Outcome::Done),
         Err(error) => Err(error),
-        Ok(()) => Ok(Outcome::of(input.bad() > 0 || filter.failed)),
+        Ok(failed) => Ok(Outcome::of(input.bad() > 0 || failed)),
     }
 }
 
@@ -187,113 +174,4 @@ fn only(line: &str) -> Result<Outcome, Error> {
         return Ok(Outcome::Done);
     }
     Err(Error::wrong(format!("no other command than this one may be run: {line}")))
-}
-
-struct Filter {
-    desk: Desk,
-    out: Output,
-    clock: Clock,
-    switches: Switches,
-    news: Vec<News>,
-    /// The sessions that it has started and that run.
-    own: Vec<String>,
-    /// Sessions run, or may have told something.
-    busy: bool,
-    failed: bool,
-}
-
-impl Filter {
-    fn new(desk: Desk, switches: Switches, dry_run: bool) -> Self {
-        let (out, clock) = (Output::new(), Clock::new(dry_run));
-        Filter {
-            desk,
-            out,
-            clock,
-            switches,
-            news: Vec::new(),
-            own: Vec::new(),
-            busy: true,
-            failed: false,
-        }
-    }
-
-    fn stream(&mut self, input: &mut Input<BorrowedFd<'static>>) -> Result<(), Error> {
-        loop {
-            let patience = self.busy.then_some(TICK);
-            match input.next(&mut self.out, patience)? {
-                Step::Line(line, head) => {
-                    self.out.put(line)?;
-                    if let Some(head) = head {
-                        self.hear(&head, line)?;
-                    }
-                }
-                Step::Refused => {}
-                Step::Idle => self.tick()?,
-                Step::End => return Ok(()),
-            }
-        }
-    }
-
-    fn hear(&mut self, head: &Head<'_>, line: &[u8]) -> Result<(), Error> {
-        if !self.clock.hear(head) {
-            return Ok(());
-        }
-        self.news.extend(incident::news(head, line));
-        if head.known == Some(Type::PollFinished) && self.clock.is_live(head.time(), clock::now()) {
-            self.judge().map(|_| ())
-        } else if self.news.len() >= NEWS_MAX {
-            self.update(None).map(|_| ())
-        } else {
-            Ok(())
-        }
-    }
-
-    fn judge(&mut self) -> Result<Brought, Error> {
-        self.desk.switch(self.switches.now().investigate);
-        self.update(Some(self.clock.now(clock::now())))
-    }
-
-    fn tick(&mut self) -> Result<(), Error> {
-        self.busy = self.desk.is_busy()?;
-        if self.busy { self.update(None).map(|_| ()) } else { Ok(()) }
-    }
-
-    fn update(&mut self, judge_at: Option<Timestamp>) -> Result<Brought, Error> {
-        let brought = self.desk.update(std::mem::take(&mut self.news), judge_at)?;
-        self.busy = !brought.running.is_empty();
-        self.failed |= brought.failed;
-        for session in &brought.started {
-            tool::info(&format!("session {session} is started"));
-        }
-        self.own.extend(brought.started.iter().cloned());
-        self.own.retain(|session| brought.running.contains(session));
-        for line in &brought.lines {
-            self.out.put(line)?;
-        }
-        if !brought.marks.is_empty() {
-            self.out.flush()?;
-            self.desk.mark(&brought.marks)?;
-        }
-        Ok(brought)
-    }
-
-    /// Writes down what was heard, and prints nothing.
-    fn note(&mut self) -> Result<(), Error> {
-        self.desk.update(std::mem::take(&mut self.news), None).map(|_| ())
-    }
-
-    /// The stream has ended: judges a last time, and, unless told otherwise (or in a dry run, where
-    /// nothing runs), waits for what it has
-    /// started and for what waits for a place.
-    fn finish(&mut self, no_wait: bool) -> Result<(), Error> {
-        loop {
-            let brought = self.judge()?;
-            self.out.flush()?;
-            let awaited = !self.own.is_empty() || (brought.waiting > 0 && self.busy);
-            if no_wait || !awaited {
-                return Ok(());
-            }
-            std::thread::sleep(WAIT);
-        }
-    }
 }

@@ -5,6 +5,7 @@ pub mod agents;
 pub mod channel;
 pub mod clock;
 pub mod command;
+pub mod filter;
 pub mod git;
 #[cfg(feature = "aws")]
 pub mod peek;

@@ -23,7 +23,7 @@ pub fn result(structured: &Value) -> String {
 pub fn verdict() -> Value {
     json!({"status": "confirmed", "title": "it fails", "category": "code_bug", "confidence": 0.8,
         "root_cause": "customer may be absent", "hypotheses": [], "fix": null, "prevention": null,
-        "evidence": [{"id": "a.py:2", "claim": "nobody looks"}, {"id": "m9", "claim": "invented"}],
+        "evidence": [{"id": "a.py:2", "claim": "nobody looks"}, {"id": "a.py:1-9", "claim": "it has no line 9"}],
         "redrive": "after_fix", "next_steps": ["look"]})
 }
 
@@ -87,7 +87,7 @@ fn a_verdict_is_told_with_what_it_cost_and_how_it_went() {
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
     assert!(report.contains("lowered from confirmed to likely"), "{report}");
     assert!(report.contains("print(order.customer.id)"), "an excerpt: {report}");
-    assert!(report.contains("`m9` (**does not exist**)"), "{report}");
+    assert!(report.contains("`a.py:1-9` (**does not exist**)"), "{report}");
     let spend = &budget(&bench)["spends"][0];
     assert_eq!((&spend["reserved_usd"], &spend["cost_usd"]), (&json!(6.0), &json!(0.009)));
     assert_eq!(sessions(&bench)["sessions"][0]["cost_usd"], 0.009);

@@ -152,12 +152,16 @@ fn taken_over(bench: &Bench, session: &str, told_by_all: &str) {
     assert_eq!(ids.len(), 2, "{journal:?}");
 }
 
+/// An incident that loses messages in a minute.
+fn near_its_loss() -> String {
+    raised("orders", "i", ago(0), Some(ago(0).plus(Duration::from_secs(60))))
+}
+
 #[test]
 fn a_filter_killed_before_its_record_leaves_a_session_that_is_taken_over_while_it_runs() {
     let mut bench = Bench::new("hold-adopted");
     agent(&mut bench, GATED, "");
-    let near = Some(ago(0).plus(Duration::from_secs(60)));
-    let input = raised("orders", "i", ago(0), near);
+    let input = near_its_loss();
     let session = killed_before_the_record(&mut bench, &input, false);
     wait_for("the agent runs", || noted(&bench, "ran") == "orders\n");
     let first = investigate(&bench, &["--no-wait"], &input).text();
@@ -175,8 +179,7 @@ fn a_filter_killed_before_its_record_leaves_a_session_that_is_taken_over_after_i
     let mut bench = Bench::new("hold-ended");
     agent(&mut bench, GATED, "");
     bench.write("open", "");
-    let near = Some(ago(0).plus(Duration::from_secs(60)));
-    let input = raised("orders", "i", ago(0), near);
+    let input = near_its_loss();
     let session = killed_before_the_record(&mut bench, &input, false);
     nothing_is_left(&bench);
     assert!(noted(&bench, "state/journal.ndjson").contains("n.completed"));
@@ -191,8 +194,7 @@ fn a_supervisor_that_dies_unrecorded_before_its_first_word_is_started_anew() {
     let mut bench = Bench::new("hold-silent");
     agent(&mut bench, GATED, "");
     bench.write("open", "");
-    let near = Some(ago(0).plus(Duration::from_secs(60)));
-    let input = raised("orders", "i", ago(0), near);
+    let input = near_its_loss();
     let session = killed_before_the_record(&mut bench, &input, true);
     nothing_is_left(&bench);
     assert_eq!(noted(&bench, "ran"), "", "it had not begun");
@@ -226,8 +228,7 @@ fn what_an_unrecorded_session_has_found_is_told_though_its_incident_is_closed() 
     let mut bench = Bench::new("hold-closed");
     agent(&mut bench, GATED, "");
     bench.write("open", "");
-    let near = Some(ago(0).plus(Duration::from_secs(60)));
-    let input = raised("orders", "i", ago(0), near);
+    let input = near_its_loss();
     let session = killed_before_the_record(&mut bench, &input, false);
     nothing_is_left(&bench);
     let input = input + &cleared("orders", "i", ago(0));

@@ -142,7 +142,10 @@ fn looked_up(tree: &Workspace, citation: &Citation) -> Option<String> {
         Citation::Commit(hash) => Some(shorten(&tree.commit(hash).ok()??, LINE).into_owned()),
         // A file as such shows nothing.
         Citation::File { line: None, .. } => None,
-        Citation::File { path, line } => {
+        Citation::File { path, line, to } => {
+            if to.is_some() {
+                tree.cited(path, *to).ok()??;
+            }
             let text = tree.cited(path, *line).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())
         }

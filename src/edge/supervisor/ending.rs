@@ -21,13 +21,19 @@ pub(super) struct End {
     status: Status,
     /// Whether the queue is left alone for a while.
     cools: bool,
+    /// Whether another attempt may do better.
+    again: bool,
     pub(super) cost: Option<f64>,
 }
 
 impl End {
+    fn of(status: Status, cost: Option<f64>) -> Self {
+        End { status, cools: true, again: false, cost }
+    }
+
     /// With a result.
     pub(super) fn completed(cost: Option<f64>) -> Self {
-        End { status: Status::Completed, cools: true, cost }
+        End::of(Status::Completed, cost)
     }
 }
 
@@ -77,8 +83,8 @@ impl Supervisor<'_> {
                     duration_s: Some(took.as_secs()),
                 })?;
                 // What never ran has cost nothing: no cooldown.
-                let cools = reason != "could_not_start";
-                Ok(End { status: Status::Failed, cools, cost })
+                let again = reason == "could_not_start";
+                Ok(End { cools: !again, again, ..End::of(Status::Failed, cost) })
             }
         }
     }
@@ -93,7 +99,7 @@ impl Supervisor<'_> {
             cost_usd: cost,
             duration_s: self.started.elapsed().as_secs(),
         })?;
-        Ok(End { status: Status::TimedOut, cools: true, cost })
+        Ok(End::of(Status::TimedOut, cost))
     }
 
     pub(super) fn stopped(&self, cost: Option<f64>, left: Option<&str>) -> Result<End, Error> {
@@ -104,11 +110,14 @@ impl Supervisor<'_> {
             cost_usd: cost,
             duration_s: self.started.elapsed().as_secs(),
         })?;
-        Ok(End { status: Status::Stopped, cools: true, cost })
+        Ok(End::of(Status::Stopped, cost))
     }
 
     /// Records the end. Before that the session counts as running.
     pub(super) fn close(&self, end: &End) -> Result<(), Error> {
+        if end.again {
+            self.hold(Some(self.later("could_not_start")))?;
+        }
         let now = clock::now();
         let until = now.plus(Duration::from_millis(self.plan.cooldown_ms));
         self.record(|session| {

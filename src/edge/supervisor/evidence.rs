@@ -222,11 +222,16 @@ impl Supervisor<'_> {
             detail,
             until,
         })?;
+        self.hold(hold)?;
+        self.record(|session| {
+            session.status = Status::Skipped;
+            session.ended_at = Some(clock::now());
+        })
+    }
+
+    /// What the incident waits for from now on, if for anything.
+    pub(super) fn hold(&self, hold: Option<Hold>) -> Result<(), Error> {
         self.store.doc::<Sessions>().update(|sessions| {
-            if let Some(session) = sessions.session_mut(self.session) {
-                session.status = Status::Skipped;
-                session.ended_at = Some(clock::now());
-            }
             let id = &self.plan.incident.id;
             if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
                 incident.armed |= hold.is_some();

@@ -24,6 +24,8 @@ pub enum Citation {
         path: String,
         /// The line; of a range the first.
         line: Option<u64>,
+        /// The last line of a range.
+        to: Option<u64>,
     },
     /// A commit: 7 to 40 hex digits, in lower case.
     Commit(String),
@@ -46,11 +48,14 @@ impl Citation {
             Some((path, line)) => (path, Some(line)),
             None => split_line(text),
         };
-        let line = match line {
-            None => None,
-            Some(line) => Some(line_number(line)?),
+        let (line, to) = match line {
+            None => (None, None),
+            Some(lines) => {
+                let (first, last) = line_numbers(lines)?;
+                (Some(first), Some(last).filter(|last| *last > first))
+            }
         };
-        Some(Citation::File { path: path_of(path)?, line })
+        Some(Citation::File { path: path_of(path)?, line, to })
     }
 }
 
@@ -58,8 +63,11 @@ impl fmt::Display for Citation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Citation::Item(text) | Citation::Commit(text) => f.write_str(text),
-            Citation::File { path, line: None } => f.write_str(path),
-            Citation::File { path, line: Some(line) } => write!(f, "{path}:{line}"),
+            Citation::File { path, line: None, .. } => f.write_str(path),
+            Citation::File { path, line: Some(line), to: None } => write!(f, "{path}:{line}"),
+            Citation::File { path, line: Some(line), to: Some(to) } => {
+                write!(f, "{path}:{line}-{to}")
+            }
         }
     }
 }
@@ -124,10 +132,13 @@ fn split_line(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn line_number(text: &str) -> Option<u64> {
-    let digits = text.trim_start_matches('L');
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    digits[..end].parse().ok().filter(|line| *line > 0)
+/// Of `12`, `12:5` (a column), `12-20`, `L12-L20` and `12,20` the first line and the last.
+fn line_numbers(text: &str) -> Option<(u64, u64)> {
+    let lines = text.split(':').next().unwrap_or(text);
+    let number = |part: &str| part.trim_start_matches('L').parse().ok().filter(|line| *line > 0);
+    let all: Option<Vec<u64>> = lines.split(['-', ',']).map(number).collect();
+    let all = all?;
+    Some((all.iter().copied().min()?, all.iter().copied().max()?))
 }
 
 /// A path inside of the repository, without `./` before it.

@@ -185,7 +185,8 @@ fn what_is_too_long_is_cut_and_said() {
 #[test]
 fn what_can_be_cited() {
     let item = |text: &str| Some(Citation::Item(text.into()));
-    let file = |path: &str, line| Some(Citation::File { path: path.into(), line });
+    let place = |path: &str, line, to| Some(Citation::File { path: path.into(), line, to });
+    let file = |path: &str, line| place(path, line, None);
     let commit = |text: &str| Some(Citation::Commit(text.into()));
     let rows = [
         ("m1", item("m1")),
@@ -202,9 +203,12 @@ fn what_can_be_cited() {
         ("4f2a91", file("4f2a91", None)),
         ("src/a.rs", file("src/a.rs", None)),
         ("src/a.rs:12", file("src/a.rs", Some(12))),
-        ("./src/a.rs:12-20", file("src/a.rs", Some(12))),
+        ("./src/a.rs:12-20", place("src/a.rs", Some(12), Some(20))),
         ("src/a.rs:12:5", file("src/a.rs", Some(12))),
-        ("src/a.rs#L12-L20", file("src/a.rs", Some(12))),
+        ("src/a.rs#L12-L20", place("src/a.rs", Some(12), Some(20))),
+        ("src/a.rs:20,12", place("src/a.rs", Some(12), Some(20))),
+        ("src/a.rs:12-12", file("src/a.rs", Some(12))),
+        ("src/a.rs:12-x", None),
         ("src/my file.rs:3", file("src/my file.rs", Some(3))),
         ("Makefile", file("Makefile", None)),
         ("src/a.rs:0", None),

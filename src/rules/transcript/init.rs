@@ -102,6 +102,14 @@ pub fn differs(asked: &Asked, init: &Init) -> Option<String> {
     }
     let names = init.mcp_servers.iter().map(|(name, _)| name);
     list("MCP servers", names.filter(|name| !asked.mcp_servers.contains(name)), &mut found);
+    let lacking = asked.mcp_servers.iter().filter(|wanted| {
+        let started = |(name, state): &(String, String)| name == *wanted && state != "failed";
+        !init.mcp_servers.iter().any(started)
+    });
+    let lacking: Vec<String> = lacking.map(|name| format!("'{}'", word(name))).collect();
+    if !lacking.is_empty() {
+        found.push(format!("MCP servers that did not start: {}", lacking.join(", ")));
+    }
     match version(&init.version) {
         Some(known) if known >= asked.min_version => {}
         Some(_) => {

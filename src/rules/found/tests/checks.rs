@@ -10,7 +10,7 @@ fn found(status: Status, ids: &[&str], redrive: Advice) -> Found {
 
 /// What exists in these tests.
 fn resolved() -> BTreeSet<String> {
-    ["m1", "f1", "src/orders.py:12", "4f2a91c"].map(str::to_owned).into()
+    ["m1", "f1", "src/orders.py:12", "src/orders.py:12-14", "4f2a91c"].map(str::to_owned).into()
 }
 
 #[test]

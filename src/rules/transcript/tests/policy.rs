@@ -28,7 +28,7 @@ fn as_asked() -> Init {
 #[test]
 fn every_difference_is_told() {
     type Change = fn(&mut Asked, &mut Init);
-    let rows: [(&str, Change, &str); 18] = [
+    let rows: [(&str, Change, &str); 20] = [
         ("as asked for", |_, _| {}, ""),
         ("fewer tools", |_, init| init.tools.truncate(2), ""),
         ("under its new name", |_, init| init.tools[0] = "Agent".into(), ""),
@@ -69,6 +69,15 @@ fn every_difference_is_told() {
             },
             "",
         ),
+        (
+            "a server that did not start",
+            |asked, init| {
+                asked.mcp_servers.push("logs".into());
+                init.mcp_servers.push(("logs".into(), "failed".into()));
+            },
+            "MCP servers that did not start: 'logs'",
+        ),
+        ("a server that is not there", |asked, _| asked.mcp_servers.push("x".into()), "start: 'x'"),
         ("a tool of a server", |_, init| init.tools.push("mcp__x__y".into()), "'mcp__x__y'"),
         (
             "an old release",
