@@ -23,11 +23,26 @@ const KEYS: [&str; 4] = ["name", "description", "tools", "model"];
 
 /// Those that take part when nobody has configured any.
 const BUILTIN: [(&str, &str); 5] = [
-    ("dlq-analysis", include_str!("../../config/agents/dlq-analysis.md")),
-    ("log-analysis", include_str!("../../config/agents/log-analysis.md")),
-    ("code-review", include_str!("../../config/agents/code-review.md")),
-    ("config-check", include_str!("../../config/agents/config-check.md")),
-    ("test-runner", include_str!("../../config/agents/test-runner.md")),
+    (
+        "dlq-analysis",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/dlq-analysis.md")),
+    ),
+    (
+        "log-analysis",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/log-analysis.md")),
+    ),
+    (
+        "code-review",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/code-review.md")),
+    ),
+    (
+        "config-check",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/config-check.md")),
+    ),
+    (
+        "test-runner",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/test-runner.md")),
+    ),
 ];
 
 /// Somebody to whom the main agent can delegate.

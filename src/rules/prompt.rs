@@ -10,7 +10,7 @@ use super::incident::Incident;
 use crate::text::{nearest, safe, shorten};
 
 /// The template that comes with the tool.
-pub const TEMPLATE: &str = include_str!("../../config/prompt.md");
+pub const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/prompt.md"));
 /// The longest template, and the longest prompt, in bytes.
 pub const MAX_PROMPT: usize = 256 * 1024;
 

@@ -63,7 +63,7 @@ fn nothing_configured_is_the_defaults() {
 
 #[test]
 fn the_example_is_the_defaults_and_names_every_key() {
-    let text = include_str!("../../../config/config.yaml");
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/config.yaml"));
     let defaults = Settings { origin: origin(true), ..Settings::default() };
     assert_eq!(read(text).unwrap(), defaults);
     // It is what a checkout of this project has in ./config/config.yaml.
@@ -88,7 +88,7 @@ fn the_example_is_the_defaults_and_names_every_key() {
 
 #[test]
 fn the_man_page_names_every_key_and_variable_rule() {
-    let page = include_str!("../../../man/dlq-config.5");
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/man/dlq-config.5"));
     let item = |name: &str| page.lines().any(|line| line.starts_with(&format!(".It Cm {name} ")));
     for section in SECTIONS {
         assert!(page.contains(&format!(".Ss {section}\n")), "man page lacks section {section}");
@@ -111,7 +111,7 @@ fn the_man_page_names_every_key_and_variable_rule() {
 
 #[test]
 fn the_man_page_has_the_limits_of_the_code() {
-    let page = include_str!("../../../man/dlq-config.5");
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/man/dlq-config.5"));
     let (_, after) = page.split_once(".Sh LIMITS\n").unwrap();
     let (limits, _) = after.split_once(".Sh ").unwrap();
     let numbers = [
