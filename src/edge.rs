@@ -3,7 +3,6 @@
 pub mod agent;
 pub mod agents;
 pub mod channel;
-pub mod clock;
 pub mod command;
 pub mod filter;
 pub mod git;

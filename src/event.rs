@@ -233,5 +233,6 @@ pub fn fresh_id(now: Timestamp, salt: &str) -> String {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
 }
 
+pub mod stream_time;
 #[cfg(test)]
 mod tests;

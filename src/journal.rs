@@ -6,6 +6,7 @@
 //! kept goes. A crash in the middle of that can repeat lines, never lose one: readers tell them
 //! apart by `source` and `id`.
 
+pub mod filter;
 mod tail;
 mod torn;
 

@@ -16,11 +16,14 @@
 //! [`rules`] decides, [`edge`] touches the world.
 
 pub mod args;
+pub mod clock;
 pub mod config;
 pub mod edge;
 pub mod error;
 pub mod event;
+pub mod glob;
 pub mod journal;
+pub mod markdown;
 pub mod notices;
 pub mod rules;
 pub mod store;

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::args::{Args, Common, Stop};
+use crate::clock;
 use crate::config::{self, Env, Features, Settings};
-use crate::edge::clock;
 use crate::error::Error;
 use crate::event::{self, Type};
 use crate::{text, wire};

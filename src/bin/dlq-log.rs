@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::clock;
 use dlq::config::state_dir;
-use dlq::edge::clock;
 use dlq::error::Error;
 use dlq::event::{self, Line};
+use dlq::glob::GlobList;
+use dlq::journal::filter::{INCIDENT_MIN, Pick};
 use dlq::journal::{Journal, Tail, Torn};
-use dlq::rules::glob::GlobList;
-use dlq::rules::pick::{INCIDENT_MIN, Pick};
 use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Output;

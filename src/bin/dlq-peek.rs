@@ -6,10 +6,11 @@
 use std::process::ExitCode;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::clock;
 use dlq::config::{self, Settings};
 use dlq::edge::peek::{Came, Peeker, SOURCE, Subject};
+use dlq::edge::poll;
 use dlq::edge::sqs::Sqs;
-use dlq::edge::{clock, poll};
 use dlq::error::Error;
 use dlq::event::{self, Head, QueueGrew, QueueRaised, Type};
 use dlq::rules::evidence::Sampled;

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::clock;
 use dlq::config::{self, Settings};
-use dlq::edge::clock;
 use dlq::edge::poll::{self, Poller, Wants};
 use dlq::edge::sqs::Sqs;
 use dlq::error::Error;
 use dlq::event::Type;
+use dlq::glob::GlobList;
 use dlq::journal::Journal;
-use dlq::rules::glob::GlobList;
 use dlq::rules::graph::Selection;
 use dlq::rules::rhythm;
 use dlq::rules::watch::Policy;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::host::{http_host, loopback};
 use super::secret::Secret;
 use super::tree::{Node, Value};
-use crate::rules::glob::GlobList;
+use crate::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 use crate::time::{parse_span, show_span};
 

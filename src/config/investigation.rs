@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Field, Problem};
 use super::secret::Secret;
+use crate::glob::GlobList;
 use crate::rules::budget::Limits;
-use crate::rules::glob::GlobList;
 
 /// What `dlq-investigate` is told.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use super::investigation::{Agent, Format, QueueRule};
 use super::keys::region;
 use super::settings::{Account, Channel, ChannelKind, Route, Severity};
 use super::tree::Value;
-use crate::rules::glob::GlobList;
+use crate::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 
 pub(super) const ACCOUNT: [&str; 4] = ["name", "profile", "region", "regions"];

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::evidence::Evidence;
 use super::investigation::AutoInvestigation;
 use super::secret::Secret;
-use crate::rules::glob::GlobList;
+use crate::glob::GlobList;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -120,7 +120,7 @@ fn the_man_page_has_the_limits_of_the_code() {
         tree::MAX_DEPTH,
         tree::MAX_NODES,
         tree::MAX_REPLAYED,
-        crate::rules::glob::MAX_PATTERN,
+        crate::glob::MAX_PATTERN,
     ];
     for number in numbers {
         let stands =

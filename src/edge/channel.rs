@@ -5,8 +5,8 @@ pub mod desktop;
 
 use std::time::Duration;
 
+use crate::clock;
 use crate::config::{Channel, ChannelKind};
-use crate::edge::clock;
 use crate::error::Error;
 use crate::event::Severity;
 use crate::rules::sentence::Sentence;

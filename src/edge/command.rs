@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use super::clock;
+use crate::clock;
 
 /// What a command has brought.
 #[derive(Debug)]

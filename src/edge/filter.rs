@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use rustix::fd::BorrowedFd;
 
-use super::clock;
 use super::sessions::{Brought, Desk};
+use crate::clock;
 use crate::error::Error;
+use crate::event::stream_time::Clock;
 use crate::event::{Head, Type};
 use crate::rules::incident::{self, News};
-use crate::rules::stream::Clock;
 use crate::time::Timestamp;
 use crate::tool::{self, Switches};
 use crate::wire::{Input, Output, Step};

@@ -12,8 +12,8 @@ mod subject;
 use std::time::Duration;
 
 use self::bundle::Draft;
+use crate::clock;
 use crate::config::{Evidence, QueueRule, Settings};
-use crate::edge::clock;
 use crate::edge::sqs::{BATCH, Sqs, Want};
 use crate::error::Error;
 use crate::event::{self, Cause, Event, Queue, QueueSampled};

@@ -16,13 +16,13 @@ use find::target;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use crate::edge::clock;
+use crate::clock;
 use crate::edge::sqs::{Sqs, Want};
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
+use crate::glob::GlobList;
 use crate::journal::Journal;
 use crate::rules::discovery::DiscoveryDoc;
-use crate::rules::glob::GlobList;
 use crate::rules::graph::{self, Discover, Known, Selection};
 use crate::rules::loss::MoveTask;
 use crate::rules::reading::{Miss, Reading};

@@ -20,7 +20,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Signal, kill_process};
 
-use super::clock;
+use crate::clock;
 
 /// The variable that marks every process of an investigation: the session's folder, because the
 /// session's id is the same in every state folder that hears of the incident.

@@ -12,8 +12,9 @@ mod start;
 use std::cell::RefCell;
 use std::path::PathBuf;
 
+use super::agent;
 use super::supervisor::files;
-use super::{agent, clock};
+use crate::clock;
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::error::Error;
 use crate::journal::Journal;

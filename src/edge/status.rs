@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::clock;
 use super::supervisor::files;
+use crate::clock;
 use crate::error::Error;
 use crate::rules::budget::{Budget, Limits};
 use crate::rules::session::{Session, Sessions, Status};

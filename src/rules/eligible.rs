@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::glob::GlobList;
+use crate::glob::GlobList;
 use crate::text;
 use crate::time::{Timestamp, show_span};
 

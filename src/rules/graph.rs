@@ -8,10 +8,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::glob::GlobList;
 use super::names;
 use super::reading::{Attributes, Miss};
 use crate::event::Queue;
+use crate::glob::GlobList;
 use crate::time::Timestamp;
 
 /// How dead-letter queues are told from other queues.

@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::glob::GlobList;
 use super::graph::{Graph, Node, Survey};
 use super::names;
 use super::reading::{Attributes, Redrive};
 use crate::event::{Finding, Queue};
+use crate::glob::GlobList;
 use crate::time::show_span;
 
 /// A dead letter after fewer receives than this may be a good message that met bad luck.

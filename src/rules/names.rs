@@ -3,7 +3,7 @@
 //! Promises: the case of letters does not matter, except in the hashes of generated names; a
 //! trailing `.fifo` never matters. A name is a hint: [`super::graph`] also asks the queues.
 
-use super::glob::GlobList;
+use crate::glob::GlobList;
 
 /// The built-in patterns, for the man page; besides them, generated names are known.
 pub const PATTERNS: [&str; 7] =

@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use super::glob::GlobList;
+use crate::glob::GlobList;
 
 mod key;
 mod number;

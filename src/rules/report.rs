@@ -12,9 +12,9 @@ use super::evidence::Timeline;
 use super::found::{
     Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, Status, Tests,
 };
-use super::page::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
 use super::triage::quoted;
 use crate::event::{Queue, Verdict};
+use crate::markdown::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
 use crate::text::count;
 use crate::time::show_span;
 

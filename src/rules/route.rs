@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::config::{ChannelKind, Severity as Least};
     use crate::event::{Line, peek};
-    use crate::rules::glob::GlobList;
+    use crate::glob::GlobList;
 
     const C: usize = 0;
     const D: usize = 1;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::loss::MoveTask;
 use super::reading::{Miss, Reading};
 use super::watch::{self, Edge, Policy, Record, Sample, Told};
+use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
-use crate::rules::stream::DRIFT;
 use crate::store::Document;
 use crate::time::Timestamp;
 

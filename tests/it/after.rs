@@ -39,7 +39,7 @@ fn money_that_is_spent_holds_up_its_incident_and_no_other() {
     assert_eq!(told(&again.text()), [""; 0], "said once");
     let explained = investigate(&bench, &["--explain", "orders"], "").text();
     assert!(!explained.contains("cooldown over: the queue was investigated"), "{explained}");
-    let soon = dlq::edge::clock::now().plus(std::time::Duration::from_secs(3600)).to_string();
+    let soon = dlq::clock::now().plus(std::time::Duration::from_secs(3600)).to_string();
     let output = investigate(&bench, &[], expiring("orders", "i", &soon) + &beat(ago(0)));
     let all = told(&output.text());
     assert_eq!(all, ["started orders", "completed orders"], "{}", output.stderr);

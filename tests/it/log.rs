@@ -47,7 +47,7 @@ fn without_a_journal_nothing_is_printed_and_nothing_made() {
 #[test]
 fn conditions_choose() {
     let bench = Bench::new("log-pick");
-    let now = dlq::edge::clock::now();
+    let now = dlq::clock::now();
     let all = [
         event("queue.raised", "0", "ERROR", r#","incident":"aaaaaaaa-1""#),
         event("queue.cleared", "1", "INFO", r#","incident":"aaaaaaaa-1""#),
@@ -86,7 +86,7 @@ fn conditions_choose() {
 #[test]
 fn since_is_counted_from_now() {
     let bench = Bench::new("log-since");
-    let now = dlq::edge::clock::now();
+    let now = dlq::clock::now();
     let at = |minutes: u64| {
         let time = now.minus(std::time::Duration::from_secs(minutes * 60)).to_string();
         event("queue.raised", &format!("{minutes}"), "ERROR", "")

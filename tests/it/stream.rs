@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dlq::edge::clock;
+use dlq::clock;
 use dlq::event::{LINE_MAX, Line, peek, strict};
 use dlq::time::Timestamp;
 use serde_json::Value;

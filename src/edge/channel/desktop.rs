@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::edge::clock;
+use crate::clock;
 use crate::error::io_cause;
 use crate::event::Severity;
 use crate::rules::sentence::Sentence;

@@ -12,7 +12,8 @@ use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use crate::edge::{clock, command};
+use crate::clock;
+use crate::edge::command;
 use crate::error::Error;
 use crate::text::{safe, shorten};
 

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::edge::{clock, command};
+use crate::clock;
+use crate::edge::command;
 use crate::error::Error;
 use crate::event::Queue;
 use crate::rules::evidence::{Log, Logs};

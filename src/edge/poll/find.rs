@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{Found, Poller};
-use crate::edge::clock;
+use crate::clock;
 use crate::edge::sqs::Plan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};

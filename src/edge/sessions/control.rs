@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Desk;
-use crate::edge::clock;
+use crate::clock;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;

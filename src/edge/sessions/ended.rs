@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::Desk;
 use super::lines::last_told;
+use crate::clock;
 use crate::edge::supervisor::{self, Plan, Teller, files};
-use crate::edge::{clock, exe, git};
+use crate::edge::{exe, git};
 use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
 use crate::rules::budget::Budget;

@@ -6,8 +6,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::Desk;
+use crate::clock;
 use crate::edge::supervisor::{self, Code, Plan, files};
-use crate::edge::{agent, clock, exe};
+use crate::edge::{agent, exe};
 use crate::error::Error;
 use crate::event;
 use crate::rules::incident::Incident;

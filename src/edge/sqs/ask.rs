@@ -11,7 +11,7 @@ use super::door::Door;
 use super::miss::of_call;
 use super::pace::Pace;
 use super::{Plan, Want};
-use crate::edge::clock;
+use crate::clock;
 use crate::rules::graph::{ScopeSurvey, Seen, Survey};
 use crate::rules::loss::MoveTask;
 use crate::rules::reading::Miss;

@@ -29,7 +29,7 @@ use tokio::sync::Mutex;
 
 use super::miss;
 use super::{Keys, Limits, Scope};
-use crate::edge::clock;
+use crate::clock;
 use crate::error::Error;
 use crate::rules::reading::Miss;
 use crate::time::Timestamp;

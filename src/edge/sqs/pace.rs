@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::edge::clock;
+use crate::clock;
 
 /// So many at once before the pace is felt: what a tenth of a second would bring.
 const BURST: Duration = Duration::from_millis(100);

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::Want;
 use super::ask::{Hurry, World, stopped};
 use super::miss::of_call;
-use crate::edge::clock;
+use crate::clock;
 use crate::rules::reading::{Attributes, Counts, Miss, Reading, Redrive};
 
 impl World {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::check::Finding;
 use super::{Supervisor, files};
-use crate::edge::clock;
+use crate::clock;
 use crate::error::Error;
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,

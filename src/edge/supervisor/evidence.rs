@@ -17,8 +17,9 @@ use serde_json::Value;
 
 use super::ending::End;
 use super::{Plan, Supervisor, files};
+use crate::clock;
 use crate::config::SecretValue;
-use crate::edge::{clock, command};
+use crate::edge::command;
 use crate::error::Error;
 use crate::event::{self, InvestigationCompleted, InvestigationSkipped, QueueSampled};
 use crate::rules::evidence::{self as bundle, Fingerprints, QueueFacts, Sampled, Timeline};

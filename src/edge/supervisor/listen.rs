@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::wait::Ended;
-use crate::edge::clock;
+use crate::clock;
 use crate::rules::transcript::{self, Asked, Heard, LINE_MAX, Progress, Transcript};
 
 /// One step of one subagent is told so often.

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{SOURCE, files};
-use crate::edge::clock;
+use crate::clock;
 use crate::error::Error;
 use crate::event::{self, Event, Payload, Queue};
 use crate::journal::Journal;

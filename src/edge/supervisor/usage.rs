@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::edge::clock;
+use crate::clock;
 use crate::edge::process::{Tree, Usage};
 use crate::store;
 use crate::time::Timestamp;

@@ -11,8 +11,9 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{Supervisor, files, folder};
+use crate::clock;
+use crate::edge::exe;
 use crate::edge::process::{self, Tree};
-use crate::edge::{clock, exe};
 use crate::error::Error;
 
 /// Why waiting for the agent has ended.

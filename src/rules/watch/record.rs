@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::stream_time::DRIFT;
 use crate::rules::expiry::{self, Cohort, Keeps, Window};
 use crate::rules::loss::Fall;
 use crate::rules::reading::Counts;
-use crate::rules::stream::DRIFT;
 use crate::rules::threshold::Zeros;
 use crate::time::Timestamp;
 

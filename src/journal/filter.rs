@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::event::{Head, Type};
-use crate::rules::glob::GlobList;
+use crate::glob::GlobList;
 use crate::time::Timestamp;
 
 /// The fewest characters of an incident's id that may stand for it.
