@@ -15,9 +15,9 @@ use dlq::error::Error;
 use dlq::event::Type;
 use dlq::glob::GlobList;
 use dlq::journal::Journal;
-use dlq::rules::graph::Selection;
-use dlq::rules::rhythm;
-use dlq::rules::watch::Policy;
+use dlq::rules::queue::monitor::Policy;
+use dlq::rules::queue::redrive_graph::Selection;
+use dlq::rules::queue::schedule;
 use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Output;
@@ -171,7 +171,7 @@ fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<O
         if number == last {
             return Ok(Outcome::of(round.missed || (options.check && round.raised > 0)));
         }
-        let (next, moment) = rhythm::next(beat, interval, begun.elapsed(), salt);
+        let (next, moment) = schedule::next(beat, interval, begun.elapsed(), salt);
         beat = next;
         poller.wait_until(begun + moment);
     }

@@ -4,7 +4,7 @@
 //! configuration gives. Nothing here reads or decides.
 
 pub use crate::event::Severity;
-pub use crate::rules::graph::Discover;
+pub use crate::rules::queue::redrive_graph::Discover;
 pub use crate::tool::{Format as LogFormat, Level};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -22,12 +22,14 @@ use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
 use crate::glob::GlobList;
 use crate::journal::Journal;
-use crate::rules::discovery::DiscoveryDoc;
-use crate::rules::graph::{self, Discover, Known, Selection};
-use crate::rules::loss::MoveTask;
-use crate::rules::reading::{Miss, Reading};
-use crate::rules::watch::Policy;
-use crate::rules::watched::{self, Failure, Polled, SOURCE, Say, Target, Watched};
+use crate::rules::queue::discovery_cache::DiscoveryDoc;
+use crate::rules::queue::document;
+use crate::rules::queue::document::{Failure, Polled, SOURCE, Say, Target, Watched};
+use crate::rules::queue::loss::MoveTask;
+use crate::rules::queue::monitor::Policy;
+use crate::rules::queue::reading::{Miss, Reading};
+use crate::rules::queue::redrive_graph;
+use crate::rules::queue::redrive_graph::{Discover, Known, Selection};
 use crate::store::{Doc, Store};
 use crate::text;
 use crate::time::Timestamp;
@@ -195,8 +197,8 @@ impl Poller {
 
     /// What a month costs: rounds as often as configured, and looking for queues now and then.
     fn usd_month(&self, round_calls: u64) -> Option<f64> {
-        let rounds = watched::usd_month(round_calls, self.wants.interval)?;
-        let looks = watched::usd_month(self.look_calls, self.wants.ttl)?;
+        let rounds = document::usd_month(round_calls, self.wants.interval)?;
+        let looks = document::usd_month(self.look_calls, self.wants.ttl)?;
         Some(((rounds + looks) * 1e4).round() / 1e4)
     }
 
@@ -223,7 +225,7 @@ impl Poller {
                 let news = lines.iter().filter(|say| say.news);
                 self.journal.append_all(&mut news.map(|say| say.line.as_slice()))?;
             }
-            for sentence in watched::complaints(polled, doc, self.wants.follow) {
+            for sentence in document::complaints(polled, doc, self.wants.follow) {
                 tool::warn(&sentence);
             }
             Ok((lines.into_iter().map(|say| say.line).collect(), raised))
@@ -248,7 +250,7 @@ impl Poller {
         let unlisted = |target: &Target| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
             let Some((scope, Ok(urls))) = list else { return false };
-            graph::is_unlisted(
+            redrive_graph::is_unlisted(
                 &target.queue,
                 target.found_at.is_none(),
                 urls,

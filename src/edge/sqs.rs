@@ -28,10 +28,10 @@ use self::pace::Pace;
 use crate::config::SecretValue;
 use crate::error::Error;
 use crate::glob::GlobList;
-use crate::rules::discovery::Key;
-use crate::rules::graph::{Discover, Survey};
-use crate::rules::loss::MoveTask;
-use crate::rules::reading::{Miss, Reading};
+use crate::rules::queue::discovery_cache::Key;
+use crate::rules::queue::loss::MoveTask;
+use crate::rules::queue::reading::{Miss, Reading};
+use crate::rules::queue::redrive_graph::{Discover, Survey};
 
 /// An account in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

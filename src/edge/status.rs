@@ -10,9 +10,9 @@ use super::supervisor::files;
 use crate::clock;
 use crate::error::Error;
 use crate::rules::budget::{Budget, Limits};
+use crate::rules::queue::document::Watched;
 use crate::rules::session::{Session, Sessions, Status};
 use crate::rules::status::{self, Documents, Seen, Told, View};
-use crate::rules::watched::Watched;
 use crate::store::{self, Document, Store};
 
 /// The last event of a session stands in so many bytes at the end of its file: an event has less

@@ -1,8 +1,8 @@
 //! What a bundle says about the queues around a dead-letter queue. Pure.
 
 use super::evidence::SourceFacts;
-use super::graph::{Place, Seen};
-use super::lint::Linted;
+use super::queue::lint::Linted;
+use super::queue::redrive_graph::{Place, Seen};
 use crate::event::Finding;
 
 /// The queues that send their dead letters there. One that could not be read is there by name, and
@@ -48,7 +48,7 @@ pub fn findings(linted: Vec<Linted>, queue: &str, sources_known: bool) -> Vec<Fi
 mod tests {
     use super::*;
     use crate::event::Queue;
-    use crate::rules::reading::{Attributes, Counts, Miss, Redrive};
+    use crate::rules::queue::reading::{Attributes, Counts, Miss, Redrive};
 
     #[test]
     fn what_could_not_be_read_is_named_and_unknown() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::Attributes;
+use super::queue::reading::Attributes;
 use crate::store::Document;
 use crate::text;
 use crate::time::Timestamp;
@@ -217,7 +217,7 @@ impl Peek {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::reading::{Counts, Redrive};
+    use crate::rules::queue::reading::{Counts, Redrive};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)

@@ -16,9 +16,9 @@ pub use told::Told;
 
 use super::budget::{Budget, Limits};
 use super::incident::Incident;
+use super::queue::document::{Entry, Watched};
 use super::session::{Session, Sessions, Status};
 use super::usd::Usd;
-use super::watched::{Entry, Watched};
 use crate::time::Timestamp;
 
 /// What was read; None for what could not be.

@@ -3,9 +3,9 @@
 use super::{Peeker, Subject};
 use crate::error::Error;
 use crate::event::Queue;
-use crate::rules::graph::Known;
-use crate::rules::reading::Miss;
-use crate::rules::watched::Watched;
+use crate::rules::queue::document::Watched;
+use crate::rules::queue::reading::Miss;
+use crate::rules::queue::redrive_graph::Known;
 use crate::time::Timestamp;
 
 impl Peeker {

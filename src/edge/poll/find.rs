@@ -8,10 +8,11 @@ use crate::clock;
 use crate::edge::sqs::Plan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
-use crate::rules::discovery::{DiscoveryDoc, Entry, Key, fresh};
-use crate::rules::graph::{self, Known, ScopeSurvey, Survey};
-use crate::rules::reading::Miss;
-use crate::rules::watched::{Failure, SOURCE, Target, bucket};
+use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
+use crate::rules::queue::document::{Failure, SOURCE, Target, bucket};
+use crate::rules::queue::reading::Miss;
+use crate::rules::queue::redrive_graph;
+use crate::rules::queue::redrive_graph::{Known, ScopeSurvey, Survey};
 use crate::time::Timestamp;
 use crate::tool;
 
@@ -146,7 +147,8 @@ impl Poller {
         let mut places: Vec<Vec<Known>> = survey.scopes.iter().map(|_| Vec::new()).collect();
         // From now on they are read; the survey may have begun rounds ago.
         let now = clock::now();
-        for known in graph::find(&survey, self.wants.discover, self.wants.patterns.as_ref()) {
+        for known in redrive_graph::find(&survey, self.wants.discover, self.wants.patterns.as_ref())
+        {
             let scope = known.scope;
             places[scope].push(Known { found_at: now, ..known });
         }

@@ -9,9 +9,10 @@ use super::find::{failure, found_line};
 use crate::edge::sqs::{Plan, Sqs};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
-use crate::rules::graph::{self, Known, Survey};
-use crate::rules::lint;
-use crate::rules::watched::{Failure, SOURCE};
+use crate::rules::queue::document::{Failure, SOURCE};
+use crate::rules::queue::lint;
+use crate::rules::queue::redrive_graph;
+use crate::rules::queue::redrive_graph::{Known, Survey};
 use crate::text;
 use crate::tool::Outcome;
 use crate::wire;
@@ -29,7 +30,7 @@ pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<Outcome, Error> {
 }
 
 fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
-    let known = graph::find(survey, wants.discover, wants.patterns.as_ref());
+    let known = redrive_graph::find(survey, wants.discover, wants.patterns.as_ref());
     let known: Vec<Known> =
         known.into_iter().filter(|known| wants.selection.wants(&known.name)).collect();
     if !people {

@@ -12,9 +12,9 @@ use super::miss::of_call;
 use super::pace::Pace;
 use super::{Plan, Want};
 use crate::clock;
-use crate::rules::graph::{ScopeSurvey, Seen, Survey};
-use crate::rules::loss::MoveTask;
-use crate::rules::reading::Miss;
+use crate::rules::queue::loss::MoveTask;
+use crate::rules::queue::reading::Miss;
+use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
 use crate::time::Timestamp;
 
 /// No account has more queues than so many pages of 1,000.

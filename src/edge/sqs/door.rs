@@ -31,7 +31,7 @@ use super::miss;
 use super::{Keys, Limits, Scope};
 use crate::clock;
 use crate::error::Error;
-use crate::rules::reading::Miss;
+use crate::rules::queue::reading::Miss;
 use crate::time::Timestamp;
 
 /// Attempts at a request, the first included.

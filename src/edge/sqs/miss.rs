@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-use crate::rules::reading::Miss;
+use crate::rules::queue::reading::Miss;
 use crate::text::shorten;
 
 /// No word of a server is taken beyond this many characters.

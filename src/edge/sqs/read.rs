@@ -16,7 +16,7 @@ use super::Want;
 use super::ask::{Hurry, World, stopped};
 use super::miss::of_call;
 use crate::clock;
-use crate::rules::reading::{Attributes, Counts, Miss, Reading, Redrive};
+use crate::rules::queue::reading::{Attributes, Counts, Miss, Reading, Redrive};
 
 impl World {
     /// Reads queues, some at once, and gives the answers in the order of the questions.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rules::graph::{Discover, Known};
+use crate::rules::queue::redrive_graph::{Discover, Known};
 use crate::store::Document;
 use crate::time::Timestamp;
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::names;
+use super::dlq_name;
 use super::reading::{Attributes, Miss};
 use crate::event::Queue;
 use crate::glob::GlobList;
@@ -130,7 +130,7 @@ impl Known {
         at: Timestamp,
     ) -> Option<Self> {
         let place = Place::of(url, region)?;
-        let fifo = names::is_fifo(&place.name);
+        let fifo = dlq_name::is_fifo(&place.name);
         Some(Known {
             url: url.to_owned(),
             arn: place.arn,
@@ -259,7 +259,7 @@ impl<'a> Graph<'a> {
             arn: node.place.arn.clone(),
             region: self.scope.region.clone(),
             account: or(&self.scope.account, node.place.account.clone()),
-            fifo: names::is_fifo(&node.place.name),
+            fifo: dlq_name::is_fifo(&node.place.name),
             sources: self.source_names(node),
         }
     }
@@ -272,7 +272,7 @@ impl<'a> Graph<'a> {
     fn judge(&self, node: &Node, discover: Discover, patterns: Option<&GlobList>) -> Option<Known> {
         let by_redrive = discover != Discover::Name && self.sources(node).next().is_some();
         let by_name =
-            discover != Discover::Redrive && names::is_dlq_name(&node.place.name, patterns);
+            discover != Discover::Redrive && dlq_name::is_dlq_name(&node.place.name, patterns);
         let found_by = match (by_redrive, by_name) {
             (true, true) => FoundBy::Both,
             (true, false) => FoundBy::Redrive,

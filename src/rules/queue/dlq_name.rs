@@ -1,7 +1,7 @@
 //! Which queues are dead-letter queues, by their names alone.
 //!
 //! Promises: the case of letters does not matter, except in the hashes of generated names; a
-//! trailing `.fifo` never matters. A name is a hint: [`super::graph`] also asks the queues.
+//! trailing `.fifo` never matters. A name is a hint: [`super::redrive_graph`] also asks the queues.
 
 use crate::glob::GlobList;
 

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::loss::MoveTask;
+use super::monitor;
+use super::monitor::{Edge, Policy, Record, Sample, Told};
 use super::reading::{Miss, Reading};
-use super::watch::{self, Edge, Policy, Record, Sample, Told};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
 use crate::store::Document;
@@ -143,7 +144,7 @@ impl Watched {
     /// Whether the next judgement of a queue needs the answer about move tasks.
     pub fn asks_for_tasks(&self, policy: &Policy, arn: &str, reading: &Reading) -> bool {
         let record = self.queues.get(arn).map(|entry| &entry.record);
-        watch::asks_for_tasks(policy, record, reading)
+        monitor::asks_for_tasks(policy, record, reading)
     }
 
     /// When a queue without a record was last seen empty: at the last round of this selection, if
@@ -189,7 +190,7 @@ impl Watched {
                 unlisted: one.unlisted,
                 tasks: one.tasks.as_ref(),
             };
-            let (record, told) = watch::judge(policy, past.as_ref(), sample, queue, floor);
+            let (record, told) = monitor::judge(policy, past.as_ref(), sample, queue, floor);
             let last = told.last().map(|told| told.seq + 1);
             lines.extend(told.into_iter().map(|told| line(told, queue, one.reading.at)));
             match record {
@@ -284,7 +285,7 @@ pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<Strin
             continue;
         };
         let record = doc.queues.get(&one.target.queue.arn).map(|entry| &entry.record);
-        if !news || record.is_none_or(|record| record.misses <= watch::MISSES) {
+        if !news || record.is_none_or(|record| record.misses <= monitor::MISSES) {
             reasons.entry(miss.to_string()).or_default().push(&one.target.queue.name);
         }
     }
@@ -311,7 +312,7 @@ pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::event::{Line, Type, peek};
-    use crate::rules::reading::{Attributes, Counts};
+    use crate::rules::queue::reading::{Attributes, Counts};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::stream_time::DRIFT;
-use crate::rules::expiry::{self, Cohort, Keeps, Window};
-use crate::rules::loss::Fall;
-use crate::rules::reading::Counts;
-use crate::rules::threshold::Zeros;
+use crate::rules::queue::expiry;
+use crate::rules::queue::expiry::{Cohort, Keeps, Window};
+use crate::rules::queue::loss::Fall;
+use crate::rules::queue::reading::Counts;
+use crate::rules::queue::threshold::Zeros;
 use crate::time::Timestamp;
 
 /// What is remembered of a queue that is not quiet.

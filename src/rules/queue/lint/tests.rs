@@ -1,8 +1,8 @@
 //! One graph a rule, and the graph in which nothing is wrong.
 
 use super::*;
-use crate::rules::graph::{ScopeSurvey, Seen};
-use crate::rules::reading::{Counts, Miss};
+use crate::rules::queue::reading::{Counts, Miss};
+use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen};
 use crate::time::Timestamp;
 
 const DAY: u64 = 86_400;

@@ -5,9 +5,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::graph::{Graph, Node, Survey};
-use super::names;
+use super::dlq_name;
 use super::reading::{Attributes, Redrive};
+use super::redrive_graph::{Graph, Node, Survey};
 use crate::event::{Finding, Queue};
 use crate::glob::GlobList;
 use crate::time::show_span;
@@ -52,7 +52,7 @@ fn judge(
     patterns: Option<&GlobList>,
 ) -> Vec<Finding> {
     let has_source = graph.sources(node).next().is_some();
-    let is_named = names::is_dlq_name(&node.place.name, patterns);
+    let is_named = dlq_name::is_dlq_name(&node.place.name, patterns);
     let mut findings = Vec::new();
     if is_named && !has_source && graph.complete {
         findings.push(orphan());
@@ -81,7 +81,7 @@ fn judge(
 /// deletes it `retention of the DLQ` after that: before it even arrives, when the source may
 /// keep it as long. In FIFO queues the clock starts anew.
 fn retention(graph: &Graph, node: &Node, attributes: &Attributes) -> Option<Finding> {
-    if names::is_fifo(&node.place.name) {
+    if dlq_name::is_fifo(&node.place.name) {
         return None;
     }
     let own = attributes.retention_s?;
@@ -136,7 +136,7 @@ fn mixed(node: &Node, redrive: &Redrive) -> Option<Finding> {
     let kind = |fifo| {
         if fifo { "a FIFO queue" } else { "a standard queue" }
     };
-    let (own, other) = (names::is_fifo(&node.place.name), names::is_fifo(target));
+    let (own, other) = (dlq_name::is_fifo(&node.place.name), dlq_name::is_fifo(target));
     (own != other).then(|| {
         let detail = format!(
             "it is {} and its dead-letter queue '{target}' is {}: they have to be of one kind",

@@ -1,7 +1,7 @@
 //! Graphs drawn by hand, and what is found in them.
 
 use super::*;
-use crate::rules::reading::{Counts, Redrive};
+use crate::rules::queue::reading::{Counts, Redrive};
 
 const REGION: &str = "sa-east-1";
 const AT: Timestamp = Timestamp::from_millis(1_000);
