@@ -7,9 +7,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dlq::rules::decode::decode;
-use dlq::rules::fingerprint;
-use dlq::rules::message::{Attribute, Message};
+use dlq::rules::evidence::decode::decode;
+use dlq::rules::evidence::fingerprint;
+use dlq::rules::evidence::message::{Attribute, Message};
 use serde_json::Value;
 
 /// Long enough that the start does not count.

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use dlq::rules::decode::{Content, Said, decode};
+use dlq::rules::evidence::decode::{Content, Said, decode};
 use libfuzzer_sys::fuzz_target;
 
 mod given;

@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use dlq::rules::decode::decode;
-use dlq::rules::fingerprint;
+use dlq::rules::evidence::decode::decode;
+use dlq::rules::evidence::fingerprint;
 use dlq::text::safe;
 use libfuzzer_sys::fuzz_target;
 

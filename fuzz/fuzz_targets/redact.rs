@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use dlq::rules::redact::Redactor;
+use dlq::rules::evidence::redact::Redactor;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 

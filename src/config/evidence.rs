@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::field::{Field, Problem};
-use crate::rules::redact::{Pattern, Redactor};
+use crate::rules::evidence::redact::{Pattern, Redactor};
 use crate::text::safe;
 
 /// What `dlq-peek` is told.

@@ -18,14 +18,15 @@ use crate::edge::sqs::{BATCH, Sqs, Want};
 use crate::error::Error;
 use crate::event::{self, Cause, Event, Queue, QueueSampled};
 use crate::journal::Journal;
-use crate::rules::evidence::{QueueFacts, Sampled};
-use crate::rules::message::Message;
-use crate::rules::neighbours;
-use crate::rules::peeks::{self, PASSES_MAX, Pass, Peeks, Why};
+use crate::rules::evidence::bundle::{QueueFacts, Sampled};
+use crate::rules::evidence::message::Message;
+use crate::rules::evidence::peek_limit;
+use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, Peeks, Why};
+use crate::rules::evidence::redact::Redactor;
+use crate::rules::evidence::source_queues;
 use crate::rules::queue::lint;
 use crate::rules::queue::reading::{Attributes, Counts, Miss};
 use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
-use crate::rules::redact::Redactor;
 use crate::store::{Doc, Store};
 use crate::text;
 use crate::time::Timestamp;
@@ -119,7 +120,7 @@ impl Peeker {
         let allow = self.wants.allow_fifo;
         let judge = |doc: &Peeks| {
             let past = doc.of(&subject.queue.arn, &key);
-            peeks::judge(allow, subject.queue.fifo, &asked.said, past)
+            peek_limit::judge(allow, subject.queue.fifo, &asked.said, past)
         };
         if self.dry_run {
             let refused = judge(&doc).err();
@@ -312,14 +313,14 @@ impl Peeker {
             delayed: Some(said.counts.delayed),
             retention_s: said.retention_s,
             visibility_s: said.visibility_s,
-            sources: listed.is_ok().then(|| neighbours::of(&seen, &region)),
+            sources: listed.is_ok().then(|| source_queues::of(&seen, &region)),
             lint: Vec::new(),
         };
         seen.push(Seen { url: queue.url.clone(), attributes: Some(Ok(said.clone())) });
         let account = self.sqs.account(scope).to_owned();
         let scopes = vec![ScopeSurvey { region, account, queues: Ok(seen) }];
         let linted = lint::lint(&Survey { at: reading.at, scopes }, None);
-        facts.lint = neighbours::findings(linted, &queue.name, listed.is_ok());
+        facts.lint = source_queues::findings(linted, &queue.name, listed.is_ok());
         Ok(Asked { said, facts })
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::evidence::Timeline;
+use super::evidence::bundle::Timeline;
 use super::found::{
     Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, Status, Tests,
 };

@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Fingerprints, Group, QueueFacts, Sampled};
+use super::evidence::bundle::{Fingerprints, Group, QueueFacts, Sampled};
 use crate::event::Verdict;
 use crate::text::count;
 use crate::time::Timestamp;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dlq::event::{Cause, Event, Queue, QueueSampled};
-use dlq::rules::evidence::{Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline, files};
+use dlq::rules::evidence::bundle::{
+    Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline, files,
+};
 use serde_json::{Value, json};
 
 use crate::stream::{ago, beat, investigate, noted, nothing_is_left, own, raised, sessions, told};

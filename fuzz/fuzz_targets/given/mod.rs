@@ -1,6 +1,6 @@
 //! A message out of made-up bytes: a file of `tests/fixtures/messages`, or all of it a body.
 
-use dlq::rules::message::{Attribute, Message};
+use dlq::rules::evidence::message::{Attribute, Message};
 use serde_json::Value;
 
 pub fn message(data: &[u8]) -> Message {

@@ -8,11 +8,12 @@ use super::Subject;
 use super::logs::Sources;
 use crate::error::Error;
 use crate::event::Queue;
-use crate::rules::evidence::{Fingerprints, Logs, QueueFacts, Sampled, files};
-use crate::rules::fingerprint::{self, Grouper};
-use crate::rules::message::Message;
-use crate::rules::redact::Redactor;
-use crate::rules::{decode, sample, timeline};
+use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, files};
+use crate::rules::evidence::fingerprint;
+use crate::rules::evidence::fingerprint::Grouper;
+use crate::rules::evidence::message::Message;
+use crate::rules::evidence::redact::Redactor;
+use crate::rules::evidence::{decode, sample, timeline};
 use crate::store;
 use crate::text;
 

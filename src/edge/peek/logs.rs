@@ -13,9 +13,10 @@ use crate::clock;
 use crate::edge::command;
 use crate::error::Error;
 use crate::event::Queue;
-use crate::rules::evidence::{Log, Logs};
-use crate::rules::redact::Redactor;
-use crate::rules::template::{self, Values};
+use crate::rules::evidence::bundle::{Log, Logs};
+use crate::rules::evidence::log_command;
+use crate::rules::evidence::log_command::Values;
+use crate::rules::evidence::redact::Redactor;
 use crate::store;
 use crate::text;
 use crate::time::Timestamp;
@@ -86,7 +87,7 @@ impl Sources {
         let until = clock::tick() + ALL;
         for (at, argv) in commands.iter().take(COMMANDS_MAX).enumerate() {
             let mut log = Log { id: format!("log:{}", at + 1), ..Log::default() };
-            match template::fill(argv, &values) {
+            match log_command::fill(argv, &values) {
                 Some(filled) => {
                     let left = until.saturating_duration_since(clock::tick());
                     run(&mut log, &filled, left.min(DEADLINE), redactor, folder)?;

@@ -15,7 +15,7 @@ use aws_sdk_sqs::types::{
 
 use super::ask::{Hurry, World};
 use super::miss::of_call;
-use crate::rules::message::{Attribute, Message};
+use crate::rules::evidence::message::{Attribute, Message};
 use crate::rules::queue::reading::Miss;
 
 /// What SQS hands out at once, and takes back at once.

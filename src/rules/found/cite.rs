@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Found;
-use crate::rules::evidence::{Fingerprints, Logs, QueueFacts, Timeline};
+use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Timeline};
 use crate::text::hidden;
 
 /// Something that can be looked up. Its `Display` is the one way to write it, which the set of

@@ -3,7 +3,9 @@ use serde_json::json;
 
 use super::*;
 use crate::event::{Finding, Queue};
-use crate::rules::evidence::{Fingerprints, Group, Log, Logs, Moment, QueueFacts, Timeline};
+use crate::rules::evidence::bundle::{
+    Fingerprints, Group, Log, Logs, Moment, QueueFacts, Timeline,
+};
 use crate::text::{hidden, safe};
 use crate::time::Timestamp;
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::rules::evidence::Moment;
+use crate::rules::evidence::bundle::Moment;
 use crate::rules::found::{Found, check, of_patch, read};
 use crate::text::hidden;
 use crate::time::Timestamp;

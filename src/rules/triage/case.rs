@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Advice, Bug, Category, Seen, Triage, commands, signs, words};
-use crate::rules::evidence::{Group, QueueFacts, SourceFacts};
+use crate::rules::evidence::bundle::{Group, QueueFacts, SourceFacts};
 use crate::time::Timestamp;
 
 /// What the producer says twice, as a code and in words.

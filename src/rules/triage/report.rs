@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::{Bug, Triage};
 use crate::event::{Finding, Queue};
 use crate::markdown::{EXCERPT, LIST, Page, fence, in_words, plain, span, span_of, unknown};
-use crate::rules::evidence::{Fingerprints, Group, QueueFacts, Sampled, SourceFacts, Timeline};
+use crate::rules::evidence::bundle::{
+    Fingerprints, Group, QueueFacts, Sampled, SourceFacts, Timeline,
+};
 use crate::text::count;
 use crate::time::show_span;
 

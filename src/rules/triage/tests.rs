@@ -1,7 +1,7 @@
 use super::report::{Bundle, of as report_of};
 use super::*;
 use crate::event::{Finding, Queue};
-use crate::rules::evidence::{SourceFacts, Timeline};
+use crate::rules::evidence::bundle::{SourceFacts, Timeline};
 use rows::rows;
 
 mod outside;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{Redactor, SECRET, key, placeholder};
+use super::{Redactor, SECRET, placeholder, secret_name};
 
 /// How deep JSON in a string in JSON is parsed; beyond, it is text.
 const LEVELS: usize = 4;
@@ -40,7 +40,7 @@ impl Redactor {
         for (name, value) in map.iter_mut() {
             let shown = self.text(name);
             // By the new name too, so that the result is judged as it was.
-            if key::tells(name) || shown != *name && key::tells(&shown) {
+            if secret_name::tells(name) || shown != *name && secret_name::tells(&shown) {
                 self.leaves(value);
             } else {
                 self.inside(value, levels);

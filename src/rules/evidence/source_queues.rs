@@ -1,9 +1,9 @@
 //! What a bundle says about the queues around a dead-letter queue. Pure.
 
-use super::evidence::SourceFacts;
-use super::queue::lint::Linted;
-use super::queue::redrive_graph::{Place, Seen};
+use super::bundle::SourceFacts;
 use crate::event::Finding;
+use crate::rules::queue::lint::Linted;
+use crate::rules::queue::redrive_graph::{Place, Seen};
 
 /// The queues that send their dead letters there. One that could not be read is there by name, and
 /// nothing else is known of it.

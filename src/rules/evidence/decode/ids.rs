@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::peel::Peeled;
+use super::unwrap::Peeled;
 use super::{Content, cut, squash};
-use crate::rules::message::{Attribute, Message};
+use crate::rules::evidence::message::{Attribute, Message};
 
 /// Ids that are kept of a message, and how long each may be.
 const IDS_MAX: usize = 8;

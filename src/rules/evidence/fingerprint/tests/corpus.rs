@@ -8,8 +8,8 @@ use base64::Engine;
 use serde_json::Value;
 
 use super::super::*;
-use crate::rules::decode::decode;
-use crate::rules::message::{Attribute, Message};
+use crate::rules::evidence::decode::decode;
+use crate::rules::evidence::message::{Attribute, Message};
 
 /// A message of the corpus, with what is expected of it and what came of it.
 pub(super) struct Letter {

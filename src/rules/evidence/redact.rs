@@ -12,11 +12,9 @@ use std::borrow::Cow;
 
 use crate::glob::GlobList;
 
-mod key;
 mod number;
 mod scan;
 mod token;
-mod value;
 
 /// The most configured patterns.
 pub const MAX_PATTERNS: usize = 64;
@@ -216,5 +214,7 @@ fn placeholder(kind: &str, text: &str) -> String {
     format!("<{kind}:{class}>")
 }
 
+mod json;
+mod secret_name;
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::peel::Peeled;
+use super::unwrap::Peeled;
 use super::{Content, Producer};
-use crate::rules::message::Message;
+use crate::rules::evidence::message::Message;
 
 pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
     let has = |name: &str| message.attributes.contains_key(name);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::peel::Peeled;
+use super::unwrap::Peeled;
 use super::{Content, Payload, Producer};
 
 pub(super) fn of(producer: Producer, peeled: &Peeled) -> Payload {

@@ -5,7 +5,7 @@
 //! Places are in order, do not overlap, and lie between characters.
 
 use super::{EMAIL, Found, SECRET};
-use super::{key, number, token};
+use super::{number, secret_name, token};
 
 /// Bytes at which something is looked at.
 const SIGNS: [bool; 256] = {
@@ -56,8 +56,8 @@ fn look<'k>(
         }
         b'0'..=b'9' => number::number(bytes, floor, at),
         b'+' => number::international(bytes, floor, at, at + 1),
-        b'=' | b'>' => key::assigned(bytes, floor, at),
-        b':' => key::assigned(bytes, floor, at).or_else(|| userinfo(bytes, at)),
+        b'=' | b'>' => secret_name::assigned(bytes, floor, at),
+        b':' => secret_name::assigned(bytes, floor, at).or_else(|| userinfo(bytes, at)),
         b'_' => token::underscored(bytes, floor, at),
         b'-' => token::dashed(bytes, floor, at).or_else(|| token::pem(bytes, at, memory)),
         b'J' => token::jwt(bytes, floor, at, memory),

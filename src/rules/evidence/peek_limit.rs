@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::queue::reading::Attributes;
+use crate::rules::queue::reading::Attributes;
 use crate::store::Document;
 use crate::text;
 use crate::time::Timestamp;

@@ -3,12 +3,12 @@
 //!
 //! Read once from front to back, word by word; what a word is, `word.rs` says.
 
-mod around;
+mod context;
 mod word;
 
 pub(super) use word::is_id;
 
-use crate::rules::decode::last_segment;
+use crate::rules::evidence::decode::last_segment;
 use crate::text::hidden;
 
 /// A text: as much of it as this is read.
@@ -134,8 +134,8 @@ impl<'a> Scan<'a> {
             self.at += quote.len_utf8();
             return;
         }
-        let is_thing = self.names_a_thing || is_key || around::is_about_a_thing(self.words);
-        if around::is_name(content, is_thing) && !around::is_about_a_person(self.words) {
+        let is_thing = self.names_a_thing || is_key || context::is_about_a_thing(self.words);
+        if context::is_name(content, is_thing) && !context::is_about_a_person(self.words) {
             self.out.word(content);
         } else {
             self.out.mask("<*>");
@@ -160,10 +160,10 @@ impl<'a> Scan<'a> {
         let assigned = before.ends_with(['=', ':']) && !before.ends_with("::");
         let next = rest[end..].trim_start_matches([' ', ')', ']']);
         // `Key (email)=(bob@example.com)`: a database names the column and then the value.
-        let is_value = before.ends_with(")=(") || around::is_about_a_choice(self.words, bare);
+        let is_value = before.ends_with(")=(") || context::is_about_a_choice(self.words, bare);
         if is_value {
             self.out.mask("<*>");
-        } else if around::is_secret_after(self.words, assigned, bare) {
+        } else if context::is_secret_after(self.words, assigned, bare) {
             self.out.mask("<secret>");
         } else {
             word::write(bare, self.words, next, &mut self.out);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::bundle::{Group, Sampled};
 use super::decode::{Content, Decoded, decode};
-use super::evidence::{Group, Sampled};
 use super::message::{Attribute, Message};
 use super::redact::Redactor;
 use crate::time::Timestamp;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Fingerprint, VERSION};
-use crate::rules::evidence::{Fingerprints, Group};
+use crate::rules::evidence::bundle::{Fingerprints, Group};
 use crate::time::Timestamp;
 
 /// What is known of a sample so far. Its order does not matter, but for that of the ids within a
@@ -30,7 +30,7 @@ impl Grouper {
     }
 
     /// Takes a message: its id in the bundle, when it was sent, the digest of its content
-    /// ([`crate::rules::decode::Content::digest`]), and its fingerprint.
+    /// ([`crate::rules::evidence::decode::Content::digest`]), and its fingerprint.
     pub fn add(&mut self, item: &str, sent: Option<Timestamp>, content: u64, face: Fingerprint) {
         let group = match self.groups.get_mut(&face.id) {
             Some(group) => {

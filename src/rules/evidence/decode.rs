@@ -6,9 +6,7 @@
 mod failure;
 mod ids;
 mod payload;
-mod peel;
 mod producer;
-mod signs;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -233,7 +231,7 @@ impl Said {
 
 /// Unwraps a message and says what is in it.
 pub fn decode(message: &Message) -> Decoded {
-    let peeled = peel::peel(&message.body);
+    let peeled = unwrap::peel(&message.body);
     let producer = producer::of(message, &peeled);
     let failure = failure::of(message, producer, &peeled.content);
     let payload = payload::of(producer, &peeled);
@@ -270,5 +268,7 @@ fn squash<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
     std::str::from_utf8(&buffer[..len]).unwrap_or_default()
 }
 
+mod error_text;
 #[cfg(test)]
 mod tests;
+mod unwrap;

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::signs::Signs;
+use super::error_text::Signs;
 use super::trace::{self, Trace};
 use super::{Content, Failure, Producer, Said, TEXT_MAX, cut};
-use crate::rules::message::{Attribute, Message};
+use crate::rules::evidence::message::{Attribute, Message};
 
 /// Values that are looked at for an error, how deep, and how deep an error is within errors.
 const VALUES_MAX: usize = 2_000;

@@ -1,6 +1,6 @@
 //! What happened when, as far as a sample tells. Pure.
 
-use super::evidence::{Group, Moment, Timeline};
+use super::bundle::{Group, Moment, Timeline};
 use crate::text;
 use crate::time::Timestamp;
 

@@ -342,7 +342,7 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
 
 /// Whether a word that stands alone is an id or somebody's key: letters in no order, or capitals
 /// and digits.
-pub(in crate::rules::fingerprint) fn is_id(word: &str) -> bool {
+pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
     let has_digit = word.bytes().any(|b| b.is_ascii_digit());
     let has_small = word.bytes().any(|b| b.is_ascii_lowercase());
     let has_capital = word.bytes().any(|b| b.is_ascii_uppercase());

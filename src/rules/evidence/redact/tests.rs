@@ -233,7 +233,7 @@ fn names_tell_by_their_end() {
         ("ação", false),
     ];
     for (name, expected) in rows {
-        assert_eq!(key::tells(name), expected, "{name}");
+        assert_eq!(secret_name::tells(name), expected, "{name}");
     }
 }
 

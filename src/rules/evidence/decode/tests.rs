@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::rules::message::Attribute;
+use crate::rules::evidence::message::Attribute;
 
 fn body(text: &str) -> Message {
     Message { id: "m".into(), body: text.into(), ..Message::default() }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::io::Write;
 
 use super::*;
-use crate::rules::decode::decode;
-use crate::rules::message::{Attribute, Message};
+use crate::rules::evidence::decode::decode;
+use crate::rules::evidence::message::{Attribute, Message};
 use crate::text::hidden;
 use crate::time::Timestamp;
 
