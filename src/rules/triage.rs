@@ -22,8 +22,6 @@ pub(super) use commands::quoted;
 mod case;
 mod commands;
 pub mod report;
-mod signs;
-mod words;
 
 /// What is needed of a sampled message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -218,5 +216,7 @@ impl fmt::Display for Advice {
     }
 }
 
+mod error_patterns;
+mod sentences;
 #[cfg(test)]
 mod tests;

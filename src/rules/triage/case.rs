@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Advice, Bug, Category, Seen, Triage, commands, signs, words};
+use super::{Advice, Bug, Category, Seen, Triage, commands, error_patterns, sentences};
 use crate::rules::evidence::bundle::{Group, QueueFacts, SourceFacts};
 use crate::time::Timestamp;
 
@@ -96,24 +96,25 @@ impl Case<'_> {
             category,
             bug,
             confidence,
-            title: words::title(category, confidence),
-            reason: words::reason(category, ground, self.group.count, is_few),
+            title: sentences::title(category, confidence),
+            reason: sentences::reason(category, ground, self.group.count, is_few),
             evidence: self.evidence(category),
             commands: commands::next(self, category),
             redrive,
-            next: words::next(category, redrive, self.has_single_try()),
+            next: sentences::next(category, redrive, self.has_single_try()),
         }
     }
 
     /// What the words of the error are a sign of, and who says them.
     fn sign(&self) -> (Option<Category>, Ground) {
         let group = self.group;
-        let text = || signs::of_error(group.exception.as_deref(), group.message.as_deref());
+        let text =
+            || error_patterns::of_error(group.exception.as_deref(), group.message.as_deref());
         let bodies = Ground::Bodies(group.count);
         match group.kind.as_str() {
             "error_text" => (text(), bodies),
             "producer_error" => {
-                let code = group.code.as_deref().and_then(signs::of_code);
+                let code = group.code.as_deref().and_then(error_patterns::of_code);
                 let (sign, ground) = match (code, text()) {
                     (Some(code), Some(text)) if code == text => (Some(code), Ground::CodeAndText),
                     (Some(code), Some(Category::CodeError | Category::SchemaDrift)) => {
@@ -121,7 +122,7 @@ impl Case<'_> {
                     }
                     (Some(code), _) => (Some(code), Ground::Code),
                     (None, Some(Category::CodeError))
-                        if group.code.as_deref().is_some_and(signs::ran) =>
+                        if group.code.as_deref().is_some_and(error_patterns::ran) =>
                     {
                         (Some(Category::CodeError), Ground::Code)
                     }
@@ -191,7 +192,8 @@ impl Case<'_> {
     }
 
     fn are_too_old(&self) -> bool {
-        let is_age = |word: &str| signs::of_code(word) == Some(Category::ExpiredOrDuplicate);
+        let is_age =
+            |word: &str| error_patterns::of_code(word) == Some(Category::ExpiredOrDuplicate);
         let too_old = |seen: &&Seen| seen.exhausted.as_deref().is_some_and(is_age);
         self.is_whole() && self.own.iter().all(too_old)
     }
