@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::field::{Field, Problem};
 use super::secret::Secret;
 use crate::glob::GlobList;
-use crate::rules::budget::Limits;
+use crate::rules::investigation::budget::Limits;
 
 /// What `dlq-investigate` is told.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::find;
 use crate::config::{Agent, AutoInvestigation, Format, Origin};
-use crate::rules::incident::Incident;
+use crate::rules::investigation::incident::Incident;
 
 /// Who investigates.
 #[derive(Debug, Clone, PartialEq, Eq)]

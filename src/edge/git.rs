@@ -21,7 +21,7 @@ use self::home::Home;
 use self::run::{ASK, Git, TREE, argument};
 pub use self::scan::{COMMITS_MAX, Changes, PATCH_MAX};
 pub use self::trial::{Trial, sweep_trial};
-pub use crate::rules::branch::branch;
+pub use crate::rules::investigation::branch_name::branch;
 
 use crate::error::Error;
 use crate::store;

@@ -18,9 +18,11 @@ use crate::clock;
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::error::Error;
 use crate::journal::Journal;
-use crate::rules::eligible::{self, Past, Policy, Why};
-use crate::rules::incident::{self, News};
-use crate::rules::session::{Session, Sessions, Status};
+use crate::rules::investigation::eligibility;
+use crate::rules::investigation::eligibility::{Past, Policy, Why};
+use crate::rules::investigation::incident;
+use crate::rules::investigation::incident::News;
+use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::tool;
@@ -210,9 +212,9 @@ impl Desk {
         if sessions.incidents[at].forced {
             past.cooldown_until = None;
         }
-        match eligible::judge(&self.policy, &queue.name, &past, now) {
-            eligible::Verdict::Start => self.start(sessions, at, now, brought),
-            eligible::Verdict::Wait(why) | eligible::Verdict::Never(why) => {
+        match eligibility::judge(&self.policy, &queue.name, &past, now) {
+            eligibility::Verdict::Start => self.start(sessions, at, now, brought),
+            eligibility::Verdict::Wait(why) | eligibility::Verdict::Never(why) => {
                 brought.waiting += usize::from(matches!(why, Why::Full(_) | Why::Running(_)));
                 let incident = &mut sessions.incidents[at];
                 if !incident.reported.iter().any(|word| word == why.word()) {

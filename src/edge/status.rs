@@ -9,9 +9,9 @@ use std::path::Path;
 use super::supervisor::files;
 use crate::clock;
 use crate::error::Error;
-use crate::rules::budget::{Budget, Limits};
+use crate::rules::investigation::budget::{Budget, Limits};
+use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::rules::queue::document::Watched;
-use crate::rules::session::{Session, Sessions, Status};
 use crate::rules::status::{self, Documents, Seen, Told, View};
 use crate::store::{self, Document, Store};
 

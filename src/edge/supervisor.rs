@@ -48,9 +48,9 @@ use crate::config::SecretValue;
 use crate::error::Error;
 use crate::event::{InvestigationStarted, Payload};
 use crate::journal::Journal;
-use crate::rules::hold::Hold;
-use crate::rules::incident::Incident;
-use crate::rules::session::Sessions;
+use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::session::Sessions;
+use crate::rules::investigation::wait::Hold;
 use crate::rules::transcript::Transcript;
 use crate::rules::verdict::Outcome;
 use crate::store::{self, Lock, Store};
@@ -367,7 +367,7 @@ impl Supervisor<'_> {
 
     fn record(
         &self,
-        change: impl FnOnce(&mut crate::rules::session::Session),
+        change: impl FnOnce(&mut crate::rules::investigation::session::Session),
     ) -> Result<(), Error> {
         self.store.doc::<Sessions>().update(|sessions| {
             if let Some(session) = sessions.session_mut(self.session) {

@@ -6,7 +6,7 @@
 //! would be one of its commands.
 
 use super::agents::Subagent;
-use super::incident::Incident;
+use super::investigation::incident::Incident;
 use crate::text::{nearest, safe, shorten};
 
 /// The template that comes with the tool.

@@ -14,11 +14,11 @@ use serde::Serialize;
 pub use table::table;
 pub use told::Told;
 
-use super::budget::{Budget, Limits};
-use super::incident::Incident;
+use super::investigation::budget::{Budget, Limits};
+use super::investigation::incident::Incident;
+use super::investigation::money::Usd;
+use super::investigation::session::{Session, Sessions, Status};
 use super::queue::document::{Entry, Watched};
-use super::session::{Session, Sessions, Status};
-use super::usd::Usd;
 use crate::time::Timestamp;
 
 /// What was read; None for what could not be.

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use dlq::rules::session::Sessions;
+use dlq::rules::investigation::session::Sessions;
 use dlq::store::Store;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use dlq::rules::session::{Session, Sessions};
+use dlq::rules::investigation::session::{Session, Sessions};
 use dlq::store::Store;
 use dlq::time::Timestamp;
 use serde_json::{Value, json};

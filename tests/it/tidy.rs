@@ -389,9 +389,9 @@ fn every_field_of_a_session_an_incident_and_a_spend_is_in_its_page() {
     let page = read("man/dlq-state.5");
     let documents = part(&page, ".Ss Documents\n", "\n.Ss ");
     for (document, room, name) in [
-        ("sessions.json", "src/rules/session.rs", "Session"),
-        ("sessions.json", "src/rules/incident.rs", "Incident"),
-        ("budget.json", "src/rules/budget.rs", "Spend"),
+        ("sessions.json", "src/rules/investigation/session.rs", "Session"),
+        ("sessions.json", "src/rules/investigation/incident.rs", "Incident"),
+        ("budget.json", "src/rules/investigation/budget.rs", "Spend"),
     ] {
         let item = part(documents, &format!(".It Pa {document}\n"), "\n.It ");
         let told: BTreeSet<&str> =

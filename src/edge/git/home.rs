@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::run::{self, ASK, Git, TREE, argument};
 use crate::error::Error;
-use crate::rules::branch::{SAME_MAX, numbered};
+use crate::rules::investigation::branch_name::{SAME_MAX, numbered};
 use crate::text::{nearest, safe};
 
 /// How many branches a sentence names.

@@ -7,9 +7,9 @@ use crate::clock;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
-use crate::rules::eligible;
-use crate::rules::incident::Incident;
-use crate::rules::session::{Session, Sessions, Status};
+use crate::rules::investigation::eligibility;
+use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::store;
 use crate::text::safe;
 
@@ -162,7 +162,7 @@ impl Desk {
                 let word = if stands { "no" } else { "yes" };
                 text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", hold.reason));
             }
-            for (name, why) in eligible::rules(&self.policy, queue, &past, now) {
+            for (name, why) in eligibility::rules(&self.policy, queue, &past, now) {
                 let (word, why) = match why {
                     None => ("yes", String::new()),
                     Some(why) => ("no", format!(": {}", safe(&why.to_string()))),

@@ -12,8 +12,8 @@ use crate::edge::supervisor::{self, Plan, Teller, files};
 use crate::edge::{exe, git};
 use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
-use crate::rules::budget::Budget;
-use crate::rules::session::{Session, Sessions, Status};
+use crate::rules::investigation::budget::Budget;
+use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::store;
 use crate::tool;
 

@@ -7,9 +7,9 @@ use std::path::Path;
 use crate::edge::supervisor::SOURCE;
 use crate::error::Error;
 use crate::event::{self, Event, InvestigationSkipped, InvestigationStarted, Line, Type};
-use crate::rules::eligible::Why;
-use crate::rules::incident::Incident;
-use crate::rules::session::Session;
+use crate::rules::investigation::eligibility::Why;
+use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::session::Session;
 use crate::time::Timestamp;
 
 /// That an incident is not investigated, and why.

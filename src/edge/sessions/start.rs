@@ -11,8 +11,8 @@ use crate::edge::supervisor::{self, Code, Plan, files};
 use crate::edge::{agent, exe};
 use crate::error::Error;
 use crate::event;
-use crate::rules::incident::Incident;
-use crate::rules::session::Session;
+use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::session::Session;
 use crate::store;
 use crate::tool;
 

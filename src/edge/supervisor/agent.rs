@@ -17,7 +17,7 @@ use crate::config::Format;
 use crate::edge::agent::Program;
 use crate::error::Error;
 use crate::event::{InvestigationProgressed, Verdict};
-use crate::rules::budget::{Budget, Want, Why};
+use crate::rules::investigation::budget::{Budget, Want, Why};
 use crate::rules::transcript::{self, Progress, Transcript};
 use crate::rules::verdict::{self, Exit, Outcome};
 use crate::store;

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
 };
+use crate::rules::investigation::session::Status;
 use crate::rules::report;
-use crate::rules::session::Status;
 use crate::rules::verdict::Outcome;
 use crate::store;
 use crate::time::show_span;

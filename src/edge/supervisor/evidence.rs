@@ -24,9 +24,10 @@ use crate::error::Error;
 use crate::event::{self, InvestigationCompleted, InvestigationSkipped, QueueSampled};
 use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Fingerprints, QueueFacts, Sampled, Timeline};
-use crate::rules::gate::{self, Evidence, Next, Why};
-use crate::rules::hold::Hold;
-use crate::rules::session::{Sessions, Status};
+use crate::rules::investigation::preflight;
+use crate::rules::investigation::preflight::{Evidence, Next, Why};
+use crate::rules::investigation::session::{Sessions, Status};
+use crate::rules::investigation::wait::Hold;
 use crate::rules::triage::{self, Seen, Triage};
 use crate::store;
 use crate::text::shorten;
@@ -177,8 +178,8 @@ impl Supervisor<'_> {
         // The claim is one update: of two sessions with one cause, the second sees the first.
         let next = self.store.doc::<Sessions>().update(|sessions| {
             let owner = cause.as_ref().filter(|_| !self.plan.incident.forced);
-            let owner = owner.and_then(|cause| gate::owner(sessions, self.session, cause));
-            let next = gate::judge(&known.judged, spends, required, owner);
+            let owner = owner.and_then(|cause| preflight::owner(sessions, self.session, cause));
+            let next = preflight::judge(&known.judged, spends, required, owner);
             if let (Next::Go, Some(session)) = (&next, sessions.session_mut(self.session)) {
                 session.fingerprint.clone_from(&cause);
             }

@@ -10,8 +10,8 @@ use super::files;
 use super::listen::Listener;
 use crate::config::{Claude, Format};
 use crate::edge::agent::Program;
-use crate::rules::budget::Limits;
-use crate::rules::incident::Incident;
+use crate::rules::investigation::budget::Limits;
+use crate::rules::investigation::incident::Incident;
 use crate::rules::transcript::{LINE_MAX, Transcript};
 use crate::time::Timestamp;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Investigation, Open, Shown, Spent, View};
-use crate::rules::usd::Usd;
+use crate::rules::investigation::money::Usd;
 use crate::text;
 use crate::time::{Timestamp, show_span};
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::Queue;
-use crate::rules::budget::Want;
-use crate::rules::incident::Incident;
+use crate::rules::investigation::budget::Want;
+use crate::rules::investigation::incident::Incident;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)

@@ -4,7 +4,7 @@ use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
     InvestigationTimedOut, Line, Type,
 };
-use crate::rules::session::Status;
+use crate::rules::investigation::session::Status;
 
 /// What is shown of it.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -3,7 +3,7 @@
 //! Promises: a name that git takes (git-check-ref-format(1)), whatever the queue is called, and the
 //! same name for the same cause in the same queue.
 
-use super::queue::dlq_name::stem;
+use crate::rules::queue::dlq_name::stem;
 
 /// Every branch of ours is below this.
 pub const ROOT: &str = "dlq";

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::session::{Sessions, Status};
-use super::triage::{Bug, Triage};
+use crate::rules::triage::{Bug, Triage};
 
 /// From here on a triage is sure enough to spare the investigation.
 const SURE: f64 = 0.8;

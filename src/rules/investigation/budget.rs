@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::usd::{self, Usd};
+use super::money;
+use super::money::Usd;
 use crate::store::Document;
 use crate::time::{Timestamp, show_span};
 
@@ -89,10 +90,10 @@ pub struct Spend {
     /// When it was reserved.
     pub at: Timestamp,
     /// The worst that it can cost, in US dollars.
-    #[serde(deserialize_with = "usd::read")]
+    #[serde(deserialize_with = "money::read")]
     pub reserved_usd: f64,
     /// What it has cost; null while it is open, and when nobody can tell.
-    #[serde(deserialize_with = "usd::or_null")]
+    #[serde(deserialize_with = "money::or_null")]
     pub cost_usd: Option<f64>,
     /// When it was settled; null while it is open.
     pub settled_at: Option<Timestamp>,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::hold::Hold;
+use super::wait::Hold;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::Queue;
-use crate::rules::incident::Incident;
-use crate::rules::session::Session;
+use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::session::Session;
 use crate::rules::triage::{Advice, Category};
 use crate::time::Timestamp;
 

@@ -1,0 +1,11 @@
+//! Investigations: open incidents, which of them are eligible, their sessions and what they wait for,
+//! checks before any money is spent, and the budget.
+
+pub mod branch_name;
+pub mod budget;
+pub mod eligibility;
+pub mod incident;
+pub mod money;
+pub mod preflight;
+pub mod session;
+pub mod wait;
