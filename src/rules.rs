@@ -2,18 +2,14 @@
 //!
 //! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
 
-pub mod agents;
+pub mod agent;
 pub mod evidence;
 pub mod found;
 pub mod handled;
 pub mod investigation;
-pub mod invocation;
-pub mod prompt;
 pub mod queue;
 pub mod report;
 pub mod route;
 pub mod sentence;
 pub mod status;
-pub mod transcript;
 pub mod triage;
-pub mod verdict;

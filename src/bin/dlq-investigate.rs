@@ -15,7 +15,7 @@ use dlq::edge::sessions::Desk;
 use dlq::edge::{process, supervisor};
 use dlq::error::Error;
 use dlq::event::Type;
-use dlq::rules::invocation;
+use dlq::rules::agent::invocation;
 use dlq::store::Store;
 use dlq::tool::{self, Outcome, Switches, Tool};
 use dlq::wire::Input;

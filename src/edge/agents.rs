@@ -8,8 +8,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::rules::agents::{self, MAX_AGENTS, MAX_FILE, Subagent};
-use crate::rules::prompt;
+use crate::rules::agent::prompt;
+use crate::rules::agent::subagent;
+use crate::rules::agent::subagent::{MAX_AGENTS, MAX_FILE, Subagent};
 
 /// The subagents in a folder, by the names of their files, which end in `.md`.
 pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
@@ -32,7 +33,7 @@ pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
     let read = |path: &PathBuf| {
         let text = text(path, MAX_FILE)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let parsed = agents::parse(&stem, &text);
+        let parsed = subagent::parse(&stem, &text);
         parsed.map_err(|why| Error::wrong(format!("{}/{why}", dir.display())))
     };
     paths.iter().map(read).collect()

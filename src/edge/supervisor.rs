@@ -48,11 +48,11 @@ use crate::config::SecretValue;
 use crate::error::Error;
 use crate::event::{InvestigationStarted, Payload};
 use crate::journal::Journal;
+use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::transcript::Transcript;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Sessions;
 use crate::rules::investigation::wait::Hold;
-use crate::rules::transcript::Transcript;
-use crate::rules::verdict::Outcome;
 use crate::store::{self, Lock, Store};
 use crate::tool;
 

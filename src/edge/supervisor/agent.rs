@@ -17,9 +17,11 @@ use crate::config::Format;
 use crate::edge::agent::Program;
 use crate::error::Error;
 use crate::event::{InvestigationProgressed, Verdict};
+use crate::rules::agent::last_line;
+use crate::rules::agent::last_line::{Exit, Outcome};
+use crate::rules::agent::transcript;
+use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::budget::{Budget, Want, Why};
-use crate::rules::transcript::{self, Progress, Transcript};
-use crate::rules::verdict::{self, Exit, Outcome};
 use crate::store;
 use crate::text;
 use crate::tool;
@@ -106,7 +108,7 @@ impl Supervisor<'_> {
         };
         let Some(transcript) = transcript else {
             let line = last_line(&self.folder.join(files::TRANSCRIPT));
-            return Ok((verdict::judge(exit, line.as_deref()), None));
+            return Ok((last_line::judge(exit, line.as_deref()), None));
         };
         match transcript::outcome(exit, false, transcript, agent.claude) {
             transcript::Outcome::Failed { reason, detail } => {
@@ -134,7 +136,7 @@ impl Supervisor<'_> {
                 }
             });
         }
-        let outcome = match verdict::judge(exit, Some(said.as_bytes())) {
+        let outcome = match last_line::judge(exit, Some(said.as_bytes())) {
             Outcome::Completed(verdict, cost, _) => {
                 Outcome::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
             }

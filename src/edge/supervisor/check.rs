@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::evidence::load;
 use super::{Supervisor, files};
 use crate::edge::git::Workspace;
+use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Logs, Timeline};
 use crate::rules::found::{self, Checked, Citation, PatchFacts};
 use crate::rules::report::{Cost, Report};
-use crate::rules::transcript::Transcript;
 use crate::store;
 use crate::text::shorten;
 

@@ -18,9 +18,10 @@ use crate::config::{Env, SecretValue};
 use crate::edge::agent::Program;
 use crate::edge::{agents, command};
 use crate::error::Error;
-use crate::rules::agents::{Subagent, builtin, merged, to_json, useful};
-use crate::rules::invocation::{self, Invocation};
-use crate::rules::prompt;
+use crate::rules::agent::invocation;
+use crate::rules::agent::invocation::Invocation;
+use crate::rules::agent::prompt;
+use crate::rules::agent::subagent::{Subagent, builtin, merged, to_json, useful};
 use crate::store;
 
 /// `--version` and `--help` take a tenth of a second.

@@ -10,9 +10,9 @@ use crate::error::Error;
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
 };
+use crate::rules::agent::last_line::Outcome;
 use crate::rules::investigation::session::Status;
 use crate::rules::report;
-use crate::rules::verdict::Outcome;
 use crate::store;
 use crate::time::show_span;
 

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::wait::Ended;
 use crate::clock;
-use crate::rules::transcript::{self, Asked, Heard, LINE_MAX, Progress, Transcript};
+use crate::rules::agent::transcript;
+use crate::rules::agent::transcript::{Asked, Heard, LINE_MAX, Progress, Transcript};
 
 /// One step of one subagent is told so often.
 const EVERY: Duration = Duration::from_secs(5);

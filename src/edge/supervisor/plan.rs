@@ -10,9 +10,9 @@ use super::files;
 use super::listen::Listener;
 use crate::config::{Claude, Format};
 use crate::edge::agent::Program;
+use crate::rules::agent::transcript::{LINE_MAX, Transcript};
 use crate::rules::investigation::budget::Limits;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::transcript::{LINE_MAX, Transcript};
 use crate::time::Timestamp;
 
 /// One document of JSON may be as long as a line of the transcript.

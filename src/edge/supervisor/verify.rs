@@ -16,9 +16,9 @@ use crate::edge::git::{Changes, Workspace};
 use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
+use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::prompt;
 use crate::rules::found::{PatchFacts, Ran, Tests};
-use crate::rules::prompt;
-use crate::rules::verdict::Outcome;
 use crate::store;
 use crate::tool;
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::Queue;
-use crate::rules::agents;
+use crate::rules::agent::subagent;
 use crate::time::Timestamp;
 
 const NONCE: &str = "0190b3c4-5d6e-8f70-8123-456789abcdef";
@@ -40,7 +40,7 @@ fn filled(template: &str) -> Result<String, String> {
 
 #[test]
 fn the_template_of_the_tool_says_what_is_known_and_whom_to_ask() {
-    let (incident, subagents) = (incident("orders-dlq"), agents::builtin());
+    let (incident, subagents) = (incident("orders-dlq"), subagent::builtin());
     let line = r"npm test -- @acme/orders 'it'\''s'";
     let repository = Repository { base: Some("main"), test_line: Some(line), fix: true };
     let facts = Facts { repository: Some(repository), ..facts(&incident, &subagents) };
@@ -266,7 +266,7 @@ proptest! {
         let at = Timestamp::from_millis(0);
         let incident = Incident::begun(&names[3], queue, at);
         let ordinary = Incident::begun("i", Queue::default(), at);
-        let subagents = agents::builtin();
+        let subagents = subagent::builtin();
         let facts = |incident| Facts {
             fingerprint: Some(names[4].as_str()),
             cause: Some(names[5].as_str()),

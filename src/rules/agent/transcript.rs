@@ -4,21 +4,20 @@
 //! The lines come from outside. Whatever they hold, nothing here panics or gives up: what is not
 //! understood is counted, and what was not said stays unknown.
 
-mod ending;
 mod fields;
 mod init;
 mod steps;
 
-pub use ending::{Outcome, outcome};
 pub use init::{Asked, Init, MINIMUM, differs, version};
+pub use outcome::{Outcome, outcome};
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::text::{safe, shorten};
-use ending::Ending;
 use fields::Fields;
+use outcome::Ending;
 
 /// The longest line that is looked at. The CLI was seen to write 2 MB; what is longer than this
 /// is skipped and counted, so that one line cannot take all the memory.
@@ -313,5 +312,6 @@ fn sentence(text: &str) -> String {
     shorten(&safe(text.trim()), SENTENCE_MAX).into_owned()
 }
 
+mod outcome;
 #[cfg(test)]
 mod tests;

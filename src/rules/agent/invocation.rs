@@ -8,8 +8,8 @@
 
 use serde_json::{Value, json};
 
-use super::found;
 use super::transcript::{Asked, MINIMUM};
+use crate::rules::found;
 
 /// The tools that only read.
 const READS: [&str; 3] = ["Read", "Grep", "Glob"];

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::rules::verdict::Exit;
+use crate::rules::agent::last_line::Exit;
 
 const GOOD: &str = r#"{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","num_turns":2,"total_cost_usd":0.5,"result":"done"}"#;
 const FILLED: &str = r#"{"total_cost_usd":0.25,"num_turns":1,"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","result":"","structured_output":{"status":"likely"}}"#;

@@ -5,8 +5,8 @@
 //! Claude Code would open a file of that name without asking; a prompt never begins with `/`, which
 //! would be one of its commands.
 
-use super::agents::Subagent;
-use super::investigation::incident::Incident;
+use super::subagent::Subagent;
+use crate::rules::investigation::incident::Incident;
 use crate::text::{nearest, safe, shorten};
 
 /// The template that comes with the tool.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::recorded::{read, understood};
 use super::*;
-use crate::rules::verdict::Exit;
+use crate::rules::agent::last_line::Exit;
 
 const FILES: [&str; 8] = [
     "subagent.ndjson",

@@ -6,7 +6,7 @@
 
 use super::fields::Fields;
 use super::{Transcript, sentence};
-use crate::rules::verdict::Exit;
+use crate::rules::agent::last_line::Exit;
 
 /// What a result says.
 #[derive(Debug, Clone, PartialEq, Eq)]
