@@ -4,12 +4,11 @@
 
 pub mod agent;
 pub mod evidence;
-pub mod found;
 pub mod handled;
 pub mod investigation;
 pub mod queue;
-pub mod report;
 pub mod route;
 pub mod sentence;
 pub mod status;
 pub mod triage;
+pub mod verdict;

@@ -12,8 +12,9 @@ use crate::edge::git::Workspace;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Logs, Timeline};
-use crate::rules::found::{self, Checked, Citation, PatchFacts};
-use crate::rules::report::{Cost, Report};
+use crate::rules::verdict;
+use crate::rules::verdict::report::{Cost, Report};
+use crate::rules::verdict::{Checked, Citation, PatchFacts};
 use crate::store;
 use crate::text::shorten;
 
@@ -37,7 +38,7 @@ impl Finding {
     pub(super) fn with(self, patch: Option<PatchFacts>) -> Self {
         let checked = match &patch {
             None => self.checked,
-            Some(patch) => found::of_patch(self.checked, patch),
+            Some(patch) => verdict::of_patch(self.checked, patch),
         };
         Finding { checked, patch, ..self }
     }
@@ -58,7 +59,7 @@ impl Supervisor<'_> {
         tree: Option<&Workspace>,
         transcript: &Transcript,
     ) -> Result<Finding, String> {
-        let found = found::read(said)?;
+        let found = verdict::read(said)?;
         let mut excerpts = BTreeMap::new();
         let (mut resolved, mut timeline) = (Default::default(), Timeline::default());
         if let Some(folder) = folder {
@@ -66,7 +67,7 @@ impl Supervisor<'_> {
             let logs: Logs = store::read_json(&folder.join(bundle::files::LOGS))
                 .map_err(|error| error.to_string())?;
             let ids = all.shown.iter().map(|message| message.id.as_str());
-            resolved = found::items(&all.queue, &all.prints, &all.timeline, &logs, ids);
+            resolved = verdict::items(&all.queue, &all.prints, &all.timeline, &logs, ids);
             let messages = all.shown.iter().map(|one| {
                 let text = one.body.as_str().unwrap_or(one.form.as_str());
                 (one.id.clone(), text.to_owned())
@@ -77,7 +78,7 @@ impl Supervisor<'_> {
             excerpts.extend(messages.chain(groups).chain(moments));
             timeline = all.timeline;
         }
-        for citation in found::cited(&found) {
+        for citation in verdict::cited(&found) {
             let text = tree.and_then(|tree| looked_up(tree, &citation));
             if let Some(text) = text {
                 resolved.insert(citation.to_string());
@@ -88,7 +89,7 @@ impl Supervisor<'_> {
         for denial in transcript.denials() {
             *denied.entry(denial.tool).or_insert(0) += 1;
         }
-        let checked = found::check(found, &resolved);
+        let checked = verdict::check(found, &resolved);
         let branch = tree.map(|tree| tree.branch().to_owned());
         Ok(Finding {
             checked,

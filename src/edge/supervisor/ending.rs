@@ -12,7 +12,7 @@ use crate::event::{
 };
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::investigation::session::Status;
-use crate::rules::report;
+use crate::rules::verdict::report;
 use crate::store;
 use crate::time::show_span;
 

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::event::Verdict;
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::agent::prompt;
-use crate::rules::found::{PatchFacts, Ran, Tests};
+use crate::rules::verdict::{PatchFacts, Ran, Tests};
 use crate::store;
 use crate::tool;
 

@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use super::transcript::{Asked, MINIMUM};
-use crate::rules::found;
+use crate::rules::verdict;
 
 /// The tools that only read.
 const READS: [&str; 3] = ["Read", "Grep", "Glob"];
@@ -95,7 +95,7 @@ impl Invocation<'_> {
         argv.push(format!("--max-budget-usd={}", self.budget_usd));
         let conversation = if self.resumed { "--resume" } else { "--session-id" };
         argv.push(format!("{conversation}={}", self.conversation));
-        argv.push(format!("--json-schema={}", found::schema()));
+        argv.push(format!("--json-schema={}", verdict::schema()));
         argv.extend(self.agents.map(|path| format!("--agents={path}")));
         argv.extend(self.mcp.map(|(path, _)| format!("--mcp-config={path}")));
         argv.push(format!("--settings={}", self.settings()));

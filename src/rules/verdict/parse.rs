@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::cite::Citation;
+use super::citation::Citation;
 use super::{Advice, Claim, Fix, Found, Hypothesis, Status, limits};
 use crate::text::{count, safe, shorten};
 

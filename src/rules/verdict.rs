@@ -14,13 +14,11 @@ pub use super::triage::Advice;
 use crate::event::Verdict;
 
 pub use check::{Checked, PatchFacts, Ran, Tests, check, of_patch};
-pub use cite::{Citation, cited, items};
-pub use read::read;
+pub use citation::{Citation, cited, items};
+pub use parse::read;
 pub use schema::schema;
 
 mod check;
-mod cite;
-mod read;
 mod schema;
 
 /// Limits of what is read, in characters and items.
@@ -167,5 +165,8 @@ impl From<&Checked> for Verdict {
     }
 }
 
+mod citation;
+mod parse;
+pub mod report;
 #[cfg(test)]
 mod tests;

@@ -8,13 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::evidence::bundle::Timeline;
-use super::found::{
-    Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, Status, Tests,
-};
-use super::triage::quoted;
+use super::{Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, Status, Tests};
 use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
+use crate::rules::evidence::bundle::Timeline;
+use crate::rules::triage::quoted;
 use crate::text::count;
 use crate::time::show_span;
 

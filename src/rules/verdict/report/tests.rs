@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::rules::evidence::bundle::Moment;
-use crate::rules::found::{Found, check, of_patch, read};
+use crate::rules::verdict::{Found, check, of_patch, read};
 use crate::text::hidden;
 use crate::time::Timestamp;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::cite::{Citation, path_of};
+use super::citation::{Citation, path_of};
 use super::{Advice, Found, Status};
 use crate::text::{safe, shorten};
 
