@@ -15,9 +15,10 @@ use crate::edge::channel::desktop::{Desktop, Done, Failure};
 use crate::error::Error;
 use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, Type};
 use crate::journal::Journal;
-use crate::rules::handled::{Handled, KEPT_MAX, Key};
-use crate::rules::route::{Router, Verdict};
-use crate::rules::sentence::{self, Sentence};
+use crate::rules::notification::message;
+use crate::rules::notification::message::Sentence;
+use crate::rules::notification::route::{Router, Verdict};
+use crate::rules::notification::sent_log::{Handled, KEPT_MAX, Key};
 use crate::store::Doc;
 use crate::time::Timestamp;
 use crate::tool;
@@ -122,7 +123,7 @@ impl Notices {
             Verdict::Silent(_) => return Ok(()),
         };
         let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
-        let sentence = sentence::of(head, line, now);
+        let sentence = message::of(head, line, now);
         for at in channels {
             let key = Key::of(&self.channels[at].0, head);
             if self.known.insert(key.clone()) {

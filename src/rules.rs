@@ -4,11 +4,9 @@
 
 pub mod agent;
 pub mod evidence;
-pub mod handled;
 pub mod investigation;
+pub mod notification;
 pub mod queue;
-pub mod route;
-pub mod sentence;
 pub mod status;
 pub mod triage;
 pub mod verdict;

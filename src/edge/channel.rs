@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::{Channel, ChannelKind};
 use crate::error::Error;
 use crate::event::Severity;
-use crate::rules::sentence::Sentence;
+use crate::rules::notification::message::Sentence;
 use desktop::Desktop;
 
 /// Sends one test notice through a channel, and waits for what comes of it.

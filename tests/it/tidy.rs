@@ -12,7 +12,7 @@ const PROGRAMS: [&str; 6] =
 /// Files and functions over the length that wants a reason, and the reason.
 const LONG: [(&str, &str); 4] = [
     ("src/event/data.rs", "a table: a payload for every type, with its documentation"),
-    ("src/rules/sentence.rs", "a table: a sentence for every type"),
+    ("src/rules/notification/message.rs", "a table: a sentence for every type"),
     ("fn told(", "a table: an arm for every type"),
     ("fn investigated(", "a table: an arm for every type"),
 ];

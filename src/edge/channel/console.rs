@@ -5,7 +5,7 @@
 
 use crate::config::Env;
 use crate::event::Severity;
-use crate::rules::sentence::Sentence;
+use crate::rules::notification::message::Sentence;
 use crate::tool;
 
 /// `--color`

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::clock;
 use crate::error::io_cause;
 use crate::event::Severity;
-use crate::rules::sentence::Sentence;
+use crate::rules::notification::message::Sentence;
 
 /// Children at once.
 pub const AT_ONCE: usize = 2;

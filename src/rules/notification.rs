@@ -1,0 +1,5 @@
+//! Notifications: which event goes to which channel, in which words, and what was sent already.
+
+pub mod message;
+pub mod route;
+pub mod sent_log;
