@@ -7,6 +7,6 @@ pub mod evidence;
 pub mod investigation;
 pub mod notification;
 pub mod queue;
-pub mod status;
 pub mod triage;
 pub mod verdict;
+pub mod view;

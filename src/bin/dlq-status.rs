@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use dlq::args::{Arg, Args, Common, Stop, unknown};
 use dlq::edge::status::look;
 use dlq::error::Error;
-use dlq::rules::status::table;
+use dlq::rules::view::status::table;
 use dlq::store::Store;
 use dlq::text;
 use dlq::tool::{self, Level, Outcome, Tool};

@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::rules::investigation::budget::{Budget, Limits};
 use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::rules::queue::document::Watched;
-use crate::rules::status::{self, Documents, Seen, Told, View};
+use crate::rules::view::status;
+use crate::rules::view::status::{Documents, Seen, Told, View};
 use crate::store::{self, Document, Store};
 
 /// The last event of a session stands in so many bytes at the end of its file: an event has less

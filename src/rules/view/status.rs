@@ -5,20 +5,19 @@
 //! part, beside the parts that could.
 
 mod table;
-mod told;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use last_event::Told;
 pub use table::table;
-pub use told::Told;
 
-use super::investigation::budget::{Budget, Limits};
-use super::investigation::incident::Incident;
-use super::investigation::money::Usd;
-use super::investigation::session::{Session, Sessions, Status};
-use super::queue::document::{Entry, Watched};
+use crate::rules::investigation::budget::{Budget, Limits};
+use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::money::Usd;
+use crate::rules::investigation::session::{Session, Sessions, Status};
+use crate::rules::queue::document::{Entry, Watched};
 use crate::time::Timestamp;
 
 /// What was read; None for what could not be.
@@ -312,5 +311,6 @@ fn spent(budget: &Budget, limits: &Limits, now: Timestamp) -> Spent {
     }
 }
 
+mod last_event;
 #[cfg(test)]
 mod tests;
