@@ -2,6 +2,8 @@
 
 pub mod agent;
 pub mod agents;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod channel;
 pub mod command;
 pub mod filter;
@@ -13,8 +15,6 @@ pub mod poll;
 pub mod process;
 pub mod secret;
 pub mod sessions;
-#[cfg(feature = "aws")]
-pub mod sqs;
 pub mod status;
 pub mod supervisor;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use self::bundle::Draft;
 use crate::clock;
 use crate::config::{Evidence, QueueRule, Settings};
-use crate::edge::sqs::{BATCH, Sqs, Want};
+use crate::edge::aws::{BATCH, Sqs, Want};
 use crate::error::Error;
 use crate::event::{self, Cause, Event, Queue, QueueSampled};
 use crate::journal::Journal;

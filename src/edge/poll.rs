@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::clock;
-use crate::edge::sqs::{Sqs, Want};
+use crate::edge::aws::{Sqs, Want};
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
 use crate::glob::GlobList;

@@ -127,7 +127,7 @@ fn only_the_sqs_edge_knows_aws_and_async() {
         "async |",
         ".await",
     ];
-    none("AWS or async outside of edge/sqs", uses(&words, "src", &["src/edge/sqs"]));
+    none("AWS or async outside of edge/aws", uses(&words, "src", &["src/edge/aws"]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{Found, Poller};
 use crate::clock;
-use crate::edge::sqs::Plan;
+use crate::edge::aws::Plan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};

@@ -1,7 +1,7 @@
 //! Where to ask: the scopes of a configuration, and within what limits.
 
 use crate::config::{Aws, Env, SecretValue, Settings};
-use crate::edge::sqs::{Keys, Limits, Scope};
+use crate::edge::aws::{Keys, Limits, Scope};
 
 /// The scopes of a configuration: every account in every region.
 pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {

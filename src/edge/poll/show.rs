@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::Wants;
 use super::find::{failure, found_line};
-use crate::edge::sqs::{Plan, Sqs};
+use crate::edge::aws::{Plan, Sqs};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
 use crate::rules::queue::document::{Failure, SOURCE};

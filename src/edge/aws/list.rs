@@ -7,9 +7,9 @@ use std::sync::Arc;
 use aws_sdk_sqs::Client;
 use tokio::task::JoinSet;
 
-use super::door::Door;
-use super::miss::of_call;
-use super::pace::Pace;
+use super::client::Door;
+use super::error::of_call;
+use super::rate_limit::Pace;
 use super::{Plan, Want};
 use crate::clock;
 use crate::rules::queue::loss::MoveTask;

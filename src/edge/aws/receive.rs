@@ -13,8 +13,8 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName,
 };
 
-use super::ask::{Hurry, World};
-use super::miss::of_call;
+use super::error::of_call;
+use super::list::{Hurry, World};
 use crate::rules::evidence::message::{Attribute, Message};
 use crate::rules::queue::reading::Miss;
 

@@ -27,7 +27,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use tokio::sync::Mutex;
 
-use super::miss;
+use super::error;
 use super::{Keys, Limits, Scope};
 use crate::clock;
 use crate::error::Error;
@@ -218,7 +218,7 @@ async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credential
     let asked = provider.as_ref().provide_credentials();
     match tokio::time::timeout(SIGN_IN, asked).await {
         Ok(Ok(credentials)) => Ok(credentials),
-        Ok(Err(error)) => Err(miss::of_credentials(&error, profile)),
+        Ok(Err(error)) => Err(error::of_credentials(&error, profile)),
         Err(_) => Err(Miss::Credentials("their provider did not answer in time".into())),
     }
 }

@@ -13,8 +13,8 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use tokio::task::JoinSet;
 
 use super::Want;
-use super::ask::{Hurry, World, stopped};
-use super::miss::of_call;
+use super::error::of_call;
+use super::list::{Hurry, World, stopped};
 use crate::clock;
 use crate::rules::queue::reading::{Attributes, Counts, Miss, Reading, Redrive};
 

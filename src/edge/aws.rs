@@ -5,10 +5,10 @@
 //! a second and its count of requests. Promises: no answer is ever made up (a count that is not
 //! there is a [`Miss`]); a list is whole or an error; no text of an error holds a secret.
 
-mod ask;
-mod door;
-mod miss;
-mod pace;
+mod client;
+mod error;
+mod list;
+mod rate_limit;
 mod read;
 mod receive;
 
@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use self::ask::{Hurry, World};
-use self::door::Door;
-use self::pace::Pace;
+use self::client::Door;
+use self::list::{Hurry, World};
+use self::rate_limit::Pace;
 use crate::config::SecretValue;
 use crate::error::Error;
 use crate::glob::GlobList;
@@ -114,7 +114,7 @@ impl Sqs {
                 Error::failed("start", "the runtime", crate::error::io_cause(&error))
             })?;
         let calls = Arc::new(AtomicU64::new(0));
-        let http = door::http_client();
+        let http = client::http_client();
         let found = async {
             let mut doors = Vec::with_capacity(scopes.len());
             for scope in scopes {
