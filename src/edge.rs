@@ -4,10 +4,10 @@ pub mod agent;
 pub mod agents;
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod channel;
 pub mod command;
-pub mod filter;
 pub mod git;
+pub mod investigate;
+pub mod notify;
 #[cfg(feature = "aws")]
 pub mod peek;
 #[cfg(feature = "aws")]

@@ -24,7 +24,6 @@ pub mod event;
 pub mod glob;
 pub mod journal;
 pub mod markdown;
-pub mod notices;
 pub mod rules;
 pub mod store;
 pub mod text;

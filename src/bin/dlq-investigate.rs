@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
-use dlq::edge::filter::Filter;
+use dlq::edge::investigate::filter::Filter;
 use dlq::edge::sessions::Desk;
 use dlq::edge::{process, supervisor};
 use dlq::error::Error;

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
 use dlq::config::{Env, Settings, state_dir};
-use dlq::edge::channel::{self, console::Color};
+use dlq::edge::notify;
+use dlq::edge::notify::console::Color;
+use dlq::edge::notify::dispatcher::{Notices, State};
 use dlq::error::Error;
 use dlq::event::Type;
 use dlq::journal::Journal;
-use dlq::notices::{Notices, State};
 use dlq::store::Store;
 use dlq::text::nearest;
 use dlq::tool::{self, Outcome, Switches, Tool};
@@ -116,6 +117,6 @@ fn test(settings: &Settings, name: &str, color: bool) -> Result<Outcome, Error> 
         let hint = known.map_or(String::new(), |known| format!("; did you mean '{known}'?"));
         return Err(Error::wrong(format!("no channel '{name}' in the configuration{hint}")));
     };
-    channel::try_out(channel, color)?;
+    notify::try_out(channel, color)?;
     Ok(Outcome::Done)
 }

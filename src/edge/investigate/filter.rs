@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rustix::fd::BorrowedFd;
 
-use super::sessions::{Brought, Desk};
 use crate::clock;
+use crate::edge::sessions::{Brought, Desk};
 use crate::error::Error;
 use crate::event::stream_time::Clock;
 use crate::event::{Head, Type};

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::config::{ChannelKind, Notifications};
-use crate::edge::channel::console;
-use crate::edge::channel::desktop::{Desktop, Done, Failure};
+use crate::edge::notify::console;
+use crate::edge::notify::desktop::{Desktop, Done, Failure};
 use crate::error::Error;
 use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, Type};
 use crate::journal::Journal;

@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod desktop;
+pub mod dispatcher;
 
 use std::time::Duration;
 

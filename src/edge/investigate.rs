@@ -1,0 +1,3 @@
+//! The filter loop of `dlq-investigate`.
+
+pub mod filter;
