@@ -1,9 +1,8 @@
 //! The edges: thin, without policy. Each file is one part of the world.
 
-pub mod agent;
-pub mod agents;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod claude;
 pub mod command;
 pub mod git;
 pub mod investigate;

@@ -12,7 +12,7 @@ mod start;
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-use super::agent;
+use super::supervisor::agent_program;
 use super::supervisor::files;
 use crate::clock;
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
@@ -56,7 +56,7 @@ pub struct Desk {
     journal: Journal,
     policy: Policy,
     /// Without one, the triage stands alone.
-    agent: Option<agent::Program>,
+    agent: Option<agent_program::Program>,
     /// The model's credential, when it is in a variable.
     credential: Option<SecretValue>,
     /// `dlq-peek` and its first arguments, when it is there.
@@ -72,7 +72,7 @@ impl Desk {
     pub fn open(store: Store, all: &Settings, env: &Env, dry_run: bool) -> Result<Self, Error> {
         let path = env.real("PATH");
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
-        let chosen = agent::choose(&settings, path);
+        let chosen = agent_program::choose(&settings, path);
         if chosen.stands_in && settings.enabled {
             tool::warn("Claude Code is not installed: incidents get a triage by rules instead");
         }
@@ -83,7 +83,7 @@ impl Desk {
             cooldown: settings.cooldown,
             agent_missing: chosen.missing,
         };
-        let (agent, peek) = (chosen.program, agent::peek(&all.origin, path));
+        let (agent, peek) = (chosen.program, agent_program::peek(&all.origin, path));
         let of_env = settings.claude.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
         // One that is missing is said by the session that needs it.
         let credential = of_env.and_then(|auth| auth.resolve(env).ok());

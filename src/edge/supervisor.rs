@@ -7,21 +7,22 @@
 //! names the session crashed. It never reads configuration: its plan says all it needs.
 
 mod agent;
-mod check;
+pub mod agent_program;
+mod check_verdict;
 mod claude;
-mod ending;
+mod event_log;
 mod evidence;
-mod listen;
-mod place;
+mod finish;
 mod plan;
-mod teller;
-mod usage;
-mod verify;
+mod resource_usage;
+mod run_tests;
+mod transcript_tail;
 mod wait;
+mod workspace;
 
+pub use event_log::Teller;
 pub use evidence::to_hand_over;
 pub use plan::{Code, Plan};
-pub use teller::Teller;
 pub use wait::watch;
 
 use std::cell::Cell;
@@ -36,11 +37,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use self::claude::Ready;
-use self::ending::End;
 use self::evidence::{Environment, Known};
-use self::place::Place;
-use self::usage::Sampler;
+use self::finish::End;
+use self::resource_usage::Sampler;
 use self::wait::{Ended, dismiss, wait};
+use self::workspace::Place;
 use super::exe;
 use super::process::{self, MARKER, Tree};
 use crate::clock;
@@ -340,7 +341,7 @@ impl Supervisor<'_> {
         let Incident { id, queue, .. } = &self.plan.incident;
         command.env("DLQ_INCIDENT", id).env("DLQ_QUEUE", &queue.name);
         if place.evidence {
-            command.env("DLQ_EVIDENCE", place.folder.join(place::EVIDENCE));
+            command.env("DLQ_EVIDENCE", place.folder.join(workspace::EVIDENCE));
         }
         if place.tree.is_some() {
             command.env("DLQ_REPO", &place.folder);

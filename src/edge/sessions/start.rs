@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::Desk;
 use crate::clock;
+use crate::edge::exe;
+use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, Plan, files};
-use crate::edge::{agent, exe};
 use crate::error::Error;
 use crate::event;
 use crate::rules::investigation::incident::Incident;
@@ -94,7 +95,7 @@ impl Desk {
             agent: self.agent.clone(),
             claude: self.settings.claude.clone(),
             limits: self.settings.limits(),
-            peek: self.peek.as_ref().map(|argv| agent::look(argv, incident)),
+            peek: self.peek.as_ref().map(|argv| agent_program::look(argv, incident)),
             bundle: self.bundle(incident),
             require_evidence: self.settings.require_evidence,
             code: rule.and_then(|rule| {

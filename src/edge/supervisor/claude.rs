@@ -12,11 +12,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::place::Place;
+use super::workspace::Place;
 use super::{Supervisor, files};
 use crate::config::{Env, SecretValue};
-use crate::edge::agent::Program;
-use crate::edge::{agents, command};
+use crate::edge::claude::agent_files;
+use crate::edge::command;
+use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::rules::agent::invocation;
 use crate::rules::agent::invocation::Invocation;
@@ -86,15 +87,15 @@ impl Supervisor<'_> {
         let line = |argv: &Vec<String>| invocation::test_line(argv, home.as_deref());
         ready.test_line = code.and_then(|code| code.test_command.as_ref()).map(line).transpose()?;
         let of = |key: &'static str| move |error: Error| format!("{key}: {error}");
-        let template = agents::template(claude.prompt_file.as_deref());
+        let template = agent_files::template(claude.prompt_file.as_deref());
         ready.template = template.map_err(of("prompt_file"))?;
-        let own = claude.agents_dir.as_deref().map(agents::load).transpose();
+        let own = claude.agents_dir.as_deref().map(agent_files::load).transpose();
         let own = own.map_err(of("agents_dir"))?;
         let all = merged(builtin(), own.unwrap_or_default())?;
         ready.subagents = useful(all, code.is_some(), ready.test_line.is_some());
         if let Some(path) = &claude.mcp_config {
             let wrong = |why: String| format!("mcp_config '{}': {why}", path.display());
-            let text = agents::text(path, MCP_MAX).map_err(of("mcp_config"))?;
+            let text = agent_files::text(path, MCP_MAX).map_err(of("mcp_config"))?;
             ready.servers = invocation::mcp_servers(&text).map_err(wrong)?;
         }
         Ok(Some(ready))
@@ -107,7 +108,7 @@ impl Supervisor<'_> {
         place: &Place,
         known: &super::evidence::Known,
     ) -> Result<(), Error> {
-        let evidence = place.evidence.then_some(super::place::EVIDENCE);
+        let evidence = place.evidence.then_some(super::workspace::EVIDENCE);
         let prompt = if !ready.program.claude {
             prompt::of(&self.plan.incident, evidence)
         } else if self.plan.resumes.is_some() {

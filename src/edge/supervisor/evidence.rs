@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::ending::End;
+use super::finish::End;
 use super::{Plan, Supervisor, files};
 use crate::clock;
 use crate::config::SecretValue;

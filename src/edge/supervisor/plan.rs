@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::listen::Listener;
+use super::transcript_tail::Listener;
 use crate::config::{Claude, Format};
-use crate::edge::agent::Program;
+use crate::edge::supervisor::agent_program::Program;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
 use crate::rules::investigation::budget::Limits;
 use crate::rules::investigation::incident::Incident;

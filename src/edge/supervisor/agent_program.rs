@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::process::find;
 use crate::config::{Agent, AutoInvestigation, Format, Origin};
+use crate::edge::process::find;
 use crate::rules::investigation::incident::Incident;
 
 /// Who investigates.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::check::Finding;
+use super::check_verdict::Finding;
 use super::{Supervisor, files};
 use crate::clock;
 use crate::error::Error;

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::check::Finding;
-use super::place::Place;
+use super::check_verdict::Finding;
 use super::wait::{Ended, wait};
+use super::workspace::Place;
 use super::{Supervisor, files, passed_on};
 use crate::edge::exe;
 use crate::edge::git::{Changes, Workspace};
