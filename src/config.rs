@@ -8,17 +8,17 @@
 
 mod env;
 mod evidence;
-mod field;
-mod host;
 mod investigation;
 mod keys;
-mod lists;
 mod load;
 mod secret;
 mod settings;
+mod structured;
 #[cfg(test)]
 mod tests;
-mod tree;
+mod url;
+mod value;
+mod yaml;
 
 use std::path::PathBuf;
 
@@ -35,9 +35,9 @@ pub use settings::{
 use crate::error::Error;
 use crate::text::{nearest, safe};
 use env::Source;
-use field::{Field, Giver, Problem, unknown};
 use keys::{KEYS, Known, SECTIONS};
-use tree::{Node, Value};
+use value::{Field, Giver, Problem, unknown};
+use yaml::{Node, Value};
 
 /// Reads the text of a configuration file over the built-in defaults.
 pub fn parse(text: &str, origin: &Origin) -> Result<Settings, Error> {
@@ -46,7 +46,7 @@ pub fn parse(text: &str, origin: &Origin) -> Result<Settings, Error> {
         0 => Error::wrong(format!("{}: {text}", safe(&file))),
         line => Error::wrong(format!("{}:{line}: {text}", safe(&file))),
     };
-    let root = tree::read(text).map_err(|(line, why)| wrong(line, safe(&why).into_owned()))?;
+    let root = yaml::read(text).map_err(|(line, why)| wrong(line, safe(&why).into_owned()))?;
     let mut settings = Settings { origin: origin.clone(), ..Settings::default() };
     read_root(&mut settings, &root).map_err(|Problem { line, text }| wrong(line, text))?;
     Ok(settings)

@@ -6,12 +6,12 @@
 //! kept goes. A crash in the middle of that can repeat lines, never lose one: readers tell them
 //! apart by `source` and `id`.
 
+mod corrupt_lines;
 pub mod filter;
 mod tail;
-mod torn;
 
+pub use corrupt_lines::Torn;
 pub use tail::Tail;
-pub use torn::Torn;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::field::{Field, Problem};
+use super::value::{Field, Problem};
 use crate::rules::evidence::redact::{Pattern, Redactor};
 use crate::text::safe;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::field::{Field, Problem};
 use super::secret::Secret;
+use super::value::{Field, Problem};
 use crate::glob::GlobList;
 use crate::rules::investigation::budget::Limits;
 

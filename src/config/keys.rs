@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use super::evidence;
-use super::field::{Field, Problem};
 use super::investigation;
-use super::lists;
 use super::settings::{Discover, Level, LogFormat, Settings};
+use super::structured;
+use super::value::{Field, Problem};
 
 /// The sections, which are the keys at the top.
 pub(super) const SECTIONS: [&str; 9] = [
@@ -75,7 +75,7 @@ pub(super) const KEYS: &[Known] = keys! {
     "aws.profile" env |s, f| s.aws.profile = Some(f.text()?);
     "aws.region" env |s, f| s.aws.region = Some(f.text_like(REGION, region)?);
     "aws.regions" env |s, f| s.aws.regions = f.texts_like(REGION, region)?;
-    "aws.accounts" file |s, f| s.aws.accounts = lists::accounts(f)?;
+    "aws.accounts" file |s, f| s.aws.accounts = structured::accounts(f)?;
     "aws.endpoint_url" env |s, f| s.aws.endpoint_url = Some(f.endpoint()?);
 
     "monitoring.check_interval" env |s, f| s.monitoring.check_interval = f.span(TENTH..=DAY)?;
@@ -90,7 +90,7 @@ pub(super) const KEYS: &[Known] = keys! {
     "monitoring.rate_limit" env |s, f| s.monitoring.rate_limit = f.whole(1..=10_000)?;
     "monitoring.timeout" env |s, f| s.monitoring.timeout = f.span(TENTH..=MINUTE)?;
     "monitoring.clear_after" env |s, f| s.monitoring.clear_after = f.whole(1..=100)?;
-    "monitoring.expiry_tiers" env |s, f| s.monitoring.expiry_tiers = lists::tiers(f)?;
+    "monitoring.expiry_tiers" env |s, f| s.monitoring.expiry_tiers = structured::tiers(f)?;
     "monitoring.growth_factor" env |s, f| s.monitoring.growth_factor = f.whole(2..=1000)?;
     "monitoring.adaptive" env |_s, f| if f.flag()? {
         return Err(f.problem("not available in this version; leave it false"));
@@ -125,7 +125,7 @@ pub(super) const KEYS: &[Known] = keys! {
         s.auto_investigation.timeout = f.units(60.0, 0.001..=1440.0)?;
     "auto_investigation.cooldown_hours" env |s, f|
         s.auto_investigation.cooldown = f.units(3600.0, 0.0..=8760.0)?;
-    "auto_investigation.agent" env |s, f| s.auto_investigation.agent = lists::agent(f)?;
+    "auto_investigation.agent" env |s, f| s.auto_investigation.agent = structured::agent(f)?;
     "auto_investigation.agents_dir" file |s, f|
         s.auto_investigation.claude.agents_dir = Some(investigation::given(f)?);
     "auto_investigation.prompt_file" file |s, f|
@@ -158,16 +158,16 @@ pub(super) const KEYS: &[Known] = keys! {
     "auto_investigation.base_url" env |s, f|
         s.auto_investigation.claude.base_url = Some(f.endpoint()?);
     "auto_investigation.auth" file |s, f| s.auto_investigation.claude.auth = Some(f.secret()?);
-    "auto_investigation.queues" file |s, f| s.auto_investigation.queues = lists::queue_rules(f)?;
+    "auto_investigation.queues" file |s, f| s.auto_investigation.queues = structured::queue_rules(f)?;
 
-    "notifications.channels" file |s, f| s.notifications.channels = lists::channels(f)?;
+    "notifications.channels" file |s, f| s.notifications.channels = structured::channels(f)?;
     // After the channels, which they name.
     "notifications.routes" file |s, f|
-        s.notifications.routes = lists::routes(f, &s.notifications.channels)?;
+        s.notifications.routes = structured::routes(f, &s.notifications.channels)?;
 
     "github.token" file |s, f| s.github.token = Some(f.secret()?);
     "github.hosts" env |s, f| s.github.hosts = f.texts()?;
-    "github.repos" env |s, f| s.github.repos = f.texts_like(lists::REPO, lists::repo)?;
+    "github.repos" env |s, f| s.github.repos = f.texts_like(structured::REPO, structured::repo)?;
     "github.orgs" env |s, f| s.github.orgs = f.texts()?;
 
     "features.investigate" env |s, f| s.features.investigate = f.flag()?;
@@ -190,10 +190,10 @@ pub(super) const KEYS: &[Known] = keys! {
 /// The keys of the entries of lists and maps, by where they stand.
 #[cfg(test)]
 pub(super) const NESTED: [(&str, &[&str]); 4] = [
-    ("aws.accounts", &lists::ACCOUNT),
-    ("auto_investigation.queues", &lists::QUEUE),
-    ("notifications.channels", &lists::CHANNEL),
-    ("notifications.routes", &lists::ROUTE),
+    ("aws.accounts", &structured::ACCOUNT),
+    ("auto_investigation.queues", &structured::QUEUE),
+    ("notifications.channels", &structured::CHANNEL),
+    ("notifications.routes", &structured::ROUTE),
 ];
 
 impl Known {

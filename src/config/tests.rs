@@ -115,11 +115,11 @@ fn the_man_page_has_the_limits_of_the_code() {
     let (_, after) = page.split_once(".Sh LIMITS\n").unwrap();
     let (limits, _) = after.split_once(".Sh ").unwrap();
     let numbers = [
-        field::MAX_LIST,
-        field::MAX_TEXT,
-        tree::MAX_DEPTH,
-        tree::MAX_NODES,
-        tree::MAX_REPLAYED,
+        value::MAX_LIST,
+        value::MAX_TEXT,
+        yaml::MAX_DEPTH,
+        yaml::MAX_NODES,
+        yaml::MAX_REPLAYED,
         crate::glob::MAX_PATTERN,
     ];
     for number in numbers {

@@ -9,18 +9,12 @@
 //! leave it out too, and neither `info/exclude`, which all worktrees share, nor a setting of the
 //! user's is written.
 
-mod home;
-mod run;
-mod scan;
-mod tree;
-mod trial;
-
 use std::path::{Path, PathBuf};
 
-use self::home::Home;
-use self::run::{ASK, Git, TREE, argument};
-pub use self::scan::{COMMITS_MAX, Changes, PATCH_MAX};
-pub use self::trial::{Trial, sweep_trial};
+use self::command::{ASK, Git, TREE, argument};
+pub use self::diff::{COMMITS_MAX, Changes, PATCH_MAX};
+use self::repository::Home;
+pub use self::test_worktree::{Trial, sweep_trial};
 pub use crate::rules::investigation::branch_name::branch;
 
 use crate::error::Error;
@@ -300,5 +294,10 @@ fn noted(folder: &Path) -> Option<(String, String)> {
     (is_hash && !branch.is_empty()).then(|| (base.to_owned(), branch.to_owned()))
 }
 
+mod command;
+mod diff;
+mod repository;
+mod snapshot;
+mod test_worktree;
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,10 @@
 //! crashed are closed, the open incidents are judged, supervisors are started, and what sessions
 //! have told since is marked as printed. Nothing here waits for an investigation.
 
+mod cleanup;
 mod control;
-mod ended;
-mod lines;
-mod start;
+mod events;
+mod launch;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use crate::tool;
-use lines::{skipped, unread, would_start};
+use events::{skipped, unread, would_start};
 
 /// What an update brought.
 #[derive(Debug, Default)]
@@ -263,8 +263,8 @@ impl Desk {
         brought: &mut Brought,
     ) -> Result<(), Error> {
         for at in 0..sessions.incidents.len() {
-            let folder = self.folder(&start::next(&sessions.incidents[at]));
-            if self.dry.is_none() && start::has_begun(&folder)? {
+            let folder = self.folder(&launch::next(&sessions.incidents[at]));
+            if self.dry.is_none() && launch::has_begun(&folder)? {
                 self.start(sessions, at, now, brought)?;
             }
         }
@@ -279,7 +279,7 @@ impl Desk {
         brought: &mut Brought,
     ) -> Result<(), Error> {
         let incident = &mut sessions.incidents[at];
-        let id = start::next(incident);
+        let id = launch::next(incident);
         let begun = if self.dry.is_some() { now } else { clock::now() };
         let timeout_at = begun.plus(self.settings.timeout);
         let mut session = Session {

@@ -477,7 +477,7 @@ fn what_is_no_repository_is_refused_with_the_remedy() {
         ("git version 3.0.rc1", true),
         ("git version 2.30.2", false),
     ] {
-        assert_eq!(run::check(version).is_ok(), fine, "{version}");
+        assert_eq!(command::check(version).is_ok(), fine, "{version}");
     }
 }
 

@@ -7,9 +7,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::home::Home;
-use super::run::{ANSWER_MAX, Git, TREE, argument};
-use super::tree::{Scratch, begin};
+use super::command::{ANSWER_MAX, Git, TREE, argument};
+use super::repository::Home;
+use super::snapshot::{Scratch, begin};
 use super::{Workspace, beside, whole};
 use crate::error::Error;
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::field::{Field, Problem};
 use super::investigation::{Agent, Format, QueueRule};
 use super::keys::region;
 use super::settings::{Account, Channel, ChannelKind, Route, Severity};
-use super::tree::Value;
+use super::value::{Field, Problem};
+use super::yaml::Value;
 use crate::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 
@@ -98,7 +98,7 @@ pub(super) fn agent(field: &Field<'_>) -> Got<Agent> {
         Value::Text(name) if name == "claude" => Ok(Agent::Claude),
         Value::Text(name) if name == "triage" => Ok(Agent::Triage),
         Value::Text(text) => match field.giver {
-            super::field::Giver::Variable { .. } if text.contains('/') => {
+            super::value::Giver::Variable { .. } if text.contains('/') => {
                 Ok(Agent::Command(field.program()?, Format::Text))
             }
             _ => {

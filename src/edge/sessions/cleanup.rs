@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::Desk;
-use super::lines::last_told;
+use super::events::last_told;
 use crate::clock;
 use crate::edge::supervisor::{self, Plan, Teller, files};
 use crate::edge::{exe, git};

@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run::{ANSWER_MAX, Git, TREE, argument};
+use super::command::{ANSWER_MAX, Git, TREE, argument};
 use super::{EVIDENCE, Workspace};
 use crate::error::Error;
 use crate::store::make_dir;

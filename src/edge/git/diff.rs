@@ -2,8 +2,8 @@
 //!
 //! The state of the files becomes a tree (`tree.rs`), which is compared with that of the base.
 
-use super::run::{ANSWER_MAX, TREE};
-use super::tree::{Scratch, texts};
+use super::command::{ANSWER_MAX, TREE};
+use super::snapshot::{Scratch, texts};
 use super::{EVIDENCE, Workspace, beside};
 use crate::error::Error;
 

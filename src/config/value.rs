@@ -7,9 +7,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::host::{http_host, loopback};
 use super::secret::Secret;
-use super::tree::{Node, Value};
+use super::url::{http_host, loopback};
+use super::yaml::{Node, Value};
 use crate::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 use crate::time::{parse_span, show_span};
@@ -323,7 +323,7 @@ impl<'a> Field<'a> {
         if map.len() > MAX_LIST {
             return Err(self.problem(format!("more than {MAX_LIST} entries")));
         }
-        let entry = |(key, node): &'a (super::tree::Key, Node)| {
+        let entry = |(key, node): &'a (super::yaml::Key, Node)| {
             let path = join(&self.path, &key.name);
             (key.name.as_str(), Field { path, line: key.line, node, giver: self.giver })
         };

@@ -11,7 +11,8 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::run::{self, ASK, Git, TREE, argument};
+use super::command;
+use super::command::{ASK, Git, TREE, argument};
 use crate::error::Error;
 use crate::rules::investigation::branch_name::{SAME_MAX, numbered};
 use crate::text::{nearest, safe};
@@ -41,7 +42,7 @@ impl Home {
             return Err(refused("not a folder; name a clone"));
         }
         let git = Git::at(argument(&path)?);
-        run::check(&git.must(&["version"], ASK)?.line())?;
+        command::check(&git.must(&["version"], ASK)?.line())?;
         let asked = git.ask(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         if asked.ok {
             return Ok(Home { path, common: asked.line().into(), git });
@@ -204,7 +205,7 @@ impl Home {
             return Ok(());
         }
         let argv = ["worktree", "remove", "--force", "--force", argument(folder)?];
-        let removed = self.git.clone().disarmed()?.run(&argv, TREE, run::ANSWER_MAX)?;
+        let removed = self.git.clone().disarmed()?.run(&argv, TREE, command::ANSWER_MAX)?;
         if removed.ok {
             return Ok(());
         }
