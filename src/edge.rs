@@ -4,6 +4,7 @@
 pub mod aws;
 pub mod claude;
 pub mod command;
+pub mod evidence;
 pub mod git;
 pub mod investigate;
 pub mod notify;

@@ -5,16 +5,14 @@
 //! the disk is full; after a kill they come back by themselves. No message is kept in memory
 //! longer than it takes to file it. What is filed is redacted. The decisions are in rules/.
 
-mod bundle;
-mod logs;
-mod subject;
+mod target;
 
 use std::time::Duration;
 
-use self::bundle::Draft;
 use crate::clock;
 use crate::config::{Evidence, QueueRule, Settings};
 use crate::edge::aws::{BATCH, Sqs, Want};
+use crate::edge::evidence::write::Draft;
 use crate::error::Error;
 use crate::event::{self, Cause, Event, Queue, QueueSampled};
 use crate::journal::Journal;

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::Subject;
 use super::logs::Sources;
+use crate::edge::peek::Subject;
 use crate::error::Error;
 use crate::event::Queue;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, files};
@@ -18,7 +18,7 @@ use crate::store;
 use crate::text;
 
 /// A bundle that is being made.
-pub(super) struct Draft {
+pub(crate) struct Draft {
     part: PathBuf,
     path: PathBuf,
     messages: BufWriter<File>,
@@ -31,7 +31,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Makes the folder. What a pass that was cut off has left there goes.
-    pub(super) fn begin(folder: &Path, pass: usize) -> Result<Self, Error> {
+    pub(crate) fn begin(folder: &Path, pass: usize) -> Result<Self, Error> {
         let (part, path) = (folder.join(format!("{pass}.part")), folder.join(pass.to_string()));
         store::make_dir(folder)?;
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -56,7 +56,7 @@ impl Draft {
     }
 
     /// Files a message.
-    pub(super) fn file(
+    pub(crate) fn file(
         &mut self,
         message: &Message,
         redactor: &Redactor,
@@ -86,12 +86,12 @@ impl Draft {
     }
 
     /// The ids that SQS gave to the messages, as often as they came.
-    pub(super) fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         self.ids.clone()
     }
 
     /// Runs the configured commands, and files what they bring.
-    pub(super) fn run(
+    pub(crate) fn run(
         &mut self,
         commands: &[Vec<String>],
         queue: &Queue,
@@ -102,7 +102,7 @@ impl Draft {
     }
 
     /// Writes the rest, and gives the bundle its name.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         mut self,
         subject: &Subject,
         facts: QueueFacts,

@@ -37,7 +37,7 @@ const MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// What the messages say about where they have been.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     messages: BTreeSet<String>,
     requests: BTreeSet<String>,
     traces: BTreeSet<String>,
@@ -46,7 +46,7 @@ pub(super) struct Sources {
 
 impl Sources {
     /// What looks like a secret is no id.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         message: &str,
         request: Option<&str>,
@@ -61,12 +61,12 @@ impl Sources {
         self.traces.extend(known(trace));
     }
 
-    pub(super) fn sent(&mut self, at: Option<Timestamp>) {
+    pub(crate) fn sent(&mut self, at: Option<Timestamp>) {
         self.first_sent = [self.first_sent, at].into_iter().flatten().min();
     }
 
     /// Runs the commands one after the other.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         commands: &[Vec<String>],
         queue: &Queue,
