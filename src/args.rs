@@ -7,9 +7,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::log::Format;
 use crate::text;
 use crate::time;
-use crate::tool::Format;
 
 /// Why parsing ended before the program could start.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod evidence;
 mod investigation;
 mod keys;
 mod load;
+mod reload;
 mod secret;
 mod settings;
 mod structured;
@@ -26,6 +27,7 @@ pub use env::Env;
 pub use evidence::Evidence;
 pub use investigation::{Agent, AutoInvestigation, Claude, Format, QueueRule};
 pub use load::{load, process_env, state_dir};
+pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
     Account, Aws, Channel, ChannelKind, Discover, Features, Github, Level, LogFormat, Logging,

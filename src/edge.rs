@@ -24,10 +24,10 @@ fn exe() -> std::process::Command {
     let path = if cfg!(target_os = "linux") {
         "/proc/self/exe".into()
     } else {
-        std::env::current_exe().unwrap_or_else(|_| crate::tool::name().into())
+        std::env::current_exe().unwrap_or_else(|_| crate::log::name().into())
     };
     let mut command = std::process::Command::new(path);
     // What ps(1) shows.
-    std::os::unix::process::CommandExt::arg0(&mut command, crate::tool::name());
+    std::os::unix::process::CommandExt::arg0(&mut command, crate::log::name());
     command
 }

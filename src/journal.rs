@@ -24,8 +24,8 @@ use flate2::write::GzEncoder;
 
 use crate::config::State;
 use crate::error::Error;
+use crate::log;
 use crate::store::{self, Lock, Store};
-use crate::tool;
 
 const BLOCK: usize = 64 * 1024;
 
@@ -68,7 +68,7 @@ impl Journal {
         if size > self.size_max
             && let Err(error) = self.rotate()
         {
-            tool::warn(&error.to_string());
+            log::warn(&error.to_string());
         }
         Ok(())
     }

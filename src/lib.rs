@@ -23,6 +23,7 @@ pub mod error;
 pub mod event;
 pub mod glob;
 pub mod journal;
+pub mod log;
 pub mod markdown;
 pub mod rules;
 pub mod store;

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, io_cause};
 use crate::event::{self, Head, Line};
-use crate::{text, tool};
+use crate::{log, text};
 
 /// A line over this is refused: one mebibyte, without its LF.
 pub const LINE_CAP: usize = 1 << 20;
@@ -54,7 +54,7 @@ impl Input<rustix::fd::BorrowedFd<'static>> {
     pub fn stdin() -> Self {
         use std::io::IsTerminal;
         if io::stdin().is_terminal() {
-            tool::say(&format!("{}: reading events from the terminal", tool::name()));
+            log::say(&format!("{}: reading events from the terminal", log::name()));
         }
         Input::new(rustix::stdio::stdin())
     }
@@ -146,9 +146,9 @@ impl<F: AsFd> Input<F> {
         self.bad.set(self.bad.get() + 1);
         match self.bad.get() {
             ..=WARNINGS_MAX => {
-                tool::warn(&format!("line {} is not passed on: {why}", self.number));
+                log::warn(&format!("line {} is not passed on: {why}", self.number));
             }
-            bad if bad == WARNINGS_MAX + 1 => tool::warn("further such lines are not named"),
+            bad if bad == WARNINGS_MAX + 1 => log::warn("further such lines are not named"),
             _ => {}
         }
     }

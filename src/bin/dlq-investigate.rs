@@ -10,14 +10,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::config::Switches;
 use dlq::edge::investigate::filter::Filter;
 use dlq::edge::sessions::Desk;
 use dlq::edge::{process, supervisor};
 use dlq::error::Error;
 use dlq::event::Type;
+use dlq::log;
 use dlq::rules::agent::invocation;
 use dlq::store::Store;
-use dlq::tool::{self, Outcome, Switches, Tool};
+use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Input;
 
 const TOOL: Tool = Tool {
@@ -114,7 +116,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         let pipe = options.pipe.as_ref().map(|path| (invocation::TOKEN_PIPE, Path::new(path)));
         let parent = i32::try_from(parent).unwrap_or(0);
         let error = process::become_child_of(parent, &argv, pipe);
-        tool::log(tool::Level::Critical, &format!("cannot start '{}': {error}", argv[0]));
+        log::log(log::Level::Critical, &format!("cannot start '{}': {error}", argv[0]));
         return Ok(Outcome::NotRun);
     }
     if let Some(line) = &options.only_line {
@@ -150,7 +152,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     }
     if let Some(session) = &options.resume {
         let id = desk.resume(session)?;
-        tool::info(&format!("session {id} is started"));
+        log::info(&format!("session {id} is started"));
         let mut filter = Filter::new(desk, switches, false);
         filter.wait_for(id);
         return filter.finish(options.no_wait).map(Outcome::of);

@@ -12,6 +12,7 @@ use dlq::event::{self, Line};
 use dlq::glob::GlobList;
 use dlq::journal::filter::{INCIDENT_MIN, Pick};
 use dlq::journal::{Journal, Tail, Torn};
+use dlq::log;
 use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Output;
@@ -70,7 +71,7 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
     let mut out = Output::new();
     while !dir.is_dir() {
         if !options.follow {
-            tool::info(&format!("there is no journal yet in '{}'", dir.display()));
+            log::info(&format!("there is no journal yet in '{}'", dir.display()));
             return Ok(Outcome::Done);
         }
         out.pause(LOOK)?;
@@ -83,7 +84,7 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
         let found = incidents(&journal, &pick)?;
         if found.is_empty() && !options.follow {
             let dir = dir.display();
-            tool::warn(&format!("the journal in '{dir}' has no event of such an incident"));
+            log::warn(&format!("the journal in '{dir}' has no event of such an incident"));
         }
         pick.settle_incident(&found)?;
     }
@@ -95,14 +96,14 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
                 Ok(true) => print(&tail, &mut pick, &mut out, &mut torn)?,
                 Ok(false) => break,
                 Err(error) => {
-                    tool::warn(&error.to_string());
+                    log::warn(&error.to_string());
                     failed = true;
                 }
             }
         }
         out.flush()?;
         if let Some(sentence) = torn.sentence() {
-            tool::warn(&sentence);
+            log::warn(&sentence);
         }
         if !options.follow {
             return Ok(Outcome::of(failed));
@@ -111,7 +112,7 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
             out.pause(LOOK)?;
         }
         if tail.take_gap() {
-            tool::warn("the journal was rotated away before it was read: lines are missing");
+            log::warn("the journal was rotated away before it was read: lines are missing");
             failed = true;
         }
     }

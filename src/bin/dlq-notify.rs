@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
-use dlq::config::{Env, Settings, state_dir};
+use dlq::config::{Env, Settings, Switches, state_dir};
 use dlq::edge::notify;
 use dlq::edge::notify::console::Color;
 use dlq::edge::notify::dispatcher::{Notices, State};
 use dlq::error::Error;
 use dlq::event::Type;
 use dlq::journal::Journal;
+use dlq::log;
 use dlq::store::Store;
 use dlq::text::nearest;
-use dlq::tool::{self, Outcome, Switches, Tool};
+use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::{self, Input, Output, Step};
 
 const TOOL: Tool = Tool {
@@ -56,7 +57,7 @@ fn parse(args: &mut Args) -> Result<Options, Stop> {
 
 fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let (settings, env) = tool::settings(&common)?;
-    let color = options.color.wanted(&env, tool::stderr_is_terminal());
+    let color = options.color.wanted(&env, log::stderr_is_terminal());
     if let Some(name) = &options.test_channel {
         return test(&settings, name, color);
     }

@@ -13,6 +13,7 @@ use dlq::edge::peek::{Came, Peeker, SOURCE, Subject};
 use dlq::edge::poll;
 use dlq::error::Error;
 use dlq::event::{self, Head, QueueGrew, QueueRaised, Type};
+use dlq::log;
 use dlq::rules::evidence::bundle::Sampled;
 use dlq::rules::evidence::message::Message;
 use dlq::rules::evidence::sample;
@@ -107,7 +108,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
     options.apply(&mut settings)?;
     if options.raw {
-        tool::warn("the messages are shown as they are, with whatever secrets are in them");
+        log::warn("the messages are shown as they are, with whatever secrets are in them");
     }
     let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
@@ -130,7 +131,7 @@ impl Desk {
                 Ok(done) => failed |= !done,
                 Err(error @ (Error::Pipe | Error::Wrong(_))) => return Err(error),
                 Err(error) => {
-                    tool::warn(&error.to_string());
+                    log::warn(&error.to_string());
                     failed = true;
                 }
             }
@@ -158,7 +159,7 @@ impl Desk {
         }
         out.flush()?;
         if let Some(why) = &refused {
-            tool::warn(&format!("queue '{queue}' is not peeked: {why}"));
+            log::warn(&format!("queue '{queue}' is not peeked: {why}"));
         }
         Ok(refused.is_none())
     }
@@ -183,13 +184,13 @@ impl Desk {
                     self.out.line(&line)?;
                     if let Some(why) = why {
                         let queue = &subject.queue.name;
-                        tool::info(&format!("queue '{queue}' is not peeked: {why}"));
+                        log::info(&format!("queue '{queue}' is not peeked: {why}"));
                     }
                 }
                 Ok(Came::Before) => {}
                 Err(Error::Pipe) => return Err(Error::Pipe),
                 Err(error) => {
-                    tool::warn(&error.to_string());
+                    log::warn(&error.to_string());
                     failed = true;
                 }
             }

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use dlq::args::{Arg, Args, Common, Stop, unknown};
 use dlq::edge::status::look;
 use dlq::error::Error;
+use dlq::log::{self, Level};
 use dlq::rules::view::status::table;
 use dlq::store::Store;
 use dlq::text;
-use dlq::tool::{self, Level, Outcome, Tool};
+use dlq::tool::{self, Outcome, Tool};
 use dlq::wire;
 
 const TOOL: Tool =
@@ -52,7 +53,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         wire::print(table(&view, terminal).as_bytes())?;
     }
     for problem in &view.problems {
-        tool::log(Level::Error, problem);
+        log::log(Level::Error, problem);
     }
     Ok(Outcome::of(!view.problems.is_empty()))
 }

@@ -4,8 +4,8 @@
 //! configuration gives. Nothing here reads or decides.
 
 pub use crate::event::Severity;
+pub use crate::log::{Format as LogFormat, Level};
 pub use crate::rules::queue::redrive_graph::Discover;
-pub use crate::tool::{Format as LogFormat, Level};
 use std::path::PathBuf;
 use std::time::Duration;
 

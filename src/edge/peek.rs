@@ -16,6 +16,7 @@ use crate::edge::evidence::write::Draft;
 use crate::error::Error;
 use crate::event::{self, Cause, Event, Queue, QueueSampled};
 use crate::journal::Journal;
+use crate::log;
 use crate::rules::evidence::bundle::{QueueFacts, Sampled};
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::peek_limit;
@@ -28,7 +29,6 @@ use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
 use crate::store::{Doc, Store};
 use crate::text;
 use crate::time::Timestamp;
-use crate::tool;
 
 /// The tool that tells all of this.
 pub const SOURCE: &str = "dlq-peek";
@@ -178,7 +178,7 @@ impl Peeker {
         let filed = self.receive(subject, asked.said.counts, &mut draft, &mut handles, show);
         let left = self.sqs.put_back(subject.scope, &subject.queue.url, &handles);
         if left > 0 {
-            tool::warn(&format!(
+            log::warn(&format!(
                 "{} of queue '{}' could not be put back; visible again within {}",
                 text::count(left as u64, "message"),
                 subject.queue.name,
@@ -265,7 +265,7 @@ impl Peeker {
                 Ok(batch) => batch,
                 // What has come serves on.
                 Err(miss) if !handles.is_empty() => {
-                    tool::warn(&format!("queue '{}': {miss}", subject.queue.name));
+                    log::warn(&format!("queue '{}': {miss}", subject.queue.name));
                     return Ok(None);
                 }
                 Err(miss) => return Ok(Some(miss)),
@@ -290,7 +290,7 @@ impl Peeker {
         let said = reading.result.map_err(|miss| failed(&miss))?;
         let listed = self.sqs.sources(scope, &queue.url);
         if let Err(miss) = &listed {
-            tool::info(&format!("the sources of queue '{}' are unknown: {miss}", queue.name));
+            log::info(&format!("the sources of queue '{}' are unknown: {miss}", queue.name));
         }
         let urls: Vec<String> =
             listed.iter().flatten().take(SOURCES_MAX).map(String::clone).collect();
@@ -341,7 +341,7 @@ impl Peeker {
             let folder = self.store.dir().join("evidence").join(id);
             match std::fs::remove_dir_all(&folder) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tool::warn(&Error::file("delete", &folder, &error).to_string());
+                    log::warn(&Error::file("delete", &folder, &error).to_string());
                 }
                 _ => {}
             }

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
 use crate::glob::GlobList;
 use crate::journal::Journal;
+use crate::log;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
 use crate::rules::queue::document::{Failure, Polled, SOURCE, Say, Target, Watched};
@@ -33,7 +34,6 @@ use crate::rules::queue::redrive_graph::{Discover, Known, Selection};
 use crate::store::{Doc, Store};
 use crate::text;
 use crate::time::Timestamp;
-use crate::tool;
 
 /// What is polled, and how.
 #[derive(Debug, Clone)]
@@ -161,7 +161,7 @@ impl Poller {
         self.add_unquiet(&mut targets)?;
         if targets.is_empty() && !missed && self.round == 1 {
             let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
-            tool::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
+            log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
         }
         // After looking, so that what was found just now counts as read in this round.
         let sampled = clock::now();
@@ -181,7 +181,7 @@ impl Poller {
             usd_month: self.usd_month(self.sqs.api_calls() - calls - looked),
         };
         missed |= finished.unreadable > 0;
-        tool::info(&format!(
+        log::info(&format!(
             "round {}: {} in {}ms, {}",
             self.round,
             text::count(finished.queues, "queue"),
@@ -226,7 +226,7 @@ impl Poller {
                 self.journal.append_all(&mut news.map(|say| say.line.as_slice()))?;
             }
             for sentence in document::complaints(polled, doc, self.wants.follow) {
-                tool::warn(&sentence);
+                log::warn(&sentence);
             }
             Ok((lines.into_iter().map(|say| say.line).collect(), raised))
         };

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::log;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::eligibility::{Past, Policy, Why};
 use crate::rules::investigation::incident;
@@ -25,7 +26,6 @@ use crate::rules::investigation::incident::News;
 use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
-use crate::tool;
 use events::{skipped, unread, would_start};
 
 /// What an update brought.
@@ -74,7 +74,7 @@ impl Desk {
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
         let chosen = agent_program::choose(&settings, path);
         if chosen.stands_in && settings.enabled {
-            tool::warn("Claude Code is not installed: incidents get a triage by rules instead");
+            log::warn("Claude Code is not installed: incidents get a triage by rules instead");
         }
         let policy = Policy {
             enabled: settings.enabled && all.features.investigate,
@@ -303,7 +303,7 @@ impl Desk {
             brought.lines.push(would_start(incident, &session, self.agent_name(), now));
         } else if let Err(error) = self.spawn(&self.plan(incident, &session), &session) {
             // The incident stays armed and is judged again.
-            tool::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
+            log::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
             brought.failed = true;
             return Ok(());
         } else {

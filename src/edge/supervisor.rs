@@ -49,13 +49,13 @@ use crate::config::SecretValue;
 use crate::error::Error;
 use crate::event::{InvestigationStarted, Payload};
 use crate::journal::Journal;
+use crate::log;
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Sessions;
 use crate::rules::investigation::wait::Hold;
 use crate::store::{self, Lock, Store};
-use crate::tool;
 
 /// The names of the files of a session's folder.
 pub mod files {
@@ -300,7 +300,7 @@ impl Supervisor<'_> {
             _ => tree.stop(grace),
         };
         if !gone {
-            tool::warn(&format!("processes of session {} do not end", self.session));
+            log::warn(&format!("processes of session {} do not end", self.session));
         }
     }
 

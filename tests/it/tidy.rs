@@ -94,6 +94,7 @@ fn rules_touch_no_world() {
         "SystemTime",
         "crate::edge",
         "crate::tool",
+        "crate::log",
         "crate::wire",
         "rustix",
         "Store",
@@ -137,12 +138,12 @@ fn only_the_clock_reads_the_time() {
 }
 
 #[test]
-fn only_wire_writes_stdout_and_only_tool_stderr() {
+fn only_wire_writes_stdout_and_only_log_stderr() {
     let out = ["io::stdout()", "stdio::stdout()", "println!", "print!("];
     let found = uses(&out, "src", &["src/wire.rs"]);
     none("standard output is written outside of wire.rs", found);
     let err = ["io::stderr()", "stdio::stderr()", "eprintln!", "eprint!("];
-    none("standard error is written outside of tool.rs", uses(&err, "src", &["src/tool.rs"]));
+    none("standard error is written outside of log.rs", uses(&err, "src", &["src/log.rs"]));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::edge::command;
 use crate::error::Error;
 use crate::event::Queue;
+use crate::log;
 use crate::rules::evidence::bundle::{Log, Logs};
 use crate::rules::evidence::log_command;
 use crate::rules::evidence::log_command::Values;
@@ -20,7 +21,6 @@ use crate::rules::evidence::redact::Redactor;
 use crate::store;
 use crate::text;
 use crate::time::Timestamp;
-use crate::tool;
 
 /// For one command.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -99,12 +99,12 @@ impl Sources {
             }
             if let (None, Some(detail)) = (log.status, &log.detail) {
                 let program = argv.first().map_or("", String::as_str);
-                tool::info(&format!("evidence command '{program}': {detail}"));
+                log::info(&format!("evidence command '{program}': {detail}"));
             }
             logs.logs.push(log);
         }
         if commands.len() > COMMANDS_MAX {
-            tool::warn(&format!(
+            log::warn(&format!(
                 "only the first {COMMANDS_MAX} evidence commands of queue '{}' are run",
                 queue.name
             ));

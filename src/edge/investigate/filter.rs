@@ -6,14 +6,15 @@ use std::time::Duration;
 use rustix::fd::BorrowedFd;
 
 use crate::clock;
+use crate::config::Switches;
 use crate::edge::sessions::{Brought, Desk};
 use crate::error::Error;
 use crate::event::stream_time::Clock;
 use crate::event::{Head, Type};
+use crate::log;
 use crate::rules::investigation::incident;
 use crate::rules::investigation::incident::News;
 use crate::time::Timestamp;
-use crate::tool::{self, Switches};
 use crate::wire::{Input, Output, Step};
 
 /// How often running sessions are looked at while the stream is silent.
@@ -100,7 +101,7 @@ impl Filter {
         self.busy = !brought.running.is_empty();
         self.failed |= brought.failed;
         for session in &brought.started {
-            tool::info(&format!("session {session} is started"));
+            log::info(&format!("session {session} is started"));
         }
         self.own.extend(brought.started.iter().cloned());
         self.own.retain(|session| brought.running.contains(session));

@@ -5,8 +5,8 @@
 
 use crate::config::Env;
 use crate::event::Severity;
+use crate::log;
 use crate::rules::notification::message::Sentence;
-use crate::tool;
 
 /// `--color`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,7 +45,7 @@ impl Color {
 
 /// Shows a sentence.
 pub fn show(sentence: &Sentence, color: bool) {
-    tool::say(&line(sentence, color));
+    log::say(&line(sentence, color));
 }
 
 fn line(sentence: &Sentence, color: bool) -> String {

@@ -15,13 +15,13 @@ use crate::edge::notify::desktop::{Desktop, Done, Failure};
 use crate::error::Error;
 use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, Type};
 use crate::journal::Journal;
+use crate::log;
 use crate::rules::notification::message;
 use crate::rules::notification::message::Sentence;
 use crate::rules::notification::route::{Router, Verdict};
 use crate::rules::notification::sent_log::{Handled, KEPT_MAX, Key};
 use crate::store::Doc;
 use crate::time::Timestamp;
-use crate::tool;
 use crate::wire::Output;
 
 /// So many deliveries are recorded at once, at the latest.
@@ -129,7 +129,7 @@ impl Notices {
             if self.known.insert(key.clone()) {
                 self.tell(at, key, head, &sentence, now, out)?;
             } else {
-                tool::info(&format!("{} was told of '{}' before", self.channels[at].0, head.id));
+                log::info(&format!("{} was told of '{}' before", self.channels[at].0, head.id));
             }
         }
         if self.told.len() >= BATCH {
@@ -316,7 +316,7 @@ impl Notices {
     fn warn_once(&mut self, sentence: &str) {
         // Beyond this many different sentences the same has been said often enough.
         if self.said.len() < 100 && self.said.insert(sentence.to_owned()) {
-            tool::warn(sentence);
+            log::warn(sentence);
         }
     }
 }

@@ -8,13 +8,13 @@ use crate::clock;
 use crate::edge::aws::Plan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
+use crate::log;
 use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
 use crate::rules::queue::document::{Failure, SOURCE, Target, bucket};
 use crate::rules::queue::reading::Miss;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{Known, ScopeSurvey, Survey};
 use crate::time::Timestamp;
-use crate::tool;
 
 impl Poller {
     /// Adds the queues that are not quiet and that discovery no longer names: an incident is
@@ -64,7 +64,7 @@ impl Poller {
                 }
             }
             if found.is_empty() {
-                tool::warn(&format!("cannot find queue '{name}': {miss}"));
+                log::warn(&format!("cannot find queue '{name}': {miss}"));
                 all = false;
             }
             let given = |known: &Known| Target { found_at: None, ..target(known) };
@@ -205,7 +205,7 @@ pub(super) fn failure(seen: &ScopeSurvey) -> Failure {
     let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
     if let Some(reason) = &reason {
         let whose = account.as_ref().map(|account| format!(" of '{account}'")).unwrap_or_default();
-        tool::warn(&format!("cannot list the queues{whose} in '{}': {reason}", seen.region));
+        log::warn(&format!("cannot list the queues{whose} in '{}': {reason}", seen.region));
     }
     Failure { account, region: seen.region.clone(), reason }
 }

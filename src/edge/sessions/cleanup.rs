@@ -12,10 +12,10 @@ use crate::edge::supervisor::{self, Plan, Teller, files};
 use crate::edge::{exe, git};
 use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
+use crate::log;
 use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::session::{Session, Sessions, Status};
 use crate::store;
-use crate::tool;
 
 impl Desk {
     /// Closes a session whose supervisor has died: as its own last event says, or as crashed. An
@@ -93,7 +93,7 @@ impl Desk {
                 Some(code) => git::discard_old(&code.repo, &tree),
             };
             if let Err(error) = swept {
-                tool::warn(&error.to_string());
+                log::warn(&error.to_string());
             }
         }
         // Said once: what could not be removed now goes with the session.
@@ -105,7 +105,7 @@ impl Desk {
         let trial = self.folder(session).join(files::TRIAL);
         let swept = plan.code.as_ref().map(|code| git::sweep_trial(&code.repo, &trial));
         if let Some(Err(error)) = swept {
-            tool::warn(&error.to_string());
+            log::warn(&error.to_string());
         }
     }
 
@@ -135,7 +135,7 @@ impl Desk {
         // That of a conversation goes with its first part.
         let Some(code) = plan.code.filter(|_| plan.resumes.is_none()) else { return };
         if let Err(error) = git::discard_old(&code.repo, &folder.join(files::TREE)) {
-            tool::warn(&error.to_string());
+            log::warn(&error.to_string());
         }
     }
 
@@ -162,7 +162,7 @@ impl Desk {
         let folder = self.folder(session);
         self.discard_tree(session);
         if let Err(error) = std::fs::remove_dir_all(&folder) {
-            tool::warn(&Error::file("delete", &folder, &error).to_string());
+            log::warn(&Error::file("delete", &folder, &error).to_string());
         }
     }
 }

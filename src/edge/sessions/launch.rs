@@ -12,10 +12,10 @@ use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, Plan, files};
 use crate::error::Error;
 use crate::event;
+use crate::log;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
 use crate::store;
-use crate::tool;
 
 /// A supervisor that has not taken its lock by then did not start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -63,7 +63,7 @@ impl Desk {
         let handed = supervisor::to_hand_over(self.credential.as_ref());
         let handed = supervisor.stdin.take().map(|mut to| to.write_all(&handed));
         if let Some(Err(error)) = handed {
-            tool::warn(&format!("the supervisor does not get this environment: {error}"));
+            log::warn(&format!("the supervisor does not get this environment: {error}"));
         }
         let deadline = clock::tick() + START_PATIENCE;
         while !store::held(&lock)? {

@@ -17,6 +17,7 @@ use crate::config::Format;
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::event::{InvestigationProgressed, Verdict};
+use crate::log;
 use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{Exit, Outcome};
 use crate::rules::agent::transcript;
@@ -24,7 +25,6 @@ use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::budget::{Budget, Want, Why};
 use crate::store;
 use crate::text;
-use crate::tool;
 
 /// A result is looked for in this much of the end of what was written.
 const RESULT_MAX: u64 = 1 << 20;
@@ -77,7 +77,7 @@ impl Supervisor<'_> {
         let data = InvestigationProgressed { queue, session, step, subagent, tool, cost_usd };
         // It is no reason to end an investigation.
         if let Err(error) = self.teller().tell_nth(number, data) {
-            tool::warn(&error.to_string());
+            log::warn(&error.to_string());
         }
     }
 

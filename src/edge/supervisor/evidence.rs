@@ -22,6 +22,7 @@ use crate::config::SecretValue;
 use crate::edge::command;
 use crate::error::Error;
 use crate::event::{self, InvestigationCompleted, InvestigationSkipped, QueueSampled};
+use crate::log;
 use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Fingerprints, QueueFacts, Sampled, Timeline};
 use crate::rules::investigation::preflight;
@@ -31,7 +32,6 @@ use crate::rules::investigation::wait::Hold;
 use crate::rules::triage::{self, Seen, Triage};
 use crate::store;
 use crate::text::shorten;
-use crate::tool;
 
 /// What a look at the messages may take.
 const LOOK: Duration = Duration::from_secs(5 * 60);
@@ -136,7 +136,7 @@ impl Supervisor<'_> {
             .map_err(|error| Error::failed("encode", files::PLAN, error))
             .and_then(|plan| store::replace(&path, &plan));
         if let Err(error) = kept {
-            tool::warn(&error.to_string());
+            log::warn(&error.to_string());
         }
     }
 

@@ -16,11 +16,11 @@ use crate::edge::git::{Changes, Workspace};
 use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
+use crate::log;
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::agent::prompt;
 use crate::rules::verdict::{PatchFacts, Ran, Tests};
 use crate::store;
-use crate::tool;
 
 impl Supervisor<'_> {
     /// The outcome, with what is to be said of a fix.
@@ -100,7 +100,7 @@ impl Supervisor<'_> {
         };
         let ran = self.test(argv, trial.folder(), log, watchdog);
         if let Err(error) = trial.remove() {
-            tool::warn(&error.to_string());
+            log::warn(&error.to_string());
         }
         Ok(Tests { command, ran: ran? })
     }

@@ -11,8 +11,8 @@ use super::evidence::Known;
 use super::{Supervisor, files};
 use crate::edge::git::{self, Workspace};
 use crate::error::Error;
+use crate::log;
 use crate::store;
-use crate::tool;
 
 /// The folder of the evidence, as the agent sees it.
 pub(super) const EVIDENCE: &str = git::EVIDENCE;
@@ -93,7 +93,7 @@ impl Supervisor<'_> {
         let wanted = self.plan.code.as_ref().is_some_and(|code| code.fix);
         let left = if wanted { tree.close(false).map(drop) } else { tree.discard() };
         if let Err(error) = left {
-            tool::warn(&error.to_string());
+            log::warn(&error.to_string());
         }
     }
 }
