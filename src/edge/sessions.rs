@@ -9,6 +9,7 @@ mod control;
 mod events;
 mod launch;
 
+use crate::rules::investigation::document::Sessions;
 use std::cell::RefCell;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ use crate::rules::investigation::eligibility;
 use crate::rules::investigation::eligibility::{Past, Policy, Why};
 use crate::rules::investigation::incident;
 use crate::rules::investigation::incident::News;
-use crate::rules::investigation::session::{Session, Sessions, Status};
+use crate::rules::investigation::session::{Session, Status};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use events::{skipped, unread, would_start};

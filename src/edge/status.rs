@@ -1,6 +1,7 @@
 //! What the state folder shows of what is going on. Starts nothing, changes nothing, and takes no
 //! lock: it asks who holds a session's, and lets go at once.
 
+use crate::rules::investigation::document::Sessions;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -10,7 +11,7 @@ use super::supervisor::files;
 use crate::clock;
 use crate::error::Error;
 use crate::rules::investigation::budget::{Budget, Limits};
-use crate::rules::investigation::session::{Session, Sessions, Status};
+use crate::rules::investigation::session::{Session, Status};
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
 use crate::rules::view::status::{Documents, Seen, Told, View};

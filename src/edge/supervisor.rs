@@ -25,6 +25,7 @@ pub use evidence::to_hand_over;
 pub use plan::{Code, Plan};
 pub use wait::watch;
 
+use crate::rules::investigation::document::Sessions;
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::File;
@@ -53,7 +54,7 @@ use crate::log;
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::session::Sessions;
+
 use crate::rules::investigation::wait::Hold;
 use crate::store::{self, Lock, Store};
 

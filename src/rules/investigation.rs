@@ -3,6 +3,7 @@
 
 pub mod branch_name;
 pub mod budget;
+pub mod document;
 pub mod eligibility;
 pub mod incident;
 pub mod money;

@@ -1,8 +1,8 @@
 //! Crashes: nothing is lost, nothing is started twice, every document parses.
 
+use dlq::rules::investigation::document::Sessions;
 use std::process::{Command, Stdio};
 
-use dlq::rules::investigation::session::Sessions;
 use dlq::store::Store;
 use serde_json::Value;
 

@@ -1,9 +1,10 @@
 //! A wall clock that jumps: sessions end by the clock that never does, and no cooldown outlives its
 //! length. What a jump leaves behind is written into `sessions.json`, as a jump would.
 
+use dlq::rules::investigation::document::Sessions;
 use std::time::{Duration, Instant};
 
-use dlq::rules::investigation::session::{Session, Sessions};
+use dlq::rules::investigation::session::Session;
 use dlq::store::Store;
 use dlq::time::Timestamp;
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! What is to be done after a session: the record of one whose supervisor has died, the worktree and
 //! the money that such a one has left, and the end of what is old.
 
+use crate::rules::investigation::document::Sessions;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
 use crate::log;
 use crate::rules::investigation::budget::Budget;
-use crate::rules::investigation::session::{Session, Sessions, Status};
+use crate::rules::investigation::session::{Session, Status};
 use crate::store;
 
 impl Desk {

@@ -1,5 +1,6 @@
 //! What a person asks of the sessions: to end one, to investigate again, and to say why not.
 
+use crate::rules::investigation::document::Sessions;
 use std::time::Duration;
 
 use super::Desk;
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::event;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::session::{Session, Sessions, Status};
+use crate::rules::investigation::session::{Session, Status};
 use crate::store;
 use crate::text::safe;
 

@@ -5,6 +5,7 @@
 //! all; that came through a pipe, is dropped before the agent starts, and is in no environment and
 //! no file that the agent could read.
 
+use crate::rules::investigation::document::Sessions;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -27,7 +28,7 @@ use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Fingerprints, QueueFacts, Sampled, Timeline};
 use crate::rules::investigation::preflight;
 use crate::rules::investigation::preflight::{Evidence, Next, Why};
-use crate::rules::investigation::session::{Sessions, Status};
+use crate::rules::investigation::session::Status;
 use crate::rules::investigation::wait::Hold;
 use crate::rules::triage::{self, Seen, Triage};
 use crate::store;

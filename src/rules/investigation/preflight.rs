@@ -2,9 +2,10 @@
 //!
 //! What a supervisor asks itself first, before anything is spent. Pure.
 
+use crate::rules::investigation::document::Sessions;
 use std::fmt;
 
-use super::session::{Sessions, Status};
+use super::session::Status;
 use crate::rules::triage::{Bug, Triage};
 
 /// From here on a triage is sure enough to spare the investigation.

@@ -6,6 +6,7 @@
 
 mod table;
 
+use crate::rules::investigation::document::Sessions;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -16,7 +17,7 @@ pub use table::table;
 use crate::rules::investigation::budget::{Budget, Limits};
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
-use crate::rules::investigation::session::{Session, Sessions, Status};
+use crate::rules::investigation::session::{Session, Status};
 use crate::rules::queue::document::{Entry, Watched};
 use crate::time::Timestamp;
 

@@ -1,0 +1,212 @@
+//! The document `sessions.json`: sessions and incidents, and which of them are kept.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::incident::Incident;
+use super::session::Session;
+use crate::store::Document;
+use crate::time::Timestamp;
+
+/// The document `sessions.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sessions {
+    version: u64,
+    /// The investigations, oldest first.
+    pub sessions: Vec<Session>,
+    /// The incidents that the stream has told of.
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions { version: Self::VERSION, sessions: Vec::new(), incidents: Vec::new() }
+    }
+}
+
+impl Document for Sessions {
+    const NAME: &str = "sessions";
+    const VERSION: u64 = 1;
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Sessions {
+    /// The end of a queue's cooldown.
+    pub fn cooldown_until(&self, arn: &str) -> Option<Timestamp> {
+        let of_queue = self.sessions.iter().filter(|session| session.queue.arn == arn);
+        of_queue.filter_map(|session| session.cooldown_until).max()
+    }
+
+    /// What has ended later than now was written by a clock that has stepped back since: it has
+    /// ended now, and cools down for as long as it would have. Otherwise a clock that was years
+    /// ahead for a moment would stop a queue's investigations for years.
+    pub fn step_back(&mut self, now: Timestamp) {
+        for session in &mut self.sessions {
+            if let Some(ended) = session.ended_at.filter(|ended| *ended > now) {
+                session.ended_at = Some(now);
+                let end = |until: Timestamp| until.min(now.plus(until.since(ended)));
+                session.cooldown_until = session.cooldown_until.map(end);
+            }
+        }
+    }
+
+    /// The session of that id.
+    pub fn session(&self, id: &str) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.id == id)
+    }
+
+    /// The session of that id, to be changed.
+    pub fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.id == id)
+    }
+
+    /// The parts of the conversation to which a session belongs, the first one first.
+    pub fn conversation(&self, session: &Session) -> Vec<&Session> {
+        let belongs = |one: &&Session| one.first_part() == session.first_part();
+        self.sessions.iter().filter(belongs).collect()
+    }
+
+    /// Whether there is something to prune at all, which is cheap to say.
+    pub fn may_prune(&self, keep: usize, age_max: Duration, now: Timestamp) -> bool {
+        let old = |one: &Session| one.ended_at.is_some_and(|at| now.since(at) > age_max);
+        self.sessions.len() > keep || self.sessions.iter().any(old)
+    }
+
+    /// Takes out the sessions that ended too long ago or are too many, and returns their ids: their
+    /// folders may go. What is running, cooling down, or in use stays: `in_use` tells.
+    pub fn prune(
+        &mut self,
+        keep: usize,
+        age_max: Duration,
+        now: Timestamp,
+        in_use: impl Fn(&Session) -> bool,
+    ) -> Vec<String> {
+        let done = |session: &Session| {
+            session.ended_at.is_some()
+                && session.cooldown_until.is_none_or(|until| until <= now)
+                && !in_use(session)
+        };
+        // The oldest; longer when some of them stay.
+        let surplus = self.sessions.len().saturating_sub(keep);
+        let goes = |(n, session): &(usize, &Session)| {
+            let old = session.ended_at.is_some_and(|at| now.since(at) > age_max);
+            done(session) && (old || *n < surplus)
+        };
+        // A conversation goes with the last of its parts: the first one has what was said.
+        let kept = self.sessions.iter().enumerate().filter(|one| !goes(one));
+        let kept: Vec<String> = kept.map(|(_, session)| session.first_part().to_owned()).collect();
+        let mut gone = Vec::new();
+        self.sessions.retain(|session| {
+            let stays = kept.iter().any(|first| first == session.first_part());
+            if !stays {
+                gone.push(session.id.clone());
+            }
+            stays
+        });
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Queue;
+    use crate::rules::investigation::session::Status;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn session(id: &str, ended: Option<i64>) -> Session {
+        Session {
+            id: id.into(),
+            incident: String::new(),
+            queue_name: "q".into(),
+            queue: Queue { arn: "arn:q".into(), ..Queue::default() },
+            status: if ended.is_some() { Status::Completed } else { Status::Running },
+            pid: None,
+            start_time: at(0),
+            timeout_at: at(100),
+            ended_at: ended.map(at),
+            cooldown_until: ended.map(|second| at(second + 10)),
+            printed: 0,
+            cost_usd: None,
+            fingerprint: None,
+            resumes: None,
+        }
+    }
+
+    #[test]
+    fn what_is_needed_is_kept() {
+        let list = vec![
+            session("old", Some(1)),
+            session("running", None),
+            session("unprinted", Some(2)),
+            session("cooling", Some(95)),
+            session("new", Some(80)),
+        ];
+        let mut sessions = Sessions { sessions: list, ..Sessions::default() };
+        let unprinted = |session: &Session| session.id == "unprinted";
+        let gone = sessions.prune(10, Duration::from_secs(50), at(100), unprinted);
+        assert_eq!(gone, ["old"]);
+        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), unprinted);
+        assert_eq!(gone, [""; 0], "the newest is kept, and so is what is in use");
+        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), unprinted);
+        assert_eq!(gone, ["new"]);
+        assert_eq!(sessions.cooldown_until("arn:q"), Some(at(105)));
+        assert_eq!(sessions.cooldown_until("arn:other"), None);
+    }
+
+    #[test]
+    fn a_conversation_goes_with_its_last_part() {
+        let part = |id: &str, first: Option<&str>| Session {
+            resumes: first.map(str::to_owned),
+            ..session(id, Some(1))
+        };
+        let list = vec![part("a", None), part("b", None), part("a2", Some("a"))];
+        let mut sessions = Sessions { sessions: list, ..Sessions::default() };
+        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), |_| false);
+        assert_eq!(gone, ["b"], "the newest is a part of the oldest");
+        let a = sessions.session("a2").unwrap();
+        assert_eq!(sessions.conversation(a).len(), 2);
+        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), |one| one.id == "a2");
+        assert_eq!(gone, [""; 0]);
+        let gone = sessions.prune(9, Duration::from_secs(50), at(100), |_| false);
+        assert_eq!(gone, ["a", "a2"]);
+    }
+
+    #[test]
+    fn what_ended_in_the_future_has_ended_now_and_cools_down_as_long_as_it_would_have() {
+        const NOW: i64 = 1000;
+        const YEARS: i64 = 100_000_000;
+        // Its end and that of its cooldown; both afterwards.
+        let rows = [
+            ("over", Some(100), Some(110), Some(100), Some(110)),
+            ("under way", Some(995), Some(1005), Some(995), Some(1005)),
+            ("ended this moment", Some(NOW), Some(1010), Some(NOW), Some(1010)),
+            ("ended a moment ahead", Some(1001), Some(1011), Some(NOW), Some(1010)),
+            ("ended years ahead", Some(YEARS), Some(YEARS + 10), Some(NOW), Some(1010)),
+            ("long ago", Some(-YEARS), Some(10 - YEARS), Some(-YEARS), Some(10 - YEARS)),
+            ("ahead, without a cooldown", Some(YEARS), None, Some(NOW), None),
+            ("stepped back while it was written", Some(YEARS), Some(1005), Some(NOW), Some(NOW)),
+            ("beyond all time", Some(i64::MAX / 1000), Some(i64::MAX / 1000), Some(NOW), Some(NOW)),
+            ("not ended", None, None, None, None),
+            ("not ended, in a dry run", None, Some(1200), None, Some(1200)),
+        ];
+        for (row, ended, until, ended_after, until_after) in rows {
+            let (ended_at, cooldown_until) = (ended.map(at), until.map(at));
+            let one = Session { ended_at, cooldown_until, ..session("one", None) };
+            let mut sessions = Sessions { sessions: vec![one], ..Sessions::default() };
+            sessions.step_back(at(NOW));
+            let after = (sessions.sessions[0].ended_at, sessions.cooldown_until("arn:q"));
+            assert_eq!(after, (ended_after.map(at), until_after.map(at)), "{row}");
+            // From then on the end stands still.
+            sessions.step_back(at(NOW + 5));
+            assert_eq!(sessions.cooldown_until("arn:q"), after.1, "{row}");
+        }
+    }
+}
