@@ -26,6 +26,7 @@ pub mod journal;
 pub mod log;
 pub mod markdown;
 pub mod rules;
+pub mod shell;
 pub mod store;
 pub mod text;
 pub mod time;
