@@ -12,7 +12,7 @@ mod schema;
 
 pub use data::*;
 pub use head::{Head, Line, peek};
-pub use schema::{Shape, of as schema_of};
+pub use schema::{Shape, line_schema};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -26,35 +26,55 @@ use crate::time::Timestamp;
 /// lines (`PIPE_BUF` on Linux).
 pub const LINE_MAX: usize = 4096;
 
-/// How much an event matters to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)]
-pub enum Severity {
-    Debug,
-    Info,
-    Warn,
-    Error,
-    Fatal,
+/// Declares an enum of words: the variants, all of them in order, and their spelling on the wire.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $(#[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            pub const ALL: [$name; [$($word),*].len()] = [$($name::$variant,)*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+
+            /// Reads a word, in any case of letters.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
+            }
+        }
+    };
 }
 
-impl Severity {
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Severity::Debug => "DEBUG",
-            Severity::Info => "INFO",
-            Severity::Warn => "WARN",
-            Severity::Error => "ERROR",
-            Severity::Fatal => "FATAL",
-        }
+words! {
+    /// The severity of an event for people, mildest first.
+    Severity {
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+        Error = "ERROR",
+        Fatal = "FATAL",
     }
+}
 
-    /// Reads the word on the wire, in any case.
-    pub fn parse(word: &str) -> Option<Self> {
-        let all =
-            [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
-        all.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word))
+words! {
+    /// The programs, by their names: the `source` of the events that they write.
+    ToolName {
+        Poll = "dlq-poll",
+        Peek = "dlq-peek",
+        Investigate = "dlq-investigate",
+        Notify = "dlq-notify",
+        Log = "dlq-log",
+        Status = "dlq-status",
+    }
+}
+
+impl ToolName {
+    /// Returns the types of the events that the program writes.
+    pub fn emits(self) -> Vec<Type> {
+        Type::ALL.iter().copied().filter(|kind| kind.emitter() == self).collect()
     }
 }
 

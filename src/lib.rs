@@ -25,6 +25,7 @@ pub mod glob;
 pub mod journal;
 pub mod log;
 pub mod markdown;
+pub mod programs;
 pub mod rules;
 pub mod shell;
 pub mod store;

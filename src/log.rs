@@ -104,14 +104,14 @@ pub fn log_of(level: Level, sentence: &str, incident: Option<&str>) {
         if let Some(incident) = incident {
             line["incident"] = json!(incident);
         }
-        say(&line.to_string());
+        write_stderr(&line.to_string());
     } else {
-        say(&format!("{}: {spoken}{sentence}", name()));
+        write_stderr(&format!("{}: {spoken}{sentence}", name()));
     }
 }
 
 /// A whole line on standard error, which the caller has made safe for a terminal.
-pub fn say(line: &str) {
+pub fn write_stderr(line: &str) {
     // Nobody is left to tell when standard error itself is gone.
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

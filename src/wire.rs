@@ -4,6 +4,10 @@
 //! checked whole; what is written is written in blocks, and flushed before every read that might
 //! wait, so that a line never sits still and bulk stays fast. The only writer of standard output.
 
+mod filter;
+
+pub use filter::{StreamFilter, run_filter};
+
 use std::cell::Cell;
 use std::io;
 use std::os::fd::AsFd;
@@ -54,7 +58,7 @@ impl Input<rustix::fd::BorrowedFd<'static>> {
     pub fn stdin() -> Self {
         use std::io::IsTerminal;
         if io::stdin().is_terminal() {
-            log::say(&format!("{}: reading events from the terminal", log::name()));
+            log::write_stderr(&format!("{}: reading events from the terminal", log::name()));
         }
         Input::new(rustix::stdio::stdin())
     }
@@ -82,12 +86,8 @@ impl<F: AsFd> Input<F> {
         self.bad.get()
     }
 
-    /// The next line. Flushes `out` before it waits, and waits at most for `patience`.
-    pub fn next(
-        &mut self,
-        out: &mut Output,
-        patience: Option<Duration>,
-    ) -> Result<Step<'_>, Error> {
+    /// The next line. Flushes `out` before it waits, and waits at most for `timeout`.
+    pub fn next(&mut self, out: &mut Output, timeout: Option<Duration>) -> Result<Step<'_>, Error> {
         let (from, to) = loop {
             if let Some(line) = self.cut() {
                 break line;
@@ -96,7 +96,7 @@ impl<F: AsFd> Input<F> {
             if self.ended {
                 return Ok(Step::End);
             }
-            if !self.ready(patience)? {
+            if !self.ready(timeout)? {
                 return Ok(Step::Idle);
             }
             self.fill()?;
@@ -153,8 +153,8 @@ impl<F: AsFd> Input<F> {
         }
     }
 
-    fn ready(&self, patience: Option<Duration>) -> Result<bool, Error> {
-        let timeout = patience.map(|span| Timespec {
+    fn ready(&self, timeout: Option<Duration>) -> Result<bool, Error> {
+        let timeout = timeout.map(|span| Timespec {
             tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: span.subsec_nanos().into(),
         });

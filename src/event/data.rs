@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::schema::{Shape, object};
-use super::{Payload, Severity};
+use super::{Payload, Severity, ToolName};
 use crate::time::Timestamp;
 
 /// Declares a part of payloads.
@@ -27,7 +27,7 @@ macro_rules! part {
 
 /// Declares every type with its payload: once, for the enum, the reader, the writer, the schema.
 macro_rules! payloads {
-    ($($(#[$doc:meta])* $name:ident = $kind:literal $severity:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })*) => {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal $severity:ident by $tool:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })*) => {
         /// The types of events.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
@@ -45,6 +45,11 @@ macro_rules! payloads {
             /// The type of that name.
             pub fn parse(name: &str) -> Option<Type> {
                 match name { $($kind => Some(Type::$name),)* _ => None }
+            }
+
+            /// Returns the program that writes events of this type.
+            pub const fn emitter(self) -> ToolName {
+                match self { $(Type::$name => ToolName::$tool,)* }
             }
 
             /// Whether it comes from an originator, and so carries the time of the stream.
@@ -156,7 +161,7 @@ part! {
 
 payloads! {
     /// A DLQ was seen for the first time.
-    QueueFound = "queue.found" Info {
+    QueueFound = "queue.found" Info by Poll {
         /// The queue.
         queue: Queue,
         /// `redrive`, `name`, or `both`.
@@ -164,7 +169,7 @@ payloads! {
     }
 
     /// A queue is no longer listed; its incident, if any, has ended without being cleared.
-    QueueGone = "queue.gone" Warn {
+    QueueGone = "queue.gone" Warn by Poll {
         /// The queue.
         queue: Queue,
         /// The last depth that was read.
@@ -172,7 +177,7 @@ payloads! {
     }
 
     /// A reading.
-    QueuePolled = "queue.polled" Debug {
+    QueuePolled = "queue.polled" Debug by Poll {
         /// The queue.
         queue: Queue,
         /// `visible` + `in_flight` + `delayed`; null when it could not be read.
@@ -190,7 +195,7 @@ payloads! {
     }
 
     /// The depth has reached the threshold: an incident begins.
-    QueueRaised = "queue.raised" Error {
+    QueueRaised = "queue.raised" Error by Poll {
         /// The queue.
         queue: Queue,
         /// `visible` + `in_flight` + `delayed`.
@@ -214,7 +219,7 @@ payloads! {
     }
 
     /// The depth has crossed the next growth step while raised.
-    QueueGrew = "queue.grew" Error {
+    QueueGrew = "queue.grew" Error by Poll {
         /// The queue.
         queue: Queue,
         /// Now.
@@ -224,7 +229,7 @@ payloads! {
     }
 
     /// Messages will be lost soon.
-    QueueExpiring = "queue.expiring" Error {
+    QueueExpiring = "queue.expiring" Error by Poll {
         /// The queue.
         queue: Queue,
         /// The tier that was crossed: `24h`, `6h`, `1h`, or as configured.
@@ -241,7 +246,7 @@ payloads! {
     }
 
     /// Messages have left, and nobody is known to have moved or deleted them.
-    QueueLossSuspected = "queue.loss_suspected" Error {
+    QueueLossSuspected = "queue.loss_suspected" Error by Poll {
         /// The queue.
         queue: Queue,
         /// How many.
@@ -255,7 +260,7 @@ payloads! {
     }
 
     /// The queue has stayed empty: the incident has ended.
-    QueueCleared = "queue.cleared" Info {
+    QueueCleared = "queue.cleared" Info by Poll {
         /// The queue.
         queue: Queue,
         /// From the raise, in seconds.
@@ -265,7 +270,7 @@ payloads! {
     }
 
     /// The queue could not be read, again and again; its depth is unknown.
-    QueueUnreadable = "queue.unreadable" Error {
+    QueueUnreadable = "queue.unreadable" Error by Poll {
         /// The queue.
         queue: Queue,
         /// Always null: unknown, never zero.
@@ -277,7 +282,7 @@ payloads! {
     }
 
     /// The queue can be read again.
-    QueueReadable = "queue.readable" Info {
+    QueueReadable = "queue.readable" Info by Poll {
         /// The queue.
         queue: Queue,
         /// Now.
@@ -287,7 +292,7 @@ payloads! {
     }
 
     /// What could be better about a queue's settings.
-    QueueLinted = "queue.linted" Info {
+    QueueLinted = "queue.linted" Info by Poll {
         /// The queue.
         queue: Queue,
         /// The findings.
@@ -295,7 +300,7 @@ payloads! {
     }
 
     /// Dead letters were received, put back, and filed as evidence; or not, and why.
-    QueueSampled = "queue.sampled" Info {
+    QueueSampled = "queue.sampled" Info by Peek {
         /// The queue.
         queue: Queue,
         /// How many messages were received; null in a dry run.
@@ -315,7 +320,7 @@ payloads! {
     }
 
     /// A round has ended: the heartbeat of the stream.
-    PollFinished = "poll.finished" Debug {
+    PollFinished = "poll.finished" Debug by Poll {
         /// Counted from the start of the program.
         round: u64,
         /// How many queues were asked.
@@ -337,7 +342,7 @@ payloads! {
     }
 
     /// A round could not be made, or a part of it: nothing is known about the queues there.
-    PollFailed = "poll.failed" Error {
+    PollFailed = "poll.failed" Error by Poll {
         /// The account or profile, as far as it concerns one.
         account: Option<String>,
         /// The region, as far as it concerns one.
@@ -347,7 +352,7 @@ payloads! {
     }
 
     /// An incident is not being investigated, and why.
-    InvestigationSkipped = "investigation.skipped" Info {
+    InvestigationSkipped = "investigation.skipped" Info by Investigate {
         /// The queue.
         queue: Queue,
         /// One word for programs.
@@ -359,7 +364,7 @@ payloads! {
     }
 
     /// An investigator has been started.
-    InvestigationStarted = "investigation.started" Info {
+    InvestigationStarted = "investigation.started" Info by Investigate {
         /// The queue.
         queue: Queue,
         /// The session.
@@ -373,7 +378,7 @@ payloads! {
     }
 
     /// What an investigator is doing: at most one in 5 seconds for each step and subagent.
-    InvestigationProgressed = "investigation.progressed" Debug {
+    InvestigationProgressed = "investigation.progressed" Debug by Investigate {
         /// The queue.
         queue: Queue,
         /// The session.
@@ -389,7 +394,7 @@ payloads! {
     }
 
     /// The investigator has ended with a result.
-    InvestigationCompleted = "investigation.completed" Info {
+    InvestigationCompleted = "investigation.completed" Info by Investigate {
         /// The queue.
         queue: Queue,
         /// The session.
@@ -407,7 +412,7 @@ payloads! {
     }
 
     /// The investigator has ended without a result.
-    InvestigationFailed = "investigation.failed" Error {
+    InvestigationFailed = "investigation.failed" Error by Investigate {
         /// The queue.
         queue: Queue,
         /// The session.
@@ -423,7 +428,7 @@ payloads! {
     }
 
     /// The investigator was stopped at its deadline.
-    InvestigationTimedOut = "investigation.timed_out" Error {
+    InvestigationTimedOut = "investigation.timed_out" Error by Investigate {
         /// The queue.
         queue: Queue,
         /// The session.
@@ -437,7 +442,7 @@ payloads! {
     }
 
     /// The investigator was stopped because somebody asked for it.
-    InvestigationStopped = "investigation.stopped" Warn {
+    InvestigationStopped = "investigation.stopped" Warn by Investigate {
         /// The queue.
         queue: Queue,
         /// The session.
@@ -451,7 +456,7 @@ payloads! {
     }
 
     /// A notice was delivered.
-    NoticeSent = "notice.sent" Debug {
+    NoticeSent = "notice.sent" Debug by Notify {
         /// The channel.
         channel: String,
         /// The id of the event that it was about.
@@ -461,7 +466,7 @@ payloads! {
     }
 
     /// A notice could not be delivered.
-    NoticeFailed = "notice.failed" Error {
+    NoticeFailed = "notice.failed" Error by Notify {
         /// The channel.
         channel: String,
         /// The id of the event that it was about.

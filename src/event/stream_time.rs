@@ -14,20 +14,20 @@ pub const DRIFT: Duration = Duration::from_secs(300);
 
 /// The time of a stream.
 #[derive(Debug, Clone, Default)]
-pub struct Clock {
+pub struct StreamClock {
     newest: Option<Timestamp>,
     /// In a dry run the wall has no say.
     replayed: bool,
 }
 
-impl Clock {
+impl StreamClock {
     /// The time of a stream of which nothing has been read; `replayed` for a dry run.
     pub fn new(replayed: bool) -> Self {
-        Clock { newest: None, replayed }
+        StreamClock { newest: None, replayed }
     }
 
     /// Takes in a head; tells whether it is that of an originator whose type is known.
-    pub fn hear(&mut self, head: &Head<'_>) -> bool {
+    pub fn observe(&mut self, head: &Head<'_>) -> bool {
         if !head.known.is_some_and(|known| known.is_originators()) {
             return false;
         }
@@ -56,12 +56,12 @@ mod tests {
     use super::*;
     use crate::event::{Line, peek};
 
-    fn heard(clock: &mut Clock, kind: &str, time: &str) -> bool {
+    fn heard(clock: &mut StreamClock, kind: &str, time: &str) -> bool {
         let line = format!(
             r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","time":"{time}"}}"#
         );
         match peek(line.as_bytes()) {
-            Line::Event(head) => clock.hear(&head),
+            Line::Event(head) => clock.observe(&head),
             other => panic!("{other:?}"),
         }
     }
@@ -70,7 +70,7 @@ mod tests {
     fn only_originators_set_it_and_never_far_ahead() {
         let at = |text: &str| Timestamp::parse(text).unwrap();
         let wall = at("2026-01-01T00:10:00Z");
-        let mut clock = Clock::new(false);
+        let mut clock = StreamClock::new(false);
         assert_eq!(clock.now(wall), wall);
         assert!(!heard(&mut clock, "investigation.started", "2026-01-01T00:09:00Z"));
         assert!(!heard(&mut clock, "queue.invented", "2026-01-01T00:09:00Z"));
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_dry_run_does_not_look_at_the_wall() {
-        let mut clock = Clock::new(true);
+        let mut clock = StreamClock::new(true);
         heard(&mut clock, "queue.raised", "2099-01-01T00:00:00Z");
         let wall = Timestamp::from_millis(0);
         assert_eq!(clock.now(wall).to_string(), "2099-01-01T00:00:00.000Z");

@@ -118,8 +118,11 @@ fn lines_are_told_apart() {
 
 #[test]
 fn the_schema_names_every_key_of_a_line() {
-    let schema = schema_of("dlq-poll", &[Type::QueueRaised]);
-    let shape = &schema["oneOf"][0];
+    let schema = line_schema(ToolName::Poll);
+    let raised_type = serde_json::json!({"const": Type::QueueRaised.as_str()});
+    let shapes = schema["oneOf"].as_array().unwrap();
+    let is_raised = |shape: &&Value| shape["properties"]["type"] == raised_type;
+    let shape = shapes.iter().find(is_raised).unwrap();
     let line: Value = serde_json::from_slice(&raised(1).line()).unwrap();
     for key in line.as_object().unwrap().keys() {
         assert!(shape["properties"].get(key).is_some(), "{key}");
@@ -127,4 +130,13 @@ fn the_schema_names_every_key_of_a_line() {
     for key in line["data"].as_object().unwrap().keys() {
         assert!(shape["properties"]["data"]["properties"].get(key).is_some(), "{key}");
     }
+}
+
+#[test]
+fn every_type_has_one_emitter() {
+    assert_eq!(ToolName::Peek.emits(), [Type::QueueSampled]);
+    assert_eq!(ToolName::Log.emits(), []);
+    let all: usize = ToolName::ALL.map(|tool| tool.emits().len()).iter().sum();
+    assert_eq!(all, Type::ALL.len());
+    assert_eq!(line_schema(ToolName::Status)["not"], serde_json::json!({}));
 }

@@ -28,7 +28,7 @@ const SAME_DAY: Duration = Duration::from_secs(12 * 3600);
 
 /// What an event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sentence {
+pub struct Notice {
     /// When it happened, with its day when that is another.
     pub when: String,
     /// How much it matters.
@@ -47,7 +47,7 @@ struct Rest {
     next: Option<String>,
 }
 
-impl Sentence {
+impl Notice {
     /// A sentence that no event says: a test, or a summary.
     pub fn plain(
         severity: Severity,
@@ -57,26 +57,26 @@ impl Sentence {
         now: Timestamp,
     ) -> Self {
         let rest = Rest { detail: None, next: Some(next.to_owned()) };
-        Sentence { when: now.clock(), severity, subject: subject.into(), what: what.into(), rest }
+        Notice { when: now.clock(), severity, subject: subject.into(), what: what.into(), rest }
     }
 
     /// One line for a terminal or a log.
     pub fn line(&self) -> String {
-        format!("{} {} {}", self.when, self.severity.as_str(), self.told())
+        format!("{} {} {}", self.when, self.severity.as_str(), self.text())
     }
 
     /// The line after its time and severity.
-    pub fn told(&self) -> String {
-        let mut told = self.what.clone();
+    pub fn text(&self) -> String {
+        let mut text = self.what.clone();
         if let Some(detail) = &self.rest.detail {
-            told.push_str("; ");
-            told.push_str(detail);
+            text.push_str("; ");
+            text.push_str(detail);
         }
         if let Some(next) = &self.rest.next {
-            told.push_str(": ");
-            told.push_str(next);
+            text.push_str(": ");
+            text.push_str(next);
         }
-        format!("{}: {}", self.subject, shorten(&told, BODY_MAX))
+        format!("{}: {}", self.subject, shorten(&text, BODY_MAX))
     }
 
     /// The title of a notice.
@@ -94,10 +94,10 @@ impl Sentence {
 }
 
 /// The sentence of an event.
-pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
+pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
     let incident = head.incident.as_deref();
     let (what, rest) =
-        head.known.and_then(|known| told(known, line, incident, now)).unwrap_or_else(|| {
+        head.known.and_then(|known| describe(known, line, incident, now)).unwrap_or_else(|| {
             let what = match head.known {
                 None => cap(&head.kind).into_owned(),
                 Some(known) => format!("{}, with a payload that is not understood", known.as_str()),
@@ -117,7 +117,7 @@ pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
         };
         format!("{}{}", day.get(..11).unwrap_or_default().replace('T', " "), at.clock())
     });
-    Sentence { when, severity: head.severity(), subject, what, rest }
+    Notice { when, severity: head.severity(), subject, what, rest }
 }
 
 /// Where the queue is: names repeat across regions and accounts.
@@ -145,7 +145,7 @@ fn place(line: &[u8]) -> Option<String> {
 }
 
 /// What happened, with all that depends on the payload; None when that is not what it should be.
-fn told(
+fn describe(
     known: Type,
     line: &[u8],
     incident: Option<&str>,

@@ -24,9 +24,9 @@ fn line_of<D: Payload>(data: D) -> Vec<u8> {
     line
 }
 
-fn sentence(line: &[u8]) -> Sentence {
+fn sentence(line: &[u8]) -> Notice {
     let Line::Event(head) = peek(line) else { panic!("{}", String::from_utf8_lossy(line)) };
-    of(&head, line, now())
+    render(&head, line, now())
 }
 
 fn told<D: Payload>(data: D) -> String {
@@ -215,7 +215,7 @@ fn text_from_events_is_harmless_and_short() {
         assert!(matches!(safe(&text), Cow::Borrowed(_)), "{text}");
         assert!(text.chars().count() < BODY_MAX + SUBJECT_MAX + 40, "{}", text.len());
     }
-    assert!(!said.told().contains("aws sqs"), "{}", said.told());
+    assert!(!said.text().contains("aws sqs"), "{}", said.text());
     assert!(said.title().chars().count() <= TITLE_MAX);
     let generic =
         br#"{"specversion":"1.0","id":"i","source":"s","type":"\u001b[2J","incident":"a'b"}"#;
