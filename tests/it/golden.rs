@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::workbench::{Bench, exists};
+use crate::support::workbench::{Bench, exists};
 
 fn tests(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)

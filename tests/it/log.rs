@@ -3,7 +3,7 @@
 use dlq::journal::Journal;
 use dlq::store::Store;
 
-use crate::workbench::{Bench, Output, event};
+use crate::support::workbench::{Bench, Output, event};
 
 fn journal(bench: &Bench, size_max: u64) -> Journal {
     Journal::new(&Store::open(&bench.state("")).unwrap(), size_max, 50)

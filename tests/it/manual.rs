@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::workbench::{Bench, bin, exists};
+use crate::support::workbench::{Bench, bin, exists};
 
 const FIXTURE: &str = "tests/fixtures/monday.ndjson";
 

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use dlq::store::{Lock, Store};
 
-use crate::stream::{agent, ago, beat, investigate, noted, nothing_is_left, raised, sessions};
-use crate::workbench::{Bench, Output, arguments, at_work, signal, wait_for};
+use crate::support::stream::{
+    agent, ago, beat, investigate, noted, nothing_is_left, raised, sessions,
+};
+use crate::support::workbench::{Bench, Output, arguments, at_work, signal, wait_for};
 
 fn status(bench: &Bench) -> Value {
     let output = bench.run("dlq-status", &["--json"], "");

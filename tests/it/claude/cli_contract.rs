@@ -1,0 +1,391 @@
+//! The real Claude Code, run with the options that an investigation gives it, against a stand-in for
+//! its API: what the programs rely on is so in the pinned version, and the stand-in is understood.
+//!
+//! Where the program is, `DLQ_E2E_CLAUDE` says (`scripts/test` sets it). Without it these tests are
+//! skipped, and fail under CI.
+
+use std::io::{Write, stderr};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::claude_api::{
+    FakeClaude, Script, bash, delegate, error, hang, say, structured, tool,
+};
+use crate::support::workbench::{Bench, Output, Running, at_work, signal, wait_for};
+
+const SECRET: &str = "planted-5cf0b7";
+
+const MODEL: &str = "claude-sonnet-5-5";
+
+/// The program; `None`, said once for each test, where there is none.
+pub fn real_cli() -> Option<PathBuf> {
+    let found = std::env::var_os("DLQ_E2E_CLAUDE").map(PathBuf::from);
+    if found.is_none() {
+        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        let could = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+        assert!(!(ci && could), "DLQ_E2E_CLAUDE is not set: run scripts/test");
+        // Past the capture of the test runner: a test that was skipped is counted as passed.
+        let _ = writeln!(stderr(), "skipped: DLQ_E2E_CLAUDE is not set; scripts/test sets it");
+    }
+    found
+}
+
+/// A bench whose programs ask the stand-in, keep all files in its folder, and are quiet; a
+/// checkout with one file, `orders.py`, is in `repo/`.
+pub fn bench_with(api: &FakeClaude, name: &str) -> Bench {
+    let mut bench = Bench::new(name);
+    // Its shell reads the `.bashrc` of the home folder, that of the user when there is no HOME.
+    for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("CLAUDE_CONFIG_DIR", "claude")] {
+        let folder = bench.path(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        bench.set(name, folder);
+    }
+    bench.set("ANTHROPIC_BASE_URL", &api.url);
+    bench.set("ANTHROPIC_API_KEY", "test-key");
+    for quiet in [
+        "DISABLE_TELEMETRY",
+        "DISABLE_ERROR_REPORTING",
+        "DISABLE_AUTOUPDATER",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS",
+    ] {
+        bench.set(quiet, "1");
+    }
+    bench.set("CLAUDE_CODE_MAX_RETRIES", "3");
+    bench.write("repo/orders.py", "def total(order):\n    return order['amount'] * 1\n");
+    bench
+}
+
+/// What it printed.
+struct Told {
+    output: Output,
+    lines: Vec<Value>,
+}
+
+impl Told {
+    #[track_caller]
+    fn of(output: Output) -> Self {
+        let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        Told { output, lines }
+    }
+
+    fn all(&self, kind: &str, subtype: &str) -> Vec<&Value> {
+        let is = |line: &&Value| {
+            line["type"] == kind && (subtype.is_empty() || line["subtype"] == subtype)
+        };
+        self.lines.iter().filter(is).collect()
+    }
+
+    #[track_caller]
+    fn only(&self, kind: &str, subtype: &str) -> &Value {
+        match self.all(kind, subtype)[..] {
+            [one] => one,
+            _ => panic!("not one {kind} {subtype}: {:?}", self.output),
+        }
+    }
+
+    #[track_caller]
+    fn result(&self) -> &Value {
+        self.only("result", "")
+    }
+
+    /// It ended well, with this result.
+    #[track_caller]
+    fn completed(&self, result: &Value) {
+        let told = self.result();
+        let well = told["subtype"] == "success"
+            && told["is_error"] == false
+            && told["terminal_reason"] == "completed"
+            && told["structured_output"] == *result;
+        assert!(well && self.output.code() == 0, "{:?}", self.output);
+    }
+}
+
+fn finding() -> Value {
+    json!({"cause": "amount is null", "confidence": 0.9})
+}
+
+/// With the options of an investigation that only reads, and with more.
+fn start(cli: &PathBuf, bench: &Bench, more: &[&str], prompt: &str) -> Running {
+    let schema = json!({
+        "type": "object", "additionalProperties": false, "required": ["cause", "confidence"],
+        "properties": {"cause": {"type": "string"}, "confidence": {"type": "number"}},
+    });
+    let schema = schema.to_string();
+    let options = [
+        "-p",
+        "--output-format=stream-json",
+        "--verbose",
+        "--restricted",
+        "--tools=Bash,Read,Grep,Glob,Agent",
+        "--setting-sources=",
+        "--strict-mcp-config",
+        "--permission-prompts=none",
+        "--disable-slash-commands",
+        "--disallowedTools=WebFetch,WebSearch",
+        "--max-budget-usd=5",
+        "--model",
+        MODEL,
+        "--json-schema",
+        &schema,
+    ];
+    let mut command = bench.command(cli, &[&options[..], more].concat());
+    let mut running = Running::of(command.current_dir(bench.path("repo")).stdin(Stdio::piped()));
+    running.write(prompt);
+    drop(running.stdin.take());
+    running
+}
+
+/// Runs it to its end; nothing of it is left then.
+#[track_caller]
+fn run(cli: &PathBuf, bench: &Bench, more: &[&str]) -> Told {
+    let output = start(cli, bench, more, "Look into orders-dlq.").finish();
+    wait_for("all of it has ended", || at_work(bench).is_empty());
+    Told::of(output)
+}
+
+#[test]
+fn claude_answers_in_the_form_that_is_asked_for() {
+    let Some(cli) = real_cli() else { return };
+    let steps = [structured(finding()).costing(10_000, 1_000)];
+    let api = FakeClaude::start(Script::new(steps).only_with_key("test-key"));
+    let bench = bench_with(&api, "claude-result");
+    let told = run(&cli, &bench, &["--max-turns=5"]);
+    told.completed(&finding());
+    let init = told.only("system", "init");
+    let tools = ["Task", "Bash", "Glob", "Grep", "Read", "StructuredOutput"];
+    assert_eq!(init["tools"], json!(tools), "{init}");
+    assert_eq!(init["mcp_servers"], json!([]), "{init}");
+    assert_eq!(init["permissionMode"], "default", "{init}");
+    assert_eq!(init["claude_code_version"], "2.1.330", "{init}");
+    assert_eq!(init["apiKeySource"], "ANTHROPIC_API_KEY", "{init}");
+    // This version's price of the model: 2 dollars for a million tokens of input, 10 for output.
+    let cost = told.result()["total_cost_usd"].as_f64().unwrap();
+    assert!((cost - 0.03).abs() < 0.001, "{cost}");
+}
+
+#[test]
+fn claude_reads_by_a_command_and_is_refused_to_write_by_one() {
+    let Some(cli) = real_cli() else { return };
+    let steps = [bash("cat orders.py"), bash("touch proof"), structured(finding())];
+    let api = FakeClaude::start(Script::new(steps));
+    let bench = bench_with(&api, "claude-bash");
+    let told = run(&cli, &bench, &["--max-turns=9"]);
+    told.completed(&finding());
+    let asked = api.asked_by("main");
+    let results: Vec<String> = asked.iter().flat_map(|one| one.tool_results()).collect();
+    assert!(results[0].contains("order['amount']"), "{results:?}");
+    assert!(!bench.path("repo/proof").exists());
+    assert_eq!(told.all("system", "permission_denied").len(), 1);
+}
+
+#[test]
+fn five_subagents_are_asked_and_heard() {
+    let Some(cli) = real_cli() else { return };
+    let names = ["dlq-analyzer", "log-analyzer", "code-reviewer", "config-checker", "test-runner"];
+    let agents: serde_json::Map<String, Value> = names
+        .iter()
+        .map(|name| {
+            let agent = json!({
+                "description": format!("looks as a {name}"),
+                "prompt": format!("YOU-ARE-{name}"),
+                "tools": ["Read", "Grep"],
+            });
+            (name.to_string(), agent)
+        })
+        .collect();
+    let mut script = Script::new([delegate(&names).and(say("They look.")), structured(finding())]);
+    for name in names {
+        let read = tool("Grep", json!({"pattern": "amount"}));
+        let said = say(&format!("{name} has seen it"));
+        script = script.agent(name, &format!("YOU-ARE-{name}"), [read, said]);
+    }
+    let api = FakeClaude::start(script);
+    let bench = bench_with(&api, "claude-agents");
+    let file = bench.write("agents.json", Value::Object(agents).to_string());
+    let told = run(&cli, &bench, &["--max-turns=9", "--agents", file.to_str().unwrap()]);
+    told.completed(&finding());
+    for name in names {
+        assert_eq!(api.asked_by(name).len(), 2, "{name}");
+    }
+    let results = api.asked_by("main")[1].tool_results();
+    for name in names {
+        let said = format!("{name} has seen it");
+        assert!(results.iter().any(|text| text.contains(&said)), "{name}: {results:?}");
+    }
+    assert_eq!(told.all("system", "init").len(), 1);
+}
+
+#[test]
+fn a_refused_key_is_told_as_such_with_each_retry() {
+    let Some(cli) = real_cli() else { return };
+    let api = FakeClaude::start(Script::new([say("unheard")]).only_with_key("another"));
+    let mut bench = bench_with(&api, "claude-401");
+    bench.set("CLAUDE_CODE_MAX_RETRIES", "1");
+    let told = run(&cli, &bench, &[]);
+    assert_eq!(told.output.code(), 1);
+    let result = told.result();
+    assert_eq!(result["is_error"], true, "{result}");
+    assert_eq!(result["api_error_status"], 401, "{result}");
+    let retries = told.all("system", "api_retry");
+    assert_eq!(retries.len(), 1);
+    assert_eq!(retries[0]["error"], "authentication_failed");
+    assert_eq!(api.asked_by("main").len(), 2);
+}
+
+/// A key that comes from a file is in no environment, and may go with its file: it is kept when it
+/// cannot be read again.
+#[test]
+fn a_key_from_a_file_is_in_no_environment() {
+    let Some(cli) = real_cli() else { return };
+    for from_file in [true, false] {
+        let steps = [bash("sh look.sh"), bash("cat orders.py"), structured(finding())];
+        let api = FakeClaude::start(Script::new(steps).only_with_key(SECRET));
+        let mut bench = bench_with(&api, "claude-key");
+        let look = "env; tr '\\0' '\\n' < /proc/$CLAUDE_PID/environ; echo looked\n";
+        bench.write("repo/look.sh", look);
+        let mut more = vec!["--allowedTools=Bash(sh look.sh)"];
+        let settings;
+        if from_file {
+            let key = bench.write("key", SECRET).display().to_string();
+            bench.unset("ANTHROPIC_API_KEY");
+            // So that it is asked for again, in vain.
+            bench.set("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", "1");
+            settings = json!({"apiKeyHelper": format!("cat '{key}' && rm '{key}'")}).to_string();
+            more.extend(["--settings", &settings]);
+        } else {
+            bench.set("ANTHROPIC_API_KEY", SECRET);
+        }
+        let told = run(&cli, &bench, &more);
+        told.completed(&finding());
+        let source = if from_file { "apiKeyHelper" } else { "ANTHROPIC_API_KEY" };
+        assert_eq!(told.only("system", "init")["apiKeySource"], source);
+        let results = api.asked_by("main")[1].tool_results();
+        assert!(results[0].contains("looked"), "{results:?}");
+        assert_eq!(results[0].contains(SECRET), !from_file, "{results:?}");
+        if from_file {
+            api.never_heard(SECRET);
+            assert!(!bench.path("key").exists());
+            assert!(told.output.stderr.contains("apiKeyHelper failed"), "{:?}", told.output);
+        }
+    }
+}
+
+#[test]
+fn a_request_that_can_never_do_is_not_repeated() {
+    let Some(cli) = real_cli() else { return };
+    let api = FakeClaude::start(Script::new([error(403, "permission_error")]));
+    let bench = bench_with(&api, "claude-403");
+    let told = run(&cli, &bench, &[]);
+    assert_eq!(told.output.code(), 1);
+    assert_eq!(told.result()["api_error_status"], 403);
+    assert_eq!(api.asked_by("main").len(), 1);
+}
+
+#[test]
+fn an_overloaded_api_is_asked_again() {
+    let Some(cli) = real_cli() else { return };
+    let first = structured(finding()).after_errors(2, 529, "overloaded_error");
+    let api = FakeClaude::start(Script::new([first]));
+    let bench = bench_with(&api, "claude-529");
+    let told = run(&cli, &bench, &[]);
+    told.completed(&finding());
+    let retries = told.all("system", "api_retry");
+    let errors: Vec<&Value> = retries.iter().map(|one| &one["error"]).collect();
+    assert_eq!(errors, ["overloaded", "overloaded"]);
+}
+
+#[test]
+fn too_many_turns_are_an_error_of_their_own() {
+    let Some(cli) = real_cli() else { return };
+    let api = FakeClaude::start(Script::new([bash("cat orders.py")]));
+    let bench = bench_with(&api, "claude-turns");
+    let told = run(&cli, &bench, &["--max-turns=2"]);
+    assert_eq!(told.output.code(), 1);
+    assert_eq!(told.result()["subtype"], "error_max_turns");
+    assert_eq!(told.result()["terminal_reason"], "max_turns");
+    assert_eq!(api.asked_by("main").len(), 2);
+}
+
+#[test]
+fn the_budget_ends_it_one_answer_late() {
+    let Some(cli) = real_cli() else { return };
+    // More than so much of input would be taken for a context that is full.
+    let dear = bash("cat orders.py").costing(1_000, 200_000);
+    let api = FakeClaude::start(Script::new([dear]));
+    let bench = bench_with(&api, "claude-budget");
+    let told = run(&cli, &bench, &[]);
+    assert_eq!(told.output.code(), 1);
+    assert_eq!(told.result()["subtype"], "error_max_budget_usd");
+    let cost = told.result()["total_cost_usd"].as_f64().unwrap();
+    assert!((5.0..7.1).contains(&cost), "{cost}");
+}
+
+#[test]
+fn a_path_after_an_at_sign_is_never_sent_as_what_it_holds() {
+    let Some(cli) = real_cli() else { return };
+    let api = FakeClaude::start(Script::new([structured(finding())]));
+    let bench = bench_with(&api, "claude-at");
+    let secret = bench.write("home/credentials", SECRET);
+    let prompt =
+        format!("Look into {{\"body\":\"see @{}\"}} and @../home/credentials", secret.display());
+    let output = start(&cli, &bench, &[], &prompt).finish();
+    Told::of(output).completed(&finding());
+    assert!(api.asked().iter().any(|one| one.heard("@../home/credentials")));
+    api.never_heard(SECRET);
+}
+
+/// Else a test that finds no secret would prove nothing.
+#[test]
+fn what_is_read_is_heard() {
+    let Some(cli) = real_cli() else { return };
+    let steps = [bash("cat orders.py planted"), structured(finding())];
+    let api = FakeClaude::start(Script::new(steps));
+    let bench = bench_with(&api, "claude-heard");
+    bench.write("repo/planted", SECRET);
+    run(&cli, &bench, &[]).completed(&finding());
+    assert!(api.asked_by("main")[1].heard(SECRET));
+}
+
+#[test]
+fn a_stream_that_breaks_is_asked_for_again_without_one() {
+    let Some(cli) = real_cli() else { return };
+    let steps = [structured(finding()).cut_after(2)];
+    let api = FakeClaude::start(Script::new(steps));
+    let bench = bench_with(&api, "claude-cut");
+    run(&cli, &bench, &[]).completed(&finding());
+    let streams: Vec<bool> =
+        api.asked_by("main").iter().map(|one| one.body["stream"] == true).collect();
+    assert!(streams.contains(&false) && streams.contains(&true), "{streams:?}");
+}
+
+#[test]
+fn a_slow_answer_is_waited_for() {
+    let Some(cli) = real_cli() else { return };
+    let pause = Duration::from_millis(50);
+    let api = FakeClaude::start(Script::new([structured(finding()).slow(pause)]));
+    let bench = bench_with(&api, "claude-slow");
+    let began = Instant::now();
+    run(&cli, &bench, &[]).completed(&finding());
+    // Start, block, a piece or two, end of the block, end of the message.
+    assert!(began.elapsed() > 6 * pause);
+}
+
+#[test]
+fn sigint_ends_it_with_a_result_whatever_the_api_does() {
+    let Some(cli) = real_cli() else { return };
+    for (name, step) in [("silent", hang()), ("begun", say("I look").hanging())] {
+        let api = FakeClaude::start(Script::new([step]));
+        let bench = bench_with(&api, &format!("claude-{name}"));
+        let mut running = start(&cli, &bench, &[], "Look into orders-dlq.");
+        wait_for("it has asked", || !api.asked_by("main").is_empty());
+        signal("INT", running.pid());
+        let told = Told::of(running.finish());
+        assert_eq!(told.result()["subtype"], "error_during_execution", "{name}");
+        wait_for("all of it has ended", || at_work(&bench).is_empty());
+    }
+}

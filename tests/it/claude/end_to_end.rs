@@ -1,0 +1,180 @@
+//! The whole of it: messages die in a real SQS server, and the real Claude Code, with its five
+//! subagents, gives a verdict that is held against the messages and the code, and a fix that is
+//! tested. The model is a stand-in.
+
+use serde_json::{Value, json};
+
+use crate::claude::cli_contract::real_cli;
+use crate::claude::session::{CODE, KEY, commit, line, prepare, verdict};
+use crate::claude::stub::repository;
+use crate::peek::passes::dead;
+use crate::support::claude_api::{FakeClaude, Script, bash, delegate, say, structured, tool};
+use crate::support::poll::bench;
+use crate::support::sqs_server::Server;
+use crate::support::stream::{noted, nothing_is_left, own, sessions};
+use crate::support::workbench::Bench;
+
+/// The subagents, and words of the prompt of each.
+const FIVE: [(&str, &str); 5] = [
+    ("dlq-analysis", "You analyse dead letters"),
+    ("log-analysis", "You analyse logs"),
+    ("code-review", "You review the code"),
+    ("config-check", "You check the configuration"),
+    ("test-runner", "You run the tests"),
+];
+
+/// Fails as long as the code does.
+const TEST: &str = "grep -q 'order.get' orders.py && echo passed\n";
+
+fn look(name: &str) -> Value {
+    json!({"file_path": format!(".dlq/{name}")})
+}
+
+/// What the main agent does: it asks the five, then reads, changes, tests and tells.
+fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
+    let names: Vec<&str> = FIVE.iter().map(|(name, _)| *name).collect();
+    let edit = json!({"file_path": "orders.py", "old_string": "order['amount']",
+        "new_string": "order.get('amount', 0)"});
+    let escape = json!({"file_path": ".github/workflows/x.yml", "content": "on: push\n"});
+    let fix = json!({"summary": "a missing amount counts as 0", "files": ["orders.py"],
+        "tests": ["test.sh"]});
+    let evidence = json!([{"id": "m1", "claim": "it has no amount"},
+        {"id": "f1", "claim": "all of them fail alike"}, {"id": "orders.py:2", "claim": "it is read"},
+        {"id": commit, "claim": "since then"}, {"id": "q.depth", "claim": "two are there"}]);
+    let mut said = verdict(if edits { fix } else { Value::Null });
+    said["evidence"] = evidence;
+    let mut steps = vec![delegate(&names), tool("Read", json!({"file_path": "orders.py"}))];
+    if edits {
+        steps.extend([tool("Edit", edit), tool("Write", escape), bash(&line(bench, "test.sh"))]);
+    }
+    steps.push(structured(said));
+    let mut script = Script::new(steps).only_with_key(KEY);
+    for (name, marker) in FIVE {
+        let read = match name {
+            "code-review" => tool("Read", look("history.txt")),
+            "test-runner" => bash(&line(bench, "test.sh")),
+            _ => tool("Read", look("fingerprints.json")),
+        };
+        script = script.agent(name, marker, [read, say(&format!("{name} has looked"))]);
+    }
+    script
+}
+
+/// What a steered model could do: it changes nothing of use, and makes the test pass by a file that
+/// is in no patch.
+fn lie(bench: &Bench) -> Script {
+    let edit = json!({"file_path": "orders.py", "old_string": "* 2", "new_string": "* 3"});
+    let hidden = json!({"file_path": "build/pass", "content": "x"});
+    let fix = json!({"summary": "s", "files": ["orders.py"], "tests": ["test.sh"]});
+    Script::new([
+        tool("Read", json!({"file_path": "orders.py"})),
+        tool("Edit", edit),
+        tool("Write", hidden),
+        bash(&line(bench, "test.sh")),
+        structured(verdict(fix)),
+    ])
+}
+
+/// Has two messages die, and investigates them.
+fn investigated(
+    name: &str,
+    test: &str,
+    script: &dyn Fn(&Bench, &str) -> Script,
+    rule: &str,
+) -> Option<(Bench, FakeClaude, Vec<Value>)> {
+    let cli = real_cli()?;
+    let server = Server::start();
+    let mut sqs = server.client();
+    let body = r#"{"error": "KeyError: 'amount'", "id": 7, "to": "a@b.example"}"#;
+    dead(&mut sqs, "orders-dlq", &[body, body]);
+    let mut bench = bench(name, &server.url);
+    repository(&bench, "orders.py", CODE);
+    bench.write("repo/test.sh", test);
+    bench.write("repo/.gitignore", "build/\n");
+    commit(&bench);
+    let head = bench.shell("git -C repo rev-parse HEAD").text().trim().to_owned();
+    let api = FakeClaude::start(script(&bench, &head));
+    let rule = format!(", test_command: [sh, test.sh], base: main{rule}");
+    prepare(&mut bench, &cli, &api, ", max_turns: 20", &rule);
+    let config = noted(&bench, "config.yaml");
+    bench.configure(&config.replace("require_evidence: false", "require_evidence: true"));
+    let output = bench.shell("dlq-poll | dlq-investigate");
+    nothing_is_left(&bench);
+    Some((bench, api, own(&output.text())))
+}
+
+#[test]
+fn five_subagents_look_and_a_verdict_stands() {
+    let script = |bench: &Bench, head: &str| script(bench, head, false);
+    let Some((bench, api, events)) = investigated("real-golden", TEST, &script, "") else { return };
+    let done = &events.last().unwrap()["data"];
+    assert_eq!(done["verdict"]["status"], "confirmed", "{done}");
+    let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
+    assert!(!report.contains("does not exist"), "all that it cites is there: {report}");
+    for (name, _) in FIVE {
+        let asked = api.asked_by(name);
+        assert_eq!(asked.len(), 2, "{name}");
+        let seen = asked[1].tool_results().join("\n");
+        let word = match name {
+            "code-review" => "commit ",
+            "test-runner" => "Exit code 1",
+            _ => "KeyError",
+        };
+        assert!(seen.contains(word), "{name}: {seen}");
+    }
+    let steps: Vec<&str> = events
+        .iter()
+        .filter(|event| event["type"] == "investigation.progressed")
+        .filter_map(|event| event["data"]["subagent"].as_str())
+        .collect();
+    for (name, _) in FIVE {
+        assert!(steps.contains(&name), "{name} is told of: {steps:?}");
+    }
+    // Neither a body nor an address is in the prompt: both are in files.
+    let first = &api.asked_by("main")[0];
+    assert!(first.heard("orders-dlq") && !first.heard("a@b.example") && !first.heard("\"id\": 7"));
+    let cost = sessions(&bench)["sessions"][0]["cost_usd"].as_f64().unwrap();
+    assert!(cost > 0.01, "the subagents are in it: {cost}");
+    assert_eq!(bench.shell("git -C repo worktree list | wc -l").text(), "1\n");
+}
+
+#[test]
+fn a_fix_is_tested_by_the_tool_and_kept() {
+    let script = |bench: &Bench, head: &str| script(bench, head, true);
+    let rule = ", fix: true";
+    let Some((bench, api, events)) = investigated("real-fix", TEST, &script, rule) else { return };
+    let done = &events.last().unwrap()["data"];
+    assert_eq!(done["verdict"]["status"], "confirmed", "{done}");
+    let folder = bench.state("sessions").join(done["session"].as_str().unwrap());
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let patch = read("patch.diff");
+    assert!(patch.contains("+    return order.get('amount', 0) * 2"), "{patch}");
+    assert!(!patch.contains(".github") && !patch.contains(".dlq"), "{patch}");
+    assert_eq!(read("tests.log"), "passed\n", "the tool ran them, too");
+    let report = read("report.md");
+    assert!(report.contains("Tests: passed, "), "{report}");
+    let results: Vec<String> =
+        api.asked_by("main").iter().flat_map(|one| one.tool_results()).collect();
+    assert!(results.iter().any(|text| text.trim() == "passed"), "{results:?}");
+    // The worktree is kept on its branch, and the user's checkout is as it was.
+    let branches = bench.shell("git -C repo branch --format '%(refname:short)'").text();
+    assert!(branches.contains("dlq/orders-dlq/") && branches.contains("main"), "{branches}");
+    assert_eq!(bench.shell("git -C repo status --short").text(), "");
+    assert_eq!(noted(&bench, "repo/orders.py"), CODE);
+}
+
+#[test]
+fn tests_that_pass_by_what_is_in_no_patch_prove_nothing() {
+    let test = "test -f build/pass && echo passed\n";
+    let script = |bench: &Bench, _: &str| lie(bench);
+    let rule = ", fix: true";
+    let Some((bench, api, events)) = investigated("real-lie", test, &script, rule) else { return };
+    let done = &events.last().unwrap()["data"];
+    let seen = api.asked_by("main")[4].tool_results().join("");
+    assert!(seen.contains("passed"), "they pass where the model stands: {seen}");
+    assert_eq!(done["verdict"]["status"], "likely", "{done}");
+    let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
+    assert!(report.contains("Tests: **did not pass**"), "{report}");
+    let left = bench.shell("git -C repo worktree list | wc -l; ls state/sessions/*/trial").text();
+    assert_eq!(left, "2\n", "the worktree with the change is kept, and no other");
+}

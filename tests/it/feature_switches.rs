@@ -1,0 +1,56 @@
+//! The switches of the configuration, turned while a program runs.
+
+use crate::support::stream::{QUICK, agent, ago, beat, raised};
+use crate::support::workbench::{Bench, wait_for};
+
+const OFF: &str = "features: {investigate: false, notify: false}\n";
+
+#[test]
+fn an_investigation_starts_when_its_switch_is_turned_on() {
+    let mut bench = Bench::new("switch-investigate");
+    agent(&mut bench, QUICK, "");
+    let on = std::fs::read_to_string(bench.path("config.yaml")).unwrap();
+    bench.write("config.yaml", format!("{on}{OFF}"));
+    let mut filter = bench.start("dlq-investigate", &[]);
+    filter.write(raised("orders", "i", ago(0), None) + &beat(ago(0)));
+    let mut said = filter.line() + &filter.line() + &filter.line();
+    assert!(said.contains("\"reason\":\"disabled\""), "{said}");
+    // Half an edit changes nothing, and is no reason to stop.
+    bench.write("config.yaml", "auto_investigation: {enabled");
+    filter.write(beat(ago(0)));
+    said += &filter.line();
+    bench.write("config.yaml", on);
+    // The lines come back one by one; after some of them, the start.
+    wait_for("the start", || {
+        filter.write(beat(ago(0)));
+        said += &filter.line();
+        said.contains("investigation.started")
+    });
+    let output = filter.finish();
+    assert_eq!(output.code(), 0);
+    assert!((said + &output.text()).contains("investigation.completed"));
+}
+
+#[test]
+fn notices_go_out_when_their_switch_is_turned_on() {
+    let mut bench = Bench::new("switch-notify");
+    bench.configure(OFF);
+    let mut filter = bench.start("dlq-notify", &["--json"]);
+    filter.write(raised("silent", "i", ago(0), None) + &beat(ago(0)));
+    filter.line();
+    filter.line();
+    bench.write("config.yaml", "");
+    let mut number = 0;
+    wait_for("a notice", || {
+        number += 1;
+        filter.write(beat(ago(0)) + &raised("loud", &format!("i{number}"), ago(0), None));
+        filter.line();
+        filter.line();
+        // What was told is remembered.
+        let told = std::fs::read_to_string(bench.state("notices.json")).unwrap_or_default();
+        told.contains("queue.raised-i")
+    });
+    let output = filter.finish();
+    let told = output.stderr;
+    assert!(told.contains(" loud (") && !told.contains(" silent ("), "{told}");
+}

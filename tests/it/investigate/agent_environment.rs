@@ -1,0 +1,190 @@
+//! What the earlier system got wrong, and no other test would notice: an account that was written
+//! into its prompt, a repository that was everybody's, a status that started things.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::stream::{
+    QUICK, agent, ago, beat, cleared, investigate, noted, nothing_is_left, own, raised, sessions,
+    told,
+};
+use crate::support::workbench::{Bench, Running, bin};
+
+/// The same line, of a queue in another account and region.
+fn elsewhere(line: &str) -> String {
+    line.replace("us-east-1", "sa-east-1")
+        .replace("000000000000", "210987654321")
+        .replace("\"account\":\"0\"", "\"account\":\"billing\"")
+}
+
+/// The runs of twelve digits, and what looks like a region.
+fn accounts_and_regions(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let account = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let region = |word: &str| {
+        let parts: Vec<&str> = word.split('-').collect();
+        matches!(parts[..], [area, place, number]
+            if area.len() == 2 && place.len() > 3 && number.len() == 1
+            && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    words.filter(|word| account(word) || region(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_profile_of_another_account_is_in_neither_the_prompt_nor_the_agents_environment() {
+    let mut bench = Bench::new("hold-profile");
+    let body = format!(
+        r#"cat > "@/prompt"; env > "@/env"; printf '%s\n' "$0" "$@" > "@/argv"
+{QUICK}"#
+    );
+    agent(&mut bench, &body, "");
+    let ours = noted(&bench, "config.yaml");
+    bench.configure(&format!("{ours}aws: {{profile: profile-of-config, region: eu-north-1}}\n"));
+    for (name, value) in [
+        ("AWS_PROFILE", "profile-of-env"),
+        ("AWS_DEFAULT_PROFILE", "profile-of-env"),
+        ("AWS_REGION", "ap-south-1"),
+        ("AWS_DEFAULT_REGION", "ap-south-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SESSION_TOKEN", "token-of-env"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/of-env"),
+        ("AWS_CONFIG_FILE", "/nonexistent/of-env"),
+        ("DLQ_AWS_PROFILE", "profile-of-env"),
+    ] {
+        bench.set(name, value);
+    }
+    let input = elsewhere(&raised("orders", "i", ago(0), None));
+    let output = investigate(&bench, &[], input);
+    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    let prompt = noted(&bench, "prompt");
+    let named: Vec<String> = accounts_and_regions(&prompt).into_iter().collect();
+    assert_eq!(named, ["210987654321", "sa-east-1"], "{prompt}");
+    let env = noted(&bench, "env");
+    let odd: Vec<&str> = env.lines().filter(|line| line.starts_with("AWS_")).collect();
+    assert_eq!(odd, [""; 0]);
+    for text in [&prompt, &env, &noted(&bench, "argv")] {
+        for secret in ["of-env", "of-config", "AKIA", "111122223333"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn a_queue_without_a_repository_never_makes_the_agent_work_in_one() {
+    let mut bench = Bench::new("hold-unmapped");
+    let body = format!(
+        r#"{{ pwd; echo "${{DLQ_REPO-unset}}"; ls -A; git rev-parse --show-toplevel 2>&1; }} > "@/$DLQ_QUEUE"
+cat > "@/prompt-$DLQ_QUEUE"; {QUICK}"#
+    );
+    let commit = "git -c user.name=n -c user.email=e commit -q --allow-empty -m m";
+    let made = bench.shell(&format!("git init -q repo && cd repo && {commit}"));
+    assert_eq!(made.code(), 0, "{}", made.stderr);
+    let repo = bench.path("repo").display().to_string();
+    agent(&mut bench, &body, &format!("queues: [{{match: 'mapped-*', repo: '{repo}'}}]"));
+    // Who runs the filter stands in a repository, and that is not what is investigated.
+    let mut command = bench.command("dlq-investigate", &[]);
+    command.current_dir(bench.path("repo")).stdin(std::process::Stdio::piped());
+    command.env("PWD", bench.path("repo")).env("DLQ_REPO", bench.path("repo"));
+    let mut filter = Running::of(&mut command);
+    filter.write(raised("mapped-1", "m", ago(0), None) + &raised("other", "o", ago(0), None));
+    let output = filter.finish();
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    let session = |queue: &str| {
+        let all = own(&output.text());
+        let of_queue = |said: &&Value| said["data"]["queue"]["name"] == queue;
+        let session = all.iter().find(of_queue).unwrap()["data"]["session"].clone();
+        std::fs::canonicalize(bench.state("sessions").join(session.as_str().unwrap())).unwrap()
+    };
+    let lines =
+        |queue: &str| -> Vec<String> { noted(&bench, queue).lines().map(str::to_owned).collect() };
+    let (unmapped, mapped) = (lines("other"), lines("mapped-1"));
+    let work: PathBuf = session("other").join("work");
+    assert_eq!(unmapped[0], work.display().to_string());
+    assert_eq!(unmapped[1], "unset");
+    assert!(!noted(&bench, "prompt-other").contains(&repo));
+    assert!(!unmapped.iter().any(|line| line.contains(&repo)), "{unmapped:?}");
+    // The other has one, and so might have had this.
+    assert_ne!(mapped[1], "unset");
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn a_missing_claude_starts_no_cooldown_and_is_found_when_it_is_there() {
+    let mut bench = Bench::new("hold-claude");
+    // Nothing of this machine, where a real one may be installed.
+    bench.set("PATH", bin("dlq-log").parent().unwrap());
+    let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: claude, \
+                require_evidence: false}\n";
+    bench.configure(yaml);
+    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
+    let output = investigate(&bench, &[], &input);
+    assert_eq!(told(&output.text()), ["skipped orders agent_missing"]);
+    assert_eq!(own(&output.text())[0]["data"]["until"], Value::Null);
+    assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 0);
+    assert!(!bench.state("budget.json").exists(), "and nothing was reserved");
+    // One that will not do starts no cooldown either; it shows that the incident still waited.
+    bench.stub("claude", "#!/bin/sh\necho '1.0.0 (Claude Code)'\n");
+    let output = investigate(&bench, &[], "");
+    assert_eq!(told(&output.text()), ["skipped orders agent_unfit"]);
+    let document = sessions(&bench);
+    assert_eq!(document["sessions"][0]["cooldown_until"], Value::Null, "{document}");
+    // Nor is anything in the way of the queue's next incident.
+    agent(&mut bench, "echo '{\"status\":\"likely\"}'", "");
+    let next = cleared("orders", "i", ago(0)) + &raised("orders", "next", ago(0), None);
+    let output = investigate(&bench, &[], next);
+    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn dlq_status_starts_nothing_of_what_waits_and_tells_nothing() {
+    let mut bench = Bench::new("hold-status");
+    let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: [an-agent], \
+                require_evidence: false}\n\
+                notifications: {channels: {desk: {type: desktop}}}\n";
+    bench.configure(yaml);
+    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
+    investigate(&bench, &[], &input);
+    // Now all that an investigation and a notice need is there, and the incident waits.
+    let ran = bench.path("ran").display().to_string();
+    bench.stub("an-agent", &format!("#!/bin/sh\necho agent >> '{ran}'\n{QUICK}\n"));
+    for name in ["notify-send", "osascript"] {
+        bench.stub(name, &format!("#!/bin/sh\necho notifier >> '{ran}'\n"));
+    }
+    let before = [noted(&bench, "state/journal.ndjson"), noted(&bench, "state/sessions.json")];
+    for args in [&[][..], &["--json"]] {
+        let output = bench.run("dlq-status", args, &input);
+        assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+        assert!(output.text().contains("orders"), "{}", output.text());
+        nothing_is_left(&bench);
+    }
+    assert_eq!(noted(&bench, "ran"), "");
+    assert!(!bench.state("sessions").exists() && !bench.state("notices.json").exists());
+    let after = [noted(&bench, "state/journal.ndjson"), noted(&bench, "state/sessions.json")];
+    assert_eq!(before, after);
+    // It was not for want of anything.
+    assert_eq!(told(&investigate(&bench, &[], "").text()), ["started orders", "completed orders"]);
+    assert_eq!(noted(&bench, "ran"), "agent\n");
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn words_of_success_and_status_0_are_no_result_in_any_format() {
+    let claim = "echo 'Investigation completed. All is well.'; echo '{\"is_error\":false}'; exit 0";
+    for format in ["text", "json", "stream-json"] {
+        let mut bench = Bench::new("hold-claim");
+        let script = agent(&mut bench, claim, "");
+        let argv = format!("[\"{}\"]", script.display());
+        let yaml = noted(&bench, "config.yaml");
+        bench.configure(&yaml.replace(&argv, &format!("{{command: {argv}, format: {format}}}")));
+        let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
+        let told = told(&output.text());
+        assert!(told.last().unwrap().starts_with("failed orders "), "{format}: {told:?}");
+        assert_eq!(sessions(&bench)["sessions"][0]["status"], "failed", "{format}");
+        assert!(sessions(&bench)["sessions"][0]["cooldown_until"].is_string(), "{format}");
+        nothing_is_left(&bench);
+    }
+}

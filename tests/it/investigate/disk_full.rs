@@ -1,0 +1,165 @@
+//! A full disk: a session ends in a state that has a name, errors name the file, nothing hangs, and
+//! when there is room again the next run goes on where it was.
+//!
+//! Where a file system of a few pages can be mounted it is full for real. A link to `/dev/full`
+//! fails everywhere, by the same error, for a file that is written anew.
+
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::stream::{
+    QUICK, agent, ago, beat, investigate, noted, nothing_is_left, own, raised, sessions, told,
+};
+use crate::support::workbench::{Bench, at_work, signal, wait_for};
+
+const FULL: &str = "no space left on device";
+
+/// A small file system for the sessions' folders, taken away in the end.
+struct Small(PathBuf);
+
+impl Small {
+    /// None where this user may not mount anything.
+    fn mount(bench: &Bench) -> Option<Self> {
+        let path = bench.state("sessions");
+        std::fs::create_dir_all(&path).unwrap();
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", "size=96k,mode=700", "tmpfs"]).arg(&path);
+        let mounted = command.output().is_ok_and(|output| output.status.success());
+        mounted.then(|| Small(path))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // Lazily, for after a failure somebody may still be in it.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Takes all the room that there is, as soon as its start has been told, for which there was some.
+const FILLS: &str = r#"until [ -s "$DLQ_SESSION_DIR/events.ndjson" ]; do sleep 0.01; done
+dd if=/dev/zero of=filler bs=4k"#;
+const RESULT: &str = r#"echo '{"status":"likely"}'"#;
+
+#[test]
+fn a_transcript_for_which_there_was_no_room_is_a_failure_with_a_reason() {
+    // By the kernel's limit for a file, which every user can lower: the writer is told, or killed.
+    let limit = "ulimit -f 8; head -c 65536 /dev/zero | tr '\\0' x";
+    let mut rows = vec![
+        ("told", format!("trap '' XFSZ; {limit}; {RESULT}; exit 0"), "no_result"),
+        ("told, and minds", format!("trap '' XFSZ; {limit}; {RESULT} || exit 7"), "exit_status"),
+        ("killed", format!("{limit}; kill -XFSZ $$"), "signal"),
+    ];
+    // By a file system that is full: there is room again when the agent has ended.
+    rows.push(("full", format!("{FILLS}; {RESULT}; rm filler; exit 0"), "no_result"));
+    for (row, body, reason) in rows {
+        let mut bench = Bench::new("hold-transcript");
+        agent(&mut bench, &body, "");
+        let small = (row == "full").then(|| Small::mount(&bench));
+        if matches!(small, Some(None)) {
+            continue;
+        }
+        let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
+        assert_eq!(
+            told(&output.text()),
+            ["started orders", &format!("failed orders {reason}")],
+            "{row}"
+        );
+        assert_eq!(sessions(&bench)["sessions"][0]["status"], "failed", "{row}");
+        assert!(sessions(&bench)["sessions"][0]["cooldown_until"].is_string(), "{row}");
+        nothing_is_left(&bench);
+    }
+}
+
+/// How an attempt without room ends: soon, with one sentence that names a file below the state
+/// folder, and with all lines passed on.
+#[track_caller]
+fn fails_for_want_of_room(bench: &Bench, input: &str, file: &str) -> String {
+    let output = bench.run("dlq-investigate", &[], input);
+    assert_eq!(output.code(), 1, "{output:?}");
+    assert!(output.text().starts_with(input), "{output:?}");
+    let last = output.stderr.lines().last().unwrap_or_default();
+    assert!(last.starts_with("dlq-investigate: fatal: cannot write '"), "{}", output.stderr);
+    assert!(last.contains(file) && last.contains(FULL), "{}", output.stderr);
+    output.text()
+}
+
+#[test]
+fn without_room_for_the_document_the_run_fails_and_the_next_goes_on() {
+    let mut bench = Bench::new("hold-document");
+    agent(&mut bench, &format!("echo ran >> \"@/ran\"; {QUICK}"), "");
+    std::fs::create_dir_all(bench.state("")).unwrap();
+    let temporary = bench.state("sessions.tmp");
+    symlink("/dev/full", &temporary).unwrap();
+    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
+    let mut all = fails_for_want_of_room(&bench, &input, "state/sessions.tmp");
+    nothing_is_left(&bench);
+    all += &fails_for_want_of_room(&bench, &input, "state/sessions.tmp");
+    nothing_is_left(&bench);
+    std::fs::remove_file(&temporary).unwrap();
+    all += &investigate(&bench, &[], &input).text();
+    assert_eq!(told(&all), ["started orders", "completed orders"]);
+    assert_eq!(noted(&bench, "ran"), "ran\n");
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn without_room_for_the_journal_the_session_is_named_when_there_is_room_again() {
+    let mut bench = Bench::new("hold-journal");
+    agent(&mut bench, QUICK, "");
+    std::fs::create_dir_all(bench.state("")).unwrap();
+    let journal = bench.state("journal.ndjson");
+    symlink("/dev/full", &journal).unwrap();
+    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
+    let mut all = fails_for_want_of_room(&bench, &input, "state/journal.ndjson");
+    nothing_is_left(&bench);
+    std::fs::remove_file(&journal).unwrap();
+    all += &investigate(&bench, &[], &input).text();
+    let own = told(&all);
+    assert_eq!(own.last().unwrap(), "failed orders crashed", "{own:?}");
+    assert_eq!(own.iter().filter(|said| said.contains("failed")).count(), 1, "{own:?}");
+    assert!(noted(&bench, "state/journal.ndjson").contains("\"crashed\""));
+    assert_ne!(sessions(&bench)["sessions"][0]["status"], "running");
+    assert_eq!(told(&investigate(&bench, &[], &input).text()), [""; 0], "told once");
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn without_room_for_the_report_the_session_has_crashed_and_a_later_one_gets_on() {
+    let mut bench = Bench::new("hold-report");
+    agent(&mut bench, &format!("{RESULT}; {FILLS}; exit 0"), "");
+    let Some(small) = Small::mount(&bench) else { return };
+    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
+    // Its result is there, and the report of it finds no room.
+    let mut all = bench.run("dlq-investigate", &[], &input).text();
+    nothing_is_left(&bench);
+    let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    std::fs::remove_file(small.0.join(session).join("work/filler")).unwrap();
+    all += &investigate(&bench, &[], &input).text();
+    assert_eq!(told(&all), ["started orders", "failed orders crashed"]);
+    assert_eq!(sessions(&bench)["sessions"][0]["status"], "crashed");
+    agent(&mut bench, QUICK, "");
+    let output = investigate(&bench, &[], raised("others", "o", ago(0), None));
+    assert_eq!(told(&output.text()), ["started others", "completed others"]);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn half_a_line_that_a_full_disk_has_left_is_never_printed() {
+    let mut bench = Bench::new("hold-half");
+    agent(&mut bench, "echo > \"@/ready\"; exec sleep 600", "");
+    let mut all = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None)).text();
+    wait_for("the agent is ready", || bench.path("ready").exists());
+    let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let events = format!("state/sessions/{session}/events.ndjson");
+    wait_for("its start is told", || noted(&bench, &events).ends_with('\n'));
+    let whole = noted(&bench, &events);
+    // Longer than the line that comes after it, so that it would show whatever overwrote it.
+    bench.write(&events, format!("{whole}{}", whole.trim_end().strip_suffix('}').unwrap()));
+    at_work(&bench).into_iter().for_each(|pid| signal("KILL", pid));
+    nothing_is_left(&bench);
+    all += &investigate(&bench, &[], "").text();
+    assert_eq!(told(&all), ["started orders", "failed orders crashed"]);
+    assert_eq!(own(&noted(&bench, &events)).len(), 2);
+}

@@ -1,0 +1,339 @@
+//! `dlq-investigate`: what passes, what is started, in which order, and what is said about it.
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::stream::{
+    QUICK, agent, ago, beat, cleared, grew, investigate, noted, nothing_is_left, own, raised,
+    sessions, told,
+};
+use crate::support::workbench::{Bench, Running, at_work, event, signal, wait_for};
+
+/// It notes that it runs, and has its result when the file `open` is there.
+const GATED: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
+while [ ! -e "@/open" ]; do sleep 0.02; done
+echo '{"status":"likely"}'"#;
+
+fn started(bench: &Bench) -> usize {
+    noted(bench, "state/journal.ndjson").matches("\"investigation.started\"").count()
+}
+
+#[test]
+fn defect_10_six_queues_take_turns_nearest_to_loss_first() {
+    let mut bench = Bench::new("turns");
+    let body = r#"mkdir "@/busy" || echo "two at once" >> "@/clash"
+sleep 0.05
+rmdir "@/busy"
+echo '{"status":"likely"}'"#;
+    agent(&mut bench, body, "");
+    let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
+    bench.configure(&config);
+    let now = ago(0);
+    let loss = |hours: u64| Some(now.plus(Duration::from_secs(hours * 3600)));
+    let input = [
+        raised("unknown", "i0", now, None),
+        raised("in-40h", "i1", now, loss(40)),
+        raised("in-2h", "i2", now, loss(2)),
+        raised("in-90h", "i3", now, loss(90)),
+        raised("in-1h", "i4", now, loss(1)),
+        raised("in-9h", "i5", now, loss(9)),
+        beat(now),
+    ]
+    .concat();
+    let output = investigate(&bench, &[], &input);
+    let order = ["in-1h", "in-2h", "in-9h", "in-40h", "in-90h", "unknown"];
+    let told = told(&output.text());
+    let of = |kind: &str| -> Vec<String> {
+        let these = told.iter().filter_map(|said| said.strip_prefix(kind));
+        these.map(|said| said.trim().to_owned()).collect()
+    };
+    assert_eq!(of("started"), order);
+    assert_eq!(of("completed"), order);
+    // The first had a place at once; each of the others was told once that it waits.
+    let waits: Vec<String> =
+        order[1..].iter().map(|name| format!("{name} max_concurrent")).collect();
+    assert_eq!(of("skipped"), waits);
+    assert_eq!((told.len(), noted(&bench, "clash").as_str()), (17, ""));
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn defect_6_exit_0_without_a_result_is_a_failure() {
+    let mut bench = Bench::new("outcomes");
+    let body = r#"case $DLQ_QUEUE in
+well) printf 'thinking\n%s\n\n' '{"status":"confirmed","title":"t","cost_usd":1.5,"turns":4}' ;;
+claims) echo "Investigation completed. I need Bash permissions" ;;
+silent) exit 0 ;;
+status) echo '{"status":"confirmed"}'; exit 3 ;;
+signal) kill -KILL $$ ;;
+absent) exit 127 ;;
+esac"#;
+    agent(&mut bench, body, "");
+    let now = ago(0);
+    let names = ["well", "claims", "silent", "status", "signal", "absent"];
+    let input: String =
+        names.iter().map(|name| raised(name, &format!("i-{name}"), now, None)).collect();
+    let output = investigate(&bench, &[], &input);
+    let mut told = told(&output.text());
+    told.retain(|said| !said.starts_with("started"));
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "completed well",
+            "failed absent could_not_start",
+            "failed claims no_result",
+            "failed signal signal",
+            "failed silent no_result",
+            "failed status exit_status",
+        ]
+    );
+    let own = own(&output.text());
+    let well = own.iter().find(|said| said["type"] == "investigation.completed");
+    let data = &well.unwrap()["data"];
+    assert_eq!((&data["cost_usd"], &data["turns"]), (&1.5.into(), &4.into()));
+    assert_eq!(data["verdict"]["title"], "t");
+    let report = std::fs::read_to_string(data["report"].as_str().unwrap()).unwrap();
+    assert!(report.contains("Status: `confirmed`"), "{report}");
+    // What never ran has cost nothing and cools nothing down; all others do.
+    for session in sessions(&bench)["sessions"].as_array().unwrap() {
+        let cools = !session["cooldown_until"].is_null();
+        assert_eq!(cools, session["queue_name"] != "absent", "{session}");
+    }
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn defect_10_a_missing_agent_starts_no_cooldown() {
+    let mut bench = Bench::new("missing-agent");
+    bench.configure(
+        "auto_investigation: {enabled: true, target_queues: ['*'], \
+                     require_evidence: false, agent: [an-agent]}",
+    );
+    let now = ago(0);
+    let output = investigate(&bench, &[], raised("orders", "i", now, None) + &beat(now));
+    assert_eq!(told(&output.text()), ["skipped orders agent_missing"]);
+    assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 0);
+    // Said once, however often it is judged.
+    assert_eq!(investigate(&bench, &[], "").text(), "");
+    bench.stub("an-agent", &format!("#!/bin/sh\n{QUICK}\n"));
+    let output = investigate(&bench, &[], "");
+    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn defect_7_a_cooldown_outlives_the_process() {
+    let mut bench = Bench::new("cooldown");
+    agent(&mut bench, QUICK, "cooldown_hours: 1");
+    let now = ago(0);
+    let output = investigate(&bench, &[], raised("orders", "first", now, None));
+    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    // Another process, another incident of the same queue, and one of another.
+    let input = [
+        cleared("orders", "first", ago(0)),
+        raised("orders", "second", ago(0), None),
+        raised("others", "third", ago(0), None),
+    ];
+    let output = investigate(&bench, &[], input.concat());
+    assert_eq!(
+        told(&output.text()),
+        ["skipped orders cooldown", "started others", "completed others"]
+    );
+    let skipped = own(&output.text()).remove(0);
+    let until = skipped["data"]["until"].as_str().unwrap();
+    let until = dlq::time::Timestamp::parse(until).unwrap();
+    let left = until.since(ago(0)).as_secs();
+    assert!((3000..=3600).contains(&left), "{skipped}");
+    // A wild timestamp ends no cooldown; the reason is not told again.
+    let wild = dlq::time::Timestamp::parse("2099-01-01T00:00:00Z").unwrap();
+    let input = raised("odd", "odd", wild, None) + &cleared("odd", "odd", wild) + &beat(wild);
+    assert_eq!(told(&investigate(&bench, &[], input).text()), [""; 0]);
+    assert_eq!(started(&bench), 2);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn defect_7_one_investigator_on_a_queue_whoever_asks() {
+    let mut bench = Bench::new("one");
+    agent(&mut bench, GATED, "cooldown_hours: 0");
+    let now = ago(0);
+    let first = investigate(&bench, &["--no-wait"], raised("orders", "first", now, None));
+    assert!(told(&first.text()).iter().all(|said| said == "started orders"));
+    let second = raised("orders", "second", now, None);
+    let output = investigate(&bench, &["--no-wait"], &second);
+    let told: Vec<String> = told(&(first.text() + &output.text()));
+    assert!(told.contains(&"skipped orders already_running".to_owned()), "{told:?}");
+    wait_for("the agent runs, once", || noted(&bench, "ran") == "orders\n");
+    bench.write("open", "");
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn what_is_not_to_be_investigated_is_said_once() {
+    let mut bench = Bench::new("never");
+    agent(&mut bench, QUICK, "");
+    let with = noted(&bench, "config.yaml");
+    let input = raised("orders", "i", ago(0), None) + &beat(ago(0)) + &beat(ago(0));
+    bench.configure(&with.replace("[\"*\"]", "[\"payments-*\"]"));
+    let output = investigate(&bench, &[], &input);
+    assert_eq!(told(&output.text()), ["skipped orders not_targeted"]);
+    bench.configure(&with.replace("enabled: true", "enabled: false"));
+    let output = investigate(&bench, &[], &input);
+    assert_eq!(told(&output.text()), ["skipped orders disabled"]);
+    assert_eq!(investigate(&bench, &[], &input).text(), input);
+    assert_eq!(started(&bench), 0);
+}
+
+#[test]
+fn a_finished_incident_is_judged_again_only_when_it_grew() {
+    let mut bench = Bench::new("grew");
+    agent(&mut bench, QUICK, "cooldown_hours: 0");
+    let first = raised("orders", "i", ago(60), None);
+    investigate(&bench, &[], &first);
+    // The same journal again, and heartbeats: nothing.
+    let again = first.clone() + &beat(ago(0));
+    assert_eq!(investigate(&bench, &[], &again).text(), again);
+    let more = grew("orders", "i", ago(30));
+    let output = investigate(&bench, &[], again.clone() + &more);
+    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    let output = investigate(&bench, &[], again.clone() + &more);
+    assert_eq!(output.text(), again + &more);
+    assert_eq!(started(&bench), 2);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn an_old_raise_of_a_cleared_incident_starts_nothing() {
+    let mut bench = Bench::new("old");
+    agent(&mut bench, QUICK, "cooldown_hours: 0");
+    let day = [
+        raised("orders", "i", ago(90), None),
+        grew("orders", "i", ago(80)),
+        cleared("orders", "i", ago(70)),
+        beat(ago(60)),
+    ];
+    investigate(&bench, &[], day.concat());
+    investigate(&bench, &[], [&day[0], &day[1], &day[3]].map(String::as_str).concat());
+    assert_eq!(started(&bench), 0);
+}
+
+#[test]
+fn a_replayed_heartbeat_starts_nothing_before_the_stream_is_at_its_end() {
+    let mut bench = Bench::new("stale");
+    agent(&mut bench, QUICK, "");
+    let mut running = bench.start("dlq-investigate", &[]);
+    let hours = 2 * 3600;
+    running
+        .write(raised("orders", "a", ago(hours), None) + &raised("users", "b", ago(hours), None));
+    running.write(beat(ago(hours)) + &beat(ago(310)));
+    for _ in 0..4 {
+        running.line();
+    }
+    // When this line is through, the heartbeats before it have been heard.
+    running.write(cleared("orders", "a", ago(hours - 60)));
+    running.line();
+    assert!(!bench.state("sessions").exists(), "something was started");
+    let output = running.finish();
+    assert_eq!(told(&output.text()), ["started users", "completed users"]);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn defect_17_a_running_agent_holds_up_neither_the_stream_nor_ctrl_c() {
+    let mut bench = Bench::new("prompt");
+    agent(&mut bench, GATED, "");
+    let mut command = bench.command("dlq-investigate", &[]);
+    let mut running = Running::of(command.process_group(0).stdin(Stdio::piped()));
+    running.write(raised("orders", "i", ago(0), None) + &beat(ago(0)));
+    let seen: Vec<String> = (0..3).map(|_| running.line()).collect();
+    assert_eq!(told(&seen.concat()), ["started orders"]);
+    // The agent has no result before the gate opens: all of these pass while it runs.
+    for n in 0..50 {
+        let line = event("queue.polled", &format!("p{n}"), "DEBUG", "");
+        running.write(&line);
+        assert_eq!(running.line(), line);
+    }
+    wait_for("the agent runs", || noted(&bench, "ran") == "orders\n");
+    let begun = Instant::now();
+    signal("INT", -running.pid());
+    let output = running.finish();
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    // The investigation goes on, and the next run has its end.
+    bench.write("open", "");
+    wait_for("the end is recorded", || sessions(&bench)["sessions"][0]["status"] == "completed");
+    let output = investigate(&bench, &[], "");
+    assert_eq!(told(&output.text()), ["completed orders"]);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn defect_17_ctrl_c_ends_dlq_notify_while_a_notifier_hangs() {
+    let mut bench = Bench::new("notify-int");
+    bench.configure("notifications: {channels: {desk: {type: desktop}}}");
+    for name in ["notify-send", "osascript"] {
+        bench.stub(name, "#!/bin/sh\necho > \"${0%/*}/../hangs\"\nexec sleep 600\n");
+    }
+    let mut command = bench.command("dlq-notify", &[]);
+    let mut running = Running::of(command.process_group(0).stdin(Stdio::piped()));
+    running.write(event("queue.odd", "id", "ERROR", ""));
+    wait_for("the notifier hangs", || bench.path("hangs").exists());
+    let begun = Instant::now();
+    signal("INT", -running.pid());
+    let output = running.finish();
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    // A notifier has a process group of its own, and may finish what it was told.
+    for pid in at_work(&bench) {
+        signal("KILL", pid);
+    }
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn defect_8_no_other_program_starts_an_investigation() {
+    let mut bench = Bench::new("status");
+    agent(&mut bench, r#"echo ran >> "@/ran""#, "cooldown_hours: 0");
+    let open = raised("orders", "i", ago(0), None);
+    investigate(&bench, &["--dry-run"], &open);
+    bench.write("state/journal.ndjson", &open);
+    let journal = noted(&bench, "state/journal.ndjson");
+    bench.run("dlq-log", &["--since", "1h"], "");
+    bench.run("dlq-notify", &["--dry-run"], open.clone() + &beat(ago(0)));
+    bench.run("dlq-notify", &[], open + &beat(ago(0)));
+    assert_eq!(noted(&bench, "ran"), "");
+    assert!(!bench.state("sessions").exists() && !bench.state("sessions.json").exists());
+    assert_eq!(noted(&bench, "state/journal.ndjson"), journal);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn the_agent_gets_no_secret_and_an_empty_folder() {
+    let mut bench = Bench::new("secrets");
+    let body = r#"env > "@/env"; pwd > "@/cwd"; ls -A > "@/ls"; cat > "@/prompt"
+echo '{"status":"likely"}'"#;
+    agent(&mut bench, body, "");
+    for name in
+        ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "ELEVENLABS_API_KEY", "DLQ_X", "HTTPS_PROXY"]
+    {
+        bench.set(name, "hush-hush");
+    }
+    let output = investigate(&bench, &[], raised("orders", "inc-7", ago(0), None));
+    let session = own(&output.text())[0]["data"]["session"].clone();
+    let session = session.as_str().unwrap();
+    let env = noted(&bench, "env");
+    assert!(!env.contains("hush-hush"), "{env}");
+    for pair in
+        [format!("DLQ_SESSION={session}"), "DLQ_QUEUE=orders".into(), "DLQ_INCIDENT=inc-7".into()]
+    {
+        assert!(env.lines().any(|line| line == pair), "{pair}: {env}");
+    }
+    let work = bench.state("sessions").join(session).join("work");
+    assert_eq!(noted(&bench, "cwd").trim(), work.canonicalize().unwrap().to_str().unwrap());
+    assert_eq!(noted(&bench, "ls"), "");
+    let prompt = noted(&bench, "prompt");
+    assert!(prompt.contains("queue: orders") && prompt.contains("inc-7"), "{prompt}");
+    nothing_is_left(&bench);
+}

@@ -1,0 +1,122 @@
+//! What passes through `dlq-investigate` byte for byte, and a recorded day, replayed.
+
+use std::path::Path;
+
+use dlq::event::{LINE_MAX, Line, peek, strict};
+
+use crate::support::stream::{
+    QUICK, agent, ago, beat, investigate, nothing_is_left, odd, own, raised, sessions, told,
+};
+use crate::support::workbench::Bench;
+
+const MONDAY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/monday.ndjson");
+
+/// Every file below a folder, and what it holds.
+fn all_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = path.unwrap().path();
+        if path.is_dir() {
+            found.extend(all_below(&path));
+        } else {
+            found.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_recorded_day_is_as_we_write_it() {
+    let day = std::fs::read_to_string(MONDAY).unwrap();
+    let mut last = String::new();
+    for line in day.lines() {
+        assert!(line.len() + 1 < LINE_MAX);
+        let Line::Event(head) = peek(line.as_bytes()) else { panic!("no event: {line}") };
+        strict(head.known.unwrap(), line.as_bytes()).unwrap();
+        let time = head.time().unwrap().to_string();
+        assert!(time >= last, "{time} after {last}");
+        last = time;
+    }
+}
+
+#[test]
+fn a_recorded_day_replays_to_the_same_bytes_and_leaves_nothing() {
+    let mut bench = Bench::new("monday");
+    agent(&mut bench, r#"echo ran >> "@/ran""#, "");
+    let pipe = format!("dlq-investigate --dry-run < '{MONDAY}' | dlq-notify --dry-run");
+    let first = bench.shell(&pipe);
+    let second = bench.shell(&pipe);
+    assert_eq!((&first.stdout, &first.stderr), (&second.stdout, &second.stderr));
+    assert_eq!(all_below(&bench.state("")), []);
+    assert!(!bench.path("ran").exists());
+    // The day's lines are all there, in their order, and what would have been done beside them.
+    let day = std::fs::read_to_string(MONDAY).unwrap();
+    let text = first.text();
+    let passed: Vec<&str> = text.lines().filter(|line| line.contains("\"dlq-poll\"")).collect();
+    assert_eq!(passed, day.lines().collect::<Vec<_>>());
+    // Half an hour for each, an hour of rest, and again because the second grew meanwhile.
+    let said = own(&text);
+    let with_time = told(&text).into_iter().zip(&said).map(|(said, event)| {
+        let time = event["time"].as_str().unwrap();
+        format!("{} {said}", &time[11..16])
+    });
+    assert_eq!(
+        with_time.collect::<Vec<_>>(),
+        [
+            "09:12 started orders-dlq",
+            "09:14 skipped orders-dlq already_running",
+            "09:22 skipped orders-dlq already_running",
+            "10:00 skipped orders-dlq cooldown",
+            "14:03 started payments-events-dlq",
+            "14:04 skipped payments-events-dlq already_running",
+            "14:07 skipped payments-events-dlq already_running",
+            "14:31 skipped payments-events-dlq already_running",
+            "15:00 skipped payments-events-dlq cooldown",
+            "16:00 started payments-events-dlq",
+        ]
+    );
+    assert!(
+        first.stderr.contains("orders-dlq (eu-west-1, production): 3 messages died"),
+        "{}",
+        first.stderr
+    );
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn a_dry_run_leaves_what_is_known_as_it_is() {
+    let mut bench = Bench::new("dry-state");
+    agent(&mut bench, QUICK, "cooldown_hours: 1");
+    investigate(&bench, &[], raised("orders", "first", ago(60), None));
+    let before = all_below(&bench.state(""));
+    let input = raised("orders", "second", ago(0), None) + &raised("users", "third", ago(0), None);
+    let output = investigate(&bench, &["--dry-run"], input);
+    // It judges by what is known.
+    assert_eq!(told(&output.text()), ["skipped orders cooldown", "started users"]);
+    assert!(before == all_below(&bench.state("")), "the state has changed");
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn every_object_passes_byte_for_byte_and_starts_nothing() {
+    let mut bench = Bench::new("exact");
+    agent(&mut bench, QUICK, "");
+    assert_eq!(investigate(&bench, &[], odd()).text(), odd());
+    assert_eq!(sessions(&bench)["sessions"], serde_json::json!([]));
+}
+
+#[test]
+fn a_reader_that_has_gone_is_silence_and_the_news_is_written_down() {
+    let mut bench = Bench::new("pipe");
+    agent(&mut bench, QUICK, "");
+    bench.write("lines", raised("orders", "i", ago(0), None));
+    let more = beat(ago(3600));
+    bench.write("more", more.trim_end());
+    let output = bench.shell(
+        "{ cat lines; yes \"$(cat more)\"; } | { dlq-investigate; echo \"status $?\" >&2; } | head -1",
+    );
+    assert_eq!(output.stderr, "status 0\n");
+    assert_eq!(sessions(&bench)["incidents"][0]["id"], "i");
+    nothing_is_left(&bench);
+}

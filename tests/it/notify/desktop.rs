@@ -1,0 +1,116 @@
+//! The desktop channel against the real thing: notify-send, a notification daemon (dunst) on a
+//! virtual screen, and a message bus of our own.
+
+use std::process::Stdio;
+
+use crate::support::workbench::{Bench, Running, event, wait_for};
+
+/// Screen, bus and daemon; all end with it, the last first.
+struct Desk {
+    _daemon: Running,
+    _bus: Running,
+    _screen: Running,
+}
+
+const PARTS: [&str; 5] = ["notify-send", "dunst", "Xvfb", "dbus-daemon", "dbus-send"];
+
+/// The parts that are not installed here.
+fn missing() -> Vec<&'static str> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let here =
+        |part: &&str| path.split(':').any(|dir| std::path::Path::new(dir).join(part).is_file());
+    PARTS.into_iter().filter(|part| !here(part)).collect()
+}
+
+fn set_up(bench: &mut Bench) -> Desk {
+    let run = bench.path("run");
+    std::fs::create_dir_all(&run).unwrap();
+    bench.set("XDG_RUNTIME_DIR", &run);
+    let home = bench.dir().to_owned();
+    bench.set("HOME", home);
+    let start = |bench: &Bench, program: &str, args: &[&str]| {
+        Running::of(bench.command(program, args).stdin(Stdio::null()))
+    };
+    // The server picks a free display and says which.
+    let screen = ["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"];
+    let mut screen = start(bench, "Xvfb", &screen);
+    bench.set("DISPLAY", format!(":{}", screen.line().trim()));
+    let bus = ["--session", "--nofork", "--print-address=1"];
+    let mut bus = start(bench, "dbus-daemon", &bus);
+    bench.set("DBUS_SESSION_BUS_ADDRESS", bus.line().trim());
+    // The witness: what the daemon was asked to show, each part ended by a NUL.
+    let hook = "#!/bin/sh\nprintf '%s\\0' \"$1\" \"$2\" \"$3\" \"$5\" >> \"${0%/*}/../shown\"\n";
+    let hook = bench.stub("hook", hook).display().to_string();
+    let rules =
+        format!("[global]\nhistory_length = 20\n[all]\nsummary = \"*\"\nscript = \"{hook}\"\n");
+    let rules = bench.write("dunstrc", rules).display().to_string();
+    let daemon = start(bench, "dunst", &["-conf", &rules]);
+    let owner = [
+        "--session",
+        "--print-reply",
+        "--dest=org.freedesktop.DBus",
+        "/",
+        "org.freedesktop.DBus.NameHasOwner",
+        "string:org.freedesktop.Notifications",
+    ];
+    wait_for("the notification daemon", || {
+        bench.run("dbus-send", &owner, "").text().contains("boolean true")
+    });
+    Desk { _daemon: daemon, _bus: bus, _screen: screen }
+}
+
+/// What was shown: application, title, body, urgency.
+fn shown(bench: &Bench) -> Vec<[String; 4]> {
+    let text = std::fs::read_to_string(bench.path("shown")).unwrap_or_default();
+    let words: Vec<&str> = text.split_terminator('\0').collect();
+    words.chunks_exact(4).map(|four| std::array::from_fn(|at| four[at].to_owned())).collect()
+}
+
+#[test]
+fn a_notice_arrives_on_a_real_desktop() {
+    let absent = missing();
+    if !absent.is_empty() {
+        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!ci, "not installed: {absent:?}");
+        eprintln!("skipped: not installed: {absent:?}");
+        return;
+    }
+    let mut bench = Bench::new("desktop");
+    bench.configure("notifications: {channels: {desk: {type: desktop, min_severity: WARN}}}");
+    let desk = set_up(&mut bench);
+    let hostile = r#"--help <b>bold</b> & \"quoted\" 'x' \u001b[2J\u202e"#;
+    let queue =
+        r#"{"name":"q","url":"","arn":"","region":"","account":"","fifo":false,"sources":[]}"#;
+    let lost = format!(
+        r#","data":{{"queue":{queue},"missing":1,"depth":2,"why":"x","detail":"{hostile} \\033[1m"}}"#
+    );
+    let input = event("queue.loss_suspected", "one", "ERROR", &lost).replace("orders-dlq", hostile)
+        + &event("queue.gone", "two", "WARN", "")
+        + &event("queue.cleared", "three", "INFO", "");
+    let output = bench.run("dlq-notify", &[], &input);
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    assert_eq!(output.text().matches("\"notice.sent\"").count(), 2, "{}", output.text());
+    wait_for("both notices are shown", || shown(&bench).len() >= 2);
+    let mut notices = shown(&bench);
+    notices.sort();
+    let [app, title, body, urgency] = &notices[0];
+    assert_eq!((app.as_str(), urgency.as_str()), ("dlq-tools", "CRITICAL"));
+    let harmless = "--help <b>bold</b> & \"quoted\" 'x' \\u{1b}[2J\\u{202e}";
+    assert_eq!(*title, format!("{harmless}: 1 message may have been lost"));
+    let lines: Vec<&str> = body.lines().collect();
+    assert!(lines[0].starts_with("ERROR "), "{body}");
+    // The daemon gets markup that shows the text as it was.
+    let marked = r#"--help &lt;b&gt;bold&lt;/b&gt; &amp; "quoted" 'x' \u{1b}[2J\u{202e} \033[1m"#;
+    assert_eq!(lines[1], format!("{marked}; 2 left"));
+    assert_eq!(notices[1][1], "orders-dlq: queue.gone, with a payload that is not understood");
+    assert_eq!(notices[1][3], "NORMAL");
+    // The replay of a journal shows nothing again.
+    let again = bench.run("dlq-notify", &[], &input);
+    assert_eq!((again.text(), shown(&bench).len()), (input, 2));
+
+    // With nobody to show it, notify-send fails and says so.
+    drop(desk);
+    let output = bench.run("dlq-notify", &["--test-channel", "desk"], "");
+    assert_eq!(output.code(), 1, "{}", output.stderr);
+    assert!(output.stderr.starts_with("dlq-notify: fatal: cannot notify channel 'desk': "));
+}

@@ -1,0 +1,262 @@
+//! `dlq-peek` on a real SQS server: what it takes it puts back, and no more often than it may.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::poll::{Heard, bench, hear, journal, poll};
+use crate::support::sqs_api::FakeSqs;
+use crate::support::sqs_server::{Client, Server};
+use crate::support::workbench::{Bench, signal, wait_for};
+
+/// An incident that a person names.
+const INCIDENT: &str = "11111111-2222-8333-8444-555555555555";
+
+/// Runs `dlq-peek` to its end.
+#[track_caller]
+pub fn peek(bench: &Bench, args: &[&str]) -> Heard {
+    hear(bench.run("dlq-peek", args, ""))
+}
+
+/// A queue whose messages have died, and its URL.
+pub fn dead(sqs: &mut Client, name: &str, bodies: &[&str]) -> String {
+    let dlq = sqs.create(name, &json!({}));
+    let source = sqs.create_source(&name.replace("-dlq", ""), name);
+    sqs.die(&source, &dlq, bodies);
+    dlq
+}
+
+/// The messages of a bundle, by the id that SQS gave them.
+pub fn kept(sampled: &Value) -> BTreeMap<String, Value> {
+    let path = sampled["data"]["bundle"].as_str().unwrap();
+    let text = std::fs::read_to_string(format!("{path}/messages.ndjson")).unwrap();
+    let message = |line: &str| {
+        let message: Value = serde_json::from_str(line).unwrap();
+        (message["message_id"].as_str().unwrap().to_owned(), message)
+    };
+    text.lines().map(message).collect()
+}
+
+#[test]
+fn every_message_is_put_back_and_counted_once() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    let dlq = dead(&mut sqs, "orders-dlq", &["{\"n\":1}", "{\"n\":2}", "x", "y", "z"]);
+    let bench = bench("put-back", &server.url);
+    let heard = peek(&bench, &["orders-dlq"]);
+    assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
+    let sampled = heard.one("queue.sampled");
+    assert_eq!(sampled["data"]["taken"], 5);
+    assert_eq!(sampled["data"]["depth"], 5);
+    assert_eq!(sampled["data"]["refused"], Value::Null);
+    assert_eq!(sqs.depth(&dlq), 5, "all are back at once");
+    let kept = kept(sampled);
+    for (id, count) in sqs.counts(&dlq) {
+        let of_ours = kept[&id]["receives"].as_u64().unwrap();
+        assert_eq!(count, of_ours + 1, "the receive of this test is the only one since");
+        assert_eq!(of_ours, 2, "one by the consumer, one by us");
+        assert_eq!(kept[&id]["untrusted"], true);
+        assert_eq!(kept[&id]["source_arn"], sqs.arn("orders"));
+    }
+    assert_eq!(kept.len(), 5);
+    assert_eq!(journal(&bench).last().unwrap(), sampled);
+}
+
+#[test]
+fn a_third_pass_is_refused_before_anything_is_received() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    let dlq = dead(&mut sqs, "orders-dlq", &["a", "b"]);
+    let bench = bench("third", &server.url);
+    let first = peek(&bench, &["orders-dlq"]);
+    let second = peek(&bench, &["--incident", INCIDENT, "orders-dlq"]);
+    assert_eq!(second.one("queue.sampled")["incident"], INCIDENT);
+    let second = peek(&bench, &["orders-dlq"]);
+    assert_ne!(first.one("queue.sampled")["id"], second.one("queue.sampled")["id"]);
+    let third = peek(&bench, &["orders-dlq"]);
+    let refused = third.one("queue.sampled");
+    assert_eq!((third.code, &refused["data"]["refused"]), (1, &json!("peeked")));
+    assert_eq!(refused["data"]["taken"], 0);
+    let bundle = second.one("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
+    assert!(third.stderr.contains(&format!("the evidence is in '{bundle}'")), "{}", third.stderr);
+    assert_eq!(refused["data"]["bundle"], bundle, "what is known already");
+    let counts = sqs.counts(&dlq);
+    assert!(counts.values().all(|count| *count == 1 + 3 + 1), "{counts:?}");
+}
+
+#[test]
+fn what_would_do_harm_is_not_done() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    let fifo = sqs.create("orders-dlq.fifo", &json!({}));
+    sqs.send(&fifo, "a");
+    sqs.create("end-dlq", &json!({}));
+    let chained = sqs.create_source("chained-dlq", "end-dlq");
+    sqs.send(&chained, "a");
+    let busy = sqs.create("busy-dlq", &json!({}));
+    sqs.send(&busy, "a");
+    sqs.send(&busy, "b");
+    sqs.receive(&busy, 300);
+    sqs.create("empty-dlq", &json!({}));
+    let bench = bench("harm", &server.url);
+    let rows = [
+        ("orders-dlq.fifo", "fifo", "--allow-fifo"),
+        ("chained-dlq", "chained", "push messages on to 'end-dlq'"),
+        ("busy-dlq", "in_flight", "1 message in flight"),
+        ("empty-dlq", "empty", "no message can be received"),
+    ];
+    for (queue, word, said) in rows {
+        let heard = peek(&bench, &[queue]);
+        assert_eq!((heard.code, &heard.one("queue.sampled")["data"]["refused"]), (1, &json!(word)));
+        assert!(heard.stderr.contains(said), "{}", heard.stderr);
+    }
+    assert_eq!((sqs.depth(&fifo), sqs.depth(&chained), sqs.depth(&busy)), (1, 1, 1));
+    assert!(!bench.state("evidence").exists());
+    let heard = peek(&bench, &["--allow-fifo", "orders-dlq.fifo"]);
+    assert_eq!((heard.code, &heard.one("queue.sampled")["data"]["taken"]), (0, &json!(1)));
+    assert!(sqs.receive(&fifo, 0).is_some(), "its group is free again");
+    let missing = bench.run("dlq-peek", &["no-such-dlq"], "");
+    assert_eq!((missing.code(), missing.stdout.len()), (1, 0));
+    assert!(missing.stderr.contains("cannot find queue 'no-such-dlq'"), "{}", missing.stderr);
+}
+
+#[test]
+fn kill_9_in_the_middle_loses_nothing_and_has_counted() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    let long = "x".repeat(100_000);
+    let dlq = dead(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
+    let bench = bench("killed", &server.url);
+    let args = ["--messages", "--visibility", "10s", "orders-dlq"];
+    // Nobody reads: it stands still in the middle of the pass, with everything in its hands.
+    let mut child = bench.command("dlq-peek", &args).stdout(Stdio::piped()).spawn().unwrap();
+    wait_for("it has received", || sqs.in_flight(&dlq) == 5);
+    signal("KILL", i32::try_from(child.id()).unwrap());
+    child.wait().unwrap();
+    wait_for("all come back by themselves", || sqs.depth(&dlq) == 5);
+    let heard = peek(&bench, &["orders-dlq"]);
+    assert_eq!(heard.one("queue.sampled")["data"]["taken"], 5);
+    assert_eq!(peek(&bench, &["orders-dlq"]).one("queue.sampled")["data"]["refused"], "peeked");
+    let folder = std::fs::read_dir(bench.state("evidence")).unwrap().next().unwrap().unwrap();
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|one| one.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["2"], "what was cut off has left nothing");
+}
+
+#[test]
+fn in_a_pipe_it_looks_once_for_each_call_of_an_open_incident() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
+    let bench = bench("pipe", &server.url);
+    let raise = bench.run("dlq-poll", &[], "").text();
+    let open = raise.lines().find(|line| line.contains("queue.raised")).unwrap();
+    let open: Value = serde_json::from_str(open).unwrap();
+    let first = hear(bench.run("dlq-peek", &[], &raise));
+    assert_eq!((first.code, first.stderr.as_str()), (0, ""));
+    let kinds: Vec<&str> = first.events.iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["queue.found", "queue.polled", "queue.raised", "queue.sampled", "poll.finished"]
+    );
+    assert_eq!(first.one("queue.sampled")["incident"], open["incident"]);
+    // The same again, as a journal that is replayed has it.
+    let again = hear(bench.run("dlq-peek", &[], &raise));
+    assert_eq!(again.of("queue.sampled").len(), 0);
+    // Two more messages: it has grown.
+    let source = sqs.create_source("orders", "orders-dlq");
+    sqs.die(&source, &dlq, &["b", "c"]);
+    let grown = bench.run("dlq-poll", &[], "").text();
+    assert!(grown.contains("queue.grew"), "{grown}");
+    let heard = hear(bench.run("dlq-peek", &[], &grown));
+    assert_eq!(heard.one("queue.sampled")["data"]["taken"], 3);
+    assert_eq!(heard.one("queue.sampled")["data"]["overseen"], 0);
+    // An incident that is over calls for nothing.
+    let other = raise.replace(open["incident"].as_str().unwrap(), INCIDENT);
+    assert_eq!(hear(bench.run("dlq-peek", &[], &other)).of("queue.sampled").len(), 0);
+    assert_eq!(sqs.counts(&dlq).values().max(), Some(&4), "consumer, two passes, this test");
+}
+
+#[test]
+fn a_dry_run_receives_and_writes_nothing() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
+    let bench = bench("dry", &server.url);
+    let heard = peek(&bench, &["--dry-run", "orders-dlq"]);
+    let data = &heard.one("queue.sampled")["data"];
+    assert_eq!(
+        (&data["taken"], &data["refused"], &data["depth"]),
+        (&Value::Null, &Value::Null, &json!(1))
+    );
+    assert!(!bench.state("peeks.json").exists() && !bench.state("journal.ndjson").exists());
+    assert_eq!(sqs.counts(&dlq).values().max(), Some(&2));
+    assert_eq!(poll(&bench, &[]).one("queue.raised")["subject"], "orders-dlq");
+}
+
+#[test]
+fn consumers_logs_are_asked_for_by_the_ids_of_the_messages() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    dead(&mut sqs, "orders-dlq", &["a", "b"]);
+    let mut bench = bench("logs", &server.url);
+    let logs = bench.stub(
+        "logs",
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" 'mail to ada@example.com' '\u{1b}[2J'; exit 3\n",
+    );
+    bench.configure(&format!(
+        "auto_investigation:\n  queues:\n    - match: 'orders-*'\n      evidence:\n        \
+         - [{0:?}, '-q', '{{queue}}', '{{start_ms}}', '{{message_ids}}']\n        \
+         - [{0:?}, '{{request_ids}}']\n        - [/nonexistent/program]\n",
+        logs.display().to_string()
+    ));
+    let heard = peek(&bench, &["orders-dlq"]);
+    let kept = kept(heard.one("queue.sampled"));
+    let bundle = heard.one("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
+    let read = |name: &str| std::fs::read_to_string(format!("{bundle}/{name}")).unwrap();
+    let all: Value = serde_json::from_str(&read("logs.json")).unwrap();
+    let all = all["logs"].as_array().unwrap();
+    assert_eq!((&all[0]["id"], &all[0]["status"]), (&json!("log:1"), &json!(3)));
+    let log = read(all[0]["file"].as_str().unwrap());
+    for id in kept.keys() {
+        assert!(log.contains(id), "{log}");
+    }
+    assert!(log.contains("-q\norders-dlq\n"), "{log}");
+    assert!(!log.contains("ada@") && !log.contains('\u{1b}'), "{log}");
+    assert!(all[1]["detail"].as_str().unwrap().contains("no ids"), "{all:?}");
+    assert!(all[2]["detail"].as_str().unwrap().contains("could not be started"), "{all:?}");
+}
+
+#[test]
+fn on_a_full_disk_the_messages_are_put_back() {
+    let server = Server::start();
+    let mut sqs = server.client();
+    let long = "x".repeat(30_000);
+    let dlq = dead(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
+    let bench = bench("full", &server.url);
+    // No file may grow beyond 4 KiB, which is as good.
+    let output = bench.shell("ulimit -f 4; dlq-peek orders-dlq");
+    assert_eq!((output.code(), output.stdout.len()), (1, 0));
+    assert!(output.stderr.contains("cannot write"), "{}", output.stderr);
+    assert_eq!((sqs.depth(&dlq), sqs.in_flight(&dlq)), (5, 0));
+    assert_eq!(peek(&bench, &["orders-dlq"]).one("queue.sampled")["data"]["taken"], 5);
+}
+
+#[test]
+fn a_receive_that_is_refused_is_no_pass() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 3)]);
+    let bench = bench("refused", &sqs.url);
+    for _ in 0..3 {
+        // It does not know how to receive.
+        let output = bench.run("dlq-peek", &["orders-dlq"], "");
+        assert_eq!((output.code(), output.stdout.len()), (1, 0));
+        assert!(
+            output.stderr.contains("cannot receive from queue 'orders-dlq'"),
+            "{}",
+            output.stderr
+        );
+    }
+    let peeks: Value =
+        serde_json::from_slice(&std::fs::read(bench.state("peeks.json")).unwrap()).unwrap();
+    assert_eq!(peeks["peeks"][0]["passes"], json!([]));
+}

@@ -1,0 +1,192 @@
+//! `dlq-poll`: which readings are news. Time passes by moving what is remembered back.
+
+use serde_json::{Value, json};
+
+use crate::support::poll::{age, bench, journal, poll};
+use crate::support::sqs_api::{FakeSqs, Mood, arn};
+
+/// Polls once with each of these depths, so many seconds after the one before; the edges of each.
+fn rounds(
+    sqs: &FakeSqs,
+    bench: &crate::support::workbench::Bench,
+    steps: &[(u64, u64)],
+) -> Vec<String> {
+    let mut told = Vec::new();
+    for (seconds, depth) in steps {
+        sqs.world().queue("orders-dlq").depth(*depth);
+        if bench.state("queues.json").exists() {
+            age(bench, *seconds);
+        }
+        let heard = poll(bench, &[]);
+        assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
+        told.push(heard.edges().join(" + ").replace(" orders-dlq", ""));
+    }
+    told
+}
+
+#[test]
+fn a_queue_that_flutters_is_raised_once() {
+    let sqs = FakeSqs::start();
+    let bench = bench("flutter", &sqs.url);
+    let told = rounds(&sqs, &bench, &[(0, 3), (15, 0), (15, 3), (15, 0)]);
+    assert_eq!(told, ["queue.raised", "", "", ""]);
+}
+
+#[test]
+fn zeros_clear_when_they_are_two_and_span_a_minute() {
+    let sqs = FakeSqs::start();
+    let bench = bench("zeros", &sqs.url);
+    let steps = [(0, 3), (30, 0), (5, 0), (70, 0), (30, 0), (30, 2)];
+    let told = rounds(&sqs, &bench, &steps);
+    let lost = "queue.cleared + queue.loss_suspected";
+    assert_eq!(told, ["queue.raised", "", "", lost, "", "queue.raised"]);
+    let journal = journal(&bench);
+    let of = |kind: &str| -> Vec<&Value> { journal.iter().filter(|e| e["type"] == kind).collect() };
+    let (raised, cleared) = (of("queue.raised"), of("queue.cleared"));
+    // One incident from raise to clear, and another one for the next.
+    assert_eq!(raised[0]["incident"], cleared[0]["incident"]);
+    assert_ne!(raised[1]["incident"], cleared[0]["incident"]);
+    assert_eq!(cleared[0]["data"]["cause"], "unknown");
+    assert!((100..130).contains(&cleared[0]["data"]["duration_s"].as_u64().unwrap()));
+    assert_eq!(of("queue.loss_suspected")[0]["data"]["why"], "unexplained");
+}
+
+#[test]
+fn a_single_zero_after_a_minute_clears_nothing() {
+    let sqs = FakeSqs::start();
+    let bench = bench("one-zero", &sqs.url);
+    assert_eq!(rounds(&sqs, &bench, &[(0, 1), (300, 0), (300, 1)]), ["queue.raised", "", ""]);
+}
+
+#[test]
+fn more_zeros_can_be_asked_for() {
+    let sqs = FakeSqs::start();
+    let mut bench = bench("clear-after", &sqs.url);
+    bench.configure("monitoring: {clear_after: 3}");
+    let told = rounds(&sqs, &bench, &[(0, 1), (30, 0), (300, 0), (5, 0)]);
+    assert!(!told[..3].join("").contains("cleared"), "{told:?}");
+    assert_eq!(told[3], "queue.cleared");
+}
+
+#[test]
+fn growth_is_told_at_every_doubling_and_never_twice() {
+    let sqs = FakeSqs::start();
+    let bench = bench("growth", &sqs.url);
+    let steps = [(0, 3), (30, 5), (30, 6), (30, 6), (30, 2), (30, 7), (30, 50), (30, 50)];
+    let told = rounds(&sqs, &bench, &steps);
+    let grew = "queue.grew";
+    assert_eq!(told, ["queue.raised", "", grew, "", "", "", grew, ""]);
+}
+
+#[test]
+fn between_zero_and_the_threshold_it_stays_raised() {
+    let sqs = FakeSqs::start();
+    let mut bench = bench("threshold", &sqs.url);
+    bench.configure("monitoring: {notification_threshold: 10}");
+    let told = rounds(&sqs, &bench, &[(0, 9), (30, 10), (30, 4), (70, 4), (70, 12)]);
+    assert_eq!(told[0..2], ["", "queue.raised"]);
+    assert!(
+        !told[2..].join("").contains("raised") && !told.join("").contains("cleared"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_miss_starts_the_run_of_zeros_anew() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 2)]);
+    let bench = bench("miss", &sqs.url);
+    assert_eq!(poll(&bench, &[]).edges(), ["queue.raised orders-dlq"]);
+    sqs.world().queue("orders-dlq").depth(0);
+    assert_eq!(poll(&bench, &[]).code, 0);
+    age(&bench, 50);
+    sqs.world().queue("orders-dlq").mood = Mood::Refuse(400, "AccessDeniedException");
+    assert_eq!(poll(&bench, &[]).code, 1);
+    age(&bench, 50);
+    sqs.world().queue("orders-dlq").mood = Mood::Well;
+    let heard = poll(&bench, &[]);
+    assert_eq!((heard.code, heard.of("queue.cleared").len()), (0, 0));
+    age(&bench, 61);
+    poll(&bench, &[]).one("queue.cleared");
+}
+
+#[test]
+fn who_reads_and_what_is_moved_explains_a_fall() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 5)]);
+    let bench = bench("moved", &sqs.url);
+    poll(&bench, &[]).one("queue.raised");
+    // SQS gives the start in milliseconds.
+    let start = journal(&bench)[0]["time"].as_str().and_then(dlq::time::Timestamp::parse).unwrap();
+    sqs.world().moved = vec![json!({"Status": "COMPLETED", "StartedTimestamp": start.millis(),
+        "SourceArn": arn("orders-dlq"), "ApproximateNumberOfMessagesMoved": 5})];
+    let told = rounds(&sqs, &bench, &[(10, 0), (70, 0)]);
+    assert_eq!(told, ["", "queue.cleared"]);
+    let journal = journal(&bench);
+    let cleared = journal.iter().find(|event| event["type"] == "queue.cleared").unwrap();
+    assert_eq!(cleared["data"]["cause"], "redriven");
+    // It is asked once, and not before it matters.
+    assert_eq!(sqs.world().count("ListMessageMoveTasks"), 1);
+}
+
+#[test]
+fn a_fall_that_cannot_be_explained_for_want_of_a_permission_says_so() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 5)]);
+    let bench = bench("cannot-tell", &sqs.url);
+    sqs.world().tasks = Mood::Refuse(403, "AccessDeniedException");
+    poll(&bench, &[]);
+    rounds(&sqs, &bench, &[(30, 3)]);
+    age(&bench, 70);
+    let heard = poll(&bench, &[]);
+    let data = &heard.one("queue.loss_suspected")["data"];
+    assert_eq!((&data["missing"], &data["why"]), (&json!(2), &json!("cannot_tell")));
+    assert!(heard.of("queue.cleared").is_empty());
+}
+
+#[test]
+fn expiry_is_told_by_tiers_and_only_the_deepest() {
+    let sqs = FakeSqs::start();
+    sqs.world().queue("orders-dlq").with("MessageRetentionPeriod", 90_000);
+    let bench = bench("expiry", &sqs.url);
+    let hour = 3600;
+    let steps = [(0, 0), (10, 4), (2 * hour, 4), (hour, 4), (17 * hour, 4), (4 * hour, 4)];
+    let told = rounds(&sqs, &bench, &steps);
+    let expiring = "queue.expiring";
+    assert_eq!(told, ["", "queue.raised", expiring, "", expiring, expiring]);
+    let journal = journal(&bench);
+    let tiers: Vec<_> = journal
+        .iter()
+        .filter(|event| event["type"] == expiring)
+        .map(|e| {
+            [&e["data"]["tier"], &e["severitytext"], &e["data"]["certain"]]
+                .map(Value::to_string)
+                .join(" ")
+        })
+        .collect();
+    // It has no source and was seen empty, so that the first moment of loss is known.
+    let expected = [r#""24h" "WARN" true"#, r#""6h" "ERROR" true"#, r#""1h" "FATAL" true"#];
+    assert_eq!(tiers, expected);
+    let raised = journal.iter().find(|event| event["type"] == "queue.raised").unwrap();
+    let moment = |key: &str| {
+        let text = raised["data"][key].as_str().unwrap();
+        dlq::time::Timestamp::parse(text).unwrap()
+    };
+    let window = moment("expires_before").since(moment("expires_after")).as_secs();
+    assert!((10..40).contains(&window), "{window}");
+}
+
+#[test]
+fn a_source_that_keeps_as_long_makes_the_first_moment_unknown() {
+    let sqs = FakeSqs::start();
+    {
+        let mut world = sqs.world();
+        world.queue("orders").redrives_to("orders-dlq", 5).with("MessageRetentionPeriod", 7200);
+        world.queue("orders-dlq").with("MessageRetentionPeriod", 7200);
+    }
+    let bench = bench("never-seen", &sqs.url);
+    rounds(&sqs, &bench, &[(0, 0), (10, 4)]);
+    let heard_all = journal(&bench);
+    let of = |kind: &str| heard_all.iter().find(|event| event["type"] == kind).unwrap();
+    assert_eq!(of("queue.raised")["data"]["expires_after"], Value::Null);
+    assert_eq!(of("queue.raised")["data"]["queue"]["sources"], json!(["orders"]));
+    assert_eq!(of("queue.expiring")["data"]["certain"], json!(false));
+    assert_eq!(of("queue.expiring")["data"]["tier"], "6h");
+}

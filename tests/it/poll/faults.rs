@@ -1,0 +1,210 @@
+//! `dlq-poll`, when SQS does not answer as it should: what could not be read is unknown, is said,
+//! and is never zero, never cleared, never gone by mistake.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::poll::{age, bench, poll};
+use crate::support::sqs_api::{FakeSqs, Mood};
+
+const DENIED: Mood = Mood::Refuse(403, "com.amazonaws.sqs#AccessDeniedException");
+
+/// Three queues with messages, known and raised.
+fn raised(name: &str) -> (FakeSqs, crate::support::workbench::Bench) {
+    let sqs = FakeSqs::start().with(&[("a-dlq", 1), ("b-dlq", 2), ("c-dlq", 3)]);
+    let mut bench = bench(name, &sqs.url);
+    bench.configure("monitoring: {timeout: 200ms}");
+    let heard = poll(&bench, &[]);
+    assert_eq!((heard.code, heard.of("queue.raised").len()), (0, 3));
+    (sqs, bench)
+}
+
+#[test]
+fn what_cannot_be_read_is_unknown_and_the_others_are_read() {
+    let moods = [
+        ("denied", DENIED, "access denied"),
+        ("dropped", Mood::Drop, "network: "),
+        ("silent", Mood::Silent, "no answer in time"),
+        ("throttled", Mood::Refuse(403, "RequestThrottled"), "throttled"),
+        ("no-counts", Mood::Page(r#"{"Attributes":{"QueueArn":"x"}}"#), "the answer has no counts"),
+        ("empty", Mood::Page("{}"), "the answer has no counts"),
+        ("portal", Mood::Page("<html>Welcome to the hotel"), "the answer is not one of SQS"),
+    ];
+    let each = moods.map(|(name, mood, reason)| {
+        std::thread::spawn(move || {
+            let (sqs, bench) = raised(name);
+            sqs.world().queue("b-dlq").mood = mood;
+            sqs.world().queue("c-dlq").depth(9);
+            let begun = Instant::now();
+            let first = poll(&bench, &["--all"]);
+            assert!(begun.elapsed() < Duration::from_secs(20), "{name}: {:?}", begun.elapsed());
+            assert_eq!(first.code, 1, "{name}");
+            // The first miss is a warning only; the others are read.
+            assert_eq!(first.edges(), ["queue.grew c-dlq"], "{name}");
+            let said = format!("dlq-poll: warning: cannot read queue 'b-dlq': {reason}");
+            assert!(first.stderr.starts_with(&said), "{name}: {}", first.stderr);
+            assert_eq!(first.stderr.lines().count(), 1, "{name}");
+            let polled = first.of("queue.polled");
+            let b = polled.iter().find(|event| event["subject"] == "b-dlq").unwrap();
+            assert_eq!(b["data"]["depth"], Value::Null, "{name}");
+            assert!(b["data"]["reason"].as_str().unwrap().starts_with(reason), "{name}");
+            assert_eq!(first.one("poll.finished")["data"]["unreadable"], 1);
+            // The second makes it unreadable, and that is told once.
+            assert_eq!(poll(&bench, &[]).edges(), ["queue.unreadable b-dlq"], "{name}");
+            age(&bench, 600);
+            let third = poll(&bench, &[]);
+            assert_eq!((third.code, third.edges().len()), (1, 0), "{name}: {third:?}");
+            // It comes back as deep as it was: nothing but that is news.
+            sqs.world().queue("b-dlq").mood = Mood::Well;
+            let back = poll(&bench, &[]);
+            assert_eq!(back.edges(), ["queue.readable b-dlq"], "{name}");
+            assert_eq!(back.one("queue.readable")["data"]["misses"], 3);
+            assert_eq!(back.code, 0);
+        })
+    });
+    each.into_iter().for_each(|one| one.join().unwrap());
+}
+
+#[test]
+fn a_server_that_is_gone_says_nothing_about_its_queues() {
+    let (sqs, bench) = raised("dead");
+    drop(sqs);
+    // The cache is for that server: the old address, where nobody listens any more.
+    for edges in [0, 3, 0] {
+        age(&bench, 100);
+        let heard = poll(&bench, &[]);
+        assert_eq!((heard.code, heard.of("queue.unreadable").len()), (1, edges), "{heard:?}");
+        assert_eq!(heard.edges().len(), edges);
+        let said = "dlq-poll: warning: cannot read 3 queues ('a-dlq', 'b-dlq', 'c-dlq'): network: ";
+        assert!(heard.stderr.starts_with(said), "{}", heard.stderr);
+    }
+}
+
+#[test]
+fn a_first_run_without_a_server_knows_of_no_queue() {
+    let sqs = FakeSqs::start();
+    let bench = bench("dead-first", &sqs.url);
+    drop(sqs);
+    let heard = poll(&bench, &[]);
+    assert_eq!((heard.code, heard.edges()), (1, vec!["poll.failed ".to_owned()]));
+    let said = "dlq-poll: warning: cannot list the queues in 'us-east-1': network: ";
+    assert!(heard.stderr.starts_with(said), "{}", heard.stderr);
+    assert_eq!(heard.one("poll.finished")["data"]["queues"], 0);
+    let again = poll(&bench, &[]);
+    assert_eq!((again.code, again.edges().len()), (1, 0), "a failure is told once");
+}
+
+#[test]
+fn throttling_that_passes_is_not_even_mentioned() {
+    let (sqs, bench) = raised("slow-down");
+    sqs.world().list = Mood::Refuse(403, "ThrottlingException");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            crate::support::workbench::wait_for("it is asked again", || {
+                sqs.world().count("ListQueues") >= 3
+            });
+            sqs.world().list = Mood::Well;
+        });
+        let heard = poll(&bench, &["--refresh"]);
+        assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
+    });
+}
+
+#[test]
+fn a_queue_is_gone_only_when_a_listing_lacks_it_too() {
+    let spellings =
+        ["com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
+    for (n, spelling) in spellings.into_iter().enumerate() {
+        let (sqs, bench) = raised(&format!("gone-{n}"));
+        sqs.world().queue("b-dlq").mood = Mood::Refuse(400, spelling);
+        // Still listed: access was lost, perhaps.
+        let heard = poll(&bench, &[]);
+        assert_eq!((heard.code, heard.edges().len()), (1, 0), "{heard:?}");
+        assert!(heard.stderr.contains("does not exist, or access to it was lost"));
+        assert_eq!(poll(&bench, &[]).edges(), ["queue.unreadable b-dlq"]);
+        // Not listed, but neither is anything else: the listing failed.
+        sqs.world().queue("b-dlq").hidden = true;
+        sqs.world().list = DENIED;
+        let heard = poll(&bench, &[]);
+        assert_eq!((heard.code, heard.edges().len()), (1, 0), "{heard:?}");
+        let refreshed = poll(&bench, &["--refresh"]);
+        assert_eq!((refreshed.code, refreshed.edges()), (1, vec!["poll.failed ".to_owned()]));
+        // A listing that succeeds lacks it.
+        sqs.world().list = Mood::Well;
+        let heard = poll(&bench, &[]);
+        assert_eq!((heard.code, heard.edges()), (0, vec!["queue.gone b-dlq".to_owned()]));
+        let gone = heard.one("queue.gone");
+        assert_eq!(gone["data"]["last_depth"], 2);
+        assert!(gone["incident"].is_string());
+        assert_eq!(heard.one("poll.finished")["data"]["raised"], 2);
+        // The cache still has it, and forgets it: it has gone once.
+        for args in [&[][..], &["--refresh"], &[]] {
+            let after = poll(&bench, args);
+            assert_eq!((after.code, after.edges().len()), (0, 0), "{args:?} {after:?}");
+        }
+    }
+}
+
+#[test]
+fn a_queue_that_is_listed_no_longer_but_still_answers_is_not_gone() {
+    let (sqs, bench) = raised("unlisted");
+    sqs.world().queue("b-dlq").hidden = true;
+    for _ in 0..2 {
+        let heard = poll(&bench, &["--refresh"]);
+        assert_eq!((heard.code, heard.edges().len()), (0, 0), "{heard:?}");
+        assert_eq!(heard.one("poll.finished")["data"]["raised"], 3);
+    }
+}
+
+#[test]
+fn hostile_names_never_reach_a_terminal_raw() {
+    let names = ["x\u{1b}]52;c;aGk=\u{7}-dlq", "y\u{202e}qld-\u{200b}z-dlq", "z\n\r\u{9b}2J-dlq"];
+    let sqs = FakeSqs::start();
+    for name in names {
+        sqs.world().queue(name).mood = DENIED;
+    }
+    let bench = bench("hostile", &sqs.url);
+    let mut said = poll(&bench, &["-v"]).stderr;
+    said += &poll(&bench, &["--queue", "no\u{1b}[2J\u{202e}such"]).stderr;
+    said += &poll(&bench, &["--no\u{1b}[2J"]).stderr;
+    said += &poll(&bench, &["--discover", "\u{1b}[2J"]).stderr;
+    assert!(said.contains("\\u{1b}") && said.contains("\\u{202e}"), "{said:?}");
+    let raw = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}".contains(c));
+    assert!(!said.contains(raw), "{said:?}");
+}
+
+/// On a terminal also the events themselves are harmless, and still JSON; on a pipe not a byte is
+/// changed.
+#[test]
+#[cfg(target_os = "linux")] // elsewhere `script` has other options
+fn on_a_terminal_the_lines_are_harmless_too() {
+    let name = "x\u{202e}qld\u{9b}2J\u{1b}]52;c;aGk=\u{7}-dlq";
+    let sqs = FakeSqs::start().with(&[(name, 1)]);
+    let bench = bench("terminal", &sqs.url);
+    for command in ["dlq-poll", "dlq-poll --list", "dlq-poll --lint", "dlq-log"] {
+        let shown = bench.shell(&format!("script -qec '{command}' /dev/null")).text();
+        let raw = |c: char| !"\r\n".contains(c) && (c.is_control() || c == '\u{202e}');
+        assert!(shown.contains("202e"), "{command}: {shown:?}");
+        assert!(!shown.contains(raw), "{command}: {shown:?}");
+        if !command.contains("--") {
+            let events = shown.lines().map(serde_json::from_str::<Value>);
+            assert!(events.flatten().any(|event| event["subject"] == name), "{shown}");
+        }
+    }
+    assert_eq!(poll(&bench, &["--list"]).subjects("queue.found"), [name]);
+}
+
+#[test]
+fn long_names_and_many_sources_stay_in_a_line() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    for n in 0..200 {
+        let name = format!("{n:03}-{}", "s".repeat(76));
+        sqs.world().queue(&name).redrives_to("orders-dlq", 5);
+    }
+    let bench = bench("long", &sqs.url);
+    let heard = poll(&bench, &[]);
+    let queue = &heard.one("queue.raised")["data"]["queue"];
+    assert_eq!(queue["truncated"], json!(true));
+    assert!(!queue["sources"].as_array().unwrap().is_empty());
+}

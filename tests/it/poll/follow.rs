@@ -1,0 +1,143 @@
+//! `dlq-poll --follow`: round after round, and what ends it.
+
+use serde_json::Value;
+
+use crate::support::poll::{bench, hear, journal, poll};
+use crate::support::sqs_api::{FakeSqs, Mood};
+use crate::support::workbench::{DEADLINE, wait_for};
+
+/// Lines until one of this type.
+#[track_caller]
+fn until(running: &mut crate::support::workbench::Running, kind: &str) -> Value {
+    let begun = std::time::Instant::now();
+    loop {
+        let event: Value = serde_json::from_str(&running.line()).unwrap();
+        if event["type"] == kind {
+            return event;
+        }
+        assert!(begun.elapsed() < DEADLINE, "no {kind}");
+    }
+}
+
+#[test]
+fn rounds_follow_each_other_and_are_counted() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let bench = bench("rounds", &sqs.url);
+    let begun = std::time::Instant::now();
+    let heard = poll(&bench, &["--follow", "--interval", "1s", "--rounds", "3"]);
+    assert!(begun.elapsed().as_secs() >= 2, "two intervals");
+    assert_eq!((heard.code, heard.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
+    let rounds: Vec<&Value> =
+        heard.of("poll.finished").iter().map(|e| &e["data"]["round"]).collect();
+    assert_eq!(rounds, [1, 2, 3]);
+    // Discovery was made once, and every round asks the one queue.
+    let world = sqs.world();
+    assert_eq!((world.count("ListQueues"), world.count("GetQueueAttributes")), (1, 4));
+}
+
+#[test]
+fn what_happens_between_rounds_is_told_in_the_next() {
+    let sqs = FakeSqs::start().with(&[("a-dlq", 0)]);
+    let mut bench = bench("between", &sqs.url);
+    bench.configure("monitoring: {discovery_interval: 1s}");
+    let mut running = bench.start("dlq-poll", &["--follow", "--interval", "1s"]);
+    until(&mut running, "poll.finished");
+    sqs.world().queue("a-dlq").depth(2);
+    assert_eq!(until(&mut running, "queue.raised")["subject"], "a-dlq");
+    // A queue that is made meanwhile is found, though nobody waits for the search.
+    sqs.world().queue("b-dlq").depth(1);
+    assert_eq!(until(&mut running, "queue.found")["subject"], "b-dlq");
+    assert_eq!(until(&mut running, "queue.raised")["subject"], "b-dlq");
+    // One that is deleted is gone.
+    sqs.world().queues.remove("a-dlq");
+    assert_eq!(until(&mut running, "queue.gone")["subject"], "a-dlq");
+    let last = until(&mut running, "poll.finished");
+    assert_eq!(last["data"]["raised"], 1);
+    running.kill();
+}
+
+/// What a round has not read was not seen empty in it, however long the search took.
+#[test]
+fn a_slow_search_claims_nothing_about_what_it_finds() {
+    let sqs = FakeSqs::start().with(&[("a-dlq", 0)]);
+    let mut bench = bench("slow-search", &sqs.url);
+    bench.configure("monitoring: {discovery_interval: 1s, timeout: 30s}");
+    let mut running = bench.start("dlq-poll", &["--follow", "--interval", "1s"]);
+    until(&mut running, "poll.finished");
+    sqs.world().list = Mood::Held;
+    let searches = sqs.world().count("ListQueues");
+    wait_for("a search begins", || sqs.world().count("ListQueues") > searches);
+    sqs.world().queue("b-dlq").depth(5);
+    for _ in 0..2 {
+        until(&mut running, "poll.finished");
+    }
+    sqs.world().list = Mood::Well;
+    let raised = until(&mut running, "queue.raised");
+    assert_eq!(raised["subject"], "b-dlq");
+    let known = ["previous", "expires_after"].map(|key| &raised["data"][key]);
+    assert_eq!(known, [&Value::Null, &Value::Null]);
+    running.kill();
+}
+
+#[test]
+fn a_reader_that_has_gone_is_silence() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let bench = bench("pipe", &sqs.url);
+    let output =
+        bench.shell("{ dlq-poll --follow --interval 1s --all; echo \"status $?\" >&2; } | head -1");
+    assert_eq!((output.text().lines().count(), output.stderr.as_str()), (1, "status 0\n"));
+    // What nobody read was told to the journal before.
+    assert!(journal(&bench).iter().any(|event| event["type"] == "queue.raised"));
+}
+
+#[test]
+fn a_queue_that_cannot_be_read_is_mentioned_twice_and_then_left_alone() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    sqs.world().queue("orders-dlq").mood = Mood::Refuse(403, "AccessDenied");
+    let bench = bench("mentioned", &sqs.url);
+    let heard = poll(&bench, &["--follow", "--interval", "1s", "--rounds", "4"]);
+    assert_eq!(heard.stderr.lines().count(), 2, "{}", heard.stderr);
+    assert_eq!((heard.code, heard.edges()), (1, vec!["queue.unreadable orders-dlq".to_owned()]));
+}
+
+/// Killed at any moment, it leaves documents that parse, and has told no raise as another one.
+#[test]
+fn kill_9_at_any_moment_loses_nothing_and_raises_nothing_twice() {
+    let sqs = FakeSqs::start().jobs(40, 0);
+    let bench = bench("kill", &sqs.url);
+    let mut raised: usize = 0;
+    for n in 0..60 {
+        if n % 2 == 0 {
+            sqs.world().queue(&format!("job-{}-dlq", n / 2)).depth(1);
+            raised += 1;
+        }
+        let asked = sqs.world().asked.len();
+        let mut running = bench.start("dlq-poll", &["--follow", "--interval", "1s", "--all"]);
+        // Some die while they ask, some while they write down what they heard, some while they
+        // print it.
+        match n % 3 {
+            0 => wait_for("a question", || sqs.world().asked.len() > asked + n * 7 % 40),
+            1 => wait_for("all questions", || sqs.world().asked.len() >= asked + 40),
+            _ => drop(running.line()),
+        }
+        running.kill();
+        for name in ["queues.json", "discovery.json"] {
+            if let Ok(text) = std::fs::read(bench.state(name)) {
+                assert!(serde_json::from_slice::<Value>(&text).is_ok(), "{name} after {n}");
+            }
+        }
+    }
+    let last = hear(bench.run("dlq-poll", &[], ""));
+    assert_eq!((last.code, last.stderr.as_str()), (0, ""));
+    assert_eq!(last.one("poll.finished")["data"]["raised"], raised);
+    let text = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
+    let mut ids: Vec<String> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|event| event["type"] == "queue.raised")
+        .map(|event| format!("{} {}", event["subject"], event["id"]))
+        .collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), raised, "consumers tell repeats by their ids: {ids:#?}");
+}

@@ -1,0 +1,59 @@
+//! Crashes: nothing is lost, nothing is started twice, every document parses.
+
+use std::process::{Command, Stdio};
+
+use dlq::rules::session::Sessions;
+use dlq::store::Store;
+use serde_json::Value;
+
+use crate::support::stream::{QUICK, agent, ago, investigate, noted, raised};
+use crate::support::workbench::Bench;
+
+/// What each of several processes does in the next test: this very binary, told so by a variable.
+#[test]
+fn worker() {
+    let Ok(dir) = std::env::var("DLQ_TEST_WORKER") else {
+        return;
+    };
+    let store = Store::open(dir.as_ref()).unwrap();
+    for _ in 0..1000 {
+        let update = store.doc::<Sessions>().update(|document| {
+            document.incidents[0].attempts += 1;
+            Ok(())
+        });
+        update.unwrap();
+    }
+}
+
+#[test]
+fn eight_processes_update_one_document_and_no_update_is_lost() {
+    let mut bench = Bench::new("updates");
+    // Every update waits for the disk several times: where there is memory that is a folder, that
+    // shortens a minute to seconds. Locks are the same there.
+    let memory = std::path::Path::new("/dev/shm");
+    let state = memory.join(format!("dlq-updates-{}", std::process::id()));
+    let state = match std::fs::create_dir(&state) {
+        Ok(()) => state,
+        Err(_) => bench.state(""),
+    };
+    bench.set("DLQ_STATE_DIR", &state);
+    agent(&mut bench, QUICK, "");
+    let config = noted(&bench, "config.yaml").replace("enabled: true", "enabled: false");
+    bench.configure(&config);
+    investigate(&bench, &[], raised("orders", "i", ago(0), None));
+    let start = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "store::worker"]);
+        command.env("DLQ_TEST_WORKER", &state);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let workers: Vec<_> = (0..8).map(|_| start()).collect();
+    for mut worker in workers {
+        assert!(worker.wait().unwrap().success());
+    }
+    let document = std::fs::read(state.join("sessions.json")).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    std::fs::remove_dir_all(&state).unwrap();
+    assert_eq!(document["incidents"][0]["attempts"], 8000);
+}

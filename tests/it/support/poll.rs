@@ -1,0 +1,212 @@
+//! What the tests of `dlq-poll` share: an environment that reaches loopback only, and ears that
+//! hold every line that the program prints to its promises.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use dlq::event::{LINE_MAX, Type, strict};
+use dlq::time::Timestamp;
+use serde_json::Value;
+
+use crate::support::workbench::{Bench, Output};
+
+/// A bench where AWS is the server at this URL, with credentials that are worth nothing.
+pub fn bench(name: &str, url: &str) -> Bench {
+    let mut bench = Bench::new(name);
+    bench.set("AWS_ENDPOINT_URL", url);
+    bench.set("AWS_ACCESS_KEY_ID", "test");
+    bench.set("AWS_SECRET_ACCESS_KEY", "test");
+    bench.set("AWS_REGION", "us-east-1");
+    bench.set("AWS_EC2_METADATA_DISABLED", "true");
+    bench.set("NO_PROXY", "127.0.0.1");
+    let (config, secrets) = (bench.path("aws-config"), bench.path("aws-credentials"));
+    bench.set("AWS_CONFIG_FILE", config);
+    bench.set("AWS_SHARED_CREDENTIALS_FILE", secrets);
+    bench
+}
+
+/// What a run of `dlq-poll` said.
+#[derive(Debug)]
+pub struct Heard {
+    pub code: i32,
+    pub stderr: String,
+    pub events: Vec<Value>,
+}
+
+impl Heard {
+    /// The events of a type.
+    pub fn of(&self, kind: &str) -> Vec<&Value> {
+        self.events.iter().filter(|event| event["type"] == kind).collect()
+    }
+
+    /// The subjects of the events of a type.
+    pub fn subjects(&self, kind: &str) -> Vec<String> {
+        let all = self.of(kind).into_iter();
+        all.map(|event| event["subject"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The one event of a type; fails when there are none or more.
+    #[track_caller]
+    pub fn one(&self, kind: &str) -> &Value {
+        let all = self.of(kind);
+        assert_eq!(all.len(), 1, "{kind} in {self:#?}");
+        all[0]
+    }
+
+    /// Types and subjects, but not of readings and heartbeats, sorted.
+    pub fn edges(&self) -> Vec<String> {
+        let word = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+        let mut edges: Vec<String> = self
+            .events
+            .iter()
+            .filter(|event| {
+                !["queue.polled", "poll.finished", "queue.found"]
+                    .map(Value::from)
+                    .contains(&event["type"])
+            })
+            .map(|event| format!("{} {}", word(event, "type"), word(event, "subject")))
+            .collect();
+        edges.sort();
+        edges
+    }
+}
+
+/// Runs `dlq-poll` to its end.
+#[track_caller]
+pub fn poll(bench: &Bench, args: &[&str]) -> Heard {
+    hear(bench.run("dlq-poll", args, ""))
+}
+
+/// Holds every line to the schema, to the strict reading of its type, and to its length.
+#[track_caller]
+pub fn hear(output: Output) -> Heard {
+    let text = output.text();
+    assert!(text.is_empty() || text.ends_with('\n'), "half a line: {text}");
+    let events = text.lines().map(promised).collect();
+    Heard { code: output.code(), stderr: output.stderr, events }
+}
+
+#[track_caller]
+fn promised(line: &str) -> Value {
+    assert!(line.len() + 1 < LINE_MAX, "{} bytes: {line}", line.len());
+    let event: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let kind = event["type"].as_str().and_then(Type::parse);
+    let kind = kind.unwrap_or_else(|| panic!("an unknown type: {line}"));
+    if !line.contains("\"truncated\":true") {
+        strict(kind, line.as_bytes()).unwrap();
+    }
+    let schema = schema(event["source"].as_str().unwrap());
+    let fitting = schema["oneOf"].as_array().unwrap().iter();
+    let refusals: Vec<String> = fitting.filter_map(|one| fits(one, &event).err()).collect();
+    let kinds = schema["oneOf"].as_array().unwrap().len();
+    assert_eq!(refusals.len(), kinds - 1, "{line}: {refusals:#?}");
+    event
+}
+
+/// What a program says of its lines.
+fn schema(program: &str) -> Value {
+    static SCHEMAS: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+    let mut schemas = SCHEMAS.lock().unwrap();
+    let asked = || {
+        let output = Bench::new("schema").run(program, &["--schema"], "");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    schemas.entry(program.to_owned()).or_insert_with(asked).clone()
+}
+
+/// As much of JSON Schema as ours uses.
+fn fits(schema: &Value, value: &Value) -> Result<(), String> {
+    let no = |what: &str| Err(format!("{what}: {value} against {schema}"));
+    for (word, rule) in schema.as_object().unwrap() {
+        match word.as_str() {
+            "type" => {
+                let is = match rule.as_str().unwrap() {
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "string" => value.is_string(),
+                    "integer" => value.is_i64() || value.is_u64(),
+                    "number" => value.is_number(),
+                    "boolean" => value.is_boolean(),
+                    "null" => value.is_null(),
+                    other => panic!("the type {other}"),
+                };
+                if !is {
+                    return no("type");
+                }
+            }
+            "const" if rule != value => return no("const"),
+            "enum" if !rule.as_array().unwrap().contains(value) => return no("enum"),
+            "minimum" if value.as_f64() < rule.as_f64() => return no("minimum"),
+            "anyOf" => {
+                if !rule.as_array().unwrap().iter().any(|one| fits(one, value).is_ok()) {
+                    return no("anyOf");
+                }
+            }
+            "format" => {
+                let text = value.as_str().unwrap_or_default();
+                let is = match rule.as_str().unwrap() {
+                    "date-time" => Timestamp::parse(text).is_some() && text.ends_with('Z'),
+                    "uuid" => text.len() == 36,
+                    other => panic!("the format {other}"),
+                };
+                if !is {
+                    return no("format");
+                }
+            }
+            "items" => {
+                for item in value.as_array().into_iter().flatten() {
+                    fits(rule, item)?;
+                }
+            }
+            "required" => {
+                for key in rule.as_array().unwrap() {
+                    if value.get(key.as_str().unwrap()).is_none() {
+                        return no("required");
+                    }
+                }
+            }
+            "properties" => {
+                for (key, item) in value.as_object().into_iter().flatten() {
+                    match rule.get(key) {
+                        Some(rule) => fits(rule, item)?,
+                        None if schema["additionalProperties"] == false => return no(key),
+                        None => {}
+                    }
+                }
+            }
+            "const" | "enum" | "minimum" | "additionalProperties" => {}
+            other => panic!("the word {other}"),
+        }
+    }
+    Ok(())
+}
+
+/// Lets time pass for what `dlq-poll` remembers: every moment in its documents is moved back.
+pub fn age(bench: &Bench, seconds: u64) {
+    for name in ["queues.json", "discovery.json"] {
+        let path = bench.state(name);
+        let mut doc: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        earlier(&mut doc, Duration::from_secs(seconds));
+        std::fs::write(path, doc.to_string()).unwrap();
+    }
+}
+
+fn earlier(value: &mut Value, span: Duration) {
+    match value {
+        Value::String(text) => {
+            if let Some(at) = Timestamp::parse(text) {
+                *text = at.minus(span).to_string();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| earlier(item, span)),
+        Value::Object(map) => map.values_mut().for_each(|item| earlier(item, span)),
+        _ => {}
+    }
+}
+
+/// The events of the journal.
+pub fn journal(bench: &Bench) -> Vec<Value> {
+    let text = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}

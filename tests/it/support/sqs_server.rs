@@ -1,0 +1,221 @@
+//! A real SQS server, and a plain client to prepare what the tests need there.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// The server; it stops with the value. It keeps regions apart.
+pub struct Server {
+    pub url: String,
+    child: Child,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let script = std::env::var_os("DLQ_SQS_SERVER").map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sqs-server")),
+            PathBuf::from,
+        );
+        let mut child = Command::new(&script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+        let mut url = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut url).unwrap();
+        let url = url.trim_end().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "it did not start: {url:?}");
+        Server { url, child }
+    }
+
+    /// A client in the usual region.
+    pub fn client(&self) -> Client {
+        self.client_in("us-east-1")
+    }
+
+    pub fn client_in(&self, region: &str) -> Client {
+        let host = self.url.trim_start_matches("http://").to_owned();
+        let stream = TcpStream::connect(&host).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { host, key: "test".into(), region: region.into(), stream: BufReader::new(stream) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// One connection, used again and again.
+pub struct Client {
+    host: String,
+    key: String,
+    region: String,
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// The same with another access key: one of twelve digits is the number of an account.
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.key = key.into();
+        self
+    }
+
+    /// Asks, and fails the test when the server refuses.
+    #[track_caller]
+    pub fn call(&mut self, action: &str, body: &Value) -> Value {
+        let (status, answer) = self.ask(action, body);
+        assert_eq!(status, 200, "{action} {body}: {answer}");
+        answer
+    }
+
+    fn ask(&mut self, action: &str, body: &Value) -> (u16, Value) {
+        let (body, key, region) = (body.to_string(), &self.key, &self.region);
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-amz-json-1.0\r\n\
+             X-Amz-Target: AmazonSQS.{action}\r\nAuthorization: AWS4-HMAC-SHA256 \
+             Credential={key}/20260101/{region}/sqs/aws4_request, SignedHeaders=host, Signature=x\r\n\
+             Content-Length: {}\r\n\r\n",
+            self.host,
+            body.len()
+        );
+        let request = [head.as_bytes(), body.as_bytes()].concat();
+        self.stream.get_mut().write_all(&request).unwrap();
+        let status = self.line().split(' ').nth(1).unwrap().parse().unwrap();
+        let (mut length, mut chunked) = (0, false);
+        loop {
+            let line = self.line().to_ascii_lowercase();
+            match line.split_once(": ") {
+                None => break,
+                Some(("content-length", value)) => length = value.parse().unwrap(),
+                Some(("transfer-encoding", value)) => chunked = value == "chunked",
+                Some(_) => {}
+            }
+        }
+        let mut bytes = Vec::new();
+        if chunked {
+            loop {
+                let size = usize::from_str_radix(&self.line(), 16).unwrap();
+                self.take(size, &mut bytes);
+                self.line();
+                if size == 0 {
+                    break;
+                }
+            }
+        } else {
+            self.take(length, &mut bytes);
+        }
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn take(&mut self, size: usize, bytes: &mut Vec<u8>) {
+        let start = bytes.len();
+        bytes.resize(start + size, 0);
+        self.stream.read_exact(&mut bytes[start..]).unwrap();
+    }
+
+    /// Creates a queue with these attributes; returns its URL.
+    #[track_caller]
+    pub fn create(&mut self, name: &str, attributes: &Value) -> String {
+        let mut attributes = attributes.clone();
+        if name.ends_with(".fifo") {
+            attributes["FifoQueue"] = json!("true");
+            attributes["ContentBasedDeduplication"] = json!("true");
+        }
+        let made = self.call("CreateQueue", &json!({"QueueName": name, "Attributes": attributes}));
+        made["QueueUrl"].as_str().unwrap().into()
+    }
+
+    /// Creates a queue whose messages die after one receive; returns its URL.
+    #[track_caller]
+    pub fn create_source(&mut self, name: &str, dlq: &str) -> String {
+        let target = self.arn(dlq);
+        let policy = json!({"deadLetterTargetArn": target, "maxReceiveCount": 1}).to_string();
+        self.create(name, &json!({"RedrivePolicy": policy}))
+    }
+
+    pub fn arn(&self, name: &str) -> String {
+        format!("arn:aws:sqs:{}:000000000000:{name}", self.region)
+    }
+
+    #[track_caller]
+    pub fn send(&mut self, url: &str, body: &str) {
+        let mut message = json!({"QueueUrl": url, "MessageBody": body});
+        if url.ends_with(".fifo") {
+            message["MessageGroupId"] = json!("group");
+        }
+        self.call("SendMessage", &message);
+    }
+
+    /// Receives one message for so many seconds; returns its receipt.
+    #[track_caller]
+    pub fn receive(&mut self, url: &str, seconds: u64) -> Option<String> {
+        let body = json!({"QueueUrl": url, "VisibilityTimeout": seconds, "MaxNumberOfMessages": 1});
+        let answer = self.call("ReceiveMessage", &body);
+        let receipt = &answer["Messages"][0]["ReceiptHandle"];
+        receipt.as_str().map(str::to_owned)
+    }
+
+    /// Receives every message for a moment; how often each has been received, by id.
+    #[track_caller]
+    pub fn counts(&mut self, url: &str) -> BTreeMap<String, u64> {
+        let body = json!({
+            "QueueUrl": url, "VisibilityTimeout": 2, "MaxNumberOfMessages": 10,
+            "MessageSystemAttributeNames": ["All"],
+        });
+        let mut counts = BTreeMap::new();
+        loop {
+            let answer = self.call("ReceiveMessage", &body);
+            let Some(messages) = answer["Messages"].as_array() else { return counts };
+            for message in messages {
+                let count = message["Attributes"]["ApproximateReceiveCount"].as_str().unwrap();
+                let id = message["MessageId"].as_str().unwrap().to_owned();
+                counts.insert(id, count.parse().unwrap());
+            }
+        }
+    }
+
+    /// How many messages somebody holds.
+    #[track_caller]
+    pub fn in_flight(&mut self, url: &str) -> u64 {
+        let name = "ApproximateNumberOfMessagesNotVisible";
+        let body = json!({"QueueUrl": url, "AttributeNames": [name]});
+        let answer = self.call("GetQueueAttributes", &body);
+        answer["Attributes"][name].as_str().unwrap().parse().unwrap()
+    }
+
+    /// How many messages can be received.
+    #[track_caller]
+    pub fn depth(&mut self, url: &str) -> u64 {
+        let body = json!({"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]});
+        let answer = self.call("GetQueueAttributes", &body);
+        let count = answer["Attributes"]["ApproximateNumberOfMessages"].as_str();
+        count.unwrap().parse().unwrap()
+    }
+
+    /// Lets messages die: sends them, and fails to work on them until SQS itself moves them.
+    #[track_caller]
+    pub fn die(&mut self, source: &str, dlq: &str, bodies: &[&str]) {
+        let until = self.depth(dlq) + bodies.len() as u64;
+        for body in bodies {
+            self.send(source, body);
+        }
+        crate::support::workbench::wait_for("SQS moves the dead letters", || {
+            self.receive(source, 0);
+            self.depth(dlq) == until
+        });
+    }
+}
