@@ -2,18 +2,17 @@
 //! events and without. What it says is a [`Script`]; what it was asked it remembers, so that a test
 //! can tell that a secret was never sent.
 //!
-//! It asks nobody and stops with the value: open connections are closed, its threads have ended.
+//! It asks nobody and stops with the value, as [`HttpServer`] does.
 
 mod script;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use super::http::{Closed, HttpRequest, HttpServer, Reply};
 
 pub use script::{Script, Step, bash, delegate, error, hang, say, structured, tool};
 
@@ -47,7 +46,7 @@ pub struct FakeClaude {
     /// For `ANTHROPIC_BASE_URL`.
     pub url: String,
     shared: Arc<Shared>,
-    accepting: Option<JoinHandle<()>>,
+    _server: HttpServer,
 }
 
 struct Shared {
@@ -55,40 +54,16 @@ struct Shared {
     asked: Mutex<Vec<Asked>>,
     /// The refusals so far, by agent and step.
     refused: Mutex<BTreeMap<(String, usize), u32>>,
-    stop: Mutex<bool>,
-    stopped: Condvar,
-    /// The connections, to close those that are still open.
-    open: Mutex<Vec<(TcpStream, JoinHandle<()>)>>,
 }
 
 impl FakeClaude {
     /// Starts one on a free port.
     pub fn start(script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared {
-            script,
-            asked: Mutex::default(),
-            refused: Mutex::default(),
-            stop: Mutex::new(false),
-            stopped: Condvar::new(),
-            open: Mutex::default(),
-        });
+        let (asked, refused) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { script, asked, refused });
         let all = shared.clone();
-        let accepting = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if *all.stop.lock().unwrap() {
-                    return;
-                }
-                let (stream, mine) = (stream.unwrap(), all.clone());
-                stream.set_nodelay(true).unwrap();
-                let kept = stream.try_clone().unwrap();
-                // It ends when the client closes the connection, or this server does.
-                let serving = std::thread::spawn(move || mine.serve(&stream));
-                all.open.lock().unwrap().push((kept, serving));
-            }
-        });
-        FakeClaude { url, shared, accepting: Some(accepting) }
+        let server = HttpServer::start(move |request, reply| all.respond(request, reply));
+        FakeClaude { url: server.url.clone(), shared, _server: server }
     }
 
     /// What was asked so far: of the model, in the order in which it came.
@@ -149,71 +124,46 @@ fn text_of(content: &Value) -> String {
     }
 }
 
-impl Drop for FakeClaude {
-    fn drop(&mut self) {
-        *self.shared.stop.lock().unwrap() = true;
-        self.shared.stopped.notify_all();
-        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
-        let _ = self.accepting.take().unwrap().join();
-        let open = std::mem::take(&mut *self.shared.open.lock().unwrap());
-        for (stream, serving) in open {
-            let _ = stream.shutdown(Shutdown::Both);
-            let _ = serving.join();
-        }
-    }
-}
-
-/// The connection is of no more use: the client has left, the script cuts it, or the server stops.
-struct Over;
-
 impl Shared {
-    /// One connection, for as long as it is used.
-    fn serve(&self, stream: &TcpStream) {
-        let mut reader = BufReader::new(stream);
-        while let Some(mut asked) = request(&mut reader) {
-            let (agent, step, answer) = self.script.answer(&asked.body);
-            // What is asked without tools is on the side: a title, and the like.
-            let aside = asked.body["tools"].as_array().is_none_or(Vec::is_empty);
-            let (agent, answer) =
-                if aside { ("aside", say("{}")) } else { (agent, answer.clone()) };
-            (asked.agent, asked.step) = (agent.to_owned(), step);
-            self.asked.lock().unwrap().push(asked.clone());
-            if self.respond(&asked, &answer, stream).is_err() {
-                let _ = stream.shutdown(Shutdown::Both);
-                return;
-            }
+    /// Records a request and answers it by the script.
+    fn respond(&self, request: &HttpRequest, reply: &mut Reply<'_>) -> Result<(), Closed> {
+        let body = request.json();
+        let (agent, step, answer) = self.script.answer(&body);
+        // What is asked without tools is on the side: a title, and the like.
+        let aside = body["tools"].as_array().is_none_or(Vec::is_empty);
+        let (agent, answer) = if aside { ("aside", say("{}")) } else { (agent, answer.clone()) };
+        let asked = Asked {
+            what: format!("{} {}", request.method, request.target),
+            headers: request.headers.clone(),
+            raw: request.text(),
+            body,
+            agent: agent.to_owned(),
+            step,
+        };
+        self.asked.lock().unwrap().push(asked.clone());
+        match request.path() {
+            "/v1/messages" if !self.has_key(&asked) => refuse(reply, 401, "authentication_error"),
+            "/v1/messages" => self.answer(&asked, &answer, reply),
+            "/v1/messages/count_tokens" => reply.send_json(200, &json!({"input_tokens": 1200})),
+            "/" if request.method == "HEAD" => reply.send(200, "text/plain", ""),
+            _ => refuse(reply, 404, "not_found_error"),
         }
     }
 
-    fn respond(&self, asked: &Asked, answer: &Step, stream: &TcpStream) -> Result<(), Over> {
-        let path = asked.what.split(['?', ' ']).nth(1).unwrap_or_default();
-        match path {
-            "/v1/messages" if !self.has_key(asked) => refuse(stream, 401, "authentication_error"),
-            "/v1/messages" => {
-                if let Some((status, kind)) = self.refusal(asked, answer) {
-                    return refuse(stream, status, kind);
-                }
-                if answer.pace == Pace::Never {
-                    // Until the client has had enough, or the server stops.
-                    let _ = (&mut &*stream).read(&mut [0]);
-                    return Err(Over);
-                }
-                let blocks = blocks(asked, answer);
-                if asked.body["stream"] == true {
-                    self.stream(asked, answer, blocks, stream)
-                } else {
-                    let mut message = message(asked, answer, stop_reason(&blocks).into());
-                    message["content"] = json!(blocks);
-                    whole(stream, 200, &message)
-                }
-            }
-            "/v1/messages/count_tokens" => whole(stream, 200, &json!({"input_tokens": 1200})),
-            // A body would be taken for the beginning of the next answer.
-            "/" if asked.what.starts_with("HEAD ") => {
-                put(stream, b"HTTP/1.1 200 X\r\ncontent-length: 0\r\n\r\n")
-            }
-            _ => refuse(stream, 404, "not_found_error"),
+    fn answer(&self, asked: &Asked, answer: &Step, reply: &mut Reply<'_>) -> Result<(), Closed> {
+        if let Some((status, kind)) = self.refusal(asked, answer) {
+            return refuse(reply, status, kind);
         }
+        if answer.pace == Pace::Never {
+            return reply.hang();
+        }
+        let blocks = blocks(asked, answer);
+        if asked.body["stream"] == true {
+            return stream(asked, answer, blocks, reply);
+        }
+        let mut message = message(asked, answer, stop_reason(&blocks).into());
+        message["content"] = json!(blocks);
+        reply.send_json(200, &message)
     }
 
     fn has_key(&self, asked: &Asked) -> bool {
@@ -232,63 +182,29 @@ impl Shared {
         *count = count.saturating_add(1);
         (*count <= answer.refusals).then_some(refusal)
     }
-
-    /// Sleeps, unless the server stops.
-    fn pause(&self, time: Duration) -> Result<(), Over> {
-        let stop = self.stop.lock().unwrap();
-        let (stop, _) = self.stopped.wait_timeout_while(stop, time, |stop| !*stop).unwrap();
-        if *stop { Err(Over) } else { Ok(()) }
-    }
-
-    fn stream(
-        &self,
-        asked: &Asked,
-        answer: &Step,
-        blocks: Vec<Value>,
-        stream: &TcpStream,
-    ) -> Result<(), Over> {
-        let head = "HTTP/1.1 200 X\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
-                    cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
-        put(stream, head.as_bytes())?;
-        for (count, event) in events(asked, answer, blocks).iter().enumerate() {
-            match answer.pace {
-                Pace::Cut(events) if count == events => return Err(Over),
-                Pace::Begun if count == 1 => loop {
-                    chunk(stream, &json!({"type": "ping"}))?;
-                    self.pause(PING)?;
-                },
-                Pace::Slow(time) => self.pause(time)?,
-                _ => {}
-            }
-            chunk(stream, event)?;
-        }
-        put(stream, b"0\r\n\r\n")
-    }
 }
 
-/// The next request; `None` at the end of the connection, or when it is none.
-fn request(reader: &mut impl BufRead) -> Option<Asked> {
-    let (mut what, mut headers, mut line) = (String::new(), BTreeMap::new(), String::new());
-    loop {
-        line.clear();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
+/// Sends an answer as a stream of events, at the pace of its step.
+fn stream(
+    asked: &Asked,
+    answer: &Step,
+    blocks: Vec<Value>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Closed> {
+    reply.begin_chunks("text/event-stream; charset=utf-8")?;
+    for (count, event) in events(asked, answer, blocks).iter().enumerate() {
+        match answer.pace {
+            Pace::Cut(events) if count == events => return Err(Closed),
+            Pace::Begun if count == 1 => loop {
+                reply.send_event("ping", &json!({"type": "ping"}))?;
+                reply.pause(PING)?;
+            },
+            Pace::Slow(time) => reply.pause(time)?,
+            _ => {}
         }
-        let text = line.trim_end();
-        if what.is_empty() {
-            what = text.trim_end_matches(" HTTP/1.1").to_owned();
-        } else if let Some((name, value)) = text.split_once(':') {
-            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-        } else {
-            break;
-        }
+        reply.send_event(event["type"].as_str().unwrap(), event)?;
     }
-    let length = headers.get("content-length").map_or(0, |n| n.parse().unwrap());
-    let mut raw = vec![0; length];
-    reader.read_exact(&mut raw).ok()?;
-    let body = serde_json::from_slice(&raw).unwrap_or_default();
-    let raw = String::from_utf8_lossy(&raw).into_owned();
-    Some(Asked { what, headers, raw, body, agent: String::new(), step: 0 })
+    reply.end_chunks()
 }
 
 /// The blocks of an answer; calls of tools get an id that a repeat of the request gets too.
@@ -352,27 +268,7 @@ fn events(asked: &Asked, answer: &Step, blocks: Vec<Value>) -> Vec<Value> {
     events
 }
 
-fn put(mut stream: &TcpStream, bytes: &[u8]) -> Result<(), Over> {
-    stream.write_all(bytes).map_err(|_| Over)
-}
-
-/// An event, as a chunk of its own.
-fn chunk(stream: &TcpStream, event: &Value) -> Result<(), Over> {
-    let text = format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
-    put(stream, format!("{:x}\r\n{text}\r\n", text.len()).as_bytes())
-}
-
-/// An answer that is no stream.
-fn whole(stream: &TcpStream, status: u16, body: &Value) -> Result<(), Over> {
-    let body = body.to_string();
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    put(stream, &[head.as_bytes(), body.as_bytes()].concat())
-}
-
-fn refuse(stream: &TcpStream, status: u16, kind: &str) -> Result<(), Over> {
+fn refuse(reply: &mut Reply<'_>, status: u16, kind: &str) -> Result<(), Closed> {
     let said = json!({"type": kind, "message": "said the stand-in"});
-    whole(stream, status, &json!({"type": "error", "error": said}))
+    reply.send_json(status, &json!({"type": "error", "error": said}))
 }

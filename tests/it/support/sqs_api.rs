@@ -5,13 +5,12 @@
 //! ListMessageMoveTasks, and remembers who asked for what.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use super::http::{Closed, HttpRequest, HttpServer, Reply};
 
 /// How a request is answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,8 +108,7 @@ impl World {
 pub struct FakeSqs {
     pub url: String,
     world: Arc<Mutex<World>>,
-    stop: Arc<Mutex<bool>>,
-    accepting: Option<JoinHandle<()>>,
+    _server: HttpServer,
 }
 
 /// The ARN of a queue of this server.
@@ -121,8 +119,6 @@ pub fn arn(name: &str) -> String {
 impl FakeSqs {
     /// Starts one on a free port.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let world = Arc::new(Mutex::new(World {
             queues: BTreeMap::new(),
             list: Mood::Well,
@@ -130,19 +126,9 @@ impl FakeSqs {
             moved: Vec::new(),
             asked: Vec::new(),
         }));
-        let stop = Arc::new(Mutex::new(false));
-        let (shared, stopping, base) = (world.clone(), stop.clone(), url.clone());
-        let accepting = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if *stopping.lock().unwrap() {
-                    return;
-                }
-                let (world, base) = (shared.clone(), base.clone());
-                // It ends when the client closes the connection.
-                std::thread::spawn(move || serve(&stream.unwrap(), &world, &base));
-            }
-        });
-        FakeSqs { url, world, stop, accepting: Some(accepting) }
+        let shared = world.clone();
+        let server = HttpServer::start(move |request, reply| respond(request, &shared, reply));
+        FakeSqs { url: server.url.clone(), world, _server: server }
     }
 
     /// What there is, to look at and to change.
@@ -172,86 +158,50 @@ impl FakeSqs {
     }
 }
 
-impl Drop for FakeSqs {
-    fn drop(&mut self) {
-        *self.stop.lock().unwrap() = true;
-        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
-        let _ = self.accepting.take().unwrap().join();
-    }
-}
-
 fn queue_url(base: &str, name: &str) -> String {
     format!("{base}/123456789012/{name}")
 }
 
-/// One connection, for as long as it is used.
-fn serve(stream: &TcpStream, world: &Mutex<World>, base: &str) {
-    let mut reader = BufReader::new(stream);
-    while let Some((headers, body)) = request(&mut reader) {
-        let asked = note(&headers, &body);
-        world.lock().unwrap().asked.push(asked.clone());
-        let (mood, said) = loop {
-            let (mood, said) = answer(&asked, &body, &world.lock().unwrap(), base);
-            if mood != Mood::Held {
-                break (mood, said);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        let (status, bytes) = match mood {
+/// Records a request and answers it as its queue or the listing is set to.
+fn respond(
+    request: &HttpRequest,
+    world: &Mutex<World>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Closed> {
+    let body = request.json();
+    let asked = note(request, &body);
+    // The address that the client uses, which is not this one when the server is its proxy.
+    let base = format!("http://{}", request.header("host").unwrap_or_default());
+    world.lock().unwrap().asked.push(asked.clone());
+    loop {
+        let (mood, said) = answer(&asked, &body, &world.lock().unwrap(), &base);
+        let (status, text) = match mood {
             Mood::Well => (200, said.to_string()),
             Mood::Page(page) => (200, page.to_owned()),
             Mood::Refuse(status, code) => {
                 let words = json!({"__type": code, "message": "said the stand-in"});
                 (status, words.to_string())
             }
-            Mood::Drop => return,
-            Mood::Silent | Mood::Held => {
-                // Until the client has had enough.
-                let _ = reader.read(&mut [0]);
-                return;
+            Mood::Drop => return Err(Closed),
+            Mood::Silent => return reply.hang(),
+            Mood::Held => {
+                reply.pause(Duration::from_millis(5))?;
+                continue;
             }
         };
-        let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",
-            bytes.len()
-        );
-        let mut out = stream;
-        if out.write_all(&[head.as_bytes(), bytes.as_bytes()].concat()).is_err() {
-            return;
-        }
+        return reply.send(status, "application/x-amz-json-1.0", &text);
     }
-}
-
-/// The headers, their names in lower case, and the body; `None` at the end of the connection.
-fn request(reader: &mut impl BufRead) -> Option<(BTreeMap<String, String>, Value)> {
-    let (mut headers, mut line) = (BTreeMap::new(), String::new());
-    loop {
-        line.clear();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        if let Some((name, value)) = line.split_once(": ") {
-            headers.insert(name.to_ascii_lowercase(), value.trim_end().to_owned());
-        }
-    }
-    let length = headers.get("content-length").map_or(0, |n| n.parse().unwrap());
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((headers, serde_json::from_slice(&body).unwrap()))
 }
 
 /// Who asks for what.
-fn note(headers: &BTreeMap<String, String>, body: &Value) -> Asked {
-    let action = headers["x-amz-target"].trim_start_matches("AmazonSQS.");
+fn note(request: &HttpRequest, body: &Value) -> Asked {
+    let action = request.headers["x-amz-target"].trim_start_matches("AmazonSQS.");
     let last = |key: &str, mark: char| {
         let text = body[key].as_str().unwrap_or_default();
         text.rsplit(mark).next().unwrap_or_default().to_owned()
     };
     // Credential=AKID/20260101/us-east-1/sqs/aws4_request
-    let scope = headers["authorization"].split("Credential=").nth(1);
+    let scope = request.headers["authorization"].split("Credential=").nth(1);
     let mut scope = scope.unwrap().split('/');
     Asked {
         queue: match action {
