@@ -1,6 +1,7 @@
 //! The switches of the configuration, turned while a program runs.
 
-use crate::support::stream::{QUICK, agent, ago, beat, raised};
+use crate::support::event_lines::{ago, beat, raised};
+use crate::support::investigate::{QUICK, agent};
 use crate::support::workbench::{Bench, wait_for};
 
 const OFF: &str = "features: {investigate: false, notify: false}\n";

@@ -2,7 +2,9 @@
 
 mod agent_environment;
 mod agent_program;
+mod budget;
 mod clock;
+mod concurrency;
 mod disk_full;
 #[cfg(feature = "aws")]
 mod evidence;
@@ -10,5 +12,4 @@ mod filter;
 mod replay;
 mod session_end;
 mod supervisor;
-mod unread_output;
 mod unrecorded;

@@ -1,4 +1,4 @@
 //! `dlq-peek`: its passes over a queue, and hostile messages.
 
 mod hostile;
-pub mod passes;
+mod passes;

@@ -1,8 +1,10 @@
 //! `dlq-poll`, on a stand-in for SQS and on a real SQS server.
 
+mod credentials;
 mod discovery;
 mod edges;
 mod faults;
 mod follow;
 mod options;
 mod real_sqs;
+mod state;

@@ -1,12 +1,12 @@
 //! `dlq-status`: what it shows, that it shows what there is beside what is broken, and that it
 //! leaves everything as it was.
 
+use dlq::store::{Lock, Store};
 use serde_json::{Value, json};
 
-use dlq::store::{Lock, Store};
-
-use crate::support::stream::{
-    agent, ago, beat, investigate, noted, nothing_is_left, raised, sessions,
+use crate::support::event_lines::{ago, beat, raised};
+use crate::support::investigate::{
+    QUICK, agent, investigate, noted, nothing_is_left, sessions, told,
 };
 use crate::support::workbench::{Bench, Output, arguments, at_work, signal, wait_for};
 
@@ -144,4 +144,36 @@ fn it_waits_for_nobody() {
         .collect();
     let text = shown(&bench.run("dlq-status", &[], ""));
     assert!(text.starts_with("incidents: none is open\nsessions: none on record\n"), "{text}");
+}
+
+#[test]
+fn dlq_status_starts_nothing_of_what_waits_and_tells_nothing() {
+    let mut bench = Bench::new("hold-status");
+    let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: [an-agent], \
+                require_evidence: false}\n\
+                notifications: {channels: {desk: {type: desktop}}}\n";
+    bench.configure(yaml);
+    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
+    investigate(&bench, &[], &input);
+    // Now all that an investigation and a notice need is there, and the incident waits.
+    let ran = bench.path("ran").display().to_string();
+    bench.stub("an-agent", &format!("#!/bin/sh\necho agent >> '{ran}'\n{QUICK}\n"));
+    for name in ["notify-send", "osascript"] {
+        bench.stub(name, &format!("#!/bin/sh\necho notifier >> '{ran}'\n"));
+    }
+    let before = [noted(&bench, "state/journal.ndjson"), noted(&bench, "state/sessions.json")];
+    for args in [&[][..], &["--json"]] {
+        let output = bench.run("dlq-status", args, &input);
+        assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+        assert!(output.text().contains("orders"), "{}", output.text());
+        nothing_is_left(&bench);
+    }
+    assert_eq!(noted(&bench, "ran"), "");
+    assert!(!bench.state("sessions").exists() && !bench.state("notices.json").exists());
+    let after = [noted(&bench, "state/journal.ndjson"), noted(&bench, "state/sessions.json")];
+    assert_eq!(before, after);
+    // It was not for want of anything.
+    assert_eq!(told(&investigate(&bench, &[], "").text()), ["started orders", "completed orders"]);
+    assert_eq!(noted(&bench, "ran"), "agent\n");
+    nothing_is_left(&bench);
 }

@@ -6,7 +6,8 @@ use dlq::rules::session::Sessions;
 use dlq::store::Store;
 use serde_json::Value;
 
-use crate::support::stream::{QUICK, agent, ago, investigate, noted, raised};
+use crate::support::event_lines::{ago, raised};
+use crate::support::investigate::{QUICK, agent, investigate, noted};
 use crate::support::workbench::Bench;
 
 /// What each of several processes does in the next test: this very binary, told so by a variable.

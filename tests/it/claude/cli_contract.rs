@@ -4,7 +4,6 @@
 //! Where the program is, `DLQ_E2E_CLAUDE` says (`scripts/test` sets it). Without it these tests are
 //! skipped, and fail under CI.
 
-use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -14,50 +13,13 @@ use serde_json::{Value, json};
 use crate::support::claude_api::{
     FakeClaude, Script, bash, delegate, error, hang, say, structured, tool,
 };
+use crate::support::claude_cli::bench_with;
+use crate::support::requirement::real_cli;
 use crate::support::workbench::{Bench, Output, Running, at_work, signal, wait_for};
 
 const SECRET: &str = "planted-5cf0b7";
 
 const MODEL: &str = "claude-sonnet-5-5";
-
-/// The program; `None`, said once for each test, where there is none.
-pub fn real_cli() -> Option<PathBuf> {
-    let found = std::env::var_os("DLQ_E2E_CLAUDE").map(PathBuf::from);
-    if found.is_none() {
-        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        let could = cfg!(all(target_os = "linux", target_arch = "x86_64"));
-        assert!(!(ci && could), "DLQ_E2E_CLAUDE is not set: run scripts/test");
-        // Past the capture of the test runner: a test that was skipped is counted as passed.
-        let _ = writeln!(stderr(), "skipped: DLQ_E2E_CLAUDE is not set; scripts/test sets it");
-    }
-    found
-}
-
-/// A bench whose programs ask the stand-in, keep all files in its folder, and are quiet; a
-/// checkout with one file, `orders.py`, is in `repo/`.
-pub fn bench_with(api: &FakeClaude, name: &str) -> Bench {
-    let mut bench = Bench::new(name);
-    // Its shell reads the `.bashrc` of the home folder, that of the user when there is no HOME.
-    for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("CLAUDE_CONFIG_DIR", "claude")] {
-        let folder = bench.path(folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        bench.set(name, folder);
-    }
-    bench.set("ANTHROPIC_BASE_URL", &api.url);
-    bench.set("ANTHROPIC_API_KEY", "test-key");
-    for quiet in [
-        "DISABLE_TELEMETRY",
-        "DISABLE_ERROR_REPORTING",
-        "DISABLE_AUTOUPDATER",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS",
-    ] {
-        bench.set(quiet, "1");
-    }
-    bench.set("CLAUDE_CODE_MAX_RETRIES", "3");
-    bench.write("repo/orders.py", "def total(order):\n    return order['amount'] * 1\n");
-    bench
-}
 
 /// What it printed.
 struct Told {

@@ -4,14 +4,14 @@
 
 use serde_json::{Value, json};
 
-use crate::claude::cli_contract::real_cli;
-use crate::claude::session::{CODE, KEY, commit, line, prepare, verdict};
-use crate::claude::stub::repository;
-use crate::peek::passes::dead;
 use crate::support::claude_api::{FakeClaude, Script, bash, delegate, say, structured, tool};
+use crate::support::claude_cli::{CODE, KEY, commit, line, prepare, verdict};
+use crate::support::claude_stub::repository;
+use crate::support::investigate::{noted, nothing_is_left, own, sessions};
+use crate::support::peek::dead;
 use crate::support::poll::bench;
+use crate::support::requirement::real_cli;
 use crate::support::sqs_server::Server;
-use crate::support::stream::{noted, nothing_is_left, own, sessions};
 use crate::support::workbench::Bench;
 
 /// The subagents, and words of the prompt of each.

@@ -6,59 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::claude::cli_contract::real_cli;
-use crate::claude::stub::repository;
 use crate::support::claude_api::{FakeClaude, Script, Step, bash, say, structured, tool};
-use crate::support::stream::{
-    ago, beat, investigate, nothing_is_left, own, raised, sessions, told,
-};
-use crate::support::workbench::{Bench, at_work, signal, wait_for};
-
-pub const KEY: &str = "sk-ant-api03-of-the-model";
-
-pub const CODE: &str = "def total(order):\n    return order['amount'] * 2\n";
-
-/// Has what runs on the bench find the real `claude`, which asks this stand-in. `more` are keys of
-/// `auto_investigation`, `rule` those of the queue.
-pub fn prepare(bench: &mut Bench, cli: &Path, api: &FakeClaude, more: &str, rule: &str) {
-    let program = bench.stub("claude", "");
-    std::fs::remove_file(&program).unwrap();
-    std::os::unix::fs::symlink(cli, program).unwrap();
-    let home = bench.path("home");
-    std::fs::create_dir_all(&home).unwrap();
-    bench.set("HOME", home);
-    bench.set("MODEL_KEY", KEY);
-    bench.set("AWS_SECRET_ACCESS_KEY", "of-the-cloud");
-    if !bench.path("repo").exists() {
-        repository(bench, "orders.py", CODE);
-    }
-    bench.configure(&format!(
-        "auto_investigation: {{enabled: true, target_queues: ['*'], agent: claude, \
-         auth: {{env: MODEL_KEY}}, base_url: '{}', require_evidence: false, \
-         queues: [{{match: '*', repo: '{}'{rule}}}]{more}}}\n",
-        api.url,
-        bench.path("repo").display()
-    ));
-}
-
-/// The line by which the agent runs a script of the repository, as its tests.
-pub fn line(bench: &Bench, script: &str) -> String {
-    format!("env HOME={} sh {script}", bench.path("home").display())
-}
-
-/// Commits what was written into the repository.
-pub fn commit(bench: &Bench) {
-    let line = "cd repo && git add -A && git -c user.name=a -c user.email=a@b.c commit -qm more";
-    assert_eq!(bench.shell(line).code(), 0);
-}
-
-/// A verdict that cites what is there.
-pub fn verdict(fix: Value) -> Value {
-    json!({"status": "confirmed", "title": "amount may be absent", "category": "code_error",
-        "root_cause": "nobody looks", "confidence": 0.9, "hypotheses": [],
-        "evidence": [{"id": "orders.py:2", "claim": "it reads amount"}], "fix": fix,
-        "prevention": null, "redrive": "after_fix", "next_steps": []})
-}
+use crate::support::claude_cli::{KEY, commit, line, prepare, verdict};
+use crate::support::event_lines::{ago, beat, raised};
+use crate::support::investigate::{investigate, nothing_is_left, own, sessions, told};
+use crate::support::requirement::real_cli;
+use crate::support::workbench::{Bench, arguments, at_work, signal, wait_for};
 
 /// Runs an investigation of `orders` to its end.
 #[track_caller]
@@ -304,9 +257,8 @@ fn the_death_of_a_supervisor_ends_the_tree() {
     let (bench, _api) = endless(&cli, "real-supervisor", ", stop_grace_seconds: 2");
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
     wait_for("its command is at work", || bench.path("ready").exists());
-    let supervisor = at_work(&bench)
-        .into_iter()
-        .find(|pid| crate::support::workbench::arguments(*pid).contains("--supervise"));
+    let supervisor =
+        at_work(&bench).into_iter().find(|pid| arguments(*pid).contains("--supervise"));
     let killed = Instant::now();
     signal("KILL", supervisor.unwrap());
     wait_for("the tree is gone", || at_work(&bench).is_empty());

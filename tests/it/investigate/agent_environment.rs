@@ -6,11 +6,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::stream::{
-    QUICK, agent, ago, beat, cleared, investigate, noted, nothing_is_left, own, raised, sessions,
-    told,
-};
-use crate::support::workbench::{Bench, Running, bin};
+use crate::support::event_lines::{ago, raised};
+use crate::support::investigate::{QUICK, agent, investigate, noted, nothing_is_left, own, told};
+use crate::support::workbench::{Bench, Running};
 
 /// The same line, of a queue in another account and region.
 fn elsewhere(line: &str) -> String {
@@ -112,79 +110,30 @@ cat > "@/prompt-$DLQ_QUEUE"; {QUICK}"#
 }
 
 #[test]
-fn a_missing_claude_starts_no_cooldown_and_is_found_when_it_is_there() {
-    let mut bench = Bench::new("hold-claude");
-    // Nothing of this machine, where a real one may be installed.
-    bench.set("PATH", bin("dlq-log").parent().unwrap());
-    let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: claude, \
-                require_evidence: false}\n";
-    bench.configure(yaml);
-    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
-    let output = investigate(&bench, &[], &input);
-    assert_eq!(told(&output.text()), ["skipped orders agent_missing"]);
-    assert_eq!(own(&output.text())[0]["data"]["until"], Value::Null);
-    assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 0);
-    assert!(!bench.state("budget.json").exists(), "and nothing was reserved");
-    // One that will not do starts no cooldown either; it shows that the incident still waited.
-    bench.stub("claude", "#!/bin/sh\necho '1.0.0 (Claude Code)'\n");
-    let output = investigate(&bench, &[], "");
-    assert_eq!(told(&output.text()), ["skipped orders agent_unfit"]);
-    let document = sessions(&bench);
-    assert_eq!(document["sessions"][0]["cooldown_until"], Value::Null, "{document}");
-    // Nor is anything in the way of the queue's next incident.
-    agent(&mut bench, "echo '{\"status\":\"likely\"}'", "");
-    let next = cleared("orders", "i", ago(0)) + &raised("orders", "next", ago(0), None);
-    let output = investigate(&bench, &[], next);
-    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+fn the_agent_gets_no_secret_and_an_empty_folder() {
+    let mut bench = Bench::new("secrets");
+    let body = r#"env > "@/env"; pwd > "@/cwd"; ls -A > "@/ls"; cat > "@/prompt"
+echo '{"status":"likely"}'"#;
+    agent(&mut bench, body, "");
+    for name in
+        ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "ELEVENLABS_API_KEY", "DLQ_X", "HTTPS_PROXY"]
+    {
+        bench.set(name, "hush-hush");
+    }
+    let output = investigate(&bench, &[], raised("orders", "inc-7", ago(0), None));
+    let session = own(&output.text())[0]["data"]["session"].clone();
+    let session = session.as_str().unwrap();
+    let env = noted(&bench, "env");
+    assert!(!env.contains("hush-hush"), "{env}");
+    for pair in
+        [format!("DLQ_SESSION={session}"), "DLQ_QUEUE=orders".into(), "DLQ_INCIDENT=inc-7".into()]
+    {
+        assert!(env.lines().any(|line| line == pair), "{pair}: {env}");
+    }
+    let work = bench.state("sessions").join(session).join("work");
+    assert_eq!(noted(&bench, "cwd").trim(), work.canonicalize().unwrap().to_str().unwrap());
+    assert_eq!(noted(&bench, "ls"), "");
+    let prompt = noted(&bench, "prompt");
+    assert!(prompt.contains("queue: orders") && prompt.contains("inc-7"), "{prompt}");
     nothing_is_left(&bench);
-}
-
-#[test]
-fn dlq_status_starts_nothing_of_what_waits_and_tells_nothing() {
-    let mut bench = Bench::new("hold-status");
-    let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: [an-agent], \
-                require_evidence: false}\n\
-                notifications: {channels: {desk: {type: desktop}}}\n";
-    bench.configure(yaml);
-    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
-    investigate(&bench, &[], &input);
-    // Now all that an investigation and a notice need is there, and the incident waits.
-    let ran = bench.path("ran").display().to_string();
-    bench.stub("an-agent", &format!("#!/bin/sh\necho agent >> '{ran}'\n{QUICK}\n"));
-    for name in ["notify-send", "osascript"] {
-        bench.stub(name, &format!("#!/bin/sh\necho notifier >> '{ran}'\n"));
-    }
-    let before = [noted(&bench, "state/journal.ndjson"), noted(&bench, "state/sessions.json")];
-    for args in [&[][..], &["--json"]] {
-        let output = bench.run("dlq-status", args, &input);
-        assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
-        assert!(output.text().contains("orders"), "{}", output.text());
-        nothing_is_left(&bench);
-    }
-    assert_eq!(noted(&bench, "ran"), "");
-    assert!(!bench.state("sessions").exists() && !bench.state("notices.json").exists());
-    let after = [noted(&bench, "state/journal.ndjson"), noted(&bench, "state/sessions.json")];
-    assert_eq!(before, after);
-    // It was not for want of anything.
-    assert_eq!(told(&investigate(&bench, &[], "").text()), ["started orders", "completed orders"]);
-    assert_eq!(noted(&bench, "ran"), "agent\n");
-    nothing_is_left(&bench);
-}
-
-#[test]
-fn words_of_success_and_status_0_are_no_result_in_any_format() {
-    let claim = "echo 'Investigation completed. All is well.'; echo '{\"is_error\":false}'; exit 0";
-    for format in ["text", "json", "stream-json"] {
-        let mut bench = Bench::new("hold-claim");
-        let script = agent(&mut bench, claim, "");
-        let argv = format!("[\"{}\"]", script.display());
-        let yaml = noted(&bench, "config.yaml");
-        bench.configure(&yaml.replace(&argv, &format!("{{command: {argv}, format: {format}}}")));
-        let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
-        let told = told(&output.text());
-        assert!(told.last().unwrap().starts_with("failed orders "), "{format}: {told:?}");
-        assert_eq!(sessions(&bench)["sessions"][0]["status"], "failed", "{format}");
-        assert!(sessions(&bench)["sessions"][0]["cooldown_until"].is_string(), "{format}");
-        nothing_is_left(&bench);
-    }
 }

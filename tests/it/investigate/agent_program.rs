@@ -8,8 +8,9 @@ use dlq::event::{Cause, Event, Queue, QueueSampled};
 use dlq::rules::evidence::{Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline, files};
 use serde_json::{Value, json};
 
-use crate::support::stream::{
-    ago, beat, investigate, noted, nothing_is_left, own, raised, sessions, told,
+use crate::support::event_lines::{ago, beat, raised};
+use crate::support::investigate::{
+    agent, investigate, noted, nothing_is_left, own, sessions, told,
 };
 use crate::support::workbench::Bench;
 
@@ -217,5 +218,23 @@ fn each_format_has_its_place_for_the_result() {
         let settled = spends["spends"][0]["settled_at"].is_string();
         assert_eq!(settled, format != "text", "{rule}");
         assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 1, "{rule}");
+    }
+}
+
+#[test]
+fn words_of_success_and_status_0_are_no_result_in_any_format() {
+    let claim = "echo 'Investigation completed. All is well.'; echo '{\"is_error\":false}'; exit 0";
+    for format in ["text", "json", "stream-json"] {
+        let mut bench = Bench::new("hold-claim");
+        let script = agent(&mut bench, claim, "");
+        let argv = format!("[\"{}\"]", script.display());
+        let yaml = noted(&bench, "config.yaml");
+        bench.configure(&yaml.replace(&argv, &format!("{{command: {argv}, format: {format}}}")));
+        let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
+        let told = told(&output.text());
+        assert!(told.last().unwrap().starts_with("failed orders "), "{format}: {told:?}");
+        assert_eq!(sessions(&bench)["sessions"][0]["status"], "failed", "{format}");
+        assert!(sessions(&bench)["sessions"][0]["cooldown_until"].is_string(), "{format}");
+        nothing_is_left(&bench);
     }
 }

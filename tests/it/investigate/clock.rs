@@ -8,8 +8,9 @@ use dlq::store::Store;
 use dlq::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::stream::{
-    QUICK, agent, ago, beat, grew, investigate, noted, nothing_is_left, own, raised, sessions, told,
+use crate::support::event_lines::{ago, beat, grew, raised};
+use crate::support::investigate::{
+    QUICK, agent, investigate, noted, nothing_is_left, own, sessions, told,
 };
 use crate::support::workbench::{Bench, arguments, at_work, signal, wait_for};
 

@@ -8,8 +8,9 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::stream::{
-    QUICK, agent, ago, beat, investigate, noted, nothing_is_left, own, raised, sessions, told,
+use crate::support::event_lines::{ago, beat, raised};
+use crate::support::investigate::{
+    QUICK, agent, investigate, noted, nothing_is_left, own, sessions, told,
 };
 use crate::support::workbench::{Bench, at_work, signal, wait_for};
 
@@ -162,4 +163,20 @@ fn half_a_line_that_a_full_disk_has_left_is_never_printed() {
     all += &investigate(&bench, &[], "").text();
     assert_eq!(told(&all), ["started orders", "failed orders crashed"]);
     assert_eq!(own(&noted(&bench, &events)).len(), 2);
+}
+
+#[test]
+fn a_journal_that_cannot_be_rotated_is_a_warning() {
+    let mut bench = Bench::new("rotation");
+    agent(&mut bench, QUICK, "");
+    bench.set("DLQ_STATE_JOURNAL_MAX_MIB", "1");
+    std::fs::create_dir_all(bench.state("")).unwrap();
+    std::fs::write(bench.state("journal.ndjson"), "{}\n".repeat(400_000)).unwrap();
+    // Where the packed part is written stands a folder.
+    std::fs::create_dir(bench.state("journal.ndjson.tmp")).unwrap();
+    let output = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
+    assert_eq!(output.code(), 0);
+    wait_for("the end", || sessions(&bench)["sessions"][0]["status"] == "completed");
+    let log = bench.run("dlq-log", &["--type", "investigation.completed"], "");
+    assert_eq!(log.text().lines().count(), 1);
 }

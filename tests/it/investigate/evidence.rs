@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::peek::passes::dead;
+use crate::support::investigate::{agent, noted, nothing_is_left, sessions, told};
+use crate::support::peek::dead;
 use crate::support::poll::bench;
 use crate::support::sqs_server::Server;
-use crate::support::stream::{agent, noted, nothing_is_left, sessions, told};
 use crate::support::workbench::Bench;
 
 /// An agent that finds something.

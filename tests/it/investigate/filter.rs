@@ -4,11 +4,11 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::stream::{
-    QUICK, agent, ago, beat, cleared, grew, investigate, noted, nothing_is_left, own, raised,
-    sessions, told,
+use crate::support::event_lines::{ago, beat, cleared, grew, raised};
+use crate::support::investigate::{
+    QUICK, agent, investigate, noted, nothing_is_left, own, sessions, told,
 };
-use crate::support::workbench::{Bench, Running, at_work, event, signal, wait_for};
+use crate::support::workbench::{Bench, Running, event, signal, wait_for};
 
 /// It notes that it runs, and has its result when the file `open` is there.
 const GATED: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
@@ -17,45 +17,6 @@ echo '{"status":"likely"}'"#;
 
 fn started(bench: &Bench) -> usize {
     noted(bench, "state/journal.ndjson").matches("\"investigation.started\"").count()
-}
-
-#[test]
-fn defect_10_six_queues_take_turns_nearest_to_loss_first() {
-    let mut bench = Bench::new("turns");
-    let body = r#"mkdir "@/busy" || echo "two at once" >> "@/clash"
-sleep 0.05
-rmdir "@/busy"
-echo '{"status":"likely"}'"#;
-    agent(&mut bench, body, "");
-    let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
-    bench.configure(&config);
-    let now = ago(0);
-    let loss = |hours: u64| Some(now.plus(Duration::from_secs(hours * 3600)));
-    let input = [
-        raised("unknown", "i0", now, None),
-        raised("in-40h", "i1", now, loss(40)),
-        raised("in-2h", "i2", now, loss(2)),
-        raised("in-90h", "i3", now, loss(90)),
-        raised("in-1h", "i4", now, loss(1)),
-        raised("in-9h", "i5", now, loss(9)),
-        beat(now),
-    ]
-    .concat();
-    let output = investigate(&bench, &[], &input);
-    let order = ["in-1h", "in-2h", "in-9h", "in-40h", "in-90h", "unknown"];
-    let told = told(&output.text());
-    let of = |kind: &str| -> Vec<String> {
-        let these = told.iter().filter_map(|said| said.strip_prefix(kind));
-        these.map(|said| said.trim().to_owned()).collect()
-    };
-    assert_eq!(of("started"), order);
-    assert_eq!(of("completed"), order);
-    // The first had a place at once; each of the others was told once that it waits.
-    let waits: Vec<String> =
-        order[1..].iter().map(|name| format!("{name} max_concurrent")).collect();
-    assert_eq!(of("skipped"), waits);
-    assert_eq!((told.len(), noted(&bench, "clash").as_str()), (17, ""));
-    nothing_is_left(&bench);
 }
 
 #[test]
@@ -270,29 +231,6 @@ fn defect_17_a_running_agent_holds_up_neither_the_stream_nor_ctrl_c() {
 }
 
 #[test]
-fn defect_17_ctrl_c_ends_dlq_notify_while_a_notifier_hangs() {
-    let mut bench = Bench::new("notify-int");
-    bench.configure("notifications: {channels: {desk: {type: desktop}}}");
-    for name in ["notify-send", "osascript"] {
-        bench.stub(name, "#!/bin/sh\necho > \"${0%/*}/../hangs\"\nexec sleep 600\n");
-    }
-    let mut command = bench.command("dlq-notify", &[]);
-    let mut running = Running::of(command.process_group(0).stdin(Stdio::piped()));
-    running.write(event("queue.odd", "id", "ERROR", ""));
-    wait_for("the notifier hangs", || bench.path("hangs").exists());
-    let begun = Instant::now();
-    signal("INT", -running.pid());
-    let output = running.finish();
-    assert_eq!(output.status.signal(), Some(2), "{output:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
-    // A notifier has a process group of its own, and may finish what it was told.
-    for pid in at_work(&bench) {
-        signal("KILL", pid);
-    }
-    nothing_is_left(&bench);
-}
-
-#[test]
 fn defect_8_no_other_program_starts_an_investigation() {
     let mut bench = Bench::new("status");
     agent(&mut bench, r#"echo ran >> "@/ran""#, "cooldown_hours: 0");
@@ -310,30 +248,39 @@ fn defect_8_no_other_program_starts_an_investigation() {
 }
 
 #[test]
-fn the_agent_gets_no_secret_and_an_empty_folder() {
-    let mut bench = Bench::new("secrets");
-    let body = r#"env > "@/env"; pwd > "@/cwd"; ls -A > "@/ls"; cat > "@/prompt"
-echo '{"status":"likely"}'"#;
-    agent(&mut bench, body, "");
-    for name in
-        ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "ELEVENLABS_API_KEY", "DLQ_X", "HTTPS_PROXY"]
-    {
-        bench.set(name, "hush-hush");
+fn a_look_only_starts_ends_and_marks_nothing() {
+    let mut bench = Bench::new("after-dry");
+    agent(&mut bench, "echo '{\"status\":\"likely\"}'", "");
+    let wrong: [&[&str]; 5] = [
+        &["-n", "--retry", "orders"],
+        &["-n", "--resume", "x"],
+        &["--dry-run", "--stop", "x"],
+        &["--retry", "a", "--stop", "b"],
+        &["--explain", "a", "--resume", "b"],
+    ];
+    for options in wrong {
+        let output = bench.run("dlq-investigate", options, "");
+        assert_eq!((output.code(), output.stdout.len()), (2, 0), "{options:?}");
+        assert!(output.stderr.contains("does not go with"), "{options:?}: {}", output.stderr);
     }
-    let output = investigate(&bench, &[], raised("orders", "inc-7", ago(0), None));
-    let session = own(&output.text())[0]["data"]["session"].clone();
-    let session = session.as_str().unwrap();
-    let env = noted(&bench, "env");
-    assert!(!env.contains("hush-hush"), "{env}");
-    for pair in
-        [format!("DLQ_SESSION={session}"), "DLQ_QUEUE=orders".into(), "DLQ_INCIDENT=inc-7".into()]
-    {
-        assert!(env.lines().any(|line| line == pair), "{pair}: {env}");
-    }
-    let work = bench.state("sessions").join(session).join("work");
-    assert_eq!(noted(&bench, "cwd").trim(), work.canonicalize().unwrap().to_str().unwrap());
-    assert_eq!(noted(&bench, "ls"), "");
-    let prompt = noted(&bench, "prompt");
-    assert!(prompt.contains("queue: orders") && prompt.contains("inc-7"), "{prompt}");
-    nothing_is_left(&bench);
+    assert!(!bench.state("sessions.json").exists());
+}
+
+#[test]
+fn what_a_session_told_waits_for_a_reader() {
+    let mut bench = Bench::new("reader");
+    agent(&mut bench, QUICK, "");
+    let first = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
+    wait_for("the end", || sessions(&bench)["sessions"][0]["status"] == "completed");
+    let before = told(&first.text());
+    let mut filter = bench.command("dlq-investigate", &[]);
+    let filter = filter.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = filter.spawn().unwrap();
+    drop(running.stdout.take());
+    drop(running.stdin.take());
+    let output = running.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let after = told(&investigate(&bench, &[], "").text());
+    assert_eq!([before, after].concat(), ["started orders", "completed orders"]);
+    assert_eq!(investigate(&bench, &[], "").text(), "", "printed once");
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use dlq::event::{LINE_MAX, Line, peek, strict};
 
-use crate::support::stream::{
-    QUICK, agent, ago, beat, investigate, nothing_is_left, odd, own, raised, sessions, told,
+use crate::support::event_lines::{ago, beat, odd, raised};
+use crate::support::investigate::{
+    QUICK, agent, investigate, nothing_is_left, own, sessions, told,
 };
 use crate::support::workbench::Bench;
 

@@ -5,65 +5,15 @@ use std::fs::OpenOptions;
 use fs2::FileExt;
 use serde_json::{Value, json};
 
-use crate::claude::stub::{INIT, result, verdict, with_claude};
-use crate::support::stream::{
-    agent, ago, beat, investigate, nothing_is_left, own, raised, sessions, told,
-};
+use crate::support::claude_cli::commit;
+use crate::support::claude_stub::{INIT, result, verdict, with_claude};
+use crate::support::event_lines::{ago, raised};
+use crate::support::investigate::{investigate, nothing_is_left, own, sessions, status, told};
 use crate::support::workbench::{Bench, arguments, at_work, signal, wait_for};
-
-fn expiring(name: &str, incident: &str, loss: &str) -> String {
-    raised(name, incident, ago(0), None).replace("queue.raised", "queue.expiring").replace(
-        r#""expires_after":null,"expires_before":null"#,
-        &format!(
-            r#""expires_after":"{loss}","expires_before":"{loss}","tier":"1h","certain":true"#
-        ),
-    )
-}
-
-fn status(bench: &Bench) -> Value {
-    serde_json::from_str(&bench.run("dlq-status", &["--json"], "").text()).unwrap()
-}
 
 /// What is left of worktrees and branches.
 fn left(bench: &Bench) -> String {
     bench.shell("cd repo && git worktree list | wc -l && git branch --list 'dlq/*'").text()
-}
-
-#[test]
-fn money_that_is_spent_holds_up_its_incident_and_no_other() {
-    let body = format!("cat >/dev/null; echo ran >>@/ran; {INIT}; {}", result(&verdict()));
-    let bench = with_claude("after-money", "2.1.330", &body, ", budget_usd_per_day: 7");
-    // A fifth of 7 is kept for what is near its loss: a run of 5, and 1 above it, is too much.
-    let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
-    assert_eq!(told(&output.text()), ["skipped orders budget"]);
-    assert!(own(&output.text())[0]["data"]["until"].is_null(), "no time alone helps");
-    let again = investigate(&bench, &[], beat(ago(0)));
-    assert_eq!(told(&again.text()), [""; 0], "said once");
-    let explained = investigate(&bench, &["--explain", "orders"], "").text();
-    assert!(!explained.contains("cooldown over: the queue was investigated"), "{explained}");
-    let soon = dlq::edge::clock::now().plus(std::time::Duration::from_secs(3600)).to_string();
-    let output = investigate(&bench, &[], expiring("orders", "i", &soon) + &beat(ago(0)));
-    let all = told(&output.text());
-    assert_eq!(all, ["started orders", "completed orders"], "{}", output.stderr);
-    nothing_is_left(&bench);
-}
-
-#[test]
-fn more_money_in_the_configuration_ends_the_wait() {
-    let body = format!("cat >/dev/null; {INIT}; {}", result(&verdict()));
-    let mut bench = with_claude("after-more", "2.1.330", &body, ", budget_usd_per_day: 8");
-    // Of 8, 6.40 is for all: one run fits, which costs next to nothing, and then another.
-    investigate(&bench, &[], raised("a", "i", ago(0), None));
-    bench.set("DLQ_AUTO_INVESTIGATION_BUDGET_USD_PER_DAY", "6");
-    let output = investigate(&bench, &[], raised("b", "k", ago(0), None));
-    assert_eq!(told(&output.text()), ["skipped b budget"]);
-    let view = status(&bench);
-    let waits = &view["incidents"].as_array().unwrap().iter().find(|one| one["incident"] == "k");
-    assert_eq!(waits.unwrap()["investigation"]["reason"], "budget", "{view}");
-    assert_eq!(told(&investigate(&bench, &[], beat(ago(0))).text()), [""; 0]);
-    bench.set("DLQ_AUTO_INVESTIGATION_BUDGET_USD_PER_DAY", "50");
-    let output = investigate(&bench, &[], beat(ago(0)));
-    assert_eq!(told(&output.text()), ["started b", "completed b"]);
 }
 
 /// It is killed after its last event, when it waits for the document of the money.
@@ -137,25 +87,6 @@ fn a_conversation_is_kept_or_forgotten_as_one() {
     nothing_is_left(&bench);
 }
 
-#[test]
-fn a_look_only_starts_ends_and_marks_nothing() {
-    let mut bench = Bench::new("after-dry");
-    agent(&mut bench, "echo '{\"status\":\"likely\"}'", "");
-    let wrong: [&[&str]; 5] = [
-        &["-n", "--retry", "orders"],
-        &["-n", "--resume", "x"],
-        &["--dry-run", "--stop", "x"],
-        &["--retry", "a", "--stop", "b"],
-        &["--explain", "a", "--resume", "b"],
-    ];
-    for options in wrong {
-        let output = bench.run("dlq-investigate", options, "");
-        assert_eq!((output.code(), output.stdout.len()), (2, 0), "{options:?}");
-        assert!(output.stderr.contains("does not go with"), "{options:?}: {}", output.stderr);
-    }
-    assert!(!bench.state("sessions.json").exists());
-}
-
 /// A signal that comes when the agent has ended, and its tests are run, is no less heard.
 #[test]
 fn a_signal_during_the_tests_of_a_fix_ends_them() {
@@ -165,7 +96,7 @@ fn a_signal_during_the_tests_of_a_fix_ends_them() {
     let body = format!("cat >/dev/null; echo x >>a.py; {init}; {}", result(&said));
     let mut bench = with_claude("after-signal", "2.1.330", &body, "");
     bench.write("repo/slow.sh", format!("touch '{}'; sleep 600\n", bench.path("tests").display()));
-    crate::claude::session::commit(&bench);
+    commit(&bench);
     let config = std::fs::read_to_string(bench.path("config.yaml")).unwrap();
     bench.configure(&config.replace("repo: ", "fix: true, test_command: [sh, slow.sh], repo: "));
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));

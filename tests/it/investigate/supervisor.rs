@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::stream::{
-    QUICK, agent, ago, beat, grew, investigate, noted, nothing_is_left, own, raised, sessions, told,
+use crate::support::event_lines::{ago, beat, grew, raised};
+use crate::support::investigate::{
+    QUICK, agent, investigate, noted, nothing_is_left, own, sessions, told,
 };
 use crate::support::workbench::{Bench, alive, arguments, at_work, signal, wait_for};
 

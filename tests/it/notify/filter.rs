@@ -1,7 +1,12 @@
 //! `dlq-notify`: what passes, who is told, what is remembered.
 
-use crate::support::stream::odd;
-use crate::support::workbench::{Bench, Running, alive, event, wait_for};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::event_lines::odd;
+use crate::support::investigate::nothing_is_left;
+use crate::support::workbench::{Bench, Running, alive, at_work, event, signal, wait_for};
 
 const DESKTOP: &str =
     "notifications: {channels: {console: {type: console}, desk: {type: desktop}}}";
@@ -315,4 +320,27 @@ fn wrong_usage_is_one_line_and_status_2() {
         let help = bench.run(program, &["--help"], "").text();
         assert!(help.lines().count() <= 24 && help.lines().all(|line| line.len() <= 80), "{help}");
     }
+}
+
+#[test]
+fn defect_17_ctrl_c_ends_dlq_notify_while_a_notifier_hangs() {
+    let mut bench = Bench::new("notify-int");
+    bench.configure("notifications: {channels: {desk: {type: desktop}}}");
+    for name in ["notify-send", "osascript"] {
+        bench.stub(name, "#!/bin/sh\necho > \"${0%/*}/../hangs\"\nexec sleep 600\n");
+    }
+    let mut command = bench.command("dlq-notify", &[]);
+    let mut running = Running::of(command.process_group(0).stdin(Stdio::piped()));
+    running.write(event("queue.odd", "id", "ERROR", ""));
+    wait_for("the notifier hangs", || bench.path("hangs").exists());
+    let begun = Instant::now();
+    signal("INT", -running.pid());
+    let output = running.finish();
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    // A notifier has a process group of its own, and may finish what it was told.
+    for pid in at_work(&bench) {
+        signal("KILL", pid);
+    }
+    nothing_is_left(&bench);
 }

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::peek::passes::{kept, peek};
+use crate::support::peek::{kept, peek};
 use crate::support::poll::bench;
 use crate::support::sqs_server::{Client, Server};
 use crate::support::workbench::Bench;

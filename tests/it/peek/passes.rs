@@ -1,42 +1,17 @@
 //! `dlq-peek` on a real SQS server: what it takes it puts back, and no more often than it may.
 
-use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::poll::{Heard, bench, hear, journal, poll};
+use crate::support::peek::{dead, kept, peek};
+use crate::support::poll::{bench, hear, journal, poll};
 use crate::support::sqs_api::FakeSqs;
-use crate::support::sqs_server::{Client, Server};
-use crate::support::workbench::{Bench, signal, wait_for};
+use crate::support::sqs_server::Server;
+use crate::support::workbench::{signal, wait_for};
 
 /// An incident that a person names.
 const INCIDENT: &str = "11111111-2222-8333-8444-555555555555";
-
-/// Runs `dlq-peek` to its end.
-#[track_caller]
-pub fn peek(bench: &Bench, args: &[&str]) -> Heard {
-    hear(bench.run("dlq-peek", args, ""))
-}
-
-/// A queue whose messages have died, and its URL.
-pub fn dead(sqs: &mut Client, name: &str, bodies: &[&str]) -> String {
-    let dlq = sqs.create(name, &json!({}));
-    let source = sqs.create_source(&name.replace("-dlq", ""), name);
-    sqs.die(&source, &dlq, bodies);
-    dlq
-}
-
-/// The messages of a bundle, by the id that SQS gave them.
-pub fn kept(sampled: &Value) -> BTreeMap<String, Value> {
-    let path = sampled["data"]["bundle"].as_str().unwrap();
-    let text = std::fs::read_to_string(format!("{path}/messages.ndjson")).unwrap();
-    let message = |line: &str| {
-        let message: Value = serde_json::from_str(line).unwrap();
-        (message["message_id"].as_str().unwrap().to_owned(), message)
-    };
-    text.lines().map(message).collect()
-}
 
 #[test]
 fn every_message_is_put_back_and_counted_once() {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::poll;
+use crate::support::investigate::{QUICK, agent, investigate, noted, nothing_is_left};
+use crate::support::poll::bench;
 use crate::support::sqs_api::FakeSqs;
-use crate::support::stream::{QUICK, agent, investigate, noted, nothing_is_left};
 use crate::support::workbench::{Bench, Running, arguments, at_work, bin, signal, wait_for};
 
 const KILLS: usize = 100;
@@ -32,7 +32,7 @@ fn stages(bench: &Bench) -> Option<[i32; 3]> {
 #[test]
 fn a_hundred_kills_lose_no_notice_and_start_nothing_twice() {
     let sqs = FakeSqs::start();
-    let mut bench = poll::bench("kills", &sqs.url);
+    let mut bench = bench("kills", &sqs.url);
     agent(
         &mut bench,
         &format!("echo \"$DLQ_INCIDENT\" >> \"@/ran\"\n{QUICK}"),

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::stream::{noted, nothing_is_left};
+use crate::support::investigate::{noted, nothing_is_left};
 use crate::support::workbench::{Bench, Output, Running, at_work, signal, wait_for};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::poll::{age, bench, poll};
 use crate::support::sqs_api::{FakeSqs, Mood};
+use crate::support::workbench::wait_for;
 
 const DENIED: Mood = Mood::Refuse(403, "com.amazonaws.sqs#AccessDeniedException");
 
@@ -101,9 +102,7 @@ fn throttling_that_passes_is_not_even_mentioned() {
     sqs.world().list = Mood::Refuse(403, "ThrottlingException");
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            crate::support::workbench::wait_for("it is asked again", || {
-                sqs.world().count("ListQueues") >= 3
-            });
+            wait_for("it is asked again", || sqs.world().count("ListQueues") >= 3);
             sqs.world().list = Mood::Well;
         });
         let heard = poll(&bench, &["--refresh"]);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::poll::{Heard, age, bench, journal, poll};
 use crate::support::sqs_server::Server;
+use crate::support::workbench::wait_for;
 
 /// The older system stops at 1,000 queues.
 #[test]
@@ -114,9 +115,7 @@ fn real_dead_letters_are_told_once_each_and_cleared_for_what_they_were() {
 
     // Messages go: some back to where they came from, others nobody knows where.
     sqs.call("StartMessageMoveTask", &json!({"SourceArn": sqs.arn("graveyard")}));
-    crate::support::workbench::wait_for("the task moves the message", || {
-        sqs.depth(&graveyard) == 0
-    });
+    wait_for("the task moves the message", || sqs.depth(&graveyard) == 0);
     let receipt = sqs.receive(&pay_dlq, 600).unwrap();
     sqs.call("DeleteMessage", &json!({"QueueUrl": pay_dlq, "ReceiptHandle": receipt}));
     assert_eq!(poll(&bench, &[]).edges().len(), 0, "one zero ends nothing");

@@ -29,8 +29,6 @@ const PIECE: usize = 40;
 pub struct Asked {
     /// Method and path.
     pub what: String,
-    /// Their names in lower case.
-    pub headers: BTreeMap<String, String>,
     /// As it was sent.
     pub raw: String,
     /// The same, read; null when there was none.
@@ -134,7 +132,6 @@ impl Shared {
         let (agent, answer) = if aside { ("aside", say("{}")) } else { (agent, answer.clone()) };
         let asked = Asked {
             what: format!("{} {}", request.method, request.target),
-            headers: request.headers.clone(),
             raw: request.text(),
             body,
             agent: agent.to_owned(),
@@ -142,7 +139,7 @@ impl Shared {
         };
         self.asked.lock().unwrap().push(asked.clone());
         match request.path() {
-            "/v1/messages" if !self.has_key(&asked) => refuse(reply, 401, "authentication_error"),
+            "/v1/messages" if !self.has_key(request) => refuse(reply, 401, "authentication_error"),
             "/v1/messages" => self.answer(&asked, &answer, reply),
             "/v1/messages/count_tokens" => reply.send_json(200, &json!({"input_tokens": 1200})),
             "/" if request.method == "HEAD" => reply.send(200, "text/plain", ""),
@@ -166,11 +163,10 @@ impl Shared {
         reply.send_json(200, &message)
     }
 
-    fn has_key(&self, asked: &Asked) -> bool {
-        let header = |name: &str| asked.headers.get(name).map(String::as_str);
+    fn has_key(&self, request: &HttpRequest) -> bool {
         let given = [
-            header("x-api-key"),
-            header("authorization").and_then(|value| value.strip_prefix("Bearer ")),
+            request.header("x-api-key"),
+            request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")),
         ];
         self.script.key.is_none() || given.contains(&self.script.key.as_deref())
     }

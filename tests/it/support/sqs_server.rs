@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::workbench::wait_for;
+
 /// The server; it stops with the value. It keeps regions apart.
 pub struct Server {
     pub url: String,
@@ -213,7 +215,7 @@ impl Client {
         for body in bodies {
             self.send(source, body);
         }
-        crate::support::workbench::wait_for("SQS moves the dead letters", || {
+        wait_for("SQS moves the dead letters", || {
             self.receive(source, 0);
             self.depth(dlq) == until
         });

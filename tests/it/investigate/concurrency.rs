@@ -1,0 +1,114 @@
+//! Limit of concurrent investigations, and the order in which queues get their turn.
+
+use std::time::Duration;
+
+use crate::support::event_lines::{ago, beat, raised};
+use crate::support::investigate::{agent, investigate, noted, nothing_is_left, sessions, told};
+use crate::support::workbench::Bench;
+
+#[test]
+fn defect_10_six_queues_take_turns_nearest_to_loss_first() {
+    let mut bench = Bench::new("turns");
+    let body = r#"mkdir "@/busy" || echo "two at once" >> "@/clash"
+sleep 0.05
+rmdir "@/busy"
+echo '{"status":"likely"}'"#;
+    agent(&mut bench, body, "");
+    let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
+    bench.configure(&config);
+    let now = ago(0);
+    let loss = |hours: u64| Some(now.plus(Duration::from_secs(hours * 3600)));
+    let input = [
+        raised("unknown", "i0", now, None),
+        raised("in-40h", "i1", now, loss(40)),
+        raised("in-2h", "i2", now, loss(2)),
+        raised("in-90h", "i3", now, loss(90)),
+        raised("in-1h", "i4", now, loss(1)),
+        raised("in-9h", "i5", now, loss(9)),
+        beat(now),
+    ]
+    .concat();
+    let output = investigate(&bench, &[], &input);
+    let order = ["in-1h", "in-2h", "in-9h", "in-40h", "in-90h", "unknown"];
+    let told = told(&output.text());
+    let of = |kind: &str| -> Vec<String> {
+        let these = told.iter().filter_map(|said| said.strip_prefix(kind));
+        these.map(|said| said.trim().to_owned()).collect()
+    };
+    assert_eq!(of("started"), order);
+    assert_eq!(of("completed"), order);
+    // The first had a place at once; each of the others was told once that it waits.
+    let waits: Vec<String> =
+        order[1..].iter().map(|name| format!("{name} max_concurrent")).collect();
+    assert_eq!(of("skipped"), waits);
+    assert_eq!((told.len(), noted(&bench, "clash").as_str()), (17, ""));
+    nothing_is_left(&bench);
+}
+
+/// Each notes its start and its end in one file. The one that is the n-th to start is at work until
+/// the (n+2)-th has started, so that three really are at once; then a moment longer, in which a
+/// fourth would show. Whoever waits in vain says so.
+const OVERLAPPING: &str = r#"echo "start $DLQ_QUEUE" >> "@/log"
+starts() { grep -c '^start' "@/log"; }
+mine=$(grep '^start' "@/log" | grep -nx "start $DLQ_QUEUE" | cut -d: -f1)
+want=$((mine + 2)); [ $want -gt 20 ] && want=20
+tries=0
+until [ $(starts) -ge $want ]; do
+  tries=$((tries + 1)); [ $tries -gt 1000 ] && { echo "alone $DLQ_QUEUE" >> "@/log"; break; }
+  sleep 0.02
+done
+tries=0
+until [ $(starts) -gt $want ] || [ $tries -ge 8 ]; do tries=$((tries + 1)); sleep 0.02; done
+echo "end $DLQ_QUEUE" >> "@/log"
+echo '{"status":"likely"}'"#;
+
+/// The most that were at work at any time, and how many in all.
+fn at_once(log: &str) -> (usize, usize) {
+    let (mut now, mut most, mut all) = (0_usize, 0, 0);
+    for line in log.lines() {
+        match line.split(' ').next() {
+            Some("start") => (now, all) = (now + 1, all + 1),
+            Some("end") => now -= 1,
+            _ => panic!("it was alone for too long: {log}"),
+        }
+        most = most.max(now);
+    }
+    (most, all)
+}
+
+#[test]
+fn twenty_queues_at_once_take_three_places_in_the_order_of_their_loss() {
+    let mut bench = Bench::new("hold-twenty");
+    agent(&mut bench, OVERLAPPING, "");
+    let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 3");
+    bench.configure(&config);
+    let now = ago(0);
+    // 7 and 20 have no factor in common: every hour comes once, and none in order. The three that
+    // stand first are those of which no loss is known.
+    let hours: Vec<u64> = (0..17).map(|n| (n * 7) % 17 + 1).collect();
+    let known = hours.iter().map(|hour| {
+        let loss = now.plus(Duration::from_secs(hour * 3600));
+        raised(&format!("in-{hour:02}h"), &format!("i-{hour}"), now, Some(loss))
+    });
+    let unknown = (0..3).map(|n| raised(&format!("unknown-{n}"), &format!("u-{n}"), now, None));
+    let input: String = unknown.chain(known).chain([beat(now)]).collect();
+    let output = investigate(&bench, &[], &input);
+
+    assert_eq!(at_once(&noted(&bench, "log")), (3, 20), "{}", noted(&bench, "log"));
+    let order: Vec<String> = (1..=17)
+        .map(|hour| format!("in-{hour:02}h"))
+        .chain((0..3).map(|n| format!("unknown-{n}")))
+        .collect();
+    let document = sessions(&bench);
+    let sessions = document["sessions"].as_array().unwrap();
+    let started: Vec<&str> =
+        sessions.iter().map(|session| session["queue_name"].as_str().unwrap()).collect();
+    assert_eq!(started, order);
+    assert!(sessions.iter().all(|session| session["status"] == "completed"), "{document}");
+    let told = told(&output.text());
+    let count = |kind: &str| told.iter().filter(|said| said.starts_with(kind)).count();
+    assert_eq!((count("started "), count("completed "), told.len()), (20, 20, 57));
+    // Seventeen had to wait, and each was told so once.
+    assert_eq!(count("skipped "), 17, "{told:?}");
+    nothing_is_left(&bench);
+}

@@ -1,0 +1,89 @@
+//! `dlq-poll`: credentials, profiles, accounts and proxies.
+
+use crate::support::poll::{bench, poll};
+use crate::support::sqs_api::FakeSqs;
+use crate::support::workbench::Running;
+
+#[test]
+fn without_a_region_or_credentials_it_says_what_to_do() {
+    let sqs = FakeSqs::start();
+    let with = |unset: &[&str]| {
+        let bench = bench("no-aws", &sqs.url);
+        let mut command = bench.command("dlq-poll", &[]);
+        for name in unset {
+            command.env_remove(name);
+        }
+        let output = Running::of(command.stdin(std::process::Stdio::null())).finish();
+        (output.code(), output.stderr)
+    };
+    let (code, said) = with(&["AWS_REGION"]);
+    assert_eq!((code, said.lines().count()), (2, 1));
+    assert!(said.contains("no region: set aws.region"), "{said}");
+    let (code, said) = with(&["AWS_ACCESS_KEY_ID"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("credentials: none found"), "{said}");
+    assert!(sqs.world().asked.is_empty());
+}
+
+#[test]
+fn a_profile_that_is_named_is_used_alone() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let profiles = "[profile other]\nregion = eu-west-3\naws_access_key_id = AKIDOTHER\naws_secret_access_key = x\n";
+    let asked = |yaml: &str, args: &[&str]| {
+        let mut bench = bench("profile", &sqs.url);
+        bench.write("aws-config", profiles);
+        bench.configure(yaml);
+        let heard = poll(&bench, args);
+        let asked = std::mem::take(&mut sqs.world().asked);
+        assert!(asked.windows(2).all(|two| two[0].key == two[1].key));
+        let from = asked.first().map(|one| format!("{} {}", one.key, one.region));
+        (heard.code, from.unwrap_or_default(), heard.stderr)
+    };
+    let ok = |from: &str| (0, from.to_owned(), String::new());
+    assert_eq!(asked("{}", &[]), ok("test us-east-1"));
+    let config = "aws: {profile: other, region: sa-east-1}";
+    assert_eq!(asked(config, &["--region", "sa-east-1"]), ok("AKIDOTHER sa-east-1"));
+    let (code, from, _) = asked(config, &[]);
+    assert_eq!((code, from.split(' ').next()), (0, Some("AKIDOTHER")));
+    let (code, from, _) = asked("{}", &["--profile", "other"]);
+    assert_eq!((code, from.split(' ').next()), (0, Some("AKIDOTHER")));
+    // One that does not exist is no reason to take what the environment offers.
+    let (code, from, said) = asked("{}", &["--profile", "nobody", "--region", "sa-east-1"]);
+    assert_eq!((code, from.as_str()), (1, ""));
+    assert!(said.contains("profile 'nobody' does not exist"), "{said}");
+}
+
+#[test]
+fn a_proxy_is_used_for_what_is_not_here() {
+    let proxy = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let mut bench = bench("proxy", "http://sqs.nowhere.test");
+    bench.set("HTTP_PROXY", &proxy.url);
+    let heard = poll(&bench, &[]);
+    assert_eq!((heard.code, heard.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
+}
+
+#[test]
+fn an_account_that_cannot_be_asked_costs_only_itself() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let mut bench = bench("accounts", &sqs.url);
+    bench.write(
+        "aws-config",
+        "[profile good]\naws_access_key_id = AKIDGOOD\naws_secret_access_key = x\n",
+    );
+    bench.configure(
+        "aws: {region: us-east-1, accounts: [{profile: nobody}, {name: Shop, profile: good}]}",
+    );
+    for told in [2, 0] {
+        let heard = poll(&bench, &[]);
+        assert_eq!((heard.code, heard.edges().len()), (1, told), "{heard:?}");
+        let said =
+            "dlq-poll: warning: cannot list the queues of 'nobody' in 'us-east-1': credentials: ";
+        assert!(heard.stderr.starts_with(said), "{}", heard.stderr);
+        assert_eq!(heard.stderr.lines().count(), 1);
+        if told > 0 {
+            assert_eq!(heard.one("poll.failed")["data"]["account"], "nobody");
+            assert_eq!(heard.one("queue.raised")["data"]["queue"]["account"], "Shop");
+        }
+    }
+    assert!(sqs.world().asked.iter().all(|one| one.key == "AKIDGOOD"));
+}

@@ -1,0 +1,101 @@
+//! `dlq-poll`: its documents and the journal, with crashes and concurrent runs.
+
+use serde_json::Value;
+
+use crate::support::poll::{Heard, bench, hear, journal, poll};
+use crate::support::sqs_api::{FakeSqs, Mood};
+use crate::support::workbench::{Running, wait_for};
+
+#[test]
+fn a_state_that_does_not_parse_is_named_and_never_overwritten() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 2)]);
+    for (garbage, offset) in
+        [("{\"version\":1,\"floor\":0,???", "byte 23"), ("", "byte 0"), ("\0\0", "byte 0")]
+    {
+        for name in ["queues.json", "discovery.json"] {
+            let bench = bench("garbage", &sqs.url);
+            assert_eq!(poll(&bench, &[]).code, 0, "a missing state is a fresh start");
+            std::fs::write(bench.state(name), garbage).unwrap();
+            let heard = poll(&bench, &["--refresh"]);
+            assert_eq!((heard.code, heard.events.len()), (1, 0), "{garbage:?} {heard:?}");
+            assert_eq!(heard.stderr.lines().count(), 1);
+            let path = bench.state(name).display().to_string();
+            assert!(heard.stderr.contains(&path), "{}", heard.stderr);
+            assert!(heard.stderr.contains(offset), "{garbage:?}: {}", heard.stderr);
+            assert_eq!(std::fs::read_to_string(bench.state(name)).unwrap(), garbage);
+        }
+    }
+}
+
+#[test]
+fn many_at_once_raise_once() {
+    let sqs = FakeSqs::start().with(&[("a-dlq", 1), ("b-dlq", 2)]);
+    let bench = bench("at-once", &sqs.url);
+    poll(&bench, &["--exclude", "*"]);
+    let mut running: Vec<Running> = (0..8).map(|_| bench.start("dlq-poll", &[])).collect();
+    let heard: Vec<Heard> = running.iter_mut().map(|one| hear(one.finish())).collect();
+    assert!(heard.iter().all(|one| (one.code, one.stderr.as_str()) == (0, "")), "{heard:?}");
+    let mut printed: Vec<String> =
+        heard.iter().flat_map(|one| one.subjects("queue.raised")).collect();
+    printed.sort();
+    assert_eq!(printed, ["a-dlq", "b-dlq"]);
+    let raises = journal(&bench).iter().filter(|event| event["type"] == "queue.raised").count();
+    assert_eq!(raises, 2);
+}
+
+/// A disk that is full at the worst moment: the document stays whole, and what the journal was told
+/// already is told again as the same.
+#[test]
+fn a_crash_between_journal_and_document_tears_nothing_and_repeats_the_id() {
+    let sqs = FakeSqs::start().jobs(40, 1);
+    let bench = bench("full", &sqs.url);
+    assert_eq!(poll(&bench, &["--exclude", "job-7-*"]).of("queue.raised").len(), 39);
+    std::fs::remove_file(bench.state("journal.ndjson")).unwrap();
+    let before = std::fs::read(bench.state("queues.json")).unwrap();
+    // The journal's few lines fit; the document does not.
+    let died = bench.shell("ulimit -f 16; dlq-poll");
+    assert!(died.code() == 1 && died.stdout.is_empty(), "{died:?}");
+    assert!(died.stderr.ends_with("queues.tmp': file too large\n"), "{died:?}");
+    assert!(before == std::fs::read(bench.state("queues.json")).unwrap());
+    let id = |event: &Value| (event["subject"].clone(), event["id"].clone());
+    let first: Vec<_> =
+        journal(&bench).iter().filter(|e| e["type"] == "queue.raised").map(id).collect();
+    assert_eq!(first.len(), 1);
+    assert_eq!(id(poll(&bench, &[]).one("queue.raised")), first[0]);
+}
+
+/// A run that was slow brings old readings: what another has read since stands.
+#[test]
+fn an_older_reading_is_dropped() {
+    let sqs = FakeSqs::start().with(&[("a-dlq", 1), ("b-dlq", 1)]);
+    let mut bench = bench("older", &sqs.url);
+    bench.configure("monitoring: {timeout: 60s}");
+    let ends = |kind: &str, heard: &Heard| heard.subjects(kind).contains(&"a-dlq".to_owned());
+    assert!(ends("queue.raised", &poll(&bench, &[])));
+    // It finds 'a' empty, and then waits for 'b'.
+    sqs.world().queue("a-dlq").depth(0);
+    sqs.world().queue("b-dlq").mood = Mood::Held;
+    let asked = sqs.world().count("GetQueueAttributes");
+    let mut slow = bench.start("dlq-poll", &[]);
+    wait_for("both questions", || sqs.world().count("GetQueueAttributes") == asked + 2);
+    sqs.world().queue("a-dlq").depth(4);
+    assert!(ends("queue.grew", &poll(&bench, &["--match", "a-*"])));
+    sqs.world().queue("b-dlq").mood = Mood::Well;
+    let late = hear(slow.finish());
+    assert_eq!((late.code, late.subjects("queue.polled").len()), (0, 0), "{late:?}");
+    let state = std::fs::read_to_string(bench.state("queues.json")).unwrap();
+    assert!(state.contains(r#"{"visible":4"#), "{state}");
+}
+
+#[test]
+fn what_is_printed_is_in_the_journal_but_for_what_is_unchanged() {
+    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let bench = bench("journal", &sqs.url);
+    let first = poll(&bench, &["--all"]);
+    assert_eq!(journal(&bench), first.events);
+    let second = poll(&bench, &["--all"]);
+    assert_eq!(second.of("queue.polled").len(), 1);
+    let kinds: Vec<Value> =
+        journal(&bench)[first.events.len()..].iter().map(|e| e["type"].clone()).collect();
+    assert_eq!(kinds, ["poll.finished"]);
+}

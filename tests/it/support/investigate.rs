@@ -1,0 +1,85 @@
+//! Runs of `dlq-investigate` with agents that are shell scripts.
+
+use std::path::PathBuf;
+
+use dlq::event::{LINE_MAX, Line, peek, strict};
+use serde_json::Value;
+
+use super::workbench::{Bench, Output, at_work, wait_for};
+
+/// The agent that has a result at once.
+pub const QUICK: &str = r#"cat >/dev/null; echo '{"status":"likely"}'"#;
+
+/// Writes an agent, `body` in sh, and a configuration that investigates every queue with it;
+/// `more` is added to `auto_investigation`. `@` in the body stands for the bench's folder.
+pub fn agent(bench: &mut Bench, body: &str, more: &str) -> PathBuf {
+    let body = body.replace('@', &bench.dir().display().to_string());
+    let path = bench.stub("agent", &format!("#!/bin/sh\n{body}\n"));
+    bench.configure(&format!(
+        "auto_investigation: {{enabled: true, target_queues: [\"*\"], agent: [\"{}\"], \
+         require_evidence: false, stop_grace_seconds: 0.2, max_concurrent: 8{}{more}}}\n",
+        path.display(),
+        if more.is_empty() { "" } else { ", " },
+    ));
+    path
+}
+
+/// What `dlq-investigate` itself has said in these lines, each held to the promises that every
+/// line of ours keeps.
+#[track_caller]
+pub fn own(text: &str) -> Vec<Value> {
+    let lines = text.lines().filter(|line| {
+        let said: Value = serde_json::from_str(line).unwrap();
+        said["source"] == "dlq-investigate"
+    });
+    lines
+        .map(|line| {
+            assert!(line.len() + 1 < LINE_MAX, "{line}");
+            let Line::Event(head) = peek(line.as_bytes()) else { panic!("no event: {line}") };
+            strict(head.known.unwrap(), line.as_bytes()).unwrap();
+            serde_json::from_str(line).unwrap()
+        })
+        .collect()
+}
+
+/// The same in short, such as `failed orders-dlq no_result`.
+#[track_caller]
+pub fn told(text: &str) -> Vec<String> {
+    let word = |said: &Value| {
+        let kind = said["type"].as_str().unwrap();
+        let kind = kind.strip_prefix("investigation.").unwrap();
+        let reason = said["data"]["reason"].as_str().map(|why| format!(" {why}"));
+        let queue = said["data"]["queue"]["name"].as_str().unwrap();
+        format!("{kind} {queue}{}", reason.unwrap_or_default())
+    };
+    own(text).iter().map(word).collect()
+}
+
+/// Runs `dlq-investigate` to its end.
+#[track_caller]
+pub fn investigate(bench: &Bench, args: &[&str], input: impl AsRef<[u8]>) -> Output {
+    let output = bench.run("dlq-investigate", args, input);
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    output
+}
+
+/// A file in the bench's folder, or nothing.
+pub fn noted(bench: &Bench, name: &str) -> String {
+    std::fs::read_to_string(bench.path(name)).unwrap_or_default()
+}
+
+/// The document `sessions.json`.
+pub fn sessions(bench: &Bench) -> Value {
+    let bytes = std::fs::read(bench.state("sessions.json")).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// Fails while a process that was started here is left.
+#[track_caller]
+pub fn nothing_is_left(bench: &Bench) {
+    wait_for("no process is left", || at_work(bench).is_empty());
+}
+
+pub fn status(bench: &Bench) -> Value {
+    serde_json::from_str(&bench.run("dlq-status", &["--json"], "").text()).unwrap()
+}
