@@ -7,7 +7,7 @@ use crate::support::workbench::{Bench, wait_for};
 const OFF: &str = "features: {investigate: false, notify: false}\n";
 
 #[test]
-fn an_investigation_starts_when_its_switch_is_turned_on() {
+fn investigate_switch_takes_effect_while_running() {
     let mut bench = Bench::new("switch-investigate");
     agent(&mut bench, QUICK, "");
     let on = std::fs::read_to_string(bench.path("config.yaml")).unwrap();
@@ -33,7 +33,7 @@ fn an_investigation_starts_when_its_switch_is_turned_on() {
 }
 
 #[test]
-fn notices_go_out_when_their_switch_is_turned_on() {
+fn notify_switch_takes_effect_while_running() {
     let mut bench = Bench::new("switch-notify");
     bench.configure(OFF);
     let mut filter = bench.start("dlq-notify", &["--json"]);

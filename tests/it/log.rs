@@ -28,7 +28,7 @@ fn quiet(output: &Output) -> String {
 }
 
 #[test]
-fn the_journal_is_printed_byte_for_byte_rotated_parts_first() {
+fn journal_is_printed_unchanged_oldest_part_first() {
     let bench = Bench::new("log");
     fill(&bench, 500, 0..10);
     assert!(bench.state("journal.ndjson.2.gz").exists());
@@ -36,7 +36,7 @@ fn the_journal_is_printed_byte_for_byte_rotated_parts_first() {
 }
 
 #[test]
-fn without_a_journal_nothing_is_printed_and_nothing_made() {
+fn missing_journal_prints_and_creates_nothing() {
     let bench = Bench::new("log-none");
     assert_eq!(quiet(&bench.run("dlq-log", &[], "")), "");
     assert!(!bench.path("state").exists());
@@ -45,7 +45,7 @@ fn without_a_journal_nothing_is_printed_and_nothing_made() {
 }
 
 #[test]
-fn conditions_choose() {
+fn filter_options_select_events() {
     let bench = Bench::new("log-pick");
     let now = dlq::edge::clock::now();
     let all = [
@@ -84,7 +84,7 @@ fn conditions_choose() {
 }
 
 #[test]
-fn since_is_counted_from_now() {
+fn since_counts_from_now() {
     let bench = Bench::new("log-since");
     let now = dlq::edge::clock::now();
     let at = |minutes: u64| {
@@ -99,7 +99,7 @@ fn since_is_counted_from_now() {
 }
 
 #[test]
-fn half_a_line_of_a_crash_is_left_out_with_one_warning() {
+fn torn_lines_are_skipped_with_one_warning() {
     let bench = Bench::new("log-torn");
     let content = format!("{}{{\"half\n{}xx\n{}", line(0), line(1), line(2));
     bench.write("state/journal.ndjson", content + "{\"unfinished\":");
@@ -111,7 +111,7 @@ fn half_a_line_of_a_crash_is_left_out_with_one_warning() {
 }
 
 #[test]
-fn a_part_that_cannot_be_read_costs_only_itself() {
+fn unreadable_part_is_skipped_and_others_are_printed() {
     let bench = Bench::new("log-damaged");
     fill(&bench, 500, 0..10);
     std::fs::write(bench.state("journal.ndjson.1.gz"), b"\x1f\x8bgarbage").unwrap();
@@ -122,7 +122,7 @@ fn a_part_that_cannot_be_read_costs_only_itself() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_silence() {
+fn closed_stdout_ends_quietly() {
     let bench = Bench::new("log-pipe");
     let journal = journal(&bench, 100 << 20);
     journal.append(lines(0..5000).as_bytes()).unwrap();
@@ -134,7 +134,7 @@ fn a_reader_that_has_gone_is_silence() {
 }
 
 #[test]
-fn following_loses_and_repeats_nothing_over_rotations() {
+fn follow_loses_and_repeats_nothing_over_rotations() {
     let bench = Bench::new("log-follow");
     let mut running = bench.start("dlq-log", &["--follow"]);
     // A part holds three lines; the journal, and its folder, appear only now.
@@ -159,7 +159,7 @@ fn following_loses_and_repeats_nothing_over_rotations() {
 }
 
 #[test]
-fn following_takes_only_what_is_asked_for() {
+fn follow_applies_filter_options() {
     let bench = Bench::new("log-follow-pick");
     let journal = journal(&bench, 1 << 20);
     let mut running = bench.start("dlq-log", &["--follow", "--type", "queue.cleared"]);
@@ -170,7 +170,7 @@ fn following_takes_only_what_is_asked_for() {
 }
 
 #[test]
-fn half_a_line_is_printed_when_it_is_whole() {
+fn follow_prints_partial_line_when_complete() {
     use std::io::Write;
     let bench = Bench::new("log-half");
     let (whole, half) = (line(0), line(1));

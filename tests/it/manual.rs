@@ -45,7 +45,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_example_runs() {
+fn manual_examples_run() {
     let mut ran = 0;
     // The gate installs it; elsewhere an example is left out, and said so.
     let has_jq = std::env::var("CI").is_ok_and(|ci| ci == "true")
@@ -81,7 +81,7 @@ fn every_example_runs() {
 }
 
 #[test]
-fn commands_are_found() {
+fn manual_commands_are_parsed() {
     let text = "x\n$ a \\\n> b\n    $ c\nd $ e\n";
     assert_eq!(commands(text, false), [(2, "a \\\nb".to_owned()), (4, "c".to_owned())]);
     assert_eq!(commands("$ printf 'a\\en'", true), [(1, "printf 'a\\n'".to_owned())]);

@@ -40,7 +40,7 @@ fn files(bench: &Bench) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn without_a_state_folder_nothing_is_known_and_none_is_made() {
+fn missing_state_folder_is_not_created() {
     let bench = Bench::new("status-none");
     let text = shown(&bench.run("dlq-status", &[], ""));
     let dir = bench.path("state").display().to_string();
@@ -50,7 +50,7 @@ fn without_a_state_folder_nothing_is_known_and_none_is_made() {
 }
 
 #[test]
-fn what_has_ended_is_shown_with_its_verdict_cost_and_report_and_nothing_is_changed() {
+fn ended_session_shows_verdict_cost_and_report() {
     let mut bench = Bench::new("status-ended");
     let body = r#"echo ran >> "@/ran"
 echo '{"status":"likely","title":"the total is \u001b[2J missing","cost_usd":0.42}'"#;
@@ -84,7 +84,7 @@ echo '{"status":"likely","title":"the total is \u001b[2J missing","cost_usd":0.4
 }
 
 #[test]
-fn the_lock_says_what_runs_and_what_has_crashed() {
+fn session_lock_tells_running_from_crashed() {
     let mut bench = Bench::new("status-crashed");
     agent(&mut bench, r#"while [ ! -e "@/open" ]; do sleep 0.02; done"#, "");
     let open = raised("orders-dlq", "inc-1", ago(60), None) + &beat(ago(0));
@@ -109,7 +109,7 @@ fn the_lock_says_what_runs_and_what_has_crashed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
+fn unreadable_document_is_named_and_rest_is_shown() {
     let bench = Bench::new("status-broken");
     bench.write("state/sessions.json", r#"{"version":1,"sessions":[],"#);
     let spend = json!({"session": "s", "queue": "q", "fingerprint": "cause-of-it", "at": ago(60),
@@ -135,7 +135,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
 }
 
 #[test]
-fn it_waits_for_nobody() {
+fn status_waits_for_no_lock() {
     let bench = Bench::new("status-locked");
     let store = Store::open(&bench.state("")).unwrap();
     let _held: Vec<Lock> = ["sessions", "queues", "budget", "journal"]
@@ -147,7 +147,7 @@ fn it_waits_for_nobody() {
 }
 
 #[test]
-fn dlq_status_starts_nothing_of_what_waits_and_tells_nothing() {
+fn status_starts_no_waiting_investigation_or_notice() {
     let mut bench = Bench::new("hold-status");
     let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: [an-agent], \
                 require_evidence: false}\n\

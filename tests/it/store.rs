@@ -12,7 +12,7 @@ use crate::support::workbench::Bench;
 
 /// What each of several processes does in the next test: this very binary, told so by a variable.
 #[test]
-fn worker() {
+fn update_worker() {
     let Ok(dir) = std::env::var("DLQ_TEST_WORKER") else {
         return;
     };
@@ -27,7 +27,7 @@ fn worker() {
 }
 
 #[test]
-fn eight_processes_update_one_document_and_no_update_is_lost() {
+fn store_loses_no_update_of_eight_processes() {
     let mut bench = Bench::new("updates");
     // Every update waits for the disk several times: where there is memory that is a folder, that
     // shortens a minute to seconds. Locks are the same there.
@@ -44,7 +44,7 @@ fn eight_processes_update_one_document_and_no_update_is_lost() {
     investigate(&bench, &[], raised("orders", "i", ago(0), None));
     let start = || {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "store::worker"]);
+        command.args(["--exact", "store::update_worker"]);
         command.env("DLQ_TEST_WORKER", &state);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()

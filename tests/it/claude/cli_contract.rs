@@ -111,7 +111,7 @@ fn run(cli: &PathBuf, bench: &Bench, more: &[&str]) -> Told {
 }
 
 #[test]
-fn claude_answers_in_the_form_that_is_asked_for() {
+fn json_schema_gives_structured_output() {
     let Some(cli) = real_cli() else { return };
     let steps = [structured(finding()).costing(10_000, 1_000)];
     let api = FakeClaude::start(Script::new(steps).only_with_key("test-key"));
@@ -131,7 +131,7 @@ fn claude_answers_in_the_form_that_is_asked_for() {
 }
 
 #[test]
-fn claude_reads_by_a_command_and_is_refused_to_write_by_one() {
+fn bash_tool_may_read_and_not_write() {
     let Some(cli) = real_cli() else { return };
     let steps = [bash("cat orders.py"), bash("touch proof"), structured(finding())];
     let api = FakeClaude::start(Script::new(steps));
@@ -146,7 +146,7 @@ fn claude_reads_by_a_command_and_is_refused_to_write_by_one() {
 }
 
 #[test]
-fn five_subagents_are_asked_and_heard() {
+fn subagents_from_file_all_report() {
     let Some(cli) = real_cli() else { return };
     let names = ["dlq-analyzer", "log-analyzer", "code-reviewer", "config-checker", "test-runner"];
     let agents: serde_json::Map<String, Value> = names
@@ -183,7 +183,7 @@ fn five_subagents_are_asked_and_heard() {
 }
 
 #[test]
-fn a_refused_key_is_told_as_such_with_each_retry() {
+fn refused_key_is_reported_with_each_retry() {
     let Some(cli) = real_cli() else { return };
     let api = FakeClaude::start(Script::new([say("unheard")]).only_with_key("another"));
     let mut bench = bench_with(&api, "claude-401");
@@ -202,7 +202,7 @@ fn a_refused_key_is_told_as_such_with_each_retry() {
 /// A key that comes from a file is in no environment, and may go with its file: it is kept when it
 /// cannot be read again.
 #[test]
-fn a_key_from_a_file_is_in_no_environment() {
+fn key_from_helper_is_in_no_environment() {
     let Some(cli) = real_cli() else { return };
     for from_file in [true, false] {
         let steps = [bash("sh look.sh"), bash("cat orders.py"), structured(finding())];
@@ -238,7 +238,7 @@ fn a_key_from_a_file_is_in_no_environment() {
 }
 
 #[test]
-fn a_request_that_can_never_do_is_not_repeated() {
+fn status_403_is_not_retried() {
     let Some(cli) = real_cli() else { return };
     let api = FakeClaude::start(Script::new([error(403, "permission_error")]));
     let bench = bench_with(&api, "claude-403");
@@ -249,7 +249,7 @@ fn a_request_that_can_never_do_is_not_repeated() {
 }
 
 #[test]
-fn an_overloaded_api_is_asked_again() {
+fn status_529_is_retried() {
     let Some(cli) = real_cli() else { return };
     let first = structured(finding()).after_errors(2, 529, "overloaded_error");
     let api = FakeClaude::start(Script::new([first]));
@@ -262,7 +262,7 @@ fn an_overloaded_api_is_asked_again() {
 }
 
 #[test]
-fn too_many_turns_are_an_error_of_their_own() {
+fn max_turns_is_its_own_error() {
     let Some(cli) = real_cli() else { return };
     let api = FakeClaude::start(Script::new([bash("cat orders.py")]));
     let bench = bench_with(&api, "claude-turns");
@@ -274,7 +274,7 @@ fn too_many_turns_are_an_error_of_their_own() {
 }
 
 #[test]
-fn the_budget_ends_it_one_answer_late() {
+fn budget_ends_run_one_answer_late() {
     let Some(cli) = real_cli() else { return };
     // More than so much of input would be taken for a context that is full.
     let dear = bash("cat orders.py").costing(1_000, 200_000);
@@ -288,7 +288,7 @@ fn the_budget_ends_it_one_answer_late() {
 }
 
 #[test]
-fn a_path_after_an_at_sign_is_never_sent_as_what_it_holds() {
+fn at_path_in_prompt_is_not_expanded() {
     let Some(cli) = real_cli() else { return };
     let api = FakeClaude::start(Script::new([structured(finding())]));
     let bench = bench_with(&api, "claude-at");
@@ -303,7 +303,7 @@ fn a_path_after_an_at_sign_is_never_sent_as_what_it_holds() {
 
 /// Else a test that finds no secret would prove nothing.
 #[test]
-fn what_is_read_is_heard() {
+fn file_read_by_tool_reaches_api() {
     let Some(cli) = real_cli() else { return };
     let steps = [bash("cat orders.py planted"), structured(finding())];
     let api = FakeClaude::start(Script::new(steps));
@@ -314,7 +314,7 @@ fn what_is_read_is_heard() {
 }
 
 #[test]
-fn a_stream_that_breaks_is_asked_for_again_without_one() {
+fn broken_stream_is_retried_without_streaming() {
     let Some(cli) = real_cli() else { return };
     let steps = [structured(finding()).cut_after(2)];
     let api = FakeClaude::start(Script::new(steps));
@@ -326,7 +326,7 @@ fn a_stream_that_breaks_is_asked_for_again_without_one() {
 }
 
 #[test]
-fn a_slow_answer_is_waited_for() {
+fn slow_answer_is_awaited() {
     let Some(cli) = real_cli() else { return };
     let pause = Duration::from_millis(50);
     let api = FakeClaude::start(Script::new([structured(finding()).slow(pause)]));
@@ -338,7 +338,7 @@ fn a_slow_answer_is_waited_for() {
 }
 
 #[test]
-fn sigint_ends_it_with_a_result_whatever_the_api_does() {
+fn sigint_ends_run_with_result_line() {
     let Some(cli) = real_cli() else { return };
     for (name, step) in [("silent", hang()), ("begun", say("I look").hanging())] {
         let api = FakeClaude::start(Script::new([step]));

@@ -104,7 +104,7 @@ fn investigated(
 }
 
 #[test]
-fn five_subagents_look_and_a_verdict_stands() {
+fn verdict_cites_evidence_of_five_subagents() {
     let script = |bench: &Bench, head: &str| script(bench, head, false);
     let Some((bench, api, events)) = investigated("real-golden", TEST, &script, "") else { return };
     let done = &events.last().unwrap()["data"];
@@ -139,7 +139,7 @@ fn five_subagents_look_and_a_verdict_stands() {
 }
 
 #[test]
-fn a_fix_is_tested_by_the_tool_and_kept() {
+fn fix_is_tested_by_supervisor_and_kept() {
     let script = |bench: &Bench, head: &str| script(bench, head, true);
     let rule = ", fix: true";
     let Some((bench, api, events)) = investigated("real-fix", TEST, &script, rule) else { return };
@@ -164,7 +164,7 @@ fn a_fix_is_tested_by_the_tool_and_kept() {
 }
 
 #[test]
-fn tests_that_pass_by_what_is_in_no_patch_prove_nothing() {
+fn fix_tests_passing_by_unpatched_file_prove_nothing() {
     let test = "test -f build/pass && echo passed\n";
     let script = |bench: &Bench, _: &str| lie(bench);
     let rule = ", fix: true";

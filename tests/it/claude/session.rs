@@ -33,7 +33,7 @@ fn shown(bench: &Bench, data: &Value) -> String {
 }
 
 #[test]
-fn every_other_end_has_its_name_and_its_cost() {
+fn failure_has_reason_and_cost() {
     let Some(cli) = real_cli() else { return };
     let never = [say("It is the amount."), say("Nothing else.")];
     let spent = structured(verdict(Value::Null)).costing(400_000, 1_000);
@@ -83,7 +83,7 @@ fn every_other_end_has_its_name_and_its_cost() {
 }
 
 #[test]
-fn what_is_denied_stays_undone_and_is_reported() {
+fn denied_tool_does_nothing_and_is_reported() {
     let Some(cli) = real_cli() else { return };
     let steps = [
         bash("touch proof"),
@@ -106,7 +106,7 @@ fn what_is_denied_stays_undone_and_is_reported() {
 
 /// What a repository can hold to be run or read by an agent: none of it is.
 #[test]
-fn a_hostile_repository_and_queue_run_nothing_and_read_nothing() {
+fn hostile_repository_and_queue_name_run_and_read_nothing() {
     let Some(cli) = real_cli() else { return };
     let api = FakeClaude::start(Script::new([
         tool("Read", json!({"file_path": "orders.py"})),
@@ -140,7 +140,7 @@ fn a_hostile_repository_and_queue_run_nothing_and_read_nothing() {
 /// Claude Code takes these for commands that only look, and a subagent can ask for a worktree of its
 /// own, in the user's checkout, with the files that git ignores there.
 #[test]
-fn no_way_leads_out_of_the_worktree() {
+fn worktree_cannot_be_left_by_command_or_subagent() {
     let Some(cli) = real_cli() else { return };
     let mut bench = Bench::new("real-out");
     let secret = bench.path("home/token").display().to_string();
@@ -223,7 +223,7 @@ fn endless(cli: &Path, name: &str, more: &str) -> (Bench, FakeClaude) {
 }
 
 #[test]
-fn a_deadline_in_a_command_leaves_no_process() {
+fn deadline_during_command_leaves_no_process() {
     let Some(cli) = real_cli() else { return };
     let (bench, _api) = endless(&cli, "real-deadline", ", timeout_minutes: 0.1");
     let events = run(&bench);
@@ -233,7 +233,7 @@ fn a_deadline_in_a_command_leaves_no_process() {
 }
 
 #[test]
-fn the_death_of_a_pipeline_changes_nothing() {
+fn session_survives_killed_filter() {
     let Some(cli) = real_cli() else { return };
     let steps = [structured(verdict(Value::Null)).slow(Duration::from_millis(300))];
     let api = FakeClaude::start(Script::new(steps));
@@ -252,7 +252,7 @@ fn the_death_of_a_pipeline_changes_nothing() {
 }
 
 #[test]
-fn the_death_of_a_supervisor_ends_the_tree() {
+fn killed_supervisor_ends_process_tree_of_claude() {
     let Some(cli) = real_cli() else { return };
     let (bench, _api) = endless(&cli, "real-supervisor", ", stop_grace_seconds: 2");
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
@@ -275,7 +275,7 @@ fn the_death_of_a_supervisor_ends_the_tree() {
 }
 
 #[test]
-fn a_session_that_was_ended_goes_on_where_it_was() {
+fn resume_continues_stopped_session() {
     let Some(cli) = real_cli() else { return };
     let (bench, api) = endless(&cli, "real-resume", "");
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
@@ -319,7 +319,7 @@ for line in sys.stdin:
 "#;
 
 #[test]
-fn a_server_that_is_configured_is_asked_and_no_other() {
+fn mcp_server_from_configuration_is_used() {
     let Some(cli) = real_cli() else { return };
     let steps = [tool("mcp__docs__find", json!({})), structured(verdict(Value::Null))];
     let api = FakeClaude::start(Script::new(steps));
@@ -336,7 +336,7 @@ fn a_server_that_is_configured_is_asked_and_no_other() {
 
 /// The key that lets everything be done is for people other than root, and does what it says.
 #[test]
-fn permissions_are_skipped_by_that_very_key_and_never_as_root() {
+fn permission_skip_needs_its_key_and_refuses_root() {
     let Some(cli) = real_cli() else { return };
     let steps = [tool("Read", json!({"file_path": "/etc/hostname"})), bash("touch proof")];
     let api =

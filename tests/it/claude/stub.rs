@@ -16,7 +16,7 @@ fn budget(bench: &Bench) -> Value {
 }
 
 #[test]
-fn a_verdict_is_told_with_what_it_cost_and_how_it_went() {
+fn verdict_is_reported_with_cost_and_progress() {
     let used = r#"echo '{"type":"assistant","message":{"id":"a","content":[{"type":"tool_use","id":"t","name":"Grep","input":{}}]}}'"#;
     let body = format!(
         "env >@/env; pwd >@/cwd; ls -A >@/ls; for word; do echo \"$word\"; case $word in \
@@ -64,7 +64,7 @@ fn a_verdict_is_told_with_what_it_cost_and_how_it_went() {
 }
 
 #[test]
-fn every_other_end_has_its_name() {
+fn failure_has_reason() {
     let other = INIT.replace("\"Glob\",", "\"Glob\",\"Bash\",");
     let retry = r#"echo '{"type":"system","subtype":"api_retry","attempt":1,"error_status":401,"error":"authentication_failed"}'"#;
     let nothing = result(&Value::Null);
@@ -94,7 +94,7 @@ fn every_other_end_has_its_name() {
 }
 
 #[test]
-fn a_release_that_will_not_do_starts_nothing_and_no_cooldown() {
+fn unsupported_release_starts_no_agent_and_no_cooldown() {
     let bench = with_claude("claude-old", "2.1.197", "touch @/ran", "");
     let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
     assert_eq!(told(&output.text()), ["skipped orders agent_unfit"]);
@@ -106,7 +106,7 @@ fn a_release_that_will_not_do_starts_nothing_and_no_cooldown() {
 }
 
 #[test]
-fn without_money_it_is_skipped_and_said() {
+fn budget_below_cost_of_run_skips_with_warning() {
     let bench = with_claude("claude-poor", "2.1.330", "touch @/ran", ", budget_usd_per_day: 5");
     let output = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
     wait_for("it is told", || noted(&bench, "state/journal.ndjson").contains("\"budget\""));
@@ -121,7 +121,7 @@ fn without_money_it_is_skipped_and_said() {
 }
 
 #[test]
-fn a_session_can_be_stopped() {
+fn stop_option_ends_running_session() {
     let bench =
         with_claude("claude-stop", "2.1.330", &format!("{INIT}; touch @/ready; sleep 600"), "");
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
@@ -143,7 +143,7 @@ fn a_session_can_be_stopped() {
 }
 
 #[test]
-fn a_rule_that_says_no_is_explained_and_a_cooldown_can_be_passed() {
+fn explain_names_refusing_rule_and_retry_passes_cooldown() {
     let body = format!("echo ran >>@/ran; cat >/dev/null; {INIT}; {}", result(&verdict()));
     let bench = with_claude("claude-retry", "2.1.330", &body, "");
     let unknown = bench.run("dlq-investigate", &["--explain", "orders"], "");
@@ -164,7 +164,7 @@ fn a_rule_that_says_no_is_explained_and_a_cooldown_can_be_passed() {
 }
 
 #[test]
-fn a_missing_claude_starts_no_cooldown_and_is_found_when_it_is_there() {
+fn missing_claude_starts_no_cooldown_and_is_found_later() {
     let mut bench = Bench::new("hold-claude");
     // Nothing of this machine, where a real one may be installed.
     bench.set("PATH", bin("dlq-log").parent().unwrap());

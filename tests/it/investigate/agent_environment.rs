@@ -31,7 +31,7 @@ fn accounts_and_regions(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_profile_of_another_account_is_in_neither_the_prompt_nor_the_agents_environment() {
+fn agent_sees_neither_profile_nor_account_of_filter() {
     let mut bench = Bench::new("hold-profile");
     let body = format!(
         r#"cat > "@/prompt"; env > "@/env"; printf '%s\n' "$0" "$@" > "@/argv"
@@ -71,7 +71,7 @@ fn a_profile_of_another_account_is_in_neither_the_prompt_nor_the_agents_environm
 }
 
 #[test]
-fn a_queue_without_a_repository_never_makes_the_agent_work_in_one() {
+fn queue_without_repository_gives_agent_empty_folder() {
     let mut bench = Bench::new("hold-unmapped");
     let body = format!(
         r#"{{ pwd; echo "${{DLQ_REPO-unset}}"; ls -A; git rev-parse --show-toplevel 2>&1; }} > "@/$DLQ_QUEUE"
@@ -110,7 +110,7 @@ cat > "@/prompt-$DLQ_QUEUE"; {QUICK}"#
 }
 
 #[test]
-fn the_agent_gets_no_secret_and_an_empty_folder() {
+fn agent_gets_no_secret_and_empty_folder() {
     let mut bench = Bench::new("secrets");
     let body = r#"env > "@/env"; pwd > "@/cwd"; ls -A > "@/ls"; cat > "@/prompt"
 echo '{"status":"likely"}'"#;

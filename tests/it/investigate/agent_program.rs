@@ -113,7 +113,7 @@ fn ended(bench: &Bench, sampled: &str) -> (Vec<String>, Value) {
 }
 
 #[test]
-fn the_example_names_the_most_frequent_cause() {
+fn example_agent_names_most_frequent_cause() {
     if !has_jq() {
         println!("skipped: jq is not installed");
         return;
@@ -144,7 +144,7 @@ fn the_example_names_the_most_frequent_cause() {
 }
 
 #[test]
-fn the_example_knows_when_it_knows_nothing() {
+fn example_agent_is_inconclusive_without_error_text() {
     if !has_jq() {
         println!("skipped: jq is not installed");
         return;
@@ -173,7 +173,7 @@ fn verdict(status: &str) -> String {
 }
 
 #[test]
-fn each_format_has_its_place_for_the_result() {
+fn agent_result_is_read_by_output_format() {
     let text = r#"thinking\n{"status":"odd","cost_usd":0.42,"turns":7}\n\n"#;
     let assistant =
         r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"grep"}]}}"#;
@@ -222,7 +222,7 @@ fn each_format_has_its_place_for_the_result() {
 }
 
 #[test]
-fn words_of_success_and_status_0_are_no_result_in_any_format() {
+fn claim_of_success_is_no_result_in_any_format() {
     let claim = "echo 'Investigation completed. All is well.'; echo '{\"is_error\":false}'; exit 0";
     for format in ["text", "json", "stream-json"] {
         let mut bench = Bench::new("hold-claim");

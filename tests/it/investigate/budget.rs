@@ -14,7 +14,7 @@ fn expiring(name: &str, incident: &str, loss: &str) -> String {
 }
 
 #[test]
-fn money_that_is_spent_holds_up_its_incident_and_no_other() {
+fn spent_budget_skips_incident_until_loss_is_near() {
     let body = format!("cat >/dev/null; echo ran >>@/ran; {INIT}; {}", result(&verdict()));
     let bench = with_claude("after-money", "2.1.330", &body, ", budget_usd_per_day: 7");
     // A fifth of 7 is kept for what is near its loss: a run of 5, and 1 above it, is too much.
@@ -33,7 +33,7 @@ fn money_that_is_spent_holds_up_its_incident_and_no_other() {
 }
 
 #[test]
-fn more_money_in_the_configuration_ends_the_wait() {
+fn raised_budget_limit_ends_wait() {
     let body = format!("cat >/dev/null; {INIT}; {}", result(&verdict()));
     let mut bench = with_claude("after-more", "2.1.330", &body, ", budget_usd_per_day: 8");
     // Of 8, 6.40 is for all: one run fits, which costs next to nothing, and then another.

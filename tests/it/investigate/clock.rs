@@ -43,7 +43,7 @@ fn distance(session: &Value, key: &str) -> Duration {
 }
 
 #[test]
-fn a_session_ends_by_its_own_clock_whatever_the_wall_and_the_record_say() {
+fn session_deadline_ignores_wall_clock() {
     for (which, wall) in far() {
         let mut bench = Bench::new(&format!("hold-jump-{which}"));
         agent(&mut bench, "echo > \"@/ready\"\nexec sleep 600", "timeout_minutes: 0.05");
@@ -72,7 +72,7 @@ fn a_session_ends_by_its_own_clock_whatever_the_wall_and_the_record_say() {
 }
 
 #[test]
-fn a_session_of_another_time_whose_supervisor_died_is_crashed_and_cools_down_from_now() {
+fn crashed_session_with_wild_times_cools_down_from_now() {
     for (which, wall) in far() {
         let mut bench = Bench::new(&format!("hold-died-{which}"));
         agent(&mut bench, "echo > \"@/ready\"\nexec sleep 600", "");
@@ -93,7 +93,7 @@ fn a_session_of_another_time_whose_supervisor_died_is_crashed_and_cools_down_fro
 }
 
 #[test]
-fn incidents_of_the_far_future_and_past_are_investigated_once_nearest_loss_first() {
+fn incidents_with_wild_times_run_once_nearest_loss_first() {
     let mut bench = Bench::new("hold-wild");
     agent(&mut bench, "echo \"$DLQ_QUEUE\" >> \"@/ran\"; echo '{\"status\":\"likely\"}'", "");
     let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
@@ -131,7 +131,7 @@ fn incidents_of_the_far_future_and_past_are_investigated_once_nearest_loss_first
 }
 
 #[test]
-fn a_cooldown_that_a_clock_far_ahead_has_written_ends_a_cooldown_from_now() {
+fn cooldown_from_clock_ahead_is_limited_to_its_length() {
     let mut bench = Bench::new("hold-cooldown");
     agent(&mut bench, QUICK, "");
     investigate(&bench, &[], raised("orders", "i", ago(60), None));
@@ -163,7 +163,7 @@ fn a_cooldown_that_a_clock_far_ahead_has_written_ends_a_cooldown_from_now() {
 }
 
 #[test]
-fn a_cooldown_that_a_clock_far_behind_has_written_is_over() {
+fn cooldown_from_clock_behind_is_over() {
     let mut bench = Bench::new("hold-over");
     agent(&mut bench, QUICK, "");
     investigate(&bench, &[], raised("orders", "i", ago(60), None));
@@ -178,7 +178,7 @@ fn a_cooldown_that_a_clock_far_behind_has_written_is_over() {
 }
 
 #[test]
-fn money_that_a_clock_far_ahead_has_spent_is_back_within_a_day() {
+fn spend_from_clock_ahead_is_released_within_a_day() {
     let mut bench = Bench::new("hold-money");
     let script = agent(&mut bench, QUICK, "");
     let yaml = noted(&bench, "config.yaml");

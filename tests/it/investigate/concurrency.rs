@@ -7,7 +7,7 @@ use crate::support::investigate::{agent, investigate, noted, nothing_is_left, se
 use crate::support::workbench::Bench;
 
 #[test]
-fn defect_10_six_queues_take_turns_nearest_to_loss_first() {
+fn max_concurrent_1_runs_six_queues_nearest_loss_first() {
     let mut bench = Bench::new("turns");
     let body = r#"mkdir "@/busy" || echo "two at once" >> "@/clash"
 sleep 0.05
@@ -77,7 +77,7 @@ fn at_once(log: &str) -> (usize, usize) {
 }
 
 #[test]
-fn twenty_queues_at_once_take_three_places_in_the_order_of_their_loss() {
+fn max_concurrent_3_runs_twenty_queues_nearest_loss_first() {
     let mut bench = Bench::new("hold-twenty");
     agent(&mut bench, OVERLAPPING, "");
     let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 3");

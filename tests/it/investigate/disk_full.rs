@@ -44,7 +44,7 @@ dd if=/dev/zero of=filler bs=4k"#;
 const RESULT: &str = r#"echo '{"status":"likely"}'"#;
 
 #[test]
-fn a_transcript_for_which_there_was_no_room_is_a_failure_with_a_reason() {
+fn disk_full_for_transcript_fails_session_with_reason() {
     // By the kernel's limit for a file, which every user can lower: the writer is told, or killed.
     let limit = "ulimit -f 8; head -c 65536 /dev/zero | tr '\\0' x";
     let mut rows = vec![
@@ -87,7 +87,7 @@ fn fails_for_want_of_room(bench: &Bench, input: &str, file: &str) -> String {
 }
 
 #[test]
-fn without_room_for_the_document_the_run_fails_and_the_next_goes_on() {
+fn disk_full_for_document_fails_run_and_next_run_continues() {
     let mut bench = Bench::new("hold-document");
     agent(&mut bench, &format!("echo ran >> \"@/ran\"; {QUICK}"), "");
     std::fs::create_dir_all(bench.state("")).unwrap();
@@ -106,7 +106,7 @@ fn without_room_for_the_document_the_run_fails_and_the_next_goes_on() {
 }
 
 #[test]
-fn without_room_for_the_journal_the_session_is_named_when_there_is_room_again() {
+fn disk_full_for_journal_delays_report_of_session() {
     let mut bench = Bench::new("hold-journal");
     agent(&mut bench, QUICK, "");
     std::fs::create_dir_all(bench.state("")).unwrap();
@@ -127,7 +127,7 @@ fn without_room_for_the_journal_the_session_is_named_when_there_is_room_again() 
 }
 
 #[test]
-fn without_room_for_the_report_the_session_has_crashed_and_a_later_one_gets_on() {
+fn disk_full_for_report_crashes_session_and_next_one_runs() {
     let mut bench = Bench::new("hold-report");
     agent(&mut bench, &format!("{RESULT}; {FILLS}; exit 0"), "");
     let Some(small) = Small::mount(&bench) else { return };
@@ -147,7 +147,7 @@ fn without_room_for_the_report_the_session_has_crashed_and_a_later_one_gets_on()
 }
 
 #[test]
-fn half_a_line_that_a_full_disk_has_left_is_never_printed() {
+fn disk_full_partial_line_is_never_printed() {
     let mut bench = Bench::new("hold-half");
     agent(&mut bench, "echo > \"@/ready\"; exec sleep 600", "");
     let mut all = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None)).text();
@@ -166,7 +166,7 @@ fn half_a_line_that_a_full_disk_has_left_is_never_printed() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_rotated_is_a_warning() {
+fn journal_rotation_failure_loses_no_event() {
     let mut bench = Bench::new("rotation");
     agent(&mut bench, QUICK, "");
     bench.set("DLQ_STATE_JOURNAL_MAX_MIB", "1");

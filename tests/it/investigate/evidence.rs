@@ -30,7 +30,7 @@ fn journal(bench: &Bench, kind: &str) -> Vec<Value> {
 }
 
 #[test]
-fn without_a_model_every_incident_gets_a_triage_or_a_reason() {
+fn triage_agent_gives_report_or_reason_for_each_incident() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["TypeError: x is not a function", "b"]);
@@ -59,7 +59,7 @@ fn without_a_model_every_incident_gets_a_triage_or_a_reason() {
 }
 
 #[test]
-fn a_sample_in_the_stream_takes_the_place_of_a_look() {
+fn sample_in_stream_replaces_own_peek() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
@@ -72,7 +72,7 @@ fn a_sample_in_the_stream_takes_the_place_of_a_look() {
 }
 
 #[test]
-fn a_path_from_outside_is_no_evidence() {
+fn bundle_outside_state_folder_is_ignored() {
     let server = Server::start();
     let mut sqs = server.client();
     dead(&mut sqs, "orders-dlq", &["a"]);
@@ -91,7 +91,7 @@ fn a_path_from_outside_is_no_evidence() {
 }
 
 #[test]
-fn the_agent_gets_the_evidence_and_no_credentials() {
+fn agent_gets_copy_of_evidence_and_no_credentials() {
     let server = Server::start();
     let mut sqs = server.client();
     dead(&mut sqs, "orders-dlq", &["a"]);
@@ -116,7 +116,7 @@ fn the_agent_gets_the_evidence_and_no_credentials() {
 }
 
 #[test]
-fn one_cause_in_two_queues_is_investigated_once() {
+fn cause_in_two_queues_is_investigated_once() {
     let server = Server::start();
     let mut sqs = server.client();
     let same = ["{\"error\":\"TypeError: total is undefined\",\"order\":7}"];
@@ -138,7 +138,7 @@ fn one_cause_in_two_queues_is_investigated_once() {
 }
 
 #[test]
-fn without_evidence_nothing_is_spent_and_it_is_tried_again() {
+fn missing_evidence_skips_until_retry_time() {
     let server = Server::start();
     let mut sqs = server.client();
     dead(&mut sqs, "orders-dlq", &["a"]);

@@ -20,7 +20,7 @@ fn started(bench: &Bench) -> usize {
 }
 
 #[test]
-fn defect_6_exit_0_without_a_result_is_a_failure() {
+fn exit_status_0_without_result_is_failure() {
     let mut bench = Bench::new("outcomes");
     let body = r#"case $DLQ_QUEUE in
 well) printf 'thinking\n%s\n\n' '{"status":"confirmed","title":"t","cost_usd":1.5,"turns":4}' ;;
@@ -66,7 +66,7 @@ esac"#;
 }
 
 #[test]
-fn defect_10_a_missing_agent_starts_no_cooldown() {
+fn missing_agent_starts_no_cooldown() {
     let mut bench = Bench::new("missing-agent");
     bench.configure(
         "auto_investigation: {enabled: true, target_queues: ['*'], \
@@ -85,7 +85,7 @@ fn defect_10_a_missing_agent_starts_no_cooldown() {
 }
 
 #[test]
-fn defect_7_a_cooldown_outlives_the_process() {
+fn cooldown_outlives_process() {
     let mut bench = Bench::new("cooldown");
     agent(&mut bench, QUICK, "cooldown_hours: 1");
     let now = ago(0);
@@ -116,7 +116,7 @@ fn defect_7_a_cooldown_outlives_the_process() {
 }
 
 #[test]
-fn defect_7_one_investigator_on_a_queue_whoever_asks() {
+fn queue_has_one_investigation_at_a_time() {
     let mut bench = Bench::new("one");
     agent(&mut bench, GATED, "cooldown_hours: 0");
     let now = ago(0);
@@ -132,7 +132,7 @@ fn defect_7_one_investigator_on_a_queue_whoever_asks() {
 }
 
 #[test]
-fn what_is_not_to_be_investigated_is_said_once() {
+fn untargeted_and_disabled_queues_are_skipped_once() {
     let mut bench = Bench::new("never");
     agent(&mut bench, QUICK, "");
     let with = noted(&bench, "config.yaml");
@@ -148,7 +148,7 @@ fn what_is_not_to_be_investigated_is_said_once() {
 }
 
 #[test]
-fn a_finished_incident_is_judged_again_only_when_it_grew() {
+fn finished_incident_is_reinvestigated_only_after_growth() {
     let mut bench = Bench::new("grew");
     agent(&mut bench, QUICK, "cooldown_hours: 0");
     let first = raised("orders", "i", ago(60), None);
@@ -166,7 +166,7 @@ fn a_finished_incident_is_judged_again_only_when_it_grew() {
 }
 
 #[test]
-fn an_old_raise_of_a_cleared_incident_starts_nothing() {
+fn replayed_raise_of_cleared_incident_starts_nothing() {
     let mut bench = Bench::new("old");
     agent(&mut bench, QUICK, "cooldown_hours: 0");
     let day = [
@@ -181,7 +181,7 @@ fn an_old_raise_of_a_cleared_incident_starts_nothing() {
 }
 
 #[test]
-fn a_replayed_heartbeat_starts_nothing_before_the_stream_is_at_its_end() {
+fn replayed_heartbeat_starts_nothing_before_end_of_stream() {
     let mut bench = Bench::new("stale");
     agent(&mut bench, QUICK, "");
     let mut running = bench.start("dlq-investigate", &[]);
@@ -202,7 +202,7 @@ fn a_replayed_heartbeat_starts_nothing_before_the_stream_is_at_its_end() {
 }
 
 #[test]
-fn defect_17_a_running_agent_holds_up_neither_the_stream_nor_ctrl_c() {
+fn running_agent_delays_neither_stream_nor_ctrl_c() {
     let mut bench = Bench::new("prompt");
     agent(&mut bench, GATED, "");
     let mut command = bench.command("dlq-investigate", &[]);
@@ -231,7 +231,7 @@ fn defect_17_a_running_agent_holds_up_neither_the_stream_nor_ctrl_c() {
 }
 
 #[test]
-fn defect_8_no_other_program_starts_an_investigation() {
+fn other_programs_start_no_investigation() {
     let mut bench = Bench::new("status");
     agent(&mut bench, r#"echo ran >> "@/ran""#, "cooldown_hours: 0");
     let open = raised("orders", "i", ago(0), None);
@@ -248,7 +248,7 @@ fn defect_8_no_other_program_starts_an_investigation() {
 }
 
 #[test]
-fn a_look_only_starts_ends_and_marks_nothing() {
+fn conflicting_options_are_refused() {
     let mut bench = Bench::new("after-dry");
     agent(&mut bench, "echo '{\"status\":\"likely\"}'", "");
     let wrong: [&[&str]; 5] = [
@@ -267,7 +267,7 @@ fn a_look_only_starts_ends_and_marks_nothing() {
 }
 
 #[test]
-fn what_a_session_told_waits_for_a_reader() {
+fn unread_events_are_printed_by_next_run() {
     let mut bench = Bench::new("reader");
     agent(&mut bench, QUICK, "");
     let first = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));

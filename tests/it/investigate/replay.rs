@@ -28,7 +28,7 @@ fn all_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn a_recorded_day_is_as_we_write_it() {
+fn recorded_day_has_valid_events() {
     let day = std::fs::read_to_string(MONDAY).unwrap();
     let mut last = String::new();
     for line in day.lines() {
@@ -42,7 +42,7 @@ fn a_recorded_day_is_as_we_write_it() {
 }
 
 #[test]
-fn a_recorded_day_replays_to_the_same_bytes_and_leaves_nothing() {
+fn recorded_day_replays_identically_and_writes_nothing() {
     let mut bench = Bench::new("monday");
     agent(&mut bench, r#"echo ran >> "@/ran""#, "");
     let pipe = format!("dlq-investigate --dry-run < '{MONDAY}' | dlq-notify --dry-run");
@@ -86,7 +86,7 @@ fn a_recorded_day_replays_to_the_same_bytes_and_leaves_nothing() {
 }
 
 #[test]
-fn a_dry_run_leaves_what_is_known_as_it_is() {
+fn dry_run_leaves_state_unchanged() {
     let mut bench = Bench::new("dry-state");
     agent(&mut bench, QUICK, "cooldown_hours: 1");
     investigate(&bench, &[], raised("orders", "first", ago(60), None));
@@ -100,7 +100,7 @@ fn a_dry_run_leaves_what_is_known_as_it_is() {
 }
 
 #[test]
-fn every_object_passes_byte_for_byte_and_starts_nothing() {
+fn lines_pass_unchanged_and_start_nothing() {
     let mut bench = Bench::new("exact");
     agent(&mut bench, QUICK, "");
     assert_eq!(investigate(&bench, &[], odd()).text(), odd());
@@ -108,7 +108,7 @@ fn every_object_passes_byte_for_byte_and_starts_nothing() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_silence_and_the_news_is_written_down() {
+fn closed_stdout_ends_quietly_and_incident_is_recorded() {
     let mut bench = Bench::new("pipe");
     agent(&mut bench, QUICK, "");
     bench.write("lines", raised("orders", "i", ago(0), None));

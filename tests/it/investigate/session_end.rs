@@ -18,7 +18,7 @@ fn left(bench: &Bench) -> String {
 
 /// It is killed after its last event, when it waits for the document of the money.
 #[test]
-fn a_supervisor_that_dies_after_its_result_leaves_nothing() {
+fn supervisor_killed_after_result_leaves_nothing() {
     let wait = "touch @/ran; while [ ! -e @/go ]; do sleep 0.05; done";
     let body = format!("cat >/dev/null; {INIT}; {wait}; {}", result(&verdict()));
     let bench = with_claude("after-result", "2.1.330", &body, "");
@@ -51,7 +51,7 @@ fn a_supervisor_that_dies_after_its_result_leaves_nothing() {
 }
 
 #[test]
-fn a_conversation_is_kept_or_forgotten_as_one() {
+fn retention_keeps_resumed_sessions_together() {
     let nothing = result(&Value::Null);
     let body = format!("cat >/dev/null; {INIT}; {nothing}");
     let mut bench = with_claude("after-parts", "2.1.330", &body, "");
@@ -89,7 +89,7 @@ fn a_conversation_is_kept_or_forgotten_as_one() {
 
 /// A signal that comes when the agent has ended, and its tests are run, is no less heard.
 #[test]
-fn a_signal_during_the_tests_of_a_fix_ends_them() {
+fn signal_during_fix_tests_stops_them() {
     let init = INIT.replace(r#""permissionMode":"default""#, r#""permissionMode":"acceptEdits""#);
     let mut said = verdict();
     said["fix"] = json!({"summary": "s", "files": ["a.py"], "tests": []});

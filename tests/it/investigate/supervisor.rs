@@ -73,7 +73,7 @@ fn under_way(bench: &Bench) -> String {
 }
 
 #[test]
-fn defect_10_at_the_deadline_the_whole_tree_is_stopped() {
+fn deadline_ends_process_tree() {
     let mut bench = Bench::new("deadline");
     agent(&mut bench, &format!("{BROOD}\n{HIDDEN}\nsleep 605"), "timeout_minutes: 0.03");
     let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
@@ -86,7 +86,7 @@ fn defect_10_at_the_deadline_the_whole_tree_is_stopped() {
 }
 
 #[test]
-fn an_agent_that_ignores_all_it_can_is_ended_too() {
+fn deadline_ends_agent_that_ignores_signals() {
     let mut bench = Bench::new("stubborn");
     let body = "trap '' INT TERM HUP QUIT\necho $$ >> \"@/pids\"\nwhile :; do sleep 0.05; done";
     agent(&mut bench, body, "timeout_minutes: 0.005");
@@ -98,7 +98,7 @@ fn an_agent_that_ignores_all_it_can_is_ended_too() {
 }
 
 #[test]
-fn an_agent_may_say_what_it_has_cost_when_it_is_stopped() {
+fn deadline_sends_sigint_to_agent_first() {
     let mut bench = Bench::new("asked");
     // INT comes first, to the agent, and before TERM.
     let body = "trap 'echo int >> \"@/asked\"; exit 0' INT\ntrap 'echo term >> \"@/asked\"' TERM\n\
@@ -110,7 +110,7 @@ fn an_agent_may_say_what_it_has_cost_when_it_is_stopped() {
 }
 
 #[test]
-fn what_an_agent_leaves_behind_is_stopped_with_it() {
+fn leftover_processes_of_agent_are_ended() {
     let mut bench = Bench::new("behind");
     agent(&mut bench, &format!("{BROOD}\n{HIDDEN}\n{QUICK}"), "");
     let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
@@ -120,7 +120,7 @@ fn what_an_agent_leaves_behind_is_stopped_with_it() {
 }
 
 #[test]
-fn what_one_run_leaves_the_next_one_prints_exactly_once() {
+fn next_run_prints_end_of_session_once() {
     let mut bench = Bench::new("no-wait");
     let body = "echo > \"@/ready\"\nwhile [ ! -e \"@/open\" ]; do sleep 0.02; done\n\
                 echo '{\"status\":\"likely\"}'";
@@ -139,7 +139,7 @@ fn what_one_run_leaves_the_next_one_prints_exactly_once() {
 }
 
 #[test]
-fn a_killed_supervisor_takes_its_tree_with_it() {
+fn killed_supervisor_ends_process_tree() {
     let mut bench = Bench::new("killed");
     agent(&mut bench, &format!("echo ran >> \"@/ran\"\n{BROOD}\nsleep 605"), "cooldown_hours: 0");
     let first = under_way(&bench);
@@ -163,7 +163,7 @@ fn a_killed_supervisor_takes_its_tree_with_it() {
 }
 
 #[test]
-fn an_agent_dies_with_its_supervisor_though_the_watchdog_was_killed_too() {
+fn agent_dies_with_supervisor_without_watchdog() {
     let mut bench = Bench::new("both");
     agent(&mut bench, "echo $$ >> \"@/pids\"\necho > \"@/ready\"\nexec sleep 600", "");
     under_way(&bench);
@@ -180,7 +180,7 @@ fn an_agent_dies_with_its_supervisor_though_the_watchdog_was_killed_too() {
 }
 
 #[test]
-fn who_outlives_supervisor_and_watchdog_is_ended_by_the_next_run() {
+fn surviving_agent_is_ended_by_next_run() {
     let mut bench = Bench::new("survivor");
     let body = format!("trap '' TERM INT\n{BROOD}\nwhile :; do sleep 0.05; done");
     agent(&mut bench, &body, "");
@@ -195,7 +195,7 @@ fn who_outlives_supervisor_and_watchdog_is_ended_by_the_next_run() {
 }
 
 #[test]
-fn a_supervisor_that_is_told_to_end_stops_the_agent_and_says_so() {
+fn sigterm_to_supervisor_stops_agent() {
     let mut bench = Bench::new("told");
     agent(&mut bench, &format!("{BROOD}\n{HIDDEN}\nsleep 605"), "");
     let first = under_way(&bench);
@@ -210,7 +210,7 @@ fn a_supervisor_that_is_told_to_end_stops_the_agent_and_says_so() {
 }
 
 #[test]
-fn a_filter_that_dies_between_start_and_record_starts_nothing_twice() {
+fn lost_document_starts_no_session_twice() {
     let mut bench = Bench::new("unrecorded");
     let body = "echo ran >> \"@/ran\"\nwhile [ ! -e \"@/open\" ]; do sleep 0.02; done\n\
                 echo '{\"status\":\"likely\"}'";
@@ -232,7 +232,7 @@ fn a_filter_that_dies_between_start_and_record_starts_nothing_twice() {
 }
 
 #[test]
-fn whoever_asks_for_the_lock_stops_no_supervisor_from_starting() {
+fn lock_probe_does_not_stop_supervisor_start() {
     let mut bench = Bench::new("asked-lock");
     agent(&mut bench, QUICK, "");
     investigate(&bench, &[], raised("orders", "i", ago(0), None));
@@ -256,7 +256,7 @@ fn whoever_asks_for_the_lock_stops_no_supervisor_from_starting() {
 }
 
 #[test]
-fn two_state_folders_do_not_end_each_others_agents() {
+fn state_folders_do_not_end_each_others_agents() {
     // Both hear of the same incident: the ids of their sessions are the same.
     let (mut bench, mut other) = (Bench::new("mine"), Bench::new("theirs"));
     agent(&mut bench, "echo $$ >> \"@/pids\"\necho > \"@/ready\"\nexec sleep 600", "");

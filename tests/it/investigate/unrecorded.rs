@@ -91,7 +91,7 @@ fn near_its_loss() -> String {
 }
 
 #[test]
-fn a_filter_killed_before_its_record_leaves_a_session_that_is_taken_over_while_it_runs() {
+fn unrecorded_session_is_adopted_while_it_runs() {
     let mut bench = Bench::new("hold-adopted");
     agent(&mut bench, GATED, "");
     let input = near_its_loss();
@@ -108,7 +108,7 @@ fn a_filter_killed_before_its_record_leaves_a_session_that_is_taken_over_while_i
 }
 
 #[test]
-fn a_filter_killed_before_its_record_leaves_a_session_that_is_taken_over_after_its_end() {
+fn unrecorded_session_is_adopted_after_its_end() {
     let mut bench = Bench::new("hold-ended");
     agent(&mut bench, GATED, "");
     bench.write("open", "");
@@ -123,7 +123,7 @@ fn a_filter_killed_before_its_record_leaves_a_session_that_is_taken_over_after_i
 }
 
 #[test]
-fn a_supervisor_that_dies_unrecorded_before_its_first_word_is_started_anew() {
+fn unrecorded_session_without_events_is_started_again() {
     let mut bench = Bench::new("hold-silent");
     agent(&mut bench, GATED, "");
     bench.write("open", "");
@@ -137,7 +137,7 @@ fn a_supervisor_that_dies_unrecorded_before_its_first_word_is_started_anew() {
 }
 
 #[test]
-fn an_unrecorded_session_has_its_place_before_any_other_is_started() {
+fn unrecorded_session_keeps_its_concurrency_slot() {
     let mut bench = Bench::new("hold-place");
     agent(&mut bench, GATED, "");
     let loss = |seconds| Some(ago(0).plus(Duration::from_secs(seconds)));
@@ -157,7 +157,7 @@ fn an_unrecorded_session_has_its_place_before_any_other_is_started() {
 }
 
 #[test]
-fn what_an_unrecorded_session_has_found_is_told_though_its_incident_is_closed() {
+fn unrecorded_session_is_reported_after_incident_cleared() {
     let mut bench = Bench::new("hold-closed");
     agent(&mut bench, GATED, "");
     bench.write("open", "");

@@ -67,7 +67,7 @@ fn shown(bench: &Bench) -> Vec<[String; 4]> {
 }
 
 #[test]
-fn a_notice_arrives_on_a_real_desktop() {
+fn notice_arrives_on_real_desktop() {
     let absent = missing();
     if !absent.is_empty() {
         let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");

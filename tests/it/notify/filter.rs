@@ -24,13 +24,13 @@ fn errors(count: usize) -> String {
 }
 
 #[test]
-fn every_object_passes_byte_for_byte() {
+fn lines_pass_unchanged() {
     let output = Bench::new("pass").run("dlq-notify", &[], odd());
     assert_eq!((output.code(), output.text(), output.stderr.as_str()), (0, odd(), ""));
 }
 
 #[test]
-fn a_reader_that_has_gone_is_silence() {
+fn closed_stdout_ends_quietly() {
     let bench = Bench::new("pipe");
     let line = event("queue.polled", "i", "DEBUG", "");
     bench.write("line", &line);
@@ -41,7 +41,7 @@ fn a_reader_that_has_gone_is_silence() {
 }
 
 #[test]
-fn what_was_told_is_recorded_also_when_the_reader_has_gone() {
+fn sent_log_is_written_when_stdout_is_closed() {
     let bench = Bench::new("pipe-record");
     bench.write("lines", event("queue.odd", "one", "ERROR", ""));
     bench.shell("dlq-notify < lines | true");
@@ -50,7 +50,7 @@ fn what_was_told_is_recorded_also_when_the_reader_has_gone() {
 }
 
 #[test]
-fn a_line_does_not_wait_for_the_next() {
+fn line_is_passed_before_next_arrives() {
     let bench = Bench::new("prompt");
     let mut running = bench.start("dlq-notify", &[]);
     for n in 0..5 {
@@ -62,7 +62,7 @@ fn a_line_does_not_wait_for_the_next() {
 }
 
 #[test]
-fn the_console_tells_what_matters_and_nothing_twice() {
+fn console_prints_each_error_once() {
     let bench = Bench::new("console");
     let data = r#","incident":"1f2e3d4c-aaaa-8bbb-8ccc-0123456789ab","data":{"queue":{"name":"orders-dlq","url":"","arn":"","region":"","account":"","fifo":false,"sources":[]},"depth":12,"visible":12,"in_flight":0,"delayed":0,"previous":null,"threshold":1,"retention_s":null,"expires_after":null,"expires_before":null}"#;
     let input = [
@@ -90,7 +90,7 @@ fn the_console_tells_what_matters_and_nothing_twice() {
 }
 
 #[test]
-fn a_memory_that_does_not_parse_is_fatal_and_not_overwritten() {
+fn sent_log_that_does_not_parse_is_fatal_and_kept() {
     let bench = Bench::new("garbage");
     bench.write("state/notices.json", "{\"version\":1,\"handled\":[garbage");
     let output = bench.run("dlq-notify", &[], errors(1));
@@ -105,7 +105,7 @@ fn a_memory_that_does_not_parse_is_fatal_and_not_overwritten() {
 }
 
 #[test]
-fn colour_comes_only_when_it_is_asked_for() {
+fn color_is_used_only_on_request() {
     let bench = Bench::new("colour");
     let plain = bench.run("dlq-notify", &["-n"], errors(1));
     assert!(!plain.stderr.contains('\u{1b}'), "{}", plain.stderr);
@@ -114,7 +114,7 @@ fn colour_comes_only_when_it_is_asked_for() {
 }
 
 #[test]
-fn nothing_hostile_reaches_a_terminal_raw() {
+fn control_characters_are_escaped_in_notices() {
     let bench = Bench::new("hostile");
     let evil = "\\u001b[2J\\u001b]52;c;aGk=\\u0007\\u202e\\u009b31m";
     let line = event("queue.odd", "x", "ERROR", "").replace("orders-dlq", evil);
@@ -126,7 +126,7 @@ fn nothing_hostile_reaches_a_terminal_raw() {
 }
 
 #[test]
-fn a_missing_notifier_is_one_warning_and_stops_nothing() {
+fn missing_notifier_warns_once_and_lines_pass() {
     let mut bench = Bench::new("missing");
     bench.configure(DESKTOP);
     bench.set("PATH", bench.path("nothing-here"));
@@ -151,7 +151,7 @@ fn calls_or_osascript(bench: &Bench) -> usize {
 }
 
 #[test]
-fn a_notifier_that_fails_is_a_warning_an_event_and_status_1() {
+fn failing_notifier_gives_warning_event_and_status_1() {
     let mut bench = Bench::new("failing");
     bench.configure(DESKTOP);
     bench.stub("notify-send", "#!/bin/sh\necho 'no bus here' >&2\nexit 3\n");
@@ -175,7 +175,7 @@ fn a_notifier_that_fails_is_a_warning_an_event_and_status_1() {
 }
 
 #[test]
-fn a_notifier_that_hangs_holds_up_nothing() {
+fn hanging_notifier_delays_no_line() {
     let mut bench = Bench::new("hanging");
     bench.configure(DESKTOP);
     // It hangs with a child of its own, which holds its standard error open.
@@ -202,7 +202,7 @@ fn a_notifier_that_hangs_holds_up_nothing() {
 }
 
 #[test]
-fn too_many_notices_become_one_and_none_is_told_again() {
+fn notice_overflow_becomes_one_notice_and_is_not_resent() {
     let mut bench = Bench::new("crowd");
     bench.configure("notifications: {channels: {desk: {type: desktop}}}");
     // It lets nobody through before all lines have come.
@@ -227,7 +227,7 @@ fn too_many_notices_become_one_and_none_is_told_again() {
 }
 
 #[test]
-fn a_dry_run_is_the_same_every_time_and_shows_what_would_be_sent() {
+fn dry_run_is_repeatable_and_shows_notices() {
     let mut bench = Bench::new("dry");
     bench.configure(DESKTOP);
     bench.stub("notify-send", NOTING);
@@ -252,7 +252,7 @@ fn a_dry_run_is_the_same_every_time_and_shows_what_would_be_sent() {
 }
 
 #[test]
-fn the_event_of_a_sent_notice_is_in_the_journal_before_it_is_printed() {
+fn notice_sent_event_is_journaled_before_it_is_printed() {
     let mut bench = Bench::new("journal");
     bench.configure(DESKTOP);
     bench.stub("notify-send", NOTING);
@@ -273,7 +273,7 @@ fn the_event_of_a_sent_notice_is_in_the_journal_before_it_is_printed() {
 }
 
 #[test]
-fn the_switch_turns_notices_off_and_lines_pass() {
+fn feature_switch_turns_notices_off() {
     let mut bench = Bench::new("switch");
     bench.configure("features: {notify: false}");
     let output = bench.run("dlq-notify", &[], errors(1));
@@ -281,7 +281,7 @@ fn the_switch_turns_notices_off_and_lines_pass() {
 }
 
 #[test]
-fn a_channel_can_be_tried() {
+fn test_channel_option_sends_test_notice() {
     let mut bench = Bench::new("try");
     bench.configure(DESKTOP);
     bench.stub("notify-send", NOTING);
@@ -323,7 +323,7 @@ fn wrong_usage_is_one_line_and_status_2() {
 }
 
 #[test]
-fn defect_17_ctrl_c_ends_dlq_notify_while_a_notifier_hangs() {
+fn ctrl_c_ends_dlq_notify_while_notifier_hangs() {
     let mut bench = Bench::new("notify-int");
     bench.configure("notifications: {channels: {desk: {type: desktop}}}");
     for name in ["notify-send", "osascript"] {

@@ -43,7 +43,7 @@ fn send(sqs: &mut Client, url: &str, body: &str, attributes: &[(&str, &str)]) {
 }
 
 #[test]
-fn no_body_crashes_it_or_reaches_a_terminal_raw() {
+fn hostile_bodies_neither_crash_nor_reach_terminal() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = sqs.create("orders-dlq", &json!({"MaximumMessageSize": "1048576"}));
@@ -142,7 +142,7 @@ fn configure(bench: &mut Bench) {
 }
 
 #[test]
-fn a_planted_secret_is_found_nowhere() {
+fn planted_secrets_are_in_no_output_or_file() {
     let server = Server::start();
     let mut sqs = server.client();
     for place in 0..6 {
@@ -196,7 +196,7 @@ fn a_planted_secret_is_found_nowhere() {
 }
 
 #[test]
-fn the_memory_of_a_pass_does_not_grow_with_its_messages() {
+fn memory_does_not_grow_with_messages() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = sqs.create("orders-dlq", &json!({}));

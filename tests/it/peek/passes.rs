@@ -14,7 +14,7 @@ use crate::support::workbench::{signal, wait_for};
 const INCIDENT: &str = "11111111-2222-8333-8444-555555555555";
 
 #[test]
-fn every_message_is_put_back_and_counted_once() {
+fn messages_are_returned_and_received_once() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["{\"n\":1}", "{\"n\":2}", "x", "y", "z"]);
@@ -39,7 +39,7 @@ fn every_message_is_put_back_and_counted_once() {
 }
 
 #[test]
-fn a_third_pass_is_refused_before_anything_is_received() {
+fn third_pass_is_refused_before_receiving() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["a", "b"]);
@@ -61,7 +61,7 @@ fn a_third_pass_is_refused_before_anything_is_received() {
 }
 
 #[test]
-fn what_would_do_harm_is_not_done() {
+fn harmful_peek_is_refused() {
     let server = Server::start();
     let mut sqs = server.client();
     let fifo = sqs.create("orders-dlq.fifo", &json!({}));
@@ -97,7 +97,7 @@ fn what_would_do_harm_is_not_done() {
 }
 
 #[test]
-fn kill_9_in_the_middle_loses_nothing_and_has_counted() {
+fn kill_during_pass_loses_no_message_and_counts_pass() {
     let server = Server::start();
     let mut sqs = server.client();
     let long = "x".repeat(100_000);
@@ -119,7 +119,7 @@ fn kill_9_in_the_middle_loses_nothing_and_has_counted() {
 }
 
 #[test]
-fn in_a_pipe_it_looks_once_for_each_call_of_an_open_incident() {
+fn pipe_peeks_once_per_raise_and_growth() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
@@ -153,7 +153,7 @@ fn in_a_pipe_it_looks_once_for_each_call_of_an_open_incident() {
 }
 
 #[test]
-fn a_dry_run_receives_and_writes_nothing() {
+fn dry_run_receives_and_writes_nothing() {
     let server = Server::start();
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
@@ -170,7 +170,7 @@ fn a_dry_run_receives_and_writes_nothing() {
 }
 
 #[test]
-fn consumers_logs_are_asked_for_by_the_ids_of_the_messages() {
+fn log_commands_get_message_ids() {
     let server = Server::start();
     let mut sqs = server.client();
     dead(&mut sqs, "orders-dlq", &["a", "b"]);
@@ -203,7 +203,7 @@ fn consumers_logs_are_asked_for_by_the_ids_of_the_messages() {
 }
 
 #[test]
-fn on_a_full_disk_the_messages_are_put_back() {
+fn disk_full_returns_messages() {
     let server = Server::start();
     let mut sqs = server.client();
     let long = "x".repeat(30_000);
@@ -218,7 +218,7 @@ fn on_a_full_disk_the_messages_are_put_back() {
 }
 
 #[test]
-fn a_receive_that_is_refused_is_no_pass() {
+fn refused_receive_counts_no_pass() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 3)]);
     let bench = bench("refused", &sqs.url);
     for _ in 0..3 {

@@ -30,7 +30,7 @@ fn stages(bench: &Bench) -> Option<[i32; 3]> {
 }
 
 #[test]
-fn a_hundred_kills_lose_no_notice_and_start_nothing_twice() {
+fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
     let sqs = FakeSqs::start();
     let mut bench = bench("kills", &sqs.url);
     agent(

@@ -43,7 +43,7 @@ fn started(bench: &Bench, stage: &str) -> usize {
 }
 
 #[test]
-fn wrong_configuration_ends_it() {
+fn status_2_of_stage_ends_pipeline() {
     let bench = stages("status-2", &[("dlq-notify", "exit 2")]);
     let output = run(&bench, &[]);
     assert_eq!(output.code(), 2, "{output:?}");
@@ -53,7 +53,7 @@ fn wrong_configuration_ends_it() {
 }
 
 #[test]
-fn a_signal_is_forwarded_and_all_stages_go() {
+fn signal_is_forwarded_and_stages_end() {
     for (name, number) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let poll =
             "trap 'echo told >> told; exit 0' TERM\necho > ready\nwhile :; do sleep 0.02; done";
@@ -74,7 +74,7 @@ fn a_signal_is_forwarded_and_all_stages_go() {
 }
 
 #[test]
-fn a_stage_that_dies_is_named_and_all_are_started_again() {
+fn dead_stage_is_named_and_all_restart() {
     for (stage, how, said) in [
         ("dlq-poll", "exit 1", "dlq-poll ended with status 1"),
         ("dlq-investigate", "exit 3", "dlq-investigate ended with status 3"),
@@ -100,7 +100,7 @@ fn a_stage_that_dies_is_named_and_all_are_started_again() {
 }
 
 #[test]
-fn once_ends_with_the_worst_of_its_stages() {
+fn once_returns_worst_status_of_stages() {
     let drain = |status: u8| format!("cat > /dev/null\nexit {status}");
     for (poll, investigate, notify, worst) in
         [(0, 0, 0, 0), (1, 0, 0, 1), (1, 3, 0, 3), (0, 3, 2, 2), (0, 2, 3, 2)]
@@ -122,7 +122,7 @@ fn once_ends_with_the_worst_of_its_stages() {
 }
 
 #[test]
-fn the_journal_goes_first_and_each_program_gets_its_arguments() {
+fn journal_is_replayed_first_and_stages_get_arguments() {
     let bench = stages("journal", &[("dlq-log", "echo old; exit 1"), ("dlq-poll", "echo new")]);
     let output = run(&bench, &["--once", "--since", "2h", "--", "--region", "here"]);
     assert_eq!(output.code(), 0, "{output:?}");
@@ -146,7 +146,7 @@ fn the_journal_goes_first_and_each_program_gets_its_arguments() {
 }
 
 #[test]
-fn killed_outright_it_leaves_no_stage() {
+fn sigkill_leaves_no_stage() {
     let bench = stages("kill", &[]);
     let mut running = start(&bench, &[]);
     wait_for("all run", || {

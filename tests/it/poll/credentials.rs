@@ -5,7 +5,7 @@ use crate::support::sqs_api::FakeSqs;
 use crate::support::workbench::Running;
 
 #[test]
-fn without_a_region_or_credentials_it_says_what_to_do() {
+fn missing_region_or_credentials_name_remedy() {
     let sqs = FakeSqs::start();
     let with = |unset: &[&str]| {
         let bench = bench("no-aws", &sqs.url);
@@ -26,7 +26,7 @@ fn without_a_region_or_credentials_it_says_what_to_do() {
 }
 
 #[test]
-fn a_profile_that_is_named_is_used_alone() {
+fn named_profile_is_used_alone() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
     let profiles = "[profile other]\nregion = eu-west-3\naws_access_key_id = AKIDOTHER\naws_secret_access_key = x\n";
     let asked = |yaml: &str, args: &[&str]| {
@@ -54,7 +54,7 @@ fn a_profile_that_is_named_is_used_alone() {
 }
 
 #[test]
-fn a_proxy_is_used_for_what_is_not_here() {
+fn proxy_is_used_for_remote_endpoint() {
     let proxy = FakeSqs::start().with(&[("orders-dlq", 1)]);
     let mut bench = bench("proxy", "http://sqs.nowhere.test");
     bench.set("HTTP_PROXY", &proxy.url);
@@ -63,7 +63,7 @@ fn a_proxy_is_used_for_what_is_not_here() {
 }
 
 #[test]
-fn an_account_that_cannot_be_asked_costs_only_itself() {
+fn failing_account_does_not_stop_others() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
     let mut bench = bench("accounts", &sqs.url);
     bench.write(

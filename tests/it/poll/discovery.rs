@@ -6,7 +6,7 @@ use crate::support::poll::{bench, poll};
 use crate::support::sqs_api::{FakeSqs, Mood, arn};
 
 #[test]
-fn a_name_alone_does_not_make_a_dlq_of_a_distribution_list() {
+fn dlq_name_patterns_exclude_distribution_list() {
     let yes = [
         "a-dlq",
         "A-DLQ",
@@ -40,7 +40,7 @@ fn a_name_alone_does_not_make_a_dlq_of_a_distribution_list() {
 }
 
 #[test]
-fn more_than_a_page_of_queues_is_found() {
+fn listing_reads_all_pages() {
     let sqs = FakeSqs::start().jobs(2100, 0);
     let bench = bench("pages", &sqs.url);
     let heard = poll(&bench, &["--list", "--discover", "name"]);
@@ -49,7 +49,7 @@ fn more_than_a_page_of_queues_is_found() {
 }
 
 #[test]
-fn lint_finds_what_would_lose_messages() {
+fn lint_reports_settings_that_lose_messages() {
     let sqs = FakeSqs::start();
     let queues = [
         ("good", Some(("good-dlq", 5)), 345_600),

@@ -25,7 +25,7 @@ fn rounds(
 }
 
 #[test]
-fn a_queue_that_flutters_is_raised_once() {
+fn fluttering_queue_is_raised_once() {
     let sqs = FakeSqs::start();
     let bench = bench("flutter", &sqs.url);
     let told = rounds(&sqs, &bench, &[(0, 3), (15, 0), (15, 3), (15, 0)]);
@@ -33,7 +33,7 @@ fn a_queue_that_flutters_is_raised_once() {
 }
 
 #[test]
-fn zeros_clear_when_they_are_two_and_span_a_minute() {
+fn clear_needs_two_zeros_over_a_minute() {
     let sqs = FakeSqs::start();
     let bench = bench("zeros", &sqs.url);
     let steps = [(0, 3), (30, 0), (5, 0), (70, 0), (30, 0), (30, 2)];
@@ -52,14 +52,14 @@ fn zeros_clear_when_they_are_two_and_span_a_minute() {
 }
 
 #[test]
-fn a_single_zero_after_a_minute_clears_nothing() {
+fn single_zero_after_a_minute_clears_nothing() {
     let sqs = FakeSqs::start();
     let bench = bench("one-zero", &sqs.url);
     assert_eq!(rounds(&sqs, &bench, &[(0, 1), (300, 0), (300, 1)]), ["queue.raised", "", ""]);
 }
 
 #[test]
-fn more_zeros_can_be_asked_for() {
+fn clear_after_sets_number_of_zeros() {
     let sqs = FakeSqs::start();
     let mut bench = bench("clear-after", &sqs.url);
     bench.configure("monitoring: {clear_after: 3}");
@@ -69,7 +69,7 @@ fn more_zeros_can_be_asked_for() {
 }
 
 #[test]
-fn growth_is_told_at_every_doubling_and_never_twice() {
+fn growth_is_reported_once_per_doubling() {
     let sqs = FakeSqs::start();
     let bench = bench("growth", &sqs.url);
     let steps = [(0, 3), (30, 5), (30, 6), (30, 6), (30, 2), (30, 7), (30, 50), (30, 50)];
@@ -79,7 +79,7 @@ fn growth_is_told_at_every_doubling_and_never_twice() {
 }
 
 #[test]
-fn between_zero_and_the_threshold_it_stays_raised() {
+fn depth_below_threshold_keeps_queue_raised() {
     let sqs = FakeSqs::start();
     let mut bench = bench("threshold", &sqs.url);
     bench.configure("monitoring: {notification_threshold: 10}");
@@ -92,7 +92,7 @@ fn between_zero_and_the_threshold_it_stays_raised() {
 }
 
 #[test]
-fn a_miss_starts_the_run_of_zeros_anew() {
+fn read_error_restarts_count_of_zeros() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 2)]);
     let bench = bench("miss", &sqs.url);
     assert_eq!(poll(&bench, &[]).edges(), ["queue.raised orders-dlq"]);
@@ -110,7 +110,7 @@ fn a_miss_starts_the_run_of_zeros_anew() {
 }
 
 #[test]
-fn who_reads_and_what_is_moved_explains_a_fall() {
+fn move_task_explains_depth_drop() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 5)]);
     let bench = bench("moved", &sqs.url);
     poll(&bench, &[]).one("queue.raised");
@@ -128,7 +128,7 @@ fn who_reads_and_what_is_moved_explains_a_fall() {
 }
 
 #[test]
-fn a_fall_that_cannot_be_explained_for_want_of_a_permission_says_so() {
+fn depth_drop_without_permission_is_cannot_tell() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 5)]);
     let bench = bench("cannot-tell", &sqs.url);
     sqs.world().tasks = Mood::Refuse(403, "AccessDeniedException");
@@ -142,7 +142,7 @@ fn a_fall_that_cannot_be_explained_for_want_of_a_permission_says_so() {
 }
 
 #[test]
-fn expiry_is_told_by_tiers_and_only_the_deepest() {
+fn expiry_is_reported_by_deepest_tier() {
     let sqs = FakeSqs::start();
     sqs.world().queue("orders-dlq").with("MessageRetentionPeriod", 90_000);
     let bench = bench("expiry", &sqs.url);
@@ -174,7 +174,7 @@ fn expiry_is_told_by_tiers_and_only_the_deepest() {
 }
 
 #[test]
-fn a_source_that_keeps_as_long_makes_the_first_moment_unknown() {
+fn retention_of_source_as_long_makes_first_expiry_unknown() {
     let sqs = FakeSqs::start();
     {
         let mut world = sqs.world();

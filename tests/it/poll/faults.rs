@@ -22,7 +22,7 @@ fn raised(name: &str) -> (FakeSqs, crate::support::workbench::Bench) {
 }
 
 #[test]
-fn what_cannot_be_read_is_unknown_and_the_others_are_read() {
+fn unreadable_queue_is_unknown_and_others_are_read() {
     let moods = [
         ("denied", DENIED, "access denied"),
         ("dropped", Mood::Drop, "network: "),
@@ -68,7 +68,7 @@ fn what_cannot_be_read_is_unknown_and_the_others_are_read() {
 }
 
 #[test]
-fn a_server_that_is_gone_says_nothing_about_its_queues() {
+fn unreachable_server_makes_queues_unreadable() {
     let (sqs, bench) = raised("dead");
     drop(sqs);
     // The cache is for that server: the old address, where nobody listens any more.
@@ -83,7 +83,7 @@ fn a_server_that_is_gone_says_nothing_about_its_queues() {
 }
 
 #[test]
-fn a_first_run_without_a_server_knows_of_no_queue() {
+fn first_run_without_server_reports_poll_failed() {
     let sqs = FakeSqs::start();
     let bench = bench("dead-first", &sqs.url);
     drop(sqs);
@@ -97,7 +97,7 @@ fn a_first_run_without_a_server_knows_of_no_queue() {
 }
 
 #[test]
-fn throttling_that_passes_is_not_even_mentioned() {
+fn short_throttling_is_not_reported() {
     let (sqs, bench) = raised("slow-down");
     sqs.world().list = Mood::Refuse(403, "ThrottlingException");
     std::thread::scope(|scope| {
@@ -111,7 +111,7 @@ fn throttling_that_passes_is_not_even_mentioned() {
 }
 
 #[test]
-fn a_queue_is_gone_only_when_a_listing_lacks_it_too() {
+fn queue_is_gone_only_when_listing_lacks_it() {
     let spellings =
         ["com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
     for (n, spelling) in spellings.into_iter().enumerate() {
@@ -146,7 +146,7 @@ fn a_queue_is_gone_only_when_a_listing_lacks_it_too() {
 }
 
 #[test]
-fn a_queue_that_is_listed_no_longer_but_still_answers_is_not_gone() {
+fn unlisted_queue_that_answers_is_not_gone() {
     let (sqs, bench) = raised("unlisted");
     sqs.world().queue("b-dlq").hidden = true;
     for _ in 0..2 {
@@ -157,7 +157,7 @@ fn a_queue_that_is_listed_no_longer_but_still_answers_is_not_gone() {
 }
 
 #[test]
-fn hostile_names_never_reach_a_terminal_raw() {
+fn hostile_names_are_escaped_in_messages() {
     let names = ["x\u{1b}]52;c;aGk=\u{7}-dlq", "y\u{202e}qld-\u{200b}z-dlq", "z\n\r\u{9b}2J-dlq"];
     let sqs = FakeSqs::start();
     for name in names {
@@ -177,7 +177,7 @@ fn hostile_names_never_reach_a_terminal_raw() {
 /// changed.
 #[test]
 #[cfg(target_os = "linux")] // elsewhere `script` has other options
-fn on_a_terminal_the_lines_are_harmless_too() {
+fn event_lines_are_escaped_on_terminal() {
     let name = "x\u{202e}qld\u{9b}2J\u{1b}]52;c;aGk=\u{7}-dlq";
     let sqs = FakeSqs::start().with(&[(name, 1)]);
     let bench = bench("terminal", &sqs.url);
@@ -195,7 +195,7 @@ fn on_a_terminal_the_lines_are_harmless_too() {
 }
 
 #[test]
-fn long_names_and_many_sources_stay_in_a_line() {
+fn long_list_of_sources_is_truncated() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
     for n in 0..200 {
         let name = format!("{n:03}-{}", "s".repeat(76));

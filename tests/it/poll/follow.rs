@@ -20,7 +20,7 @@ fn until(running: &mut crate::support::workbench::Running, kind: &str) -> Value 
 }
 
 #[test]
-fn rounds_follow_each_other_and_are_counted() {
+fn rounds_repeat_and_are_counted() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
     let bench = bench("rounds", &sqs.url);
     let begun = std::time::Instant::now();
@@ -36,7 +36,7 @@ fn rounds_follow_each_other_and_are_counted() {
 }
 
 #[test]
-fn what_happens_between_rounds_is_told_in_the_next() {
+fn changes_between_rounds_are_reported_in_next_round() {
     let sqs = FakeSqs::start().with(&[("a-dlq", 0)]);
     let mut bench = bench("between", &sqs.url);
     bench.configure("monitoring: {discovery_interval: 1s}");
@@ -58,7 +58,7 @@ fn what_happens_between_rounds_is_told_in_the_next() {
 
 /// What a round has not read was not seen empty in it, however long the search took.
 #[test]
-fn a_slow_search_claims_nothing_about_what_it_finds() {
+fn slow_discovery_claims_no_previous_depth() {
     let sqs = FakeSqs::start().with(&[("a-dlq", 0)]);
     let mut bench = bench("slow-search", &sqs.url);
     bench.configure("monitoring: {discovery_interval: 1s, timeout: 30s}");
@@ -80,7 +80,7 @@ fn a_slow_search_claims_nothing_about_what_it_finds() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_silence() {
+fn closed_stdout_ends_quietly() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
     let bench = bench("pipe", &sqs.url);
     let output =
@@ -91,7 +91,7 @@ fn a_reader_that_has_gone_is_silence() {
 }
 
 #[test]
-fn a_queue_that_cannot_be_read_is_mentioned_twice_and_then_left_alone() {
+fn unreadable_queue_is_warned_about_twice() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
     sqs.world().queue("orders-dlq").mood = Mood::Refuse(403, "AccessDenied");
     let bench = bench("mentioned", &sqs.url);
@@ -102,7 +102,7 @@ fn a_queue_that_cannot_be_read_is_mentioned_twice_and_then_left_alone() {
 
 /// Killed at any moment, it leaves documents that parse, and has told no raise as another one.
 #[test]
-fn kill_9_at_any_moment_loses_nothing_and_raises_nothing_twice() {
+fn kill_at_any_moment_loses_and_repeats_no_raise() {
     let sqs = FakeSqs::start().jobs(40, 0);
     let bench = bench("kill", &sqs.url);
     let mut raised: usize = 0;

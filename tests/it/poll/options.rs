@@ -4,7 +4,7 @@ use crate::support::poll::{age, bench, poll};
 use crate::support::sqs_api::FakeSqs;
 
 #[test]
-fn wrong_usage_is_one_line_and_exit_2() {
+fn wrong_usage_is_one_line_and_status_2() {
     let bench = bench("usage", "http://127.0.0.1:9");
     let cases: [(&[&str], &str); 11] = [
         (&["--no-such-flag"], "unknown option '--no-such-flag'"),
@@ -31,7 +31,7 @@ fn wrong_usage_is_one_line_and_exit_2() {
 
 /// A round by name is as cheap as can be, and cron does not look for queues every minute.
 #[test]
-fn a_round_by_name_asks_once_for_each_dlq_and_lists_only_when_it_is_time() {
+fn discovery_cache_limits_api_calls_of_rounds() {
     let sqs = FakeSqs::start();
     for n in 0..30 {
         sqs.world().queue(&format!("job-{n}-dlq"));
@@ -67,7 +67,7 @@ fn a_round_by_name_asks_once_for_each_dlq_and_lists_only_when_it_is_time() {
 }
 
 #[test]
-fn check_is_for_ci() {
+fn check_returns_1_while_a_queue_is_raised() {
     let sqs = FakeSqs::start().with(&[("a-dlq", 0), ("b-dlq", 0)]);
     let bench = bench("check", &sqs.url);
     assert_eq!(poll(&bench, &["--check"]).code, 0);
@@ -80,7 +80,7 @@ fn check_is_for_ci() {
 }
 
 #[test]
-fn a_dry_run_tells_all_and_writes_nothing() {
+fn dry_run_prints_all_and_writes_nothing() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 2)]);
     let bench = bench("dry", &sqs.url);
     for _ in 0..2 {
@@ -103,7 +103,7 @@ fn a_dry_run_tells_all_and_writes_nothing() {
 }
 
 #[test]
-fn queues_that_are_named_are_polled_and_no_others() {
+fn queue_option_polls_named_queues_only() {
     let sqs = FakeSqs::start().with(&[("orders", 1), ("a-dlq", 1), ("b-dlq", 1)]);
     let bench = bench("named", &sqs.url);
     let url = sqs.queue_url("a-dlq");

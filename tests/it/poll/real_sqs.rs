@@ -8,7 +8,7 @@ use crate::support::workbench::wait_for;
 
 /// The older system stops at 1,000 queues.
 #[test]
-fn of_2500_queues_every_dlq_is_found() {
+fn discovery_finds_every_dlq_of_2500_queues() {
     let server = Server::start();
     let names: Vec<(String, Option<String>)> = (0..1300)
         .map(|n| (format!("job-{n:04}-DLQ"), None))
@@ -54,7 +54,7 @@ fn of_2500_queues_every_dlq_is_found() {
 
 /// From the first failure of a consumer to the end of the incident.
 #[test]
-fn real_dead_letters_are_told_once_each_and_cleared_for_what_they_were() {
+fn incident_is_raised_once_and_cleared_with_cause() {
     let server = Server::start();
     let mut sqs = server.client();
     let two_weeks = json!({"MessageRetentionPeriod": "1209600"});
@@ -141,7 +141,7 @@ fn real_dead_letters_are_told_once_each_and_cleared_for_what_they_were() {
 
 /// The server keeps regions and accounts apart, as AWS does.
 #[test]
-fn regions_and_accounts_are_polled_in_one_round() {
+fn regions_and_accounts_share_a_round() {
     let server = Server::start();
     for region in ["us-east-1", "sa-east-1", "eu-west-1"] {
         let mut sqs = server.client_in(region);

@@ -7,7 +7,7 @@ use crate::support::sqs_api::{FakeSqs, Mood};
 use crate::support::workbench::{Running, wait_for};
 
 #[test]
-fn a_state_that_does_not_parse_is_named_and_never_overwritten() {
+fn corrupt_state_is_named_and_never_overwritten() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 2)]);
     for (garbage, offset) in
         [("{\"version\":1,\"floor\":0,???", "byte 23"), ("", "byte 0"), ("\0\0", "byte 0")]
@@ -28,7 +28,7 @@ fn a_state_that_does_not_parse_is_named_and_never_overwritten() {
 }
 
 #[test]
-fn many_at_once_raise_once() {
+fn concurrent_runs_raise_once() {
     let sqs = FakeSqs::start().with(&[("a-dlq", 1), ("b-dlq", 2)]);
     let bench = bench("at-once", &sqs.url);
     poll(&bench, &["--exclude", "*"]);
@@ -46,7 +46,7 @@ fn many_at_once_raise_once() {
 /// A disk that is full at the worst moment: the document stays whole, and what the journal was told
 /// already is told again as the same.
 #[test]
-fn a_crash_between_journal_and_document_tears_nothing_and_repeats_the_id() {
+fn crash_between_journal_and_document_repeats_event_id() {
     let sqs = FakeSqs::start().jobs(40, 1);
     let bench = bench("full", &sqs.url);
     assert_eq!(poll(&bench, &["--exclude", "job-7-*"]).of("queue.raised").len(), 39);
@@ -66,7 +66,7 @@ fn a_crash_between_journal_and_document_tears_nothing_and_repeats_the_id() {
 
 /// A run that was slow brings old readings: what another has read since stands.
 #[test]
-fn an_older_reading_is_dropped() {
+fn older_reading_is_dropped() {
     let sqs = FakeSqs::start().with(&[("a-dlq", 1), ("b-dlq", 1)]);
     let mut bench = bench("older", &sqs.url);
     bench.configure("monitoring: {timeout: 60s}");
@@ -88,7 +88,7 @@ fn an_older_reading_is_dropped() {
 }
 
 #[test]
-fn what_is_printed_is_in_the_journal_but_for_what_is_unchanged() {
+fn journal_omits_unchanged_readings_only() {
     let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
     let bench = bench("journal", &sqs.url);
     let first = poll(&bench, &["--all"]);
