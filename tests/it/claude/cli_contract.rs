@@ -14,7 +14,7 @@ use crate::support::claude_api::{
     FakeClaude, Script, bash, delegate, error, hang, say, structured, tool,
 };
 use crate::support::claude_cli::bench_with;
-use crate::support::requirement::real_cli;
+use crate::support::requirement::claude_cli;
 use crate::support::workbench::{Bench, Output, Running, at_work, signal, wait_for};
 
 const SECRET: &str = "planted-5cf0b7";
@@ -112,7 +112,7 @@ fn run(cli: &PathBuf, bench: &Bench, more: &[&str]) -> Told {
 
 #[test]
 fn json_schema_gives_structured_output() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [structured(finding()).costing(10_000, 1_000)];
     let api = FakeClaude::start(Script::new(steps).only_with_key("test-key"));
     let bench = bench_with(&api, "claude-result");
@@ -132,7 +132,7 @@ fn json_schema_gives_structured_output() {
 
 #[test]
 fn bash_tool_may_read_and_not_write() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [bash("cat orders.py"), bash("touch proof"), structured(finding())];
     let api = FakeClaude::start(Script::new(steps));
     let bench = bench_with(&api, "claude-bash");
@@ -147,7 +147,7 @@ fn bash_tool_may_read_and_not_write() {
 
 #[test]
 fn subagents_from_file_all_report() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let names = ["dlq-analyzer", "log-analyzer", "code-reviewer", "config-checker", "test-runner"];
     let agents: serde_json::Map<String, Value> = names
         .iter()
@@ -184,7 +184,7 @@ fn subagents_from_file_all_report() {
 
 #[test]
 fn refused_key_is_reported_with_each_retry() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let api = FakeClaude::start(Script::new([say("unheard")]).only_with_key("another"));
     let mut bench = bench_with(&api, "claude-401");
     bench.set("CLAUDE_CODE_MAX_RETRIES", "1");
@@ -203,7 +203,7 @@ fn refused_key_is_reported_with_each_retry() {
 /// cannot be read again.
 #[test]
 fn key_from_helper_is_in_no_environment() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     for from_file in [true, false] {
         let steps = [bash("sh look.sh"), bash("cat orders.py"), structured(finding())];
         let api = FakeClaude::start(Script::new(steps).only_with_key(SECRET));
@@ -239,7 +239,7 @@ fn key_from_helper_is_in_no_environment() {
 
 #[test]
 fn status_403_is_not_retried() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let api = FakeClaude::start(Script::new([error(403, "permission_error")]));
     let bench = bench_with(&api, "claude-403");
     let told = run(&cli, &bench, &[]);
@@ -250,7 +250,7 @@ fn status_403_is_not_retried() {
 
 #[test]
 fn status_529_is_retried() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let first = structured(finding()).after_errors(2, 529, "overloaded_error");
     let api = FakeClaude::start(Script::new([first]));
     let bench = bench_with(&api, "claude-529");
@@ -263,7 +263,7 @@ fn status_529_is_retried() {
 
 #[test]
 fn max_turns_is_its_own_error() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let api = FakeClaude::start(Script::new([bash("cat orders.py")]));
     let bench = bench_with(&api, "claude-turns");
     let told = run(&cli, &bench, &["--max-turns=2"]);
@@ -275,7 +275,7 @@ fn max_turns_is_its_own_error() {
 
 #[test]
 fn budget_ends_run_one_answer_late() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     // More than so much of input would be taken for a context that is full.
     let dear = bash("cat orders.py").costing(1_000, 200_000);
     let api = FakeClaude::start(Script::new([dear]));
@@ -289,7 +289,7 @@ fn budget_ends_run_one_answer_late() {
 
 #[test]
 fn at_path_in_prompt_is_not_expanded() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let api = FakeClaude::start(Script::new([structured(finding())]));
     let bench = bench_with(&api, "claude-at");
     let secret = bench.write("home/credentials", SECRET);
@@ -304,7 +304,7 @@ fn at_path_in_prompt_is_not_expanded() {
 /// Else a test that finds no secret would prove nothing.
 #[test]
 fn file_read_by_tool_reaches_api() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [bash("cat orders.py planted"), structured(finding())];
     let api = FakeClaude::start(Script::new(steps));
     let bench = bench_with(&api, "claude-heard");
@@ -315,7 +315,7 @@ fn file_read_by_tool_reaches_api() {
 
 #[test]
 fn broken_stream_is_retried_without_streaming() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [structured(finding()).cut_after(2)];
     let api = FakeClaude::start(Script::new(steps));
     let bench = bench_with(&api, "claude-cut");
@@ -327,7 +327,7 @@ fn broken_stream_is_retried_without_streaming() {
 
 #[test]
 fn slow_answer_is_awaited() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let pause = Duration::from_millis(50);
     let api = FakeClaude::start(Script::new([structured(finding()).slow(pause)]));
     let bench = bench_with(&api, "claude-slow");
@@ -339,7 +339,7 @@ fn slow_answer_is_awaited() {
 
 #[test]
 fn sigint_ends_run_with_result_line() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     for (name, step) in [("silent", hang()), ("begun", say("I look").hanging())] {
         let api = FakeClaude::start(Script::new([step]));
         let bench = bench_with(&api, &format!("claude-{name}"));

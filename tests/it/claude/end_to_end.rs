@@ -10,8 +10,8 @@ use crate::support::claude_stub::repository;
 use crate::support::investigate::{noted, nothing_is_left, own, sessions};
 use crate::support::peek::dead;
 use crate::support::poll::bench;
-use crate::support::requirement::real_cli;
-use crate::support::sqs_server::Server;
+use crate::support::requirement::claude_cli;
+use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::Bench;
 
 /// The subagents, and words of the prompt of each.
@@ -82,8 +82,8 @@ fn investigated(
     script: &dyn Fn(&Bench, &str) -> Script,
     rule: &str,
 ) -> Option<(Bench, FakeClaude, Vec<Value>)> {
-    let cli = real_cli()?;
-    let server = Server::start();
+    let cli = claude_cli()?;
+    let server = SqsServer::start()?;
     let mut sqs = server.client();
     let body = r#"{"error": "KeyError: 'amount'", "id": 7, "to": "a@b.example"}"#;
     dead(&mut sqs, "orders-dlq", &[body, body]);

@@ -10,7 +10,7 @@ use crate::support::claude_api::{FakeClaude, Script, Step, bash, say, structured
 use crate::support::claude_cli::{KEY, commit, line, prepare, verdict};
 use crate::support::event_lines::{ago, beat, raised};
 use crate::support::investigate::{investigate, nothing_is_left, own, sessions, told};
-use crate::support::requirement::real_cli;
+use crate::support::requirement::claude_cli;
 use crate::support::workbench::{Bench, arguments, at_work, signal, wait_for};
 
 /// Runs an investigation of `orders` to its end.
@@ -34,7 +34,7 @@ fn shown(bench: &Bench, data: &Value) -> String {
 
 #[test]
 fn failure_has_reason_and_cost() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let never = [say("It is the amount."), say("Nothing else.")];
     let spent = structured(verdict(Value::Null)).costing(400_000, 1_000);
     let many = (0..9).map(|n| tool("Grep", json!({"pattern": format!("{n}")})));
@@ -84,7 +84,7 @@ fn failure_has_reason_and_cost() {
 
 #[test]
 fn denied_tool_does_nothing_and_is_reported() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [
         bash("touch proof"),
         bash("curl http://127.0.0.1:9/"),
@@ -107,7 +107,7 @@ fn denied_tool_does_nothing_and_is_reported() {
 /// What a repository can hold to be run or read by an agent: none of it is.
 #[test]
 fn hostile_repository_and_queue_name_run_and_read_nothing() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let api = FakeClaude::start(Script::new([
         tool("Read", json!({"file_path": "orders.py"})),
         tool("Read", json!({"file_path": "link"})),
@@ -141,7 +141,7 @@ fn hostile_repository_and_queue_name_run_and_read_nothing() {
 /// own, in the user's checkout, with the files that git ignores there.
 #[test]
 fn worktree_cannot_be_left_by_command_or_subagent() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let mut bench = Bench::new("real-out");
     let secret = bench.path("home/token").display().to_string();
     let isolated = json!({"description": "Look", "prompt": "Look.", "subagent_type": "code-review",
@@ -184,7 +184,7 @@ fn worktree_cannot_be_left_by_command_or_subagent() {
 
 #[test]
 fn tools_find_no_secret() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     // The pattern is not a line that it finds itself.
     let look = "env; tr '\\0' '\\n' </proc/$CLAUDE_PID/environ; cat /proc/[0-9]*/cmdline | \
                 tr '\\0' '\\n' | grep 'of-the-[m]odel'; for fd in /proc/$CLAUDE_PID/fd/*; do \
@@ -224,7 +224,7 @@ fn endless(cli: &Path, name: &str, more: &str) -> (Bench, FakeClaude) {
 
 #[test]
 fn deadline_during_command_leaves_no_process() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let (bench, _api) = endless(&cli, "real-deadline", ", timeout_minutes: 0.1");
     let events = run(&bench);
     assert!(bench.path("ready").exists(), "{}", shown(&bench, last(&events)));
@@ -234,7 +234,7 @@ fn deadline_during_command_leaves_no_process() {
 
 #[test]
 fn session_survives_killed_filter() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [structured(verdict(Value::Null)).slow(Duration::from_millis(300))];
     let api = FakeClaude::start(Script::new(steps));
     let mut bench = Bench::new("real-pipeline");
@@ -253,7 +253,7 @@ fn session_survives_killed_filter() {
 
 #[test]
 fn killed_supervisor_ends_process_tree_of_claude() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let (bench, _api) = endless(&cli, "real-supervisor", ", stop_grace_seconds: 2");
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
     wait_for("its command is at work", || bench.path("ready").exists());
@@ -276,7 +276,7 @@ fn killed_supervisor_ends_process_tree_of_claude() {
 
 #[test]
 fn resume_continues_stopped_session() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let (bench, api) = endless(&cli, "real-resume", "");
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
     wait_for("its command is at work", || bench.path("ready").exists());
@@ -320,7 +320,7 @@ for line in sys.stdin:
 
 #[test]
 fn mcp_server_from_configuration_is_used() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [tool("mcp__docs__find", json!({})), structured(verdict(Value::Null))];
     let api = FakeClaude::start(Script::new(steps));
     let mut bench = Bench::new("real-mcp");
@@ -337,7 +337,7 @@ fn mcp_server_from_configuration_is_used() {
 /// The key that lets everything be done is for people other than root, and does what it says.
 #[test]
 fn permission_skip_needs_its_key_and_refuses_root() {
-    let Some(cli) = real_cli() else { return };
+    let Some(cli) = claude_cli() else { return };
     let steps = [tool("Read", json!({"file_path": "/etc/hostname"})), bash("touch proof")];
     let api =
         FakeClaude::start(Script::new(steps.into_iter().chain([structured(verdict(Value::Null))])));

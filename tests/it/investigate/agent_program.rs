@@ -12,6 +12,7 @@ use crate::support::event_lines::{ago, beat, raised};
 use crate::support::investigate::{
     agent, investigate, noted, nothing_is_left, own, sessions, told,
 };
+use crate::support::requirement::has_jq;
 use crate::support::workbench::Bench;
 
 /// A configuration with this agent.
@@ -25,12 +26,6 @@ fn configure(bench: &mut Bench, agent: &str, format: &str, required: bool) {
 fn example(bench: &mut Bench, required: bool) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/agent-example");
     configure(bench, path.to_str().unwrap(), "text", required);
-}
-
-/// The gate installs it; elsewhere a test that needs it is left out, and says so.
-fn has_jq() -> bool {
-    std::env::var("CI").is_ok_and(|ci| ci == "true")
-        || std::process::Command::new("jq").arg("--version").output().is_ok()
 }
 
 /// A cause that these messages have.
@@ -115,7 +110,6 @@ fn ended(bench: &Bench, sampled: &str) -> (Vec<String>, Value) {
 #[test]
 fn example_agent_names_most_frequent_cause() {
     if !has_jq() {
-        println!("skipped: jq is not installed");
         return;
     }
     let mut bench = Bench::new("agent-example");
@@ -146,7 +140,6 @@ fn example_agent_names_most_frequent_cause() {
 #[test]
 fn example_agent_is_inconclusive_without_error_text() {
     if !has_jq() {
-        println!("skipped: jq is not installed");
         return;
     }
     let mut bench = Bench::new("agent-example-shape");

