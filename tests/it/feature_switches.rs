@@ -1,7 +1,7 @@
 //! The switches of the configuration, turned while a program runs.
 
-use crate::support::event_lines::{ago, beat, raised};
-use crate::support::investigate::{QUICK, agent};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
+use crate::support::investigate::{QUICK_AGENT, agent};
 use crate::support::workbench::{Bench, wait_for};
 
 const OFF: &str = "features: {investigate: false, notify: false}\n";
@@ -9,21 +9,21 @@ const OFF: &str = "features: {investigate: false, notify: false}\n";
 #[test]
 fn investigate_switch_takes_effect_while_running() {
     let mut bench = Bench::new("switch-investigate");
-    agent(&mut bench, QUICK, "");
+    agent(&mut bench, QUICK_AGENT, "");
     let on = std::fs::read_to_string(bench.path("config.yaml")).unwrap();
     bench.write("config.yaml", format!("{on}{OFF}"));
     let mut filter = bench.start("dlq-investigate", &[]);
-    filter.write(raised("orders", "i", ago(0), None) + &beat(ago(0)));
+    filter.write(raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0)));
     let mut said = filter.line() + &filter.line() + &filter.line();
     assert!(said.contains("\"reason\":\"disabled\""), "{said}");
     // Half an edit changes nothing, and is no reason to stop.
     bench.write("config.yaml", "auto_investigation: {enabled");
-    filter.write(beat(ago(0)));
+    filter.write(heartbeat(seconds_ago(0)));
     said += &filter.line();
     bench.write("config.yaml", on);
     // The lines come back one by one; after some of them, the start.
     wait_for("the start", || {
-        filter.write(beat(ago(0)));
+        filter.write(heartbeat(seconds_ago(0)));
         said += &filter.line();
         said.contains("investigation.started")
     });
@@ -37,21 +37,24 @@ fn notify_switch_takes_effect_while_running() {
     let mut bench = Bench::new("switch-notify");
     bench.configure(OFF);
     let mut filter = bench.start("dlq-notify", &["--json"]);
-    filter.write(raised("silent", "i", ago(0), None) + &beat(ago(0)));
+    filter.write(raised("silent", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0)));
     filter.line();
     filter.line();
     bench.write("config.yaml", "");
     let mut number = 0;
     wait_for("a notice", || {
         number += 1;
-        filter.write(beat(ago(0)) + &raised("loud", &format!("i{number}"), ago(0), None));
+        filter.write(
+            heartbeat(seconds_ago(0))
+                + &raised("loud", &format!("i{number}"), seconds_ago(0), None),
+        );
         filter.line();
         filter.line();
         // What was told is remembered.
-        let told = std::fs::read_to_string(bench.state("notices.json")).unwrap_or_default();
-        told.contains("queue.raised-i")
+        let notices = std::fs::read_to_string(bench.state("notices.json")).unwrap_or_default();
+        notices.contains("queue.raised-i")
     });
     let output = filter.finish();
-    let told = output.stderr;
-    assert!(told.contains(" loud (") && !told.contains(" silent ("), "{told}");
+    let notices = output.stderr;
+    assert!(notices.contains(" loud (") && !notices.contains(" silent ("), "{notices}");
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::support::workbench::{Bench, exists};
+use crate::support::workbench::{Bench, is_built};
 
 /// Declares a test for each case, and the list of all.
 macro_rules! golden_cases {
@@ -105,7 +105,7 @@ fn difference(expected: &str, actual: &str) -> Option<String> {
 fn compare(case: &str) {
     let case = tests("golden").join(case);
     let cmd = std::fs::read_to_string(case.join("cmd")).unwrap();
-    if cmd.contains("dlq-poll") && !exists("dlq-poll") {
+    if cmd.contains("dlq-poll") && !is_built("dlq-poll") {
         return;
     }
     let bless = std::env::var("DLQ_BLESS").is_ok_and(|word| word == "1");

@@ -17,12 +17,12 @@ fn lines(numbers: std::ops::Range<usize>) -> String {
     numbers.map(line).collect()
 }
 
-fn fill(bench: &Bench, size_max: u64, numbers: std::ops::Range<usize>) {
+fn fill_journal(bench: &Bench, size_max: u64, numbers: std::ops::Range<usize>) {
     let journal = journal(bench, size_max);
     numbers.for_each(|n| journal.append(line(n).as_bytes()).unwrap());
 }
 
-fn quiet(output: &Output) -> String {
+fn successful_stdout(output: &Output) -> String {
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     output.text()
 }
@@ -30,15 +30,15 @@ fn quiet(output: &Output) -> String {
 #[test]
 fn journal_is_printed_unchanged_oldest_part_first() {
     let bench = Bench::new("log");
-    fill(&bench, 500, 0..10);
+    fill_journal(&bench, 500, 0..10);
     assert!(bench.state("journal.ndjson.2.gz").exists());
-    assert_eq!(quiet(&bench.run("dlq-log", &[], "")), lines(0..10));
+    assert_eq!(successful_stdout(&bench.run("dlq-log", &[], "")), lines(0..10));
 }
 
 #[test]
 fn missing_journal_prints_and_creates_nothing() {
     let bench = Bench::new("log-none");
-    assert_eq!(quiet(&bench.run("dlq-log", &[], "")), "");
+    assert_eq!(successful_stdout(&bench.run("dlq-log", &[], "")), "");
     assert!(!bench.path("state").exists());
     let said = bench.run("dlq-log", &["-v"], "").stderr;
     assert!(said.contains("there is no journal yet"), "{said}");
@@ -73,7 +73,7 @@ fn filter_options_select_events() {
     ];
     for (args, expected) in rows {
         let expected: String = expected.iter().map(|&n| all[n].as_str()).collect();
-        assert_eq!(quiet(&bench.run("dlq-log", args, "")), expected, "{args:?}");
+        assert_eq!(successful_stdout(&bench.run("dlq-log", args, "")), expected, "{args:?}");
     }
     let none = bench.run("dlq-log", &["--incident", "cccccccc"], "");
     assert_eq!((none.code(), none.text().as_str()), (0, ""));
@@ -94,7 +94,7 @@ fn since_counts_from_now() {
     };
     let all = [at(120), at(61), at(59), at(0)];
     journal(&bench, 1 << 20).append(all.concat().as_bytes()).unwrap();
-    let printed = quiet(&bench.run("dlq-log", &["--since", "1h"], ""));
+    let printed = successful_stdout(&bench.run("dlq-log", &["--since", "1h"], ""));
     assert_eq!(printed, all[2..].concat());
 }
 
@@ -113,7 +113,7 @@ fn torn_lines_are_skipped_with_one_warning() {
 #[test]
 fn unreadable_part_is_skipped_and_others_are_printed() {
     let bench = Bench::new("log-damaged");
-    fill(&bench, 500, 0..10);
+    fill_journal(&bench, 500, 0..10);
     std::fs::write(bench.state("journal.ndjson.1.gz"), b"\x1f\x8bgarbage").unwrap();
     let output = bench.run("dlq-log", &[], "");
     assert_eq!(output.code(), 1);

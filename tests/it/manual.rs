@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::support::requirement::has_jq;
-use crate::support::workbench::{Bench, bin, exists};
+use crate::support::workbench::{Bench, bin, is_built};
 
 const FIXTURE: &str = "tests/fixtures/monday.ndjson";
 
@@ -53,7 +53,7 @@ fn manual_examples_run() {
         let text = std::fs::read_to_string(&document).unwrap();
         let name = document.file_name().unwrap().to_str().unwrap().to_owned();
         for (line, command) in commands(&text, name != "README.md") {
-            let lacks = |program: &&str| command.contains(program) && !exists(program);
+            let lacks = |program: &&str| command.contains(program) && !is_built(program);
             if ["dlq-poll", "dlq-peek"].iter().any(lacks) {
                 continue;
             }

@@ -6,8 +6,8 @@ use dlq::rules::session::Sessions;
 use dlq::store::Store;
 use serde_json::Value;
 
-use crate::support::event_lines::{ago, raised};
-use crate::support::investigate::{QUICK, agent, investigate, noted};
+use crate::support::event_lines::{raised, seconds_ago};
+use crate::support::investigate::{QUICK_AGENT, agent, investigate, read_text};
 use crate::support::workbench::Bench;
 
 /// What each of several processes does in the next test: this very binary, told so by a variable.
@@ -38,10 +38,10 @@ fn store_loses_no_update_of_eight_processes() {
         Err(_) => bench.state(""),
     };
     bench.set("DLQ_STATE_DIR", &state);
-    agent(&mut bench, QUICK, "");
-    let config = noted(&bench, "config.yaml").replace("enabled: true", "enabled: false");
+    agent(&mut bench, QUICK_AGENT, "");
+    let config = read_text(&bench, "config.yaml").replace("enabled: true", "enabled: false");
     bench.configure(&config);
-    investigate(&bench, &[], raised("orders", "i", ago(0), None));
+    investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
     let start = || {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "store::update_worker"]);

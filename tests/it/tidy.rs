@@ -314,7 +314,8 @@ fn help(program: &str) -> String {
 
 #[test]
 fn help_and_page_document_the_same_options() {
-    for program in PROGRAMS.into_iter().filter(|program| crate::support::workbench::exists(program))
+    for program in
+        PROGRAMS.into_iter().filter(|program| crate::support::workbench::is_built(program))
     {
         let (help, page) = (help(program), read(format!("man/{program}.1")));
         assert_eq!(options(&help), page_options(&page), "{program}: --help, then the page");
@@ -323,7 +324,8 @@ fn help_and_page_document_the_same_options() {
 
 #[test]
 fn help_fits_a_screen() {
-    for program in PROGRAMS.into_iter().filter(|program| crate::support::workbench::exists(program))
+    for program in
+        PROGRAMS.into_iter().filter(|program| crate::support::workbench::is_built(program))
     {
         let help = help(program);
         assert!(help.lines().count() <= 24, "{program}: {} lines", help.lines().count());

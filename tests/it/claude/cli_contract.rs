@@ -11,28 +11,28 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::claude_api::{
-    FakeClaude, Script, bash, delegate, error, hang, say, structured, tool,
+    FakeClaudeApi, Script, bash, delegate, error, hang, say, structured, tool,
 };
-use crate::support::claude_cli::bench_with;
+use crate::support::claude_cli::bench_with_api;
 use crate::support::requirement::claude_cli;
-use crate::support::workbench::{Bench, Output, Running, at_work, signal, wait_for};
+use crate::support::workbench::{Bench, Output, Running, processes_of, signal, wait_for};
 
 const SECRET: &str = "planted-5cf0b7";
 
 const MODEL: &str = "claude-sonnet-5-5";
 
 /// What it printed.
-struct Told {
-    output: Output,
+struct CliOutput {
+    process: Output,
     lines: Vec<Value>,
 }
 
-impl Told {
+impl CliOutput {
     #[track_caller]
-    fn of(output: Output) -> Self {
-        let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    fn parse(process: Output) -> Self {
+        let lines = process.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let lines = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
-        Told { output, lines }
+        CliOutput { process, lines }
     }
 
     fn all(&self, kind: &str, subtype: &str) -> Vec<&Value> {
@@ -46,7 +46,7 @@ impl Told {
     fn only(&self, kind: &str, subtype: &str) -> &Value {
         match self.all(kind, subtype)[..] {
             [one] => one,
-            _ => panic!("not one {kind} {subtype}: {:?}", self.output),
+            _ => panic!("not one {kind} {subtype}: {:?}", self.process),
         }
     }
 
@@ -58,12 +58,12 @@ impl Told {
     /// It ended well, with this result.
     #[track_caller]
     fn completed(&self, result: &Value) {
-        let told = self.result();
-        let well = told["subtype"] == "success"
-            && told["is_error"] == false
-            && told["terminal_reason"] == "completed"
-            && told["structured_output"] == *result;
-        assert!(well && self.output.code() == 0, "{:?}", self.output);
+        let output = self.result();
+        let well = output["subtype"] == "success"
+            && output["is_error"] == false
+            && output["terminal_reason"] == "completed"
+            && output["structured_output"] == *result;
+        assert!(well && self.process.code() == 0, "{:?}", self.process);
     }
 }
 
@@ -96,7 +96,7 @@ fn start(cli: &PathBuf, bench: &Bench, more: &[&str], prompt: &str) -> Running {
         &schema,
     ];
     let mut command = bench.command(cli, &[&options[..], more].concat());
-    let mut running = Running::of(command.current_dir(bench.path("repo")).stdin(Stdio::piped()));
+    let mut running = Running::spawn(command.current_dir(bench.path("repo")).stdin(Stdio::piped()));
     running.write(prompt);
     drop(running.stdin.take());
     running
@@ -104,21 +104,21 @@ fn start(cli: &PathBuf, bench: &Bench, more: &[&str], prompt: &str) -> Running {
 
 /// Runs it to its end; nothing of it is left then.
 #[track_caller]
-fn run(cli: &PathBuf, bench: &Bench, more: &[&str]) -> Told {
+fn run(cli: &PathBuf, bench: &Bench, more: &[&str]) -> CliOutput {
     let output = start(cli, bench, more, "Look into orders-dlq.").finish();
-    wait_for("all of it has ended", || at_work(bench).is_empty());
-    Told::of(output)
+    wait_for("all of it has ended", || processes_of(bench).is_empty());
+    CliOutput::parse(output)
 }
 
 #[test]
 fn json_schema_gives_structured_output() {
     let Some(cli) = claude_cli() else { return };
     let steps = [structured(finding()).costing(10_000, 1_000)];
-    let api = FakeClaude::start(Script::new(steps).only_with_key("test-key"));
-    let bench = bench_with(&api, "claude-result");
-    let told = run(&cli, &bench, &["--max-turns=5"]);
-    told.completed(&finding());
-    let init = told.only("system", "init");
+    let api = FakeClaudeApi::start(Script::new(steps).only_with_key("test-key"));
+    let bench = bench_with_api(&api, "claude-result");
+    let output = run(&cli, &bench, &["--max-turns=5"]);
+    output.completed(&finding());
+    let init = output.only("system", "init");
     let tools = ["Task", "Bash", "Glob", "Grep", "Read", "StructuredOutput"];
     assert_eq!(init["tools"], json!(tools), "{init}");
     assert_eq!(init["mcp_servers"], json!([]), "{init}");
@@ -126,7 +126,7 @@ fn json_schema_gives_structured_output() {
     assert_eq!(init["claude_code_version"], "2.1.330", "{init}");
     assert_eq!(init["apiKeySource"], "ANTHROPIC_API_KEY", "{init}");
     // This version's price of the model: 2 dollars for a million tokens of input, 10 for output.
-    let cost = told.result()["total_cost_usd"].as_f64().unwrap();
+    let cost = output.result()["total_cost_usd"].as_f64().unwrap();
     assert!((cost - 0.03).abs() < 0.001, "{cost}");
 }
 
@@ -134,15 +134,15 @@ fn json_schema_gives_structured_output() {
 fn bash_tool_may_read_and_not_write() {
     let Some(cli) = claude_cli() else { return };
     let steps = [bash("cat orders.py"), bash("touch proof"), structured(finding())];
-    let api = FakeClaude::start(Script::new(steps));
-    let bench = bench_with(&api, "claude-bash");
-    let told = run(&cli, &bench, &["--max-turns=9"]);
-    told.completed(&finding());
-    let asked = api.asked_by("main");
-    let results: Vec<String> = asked.iter().flat_map(|one| one.tool_results()).collect();
+    let api = FakeClaudeApi::start(Script::new(steps));
+    let bench = bench_with_api(&api, "claude-bash");
+    let output = run(&cli, &bench, &["--max-turns=9"]);
+    output.completed(&finding());
+    let requests = api.requests_of("main");
+    let results: Vec<String> = requests.iter().flat_map(|one| one.tool_results()).collect();
     assert!(results[0].contains("order['amount']"), "{results:?}");
     assert!(!bench.path("repo/proof").exists());
-    assert_eq!(told.all("system", "permission_denied").len(), 1);
+    assert_eq!(output.all("system", "permission_denied").len(), 1);
 }
 
 #[test]
@@ -166,37 +166,37 @@ fn subagents_from_file_all_report() {
         let said = say(&format!("{name} has seen it"));
         script = script.agent(name, &format!("YOU-ARE-{name}"), [read, said]);
     }
-    let api = FakeClaude::start(script);
-    let bench = bench_with(&api, "claude-agents");
+    let api = FakeClaudeApi::start(script);
+    let bench = bench_with_api(&api, "claude-agents");
     let file = bench.write("agents.json", Value::Object(agents).to_string());
-    let told = run(&cli, &bench, &["--max-turns=9", "--agents", file.to_str().unwrap()]);
-    told.completed(&finding());
+    let output = run(&cli, &bench, &["--max-turns=9", "--agents", file.to_str().unwrap()]);
+    output.completed(&finding());
     for name in names {
-        assert_eq!(api.asked_by(name).len(), 2, "{name}");
+        assert_eq!(api.requests_of(name).len(), 2, "{name}");
     }
-    let results = api.asked_by("main")[1].tool_results();
+    let results = api.requests_of("main")[1].tool_results();
     for name in names {
         let said = format!("{name} has seen it");
         assert!(results.iter().any(|text| text.contains(&said)), "{name}: {results:?}");
     }
-    assert_eq!(told.all("system", "init").len(), 1);
+    assert_eq!(output.all("system", "init").len(), 1);
 }
 
 #[test]
 fn refused_key_is_reported_with_each_retry() {
     let Some(cli) = claude_cli() else { return };
-    let api = FakeClaude::start(Script::new([say("unheard")]).only_with_key("another"));
-    let mut bench = bench_with(&api, "claude-401");
+    let api = FakeClaudeApi::start(Script::new([say("unheard")]).only_with_key("another"));
+    let mut bench = bench_with_api(&api, "claude-401");
     bench.set("CLAUDE_CODE_MAX_RETRIES", "1");
-    let told = run(&cli, &bench, &[]);
-    assert_eq!(told.output.code(), 1);
-    let result = told.result();
+    let output = run(&cli, &bench, &[]);
+    assert_eq!(output.process.code(), 1);
+    let result = output.result();
     assert_eq!(result["is_error"], true, "{result}");
     assert_eq!(result["api_error_status"], 401, "{result}");
-    let retries = told.all("system", "api_retry");
+    let retries = output.all("system", "api_retry");
     assert_eq!(retries.len(), 1);
     assert_eq!(retries[0]["error"], "authentication_failed");
-    assert_eq!(api.asked_by("main").len(), 2);
+    assert_eq!(api.requests_of("main").len(), 2);
 }
 
 /// A key that comes from a file is in no environment, and may go with its file: it is kept when it
@@ -206,8 +206,8 @@ fn key_from_helper_is_in_no_environment() {
     let Some(cli) = claude_cli() else { return };
     for from_file in [true, false] {
         let steps = [bash("sh look.sh"), bash("cat orders.py"), structured(finding())];
-        let api = FakeClaude::start(Script::new(steps).only_with_key(SECRET));
-        let mut bench = bench_with(&api, "claude-key");
+        let api = FakeClaudeApi::start(Script::new(steps).only_with_key(SECRET));
+        let mut bench = bench_with_api(&api, "claude-key");
         let look = "env; tr '\\0' '\\n' < /proc/$CLAUDE_PID/environ; echo looked\n";
         bench.write("repo/look.sh", look);
         let mut more = vec!["--allowedTools=Bash(sh look.sh)"];
@@ -222,17 +222,17 @@ fn key_from_helper_is_in_no_environment() {
         } else {
             bench.set("ANTHROPIC_API_KEY", SECRET);
         }
-        let told = run(&cli, &bench, &more);
-        told.completed(&finding());
+        let output = run(&cli, &bench, &more);
+        output.completed(&finding());
         let source = if from_file { "apiKeyHelper" } else { "ANTHROPIC_API_KEY" };
-        assert_eq!(told.only("system", "init")["apiKeySource"], source);
-        let results = api.asked_by("main")[1].tool_results();
+        assert_eq!(output.only("system", "init")["apiKeySource"], source);
+        let results = api.requests_of("main")[1].tool_results();
         assert!(results[0].contains("looked"), "{results:?}");
         assert_eq!(results[0].contains(SECRET), !from_file, "{results:?}");
         if from_file {
-            api.never_heard(SECRET);
+            api.assert_never_received(SECRET);
             assert!(!bench.path("key").exists());
-            assert!(told.output.stderr.contains("apiKeyHelper failed"), "{:?}", told.output);
+            assert!(output.process.stderr.contains("apiKeyHelper failed"), "{:?}", output.process);
         }
     }
 }
@@ -240,23 +240,23 @@ fn key_from_helper_is_in_no_environment() {
 #[test]
 fn status_403_is_not_retried() {
     let Some(cli) = claude_cli() else { return };
-    let api = FakeClaude::start(Script::new([error(403, "permission_error")]));
-    let bench = bench_with(&api, "claude-403");
-    let told = run(&cli, &bench, &[]);
-    assert_eq!(told.output.code(), 1);
-    assert_eq!(told.result()["api_error_status"], 403);
-    assert_eq!(api.asked_by("main").len(), 1);
+    let api = FakeClaudeApi::start(Script::new([error(403, "permission_error")]));
+    let bench = bench_with_api(&api, "claude-403");
+    let output = run(&cli, &bench, &[]);
+    assert_eq!(output.process.code(), 1);
+    assert_eq!(output.result()["api_error_status"], 403);
+    assert_eq!(api.requests_of("main").len(), 1);
 }
 
 #[test]
 fn status_529_is_retried() {
     let Some(cli) = claude_cli() else { return };
     let first = structured(finding()).after_errors(2, 529, "overloaded_error");
-    let api = FakeClaude::start(Script::new([first]));
-    let bench = bench_with(&api, "claude-529");
-    let told = run(&cli, &bench, &[]);
-    told.completed(&finding());
-    let retries = told.all("system", "api_retry");
+    let api = FakeClaudeApi::start(Script::new([first]));
+    let bench = bench_with_api(&api, "claude-529");
+    let output = run(&cli, &bench, &[]);
+    output.completed(&finding());
+    let retries = output.all("system", "api_retry");
     let errors: Vec<&Value> = retries.iter().map(|one| &one["error"]).collect();
     assert_eq!(errors, ["overloaded", "overloaded"]);
 }
@@ -264,13 +264,13 @@ fn status_529_is_retried() {
 #[test]
 fn max_turns_is_its_own_error() {
     let Some(cli) = claude_cli() else { return };
-    let api = FakeClaude::start(Script::new([bash("cat orders.py")]));
-    let bench = bench_with(&api, "claude-turns");
-    let told = run(&cli, &bench, &["--max-turns=2"]);
-    assert_eq!(told.output.code(), 1);
-    assert_eq!(told.result()["subtype"], "error_max_turns");
-    assert_eq!(told.result()["terminal_reason"], "max_turns");
-    assert_eq!(api.asked_by("main").len(), 2);
+    let api = FakeClaudeApi::start(Script::new([bash("cat orders.py")]));
+    let bench = bench_with_api(&api, "claude-turns");
+    let output = run(&cli, &bench, &["--max-turns=2"]);
+    assert_eq!(output.process.code(), 1);
+    assert_eq!(output.result()["subtype"], "error_max_turns");
+    assert_eq!(output.result()["terminal_reason"], "max_turns");
+    assert_eq!(api.requests_of("main").len(), 2);
 }
 
 #[test]
@@ -278,27 +278,27 @@ fn budget_ends_run_one_answer_late() {
     let Some(cli) = claude_cli() else { return };
     // More than so much of input would be taken for a context that is full.
     let dear = bash("cat orders.py").costing(1_000, 200_000);
-    let api = FakeClaude::start(Script::new([dear]));
-    let bench = bench_with(&api, "claude-budget");
-    let told = run(&cli, &bench, &[]);
-    assert_eq!(told.output.code(), 1);
-    assert_eq!(told.result()["subtype"], "error_max_budget_usd");
-    let cost = told.result()["total_cost_usd"].as_f64().unwrap();
+    let api = FakeClaudeApi::start(Script::new([dear]));
+    let bench = bench_with_api(&api, "claude-budget");
+    let output = run(&cli, &bench, &[]);
+    assert_eq!(output.process.code(), 1);
+    assert_eq!(output.result()["subtype"], "error_max_budget_usd");
+    let cost = output.result()["total_cost_usd"].as_f64().unwrap();
     assert!((5.0..7.1).contains(&cost), "{cost}");
 }
 
 #[test]
 fn at_path_in_prompt_is_not_expanded() {
     let Some(cli) = claude_cli() else { return };
-    let api = FakeClaude::start(Script::new([structured(finding())]));
-    let bench = bench_with(&api, "claude-at");
+    let api = FakeClaudeApi::start(Script::new([structured(finding())]));
+    let bench = bench_with_api(&api, "claude-at");
     let secret = bench.write("home/credentials", SECRET);
     let prompt =
         format!("Look into {{\"body\":\"see @{}\"}} and @../home/credentials", secret.display());
     let output = start(&cli, &bench, &[], &prompt).finish();
-    Told::of(output).completed(&finding());
-    assert!(api.asked().iter().any(|one| one.heard("@../home/credentials")));
-    api.never_heard(SECRET);
+    CliOutput::parse(output).completed(&finding());
+    assert!(api.requests().iter().any(|one| one.contains("@../home/credentials")));
+    api.assert_never_received(SECRET);
 }
 
 /// Else a test that finds no secret would prove nothing.
@@ -306,22 +306,22 @@ fn at_path_in_prompt_is_not_expanded() {
 fn file_read_by_tool_reaches_api() {
     let Some(cli) = claude_cli() else { return };
     let steps = [bash("cat orders.py planted"), structured(finding())];
-    let api = FakeClaude::start(Script::new(steps));
-    let bench = bench_with(&api, "claude-heard");
+    let api = FakeClaudeApi::start(Script::new(steps));
+    let bench = bench_with_api(&api, "claude-heard");
     bench.write("repo/planted", SECRET);
     run(&cli, &bench, &[]).completed(&finding());
-    assert!(api.asked_by("main")[1].heard(SECRET));
+    assert!(api.requests_of("main")[1].contains(SECRET));
 }
 
 #[test]
 fn broken_stream_is_retried_without_streaming() {
     let Some(cli) = claude_cli() else { return };
     let steps = [structured(finding()).cut_after(2)];
-    let api = FakeClaude::start(Script::new(steps));
-    let bench = bench_with(&api, "claude-cut");
+    let api = FakeClaudeApi::start(Script::new(steps));
+    let bench = bench_with_api(&api, "claude-cut");
     run(&cli, &bench, &[]).completed(&finding());
     let streams: Vec<bool> =
-        api.asked_by("main").iter().map(|one| one.body["stream"] == true).collect();
+        api.requests_of("main").iter().map(|one| one.body["stream"] == true).collect();
     assert!(streams.contains(&false) && streams.contains(&true), "{streams:?}");
 }
 
@@ -329,8 +329,8 @@ fn broken_stream_is_retried_without_streaming() {
 fn slow_answer_is_awaited() {
     let Some(cli) = claude_cli() else { return };
     let pause = Duration::from_millis(50);
-    let api = FakeClaude::start(Script::new([structured(finding()).slow(pause)]));
-    let bench = bench_with(&api, "claude-slow");
+    let api = FakeClaudeApi::start(Script::new([structured(finding()).slow(pause)]));
+    let bench = bench_with_api(&api, "claude-slow");
     let began = Instant::now();
     run(&cli, &bench, &[]).completed(&finding());
     // Start, block, a piece or two, end of the block, end of the message.
@@ -341,13 +341,13 @@ fn slow_answer_is_awaited() {
 fn sigint_ends_run_with_result_line() {
     let Some(cli) = claude_cli() else { return };
     for (name, step) in [("silent", hang()), ("begun", say("I look").hanging())] {
-        let api = FakeClaude::start(Script::new([step]));
-        let bench = bench_with(&api, &format!("claude-{name}"));
+        let api = FakeClaudeApi::start(Script::new([step]));
+        let bench = bench_with_api(&api, &format!("claude-{name}"));
         let mut running = start(&cli, &bench, &[], "Look into orders-dlq.");
-        wait_for("it has asked", || !api.asked_by("main").is_empty());
+        wait_for("it has asked", || !api.requests_of("main").is_empty());
         signal("INT", running.pid());
-        let told = Told::of(running.finish());
-        assert_eq!(told.result()["subtype"], "error_during_execution", "{name}");
-        wait_for("all of it has ended", || at_work(&bench).is_empty());
+        let output = CliOutput::parse(running.finish());
+        assert_eq!(output.result()["subtype"], "error_during_execution", "{name}");
+        wait_for("all of it has ended", || processes_of(&bench).is_empty());
     }
 }

@@ -4,11 +4,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::claude_api::{FakeClaude, Script, bash, delegate, say, structured, tool};
-use crate::support::claude_cli::{CODE, KEY, commit, line, prepare, verdict};
+use crate::support::claude_api::{FakeClaudeApi, Script, bash, delegate, say, structured, tool};
+use crate::support::claude_cli::{CODE, KEY, commit_all, configure_claude, test_line, verdict};
 use crate::support::claude_stub::repository;
-use crate::support::investigate::{noted, nothing_is_left, own, sessions};
-use crate::support::peek::dead;
+use crate::support::investigate::{assert_no_process_left, own_events, read_text, sessions};
+use crate::support::peek::create_dlq_with;
 use crate::support::poll::bench;
 use crate::support::requirement::claude_cli;
 use crate::support::sqs_server::SqsServer;
@@ -26,7 +26,7 @@ const FIVE: [(&str, &str); 5] = [
 /// Fails as long as the code does.
 const TEST: &str = "grep -q 'order.get' orders.py && echo passed\n";
 
-fn look(name: &str) -> Value {
+fn evidence_file(name: &str) -> Value {
     json!({"file_path": format!(".dlq/{name}")})
 }
 
@@ -45,15 +45,19 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
     said["evidence"] = evidence;
     let mut steps = vec![delegate(&names), tool("Read", json!({"file_path": "orders.py"}))];
     if edits {
-        steps.extend([tool("Edit", edit), tool("Write", escape), bash(&line(bench, "test.sh"))]);
+        steps.extend([
+            tool("Edit", edit),
+            tool("Write", escape),
+            bash(&test_line(bench, "test.sh")),
+        ]);
     }
     steps.push(structured(said));
     let mut script = Script::new(steps).only_with_key(KEY);
     for (name, marker) in FIVE {
         let read = match name {
-            "code-review" => tool("Read", look("history.txt")),
-            "test-runner" => bash(&line(bench, "test.sh")),
-            _ => tool("Read", look("fingerprints.json")),
+            "code-review" => tool("Read", evidence_file("history.txt")),
+            "test-runner" => bash(&test_line(bench, "test.sh")),
+            _ => tool("Read", evidence_file("fingerprints.json")),
         };
         script = script.agent(name, marker, [read, say(&format!("{name} has looked"))]);
     }
@@ -62,7 +66,7 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
 
 /// What a steered model could do: it changes nothing of use, and makes the test pass by a file that
 /// is in no patch.
-fn lie(bench: &Bench) -> Script {
+fn script_with_unpatched_file(bench: &Bench) -> Script {
     let edit = json!({"file_path": "orders.py", "old_string": "* 2", "new_string": "* 3"});
     let hidden = json!({"file_path": "build/pass", "content": "x"});
     let fix = json!({"summary": "s", "files": ["orders.py"], "tests": ["test.sh"]});
@@ -70,51 +74,54 @@ fn lie(bench: &Bench) -> Script {
         tool("Read", json!({"file_path": "orders.py"})),
         tool("Edit", edit),
         tool("Write", hidden),
-        bash(&line(bench, "test.sh")),
+        bash(&test_line(bench, "test.sh")),
         structured(verdict(fix)),
     ])
 }
 
 /// Has two messages die, and investigates them.
-fn investigated(
+fn investigate_dead_letters(
     name: &str,
     test: &str,
     script: &dyn Fn(&Bench, &str) -> Script,
     rule: &str,
-) -> Option<(Bench, FakeClaude, Vec<Value>)> {
+) -> Option<(Bench, FakeClaudeApi, Vec<Value>)> {
     let cli = claude_cli()?;
     let server = SqsServer::start()?;
     let mut sqs = server.client();
     let body = r#"{"error": "KeyError: 'amount'", "id": 7, "to": "a@b.example"}"#;
-    dead(&mut sqs, "orders-dlq", &[body, body]);
+    create_dlq_with(&mut sqs, "orders-dlq", &[body, body]);
     let mut bench = bench(name, &server.url);
     repository(&bench, "orders.py", CODE);
     bench.write("repo/test.sh", test);
     bench.write("repo/.gitignore", "build/\n");
-    commit(&bench);
+    commit_all(&bench);
     let head = bench.shell("git -C repo rev-parse HEAD").text().trim().to_owned();
-    let api = FakeClaude::start(script(&bench, &head));
+    let api = FakeClaudeApi::start(script(&bench, &head));
     let rule = format!(", test_command: [sh, test.sh], base: main{rule}");
-    prepare(&mut bench, &cli, &api, ", max_turns: 20", &rule);
-    let config = noted(&bench, "config.yaml");
+    configure_claude(&mut bench, &cli, &api, ", max_turns: 20", &rule);
+    let config = read_text(&bench, "config.yaml");
     bench.configure(&config.replace("require_evidence: false", "require_evidence: true"));
     let output = bench.shell("dlq-poll | dlq-investigate");
-    nothing_is_left(&bench);
-    Some((bench, api, own(&output.text())))
+    assert_no_process_left(&bench);
+    Some((bench, api, own_events(&output.text())))
 }
 
 #[test]
 fn verdict_cites_evidence_of_five_subagents() {
     let script = |bench: &Bench, head: &str| script(bench, head, false);
-    let Some((bench, api, events)) = investigated("real-golden", TEST, &script, "") else { return };
+    let Some((bench, api, events)) = investigate_dead_letters("real-golden", TEST, &script, "")
+    else {
+        return;
+    };
     let done = &events.last().unwrap()["data"];
     assert_eq!(done["verdict"]["status"], "confirmed", "{done}");
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
     assert!(!report.contains("does not exist"), "all that it cites is there: {report}");
     for (name, _) in FIVE {
-        let asked = api.asked_by(name);
-        assert_eq!(asked.len(), 2, "{name}");
-        let seen = asked[1].tool_results().join("\n");
+        let requests = api.requests_of(name);
+        assert_eq!(requests.len(), 2, "{name}");
+        let seen = requests[1].tool_results().join("\n");
         let word = match name {
             "code-review" => "commit ",
             "test-runner" => "Exit code 1",
@@ -131,8 +138,12 @@ fn verdict_cites_evidence_of_five_subagents() {
         assert!(steps.contains(&name), "{name} is told of: {steps:?}");
     }
     // Neither a body nor an address is in the prompt: both are in files.
-    let first = &api.asked_by("main")[0];
-    assert!(first.heard("orders-dlq") && !first.heard("a@b.example") && !first.heard("\"id\": 7"));
+    let first = &api.requests_of("main")[0];
+    assert!(
+        first.contains("orders-dlq")
+            && !first.contains("a@b.example")
+            && !first.contains("\"id\": 7")
+    );
     let cost = sessions(&bench)["sessions"][0]["cost_usd"].as_f64().unwrap();
     assert!(cost > 0.01, "the subagents are in it: {cost}");
     assert_eq!(bench.shell("git -C repo worktree list | wc -l").text(), "1\n");
@@ -142,7 +153,10 @@ fn verdict_cites_evidence_of_five_subagents() {
 fn fix_is_tested_by_supervisor_and_kept() {
     let script = |bench: &Bench, head: &str| script(bench, head, true);
     let rule = ", fix: true";
-    let Some((bench, api, events)) = investigated("real-fix", TEST, &script, rule) else { return };
+    let Some((bench, api, events)) = investigate_dead_letters("real-fix", TEST, &script, rule)
+    else {
+        return;
+    };
     let done = &events.last().unwrap()["data"];
     assert_eq!(done["verdict"]["status"], "confirmed", "{done}");
     let folder = bench.state("sessions").join(done["session"].as_str().unwrap());
@@ -154,23 +168,26 @@ fn fix_is_tested_by_supervisor_and_kept() {
     let report = read("report.md");
     assert!(report.contains("Tests: passed, "), "{report}");
     let results: Vec<String> =
-        api.asked_by("main").iter().flat_map(|one| one.tool_results()).collect();
+        api.requests_of("main").iter().flat_map(|one| one.tool_results()).collect();
     assert!(results.iter().any(|text| text.trim() == "passed"), "{results:?}");
     // The worktree is kept on its branch, and the user's checkout is as it was.
     let branches = bench.shell("git -C repo branch --format '%(refname:short)'").text();
     assert!(branches.contains("dlq/orders-dlq/") && branches.contains("main"), "{branches}");
     assert_eq!(bench.shell("git -C repo status --short").text(), "");
-    assert_eq!(noted(&bench, "repo/orders.py"), CODE);
+    assert_eq!(read_text(&bench, "repo/orders.py"), CODE);
 }
 
 #[test]
 fn fix_tests_passing_by_unpatched_file_prove_nothing() {
     let test = "test -f build/pass && echo passed\n";
-    let script = |bench: &Bench, _: &str| lie(bench);
+    let script = |bench: &Bench, _: &str| script_with_unpatched_file(bench);
     let rule = ", fix: true";
-    let Some((bench, api, events)) = investigated("real-lie", test, &script, rule) else { return };
+    let Some((bench, api, events)) = investigate_dead_letters("real-lie", test, &script, rule)
+    else {
+        return;
+    };
     let done = &events.last().unwrap()["data"];
-    let seen = api.asked_by("main")[4].tool_results().join("");
+    let seen = api.requests_of("main")[4].tool_results().join("");
     assert!(seen.contains("passed"), "they pass where the model stands: {seen}");
     assert_eq!(done["verdict"]["status"], "likely", "{done}");
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();

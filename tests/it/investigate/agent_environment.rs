@@ -6,12 +6,14 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::event_lines::{ago, raised};
-use crate::support::investigate::{QUICK, agent, investigate, noted, nothing_is_left, own, told};
+use crate::support::event_lines::{raised, seconds_ago};
+use crate::support::investigate::{
+    QUICK_AGENT, agent, assert_no_process_left, investigate, own_events, read_text, summaries,
+};
 use crate::support::workbench::{Bench, Running};
 
 /// The same line, of a queue in another account and region.
-fn elsewhere(line: &str) -> String {
+fn in_other_account(line: &str) -> String {
     line.replace("us-east-1", "sa-east-1")
         .replace("000000000000", "210987654321")
         .replace("\"account\":\"0\"", "\"account\":\"billing\"")
@@ -35,10 +37,10 @@ fn agent_sees_neither_profile_nor_account_of_filter() {
     let mut bench = Bench::new("hold-profile");
     let body = format!(
         r#"cat > "@/prompt"; env > "@/env"; printf '%s\n' "$0" "$@" > "@/argv"
-{QUICK}"#
+{QUICK_AGENT}"#
     );
     agent(&mut bench, &body, "");
-    let ours = noted(&bench, "config.yaml");
+    let ours = read_text(&bench, "config.yaml");
     bench.configure(&format!("{ours}aws: {{profile: profile-of-config, region: eu-north-1}}\n"));
     for (name, value) in [
         ("AWS_PROFILE", "profile-of-env"),
@@ -53,21 +55,21 @@ fn agent_sees_neither_profile_nor_account_of_filter() {
     ] {
         bench.set(name, value);
     }
-    let input = elsewhere(&raised("orders", "i", ago(0), None));
+    let input = in_other_account(&raised("orders", "i", seconds_ago(0), None));
     let output = investigate(&bench, &[], input);
-    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
-    let prompt = noted(&bench, "prompt");
+    assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
+    let prompt = read_text(&bench, "prompt");
     let named: Vec<String> = accounts_and_regions(&prompt).into_iter().collect();
     assert_eq!(named, ["210987654321", "sa-east-1"], "{prompt}");
-    let env = noted(&bench, "env");
-    let odd: Vec<&str> = env.lines().filter(|line| line.starts_with("AWS_")).collect();
-    assert_eq!(odd, [""; 0]);
-    for text in [&prompt, &env, &noted(&bench, "argv")] {
+    let env = read_text(&bench, "env");
+    let aws_variables: Vec<&str> = env.lines().filter(|line| line.starts_with("AWS_")).collect();
+    assert_eq!(aws_variables, [""; 0]);
+    for text in [&prompt, &env, &read_text(&bench, "argv")] {
         for secret in ["of-env", "of-config", "AKIA", "111122223333"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
     }
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn queue_without_repository_gives_agent_empty_folder() {
     let mut bench = Bench::new("hold-unmapped");
     let body = format!(
         r#"{{ pwd; echo "${{DLQ_REPO-unset}}"; ls -A; git rev-parse --show-toplevel 2>&1; }} > "@/$DLQ_QUEUE"
-cat > "@/prompt-$DLQ_QUEUE"; {QUICK}"#
+cat > "@/prompt-$DLQ_QUEUE"; {QUICK_AGENT}"#
     );
     let commit = "git -c user.name=n -c user.email=e commit -q --allow-empty -m m";
     let made = bench.shell(&format!("git init -q repo && cd repo && {commit}"));
@@ -86,27 +88,30 @@ cat > "@/prompt-$DLQ_QUEUE"; {QUICK}"#
     let mut command = bench.command("dlq-investigate", &[]);
     command.current_dir(bench.path("repo")).stdin(std::process::Stdio::piped());
     command.env("PWD", bench.path("repo")).env("DLQ_REPO", bench.path("repo"));
-    let mut filter = Running::of(&mut command);
-    filter.write(raised("mapped-1", "m", ago(0), None) + &raised("other", "o", ago(0), None));
+    let mut filter = Running::spawn(&mut command);
+    filter.write(
+        raised("mapped-1", "m", seconds_ago(0), None) + &raised("other", "o", seconds_ago(0), None),
+    );
     let output = filter.finish();
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     let session = |queue: &str| {
-        let all = own(&output.text());
+        let all = own_events(&output.text());
         let of_queue = |said: &&Value| said["data"]["queue"]["name"] == queue;
         let session = all.iter().find(of_queue).unwrap()["data"]["session"].clone();
         std::fs::canonicalize(bench.state("sessions").join(session.as_str().unwrap())).unwrap()
     };
-    let lines =
-        |queue: &str| -> Vec<String> { noted(&bench, queue).lines().map(str::to_owned).collect() };
+    let lines = |queue: &str| -> Vec<String> {
+        read_text(&bench, queue).lines().map(str::to_owned).collect()
+    };
     let (unmapped, mapped) = (lines("other"), lines("mapped-1"));
     let work: PathBuf = session("other").join("work");
     assert_eq!(unmapped[0], work.display().to_string());
     assert_eq!(unmapped[1], "unset");
-    assert!(!noted(&bench, "prompt-other").contains(&repo));
+    assert!(!read_text(&bench, "prompt-other").contains(&repo));
     assert!(!unmapped.iter().any(|line| line.contains(&repo)), "{unmapped:?}");
     // The other has one, and so might have had this.
     assert_ne!(mapped[1], "unset");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
@@ -120,10 +125,10 @@ echo '{"status":"likely"}'"#;
     {
         bench.set(name, "hush-hush");
     }
-    let output = investigate(&bench, &[], raised("orders", "inc-7", ago(0), None));
-    let session = own(&output.text())[0]["data"]["session"].clone();
+    let output = investigate(&bench, &[], raised("orders", "inc-7", seconds_ago(0), None));
+    let session = own_events(&output.text())[0]["data"]["session"].clone();
     let session = session.as_str().unwrap();
-    let env = noted(&bench, "env");
+    let env = read_text(&bench, "env");
     assert!(!env.contains("hush-hush"), "{env}");
     for pair in
         [format!("DLQ_SESSION={session}"), "DLQ_QUEUE=orders".into(), "DLQ_INCIDENT=inc-7".into()]
@@ -131,9 +136,9 @@ echo '{"status":"likely"}'"#;
         assert!(env.lines().any(|line| line == pair), "{pair}: {env}");
     }
     let work = bench.state("sessions").join(session).join("work");
-    assert_eq!(noted(&bench, "cwd").trim(), work.canonicalize().unwrap().to_str().unwrap());
-    assert_eq!(noted(&bench, "ls"), "");
-    let prompt = noted(&bench, "prompt");
+    assert_eq!(read_text(&bench, "cwd").trim(), work.canonicalize().unwrap().to_str().unwrap());
+    assert_eq!(read_text(&bench, "ls"), "");
+    let prompt = read_text(&bench, "prompt");
     assert!(prompt.contains("queue: orders") && prompt.contains("inc-7"), "{prompt}");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }

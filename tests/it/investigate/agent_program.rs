@@ -8,9 +8,9 @@ use dlq::event::{Cause, Event, Queue, QueueSampled};
 use dlq::rules::evidence::{Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline, files};
 use serde_json::{Value, json};
 
-use crate::support::event_lines::{ago, beat, raised};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
-    agent, investigate, noted, nothing_is_left, own, sessions, told,
+    agent, assert_no_process_left, investigate, own_events, read_text, sessions, summaries,
 };
 use crate::support::requirement::has_jq;
 use crate::support::workbench::Bench;
@@ -51,7 +51,7 @@ fn message(id: &str, cause: &Group) -> Sampled {
         message_id: format!("message {id}"),
         fingerprint: cause.id.clone(),
         untrusted: true,
-        sent_at: Some(ago(60)),
+        sent_at: Some(seconds_ago(60)),
         first_received_at: None,
         receives: Some(3),
         source_arn: None,
@@ -75,7 +75,7 @@ fn sampled(bench: &Bench, causes: Vec<Group>) -> String {
     write(files::QUEUE, serde_json::to_string(&QueueFacts::default()).unwrap());
     write(files::TIMELINE, serde_json::to_string(&Timeline::default()).unwrap());
     write(files::LOGS, serde_json::to_string(&Logs::default()).unwrap());
-    let told = |group: &Group| Cause {
+    let summaries = |group: &Group| Cause {
         id: group.id.clone(),
         count: group.count,
         title: group.title.clone(),
@@ -87,7 +87,7 @@ fn sampled(bench: &Bench, causes: Vec<Group>) -> String {
         depth: Some(3),
         refused: None,
         detail: None,
-        fingerprints: causes.iter().map(told).collect(),
+        fingerprints: causes.iter().map(summaries).collect(),
         overseen: 0,
         bundle: Some(folder),
     };
@@ -95,16 +95,16 @@ fn sampled(bench: &Bench, causes: Vec<Group>) -> String {
         files::FINGERPRINTS,
         serde_json::to_string(&Fingerprints { fingerprints: causes }).unwrap(),
     );
-    let event = Event::new("dlq-peek", "sampled".into(), "orders", ago(0), data);
+    let event = Event::new("dlq-peek", "sampled".into(), "orders", seconds_ago(0), data);
     String::from_utf8(event.of_incident("i".to_owned()).line()).unwrap()
 }
 
 /// What became of the investigation of one queue, and what was told of it last.
-fn ended(bench: &Bench, sampled: &str) -> (Vec<String>, Value) {
-    let input = raised("orders", "i", ago(0), None) + sampled + &beat(ago(0));
+fn investigate_queue(bench: &Bench, sampled: &str) -> (Vec<String>, Value) {
+    let input = raised("orders", "i", seconds_ago(0), None) + sampled + &heartbeat(seconds_ago(0));
     let output = investigate(bench, &[], input);
-    nothing_is_left(bench);
-    (told(&output.text()), own(&output.text()).pop().unwrap())
+    assert_no_process_left(bench);
+    (summaries(&output.text()), own_events(&output.text()).pop().unwrap())
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn example_agent_names_most_frequent_cause() {
         cause("f1", "error_text", title, &["m1", "m3"]),
         cause("f2", "shape", "an order", &["m2"]),
     ];
-    let (told, last) = ended(&bench, &sampled(&bench, causes));
-    assert_eq!(told, ["started orders", "completed orders"]);
+    let (summaries, last) = investigate_queue(&bench, &sampled(&bench, causes));
+    assert_eq!(summaries, ["started orders", "completed orders"]);
     assert_eq!(
         last["data"]["verdict"],
         json!({"status": "likely", "title": title, "category": "unknown", "confidence": 0.66,
@@ -131,7 +131,7 @@ fn example_agent_names_most_frequent_cause() {
     assert!(report.contains("Status: `likely`") && report.contains("TypeError"), "{report}");
     let transcript =
         format!("state/sessions/{}/transcript.ndjson", last["data"]["session"].as_str().unwrap());
-    let lines = noted(&bench, &transcript);
+    let lines = read_text(&bench, &transcript);
     assert!(lines.starts_with("f1: 2 of one cause (error_text): TypeError"), "{lines}");
     assert_eq!(lines.lines().count(), 3, "{lines}");
     assert_eq!(bench.shell("find . -name ran").text(), "");
@@ -145,12 +145,12 @@ fn example_agent_is_inconclusive_without_error_text() {
     let mut bench = Bench::new("agent-example-shape");
     example(&mut bench, true);
     let causes = vec![cause("f1", "shape", "an order", &["m1"])];
-    let (_, last) = ended(&bench, &sampled(&bench, causes));
+    let (_, last) = investigate_queue(&bench, &sampled(&bench, causes));
     assert_eq!(last["data"]["verdict"]["status"], "inconclusive");
     let mut bench = Bench::new("agent-example-nothing");
     example(&mut bench, false);
-    let (told, last) = ended(&bench, "");
-    assert_eq!(told, ["started orders", "completed orders"]);
+    let (summaries, last) = investigate_queue(&bench, "");
+    assert_eq!(summaries, ["started orders", "completed orders"]);
     assert_eq!(last["data"]["verdict"]["title"], "No message could be looked at");
 }
 
@@ -174,15 +174,25 @@ fn agent_result_is_read_by_output_format() {
     let failed = success(&verdict("no")).replace("success", "error_max_turns");
     let failed = failed.replace("false", "true").replace("\"num_turns\":7", "\"num_turns\":0");
     let of_text = success(r#""result":"so\\n{\"status\":\"odd\"}\\n""#);
-    let odd = success(&verdict("odd"));
+    let other_status = success(&verdict("odd"));
     let bare = success(r#""result":"I have done it""#);
     let rows = [
         ("the last line", "text", text.to_owned(), "completed orders"),
-        ("one document", "json", odd.clone(), "completed orders"),
-        ("a list", "json", format!("[{assistant},{odd}]"), "completed orders"),
-        ("lines", "stream-json", format!("{assistant}\\nno json\\n{odd}"), "completed orders"),
+        ("one document", "json", other_status.clone(), "completed orders"),
+        ("a list", "json", format!("[{assistant},{other_status}]"), "completed orders"),
+        (
+            "lines",
+            "stream-json",
+            format!("{assistant}\\nno json\\n{other_status}"),
+            "completed orders",
+        ),
         ("the end of a text", "stream-json", of_text, "completed orders"),
-        ("a success is enough", "stream-json", format!("{odd}\\n{failed}\\n"), "completed orders"),
+        (
+            "a success is enough",
+            "stream-json",
+            format!("{other_status}\\n{failed}\\n"),
+            "completed orders",
+        ),
         ("an error", "json", failed, "failed orders max_turns"),
         ("a success without a result", "json", bare, "failed orders no_result"),
         ("the form of another format", "stream-json", text.to_owned(), "failed orders no_result"),
@@ -196,18 +206,19 @@ fn agent_result_is_read_by_output_format() {
         };
         let agent = bench.stub("agent", &format!("#!/bin/sh\n{body}\n"));
         configure(&mut bench, agent.to_str().unwrap(), format, false);
-        let (told, last) = ended(&bench, "");
-        assert_eq!(told.last().unwrap(), word, "{rule}");
+        let (summaries, last) = investigate_queue(&bench, "");
+        assert_eq!(summaries.last().unwrap(), word, "{rule}");
         if word.starts_with("completed") {
             let data = &last["data"];
             let found = (&data["verdict"]["status"], &data["cost_usd"], &data["turns"]);
             assert_eq!(found, (&json!("odd"), &json!(0.42), &json!(7)), "{rule}");
-            let progress = format == "stream-json" && told.contains(&"progressed orders".into());
+            let progress =
+                format == "stream-json" && summaries.contains(&"progressed orders".into());
             assert_eq!(progress, rule == "lines", "{rule}");
         }
         // Only what it says that all has cost settles what was reserved.
         let spends: Value =
-            serde_json::from_str(&noted(&bench, "state/budget.json")).unwrap_or_default();
+            serde_json::from_str(&read_text(&bench, "state/budget.json")).unwrap_or_default();
         let settled = spends["spends"][0]["settled_at"].is_string();
         assert_eq!(settled, format != "text", "{rule}");
         assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 1, "{rule}");
@@ -221,13 +232,13 @@ fn claim_of_success_is_no_result_in_any_format() {
         let mut bench = Bench::new("hold-claim");
         let script = agent(&mut bench, claim, "");
         let argv = format!("[\"{}\"]", script.display());
-        let yaml = noted(&bench, "config.yaml");
+        let yaml = read_text(&bench, "config.yaml");
         bench.configure(&yaml.replace(&argv, &format!("{{command: {argv}, format: {format}}}")));
-        let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
-        let told = told(&output.text());
-        assert!(told.last().unwrap().starts_with("failed orders "), "{format}: {told:?}");
+        let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
+        let summaries = summaries(&output.text());
+        assert!(summaries.last().unwrap().starts_with("failed orders "), "{format}: {summaries:?}");
         assert_eq!(sessions(&bench)["sessions"][0]["status"], "failed", "{format}");
         assert!(sessions(&bench)["sessions"][0]["cooldown_until"].is_string(), "{format}");
-        nothing_is_left(&bench);
+        assert_no_process_left(&bench);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::event_lines::{ago, beat, raised};
-use crate::support::investigate::{agent, investigate, noted, nothing_is_left, sessions, told};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
+use crate::support::investigate::{
+    agent, assert_no_process_left, investigate, read_text, sessions, summaries,
+};
 use crate::support::workbench::Bench;
 
 #[test]
@@ -14,9 +16,9 @@ sleep 0.05
 rmdir "@/busy"
 echo '{"status":"likely"}'"#;
     agent(&mut bench, body, "");
-    let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
+    let config = read_text(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
     bench.configure(&config);
-    let now = ago(0);
+    let now = seconds_ago(0);
     let loss = |hours: u64| Some(now.plus(Duration::from_secs(hours * 3600)));
     let input = [
         raised("unknown", "i0", now, None),
@@ -25,30 +27,30 @@ echo '{"status":"likely"}'"#;
         raised("in-90h", "i3", now, loss(90)),
         raised("in-1h", "i4", now, loss(1)),
         raised("in-9h", "i5", now, loss(9)),
-        beat(now),
+        heartbeat(now),
     ]
     .concat();
     let output = investigate(&bench, &[], &input);
     let order = ["in-1h", "in-2h", "in-9h", "in-40h", "in-90h", "unknown"];
-    let told = told(&output.text());
-    let of = |kind: &str| -> Vec<String> {
-        let these = told.iter().filter_map(|said| said.strip_prefix(kind));
+    let summaries = summaries(&output.text());
+    let of_kind = |kind: &str| -> Vec<String> {
+        let these = summaries.iter().filter_map(|said| said.strip_prefix(kind));
         these.map(|said| said.trim().to_owned()).collect()
     };
-    assert_eq!(of("started"), order);
-    assert_eq!(of("completed"), order);
+    assert_eq!(of_kind("started"), order);
+    assert_eq!(of_kind("completed"), order);
     // The first had a place at once; each of the others was told once that it waits.
     let waits: Vec<String> =
         order[1..].iter().map(|name| format!("{name} max_concurrent")).collect();
-    assert_eq!(of("skipped"), waits);
-    assert_eq!((told.len(), noted(&bench, "clash").as_str()), (17, ""));
-    nothing_is_left(&bench);
+    assert_eq!(of_kind("skipped"), waits);
+    assert_eq!((summaries.len(), read_text(&bench, "clash").as_str()), (17, ""));
+    assert_no_process_left(&bench);
 }
 
 /// Each notes its start and its end in one file. The one that is the n-th to start is at work until
 /// the (n+2)-th has started, so that three really are at once; then a moment longer, in which a
 /// fourth would show. Whoever waits in vain says so.
-const OVERLAPPING: &str = r#"echo "start $DLQ_QUEUE" >> "@/log"
+const OVERLAPPING_AGENT: &str = r#"echo "start $DLQ_QUEUE" >> "@/log"
 starts() { grep -c '^start' "@/log"; }
 mine=$(grep '^start' "@/log" | grep -nx "start $DLQ_QUEUE" | cut -d: -f1)
 want=$((mine + 2)); [ $want -gt 20 ] && want=20
@@ -63,7 +65,7 @@ echo "end $DLQ_QUEUE" >> "@/log"
 echo '{"status":"likely"}'"#;
 
 /// The most that were at work at any time, and how many in all.
-fn at_once(log: &str) -> (usize, usize) {
+fn max_running_and_total(log: &str) -> (usize, usize) {
     let (mut now, mut most, mut all) = (0_usize, 0, 0);
     for line in log.lines() {
         match line.split(' ').next() {
@@ -79,10 +81,10 @@ fn at_once(log: &str) -> (usize, usize) {
 #[test]
 fn max_concurrent_3_runs_twenty_queues_nearest_loss_first() {
     let mut bench = Bench::new("hold-twenty");
-    agent(&mut bench, OVERLAPPING, "");
-    let config = noted(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 3");
+    agent(&mut bench, OVERLAPPING_AGENT, "");
+    let config = read_text(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 3");
     bench.configure(&config);
-    let now = ago(0);
+    let now = seconds_ago(0);
     // 7 and 20 have no factor in common: every hour comes once, and none in order. The three that
     // stand first are those of which no loss is known.
     let hours: Vec<u64> = (0..17).map(|n| (n * 7) % 17 + 1).collect();
@@ -91,10 +93,15 @@ fn max_concurrent_3_runs_twenty_queues_nearest_loss_first() {
         raised(&format!("in-{hour:02}h"), &format!("i-{hour}"), now, Some(loss))
     });
     let unknown = (0..3).map(|n| raised(&format!("unknown-{n}"), &format!("u-{n}"), now, None));
-    let input: String = unknown.chain(known).chain([beat(now)]).collect();
+    let input: String = unknown.chain(known).chain([heartbeat(now)]).collect();
     let output = investigate(&bench, &[], &input);
 
-    assert_eq!(at_once(&noted(&bench, "log")), (3, 20), "{}", noted(&bench, "log"));
+    assert_eq!(
+        max_running_and_total(&read_text(&bench, "log")),
+        (3, 20),
+        "{}",
+        read_text(&bench, "log")
+    );
     let order: Vec<String> = (1..=17)
         .map(|hour| format!("in-{hour:02}h"))
         .chain((0..3).map(|n| format!("unknown-{n}")))
@@ -105,10 +112,10 @@ fn max_concurrent_3_runs_twenty_queues_nearest_loss_first() {
         sessions.iter().map(|session| session["queue_name"].as_str().unwrap()).collect();
     assert_eq!(started, order);
     assert!(sessions.iter().all(|session| session["status"] == "completed"), "{document}");
-    let told = told(&output.text());
-    let count = |kind: &str| told.iter().filter(|said| said.starts_with(kind)).count();
-    assert_eq!((count("started "), count("completed "), told.len()), (20, 20, 57));
+    let summaries = summaries(&output.text());
+    let count = |kind: &str| summaries.iter().filter(|said| said.starts_with(kind)).count();
+    assert_eq!((count("started "), count("completed "), summaries.len()), (20, 20, 57));
     // Seventeen had to wait, and each was told so once.
-    assert_eq!(count("skipped "), 17, "{told:?}");
-    nothing_is_left(&bench);
+    assert_eq!(count("skipped "), 17, "{summaries:?}");
+    assert_no_process_left(&bench);
 }

@@ -8,18 +8,19 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::event_lines::{ago, beat, raised};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
-    QUICK, agent, investigate, noted, nothing_is_left, own, sessions, told,
+    QUICK_AGENT, agent, assert_no_process_left, investigate, own_events, read_text, sessions,
+    summaries,
 };
-use crate::support::workbench::{Bench, at_work, signal, wait_for};
+use crate::support::workbench::{Bench, processes_of, signal, wait_for};
 
 const FULL: &str = "no space left on device";
 
 /// A small file system for the sessions' folders, taken away in the end.
-struct Small(PathBuf);
+struct SmallFileSystem(PathBuf);
 
-impl Small {
+impl SmallFileSystem {
     /// None where this user may not mount anything.
     fn mount(bench: &Bench) -> Option<Self> {
         let path = bench.state("sessions");
@@ -27,11 +28,11 @@ impl Small {
         let mut command = Command::new("mount");
         command.args(["-t", "tmpfs", "-o", "size=96k,mode=700", "tmpfs"]).arg(&path);
         let mounted = command.output().is_ok_and(|output| output.status.success());
-        mounted.then(|| Small(path))
+        mounted.then(|| SmallFileSystem(path))
     }
 }
 
-impl Drop for Small {
+impl Drop for SmallFileSystem {
     fn drop(&mut self) {
         // Lazily, for after a failure somebody may still be in it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
@@ -39,7 +40,7 @@ impl Drop for Small {
 }
 
 /// Takes all the room that there is, as soon as its start has been told, for which there was some.
-const FILLS: &str = r#"until [ -s "$DLQ_SESSION_DIR/events.ndjson" ]; do sleep 0.01; done
+const FILL_DISK: &str = r#"until [ -s "$DLQ_SESSION_DIR/events.ndjson" ]; do sleep 0.01; done
 dd if=/dev/zero of=filler bs=4k"#;
 const RESULT: &str = r#"echo '{"status":"likely"}'"#;
 
@@ -53,30 +54,30 @@ fn disk_full_for_transcript_fails_session_with_reason() {
         ("killed", format!("{limit}; kill -XFSZ $$"), "signal"),
     ];
     // By a file system that is full: there is room again when the agent has ended.
-    rows.push(("full", format!("{FILLS}; {RESULT}; rm filler; exit 0"), "no_result"));
+    rows.push(("full", format!("{FILL_DISK}; {RESULT}; rm filler; exit 0"), "no_result"));
     for (row, body, reason) in rows {
         let mut bench = Bench::new("hold-transcript");
         agent(&mut bench, &body, "");
-        let small = (row == "full").then(|| Small::mount(&bench));
+        let small = (row == "full").then(|| SmallFileSystem::mount(&bench));
         if matches!(small, Some(None)) {
             continue;
         }
-        let output = investigate(&bench, &[], raised("orders", "i", ago(0), None));
+        let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
         assert_eq!(
-            told(&output.text()),
+            summaries(&output.text()),
             ["started orders", &format!("failed orders {reason}")],
             "{row}"
         );
         assert_eq!(sessions(&bench)["sessions"][0]["status"], "failed", "{row}");
         assert!(sessions(&bench)["sessions"][0]["cooldown_until"].is_string(), "{row}");
-        nothing_is_left(&bench);
+        assert_no_process_left(&bench);
     }
 }
 
 /// How an attempt without room ends: soon, with one sentence that names a file below the state
 /// folder, and with all lines passed on.
 #[track_caller]
-fn fails_for_want_of_room(bench: &Bench, input: &str, file: &str) -> String {
+fn assert_disk_full(bench: &Bench, input: &str, file: &str) -> String {
     let output = bench.run("dlq-investigate", &[], input);
     assert_eq!(output.code(), 1, "{output:?}");
     assert!(output.text().starts_with(input), "{output:?}");
@@ -89,92 +90,93 @@ fn fails_for_want_of_room(bench: &Bench, input: &str, file: &str) -> String {
 #[test]
 fn disk_full_for_document_fails_run_and_next_run_continues() {
     let mut bench = Bench::new("hold-document");
-    agent(&mut bench, &format!("echo ran >> \"@/ran\"; {QUICK}"), "");
+    agent(&mut bench, &format!("echo ran >> \"@/ran\"; {QUICK_AGENT}"), "");
     std::fs::create_dir_all(bench.state("")).unwrap();
     let temporary = bench.state("sessions.tmp");
     symlink("/dev/full", &temporary).unwrap();
-    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
-    let mut all = fails_for_want_of_room(&bench, &input, "state/sessions.tmp");
-    nothing_is_left(&bench);
-    all += &fails_for_want_of_room(&bench, &input, "state/sessions.tmp");
-    nothing_is_left(&bench);
+    let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
+    let mut all = assert_disk_full(&bench, &input, "state/sessions.tmp");
+    assert_no_process_left(&bench);
+    all += &assert_disk_full(&bench, &input, "state/sessions.tmp");
+    assert_no_process_left(&bench);
     std::fs::remove_file(&temporary).unwrap();
     all += &investigate(&bench, &[], &input).text();
-    assert_eq!(told(&all), ["started orders", "completed orders"]);
-    assert_eq!(noted(&bench, "ran"), "ran\n");
-    nothing_is_left(&bench);
+    assert_eq!(summaries(&all), ["started orders", "completed orders"]);
+    assert_eq!(read_text(&bench, "ran"), "ran\n");
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn disk_full_for_journal_delays_report_of_session() {
     let mut bench = Bench::new("hold-journal");
-    agent(&mut bench, QUICK, "");
+    agent(&mut bench, QUICK_AGENT, "");
     std::fs::create_dir_all(bench.state("")).unwrap();
     let journal = bench.state("journal.ndjson");
     symlink("/dev/full", &journal).unwrap();
-    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
-    let mut all = fails_for_want_of_room(&bench, &input, "state/journal.ndjson");
-    nothing_is_left(&bench);
+    let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
+    let mut all = assert_disk_full(&bench, &input, "state/journal.ndjson");
+    assert_no_process_left(&bench);
     std::fs::remove_file(&journal).unwrap();
     all += &investigate(&bench, &[], &input).text();
-    let own = told(&all);
-    assert_eq!(own.last().unwrap(), "failed orders crashed", "{own:?}");
-    assert_eq!(own.iter().filter(|said| said.contains("failed")).count(), 1, "{own:?}");
-    assert!(noted(&bench, "state/journal.ndjson").contains("\"crashed\""));
+    let ends = summaries(&all);
+    assert_eq!(ends.last().unwrap(), "failed orders crashed", "{ends:?}");
+    assert_eq!(ends.iter().filter(|end| end.contains("failed")).count(), 1, "{ends:?}");
+    assert!(read_text(&bench, "state/journal.ndjson").contains("\"crashed\""));
     assert_ne!(sessions(&bench)["sessions"][0]["status"], "running");
-    assert_eq!(told(&investigate(&bench, &[], &input).text()), [""; 0], "told once");
-    nothing_is_left(&bench);
+    assert_eq!(summaries(&investigate(&bench, &[], &input).text()), [""; 0], "told once");
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn disk_full_for_report_crashes_session_and_next_one_runs() {
     let mut bench = Bench::new("hold-report");
-    agent(&mut bench, &format!("{RESULT}; {FILLS}; exit 0"), "");
-    let Some(small) = Small::mount(&bench) else { return };
-    let input = raised("orders", "i", ago(0), None) + &beat(ago(0));
+    agent(&mut bench, &format!("{RESULT}; {FILL_DISK}; exit 0"), "");
+    let Some(small) = SmallFileSystem::mount(&bench) else { return };
+    let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
     // Its result is there, and the report of it finds no room.
     let mut all = bench.run("dlq-investigate", &[], &input).text();
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
     let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
     std::fs::remove_file(small.0.join(session).join("work/filler")).unwrap();
     all += &investigate(&bench, &[], &input).text();
-    assert_eq!(told(&all), ["started orders", "failed orders crashed"]);
+    assert_eq!(summaries(&all), ["started orders", "failed orders crashed"]);
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "crashed");
-    agent(&mut bench, QUICK, "");
-    let output = investigate(&bench, &[], raised("others", "o", ago(0), None));
-    assert_eq!(told(&output.text()), ["started others", "completed others"]);
-    nothing_is_left(&bench);
+    agent(&mut bench, QUICK_AGENT, "");
+    let output = investigate(&bench, &[], raised("others", "o", seconds_ago(0), None));
+    assert_eq!(summaries(&output.text()), ["started others", "completed others"]);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn disk_full_partial_line_is_never_printed() {
     let mut bench = Bench::new("hold-half");
     agent(&mut bench, "echo > \"@/ready\"; exec sleep 600", "");
-    let mut all = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None)).text();
+    let mut all =
+        investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None)).text();
     wait_for("the agent is ready", || bench.path("ready").exists());
     let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
     let events = format!("state/sessions/{session}/events.ndjson");
-    wait_for("its start is told", || noted(&bench, &events).ends_with('\n'));
-    let whole = noted(&bench, &events);
+    wait_for("its start is told", || read_text(&bench, &events).ends_with('\n'));
+    let whole = read_text(&bench, &events);
     // Longer than the line that comes after it, so that it would show whatever overwrote it.
     bench.write(&events, format!("{whole}{}", whole.trim_end().strip_suffix('}').unwrap()));
-    at_work(&bench).into_iter().for_each(|pid| signal("KILL", pid));
-    nothing_is_left(&bench);
+    processes_of(&bench).into_iter().for_each(|pid| signal("KILL", pid));
+    assert_no_process_left(&bench);
     all += &investigate(&bench, &[], "").text();
-    assert_eq!(told(&all), ["started orders", "failed orders crashed"]);
-    assert_eq!(own(&noted(&bench, &events)).len(), 2);
+    assert_eq!(summaries(&all), ["started orders", "failed orders crashed"]);
+    assert_eq!(own_events(&read_text(&bench, &events)).len(), 2);
 }
 
 #[test]
 fn journal_rotation_failure_loses_no_event() {
     let mut bench = Bench::new("rotation");
-    agent(&mut bench, QUICK, "");
+    agent(&mut bench, QUICK_AGENT, "");
     bench.set("DLQ_STATE_JOURNAL_MAX_MIB", "1");
     std::fs::create_dir_all(bench.state("")).unwrap();
     std::fs::write(bench.state("journal.ndjson"), "{}\n".repeat(400_000)).unwrap();
     // Where the packed part is written stands a folder.
     std::fs::create_dir(bench.state("journal.ndjson.tmp")).unwrap();
-    let output = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
+    let output = investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
     assert_eq!(output.code(), 0);
     wait_for("the end", || sessions(&bench)["sessions"][0]["status"] == "completed");
     let log = bench.run("dlq-log", &["--type", "investigation.completed"], "");

@@ -4,19 +4,20 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::event_lines::{ago, beat, cleared, grew, raised};
+use crate::support::event_lines::{cleared, grew, heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
-    QUICK, agent, investigate, noted, nothing_is_left, own, sessions, told,
+    QUICK_AGENT, agent, assert_no_process_left, investigate, own_events, read_text, sessions,
+    summaries,
 };
 use crate::support::workbench::{Bench, Running, event, signal, wait_for};
 
 /// It notes that it runs, and has its result when the file `open` is there.
-const GATED: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
+const GATED_AGENT: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
 while [ ! -e "@/open" ]; do sleep 0.02; done
 echo '{"status":"likely"}'"#;
 
-fn started(bench: &Bench) -> usize {
-    noted(bench, "state/journal.ndjson").matches("\"investigation.started\"").count()
+fn count_started(bench: &Bench) -> usize {
+    read_text(bench, "state/journal.ndjson").matches("\"investigation.started\"").count()
 }
 
 #[test]
@@ -31,16 +32,16 @@ signal) kill -KILL $$ ;;
 absent) exit 127 ;;
 esac"#;
     agent(&mut bench, body, "");
-    let now = ago(0);
+    let now = seconds_ago(0);
     let names = ["well", "claims", "silent", "status", "signal", "absent"];
     let input: String =
         names.iter().map(|name| raised(name, &format!("i-{name}"), now, None)).collect();
     let output = investigate(&bench, &[], &input);
-    let mut told = told(&output.text());
-    told.retain(|said| !said.starts_with("started"));
-    told.sort();
+    let mut summaries = summaries(&output.text());
+    summaries.retain(|said| !said.starts_with("started"));
+    summaries.sort();
     assert_eq!(
-        told,
+        summaries,
         [
             "completed well",
             "failed absent could_not_start",
@@ -50,8 +51,8 @@ esac"#;
             "failed status exit_status",
         ]
     );
-    let own = own(&output.text());
-    let well = own.iter().find(|said| said["type"] == "investigation.completed");
+    let own_events = own_events(&output.text());
+    let well = own_events.iter().find(|said| said["type"] == "investigation.completed");
     let data = &well.unwrap()["data"];
     assert_eq!((&data["cost_usd"], &data["turns"]), (&1.5.into(), &4.into()));
     assert_eq!(data["verdict"]["title"], "t");
@@ -62,7 +63,7 @@ esac"#;
         let cools = !session["cooldown_until"].is_null();
         assert_eq!(cools, session["queue_name"] != "absent", "{session}");
     }
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
@@ -72,151 +73,155 @@ fn missing_agent_starts_no_cooldown() {
         "auto_investigation: {enabled: true, target_queues: ['*'], \
                      require_evidence: false, agent: [an-agent]}",
     );
-    let now = ago(0);
-    let output = investigate(&bench, &[], raised("orders", "i", now, None) + &beat(now));
-    assert_eq!(told(&output.text()), ["skipped orders agent_missing"]);
+    let now = seconds_ago(0);
+    let output = investigate(&bench, &[], raised("orders", "i", now, None) + &heartbeat(now));
+    assert_eq!(summaries(&output.text()), ["skipped orders agent_missing"]);
     assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 0);
     // Said once, however often it is judged.
     assert_eq!(investigate(&bench, &[], "").text(), "");
-    bench.stub("an-agent", &format!("#!/bin/sh\n{QUICK}\n"));
+    bench.stub("an-agent", &format!("#!/bin/sh\n{QUICK_AGENT}\n"));
     let output = investigate(&bench, &[], "");
-    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
-    nothing_is_left(&bench);
+    assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn cooldown_outlives_process() {
     let mut bench = Bench::new("cooldown");
-    agent(&mut bench, QUICK, "cooldown_hours: 1");
-    let now = ago(0);
+    agent(&mut bench, QUICK_AGENT, "cooldown_hours: 1");
+    let now = seconds_ago(0);
     let output = investigate(&bench, &[], raised("orders", "first", now, None));
-    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
     // Another process, another incident of the same queue, and one of another.
     let input = [
-        cleared("orders", "first", ago(0)),
-        raised("orders", "second", ago(0), None),
-        raised("others", "third", ago(0), None),
+        cleared("orders", "first", seconds_ago(0)),
+        raised("orders", "second", seconds_ago(0), None),
+        raised("others", "third", seconds_ago(0), None),
     ];
     let output = investigate(&bench, &[], input.concat());
     assert_eq!(
-        told(&output.text()),
+        summaries(&output.text()),
         ["skipped orders cooldown", "started others", "completed others"]
     );
-    let skipped = own(&output.text()).remove(0);
+    let skipped = own_events(&output.text()).remove(0);
     let until = skipped["data"]["until"].as_str().unwrap();
     let until = dlq::time::Timestamp::parse(until).unwrap();
-    let left = until.since(ago(0)).as_secs();
+    let left = until.since(seconds_ago(0)).as_secs();
     assert!((3000..=3600).contains(&left), "{skipped}");
     // A wild timestamp ends no cooldown; the reason is not told again.
     let wild = dlq::time::Timestamp::parse("2099-01-01T00:00:00Z").unwrap();
-    let input = raised("odd", "odd", wild, None) + &cleared("odd", "odd", wild) + &beat(wild);
-    assert_eq!(told(&investigate(&bench, &[], input).text()), [""; 0]);
-    assert_eq!(started(&bench), 2);
-    nothing_is_left(&bench);
+    let input = raised("odd", "odd", wild, None) + &cleared("odd", "odd", wild) + &heartbeat(wild);
+    assert_eq!(summaries(&investigate(&bench, &[], input).text()), [""; 0]);
+    assert_eq!(count_started(&bench), 2);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn queue_has_one_investigation_at_a_time() {
     let mut bench = Bench::new("one");
-    agent(&mut bench, GATED, "cooldown_hours: 0");
-    let now = ago(0);
+    agent(&mut bench, GATED_AGENT, "cooldown_hours: 0");
+    let now = seconds_ago(0);
     let first = investigate(&bench, &["--no-wait"], raised("orders", "first", now, None));
-    assert!(told(&first.text()).iter().all(|said| said == "started orders"));
+    assert!(summaries(&first.text()).iter().all(|said| said == "started orders"));
     let second = raised("orders", "second", now, None);
     let output = investigate(&bench, &["--no-wait"], &second);
-    let told: Vec<String> = told(&(first.text() + &output.text()));
-    assert!(told.contains(&"skipped orders already_running".to_owned()), "{told:?}");
-    wait_for("the agent runs, once", || noted(&bench, "ran") == "orders\n");
+    let summaries: Vec<String> = summaries(&(first.text() + &output.text()));
+    assert!(summaries.contains(&"skipped orders already_running".to_owned()), "{summaries:?}");
+    wait_for("the agent runs, once", || read_text(&bench, "ran") == "orders\n");
     bench.write("open", "");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn untargeted_and_disabled_queues_are_skipped_once() {
     let mut bench = Bench::new("never");
-    agent(&mut bench, QUICK, "");
-    let with = noted(&bench, "config.yaml");
-    let input = raised("orders", "i", ago(0), None) + &beat(ago(0)) + &beat(ago(0));
+    agent(&mut bench, QUICK_AGENT, "");
+    let with = read_text(&bench, "config.yaml");
+    let input = raised("orders", "i", seconds_ago(0), None)
+        + &heartbeat(seconds_ago(0))
+        + &heartbeat(seconds_ago(0));
     bench.configure(&with.replace("[\"*\"]", "[\"payments-*\"]"));
     let output = investigate(&bench, &[], &input);
-    assert_eq!(told(&output.text()), ["skipped orders not_targeted"]);
+    assert_eq!(summaries(&output.text()), ["skipped orders not_targeted"]);
     bench.configure(&with.replace("enabled: true", "enabled: false"));
     let output = investigate(&bench, &[], &input);
-    assert_eq!(told(&output.text()), ["skipped orders disabled"]);
+    assert_eq!(summaries(&output.text()), ["skipped orders disabled"]);
     assert_eq!(investigate(&bench, &[], &input).text(), input);
-    assert_eq!(started(&bench), 0);
+    assert_eq!(count_started(&bench), 0);
 }
 
 #[test]
 fn finished_incident_is_reinvestigated_only_after_growth() {
     let mut bench = Bench::new("grew");
-    agent(&mut bench, QUICK, "cooldown_hours: 0");
-    let first = raised("orders", "i", ago(60), None);
+    agent(&mut bench, QUICK_AGENT, "cooldown_hours: 0");
+    let first = raised("orders", "i", seconds_ago(60), None);
     investigate(&bench, &[], &first);
     // The same journal again, and heartbeats: nothing.
-    let again = first.clone() + &beat(ago(0));
+    let again = first.clone() + &heartbeat(seconds_ago(0));
     assert_eq!(investigate(&bench, &[], &again).text(), again);
-    let more = grew("orders", "i", ago(30));
+    let more = grew("orders", "i", seconds_ago(30));
     let output = investigate(&bench, &[], again.clone() + &more);
-    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
     let output = investigate(&bench, &[], again.clone() + &more);
     assert_eq!(output.text(), again + &more);
-    assert_eq!(started(&bench), 2);
-    nothing_is_left(&bench);
+    assert_eq!(count_started(&bench), 2);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn replayed_raise_of_cleared_incident_starts_nothing() {
     let mut bench = Bench::new("old");
-    agent(&mut bench, QUICK, "cooldown_hours: 0");
+    agent(&mut bench, QUICK_AGENT, "cooldown_hours: 0");
     let day = [
-        raised("orders", "i", ago(90), None),
-        grew("orders", "i", ago(80)),
-        cleared("orders", "i", ago(70)),
-        beat(ago(60)),
+        raised("orders", "i", seconds_ago(90), None),
+        grew("orders", "i", seconds_ago(80)),
+        cleared("orders", "i", seconds_ago(70)),
+        heartbeat(seconds_ago(60)),
     ];
     investigate(&bench, &[], day.concat());
     investigate(&bench, &[], [&day[0], &day[1], &day[3]].map(String::as_str).concat());
-    assert_eq!(started(&bench), 0);
+    assert_eq!(count_started(&bench), 0);
 }
 
 #[test]
 fn replayed_heartbeat_starts_nothing_before_end_of_stream() {
     let mut bench = Bench::new("stale");
-    agent(&mut bench, QUICK, "");
+    agent(&mut bench, QUICK_AGENT, "");
     let mut running = bench.start("dlq-investigate", &[]);
     let hours = 2 * 3600;
-    running
-        .write(raised("orders", "a", ago(hours), None) + &raised("users", "b", ago(hours), None));
-    running.write(beat(ago(hours)) + &beat(ago(310)));
+    running.write(
+        raised("orders", "a", seconds_ago(hours), None)
+            + &raised("users", "b", seconds_ago(hours), None),
+    );
+    running.write(heartbeat(seconds_ago(hours)) + &heartbeat(seconds_ago(310)));
     for _ in 0..4 {
         running.line();
     }
     // When this line is through, the heartbeats before it have been heard.
-    running.write(cleared("orders", "a", ago(hours - 60)));
+    running.write(cleared("orders", "a", seconds_ago(hours - 60)));
     running.line();
     assert!(!bench.state("sessions").exists(), "something was started");
     let output = running.finish();
-    assert_eq!(told(&output.text()), ["started users", "completed users"]);
-    nothing_is_left(&bench);
+    assert_eq!(summaries(&output.text()), ["started users", "completed users"]);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn running_agent_delays_neither_stream_nor_ctrl_c() {
     let mut bench = Bench::new("prompt");
-    agent(&mut bench, GATED, "");
+    agent(&mut bench, GATED_AGENT, "");
     let mut command = bench.command("dlq-investigate", &[]);
-    let mut running = Running::of(command.process_group(0).stdin(Stdio::piped()));
-    running.write(raised("orders", "i", ago(0), None) + &beat(ago(0)));
+    let mut running = Running::spawn(command.process_group(0).stdin(Stdio::piped()));
+    running.write(raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0)));
     let seen: Vec<String> = (0..3).map(|_| running.line()).collect();
-    assert_eq!(told(&seen.concat()), ["started orders"]);
+    assert_eq!(summaries(&seen.concat()), ["started orders"]);
     // The agent has no result before the gate opens: all of these pass while it runs.
     for n in 0..50 {
         let line = event("queue.polled", &format!("p{n}"), "DEBUG", "");
         running.write(&line);
         assert_eq!(running.line(), line);
     }
-    wait_for("the agent runs", || noted(&bench, "ran") == "orders\n");
+    wait_for("the agent runs", || read_text(&bench, "ran") == "orders\n");
     let begun = Instant::now();
     signal("INT", -running.pid());
     let output = running.finish();
@@ -226,25 +231,25 @@ fn running_agent_delays_neither_stream_nor_ctrl_c() {
     bench.write("open", "");
     wait_for("the end is recorded", || sessions(&bench)["sessions"][0]["status"] == "completed");
     let output = investigate(&bench, &[], "");
-    assert_eq!(told(&output.text()), ["completed orders"]);
-    nothing_is_left(&bench);
+    assert_eq!(summaries(&output.text()), ["completed orders"]);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn other_programs_start_no_investigation() {
     let mut bench = Bench::new("status");
     agent(&mut bench, r#"echo ran >> "@/ran""#, "cooldown_hours: 0");
-    let open = raised("orders", "i", ago(0), None);
+    let open = raised("orders", "i", seconds_ago(0), None);
     investigate(&bench, &["--dry-run"], &open);
     bench.write("state/journal.ndjson", &open);
-    let journal = noted(&bench, "state/journal.ndjson");
+    let journal = read_text(&bench, "state/journal.ndjson");
     bench.run("dlq-log", &["--since", "1h"], "");
-    bench.run("dlq-notify", &["--dry-run"], open.clone() + &beat(ago(0)));
-    bench.run("dlq-notify", &[], open + &beat(ago(0)));
-    assert_eq!(noted(&bench, "ran"), "");
+    bench.run("dlq-notify", &["--dry-run"], open.clone() + &heartbeat(seconds_ago(0)));
+    bench.run("dlq-notify", &[], open + &heartbeat(seconds_ago(0)));
+    assert_eq!(read_text(&bench, "ran"), "");
     assert!(!bench.state("sessions").exists() && !bench.state("sessions.json").exists());
-    assert_eq!(noted(&bench, "state/journal.ndjson"), journal);
-    nothing_is_left(&bench);
+    assert_eq!(read_text(&bench, "state/journal.ndjson"), journal);
+    assert_no_process_left(&bench);
 }
 
 #[test]
@@ -269,10 +274,10 @@ fn conflicting_options_are_refused() {
 #[test]
 fn unread_events_are_printed_by_next_run() {
     let mut bench = Bench::new("reader");
-    agent(&mut bench, QUICK, "");
-    let first = investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
+    agent(&mut bench, QUICK_AGENT, "");
+    let first = investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
     wait_for("the end", || sessions(&bench)["sessions"][0]["status"] == "completed");
-    let before = told(&first.text());
+    let before = summaries(&first.text());
     let mut filter = bench.command("dlq-investigate", &[]);
     let filter = filter.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = filter.spawn().unwrap();
@@ -280,7 +285,7 @@ fn unread_events_are_printed_by_next_run() {
     drop(running.stdin.take());
     let output = running.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    let after = told(&investigate(&bench, &[], "").text());
+    let after = summaries(&investigate(&bench, &[], "").text());
     assert_eq!([before, after].concat(), ["started orders", "completed orders"]);
     assert_eq!(investigate(&bench, &[], "").text(), "", "printed once");
 }

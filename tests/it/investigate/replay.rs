@@ -4,21 +4,21 @@ use std::path::Path;
 
 use dlq::event::{LINE_MAX, Line, peek, strict};
 
-use crate::support::event_lines::{ago, beat, odd, raised};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago, unusual_lines};
 use crate::support::investigate::{
-    QUICK, agent, investigate, nothing_is_left, own, sessions, told,
+    QUICK_AGENT, agent, assert_no_process_left, investigate, own_events, sessions, summaries,
 };
 use crate::support::workbench::Bench;
 
 const MONDAY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/monday.ndjson");
 
 /// Every file below a folder, and what it holds.
-fn all_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(folder).into_iter().flatten() {
         let path = path.unwrap().path();
         if path.is_dir() {
-            found.extend(all_below(&path));
+            found.extend(files_below(&path));
         } else {
             found.push((path.clone(), std::fs::read(&path).unwrap()));
         }
@@ -49,7 +49,7 @@ fn recorded_day_replays_identically_and_writes_nothing() {
     let first = bench.shell(&pipe);
     let second = bench.shell(&pipe);
     assert_eq!((&first.stdout, &first.stderr), (&second.stdout, &second.stderr));
-    assert_eq!(all_below(&bench.state("")), []);
+    assert_eq!(files_below(&bench.state("")), []);
     assert!(!bench.path("ran").exists());
     // The day's lines are all there, in their order, and what would have been done beside them.
     let day = std::fs::read_to_string(MONDAY).unwrap();
@@ -57,8 +57,8 @@ fn recorded_day_replays_identically_and_writes_nothing() {
     let passed: Vec<&str> = text.lines().filter(|line| line.contains("\"dlq-poll\"")).collect();
     assert_eq!(passed, day.lines().collect::<Vec<_>>());
     // Half an hour for each, an hour of rest, and again because the second grew meanwhile.
-    let said = own(&text);
-    let with_time = told(&text).into_iter().zip(&said).map(|(said, event)| {
+    let said = own_events(&text);
+    let with_time = summaries(&text).into_iter().zip(&said).map(|(said, event)| {
         let time = event["time"].as_str().unwrap();
         format!("{} {said}", &time[11..16])
     });
@@ -82,42 +82,43 @@ fn recorded_day_replays_identically_and_writes_nothing() {
         "{}",
         first.stderr
     );
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn dry_run_leaves_state_unchanged() {
     let mut bench = Bench::new("dry-state");
-    agent(&mut bench, QUICK, "cooldown_hours: 1");
-    investigate(&bench, &[], raised("orders", "first", ago(60), None));
-    let before = all_below(&bench.state(""));
-    let input = raised("orders", "second", ago(0), None) + &raised("users", "third", ago(0), None);
+    agent(&mut bench, QUICK_AGENT, "cooldown_hours: 1");
+    investigate(&bench, &[], raised("orders", "first", seconds_ago(60), None));
+    let before = files_below(&bench.state(""));
+    let input = raised("orders", "second", seconds_ago(0), None)
+        + &raised("users", "third", seconds_ago(0), None);
     let output = investigate(&bench, &["--dry-run"], input);
     // It judges by what is known.
-    assert_eq!(told(&output.text()), ["skipped orders cooldown", "started users"]);
-    assert!(before == all_below(&bench.state("")), "the state has changed");
-    nothing_is_left(&bench);
+    assert_eq!(summaries(&output.text()), ["skipped orders cooldown", "started users"]);
+    assert!(before == files_below(&bench.state("")), "the state has changed");
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn lines_pass_unchanged_and_start_nothing() {
     let mut bench = Bench::new("exact");
-    agent(&mut bench, QUICK, "");
-    assert_eq!(investigate(&bench, &[], odd()).text(), odd());
+    agent(&mut bench, QUICK_AGENT, "");
+    assert_eq!(investigate(&bench, &[], unusual_lines()).text(), unusual_lines());
     assert_eq!(sessions(&bench)["sessions"], serde_json::json!([]));
 }
 
 #[test]
 fn closed_stdout_ends_quietly_and_incident_is_recorded() {
     let mut bench = Bench::new("pipe");
-    agent(&mut bench, QUICK, "");
-    bench.write("lines", raised("orders", "i", ago(0), None));
-    let more = beat(ago(3600));
+    agent(&mut bench, QUICK_AGENT, "");
+    bench.write("lines", raised("orders", "i", seconds_ago(0), None));
+    let more = heartbeat(seconds_ago(3600));
     bench.write("more", more.trim_end());
     let output = bench.shell(
         "{ cat lines; yes \"$(cat more)\"; } | { dlq-investigate; echo \"status $?\" >&2; } | head -1",
     );
     assert_eq!(output.stderr, "status 0\n");
     assert_eq!(sessions(&bench)["incidents"][0]["id"], "i");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }

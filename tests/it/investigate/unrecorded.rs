@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use dlq::store::{Lock, held};
 
-use crate::support::event_lines::{ago, beat, cleared, raised};
+use crate::support::event_lines::{cleared, heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
-    agent, investigate, noted, nothing_is_left, own, sessions, told,
+    agent, assert_no_process_left, investigate, own_events, read_text, sessions, summaries,
 };
-use crate::support::workbench::{Bench, alive, arguments, at_work, signal, wait_for};
+use crate::support::workbench::{Bench, arguments_of, is_alive, processes_of, signal, wait_for};
 
 /// It notes that it ran, and has its result when the file `open` is there. When a test has failed it
 /// is not kept for ever.
-const GATED: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
+const GATED_AGENT: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
 tries=0
 until [ -e "@/open" ] || [ $tries -gt 3000 ]; do tries=$((tries + 1)); sleep 0.02; done
 echo '{"status":"likely"}'"#;
@@ -22,21 +22,25 @@ echo '{"status":"likely"}'"#;
 fn has_open(pid: i32, name: &str) -> bool {
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let mut paths = files.filter_map(|file| std::fs::read_link(file.path()).ok());
-    paths.any(|path| path.file_name().is_some_and(|own| own == name))
+    paths.any(|path| path.file_name().is_some_and(|own_events| own_events == name))
 }
 
 /// Kills a filter with SIGKILL between its start of a supervisor and the record of that: it has a
 /// line for the journal, whose lock this test holds, and the document is written after that.
 /// Until then the supervisor waits for the document; `with_it` has it killed first. Returns the
 /// session's id.
-fn killed_before_the_record(bench: &mut Bench, input: &str, with_it: bool) -> String {
+fn kill_filter_before_record(bench: &mut Bench, input: &str, kill_supervisor: bool) -> String {
     // A second queue, for which there is no place, is what the filter has a line about.
-    let config = noted(bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
+    let config = read_text(bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
     bench.configure(&config);
     std::fs::create_dir_all(bench.state("")).unwrap();
     let journal = Lock::wait(&bench.state("journal.lock")).unwrap();
     let mut filter = bench.start("dlq-investigate", &[]);
-    filter.write(format!("{input}{}{}", raised("waits", "w", ago(0), None), beat(ago(0))));
+    filter.write(format!(
+        "{input}{}{}",
+        raised("waits", "w", seconds_ago(0), None),
+        heartbeat(seconds_ago(0))
+    ));
     let folder = bench.state("sessions");
     let started = || {
         let mut found = std::fs::read_dir(&folder).ok()?.flatten();
@@ -47,12 +51,12 @@ fn killed_before_the_record(bench: &mut Bench, input: &str, with_it: bool) -> St
     // Only then the filter is beyond the start, and nowhere near the record.
     wait_for("the filter stands at the journal", || has_open(filter.pid(), "journal.lock"));
     let session = started().unwrap();
-    if with_it {
-        let mut all = at_work(bench);
-        all.retain(|pid| arguments(*pid).contains(&format!("--supervise {session}")));
+    if kill_supervisor {
+        let mut all = processes_of(bench);
+        all.retain(|pid| arguments_of(*pid).contains(&format!("--supervise {session}")));
         assert_eq!(all.len(), 1);
         signal("KILL", all[0]);
-        wait_for("the supervisor has gone", || !alive(all[0]));
+        wait_for("the supervisor has gone", || !is_alive(all[0]));
     }
     filter.kill();
     drop(journal);
@@ -63,11 +67,11 @@ fn killed_before_the_record(bench: &mut Bench, input: &str, with_it: bool) -> St
 }
 
 /// What the next run has to make of it: the same session, told once and recorded.
-fn taken_over(bench: &Bench, session: &str, told_by_all: &str) {
-    let mut ours = told(told_by_all);
+fn assert_adopted(bench: &Bench, session: &str, output: &str) {
+    let mut ours = summaries(output);
     ours.retain(|said| said.ends_with(" orders"));
     assert_eq!(ours, ["started orders", "completed orders"]);
-    assert_eq!(noted(bench, "ran").matches("orders\n").count(), 1, "the agent ran once");
+    assert_eq!(read_text(bench, "ran").matches("orders\n").count(), 1, "the agent ran once");
     let document = sessions(bench);
     let recorded = document["sessions"].as_array().unwrap();
     let of_orders: Vec<_> =
@@ -79,94 +83,94 @@ fn taken_over(bench: &Bench, session: &str, told_by_all: &str) {
     );
     assert!(of_orders[0]["cooldown_until"].is_string(), "{document}");
     // The journal may repeat a line whose record was lost, and then with the same id.
-    let journal = own(&noted(bench, "state/journal.ndjson"));
+    let journal = own_events(&read_text(bench, "state/journal.ndjson"));
     let of_session = journal.iter().filter(|said| said["data"]["session"] == session);
     let ids: BTreeSet<&str> = of_session.map(|said| said["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 2, "{journal:?}");
 }
 
 /// An incident that loses messages in a minute.
-fn near_its_loss() -> String {
-    raised("orders", "i", ago(0), Some(ago(0).plus(Duration::from_secs(60))))
+fn raised_near_loss() -> String {
+    raised("orders", "i", seconds_ago(0), Some(seconds_ago(0).plus(Duration::from_secs(60))))
 }
 
 #[test]
 fn unrecorded_session_is_adopted_while_it_runs() {
     let mut bench = Bench::new("hold-adopted");
-    agent(&mut bench, GATED, "");
-    let input = near_its_loss();
-    let session = killed_before_the_record(&mut bench, &input, false);
-    wait_for("the agent runs", || noted(&bench, "ran") == "orders\n");
+    agent(&mut bench, GATED_AGENT, "");
+    let input = raised_near_loss();
+    let session = kill_filter_before_record(&mut bench, &input, false);
+    wait_for("the agent runs", || read_text(&bench, "ran") == "orders\n");
     let first = investigate(&bench, &["--no-wait"], &input).text();
-    assert_eq!(noted(&bench, "ran"), "orders\n");
+    assert_eq!(read_text(&bench, "ran"), "orders\n");
     bench.write("open", "");
-    wait_for("its end", || noted(&bench, "state/journal.ndjson").contains("n.completed"));
+    wait_for("its end", || read_text(&bench, "state/journal.ndjson").contains("n.completed"));
     let second = investigate(&bench, &[], &input).text();
-    taken_over(&bench, &session, &(first + &second));
+    assert_adopted(&bench, &session, &(first + &second));
     assert_eq!(investigate(&bench, &[], &input).text(), input, "told once");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn unrecorded_session_is_adopted_after_its_end() {
     let mut bench = Bench::new("hold-ended");
-    agent(&mut bench, GATED, "");
+    agent(&mut bench, GATED_AGENT, "");
     bench.write("open", "");
-    let input = near_its_loss();
-    let session = killed_before_the_record(&mut bench, &input, false);
-    nothing_is_left(&bench);
-    assert!(noted(&bench, "state/journal.ndjson").contains("n.completed"));
+    let input = raised_near_loss();
+    let session = kill_filter_before_record(&mut bench, &input, false);
+    assert_no_process_left(&bench);
+    assert!(read_text(&bench, "state/journal.ndjson").contains("n.completed"));
     let first = investigate(&bench, &[], &input).text();
-    taken_over(&bench, &session, &first);
+    assert_adopted(&bench, &session, &first);
     assert_eq!(investigate(&bench, &[], &input).text(), input, "told once");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn unrecorded_session_without_events_is_started_again() {
     let mut bench = Bench::new("hold-silent");
-    agent(&mut bench, GATED, "");
+    agent(&mut bench, GATED_AGENT, "");
     bench.write("open", "");
-    let input = near_its_loss();
-    let session = killed_before_the_record(&mut bench, &input, true);
-    nothing_is_left(&bench);
-    assert_eq!(noted(&bench, "ran"), "", "it had not begun");
+    let input = raised_near_loss();
+    let session = kill_filter_before_record(&mut bench, &input, true);
+    assert_no_process_left(&bench);
+    assert_eq!(read_text(&bench, "ran"), "", "it had not begun");
     let first = investigate(&bench, &[], &input).text();
-    taken_over(&bench, &session, &first);
-    nothing_is_left(&bench);
+    assert_adopted(&bench, &session, &first);
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn unrecorded_session_keeps_its_concurrency_slot() {
     let mut bench = Bench::new("hold-place");
-    agent(&mut bench, GATED, "");
-    let loss = |seconds| Some(ago(0).plus(Duration::from_secs(seconds)));
-    let input = raised("orders", "i", ago(0), loss(600));
-    let session = killed_before_the_record(&mut bench, &input, false);
-    wait_for("the agent runs", || noted(&bench, "ran") == "orders\n");
+    agent(&mut bench, GATED_AGENT, "");
+    let loss = |seconds| Some(seconds_ago(0).plus(Duration::from_secs(seconds)));
+    let input = raised("orders", "i", seconds_ago(0), loss(600));
+    let session = kill_filter_before_record(&mut bench, &input, false);
+    wait_for("the agent runs", || read_text(&bench, "ran") == "orders\n");
     // There is one place, and this one is nearer to its loss.
-    let input = input + &raised("sooner", "s", ago(0), loss(60));
+    let input = input + &raised("sooner", "s", seconds_ago(0), loss(60));
     let first = investigate(&bench, &["--no-wait"], &input).text();
-    assert!(told(&first).contains(&"skipped sooner max_concurrent".into()), "{first}");
-    assert!(!told(&first).contains(&"started sooner".into()), "{first}");
+    assert!(summaries(&first).contains(&"skipped sooner max_concurrent".into()), "{first}");
+    assert!(!summaries(&first).contains(&"started sooner".into()), "{first}");
     bench.write("open", "");
     let second = investigate(&bench, &[], &input).text();
-    assert_eq!(noted(&bench, "ran"), "orders\nsooner\n");
-    taken_over(&bench, &session, &(first + &second));
-    nothing_is_left(&bench);
+    assert_eq!(read_text(&bench, "ran"), "orders\nsooner\n");
+    assert_adopted(&bench, &session, &(first + &second));
+    assert_no_process_left(&bench);
 }
 
 #[test]
 fn unrecorded_session_is_reported_after_incident_cleared() {
     let mut bench = Bench::new("hold-closed");
-    agent(&mut bench, GATED, "");
+    agent(&mut bench, GATED_AGENT, "");
     bench.write("open", "");
-    let input = near_its_loss();
-    let session = killed_before_the_record(&mut bench, &input, false);
-    nothing_is_left(&bench);
-    let input = input + &cleared("orders", "i", ago(0));
+    let input = raised_near_loss();
+    let session = kill_filter_before_record(&mut bench, &input, false);
+    assert_no_process_left(&bench);
+    let input = input + &cleared("orders", "i", seconds_ago(0));
     let first = investigate(&bench, &[], &input).text();
-    taken_over(&bench, &session, &first);
+    assert_adopted(&bench, &session, &first);
     assert_eq!(investigate(&bench, &[], &input).text(), input, "told once");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }

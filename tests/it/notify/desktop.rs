@@ -7,7 +7,7 @@ use crate::support::requirement::is_met;
 use crate::support::workbench::{Bench, Running, event, wait_for};
 
 /// Screen, bus and daemon; all end with it, the last first.
-struct Desk {
+struct Desktop {
     _daemon: Running,
     _bus: Running,
     _screen: Running,
@@ -23,14 +23,14 @@ fn missing() -> Vec<&'static str> {
     PARTS.into_iter().filter(|part| !here(part)).collect()
 }
 
-fn set_up(bench: &mut Bench) -> Desk {
+fn start_desktop(bench: &mut Bench) -> Desktop {
     let run = bench.path("run");
     std::fs::create_dir_all(&run).unwrap();
     bench.set("XDG_RUNTIME_DIR", &run);
     let home = bench.dir().to_owned();
     bench.set("HOME", home);
     let start = |bench: &Bench, program: &str, args: &[&str]| {
-        Running::of(bench.command(program, args).stdin(Stdio::null()))
+        Running::spawn(bench.command(program, args).stdin(Stdio::null()))
     };
     // The server picks a free display and says which.
     let screen = ["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"];
@@ -57,11 +57,11 @@ fn set_up(bench: &mut Bench) -> Desk {
     wait_for("the notification daemon", || {
         bench.run("dbus-send", &owner, "").text().contains("boolean true")
     });
-    Desk { _daemon: daemon, _bus: bus, _screen: screen }
+    Desktop { _daemon: daemon, _bus: bus, _screen: screen }
 }
 
 /// What was shown: application, title, body, urgency.
-fn shown(bench: &Bench) -> Vec<[String; 4]> {
+fn shown_notices(bench: &Bench) -> Vec<[String; 4]> {
     let text = std::fs::read_to_string(bench.path("shown")).unwrap_or_default();
     let words: Vec<&str> = text.split_terminator('\0').collect();
     words.chunks_exact(4).map(|four| std::array::from_fn(|at| four[at].to_owned())).collect()
@@ -74,8 +74,8 @@ fn notice_arrives_on_real_desktop() {
         return;
     }
     let mut bench = Bench::new("desktop");
-    bench.configure("notifications: {channels: {desk: {type: desktop, min_severity: WARN}}}");
-    let desk = set_up(&mut bench);
+    bench.configure("notifications: {channels: {desktop: {type: desktop, min_severity: WARN}}}");
+    let desktop = start_desktop(&mut bench);
     let hostile = r#"--help <b>bold</b> & \"quoted\" 'x' \u001b[2J\u202e"#;
     let queue =
         r#"{"name":"q","url":"","arn":"","region":"","account":"","fifo":false,"sources":[]}"#;
@@ -88,8 +88,8 @@ fn notice_arrives_on_real_desktop() {
     let output = bench.run("dlq-notify", &[], &input);
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     assert_eq!(output.text().matches("\"notice.sent\"").count(), 2, "{}", output.text());
-    wait_for("both notices are shown", || shown(&bench).len() >= 2);
-    let mut notices = shown(&bench);
+    wait_for("both notices are shown", || shown_notices(&bench).len() >= 2);
+    let mut notices = shown_notices(&bench);
     notices.sort();
     let [app, title, body, urgency] = &notices[0];
     assert_eq!((app.as_str(), urgency.as_str()), ("dlq-tools", "CRITICAL"));
@@ -104,10 +104,10 @@ fn notice_arrives_on_real_desktop() {
     assert_eq!(notices[1][3], "NORMAL");
     // The replay of a journal shows nothing again.
     let again = bench.run("dlq-notify", &[], &input);
-    assert_eq!((again.text(), shown(&bench).len()), (input, 2));
+    assert_eq!((again.text(), shown_notices(&bench).len()), (input, 2));
 
     // With nobody to show it, notify-send fails and says so.
-    drop(desk);
+    drop(desktop);
     let output = bench.run("dlq-notify", &["--test-channel", "desk"], "");
     assert_eq!(output.code(), 1, "{}", output.stderr);
     assert!(output.stderr.starts_with("dlq-notify: fatal: cannot notify channel 'desk': "));

@@ -4,29 +4,29 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::event_lines::odd;
-use crate::support::investigate::nothing_is_left;
-use crate::support::workbench::{Bench, Running, alive, at_work, event, signal, wait_for};
+use crate::support::event_lines::unusual_lines;
+use crate::support::investigate::assert_no_process_left;
+use crate::support::workbench::{Bench, Running, event, is_alive, processes_of, signal, wait_for};
 
 const DESKTOP: &str =
     "notifications: {channels: {console: {type: console}, desk: {type: desktop}}}";
 
 /// A notifier that notes how it was called.
-const NOTING: &str = "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"${0%/*}/../called\"\n";
+const RECORDING_NOTIFIER: &str = "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"${0%/*}/../called\"\n";
 
-fn calls(bench: &Bench) -> usize {
+fn notifier_calls(bench: &Bench) -> usize {
     std::fs::read_to_string(bench.path("called"))
         .map_or(0, |text| text.matches("--app-name").count())
 }
 
-fn errors(count: usize) -> String {
+fn error_lines(count: usize) -> String {
     (0..count).map(|n| event("queue.odd", &format!("id-{n}"), "ERROR", "")).collect()
 }
 
 #[test]
 fn lines_pass_unchanged() {
-    let output = Bench::new("pass").run("dlq-notify", &[], odd());
-    assert_eq!((output.code(), output.text(), output.stderr.as_str()), (0, odd(), ""));
+    let output = Bench::new("pass").run("dlq-notify", &[], unusual_lines());
+    assert_eq!((output.code(), output.text(), output.stderr.as_str()), (0, unusual_lines(), ""));
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn console_prints_each_error_once() {
     ]
     .concat();
     let first = bench.run("dlq-notify", &["-n"], &input);
-    let told = "ERROR orders-dlq: 12 messages died (threshold 1); expiry unknown: look with 'dlq-log --incident 1f2e3d4c-aaaa'\n";
-    assert_eq!(first.stderr, format!("19:57:32Z {told}"));
+    let notice = "ERROR orders-dlq: 12 messages died (threshold 1); expiry unknown: look with 'dlq-log --incident 1f2e3d4c-aaaa'\n";
+    assert_eq!(first.stderr, format!("19:57:32Z {notice}"));
     assert!(!bench.state("notices.json").exists(), "a dry run records nothing");
 
     let second = bench.run("dlq-notify", &[], &input);
-    assert!(second.stderr.ends_with(told), "{}", second.stderr);
+    assert!(second.stderr.ends_with(notice), "{}", second.stderr);
     assert_eq!((second.stderr.lines().count(), second.code()), (1, 0));
     // The replay of a journal after a crash.
     let third = bench.run("dlq-notify", &[], &input);
@@ -93,23 +93,23 @@ fn console_prints_each_error_once() {
 fn sent_log_that_does_not_parse_is_fatal_and_kept() {
     let bench = Bench::new("garbage");
     bench.write("state/notices.json", "{\"version\":1,\"handled\":[garbage");
-    let output = bench.run("dlq-notify", &[], errors(1));
+    let output = bench.run("dlq-notify", &[], error_lines(1));
     assert_eq!(output.code(), 1);
     assert!(
         output.stderr.contains("notices.json") && output.stderr.contains("byte 24"),
         "{}",
         output.stderr
     );
-    let kept = std::fs::read_to_string(bench.state("notices.json")).unwrap();
-    assert_eq!(kept, "{\"version\":1,\"handled\":[garbage");
+    let bundle_messages = std::fs::read_to_string(bench.state("notices.json")).unwrap();
+    assert_eq!(bundle_messages, "{\"version\":1,\"handled\":[garbage");
 }
 
 #[test]
 fn color_is_used_only_on_request() {
     let bench = Bench::new("colour");
-    let plain = bench.run("dlq-notify", &["-n"], errors(1));
+    let plain = bench.run("dlq-notify", &["-n"], error_lines(1));
     assert!(!plain.stderr.contains('\u{1b}'), "{}", plain.stderr);
-    let bright = bench.run("dlq-notify", &["-n", "--color", "always"], errors(1));
+    let bright = bench.run("dlq-notify", &["-n", "--color", "always"], error_lines(1));
     assert!(bright.stderr.contains("\u{1b}[1;31mERROR\u{1b}[0m"), "{}", bright.stderr);
 }
 
@@ -130,7 +130,7 @@ fn missing_notifier_warns_once_and_lines_pass() {
     let mut bench = Bench::new("missing");
     bench.configure(DESKTOP);
     bench.set("PATH", bench.path("nothing-here"));
-    let output = bench.run("dlq-notify", &[], errors(3));
+    let output = bench.run("dlq-notify", &[], error_lines(3));
     assert_eq!(output.code(), 0, "{}", output.stderr);
     assert_eq!(output.stderr.matches("warning").count(), 1, "{}", output.stderr);
     assert!(output.stderr.contains("'desk': there is no program"), "{}", output.stderr);
@@ -138,14 +138,14 @@ fn missing_notifier_warns_once_and_lines_pass() {
     // It was not told: it is when there is a notifier.
     bench.set("PATH", std::env::var("PATH").unwrap());
     for program in ["notify-send", "osascript"] {
-        bench.stub(program, NOTING);
+        bench.stub(program, RECORDING_NOTIFIER);
     }
-    let output = bench.run("dlq-notify", &[], errors(3));
+    let output = bench.run("dlq-notify", &[], error_lines(3));
     assert_eq!(output.text().matches("\"notice.sent\"").count(), 3, "{}", output.text());
-    assert_eq!(calls_or_osascript(&bench), 3);
+    assert_eq!(any_notifier_calls(&bench), 3);
 }
 
-fn calls_or_osascript(bench: &Bench) -> usize {
+fn any_notifier_calls(bench: &Bench) -> usize {
     let text = std::fs::read_to_string(bench.path("called")).unwrap_or_default();
     text.matches("--app-name").count() + text.matches("on run argv").count()
 }
@@ -155,7 +155,7 @@ fn failing_notifier_gives_warning_event_and_status_1() {
     let mut bench = Bench::new("failing");
     bench.configure(DESKTOP);
     bench.stub("notify-send", "#!/bin/sh\necho 'no bus here' >&2\nexit 3\n");
-    let output = bench.run("dlq-notify", &[], errors(2));
+    let output = bench.run("dlq-notify", &[], error_lines(2));
     assert_eq!(output.code(), 1);
     let warning = "dlq-notify: warning: cannot notify channel 'desk': no bus here\n";
     assert_eq!(output.stderr.matches(warning).count(), 1, "{}", output.stderr);
@@ -182,7 +182,7 @@ fn hanging_notifier_delays_no_line() {
     let hang = "#!/bin/sh\necho $$ >> \"${0%/*}/../pids\"\nsleep 600 &\necho $! >> \"${0%/*}/../pids\"\nwait\n";
     bench.stub("notify-send", hang);
     let mut running: Running = bench.start("dlq-notify", &[]);
-    running.write(errors(2));
+    running.write(error_lines(2));
     assert!(running.line().contains("id-0"));
     assert!(running.line().contains("id-1"));
     let pids = || std::fs::read_to_string(bench.path("pids")).unwrap_or_default();
@@ -197,7 +197,7 @@ fn hanging_notifier_delays_no_line() {
     assert_eq!(output.code(), 1);
     assert!(output.stderr.contains("'desk': no answer within 5 s"), "{}", output.stderr);
     for pid in pids().lines() {
-        wait_for("what it started has gone with it", || !alive(pid.parse().unwrap()));
+        wait_for("what it started has gone with it", || !is_alive(pid.parse().unwrap()));
     }
 }
 
@@ -207,9 +207,9 @@ fn notice_overflow_becomes_one_notice_and_is_not_resent() {
     bench.configure("notifications: {channels: {desk: {type: desktop}}}");
     // It lets nobody through before all lines have come.
     let gate = "#!/bin/sh\nwhile [ ! -e \"${0%/*}/../open\" ]; do sleep 0.05; done\n";
-    let noting = NOTING.trim_start_matches("#!/bin/sh\n");
+    let noting = RECORDING_NOTIFIER.trim_start_matches("#!/bin/sh\n");
     bench.stub("notify-send", &format!("{gate}{noting}"));
-    let input = errors(180);
+    let input = error_lines(180);
     let mut running = bench.start("dlq-notify", &[]);
     running.write(&input);
     for _ in 0..180 {
@@ -221,7 +221,7 @@ fn notice_overflow_becomes_one_notice_and_is_not_resent() {
     assert_eq!(output.stderr.matches("the oldest become one").count(), 1, "{}", output.stderr);
     let called = std::fs::read_to_string(bench.path("called")).unwrap();
     assert!(called.contains("dlq-tools: and ") && called.contains(" more"), "{called}");
-    assert!(calls(&bench) < 180);
+    assert!(notifier_calls(&bench) < 180);
     let again = bench.run("dlq-notify", &[], &input);
     assert_eq!((again.text(), again.stderr.as_str()), (input, ""));
 }
@@ -230,13 +230,13 @@ fn notice_overflow_becomes_one_notice_and_is_not_resent() {
 fn dry_run_is_repeatable_and_shows_notices() {
     let mut bench = Bench::new("dry");
     bench.configure(DESKTOP);
-    bench.stub("notify-send", NOTING);
-    let input = errors(2) + &event("poll.finished", "h", "DEBUG", "");
+    bench.stub("notify-send", RECORDING_NOTIFIER);
+    let input = error_lines(2) + &event("poll.finished", "h", "DEBUG", "");
     let first = bench.run("dlq-notify", &["--dry-run"], &input);
     let second = bench.run("dlq-notify", &["--dry-run"], &input);
     assert_eq!(first.text(), second.text());
     assert_eq!(first.stderr, second.stderr);
-    assert_eq!((first.stderr.lines().count(), calls(&bench)), (2, 0));
+    assert_eq!((first.stderr.lines().count(), notifier_calls(&bench)), (2, 0));
     let sent: Vec<String> = first
         .text()
         .lines()
@@ -255,9 +255,9 @@ fn dry_run_is_repeatable_and_shows_notices() {
 fn notice_sent_event_is_journaled_before_it_is_printed() {
     let mut bench = Bench::new("journal");
     bench.configure(DESKTOP);
-    bench.stub("notify-send", NOTING);
+    bench.stub("notify-send", RECORDING_NOTIFIER);
     let mut running = bench.start("dlq-notify", &[]);
-    running.write(errors(1));
+    running.write(error_lines(1));
     running.line();
     let sent = running.line();
     let journal = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
@@ -268,25 +268,25 @@ fn notice_sent_event_is_journaled_before_it_is_printed() {
         memory.contains("\"channel\":\"desk\"")
     });
     running.kill();
-    let again = bench.run("dlq-notify", &[], errors(1));
-    assert_eq!((again.stderr.as_str(), calls(&bench)), ("", 1));
+    let again = bench.run("dlq-notify", &[], error_lines(1));
+    assert_eq!((again.stderr.as_str(), notifier_calls(&bench)), ("", 1));
 }
 
 #[test]
 fn feature_switch_turns_notices_off() {
     let mut bench = Bench::new("switch");
     bench.configure("features: {notify: false}");
-    let output = bench.run("dlq-notify", &[], errors(1));
-    assert_eq!((output.code(), output.text(), output.stderr.as_str()), (0, errors(1), ""));
+    let output = bench.run("dlq-notify", &[], error_lines(1));
+    assert_eq!((output.code(), output.text(), output.stderr.as_str()), (0, error_lines(1), ""));
 }
 
 #[test]
 fn test_channel_option_sends_test_notice() {
     let mut bench = Bench::new("try");
     bench.configure(DESKTOP);
-    bench.stub("notify-send", NOTING);
+    bench.stub("notify-send", RECORDING_NOTIFIER);
     let desk = bench.run("dlq-notify", &["--test-channel", "desk"], "");
-    assert_eq!((desk.code(), desk.stderr.as_str(), calls(&bench)), (0, "", 1));
+    assert_eq!((desk.code(), desk.stderr.as_str(), notifier_calls(&bench)), (0, "", 1));
     let console = bench.run("dlq-notify", &["--test-channel", "console"], "");
     assert!(
         console.stderr.contains("a test notice: channel 'console' works"),
@@ -330,7 +330,7 @@ fn ctrl_c_ends_dlq_notify_while_notifier_hangs() {
         bench.stub(name, "#!/bin/sh\necho > \"${0%/*}/../hangs\"\nexec sleep 600\n");
     }
     let mut command = bench.command("dlq-notify", &[]);
-    let mut running = Running::of(command.process_group(0).stdin(Stdio::piped()));
+    let mut running = Running::spawn(command.process_group(0).stdin(Stdio::piped()));
     running.write(event("queue.odd", "id", "ERROR", ""));
     wait_for("the notifier hangs", || bench.path("hangs").exists());
     let begun = Instant::now();
@@ -339,8 +339,8 @@ fn ctrl_c_ends_dlq_notify_while_notifier_hangs() {
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
     assert!(begun.elapsed() < Duration::from_secs(5));
     // A notifier has a process group of its own, and may finish what it was told.
-    for pid in at_work(&bench) {
+    for pid in processes_of(&bench) {
         signal("KILL", pid);
     }
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }

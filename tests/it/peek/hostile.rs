@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::support::peek::{kept, peek};
+use crate::support::peek::{bundle_messages, peek};
 use crate::support::poll::bench;
 use crate::support::sqs_server::{Client, SqsServer};
 use crate::support::workbench::Bench;
@@ -78,14 +78,16 @@ fn hostile_bodies_neither_crash_nor_reach_terminal() {
         |c: char| !"\r\n".contains(c) && (c.is_control() || "\u{202e}\u{2066}\u{200b}".contains(c));
     assert!(!shown.contains(raw), "{:?}", shown.find(raw));
     assert!(shown.contains("script>alert"), "{shown}");
-    let heard = peek(&bench, &["--max", "100", "orders-dlq"]);
-    assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
-    let sampled = heard.one("queue.sampled");
+    let output = peek(&bench, &["--max", "100", "orders-dlq"]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let sampled = output.single("queue.sampled");
     assert_eq!(sampled["data"]["taken"], bodies.len());
-    let kept = kept(sampled);
-    assert_eq!(kept.len(), bodies.len());
-    assert!(kept.values().all(|message| message["untrusted"] == true));
-    let said = |what: &str| kept.values().any(|message| message["body"].to_string().contains(what));
+    let bundle_messages = bundle_messages(sampled);
+    assert_eq!(bundle_messages.len(), bodies.len());
+    assert!(bundle_messages.values().all(|message| message["untrusted"] == true));
+    let said = |what: &str| {
+        bundle_messages.values().any(|message| message["body"].to_string().contains(what))
+    };
     assert!(said("in base64") && said("in gzip"), "they are unwrapped");
     // Also for who looks with cat(1).
     let files = format!("cat '{}'/*", sampled["data"]["bundle"].as_str().unwrap());

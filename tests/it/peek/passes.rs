@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::peek::{dead, kept, peek};
-use crate::support::poll::{bench, hear, journal, poll};
+use crate::support::peek::{bundle_messages, create_dlq_with, peek};
+use crate::support::poll::{bench, journal, parse_output, poll};
 use crate::support::sqs_api::FakeSqs;
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{signal, wait_for};
@@ -17,24 +17,24 @@ const INCIDENT: &str = "11111111-2222-8333-8444-555555555555";
 fn messages_are_returned_and_received_once() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
-    let dlq = dead(&mut sqs, "orders-dlq", &["{\"n\":1}", "{\"n\":2}", "x", "y", "z"]);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["{\"n\":1}", "{\"n\":2}", "x", "y", "z"]);
     let bench = bench("put-back", &server.url);
-    let heard = peek(&bench, &["orders-dlq"]);
-    assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
-    let sampled = heard.one("queue.sampled");
+    let output = peek(&bench, &["orders-dlq"]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let sampled = output.single("queue.sampled");
     assert_eq!(sampled["data"]["taken"], 5);
     assert_eq!(sampled["data"]["depth"], 5);
     assert_eq!(sampled["data"]["refused"], Value::Null);
     assert_eq!(sqs.depth(&dlq), 5, "all are back at once");
-    let kept = kept(sampled);
-    for (id, count) in sqs.counts(&dlq) {
-        let of_ours = kept[&id]["receives"].as_u64().unwrap();
+    let bundle_messages = bundle_messages(sampled);
+    for (id, count) in sqs.receive_counts(&dlq) {
+        let of_ours = bundle_messages[&id]["receives"].as_u64().unwrap();
         assert_eq!(count, of_ours + 1, "the receive of this test is the only one since");
         assert_eq!(of_ours, 2, "one by the consumer, one by us");
-        assert_eq!(kept[&id]["untrusted"], true);
-        assert_eq!(kept[&id]["source_arn"], sqs.arn("orders"));
+        assert_eq!(bundle_messages[&id]["untrusted"], true);
+        assert_eq!(bundle_messages[&id]["source_arn"], sqs.arn("orders"));
     }
-    assert_eq!(kept.len(), 5);
+    assert_eq!(bundle_messages.len(), 5);
     assert_eq!(journal(&bench).last().unwrap(), sampled);
 }
 
@@ -42,22 +42,22 @@ fn messages_are_returned_and_received_once() {
 fn third_pass_is_refused_before_receiving() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
-    let dlq = dead(&mut sqs, "orders-dlq", &["a", "b"]);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a", "b"]);
     let bench = bench("third", &server.url);
     let first = peek(&bench, &["orders-dlq"]);
     let second = peek(&bench, &["--incident", INCIDENT, "orders-dlq"]);
-    assert_eq!(second.one("queue.sampled")["incident"], INCIDENT);
+    assert_eq!(second.single("queue.sampled")["incident"], INCIDENT);
     let second = peek(&bench, &["orders-dlq"]);
-    assert_ne!(first.one("queue.sampled")["id"], second.one("queue.sampled")["id"]);
+    assert_ne!(first.single("queue.sampled")["id"], second.single("queue.sampled")["id"]);
     let third = peek(&bench, &["orders-dlq"]);
-    let refused = third.one("queue.sampled");
+    let refused = third.single("queue.sampled");
     assert_eq!((third.code, &refused["data"]["refused"]), (1, &json!("peeked")));
     assert_eq!(refused["data"]["taken"], 0);
-    let bundle = second.one("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
+    let bundle = second.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
     assert!(third.stderr.contains(&format!("the evidence is in '{bundle}'")), "{}", third.stderr);
     assert_eq!(refused["data"]["bundle"], bundle, "what is known already");
-    let counts = sqs.counts(&dlq);
-    assert!(counts.values().all(|count| *count == 1 + 3 + 1), "{counts:?}");
+    let receive_counts = sqs.receive_counts(&dlq);
+    assert!(receive_counts.values().all(|count| *count == 1 + 3 + 1), "{receive_counts:?}");
 }
 
 #[test]
@@ -82,14 +82,17 @@ fn harmful_peek_is_refused() {
         ("empty-dlq", "empty", "no message can be received"),
     ];
     for (queue, word, said) in rows {
-        let heard = peek(&bench, &[queue]);
-        assert_eq!((heard.code, &heard.one("queue.sampled")["data"]["refused"]), (1, &json!(word)));
-        assert!(heard.stderr.contains(said), "{}", heard.stderr);
+        let output = peek(&bench, &[queue]);
+        assert_eq!(
+            (output.code, &output.single("queue.sampled")["data"]["refused"]),
+            (1, &json!(word))
+        );
+        assert!(output.stderr.contains(said), "{}", output.stderr);
     }
     assert_eq!((sqs.depth(&fifo), sqs.depth(&chained), sqs.depth(&busy)), (1, 1, 1));
     assert!(!bench.state("evidence").exists());
-    let heard = peek(&bench, &["--allow-fifo", "orders-dlq.fifo"]);
-    assert_eq!((heard.code, &heard.one("queue.sampled")["data"]["taken"]), (0, &json!(1)));
+    let output = peek(&bench, &["--allow-fifo", "orders-dlq.fifo"]);
+    assert_eq!((output.code, &output.single("queue.sampled")["data"]["taken"]), (0, &json!(1)));
     assert!(sqs.receive(&fifo, 0).is_some(), "its group is free again");
     let missing = bench.run("dlq-peek", &["no-such-dlq"], "");
     assert_eq!((missing.code(), missing.stdout.len()), (1, 0));
@@ -101,7 +104,7 @@ fn kill_during_pass_loses_no_message_and_counts_pass() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let long = "x".repeat(100_000);
-    let dlq = dead(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
     let bench = bench("killed", &server.url);
     let args = ["--messages", "--visibility", "10s", "orders-dlq"];
     // Nobody reads: it stands still in the middle of the pass, with everything in its hands.
@@ -110,9 +113,9 @@ fn kill_during_pass_loses_no_message_and_counts_pass() {
     signal("KILL", i32::try_from(child.id()).unwrap());
     child.wait().unwrap();
     wait_for("all come back by themselves", || sqs.depth(&dlq) == 5);
-    let heard = peek(&bench, &["orders-dlq"]);
-    assert_eq!(heard.one("queue.sampled")["data"]["taken"], 5);
-    assert_eq!(peek(&bench, &["orders-dlq"]).one("queue.sampled")["data"]["refused"], "peeked");
+    let output = peek(&bench, &["orders-dlq"]);
+    assert_eq!(output.single("queue.sampled")["data"]["taken"], 5);
+    assert_eq!(peek(&bench, &["orders-dlq"]).single("queue.sampled")["data"]["refused"], "peeked");
     let folder = std::fs::read_dir(bench.state("evidence")).unwrap().next().unwrap().unwrap();
     let names = std::fs::read_dir(folder.path()).unwrap().map(|one| one.unwrap().file_name());
     assert_eq!(names.collect::<Vec<_>>(), ["2"], "what was cut off has left nothing");
@@ -122,58 +125,65 @@ fn kill_during_pass_loses_no_message_and_counts_pass() {
 fn pipe_peeks_once_per_raise_and_growth() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
-    let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
     let bench = bench("pipe", &server.url);
     let raise = bench.run("dlq-poll", &[], "").text();
     let open = raise.lines().find(|line| line.contains("queue.raised")).unwrap();
     let open: Value = serde_json::from_str(open).unwrap();
-    let first = hear(bench.run("dlq-peek", &[], &raise));
+    let first = parse_output(bench.run("dlq-peek", &[], &raise));
     assert_eq!((first.code, first.stderr.as_str()), (0, ""));
     let kinds: Vec<&str> = first.events.iter().map(|e| e["type"].as_str().unwrap()).collect();
     assert_eq!(
         kinds,
         ["queue.found", "queue.polled", "queue.raised", "queue.sampled", "poll.finished"]
     );
-    assert_eq!(first.one("queue.sampled")["incident"], open["incident"]);
+    assert_eq!(first.single("queue.sampled")["incident"], open["incident"]);
     // The same again, as a journal that is replayed has it.
-    let again = hear(bench.run("dlq-peek", &[], &raise));
-    assert_eq!(again.of("queue.sampled").len(), 0);
+    let again = parse_output(bench.run("dlq-peek", &[], &raise));
+    assert_eq!(again.events_of("queue.sampled").len(), 0);
     // Two more messages: it has grown.
     let source = sqs.create_source("orders", "orders-dlq");
-    sqs.die(&source, &dlq, &["b", "c"]);
+    sqs.dead_letter(&source, &dlq, &["b", "c"]);
     let grown = bench.run("dlq-poll", &[], "").text();
     assert!(grown.contains("queue.grew"), "{grown}");
-    let heard = hear(bench.run("dlq-peek", &[], &grown));
-    assert_eq!(heard.one("queue.sampled")["data"]["taken"], 3);
-    assert_eq!(heard.one("queue.sampled")["data"]["overseen"], 0);
+    let output = parse_output(bench.run("dlq-peek", &[], &grown));
+    assert_eq!(output.single("queue.sampled")["data"]["taken"], 3);
+    assert_eq!(output.single("queue.sampled")["data"]["overseen"], 0);
     // An incident that is over calls for nothing.
     let other = raise.replace(open["incident"].as_str().unwrap(), INCIDENT);
-    assert_eq!(hear(bench.run("dlq-peek", &[], &other)).of("queue.sampled").len(), 0);
-    assert_eq!(sqs.counts(&dlq).values().max(), Some(&4), "consumer, two passes, this test");
+    assert_eq!(
+        parse_output(bench.run("dlq-peek", &[], &other)).events_of("queue.sampled").len(),
+        0
+    );
+    assert_eq!(
+        sqs.receive_counts(&dlq).values().max(),
+        Some(&4),
+        "consumer, two passes, this test"
+    );
 }
 
 #[test]
 fn dry_run_receives_and_writes_nothing() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
-    let dlq = dead(&mut sqs, "orders-dlq", &["a"]);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
     let bench = bench("dry", &server.url);
-    let heard = peek(&bench, &["--dry-run", "orders-dlq"]);
-    let data = &heard.one("queue.sampled")["data"];
+    let output = peek(&bench, &["--dry-run", "orders-dlq"]);
+    let data = &output.single("queue.sampled")["data"];
     assert_eq!(
         (&data["taken"], &data["refused"], &data["depth"]),
         (&Value::Null, &Value::Null, &json!(1))
     );
     assert!(!bench.state("peeks.json").exists() && !bench.state("journal.ndjson").exists());
-    assert_eq!(sqs.counts(&dlq).values().max(), Some(&2));
-    assert_eq!(poll(&bench, &[]).one("queue.raised")["subject"], "orders-dlq");
+    assert_eq!(sqs.receive_counts(&dlq).values().max(), Some(&2));
+    assert_eq!(poll(&bench, &[]).single("queue.raised")["subject"], "orders-dlq");
 }
 
 #[test]
 fn log_commands_get_message_ids() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
-    dead(&mut sqs, "orders-dlq", &["a", "b"]);
+    create_dlq_with(&mut sqs, "orders-dlq", &["a", "b"]);
     let mut bench = bench("logs", &server.url);
     let logs = bench.stub(
         "logs",
@@ -185,15 +195,15 @@ fn log_commands_get_message_ids() {
          - [{0:?}, '{{request_ids}}']\n        - [/nonexistent/program]\n",
         logs.display().to_string()
     ));
-    let heard = peek(&bench, &["orders-dlq"]);
-    let kept = kept(heard.one("queue.sampled"));
-    let bundle = heard.one("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
+    let output = peek(&bench, &["orders-dlq"]);
+    let bundle_messages = bundle_messages(output.single("queue.sampled"));
+    let bundle = output.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
     let read = |name: &str| std::fs::read_to_string(format!("{bundle}/{name}")).unwrap();
     let all: Value = serde_json::from_str(&read("logs.json")).unwrap();
     let all = all["logs"].as_array().unwrap();
     assert_eq!((&all[0]["id"], &all[0]["status"]), (&json!("log:1"), &json!(3)));
     let log = read(all[0]["file"].as_str().unwrap());
-    for id in kept.keys() {
+    for id in bundle_messages.keys() {
         assert!(log.contains(id), "{log}");
     }
     assert!(log.contains("-q\norders-dlq\n"), "{log}");
@@ -207,19 +217,19 @@ fn disk_full_returns_messages() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let long = "x".repeat(30_000);
-    let dlq = dead(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
     let bench = bench("full", &server.url);
     // No file may grow beyond 4 KiB, which is as good.
     let output = bench.shell("ulimit -f 4; dlq-peek orders-dlq");
     assert_eq!((output.code(), output.stdout.len()), (1, 0));
     assert!(output.stderr.contains("cannot write"), "{}", output.stderr);
     assert_eq!((sqs.depth(&dlq), sqs.in_flight(&dlq)), (5, 0));
-    assert_eq!(peek(&bench, &["orders-dlq"]).one("queue.sampled")["data"]["taken"], 5);
+    assert_eq!(peek(&bench, &["orders-dlq"]).single("queue.sampled")["data"]["taken"], 5);
 }
 
 #[test]
 fn refused_receive_counts_no_pass() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 3)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
     let bench = bench("refused", &sqs.url);
     for _ in 0..3 {
         // It does not know how to receive.

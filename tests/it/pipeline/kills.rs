@@ -7,17 +7,21 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::investigate::{QUICK, agent, investigate, noted, nothing_is_left};
+use crate::support::investigate::{
+    QUICK_AGENT, agent, assert_no_process_left, investigate, read_text,
+};
 use crate::support::poll::bench;
 use crate::support::sqs_api::FakeSqs;
-use crate::support::workbench::{Bench, Running, arguments, at_work, bin, signal, wait_for};
+use crate::support::workbench::{
+    Bench, Running, arguments_of, bin, processes_of, signal, wait_for,
+};
 
 const KILLS: usize = 100;
 
 /// The programs of the pipeline that run now, by the start of their arguments.
-fn stages(bench: &Bench) -> Option<[i32; 3]> {
+fn stage_pids(bench: &Bench) -> Option<[i32; 3]> {
     let all: Vec<(i32, String)> =
-        at_work(bench).into_iter().map(|pid| (pid, arguments(pid))).collect();
+        processes_of(bench).into_iter().map(|pid| (pid, arguments_of(pid))).collect();
     let find = |name: &str, more: &str| {
         let is = |line: &str| {
             let program = line.split(' ').next().unwrap_or_default();
@@ -35,15 +39,15 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
     let mut bench = bench("kills", &sqs.url);
     agent(
         &mut bench,
-        &format!("echo \"$DLQ_INCIDENT\" >> \"@/ran\"\n{QUICK}"),
+        &format!("echo \"$DLQ_INCIDENT\" >> \"@/ran\"\n{QUICK_AGENT}"),
         "cooldown_hours: 0",
     );
-    let config = noted(&bench, "config.yaml") + "monitoring: {discover: name}\n";
+    let config = read_text(&bench, "config.yaml") + "monitoring: {discover: name}\n";
     bench.configure(&config);
     bench.set("DLQ_PIPELINE_BACKOFF", "0.02");
     bench.set("DLQ_BIN", bin("dlq-poll").parent().unwrap());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
-    let mut told = String::new();
+    let mut stderr = String::new();
     // The pipeline's own pauses double: it is begun anew now and then, itself by force.
     let mut dice: u64 = 0x5eed;
     let mut roll = |sides: u64| {
@@ -54,11 +58,11 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
     let mut queues: usize = 0;
     while queues < KILLS {
         let mut command = bench.command(script, &["--interval", "1s", "--", "--refresh"]);
-        let mut pipeline = Running::of(command.stdin(Stdio::null()));
+        let mut pipeline = Running::spawn(command.stdin(Stdio::null()));
         for _ in 0..4 {
             let mut found = None;
             wait_for("all three stages run", || {
-                found = stages(&bench);
+                found = stage_pids(&bench);
                 found.is_some()
             });
             let moment = roll(4);
@@ -67,17 +71,17 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
             if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
                 let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");
                 wait_for("the raise is in the journal", || {
-                    noted(&bench, "state/journal.ndjson").contains(&line)
+                    read_text(&bench, "state/journal.ndjson").contains(&line)
                 });
                 span = 20;
             }
             let name = format!("q{queues:03}-dlq");
-            sqs.world().queue(&name).depth(3);
+            sqs.state().queue(&name).depth(3);
             queues += 1;
             // A quarter when dlq-poll has been told of the messages, and is about to tell it.
             if moment == 2 {
                 wait_for("its messages are counted", || {
-                    sqs.world().asked.iter().any(|one| one.queue == name)
+                    sqs.state().requests.iter().any(|one| one.queue == name)
                 });
                 (span, victim) = (20, 0);
             }
@@ -86,27 +90,27 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
                 std::hint::spin_loop();
             }
             signal("KILL", found.unwrap()[victim]);
-            wait_for("it was seen", || stages(&bench) != found);
+            wait_for("it was seen", || stage_pids(&bench) != found);
         }
         signal("TERM", pipeline.pid());
-        told += &pipeline.finish().stderr;
+        stderr += &pipeline.finish().stderr;
     }
     let mut command = bench.command(script, &["--once", "--", "--refresh"]);
-    let mut last = Running::of(command.stdin(Stdio::null()));
+    let mut last = Running::spawn(command.stdin(Stdio::null()));
     let output = last.finish();
     assert_eq!(output.code(), 0, "{output:?}");
-    told += &output.stderr;
+    stderr += &output.stderr;
     investigate(&bench, &[], "");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 
     for n in 0..queues {
         let begins = format!("ERROR q{n:03}-dlq (");
         let is_it = |line: &str| line.contains(&begins) && line.contains("3 messages died");
-        assert!(told.lines().any(is_it), "nobody was told of q{n:03}-dlq");
+        assert!(stderr.lines().any(is_it), "nobody was told of q{n:03}-dlq");
     }
-    let ran = noted(&bench, "ran");
+    let ran = read_text(&bench, "ran");
     let once: BTreeSet<&str> = ran.lines().collect();
-    assert_eq!((ran.lines().count(), once.len()), (queues, queues), "{told}");
+    assert_eq!((ran.lines().count(), once.len()), (queues, queues), "{stderr}");
     let folder = std::fs::read_dir(bench.state("")).unwrap();
     let mut documents = 0;
     for path in folder.map(|entry| entry.unwrap().path()) {

@@ -2,8 +2,8 @@
 
 use std::process::Stdio;
 
-use crate::support::investigate::{noted, nothing_is_left};
-use crate::support::workbench::{Bench, Output, Running, at_work, signal, wait_for};
+use crate::support::investigate::{assert_no_process_left, read_text};
+use crate::support::workbench::{Bench, Output, Running, processes_of, signal, wait_for};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
 
@@ -28,17 +28,17 @@ fn stages(name: &str, bodies: &[(&str, &str)]) -> Bench {
 }
 
 fn start(bench: &Bench, args: &[&str]) -> Running {
-    Running::of(bench.command(SCRIPT, args).stdin(Stdio::null()))
+    Running::spawn(bench.command(SCRIPT, args).stdin(Stdio::null()))
 }
 
 fn run(bench: &Bench, args: &[&str]) -> Output {
     let output = start(bench, args).finish();
-    nothing_is_left(bench);
+    assert_no_process_left(bench);
     output
 }
 
 fn started(bench: &Bench, stage: &str) -> usize {
-    let started = noted(bench, "started");
+    let started = read_text(bench, "started");
     started.lines().filter(|line| line.starts_with(stage)).count()
 }
 
@@ -68,8 +68,8 @@ fn signal_is_forwarded_and_stages_end() {
         let output = running.finish();
         assert_eq!((output.code(), output.stderr.as_str()), (number, ""));
         // It has waited for them.
-        assert_eq!(at_work(&bench), [0; 0]);
-        assert_eq!(noted(&bench, "told"), "told\n");
+        assert_eq!(processes_of(&bench), [0; 0]);
+        assert_eq!(read_text(&bench, "told"), "told\n");
     }
 }
 
@@ -95,7 +95,7 @@ fn dead_stage_is_named_and_all_restart() {
         assert_eq!(output.code(), 143);
         let said = format!("pipeline: warning: {said}; restarting in 0.05s\n");
         assert_eq!(output.stderr, said);
-        nothing_is_left(&bench);
+        assert_no_process_left(&bench);
     }
 }
 
@@ -131,7 +131,8 @@ fn journal_is_replayed_first_and_stages_get_arguments() {
     // The warning is the script's own, and meets the lines in any order.
     assert!(output.stderr.contains(warned), "{}", output.stderr);
     assert_eq!(output.stderr.replace(warned, ""), "old\nnew\n");
-    let mut started: Vec<String> = noted(&bench, "started").lines().map(str::to_owned).collect();
+    let mut started: Vec<String> =
+        read_text(&bench, "started").lines().map(str::to_owned).collect();
     started.sort();
     assert_eq!(
         started,
@@ -155,5 +156,5 @@ fn sigkill_leaves_no_stage() {
             .all(|stage| started(&bench, stage) == 1)
     });
     running.kill();
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }

@@ -13,7 +13,7 @@ fn missing_region_or_credentials_name_remedy() {
         for name in unset {
             command.env_remove(name);
         }
-        let output = Running::of(command.stdin(std::process::Stdio::null())).finish();
+        let output = Running::spawn(command.stdin(std::process::Stdio::null())).finish();
         (output.code(), output.stderr)
     };
     let (code, said) = with(&["AWS_REGION"]);
@@ -22,49 +22,49 @@ fn missing_region_or_credentials_name_remedy() {
     let (code, said) = with(&["AWS_ACCESS_KEY_ID"]);
     assert_eq!(code, 1);
     assert!(said.contains("credentials: none found"), "{said}");
-    assert!(sqs.world().asked.is_empty());
+    assert!(sqs.state().requests.is_empty());
 }
 
 #[test]
 fn named_profile_is_used_alone() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
     let profiles = "[profile other]\nregion = eu-west-3\naws_access_key_id = AKIDOTHER\naws_secret_access_key = x\n";
-    let asked = |yaml: &str, args: &[&str]| {
+    let requests = |yaml: &str, args: &[&str]| {
         let mut bench = bench("profile", &sqs.url);
         bench.write("aws-config", profiles);
         bench.configure(yaml);
-        let heard = poll(&bench, args);
-        let asked = std::mem::take(&mut sqs.world().asked);
-        assert!(asked.windows(2).all(|two| two[0].key == two[1].key));
-        let from = asked.first().map(|one| format!("{} {}", one.key, one.region));
-        (heard.code, from.unwrap_or_default(), heard.stderr)
+        let output = poll(&bench, args);
+        let requests = std::mem::take(&mut sqs.state().requests);
+        assert!(requests.windows(2).all(|two| two[0].key == two[1].key));
+        let from = requests.first().map(|one| format!("{} {}", one.key, one.region));
+        (output.code, from.unwrap_or_default(), output.stderr)
     };
     let ok = |from: &str| (0, from.to_owned(), String::new());
-    assert_eq!(asked("{}", &[]), ok("test us-east-1"));
+    assert_eq!(requests("{}", &[]), ok("test us-east-1"));
     let config = "aws: {profile: other, region: sa-east-1}";
-    assert_eq!(asked(config, &["--region", "sa-east-1"]), ok("AKIDOTHER sa-east-1"));
-    let (code, from, _) = asked(config, &[]);
+    assert_eq!(requests(config, &["--region", "sa-east-1"]), ok("AKIDOTHER sa-east-1"));
+    let (code, from, _) = requests(config, &[]);
     assert_eq!((code, from.split(' ').next()), (0, Some("AKIDOTHER")));
-    let (code, from, _) = asked("{}", &["--profile", "other"]);
+    let (code, from, _) = requests("{}", &["--profile", "other"]);
     assert_eq!((code, from.split(' ').next()), (0, Some("AKIDOTHER")));
     // One that does not exist is no reason to take what the environment offers.
-    let (code, from, said) = asked("{}", &["--profile", "nobody", "--region", "sa-east-1"]);
+    let (code, from, said) = requests("{}", &["--profile", "nobody", "--region", "sa-east-1"]);
     assert_eq!((code, from.as_str()), (1, ""));
     assert!(said.contains("profile 'nobody' does not exist"), "{said}");
 }
 
 #[test]
 fn proxy_is_used_for_remote_endpoint() {
-    let proxy = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let proxy = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
     let mut bench = bench("proxy", "http://sqs.nowhere.test");
     bench.set("HTTP_PROXY", &proxy.url);
-    let heard = poll(&bench, &[]);
-    assert_eq!((heard.code, heard.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
+    let output = poll(&bench, &[]);
+    assert_eq!((output.code, output.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
 }
 
 #[test]
 fn failing_account_does_not_stop_others() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
     let mut bench = bench("accounts", &sqs.url);
     bench.write(
         "aws-config",
@@ -73,17 +73,17 @@ fn failing_account_does_not_stop_others() {
     bench.configure(
         "aws: {region: us-east-1, accounts: [{profile: nobody}, {name: Shop, profile: good}]}",
     );
-    for told in [2, 0] {
-        let heard = poll(&bench, &[]);
-        assert_eq!((heard.code, heard.edges().len()), (1, told), "{heard:?}");
+    for reported in [2, 0] {
+        let output = poll(&bench, &[]);
+        assert_eq!((output.code, output.edges().len()), (1, reported), "{output:?}");
         let said =
             "dlq-poll: warning: cannot list the queues of 'nobody' in 'us-east-1': credentials: ";
-        assert!(heard.stderr.starts_with(said), "{}", heard.stderr);
-        assert_eq!(heard.stderr.lines().count(), 1);
-        if told > 0 {
-            assert_eq!(heard.one("poll.failed")["data"]["account"], "nobody");
-            assert_eq!(heard.one("queue.raised")["data"]["queue"]["account"], "Shop");
+        assert!(output.stderr.starts_with(said), "{}", output.stderr);
+        assert_eq!(output.stderr.lines().count(), 1);
+        if reported > 0 {
+            assert_eq!(output.single("poll.failed")["data"]["account"], "nobody");
+            assert_eq!(output.single("queue.raised")["data"]["queue"]["account"], "Shop");
         }
     }
-    assert!(sqs.world().asked.iter().all(|one| one.key == "AKIDGOOD"));
+    assert!(sqs.state().requests.iter().all(|one| one.key == "AKIDGOOD"));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::poll::{bench, poll};
-use crate::support::sqs_api::{FakeSqs, Mood, arn};
+use crate::support::sqs_api::{Behavior, FakeSqs, arn};
 
 #[test]
 fn dlq_name_patterns_exclude_distribution_list() {
@@ -23,9 +23,9 @@ fn dlq_name_patterns_exclude_distribution_list() {
     let no = ["user-dlist-prod", "orders", "mydlqs", "idle", "handle-dla"];
     let sqs = FakeSqs::start();
     for name in yes.iter().chain(&no) {
-        sqs.world().queue(name);
+        sqs.state().queue(name);
     }
-    sqs.world().queue("orders").redrives_to("idle", 3);
+    sqs.state().queue("orders").redrives_to("idle", 3);
     let bench = bench("names", &sqs.url);
     let mut found = poll(&bench, &["--list"]).subjects("queue.found");
     let mut expected: Vec<String> = yes.map(str::to_owned).to_vec();
@@ -33,19 +33,19 @@ fn dlq_name_patterns_exclude_distribution_list() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    let heard = poll(&bench, &["--list"]);
-    let idle = heard.events.iter().find(|event| event["subject"] == "idle").unwrap();
+    let output = poll(&bench, &["--list"]);
+    let idle = output.events.iter().find(|event| event["subject"] == "idle").unwrap();
     assert_eq!(idle["data"]["queue"]["arn"], json!(arn("idle")));
     assert_eq!(idle["data"]["queue"]["sources"], json!(["orders"]));
 }
 
 #[test]
 fn listing_reads_all_pages() {
-    let sqs = FakeSqs::start().jobs(2100, 0);
+    let sqs = FakeSqs::start().with_job_queues(2100, 0);
     let bench = bench("pages", &sqs.url);
-    let heard = poll(&bench, &["--list", "--discover", "name"]);
-    assert_eq!(heard.of("queue.found").len(), 2100);
-    assert_eq!(sqs.world().count("ListQueues"), 3);
+    let output = poll(&bench, &["--list", "--discover", "name"]);
+    assert_eq!(output.events_of("queue.found").len(), 2100);
+    assert_eq!(sqs.state().count("ListQueues"), 3);
 }
 
 #[test]
@@ -63,16 +63,16 @@ fn lint_reports_settings_that_lose_messages() {
         ("lone-dlq", None, 345_600),
     ];
     for (name, target, retention) in queues {
-        let mut world = sqs.world();
-        let queue = world.queue(name).with("MessageRetentionPeriod", retention);
+        let mut world = sqs.state();
+        let queue = world.queue(name).set("MessageRetentionPeriod", retention);
         if let Some((target, count)) = target {
             queue.redrives_to(target, count);
         }
     }
     let bench = bench("lint", &sqs.url);
-    let heard = poll(&bench, &["--lint"]);
-    assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
-    let found: Vec<String> = heard
+    let output = poll(&bench, &["--lint"]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let found: Vec<String> = output
         .events
         .iter()
         .flat_map(|event| {
@@ -98,10 +98,10 @@ fn lint_reports_settings_that_lose_messages() {
         "same-dlq warning retention-not-longer",
     ];
     assert_eq!(found, expected);
-    assert_eq!(heard.of("queue.linted").len(), heard.events.len());
+    assert_eq!(output.events_of("queue.linted").len(), output.events.len());
     assert!(!bench.state("").exists(), "a look remembers nothing");
     // Of what cannot be seen nothing is claimed.
-    sqs.world().queue("good").mood = Mood::Refuse(403, "AccessDenied");
+    sqs.state().queue("good").behavior = Behavior::Refuse(403, "AccessDenied");
     let partial = poll(&bench, &["--lint", "--match", "lone*"]);
     assert_eq!(partial.events.len(), 0, "{partial:?}");
 }

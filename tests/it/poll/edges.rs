@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::poll::{age, bench, journal, poll};
-use crate::support::sqs_api::{FakeSqs, Mood, arn};
+use crate::support::poll::{age_state, bench, journal, poll};
+use crate::support::sqs_api::{Behavior, FakeSqs, arn};
 
 /// Polls once with each of these depths, so many seconds after the one before; the edges of each.
 fn rounds(
@@ -11,25 +11,25 @@ fn rounds(
     bench: &crate::support::workbench::Bench,
     steps: &[(u64, u64)],
 ) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut edges = Vec::new();
     for (seconds, depth) in steps {
-        sqs.world().queue("orders-dlq").depth(*depth);
+        sqs.state().queue("orders-dlq").depth(*depth);
         if bench.state("queues.json").exists() {
-            age(bench, *seconds);
+            age_state(bench, *seconds);
         }
-        let heard = poll(bench, &[]);
-        assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
-        told.push(heard.edges().join(" + ").replace(" orders-dlq", ""));
+        let output = poll(bench, &[]);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+        edges.push(output.edges().join(" + ").replace(" orders-dlq", ""));
     }
-    told
+    edges
 }
 
 #[test]
 fn fluttering_queue_is_raised_once() {
     let sqs = FakeSqs::start();
     let bench = bench("flutter", &sqs.url);
-    let told = rounds(&sqs, &bench, &[(0, 3), (15, 0), (15, 3), (15, 0)]);
-    assert_eq!(told, ["queue.raised", "", "", ""]);
+    let edges = rounds(&sqs, &bench, &[(0, 3), (15, 0), (15, 3), (15, 0)]);
+    assert_eq!(edges, ["queue.raised", "", "", ""]);
 }
 
 #[test]
@@ -37,18 +37,19 @@ fn clear_needs_two_zeros_over_a_minute() {
     let sqs = FakeSqs::start();
     let bench = bench("zeros", &sqs.url);
     let steps = [(0, 3), (30, 0), (5, 0), (70, 0), (30, 0), (30, 2)];
-    let told = rounds(&sqs, &bench, &steps);
+    let edges = rounds(&sqs, &bench, &steps);
     let lost = "queue.cleared + queue.loss_suspected";
-    assert_eq!(told, ["queue.raised", "", "", lost, "", "queue.raised"]);
+    assert_eq!(edges, ["queue.raised", "", "", lost, "", "queue.raised"]);
     let journal = journal(&bench);
-    let of = |kind: &str| -> Vec<&Value> { journal.iter().filter(|e| e["type"] == kind).collect() };
-    let (raised, cleared) = (of("queue.raised"), of("queue.cleared"));
+    let of_kind =
+        |kind: &str| -> Vec<&Value> { journal.iter().filter(|e| e["type"] == kind).collect() };
+    let (raised, cleared) = (of_kind("queue.raised"), of_kind("queue.cleared"));
     // One incident from raise to clear, and another one for the next.
     assert_eq!(raised[0]["incident"], cleared[0]["incident"]);
     assert_ne!(raised[1]["incident"], cleared[0]["incident"]);
     assert_eq!(cleared[0]["data"]["cause"], "unknown");
     assert!((100..130).contains(&cleared[0]["data"]["duration_s"].as_u64().unwrap()));
-    assert_eq!(of("queue.loss_suspected")[0]["data"]["why"], "unexplained");
+    assert_eq!(of_kind("queue.loss_suspected")[0]["data"]["why"], "unexplained");
 }
 
 #[test]
@@ -63,9 +64,9 @@ fn clear_after_sets_number_of_zeros() {
     let sqs = FakeSqs::start();
     let mut bench = bench("clear-after", &sqs.url);
     bench.configure("monitoring: {clear_after: 3}");
-    let told = rounds(&sqs, &bench, &[(0, 1), (30, 0), (300, 0), (5, 0)]);
-    assert!(!told[..3].join("").contains("cleared"), "{told:?}");
-    assert_eq!(told[3], "queue.cleared");
+    let edges = rounds(&sqs, &bench, &[(0, 1), (30, 0), (300, 0), (5, 0)]);
+    assert!(!edges[..3].join("").contains("cleared"), "{edges:?}");
+    assert_eq!(edges[3], "queue.cleared");
 }
 
 #[test]
@@ -73,9 +74,9 @@ fn growth_is_reported_once_per_doubling() {
     let sqs = FakeSqs::start();
     let bench = bench("growth", &sqs.url);
     let steps = [(0, 3), (30, 5), (30, 6), (30, 6), (30, 2), (30, 7), (30, 50), (30, 50)];
-    let told = rounds(&sqs, &bench, &steps);
+    let edges = rounds(&sqs, &bench, &steps);
     let grew = "queue.grew";
-    assert_eq!(told, ["queue.raised", "", grew, "", "", "", grew, ""]);
+    assert_eq!(edges, ["queue.raised", "", grew, "", "", "", grew, ""]);
 }
 
 #[test]
@@ -83,74 +84,75 @@ fn depth_below_threshold_keeps_queue_raised() {
     let sqs = FakeSqs::start();
     let mut bench = bench("threshold", &sqs.url);
     bench.configure("monitoring: {notification_threshold: 10}");
-    let told = rounds(&sqs, &bench, &[(0, 9), (30, 10), (30, 4), (70, 4), (70, 12)]);
-    assert_eq!(told[0..2], ["", "queue.raised"]);
+    let edges = rounds(&sqs, &bench, &[(0, 9), (30, 10), (30, 4), (70, 4), (70, 12)]);
+    assert_eq!(edges[0..2], ["", "queue.raised"]);
     assert!(
-        !told[2..].join("").contains("raised") && !told.join("").contains("cleared"),
-        "{told:?}"
+        !edges[2..].join("").contains("raised") && !edges.join("").contains("cleared"),
+        "{edges:?}"
     );
 }
 
 #[test]
 fn read_error_restarts_count_of_zeros() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 2)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 2)]);
     let bench = bench("miss", &sqs.url);
     assert_eq!(poll(&bench, &[]).edges(), ["queue.raised orders-dlq"]);
-    sqs.world().queue("orders-dlq").depth(0);
+    sqs.state().queue("orders-dlq").depth(0);
     assert_eq!(poll(&bench, &[]).code, 0);
-    age(&bench, 50);
-    sqs.world().queue("orders-dlq").mood = Mood::Refuse(400, "AccessDeniedException");
+    age_state(&bench, 50);
+    sqs.state().queue("orders-dlq").behavior = Behavior::Refuse(400, "AccessDeniedException");
     assert_eq!(poll(&bench, &[]).code, 1);
-    age(&bench, 50);
-    sqs.world().queue("orders-dlq").mood = Mood::Well;
-    let heard = poll(&bench, &[]);
-    assert_eq!((heard.code, heard.of("queue.cleared").len()), (0, 0));
-    age(&bench, 61);
-    poll(&bench, &[]).one("queue.cleared");
+    age_state(&bench, 50);
+    sqs.state().queue("orders-dlq").behavior = Behavior::Normal;
+    let output = poll(&bench, &[]);
+    assert_eq!((output.code, output.events_of("queue.cleared").len()), (0, 0));
+    age_state(&bench, 61);
+    poll(&bench, &[]).single("queue.cleared");
 }
 
 #[test]
 fn move_task_explains_depth_drop() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 5)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 5)]);
     let bench = bench("moved", &sqs.url);
-    poll(&bench, &[]).one("queue.raised");
+    poll(&bench, &[]).single("queue.raised");
     // SQS gives the start in milliseconds.
     let start = journal(&bench)[0]["time"].as_str().and_then(dlq::time::Timestamp::parse).unwrap();
-    sqs.world().moved = vec![json!({"Status": "COMPLETED", "StartedTimestamp": start.millis(),
+    sqs.state().move_tasks =
+        vec![json!({"Status": "COMPLETED", "StartedTimestamp": start.millis(),
         "SourceArn": arn("orders-dlq"), "ApproximateNumberOfMessagesMoved": 5})];
-    let told = rounds(&sqs, &bench, &[(10, 0), (70, 0)]);
-    assert_eq!(told, ["", "queue.cleared"]);
+    let edges = rounds(&sqs, &bench, &[(10, 0), (70, 0)]);
+    assert_eq!(edges, ["", "queue.cleared"]);
     let journal = journal(&bench);
     let cleared = journal.iter().find(|event| event["type"] == "queue.cleared").unwrap();
     assert_eq!(cleared["data"]["cause"], "redriven");
     // It is asked once, and not before it matters.
-    assert_eq!(sqs.world().count("ListMessageMoveTasks"), 1);
+    assert_eq!(sqs.state().count("ListMessageMoveTasks"), 1);
 }
 
 #[test]
 fn depth_drop_without_permission_is_cannot_tell() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 5)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 5)]);
     let bench = bench("cannot-tell", &sqs.url);
-    sqs.world().tasks = Mood::Refuse(403, "AccessDeniedException");
+    sqs.state().tasks = Behavior::Refuse(403, "AccessDeniedException");
     poll(&bench, &[]);
     rounds(&sqs, &bench, &[(30, 3)]);
-    age(&bench, 70);
-    let heard = poll(&bench, &[]);
-    let data = &heard.one("queue.loss_suspected")["data"];
+    age_state(&bench, 70);
+    let output = poll(&bench, &[]);
+    let data = &output.single("queue.loss_suspected")["data"];
     assert_eq!((&data["missing"], &data["why"]), (&json!(2), &json!("cannot_tell")));
-    assert!(heard.of("queue.cleared").is_empty());
+    assert!(output.events_of("queue.cleared").is_empty());
 }
 
 #[test]
 fn expiry_is_reported_by_deepest_tier() {
     let sqs = FakeSqs::start();
-    sqs.world().queue("orders-dlq").with("MessageRetentionPeriod", 90_000);
+    sqs.state().queue("orders-dlq").set("MessageRetentionPeriod", 90_000);
     let bench = bench("expiry", &sqs.url);
     let hour = 3600;
     let steps = [(0, 0), (10, 4), (2 * hour, 4), (hour, 4), (17 * hour, 4), (4 * hour, 4)];
-    let told = rounds(&sqs, &bench, &steps);
+    let edges = rounds(&sqs, &bench, &steps);
     let expiring = "queue.expiring";
-    assert_eq!(told, ["", "queue.raised", expiring, "", expiring, expiring]);
+    assert_eq!(edges, ["", "queue.raised", expiring, "", expiring, expiring]);
     let journal = journal(&bench);
     let tiers: Vec<_> = journal
         .iter()
@@ -177,16 +179,16 @@ fn expiry_is_reported_by_deepest_tier() {
 fn retention_of_source_as_long_makes_first_expiry_unknown() {
     let sqs = FakeSqs::start();
     {
-        let mut world = sqs.world();
-        world.queue("orders").redrives_to("orders-dlq", 5).with("MessageRetentionPeriod", 7200);
-        world.queue("orders-dlq").with("MessageRetentionPeriod", 7200);
+        let mut world = sqs.state();
+        world.queue("orders").redrives_to("orders-dlq", 5).set("MessageRetentionPeriod", 7200);
+        world.queue("orders-dlq").set("MessageRetentionPeriod", 7200);
     }
     let bench = bench("never-seen", &sqs.url);
     rounds(&sqs, &bench, &[(0, 0), (10, 4)]);
-    let heard_all = journal(&bench);
-    let of = |kind: &str| heard_all.iter().find(|event| event["type"] == kind).unwrap();
-    assert_eq!(of("queue.raised")["data"]["expires_after"], Value::Null);
-    assert_eq!(of("queue.raised")["data"]["queue"]["sources"], json!(["orders"]));
-    assert_eq!(of("queue.expiring")["data"]["certain"], json!(false));
-    assert_eq!(of("queue.expiring")["data"]["tier"], "6h");
+    let events = journal(&bench);
+    let of_kind = |kind: &str| events.iter().find(|event| event["type"] == kind).unwrap();
+    assert_eq!(of_kind("queue.raised")["data"]["expires_after"], Value::Null);
+    assert_eq!(of_kind("queue.raised")["data"]["queue"]["sources"], json!(["orders"]));
+    assert_eq!(of_kind("queue.expiring")["data"]["certain"], json!(false));
+    assert_eq!(of_kind("queue.expiring")["data"]["tier"], "6h");
 }

@@ -5,38 +5,42 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::poll::{age, bench, poll};
-use crate::support::sqs_api::{FakeSqs, Mood};
+use crate::support::poll::{age_state, bench, poll};
+use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::workbench::wait_for;
 
-const DENIED: Mood = Mood::Refuse(403, "com.amazonaws.sqs#AccessDeniedException");
+const DENIED: Behavior = Behavior::Refuse(403, "com.amazonaws.sqs#AccessDeniedException");
 
 /// Three queues with messages, known and raised.
 fn raised(name: &str) -> (FakeSqs, crate::support::workbench::Bench) {
-    let sqs = FakeSqs::start().with(&[("a-dlq", 1), ("b-dlq", 2), ("c-dlq", 3)]);
+    let sqs = FakeSqs::start().with_queues(&[("a-dlq", 1), ("b-dlq", 2), ("c-dlq", 3)]);
     let mut bench = bench(name, &sqs.url);
     bench.configure("monitoring: {timeout: 200ms}");
-    let heard = poll(&bench, &[]);
-    assert_eq!((heard.code, heard.of("queue.raised").len()), (0, 3));
+    let output = poll(&bench, &[]);
+    assert_eq!((output.code, output.events_of("queue.raised").len()), (0, 3));
     (sqs, bench)
 }
 
 #[test]
 fn unreadable_queue_is_unknown_and_others_are_read() {
-    let moods = [
+    let behaviors = [
         ("denied", DENIED, "access denied"),
-        ("dropped", Mood::Drop, "network: "),
-        ("silent", Mood::Silent, "no answer in time"),
-        ("throttled", Mood::Refuse(403, "RequestThrottled"), "throttled"),
-        ("no-counts", Mood::Page(r#"{"Attributes":{"QueueArn":"x"}}"#), "the answer has no counts"),
-        ("empty", Mood::Page("{}"), "the answer has no counts"),
-        ("portal", Mood::Page("<html>Welcome to the hotel"), "the answer is not one of SQS"),
+        ("dropped", Behavior::Disconnect, "network: "),
+        ("silent", Behavior::Silent, "no answer in time"),
+        ("throttled", Behavior::Refuse(403, "RequestThrottled"), "throttled"),
+        (
+            "no-counts",
+            Behavior::Body(r#"{"Attributes":{"QueueArn":"x"}}"#),
+            "the answer has no counts",
+        ),
+        ("empty", Behavior::Body("{}"), "the answer has no counts"),
+        ("portal", Behavior::Body("<html>Welcome to the hotel"), "the answer is not one of SQS"),
     ];
-    let each = moods.map(|(name, mood, reason)| {
+    let each = behaviors.map(|(name, behavior, reason)| {
         std::thread::spawn(move || {
             let (sqs, bench) = raised(name);
-            sqs.world().queue("b-dlq").mood = mood;
-            sqs.world().queue("c-dlq").depth(9);
+            sqs.state().queue("b-dlq").behavior = behavior;
+            sqs.state().queue("c-dlq").depth(9);
             let begun = Instant::now();
             let first = poll(&bench, &["--all"]);
             assert!(begun.elapsed() < Duration::from_secs(20), "{name}: {:?}", begun.elapsed());
@@ -46,21 +50,21 @@ fn unreadable_queue_is_unknown_and_others_are_read() {
             let said = format!("dlq-poll: warning: cannot read queue 'b-dlq': {reason}");
             assert!(first.stderr.starts_with(&said), "{name}: {}", first.stderr);
             assert_eq!(first.stderr.lines().count(), 1, "{name}");
-            let polled = first.of("queue.polled");
+            let polled = first.events_of("queue.polled");
             let b = polled.iter().find(|event| event["subject"] == "b-dlq").unwrap();
             assert_eq!(b["data"]["depth"], Value::Null, "{name}");
             assert!(b["data"]["reason"].as_str().unwrap().starts_with(reason), "{name}");
-            assert_eq!(first.one("poll.finished")["data"]["unreadable"], 1);
+            assert_eq!(first.single("poll.finished")["data"]["unreadable"], 1);
             // The second makes it unreadable, and that is told once.
             assert_eq!(poll(&bench, &[]).edges(), ["queue.unreadable b-dlq"], "{name}");
-            age(&bench, 600);
+            age_state(&bench, 600);
             let third = poll(&bench, &[]);
             assert_eq!((third.code, third.edges().len()), (1, 0), "{name}: {third:?}");
             // It comes back as deep as it was: nothing but that is news.
-            sqs.world().queue("b-dlq").mood = Mood::Well;
+            sqs.state().queue("b-dlq").behavior = Behavior::Normal;
             let back = poll(&bench, &[]);
             assert_eq!(back.edges(), ["queue.readable b-dlq"], "{name}");
-            assert_eq!(back.one("queue.readable")["data"]["misses"], 3);
+            assert_eq!(back.single("queue.readable")["data"]["misses"], 3);
             assert_eq!(back.code, 0);
         })
     });
@@ -73,12 +77,16 @@ fn unreachable_server_makes_queues_unreadable() {
     drop(sqs);
     // The cache is for that server: the old address, where nobody listens any more.
     for edges in [0, 3, 0] {
-        age(&bench, 100);
-        let heard = poll(&bench, &[]);
-        assert_eq!((heard.code, heard.of("queue.unreadable").len()), (1, edges), "{heard:?}");
-        assert_eq!(heard.edges().len(), edges);
+        age_state(&bench, 100);
+        let output = poll(&bench, &[]);
+        assert_eq!(
+            (output.code, output.events_of("queue.unreadable").len()),
+            (1, edges),
+            "{output:?}"
+        );
+        assert_eq!(output.edges().len(), edges);
         let said = "dlq-poll: warning: cannot read 3 queues ('a-dlq', 'b-dlq', 'c-dlq'): network: ";
-        assert!(heard.stderr.starts_with(said), "{}", heard.stderr);
+        assert!(output.stderr.starts_with(said), "{}", output.stderr);
     }
 }
 
@@ -87,11 +95,11 @@ fn first_run_without_server_reports_poll_failed() {
     let sqs = FakeSqs::start();
     let bench = bench("dead-first", &sqs.url);
     drop(sqs);
-    let heard = poll(&bench, &[]);
-    assert_eq!((heard.code, heard.edges()), (1, vec!["poll.failed ".to_owned()]));
+    let output = poll(&bench, &[]);
+    assert_eq!((output.code, output.edges()), (1, vec!["poll.failed ".to_owned()]));
     let said = "dlq-poll: warning: cannot list the queues in 'us-east-1': network: ";
-    assert!(heard.stderr.starts_with(said), "{}", heard.stderr);
-    assert_eq!(heard.one("poll.finished")["data"]["queues"], 0);
+    assert!(output.stderr.starts_with(said), "{}", output.stderr);
+    assert_eq!(output.single("poll.finished")["data"]["queues"], 0);
     let again = poll(&bench, &[]);
     assert_eq!((again.code, again.edges().len()), (1, 0), "a failure is told once");
 }
@@ -99,14 +107,14 @@ fn first_run_without_server_reports_poll_failed() {
 #[test]
 fn short_throttling_is_not_reported() {
     let (sqs, bench) = raised("slow-down");
-    sqs.world().list = Mood::Refuse(403, "ThrottlingException");
+    sqs.state().list = Behavior::Refuse(403, "ThrottlingException");
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            wait_for("it is asked again", || sqs.world().count("ListQueues") >= 3);
-            sqs.world().list = Mood::Well;
+            wait_for("it is asked again", || sqs.state().count("ListQueues") >= 3);
+            sqs.state().list = Behavior::Normal;
         });
-        let heard = poll(&bench, &["--refresh"]);
-        assert_eq!((heard.code, heard.stderr.as_str()), (0, ""));
+        let output = poll(&bench, &["--refresh"]);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     });
 }
 
@@ -116,27 +124,27 @@ fn queue_is_gone_only_when_listing_lacks_it() {
         ["com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
     for (n, spelling) in spellings.into_iter().enumerate() {
         let (sqs, bench) = raised(&format!("gone-{n}"));
-        sqs.world().queue("b-dlq").mood = Mood::Refuse(400, spelling);
+        sqs.state().queue("b-dlq").behavior = Behavior::Refuse(400, spelling);
         // Still listed: access was lost, perhaps.
-        let heard = poll(&bench, &[]);
-        assert_eq!((heard.code, heard.edges().len()), (1, 0), "{heard:?}");
-        assert!(heard.stderr.contains("does not exist, or access to it was lost"));
+        let output = poll(&bench, &[]);
+        assert_eq!((output.code, output.edges().len()), (1, 0), "{output:?}");
+        assert!(output.stderr.contains("does not exist, or access to it was lost"));
         assert_eq!(poll(&bench, &[]).edges(), ["queue.unreadable b-dlq"]);
         // Not listed, but neither is anything else: the listing failed.
-        sqs.world().queue("b-dlq").hidden = true;
-        sqs.world().list = DENIED;
-        let heard = poll(&bench, &[]);
-        assert_eq!((heard.code, heard.edges().len()), (1, 0), "{heard:?}");
+        sqs.state().queue("b-dlq").hidden = true;
+        sqs.state().list = DENIED;
+        let output = poll(&bench, &[]);
+        assert_eq!((output.code, output.edges().len()), (1, 0), "{output:?}");
         let refreshed = poll(&bench, &["--refresh"]);
         assert_eq!((refreshed.code, refreshed.edges()), (1, vec!["poll.failed ".to_owned()]));
         // A listing that succeeds lacks it.
-        sqs.world().list = Mood::Well;
-        let heard = poll(&bench, &[]);
-        assert_eq!((heard.code, heard.edges()), (0, vec!["queue.gone b-dlq".to_owned()]));
-        let gone = heard.one("queue.gone");
+        sqs.state().list = Behavior::Normal;
+        let output = poll(&bench, &[]);
+        assert_eq!((output.code, output.edges()), (0, vec!["queue.gone b-dlq".to_owned()]));
+        let gone = output.single("queue.gone");
         assert_eq!(gone["data"]["last_depth"], 2);
         assert!(gone["incident"].is_string());
-        assert_eq!(heard.one("poll.finished")["data"]["raised"], 2);
+        assert_eq!(output.single("poll.finished")["data"]["raised"], 2);
         // The cache still has it, and forgets it: it has gone once.
         for args in [&[][..], &["--refresh"], &[]] {
             let after = poll(&bench, args);
@@ -148,11 +156,11 @@ fn queue_is_gone_only_when_listing_lacks_it() {
 #[test]
 fn unlisted_queue_that_answers_is_not_gone() {
     let (sqs, bench) = raised("unlisted");
-    sqs.world().queue("b-dlq").hidden = true;
+    sqs.state().queue("b-dlq").hidden = true;
     for _ in 0..2 {
-        let heard = poll(&bench, &["--refresh"]);
-        assert_eq!((heard.code, heard.edges().len()), (0, 0), "{heard:?}");
-        assert_eq!(heard.one("poll.finished")["data"]["raised"], 3);
+        let output = poll(&bench, &["--refresh"]);
+        assert_eq!((output.code, output.edges().len()), (0, 0), "{output:?}");
+        assert_eq!(output.single("poll.finished")["data"]["raised"], 3);
     }
 }
 
@@ -161,7 +169,7 @@ fn hostile_names_are_escaped_in_messages() {
     let names = ["x\u{1b}]52;c;aGk=\u{7}-dlq", "y\u{202e}qld-\u{200b}z-dlq", "z\n\r\u{9b}2J-dlq"];
     let sqs = FakeSqs::start();
     for name in names {
-        sqs.world().queue(name).mood = DENIED;
+        sqs.state().queue(name).behavior = DENIED;
     }
     let bench = bench("hostile", &sqs.url);
     let mut said = poll(&bench, &["-v"]).stderr;
@@ -179,7 +187,7 @@ fn hostile_names_are_escaped_in_messages() {
 #[cfg(target_os = "linux")] // elsewhere `script` has other options
 fn event_lines_are_escaped_on_terminal() {
     let name = "x\u{202e}qld\u{9b}2J\u{1b}]52;c;aGk=\u{7}-dlq";
-    let sqs = FakeSqs::start().with(&[(name, 1)]);
+    let sqs = FakeSqs::start().with_queues(&[(name, 1)]);
     let bench = bench("terminal", &sqs.url);
     for command in ["dlq-poll", "dlq-poll --list", "dlq-poll --lint", "dlq-log"] {
         let shown = bench.shell(&format!("script -qec '{command}' /dev/null")).text();
@@ -196,14 +204,14 @@ fn event_lines_are_escaped_on_terminal() {
 
 #[test]
 fn long_list_of_sources_is_truncated() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
     for n in 0..200 {
         let name = format!("{n:03}-{}", "s".repeat(76));
-        sqs.world().queue(&name).redrives_to("orders-dlq", 5);
+        sqs.state().queue(&name).redrives_to("orders-dlq", 5);
     }
     let bench = bench("long", &sqs.url);
-    let heard = poll(&bench, &[]);
-    let queue = &heard.one("queue.raised")["data"]["queue"];
+    let output = poll(&bench, &[]);
+    let queue = &output.single("queue.raised")["data"]["queue"];
     assert_eq!(queue["truncated"], json!(true));
     assert!(!queue["sources"].as_array().unwrap().is_empty());
 }

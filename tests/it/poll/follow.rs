@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::support::poll::{bench, hear, journal, poll};
-use crate::support::sqs_api::{FakeSqs, Mood};
+use crate::support::poll::{bench, journal, parse_output, poll};
+use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::workbench::{DEADLINE, wait_for};
 
 /// Lines until one of this type.
 #[track_caller]
-fn until(running: &mut crate::support::workbench::Running, kind: &str) -> Value {
+fn read_until(running: &mut crate::support::workbench::Running, kind: &str) -> Value {
     let begun = std::time::Instant::now();
     loop {
         let event: Value = serde_json::from_str(&running.line()).unwrap();
@@ -21,37 +21,37 @@ fn until(running: &mut crate::support::workbench::Running, kind: &str) -> Value 
 
 #[test]
 fn rounds_repeat_and_are_counted() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
     let bench = bench("rounds", &sqs.url);
     let begun = std::time::Instant::now();
-    let heard = poll(&bench, &["--follow", "--interval", "1s", "--rounds", "3"]);
+    let output = poll(&bench, &["--follow", "--interval", "1s", "--rounds", "3"]);
     assert!(begun.elapsed().as_secs() >= 2, "two intervals");
-    assert_eq!((heard.code, heard.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
+    assert_eq!((output.code, output.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
     let rounds: Vec<&Value> =
-        heard.of("poll.finished").iter().map(|e| &e["data"]["round"]).collect();
+        output.events_of("poll.finished").iter().map(|e| &e["data"]["round"]).collect();
     assert_eq!(rounds, [1, 2, 3]);
     // Discovery was made once, and every round asks the one queue.
-    let world = sqs.world();
+    let world = sqs.state();
     assert_eq!((world.count("ListQueues"), world.count("GetQueueAttributes")), (1, 4));
 }
 
 #[test]
 fn changes_between_rounds_are_reported_in_next_round() {
-    let sqs = FakeSqs::start().with(&[("a-dlq", 0)]);
+    let sqs = FakeSqs::start().with_queues(&[("a-dlq", 0)]);
     let mut bench = bench("between", &sqs.url);
     bench.configure("monitoring: {discovery_interval: 1s}");
     let mut running = bench.start("dlq-poll", &["--follow", "--interval", "1s"]);
-    until(&mut running, "poll.finished");
-    sqs.world().queue("a-dlq").depth(2);
-    assert_eq!(until(&mut running, "queue.raised")["subject"], "a-dlq");
+    read_until(&mut running, "poll.finished");
+    sqs.state().queue("a-dlq").depth(2);
+    assert_eq!(read_until(&mut running, "queue.raised")["subject"], "a-dlq");
     // A queue that is made meanwhile is found, though nobody waits for the search.
-    sqs.world().queue("b-dlq").depth(1);
-    assert_eq!(until(&mut running, "queue.found")["subject"], "b-dlq");
-    assert_eq!(until(&mut running, "queue.raised")["subject"], "b-dlq");
+    sqs.state().queue("b-dlq").depth(1);
+    assert_eq!(read_until(&mut running, "queue.found")["subject"], "b-dlq");
+    assert_eq!(read_until(&mut running, "queue.raised")["subject"], "b-dlq");
     // One that is deleted is gone.
-    sqs.world().queues.remove("a-dlq");
-    assert_eq!(until(&mut running, "queue.gone")["subject"], "a-dlq");
-    let last = until(&mut running, "poll.finished");
+    sqs.state().queues.remove("a-dlq");
+    assert_eq!(read_until(&mut running, "queue.gone")["subject"], "a-dlq");
+    let last = read_until(&mut running, "poll.finished");
     assert_eq!(last["data"]["raised"], 1);
     running.kill();
 }
@@ -59,20 +59,20 @@ fn changes_between_rounds_are_reported_in_next_round() {
 /// What a round has not read was not seen empty in it, however long the search took.
 #[test]
 fn slow_discovery_claims_no_previous_depth() {
-    let sqs = FakeSqs::start().with(&[("a-dlq", 0)]);
+    let sqs = FakeSqs::start().with_queues(&[("a-dlq", 0)]);
     let mut bench = bench("slow-search", &sqs.url);
     bench.configure("monitoring: {discovery_interval: 1s, timeout: 30s}");
     let mut running = bench.start("dlq-poll", &["--follow", "--interval", "1s"]);
-    until(&mut running, "poll.finished");
-    sqs.world().list = Mood::Held;
-    let searches = sqs.world().count("ListQueues");
-    wait_for("a search begins", || sqs.world().count("ListQueues") > searches);
-    sqs.world().queue("b-dlq").depth(5);
+    read_until(&mut running, "poll.finished");
+    sqs.state().list = Behavior::Hold;
+    let searches = sqs.state().count("ListQueues");
+    wait_for("a search begins", || sqs.state().count("ListQueues") > searches);
+    sqs.state().queue("b-dlq").depth(5);
     for _ in 0..2 {
-        until(&mut running, "poll.finished");
+        read_until(&mut running, "poll.finished");
     }
-    sqs.world().list = Mood::Well;
-    let raised = until(&mut running, "queue.raised");
+    sqs.state().list = Behavior::Normal;
+    let raised = read_until(&mut running, "queue.raised");
     assert_eq!(raised["subject"], "b-dlq");
     let known = ["previous", "expires_after"].map(|key| &raised["data"][key]);
     assert_eq!(known, [&Value::Null, &Value::Null]);
@@ -81,7 +81,7 @@ fn slow_discovery_claims_no_previous_depth() {
 
 #[test]
 fn closed_stdout_ends_quietly() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
     let bench = bench("pipe", &sqs.url);
     let output =
         bench.shell("{ dlq-poll --follow --interval 1s --all; echo \"status $?\" >&2; } | head -1");
@@ -92,32 +92,32 @@ fn closed_stdout_ends_quietly() {
 
 #[test]
 fn unreadable_queue_is_warned_about_twice() {
-    let sqs = FakeSqs::start().with(&[("orders-dlq", 1)]);
-    sqs.world().queue("orders-dlq").mood = Mood::Refuse(403, "AccessDenied");
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
+    sqs.state().queue("orders-dlq").behavior = Behavior::Refuse(403, "AccessDenied");
     let bench = bench("mentioned", &sqs.url);
-    let heard = poll(&bench, &["--follow", "--interval", "1s", "--rounds", "4"]);
-    assert_eq!(heard.stderr.lines().count(), 2, "{}", heard.stderr);
-    assert_eq!((heard.code, heard.edges()), (1, vec!["queue.unreadable orders-dlq".to_owned()]));
+    let output = poll(&bench, &["--follow", "--interval", "1s", "--rounds", "4"]);
+    assert_eq!(output.stderr.lines().count(), 2, "{}", output.stderr);
+    assert_eq!((output.code, output.edges()), (1, vec!["queue.unreadable orders-dlq".to_owned()]));
 }
 
 /// Killed at any moment, it leaves documents that parse, and has told no raise as another one.
 #[test]
 fn kill_at_any_moment_loses_and_repeats_no_raise() {
-    let sqs = FakeSqs::start().jobs(40, 0);
+    let sqs = FakeSqs::start().with_job_queues(40, 0);
     let bench = bench("kill", &sqs.url);
     let mut raised: usize = 0;
     for n in 0..60 {
         if n % 2 == 0 {
-            sqs.world().queue(&format!("job-{}-dlq", n / 2)).depth(1);
+            sqs.state().queue(&format!("job-{}-dlq", n / 2)).depth(1);
             raised += 1;
         }
-        let asked = sqs.world().asked.len();
+        let requests = sqs.state().requests.len();
         let mut running = bench.start("dlq-poll", &["--follow", "--interval", "1s", "--all"]);
         // Some die while they ask, some while they write down what they heard, some while they
         // print it.
         match n % 3 {
-            0 => wait_for("a question", || sqs.world().asked.len() > asked + n * 7 % 40),
-            1 => wait_for("all questions", || sqs.world().asked.len() >= asked + 40),
+            0 => wait_for("a question", || sqs.state().requests.len() > requests + n * 7 % 40),
+            1 => wait_for("all questions", || sqs.state().requests.len() >= requests + 40),
             _ => drop(running.line()),
         }
         running.kill();
@@ -127,9 +127,9 @@ fn kill_at_any_moment_loses_and_repeats_no_raise() {
             }
         }
     }
-    let last = hear(bench.run("dlq-poll", &[], ""));
+    let last = parse_output(bench.run("dlq-poll", &[], ""));
     assert_eq!((last.code, last.stderr.as_str()), (0, ""));
-    assert_eq!(last.one("poll.finished")["data"]["raised"], raised);
+    assert_eq!(last.single("poll.finished")["data"]["raised"], raised);
     let text = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
     let mut ids: Vec<String> = text
         .lines()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::poll::{Heard, age, bench, journal, poll};
+use crate::support::poll::{PollOutput, age_state, bench, journal, poll};
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::wait_for;
 
@@ -35,7 +35,7 @@ fn discovery_finds_every_dlq_of_2500_queues() {
     let mut expected: Vec<String> = names[..1400].iter().map(|(name, _)| name.clone()).collect();
     expected.sort();
     assert_eq!(listed.subjects("queue.found"), expected);
-    for event in listed.of("queue.found") {
+    for event in listed.events_of("queue.found") {
         let (name, data) = (event["subject"].as_str().unwrap(), &event["data"]);
         let by_redrive = name.starts_with("sink");
         assert_eq!(data["found_by"], if by_redrive { "redrive" } else { "name" });
@@ -48,7 +48,7 @@ fn discovery_finds_every_dlq_of_2500_queues() {
     assert_eq!(by_redrive.subjects("queue.found"), expected[1300..]);
     let round = poll(&bench, &[]);
     assert_eq!(round.subjects("queue.found"), expected);
-    assert_eq!(round.one("poll.finished")["data"]["queues"], 1400);
+    assert_eq!(round.single("poll.finished")["data"]["queues"], 1400);
     assert_eq!((round.code, round.edges().len()), (0, 0));
 }
 
@@ -67,16 +67,16 @@ fn incident_is_raised_once_and_cleared_with_cause() {
 
     let bench = bench("real", &server.url);
     let first = poll(&bench, &[]);
-    assert_eq!((first.code, first.of("queue.found").len(), first.edges().len()), (0, 3, 0));
+    assert_eq!((first.code, first.events_of("queue.found").len(), first.edges().len()), (0, 3, 0));
 
-    sqs.die(&orders, &orders_dlq, &["a", "b"]);
-    sqs.die(&pay, &pay_dlq, &["c"]);
-    sqs.die(&mail, &graveyard, &["d"]);
+    sqs.dead_letter(&orders, &orders_dlq, &["a", "b"]);
+    sqs.dead_letter(&pay, &pay_dlq, &["c"]);
+    sqs.dead_letter(&mail, &graveyard, &["d"]);
     let second = poll(&bench, &[]);
     let expected =
         ["graveyard", "orders-dlq", "pay-dlq.fifo"].map(|name| format!("queue.raised {name}"));
     assert_eq!((second.code, second.edges()), (0, expected.to_vec()));
-    for (event, (name, source, depth, fifo)) in second.of("queue.raised").into_iter().zip([
+    for (event, (name, source, depth, fifo)) in second.events_of("queue.raised").into_iter().zip([
         ("graveyard", "mail", 1, false),
         ("orders-dlq", "orders", 2, false),
         ("pay-dlq.fifo", "pay.fifo", 1, true),
@@ -103,15 +103,15 @@ fn incident_is_raised_once_and_cleared_with_cause() {
     // A dead letter that somebody reads is still one; and it grows.
     assert!(sqs.receive(&orders_dlq, 600).is_some());
     let reading = poll(&bench, &["--all"]);
-    let polled = reading.of("queue.polled");
+    let polled = reading.events_of("queue.polled");
     let polled = polled.iter().find(|event| event["subject"] == "orders-dlq").unwrap();
-    let counts = ["depth", "visible", "in_flight"].map(|key| polled["data"][key].as_u64());
-    assert_eq!(counts, [Some(2), Some(1), Some(1)]);
+    let receive_counts = ["depth", "visible", "in_flight"].map(|key| polled["data"][key].as_u64());
+    assert_eq!(receive_counts, [Some(2), Some(1), Some(1)]);
     assert_eq!(reading.edges().len(), 0);
-    sqs.die(&orders, &orders_dlq, &["e", "f"]);
+    sqs.dead_letter(&orders, &orders_dlq, &["e", "f"]);
     let grown = poll(&bench, &[]);
     assert_eq!(grown.edges(), ["queue.grew orders-dlq"]);
-    assert_eq!(grown.one("queue.grew")["data"]["depth"], 4);
+    assert_eq!(grown.single("queue.grew")["data"]["depth"], 4);
 
     // Messages go: some back to where they came from, others nobody knows where.
     sqs.call("StartMessageMoveTask", &json!({"SourceArn": sqs.arn("graveyard")}));
@@ -120,7 +120,7 @@ fn incident_is_raised_once_and_cleared_with_cause() {
     sqs.call("DeleteMessage", &json!({"QueueUrl": pay_dlq, "ReceiptHandle": receipt}));
     assert_eq!(poll(&bench, &[]).edges().len(), 0, "one zero ends nothing");
     assert_eq!(poll(&bench, &[]).edges().len(), 0, "nor do two, seconds apart");
-    age(&bench, 70);
+    age_state(&bench, 70);
     let end = poll(&bench, &[]);
     let expected = [
         "queue.cleared graveyard",
@@ -128,10 +128,11 @@ fn incident_is_raised_once_and_cleared_with_cause() {
         "queue.loss_suspected pay-dlq.fifo",
     ];
     assert_eq!((end.code, end.edges()), (0, expected.map(str::to_owned).to_vec()));
-    let causes: Vec<&Value> = end.of("queue.cleared").iter().map(|e| &e["data"]["cause"]).collect();
+    let causes: Vec<&Value> =
+        end.events_of("queue.cleared").iter().map(|e| &e["data"]["cause"]).collect();
     assert_eq!(causes, ["redriven", "unknown"]);
-    assert_eq!(end.one("queue.loss_suspected")["data"]["why"], "unexplained");
-    assert_eq!(end.one("poll.finished")["data"]["raised"], 1);
+    assert_eq!(end.single("queue.loss_suspected")["data"]["why"], "unexplained");
+    assert_eq!(end.single("poll.finished")["data"]["raised"], 1);
 
     // A queue that is deleted has gone; it has not been cleared.
     sqs.call("DeleteQueue", &json!({"QueueUrl": orders_dlq}));
@@ -150,14 +151,14 @@ fn regions_and_accounts_share_a_round() {
     }
     let mut bench = bench("regions", &server.url);
     bench.configure("aws: {regions: [us-east-1, sa-east-1]}");
-    let heard = poll(&bench, &[]);
-    let arns = |heard: &Heard| -> Vec<String> {
-        let raised = heard.of("queue.raised").into_iter();
+    let output = poll(&bench, &[]);
+    let arns = |output: &PollOutput| -> Vec<String> {
+        let raised = output.events_of("queue.raised").into_iter();
         raised.map(|event| event["data"]["queue"]["arn"].as_str().unwrap().to_owned()).collect()
     };
     let expected =
         ["us-east-1", "sa-east-1"].map(|r| format!("arn:aws:sqs:{r}:000000000000:orders-dlq"));
-    assert_eq!((heard.code, arns(&heard)), (0, expected.to_vec()));
+    assert_eq!((output.code, arns(&output)), (0, expected.to_vec()));
 
     // To this server a key of twelve digits is the number of an account.
     let profiles = "[profile shop]\nregion = us-east-1\naws_access_key_id = 111111111111\naws_secret_access_key = x\n\
@@ -178,17 +179,17 @@ fn regions_and_accounts_share_a_round() {
         let url = sqs.create(&format!("{profile}-dlq"), &json!({}));
         sqs.send(&url, "x");
     }
-    let heard = poll(&bench, &[]);
+    let output = poll(&bench, &[]);
     let expected = [
         "arn:aws:sqs:us-east-1:111111111111:shop-dlq",
         "arn:aws:sqs:eu-west-1:222222222222:bank-dlq",
     ];
-    assert_eq!((heard.code, arns(&heard)), (0, expected.map(str::to_owned).to_vec()));
+    assert_eq!((output.code, arns(&output)), (0, expected.map(str::to_owned).to_vec()));
     let labels: Vec<&Value> =
-        heard.of("queue.raised").iter().map(|e| &e["data"]["queue"]["account"]).collect();
+        output.events_of("queue.raised").iter().map(|e| &e["data"]["queue"]["account"]).collect();
     assert_eq!(labels, ["Shop", "bank"]);
-    let heard = poll(&bench, &["--queue", "bank-dlq", "--queue", "nowhere-dlq"]);
-    assert_eq!(heard.code, 1);
-    assert!(heard.stderr.contains("cannot find queue 'nowhere-dlq'"), "{}", heard.stderr);
-    assert_eq!(heard.one("poll.finished")["data"]["queues"], 1);
+    let output = poll(&bench, &["--queue", "bank-dlq", "--queue", "nowhere-dlq"]);
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("cannot find queue 'nowhere-dlq'"), "{}", output.stderr);
+    assert_eq!(output.single("poll.finished")["data"]["queues"], 1);
 }

@@ -1,8 +1,8 @@
-//! A stand-in for the API that Claude Code asks, on loopback: `POST /v1/messages`, as a stream of
-//! events and without. What it says is a [`Script`]; what it was asked it remembers, so that a test
-//! can tell that a secret was never sent.
+//! Stand-in for the API of the model that Claude Code calls: `POST /v1/messages`, with and without
+//! streaming.
 //!
-//! It asks nobody and stops with the value, as [`HttpServer`] does.
+//! A [`Script`] holds the answers. Every request is recorded, so that a test can tell that a secret
+//! was never sent.
 
 mod script;
 
@@ -18,30 +18,30 @@ pub use script::{Script, Step, bash, delegate, error, hang, say, structured, too
 
 use script::Pace;
 
-/// Between two signs of life of an answer that has begun.
+/// Time between two pings of an answer that never ends.
 const PING: Duration = Duration::from_millis(200);
 
-/// Characters of text, or of a tool's input, in an event of the stream.
+/// Characters of text or of tool input in one event of a stream.
 const PIECE: usize = 40;
 
-/// A request that came.
+/// Recorded request.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    /// Method and path.
+pub struct ModelRequest {
+    /// Method and target.
     pub what: String,
-    /// As it was sent.
+    /// Body as it was sent.
     pub raw: String,
-    /// The same, read; null when there was none.
+    /// Body as JSON; null without a body.
     pub body: Value,
-    /// The agent that asked: `main`, a subagent's name, or `aside` for what is asked without tools.
+    /// Agent that asks: `main`, the name of a subagent, or `aside` for a request without tools.
     pub agent: String,
-    /// How many answers it had before.
+    /// Number of answers that the agent had before.
     pub step: usize,
 }
 
-/// The server.
-pub struct FakeClaude {
-    /// For `ANTHROPIC_BASE_URL`.
+/// Running stand-in; it stops when the value is dropped.
+pub struct FakeClaudeApi {
+    /// Value for `ANTHROPIC_BASE_URL`.
     pub url: String,
     shared: Arc<Shared>,
     _server: HttpServer,
@@ -49,54 +49,54 @@ pub struct FakeClaude {
 
 struct Shared {
     script: Script,
-    asked: Mutex<Vec<Asked>>,
-    /// The refusals so far, by agent and step.
+    requests: Mutex<Vec<ModelRequest>>,
+    /// Number of refusals so far by agent and step.
     refused: Mutex<BTreeMap<(String, usize), u32>>,
 }
 
-impl FakeClaude {
-    /// Starts one on a free port.
+impl FakeClaudeApi {
+    /// Starts a stand-in that answers by this script.
     pub fn start(script: Script) -> Self {
-        let (asked, refused) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { script, asked, refused });
+        let (requests, refused) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { script, requests, refused });
         let all = shared.clone();
         let server = HttpServer::start(move |request, reply| all.respond(request, reply));
-        FakeClaude { url: server.url.clone(), shared, _server: server }
+        FakeClaudeApi { url: server.url.clone(), shared, _server: server }
     }
 
-    /// What was asked so far: of the model, in the order in which it came.
-    pub fn asked(&self) -> Vec<Asked> {
-        let mut all = self.shared.asked.lock().unwrap().clone();
+    /// Returns the requests to the model so far, in the order of their arrival.
+    pub fn requests(&self) -> Vec<ModelRequest> {
+        let mut all = self.shared.requests.lock().unwrap().clone();
         all.retain(|one| one.what.starts_with("POST /v1/messages?"));
         all
     }
 
-    /// The requests of one agent.
-    pub fn asked_by(&self, agent: &str) -> Vec<Asked> {
-        let mut all = self.asked();
+    /// Returns the requests of one agent.
+    pub fn requests_of(&self, agent: &str) -> Vec<ModelRequest> {
+        let mut all = self.requests();
         all.retain(|one| one.agent == agent);
         all
     }
 
-    /// Fails when something was sent, in any request; fails too when there was none to look at.
+    /// Fails when any request holds a secret, and also when there was no request.
     #[track_caller]
-    pub fn never_heard(&self, secret: &str) {
-        let all = self.shared.asked.lock().unwrap().clone();
-        assert!(all.iter().any(|one| one.body.is_object()), "nothing was asked");
+    pub fn assert_never_received(&self, secret: &str) {
+        let all = self.shared.requests.lock().unwrap().clone();
+        assert!(all.iter().any(|one| one.body.is_object()), "no request came");
         for one in &all {
-            assert!(!one.heard(secret), "{} of {} has '{secret}'", one.what, one.agent);
+            assert!(!one.contains(secret), "{} of {} has '{secret}'", one.what, one.agent);
         }
     }
 }
 
-impl Asked {
-    /// Whether it has this in its path or body, as bytes or in a text of its JSON. Headers are not
-    /// looked at: the key is in them.
-    pub fn heard(&self, words: &str) -> bool {
-        self.what.contains(words) || self.raw.contains(words) || says(&self.body, words)
+impl ModelRequest {
+    /// Returns whether target or body holds a text, as bytes or in a string of its JSON. Headers are
+    /// not searched, because the key is in them.
+    pub fn contains(&self, words: &str) -> bool {
+        self.what.contains(words) || self.raw.contains(words) || holds(&self.body, words)
     }
 
-    /// What the tools said to the last answer, as text.
+    /// Returns the results of the tools that the last answer called, as text.
     pub fn tool_results(&self) -> Vec<String> {
         let messages = self.body["messages"].as_array();
         let last = messages.and_then(|all| all.iter().rfind(|one| one["role"] == "user"));
@@ -106,11 +106,11 @@ impl Asked {
     }
 }
 
-fn says(value: &Value, words: &str) -> bool {
+fn holds(value: &Value, words: &str) -> bool {
     match value {
         Value::String(text) => text.contains(words),
-        Value::Array(all) => all.iter().any(|one| says(one, words)),
-        Value::Object(all) => all.iter().any(|(key, one)| key.contains(words) || says(one, words)),
+        Value::Array(all) => all.iter().any(|one| holds(one, words)),
+        Value::Object(all) => all.iter().any(|(key, one)| key.contains(words) || holds(one, words)),
         _ => false,
     }
 }
@@ -127,38 +127,43 @@ impl Shared {
     fn respond(&self, request: &HttpRequest, reply: &mut Reply<'_>) -> Result<(), Closed> {
         let body = request.json();
         let (agent, step, answer) = self.script.answer(&body);
-        // What is asked without tools is on the side: a title, and the like.
+        // Requests without tools are side tasks, such as a title for the conversation.
         let aside = body["tools"].as_array().is_none_or(Vec::is_empty);
         let (agent, answer) = if aside { ("aside", say("{}")) } else { (agent, answer.clone()) };
-        let asked = Asked {
+        let recorded = ModelRequest {
             what: format!("{} {}", request.method, request.target),
             raw: request.text(),
             body,
             agent: agent.to_owned(),
             step,
         };
-        self.asked.lock().unwrap().push(asked.clone());
+        self.requests.lock().unwrap().push(recorded.clone());
         match request.path() {
             "/v1/messages" if !self.has_key(request) => refuse(reply, 401, "authentication_error"),
-            "/v1/messages" => self.answer(&asked, &answer, reply),
+            "/v1/messages" => self.answer(&recorded, &answer, reply),
             "/v1/messages/count_tokens" => reply.send_json(200, &json!({"input_tokens": 1200})),
             "/" if request.method == "HEAD" => reply.send(200, "text/plain", ""),
             _ => refuse(reply, 404, "not_found_error"),
         }
     }
 
-    fn answer(&self, asked: &Asked, answer: &Step, reply: &mut Reply<'_>) -> Result<(), Closed> {
-        if let Some((status, kind)) = self.refusal(asked, answer) {
+    fn answer(
+        &self,
+        request: &ModelRequest,
+        answer: &Step,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Closed> {
+        if let Some((status, kind)) = self.refusal(request, answer) {
             return refuse(reply, status, kind);
         }
         if answer.pace == Pace::Never {
             return reply.hang();
         }
-        let blocks = blocks(asked, answer);
-        if asked.body["stream"] == true {
-            return stream(asked, answer, blocks, reply);
+        let blocks = blocks(request, answer);
+        if request.body["stream"] == true {
+            return stream(request, answer, blocks, reply);
         }
-        let mut message = message(asked, answer, stop_reason(&blocks).into());
+        let mut message = message(request, answer, stop_reason(&blocks).into());
         message["content"] = json!(blocks);
         reply.send_json(200, &message)
     }
@@ -171,10 +176,10 @@ impl Shared {
         self.script.key.is_none() || given.contains(&self.script.key.as_deref())
     }
 
-    fn refusal(&self, asked: &Asked, answer: &Step) -> Option<(u16, &'static str)> {
+    fn refusal(&self, request: &ModelRequest, answer: &Step) -> Option<(u16, &'static str)> {
         let refusal = answer.refusal?;
         let mut refused = self.refused.lock().unwrap();
-        let count = refused.entry((asked.agent.clone(), asked.step)).or_default();
+        let count = refused.entry((request.agent.clone(), request.step)).or_default();
         *count = count.saturating_add(1);
         (*count <= answer.refusals).then_some(refusal)
     }
@@ -182,13 +187,13 @@ impl Shared {
 
 /// Sends an answer as a stream of events, at the pace of its step.
 fn stream(
-    asked: &Asked,
+    request: &ModelRequest,
     answer: &Step,
     blocks: Vec<Value>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Closed> {
     reply.begin_chunks("text/event-stream; charset=utf-8")?;
-    for (count, event) in events(asked, answer, blocks).iter().enumerate() {
+    for (count, event) in events(request, answer, blocks).iter().enumerate() {
         match answer.pace {
             Pace::Cut(events) if count == events => return Err(Closed),
             Pace::Begun if count == 1 => loop {
@@ -203,13 +208,13 @@ fn stream(
     reply.end_chunks()
 }
 
-/// The blocks of an answer; calls of tools get an id that a repeat of the request gets too.
-fn blocks(asked: &Asked, answer: &Step) -> Vec<Value> {
+/// Returns the blocks of an answer. The id of a tool call is the same when a request is repeated.
+fn blocks(request: &ModelRequest, answer: &Step) -> Vec<Value> {
     let mut blocks = answer.content.clone();
     for (index, block) in blocks.iter_mut().enumerate() {
         if block["type"] == "tool_use" {
-            let agent = asked.agent.replace('-', "_");
-            block["id"] = json!(format!("toolu_fake_{agent}_{}_{index}", asked.step));
+            let agent = request.agent.replace('-', "_");
+            block["id"] = json!(format!("toolu_fake_{agent}_{}_{index}", request.step));
         }
     }
     blocks
@@ -220,12 +225,12 @@ fn stop_reason(blocks: &[Value]) -> &'static str {
     if calls { "tool_use" } else { "end_turn" }
 }
 
-/// The message around the blocks.
-fn message(asked: &Asked, answer: &Step, stop_reason: Value) -> Value {
-    let id = format!("msg_fake_{}_{}", asked.agent, asked.step);
+/// Returns the message around the blocks.
+fn message(request: &ModelRequest, answer: &Step, stop_reason: Value) -> Value {
+    let id = format!("msg_fake_{}_{}", request.agent, request.step);
     let tokens = if stop_reason.is_null() { (answer.tokens.0, 1) } else { answer.tokens };
     json!({
-        "id": id, "type": "message", "role": "assistant", "model": asked.body["model"],
+        "id": id, "type": "message", "role": "assistant", "model": request.body["model"],
         "content": [], "stop_reason": stop_reason, "stop_sequence": null, "usage": usage(tokens),
     })
 }
@@ -237,10 +242,10 @@ fn usage((input, output): (u64, u64)) -> Value {
     })
 }
 
-/// The answer as the events of a stream.
-fn events(asked: &Asked, answer: &Step, blocks: Vec<Value>) -> Vec<Value> {
+/// Returns an answer as the events of a stream.
+fn events(request: &ModelRequest, answer: &Step, blocks: Vec<Value>) -> Vec<Value> {
     let stop = json!({"stop_reason": stop_reason(&blocks), "stop_sequence": null});
-    let message = message(asked, answer, Value::Null);
+    let message = message(request, answer, Value::Null);
     let mut events = vec![json!({"type": "message_start", "message": message})];
     for (index, mut block) in blocks.into_iter().enumerate() {
         let (part, kind, field, whole) = if block["type"] == "text" {
@@ -249,7 +254,7 @@ fn events(asked: &Asked, answer: &Step, blocks: Vec<Value>) -> Vec<Value> {
         } else {
             ("input", "input_json_delta", "partial_json", block["input"].to_string())
         };
-        // It begins empty, and fills by and by.
+        // A block starts empty, and deltas fill it.
         block[part] = if part == "text" { json!("") } else { json!({}) };
         events.push(json!({"type": "content_block_start", "index": index, "content_block": block}));
         let chars: Vec<char> = whole.chars().collect();
@@ -265,6 +270,6 @@ fn events(asked: &Asked, answer: &Step, blocks: Vec<Value>) -> Vec<Value> {
 }
 
 fn refuse(reply: &mut Reply<'_>, status: u16, kind: &str) -> Result<(), Closed> {
-    let said = json!({"type": kind, "message": "said the stand-in"});
-    reply.send_json(status, &json!({"type": "error", "error": said}))
+    let error = json!({"type": kind, "message": "said the stand-in"});
+    reply.send_json(status, &json!({"type": "error", "error": error}))
 }

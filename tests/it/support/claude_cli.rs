@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::claude_api::FakeClaude;
+use super::claude_api::FakeClaudeApi;
 use super::claude_stub::repository;
 use super::workbench::Bench;
 
 /// A bench whose programs ask the stand-in, keep all files in its folder, and are quiet; a
 /// checkout with one file, `orders.py`, is in `repo/`.
-pub fn bench_with(api: &FakeClaude, name: &str) -> Bench {
+pub fn bench_with_api(api: &FakeClaudeApi, name: &str) -> Bench {
     let mut bench = Bench::new(name);
     // Its shell reads the `.bashrc` of the home folder, that of the user when there is no HOME.
     for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("CLAUDE_CONFIG_DIR", "claude")] {
@@ -40,7 +40,13 @@ pub const CODE: &str = "def total(order):\n    return order['amount'] * 2\n";
 
 /// Has what runs on the bench find the real `claude`, which asks this stand-in. `more` are keys of
 /// `auto_investigation`, `rule` those of the queue.
-pub fn prepare(bench: &mut Bench, cli: &Path, api: &FakeClaude, more: &str, rule: &str) {
+pub fn configure_claude(
+    bench: &mut Bench,
+    cli: &Path,
+    api: &FakeClaudeApi,
+    more: &str,
+    rule: &str,
+) {
     let program = bench.stub("claude", "");
     std::fs::remove_file(&program).unwrap();
     std::os::unix::fs::symlink(cli, program).unwrap();
@@ -62,12 +68,12 @@ pub fn prepare(bench: &mut Bench, cli: &Path, api: &FakeClaude, more: &str, rule
 }
 
 /// The line by which the agent runs a script of the repository, as its tests.
-pub fn line(bench: &Bench, script: &str) -> String {
+pub fn test_line(bench: &Bench, script: &str) -> String {
     format!("env HOME={} sh {script}", bench.path("home").display())
 }
 
 /// Commits what was written into the repository.
-pub fn commit(bench: &Bench) {
+pub fn commit_all(bench: &Bench) {
     let line = "cd repo && git add -A && git -c user.name=a -c user.email=a@b.c commit -qm more";
     assert_eq!(bench.shell(line).code(), 0);
 }

@@ -7,10 +7,10 @@ use super::workbench::Bench;
 const FLAGS: &str = "--restricted --permission-prompts --json-schema --max-budget-usd";
 
 /// What it says of itself; `$session` is filled in by the shell.
-pub const INIT: &str = r#": >"$DLQ_SESSION_DIR/hooked"; printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
+pub const INIT_LINE: &str = r#": >"$DLQ_SESSION_DIR/hooked"; printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
 
 /// A result with this for its structured output.
-pub fn result(structured: &Value) -> String {
+pub fn result_line(structured: &Value) -> String {
     let line = json!({"type": "result", "subtype": "success", "is_error": false, "num_turns": 3,
         "terminal_reason": "completed", "total_cost_usd": 0.009000000000000001, "result": "done",
         "session_id": "s", "permission_denials": [], "structured_output": structured});
@@ -33,7 +33,7 @@ pub fn repository(bench: &Bench, name: &str, content: &str) {
 }
 
 /// A bench whose `claude` is of this release and does `body`.
-pub fn with_claude(name: &str, version: &str, body: &str, more: &str) -> Bench {
+pub fn bench_with_stub(name: &str, version: &str, body: &str, more: &str) -> Bench {
     let mut bench = Bench::new(name);
     let body = body.replace('@', &bench.dir().display().to_string());
     let script = format!(

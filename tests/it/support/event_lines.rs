@@ -6,12 +6,12 @@ use dlq::edge::clock;
 use dlq::time::Timestamp;
 
 /// The moment so many seconds ago.
-pub fn ago(seconds: u64) -> Timestamp {
+pub fn seconds_ago(seconds: u64) -> Timestamp {
     clock::now().minus(Duration::from_secs(seconds))
 }
 
 /// Objects that are read in part or not at all, and pass byte for byte.
-pub fn odd() -> String {
+pub fn unusual_lines() -> String {
     let objects = [
         "{}",
         r#"{"a":1.0e2,"a":1,"big":123456789012345678901234567890,"z":-0.0}"#,
@@ -67,7 +67,7 @@ pub fn cleared(name: &str, incident: &str, at: Timestamp) -> String {
 }
 
 /// The end of a round.
-pub fn beat(at: Timestamp) -> String {
+pub fn heartbeat(at: Timestamp) -> String {
     let data = r#"{"round":1,"queues":6,"unreadable":0,"raised":1,"duration_ms":9,"api_calls":6,"usd_month":null}"#;
     line("poll.finished", "", "", at, data)
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use dlq::event::{LINE_MAX, Line, peek, strict};
 use serde_json::Value;
 
-use super::workbench::{Bench, Output, at_work, wait_for};
+use super::workbench::{Bench, Output, processes_of, wait_for};
 
 /// The agent that has a result at once.
-pub const QUICK: &str = r#"cat >/dev/null; echo '{"status":"likely"}'"#;
+pub const QUICK_AGENT: &str = r#"cat >/dev/null; echo '{"status":"likely"}'"#;
 
 /// Writes an agent, `body` in sh, and a configuration that investigates every queue with it;
 /// `more` is added to `auto_investigation`. `@` in the body stands for the bench's folder.
@@ -27,7 +27,7 @@ pub fn agent(bench: &mut Bench, body: &str, more: &str) -> PathBuf {
 /// What `dlq-investigate` itself has said in these lines, each held to the promises that every
 /// line of ours keeps.
 #[track_caller]
-pub fn own(text: &str) -> Vec<Value> {
+pub fn own_events(text: &str) -> Vec<Value> {
     let lines = text.lines().filter(|line| {
         let said: Value = serde_json::from_str(line).unwrap();
         said["source"] == "dlq-investigate"
@@ -44,7 +44,7 @@ pub fn own(text: &str) -> Vec<Value> {
 
 /// The same in short, such as `failed orders-dlq no_result`.
 #[track_caller]
-pub fn told(text: &str) -> Vec<String> {
+pub fn summaries(text: &str) -> Vec<String> {
     let word = |said: &Value| {
         let kind = said["type"].as_str().unwrap();
         let kind = kind.strip_prefix("investigation.").unwrap();
@@ -52,7 +52,7 @@ pub fn told(text: &str) -> Vec<String> {
         let queue = said["data"]["queue"]["name"].as_str().unwrap();
         format!("{kind} {queue}{}", reason.unwrap_or_default())
     };
-    own(text).iter().map(word).collect()
+    own_events(text).iter().map(word).collect()
 }
 
 /// Runs `dlq-investigate` to its end.
@@ -64,7 +64,7 @@ pub fn investigate(bench: &Bench, args: &[&str], input: impl AsRef<[u8]>) -> Out
 }
 
 /// A file in the bench's folder, or nothing.
-pub fn noted(bench: &Bench, name: &str) -> String {
+pub fn read_text(bench: &Bench, name: &str) -> String {
     std::fs::read_to_string(bench.path(name)).unwrap_or_default()
 }
 
@@ -76,10 +76,10 @@ pub fn sessions(bench: &Bench) -> Value {
 
 /// Fails while a process that was started here is left.
 #[track_caller]
-pub fn nothing_is_left(bench: &Bench) {
-    wait_for("no process is left", || at_work(bench).is_empty());
+pub fn assert_no_process_left(bench: &Bench) {
+    wait_for("no process is left", || processes_of(bench).is_empty());
 }
 
-pub fn status(bench: &Bench) -> Value {
+pub fn status_json(bench: &Bench) -> Value {
     serde_json::from_str(&bench.run("dlq-status", &["--json"], "").text()).unwrap()
 }

@@ -4,7 +4,7 @@ use dlq::time::Timestamp;
 use serde_json::Value;
 
 /// As much of JSON Schema as ours uses.
-pub fn fits(schema: &Value, value: &Value) -> Result<(), String> {
+pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
     let no = |what: &str| Err(format!("{what}: {value} against {schema}"));
     for (word, rule) in schema.as_object().unwrap() {
         match word.as_str() {
@@ -27,7 +27,7 @@ pub fn fits(schema: &Value, value: &Value) -> Result<(), String> {
             "enum" if !rule.as_array().unwrap().contains(value) => return no("enum"),
             "minimum" if value.as_f64() < rule.as_f64() => return no("minimum"),
             "anyOf" => {
-                if !rule.as_array().unwrap().iter().any(|one| fits(one, value).is_ok()) {
+                if !rule.as_array().unwrap().iter().any(|one| validate(one, value).is_ok()) {
                     return no("anyOf");
                 }
             }
@@ -44,7 +44,7 @@ pub fn fits(schema: &Value, value: &Value) -> Result<(), String> {
             }
             "items" => {
                 for item in value.as_array().into_iter().flatten() {
-                    fits(rule, item)?;
+                    validate(rule, item)?;
                 }
             }
             "required" => {
@@ -57,7 +57,7 @@ pub fn fits(schema: &Value, value: &Value) -> Result<(), String> {
             "properties" => {
                 for (key, item) in value.as_object().into_iter().flatten() {
                     match rule.get(key) {
-                        Some(rule) => fits(rule, item)?,
+                        Some(rule) => validate(rule, item)?,
                         None if schema["additionalProperties"] == false => return no(key),
                         None => {}
                     }

@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::poll::{Heard, hear};
+use super::poll::{PollOutput, parse_output};
 use super::sqs_server::Client;
 use super::workbench::Bench;
 
 /// Runs `dlq-peek` to its end.
 #[track_caller]
-pub fn peek(bench: &Bench, args: &[&str]) -> Heard {
-    hear(bench.run("dlq-peek", args, ""))
+pub fn peek(bench: &Bench, args: &[&str]) -> PollOutput {
+    parse_output(bench.run("dlq-peek", args, ""))
 }
 
 /// A queue whose messages have died, and its URL.
-pub fn dead(sqs: &mut Client, name: &str, bodies: &[&str]) -> String {
+pub fn create_dlq_with(sqs: &mut Client, name: &str, bodies: &[&str]) -> String {
     let dlq = sqs.create(name, &json!({}));
     let source = sqs.create_source(&name.replace("-dlq", ""), name);
-    sqs.die(&source, &dlq, bodies);
+    sqs.dead_letter(&source, &dlq, bodies);
     dlq
 }
 
 /// The messages of a bundle, by the id that SQS gave them.
-pub fn kept(sampled: &Value) -> BTreeMap<String, Value> {
+pub fn bundle_messages(sampled: &Value) -> BTreeMap<String, Value> {
     let path = sampled["data"]["bundle"].as_str().unwrap();
     let text = std::fs::read_to_string(format!("{path}/messages.ndjson")).unwrap();
     let message = |line: &str| {

@@ -9,7 +9,7 @@ use dlq::event::{LINE_MAX, Type, strict};
 use dlq::time::Timestamp;
 use serde_json::Value;
 
-use super::json_schema::fits;
+use super::json_schema::validate;
 use super::workbench::{Bench, Output};
 
 /// A bench where AWS is the server at this URL, with credentials that are worth nothing.
@@ -29,28 +29,28 @@ pub fn bench(name: &str, url: &str) -> Bench {
 
 /// What a run of `dlq-poll` said.
 #[derive(Debug)]
-pub struct Heard {
+pub struct PollOutput {
     pub code: i32,
     pub stderr: String,
     pub events: Vec<Value>,
 }
 
-impl Heard {
+impl PollOutput {
     /// The events of a type.
-    pub fn of(&self, kind: &str) -> Vec<&Value> {
+    pub fn events_of(&self, kind: &str) -> Vec<&Value> {
         self.events.iter().filter(|event| event["type"] == kind).collect()
     }
 
     /// The subjects of the events of a type.
     pub fn subjects(&self, kind: &str) -> Vec<String> {
-        let all = self.of(kind).into_iter();
+        let all = self.events_of(kind).into_iter();
         all.map(|event| event["subject"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The one event of a type; fails when there are none or more.
     #[track_caller]
-    pub fn one(&self, kind: &str) -> &Value {
-        let all = self.of(kind);
+    pub fn single(&self, kind: &str) -> &Value {
+        let all = self.events_of(kind);
         assert_eq!(all.len(), 1, "{kind} in {self:#?}");
         all[0]
     }
@@ -75,21 +75,21 @@ impl Heard {
 
 /// Runs `dlq-poll` to its end.
 #[track_caller]
-pub fn poll(bench: &Bench, args: &[&str]) -> Heard {
-    hear(bench.run("dlq-poll", args, ""))
+pub fn poll(bench: &Bench, args: &[&str]) -> PollOutput {
+    parse_output(bench.run("dlq-poll", args, ""))
 }
 
 /// Holds every line to the schema, to the strict reading of its type, and to its length.
 #[track_caller]
-pub fn hear(output: Output) -> Heard {
+pub fn parse_output(output: Output) -> PollOutput {
     let text = output.text();
     assert!(text.is_empty() || text.ends_with('\n'), "half a line: {text}");
-    let events = text.lines().map(promised).collect();
-    Heard { code: output.code(), stderr: output.stderr, events }
+    let events = text.lines().map(checked_event).collect();
+    PollOutput { code: output.code(), stderr: output.stderr, events }
 }
 
 #[track_caller]
-fn promised(line: &str) -> Value {
+fn checked_event(line: &str) -> Value {
     assert!(line.len() + 1 < LINE_MAX, "{} bytes: {line}", line.len());
     let event: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     let kind = event["type"].as_str().and_then(Type::parse);
@@ -99,7 +99,7 @@ fn promised(line: &str) -> Value {
     }
     let schema = schema(event["source"].as_str().unwrap());
     let fitting = schema["oneOf"].as_array().unwrap().iter();
-    let refusals: Vec<String> = fitting.filter_map(|one| fits(one, &event).err()).collect();
+    let refusals: Vec<String> = fitting.filter_map(|one| validate(one, &event).err()).collect();
     let kinds = schema["oneOf"].as_array().unwrap().len();
     assert_eq!(refusals.len(), kinds - 1, "{line}: {refusals:#?}");
     event
@@ -109,32 +109,32 @@ fn promised(line: &str) -> Value {
 fn schema(program: &str) -> Value {
     static SCHEMAS: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
     let mut schemas = SCHEMAS.lock().unwrap();
-    let asked = || {
+    let ask = || {
         let output = Bench::new("schema").run(program, &["--schema"], "");
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    schemas.entry(program.to_owned()).or_insert_with(asked).clone()
+    schemas.entry(program.to_owned()).or_insert_with(ask).clone()
 }
 
 /// Lets time pass for what `dlq-poll` remembers: every moment in its documents is moved back.
-pub fn age(bench: &Bench, seconds: u64) {
+pub fn age_state(bench: &Bench, seconds: u64) {
     for name in ["queues.json", "discovery.json"] {
         let path = bench.state(name);
         let mut doc: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        earlier(&mut doc, Duration::from_secs(seconds));
+        move_times_back(&mut doc, Duration::from_secs(seconds));
         std::fs::write(path, doc.to_string()).unwrap();
     }
 }
 
-fn earlier(value: &mut Value, span: Duration) {
+fn move_times_back(value: &mut Value, span: Duration) {
     match value {
         Value::String(text) => {
             if let Some(at) = Timestamp::parse(text) {
                 *text = at.minus(span).to_string();
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| earlier(item, span)),
-        Value::Object(map) => map.values_mut().for_each(|item| earlier(item, span)),
+        Value::Array(items) => items.iter_mut().for_each(|item| move_times_back(item, span)),
+        Value::Object(map) => map.values_mut().for_each(|item| move_times_back(item, span)),
         _ => {}
     }
 }

@@ -1,8 +1,8 @@
-//! A small stand-in for SQS on loopback, for what a real server cannot be made to show: refusals,
-//! broken connections, silence, names that no server would accept.
+//! Stand-in for SQS, for cases that a real server cannot be made to show: refusals, broken
+//! connections, missing answers, and names that no server accepts.
 //!
-//! It answers ListQueues (paged as SQS does), GetQueueAttributes, GetQueueUrl and
-//! ListMessageMoveTasks, and remembers who asked for what.
+//! The stand-in answers ListQueues (in pages, as SQS does), GetQueueAttributes, GetQueueUrl and
+//! ListMessageMoveTasks, and records every request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,147 +12,152 @@ use serde_json::{Value, json};
 
 use super::http::{Closed, HttpRequest, HttpServer, Reply};
 
-/// How a request is answered.
+/// Way in which a request is answered.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Mood {
-    /// As it should be.
-    Well,
-    /// With this status, code and message.
+pub enum Behavior {
+    /// Correct answer.
+    Normal,
+    /// Error with this status and code.
     Refuse(u16, &'static str),
-    /// With these bytes as the body, and status 200.
-    Page(&'static str),
-    /// The connection is closed.
-    Drop,
-    /// Not at all.
+    /// Status 200 with this body.
+    Body(&'static str),
+    /// Closed connection.
+    Disconnect,
+    /// No answer.
     Silent,
-    /// When this mood has passed.
-    Held,
+    /// Answer by the next behavior, once a test sets it.
+    Hold,
 }
 
-/// A queue.
+/// Queue of the stand-in.
 #[derive(Debug, Clone)]
 pub struct FakeQueue {
-    /// It has a URL and answers, but is not in any list.
+    /// Whether the queue answers, but is missing from ListQueues.
     pub hidden: bool,
-    pub mood: Mood,
+    pub behavior: Behavior,
     pub attributes: BTreeMap<String, String>,
 }
 
 impl FakeQueue {
     /// Sets an attribute.
-    pub fn with(&mut self, name: &str, value: impl ToString) -> &mut Self {
+    pub fn set(&mut self, name: &str, value: impl ToString) -> &mut Self {
         self.attributes.insert(name.into(), value.to_string());
         self
     }
 
     /// Sets the number of messages that can be received.
     pub fn depth(&mut self, visible: u64) -> &mut Self {
-        self.with("ApproximateNumberOfMessages", visible)
+        self.set("ApproximateNumberOfMessages", visible)
     }
 
-    /// Sends its dead letters to a queue.
+    /// Sets a redrive policy.
     pub fn redrives_to(&mut self, target: &str, count: u64) -> &mut Self {
         let arn = arn(target);
         let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": count});
-        self.with("RedrivePolicy", policy)
+        self.set("RedrivePolicy", policy)
     }
 }
 
-/// A request that came.
+/// Recorded request.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct SqsRequest {
     pub action: String,
-    /// The queue's name, for what is asked of one.
+    /// Name of the queue; empty for ListQueues.
     pub queue: String,
-    /// The access key in the signature.
+    /// Access key of the signature.
     pub key: String,
-    /// The region in the signature.
+    /// Region of the signature.
     pub region: String,
 }
 
-/// What there is.
+/// Queues, behaviors and recorded requests.
 #[derive(Debug)]
-pub struct World {
+pub struct SqsState {
     pub queues: BTreeMap<String, FakeQueue>,
-    pub list: Mood,
-    pub tasks: Mood,
-    /// The move tasks of every queue, as ListMessageMoveTasks has them.
-    pub moved: Vec<Value>,
-    pub asked: Vec<Asked>,
+    /// Behavior of ListQueues.
+    pub list: Behavior,
+    /// Behavior of ListMessageMoveTasks.
+    pub tasks: Behavior,
+    /// Results of ListMessageMoveTasks for any queue.
+    pub move_tasks: Vec<Value>,
+    pub requests: Vec<SqsRequest>,
 }
 
-impl World {
-    /// The queue; a new one is empty and well.
+impl SqsState {
+    /// Returns a queue, which is created empty.
     pub fn queue(&mut self, name: &str) -> &mut FakeQueue {
         self.queues.entry(name.into()).or_insert_with(|| {
-            let mut queue =
-                FakeQueue { hidden: false, mood: Mood::Well, attributes: BTreeMap::new() };
+            let mut queue = FakeQueue {
+                hidden: false,
+                behavior: Behavior::Normal,
+                attributes: BTreeMap::new(),
+            };
             queue
-                .with("QueueArn", arn(name))
+                .set("QueueArn", arn(name))
                 .depth(0)
-                .with("ApproximateNumberOfMessagesNotVisible", 0)
-                .with("ApproximateNumberOfMessagesDelayed", 0)
-                .with("MessageRetentionPeriod", 1_209_600)
-                .with("VisibilityTimeout", 60);
+                .set("ApproximateNumberOfMessagesNotVisible", 0)
+                .set("ApproximateNumberOfMessagesDelayed", 0)
+                .set("MessageRetentionPeriod", 1_209_600)
+                .set("VisibilityTimeout", 60);
             queue
         })
     }
 
-    /// How often something was asked.
+    /// Counts the requests of an action.
     pub fn count(&self, action: &str) -> usize {
-        self.asked.iter().filter(|one| one.action == action).count()
+        self.requests.iter().filter(|one| one.action == action).count()
     }
 }
 
-/// The server.
+/// Running stand-in; it stops when the value is dropped.
 pub struct FakeSqs {
     pub url: String,
-    world: Arc<Mutex<World>>,
+    state: Arc<Mutex<SqsState>>,
     _server: HttpServer,
 }
 
-/// The ARN of a queue of this server.
+/// Returns the ARN of a queue of the stand-in.
 pub fn arn(name: &str) -> String {
     format!("arn:aws:sqs:us-east-1:123456789012:{name}")
 }
 
 impl FakeSqs {
-    /// Starts one on a free port.
+    /// Starts a stand-in without queues.
     pub fn start() -> Self {
-        let world = Arc::new(Mutex::new(World {
+        let state = Arc::new(Mutex::new(SqsState {
             queues: BTreeMap::new(),
-            list: Mood::Well,
-            tasks: Mood::Well,
-            moved: Vec::new(),
-            asked: Vec::new(),
+            list: Behavior::Normal,
+            tasks: Behavior::Normal,
+            move_tasks: Vec::new(),
+            requests: Vec::new(),
         }));
-        let shared = world.clone();
+        let shared = state.clone();
         let server = HttpServer::start(move |request, reply| respond(request, &shared, reply));
-        FakeSqs { url: server.url.clone(), world, _server: server }
+        FakeSqs { url: server.url.clone(), state, _server: server }
     }
 
-    /// What there is, to look at and to change.
-    pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
+    /// Locks the state, to read and to change.
+    pub fn state(&self) -> MutexGuard<'_, SqsState> {
+        self.state.lock().unwrap()
     }
 
-    /// Queues with these numbers of messages.
-    pub fn with(self, queues: &[(&str, u64)]) -> Self {
+    /// Adds queues with these numbers of messages.
+    pub fn with_queues(self, queues: &[(&str, u64)]) -> Self {
         for (name, depth) in queues {
-            self.world().queue(name).depth(*depth);
+            self.state().queue(name).depth(*depth);
         }
         self
     }
 
-    /// So many more, `job-0-dlq` and so on, with this number of messages each.
-    pub fn jobs(self, count: usize, depth: u64) -> Self {
+    /// Adds `count` queues, `job-0-dlq` and so on, with `depth` messages each.
+    pub fn with_job_queues(self, count: usize, depth: u64) -> Self {
         for n in 0..count {
-            self.world().queue(&format!("job-{n}-dlq")).depth(depth);
+            self.state().queue(&format!("job-{n}-dlq")).depth(depth);
         }
         self
     }
 
-    /// The URL of a queue.
+    /// Returns the URL of a queue.
     pub fn queue_url(&self, name: &str) -> String {
         queue_url(&self.url, name)
     }
@@ -165,26 +170,26 @@ fn queue_url(base: &str, name: &str) -> String {
 /// Records a request and answers it as its queue or the listing is set to.
 fn respond(
     request: &HttpRequest,
-    world: &Mutex<World>,
+    state: &Mutex<SqsState>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Closed> {
     let body = request.json();
-    let asked = note(request, &body);
-    // The address that the client uses, which is not this one when the server is its proxy.
+    let parsed = parse(request, &body);
+    // The host that the client means: another one when the stand-in is its proxy.
     let base = format!("http://{}", request.header("host").unwrap_or_default());
-    world.lock().unwrap().asked.push(asked.clone());
+    state.lock().unwrap().requests.push(parsed.clone());
     loop {
-        let (mood, said) = answer(&asked, &body, &world.lock().unwrap(), &base);
-        let (status, text) = match mood {
-            Mood::Well => (200, said.to_string()),
-            Mood::Page(page) => (200, page.to_owned()),
-            Mood::Refuse(status, code) => {
-                let words = json!({"__type": code, "message": "said the stand-in"});
-                (status, words.to_string())
+        let (behavior, result) = answer(&parsed, &body, &state.lock().unwrap(), &base);
+        let (status, text) = match behavior {
+            Behavior::Normal => (200, result.to_string()),
+            Behavior::Body(body) => (200, body.to_owned()),
+            Behavior::Refuse(status, code) => {
+                let error = json!({"__type": code, "message": "said the stand-in"});
+                (status, error.to_string())
             }
-            Mood::Drop => return Err(Closed),
-            Mood::Silent => return reply.hang(),
-            Mood::Held => {
+            Behavior::Disconnect => return Err(Closed),
+            Behavior::Silent => return reply.hang(),
+            Behavior::Hold => {
                 reply.pause(Duration::from_millis(5))?;
                 continue;
             }
@@ -193,8 +198,8 @@ fn respond(
     }
 }
 
-/// Who asks for what.
-fn note(request: &HttpRequest, body: &Value) -> Asked {
+/// Reads action, queue, key and region of a request.
+fn parse(request: &HttpRequest, body: &Value) -> SqsRequest {
     let action = request.headers["x-amz-target"].trim_start_matches("AmazonSQS.");
     let last = |key: &str, mark: char| {
         let text = body[key].as_str().unwrap_or_default();
@@ -203,7 +208,7 @@ fn note(request: &HttpRequest, body: &Value) -> Asked {
     // Credential=AKID/20260101/us-east-1/sqs/aws4_request
     let scope = request.headers["authorization"].split("Credential=").nth(1);
     let mut scope = scope.unwrap().split('/');
-    Asked {
+    SqsRequest {
         queue: match action {
             "GetQueueUrl" => last("QueueName", '/'),
             "ListMessageMoveTasks" => last("SourceArn", ':'),
@@ -215,28 +220,30 @@ fn note(request: &HttpRequest, body: &Value) -> Asked {
     }
 }
 
-fn answer(asked: &Asked, body: &Value, world: &World, base: &str) -> (Mood, Value) {
-    let missing = (Mood::Refuse(400, "com.amazonaws.sqs#QueueDoesNotExist"), Value::Null);
-    match (asked.action.as_str(), world.queues.get(&asked.queue)) {
-        ("ListQueues", _) => (world.list.clone(), list(world, body, base)),
-        ("ListMessageMoveTasks", _) => (world.tasks.clone(), json!({"Results": world.moved})),
+/// Returns the behavior that a request meets, and the correct answer.
+fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (Behavior, Value) {
+    let missing = (Behavior::Refuse(400, "com.amazonaws.sqs#QueueDoesNotExist"), Value::Null);
+    match (request.action.as_str(), state.queues.get(&request.queue)) {
+        ("ListQueues", _) => (state.list.clone(), list(state, body, base)),
+        ("ListMessageMoveTasks", _) => (state.tasks.clone(), json!({"Results": state.move_tasks})),
         ("GetQueueUrl", Some(_)) => {
-            let url = queue_url(base, &asked.queue);
-            (Mood::Well, json!({"QueueUrl": url}))
+            let url = queue_url(base, &request.queue);
+            (Behavior::Normal, json!({"QueueUrl": url}))
         }
         ("GetQueueAttributes", Some(known)) => {
             let wanted = body["AttributeNames"].as_array().unwrap();
-            let mut said = known.attributes.clone();
-            said.retain(|name, _| wanted.contains(&json!(name)));
-            (known.mood.clone(), json!({"Attributes": said}))
+            let mut attributes = known.attributes.clone();
+            attributes.retain(|name, _| wanted.contains(&json!(name)));
+            (known.behavior.clone(), json!({"Attributes": attributes}))
         }
         _ => missing,
     }
 }
 
-/// Pages of 1,000; without MaxResults the list is cut there, and nothing says so.
-fn list(world: &World, body: &Value, base: &str) -> Value {
-    let urls: Vec<String> = world
+/// Lists URLs in pages of at most 1,000. As in SQS, a request without MaxResults gets the first page
+/// and no token.
+fn list(state: &SqsState, body: &Value, base: &str) -> Value {
+    let urls: Vec<String> = state
         .queues
         .iter()
         .filter(|(_, queue)| !queue.hidden)

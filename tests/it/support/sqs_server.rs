@@ -171,19 +171,19 @@ impl Client {
 
     /// Receives every message for a moment; how often each has been received, by id.
     #[track_caller]
-    pub fn counts(&mut self, url: &str) -> BTreeMap<String, u64> {
+    pub fn receive_counts(&mut self, url: &str) -> BTreeMap<String, u64> {
         let body = json!({
             "QueueUrl": url, "VisibilityTimeout": 2, "MaxNumberOfMessages": 10,
             "MessageSystemAttributeNames": ["All"],
         });
-        let mut counts = BTreeMap::new();
+        let mut receive_counts = BTreeMap::new();
         loop {
             let answer = self.call("ReceiveMessage", &body);
-            let Some(messages) = answer["Messages"].as_array() else { return counts };
+            let Some(messages) = answer["Messages"].as_array() else { return receive_counts };
             for message in messages {
                 let count = message["Attributes"]["ApproximateReceiveCount"].as_str().unwrap();
                 let id = message["MessageId"].as_str().unwrap().to_owned();
-                counts.insert(id, count.parse().unwrap());
+                receive_counts.insert(id, count.parse().unwrap());
             }
         }
     }
@@ -208,7 +208,7 @@ impl Client {
 
     /// Lets messages die: sends them, and fails to work on them until SQS itself moves them.
     #[track_caller]
-    pub fn die(&mut self, source: &str, dlq: &str, bodies: &[&str]) {
+    pub fn dead_letter(&mut self, source: &str, dlq: &str, bodies: &[&str]) {
         let until = self.depth(dlq) + bodies.len() as u64;
         for body in bodies {
             self.send(source, body);

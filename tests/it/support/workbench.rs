@@ -46,7 +46,7 @@ pub fn bin(name: &str) -> PathBuf {
 }
 
 /// Whether a program is part of this build: those that ask AWS stand behind a feature.
-pub fn exists(name: &str) -> bool {
+pub fn is_built(name: &str) -> bool {
     cfg!(feature = "aws") || !["dlq-poll", "dlq-peek"].contains(&name)
 }
 
@@ -150,14 +150,14 @@ impl Bench {
     /// Runs a line of shell, such as a pipeline of the binaries.
     #[track_caller]
     pub fn shell(&self, line: &str) -> Output {
-        let mut running = Running::of(self.command("sh", &["-c", line]).stdin(Stdio::null()));
+        let mut running = Running::spawn(self.command("sh", &["-c", line]).stdin(Stdio::null()));
         running.finish()
     }
 
     /// Starts a program whose input stays open.
     #[track_caller]
     pub fn start(&self, program: &str, args: &[&str]) -> Running {
-        Running::of(self.command(program, args).stdin(Stdio::piped()))
+        Running::spawn(self.command(program, args).stdin(Stdio::piped()))
     }
 }
 
@@ -179,7 +179,7 @@ pub struct Running {
 
 impl Running {
     #[track_caller]
-    pub fn of(command: &mut Command) -> Self {
+    pub fn spawn(command: &mut Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (give, lines) = channel();
@@ -254,9 +254,9 @@ impl Drop for Running {
 
 /// Waits until something is so; fails when it never is.
 #[track_caller]
-pub fn wait_for(what: &str, mut so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + DEADLINE;
-    while !so() {
+    while !condition() {
         assert!(Instant::now() < until, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -274,7 +274,7 @@ pub fn signal(name: &str, pid: i32) {
 
 /// Whether any thread of a process is left: its first may be a zombie while others still hold its
 /// locks. One that is a zombie whole, which nobody has buried, is dead enough.
-pub fn alive(pid: i32) -> bool {
+pub fn is_alive(pid: i32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let mut stats =
         threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
@@ -283,7 +283,7 @@ pub fn alive(pid: i32) -> bool {
 
 /// The processes that work in this bench's folder: all that was started there, and all that those
 /// have started.
-pub fn at_work(bench: &Bench) -> Vec<i32> {
+pub fn processes_of(bench: &Bench) -> Vec<i32> {
     let dir = std::fs::canonicalize(bench.dir()).unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -294,7 +294,7 @@ pub fn at_work(bench: &Bench) -> Vec<i32> {
 }
 
 /// The arguments of a process, each ended by a space.
-pub fn arguments(pid: i32) -> String {
+pub fn arguments_of(pid: i32) -> String {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ")
 }

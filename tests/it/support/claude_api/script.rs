@@ -1,18 +1,20 @@
-//! What the stand-in for the model says: for each agent a list of steps. A step is chosen from the
-//! request alone, so retries and agents that work at once each get the answer that is theirs.
+//! Script of the stand-in for the model: a list of steps for each agent.
+//!
+//! A step is chosen from the request alone, so that retries and concurrent agents each get their own
+//! answer.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// What the agents say.
+/// Answers of all agents.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     pub(super) key: Option<String>,
     pub(super) agents: Vec<Agent>,
 }
 
-/// An agent, known by words in its system prompt; the main one has none and takes what is left.
+/// Agent, known by a marker in its system prompt. The main agent has an empty marker and comes last.
 #[derive(Debug, Clone)]
 pub(super) struct Agent {
     pub(super) name: String,
@@ -20,42 +22,42 @@ pub(super) struct Agent {
     pub(super) steps: Vec<Step>,
 }
 
-/// One answer.
+/// Answer to one request.
 #[derive(Debug, Clone, Default)]
 pub struct Step {
-    /// The blocks of its content.
+    /// Blocks of the content.
     pub(super) content: Vec<Value>,
-    /// Tokens of input and of output.
+    /// Tokens of input and output.
     pub(super) tokens: (u64, u64),
-    /// Said instead of it: status and kind.
+    /// Error that is sent instead: status and kind.
     pub(super) refusal: Option<(u16, &'static str)>,
-    /// How many requests the refusal meets before the answer is given.
+    /// Number of requests that are refused before the answer is sent.
     pub(super) refusals: u32,
     pub(super) pace: Pace,
 }
 
-/// How an answer comes.
+/// Timing of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) enum Pace {
     #[default]
     AtOnce,
-    /// No byte of it, until the client has had enough.
+    /// Nothing, until the client gives up.
     Never,
-    /// It begins, and from there on only signs of life come.
+    /// First event, then pings without end.
     Begun,
-    /// So long before each event of the stream.
+    /// Pause before each event of the stream.
     Slow(Duration),
-    /// The connection breaks after so many events of the stream; without a stream it comes at once.
+    /// Connection that breaks after this many events; an answer without streaming comes whole.
     Cut(usize),
 }
 
 impl Script {
-    /// What the main agent says, step by step; the last step is said for ever.
+    /// Creates a script of the main agent. The last step is repeated for ever.
     pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
         Script::default().agent("main", "", steps)
     }
 
-    /// What a subagent says, who is known by these words in its prompt.
+    /// Adds a subagent that has this marker in its system prompt.
     pub fn agent(
         mut self,
         name: &str,
@@ -63,27 +65,28 @@ impl Script {
         steps: impl IntoIterator<Item = Step>,
     ) -> Self {
         let steps: Vec<Step> = steps.into_iter().collect();
-        assert!(!steps.is_empty(), "{name} has nothing to say");
+        assert!(!steps.is_empty(), "{name} has no steps");
         let agent = Agent { name: name.into(), marker: marker.into(), steps };
         // Before the main one, whose empty marker is in every prompt.
         self.agents.insert(0, agent);
         self
     }
 
-    /// Whoever comes without this key is refused with 401.
+    /// Refuses requests without this key with status 401.
     pub fn only_with_key(mut self, key: &str) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// The agent that asks, how many answers it had before, and the one it gets now.
+    /// Returns the agent that asks, the number of its earlier answers, and its next step.
     pub(super) fn answer(&self, body: &Value) -> (&str, usize, &Step) {
         let prompt = system_prompt(body);
         let mut agents = self.agents.iter();
         let agent = agents.find(|agent| prompt.contains(&agent.marker)).unwrap();
         let messages = body["messages"].as_array();
-        let had = messages.into_iter().flatten().filter(|one| one["role"] == "assistant").count();
-        (&agent.name, had, &agent.steps[had.min(agent.steps.len() - 1)])
+        let answered =
+            messages.into_iter().flatten().filter(|one| one["role"] == "assistant").count();
+        (&agent.name, answered, &agent.steps[answered.min(agent.steps.len() - 1)])
     }
 }
 
@@ -97,27 +100,27 @@ fn system_prompt(body: &Value) -> String {
     }
 }
 
-/// Text.
+/// Creates an answer of text.
 pub fn say(text: &str) -> Step {
-    Step::of(json!({"type": "text", "text": text}))
+    Step::new(json!({"type": "text", "text": text}))
 }
 
-/// The call of a tool.
+/// Creates a call of a tool.
 pub fn tool(name: &str, input: Value) -> Step {
-    Step::of(json!({"type": "tool_use", "name": name, "input": input}))
+    Step::new(json!({"type": "tool_use", "name": name, "input": input}))
 }
 
-/// A command of the shell.
+/// Creates a call of the shell.
 pub fn bash(command: &str) -> Step {
     tool("Bash", json!({"command": command, "description": "Look"}))
 }
 
-/// The result, in the form that `--json-schema` asks for.
+/// Creates the result in the form of `--json-schema`.
 pub fn structured(result: Value) -> Step {
     tool("StructuredOutput", result)
 }
 
-/// Work for subagents, by their names; they work at once.
+/// Creates calls of subagents, which run at the same time.
 pub fn delegate(names: &[&str]) -> Step {
     let call = |name: &&str| {
         let input = json!({"description": "Look", "prompt": "Look.", "subagent_type": name});
@@ -126,52 +129,52 @@ pub fn delegate(names: &[&str]) -> Step {
     names.iter().map(call).reduce(Step::and).expect("a name")
 }
 
-/// A refusal, of every request.
+/// Creates an error for every request.
 pub fn error(status: u16, kind: &'static str) -> Step {
     Step::default().after_errors(u32::MAX, status, kind)
 }
 
-/// No answer at all.
+/// Creates an answer that never comes.
 pub fn hang() -> Step {
     Step { pace: Pace::Never, ..say("never said") }
 }
 
 impl Step {
-    fn of(block: Value) -> Self {
+    fn new(block: Value) -> Self {
         Step { content: vec![block], tokens: (1200, 60), ..Step::default() }
     }
 
-    /// The same, and then these blocks too, in one answer.
+    /// Adds the blocks of another step.
     pub fn and(mut self, more: Step) -> Self {
         self.content.extend(more.content);
         self
     }
 
-    /// Counts so many tokens; what they cost the client works out from the name of the model.
+    /// Sets the tokens, of which the client works out the cost by the name of the model.
     pub fn costing(mut self, input: u64, output: u64) -> Self {
         self.tokens = (input, output);
         self
     }
 
-    /// Comes only after so many refusals.
+    /// Refuses `count` requests first.
     pub fn after_errors(mut self, count: u32, status: u16, kind: &'static str) -> Self {
         (self.refusals, self.refusal) = (count, Some((status, kind)));
         self
     }
 
-    /// Begins, and never comes to an end.
+    /// Starts the answer and never ends it.
     pub fn hanging(mut self) -> Self {
         self.pace = Pace::Begun;
         self
     }
 
-    /// Comes piece by piece, each after so long.
+    /// Pauses before each event.
     pub fn slow(mut self, pause: Duration) -> Self {
         self.pace = Pace::Slow(pause);
         self
     }
 
-    /// The connection breaks after so many events of its stream.
+    /// Breaks the connection after this many events.
     pub fn cut_after(mut self, events: usize) -> Self {
         self.pace = Pace::Cut(events);
         self
