@@ -1,4 +1,4 @@
-//! The switches of the configuration, turned while a program runs.
+//! Feature switches of the configuration, changed while a program runs.
 
 use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::investigate::{QUICK_AGENT, agent};
@@ -14,22 +14,22 @@ fn investigate_switch_takes_effect_while_running() {
     bench.write("config.yaml", format!("{on}{OFF}"));
     let mut filter = bench.start("dlq-investigate", &[]);
     filter.write(raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0)));
-    let mut said = filter.line() + &filter.line() + &filter.line();
-    assert!(said.contains("\"reason\":\"disabled\""), "{said}");
-    // Half an edit changes nothing, and is no reason to stop.
+    let mut message = filter.line() + &filter.line() + &filter.line();
+    assert!(message.contains("\"reason\":\"disabled\""), "{message}");
+    // A file that does not parse changes nothing and does not end the program.
     bench.write("config.yaml", "auto_investigation: {enabled");
     filter.write(heartbeat(seconds_ago(0)));
-    said += &filter.line();
+    message += &filter.line();
     bench.write("config.yaml", on);
-    // The lines come back one by one; after some of them, the start.
+    // One line comes back for each heartbeat, and the start after some of them.
     wait_for("the start", || {
         filter.write(heartbeat(seconds_ago(0)));
-        said += &filter.line();
-        said.contains("investigation.started")
+        message += &filter.line();
+        message.contains("investigation.started")
     });
     let output = filter.finish();
     assert_eq!(output.code(), 0);
-    assert!((said + &output.text()).contains("investigation.completed"));
+    assert!((message + &output.text()).contains("investigation.completed"));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn notify_switch_takes_effect_while_running() {
         );
         filter.line();
         filter.line();
-        // What was told is remembered.
+        // The sent log holds the notices so far.
         let notices = std::fs::read_to_string(bench.state("notices.json")).unwrap_or_default();
         notices.contains("queue.raised-i")
     });

@@ -1,4 +1,4 @@
-//! `dlq-log`: what it prints, what it leaves out, and how it follows.
+//! Program `dlq-log`: output, filter options and `--follow`.
 
 use dlq::journal::Journal;
 use dlq::store::Store;
@@ -40,8 +40,8 @@ fn missing_journal_prints_and_creates_nothing() {
     let bench = Bench::new("log-none");
     assert_eq!(successful_stdout(&bench.run("dlq-log", &[], "")), "");
     assert!(!bench.path("state").exists());
-    let said = bench.run("dlq-log", &["-v"], "").stderr;
-    assert!(said.contains("there is no journal yet"), "{said}");
+    let message = bench.run("dlq-log", &["-v"], "").stderr;
+    assert!(message.contains("there is no journal yet"), "{message}");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn closed_stdout_ends_quietly() {
     journal.append(lines(0..5000).as_bytes()).unwrap();
     let output = bench.shell("{ dlq-log; echo \"status $?\" >&2; } | head -1");
     assert_eq!((output.text(), output.stderr.as_str()), (line(0), "status 0\n"));
-    // Also while nothing new is written.
+    // A closed reader is noticed also while no event comes.
     let output = bench.shell("{ dlq-log --follow; echo \"status $?\" >&2; } | head -1");
     assert_eq!((output.text(), output.stderr.as_str()), (line(0), "status 0\n"));
 }
@@ -137,7 +137,8 @@ fn closed_stdout_ends_quietly() {
 fn follow_loses_and_repeats_nothing_over_rotations() {
     let bench = Bench::new("log-follow");
     let mut running = bench.start("dlq-log", &["--follow"]);
-    // A part holds three lines; the journal, and its folder, appear only now.
+    // A part holds three lines. The folder and the journal are created after the program has
+    // started.
     let journal = journal(&bench, 500);
     let mut written = 0;
     for step in 0..12 {
@@ -145,7 +146,7 @@ fn follow_loses_and_repeats_nothing_over_rotations() {
             journal.append(line(written).as_bytes()).unwrap();
             written += 1;
         }
-        // Sometimes it keeps up, sometimes several rotations lie between two looks.
+        // Some steps wait for the program, and some have several rotations between two reads.
         if step % 3 == 0 {
             continue;
         }

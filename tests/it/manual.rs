@@ -1,6 +1,6 @@
-//! The documents cannot lie: every line that begins with `$ ` in the README and the man pages is
-//! run as it stands, in a shell, from the root of the project, with the programs on the PATH and
-//! an example state of a recorded day. Each program of a pipeline has to succeed, not the last alone.
+//! Examples of the documentation: every line of the README and the man pages that begins with `$ `
+//! runs as it stands, from the root of the project, with the journal of a recorded day. Each
+//! program of a pipeline has to succeed.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The commands of a document, each with its line number, as a reader would copy them: a line that
-/// ends in a backslash goes on in the next, and it is for the shell to make one of the two.
+/// Returns the commands of a document with their line numbers. A line that ends in a backslash
+/// continues in the next; the shell joins them, as for a reader who copies both.
 fn commands(text: &str, mdoc: bool) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
@@ -60,7 +60,7 @@ fn manual_examples_run() {
             if command.contains("jq ") && !has_jq {
                 continue;
             }
-            // Each has a state of its own, so that none depends on another.
+            // Each example has its own state, so that none depends on another.
             let mut bench = Bench::new(&format!("manual-{name}-{line}"));
             let journal = std::fs::read(root().join(FIXTURE)).unwrap();
             std::fs::create_dir_all(bench.state("")).unwrap();
@@ -69,7 +69,7 @@ fn manual_examples_run() {
             let path = std::env::var("PATH").unwrap_or_default();
             bench.set("PATH", format!("{}:{path}", bins.display()));
             let whole = format!("set -o pipefail; cd '{}' && {command}", root().display());
-            // The plain shell of many systems sees the last program of a pipeline only.
+            // A plain sh knows no `pipefail` on many systems.
             let output = bench.run("bash", &["-c", &whole], "");
             assert_eq!(output.code(), 0, "{name}:{line}: $ {command}\n{output:?}");
             ran += 1;

@@ -1,5 +1,5 @@
-//! `dlq-status`: what it shows, that it shows what there is beside what is broken, and that it
-//! leaves everything as it was.
+//! Program `dlq-status`: the view of sessions and incidents, with unreadable documents and held
+//! locks, and without any change of state.
 
 use dlq::store::{Lock, Store};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn successful_stdout(output: &Output) -> String {
     output.text()
 }
 
-/// Every file below the state folder, with what it holds.
+/// Returns every file below the state folder with its content.
 fn state_files(bench: &Bench) -> Vec<(String, Vec<u8>)> {
     let (mut found, mut folders) = (Vec::new(), vec![bench.state("")]);
     while let Some(folder) = folders.pop() {
@@ -152,14 +152,14 @@ fn status_waits_for_no_lock() {
 
 #[test]
 fn status_starts_no_waiting_investigation_or_notice() {
-    let mut bench = Bench::new("hold-status");
+    let mut bench = Bench::new("status");
     let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: [an-agent], \
                 require_evidence: false}\n\
                 notifications: {channels: {desk: {type: desktop}}}\n";
     bench.configure(yaml);
     let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
     investigate(&bench, &[], &input);
-    // Now all that an investigation and a notice need is there, and the incident waits.
+    // Agent and notifier are available now, and the incident waits.
     let ran = bench.path("ran").display().to_string();
     bench.stub("an-agent", &format!("#!/bin/sh\necho agent >> '{ran}'\n{QUICK_AGENT}\n"));
     for name in ["notify-send", "osascript"] {
@@ -178,7 +178,7 @@ fn status_starts_no_waiting_investigation_or_notice() {
     let after =
         [read_text(&bench, "state/journal.ndjson"), read_text(&bench, "state/sessions.json")];
     assert_eq!(before, after);
-    // It was not for want of anything.
+    // The next filter does start the investigation.
     assert_eq!(
         summaries(&investigate(&bench, &[], "").text()),
         ["started orders", "completed orders"]

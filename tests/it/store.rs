@@ -1,4 +1,4 @@
-//! Crashes: nothing is lost, nothing is started twice, every document parses.
+//! Document store with many processes that update one document.
 
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ use crate::support::event_lines::{raised, seconds_ago};
 use crate::support::investigate::{QUICK_AGENT, agent, investigate, read_text};
 use crate::support::workbench::Bench;
 
-/// What each of several processes does in the next test: this very binary, told so by a variable.
+/// Updates the document, when a variable says that this process is a child of the next test.
 #[test]
 fn update_worker() {
     let Ok(dir) = std::env::var("DLQ_TEST_WORKER") else {
@@ -29,8 +29,8 @@ fn update_worker() {
 #[test]
 fn store_loses_no_update_of_eight_processes() {
     let mut bench = Bench::new("updates");
-    // Every update waits for the disk several times: where there is memory that is a folder, that
-    // shortens a minute to seconds. Locks are the same there.
+    // Every update waits for the disk several times. A folder in memory shortens a minute to
+    // seconds, and locks work there as well.
     let memory = std::path::Path::new("/dev/shm");
     let state = memory.join(format!("dlq-updates-{}", std::process::id()));
     let state = match std::fs::create_dir(&state) {

@@ -1,8 +1,7 @@
-//! The real Claude Code, run with the options that an investigation gives it, against a stand-in for
-//! its API: what the programs rely on is so in the pinned version, and the stand-in is understood.
+//! Contract with the real Claude Code: the options of an investigation, run against a stand-in for
+//! its API, do in the pinned version what `dlq-investigate` relies on.
 //!
-//! Where the program is, `DLQ_E2E_CLAUDE` says (`scripts/test` sets it). Without it these tests are
-//! skipped, and fail under CI.
+//! Skipped without the program; see `support::requirement`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -21,7 +20,7 @@ const SECRET: &str = "planted-5cf0b7";
 
 const MODEL: &str = "claude-sonnet-5-5";
 
-/// What it printed.
+/// Output of a run of the program.
 struct CliOutput {
     process: Output,
     lines: Vec<Value>,
@@ -55,7 +54,7 @@ impl CliOutput {
         self.only("result", "")
     }
 
-    /// It ended well, with this result.
+    /// Fails unless the run succeeded with this result.
     #[track_caller]
     fn completed(&self, result: &Value) {
         let output = self.result();
@@ -71,7 +70,7 @@ fn finding() -> Value {
     json!({"cause": "amount is null", "confidence": 0.9})
 }
 
-/// With the options of an investigation that only reads, and with more.
+/// Starts an investigation that may only read.
 fn start(cli: &PathBuf, bench: &Bench, more: &[&str], prompt: &str) -> Running {
     let schema = json!({
         "type": "object", "additionalProperties": false, "required": ["cause", "confidence"],
@@ -102,7 +101,7 @@ fn start(cli: &PathBuf, bench: &Bench, more: &[&str], prompt: &str) -> Running {
     running
 }
 
-/// Runs it to its end; nothing of it is left then.
+/// Runs an investigation to its end, and fails when a process is left.
 #[track_caller]
 fn run(cli: &PathBuf, bench: &Bench, more: &[&str]) -> CliOutput {
     let output = start(cli, bench, more, "Look into orders-dlq.").finish();
@@ -125,7 +124,8 @@ fn json_schema_gives_structured_output() {
     assert_eq!(init["permissionMode"], "default", "{init}");
     assert_eq!(init["claude_code_version"], "2.1.330", "{init}");
     assert_eq!(init["apiKeySource"], "ANTHROPIC_API_KEY", "{init}");
-    // This version's price of the model: 2 dollars for a million tokens of input, 10 for output.
+    // The pinned version counts 2 dollars for a million input tokens of this model, and 10 for
+    // output.
     let cost = output.result()["total_cost_usd"].as_f64().unwrap();
     assert!((cost - 0.03).abs() < 0.001, "{cost}");
 }
@@ -163,8 +163,8 @@ fn subagents_from_file_all_report() {
     let mut script = Script::new([delegate(&names).and(say("They look.")), structured(finding())]);
     for name in names {
         let read = tool("Grep", json!({"pattern": "amount"}));
-        let said = say(&format!("{name} has seen it"));
-        script = script.agent(name, &format!("YOU-ARE-{name}"), [read, said]);
+        let message = say(&format!("{name} has seen it"));
+        script = script.agent(name, &format!("YOU-ARE-{name}"), [read, message]);
     }
     let api = FakeClaudeApi::start(script);
     let bench = bench_with_api(&api, "claude-agents");
@@ -176,8 +176,8 @@ fn subagents_from_file_all_report() {
     }
     let results = api.requests_of("main")[1].tool_results();
     for name in names {
-        let said = format!("{name} has seen it");
-        assert!(results.iter().any(|text| text.contains(&said)), "{name}: {results:?}");
+        let message = format!("{name} has seen it");
+        assert!(results.iter().any(|text| text.contains(&message)), "{name}: {results:?}");
     }
     assert_eq!(output.all("system", "init").len(), 1);
 }
@@ -199,8 +199,8 @@ fn refused_key_is_reported_with_each_retry() {
     assert_eq!(api.requests_of("main").len(), 2);
 }
 
-/// A key that comes from a file is in no environment, and may go with its file: it is kept when it
-/// cannot be read again.
+/// The program keeps a key from `apiKeyHelper` when the helper fails later, so the file of the key
+/// may be removed.
 #[test]
 fn key_from_helper_is_in_no_environment() {
     let Some(cli) = claude_cli() else { return };
@@ -215,7 +215,7 @@ fn key_from_helper_is_in_no_environment() {
         if from_file {
             let key = bench.write("key", SECRET).display().to_string();
             bench.unset("ANTHROPIC_API_KEY");
-            // So that it is asked for again, in vain.
+            // A lifetime of 1 ms makes the program run the helper again, which fails.
             bench.set("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", "1");
             settings = json!({"apiKeyHelper": format!("cat '{key}' && rm '{key}'")}).to_string();
             more.extend(["--settings", &settings]);
@@ -276,7 +276,7 @@ fn max_turns_is_its_own_error() {
 #[test]
 fn budget_ends_run_one_answer_late() {
     let Some(cli) = claude_cli() else { return };
-    // More than so much of input would be taken for a context that is full.
+    // More input tokens than this would be taken for a full context.
     let dear = bash("cat orders.py").costing(1_000, 200_000);
     let api = FakeClaudeApi::start(Script::new([dear]));
     let bench = bench_with_api(&api, "claude-budget");
@@ -301,13 +301,13 @@ fn at_path_in_prompt_is_not_expanded() {
     api.assert_never_received(SECRET);
 }
 
-/// Else a test that finds no secret would prove nothing.
+/// Proof that the search for secrets can find one.
 #[test]
 fn file_read_by_tool_reaches_api() {
     let Some(cli) = claude_cli() else { return };
     let steps = [bash("cat orders.py planted"), structured(finding())];
     let api = FakeClaudeApi::start(Script::new(steps));
-    let bench = bench_with_api(&api, "claude-heard");
+    let bench = bench_with_api(&api, "claude-read");
     bench.write("repo/planted", SECRET);
     run(&cli, &bench, &[]).completed(&finding());
     assert!(api.requests_of("main")[1].contains(SECRET));
@@ -333,7 +333,7 @@ fn slow_answer_is_awaited() {
     let bench = bench_with_api(&api, "claude-slow");
     let began = Instant::now();
     run(&cli, &bench, &[]).completed(&finding());
-    // Start, block, a piece or two, end of the block, end of the message.
+    // Events: start of message, start of block, two or more pieces, end of block, end of message.
     assert!(began.elapsed() > 6 * pause);
 }
 

@@ -1,6 +1,6 @@
-//! The whole of it: messages die in a real SQS server, and the real Claude Code, with its five
-//! subagents, gives a verdict that is held against the messages and the code, and a fix that is
-//! tested. The model is a stand-in.
+//! Whole path with a real SQS server and the real Claude Code: dead letters, five subagents, a
+//! verdict that is checked against messages and code, and a fix that is tested. Only the model is a
+//! stand-in.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::support::requirement::claude_cli;
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::Bench;
 
-/// The subagents, and words of the prompt of each.
+/// Names of the subagents, each with words of its prompt.
 const FIVE: [(&str, &str); 5] = [
     ("dlq-analysis", "You analyse dead letters"),
     ("log-analysis", "You analyse logs"),
@@ -23,14 +23,14 @@ const FIVE: [(&str, &str); 5] = [
     ("test-runner", "You run the tests"),
 ];
 
-/// Fails as long as the code does.
+/// Test that fails until the code is fixed.
 const TEST: &str = "grep -q 'order.get' orders.py && echo passed\n";
 
 fn evidence_file(name: &str) -> Value {
     json!({"file_path": format!(".dlq/{name}")})
 }
 
-/// What the main agent does: it asks the five, then reads, changes, tests and tells.
+/// Steps of the main agent: it calls the five subagents, reads, edits, tests and gives a verdict.
 fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
     let names: Vec<&str> = FIVE.iter().map(|(name, _)| *name).collect();
     let edit = json!({"file_path": "orders.py", "old_string": "order['amount']",
@@ -41,8 +41,8 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
     let evidence = json!([{"id": "m1", "claim": "it has no amount"},
         {"id": "f1", "claim": "all of them fail alike"}, {"id": "orders.py:2", "claim": "it is read"},
         {"id": commit, "claim": "since then"}, {"id": "q.depth", "claim": "two are there"}]);
-    let mut said = verdict(if edits { fix } else { Value::Null });
-    said["evidence"] = evidence;
+    let mut message = verdict(if edits { fix } else { Value::Null });
+    message["evidence"] = evidence;
     let mut steps = vec![delegate(&names), tool("Read", json!({"file_path": "orders.py"}))];
     if edits {
         steps.extend([
@@ -51,7 +51,7 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
             bash(&test_line(bench, "test.sh")),
         ]);
     }
-    steps.push(structured(said));
+    steps.push(structured(message));
     let mut script = Script::new(steps).only_with_key(KEY);
     for (name, marker) in FIVE {
         let read = match name {
@@ -64,8 +64,8 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
     script
 }
 
-/// What a steered model could do: it changes nothing of use, and makes the test pass by a file that
-/// is in no patch.
+/// Steps of a manipulated model: a useless edit, and a file outside the patch that makes the test
+/// pass.
 fn script_with_unpatched_file(bench: &Bench) -> Script {
     let edit = json!({"file_path": "orders.py", "old_string": "* 2", "new_string": "* 3"});
     let hidden = json!({"file_path": "build/pass", "content": "x"});
@@ -79,7 +79,7 @@ fn script_with_unpatched_file(bench: &Bench) -> Script {
     ])
 }
 
-/// Has two messages die, and investigates them.
+/// Creates two dead letters and investigates them.
 fn investigate_dead_letters(
     name: &str,
     test: &str,
@@ -110,7 +110,7 @@ fn investigate_dead_letters(
 #[test]
 fn verdict_cites_evidence_of_five_subagents() {
     let script = |bench: &Bench, head: &str| script(bench, head, false);
-    let Some((bench, api, events)) = investigate_dead_letters("real-golden", TEST, &script, "")
+    let Some((bench, api, events)) = investigate_dead_letters("real-verdict", TEST, &script, "")
     else {
         return;
     };
@@ -135,9 +135,9 @@ fn verdict_cites_evidence_of_five_subagents() {
         .filter_map(|event| event["data"]["subagent"].as_str())
         .collect();
     for (name, _) in FIVE {
-        assert!(steps.contains(&name), "{name} is told of: {steps:?}");
+        assert!(steps.contains(&name), "no step of {name}: {steps:?}");
     }
-    // Neither a body nor an address is in the prompt: both are in files.
+    // Bodies and addresses are in files, never in the prompt.
     let first = &api.requests_of("main")[0];
     assert!(
         first.contains("orders-dlq")
@@ -170,7 +170,7 @@ fn fix_is_tested_by_supervisor_and_kept() {
     let results: Vec<String> =
         api.requests_of("main").iter().flat_map(|one| one.tool_results()).collect();
     assert!(results.iter().any(|text| text.trim() == "passed"), "{results:?}");
-    // The worktree is kept on its branch, and the user's checkout is as it was.
+    // The worktree stays on its branch, and the user's checkout is unchanged.
     let branches = bench.shell("git -C repo branch --format '%(refname:short)'").text();
     assert!(branches.contains("dlq/orders-dlq/") && branches.contains("main"), "{branches}");
     assert_eq!(bench.shell("git -C repo status --short").text(), "");

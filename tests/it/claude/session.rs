@@ -1,5 +1,7 @@
-//! `dlq-investigate` with the real Claude Code, against a stand-in for its API: what a model may say
-//! and do, and what becomes of it. Skipped without Claude Code, as in `claude_cli`.
+//! Sessions of `dlq-investigate` with the real Claude Code and a scripted model: each end,
+//! permissions, secrets, deadlines and resumed sessions.
+//!
+//! Skipped without the program; see `support::requirement`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,7 +25,7 @@ fn run(bench: &Bench) -> Vec<Value> {
     own_events(&output.text())
 }
 
-/// How it ended.
+/// Returns the payload of the last event.
 fn last_data(events: &[Value]) -> &Value {
     &events.last().unwrap()["data"]
 }
@@ -80,7 +82,7 @@ fn failure_has_reason_and_cost() {
             assert!(data["cost_usd"].as_f64().unwrap() > 0.5, "{data}");
         }
         assert!(began.elapsed() < Duration::from_secs(60), "{rule}");
-        // Nothing was changed: of the worktree and its branch nothing is there.
+        // Nothing was changed, so neither worktree nor branch is left.
         assert_eq!(
             bench.shell("cd repo && git worktree list | wc -l; git branch").text(),
             "1\n* main\n"
@@ -110,7 +112,7 @@ fn denied_tool_does_nothing_and_is_reported() {
     assert!(!bench.path("repo/proof").exists());
 }
 
-/// What a repository can hold to be run or read by an agent: none of it is.
+/// Hooks, servers, instructions and links of a hostile repository have no effect.
 #[test]
 fn hostile_repository_and_queue_name_run_and_read_nothing() {
     let Some(cli) = claude_cli() else { return };
@@ -132,7 +134,7 @@ fn hostile_repository_and_queue_name_run_and_read_nothing() {
     bench.write("home/.bashrc", format!("touch '{}'\n", proof.display()));
     std::os::unix::fs::symlink(&secret, bench.path("repo/link")).unwrap();
     commit_all(&bench);
-    // The name of a queue is of its own choosing, too; here it is longer than SQS allows.
+    // The owner of a queue chooses its name, too. This one is longer than SQS allows.
     let name = format!("x @{} y", secret.display());
     let output = investigate(&bench, &[], raised(&name, "i", seconds_ago(0), None));
     let events = own_events(&output.text());
@@ -148,8 +150,8 @@ fn hostile_repository_and_queue_name_run_and_read_nothing() {
     assert_no_process_left(&bench);
 }
 
-/// Claude Code takes these for commands that only look, and a subagent can ask for a worktree of its
-/// own, in the user's checkout, with the files that git ignores there.
+/// Claude Code takes these commands for reading ones. A subagent can also ask for its own worktree,
+/// made in the user's checkout with the files that git ignores there.
 #[test]
 fn worktree_cannot_be_left_by_command_or_subagent() {
     let Some(cli) = claude_cli() else { return };
@@ -185,8 +187,8 @@ fn worktree_cannot_be_left_by_command_or_subagent() {
     api.assert_never_received("planted-token-91");
     let requests = api.requests_of("main");
     for (n, command) in commands.iter().enumerate() {
-        let said = requests[n + 1].tool_results().join("");
-        assert!(said.contains("no other command"), "{command}: {said}");
+        let message = requests[n + 1].tool_results().join("");
+        assert!(message.contains("no other command"), "{command}: {message}");
     }
     assert!(
         requests[commands.len() + 1].tool_results().join("").contains("tested"),
@@ -199,7 +201,7 @@ fn worktree_cannot_be_left_by_command_or_subagent() {
 #[test]
 fn tools_find_no_secret() {
     let Some(cli) = claude_cli() else { return };
-    // The pattern is not a line that it finds itself.
+    // The pattern does not match the line that holds it.
     let look = "env; tr '\\0' '\\n' </proc/$CLAUDE_PID/environ; cat /proc/[0-9]*/cmdline | \
                 tr '\\0' '\\n' | grep 'of-the-[m]odel'; for fd in /proc/$CLAUDE_PID/fd/*; do \
                 test -p $fd && timeout 1 cat $fd; done; ls -A $HOME; echo looked\n";
@@ -225,7 +227,7 @@ fn tools_find_no_secret() {
     }
 }
 
-/// A bench where the model runs a command that goes on for ever, which says where it is.
+/// Creates a bench where the model runs an endless command that writes `ready`.
 fn with_endless_command(cli: &Path, name: &str, more: &str) -> (Bench, FakeClaudeApi) {
     let mut bench = Bench::new(name);
     let steps = [bash(&test_line(&bench, "wait.sh")), structured(verdict(Value::Null))];
@@ -283,7 +285,7 @@ fn killed_supervisor_ends_process_tree_of_claude() {
     let rest = investigate(&bench, &[], "");
     assert_eq!(summaries(&rest.text()).last().unwrap(), "failed orders crashed");
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "crashed");
-    // When the last of its processes is gone, the worktree goes, too.
+    // The worktree is removed once the last of its processes has ended.
     wait_for("the worktree is gone", || {
         investigate(&bench, &[], "");
         let left = bench.shell("cd repo && git worktree list | wc -l; git branch").text();
@@ -303,7 +305,7 @@ fn resume_continues_stopped_session() {
     let output = investigate(&bench, &["--resume", &id[..8]], "");
     let all = summaries(&output.text());
     assert_eq!(all.last().unwrap(), "completed orders", "{all:?} {}", output.stderr);
-    // What was said before is said again, and what follows it is new.
+    // The resumed session repeats the earlier conversation and adds to it.
     let again = &api.requests_of("main")[before..];
     assert!(again[0].contains("wait.sh"), "{}", again[0].raw);
     assert!(again[0].contains("it was ended before you gave a result"), "{}", again[0].raw);
@@ -316,7 +318,7 @@ fn resume_continues_stopped_session() {
     assert_no_process_left(&bench);
 }
 
-/// A server that answers with one tool, which says a word.
+/// MCP server with one tool that returns a fixed word.
 const SERVER: &str = r#"
 import json, sys
 for line in sys.stdin:
@@ -356,7 +358,7 @@ fn mcp_server_from_configuration_is_used() {
     assert_eq!(results, ["found-in-the-docs"]);
 }
 
-/// The key that lets everything be done is for people other than root, and does what it says.
+/// Skipping permissions takes an option of its own and is refused to root.
 #[test]
 fn permission_skip_needs_its_key_and_refuses_root() {
     let Some(cli) = claude_cli() else { return };

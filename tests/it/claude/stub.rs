@@ -1,4 +1,4 @@
-//! The agent `claude`: a script stands in for the program, and speaks lines that it has recorded.
+//! Agent `claude` with a stub in its place: a shell script that prints recorded lines.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ fn verdict_is_reported_with_cost_and_progress() {
     assert_eq!(events[1]["data"]["tool"], "Grep");
     let done = &events[2]["data"];
     assert_eq!((&done["cost_usd"], &done["turns"]), (&json!(0.009), &json!(3)));
-    // One thing that it cites is there, the other is not.
+    // One of the two citations exists.
     assert_eq!(done["verdict"]["status"], "likely", "lowered from confirmed");
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
     assert!(report.contains("lowered from confirmed to likely"), "{report}");
@@ -44,7 +44,7 @@ fn verdict_is_reported_with_cost_and_progress() {
     let spend = &budget(&bench)["spends"][0];
     assert_eq!((&spend["reserved_usd"], &spend["cost_usd"]), (&json!(6.0), &json!(0.009)));
     assert_eq!(sessions(&bench)["sessions"][0]["cost_usd"], 0.009);
-    // The model's own credential is had once, from a pipe, and is nowhere else.
+    // The key of the model comes from a pipe that can be read once.
     assert_eq!(read_text(&bench, "key"), "sk-ant-api03-of-the-model");
     let env = read_text(&bench, "env");
     for absent in ["of-the-cloud", "MODEL_KEY=", "of-the-model", "API_KEY="] {
@@ -55,7 +55,7 @@ fn verdict_is_reported_with_cost_and_progress() {
     assert!(argv.contains("--tools=Read,Grep,Glob,Agent\n"), "{argv}");
     assert!(agents.contains("\"code-review\"") && !agents.contains("Bash\""), "{agents}");
     assert!(read_text(&bench, "prompt").contains("</data nonce="));
-    // It stood in a worktree that is gone, and the user's checkout has nothing new.
+    // The worktree of the agent is gone, and the user's checkout has no new file.
     assert!(read_text(&bench, "cwd").trim().ends_with("/tree"), "{}", read_text(&bench, "cwd"));
     assert_eq!(read_text(&bench, "ls"), ".dlq\n.git\na.py\n");
     let git = "cd repo && git worktree list | wc -l && git branch --list | cat && git status -s";
@@ -90,7 +90,7 @@ fn failure_has_reason() {
         let summaries = summaries(&output.text());
         assert_eq!(summaries.last().unwrap(), &format!("failed orders {reason}"), "{rule}");
         assert!(began.elapsed() < Duration::from_secs(20), "{rule}: at once");
-        // What it may have cost is not known, and so it counts in full.
+        // The cost is unknown, so the whole reservation counts.
         assert!(budget(&bench)["spends"][0]["settled_at"].is_string(), "{rule}");
         assert_no_process_left(&bench);
     }
@@ -101,9 +101,9 @@ fn unsupported_release_starts_no_agent_and_no_cooldown() {
     let bench = bench_with_stub("claude-old", "2.1.197", "touch @/ran", "");
     let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
     assert_eq!(summaries(&output.text()), ["skipped orders agent_unfit"]);
-    let said = own_events(&output.text());
-    assert_eq!(said[0]["severitytext"], "WARN");
-    assert!(said[0]["data"]["detail"].as_str().unwrap().contains("2.1.212"), "{said:?}");
+    let message = own_events(&output.text());
+    assert_eq!(message[0]["severitytext"], "WARN");
+    assert!(message[0]["data"]["detail"].as_str().unwrap().contains("2.1.212"), "{message:?}");
     assert_eq!(sessions(&bench)["sessions"][0]["cooldown_until"], Value::Null);
     assert!(!bench.path("ran").exists() && !bench.state("budget.json").exists());
 }
@@ -112,11 +112,13 @@ fn unsupported_release_starts_no_agent_and_no_cooldown() {
 fn budget_below_cost_of_run_skips_with_warning() {
     let bench = bench_with_stub("claude-poor", "2.1.330", "touch @/ran", ", budget_usd_per_day: 5");
     let output = investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
-    wait_for("it is told", || read_text(&bench, "state/journal.ndjson").contains("\"budget\""));
+    wait_for("skip is recorded", || {
+        read_text(&bench, "state/journal.ndjson").contains("\"budget\"")
+    });
     let rest = investigate(&bench, &[], "");
-    let said = own_events(&(output.text() + &rest.text()));
+    let message = own_events(&(output.text() + &rest.text()));
     assert_eq!(
-        (&said[0]["data"]["reason"], &said[0]["severitytext"]),
+        (&message[0]["data"]["reason"], &message[0]["severitytext"]),
         (&json!("budget"), &json!("WARN"))
     );
     assert!(!bench.path("ran").exists());
@@ -173,8 +175,8 @@ fn explain_names_refusing_rule_and_retry_passes_cooldown() {
 
 #[test]
 fn missing_claude_starts_no_cooldown_and_is_found_later() {
-    let mut bench = Bench::new("hold-claude");
-    // Nothing of this machine, where a real one may be installed.
+    let mut bench = Bench::new("claude");
+    // The PATH must not reach a `claude` that is installed on this machine.
     bench.set("PATH", bin("dlq-log").parent().unwrap());
     let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: claude, \
                 require_evidence: false}\n";
@@ -185,13 +187,14 @@ fn missing_claude_starts_no_cooldown_and_is_found_later() {
     assert_eq!(own_events(&output.text())[0]["data"]["until"], Value::Null);
     assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 0);
     assert!(!bench.state("budget.json").exists(), "and nothing was reserved");
-    // One that will not do starts no cooldown either; it shows that the incident still waited.
+    // An unsupported release starts no cooldown either, and shows that the incident was still
+    // waiting.
     bench.stub("claude", "#!/bin/sh\necho '1.0.0 (Claude Code)'\n");
     let output = investigate(&bench, &[], "");
     assert_eq!(summaries(&output.text()), ["skipped orders agent_unfit"]);
     let document = sessions(&bench);
     assert_eq!(document["sessions"][0]["cooldown_until"], Value::Null, "{document}");
-    // Nor is anything in the way of the queue's next incident.
+    // The next incident of the queue is not delayed.
     agent(&mut bench, "echo '{\"status\":\"likely\"}'", "");
     let next =
         cleared("orders", "i", seconds_ago(0)) + &raised("orders", "next", seconds_ago(0), None);

@@ -1,5 +1,5 @@
-//! What the earlier system got wrong, and no other test would notice: an account that was written
-//! into its prompt, a repository that was everybody's, a status that started things.
+//! Environment of an agent: no credentials, profile or account of the filter, and no repository but
+//! that of its queue.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use crate::support::investigate::{
 };
 use crate::support::workbench::{Bench, Running};
 
-/// The same line, of a queue in another account and region.
+/// Returns the line for a queue in another account and region.
 fn in_other_account(line: &str) -> String {
     line.replace("us-east-1", "sa-east-1")
         .replace("000000000000", "210987654321")
         .replace("\"account\":\"0\"", "\"account\":\"billing\"")
 }
 
-/// The runs of twelve digits, and what looks like a region.
+/// Finds runs of twelve digits and words in the form of a region.
 fn accounts_and_regions(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     let account = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -34,7 +34,7 @@ fn accounts_and_regions(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn agent_sees_neither_profile_nor_account_of_filter() {
-    let mut bench = Bench::new("hold-profile");
+    let mut bench = Bench::new("profile");
     let body = format!(
         r#"cat > "@/prompt"; env > "@/env"; printf '%s\n' "$0" "$@" > "@/argv"
 {QUICK_AGENT}"#
@@ -74,7 +74,7 @@ fn agent_sees_neither_profile_nor_account_of_filter() {
 
 #[test]
 fn queue_without_repository_gives_agent_empty_folder() {
-    let mut bench = Bench::new("hold-unmapped");
+    let mut bench = Bench::new("unmapped");
     let body = format!(
         r#"{{ pwd; echo "${{DLQ_REPO-unset}}"; ls -A; git rev-parse --show-toplevel 2>&1; }} > "@/$DLQ_QUEUE"
 cat > "@/prompt-$DLQ_QUEUE"; {QUICK_AGENT}"#
@@ -84,7 +84,7 @@ cat > "@/prompt-$DLQ_QUEUE"; {QUICK_AGENT}"#
     assert_eq!(made.code(), 0, "{}", made.stderr);
     let repo = bench.path("repo").display().to_string();
     agent(&mut bench, &body, &format!("queues: [{{match: 'mapped-*', repo: '{repo}'}}]"));
-    // Who runs the filter stands in a repository, and that is not what is investigated.
+    // The filter runs in a repository that is not that of the queue.
     let mut command = bench.command("dlq-investigate", &[]);
     command.current_dir(bench.path("repo")).stdin(std::process::Stdio::piped());
     command.env("PWD", bench.path("repo")).env("DLQ_REPO", bench.path("repo"));
@@ -96,7 +96,7 @@ cat > "@/prompt-$DLQ_QUEUE"; {QUICK_AGENT}"#
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     let session = |queue: &str| {
         let all = own_events(&output.text());
-        let of_queue = |said: &&Value| said["data"]["queue"]["name"] == queue;
+        let of_queue = |message: &&Value| message["data"]["queue"]["name"] == queue;
         let session = all.iter().find(of_queue).unwrap()["data"]["session"].clone();
         std::fs::canonicalize(bench.state("sessions").join(session.as_str().unwrap())).unwrap()
     };
@@ -109,7 +109,7 @@ cat > "@/prompt-$DLQ_QUEUE"; {QUICK_AGENT}"#
     assert_eq!(unmapped[1], "unset");
     assert!(!read_text(&bench, "prompt-other").contains(&repo));
     assert!(!unmapped.iter().any(|line| line.contains(&repo)), "{unmapped:?}");
-    // The other has one, and so might have had this.
+    // The mapped queue has a repository, so the unmapped one could have got it.
     assert_ne!(mapped[1], "unset");
     assert_no_process_left(&bench);
 }

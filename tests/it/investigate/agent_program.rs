@@ -1,5 +1,5 @@
-//! Agents of one's own, as dlq-investigate(1) describes them: the example that it names, and what
-//! becomes of what an agent writes, by its format.
+//! Custom agents, as dlq-investigate(1) describes them: the example program, and the result in each
+//! output format.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::support::investigate::{
 use crate::support::requirement::has_jq;
 use crate::support::workbench::Bench;
 
-/// A configuration with this agent.
+/// Writes a configuration with this agent.
 fn configure(bench: &mut Bench, agent: &str, format: &str, required: bool) {
     bench.configure(&format!(
         "auto_investigation: {{enabled: true, target_queues: ['*'], require_evidence: {required}, \
@@ -28,7 +28,7 @@ fn example(bench: &mut Bench, required: bool) {
     configure(bench, path.to_str().unwrap(), "text", required);
 }
 
-/// A cause that these messages have.
+/// Creates a cause with these messages.
 fn cause(item: &str, kind: &str, title: &str, messages: &[&str]) -> Group {
     Group {
         item: item.into(),
@@ -64,7 +64,7 @@ fn message(id: &str, cause: &Group) -> Sampled {
     }
 }
 
-/// Files evidence in the state folder, and tells of it as `dlq-peek` does.
+/// Writes evidence into the state folder and returns its `queue.sampled` line.
 fn sampled(bench: &Bench, causes: Vec<Group>) -> String {
     let write =
         |name: &str, content: String| bench.write(&format!("state/evidence/i/1/{name}"), content);
@@ -99,7 +99,7 @@ fn sampled(bench: &Bench, causes: Vec<Group>) -> String {
     String::from_utf8(event.of_incident("i".to_owned()).line()).unwrap()
 }
 
-/// What became of the investigation of one queue, and what was told of it last.
+/// Investigates a queue; returns the summaries of all events and the last event.
 fn investigate_queue(bench: &Bench, sampled: &str) -> (Vec<String>, Value) {
     let input = raised("orders", "i", seconds_ago(0), None) + sampled + &heartbeat(seconds_ago(0));
     let output = investigate(bench, &[], input);
@@ -114,7 +114,7 @@ fn example_agent_names_most_frequent_cause() {
     }
     let mut bench = Bench::new("agent-example");
     example(&mut bench, true);
-    // Nothing of a title is obeyed, by a shell or by jq.
+    // Neither a shell nor jq evaluates a title.
     let title = "TypeError: \"$(touch ran)\" `touch ran` \\(1) is not a function";
     let causes = vec![
         cause("f1", "error_text", title, &["m1", "m3"]),
@@ -154,7 +154,7 @@ fn example_agent_is_inconclusive_without_error_text() {
     assert_eq!(last["data"]["verdict"]["title"], "No message could be looked at");
 }
 
-/// A success as Claude Code writes it, with this in place of the structured output.
+/// Returns a success line of Claude Code with `more` in place of the structured output.
 fn success(more: &str) -> String {
     format!(
         r#"{{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","num_turns":7,"total_cost_usd":0.42,{more}}}"#
@@ -170,7 +170,7 @@ fn agent_result_is_read_by_output_format() {
     let text = r#"thinking\n{"status":"odd","cost_usd":0.42,"turns":7}\n\n"#;
     let assistant =
         r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"grep"}]}}"#;
-    // The turns of all are added up.
+    // Turns of all result lines are added up.
     let failed = success(&verdict("no")).replace("success", "error_max_turns");
     let failed = failed.replace("false", "true").replace("\"num_turns\":7", "\"num_turns\":0");
     let of_text = success(r#""result":"so\\n{\"status\":\"odd\"}\\n""#);
@@ -216,7 +216,7 @@ fn agent_result_is_read_by_output_format() {
                 format == "stream-json" && summaries.contains(&"progressed orders".into());
             assert_eq!(progress, rule == "lines", "{rule}");
         }
-        // Only what it says that all has cost settles what was reserved.
+        // A cost settles the reservation only where the format reports the whole cost.
         let spends: Value =
             serde_json::from_str(&read_text(&bench, "state/budget.json")).unwrap_or_default();
         let settled = spends["spends"][0]["settled_at"].is_string();
@@ -229,7 +229,7 @@ fn agent_result_is_read_by_output_format() {
 fn claim_of_success_is_no_result_in_any_format() {
     let claim = "echo 'Investigation completed. All is well.'; echo '{\"is_error\":false}'; exit 0";
     for format in ["text", "json", "stream-json"] {
-        let mut bench = Bench::new("hold-claim");
+        let mut bench = Bench::new("claim");
         let script = agent(&mut bench, claim, "");
         let argv = format!("[\"{}\"]", script.display());
         let yaml = read_text(&bench, "config.yaml");

@@ -20,12 +20,13 @@ fn spent_budget_skips_incident_until_loss_is_near() {
     let body =
         format!("cat >/dev/null; echo ran >>@/ran; {INIT_LINE}; {}", result_line(&verdict()));
     let bench = bench_with_stub("after-money", "2.1.330", &body, ", budget_usd_per_day: 7");
-    // A fifth of 7 is kept for what is near its loss: a run of 5, and 1 above it, is too much.
+    // A fifth of 7 dollars is reserved for incidents near loss. A run reserves 5 plus 1, which is
+    // more than the rest.
     let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
     assert_eq!(summaries(&output.text()), ["skipped orders budget"]);
     assert!(own_events(&output.text())[0]["data"]["until"].is_null(), "no time alone helps");
     let again = investigate(&bench, &[], heartbeat(seconds_ago(0)));
-    assert_eq!(summaries(&again.text()), [""; 0], "said once");
+    assert_eq!(summaries(&again.text()), [""; 0], "reported once");
     let explained = investigate(&bench, &["--explain", "orders"], "").text();
     assert!(!explained.contains("cooldown over: the queue was investigated"), "{explained}");
     let soon = dlq::edge::clock::now().plus(std::time::Duration::from_secs(3600)).to_string();
@@ -40,7 +41,8 @@ fn spent_budget_skips_incident_until_loss_is_near() {
 fn raised_budget_limit_ends_wait() {
     let body = format!("cat >/dev/null; {INIT_LINE}; {}", result_line(&verdict()));
     let mut bench = bench_with_stub("after-more", "2.1.330", &body, ", budget_usd_per_day: 8");
-    // Of 8, 6.40 is for all: one run fits, which costs next to nothing, and then another.
+    // Of 8 dollars, 6.40 are for all incidents: enough for one run, which costs almost nothing, and
+    // another.
     investigate(&bench, &[], raised("a", "i", seconds_ago(0), None));
     bench.set("DLQ_AUTO_INVESTIGATION_BUDGET_USD_PER_DAY", "6");
     let output = investigate(&bench, &[], raised("b", "k", seconds_ago(0), None));

@@ -1,5 +1,5 @@
-//! A wall clock that jumps: sessions end by the clock that never does, and no cooldown outlives its
-//! length. What a jump leaves behind is written into `sessions.json`, as a jump would.
+//! Jumps of the wall clock: sessions end by the monotonic clock, and no cooldown outlives its
+//! length. The tests write the times that a jump leaves into `sessions.json`.
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +21,12 @@ fn parse_time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// Long before anything here, and long after it.
+/// Returns times long before and long after the test.
 fn wild_times() -> [(&'static str, Timestamp); 2] {
     [("behind", parse_time("1971-01-01T00:00:00Z")), ("ahead", parse_time("2199-01-01T00:00:00Z"))]
 }
 
-/// Changes the first session, under the document's lock.
+/// Changes the first session under the lock of the document.
 fn rewrite_session(bench: &Bench, change: impl FnOnce(&mut Session)) {
     let store = Store::open(&bench.state("")).unwrap();
     let update = store.doc::<Sessions>().update(|document| {
@@ -36,7 +36,7 @@ fn rewrite_session(bench: &Bench, change: impl FnOnce(&mut Session)) {
     update.unwrap();
 }
 
-/// A time of a session, and how far that is from now, whichever way.
+/// Returns the distance of a time of a session from now, in either direction.
 fn distance_from_now(session: &Value, key: &str) -> Duration {
     let at = parse_time(session[key].as_str().unwrap_or_else(|| panic!("{key}: {session}")));
     let now = seconds_ago(0);
@@ -46,7 +46,7 @@ fn distance_from_now(session: &Value, key: &str) -> Duration {
 #[test]
 fn session_deadline_ignores_wall_clock() {
     for (which, wall) in wild_times() {
-        let mut bench = Bench::new(&format!("hold-jump-{which}"));
+        let mut bench = Bench::new(&format!("jump-{which}"));
         agent(&mut bench, "echo > \"@/ready\"\nexec sleep 600", "timeout_minutes: 0.05");
         let begun = Instant::now();
         investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
@@ -55,7 +55,8 @@ fn session_deadline_ignores_wall_clock() {
             session.start_time = wall;
             session.timeout_at = wall.plus(Duration::from_secs(3));
         });
-        // A filter that comes meanwhile ends nothing, though by its record the time is long over.
+        // A filter that runs meanwhile does not end the session, although its recorded deadline is
+        // over.
         let early = investigate(&bench, &["--no-wait"], heartbeat(seconds_ago(0))).text();
         assert_eq!(sessions(&bench)["sessions"][0]["status"], "running", "{which}: {early}");
         wait_for("its end", || sessions(&bench)["sessions"][0]["status"] != "running");
@@ -75,7 +76,7 @@ fn session_deadline_ignores_wall_clock() {
 #[test]
 fn crashed_session_with_wild_times_cools_down_from_now() {
     for (which, wall) in wild_times() {
-        let mut bench = Bench::new(&format!("hold-died-{which}"));
+        let mut bench = Bench::new(&format!("died-{which}"));
         agent(&mut bench, "echo > \"@/ready\"\nexec sleep 600", "");
         investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
         wait_for("the agent is ready", || bench.path("ready").exists());
@@ -95,7 +96,7 @@ fn crashed_session_with_wild_times_cools_down_from_now() {
 
 #[test]
 fn incidents_with_wild_times_run_once_nearest_loss_first() {
-    let mut bench = Bench::new("hold-wild");
+    let mut bench = Bench::new("wild");
     agent(&mut bench, "echo \"$DLQ_QUEUE\" >> \"@/ran\"; echo '{\"status\":\"likely\"}'", "");
     let config = read_text(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
     bench.configure(&config);
@@ -111,17 +112,21 @@ fn incidents_with_wild_times_run_once_nearest_loss_first() {
     ];
     let output = investigate(&bench, &[], input.concat());
     let all = summaries(&output.text());
-    assert_eq!(all.iter().filter(|said| said.starts_with("completed ")).count(), 5, "{all:?}");
+    assert_eq!(
+        all.iter().filter(|message| message.starts_with("completed ")).count(),
+        5,
+        "{all:?}"
+    );
     let ran = read_text(&bench, "ran");
-    // The heartbeat of the future is the first to be judged by: what had come by then is in order.
+    // The heartbeat of the future triggers the first decisions, in the order of loss among what
+    // came before it.
     assert_eq!(ran, "born-ahead\nloss-behind\nborn-behind\nloss-ahead\nunknown\n");
     for session in sessions(&bench)["sessions"].as_array().unwrap() {
         for key in ["start_time", "ended_at", "timeout_at", "cooldown_until"] {
             assert!(distance_from_now(session, key) <= HOUR, "{key}: {session}");
         }
     }
-    // The same again, and the present: nothing is investigated twice, and a growth of the future
-    // ends no cooldown.
+    // A replay and a present heartbeat start nothing, and growth in the future ends no cooldown.
     let again =
         input.concat() + &grew("unknown", "u", new) + &heartbeat(new) + &heartbeat(seconds_ago(0));
     let again = investigate(&bench, &[], again).text();
@@ -134,7 +139,7 @@ fn incidents_with_wild_times_run_once_nearest_loss_first() {
 
 #[test]
 fn cooldown_from_clock_ahead_is_limited_to_its_length() {
-    let mut bench = Bench::new("hold-cooldown");
+    let mut bench = Bench::new("cooldown");
     agent(&mut bench, QUICK_AGENT, "");
     investigate(&bench, &[], raised("orders", "i", seconds_ago(60), None));
     let [_, (_, ahead)] = wild_times();
@@ -142,7 +147,7 @@ fn cooldown_from_clock_ahead_is_limited_to_its_length() {
         (session.start_time, session.ended_at) = (ahead, Some(ahead));
         session.cooldown_until = Some(ahead.plus(HOUR));
     });
-    // An explanation changes nothing, and says what is going to be.
+    // An explanation changes nothing and shows the corrected time.
     let explained = investigate(&bench, &["--explain", "orders"], "").text();
     assert!(explained.contains("(in 59m") || explained.contains("(in 1h)"), "{explained}");
     let output = investigate(&bench, &[], grew("orders", "i", seconds_ago(50)));
@@ -151,10 +156,10 @@ fn cooldown_from_clock_ahead_is_limited_to_its_length() {
     assert!(until.since(seconds_ago(0)) <= HOUR, "it lasts until {until}");
     let document = sessions(&bench);
     assert!(distance_from_now(&document["sessions"][0], "ended_at") < HOUR, "{document}");
-    // Its end does not move on with every look.
+    // The end of the cooldown does not move with each run.
     investigate(&bench, &[], grew("orders", "i", seconds_ago(40)));
     assert_eq!(sessions(&bench)["sessions"], document["sessions"]);
-    // When that hour is over, here by taking it away, the growth that waits is investigated.
+    // Moving the cooldown back by an hour ends it, and the growth is investigated.
     rewrite_session(&bench, |session| {
         session.ended_at = session.ended_at.map(|parse_time| parse_time.minus(HOUR));
         session.cooldown_until = session.cooldown_until.map(|until| until.minus(HOUR));
@@ -166,7 +171,7 @@ fn cooldown_from_clock_ahead_is_limited_to_its_length() {
 
 #[test]
 fn cooldown_from_clock_behind_is_over() {
-    let mut bench = Bench::new("hold-over");
+    let mut bench = Bench::new("over");
     agent(&mut bench, QUICK_AGENT, "");
     investigate(&bench, &[], raised("orders", "i", seconds_ago(60), None));
     let [(_, behind), _] = wild_times();
@@ -181,7 +186,7 @@ fn cooldown_from_clock_behind_is_over() {
 
 #[test]
 fn spend_from_clock_ahead_is_released_within_a_day() {
-    let mut bench = Bench::new("hold-money");
+    let mut bench = Bench::new("money");
     let script = agent(&mut bench, QUICK_AGENT, "");
     let yaml = read_text(&bench, "config.yaml");
     let argv = format!("[\"{}\"]", script.display());

@@ -34,12 +34,12 @@ echo '{"status":"likely"}'"#;
     let order = ["in-1h", "in-2h", "in-9h", "in-40h", "in-90h", "unknown"];
     let summaries = summaries(&output.text());
     let of_kind = |kind: &str| -> Vec<String> {
-        let these = summaries.iter().filter_map(|said| said.strip_prefix(kind));
-        these.map(|said| said.trim().to_owned()).collect()
+        let these = summaries.iter().filter_map(|message| message.strip_prefix(kind));
+        these.map(|message| message.trim().to_owned()).collect()
     };
     assert_eq!(of_kind("started"), order);
     assert_eq!(of_kind("completed"), order);
-    // The first had a place at once; each of the others was told once that it waits.
+    // The first queue starts at once; each of the others is skipped once.
     let waits: Vec<String> =
         order[1..].iter().map(|name| format!("{name} max_concurrent")).collect();
     assert_eq!(of_kind("skipped"), waits);
@@ -47,9 +47,9 @@ echo '{"status":"likely"}'"#;
     assert_no_process_left(&bench);
 }
 
-/// Each notes its start and its end in one file. The one that is the n-th to start is at work until
-/// the (n+2)-th has started, so that three really are at once; then a moment longer, in which a
-/// fourth would show. Whoever waits in vain says so.
+/// Agent that logs its start and end. The n-th agent runs until the (n+2)-th has started, so that
+/// three run at the same time, and then a moment longer, in which a fourth would show. An agent
+/// that waits in vain logs `alone`.
 const OVERLAPPING_AGENT: &str = r#"echo "start $DLQ_QUEUE" >> "@/log"
 starts() { grep -c '^start' "@/log"; }
 mine=$(grep '^start' "@/log" | grep -nx "start $DLQ_QUEUE" | cut -d: -f1)
@@ -64,7 +64,7 @@ until [ $(starts) -gt $want ] || [ $tries -ge 8 ]; do tries=$((tries + 1)); slee
 echo "end $DLQ_QUEUE" >> "@/log"
 echo '{"status":"likely"}'"#;
 
-/// The most that were at work at any time, and how many in all.
+/// Returns the highest number of agents that ran at the same time, and the number of all.
 fn max_running_and_total(log: &str) -> (usize, usize) {
     let (mut now, mut most, mut all) = (0_usize, 0, 0);
     for line in log.lines() {
@@ -80,13 +80,13 @@ fn max_running_and_total(log: &str) -> (usize, usize) {
 
 #[test]
 fn max_concurrent_3_runs_twenty_queues_nearest_loss_first() {
-    let mut bench = Bench::new("hold-twenty");
+    let mut bench = Bench::new("twenty");
     agent(&mut bench, OVERLAPPING_AGENT, "");
     let config = read_text(&bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 3");
     bench.configure(&config);
     let now = seconds_ago(0);
-    // 7 and 20 have no factor in common: every hour comes once, and none in order. The three that
-    // stand first are those of which no loss is known.
+    // 7 and 17 are coprime: every hour occurs once, out of order. The first three queues have no
+    // known loss.
     let hours: Vec<u64> = (0..17).map(|n| (n * 7) % 17 + 1).collect();
     let known = hours.iter().map(|hour| {
         let loss = now.plus(Duration::from_secs(hour * 3600));
@@ -113,9 +113,9 @@ fn max_concurrent_3_runs_twenty_queues_nearest_loss_first() {
     assert_eq!(started, order);
     assert!(sessions.iter().all(|session| session["status"] == "completed"), "{document}");
     let summaries = summaries(&output.text());
-    let count = |kind: &str| summaries.iter().filter(|said| said.starts_with(kind)).count();
+    let count = |kind: &str| summaries.iter().filter(|message| message.starts_with(kind)).count();
     assert_eq!((count("started "), count("completed "), summaries.len()), (20, 20, 57));
-    // Seventeen had to wait, and each was told so once.
+    // Seventeen queues waited, and each was skipped once.
     assert_eq!(count("skipped "), 17, "{summaries:?}");
     assert_no_process_left(&bench);
 }

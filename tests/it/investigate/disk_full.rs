@@ -1,8 +1,8 @@
-//! A full disk: a session ends in a state that has a name, errors name the file, nothing hangs, and
-//! when there is room again the next run goes on where it was.
+//! Full disk: a session ends with a reason, errors name the file, nothing hangs, and the next run
+//! continues once there is room.
 //!
-//! Where a file system of a few pages can be mounted it is full for real. A link to `/dev/full`
-//! fails everywhere, by the same error, for a file that is written anew.
+//! A file system of a few pages fills up for real where it can be mounted. Elsewhere a link to
+//! `/dev/full` gives the same error for a file that is written anew.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -17,11 +17,11 @@ use crate::support::workbench::{Bench, processes_of, signal, wait_for};
 
 const FULL: &str = "no space left on device";
 
-/// A small file system for the sessions' folders, taken away in the end.
+/// Small file system for the folders of sessions, unmounted on drop.
 struct SmallFileSystem(PathBuf);
 
 impl SmallFileSystem {
-    /// None where this user may not mount anything.
+    /// Mounts the file system; `None` where the user may not mount.
     fn mount(bench: &Bench) -> Option<Self> {
         let path = bench.state("sessions");
         std::fs::create_dir_all(&path).unwrap();
@@ -34,29 +34,30 @@ impl SmallFileSystem {
 
 impl Drop for SmallFileSystem {
     fn drop(&mut self) {
-        // Lazily, for after a failure somebody may still be in it.
+        // A lazy unmount works while a process is still in the folder after a failure.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 
-/// Takes all the room that there is, as soon as its start has been told, for which there was some.
+/// Shell commands that fill the disk once the start of the session is recorded.
 const FILL_DISK: &str = r#"until [ -s "$DLQ_SESSION_DIR/events.ndjson" ]; do sleep 0.01; done
 dd if=/dev/zero of=filler bs=4k"#;
 const RESULT: &str = r#"echo '{"status":"likely"}'"#;
 
 #[test]
 fn disk_full_for_transcript_fails_session_with_reason() {
-    // By the kernel's limit for a file, which every user can lower: the writer is told, or killed.
+    // The file size limit of the kernel is available to every user: the writer gets an error or a
+    // signal.
     let limit = "ulimit -f 8; head -c 65536 /dev/zero | tr '\\0' x";
     let mut rows = vec![
-        ("told", format!("trap '' XFSZ; {limit}; {RESULT}; exit 0"), "no_result"),
-        ("told, and minds", format!("trap '' XFSZ; {limit}; {RESULT} || exit 7"), "exit_status"),
+        ("error", format!("trap '' XFSZ; {limit}; {RESULT}; exit 0"), "no_result"),
+        ("error, heeded", format!("trap '' XFSZ; {limit}; {RESULT} || exit 7"), "exit_status"),
         ("killed", format!("{limit}; kill -XFSZ $$"), "signal"),
     ];
-    // By a file system that is full: there is room again when the agent has ended.
+    // The full file system has room again when the agent has ended.
     rows.push(("full", format!("{FILL_DISK}; {RESULT}; rm filler; exit 0"), "no_result"));
     for (row, body, reason) in rows {
-        let mut bench = Bench::new("hold-transcript");
+        let mut bench = Bench::new("transcript");
         agent(&mut bench, &body, "");
         let small = (row == "full").then(|| SmallFileSystem::mount(&bench));
         if matches!(small, Some(None)) {
@@ -74,8 +75,8 @@ fn disk_full_for_transcript_fails_session_with_reason() {
     }
 }
 
-/// How an attempt without room ends: soon, with one sentence that names a file below the state
-/// folder, and with all lines passed on.
+/// Fails unless a run on a full disk ends with one message that names the file, and passes all
+/// lines on.
 #[track_caller]
 fn assert_disk_full(bench: &Bench, input: &str, file: &str) -> String {
     let output = bench.run("dlq-investigate", &[], input);
@@ -89,7 +90,7 @@ fn assert_disk_full(bench: &Bench, input: &str, file: &str) -> String {
 
 #[test]
 fn disk_full_for_document_fails_run_and_next_run_continues() {
-    let mut bench = Bench::new("hold-document");
+    let mut bench = Bench::new("document");
     agent(&mut bench, &format!("echo ran >> \"@/ran\"; {QUICK_AGENT}"), "");
     std::fs::create_dir_all(bench.state("")).unwrap();
     let temporary = bench.state("sessions.tmp");
@@ -108,7 +109,7 @@ fn disk_full_for_document_fails_run_and_next_run_continues() {
 
 #[test]
 fn disk_full_for_journal_delays_report_of_session() {
-    let mut bench = Bench::new("hold-journal");
+    let mut bench = Bench::new("journal");
     agent(&mut bench, QUICK_AGENT, "");
     std::fs::create_dir_all(bench.state("")).unwrap();
     let journal = bench.state("journal.ndjson");
@@ -123,17 +124,17 @@ fn disk_full_for_journal_delays_report_of_session() {
     assert_eq!(ends.iter().filter(|end| end.contains("failed")).count(), 1, "{ends:?}");
     assert!(read_text(&bench, "state/journal.ndjson").contains("\"crashed\""));
     assert_ne!(sessions(&bench)["sessions"][0]["status"], "running");
-    assert_eq!(summaries(&investigate(&bench, &[], &input).text()), [""; 0], "told once");
+    assert_eq!(summaries(&investigate(&bench, &[], &input).text()), [""; 0], "reported once");
     assert_no_process_left(&bench);
 }
 
 #[test]
 fn disk_full_for_report_crashes_session_and_next_one_runs() {
-    let mut bench = Bench::new("hold-report");
+    let mut bench = Bench::new("report");
     agent(&mut bench, &format!("{RESULT}; {FILL_DISK}; exit 0"), "");
     let Some(small) = SmallFileSystem::mount(&bench) else { return };
     let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
-    // Its result is there, and the report of it finds no room.
+    // The agent has a result, and its report finds no room.
     let mut all = bench.run("dlq-investigate", &[], &input).text();
     assert_no_process_left(&bench);
     let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
@@ -149,16 +150,16 @@ fn disk_full_for_report_crashes_session_and_next_one_runs() {
 
 #[test]
 fn disk_full_partial_line_is_never_printed() {
-    let mut bench = Bench::new("hold-half");
+    let mut bench = Bench::new("half");
     agent(&mut bench, "echo > \"@/ready\"; exec sleep 600", "");
     let mut all =
         investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None)).text();
     wait_for("the agent is ready", || bench.path("ready").exists());
     let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
     let events = format!("state/sessions/{session}/events.ndjson");
-    wait_for("its start is told", || read_text(&bench, &events).ends_with('\n'));
+    wait_for("its start is recorded", || read_text(&bench, &events).ends_with('\n'));
     let whole = read_text(&bench, &events);
-    // Longer than the line that comes after it, so that it would show whatever overwrote it.
+    // The partial line is longer than the next one, so that an overwritten rest would show.
     bench.write(&events, format!("{whole}{}", whole.trim_end().strip_suffix('}').unwrap()));
     processes_of(&bench).into_iter().for_each(|pid| signal("KILL", pid));
     assert_no_process_left(&bench);
@@ -174,7 +175,7 @@ fn journal_rotation_failure_loses_no_event() {
     bench.set("DLQ_STATE_JOURNAL_MAX_MIB", "1");
     std::fs::create_dir_all(bench.state("")).unwrap();
     std::fs::write(bench.state("journal.ndjson"), "{}\n".repeat(400_000)).unwrap();
-    // Where the packed part is written stands a folder.
+    // A folder is in the place of the compressed part.
     std::fs::create_dir(bench.state("journal.ndjson.tmp")).unwrap();
     let output = investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
     assert_eq!(output.code(), 0);

@@ -1,5 +1,5 @@
-//! The first steps of an investigation, on a real SQS server: a sample, a triage, and whether
-//! anything is left to investigate.
+//! First steps of an investigation on a real SQS server: sample, triage, and the checks before an
+//! agent starts.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::poll::bench;
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::Bench;
 
-/// An agent that finds something.
+/// Agent that records environment, prompt and queue, and has a result.
 const QUICK_AGENT: &str = r#"env >@/env; cat >@/prompt; echo "$DLQ_QUEUE" >>@/ran
 echo '{"status":"likely","title":"t"}'"#;
 
@@ -23,7 +23,7 @@ fn run_pipeline(bench: &Bench, line: &str) -> Vec<String> {
     summaries(&output.text())
 }
 
-/// The events of this type in the journal.
+/// Returns the events of a type from the journal.
 fn journaled(bench: &Bench, kind: &str) -> Vec<Value> {
     let all = crate::support::poll::journal(bench).into_iter();
     all.filter(|event| event["type"] == kind).collect()
@@ -38,10 +38,10 @@ fn triage_agent_gives_report_or_reason_for_each_incident() {
     sqs.send(&fifo, "a");
     let mut bench = bench("triage", &server.url);
     configure_triage(&mut bench);
-    let mut said = run_pipeline(&bench, "dlq-poll | dlq-investigate");
-    said.sort();
+    let mut message = run_pipeline(&bench, "dlq-poll | dlq-investigate");
+    message.sort();
     assert_eq!(
-        said,
+        message,
         ["completed orders-dlq", "skipped ledger-dlq.fifo no_evidence", "started orders-dlq"]
     );
     let done = &journaled(&bench, "investigation.completed")[0]["data"];
@@ -52,7 +52,7 @@ fn triage_agent_gives_report_or_reason_for_each_incident() {
     let skipped = &journaled(&bench, "investigation.skipped")[0]["data"];
     assert!(skipped["detail"].as_str().unwrap().contains("--allow-fifo"), "{skipped}");
     assert_eq!(sqs.depth(&dlq), 2);
-    // Nothing has changed: nothing is looked at again.
+    // Without a change there is no second peek.
     assert_eq!(run_pipeline(&bench, "dlq-poll | dlq-investigate"), Vec::<String>::new());
     assert_eq!(sqs.receive_counts(&dlq).values().max(), Some(&3));
     assert_no_process_left(&bench);
@@ -65,8 +65,8 @@ fn sample_in_stream_replaces_own_peek() {
     let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
     let mut bench = bench("stream-sample", &server.url);
     configure_triage(&mut bench);
-    let said = run_pipeline(&bench, "dlq-poll | dlq-peek | dlq-investigate");
-    assert_eq!(said, ["started orders-dlq", "completed orders-dlq"]);
+    let message = run_pipeline(&bench, "dlq-poll | dlq-peek | dlq-investigate");
+    assert_eq!(message, ["started orders-dlq", "completed orders-dlq"]);
     assert_eq!(sqs.receive_counts(&dlq).values().max(), Some(&3), "consumer, one pass, this test");
     assert_eq!(journaled(&bench, "queue.sampled").len(), 1);
 }
@@ -128,10 +128,10 @@ fn cause_in_two_queues_is_investigated_once() {
     let config = read_text(&bench, "config.yaml")
         .replace("require_evidence: false", "require_evidence: true");
     bench.configure(&config);
-    let said = run_pipeline(&bench, "dlq-poll | dlq-investigate");
-    let count = |word: &str| said.iter().filter(|said| said.starts_with(word)).count();
-    assert_eq!((count("completed"), count("skipped")), (1, 1), "{said:?}");
-    assert!(said.iter().any(|said| said.ends_with("-dlq known_cause")), "{said:?}");
+    let message = run_pipeline(&bench, "dlq-poll | dlq-investigate");
+    let count = |word: &str| message.iter().filter(|message| message.starts_with(word)).count();
+    assert_eq!((count("completed"), count("skipped")), (1, 1), "{message:?}");
+    assert!(message.iter().any(|message| message.ends_with("-dlq known_cause")), "{message:?}");
     let owner = journaled(&bench, "investigation.completed")[0]["data"]["session"].clone();
     let skipped = &journaled(&bench, "investigation.skipped")[0]["data"]["detail"];
     assert!(skipped.as_str().unwrap().contains(owner.as_str().unwrap()), "{skipped}");
@@ -159,7 +159,7 @@ fn missing_evidence_skips_until_retry_time() {
     );
     assert!(skipped["until"].is_string(), "{skipped}");
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "skipped");
-    // Not before the moment that was told.
+    // The retry waits until the time that the event names.
     assert_eq!(summaries(&bench.run("dlq-investigate", &[], "").text()), Vec::<String>::new());
     let mut later = sessions(&bench);
     later["incidents"][0]["hold"]["until"] = later["sessions"][0]["start_time"].clone();

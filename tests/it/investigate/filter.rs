@@ -1,4 +1,4 @@
-//! `dlq-investigate`: what passes, what is started, in which order, and what is said about it.
+//! Filter `dlq-investigate`: lines that pass, sessions that start, their order and their events.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use crate::support::investigate::{
 };
 use crate::support::workbench::{Bench, Running, event, signal, wait_for};
 
-/// It notes that it runs, and has its result when the file `open` is there.
+/// Agent that records its queue and has a result once the file `open` exists.
 const GATED_AGENT: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
 while [ ! -e "@/open" ]; do sleep 0.02; done
 echo '{"status":"likely"}'"#;
@@ -38,7 +38,7 @@ esac"#;
         names.iter().map(|name| raised(name, &format!("i-{name}"), now, None)).collect();
     let output = investigate(&bench, &[], &input);
     let mut summaries = summaries(&output.text());
-    summaries.retain(|said| !said.starts_with("started"));
+    summaries.retain(|message| !message.starts_with("started"));
     summaries.sort();
     assert_eq!(
         summaries,
@@ -52,13 +52,13 @@ esac"#;
         ]
     );
     let own_events = own_events(&output.text());
-    let well = own_events.iter().find(|said| said["type"] == "investigation.completed");
+    let well = own_events.iter().find(|message| message["type"] == "investigation.completed");
     let data = &well.unwrap()["data"];
     assert_eq!((&data["cost_usd"], &data["turns"]), (&1.5.into(), &4.into()));
     assert_eq!(data["verdict"]["title"], "t");
     let report = std::fs::read_to_string(data["report"].as_str().unwrap()).unwrap();
     assert!(report.contains("Status: `confirmed`"), "{report}");
-    // What never ran has cost nothing and cools nothing down; all others do.
+    // An agent that never ran starts no cooldown; all others do.
     for session in sessions(&bench)["sessions"].as_array().unwrap() {
         let cools = !session["cooldown_until"].is_null();
         assert_eq!(cools, session["queue_name"] != "absent", "{session}");
@@ -77,7 +77,7 @@ fn missing_agent_starts_no_cooldown() {
     let output = investigate(&bench, &[], raised("orders", "i", now, None) + &heartbeat(now));
     assert_eq!(summaries(&output.text()), ["skipped orders agent_missing"]);
     assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 0);
-    // Said once, however often it is judged.
+    // The skip is reported once, however often the incident is judged.
     assert_eq!(investigate(&bench, &[], "").text(), "");
     bench.stub("an-agent", &format!("#!/bin/sh\n{QUICK_AGENT}\n"));
     let output = investigate(&bench, &[], "");
@@ -92,7 +92,7 @@ fn cooldown_outlives_process() {
     let now = seconds_ago(0);
     let output = investigate(&bench, &[], raised("orders", "first", now, None));
     assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
-    // Another process, another incident of the same queue, and one of another.
+    // The next process gets another incident of the same queue, and one of another queue.
     let input = [
         cleared("orders", "first", seconds_ago(0)),
         raised("orders", "second", seconds_ago(0), None),
@@ -108,7 +108,7 @@ fn cooldown_outlives_process() {
     let until = dlq::time::Timestamp::parse(until).unwrap();
     let left = until.since(seconds_ago(0)).as_secs();
     assert!((3000..=3600).contains(&left), "{skipped}");
-    // A wild timestamp ends no cooldown; the reason is not told again.
+    // A wild timestamp ends no cooldown, and the reason is not repeated.
     let wild = dlq::time::Timestamp::parse("2099-01-01T00:00:00Z").unwrap();
     let input = raised("odd", "odd", wild, None) + &cleared("odd", "odd", wild) + &heartbeat(wild);
     assert_eq!(summaries(&investigate(&bench, &[], input).text()), [""; 0]);
@@ -122,7 +122,7 @@ fn queue_has_one_investigation_at_a_time() {
     agent(&mut bench, GATED_AGENT, "cooldown_hours: 0");
     let now = seconds_ago(0);
     let first = investigate(&bench, &["--no-wait"], raised("orders", "first", now, None));
-    assert!(summaries(&first.text()).iter().all(|said| said == "started orders"));
+    assert!(summaries(&first.text()).iter().all(|message| message == "started orders"));
     let second = raised("orders", "second", now, None);
     let output = investigate(&bench, &["--no-wait"], &second);
     let summaries: Vec<String> = summaries(&(first.text() + &output.text()));
@@ -156,7 +156,7 @@ fn finished_incident_is_reinvestigated_only_after_growth() {
     agent(&mut bench, QUICK_AGENT, "cooldown_hours: 0");
     let first = raised("orders", "i", seconds_ago(60), None);
     investigate(&bench, &[], &first);
-    // The same journal again, and heartbeats: nothing.
+    // A replay of the journal with heartbeats starts nothing.
     let again = first.clone() + &heartbeat(seconds_ago(0));
     assert_eq!(investigate(&bench, &[], &again).text(), again);
     let more = grew("orders", "i", seconds_ago(30));
@@ -197,7 +197,7 @@ fn replayed_heartbeat_starts_nothing_before_end_of_stream() {
     for _ in 0..4 {
         running.line();
     }
-    // When this line is through, the heartbeats before it have been heard.
+    // The filter has read the heartbeats when this later line has passed.
     running.write(cleared("orders", "a", seconds_ago(hours - 60)));
     running.line();
     assert!(!bench.state("sessions").exists(), "something was started");
@@ -215,7 +215,7 @@ fn running_agent_delays_neither_stream_nor_ctrl_c() {
     running.write(raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0)));
     let seen: Vec<String> = (0..3).map(|_| running.line()).collect();
     assert_eq!(summaries(&seen.concat()), ["started orders"]);
-    // The agent has no result before the gate opens: all of these pass while it runs.
+    // The agent waits for the file, so all of these lines pass while it runs.
     for n in 0..50 {
         let line = event("queue.polled", &format!("p{n}"), "DEBUG", "");
         running.write(&line);
@@ -227,7 +227,7 @@ fn running_agent_delays_neither_stream_nor_ctrl_c() {
     let output = running.finish();
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
     assert!(begun.elapsed() < Duration::from_secs(5));
-    // The investigation goes on, and the next run has its end.
+    // The session continues, and the next run prints its end.
     bench.write("open", "");
     wait_for("the end is recorded", || sessions(&bench)["sessions"][0]["status"] == "completed");
     let output = investigate(&bench, &[], "");

@@ -1,4 +1,4 @@
-//! What passes through `dlq-investigate` byte for byte, and a recorded day, replayed.
+//! Lines that pass `dlq-investigate` unchanged, and the replay of a recorded day.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::support::workbench::Bench;
 
 const MONDAY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/monday.ndjson");
 
-/// Every file below a folder, and what it holds.
+/// Returns every file below a folder with its content.
 fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(folder).into_iter().flatten() {
@@ -51,16 +51,17 @@ fn recorded_day_replays_identically_and_writes_nothing() {
     assert_eq!((&first.stdout, &first.stderr), (&second.stdout, &second.stderr));
     assert_eq!(files_below(&bench.state("")), []);
     assert!(!bench.path("ran").exists());
-    // The day's lines are all there, in their order, and what would have been done beside them.
+    // All lines of the day pass in order, with the simulated sessions between them.
     let day = std::fs::read_to_string(MONDAY).unwrap();
     let text = first.text();
     let passed: Vec<&str> = text.lines().filter(|line| line.contains("\"dlq-poll\"")).collect();
     assert_eq!(passed, day.lines().collect::<Vec<_>>());
-    // Half an hour for each, an hour of rest, and again because the second grew meanwhile.
-    let said = own_events(&text);
-    let with_time = summaries(&text).into_iter().zip(&said).map(|(said, event)| {
+    // A simulated session takes half an hour, the cooldown an hour; the second queue grew meanwhile
+    // and is investigated again.
+    let message = own_events(&text);
+    let with_time = summaries(&text).into_iter().zip(&message).map(|(message, event)| {
         let time = event["time"].as_str().unwrap();
-        format!("{} {said}", &time[11..16])
+        format!("{} {message}", &time[11..16])
     });
     assert_eq!(
         with_time.collect::<Vec<_>>(),
@@ -94,7 +95,7 @@ fn dry_run_leaves_state_unchanged() {
     let input = raised("orders", "second", seconds_ago(0), None)
         + &raised("users", "third", seconds_ago(0), None);
     let output = investigate(&bench, &["--dry-run"], input);
-    // It judges by what is known.
+    // A dry run decides by the recorded state.
     assert_eq!(summaries(&output.text()), ["skipped orders cooldown", "started users"]);
     assert!(before == files_below(&bench.state("")), "the state has changed");
     assert_no_process_left(&bench);

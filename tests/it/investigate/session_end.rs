@@ -1,4 +1,4 @@
-//! What is left when a session has ended, and what its incident waits for then.
+//! End of a session: what is cleaned up, what is kept, and signals during the last steps.
 
 use std::fs::OpenOptions;
 
@@ -13,12 +13,12 @@ use crate::support::investigate::{
 };
 use crate::support::workbench::{Bench, arguments_of, processes_of, signal, wait_for};
 
-/// What is left of worktrees and branches.
+/// Returns the number of worktrees and the branches of sessions.
 fn worktrees_and_branches(bench: &Bench) -> String {
     bench.shell("cd repo && git worktree list | wc -l && git branch --list 'dlq/*'").text()
 }
 
-/// It is killed after its last event, when it waits for the document of the money.
+/// The supervisor is killed after its last event, while it waits for the lock of the budget.
 #[test]
 fn supervisor_killed_after_result_leaves_nothing() {
     let wait = "touch @/ran; while [ ! -e @/go ]; do sleep 0.05; done";
@@ -33,14 +33,14 @@ fn supervisor_killed_after_result_leaves_nothing() {
         let id = sessions(&bench)["sessions"][0]["id"].as_str().unwrap_or("-").to_owned();
         std::fs::read_to_string(bench.state(&format!("sessions/{id}/events.ndjson")))
     };
-    wait_for("its result is told", || events().is_ok_and(|all| all.contains("completed")));
+    wait_for("its result is recorded", || events().is_ok_and(|all| all.contains("completed")));
     for pid in processes_of(&bench) {
         if arguments_of(pid).contains("--supervise") {
             signal("KILL", pid);
         }
     }
     FileExt::unlock(&lock).unwrap();
-    wait_for("all is told, settled and gone", || {
+    wait_for("session is reported, settled and cleaned up", || {
         investigate(&bench, &[], "");
         worktrees_and_branches(&bench) == "1\n"
     });
@@ -81,7 +81,7 @@ fn retention_keeps_resumed_sessions_together() {
     let bundle_messages: Vec<Value> = sessions(&bench)["sessions"].as_array().unwrap().clone();
     assert_eq!(bundle_messages.len(), ids.len(), "{bundle_messages:?}");
     assert_eq!(worktrees_and_branches(&bench), "1\n");
-    // The next investigation is the newest, and the conversation goes.
+    // The next investigation is the newest, so the resumed sessions are deleted.
     investigate(&bench, &[], raised("other", "k", seconds_ago(0), None));
     investigate(&bench, &[], "");
     assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 1);
@@ -89,14 +89,14 @@ fn retention_keeps_resumed_sessions_together() {
     assert_no_process_left(&bench);
 }
 
-/// A signal that comes when the agent has ended, and its tests are run, is no less heard.
+/// A signal counts also after the agent has ended, while its tests run.
 #[test]
 fn signal_during_fix_tests_stops_them() {
     let init =
         INIT_LINE.replace(r#""permissionMode":"default""#, r#""permissionMode":"acceptEdits""#);
-    let mut said = verdict();
-    said["fix"] = json!({"summary": "s", "files": ["a.py"], "tests": []});
-    let body = format!("cat >/dev/null; echo x >>a.py; {init}; {}", result_line(&said));
+    let mut message = verdict();
+    message["fix"] = json!({"summary": "s", "files": ["a.py"], "tests": []});
+    let body = format!("cat >/dev/null; echo x >>a.py; {init}; {}", result_line(&message));
     let mut bench = bench_with_stub("after-signal", "2.1.330", &body, "");
     bench.write("repo/slow.sh", format!("touch '{}'; sleep 600\n", bench.path("tests").display()));
     commit_all(&bench);

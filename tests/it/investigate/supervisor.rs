@@ -1,4 +1,4 @@
-//! Supervisors: the deadline, the whole tree, and what happens when one of them is killed.
+//! Supervisors: the deadline, the process tree, and a supervisor that is killed.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::support::investigate::{
 };
 use crate::support::workbench::{Bench, arguments_of, is_alive, processes_of, signal, wait_for};
 
-/// Children that are hard to find or to end, and who notes them in `pids`; in the end `ready`.
+/// Children that are hard to find or to end. Each writes its id into `pids`; `ready` follows.
 const CHILDREN: &str = r#"echo $$ >> "@/pids"
 sleep 600 & echo $! >> "@/pids"
 setsid sleep 601 & echo $! >> "@/pids"
@@ -20,7 +20,7 @@ env -i /bin/sh -c 'trap "" INT TERM HUP; echo $$ >> "@/pids"; while :; do sleep 
 until [ $(wc -l < "@/pids") -ge 7 ]; do sleep 0.02; done
 echo > "@/ready""#;
 
-/// The hardest: without marker, parent, session and log it is found only below a living supervisor.
+/// Child without marker, parent, session or log, which only a living supervisor finds.
 const HIDDEN_CHILD: &str = r#"(env -i setsid /bin/sh -c 'echo $$ >> "@/pids"; exec sleep 606' 2>/dev/null &)
 until [ $(wc -l < "@/pids") -ge 8 ]; do sleep 0.02; done"#;
 
@@ -33,7 +33,7 @@ fn living_processes(bench: &Bench) -> Vec<String> {
     living_processes.map(|pid| format!("{pid}: {}", arguments_of(pid))).collect()
 }
 
-/// The processes of this bench that were started with this argument.
+/// Returns the processes of a bench that were started with this argument.
 fn with_argument(bench: &Bench, argument: &str) -> Vec<i32> {
     let argument = format!(" {argument} ");
     let mut found = processes_of(bench);
@@ -47,12 +47,12 @@ fn single_process(bench: &Bench, argument: &str) -> i32 {
     found[0]
 }
 
-/// The id of the first session.
+/// Returns the id of the first session.
 fn session_id(bench: &Bench) -> String {
     sessions(bench)["sessions"][0]["id"].as_str().unwrap().to_owned()
 }
 
-/// Kills the first session's process that has this argument.
+/// Kills the process of the first session that has this argument.
 fn kill(bench: &Bench, argument: &str) {
     let pid = single_process(bench, &format!("{argument} {}", session_id(bench)));
     signal("KILL", pid);
@@ -64,7 +64,7 @@ fn wait_for_event(bench: &Bench, kind: &str) {
     wait_for(kind, || read_text(bench, "state/journal.ndjson").contains(kind));
 }
 
-/// Starts an investigation, leaves it, and waits until the agent says that it is ready.
+/// Starts an investigation without waiting for its end, and waits until the agent is ready.
 fn start_and_wait(bench: &Bench) -> String {
     let input = raised("orders", "i", seconds_ago(0), None);
     let output = investigate(bench, &["--no-wait"], input);
@@ -78,7 +78,7 @@ fn deadline_ends_process_tree() {
     let mut bench = Bench::new("deadline");
     agent(&mut bench, &format!("{CHILDREN}\n{HIDDEN_CHILD}\nsleep 605"), "timeout_minutes: 0.03");
     let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
-    // When its end is told, the tree has gone already.
+    // The process tree has ended before the end of the session is printed.
     assert_eq!(living_processes(&bench), [""; 0]);
     assert_eq!(summaries(&output.text()), ["started orders", "timed_out orders"]);
     assert_eq!(noted_pids(&bench).len(), 8);
@@ -101,7 +101,7 @@ fn deadline_ends_agent_that_ignores_signals() {
 #[test]
 fn deadline_sends_sigint_to_agent_first() {
     let mut bench = Bench::new("asked");
-    // INT comes first, to the agent, and before TERM.
+    // The agent gets SIGINT first, before SIGTERM.
     let body = "trap 'echo int >> \"@/asked\"; exit 0' INT\ntrap 'echo term >> \"@/asked\"' TERM\n\
                 while :; do sleep 0.02; done";
     agent(&mut bench, body, "timeout_minutes: 0.005");
@@ -126,7 +126,7 @@ fn next_run_prints_end_of_session_once() {
     let body = "echo > \"@/ready\"\nwhile [ ! -e \"@/open\" ]; do sleep 0.02; done\n\
                 echo '{\"status\":\"likely\"}'";
     agent(&mut bench, body, "");
-    // It has left while the agent, which waits for the gate, runs.
+    // The filter has ended while the agent still waits for the file.
     let first = start_and_wait(&bench);
     assert_eq!(with_argument(&bench, "--supervise").len(), 1);
     let second = summaries(&investigate(&bench, &["--no-wait"], "").text()).join(", ");
@@ -160,7 +160,7 @@ fn killed_supervisor_ends_process_tree() {
     assert_eq!(investigate(&bench, &[], &again).text(), again);
     assert_eq!(read_text(&bench, "ran"), "ran\n");
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "crashed");
-    // It may be tried again when there is news.
+    // Growth starts the next attempt.
     agent(&mut bench, QUICK_AGENT, "cooldown_hours: 0");
     let output = investigate(&bench, &[], grew("orders", "i", seconds_ago(0)));
     assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
@@ -173,7 +173,7 @@ fn agent_dies_with_supervisor_without_watchdog() {
     agent(&mut bench, "echo $$ >> \"@/pids\"\necho > \"@/ready\"\nexec sleep 600", "");
     start_and_wait(&bench);
     kill(&bench, "--watch");
-    // The agent may die a moment before the last of the supervisor's threads, and its lock.
+    // The agent may die a moment before the supervisor releases its lock.
     kill(&bench, "--supervise");
     if cfg!(target_os = "linux") {
         wait_for("the agent has gone", || living_processes(&bench).is_empty());
@@ -201,7 +201,7 @@ fn surviving_agent_is_ended_by_next_run() {
 
 #[test]
 fn sigterm_to_supervisor_stops_agent() {
-    let mut bench = Bench::new("told");
+    let mut bench = Bench::new("sigterm");
     agent(&mut bench, &format!("{CHILDREN}\n{HIDDEN_CHILD}\nsleep 605"), "");
     let first = start_and_wait(&bench);
     wait_for("all are there", || noted_pids(&bench).len() == 8);
@@ -223,7 +223,7 @@ fn lost_document_starts_no_session_twice() {
     let input = raised("orders", "i", seconds_ago(0), None);
     investigate(&bench, &["--no-wait"], &input);
     wait_for_event(&bench, "investigation.started");
-    // As if it had been killed after the start, before the rename.
+    // The missing document is what a kill between start and rename leaves.
     std::fs::remove_file(bench.state("sessions.json")).unwrap();
 
     let second = investigate(&bench, &["--no-wait"], &input).text();
@@ -242,7 +242,7 @@ fn lock_probe_does_not_stop_supervisor_start() {
     agent(&mut bench, QUICK_AGENT, "");
     investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
     let session_id = session_id(&bench);
-    // Somebody probes the lock at the very moment at which a supervisor takes it.
+    // A probe takes the lock at the moment at which a supervisor needs it.
     let path = bench.state("sessions").join(&session_id).join("supervisor.lock");
     let probe = std::fs::File::open(path).unwrap();
     probe.lock_shared().unwrap();
@@ -252,7 +252,7 @@ fn lock_probe_does_not_stop_supervisor_start() {
         stat.split(' ').nth(5) == Some(&pid.to_string())
     };
     wait_for("it has begun", || leads(running.pid()) || !is_alive(running.pid()));
-    // Green needs no luck here; longer only makes a regression more certain to show.
+    // The pause is not needed for success; it makes a regression more likely to show.
     std::thread::sleep(Duration::from_millis(50));
     drop(probe);
     let output = running.finish();
@@ -262,7 +262,7 @@ fn lock_probe_does_not_stop_supervisor_start() {
 
 #[test]
 fn state_folders_do_not_end_each_others_agents() {
-    // Both hear of the same incident: the ids of their sessions are the same.
+    // Both see the same incident, so the ids of their sessions are the same.
     let (mut bench, mut other) = (Bench::new("mine"), Bench::new("theirs"));
     agent(&mut bench, "echo $$ >> \"@/pids\"\necho > \"@/ready\"\nexec sleep 600", "");
     start_and_wait(&bench);

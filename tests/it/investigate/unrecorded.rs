@@ -1,4 +1,4 @@
-//! What holds when many queues come at once, and when the filter dies at the worst moment.
+//! Sessions that started and were not recorded, because the filter was killed in between.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,26 +11,28 @@ use crate::support::investigate::{
 };
 use crate::support::workbench::{Bench, arguments_of, is_alive, processes_of, signal, wait_for};
 
-/// It notes that it ran, and has its result when the file `open` is there. When a test has failed it
-/// is not kept for ever.
+/// Agent that records its queue and has a result once the file `open` exists; it ends after a
+/// minute when a test has failed.
 const GATED_AGENT: &str = r#"echo "$DLQ_QUEUE" >> "@/ran"
 tries=0
 until [ -e "@/open" ] || [ $tries -gt 3000 ]; do tries=$((tries + 1)); sleep 0.02; done
 echo '{"status":"likely"}'"#;
 
-/// Whether a process has a file of this name open.
+/// Returns whether a process has a file of this name open.
 fn has_open(pid: i32, name: &str) -> bool {
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let mut paths = files.filter_map(|file| std::fs::read_link(file.path()).ok());
-    paths.any(|path| path.file_name().is_some_and(|own_events| own_events == name))
+    paths.any(|path| path.file_name().is_some_and(|file| file == name))
 }
 
-/// Kills a filter with SIGKILL between its start of a supervisor and the record of that: it has a
-/// line for the journal, whose lock this test holds, and the document is written after that.
-/// Until then the supervisor waits for the document; `with_it` has it killed first. Returns the
-/// session's id.
+/// Kills a filter with SIGKILL between the start of a supervisor and its record, and returns the id
+/// of the session.
+///
+/// The test holds the lock of the journal. The filter needs that lock for an event, and writes the
+/// document only after it; the supervisor waits for the document. With `kill_supervisor` the
+/// supervisor is killed first.
 fn kill_filter_before_record(bench: &mut Bench, input: &str, kill_supervisor: bool) -> String {
-    // A second queue, for which there is no place, is what the filter has a line about.
+    // The filter has an event about a second queue, for which there is no slot.
     let config = read_text(bench, "config.yaml").replace("max_concurrent: 8", "max_concurrent: 1");
     bench.configure(&config);
     std::fs::create_dir_all(bench.state("")).unwrap();
@@ -48,28 +50,28 @@ fn kill_filter_before_record(bench: &mut Bench, input: &str, kill_supervisor: bo
         Some(entry.file_name().into_string().unwrap())
     };
     wait_for("the supervisor holds its lock", || started().is_some());
-    // Only then the filter is beyond the start, and nowhere near the record.
-    wait_for("the filter stands at the journal", || has_open(filter.pid(), "journal.lock"));
+    // The filter is now past the start, and before the record.
+    wait_for("the filter waits for the journal", || has_open(filter.pid(), "journal.lock"));
     let session = started().unwrap();
     if kill_supervisor {
         let mut all = processes_of(bench);
         all.retain(|pid| arguments_of(*pid).contains(&format!("--supervise {session}")));
         assert_eq!(all.len(), 1);
         signal("KILL", all[0]);
-        wait_for("the supervisor has gone", || !is_alive(all[0]));
+        wait_for("the supervisor has ended", || !is_alive(all[0]));
     }
     filter.kill();
     drop(journal);
-    // The supervisor's own update may have made the document by now.
+    // The supervisor may have created the document by now.
     let recorded = sessions(bench)["sessions"].as_array().map_or(0, Vec::len);
     assert_eq!(recorded, 0, "nothing is recorded");
     session
 }
 
-/// What the next run has to make of it: the same session, told once and recorded.
+/// Fails unless the next run has adopted the session: reported once and recorded.
 fn assert_adopted(bench: &Bench, session: &str, output: &str) {
     let mut ours = summaries(output);
-    ours.retain(|said| said.ends_with(" orders"));
+    ours.retain(|message| message.ends_with(" orders"));
     assert_eq!(ours, ["started orders", "completed orders"]);
     assert_eq!(read_text(bench, "ran").matches("orders\n").count(), 1, "the agent ran once");
     let document = sessions(bench);
@@ -82,21 +84,21 @@ fn assert_adopted(bench: &Bench, session: &str, output: &str) {
         (&session.into(), &"completed".into())
     );
     assert!(of_orders[0]["cooldown_until"].is_string(), "{document}");
-    // The journal may repeat a line whose record was lost, and then with the same id.
+    // The journal may repeat an event whose record was lost, with the same id.
     let journal = own_events(&read_text(bench, "state/journal.ndjson"));
-    let of_session = journal.iter().filter(|said| said["data"]["session"] == session);
-    let ids: BTreeSet<&str> = of_session.map(|said| said["id"].as_str().unwrap()).collect();
+    let of_session = journal.iter().filter(|event| event["data"]["session"] == session);
+    let ids: BTreeSet<&str> = of_session.map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 2, "{journal:?}");
 }
 
-/// An incident that loses messages in a minute.
+/// Returns an incident that loses messages in a minute.
 fn raised_near_loss() -> String {
     raised("orders", "i", seconds_ago(0), Some(seconds_ago(0).plus(Duration::from_secs(60))))
 }
 
 #[test]
 fn unrecorded_session_is_adopted_while_it_runs() {
-    let mut bench = Bench::new("hold-adopted");
+    let mut bench = Bench::new("adopted");
     agent(&mut bench, GATED_AGENT, "");
     let input = raised_near_loss();
     let session = kill_filter_before_record(&mut bench, &input, false);
@@ -107,13 +109,13 @@ fn unrecorded_session_is_adopted_while_it_runs() {
     wait_for("its end", || read_text(&bench, "state/journal.ndjson").contains("n.completed"));
     let second = investigate(&bench, &[], &input).text();
     assert_adopted(&bench, &session, &(first + &second));
-    assert_eq!(investigate(&bench, &[], &input).text(), input, "told once");
+    assert_eq!(investigate(&bench, &[], &input).text(), input, "reported once");
     assert_no_process_left(&bench);
 }
 
 #[test]
 fn unrecorded_session_is_adopted_after_its_end() {
-    let mut bench = Bench::new("hold-ended");
+    let mut bench = Bench::new("ended");
     agent(&mut bench, GATED_AGENT, "");
     bench.write("open", "");
     let input = raised_near_loss();
@@ -122,13 +124,13 @@ fn unrecorded_session_is_adopted_after_its_end() {
     assert!(read_text(&bench, "state/journal.ndjson").contains("n.completed"));
     let first = investigate(&bench, &[], &input).text();
     assert_adopted(&bench, &session, &first);
-    assert_eq!(investigate(&bench, &[], &input).text(), input, "told once");
+    assert_eq!(investigate(&bench, &[], &input).text(), input, "reported once");
     assert_no_process_left(&bench);
 }
 
 #[test]
 fn unrecorded_session_without_events_is_started_again() {
-    let mut bench = Bench::new("hold-silent");
+    let mut bench = Bench::new("silent");
     agent(&mut bench, GATED_AGENT, "");
     bench.write("open", "");
     let input = raised_near_loss();
@@ -142,13 +144,13 @@ fn unrecorded_session_without_events_is_started_again() {
 
 #[test]
 fn unrecorded_session_keeps_its_concurrency_slot() {
-    let mut bench = Bench::new("hold-place");
+    let mut bench = Bench::new("place");
     agent(&mut bench, GATED_AGENT, "");
     let loss = |seconds| Some(seconds_ago(0).plus(Duration::from_secs(seconds)));
     let input = raised("orders", "i", seconds_ago(0), loss(600));
     let session = kill_filter_before_record(&mut bench, &input, false);
     wait_for("the agent runs", || read_text(&bench, "ran") == "orders\n");
-    // There is one place, and this one is nearer to its loss.
+    // There is one slot, and this incident is nearer to its loss.
     let input = input + &raised("sooner", "s", seconds_ago(0), loss(60));
     let first = investigate(&bench, &["--no-wait"], &input).text();
     assert!(summaries(&first).contains(&"skipped sooner max_concurrent".into()), "{first}");
@@ -162,7 +164,7 @@ fn unrecorded_session_keeps_its_concurrency_slot() {
 
 #[test]
 fn unrecorded_session_is_reported_after_incident_cleared() {
-    let mut bench = Bench::new("hold-closed");
+    let mut bench = Bench::new("closed");
     agent(&mut bench, GATED_AGENT, "");
     bench.write("open", "");
     let input = raised_near_loss();
@@ -171,6 +173,6 @@ fn unrecorded_session_is_reported_after_incident_cleared() {
     let input = input + &cleared("orders", "i", seconds_ago(0));
     let first = investigate(&bench, &[], &input).text();
     assert_adopted(&bench, &session, &first);
-    assert_eq!(investigate(&bench, &[], &input).text(), input, "told once");
+    assert_eq!(investigate(&bench, &[], &input).text(), input, "reported once");
     assert_no_process_left(&bench);
 }

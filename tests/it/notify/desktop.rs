@@ -1,12 +1,12 @@
-//! The desktop channel against the real thing: notify-send, a notification daemon (dunst) on a
-//! virtual screen, and a message bus of our own.
+//! Desktop channel with notify-send and a notification daemon (dunst) on a virtual screen with its
+//! own message bus.
 
 use std::process::Stdio;
 
 use crate::support::requirement::is_met;
 use crate::support::workbench::{Bench, Running, event, wait_for};
 
-/// Screen, bus and daemon; all end with it, the last first.
+/// Screen, bus and daemon, which end on drop in reverse order of their start.
 struct Desktop {
     _daemon: Running,
     _bus: Running,
@@ -15,7 +15,7 @@ struct Desktop {
 
 const PARTS: [&str; 5] = ["notify-send", "dunst", "Xvfb", "dbus-daemon", "dbus-send"];
 
-/// The parts that are not installed here.
+/// Returns the programs that are not installed.
 fn missing() -> Vec<&'static str> {
     let path = std::env::var("PATH").unwrap_or_default();
     let here =
@@ -32,14 +32,14 @@ fn start_desktop(bench: &mut Bench) -> Desktop {
     let start = |bench: &Bench, program: &str, args: &[&str]| {
         Running::spawn(bench.command(program, args).stdin(Stdio::null()))
     };
-    // The server picks a free display and says which.
+    // Xvfb picks a free display and prints its number.
     let screen = ["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"];
     let mut screen = start(bench, "Xvfb", &screen);
     bench.set("DISPLAY", format!(":{}", screen.line().trim()));
     let bus = ["--session", "--nofork", "--print-address=1"];
     let mut bus = start(bench, "dbus-daemon", &bus);
     bench.set("DBUS_SESSION_BUS_ADDRESS", bus.line().trim());
-    // The witness: what the daemon was asked to show, each part ended by a NUL.
+    // The hook of the daemon records each notice, every field ended by a NUL.
     let hook = "#!/bin/sh\nprintf '%s\\0' \"$1\" \"$2\" \"$3\" \"$5\" >> \"${0%/*}/../shown\"\n";
     let hook = bench.stub("hook", hook).display().to_string();
     let rules =
@@ -60,7 +60,7 @@ fn start_desktop(bench: &mut Bench) -> Desktop {
     Desktop { _daemon: daemon, _bus: bus, _screen: screen }
 }
 
-/// What was shown: application, title, body, urgency.
+/// Returns application, title, body and urgency of each notice.
 fn shown_notices(bench: &Bench) -> Vec<[String; 4]> {
     let text = std::fs::read_to_string(bench.path("shown")).unwrap_or_default();
     let words: Vec<&str> = text.split_terminator('\0').collect();
@@ -97,16 +97,16 @@ fn notice_arrives_on_real_desktop() {
     assert_eq!(*title, format!("{harmless}: 1 message may have been lost"));
     let lines: Vec<&str> = body.lines().collect();
     assert!(lines[0].starts_with("ERROR "), "{body}");
-    // The daemon gets markup that shows the text as it was.
+    // The daemon gets markup that shows the original text.
     let marked = r#"--help &lt;b&gt;bold&lt;/b&gt; &amp; "quoted" 'x' \u{1b}[2J\u{202e} \033[1m"#;
     assert_eq!(lines[1], format!("{marked}; 2 left"));
     assert_eq!(notices[1][1], "orders-dlq: queue.gone, with a payload that is not understood");
     assert_eq!(notices[1][3], "NORMAL");
-    // The replay of a journal shows nothing again.
+    // A replay of the journal shows nothing again.
     let again = bench.run("dlq-notify", &[], &input);
     assert_eq!((again.text(), shown_notices(&bench).len()), (input, 2));
 
-    // With nobody to show it, notify-send fails and says so.
+    // Without a daemon notify-send fails with a message.
     drop(desktop);
     let output = bench.run("dlq-notify", &["--test-channel", "desk"], "");
     assert_eq!(output.code(), 1, "{}", output.stderr);

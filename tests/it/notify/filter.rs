@@ -1,4 +1,4 @@
-//! `dlq-notify`: what passes, who is told, what is remembered.
+//! Filter `dlq-notify`: lines that pass, notices that are sent, and the log of sent notices.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use crate::support::workbench::{Bench, Running, event, is_alive, processes_of, s
 const DESKTOP: &str =
     "notifications: {channels: {console: {type: console}, desk: {type: desktop}}}";
 
-/// A notifier that notes how it was called.
+/// Notifier that records its arguments.
 const RECORDING_NOTIFIER: &str = "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"${0%/*}/../called\"\n";
 
 fn notifier_calls(bench: &Bench) -> usize {
@@ -80,7 +80,7 @@ fn console_prints_each_error_once() {
     let second = bench.run("dlq-notify", &[], &input);
     assert!(second.stderr.ends_with(notice), "{}", second.stderr);
     assert_eq!((second.stderr.lines().count(), second.code()), (1, 0));
-    // The replay of a journal after a crash.
+    // A crash is followed by a replay of the journal.
     let third = bench.run("dlq-notify", &[], &input);
     assert_eq!((third.stderr.as_str(), third.text()), ("", input));
     let memory = std::fs::read_to_string(bench.state("notices.json")).unwrap();
@@ -135,7 +135,7 @@ fn missing_notifier_warns_once_and_lines_pass() {
     assert_eq!(output.stderr.matches("warning").count(), 1, "{}", output.stderr);
     assert!(output.stderr.contains("'desk': there is no program"), "{}", output.stderr);
     assert_eq!(output.text().matches("\"notice.failed\"").count(), 3, "{}", output.text());
-    // It was not told: it is when there is a notifier.
+    // The events were not sent, so they are sent once a notifier exists.
     bench.set("PATH", std::env::var("PATH").unwrap());
     for program in ["notify-send", "osascript"] {
         bench.stub(program, RECORDING_NOTIFIER);
@@ -178,7 +178,7 @@ fn failing_notifier_gives_warning_event_and_status_1() {
 fn hanging_notifier_delays_no_line() {
     let mut bench = Bench::new("hanging");
     bench.configure(DESKTOP);
-    // It hangs with a child of its own, which holds its standard error open.
+    // The notifier hangs with a child that keeps its standard error open.
     let hang = "#!/bin/sh\necho $$ >> \"${0%/*}/../pids\"\nsleep 600 &\necho $! >> \"${0%/*}/../pids\"\nwait\n";
     bench.stub("notify-send", hang);
     let mut running: Running = bench.start("dlq-notify", &[]);
@@ -187,7 +187,7 @@ fn hanging_notifier_delays_no_line() {
     assert!(running.line().contains("id-1"));
     let pids = || std::fs::read_to_string(bench.path("pids")).unwrap_or_default();
     wait_for("both notifiers run", || pids().lines().count() == 4);
-    // While they hang, lines pass.
+    // Lines pass while the notifiers hang.
     for n in 0..20 {
         let line = event("queue.polled", &format!("p{n}"), "DEBUG", "");
         running.write(&line);
@@ -205,7 +205,7 @@ fn hanging_notifier_delays_no_line() {
 fn notice_overflow_becomes_one_notice_and_is_not_resent() {
     let mut bench = Bench::new("crowd");
     bench.configure("notifications: {channels: {desk: {type: desktop}}}");
-    // It lets nobody through before all lines have come.
+    // The notifier waits until all lines have come.
     let gate = "#!/bin/sh\nwhile [ ! -e \"${0%/*}/../open\" ]; do sleep 0.05; done\n";
     let noting = RECORDING_NOTIFIER.trim_start_matches("#!/bin/sh\n");
     bench.stub("notify-send", &format!("{gate}{noting}"));
@@ -262,7 +262,7 @@ fn notice_sent_event_is_journaled_before_it_is_printed() {
     let sent = running.line();
     let journal = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
     assert_eq!(journal, sent);
-    // Recorded while it goes on: a kill loses nothing.
+    // The sent log is written during the run, so that a kill loses nothing.
     wait_for("the memory", || {
         let memory = std::fs::read_to_string(bench.state("notices.json")).unwrap_or_default();
         memory.contains("\"channel\":\"desk\"")
@@ -338,7 +338,7 @@ fn ctrl_c_ends_dlq_notify_while_notifier_hangs() {
     let output = running.finish();
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
     assert!(begun.elapsed() < Duration::from_secs(5));
-    // A notifier has a process group of its own, and may finish what it was told.
+    // A notifier has its own process group and may outlive the program.
     for pid in processes_of(&bench) {
         signal("KILL", pid);
     }

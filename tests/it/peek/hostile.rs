@@ -1,5 +1,5 @@
-//! Dead letters are written by attackers: what they hold crashes nothing, steers no terminal, and
-//! what nobody should keep of them is kept nowhere.
+//! Hostile and secret content of dead letters: no crash, no control characters on a terminal, no
+//! secret in any output or file.
 
 use std::io::Write;
 
@@ -32,7 +32,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Sends to a DLQ itself, as Lambda, SNS and EventBridge do.
+/// Sends directly to a DLQ, as Lambda, SNS and EventBridge do.
 fn send(sqs: &mut Client, url: &str, body: &str, attributes: &[(&str, &str)]) {
     let attribute = |(name, text): &(&str, &str)| {
         ((*name).to_owned(), json!({"DataType": "String", "StringValue": text}))
@@ -71,7 +71,7 @@ fn hostile_bodies_neither_crash_nor_reach_terminal() {
         send(&mut sqs, &dlq, body, &[("ErrorMessage", "\u{202e}reversed"), ("n", "@/etc/passwd")]);
     }
     let bench = bench("hostile-bodies", &server.url);
-    // A terminal of its own.
+    // `script` gives the program a terminal.
     let shown =
         bench.shell("script -qec 'dlq-peek --max 100 orders-dlq --messages' /dev/null").text();
     let raw =
@@ -85,11 +85,11 @@ fn hostile_bodies_neither_crash_nor_reach_terminal() {
     let bundle_messages = bundle_messages(sampled);
     assert_eq!(bundle_messages.len(), bodies.len());
     assert!(bundle_messages.values().all(|message| message["untrusted"] == true));
-    let said = |what: &str| {
+    let printed = |what: &str| {
         bundle_messages.values().any(|message| message["body"].to_string().contains(what))
     };
-    assert!(said("in base64") && said("in gzip"), "they are unwrapped");
-    // Also for who looks with cat(1).
+    assert!(printed("in base64") && printed("in gzip"), "they are unwrapped");
+    // Files of the bundle are as safe to print.
     let files = format!("cat '{}'/*", sampled["data"]["bundle"].as_str().unwrap());
     let files = bench.shell(&files).text();
     let raw = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2066}\u{200b}".contains(c));
@@ -98,7 +98,7 @@ fn hostile_bodies_neither_crash_nor_reach_terminal() {
     assert!(!sampled["data"]["fingerprints"].as_array().unwrap().iter().any(title));
 }
 
-/// A secret of each kind, as a producer could have written it.
+/// Secrets of each kind, as a producer could write them.
 const SECRETS: [(&str, &str); 17] = [
     ("mail", "ada.lovelace@example.org"),
     ("card", "4111 1111 1111 1111"),
@@ -122,7 +122,7 @@ const SECRETS: [(&str, &str); 17] = [
     ("ours", "CUST-123456"),
 ];
 
-/// What must be found nowhere: the part of it that is the secret.
+/// Returns the part of a secret that must be found nowhere.
 fn core(secret: &str) -> &str {
     let known = [
         ("hunter2", "hunter2hunter2"),
@@ -173,11 +173,12 @@ fn planted_secrets_are_in_no_output_or_file() {
     let line =
         "dlq-poll --all | dlq-peek | dlq-investigate | dlq-notify; dlq-peek --messages place-1-dlq";
     let output = bench.shell(line);
-    let said = output.text() + &output.stderr;
-    assert_eq!(said.matches("\"queue.sampled\"").count(), 6, "{said}");
-    let ends = ["investigation.completed", "\"known_cause\""].map(|end| said.matches(end).count());
-    assert_eq!(ends.iter().sum::<usize>(), 6, "{said}");
-    let mut everything = said.into_bytes();
+    let printed = output.text() + &output.stderr;
+    assert_eq!(printed.matches("\"queue.sampled\"").count(), 6, "{printed}");
+    let ends =
+        ["investigation.completed", "\"known_cause\""].map(|end| printed.matches(end).count());
+    assert_eq!(ends.iter().sum::<usize>(), 6, "{printed}");
+    let mut everything = printed.into_bytes();
     let files = bench.shell("find state -type f ! -name '*.gz'").text();
     for file in files.lines() {
         everything.extend(std::fs::read(bench.path(file)).unwrap());
@@ -191,7 +192,7 @@ fn planted_secrets_are_in_no_output_or_file() {
         .map(|(kind, _)| *kind)
         .collect();
     assert_eq!(found, Vec::<&str>::new());
-    // The test can see what it looks for.
+    // Raw output proves that the search can find the secrets.
     let raw = bench.shell("dlq-peek --messages --raw --incident 1 place-1-dlq");
     assert!(raw.stderr.contains("with whatever secrets"), "{}", raw.stderr);
     assert!(raw.text().contains("ada.lovelace@example.org") && raw.text().contains("CUST-123456"));
@@ -202,7 +203,7 @@ fn memory_does_not_grow_with_messages() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = sqs.create("orders-dlq", &json!({}));
-    // Together more than the limit: 300 of 256 KiB.
+    // 300 messages of 256 KiB are more than the memory limit.
     let word = "lorem ipsum dolor sit amet ";
     let body = json!({"text": word.repeat((256 << 10) / word.len() - 2)}).to_string();
     for _ in 0..300 {

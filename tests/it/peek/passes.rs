@@ -1,4 +1,4 @@
-//! `dlq-peek` on a real SQS server: what it takes it puts back, and no more often than it may.
+//! Passes of `dlq-peek` over a real SQS server: every message is returned, and passes are limited.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use crate::support::sqs_api::FakeSqs;
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{signal, wait_for};
 
-/// An incident that a person names.
+/// Incident that an option names.
 const INCIDENT: &str = "11111111-2222-8333-8444-555555555555";
 
 #[test]
@@ -81,13 +81,13 @@ fn harmful_peek_is_refused() {
         ("busy-dlq", "in_flight", "1 message in flight"),
         ("empty-dlq", "empty", "no message can be received"),
     ];
-    for (queue, word, said) in rows {
+    for (queue, word, message) in rows {
         let output = peek(&bench, &[queue]);
         assert_eq!(
             (output.code, &output.single("queue.sampled")["data"]["refused"]),
             (1, &json!(word))
         );
-        assert!(output.stderr.contains(said), "{}", output.stderr);
+        assert!(output.stderr.contains(message), "{}", output.stderr);
     }
     assert_eq!((sqs.depth(&fifo), sqs.depth(&chained), sqs.depth(&busy)), (1, 1, 1));
     assert!(!bench.state("evidence").exists());
@@ -107,7 +107,8 @@ fn kill_during_pass_loses_no_message_and_counts_pass() {
     let dlq = create_dlq_with(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
     let bench = bench("killed", &server.url);
     let args = ["--messages", "--visibility", "10s", "orders-dlq"];
-    // Nobody reads: it stands still in the middle of the pass, with everything in its hands.
+    // Nobody reads the output, so the program blocks in the middle of the pass with all messages in
+    // flight.
     let mut child = bench.command("dlq-peek", &args).stdout(Stdio::piped()).spawn().unwrap();
     wait_for("it has received", || sqs.in_flight(&dlq) == 5);
     signal("KILL", i32::try_from(child.id()).unwrap());
@@ -138,10 +139,10 @@ fn pipe_peeks_once_per_raise_and_growth() {
         ["queue.found", "queue.polled", "queue.raised", "queue.sampled", "poll.finished"]
     );
     assert_eq!(first.single("queue.sampled")["incident"], open["incident"]);
-    // The same again, as a journal that is replayed has it.
+    // A replayed journal has the same lines again.
     let again = parse_output(bench.run("dlq-peek", &[], &raise));
     assert_eq!(again.events_of("queue.sampled").len(), 0);
-    // Two more messages: it has grown.
+    // Two more messages make the queue grow.
     let source = sqs.create_source("orders", "orders-dlq");
     sqs.dead_letter(&source, &dlq, &["b", "c"]);
     let grown = bench.run("dlq-poll", &[], "").text();
@@ -149,7 +150,7 @@ fn pipe_peeks_once_per_raise_and_growth() {
     let output = parse_output(bench.run("dlq-peek", &[], &grown));
     assert_eq!(output.single("queue.sampled")["data"]["taken"], 3);
     assert_eq!(output.single("queue.sampled")["data"]["overseen"], 0);
-    // An incident that is over calls for nothing.
+    // A closed incident causes no pass.
     let other = raise.replace(open["incident"].as_str().unwrap(), INCIDENT);
     assert_eq!(
         parse_output(bench.run("dlq-peek", &[], &other)).events_of("queue.sampled").len(),
@@ -219,7 +220,7 @@ fn disk_full_returns_messages() {
     let long = "x".repeat(30_000);
     let dlq = create_dlq_with(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
     let bench = bench("full", &server.url);
-    // No file may grow beyond 4 KiB, which is as good.
+    // A file size limit of 4 KiB acts like a full disk.
     let output = bench.shell("ulimit -f 4; dlq-peek orders-dlq");
     assert_eq!((output.code(), output.stdout.len()), (1, 0));
     assert!(output.stderr.contains("cannot write"), "{}", output.stderr);
@@ -232,7 +233,7 @@ fn refused_receive_counts_no_pass() {
     let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
     let bench = bench("refused", &sqs.url);
     for _ in 0..3 {
-        // It does not know how to receive.
+        // The stand-in does not answer ReceiveMessage.
         let output = bench.run("dlq-peek", &["orders-dlq"], "");
         assert_eq!((output.code(), output.stdout.len()), (1, 0));
         assert!(

@@ -1,5 +1,5 @@
-//! The pipeline, killed at a hundred moments while ever more queues are raised: nobody is left
-//! untold, and nothing is investigated twice.
+//! Real pipeline, killed at a hundred moments while new queues are raised: no notice is lost and no
+//! investigation starts twice.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use crate::support::workbench::{
 
 const KILLS: usize = 100;
 
-/// The programs of the pipeline that run now, by the start of their arguments.
+/// Returns the processes of the three stages once all of them run.
 fn stage_pids(bench: &Bench) -> Option<[i32; 3]> {
     let all: Vec<(i32, String)> =
         processes_of(bench).into_iter().map(|pid| (pid, arguments_of(pid))).collect();
@@ -48,13 +48,13 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
     bench.set("DLQ_BIN", bin("dlq-poll").parent().unwrap());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
     let mut stderr = String::new();
-    // The pipeline's own pauses double: it is begun anew now and then, itself by force.
+    // The pause before a restart doubles, so the pipeline itself is restarted now and then.
     let mut dice: u64 = 0x5eed;
     let mut roll = |sides: u64| {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (dice >> 33) % sides
     };
-    // With each kill there is one more queue, which has messages from the first look at it.
+    // Each kill comes with a new queue, which has messages from the first poll on.
     let mut queues: usize = 0;
     while queues < KILLS {
         let mut command = bench.command(script, &["--interval", "1s", "--", "--refresh"]);
@@ -67,7 +67,7 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
             });
             let moment = roll(4);
             let (mut span, mut victim) = (60, usize::try_from(roll(3)).unwrap());
-            // Half of them when the newest raise has just come to the journal, and is on its way.
+            // Half of the kills come when the newest raise is in the journal and not yet printed.
             if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
                 let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");
                 wait_for("the raise is in the journal", || {
@@ -78,7 +78,7 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
             let name = format!("q{queues:03}-dlq");
             sqs.state().queue(&name).depth(3);
             queues += 1;
-            // A quarter when dlq-poll has been told of the messages, and is about to tell it.
+            // A quarter of the kills come when dlq-poll has read the depth and not yet reported it.
             if moment == 2 {
                 wait_for("its messages are counted", || {
                     sqs.state().requests.iter().any(|one| one.queue == name)
@@ -106,7 +106,7 @@ fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
     for n in 0..queues {
         let begins = format!("ERROR q{n:03}-dlq (");
         let is_it = |line: &str| line.contains(&begins) && line.contains("3 messages died");
-        assert!(stderr.lines().any(is_it), "nobody was told of q{n:03}-dlq");
+        assert!(stderr.lines().any(is_it), "no notice of q{n:03}-dlq");
     }
     let ran = read_text(&bench, "ran");
     let once: BTreeSet<&str> = ran.lines().collect();

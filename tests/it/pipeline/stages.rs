@@ -1,4 +1,4 @@
-//! `scripts/pipeline`, with stages that are small scripts: what it restarts, forwards and returns.
+//! Stages of `scripts/pipeline`, played by small scripts: restarts, signals and exit statuses.
 
 use std::process::Stdio;
 
@@ -7,8 +7,8 @@ use crate::support::workbench::{Bench, Output, Running, processes_of, signal, wa
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
 
-/// Each stage notes that it was started; without a body of its own the first waits for ever and
-/// the others pass lines on.
+/// Creates a bench whose stages record each start. Without a body the first stage waits for ever
+/// and the others pass lines on.
 fn stages(name: &str, bodies: &[(&str, &str)]) -> Bench {
     let mut bench = Bench::new(name);
     for (stage, usual) in [
@@ -47,8 +47,8 @@ fn status_2_of_stage_ends_pipeline() {
     let bench = stages("status-2", &[("dlq-notify", "exit 2")]);
     let output = run(&bench, &[]);
     assert_eq!(output.code(), 2, "{output:?}");
-    let said = "pipeline: error: dlq-notify ended with status 2; not restarting";
-    assert!(output.stderr.contains(said), "{}", output.stderr);
+    let message = "pipeline: error: dlq-notify ended with status 2; not restarting";
+    assert!(output.stderr.contains(message), "{}", output.stderr);
     assert!(started(&bench, "dlq-poll") <= 1);
 }
 
@@ -67,7 +67,7 @@ fn signal_is_forwarded_and_stages_end() {
         signal(name, running.pid());
         let output = running.finish();
         assert_eq!((output.code(), output.stderr.as_str()), (number, ""));
-        // It has waited for them.
+        // The script waits for its stages.
         assert_eq!(processes_of(&bench), [0; 0]);
         assert_eq!(read_text(&bench, "told"), "told\n");
     }
@@ -75,13 +75,13 @@ fn signal_is_forwarded_and_stages_end() {
 
 #[test]
 fn dead_stage_is_named_and_all_restart() {
-    for (stage, how, said) in [
+    for (stage, how, message) in [
         ("dlq-poll", "exit 1", "dlq-poll ended with status 1"),
         ("dlq-investigate", "exit 3", "dlq-investigate ended with status 3"),
         ("dlq-notify", "kill -KILL $$", "dlq-notify ended by signal 9"),
     ] {
         let usual = if stage == "dlq-poll" { "exec sleep 600" } else { "exec cat" };
-        // It dies when all run, and only once.
+        // The stage dies once, when all stages run.
         let all = "until [ $(wc -l < started) -ge 4 ]; do sleep 0.02; done";
         let body = format!("{all}\n[ -e again ] || {{ echo > again; {how}; }}\n{usual}");
         let bench = stages("restart", &[(stage, &body)]);
@@ -93,8 +93,8 @@ fn dead_stage_is_named_and_all_restart() {
         signal("TERM", running.pid());
         let output = running.finish();
         assert_eq!(output.code(), 143);
-        let said = format!("pipeline: warning: {said}; restarting in 0.05s\n");
-        assert_eq!(output.stderr, said);
+        let message = format!("pipeline: warning: {message}; restarting in 0.05s\n");
+        assert_eq!(output.stderr, message);
         assert_no_process_left(&bench);
     }
 }
@@ -128,7 +128,7 @@ fn journal_is_replayed_first_and_stages_get_arguments() {
     assert_eq!(output.code(), 0, "{output:?}");
     let warned =
         "pipeline: warning: dlq-log ended with status 1; the journal is replayed in part\n";
-    // The warning is the script's own, and meets the lines in any order.
+    // The warning of the script may come before, between or after the lines.
     assert!(output.stderr.contains(warned), "{}", output.stderr);
     assert_eq!(output.stderr.replace(warned, ""), "old\nnew\n");
     let mut started: Vec<String> =

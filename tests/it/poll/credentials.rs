@@ -16,12 +16,12 @@ fn missing_region_or_credentials_name_remedy() {
         let output = Running::spawn(command.stdin(std::process::Stdio::null())).finish();
         (output.code(), output.stderr)
     };
-    let (code, said) = with(&["AWS_REGION"]);
-    assert_eq!((code, said.lines().count()), (2, 1));
-    assert!(said.contains("no region: set aws.region"), "{said}");
-    let (code, said) = with(&["AWS_ACCESS_KEY_ID"]);
+    let (code, message) = with(&["AWS_REGION"]);
+    assert_eq!((code, message.lines().count()), (2, 1));
+    assert!(message.contains("no region: set aws.region"), "{message}");
+    let (code, message) = with(&["AWS_ACCESS_KEY_ID"]);
     assert_eq!(code, 1);
-    assert!(said.contains("credentials: none found"), "{said}");
+    assert!(message.contains("credentials: none found"), "{message}");
     assert!(sqs.state().requests.is_empty());
 }
 
@@ -47,10 +47,10 @@ fn named_profile_is_used_alone() {
     assert_eq!((code, from.split(' ').next()), (0, Some("AKIDOTHER")));
     let (code, from, _) = requests("{}", &["--profile", "other"]);
     assert_eq!((code, from.split(' ').next()), (0, Some("AKIDOTHER")));
-    // One that does not exist is no reason to take what the environment offers.
-    let (code, from, said) = requests("{}", &["--profile", "nobody", "--region", "sa-east-1"]);
+    // A missing profile does not fall back to the credentials of the environment.
+    let (code, from, message) = requests("{}", &["--profile", "nobody", "--region", "sa-east-1"]);
     assert_eq!((code, from.as_str()), (1, ""));
-    assert!(said.contains("profile 'nobody' does not exist"), "{said}");
+    assert!(message.contains("profile 'nobody' does not exist"), "{message}");
 }
 
 #[test]
@@ -76,9 +76,9 @@ fn failing_account_does_not_stop_others() {
     for reported in [2, 0] {
         let output = poll(&bench, &[]);
         assert_eq!((output.code, output.edges().len()), (1, reported), "{output:?}");
-        let said =
+        let message =
             "dlq-poll: warning: cannot list the queues of 'nobody' in 'us-east-1': credentials: ";
-        assert!(output.stderr.starts_with(said), "{}", output.stderr);
+        assert!(output.stderr.starts_with(message), "{}", output.stderr);
         assert_eq!(output.stderr.lines().count(), 1);
         if reported > 0 {
             assert_eq!(output.single("poll.failed")["data"]["account"], "nobody");

@@ -1,4 +1,4 @@
-//! `dlq-poll`: which queues it takes for dead-letter queues, and what it thinks of their settings.
+//! Discovery of dead-letter queues, and the lint of their settings.
 
 use serde_json::{Value, json};
 
@@ -100,7 +100,7 @@ fn lint_reports_settings_that_lose_messages() {
     assert_eq!(found, expected);
     assert_eq!(output.events_of("queue.linted").len(), output.events.len());
     assert!(!bench.state("").exists(), "a look remembers nothing");
-    // Of what cannot be seen nothing is claimed.
+    // Settings that cannot be read are not reported.
     sqs.state().queue("good").behavior = Behavior::Refuse(403, "AccessDenied");
     let partial = poll(&bench, &["--lint", "--match", "lone*"]);
     assert_eq!(partial.events.len(), 0, "{partial:?}");

@@ -1,16 +1,14 @@
-//! `dlq-poll`: which readings are news. Time passes by moving what is remembered back.
+//! Edges of `dlq-poll`: which readings cause an event. Moving the recorded times back lets time
+//! pass.
 
 use serde_json::{Value, json};
 
 use crate::support::poll::{age_state, bench, journal, poll};
 use crate::support::sqs_api::{Behavior, FakeSqs, arn};
+use crate::support::workbench::Bench;
 
-/// Polls once with each of these depths, so many seconds after the one before; the edges of each.
-fn rounds(
-    sqs: &FakeSqs,
-    bench: &crate::support::workbench::Bench,
-    steps: &[(u64, u64)],
-) -> Vec<String> {
+/// Polls once for each depth, `seconds` after the poll before, and returns the edges of each poll.
+fn rounds(sqs: &FakeSqs, bench: &Bench, steps: &[(u64, u64)]) -> Vec<String> {
     let mut edges = Vec::new();
     for (seconds, depth) in steps {
         sqs.state().queue("orders-dlq").depth(*depth);
@@ -44,7 +42,7 @@ fn clear_needs_two_zeros_over_a_minute() {
     let of_kind =
         |kind: &str| -> Vec<&Value> { journal.iter().filter(|e| e["type"] == kind).collect() };
     let (raised, cleared) = (of_kind("queue.raised"), of_kind("queue.cleared"));
-    // One incident from raise to clear, and another one for the next.
+    // One incident spans raise to clear; the next raise opens another.
     assert_eq!(raised[0]["incident"], cleared[0]["incident"]);
     assert_ne!(raised[1]["incident"], cleared[0]["incident"]);
     assert_eq!(cleared[0]["data"]["cause"], "unknown");
@@ -125,7 +123,7 @@ fn move_task_explains_depth_drop() {
     let journal = journal(&bench);
     let cleared = journal.iter().find(|event| event["type"] == "queue.cleared").unwrap();
     assert_eq!(cleared["data"]["cause"], "redriven");
-    // It is asked once, and not before it matters.
+    // The tasks are listed once, when a drop needs an explanation.
     assert_eq!(sqs.state().count("ListMessageMoveTasks"), 1);
 }
 
@@ -163,7 +161,7 @@ fn expiry_is_reported_by_deepest_tier() {
                 .join(" ")
         })
         .collect();
-    // It has no source and was seen empty, so that the first moment of loss is known.
+    // The queue has no source and was empty before, so the first moment of loss is known.
     let expected = [r#""24h" "WARN" true"#, r#""6h" "ERROR" true"#, r#""1h" "FATAL" true"#];
     assert_eq!(tiers, expected);
     let raised = journal.iter().find(|event| event["type"] == "queue.raised").unwrap();

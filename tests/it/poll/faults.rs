@@ -1,5 +1,5 @@
-//! `dlq-poll`, when SQS does not answer as it should: what could not be read is unknown, is said,
-//! and is never zero, never cleared, never gone by mistake.
+//! Faults of SQS: an unreadable queue is unknown and reported, and never taken for empty, cleared
+//! or gone.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::support::poll::{age_state, bench, poll};
 use crate::support::sqs_api::{Behavior, FakeSqs};
-use crate::support::workbench::wait_for;
+use crate::support::workbench::{Bench, wait_for};
 
 const DENIED: Behavior = Behavior::Refuse(403, "com.amazonaws.sqs#AccessDeniedException");
 
-/// Three queues with messages, known and raised.
-fn raised(name: &str) -> (FakeSqs, crate::support::workbench::Bench) {
+/// Creates three queues with messages that are already raised.
+fn raised(name: &str) -> (FakeSqs, Bench) {
     let sqs = FakeSqs::start().with_queues(&[("a-dlq", 1), ("b-dlq", 2), ("c-dlq", 3)]);
     let mut bench = bench(name, &sqs.url);
     bench.configure("monitoring: {timeout: 200ms}");
@@ -45,22 +45,22 @@ fn unreadable_queue_is_unknown_and_others_are_read() {
             let first = poll(&bench, &["--all"]);
             assert!(begun.elapsed() < Duration::from_secs(20), "{name}: {:?}", begun.elapsed());
             assert_eq!(first.code, 1, "{name}");
-            // The first miss is a warning only; the others are read.
+            // The first error is a warning only, and the other queues are read.
             assert_eq!(first.edges(), ["queue.grew c-dlq"], "{name}");
-            let said = format!("dlq-poll: warning: cannot read queue 'b-dlq': {reason}");
-            assert!(first.stderr.starts_with(&said), "{name}: {}", first.stderr);
+            let message = format!("dlq-poll: warning: cannot read queue 'b-dlq': {reason}");
+            assert!(first.stderr.starts_with(&message), "{name}: {}", first.stderr);
             assert_eq!(first.stderr.lines().count(), 1, "{name}");
             let polled = first.events_of("queue.polled");
             let b = polled.iter().find(|event| event["subject"] == "b-dlq").unwrap();
             assert_eq!(b["data"]["depth"], Value::Null, "{name}");
             assert!(b["data"]["reason"].as_str().unwrap().starts_with(reason), "{name}");
             assert_eq!(first.single("poll.finished")["data"]["unreadable"], 1);
-            // The second makes it unreadable, and that is told once.
+            // The second error makes the queue unreadable, which is reported once.
             assert_eq!(poll(&bench, &[]).edges(), ["queue.unreadable b-dlq"], "{name}");
             age_state(&bench, 600);
             let third = poll(&bench, &[]);
             assert_eq!((third.code, third.edges().len()), (1, 0), "{name}: {third:?}");
-            // It comes back as deep as it was: nothing but that is news.
+            // The depth is unchanged, so only the recovery is reported.
             sqs.state().queue("b-dlq").behavior = Behavior::Normal;
             let back = poll(&bench, &[]);
             assert_eq!(back.edges(), ["queue.readable b-dlq"], "{name}");
@@ -75,7 +75,7 @@ fn unreadable_queue_is_unknown_and_others_are_read() {
 fn unreachable_server_makes_queues_unreadable() {
     let (sqs, bench) = raised("dead");
     drop(sqs);
-    // The cache is for that server: the old address, where nobody listens any more.
+    // The cached queues belong to the address at which no server listens any more.
     for edges in [0, 3, 0] {
         age_state(&bench, 100);
         let output = poll(&bench, &[]);
@@ -85,8 +85,9 @@ fn unreachable_server_makes_queues_unreadable() {
             "{output:?}"
         );
         assert_eq!(output.edges().len(), edges);
-        let said = "dlq-poll: warning: cannot read 3 queues ('a-dlq', 'b-dlq', 'c-dlq'): network: ";
-        assert!(output.stderr.starts_with(said), "{}", output.stderr);
+        let message =
+            "dlq-poll: warning: cannot read 3 queues ('a-dlq', 'b-dlq', 'c-dlq'): network: ";
+        assert!(output.stderr.starts_with(message), "{}", output.stderr);
     }
 }
 
@@ -97,11 +98,11 @@ fn first_run_without_server_reports_poll_failed() {
     drop(sqs);
     let output = poll(&bench, &[]);
     assert_eq!((output.code, output.edges()), (1, vec!["poll.failed ".to_owned()]));
-    let said = "dlq-poll: warning: cannot list the queues in 'us-east-1': network: ";
-    assert!(output.stderr.starts_with(said), "{}", output.stderr);
+    let message = "dlq-poll: warning: cannot list the queues in 'us-east-1': network: ";
+    assert!(output.stderr.starts_with(message), "{}", output.stderr);
     assert_eq!(output.single("poll.finished")["data"]["queues"], 0);
     let again = poll(&bench, &[]);
-    assert_eq!((again.code, again.edges().len()), (1, 0), "a failure is told once");
+    assert_eq!((again.code, again.edges().len()), (1, 0), "a failure is reported once");
 }
 
 #[test]
@@ -125,19 +126,19 @@ fn queue_is_gone_only_when_listing_lacks_it() {
     for (n, spelling) in spellings.into_iter().enumerate() {
         let (sqs, bench) = raised(&format!("gone-{n}"));
         sqs.state().queue("b-dlq").behavior = Behavior::Refuse(400, spelling);
-        // Still listed: access was lost, perhaps.
+        // The queue is still listed, so access may have been lost.
         let output = poll(&bench, &[]);
         assert_eq!((output.code, output.edges().len()), (1, 0), "{output:?}");
         assert!(output.stderr.contains("does not exist, or access to it was lost"));
         assert_eq!(poll(&bench, &[]).edges(), ["queue.unreadable b-dlq"]);
-        // Not listed, but neither is anything else: the listing failed.
+        // The listing failed, so it proves nothing.
         sqs.state().queue("b-dlq").hidden = true;
         sqs.state().list = DENIED;
         let output = poll(&bench, &[]);
         assert_eq!((output.code, output.edges().len()), (1, 0), "{output:?}");
         let refreshed = poll(&bench, &["--refresh"]);
         assert_eq!((refreshed.code, refreshed.edges()), (1, vec!["poll.failed ".to_owned()]));
-        // A listing that succeeds lacks it.
+        // A successful listing lacks the queue.
         sqs.state().list = Behavior::Normal;
         let output = poll(&bench, &[]);
         assert_eq!((output.code, output.edges()), (0, vec!["queue.gone b-dlq".to_owned()]));
@@ -145,7 +146,7 @@ fn queue_is_gone_only_when_listing_lacks_it() {
         assert_eq!(gone["data"]["last_depth"], 2);
         assert!(gone["incident"].is_string());
         assert_eq!(output.single("poll.finished")["data"]["raised"], 2);
-        // The cache still has it, and forgets it: it has gone once.
+        // The queue leaves the cache and is reported once.
         for args in [&[][..], &["--refresh"], &[]] {
             let after = poll(&bench, args);
             assert_eq!((after.code, after.edges().len()), (0, 0), "{args:?} {after:?}");
@@ -172,17 +173,16 @@ fn hostile_names_are_escaped_in_messages() {
         sqs.state().queue(name).behavior = DENIED;
     }
     let bench = bench("hostile", &sqs.url);
-    let mut said = poll(&bench, &["-v"]).stderr;
-    said += &poll(&bench, &["--queue", "no\u{1b}[2J\u{202e}such"]).stderr;
-    said += &poll(&bench, &["--no\u{1b}[2J"]).stderr;
-    said += &poll(&bench, &["--discover", "\u{1b}[2J"]).stderr;
-    assert!(said.contains("\\u{1b}") && said.contains("\\u{202e}"), "{said:?}");
+    let mut message = poll(&bench, &["-v"]).stderr;
+    message += &poll(&bench, &["--queue", "no\u{1b}[2J\u{202e}such"]).stderr;
+    message += &poll(&bench, &["--no\u{1b}[2J"]).stderr;
+    message += &poll(&bench, &["--discover", "\u{1b}[2J"]).stderr;
+    assert!(message.contains("\\u{1b}") && message.contains("\\u{202e}"), "{message:?}");
     let raw = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}".contains(c));
-    assert!(!said.contains(raw), "{said:?}");
+    assert!(!message.contains(raw), "{message:?}");
 }
 
-/// On a terminal also the events themselves are harmless, and still JSON; on a pipe not a byte is
-/// changed.
+/// Events on a terminal are escaped and still valid JSON; on a pipe no byte is changed.
 #[test]
 #[cfg(target_os = "linux")] // elsewhere `script` has other options
 fn event_lines_are_escaped_on_terminal() {

@@ -1,14 +1,14 @@
-//! `dlq-poll --follow`: round after round, and what ends it.
+//! Mode `--follow` of `dlq-poll`: rounds, changes between them, and kills.
 
 use serde_json::Value;
 
 use crate::support::poll::{bench, journal, parse_output, poll};
 use crate::support::sqs_api::{Behavior, FakeSqs};
-use crate::support::workbench::{DEADLINE, wait_for};
+use crate::support::workbench::{DEADLINE, Running, wait_for};
 
-/// Lines until one of this type.
+/// Reads lines until an event of this type.
 #[track_caller]
-fn read_until(running: &mut crate::support::workbench::Running, kind: &str) -> Value {
+fn read_until(running: &mut Running, kind: &str) -> Value {
     let begun = std::time::Instant::now();
     loop {
         let event: Value = serde_json::from_str(&running.line()).unwrap();
@@ -30,7 +30,7 @@ fn rounds_repeat_and_are_counted() {
     let rounds: Vec<&Value> =
         output.events_of("poll.finished").iter().map(|e| &e["data"]["round"]).collect();
     assert_eq!(rounds, [1, 2, 3]);
-    // Discovery was made once, and every round asks the one queue.
+    // Discovery ran once, and each round reads the one queue.
     let world = sqs.state();
     assert_eq!((world.count("ListQueues"), world.count("GetQueueAttributes")), (1, 4));
 }
@@ -44,11 +44,11 @@ fn changes_between_rounds_are_reported_in_next_round() {
     read_until(&mut running, "poll.finished");
     sqs.state().queue("a-dlq").depth(2);
     assert_eq!(read_until(&mut running, "queue.raised")["subject"], "a-dlq");
-    // A queue that is made meanwhile is found, though nobody waits for the search.
+    // A new queue is found in the background, without delaying a round.
     sqs.state().queue("b-dlq").depth(1);
     assert_eq!(read_until(&mut running, "queue.found")["subject"], "b-dlq");
     assert_eq!(read_until(&mut running, "queue.raised")["subject"], "b-dlq");
-    // One that is deleted is gone.
+    // A deleted queue is gone.
     sqs.state().queues.remove("a-dlq");
     assert_eq!(read_until(&mut running, "queue.gone")["subject"], "a-dlq");
     let last = read_until(&mut running, "poll.finished");
@@ -56,7 +56,8 @@ fn changes_between_rounds_are_reported_in_next_round() {
     running.kill();
 }
 
-/// What a round has not read was not seen empty in it, however long the search took.
+/// A queue that a round has not read was not seen empty in that round, however long the discovery
+/// took.
 #[test]
 fn slow_discovery_claims_no_previous_depth() {
     let sqs = FakeSqs::start().with_queues(&[("a-dlq", 0)]);
@@ -86,7 +87,7 @@ fn closed_stdout_ends_quietly() {
     let output =
         bench.shell("{ dlq-poll --follow --interval 1s --all; echo \"status $?\" >&2; } | head -1");
     assert_eq!((output.text().lines().count(), output.stderr.as_str()), (1, "status 0\n"));
-    // What nobody read was told to the journal before.
+    // The journal has the events that nobody read.
     assert!(journal(&bench).iter().any(|event| event["type"] == "queue.raised"));
 }
 
@@ -100,7 +101,7 @@ fn unreadable_queue_is_warned_about_twice() {
     assert_eq!((output.code, output.edges()), (1, vec!["queue.unreadable orders-dlq".to_owned()]));
 }
 
-/// Killed at any moment, it leaves documents that parse, and has told no raise as another one.
+/// A kill at any moment leaves valid documents, and a repeated raise has the same id.
 #[test]
 fn kill_at_any_moment_loses_and_repeats_no_raise() {
     let sqs = FakeSqs::start().with_job_queues(40, 0);
@@ -113,8 +114,7 @@ fn kill_at_any_moment_loses_and_repeats_no_raise() {
         }
         let requests = sqs.state().requests.len();
         let mut running = bench.start("dlq-poll", &["--follow", "--interval", "1s", "--all"]);
-        // Some die while they ask, some while they write down what they heard, some while they
-        // print it.
+        // The kills come during requests, while state is written, and during output.
         match n % 3 {
             0 => wait_for("a question", || sqs.state().requests.len() > requests + n * 7 % 40),
             1 => wait_for("all questions", || sqs.state().requests.len() >= requests + 40),

@@ -1,4 +1,4 @@
-//! `dlq-poll`: what it is told to do, whom it asks, and what it remembers.
+//! Options of `dlq-poll`: usage, discovery, dry run and named queues.
 
 use crate::support::poll::{age_state, bench, poll};
 use crate::support::sqs_api::FakeSqs;
@@ -29,7 +29,7 @@ fn wrong_usage_is_one_line_and_status_2() {
     assert!(!bench.state("").exists(), "wrong usage writes nothing");
 }
 
-/// A round by name is as cheap as can be, and cron does not look for queues every minute.
+/// A round by name needs one request per DLQ, and the cache spares cron the listing.
 #[test]
 fn discovery_cache_limits_api_calls_of_rounds() {
     let sqs = FakeSqs::start();
@@ -60,7 +60,7 @@ fn discovery_cache_limits_api_calls_of_rounds() {
     assert_eq!(calls(&["--discover", "name"]).0, (0, 31));
     age_state(&bench, 2 * 60);
     assert_eq!(calls(&["--discover", "name"]).0, (1, 31), "after 15 minutes");
-    // By redrive policy every queue is asked, and then the DLQs.
+    // Discovery by redrive policy reads every queue, and then the DLQs.
     assert_eq!(calls(&[]).0, (1, 61 + 31));
     assert_eq!(calls(&["--match", "job-1*", "--exclude", "*-11-*"]).0, (0, 10));
     assert_eq!(calls(&["--queue", &sqs.queue_url("job-3")]).0, (0, 1));
@@ -115,6 +115,6 @@ fn queue_option_polls_named_queues_only() {
     assert_eq!(sqs.state().count("ListQueues"), 0);
     let output = poll(&bench, &["--queue", "nowhere", "--queue", "a-dlq"]);
     assert_eq!((output.code, output.edges().len()), (1, 0));
-    let said = "dlq-poll: warning: cannot find queue 'nowhere': does not exist, or access to it was lost\n";
-    assert_eq!(output.stderr, said);
+    let message = "dlq-poll: warning: cannot find queue 'nowhere': does not exist, or access to it was lost\n";
+    assert_eq!(output.stderr, message);
 }

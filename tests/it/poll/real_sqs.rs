@@ -1,4 +1,5 @@
-//! `dlq-poll` on a real SQS server: real pages, real dead letters, real move tasks.
+//! Rounds of `dlq-poll` on a real SQS server: pages, dead letters, move tasks, regions and
+//! accounts.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,7 @@ use crate::support::poll::{PollOutput, age_state, bench, journal, poll};
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::wait_for;
 
-/// The older system stops at 1,000 queues.
+/// SQS lists at most 1,000 queues a page.
 #[test]
 fn discovery_finds_every_dlq_of_2500_queues() {
     let Some(server) = SqsServer::start() else { return };
@@ -52,7 +53,7 @@ fn discovery_finds_every_dlq_of_2500_queues() {
     assert_eq!((round.code, round.edges().len()), (0, 0));
 }
 
-/// From the first failure of a consumer to the end of the incident.
+/// Course of an incident from the first failure of a consumer to its end.
 #[test]
 fn incident_is_raised_once_and_cleared_with_cause() {
     let Some(server) = SqsServer::start() else { return };
@@ -87,12 +88,12 @@ fn incident_is_raised_once_and_cleared_with_cause() {
         assert_eq!(data["queue"]["sources"], json!([source]));
         assert_eq!(data["queue"]["fifo"], fifo);
         assert_eq!(data["queue"]["arn"], sqs.arn(name));
-        // It was seen empty, and keeps messages for longer than its source.
+        // The queue was seen empty, and its retention is longer than that of its source.
         let moment = |key: &str| dlq::time::Timestamp::parse(data[key].as_str().unwrap()).unwrap();
         let days = moment("expires_before").since(moment("expires_after")).as_secs() / 86_400;
         assert_eq!(days, if fifo { 0 } else { 4 }, "{name}: {data}");
     }
-    // Cron runs it again and again: nothing has changed, so nothing is told.
+    // Further runs report nothing, because nothing has changed.
     for _ in 0..3 {
         let again = poll(&bench, &[]);
         assert_eq!((again.code, again.edges().len(), again.stderr.as_str()), (0, 0, ""));
@@ -100,7 +101,7 @@ fn incident_is_raised_once_and_cleared_with_cause() {
     let raises = journal(&bench).iter().filter(|event| event["type"] == "queue.raised").count();
     assert_eq!(raises, 3);
 
-    // A dead letter that somebody reads is still one; and it grows.
+    // A dead letter in flight still counts, and more messages make the queue grow.
     assert!(sqs.receive(&orders_dlq, 600).is_some());
     let reading = poll(&bench, &["--all"]);
     let polled = reading.events_of("queue.polled");
@@ -113,7 +114,7 @@ fn incident_is_raised_once_and_cleared_with_cause() {
     assert_eq!(grown.edges(), ["queue.grew orders-dlq"]);
     assert_eq!(grown.single("queue.grew")["data"]["depth"], 4);
 
-    // Messages go: some back to where they came from, others nobody knows where.
+    // One queue is emptied by a move task, the other by a deletion.
     sqs.call("StartMessageMoveTask", &json!({"SourceArn": sqs.arn("graveyard")}));
     wait_for("the task moves the message", || sqs.depth(&graveyard) == 0);
     let receipt = sqs.receive(&pay_dlq, 600).unwrap();
@@ -134,13 +135,13 @@ fn incident_is_raised_once_and_cleared_with_cause() {
     assert_eq!(end.single("queue.loss_suspected")["data"]["why"], "unexplained");
     assert_eq!(end.single("poll.finished")["data"]["raised"], 1);
 
-    // A queue that is deleted has gone; it has not been cleared.
+    // A deleted queue is gone, not cleared.
     sqs.call("DeleteQueue", &json!({"QueueUrl": orders_dlq}));
     let gone = poll(&bench, &[]);
     assert_eq!((gone.code, gone.edges()), (0, vec!["queue.gone orders-dlq".to_owned()]));
 }
 
-/// The server keeps regions and accounts apart, as AWS does.
+/// The server separates regions and accounts, as AWS does.
 #[test]
 fn regions_and_accounts_share_a_round() {
     let Some(server) = SqsServer::start() else { return };
@@ -160,7 +161,7 @@ fn regions_and_accounts_share_a_round() {
         ["us-east-1", "sa-east-1"].map(|r| format!("arn:aws:sqs:{r}:000000000000:orders-dlq"));
     assert_eq!((output.code, arns(&output)), (0, expected.to_vec()));
 
-    // To this server a key of twelve digits is the number of an account.
+    // The server takes an access key of twelve digits for the number of an account.
     let profiles = "[profile shop]\nregion = us-east-1\naws_access_key_id = 111111111111\naws_secret_access_key = x\n\
                     [profile bank]\nregion = eu-west-1\naws_access_key_id = 222222222222\naws_secret_access_key = x\n";
     bench.write("aws-config", profiles);
@@ -169,7 +170,8 @@ fn regions_and_accounts_share_a_round() {
     );
     bench.set("DLQ_STATE_DIR", bench.path("other"));
     for profile in ["shop", "bank"] {
-        // Made by the profile itself: `--queue` finds it in one account and not in the other.
+        // The profile's own account has the queue: `--queue` finds it in one account and not in the
+        // other.
         let (key, region) = if profile == "shop" {
             ("111111111111", "us-east-1")
         } else {

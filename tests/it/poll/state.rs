@@ -1,4 +1,4 @@
-//! `dlq-poll`: its documents and the journal, with crashes and concurrent runs.
+//! State of `dlq-poll`: documents and journal, with crashes and concurrent runs.
 
 use serde_json::Value;
 
@@ -44,8 +44,8 @@ fn concurrent_runs_raise_once() {
     assert_eq!(raises, 2);
 }
 
-/// A disk that is full at the worst moment: the document stays whole, and what the journal was told
-/// already is told again as the same.
+/// A disk that is full between journal and document leaves the old document whole; the next run
+/// repeats the event with its id.
 #[test]
 fn crash_between_journal_and_document_repeats_event_id() {
     let sqs = FakeSqs::start().with_job_queues(40, 1);
@@ -53,7 +53,7 @@ fn crash_between_journal_and_document_repeats_event_id() {
     assert_eq!(poll(&bench, &["--exclude", "job-7-*"]).events_of("queue.raised").len(), 39);
     std::fs::remove_file(bench.state("journal.ndjson")).unwrap();
     let before = std::fs::read(bench.state("queues.json")).unwrap();
-    // The journal's few lines fit; the document does not.
+    // The few lines of the journal fit into the limit; the document does not.
     let died = bench.shell("ulimit -f 16; dlq-poll");
     assert!(died.code() == 1 && died.stdout.is_empty(), "{died:?}");
     assert!(died.stderr.ends_with("queues.tmp': file too large\n"), "{died:?}");
@@ -65,7 +65,7 @@ fn crash_between_journal_and_document_repeats_event_id() {
     assert_eq!(id(poll(&bench, &[]).single("queue.raised")), first[0]);
 }
 
-/// A run that was slow brings old readings: what another has read since stands.
+/// A slow run does not overwrite a newer reading of another run.
 #[test]
 fn older_reading_is_dropped() {
     let sqs = FakeSqs::start().with_queues(&[("a-dlq", 1), ("b-dlq", 1)]);
@@ -74,7 +74,7 @@ fn older_reading_is_dropped() {
     let ends =
         |kind: &str, output: &PollOutput| output.subjects(kind).contains(&"a-dlq".to_owned());
     assert!(ends("queue.raised", &poll(&bench, &[])));
-    // It finds 'a' empty, and then waits for 'b'.
+    // The slow run reads 'a' as empty and then waits for 'b'.
     sqs.state().queue("a-dlq").depth(0);
     sqs.state().queue("b-dlq").behavior = Behavior::Hold;
     let requests = sqs.state().count("GetQueueAttributes");

@@ -270,6 +270,6 @@ fn events(request: &ModelRequest, answer: &Step, blocks: Vec<Value>) -> Vec<Valu
 }
 
 fn refuse(reply: &mut Reply<'_>, status: u16, kind: &str) -> Result<(), Closed> {
-    let error = json!({"type": kind, "message": "said the stand-in"});
+    let error = json!({"type": kind, "message": "from the stand-in"});
     reply.send_json(status, &json!({"type": "error", "error": error}))
 }

@@ -8,11 +8,11 @@ use super::claude_api::FakeClaudeApi;
 use super::claude_stub::repository;
 use super::workbench::Bench;
 
-/// A bench whose programs ask the stand-in, keep all files in its folder, and are quiet; a
-/// checkout with one file, `orders.py`, is in `repo/`.
+/// Creates a bench whose `claude` calls the stand-in, keeps its files in the bench and sends no
+/// telemetry. `repo/` holds one file, `orders.py`.
 pub fn bench_with_api(api: &FakeClaudeApi, name: &str) -> Bench {
     let mut bench = Bench::new(name);
-    // Its shell reads the `.bashrc` of the home folder, that of the user when there is no HOME.
+    // The shell of the program reads the user's `.bashrc` when HOME is not set.
     for (name, folder) in [("HOME", "home"), ("TMPDIR", "tmp"), ("CLAUDE_CONFIG_DIR", "claude")] {
         let folder = bench.path(folder);
         std::fs::create_dir_all(&folder).unwrap();
@@ -38,8 +38,8 @@ pub const KEY: &str = "sk-ant-api03-of-the-model";
 
 pub const CODE: &str = "def total(order):\n    return order['amount'] * 2\n";
 
-/// Has what runs on the bench find the real `claude`, which asks this stand-in. `more` are keys of
-/// `auto_investigation`, `rule` those of the queue.
+/// Puts the real `claude` into the PATH of a bench and configures the stand-in as its API. `more`
+/// holds keys of `auto_investigation`, `rule` those of the queue.
 pub fn configure_claude(
     bench: &mut Bench,
     cli: &Path,
@@ -67,18 +67,18 @@ pub fn configure_claude(
     ));
 }
 
-/// The line by which the agent runs a script of the repository, as its tests.
+/// Returns the one command line by which the agent may run a script as its tests.
 pub fn test_line(bench: &Bench, script: &str) -> String {
     format!("env HOME={} sh {script}", bench.path("home").display())
 }
 
-/// Commits what was written into the repository.
+/// Commits all files of the repository.
 pub fn commit_all(bench: &Bench) {
     let line = "cd repo && git add -A && git -c user.name=a -c user.email=a@b.c commit -qm more";
     assert_eq!(bench.shell(line).code(), 0);
 }
 
-/// A verdict that cites what is there.
+/// Returns a verdict that cites an existing line.
 pub fn verdict(fix: Value) -> Value {
     json!({"status": "confirmed", "title": "amount may be absent", "category": "code_error",
         "root_cause": "nobody looks", "confidence": 0.9, "hypotheses": [],

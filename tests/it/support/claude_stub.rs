@@ -6,10 +6,10 @@ use super::workbench::Bench;
 
 const FLAGS: &str = "--restricted --permission-prompts --json-schema --max-budget-usd";
 
-/// What it says of itself; `$session` is filled in by the shell.
+/// Shell command that prints the first line of a session; the shell fills in `$session`.
 pub const INIT_LINE: &str = r#": >"$DLQ_SESSION_DIR/hooked"; printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
 
-/// A result with this for its structured output.
+/// Returns a shell command that prints a result line with this structured output.
 pub fn result_line(structured: &Value) -> String {
     let line = json!({"type": "result", "subtype": "success", "is_error": false, "num_turns": 3,
         "terminal_reason": "completed", "total_cost_usd": 0.009000000000000001, "result": "done",
@@ -24,7 +24,7 @@ pub fn verdict() -> Value {
         "redrive": "after_fix", "next_steps": ["look"]})
 }
 
-/// A repository with one commit of one file.
+/// Creates a repository with one commit of one file.
 pub fn repository(bench: &Bench, name: &str, content: &str) {
     bench.write(&format!("repo/{name}"), content);
     let line = "git init -q -b main repo && cd repo && git add -A && \
@@ -32,7 +32,7 @@ pub fn repository(bench: &Bench, name: &str, content: &str) {
     assert_eq!(bench.shell(line).code(), 0);
 }
 
-/// A bench whose `claude` is of this release and does `body`.
+/// Creates a bench whose `claude` reports this version and runs `body`.
 pub fn bench_with_stub(name: &str, version: &str, body: &str, more: &str) -> Bench {
     let mut bench = Bench::new(name);
     let body = body.replace('@', &bench.dir().display().to_string());

@@ -5,12 +5,12 @@ use std::time::Duration;
 use dlq::edge::clock;
 use dlq::time::Timestamp;
 
-/// The moment so many seconds ago.
+/// Returns the time this many seconds ago.
 pub fn seconds_ago(seconds: u64) -> Timestamp {
     clock::now().minus(Duration::from_secs(seconds))
 }
 
-/// Objects that are read in part or not at all, and pass byte for byte.
+/// Returns objects that are valid JSON and events in part at most.
 pub fn unusual_lines() -> String {
     let objects = [
         "{}",
@@ -44,7 +44,7 @@ fn queue(name: &str) -> String {
     )
 }
 
-/// A raise. `loss` is by when the oldest message is lost.
+/// Returns a `queue.raised` line. `loss` is the time before which the oldest message expires.
 pub fn raised(name: &str, incident: &str, at: Timestamp, loss: Option<Timestamp>) -> String {
     let loss = loss.map_or("null".to_owned(), |loss| format!("\"{loss}\""));
     let data = format!(
@@ -54,19 +54,19 @@ pub fn raised(name: &str, incident: &str, at: Timestamp, loss: Option<Timestamp>
     line("queue.raised", name, incident, at, &data)
 }
 
-/// A growth.
+/// Returns a `queue.grew` line.
 pub fn grew(name: &str, incident: &str, at: Timestamp) -> String {
     let data = format!(r#"{{"queue":{},"depth":6,"raised_depth":3}}"#, queue(name));
     line("queue.grew", name, incident, at, &data)
 }
 
-/// The end of an incident.
+/// Returns a `queue.cleared` line.
 pub fn cleared(name: &str, incident: &str, at: Timestamp) -> String {
     let data = format!(r#"{{"queue":{},"duration_s":60,"cause":"unknown"}}"#, queue(name));
     line("queue.cleared", name, incident, at, &data)
 }
 
-/// The end of a round.
+/// Returns a `poll.finished` line.
 pub fn heartbeat(at: Timestamp) -> String {
     let data = r#"{"round":1,"queues":6,"unreadable":0,"raised":1,"duration_ms":9,"api_calls":6,"usd_month":null}"#;
     line("poll.finished", "", "", at, data)

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::workbench::{Bench, Output, processes_of, wait_for};
 
-/// The agent that has a result at once.
+/// Agent that has a result at once.
 pub const QUICK_AGENT: &str = r#"cat >/dev/null; echo '{"status":"likely"}'"#;
 
-/// Writes an agent, `body` in sh, and a configuration that investigates every queue with it;
-/// `more` is added to `auto_investigation`. `@` in the body stands for the bench's folder.
+/// Writes an agent, `body` in sh, and a configuration that investigates every queue with it. `more`
+/// is added to `auto_investigation`; `@` in the body stands for the folder of the bench.
 pub fn agent(bench: &mut Bench, body: &str, more: &str) -> PathBuf {
     let body = body.replace('@', &bench.dir().display().to_string());
     let path = bench.stub("agent", &format!("#!/bin/sh\n{body}\n"));
@@ -24,13 +24,12 @@ pub fn agent(bench: &mut Bench, body: &str, more: &str) -> PathBuf {
     path
 }
 
-/// What `dlq-investigate` itself has said in these lines, each held to the promises that every
-/// line of ours keeps.
+/// Returns the events of `dlq-investigate` itself, after a check of each line.
 #[track_caller]
 pub fn own_events(text: &str) -> Vec<Value> {
     let lines = text.lines().filter(|line| {
-        let said: Value = serde_json::from_str(line).unwrap();
-        said["source"] == "dlq-investigate"
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["source"] == "dlq-investigate"
     });
     lines
         .map(|line| {
@@ -42,14 +41,14 @@ pub fn own_events(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The same in short, such as `failed orders-dlq no_result`.
+/// Returns these events in short, such as `failed orders-dlq no_result`.
 #[track_caller]
 pub fn summaries(text: &str) -> Vec<String> {
-    let word = |said: &Value| {
-        let kind = said["type"].as_str().unwrap();
+    let word = |event: &Value| {
+        let kind = event["type"].as_str().unwrap();
         let kind = kind.strip_prefix("investigation.").unwrap();
-        let reason = said["data"]["reason"].as_str().map(|why| format!(" {why}"));
-        let queue = said["data"]["queue"]["name"].as_str().unwrap();
+        let reason = event["data"]["reason"].as_str().map(|why| format!(" {why}"));
+        let queue = event["data"]["queue"]["name"].as_str().unwrap();
         format!("{kind} {queue}{}", reason.unwrap_or_default())
     };
     own_events(text).iter().map(word).collect()
@@ -63,23 +62,24 @@ pub fn investigate(bench: &Bench, args: &[&str], input: impl AsRef<[u8]>) -> Out
     output
 }
 
-/// A file in the bench's folder, or nothing.
+/// Returns the text of a file of the bench; empty when it is missing.
 pub fn read_text(bench: &Bench, name: &str) -> String {
     std::fs::read_to_string(bench.path(name)).unwrap_or_default()
 }
 
-/// The document `sessions.json`.
+/// Returns the document `sessions.json`.
 pub fn sessions(bench: &Bench) -> Value {
     let bytes = std::fs::read(bench.state("sessions.json")).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
-/// Fails while a process that was started here is left.
+/// Waits until no process of the bench is left.
 #[track_caller]
 pub fn assert_no_process_left(bench: &Bench) {
     wait_for("no process is left", || processes_of(bench).is_empty());
 }
 
+/// Returns the view of `dlq-status --json`.
 pub fn status_json(bench: &Bench) -> Value {
     serde_json::from_str(&bench.run("dlq-status", &["--json"], "").text()).unwrap()
 }

@@ -3,7 +3,7 @@
 use dlq::time::Timestamp;
 use serde_json::Value;
 
-/// As much of JSON Schema as ours uses.
+/// Checks a value; the error names the violated keyword.
 pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
     let no = |what: &str| Err(format!("{what}: {value} against {schema}"));
     for (word, rule) in schema.as_object().unwrap() {

@@ -14,7 +14,7 @@ pub fn peek(bench: &Bench, args: &[&str]) -> PollOutput {
     parse_output(bench.run("dlq-peek", args, ""))
 }
 
-/// A queue whose messages have died, and its URL.
+/// Creates a DLQ whose messages a consumer failed to process, and returns its URL.
 pub fn create_dlq_with(sqs: &mut Client, name: &str, bodies: &[&str]) -> String {
     let dlq = sqs.create(name, &json!({}));
     let source = sqs.create_source(&name.replace("-dlq", ""), name);
@@ -22,7 +22,7 @@ pub fn create_dlq_with(sqs: &mut Client, name: &str, bodies: &[&str]) -> String 
     dlq
 }
 
-/// The messages of a bundle, by the id that SQS gave them.
+/// Returns the messages of a bundle by their SQS id.
 pub fn bundle_messages(sampled: &Value) -> BTreeMap<String, Value> {
     let path = sampled["data"]["bundle"].as_str().unwrap();
     let text = std::fs::read_to_string(format!("{path}/messages.ndjson")).unwrap();

@@ -1,5 +1,4 @@
-//! What the tests of `dlq-poll` share: an environment that reaches loopback only, and ears that
-//! hold every line that the program prints to its promises.
+//! Runs of `dlq-poll` in an environment that reaches loopback only, with a check of every line.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -12,7 +11,7 @@ use serde_json::Value;
 use super::json_schema::validate;
 use super::workbench::{Bench, Output};
 
-/// A bench where AWS is the server at this URL, with credentials that are worth nothing.
+/// Creates a bench whose AWS endpoint is this URL, with worthless credentials.
 pub fn bench(name: &str, url: &str) -> Bench {
     let mut bench = Bench::new(name);
     bench.set("AWS_ENDPOINT_URL", url);
@@ -27,7 +26,7 @@ pub fn bench(name: &str, url: &str) -> Bench {
     bench
 }
 
-/// What a run of `dlq-poll` said.
+/// Output of a run of `dlq-poll`.
 #[derive(Debug)]
 pub struct PollOutput {
     pub code: i32,
@@ -36,18 +35,18 @@ pub struct PollOutput {
 }
 
 impl PollOutput {
-    /// The events of a type.
+    /// Returns the events of a type.
     pub fn events_of(&self, kind: &str) -> Vec<&Value> {
         self.events.iter().filter(|event| event["type"] == kind).collect()
     }
 
-    /// The subjects of the events of a type.
+    /// Returns the subjects of the events of a type.
     pub fn subjects(&self, kind: &str) -> Vec<String> {
         let all = self.events_of(kind).into_iter();
         all.map(|event| event["subject"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The one event of a type; fails when there are none or more.
+    /// Returns the only event of a type, and fails when there is another number of them.
     #[track_caller]
     pub fn single(&self, kind: &str) -> &Value {
         let all = self.events_of(kind);
@@ -55,7 +54,7 @@ impl PollOutput {
         all[0]
     }
 
-    /// Types and subjects, but not of readings and heartbeats, sorted.
+    /// Returns types and subjects of all edges, sorted.
     pub fn edges(&self) -> Vec<String> {
         let word = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
         let mut edges: Vec<String> = self
@@ -79,7 +78,7 @@ pub fn poll(bench: &Bench, args: &[&str]) -> PollOutput {
     parse_output(bench.run("dlq-poll", args, ""))
 }
 
-/// Holds every line to the schema, to the strict reading of its type, and to its length.
+/// Reads the events, after a check of each line against its schema, type and length.
 #[track_caller]
 pub fn parse_output(output: Output) -> PollOutput {
     let text = output.text();
@@ -105,7 +104,7 @@ fn checked_event(line: &str) -> Value {
     event
 }
 
-/// What a program says of its lines.
+/// Returns the schema that a program prints.
 fn schema(program: &str) -> Value {
     static SCHEMAS: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
     let mut schemas = SCHEMAS.lock().unwrap();
@@ -116,7 +115,7 @@ fn schema(program: &str) -> Value {
     schemas.entry(program.to_owned()).or_insert_with(ask).clone()
 }
 
-/// Lets time pass for what `dlq-poll` remembers: every moment in its documents is moved back.
+/// Lets time pass for `dlq-poll`: moves every time in its documents back.
 pub fn age_state(bench: &Bench, seconds: u64) {
     for name in ["queues.json", "discovery.json"] {
         let path = bench.state(name);
@@ -139,7 +138,7 @@ fn move_times_back(value: &mut Value, span: Duration) {
     }
 }
 
-/// The events of the journal.
+/// Returns the events of the journal.
 pub fn journal(bench: &Bench) -> Vec<Value> {
     let text = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -184,7 +184,7 @@ fn respond(
             Behavior::Normal => (200, result.to_string()),
             Behavior::Body(body) => (200, body.to_owned()),
             Behavior::Refuse(status, code) => {
-                let error = json!({"__type": code, "message": "said the stand-in"});
+                let error = json!({"__type": code, "message": "from the stand-in"});
                 (status, error.to_string())
             }
             Behavior::Disconnect => return Err(Closed),

@@ -1,4 +1,4 @@
-//! A real SQS server, and a plain client to prepare what the tests need there.
+//! Real SQS server, and a plain client to prepare queues and messages.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::requirement::sqs_server;
 use super::workbench::wait_for;
 
-/// The server; it stops with the value. It keeps regions apart.
+/// Running server, which keeps regions apart and stops when the value is dropped.
 pub struct SqsServer {
     pub url: String,
     child: Child,
@@ -33,7 +33,7 @@ impl SqsServer {
         Some(SqsServer { url, child })
     }
 
-    /// A client in the usual region.
+    /// Connects a client in the region us-east-1.
     pub fn client(&self) -> Client {
         self.client_in("us-east-1")
     }
@@ -53,7 +53,7 @@ impl Drop for SqsServer {
     }
 }
 
-/// One connection, used again and again.
+/// Client with one connection that is kept open.
 pub struct Client {
     host: String,
     key: String,
@@ -62,13 +62,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// The same with another access key: one of twelve digits is the number of an account.
+    /// Changes the access key; a key of twelve digits is the number of an account.
     pub fn with_key(mut self, key: &str) -> Self {
         self.key = key.into();
         self
     }
 
-    /// Asks, and fails the test when the server refuses.
+    /// Calls an action, and fails when the server refuses it.
     #[track_caller]
     pub fn call(&mut self, action: &str, body: &Value) -> Value {
         let (status, answer) = self.ask(action, body);
@@ -127,7 +127,7 @@ impl Client {
         self.stream.read_exact(&mut bytes[start..]).unwrap();
     }
 
-    /// Creates a queue with these attributes; returns its URL.
+    /// Creates a queue with these attributes and returns its URL.
     #[track_caller]
     pub fn create(&mut self, name: &str, attributes: &Value) -> String {
         let mut attributes = attributes.clone();
@@ -139,7 +139,7 @@ impl Client {
         made["QueueUrl"].as_str().unwrap().into()
     }
 
-    /// Creates a queue whose messages die after one receive; returns its URL.
+    /// Creates a queue whose messages die after one receive, and returns its URL.
     #[track_caller]
     pub fn create_source(&mut self, name: &str, dlq: &str) -> String {
         let target = self.arn(dlq);
@@ -160,7 +160,7 @@ impl Client {
         self.call("SendMessage", &message);
     }
 
-    /// Receives one message for so many seconds; returns its receipt.
+    /// Receives one message for this many seconds and returns its receipt handle.
     #[track_caller]
     pub fn receive(&mut self, url: &str, seconds: u64) -> Option<String> {
         let body = json!({"QueueUrl": url, "VisibilityTimeout": seconds, "MaxNumberOfMessages": 1});
@@ -169,7 +169,7 @@ impl Client {
         receipt.as_str().map(str::to_owned)
     }
 
-    /// Receives every message for a moment; how often each has been received, by id.
+    /// Receives every message for two seconds and returns the receive counts by message id.
     #[track_caller]
     pub fn receive_counts(&mut self, url: &str) -> BTreeMap<String, u64> {
         let body = json!({
@@ -188,7 +188,7 @@ impl Client {
         }
     }
 
-    /// How many messages somebody holds.
+    /// Returns the number of messages in flight.
     #[track_caller]
     pub fn in_flight(&mut self, url: &str) -> u64 {
         let name = "ApproximateNumberOfMessagesNotVisible";
@@ -197,7 +197,7 @@ impl Client {
         answer["Attributes"][name].as_str().unwrap().parse().unwrap()
     }
 
-    /// How many messages can be received.
+    /// Returns the number of messages that can be received.
     #[track_caller]
     pub fn depth(&mut self, url: &str) -> u64 {
         let body = json!({"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]});
@@ -206,7 +206,7 @@ impl Client {
         count.unwrap().parse().unwrap()
     }
 
-    /// Lets messages die: sends them, and fails to work on them until SQS itself moves them.
+    /// Sends messages and receives them without success until SQS moves them to the DLQ.
     #[track_caller]
     pub fn dead_letter(&mut self, source: &str, dlq: &str, bodies: &[&str]) {
         let until = self.depth(dlq) + bodies.len() as u64;

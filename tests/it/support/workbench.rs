@@ -1,5 +1,5 @@
-//! A bench to work at: a folder of one's own, the binaries of this build, and nothing of the
-//! machine's configuration. A program that does not end in time is killed, and fails its test.
+//! Throw-away folder with the binaries of this build and none of the configuration of the machine.
+//! A program that does not end in time is killed, and its test fails.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,16 +9,17 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Far beyond what any test needs on a busy machine: it ends what would hang, it measures nothing.
+/// Limit for anything that a test waits for. It ends what hangs, and is far beyond what a busy
+/// machine needs.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A folder, removed in the end, and the environment of what runs there.
+/// Folder that is removed on drop, and the environment of the programs that run there.
 pub struct Bench {
     dir: PathBuf,
     env: Vec<(String, String)>,
 }
 
-/// What a program did.
+/// Output of a program that has ended.
 #[derive(Debug)]
 pub struct Output {
     pub status: ExitStatus,
@@ -27,31 +28,31 @@ pub struct Output {
 }
 
 impl Output {
-    /// Its exit status; a death by signal has none and fails the test.
+    /// Returns the exit status; a death by signal fails the test.
     #[track_caller]
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("died: {self:?}"))
     }
 
-    /// Standard output as text.
+    /// Returns standard output as text.
     pub fn text(&self) -> String {
         String::from_utf8(self.stdout.clone()).unwrap()
     }
 }
 
-/// The path of a binary of this build.
+/// Returns the path of a binary of this build.
 pub fn bin(name: &str) -> PathBuf {
-    // All are built into one folder; those behind a feature may be missing.
+    // All binaries are built into one folder; those behind a feature may be missing.
     Path::new(env!("CARGO_BIN_EXE_dlq-log")).with_file_name(name)
 }
 
-/// Whether a program is part of this build: those that ask AWS stand behind a feature.
+/// Returns whether a program is part of this build: those that call AWS need a feature.
 pub fn is_built(name: &str) -> bool {
     cfg!(feature = "aws") || !["dlq-poll", "dlq-peek"].contains(&name)
 }
 
 impl Bench {
-    /// `name` is for people; the folder is this test's alone.
+    /// Creates a folder of its own for each call; `name` helps people to find it.
     pub fn new(name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -64,35 +65,34 @@ impl Bench {
         let env = vec![
             ("PATH".to_owned(), format!("{}:{path}", bins.display())),
             ("DLQ_STATE_DIR".to_owned(), dir.join("state").display().to_string()),
-            // A look at messages that nobody prepared ends at once, without credentials.
+            // A peek without prepared credentials ends at once.
             ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
         ];
         Bench { dir, env }
     }
 
-    /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// A path in it.
+    /// Returns a path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
-    /// A path in the state folder.
+    /// Returns a path in the state folder.
     pub fn state(&self, name: &str) -> PathBuf {
         self.dir.join("state").join(name)
     }
 
-    /// Sets or replaces a variable of what runs here.
+    /// Sets an environment variable.
     pub fn set(&mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) {
         let value = value.as_ref().to_str().unwrap().to_owned();
         self.env.retain(|(set, _)| set != name);
         self.env.push((name.to_owned(), value));
     }
 
-    /// Takes a variable from what runs here.
+    /// Removes an environment variable.
     pub fn unset(&mut self, name: &str) {
         self.env.retain(|(set, _)| set != name);
     }
@@ -105,13 +105,13 @@ impl Bench {
         path
     }
 
-    /// Writes a configuration and has all that runs here read it.
+    /// Writes a configuration and sets `DLQ_CONFIG` to it.
     pub fn configure(&mut self, yaml: &str) {
         let path = self.write("config.yaml", yaml);
         self.set("DLQ_CONFIG", path);
     }
 
-    /// Writes a program into `stubs/`, which stands first in the PATH from then on.
+    /// Writes a program into `stubs/`, which comes first in the PATH from then on.
     pub fn stub(&mut self, name: &str, script: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
         let path = self.write(&format!("stubs/{name}"), script);
@@ -124,7 +124,7 @@ impl Bench {
         path
     }
 
-    /// A command in this folder and environment, and in no other.
+    /// Creates a command in the folder, with the environment of the bench only.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
         let program = program.as_ref();
         let named = program.to_str().filter(|name| name.starts_with("dlq-"));
@@ -140,7 +140,7 @@ impl Bench {
         let mut running = self.start(program, args);
         let mut input = running.stdin.take().unwrap();
         let bytes = stdin.as_ref().to_vec();
-        // Its reader may be gone before all is written.
+        // The program may end before it has read all input.
         let writer = std::thread::spawn(move || drop(input.write_all(&bytes)));
         let output = running.finish();
         writer.join().unwrap();
@@ -169,7 +169,7 @@ impl Drop for Bench {
     }
 }
 
-/// A program that runs; killed when it is dropped.
+/// Running program, killed on drop.
 pub struct Running {
     child: Child,
     pub stdin: Option<ChildStdin>,
@@ -201,31 +201,31 @@ impl Running {
         Running { stdin: child.stdin.take(), child, lines, stderr: Some(stderr) }
     }
 
-    /// Writes to its standard input, which stays open.
+    /// Writes to standard input, which stays open.
     #[track_caller]
     pub fn write(&mut self, text: impl AsRef<[u8]>) {
         self.stdin.as_mut().unwrap().write_all(text.as_ref()).unwrap();
     }
 
-    /// The next line of its standard output, with its LF; fails when none comes.
+    /// Returns the next line of standard output with its LF, and fails when none comes.
     #[track_caller]
     pub fn line(&mut self) -> String {
         let line = self.lines.recv_timeout(DEADLINE).expect("a line on standard output");
         String::from_utf8(line).unwrap()
     }
 
-    /// Kills it as `kill -9` does.
+    /// Kills the program with SIGKILL.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Its process.
+    /// Returns the process id.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// Closes its input and waits for its end.
+    /// Closes standard input and waits for the end.
     #[track_caller]
     pub fn finish(&mut self) -> Output {
         drop(self.stdin.take());
@@ -252,7 +252,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until something is so; fails when it never is.
+/// Waits until a condition holds, and fails when it never does.
 #[track_caller]
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + DEADLINE;
@@ -262,18 +262,18 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Sends a signal to a process, or, with a minus, to a group.
+/// Sends a signal to a process, or to a process group with a negative id.
 #[track_caller]
 pub fn signal(name: &str, pid: i32) {
     let mut command = Command::new("kill");
     command.args([&format!("-{name}"), "--", &pid.to_string()]);
     command.stderr(Stdio::null());
-    // It may have gone by itself.
+    // The process may have ended by itself.
     command.status().unwrap();
 }
 
-/// Whether any thread of a process is left: its first may be a zombie while others still hold its
-/// locks. One that is a zombie whole, which nobody has buried, is dead enough.
+/// Returns whether any thread of a process is alive: the first may be a zombie while others hold
+/// locks. A process that is a zombie as a whole counts as dead.
 pub fn is_alive(pid: i32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let mut stats =
@@ -281,8 +281,7 @@ pub fn is_alive(pid: i32) -> bool {
     stats.any(|stat| !stat.contains(") Z ") && !stat.contains(") X "))
 }
 
-/// The processes that work in this bench's folder: all that was started there, and all that those
-/// have started.
+/// Returns the processes whose working directory is in the folder of the bench.
 pub fn processes_of(bench: &Bench) -> Vec<i32> {
     let dir = std::fs::canonicalize(bench.dir()).unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -293,13 +292,13 @@ pub fn processes_of(bench: &Bench) -> Vec<i32> {
     pids.filter(here).collect()
 }
 
-/// The arguments of a process, each ended by a space.
+/// Returns the arguments of a process, each followed by a space.
 pub fn arguments_of(pid: i32) -> String {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ")
 }
 
-/// A line with the envelope of an event; `more` begins with a comma or is empty.
+/// Returns an event line with a full envelope; `more` is empty or begins with a comma.
 pub fn event(kind: &str, id: &str, severity: &str, more: &str) -> String {
     let head = format!(r#""specversion":"1.0","id":"{id}","source":"test","type":"{kind}""#);
     let time = r#""subject":"orders-dlq","time":"2026-11-22T19:57:32Z""#;
