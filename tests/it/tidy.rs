@@ -305,15 +305,19 @@ fn page_options(page: &str) -> BTreeSet<String> {
 }
 
 fn help(program: &str) -> String {
-    let output =
-        std::process::Command::new(crate::workbench::bin(program)).arg("--help").output().unwrap();
+    let output = std::process::Command::new(crate::support::workbench::bin(program))
+        .arg("--help")
+        .output()
+        .unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn help_and_page_document_the_same_options() {
-    for program in PROGRAMS.into_iter().filter(|program| crate::workbench::exists(program)) {
+    for program in
+        PROGRAMS.into_iter().filter(|program| crate::support::workbench::is_built(program))
+    {
         let (help, page) = (help(program), read(format!("man/{program}.1")));
         assert_eq!(options(&help), page_options(&page), "{program}: --help, then the page");
     }
@@ -321,7 +325,9 @@ fn help_and_page_document_the_same_options() {
 
 #[test]
 fn help_fits_a_screen() {
-    for program in PROGRAMS.into_iter().filter(|program| crate::workbench::exists(program)) {
+    for program in
+        PROGRAMS.into_iter().filter(|program| crate::support::workbench::is_built(program))
+    {
         let help = help(program);
         assert!(help.lines().count() <= 24, "{program}: {} lines", help.lines().count());
         let wide = help.lines().find(|line| line.chars().count() > 100);
