@@ -94,8 +94,8 @@ install_npm() {
         rm -rf "$2/cache"
 }
 
-# Prints the folder that holds the four programs: $DLQ_BIN when set, else where PATH has
-# dlq-poll, else the release build, else the debug build.
+# find_programs PROGRAM...: prints the folder that holds them: $DLQ_BIN when set, else the folder
+# where PATH has dlq-poll, else the release build, else the debug build.
 find_programs() {
     local folder program
     if [ -n "${DLQ_BIN:-}" ]; then
@@ -107,7 +107,7 @@ find_programs() {
     else
         folder=$built/debug
     fi
-    for program in dlq-log dlq-poll dlq-investigate dlq-notify; do
+    for program in "$@"; do
         [ -x "$folder/$program" ] ||
             die 2 "no '$program' in '$folder'; try 'cargo build --release', or set DLQ_BIN"
     done
