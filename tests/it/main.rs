@@ -2,6 +2,7 @@
 
 // A test panics at the first unexpected result, and the panic names its place.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods)]
 
 mod claude;
 mod feature_switches;
