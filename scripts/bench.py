@@ -56,7 +56,7 @@ def boto3_peek(address: str) -> None:
 
 
 def mask(path: str) -> None:
-    """What a script would do: decode, find the error, mask what varies, hash."""
+    """The work of a typical script: decode, find the error, mask variable parts, hash."""
     varies = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(\.\d+)*|https?://\S+")
     with open(path) as file:
         messages = [json.loads(line) for line in file]
@@ -76,7 +76,7 @@ def mask(path: str) -> None:
 
 @dataclass
 class Run:
-    """What one run of a program cost."""
+    """The cost of one run of a program."""
 
     began: float
     wall_s: float
@@ -96,7 +96,7 @@ class Row:
 
 @dataclass
 class Server:
-    """The canned server, as a context: it ends with its standard input."""
+    """The canned server as a context manager; it ends when its standard input closes."""
 
     queues: int
     latency_ms: int
@@ -131,7 +131,7 @@ class Server:
 
 
 def memory_kib(pid: int, key: str) -> int:
-    """A line of /proc/PID/status, 0 where there is none (the process has ended, or macOS)."""
+    """A value of /proc/PID/status; 0 where there is none (the process has ended, or macOS)."""
     try:
         with open(f"/proc/{pid}/status") as status:
             for line in status:
@@ -153,7 +153,7 @@ def fresh_environment() -> dict[str, str]:
 
 
 def run(argv: list[str], stdin: str = os.devnull, sample: bool = False) -> Run:
-    """One run to its end, output to /dev/null. With sample, watches its memory: that costs time."""
+    """Runs a program to its end, output to /dev/null. `sample` polls its memory, which costs time."""
     environment = fresh_environment()
     with open(stdin, "rb") as source:
         began = time.monotonic()
@@ -196,7 +196,7 @@ def median(values: list[float]) -> float:
 
 
 def checked(server: Server, argv: list[str], sample: bool = False) -> Run:
-    """A round that must have read every queue exactly once: else it measures something else."""
+    """Runs a round, and fails unless it has read every queue exactly once."""
     server.reset()
     result = run(argv, sample=sample)
     if server.reads() != server.queues:
@@ -278,7 +278,7 @@ def bench_peek() -> Iterator[Row]:
 
 
 def fingerprint_messages(path: str) -> None:
-    """The messages of the corpus, those that are JSON filled up to about 1 KiB."""
+    """Writes the messages of the corpus; JSON bodies are padded to about 1 KiB."""
     folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests/fixtures/messages")
     with open(path, "w") as out:
         for name in sorted(name for name in os.listdir(folder) if name[0].isdigit()):
@@ -343,7 +343,7 @@ def bench_flat() -> Iterator[Row]:
 
 
 def polled_line(number: int) -> bytes:
-    """A `queue.polled` event of about 300 bytes; the numbers differ, the length hardly."""
+    """A `queue.polled` event of about 300 bytes; only its numbers vary."""
     name = f"orders-{number % 250:03}-dlq"
     arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
     event = {
@@ -385,7 +385,7 @@ def bench_lines() -> Iterator[Row]:
 
 
 def pass_through(child: subprocess.Popen, lines: bytes) -> tuple[float, float]:
-    """Seconds until all the lines have come out again; and the most memory by then, in MiB."""
+    """Returns the seconds until all lines are written, and the peak memory until then, in MiB."""
     writer = threading.Thread(target=child.stdin.write, args=(lines,))
     got = bytearray()
     began = time.monotonic()
@@ -401,14 +401,14 @@ def pass_through(child: subprocess.Popen, lines: bytes) -> tuple[float, float]:
 
 
 def bench_investigate() -> Iterator[Row]:
-    sys.dont_write_bytecode = True  # nothing is left outside target/
+    sys.dont_write_bytecode = True  # no file outside target/
     import bench_agents
 
     count, investigations, folder = 100_000, 3, os.path.join(WORK, "investigate")
     ours: list[tuple[float, float]] = []
     theirs: list[float] = []
     for _ in range(5):
-        # A round of 250 queues, and then all that is open is judged: 400 times.
+        # After a round of 250 queues all open incidents are judged; this happens 400 times.
         each = [polled_line(number) for number in range(count)]
         each[249::250] = [bench_agents.round_line()] * len(each[249::250])
         lines = b"".join(each)
@@ -426,7 +426,7 @@ def bench_investigate() -> Iterator[Row]:
 
 
 def stage_latencies(stages: list[list[str]]) -> list[float]:
-    """Sends 200 lines, 5 ms apart, each when the last has come out; microseconds each took."""
+    """Sends 200 lines, each 5 ms after the previous one came out; returns the microseconds of each."""
     environment = fresh_environment()
     children: list[subprocess.Popen] = []
     for argv in stages:
@@ -478,7 +478,7 @@ def bench_latency() -> Iterator[Row]:
 
 
 def spawn_ms(argv: list[str]) -> float:
-    """posix_spawn, so that this interpreter's own size is not measured along."""
+    """Times starts by posix_spawn, which leaves the size of this interpreter out of the figure."""
     actions = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     times = []
     for _ in range(50):

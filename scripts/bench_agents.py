@@ -1,7 +1,7 @@
 """A dlq-investigate with investigations that wait, for scripts/bench.py.
 
-Promises: while `waiting` is open the agents run and do nothing; afterwards neither they nor their
-supervisors are left. They end with a pipe that is held open here, and so also when the benchmark is
+Promises: inside `waiting` the agents run and do nothing; afterwards neither they nor their supervisors
+are left. They end with a pipe that this process keeps open, and so also when the benchmark is
 killed; without that pipe the deadline of the configuration ends them.
 """
 
@@ -33,7 +33,7 @@ auto_investigation:
 
 
 def line_of_now(kind: str, name: str, **data: object) -> bytes:
-    """An event of this moment, as dlq-poll writes it: what is older is not judged."""
+    """An event as dlq-poll writes it, with the present time: older events are not judged."""
     event = {
         "specversion": "1.0",
         "id": f"{kind}-{name}",
@@ -66,7 +66,7 @@ def round_line() -> bytes:
 
 
 def prepare(folder: str) -> tuple[str, str, str]:
-    """A named pipe, a folder for who has opened it, and a configuration with agents that do so."""
+    """Makes a named pipe, a folder that lists its readers, and a configuration with agents that open it."""
     gate, ready, agent, config = (os.path.join(folder, name) for name in ("gate", "ready", "agent", "config.yaml"))
     os.mkdir(folder)
     os.mkdir(ready)
@@ -81,12 +81,12 @@ def prepare(folder: str) -> tuple[str, str, str]:
 
 @contextmanager
 def waiting(program: str, folder: str, count: int) -> Iterator[subprocess.Popen]:
-    """The program, when so many agents run that it has started and all that it said is read."""
+    """Yields the program once the agents that it started run and its output so far is read."""
     gate, ready, config = prepare(folder)
-    # Without credentials a dlq-peek beside the program gives up before it asks anybody.
+    # Without credentials dlq-peek, which is found beside the program, fails before it sends a request.
     environment = {name: value for name, value in os.environ.items() if "ACCESS_KEY" not in name}
     environment |= {"DLQ_STATE_DIR": os.path.join(folder, "state"), "DLQ_CONFIG": config}
-    held = os.open(gate, os.O_RDWR)  # only to write would wait for the first agent
+    held = os.open(gate, os.O_RDWR)  # O_WRONLY would wait for the first agent
     child = subprocess.Popen(
         [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, bufsize=0
     )
@@ -102,12 +102,12 @@ def waiting(program: str, folder: str, count: int) -> Iterator[subprocess.Popen]
             time.sleep(0.01)
         yield child
     finally:
-        os.unlink(gate)  # so that no agent that comes late waits at it
+        os.unlink(gate)  # so that a late agent does not wait on it
         os.close(held)
         child.stdin.close()
         said = child.stdout.read()
         child.wait()
-        # A supervisor holds its lock for its life.
+        # A supervisor holds its lock until it ends.
         for lock in glob.glob(os.path.join(folder, "state/sessions/*/supervisor.lock")):
             with open(lock) as file:
                 fcntl.flock(file, fcntl.LOCK_SH)

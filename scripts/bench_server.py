@@ -1,4 +1,4 @@
-"""A canned SQS server for benchmarks: many dead-letter queues, an even latency, hardly any state.
+"""A canned SQS server for benchmarks: many dead-letter queues, constant latency, hardly any state.
 
     bench_server.py QUEUES LATENCY_MS [MESSAGES]
 

@@ -1,12 +1,12 @@
-"""A shop's queues, and a consumer with a bug: how dead letters come about.
+"""A shop's queues, and a consumer with a bug that produces dead letters.
 
     demo_consumer.py ADDRESS
 
 Creates 12 queues (5 with a dead-letter queue, 5 dead-letter queues, 2 without), sends orders, and
-works them off. An order that lacks what the code takes for granted fails every time; after
-maxReceiveCount attempts SQS itself moves it. Other services put what they cannot deliver straight
-into a dead-letter queue, and say why in attributes: two queues get such messages. Returns when
-every dead letter is counted.
+processes them. An order without a field that the code expects fails every time; after
+maxReceiveCount attempts SQS itself moves it. Other services put undeliverable messages directly into
+a dead-letter queue, with the reason in attributes: two queues get such messages. Returns when every
+dead letter is counted.
 """
 
 import json
@@ -15,7 +15,7 @@ import time
 
 import boto3
 
-# queue, its dead-letter queue, how many good orders, how many poison ones
+# queue, dead-letter queue, number of good orders, number of poison orders
 QUEUES = [
     ("orders", "orders-dlq", 5, 3),
     ("payments", "payments-parking-lot", 4, 2),
@@ -25,7 +25,7 @@ QUEUES = [
     ("audit", None, 1, 0),
     ("clicks", None, 1, 0),
 ]
-# What others leave in a dead-letter queue: the queue, who, how many, the attributes
+# messages of other services in dead-letter queues: queue, service, number, attributes
 LEFT = [
     ("emails-dlq", "Lambda", 3, {
         "RequestID": "0c1a5d0e-6a5c-4a4e-9d2a-0d6f3b1c2e{n:02}",
@@ -56,7 +56,7 @@ def create(name: str, **attributes: str) -> str:
 
 
 def depth(url: str) -> int:
-    """A message that is being read is still there: all three counts."""
+    """Returns the sum of all three counts: a message in flight is still in the queue."""
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=COUNTS)["Attributes"]
     return sum(int(answer[name]) for name in COUNTS)
 
@@ -66,7 +66,7 @@ def send(url: str, good: int, poison: int) -> None:
         order = {"order": 1000 + number, "items": [{"sku": "A-17", "quantity": 2, "price": 9.5}]}
         if number < poison:
             del order["items"]
-        # A FIFO queue holds a group back behind its failing message: one group an order.
+        # A failing message blocks its group in a FIFO queue: use one group for each order.
         group = {"MessageGroupId": str(number)} if url.endswith(".fifo") else {}
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(order), **group)
 
@@ -89,7 +89,7 @@ def consume(url: str) -> tuple[int, int]:
                 handle(message["Body"])
             except KeyError:
                 failed += 1
-                # Give it back at once, instead of after the visibility timeout.
+                # Return it at once rather than after the visibility timeout.
                 sqs.change_message_visibility(
                     QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
                 )

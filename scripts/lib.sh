@@ -1,28 +1,29 @@
 # shellcheck shell=bash
-# What the scripts share. Sourced, never run.
+# Functions that several scripts use. Sourced, never run.
 #
 # Promises: sets root (the checkout), target (its target/ folder), built (where cargo puts the
-# programs) and tool (the script's name), whatever the current folder and with HOME unset.
+# programs) and tool (the script's name), in any current folder and also without HOME.
 # Never: changes the folder, starts a process that outlives a call, or writes outside target/.
 
-unset CDPATH # with it, cd goes elsewhere and prints where
+unset CDPATH # with it, cd may go to another folder and prints its path
 tool=$(basename "$0")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=$root/target
 
-# cargo reads a relative CARGO_TARGET_DIR against the current folder: settle it before anyone moves.
+# cargo resolves a relative CARGO_TARGET_DIR against the current folder; an absolute one is the same
+# for every caller.
 case ${CARGO_TARGET_DIR:-} in
     "") built=$target ;;
     /*) built=$CARGO_TARGET_DIR ;;
     *) built=$PWD/$CARGO_TARGET_DIR && export CARGO_TARGET_DIR=$built ;;
 esac
 
-# One line on stderr in the house's style: SEVERITY, then the message.
+# say SEVERITY MESSAGE: prints one line on stderr, in the form that the programs use.
 say() {
     printf '%s: %s: %s\n' "$tool" "$1" "$2" >&2
 }
 
-# die STATUS MESSAGE: 1 when running again may help, 2 when it will not.
+# die STATUS MESSAGE: ends the script; 1 when running again may help, 2 when it will not.
 die() {
     say error "$2"
     exit "$1"
@@ -42,14 +43,59 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# A new private folder under target/; the caller removes it.
+# scratch NAME: makes a private folder under target/ and prints its path; the caller removes it.
 scratch() {
     mkdir -p "$target"
     mktemp -d "$target/$1-XXXXXX"
 }
 
-# Prints the folder that holds the four programs: $DLQ_BIN when set, else where PATH has
-# dlq-poll, else the release build, else the debug build.
+# is_installed NAME PIN: target/NAME was installed completely, for the present content of file PIN.
+is_installed() {
+    cmp -s "$2" "$target/$1/complete"
+}
+
+# install_once NAME PIN COMMAND...: installs target/NAME by `COMMAND... FOLDER`, unless it is
+# installed. Concurrent calls install once. A copy of PIN, written last, marks it complete. A failed
+# COMMAND is tried a second time; after that the script ends with status 1.
+install_once() {
+    local folder=$target/$1
+    is_installed "$1" "$2" && return
+    mkdir -p "$target"
+    # The kernel releases the lock when this process ends, however it ends.
+    exec 9>"$folder.lock"
+    if have flock; then flock 9; else python3 -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'; fi
+    if ! is_installed "$1" "$2"; then
+        say info "installing '$folder' (once)"
+        rm -rf "$folder" && mkdir "$folder"
+        if ! "${@:3}" "$folder" >&2; then
+            say warning "the installation failed; trying a second time"
+            rm -rf "$folder" && mkdir "$folder"
+            "${@:3}" "$folder" >&2 || die 1 "cannot install what '$2' names"
+        fi
+        cp "$2" "$folder/complete.new"
+        mv "$folder/complete.new" "$folder/complete"
+    fi
+    exec 9>&-
+}
+
+# install_python PYTHON REQUIREMENTS FOLDER: a virtual environment with the packages listed.
+install_python() {
+    "$1" -m venv "$3" &&
+        "$3/bin/python" -m pip --quiet --disable-pip-version-check --no-input --no-cache-dir \
+            install --requirement "$2"
+}
+
+# install_npm MANIFEST-FOLDER FOLDER: the packages of a lock file. No package's script runs, and the
+# user's npm cache is not used.
+install_npm() {
+    cp "$1/package.json" "$1/package-lock.json" "$2" &&
+        npm ci --prefix "$2" --cache "$2/cache" --no-update-notifier --loglevel=error \
+            --ignore-scripts --no-audit --no-fund &&
+        rm -rf "$2/cache"
+}
+
+# find_programs PROGRAM...: prints the folder that holds them: $DLQ_BIN when set, else the folder
+# where PATH has dlq-poll, else the release build, else the debug build.
 find_programs() {
     local folder program
     if [ -n "${DLQ_BIN:-}" ]; then
@@ -61,15 +107,15 @@ find_programs() {
     else
         folder=$built/debug
     fi
-    for program in dlq-log dlq-poll dlq-investigate dlq-notify; do
+    for program in "$@"; do
         [ -x "$folder/$program" ] ||
             die 2 "no '$program' in '$folder'; try 'cargo build --release', or set DLQ_BIN"
     done
     (cd "$folder" && pwd)
 }
 
-# Throw-away credentials, and no way round the loopback server: through neither a proxy, a
-# profile of the user nor the instance metadata.
+# Sets test credentials, and keeps the AWS libraries on loopback: no proxy, no profile of the user,
+# no instance metadata.
 loopback_aws() {
     unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL AWS_ENDPOINT_URL_SQS
     export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1

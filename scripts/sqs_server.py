@@ -2,9 +2,9 @@
 
     sqs_server.py FOLDER
 
-Prints one line, the server's address, once it answers; ends at end of input or by a signal, and
-removes FOLDER first. LocalStack's own output goes to FOLDER/log, and from there to stderr when the
-start fails. Everything lives in memory, so stopping is immediate: nothing has to be saved.
+Prints one line, the server's address, once it answers. Ends at end of input or on a signal, after
+it has removed FOLDER. LocalStack's own output goes to FOLDER/log, and to stderr when the start
+fails. All state is in memory, so the server can stop at once.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ START_LIMIT_S = 120  # about 2 s on an idle machine
 
 
 def end(status: int) -> NoReturn:
-    """Leaves at once, threads or not, with nothing left behind."""
+    """Removes the folder and ends the process at once, whatever its threads do."""
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(status)
 
@@ -36,14 +36,14 @@ def fail(reason: str) -> NoReturn:
 
 
 def watch_input() -> None:
-    """The life line: whoever started us holds the other end."""
+    """Ends the server at end of input: the process that started it has closed the pipe or died."""
     while os.read(0, 4096):
         pass
     end(0)
 
 
 def sweep() -> None:
-    """Removes what servers that were killed outright left: folders whose log nobody holds."""
+    """Removes the folders of servers that were killed: those whose log is not locked."""
     for path in glob.glob(os.path.join(os.path.dirname(folder), "sqs-*", "log")):
         try:
             with open(path, "rb") as log:
@@ -51,7 +51,7 @@ def sweep() -> None:
                 if time.time() - os.stat(os.path.dirname(path)).st_mtime > START_LIMIT_S:
                     shutil.rmtree(os.path.dirname(path), ignore_errors=True)
         except OSError:
-            pass  # it lives, or has just gone
+            pass  # locked by a running server, or removed by another sweep
 
 
 def announce() -> None:
@@ -66,7 +66,7 @@ def announce() -> None:
             continue
         try:
             os.write(stdout, f"{address}\n".encode())
-        except OSError:  # nobody waits for us any more
+        except OSError:  # the reader has closed the pipe
             end(0)
         os.close(stdout)
         return
@@ -116,16 +116,16 @@ try:
     from localstack.runtime import current
     from twisted.internet import endpoints
 
-    def listen_on_ours(reactor, *_args, **_kwargs):
-        """LocalStack would listen on every interface; this hands it our loopback socket."""
+    def listen_on_loopback(reactor, *_args, **_kwargs):
+        """Replaces LocalStack's listener on every interface by the loopback socket."""
         listener.listen(1024)
         return endpoints.AdoptedStreamServerEndpoint(reactor, listener.fileno(), socket.AF_INET)
 
-    endpoints.TCP4ServerEndpoint = listen_on_ours
+    endpoints.TCP4ServerEndpoint = listen_on_loopback
     setup_logging_from_config()
     runtime = current.initialize_runtime()
     threading.Thread(target=announce, daemon=True).start()
     runtime.run()
-except Exception as error:  # whatever it was, the log goes with it
+except Exception as error:  # any failure: print it with the log
     fail(f"the server did not start: {error}")
 fail("the server ended by itself")

@@ -1,6 +1,6 @@
 //! The clock: the only reader of the system's time.
 
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
 
 use std::time::Instant;
 

@@ -3,6 +3,8 @@
 //! The only writer of standard error. One message is one write(2), so that the lines of several
 //! programs on one terminal never tear.
 
+#![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
+
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

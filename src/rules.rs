@@ -1,6 +1,15 @@
-//! The decisions: rules, history and the moment in, a verdict with its reason out.
+//! Decisions, by subject: policy, history and the moment in; a verdict with its reason out.
 //!
-//! No files, network, clock, environment or threads in this room; `tests/it/tidy.rs` sees to it.
+//! - [`queue`]: which queues are dead-letter queues, and when their depth makes an event.
+//! - [`evidence`]: what a dead letter shows, decoded, grouped, redacted and sampled.
+//! - [`triage`]: which cause built-in rules see in the evidence, before any money is spent.
+//! - [`investigation`]: which incident is investigated, when, and for how much money.
+//! - [`agent`]: how the agent is prompted and invoked, and what its output means.
+//! - [`verdict`]: whether evidence and code support what a model claims; the report.
+//! - [`notification`]: which event is sent through which channel, in which words, and once.
+//! - [`view`]: what `dlq-status` shows.
+//!
+//! Never: files, network, clock, environment or threads. `tests/it/tidy.rs` reads the imports.
 
 pub mod agent;
 pub mod evidence;

@@ -16,9 +16,11 @@ use crate::event::Verdict;
 use crate::text::count;
 use crate::time::Timestamp;
 
-use case::{Case, TEXT};
+use basis::TEXT;
+use case::Case;
 pub(super) use commands::quoted;
 
+mod basis;
 mod case;
 mod commands;
 pub mod report;
@@ -137,7 +139,7 @@ pub fn judge(queue: &QueueFacts, prints: &Fingerprints, messages: &[Seen]) -> Ve
     let triage = |group: &Group| {
         let own: Vec<&Seen> =
             group.messages.iter().filter_map(|id| seen.get(id.as_str()).copied()).collect();
-        Case { queue, group, own, sampled }.triage()
+        judge::triage(&Case { queue, group, own, sampled })
     };
     groups.into_iter().map(triage).collect()
 }
@@ -217,6 +219,7 @@ impl fmt::Display for Advice {
 }
 
 mod error_patterns;
+mod judge;
 mod sentences;
 #[cfg(test)]
 mod tests;

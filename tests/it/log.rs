@@ -1,9 +1,9 @@
-//! `dlq-log`: what it prints, what it leaves out, and how it follows.
+//! Program `dlq-log`: output, filter options and `--follow`.
 
 use dlq::journal::Journal;
 use dlq::store::Store;
 
-use crate::workbench::{Bench, Output, event};
+use crate::support::workbench::{Bench, Output, event};
 
 fn journal(bench: &Bench, size_max: u64) -> Journal {
     Journal::new(&Store::open(&bench.state("")).unwrap(), size_max, 50)
@@ -17,35 +17,35 @@ fn lines(numbers: std::ops::Range<usize>) -> String {
     numbers.map(line).collect()
 }
 
-fn fill(bench: &Bench, size_max: u64, numbers: std::ops::Range<usize>) {
+fn fill_journal(bench: &Bench, size_max: u64, numbers: std::ops::Range<usize>) {
     let journal = journal(bench, size_max);
     numbers.for_each(|n| journal.append(line(n).as_bytes()).unwrap());
 }
 
-fn quiet(output: &Output) -> String {
+fn successful_stdout(output: &Output) -> String {
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     output.text()
 }
 
 #[test]
-fn the_journal_is_printed_byte_for_byte_rotated_parts_first() {
+fn journal_is_printed_unchanged_oldest_part_first() {
     let bench = Bench::new("log");
-    fill(&bench, 500, 0..10);
+    fill_journal(&bench, 500, 0..10);
     assert!(bench.state("journal.ndjson.2.gz").exists());
-    assert_eq!(quiet(&bench.run("dlq-log", &[], "")), lines(0..10));
+    assert_eq!(successful_stdout(&bench.run("dlq-log", &[], "")), lines(0..10));
 }
 
 #[test]
-fn without_a_journal_nothing_is_printed_and_nothing_made() {
+fn missing_journal_prints_and_creates_nothing() {
     let bench = Bench::new("log-none");
-    assert_eq!(quiet(&bench.run("dlq-log", &[], "")), "");
+    assert_eq!(successful_stdout(&bench.run("dlq-log", &[], "")), "");
     assert!(!bench.path("state").exists());
-    let said = bench.run("dlq-log", &["-v"], "").stderr;
-    assert!(said.contains("there is no journal yet"), "{said}");
+    let message = bench.run("dlq-log", &["-v"], "").stderr;
+    assert!(message.contains("there is no journal yet"), "{message}");
 }
 
 #[test]
-fn conditions_choose() {
+fn filter_options_select_events() {
     let bench = Bench::new("log-pick");
     let now = dlq::clock::now();
     let all = [
@@ -73,7 +73,7 @@ fn conditions_choose() {
     ];
     for (args, expected) in rows {
         let expected: String = expected.iter().map(|&n| all[n].as_str()).collect();
-        assert_eq!(quiet(&bench.run("dlq-log", args, "")), expected, "{args:?}");
+        assert_eq!(successful_stdout(&bench.run("dlq-log", args, "")), expected, "{args:?}");
     }
     let none = bench.run("dlq-log", &["--incident", "cccccccc"], "");
     assert_eq!((none.code(), none.text().as_str()), (0, ""));
@@ -84,7 +84,7 @@ fn conditions_choose() {
 }
 
 #[test]
-fn since_is_counted_from_now() {
+fn since_counts_from_now() {
     let bench = Bench::new("log-since");
     let now = dlq::clock::now();
     let at = |minutes: u64| {
@@ -94,12 +94,12 @@ fn since_is_counted_from_now() {
     };
     let all = [at(120), at(61), at(59), at(0)];
     journal(&bench, 1 << 20).append(all.concat().as_bytes()).unwrap();
-    let printed = quiet(&bench.run("dlq-log", &["--since", "1h"], ""));
+    let printed = successful_stdout(&bench.run("dlq-log", &["--since", "1h"], ""));
     assert_eq!(printed, all[2..].concat());
 }
 
 #[test]
-fn half_a_line_of_a_crash_is_left_out_with_one_warning() {
+fn torn_lines_are_skipped_with_one_warning() {
     let bench = Bench::new("log-torn");
     let content = format!("{}{{\"half\n{}xx\n{}", line(0), line(1), line(2));
     bench.write("state/journal.ndjson", content + "{\"unfinished\":");
@@ -111,9 +111,9 @@ fn half_a_line_of_a_crash_is_left_out_with_one_warning() {
 }
 
 #[test]
-fn a_part_that_cannot_be_read_costs_only_itself() {
+fn unreadable_part_is_skipped_and_others_are_printed() {
     let bench = Bench::new("log-damaged");
-    fill(&bench, 500, 0..10);
+    fill_journal(&bench, 500, 0..10);
     std::fs::write(bench.state("journal.ndjson.1.gz"), b"\x1f\x8bgarbage").unwrap();
     let output = bench.run("dlq-log", &[], "");
     assert_eq!(output.code(), 1);
@@ -122,22 +122,23 @@ fn a_part_that_cannot_be_read_costs_only_itself() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_silence() {
+fn closed_stdout_ends_quietly() {
     let bench = Bench::new("log-pipe");
     let journal = journal(&bench, 100 << 20);
     journal.append(lines(0..5000).as_bytes()).unwrap();
     let output = bench.shell("{ dlq-log; echo \"status $?\" >&2; } | head -1");
     assert_eq!((output.text(), output.stderr.as_str()), (line(0), "status 0\n"));
-    // Also while nothing new is written.
+    // A closed reader is noticed also while no event comes.
     let output = bench.shell("{ dlq-log --follow; echo \"status $?\" >&2; } | head -1");
     assert_eq!((output.text(), output.stderr.as_str()), (line(0), "status 0\n"));
 }
 
 #[test]
-fn following_loses_and_repeats_nothing_over_rotations() {
+fn follow_loses_and_repeats_nothing_over_rotations() {
     let bench = Bench::new("log-follow");
     let mut running = bench.start("dlq-log", &["--follow"]);
-    // A part holds three lines; the journal, and its folder, appear only now.
+    // A part holds three lines. The folder and the journal are created after the program has
+    // started.
     let journal = journal(&bench, 500);
     let mut written = 0;
     for step in 0..12 {
@@ -145,7 +146,7 @@ fn following_loses_and_repeats_nothing_over_rotations() {
             journal.append(line(written).as_bytes()).unwrap();
             written += 1;
         }
-        // Sometimes it keeps up, sometimes several rotations lie between two looks.
+        // Some steps wait for the program, and some have several rotations between two reads.
         if step % 3 == 0 {
             continue;
         }
@@ -159,7 +160,7 @@ fn following_loses_and_repeats_nothing_over_rotations() {
 }
 
 #[test]
-fn following_takes_only_what_is_asked_for() {
+fn follow_applies_filter_options() {
     let bench = Bench::new("log-follow-pick");
     let journal = journal(&bench, 1 << 20);
     let mut running = bench.start("dlq-log", &["--follow", "--type", "queue.cleared"]);
@@ -170,7 +171,7 @@ fn following_takes_only_what_is_asked_for() {
 }
 
 #[test]
-fn half_a_line_is_printed_when_it_is_whole() {
+fn follow_prints_partial_line_when_complete() {
     use std::io::Write;
     let bench = Bench::new("log-half");
     let (whole, half) = (line(0), line(1));

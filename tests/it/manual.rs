@@ -1,10 +1,11 @@
-//! The documents cannot lie: every line that begins with `$ ` in the README and the man pages is
-//! run as it stands, in a shell, from the root of the project, with the programs on the PATH and
-//! an example state of a recorded day. Each program of a pipeline has to succeed, not the last alone.
+//! Examples of the documentation: every line of the README and the man pages that begins with `$ `
+//! runs as it stands, from the root of the project, with the journal of a recorded day. Each
+//! program of a pipeline has to succeed.
 
 use std::path::{Path, PathBuf};
 
-use crate::workbench::{Bench, bin, exists};
+use crate::support::requirement::has_jq;
+use crate::support::workbench::{Bench, bin, is_built};
 
 const FIXTURE: &str = "tests/fixtures/monday.ndjson";
 
@@ -12,8 +13,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The commands of a document, each with its line number, as a reader would copy them: a line that
-/// ends in a backslash goes on in the next, and it is for the shell to make one of the two.
+/// Returns the commands of a document with their line numbers. A line that ends in a backslash
+/// continues in the next; the shell joins them, as for a reader who copies both.
 fn commands(text: &str, mdoc: bool) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
@@ -45,24 +46,21 @@ fn documents() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_example_runs() {
+fn manual_examples_run() {
     let mut ran = 0;
-    // The gate installs it; elsewhere an example is left out, and said so.
-    let has_jq = std::env::var("CI").is_ok_and(|ci| ci == "true")
-        || std::process::Command::new("jq").arg("--version").output().is_ok();
+    let has_jq = has_jq();
     for document in documents() {
         let text = std::fs::read_to_string(&document).unwrap();
         let name = document.file_name().unwrap().to_str().unwrap().to_owned();
         for (line, command) in commands(&text, name != "README.md") {
-            let lacks = |program: &&str| command.contains(program) && !exists(program);
+            let lacks = |program: &&str| command.contains(program) && !is_built(program);
             if ["dlq-poll", "dlq-peek"].iter().any(lacks) {
                 continue;
             }
             if command.contains("jq ") && !has_jq {
-                println!("skipped: {name}:{line}: jq is not installed");
                 continue;
             }
-            // Each has a state of its own, so that none depends on another.
+            // Each example has its own state, so that none depends on another.
             let mut bench = Bench::new(&format!("manual-{name}-{line}"));
             let journal = std::fs::read(root().join(FIXTURE)).unwrap();
             std::fs::create_dir_all(bench.state("")).unwrap();
@@ -71,7 +69,7 @@ fn every_example_runs() {
             let path = std::env::var("PATH").unwrap_or_default();
             bench.set("PATH", format!("{}:{path}", bins.display()));
             let whole = format!("set -o pipefail; cd '{}' && {command}", root().display());
-            // The plain shell of many systems sees the last program of a pipeline only.
+            // A plain sh knows no `pipefail` on many systems.
             let output = bench.run("bash", &["-c", &whole], "");
             assert_eq!(output.code(), 0, "{name}:{line}: $ {command}\n{output:?}");
             ran += 1;
@@ -81,7 +79,7 @@ fn every_example_runs() {
 }
 
 #[test]
-fn commands_are_found() {
+fn manual_commands_are_parsed() {
     let text = "x\n$ a \\\n> b\n    $ c\nd $ e\n";
     assert_eq!(commands(text, false), [(2, "a \\\nb".to_owned()), (4, "c".to_owned())]);
     assert_eq!(commands("$ printf 'a\\en'", true), [(1, "printf 'a\\n'".to_owned())]);

@@ -1,27 +1,29 @@
-//! `dlq-status`: what it shows, that it shows what there is beside what is broken, and that it
-//! leaves everything as it was.
-
-use serde_json::{Value, json};
+//! Program `dlq-status`: the view of sessions and incidents, with unreadable documents and held
+//! locks, and without any change of state.
 
 use dlq::store::{Lock, Store};
+use serde_json::{Value, json};
 
-use crate::stream::{agent, ago, beat, investigate, noted, nothing_is_left, raised, sessions};
-use crate::workbench::{Bench, Output, arguments, at_work, signal, wait_for};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
+use crate::support::investigate::{
+    QUICK_AGENT, agent, assert_no_process_left, investigate, read_text, sessions, summaries,
+};
+use crate::support::workbench::{Bench, Output, arguments_of, processes_of, signal, wait_for};
 
-fn status(bench: &Bench) -> Value {
+fn status_json(bench: &Bench) -> Value {
     let output = bench.run("dlq-status", &["--json"], "");
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     assert_eq!(output.text().lines().count(), 1);
     serde_json::from_str(&output.text()).unwrap()
 }
 
-fn shown(output: &Output) -> String {
+fn successful_stdout(output: &Output) -> String {
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     output.text()
 }
 
-/// Every file below the state folder, with what it holds.
-fn files(bench: &Bench) -> Vec<(String, Vec<u8>)> {
+/// Returns every file below the state folder with its content.
+fn state_files(bench: &Bench) -> Vec<(String, Vec<u8>)> {
     let (mut found, mut folders) = (Vec::new(), vec![bench.state("")]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -38,24 +40,28 @@ fn files(bench: &Bench) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn without_a_state_folder_nothing_is_known_and_none_is_made() {
+fn missing_state_folder_is_not_created() {
     let bench = Bench::new("status-none");
-    let text = shown(&bench.run("dlq-status", &[], ""));
+    let text = successful_stdout(&bench.run("dlq-status", &[], ""));
     let dir = bench.path("state").display().to_string();
     assert_eq!(text, format!("nothing is known yet in '{dir}'\n"));
-    assert_eq!(status(&bench)["incidents"], json!([]));
+    assert_eq!(status_json(&bench)["incidents"], json!([]));
     assert!(!bench.path("state").exists());
 }
 
 #[test]
-fn what_has_ended_is_shown_with_its_verdict_cost_and_report_and_nothing_is_changed() {
+fn ended_session_shows_verdict_cost_and_report() {
     let mut bench = Bench::new("status-ended");
     let body = r#"echo ran >> "@/ran"
 echo '{"status":"likely","title":"the total is \u001b[2J missing","cost_usd":0.42}'"#;
     agent(&mut bench, body, "");
-    investigate(&bench, &[], raised("orders-dlq", "inc-1", ago(7200), None) + &beat(ago(0)));
-    let before = files(&bench);
-    let all = status(&bench);
+    investigate(
+        &bench,
+        &[],
+        raised("orders-dlq", "inc-1", seconds_ago(7200), None) + &heartbeat(seconds_ago(0)),
+    );
+    let before = state_files(&bench);
+    let all = status_json(&bench);
     let (one, open) = (&all["sessions"][0], &all["incidents"][0]);
     for (key, value) in [
         ("queue", json!("orders-dlq")),
@@ -71,46 +77,46 @@ echo '{"status":"likely","title":"the total is \u001b[2J missing","cost_usd":0.4
     assert_eq!(open["investigation"]["state"], "ended");
     assert_eq!(open["investigation"]["session"], one["id"]);
     assert_eq!(all["spend"]["limit_usd"], 25.0);
-    let text = shown(&bench.run("dlq-status", &[], ""));
+    let text = successful_stdout(&bench.run("dlq-status", &[], ""));
     assert!(text.contains("likely: the total is \\u{1b}[2J missing"), "{text}");
     assert!(text.contains(one["report"].as_str().unwrap()), "{text}");
     assert!(text.contains(one["id"].as_str().unwrap()), "{text}");
     assert!(text.contains("$0.42") && !text.contains('\u{1b}'), "{text}");
-    assert_eq!(files(&bench), before);
-    assert_eq!(noted(&bench, "ran"), "ran\n", "defect 8: what shows the status starts nothing");
-    nothing_is_left(&bench);
+    assert_eq!(state_files(&bench), before);
+    assert_eq!(read_text(&bench, "ran"), "ran\n", "defect 8: what shows the status starts nothing");
+    assert_no_process_left(&bench);
 }
 
 #[test]
-fn the_lock_says_what_runs_and_what_has_crashed() {
+fn session_lock_tells_running_from_crashed() {
     let mut bench = Bench::new("status-crashed");
     agent(&mut bench, r#"while [ ! -e "@/open" ]; do sleep 0.02; done"#, "");
-    let open = raised("orders-dlq", "inc-1", ago(60), None) + &beat(ago(0));
+    let open = raised("orders-dlq", "inc-1", seconds_ago(60), None) + &heartbeat(seconds_ago(0));
     investigate(&bench, &["--no-wait"], open);
-    let all = status(&bench);
+    let all = status_json(&bench);
     assert_eq!(all["sessions"][0]["status"], "running");
     assert_eq!(all["incidents"][0]["investigation"]["state"], "running");
-    let text = shown(&bench.run("dlq-status", &[], ""));
+    let text = successful_stdout(&bench.run("dlq-status", &[], ""));
     assert!(text.contains(" is at work\n"), "{text}");
     let session = all["sessions"][0]["id"].as_str().unwrap().to_owned();
     let supervisors =
-        at_work(&bench).into_iter().filter(|pid| arguments(*pid).contains("--supervise "));
+        processes_of(&bench).into_iter().filter(|pid| arguments_of(*pid).contains("--supervise "));
     supervisors.for_each(|pid| signal("KILL", pid));
-    wait_for("the lock is free", || status(&bench)["sessions"][0]["status"] == "crashed");
-    assert_eq!(status(&bench)["sessions"][0]["recorded"], false);
+    wait_for("the lock is free", || status_json(&bench)["sessions"][0]["status"] == "crashed");
+    assert_eq!(status_json(&bench)["sessions"][0]["recorded"], false);
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "running", "it records nothing");
-    let text = shown(&bench.run("dlq-status", &[], ""));
+    let text = successful_stdout(&bench.run("dlq-status", &[], ""));
     assert!(text.contains("  crashed (not yet recorded)  "), "{text}");
     assert!(text.contains(&format!("session {session}: crashed\n")), "{text}");
     bench.write("open", "");
-    nothing_is_left(&bench);
+    assert_no_process_left(&bench);
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
+fn unreadable_document_is_named_and_rest_is_shown() {
     let bench = Bench::new("status-broken");
     bench.write("state/sessions.json", r#"{"version":1,"sessions":[],"#);
-    let spend = json!({"session": "s", "queue": "q", "fingerprint": "cause-of-it", "at": ago(60),
+    let spend = json!({"session": "s", "queue": "q", "fingerprint": "cause-of-it", "at": seconds_ago(60),
         "reserved_usd": 6.0, "cost_usd": null, "settled_at": null});
     let budget = json!({"version": 1, "spends": [spend]});
     bench.write("state/budget.json", budget.to_string());
@@ -133,13 +139,50 @@ fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
 }
 
 #[test]
-fn it_waits_for_nobody() {
+fn status_waits_for_no_lock() {
     let bench = Bench::new("status-locked");
     let store = Store::open(&bench.state("")).unwrap();
     let _held: Vec<Lock> = ["sessions", "queues", "budget", "journal"]
         .iter()
         .map(|name| Lock::wait(&store.dir().join(format!("{name}.lock"))).unwrap())
         .collect();
-    let text = shown(&bench.run("dlq-status", &[], ""));
+    let text = successful_stdout(&bench.run("dlq-status", &[], ""));
     assert!(text.starts_with("incidents: none is open\nsessions: none on record\n"), "{text}");
+}
+
+#[test]
+fn status_starts_no_waiting_investigation_or_notice() {
+    let mut bench = Bench::new("status");
+    let yaml = "auto_investigation: {enabled: true, target_queues: ['*'], agent: [an-agent], \
+                require_evidence: false}\n\
+                notifications: {channels: {desk: {type: desktop}}}\n";
+    bench.configure(yaml);
+    let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
+    investigate(&bench, &[], &input);
+    // Agent and notifier are available now, and the incident waits.
+    let ran = bench.path("ran").display().to_string();
+    bench.stub("an-agent", &format!("#!/bin/sh\necho agent >> '{ran}'\n{QUICK_AGENT}\n"));
+    for name in ["notify-send", "osascript"] {
+        bench.stub(name, &format!("#!/bin/sh\necho notifier >> '{ran}'\n"));
+    }
+    let before =
+        [read_text(&bench, "state/journal.ndjson"), read_text(&bench, "state/sessions.json")];
+    for args in [&[][..], &["--json"]] {
+        let output = bench.run("dlq-status", args, &input);
+        assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+        assert!(output.text().contains("orders"), "{}", output.text());
+        assert_no_process_left(&bench);
+    }
+    assert_eq!(read_text(&bench, "ran"), "");
+    assert!(!bench.state("sessions").exists() && !bench.state("notices.json").exists());
+    let after =
+        [read_text(&bench, "state/journal.ndjson"), read_text(&bench, "state/sessions.json")];
+    assert_eq!(before, after);
+    // The next filter does start the investigation.
+    assert_eq!(
+        summaries(&investigate(&bench, &[], "").text()),
+        ["started orders", "completed orders"]
+    );
+    assert_eq!(read_text(&bench, "ran"), "agent\n");
+    assert_no_process_left(&bench);
 }

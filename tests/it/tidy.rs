@@ -134,33 +134,6 @@ fn only_the_sqs_edge_knows_aws_and_async() {
     none("AWS or async outside of edge/aws", uses(&words, "src", &["src/edge/aws"]));
 }
 
-#[test]
-fn only_the_clock_reads_the_time() {
-    let words = ["SystemTime::now", "Instant::now", "Utc::now", "Local::now"];
-    none("the time is read outside of clock.rs", uses(&words, "src", &["src/clock.rs"]));
-}
-
-#[test]
-fn only_wire_writes_stdout_and_only_log_stderr() {
-    let out = ["io::stdout()", "stdio::stdout()", "println!", "print!("];
-    let found = uses(&out, "src", &["src/wire.rs"]);
-    none("standard output is written outside of wire.rs", found);
-    let err = ["io::stderr()", "stdio::stderr()", "eprintln!", "eprint!("];
-    none("standard error is written outside of log.rs", uses(&err, "src", &["src/log.rs"]));
-}
-
-#[test]
-fn only_tool_ends_the_process() {
-    let words = ["process::exit", "process::abort", "ExitCode::from", "ExitCode::FAILURE"];
-    none("the process is ended outside of tool.rs", uses(&words, "src", &["src/tool.rs"]));
-}
-
-#[test]
-fn only_the_store_locks_files() {
-    let words = ["fs2::", "lock_exclusive", "lock_shared", ".try_lock()", "flock"];
-    none("a file is locked outside of store.rs", uses(&words, "src", &["src/store.rs"]));
-}
-
 /// The text between the parentheses that follow `call`, for each of its places.
 fn arguments<'a>(text: &'a str, call: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
@@ -290,8 +263,10 @@ fn page_options(page: &str) -> BTreeSet<String> {
 }
 
 fn printed_help(program: &str) -> String {
-    let output =
-        std::process::Command::new(crate::workbench::bin(program)).arg("--help").output().unwrap();
+    let output = std::process::Command::new(crate::support::workbench::bin(program))
+        .arg("--help")
+        .output()
+        .unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
@@ -338,7 +313,7 @@ fn help_shows_every_option_and_fits_a_screen() {
         for name in table_options(tool) {
             assert!(help.contains(&format!(" {name}")), "{program}: no {name}");
         }
-        if crate::workbench::exists(program) {
+        if crate::support::workbench::is_built(program) {
             assert_eq!(printed_help(program), help);
         }
     }

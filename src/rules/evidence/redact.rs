@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use crate::glob::GlobList;
 
+mod bytes;
 mod number;
 mod scan;
 mod token;

@@ -1,23 +1,13 @@
-//! One group of dead letters, judged: what its error is a sign of, who says so, and how far that
-//! can be believed. Never reads a body.
+//! One group of dead letters and the facts around it: the queue, the source, how much was sampled.
 
 use std::time::Duration;
 
-use super::{Advice, Bug, Category, Seen, Triage, commands, error_patterns, sentences};
+use super::{Category, Seen, error_patterns};
 use crate::rules::evidence::bundle::{Group, QueueFacts, SourceFacts};
 use crate::time::Timestamp;
 
-/// What the producer says twice, as a code and in words.
-const SAID_TWICE: f64 = 0.9;
-/// What the producer says as a code: the least that concludes anything.
-const SAID: f64 = 0.8;
-/// What stands in a text that others can write too, in several messages.
-pub(super) const TEXT: f64 = 0.6;
-/// The same in one or two messages, and what only counts and settings suggest.
-const HINT: f64 = 0.4;
-
 /// So many messages with the same words are several.
-const SEVERAL: u64 = 3;
+pub(super) const SEVERAL: u64 = 3;
 /// A sample this large may stand for a queue that is larger still: one full receive.
 const SAMPLE_MIN: u64 = 10;
 /// What spreads over more than this is no burst.
@@ -26,27 +16,6 @@ const BURST_MAX: Duration = Duration::from_secs(6 * 3600);
 const QUIET_MIN: Duration = Duration::from_secs(3600);
 /// A message that was received less often has not been tried in earnest.
 const TRIES_MIN: u64 = 3;
-/// No more messages than this are cited for a group.
-const CITED: usize = 3;
-
-/// What the cause of one group was judged from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ground {
-    /// The producer's code, and its text agrees.
-    CodeAndText,
-    /// The producer's code.
-    Code,
-    /// What the producer hands on from the function.
-    Handed,
-    /// The producer's code and its text say different things.
-    Disagree,
-    /// The text of so many messages.
-    Bodies(u64),
-    /// Counts and settings.
-    Counts,
-    /// Nothing.
-    Nothing,
-}
 
 /// A group, with what it is judged by.
 pub(super) struct Case<'a> {
@@ -59,113 +28,6 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    pub(super) fn triage(&self) -> Triage {
-        let (sign, ground) = self.sign();
-        let (category, ground) = match sign {
-            Some(Category::Dependency) if self.has_stopped() => (Category::ThirdPartyBurst, ground),
-            // One message is no drift: the others of its kind may well be read.
-            Some(Category::SchemaDrift) if self.group.distinct < 2 => {
-                (Category::PoisonMessage, Ground::Bodies(1))
-            }
-            Some(category) => (category, ground),
-            None => self.shape(),
-        };
-        let confidence = self.confidence(category, ground);
-        let bug = match category {
-            Category::Throttling
-            | Category::Permission
-            | Category::MissingTarget
-            | Category::ThirdPartyBurst
-                if confidence >= SAID =>
-            {
-                Bug::NotACodeBug
-            }
-            Category::CodeError if confidence >= TEXT => Bug::CodeBug,
-            _ => Bug::Unknown,
-        };
-        let redrive = match category {
-            Category::ThirdPartyBurst if bug == Bug::NotACodeBug => Advice::Safe,
-            Category::ExpiredOrDuplicate | Category::Unknown => Advice::DoNot,
-            _ => Advice::AfterFix,
-        };
-        let is_few = matches!(ground, Ground::Code | Ground::CodeAndText) && !self.stands_for_all();
-        Triage {
-            group: self.group.item.clone(),
-            fingerprint: self.group.id.clone(),
-            count: self.group.count,
-            category,
-            bug,
-            confidence,
-            title: sentences::title(category, confidence),
-            reason: sentences::reason(category, ground, self.group.count, is_few),
-            evidence: self.evidence(category),
-            commands: commands::next(self, category),
-            redrive,
-            next: sentences::next(category, redrive, self.has_single_try()),
-        }
-    }
-
-    /// What the words of the error are a sign of, and who says them.
-    fn sign(&self) -> (Option<Category>, Ground) {
-        let group = self.group;
-        let text =
-            || error_patterns::of_error(group.exception.as_deref(), group.message.as_deref());
-        let bodies = Ground::Bodies(group.count);
-        match group.kind.as_str() {
-            "error_text" => (text(), bodies),
-            "producer_error" => {
-                let code = group.code.as_deref().and_then(error_patterns::of_code);
-                let (sign, ground) = match (code, text()) {
-                    (Some(code), Some(text)) if code == text => (Some(code), Ground::CodeAndText),
-                    (Some(code), Some(Category::CodeError | Category::SchemaDrift)) => {
-                        (Some(code), Ground::Disagree)
-                    }
-                    (Some(code), _) => (Some(code), Ground::Code),
-                    (None, Some(Category::CodeError))
-                        if group.code.as_deref().is_some_and(error_patterns::ran) =>
-                    {
-                        (Some(Category::CodeError), Ground::Code)
-                    }
-                    (None, Some(text)) => (Some(text), Ground::Handed),
-                    (None, None) if self.are_too_old() => {
-                        (Some(Category::ExpiredOrDuplicate), Ground::Handed)
-                    }
-                    (None, None) => (None, Ground::Nothing),
-                };
-                (sign, if self.is_producers_own() { ground } else { bodies })
-            }
-            _ => (None, Ground::Nothing),
-        }
-    }
-
-    /// What counts and settings suggest where no error is told.
-    fn shape(&self) -> (Category, Ground) {
-        let Group { count, distinct, .. } = *self.group;
-        let category = if count >= SEVERAL && distinct > 0 && distinct * 2 <= count {
-            Category::ExpiredOrDuplicate
-        } else if self.is_poison() {
-            Category::PoisonMessage
-        } else if self.has_single_try() {
-            Category::MisconfiguredQueue
-        } else {
-            return (Category::Unknown, Ground::Nothing);
-        };
-        (category, Ground::Counts)
-    }
-
-    fn confidence(&self, category: Category, ground: Ground) -> f64 {
-        let sure = match ground {
-            Ground::CodeAndText => SAID_TWICE,
-            Ground::Code => SAID,
-            Ground::Handed | Ground::Bodies(SEVERAL..) => TEXT,
-            Ground::Disagree | Ground::Bodies(_) | Ground::Counts => HINT,
-            Ground::Nothing => 0.0,
-        };
-        // Who is to blame for a failure that goes on, or why a message grew old, no code tells.
-        let is_open = matches!(category, Category::Dependency | Category::ExpiredOrDuplicate);
-        if is_open || !self.stands_for_all() { sure.min(TEXT) } else { sure }
-    }
-
     /// Whether a service wrote what the group says of its error. What SQS moved there from another
     /// queue still has the attributes and the body of whoever sent it, and proves nothing.
     pub(super) fn is_producers_own(&self) -> bool {
@@ -187,11 +49,11 @@ impl Case<'_> {
         self.queue.depth.is_some_and(|depth| self.sampled >= depth)
     }
 
-    fn stands_for_all(&self) -> bool {
+    pub(super) fn stands_for_all(&self) -> bool {
         self.is_covered() || self.sampled >= SAMPLE_MIN
     }
 
-    fn are_too_old(&self) -> bool {
+    pub(super) fn are_too_old(&self) -> bool {
         let is_age =
             |word: &str| error_patterns::of_code(word) == Some(Category::ExpiredOrDuplicate);
         let too_old = |seen: &&Seen| seen.exhausted.as_deref().is_some_and(is_age);
@@ -207,12 +69,12 @@ impl Case<'_> {
     }
 
     /// Whether the first failure makes a dead letter.
-    fn has_single_try(&self) -> bool {
+    pub(super) fn has_single_try(&self) -> bool {
         self.source().is_some_and(|source| source.max_receive_count == Some(1))
     }
 
     /// Whether one message died again and again while its source has been worked off.
-    fn is_poison(&self) -> bool {
+    pub(super) fn is_poison(&self) -> bool {
         let works = |source: &SourceFacts| source.depth == Some(0);
         self.group.count == 1
             && self.sampled == 1
@@ -223,7 +85,7 @@ impl Case<'_> {
 
     /// Whether messages were sent in a short time and none has died since: all of them have been
     /// seen, and one that was sent later would have died by now.
-    fn has_stopped(&self) -> bool {
+    pub(super) fn has_stopped(&self) -> bool {
         let sent: Option<Vec<Timestamp>> = self.own.iter().map(|seen| seen.sent_at).collect();
         let Some((asked_at, sent)) = self.queue.asked_at.zip(sent) else {
             return false;
@@ -250,23 +112,5 @@ impl Case<'_> {
         let source = self.source().filter(|source| source.depth == Some(0))?;
         let tries = source.max_receive_count?;
         Some(Duration::from_secs(source.visibility_s?.saturating_mul(tries).saturating_mul(2)))
-    }
-
-    fn evidence(&self, category: Category) -> Vec<String> {
-        let queue = self.queue;
-        let mut cited = vec![self.group.item.clone()];
-        cited.extend(self.own.iter().take(CITED).map(|seen| seen.id.clone()));
-        let mut cite = |id: &str, is_known: bool| {
-            if is_known {
-                cited.push(id.to_owned());
-            }
-        };
-        cite("q.depth", queue.depth.is_some());
-        let is_timed = category == Category::ThirdPartyBurst;
-        cite("q.asked_at", is_timed && queue.asked_at.is_some());
-        cite("q.sources", self.source().is_some());
-        let has = |rule: &str| queue.lint.iter().any(|finding| finding.rule == rule);
-        cite("lint.max-receive-count", self.has_single_try() && has("max-receive-count"));
-        cited
     }
 }

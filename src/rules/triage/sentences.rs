@@ -1,7 +1,7 @@
 //! The sentences of a triage, for somebody who has just been woken. Our own words and numbers
 //! only: nothing from outside stands in them.
 
-use super::case::{Ground, TEXT};
+use super::basis::{Ground, TEXT};
 use super::{Advice, Category};
 use crate::text::count;
 

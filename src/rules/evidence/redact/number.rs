@@ -4,7 +4,7 @@
 //! have given out is a card: timestamps, account ids, versions, addresses and dates stay. A look
 //! is bounded by the digits that such a number can have.
 
-use super::scan::digits;
+use super::bytes::digits;
 use super::{CARD, Found, PERSON, PHONE};
 
 /// The most digits of a card.

@@ -4,6 +4,7 @@
 //! Promises: each look is bounded, or ends where the next one begins, so that a pass is linear.
 //! Places are in order, do not overlap, and lie between characters.
 
+use super::bytes::{digits, run};
 use super::{EMAIL, Found, SECRET};
 use super::{number, secret_name, token};
 
@@ -67,16 +68,6 @@ fn look<'k>(
         b'/' => token::hook(bytes, floor, at),
         _ => None,
     }
-}
-
-/// How many digits the bytes begin with.
-pub(super) fn digits(bytes: &[u8]) -> usize {
-    run(bytes, |byte| byte.is_ascii_digit())
-}
-
-/// How many bytes of a class the bytes begin with.
-pub(super) fn run(bytes: &[u8], class: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().position(|byte| !class(*byte)).unwrap_or(bytes.len())
 }
 
 /// Letters, digits, and the bytes of all characters that are not ASCII.

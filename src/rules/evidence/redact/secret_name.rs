@@ -5,7 +5,7 @@
 //! stands before `=` or `:`, or in a tag. Looks before the sign are bounded; looks after it end
 //! with the value that is found.
 
-use super::scan::run;
+use super::bytes::run;
 use super::{Found, SECRET};
 
 /// The longest name that is looked at, from its end.

@@ -3,7 +3,7 @@
 //!
 //! Promises: a refused candidate costs a bounded look, or none of its bytes is looked at again.
 
-use super::scan::run;
+use super::bytes::run;
 use super::{Found, JWT, PEM, SECRET, TOKEN};
 
 /// How far a candidate is looked at before it is believed.

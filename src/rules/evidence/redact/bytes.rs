@@ -1,0 +1,11 @@
+//! Runs of bytes of one class.
+
+/// Returns the number of leading ASCII digits.
+pub(super) fn digits(bytes: &[u8]) -> usize {
+    run(bytes, |byte| byte.is_ascii_digit())
+}
+
+/// Returns the number of leading bytes of `class`.
+pub(super) fn run(bytes: &[u8], class: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().position(|byte| !class(*byte)).unwrap_or(bytes.len())
+}

@@ -1,0 +1,248 @@
+//! Passes of `dlq-peek` over a real SQS server: every message is returned, and passes are limited.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::peek::{bundle_messages, create_dlq_with, peek};
+use crate::support::poll::{bench, journal, parse_output, poll};
+use crate::support::sqs_api::FakeSqs;
+use crate::support::sqs_server::SqsServer;
+use crate::support::workbench::{signal, wait_for};
+
+/// Incident that an option names.
+const INCIDENT: &str = "11111111-2222-8333-8444-555555555555";
+
+#[test]
+fn messages_are_returned_and_received_once() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["{\"n\":1}", "{\"n\":2}", "x", "y", "z"]);
+    let bench = bench("put-back", &server.url);
+    let output = peek(&bench, &["orders-dlq"]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let sampled = output.single("queue.sampled");
+    assert_eq!(sampled["data"]["taken"], 5);
+    assert_eq!(sampled["data"]["depth"], 5);
+    assert_eq!(sampled["data"]["refused"], Value::Null);
+    assert_eq!(sqs.depth(&dlq), 5, "all are back at once");
+    let bundle_messages = bundle_messages(sampled);
+    for (id, count) in sqs.receive_counts(&dlq) {
+        let of_ours = bundle_messages[&id]["receives"].as_u64().unwrap();
+        assert_eq!(count, of_ours + 1, "the receive of this test is the only one since");
+        assert_eq!(of_ours, 2, "one by the consumer, one by us");
+        assert_eq!(bundle_messages[&id]["untrusted"], true);
+        assert_eq!(bundle_messages[&id]["source_arn"], sqs.arn("orders"));
+    }
+    assert_eq!(bundle_messages.len(), 5);
+    assert_eq!(journal(&bench).last().unwrap(), sampled);
+}
+
+#[test]
+fn third_pass_is_refused_before_receiving() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a", "b"]);
+    let bench = bench("third", &server.url);
+    let first = peek(&bench, &["orders-dlq"]);
+    let second = peek(&bench, &["--incident", INCIDENT, "orders-dlq"]);
+    assert_eq!(second.single("queue.sampled")["incident"], INCIDENT);
+    let second = peek(&bench, &["orders-dlq"]);
+    assert_ne!(first.single("queue.sampled")["id"], second.single("queue.sampled")["id"]);
+    let third = peek(&bench, &["orders-dlq"]);
+    let refused = third.single("queue.sampled");
+    assert_eq!((third.code, &refused["data"]["refused"]), (1, &json!("peeked")));
+    assert_eq!(refused["data"]["taken"], 0);
+    let bundle = second.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
+    assert!(third.stderr.contains(&format!("the evidence is in '{bundle}'")), "{}", third.stderr);
+    assert_eq!(refused["data"]["bundle"], bundle, "what is known already");
+    let receive_counts = sqs.receive_counts(&dlq);
+    assert!(receive_counts.values().all(|count| *count == 1 + 3 + 1), "{receive_counts:?}");
+}
+
+#[test]
+fn harmful_peek_is_refused() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let fifo = sqs.create("orders-dlq.fifo", &json!({}));
+    sqs.send(&fifo, "a");
+    sqs.create("end-dlq", &json!({}));
+    let chained = sqs.create_source("chained-dlq", "end-dlq");
+    sqs.send(&chained, "a");
+    let busy = sqs.create("busy-dlq", &json!({}));
+    sqs.send(&busy, "a");
+    sqs.send(&busy, "b");
+    sqs.receive(&busy, 300);
+    sqs.create("empty-dlq", &json!({}));
+    let bench = bench("harm", &server.url);
+    let rows = [
+        ("orders-dlq.fifo", "fifo", "--allow-fifo"),
+        ("chained-dlq", "chained", "push messages on to 'end-dlq'"),
+        ("busy-dlq", "in_flight", "1 message in flight"),
+        ("empty-dlq", "empty", "no message can be received"),
+    ];
+    for (queue, word, message) in rows {
+        let output = peek(&bench, &[queue]);
+        assert_eq!(
+            (output.code, &output.single("queue.sampled")["data"]["refused"]),
+            (1, &json!(word))
+        );
+        assert!(output.stderr.contains(message), "{}", output.stderr);
+    }
+    assert_eq!((sqs.depth(&fifo), sqs.depth(&chained), sqs.depth(&busy)), (1, 1, 1));
+    assert!(!bench.state("evidence").exists());
+    let output = peek(&bench, &["--allow-fifo", "orders-dlq.fifo"]);
+    assert_eq!((output.code, &output.single("queue.sampled")["data"]["taken"]), (0, &json!(1)));
+    assert!(sqs.receive(&fifo, 0).is_some(), "its group is free again");
+    let missing = bench.run("dlq-peek", &["no-such-dlq"], "");
+    assert_eq!((missing.code(), missing.stdout.len()), (1, 0));
+    assert!(missing.stderr.contains("cannot find queue 'no-such-dlq'"), "{}", missing.stderr);
+}
+
+#[test]
+fn kill_during_pass_loses_no_message_and_counts_pass() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let long = "x".repeat(100_000);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
+    let bench = bench("killed", &server.url);
+    let args = ["--messages", "--visibility", "10s", "orders-dlq"];
+    // Nobody reads the output, so the program blocks in the middle of the pass with all messages in
+    // flight.
+    let mut child = bench.command("dlq-peek", &args).stdout(Stdio::piped()).spawn().unwrap();
+    wait_for("it has received", || sqs.in_flight(&dlq) == 5);
+    signal("KILL", i32::try_from(child.id()).unwrap());
+    child.wait().unwrap();
+    wait_for("all come back by themselves", || sqs.depth(&dlq) == 5);
+    let output = peek(&bench, &["orders-dlq"]);
+    assert_eq!(output.single("queue.sampled")["data"]["taken"], 5);
+    assert_eq!(peek(&bench, &["orders-dlq"]).single("queue.sampled")["data"]["refused"], "peeked");
+    let folder = std::fs::read_dir(bench.state("evidence")).unwrap().next().unwrap().unwrap();
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|one| one.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["2"], "what was cut off has left nothing");
+}
+
+#[test]
+fn pipe_peeks_once_per_raise_and_growth() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
+    let bench = bench("pipe", &server.url);
+    let raise = bench.run("dlq-poll", &[], "").text();
+    let open = raise.lines().find(|line| line.contains("queue.raised")).unwrap();
+    let open: Value = serde_json::from_str(open).unwrap();
+    let first = parse_output(bench.run("dlq-peek", &[], &raise));
+    assert_eq!((first.code, first.stderr.as_str()), (0, ""));
+    let kinds: Vec<&str> = first.events.iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["queue.found", "queue.polled", "queue.raised", "queue.sampled", "poll.finished"]
+    );
+    assert_eq!(first.single("queue.sampled")["incident"], open["incident"]);
+    // A replayed journal has the same lines again.
+    let again = parse_output(bench.run("dlq-peek", &[], &raise));
+    assert_eq!(again.events_of("queue.sampled").len(), 0);
+    // Two more messages make the queue grow.
+    let source = sqs.create_source("orders", "orders-dlq");
+    sqs.dead_letter(&source, &dlq, &["b", "c"]);
+    let grown = bench.run("dlq-poll", &[], "").text();
+    assert!(grown.contains("queue.grew"), "{grown}");
+    let output = parse_output(bench.run("dlq-peek", &[], &grown));
+    assert_eq!(output.single("queue.sampled")["data"]["taken"], 3);
+    assert_eq!(output.single("queue.sampled")["data"]["overseen"], 0);
+    // A closed incident causes no pass.
+    let other = raise.replace(open["incident"].as_str().unwrap(), INCIDENT);
+    assert_eq!(
+        parse_output(bench.run("dlq-peek", &[], &other)).events_of("queue.sampled").len(),
+        0
+    );
+    assert_eq!(
+        sqs.receive_counts(&dlq).values().max(),
+        Some(&4),
+        "consumer, two passes, this test"
+    );
+}
+
+#[test]
+fn dry_run_receives_and_writes_nothing() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
+    let bench = bench("dry", &server.url);
+    let output = peek(&bench, &["--dry-run", "orders-dlq"]);
+    let data = &output.single("queue.sampled")["data"];
+    assert_eq!(
+        (&data["taken"], &data["refused"], &data["depth"]),
+        (&Value::Null, &Value::Null, &json!(1))
+    );
+    assert!(!bench.state("peeks.json").exists() && !bench.state("journal.ndjson").exists());
+    assert_eq!(sqs.receive_counts(&dlq).values().max(), Some(&2));
+    assert_eq!(poll(&bench, &[]).single("queue.raised")["subject"], "orders-dlq");
+}
+
+#[test]
+fn log_commands_get_message_ids() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    create_dlq_with(&mut sqs, "orders-dlq", &["a", "b"]);
+    let mut bench = bench("logs", &server.url);
+    let logs = bench.stub(
+        "logs",
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" 'mail to ada@example.com' '\u{1b}[2J'; exit 3\n",
+    );
+    bench.configure(&format!(
+        "auto_investigation:\n  queues:\n    - match: 'orders-*'\n      evidence:\n        \
+         - [{0:?}, '-q', '{{queue}}', '{{start_ms}}', '{{message_ids}}']\n        \
+         - [{0:?}, '{{request_ids}}']\n        - [/nonexistent/program]\n",
+        logs.display().to_string()
+    ));
+    let output = peek(&bench, &["orders-dlq"]);
+    let bundle_messages = bundle_messages(output.single("queue.sampled"));
+    let bundle = output.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
+    let read = |name: &str| std::fs::read_to_string(format!("{bundle}/{name}")).unwrap();
+    let all: Value = serde_json::from_str(&read("logs.json")).unwrap();
+    let all = all["logs"].as_array().unwrap();
+    assert_eq!((&all[0]["id"], &all[0]["status"]), (&json!("log:1"), &json!(3)));
+    let log = read(all[0]["file"].as_str().unwrap());
+    for id in bundle_messages.keys() {
+        assert!(log.contains(id), "{log}");
+    }
+    assert!(log.contains("-q\norders-dlq\n"), "{log}");
+    assert!(!log.contains("ada@") && !log.contains('\u{1b}'), "{log}");
+    assert!(all[1]["detail"].as_str().unwrap().contains("no ids"), "{all:?}");
+    assert!(all[2]["detail"].as_str().unwrap().contains("could not be started"), "{all:?}");
+}
+
+#[test]
+fn disk_full_returns_messages() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let long = "x".repeat(30_000);
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &[long.as_str(); 5]);
+    let bench = bench("full", &server.url);
+    // A file size limit of 4 KiB acts like a full disk.
+    let output = bench.shell("ulimit -f 4; dlq-peek orders-dlq");
+    assert_eq!((output.code(), output.stdout.len()), (1, 0));
+    assert!(output.stderr.contains("cannot write"), "{}", output.stderr);
+    assert_eq!((sqs.depth(&dlq), sqs.in_flight(&dlq)), (5, 0));
+    assert_eq!(peek(&bench, &["orders-dlq"]).single("queue.sampled")["data"]["taken"], 5);
+}
+
+#[test]
+fn refused_receive_counts_no_pass() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
+    let bench = bench("refused", &sqs.url);
+    for _ in 0..3 {
+        // The stand-in does not answer ReceiveMessage.
+        let output = bench.run("dlq-peek", &["orders-dlq"], "");
+        assert_eq!((output.code(), output.stdout.len()), (1, 0));
+        assert!(
+            output.stderr.contains("cannot receive from queue 'orders-dlq'"),
+            "{}",
+            output.stderr
+        );
+    }
+    let peeks: Value =
+        serde_json::from_slice(&std::fs::read(bench.state("peeks.json")).unwrap()).unwrap();
+    assert_eq!(peeks["peeks"][0]["passes"], json!([]));
+}

@@ -1,0 +1,131 @@
+//! Real pipeline, killed at a hundred moments while new queues are raised: no notice is lost and no
+//! investigation starts twice.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::investigate::{
+    QUICK_AGENT, agent, assert_no_process_left, investigate, read_text,
+};
+use crate::support::poll::bench;
+use crate::support::sqs_api::FakeSqs;
+use crate::support::workbench::{
+    Bench, Running, arguments_of, bin, processes_of, signal, wait_for,
+};
+
+const KILLS: usize = 100;
+
+/// Returns the processes of the three stages once all of them run.
+fn stage_pids(bench: &Bench) -> Option<[i32; 3]> {
+    let all: Vec<(i32, String)> =
+        processes_of(bench).into_iter().map(|pid| (pid, arguments_of(pid))).collect();
+    let find = |name: &str, more: &str| {
+        let is = |line: &str| {
+            let program = line.split(' ').next().unwrap_or_default();
+            program.ends_with(name) && line.contains(more)
+        };
+        all.iter().find(|(_, line)| is(line)).map(|(pid, _)| *pid)
+    };
+    let poll = find("/dlq-poll", "--follow")?;
+    Some([poll, find("/dlq-investigate", "--no-wait")?, find("/dlq-notify", "")?])
+}
+
+/// `DLQ_LONG`, as `scripts/check --long kills` sets it, runs more campaigns: a longer one would
+/// take quadratic time, because each restart replays the journal.
+#[test]
+fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
+    let campaigns = if std::env::var_os("DLQ_LONG").is_some() { 5 } else { 1 };
+    for seed in 0..campaigns {
+        campaign(0x5eed + seed);
+    }
+}
+
+fn campaign(mut dice: u64) {
+    let sqs = FakeSqs::start();
+    let mut bench = bench("kills", &sqs.url);
+    agent(
+        &mut bench,
+        &format!("echo \"$DLQ_INCIDENT\" >> \"@/ran\"\n{QUICK_AGENT}"),
+        "cooldown_hours: 0",
+    );
+    let config = read_text(&bench, "config.yaml") + "monitoring: {discover: name}\n";
+    bench.configure(&config);
+    bench.set("DLQ_PIPELINE_BACKOFF", "0.02");
+    bench.set("DLQ_BIN", bin("dlq-poll").parent().unwrap());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
+    let mut stderr = String::new();
+    // The pause before a restart doubles, so the pipeline itself is restarted now and then.
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % sides
+    };
+    // Each kill comes with a new queue, which has messages from the first poll on.
+    let mut queues: usize = 0;
+    while queues < KILLS {
+        let mut command = bench.command(script, &["--interval", "1s", "--", "--refresh"]);
+        let mut pipeline = Running::spawn(command.stdin(Stdio::null()));
+        for _ in 0..4 {
+            let mut found = None;
+            wait_for("all three stages run", || {
+                found = stage_pids(&bench);
+                found.is_some()
+            });
+            let moment = roll(4);
+            let (mut span, mut victim) = (60, usize::try_from(roll(3)).unwrap());
+            // Half of the kills come when the newest raise is in the journal and not yet printed.
+            if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
+                let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");
+                wait_for("the raise is in the journal", || {
+                    read_text(&bench, "state/journal.ndjson").contains(&line)
+                });
+                span = 20;
+            }
+            let name = format!("q{queues:03}-dlq");
+            sqs.state().queue(&name).depth(3);
+            queues += 1;
+            // A quarter of the kills come when dlq-poll has read the depth and not yet reported it.
+            if moment == 2 {
+                wait_for("its messages are counted", || {
+                    sqs.state().requests.iter().any(|one| one.queue == name)
+                });
+                (span, victim) = (20, 0);
+            }
+            let until = Instant::now() + Duration::from_millis(roll(span));
+            while Instant::now() < until {
+                std::hint::spin_loop();
+            }
+            signal("KILL", found.unwrap()[victim]);
+            wait_for("it was seen", || stage_pids(&bench) != found);
+        }
+        signal("TERM", pipeline.pid());
+        stderr += &pipeline.finish().stderr;
+    }
+    let mut command = bench.command(script, &["--once", "--", "--refresh"]);
+    let mut last = Running::spawn(command.stdin(Stdio::null()));
+    let output = last.finish();
+    assert_eq!(output.code(), 0, "{output:?}");
+    stderr += &output.stderr;
+    investigate(&bench, &[], "");
+    assert_no_process_left(&bench);
+
+    for n in 0..queues {
+        let begins = format!("ERROR q{n:03}-dlq (");
+        let is_it = |line: &str| line.contains(&begins) && line.contains("3 messages died");
+        assert!(stderr.lines().any(is_it), "no notice of q{n:03}-dlq");
+    }
+    let ran = read_text(&bench, "ran");
+    let once: BTreeSet<&str> = ran.lines().collect();
+    assert_eq!((ran.lines().count(), once.len()), (queues, queues), "{stderr}");
+    let folder = std::fs::read_dir(bench.state("")).unwrap();
+    let mut documents = 0;
+    for path in folder.map(|entry| entry.unwrap().path()) {
+        if path.extension().is_some_and(|kind| kind == "json") {
+            serde_json::from_slice::<Value>(&std::fs::read(&path).unwrap()).unwrap();
+            documents += 1;
+        }
+    }
+    assert!(documents >= 3, "queues, sessions and notices");
+}

@@ -1,0 +1,161 @@
+//! Stages of `scripts/pipeline`, played by small scripts: restarts, signals and exit statuses.
+
+use std::process::Stdio;
+
+use crate::support::investigate::{assert_no_process_left, read_text};
+use crate::support::workbench::{Bench, Output, Running, processes_of, signal, wait_for};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
+
+/// Creates a bench whose stages record each start. Without a body the first stage waits for ever
+/// and the others pass lines on.
+fn stages(name: &str, bodies: &[(&str, &str)]) -> Bench {
+    let mut bench = Bench::new(name);
+    for (stage, usual) in [
+        ("dlq-log", "exit 0"),
+        ("dlq-poll", "exec sleep 600"),
+        ("dlq-investigate", "exec cat"),
+        ("dlq-notify", "exec cat >&2"),
+    ] {
+        let body = bodies.iter().find(|(name, _)| *name == stage);
+        let body = body.map_or(usual, |(_, body)| *body);
+        let started = format!("cd '{}'\necho {stage} \"$@\" >> started", bench.dir().display());
+        bench.stub(stage, &format!("#!/bin/sh\n{started}\n{body}\n"));
+    }
+    bench.set("DLQ_BIN", bench.path("stubs"));
+    bench.set("DLQ_PIPELINE_BACKOFF", "0.05");
+    bench
+}
+
+fn start(bench: &Bench, args: &[&str]) -> Running {
+    Running::spawn(bench.command(SCRIPT, args).stdin(Stdio::null()))
+}
+
+fn run(bench: &Bench, args: &[&str]) -> Output {
+    let output = start(bench, args).finish();
+    assert_no_process_left(bench);
+    output
+}
+
+fn started(bench: &Bench, stage: &str) -> usize {
+    let started = read_text(bench, "started");
+    started.lines().filter(|line| line.starts_with(stage)).count()
+}
+
+#[test]
+fn status_2_of_stage_ends_pipeline() {
+    let bench = stages("status-2", &[("dlq-notify", "exit 2")]);
+    let output = run(&bench, &[]);
+    assert_eq!(output.code(), 2, "{output:?}");
+    let message = "pipeline: error: dlq-notify ended with status 2; not restarting";
+    assert!(output.stderr.contains(message), "{}", output.stderr);
+    assert!(started(&bench, "dlq-poll") <= 1);
+}
+
+#[test]
+fn signal_is_forwarded_and_stages_end() {
+    for (name, number) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        // The shell would also report that the signal ended its 'sleep'.
+        let poll = "exec 2>/dev/null\ntrap 'echo told >> told; exit 0' TERM\necho > ready\n\
+             while :; do sleep 0.02; done";
+        let bench = stages("signal", &[("dlq-poll", poll)]);
+        let mut running = start(&bench, &[]);
+        wait_for("all run", || {
+            started(&bench, "dlq-notify") == 1
+                && started(&bench, "dlq-investigate") == 1
+                && bench.path("ready").exists()
+        });
+        signal(name, running.pid());
+        let output = running.finish();
+        assert_eq!((output.code(), output.stderr.as_str()), (number, ""));
+        // The script waits for its stages.
+        assert_eq!(processes_of(&bench), [0; 0]);
+        assert_eq!(read_text(&bench, "told"), "told\n");
+    }
+}
+
+#[test]
+fn dead_stage_is_named_and_all_restart() {
+    for (stage, how, message) in [
+        ("dlq-poll", "exit 1", "dlq-poll ended with status 1"),
+        ("dlq-investigate", "exit 3", "dlq-investigate ended with status 3"),
+        ("dlq-notify", "kill -KILL $$", "dlq-notify ended by signal 9"),
+    ] {
+        let usual = if stage == "dlq-poll" { "exec sleep 600" } else { "exec cat" };
+        // The stage dies once, when all stages run.
+        let all = "until [ $(wc -l < started) -ge 4 ]; do sleep 0.02; done";
+        let body = format!("{all}\n[ -e again ] || {{ echo > again; {how}; }}\n{usual}");
+        let bench = stages("restart", &[(stage, &body)]);
+        let mut running = start(&bench, &[]);
+        wait_for("all run again", || {
+            let stages = ["dlq-log", "dlq-poll", "dlq-investigate", "dlq-notify"];
+            stages.iter().all(|stage| started(&bench, stage) == 2)
+        });
+        signal("TERM", running.pid());
+        let output = running.finish();
+        assert_eq!(output.code(), 143);
+        let message = format!("pipeline: warning: {message}; restarting in 0.05s\n");
+        assert_eq!(output.stderr, message);
+        assert_no_process_left(&bench);
+    }
+}
+
+#[test]
+fn once_returns_worst_status_of_stages() {
+    let drain = |status: u8| format!("cat > /dev/null\nexit {status}");
+    for (poll, investigate, notify, worst) in
+        [(0, 0, 0, 0), (1, 0, 0, 1), (1, 3, 0, 3), (0, 3, 2, 2), (0, 2, 3, 2)]
+    {
+        let bench = stages(
+            "once",
+            &[
+                ("dlq-poll", &format!("exit {poll}")),
+                ("dlq-investigate", &drain(investigate)),
+                ("dlq-notify", &drain(notify)),
+            ],
+        );
+        let output = run(&bench, &["--once"]);
+        assert_eq!(output.code(), worst, "{output:?}");
+        let silent = worst == 0;
+        assert_eq!(output.stderr.is_empty(), silent, "{}", output.stderr);
+        assert_eq!(started(&bench, "dlq-"), 4);
+    }
+}
+
+#[test]
+fn journal_is_replayed_first_and_stages_get_arguments() {
+    let bench = stages("journal", &[("dlq-log", "echo old; exit 1"), ("dlq-poll", "echo new")]);
+    let output = run(&bench, &["--once", "--since", "2h", "--", "--region", "here"]);
+    assert_eq!(output.code(), 0, "{output:?}");
+    let warned =
+        "pipeline: warning: dlq-log ended with status 1; the journal is replayed in part\n";
+    // The warning of the script may come before, between or after the lines.
+    assert!(output.stderr.contains(warned), "{}", output.stderr);
+    assert_eq!(output.stderr.replace(warned, ""), "old\nnew\n");
+    let mut started: Vec<String> =
+        read_text(&bench, "started").lines().map(str::to_owned).collect();
+    started.sort();
+    assert_eq!(
+        started,
+        [
+            "dlq-investigate --no-wait",
+            "dlq-log --since 2h",
+            "dlq-notify ",
+            "dlq-poll --region here",
+        ]
+        .map(|line| line.trim_end().to_owned())
+    );
+}
+
+#[test]
+fn sigkill_leaves_no_stage() {
+    let bench = stages("kill", &[]);
+    let mut running = start(&bench, &[]);
+    wait_for("all run", || {
+        ["dlq-poll", "dlq-investigate", "dlq-notify"]
+            .iter()
+            .all(|stage| started(&bench, stage) == 1)
+    });
+    running.kill();
+    assert_no_process_left(&bench);
+}

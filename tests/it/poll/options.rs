@@ -1,0 +1,120 @@
+//! Options of `dlq-poll`: usage, discovery, dry run and named queues.
+
+use crate::support::poll::{age_state, bench, poll};
+use crate::support::sqs_api::FakeSqs;
+
+#[test]
+fn wrong_usage_is_one_line_and_status_2() {
+    let bench = bench("usage", "http://127.0.0.1:9");
+    let cases: [(&[&str], &str); 11] = [
+        (&["--no-such-flag"], "unknown option '--no-such-flag'"),
+        (&["extra"], "extra"),
+        (&["--interval", "30"], "30"),
+        (&["--interval", "0s"], "0s"),
+        (&["--rounds", "0"], "0"),
+        (&["--rounds", "many"], "many"),
+        (&["--concurrency", "0"], "0"),
+        (&["--discover", "magic"], "magic"),
+        (&["--match", "[a"], "[a"),
+        (&["--region"], "--region"),
+        (&["--endpoint-url", "127.0.0.1:9"], "127.0.0.1:9"),
+    ];
+    for (args, offence) in cases {
+        let output = poll(&bench, args);
+        assert_eq!((output.code, output.events.len()), (2, 0), "{args:?}: {output:?}");
+        assert_eq!(output.stderr.lines().count(), 1, "{args:?}: {}", output.stderr);
+        assert!(output.stderr.starts_with("dlq-poll: fatal: "), "{args:?}: {}", output.stderr);
+        assert!(output.stderr.contains(offence), "{args:?}: {}", output.stderr);
+    }
+    assert!(!bench.state("").exists(), "wrong usage writes nothing");
+}
+
+/// A round by name needs one request per DLQ, and the cache spares cron the listing.
+#[test]
+fn discovery_cache_limits_api_calls_of_rounds() {
+    let sqs = FakeSqs::start();
+    for n in 0..30 {
+        sqs.state().queue(&format!("job-{n}-dlq"));
+        sqs.state().queue(&format!("job-{n}"));
+    }
+    let bench = bench("calls", &sqs.url);
+    let calls = |args: &[&str]| {
+        let output = poll(&bench, args);
+        let mut world = sqs.state();
+        let calls = (world.count("ListQueues"), world.count("GetQueueAttributes"));
+        let requests = std::mem::take(&mut world.requests);
+        assert_eq!(output.single("poll.finished")["data"]["api_calls"], requests.len());
+        let mut queues: Vec<String> = requests.into_iter().map(|one| one.queue).collect();
+        queues.sort();
+        (calls, queues, output)
+    };
+    let (first, queues, _) = calls(&["--discover", "name"]);
+    assert_eq!(first, (1, 30));
+    assert!(queues[1..].windows(2).all(|pair| pair[0] != pair[1]), "each is asked once");
+    assert_eq!(calls(&["--discover", "name"]).0, (0, 30), "the cache");
+    sqs.state().queue("late-dlq");
+    assert_eq!(calls(&["--discover", "name"]).0, (0, 30));
+    let (refreshed, _, output) = calls(&["--discover", "name", "--refresh"]);
+    assert_eq!((refreshed, output.subjects("queue.found")), ((1, 31), vec!["late-dlq".to_owned()]));
+    age_state(&bench, 14 * 60);
+    assert_eq!(calls(&["--discover", "name"]).0, (0, 31));
+    age_state(&bench, 2 * 60);
+    assert_eq!(calls(&["--discover", "name"]).0, (1, 31), "after 15 minutes");
+    // Discovery by redrive policy reads every queue, and then the DLQs.
+    assert_eq!(calls(&[]).0, (1, 61 + 31));
+    assert_eq!(calls(&["--match", "job-1*", "--exclude", "*-11-*"]).0, (0, 10));
+    assert_eq!(calls(&["--queue", &sqs.queue_url("job-3")]).0, (0, 1));
+}
+
+#[test]
+fn check_returns_1_while_a_queue_is_raised() {
+    let sqs = FakeSqs::start().with_queues(&[("a-dlq", 0), ("b-dlq", 0)]);
+    let bench = bench("check", &sqs.url);
+    assert_eq!(poll(&bench, &["--check"]).code, 0);
+    sqs.state().queue("b-dlq").depth(1);
+    for args in [&["--check", "--dry-run"][..], &["--check"], &["--check"]] {
+        assert_eq!(poll(&bench, args).code, 1, "{args:?}");
+    }
+    assert_eq!(poll(&bench, &["--check", "--exclude", "b-*"]).code, 0);
+    assert_eq!(poll(&bench, &[]).code, 0, "without it a raise is no failure");
+}
+
+#[test]
+fn dry_run_prints_all_and_writes_nothing() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 2)]);
+    let bench = bench("dry", &sqs.url);
+    for _ in 0..2 {
+        let output = poll(&bench, &["-n"]);
+        assert_eq!((output.code, output.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
+    }
+    for name in ["queues.json", "discovery.json", "journal.ndjson"] {
+        assert!(!bench.state(name).exists(), "{name}");
+    }
+    poll(&bench, &[]).single("queue.raised");
+    let read = || {
+        ["queues.json", "discovery.json", "journal.ndjson"]
+            .map(|n| std::fs::read(bench.state(n)).unwrap())
+    };
+    let before = read();
+    sqs.state().queue("orders-dlq").depth(9);
+    poll(&bench, &["-n", "--refresh"]).single("queue.grew");
+    assert!(before == read(), "the documents are as they were");
+    poll(&bench, &[]).single("queue.grew");
+}
+
+#[test]
+fn queue_option_polls_named_queues_only() {
+    let sqs = FakeSqs::start().with_queues(&[("orders", 1), ("a-dlq", 1), ("b-dlq", 1)]);
+    let bench = bench("named", &sqs.url);
+    let url = sqs.queue_url("a-dlq");
+    let output = poll(&bench, &["--queue", "orders", "--queue", &url, "--queue", "a-dlq"]);
+    assert_eq!(
+        (output.code, output.subjects("queue.raised")),
+        (0, vec!["orders".to_owned(), "a-dlq".to_owned()])
+    );
+    assert_eq!(sqs.state().count("ListQueues"), 0);
+    let output = poll(&bench, &["--queue", "nowhere", "--queue", "a-dlq"]);
+    assert_eq!((output.code, output.edges().len()), (1, 0));
+    let message = "dlq-poll: warning: cannot find queue 'nowhere': does not exist, or access to it was lost\n";
+    assert_eq!(output.stderr, message);
+}

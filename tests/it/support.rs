@@ -1,0 +1,20 @@
+//! Support code of the tests: throw-away folders, stand-ins for servers, and readers of output.
+
+pub mod claude_api;
+pub mod claude_cli;
+pub mod claude_stub;
+pub mod event_lines;
+pub mod http;
+pub mod investigate;
+#[cfg(feature = "aws")]
+pub mod json_schema;
+#[cfg(feature = "aws")]
+pub mod peek;
+#[cfg(feature = "aws")]
+pub mod poll;
+pub mod requirement;
+#[cfg(feature = "aws")]
+pub mod sqs_api;
+#[cfg(feature = "aws")]
+pub mod sqs_server;
+pub mod workbench;

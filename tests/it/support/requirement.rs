@@ -1,0 +1,47 @@
+//! Programs that tests need and that may be missing.
+//!
+//! A test whose program is missing is skipped with one line on standard error that names the remedy,
+//! and the runner counts it as passed. Under `CI=true` it fails instead.
+
+use std::io::{Write, stderr};
+use std::path::PathBuf;
+
+/// Returns whether a test can run; else says on standard error why it is skipped.
+///
+/// # Panics
+///
+/// Panics under `CI=true` when the test cannot run.
+pub fn is_met(present: bool, missing: &str) -> bool {
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(present || !ci, "{missing}");
+    if !present {
+        // `eprintln!` would be captured by the test runner, which shows no output of passed tests.
+        let _ = writeln!(stderr(), "skipped: {missing}");
+    }
+    present
+}
+
+/// Returns the program that starts a real SQS server.
+#[cfg(feature = "aws")]
+pub fn sqs_server() -> Option<PathBuf> {
+    let program = std::env::var_os("DLQ_SQS_SERVER").map(PathBuf::from);
+    let missing = "DLQ_SQS_SERVER is not set; run scripts/test, which sets it";
+    is_met(program.is_some(), missing).then_some(program)?
+}
+
+/// Returns the real Claude Code.
+pub fn claude_cli() -> Option<PathBuf> {
+    let program = std::env::var_os("DLQ_E2E_CLAUDE").map(PathBuf::from);
+    if program.is_none() && !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        let _ = writeln!(stderr(), "skipped: there is no Claude Code for this machine");
+        return None;
+    }
+    let missing = "DLQ_E2E_CLAUDE is not set; run scripts/test, which sets it";
+    is_met(program.is_some(), missing).then_some(program)?
+}
+
+/// Returns whether `jq` can be run.
+pub fn has_jq() -> bool {
+    let version = std::process::Command::new("jq").arg("--version").output();
+    is_met(version.is_ok(), "jq is not installed; install the package jq")
+}
