@@ -59,7 +59,7 @@ pub struct CommonOptions {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
+enum GivenValue {
     Flag,
     Text(String),
     Span(Duration),
@@ -70,7 +70,7 @@ enum Value {
 #[derive(Debug)]
 pub struct Given {
     options: &'static [Opt],
-    values: Vec<(&'static Opt, Value)>,
+    values: Vec<(&'static Opt, GivenValue)>,
     /// The arguments that are not options.
     pub operands: Vec<String>,
 }
@@ -92,7 +92,7 @@ impl Given {
             let name = match arg {
                 lexopt::Arg::Value(word) => {
                     let word = utf8(word)?;
-                    if word.is_empty() || !takes_operands {
+                    if !takes_operands {
                         return Err(unexpected(&word));
                     }
                     self.operands.push(word);
@@ -103,14 +103,14 @@ impl Given {
             };
             let opt = self.find(&name).ok_or_else(|| unknown(&name))?;
             let value = match opt.kind {
-                ValueKind::Flag => Value::Flag,
+                ValueKind::Flag => GivenValue::Flag,
                 _ => checked(opt, &name, utf8(parser.value()?)?)?,
             };
             match opt.long {
                 "help" => return Err(ParseExit::Help),
                 "version" => return Err(ParseExit::Version),
                 "schema" => return Err(ParseExit::Schema),
-                _ if value == Value::Flag && self.has(opt.long) => continue,
+                _ if value == GivenValue::Flag && self.has(opt.long) => continue,
                 long if !opt.repeatable && self.has(long) => {
                     return Err(ParseExit::Wrong(format!("option '{name}' is given twice")));
                 }
@@ -146,7 +146,7 @@ impl Given {
         self.values.iter().any(|(opt, _)| opt.long == long)
     }
 
-    fn all(&self, long: &str) -> impl Iterator<Item = &Value> {
+    fn all(&self, long: &str) -> impl Iterator<Item = &GivenValue> {
         debug_assert!(self.find(&format!("--{long}")).is_some(), "no option '--{long}'");
         self.values.iter().filter(move |(opt, _)| opt.long == long).map(|(_, value)| value)
     }
@@ -156,8 +156,8 @@ impl Given {
     }
 
     pub fn texts(&self, long: &str) -> Vec<String> {
-        let text = |value: &Value| match value {
-            Value::Text(text) => Some(text.clone()),
+        let text = |value: &GivenValue| match value {
+            GivenValue::Text(text) => Some(text.clone()),
             _ => None,
         };
         self.all(long).filter_map(text).collect()
@@ -165,14 +165,14 @@ impl Given {
 
     pub fn span(&self, long: &str) -> Option<Duration> {
         self.all(long).find_map(|value| match value {
-            Value::Span(span) => Some(*span),
+            GivenValue::Span(span) => Some(*span),
             _ => None,
         })
     }
 
     pub fn number(&self, long: &str) -> Option<u64> {
         self.all(long).find_map(|value| match value {
-            Value::Number(number) => Some(*number),
+            GivenValue::Number(number) => Some(*number),
             _ => None,
         })
     }
@@ -197,12 +197,12 @@ impl Given {
     }
 
     pub fn overrides(&self) -> Overrides {
-        let one = |(opt, value): &(&'static Opt, Value)| {
+        let one = |(opt, value): &(&'static Opt, GivenValue)| {
             let value = match value {
-                Value::Flag => "true".to_owned(),
-                Value::Text(text) => text.clone(),
-                Value::Span(span) => format!("{}ms", span.as_millis()),
-                Value::Number(number) => number.to_string(),
+                GivenValue::Flag => "true".to_owned(),
+                GivenValue::Text(text) => text.clone(),
+                GivenValue::Span(span) => format!("{}ms", span.as_millis()),
+                GivenValue::Number(number) => number.to_string(),
             };
             Some(Override { key: opt.setting?, value, option: format!("--{}", opt.long) })
         };
@@ -210,7 +210,7 @@ impl Given {
     }
 }
 
-fn checked(opt: &Opt, name: &str, value: String) -> Result<Value, ParseExit> {
+fn checked(opt: &Opt, name: &str, value: String) -> Result<GivenValue, ParseExit> {
     let wrong = |wants: &str| {
         ParseExit::Wrong(format!("option '{name}': '{}' is not {wants}", text::safe(&value)))
     };
@@ -218,16 +218,16 @@ fn checked(opt: &Opt, name: &str, value: String) -> Result<Value, ParseExit> {
         ValueKind::Text if opt.setting.is_none() && value.is_empty() => {
             Err(ParseExit::Wrong(format!("option '{name}' wants a value that is not empty")))
         }
-        ValueKind::Flag | ValueKind::Text | ValueKind::Glob => Ok(Value::Text(value)),
+        ValueKind::Flag | ValueKind::Text | ValueKind::Glob => Ok(GivenValue::Text(value)),
         ValueKind::Span => time::parse_span(&value)
-            .map(Value::Span)
+            .map(GivenValue::Span)
             .map_err(|why| ParseExit::Wrong(format!("option '{name}': {}", text::safe(&why)))),
         ValueKind::Number(min, max) => {
             let number = value.parse().ok().filter(|number| (min..=max).contains(number));
             let wants = || format!("a whole number from {min} to {max}");
-            number.map(Value::Number).ok_or_else(|| wrong(&wants()))
+            number.map(GivenValue::Number).ok_or_else(|| wrong(&wants()))
         }
-        ValueKind::Words(words) if words.contains(&value.as_str()) => Ok(Value::Text(value)),
+        ValueKind::Words(words) if words.contains(&value.as_str()) => Ok(GivenValue::Text(value)),
         ValueKind::Words(words) => Err(wrong(&text::alternatives(words))),
     }
 }

@@ -206,3 +206,28 @@ environment: DLQ_CONFIG, DLQ_STATE_DIR
 See dlq-status(1), dlq(7).
 ",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Given, ParseExit};
+
+    #[test]
+    fn tables_refuse_wrong_usage() {
+        let rows: [(&Tool, &str, &str); 8] = [
+            (&PEEK, "--max 1 --max 2 q", "option '--max' is given twice"),
+            (&POLL, "--concurrency 1 --concurrency 2", "option '--concurrency' is given twice"),
+            (&POLL, "--list --queue q", "option '--list' does not go with '--queue'"),
+            (&POLL, "--discover x", "option '--discover': 'x' is not redrive, name or both"),
+            (&INVESTIGATE, "--stop s --explain q", "option '--stop' does not go with '--explain'"),
+            (&INVESTIGATE, "-n --retry q", "option '--retry' does not go with '--dry-run'"),
+            (&NOTIFY, "--color red", "option '--color': 'red' is not auto, always or never"),
+            (&LOG, "x", "unexpected argument 'x'"),
+        ];
+        for (tool, line, sentence) in rows {
+            let words: Vec<_> = line.split(' ').map(Into::into).collect();
+            let result = Given::new(tool.options).read(words, tool.takes_operands);
+            assert_eq!(result, Err(ParseExit::wrong(sentence)), "{line}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub struct Tool {
     pub usage: &'static str,
     /// The options beside those of every program.
     pub options: &'static [Opt],
-    /// Whether arguments may be given that are not options.
+    /// Allows arguments that are not options.
     pub takes_operands: bool,
     /// The last part of `--help`.
     pub notes: &'static str,
@@ -58,10 +58,7 @@ pub fn main<O>(
     run: fn(O, CommonOptions) -> Result<ExitOutcome, Error>,
 ) -> ExitCode {
     let name = tool.name.as_str();
-    log::set_name(name);
-    // With a handler, a write over the limit on file sizes fails and is reported. Without one the
-    // signal kills the process silently. The flag itself is never read.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    begin(name);
     let mut given = Given::new(tool.options);
     let args = std::env::args_os().skip(1).collect::<Vec<_>>();
     let parsed = given.read(args, tool.takes_operands).and_then(|()| parse(&given));
@@ -79,6 +76,17 @@ pub fn main<O>(
         Err(ParseExit::Schema) => print(&format!("{:#}\n", event::line_schema(tool.name))),
         Err(ParseExit::Wrong(what)) => Err(Error::Wrong(format!("{what}; try '{name} --help'"))),
     };
+    exit_code(outcome)
+}
+
+fn begin(name: &'static str) {
+    log::set_name(name);
+    // With a handler, a write over the limit on file sizes fails and is reported. Without one the
+    // signal ends the program silently. The flag itself is never read.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
+
+fn exit_code(outcome: Result<ExitOutcome, Error>) -> ExitCode {
     match outcome {
         Ok(ExitOutcome::Done) | Err(Error::Pipe) => ExitCode::SUCCESS,
         Ok(ExitOutcome::Partly) => ExitCode::from(1),

@@ -54,7 +54,7 @@ fn settings_become_overrides() {
 
 #[test]
 fn wrong_usage_names_the_option() {
-    let rows: [(&[&str], &str); 14] = [
+    let rows: [(&[&str], &str); 13] = [
         (&["--config"], "option '--config' wants a value"),
         (&["--config", "a", "--config", "b"], "option '--config' is given twice"),
         (&["--log-format", "xml"], "option '--log-format': 'xml' is not text or json"),
@@ -62,7 +62,6 @@ fn wrong_usage_names_the_option() {
         (&["--no-such"], "unknown option '--no-such'"),
         (&["-x"], "unknown option '-x'"),
         (&["--\u{1b}[2J"], "unknown option '--\\u{1b}[2J'"),
-        (&["", "a"], "unexpected argument ''"),
         (&["--retry", ""], "option '--retry' wants a value that is not empty"),
         (&["--max", "1", "--max", "2"], "option '--max' is given twice"),
         (&["--rounds", "0"], "option '--rounds': '0' is not a whole number from 1 to 9"),
@@ -76,6 +75,13 @@ fn wrong_usage_names_the_option() {
     for (words, sentence) in rows {
         assert_eq!(parse(words).unwrap_err(), ParseExit::wrong(sentence), "{words:?}");
     }
+}
+
+#[test]
+fn operands_are_refused_where_the_program_takes_none() {
+    let result = Given::new(&TABLE).read(["-n".into(), "a\u{1b}".into()], false);
+    assert_eq!(result, Err(ParseExit::wrong("unexpected argument 'a\\u{1b}'")));
+    assert_eq!(parse(&["--", "-n", ""]).unwrap().operands, ["-n", ""]);
 }
 
 #[test]

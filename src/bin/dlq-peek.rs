@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use dlq::args::{CommonOptions, Given, Overrides, ParseExit};
+use dlq::args::{CommonOptions, Given, Overrides, ParseExit, unexpected};
 use dlq::clock;
 use dlq::edge::aws::Sqs;
 use dlq::edge::peek::{Came, Peeker, Subject};
@@ -33,6 +33,9 @@ struct Options {
 
 impl Options {
     fn parse(given: &Given) -> Result<Self, ParseExit> {
+        if let Some(empty) = given.operands.iter().find(|queue| queue.is_empty()) {
+            return Err(unexpected(empty));
+        }
         let options = Options {
             queues: given.operands.clone(),
             incident: given.text("incident"),

@@ -1,19 +1,18 @@
-//! The JSON Schema of what a program emits, derived from the payloads, so that it cannot drift.
+//! The JSON Schema of the lines of a program, derived from its event types and their payloads.
 
 use serde_json::{Map, Value, json};
 
 use super::{Severity, ToolName};
 use crate::time::Timestamp;
 
-/// Something that knows its own JSON Schema.
-pub trait Shape {
-    /// The schema of a value.
+/// A type with a JSON Schema.
+pub trait JsonSchema {
     fn shape() -> Value;
 }
 
 macro_rules! shapes {
     ($($of:ty => $schema:tt),* $(,)?) => {
-        $(impl Shape for $of { fn shape() -> Value { json!($schema) } })*
+        $(impl JsonSchema for $of { fn shape() -> Value { json!($schema) } })*
     };
 }
 
@@ -25,19 +24,19 @@ shapes! {
     Timestamp => {"type": "string", "format": "date-time"},
 }
 
-impl<T: Shape> Shape for Option<T> {
+impl<T: JsonSchema> JsonSchema for Option<T> {
     fn shape() -> Value {
         json!({"anyOf": [T::shape(), {"type": "null"}]})
     }
 }
 
-impl<T: Shape> Shape for Vec<T> {
+impl<T: JsonSchema> JsonSchema for Vec<T> {
     fn shape() -> Value {
         json!({"type": "array", "items": T::shape()})
     }
 }
 
-/// The schema of an object of ours: every key is there, and a list that was cut says so.
+/// Returns the schema of an object: every key is required, and `truncated` is optional.
 pub(super) fn object(keys: Vec<(&'static str, Value)>) -> Value {
     let required: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
     let mut properties: Map<String, Value> =

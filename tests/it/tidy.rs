@@ -5,12 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dlq::args::{COMMON, Opt, ValueKind};
-use dlq::event::Type;
+use dlq::event::{ToolName, Type};
 use dlq::programs;
 use dlq::tool::Tool;
-
-const PROGRAMS: [&str; 6] =
-    ["dlq-poll", "dlq-peek", "dlq-investigate", "dlq-notify", "dlq-log", "dlq-status"];
 
 /// Files and functions over the length that wants a reason, and the reason.
 const LONG: [(&str, &str); 4] = [
@@ -19,6 +16,10 @@ const LONG: [(&str, &str); 4] = [
     ("fn describe(", "a table: an arm for every type"),
     ("fn investigated(", "a table: an arm for every type"),
 ];
+
+fn program_names() -> [&'static str; 6] {
+    ToolName::ALL.map(ToolName::as_str)
+}
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -328,14 +329,14 @@ fn exit_statuses_are_told_alike_in_all_pages() {
         let rest = &page[from + 16..];
         rest[..rest.find("\n.Sh ").unwrap_or(rest.len())].replace(program, "")
     };
-    for program in PROGRAMS {
+    for program in program_names() {
         assert_eq!(section(program), section("dlq-notify"), "{program}");
     }
 }
 
 #[test]
 fn every_page_has_the_sections_that_a_reader_looks_for() {
-    for program in PROGRAMS {
+    for program in program_names() {
         let page = read(format!("man/{program}.1"));
         for wanted in
             ["NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXIT STATUS", "EXAMPLES", "CAVEATS"]
