@@ -102,7 +102,7 @@ fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<E
                 round.missed || (options.check && round.raised > 0),
             ));
         }
-        let (next, moment) = schedule::next(beat, interval, begun.elapsed(), salt);
+        let (next, moment) = schedule::next_tick(beat, interval, begun.elapsed(), salt);
         beat = next;
         poller.wait_until(begun + moment);
     }

@@ -33,7 +33,7 @@ impl Poller {
                 self.sqs.region(*scope) == queue.region
                     && (label.is_empty() || label == queue.account)
             });
-            if let Some(scope) = here.filter(|_| self.wants.selection.wants(&queue.name)) {
+            if let Some(scope) = here.filter(|_| self.wants.selection.accepts(&queue.name)) {
                 let (queue, fifo) = (queue.clone(), queue.fifo);
                 targets.push(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) });
             }
@@ -119,7 +119,7 @@ impl Poller {
             let Some(entry) = doc.entry(&self.key_of(scope)) else { continue };
             looked_at = Some(looked_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
             let known = entry.queues_in(scope, self.sqs.account(scope));
-            let wanted = known.filter(|known| self.wants.selection.wants(&known.name));
+            let wanted = known.filter(|known| self.wants.selection.accepts(&known.name));
             targets.extend(wanted.map(|known| target(&known)));
         }
         (targets, looked_at)
@@ -195,7 +195,7 @@ impl Poller {
         others: &[Known],
     ) -> impl Iterator<Item = &'a Known> + use<'_, 'a> {
         let others: HashSet<String> = others.iter().map(|known| known.arn.clone()).collect();
-        let wanted = |known: &&Known| self.wants.selection.wants(&known.name);
+        let wanted = |known: &&Known| self.wants.selection.accepts(&known.name);
         list.iter().filter(wanted).filter(move |known| !others.contains(&known.arn))
     }
 }

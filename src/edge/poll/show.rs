@@ -32,7 +32,7 @@ pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<ExitOutcome, Error>
 fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
     let known = redrive_graph::find(survey, wants.discover, wants.patterns.as_ref());
     let known: Vec<Known> =
-        known.into_iter().filter(|known| wants.selection.wants(&known.name)).collect();
+        known.into_iter().filter(|known| wants.selection.accepts(&known.name)).collect();
     if !people {
         return known.iter().flat_map(|known| found_line(known, survey.at)).collect();
     }
@@ -57,7 +57,7 @@ fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
 fn linted(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
     let mut lines = Vec::new();
     let all = lint::lint(survey, wants.patterns.as_ref());
-    for one in all.into_iter().filter(|one| wants.selection.wants(&one.queue.name)) {
+    for one in all.into_iter().filter(|one| wants.selection.accepts(&one.queue.name)) {
         if people {
             for finding in &one.findings {
                 let name = text::safe(&one.queue.name);

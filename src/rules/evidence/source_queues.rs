@@ -3,13 +3,13 @@
 use super::bundle::SourceFacts;
 use crate::event::Finding;
 use crate::rules::queue::lint::Linted;
-use crate::rules::queue::redrive_graph::{Place, Seen};
+use crate::rules::queue::redrive_graph::{QueueAddress, Seen};
 
 /// The queues that send their dead letters there. One that could not be read is there by name, and
 /// nothing else is known of it.
 pub fn of(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
     let source = |seen: &Seen| {
-        let place = Place::of(&seen.url, region)?;
+        let place = QueueAddress::parse(&seen.url, region)?;
         let named = SourceFacts { name: place.name, arn: place.arn, ..SourceFacts::default() };
         let Some(Ok(said)) = &seen.attributes else { return Some(named) };
         Some(SourceFacts {

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_fresh_for_its_time_and_never_from_the_future() {
+    fn cache_entry_is_fresh_for_ttl_and_never_from_future() {
         let entry = Entry { key: key("eu-west-1"), at: at(1), queues: vec![] };
         let cases = [
             (at(1), true),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_keeps_the_time_at_which_it_was_found_first() {
+    fn cached_queue_keeps_time_of_first_discovery() {
         let mut doc = DiscoveryDoc::default();
         doc.put(key("a"), at(1), vec![known("x", at(1)), known("y", at(1))]);
         doc.put(key("a"), at(2), vec![known("y", at(2)), known("z", at(2))]);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn another_way_of_looking_is_another_entry_and_old_ones_go() {
+    fn cache_key_includes_method_and_old_entries_expire() {
         let mut doc = DiscoveryDoc::default();
         let by_name = Key { discover: Discover::Name, ..key("a") };
         doc.put(key("a"), at(0), vec![known("x", at(0))]);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_back_is_what_was_written_but_for_the_place() {
+    fn cache_entry_round_trips_without_scope_index() {
         let mut doc = DiscoveryDoc::default();
         doc.put(key("a"), at(1), vec![known("x", at(1))]);
         let text = serde_json::to_string(&doc).unwrap();

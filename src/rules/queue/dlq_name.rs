@@ -1,16 +1,15 @@
-//! Which queues are dead-letter queues, by their names alone.
+//! Recognition of dead-letter queues by name.
 //!
-//! Promises: the case of letters does not matter, except in the hashes of generated names; a
-//! trailing `.fifo` never matters. A name is a hint: [`super::redrive_graph`] also asks the queues.
+//! Promises: letter case is ignored, except in the hashes of generated names; a trailing `.fifo` is
+//! ignored. A name is a hint: [`super::redrive_graph`] also reads redrive policies.
 
 use crate::glob::GlobList;
 
-/// The built-in patterns, for the man page; besides them, generated names are known.
+/// The built-in patterns, as in the man page; generated names are recognised as well.
 pub const PATTERNS: [&str; 7] =
     ["*dlq", "*-dlq-*", "*_dlq", "*-dl", "*dead-letter*", "*deadletter*", "*dead_letter*"];
 
-/// Whether a queue of this name is a DLQ: by the given patterns, or by the built-in ones when
-/// none are given.
+/// Whether a queue of this name is a DLQ, by `patterns` or, without them, by the built-in ones.
 pub fn is_dlq_name(name: &str, patterns: Option<&GlobList>) -> bool {
     let stem = stem(name);
     match patterns {
@@ -19,7 +18,7 @@ pub fn is_dlq_name(name: &str, patterns: Option<&GlobList>) -> bool {
     }
 }
 
-/// The name without the suffix that every FIFO queue has to have.
+/// Returns the name without the suffix of FIFO queues.
 pub fn stem(name: &str) -> &str {
     name.strip_suffix(".fifo").unwrap_or(name)
 }
@@ -29,7 +28,7 @@ pub fn is_fifo(name: &str) -> bool {
     name.ends_with(".fifo")
 }
 
-/// [`PATTERNS`] by hand, so that 10,000 names cost nothing; a test holds the two together.
+/// Matches [`PATTERNS`] without a glob engine, for speed over 10,000 names; a test compares the two.
 fn is_built_in(stem: &str) -> bool {
     let lower = stem.to_ascii_lowercase();
     lower.ends_with("dlq") // covers *_dlq
@@ -41,8 +40,8 @@ fn is_built_in(stem: &str) -> bool {
         || is_generated(stem, &lower)
 }
 
-/// `…DLQ1A2B3C4D`, `…DLQ1A2B3C4D-AbCdEf`: the CDK adds 8 upper-case hexadecimal digits to a
-/// logical id. `…DLQ-1N2HGFG6K4J5M`: CloudFormation adds 12 or 13 random characters to it.
+/// Whether the CDK (`…DLQ1A2B3C4D`, `…DLQ1A2B3C4D-AbCdEf`: 8 upper-case hexadecimal digits) or
+/// CloudFormation (`…DLQ-1N2HGFG6K4J5M`: 12 or 13 random characters) generated the name.
 fn is_generated(stem: &str, lower: &str) -> bool {
     lower.match_indices("dlq").any(|(at, word)| {
         // Lower-casing ASCII keeps every offset.
@@ -51,7 +50,7 @@ fn is_generated(stem: &str, lower: &str) -> bool {
     })
 }
 
-/// 8 upper-case hexadecimal digits, then the end, or a dash and letters or digits to the end.
+/// Matches 8 upper-case hexadecimal digits, then the end, or a dash and letters or digits.
 fn is_hashed(rest: &str) -> bool {
     let Some((hash, tail)) = rest.split_at_checked(8) else {
         return false;
@@ -64,7 +63,7 @@ fn is_hashed(rest: &str) -> bool {
     is_hash && is_tail
 }
 
-/// 12 or 13 letters and digits, at least one of each: no word of a person.
+/// Matches 12 or 13 letters and digits, at least one of each, unlike a word.
 fn is_random(suffix: &str) -> bool {
     (12..=13).contains(&suffix.len())
         && suffix.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn built_in_patterns() {
+    fn dlq_name_built_in_patterns() {
         let cases = [
             ("orders-dlq", true),
             ("orders-dlq.fifo", true),
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_patterns_that_are_documented_are_those_that_are_checked() {
+    fn dlq_name_patterns_match_documentation() {
         let documented = GlobList::any(&PATTERNS).unwrap();
         let parts = [
             "dlq", "-dlq-", "_dlq", "-dl", "dead", "-letter", "letter", "_letter", "a", "-x", "ist",
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn given_patterns_replace_the_built_in_ones() {
+    fn dlq_name_given_patterns_replace_built_in_ones() {
         let patterns = GlobList::any(&["*-failed", "parking-*"]).unwrap();
         let cases = [
             ("orders-failed", true),

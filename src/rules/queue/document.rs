@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::loss::MoveTask;
 use super::monitor;
-use super::monitor::{Edge, Policy, Record, Sample, Told};
+use super::monitor::{Edge, Observation, Policy, QueueEvent, Record};
 use super::reading::{Miss, Reading};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
@@ -80,7 +80,7 @@ pub struct Target {
     pub queue: Queue,
     /// When it was found, for one that discovery has found.
     pub found_at: Option<Timestamp>,
-    /// How old a message may be when it arrives; see [`super::expiry::Keeps`].
+    /// How old a message may be when it arrives; see [`super::expiry::RetentionSettings`].
     pub age_max_s: Option<u64>,
 }
 
@@ -182,7 +182,7 @@ impl Watched {
             } else {
                 self.gone.insert(arn.into(), one.reading.at);
             }
-            let sample = Sample {
+            let sample = Observation {
                 arn,
                 reading: &one.reading,
                 empty_at: self.empty_at(selection, one.target.found_at).filter(|_| past.is_none()),
@@ -237,7 +237,7 @@ impl Watched {
     }
 }
 
-fn line(told: Told, queue: &Queue, at: Timestamp) -> Say {
+fn line(told: QueueEvent, queue: &Queue, at: Timestamp) -> Say {
     fn of<D: Payload>(
         data: D,
         seq: u64,
@@ -248,7 +248,7 @@ fn line(told: Told, queue: &Queue, at: Timestamp) -> Say {
         let id = derived_id(&[SOURCE, &queue.arn, D::TYPE.as_str(), &seq.to_string()]);
         Event::new(SOURCE, id, &queue.name, at, data).of_incident(incident).line()
     }
-    let Told { edge, seq, incident, news } = told;
+    let QueueEvent { edge, seq, incident, news } = told;
     let line = match edge {
         Edge::Gone(data) => of(data, seq, incident, queue, at),
         Edge::Polled(data) => of(data, seq, incident, queue, at),
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_between_journal_and_state_repeats_the_same_ids() {
+    fn ids_repeat_after_crash_between_journal_and_state() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
         round(&mut doc, 0, &[polled(&a, 0, Ok(0))]);
         let before = doc.clone();
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_incident_has_ids_of_its_own() {
+    fn ids_of_next_incident_differ() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
         let mut ids = Vec::new();
         for (second, depth) in [(0, 3), (30, 0), (120, 0), (150, 2), (180, 0), (300, 0), (330, 1)] {
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_repeats_the_ids_whatever_else_was_polled_meanwhile() {
+    fn ids_repeat_after_crash_whatever_else_was_polled() {
         let (quiet, dead) = (target("a", -1000), target("b", -1000));
         let all = Policy { all: true, ..policy() };
         let mut doc = Watched::default();
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_was_moved_away_does_not_repeat_ids() {
+    fn ids_do_not_repeat_after_document_was_moved_away() {
         let a = target("a", -1000);
         let raise = |second| round(&mut Watched::default(), second, &[polled(&a, second, Ok(1))]);
         assert_eq!(raise(6000), raise(6001), "a first run that crashes repeats its ids");
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_round_has_read_was_seen_empty() {
+    fn seen_empty_means_read_in_a_round() {
         let [a, b, c] = [target("a", -1000), target("b", -1000), target("c", 10)];
         let mut doc = Watched::default();
         round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(Miss::Denied))]);
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_has_gone_is_told_once_until_it_is_back() {
+    fn gone_queue_is_reported_once_until_it_returns() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
         let gone = |second| Polled { unlisted: true, ..polled(&a, second, Err(Miss::Missing)) };
         let told = [polled(&a, 0, Ok(1)), gone(30), gone(60), polled(&a, 90, Ok(0)), gone(120)]
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_after_a_round_began_was_not_read_in_it() {
+    fn queue_found_after_round_began_was_not_read_in_it() {
         let (early, late) = (target("a", 30), target("b", 31));
         let mut doc = Watched::default();
         doc.take(&policy(), "all", at(30), &[]);
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_once_for_each_reason() {
+    fn scope_failure_is_reported_once_for_each_reason() {
         let mut doc = Watched::default();
         let failure = |reason: Option<&str>| {
             [Failure { account: None, region: "r".into(), reason: reason.map(str::to_owned) }]
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn many_misses_of_one_reason_are_one_sentence() {
+    fn many_failures_of_one_reason_are_one_warning() {
         let all: Vec<Target> = (0..5).map(|n| target(&format!("q{n}"), 0)).collect();
         let mut misses: Vec<Polled<'_>> =
             all.iter().map(|t| polled(t, 1, Err(Miss::TimedOut))).collect();
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_of_rounds_has_a_price() {
+    fn usd_month_is_price_of_rounds() {
         // facts: 1,000 queues every 30 s are 86.4 million requests, about 34 dollars.
         assert_eq!(usd_month(1000, std::time::Duration::from_secs(30)), Some(34.56));
         assert_eq!(usd_month(0, std::time::Duration::from_secs(30)), Some(0.0));

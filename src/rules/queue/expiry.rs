@@ -1,11 +1,12 @@
-//! When messages will be lost, told from arrivals and settings alone: nothing is received.
+//! The time at which messages will be lost, computed from arrivals and settings; no message is
+//! received.
 //!
-//! A cohort is what arrived in (t0, t1]: t0 is the last sample without it, t1 the first with it.
-//! A standard queue keeps the time of the first enqueue when a message dies, so that a cohort is
+//! A batch of arrivals came in (t0, t1]: t0 is the last reading without it, t1 the first with it.
+//! In a standard queue a dead letter keeps the time of its first enqueue. The batch is therefore
 //! not lost before t0 + DLQ retention − the longest retention of a source, and is lost by
-//! t1 + DLQ retention. A FIFO queue starts the time anew, and so does a queue without a source.
-//! Which of several cohorts a message that left belonged to nobody can tell: the oldest counts
-//! until the queue is empty or its last moment has passed.
+//! t1 + DLQ retention. In a FIFO queue, and in a queue without a source, the time starts at arrival.
+//! Nothing shows which batch a removed message belonged to: the oldest batch counts until the queue
+//! is empty or the batch must have expired.
 
 use std::time::Duration;
 
@@ -13,100 +14,100 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// More cohorts than this are joined: the window widens, and stays true.
-const COHORTS_MAX: usize = 32;
+/// The most batches kept; more are joined, which widens the range and keeps it true.
+const BATCHES_MAX: usize = 32;
 
-/// A queue may let go of its messages, and count them, a little late.
+/// Tolerance for queues that delete and count messages late.
 const LATE: Duration = Duration::from_secs(300);
 
 /// Messages that arrived after `after` and not later than `by`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cohort {
-    /// The last sample without them; unknown when the queue was never seen empty.
+pub struct ArrivalBatch {
+    /// The last reading without them; unknown when the queue was never seen empty.
     pub after: Option<Timestamp>,
-    /// The first sample with them.
+    /// The first reading with them.
     pub by: Timestamp,
 }
 
-/// When a cohort is lost.
+/// The range in which a batch is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Window {
-    /// Not before this; null when nothing is known.
+pub struct ExpiryWindow {
+    /// The earliest time; null when unknown.
     pub after: Option<Timestamp>,
-    /// By this; null when the retention is unknown.
+    /// The latest time; null when the retention is unknown.
     pub before: Option<Timestamp>,
 }
 
-/// The settings that decide it.
+/// The settings that decide when messages expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Keeps {
+pub struct RetentionSettings {
     /// The DLQ's retention, in seconds.
     pub retention_s: Option<u64>,
-    /// How old a message may already be when it arrives, in seconds: the longest retention of a
-    /// source; zero for FIFO or without a source; `None` when unknown.
+    /// The maximum age of an arriving message, in seconds: the longest retention of a source; zero
+    /// for FIFO or without a source; `None` when unknown.
     pub age_max_s: Option<u64>,
 }
 
-/// The window of a cohort.
-pub fn window(cohort: Cohort, keeps: Keeps) -> Window {
-    let retention = keeps.retention_s.map(Duration::from_secs);
-    let age = keeps.age_max_s.map(Duration::from_secs);
-    let after = match (cohort.after, retention, age) {
+/// Returns the range in which a batch is lost.
+pub fn window(batch: ArrivalBatch, settings: RetentionSettings) -> ExpiryWindow {
+    let retention = settings.retention_s.map(Duration::from_secs);
+    let age = settings.age_max_s.map(Duration::from_secs);
+    let after = match (batch.after, retention, age) {
         (Some(t0), Some(retention), Some(age)) => Some(t0.plus(retention).minus(age)),
         _ => None,
     };
-    Window {
-        // Not after t1 means that they could be lost at any moment: that is no knowledge.
-        after: after.filter(|after| *after > cohort.by),
-        before: retention.map(|retention| cohort.by.plus(retention)),
+    ExpiryWindow {
+        // A time before t1 would mean a loss at any moment: nothing is known then.
+        after: after.filter(|after| *after > batch.by),
+        before: retention.map(|retention| batch.by.plus(retention)),
     }
 }
 
-/// The cohorts after one more sample. `past` is the last reading before it, as far as one is
-/// known: its time and depth.
+/// Returns the batches after one more reading. `past` is the time and depth of the reading before, if
+/// known.
 pub fn arrive(
-    mut cohorts: Vec<Cohort>,
+    mut batches: Vec<ArrivalBatch>,
     past: Option<(Timestamp, u64)>,
     depth: u64,
     at: Timestamp,
-    keeps: Keeps,
-) -> Vec<Cohort> {
+    settings: RetentionSettings,
+) -> Vec<ArrivalBatch> {
     if depth == 0 {
         return Vec::new();
     }
     if past.is_none_or(|(_, before)| depth > before) {
-        cohorts.push(Cohort { after: past.map(|(time, _)| time), by: at });
+        batches.push(ArrivalBatch { after: past.map(|(time, _)| time), by: at });
     }
-    let lost = |cohort: &Cohort| {
-        window(*cohort, keeps).before.is_some_and(|before| before.plus(LATE) <= at)
+    let lost = |batch: &ArrivalBatch| {
+        window(*batch, settings).before.is_some_and(|before| before.plus(LATE) <= at)
     };
-    while let Some(oldest) = cohorts.first().copied().filter(lost) {
-        cohorts.remove(0);
-        if cohorts.is_empty() {
-            // Something is left, so it came later, unseen, while others went.
-            cohorts.push(Cohort { after: Some(oldest.by), by: at });
+    while let Some(oldest) = batches.first().copied().filter(lost) {
+        batches.remove(0);
+        if batches.is_empty() {
+            // The remaining messages arrived later, unnoticed, while others left.
+            batches.push(ArrivalBatch { after: Some(oldest.by), by: at });
         }
     }
-    while cohorts.len() > COHORTS_MAX {
-        // The newest two: the oldest counts, and stays what it is.
-        let last = cohorts.len() - 1;
-        let joined = Cohort { after: cohorts[last - 1].after, by: cohorts[last].by };
-        cohorts.splice(last - 1.., [joined]);
+    while batches.len() > BATCHES_MAX {
+        // Join the newest two: the oldest decides the expiry.
+        let last = batches.len() - 1;
+        let joined = ArrivalBatch { after: batches[last - 1].after, by: batches[last].by };
+        batches.splice(last - 1.., [joined]);
     }
-    cohorts
+    batches
 }
 
-/// The deepest tier that has been crossed, and whether that is certain: counted from the first
-/// moment at which something may be lost, or, when that is unknown, from the last. `tiers` goes
-/// from the longest to the shortest.
-pub fn tier(tiers: &[Duration], window: Window, at: Timestamp) -> Option<(Duration, bool)> {
+/// Returns the shortest tier that has been crossed, and whether that is certain. The tier counts from
+/// the earliest time of loss or, when that is unknown, from the latest. `tiers` are sorted, longest
+/// first.
+pub fn tier(tiers: &[Duration], window: ExpiryWindow, at: Timestamp) -> Option<(Duration, bool)> {
     let (end, certain) = match window {
-        Window { after: Some(after), .. } => (after, true),
-        Window { before: Some(before), .. } => (before, false),
+        ExpiryWindow { after: Some(after), .. } => (after, true),
+        ExpiryWindow { before: Some(before), .. } => (before, false),
         _ => return None,
     };
-    let left = end.since(at);
-    tiers.iter().rev().find(|tier| left <= **tier).map(|tier| (*tier, certain))
+    let remaining = end.since(at);
+    tiers.iter().rev().find(|tier| remaining <= **tier).map(|tier| (*tier, certain))
 }
 
 #[cfg(test)]
@@ -119,16 +120,16 @@ mod tests {
         Timestamp::from_millis(i64::try_from(seconds * 1000).unwrap())
     }
 
-    fn cohort(after: u64, by: u64) -> Cohort {
-        Cohort { after: Some(at(after)), by: at(by) }
+    fn cohort(after: u64, by: u64) -> ArrivalBatch {
+        ArrivalBatch { after: Some(at(after)), by: at(by) }
     }
 
-    fn keeps(retention: u64, age: u64) -> Keeps {
-        Keeps { retention_s: Some(retention), age_max_s: Some(age) }
+    fn keeps(retention: u64, age: u64) -> RetentionSettings {
+        RetentionSettings { retention_s: Some(retention), age_max_s: Some(age) }
     }
 
     #[test]
-    fn windows() {
+    fn expiry_ranges() {
         let rows = [
             // AWS's own example: one day in the source, four in the DLQ: lost after three.
             ("standard", cohort(0, 30), keeps(4 * DAY, DAY), Some(3 * DAY), Some(4 * DAY + 30)),
@@ -157,54 +158,54 @@ mod tests {
         for (rule, cohort, keeps, after, before) in rows {
             assert_eq!(
                 window(cohort, keeps),
-                Window { after: after.map(at), before: before.map(at) },
+                ExpiryWindow { after: after.map(at), before: before.map(at) },
                 "{rule}"
             );
         }
-        let never_empty = Cohort { after: None, by: at(30) };
+        let never_empty = ArrivalBatch { after: None, by: at(30) };
         assert_eq!(window(never_empty, keeps(DAY, 0)).after, None);
-        let unknown = Keeps { age_max_s: None, ..keeps(DAY, 0) };
+        let unknown = RetentionSettings { age_max_s: None, ..keeps(DAY, 0) };
         assert_eq!(window(cohort(0, 30), unknown).after, None);
-        assert_eq!(window(cohort(0, 30), Keeps::default()), Window::default());
+        assert_eq!(window(cohort(0, 30), RetentionSettings::default()), ExpiryWindow::default());
     }
 
     #[test]
-    fn the_oldest_cohort_stays_until_empty_or_past() {
+    fn oldest_batch_stays_until_empty_or_expired() {
         let k = keeps(1000, 0);
         let one = arrive(Vec::new(), Some((at(0), 0)), 2, at(10), k);
         assert_eq!(one, [cohort(0, 10)]);
         let two = arrive(one, Some((at(10), 2)), 5, at(20), k);
         assert_eq!(two, [cohort(0, 10), cohort(10, 20)]);
         let fewer = arrive(two.clone(), Some((at(20), 5)), 1, at(30), k);
-        assert_eq!(fewer, two, "which of them left nobody can tell");
+        assert_eq!(fewer, two, "nothing shows which of them left");
         assert_eq!(arrive(two.clone(), Some((at(30), 5)), 0, at(40), k), []);
         let past = arrive(two.clone(), Some((at(30), 5)), 5, at(1310), k);
-        assert_eq!(past, [cohort(10, 20)], "its last moment has passed");
+        assert_eq!(past, [cohort(10, 20)], "the oldest must have expired");
         let unseen = arrive(past, Some((at(1310), 5)), 5, at(1330), k);
-        assert_eq!(unseen, [cohort(20, 1330)], "what is left came later");
+        assert_eq!(unseen, [cohort(20, 1330)], "the remaining message came later");
     }
 
     #[test]
-    fn a_queue_that_was_never_read_before_has_no_first_moment() {
+    fn expiry_of_queue_never_read_before_has_no_start() {
         let cohorts = arrive(Vec::new(), None, 2, at(10), keeps(1000, 0));
-        assert_eq!(cohorts, [Cohort { after: None, by: at(10) }]);
+        assert_eq!(cohorts, [ArrivalBatch { after: None, by: at(10) }]);
     }
 
     #[test]
-    fn many_cohorts_are_joined_and_the_window_stays_true() {
+    fn batches_beyond_limit_are_joined_and_range_stays_true() {
         let mut cohorts = Vec::new();
         for n in 0..200 {
             cohorts = arrive(cohorts, Some((at(n), n)), n + 1, at(n + 1), keeps(100_000, 0));
         }
-        assert_eq!(cohorts.len(), COHORTS_MAX);
+        assert_eq!(cohorts.len(), BATCHES_MAX);
         assert_eq!(cohorts[0], cohort(0, 1));
         assert!(cohorts.windows(2).all(|pair| Some(pair[0].by) == pair[1].after));
     }
 
     #[test]
-    fn only_the_deepest_tier_crossed_counts() {
+    fn tier_is_shortest_one_crossed() {
         let tiers = [DAY, 6 * 3600, 3600].map(Duration::from_secs);
-        let known = Window { after: Some(at(10 * DAY)), before: Some(at(11 * DAY)) };
+        let known = ExpiryWindow { after: Some(at(10 * DAY)), before: Some(at(11 * DAY)) };
         let rows = [
             (8 * DAY, None),
             (9 * DAY, Some((DAY, true))),
@@ -216,8 +217,8 @@ mod tests {
             let expected = expected.map(|(s, certain)| (Duration::from_secs(s), certain));
             assert_eq!(tier(&tiers, known, at(now)), expected, "at {now}");
         }
-        let last_only = Window { after: None, ..known };
+        let last_only = ExpiryWindow { after: None, ..known };
         assert_eq!(tier(&tiers, last_only, at(10 * DAY)), Some((Duration::from_secs(DAY), false)));
-        assert_eq!(tier(&tiers, Window::default(), at(0)), None);
+        assert_eq!(tier(&tiers, ExpiryWindow::default(), at(0)), None);
     }
 }

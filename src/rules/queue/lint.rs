@@ -1,6 +1,6 @@
-//! What could be better about the queues' settings, before a message is lost to them.
+//! Lint of queue settings that lose messages.
 //!
-//! Promises: a rule that would need what could not be seen stays silent; no finding is a guess.
+//! Promises: a rule that needs an unreadable setting reports nothing; no finding is a guess.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,27 +12,27 @@ use crate::event::{Finding, Queue};
 use crate::glob::GlobList;
 use crate::time::show_span;
 
-/// A dead letter after fewer receives than this may be a good message that met bad luck.
+/// The least maxReceiveCount that leaves room for retries.
 const RECEIVES_MIN: u64 = 5;
-/// What a queue has when nobody thought about it, in seconds.
+/// The visibility timeout that SQS sets by default, in seconds.
 const VISIBILITY_DEFAULT_S: u64 = 30;
 
-/// A queue and what could be better about it.
+/// A queue and its findings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linted {
-    /// The place of its scope among those of this run.
+    /// The index of the scope in this run.
     pub scope: usize,
-    /// The queue: not always a DLQ.
+    /// The queue; it need not be a DLQ.
     pub queue: Queue,
-    /// The findings, never none.
+    /// The findings, at least one.
     pub findings: Vec<Finding>,
 }
 
-/// The findings about every queue of a survey that asked the queues, in the order of the survey.
+/// Returns the findings of a survey that read the queues' attributes, in its order.
 pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<Linted> {
     let mut all = Vec::new();
     for (scope, seen) in survey.scopes.iter().enumerate() {
-        let graph = Graph::of(seen);
+        let graph = Graph::new(seen);
         let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.place.arn.as_str()).collect();
         for node in &graph.nodes {
             let findings = judge(&graph, &arns, node, patterns);
@@ -77,9 +77,9 @@ fn judge(
     findings
 }
 
-/// A standard queue's dead letter keeps the time at which it was first sent, so that the DLQ
-/// deletes it `retention of the DLQ` after that: before it even arrives, when the source may
-/// keep it as long. In FIFO queues the clock starts anew.
+/// Compares the retention with that of the sources. A dead letter of a standard queue keeps the time
+/// at which it was first sent, so the DLQ may delete it on arrival when a source keeps messages as
+/// long. In FIFO queues the time starts at arrival.
 fn retention(graph: &Graph, node: &Node, attributes: &Attributes) -> Option<Finding> {
     if dlq_name::is_fifo(&node.place.name) {
         return None;
@@ -177,7 +177,7 @@ fn finding(rule: &str, level: &str, detail: String) -> Finding {
     Finding { rule: rule.into(), level: level.into(), detail }
 }
 
-/// The name at the end of an ARN.
+/// Returns the name at the end of an ARN.
 fn name_of(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }

@@ -1,82 +1,82 @@
-//! When messages have left without anybody known to have taken them.
+//! Suspected loss: messages left, and nobody is known to have moved or deleted them.
 //!
-//! Counts are approximate and people do redrive: a fall is only suspected after the lower count
-//! has held for two samples and a minute, with nothing in flight meanwhile and no move task that
-//! explains it. Whether there was one is asked only then, because it costs a request.
+//! Counts are approximate, and people redrive. A drop of the depth is therefore suspected only after
+//! the lower count has lasted for two readings and a minute, with nothing in flight and no move task
+//! that explains it. Move tasks are asked for only then, because that costs a request.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::expiry::Window;
+use super::expiry::ExpiryWindow;
 use super::reading::{Counts, Miss};
 use super::threshold::SETTLED;
 use crate::time::Timestamp;
 
-/// A task that has ended explains a fall when it began no longer than this before it.
+/// The longest time between the start of an ended move task and a drop that it explains.
 const TASK_REACH: Duration = Duration::from_secs(15 * 60);
 
-/// A fall of the depth that has not been explained yet.
+/// A drop of the depth that is not explained yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fall {
-    /// The depth before it.
+pub struct DepthDrop {
+    /// The depth before the drop.
     pub from: u64,
-    /// When that was read.
+    /// The time of that reading.
     pub from_at: Timestamp,
-    /// The highest depth since.
+    /// The highest depth since the drop.
     pub to: u64,
-    /// The first sample after it.
+    /// The first reading after the drop.
     pub since: Timestamp,
-    /// How many samples have been at or below `to`.
+    /// The number of readings at or below `to`.
     pub samples: u64,
     /// Whether somebody was reading the queue, before or since.
     pub read: bool,
-    /// Whether the oldest messages may have reached the end of the retention by then.
+    /// Whether the oldest messages may have expired by then.
     pub expired: bool,
-    /// Whether they must have.
+    /// Whether the oldest messages must have expired by then.
     #[serde(default)]
     pub over: bool,
 }
 
-/// A message move task, as ListMessageMoveTasks tells it.
+/// A message move task of ListMessageMoveTasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveTask {
-    /// Whether it is still at work.
     pub running: bool,
-    /// When it began.
     pub started_at: Timestamp,
 }
 
-/// Why messages are missing.
+/// The reason why messages are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// They may have reached the end of the retention.
+pub enum LossReason {
+    /// The messages may have expired.
     Retention,
-    /// Nothing that we can see explains it.
+    /// No visible explanation.
     Unexplained,
-    /// A move task might explain it, and could not be asked for.
+    /// A move task might explain it, and the list of tasks could not be read.
     CannotTell(Miss),
 }
 
-impl Why {
-    /// One word for programs.
+impl LossReason {
+    /// Returns the word used in events.
     pub fn word(&self) -> &'static str {
         match self {
-            Why::Retention => "retention",
-            Why::Unexplained => "unexplained",
-            Why::CannotTell(_) => "cannot_tell",
+            LossReason::Retention => "retention",
+            LossReason::Unexplained => "unexplained",
+            LossReason::CannotTell(_) => "cannot_tell",
         }
     }
 }
 
-impl std::fmt::Display for Why {
+impl std::fmt::Display for LossReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Why::Retention => f.write_str("they may have reached the end of the queue's retention"),
-            Why::Unexplained => {
+            LossReason::Retention => {
+                f.write_str("they may have reached the end of the queue's retention")
+            }
+            LossReason::Unexplained => {
                 f.write_str("no move task, nothing in flight and no act of ours explains it")
             }
-            Why::CannotTell(miss) => {
+            LossReason::CannotTell(miss) => {
                 write!(
                     f,
                     "whether they were moved cannot be told: sqs:ListMessageMoveTasks: {miss}"
@@ -86,33 +86,38 @@ impl std::fmt::Display for Why {
     }
 }
 
-/// What became of a fall.
+/// The judgement of a drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Somebody is known to have taken the messages.
+pub enum LossOutcome {
+    /// Somebody moved or deleted the messages.
     Moved,
-    /// Nobody is.
-    Lost(Why),
+    /// Nobody is known to have moved or deleted them.
+    Lost(LossReason),
 }
 
-/// The fall after one more sample. `past` is the last reading before it, and `window` tells when
-/// what was there then is lost.
+/// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry of
+/// the messages of then.
 pub fn follow(
-    fall: Option<Fall>,
+    drop: Option<DepthDrop>,
     past: Option<(Timestamp, Counts)>,
     counts: Counts,
     at: Timestamp,
-    window: Window,
-) -> Option<Fall> {
+    window: ExpiryWindow,
+) -> Option<DepthDrop> {
     let depth = counts.depth();
-    if let Some(fall) = fall {
-        let to = fall.to.max(depth);
-        let read = fall.read || counts.in_flight > 0;
-        // Back where it was: the count was only approximate.
-        return (to < fall.from).then_some(Fall { to, samples: fall.samples + 1, read, ..fall });
+    if let Some(drop) = drop {
+        let to = drop.to.max(depth);
+        let read = drop.read || counts.in_flight > 0;
+        // The old depth is back: the count was only approximate.
+        return (to < drop.from).then_some(DepthDrop {
+            to,
+            samples: drop.samples + 1,
+            read,
+            ..drop
+        });
     }
     let (from_at, before) = past?;
-    (depth < before.depth()).then(|| Fall {
+    (depth < before.depth()).then(|| DepthDrop {
         from: before.depth(),
         from_at,
         to: depth,
@@ -124,10 +129,10 @@ pub fn follow(
     })
 }
 
-/// What is left of a fall that has been judged down to `to`: messages that have left since are
-/// followed on, so that what leaves one by one is told as a whole.
-pub fn rest(judged: Fall, depth: u64, at: Timestamp) -> Option<Fall> {
-    (depth < judged.to).then_some(Fall {
+/// Returns the part of a judged drop that lies below its `to`, so that messages that leave one by one
+/// are reported together.
+pub fn rest(judged: DepthDrop, depth: u64, at: Timestamp) -> Option<DepthDrop> {
+    (depth < judged.to).then_some(DepthDrop {
         from: judged.to,
         from_at: judged.since,
         to: depth,
@@ -137,23 +142,23 @@ pub fn rest(judged: Fall, depth: u64, at: Timestamp) -> Option<Fall> {
     })
 }
 
-/// Whether a fall has held for long enough to ask for move tasks.
-pub fn is_due(fall: Option<Fall>, at: Timestamp) -> bool {
-    fall.is_some_and(|fall| fall.samples >= 2 && at.since(fall.since) >= SETTLED)
+/// Whether a drop has lasted long enough to ask for move tasks.
+pub fn is_due(drop: Option<DepthDrop>, at: Timestamp) -> bool {
+    drop.is_some_and(|drop| drop.samples >= 2 && at.since(drop.since) >= SETTLED)
 }
 
-/// What became of a fall that is due, given the answer about move tasks.
-pub fn judge(fall: Fall, tasks: &Result<Vec<MoveTask>, Miss>) -> Verdict {
-    if fall.read {
-        return Verdict::Moved;
+/// Judges a drop that is due by the answer about move tasks.
+pub fn judge(drop: DepthDrop, tasks: &Result<Vec<MoveTask>, Miss>) -> LossOutcome {
+    if drop.read {
+        return LossOutcome::Moved;
     }
     let explains =
-        |task: &MoveTask| task.running || task.started_at >= fall.from_at.minus(TASK_REACH);
+        |task: &MoveTask| task.running || task.started_at >= drop.from_at.minus(TASK_REACH);
     match tasks {
-        Ok(tasks) if tasks.iter().any(explains) => Verdict::Moved,
-        Err(miss) => Verdict::Lost(Why::CannotTell(miss.clone())),
-        Ok(_) if fall.expired => Verdict::Lost(Why::Retention),
-        Ok(_) => Verdict::Lost(Why::Unexplained),
+        Ok(tasks) if tasks.iter().any(explains) => LossOutcome::Moved,
+        Err(miss) => LossOutcome::Lost(LossReason::CannotTell(miss.clone())),
+        Ok(_) if drop.expired => LossOutcome::Lost(LossReason::Retention),
+        Ok(_) => LossOutcome::Lost(LossReason::Unexplained),
     }
 }
 
@@ -172,19 +177,19 @@ mod tests {
     /// Second, visible, in flight.
     type Samples = [(i64, u64, u64)];
 
-    /// Feeds samples, and returns the fall at the end.
-    fn story(samples: &Samples) -> Option<Fall> {
+    /// Returns the drop after the samples.
+    fn story(samples: &Samples) -> Option<DepthDrop> {
         let (mut fall, mut past) = (None, None);
         for &(second, visible, in_flight) in samples {
             let now = counts(visible, in_flight);
-            fall = follow(fall, past, now, at(second), Window::default());
+            fall = follow(fall, past, now, at(second), ExpiryWindow::default());
             past = Some((at(second), now));
         }
         fall
     }
 
     #[test]
-    fn a_fall_is_due_after_two_samples_and_a_minute() {
+    fn drop_is_due_after_two_readings_and_a_minute() {
         let rows: [(&str, &Samples, bool); 5] = [
             ("one lower sample", &[(0, 5, 0), (100, 2, 0)], false),
             ("two within a minute", &[(0, 5, 0), (30, 2, 0), (60, 2, 0)], false),
@@ -209,7 +214,7 @@ mod tests {
         let (mut fall, mut past, mut told) = (None, None, 0);
         for (step, depth) in [10, 8, 6, 4, 2, 2, 2, 1, 1, 1, 1].into_iter().enumerate() {
             let now = at(i64::try_from(step).unwrap() * 40);
-            fall = follow(fall, past, counts(depth, 0), now, Window::default());
+            fall = follow(fall, past, counts(depth, 0), now, ExpiryWindow::default());
             if is_due(fall, now) {
                 let judged = fall.unwrap();
                 told += judged.from - judged.to;
@@ -224,20 +229,30 @@ mod tests {
     fn verdicts() {
         let quiet = story(&[(1000, 5, 0), (1030, 2, 0), (1090, 2, 0)]).unwrap();
         let read = story(&[(1000, 5, 1), (1030, 2, 0), (1090, 2, 0)]).unwrap();
-        let expired = Fall { expired: true, ..quiet };
+        let expired = DepthDrop { expired: true, ..quiet };
         let task = |running, second| Ok(vec![MoveTask { running, started_at: at(second) }]);
         let rows = [
-            ("nobody", quiet, Ok(vec![]), Verdict::Lost(Why::Unexplained)),
-            ("retention", expired, Ok(vec![]), Verdict::Lost(Why::Retention)),
-            ("somebody reads", read, Ok(vec![]), Verdict::Moved),
-            ("a running task", quiet, task(true, -90_000), Verdict::Moved),
-            ("a task that began after the higher count", quiet, task(false, 1010), Verdict::Moved),
-            ("a task of long ago", quiet, task(false, 0), Verdict::Lost(Why::Unexplained)),
+            ("nobody", quiet, Ok(vec![]), LossOutcome::Lost(LossReason::Unexplained)),
+            ("retention", expired, Ok(vec![]), LossOutcome::Lost(LossReason::Retention)),
+            ("somebody reads", read, Ok(vec![]), LossOutcome::Moved),
+            ("a running task", quiet, task(true, -90_000), LossOutcome::Moved),
+            (
+                "a task that began after the higher count",
+                quiet,
+                task(false, 1010),
+                LossOutcome::Moved,
+            ),
+            (
+                "a task of long ago",
+                quiet,
+                task(false, 0),
+                LossOutcome::Lost(LossReason::Unexplained),
+            ),
             (
                 "no permission",
                 expired,
                 Err(Miss::Denied),
-                Verdict::Lost(Why::CannotTell(Miss::Denied)),
+                LossOutcome::Lost(LossReason::CannotTell(Miss::Denied)),
             ),
         ];
         for (rule, fall, tasks, verdict) in rows {

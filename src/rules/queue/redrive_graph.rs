@@ -1,8 +1,8 @@
-//! Which queues are dead-letter queues, and whose dead letters they get.
+//! The redrive graph: dead-letter queues and their source queues, from a survey.
 //!
-//! A survey (what is listed in each scope, and what each queue says about itself) goes in, the
-//! known DLQs come out: those that some queue names in its redrive policy, and those that are
-//! named like one. Promises: what a survey could not see is unknown, never "no source". Pure.
+//! A survey has the listed queues of each scope and their attributes. A DLQ is the target of a
+//! redrive policy, or a queue that is named like one. Promises: a part that the survey could not see
+//! is unknown, never "no source".
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -14,45 +14,42 @@ use crate::event::Queue;
 use crate::glob::GlobList;
 use crate::time::Timestamp;
 
-/// How dead-letter queues are told from other queues.
+/// The method that recognises dead-letter queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Discover {
-    /// By either sign.
+    /// By redrive policy or name.
     #[default]
     Both,
-    /// By being the target of another queue's redrive policy.
+    /// As the target of a redrive policy.
     Redrive,
     /// By name.
     Name,
 }
 
-/// What was seen of one queue.
+/// A listed queue, with its attributes if they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// Its URL.
     pub url: String,
-    /// What it says about itself; `None` when it was not asked.
+    /// The attributes; `None` when they were not asked for.
     pub attributes: Option<Result<Attributes, Miss>>,
 }
 
-/// What was seen in one scope: an account in a region.
+/// The survey of one scope: an account in a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeSurvey {
-    /// The region.
     pub region: String,
-    /// What people call the account; empty when it has no name but its number.
+    /// The account's label; empty when only its number is known.
     pub account: String,
-    /// Every queue, or why they could not be listed: a list is never partial.
+    /// All queues, or the error of the listing; a list is never partial.
     pub queues: Result<Vec<Seen>, Miss>,
 }
 
-/// What was seen everywhere, the scopes in their order.
+/// The survey of all scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
-    /// When it began.
+    /// The time at which the survey began.
     pub at: Timestamp,
-    /// The scopes.
     pub scopes: Vec<ScopeSurvey>,
 }
 
@@ -64,22 +61,22 @@ impl Survey {
     }
 }
 
-/// How a DLQ came to be known.
+/// The way in which a DLQ was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundBy {
-    /// A queue sends it its dead letters.
+    /// By a redrive policy.
     Redrive,
-    /// It is named like one.
+    /// By name.
     Name,
-    /// Both.
+    /// By redrive policy and name.
     Both,
-    /// Somebody named it.
+    /// The user named it.
     Given,
 }
 
 impl FoundBy {
-    /// The word on the wire.
+    /// Returns the word used in events.
     pub const fn as_str(self) -> &'static str {
         match self {
             FoundBy::Redrive => "redrive",
@@ -93,35 +90,29 @@ impl FoundBy {
 /// A dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
-    /// Its name.
     pub name: String,
-    /// Its URL.
     pub url: String,
-    /// Its ARN, as it says itself, else as its URL and its region make it.
+    /// The ARN of the attributes, else the one that URL and region make.
     pub arn: String,
-    /// The region.
     pub region: String,
-    /// What people call the account, else its number.
+    /// The account's label, else its number.
     pub account: String,
-    /// The place of its scope among those of this run: not written down, the next run may have
-    /// others.
+    /// The index of the scope in this run; not stored, because the next run may have other scopes.
     #[serde(skip)]
     pub scope: usize,
-    /// Whether it keeps its messages in order.
     pub fifo: bool,
-    /// How it came to be known.
     pub found_by: FoundBy,
-    /// The names of the queues whose dead letters it gets, sorted.
+    /// The names of the source queues, sorted.
     pub sources: Vec<String>,
-    /// The longest that a message can have lived before it came here. Zero for FIFO (the clock
-    /// starts anew) and without sources; `None` when there may be sources that were not seen.
+    /// The longest retention of a source, in seconds: the maximum age of an arriving message. Zero for
+    /// FIFO (the age starts at arrival) and without sources; `None` when sources may be unseen.
     pub source_retention_s: Option<u64>,
-    /// When it was found first.
+    /// The time of the first discovery.
     pub found_at: Timestamp,
 }
 
 impl Known {
-    /// A queue that somebody named: nothing is known of its sources. `None` when the URL is none.
+    /// Returns a queue that the user named, with unknown sources; `None` when `url` is not a queue URL.
     pub fn given(
         scope: usize,
         url: &str,
@@ -129,13 +120,13 @@ impl Known {
         account: &str,
         at: Timestamp,
     ) -> Option<Self> {
-        let place = Place::of(url, region)?;
+        let place = QueueAddress::parse(url, region)?;
         let fifo = dlq_name::is_fifo(&place.name);
         Some(Known {
             url: url.to_owned(),
             arn: place.arn,
             region: region.to_owned(),
-            account: or(account, place.account),
+            account: label_or_number(account, place.account),
             scope,
             fifo,
             found_by: FoundBy::Given,
@@ -146,7 +137,7 @@ impl Known {
         })
     }
 
-    /// As events show it.
+    /// Returns the queue as in events.
     pub fn queue(&self) -> Queue {
         Queue {
             name: self.name.clone(),
@@ -160,29 +151,29 @@ impl Known {
     }
 }
 
-/// Which of the known queues are wanted.
+/// The selection of queues by name.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Selection {
-    /// When not empty, only these.
+    /// Only these, unless empty.
     pub matching: GlobList,
-    /// Never these.
+    /// Never these, also if they match.
     pub exclude: GlobList,
 }
 
 impl Selection {
-    /// Whether a queue of this name is wanted.
-    pub fn wants(&self, name: &str) -> bool {
+    /// Whether a queue of this name is selected.
+    pub fn accepts(&self, name: &str) -> bool {
         (self.matching.is_empty() || self.matching.matches(name)) && !self.exclude.matches(name)
     }
 }
 
-/// The DLQs of a survey, by scope and name. Scopes that see the same queue (two profiles of one
-/// account) have it once, in the first of them.
+/// Returns the DLQs of a survey, sorted by scope and name. A queue that several scopes see (two
+/// profiles of one account) is in the first of them only.
 pub fn find(survey: &Survey, discover: Discover, patterns: Option<&GlobList>) -> Vec<Known> {
     let mut found = Vec::new();
     let mut arns = HashSet::new();
     for (index, scope) in survey.scopes.iter().enumerate() {
-        let graph = Graph::of(scope);
+        let graph = Graph::new(scope);
         let mut here: Vec<Known> = graph
             .nodes
             .iter()
@@ -196,26 +187,26 @@ pub fn find(survey: &Survey, discover: Discover, patterns: Option<&GlobList>) ->
     found
 }
 
-/// The queues of one scope, and who sends dead letters to whom.
+/// The queues of one scope, and their redrive policies.
 pub(super) struct Graph<'a> {
     scope: &'a ScopeSurvey,
-    /// Every queue whose URL names one.
+    /// The queues with a valid URL.
     pub(super) nodes: Vec<Node<'a>>,
-    /// ARN of a target to the nodes that name it.
+    /// Indices of the sources, by the ARN of the target.
     incoming: HashMap<&'a str, Vec<usize>>,
-    /// Whether every queue has told of its redrive policy, so that no source is hidden.
+    /// Whether the redrive policies of all queues are known, so that no source is hidden.
     pub(super) complete: bool,
 }
 
 /// A queue in the graph.
 pub(super) struct Node<'a> {
-    pub(super) place: Place,
+    pub(super) place: QueueAddress,
     pub(super) url: &'a str,
     pub(super) attributes: Option<&'a Attributes>,
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn of(scope: &'a ScopeSurvey) -> Self {
+    pub(super) fn new(scope: &'a ScopeSurvey) -> Self {
         let seen = scope.queues.as_deref().unwrap_or_default();
         let mut complete = scope.queues.is_ok();
         let mut nodes = Vec::with_capacity(seen.len());
@@ -223,13 +214,13 @@ impl<'a> Graph<'a> {
         for queue in seen {
             let attributes = match &queue.attributes {
                 Some(Ok(attributes)) => Some(attributes),
-                // Also one that is said not to exist: AWS says so of lost access, too.
+                // Also 'does not exist', which AWS answers after lost access as well.
                 Some(Err(_)) | None => {
                     complete = false;
                     None
                 }
             };
-            let Some(mut place) = Place::of(&queue.url, &scope.region) else {
+            let Some(mut place) = QueueAddress::parse(&queue.url, &scope.region) else {
                 continue;
             };
             if let Some(attributes) = attributes {
@@ -245,20 +236,20 @@ impl<'a> Graph<'a> {
         Graph { scope, nodes, incoming, complete }
     }
 
-    /// The queues that send their dead letters to this one.
+    /// Returns the source queues of a node.
     pub(super) fn sources(&self, node: &Node) -> impl Iterator<Item = &Node<'a>> {
         let indices = self.incoming.get(node.place.arn.as_str());
         indices.into_iter().flatten().map(|&index| &self.nodes[index])
     }
 
-    /// As events show it.
+    /// Returns the queue as in events.
     pub(super) fn queue(&self, node: &Node) -> Queue {
         Queue {
             name: node.place.name.clone(),
             url: node.url.to_owned(),
             arn: node.place.arn.clone(),
             region: self.scope.region.clone(),
-            account: or(&self.scope.account, node.place.account.clone()),
+            account: label_or_number(&self.scope.account, node.place.account.clone()),
             fifo: dlq_name::is_fifo(&node.place.name),
             sources: self.source_names(node),
         }
@@ -302,39 +293,40 @@ impl<'a> Graph<'a> {
         if !self.complete {
             return None;
         }
-        // A source that does not tell its retention makes the longest one unknown.
+        // One unknown retention makes the longest one unknown.
         self.sources(node)
             .map(|source| source.attributes.and_then(|attributes| attributes.retention_s))
             .try_fold(0, |longest, retention| Some(longest.max(retention?)))
     }
 }
 
-/// Whether a whole list of an account's queues shows that a queue is not there any more. URLs of
-/// one queue differ by the name of the server, and a queue that was named by its URL may belong to
-/// another account, of which the list says nothing.
+/// Whether a complete list of an account's queues lacks the queue. URLs of one queue may differ in the
+/// host, so account and name are compared. A queue that the user named by URL may belong to another
+/// account, which the list does not cover.
 pub fn is_unlisted(queue: &Queue, was_named: bool, urls: &[String], region: &str) -> bool {
-    let Some(place) = Place::of(&queue.url, region) else { return false };
-    let listed: Vec<Place> = urls.iter().filter_map(|url| Place::of(url, region)).collect();
+    let Some(place) = QueueAddress::parse(&queue.url, region) else { return false };
+    let listed: Vec<QueueAddress> =
+        urls.iter().filter_map(|url| QueueAddress::parse(url, region)).collect();
     let is_ours = !was_named || listed.iter().any(|other| other.account == place.account);
-    let is_there = |other: &Place| other.account == place.account && other.name == place.name;
+    let is_there =
+        |other: &QueueAddress| other.account == place.account && other.name == place.name;
     is_ours && !listed.iter().any(is_there)
 }
 
-/// What a URL tells of its queue: `…/<account>/<name>`.
+/// The parts of a queue's URL: `…/<account>/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The queue's name.
+pub struct QueueAddress {
     pub name: String,
-    /// The number of the account that owns it.
+    /// The number of the owning account.
     pub account: String,
-    /// The ARN that these and the region make.
+    /// The ARN made from account, name and region.
     pub arn: String,
 }
 
-impl Place {
-    /// Reads a queue's URL; `None` when it is none. Some servers have other words where the
-    /// account stands: for those it is zero, as their ARNs have it.
-    pub fn of(url: &str, region: &str) -> Option<Self> {
+impl QueueAddress {
+    /// Parses a queue's URL; `None` when it is not one. Some servers have no account number in the path;
+    /// it is then zero, as in their ARNs.
+    pub fn parse(url: &str, region: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         if scheme != "https" && scheme != "http" {
             return None;
@@ -356,7 +348,7 @@ impl Place {
             r if r.starts_with("eusc-") => "aws-eusc",
             _ => "aws",
         };
-        Some(Place {
+        Some(QueueAddress {
             name: name.to_owned(),
             account: account.to_owned(),
             arn: format!("arn:{partition}:sqs:{region}:{account}:{name}"),
@@ -364,8 +356,8 @@ impl Place {
     }
 }
 
-/// The first, unless it is empty.
-fn or(label: &str, number: String) -> String {
+/// Returns the label, or the number when the label is empty.
+fn label_or_number(label: &str, number: String) -> String {
     if label.is_empty() { number } else { label.to_owned() }
 }
 

@@ -1,8 +1,8 @@
-//! When a queue is raised, when it is cleared, and when it has grown: hysteresis over samples.
+//! Raise, clear and growth of a queue: hysteresis over readings.
 //!
-//! One sample at or over the threshold raises. Only zeros clear: so many in a row, and over at
-//! least a minute, because counts may not settle sooner; a miss starts that run anew. Between
-//! zero and the threshold a raised queue stays raised.
+//! One reading at or above the threshold raises. Only empty readings clear: a number of them in a
+//! row, over at least a minute, because counts need that long to settle. A failed reading starts the
+//! streak again. A raised queue between zero and the threshold stays raised.
 
 use std::time::Duration;
 
@@ -10,15 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Zeros clear only when they span this: AWS's counts settle within about a minute.
+/// The shortest streak of empty readings that clears: counts of SQS settle within about a minute.
 pub const SETTLED: Duration = Duration::from_secs(60);
 
-/// Zeros in a row.
+/// Consecutive readings of an empty queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Zeros {
-    /// The first of them.
+pub struct EmptyStreak {
+    /// The time of the first one.
     pub since: Timestamp,
-    /// How many.
     pub samples: u64,
 }
 
@@ -27,20 +26,20 @@ pub fn raises(threshold: u64, depth: u64) -> bool {
     depth >= threshold.max(1)
 }
 
-/// The run of zeros after one more sample: `None` for a depth that could not be read.
-pub fn zeros(past: Option<Zeros>, depth: Option<u64>, at: Timestamp) -> Option<Zeros> {
+/// Returns the streak after one more reading; a depth of `None` could not be read and ends it.
+pub fn zeros(past: Option<EmptyStreak>, depth: Option<u64>, at: Timestamp) -> Option<EmptyStreak> {
     (depth == Some(0)).then(|| match past {
-        Some(run) => Zeros { samples: run.samples + 1, ..run },
-        None => Zeros { since: at, samples: 1 },
+        Some(run) => EmptyStreak { samples: run.samples + 1, ..run },
+        None => EmptyStreak { since: at, samples: 1 },
     })
 }
 
-/// Whether a run of zeros ends the incident.
-pub fn clears(clear_after: u64, run: Option<Zeros>, at: Timestamp) -> bool {
+/// Whether a streak of empty readings ends the incident.
+pub fn clears(clear_after: u64, run: Option<EmptyStreak>, at: Timestamp) -> bool {
     run.is_some_and(|run| run.samples >= clear_after && at.since(run.since) >= SETTLED)
 }
 
-/// The depth at which growth is told next, after `depth` has been told: the first step of
+/// Returns the depth at which growth is reported next, after `depth` was reported: the first step of
 /// `raised_depth` × `factor`ⁿ above it.
 pub fn next_step(raised_depth: u64, factor: u64, depth: u64) -> u64 {
     let mut step = raised_depth.max(1);
@@ -61,7 +60,7 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    /// Feeds samples (second, depth; `None` for a miss) and tells the edges as they come.
+    /// Returns the edges of samples (second, depth; `None` for a failed reading).
     fn story(samples: &[(i64, Option<u64>)], threshold: u64) -> Vec<(i64, &'static str)> {
         let (mut raised, mut run, mut edges) = (false, None, Vec::new());
         for &(second, depth) in samples {
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn stories() {
+    fn raise_and_clear_stories() {
         type Row = (&'static str, &'static [(i64, Option<u64>)], &'static [(i64, &'static str)]);
         let rows: [Row; 7] = [
             ("one sample at the threshold raises", &[(0, Some(2))], &[(0, "raised")]),
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_told_at_doublings() {
+    fn growth_steps_double() {
         let rows = [
             (3, 2, 3, 6),
             (3, 2, 6, 12),

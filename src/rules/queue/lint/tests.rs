@@ -51,7 +51,7 @@ fn findings(queues: Vec<Seen>) -> Vec<String> {
 }
 
 #[test]
-fn the_rules() {
+fn lint_rules() {
     let slow = |seconds| {
         let mut source = queue("a", 4, Some(("a-dlq", 5)));
         if let Some(Ok(attributes)) = &mut source.attributes {
@@ -134,7 +134,7 @@ fn the_rules() {
 }
 
 #[test]
-fn the_sentence_names_the_source_and_both_spans() {
+fn retention_finding_names_source_and_both_retentions() {
     let survey = Survey {
         at: Timestamp::from_millis(0),
         scopes: vec![ScopeSurvey {
@@ -153,7 +153,7 @@ fn the_sentence_names_the_source_and_both_spans() {
 }
 
 #[test]
-fn a_scope_that_could_not_be_listed_is_silent() {
+fn unlisted_scope_has_no_findings() {
     let survey = Survey {
         at: Timestamp::from_millis(0),
         scopes: vec![ScopeSurvey {

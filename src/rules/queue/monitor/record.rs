@@ -1,4 +1,4 @@
-//! What is remembered of a queue that is not quiet.
+//! The record of a queue that is not quiet.
 
 use std::time::Duration;
 
@@ -6,55 +6,51 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::stream_time::DRIFT;
 use crate::rules::queue::expiry;
-use crate::rules::queue::expiry::{Cohort, Keeps, Window};
-use crate::rules::queue::loss::Fall;
+use crate::rules::queue::expiry::{ArrivalBatch, ExpiryWindow, RetentionSettings};
+use crate::rules::queue::loss::DepthDrop;
 use crate::rules::queue::reading::Counts;
-use crate::rules::queue::threshold::Zeros;
+use crate::rules::queue::threshold::EmptyStreak;
 use crate::time::Timestamp;
 
-/// What is remembered of a queue that is not quiet.
+/// The state of a queue between rounds; a quiet queue has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// How many edges it has had: part of the ids of the next ones.
+    /// The number of edges so far; part of the id of the next one.
     pub seq: u64,
-    /// The newest attempt to read it.
+    /// The newest attempt to read the queue.
     pub sampled_at: Timestamp,
-    /// The newest reading: when, and what.
+    /// The newest successful reading.
     pub read: Option<(Timestamp, Counts)>,
-    /// The open incident.
-    pub incident: Option<Incident>,
-    /// Zeros in a row.
-    pub zeros: Option<Zeros>,
-    /// Misses in a row.
+    pub incident: Option<OpenIncident>,
+    /// Consecutive readings of an empty queue.
+    pub zeros: Option<EmptyStreak>,
+    /// Consecutive failed readings.
     pub misses: u64,
-    /// What has arrived, and when.
-    pub cohorts: Vec<Cohort>,
-    /// The settings that the expiry depends on, from the newest reading.
+    /// Arrivals, oldest first; the expiry is computed from them.
+    pub cohorts: Vec<ArrivalBatch>,
+    /// The retention at the newest reading.
     pub retention_s: Option<u64>,
-    /// A fall that has not been explained yet.
-    pub fall: Option<Fall>,
+    /// A drop of the depth that is not explained yet.
+    pub fall: Option<DepthDrop>,
 }
 
-/// From the first raise to the final clear.
+/// An incident between its raise and its clear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Its id.
+pub struct OpenIncident {
     pub id: String,
-    /// When it began.
     pub raised_at: Timestamp,
-    /// With how many messages.
     pub raised_depth: u64,
-    /// The depth at which growth is told next.
+    /// The depth at which the next `queue.grew` is due.
     pub next_step: u64,
-    /// What is known to have become of messages that left: the last of it.
+    /// The last known reason why messages left.
     #[serde(default)]
     pub cause: Option<String>,
-    /// The last tier told, in seconds, and the cohort that it was about.
-    pub tier: Option<(u64, Cohort)>,
+    /// The last tier reported, in seconds, and the arrivals that it was about.
+    pub tier: Option<(u64, ArrivalBatch)>,
 }
 
 impl Record {
-    pub(super) fn fresh(seq: u64, at: Timestamp) -> Self {
+    pub(super) fn new(seq: u64, at: Timestamp) -> Self {
         Record {
             seq,
             sampled_at: at,
@@ -68,9 +64,9 @@ impl Record {
         }
     }
 
-    /// The record as it can be at `at`: one that a clock far ahead has written is not newer than
-    /// the truth, or nothing would be told until that clock is right.
-    pub(super) fn sane(&self, at: Timestamp) -> Record {
+    /// Returns the record with times in the future moved before `at`. A clock that was far ahead
+    /// wrote them; otherwise nothing would be reported until that moment.
+    pub(super) fn clamp_future_times(&self, at: Timestamp) -> Record {
         let mut record = self.clone();
         if self.sampled_at <= at.plus(DRIFT) {
             return record;
@@ -79,24 +75,24 @@ impl Record {
         record.sampled_at = before;
         record.read = self.read.map(|(_, counts)| (before, counts));
         (record.zeros, record.fall) = (None, None);
-        // When they arrived is not known any more; that they were there before is.
+        // The times of arrival are lost; the messages were there before.
         record.cohorts.truncate(1);
         for cohort in &mut record.cohorts {
-            *cohort = Cohort { after: None, by: before };
+            *cohort = ArrivalBatch { after: None, by: before };
         }
         record
     }
 
-    /// Nothing is open, nothing is there, and it can be read.
+    /// Whether the queue is readable and empty, without an incident.
     pub(super) fn is_quiet(&self) -> bool {
         self.incident.is_none()
             && self.misses == 0
             && self.read.is_some_and(|(_, counts)| counts.depth() == 0)
     }
 
-    /// The window of the oldest cohort.
-    pub fn window(&self, age_max_s: Option<u64>) -> Window {
-        let keeps = Keeps { retention_s: self.retention_s, age_max_s };
+    /// Returns the expiry of the oldest arrivals.
+    pub fn window(&self, age_max_s: Option<u64>) -> ExpiryWindow {
+        let keeps = RetentionSettings { retention_s: self.retention_s, age_max_s };
         self.cohorts.first().map(|cohort| expiry::window(*cohort, keeps)).unwrap_or_default()
     }
 }

@@ -11,16 +11,16 @@ fn policy() -> Policy {
     Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers, all: false }
 }
 
-/// What a sample brings, in a story.
+/// A reading in a story.
 #[derive(Clone)]
 enum S {
     /// Visible messages.
     D(u64),
     /// Visible, in flight.
     F(u64, u64),
-    /// A miss.
+    /// A failed reading.
     M(Miss),
-    /// Missing, and not listed either.
+    /// Missing, and not listed.
     Unlisted,
 }
 use S::{D, F, M, Unlisted};
@@ -48,7 +48,7 @@ impl Story {
         }
     }
 
-    fn step(&mut self, second: i64, sample: S) -> Vec<Told> {
+    fn step(&mut self, second: i64, sample: S) -> Vec<QueueEvent> {
         let counts = match sample {
             D(visible) => Ok(Counts { visible, ..Counts::default() }),
             F(visible, in_flight) => Ok(Counts { visible, in_flight, delayed: 0 }),
@@ -65,7 +65,7 @@ impl Story {
         let reading = Reading { at: at(second), result };
         let asks = asks_for_tasks(&self.policy, self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
-        let sample = Sample {
+        let sample = Observation {
             arn: "arn:q",
             reading: &reading,
             empty_at: self.empty_at.filter(|_| self.record.is_none()),
@@ -108,7 +108,7 @@ fn word(edge: &Edge) -> Option<String> {
 }
 
 #[test]
-fn stories() {
+fn monitor_stories() {
     let denied = || M(Miss::Denied);
     type Row = (&'static str, Vec<(i64, S)>, Vec<(i64, &'static str)>);
     let rows: Vec<Row> = vec![
@@ -163,7 +163,7 @@ fn stories() {
 }
 
 #[test]
-fn move_tasks_are_asked_for_once_and_only_when_a_fall_has_held() {
+fn move_tasks_are_asked_for_once_and_only_after_lasting_drop() {
     let mut story = Story::new();
     story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
     let words =
@@ -173,7 +173,7 @@ fn move_tasks_are_asked_for_once_and_only_when_a_fall_has_held() {
 }
 
 #[test]
-fn a_clear_after_a_redrive_says_so() {
+fn clear_after_redrive_has_cause_redriven() {
     let mut story = Story::new();
     story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
     let words = story.tell(&[(0, D(5)), (30, D(0)), (60, D(0)), (95, D(0))]);
@@ -181,7 +181,7 @@ fn a_clear_after_a_redrive_says_so() {
 }
 
 #[test]
-fn a_queue_that_was_emptied_in_steps_is_cleared_with_what_is_known() {
+fn clear_of_queue_emptied_in_steps_has_known_cause() {
     let mut story = Story::new();
     story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
     let words =
@@ -190,7 +190,7 @@ fn a_queue_that_was_emptied_in_steps_is_cleared_with_what_is_known() {
 }
 
 #[test]
-fn all_that_leaves_is_told_once() {
+fn loss_of_each_message_is_reported_once() {
     let mut story = Story::new();
     let drain = [10, 8, 6, 4, 2, 0, 0, 0];
     let samples: Vec<(i64, S)> = (0..).step_by(40).zip(drain.map(D)).collect();
@@ -202,7 +202,7 @@ fn all_that_leaves_is_told_once() {
 }
 
 #[test]
-fn a_clock_that_was_ahead_silences_nothing() {
+fn future_times_of_record_silence_nothing() {
     let mut story = Story::new();
     story.tell(&[(1_000_000, D(3))]);
     let words = story.tell(&[(0, D(300)), (30, M(Miss::Denied)), (60, M(Miss::Denied))]);
@@ -211,7 +211,7 @@ fn a_clock_that_was_ahead_silences_nothing() {
 }
 
 #[test]
-fn a_tier_is_told_once_however_many_arrive() {
+fn tier_is_reported_once_however_many_arrive() {
     let mut story = Story::new();
     story.retention_s = 20 * HOUR;
     story.policy.growth_factor = 1000;
@@ -222,7 +222,7 @@ fn a_tier_is_told_once_however_many_arrive() {
 }
 
 #[test]
-fn without_the_permission_the_loss_is_not_claimed_to_be_known() {
+fn loss_without_permission_is_cannot_tell() {
     let mut story = Story::new();
     story.tasks = Err(Miss::Denied);
     let words = story.tell(&[(0, D(5)), (30, D(2)), (95, D(2))]);
@@ -230,7 +230,7 @@ fn without_the_permission_the_loss_is_not_claimed_to_be_known() {
 }
 
 #[test]
-fn what_reached_the_retention_is_told_before_and_after() {
+fn expiry_is_reported_before_and_after() {
     let mut story = Story::new();
     story.retention_s = 2 * HOUR;
     let end = i64::try_from(2 * HOUR).unwrap();
@@ -244,7 +244,7 @@ fn what_reached_the_retention_is_told_before_and_after() {
 }
 
 #[test]
-fn expiry_is_told_while_the_queue_cannot_be_read() {
+fn expiry_is_reported_while_queue_is_unreadable() {
     let mut story = Story::new();
     story.retention_s = 25 * HOUR;
     let words = story.tell(&[(0, D(2)), (7200, M(Miss::TimedOut))]);
@@ -258,7 +258,7 @@ fn expiry_is_told_while_the_queue_cannot_be_read() {
 }
 
 #[test]
-fn a_queue_never_seen_empty_expires_uncertainly() {
+fn expiry_of_queue_never_seen_empty_is_uncertain() {
     let mut story = Story::new();
     story.empty_at = None;
     story.retention_s = 5 * HOUR;
@@ -266,7 +266,7 @@ fn a_queue_never_seen_empty_expires_uncertainly() {
 }
 
 #[test]
-fn older_samples_change_nothing() {
+fn older_readings_change_nothing() {
     let mut story = Story::new();
     story.tell(&[(0, D(3)), (60, D(3))]);
     let before = story.record.clone();
@@ -278,7 +278,7 @@ fn older_samples_change_nothing() {
 }
 
 #[test]
-fn a_quiet_queue_has_no_record_and_ids_go_on() {
+fn quiet_queue_has_no_record_and_ids_continue() {
     let mut story = Story::new();
     story.tell(&[(0, D(3)), (30, F(0, 3)), (60, D(0))]);
     let seq = story.record.as_ref().unwrap().seq;
@@ -291,7 +291,7 @@ fn a_quiet_queue_has_no_record_and_ids_go_on() {
 /// Every sequence of five samples over seven kinds: raise and clear or gone alternate, a miss is
 /// followed by neither, and a clear needs two zeros.
 #[test]
-fn no_history_clears_what_was_not_read() {
+fn unread_queue_is_never_cleared() {
     let kinds = [D(0), D(1), D(9), F(0, 2), M(Miss::Denied), M(Miss::Missing), Unlisted];
     for code in 0..kinds.len().pow(5) {
         let samples: Vec<(i64, S)> = (0..5u32)

@@ -50,7 +50,7 @@ fn names(found: &[Known]) -> Vec<(&str, FoundBy)> {
 }
 
 #[test]
-fn dlqs_are_found_by_redrive_by_name_and_by_both() {
+fn dlqs_are_found_by_redrive_policy_and_by_name() {
     let survey = survey(vec![
         read("orders", 345_600, Some("orders-dlq")),
         read("orders-dlq", 1_209_600, None),
@@ -90,7 +90,7 @@ fn dlqs_are_found_by_redrive_by_name_and_by_both() {
 }
 
 #[test]
-fn what_was_not_seen_is_unknown() {
+fn unseen_sources_are_unknown() {
     let cases = [
         ("a source was denied", missed("orders", Miss::Denied), None),
         ("a queue is gone", missed("orders", Miss::Missing), None),
@@ -116,7 +116,7 @@ fn what_was_not_seen_is_unknown() {
 }
 
 #[test]
-fn a_scope_that_could_not_be_listed_has_no_dlqs_and_lists_nothing() {
+fn unlisted_scope_has_no_dlqs() {
     let mut survey = survey(vec![listed("x-dlq")]);
     survey.scopes.push(ScopeSurvey { queues: Err(Miss::Denied), ..scope(vec![]) });
     assert_eq!(find(&survey, Discover::Both, None).len(), 1);
@@ -127,7 +127,7 @@ fn a_scope_that_could_not_be_listed_has_no_dlqs_and_lists_nothing() {
 }
 
 #[test]
-fn the_same_queue_in_two_scopes_is_one_and_the_same_name_elsewhere_is_another() {
+fn queue_in_two_scopes_is_one_same_name_elsewhere_another() {
     let elsewhere = ScopeSurvey {
         region: "eu-west-1".into(),
         account: String::new(),
@@ -146,7 +146,7 @@ fn the_same_queue_in_two_scopes_is_one_and_the_same_name_elsewhere_is_another() 
 }
 
 #[test]
-fn a_url_tells_the_place() {
+fn queue_address_is_parsed_from_url() {
     let cases = [
         (
             "https://sqs.sa-east-1.amazonaws.com/123456789012/orders",
@@ -180,14 +180,14 @@ fn a_url_tells_the_place() {
         ("", "us-east-1", None),
     ];
     for (url, region, expected) in cases {
-        let place = Place::of(url, region);
+        let place = QueueAddress::parse(url, region);
         let place = place.as_ref().map(|p| (p.name.as_str(), p.arn.as_str()));
         assert_eq!(place, expected, "{url}");
     }
 }
 
 #[test]
-fn the_arn_that_a_queue_says_wins() {
+fn arn_attribute_overrides_arn_of_url() {
     let mut seen = read("x-dlq", 60, None);
     if let Some(Ok(attributes)) = &mut seen.attributes {
         attributes.arn = "arn:aws:sqs:elsewhere:1:x-dlq".into();
@@ -197,7 +197,7 @@ fn the_arn_that_a_queue_says_wins() {
 }
 
 #[test]
-fn a_given_queue_has_unknown_sources() {
+fn given_queue_has_unknown_sources() {
     let known = Known::given(3, &url("anything"), REGION, "", AT).unwrap();
     assert_eq!(
         (known.arn, known.account, known.scope, known.found_by),
@@ -210,7 +210,7 @@ fn a_given_queue_has_unknown_sources() {
 }
 
 #[test]
-fn a_selection_wants_what_matches_and_is_not_excluded() {
+fn selection_matches_and_excludes() {
     let globs = |list: &[&str]| GlobList::any(list).unwrap();
     let cases: [(&[&str], &[&str], bool); 6] = [
         (&[], &[], true),
@@ -222,12 +222,12 @@ fn a_selection_wants_what_matches_and_is_not_excluded() {
     ];
     for (matching, exclude, expected) in cases {
         let selection = Selection { matching: globs(matching), exclude: globs(exclude) };
-        assert_eq!(selection.wants("orders-dlq"), expected, "{matching:?} {exclude:?}");
+        assert_eq!(selection.accepts("orders-dlq"), expected, "{matching:?} {exclude:?}");
     }
 }
 
 #[test]
-fn a_list_speaks_of_its_own_account_only() {
+fn list_covers_its_own_account_only() {
     let queue = |url: &str| Queue { url: url.into(), ..Queue::default() };
     let list = ["http://127.0.0.1:9/111111111111/a-dlq".to_owned()];
     let rows = [
