@@ -149,8 +149,7 @@ standard error, and on the desktop when the configuration says so.
 
 ",
     options: &[
-        Opt::flag("dry-run", "write to the console only; print the events it would cause")
-            .short('n'),
+        Opt::flag("dry-run", "notify on the console only, and record nothing").short('n'),
         Opt::flag("json", "print the lines also when standard output is a terminal"),
         Opt::valued(
             "color",
@@ -176,13 +175,13 @@ meet all of them.
 
 ",
     options: &[
-        Opt::flag("follow", "print what is added, until the reader ends").short('f'),
-        Opt::valued("since", "AGE", ValueKind::Span, "only events of the last 30m, 1h, 7d ..."),
+        Opt::flag("follow", "print what is added, until the reader closes the pipe").short('f'),
+        Opt::valued("since", "AGE", ValueKind::Span, "only events of the last 30m, 1h or 7d"),
         Opt::valued("type", "GLOB", ValueKind::Glob, "only events of such a type: 'queue.*'")
             .repeatable(),
         Opt::valued("queue", "GLOB", ValueKind::Glob, "only events about such a queue")
             .repeatable(),
-        Opt::text("incident", "ID", "only events of this incident: 8 or more characters of its id"),
+        Opt::text("incident", "ID", "only events of this incident, by 8 or more characters"),
     ],
     takes_operands: false,
     notes: "

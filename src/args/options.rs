@@ -15,7 +15,7 @@ pub struct Opt {
     pub repeatable: bool,
     /// Options, by their long names, that cannot be given beside this one.
     pub conflicts: &'static [&'static str],
-    /// One sentence, without a full stop.
+    /// The sentence of `--help`, without a full stop.
     pub help: &'static str,
     /// The sentence for all options of a group, which share one line of a long `--help`.
     pub group: Option<&'static str>,
@@ -123,8 +123,7 @@ pub static COMMON: [Opt; 6] = [
         "write messages on standard error as text or json",
     )
     .group(""),
-    Opt::flag("schema", "print the JSON Schema of the events that the program originates")
-        .group(""),
+    Opt::flag("schema", "print the JSON Schema of the program's events").group(""),
     Opt::flag("verbose", "report progress on standard error").short('v').group(""),
     Opt::flag("help", "print this").short('h').group(""),
     Opt::flag("version", "print the version").group(""),
