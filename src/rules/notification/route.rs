@@ -158,7 +158,7 @@ impl RoutedEvent<'_> {
             (None, _) | (Some(_), QueueScope::Any) => true,
             (Some(queues), QueueScope::This(name)) => name.is_some_and(|name| queues.matches(name)),
         };
-        type_fits && queue_fits && !route.severity.is_some_and(|minimum| self.severity < minimum)
+        type_fits && queue_fits && route.severity.is_none_or(|minimum| self.severity >= minimum)
     }
 
     /// Returns whether a route without channels matches for certain.
