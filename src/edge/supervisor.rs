@@ -100,7 +100,7 @@ const PASSED_ON: [&str; 9] =
     ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
 /// The tool that tells all of this.
-pub const SOURCE: &str = "dlq-investigate";
+pub const SOURCE: &str = crate::event::ToolName::Investigate.as_str();
 
 /// Who asks whether the session runs holds its lock for a moment: so long that is waited out.
 const ASKING: Duration = Duration::from_millis(500);

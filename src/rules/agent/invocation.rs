@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::transcript::{Asked, MINIMUM};
 use crate::rules::verdict;
+use crate::shell::single_quote;
 
 /// The tools that only read.
 const READS: [&str; 3] = ["Read", "Grep", "Glob"];
@@ -116,11 +117,12 @@ impl Invocation<'_> {
         let hook = |command: String| json!([{ "type": "command", "command": command }]);
         let (program, made) = self.hooks;
         settings["hooks"] = json!({
-            "SessionStart": [{ "hooks": hook(format!(": > {}", quoted(made))) }],
+            "SessionStart": [{ "hooks": hook(format!(": > {}", single_quote(made))) }],
             "WorktreeCreate": [{ "hooks": hook("exit 2".into()) }],
         });
         if let Some(line) = self.test_line {
-            let guard = format!("{} --only-line {} || exit 2", quoted(program), quoted(line));
+            let guard =
+                format!("{} --only-line {} || exit 2", single_quote(program), single_quote(line));
             settings["hooks"]["PreToolUse"] = json!([{ "matcher": "Bash", "hooks": hook(guard) }]);
         }
         settings
@@ -170,11 +172,6 @@ impl Invocation<'_> {
             session_id: Some(self.conversation.to_owned()),
         }
     }
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Whether a call of a tool, as a hook is told of it, is that of the shell with this very line.
