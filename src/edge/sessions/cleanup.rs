@@ -104,7 +104,7 @@ impl Desk {
 
     fn sweep_trial(&self, session: &str, plan: &Plan) {
         let trial = self.folder(session).join(files::TRIAL);
-        let swept = plan.code.as_ref().map(|code| git::sweep_trial(&code.repo, &trial));
+        let swept = plan.code.as_ref().map(|code| git::remove_test_worktree(&code.repo, &trial));
         if let Some(Err(error)) = swept {
             log::warn(&error.to_string());
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::evidence::load;
 use super::{Supervisor, files};
-use crate::edge::git::Workspace;
+use crate::edge::git::Worktree;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Logs, Timeline};
@@ -56,7 +56,7 @@ impl Supervisor<'_> {
         &self,
         said: &Value,
         folder: Option<&Path>,
-        tree: Option<&Workspace>,
+        tree: Option<&Worktree>,
         transcript: &Transcript,
     ) -> Result<Finding, String> {
         let found = verdict::read(said)?;
@@ -138,7 +138,7 @@ impl Supervisor<'_> {
 
 /// What stands at a place of the code, or nothing when there is none such. What cannot be asked is
 /// not there: a citation has to be shown to be true.
-fn looked_up(tree: &Workspace, citation: &Citation) -> Option<String> {
+fn looked_up(tree: &Worktree, citation: &Citation) -> Option<String> {
     match citation {
         Citation::Item(_) => None,
         Citation::Commit(hash) => Some(shorten(&tree.commit(hash).ok()??, LINE).into_owned()),

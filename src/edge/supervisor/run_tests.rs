@@ -12,7 +12,7 @@ use super::wait::{Ended, wait};
 use super::workspace::Place;
 use super::{Supervisor, files, passed_on};
 use crate::edge::exe;
-use crate::edge::git::{Changes, Workspace};
+use crate::edge::git::{Changes, Worktree};
 use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
@@ -83,7 +83,7 @@ impl Supervisor<'_> {
     fn try_out(
         &self,
         argv: &[String],
-        tree: &Workspace,
+        tree: &Worktree,
         patch: &Path,
         watchdog: u32,
     ) -> Result<Tests, Error> {
@@ -91,7 +91,7 @@ impl Supervisor<'_> {
         let failed = |error: std::io::Error| Error::file("write", &path, &error);
         let mut log = store::create_private(&path).map_err(failed)?;
         let command = prompt::command_line(argv).unwrap_or_else(|_| argv.join(" "));
-        let trial = match tree.trial(&self.folder.join(files::TRIAL), patch) {
+        let trial = match tree.test_worktree(&self.folder.join(files::TRIAL), patch) {
             Ok(trial) => trial,
             Err(error) => {
                 writeln!(log, "{error}").map_err(failed)?;

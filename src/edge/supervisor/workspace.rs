@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::evidence::Known;
 use super::{Supervisor, files};
-use crate::edge::git::{self, Workspace};
+use crate::edge::git::{self, Worktree};
 use crate::error::Error;
 use crate::log;
 use crate::store;
@@ -26,7 +26,7 @@ pub(super) struct Place {
     /// The current folder of the agent.
     pub(super) folder: PathBuf,
     /// The worktree that it is, when code is mapped.
-    pub(super) tree: Option<Workspace>,
+    pub(super) tree: Option<Worktree>,
     /// Whether there is evidence.
     pub(super) evidence: bool,
 }
@@ -42,9 +42,9 @@ impl Supervisor<'_> {
                 let queue = &self.plan.incident.queue.name;
                 let cause = known.cause().map(|cause| cause.fingerprint.as_str());
                 let branch = git::branch(queue, cause, self.session);
-                let tree = match Workspace::reopen(&code.repo, &at)? {
+                let tree = match Worktree::reopen(&code.repo, &at)? {
                     Some(tree) => tree,
-                    None => Workspace::open(&code.repo, code.base.as_deref(), &branch, &at)?,
+                    None => Worktree::open(&code.repo, code.base.as_deref(), &branch, &at)?,
                 };
                 (tree.folder().to_owned(), Some(tree))
             }
