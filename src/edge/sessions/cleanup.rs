@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Desk;
 use super::events::last_told;
 use crate::clock;
-use crate::edge::supervisor::{self, Plan, Teller, files};
+use crate::edge::supervisor::{self, EventWriter, Plan, files};
 use crate::edge::{exe, git};
 use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
@@ -69,9 +69,9 @@ impl Desk {
         };
         store::make_dir(&folder)?;
         let (incident, queue) = (session.incident.as_str(), &session.queue);
-        Teller { folder: &folder, journal: &self.journal, session: &session.id, incident, queue }
-            .tell(data)
-            .map(|()| true)
+        let (journal, session) = (&self.journal, session.id.as_str());
+        let writer = EventWriter { folder: &folder, journal, session, incident, queue };
+        writer.emit(data).map(|()| true)
     }
 
     /// Tidies up after a session whose supervisor has died: settles what it has cost, and removes its

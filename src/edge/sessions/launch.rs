@@ -9,7 +9,7 @@ use super::Desk;
 use crate::clock;
 use crate::edge::exe;
 use crate::edge::supervisor::agent_program;
-use crate::edge::supervisor::{self, Code, Plan, files};
+use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files};
 use crate::error::Error;
 use crate::event;
 use crate::log;
@@ -91,11 +91,12 @@ impl Desk {
         let rule =
             self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
         Plan {
+            version: PLAN_VERSION,
             incident: incident.clone(),
             agent: self.agent.clone(),
             claude: self.settings.claude.clone(),
             limits: self.settings.limits(),
-            peek: self.peek.as_ref().map(|argv| agent_program::look(argv, incident)),
+            peek: self.peek.as_ref().map(|argv| agent_program::peek_arguments(argv, incident)),
             bundle: self.bundle(incident),
             require_evidence: self.settings.require_evidence,
             code: rule.and_then(|rule| {
