@@ -2,6 +2,7 @@
 //!
 //! The only place that ends a program. Silence is success.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -47,10 +48,7 @@ pub fn main<O>(
     parse: fn(&mut Args) -> Result<O, Stop>,
     run: fn(O, Common) -> Result<Outcome, Error>,
 ) -> ExitCode {
-    log::set_name(tool.name);
-    // Over a limit on the size of files a write fails and is reported, instead of ending us
-    // without a word. That it came is nobody's business but the write's.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    begin(tool.name);
     let mut args = Args::new(std::env::args_os().skip(1).collect::<Vec<_>>());
     let parsed = parse(&mut args);
     if let Some(format) = args.common.log_format {
@@ -70,6 +68,26 @@ pub fn main<O>(
         }
         Err(Stop::Wrong(what)) => Err(Error::Wrong(format!("{what}; try '{} --help'", tool.name))),
     };
+    exit_code(outcome)
+}
+
+/// Runs a program that other programs start, with words instead of options.
+pub fn run_private(name: &'static str, run: fn(&[String]) -> Result<Outcome, Error>) -> ExitCode {
+    begin(name);
+    let words: Result<Vec<String>, _> =
+        std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let words = words.map_err(|word| Error::wrong(format!("'{}' is not UTF-8", word.display())));
+    exit_code(words.and_then(|words| run(&words)))
+}
+
+fn begin(name: &'static str) {
+    log::set_name(name);
+    // Over a limit on the size of files a write fails and is reported; without a handler the
+    // signal would end the program.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
+
+fn exit_code(outcome: Result<Outcome, Error>) -> ExitCode {
     match outcome {
         Ok(Outcome::Done) | Err(Error::Pipe) => ExitCode::SUCCESS,
         Ok(Outcome::Partly) => ExitCode::from(1),

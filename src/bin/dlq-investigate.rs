@@ -1,23 +1,18 @@
 //! dlq-investigate - decides which incidents are investigated, and has it done
 //!
 //! A filter: every line is passed on, byte for byte, before anything is decided about it. The
-//! decisions are in rules/, the stream is in edge/filter.rs, the sessions in edge/sessions.rs, one
-//! supervisor per investigation in edge/supervisor.rs.
+//! decisions are in rules/, the stream is in edge/investigate/filter.rs, the sessions in
+//! edge/sessions.rs. A supervisor per session runs in dlq-supervise.
 
-use std::io::Read;
-use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
 use dlq::config::Switches;
 use dlq::edge::investigate::filter::Filter;
 use dlq::edge::sessions::Desk;
-use dlq::edge::{process, supervisor};
 use dlq::error::Error;
 use dlq::event::Type;
 use dlq::log;
-use dlq::rules::agent::invocation;
 use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Input;
@@ -36,9 +31,6 @@ const TOOL: Tool = Tool {
     ],
 };
 
-/// What a hook is told of a call.
-const CALL_MAX: u64 = 1 << 20;
-
 #[derive(Debug, Default)]
 struct Options {
     no_wait: bool,
@@ -47,18 +39,11 @@ struct Options {
     retry: Option<String>,
     resume: Option<String>,
     explain: Option<String>,
-    supervise: Option<String>,
-    watch: Option<String>,
-    grace_ms: Option<u64>,
-    shim: Option<(u64, Vec<String>)>,
-    pipe: Option<String>,
-    only_line: Option<String>,
 }
 
 impl Options {
     fn parse(args: &mut Args) -> Result<Self, Stop> {
         let mut options = Options::default();
-        let mut parent = None;
         while let Some(arg) = args.next()? {
             match &arg {
                 Arg::Option(name) => match name.as_str() {
@@ -68,19 +53,9 @@ impl Options {
                     "--resume" => args.text(&mut options.resume)?,
                     "--explain" => args.text(&mut options.explain)?,
                     "--stop" => args.text(&mut options.stop)?,
-                    "--supervise" => args.text(&mut options.supervise)?,
-                    "--watch" => args.text(&mut options.watch)?,
-                    "--grace-ms" => args.number(&mut options.grace_ms, 0..=86_400_000)?,
-                    "--only-line" => args.text(&mut options.only_line)?,
-                    "--pipe" => args.text(&mut options.pipe)?,
-                    "--shim" => args.number(&mut parent, 1..=u64::from(u32::MAX))?,
                     _ => return Err(unknown(&arg)),
                 },
-                Arg::Word(word) => match (parent, &mut options.shim) {
-                    (Some(_), Some((_, argv))) => argv.push(word.clone()),
-                    (Some(parent), none) => *none = Some((parent, vec![word.clone()])),
-                    _ => return Err(unknown(&arg)),
-                },
+                Arg::Word(_) => return Err(unknown(&arg)),
             }
         }
         options.check()?;
@@ -112,29 +87,6 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options, common: Common) -> Result<Outcome, Error> {
-    if let Some((parent, argv)) = options.shim {
-        let pipe = options.pipe.as_ref().map(|path| (invocation::TOKEN_PIPE, Path::new(path)));
-        let parent = i32::try_from(parent).unwrap_or(0);
-        let error = process::become_child_of(parent, &argv, pipe);
-        log::log(log::Level::Critical, &format!("cannot start '{}': {error}", argv[0]));
-        return Ok(Outcome::NotRun);
-    }
-    if let Some(line) = &options.only_line {
-        return only(line);
-    }
-    let dir = std::env::var_os("DLQ_STATE_DIR").unwrap_or_default();
-    if let Some(session) = options.watch {
-        supervisor::watch(
-            dir.as_ref(),
-            &session,
-            Duration::from_millis(options.grace_ms.unwrap_or(0)),
-        );
-        return Ok(Outcome::Done);
-    }
-    if let Some(session) = options.supervise {
-        supervisor::supervise(&Store::open(dir.as_ref())?, &session)?;
-        return Ok(Outcome::Done);
-    }
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
     let desk = Desk::open(store, &settings, &env, options.dry_run)?;
@@ -166,14 +118,4 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         Err(error) => Err(error),
         Ok(failed) => Ok(Outcome::of(input.bad() > 0 || failed)),
     }
-}
-
-/// A hook of Claude Code: lets its shell run this line, and says no to every other.
-fn only(line: &str) -> Result<Outcome, Error> {
-    let mut call = String::new();
-    let read = std::io::stdin().take(CALL_MAX).read_to_string(&mut call);
-    if read.is_ok() && invocation::is_line(&call, line) {
-        return Ok(Outcome::Done);
-    }
-    Err(Error::wrong(format!("no other command than this one may be run: {line}")))
 }

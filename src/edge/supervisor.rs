@@ -1,6 +1,6 @@
 //! Supervisor of one session: parent of the agent, owner of the deadline and of the record.
 //!
-//! It is `dlq-investigate`, started again in a process session of its own, so that it outlives the filter, the
+//! It runs in `dlq-supervise`, in a process session of its own, so that it outlives the filter, the
 //! pipeline and the terminal. It holds `supervisor.lock` for its life: a session runs exactly while
 //! that lock is held. It writes the session's events, first to the session's file, then to the
 //! journal. When it dies, its watchdog ends the agent's process tree, and the next filter records
@@ -22,6 +22,7 @@
 mod agent;
 pub mod agent_program;
 mod check_verdict;
+mod clean_up;
 mod context;
 mod environment;
 mod event_log;
@@ -29,6 +30,7 @@ mod evidence;
 mod finish;
 mod plan;
 mod preflight;
+pub mod program;
 mod prompt;
 mod resource_usage;
 mod run_tests;
@@ -36,6 +38,7 @@ mod transcript_tail;
 mod wait;
 mod workspace;
 
+pub use clean_up::{clean_up_crashed, discard_worktrees};
 pub use environment::{passed_on, to_hand_over};
 pub use event_log::EventWriter;
 pub use plan::{Code, PLAN_VERSION, Plan};

@@ -81,7 +81,7 @@ fn a_supervisor_that_dies_after_its_result_leaves_nothing() {
     };
     wait_for("its result is told", || events().is_ok_and(|all| all.contains("completed")));
     for pid in at_work(&bench) {
-        if arguments(pid).contains("--supervise") {
+        if arguments(pid).contains("dlq-supervise run ") {
             signal("KILL", pid);
         }
     }
@@ -169,7 +169,7 @@ fn a_signal_during_the_tests_of_a_fix_ends_them() {
     investigate(&bench, &["--no-wait"], raised("orders", "i", ago(0), None));
     wait_for("the tests run", || bench.path("tests").exists());
     for pid in at_work(&bench) {
-        if arguments(pid).contains("--supervise") {
+        if arguments(pid).contains("dlq-supervise run ") {
             signal("TERM", pid);
         }
     }

@@ -116,7 +116,7 @@ fn killed_before_the_record(bench: &mut Bench, input: &str, with_it: bool) -> St
     let session = started().unwrap();
     if with_it {
         let mut all = at_work(bench);
-        all.retain(|pid| arguments(*pid).contains(&format!("--supervise {session}")));
+        all.retain(|pid| arguments(*pid).contains(&format!("run {session}")));
         assert_eq!(all.len(), 1);
         signal("KILL", all[0]);
         wait_for("the supervisor has gone", || !alive(all[0]));

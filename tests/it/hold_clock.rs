@@ -80,7 +80,7 @@ fn a_session_of_another_time_whose_supervisor_died_is_crashed_and_cools_down_fro
         wait_for("the agent is ready", || bench.path("ready").exists());
         rewrite(&bench, |session| (session.start_time, session.timeout_at) = (wall, wall));
         let mut supervisors = at_work(&bench);
-        supervisors.retain(|pid| arguments(*pid).contains("--supervise "));
+        supervisors.retain(|pid| arguments(*pid).contains("dlq-supervise run "));
         supervisors.iter().for_each(|pid| signal("KILL", *pid));
         nothing_is_left(&bench);
         let output = investigate(&bench, &[], "");

@@ -304,7 +304,7 @@ fn the_death_of_a_supervisor_ends_the_tree() {
     wait_for("its command is at work", || bench.path("ready").exists());
     let supervisor = at_work(&bench)
         .into_iter()
-        .find(|pid| crate::workbench::arguments(*pid).contains("--supervise"));
+        .find(|pid| crate::workbench::arguments(*pid).contains("dlq-supervise run "));
     let killed = Instant::now();
     signal("KILL", supervisor.unwrap());
     wait_for("the tree is gone", || at_work(&bench).is_empty());

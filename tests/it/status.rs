@@ -94,7 +94,7 @@ fn the_lock_says_what_runs_and_what_has_crashed() {
     assert!(text.contains(" is at work\n"), "{text}");
     let session = all["sessions"][0]["id"].as_str().unwrap().to_owned();
     let supervisors =
-        at_work(&bench).into_iter().filter(|pid| arguments(*pid).contains("--supervise "));
+        at_work(&bench).into_iter().filter(|pid| arguments(*pid).contains("dlq-supervise run "));
     supervisors.for_each(|pid| signal("KILL", pid));
     wait_for("the lock is free", || status(&bench)["sessions"][0]["status"] == "crashed");
     assert_eq!(status(&bench)["sessions"][0]["recorded"], false);

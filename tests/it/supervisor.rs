@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::stream::{
     QUICK, agent, ago, beat, grew, investigate, noted, nothing_is_left, own, raised, sessions, told,
 };
-use crate::workbench::{Bench, alive, arguments, at_work, signal, wait_for};
+use crate::workbench::{Bench, alive, arguments, at_work, bin, signal, wait_for};
 
 /// Children that are hard to find or to end, and who notes them in `pids`; in the end `ready`.
 const BROOD: &str = r#"echo $$ >> "@/pids"
@@ -126,7 +126,7 @@ fn what_one_run_leaves_the_next_one_prints_exactly_once() {
     agent(&mut bench, body, "");
     // It has left while the agent, which waits for the gate, runs.
     let first = under_way(&bench);
-    assert_eq!(with_argument(&bench, "--supervise").len(), 1);
+    assert_eq!(with_argument(&bench, "run").len(), 1);
     let second = told(&investigate(&bench, &["--no-wait"], "").text()).join(", ");
     assert_eq!(first + &second, "started orders");
     bench.write("open", "");
@@ -142,7 +142,7 @@ fn a_killed_supervisor_takes_its_tree_with_it() {
     let mut bench = Bench::new("killed");
     agent(&mut bench, &format!("echo ran >> \"@/ran\"\n{BROOD}\nsleep 605"), "cooldown_hours: 0");
     let first = under_way(&bench);
-    kill(&bench, "--supervise");
+    kill(&bench, "run");
     let begun = Instant::now();
     wait_for("the tree has gone", || living(&bench).is_empty());
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -166,9 +166,9 @@ fn an_agent_dies_with_its_supervisor_though_the_watchdog_was_killed_too() {
     let mut bench = Bench::new("both");
     agent(&mut bench, "echo $$ >> \"@/pids\"\necho > \"@/ready\"\nexec sleep 600", "");
     under_way(&bench);
-    kill(&bench, "--watch");
+    kill(&bench, "watch");
     // The agent may die a moment before the last of the supervisor's threads, and its lock.
-    kill(&bench, "--supervise");
+    kill(&bench, "run");
     if cfg!(target_os = "linux") {
         wait_for("the agent has gone", || living(&bench).is_empty());
     }
@@ -184,8 +184,8 @@ fn who_outlives_supervisor_and_watchdog_is_ended_by_the_next_run() {
     let body = format!("trap '' TERM INT\n{BROOD}\nwhile :; do sleep 0.05; done");
     agent(&mut bench, &body, "");
     under_way(&bench);
-    kill(&bench, "--watch");
-    kill(&bench, "--supervise");
+    kill(&bench, "watch");
+    kill(&bench, "run");
     assert!(alive(pids(&bench)[0]), "it ignores the parent-death signal");
     let output = investigate(&bench, &[], "");
     assert!(told(&output.text()).contains(&"failed orders crashed".into()), "{output:?}");
@@ -199,7 +199,7 @@ fn a_supervisor_that_is_told_to_end_stops_the_agent_and_says_so() {
     agent(&mut bench, &format!("{BROOD}\n{HIDDEN}\nsleep 605"), "");
     let first = under_way(&bench);
     wait_for("all are there", || pids(&bench).len() == 8);
-    signal("TERM", one(&bench, &format!("--supervise {}", session(&bench))));
+    signal("TERM", one(&bench, &format!("run {}", session(&bench))));
     recorded(&bench, "investigation.stopped");
     assert_eq!(living(&bench), [""; 0]);
     nothing_is_left(&bench);
@@ -240,7 +240,7 @@ fn whoever_asks_for_the_lock_stops_no_supervisor_from_starting() {
     let path = bench.state("sessions").join(&session).join("supervisor.lock");
     let probe = std::fs::File::open(path).unwrap();
     probe.lock_shared().unwrap();
-    let mut running = bench.start("dlq-investigate", &["--supervise", &session]);
+    let mut running = bench.start("dlq-supervise", &["run", &session]);
     let leads = |pid: i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.split(' ').nth(5) == Some(&pid.to_string())
@@ -265,7 +265,47 @@ fn two_state_folders_do_not_end_each_others_agents() {
     assert_eq!(told(&output.text()), ["started orders", "timed_out orders"]);
     assert_eq!(living(&bench).len(), 1);
     assert_eq!(session(&bench), session(&other));
-    signal("TERM", one(&bench, &format!("--supervise {}", session(&bench))));
+    signal("TERM", one(&bench, &format!("run {}", session(&bench))));
     nothing_is_left(&bench);
     nothing_is_left(&other);
+}
+
+#[test]
+fn a_filter_without_its_supervisor_says_what_to_install_and_tries_again() {
+    let mut bench = Bench::new("alone");
+    agent(&mut bench, QUICK, "");
+    std::fs::create_dir_all(bench.path("bin")).unwrap();
+    let alone = bench.path("bin/dlq-investigate");
+    std::fs::copy(bin("dlq-investigate"), &alone).unwrap();
+    let input = raised("orders", "i", ago(0), None);
+    let output = bench.run(alone.to_str().unwrap(), &[], &input);
+    assert_eq!((output.code(), output.text()), (1, input.clone()));
+    let why = "cannot find 'dlq-supervise': it is neither in ";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
+    // In libexec it is found.
+    std::fs::create_dir_all(bench.path("libexec/dlq-tools")).unwrap();
+    let libexec = bench.path("libexec/dlq-tools/dlq-supervise");
+    std::os::unix::fs::symlink(bin("dlq-supervise"), libexec).unwrap();
+    let output = bench.run(alone.to_str().unwrap(), &[], "");
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    assert_eq!(told(&output.text()), ["started orders", "completed orders"]);
+    nothing_is_left(&bench);
+}
+
+#[test]
+fn a_plan_of_another_version_is_refused_with_the_reason() {
+    let mut bench = Bench::new("version");
+    agent(&mut bench, QUICK, "");
+    investigate(&bench, &[], raised("orders", "i", ago(0), None));
+    let session = session(&bench);
+    let path = bench.state("sessions").join(&session).join("plan.json");
+    let plan = std::fs::read_to_string(&path).unwrap();
+    let later = plan.replacen(r#""version":1"#, r#""version":99"#, 1);
+    assert_ne!(plan, later);
+    std::fs::write(&path, later).unwrap();
+    let output = bench.run("dlq-supervise", &["run", &session], "");
+    assert_eq!(output.code(), 1);
+    let why =
+        "its version is 99, and this dlq-supervise reads version 1; install all programs from";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
 }

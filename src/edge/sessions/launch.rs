@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::Desk;
 use crate::clock;
-use crate::edge::exe;
 use crate::edge::supervisor::agent_program;
-use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files};
+use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
 use crate::event;
 use crate::log;
@@ -49,8 +48,8 @@ impl Desk {
         let log = folder.join(files::SUPERVISOR_LOG);
         let stderr =
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
-        let mut supervisor = exe()
-            .args(["--supervise", &session.id])
+        let mut supervisor = program::sibling()?
+            .args(["run", &session.id])
             .env_clear()
             .envs(supervisor::passed_on())
             .env("DLQ_STATE_DIR", self.store.dir())

@@ -11,10 +11,9 @@ use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
 use super::workspace::{self, Workspace};
-use super::{Plan, files, finish};
+use super::{Plan, files, finish, program};
 use crate::config::{Format, SecretValue};
 use crate::edge::claude::launch::{self, CodeAccess, Launch, LaunchPaths, PreparedClaude};
-use crate::edge::exe;
 use crate::edge::process::{MARKER, Tree};
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
@@ -75,8 +74,8 @@ pub(super) fn start_agent(
     };
     let stderr =
         stderr.file().try_clone().map_err(|error| Error::failed("share", "stderr.log", error))?;
-    let mut command = exe();
-    command.args(["--shim", &std::process::id().to_string()]);
+    let mut command = program::own();
+    command.args(["shim", &std::process::id().to_string()]);
     command.env_clear().envs(passed_on());
     let argv = match claude_launch(context, agent) {
         None => agent.program.argv.clone(),

@@ -92,8 +92,10 @@ pub(super) fn read(folder: &Path) -> Result<Plan, Error> {
     let path = folder.join(files::PLAN);
     let PlanVersion { version } = store::read_json(&path)?;
     if version != PLAN_VERSION {
-        let cause =
-            format!("its version is {version}, and this supervisor reads version {PLAN_VERSION}");
+        let cause = format!(
+            "its version is {version}, and this dlq-supervise reads version {PLAN_VERSION}; install \
+             all programs from one release, then restart dlq-investigate"
+        );
         return Err(Error::failed("read", path.display(), cause));
     }
     store::read_json(&path)
@@ -126,11 +128,6 @@ impl Plan {
         }
     }
 
-    /// Cost that the agent of a crashed session has reported.
-    pub fn cost_left(&self, folder: &Path) -> Option<f64> {
-        self.new_cost(self.transcript(folder).as_ref())
-    }
-
     /// Whether the agent reports its cost, and so is held to the budget.
     pub fn spends(&self) -> bool {
         self.agent.as_ref().is_some_and(|agent| agent.format != Format::Text)
@@ -148,7 +145,7 @@ mod tests {
         std::fs::write(folder.join(files::PLAN), r#"{"version":2,"incident":"of a later form"}"#)
             .unwrap();
         let why = read(&folder).unwrap_err().to_string();
-        assert!(why.contains("its version is 2, and this supervisor reads version 1"), "{why}");
+        assert!(why.contains("its version is 2, and this dlq-supervise reads version 1"), "{why}");
         // Without the field it is of version 1, and the fields are looked at.
         std::fs::write(folder.join(files::PLAN), "{}").unwrap();
         let why = read(&folder).unwrap_err().to_string();

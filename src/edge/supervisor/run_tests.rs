@@ -10,10 +10,9 @@ use super::agent::process_tree;
 use super::check_verdict::CheckedVerdict;
 use super::context::SessionContext;
 use super::environment::passed_on;
-use super::files;
 use super::wait::{StopRequest, WaitResult, wait};
 use super::workspace::Workspace;
-use crate::edge::exe;
+use super::{files, program};
 use crate::edge::git::{Changes, Worktree};
 use crate::edge::process::MARKER;
 use crate::error::Error;
@@ -126,8 +125,8 @@ fn run_tests(
     watchdog: u32,
 ) -> Result<Ran, Error> {
     let stderr = log.try_clone().map_err(|error| Error::failed("share", files::TESTS, error))?;
-    let mut command = exe();
-    command.args(["--shim", &std::process::id().to_string(), "--"]).args(argv);
+    let mut command = program::own();
+    command.args(["shim", &std::process::id().to_string(), "--"]).args(argv);
     command.env_clear().envs(passed_on()).env("TERM", "dumb").env(MARKER, &context.folder);
     let child = command
         .current_dir(folder)

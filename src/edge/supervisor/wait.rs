@@ -12,9 +12,8 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::context::{SessionContext, session_folder};
-use super::files;
+use super::{files, program};
 use crate::clock;
-use crate::edge::exe;
 use crate::edge::process::{self, Tree};
 use crate::error::Error;
 
@@ -89,8 +88,8 @@ pub(super) struct Watchdog(Child);
 impl Watchdog {
     /// Starts it, before the agent, so that no agent is without one.
     pub(super) fn start(context: &SessionContext) -> Result<Self, Error> {
-        exe()
-            .args(["--watch", context.session, "--grace-ms", &context.plan.grace_ms.to_string()])
+        program::own()
+            .args(["watch", context.session, &context.plan.grace_ms.to_string()])
             .env("DLQ_STATE_DIR", context.store.dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

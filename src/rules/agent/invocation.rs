@@ -120,7 +120,7 @@ impl Invocation<'_> {
             "WorktreeCreate": [{ "hooks": hook("exit 2".into()) }],
         });
         if let Some(line) = self.test_line {
-            let guard = format!("{} --only-line {} || exit 2", quoted(program), quoted(line));
+            let guard = format!("{} only-line {} || exit 2", quoted(program), quoted(line));
             settings["hooks"]["PreToolUse"] = json!([{ "matcher": "Bash", "hooks": hook(guard) }]);
         }
         settings
@@ -361,7 +361,7 @@ mod tests {
         let denied = value(&argv, "--disallowedTools");
         assert!(denied.ends_with(",Edit,Write"), "{denied}");
         let settings = value(&argv, "--settings");
-        let guard = "'/bin/dlq' --only-line 'make test' || exit 2";
+        let guard = "'/bin/dlq' only-line 'make test' || exit 2";
         assert!(settings.contains(guard) && settings.contains(r#""matcher":"Bash""#), "{settings}");
         assert_eq!(tests.granted(), ["Read", "Grep", "Glob", "Bash"]);
 
