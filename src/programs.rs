@@ -126,14 +126,8 @@ each eligible one, under a supervisor of its own.
             .conflicts(&["explain", "retry", "dry-run"]),
         Opt::text("stop", "SESSION", "stop a session and print its events; reads no input")
             .conflicts(&["explain", "retry", "resume", "dry-run"]),
-        Opt::text("supervise", "SESSION", "").hidden(),
-        Opt::text("watch", "SESSION", "").hidden(),
-        Opt::valued("grace-ms", "N", ValueKind::Number(0, 86_400_000), "").hidden(),
-        Opt::text("only-line", "LINE", "").hidden(),
-        Opt::text("pipe", "FILE", "").hidden(),
-        Opt::valued("shim", "PID", ValueKind::Number(1, u32::MAX as u64), "").hidden(),
     ],
-    takes_operands: true,
+    takes_operands: false,
     notes: "
 environment: DLQ_CONFIG, DLQ_STATE_DIR, DLQ_AUTO_INVESTIGATION_*
 See dlq-investigate(1), dlq-events(5), dlq-config(5).

@@ -3,6 +3,7 @@
 //!
 //! Promises: only this file ends a process; success prints nothing.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -77,6 +78,18 @@ pub fn main<O>(
         Err(ParseExit::Wrong(what)) => Err(Error::Wrong(format!("{what}; try '{name} --help'"))),
     };
     exit_code(outcome)
+}
+
+/// Runs a program that other programs start, with words instead of options.
+pub fn run_private(
+    name: &'static str,
+    run: fn(&[String]) -> Result<ExitOutcome, Error>,
+) -> ExitCode {
+    begin(name);
+    let words: Result<Vec<String>, _> =
+        std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let words = words.map_err(|word| Error::wrong(format!("'{}' is not UTF-8", word.display())));
+    exit_code(words.and_then(|words| run(&words)))
 }
 
 fn begin(name: &'static str) {

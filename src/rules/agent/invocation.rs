@@ -122,7 +122,7 @@ impl Invocation<'_> {
         });
         if let Some(line) = self.test_line {
             let guard =
-                format!("{} --only-line {} || exit 2", single_quote(program), single_quote(line));
+                format!("{} only-line {} || exit 2", single_quote(program), single_quote(line));
             settings["hooks"]["PreToolUse"] = json!([{ "matcher": "Bash", "hooks": hook(guard) }]);
         }
         settings
@@ -358,7 +358,7 @@ mod tests {
         let denied = value(&argv, "--disallowedTools");
         assert!(denied.ends_with(",Edit,Write"), "{denied}");
         let settings = value(&argv, "--settings");
-        let guard = "'/bin/dlq' --only-line 'make test' || exit 2";
+        let guard = "'/bin/dlq' only-line 'make test' || exit 2";
         assert!(settings.contains(guard) && settings.contains(r#""matcher":"Bash""#), "{settings}");
         assert_eq!(tests.granted(), ["Read", "Grep", "Glob", "Bash"]);
 
