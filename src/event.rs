@@ -39,6 +39,10 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All severities, mildest first.
+    pub const ALL: [Severity; 5] =
+        [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,9 +56,7 @@ impl Severity {
 
     /// Reads the word on the wire, in any case.
     pub fn parse(word: &str) -> Option<Self> {
-        let all =
-            [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
-        all.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word))
+        Severity::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word))
     }
 }
 

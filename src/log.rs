@@ -33,10 +33,18 @@ pub enum Level {
 }
 
 impl Level {
+    /// All levels, mildest first.
+    pub const ALL: [Level; 5] =
+        [Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical];
+
+    /// The word in a configuration and in a log line.
+    pub const fn as_str(self) -> &'static str {
+        self.names().0
+    }
+
     /// The level of that name, in any case.
     pub fn parse(name: &str) -> Option<Level> {
-        let all = [Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical];
-        all.into_iter().find(|level| level.names().0.eq_ignore_ascii_case(name))
+        Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name))
     }
 
     /// In the log, and in a sentence.

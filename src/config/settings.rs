@@ -5,6 +5,7 @@
 
 pub use crate::event::Severity;
 pub use crate::log::{Format as LogFormat, Level};
+pub use crate::rules::notification::policy::{Channel, ChannelKind, Notifications, Route};
 pub use crate::rules::queue::redrive_graph::Discover;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -126,56 +127,6 @@ impl Default for Monitoring {
             growth_factor: 2,
         }
     }
-}
-
-/// `notifications`: where events go.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Notifications {
-    /// In the order of the file; the names are unique.
-    pub channels: Vec<Channel>,
-    /// In the order of the file. None: every channel gets what it takes.
-    pub routes: Vec<Route>,
-}
-
-impl Default for Notifications {
-    fn default() -> Self {
-        let console =
-            Channel { name: "console".into(), kind: ChannelKind::Console, min_severity: None };
-        Notifications { channels: vec![console], routes: Vec::new() }
-    }
-}
-
-/// An entry of `notifications.channels`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Channel {
-    /// Its key in the map.
-    pub name: String,
-    /// What it is.
-    pub kind: ChannelKind,
-    /// Milder events are not shown; None shows all.
-    pub min_severity: Option<Severity>,
-}
-
-/// The kinds of channel that this version has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChannelKind {
-    /// Lines on standard error.
-    Console,
-    /// The desktop's notifications.
-    Desktop,
-}
-
-/// An entry of `notifications.routes`: which events go to which channels.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Route {
-    /// Event types; None: any.
-    pub types: Option<GlobList>,
-    /// Queue names; None: any, and events without a queue.
-    pub queues: Option<GlobList>,
-    /// At least this bad; None: any.
-    pub severity: Option<Severity>,
-    /// Names of channels, all of which exist.
-    pub channels: Vec<String>,
 }
 
 /// `github`.

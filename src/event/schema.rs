@@ -53,8 +53,6 @@ pub(super) fn object(keys: Vec<(&'static str, Value)>) -> Value {
 
 /// The JSON Schema of a line of a program that emits these types.
 pub fn of(tool: &str, emits: &[Type]) -> Value {
-    let severities =
-        [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
     let kinds: Vec<Value> = emits
         .iter()
         .map(|kind| {
@@ -68,7 +66,7 @@ pub fn of(tool: &str, emits: &[Type]) -> Value {
                     "subject": String::shape(),
                     "time": Timestamp::shape(),
                     "incident": {"type": "string", "format": "uuid"},
-                    "severitytext": {"enum": severities.map(Severity::as_str)},
+                    "severitytext": {"enum": Severity::ALL.map(Severity::as_str)},
                     "data": kind.shape(),
                 },
                 "required": ["specversion", "id", "source", "type", "time", "severitytext", "data"],

@@ -6,11 +6,8 @@
 
 use std::fmt;
 
-use crate::config::{self, Channel, Notifications, Route};
+use super::policy::{Channel, Notifications, Route};
 use crate::event::{Head, Severity, Type};
-
-const SEVERITIES: [Severity; 5] =
-    [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
 
 /// Who hears of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +48,7 @@ pub struct Router {
     channels: Vec<Channel>,
     routes: Vec<Route>,
     /// Types and severities that nobody wants, whatever the queue.
-    silent: [[Option<Why>; SEVERITIES.len()]; Type::ALL.len()],
+    silent: [[Option<Why>; Severity::ALL.len()]; Type::ALL.len()],
 }
 
 /// The queue as far as the question goes.
@@ -78,10 +75,10 @@ impl Router {
         let mut router = Router {
             channels: notifications.channels.clone(),
             routes: notifications.routes.clone(),
-            silent: [[None; SEVERITIES.len()]; Type::ALL.len()],
+            silent: [[None; Severity::ALL.len()]; Type::ALL.len()],
         };
         for &known in Type::ALL {
-            for severity in SEVERITIES {
+            for severity in Severity::ALL {
                 let kind = known.as_str();
                 let (known, queue) = (Some(known), Queue::Any);
                 let asked = Asked { known, kind, severity, queue };
@@ -135,7 +132,7 @@ impl Router {
         }
         leading.any(|route| {
             let chosen = route.types.is_some() || route.severity.is_some() || least.is_some();
-            let debug = [route.severity, least].contains(&Some(config::Severity::Debug));
+            let debug = [route.severity, least].contains(&Some(Severity::Debug));
             asked.is_led_by(route)
                 && (debug || !asked.is_heartbeat())
                 && (chosen || asked.is_worth_telling())
@@ -173,17 +170,17 @@ impl Asked<'_> {
     }
 }
 
-/// The configuration's words are those of the wire, mildest first.
-fn milder(severity: Severity, least: config::Severity) -> bool {
+/// Severities are declared in rising order.
+fn milder(severity: Severity, least: Severity) -> bool {
     (severity as u8) < least as u8
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ChannelKind, Severity as Least};
-    use crate::event::{Line, peek};
+    use crate::event::{Line, Severity as Least, peek};
     use crate::glob::GlobList;
+    use crate::rules::notification::policy::ChannelKind;
 
     const C: usize = 0;
     const D: usize = 1;
@@ -316,7 +313,7 @@ mod tests {
     fn the_table_never_hides_what_the_rules_would_tell() {
         let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
         for &known in Type::ALL {
-            for severity in SEVERITIES {
+            for severity in Severity::ALL {
                 let (kind, queue) = (known.as_str(), Queue::This(Some("q")));
                 let asked = Asked { known: Some(known), kind, severity, queue };
                 let expected = match router.weigh(asked) {
