@@ -1,44 +1,44 @@
 //! Configuration: text, environment and flags become validated [`Settings`].
 //!
 //! Layers, later wins: built-in defaults, the file ([`parse`]), the environment ([`overlay`]),
-//! flags ([`set`]). These are pure; [`load()`] looks for the file, reads it and the `.env` beside it.
+//! flags ([`set`]). All are pure and go by the key tables of `settings.rs`; [`load()`] finds and
+//! reads the file, and the `.env` file beside it.
 //! Promises: an unknown key, a value of the wrong type or beyond its limit is refused with file,
 //! line and remedy; a secret is a reference; a file that was found in the current folder without
-//! being named runs no command, starts nothing and sends nothing elsewhere. man/dlq-config.5 is the reference.
+//! being named runs no command, starts nothing and sends nothing to another machine.
 
+mod collections;
 mod env;
-mod evidence;
-mod investigation;
 mod keys;
 mod load;
 mod reload;
 mod secret;
 mod settings;
-mod structured;
 #[cfg(test)]
 mod tests;
-mod url;
+mod valid;
 mod value;
 mod yaml;
 
 use std::path::PathBuf;
 
 pub use env::Env;
-pub use evidence::Evidence;
-pub use investigation::{Agent, AutoInvestigation, Claude, Format, QueueRule};
 pub use load::{load, process_env, state_dir};
 pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
-    Account, Aws, Channel, ChannelKind, Discover, Features, Github, Level, LogFormat, Logging,
-    Monitoring, Notifications, Origin, Route, Settings, Severity, State,
+    Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, Discover, Evidence,
+    Features, Format, Github, Level, LogFormat, Logging, Monitoring, Notifications, Origin,
+    QueueRule, Route, Settings, Severity, State,
 };
 
 use crate::error::Error;
 use crate::text::{nearest, safe};
-use env::Source;
-use keys::{KEYS, Known, SECTIONS};
-use value::{Field, Giver, Problem, unknown};
+use collections::unknown;
+use env::VariableOrigin;
+use keys::{KeySpec, read_map};
+use settings::{sections, setters};
+use value::{ConfigError, Field, Source};
 use yaml::{Node, Value};
 
 /// Reads the text of a configuration file over the built-in defaults.
@@ -50,59 +50,48 @@ pub fn parse(text: &str, origin: &Origin) -> Result<Settings, Error> {
     };
     let root = yaml::read(text).map_err(|(line, why)| wrong(line, safe(&why).into_owned()))?;
     let mut settings = Settings { origin: origin.clone(), ..Settings::default() };
-    read_root(&mut settings, &root).map_err(|Problem { line, text }| wrong(line, text))?;
+    read_root(&mut settings, &root).map_err(|ConfigError { line, text }| wrong(line, text))?;
     Ok(settings)
 }
 
-fn read_root(settings: &mut Settings, root: &Node) -> Result<(), Problem> {
-    if matches!(root.value, Value::Null) {
-        return Ok(());
+fn read_root(settings: &mut Settings, root: &Node) -> value::Result<()> {
+    let source = Source::File { trusted: settings.origin.trusted };
+    let top = Field { path: String::new(), line: root.line, node: root, source };
+    match &root.value {
+        Value::Null => return Ok(()),
+        Value::Map(_) => {}
+        _ => {
+            let text = format!("expected a map of sections: {}", sections().join(", "));
+            return Err(ConfigError { line: root.line, text });
+        }
     }
-    let giver = Giver::File { trusted: settings.origin.trusted };
-    let top = Field { path: String::new(), line: root.line, node: root, giver };
-    let Value::Map(_) = &root.value else {
-        let text = format!("expected a map of sections: {}", SECTIONS.join(", "));
-        return Err(Problem { line: root.line, text });
-    };
     for (name, section) in top.any_entries()? {
-        if !SECTIONS.contains(&name) {
-            return Err(Problem { line: section.line, text: unknown_section(name) });
+        if !sections().contains(&name) {
+            return Err(ConfigError { line: section.line, text: unknown_section(name) });
         }
         if !matches!(section.node.value, Value::Null) {
-            read_section(settings, name, &section)?;
+            read_map(settings, setters().filter(|key| key.spec.section() == name), &section)?;
         }
     }
     Ok(())
 }
 
-/// A misspelt section, or a key that stands at the top and belongs into one.
+/// Returns the refusal of a misspelt section, or of a key that belongs into a section.
 fn unknown_section(name: &str) -> String {
-    match KEYS.iter().find(|key| key.name() == name) {
-        Some(key) => format!("unknown key '{name}'; did you mean '{}'?", key.path),
-        None => unknown("", name, &SECTIONS),
+    match setters().find(|key| key.spec.name() == name) {
+        Some(key) => format!("unknown key '{name}'; did you mean '{}'?", key.spec.path),
+        None => unknown("", name, &sections()),
     }
 }
 
-fn read_section(settings: &mut Settings, name: &str, section: &Field<'_>) -> Result<(), Problem> {
-    let keys = KEYS.iter().filter(|key| key.within(name));
-    let names: Vec<&str> = keys.clone().map(Known::name).collect();
-    let entries = section.entries(&names)?;
-    for key in keys {
-        if let Some((_, field)) = entries.iter().find(|(given, _)| *given == key.name()) {
-            (key.set)(settings, field)?;
-        }
-    }
-    Ok(())
-}
-
-/// Lays the environment over the settings: the standard `AWS_*` variables, then `DLQ_*`.
+/// Applies the environment to the settings: the standard `AWS_*` variables, then `DLQ_*`.
 pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
     let aws = |names: &[&str], key: &str| {
         let name = names.iter().find(|name| env.get(name).is_some());
         name.map(|name| (key.to_owned(), (*name).to_owned()))
     };
-    // Lists of accounts or regions were written to watch several; one variable meant for every
-    // AWS program must not silently reduce them to one.
+    // A variable meant for every AWS program must not silently replace a list of accounts or
+    // regions.
     let one_account = settings.aws.accounts.is_empty();
     let one_region = one_account && settings.aws.regions.is_empty();
     let standard = [
@@ -114,14 +103,18 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
         set_from(settings, &key, &name, env)?;
     }
     for name in env.names().filter(|name| name.starts_with("DLQ_")) {
-        match KEYS.iter().find(|key| key.variable_name() == name) {
-            Some(key) if key.variable => set_from(settings, key.path, name, env)?,
-            Some(key) => {
-                let text = format!("'{}' is set in the configuration file only", key.path);
-                return Err(Error::wrong(format!("{}: {text}", label(name, env))));
+        match setters().map(|key| &key.spec).find(|spec| spec.variable_name() == name) {
+            Some(spec) if spec.variable => set_from(settings, spec.path, name, env)?,
+            Some(spec) => {
+                let text = format!("'{}' is set in the configuration file only", spec.path);
+                return Err(Error::wrong(format!(
+                    "{}: '{}': {text}",
+                    location(name, env),
+                    safe(name)
+                )));
             }
             None if sectioned(name) => return Err(unknown_variable(name, env)),
-            None => {} // Not ours: somebody's own variable, or a program's.
+            None => {} // A variable of another program.
         }
     }
     tilde(settings, env);
@@ -129,71 +122,75 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
 }
 
 /// Sets one key from a flag: `set(&mut settings, "monitoring.check_interval", "10s", "--interval")`.
-/// Lists have commas. `given_as` is what the sentence names when the value is refused.
+/// Commas separate the items of a list. A refusal calls the value `given_as`.
 pub fn set(settings: &mut Settings, key: &str, text: &str, given_as: &str) -> Result<(), Error> {
-    put(settings, key, text, given_as, true).map_err(|problem| Error::wrong(problem.text))
+    put(settings, key, text, given_as, Source::Variable { trusted: true })
+        .map_err(|error| Error::wrong(error.text))
 }
 
-/// Whether the SDK's own chain decides between a profile and an access key, which it takes first:
-/// both come from the environment, and the file names no profile. A key of the `.env` file does
-/// not come before a profile of the real environment.
+/// Whether the chain of the SDK, which takes an access key first, decides between key and profile:
+/// the environment has both, and the file names no profile. A key of the `.env` file does not come
+/// before a profile of the real environment.
 fn keys_first(settings: &Settings, env: &Env) -> bool {
     let key = "AWS_ACCESS_KEY_ID";
     let over = env.real(key).is_some() || env.real("AWS_PROFILE").is_none();
     settings.aws.profile.is_none() && env.get(key).is_some() && over
 }
 
-fn put(s: &mut Settings, key: &str, text: &str, named: &str, trusted: bool) -> Result<(), Problem> {
-    let Some(known) = KEYS.iter().find(|known| known.path == key && known.variable) else {
-        return Err(Problem { line: 0, text: unknown("", key, &[]) });
+fn put(
+    settings: &mut Settings,
+    key: &str,
+    text: &str,
+    given_as: &str,
+    source: Source,
+) -> value::Result<()> {
+    let Some(setter) = setters().find(|known| known.spec.path == key && known.spec.variable) else {
+        return Err(ConfigError { line: 0, text: unknown("", key, &[]) });
     };
     let node = Node { line: 0, value: Value::Text(text.to_owned()) };
-    let giver = Giver::Variable { trusted };
-    (known.set)(s, &Field { path: named.to_owned(), line: 0, node: &node, giver })
+    setter.apply(settings, &Field { path: given_as.to_owned(), line: 0, node: &node, source })
 }
 
 fn set_from(settings: &mut Settings, key: &str, name: &str, env: &Env) -> Result<(), Error> {
     let Some(value) = env.get(name) else {
-        return Ok(()); // Empty counts as unset.
+        return Ok(()); // An empty value counts as unset.
     };
-    let trusted = match env.source(name) {
-        Source::Real => true,
-        Source::File { trusted, .. } => trusted,
+    let trusted = match env.origin(name) {
+        VariableOrigin::Environment => true,
+        VariableOrigin::File { trusted, .. } => trusted,
     };
-    put(settings, key, value, name, trusted).map_err(|problem| match env.source(name) {
-        Source::Real => Error::wrong(format!("environment: {}", problem.text)),
-        Source::File { path, line, .. } => {
-            Error::wrong(format!("{}:{line}: {}", path.display(), problem.text))
-        }
-    })
+    put(settings, key, value, name, Source::Variable { trusted })
+        .map_err(|error| Error::wrong(format!("{}: {}", location(name, env), error.text)))
 }
 
-/// `environment: 'NAME'` or `.env:3: 'NAME'`.
-fn label(name: &str, env: &Env) -> String {
-    match env.source(name) {
-        Source::Real => format!("environment: '{}'", safe(name)),
-        Source::File { path, line, .. } => format!("{}:{line}: '{}'", path.display(), safe(name)),
+/// Returns where a variable was set: `environment`, or the file and line.
+fn location(name: &str, env: &Env) -> String {
+    match env.origin(name) {
+        VariableOrigin::Environment => "environment".to_owned(),
+        VariableOrigin::File { path, line, .. } => format!("{}:{line}", path.display()),
     }
 }
 
+/// Whether a variable begins with the name of a section.
 fn sectioned(name: &str) -> bool {
-    SECTIONS.iter().any(|section| {
+    sections().iter().any(|section| {
         let rest = name.strip_prefix("DLQ_").and_then(|n| n.strip_prefix(&section.to_uppercase()));
         rest.is_some_and(|rest| rest.starts_with('_'))
     })
 }
 
 fn unknown_variable(name: &str, env: &Env) -> Error {
-    let known: Vec<String> =
-        KEYS.iter().filter(|key| key.variable).map(Known::variable_name).collect();
+    let specs = setters().map(|key| &key.spec).filter(|spec| spec.variable);
+    let known: Vec<String> = specs.map(KeySpec::variable_name).collect();
     let hint = match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean '{near}'?"),
         None => "dlq-config(5) lists the variables".to_owned(),
     };
-    Error::wrong(format!("{}: unknown variable; {hint}", label(name, env)))
+    let (location, name) = (location(name, env), safe(name));
+    Error::wrong(format!("{location}: '{name}': unknown variable; {hint}"))
 }
 
-/// `~/` at the start of a path is the home folder, in every layer.
+/// Replaces `~/` at the start of paths by the home folder.
 fn tilde(settings: &mut Settings, env: &Env) {
     let Some(home) = env.real("HOME").map(PathBuf::from) else {
         return;

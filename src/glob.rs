@@ -1,13 +1,13 @@
-//! Globs over names: `*`, `?`, `[a-z]`, `{one,two}`, in any case of letters.
+//! Glob patterns of names: `*`, `?`, `[a-z]`, `{one,two}`, in any case of letters.
 //!
 //! Promises: a pattern is checked when it is made, and covers the whole name. Pure.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// The longest pattern, in bytes. A queue's name has at most 80 characters.
+/// Longest pattern, in bytes. The name of a queue has at most 80 characters.
 pub const MAX_PATTERN: usize = 256;
 
-/// Patterns of which any may cover a name. An empty list covers nothing.
+/// List of patterns. A name matches when any pattern covers it; an empty list matches nothing.
 #[derive(Debug, Clone, Default)]
 pub struct GlobList {
     patterns: Vec<String>,
@@ -15,7 +15,7 @@ pub struct GlobList {
 }
 
 impl GlobList {
-    /// Compiles the patterns; the error says which one is wrong, and why.
+    /// Compiles the patterns. The error names the first invalid one and the reason.
     pub fn any<P: AsRef<str>>(patterns: &[P]) -> Result<Self, String> {
         let mut set = GlobSetBuilder::new();
         for pattern in patterns.iter().map(AsRef::as_ref) {
@@ -44,13 +44,13 @@ impl GlobList {
         self.patterns.is_empty()
     }
 
-    /// The patterns, as they were written.
+    /// Returns the patterns as written.
     pub fn patterns(&self) -> &[String] {
         &self.patterns
     }
 }
 
-/// Two lists are equal when they are written alike.
+/// Lists are equal when their patterns are written alike.
 impl PartialEq for GlobList {
     fn eq(&self, other: &Self) -> bool {
         self.patterns == other.patterns

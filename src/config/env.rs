@@ -1,7 +1,7 @@
-//! The environment and the `.env` file, as one map in two layers.
+//! Environment and `.env` file, as one map of two layers.
 //!
-//! Promises: the real environment wins; an empty value counts as none; values are never shown,
-//! because many are secrets. Pure: `load.rs` does the reading.
+//! Promises: the real environment wins; an empty value counts as unset; values are never shown,
+//! because many are secrets. Pure: `load.rs` reads the file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::text::safe;
 
-/// The environment of a program.
+/// Environment of a program.
 #[derive(Clone, Default)]
 pub struct Env {
     real: BTreeMap<String, String>,
@@ -19,14 +19,14 @@ pub struct Env {
     file_trusted: bool,
 }
 
-/// Where a variable was set.
-pub(super) enum Source<'a> {
-    Real,
+/// Place where a variable was set.
+pub(super) enum VariableOrigin<'a> {
+    Environment,
     File { path: &'a Path, line: u64, trusted: bool },
 }
 
 impl Env {
-    /// An environment of these pairs. [`super::process_env`] gives the program's own.
+    /// Returns an environment of these pairs. [`super::process_env`] returns that of the process.
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
@@ -34,13 +34,13 @@ impl Env {
         Env { real, ..Env::default() }
     }
 
-    /// The value of a variable, from either layer; None when it is unset or empty.
+    /// Returns the value of a variable from either layer. None: unset or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let file = || self.file.get(name).map(|(_, value)| value);
         self.nonempty(name).or_else(file).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The value in the real environment only: for what a stranger's file must not decide.
+    /// Returns the value of the real environment, for what a file that is not trusted must not decide.
     pub fn real(&self, name: &str) -> Option<&str> {
         self.nonempty(name).map(String::as_str)
     }
@@ -49,22 +49,24 @@ impl Env {
         self.real.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The names of all variables, in order.
+    /// Returns the names of all variables, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let from_file = self.file.keys().filter(|name| !self.real.contains_key(*name));
         self.real.keys().chain(from_file).map(String::as_str)
     }
 
-    pub(super) fn source(&self, name: &str) -> Source<'_> {
+    pub(super) fn origin(&self, name: &str) -> VariableOrigin<'_> {
         match self.file.get(name) {
-            Some((line, _)) if self.nonempty(name).is_none() => {
-                Source::File { path: &self.file_path, line: *line, trusted: self.file_trusted }
-            }
-            _ => Source::Real,
+            Some((line, _)) if self.nonempty(name).is_none() => VariableOrigin::File {
+                path: &self.file_path,
+                line: *line,
+                trusted: self.file_trusted,
+            },
+            _ => VariableOrigin::Environment,
         }
     }
 
-    /// Adds the layer below: the text of a `.env` file.
+    /// Adds the text of a `.env` file as the lower layer.
     pub fn add_file(&mut self, text: &str, path: &Path, trusted: bool) -> Result<(), Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (line, number) in text.lines().zip(1..) {
@@ -94,7 +96,7 @@ impl Env {
 /// Variables that point the AWS SDK at files in which `credential_process` runs a command.
 const RUNS_COMMANDS: [&str; 2] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 
-/// `[export] NAME=VALUE`, or nothing. The reasons never hold the value.
+/// Reads `[export] NAME=VALUE`, or nothing. Refusals never show the value.
 fn read_line(line: &str) -> Result<Option<(&str, String)>, &'static str> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -112,7 +114,8 @@ fn read_line(line: &str) -> Result<Option<(&str, String)>, &'static str> {
     Ok(Some((name, read_value(value)?)))
 }
 
-/// A bare value ends at ` #`; in '…' all stands for itself; in "…" `\n \t \" \\ \$` are known.
+/// Reads a value. A bare one ends at ` #`; single quotes keep everything; double quotes know the
+/// escapes `\n \t \" \\ \$`.
 fn read_value(text: &str) -> Result<String, &'static str> {
     const OPEN: &str = "a quote is not closed";
     let text_start = text.trim_start();

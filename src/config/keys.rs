@@ -1,226 +1,223 @@
-//! The table of every key: its name, whether a variable may set it, and how it is set.
+//! Key specifications: the one list that readers, variables, flags, trust and documents go by.
 //!
-//! The single source: the reader of files, the reader of the environment, and the tests of the
-//! example and the man page all go by it. Keys are applied in this order, whatever the file's.
+//! [`section!`] defines a section and its keys, a row a key: description, field, type, default,
+//! whether variables and flags set it (`env`) or the file alone (`file`), [`Trust`], and reader.
+//! Promises: no key without a decision on trust; keys apply in the order of their table.
 
-use std::time::Duration;
+use super::valid::{http_host, loopback};
+use super::value::{ConfigError, Field, Result};
 
-use super::evidence;
-use super::investigation;
-use super::settings::{Discover, Level, LogFormat, Settings};
-use super::structured;
-use super::value::{Field, Problem};
-
-/// The sections, which are the keys at the top.
-pub(super) const SECTIONS: [&str; 9] = [
-    "aws",
-    "monitoring",
-    "evidence",
-    "auto_investigation",
-    "notifications",
-    "github",
-    "features",
-    "logging",
-    "state",
-];
-
-/// A key of a section.
-pub(super) struct Known {
-    /// `section.key`
+/// What is known about a key.
+pub(super) struct KeySpec {
+    /// Key with its section; `[]` stands for any entry: `aws.accounts[].profile`.
     pub path: &'static str,
-    /// Whether `DLQ_SECTION_KEY` sets it too.
+    /// Whether a variable and a flag set the key, too.
     pub variable: bool,
-    /// Puts a value where it belongs, or says why not.
-    pub set: fn(&mut Settings, &Field<'_>) -> Result<(), Problem>,
+    /// Whether a file that was found, not named, may set the key.
+    pub trust: Trust,
+    /// Whether an entry without the key is refused.
+    pub required: bool,
+    /// Default as YAML writes it. None: no value.
+    #[cfg(test)]
+    pub default: Option<&'static str>,
+    /// Description, one sentence. config.yaml and dlq-config(5) open with it.
+    pub description: &'static str,
 }
 
-/// `section.key`, `env` or `file`, and what is done with the value.
-macro_rules! keys {
-    ($($path:literal $by:ident |$s:ident, $f:ident| $body:expr;)*) => {
-        &[$(Known {
-            path: $path,
-            variable: keys!($by),
-            set: |$s, $f| {
-                $body;
-                Ok(())
-            },
-        }),*]
-    };
-    (env) => { true };
-    (file) => { false };
+/// Danger of a value in a file that was found in the current folder: whoever made the folder may
+/// be a stranger. The text completes "may not ...".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// No value is dangerous.
+    Anyone,
+    /// Every value is.
+    Owner(&'static str),
+    /// Every value but `false` and the empty list is.
+    OffOnly(&'static str),
+    /// A URL of another machine is.
+    Loopback,
+    /// A value that names a program to run is.
+    NoCommand,
 }
 
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
-const TENTH: Duration = Duration::from_millis(100);
+/// A key and the function that stores its value in `T`.
+pub(super) struct Setter<T> {
+    pub spec: KeySpec,
+    pub set: fn(&mut T, &Field<'_>) -> Result<()>,
+}
 
-const MODEL: &str = "the name of a model such as claude-sonnet-5-5";
-
-const REGION: &str = "a region such as sa-east-1";
-
-const DISCOVER: [(&str, Discover); 3] =
-    [("both", Discover::Both), ("redrive", Discover::Redrive), ("name", Discover::Name)];
-
-const LEVELS: [(&str, Level); 5] = [
-    ("DEBUG", Level::Debug),
-    ("INFO", Level::Info),
-    ("WARN", Level::Warn),
-    ("ERROR", Level::Error),
-    ("CRITICAL", Level::Critical),
-];
-
-/// Every key of every section.
-pub(super) const KEYS: &[Known] = keys! {
-    "aws.profile" env |s, f| s.aws.profile = Some(f.text()?);
-    "aws.region" env |s, f| s.aws.region = Some(f.text_like(REGION, region)?);
-    "aws.regions" env |s, f| s.aws.regions = f.texts_like(REGION, region)?;
-    "aws.accounts" file |s, f| s.aws.accounts = structured::accounts(f)?;
-    "aws.endpoint_url" env |s, f| s.aws.endpoint_url = Some(f.endpoint()?);
-
-    "monitoring.check_interval" env |s, f| s.monitoring.check_interval = f.span(TENTH..=DAY)?;
-    "monitoring.notification_threshold" env |s, f|
-        s.monitoring.notification_threshold = f.whole(1..=1_000_000_000)?;
-    "monitoring.patterns" env |s, f| s.monitoring.patterns = Some(f.globs()?);
-    "monitoring.match" env |s, f| s.monitoring.matching = f.globs()?;
-    "monitoring.exclude" env |s, f| s.monitoring.exclude = f.globs()?;
-    "monitoring.discover" env |s, f| s.monitoring.discover = f.choice(&DISCOVER)?;
-    "monitoring.discovery_interval" env |s, f| s.monitoring.discovery_interval = f.span(SECOND..=DAY)?;
-    "monitoring.concurrency" env |s, f| s.monitoring.concurrency = f.whole(1..=256)?;
-    "monitoring.rate_limit" env |s, f| s.monitoring.rate_limit = f.whole(1..=10_000)?;
-    "monitoring.timeout" env |s, f| s.monitoring.timeout = f.span(TENTH..=MINUTE)?;
-    "monitoring.clear_after" env |s, f| s.monitoring.clear_after = f.whole(1..=100)?;
-    "monitoring.expiry_tiers" env |s, f| s.monitoring.expiry_tiers = structured::tiers(f)?;
-    "monitoring.growth_factor" env |s, f| s.monitoring.growth_factor = f.whole(2..=1000)?;
-    "monitoring.adaptive" env |_s, f| if f.flag()? {
-        return Err(f.problem("not available in this version; leave it false"));
-    };
-
-    "evidence.max_messages" env |s, f| s.evidence.max_messages = f.whole(1..=1000)?;
-    "evidence.visibility" env |s, f|
-        s.evidence.visibility = f.span(Duration::from_secs(10)..=Duration::from_secs(12 * 3600))?;
-    "evidence.allow_fifo" env |s, f| {
-        s.evidence.allow_fifo = f.flag()?;
-        if s.evidence.allow_fifo {
-            f.ours("have message groups blocked")?;
-        }
-    };
-    "evidence.redact" file |s, f| s.evidence.redact = evidence::patterns(f)?;
-    "evidence.redact_allow" env |s, f| {
-        f.globs()?;
-        s.evidence.redact_allow = f.texts()?;
-        if !s.evidence.redact_allow.is_empty() {
-            f.ours("choose what is not redacted")?;
-        }
-    };
-
-    "auto_investigation.enabled" env |s, f| {
-        s.auto_investigation.enabled = f.flag()?;
-        if s.auto_investigation.enabled {
-            f.ours("start investigations")?;
-        }
-    };
-    "auto_investigation.target_queues" env |s, f| s.auto_investigation.target_queues = f.globs()?;
-    "auto_investigation.timeout_minutes" env |s, f|
-        s.auto_investigation.timeout = f.units(60.0, 0.001..=1440.0)?;
-    "auto_investigation.cooldown_hours" env |s, f|
-        s.auto_investigation.cooldown = f.units(3600.0, 0.0..=8760.0)?;
-    "auto_investigation.agent" env |s, f| s.auto_investigation.agent = structured::agent(f)?;
-    "auto_investigation.agents_dir" file |s, f|
-        s.auto_investigation.claude.agents_dir = Some(investigation::given(f)?);
-    "auto_investigation.prompt_file" file |s, f|
-        s.auto_investigation.claude.prompt_file = Some(investigation::given(f)?);
-    "auto_investigation.mcp_config" file |s, f|
-        s.auto_investigation.claude.mcp_config = Some(investigation::given(f)?);
-    "auto_investigation.dangerously_skip_permissions" file |s, f| {
-        s.auto_investigation.claude.dangerously_skip_permissions = f.flag()?;
-        if s.auto_investigation.claude.dangerously_skip_permissions {
-            f.ours("let the agent do anything")?;
-        }
-    };
-    "auto_investigation.require_evidence" env |s, f|
-        s.auto_investigation.require_evidence = f.flag()?;
-    "auto_investigation.max_concurrent" env |s, f|
-        s.auto_investigation.max_concurrent = f.whole(1..=64)?;
-    "auto_investigation.stop_grace_seconds" env |s, f|
-        s.auto_investigation.stop_grace = f.units(1.0, 0.0..=600.0)?;
-    "auto_investigation.budget_usd_per_run" env |s, f|
-        s.auto_investigation.budget_usd_per_run = f.real(0.01..=10_000.0)?;
-    "auto_investigation.budget_usd_per_day" env |s, f|
-        s.auto_investigation.budget_usd_per_day = f.real(0.0..=10_000.0)?;
-    "auto_investigation.budget_usd_per_fingerprint" env |s, f|
-        s.auto_investigation.budget_usd_per_fingerprint = Some(f.real(0.0..=10_000.0)?);
-    "auto_investigation.budget_reserve_for_expiry" env |s, f|
-        s.auto_investigation.budget_reserve_for_expiry = f.real(0.0..=1.0)?;
-    "auto_investigation.model" env |s, f|
-        s.auto_investigation.claude.model = f.text_like(MODEL, model)?;
-    "auto_investigation.max_turns" env |s, f| s.auto_investigation.claude.max_turns = f.whole(1..=1000)?;
-    "auto_investigation.base_url" env |s, f|
-        s.auto_investigation.claude.base_url = Some(f.endpoint()?);
-    "auto_investigation.auth" file |s, f| s.auto_investigation.claude.auth = Some(f.secret()?);
-    "auto_investigation.queues" file |s, f| s.auto_investigation.queues = structured::queue_rules(f)?;
-
-    "notifications.channels" file |s, f| s.notifications.channels = structured::channels(f)?;
-    // After the channels, which they name.
-    "notifications.routes" file |s, f|
-        s.notifications.routes = structured::routes(f, &s.notifications.channels)?;
-
-    "github.token" file |s, f| s.github.token = Some(f.secret()?);
-    "github.hosts" env |s, f| s.github.hosts = f.texts()?;
-    "github.repos" env |s, f| s.github.repos = f.texts_like(structured::REPO, structured::repo)?;
-    "github.orgs" env |s, f| s.github.orgs = f.texts()?;
-
-    "features.investigate" env |s, f| s.features.investigate = f.flag()?;
-    "features.notify" env |s, f| s.features.notify = f.flag()?;
-
-    "logging.level" env |s, f| s.logging.level = f.choice(&LEVELS)?;
-    "logging.format" env |s, f|
-        s.logging.format = f.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)])?;
-
-    "state.dir" env |s, f| {
-        f.ours("choose where files are written")?;
-        s.state.dir = Some(f.path()?);
-    };
-    "state.journal_max_mib" env |s, f| s.state.journal_max_mib = f.whole(1..=1024)?;
-    "state.journal_keep" env |s, f| s.state.journal_keep = f.whole(0..=100)?;
-    "state.sessions_keep" env |s, f| s.state.sessions_keep = f.whole(1..=10_000)?;
-    "state.sessions_keep_days" env |s, f| s.state.sessions_keep_days = f.whole(1..=3650)?;
-};
-
-/// The keys of the entries of lists and maps, by where they stand.
-#[cfg(test)]
-pub(super) const NESTED: [(&str, &[&str]); 4] = [
-    ("aws.accounts", &structured::ACCOUNT),
-    ("auto_investigation.queues", &structured::QUEUE),
-    ("notifications.channels", &structured::CHANNEL),
-    ("notifications.routes", &structured::ROUTE),
-];
-
-impl Known {
-    /// The variable that sets this key.
+impl KeySpec {
+    /// Returns the variable that sets this key.
     pub fn variable_name(&self) -> String {
         format!("DLQ_{}", self.path.replace('.', "_").to_uppercase())
     }
 
-    /// The key without its section.
+    /// Returns the key without its section.
     pub fn name(&self) -> &'static str {
-        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 
-    /// Whether this is a key of `section`.
-    pub fn within(&self, section: &str) -> bool {
-        self.path.split_once('.').is_some_and(|(own, _)| own == section)
+    /// Returns the section of the key.
+    pub fn section(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(section, _)| section)
     }
 }
 
-/// A model's name becomes an argument, and must not be an option.
-fn model(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-._:/@[]".contains(c);
-    text.len() <= 200 && !text.starts_with('-') && text.chars().all(fits)
+impl Trust {
+    /// Refuses a value that is dangerous, if it comes from a file that is not trusted.
+    pub fn check(self, field: &Field<'_>) -> Result<()> {
+        if field.source.is_trusted() {
+            return Ok(());
+        }
+        match self {
+            Trust::Anyone => Ok(()),
+            Trust::Owner(what) => Err(field.untrusted(what)),
+            Trust::OffOnly(_) if field.is_off() => Ok(()),
+            Trust::OffOnly(what) => Err(field.untrusted(what)),
+            Trust::Loopback => match field.text().ok().as_deref().and_then(http_host) {
+                Some(host) if !loopback(host) => {
+                    Err(field.untrusted("name a server on another machine"))
+                }
+                _ => Ok(()),
+            },
+            Trust::NoCommand => match field.command() {
+                Some(command) => Err(command.untrusted("run commands")),
+                None => Ok(()),
+            },
+        }
+    }
 }
 
-/// A region's name becomes part of a host's name.
-pub(super) fn region(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    text.len() <= 64 && !text.starts_with('-') && text.chars().all(fits)
+impl<T> Setter<T> {
+    /// Checks trust, reads the value and stores it.
+    pub fn apply(&self, target: &mut T, field: &Field<'_>) -> Result<()> {
+        self.spec.trust.check(field)?;
+        (self.set)(target, field)
+    }
 }
+
+/// Reads a map whose keys are those of `setters`. A key without a value keeps its default.
+pub(super) fn read_map<'k, T: 'k>(
+    target: &mut T,
+    setters: impl Iterator<Item = &'k Setter<T>> + Clone,
+    map: &Field<'_>,
+) -> Result<()> {
+    let names: Vec<&str> = setters.clone().map(|setter| setter.spec.name()).collect();
+    let entries = map.entries(&names)?;
+    for setter in setters {
+        let name = setter.spec.name();
+        match entries.iter().find(|(given, _)| *given == name) {
+            Some((_, field)) => setter.apply(target, field)?,
+            None if setter.spec.required => {
+                let text = format!("'{name}' is missing: {}", setter.spec.description.trim());
+                return Err(map.problem(text));
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads one entry of a list of maps.
+pub(super) fn read_entry<T: Default>(
+    setters: &'static [Setter<T>],
+    map: &Field<'_>,
+) -> std::result::Result<T, ConfigError> {
+    let mut entry = T::default();
+    read_map(&mut entry, setters.iter(), map)?;
+    Ok(entry)
+}
+
+/// Defines a section, or an entry of a list: the type, its defaults, and the table of its keys.
+macro_rules! section {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident, $table:ident for $to:ident: $target:ident $at:tt in $path:literal;
+        $($(#[doc = $doc:literal])+ $field:ident $(as $key:literal)?: $type:ty =
+            $default:tt, $by:ident $trust:expr => $reader:ident $args:tt;)*
+        $(with $part:ident: $part_type:ty;)?
+    ) => {
+        $(#[$meta])*
+        pub struct $name {
+            $($(#[doc = $doc])+ pub $field: $type,)*
+            $(#[allow(missing_docs)] pub $part: $part_type,)?
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name {
+                    $($field: $crate::config::keys::initial!($default, $reader $args),)*
+                    $($part: <$part_type>::default(),)?
+                }
+            }
+        }
+
+        $crate::config::keys::keys! {
+            $table for $to: $target $at in $path;
+            $($(#[doc = $doc])+ $field $(as $key)?: $type =
+                $default, $by $trust => $reader $args;)*
+        }
+    };
+}
+
+/// Defines a table of keys for a type that is defined elsewhere. Rows are those of [`section!`];
+/// the arguments of a reader may use what was read before.
+macro_rules! keys {
+    (
+        $table:ident for $to:ident: $target:ident $at:tt in $path:literal;
+        $($(#[doc = $doc:literal])+ $field:ident $(as $key:literal)?: $type:ty =
+            $default:tt, $by:ident $trust:expr => $reader:ident $args:tt;)*
+    ) => {
+        pub(super) const $table: &[$crate::config::keys::Setter<$target>] = &[$(
+            $crate::config::keys::Setter {
+                spec: $crate::config::keys::KeySpec {
+                    path: $crate::config::keys::row!(path $path, $field $($key)?),
+                    variable: $crate::config::keys::row!(by $by),
+                    trust: $trust,
+                    required: $crate::config::keys::row!(required $default),
+                    #[cfg(test)]
+                    default: $crate::config::keys::row!(default $default),
+                    description: concat!($($doc),+),
+                },
+                set: |$to, field| {
+                    let value: $type =
+                        $crate::config::keys::row!(value $default, field.$reader $args?);
+                    $crate::config::keys::row!(store $to, $at, $field, value);
+                    Ok(())
+                },
+            }
+        ),*];
+    };
+}
+
+/// The parts of a row.
+macro_rules! row {
+    (path $path:literal, $field:ident) => { concat!($path, ".", stringify!($field)) };
+    (path $path:literal, $field:ident $key:literal) => { concat!($path, ".", $key) };
+    (by env) => { true };
+    (by file) => { false };
+    (required required) => { true };
+    (required $default:tt) => { false };
+    (default none) => { None };
+    (default required) => { None };
+    (default $default:literal) => { Some($default) };
+    (default $default:tt) => { Some(stringify!($default)) };
+    (value none, $value:expr) => { Some($value) };
+    (value $default:tt, $value:expr) => { $value };
+    (store $target:ident, [], $field:ident, $value:ident) => { $target.$field = $value };
+    (store $target:ident, [$($at:tt)+], $field:ident, $value:ident) => {
+        $target.$($at)+.$field = $value
+    };
+}
+
+/// The built-in value of a key.
+macro_rules! initial {
+    (none, $($reader:tt)*) => { None };
+    (required, $($reader:tt)*) => { Default::default() };
+    ($default:literal, $reader:ident $args:tt) => {
+        $crate::config::value::built_in($default, |field| field.$reader $args)
+    };
+    ($empty:tt, $($reader:tt)*) => { Default::default() };
+}
+
+pub(super) use {initial, keys, row, section};

@@ -1,4 +1,4 @@
-//! The edge of the room: finds the configuration file and reads it, and the `.env` beside it.
+//! Search and reading of the configuration file, and of the `.env` file beside it.
 //!
 //! Promises: a file that is named must exist; one that is looked for may be missing, but is never
 //! skipped because it cannot be read; nothing over its limit is read.
@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use super::{Env, Origin, Settings, overlay, parse};
 use crate::error::{Error, io_cause};
 
-/// The largest configuration file.
+/// Largest configuration file, in bytes.
 const MAX_CONFIG: u64 = 1 << 20;
-/// The largest `.env` file.
+/// Largest `.env` file, in bytes.
 const MAX_ENV: u64 = 64 << 10;
 
-/// The environment of this process. Names and values that are not UTF-8 are left out.
+/// Returns the environment of this process. Names and values that are not UTF-8 are left out.
 pub fn process_env() -> Env {
     Env::from_pairs(
         std::env::vars_os().filter_map(|(name, value)| {
@@ -23,7 +23,7 @@ pub fn process_env() -> Env {
     )
 }
 
-/// Finds and reads the configuration, and lays the environment over it. `explicit` is `--config`.
+/// Finds and reads the configuration, and applies the environment to it. `explicit` is `--config`.
 /// The `.env` file beside the configuration becomes the lower layer of `env`.
 pub fn load(explicit: Option<&Path>, env: &mut Env) -> Result<Settings, Error> {
     let mut settings = match find(explicit, env)? {
@@ -41,7 +41,7 @@ pub fn load(explicit: Option<&Path>, env: &mut Env) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// The first configuration of the search order, with its text.
+/// Returns the first configuration of the search order, with its text.
 fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(Origin, PathBuf, String)>, Error> {
     let found = |path: PathBuf, trusted, text| {
         Ok(Some((Origin { path: Some(path.clone()), trusted }, path, text)))
@@ -64,7 +64,7 @@ fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(Origin, PathBuf, S
     Ok(None)
 }
 
-/// Where a configuration is looked for when none is named, and whether it may run commands.
+/// Returns the files that are looked for when none is named, and whether each is trusted.
 fn searched(env: &Env) -> Vec<(PathBuf, bool)> {
     let here = Some((PathBuf::from("config/config.yaml"), false));
     let own =
@@ -73,7 +73,7 @@ fn searched(env: &Env) -> Vec<(PathBuf, bool)> {
     [here, own, system].into_iter().flatten().collect()
 }
 
-/// The folder for state: `state.dir`, else `$XDG_STATE_HOME/dlq`, else `~/.local/state/dlq`.
+/// Returns the folder for state: `state.dir`, else `$XDG_STATE_HOME/dlq`, else `~/.local/state/dlq`.
 pub fn state_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
     let own = || base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("dlq"));
     settings.state.dir.clone().or_else(own).ok_or_else(|| {
@@ -81,7 +81,7 @@ pub fn state_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
     })
 }
 
-/// A base folder of the XDG specification, by which a relative path counts as none.
+/// Returns a base folder of the XDG specification, which ignores relative paths.
 fn base(env: &Env, variable: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |name| env.real(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
@@ -92,7 +92,7 @@ fn read_searched(path: &Path, limit: u64) -> Result<Option<String>, Error> {
     let failed = |cause: std::io::Error| Error::file("read", path, &cause);
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => Ok(None), // `.env` is a usual name for Python's folders.
-        // A pipe left in a shared folder would be waited on for ever.
+        // Reading a pipe in a shared folder could block for ever.
         Ok(meta) if !meta.is_file() => {
             Err(Error::wrong(format!("cannot read '{}': not a regular file", path.display())))
         }
@@ -102,7 +102,7 @@ fn read_searched(path: &Path, limit: u64) -> Result<Option<String>, Error> {
     }
 }
 
-/// Reads a file: what the system says against it, then what we say against its content.
+/// Reads a file. The outer error is that of the system, the inner one is about the content.
 fn read(path: &Path, limit: u64) -> std::io::Result<Result<String, Error>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! The feature switches, read again while a program runs.
+//! Feature switches, which a running program reads again.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 use super::{Features, Settings, load, process_env};
 use crate::{clock, log};
 
-/// Switches are read again when they are this old.
+/// Age at which switches are read again.
 const SWITCHES_AGE: Duration = Duration::from_secs(5);
 
-/// The switches of the configuration, read again now and then by who runs for long.
+/// Switches of the configuration, as a long-running program reads them.
 pub struct Switches {
-    /// The file that was read at the start: no other takes its place while the program runs.
+    /// File that was read at the start. No other file replaces it while the program runs.
     path: Option<PathBuf>,
     now: Features,
     read_at: Instant,
 }
 
 impl Switches {
-    /// As they were when the program started.
+    /// Takes the switches that the program started with.
     pub fn new(settings: &Settings) -> Self {
         let path = settings.origin.path.clone();
         Switches { path, now: settings.features, read_at: clock::tick() }
     }
 
-    /// As they are now, or were 5 seconds ago. A configuration that somebody is just editing, and
-    /// that cannot be read, changes nothing.
+    /// Returns the switches, at most 5 seconds old. A file that cannot be read, for example while
+    /// somebody edits it, changes nothing.
     pub fn now(&mut self) -> Features {
         if let Some(path) = &self.path
             && self.read_at.elapsed() >= SWITCHES_AGE

@@ -1,17 +1,29 @@
-//! The validated settings: what every program of the family is told, and the built-in defaults.
+//! Settings of all programs, with their defaults and keys.
 //!
-//! Promises: whatever stands here has passed its limits; `Settings::default()` is what an empty
-//! configuration gives. Nothing here reads or decides.
+//! Promises: every value has passed its limits; `Settings::default()` is what an empty
+//! configuration gives.
 
-pub use crate::event::Severity;
-pub use crate::log::{Format as LogFormat, Level};
-pub use crate::rules::queue::redrive_graph::Discover;
+mod evidence;
+mod investigation;
+mod notifications;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::evidence::Evidence;
-use super::investigation::AutoInvestigation;
+pub use evidence::Evidence;
+pub use investigation::{Agent, AutoInvestigation, Claude, Format, QueueRule};
+
+pub use crate::event::Severity;
+pub use crate::log::{Format as LogFormat, Level};
+pub use crate::rules::notification::policy::{Channel, ChannelKind, Notifications, Route};
+pub use crate::rules::queue::redrive_graph::Discover;
+
+#[cfg(test)]
+use super::keys::KeySpec;
+use super::keys::Trust::{Anyone, Loopback, NoCommand, Owner};
+use super::keys::{Setter, read_entry, section};
 use super::secret::Secret;
+use super::valid;
 use crate::glob::GlobList;
 
 /// Everything that can be configured. The fields are named like the keys.
@@ -27,224 +39,190 @@ pub struct Settings {
     pub features: Features,
     pub logging: Logging,
     pub state: State,
-    /// Where these settings come from, and whether that place may run commands.
+    /// File behind the settings, and whether it is trusted.
     pub origin: Origin,
 }
 
-/// The file behind the settings.
+/// Returns the keys of all sections, in the order in which they apply.
+pub(super) fn setters() -> impl Iterator<Item = &'static Setter<Settings>> + Clone {
+    const TABLES: [&[Setter<Settings>]; 10] = [
+        AWS,
+        MONITORING,
+        evidence::EVIDENCE,
+        investigation::INVESTIGATION,
+        investigation::CLAUDE,
+        notifications::NOTIFICATIONS,
+        GITHUB,
+        FEATURES,
+        LOGGING,
+        STATE,
+    ];
+    TABLES.into_iter().flatten()
+}
+
+/// Returns the specifications of all keys, those of entries included.
+#[cfg(test)]
+pub(super) fn specs() -> Vec<&'static KeySpec> {
+    let mut specs: Vec<_> = setters().map(|key| &key.spec).collect();
+    specs.extend(ACCOUNT.iter().map(|key| &key.spec));
+    specs.extend(investigation::QUEUE.iter().map(|key| &key.spec));
+    specs.extend(investigation::COMMAND.iter().map(|key| &key.spec));
+    specs.extend(notifications::CHANNEL.iter().map(|key| &key.spec));
+    specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));
+    specs
+}
+
+/// Returns the sections, which are the keys at the top of the file.
+pub(super) fn sections() -> Vec<&'static str> {
+    let mut sections: Vec<_> = setters().map(|key| key.spec.section()).collect();
+    sections.dedup();
+    sections
+}
+
+/// File behind the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// None when no file was found.
+    /// None: no file was found.
     pub path: Option<PathBuf>,
     /// False for a file that was found in the current folder without being named: whoever made
-    /// the folder may be a stranger. man/dlq-config.5, TRUST, says what the file may not do.
+    /// the folder may be a stranger. See TRUST in dlq-config(5).
     pub trusted: bool,
 }
 
 impl Default for Origin {
-    /// The built-in defaults: no file, and nothing to distrust.
+    /// Returns the origin of the built-in defaults.
     fn default() -> Self {
         Origin { path: None, trusted: true }
     }
 }
 
-/// `aws`: which accounts and regions are watched, and with whose credentials.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Aws {
-    /// A profile of `~/.aws/config`, used alone; else the default chain.
-    pub profile: Option<String>,
-    /// The one region; else the profile's.
-    pub region: Option<String>,
-    /// Several regions, watched together.
-    pub regions: Vec<String>,
-    /// Several accounts, each with a profile of its own.
-    pub accounts: Vec<Account>,
-    /// Another server than AWS's.
-    pub endpoint_url: Option<String>,
+/// Words of `both`, `redrive` and `name`.
+const DISCOVER: [(&str, Discover); 3] =
+    [("both", Discover::Both), ("redrive", Discover::Redrive), ("name", Discover::Name)];
+
+const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+const REGION: &str = "a region such as sa-east-1";
+pub(super) const REPOSITORY: &str = "a repository such as owner/name";
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+const TENTH: Duration = Duration::from_millis(100);
+
+section! {
+    /// `aws`: accounts and regions, and their credentials.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Aws, AWS for settings: Settings [aws] in "aws";
+    /// Profile of the AWS configuration files, used alone; without it, the default chain of the AWS
+    /// SDK.
+    profile: Option<String> = none, env Anyone => text();
+    /// Region to watch; without it, the region of the profile.
+    region: Option<String> = none, env Anyone => text_like(REGION, valid::region);
+    /// Regions to watch together.
+    regions: Vec<String> = [], env Anyone => texts_like(REGION, valid::region);
+    /// Accounts to watch together, each with a profile.
+    accounts: Vec<Account> = [], file Anyone => list(|entry| read_entry(ACCOUNT, entry));
+    /// Endpoint URL that replaces the endpoints of AWS.
+    endpoint_url: Option<String> = none, env Loopback => endpoint();
 }
 
-/// An entry of `aws.accounts`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Account {
-    /// What people call it; else the profile's name.
-    pub name: Option<String>,
-    /// Its profile.
-    pub profile: String,
-    /// Its region; else `aws.region`.
-    pub region: Option<String>,
-    /// Its regions; else `aws.regions`.
-    pub regions: Vec<String>,
+section! {
+    /// Entry of `aws.accounts`.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Account, ACCOUNT for entry: Account [] in "aws.accounts[]";
+    /// Name of the account in messages; without it, the profile.
+    name: Option<String> = none, file Anyone => text();
+    /// Profile of the account.
+    profile: String = required, file Anyone => text();
+    /// Region of the account; without it, that of the section.
+    region: Option<String> = none, file Anyone => text_like(REGION, valid::region);
+    /// Regions of the account; without them, those of the section.
+    regions: Vec<String> = [], file Anyone => texts_like(REGION, valid::region);
 }
 
-/// `monitoring`: what `dlq-poll` looks at, how often, and what it calls news.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Monitoring {
-    /// From the start of one round to the start of the next.
-    pub check_interval: Duration,
-    /// A queue is raised at this depth.
-    pub notification_threshold: u64,
-    /// Name patterns instead of the built-in ones.
-    pub patterns: Option<GlobList>,
-    /// When not empty, only these queues.
-    pub matching: GlobList,
-    /// Never these queues.
-    pub exclude: GlobList,
-    /// How dead-letter queues are found.
-    pub discover: Discover,
-    /// How often they are looked for.
-    pub discovery_interval: Duration,
+section! {
+    /// `monitoring`: queues that dlq-poll watches, and when it reports them.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Monitoring, MONITORING for settings: Settings [monitoring] in "monitoring";
+    /// Time from the start of one round to the start of the next.
+    check_interval: Duration = "30s", env Anyone => span(TENTH..=DAY);
+    /// Number of messages at which a queue is raised.
+    notification_threshold: u64 = "1", env Anyone => whole(1..=1_000_000_000);
+    /// Name patterns of dead-letter queues; without them, the built-in ones.
+    patterns: Option<GlobList> = none, env Anyone => globs();
+    /// Queues to watch; an empty list watches all.
+    matching as "match": GlobList = [], env Anyone => globs();
+    /// Queues that are never watched.
+    exclude: GlobList = [], env Anyone => globs();
+    /// Evidence that a queue is a dead-letter queue: a redrive policy, its name, or either.
+    discover: Discover = "both", env Anyone => choice(&DISCOVER);
+    /// Time between two searches for dead-letter queues.
+    discovery_interval: Duration = "15m", env Anyone => span(SECOND..=DAY);
     /// Calls under way at once.
-    pub concurrency: usize,
+    concurrency: usize = "32", env Anyone => whole(1..=256);
     /// Calls in a second.
-    pub rate_limit: u32,
-    /// For one call.
-    pub timeout: Duration,
-    /// Rounds in which a queue must be empty before it is cleared.
-    pub clear_after: u32,
-    /// How long before the oldest message may be lost a warning goes out, longest first.
-    pub expiry_tiers: Vec<Duration>,
-    /// A raised queue has grown when its depth is this many times what was last told.
-    pub growth_factor: u64,
+    rate_limit: u32 = "1000", env Anyone => whole(1..=10_000);
+    /// Time limit of one attempt at a call.
+    timeout: Duration = "3s", env Anyone => span(TENTH..=MINUTE);
+    /// Successive readings, over at least 60 seconds, in which a queue must be empty before it is
+    /// cleared.
+    clear_after: u32 = "2", env Anyone => whole(1..=100);
+    /// Times before the possible loss of the oldest message at which warnings are sent, longest
+    /// first.
+    expiry_tiers: Vec<Duration> = "[24h, 6h, 1h]", env Anyone => expiry_tiers();
+    /// Factor by which the depth of a raised queue must multiply before its growth is reported.
+    growth_factor: u64 = "2", env Anyone => whole(2..=1000);
+    /// Not available in this version.
+    adaptive: bool = "false", env Anyone => unavailable();
 }
 
-impl Default for Monitoring {
-    fn default() -> Self {
-        const HOUR: u64 = 3600;
-        Monitoring {
-            check_interval: Duration::from_secs(30),
-            notification_threshold: 1,
-            patterns: None,
-            matching: GlobList::default(),
-            exclude: GlobList::default(),
-            discover: Discover::Both,
-            discovery_interval: Duration::from_secs(15 * 60),
-            concurrency: 32,
-            rate_limit: 1000,
-            timeout: Duration::from_secs(3),
-            clear_after: 2,
-            expiry_tiers: [24 * HOUR, 6 * HOUR, HOUR].map(Duration::from_secs).to_vec(),
-            growth_factor: 2,
-        }
-    }
-}
-
-/// `notifications`: where events go.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Notifications {
-    /// In the order of the file; the names are unique.
-    pub channels: Vec<Channel>,
-    /// In the order of the file. None: every channel gets what it takes.
-    pub routes: Vec<Route>,
-}
-
-impl Default for Notifications {
-    fn default() -> Self {
-        let console =
-            Channel { name: "console".into(), kind: ChannelKind::Console, min_severity: None };
-        Notifications { channels: vec![console], routes: Vec::new() }
-    }
-}
-
-/// An entry of `notifications.channels`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Channel {
-    /// Its key in the map.
-    pub name: String,
-    /// What it is.
-    pub kind: ChannelKind,
-    /// Milder events are not shown; None shows all.
-    pub min_severity: Option<Severity>,
-}
-
-/// The kinds of channel that this version has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChannelKind {
-    /// Lines on standard error.
-    Console,
-    /// The desktop's notifications.
-    Desktop,
-}
-
-/// An entry of `notifications.routes`: which events go to which channels.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Route {
-    /// Event types; None: any.
-    pub types: Option<GlobList>,
-    /// Queue names; None: any, and events without a queue.
-    pub queues: Option<GlobList>,
-    /// At least this bad; None: any.
-    pub severity: Option<Severity>,
-    /// Names of channels, all of which exist.
-    pub channels: Vec<String>,
-}
-
-/// `github`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Github {
-    /// Where the token is; None: `GITHUB_TOKEN`, then `GH_TOKEN`.
-    pub token: Option<Secret>,
+section! {
+    /// `github`: no program of this version uses these keys.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Github, GITHUB for settings: Settings [github] in "github";
+    /// Token of the API; without it, GITHUB_TOKEN, then GH_TOKEN.
+    token: Option<Secret> = none, file NoCommand => secret();
     /// Hosts beside github.com.
-    pub hosts: Vec<String>,
-    /// `owner/name`.
-    pub repos: Vec<String>,
+    hosts: Vec<String> = [], env Anyone => texts();
+    /// Repositories, as owner/name.
+    repos: Vec<String> = [], env Anyone => texts_like(REPOSITORY, valid::repository);
     /// Organisations.
-    pub orgs: Vec<String>,
+    orgs: Vec<String> = [], env Anyone => texts();
 }
 
-/// `features`: switches that are read again while a program runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Features {
-    /// Off: no investigation starts.
-    pub investigate: bool,
-    /// Off: no notice goes out.
-    pub notify: bool,
+section! {
+    /// `features`: switches that a running program reads again.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Features, FEATURES for settings: Settings [features] in "features";
+    /// Whether investigations start.
+    investigate: bool = "true", env Anyone => flag();
+    /// Whether notices are sent.
+    notify: bool = "true", env Anyone => flag();
 }
 
-impl Default for Features {
-    fn default() -> Self {
-        Features { investigate: true, notify: true }
-    }
+section! {
+    /// `logging`: messages on standard error.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Logging, LOGGING for settings: Settings [logging] in "logging";
+    /// Least level of the messages that are written.
+    level: Level = "WARN", env Anyone => choice(&Level::ALL.map(|level| (level.as_str(), level)));
+    /// Form of the messages.
+    format: LogFormat = "text", env Anyone => choice(&LOG_FORMATS);
 }
 
-/// `logging`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Logging {
-    /// Milder messages are not written.
-    pub level: Level,
-    /// Their form.
-    pub format: LogFormat,
-}
-
-impl Default for Logging {
-    fn default() -> Self {
-        // Silence is success.
-        Logging { level: Level::Warn, format: LogFormat::Text }
-    }
-}
-
-/// `state`: what is kept on disk, where and how much.
-#[derive(Debug, Clone, PartialEq)]
-pub struct State {
-    /// None: see [`super::state_dir`].
-    pub dir: Option<PathBuf>,
-    /// The journal is rotated at this size, in MiB.
-    pub journal_max_mib: u64,
+section! {
+    /// `state`: files that programs keep.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct State, STATE for settings: Settings [state] in "state";
+    /// Folder of the state; without it, a folder of the XDG base directories.
+    dir: Option<PathBuf> = none, env Owner("choose where files are written") => path();
+    /// Size at which the journal is rotated, in MiB.
+    journal_max_mib: u64 = "16", env Anyone => whole(1..=1024);
     /// Rotated journals that are kept.
-    pub journal_keep: u32,
+    journal_keep: u32 = "8", env Anyone => whole(0..=100);
     /// Finished sessions that are kept.
-    pub sessions_keep: u32,
-    /// And for how many days.
-    pub sessions_keep_days: u32,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        State {
-            dir: None,
-            journal_max_mib: 16,
-            journal_keep: 8,
-            sessions_keep: 200,
-            sessions_keep_days: 30,
-        }
-    }
+    sessions_keep: u32 = "200", env Anyone => whole(1..=10_000);
+    /// Days for which finished sessions are kept.
+    sessions_keep_days: u32 = "30", env Anyone => whole(1..=3650);
 }

@@ -1,5 +1,6 @@
-//! The room as a whole: text and environment in, settings or one sentence out.
+//! Tests of all readers together: a text and an environment become settings or a refusal.
 
+mod documents;
 mod layers;
 mod refusals;
 
@@ -52,94 +53,12 @@ fn a_configuration_of_the_older_system_loads_unchanged() {
 fn nothing_configured_is_the_defaults() {
     let defaults = Settings { origin: origin(true), ..Settings::default() };
     let mut sections = String::new();
-    for section in SECTIONS {
+    for section in super::sections() {
         sections.push_str(&format!("{section}:\n"));
     }
     let nulls = "monitoring:\n  check_interval:\n  patterns: ~\nnotifications:\n  channels:\n";
     for text in ["", "# only a comment\n", "---\n", "{}", &sections, nulls] {
         assert_eq!(read(text).unwrap(), defaults, "{text}");
-    }
-}
-
-#[test]
-fn the_example_is_the_defaults_and_names_every_key() {
-    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/config.yaml"));
-    let defaults = Settings { origin: origin(true), ..Settings::default() };
-    assert_eq!(read(text).unwrap(), defaults);
-    // It is what a checkout of this project has in ./config/config.yaml.
-    let found = parse(text, &origin(false)).unwrap();
-    assert_eq!(found, Settings { origin: origin(false), ..Settings::default() });
-    let has = |section: &str, name: &str| {
-        let lines = text.lines().skip_while(|line| *line != format!("{section}:")).skip(1);
-        let mut own = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
-        own.any(|line| line.trim_start_matches([' ', '#', '-']).starts_with(&format!("{name}:")))
-    };
-    for key in KEYS {
-        let (section, name) = key.path.split_once('.').unwrap();
-        assert!(has(section, name), "config/config.yaml lacks {}", key.path);
-    }
-    for (path, names) in keys::NESTED {
-        let (section, _) = path.split_once('.').unwrap();
-        for name in names {
-            assert!(has(section, name), "config/config.yaml lacks {name} of {path}");
-        }
-    }
-}
-
-#[test]
-fn the_man_page_names_every_key_and_variable_rule() {
-    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/man/dlq-config.5"));
-    let item = |name: &str| page.lines().any(|line| line.starts_with(&format!(".It Cm {name} ")));
-    for section in SECTIONS {
-        assert!(page.contains(&format!(".Ss {section}\n")), "man page lacks section {section}");
-    }
-    let marker = "These keys are set in the file only:\n";
-    let (_, after) = page.split_once(marker).unwrap();
-    let file_only: Vec<&str> = after.lines().map_while(|line| line.strip_prefix(".Cm ")).collect();
-    for key in KEYS {
-        assert!(item(key.name()), "man page lacks {}", key.path);
-        let listed =
-            file_only.iter().any(|line| line.trim_end_matches([' ', ',', '.']) == key.path);
-        assert_eq!(listed, !key.variable, "man page, ENVIRONMENT: {}", key.path);
-    }
-    for (path, names) in keys::NESTED {
-        for name in names {
-            assert!(item(name), "man page lacks {name} of {path}");
-        }
-    }
-}
-
-#[test]
-fn the_man_page_has_the_limits_of_the_code() {
-    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/man/dlq-config.5"));
-    let (_, after) = page.split_once(".Sh LIMITS\n").unwrap();
-    let (limits, _) = after.split_once(".Sh ").unwrap();
-    let numbers = [
-        value::MAX_LIST,
-        value::MAX_TEXT,
-        yaml::MAX_DEPTH,
-        yaml::MAX_NODES,
-        yaml::MAX_REPLAYED,
-        crate::glob::MAX_PATTERN,
-    ];
-    for number in numbers {
-        let stands =
-            limits.split([' ', '\n']).any(|word| word.replace(',', "") == number.to_string());
-        assert!(stands, "man page, LIMITS: {number}");
-    }
-}
-
-#[test]
-fn every_section_has_keys_and_no_variable_has_two_meanings() {
-    let mut variables: Vec<String> = KEYS.iter().map(keys::Known::variable_name).collect();
-    variables.sort();
-    variables.dedup();
-    assert_eq!(variables.len(), KEYS.len());
-    for section in SECTIONS {
-        assert!(KEYS.iter().any(|key| key.within(section)), "{section}");
-    }
-    for key in KEYS {
-        assert!(SECTIONS.iter().any(|section| key.within(section)), "{}", key.path);
     }
 }
 
@@ -202,8 +121,11 @@ fn channels_and_routes_are_kept_in_order_and_routes_name_channels_that_exist() {
             "notifications: {channels: {a: {type: desktop}}, routes: [{channels: [console]}]}",
             "unknown channel 'console'; known: a",
         ),
-        ("notifications: {routes: [{type: x}]}", "'channels' is missing"),
-        ("notifications: {channels: {a: {}}}", "'type' is missing: console or desktop"),
+        ("notifications: {routes: [{type: x}]}", "'channels' is missing: Channels that get"),
+        (
+            "notifications: {channels: {a: {}}}",
+            "'type' is missing: Type of the channel: console or",
+        ),
         ("notifications: {channels: {a: {type: slack}}}", "expected one of console, desktop"),
     ];
     for (text, expected) in cases {

@@ -1,4 +1,4 @@
-//! YAML text -> a tree whose every node knows its line.
+//! Parser of YAML text into a tree of nodes with line numbers.
 //!
 //! Promises: duplicate keys, several documents, unknown tags, deep nesting and alias bombs are
 //! refused with a line. Never shows a value in an error: it might be somebody's secret.
@@ -8,14 +8,14 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, MessageFormatter, Spanned, UserMessageFormatter};
 
-/// One value and the line on which it stands (1 is the first; 0 when it has none).
+/// A value and its line (1 is the first; 0: none).
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub line: u64,
     pub value: Value,
 }
 
-/// What a value is.
+/// Kinds of values.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Null,
@@ -27,18 +27,18 @@ pub(super) enum Value {
     Map(Vec<(Key, Node)>),
 }
 
-/// A key and the line on which it stands.
+/// A key and its line.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub line: u64,
     pub name: String,
 }
 
-/// How deep lists and maps may stand in each other.
+/// Deepest nesting of lists and maps.
 pub(super) const MAX_DEPTH: usize = 32;
-/// How many values a file may have.
+/// Most values of a file.
 pub(super) const MAX_NODES: usize = 50_000;
-/// How much aliases may repeat, in the parser's events.
+/// Most parser events that aliases may repeat.
 pub(super) const MAX_REPLAYED: usize = 10_000;
 
 /// Reads one document. An empty text, or one of comments only, is `Null`.
@@ -61,7 +61,7 @@ pub(super) fn read(text: &str) -> Result<Node, (u64, String)> {
     })
 }
 
-/// The parser's sentence, without those of its words that are the file's.
+/// Returns the message of the parser, without words from the file.
 fn why(error: &Error) -> String {
     match error {
         Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => why(error),
@@ -72,7 +72,7 @@ fn why(error: &Error) -> String {
         | Error::SerdeInvalidType { .. }
         | Error::SerdeInvalidValue { .. }
         | Error::TaggedEnumMismatch { .. } => "a value that cannot stand here".into(),
-        // The rest speaks of what was expected, and quotes no more than one character.
+        // Other messages describe what was expected, and quote at most one character.
         other => UserMessageFormatter.format_message(other).into_owned(),
     }
 }
@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Takes whatever comes.
+/// Visitor that accepts every value.
 struct Any;
 
 impl<'de> Visitor<'de> for Any {

@@ -1,7 +1,9 @@
-//! What a configuration may not say, and the sentence that says so.
+//! Tests of refusals: what a configuration cannot say, and the message.
 
 use super::super::*;
 use super::{OLDER_SYSTEM, origin, read, refusal};
+use crate::config::keys::Trust;
+use crate::config::settings::specs;
 use crate::text;
 
 #[test]
@@ -217,38 +219,74 @@ fn a_secret_in_a_wrong_place_is_not_shown() {
     }
 }
 
+/// Every key that a found file may not set freely, with a value that is refused there.
+const GUARDED: [(&str, &str); 23] = [
+    ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
+    ("auto_investigation.enabled", OLDER_SYSTEM),
+    ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
+    ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost.evil.example'}"),
+    ("aws.endpoint_url", "aws: {endpoint_url: 'http://127.0.0.1.evil.example'}"),
+    ("aws.endpoint_url", "aws: {endpoint_url: 'http://[::2]:1'}"),
+    ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example/localhost'}"),
+    ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example?@localhost'}"),
+    ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost:'}"),
+    ("auto_investigation.base_url", "auto_investigation: {base_url: 'https://evil.example'}"),
+    ("evidence.allow_fifo", "evidence: {allow_fifo: true}"),
+    ("evidence.redact_allow", "evidence: {redact_allow: ['*']}"),
+    ("state.dir", "state: {dir: /tmp/x}"),
+    ("auto_investigation.agents_dir", "auto_investigation: {agents_dir: ~/x}"),
+    ("auto_investigation.prompt_file", "auto_investigation: {prompt_file: /tmp/x}"),
+    ("auto_investigation.mcp_config", "auto_investigation: {mcp_config: /tmp/x}"),
+    (
+        "auto_investigation.dangerously_skip_permissions",
+        "auto_investigation: {dangerously_skip_permissions: true}",
+    ),
+    (
+        "auto_investigation.queues[].fix",
+        "auto_investigation: {queues: [{match: a, repo: r, fix: true}]}",
+    ),
+    ("github.token", "github: {token: {command: [touch, x]}}"),
+    ("auto_investigation.auth", "auto_investigation: {auth: {command: [touch, x]}}"),
+    ("auto_investigation.agent", "auto_investigation: {agent: [touch, x]}"),
+    (
+        "auto_investigation.queues[].test_command",
+        "auto_investigation: {queues: [{match: a, repo: r, test_command: [touch]}]}",
+    ),
+    (
+        "auto_investigation.queues[].evidence",
+        "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}",
+    ),
+];
+
+/// The key table decides for every key; a guarded one needs a case here and a line in the manual.
 #[test]
-fn a_strangers_file_starts_and_sends_nothing() {
-    let cases = [
-        ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
-        ("auto_investigation.enabled", OLDER_SYSTEM),
-        ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
-        ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost.evil.example'}"),
-        ("aws.endpoint_url", "aws: {endpoint_url: 'http://127.0.0.1.evil.example'}"),
-        ("aws.endpoint_url", "aws: {endpoint_url: 'http://[::2]:1'}"),
-        ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example/localhost'}"),
-        ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example?@localhost'}"),
-        ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost:'}"),
-        ("state.dir", "state: {dir: /tmp/x}"),
-        ("auto_investigation.agents_dir", "auto_investigation: {agents_dir: ~/x}"),
-        ("auto_investigation.prompt_file", "auto_investigation: {prompt_file: /tmp/x}"),
-        ("auto_investigation.mcp_config", "auto_investigation: {mcp_config: /tmp/x}"),
-        ("dangerously_skip", "auto_investigation: {dangerously_skip_permissions: true}"),
-        ("queues[0].fix", "auto_investigation: {queues: [{match: a, repo: r, fix: true}]}"),
-    ];
-    for (key, text) in cases {
+fn trust_of_every_guarded_key_is_tested() {
+    for spec in specs().into_iter().filter(|spec| spec.trust != Trust::Anyone) {
+        // The command of an agent is refused with the agent.
+        let parent = spec.path.strip_suffix(".command").unwrap_or(spec.path);
+        assert!(GUARDED.iter().any(|(path, _)| *path == parent), "{}", spec.path);
+    }
+    for (path, text) in GUARDED {
+        let guarded = |spec: &&KeySpec| spec.path == path && spec.trust != Trust::Anyone;
+        assert!(specs().iter().any(guarded), "{path}");
         assert!(read(text).is_ok(), "{text}");
         let sentence = parse(text, &origin(false)).unwrap_err().to_string();
-        for part in ["config.yaml:", key, "found in the current folder", "--config or $DLQ_CONFIG"]
+        let key = path.replace("[]", "[0]");
+        for part in ["config.yaml:", &key, "found in the current folder", "--config or $DLQ_CONFIG"]
         {
             assert!(sentence.contains(part), "{part}: {sentence}");
         }
     }
+}
+
+#[test]
+fn a_strangers_file_starts_and_sends_nothing() {
     // A user before an @ is refused in every file.
     let user = "aws: {endpoint_url: 'http://localhost:1@evil.example'}";
     assert!(refusal(user).contains("a user or a password"));
     let harmless = [
         "auto_investigation: {enabled: false, target_queues: [a]}",
+        "evidence: {allow_fifo: false, redact_allow: []}",
         "aws: {endpoint_url: 'http://localhost:4566'}",
         "aws: {endpoint_url: 'https://127.0.0.1/x'}",
         "aws: {endpoint_url: 'http://[::1]:80?x'}",
@@ -271,7 +309,7 @@ fn a_strangers_file_runs_no_command() {
             "test_command",
             "auto_investigation: {queues: [{match: a, repo: r, test_command: [touch]}]}",
         ),
-        ("evidence[0]", "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}"),
+        ("queues[0].evidence", "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}"),
     ];
     for (key, text) in cases {
         assert!(read(text).is_ok(), "{text}");
@@ -307,10 +345,11 @@ proptest::proptest! {
     fn no_text_at_all_is_more_than_refused(
         text in "[a-z: \\n\\[\\]{}'\"&*#,|>!~0-9-]{0,80}",
         value in "\\PC{0,30}",
-        at in 0..KEYS.len(),
+        at in 0..setters().count(),
     ) {
         let _ = read(&text);
-        let (section, key) = KEYS[at].path.split_once('.').unwrap();
+        let spec = setters().map(|key| &key.spec).nth(at).unwrap();
+        let (section, key) = (spec.section(), spec.name());
         for text in [format!("{section}:\n  {key}: {value}\n"), format!("{section}: {value}")] {
             if let Err(error) = parse(&text, &origin(false)) {
                 proptest::prop_assert!(matches!(error, Error::Wrong(_)));

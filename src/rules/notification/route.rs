@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::config::{Channel, Notifications, Route};
+use super::policy::{Channel, Notifications, Route};
 use crate::event::{Head, Severity, Type};
 
 /// The channels of an event, or the reason for none.
@@ -171,9 +171,9 @@ impl RoutedEvent<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ChannelKind, Severity as Least};
-    use crate::event::{Line, peek};
+    use crate::event::{Line, Severity as Least, peek};
     use crate::glob::GlobList;
+    use crate::rules::notification::policy::ChannelKind;
 
     const C: usize = 0;
     const D: usize = 1;

@@ -1,0 +1,188 @@
+//! Settings of `dlq-investigate`: `auto_investigation`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{REPOSITORY, Settings};
+use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, OffOnly, Owner};
+use crate::config::keys::{read_entry, section};
+use crate::config::secret::Secret;
+use crate::config::valid;
+use crate::config::value::{Field, Result};
+use crate::config::yaml::Value;
+use crate::glob::GlobList;
+use crate::rules::investigation::budget::Limits;
+use crate::text::{safe, shorten};
+
+const MODEL: &str = "the name of a model such as claude-sonnet-5-5";
+
+const FORMATS: [(&str, Format); 3] =
+    [("text", Format::Text), ("json", Format::Json), ("stream-json", Format::StreamJson)];
+
+section! {
+    /// `auto_investigation`: start, scope and budget of investigations.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct AutoInvestigation, INVESTIGATION for settings: Settings [auto_investigation]
+        in "auto_investigation";
+    /// Whether investigations start automatically.
+    enabled: bool = "false", env OffOnly("start investigations") => flag();
+    /// Queues to investigate; an empty list investigates none.
+    target_queues: GlobList = [], env Anyone => globs();
+    /// Time limit of one investigation, in minutes.
+    timeout as "timeout_minutes": Duration = "30", env Anyone => units(60.0, 0.001..=1440.0);
+    /// Hours between two investigations of one queue.
+    cooldown as "cooldown_hours": Duration = "1", env Anyone => units(3600.0, 0.0..=8760.0);
+    /// Agent that investigates: claude, triage, auto, or a command.
+    agent: Agent = "auto", env NoCommand => agent();
+    /// Whether an investigation needs a sample of the messages.
+    require_evidence: bool = "true", env Anyone => flag();
+    /// Investigations under way at once.
+    max_concurrent: usize = "2", env Anyone => whole(1..=64);
+    /// Seconds from SIGINT to SIGTERM when an agent is stopped.
+    stop_grace as "stop_grace_seconds": Duration = "10", env Anyone => units(1.0, 0.0..=600.0);
+    /// US dollars for one investigation.
+    budget_usd_per_run: f64 = "5", env Anyone => real(0.01..=10_000.0);
+    /// US dollars for all investigations of any 24 hours.
+    budget_usd_per_day: f64 = "25", env Anyone => real(0.0..=10_000.0);
+    /// US dollars for all investigations of one cause in 30 days.
+    budget_usd_per_fingerprint: Option<f64> = none, env Anyone => real(0.0..=10_000.0);
+    /// Share of the budget of a day that is kept for causes whose messages can be lost within 6
+    /// hours.
+    budget_reserve_for_expiry: f64 = "0.2", env Anyone => real(0.0..=1.0);
+    /// Settings of single queues; the first entry that matches applies.
+    queues: Vec<QueueRule> = [], file Anyone => list(QueueRule::read);
+    with claude: Claude;
+}
+
+section! {
+    /// Keys of `auto_investigation` that apply to Claude Code alone.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub struct Claude, CLAUDE for settings: Settings [auto_investigation.claude] in "auto_investigation";
+    /// Model that claude asks.
+    model: String = "claude-sonnet-5-5", env Anyone => text_like(MODEL, valid::model);
+    /// Turns of the main agent in one run of claude.
+    max_turns: u32 = "40", env Anyone => whole(1..=1000);
+    /// URL of a gateway where claude asks the model.
+    base_url: Option<String> = none, env Loopback => endpoint();
+    /// Credential of the model for claude: an API key or an OAuth token; without it, the login of
+    /// the user.
+    auth: Option<Secret> = none, file NoCommand => secret();
+    /// Folder of subagents for claude.
+    agents_dir: Option<PathBuf> = none, file Owner(AGENT_INPUT) => anchored_path();
+    /// Template of the prompt for claude.
+    prompt_file: Option<PathBuf> = none, file Owner(AGENT_INPUT) => anchored_path();
+    /// File of the MCP servers that claude may ask.
+    mcp_config: Option<PathBuf> = none, file Owner(AGENT_INPUT) => anchored_path();
+    /// Whether claude may do whatever the user may do, without any check.
+    dangerously_skip_permissions: bool = "false",
+        file OffOnly("let the agent do anything") => flag();
+}
+
+const AGENT_INPUT: &str = "choose what the agent is given";
+
+section! {
+    /// Entry of `auto_investigation.queues`.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct QueueRule, QUEUE for entry: QueueRule [] in "auto_investigation.queues[]";
+    /// Pattern of the name of the queue.
+    matching as "match": GlobList = required, file Anyone => glob();
+    /// Clone of the code that reads the queue.
+    repo: Option<PathBuf> = none, file Anyone => path();
+    /// Repository of the code, as owner/name; no effect in this version.
+    github: Option<String> = none, file Anyone => text_like(REPOSITORY, valid::repository);
+    /// Branch that is read, and against which a fix is made.
+    base: Option<String> = none, file Anyone => text_like("the name of a branch", valid::branch);
+    /// Command that runs the tests of the code.
+    test_command: Option<Vec<String>> = none, file NoCommand => argv();
+    /// Whether claude may change files, in a worktree of its own.
+    fix: bool = "false", file OffOnly("have files changed") => flag();
+    /// Commands whose output is filed with a sample of the messages.
+    evidence: Vec<Vec<String>> = [], file NoCommand => list(Field::program);
+}
+
+section! {
+    /// Agent that is a command.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct CommandAgent, COMMAND for entry: CommandAgent [] in "auto_investigation.agent";
+    /// Program and its arguments.
+    command: Vec<String> = required, file NoCommand => program();
+    /// Form of its result: text, json or stream-json.
+    format: Format = "text", file Anyone => choice(&FORMATS);
+}
+
+impl QueueRule {
+    fn read(field: &Field<'_>) -> Result<QueueRule> {
+        let rule: QueueRule = read_entry(QUEUE, field)?;
+        if rule.repo.is_none() && (rule.fix || rule.test_command.is_some()) {
+            return Err(field.problem("'fix' and 'test_command' need a 'repo'"));
+        }
+        Ok(rule)
+    }
+}
+
+impl Field<'_> {
+    /// Reads a name, a list, or `{command: [...]}`. In a variable, a text with a slash is a command.
+    fn agent(&self) -> Result<Agent> {
+        const REMEDY: &str = "the agents known by name are 'auto', 'claude' and 'triage'; give \
+                              another program as a list: [PROGRAM, ARGUMENT, ...]";
+        match &self.node.value {
+            Value::Text(name) if name == "auto" => Ok(Agent::Auto),
+            Value::Text(name) if name == "claude" => Ok(Agent::Claude),
+            Value::Text(name) if name == "triage" => Ok(Agent::Triage),
+            Value::Text(_) if self.command().is_some() => {
+                Ok(Agent::Command(self.program()?, Format::Text))
+            }
+            Value::Text(text) => {
+                let name = shorten(text, 60);
+                Err(self.problem(format!("unknown agent '{}'; {REMEDY}", safe(&name))))
+            }
+            Value::Map(_) => {
+                let agent: CommandAgent = read_entry(COMMAND, self)?;
+                Ok(Agent::Command(agent.command, agent.format))
+            }
+            Value::List(_) => Ok(Agent::Command(self.program()?, Format::Text)),
+            _ => Err(self.problem(REMEDY)),
+        }
+    }
+}
+
+impl AutoInvestigation {
+    /// Returns the budget.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            per_run: self.budget_usd_per_run,
+            per_day: Some(self.budget_usd_per_day),
+            per_fingerprint: self.budget_usd_per_fingerprint,
+            reserve_for_expiry: self.budget_reserve_for_expiry,
+            ..Limits::default()
+        }
+    }
+}
+
+/// Agent that investigates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Agent {
+    /// Claude Code where it is installed, else triage.
+    Auto,
+    /// Claude Code.
+    Claude,
+    /// Fixed rules; no model is asked.
+    Triage,
+    /// A program and its arguments, run without a shell, and the form of its result.
+    Command(Vec<String>, Format),
+}
+
+/// Form of the result of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// The last line is a JSON object.
+    #[default]
+    Text,
+    /// The whole output is one JSON document, as of `claude --output-format json`.
+    Json,
+    /// A JSON object a line, as of `claude --output-format stream-json`.
+    StreamJson,
+}

@@ -1,0 +1,80 @@
+//! Reader of the notification policy: `notifications`.
+
+use super::{Channel, ChannelKind, Route, Settings, Severity};
+use crate::config::keys::Trust::Anyone;
+use crate::config::keys::{keys, read_entry, read_map};
+use crate::config::value::{Field, Result};
+use crate::glob::GlobList;
+use crate::text::{nearest, safe, shorten};
+
+const KINDS: [(&str, ChannelKind); 2] =
+    [("console", ChannelKind::Console), ("desktop", ChannelKind::Desktop)];
+
+keys! {
+    NOTIFICATIONS for settings: Settings [notifications] in "notifications";
+    /// Channels by name.
+    channels: Vec<Channel> = "{console: {type: console}}", file Anyone => channels();
+    /// Routes, which choose the channels of events.
+    routes: Vec<Route> = [], file Anyone => routes(&settings.notifications.channels);
+}
+
+keys! {
+    CHANNEL for entry: Channel [] in "notifications.channels[]";
+    /// Type of the channel: console or desktop.
+    kind as "type": ChannelKind = required, file Anyone => choice(&KINDS);
+    /// Least severity of the events that the channel shows.
+    min_severity: Option<Severity> = none, file Anyone => severity();
+}
+
+keys! {
+    ROUTE for entry: Route [] in "notifications.routes[]";
+    /// Types of the events.
+    types as "type": Option<GlobList> = none, file Anyone => glob_or_globs();
+    /// Names of their queues.
+    queues as "queue": Option<GlobList> = none, file Anyone => glob_or_globs();
+    /// Least severity of the events.
+    severity: Option<Severity> = none, file Anyone => severity();
+    /// Channels that get the events; an empty list mutes them.
+    channels: Vec<String> = required, file Anyone => texts();
+}
+
+impl Field<'_> {
+    fn channels(&self) -> Result<Vec<Channel>> {
+        self.any_entries()?.iter().map(|(name, entry)| channel(name, entry)).collect()
+    }
+
+    fn routes(&self, channels: &[Channel]) -> Result<Vec<Route>> {
+        self.list(|entry| route(entry, channels))
+    }
+
+    fn severity(&self) -> Result<Severity> {
+        self.choice(&Severity::ALL.map(|severity| (severity.as_str(), severity)))
+    }
+}
+
+fn channel(name: &str, field: &Field<'_>) -> Result<Channel> {
+    // Journal and state carry the name.
+    if name.is_empty() || name.len() > 64 || name.contains(char::is_control) {
+        return Err(field.problem("expected a name of 1 to 64 bytes"));
+    }
+    let mut channel = Channel { name: name.to_owned(), ..Channel::default() };
+    read_map(&mut channel, CHANNEL.iter(), field)?;
+    Ok(channel)
+}
+
+/// Reads a route, and checks that its channels exist.
+fn route(field: &Field<'_>, known: &[Channel]) -> Result<Route> {
+    let route: Route = read_entry(ROUTE, field)?;
+    let names: Vec<&str> = known.iter().map(|channel| channel.name.as_str()).collect();
+    let Some(name) = route.channels.iter().find(|name| !names.contains(&name.as_str())) else {
+        return Ok(route);
+    };
+    let hint = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean '{}'?", safe(near)),
+        None if names.is_empty() => "there are no channels".to_owned(),
+        None => format!("known: {}", safe(&names.join(", "))),
+    };
+    let entries = field.any_entries()?;
+    let channels = entries.iter().find(|(key, _)| *key == "channels").map_or(field, |(_, f)| f);
+    Err(channels.problem(format!("unknown channel '{}'; {hint}", safe(&shorten(name, 60)))))
+}
