@@ -3,7 +3,7 @@
 //! The only place that knows AWS or `async`: one runtime on one thread, driven while a method
 //! here runs. Every scope (an account in a region) shares its connections, its limit of requests
 //! a second and its count of requests. Promises: no answer is ever made up (a count that is not
-//! there is a [`Miss`]); a list is whole or an error; no text of an error holds a secret.
+//! there is a [`ReadError`]); a list is whole or an error; no text of an error holds a secret.
 
 mod client;
 mod error;
@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::glob::GlobList;
 use crate::rules::queue::discovery_cache::Key;
 use crate::rules::queue::loss::MoveTask;
-use crate::rules::queue::reading::{Miss, Reading};
+use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{Discover, Survey};
 
 /// An account in a region.
@@ -164,12 +164,12 @@ impl Sqs {
     }
 
     /// The URLs of every queue of a scope, or of those whose names begin so.
-    pub fn list(&self, scope: usize, prefix: Option<&str>) -> Result<Vec<String>, Miss> {
+    pub fn list(&self, scope: usize, prefix: Option<&str>) -> Result<Vec<String>, ReadError> {
         self.wait(self.world.list(scope, prefix, Hurry::Now))
     }
 
     /// The URLs of every queue, scope by scope.
-    pub fn list_all(&self) -> Vec<Result<Vec<String>, Miss>> {
+    pub fn list_all(&self) -> Vec<Result<Vec<String>, ReadError>> {
         self.wait(self.world.clone().list_all(Hurry::Now))
     }
 
@@ -179,17 +179,17 @@ impl Sqs {
     }
 
     /// The URL of a queue, given by its name.
-    pub fn url_of(&self, scope: usize, name: &str) -> Result<String, Miss> {
+    pub fn url_of(&self, scope: usize, name: &str) -> Result<String, ReadError> {
         self.wait(self.world.url_of(scope, name))
     }
 
     /// The last ten tasks that moved messages out of a DLQ, the newest first.
-    pub fn move_tasks(&self, scope: usize, dlq_arn: &str) -> Result<Vec<MoveTask>, Miss> {
+    pub fn move_tasks(&self, scope: usize, dlq_arn: &str) -> Result<Vec<MoveTask>, ReadError> {
         self.wait(self.world.move_tasks(scope, dlq_arn))
     }
 
     /// The URLs of the queues whose dead letters a queue gets.
-    pub fn sources(&self, scope: usize, url: &str) -> Result<Vec<String>, Miss> {
+    pub fn sources(&self, scope: usize, url: &str) -> Result<Vec<String>, ReadError> {
         self.wait(self.world.sources(scope, url))
     }
 
@@ -200,7 +200,7 @@ impl Sqs {
         url: &str,
         max: usize,
         invisible: Duration,
-    ) -> Result<Vec<Received>, Miss> {
+    ) -> Result<Vec<Received>, ReadError> {
         self.wait(self.world.receive(scope, url, max, invisible))
     }
 

@@ -24,7 +24,7 @@ use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, Peeks, Why};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::source_queues;
 use crate::rules::queue::lint;
-use crate::rules::queue::reading::{Attributes, Counts, Miss};
+use crate::rules::queue::reading::{Attributes, Counts, ReadError};
 use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
 use crate::store::{Doc, Store};
 use crate::text;
@@ -229,8 +229,20 @@ impl Peeker {
 
     /// A receive that was refused has taken nothing, and does not count as a pass. One without an
     /// answer may have.
-    fn give_up(&self, subject: &Subject, key: &str, pass: usize, miss: &Miss) -> Result<(), Error> {
-        if !matches!(miss, Miss::Denied | Miss::Throttled | Miss::Missing | Miss::Credentials(_)) {
+    fn give_up(
+        &self,
+        subject: &Subject,
+        key: &str,
+        pass: usize,
+        miss: &ReadError,
+    ) -> Result<(), Error> {
+        if !matches!(
+            miss,
+            ReadError::Denied
+                | ReadError::Throttled
+                | ReadError::Missing
+                | ReadError::Credentials(_)
+        ) {
             return Ok(());
         }
         self.peeks.update(|doc| {
@@ -252,7 +264,7 @@ impl Peeker {
         draft: &mut Draft,
         handles: &mut Vec<String>,
         show: Show<'_>,
-    ) -> Result<Option<Miss>, Error> {
+    ) -> Result<Option<ReadError>, Error> {
         // Asking for more than there are would wait for some to come.
         let max = self.wants.max_messages.min(counts.visible);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
@@ -284,9 +296,9 @@ impl Peeker {
 
     fn ask(&self, subject: &Subject) -> Result<Asked, Error> {
         let (scope, queue) = (subject.scope, &subject.queue);
-        let failed = |miss: &Miss| Error::failed("read queue", &queue.name, miss);
+        let failed = |miss: &ReadError| Error::failed("read queue", &queue.name, miss);
         let reading = self.sqs.read(&[(scope, queue.url.clone())], Want::Settings).pop();
-        let reading = reading.ok_or_else(|| failed(&Miss::Other("no answer".into())))?;
+        let reading = reading.ok_or_else(|| failed(&ReadError::Other("no answer".into())))?;
         let said = reading.result.map_err(|miss| failed(&miss))?;
         let listed = self.sqs.sources(scope, &queue.url);
         if let Err(miss) = &listed {

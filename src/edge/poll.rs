@@ -28,7 +28,7 @@ use crate::rules::queue::document;
 use crate::rules::queue::document::{Failure, Polled, SOURCE, Say, Target, Watched};
 use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::monitor::Policy;
-use crate::rules::queue::reading::{Miss, Reading};
+use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{Discover, Known, Selection};
 use crate::store::{Doc, Store};
@@ -240,12 +240,12 @@ impl Poller {
     fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
         let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
         let readings = self.sqs.read(&asked, Want::Counts);
-        let missing = |at: usize| readings[at].result == Err(Miss::Missing);
+        let missing = |at: usize| readings[at].result == Err(ReadError::Missing);
         let mut scopes: Vec<usize> =
             (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
         scopes.sort_unstable();
         scopes.dedup();
-        let listed: Vec<(usize, Result<Vec<String>, Miss>)> =
+        let listed: Vec<(usize, Result<Vec<String>, ReadError>)> =
             scopes.into_iter().map(|scope| (scope, self.sqs.list(scope, None))).collect();
         let unlisted = |target: &Target| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
@@ -259,7 +259,7 @@ impl Poller {
         };
         let doc = self.now_watched()?;
         let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
-            unlisted: reading.result == Err(Miss::Missing)
+            unlisted: reading.result == Err(ReadError::Missing)
                 && (target.found_at.is_some() || doc.knows(&target.queue.arn))
                 && unlisted(target),
             tasks: self.tasks(&doc, target, &reading),
@@ -274,7 +274,7 @@ impl Poller {
         doc: &Watched,
         target: &Target,
         reading: &Reading,
-    ) -> Option<Result<Vec<MoveTask>, Miss>> {
+    ) -> Option<Result<Vec<MoveTask>, ReadError>> {
         if !doc.asks_for_tasks(&self.policy, &target.queue.arn, reading) {
             return None;
         }

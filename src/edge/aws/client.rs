@@ -31,7 +31,7 @@ use super::error;
 use super::{Keys, Limits, Scope};
 use crate::clock;
 use crate::error::Error;
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 use crate::time::Timestamp;
 
 /// Attempts at a request, the first included.
@@ -110,7 +110,7 @@ impl Door {
     }
 
     /// A client with credentials that are good for a while.
-    pub(super) async fn client(&self) -> Result<Client, Miss> {
+    pub(super) async fn client(&self) -> Result<Client, ReadError> {
         let mut state = self.state.lock().await;
         let soon = clock::now().plus(RENEW);
         if let Some((client, end)) = &state.open
@@ -212,14 +212,14 @@ async fn configure(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
     config.into_builder().credentials_provider(alone).build()
 }
 
-async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credentials, Miss> {
-    let none = || Miss::Credentials("none found".into());
+async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credentials, ReadError> {
+    let none = || ReadError::Credentials("none found".into());
     let provider = config.credentials_provider().ok_or_else(none)?;
     let asked = provider.as_ref().provide_credentials();
     match tokio::time::timeout(SIGN_IN, asked).await {
         Ok(Ok(credentials)) => Ok(credentials),
         Ok(Err(error)) => Err(error::of_credentials(&error, profile)),
-        Err(_) => Err(Miss::Credentials("their provider did not answer in time".into())),
+        Err(_) => Err(ReadError::Credentials("their provider did not answer in time".into())),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Why a call did not bring an answer: what the SDK and the service say, in our seven words.
 //!
 //! The mapping is a pure function over [`Fault`]. No text of a credential, a signature or a
-//! command's output gets into a [`Miss`]: for those the code of the error stands alone.
+//! command's output gets into a [`ReadError`]: for those the code of the error stands alone.
 
 use std::error::Error as StdError;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 use crate::text::shorten;
 
 /// No word of a server is taken beyond this many characters.
@@ -30,24 +30,24 @@ pub(super) enum Fault {
 }
 
 /// The word for it.
-pub(super) fn miss(fault: Fault) -> Miss {
+pub(super) fn miss(fault: Fault) -> ReadError {
     match fault {
-        Fault::Timeout => Miss::TimedOut,
-        Fault::Connection(cause) => Miss::Network(words(&cause)),
+        Fault::Timeout => ReadError::TimedOut,
+        Fault::Connection(cause) => ReadError::Network(words(&cause)),
         Fault::Request(cause) => {
-            Miss::Other(format!("the request was not sent: {}", words(&cause)))
+            ReadError::Other(format!("the request was not sent: {}", words(&cause)))
         }
         Fault::Garbled { status: 407 } | Fault::Refused { status: 407, .. } => {
-            Miss::Network("the proxy asks for credentials (HTTP 407)".into())
+            ReadError::Network("the proxy asks for credentials (HTTP 407)".into())
         }
         Fault::Garbled { status } => {
-            refused(None, None, status).unwrap_or_else(|| Miss::Other(not_sqs(status)))
+            refused(None, None, status).unwrap_or_else(|| ReadError::Other(not_sqs(status)))
         }
         Fault::Refused { code, message, status } => {
             let code = code.as_deref().map(plain_code).filter(|code| !code.is_empty());
             refused(code, message.as_deref(), status).unwrap_or_else(|| {
                 let message = message.as_deref().filter(|text| !text.trim().is_empty());
-                Miss::Other(match (code, message) {
+                ReadError::Other(match (code, message) {
                     (Some(code), Some(text)) => words(&format!("{code}: {text}")),
                     (Some(code), None) => format!("{} (HTTP {status})", words(code)),
                     (None, Some(text)) => words(&format!("HTTP {status}: {text}")),
@@ -73,18 +73,20 @@ fn plain_code(code: &str) -> &str {
 }
 
 /// The refusals that have a word of their own.
-fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<Miss> {
+fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<ReadError> {
     let code = code.unwrap_or_default();
     Some(match code {
-        "QueueDoesNotExist" | "NonExistentQueue" | "ResourceNotFoundException" => Miss::Missing,
-        "SlowDown" | "RequestLimitExceeded" | "BandwidthLimitExceeded" => Miss::Throttled,
+        "QueueDoesNotExist" | "NonExistentQueue" | "ResourceNotFoundException" => {
+            ReadError::Missing
+        }
+        "SlowDown" | "RequestLimitExceeded" | "BandwidthLimitExceeded" => ReadError::Throttled,
         _ if code.to_ascii_lowercase().contains("throttl")
             || code.starts_with("TooManyRequests") =>
         {
-            Miss::Throttled
+            ReadError::Throttled
         }
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
-            Miss::Credentials(format!("they have expired ({code})"))
+            ReadError::Credentials(format!("they have expired ({code})"))
         }
         "InvalidClientTokenId"
         | "UnrecognizedClientException"
@@ -94,25 +96,25 @@ fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<Mis
         | "InvalidAccessKeyId"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException" => {
-            Miss::Credentials(format!("AWS does not accept them ({code})"))
+            ReadError::Credentials(format!("AWS does not accept them ({code})"))
         }
         "RequestTimeTooSkewed" => {
-            Miss::Credentials(format!("the clock of this machine is wrong ({code})"))
+            ReadError::Credentials(format!("the clock of this machine is wrong ({code})"))
         }
         _ if code.contains("AccessDenied")
             || code.starts_with("Unauthorized")
             || code.starts_with("NotAuthorized")
             || code == "AuthorizationError" =>
         {
-            Miss::Denied
+            ReadError::Denied
         }
-        _ if status == 429 => Miss::Throttled,
-        "" if status == 401 => Miss::Credentials("not accepted (HTTP 401)".into()),
-        "" if status == 403 => Miss::Denied,
+        _ if status == 429 => ReadError::Throttled,
+        "" if status == 401 => ReadError::Credentials("not accepted (HTTP 401)".into()),
+        "" if status == 403 => ReadError::Denied,
         "" if status == 503
             && message.is_some_and(|text| text.to_lowercase().contains("slow down")) =>
         {
-            Miss::Throttled
+            ReadError::Throttled
         }
         _ => return None,
     })
@@ -125,7 +127,7 @@ fn words(text: &str) -> String {
 }
 
 /// What the SDK says of a call.
-pub(super) fn of_call<E>(error: &SdkError<E>) -> Miss
+pub(super) fn of_call<E>(error: &SdkError<E>) -> ReadError
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
@@ -148,8 +150,8 @@ where
 }
 
 /// What the SDK says when there are no credentials; with the profile, when one was named.
-pub(super) fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> Miss {
-    Miss::Credentials(match (error, profile) {
+pub(super) fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> ReadError {
+    ReadError::Credentials(match (error, profile) {
         (CredentialsError::CredentialsNotLoaded(_), None) => "none found".into(),
         (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
             format!("profile '{profile}' does not exist, or has none")

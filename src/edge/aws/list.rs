@@ -13,7 +13,7 @@ use super::rate_limit::Pace;
 use super::{Plan, Want};
 use crate::clock;
 use crate::rules::queue::loss::MoveTask;
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
 use crate::time::Timestamp;
 
@@ -47,16 +47,20 @@ impl World {
         self.pace.token().await;
     }
 
-    pub(super) async fn client(&self, scope: usize) -> Result<Client, Miss> {
+    pub(super) async fn client(&self, scope: usize) -> Result<Client, ReadError> {
         match self.doors.get(scope) {
             Some(door) => door.client().await,
-            None => Err(Miss::Other("there is no such scope".into())),
+            None => Err(ReadError::Other("there is no such scope".into())),
         }
     }
 
     /// Passes the answer on, and forgets credentials that were refused.
-    pub(super) async fn heed<T>(&self, scope: usize, answer: Result<T, Miss>) -> Result<T, Miss> {
-        if let (Err(Miss::Credentials(_)), Some(door)) = (&answer, self.doors.get(scope)) {
+    pub(super) async fn heed<T>(
+        &self,
+        scope: usize,
+        answer: Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        if let (Err(ReadError::Credentials(_)), Some(door)) = (&answer, self.doors.get(scope)) {
             door.distrust().await;
         }
         answer
@@ -68,7 +72,7 @@ impl World {
         scope: usize,
         prefix: Option<&str>,
         hurry: Hurry,
-    ) -> Result<Vec<String>, Miss> {
+    ) -> Result<Vec<String>, ReadError> {
         let client = self.client(scope).await?;
         let mut urls = Vec::new();
         let mut tokens = HashSet::new();
@@ -89,21 +93,25 @@ impl World {
             match page.next_token.filter(|token| !token.is_empty()) {
                 None => return Ok(urls),
                 Some(next) if tokens.insert(next.clone()) => token = Some(next),
-                Some(_) => return Err(Miss::Other("ListQueues gave one page twice".into())),
+                Some(_) => return Err(ReadError::Other("ListQueues gave one page twice".into())),
             }
         }
-        Err(Miss::Other(format!("ListQueues has more than {PAGES_MAX} pages")))
+        Err(ReadError::Other(format!("ListQueues has more than {PAGES_MAX} pages")))
     }
 
-    pub(super) async fn url_of(&self, scope: usize, name: &str) -> Result<String, Miss> {
+    pub(super) async fn url_of(&self, scope: usize, name: &str) -> Result<String, ReadError> {
         let client = self.client(scope).await?;
         self.token(Hurry::Now).await;
         let answer = client.get_queue_url().queue_name(name).send().await;
         let answer = self.heed(scope, answer.map_err(|error| of_call(&error))).await?;
-        answer.queue_url.ok_or_else(|| Miss::Other("the answer has no URL".into()))
+        answer.queue_url.ok_or_else(|| ReadError::Other("the answer has no URL".into()))
     }
 
-    pub(super) async fn move_tasks(&self, scope: usize, arn: &str) -> Result<Vec<MoveTask>, Miss> {
+    pub(super) async fn move_tasks(
+        &self,
+        scope: usize,
+        arn: &str,
+    ) -> Result<Vec<MoveTask>, ReadError> {
         let client = self.client(scope).await?;
         self.token(Hurry::Now).await;
         let answer = client.list_message_move_tasks().source_arn(arn).max_results(10).send().await;
@@ -145,7 +153,10 @@ impl World {
     }
 
     /// Every queue of every scope, the scopes at once.
-    pub(super) async fn list_all(self: Arc<Self>, hurry: Hurry) -> Vec<Result<Vec<String>, Miss>> {
+    pub(super) async fn list_all(
+        self: Arc<Self>,
+        hurry: Hurry,
+    ) -> Vec<Result<Vec<String>, ReadError>> {
         let mut asked = JoinSet::new();
         for scope in 0..self.doors.len() {
             let world = self.clone();
@@ -160,6 +171,6 @@ impl World {
 }
 
 /// A task of ours that ended without an answer.
-pub(super) fn stopped() -> Miss {
-    Miss::Other("the reader stopped".into())
+pub(super) fn stopped() -> ReadError {
+    ReadError::Other("the reader stopped".into())
 }

@@ -2,7 +2,7 @@
 //!
 //! Lanes take the next question as soon as they have an answer; all that they share is in
 //! [`Round`]. Promises: the answers come in the order of the questions, one for each; a count that
-//! is not there is a [`Miss`], never zero.
+//! is not there is a [`ReadError`], never zero.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use super::Want;
 use super::error::of_call;
 use super::list::{Hurry, World, stopped};
 use crate::clock;
-use crate::rules::queue::reading::{Attributes, Counts, Miss, Reading, Redrive};
+use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading, Redrive};
 
 impl World {
     /// Reads queues, some at once, and gives the answers in the order of the questions.
@@ -118,15 +118,15 @@ struct Round {
 /// One scope during one reading. When nothing there has answered and many have failed, the rest
 /// are not asked: a network that is down is found out in seconds, not in seconds for every queue.
 struct Street {
-    client: Result<Client, Miss>,
+    client: Result<Client, ReadError>,
     answered: AtomicBool,
     failed: AtomicUsize,
     distrusted: AtomicBool,
-    last: Mutex<Option<Miss>>,
+    last: Mutex<Option<ReadError>>,
 }
 
 impl Street {
-    fn new(client: Result<Client, Miss>) -> Self {
+    fn new(client: Result<Client, ReadError>) -> Self {
         Street {
             client,
             answered: AtomicBool::new(false),
@@ -136,7 +136,7 @@ impl Street {
         }
     }
 
-    fn open(&self, patience: usize) -> Result<&Client, Miss> {
+    fn open(&self, patience: usize) -> Result<&Client, ReadError> {
         let client = self.client.as_ref().map_err(Clone::clone)?;
         let hopeless = !self.answered.load(Ordering::Relaxed)
             && self.failed.load(Ordering::Relaxed) >= patience;
@@ -147,10 +147,12 @@ impl Street {
         }
     }
 
-    fn heed(&self, result: &Result<Attributes, Miss>) {
+    fn heed(&self, result: &Result<Attributes, ReadError>) {
         match result {
-            Err(miss @ (Miss::Network(_) | Miss::TimedOut | Miss::Credentials(_))) => {
-                if matches!(miss, Miss::Credentials(_)) {
+            Err(
+                miss @ (ReadError::Network(_) | ReadError::TimedOut | ReadError::Credentials(_)),
+            ) => {
+                if matches!(miss, ReadError::Credentials(_)) {
                     self.distrusted.store(true, Ordering::Relaxed);
                 }
                 self.failed.fetch_add(1, Ordering::Relaxed);
@@ -182,9 +184,9 @@ impl Want {
 }
 
 /// What a queue says, read with patience; but counts that are not there are not zero.
-fn attributes(said: &HashMap<Name, String>) -> Result<Attributes, Miss> {
+fn attributes(said: &HashMap<Name, String>) -> Result<Attributes, ReadError> {
     let number = |name: Name| said.get(&name)?.trim().parse::<u64>().ok();
-    let no_counts = || Miss::Other("the answer has no counts".into());
+    let no_counts = || ReadError::Other("the answer has no counts".into());
     let count = |name| number(name).ok_or_else(no_counts);
     Ok(Attributes {
         arn: said.get(&Name::QueueArn).cloned().unwrap_or_default(),
@@ -289,16 +291,16 @@ mod tests {
         let dead = street();
         for _ in 0..8 {
             assert!(dead.open(8).is_ok());
-            dead.heed(&Err(Miss::TimedOut));
+            dead.heed(&Err(ReadError::TimedOut));
         }
-        assert_eq!(dead.open(8).unwrap_err(), Miss::TimedOut);
+        assert_eq!(dead.open(8).unwrap_err(), ReadError::TimedOut);
         let limping = street();
-        limping.heed(&Err(Miss::Denied));
+        limping.heed(&Err(ReadError::Denied));
         for _ in 0..100 {
-            limping.heed(&Err(Miss::TimedOut));
+            limping.heed(&Err(ReadError::TimedOut));
         }
         assert!(limping.open(8).is_ok());
-        let closed = Street::new(Err(Miss::Credentials("none found".into())));
+        let closed = Street::new(Err(ReadError::Credentials("none found".into())));
         assert!(closed.open(8).is_err());
     }
 }

@@ -16,7 +16,7 @@ use aws_sdk_sqs::types::{
 use super::error::of_call;
 use super::list::{Hurry, World};
 use crate::rules::evidence::message::{Attribute, Message};
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 
 /// What SQS hands out at once, and takes back at once.
 pub const BATCH: usize = 10;
@@ -44,7 +44,7 @@ impl World {
         url: &str,
         max: usize,
         invisible: Duration,
-    ) -> Result<Vec<Received>, Miss> {
+    ) -> Result<Vec<Received>, ReadError> {
         let client = self.client(scope).await?;
         self.token(Hurry::Now).await;
         let timeouts = TimeoutConfig::builder()
@@ -100,7 +100,7 @@ impl World {
     }
 
     /// The URLs of the queues whose dead letters a queue gets.
-    pub(super) async fn sources(&self, scope: usize, url: &str) -> Result<Vec<String>, Miss> {
+    pub(super) async fn sources(&self, scope: usize, url: &str) -> Result<Vec<String>, ReadError> {
         let client = self.client(scope).await?;
         let (mut urls, mut token) = (Vec::new(), None);
         for _ in 0..PAGES_MAX {
@@ -120,7 +120,7 @@ impl World {
                 next => token = next,
             }
         }
-        Err(Miss::Other(format!("ListDeadLetterSourceQueues has more than {PAGES_MAX} pages")))
+        Err(ReadError::Other(format!("ListDeadLetterSourceQueues has more than {PAGES_MAX} pages")))
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Peeker, Subject};
 use crate::error::Error;
 use crate::event::Queue;
 use crate::rules::queue::document::Watched;
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::Known;
 use crate::time::Timestamp;
 
@@ -23,7 +23,7 @@ impl Peeker {
             let named = |scope: &&usize| name.contains(&format!(".{}.", sqs.region(**scope)));
             scopes = vec![*scopes.iter().find(named).unwrap_or(&scopes[0])];
         }
-        let (mut found, mut miss) = (Vec::new(), Miss::Missing);
+        let (mut found, mut miss) = (Vec::new(), ReadError::Missing);
         for scope in scopes {
             let url = if is_url { Ok(name.to_owned()) } else { sqs.url_of(scope, name) };
             match url {
@@ -31,7 +31,7 @@ impl Peeker {
                     let (region, label) = (sqs.region(scope), sqs.account(scope));
                     found.extend(Known::given(scope, &url, region, label, at));
                 }
-                Err(Miss::Missing) => {}
+                Err(ReadError::Missing) => {}
                 Err(other) => miss = other,
             }
         }

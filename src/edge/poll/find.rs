@@ -11,7 +11,7 @@ use crate::event::{self, Event, QueueFound};
 use crate::log;
 use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
 use crate::rules::queue::document::{Failure, SOURCE, Target, bucket};
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{Known, ScopeSurvey, Survey};
 use crate::time::Timestamp;
@@ -49,7 +49,7 @@ impl Poller {
             if self.targets.iter().any(is_it) {
                 continue;
             }
-            let mut miss = Miss::Missing;
+            let mut miss = ReadError::Missing;
             let mut found = Vec::new();
             for scope in self.scopes_of(name) {
                 let (region, account) = (self.sqs.region(scope), self.sqs.account(scope));
@@ -59,7 +59,7 @@ impl Poller {
                 };
                 match url {
                     Ok(url) => found.extend(Known::given(scope, &url, region, account, at)),
-                    Err(Miss::Missing) => {}
+                    Err(ReadError::Missing) => {}
                     Err(other) => miss = other,
                 }
             }

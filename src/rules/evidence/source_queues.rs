@@ -48,7 +48,7 @@ pub fn findings(linted: Vec<Linted>, queue: &str, sources_known: bool) -> Vec<Fi
 mod tests {
     use super::*;
     use crate::event::Queue;
-    use crate::rules::queue::reading::{Attributes, Counts, Miss, Redrive};
+    use crate::rules::queue::reading::{Attributes, Counts, ReadError, Redrive};
 
     #[test]
     fn what_could_not_be_read_is_named_and_unknown() {
@@ -62,7 +62,7 @@ mod tests {
         let url = |name: &str| format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
         let seen = [
             Seen { url: url("orders"), attributes: Some(Ok(said)) },
-            Seen { url: url("refunds"), attributes: Some(Err(Miss::Denied)) },
+            Seen { url: url("refunds"), attributes: Some(Err(ReadError::Denied)) },
         ];
         let found = of(&seen, "eu-west-1");
         assert_eq!((found[0].depth, found[0].in_flight), (Some(6), Some(2)));

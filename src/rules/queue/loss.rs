@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::expiry::Window;
-use super::reading::{Counts, Miss};
+use super::reading::{Counts, ReadError};
 use super::threshold::SETTLED;
 use crate::time::Timestamp;
 
@@ -55,7 +55,7 @@ pub enum Why {
     /// Nothing that we can see explains it.
     Unexplained,
     /// A move task might explain it, and could not be asked for.
-    CannotTell(Miss),
+    CannotTell(ReadError),
 }
 
 impl Why {
@@ -143,7 +143,7 @@ pub fn is_due(fall: Option<Fall>, at: Timestamp) -> bool {
 }
 
 /// What became of a fall that is due, given the answer about move tasks.
-pub fn judge(fall: Fall, tasks: &Result<Vec<MoveTask>, Miss>) -> Verdict {
+pub fn judge(fall: Fall, tasks: &Result<Vec<MoveTask>, ReadError>) -> Verdict {
     if fall.read {
         return Verdict::Moved;
     }
@@ -236,8 +236,8 @@ mod tests {
             (
                 "no permission",
                 expired,
-                Err(Miss::Denied),
-                Verdict::Lost(Why::CannotTell(Miss::Denied)),
+                Err(ReadError::Denied),
+                Verdict::Lost(Why::CannotTell(ReadError::Denied)),
             ),
         ];
         for (rule, fall, tasks, verdict) in rows {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::expiry::{self, Keeps, Window};
 use super::loss::{self, MoveTask};
-use super::reading::{Attributes, Counts, Miss, Reading};
+use super::reading::{Attributes, Counts, ReadError, Reading};
 use super::threshold::{self};
 use crate::event::{
     Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected, QueuePolled,
@@ -53,7 +53,7 @@ pub struct Sample<'a> {
     /// Whether a listing made after the reading lacks the queue.
     pub unlisted: bool,
     /// The answer about move tasks, when [`asks_for_tasks`] wanted one.
-    pub tasks: Option<&'a Result<Vec<MoveTask>, Miss>>,
+    pub tasks: Option<&'a Result<Vec<MoveTask>, ReadError>>,
 }
 
 /// Something to tell. The queue is filled in by who knows it.
@@ -130,7 +130,7 @@ pub fn judge(
     };
     watch.record.sampled_at = at;
     match &sample.reading.result {
-        Err(Miss::Missing) if sample.unlisted => {
+        Err(ReadError::Missing) if sample.unlisted => {
             watch.gone();
             return (None, watch.told);
         }
@@ -172,7 +172,7 @@ impl Watch<'_> {
         self.tell(Edge::Gone(QueueGone { queue: self.queue(), last_depth }));
     }
 
-    fn miss(&mut self, miss: &Miss) {
+    fn miss(&mut self, miss: &ReadError) {
         self.record.misses += 1;
         self.record.zeros = None;
         let (misses, reason) = (self.record.misses, miss.to_string());

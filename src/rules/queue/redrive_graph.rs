@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::dlq_name;
-use super::reading::{Attributes, Miss};
+use super::reading::{Attributes, ReadError};
 use crate::event::Queue;
 use crate::glob::GlobList;
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ pub struct Seen {
     /// Its URL.
     pub url: String,
     /// What it says about itself; `None` when it was not asked.
-    pub attributes: Option<Result<Attributes, Miss>>,
+    pub attributes: Option<Result<Attributes, ReadError>>,
 }
 
 /// What was seen in one scope: an account in a region.
@@ -44,7 +44,7 @@ pub struct ScopeSurvey {
     /// What people call the account; empty when it has no name but its number.
     pub account: String,
     /// Every queue, or why they could not be listed: a list is never partial.
-    pub queues: Result<Vec<Seen>, Miss>,
+    pub queues: Result<Vec<Seen>, ReadError>,
 }
 
 /// What was seen everywhere, the scopes in their order.

@@ -8,43 +8,47 @@ fn refusal(code: &str, status: u16) -> Fault {
 
 #[test]
 fn every_fault_has_its_word() {
-    let expired = |code: &str| Miss::Credentials(format!("they have expired ({code})"));
-    let rejected = |code: &str| Miss::Credentials(format!("AWS does not accept them ({code})"));
-    let other = |text: &str| Miss::Other(text.to_owned());
+    let expired = |code: &str| ReadError::Credentials(format!("they have expired ({code})"));
+    let rejected =
+        |code: &str| ReadError::Credentials(format!("AWS does not accept them ({code})"));
+    let other = |text: &str| ReadError::Other(text.to_owned());
     let cases = [
-        (Fault::Timeout, Miss::TimedOut),
+        (Fault::Timeout, ReadError::TimedOut),
         (
             Fault::Connection("connection refused".into()),
-            Miss::Network("connection refused".into()),
+            ReadError::Network("connection refused".into()),
         ),
         (Fault::Request("bad URL.\nmore".into()), other("the request was not sent: bad URL")),
         (Fault::Garbled { status: 200 }, other("the answer is not one of SQS (HTTP 200)")),
-        (Fault::Garbled { status: 429 }, Miss::Throttled),
-        (Fault::Garbled { status: 403 }, Miss::Denied),
+        (Fault::Garbled { status: 429 }, ReadError::Throttled),
+        (Fault::Garbled { status: 403 }, ReadError::Denied),
         (
             Fault::Garbled { status: 407 },
-            Miss::Network("the proxy asks for credentials (HTTP 407)".into()),
+            ReadError::Network("the proxy asks for credentials (HTTP 407)".into()),
         ),
-        (refusal("QueueDoesNotExist", 400), Miss::Missing),
-        (refusal("com.amazonaws.sqs#QueueDoesNotExist", 400), Miss::Missing),
-        (refusal("AWS.SimpleQueueService.NonExistentQueue", 400), Miss::Missing),
-        (refusal("com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue", 400), Miss::Missing),
-        (refusal("ResourceNotFoundException", 404), Miss::Missing),
-        (refusal("RequestThrottled", 403), Miss::Throttled),
-        (refusal("com.amazonaws.sqs#RequestThrottled", 400), Miss::Throttled),
-        (refusal("Throttling", 400), Miss::Throttled),
-        (refusal("ThrottlingException", 400), Miss::Throttled),
-        (refusal("ThrottledException", 400), Miss::Throttled),
-        (refusal("TooManyRequestsException", 429), Miss::Throttled),
-        (refusal("RequestLimitExceeded", 503), Miss::Throttled),
-        (refusal("SlowDown", 503), Miss::Throttled),
-        (refusal("", 429), Miss::Throttled),
-        (refusal("AccessDenied", 403), Miss::Denied),
-        (refusal("AccessDeniedException", 400), Miss::Denied),
-        (refusal("KmsAccessDenied", 400), Miss::Denied),
-        (refusal("UnauthorizedOperation", 403), Miss::Denied),
-        (refusal("AccessDenied:http://internal/", 403), Miss::Denied),
-        (refusal("", 403), Miss::Denied),
+        (refusal("QueueDoesNotExist", 400), ReadError::Missing),
+        (refusal("com.amazonaws.sqs#QueueDoesNotExist", 400), ReadError::Missing),
+        (refusal("AWS.SimpleQueueService.NonExistentQueue", 400), ReadError::Missing),
+        (
+            refusal("com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue", 400),
+            ReadError::Missing,
+        ),
+        (refusal("ResourceNotFoundException", 404), ReadError::Missing),
+        (refusal("RequestThrottled", 403), ReadError::Throttled),
+        (refusal("com.amazonaws.sqs#RequestThrottled", 400), ReadError::Throttled),
+        (refusal("Throttling", 400), ReadError::Throttled),
+        (refusal("ThrottlingException", 400), ReadError::Throttled),
+        (refusal("ThrottledException", 400), ReadError::Throttled),
+        (refusal("TooManyRequestsException", 429), ReadError::Throttled),
+        (refusal("RequestLimitExceeded", 503), ReadError::Throttled),
+        (refusal("SlowDown", 503), ReadError::Throttled),
+        (refusal("", 429), ReadError::Throttled),
+        (refusal("AccessDenied", 403), ReadError::Denied),
+        (refusal("AccessDeniedException", 400), ReadError::Denied),
+        (refusal("KmsAccessDenied", 400), ReadError::Denied),
+        (refusal("UnauthorizedOperation", 403), ReadError::Denied),
+        (refusal("AccessDenied:http://internal/", 403), ReadError::Denied),
+        (refusal("", 403), ReadError::Denied),
         (refusal("ExpiredToken", 403), expired("ExpiredToken")),
         (refusal("ExpiredTokenException", 400), expired("ExpiredTokenException")),
         (refusal("InvalidClientTokenId", 403), rejected("InvalidClientTokenId")),
@@ -87,7 +91,7 @@ fn the_services_words_are_kept_to_one_short_line() {
     for (miss, expected) in cases {
         assert_eq!(miss.to_string().trim_end_matches('.'), expected.trim_end_matches('.'));
     }
-    let Miss::Other(long) = said("E", &"x".repeat(1000), 400) else {
+    let ReadError::Other(long) = said("E", &"x".repeat(1000), 400) else {
         panic!("another word");
     };
     assert_eq!(long.chars().count(), WORDS_MAX);

@@ -1,14 +1,14 @@
 //! One graph a rule, and the graph in which nothing is wrong.
 
 use super::*;
-use crate::rules::queue::reading::{Counts, Miss};
+use crate::rules::queue::reading::{Counts, ReadError};
 use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen};
 use crate::time::Timestamp;
 
 const DAY: u64 = 86_400;
 const HERE: &str = "arn:aws:sqs:eu-west-1:123456789012";
 
-fn seen(name: &str, attributes: Result<Attributes, Miss>) -> Seen {
+fn seen(name: &str, attributes: Result<Attributes, ReadError>) -> Seen {
     Seen {
         url: format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"),
         attributes: Some(attributes),
@@ -98,7 +98,7 @@ fn the_rules() {
             &["a-dlq: advice orphan", "a-dlq: warning chained"],
         ),
         ("no source", vec![dlq()], &["a-dlq: advice orphan"]),
-        ("a source may be hidden", vec![dlq(), seen("b", Err(Miss::Denied))], &[]),
+        ("a source may be hidden", vec![dlq(), seen("b", Err(ReadError::Denied))], &[]),
         (
             "a target that is not there",
             vec![queue("a", 4, Some(("gone", 5)))],
@@ -111,7 +111,7 @@ fn the_rules() {
         ),
         (
             "a target that is listed and cannot be read",
-            vec![queue("a", 4, to_dlq(5)), seen("a-dlq", Err(Miss::Denied))],
+            vec![queue("a", 4, to_dlq(5)), seen("a-dlq", Err(ReadError::Denied))],
             &[],
         ),
         ("one receive", vec![queue("a", 4, to_dlq(1)), dlq()], &["a: warning max-receive-count"]),
@@ -159,7 +159,7 @@ fn a_scope_that_could_not_be_listed_is_silent() {
         scopes: vec![ScopeSurvey {
             region: "eu-west-1".into(),
             account: String::new(),
-            queues: Err(Miss::Denied),
+            queues: Err(ReadError::Denied),
         }],
     };
     assert_eq!(lint(&survey, None), []);

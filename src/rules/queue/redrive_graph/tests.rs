@@ -29,7 +29,7 @@ fn read(name: &str, retention_s: u64, target: Option<&str>) -> Seen {
     Seen { url: url(name), attributes: Some(Ok(attributes(name, retention_s, target))) }
 }
 
-fn missed(name: &str, miss: Miss) -> Seen {
+fn missed(name: &str, miss: ReadError) -> Seen {
     Seen { url: url(name), attributes: Some(Err(miss)) }
 }
 
@@ -92,8 +92,8 @@ fn dlqs_are_found_by_redrive_by_name_and_by_both() {
 #[test]
 fn what_was_not_seen_is_unknown() {
     let cases = [
-        ("a source was denied", missed("orders", Miss::Denied), None),
-        ("a queue is gone", missed("orders", Miss::Missing), None),
+        ("a source was denied", missed("orders", ReadError::Denied), None),
+        ("a queue is gone", missed("orders", ReadError::Missing), None),
         ("nobody was asked", listed("orders"), None),
         ("a source", read("orders", 60, Some("x-dlq")), Some(60)),
         ("no source", read("orders", 60, None), Some(0)),
@@ -118,7 +118,7 @@ fn what_was_not_seen_is_unknown() {
 #[test]
 fn a_scope_that_could_not_be_listed_has_no_dlqs_and_lists_nothing() {
     let mut survey = survey(vec![listed("x-dlq")]);
-    survey.scopes.push(ScopeSurvey { queues: Err(Miss::Denied), ..scope(vec![]) });
+    survey.scopes.push(ScopeSurvey { queues: Err(ReadError::Denied), ..scope(vec![]) });
     assert_eq!(find(&survey, Discover::Both, None).len(), 1);
     assert_eq!(survey.lists(0, &url("x-dlq")), Some(true));
     assert_eq!(survey.lists(0, &url("y-dlq")), Some(false));
