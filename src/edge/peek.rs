@@ -25,7 +25,7 @@ use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::source_queues;
 use crate::rules::queue::lint;
 use crate::rules::queue::reading::{Attributes, Counts, ReadError};
-use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
+use crate::rules::queue::redrive_graph::{ListedQueue, ScopeSurvey, Survey};
 use crate::store::{Doc, Store};
 use crate::text;
 use crate::time::Timestamp;
@@ -308,10 +308,10 @@ impl Peeker {
             listed.iter().flatten().take(SOURCES_MAX).map(String::clone).collect();
         let jobs: Vec<_> = urls.iter().map(|url| (scope, url.clone())).collect();
         let answers = self.sqs.read(&jobs, Want::Settings).into_iter().map(|one| one.result);
-        let mut seen: Vec<Seen> = urls
+        let mut seen: Vec<ListedQueue> = urls
             .into_iter()
             .zip(answers)
-            .map(|(url, result)| Seen { url, attributes: Some(result) })
+            .map(|(url, result)| ListedQueue { url, attributes: Some(result) })
             .collect();
         let region = self.sqs.region(scope).to_owned();
         let mut facts = QueueFacts {
@@ -326,7 +326,7 @@ impl Peeker {
             sources: listed.is_ok().then(|| source_queues::of(&seen, &region)),
             lint: Vec::new(),
         };
-        seen.push(Seen { url: queue.url.clone(), attributes: Some(Ok(said.clone())) });
+        seen.push(ListedQueue { url: queue.url.clone(), attributes: Some(Ok(said.clone())) });
         let account = self.sqs.account(scope).to_owned();
         let scopes = vec![ScopeSurvey { region, account, queues: Ok(seen) }];
         let linted = lint::lint(&Survey { at: reading.at, scopes }, None);

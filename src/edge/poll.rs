@@ -30,7 +30,7 @@ use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::monitor::Policy;
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph;
-use crate::rules::queue::redrive_graph::{Discover, Known, Selection};
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover, Selection};
 use crate::store::{Doc, Store};
 use crate::text;
 use crate::time::Timestamp;
@@ -95,7 +95,7 @@ struct Found {
     lines: Vec<Vec<u8>>,
     failures: Vec<Failure>,
     /// No longer listed, or no longer a DLQ: read one last time.
-    leaving: Vec<Known>,
+    leaving: Vec<DeadLetterQueue>,
 }
 
 impl Poller {

@@ -14,7 +14,7 @@ use super::{Plan, Want};
 use crate::clock;
 use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::reading::ReadError;
-use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
+use crate::rules::queue::redrive_graph::{ListedQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
 
 /// No account has more queues than so many pages of 1,000.
@@ -142,7 +142,7 @@ impl World {
             region: door.region.clone(),
             account: door.account().to_owned(),
             queues: urls.map(|urls| {
-                let seen = urls.into_iter().map(|url| Seen {
+                let seen = urls.into_iter().map(|url| ListedQueue {
                     url,
                     attributes: readings.next().map(|reading| reading.result),
                 });

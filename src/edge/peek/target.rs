@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::event::Queue;
 use crate::rules::queue::document::Watched;
 use crate::rules::queue::reading::ReadError;
-use crate::rules::queue::redrive_graph::Known;
+use crate::rules::queue::redrive_graph::DeadLetterQueue;
 use crate::time::Timestamp;
 
 impl Peeker {
@@ -29,7 +29,7 @@ impl Peeker {
             match url {
                 Ok(url) => {
                     let (region, label) = (sqs.region(scope), sqs.account(scope));
-                    found.extend(Known::given(scope, &url, region, label, at));
+                    found.extend(DeadLetterQueue::given(scope, &url, region, label, at));
                 }
                 Err(ReadError::Missing) => {}
                 Err(other) => miss = other,

@@ -13,7 +13,7 @@ use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
 use crate::rules::queue::document::{Failure, SOURCE, Target, bucket};
 use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph;
-use crate::rules::queue::redrive_graph::{Known, ScopeSurvey, Survey};
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
 
 impl Poller {
@@ -58,7 +58,9 @@ impl Poller {
                     false => self.sqs.url_of(scope, name),
                 };
                 match url {
-                    Ok(url) => found.extend(Known::given(scope, &url, region, account, at)),
+                    Ok(url) => {
+                        found.extend(DeadLetterQueue::given(scope, &url, region, account, at))
+                    }
                     Err(ReadError::Missing) => {}
                     Err(other) => miss = other,
                 }
@@ -67,7 +69,7 @@ impl Poller {
                 log::warn(&format!("cannot find queue '{name}': {miss}"));
                 all = false;
             }
-            let given = |known: &Known| Target { found_at: None, ..target(known) };
+            let given = |known: &DeadLetterQueue| Target { found_at: None, ..target(known) };
             self.targets.extend(found.iter().map(given));
         }
         all
@@ -144,13 +146,14 @@ impl Poller {
     fn take_survey(&mut self, survey: Survey) -> Result<Found, Error> {
         let cached = self.now_discovered()?;
         let mut found = Found::default();
-        let mut places: Vec<Vec<Known>> = survey.scopes.iter().map(|_| Vec::new()).collect();
+        let mut places: Vec<Vec<DeadLetterQueue>> =
+            survey.scopes.iter().map(|_| Vec::new()).collect();
         // From now on they are read; the survey may have begun rounds ago.
         let now = clock::now();
         for known in redrive_graph::find(&survey, self.wants.discover, self.wants.patterns.as_ref())
         {
             let scope = known.scope;
-            places[scope].push(Known { found_at: now, ..known });
+            places[scope].push(DeadLetterQueue { found_at: now, ..known });
         }
         let at = survey.at;
         let listed = survey.scopes.iter().map(|seen| {
@@ -162,7 +165,7 @@ impl Poller {
         for (scope, here) in places.iter().enumerate().filter(|(scope, _)| listed[*scope]) {
             let earlier = cached.entry(&self.key_of(scope));
             let label = self.sqs.account(scope);
-            let earlier: Vec<Known> =
+            let earlier: Vec<DeadLetterQueue> =
                 earlier.map_or(Vec::new(), |entry| entry.queues_in(scope, label).collect());
             let new = self.only_in(here, &earlier);
             found.lines.extend(new.map(|known| found_line(known, at)));
@@ -191,11 +194,11 @@ impl Poller {
     /// The wanted queues of a list that another lacks.
     fn only_in<'a>(
         &self,
-        list: &'a [Known],
-        others: &[Known],
-    ) -> impl Iterator<Item = &'a Known> + use<'_, 'a> {
+        list: &'a [DeadLetterQueue],
+        others: &[DeadLetterQueue],
+    ) -> impl Iterator<Item = &'a DeadLetterQueue> + use<'_, 'a> {
         let others: HashSet<String> = others.iter().map(|known| known.arn.clone()).collect();
-        let wanted = |known: &&Known| self.wants.selection.wants(&known.name);
+        let wanted = |known: &&DeadLetterQueue| self.wants.selection.wants(&known.name);
         list.iter().filter(wanted).filter(move |known| !others.contains(&known.arn))
     }
 }
@@ -211,13 +214,13 @@ pub(super) fn failure(seen: &ScopeSurvey) -> Failure {
 }
 
 /// The line that tells of a queue that was found.
-pub fn found_line(known: &Known, at: Timestamp) -> Vec<u8> {
+pub fn found_line(known: &DeadLetterQueue, at: Timestamp) -> Vec<u8> {
     let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
     let id = event::derived_id(&[SOURCE, &known.arn, "found", &bucket(known.found_at)]);
     Event::new(SOURCE, id, &known.name, at, data).line()
 }
 
-pub(super) fn target(known: &Known) -> Target {
+pub(super) fn target(known: &DeadLetterQueue) -> Target {
     Target {
         scope: known.scope,
         queue: known.queue(),

@@ -12,7 +12,7 @@ use crate::event::{self, Event, QueueLinted};
 use crate::rules::queue::document::{Failure, SOURCE};
 use crate::rules::queue::lint;
 use crate::rules::queue::redrive_graph;
-use crate::rules::queue::redrive_graph::{Known, Survey};
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
 use crate::text;
 use crate::tool::Outcome;
 use crate::wire;
@@ -31,7 +31,7 @@ pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<Outcome, Error> {
 
 fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
     let known = redrive_graph::find(survey, wants.discover, wants.patterns.as_ref());
-    let known: Vec<Known> =
+    let known: Vec<DeadLetterQueue> =
         known.into_iter().filter(|known| wants.selection.wants(&known.name)).collect();
     if !people {
         return known.iter().flat_map(|known| found_line(known, survey.at)).collect();

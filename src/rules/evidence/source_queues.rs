@@ -3,14 +3,14 @@
 use super::bundle::SourceFacts;
 use crate::event::Finding;
 use crate::rules::queue::lint::Linted;
-use crate::rules::queue::redrive_graph::{Place, Seen};
+use crate::rules::queue::redrive_graph::{ListedQueue, QueueAddress};
 
 /// The queues that send their dead letters there. One that could not be read is there by name, and
 /// nothing else is known of it.
-pub fn of(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
-    let source = |seen: &Seen| {
-        let place = Place::of(&seen.url, region)?;
-        let named = SourceFacts { name: place.name, arn: place.arn, ..SourceFacts::default() };
+pub fn of(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
+    let source = |seen: &ListedQueue| {
+        let address = QueueAddress::parse(&seen.url, region)?;
+        let named = SourceFacts { name: address.name, arn: address.arn, ..SourceFacts::default() };
         let Some(Ok(said)) = &seen.attributes else { return Some(named) };
         Some(SourceFacts {
             arn: if said.arn.is_empty() { named.arn } else { said.arn.clone() },
@@ -61,8 +61,8 @@ mod tests {
         };
         let url = |name: &str| format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
         let seen = [
-            Seen { url: url("orders"), attributes: Some(Ok(said)) },
-            Seen { url: url("refunds"), attributes: Some(Err(ReadError::Denied)) },
+            ListedQueue { url: url("orders"), attributes: Some(Ok(said)) },
+            ListedQueue { url: url("refunds"), attributes: Some(Err(ReadError::Denied)) },
         ];
         let found = of(&seen, "eu-west-1");
         assert_eq!((found[0].depth, found[0].in_flight), (Some(6), Some(2)));

@@ -32,8 +32,9 @@ pub struct Linted {
 pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<Linted> {
     let mut all = Vec::new();
     for (scope, seen) in survey.scopes.iter().enumerate() {
-        let graph = Graph::of(seen);
-        let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.place.arn.as_str()).collect();
+        let graph = Graph::new(seen);
+        let arns: HashSet<&str> =
+            graph.nodes.iter().map(|node| node.address.arn.as_str()).collect();
         for node in &graph.nodes {
             let findings = judge(&graph, &arns, node, patterns);
             if !findings.is_empty() {
@@ -52,7 +53,7 @@ fn judge(
     patterns: Option<&GlobList>,
 ) -> Vec<Finding> {
     let has_source = graph.sources(node).next().is_some();
-    let is_named = dlq_name::is_dlq_name(&node.place.name, patterns);
+    let is_named = dlq_name::is_dlq_name(&node.address.name, patterns);
     let mut findings = Vec::new();
     if is_named && !has_source && graph.complete {
         findings.push(orphan());
@@ -81,13 +82,13 @@ fn judge(
 /// deletes it `retention of the DLQ` after that: before it even arrives, when the source may
 /// keep it as long. In FIFO queues the clock starts anew.
 fn retention(graph: &Graph, node: &Node, attributes: &Attributes) -> Option<Finding> {
-    if dlq_name::is_fifo(&node.place.name) {
+    if dlq_name::is_fifo(&node.address.name) {
         return None;
     }
     let own = attributes.retention_s?;
     let (longest, source) = graph
         .sources(node)
-        .filter_map(|source| Some((source.attributes?.retention_s?, source.place.name.as_str())))
+        .filter_map(|source| Some((source.attributes?.retention_s?, source.address.name.as_str())))
         .max()?;
     let (level, verb) = match own.cmp(&longest) {
         std::cmp::Ordering::Less => ("error", "less than"),
@@ -121,8 +122,8 @@ fn orphan() -> Finding {
 
 fn dangling(node: &Node, redrive: &Redrive) -> Finding {
     let target = name_of(&redrive.target);
-    let place = |arn: &str| arn.rsplit_once(':').map(|(place, _)| place.to_owned());
-    let why = if place(&redrive.target) == place(&node.place.arn) {
+    let address = |arn: &str| arn.rsplit_once(':').map(|(address, _)| address.to_owned());
+    let why = if address(&redrive.target) == address(&node.address.arn) {
         "which does not exist"
     } else {
         "which is in another account or region, where SQS does not deliver"
@@ -136,7 +137,7 @@ fn mixed(node: &Node, redrive: &Redrive) -> Option<Finding> {
     let kind = |fifo| {
         if fifo { "a FIFO queue" } else { "a standard queue" }
     };
-    let (own, other) = (dlq_name::is_fifo(&node.place.name), dlq_name::is_fifo(target));
+    let (own, other) = (dlq_name::is_fifo(&node.address.name), dlq_name::is_fifo(target));
     (own != other).then(|| {
         let detail = format!(
             "it is {} and its dead-letter queue '{target}' is {}: they have to be of one kind",

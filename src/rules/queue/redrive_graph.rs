@@ -29,7 +29,7 @@ pub enum Discover {
 
 /// What was seen of one queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct ListedQueue {
     /// Its URL.
     pub url: String,
     /// What it says about itself; `None` when it was not asked.
@@ -44,7 +44,7 @@ pub struct ScopeSurvey {
     /// What people call the account; empty when it has no name but its number.
     pub account: String,
     /// Every queue, or why they could not be listed: a list is never partial.
-    pub queues: Result<Vec<Seen>, ReadError>,
+    pub queues: Result<Vec<ListedQueue>, ReadError>,
 }
 
 /// What was seen everywhere, the scopes in their order.
@@ -92,7 +92,7 @@ impl FoundBy {
 
 /// A dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct DeadLetterQueue {
     /// Its name.
     pub name: String,
     /// Its URL.
@@ -120,7 +120,7 @@ pub struct Known {
     pub found_at: Timestamp,
 }
 
-impl Known {
+impl DeadLetterQueue {
     /// A queue that somebody named: nothing is known of its sources. `None` when the URL is none.
     pub fn given(
         scope: usize,
@@ -129,20 +129,20 @@ impl Known {
         account: &str,
         at: Timestamp,
     ) -> Option<Self> {
-        let place = Place::of(url, region)?;
-        let fifo = dlq_name::is_fifo(&place.name);
-        Some(Known {
+        let address = QueueAddress::parse(url, region)?;
+        let fifo = dlq_name::is_fifo(&address.name);
+        Some(DeadLetterQueue {
             url: url.to_owned(),
-            arn: place.arn,
+            arn: address.arn,
             region: region.to_owned(),
-            account: or(account, place.account),
+            account: or(account, address.account),
             scope,
             fifo,
             found_by: FoundBy::Given,
             sources: Vec::new(),
             source_retention_s: fifo.then_some(0),
             found_at: at,
-            name: place.name,
+            name: address.name,
         })
     }
 
@@ -178,17 +178,21 @@ impl Selection {
 
 /// The DLQs of a survey, by scope and name. Scopes that see the same queue (two profiles of one
 /// account) have it once, in the first of them.
-pub fn find(survey: &Survey, discover: Discover, patterns: Option<&GlobList>) -> Vec<Known> {
+pub fn find(
+    survey: &Survey,
+    discover: Discover,
+    patterns: Option<&GlobList>,
+) -> Vec<DeadLetterQueue> {
     let mut found = Vec::new();
     let mut arns = HashSet::new();
     for (index, scope) in survey.scopes.iter().enumerate() {
-        let graph = Graph::of(scope);
-        let mut here: Vec<Known> = graph
+        let graph = Graph::new(scope);
+        let mut here: Vec<DeadLetterQueue> = graph
             .nodes
             .iter()
             .filter_map(|node| graph.judge(node, discover, patterns))
             .filter(|known| arns.insert(known.arn.clone()))
-            .map(|known| Known { scope: index, found_at: survey.at, ..known })
+            .map(|known| DeadLetterQueue { scope: index, found_at: survey.at, ..known })
             .collect();
         here.sort_by(|a, b| a.name.cmp(&b.name));
         found.append(&mut here);
@@ -209,13 +213,13 @@ pub(super) struct Graph<'a> {
 
 /// A queue in the graph.
 pub(super) struct Node<'a> {
-    pub(super) place: Place,
+    pub(super) address: QueueAddress,
     pub(super) url: &'a str,
     pub(super) attributes: Option<&'a Attributes>,
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn of(scope: &'a ScopeSurvey) -> Self {
+    pub(super) fn new(scope: &'a ScopeSurvey) -> Self {
         let seen = scope.queues.as_deref().unwrap_or_default();
         let mut complete = scope.queues.is_ok();
         let mut nodes = Vec::with_capacity(seen.len());
@@ -229,50 +233,55 @@ impl<'a> Graph<'a> {
                     None
                 }
             };
-            let Some(mut place) = Place::of(&queue.url, &scope.region) else {
+            let Some(mut address) = QueueAddress::parse(&queue.url, &scope.region) else {
                 continue;
             };
             if let Some(attributes) = attributes {
                 if !attributes.arn.is_empty() {
-                    place.arn.clone_from(&attributes.arn);
+                    address.arn.clone_from(&attributes.arn);
                 }
                 if let Some(redrive) = &attributes.redrive {
                     incoming.entry(&redrive.target).or_default().push(nodes.len());
                 }
             }
-            nodes.push(Node { place, url: &queue.url, attributes });
+            nodes.push(Node { address, url: &queue.url, attributes });
         }
         Graph { scope, nodes, incoming, complete }
     }
 
     /// The queues that send their dead letters to this one.
     pub(super) fn sources(&self, node: &Node) -> impl Iterator<Item = &Node<'a>> {
-        let indices = self.incoming.get(node.place.arn.as_str());
+        let indices = self.incoming.get(node.address.arn.as_str());
         indices.into_iter().flatten().map(|&index| &self.nodes[index])
     }
 
     /// As events show it.
     pub(super) fn queue(&self, node: &Node) -> Queue {
         Queue {
-            name: node.place.name.clone(),
+            name: node.address.name.clone(),
             url: node.url.to_owned(),
-            arn: node.place.arn.clone(),
+            arn: node.address.arn.clone(),
             region: self.scope.region.clone(),
-            account: or(&self.scope.account, node.place.account.clone()),
-            fifo: dlq_name::is_fifo(&node.place.name),
+            account: or(&self.scope.account, node.address.account.clone()),
+            fifo: dlq_name::is_fifo(&node.address.name),
             sources: self.source_names(node),
         }
     }
 
     fn source_names(&self, node: &Node) -> Vec<String> {
-        let names: BTreeSet<&str> = self.sources(node).map(|s| s.place.name.as_str()).collect();
+        let names: BTreeSet<&str> = self.sources(node).map(|s| s.address.name.as_str()).collect();
         names.into_iter().map(str::to_owned).collect()
     }
 
-    fn judge(&self, node: &Node, discover: Discover, patterns: Option<&GlobList>) -> Option<Known> {
+    fn judge(
+        &self,
+        node: &Node,
+        discover: Discover,
+        patterns: Option<&GlobList>,
+    ) -> Option<DeadLetterQueue> {
         let by_redrive = discover != Discover::Name && self.sources(node).next().is_some();
         let by_name =
-            discover != Discover::Redrive && dlq_name::is_dlq_name(&node.place.name, patterns);
+            discover != Discover::Redrive && dlq_name::is_dlq_name(&node.address.name, patterns);
         let found_by = match (by_redrive, by_name) {
             (true, true) => FoundBy::Both,
             (true, false) => FoundBy::Redrive,
@@ -280,7 +289,7 @@ impl<'a> Graph<'a> {
             (false, false) => return None,
         };
         let queue = self.queue(node);
-        Some(Known {
+        Some(DeadLetterQueue {
             source_retention_s: self.source_retention(node, queue.fifo),
             name: queue.name,
             url: queue.url,
@@ -313,16 +322,18 @@ impl<'a> Graph<'a> {
 /// one queue differ by the name of the server, and a queue that was named by its URL may belong to
 /// another account, of which the list says nothing.
 pub fn is_unlisted(queue: &Queue, was_named: bool, urls: &[String], region: &str) -> bool {
-    let Some(place) = Place::of(&queue.url, region) else { return false };
-    let listed: Vec<Place> = urls.iter().filter_map(|url| Place::of(url, region)).collect();
-    let is_ours = !was_named || listed.iter().any(|other| other.account == place.account);
-    let is_there = |other: &Place| other.account == place.account && other.name == place.name;
+    let Some(address) = QueueAddress::parse(&queue.url, region) else { return false };
+    let listed: Vec<QueueAddress> =
+        urls.iter().filter_map(|url| QueueAddress::parse(url, region)).collect();
+    let is_ours = !was_named || listed.iter().any(|other| other.account == address.account);
+    let is_there =
+        |other: &QueueAddress| other.account == address.account && other.name == address.name;
     is_ours && !listed.iter().any(is_there)
 }
 
 /// What a URL tells of its queue: `…/<account>/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct QueueAddress {
     /// The queue's name.
     pub name: String,
     /// The number of the account that owns it.
@@ -331,10 +342,10 @@ pub struct Place {
     pub arn: String,
 }
 
-impl Place {
+impl QueueAddress {
     /// Reads a queue's URL; `None` when it is none. Some servers have other words where the
     /// account stands: for those it is zero, as their ARNs have it.
-    pub fn of(url: &str, region: &str) -> Option<Self> {
+    pub fn parse(url: &str, region: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         if scheme != "https" && scheme != "http" {
             return None;
@@ -356,7 +367,7 @@ impl Place {
             r if r.starts_with("eusc-") => "aws-eusc",
             _ => "aws",
         };
-        Some(Place {
+        Some(QueueAddress {
             name: name.to_owned(),
             account: account.to_owned(),
             arn: format!("arn:{partition}:sqs:{region}:{account}:{name}"),

@@ -25,27 +25,27 @@ fn attributes(name: &str, retention_s: u64, target: Option<&str>) -> Attributes 
 }
 
 /// A queue that could be read.
-fn read(name: &str, retention_s: u64, target: Option<&str>) -> Seen {
-    Seen { url: url(name), attributes: Some(Ok(attributes(name, retention_s, target))) }
+fn read(name: &str, retention_s: u64, target: Option<&str>) -> ListedQueue {
+    ListedQueue { url: url(name), attributes: Some(Ok(attributes(name, retention_s, target))) }
 }
 
-fn missed(name: &str, miss: ReadError) -> Seen {
-    Seen { url: url(name), attributes: Some(Err(miss)) }
+fn missed(name: &str, miss: ReadError) -> ListedQueue {
+    ListedQueue { url: url(name), attributes: Some(Err(miss)) }
 }
 
-fn listed(name: &str) -> Seen {
-    Seen { url: url(name), attributes: None }
+fn listed(name: &str) -> ListedQueue {
+    ListedQueue { url: url(name), attributes: None }
 }
 
-fn scope(queues: Vec<Seen>) -> ScopeSurvey {
+fn scope(queues: Vec<ListedQueue>) -> ScopeSurvey {
     ScopeSurvey { region: REGION.into(), account: "prod".into(), queues: Ok(queues) }
 }
 
-fn survey(queues: Vec<Seen>) -> Survey {
+fn survey(queues: Vec<ListedQueue>) -> Survey {
     Survey { at: AT, scopes: vec![scope(queues)] }
 }
 
-fn names(found: &[Known]) -> Vec<(&str, FoundBy)> {
+fn names(found: &[DeadLetterQueue]) -> Vec<(&str, FoundBy)> {
     found.iter().map(|known| (known.name.as_str(), known.found_by)).collect()
 }
 
@@ -131,7 +131,7 @@ fn the_same_queue_in_two_scopes_is_one_and_the_same_name_elsewhere_is_another() 
     let elsewhere = ScopeSurvey {
         region: "eu-west-1".into(),
         account: String::new(),
-        queues: Ok(vec![Seen {
+        queues: Ok(vec![ListedQueue {
             url: "https://sqs.eu-west-1.amazonaws.com/210987654321/x-dlq".into(),
             attributes: None,
         }]),
@@ -180,9 +180,9 @@ fn a_url_tells_the_place() {
         ("", "us-east-1", None),
     ];
     for (url, region, expected) in cases {
-        let place = Place::of(url, region);
-        let place = place.as_ref().map(|p| (p.name.as_str(), p.arn.as_str()));
-        assert_eq!(place, expected, "{url}");
+        let address = QueueAddress::parse(url, region);
+        let address = address.as_ref().map(|p| (p.name.as_str(), p.arn.as_str()));
+        assert_eq!(address, expected, "{url}");
     }
 }
 
@@ -198,15 +198,15 @@ fn the_arn_that_a_queue_says_wins() {
 
 #[test]
 fn a_given_queue_has_unknown_sources() {
-    let known = Known::given(3, &url("anything"), REGION, "", AT).unwrap();
+    let known = DeadLetterQueue::given(3, &url("anything"), REGION, "", AT).unwrap();
     assert_eq!(
         (known.arn, known.account, known.scope, known.found_by),
         (arn("anything"), "123456789012".into(), 3, FoundBy::Given)
     );
     assert_eq!(known.source_retention_s, None);
-    let fifo = Known::given(0, &url("a.fifo"), REGION, "", AT).unwrap();
+    let fifo = DeadLetterQueue::given(0, &url("a.fifo"), REGION, "", AT).unwrap();
     assert_eq!(fifo.source_retention_s, Some(0));
-    assert_eq!(Known::given(0, "orders-dlq", REGION, "", AT), None);
+    assert_eq!(DeadLetterQueue::given(0, "orders-dlq", REGION, "", AT), None);
 }
 
 #[test]
