@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{Evidence, QueueRule, Settings};
-use crate::edge::aws::{BATCH, Sqs, Want};
+use crate::edge::aws::{AttributeSet, BATCH, Sqs};
 use crate::edge::evidence::write::Draft;
 use crate::error::Error;
 use crate::event::{self, Cause, Event, Queue, QueueSampled};
@@ -297,17 +297,18 @@ impl Peeker {
     fn ask(&self, subject: &Subject) -> Result<Asked, Error> {
         let (scope, queue) = (subject.scope, &subject.queue);
         let failed = |miss: &ReadError| Error::failed("read queue", &queue.name, miss);
-        let reading = self.sqs.read(&[(scope, queue.url.clone())], Want::Settings).pop();
+        let reading = self.sqs.read(&[(scope, queue.url.clone())], AttributeSet::Settings).pop();
         let reading = reading.ok_or_else(|| failed(&ReadError::Other("no answer".into())))?;
         let said = reading.result.map_err(|miss| failed(&miss))?;
-        let listed = self.sqs.sources(scope, &queue.url);
+        let listed = self.sqs.source_queues(scope, &queue.url);
         if let Err(miss) = &listed {
             log::info(&format!("the sources of queue '{}' are unknown: {miss}", queue.name));
         }
         let urls: Vec<String> =
             listed.iter().flatten().take(SOURCES_MAX).map(String::clone).collect();
         let jobs: Vec<_> = urls.iter().map(|url| (scope, url.clone())).collect();
-        let answers = self.sqs.read(&jobs, Want::Settings).into_iter().map(|one| one.result);
+        let answers =
+            self.sqs.read(&jobs, AttributeSet::Settings).into_iter().map(|one| one.result);
         let mut seen: Vec<ListedQueue> = urls
             .into_iter()
             .zip(answers)

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::clock;
-use crate::edge::aws::{Sqs, Want};
+use crate::edge::aws::{AttributeSet, Sqs};
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
 use crate::glob::GlobList;
@@ -116,7 +116,7 @@ impl Poller {
             parts.push(list.patterns().join(","));
         }
         for scope in 0..sqs.scopes() {
-            let key = sqs.key(scope, wants.discover, wants.patterns.as_ref());
+            let key = sqs.cache_key(scope, wants.discover, wants.patterns.as_ref());
             parts.push(serde_json::to_string(&key).unwrap_or_default());
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -239,14 +239,14 @@ impl Poller {
     /// Reads every target; asks again where an answer is missing that the rules need.
     fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
         let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
-        let readings = self.sqs.read(&asked, Want::Counts);
+        let readings = self.sqs.read(&asked, AttributeSet::Counts);
         let missing = |at: usize| readings[at].result == Err(ReadError::Missing);
         let mut scopes: Vec<usize> =
             (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
         scopes.sort_unstable();
         scopes.dedup();
         let listed: Vec<(usize, Result<Vec<String>, ReadError>)> =
-            scopes.into_iter().map(|scope| (scope, self.sqs.list(scope, None))).collect();
+            scopes.into_iter().map(|scope| (scope, self.sqs.list(scope))).collect();
         let unlisted = |target: &Target| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
             let Some((scope, Ok(urls))) = list else { return false };

@@ -25,7 +25,7 @@ impl Peeker {
         }
         let (mut found, mut miss) = (Vec::new(), ReadError::Missing);
         for scope in scopes {
-            let url = if is_url { Ok(name.to_owned()) } else { sqs.url_of(scope, name) };
+            let url = if is_url { Ok(name.to_owned()) } else { sqs.queue_url(scope, name) };
             match url {
                 Ok(url) => {
                     let (region, label) = (sqs.region(scope), sqs.account(scope));

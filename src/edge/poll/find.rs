@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{Found, Poller};
 use crate::clock;
-use crate::edge::aws::Plan;
+use crate::edge::aws::SurveyPlan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
@@ -55,7 +55,7 @@ impl Poller {
                 let (region, account) = (self.sqs.region(scope), self.sqs.account(scope));
                 let url = match name.contains("://") {
                     true => Ok(name.clone()),
-                    false => self.sqs.url_of(scope, name),
+                    false => self.sqs.queue_url(scope, name),
                 };
                 match url {
                     Ok(url) => {
@@ -97,7 +97,7 @@ impl Poller {
             return Ok(Found::default());
         }
         let cached = self.now_discovered()?;
-        let plan = Plan::of(self.wants.discover);
+        let plan = SurveyPlan::for_discovery(self.wants.discover);
         if std::mem::take(&mut self.wants.refresh) {
             let survey = self.sqs.survey(plan);
             return self.take_survey(survey);
@@ -128,7 +128,7 @@ impl Poller {
     }
 
     fn key_of(&self, scope: usize) -> Key {
-        self.sqs.key(scope, self.wants.discover, self.wants.patterns.as_ref())
+        self.sqs.cache_key(scope, self.wants.discover, self.wants.patterns.as_ref())
     }
 
     fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::Wants;
 use super::find::{failure, found_line};
-use crate::edge::aws::{Plan, Sqs};
+use crate::edge::aws::{Sqs, SurveyPlan};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
 use crate::rules::queue::document::{Failure, SOURCE};
@@ -19,7 +19,9 @@ use crate::wire;
 
 /// Prints what discovery finds, or what lint finds. Nothing is remembered.
 pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<Outcome, Error> {
-    let plan = Plan { ask: lints || Plan::of(wants.discover).ask };
+    let plan = SurveyPlan {
+        read_settings: lints || SurveyPlan::for_discovery(wants.discover).read_settings,
+    };
     let survey = sqs.survey(plan);
     let failures: Vec<Failure> = survey.scopes.iter().map(failure).collect();
     let failed = failures.iter().any(|failure| failure.reason.is_some());

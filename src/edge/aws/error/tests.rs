@@ -60,14 +60,14 @@ fn every_fault_has_its_word() {
         (refusal("", 200), other("the answer is not one of SQS (HTTP 200)")),
     ];
     for (fault, expected) in cases {
-        assert_eq!(miss(fault.clone()), expected, "{fault:?}");
+        assert_eq!(read_error(fault.clone()), expected, "{fault:?}");
     }
 }
 
 #[test]
 fn the_services_words_are_kept_to_one_short_line() {
     let said = |code: &str, message: &str, status| {
-        miss(Fault::Refused {
+        read_error(Fault::Refused {
             code: (!code.is_empty()).then(|| code.to_owned()),
             message: Some(message.to_owned()),
             status,
@@ -94,7 +94,7 @@ fn the_services_words_are_kept_to_one_short_line() {
     let ReadError::Other(long) = said("E", &"x".repeat(1000), 400) else {
         panic!("another word");
     };
-    assert_eq!(long.chars().count(), WORDS_MAX);
+    assert_eq!(long.chars().count(), TEXT_MAX);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_credential_process_is_not_quoted() {
     let cause = "Error retrieving credentials: external process exited with code exit \
                  status: 1. Stderr: SECRET";
     let error = CredentialsError::provider_error(cause);
-    let said = of_credentials(&error, Some("shop")).to_string();
+    let said = credentials_error(&error, Some("shop")).to_string();
     assert_eq!(said, "credentials: the credential process failed; run it by hand to see why");
 }
 
@@ -130,7 +130,7 @@ fn credentials_that_are_missing_name_the_remedy() {
         (CredentialsError::provider_error("no such host\nmore"), None, "no such host"),
     ];
     for (error, profile, expected) in cases {
-        let said = of_credentials(&error, profile).to_string();
+        let said = credentials_error(&error, profile).to_string();
         assert_eq!(said, format!("credentials: {expected}"));
     }
 }
