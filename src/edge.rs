@@ -1,4 +1,4 @@
-//! The edges: thin, without policy. Each file is one part of the world.
+//! The edges: access to the outside world, without policy. Each file is one part of it.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -18,8 +18,8 @@ pub mod sessions;
 pub mod status;
 pub mod supervisor;
 
-/// This very program, to be started anew. On Linux by a name that also works when the file was
-/// replaced meanwhile.
+/// Returns a command that starts this program again. On Linux this works even if the file was
+/// replaced since.
 fn exe() -> std::process::Command {
     let path = if cfg!(target_os = "linux") {
         "/proc/self/exe".into()
@@ -27,7 +27,7 @@ fn exe() -> std::process::Command {
         std::env::current_exe().unwrap_or_else(|_| crate::log::name().into())
     };
     let mut command = std::process::Command::new(path);
-    // What ps(1) shows.
+    // The name that ps(1) shows.
     std::os::unix::process::CommandExt::arg0(&mut command, crate::log::name());
     command
 }
