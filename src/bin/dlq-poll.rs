@@ -1,26 +1,20 @@
-//! dlq-poll - finds dead-letter queues and tells when messages die
+//! dlq-poll - finds dead-letter queues and reports when messages die
 //!
-//! An originator: it prints an event for each edge, and a heartbeat for each round. The asking is
-//! in edge/sqs.rs, a round in edge/poll.rs, the decisions in rules/.
+//! An originator: prints an event for each edge and a heartbeat for each round. Requests are in
+//! edge/aws.rs, a round in edge/poll.rs, the decisions in rules/.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use dlq::args::{Arg, Args, Common, Stop, unknown};
-use dlq::clock;
 use dlq::config::{self, Settings};
 use dlq::edge::aws::Sqs;
-use dlq::edge::poll::{self, Poller, Wants};
+use dlq::edge::poll::{self, PollPlan, Poller, RunOptions};
 use dlq::error::Error;
 use dlq::event::Type;
 use dlq::glob::GlobList;
 use dlq::journal::Journal;
-use dlq::rules::queue::monitor::Policy;
-use dlq::rules::queue::redrive_graph::Selection;
-use dlq::rules::queue::schedule;
 use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
-use dlq::wire::Output;
 
 const TOOL: Tool = Tool {
     name: "dlq-poll",
@@ -44,15 +38,9 @@ const TOOL: Tool = Tool {
 
 #[derive(Debug, Default, PartialEq)]
 struct Options {
-    follow: bool,
-    rounds: Option<u64>,
-    queues: Vec<String>,
-    refresh: bool,
-    all: bool,
+    run: RunOptions,
     list: bool,
     lint: bool,
-    check: bool,
-    dry_run: bool,
     matching: Vec<String>,
     exclude: Vec<String>,
     /// Settings that the flags override: key, value, flag.
@@ -77,25 +65,25 @@ impl Options {
                 return Err(unknown(&arg));
             };
             match name.as_str() {
-                "--follow" => options.follow = true,
-                "--rounds" => args.number(&mut options.rounds, 1..=u64::MAX)?,
+                "--follow" => options.run.follow = true,
+                "--rounds" => args.number(&mut options.run.rounds, 1..=u64::MAX)?,
                 "--queue" => {
                     let mut queue = None;
                     args.text(&mut queue)?;
-                    options.queues.extend(queue);
+                    options.run.queues.extend(queue);
                 }
                 "--match" => options.matching.push(args.value()?),
                 "--exclude" => options.exclude.push(args.value()?),
-                "--refresh" => options.refresh = true,
-                "--all" => options.all = true,
+                "--refresh" => options.run.refresh = true,
+                "--all" => options.run.all = true,
                 "--list" => options.list = true,
                 "--lint" => options.lint = true,
-                "--check" => options.check = true,
-                "-n" | "--dry-run" => options.dry_run = true,
+                "--check" => options.run.check = true,
+                "-n" | "--dry-run" => options.run.dry_run = true,
                 name => options.setting(name, args, &arg)?,
             }
         }
-        if (options.list || options.lint) && !options.queues.is_empty() {
+        if (options.list || options.lint) && !options.run.queues.is_empty() {
             let look = if options.list { "--list" } else { "--lint" };
             return Err(Stop::Wrong(format!("option '{look}' does not go with '--queue'")));
         }
@@ -148,61 +136,12 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
     options.apply(&mut settings)?;
     let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
+    let dry_run = options.run.dry_run;
+    let plan = PollPlan::new(&settings.monitoring, options.run);
     if options.list || options.lint {
-        return poll::show(&sqs, &wants(&options, &settings), options.lint);
+        return poll::show(&sqs, &plan, options.lint).map(Outcome::of);
     }
-    let store = Store::of(&settings, &env, !options.dry_run)?;
+    let store = Store::of(&settings, &env, !dry_run)?;
     let journal = Journal::of(&store, &settings.state);
-    let interval = settings.monitoring.check_interval;
-    let policy = policy(&options, &settings);
-    let poller = Poller::open(sqs, wants(&options, &settings), policy, &store, journal)?;
-    rounds(poller, &options, interval)
-}
-
-fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<Outcome, Error> {
-    let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
-    let (mut out, mut beat) = (Output::new(), 0);
-    let last = options.rounds.unwrap_or(if options.follow { u64::MAX } else { 1 });
-    for number in 1..=last {
-        let round = poller.round()?;
-        for line in &round.lines {
-            out.line(line)?;
-        }
-        if number == last {
-            return Ok(Outcome::of(round.missed || (options.check && round.raised > 0)));
-        }
-        let (next, moment) = schedule::next(beat, interval, begun.elapsed(), salt);
-        beat = next;
-        poller.wait_until(begun + moment);
-    }
-    Ok(Outcome::Done)
-}
-
-fn wants(options: &Options, settings: &Settings) -> Wants {
-    let monitoring = &settings.monitoring;
-    Wants {
-        given: options.queues.clone(),
-        selection: Selection {
-            matching: monitoring.matching.clone(),
-            exclude: monitoring.exclude.clone(),
-        },
-        discover: monitoring.discover,
-        patterns: monitoring.patterns.clone(),
-        ttl: monitoring.discovery_interval,
-        refresh: options.refresh,
-        interval: monitoring.check_interval,
-        follow: options.follow || options.rounds.is_some(),
-        dry_run: options.dry_run,
-    }
-}
-
-fn policy(options: &Options, settings: &Settings) -> Policy {
-    let monitoring = &settings.monitoring;
-    Policy {
-        threshold: monitoring.notification_threshold,
-        clear_after: u64::from(monitoring.clear_after),
-        growth_factor: monitoring.growth_factor,
-        tiers: monitoring.expiry_tiers.clone(),
-        all: options.all,
-    }
+    Poller::open(sqs, plan, &store, journal)?.rounds().map(Outcome::of)
 }

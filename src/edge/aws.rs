@@ -9,6 +9,7 @@
 mod circuit_breaker;
 mod client;
 mod error;
+mod find;
 mod list;
 mod rate_limit;
 mod read;

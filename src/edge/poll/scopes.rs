@@ -1,9 +1,9 @@
-//! Where to ask: the scopes of a configuration, and within what limits.
+//! The scopes and request limits of a configuration.
 
 use crate::config::{Aws, Env, SecretValue, Settings};
 use crate::edge::aws::{AccessKey, RequestLimits, Scope};
 
-/// The scopes of a configuration: every account in every region.
+/// Returns the scopes of a configuration: every account in every region.
 pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
     let access_key = access_key(env);
     let spread =
@@ -33,7 +33,7 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
     accounts.collect()
 }
 
-/// The access key of a `.env` file. One in the real environment is the SDK's business.
+/// Returns the access key of a `.env` file. The SDK reads one in the real environment itself.
 fn access_key(env: &Env) -> Option<AccessKey> {
     if env.real("AWS_ACCESS_KEY_ID").is_some() {
         return None;
@@ -45,7 +45,7 @@ fn access_key(env: &Env) -> Option<AccessKey> {
     })
 }
 
-/// A flag that names one account, or one region, leaves no list beside it.
+/// Removes configured lists of accounts or regions when an option names one of them.
 pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
     if given("--profile") {
         aws.accounts.clear();
@@ -58,7 +58,7 @@ pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
     }
 }
 
-/// What the configuration allows SQS to be asked.
+/// Returns the configured limits of requests.
 pub fn limits(settings: &Settings) -> RequestLimits {
     RequestLimits {
         concurrency: settings.monitoring.concurrency,
