@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_answer_is_read() {
+    fn attributes_of_a_full_answer_are_parsed() {
         let read = attributes(&full()).unwrap();
         assert_eq!(read.counts.depth(), 6);
         assert_eq!(
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_are_missing_or_odd_are_a_miss_and_never_zero() {
+    fn counts_missing_or_odd_are_an_error_never_zero() {
         for name in &AttributeSet::Counts.names()[1..4] {
             let mut without = full();
             without.remove(name);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn other_values_may_be_missing_or_odd() {
+    fn attributes_other_than_counts_may_be_missing_or_odd() {
         let mut odd = full();
         odd.remove(&Name::QueueArn);
         odd.insert(Name::MessageRetentionPeriod, "long".into());
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn redrive_policies() {
+    fn redrive_policies_are_parsed() {
         let cases = [
             (r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":5}"#, Some(Some(5))),
             (r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":"5"}"#, Some(Some(5))),

@@ -1,4 +1,4 @@
-//! Every fault and its word, and what is never repeated.
+//! The classification of every fault, and texts that must not be repeated.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn refusal(code: &str, status: u16) -> Fault {
 }
 
 #[test]
-fn every_fault_has_its_word() {
+fn faults_map_to_read_errors() {
     let expired = |code: &str| ReadError::Credentials(format!("they have expired ({code})"));
     let rejected =
         |code: &str| ReadError::Credentials(format!("AWS does not accept them ({code})"));
@@ -65,7 +65,7 @@ fn every_fault_has_its_word() {
 }
 
 #[test]
-fn the_services_words_are_kept_to_one_short_line() {
+fn service_text_is_cut_to_one_short_line() {
     let said = |code: &str, message: &str, status| {
         read_error(Fault::Refused {
             code: (!code.is_empty()).then(|| code.to_owned()),
@@ -98,7 +98,7 @@ fn the_services_words_are_kept_to_one_short_line() {
 }
 
 #[test]
-fn a_credential_process_is_not_quoted() {
+fn credential_process_output_is_not_quoted() {
     let cause = "Error retrieving credentials: external process exited with code exit \
                  status: 1. Stderr: SECRET";
     let error = CredentialsError::provider_error(cause);
@@ -107,7 +107,7 @@ fn a_credential_process_is_not_quoted() {
 }
 
 #[test]
-fn credentials_that_are_missing_name_the_remedy() {
+fn missing_credentials_name_the_remedy() {
     let sso = || "failed to read `/home/x/.aws/sso/cache/1.json`".to_owned();
     let cases = [
         (CredentialsError::not_loaded_no_source(), None, "none found"),
