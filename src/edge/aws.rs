@@ -76,7 +76,7 @@ pub enum AttributeSet {
     Settings,
 }
 
-/// What a survey asks for.
+/// The extent of a survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SurveyPlan {
     /// Whether the settings of every queue are read. Without them queues are only listed.

@@ -43,7 +43,7 @@ pub const SOURCE: &str = "dlq-peek";
 pub enum PeekOutcome {
     /// An event line to print, and why nothing was received.
     Reported { line: Vec<u8>, refusal: Option<Why> },
-    /// Nothing to print: an earlier run has peeked for this event, or reported this refusal.
+    /// An earlier run has peeked for this event, or reported this refusal. No line to print.
     AlreadyReported,
 }
 

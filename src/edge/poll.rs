@@ -58,14 +58,14 @@ pub struct Poller {
     /// The documents as a dry run would leave them.
     dry: Option<RefCell<(Watched, DiscoveryDoc)>>,
     targets: Vec<Target>,
-    /// When the targets were discovered; with several scopes, the oldest time.
+    /// The time at which the targets were discovered; with several scopes, the oldest.
     discovered_at: Option<Timestamp>,
     /// The number of requests of the last discovery.
     discovery_calls: u64,
     round: u64,
 }
 
-/// What a round measures from its start.
+/// The starting point of the figures of a round.
 struct RoundStart {
     at: Timestamp,
     tick: Instant,

@@ -29,7 +29,7 @@ impl Sqs {
     }
 }
 
-/// One scope during one reading.
+/// A scope during one call of [`Clients::read`].
 struct ScopeReader {
     client: Result<Client, ReadError>,
     breaker: Mutex<CircuitBreaker>,

@@ -13,7 +13,7 @@ pub struct PeekTarget {
     pub queue: Queue,
     /// The open incident.
     pub incident: Option<String>,
-    /// When the incident began, if known.
+    /// The time at which the incident began, if known.
     pub raised_at: Option<Timestamp>,
     /// The id of the event that caused the pass; `None` for a pass by hand.
     pub cause: Option<String>,

@@ -28,7 +28,7 @@ pub struct PollPlan {
     pub discover: Discover,
     /// Patterns of DLQ names that replace the built-in ones.
     pub patterns: Option<GlobList>,
-    /// How long the result of discovery is used.
+    /// Maximum age of a discovery result.
     pub ttl: Duration,
     /// Whether the first round ignores the discovery cache.
     pub refresh: bool,
