@@ -1,4 +1,4 @@
-//! The edges: thin, without policy. Each file is one part of the world.
+//! The edges: access to the outside world, without policy. Each file is one part of it.
 
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -1,12 +1,15 @@
-//! Amazon SQS, asked synchronously.
+//! A synchronous client of Amazon SQS.
 //!
-//! The only place that knows AWS or `async`: one runtime on one thread, driven while a method
-//! here runs. Every scope (an account in a region) shares its connections, its limit of requests
-//! a second and its count of requests. Promises: no answer is ever made up (a count that is not
-//! there is a [`Miss`]); a list is whole or an error; no text of an error holds a secret.
+//! Only this module knows the AWS SDK and `async`: one runtime on one thread, which runs while a
+//! method here runs. The requests of one scope (an account in a region) share connections; all
+//! scopes share the limits and the count of requests. Promises: no value is made up (a missing
+//! count is a [`ReadError`](crate::rules::queue::reading::ReadError)); a list is complete or an
+//! error; no error text contains a secret.
 
+mod circuit_breaker;
 mod client;
 mod error;
+mod find;
 mod list;
 mod rate_limit;
 mod read;
@@ -22,233 +25,179 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use self::client::Door;
-use self::list::{Hurry, World};
-use self::rate_limit::Pace;
+use self::client::{Clients, Priority, ScopeClient};
 use crate::config::SecretValue;
 use crate::error::Error;
 use crate::glob::GlobList;
 use crate::rules::queue::discovery_cache::Key;
-use crate::rules::queue::loss::MoveTask;
-use crate::rules::queue::reading::{Miss, Reading};
 use crate::rules::queue::redrive_graph::{Discover, Survey};
 
 /// An account in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scope {
-    /// What people call the account: the configured name, else the profile, else nothing.
+    /// The configured name of the account, else the profile, else empty.
     pub account: String,
-    /// The profile; it is used alone. Without one, the SDK's default chain.
+    /// The profile, whose credentials are used alone. `None` selects the SDK's default chain.
     pub profile: Option<String>,
-    /// The region; else the profile's, else the default chain's.
+    /// The region. `None` selects that of the profile, else that of the default chain.
     pub region: Option<String>,
-    /// Another server than AWS's; else what the SDK finds in its environment and profile.
+    /// A server other than AWS's. `None` leaves the choice to the SDK.
     pub endpoint: Option<String>,
-    /// Keys out of a `.env` file, which the SDK does not read. A profile goes before them.
-    pub keys: Option<Keys>,
+    /// An access key from a `.env` file, which the SDK does not read. A profile takes precedence.
+    pub access_key: Option<AccessKey>,
 }
 
-/// An access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// Its id, which is no secret.
+pub struct AccessKey {
+    /// The access key id, which is not secret.
     pub id: String,
-    /// The secret.
     pub secret: SecretValue,
-    /// The token that belongs to temporary keys.
+    /// The session token of a temporary key.
     pub token: Option<SecretValue>,
 }
 
-/// What is never exceeded.
+/// Upper bounds of what is asked of SQS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests under way at once.
+pub struct RequestLimits {
+    /// Requests in flight at once.
     pub concurrency: usize,
-    /// Requests begun in a second, retries not counted.
+    /// Requests started in a second, retries not counted.
     pub rate_per_s: u32,
-    /// For one attempt at a request.
+    /// The time for one attempt at a request.
     pub timeout: Duration,
 }
 
-/// What is asked of a queue. It costs one request in either case.
+/// The attributes to read of a queue. Either set costs one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// Its ARN, its counts and its retention; `visibility_s` and `redrive` are then `None`.
+pub enum AttributeSet {
+    /// ARN, counts and retention; `visibility_s` and `redrive` are then `None`.
     Counts,
-    /// Also its visibility timeout and its redrive policy.
+    /// Also the visibility timeout and the redrive policy.
     Settings,
 }
 
-/// What a survey does.
+/// The extent of a survey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
-    /// Whether every queue is asked for its settings, or only listed.
-    pub ask: bool,
+pub struct SurveyPlan {
+    /// Whether the settings of every queue are read. Without them queues are only listed.
+    pub read_settings: bool,
 }
 
-impl Plan {
-    /// What this way of looking needs.
-    pub fn of(discover: Discover) -> Self {
-        Plan { ask: discover != Discover::Name }
+impl SurveyPlan {
+    /// Discovery by name alone needs no settings.
+    pub fn for_discovery(discover: Discover) -> Self {
+        SurveyPlan { read_settings: discover != Discover::Name }
     }
 }
 
-/// SQS, in all scopes.
+/// SQS in all scopes of a run.
 #[derive(Debug)]
 pub struct Sqs {
-    /// Always there, save in `drop`.
+    /// `None` in `drop` only.
     runtime: Option<Runtime>,
-    world: Arc<World>,
+    clients: Arc<Clients>,
     calls: Arc<AtomicU64>,
     survey: RefCell<Option<JoinHandle<Survey>>>,
 }
 
 impl Sqs {
-    /// Reads the configuration of every scope. Credentials are fetched when they are needed.
-    pub fn connect(scopes: &[Scope], limits: &Limits) -> Result<Self, Error> {
+    /// Reads the configuration of every scope. Credentials are fetched with the first request.
+    pub fn connect(scopes: &[Scope], limits: &RequestLimits) -> Result<Self, Error> {
         let runtime = Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(4) // for names of hosts, and files
+            .max_blocking_threads(4) // for host names and files
             .build()
             .map_err(|error| {
                 Error::failed("start", "the runtime", crate::error::io_cause(&error))
             })?;
         let calls = Arc::new(AtomicU64::new(0));
         let http = client::http_client();
-        let found = async {
-            let mut doors = Vec::with_capacity(scopes.len());
+        let configured = async {
+            let mut clients = Vec::with_capacity(scopes.len());
             for scope in scopes {
-                doors.push(Door::find(scope, limits, &http, &calls).await?);
+                clients.push(ScopeClient::configure(scope, limits, &http, &calls).await?);
             }
-            Ok(doors)
+            Ok(clients)
         };
-        let world = World {
-            doors: runtime.block_on(found)?,
-            lanes: limits.concurrency.max(1),
-            pace: Pace::per_second(limits.rate_per_s),
-            aside: Pace::per_second(limits.rate_per_s / 4),
-        };
+        let clients = Clients::new(runtime.block_on(configured)?, limits);
         Ok(Sqs {
             runtime: Some(runtime),
-            world: Arc::new(world),
+            clients: Arc::new(clients),
             calls,
             survey: RefCell::new(None),
         })
     }
 
-    /// How many scopes there are.
+    /// Returns the number of scopes. Methods name a scope by its index.
     pub fn scopes(&self) -> usize {
-        self.world.doors.len()
+        self.clients.scopes.len()
     }
 
-    /// The region of a scope; empty when there is no such scope.
+    /// Returns the region of a scope; empty when there is no such scope.
     pub fn region(&self, scope: usize) -> &str {
-        self.world.doors.get(scope).map_or("", |door| &door.region)
+        self.clients.scopes.get(scope).map_or("", |client| &client.region)
     }
 
-    /// What people call a scope's account; empty when it has no name but its number.
+    /// Returns the name of a scope's account; empty when it has a number only.
     pub fn account(&self, scope: usize) -> &str {
-        self.world.doors.get(scope).map_or("", Door::account)
+        self.clients.scopes.get(scope).map_or("", ScopeClient::account)
     }
 
-    /// What discovery in a scope is remembered by.
-    pub fn key(&self, scope: usize, discover: Discover, patterns: Option<&GlobList>) -> Key {
-        let door = self.world.doors.get(scope);
+    /// Returns the key of a scope in the discovery cache.
+    pub fn cache_key(&self, scope: usize, discover: Discover, patterns: Option<&GlobList>) -> Key {
+        let client = self.clients.scopes.get(scope);
         Key {
-            endpoint: door.and_then(|door| door.endpoint.clone()),
-            profile: door.and_then(Door::profile),
+            endpoint: client.and_then(|client| client.endpoint.clone()),
+            profile: client.and_then(ScopeClient::profile),
             region: self.region(scope).to_owned(),
             discover,
             patterns: patterns.map(|globs| globs.patterns().to_vec()),
         }
     }
 
-    /// The URLs of every queue of a scope, or of those whose names begin so.
-    pub fn list(&self, scope: usize, prefix: Option<&str>) -> Result<Vec<String>, Miss> {
-        self.wait(self.world.list(scope, prefix, Hurry::Now))
-    }
-
-    /// The URLs of every queue, scope by scope.
-    pub fn list_all(&self) -> Vec<Result<Vec<String>, Miss>> {
-        self.wait(self.world.clone().list_all(Hurry::Now))
-    }
-
-    /// Reads queues, each given by its scope and URL; the answers are in the same order.
-    pub fn read(&self, queues: &[(usize, String)], want: Want) -> Vec<Reading> {
-        self.wait(self.world.clone().read(queues.to_vec(), want, Hurry::Now))
-    }
-
-    /// The URL of a queue, given by its name.
-    pub fn url_of(&self, scope: usize, name: &str) -> Result<String, Miss> {
-        self.wait(self.world.url_of(scope, name))
-    }
-
-    /// The last ten tasks that moved messages out of a DLQ, the newest first.
-    pub fn move_tasks(&self, scope: usize, dlq_arn: &str) -> Result<Vec<MoveTask>, Miss> {
-        self.wait(self.world.move_tasks(scope, dlq_arn))
-    }
-
-    /// The URLs of the queues whose dead letters a queue gets.
-    pub fn sources(&self, scope: usize, url: &str) -> Result<Vec<String>, Miss> {
-        self.wait(self.world.sources(scope, url))
-    }
-
-    /// Receives up to ten messages, which are then invisible for so long.
-    pub fn receive(
-        &self,
-        scope: usize,
-        url: &str,
-        max: usize,
-        invisible: Duration,
-    ) -> Result<Vec<Received>, Miss> {
-        self.wait(self.world.receive(scope, url, max, invisible))
-    }
-
-    /// Makes messages visible again, and tells for how many that failed.
-    pub fn put_back(&self, scope: usize, url: &str, handles: &[String]) -> usize {
-        self.wait(self.world.put_back(scope, url, handles))
-    }
-
-    /// How many requests have left so far, retries included.
+    /// Returns the number of requests sent so far, retries included.
     pub fn api_calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Waits, while what goes on in the background goes on.
+    /// Sleeps until `moment`, while a background survey continues.
     pub fn wait_until(&self, moment: Instant) {
-        // Inside: a timer can only be made where the runtime runs.
-        self.wait(async { tokio::time::sleep_until(moment.into()).await });
+        // Async, because a timer can only be created inside of the runtime.
+        self.sync(async |_| tokio::time::sleep_until(moment.into()).await);
     }
 
-    /// Looks at every queue in every scope.
-    pub fn survey(&self, plan: Plan) -> Survey {
-        self.wait(self.world.clone().survey(plan, Hurry::Now))
+    /// Lists every queue in every scope, and reads the settings that `plan` asks for.
+    pub fn survey(&self, plan: SurveyPlan) -> Survey {
+        self.sync(|clients| clients.survey(plan, Priority::Foreground))
     }
 
-    /// The same in the background, at a quarter of the pace, unless that is going on already.
-    pub fn start_survey(&self, plan: Plan) {
+    /// Starts a survey in the background, unless one is running.
+    pub fn start_survey(&self, plan: SurveyPlan) {
         let mut survey = self.survey.borrow_mut();
         if let (None, Some(runtime)) = (&*survey, &self.runtime) {
-            *survey = Some(runtime.spawn(self.world.clone().survey(plan, Hurry::Aside)));
+            let clients = self.clients.clone();
+            let task = async move { clients.survey(plan, Priority::Background).await };
+            *survey = Some(runtime.spawn(task));
         }
     }
 
-    /// What [`Sqs::start_survey`] has found, once, when it has come to its end.
+    /// Returns the result of a finished background survey, at most once.
     pub fn take_survey(&self) -> Option<Survey> {
         let done = self.survey.borrow_mut().take_if(|task| task.is_finished())?;
-        self.wait(done).ok()
+        self.sync(|_| done).ok()
     }
 
-    fn wait<F: Future>(&self, answer: F) -> F::Output {
+    /// Runs the runtime until `ask` has its answer.
+    fn sync<'a, F: Future>(&'a self, ask: impl FnOnce(&'a Clients) -> F) -> F::Output {
         match &self.runtime {
-            Some(runtime) => runtime.block_on(answer),
+            Some(runtime) => runtime.block_on(ask(&self.clients)),
             None => unreachable!("the runtime is taken in drop only"),
         }
     }
 }
 
 impl Drop for Sqs {
-    /// Does not wait for what is under way: looking up a host's name can take half a minute.
+    /// Abandons pending work: the lookup of a host name can take half a minute.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

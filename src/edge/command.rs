@@ -1,6 +1,6 @@
-//! Running a command for its output: no shell, no input, a deadline, and a limit on what is read.
+//! Runs a command for its output: no shell, no input, a deadline, and a limit on the output.
 //!
-//! Whatever the command starts ends with it, unless that leaves its process group.
+//! Processes that the command starts end with it, unless they leave its process group.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -11,26 +11,26 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 
-/// What a command has brought.
+/// The result of a command.
 #[derive(Debug)]
-pub struct Ran {
-    /// What it wrote, at most as much as was wanted.
+pub struct CommandResult {
+    /// Standard output, up to the limit.
     pub output: Vec<u8>,
-    /// It wrote more than that.
+    /// Whether there was more output.
     pub more: bool,
-    /// How it ended; `None` when it was stopped, at the deadline or for writing too much.
+    /// The exit status; `None` when the command was killed at the deadline or the output limit.
     pub status: Option<ExitStatus>,
 }
 
-/// Runs a command to its end or its deadline. `environment`, when given, is all that it gets.
-/// `stderr` is where its complaints go.
+/// Runs a command to its end or its deadline, and reads up to `max` bytes of output.
+/// `environment`, if given, replaces the inherited one.
 pub fn run(
     argv: &[String],
     environment: Option<&[(OsString, OsString)]>,
     deadline: Duration,
     max: u64,
     stderr: Stdio,
-) -> Result<Ran, String> {
+) -> Result<CommandResult, String> {
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
@@ -53,23 +53,23 @@ pub fn run(
         stop(&mut child);
     }
     output.truncate(usize::try_from(max).unwrap_or(usize::MAX));
-    Ok(Ran { output, more, status: ended })
+    Ok(CommandResult { output, more, status: ended })
 }
 
-/// Reads in a thread, which outlives a deadline only until the pipe closes.
+/// Reads in a thread, which may outlive the deadline until the pipe closes.
 fn read(child: &mut Child, max: u64) -> Option<Receiver<Option<Vec<u8>>>> {
     let stdout = child.stdout.take()?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = stdout.take(max + 1).read_to_end(&mut bytes);
-        // Nobody listens after the deadline.
+        // The receiver is dropped at the deadline.
         let _ = sender.send(read.ok().map(|_| bytes));
     });
     Some(receiver)
 }
 
-/// A command that has closed its output ends soon.
+/// Waits for the end of a command that has closed its output.
 fn wait(child: &mut Child, until: Instant) -> Option<ExitStatus> {
     loop {
         if let Ok(Some(status)) = child.try_wait() {
@@ -84,7 +84,7 @@ fn wait(child: &mut Child, until: Instant) -> Option<ExitStatus> {
 
 fn stop(child: &mut Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // It may have ended by itself in the meantime.
+        // The group may have ended by itself.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let _ = child.wait();
@@ -94,7 +94,7 @@ fn stop(child: &mut Child) {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, deadline: u64, max: u64) -> Ran {
+    fn shell(script: &str, deadline: u64, max: u64) -> CommandResult {
         let argv = ["sh", "-c", script].map(str::to_owned);
         run(&argv, None, Duration::from_millis(deadline), max, Stdio::null()).unwrap()
     }

@@ -1,92 +1,73 @@
-//! A pass over a queue: messages are received, filed as evidence, and put back.
+//! A pass over a queue: receives messages, writes them to an evidence bundle, and puts them back.
 //!
-//! The pass is written down before anything is received, so that one that was cut off has counted.
-//! Every message stays invisible until the end of the pass, and then all are put back, also when
-//! the disk is full; after a kill they come back by themselves. No message is kept in memory
-//! longer than it takes to file it. What is filed is redacted. The decisions are in rules/.
+//! The pass is recorded before a message is received, so that an interrupted pass counts. Messages
+//! stay invisible until the end of the pass. Then all are put back, even when the disk is full;
+//! after a kill their visibility timeout does it. Memory holds one batch of messages at a time.
+//! Files hold redacted text only. The decisions are in rules/.
 
+mod by_hand;
+mod filter;
+mod queue_settings;
 mod target;
+
+pub use by_hand::PeekRequest;
+pub use filter::IncidentPeeker;
+pub use target::PeekTarget;
+
+use queue_settings::QueueSettings;
 
 use std::time::Duration;
 
 use crate::clock;
 use crate::config::{Evidence, QueueRule, Settings};
-use crate::edge::aws::{BATCH, Sqs, Want};
-use crate::edge::evidence::write::Draft;
+use crate::edge::aws::{BATCH, Sqs};
+use crate::edge::evidence::write::BundleWriter;
 use crate::error::Error;
-use crate::event::{self, Cause, Event, Queue, QueueSampled};
+use crate::event::{self, Cause, Event, QueueSampled};
 use crate::journal::Journal;
 use crate::log;
-use crate::rules::evidence::bundle::{QueueFacts, Sampled};
+use crate::rules::evidence::bundle::Sampled;
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::peek_limit;
 use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, Peeks, Why};
 use crate::rules::evidence::redact::Redactor;
-use crate::rules::evidence::source_queues;
-use crate::rules::queue::lint;
-use crate::rules::queue::reading::{Attributes, Counts, Miss};
-use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
+use crate::rules::queue::reading::{Counts, ReadError};
 use crate::store::{Doc, Store};
 use crate::text;
-use crate::time::Timestamp;
 
 /// The tool that tells all of this.
 pub const SOURCE: &str = crate::event::ToolName::Peek.as_str();
 
-/// So many sources of a queue are asked about themselves.
-const SOURCES_MAX: usize = 20;
-
-/// A queue to be looked into.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    /// The place of its scope among those of this run.
-    pub scope: usize,
-    /// The queue.
-    pub queue: Queue,
-    /// The open incident.
-    pub incident: Option<String>,
-    /// When that began, as far as known.
-    pub raised_at: Option<Timestamp>,
-    /// The event that calls for the pass; none when a person does.
-    pub cause: Option<String>,
-}
-
-/// What came of it.
+/// The result of a peek.
 #[derive(Debug)]
-pub enum Came {
-    /// An event to print.
-    Told(Vec<u8>, Option<Why>),
-    /// Nothing: this was done, or said, before.
-    Before,
+pub enum PeekOutcome {
+    /// An event line to print, and why nothing was received.
+    Reported { line: Vec<u8>, refusal: Option<Why> },
+    /// An earlier run has peeked for this event, or reported this refusal. No line to print.
+    AlreadyReported,
 }
 
-/// Who prints the messages.
-pub type Show<'a> = &'a mut dyn FnMut(&Message, &Sampled) -> Result<(), Error>;
+/// A callback for each message, after it was written to the bundle.
+pub type OnMessage<'a> = &'a mut dyn FnMut(&Message, &Sampled) -> Result<(), Error>;
 
-/// Looks into queues.
+/// Peeks at queues.
 pub struct Peeker {
     sqs: Sqs,
     store: Store,
     journal: Journal,
     peeks: Doc<Peeks>,
-    wants: Evidence,
+    limits: Evidence,
     rules: Vec<QueueRule>,
     redactor: Redactor,
     keep: Duration,
     dry_run: bool,
 }
 
-/// What a queue and those around it say about themselves.
-struct Asked {
-    said: Attributes,
-    facts: QueueFacts,
-}
-
 impl Peeker {
-    /// Opens the state; nothing is asked yet.
+    /// Opens the state; sends no request.
     pub fn open(sqs: Sqs, settings: &Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
-        let wants = settings.evidence.clone();
-        let redactor = Redactor::new(&wants.redact, &wants.redact_allow).map_err(Error::wrong)?;
+        let limits = settings.evidence.clone();
+        let redactor = Redactor::new(&limits.redact, &limits.redact_allow).map_err(Error::wrong)?;
         let peeks = store.doc::<Peeks>();
         peeks.read()?;
         let days = u64::from(settings.state.sessions_keep_days.max(14));
@@ -95,7 +76,7 @@ impl Peeker {
             journal: Journal::of(&store, &settings.state),
             peeks,
             store,
-            wants,
+            limits,
             rules: settings.auto_investigation.queues.clone(),
             redactor,
             keep: Duration::from_secs(days * 86_400),
@@ -103,54 +84,62 @@ impl Peeker {
         })
     }
 
-    /// Looks into a queue, unless there is a reason not to; `show` gets each message as it is
-    /// filed. An error says that nothing was received, or that it was, and has been put back.
-    pub fn peek(&self, subject: &Subject, show: Show<'_>) -> Result<Came, Error> {
-        let key = key(subject);
+    /// Peeks at a queue, unless a rule refuses. After an error, messages that were received have
+    /// been put back.
+    pub fn peek(
+        &self,
+        target: &PeekTarget,
+        on_message: OnMessage<'_>,
+    ) -> Result<PeekOutcome, Error> {
+        let key = incident_key(target);
         let doc = self.peeks.read()?;
-        let past = doc.of(&subject.queue.arn, &key);
-        if subject.cause.as_ref().is_some_and(|cause| past.is_some_and(|past| past.answered(cause)))
+        let past = doc.of(&target.queue.arn, &key);
+        if target.cause.as_ref().is_some_and(|cause| past.is_some_and(|past| past.answered(cause)))
         {
-            return Ok(Came::Before);
+            return Ok(PeekOutcome::AlreadyReported);
         }
-        let asked = self.ask(subject)?;
-        let counts = asked.said.counts.depth();
-        let allow = self.wants.allow_fifo;
+        let settings = self.read_settings(target)?;
+        let depth = settings.attributes.counts.depth();
+        let allow = self.limits.allow_fifo;
         let judge = |doc: &Peeks| {
-            let past = doc.of(&subject.queue.arn, &key);
-            peek_limit::judge(allow, subject.queue.fifo, &asked.said, past)
+            let past = doc.of(&target.queue.arn, &key);
+            peek_limit::judge(allow, target.queue.fifo, &settings.attributes, past)
         };
         if self.dry_run {
             let refused = judge(&doc).err();
-            return Ok(Came::Told(
-                self.line(subject, 0, refusal(subject, counts, &refused)),
-                refused,
-            ));
+            let line = self.line(target, 0, unsampled(target, depth, &refused));
+            return Ok(PeekOutcome::Reported { line, refusal: refused });
         }
         let begun = clock::now();
         let (pass, old) = self.peeks.update(|doc| {
             let verdict = judge(doc);
-            let peek = doc.entry(&subject.queue.arn, &key, begun);
+            let peek = doc.entry(&target.queue.arn, &key, begun);
             let pass = verdict.map(|()| {
-                let cause = subject.cause.clone();
+                let cause = target.cause.clone();
                 peek.passes.push(Pass { at: begun, cause, taken: None, bundle: None });
                 peek.passes.len()
             });
             Ok((pass, doc.prune(self.keep, begun)))
         })?;
-        self.forget(&old);
+        self.delete_bundles(&old);
         match pass {
-            Err(why) => self.refuse(subject, &key, counts, why),
-            Ok(pass) => self.pass(subject, &key, pass, asked, show),
+            Err(why) => self.refuse(target, &key, depth, why),
+            Ok(pass) => self.pass(target, &key, pass, settings, on_message),
         }
     }
 
-    /// Says that nothing is received, and why: in the stream once for an incident and reason.
-    fn refuse(&self, subject: &Subject, key: &str, depth: u64, why: Why) -> Result<Came, Error> {
+    /// Reports a refusal; an event in the stream reports it once for each incident and reason.
+    fn refuse(
+        &self,
+        target: &PeekTarget,
+        key: &str,
+        depth: u64,
+        why: Why,
+    ) -> Result<PeekOutcome, Error> {
         let word = why.word().to_owned();
-        let line = self.line(subject, 0, refusal(subject, depth, &Some(why.clone())));
+        let line = self.line(target, 0, unsampled(target, depth, &Some(why.clone())));
         let new = self.peeks.update(|doc| {
-            let refused = &mut doc.entry(&subject.queue.arn, key, clock::now()).refused;
+            let refused = &mut doc.entry(&target.queue.arn, key, clock::now()).refused;
             let new = !refused.contains(&word);
             if new {
                 self.journal.append(&line)?;
@@ -158,43 +147,44 @@ impl Peeker {
             }
             Ok(new)
         })?;
-        match new || subject.cause.is_none() {
-            true => Ok(Came::Told(line, Some(why))),
-            false => Ok(Came::Before),
+        match new || target.cause.is_none() {
+            true => Ok(PeekOutcome::Reported { line, refusal: Some(why) }),
+            false => Ok(PeekOutcome::AlreadyReported),
         }
     }
 
     fn pass(
         &self,
-        subject: &Subject,
+        target: &PeekTarget,
         key: &str,
         pass: usize,
-        asked: Asked,
-        show: Show<'_>,
-    ) -> Result<Came, Error> {
+        settings: QueueSettings,
+        on_message: OnMessage<'_>,
+    ) -> Result<PeekOutcome, Error> {
         let folder = self.store.dir().join("evidence").join(key);
-        let mut draft = Draft::begin(&folder, pass)?;
+        let mut writer = BundleWriter::create(&folder, pass)?;
         let mut handles = Vec::new();
-        let filed = self.receive(subject, asked.said.counts, &mut draft, &mut handles, show);
-        let left = self.sqs.put_back(subject.scope, &subject.queue.url, &handles);
-        if left > 0 {
+        let filed =
+            self.receive(target, settings.attributes.counts, &mut writer, &mut handles, on_message);
+        let failures = self.sqs.put_back(target.scope, &target.queue.url, &handles);
+        if failures > 0 {
             log::warn(&format!(
                 "{} of queue '{}' could not be put back; visible again within {}",
-                text::count(left as u64, "message"),
-                subject.queue.name,
-                crate::time::show_span(self.wants.visibility)
+                text::count(failures as u64, "message"),
+                target.queue.name,
+                crate::time::show_span(self.limits.visibility)
             ));
         }
-        if let Some(miss) = filed? {
-            self.give_up(subject, key, pass, &miss)?;
-            return Err(Error::failed("receive from queue", &subject.queue.name, miss));
+        if let Some(error) = filed? {
+            self.uncount_refused_pass(target, key, pass, &error)?;
+            return Err(Error::failed("receive from queue", &target.queue.name, error));
         }
-        let rule = self.rules.iter().find(|rule| rule.matching.matches(&subject.queue.name));
+        let rule = self.rules.iter().find(|rule| rule.matching.matches(&target.queue.name));
         let commands = rule.map_or(&[][..], |rule| &rule.evidence);
-        draft.run(commands, &subject.queue, &self.redactor)?;
-        let depth = asked.said.counts.depth();
-        let ids = draft.ids();
-        let (prints, path) = draft.finish(subject, asked.facts, &self.redactor)?;
+        writer.run_log_commands(commands, &target.queue, &self.redactor)?;
+        let depth = settings.attributes.counts.depth();
+        let ids = writer.message_ids();
+        let (prints, path) = writer.finish(target.raised_at, settings.facts, &self.redactor)?;
         let bundle = path.display().to_string();
         let causes = prints.fingerprints.iter().map(|group| Cause {
             id: group.id.clone(),
@@ -203,7 +193,7 @@ impl Peeker {
             kind: group.kind.clone(),
         });
         let mut data = QueueSampled {
-            queue: subject.queue.clone(),
+            queue: target.queue.clone(),
             taken: Some(handles.len() as u64),
             depth: Some(depth),
             refused: None,
@@ -213,29 +203,41 @@ impl Peeker {
             bundle: Some(bundle.clone()),
         };
         let line = self.peeks.update(|doc| {
-            let peek = doc.entry(&subject.queue.arn, key, clock::now());
+            let peek = doc.entry(&target.queue.arn, key, clock::now());
             let counted = ids.iter().map(|id| peek.saw(id));
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
             if let Some(pass) = peek.passes.get_mut(pass - 1) {
                 pass.taken = data.taken;
                 pass.bundle = Some(bundle);
             }
-            let line = self.line(subject, pass, data);
+            let line = self.line(target, pass, data);
             self.journal.append(&line)?;
             Ok(line)
         })?;
-        Ok(Came::Told(line, None))
+        Ok(PeekOutcome::Reported { line, refusal: None })
     }
 
-    /// A receive that was refused has taken nothing, and does not count as a pass. One without an
-    /// answer may have.
-    fn give_up(&self, subject: &Subject, key: &str, pass: usize, miss: &Miss) -> Result<(), Error> {
-        if !matches!(miss, Miss::Denied | Miss::Throttled | Miss::Missing | Miss::Credentials(_)) {
+    /// Removes the record of a pass whose first receive was refused: it has taken nothing. A
+    /// receive without an answer may have taken messages, and counts.
+    fn uncount_refused_pass(
+        &self,
+        target: &PeekTarget,
+        key: &str,
+        pass: usize,
+        error: &ReadError,
+    ) -> Result<(), Error> {
+        if !matches!(
+            error,
+            ReadError::Denied
+                | ReadError::Throttled
+                | ReadError::Missing
+                | ReadError::Credentials(_)
+        ) {
             return Ok(());
         }
         self.peeks.update(|doc| {
-            let passes = &mut doc.entry(&subject.queue.arn, key, clock::now()).passes;
-            // Another run may have begun one since; then this one stays counted.
+            let passes = &mut doc.entry(&target.queue.arn, key, clock::now()).passes;
+            // If another run has begun a pass since, this one stays counted.
             if passes.len() == pass {
                 passes.pop();
             }
@@ -243,100 +245,60 @@ impl Peeker {
         })
     }
 
-    /// Receives until there is enough, or nothing more, or no time. What was received is in
-    /// `handles`, whatever comes of it; a miss says why nothing was.
+    /// Receives until the limit, the end of the queue or the end of the time. `handles` gets every
+    /// message received, also before an error. Returns why the first receive failed.
     fn receive(
         &self,
-        subject: &Subject,
+        target: &PeekTarget,
         counts: Counts,
-        draft: &mut Draft,
+        bundle: &mut BundleWriter,
         handles: &mut Vec<String>,
-        show: Show<'_>,
-    ) -> Result<Option<Miss>, Error> {
-        // Asking for more than there are would wait for some to come.
-        let max = self.wants.max_messages.min(counts.visible);
+        on_message: OnMessage<'_>,
+    ) -> Result<Option<ReadError>, Error> {
+        // Limited to the visible ones: a receive of more would wait for new messages.
+        let max = self.limits.max_messages.min(counts.visible);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        // The first messages must not come back while the last ones are received.
-        let until = clock::tick() + self.wants.visibility * 2 / 3;
+        // The first messages must not become visible while the last ones are received.
+        let until = clock::tick() + self.limits.visibility * 2 / 3;
         while handles.len() < max && clock::tick() < until {
-            let (scope, url) = (subject.scope, subject.queue.url.as_str());
+            let (scope, url) = (target.scope, target.queue.url.as_str());
             let count = (max - handles.len()).min(BATCH);
-            let batch = match self.sqs.receive(scope, url, count, self.wants.visibility) {
+            let batch = match self.sqs.receive(scope, url, count, self.limits.visibility) {
                 Ok(batch) => batch,
-                // What has come serves on.
-                Err(miss) if !handles.is_empty() => {
-                    log::warn(&format!("queue '{}': {miss}", subject.queue.name));
+                // Keep the messages received so far.
+                Err(error) if !handles.is_empty() => {
+                    log::warn(&format!("queue '{}': {error}", target.queue.name));
                     return Ok(None);
                 }
-                Err(miss) => return Ok(Some(miss)),
+                Err(error) => return Ok(Some(error)),
             };
             if batch.is_empty() {
                 return Ok(None);
             }
             handles.extend(batch.iter().map(|one| one.handle.clone()));
             for one in batch {
-                let sampled = draft.file(&one.message, &self.redactor)?;
-                show(&one.message, &sampled)?;
+                let sampled = bundle.add_message(&one.message, &self.redactor)?;
+                on_message(&one.message, &sampled)?;
             }
         }
         Ok(None)
     }
 
-    fn ask(&self, subject: &Subject) -> Result<Asked, Error> {
-        let (scope, queue) = (subject.scope, &subject.queue);
-        let failed = |miss: &Miss| Error::failed("read queue", &queue.name, miss);
-        let reading = self.sqs.read(&[(scope, queue.url.clone())], Want::Settings).pop();
-        let reading = reading.ok_or_else(|| failed(&Miss::Other("no answer".into())))?;
-        let said = reading.result.map_err(|miss| failed(&miss))?;
-        let listed = self.sqs.sources(scope, &queue.url);
-        if let Err(miss) = &listed {
-            log::info(&format!("the sources of queue '{}' are unknown: {miss}", queue.name));
-        }
-        let urls: Vec<String> =
-            listed.iter().flatten().take(SOURCES_MAX).map(String::clone).collect();
-        let jobs: Vec<_> = urls.iter().map(|url| (scope, url.clone())).collect();
-        let answers = self.sqs.read(&jobs, Want::Settings).into_iter().map(|one| one.result);
-        let mut seen: Vec<Seen> = urls
-            .into_iter()
-            .zip(answers)
-            .map(|(url, result)| Seen { url, attributes: Some(result) })
-            .collect();
-        let region = self.sqs.region(scope).to_owned();
-        let mut facts = QueueFacts {
-            queue: queue.clone(),
-            asked_at: Some(reading.at),
-            depth: Some(said.counts.depth()),
-            visible: Some(said.counts.visible),
-            in_flight: Some(said.counts.in_flight),
-            delayed: Some(said.counts.delayed),
-            retention_s: said.retention_s,
-            visibility_s: said.visibility_s,
-            sources: listed.is_ok().then(|| source_queues::of(&seen, &region)),
-            lint: Vec::new(),
-        };
-        seen.push(Seen { url: queue.url.clone(), attributes: Some(Ok(said.clone())) });
-        let account = self.sqs.account(scope).to_owned();
-        let scopes = vec![ScopeSurvey { region, account, queues: Ok(seen) }];
-        let linted = lint::lint(&Survey { at: reading.at, scopes }, None);
-        facts.lint = source_queues::findings(linted, &queue.name, listed.is_ok());
-        Ok(Asked { said, facts })
-    }
-
-    fn line(&self, subject: &Subject, pass: usize, data: QueueSampled) -> Vec<u8> {
+    fn line(&self, target: &PeekTarget, pass: usize, data: QueueSampled) -> Vec<u8> {
         let now = clock::now();
         let word = data.refused.clone().unwrap_or_default();
-        let (key, pass) = (key(subject), pass.to_string());
-        let id = match (&subject.cause, data.refused.is_some() || self.dry_run) {
-            // A person may ask, and be refused, as often as they like.
-            (None, true) => event::fresh_id(now, &subject.queue.arn),
-            _ => event::derived_id(&[SOURCE, &subject.queue.arn, &key, &pass, &word]),
+        let (key, pass) = (incident_key(target), pass.to_string());
+        let id = match (&target.cause, data.refused.is_some() || self.dry_run) {
+            // A person may be refused repeatedly; each refusal is an event of its own.
+            (None, true) => event::fresh_id(now, &target.queue.arn),
+            _ => event::derived_id(&[SOURCE, &target.queue.arn, &key, &pass, &word]),
         };
-        let event = Event::new(SOURCE, id, &subject.queue.name, now, data);
-        event.of_incident(subject.incident.clone()).line()
+        let event = Event::new(SOURCE, id, &target.queue.name, now, data);
+        event.of_incident(target.incident.clone()).line()
     }
 
-    /// Deletes the bundles of incidents that are long over.
-    fn forget(&self, incidents: &[String]) {
+    /// Deletes the evidence bundles of old incidents.
+    fn delete_bundles(&self, incidents: &[String]) {
         for id in incidents {
             let folder = self.store.dir().join("evidence").join(id);
             match std::fs::remove_dir_all(&folder) {
@@ -349,31 +311,31 @@ impl Peeker {
     }
 }
 
-/// What the passes of a subject are counted under; also the name of a folder.
-fn key(subject: &Subject) -> String {
+/// Returns the incident to count passes under, which is also the name of a folder.
+fn incident_key(target: &PeekTarget) -> String {
     let safe =
         |id: &&String| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    match subject.incident.as_ref().filter(safe) {
+    match target.incident.as_ref().filter(safe) {
         Some(incident) => incident.clone(),
-        // Nothing that came from outside becomes part of a path.
+        // An unsafe id from outside must not become part of a path.
         None => {
-            let incident = subject.incident.as_deref().unwrap_or_default();
-            event::derived_id(&[SOURCE, &subject.queue.arn, incident])
+            let incident = target.incident.as_deref().unwrap_or_default();
+            event::derived_id(&[SOURCE, &target.queue.arn, incident])
         }
     }
 }
 
-/// An event without a sample: a refusal, or what a dry run would do.
-fn refusal(subject: &Subject, depth: u64, why: &Option<Why>) -> QueueSampled {
+/// Returns the payload of a refusal, or of a dry run.
+fn unsampled(target: &PeekTarget, depth: u64, why: &Option<Why>) -> QueueSampled {
     QueueSampled {
-        queue: subject.queue.clone(),
+        queue: target.queue.clone(),
         taken: why.as_ref().map(|_| 0),
         depth: Some(depth),
         refused: why.as_ref().map(|why| why.word().to_owned()),
         detail: why.as_ref().map(Why::to_string),
         fingerprints: Vec::new(),
         overseen: 0,
-        // What the passes before it have filed.
+        // The bundle of an earlier pass.
         bundle: match why {
             Some(Why::Peeked(bundle)) => bundle.clone(),
             _ => None,

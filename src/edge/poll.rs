@@ -1,186 +1,164 @@
-//! One round of polling: who is there, how deep they are, what to tell.
+//! One round of polling: find the queues, read their depth, report changes.
 //!
-//! Queues are sampled without a lock. Then ONE update of `queues.json` takes the samples in and
-//! adds what is to be told to the journal, so that overlapping runs tell each edge once; only when
-//! that is on disk does the caller print it. The decisions are in rules/.
+//! Queues are read without a lock. Then one update of `queues.json` applies the readings and
+//! appends the events to the journal, so that overlapping runs report each edge once. The caller
+//! prints the lines only after both are on disk. The decisions are in rules/.
 
-mod find;
+mod discover;
+mod plan;
+mod rounds;
 mod scopes;
 mod show;
 
+pub use plan::{PollPlan, RunOptions};
 pub use scopes::{limits, narrow, scopes};
 pub use show::show;
 
-use find::target;
+use discover::{Discovered, target};
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::clock;
-use crate::edge::aws::{Sqs, Want};
+use crate::edge::aws::{AttributeSet, Sqs};
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
-use crate::glob::GlobList;
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
-use crate::rules::queue::document::{Failure, Polled, SOURCE, Say, Target, Watched};
+use crate::rules::queue::document::{Polled, SOURCE, Say, Target, Watched};
 use crate::rules::queue::loss::MoveTask;
-use crate::rules::queue::monitor::Policy;
-use crate::rules::queue::reading::{Miss, Reading};
+use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph;
-use crate::rules::queue::redrive_graph::{Discover, Known, Selection};
 use crate::store::{Doc, Store};
 use crate::text;
 use crate::time::Timestamp;
 
-/// What is polled, and how.
-#[derive(Debug, Clone)]
-pub struct Wants {
-    /// Queues that were named: no others then, and no discovery.
-    pub given: Vec<String>,
-    /// Which of those that are found.
-    pub selection: Selection,
-    /// By which signs they are found.
-    pub discover: Discover,
-    /// Name patterns instead of the built-in ones.
-    pub patterns: Option<GlobList>,
-    /// How long what was found is taken for granted.
-    pub ttl: Duration,
-    /// Look first, whatever the cache says.
-    pub refresh: bool,
-    /// How often rounds are made: for the price of a month.
-    pub interval: Duration,
-    /// Whether rounds follow: a survey may then be made between them.
-    pub follow: bool,
-    /// Nothing is written.
-    pub dry_run: bool,
-}
-
-/// What a round has brought.
+/// The result of one round.
 #[derive(Debug, Default)]
-pub struct Round {
-    /// The lines to print, in their order.
-    pub lines: Vec<Vec<u8>>,
-    /// Something could not be read; it has been said.
-    pub missed: bool,
-    /// So many of the queues have an open incident.
-    pub raised: u64,
+struct Round {
+    /// Event lines in the order to print them.
+    lines: Vec<Vec<u8>>,
+    /// Whether a queue or scope could not be read. A warning has named it.
+    incomplete: bool,
+    /// The number of polled queues that have an open incident.
+    raised: u64,
 }
 
-/// Polls, round after round.
+/// Polls round after round.
 pub struct Poller {
     sqs: Sqs,
-    wants: Wants,
-    policy: Policy,
+    plan: PollPlan,
     watched: Doc<Watched>,
     discovered: Doc<DiscoveryDoc>,
     journal: Journal,
-    /// What tells this selection of queues from others.
+    /// Identifies this selection of queues in `queues.json`.
     key: String,
-    /// In a dry run: the documents as they would be.
+    /// The documents as a dry run would leave them.
     dry: Option<RefCell<(Watched, DiscoveryDoc)>>,
     targets: Vec<Target>,
-    /// When the targets were found; the oldest, of several scopes.
-    looked_at: Option<Timestamp>,
-    /// The requests that looking for queues took, when it was last done.
-    look_calls: u64,
+    /// The time at which the targets were discovered; with several scopes, the oldest.
+    discovered_at: Option<Timestamp>,
+    /// The number of requests of the last discovery.
+    discovery_calls: u64,
     round: u64,
 }
 
-/// What discovery has brought, when it was made.
-#[derive(Default)]
-struct Found {
-    lines: Vec<Vec<u8>>,
-    failures: Vec<Failure>,
-    /// No longer listed, or no longer a DLQ: read one last time.
-    leaving: Vec<Known>,
+/// The starting point of the figures of a round.
+struct RoundStart {
+    at: Timestamp,
+    tick: Instant,
+    api_calls: u64,
 }
 
 impl Poller {
-    /// Opens the state; nothing is asked yet.
-    pub fn open(
-        sqs: Sqs,
-        wants: Wants,
-        policy: Policy,
-        store: &Store,
-        journal: Journal,
-    ) -> Result<Self, Error> {
+    /// Opens the state; sends no request.
+    pub fn open(sqs: Sqs, plan: PollPlan, store: &Store, journal: Journal) -> Result<Self, Error> {
         let (watched, discovered) = (store.doc::<Watched>(), store.doc::<DiscoveryDoc>());
-        // Read in any case: a document that is none of ours is better known before anything is asked.
+        // Read the state even without a dry run, so that a corrupt file fails before any request.
         let documents = (watched.read()?, discovered.read()?);
-        let dry = wants.dry_run.then(|| RefCell::new(documents));
-        let mut parts: Vec<String> = wants.given.clone();
-        for list in [&wants.selection.matching, &wants.selection.exclude] {
-            parts.push(list.patterns().join(","));
-        }
-        for scope in 0..sqs.scopes() {
-            let key = sqs.key(scope, wants.discover, wants.patterns.as_ref());
-            parts.push(serde_json::to_string(&key).unwrap_or_default());
-        }
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let key = event::derived_id(&parts);
+        let dry = plan.dry_run.then(|| RefCell::new(documents));
+        let key = selection_key(&sqs, &plan);
         Ok(Poller {
             sqs,
-            wants,
-            policy,
+            plan,
             watched,
             discovered,
             journal,
             key,
             dry,
             targets: Vec::new(),
-            looked_at: None,
-            look_calls: 0,
+            discovered_at: None,
+            discovery_calls: 0,
             round: 0,
         })
     }
 
-    /// Waits, while a survey in the background goes on.
-    pub fn wait_until(&self, moment: std::time::Instant) {
-        self.sqs.wait_until(moment);
-    }
-
-    /// Makes a round.
-    pub fn round(&mut self) -> Result<Round, Error> {
-        let (begun, started, calls) = (clock::now(), clock::tick(), self.sqs.api_calls());
+    fn round(&mut self) -> Result<Round, Error> {
+        let start =
+            RoundStart { at: clock::now(), tick: clock::tick(), api_calls: self.sqs.api_calls() };
         self.round += 1;
-        let mut missed = false;
-        let found = if self.wants.given.is_empty() { self.discover()? } else { Found::default() };
-        if self.wants.given.is_empty() {
-            missed |= found.failures.iter().any(|failure| failure.reason.is_some());
-        } else {
-            missed |= !self.resolve(begun);
+        let (discovered, all_found) = self.find_targets(start.at)?;
+        let discovery_calls = self.sqs.api_calls() - start.api_calls;
+        if discovery_calls > 0 {
+            self.discovery_calls = discovery_calls;
         }
-        let looked = self.sqs.api_calls() - calls;
-        self.look_calls = if looked > 0 { looked } else { self.look_calls };
         let mut targets = std::mem::take(&mut self.targets);
-        let stay = targets.len();
-        targets.extend(found.leaving.iter().map(target));
-        self.add_unquiet(&mut targets)?;
-        if targets.is_empty() && !missed && self.round == 1 {
-            let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
-            log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
+        let lasting = targets.len();
+        targets.extend(discovered.leaving.iter().map(target));
+        self.add_recorded_queues(&mut targets)?;
+        if targets.is_empty() && all_found && self.round == 1 {
+            self.warn_that_there_is_no_dlq();
         }
-        // After looking, so that what was found just now counts as read in this round.
+        // After discovery, so that a queue found just now counts as read in this round.
         let sampled = clock::now();
         let polled = self.poll(&targets)?;
+        let finished = self.summary(&start, discovery_calls, &discovered, &polled);
+        let incomplete = !all_found || finished.unreadable > 0;
+        let (lines, raised) = self.take(discovered, &polled, finished, sampled)?;
+        drop(polled);
+        targets.truncate(lasting);
+        self.targets = targets;
+        Ok(Round { lines, incomplete, raised })
+    }
+
+    /// Brings the targets up to date. Returns also whether every scope could be listed, or every
+    /// given queue was found.
+    fn find_targets(&mut self, at: Timestamp) -> Result<(Discovered, bool), Error> {
+        if !self.plan.given.is_empty() {
+            return Ok((Discovered::default(), self.find_given(at)));
+        }
+        let discovered = self.discover()?;
+        let all_listed = discovered.unlisted_scopes() == 0;
+        Ok((discovered, all_listed))
+    }
+
+    fn warn_that_there_is_no_dlq(&self) {
+        let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
+        log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
+    }
+
+    /// Returns the payload of the heartbeat; `raised` is filled in later, under the lock.
+    fn summary(
+        &self,
+        start: &RoundStart,
+        discovery_calls: u64,
+        discovered: &Discovered,
+        polled: &[Polled<'_>],
+    ) -> PollFinished {
+        let api_calls = self.sqs.api_calls() - start.api_calls;
+        let is_unreadable = |one: &&Polled<'_>| one.reading.result.is_err() && !one.unlisted;
         let finished = PollFinished {
             round: self.round,
-            queues: targets.len() as u64,
-            unreadable: polled
-                .iter()
-                .filter(|one| one.reading.result.is_err() && !one.unlisted)
-                .count() as u64,
-            unlisted: found.failures.iter().filter(|failure| failure.reason.is_some()).count()
-                as u64,
+            queues: polled.len() as u64,
+            unreadable: polled.iter().filter(is_unreadable).count() as u64,
+            unlisted: discovered.unlisted_scopes(),
             raised: 0,
-            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            api_calls: self.sqs.api_calls() - calls,
-            usd_month: self.usd_month(self.sqs.api_calls() - calls - looked),
+            duration_ms: u64::try_from(start.tick.elapsed().as_millis()).unwrap_or(u64::MAX),
+            api_calls,
+            usd_month: self.usd_month(api_calls - discovery_calls),
         };
-        missed |= finished.unreadable > 0;
         log::info(&format!(
             "round {}: {} in {}ms, {}",
             self.round,
@@ -188,44 +166,40 @@ impl Poller {
             finished.duration_ms,
             text::count(finished.api_calls, "request"),
         ));
-        let (lines, raised) = self.take(found, &polled, finished, sampled)?;
-        drop(polled);
-        targets.truncate(stay);
-        self.targets = targets;
-        Ok(Round { lines, missed, raised })
+        finished
     }
 
-    /// What a month costs: rounds as often as configured, and looking for queues now and then.
+    /// Returns the price of a month of rounds and discovery at their intervals, in US dollars.
     fn usd_month(&self, round_calls: u64) -> Option<f64> {
-        let rounds = document::usd_month(round_calls, self.wants.interval)?;
-        let looks = document::usd_month(self.look_calls, self.wants.ttl)?;
-        Some(((rounds + looks) * 1e4).round() / 1e4)
+        let rounds = document::usd_month(round_calls, self.plan.interval)?;
+        let discovery = document::usd_month(self.discovery_calls, self.plan.ttl)?;
+        Some(((rounds + discovery) * 1e4).round() / 1e4)
     }
 
-    /// Takes the round in, and tells it to the journal, in one update.
+    /// Applies the round to `queues.json` and appends its events to the journal, in one update.
     fn take(
         &self,
-        found: Found,
+        found: Discovered,
         polled: &[Polled<'_>],
         mut finished: PollFinished,
         sampled: Timestamp,
     ) -> Result<(Vec<Vec<u8>>, u64), Error> {
         let change = |doc: &mut Watched| {
-            // What was found is in the journal already.
+            // Discovery has appended its lines to the journal already.
             let found_lines = found.lines.into_iter().map(|line| Say { line, news: false });
             let mut lines: Vec<Say> = found_lines.collect();
             lines.extend(doc.take_failures(&found.failures, sampled));
-            lines.extend(doc.take(&self.policy, &self.key, sampled, polled));
+            lines.extend(doc.take(&self.plan.policy, &self.key, sampled, polled));
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
             lines.push(Say::news(Event::new(SOURCE, id, "", now, finished).line()));
-            if !self.wants.dry_run {
+            if !self.plan.dry_run {
                 let news = lines.iter().filter(|say| say.news);
                 self.journal.append_all(&mut news.map(|say| say.line.as_slice()))?;
             }
-            for sentence in document::complaints(polled, doc, self.wants.follow) {
+            for sentence in document::complaints(polled, doc, self.plan.follow) {
                 log::warn(&sentence);
             }
             Ok((lines.into_iter().map(|say| say.line).collect(), raised))
@@ -236,17 +210,18 @@ impl Poller {
         }
     }
 
-    /// Reads every target; asks again where an answer is missing that the rules need.
+    /// Reads every target. Lists a scope again when a queue is missing there, and asks for move
+    /// tasks where the rules need them.
     fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
         let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
-        let readings = self.sqs.read(&asked, Want::Counts);
-        let missing = |at: usize| readings[at].result == Err(Miss::Missing);
+        let readings = self.sqs.read(&asked, AttributeSet::Counts);
+        let missing = |at: usize| readings[at].result == Err(ReadError::Missing);
         let mut scopes: Vec<usize> =
             (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
         scopes.sort_unstable();
         scopes.dedup();
-        let listed: Vec<(usize, Result<Vec<String>, Miss>)> =
-            scopes.into_iter().map(|scope| (scope, self.sqs.list(scope, None))).collect();
+        let listed: Vec<(usize, Result<Vec<String>, ReadError>)> =
+            scopes.into_iter().map(|scope| (scope, self.sqs.list(scope))).collect();
         let unlisted = |target: &Target| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
             let Some((scope, Ok(urls))) = list else { return false };
@@ -259,7 +234,7 @@ impl Poller {
         };
         let doc = self.now_watched()?;
         let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
-            unlisted: reading.result == Err(Miss::Missing)
+            unlisted: reading.result == Err(ReadError::Missing)
                 && (target.found_at.is_some() || doc.knows(&target.queue.arn))
                 && unlisted(target),
             tasks: self.tasks(&doc, target, &reading),
@@ -274,8 +249,8 @@ impl Poller {
         doc: &Watched,
         target: &Target,
         reading: &Reading,
-    ) -> Option<Result<Vec<MoveTask>, Miss>> {
-        if !doc.asks_for_tasks(&self.policy, &target.queue.arn, reading) {
+    ) -> Option<Result<Vec<MoveTask>, ReadError>> {
+        if !doc.asks_for_tasks(&self.plan.policy, &target.queue.arn, reading) {
             return None;
         }
         Some(self.sqs.move_tasks(target.scope, &target.queue.arn))
@@ -287,4 +262,18 @@ impl Poller {
             None => self.watched.read(),
         }
     }
+}
+
+/// Derives the key of a selection from the options and scopes that decide which queues it has.
+fn selection_key(sqs: &Sqs, plan: &PollPlan) -> String {
+    let mut parts: Vec<String> = plan.given.clone();
+    for list in [&plan.selection.matching, &plan.selection.exclude] {
+        parts.push(list.patterns().join(","));
+    }
+    for scope in 0..sqs.scopes() {
+        let key = sqs.cache_key(scope, plan.discover, plan.patterns.as_ref());
+        parts.push(serde_json::to_string(&key).unwrap_or_default());
+    }
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    event::derived_id(&parts)
 }

@@ -1,9 +1,9 @@
-//! Processes: a session of one's own, a whole tree and its end, and dying with a parent.
+//! Processes: detaching, ending a whole process tree, and ending with the parent.
 //!
-//! A tree is told by a marker in the environment, which survives new sessions and the death of
-//! parents; by descent, which survives a cleaned environment; and where parents have died too, by
-//! the session, or by its log as standard error. A number of a process is used at once after it
-//! was found, and never kept as an identity.
+//! Three signs identify the processes of a tree: a marker in the environment, which survives new
+//! process sessions and the death of parents; descent, which survives a cleared environment; and,
+//! if parents have died too, the process session, or the session's log as standard error. A process
+//! id is used right after it was found, never kept as an identity.
 
 mod usage;
 
@@ -22,44 +22,45 @@ use rustix::process::{Pid, Resource, Signal, kill_process};
 
 use crate::clock;
 
-/// The variable that marks every process of an investigation: the session's folder, because the
-/// session's id is the same in every state folder that hears of the incident.
+/// The variable that marks every process of an investigation. Its value is the session's folder:
+/// the session's id is the same in every state folder that sees the incident.
 pub const MARKER: &str = "DLQ_SESSION_DIR";
 
-/// No file that an agent writes may be larger: 1 GiB.
+/// The largest file that an agent may write: 1 GiB.
 const FILE_MAX: u64 = 1 << 30;
 
-/// How long SIGKILL is given to show; a process in an uninterruptible wait takes longer.
+/// The time that SIGKILL may take; a process in an uninterruptible wait takes longer.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Leaves the terminal and the process group of whoever started us.
+/// Leaves the terminal and the process group of the caller.
 pub fn detach() {
-    // It fails only for who leads a group already, and so has left.
+    // Fails only for the leader of a process group, which has left already.
     let _ = rustix::process::setsid();
-    // Whatever loses its parent below us becomes our child, and is found.
+    // Orphaned descendants become our children, where the tree search finds them.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// The process session that we are in.
+/// Returns the id of our process session.
 pub fn own_session() -> Option<i32> {
     let session = rustix::process::getsid(None).ok()?;
     Some(session.as_raw_nonzero().into())
 }
 
-/// Becomes `argv`, to be ended with SIGTERM when the process `parent` dies. Returns only when
-/// that fails. A pipe, when there is one, stays open for reading, and this variable has its number.
+/// Replaces this program by `argv`, which gets SIGTERM when the process `parent` dies. Returns only
+/// on failure. `pipe` is a variable and a FIFO: the FIFO is opened for reading, and the variable
+/// holds the number of its descriptor.
 pub fn become_child_of(parent: i32, argv: &[String], pipe: Option<(&str, &Path)>) -> io::Error {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::TERM)) {
         return error.into();
     }
-    // The parent may have died before the signal was asked for.
+    // The parent may have died before the signal was requested.
     if rustix::process::getppid().map(Pid::as_raw_nonzero).map(Into::into) != Some(parent) {
-        return io::Error::other("the supervisor has gone");
+        return io::Error::other("the supervisor has ended");
     }
-    // A file that grows without end would take the disk of journal and state. The limit is only
-    // ever lowered, so that a lower one of the user's stays.
+    // A file that grows without end would fill the disk of journal and state. A lower limit of the
+    // user stays.
     let now = rustix::process::getrlimit(Resource::Fsize).maximum.unwrap_or(u64::MAX);
     let limit = Some(now.min(FILE_MAX));
     let limit = rustix::process::Rlimit { current: limit, maximum: limit };
@@ -67,11 +68,12 @@ pub fn become_child_of(parent: i32, argv: &[String], pipe: Option<(&str, &Path)>
         return error.into();
     }
     let Some((program, args)) = argv.split_first() else {
-        return io::Error::other("no program is named");
+        return io::Error::other("no program is given");
     };
     let mut command = Command::new(program);
     if let Some((variable, path)) = pipe {
-        // Without waiting for who writes, and not to be closed by exec.
+        // Non-blocking, so that open does not wait for a writer; without CLOEXEC, so that exec keeps
+        // the descriptor.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(pipe) => drop(command.env(variable, pipe.into_raw_fd().to_string())),
@@ -92,22 +94,22 @@ pub fn find(program: &str, path: Option<&str>) -> Option<PathBuf> {
     path?.split(':').map(|dir| Path::new(dir).join(program)).find(|file| runs(file))
 }
 
-/// Which processes belong to an investigation.
+/// The signs by which processes belong to an investigation.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     /// The session's folder: the value of [`MARKER`].
     pub folder: PathBuf,
-    /// The agent's process, while it is known to be ours.
+    /// The agent's process, while its id is known to be valid.
     pub root: Option<i32>,
-    /// The process session (without /proc: the process group) that is the tree's alone.
+    /// The process session (without /proc: the process group) that only the tree uses.
     pub group: Option<i32>,
-    /// The supervisor, when it asks for itself: what is below it belongs to the tree.
+    /// The supervisor, if it is the caller: its descendants belong to the tree.
     pub above: Option<i32>,
-    /// Processes below the supervisor that do not.
+    /// Descendants of the supervisor that do not belong to the tree.
     pub spare: Vec<i32>,
 }
 
-struct Row {
+struct ProcessRow {
     pid: i32,
     parent: i32,
     group: i32,
@@ -115,17 +117,16 @@ struct Row {
 }
 
 impl Tree {
-    /// The processes that are alive.
+    /// Returns the ids of the live processes.
     pub fn alive(&self) -> Vec<i32> {
         let rows = table(&self.folder);
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let mut found: HashSet<i32> = HashSet::new();
-        // Parents may stand behind their children: go over the rows until nothing is added.
+        // A child may come before its parent: repeat until nothing is added.
         loop {
             let before = found.len();
             for row in &rows {
-                // Where the marker can be read, a number that may have been given to another
-                // process meanwhile is not needed.
+                // The id may have been reused. Where the marker can be read, it is not needed.
                 let by_number = !cfg!(target_os = "linux") && Some(row.pid) == self.root;
                 let ours = row.marked
                     || by_number
@@ -143,9 +144,8 @@ impl Tree {
         found.into_iter().collect()
     }
 
-    /// Ends the whole tree: SIGINT to the agent, so that it can say what it has cost, after
-    /// `grace` SIGTERM to all, and after half of it again SIGKILL to all. Returns whether all are
-    /// gone.
+    /// Ends the whole tree: SIGINT to the agent, so that it can report its cost; after `grace`
+    /// SIGTERM to all; after another half of `grace` SIGKILL to all. Returns whether all have ended.
     pub fn stop(&self, grace: Duration) -> bool {
         if let Some(root) = self.root
             && self.alive().contains(&root)
@@ -158,7 +158,7 @@ impl Tree {
         self.end(grace / 2)
     }
 
-    /// Ends what is left of it, without asking first.
+    /// Ends the remaining processes with SIGTERM, then SIGKILL. Returns whether all have ended.
     pub fn end(&self, grace: Duration) -> bool {
         let alive = self.alive();
         if alive.is_empty() {
@@ -188,14 +188,14 @@ impl Tree {
 
 fn send(pids: &[i32], signal: Signal) {
     for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
-        // It may have gone by itself meanwhile.
+        // The process may have ended by itself.
         let _ = kill_process(pid, signal);
     }
 }
 
-/// Every process that is not a zombie.
+/// Lists every process that is not a zombie.
 #[cfg(target_os = "linux")]
-fn table(folder: &Path) -> Vec<Row> {
+fn table(folder: &Path) -> Vec<ProcessRow> {
     let marker = format!("{MARKER}={}", folder.display());
     let log = folder.join("stderr.log");
     let Ok(entries) = std::fs::read_dir("/proc") else {
@@ -212,15 +212,15 @@ fn table(folder: &Path) -> Vec<Row> {
         let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let marked = environ.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes())
             || std::fs::read_link(format!("/proc/{pid}/fd/2")).is_ok_and(|file| file == log);
-        (!matches!(state, "Z" | "X")).then_some(Row { pid, parent, group, marked })
+        (!matches!(state, "Z" | "X")).then_some(ProcessRow { pid, parent, group, marked })
     })
     .collect()
 }
 
-/// Every process that is not a zombie. Environments cannot be read here: descent must do, and
-/// the process group that the agent leads.
+/// Lists every process that is not a zombie. Environments cannot be read here: descent and the
+/// agent's process group must do.
 #[cfg(not(target_os = "linux"))]
-fn table(_folder: &Path) -> Vec<Row> {
+fn table(_folder: &Path) -> Vec<ProcessRow> {
     let Ok(output) = Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output() else {
         return Vec::new();
     };
@@ -231,7 +231,7 @@ fn table(_folder: &Path) -> Vec<Row> {
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
         let zombie = fields.next()?.starts_with('Z');
-        (!zombie).then_some(Row { pid, parent, group, marked: false })
+        (!zombie).then_some(ProcessRow { pid, parent, group, marked: false })
     });
     rows.collect()
 }

@@ -1,7 +1,7 @@
-//! Fetches a secret from where its reference says: a variable, a file or a command.
+//! Fetches a secret from the source that its reference names: a variable, a file or a command.
 //!
-//! Promises: a command gets no shell and no input, ten seconds and 64 KiB; a file that everybody
-//! can read is refused; no error shows what was fetched.
+//! Promises: a command gets no shell and no input, ten seconds and 64 KiB; a file that all users
+//! can read is refused; no error shows any of the secret.
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -14,13 +14,13 @@ use super::command;
 use crate::config::{Env, Secret, SecretValue};
 use crate::error::Error;
 
-/// How long a command may take.
+/// The time for a command.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The longest secret, in bytes.
 const MAX_SECRET: u64 = 64 << 10;
 
 impl Secret {
-    /// Fetches the secret. `env` has the `.env` layer.
+    /// Fetches the secret. `env` includes the variables of `.env` files.
     pub fn resolve(&self, env: &Env) -> Result<SecretValue, Error> {
         match self {
             Secret::Env(name) => match env.get(name) {
@@ -44,7 +44,7 @@ fn from_file(path: &Path) -> Result<SecretValue, Error> {
     if meta.permissions().mode() & 0o004 != 0 {
         let path = path.display();
         return Err(Error::wrong(format!(
-            "cannot read secret '{path}': everybody can read it; run chmod 600 '{path}'"
+            "cannot read secret '{path}': all users can read it; run chmod 600 '{path}'"
         )));
     }
     let mut bytes = Vec::new();
@@ -68,7 +68,7 @@ fn from_command(argv: &[String], deadline: Duration) -> Result<SecretValue, Erro
     }
 }
 
-/// Without one newline at its end, as commands and editors write it.
+/// Strips the final newline that commands and editors add.
 fn value(bytes: Vec<u8>) -> Result<SecretValue, &'static str> {
     if bytes.len() as u64 > MAX_SECRET {
         return Err("longer than 64 KiB");

@@ -1,12 +1,13 @@
-//! The way into one scope: its region, its server, its credentials, and a client that has them.
+//! The clients: one for each scope, with its region, endpoint and credentials.
 //!
-//! Credentials are fetched before requests are made, not within them, so that a slow sign-in does
-//! not count against a request's time, and failing costs one attempt instead of one for every
-//! queue. They are fetched anew before they expire, and all is read anew after they were refused.
+//! Credentials are fetched before requests are made, not within them: a slow sign-in does not
+//! count against the timeout of a request, and a failure costs one attempt instead of one for
+//! every queue. They are renewed before they expire. After a refusal the configuration is read
+//! again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex as Quick, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::meta::region::ProvideRegion;
@@ -28,49 +29,114 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use tokio::sync::Mutex;
 
 use super::error;
-use super::{Keys, Limits, Scope};
+use super::rate_limit::RateLimiter;
+use super::{AccessKey, RequestLimits, Scope};
 use crate::clock;
 use crate::error::Error;
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 use crate::time::Timestamp;
 
 /// Attempts at a request, the first included.
 const ATTEMPTS: u32 = 4;
-/// The longest that the SDK waits between attempts, all in all: 1, 2 and 4 seconds. It is not part
-/// of the time for answers, or a refusal that lasts would read as silence.
+/// The sum of the SDK's waits between attempts: 1, 2 and 4 seconds. The operation timeout adds it
+/// to the time for answers; otherwise lasting throttling would be reported as a timeout.
 const BACKOFF: Duration = Duration::from_secs(7);
-/// The longest wait for a connection, as long as a request may take that long.
+/// The longest wait for a connection; a shorter request timeout takes precedence.
 const CONNECT: Duration = Duration::from_millis(3100);
-/// The longest wait for credentials: a person may be asked, or two services.
+/// The longest wait for credentials: a provider may call two services, or prompt a person.
 const SIGN_IN: Duration = Duration::from_secs(30);
-/// Credentials with less time left than this are fetched anew.
+/// Credentials that expire within this time are renewed.
 const RENEW: Duration = Duration::from_secs(5 * 60);
 
-/// One scope's way in.
+/// The clients of all scopes, and the limits that they share.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Clients {
+    pub(super) scopes: Vec<ScopeClient>,
+    concurrency: usize,
+    rate: RateLimiter,
+    background_rate: RateLimiter,
+}
+
+/// The share of the limits that a request may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// A caller waits for the answer.
+    Foreground,
+    /// A survey between rounds: a quarter of the rate, and of the concurrency.
+    Background,
+}
+
+impl Clients {
+    pub(super) fn new(scopes: Vec<ScopeClient>, limits: &RequestLimits) -> Self {
+        Clients {
+            scopes,
+            concurrency: limits.concurrency.max(1),
+            rate: RateLimiter::per_second(limits.rate_per_s),
+            background_rate: RateLimiter::per_second(limits.rate_per_s / 4),
+        }
+    }
+
+    /// Returns how many requests may be in flight at once.
+    pub(super) fn workers(&self, priority: Priority) -> usize {
+        match priority {
+            Priority::Foreground => self.concurrency,
+            Priority::Background => (self.concurrency / 4).max(1),
+        }
+    }
+
+    /// Waits until the rate limit allows a request.
+    pub(super) async fn acquire(&self, priority: Priority) {
+        if priority == Priority::Background {
+            self.background_rate.acquire().await;
+        }
+        self.rate.acquire().await;
+    }
+
+    pub(super) async fn client(&self, scope: usize) -> Result<Client, ReadError> {
+        match self.scopes.get(scope) {
+            Some(client) => client.client().await,
+            None => Err(ReadError::Other("there is no such scope".into())),
+        }
+    }
+
+    /// Returns `result` unchanged, after invalidating credentials that the service refused.
+    pub(super) async fn note_result<T>(
+        &self,
+        scope: usize,
+        result: Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        if let (Err(ReadError::Credentials(_)), Some(client)) = (&result, self.scopes.get(scope)) {
+            client.invalidate_credentials().await;
+        }
+        result
+    }
+}
+
+/// The client of one scope.
+#[derive(Debug)]
+pub(super) struct ScopeClient {
     scope: Scope,
-    /// The region that it leads to.
     pub(super) region: String,
-    /// Another server than AWS's, from wherever that is configured.
+    /// A server other than AWS's, from any configuration.
     pub(super) endpoint: Option<String>,
     timeout: Duration,
     http: SharedHttpClient,
     calls: Arc<AtomicU64>,
-    state: Mutex<State>,
+    connection: Mutex<Connection>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Connection {
     config: Option<SdkConfig>,
-    open: Option<(Client, Option<Timestamp>)>,
+    /// A client, and when its credentials expire.
+    client: Option<(Client, Option<Timestamp>)>,
 }
 
-impl Door {
-    /// Reads the configuration; the network is asked only for a region that nothing names.
-    pub(super) async fn find(
+impl ScopeClient {
+    /// Reads the configuration. Sends a request only to find a region that is not configured.
+    pub(super) async fn configure(
         scope: &Scope,
-        limits: &Limits,
+        limits: &RequestLimits,
         http: &SharedHttpClient,
         calls: &Arc<AtomicU64>,
     ) -> Result<Self, Error> {
@@ -82,45 +148,45 @@ impl Door {
                 "the endpoint '{endpoint}' is not a URL such as http://127.0.0.1:4566"
             )));
         }
-        let config = configure(scope, http).await;
+        let config = sdk_config(scope, http).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
         let region = region.filter(|region| !region.is_empty()).ok_or_else(|| no_region(scope))?;
         let from_env = std::env::var("AWS_ENDPOINT_URL_SQS").ok().filter(|url| !url.is_empty());
         let endpoint = scope.endpoint.clone().or(from_env);
-        Ok(Door {
+        Ok(ScopeClient {
             endpoint: endpoint.or_else(|| config.endpoint_url().map(str::to_owned)),
             scope: scope.clone(),
             region,
             timeout: limits.timeout,
             http: http.clone(),
             calls: calls.clone(),
-            state: Mutex::new(State { config: Some(config), open: None }),
+            connection: Mutex::new(Connection { config: Some(config), client: None }),
         })
     }
 
-    /// What people call the account: the configured name, else the profile, else nothing.
+    /// Returns the configured name of the account, else the profile, else nothing.
     pub(super) fn account(&self) -> &str {
         &self.scope.account
     }
 
-    /// The profile that is used, for keys only.
+    /// Returns the profile in use, for keys of the discovery cache.
     pub(super) fn profile(&self) -> Option<String> {
         let from_env = || std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
         self.scope.profile.clone().or_else(from_env)
     }
 
-    /// A client with credentials that are good for a while.
-    pub(super) async fn client(&self) -> Result<Client, Miss> {
-        let mut state = self.state.lock().await;
+    /// Returns a client whose credentials do not expire soon.
+    pub(super) async fn client(&self) -> Result<Client, ReadError> {
+        let mut connection = self.connection.lock().await;
         let soon = clock::now().plus(RENEW);
-        if let Some((client, end)) = &state.open
+        if let Some((client, end)) = &connection.client
             && end.is_none_or(|end| end > soon)
         {
             return Ok(client.clone());
         }
-        let config = match state.config.take() {
+        let config = match connection.config.take() {
             Some(config) => config,
-            None => configure(&self.scope, &self.http).await,
+            None => sdk_config(&self.scope, &self.http).await,
         };
         match sign_in(&config, self.scope.profile.as_deref()).await {
             Ok(credentials) => {
@@ -129,20 +195,21 @@ impl Door {
                     Timestamp::from_millis(0).plus(since)
                 });
                 let client = self.build(&config, credentials);
-                *state = State { config: Some(config), open: Some((client.clone(), end)) };
+                *connection =
+                    Connection { config: Some(config), client: Some((client.clone(), end)) };
                 Ok(client)
             }
-            // What has not expired yet serves on. The files are read anew the next time.
-            Err(miss) => match &state.open {
+            // Keep using credentials that have not expired. The next call reads the files again.
+            Err(error) => match &connection.client {
                 Some((client, Some(end))) if *end > clock::now() => Ok(client.clone()),
-                _ => Err(miss),
+                _ => Err(error),
             },
         }
     }
 
-    /// Forgets what was refused, so that the next client has what is configured by then.
-    pub(super) async fn distrust(&self) {
-        *self.state.lock().await = State::default();
+    /// Forgets credentials and configuration, so that the next client reads both again.
+    pub(super) async fn invalidate_credentials(&self) {
+        *self.connection.lock().await = Connection::default();
     }
 
     fn build(&self, config: &SdkConfig, credentials: Credentials) -> Client {
@@ -157,7 +224,7 @@ impl Door {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .interceptor(Count(self.calls.clone()));
+            .interceptor(RequestCounter(self.calls.clone()));
         if let Some(endpoint) = &self.scope.endpoint {
             builder = builder.endpoint_url(endpoint);
         }
@@ -176,9 +243,9 @@ fn no_region(scope: &Scope) -> Error {
     })
 }
 
-/// What the SDK makes of files and environment. A profile that is named here is used alone, and
-/// its own region first: the default chains would ask the environment first.
-async fn configure(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
+/// Loads the SDK's configuration from files and environment. A configured profile is used alone,
+/// and its region first: the default chains would prefer the environment.
+async fn sdk_config(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.clone());
     if let Ok(name) = AppName::new("dlq-tools") {
         loader = loader.app_name(name);
@@ -187,7 +254,7 @@ async fn configure(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
         loader = loader.region(Region::new(region.clone()));
     }
     let Some(profile) = &scope.profile else {
-        if let Some(Keys { id, secret, token }) = &scope.keys {
+        if let Some(AccessKey { id, secret, token }) = &scope.access_key {
             let token = token.as_ref().map(|token| token.expose().to_owned());
             let keys = Credentials::new(id, secret.expose(), token, None, ".env");
             loader = loader.credentials_provider(keys);
@@ -212,21 +279,21 @@ async fn configure(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
     config.into_builder().credentials_provider(alone).build()
 }
 
-async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credentials, Miss> {
-    let none = || Miss::Credentials("none found".into());
+async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credentials, ReadError> {
+    let none = || ReadError::Credentials("none found".into());
     let provider = config.credentials_provider().ok_or_else(none)?;
     let asked = provider.as_ref().provide_credentials();
     match tokio::time::timeout(SIGN_IN, asked).await {
         Ok(Ok(credentials)) => Ok(credentials),
-        Ok(Err(error)) => Err(error::of_credentials(&error, profile)),
-        Err(_) => Err(Miss::Credentials("their provider did not answer in time".into())),
+        Ok(Err(error)) => Err(error::credentials_error(&error, profile)),
+        Err(_) => Err(ReadError::Credentials("their provider did not answer in time".into())),
     }
 }
 
-/// The HTTP client of every scope: TLS by ring, the proxies of the environment, and connections
-/// that are used again. What is made depends on the timeouts only, so that clients share it.
+/// Returns the HTTP client of all scopes: TLS by ring, proxies from the environment, and a pool of
+/// connections. Connectors depend on the timeouts only, so that clients can share them.
 pub(super) fn http_client() -> SharedHttpClient {
-    let made: Quick<HashMap<_, SharedHttpConnector>> = Quick::default();
+    let made: std::sync::Mutex<HashMap<_, SharedHttpConnector>> = Default::default();
     http_client_fn(move |settings, components| {
         let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
         let timeouts = (settings.connect_timeout(), settings.read_timeout());
@@ -242,13 +309,13 @@ pub(super) fn http_client() -> SharedHttpClient {
     })
 }
 
-/// Counts requests as they leave, retries included.
+/// Counts requests as they are sent, retries included.
 #[derive(Debug)]
-struct Count(Arc<AtomicU64>);
+struct RequestCounter(Arc<AtomicU64>);
 
-impl Intercept for Count {
+impl Intercept for RequestCounter {
     fn name(&self) -> &'static str {
-        "Count"
+        "RequestCounter"
     }
 
     fn read_before_transmit(

@@ -1,56 +1,60 @@
-//! Why a call did not bring an answer: what the SDK and the service say, in our seven words.
+//! Maps errors of the SDK and of the service to [`ReadError`].
 //!
-//! The mapping is a pure function over [`Fault`]. No text of a credential, a signature or a
-//! command's output gets into a [`Miss`]: for those the code of the error stands alone.
+//! The mapping is a pure function of [`Fault`]. No text of a credential, a signature or a
+//! command's output gets into a [`ReadError`]: those errors show their code only.
 
 use std::error::Error as StdError;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 use crate::text::shorten;
 
-/// No word of a server is taken beyond this many characters.
-const WORDS_MAX: usize = 200;
+/// The longest text that is taken from a server, in characters.
+const TEXT_MAX: usize = 200;
 
-/// What went wrong, free of the SDK's types.
+/// A failed call, without types of the SDK.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// No answer in time.
     Timeout,
-    /// No connection, or it broke; with the innermost cause.
+    /// No connection, or a broken one; with the innermost cause.
     Connection(String),
-    /// The request could not be made.
+    /// The request could not be built.
     Request(String),
-    /// An answer that could not be read.
-    Garbled { status: u16 },
-    /// An answer that says no.
-    Refused { code: Option<String>, message: Option<String>, status: u16 },
+    /// An answer that could not be parsed.
+    Garbled {
+        status: u16,
+    },
+    /// An error answer.
+    Refused {
+        code: Option<String>,
+        message: Option<String>,
+        status: u16,
+    },
 }
 
-/// The word for it.
-pub(super) fn miss(fault: Fault) -> Miss {
+pub(super) fn read_error(fault: Fault) -> ReadError {
     match fault {
-        Fault::Timeout => Miss::TimedOut,
-        Fault::Connection(cause) => Miss::Network(words(&cause)),
+        Fault::Timeout => ReadError::TimedOut,
+        Fault::Connection(cause) => ReadError::Network(first_line(&cause)),
         Fault::Request(cause) => {
-            Miss::Other(format!("the request was not sent: {}", words(&cause)))
+            ReadError::Other(format!("the request was not sent: {}", first_line(&cause)))
         }
         Fault::Garbled { status: 407 } | Fault::Refused { status: 407, .. } => {
-            Miss::Network("the proxy asks for credentials (HTTP 407)".into())
+            ReadError::Network("the proxy asks for credentials (HTTP 407)".into())
         }
         Fault::Garbled { status } => {
-            refused(None, None, status).unwrap_or_else(|| Miss::Other(not_sqs(status)))
+            refused(None, None, status).unwrap_or_else(|| ReadError::Other(not_sqs(status)))
         }
         Fault::Refused { code, message, status } => {
             let code = code.as_deref().map(plain_code).filter(|code| !code.is_empty());
             refused(code, message.as_deref(), status).unwrap_or_else(|| {
                 let message = message.as_deref().filter(|text| !text.trim().is_empty());
-                Miss::Other(match (code, message) {
-                    (Some(code), Some(text)) => words(&format!("{code}: {text}")),
-                    (Some(code), None) => format!("{} (HTTP {status})", words(code)),
-                    (None, Some(text)) => words(&format!("HTTP {status}: {text}")),
+                ReadError::Other(match (code, message) {
+                    (Some(code), Some(text)) => first_line(&format!("{code}: {text}")),
+                    (Some(code), None) => format!("{} (HTTP {status})", first_line(code)),
+                    (None, Some(text)) => first_line(&format!("HTTP {status}: {text}")),
                     (None, None) if status < 300 => not_sqs(status),
                     (None, None) => format!("the service answered HTTP {status}"),
                 })
@@ -59,32 +63,34 @@ pub(super) fn miss(fault: Fault) -> Miss {
     }
 }
 
-/// A page of a hotel's network, or of a proxy.
+/// Describes an answer of a proxy or a captive portal.
 fn not_sqs(status: u16) -> String {
     format!("the answer is not one of SQS (HTTP {status})")
 }
 
-/// `com.amazonaws.sqs#QueueDoesNotExist`, `AWS.SimpleQueueService.NonExistentQueue` and
-/// `AccessDenied:http://…` without what stands around the word.
+/// Strips an error code of its qualifiers: `com.amazonaws.sqs#QueueDoesNotExist`,
+/// `AWS.SimpleQueueService.NonExistentQueue`, `AccessDenied:http://…`.
 fn plain_code(code: &str) -> &str {
     let code = code.rsplit('#').next().unwrap_or(code);
     let code = code.split(':').next().unwrap_or(code);
     code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code)
 }
 
-/// The refusals that have a word of their own.
-fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<Miss> {
+/// Classifies error codes that have a [`ReadError`] of their own.
+fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<ReadError> {
     let code = code.unwrap_or_default();
     Some(match code {
-        "QueueDoesNotExist" | "NonExistentQueue" | "ResourceNotFoundException" => Miss::Missing,
-        "SlowDown" | "RequestLimitExceeded" | "BandwidthLimitExceeded" => Miss::Throttled,
+        "QueueDoesNotExist" | "NonExistentQueue" | "ResourceNotFoundException" => {
+            ReadError::Missing
+        }
+        "SlowDown" | "RequestLimitExceeded" | "BandwidthLimitExceeded" => ReadError::Throttled,
         _ if code.to_ascii_lowercase().contains("throttl")
             || code.starts_with("TooManyRequests") =>
         {
-            Miss::Throttled
+            ReadError::Throttled
         }
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
-            Miss::Credentials(format!("they have expired ({code})"))
+            ReadError::Credentials(format!("they have expired ({code})"))
         }
         "InvalidClientTokenId"
         | "UnrecognizedClientException"
@@ -94,43 +100,43 @@ fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<Mis
         | "InvalidAccessKeyId"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException" => {
-            Miss::Credentials(format!("AWS does not accept them ({code})"))
+            ReadError::Credentials(format!("AWS does not accept them ({code})"))
         }
         "RequestTimeTooSkewed" => {
-            Miss::Credentials(format!("the clock of this machine is wrong ({code})"))
+            ReadError::Credentials(format!("the clock of this machine is wrong ({code})"))
         }
         _ if code.contains("AccessDenied")
             || code.starts_with("Unauthorized")
             || code.starts_with("NotAuthorized")
             || code == "AuthorizationError" =>
         {
-            Miss::Denied
+            ReadError::Denied
         }
-        _ if status == 429 => Miss::Throttled,
-        "" if status == 401 => Miss::Credentials("not accepted (HTTP 401)".into()),
-        "" if status == 403 => Miss::Denied,
+        _ if status == 429 => ReadError::Throttled,
+        "" if status == 401 => ReadError::Credentials("not accepted (HTTP 401)".into()),
+        "" if status == 403 => ReadError::Denied,
         "" if status == 503
             && message.is_some_and(|text| text.to_lowercase().contains("slow down")) =>
         {
-            Miss::Throttled
+            ReadError::Throttled
         }
         _ => return None,
     })
 }
 
-/// The first line of what somebody else says, not too long.
-fn words(text: &str) -> String {
+/// Returns the first line of an external text, shortened.
+fn first_line(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
-    shorten(line.trim_end_matches(['.', ' ']), WORDS_MAX).into_owned()
+    shorten(line.trim_end_matches(['.', ' ']), TEXT_MAX).into_owned()
 }
 
-/// What the SDK says of a call.
-pub(super) fn of_call<E>(error: &SdkError<E>) -> Miss
+/// Classifies the error of a call.
+pub(super) fn call_error<E>(error: &SdkError<E>) -> ReadError
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
     let status = |raw: &aws_sdk_sqs::config::http::HttpResponse| raw.status().as_u16();
-    miss(match error {
+    read_error(match error {
         SdkError::TimeoutError(_) => Fault::Timeout,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Fault::Timeout,
         SdkError::DispatchFailure(failure) => Fault::Connection(
@@ -147,9 +153,9 @@ where
     })
 }
 
-/// What the SDK says when there are no credentials; with the profile, when one was named.
-pub(super) fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> Miss {
-    Miss::Credentials(match (error, profile) {
+/// Classifies the error of a credential provider; `profile` is the configured one.
+pub(super) fn credentials_error(error: &CredentialsError, profile: Option<&str>) -> ReadError {
+    ReadError::Credentials(match (error, profile) {
         (CredentialsError::CredentialsNotLoaded(_), None) => "none found".into(),
         (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
             format!("profile '{profile}' does not exist, or has none")
@@ -157,26 +163,26 @@ pub(super) fn of_credentials(error: &CredentialsError, profile: Option<&str>) ->
         (CredentialsError::ProviderTimedOut(_), _) => {
             "their provider did not answer in time".into()
         }
-        _ => provider_words(error, profile),
+        _ => provider_text(error, profile),
     })
 }
 
-fn provider_words(error: &CredentialsError, profile: Option<&str>) -> String {
+fn provider_text(error: &CredentialsError, profile: Option<&str>) -> String {
     let cause = innermost(error);
-    // The SDK quotes what the command wrote: that may be anything.
+    // The SDK quotes the output of the command, which may contain a secret.
     if cause.starts_with("Error retrieving credentials") {
         return "the credential process failed; run it by hand to see why".into();
     }
-    let of_sso = |text: String| text.contains("SSO") || text.contains("/sso/cache/");
+    let mentions_sso = |text: String| text.contains("SSO") || text.contains("/sso/cache/");
     let misconfigured = matches!(error, CredentialsError::InvalidConfiguration(_));
-    if !misconfigured && chain(error).any(|error| of_sso(error.to_string())) {
+    if !misconfigured && chain(error).any(|error| mentions_sso(error.to_string())) {
         let profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
         return format!("no SSO session: run 'aws sso login{profile}'");
     }
-    words(&cause)
+    first_line(&cause)
 }
 
-/// The innermost cause, without the operating system's number: `connection refused`.
+/// Returns the innermost cause, without the operating system's error number.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
     let last = chain(error).last().unwrap_or(error);
     match last.downcast_ref::<std::io::Error>() {
@@ -185,7 +191,7 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     }
 }
 
-/// An error and its causes.
+/// Iterates over an error and its causes.
 fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -1,165 +1,111 @@
-//! The questions: which queues there are, where one is, what is being moved; and all of them at
-//! once, for a survey. What each queue says is asked in `read.rs`.
+//! Listing queues, finding one by its name, and surveys of all scopes.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use aws_sdk_sqs::Client;
-use tokio::task::JoinSet;
+use futures_util::future::join_all;
 
-use super::client::Door;
-use super::error::of_call;
-use super::rate_limit::Pace;
-use super::{Plan, Want};
+use super::client::{Clients, Priority};
+use super::error::call_error;
+use super::{AttributeSet, Sqs, SurveyPlan};
 use crate::clock;
 use crate::rules::queue::loss::MoveTask;
-use crate::rules::queue::reading::Miss;
-use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
+use crate::rules::queue::reading::ReadError;
+use crate::rules::queue::redrive_graph::{ListedQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
 
-/// No account has more queues than so many pages of 1,000.
+/// A list has at most this many pages of 1,000 queues.
 const PAGES_MAX: usize = 1000;
 
-/// What all questions share.
-#[derive(Debug)]
-pub(super) struct World {
-    pub(super) doors: Vec<Door>,
-    pub(super) lanes: usize,
-    pub(super) pace: Pace,
-    /// A survey in the background has a quarter of the pace, and of the lanes.
-    pub(super) aside: Pace,
+impl Sqs {
+    /// Returns the URL of every queue in a scope.
+    pub fn list(&self, scope: usize) -> Result<Vec<String>, ReadError> {
+        self.sync(|clients| clients.list(scope, Priority::Foreground))
+    }
+
+    /// Returns the URL of the queue with this name.
+    pub fn queue_url(&self, scope: usize, name: &str) -> Result<String, ReadError> {
+        self.sync(async |clients| {
+            let client = clients.client(scope).await?;
+            clients.acquire(Priority::Foreground).await;
+            let answer = client.get_queue_url().queue_name(name).send().await;
+            let answer = answer.map_err(|error| call_error(&error));
+            let answer = clients.note_result(scope, answer).await?;
+            answer.queue_url.ok_or_else(|| ReadError::Other("the answer has no URL".into()))
+        })
+    }
+
+    /// Returns the last ten tasks that moved messages out of a DLQ, the newest first.
+    pub fn move_tasks(&self, scope: usize, dlq_arn: &str) -> Result<Vec<MoveTask>, ReadError> {
+        self.sync(async |clients| {
+            let client = clients.client(scope).await?;
+            clients.acquire(Priority::Foreground).await;
+            let request = client.list_message_move_tasks().source_arn(dlq_arn).max_results(10);
+            let answer = request.send().await.map_err(|error| call_error(&error));
+            let answer = clients.note_result(scope, answer).await?;
+            let tasks = answer.results.unwrap_or_default().into_iter().map(|task| MoveTask {
+                running: task.status.as_deref() == Some("RUNNING"),
+                started_at: Timestamp::from_millis(task.started_timestamp),
+            });
+            Ok(tasks.collect())
+        })
+    }
 }
 
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hurry {
-    /// Somebody waits for the answers.
-    Now,
-    /// Rounds go first.
-    Aside,
-}
-
-impl World {
-    pub(super) async fn token(&self, hurry: Hurry) {
-        if hurry == Hurry::Aside {
-            self.aside.token().await;
-        }
-        self.pace.token().await;
-    }
-
-    pub(super) async fn client(&self, scope: usize) -> Result<Client, Miss> {
-        match self.doors.get(scope) {
-            Some(door) => door.client().await,
-            None => Err(Miss::Other("there is no such scope".into())),
-        }
-    }
-
-    /// Passes the answer on, and forgets credentials that were refused.
-    pub(super) async fn heed<T>(&self, scope: usize, answer: Result<T, Miss>) -> Result<T, Miss> {
-        if let (Err(Miss::Credentials(_)), Some(door)) = (&answer, self.doors.get(scope)) {
-            door.distrust().await;
-        }
-        answer
-    }
-
-    /// Every queue of a scope, or of those with a prefix; never a part of them.
-    pub(super) async fn list(
-        &self,
-        scope: usize,
-        prefix: Option<&str>,
-        hurry: Hurry,
-    ) -> Result<Vec<String>, Miss> {
+impl Clients {
+    /// Returns every queue of a scope; a partial list is an error.
+    async fn list(&self, scope: usize, priority: Priority) -> Result<Vec<String>, ReadError> {
         let client = self.client(scope).await?;
         let mut urls = Vec::new();
         let mut tokens = HashSet::new();
         let mut token: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            self.token(hurry).await;
-            // Without MaxResults the list is cut at 1,000, and nothing says so.
+            self.acquire(priority).await;
+            // Without MaxResults, SQS cuts the list at 1,000 and returns no token.
             let page = client
                 .list_queues()
                 .max_results(1000)
-                .set_queue_name_prefix(prefix.map(str::to_owned))
                 .set_next_token(token.take())
                 .send()
                 .await
-                .map_err(|error| of_call(&error));
-            let page = self.heed(scope, page).await?;
+                .map_err(|error| call_error(&error));
+            let page = self.note_result(scope, page).await?;
             urls.extend(page.queue_urls.unwrap_or_default());
             match page.next_token.filter(|token| !token.is_empty()) {
                 None => return Ok(urls),
                 Some(next) if tokens.insert(next.clone()) => token = Some(next),
-                Some(_) => return Err(Miss::Other("ListQueues gave one page twice".into())),
+                Some(_) => {
+                    return Err(ReadError::Other("ListQueues returned a page twice".into()));
+                }
             }
         }
-        Err(Miss::Other(format!("ListQueues has more than {PAGES_MAX} pages")))
+        Err(ReadError::Other(format!("ListQueues has more than {PAGES_MAX} pages")))
     }
 
-    pub(super) async fn url_of(&self, scope: usize, name: &str) -> Result<String, Miss> {
-        let client = self.client(scope).await?;
-        self.token(Hurry::Now).await;
-        let answer = client.get_queue_url().queue_name(name).send().await;
-        let answer = self.heed(scope, answer.map_err(|error| of_call(&error))).await?;
-        answer.queue_url.ok_or_else(|| Miss::Other("the answer has no URL".into()))
-    }
-
-    pub(super) async fn move_tasks(&self, scope: usize, arn: &str) -> Result<Vec<MoveTask>, Miss> {
-        let client = self.client(scope).await?;
-        self.token(Hurry::Now).await;
-        let answer = client.list_message_move_tasks().source_arn(arn).max_results(10).send().await;
-        let answer = self.heed(scope, answer.map_err(|error| of_call(&error))).await?;
-        let tasks = answer.results.unwrap_or_default();
-        let task = |task: aws_sdk_sqs::types::ListMessageMoveTasksResultEntry| MoveTask {
-            running: task.status.as_deref() == Some("RUNNING"),
-            started_at: Timestamp::from_millis(task.started_timestamp),
-        };
-        Ok(tasks.into_iter().map(task).collect())
-    }
-
-    /// What was seen of every queue in every scope.
-    pub(super) async fn survey(self: Arc<Self>, plan: Plan, hurry: Hurry) -> Survey {
+    pub(super) async fn survey(&self, plan: SurveyPlan, priority: Priority) -> Survey {
         let at = clock::now();
-        let lists = self.clone().list_all(hurry).await;
+        let lists = join_all((0..self.scopes.len()).map(|scope| self.list(scope, priority))).await;
         let mut readings = Vec::new();
-        if plan.ask {
+        if plan.read_settings {
             let each = lists.iter().enumerate();
-            let jobs = each.flat_map(|(scope, urls)| {
+            let queues = each.flat_map(|(scope, urls)| {
                 let urls = urls.as_deref().unwrap_or_default();
                 urls.iter().map(move |url| (scope, url.clone()))
             });
-            readings = self.clone().read(jobs.collect(), Want::Settings, hurry).await;
+            let queues: Vec<_> = queues.collect();
+            readings = self.read(&queues, AttributeSet::Settings, priority).await;
         }
         let mut readings = readings.into_iter();
-        let scopes = self.doors.iter().zip(lists).map(|(door, urls)| ScopeSurvey {
-            region: door.region.clone(),
-            account: door.account().to_owned(),
+        let scopes = self.scopes.iter().zip(lists).map(|(client, urls)| ScopeSurvey {
+            region: client.region.clone(),
+            account: client.account().to_owned(),
             queues: urls.map(|urls| {
-                let seen = urls.into_iter().map(|url| Seen {
+                let listed = urls.into_iter().map(|url| ListedQueue {
                     url,
                     attributes: readings.next().map(|reading| reading.result),
                 });
-                seen.collect()
+                listed.collect()
             }),
         });
         Survey { at, scopes: scopes.collect() }
     }
-
-    /// Every queue of every scope, the scopes at once.
-    pub(super) async fn list_all(self: Arc<Self>, hurry: Hurry) -> Vec<Result<Vec<String>, Miss>> {
-        let mut asked = JoinSet::new();
-        for scope in 0..self.doors.len() {
-            let world = self.clone();
-            asked.spawn(async move { (scope, world.list(scope, None, hurry).await) });
-        }
-        let mut lists = vec![Err(stopped()); self.doors.len()];
-        for (scope, list) in asked.join_all().await {
-            lists[scope] = list;
-        }
-        lists
-    }
-}
-
-/// A task of ours that ended without an answer.
-pub(super) fn stopped() -> Miss {
-    Miss::Other("the reader stopped".into())
 }

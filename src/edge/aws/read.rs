@@ -1,169 +1,123 @@
-//! Reading many queues at once, and what one queue says.
+//! Reading many queues at once, and parsing the attributes of one queue.
 //!
-//! Lanes take the next question as soon as they have an answer; all that they share is in
-//! [`Round`]. Promises: the answers come in the order of the questions, one for each; a count that
-//! is not there is a [`Miss`], never zero.
+//! Promises: one reading for each queue, in the order given; never more requests in flight than
+//! allowed; a missing count is a [`ReadError`], never zero.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
-use tokio::task::JoinSet;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 
-use super::Want;
-use super::error::of_call;
-use super::list::{Hurry, World, stopped};
+use super::circuit_breaker::CircuitBreaker;
+use super::client::{Clients, Priority};
+use super::error::call_error;
+use super::{AttributeSet, Sqs};
 use crate::clock;
-use crate::rules::queue::reading::{Attributes, Counts, Miss, Reading, Redrive};
+use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading, Redrive};
 
-impl World {
-    /// Reads queues, some at once, and gives the answers in the order of the questions.
+/// A circuit breaker tolerates this many failures at least.
+const FAILURES_MIN: usize = 8;
+
+impl Sqs {
+    /// Reads queues, each given by its scope and URL, and returns the readings in their order.
+    pub fn read(&self, queues: &[(usize, String)], set: AttributeSet) -> Vec<Reading> {
+        self.sync(|clients| clients.read(queues, set, Priority::Foreground))
+    }
+}
+
+/// A scope during one call of [`Clients::read`].
+struct ScopeReader {
+    client: Result<Client, ReadError>,
+    breaker: Mutex<CircuitBreaker>,
+}
+
+impl ScopeReader {
+    fn usable_client(&self) -> Result<&Client, ReadError> {
+        let client = self.client.as_ref().map_err(Clone::clone)?;
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).check()?;
+        Ok(client)
+    }
+
+    fn record<T>(&self, result: &Result<T, ReadError>) {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).record(result);
+    }
+}
+
+impl Clients {
     pub(super) async fn read(
-        self: Arc<Self>,
-        jobs: Vec<(usize, String)>,
-        want: Want,
-        hurry: Hurry,
+        &self,
+        queues: &[(usize, String)],
+        set: AttributeSet,
+        priority: Priority,
     ) -> Vec<Reading> {
-        let lanes = match hurry {
-            Hurry::Now => self.lanes,
-            Hurry::Aside => (self.lanes / 4).max(1),
-        };
-        let scopes: HashSet<usize> = jobs.iter().map(|(scope, _)| *scope).collect();
-        let round = Arc::new(Round {
-            streets: self.clone().streets(&scopes).await,
-            next: AtomicUsize::new(0),
-            answers: Mutex::new(vec![None; jobs.len()]),
-            jobs,
-            want,
-            hurry,
-            // As many failures as are under way at once.
-            patience: lanes.max(8),
+        let workers = self.workers(priority);
+        let readers = self.scope_readers(queues, workers.max(FAILURES_MIN)).await;
+        let requests = stream::iter(0..queues.len()).map(|index| {
+            let (scope, url) = &queues[index];
+            let read = self.read_one(&readers[scope], url, set, priority);
+            async move { (index, read.await) }
         });
-        let mut working = JoinSet::new();
-        for _ in 0..lanes.min(round.jobs.len()) {
-            working.spawn(self.clone().lane(round.clone()));
+        // Unordered: one silent queue must not hold up the others.
+        let mut answers = pin!(requests.buffer_unordered(workers));
+        let mut readings = vec![None; queues.len()];
+        while let Some((index, reading)) = answers.next().await {
+            readings[index] = Some(reading);
         }
-        working.join_all().await;
-        for (scope, street) in &round.streets {
-            if street.distrusted.load(Ordering::Relaxed) {
-                self.doors[*scope].distrust().await;
-            }
+        let readings: Vec<Reading> = readings.into_iter().flatten().collect();
+        let refused = queues
+            .iter()
+            .zip(&readings)
+            .filter(|(_, reading)| matches!(reading.result, Err(ReadError::Credentials(_))));
+        let refused: BTreeSet<usize> = refused.map(|((scope, _), _)| *scope).collect();
+        for client in refused.into_iter().filter_map(|scope| self.scopes.get(scope)) {
+            client.invalidate_credentials().await;
         }
-        let mut answers = round.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let fill = |answer: Option<Reading>| {
-            answer.unwrap_or_else(|| Reading { at: clock::now(), result: Err(stopped()) })
+        readings
+    }
+
+    /// Fetches the client of each scope once, or the reason why there is none.
+    async fn scope_readers(
+        &self,
+        queues: &[(usize, String)],
+        limit: usize,
+    ) -> HashMap<usize, ScopeReader> {
+        let scopes: BTreeSet<usize> = queues.iter().map(|(scope, _)| *scope).collect();
+        let reader = async |scope| {
+            let breaker = Mutex::new(CircuitBreaker::new(limit));
+            (scope, ScopeReader { client: self.client(scope).await, breaker })
         };
-        answers.drain(..).map(fill).collect()
+        join_all(scopes.into_iter().map(reader)).await.into_iter().collect()
     }
 
-    /// A client for each scope, or why there is none: asked once, not once for every queue.
-    async fn streets(self: Arc<Self>, scopes: &HashSet<usize>) -> HashMap<usize, Street> {
-        let mut asked = JoinSet::new();
-        for &scope in scopes {
-            let world = self.clone();
-            asked.spawn(async move { (scope, world.client(scope).await) });
-        }
-        let street = |(scope, client)| (scope, Street::new(client));
-        asked.join_all().await.into_iter().map(street).collect()
-    }
-
-    async fn lane(self: Arc<Self>, round: Arc<Round>) {
-        loop {
-            let index = round.next.fetch_add(1, Ordering::Relaxed);
-            let Some((scope, url)) = round.jobs.get(index) else {
-                return;
-            };
-            let reading = match round.streets.get(scope) {
-                Some(street) => self.read_one(street, url, &round).await,
-                None => Reading { at: clock::now(), result: Err(stopped()) },
-            };
-            let mut answers = round.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            answers[index] = Some(reading);
-        }
-    }
-
-    async fn read_one(&self, street: &Street, url: &str, round: &Round) -> Reading {
-        let client = match street.open(round.patience) {
+    async fn read_one(
+        &self,
+        reader: &ScopeReader,
+        url: &str,
+        set: AttributeSet,
+        priority: Priority,
+    ) -> Reading {
+        let client = match reader.usable_client() {
             Ok(client) => client,
-            Err(miss) => {
-                return Reading { at: clock::now(), result: Err(miss) };
-            }
+            Err(error) => return Reading { at: clock::now(), result: Err(error) },
         };
-        self.token(round.hurry).await;
+        self.acquire(priority).await;
         let at = clock::now();
-        let names = Some(round.want.names().to_vec());
+        let names = Some(set.names().to_vec());
         let sent = client.get_queue_attributes().queue_url(url).set_attribute_names(names).send();
         let result = match sent.await {
             Ok(answer) => attributes(&answer.attributes.unwrap_or_default()),
-            Err(error) => Err(of_call(&error)),
+            Err(error) => Err(call_error(&error)),
         };
-        street.heed(&result);
+        reader.record(&result);
         Reading { at, result }
     }
 }
 
-/// What the lanes of one reading share.
-struct Round {
-    jobs: Vec<(usize, String)>,
-    next: AtomicUsize,
-    answers: Mutex<Vec<Option<Reading>>>,
-    streets: HashMap<usize, Street>,
-    want: Want,
-    hurry: Hurry,
-    patience: usize,
-}
-
-/// One scope during one reading. When nothing there has answered and many have failed, the rest
-/// are not asked: a network that is down is found out in seconds, not in seconds for every queue.
-struct Street {
-    client: Result<Client, Miss>,
-    answered: AtomicBool,
-    failed: AtomicUsize,
-    distrusted: AtomicBool,
-    last: Mutex<Option<Miss>>,
-}
-
-impl Street {
-    fn new(client: Result<Client, Miss>) -> Self {
-        Street {
-            client,
-            answered: AtomicBool::new(false),
-            failed: AtomicUsize::new(0),
-            distrusted: AtomicBool::new(false),
-            last: Mutex::new(None),
-        }
-    }
-
-    fn open(&self, patience: usize) -> Result<&Client, Miss> {
-        let client = self.client.as_ref().map_err(Clone::clone)?;
-        let hopeless = !self.answered.load(Ordering::Relaxed)
-            && self.failed.load(Ordering::Relaxed) >= patience;
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some(miss) if hopeless => Err(miss.clone()),
-            _ => Ok(client),
-        }
-    }
-
-    fn heed(&self, result: &Result<Attributes, Miss>) {
-        match result {
-            Err(miss @ (Miss::Network(_) | Miss::TimedOut | Miss::Credentials(_))) => {
-                if matches!(miss, Miss::Credentials(_)) {
-                    self.distrusted.store(true, Ordering::Relaxed);
-                }
-                self.failed.fetch_add(1, Ordering::Relaxed);
-                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-                *last = Some(miss.clone());
-            }
-            // A refusal is an answer, too.
-            _ => self.answered.store(true, Ordering::Relaxed),
-        }
-    }
-}
-
-impl Want {
+impl AttributeSet {
     fn names(self) -> &'static [Name] {
         const NAMES: [Name; 7] = [
             Name::QueueArn,
@@ -175,19 +129,19 @@ impl Want {
             Name::RedrivePolicy,
         ];
         match self {
-            Want::Counts => &NAMES[..5],
-            Want::Settings => &NAMES,
+            AttributeSet::Counts => &NAMES[..5],
+            AttributeSet::Settings => &NAMES,
         }
     }
 }
 
-/// What a queue says, read with patience; but counts that are not there are not zero.
-fn attributes(said: &HashMap<Name, String>) -> Result<Attributes, Miss> {
-    let number = |name: Name| said.get(&name)?.trim().parse::<u64>().ok();
-    let no_counts = || Miss::Other("the answer has no counts".into());
+/// Parses the attributes of a queue. Odd values are unknown; odd or missing counts are an error.
+fn attributes(given: &HashMap<Name, String>) -> Result<Attributes, ReadError> {
+    let number = |name: Name| given.get(&name)?.trim().parse::<u64>().ok();
+    let no_counts = || ReadError::Other("the answer has no counts".into());
     let count = |name| number(name).ok_or_else(no_counts);
     Ok(Attributes {
-        arn: said.get(&Name::QueueArn).cloned().unwrap_or_default(),
+        arn: given.get(&Name::QueueArn).cloned().unwrap_or_default(),
         counts: Counts {
             visible: count(Name::ApproximateNumberOfMessages)?,
             in_flight: count(Name::ApproximateNumberOfMessagesNotVisible)?,
@@ -195,11 +149,11 @@ fn attributes(said: &HashMap<Name, String>) -> Result<Attributes, Miss> {
         },
         retention_s: number(Name::MessageRetentionPeriod),
         visibility_s: number(Name::VisibilityTimeout),
-        redrive: said.get(&Name::RedrivePolicy).and_then(|policy| redrive(policy)),
+        redrive: given.get(&Name::RedrivePolicy).and_then(|policy| redrive(policy)),
     })
 }
 
-/// `{"deadLetterTargetArn":"arn:…","maxReceiveCount":5}`, the count as a number or a string.
+/// Parses `{"deadLetterTargetArn":"arn:…","maxReceiveCount":5}`, the count a number or a string.
 fn redrive(policy: &str) -> Option<Redrive> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
     let target = policy.get("deadLetterTargetArn")?.as_str().filter(|arn| !arn.is_empty())?;
@@ -212,12 +166,12 @@ fn redrive(policy: &str) -> Option<Redrive> {
 mod tests {
     use super::*;
 
-    fn said(pairs: &[(Name, &str)]) -> HashMap<Name, String> {
+    fn given(pairs: &[(Name, &str)]) -> HashMap<Name, String> {
         pairs.iter().map(|(name, value)| (name.clone(), (*value).to_owned())).collect()
     }
 
     fn full() -> HashMap<Name, String> {
-        said(&[
+        given(&[
             (Name::QueueArn, "arn:aws:sqs:eu-west-1:123456789012:x"),
             (Name::ApproximateNumberOfMessages, "3"),
             (Name::ApproximateNumberOfMessagesNotVisible, "2"),
@@ -228,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_answer_is_read() {
+    fn attributes_of_a_full_answer_are_parsed() {
         let read = attributes(&full()).unwrap();
         assert_eq!(read.counts.depth(), 6);
         assert_eq!(
@@ -238,22 +192,22 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_are_missing_or_odd_are_a_miss_and_never_zero() {
-        for name in &Want::Counts.names()[1..4] {
+    fn counts_missing_or_odd_are_an_error_never_zero() {
+        for name in &AttributeSet::Counts.names()[1..4] {
             let mut without = full();
             without.remove(name);
             assert!(attributes(&without).is_err(), "{name}");
             for odd in ["", "-1", "many", "1.5"] {
                 without.insert(name.clone(), odd.into());
-                let miss = attributes(&without).unwrap_err();
-                assert_eq!(miss.to_string(), "the answer has no counts", "{name} {odd}");
+                let error = attributes(&without).unwrap_err();
+                assert_eq!(error.to_string(), "the answer has no counts", "{name} {odd}");
             }
         }
         assert!(attributes(&HashMap::new()).is_err());
     }
 
     #[test]
-    fn other_values_may_be_missing_or_odd() {
+    fn attributes_other_than_counts_may_be_missing_or_odd() {
         let mut odd = full();
         odd.remove(&Name::QueueArn);
         odd.insert(Name::MessageRetentionPeriod, "long".into());
@@ -262,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn redrive_policies() {
+    fn redrive_policies_are_parsed() {
         let cases = [
             (r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":5}"#, Some(Some(5))),
             (r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":"5"}"#, Some(Some(5))),
@@ -278,27 +232,5 @@ mod tests {
             let count = redrive(policy).map(|redrive| redrive.max_receive_count);
             assert_eq!(count, expected, "{policy}");
         }
-    }
-
-    #[test]
-    fn a_street_is_given_up_only_when_nothing_has_answered() {
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
-            .build();
-        let street = || Street::new(Ok(Client::from_conf(config.clone())));
-        let dead = street();
-        for _ in 0..8 {
-            assert!(dead.open(8).is_ok());
-            dead.heed(&Err(Miss::TimedOut));
-        }
-        assert_eq!(dead.open(8).unwrap_err(), Miss::TimedOut);
-        let limping = street();
-        limping.heed(&Err(Miss::Denied));
-        for _ in 0..100 {
-            limping.heed(&Err(Miss::TimedOut));
-        }
-        assert!(limping.open(8).is_ok());
-        let closed = Street::new(Err(Miss::Credentials("none found".into())));
-        assert!(closed.open(8).is_err());
     }
 }

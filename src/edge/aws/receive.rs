@@ -1,7 +1,7 @@
-//! Receiving messages, and putting them back. Nothing here deletes, sends or moves.
+//! Receiving messages and putting them back. Nothing here deletes, sends or moves a message.
 //!
-//! A receive is asked once: a second attempt could hide messages that the first one has taken, and
-//! that nobody then puts back before their time. Putting back is tried as often as any question.
+//! A receive is not retried: the lost answer of a first attempt may hold messages that would stay
+//! invisible until their visibility timeout ends. Putting back is retried like other requests.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,114 +13,122 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName,
 };
 
-use super::error::of_call;
-use super::list::{Hurry, World};
+use super::Sqs;
+use super::client::Priority;
+use super::error::call_error;
 use crate::rules::evidence::message::{Attribute, Message};
-use crate::rules::queue::reading::Miss;
+use crate::rules::queue::reading::ReadError;
 
-/// What SQS hands out at once, and takes back at once.
+/// The most messages in one request, received or put back.
 pub const BATCH: usize = 10;
-/// A long poll asks every server of the queue; a short one misses messages that are there.
+/// Seconds of a long poll, which asks every server of the queue; a short poll may miss messages.
 const WAIT_S: i32 = 2;
-/// Ten messages of 1 MiB take their time.
-const RECEIVE: Duration = Duration::from_secs(30);
-/// A queue is named by no more than so many pages of sources.
+/// The timeout of a receive: ten messages of 1 MiB need more than the usual one.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A list of source queues has at most this many pages.
 const PAGES_MAX: usize = 100;
 
-/// A message, and what puts it back.
+/// A message and its receipt handle.
 #[derive(Debug)]
 pub struct Received {
-    /// The message.
     pub message: Message,
-    /// The handle of this receive; the next one has another.
+    /// The receipt handle, which puts the message back. Each receive returns another one.
     pub handle: String,
 }
 
-impl World {
-    /// Receives up to ten messages, which are then invisible for so long.
-    pub(super) async fn receive(
+impl Sqs {
+    /// Receives up to ten messages, which stay invisible for `invisible`.
+    pub fn receive(
         &self,
         scope: usize,
         url: &str,
         max: usize,
         invisible: Duration,
-    ) -> Result<Vec<Received>, Miss> {
-        let client = self.client(scope).await?;
-        self.token(Hurry::Now).await;
+    ) -> Result<Vec<Received>, ReadError> {
         let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(RECEIVE)
-            .operation_timeout(RECEIVE)
+            .operation_attempt_timeout(RECEIVE_TIMEOUT)
+            .operation_timeout(RECEIVE_TIMEOUT)
             .build();
         let once = Builder::default()
             .retry_config(RetryConfig::standard().with_max_attempts(1))
             .timeout_config(timeouts);
-        let answer = client
-            .receive_message()
-            .queue_url(url)
-            .max_number_of_messages(i32::try_from(max.min(BATCH)).unwrap_or(1))
-            .visibility_timeout(i32::try_from(invisible.as_secs()).unwrap_or(i32::MAX))
-            .wait_time_seconds(WAIT_S)
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .customize()
-            .config_override(once)
-            .send()
-            .await;
-        let answer = self.heed(scope, answer.map_err(|error| of_call(&error))).await?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
-    }
-
-    /// Makes messages visible again, and tells for how many that failed. One whose time is over
-    /// is visible, too.
-    pub(super) async fn put_back(&self, scope: usize, url: &str, handles: &[String]) -> usize {
-        let Ok(client) = self.client(scope).await else { return handles.len() };
-        let mut left = 0;
-        for batch in handles.chunks(BATCH) {
-            self.token(Hurry::Now).await;
-            let entries = batch.iter().enumerate().filter_map(|(at, handle)| {
-                ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(at.to_string())
-                    .receipt_handle(handle)
-                    .visibility_timeout(0)
-                    .build()
-                    .ok()
-            });
-            let asked = client
-                .change_message_visibility_batch()
+        self.sync(async |clients| {
+            let client = clients.client(scope).await?;
+            clients.acquire(Priority::Foreground).await;
+            let answer = client
+                .receive_message()
                 .queue_url(url)
-                .set_entries(Some(entries.collect()));
-            left += match asked.send().await {
-                Ok(answer) => {
-                    answer.failed.iter().filter(|one| !one.code.contains("NotInflight")).count()
-                }
-                Err(_) => batch.len(),
-            };
-        }
-        left
-    }
-
-    /// The URLs of the queues whose dead letters a queue gets.
-    pub(super) async fn sources(&self, scope: usize, url: &str) -> Result<Vec<String>, Miss> {
-        let client = self.client(scope).await?;
-        let (mut urls, mut token) = (Vec::new(), None);
-        for _ in 0..PAGES_MAX {
-            self.token(Hurry::Now).await;
-            let page = client
-                .list_dead_letter_source_queues()
-                .queue_url(url)
-                .max_results(1000)
-                .set_next_token(token.take())
+                .max_number_of_messages(i32::try_from(max.min(BATCH)).unwrap_or(1))
+                .visibility_timeout(i32::try_from(invisible.as_secs()).unwrap_or(i32::MAX))
+                .wait_time_seconds(WAIT_S)
+                .message_system_attribute_names(MessageSystemAttributeName::All)
+                .message_attribute_names("All")
+                .customize()
+                .config_override(once)
                 .send()
-                .await
-                .map_err(|error| of_call(&error));
-            let page = self.heed(scope, page).await?;
-            urls.extend(page.queue_urls);
-            match page.next_token.filter(|token| !token.is_empty()) {
-                None => return Ok(urls),
-                next => token = next,
+                .await;
+            let answer = answer.map_err(|error| call_error(&error));
+            let answer = clients.note_result(scope, answer).await?;
+            Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
+        })
+    }
+
+    /// Makes messages visible again, and returns how many could not be. A message whose visibility
+    /// timeout has ended is visible already.
+    pub fn put_back(&self, scope: usize, url: &str, handles: &[String]) -> usize {
+        self.sync(async |clients| {
+            let Ok(client) = clients.client(scope).await else { return handles.len() };
+            let mut failures = 0;
+            for batch in handles.chunks(BATCH) {
+                clients.acquire(Priority::Foreground).await;
+                let entries = batch.iter().enumerate().filter_map(|(at, handle)| {
+                    ChangeMessageVisibilityBatchRequestEntry::builder()
+                        .id(at.to_string())
+                        .receipt_handle(handle)
+                        .visibility_timeout(0)
+                        .build()
+                        .ok()
+                });
+                let request = client
+                    .change_message_visibility_batch()
+                    .queue_url(url)
+                    .set_entries(Some(entries.collect()));
+                failures += match request.send().await {
+                    Ok(answer) => {
+                        answer.failed.iter().filter(|one| !one.code.contains("NotInflight")).count()
+                    }
+                    Err(_) => batch.len(),
+                };
             }
-        }
-        Err(Miss::Other(format!("ListDeadLetterSourceQueues has more than {PAGES_MAX} pages")))
+            failures
+        })
+    }
+
+    /// Returns the URLs of the queues that send their dead letters to this one.
+    pub fn source_queues(&self, scope: usize, url: &str) -> Result<Vec<String>, ReadError> {
+        self.sync(async |clients| {
+            let client = clients.client(scope).await?;
+            let (mut urls, mut token) = (Vec::new(), None);
+            for _ in 0..PAGES_MAX {
+                clients.acquire(Priority::Foreground).await;
+                let page = client
+                    .list_dead_letter_source_queues()
+                    .queue_url(url)
+                    .max_results(1000)
+                    .set_next_token(token.take())
+                    .send()
+                    .await
+                    .map_err(|error| call_error(&error));
+                let page = clients.note_result(scope, page).await?;
+                urls.extend(page.queue_urls);
+                match page.next_token.filter(|token| !token.is_empty()) {
+                    None => return Ok(urls),
+                    next => token = next,
+                }
+            }
+            let pages = format!("ListDeadLetterSourceQueues has more than {PAGES_MAX} pages");
+            Err(ReadError::Other(pages))
+        })
     }
 }
 

@@ -1,8 +1,8 @@
-//! What consumers wrote about the messages, asked for by the configured commands.
+//! Log commands: fetch what consumers logged about the messages of a bundle.
 //!
-//! The commands are the user's; what is put into them comes from outside, and rules/template.rs
-//! sees to it that it stays a word. Promises: no shell, a minute, and half a MiB for each, three minutes for all; what
-//! they write is redacted and harmless on a terminal before it is filed.
+//! The commands are the user's. The values filled in are untrusted; rules/evidence/log_command.rs
+//! keeps each of them one argument. Promises: no shell; a minute and half a MiB for a command,
+//! three minutes for all; output is redacted and escaped for terminals before it is written.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,30 +22,30 @@ use crate::store;
 use crate::text;
 use crate::time::Timestamp;
 
-/// For one command.
+/// The time for one command.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Of the output of one command.
+/// The most output of one command, in bytes.
 const OUTPUT_MAX: u64 = 512 << 10;
-/// Commands for one queue.
+/// The most commands for one queue.
 const COMMANDS_MAX: usize = 8;
-/// For all commands of one queue.
-const ALL: Duration = Duration::from_secs(3 * 60);
-/// No id is longer.
+/// The time for all commands of one queue.
+const DEADLINE_ALL: Duration = Duration::from_secs(3 * 60);
+/// The longest id, in bytes; longer ones are ignored.
 const ID_MAX: usize = 128;
-/// Clocks differ, and consumers write before and after.
+/// Time added before and after the messages: clocks differ, and consumers log early and late.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// What the messages say about where they have been.
+/// The values that log commands search for.
 #[derive(Debug, Default)]
-pub(crate) struct Sources {
+pub(crate) struct LogQuery {
     messages: BTreeSet<String>,
     requests: BTreeSet<String>,
     traces: BTreeSet<String>,
     first_sent: Option<Timestamp>,
 }
 
-impl Sources {
-    /// What looks like a secret is no id.
+impl LogQuery {
+    /// Adds the ids of a message. An id that looks like a secret is left out.
     pub(crate) fn add(
         &mut self,
         message: &str,
@@ -61,11 +61,12 @@ impl Sources {
         self.traces.extend(known(trace));
     }
 
-    pub(crate) fn sent(&mut self, at: Option<Timestamp>) {
+    /// Extends the searched time to include `at`.
+    pub(crate) fn note_sent_at(&mut self, at: Option<Timestamp>) {
         self.first_sent = [self.first_sent, at].into_iter().flatten().min();
     }
 
-    /// Runs the commands one after the other.
+    /// Runs the commands one after another and writes their output into `folder`.
     pub(crate) fn run(
         &self,
         commands: &[Vec<String>],
@@ -84,7 +85,7 @@ impl Sources {
             trace_ids: list(&self.traces),
         };
         let mut logs = Logs::default();
-        let until = clock::tick() + ALL;
+        let until = clock::tick() + DEADLINE_ALL;
         for (at, argv) in commands.iter().take(COMMANDS_MAX).enumerate() {
             let mut log = Log { id: format!("log:{}", at + 1), ..Log::default() };
             match log_command::fill(argv, &values) {
@@ -124,7 +125,7 @@ fn run(
     let ran = match command::run(argv, None, deadline, OUTPUT_MAX, Stdio::null()) {
         Ok(ran) => ran,
         Err(cause) => {
-            log.detail = Some(format!("it could not be started: {cause}"));
+            log.detail = Some(format!("could not be started: {cause}"));
             return Ok(());
         }
     };

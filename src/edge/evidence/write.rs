@@ -1,11 +1,10 @@
-//! The folder of a bundle while it is made: it has another name until it is whole.
+//! Writing an evidence bundle: its folder has the name `N.part` until it is complete.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::logs::Sources;
-use crate::edge::peek::Subject;
+use super::logs::LogQuery;
 use crate::error::Error;
 use crate::event::Queue;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, files};
@@ -16,22 +15,23 @@ use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::{decode, sample, timeline};
 use crate::store;
 use crate::text;
+use crate::time::Timestamp;
 
-/// A bundle that is being made.
-pub(crate) struct Draft {
+/// A bundle that is not complete yet.
+pub(crate) struct BundleWriter {
     part: PathBuf,
     path: PathBuf,
     messages: BufWriter<File>,
     grouper: Grouper,
-    known: timeline::Known,
+    facts: timeline::TimelineFacts,
     ids: Vec<String>,
-    sources: Sources,
+    log_query: LogQuery,
     logs: Logs,
 }
 
-impl Draft {
-    /// Makes the folder. What a pass that was cut off has left there goes.
-    pub(crate) fn begin(folder: &Path, pass: usize) -> Result<Self, Error> {
+impl BundleWriter {
+    /// Creates the folder, and deletes incomplete bundles of earlier passes.
+    pub(crate) fn create(folder: &Path, pass: usize) -> Result<Self, Error> {
         let (part, path) = (folder.join(format!("{pass}.part")), folder.join(pass.to_string()));
         store::make_dir(folder)?;
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -43,20 +43,20 @@ impl Draft {
         let messages = part.join(files::MESSAGES);
         let file = store::create_private(&messages)
             .map_err(|error| Error::file("write", &messages, &error))?;
-        Ok(Draft {
+        Ok(BundleWriter {
             part,
             path,
             messages: BufWriter::new(file),
             grouper: Grouper::default(),
-            known: timeline::Known::default(),
+            facts: timeline::TimelineFacts::default(),
             ids: Vec::new(),
-            sources: Sources::default(),
+            log_query: LogQuery::default(),
             logs: Logs::default(),
         })
     }
 
-    /// Files a message.
-    pub(crate) fn file(
+    /// Redacts a message, writes it and adds it to its group.
+    pub(crate) fn add_message(
         &mut self,
         message: &Message,
         redactor: &Redactor,
@@ -65,7 +65,7 @@ impl Draft {
         let print = fingerprint::of(&decoded);
         self.ids.push(message.id.clone());
         let id = format!("m{}", self.ids.len());
-        self.sources.add(
+        self.log_query.add(
             &message.id,
             decoded.request_id.as_deref(),
             decoded.trace_id.as_deref(),
@@ -73,11 +73,11 @@ impl Draft {
         );
         let content = decoded.content.digest();
         let sampled = sample::of(&id, message, decoded, &print.id, Some(redactor));
-        self.sources.sent(sampled.sent_at);
-        let first = [self.known.first_received_at, sampled.first_received_at];
-        self.known.first_received_at = first.into_iter().flatten().min();
+        self.log_query.note_sent_at(sampled.sent_at);
+        let first = [self.facts.first_received_at, sampled.first_received_at];
+        self.facts.first_received_at = first.into_iter().flatten().min();
         self.grouper.add(&id, sampled.sent_at, content, print);
-        // What is shown with cat(1) reaches a terminal as it is.
+        // Escaped, because cat(1) sends the file to a terminal as it is.
         let line = serde_json::to_vec(&sampled).unwrap_or_default();
         let line = text::safe_json(&line);
         let written = self.messages.write_all(&line).and_then(|()| self.messages.write_all(b"\n"));
@@ -85,27 +85,27 @@ impl Draft {
         Ok(sampled)
     }
 
-    /// The ids that SQS gave to the messages, as often as they came.
-    pub(crate) fn ids(&self) -> Vec<String> {
+    /// Returns the SQS id of each message, once for each time it was received.
+    pub(crate) fn message_ids(&self) -> Vec<String> {
         self.ids.clone()
     }
 
-    /// Runs the configured commands, and files what they bring.
-    pub(crate) fn run(
+    /// Runs the configured log commands and writes their output.
+    pub(crate) fn run_log_commands(
         &mut self,
         commands: &[Vec<String>],
         queue: &Queue,
         redactor: &Redactor,
     ) -> Result<(), Error> {
-        self.logs = self.sources.run(commands, queue, redactor, &self.part)?;
+        self.logs = self.log_query.run(commands, queue, redactor, &self.part)?;
         Ok(())
     }
 
-    /// Writes the rest, and gives the bundle its name.
+    /// Writes the remaining files, and renames the folder to its final name.
     pub(crate) fn finish(
         mut self,
-        subject: &Subject,
-        facts: QueueFacts,
+        raised_at: Option<Timestamp>,
+        queue_facts: QueueFacts,
         redactor: &Redactor,
     ) -> Result<(Fingerprints, PathBuf), Error> {
         let path = self.part.join(files::MESSAGES);
@@ -115,15 +115,15 @@ impl Draft {
         for group in &mut prints.fingerprints {
             sample::redact(group, redactor);
         }
-        self.known.raised_at = subject.raised_at;
-        self.known.asked_at = facts.asked_at;
-        self.known.taken = self.ids.len() as u64;
-        let timeline = timeline::of(&prints.fingerprints, self.known);
-        write(&self.part, files::QUEUE, &facts)?;
+        self.facts.raised_at = raised_at;
+        self.facts.asked_at = queue_facts.asked_at;
+        self.facts.taken = self.ids.len() as u64;
+        let timeline = timeline::of(&prints.fingerprints, self.facts);
+        write(&self.part, files::QUEUE, &queue_facts)?;
         write(&self.part, files::FINGERPRINTS, &prints)?;
         write(&self.part, files::TIMELINE, &timeline)?;
         write(&self.part, files::LOGS, &self.logs)?;
-        // Only what an earlier pass of this number has left can be in the way.
+        // An existing folder can only be one of an earlier pass with this number.
         let _ = fs::remove_dir_all(&self.path);
         fs::rename(&self.part, &self.path)
             .map_err(|error| Error::file("make folder", &self.path, &error))?;
@@ -132,8 +132,8 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
-    /// What did not become a bundle leaves nothing.
+impl Drop for BundleWriter {
+    /// Deletes the folder of an incomplete bundle.
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.part);
     }
@@ -143,7 +143,7 @@ fn write<T: serde::Serialize>(folder: &Path, name: &str, value: &T) -> Result<()
     let mut text =
         serde_json::to_vec_pretty(value).map_err(|error| Error::failed("encode", name, error))?;
     text.push(b'\n');
-    // Pretty JSON has line feeds between its words only: they stay, the rest is escaped.
+    // In pretty JSON, line feeds stand between tokens only: keep them, and escape the rest.
     let lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         [text::safe_json(line).as_ref(), b"\n"].concat()

@@ -1,11 +1,11 @@
-//! Where to ask: the scopes of a configuration, and within what limits.
+//! The scopes and request limits of a configuration.
 
 use crate::config::{Aws, Env, SecretValue, Settings};
-use crate::edge::aws::{Keys, Limits, Scope};
+use crate::edge::aws::{AccessKey, RequestLimits, Scope};
 
-/// The scopes of a configuration: every account in every region.
+/// Returns the scopes of a configuration: every account in every region.
 pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
-    let keys = keys(env);
+    let access_key = access_key(env);
     let spread =
         |account: &str, profile: Option<&String>, one: Option<&String>, many: &[String]| {
             let regions = if many.is_empty() { vec![one] } else { many.iter().map(Some).collect() };
@@ -14,7 +14,7 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
                 profile: profile.cloned(),
                 region: region.cloned(),
                 endpoint: aws.endpoint_url.clone(),
-                keys: keys.clone(),
+                access_key: access_key.clone(),
             };
             regions.into_iter().map(scope).collect::<Vec<_>>()
         };
@@ -33,19 +33,19 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
     accounts.collect()
 }
 
-/// The access key of a `.env` file. One in the real environment is the SDK's business.
-fn keys(env: &Env) -> Option<Keys> {
+/// Returns the access key of a `.env` file. The SDK reads one in the real environment itself.
+fn access_key(env: &Env) -> Option<AccessKey> {
     if env.real("AWS_ACCESS_KEY_ID").is_some() {
         return None;
     }
-    Some(Keys {
+    Some(AccessKey {
         id: env.get("AWS_ACCESS_KEY_ID")?.to_owned(),
         secret: SecretValue::new(env.get("AWS_SECRET_ACCESS_KEY")?),
         token: env.get("AWS_SESSION_TOKEN").map(SecretValue::new),
     })
 }
 
-/// A flag that names one account, or one region, leaves no list beside it.
+/// Removes configured lists of accounts or regions when an option names one of them.
 pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
     if given("--profile") {
         aws.accounts.clear();
@@ -58,9 +58,9 @@ pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
     }
 }
 
-/// What the configuration allows SQS to be asked.
-pub fn limits(settings: &Settings) -> Limits {
-    Limits {
+/// Returns the configured limits of requests.
+pub fn limits(settings: &Settings) -> RequestLimits {
+    RequestLimits {
         concurrency: settings.monitoring.concurrency,
         rate_per_s: settings.monitoring.rate_limit,
         timeout: settings.monitoring.timeout,

@@ -1,38 +1,40 @@
-//! What was found, and what could be better: a look at every queue that changes nothing.
+//! `dlq-poll --list` and `--lint`: a survey that changes no state.
 //!
-//! On a terminal a line for people, elsewhere events.
+//! Prints a table on a terminal, and events otherwise.
 
 use std::fmt::Write;
 
-use super::Wants;
-use super::find::{failure, found_line};
-use crate::edge::aws::{Plan, Sqs};
+use super::PollPlan;
+use super::discover::{failure, found_line};
+use crate::edge::aws::{Sqs, SurveyPlan};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
 use crate::rules::queue::document::{Failure, SOURCE};
 use crate::rules::queue::lint;
 use crate::rules::queue::redrive_graph;
-use crate::rules::queue::redrive_graph::{Known, Survey};
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
 use crate::text;
-use crate::tool::ExitOutcome;
 use crate::wire;
 
-/// Prints what discovery finds, or what lint finds. Nothing is remembered.
-pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<ExitOutcome, Error> {
-    let plan = Plan { ask: lints || Plan::of(wants.discover).ask };
-    let survey = sqs.survey(plan);
+/// Prints what discovery finds, or with `lints` what lint finds. Returns whether a scope could not
+/// be listed.
+pub fn show(sqs: &Sqs, plan: &PollPlan, lints: bool) -> Result<bool, Error> {
+    let mut survey_plan = SurveyPlan::for_discovery(plan.discover);
+    survey_plan.read_settings |= lints;
+    let survey = sqs.survey(survey_plan);
     let failures: Vec<Failure> = survey.scopes.iter().map(failure).collect();
     let failed = failures.iter().any(|failure| failure.reason.is_some());
     let people = wire::stdout_is_terminal();
-    let text = if lints { linted(&survey, wants, people) } else { found(&survey, wants, people) };
+    let text =
+        if lints { lint_text(&survey, plan, people) } else { list_text(&survey, plan, people) };
     wire::print(&text)?;
-    Ok(ExitOutcome::from_failed(failed))
+    Ok(failed)
 }
 
-fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
-    let known = redrive_graph::find(survey, wants.discover, wants.patterns.as_ref());
-    let known: Vec<Known> =
-        known.into_iter().filter(|known| wants.selection.accepts(&known.name)).collect();
+fn list_text(survey: &Survey, plan: &PollPlan, people: bool) -> Vec<u8> {
+    let known = redrive_graph::find(survey, plan.discover, plan.patterns.as_ref());
+    let known: Vec<DeadLetterQueue> =
+        known.into_iter().filter(|known| plan.selection.accepts(&known.name)).collect();
     if !people {
         return known.iter().flat_map(|known| found_line(known, survey.at)).collect();
     }
@@ -40,7 +42,7 @@ fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
     let mut table = String::new();
     for one in &known {
         let sources =
-            if one.sources.is_empty() { "nobody known".into() } else { one.sources.join(", ") };
+            if one.sources.is_empty() { "unknown".into() } else { one.sources.join(", ") };
         let name = text::safe(&one.name);
         let _ = writeln!(
             table,
@@ -54,10 +56,10 @@ fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
     table.into_bytes()
 }
 
-fn linted(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {
+fn lint_text(survey: &Survey, plan: &PollPlan, people: bool) -> Vec<u8> {
     let mut lines = Vec::new();
-    let all = lint::lint(survey, wants.patterns.as_ref());
-    for one in all.into_iter().filter(|one| wants.selection.accepts(&one.queue.name)) {
+    let all = lint::lint(survey, plan.patterns.as_ref());
+    for one in all.into_iter().filter(|one| plan.selection.accepts(&one.queue.name)) {
         if people {
             for finding in &one.findings {
                 let name = text::safe(&one.queue.name);

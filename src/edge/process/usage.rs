@@ -1,23 +1,23 @@
-//! What the processes of an investigation use, for people and for the dashboard: never for a
-//! decision. Known on Linux; elsewhere it is unknown, and nothing is written.
+//! Resource usage of the processes of an investigation, for people and the dashboard, not for
+//! decisions. Known on Linux only.
 
 use serde::Serialize;
 
 use super::Tree;
 
-/// A sample.
+/// A sample of resource usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// Processes that are alive.
+    /// The number of live processes.
     pub processes: u64,
-    /// Their memory that is not swapped out, in bytes; what they share counts for each.
+    /// The sum of resident memory, in bytes; shared memory counts for each process.
     pub rss_bytes: u64,
-    /// The processor time of these and of their children that have ended, in milliseconds.
+    /// The processor time of these and of their ended children, in milliseconds.
     pub cpu_ms: u64,
 }
 
 impl Tree {
-    /// What the tree uses now; None where that cannot be known.
+    /// Returns the current usage; `None` when it cannot be known.
     pub fn usage(&self) -> Option<Usage> {
         let (page, ticks) = (
             u64::try_from(rustix::param::page_size()).ok()?,
@@ -25,7 +25,7 @@ impl Tree {
         );
         let mut usage = Usage { processes: 0, rss_bytes: 0, cpu_ms: 0 };
         for pid in self.alive() {
-            // It may have gone meanwhile.
+            // The process may have ended since.
             let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
             let Some((cpu, pages)) = fields(&stat) else { continue };
             usage.processes += 1;
@@ -36,12 +36,12 @@ impl Tree {
     }
 }
 
-/// The ticks of the processor, and the pages of memory, in a line of `/proc/PID/stat`.
+/// Parses a line of `/proc/PID/stat` into ticks of processor time and pages of resident memory.
 fn fields(stat: &str) -> Option<(u64, u64)> {
     // proc_pid_stat(5) counts from 1, and the name, its second, may hold anything. utime, stime,
     // cutime and cstime are 14 to 17, rss is 24.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let number = |place: usize| fields.get(place - 3)?.parse::<u64>().ok();
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
     let cpu = number(14)? + number(15)? + number(16)? + number(17)?;
     Some((cpu, number(24)?))
 }

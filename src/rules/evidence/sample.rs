@@ -76,6 +76,15 @@ pub fn raw(message: &Message, kept: &Sampled) -> Sampled {
     of(&kept.id, message, decode(message), &kept.fingerprint, None)
 }
 
+/// Encodes a message as a JSON line without its LF: as it came with `raw`, else redacted.
+pub fn json_line(message: &Message, sampled: &Sampled, is_raw: bool) -> Vec<u8> {
+    let line = match is_raw {
+        true => serde_json::to_vec(&raw(message, sampled)),
+        false => serde_json::to_vec(sampled),
+    };
+    line.unwrap_or_default()
+}
+
 /// Takes out of a group what the user's own patterns find; the built-in kinds are masked in it
 /// already, so that a fingerprint does not depend on the configuration.
 pub fn redact(group: &mut Group, redactor: &Redactor) {

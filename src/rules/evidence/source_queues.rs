@@ -3,14 +3,14 @@
 use super::bundle::SourceFacts;
 use crate::event::Finding;
 use crate::rules::queue::lint::Linted;
-use crate::rules::queue::redrive_graph::{QueueAddress, Seen};
+use crate::rules::queue::redrive_graph::{ListedQueue, QueueAddress};
 
 /// The queues that send their dead letters there. One that could not be read is there by name, and
 /// nothing else is known of it.
-pub fn of(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
-    let source = |seen: &Seen| {
-        let place = QueueAddress::parse(&seen.url, region)?;
-        let named = SourceFacts { name: place.name, arn: place.arn, ..SourceFacts::default() };
+pub fn of(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
+    let source = |seen: &ListedQueue| {
+        let address = QueueAddress::parse(&seen.url, region)?;
+        let named = SourceFacts { name: address.name, arn: address.arn, ..SourceFacts::default() };
         let Some(Ok(said)) = &seen.attributes else { return Some(named) };
         Some(SourceFacts {
             arn: if said.arn.is_empty() { named.arn } else { said.arn.clone() },
@@ -48,7 +48,7 @@ pub fn findings(linted: Vec<Linted>, queue: &str, sources_known: bool) -> Vec<Fi
 mod tests {
     use super::*;
     use crate::event::Queue;
-    use crate::rules::queue::reading::{Attributes, Counts, Miss, Redrive};
+    use crate::rules::queue::reading::{Attributes, Counts, ReadError, Redrive};
 
     #[test]
     fn what_could_not_be_read_is_named_and_unknown() {
@@ -61,8 +61,8 @@ mod tests {
         };
         let url = |name: &str| format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
         let seen = [
-            Seen { url: url("orders"), attributes: Some(Ok(said)) },
-            Seen { url: url("refunds"), attributes: Some(Err(Miss::Denied)) },
+            ListedQueue { url: url("orders"), attributes: Some(Ok(said)) },
+            ListedQueue { url: url("refunds"), attributes: Some(Err(ReadError::Denied)) },
         ];
         let found = of(&seen, "eu-west-1");
         assert_eq!((found[0].depth, found[0].in_flight), (Some(6), Some(2)));

@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 
 /// What is known beside the causes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct TimelineFacts {
     /// When the incident began.
     pub raised_at: Option<Timestamp>,
     /// When the queue was asked about itself.
@@ -18,7 +18,7 @@ pub struct Known {
 }
 
 /// The moments, the first first.
-pub fn of(groups: &[Group], known: Known) -> Timeline {
+pub fn of(groups: &[Group], known: TimelineFacts) -> Timeline {
     let mut moments: Vec<(Timestamp, String, Vec<String>)> = Vec::new();
     for group in groups {
         let item = vec![group.item.clone()];
@@ -83,8 +83,12 @@ mod tests {
             group("f2", Some(at(20)), Some(at(20))),
             group("f3", None, None),
         ];
-        let known =
-            Known { raised_at: Some(at(25)), asked_at: Some(at(40)), taken: 3, ..Known::default() };
+        let known = TimelineFacts {
+            raised_at: Some(at(25)),
+            asked_at: Some(at(40)),
+            taken: 3,
+            ..TimelineFacts::default()
+        };
         let timeline = of(&groups, known).timeline;
         let said: Vec<String> =
             timeline.iter().map(|one| format!("{} {}", one.id, one.what)).collect();
@@ -105,7 +109,11 @@ mod tests {
     fn our_own_look_is_no_moment_of_theirs() {
         let rows = [(Some(at(40)), 1), (Some(at(41)), 1), (Some(at(39)), 2), (None, 1)];
         for (first_received_at, moments) in rows {
-            let known = Known { first_received_at, asked_at: Some(at(40)), ..Known::default() };
+            let known = TimelineFacts {
+                first_received_at,
+                asked_at: Some(at(40)),
+                ..TimelineFacts::default()
+            };
             assert_eq!(of(&[], known).timeline.len(), moments, "{first_received_at:?}");
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rules::queue::redrive_graph::{Discover, Known};
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
 use crate::store::Document;
 use crate::time::Timestamp;
 
@@ -39,7 +39,7 @@ pub struct Entry {
     /// When.
     pub at: Timestamp,
     /// The DLQs.
-    pub queues: Vec<Known>,
+    pub queues: Vec<DeadLetterQueue>,
 }
 
 impl Entry {
@@ -48,9 +48,9 @@ impl Entry {
         &'a self,
         scope: usize,
         label: &'a str,
-    ) -> impl Iterator<Item = Known> + 'a {
+    ) -> impl Iterator<Item = DeadLetterQueue> + 'a {
         self.queues.iter().map(move |known| {
-            let mut known = Known { scope, ..known.clone() };
+            let mut known = DeadLetterQueue { scope, ..known.clone() };
             if !label.is_empty() {
                 label.clone_into(&mut known.account);
             }
@@ -94,7 +94,7 @@ impl DiscoveryDoc {
     }
 
     /// Records what was found, and drops what nobody has renewed.
-    pub fn put(&mut self, key: Key, at: Timestamp, mut queues: Vec<Known>) {
+    pub fn put(&mut self, key: Key, at: Timestamp, mut queues: Vec<DeadLetterQueue>) {
         if let Some(earlier) = self.entry(&key) {
             let found: HashMap<&str, Timestamp> =
                 earlier.queues.iter().map(|known| (known.arn.as_str(), known.found_at)).collect();
@@ -129,9 +129,9 @@ mod tests {
         }
     }
 
-    fn known(name: &str, found: Timestamp) -> Known {
+    fn known(name: &str, found: Timestamp) -> DeadLetterQueue {
         let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
-        Known::given(1, &url, "eu-west-1", "", found).unwrap()
+        DeadLetterQueue::given(1, &url, "eu-west-1", "", found).unwrap()
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
         let text = serde_json::to_string(&doc).unwrap();
         let again: DiscoveryDoc = serde_json::from_str(&text).unwrap();
         let entry = again.entry(&key("a")).unwrap();
-        let placed: Vec<Known> = entry.queues_in(4, "shop").collect();
+        let placed: Vec<DeadLetterQueue> = entry.queues_in(4, "shop").collect();
         assert_eq!((placed[0].scope, placed[0].account.as_str()), (4, "shop"));
         assert_eq!(
             entry.queues_in(1, "").collect::<Vec<_>>(),

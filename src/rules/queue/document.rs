@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::loss::MoveTask;
 use super::monitor;
 use super::monitor::{Edge, Observation, Policy, QueueEvent, Record};
-use super::reading::{Miss, Reading};
+use super::reading::{ReadError, Reading};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
 use crate::store::Document;
@@ -94,7 +94,7 @@ pub struct Polled<'a> {
     /// Whether a listing made after the reading lacks it.
     pub unlisted: bool,
     /// The answer about move tasks, when [`Watched::asks_for_tasks`] wanted one.
-    pub tasks: Option<Result<Vec<MoveTask>, Miss>>,
+    pub tasks: Option<Result<Vec<MoveTask>, ReadError>>,
 }
 
 /// An account and region that could not be polled.
@@ -327,7 +327,7 @@ mod tests {
         Target { scope: 0, queue, found_at: Some(at(found)), age_max_s: Some(0) }
     }
 
-    fn polled(target: &Target, second: i64, depth: Result<u64, Miss>) -> Polled<'_> {
+    fn polled(target: &Target, second: i64, depth: Result<u64, ReadError>) -> Polled<'_> {
         let result = depth.map(|visible| Attributes {
             arn: target.queue.arn.clone(),
             counts: Counts { visible, ..Counts::default() },
@@ -407,7 +407,7 @@ mod tests {
     fn seen_empty_means_read_in_a_round() {
         let [a, b, c] = [target("a", -1000), target("b", -1000), target("c", 10)];
         let mut doc = Watched::default();
-        round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(Miss::Denied))]);
+        round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(ReadError::Denied))]);
         assert_eq!(doc.entries().count(), 1, "the quiet one has no record");
         doc.take(&policy(), "all", at(30), &[polled(&a, 30, Ok(2)), polled(&b, 30, Ok(2))]);
         let cohort = |arn: &str| doc.queues[arn].record.cohorts[0].after;
@@ -426,7 +426,8 @@ mod tests {
     #[test]
     fn gone_queue_is_reported_once_until_it_returns() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
-        let gone = |second| Polled { unlisted: true, ..polled(&a, second, Err(Miss::Missing)) };
+        let gone =
+            |second| Polled { unlisted: true, ..polled(&a, second, Err(ReadError::Missing)) };
         let told = [polled(&a, 0, Ok(1)), gone(30), gone(60), polled(&a, 90, Ok(0)), gone(120)]
             .map(|one| round(&mut doc, one.reading.at.millis() / 1000, &[one]).len());
         assert_eq!(told, [1, 1, 0, 0, 1]);
@@ -457,8 +458,8 @@ mod tests {
     fn many_failures_of_one_reason_are_one_warning() {
         let all: Vec<Target> = (0..5).map(|n| target(&format!("q{n}"), 0)).collect();
         let mut misses: Vec<Polled<'_>> =
-            all.iter().map(|t| polled(t, 1, Err(Miss::TimedOut))).collect();
-        misses.push(polled(&all[0], 1, Err(Miss::Denied)));
+            all.iter().map(|t| polled(t, 1, Err(ReadError::TimedOut))).collect();
+        misses.push(polled(&all[0], 1, Err(ReadError::Denied)));
         let said = complaints(&misses, &Watched::default(), true);
         let expected = [
             "cannot read queue 'q0': access denied",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::expiry::ExpiryWindow;
-use super::reading::{Counts, Miss};
+use super::reading::{Counts, ReadError};
 use super::threshold::SETTLED;
 use crate::time::Timestamp;
 
@@ -53,7 +53,7 @@ pub enum LossReason {
     /// No visible explanation.
     Unexplained,
     /// A move task might explain it, and the list of tasks could not be read.
-    CannotTell(Miss),
+    CannotTell(ReadError),
 }
 
 impl LossReason {
@@ -148,7 +148,7 @@ pub fn is_due(drop: Option<DepthDrop>, at: Timestamp) -> bool {
 }
 
 /// Judges a drop that is due by the answer about move tasks.
-pub fn judge(drop: DepthDrop, tasks: &Result<Vec<MoveTask>, Miss>) -> LossOutcome {
+pub fn judge(drop: DepthDrop, tasks: &Result<Vec<MoveTask>, ReadError>) -> LossOutcome {
     if drop.read {
         return LossOutcome::Moved;
     }
@@ -251,8 +251,8 @@ mod tests {
             (
                 "no permission",
                 expired,
-                Err(Miss::Denied),
-                LossOutcome::Lost(LossReason::CannotTell(Miss::Denied)),
+                Err(ReadError::Denied),
+                LossOutcome::Lost(LossReason::CannotTell(ReadError::Denied)),
             ),
         ];
         for (rule, fall, tasks, verdict) in rows {

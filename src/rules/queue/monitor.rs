@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::expiry::{self, ExpiryWindow, RetentionSettings};
 use super::loss::{self, LossOutcome, MoveTask};
-use super::reading::{Attributes, Counts, Miss, Reading};
+use super::reading::{Attributes, Counts, ReadError, Reading};
 use super::threshold;
 use crate::event::{
     Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected, QueuePolled,
@@ -51,7 +51,7 @@ pub struct Observation<'a> {
     /// Whether a listing made after the reading lacks the queue.
     pub unlisted: bool,
     /// The answer about move tasks, if [`asks_for_tasks`] was true.
-    pub tasks: Option<&'a Result<Vec<MoveTask>, Miss>>,
+    pub tasks: Option<&'a Result<Vec<MoveTask>, ReadError>>,
 }
 
 /// A change to report.
@@ -125,7 +125,7 @@ pub fn judge(
     };
     judgement.record.sampled_at = at;
     match &sample.reading.result {
-        Err(Miss::Missing) if sample.unlisted => {
+        Err(ReadError::Missing) if sample.unlisted => {
             judgement.report_gone();
             return (None, judgement.events);
         }
@@ -167,7 +167,7 @@ impl Judgement<'_> {
         self.emit(Edge::Gone(QueueGone { queue: self.queue(), last_depth }));
     }
 
-    fn apply_error(&mut self, miss: &Miss) {
+    fn apply_error(&mut self, miss: &ReadError) {
         self.record.misses += 1;
         self.record.zeros = None;
         let (misses, reason) = (self.record.misses, miss.to_string());

@@ -1,4 +1,4 @@
-//! What a reading of a queue can bring: numbers, or a reason why there are none.
+//! A reading of a queue: counts and attributes, or the error that hid them.
 
 use std::fmt;
 
@@ -50,7 +50,7 @@ pub struct Attributes {
 
 /// Why a queue could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Miss {
+pub enum ReadError {
     /// The service asked for fewer requests, and went on asking through all attempts.
     Throttled,
     /// The permission is missing.
@@ -67,16 +67,16 @@ pub enum Miss {
     Other(String),
 }
 
-impl fmt::Display for Miss {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Miss::Throttled => f.write_str("throttled"),
-            Miss::Denied => f.write_str("access denied"),
-            Miss::Missing => f.write_str("does not exist, or access to it was lost"),
-            Miss::Network(what) => write!(f, "network: {what}"),
-            Miss::TimedOut => f.write_str("no answer in time"),
-            Miss::Credentials(what) => write!(f, "credentials: {what}"),
-            Miss::Other(what) => f.write_str(what),
+            ReadError::Throttled => f.write_str("throttled"),
+            ReadError::Denied => f.write_str("access denied"),
+            ReadError::Missing => f.write_str("does not exist, or access to it was lost"),
+            ReadError::Network(what) => write!(f, "network: {what}"),
+            ReadError::TimedOut => f.write_str("no answer in time"),
+            ReadError::Credentials(what) => write!(f, "credentials: {what}"),
+            ReadError::Other(what) => f.write_str(what),
         }
     }
 }
@@ -87,5 +87,5 @@ pub struct Reading {
     /// When it was made.
     pub at: Timestamp,
     /// What came of it.
-    pub result: Result<Attributes, Miss>,
+    pub result: Result<Attributes, ReadError>,
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::dlq_name;
-use super::reading::{Attributes, Miss};
+use super::reading::{Attributes, ReadError};
 use crate::event::Queue;
 use crate::glob::GlobList;
 use crate::time::Timestamp;
@@ -29,10 +29,10 @@ pub enum Discover {
 
 /// A listed queue, with its attributes if they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct ListedQueue {
     pub url: String,
     /// The attributes; `None` when they were not asked for.
-    pub attributes: Option<Result<Attributes, Miss>>,
+    pub attributes: Option<Result<Attributes, ReadError>>,
 }
 
 /// The survey of one scope: an account in a region.
@@ -42,7 +42,7 @@ pub struct ScopeSurvey {
     /// The account's label; empty when only its number is known.
     pub account: String,
     /// All queues, or the error of the listing; a list is never partial.
-    pub queues: Result<Vec<Seen>, Miss>,
+    pub queues: Result<Vec<ListedQueue>, ReadError>,
 }
 
 /// The survey of all scopes.
@@ -89,7 +89,7 @@ impl FoundBy {
 
 /// A dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct DeadLetterQueue {
     pub name: String,
     pub url: String,
     /// The ARN of the attributes, else the one that URL and region make.
@@ -111,7 +111,7 @@ pub struct Known {
     pub found_at: Timestamp,
 }
 
-impl Known {
+impl DeadLetterQueue {
     /// Returns a queue that the user named, with unknown sources; `None` when `url` is not a queue URL.
     pub fn given(
         scope: usize,
@@ -122,7 +122,7 @@ impl Known {
     ) -> Option<Self> {
         let place = QueueAddress::parse(url, region)?;
         let fifo = dlq_name::is_fifo(&place.name);
-        Some(Known {
+        Some(DeadLetterQueue {
             url: url.to_owned(),
             arn: place.arn,
             region: region.to_owned(),
@@ -169,17 +169,21 @@ impl Selection {
 
 /// Returns the DLQs of a survey, sorted by scope and name. A queue that several scopes see (two
 /// profiles of one account) is in the first of them only.
-pub fn find(survey: &Survey, discover: Discover, patterns: Option<&GlobList>) -> Vec<Known> {
+pub fn find(
+    survey: &Survey,
+    discover: Discover,
+    patterns: Option<&GlobList>,
+) -> Vec<DeadLetterQueue> {
     let mut found = Vec::new();
     let mut arns = HashSet::new();
     for (index, scope) in survey.scopes.iter().enumerate() {
         let graph = Graph::new(scope);
-        let mut here: Vec<Known> = graph
+        let mut here: Vec<DeadLetterQueue> = graph
             .nodes
             .iter()
             .filter_map(|node| graph.judge(node, discover, patterns))
             .filter(|known| arns.insert(known.arn.clone()))
-            .map(|known| Known { scope: index, found_at: survey.at, ..known })
+            .map(|known| DeadLetterQueue { scope: index, found_at: survey.at, ..known })
             .collect();
         here.sort_by(|a, b| a.name.cmp(&b.name));
         found.append(&mut here);
@@ -260,7 +264,12 @@ impl<'a> Graph<'a> {
         names.into_iter().map(str::to_owned).collect()
     }
 
-    fn judge(&self, node: &Node, discover: Discover, patterns: Option<&GlobList>) -> Option<Known> {
+    fn judge(
+        &self,
+        node: &Node,
+        discover: Discover,
+        patterns: Option<&GlobList>,
+    ) -> Option<DeadLetterQueue> {
         let by_redrive = discover != Discover::Name && self.sources(node).next().is_some();
         let by_name =
             discover != Discover::Redrive && dlq_name::is_dlq_name(&node.place.name, patterns);
@@ -271,7 +280,7 @@ impl<'a> Graph<'a> {
             (false, false) => return None,
         };
         let queue = self.queue(node);
-        Some(Known {
+        Some(DeadLetterQueue {
             source_retention_s: self.source_retention(node, queue.fifo),
             name: queue.name,
             url: queue.url,

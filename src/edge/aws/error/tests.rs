@@ -1,4 +1,4 @@
-//! Every fault and its word, and what is never repeated.
+//! The classification of every fault, and texts that must not be repeated.
 
 use super::*;
 
@@ -7,44 +7,48 @@ fn refusal(code: &str, status: u16) -> Fault {
 }
 
 #[test]
-fn every_fault_has_its_word() {
-    let expired = |code: &str| Miss::Credentials(format!("they have expired ({code})"));
-    let rejected = |code: &str| Miss::Credentials(format!("AWS does not accept them ({code})"));
-    let other = |text: &str| Miss::Other(text.to_owned());
+fn faults_map_to_read_errors() {
+    let expired = |code: &str| ReadError::Credentials(format!("they have expired ({code})"));
+    let rejected =
+        |code: &str| ReadError::Credentials(format!("AWS does not accept them ({code})"));
+    let other = |text: &str| ReadError::Other(text.to_owned());
     let cases = [
-        (Fault::Timeout, Miss::TimedOut),
+        (Fault::Timeout, ReadError::TimedOut),
         (
             Fault::Connection("connection refused".into()),
-            Miss::Network("connection refused".into()),
+            ReadError::Network("connection refused".into()),
         ),
         (Fault::Request("bad URL.\nmore".into()), other("the request was not sent: bad URL")),
         (Fault::Garbled { status: 200 }, other("the answer is not one of SQS (HTTP 200)")),
-        (Fault::Garbled { status: 429 }, Miss::Throttled),
-        (Fault::Garbled { status: 403 }, Miss::Denied),
+        (Fault::Garbled { status: 429 }, ReadError::Throttled),
+        (Fault::Garbled { status: 403 }, ReadError::Denied),
         (
             Fault::Garbled { status: 407 },
-            Miss::Network("the proxy asks for credentials (HTTP 407)".into()),
+            ReadError::Network("the proxy asks for credentials (HTTP 407)".into()),
         ),
-        (refusal("QueueDoesNotExist", 400), Miss::Missing),
-        (refusal("com.amazonaws.sqs#QueueDoesNotExist", 400), Miss::Missing),
-        (refusal("AWS.SimpleQueueService.NonExistentQueue", 400), Miss::Missing),
-        (refusal("com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue", 400), Miss::Missing),
-        (refusal("ResourceNotFoundException", 404), Miss::Missing),
-        (refusal("RequestThrottled", 403), Miss::Throttled),
-        (refusal("com.amazonaws.sqs#RequestThrottled", 400), Miss::Throttled),
-        (refusal("Throttling", 400), Miss::Throttled),
-        (refusal("ThrottlingException", 400), Miss::Throttled),
-        (refusal("ThrottledException", 400), Miss::Throttled),
-        (refusal("TooManyRequestsException", 429), Miss::Throttled),
-        (refusal("RequestLimitExceeded", 503), Miss::Throttled),
-        (refusal("SlowDown", 503), Miss::Throttled),
-        (refusal("", 429), Miss::Throttled),
-        (refusal("AccessDenied", 403), Miss::Denied),
-        (refusal("AccessDeniedException", 400), Miss::Denied),
-        (refusal("KmsAccessDenied", 400), Miss::Denied),
-        (refusal("UnauthorizedOperation", 403), Miss::Denied),
-        (refusal("AccessDenied:http://internal/", 403), Miss::Denied),
-        (refusal("", 403), Miss::Denied),
+        (refusal("QueueDoesNotExist", 400), ReadError::Missing),
+        (refusal("com.amazonaws.sqs#QueueDoesNotExist", 400), ReadError::Missing),
+        (refusal("AWS.SimpleQueueService.NonExistentQueue", 400), ReadError::Missing),
+        (
+            refusal("com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue", 400),
+            ReadError::Missing,
+        ),
+        (refusal("ResourceNotFoundException", 404), ReadError::Missing),
+        (refusal("RequestThrottled", 403), ReadError::Throttled),
+        (refusal("com.amazonaws.sqs#RequestThrottled", 400), ReadError::Throttled),
+        (refusal("Throttling", 400), ReadError::Throttled),
+        (refusal("ThrottlingException", 400), ReadError::Throttled),
+        (refusal("ThrottledException", 400), ReadError::Throttled),
+        (refusal("TooManyRequestsException", 429), ReadError::Throttled),
+        (refusal("RequestLimitExceeded", 503), ReadError::Throttled),
+        (refusal("SlowDown", 503), ReadError::Throttled),
+        (refusal("", 429), ReadError::Throttled),
+        (refusal("AccessDenied", 403), ReadError::Denied),
+        (refusal("AccessDeniedException", 400), ReadError::Denied),
+        (refusal("KmsAccessDenied", 400), ReadError::Denied),
+        (refusal("UnauthorizedOperation", 403), ReadError::Denied),
+        (refusal("AccessDenied:http://internal/", 403), ReadError::Denied),
+        (refusal("", 403), ReadError::Denied),
         (refusal("ExpiredToken", 403), expired("ExpiredToken")),
         (refusal("ExpiredTokenException", 400), expired("ExpiredTokenException")),
         (refusal("InvalidClientTokenId", 403), rejected("InvalidClientTokenId")),
@@ -56,14 +60,14 @@ fn every_fault_has_its_word() {
         (refusal("", 200), other("the answer is not one of SQS (HTTP 200)")),
     ];
     for (fault, expected) in cases {
-        assert_eq!(miss(fault.clone()), expected, "{fault:?}");
+        assert_eq!(read_error(fault.clone()), expected, "{fault:?}");
     }
 }
 
 #[test]
-fn the_services_words_are_kept_to_one_short_line() {
+fn service_text_is_cut_to_one_short_line() {
     let said = |code: &str, message: &str, status| {
-        miss(Fault::Refused {
+        read_error(Fault::Refused {
             code: (!code.is_empty()).then(|| code.to_owned()),
             message: Some(message.to_owned()),
             status,
@@ -87,23 +91,23 @@ fn the_services_words_are_kept_to_one_short_line() {
     for (miss, expected) in cases {
         assert_eq!(miss.to_string().trim_end_matches('.'), expected.trim_end_matches('.'));
     }
-    let Miss::Other(long) = said("E", &"x".repeat(1000), 400) else {
+    let ReadError::Other(long) = said("E", &"x".repeat(1000), 400) else {
         panic!("another word");
     };
-    assert_eq!(long.chars().count(), WORDS_MAX);
+    assert_eq!(long.chars().count(), TEXT_MAX);
 }
 
 #[test]
-fn a_credential_process_is_not_quoted() {
+fn credential_process_output_is_not_quoted() {
     let cause = "Error retrieving credentials: external process exited with code exit \
                  status: 1. Stderr: SECRET";
     let error = CredentialsError::provider_error(cause);
-    let said = of_credentials(&error, Some("shop")).to_string();
+    let said = credentials_error(&error, Some("shop")).to_string();
     assert_eq!(said, "credentials: the credential process failed; run it by hand to see why");
 }
 
 #[test]
-fn credentials_that_are_missing_name_the_remedy() {
+fn missing_credentials_name_the_remedy() {
     let sso = || "failed to read `/home/x/.aws/sso/cache/1.json`".to_owned();
     let cases = [
         (CredentialsError::not_loaded_no_source(), None, "none found"),
@@ -126,7 +130,7 @@ fn credentials_that_are_missing_name_the_remedy() {
         (CredentialsError::provider_error("no such host\nmore"), None, "no such host"),
     ];
     for (error, profile, expected) in cases {
-        let said = of_credentials(&error, profile).to_string();
+        let said = credentials_error(&error, profile).to_string();
         assert_eq!(said, format!("credentials: {expected}"));
     }
 }

@@ -1,22 +1,22 @@
 //! One graph a rule, and the graph in which nothing is wrong.
 
 use super::*;
-use crate::rules::queue::reading::{Counts, Miss};
-use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen};
+use crate::rules::queue::reading::{Counts, ReadError};
+use crate::rules::queue::redrive_graph::{ListedQueue, ScopeSurvey};
 use crate::time::Timestamp;
 
 const DAY: u64 = 86_400;
 const HERE: &str = "arn:aws:sqs:eu-west-1:123456789012";
 
-fn seen(name: &str, attributes: Result<Attributes, Miss>) -> Seen {
-    Seen {
+fn seen(name: &str, attributes: Result<Attributes, ReadError>) -> ListedQueue {
+    ListedQueue {
         url: format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"),
         attributes: Some(attributes),
     }
 }
 
 /// `name`, its retention in days, and where its dead letters go after how many receives.
-fn queue(name: &str, days: u64, redrive: Option<(&str, u64)>) -> Seen {
+fn queue(name: &str, days: u64, redrive: Option<(&str, u64)>) -> ListedQueue {
     let redrive = redrive.map(|(target, count)| Redrive {
         target: if target.starts_with("arn:") { target.into() } else { format!("{HERE}:{target}") },
         max_receive_count: Some(count),
@@ -33,7 +33,7 @@ fn queue(name: &str, days: u64, redrive: Option<(&str, u64)>) -> Seen {
     )
 }
 
-fn findings(queues: Vec<Seen>) -> Vec<String> {
+fn findings(queues: Vec<ListedQueue>) -> Vec<String> {
     let survey = Survey {
         at: Timestamp::from_millis(0),
         scopes: vec![ScopeSurvey {
@@ -61,7 +61,7 @@ fn lint_rules() {
     };
     let to_dlq = |count| Some(("a-dlq", count));
     let dlq = || queue("a-dlq", 14, None);
-    let cases: [(&str, Vec<Seen>, &[&str]); 21] = [
+    let cases: [(&str, Vec<ListedQueue>, &[&str]); 21] = [
         ("nothing is wrong", vec![queue("a", 4, to_dlq(5)), dlq()], &[]),
         (
             "shorter",
@@ -98,7 +98,7 @@ fn lint_rules() {
             &["a-dlq: advice orphan", "a-dlq: warning chained"],
         ),
         ("no source", vec![dlq()], &["a-dlq: advice orphan"]),
-        ("a source may be hidden", vec![dlq(), seen("b", Err(Miss::Denied))], &[]),
+        ("a source may be hidden", vec![dlq(), seen("b", Err(ReadError::Denied))], &[]),
         (
             "a target that is not there",
             vec![queue("a", 4, Some(("gone", 5)))],
@@ -111,7 +111,7 @@ fn lint_rules() {
         ),
         (
             "a target that is listed and cannot be read",
-            vec![queue("a", 4, to_dlq(5)), seen("a-dlq", Err(Miss::Denied))],
+            vec![queue("a", 4, to_dlq(5)), seen("a-dlq", Err(ReadError::Denied))],
             &[],
         ),
         ("one receive", vec![queue("a", 4, to_dlq(1)), dlq()], &["a: warning max-receive-count"]),
@@ -159,7 +159,7 @@ fn unlisted_scope_has_no_findings() {
         scopes: vec![ScopeSurvey {
             region: "eu-west-1".into(),
             account: String::new(),
-            queues: Err(Miss::Denied),
+            queues: Err(ReadError::Denied),
         }],
     };
     assert_eq!(lint(&survey, None), []);

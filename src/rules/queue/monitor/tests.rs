@@ -19,7 +19,7 @@ enum S {
     /// Visible, in flight.
     F(u64, u64),
     /// A failed reading.
-    M(Miss),
+    M(ReadError),
     /// Missing, and not listed.
     Unlisted,
 }
@@ -30,7 +30,7 @@ struct Story {
     retention_s: u64,
     age_max_s: Option<u64>,
     empty_at: Option<Timestamp>,
-    tasks: Result<Vec<MoveTask>, Miss>,
+    tasks: Result<Vec<MoveTask>, ReadError>,
     record: Option<Record>,
     asked: u64,
 }
@@ -53,7 +53,7 @@ impl Story {
             D(visible) => Ok(Counts { visible, ..Counts::default() }),
             F(visible, in_flight) => Ok(Counts { visible, in_flight, delayed: 0 }),
             M(ref miss) => Err(miss.clone()),
-            Unlisted => Err(Miss::Missing),
+            Unlisted => Err(ReadError::Missing),
         };
         let result = counts.map(|counts| Attributes {
             arn: "arn:q".into(),
@@ -109,7 +109,7 @@ fn word(edge: &Edge) -> Option<String> {
 
 #[test]
 fn monitor_stories() {
-    let denied = || M(Miss::Denied);
+    let denied = || M(ReadError::Denied);
     type Row = (&'static str, Vec<(i64, S)>, Vec<(i64, &'static str)>);
     let rows: Vec<Row> = vec![
         (
@@ -136,7 +136,12 @@ fn monitor_stories() {
         ),
         (
             "a queue that does not exist is unreadable while it is listed",
-            vec![(0, D(1)), (30, M(Miss::Missing)), (60, M(Miss::Missing)), (90, Unlisted)],
+            vec![
+                (0, D(1)),
+                (30, M(ReadError::Missing)),
+                (60, M(ReadError::Missing)),
+                (90, Unlisted),
+            ],
             vec![(0, "raised 1"), (60, "unreadable 2"), (90, "gone")],
         ),
         (
@@ -205,7 +210,7 @@ fn loss_of_each_message_is_reported_once() {
 fn future_times_of_record_silence_nothing() {
     let mut story = Story::new();
     story.tell(&[(1_000_000, D(3))]);
-    let words = story.tell(&[(0, D(300)), (30, M(Miss::Denied)), (60, M(Miss::Denied))]);
+    let words = story.tell(&[(0, D(300)), (30, M(ReadError::Denied)), (60, M(ReadError::Denied))]);
     let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
     assert_eq!(words, ["grew 300", "unreadable 2"]);
 }
@@ -224,7 +229,7 @@ fn tier_is_reported_once_however_many_arrive() {
 #[test]
 fn loss_without_permission_is_cannot_tell() {
     let mut story = Story::new();
-    story.tasks = Err(Miss::Denied);
+    story.tasks = Err(ReadError::Denied);
     let words = story.tell(&[(0, D(5)), (30, D(2)), (95, D(2))]);
     assert_eq!(words[1], (95, "lost 3 cannot_tell".to_owned()));
 }
@@ -247,9 +252,9 @@ fn expiry_is_reported_before_and_after() {
 fn expiry_is_reported_while_queue_is_unreadable() {
     let mut story = Story::new();
     story.retention_s = 25 * HOUR;
-    let words = story.tell(&[(0, D(2)), (7200, M(Miss::TimedOut))]);
+    let words = story.tell(&[(0, D(2)), (7200, M(ReadError::TimedOut))]);
     assert_eq!(words[1], (7200, "expiring 24h".to_owned()));
-    let told = story.step(100_000, M(Miss::TimedOut));
+    let told = story.step(100_000, M(ReadError::TimedOut));
     let expiring = told.iter().find_map(|told| match &told.edge {
         Edge::Expiring(expiring) => Some(expiring.clone()),
         _ => None,
@@ -292,7 +297,7 @@ fn quiet_queue_has_no_record_and_ids_continue() {
 /// followed by neither, and a clear needs two zeros.
 #[test]
 fn unread_queue_is_never_cleared() {
-    let kinds = [D(0), D(1), D(9), F(0, 2), M(Miss::Denied), M(Miss::Missing), Unlisted];
+    let kinds = [D(0), D(1), D(9), F(0, 2), M(ReadError::Denied), M(ReadError::Missing), Unlisted];
     for code in 0..kinds.len().pow(5) {
         let samples: Vec<(i64, S)> = (0..5u32)
             .map(|n| (i64::from(n) * 40, kinds[code / kinds.len().pow(n) % kinds.len()].clone()))

@@ -25,27 +25,27 @@ fn attributes(name: &str, retention_s: u64, target: Option<&str>) -> Attributes 
 }
 
 /// A queue that could be read.
-fn read(name: &str, retention_s: u64, target: Option<&str>) -> Seen {
-    Seen { url: url(name), attributes: Some(Ok(attributes(name, retention_s, target))) }
+fn read(name: &str, retention_s: u64, target: Option<&str>) -> ListedQueue {
+    ListedQueue { url: url(name), attributes: Some(Ok(attributes(name, retention_s, target))) }
 }
 
-fn missed(name: &str, miss: Miss) -> Seen {
-    Seen { url: url(name), attributes: Some(Err(miss)) }
+fn missed(name: &str, miss: ReadError) -> ListedQueue {
+    ListedQueue { url: url(name), attributes: Some(Err(miss)) }
 }
 
-fn listed(name: &str) -> Seen {
-    Seen { url: url(name), attributes: None }
+fn listed(name: &str) -> ListedQueue {
+    ListedQueue { url: url(name), attributes: None }
 }
 
-fn scope(queues: Vec<Seen>) -> ScopeSurvey {
+fn scope(queues: Vec<ListedQueue>) -> ScopeSurvey {
     ScopeSurvey { region: REGION.into(), account: "prod".into(), queues: Ok(queues) }
 }
 
-fn survey(queues: Vec<Seen>) -> Survey {
+fn survey(queues: Vec<ListedQueue>) -> Survey {
     Survey { at: AT, scopes: vec![scope(queues)] }
 }
 
-fn names(found: &[Known]) -> Vec<(&str, FoundBy)> {
+fn names(found: &[DeadLetterQueue]) -> Vec<(&str, FoundBy)> {
     found.iter().map(|known| (known.name.as_str(), known.found_by)).collect()
 }
 
@@ -92,8 +92,8 @@ fn dlqs_are_found_by_redrive_policy_and_by_name() {
 #[test]
 fn unseen_sources_are_unknown() {
     let cases = [
-        ("a source was denied", missed("orders", Miss::Denied), None),
-        ("a queue is gone", missed("orders", Miss::Missing), None),
+        ("a source was denied", missed("orders", ReadError::Denied), None),
+        ("a queue is gone", missed("orders", ReadError::Missing), None),
         ("nobody was asked", listed("orders"), None),
         ("a source", read("orders", 60, Some("x-dlq")), Some(60)),
         ("no source", read("orders", 60, None), Some(0)),
@@ -118,7 +118,7 @@ fn unseen_sources_are_unknown() {
 #[test]
 fn unlisted_scope_has_no_dlqs() {
     let mut survey = survey(vec![listed("x-dlq")]);
-    survey.scopes.push(ScopeSurvey { queues: Err(Miss::Denied), ..scope(vec![]) });
+    survey.scopes.push(ScopeSurvey { queues: Err(ReadError::Denied), ..scope(vec![]) });
     assert_eq!(find(&survey, Discover::Both, None).len(), 1);
     assert_eq!(survey.lists(0, &url("x-dlq")), Some(true));
     assert_eq!(survey.lists(0, &url("y-dlq")), Some(false));
@@ -131,7 +131,7 @@ fn queue_in_two_scopes_is_one_same_name_elsewhere_another() {
     let elsewhere = ScopeSurvey {
         region: "eu-west-1".into(),
         account: String::new(),
-        queues: Ok(vec![Seen {
+        queues: Ok(vec![ListedQueue {
             url: "https://sqs.eu-west-1.amazonaws.com/210987654321/x-dlq".into(),
             attributes: None,
         }]),
@@ -198,15 +198,15 @@ fn arn_attribute_overrides_arn_of_url() {
 
 #[test]
 fn given_queue_has_unknown_sources() {
-    let known = Known::given(3, &url("anything"), REGION, "", AT).unwrap();
+    let known = DeadLetterQueue::given(3, &url("anything"), REGION, "", AT).unwrap();
     assert_eq!(
         (known.arn, known.account, known.scope, known.found_by),
         (arn("anything"), "123456789012".into(), 3, FoundBy::Given)
     );
     assert_eq!(known.source_retention_s, None);
-    let fifo = Known::given(0, &url("a.fifo"), REGION, "", AT).unwrap();
+    let fifo = DeadLetterQueue::given(0, &url("a.fifo"), REGION, "", AT).unwrap();
     assert_eq!(fifo.source_retention_s, Some(0));
-    assert_eq!(Known::given(0, "orders-dlq", REGION, "", AT), None);
+    assert_eq!(DeadLetterQueue::given(0, "orders-dlq", REGION, "", AT), None);
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! A circuit breaker: stops asking a scope in which nothing answers.
+
+use crate::rules::queue::reading::ReadError;
+
+/// The failures of one scope during one reading. A network that is down is noticed after the
+/// first failures, instead of after a timeout for every queue.
+#[derive(Debug)]
+pub(super) struct CircuitBreaker {
+    limit: usize,
+    answered: bool,
+    failures: usize,
+    last: Option<ReadError>,
+}
+
+impl CircuitBreaker {
+    /// Opens after `limit` failures, if nothing has answered by then.
+    pub(super) fn new(limit: usize) -> Self {
+        CircuitBreaker { limit, answered: false, failures: 0, last: None }
+    }
+
+    /// Returns the last failure while the breaker is open, that is, no request should be sent.
+    pub(super) fn check(&self) -> Result<(), ReadError> {
+        match &self.last {
+            Some(error) if !self.answered && self.failures >= self.limit => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the result of a request. A refusal by the service is an answer, too.
+    pub(super) fn record<T>(&mut self, result: &Result<T, ReadError>) {
+        match result {
+            Err(
+                error @ (ReadError::Network(_) | ReadError::TimedOut | ReadError::Credentials(_)),
+            ) => {
+                self.failures += 1;
+                self.last = Some(error.clone());
+            }
+            _ => self.answered = true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaker_opens_after_failures_without_any_answer() {
+        let timeout = || Err(ReadError::TimedOut);
+        let network = || Err(ReadError::Network("connection refused".into()));
+        let credentials = || Err(ReadError::Credentials("none found".into()));
+        let denied = || Err(ReadError::Denied);
+        let cases: [(&str, Vec<Result<(), ReadError>>, Result<(), ReadError>); 8] = [
+            ("nothing was asked", vec![], Ok(())),
+            ("fewer failures than the limit", vec![timeout(), timeout()], Ok(())),
+            ("as many as the limit", vec![timeout(), timeout(), network()], network()),
+            ("credentials count", vec![credentials(), credentials(), credentials()], credentials()),
+            ("an answer before", vec![Ok(()), timeout(), timeout(), timeout()], Ok(())),
+            ("an answer after", vec![timeout(), timeout(), timeout(), Ok(())], Ok(())),
+            ("a refusal is an answer", vec![denied(), timeout(), timeout(), timeout()], Ok(())),
+            ("refusals alone", vec![denied(), denied(), denied()], Ok(())),
+        ];
+        for (rule, results, expected) in cases {
+            let mut breaker = CircuitBreaker::new(3);
+            results.iter().for_each(|result| breaker.record(result));
+            assert_eq!(breaker.check(), expected, "{rule}");
+        }
+    }
+}

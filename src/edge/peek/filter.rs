@@ -1,0 +1,67 @@
+//! `dlq-peek` as a filter: passes every line on, and peeks at the queue of each incident that
+//! begins or grows.
+
+use super::{PeekOutcome, PeekTarget, Peeker};
+use crate::error::Error;
+use crate::event::{self, Head, QueueGrew, QueueRaised, Type};
+use crate::log;
+use crate::wire::{Output, StreamFilter};
+
+/// The filter and whether one of its peeks has failed.
+pub struct IncidentPeeker {
+    peeker: Peeker,
+    failed: bool,
+}
+
+impl StreamFilter for IncidentPeeker {
+    fn on_line(
+        &mut self,
+        head: Option<&Head<'_>>,
+        line: &[u8],
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        let target = head.map_or(Ok(None), |head| self.target(head, line))?;
+        let Some(target) = target else { return Ok(()) };
+        // Flush, so that the incident's line does not wait for the messages.
+        out.flush()?;
+        match self.peeker.peek(&target, &mut |_, _| Ok(())) {
+            Ok(PeekOutcome::Reported { line, refusal }) => {
+                out.line(&line)?;
+                if let Some(refusal) = refusal {
+                    let queue = &target.queue.name;
+                    log::info(&format!("queue '{queue}' is not peeked: {refusal}"));
+                }
+            }
+            Ok(PeekOutcome::AlreadyReported) => {}
+            Err(Error::Pipe) => return Err(Error::Pipe),
+            Err(error) => {
+                log::warn(&error.to_string());
+                self.failed = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut Output) -> Result<bool, Error> {
+        Ok(self.failed)
+    }
+}
+
+impl IncidentPeeker {
+    pub fn new(peeker: Peeker) -> Self {
+        IncidentPeeker { peeker, failed: false }
+    }
+
+    /// Returns the queue to peek at, if the line is of an incident that begins or grows.
+    fn target(&self, head: &Head<'_>, line: &[u8]) -> Result<Option<PeekTarget>, Error> {
+        let queue = match head.known {
+            Some(Type::QueueRaised) => event::read::<QueueRaised>(line).map(|e| e.data.queue),
+            Some(Type::QueueGrew) => event::read::<QueueGrew>(line).map(|e| e.data.queue),
+            _ => None,
+        };
+        match (queue, head.incident.as_deref()) {
+            (Some(queue), Some(incident)) => self.peeker.target_of_event(queue, incident, &head.id),
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The queues of a round: those given by name, or those of discovery (from the cache while it is
+//! fresh), and those with an open incident.
+
+use std::collections::HashSet;
+
+use super::Poller;
+use crate::clock;
+use crate::edge::aws::SurveyPlan;
+use crate::error::Error;
+use crate::event::{self, Event, QueueFound};
+use crate::log;
+use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
+use crate::rules::queue::document::{Failure, SOURCE, Target, bucket};
+use crate::rules::queue::redrive_graph;
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
+use crate::time::Timestamp;
+
+/// The result of a discovery; empty when none was made.
+#[derive(Default)]
+pub(super) struct Discovered {
+    pub(super) lines: Vec<Vec<u8>>,
+    pub(super) failures: Vec<Failure>,
+    /// Queues that are no longer listed or no longer DLQs. They are read one last time.
+    pub(super) leaving: Vec<DeadLetterQueue>,
+}
+
+impl Discovered {
+    pub(super) fn unlisted_scopes(&self) -> u64 {
+        self.failures.iter().filter(|failure| failure.reason.is_some()).count() as u64
+    }
+}
+
+impl Poller {
+    /// Adds recorded queues that discovery no longer finds, so that an incident is followed to its
+    /// end.
+    pub(super) fn add_recorded_queues(&self, targets: &mut Vec<Target>) -> Result<(), Error> {
+        if !self.plan.given.is_empty() {
+            return Ok(());
+        }
+        let doc = self.now_watched()?;
+        let known: HashSet<String> =
+            targets.iter().map(|target| target.queue.arn.clone()).collect();
+        for entry in doc.entries().filter(|entry| !known.contains(&entry.queue.arn)) {
+            let queue = &entry.queue;
+            let here = (0..self.sqs.scopes()).find(|scope| {
+                let label = self.sqs.account(*scope);
+                self.sqs.region(*scope) == queue.region
+                    && (label.is_empty() || label == queue.account)
+            });
+            if let Some(scope) = here.filter(|_| self.plan.selection.accepts(&queue.name)) {
+                let (queue, fifo) = (queue.clone(), queue.fifo);
+                targets.push(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the queues given by name or URL. Returns whether all were found.
+    pub(super) fn find_given(&mut self, at: Timestamp) -> bool {
+        let scopes: Vec<usize> = (0..self.sqs.scopes()).collect();
+        let mut all = true;
+        for name in &self.plan.given {
+            let is_it = |target: &Target| target.queue.name == *name || target.queue.url == *name;
+            if self.targets.iter().any(is_it) {
+                continue;
+            }
+            match self.sqs.find_queue(name, &scopes, at) {
+                Ok(found) => {
+                    let given = |dlq: &DeadLetterQueue| Target { found_at: None, ..target(dlq) };
+                    self.targets.extend(found.iter().map(given));
+                }
+                Err(error) => {
+                    log::warn(&format!("cannot find queue '{name}': {error}"));
+                    all = false;
+                }
+            }
+        }
+        all
+    }
+
+    /// Brings `targets` up to date: from the cache while it is fresh, else by a survey. With
+    /// `follow`, a survey that only refreshes the cache runs in the background.
+    pub(super) fn discover(&mut self) -> Result<Discovered, Error> {
+        let now = clock::now();
+        if let Some(survey) = self.sqs.take_survey() {
+            return self.apply_survey(survey);
+        }
+        if self.discovered_at.is_some_and(|at| now.since(at) < self.plan.ttl) {
+            return Ok(Discovered::default());
+        }
+        let cached = self.now_discovered()?;
+        let plan = SurveyPlan::for_discovery(self.plan.discover);
+        if std::mem::take(&mut self.plan.refresh) {
+            let survey = self.sqs.survey(plan);
+            return self.apply_survey(survey);
+        }
+        let is_fresh = self.all_cached(&cached, |entry| fresh(entry, now, self.plan.ttl));
+        if is_fresh || (self.plan.follow && self.all_cached(&cached, |_| true)) {
+            (self.targets, self.discovered_at) = self.cached_targets(&cached);
+            if !is_fresh {
+                self.sqs.start_survey(plan);
+            }
+            return Ok(Discovered::default());
+        }
+        let survey = self.sqs.survey(plan);
+        self.apply_survey(survey)
+    }
+
+    /// Returns the targets in the cache, and when they were discovered; with several scopes, the
+    /// oldest time.
+    fn cached_targets(&self, doc: &DiscoveryDoc) -> (Vec<Target>, Option<Timestamp>) {
+        let (mut targets, mut discovered_at) = (Vec::new(), None);
+        for scope in 0..self.sqs.scopes() {
+            let Some(entry) = doc.entry(&self.cache_key(scope)) else { continue };
+            discovered_at = Some(discovered_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
+            let known = entry.queues_in(scope, self.sqs.account(scope));
+            let wanted = known.filter(|known| self.plan.selection.accepts(&known.name));
+            targets.extend(wanted.map(|known| target(&known)));
+        }
+        (targets, discovered_at)
+    }
+
+    fn cache_key(&self, scope: usize) -> Key {
+        self.sqs.cache_key(scope, self.plan.discover, self.plan.patterns.as_ref())
+    }
+
+    fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
+        match &self.dry {
+            Some(dry) => Ok(dry.borrow().1.clone()),
+            None => self.discovered.read(),
+        }
+    }
+
+    fn all_cached(&self, doc: &DiscoveryDoc, good: impl Fn(&Entry) -> bool) -> bool {
+        (0..self.sqs.scopes()).all(|scope| doc.entry(&self.cache_key(scope)).is_some_and(&good))
+    }
+
+    /// Records the result of a survey. Returns what is new and what is leaving.
+    fn apply_survey(&mut self, survey: Survey) -> Result<Discovered, Error> {
+        let cached = self.now_discovered()?;
+        let mut found = Discovered::default();
+        let mut by_scope: Vec<Vec<DeadLetterQueue>> =
+            survey.scopes.iter().map(|_| Vec::new()).collect();
+        // Not the time of the survey, which may have begun rounds ago: polling begins now.
+        let now = clock::now();
+        for known in redrive_graph::find(&survey, self.plan.discover, self.plan.patterns.as_ref()) {
+            let scope = known.scope;
+            by_scope[scope].push(DeadLetterQueue { found_at: now, ..known });
+        }
+        let at = survey.at;
+        let listed = survey.scopes.iter().map(|seen| {
+            found.failures.push(failure(seen));
+            seen.queues.is_ok()
+        });
+        let listed: Vec<bool> = listed.collect();
+        drop(survey);
+        for (scope, here) in by_scope.iter().enumerate().filter(|(scope, _)| listed[*scope]) {
+            let earlier = cached.entry(&self.cache_key(scope));
+            let label = self.sqs.account(scope);
+            let earlier: Vec<DeadLetterQueue> =
+                earlier.map_or(Vec::new(), |entry| entry.queues_in(scope, label).collect());
+            let new = self.only_in(here, &earlier);
+            found.lines.extend(new.map(|known| found_line(known, at)));
+            found.leaving.extend(self.only_in(&earlier, here).cloned());
+        }
+        drop(cached);
+        // Journal first: after a crash in between, a new queue is reported again, not lost.
+        let put = |doc: &mut DiscoveryDoc| {
+            if !self.plan.dry_run {
+                self.journal.append_all(&mut found.lines.iter().map(Vec::as_slice))?;
+            }
+            for (scope, here) in
+                by_scope.into_iter().enumerate().filter(|(scope, _)| listed[*scope])
+            {
+                doc.put(self.cache_key(scope), at, here);
+            }
+            Ok(self.cached_targets(doc))
+        };
+        (self.targets, self.discovered_at) = match &self.dry {
+            Some(dry) => put(&mut dry.borrow_mut().1)?,
+            None => self.discovered.update(put)?,
+        };
+        Ok(found)
+    }
+
+    /// Returns the selected queues of `list` that `others` lacks.
+    fn only_in<'a>(
+        &self,
+        list: &'a [DeadLetterQueue],
+        others: &[DeadLetterQueue],
+    ) -> impl Iterator<Item = &'a DeadLetterQueue> + use<'_, 'a> {
+        let others: HashSet<String> = others.iter().map(|known| known.arn.clone()).collect();
+        let wanted = |known: &&DeadLetterQueue| self.plan.selection.accepts(&known.name);
+        list.iter().filter(wanted).filter(move |known| !others.contains(&known.arn))
+    }
+}
+
+/// Converts the result of a scope's survey, and warns when it could not be listed.
+pub(super) fn failure(seen: &ScopeSurvey) -> Failure {
+    let reason = seen.queues.as_ref().err().map(ToString::to_string);
+    let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
+    if let Some(reason) = &reason {
+        let whose = account.as_ref().map(|account| format!(" of '{account}'")).unwrap_or_default();
+        log::warn(&format!("cannot list the queues{whose} in '{}': {reason}", seen.region));
+    }
+    Failure { account, region: seen.region.clone(), reason }
+}
+
+/// Returns the event line of a discovered queue.
+pub fn found_line(known: &DeadLetterQueue, at: Timestamp) -> Vec<u8> {
+    let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
+    let id = event::derived_id(&[SOURCE, &known.arn, "found", &bucket(known.found_at)]);
+    Event::new(SOURCE, id, &known.name, at, data).line()
+}
+
+pub(super) fn target(known: &DeadLetterQueue) -> Target {
+    Target {
+        scope: known.scope,
+        queue: known.queue(),
+        found_at: Some(known.found_at),
+        age_max_s: known.source_retention_s,
+    }
+}
