@@ -12,7 +12,7 @@ use std::time::Duration;
 use dlq::args::{Arg, Args, Common, Stop, unknown};
 use dlq::config::Switches;
 use dlq::edge::investigate::filter::Filter;
-use dlq::edge::sessions::Desk;
+use dlq::edge::sessions::SessionRunner;
 use dlq::edge::{process, supervisor};
 use dlq::error::Error;
 use dlq::event::Type;
@@ -137,7 +137,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     }
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
-    let desk = Desk::open(store, &settings, &env, options.dry_run)?;
+    let desk = SessionRunner::open(store, &settings, &env, options.dry_run)?;
     let switches = Switches::new(&settings);
     if let Some(queue) = &options.explain {
         return dlq::wire::print(&desk.explain(queue)?).map(|()| Outcome::Done);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::Secret;
 use super::value::{Field, Problem};
 use crate::glob::GlobList;
-use crate::rules::investigation::budget::Limits;
+use crate::rules::investigation::budget::BudgetLimits;
 
 /// What `dlq-investigate` is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,13 +102,13 @@ impl Default for Claude {
 
 impl AutoInvestigation {
     /// What may be spent.
-    pub fn limits(&self) -> Limits {
-        Limits {
+    pub fn limits(&self) -> BudgetLimits {
+        BudgetLimits {
             per_run: self.budget_usd_per_run,
             per_day: Some(self.budget_usd_per_day),
             per_fingerprint: self.budget_usd_per_fingerprint,
             reserve_for_expiry: self.budget_reserve_for_expiry,
-            ..Limits::default()
+            ..BudgetLimits::default()
         }
     }
 }

@@ -21,17 +21,17 @@ use crate::error::Error;
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::investigation::eligibility;
-use crate::rules::investigation::eligibility::{Past, Policy, Why};
+use crate::rules::investigation::eligibility::{QueueActivity, SkipReason, StartPolicy};
 use crate::rules::investigation::incident;
-use crate::rules::investigation::incident::News;
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::incident::IncidentChange;
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store::{self, Store};
 use crate::time::Timestamp;
 use events::{skipped, unread, would_start};
 
 /// What an update brought.
 #[derive(Debug, Default)]
-pub struct Brought {
+pub struct UpdateResult {
     /// The lines to print, each with its LF.
     pub lines: Vec<Vec<u8>>,
     /// The sessions that run.
@@ -42,7 +42,7 @@ pub struct Brought {
     pub failed: bool,
     /// Incidents that wait for a place.
     pub waiting: usize,
-    /// Sessions, and how far their events stand among the lines: to be given to [`Desk::mark`]
+    /// Sessions, and how far their events stand among the lines: to be given to [`SessionRunner::mark`]
     /// when the lines have reached the reader.
     pub marks: Vec<(String, u64)>,
     /// The sessions whose supervisors had died, and that are to be tidied up after.
@@ -52,10 +52,10 @@ pub struct Brought {
 }
 
 /// The sessions of a state folder, and the rules for new ones.
-pub struct Desk {
+pub struct SessionRunner {
     store: Store,
     journal: Journal,
-    policy: Policy,
+    policy: StartPolicy,
     /// Without one, the triage stands alone.
     agent: Option<agent_program::Program>,
     /// The model's credential, when it is in a variable.
@@ -68,7 +68,7 @@ pub struct Desk {
     dry: Option<RefCell<Sessions>>,
 }
 
-impl Desk {
+impl SessionRunner {
     /// Opens the desk. `env` says where programs are, and may hold the model's credential.
     pub fn open(store: Store, all: &Settings, env: &Env, dry_run: bool) -> Result<Self, Error> {
         let path = env.real("PATH");
@@ -77,7 +77,7 @@ impl Desk {
         if chosen.stands_in && settings.enabled {
             log::warn("Claude Code is not installed: incidents get a triage by rules instead");
         }
-        let policy = Policy {
+        let policy = StartPolicy {
             enabled: settings.enabled && all.features.investigate,
             targets: settings.target_queues.clone(),
             max_concurrent: settings.max_concurrent,
@@ -90,7 +90,7 @@ impl Desk {
         let credential = of_env.and_then(|auth| auth.resolve(env).ok());
         let journal = Journal::of(&store, &state);
         let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
-        Ok(Desk { store, journal, policy, agent, credential, peek, settings, state, dry })
+        Ok(SessionRunner { store, journal, policy, agent, credential, peek, settings, state, dry })
     }
 
     /// Turns investigations on or off, as far as the configuration lets them start at all.
@@ -99,14 +99,18 @@ impl Desk {
     }
 
     /// Takes in what the stream has told, and judges the open incidents when `judge_at` says so.
-    pub fn update(&self, news: Vec<News>, judge_at: Option<Timestamp>) -> Result<Brought, Error> {
+    pub fn update(
+        &self,
+        changes: Vec<IncidentChange>,
+        judge_at: Option<Timestamp>,
+    ) -> Result<UpdateResult, Error> {
         if let Some(document) = &self.dry {
-            return self.change(&mut document.borrow_mut(), news, judge_at);
+            return self.change(&mut document.borrow_mut(), changes, judge_at);
         }
         let brought = self
             .store
             .doc::<Sessions>()
-            .update(|sessions| self.change(sessions, news, judge_at))?;
+            .update(|sessions| self.change(sessions, changes, judge_at))?;
         // Not under the lock: git takes its time.
         for session in &brought.crashed {
             self.sweep(session)?;
@@ -122,7 +126,7 @@ impl Desk {
             return Ok(false);
         }
         let sessions = self.store.doc::<Sessions>().read()?;
-        let busy = |s: &Session| s.status == Status::Running || self.unprinted(s);
+        let busy = |s: &Session| s.status == SessionStatus::Running || self.unprinted(s);
         Ok(sessions.sessions.iter().any(busy))
     }
 
@@ -137,29 +141,29 @@ impl Desk {
     fn change(
         &self,
         sessions: &mut Sessions,
-        news: Vec<News>,
+        changes: Vec<IncidentChange>,
         judge_at: Option<Timestamp>,
-    ) -> Result<Brought, Error> {
-        for item in news {
-            incident::hear(&mut sessions.incidents, item);
+    ) -> Result<UpdateResult, Error> {
+        for item in changes {
+            incident::apply_change(&mut sessions.incidents, item);
         }
-        let mut brought = Brought::default();
+        let mut brought = UpdateResult::default();
         if self.dry.is_none() {
-            sessions.step_back(clock::now());
+            sessions.clamp_future_times(clock::now());
             for session in &mut sessions.sessions {
                 let mark = self.folder(&session.id).join(files::UNSWEPT);
                 if self.close_if_crashed(session)? {
                     store::replace(&mark, b"")?;
                 }
-                if session.status != Status::Running && mark.exists() {
+                if session.status != SessionStatus::Running && mark.exists() {
                     brought.crashed.push(session.id.clone());
                 }
             }
         }
         if let Some(now) = judge_at {
             self.take_over(sessions, now, &mut brought)?;
-            incident::forget(&mut sessions.incidents, now);
-            for id in incident::to_judge(&sessions.incidents) {
+            incident::remove_forgotten(&mut sessions.incidents, now);
+            for id in incident::to_evaluate(&sessions.incidents) {
                 self.judge(sessions, &id, now, &mut brought)?;
             }
         }
@@ -186,7 +190,7 @@ impl Desk {
     /// The lock is the truth. In a dry run nothing is started, and what would run is taken to run
     /// until its deadline.
     fn runs(&self, session: &Session, now: Option<Timestamp>) -> Result<bool, Error> {
-        if session.status != Status::Running {
+        if session.status != SessionStatus::Running {
             return Ok(false);
         }
         match self.dry {
@@ -200,7 +204,7 @@ impl Desk {
         sessions: &mut Sessions,
         id: &str,
         now: Timestamp,
-        brought: &mut Brought,
+        brought: &mut UpdateResult,
     ) -> Result<(), Error> {
         let Some(at) = sessions.incidents.iter().position(|incident| incident.id == id) else {
             return Ok(());
@@ -214,9 +218,12 @@ impl Desk {
             past.cooldown_until = None;
         }
         match eligibility::judge(&self.policy, &queue.name, &past, now) {
-            eligibility::Verdict::Start => self.start(sessions, at, now, brought),
-            eligibility::Verdict::Wait(why) | eligibility::Verdict::Never(why) => {
-                brought.waiting += usize::from(matches!(why, Why::Full(_) | Why::Running(_)));
+            eligibility::Eligibility::Start => self.start(sessions, at, now, brought),
+            eligibility::Eligibility::Wait(why) | eligibility::Eligibility::Never(why) => {
+                brought.waiting += usize::from(matches!(
+                    why,
+                    SkipReason::MaxConcurrent(_) | SkipReason::AlreadyRunning(_)
+                ));
                 let incident = &mut sessions.incidents[at];
                 if !incident.reported.iter().any(|word| word == why.word()) {
                     incident.reported.push(why.word().into());
@@ -229,21 +236,24 @@ impl Desk {
 
     /// Whether an incident waits for what has not come yet. When it has, that is forgotten.
     fn waits(&self, sessions: &mut Sessions, at: usize, now: Timestamp) -> bool {
-        let Some(hold) = &sessions.incidents[at].hold else { return false };
-        let owner = hold.session.as_ref().and_then(|id| sessions.session(id));
+        let Some(wait) = &sessions.incidents[at].wait else { return false };
+        let owner = wait.session.as_ref().and_then(|id| sessions.session(id));
         let status = owner.map(|session| session.status);
         // It was written by the wall clock; a stream that is looked at again may be of any time.
-        let now = if self.dry.is_some() { now.max(hold.since) } else { clock::now() };
-        let waits = hold.stands(now, &self.settings.limits(), status);
+        let now = if self.dry.is_some() { now.max(wait.since) } else { clock::now() };
+        let waits = wait.is_active(now, &self.settings.limits(), status);
         if !waits {
-            sessions.incidents[at].hold = None;
+            sessions.incidents[at].wait = None;
         }
         waits
     }
 
     /// What is known of a queue and of the other investigations.
-    fn past(&self, sessions: &Sessions, arn: &str, now: Timestamp) -> Result<Past, Error> {
-        let mut past = Past { cooldown_until: sessions.cooldown_until(arn), ..Past::default() };
+    fn past(&self, sessions: &Sessions, arn: &str, now: Timestamp) -> Result<QueueActivity, Error> {
+        let mut past = QueueActivity {
+            cooldown_until: sessions.cooldown_until(arn),
+            ..QueueActivity::default()
+        };
         for session in &sessions.sessions {
             if self.runs(session, Some(now))? {
                 past.running += 1;
@@ -261,7 +271,7 @@ impl Desk {
         &self,
         sessions: &mut Sessions,
         now: Timestamp,
-        brought: &mut Brought,
+        brought: &mut UpdateResult,
     ) -> Result<(), Error> {
         for at in 0..sessions.incidents.len() {
             let folder = self.folder(&launch::next(&sessions.incidents[at]));
@@ -277,7 +287,7 @@ impl Desk {
         sessions: &mut Sessions,
         at: usize,
         now: Timestamp,
-        brought: &mut Brought,
+        brought: &mut UpdateResult,
     ) -> Result<(), Error> {
         let incident = &mut sessions.incidents[at];
         let id = launch::next(incident);
@@ -288,7 +298,7 @@ impl Desk {
             incident: incident.id.clone(),
             queue_name: incident.queue.name.clone(),
             queue: incident.queue.clone(),
-            status: Status::Running,
+            status: SessionStatus::Running,
             pid: None,
             start_time: begun,
             timeout_at,

@@ -10,11 +10,11 @@ use std::path::Path;
 use super::supervisor::files;
 use crate::clock;
 use crate::error::Error;
-use crate::rules::investigation::budget::{Budget, Limits};
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::budget::{Budget, BudgetLimits};
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
-use crate::rules::view::status::{Documents, Seen, Told, View};
+use crate::rules::view::status::{LastEvent, SessionProbe, StateDocuments, StatusView};
 use crate::store::{self, Document, Store};
 
 /// The last event of a session stands in so many bytes at the end of its file: an event has less
@@ -22,12 +22,13 @@ use crate::store::{self, Document, Store};
 const TAIL: u64 = 64 * 1024;
 
 /// Looks.
-pub fn look(store: &Store, limits: &Limits) -> View {
+pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
     let mut problems = Vec::new();
     let mut sessions = document::<Sessions>(store, &mut problems);
     let mut seen = all(store, sessions.as_ref(), &mut problems);
     let ended = |one: &Session| {
-        one.status == Status::Running && seen.get(&one.id).and_then(|seen| seen.held) == Some(false)
+        one.status == SessionStatus::Running
+            && seen.get(&one.id).and_then(|seen| seen.held) == Some(false)
     };
     // One that has ended since the document was read has been recorded, and is no crash.
     if sessions.as_ref().is_some_and(|all| all.sessions.iter().any(ended)) {
@@ -37,9 +38,9 @@ pub fn look(store: &Store, limits: &Limits) -> View {
     }
     let watched = document::<Watched>(store, &mut problems);
     let budget = document::<Budget>(store, &mut problems);
-    let documents = Documents { sessions, watched, budget };
+    let documents = StateDocuments { sessions, watched, budget };
     let state = store.dir().display().to_string();
-    View { problems, ..status::view(&documents, &seen, limits, &state, clock::now()) }
+    StatusView { problems, ..status::view(&documents, &seen, limits, &state, clock::now()) }
 }
 
 fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D> {
@@ -51,19 +52,19 @@ fn all(
     store: &Store,
     sessions: Option<&Sessions>,
     problems: &mut Vec<String>,
-) -> BTreeMap<String, Seen> {
+) -> BTreeMap<String, SessionProbe> {
     let mut seen = BTreeMap::new();
     for session in sessions.map_or(&[][..], |all| &all.sessions) {
         let folder = store.dir().join("sessions").join(&session.id);
-        let mut found = Seen::default();
-        if session.status == Status::Running {
+        let mut found = SessionProbe::default();
+        if session.status == SessionStatus::Running {
             match store::held(&folder.join(files::LOCK)) {
                 Ok(held) => found.held = Some(held),
                 Err(error) => problems.push(error.to_string()),
             }
         }
         match last(&folder.join(files::EVENTS)) {
-            Ok(line) => found.told = line.and_then(|line| Told::of(&line)),
+            Ok(line) => found.told = line.and_then(|line| LastEvent::of(&line)),
             Err(error) => problems.push(error.to_string()),
         }
         seen.insert(session.id.clone(), found);

@@ -55,7 +55,7 @@ use crate::rules::agent::last_line::Outcome;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::investigation::incident::Incident;
 
-use crate::rules::investigation::wait::Hold;
+use crate::rules::investigation::wait::Wait;
 use crate::store::{self, Lock, Store};
 
 /// The names of the files of a session's folder.
@@ -181,14 +181,14 @@ impl Supervisor<'_> {
             return self.close(&self.timed_out(Some(0.0), None)?);
         }
         if let Some(why) = self.reserve(&evidence)? {
-            let hold = Hold {
+            let wait = Wait {
                 reason: why.word().into(),
                 since: clock::now(),
                 until: why.until(),
                 session: None,
                 limits: Some(self.plan.limits.clone()),
             };
-            return self.skip(why.word(), why.to_string(), Some(hold));
+            return self.skip(why.word(), why.to_string(), Some(wait));
         }
         let place = match self.place(&evidence) {
             Ok(place) => place,

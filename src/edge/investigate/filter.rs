@@ -7,13 +7,13 @@ use rustix::fd::BorrowedFd;
 
 use crate::clock;
 use crate::config::Switches;
-use crate::edge::sessions::{Brought, Desk};
+use crate::edge::sessions::{SessionRunner, UpdateResult};
 use crate::error::Error;
 use crate::event::stream_time::Clock;
 use crate::event::{Head, Type};
 use crate::log;
 use crate::rules::investigation::incident;
-use crate::rules::investigation::incident::News;
+use crate::rules::investigation::incident::IncidentChange;
 use crate::time::Timestamp;
 use crate::wire::{Input, Output, Step};
 
@@ -26,11 +26,11 @@ const NEWS_MAX: usize = 1000;
 
 /// The stream of one run, and what it has started.
 pub struct Filter {
-    desk: Desk,
+    desk: SessionRunner,
     out: Output,
     clock: Clock,
     switches: Switches,
-    news: Vec<News>,
+    changes: Vec<IncidentChange>,
     /// The sessions that it has started and that run.
     own: Vec<String>,
     /// Sessions run, or may have told something.
@@ -40,14 +40,14 @@ pub struct Filter {
 
 impl Filter {
     /// Nothing was heard yet.
-    pub fn new(desk: Desk, switches: Switches, dry_run: bool) -> Self {
+    pub fn new(desk: SessionRunner, switches: Switches, dry_run: bool) -> Self {
         let (out, clock) = (Output::new(), Clock::new(dry_run));
         Filter {
             desk,
             out,
             clock,
             switches,
-            news: Vec::new(),
+            changes: Vec::new(),
             own: Vec::new(),
             busy: true,
             failed: false,
@@ -76,17 +76,17 @@ impl Filter {
         if !self.clock.hear(head) {
             return Ok(());
         }
-        self.news.extend(incident::news(head, line));
+        self.changes.extend(incident::incident_change(head, line));
         if head.known == Some(Type::PollFinished) && self.clock.is_live(head.time(), clock::now()) {
             self.judge().map(|_| ())
-        } else if self.news.len() >= NEWS_MAX {
+        } else if self.changes.len() >= NEWS_MAX {
             self.update(None).map(|_| ())
         } else {
             Ok(())
         }
     }
 
-    fn judge(&mut self) -> Result<Brought, Error> {
+    fn judge(&mut self) -> Result<UpdateResult, Error> {
         self.desk.switch(self.switches.now().investigate);
         self.update(Some(self.clock.now(clock::now())))
     }
@@ -96,8 +96,8 @@ impl Filter {
         if self.busy { self.update(None).map(|_| ()) } else { Ok(()) }
     }
 
-    fn update(&mut self, judge_at: Option<Timestamp>) -> Result<Brought, Error> {
-        let brought = self.desk.update(std::mem::take(&mut self.news), judge_at)?;
+    fn update(&mut self, judge_at: Option<Timestamp>) -> Result<UpdateResult, Error> {
+        let brought = self.desk.update(std::mem::take(&mut self.changes), judge_at)?;
         self.busy = !brought.running.is_empty();
         self.failed |= brought.failed;
         for session in &brought.started {
@@ -128,7 +128,7 @@ impl Filter {
 
     /// Writes down what was heard, and prints nothing.
     pub fn note(&mut self) -> Result<(), Error> {
-        self.desk.update(std::mem::take(&mut self.news), None).map(|_| ())
+        self.desk.update(std::mem::take(&mut self.changes), None).map(|_| ())
     }
 
     /// The stream has ended: judges a last time, and, unless told otherwise (or in a dry run, where

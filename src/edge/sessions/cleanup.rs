@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::Desk;
+use super::SessionRunner;
 use super::events::last_told;
 use crate::clock;
 use crate::edge::supervisor::{self, Plan, Teller, files};
@@ -15,15 +15,15 @@ use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
 use crate::log;
 use crate::rules::investigation::budget::Budget;
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 
-impl Desk {
+impl SessionRunner {
     /// Closes a session whose supervisor has died: as its own last event says, or as crashed. An
     /// agent that has outlived its supervisor is ended. Says whether that was so.
     pub(super) fn close_if_crashed(&self, session: &mut Session) -> Result<bool, Error> {
         let folder = self.folder(&session.id);
-        if session.status != Status::Running || store::held(&folder.join(files::LOCK))? {
+        if session.status != SessionStatus::Running || store::held(&folder.join(files::LOCK))? {
             return Ok(false);
         }
         if store::held(&folder.join(files::STDERR))? {
@@ -44,16 +44,16 @@ impl Desk {
         session.ended_at = Some(now);
         let told = last_told(&folder.join(files::EVENTS));
         session.status = match told {
-            Some(Type::InvestigationCompleted) => Status::Completed,
-            Some(Type::InvestigationFailed) => Status::Failed,
-            Some(Type::InvestigationTimedOut) => Status::TimedOut,
-            Some(Type::InvestigationStopped) => Status::Stopped,
-            Some(Type::InvestigationSkipped) => Status::Skipped,
-            _ => Status::Crashed,
+            Some(Type::InvestigationCompleted) => SessionStatus::Completed,
+            Some(Type::InvestigationFailed) => SessionStatus::Failed,
+            Some(Type::InvestigationTimedOut) => SessionStatus::TimedOut,
+            Some(Type::InvestigationStopped) => SessionStatus::Stopped,
+            Some(Type::InvestigationSkipped) => SessionStatus::Skipped,
+            _ => SessionStatus::Crashed,
         };
-        let cools = session.status != Status::Skipped;
+        let cools = session.status != SessionStatus::Skipped;
         session.cooldown_until = cools.then(|| now.plus(self.settings.cooldown));
-        if session.status != Status::Crashed {
+        if session.status != SessionStatus::Crashed {
             // It died between its last event and its record; the journal may lack the event.
             let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
             return self.journal.append(&events).map(|()| true);

@@ -3,29 +3,29 @@
 use crate::rules::investigation::document::Sessions;
 use std::time::Duration;
 
-use super::Desk;
+use super::SessionRunner;
 use crate::clock;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 use crate::text::safe;
 
 /// How long a session that is asked to end may take, beside the graces of its agent.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
-impl Desk {
+impl SessionRunner {
     /// Asks a session to end, by its id or the beginning of it, and waits for that. An error says
     /// that no such session runs.
     pub fn stop(&self, id: &str) -> Result<(), Error> {
         let sessions = self.store.doc::<Sessions>().read()?;
-        let fits = |session: &&Session| {
-            session.status == Status::Running && !id.is_empty() && session.id.starts_with(id)
+        let within = |session: &&Session| {
+            session.status == SessionStatus::Running && !id.is_empty() && session.id.starts_with(id)
         };
-        let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
+        let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
         let session = match found[..] {
             [session] => session,
             [] => return Err(Error::failed("stop session", id, "no such session runs")),
@@ -75,8 +75,8 @@ impl Desk {
             return Err(refused("the agent is not claude, which alone can do that"));
         }
         self.store.doc::<Sessions>().update(|sessions| {
-            let fits = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
-            let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
+            let within = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
+            let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
             let [ended] = found[..] else {
                 return Err(refused(match found.len() {
                     0 => "there is none; 'dlq-status' shows those that there are",
@@ -93,7 +93,7 @@ impl Desk {
             }
             // One that found no reason to go on has added nothing.
             let parts = sessions.conversation(ended);
-            let mut spoken = parts.iter().filter(|part| part.status != Status::Skipped);
+            let mut spoken = parts.iter().filter(|part| part.status != SessionStatus::Skipped);
             if spoken.next_back().is_some_and(|last| last.id != ended.id) {
                 return Err(refused("another session went on with it; resume that one"));
             }
@@ -119,7 +119,7 @@ impl Desk {
         let begun = clock::now();
         Session {
             id: event::derived_id(&["resumed", newest]),
-            status: Status::Running,
+            status: SessionStatus::Running,
             pid: None,
             start_time: begun,
             timeout_at: begun.plus(self.settings.timeout),
@@ -147,7 +147,7 @@ impl Desk {
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
         let mut sessions = self.store.doc::<Sessions>().read()?;
         let now = clock::now();
-        sessions.step_back(now);
+        sessions.clamp_future_times(now);
         let mut text = String::new();
         for incident in sessions.incidents.iter().filter(|one| is_open(one, queue)) {
             let past = self.past(&sessions, &incident.queue.arn, now)?;
@@ -156,12 +156,13 @@ impl Desk {
                 safe(&incident.id),
                 incident.raised_at
             ));
-            if let Some(hold) = incident.hold.as_ref().filter(|_| !incident.forced) {
-                let owner = hold.session.as_ref().and_then(|id| sessions.session(id));
-                let stands = hold.stands(now, &self.settings.limits(), owner.map(|one| one.status));
-                let until = hold.until.map(|until| format!(", until {until}")).unwrap_or_default();
+            if let Some(wait) = incident.wait.as_ref().filter(|_| !incident.forced) {
+                let owner = wait.session.as_ref().and_then(|id| sessions.session(id));
+                let stands =
+                    wait.is_active(now, &self.settings.limits(), owner.map(|one| one.status));
+                let until = wait.until.map(|until| format!(", until {until}")).unwrap_or_default();
                 let word = if stands { "no" } else { "yes" };
-                text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", hold.reason));
+                text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", wait.reason));
             }
             for (name, why) in eligibility::rules(&self.policy, queue, &past, now) {
                 let (word, why) = match why {
@@ -184,13 +185,16 @@ impl Desk {
     }
 }
 
-/// Why an end is no place to go on from.
-fn not_resumable(status: Status) -> Option<&'static str> {
+/// SkipReason an end is no place to go on from.
+fn not_resumable(status: SessionStatus) -> Option<&'static str> {
     match status {
-        Status::Running => Some("it runs"),
-        Status::Completed => Some("it has its result; '--retry QUEUE' investigates again"),
-        Status::Skipped => Some("its agent was never started"),
-        Status::Failed | Status::TimedOut | Status::Stopped | Status::Crashed => None,
+        SessionStatus::Running => Some("it runs"),
+        SessionStatus::Completed => Some("it has its result; '--retry QUEUE' investigates again"),
+        SessionStatus::Skipped => Some("its agent was never started"),
+        SessionStatus::Failed
+        | SessionStatus::TimedOut
+        | SessionStatus::Stopped
+        | SessionStatus::Crashed => None,
     }
 }
 

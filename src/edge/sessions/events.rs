@@ -7,13 +7,13 @@ use std::path::Path;
 use crate::edge::supervisor::SOURCE;
 use crate::error::Error;
 use crate::event::{self, Event, InvestigationSkipped, InvestigationStarted, Line, Type};
-use crate::rules::investigation::eligibility::Why;
+use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
 use crate::time::Timestamp;
 
 /// That an incident is not investigated, and why.
-pub(super) fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
+pub(super) fn skipped(incident: &Incident, why: &SkipReason, now: Timestamp) -> Vec<u8> {
     let data = InvestigationSkipped {
         queue: incident.queue.clone(),
         reason: why.word().into(),

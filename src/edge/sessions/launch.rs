@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::Desk;
+use super::SessionRunner;
 use crate::clock;
 use crate::edge::exe;
 use crate::edge::supervisor::agent_program;
@@ -30,7 +30,7 @@ pub(super) fn has_begun(folder: &Path) -> Result<bool, Error> {
     Ok(store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
 }
 
-impl Desk {
+impl SessionRunner {
     /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
     /// nobody can take the session for crashed.
     pub(super) fn spawn(&self, plan: &Plan, session: &Session) -> Result<(), Error> {

@@ -22,7 +22,7 @@ use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{Exit, Outcome};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{Progress, Transcript};
-use crate::rules::investigation::budget::{Budget, Want, Why};
+use crate::rules::investigation::budget::{Budget, BudgetExceeded, SpendRequest};
 use crate::store;
 use crate::text;
 
@@ -32,17 +32,17 @@ const RESULT_MAX: u64 = 1 << 20;
 impl Supervisor<'_> {
     /// Reserves what the agent can cost; or says why that is not to be had. A program that gives
     /// its result as a last line has its own ways, and no limit that this tool could hold it to.
-    pub(super) fn reserve(&self, known: &Known) -> Result<Option<Why>, Error> {
+    pub(super) fn reserve(&self, known: &Known) -> Result<Option<BudgetExceeded>, Error> {
         if !self.plan.spends() {
             return Ok(None);
         }
         let incident = &self.plan.incident;
         let fingerprint = known.cause().map(|cause| cause.fingerprint.clone());
-        let want = Want { fingerprint, expires_after: incident.expires_after };
+        let want = SpendRequest { fingerprint, expires_after: incident.expires_after };
         let (limits, queue) = (&self.plan.limits, &incident.queue.name);
         self.store.doc::<Budget>().update(|budget| {
             let now = clock::now();
-            budget.step_back(now);
+            budget.clamp_future_times(now);
             budget.forget(now);
             Ok(budget.reserve(limits, self.session, queue, &want, now).err())
         })

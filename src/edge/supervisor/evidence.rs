@@ -27,9 +27,9 @@ use crate::log;
 use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Fingerprints, QueueFacts, Sampled, Timeline};
 use crate::rules::investigation::preflight;
-use crate::rules::investigation::preflight::{Evidence, Next, Why};
-use crate::rules::investigation::session::Status;
-use crate::rules::investigation::wait::Hold;
+use crate::rules::investigation::preflight::{PreflightResult, PreflightSkip, SampledEvidence};
+use crate::rules::investigation::session::SessionStatus;
+use crate::rules::investigation::wait::Wait;
 use crate::rules::triage::{self, Seen, Triage};
 use crate::store;
 use crate::text::shorten;
@@ -87,7 +87,7 @@ pub(super) fn handed_over() -> (Environment, Option<SecretValue>) {
 pub(super) struct Known {
     /// The bundle.
     pub(super) bundle: Option<PathBuf>,
-    pub(super) judged: Evidence,
+    pub(super) judged: SampledEvidence,
     /// The triage, in full.
     report: String,
 }
@@ -96,8 +96,8 @@ impl Known {
     /// The cause of most messages.
     pub(super) fn cause(&self) -> Option<&Triage> {
         match &self.judged {
-            Evidence::Judged(causes) => causes.first(),
-            Evidence::None { .. } => None,
+            SampledEvidence::Judged(causes) => causes.first(),
+            SampledEvidence::Missing { .. } => None,
         }
     }
 }
@@ -109,21 +109,21 @@ impl Supervisor<'_> {
             Some(path) => Ok(path.clone()),
             None => self.look(environment).inspect(|path| self.keep_in_mind(path)),
         };
-        let none = |why: String, passes| Known {
+        let none = |why: String, temporary| Known {
             bundle: None,
             report: triage::report::without(&self.plan.incident.queue, &why),
-            judged: Evidence::None { why, passes },
+            judged: SampledEvidence::Missing { why, temporary },
         };
         let path = match found {
             Ok(path) => path,
-            Err((why, passes)) => return none(why, passes),
+            Err((why, temporary)) => return none(why, temporary),
         };
         match judge(&path) {
             Ok((judged, _)) if judged.is_empty() => {
                 none("there were none to receive".into(), false)
             }
             Ok((judged, report)) => {
-                Known { bundle: Some(path), judged: Evidence::Judged(judged), report }
+                Known { bundle: Some(path), judged: SampledEvidence::Judged(judged), report }
             }
             Err(error) => none(error.to_string(), false),
         }
@@ -161,8 +161,8 @@ impl Supervisor<'_> {
         match said.map(|event| event.data) {
             Some(QueueSampled { bundle: Some(bundle), .. }) => Ok(bundle.into()),
             Some(QueueSampled { refused, detail, .. }) => {
-                let passes = refused.as_deref() == Some("in_flight");
-                Err((detail.unwrap_or_else(|| "dlq-peek does not say why".into()), passes))
+                let temporary = refused.as_deref() == Some("in_flight");
+                Err((detail.unwrap_or_else(|| "dlq-peek does not say why".into()), temporary))
             }
             None => {
                 let said = std::fs::read_to_string(log).unwrap_or_default();
@@ -181,35 +181,37 @@ impl Supervisor<'_> {
             let owner = cause.as_ref().filter(|_| !self.plan.incident.forced);
             let owner = owner.and_then(|cause| preflight::owner(sessions, self.session, cause));
             let next = preflight::judge(&known.judged, spends, required, owner);
-            if let (Next::Go, Some(session)) = (&next, sessions.session_mut(self.session)) {
+            if let (PreflightResult::Proceed, Some(session)) =
+                (&next, sessions.session_mut(self.session))
+            {
                 session.fingerprint.clone_from(&cause);
             }
             Ok(next)
         })?;
-        let Next::Skip(why) = next else { return Ok(Some(known)) };
+        let PreflightResult::Skip(why) = next else { return Ok(Some(known)) };
         let mut detail = why.to_string();
-        if let Why::NotACodeBug(_) = why {
+        if let PreflightSkip::NotACodeBug(_) = why {
             let report = self.folder.join(files::REPORT);
             store::replace(&report, known.report.as_bytes())?;
             detail = format!("{detail}; see '{}'", report.display());
         }
-        let hold = match &why {
-            Why::NoEvidence { passes: true, .. } => Some(self.later(why.word())),
-            Why::KnownCause { session, .. } => {
+        let wait = match &why {
+            PreflightSkip::NoEvidence { temporary: true, .. } => Some(self.later(why.word())),
+            PreflightSkip::KnownCause { session, .. } => {
                 let session = Some(session.clone());
-                Some(Hold { until: None, session, ..self.later(why.word()) })
+                Some(Wait { until: None, session, ..self.later(why.word()) })
             }
             _ => None,
         };
-        self.skip(why.word(), detail, hold)?;
+        self.skip(why.word(), detail, wait)?;
         Ok(None)
     }
 
     /// A wait for another attempt.
-    pub(super) fn later(&self, reason: &str) -> Hold {
+    pub(super) fn later(&self, reason: &str) -> Wait {
         let now = clock::now();
         let cooldown = Duration::from_millis(self.plan.cooldown_ms).max(AGAIN);
-        Hold::until(reason, now, now.plus(cooldown))
+        Wait::ending_at(reason, now, now.plus(cooldown))
     }
 
     /// Ends before the agent. The incident is judged again when what it waits for has come.
@@ -217,29 +219,29 @@ impl Supervisor<'_> {
         &self,
         reason: &str,
         detail: String,
-        hold: Option<Hold>,
+        wait: Option<Wait>,
     ) -> Result<(), Error> {
-        let until = hold.as_ref().and_then(|hold| hold.until);
+        let until = wait.as_ref().and_then(|wait| wait.until);
         self.tell(InvestigationSkipped {
             queue: self.plan.incident.queue.clone(),
             reason: reason.into(),
             detail,
             until,
         })?;
-        self.hold(hold)?;
+        self.set_wait(wait)?;
         self.record(|session| {
-            session.status = Status::Skipped;
+            session.status = SessionStatus::Skipped;
             session.ended_at = Some(clock::now());
         })
     }
 
     /// What the incident waits for from now on, if for anything.
-    pub(super) fn hold(&self, hold: Option<Hold>) -> Result<(), Error> {
+    pub(super) fn set_wait(&self, wait: Option<Wait>) -> Result<(), Error> {
         self.store.doc::<Sessions>().update(|sessions| {
             let id = &self.plan.incident.id;
             if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
-                incident.armed |= hold.is_some();
-                incident.hold = hold;
+                incident.armed |= wait.is_some();
+                incident.wait = wait;
             }
             Ok(())
         })
@@ -249,8 +251,8 @@ impl Supervisor<'_> {
     pub(super) fn triage_alone(&self, known: &Known) -> Result<(), Error> {
         self.begun("triage", None)?;
         let causes = match &known.judged {
-            Evidence::Judged(causes) => causes.as_slice(),
-            Evidence::None { .. } => &[],
+            SampledEvidence::Judged(causes) => causes.as_slice(),
+            SampledEvidence::Missing { .. } => &[],
         };
         let report = self.folder.join(files::REPORT);
         store::replace(&report, known.report.as_bytes())?;

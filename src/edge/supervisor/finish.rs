@@ -11,14 +11,14 @@ use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
 };
 use crate::rules::agent::last_line::Outcome;
-use crate::rules::investigation::session::Status;
+use crate::rules::investigation::session::SessionStatus;
 use crate::rules::verdict::report;
 use crate::store;
 use crate::time::show_span;
 
 /// How a session has ended, to be recorded when all else is done.
 pub(super) struct End {
-    status: Status,
+    status: SessionStatus,
     /// Whether the queue is left alone for a while.
     cools: bool,
     /// Whether another attempt may do better.
@@ -27,13 +27,13 @@ pub(super) struct End {
 }
 
 impl End {
-    fn of(status: Status, cost: Option<f64>) -> Self {
+    fn of(status: SessionStatus, cost: Option<f64>) -> Self {
         End { status, cools: true, again: false, cost }
     }
 
     /// With a result.
     pub(super) fn completed(cost: Option<f64>) -> Self {
-        End::of(Status::Completed, cost)
+        End::of(SessionStatus::Completed, cost)
     }
 }
 
@@ -84,7 +84,7 @@ impl Supervisor<'_> {
                 })?;
                 // What never ran has cost nothing: no cooldown.
                 let again = reason == "could_not_start";
-                Ok(End { cools: !again, again, ..End::of(Status::Failed, cost) })
+                Ok(End { cools: !again, again, ..End::of(SessionStatus::Failed, cost) })
             }
         }
     }
@@ -99,7 +99,7 @@ impl Supervisor<'_> {
             cost_usd: cost,
             duration_s: self.started.elapsed().as_secs(),
         })?;
-        Ok(End::of(Status::TimedOut, cost))
+        Ok(End::of(SessionStatus::TimedOut, cost))
     }
 
     pub(super) fn stopped(&self, cost: Option<f64>, left: Option<&str>) -> Result<End, Error> {
@@ -110,13 +110,13 @@ impl Supervisor<'_> {
             cost_usd: cost,
             duration_s: self.started.elapsed().as_secs(),
         })?;
-        Ok(End::of(Status::Stopped, cost))
+        Ok(End::of(SessionStatus::Stopped, cost))
     }
 
     /// Records the end. Before that the session counts as running.
     pub(super) fn close(&self, end: &End) -> Result<(), Error> {
         if end.again {
-            self.hold(Some(self.later("could_not_start")))?;
+            self.set_wait(Some(self.later("could_not_start")))?;
         }
         let now = clock::now();
         let until = now.plus(Duration::from_millis(self.plan.cooldown_ms));

@@ -11,7 +11,7 @@ use super::transcript_tail::Listener;
 use crate::config::{Claude, Format};
 use crate::edge::supervisor::agent_program::Program;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
-use crate::rules::investigation::budget::Limits;
+use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::incident::Incident;
 use crate::time::Timestamp;
 
@@ -41,7 +41,7 @@ pub struct Plan {
     /// How Claude Code is called. Of the model's credential only where it is.
     pub claude: Claude,
     /// What it may cost.
-    pub limits: Limits,
+    pub limits: BudgetLimits,
     /// What looks at the messages: `dlq-peek`, and its arguments. It gets the environment of who
     /// started the supervisor, by way of its standard input.
     pub peek: Option<Vec<String>>,

@@ -31,7 +31,7 @@ const OVERSHOOT_SHARE: f64 = 0.2;
 
 /// What the configuration allows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
+pub struct BudgetLimits {
     /// What the agent is told to spend at most, in US dollars.
     pub per_run: f64,
     /// For all runs in 24 hours; None: no limit.
@@ -44,9 +44,9 @@ pub struct Limits {
     pub near: Duration,
 }
 
-impl Default for Limits {
+impl Default for BudgetLimits {
     fn default() -> Self {
-        Limits {
+        BudgetLimits {
             per_run: 5.0,
             per_day: Some(25.0),
             per_fingerprint: None,
@@ -101,7 +101,7 @@ pub struct Spend {
 
 /// A run that wants to start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Want {
+pub struct SpendRequest {
     /// Its cause, when it is known.
     pub fingerprint: Option<String>,
     /// No message is lost before this; None when unknown, which is not near.
@@ -110,16 +110,16 @@ pub struct Want {
 
 /// What a day has seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Day {
+pub struct DaySpend {
     /// Of runs that have ended.
     pub spent: Usd,
     /// Of runs that may go on.
     pub reserved: Usd,
 }
 
-/// Why no money is given.
+/// BudgetExceeded no money is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Why {
+pub struct BudgetExceeded {
     what: Limit,
     /// The worst that the run can cost.
     pub wants: Usd,
@@ -137,12 +137,12 @@ enum Limit {
     /// All of the day.
     Day,
     /// The day without so much, which is kept for what is near its loss.
-    Kept(Usd),
+    KeptForExpiry(Usd),
     /// That of one cause.
     Fingerprint,
 }
 
-impl Why {
+impl BudgetExceeded {
     /// One word for programs.
     pub fn word(&self) -> &'static str {
         "budget"
@@ -155,16 +155,16 @@ impl Why {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for BudgetExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Why { what, wants, taken, limit, until, left } = self;
+        let BudgetExceeded { what, wants, taken, limit, until, left } = self;
         let (whose, key) = match what {
             Limit::Day => ("in 24 hours", "per_day"),
-            Limit::Kept(_) => ("in 24 hours when no loss is near", "per_day"),
+            Limit::KeptForExpiry(_) => ("in 24 hours when no loss is near", "per_day"),
             Limit::Fingerprint => ("on this cause in 30 days", "per_fingerprint"),
         };
         write!(f, "a run can cost {wants}, and of the {limit} that may be spent {whose}")?;
-        if let Limit::Kept(kept) = what {
+        if let Limit::KeptForExpiry(kept) = what {
             write!(f, " ({kept} more when one is)")?;
         }
         write!(f, ", {taken} is spent or reserved; ")?;
@@ -180,38 +180,43 @@ impl fmt::Display for Why {
 
 /// The worst that a run can cost, in US dollars: what it is allowed to, and what it may go beyond
 /// that before it notices.
-pub fn worst_case(limits: &Limits) -> f64 {
+pub fn worst_case(limits: &BudgetLimits) -> f64 {
     limits.per_run + OVERSHOOT_USD.max(limits.per_run * OVERSHOOT_SHARE)
 }
 
 /// Judges whether a run may start, and how much is to be reserved for it, in US dollars. What is
 /// told apart is the cause first, whose limit ends later.
-pub fn judge(limits: &Limits, budget: &Budget, want: &Want, now: Timestamp) -> Result<f64, Why> {
+pub fn judge(
+    limits: &BudgetLimits,
+    budget: &Budget,
+    want: &SpendRequest,
+    now: Timestamp,
+) -> Result<f64, BudgetExceeded> {
     let wants = Usd::limit(worst_case(limits));
     if let (Some(limit), Some(cause)) = (limits.per_fingerprint, &want.fingerprint) {
         let same = |spend: &&Spend| spend.fingerprint.as_ref() == Some(cause);
         let counted = budget.spends.iter().filter(same);
-        fits(Limit::Fingerprint, Usd::limit(limit), wants, counted, KEPT, now)?;
+        check_limit(Limit::Fingerprint, Usd::limit(limit), wants, counted, KEPT, now)?;
     }
     if let Some(limit) = limits.per_day {
         let whole = Usd::limit(limit);
         let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
         let kept = if near { Usd::NONE } else { whole.share(limits.reserve_for_expiry) };
-        let what = if kept == Usd::NONE { Limit::Day } else { Limit::Kept(kept) };
-        fits(what, whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
+        let what = if kept == Usd::NONE { Limit::Day } else { Limit::KeptForExpiry(kept) };
+        check_limit(what, whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
     }
     Ok(wants.dollars())
 }
 
 /// Whether so much more stays within a limit, counted over a time.
-fn fits<'a>(
+fn check_limit<'a>(
     what: Limit,
     limit: Usd,
     wants: Usd,
     spends: impl Iterator<Item = &'a Spend>,
     over: Duration,
     now: Timestamp,
-) -> Result<(), Why> {
+) -> Result<(), BudgetExceeded> {
     let counted = spends.map(|spend| (spend.last().plus(over), spend.counts()));
     let mut counted: Vec<(Timestamp, Usd)> = counted.filter(|(until, _)| *until > now).collect();
     let taken: Usd = counted.iter().map(|(_, usd)| *usd).sum();
@@ -225,7 +230,7 @@ fn fits<'a>(
     };
     let until = counted.iter().map(|(until, _)| *until).find(enough);
     let left = until.map_or(Duration::ZERO, |until| until.since(now));
-    Err(Why { what, wants, taken, limit, until, left })
+    Err(BudgetExceeded { what, wants, taken, limit, until, left })
 }
 
 impl Spend {
@@ -252,12 +257,12 @@ impl Budget {
     /// that has reserved already gets the same again.
     pub fn reserve(
         &mut self,
-        limits: &Limits,
+        limits: &BudgetLimits,
         session: &str,
         queue: &str,
-        want: &Want,
+        want: &SpendRequest,
         now: Timestamp,
-    ) -> Result<f64, Why> {
+    ) -> Result<f64, BudgetExceeded> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
@@ -289,7 +294,7 @@ impl Budget {
     /// What was reserved or settled later than now was written down by a clock that has stepped back
     /// since, and counts from now. Otherwise a clock that was years ahead for a moment would take
     /// the money of every day until then.
-    pub fn step_back(&mut self, now: Timestamp) {
+    pub fn clamp_future_times(&mut self, now: Timestamp) {
         for spend in &mut self.spends {
             spend.at = spend.at.min(now);
             spend.settled_at = spend.settled_at.map(|at| at.min(now));
@@ -302,8 +307,8 @@ impl Budget {
     }
 
     /// What the last 24 hours have seen.
-    pub fn day(&self, now: Timestamp) -> Day {
-        let mut day = Day::default();
+    pub fn day(&self, now: Timestamp) -> DaySpend {
+        let mut day = DaySpend::default();
         for spend in self.spends.iter().filter(|spend| spend.last().plus(DAY) > now) {
             let sum = if spend.is_open(now) { &mut day.reserved } else { &mut day.spent };
             *sum = sum.plus(spend.counts());

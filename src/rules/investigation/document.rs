@@ -44,7 +44,7 @@ impl Sessions {
     /// What has ended later than now was written by a clock that has stepped back since: it has
     /// ended now, and cools down for as long as it would have. Otherwise a clock that was years
     /// ahead for a moment would stop a queue's investigations for years.
-    pub fn step_back(&mut self, now: Timestamp) {
+    pub fn clamp_future_times(&mut self, now: Timestamp) {
         for session in &mut self.sessions {
             if let Some(ended) = session.ended_at.filter(|ended| *ended > now) {
                 session.ended_at = Some(now);
@@ -115,7 +115,7 @@ impl Sessions {
 mod tests {
     use super::*;
     use crate::event::Queue;
-    use crate::rules::investigation::session::Status;
+    use crate::rules::investigation::session::SessionStatus;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
@@ -127,7 +127,7 @@ mod tests {
             incident: String::new(),
             queue_name: "q".into(),
             queue: Queue { arn: "arn:q".into(), ..Queue::default() },
-            status: if ended.is_some() { Status::Completed } else { Status::Running },
+            status: if ended.is_some() { SessionStatus::Completed } else { SessionStatus::Running },
             pid: None,
             start_time: at(0),
             timeout_at: at(100),
@@ -201,11 +201,11 @@ mod tests {
             let (ended_at, cooldown_until) = (ended.map(at), until.map(at));
             let one = Session { ended_at, cooldown_until, ..session("one", None) };
             let mut sessions = Sessions { sessions: vec![one], ..Sessions::default() };
-            sessions.step_back(at(NOW));
+            sessions.clamp_future_times(at(NOW));
             let after = (sessions.sessions[0].ended_at, sessions.cooldown_until("arn:q"));
             assert_eq!(after, (ended_after.map(at), until_after.map(at)), "{row}");
             // From then on the end stands still.
-            sessions.step_back(at(NOW + 5));
+            sessions.clamp_future_times(at(NOW + 5));
             assert_eq!(sessions.cooldown_until("arn:q"), after.1, "{row}");
         }
     }

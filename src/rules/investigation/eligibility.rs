@@ -9,7 +9,7 @@ use crate::time::{Timestamp, show_span};
 
 /// What the configuration says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
+pub struct StartPolicy {
     /// Whether anything is investigated at all.
     pub enabled: bool,
     /// The queues that are.
@@ -24,7 +24,7 @@ pub struct Policy {
 
 /// What is known of the queue and of the other investigations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct QueueActivity {
     /// The session that is investigating this queue.
     pub running_here: Option<String>,
     /// How many sessions are running.
@@ -35,18 +35,18 @@ pub struct Past {
 
 /// The verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Eligibility {
     /// Start an investigation.
     Start,
     /// Not now; judge again.
-    Wait(Why),
+    Wait(SkipReason),
     /// Not while the configuration is as it is.
-    Never(Why),
+    Never(SkipReason),
 }
 
-/// Why not.
+/// SkipReason not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum SkipReason {
     /// Investigations are switched off.
     Disabled,
     /// The queue is not one that is investigated.
@@ -54,54 +54,56 @@ pub enum Why {
     /// The agent's program is not there.
     AgentMissing(String),
     /// The queue is being investigated.
-    Running(String),
+    AlreadyRunning(String),
     /// It was, not long ago.
     CoolingDown(Timestamp, Duration),
     /// As many as may run at once are running.
-    Full(usize),
+    MaxConcurrent(usize),
 }
 
-impl Why {
+impl SkipReason {
     /// One word for programs.
     pub fn word(&self) -> &'static str {
         match self {
-            Why::Disabled => "disabled",
-            Why::NotTargeted => "not_targeted",
-            Why::AgentMissing(_) => "agent_missing",
-            Why::Running(_) => "already_running",
-            Why::CoolingDown(..) => "cooldown",
-            Why::Full(_) => "max_concurrent",
+            SkipReason::Disabled => "disabled",
+            SkipReason::NotTargeted => "not_targeted",
+            SkipReason::AgentMissing(_) => "agent_missing",
+            SkipReason::AlreadyRunning(_) => "already_running",
+            SkipReason::CoolingDown(..) => "cooldown",
+            SkipReason::MaxConcurrent(_) => "max_concurrent",
         }
     }
 
     /// When the reason ends, where that is known.
     pub fn until(&self) -> Option<Timestamp> {
         match self {
-            Why::CoolingDown(until, _) => Some(*until),
+            SkipReason::CoolingDown(until, _) => Some(*until),
             _ => None,
         }
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::Disabled => f.write_str("auto_investigation.enabled is false"),
-            Why::NotTargeted => {
+            SkipReason::Disabled => f.write_str("auto_investigation.enabled is false"),
+            SkipReason::NotTargeted => {
                 f.write_str("no pattern of auto_investigation.target_queues matches the queue")
             }
-            Why::AgentMissing(agent) => {
+            SkipReason::AgentMissing(agent) => {
                 write!(f, "the agent '{agent}' was not found; it starts when it is there")
             }
-            Why::Running(session) => write!(f, "session {session} is investigating this queue"),
-            Why::CoolingDown(until, left) => {
+            SkipReason::AlreadyRunning(session) => {
+                write!(f, "session {session} is investigating this queue")
+            }
+            SkipReason::CoolingDown(until, left) => {
                 write!(
                     f,
                     "the queue was investigated not long ago; again at {until} (in {})",
                     show_span(*left)
                 )
             }
-            Why::Full(running) => {
+            SkipReason::MaxConcurrent(running) => {
                 write!(
                     f,
                     "{} running, as many as auto_investigation.max_concurrent allows",
@@ -113,31 +115,42 @@ impl fmt::Display for Why {
 }
 
 /// A rule, and why it says no.
-pub type Rule = (&'static str, Option<Why>);
+pub type Rule = (&'static str, Option<SkipReason>);
 
 /// What every rule says, in their order. The names are what they ask for.
-pub fn rules(policy: &Policy, queue: &str, past: &Past, now: Timestamp) -> [Rule; 6] {
-    let cooling = past.cooldown_until.filter(|until| *until > now);
+pub fn rules(
+    policy: &StartPolicy,
+    queue: &str,
+    activity: &QueueActivity,
+    now: Timestamp,
+) -> [Rule; 6] {
+    let cooling = activity.cooldown_until.filter(|until| *until > now);
     [
-        ("enabled", (!policy.enabled).then_some(Why::Disabled)),
-        ("targeted", (!policy.targets.matches(queue)).then_some(Why::NotTargeted)),
-        ("agent present", policy.agent_missing.clone().map(Why::AgentMissing)),
-        ("not under way", past.running_here.clone().map(Why::Running)),
-        ("cooldown over", cooling.map(|until| Why::CoolingDown(until, until.since(now)))),
+        ("enabled", (!policy.enabled).then_some(SkipReason::Disabled)),
+        ("targeted", (!policy.targets.matches(queue)).then_some(SkipReason::NotTargeted)),
+        ("agent present", policy.agent_missing.clone().map(SkipReason::AgentMissing)),
+        ("not under way", activity.running_here.clone().map(SkipReason::AlreadyRunning)),
+        ("cooldown over", cooling.map(|until| SkipReason::CoolingDown(until, until.since(now)))),
         (
             "a place free",
-            (past.running >= policy.max_concurrent).then_some(Why::Full(past.running)),
+            (activity.running >= policy.max_concurrent)
+                .then_some(SkipReason::MaxConcurrent(activity.running)),
         ),
     ]
 }
 
 /// Judges one incident. The first rule that says no is the reason.
-pub fn judge(policy: &Policy, queue: &str, past: &Past, now: Timestamp) -> Verdict {
-    let why = rules(policy, queue, past, now).into_iter().find_map(|(_, why)| why);
+pub fn judge(
+    policy: &StartPolicy,
+    queue: &str,
+    activity: &QueueActivity,
+    now: Timestamp,
+) -> Eligibility {
+    let why = rules(policy, queue, activity, now).into_iter().find_map(|(_, why)| why);
     match why {
-        None => Verdict::Start,
-        Some(why @ (Why::Disabled | Why::NotTargeted)) => Verdict::Never(why),
-        Some(why) => Verdict::Wait(why),
+        None => Eligibility::Start,
+        Some(why @ (SkipReason::Disabled | SkipReason::NotTargeted)) => Eligibility::Never(why),
+        Some(why) => Eligibility::Wait(why),
     }
 }
 
@@ -148,53 +161,61 @@ mod tests {
     #[test]
     fn the_first_rule_that_says_no_is_the_reason() {
         let at = Timestamp::from_millis;
-        let yes = || Policy {
+        let yes = || StartPolicy {
             enabled: true,
             targets: GlobList::any(&["orders-*"]).unwrap(),
             max_concurrent: 2,
             cooldown: Duration::from_secs(3600),
             agent_missing: None,
         };
-        let quiet = Past::default;
-        let cooling = || Past { cooldown_until: Some(at(10_000)), ..quiet() };
-        let rows: [(&str, Policy, Past, Option<&str>); 9] = [
+        let quiet = QueueActivity::default;
+        let cooling = || QueueActivity { cooldown_until: Some(at(10_000)), ..quiet() };
+        let rows: [(&str, StartPolicy, QueueActivity, Option<&str>); 9] = [
             ("nothing speaks against it", yes(), quiet(), None),
-            ("switched off", Policy { enabled: false, ..yes() }, quiet(), Some("disabled")),
+            ("switched off", StartPolicy { enabled: false, ..yes() }, quiet(), Some("disabled")),
             (
                 "no targets, no investigation",
-                Policy { targets: GlobList::default(), ..yes() },
+                StartPolicy { targets: GlobList::default(), ..yes() },
                 quiet(),
                 Some("not_targeted"),
             ),
             (
                 "the agent is not there",
-                Policy { agent_missing: Some("claude".into()), ..yes() },
+                StartPolicy { agent_missing: Some("claude".into()), ..yes() },
                 cooling(),
                 Some("agent_missing"),
             ),
             (
                 "this queue is being investigated",
                 yes(),
-                Past { running_here: Some("s".into()), running: 1, ..cooling() },
+                QueueActivity { running_here: Some("s".into()), running: 1, ..cooling() },
                 Some("already_running"),
             ),
-            ("cooling down", yes(), Past { running: 2, ..cooling() }, Some("cooldown")),
+            ("cooling down", yes(), QueueActivity { running: 2, ..cooling() }, Some("cooldown")),
             (
                 "the cooldown ends at its end",
                 yes(),
-                Past { cooldown_until: Some(at(5000)), ..quiet() },
+                QueueActivity { cooldown_until: Some(at(5000)), ..quiet() },
                 None,
             ),
-            ("one place left", yes(), Past { running: 1, ..quiet() }, None),
-            ("no place left", yes(), Past { running: 2, ..quiet() }, Some("max_concurrent")),
+            ("one place left", yes(), QueueActivity { running: 1, ..quiet() }, None),
+            (
+                "no place left",
+                yes(),
+                QueueActivity { running: 2, ..quiet() },
+                Some("max_concurrent"),
+            ),
         ];
-        for (rule, policy, past, reason) in rows {
-            let word = match judge(&policy, "orders-dlq", &past, at(5000)) {
-                Verdict::Start => None,
-                Verdict::Wait(why) | Verdict::Never(why) => Some(why.word()),
+        for (rule, policy, activity, reason) in rows {
+            let word = match judge(&policy, "orders-dlq", &activity, at(5000)) {
+                Eligibility::Start => None,
+                Eligibility::Wait(why) | Eligibility::Never(why) => Some(why.word()),
             };
             assert_eq!(word, reason, "{rule}");
         }
-        assert_eq!(judge(&yes(), "other", &quiet(), at(0)), Verdict::Never(Why::NotTargeted));
+        assert_eq!(
+            judge(&yes(), "other", &quiet(), at(0)),
+            Eligibility::Never(SkipReason::NotTargeted)
+        );
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::wait::Hold;
+use super::wait::Wait;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
 
 /// A closed incident is remembered for this long, counted in the stream's time; longer than any
 /// replay of the journal reaches back.
-pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
+pub const RETENTION: Duration = Duration::from_secs(8 * 86_400);
 
 /// An incident, open or closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,8 +42,8 @@ pub struct Incident {
     #[serde(default)]
     pub forced: bool,
     /// What it waits for, after a session that had no reason to start an agent.
-    #[serde(default)]
-    pub hold: Option<Hold>,
+    #[serde(default, rename = "hold")]
+    pub wait: Option<Wait>,
     /// The reasons for which it was skipped and that have been told.
     pub reported: Vec<String>,
     /// How many investigations it has had.
@@ -58,7 +58,7 @@ pub struct Incident {
 
 impl Incident {
     /// One that has just been heard of.
-    pub fn begun(id: &str, queue: Queue, at: Timestamp) -> Self {
+    pub fn new(id: &str, queue: Queue, at: Timestamp) -> Self {
         Incident {
             id: id.to_owned(),
             queue,
@@ -70,7 +70,7 @@ impl Incident {
             closed_at: None,
             armed: true,
             forced: false,
-            hold: None,
+            wait: None,
             reported: Vec::new(),
             attempts: 0,
             bundle: None,
@@ -81,26 +81,26 @@ impl Incident {
     /// It is to be judged anew, whatever was said of it before.
     pub fn arm(&mut self) {
         self.armed = true;
-        self.hold = None;
+        self.wait = None;
         self.reported.clear();
     }
 }
 
 /// What a line says about an incident.
 #[derive(Debug, Clone, PartialEq)]
-pub struct News {
+pub struct IncidentChange {
     /// The incident.
     pub incident: String,
     /// The line's time.
     pub at: Timestamp,
     /// What it says.
-    pub what: What,
+    pub what: Change,
 }
 
-/// See [`News`].
+/// See [`IncidentChange`].
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
-pub enum What {
+pub enum Change {
     /// It began.
     Raised {
         queue: Queue,
@@ -124,59 +124,59 @@ pub enum What {
 }
 
 /// What an event says about an incident, if anything.
-pub fn news(head: &Head<'_>, line: &[u8]) -> Option<News> {
+pub fn incident_change(head: &Head<'_>, line: &[u8]) -> Option<IncidentChange> {
     let what = match head.known? {
         Type::QueueRaised => {
             let QueueRaised { queue, depth, expires_after, expires_before, .. } =
                 event::read(line)?.data;
-            What::Raised { queue, depth, expires_after, expires_before }
+            Change::Raised { queue, depth, expires_after, expires_before }
         }
         Type::QueueGrew => {
             let QueueGrew { queue, depth, .. } = event::read(line)?.data;
-            What::Grew { queue, depth }
+            Change::Grew { queue, depth }
         }
         Type::QueueExpiring => {
             let QueueExpiring { queue, depth, expires_after, expires_before, .. } =
                 event::read(line)?.data;
-            What::Expiring { queue, depth, expires_after, expires_before }
+            Change::Expiring { queue, depth, expires_after, expires_before }
         }
         Type::QueueSampled => {
             let QueueSampled { fingerprints, bundle, .. } = event::read(line)?.data;
-            What::Sampled {
+            Change::Sampled {
                 cause: fingerprints.into_iter().next().map(|one| one.id),
                 bundle: bundle?,
             }
         }
-        Type::QueueCleared | Type::QueueGone => What::Closed,
+        Type::QueueCleared | Type::QueueGone => Change::Closed,
         _ => return None,
     };
-    Some(News { incident: head.incident.as_deref()?.to_owned(), at: head.time()?, what })
+    Some(IncidentChange { incident: head.incident.as_deref()?.to_owned(), at: head.time()?, what })
 }
 
 /// Takes in what a line says.
-pub fn hear(incidents: &mut Vec<Incident>, news: News) {
-    let News { incident: id, at, what } = news;
+pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
+    let IncidentChange { incident: id, at, what } = change;
     let known = incidents.iter_mut().find(|incident| incident.id == id);
     match (known, what) {
-        (Some(known), What::Closed) => {
+        (Some(known), Change::Closed) => {
             known.closed_at.get_or_insert(at);
         }
         (Some(known), _) if known.closed_at.is_some() => {}
-        (Some(_), What::Raised { .. }) | (None, What::Closed) => {}
-        (Some(known), What::Grew { depth, .. }) => {
+        (Some(_), Change::Raised { .. }) | (None, Change::Closed) => {}
+        (Some(known), Change::Grew { depth, .. }) => {
             if known.grew_at.is_none_or(|before| at > before) {
                 known.grew_at = Some(at);
                 known.depth = Some(depth);
                 known.arm();
             }
         }
-        (Some(known), What::Expiring { expires_after, expires_before, .. }) => {
+        (Some(known), Change::Expiring { expires_after, expires_before, .. }) => {
             known.expires_after = expires_after;
             known.expires_before = expires_before;
             // What is near its loss may have what others have not.
-            known.hold.take_if(|hold| at > hold.since);
+            known.wait.take_if(|wait| at > wait.since);
         }
-        (Some(known), What::Sampled { cause, bundle }) => {
+        (Some(known), Change::Sampled { cause, bundle }) => {
             known.bundle = Some(bundle);
             if let Some(cause) = cause.filter(|cause| !known.causes.contains(cause)) {
                 // A finished incident is judged again when another cause has come.
@@ -191,25 +191,25 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
 }
 
 /// An incident that is heard of for the first time, be it by its raise or later.
-fn opened(id: String, at: Timestamp, what: What) -> Option<Incident> {
+fn opened(id: String, at: Timestamp, what: Change) -> Option<Incident> {
     let (queue, depth, expires_after, expires_before) = match what {
-        What::Raised { queue, depth, expires_after, expires_before } => {
+        Change::Raised { queue, depth, expires_after, expires_before } => {
             (queue, Some(depth), expires_after, expires_before)
         }
-        What::Grew { queue, depth } => (queue, Some(depth), None, None),
-        What::Expiring { queue, depth, expires_after, expires_before } => {
+        Change::Grew { queue, depth } => (queue, Some(depth), None, None),
+        Change::Expiring { queue, depth, expires_after, expires_before } => {
             (queue, depth, expires_after, expires_before)
         }
         // Without its raise nothing is known of the incident.
-        What::Sampled { .. } | What::Closed => return None,
+        Change::Sampled { .. } | Change::Closed => return None,
     };
-    let begun = Incident::begun(&id, queue, at);
+    let begun = Incident::new(&id, queue, at);
     Some(Incident { depth, expires_after, expires_before, ..begun })
 }
 
 /// The open incidents that are to be judged, nearest to loss first: by the first moment at which
 /// something may be lost, or else the last; those of which nothing is known come after.
-pub fn to_judge(incidents: &[Incident]) -> Vec<String> {
+pub fn to_evaluate(incidents: &[Incident]) -> Vec<String> {
     let mut open: Vec<&Incident> = incidents
         .iter()
         .filter(|incident| incident.closed_at.is_none() && incident.armed)
@@ -222,8 +222,8 @@ pub fn to_judge(incidents: &[Incident]) -> Vec<String> {
 }
 
 /// Forgets what was closed long ago.
-pub fn forget(incidents: &mut Vec<Incident>, now: Timestamp) {
-    incidents.retain(|incident| incident.closed_at.is_none_or(|at| now.since(at) < REMEMBERED));
+pub fn remove_forgotten(incidents: &mut Vec<Incident>, now: Timestamp) {
+    incidents.retain(|incident| incident.closed_at.is_none_or(|at| now.since(at) < RETENTION));
 }
 
 #[cfg(test)]
@@ -234,29 +234,29 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    fn raised(id: &str, second: i64, expires_before: Option<i64>) -> News {
-        let what = What::Raised {
+    fn raised(id: &str, second: i64, expires_before: Option<i64>) -> IncidentChange {
+        let what = Change::Raised {
             queue: Queue::default(),
             depth: 3,
             expires_after: None,
             expires_before: expires_before.map(at),
         };
-        News { incident: id.into(), at: at(second), what }
+        IncidentChange { incident: id.into(), at: at(second), what }
     }
 
-    fn grew(id: &str, second: i64) -> News {
-        let what = What::Grew { queue: Queue::default(), depth: 6 };
-        News { incident: id.into(), at: at(second), what }
+    fn grew(id: &str, second: i64) -> IncidentChange {
+        let what = Change::Grew { queue: Queue::default(), depth: 6 };
+        IncidentChange { incident: id.into(), at: at(second), what }
     }
 
-    fn closed(id: &str, second: i64) -> News {
-        News { incident: id.into(), at: at(second), what: What::Closed }
+    fn closed(id: &str, second: i64) -> IncidentChange {
+        IncidentChange { incident: id.into(), at: at(second), what: Change::Closed }
     }
 
-    fn after(news: Vec<News>) -> Vec<Incident> {
+    fn after(change: Vec<IncidentChange>) -> Vec<Incident> {
         let mut incidents = Vec::new();
-        for item in news {
-            hear(&mut incidents, item);
+        for item in change {
+            apply_change(&mut incidents, item);
         }
         incidents
     }
@@ -267,36 +267,36 @@ mod tests {
         let once = after(day.clone());
         let twice = after([day.clone(), day].concat());
         assert_eq!(once, twice);
-        assert_eq!(to_judge(&twice), ["b"]);
+        assert_eq!(to_evaluate(&twice), ["b"]);
     }
 
     #[test]
     fn a_finished_incident_is_armed_again_only_by_new_growth() {
         let mut incidents = after(vec![raised("a", 0, None), grew("a", 30)]);
         incidents[0].armed = false;
-        hear(&mut incidents, raised("a", 0, None));
-        hear(&mut incidents, grew("a", 30));
-        assert_eq!(to_judge(&incidents), Vec::<String>::new());
-        hear(&mut incidents, grew("a", 60));
-        assert_eq!(to_judge(&incidents), ["a"]);
+        apply_change(&mut incidents, raised("a", 0, None));
+        apply_change(&mut incidents, grew("a", 30));
+        assert_eq!(to_evaluate(&incidents), Vec::<String>::new());
+        apply_change(&mut incidents, grew("a", 60));
+        assert_eq!(to_evaluate(&incidents), ["a"]);
     }
 
     #[test]
     fn another_cause_arms_a_finished_incident_and_a_replay_does_not() {
         let sampled = |cause: &str| {
-            let what = What::Sampled { cause: Some(cause.into()), bundle: format!("/{cause}") };
-            News { incident: "a".into(), at: at(10), what }
+            let what = Change::Sampled { cause: Some(cause.into()), bundle: format!("/{cause}") };
+            IncidentChange { incident: "a".into(), at: at(10), what }
         };
         let mut incidents = after(vec![raised("a", 0, None), sampled("one")]);
         assert_eq!(incidents[0].bundle.as_deref(), Some("/one"));
         incidents[0].armed = false;
-        hear(&mut incidents, sampled("one"));
+        apply_change(&mut incidents, sampled("one"));
         assert!(!incidents[0].armed);
-        hear(&mut incidents, sampled("two"));
+        apply_change(&mut incidents, sampled("two"));
         assert!(incidents[0].armed);
         incidents[0].armed = false;
-        hear(&mut incidents, sampled("one"));
-        hear(&mut incidents, sampled("two"));
+        apply_change(&mut incidents, sampled("one"));
+        apply_change(&mut incidents, sampled("two"));
         assert!(!incidents[0].armed);
         assert_eq!(after(vec![sampled("one")]), [], "of an incident that nobody has told of");
     }
@@ -308,27 +308,27 @@ mod tests {
             raised("late", 1, Some(900)),
             raised("soon", 2, Some(100)),
         ]);
-        assert_eq!(to_judge(&incidents), ["soon", "late", "unknown"]);
+        assert_eq!(to_evaluate(&incidents), ["soon", "late", "unknown"]);
     }
 
     #[test]
     fn what_is_new_ends_a_wait_and_a_replay_does_not() {
         let expiring = |second| {
             let (after, before) = (Some(at(900)), Some(at(990)));
-            let what = What::Expiring {
+            let what = Change::Expiring {
                 queue: Queue::default(),
                 depth: None,
                 expires_after: after,
                 expires_before: before,
             };
-            News { incident: "a".into(), at: at(second), what }
+            IncidentChange { incident: "a".into(), at: at(second), what }
         };
-        let hold = Some(Hold::until("budget", at(100), at(5000)));
-        let waits = |news: News| {
+        let wait = Some(Wait::ending_at("budget", at(100), at(5000)));
+        let waits = |change: IncidentChange| {
             let mut incidents = after(vec![raised("a", 0, None), grew("a", 30)]);
-            incidents[0].hold = hold.clone();
-            hear(&mut incidents, news);
-            incidents[0].hold.is_some()
+            incidents[0].wait = wait.clone();
+            apply_change(&mut incidents, change);
+            incidents[0].wait.is_some()
         };
         assert!(waits(expiring(100)) && waits(grew("a", 30)) && waits(raised("a", 0, None)));
         assert!(!waits(expiring(101)) && !waits(grew("a", 31)));
@@ -336,16 +336,16 @@ mod tests {
 
     #[test]
     fn a_raise_that_was_missed_is_made_up_for() {
-        assert_eq!(to_judge(&after(vec![grew("a", 30)])), ["a"]);
+        assert_eq!(to_evaluate(&after(vec![grew("a", 30)])), ["a"]);
         assert_eq!(after(vec![closed("a", 30)]), []);
     }
 
     #[test]
     fn closed_ones_are_forgotten_after_the_longest_replay() {
         let mut incidents = after(vec![raised("a", 0, None), closed("a", 60)]);
-        forget(&mut incidents, at(60 + 7 * 86_400));
+        remove_forgotten(&mut incidents, at(60 + 7 * 86_400));
         assert_eq!(incidents.len(), 1);
-        forget(&mut incidents, at(60 + 8 * 86_400));
+        remove_forgotten(&mut incidents, at(60 + 8 * 86_400));
         assert_eq!(incidents.len(), 0);
     }
 }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum SessionStatus {
     /// Its supervisor was started.
     Running,
     /// It ended with a result.
@@ -40,7 +40,7 @@ pub struct Session {
     /// The queue.
     pub queue: Queue,
     /// Where it stands.
-    pub status: Status,
+    pub status: SessionStatus,
     /// The agent's process, for people, never for identity.
     pub pid: Option<u64>,
     /// When it was started.

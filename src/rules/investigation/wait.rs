@@ -3,13 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::Limits;
-use super::session::Status;
+use super::budget::BudgetLimits;
+use super::session::SessionStatus;
 use crate::time::Timestamp;
 
 /// A wait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Hold {
+pub struct Wait {
     /// The reason, in one word.
     pub reason: String,
     /// When it began.
@@ -19,25 +19,30 @@ pub struct Hold {
     /// It ends when this session has ended without a result.
     pub session: Option<String>,
     /// It ends when what may be spent is not this any more.
-    pub limits: Option<Limits>,
+    pub limits: Option<BudgetLimits>,
 }
 
-impl Hold {
+impl Wait {
     /// One that ends by itself.
-    pub fn until(reason: &str, since: Timestamp, until: Timestamp) -> Self {
+    pub fn ending_at(reason: &str, since: Timestamp, until: Timestamp) -> Self {
         let reason = reason.to_owned();
-        Hold { reason, since, until: Some(until), session: None, limits: None }
+        Wait { reason, since, until: Some(until), session: None, limits: None }
     }
 
-    /// Whether it still stands. `session` is where the session stands that it names; None: nobody
+    /// Whether it still is_active. `session` is where the session is_active that it names; None: nobody
     /// knows of it any more.
-    pub fn stands(&self, now: Timestamp, limits: &Limits, session: Option<Status>) -> bool {
+    pub fn is_active(
+        &self,
+        now: Timestamp,
+        limits: &BudgetLimits,
+        session: Option<SessionStatus>,
+    ) -> bool {
         // A clock that was ahead has written it.
         let begun = now >= self.since;
         let same = self.limits.as_ref().is_none_or(|before| before == limits);
         let ahead = self.until.is_none_or(|until| now < until);
-        let awaited =
-            self.session.is_none() || matches!(session, Some(Status::Running | Status::Completed));
+        let awaited = self.session.is_none()
+            || matches!(session, Some(SessionStatus::Running | SessionStatus::Completed));
         begun && same && ahead && awaited
     }
 }
@@ -52,11 +57,11 @@ mod tests {
 
     #[test]
     fn a_wait_ends_by_what_it_waits_for() {
-        let limits = Limits::default();
-        let more = Limits { per_run: limits.per_run + 1.0, ..limits.clone() };
-        let hour = Hold::until("budget", at(0), at(3600));
-        let spent = Hold { limits: Some(limits.clone()), ..hour.clone() };
-        let owned = Hold { until: None, session: Some("s".into()), ..hour.clone() };
+        let limits = BudgetLimits::default();
+        let more = BudgetLimits { per_run: limits.per_run + 1.0, ..limits.clone() };
+        let hour = Wait::ending_at("budget", at(0), at(3600));
+        let spent = Wait { limits: Some(limits.clone()), ..hour.clone() };
+        let owned = Wait { until: None, session: Some("s".into()), ..hour.clone() };
         let rows = [
             ("before its end", &hour, 3599, &limits, None, true),
             ("at its end", &hour, 3600, &limits, None, false),
@@ -64,14 +69,14 @@ mod tests {
             ("the same money", &spent, 1, &limits, None, true),
             ("more money", &spent, 1, &more, None, false),
             ("more money, which is not why", &hour, 1, &more, None, true),
-            ("its owner runs", &owned, 9999, &limits, Some(Status::Running), true),
-            ("its owner knows", &owned, 9999, &limits, Some(Status::Completed), true),
-            ("its owner has failed", &owned, 1, &limits, Some(Status::Failed), false),
-            ("its owner was skipped", &owned, 1, &limits, Some(Status::Skipped), false),
+            ("its owner runs", &owned, 9999, &limits, Some(SessionStatus::Running), true),
+            ("its owner knows", &owned, 9999, &limits, Some(SessionStatus::Completed), true),
+            ("its owner has failed", &owned, 1, &limits, Some(SessionStatus::Failed), false),
+            ("its owner was skipped", &owned, 1, &limits, Some(SessionStatus::Skipped), false),
             ("its owner is forgotten", &owned, 1, &limits, None, false),
         ];
-        for (rule, hold, now, limits, session, stands) in rows {
-            assert_eq!(hold.stands(at(now), limits, session), stands, "{rule}");
+        for (rule, wait, now, limits, session, is_active) in rows {
+            assert_eq!(wait.is_active(at(now), limits, session), is_active, "{rule}");
         }
     }
 }

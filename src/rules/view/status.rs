@@ -11,19 +11,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use last_event::Told;
+pub use last_event::LastEvent;
 pub use table::table;
 
-use crate::rules::investigation::budget::{Budget, Limits};
+use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::{Entry, Watched};
 use crate::time::Timestamp;
 
 /// What was read; None for what could not be.
 #[derive(Debug, Clone, Default)]
-pub struct Documents {
+pub struct StateDocuments {
     /// `sessions.json`
     pub sessions: Option<Sessions>,
     /// `queues.json`
@@ -34,33 +34,33 @@ pub struct Documents {
 
 /// What a session's folder shows.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Seen {
+pub struct SessionProbe {
     /// Whether its supervisor's lock is held; None when that cannot be told.
     pub held: Option<bool>,
     /// Its last event.
-    pub told: Option<Told>,
+    pub told: Option<LastEvent>,
 }
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct View {
+pub struct StatusView {
     /// The moment.
     pub at: Timestamp,
     /// The state folder.
     pub state: String,
     /// The open incidents, nearest to loss first.
-    pub incidents: Option<Vec<Open>>,
+    pub incidents: Option<Vec<IncidentRow>>,
     /// The investigations, the newest first.
-    pub sessions: Option<Vec<Shown>>,
+    pub sessions: Option<Vec<SessionRow>>,
     /// The money.
-    pub spend: Option<Spent>,
+    pub spend: Option<SpendSummary>,
     /// What could not be read, a sentence each.
     pub problems: Vec<String>,
 }
 
 /// An open incident.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Open {
+pub struct IncidentRow {
     /// The incident.
     pub incident: String,
     /// The queue's name.
@@ -76,12 +76,12 @@ pub struct Open {
     /// The oldest is lost by this.
     pub expires_before: Option<Timestamp>,
     /// What is done about it.
-    pub investigation: Investigation,
+    pub investigation: InvestigationState,
 }
 
 /// Where the investigation of an incident stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Investigation {
+pub struct InvestigationState {
     /// `none`, `waiting`, `running` or `ended`.
     pub state: &'static str,
     /// Of `waiting`, the newest reason that was told; of `ended`, how it ended.
@@ -94,7 +94,7 @@ pub struct Investigation {
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Shown {
+pub struct SessionRow {
     /// Its id.
     pub id: String,
     /// The incident.
@@ -127,7 +127,7 @@ pub struct Shown {
 
 /// The money, in US dollars.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Spent {
+pub struct SpendSummary {
     /// Of runs that have ended, in 24 hours.
     pub spent_usd: f64,
     /// Of runs that may go on.
@@ -139,12 +139,12 @@ pub struct Spent {
     /// What is left when no loss is near.
     pub left_unless_near_usd: Option<f64>,
     /// What counts for each cause, the dearest first.
-    pub fingerprints: Vec<Cause>,
+    pub fingerprints: Vec<CauseSpend>,
 }
 
 /// What counts for a cause.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Cause {
+pub struct CauseSpend {
     /// Its fingerprint.
     pub fingerprint: String,
     /// In 30 days, in US dollars.
@@ -153,18 +153,18 @@ pub struct Cause {
 
 /// Puts the view together. `seen` is by session.
 pub fn view(
-    documents: &Documents,
-    seen: &BTreeMap<String, Seen>,
-    limits: &Limits,
+    documents: &StateDocuments,
+    seen: &BTreeMap<String, SessionProbe>,
+    limits: &BudgetLimits,
     state: &str,
     now: Timestamp,
-) -> View {
-    let Documents { sessions, watched, budget } = documents;
+) -> StatusView {
+    let StateDocuments { sessions, watched, budget } = documents;
     let shown = |session: &Session| shown(session, seen.get(&session.id), budget.as_ref(), now);
-    let shown: Option<Vec<Shown>> =
+    let shown: Option<Vec<SessionRow>> =
         sessions.as_ref().map(|all| all.sessions.iter().rev().map(shown).collect());
     let known = sessions.is_some() || watched.is_some();
-    View {
+    StatusView {
         at: now,
         state: state.to_owned(),
         incidents: known.then(|| {
@@ -181,15 +181,15 @@ pub fn view(
 fn open(
     sessions: Option<&Sessions>,
     watched: Option<&Watched>,
-    shown: &[Shown],
+    shown: &[SessionRow],
     now: Timestamp,
-) -> Vec<Open> {
+) -> Vec<IncidentRow> {
     let told = sessions.map_or(&[][..], |sessions| &sessions.incidents);
     let entries: Vec<&Entry> = watched.map_or_else(Vec::new, |all| all.entries().collect());
     let of_stream = told.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
         let cooldown = sessions.and_then(|all| all.cooldown_until(&one.queue.arn));
-        Open {
+        IncidentRow {
             incident: one.id.clone(),
             queue: one.queue.name.clone(),
             arn: one.queue.arn.clone(),
@@ -204,7 +204,7 @@ fn open(
         let one = entry.record.incident.as_ref()?;
         let window = entry.record.window(None);
         let heard = told.iter().any(|heard| heard.id == one.id);
-        (!heard).then(|| Open {
+        (!heard).then(|| IncidentRow {
             incident: one.id.clone(),
             queue: entry.queue.name.clone(),
             arn: entry.queue.arn.clone(),
@@ -212,10 +212,10 @@ fn open(
             since: one.raised_at,
             expires_after: window.after,
             expires_before: window.before,
-            investigation: Investigation { state: "none", ..Investigation::default() },
+            investigation: InvestigationState { state: "none", ..InvestigationState::default() },
         })
     });
-    let mut open: Vec<Open> = of_stream.chain(unheard).collect();
+    let mut open: Vec<IncidentRow> = of_stream.chain(unheard).collect();
     open.sort_by_key(|one| {
         let loss = one.expires_after.or(one.expires_before);
         (loss.is_none(), loss, one.since, one.incident.clone())
@@ -231,44 +231,49 @@ fn depth(entry: &Entry) -> Option<u64> {
 
 fn investigation(
     incident: &Incident,
-    shown: &[Shown],
+    shown: &[SessionRow],
     cooldown: Option<Timestamp>,
-) -> Investigation {
+) -> InvestigationState {
     let newest = shown.iter().find(|session| session.incident == incident.id);
     let session = newest.map(|session| session.id.clone());
     let reason = incident.reported.last().cloned();
     match newest {
-        Some(newest) if newest.status == word(Status::Running) => {
-            Investigation { state: "running", session, ..Investigation::default() }
+        Some(newest) if newest.status == word(SessionStatus::Running) => {
+            InvestigationState { state: "running", session, ..InvestigationState::default() }
         }
         Some(newest) if !incident.armed => {
             let reason = Some(newest.status.clone());
-            Investigation { state: "ended", reason, session, until: None }
+            InvestigationState { state: "ended", reason, session, until: None }
         }
         _ if incident.armed => {
-            let held = incident.hold.as_ref();
+            let held = incident.wait.as_ref();
             let until = cooldown.filter(|_| reason.as_deref() == Some("cooldown"));
             let until = held.map_or(until, |hold| hold.until);
             let reason = held.map(|hold| hold.reason.clone()).or(reason);
-            Investigation { state: "waiting", reason, until, session }
+            InvestigationState { state: "waiting", reason, until, session }
         }
         // Its session is long forgotten.
-        _ => Investigation { state: "ended", ..Investigation::default() },
+        _ => InvestigationState { state: "ended", ..InvestigationState::default() },
     }
 }
 
-fn shown(session: &Session, seen: Option<&Seen>, budget: Option<&Budget>, now: Timestamp) -> Shown {
+fn shown(
+    session: &Session,
+    seen: Option<&SessionProbe>,
+    budget: Option<&Budget>,
+    now: Timestamp,
+) -> SessionRow {
     let told = seen.and_then(|seen| seen.told.clone());
-    let dead = session.status == Status::Running && seen.and_then(|s| s.held) == Some(false);
+    let dead = session.status == SessionStatus::Running && seen.and_then(|s| s.held) == Some(false);
     // A supervisor that died after its last event has said how the session ended.
     let ended = told.as_ref().and_then(|told| told.ended);
-    let status = if dead { ended.unwrap_or(Status::Crashed) } else { session.status };
+    let status = if dead { ended.unwrap_or(SessionStatus::Crashed) } else { session.status };
     let settled = || {
         let mut spends = budget?.spends.iter();
         spends.find(|spend| spend.session == session.id && spend.settled_at.is_some())?.cost_usd
     };
     let told = told.unwrap_or_default();
-    Shown {
+    SessionRow {
         id: session.id.clone(),
         incident: session.incident.clone(),
         queue: session.queue_name.clone(),
@@ -287,22 +292,22 @@ fn shown(session: &Session, seen: Option<&Seen>, budget: Option<&Budget>, now: T
 }
 
 /// The word that the document has for it.
-fn word(status: Status) -> String {
+fn word(status: SessionStatus) -> String {
     let value = serde_json::to_value(status).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn spent(budget: &Budget, limits: &Limits, now: Timestamp) -> Spent {
+fn spent(budget: &Budget, limits: &BudgetLimits, now: Timestamp) -> SpendSummary {
     let day = budget.day(now);
     let taken = day.spent.plus(day.reserved);
     let limit = limits.per_day.map(Usd::limit);
     let kept = |limit: Usd| limit.less(limit.share(limits.reserve_for_expiry));
     let left = |limit: Usd| limit.less(taken).dollars();
-    let cause = |(fingerprint, usd): (&str, Usd)| Cause {
+    let cause = |(fingerprint, usd): (&str, Usd)| CauseSpend {
         fingerprint: fingerprint.to_owned(),
         usd: usd.dollars(),
     };
-    Spent {
+    SpendSummary {
         spent_usd: day.spent.dollars(),
         reserved_usd: day.reserved.dollars(),
         limit_usd: limit.map(Usd::dollars),

@@ -4,13 +4,13 @@ use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
     InvestigationTimedOut, Line, Type,
 };
-use crate::rules::investigation::session::Status;
+use crate::rules::investigation::session::SessionStatus;
 
 /// What is shown of it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Told {
+pub struct LastEvent {
     /// The end that it tells of, if it does.
-    pub ended: Option<Status>,
+    pub ended: Option<SessionStatus>,
     /// What the session has cost, in US dollars.
     pub cost_usd: Option<f64>,
     /// The word of the verdict.
@@ -25,9 +25,9 @@ pub struct Told {
     pub detail: Option<String>,
 }
 
-impl Told {
+impl LastEvent {
     /// Reads a line; None when it is no event that is known.
-    pub fn of(line: &[u8]) -> Option<Told> {
+    pub fn of(line: &[u8]) -> Option<LastEvent> {
         let Line::Event(head) = event::peek(line) else {
             return None;
         };
@@ -35,36 +35,47 @@ impl Told {
             Type::InvestigationCompleted => {
                 let InvestigationCompleted { verdict, cost_usd, report, .. } =
                     event::read(line)?.data;
-                Told {
-                    ended: Some(Status::Completed),
+                LastEvent {
+                    ended: Some(SessionStatus::Completed),
                     cost_usd,
                     verdict: Some(verdict.status),
                     title: verdict.title,
                     report: Some(report),
-                    ..Told::default()
+                    ..LastEvent::default()
                 }
             }
             Type::InvestigationFailed => {
                 let InvestigationFailed { reason, detail, cost_usd, .. } = event::read(line)?.data;
-                Told::without(Status::Failed, cost_usd, Some(reason), detail)
+                LastEvent::without(SessionStatus::Failed, cost_usd, Some(reason), detail)
             }
             Type::InvestigationTimedOut => {
                 let InvestigationTimedOut { detail, cost_usd, .. } = event::read(line)?.data;
-                Told::without(Status::TimedOut, cost_usd, None, detail)
+                LastEvent::without(SessionStatus::TimedOut, cost_usd, None, detail)
             }
             Type::InvestigationStopped => {
                 let InvestigationStopped { detail, cost_usd, .. } = event::read(line)?.data;
-                Told::without(Status::Stopped, cost_usd, None, detail)
+                LastEvent::without(SessionStatus::Stopped, cost_usd, None, detail)
             }
             Type::InvestigationSkipped => {
                 let InvestigationSkipped { reason, detail, .. } = event::read(line)?.data;
-                Told::without(Status::Skipped, None, Some(reason), detail)
+                LastEvent::without(SessionStatus::Skipped, None, Some(reason), detail)
             }
-            _ => Told::default(),
+            _ => LastEvent::default(),
         })
     }
 
-    fn without(end: Status, cost_usd: Option<f64>, reason: Option<String>, detail: String) -> Told {
-        Told { ended: Some(end), cost_usd, reason, detail: Some(detail), ..Told::default() }
+    fn without(
+        end: SessionStatus,
+        cost_usd: Option<f64>,
+        reason: Option<String>,
+        detail: String,
+    ) -> LastEvent {
+        LastEvent {
+            ended: Some(end),
+            cost_usd,
+            reason,
+            detail: Some(detail),
+            ..LastEvent::default()
+        }
     }
 }

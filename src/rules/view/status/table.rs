@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Investigation, Open, Shown, Spent, View};
+use super::{IncidentRow, InvestigationState, SessionRow, SpendSummary, StatusView};
 use crate::rules::investigation::money::Usd;
 use crate::text;
 use crate::time::{Timestamp, show_span};
@@ -21,8 +21,8 @@ const SESSIONS: usize = 20;
 const CAUSES: usize = 5;
 
 /// The text. On a terminal it is cut to its width; elsewhere nothing is cut.
-pub fn table(view: &View, terminal: bool) -> String {
-    let mut page = Page { text: String::new(), terminal };
+pub fn table(view: &StatusView, terminal: bool) -> String {
+    let mut page = TextTable { text: String::new(), terminal };
     match &view.incidents {
         None => page.line("incidents: unknown"),
         Some(open) => page.incidents(open, view.at),
@@ -38,12 +38,12 @@ pub fn table(view: &View, terminal: bool) -> String {
     page.text
 }
 
-struct Page {
+struct TextTable {
     text: String,
     terminal: bool,
 }
 
-impl Page {
+impl TextTable {
     /// Adds a line, made safe for a terminal and cut to its width.
     fn line(&mut self, line: &str) {
         let line = text::safe(line.trim_end());
@@ -88,12 +88,12 @@ impl Page {
         if self.terminal { &id[..end] } else { id }
     }
 
-    fn incidents(&mut self, open: &[Open], now: Timestamp) {
+    fn incidents(&mut self, open: &[IncidentRow], now: Timestamp) {
         if open.is_empty() {
             return self.line("incidents: none is open");
         }
         self.line(&format!("incidents: {} open", open.len()));
-        let row = |one: &Open| {
+        let row = |one: &IncidentRow| {
             let depth = one.depth.map_or("unknown".to_owned(), |depth| depth.to_string());
             let since = show_span(now.since(one.since));
             let row = vec![one.queue.clone(), depth, since, loss(one, now)];
@@ -103,7 +103,7 @@ impl Page {
         self.rows(&["QUEUE", "DEPTH", "SINCE", "LOSS"], 0, rows);
     }
 
-    fn investigation(&self, of: &Investigation, now: Timestamp) -> String {
+    fn investigation(&self, of: &InvestigationState, now: Timestamp) -> String {
         let session = of.session.as_deref().map(|id| self.id(id)).unwrap_or_default();
         let reason = of.reason.as_deref();
         match of.state {
@@ -121,18 +121,18 @@ impl Page {
         }
     }
 
-    fn sessions(&mut self, sessions: &[Shown], state: &str) {
+    fn sessions(&mut self, sessions: &[SessionRow], state: &str) {
         if sessions.is_empty() {
             return self.line("sessions: none on record");
         }
         self.line(&format!("sessions: {} on record", sessions.len()));
-        let shown: Vec<&Shown> = sessions
+        let shown: Vec<&SessionRow> = sessions
             .iter()
             .enumerate()
             .filter(|(at, session)| *at < SESSIONS || session.ended_at.is_none())
             .map(|(_, session)| session)
             .collect();
-        let row = |one: &&Shown| {
+        let row = |one: &&SessionRow| {
             let unrecorded = if one.recorded { "" } else { " (not yet recorded)" };
             let cost = one.cost_usd.and_then(Usd::of);
             let row = vec![
@@ -157,7 +157,7 @@ impl Page {
 
     /// What came of it. On a terminal the report's path is told from the state folder on, so that
     /// it is not cut.
-    fn result(&self, one: &Shown, state: &str) -> Vec<String> {
+    fn result(&self, one: &SessionRow, state: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {
             (Some(word), Some(rest)) => Some(format!("{word}: {rest}")),
@@ -172,7 +172,7 @@ impl Page {
         lines
     }
 
-    fn spend(&mut self, spend: &Spent) {
+    fn spend(&mut self, spend: &SpendSummary) {
         let usd = |dollars: f64| Usd::of(dollars).unwrap_or_default();
         let (spent, reserved) = (usd(spend.spent_usd), usd(spend.reserved_usd));
         let limit = spend.limit_usd.map_or("no limit".to_owned(), |usd_| {
@@ -187,7 +187,7 @@ impl Page {
         if spend.fingerprints.is_empty() {
             return;
         }
-        let row = |one: &super::Cause| {
+        let row = |one: &super::CauseSpend| {
             let cause = self.id(&one.fingerprint).to_owned();
             (vec![cause, usd(one.usd).to_string()], Vec::new())
         };
@@ -197,7 +197,7 @@ impl Page {
 }
 
 /// When messages will be lost.
-fn loss(one: &Open, now: Timestamp) -> String {
+fn loss(one: &IncidentRow, now: Timestamp) -> String {
     let left = |at: Timestamp| show_span(at.since(now));
     match (one.expires_after, one.expires_before) {
         (_, Some(by)) if by <= now => "has begun".into(),
