@@ -137,32 +137,32 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     }
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
-    let desk = SessionRunner::open(store, &settings, &env, options.dry_run)?;
+    let runner = SessionRunner::open(store, &settings, &env, options.dry_run)?;
     let switches = Switches::new(&settings);
     if let Some(queue) = &options.explain {
-        return dlq::wire::print(&desk.explain(queue)?).map(|()| Outcome::Done);
+        return dlq::wire::print(&runner.explain(queue)?).map(|()| Outcome::Done);
     }
     if let Some(session) = &options.stop {
-        desk.stop(session)?;
-        return Filter::new(desk, switches, false).catch_up().map(|()| Outcome::Done);
+        runner.stop(session)?;
+        return Filter::new(runner, switches, false).print_pending().map(|()| Outcome::Done);
     }
     if let Some(queue) = &options.retry {
-        desk.retry(queue)?;
-        return Filter::new(desk, switches, false).finish(options.no_wait).map(Outcome::of);
+        runner.retry(queue)?;
+        return Filter::new(runner, switches, false).finish(options.no_wait).map(Outcome::of);
     }
     if let Some(session) = &options.resume {
-        let id = desk.resume(session)?;
+        let id = runner.resume(session)?;
         log::info(&format!("session {id} is started"));
-        let mut filter = Filter::new(desk, switches, false);
+        let mut filter = Filter::new(runner, switches, false);
         filter.wait_for(id);
         return filter.finish(options.no_wait).map(Outcome::of);
     }
-    let mut filter = Filter::new(desk, switches, options.dry_run);
+    let mut filter = Filter::new(runner, switches, options.dry_run);
     let mut input = Input::stdin();
     let read = filter.stream(&mut input);
     match read.and_then(|()| filter.finish(options.no_wait || options.dry_run)) {
         // Nobody reads any more: what was heard is still written down.
-        Err(Error::Pipe) => filter.note().map(|()| Outcome::Done),
+        Err(Error::Pipe) => filter.record_pending().map(|()| Outcome::Done),
         Err(error) => Err(error),
         Ok(failed) => Ok(Outcome::of(input.bad() > 0 || failed)),
     }

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::session_folder::session_folder;
 use super::supervisor::files;
 use crate::clock;
 use crate::error::Error;
@@ -55,7 +56,7 @@ fn all(
 ) -> BTreeMap<String, SessionProbe> {
     let mut seen = BTreeMap::new();
     for session in sessions.map_or(&[][..], |all| &all.sessions) {
-        let folder = store.dir().join("sessions").join(&session.id);
+        let folder = session_folder(store.dir(), &session.id);
         let mut found = SessionProbe::default();
         if session.status == SessionStatus::Running {
             match store::held(&folder.join(files::LOCK)) {

@@ -45,6 +45,7 @@ use self::wait::{Ended, dismiss, wait};
 use self::workspace::Place;
 use super::exe;
 use super::process::{self, MARKER, Tree};
+use super::session_folder::session_folder;
 use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
@@ -136,7 +137,7 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
 
 /// The session's folder, by the one name that the kernel has for it.
 fn folder(state: &Path, session: &str) -> PathBuf {
-    let folder = state.join("sessions").join(session);
+    let folder = session_folder(state, session);
     std::fs::canonicalize(&folder).unwrap_or(folder)
 }
 

@@ -22,11 +22,11 @@ const TICK: Duration = Duration::from_millis(200);
 /// At the end of the stream nothing else is to be done than to wait for sessions.
 const WAIT: Duration = Duration::from_millis(50);
 /// So much of the stream's news is kept before it is written down.
-const NEWS_MAX: usize = 1000;
+const CHANGES_MAX: usize = 1000;
 
 /// The stream of one run, and what it has started.
 pub struct Filter {
-    desk: SessionRunner,
+    runner: SessionRunner,
     out: Output,
     clock: Clock,
     switches: Switches,
@@ -40,10 +40,10 @@ pub struct Filter {
 
 impl Filter {
     /// Nothing was heard yet.
-    pub fn new(desk: SessionRunner, switches: Switches, dry_run: bool) -> Self {
+    pub fn new(runner: SessionRunner, switches: Switches, dry_run: bool) -> Self {
         let (out, clock) = (Output::new(), Clock::new(dry_run));
         Filter {
-            desk,
+            runner,
             out,
             clock,
             switches,
@@ -57,12 +57,12 @@ impl Filter {
     /// Passes the stream on to its end.
     pub fn stream(&mut self, input: &mut Input<BorrowedFd<'static>>) -> Result<(), Error> {
         loop {
-            let patience = self.busy.then_some(TICK);
-            match input.next(&mut self.out, patience)? {
+            let timeout = self.busy.then_some(TICK);
+            match input.next(&mut self.out, timeout)? {
                 Step::Line(line, head) => {
                     self.out.put(line)?;
                     if let Some(head) = head {
-                        self.hear(&head, line)?;
+                        self.observe(&head, line)?;
                     }
                 }
                 Step::Refused => {}
@@ -72,47 +72,47 @@ impl Filter {
         }
     }
 
-    fn hear(&mut self, head: &Head<'_>, line: &[u8]) -> Result<(), Error> {
+    fn observe(&mut self, head: &Head<'_>, line: &[u8]) -> Result<(), Error> {
         if !self.clock.hear(head) {
             return Ok(());
         }
         self.changes.extend(incident::incident_change(head, line));
         if head.known == Some(Type::PollFinished) && self.clock.is_live(head.time(), clock::now()) {
-            self.judge().map(|_| ())
-        } else if self.changes.len() >= NEWS_MAX {
+            self.evaluate().map(|_| ())
+        } else if self.changes.len() >= CHANGES_MAX {
             self.update(None).map(|_| ())
         } else {
             Ok(())
         }
     }
 
-    fn judge(&mut self) -> Result<UpdateResult, Error> {
-        self.desk.switch(self.switches.now().investigate);
+    fn evaluate(&mut self) -> Result<UpdateResult, Error> {
+        self.runner.set_enabled(self.switches.now().investigate);
         self.update(Some(self.clock.now(clock::now())))
     }
 
     fn tick(&mut self) -> Result<(), Error> {
-        self.busy = self.desk.is_busy()?;
+        self.busy = self.runner.is_busy()?;
         if self.busy { self.update(None).map(|_| ()) } else { Ok(()) }
     }
 
-    fn update(&mut self, judge_at: Option<Timestamp>) -> Result<UpdateResult, Error> {
-        let brought = self.desk.update(std::mem::take(&mut self.changes), judge_at)?;
-        self.busy = !brought.running.is_empty();
-        self.failed |= brought.failed;
-        for session in &brought.started {
+    fn update(&mut self, evaluate_at: Option<Timestamp>) -> Result<UpdateResult, Error> {
+        let result = self.runner.update(std::mem::take(&mut self.changes), evaluate_at)?;
+        self.busy = !result.running.is_empty();
+        self.failed |= result.failed;
+        for session in &result.started {
             log::info(&format!("session {session} is started"));
         }
-        self.own.extend(brought.started.iter().cloned());
-        self.own.retain(|session| brought.running.contains(session));
-        for line in &brought.lines {
+        self.own.extend(result.started.iter().cloned());
+        self.own.retain(|session| result.running.contains(session));
+        for line in &result.lines {
             self.out.put(line)?;
         }
-        if !brought.marks.is_empty() {
+        if !result.printed.is_empty() {
             self.out.flush()?;
-            self.desk.mark(&brought.marks)?;
+            self.runner.mark_printed(&result.printed)?;
         }
-        Ok(brought)
+        Ok(result)
     }
 
     /// Waits for this session, too.
@@ -121,14 +121,14 @@ impl Filter {
     }
 
     /// Prints what sessions have told.
-    pub fn catch_up(&mut self) -> Result<(), Error> {
+    pub fn print_pending(&mut self) -> Result<(), Error> {
         self.update(None)?;
         self.out.flush()
     }
 
     /// Writes down what was heard, and prints nothing.
-    pub fn note(&mut self) -> Result<(), Error> {
-        self.desk.update(std::mem::take(&mut self.changes), None).map(|_| ())
+    pub fn record_pending(&mut self) -> Result<(), Error> {
+        self.runner.update(std::mem::take(&mut self.changes), None).map(|_| ())
     }
 
     /// The stream has ended: judges a last time, and, unless told otherwise (or in a dry run, where
@@ -136,9 +136,9 @@ impl Filter {
     /// session could not be started.
     pub fn finish(&mut self, no_wait: bool) -> Result<bool, Error> {
         loop {
-            let brought = self.judge()?;
+            let result = self.evaluate()?;
             self.out.flush()?;
-            let awaited = !self.own.is_empty() || (brought.waiting > 0 && self.busy);
+            let awaited = !self.own.is_empty() || (result.waiting > 0 && self.busy);
             if no_wait || !awaited {
                 return Ok(self.failed);
             }

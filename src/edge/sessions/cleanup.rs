@@ -4,60 +4,57 @@
 use crate::rules::investigation::document::Sessions;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
-use std::time::Duration;
 
 use super::SessionRunner;
-use super::events::last_told;
 use crate::clock;
 use crate::edge::supervisor::{self, Plan, Teller, files};
 use crate::edge::{exe, git};
 use crate::error::Error;
-use crate::event::{InvestigationFailed, Type};
+use crate::event::InvestigationFailed;
 use crate::log;
 use crate::rules::investigation::budget::Budget;
+use crate::rules::investigation::plan::SessionEnd;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 
 impl SessionRunner {
-    /// Closes a session whose supervisor has died: as its own last event says, or as crashed. An
-    /// agent that has outlived its supervisor is ended. Says whether that was so.
-    pub(super) fn close_if_crashed(&self, session: &mut Session) -> Result<bool, Error> {
+    /// Reports the end of a session whose supervisor is gone, and ends an agent that outlived it.
+    pub(super) fn report_end(&self, end: &SessionEnd) -> Result<(), Error> {
+        let session = &end.session;
         let folder = self.folder(&session.id);
-        if session.status != SessionStatus::Running || store::held(&folder.join(files::LOCK))? {
-            return Ok(false);
+        if end.agent_runs {
+            self.start_watchdog(session);
         }
-        if store::held(&folder.join(files::STDERR))? {
-            // Its watchdog died too, or is at work; a second one does no harm.
-            let grace = self.settings.stop_grace.as_millis().to_string();
-            let _ = exe()
-                .args(["--watch", &session.id, "--grace-ms", &grace])
-                .env_clear()
-                .envs(supervisor::passed_on())
-                .process_group(0)
-                .env("DLQ_STATE_DIR", self.store.dir())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
-        }
-        let now = clock::now();
-        session.ended_at = Some(now);
-        let told = last_told(&folder.join(files::EVENTS));
-        session.status = match told {
-            Some(Type::InvestigationCompleted) => SessionStatus::Completed,
-            Some(Type::InvestigationFailed) => SessionStatus::Failed,
-            Some(Type::InvestigationTimedOut) => SessionStatus::TimedOut,
-            Some(Type::InvestigationStopped) => SessionStatus::Stopped,
-            Some(Type::InvestigationSkipped) => SessionStatus::Skipped,
-            _ => SessionStatus::Crashed,
-        };
-        let cools = session.status != SessionStatus::Skipped;
-        session.cooldown_until = cools.then(|| now.plus(self.settings.cooldown));
-        if session.status != SessionStatus::Crashed {
-            // It died between its last event and its record; the journal may lack the event.
+        if session.status == SessionStatus::Crashed {
+            self.report_crash(session)?;
+        } else {
+            // The supervisor died between its last event and its record; the journal may lack the
+            // event.
             let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
-            return self.journal.append(&events).map(|()| true);
+            self.journal.append(&events)?;
         }
+        store::replace(&folder.join(files::UNSWEPT), b"")
+    }
+
+    /// Starts a watchdog that ends the agent. The supervisor's own watchdog may have died, too; a
+    /// second one does no harm.
+    fn start_watchdog(&self, session: &Session) {
+        let grace = self.settings.stop_grace.as_millis().to_string();
+        let _ = exe()
+            .args(["--watch", &session.id, "--grace-ms", &grace])
+            .env_clear()
+            .envs(supervisor::passed_on())
+            .process_group(0)
+            .env("DLQ_STATE_DIR", self.store.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+    }
+
+    fn report_crash(&self, session: &Session) -> Result<(), Error> {
+        let folder = self.folder(&session.id);
+        let duration = session.ended_at.map(|end| end.since(session.start_time).as_secs());
         let data = InvestigationFailed {
             queue: session.queue.clone(),
             session: session.id.clone(),
@@ -65,18 +62,17 @@ impl SessionRunner {
             detail: "its supervisor died; what the agent did until then is in the session's folder"
                 .into(),
             cost_usd: None,
-            duration_s: Some(now.since(session.start_time).as_secs()),
+            duration_s: duration,
         };
         store::make_dir(&folder)?;
         let (incident, queue) = (session.incident.as_str(), &session.queue);
         Teller { folder: &folder, journal: &self.journal, session: &session.id, incident, queue }
             .tell(data)
-            .map(|()| true)
     }
 
     /// Tidies up after a session whose supervisor has died: settles what it has cost, and removes its
     /// worktree. What was changed for a fix stays.
-    pub(super) fn sweep(&self, session: &str) -> Result<(), Error> {
+    pub(super) fn clean_up(&self, session: &str) -> Result<(), Error> {
         let folder = self.folder(session);
         // An agent that is still being ended may write and spend: later.
         if store::held(&folder.join(files::STDERR))? {
@@ -87,7 +83,7 @@ impl SessionRunner {
             self.settle(session, &plan)?;
             let first = plan.resumes.as_deref().unwrap_or(session);
             let tree = self.folder(first).join(files::TREE);
-            self.sweep_trial(session, &plan);
+            self.delete_trial(session, &plan);
             let swept = match &plan.code {
                 None => Ok(()),
                 Some(code) if code.fix => git::sweep(&code.repo, &tree).map(drop),
@@ -102,7 +98,7 @@ impl SessionRunner {
         Ok(())
     }
 
-    fn sweep_trial(&self, session: &str, plan: &Plan) {
+    fn delete_trial(&self, session: &str, plan: &Plan) {
         let trial = self.folder(session).join(files::TRIAL);
         let swept = plan.code.as_ref().map(|code| git::sweep_trial(&code.repo, &trial));
         if let Some(Err(error)) = swept {
@@ -129,10 +125,10 @@ impl SessionRunner {
     }
 
     /// Removes a session's worktrees, with all that is in them.
-    fn discard_tree(&self, session: &str) {
+    fn delete_worktrees(&self, session: &str) {
         let folder = self.folder(session);
         let Ok(plan) = store::read_json::<Plan>(&folder.join(files::PLAN)) else { return };
-        self.sweep_trial(session, &plan);
+        self.delete_trial(session, &plan);
         // That of a conversation goes with its first part.
         let Some(code) = plan.code.filter(|_| plan.resumes.is_none()) else { return };
         if let Err(error) = git::discard_old(&code.repo, &folder.join(files::TREE)) {
@@ -140,28 +136,10 @@ impl SessionRunner {
         }
     }
 
-    /// The sessions to forget.
-    pub(super) fn prune(&self, sessions: &mut Sessions) -> Result<Vec<String>, Error> {
-        let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
-        let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
-        if !sessions.may_prune(keep, age_max, clock::now()) {
-            return Ok(Vec::new());
-        }
-        let mut stay: Vec<String> = Vec::new();
-        for session in &sessions.sessions {
-            let folder = self.folder(&session.id);
-            let at_work = store::held(&folder.join(files::LOCK))?;
-            if at_work || self.unprinted(session) || folder.join(files::UNSWEPT).exists() {
-                stay.push(session.id.clone());
-            }
-        }
-        Ok(sessions.prune(keep, age_max, clock::now(), |session| stay.contains(&session.id)))
-    }
-
     /// Removes the folder of a session, and with it the worktree in it, and what was changed there.
-    pub(super) fn discard(&self, session: &str) {
+    pub(super) fn delete_folder(&self, session: &str) {
         let folder = self.folder(session);
-        self.discard_tree(session);
+        self.delete_worktrees(session);
         if let Err(error) = std::fs::remove_dir_all(&folder) {
             log::warn(&Error::file("delete", &folder, &error).to_string());
         }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::event;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::plan::Occupancy;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 use crate::text::safe;
@@ -98,11 +99,11 @@ impl SessionRunner {
                 return Err(refused("another session went on with it; resume that one"));
             }
             let spent = parts.iter().filter_map(|part| part.cost_usd).sum();
-            let past = self.past(sessions, &ended.queue.arn, clock::now())?;
+            let past = self.occupancy(sessions)?.activity(&ended.queue.arn);
             if past.running_here.is_some() {
                 return Err(refused("its queue is being investigated"));
             }
-            if past.running >= self.policy.max_concurrent {
+            if past.running >= self.policy.start.max_concurrent {
                 return Err(refused("as many sessions run as may; try again when one has ended"));
             }
             let newest = parts.last().map_or(&ended.id, |last| &last.id);
@@ -113,6 +114,11 @@ impl SessionRunner {
             sessions.sessions.push(session);
             Ok(id)
         })
+    }
+
+    fn occupancy(&self, document: &Sessions) -> Result<Occupancy, Error> {
+        let probes = self.probe_sessions(document)?;
+        Ok(Occupancy::new(document, &probes, &self.time(Some(clock::now()))))
     }
 
     fn next_part(&self, ended: &Session, first: &str, newest: &str) -> Session {
@@ -138,7 +144,7 @@ impl SessionRunner {
         let earlier: Plan = store::read_json(&path)?;
         let incident = Incident { forced: true, ..earlier.incident };
         let bundle = earlier.bundle.and_then(|bundle| self.bundle_at(&bundle));
-        let plan = self.plan(&incident, session);
+        let plan = self.session_plan(&incident, session);
         let resumes = session.resumes.clone();
         Ok(Plan { resumes, spent_usd: spent, bundle: bundle.or(plan.bundle), ..plan })
     }
@@ -148,9 +154,10 @@ impl SessionRunner {
         let mut sessions = self.store.doc::<Sessions>().read()?;
         let now = clock::now();
         sessions.clamp_future_times(now);
+        let occupancy = self.occupancy(&sessions)?;
         let mut text = String::new();
         for incident in sessions.incidents.iter().filter(|one| is_open(one, queue)) {
-            let past = self.past(&sessions, &incident.queue.arn, now)?;
+            let past = occupancy.activity(&incident.queue.arn);
             text.push_str(&format!(
                 "incident {}, since {}\n",
                 safe(&incident.id),
@@ -158,13 +165,12 @@ impl SessionRunner {
             ));
             if let Some(wait) = incident.wait.as_ref().filter(|_| !incident.forced) {
                 let owner = wait.session.as_ref().and_then(|id| sessions.session(id));
-                let stands =
-                    wait.is_active(now, &self.settings.limits(), owner.map(|one| one.status));
+                let stands = wait.is_active(now, &self.policy.limits, owner.map(|one| one.status));
                 let until = wait.until.map(|until| format!(", until {until}")).unwrap_or_default();
                 let word = if stands { "no" } else { "yes" };
                 text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", wait.reason));
             }
-            for (name, why) in eligibility::rules(&self.policy, queue, &past, now) {
+            for (name, why) in eligibility::rules(&self.policy.start, queue, &past, now) {
                 let (word, why) = match why {
                     None => ("yes", String::new()),
                     Some(why) => ("no", format!(": {}", safe(&why.to_string()))),

@@ -46,7 +46,7 @@ pub(super) fn would_start(
 }
 
 /// The type of a session's last event.
-pub(super) fn last_told(path: &Path) -> Option<Type> {
+pub(super) fn last_event(path: &Path) -> Option<Type> {
     let bytes = std::fs::read(path).ok()?;
     let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
     let line = whole.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;

@@ -11,7 +11,6 @@ use crate::edge::exe;
 use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, Plan, files};
 use crate::error::Error;
-use crate::event;
 use crate::log;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
@@ -20,24 +19,22 @@ use crate::store;
 /// A supervisor that has not taken its lock by then did not start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The id of the next session about an incident.
-pub(super) fn next(incident: &Incident) -> String {
-    event::derived_id(&["session", &incident.id, &incident.attempts.to_string()])
-}
-
-/// Whether the session of this folder runs, or has told something.
-pub(super) fn has_begun(folder: &Path) -> Result<bool, Error> {
-    Ok(store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
-}
-
 impl SessionRunner {
+    /// Starts the supervisor of a planned session.
+    pub(super) fn launch(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
+        if self.dry.is_some() {
+            return Ok(());
+        }
+        self.spawn(&self.session_plan(incident, session), session)
+    }
+
     /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
     /// nobody can take the session for crashed.
     pub(super) fn spawn(&self, plan: &Plan, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
         let lock = folder.join(files::LOCK);
-        // A filter has started it and died before it could record that.
-        if has_begun(&folder)? {
+        // Another filter started the session and died before it recorded that.
+        if self.has_begun(&session.id)? {
             return Ok(());
         }
         store::make_dir(&folder)?;
@@ -86,7 +83,7 @@ impl SessionRunner {
     }
 
     /// All that the supervisor is told.
-    pub(super) fn plan(&self, incident: &Incident, session: &Session) -> Plan {
+    pub(super) fn session_plan(&self, incident: &Incident, session: &Session) -> Plan {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let rule =
             self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));

@@ -1,5 +1,6 @@
 //! The document `sessions.json`: sessions and incidents, and which of them are kept.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -70,44 +71,41 @@ impl Sessions {
         self.sessions.iter().filter(belongs).collect()
     }
 
-    /// Whether there is something to prune at all, which is cheap to say.
-    pub fn may_prune(&self, keep: usize, age_max: Duration, now: Timestamp) -> bool {
-        let old = |one: &Session| one.ended_at.is_some_and(|at| now.since(at) > age_max);
-        self.sessions.len() > keep || self.sessions.iter().any(old)
-    }
-
-    /// Takes out the sessions that ended too long ago or are too many, and returns their ids: their
-    /// folders may go. What is running, cooling down, or in use stays: `in_use` tells.
-    pub fn prune(
-        &mut self,
+    /// Returns the sessions that ended too long ago or are too many. A session stays while it
+    /// runs, cools down or is in use; a conversation stays while any of its sessions does.
+    pub fn prunable(
+        &self,
         keep: usize,
         age_max: Duration,
         now: Timestamp,
         in_use: impl Fn(&Session) -> bool,
     ) -> Vec<String> {
-        let done = |session: &Session| {
+        // The oldest sessions; some of them may have to stay.
+        let surplus = self.sessions.len().saturating_sub(keep);
+        let is_old = |session: &Session| session.ended_at.is_some_and(|at| now.since(at) > age_max);
+        let is_done = |session: &Session| {
             session.ended_at.is_some()
                 && session.cooldown_until.is_none_or(|until| until <= now)
                 && !in_use(session)
         };
-        // The oldest; longer when some of them stay.
-        let surplus = self.sessions.len().saturating_sub(keep);
-        let goes = |(n, session): &(usize, &Session)| {
-            let old = session.ended_at.is_some_and(|at| now.since(at) > age_max);
-            done(session) && (old || *n < surplus)
+        let stays = |(n, session): &(usize, &Session)| {
+            !(is_done(session) && (is_old(session) || *n < surplus))
         };
-        // A conversation goes with the last of its parts: the first one has what was said.
-        let kept = self.sessions.iter().enumerate().filter(|one| !goes(one));
-        let kept: Vec<String> = kept.map(|(_, session)| session.first_part().to_owned()).collect();
-        let mut gone = Vec::new();
-        self.sessions.retain(|session| {
-            let stays = kept.iter().any(|first| first == session.first_part());
-            if !stays {
-                gone.push(session.id.clone());
-            }
-            stays
-        });
-        gone
+        let kept: HashSet<&str> = self
+            .sessions
+            .iter()
+            .enumerate()
+            .filter(stays)
+            .map(|(_, session)| session.first_part())
+            .collect();
+        let prunable = self.sessions.iter().filter(|session| !kept.contains(session.first_part()));
+        prunable.map(|session| session.id.clone()).collect()
+    }
+
+    pub fn remove(&mut self, ids: &[String]) {
+        if !ids.is_empty() {
+            self.sessions.retain(|session| !ids.contains(&session.id));
+        }
     }
 }
 
@@ -140,6 +138,17 @@ mod tests {
         }
     }
 
+    fn prune(
+        sessions: &mut Sessions,
+        keep: usize,
+        age_max: u64,
+        in_use: impl Fn(&Session) -> bool,
+    ) -> Vec<String> {
+        let gone = sessions.prunable(keep, Duration::from_secs(age_max), at(100), in_use);
+        sessions.remove(&gone);
+        gone
+    }
+
     #[test]
     fn what_is_needed_is_kept() {
         let list = vec![
@@ -151,11 +160,11 @@ mod tests {
         ];
         let mut sessions = Sessions { sessions: list, ..Sessions::default() };
         let unprinted = |session: &Session| session.id == "unprinted";
-        let gone = sessions.prune(10, Duration::from_secs(50), at(100), unprinted);
+        let gone = prune(&mut sessions, 10, 50, unprinted);
         assert_eq!(gone, ["old"]);
-        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), unprinted);
+        let gone = prune(&mut sessions, 1, 5000, unprinted);
         assert_eq!(gone, [""; 0], "the newest is kept, and so is what is in use");
-        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), unprinted);
+        let gone = prune(&mut sessions, 0, 5000, unprinted);
         assert_eq!(gone, ["new"]);
         assert_eq!(sessions.cooldown_until("arn:q"), Some(at(105)));
         assert_eq!(sessions.cooldown_until("arn:other"), None);
@@ -169,13 +178,13 @@ mod tests {
         };
         let list = vec![part("a", None), part("b", None), part("a2", Some("a"))];
         let mut sessions = Sessions { sessions: list, ..Sessions::default() };
-        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), |_| false);
+        let gone = prune(&mut sessions, 1, 5000, |_| false);
         assert_eq!(gone, ["b"], "the newest is a part of the oldest");
         let a = sessions.session("a2").unwrap();
         assert_eq!(sessions.conversation(a).len(), 2);
-        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), |one| one.id == "a2");
+        let gone = prune(&mut sessions, 0, 5000, |one| one.id == "a2");
         assert_eq!(gone, [""; 0]);
-        let gone = sessions.prune(9, Duration::from_secs(50), at(100), |_| false);
+        let gone = prune(&mut sessions, 9, 50, |_| false);
         assert_eq!(gone, ["a", "a2"]);
     }
 

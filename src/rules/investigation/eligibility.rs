@@ -54,7 +54,7 @@ pub enum SkipReason {
     /// The agent's program is not there.
     AgentMissing(String),
     /// The queue is being investigated.
-    AlreadyRunning(String),
+    Running(String),
     /// It was, not long ago.
     CoolingDown(Timestamp, Duration),
     /// As many as may run at once are running.
@@ -68,7 +68,7 @@ impl SkipReason {
             SkipReason::Disabled => "disabled",
             SkipReason::NotTargeted => "not_targeted",
             SkipReason::AgentMissing(_) => "agent_missing",
-            SkipReason::AlreadyRunning(_) => "already_running",
+            SkipReason::Running(_) => "already_running",
             SkipReason::CoolingDown(..) => "cooldown",
             SkipReason::MaxConcurrent(_) => "max_concurrent",
         }
@@ -93,7 +93,7 @@ impl fmt::Display for SkipReason {
             SkipReason::AgentMissing(agent) => {
                 write!(f, "the agent '{agent}' was not found; it starts when it is there")
             }
-            SkipReason::AlreadyRunning(session) => {
+            SkipReason::Running(session) => {
                 write!(f, "session {session} is investigating this queue")
             }
             SkipReason::CoolingDown(until, left) => {
@@ -129,7 +129,7 @@ pub fn rules(
         ("enabled", (!policy.enabled).then_some(SkipReason::Disabled)),
         ("targeted", (!policy.targets.matches(queue)).then_some(SkipReason::NotTargeted)),
         ("agent present", policy.agent_missing.clone().map(SkipReason::AgentMissing)),
-        ("not under way", activity.running_here.clone().map(SkipReason::AlreadyRunning)),
+        ("not under way", activity.running_here.clone().map(SkipReason::Running)),
         ("cooldown over", cooling.map(|until| SkipReason::CoolingDown(until, until.since(now)))),
         (
             "a place free",

@@ -78,6 +78,21 @@ impl Incident {
         }
     }
 
+    /// Returns the id of the next session. It depends on the incident alone, so that every filter
+    /// finds a session that another one started and did not record.
+    pub fn next_session_id(&self) -> String {
+        event::derived_id(&["session", &self.id, &self.attempts.to_string()])
+    }
+
+    /// Records that a session was started.
+    pub fn record_attempt(&mut self) {
+        self.attempts += 1;
+        self.armed = false;
+        self.forced = false;
+        // The next cooldown is reported again.
+        self.reported.retain(|word| word != "cooldown");
+    }
+
     /// It is to be judged anew, whatever was said of it before.
     pub fn arm(&mut self) {
         self.armed = true;
@@ -209,16 +224,15 @@ fn opened(id: String, at: Timestamp, what: Change) -> Option<Incident> {
 
 /// The open incidents that are to be judged, nearest to loss first: by the first moment at which
 /// something may be lost, or else the last; those of which nothing is known come after.
-pub fn to_evaluate(incidents: &[Incident]) -> Vec<String> {
-    let mut open: Vec<&Incident> = incidents
-        .iter()
-        .filter(|incident| incident.closed_at.is_none() && incident.armed)
-        .collect();
-    open.sort_by_key(|incident| {
+pub fn to_evaluate(incidents: &[Incident]) -> Vec<usize> {
+    let is_due = |incident: &Incident| incident.closed_at.is_none() && incident.armed;
+    let mut due: Vec<usize> = (0..incidents.len()).filter(|at| is_due(&incidents[*at])).collect();
+    due.sort_by_key(|at| {
+        let incident = &incidents[*at];
         let loss = incident.expires_after.or(incident.expires_before);
-        (loss.is_none(), loss, incident.raised_at, incident.id.clone())
+        (loss.is_none(), loss, incident.raised_at, &incident.id)
     });
-    open.into_iter().map(|incident| incident.id.clone()).collect()
+    due
 }
 
 /// Forgets what was closed long ago.
@@ -253,6 +267,10 @@ mod tests {
         IncidentChange { incident: id.into(), at: at(second), what: Change::Closed }
     }
 
+    fn due(incidents: &[Incident]) -> Vec<String> {
+        to_evaluate(incidents).into_iter().map(|at| incidents[at].id.clone()).collect()
+    }
+
     fn after(change: Vec<IncidentChange>) -> Vec<Incident> {
         let mut incidents = Vec::new();
         for item in change {
@@ -267,7 +285,7 @@ mod tests {
         let once = after(day.clone());
         let twice = after([day.clone(), day].concat());
         assert_eq!(once, twice);
-        assert_eq!(to_evaluate(&twice), ["b"]);
+        assert_eq!(due(&twice), ["b"]);
     }
 
     #[test]
@@ -276,9 +294,9 @@ mod tests {
         incidents[0].armed = false;
         apply_change(&mut incidents, raised("a", 0, None));
         apply_change(&mut incidents, grew("a", 30));
-        assert_eq!(to_evaluate(&incidents), Vec::<String>::new());
+        assert_eq!(due(&incidents), Vec::<String>::new());
         apply_change(&mut incidents, grew("a", 60));
-        assert_eq!(to_evaluate(&incidents), ["a"]);
+        assert_eq!(due(&incidents), ["a"]);
     }
 
     #[test]
@@ -308,7 +326,7 @@ mod tests {
             raised("late", 1, Some(900)),
             raised("soon", 2, Some(100)),
         ]);
-        assert_eq!(to_evaluate(&incidents), ["soon", "late", "unknown"]);
+        assert_eq!(due(&incidents), ["soon", "late", "unknown"]);
     }
 
     #[test]
@@ -336,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_raise_that_was_missed_is_made_up_for() {
-        assert_eq!(to_evaluate(&after(vec![grew("a", 30)])), ["a"]);
+        assert_eq!(due(&after(vec![grew("a", 30)])), ["a"]);
         assert_eq!(after(vec![closed("a", 30)]), []);
     }
 

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Queue;
+use super::incident::Incident;
+use crate::event::{Queue, Type};
 use crate::time::Timestamp;
 
 /// Where a session stands.
@@ -64,7 +65,42 @@ pub struct Session {
     pub resumes: Option<String>,
 }
 
+impl SessionStatus {
+    /// Returns the status of a session whose last event has this type; None when the event is not
+    /// an end.
+    pub fn from_event(kind: Type) -> Option<Self> {
+        match kind {
+            Type::InvestigationCompleted => Some(SessionStatus::Completed),
+            Type::InvestigationFailed => Some(SessionStatus::Failed),
+            Type::InvestigationTimedOut => Some(SessionStatus::TimedOut),
+            Type::InvestigationStopped => Some(SessionStatus::Stopped),
+            Type::InvestigationSkipped => Some(SessionStatus::Skipped),
+            _ => None,
+        }
+    }
+}
+
 impl Session {
+    /// Creates the record of the next session about an incident.
+    pub fn new(incident: &Incident, start_time: Timestamp, timeout_at: Timestamp) -> Self {
+        Session {
+            id: incident.next_session_id(),
+            incident: incident.id.clone(),
+            queue_name: incident.queue.name.clone(),
+            queue: incident.queue.clone(),
+            status: SessionStatus::Running,
+            pid: None,
+            start_time,
+            timeout_at,
+            ended_at: None,
+            cooldown_until: None,
+            printed: 0,
+            cost_usd: None,
+            fingerprint: None,
+            resumes: None,
+        }
+    }
+
     /// The session in which its conversation began: itself, unless it goes on with another.
     pub fn first_part(&self) -> &str {
         self.resumes.as_deref().unwrap_or(&self.id)
