@@ -1,5 +1,5 @@
-//! What the state folder shows of what is going on. Starts nothing, changes nothing, and takes no
-//! lock: it asks who holds a session's, and lets go at once.
+//! The reading of the state folder for `dlq-status`. Starts nothing, changes nothing and takes no
+//! lock: a probe of a session's lock releases it at once.
 
 use crate::rules::investigation::document::Sessions;
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ use crate::rules::view::status;
 use crate::rules::view::status::{LastEvent, SessionProbe, StateDocuments, StatusView};
 use crate::store::{self, Document, Store};
 
-/// The last event of a session stands in so many bytes at the end of its file: an event has less
+/// The bytes at the end of a session's events in which the last one is found: an event has less
 /// than 4 KiB.
 const TAIL: u64 = 64 * 1024;
 
-/// Looks.
+/// Reads the documents and probes the session folders.
 pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
     let mut problems = Vec::new();
     let mut sessions = document::<Sessions>(store, &mut problems);
@@ -31,7 +31,7 @@ pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
         one.status == SessionStatus::Running
             && seen.get(&one.id).and_then(|seen| seen.held) == Some(false)
     };
-    // One that has ended since the document was read has been recorded, and is no crash.
+    // A session that ended since the document was read is recorded by now and did not crash.
     if sessions.as_ref().is_some_and(|all| all.sessions.iter().any(ended)) {
         problems.clear();
         sessions = document::<Sessions>(store, &mut problems);
@@ -48,7 +48,7 @@ fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D>
     store.doc::<D>().read().map_err(|error| problems.push(error.to_string())).ok()
 }
 
-/// What the folders of the sessions show.
+/// Probes the folders of the sessions.
 fn all(
     store: &Store,
     sessions: Option<&Sessions>,
@@ -65,7 +65,7 @@ fn all(
             }
         }
         match last(&folder.join(files::EVENTS)) {
-            Ok(line) => found.told = line.and_then(|line| LastEvent::of(&line)),
+            Ok(line) => found.told = line.and_then(|line| LastEvent::from_line(&line)),
             Err(error) => problems.push(error.to_string()),
         }
         seen.insert(session.id.clone(), found);
@@ -73,7 +73,7 @@ fn all(
     seen
 }
 
-/// The last whole line of a file; None when there is none.
+/// Returns the last complete line of a file; None when there is none.
 fn last(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| {

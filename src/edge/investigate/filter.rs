@@ -1,5 +1,6 @@
-//! The stream through `dlq-investigate`: every line is passed on before anything is decided about it,
-//! and what sessions have told is put in between. It never waits for an investigation before the end.
+//! The stream through `dlq-investigate`. Every line is passed on before anything is decided about
+//! it; the events of sessions are inserted between the lines. The filter waits for investigations
+//! only at the end of the stream.
 
 use std::time::Duration;
 
@@ -17,29 +18,28 @@ use crate::rules::investigation::incident::IncidentChange;
 use crate::time::Timestamp;
 use crate::wire::{Input, Output, Step};
 
-/// How often running sessions are looked at while the stream is silent.
+/// The interval of updates while the stream is silent and sessions run.
 const TICK: Duration = Duration::from_millis(200);
-/// At the end of the stream nothing else is to be done than to wait for sessions.
+/// The interval of updates after the end of the stream.
 const WAIT: Duration = Duration::from_millis(50);
-/// So much of the stream's news is kept before it is written down.
+/// The number of changes that are kept before they are recorded.
 const CHANGES_MAX: usize = 1000;
 
-/// The stream of one run, and what it has started.
+/// The state of one run.
 pub struct Filter {
     runner: SessionRunner,
     out: Output,
     clock: Clock,
     switches: Switches,
     changes: Vec<IncidentChange>,
-    /// The sessions that it has started and that run.
+    /// The running sessions that this run started.
     own: Vec<String>,
-    /// Sessions run, or may have told something.
+    /// Sessions run or may have unprinted events.
     busy: bool,
     failed: bool,
 }
 
 impl Filter {
-    /// Nothing was heard yet.
     pub fn new(runner: SessionRunner, switches: Switches, dry_run: bool) -> Self {
         let (out, clock) = (Output::new(), Clock::new(dry_run));
         Filter {
@@ -54,7 +54,7 @@ impl Filter {
         }
     }
 
-    /// Passes the stream on to its end.
+    /// Passes the stream on until its end.
     pub fn stream(&mut self, input: &mut Input<BorrowedFd<'static>>) -> Result<(), Error> {
         loop {
             let timeout = self.busy.then_some(TICK);
@@ -115,25 +115,25 @@ impl Filter {
         Ok(result)
     }
 
-    /// Waits for this session, too.
+    /// Adds a session to wait for.
     pub fn wait_for(&mut self, session: String) {
         self.own.push(session);
     }
 
-    /// Prints what sessions have told.
+    /// Prints the events of sessions.
     pub fn print_pending(&mut self) -> Result<(), Error> {
         self.update(None)?;
         self.out.flush()
     }
 
-    /// Writes down what was heard, and prints nothing.
+    /// Records the changes seen so far, and prints nothing.
     pub fn record_pending(&mut self) -> Result<(), Error> {
         self.runner.update(std::mem::take(&mut self.changes), None).map(|_| ())
     }
 
-    /// The stream has ended: judges a last time, and, unless told otherwise (or in a dry run, where
-    /// nothing runs), waits for what it has started and for what waits for a place. Says whether a
-    /// session could not be started.
+    /// Evaluates once more at the end of the stream. Unless `no_wait` is set, waits for the
+    /// sessions of this run and for incidents that wait for a slot. Returns whether a session could
+    /// not be started.
     pub fn finish(&mut self, no_wait: bool) -> Result<bool, Error> {
         loop {
             let result = self.evaluate()?;

@@ -1,5 +1,5 @@
-//! What is to be done after a session: the record of one whose supervisor has died, the worktree and
-//! the money that such a one has left, and the end of what is old.
+//! The ends of sessions: the report of a dead supervisor, the cleanup of its worktree and budget,
+//! and the deletion of old sessions.
 
 use crate::rules::investigation::document::Sessions;
 use std::os::unix::process::CommandExt;
@@ -70,8 +70,8 @@ impl SessionRunner {
             .tell(data)
     }
 
-    /// Tidies up after a session whose supervisor has died: settles what it has cost, and removes its
-    /// worktree. What was changed for a fix stays.
+    /// Cleans up after a session whose supervisor died: settles its cost and removes its worktree.
+    /// Uncommitted changes of a fix stay.
     pub(super) fn clean_up(&self, session: &str) -> Result<(), Error> {
         let folder = self.folder(session);
         // An agent that is still being ended may write and spend: later.
@@ -106,7 +106,8 @@ impl SessionRunner {
         }
     }
 
-    /// Without a word of the agent what it has cost stays unknown, and counts as it was reserved.
+    /// Settles the budget. Without a report of the agent the cost stays unknown and counts as
+    /// reserved.
     fn settle(&self, session: &str, plan: &Plan) -> Result<(), Error> {
         if !plan.spends() {
             return Ok(());
@@ -124,7 +125,7 @@ impl SessionRunner {
         })
     }
 
-    /// Removes a session's worktrees, with all that is in them.
+    /// Removes a session's worktrees with their contents.
     fn delete_worktrees(&self, session: &str) {
         let folder = self.folder(session);
         let Ok(plan) = store::read_json::<Plan>(&folder.join(files::PLAN)) else { return };
@@ -136,7 +137,7 @@ impl SessionRunner {
         }
     }
 
-    /// Removes the folder of a session, and with it the worktree in it, and what was changed there.
+    /// Removes the folder of a session, including its worktrees.
     pub(super) fn delete_folder(&self, session: &str) {
         let folder = self.folder(session);
         self.delete_worktrees(session);

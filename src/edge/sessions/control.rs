@@ -1,4 +1,4 @@
-//! What a person asks of the sessions: to end one, to investigate again, and to say why not.
+//! The commands of a user: stop, retry, resume and explain.
 
 use crate::rules::investigation::document::Sessions;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 use crate::text::safe;
 
-/// How long a session that is asked to end may take, beside the graces of its agent.
+/// The time a session may take to stop, in addition to the grace periods of its agent.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 impl SessionRunner {
-    /// Asks a session to end, by its id or the beginning of it, and waits for that. An error says
-    /// that no such session runs.
+    /// Requests the end of a session, named by its id or a unique prefix, and waits for it. Fails
+    /// when no such session runs.
     pub fn stop(&self, id: &str) -> Result<(), Error> {
         let sessions = self.store.doc::<Sessions>().read()?;
         let within = |session: &&Session| {
@@ -51,7 +51,7 @@ impl SessionRunner {
         Ok(())
     }
 
-    /// Marks the open incidents of a queue to be investigated again, past the cooldown.
+    /// Marks the open incidents of a queue for another investigation, ignoring the cooldown.
     pub fn retry(&self, queue: &str) -> Result<(), Error> {
         let marked = self.store.doc::<Sessions>().update(|sessions| {
             let mut marked = 0;
@@ -68,8 +68,8 @@ impl SessionRunner {
         }
     }
 
-    /// Starts a session that goes on with one which was ended without a result, by its id or the
-    /// beginning of it, and returns its id. Cooldown and fingerprint do not hold it up.
+    /// Starts a session that resumes one which ended without a result, and returns the new id. The
+    /// cooldown and sessions with the same cause do not prevent it.
     pub fn resume(&self, id: &str) -> Result<String, Error> {
         let refused = |why: &str| Error::failed("resume session", safe(id).as_ref(), why);
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
@@ -138,7 +138,7 @@ impl SessionRunner {
         }
     }
 
-    /// What the ended session was told, as the configuration says now.
+    /// Returns the plan of the ended session with the current configuration.
     fn plan_of_next(&self, ended: &Session, session: &Session, spent: f64) -> Result<Plan, Error> {
         let path = self.folder(&ended.id).join(files::PLAN);
         let earlier: Plan = store::read_json(&path)?;
@@ -149,7 +149,7 @@ impl SessionRunner {
         Ok(Plan { resumes, spent_usd: spent, bundle: bundle.or(plan.bundle), ..plan })
     }
 
-    /// What each rule says of a queue, a line each. Starts and changes nothing.
+    /// Returns the result of each rule for a queue, a line each. Changes nothing.
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
         let mut sessions = self.store.doc::<Sessions>().read()?;
         let now = clock::now();
@@ -191,7 +191,7 @@ impl SessionRunner {
     }
 }
 
-/// SkipReason an end is no place to go on from.
+/// Returns the reason why a session with this status cannot be resumed.
 fn not_resumable(status: SessionStatus) -> Option<&'static str> {
     match status {
         SessionStatus::Running => Some("it runs"),

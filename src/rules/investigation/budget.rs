@@ -1,9 +1,8 @@
-//! What investigations may cost, and have: the document `budget.json`.
+//! The budget of investigations and the document `budget.json`.
 //!
-//! Money is reserved before a run starts, for the worst that it can cost, and settled when it has
-//! ended; so runs that start at once cannot share one rest of the budget. What is not known is
-//! never zero: an open reservation, and one whose cost nobody can tell, count in full. Sums are
-//! of micro-dollars, so that 0.1 and 0.2 are 0.3.
+//! The worst-case cost of a run is reserved before it starts and settled when it has ended, so that
+//! concurrent runs cannot spend the same money. An open reservation and an unknown cost count in
+//! full. Sums are of micro-dollars, so that 0.1 and 0.2 are 0.3.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,24 +14,24 @@ use super::money::Usd;
 use crate::store::Document;
 use crate::time::{Timestamp, show_span};
 
-/// A day is the 24 hours before the moment that is asked about, not one of a calendar: at
-/// midnight nothing is given back at once.
+/// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
 pub const DAY: Duration = Duration::from_secs(86_400);
-/// What was spent on a cause counts for this long, and is then forgotten.
+/// The time for which the spend on a cause counts.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// No run lasts longer, for `timeout_minutes` has this limit: a reservation that nobody has settled
-/// by then is taken as settled then, for all of it.
+/// The longest run, because `timeout_minutes` has this limit. A reservation that is still open then
+/// counts as settled in full.
 const RUN_MAX: Duration = DAY;
-/// An agent looks at its own limit after a response, not before: one with a limit of $0.50 was
-/// measured to end at $1.20. So a run may cost this much more than it is allowed to,
+/// The cost of a run beyond its limit. An agent checks its limit after a response, not before: one
+/// with a limit of $0.50 was measured to end at $1.20.
 const OVERSHOOT_USD: f64 = 0.75;
-/// or this share of what it is allowed to, whichever is more: dearer runs have longer responses.
+/// The same as a share of the limit; the larger of the two counts, because more expensive runs have
+/// longer responses.
 const OVERSHOOT_SHARE: f64 = 0.2;
 
-/// What the configuration allows.
+/// The limits of the configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BudgetLimits {
-    /// What the agent is told to spend at most, in US dollars.
+    /// The limit that the agent gets, in US dollars.
     pub per_run: f64,
     /// For all runs in 24 hours; None: no limit.
     pub per_day: Option<f64>,
@@ -40,7 +39,7 @@ pub struct BudgetLimits {
     pub per_fingerprint: Option<f64>,
     /// The share of the day, 0 to 1, that only runs near the loss of messages may use.
     pub reserve_for_expiry: f64,
-    /// A loss is near when it is at most so far away.
+    /// A loss is near when at most this time remains.
     pub near: Duration,
 }
 
@@ -56,7 +55,6 @@ impl Default for BudgetLimits {
     }
 }
 
-/// The document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     version: u64,
@@ -78,42 +76,39 @@ impl Document for Budget {
     }
 }
 
-/// What a run has reserved, and has cost.
+/// The reservation and the cost of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spend {
-    /// The session.
     pub session: String,
-    /// The queue's name, for people.
     pub queue: String,
-    /// The cause that it is about, when it is known.
+    /// The fingerprint of the cause, when it is known.
     pub fingerprint: Option<String>,
-    /// When it was reserved.
+    /// The time of the reservation.
     pub at: Timestamp,
-    /// The worst that it can cost, in US dollars.
+    /// The worst-case cost, in US dollars.
     #[serde(deserialize_with = "money::read")]
     pub reserved_usd: f64,
-    /// What it has cost; null while it is open, and when nobody can tell.
+    /// Null while the run is open, and when the cost is unknown.
     #[serde(deserialize_with = "money::or_null")]
     pub cost_usd: Option<f64>,
-    /// When it was settled; null while it is open.
+    /// Null while the run is open.
     pub settled_at: Option<Timestamp>,
 }
 
-/// A run that wants to start.
+/// The facts that decide whether a run may start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpendRequest {
-    /// Its cause, when it is known.
+    /// The fingerprint of the cause, when it is known.
     pub fingerprint: Option<String>,
-    /// No message is lost before this; None when unknown, which is not near.
+    /// No message is lost before this time; None when unknown, which is not near.
     pub expires_after: Option<Timestamp>,
 }
 
-/// What a day has seen.
+/// The spend of a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DaySpend {
-    /// Of runs that have ended.
     pub spent: Usd,
-    /// Of runs that may go on.
+    /// Reservations of runs that may still spend.
     pub reserved: Usd,
 }
 
@@ -121,35 +116,33 @@ pub struct DaySpend {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetExceeded {
     what: Limit,
-    /// The worst that the run can cost.
+    /// The worst-case cost of the run.
     pub wants: Usd,
-    /// What is spent and reserved.
+    /// The amount spent and reserved.
     pub taken: Usd,
-    /// What may be.
     pub limit: Usd,
     until: Option<Timestamp>,
     left: Duration,
 }
 
-/// The limit that says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Limit {
-    /// All of the day.
+    /// The limit of a day.
     Day,
-    /// The day without so much, which is kept for what is near its loss.
+    /// The limit of a day less the share kept for incidents near their loss.
     KeptForExpiry(Usd),
-    /// That of one cause.
+    /// The limit of one cause.
     Fingerprint,
 }
 
 impl BudgetExceeded {
-    /// One word for programs.
+    /// Returns one word for programs.
     pub fn word(&self) -> &'static str {
         "budget"
     }
 
-    /// From when on there is enough, if nothing else is reserved: the latest such moment, for a run
-    /// that ends and has cost less gives back at once. None when there never is.
+    /// Returns the time from which the budget suffices if nothing else is reserved. Settled runs can
+    /// free budget earlier. None when it never suffices.
     pub fn until(&self) -> Option<Timestamp> {
         self.until
     }
@@ -178,14 +171,13 @@ impl fmt::Display for BudgetExceeded {
     }
 }
 
-/// The worst that a run can cost, in US dollars: what it is allowed to, and what it may go beyond
-/// that before it notices.
+/// Returns the worst-case cost of a run in US dollars, which is more than its limit.
 pub fn worst_case(limits: &BudgetLimits) -> f64 {
     limits.per_run + OVERSHOOT_USD.max(limits.per_run * OVERSHOOT_SHARE)
 }
 
-/// Judges whether a run may start, and how much is to be reserved for it, in US dollars. What is
-/// told apart is the cause first, whose limit ends later.
+/// Decides whether a run may start, and returns the amount to reserve in US dollars. The limit of
+/// the cause is checked first, because it ends later.
 pub fn judge(
     limits: &BudgetLimits,
     budget: &Budget,
@@ -208,7 +200,7 @@ pub fn judge(
     Ok(wants.dollars())
 }
 
-/// Whether so much more stays within a limit, counted over a time.
+/// Checks that another amount stays within a limit over a period.
 fn check_limit<'a>(
     what: Limit,
     limit: Usd,
@@ -234,27 +226,27 @@ fn check_limit<'a>(
 }
 
 impl Spend {
-    /// What counts: the cost, and where that is open or unknown the reservation.
+    /// Returns the amount that counts: the cost, or the reservation while the cost is unknown.
     pub fn counts(&self) -> Usd {
         let amount = self.settled_at.and(self.cost_usd).unwrap_or(self.reserved_usd);
-        // What is no amount cannot be read from the document; were it made otherwise, it is much.
+        // The document accepts no invalid amount; one made otherwise counts as the maximum.
         Usd::of(amount).unwrap_or(Usd::MOST)
     }
 
-    /// The last moment at which some of it can have been spent: from there on it ages.
+    /// Returns the last time at which the run can have spent; its age counts from there.
     fn last(&self) -> Timestamp {
         self.settled_at.unwrap_or_else(|| self.at.plus(RUN_MAX))
     }
 
-    /// Whether it may still be spending.
+    /// Whether the run may still spend.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.settled_at.is_none() && self.last() > now
     }
 }
 
 impl Budget {
-    /// Reserves what the run can cost, if that is allowed, and returns how much that is. A session
-    /// that has reserved already gets the same again.
+    /// Reserves the worst-case cost of a run and returns it. A session with an open reservation gets
+    /// the same amount.
     pub fn reserve(
         &mut self,
         limits: &BudgetLimits,
@@ -280,9 +272,8 @@ impl Budget {
         Ok(amount)
     }
 
-    /// Writes down what a session has cost, or that nobody can tell, and gives back the rest. What
-    /// is no amount of money is unknown. A session that has nothing open changes nothing: what was
-    /// settled stays so.
+    /// Settles the open reservation of a session at its cost; None, and any invalid amount, is an
+    /// unknown cost. Settled runs do not change.
     pub fn settle(&mut self, session: &str, cost: Option<f64>, now: Timestamp) {
         let mut own = self.spends.iter_mut().filter(|spend| spend.session == session);
         if let Some(spend) = own.rfind(|spend| spend.settled_at.is_none()) {
@@ -291,9 +282,8 @@ impl Budget {
         }
     }
 
-    /// What was reserved or settled later than now was written down by a clock that has stepped back
-    /// since, and counts from now. Otherwise a clock that was years ahead for a moment would take
-    /// the money of every day until then.
+    /// Clamps times in the future to now. A clock that was years ahead for a moment would otherwise
+    /// use up the budget of every day until then.
     pub fn clamp_future_times(&mut self, now: Timestamp) {
         for spend in &mut self.spends {
             spend.at = spend.at.min(now);
@@ -301,12 +291,12 @@ impl Budget {
         }
     }
 
-    /// Drops what counts nowhere any more.
+    /// Removes runs that no limit counts any more.
     pub fn forget(&mut self, now: Timestamp) {
         self.spends.retain(|spend| spend.last().plus(KEPT) > now);
     }
 
-    /// What the last 24 hours have seen.
+    /// Returns the spend of the last 24 hours.
     pub fn day(&self, now: Timestamp) -> DaySpend {
         let mut day = DaySpend::default();
         for spend in self.spends.iter().filter(|spend| spend.last().plus(DAY) > now) {
@@ -316,7 +306,7 @@ impl Budget {
         day
     }
 
-    /// What counts for each cause, the dearest first.
+    /// Returns the spend on each cause, the most expensive first.
     pub fn causes(&self, now: Timestamp) -> Vec<(&str, Usd)> {
         let mut sums = std::collections::BTreeMap::<&str, Usd>::new();
         for spend in self.spends.iter().filter(|spend| spend.last().plus(KEPT) > now) {

@@ -10,13 +10,12 @@ use super::session::Session;
 use crate::store::Document;
 use crate::time::Timestamp;
 
-/// The document `sessions.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sessions {
     version: u64,
-    /// The investigations, oldest first.
+    /// The oldest session comes first.
     pub sessions: Vec<Session>,
-    /// The incidents that the stream has told of.
+    /// The incidents seen in the stream.
     #[serde(default)]
     pub incidents: Vec<Incident>,
 }
@@ -36,15 +35,14 @@ impl Document for Sessions {
 }
 
 impl Sessions {
-    /// The end of a queue's cooldown.
+    /// Returns the end of a queue's cooldown.
     pub fn cooldown_until(&self, arn: &str) -> Option<Timestamp> {
         let of_queue = self.sessions.iter().filter(|session| session.queue.arn == arn);
         of_queue.filter_map(|session| session.cooldown_until).max()
     }
 
-    /// What has ended later than now was written by a clock that has stepped back since: it has
-    /// ended now, and cools down for as long as it would have. Otherwise a clock that was years
-    /// ahead for a moment would stop a queue's investigations for years.
+    /// Clamps ends that lie in the future to now, and their cooldowns to the same length. A clock
+    /// that was years ahead for a moment would otherwise stop a queue's investigations for years.
     pub fn clamp_future_times(&mut self, now: Timestamp) {
         for session in &mut self.sessions {
             if let Some(ended) = session.ended_at.filter(|ended| *ended > now) {
@@ -55,17 +53,15 @@ impl Sessions {
         }
     }
 
-    /// The session of that id.
     pub fn session(&self, id: &str) -> Option<&Session> {
         self.sessions.iter().find(|session| session.id == id)
     }
 
-    /// The session of that id, to be changed.
     pub fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
         self.sessions.iter_mut().find(|session| session.id == id)
     }
 
-    /// The parts of the conversation to which a session belongs, the first one first.
+    /// Returns the sessions of a session's conversation, the first one first.
     pub fn conversation(&self, session: &Session) -> Vec<&Session> {
         let belongs = |one: &&Session| one.first_part() == session.first_part();
         self.sessions.iter().filter(belongs).collect()

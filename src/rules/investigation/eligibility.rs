@@ -1,4 +1,5 @@
-//! May this incident be investigated now? Only what is cheap to know is asked here.
+//! The rules that decide whether an incident may be investigated now. They use only facts that are
+//! cheap to get.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,62 +8,54 @@ use crate::glob::GlobList;
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
-/// What the configuration says.
+/// The settings that the rules depend on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StartPolicy {
-    /// Whether anything is investigated at all.
     pub enabled: bool,
-    /// The queues that are.
+    /// The queues that are investigated.
     pub targets: GlobList,
-    /// So many at once.
     pub max_concurrent: usize,
-    /// How long after an investigation of a queue the next may start.
+    /// The time between an investigation of a queue and the next one.
     pub cooldown: Duration,
-    /// The agent's program, when it cannot be found.
+    /// The agent's program, when it was not found.
     pub agent_missing: Option<String>,
 }
 
-/// What is known of the queue and of the other investigations.
+/// The running sessions and the cooldown that concern a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueActivity {
-    /// The session that is investigating this queue.
     pub running_here: Option<String>,
-    /// How many sessions are running.
+    /// The number of running sessions, of all queues.
     pub running: usize,
-    /// The end of this queue's cooldown.
     pub cooldown_until: Option<Timestamp>,
 }
 
-/// The verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Eligibility {
-    /// Start an investigation.
     Start,
-    /// Not now; judge again.
+    /// Not now; evaluate again.
     Wait(SkipReason),
-    /// Not while the configuration is as it is.
+    /// Not with the current configuration.
     Never(SkipReason),
 }
 
-/// SkipReason not.
+/// The reason why an incident is not investigated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SkipReason {
-    /// Investigations are switched off.
     Disabled,
-    /// The queue is not one that is investigated.
+    /// No pattern of the target queues matches.
     NotTargeted,
-    /// The agent's program is not there.
     AgentMissing(String),
-    /// The queue is being investigated.
+    /// The session that is investigating the queue.
     Running(String),
-    /// It was, not long ago.
+    /// The end of the cooldown, and the time until then.
     CoolingDown(Timestamp, Duration),
-    /// As many as may run at once are running.
+    /// The number of running sessions.
     MaxConcurrent(usize),
 }
 
 impl SkipReason {
-    /// One word for programs.
+    /// Returns one word for programs.
     pub fn word(&self) -> &'static str {
         match self {
             SkipReason::Disabled => "disabled",
@@ -74,7 +67,7 @@ impl SkipReason {
         }
     }
 
-    /// When the reason ends, where that is known.
+    /// Returns the end of the reason, when it is known.
     pub fn until(&self) -> Option<Timestamp> {
         match self {
             SkipReason::CoolingDown(until, _) => Some(*until),
@@ -114,10 +107,10 @@ impl fmt::Display for SkipReason {
     }
 }
 
-/// A rule, and why it says no.
+/// A rule's name, and the reason when it refuses.
 pub type Rule = (&'static str, Option<SkipReason>);
 
-/// What every rule says, in their order. The names are what they ask for.
+/// Applies every rule, in order. The names say what a rule requires.
 pub fn rules(
     policy: &StartPolicy,
     queue: &str,
@@ -139,7 +132,7 @@ pub fn rules(
     ]
 }
 
-/// Judges one incident. The first rule that says no is the reason.
+/// Judges one incident. The first rule that refuses gives the reason.
 pub fn judge(
     policy: &StartPolicy,
     queue: &str,

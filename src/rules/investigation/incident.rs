@@ -1,8 +1,8 @@
-//! The open incidents, as the stream tells of them: state, not edges.
+//! The incidents of the stream: state, not edges.
 //!
-//! An incident is open from its first event until it is cleared or gone, and a closed one is
-//! remembered for as long as a journal may be replayed, so that an old raise opens nothing again.
-//! What is told twice changes nothing the second time.
+//! An incident is open from its first event until it is cleared or its queue is gone. A closed
+//! incident is kept for as long as a journal may be replayed, so that an old raise does not open it
+//! again. A repeated event changes nothing.
 
 use std::time::Duration;
 
@@ -12,52 +12,49 @@ use super::wait::Wait;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
 
-/// A closed incident is remembered for this long, counted in the stream's time; longer than any
-/// replay of the journal reaches back.
+/// A closed incident is kept for this long in stream time, which is longer than any replay of the
+/// journal.
 pub const RETENTION: Duration = Duration::from_secs(8 * 86_400);
 
-/// An incident, open or closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Its id.
     pub id: String,
-    /// Its queue.
     pub queue: Queue,
-    /// When it began, or was first heard of.
+    /// The time of the first event seen.
     pub raised_at: Timestamp,
-    /// The last depth told; null when none was.
+    /// The last depth seen; null when unknown.
     pub depth: Option<u64>,
-    /// No message is lost before this; null when unknown.
+    /// No message is lost before this time; null when unknown.
     pub expires_after: Option<Timestamp>,
-    /// The oldest is lost by this; null when unknown.
+    /// The oldest message is lost by this time; null when unknown.
     pub expires_before: Option<Timestamp>,
-    /// The last growth told.
+    /// The time of the last growth seen.
     pub grew_at: Option<Timestamp>,
-    /// When it was cleared, or gone.
     pub closed_at: Option<Timestamp>,
-    /// Whether it is to be judged: from the raise, or a growth, until an investigation starts.
+    /// Whether the incident is to be evaluated: from the raise, or a growth, until an investigation
+    /// starts.
     pub armed: bool,
-    /// Whether somebody has asked for another investigation: then neither the cooldown nor a
-    /// session that has the cause stands in its way.
+    /// Whether a retry was requested. A retry ignores the cooldown and sessions with the same
+    /// cause.
     #[serde(default)]
     pub forced: bool,
-    /// What it waits for, after a session that had no reason to start an agent.
+    /// The wait after a session that had no reason to start an agent.
     #[serde(default, rename = "hold")]
     pub wait: Option<Wait>,
-    /// The reasons for which it was skipped and that have been told.
+    /// The skip reasons that were reported.
     pub reported: Vec<String>,
-    /// How many investigations it has had.
+    /// The number of sessions started.
     pub attempts: u64,
-    /// The newest evidence that the stream has told of.
+    /// The newest evidence bundle seen.
     #[serde(default)]
     pub bundle: Option<String>,
-    /// The causes of most messages, each once.
+    /// The fingerprints of the causes of most messages, each once.
     #[serde(default)]
     pub causes: Vec<String>,
 }
 
 impl Incident {
-    /// One that has just been heard of.
+    /// Creates an incident from its first event.
     pub fn new(id: &str, queue: Queue, at: Timestamp) -> Self {
         Incident {
             id: id.to_owned(),
@@ -93,7 +90,7 @@ impl Incident {
         self.reported.retain(|word| word != "cooldown");
     }
 
-    /// It is to be judged anew, whatever was said of it before.
+    /// Marks the incident for evaluation and forgets what was reported.
     pub fn arm(&mut self) {
         self.armed = true;
         self.wait = None;
@@ -101,44 +98,41 @@ impl Incident {
     }
 }
 
-/// What a line says about an incident.
+/// A change of an incident, read from one line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentChange {
-    /// The incident.
     pub incident: String,
-    /// The line's time.
     pub at: Timestamp,
-    /// What it says.
     pub what: Change,
 }
 
-/// See [`IncidentChange`].
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
 pub enum Change {
-    /// It began.
     Raised {
         queue: Queue,
         depth: u64,
         expires_after: Option<Timestamp>,
         expires_before: Option<Timestamp>,
     },
-    /// It grew.
-    Grew { queue: Queue, depth: u64 },
-    /// Its messages will be lost.
+    Grew {
+        queue: Queue,
+        depth: u64,
+    },
     Expiring {
         queue: Queue,
         depth: Option<u64>,
         expires_after: Option<Timestamp>,
         expires_before: Option<Timestamp>,
     },
-    /// Its messages were looked at.
-    Sampled { cause: Option<String>, bundle: String },
-    /// It was cleared, or its queue is gone.
+    Sampled {
+        cause: Option<String>,
+        bundle: String,
+    },
+    /// The incident was cleared, or its queue is gone.
     Closed,
 }
 
-/// What an event says about an incident, if anything.
+/// Returns the change that an event makes to its incident.
 pub fn incident_change(head: &Head<'_>, line: &[u8]) -> Option<IncidentChange> {
     let what = match head.known? {
         Type::QueueRaised => {
@@ -168,7 +162,7 @@ pub fn incident_change(head: &Head<'_>, line: &[u8]) -> Option<IncidentChange> {
     Some(IncidentChange { incident: head.incident.as_deref()?.to_owned(), at: head.time()?, what })
 }
 
-/// Takes in what a line says.
+/// Applies a change. A repeated change has no effect.
 pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
     let IncidentChange { incident: id, at, what } = change;
     let known = incidents.iter_mut().find(|incident| incident.id == id);
@@ -205,7 +199,7 @@ pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
     }
 }
 
-/// An incident that is heard of for the first time, be it by its raise or later.
+/// Opens an incident at its raise, or later when the raise was missed.
 fn opened(id: String, at: Timestamp, what: Change) -> Option<Incident> {
     let (queue, depth, expires_after, expires_before) = match what {
         Change::Raised { queue, depth, expires_after, expires_before } => {
@@ -222,8 +216,8 @@ fn opened(id: String, at: Timestamp, what: Change) -> Option<Incident> {
     Some(Incident { depth, expires_after, expires_before, ..begun })
 }
 
-/// The open incidents that are to be judged, nearest to loss first: by the first moment at which
-/// something may be lost, or else the last; those of which nothing is known come after.
+/// Returns the positions of the incidents to evaluate, nearest to loss first: by the earliest time
+/// at which messages may be lost, or else the latest. Incidents without either come last.
 pub fn to_evaluate(incidents: &[Incident]) -> Vec<usize> {
     let is_due = |incident: &Incident| incident.closed_at.is_none() && incident.armed;
     let mut due: Vec<usize> = (0..incidents.len()).filter(|at| is_due(&incidents[*at])).collect();
@@ -235,7 +229,7 @@ pub fn to_evaluate(incidents: &[Incident]) -> Vec<usize> {
     due
 }
 
-/// Forgets what was closed long ago.
+/// Removes incidents that were closed before the retention began.
 pub fn remove_forgotten(incidents: &mut Vec<Incident>, now: Timestamp) {
     incidents.retain(|incident| incident.closed_at.is_none_or(|at| now.since(at) < RETENTION));
 }

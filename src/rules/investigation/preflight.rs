@@ -1,6 +1,5 @@
-//! After the evidence and before the agent: is there something to investigate, and is it ours to?
-//!
-//! What a supervisor asks itself first, before anything is spent. Pure.
+//! The check between evidence and agent: whether there is something to investigate, and whether no
+//! other session does. Decides before anything is spent.
 
 use crate::rules::investigation::document::Sessions;
 use std::fmt;
@@ -8,29 +7,26 @@ use std::fmt;
 use super::session::SessionStatus;
 use crate::rules::triage::{Bug, Triage};
 
-/// From here on a triage is sure enough to spare the investigation.
+/// The confidence from which a triage makes an investigation unnecessary.
 const SURE: f64 = 0.8;
 
-/// What the evidence step has brought.
+/// The result of the evidence step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SampledEvidence {
-    /// A sample, judged: at least one cause.
+    /// The triage of a sample: at least one cause.
     Judged(Vec<Triage>),
-    /// None, and why: the sentence, and whether another attempt can do better.
+    /// No sample.
     Missing {
-        /// The sentence.
         why: String,
-        /// Nothing has to change but time.
+        /// A later attempt may succeed.
         temporary: bool,
     },
 }
 
-/// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PreflightResult {
-    /// The agent, or, where there is none, the triage alone.
+    /// Run the agent, or report the triage when there is no agent.
     Proceed,
-    /// Nothing more.
     Skip(PreflightSkip),
 }
 
@@ -39,26 +35,18 @@ pub enum PreflightResult {
 pub enum PreflightSkip {
     /// The messages could not be sampled.
     NoEvidence {
-        /// The sentence.
         why: String,
-        /// Another attempt can do better.
+        /// A later attempt may succeed.
         temporary: bool,
     },
     /// Another session has the same cause.
-    KnownCause {
-        /// The session.
-        session: String,
-        /// Its queue.
-        queue: String,
-        /// Whether it is still at work.
-        running: bool,
-    },
-    /// Nothing in the code can be at fault: what is, in a sentence.
+    KnownCause { session: String, queue: String, running: bool },
+    /// The code is not at fault; the sentence says what is.
     NotACodeBug(String),
 }
 
 impl PreflightSkip {
-    /// One word for programs.
+    /// Returns one word for programs.
     pub fn word(&self) -> &'static str {
         match self {
             PreflightSkip::NoEvidence { .. } => "no_evidence",
@@ -85,8 +73,8 @@ impl fmt::Display for PreflightSkip {
     }
 }
 
-/// Judges. `spends` says whether an agent follows: the triage alone costs nothing, and is written
-/// also about what is no code bug. `owner` is what [`owner`] found.
+/// Decides whether to go on. `spends` says whether an agent follows: the triage alone costs nothing
+/// and is reported for every cause. `owner` is the result of [`owner`].
 pub fn judge(
     evidence: &SampledEvidence,
     spends: bool,
@@ -106,7 +94,7 @@ pub fn judge(
                 |cause: &Triage| cause.bug == Bug::NotACodeBug && cause.confidence >= SURE;
             match (owner, causes.first()) {
                 (Some(owner), _) => PreflightResult::Skip(owner),
-                // One cause that may be in the code is enough to look there.
+                // One cause that may be in the code is enough.
                 (None, Some(first)) if spends && causes.iter().all(harmless) => {
                     PreflightResult::Skip(PreflightSkip::NotACodeBug(format!(
                         "{}: {}",
@@ -119,8 +107,8 @@ pub fn judge(
     }
 }
 
-/// The session that has the cause already: one that runs, or has come to a result while the
-/// incident that it was for is open. A cause that comes back after that is a new one.
+/// Returns the session that has the same cause: one that runs, or has a result while its incident
+/// is open. A cause that returns after that is a new one.
 pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<PreflightSkip> {
     let open = |id: &str| {
         let incident = sessions.incidents.iter().find(|incident| incident.id == id);
@@ -133,7 +121,7 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Prefli
             && session.fingerprint.as_deref() == Some(fingerprint)
             && match session.status {
                 SessionStatus::Running => true,
-                // The same incident is looked at again for a reason.
+                // The same incident is investigated again for a reason.
                 SessionStatus::Completed => {
                     open(&session.incident) && Some(session.incident.as_str()) != incident
                 }

@@ -1,5 +1,6 @@
-//! What an incident waits for after its session had no reason to start an agent: a moment, another
-//! session, or more money. The stream can end the wait, too: see `incident::hear`.
+//! The wait of an incident whose session had no reason to start an agent: for a moment, for another
+//! session, or for a larger budget. A change of the incident can end the wait, too: see
+//! `incident::apply_change`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,37 +8,35 @@ use super::budget::BudgetLimits;
 use super::session::SessionStatus;
 use crate::time::Timestamp;
 
-/// A wait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wait {
-    /// The reason, in one word.
+    /// One word for programs.
     pub reason: String,
-    /// When it began.
     pub since: Timestamp,
-    /// It ends then.
+    /// The wait ends at this time.
     pub until: Option<Timestamp>,
-    /// It ends when this session has ended without a result.
+    /// The wait ends when this session has ended without a result.
     pub session: Option<String>,
-    /// It ends when what may be spent is not this any more.
+    /// The wait ends when the configured limits differ from these.
     pub limits: Option<BudgetLimits>,
 }
 
 impl Wait {
-    /// One that ends by itself.
+    /// Creates a wait that ends at a time.
     pub fn ending_at(reason: &str, since: Timestamp, until: Timestamp) -> Self {
         let reason = reason.to_owned();
         Wait { reason, since, until: Some(until), session: None, limits: None }
     }
 
-    /// Whether it still is_active. `session` is where the session is_active that it names; None: nobody
-    /// knows of it any more.
+    /// Whether the wait goes on. `session` is the status of the session that it names; None when
+    /// that session is no longer recorded.
     pub fn is_active(
         &self,
         now: Timestamp,
         limits: &BudgetLimits,
         session: Option<SessionStatus>,
     ) -> bool {
-        // A clock that was ahead has written it.
+        // A clock that was ahead wrote a wait that has not begun.
         let begun = now >= self.since;
         let same = self.limits.as_ref().is_none_or(|before| before == limits);
         let ahead = self.until.is_none_or(|until| now < until);

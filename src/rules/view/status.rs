@@ -1,8 +1,8 @@
-//! What is going on, put together from the documents: open incidents, investigations, money.
+//! The status view: open incidents, investigations and spend, computed from the documents.
 //!
-//! A view of what was read, for people (`table.rs`) and, as it serializes, for programs. What is
-//! not known is null there and `unknown` for people, never 0; what could not be read is a null
-//! part, beside the parts that could.
+//! `table.rs` renders it for people; serialised, it is the output for programs. Unknown values are
+//! null there and `unknown` for people, never 0. A document that could not be read is a null part
+//! beside the others.
 
 mod table;
 
@@ -21,137 +21,111 @@ use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::{Entry, Watched};
 use crate::time::Timestamp;
 
-/// What was read; None for what could not be.
+/// The documents; None for one that could not be read.
 #[derive(Debug, Clone, Default)]
 pub struct StateDocuments {
-    /// `sessions.json`
     pub sessions: Option<Sessions>,
-    /// `queues.json`
     pub watched: Option<Watched>,
-    /// `budget.json`
     pub budget: Option<Budget>,
 }
 
-/// What a session's folder shows.
+/// The state of a session's folder.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SessionProbe {
-    /// Whether its supervisor's lock is held; None when that cannot be told.
+    /// Whether the supervisor's lock is held; None when unknown.
     pub held: Option<bool>,
-    /// Its last event.
     pub told: Option<LastEvent>,
 }
 
-/// All of it.
+/// The whole status.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StatusView {
-    /// The moment.
     pub at: Timestamp,
-    /// The state folder.
     pub state: String,
-    /// The open incidents, nearest to loss first.
+    /// Nearest to loss first.
     pub incidents: Option<Vec<IncidentRow>>,
-    /// The investigations, the newest first.
+    /// The newest first.
     pub sessions: Option<Vec<SessionRow>>,
-    /// The money.
     pub spend: Option<SpendSummary>,
-    /// What could not be read, a sentence each.
+    /// A sentence for each document that could not be read.
     pub problems: Vec<String>,
 }
 
-/// An open incident.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IncidentRow {
-    /// The incident.
     pub incident: String,
-    /// The queue's name.
     pub queue: String,
-    /// The queue's ARN.
     pub arn: String,
-    /// How many messages are there; null when the last attempt to read the queue failed.
+    /// Null when the last attempt to read the queue failed.
     pub depth: Option<u64>,
-    /// When it began.
     pub since: Timestamp,
-    /// No message is lost before this.
+    /// No message is lost before this time.
     pub expires_after: Option<Timestamp>,
-    /// The oldest is lost by this.
+    /// The oldest message is lost by this time.
     pub expires_before: Option<Timestamp>,
-    /// What is done about it.
     pub investigation: InvestigationState,
 }
 
-/// Where the investigation of an incident stands.
+/// The state of an incident's investigation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct InvestigationState {
     /// `none`, `waiting`, `running` or `ended`.
     pub state: &'static str,
-    /// Of `waiting`, the newest reason that was told; of `ended`, how it ended.
+    /// The newest reason reported for `waiting`; the session's status for `ended`.
     pub reason: Option<String>,
-    /// When the reason ends, where that is known.
+    /// The end of the reason, when it is known.
     pub until: Option<Timestamp>,
-    /// The newest session.
     pub session: Option<String>,
 }
 
-/// A session.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SessionRow {
-    /// Its id.
     pub id: String,
-    /// The incident.
     pub incident: String,
-    /// The queue's name.
     pub queue: String,
-    /// As in `sessions.json`, and as its lock and its last event say where that is behind.
+    /// The recorded status, or the status by lock and last event where the record is behind.
     pub status: String,
-    /// Whether `sessions.json` says so too.
+    /// Whether `sessions.json` has this status.
     pub recorded: bool,
-    /// When it was started.
     pub started_at: Timestamp,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// How long ago it was started, in seconds.
+    /// Seconds since the start.
     pub age_s: u64,
-    /// What it has cost, in US dollars.
     pub cost_usd: Option<f64>,
-    /// The word of its verdict.
+    /// The word of the verdict.
     pub verdict: Option<String>,
-    /// The title of its verdict.
     pub title: Option<String>,
-    /// The path of its report.
     pub report: Option<String>,
-    /// Why there is no verdict: a word, and a sentence.
+    /// One word why there is no verdict.
     pub reason: Option<String>,
-    #[allow(missing_docs)]
     pub detail: Option<String>,
 }
 
-/// The money, in US dollars.
+/// Amounts in US dollars.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SpendSummary {
-    /// Of runs that have ended, in 24 hours.
+    /// Cost of sessions that ended, in 24 hours.
     pub spent_usd: f64,
-    /// Of runs that may go on.
+    /// Reservations of sessions that may still run.
     pub reserved_usd: f64,
-    /// What may be spent in 24 hours; null: no limit.
+    /// The limit in 24 hours; null: no limit.
     pub limit_usd: Option<f64>,
-    /// What is left of it.
     pub left_usd: Option<f64>,
-    /// What is left when no loss is near.
+    /// The rest of the budget when no loss is near.
     pub left_unless_near_usd: Option<f64>,
-    /// What counts for each cause, the dearest first.
+    /// The most expensive cause first.
     pub fingerprints: Vec<CauseSpend>,
 }
 
-/// What counts for a cause.
+/// The spend on one cause.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CauseSpend {
-    /// Its fingerprint.
     pub fingerprint: String,
-    /// In 30 days, in US dollars.
+    /// US dollars in 30 days.
     pub usd: f64,
 }
 
-/// Puts the view together. `seen` is by session.
+/// Computes the view. `seen` is by session.
 pub fn view(
     documents: &StateDocuments,
     seen: &BTreeMap<String, SessionProbe>,
@@ -176,8 +150,8 @@ pub fn view(
     }
 }
 
-/// The open incidents: those of which the stream has told, and those that are polled and that no
-/// investigator has heard of.
+/// Returns the open incidents: those that `dlq-investigate` has recorded, and those that are polled
+/// and not yet seen by it.
 fn open(
     sessions: Option<&Sessions>,
     watched: Option<&Watched>,
@@ -223,7 +197,7 @@ fn open(
     open
 }
 
-/// What is there, unless the last attempt to read it failed.
+/// Returns the depth, unless the last attempt to read the queue failed.
 fn depth(entry: &Entry) -> Option<u64> {
     let read = entry.record.read.filter(|_| entry.record.misses == 0);
     read.map(|(_, counts)| counts.depth())
@@ -252,7 +226,7 @@ fn investigation(
             let reason = held.map(|hold| hold.reason.clone()).or(reason);
             InvestigationState { state: "waiting", reason, until, session }
         }
-        // Its session is long forgotten.
+        // The session was pruned.
         _ => InvestigationState { state: "ended", ..InvestigationState::default() },
     }
 }
@@ -265,7 +239,7 @@ fn shown(
 ) -> SessionRow {
     let told = seen.and_then(|seen| seen.told.clone());
     let dead = session.status == SessionStatus::Running && seen.and_then(|s| s.held) == Some(false);
-    // A supervisor that died after its last event has said how the session ended.
+    // The last event of a supervisor that died may report the end.
     let ended = told.as_ref().and_then(|told| told.ended);
     let status = if dead { ended.unwrap_or(SessionStatus::Crashed) } else { session.status };
     let settled = || {
@@ -291,7 +265,7 @@ fn shown(
     }
 }
 
-/// The word that the document has for it.
+/// Returns the word of the document.
 fn word(status: SessionStatus) -> String {
     let value = serde_json::to_value(status).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()

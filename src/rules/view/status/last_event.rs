@@ -1,4 +1,4 @@
-//! What the last event of a session says about it.
+//! The facts that `dlq-status` reads from the last event of a session.
 
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
@@ -6,37 +6,36 @@ use crate::event::{
 };
 use crate::rules::investigation::session::SessionStatus;
 
-/// What is shown of it.
+/// The facts of a session's last event.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LastEvent {
-    /// The end that it tells of, if it does.
+    /// None when the event is not an end.
     pub ended: Option<SessionStatus>,
-    /// What the session has cost, in US dollars.
     pub cost_usd: Option<f64>,
-    /// The word of the verdict.
     pub verdict: Option<String>,
-    /// Its title.
+    /// The title of the verdict.
     pub title: Option<String>,
-    /// The path of the report.
     pub report: Option<String>,
-    /// Why there is no verdict, in a word.
+    /// One word why there is no verdict.
     pub reason: Option<String>,
-    /// The same in a sentence.
+    /// The reason in a sentence.
     pub detail: Option<String>,
 }
 
 impl LastEvent {
-    /// Reads a line; None when it is no event that is known.
-    pub fn of(line: &[u8]) -> Option<LastEvent> {
+    /// Reads a line; None when it is not a known event.
+    pub fn from_line(line: &[u8]) -> Option<LastEvent> {
         let Line::Event(head) = event::peek(line) else {
             return None;
         };
-        Some(match head.known? {
+        let kind = head.known?;
+        let ended = SessionStatus::from_event(kind);
+        Some(match kind {
             Type::InvestigationCompleted => {
                 let InvestigationCompleted { verdict, cost_usd, report, .. } =
                     event::read(line)?.data;
                 LastEvent {
-                    ended: Some(SessionStatus::Completed),
+                    ended,
                     cost_usd,
                     verdict: Some(verdict.status),
                     title: verdict.title,
@@ -46,36 +45,30 @@ impl LastEvent {
             }
             Type::InvestigationFailed => {
                 let InvestigationFailed { reason, detail, cost_usd, .. } = event::read(line)?.data;
-                LastEvent::without(SessionStatus::Failed, cost_usd, Some(reason), detail)
+                LastEvent::without_verdict(ended, cost_usd, Some(reason), detail)
             }
             Type::InvestigationTimedOut => {
                 let InvestigationTimedOut { detail, cost_usd, .. } = event::read(line)?.data;
-                LastEvent::without(SessionStatus::TimedOut, cost_usd, None, detail)
+                LastEvent::without_verdict(ended, cost_usd, None, detail)
             }
             Type::InvestigationStopped => {
                 let InvestigationStopped { detail, cost_usd, .. } = event::read(line)?.data;
-                LastEvent::without(SessionStatus::Stopped, cost_usd, None, detail)
+                LastEvent::without_verdict(ended, cost_usd, None, detail)
             }
             Type::InvestigationSkipped => {
                 let InvestigationSkipped { reason, detail, .. } = event::read(line)?.data;
-                LastEvent::without(SessionStatus::Skipped, None, Some(reason), detail)
+                LastEvent::without_verdict(ended, None, Some(reason), detail)
             }
             _ => LastEvent::default(),
         })
     }
 
-    fn without(
-        end: SessionStatus,
+    fn without_verdict(
+        ended: Option<SessionStatus>,
         cost_usd: Option<f64>,
         reason: Option<String>,
         detail: String,
     ) -> LastEvent {
-        LastEvent {
-            ended: Some(end),
-            cost_usd,
-            reason,
-            detail: Some(detail),
-            ..LastEvent::default()
-        }
+        LastEvent { ended, cost_usd, reason, detail: Some(detail), ..LastEvent::default() }
     }
 }

@@ -9,18 +9,18 @@ use crate::time::{Timestamp, show_span};
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;
-/// The shortest that a queue's name is cut to, so that its row fits a terminal.
+/// The minimum width of a shortened queue name, in characters.
 const NAME_MIN: usize = 12;
-/// So many characters of an id are shown on a terminal.
+/// The characters of an id shown on a terminal.
 const ID: usize = 8;
-/// Between two columns, and before the first.
+/// The spaces before each column.
 const GAP: usize = 2;
-/// The sessions that are shown; those that run are, however many.
+/// The number of sessions shown; running sessions are always shown.
 const SESSIONS: usize = 20;
-/// The causes that are shown.
+/// The number of causes shown.
 const CAUSES: usize = 5;
 
-/// The text. On a terminal it is cut to its width; elsewhere nothing is cut.
+/// Renders the view. Lines are cut to the terminal width only on a terminal.
 pub fn table(view: &StatusView, terminal: bool) -> String {
     let mut page = TextTable { text: String::new(), terminal };
     match &view.incidents {
@@ -44,20 +44,20 @@ struct TextTable {
 }
 
 impl TextTable {
-    /// Adds a line, made safe for a terminal and cut to its width.
+    /// Adds a line, escaped and cut to the terminal width.
     fn line(&mut self, line: &str) {
         let line = text::safe(line.trim_end());
         let shown = if self.terminal { text::shorten(&line, WIDTH) } else { line };
         let _ = writeln!(self.text, "{shown}");
     }
 
-    /// Adds rows, each of their columns as wide as its widest cell. On a terminal the names, in the
-    /// column `names`, have what the others leave. A row may have lines of its own below it.
+    /// Adds rows, each column as wide as its widest cell. On a terminal the column `names` shrinks
+    /// so that the row fits. A row may have further lines below it.
     fn rows(&mut self, head: &[&str], names: usize, rows: Vec<(Vec<String>, Vec<String>)>) {
         let head = head.iter().map(|cell| (*cell).to_owned()).collect();
         let mut rows: Vec<(Vec<String>, Vec<String>)> =
             std::iter::once((head, Vec::new())).chain(rows).collect();
-        // What is shown counts: an escaped character is longer than it was.
+        // Escaped text decides the width, because it is longer.
         for cell in rows.iter_mut().flat_map(|(row, _)| row) {
             *cell = text::safe(cell).into_owned();
         }
@@ -90,7 +90,7 @@ impl TextTable {
 
     fn incidents(&mut self, open: &[IncidentRow], now: Timestamp) {
         if open.is_empty() {
-            return self.line("incidents: none is open");
+            return self.line("incidents: none open");
         }
         self.line(&format!("incidents: {} open", open.len()));
         let row = |one: &IncidentRow| {
@@ -107,17 +107,17 @@ impl TextTable {
         let session = of.session.as_deref().map(|id| self.id(id)).unwrap_or_default();
         let reason = of.reason.as_deref();
         match of.state {
-            "running" => format!("session {session} is at work"),
+            "running" => format!("session {session} running"),
             "ended" if session.is_empty() => "investigated; not again until it grows".into(),
             "ended" => format!("session {session}: {}", reason.unwrap_or("ended")),
             "waiting" => match (reason, of.until) {
-                (None, _) => "to be judged at the next heartbeat".into(),
-                (Some(reason), None) => format!("waits: {reason}"),
+                (None, _) => "to be evaluated at the next heartbeat".into(),
+                (Some(reason), None) => format!("waiting: {reason}"),
                 (Some(reason), Some(until)) => {
-                    format!("waits: {reason}, for {}", show_span(until.since(now)))
+                    format!("waiting: {reason}, for {}", show_span(until.since(now)))
                 }
             },
-            _ => "no investigator has heard of it".into(),
+            _ => "not yet seen by dlq-investigate".into(),
         }
     }
 
@@ -140,7 +140,7 @@ impl TextTable {
                 one.queue.clone(),
                 format!("{}{unrecorded}", one.status),
                 match one.age_s {
-                    0 => "0s".to_owned(), // Which is not 0ms: it was not measured so finely.
+                    0 => "0s".to_owned(), // Not 0ms: the age is known in seconds.
                     age => show_span(std::time::Duration::from_secs(age)),
                 },
                 cost.map_or("-".to_owned(), |cost| cost.to_string()),
@@ -155,8 +155,8 @@ impl TextTable {
         }
     }
 
-    /// What came of it. On a terminal the report's path is told from the state folder on, so that
-    /// it is not cut.
+    /// Returns the result lines of a session. On a terminal the report's path is relative to the
+    /// state folder, so that it is not cut.
     fn result(&self, one: &SessionRow, state: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {
@@ -196,11 +196,11 @@ impl TextTable {
     }
 }
 
-/// When messages will be lost.
+/// Describes when messages will be lost.
 fn loss(one: &IncidentRow, now: Timestamp) -> String {
     let left = |at: Timestamp| show_span(at.since(now));
     match (one.expires_after, one.expires_before) {
-        (_, Some(by)) if by <= now => "has begun".into(),
+        (_, Some(by)) if by <= now => "expiring now".into(),
         (Some(after), Some(by)) if after > now => {
             format!("not before {}, by {}", left(after), left(by))
         }

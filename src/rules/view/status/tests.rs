@@ -83,11 +83,11 @@ fn on_a_terminal_all_fits_80_columns() {
 incidents: 3 open
   QUEUE                                       DEPTH  SINCE  LOSS
   users-dlq                                   12     2h 3m  not before 5h, by 6h
-    waits: cooldown, for 59m
+    waiting: cooldown, for 59m
   a-queue-with-a-name-that-is-longer-than-a…  12     2h 3m  unknown
     session eeeeeeee: completed
   orders-dlq                                  12     2h 3m  unknown
-    session cccccccc is at work
+    session cccccccc running
 sessions: 4 on record
   ID        QUEUE                         STATUS                      AGE  COST
   cccccccc  orders-dlq                    running                     5m   -
@@ -148,9 +148,9 @@ fn what_could_not_be_read_is_unknown_and_what_nobody_has_heard_of_is_shown() {
 incidents: 2 open
   QUEUE  DEPTH    SINCE   LOSS
   a      3        1m 30s  by 1h
-    no investigator has heard of it
+    not yet seen by dlq-investigate
   b      unknown  1m 30s  by 1h
-    no investigator has heard of it
+    not yet seen by dlq-investigate
 sessions: unknown
 spend in 24 hours: $0.00 spent, $0.00 reserved, no limit
 ";
