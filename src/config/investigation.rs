@@ -9,6 +9,7 @@ use super::secret::Secret;
 use super::value::{Field, Problem};
 use crate::glob::GlobList;
 use crate::rules::investigation::budget::BudgetLimits;
+use crate::rules::investigation::money::Usd;
 
 /// What `dlq-investigate` is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,9 +105,9 @@ impl AutoInvestigation {
     /// What may be spent.
     pub fn limits(&self) -> BudgetLimits {
         BudgetLimits {
-            per_run: self.budget_usd_per_run,
-            per_day: Some(self.budget_usd_per_day),
-            per_fingerprint: self.budget_usd_per_fingerprint,
+            per_run: Usd::from_dollars_or_zero(self.budget_usd_per_run),
+            per_day: Some(Usd::from_dollars_or_zero(self.budget_usd_per_day)),
+            per_fingerprint: self.budget_usd_per_fingerprint.map(Usd::from_dollars_or_zero),
             reserve_for_expiry: self.budget_reserve_for_expiry,
             ..BudgetLimits::default()
         }

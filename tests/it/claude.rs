@@ -188,7 +188,7 @@ fn a_session_can_be_stopped() {
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "stopped");
     let again = bench.run("dlq-investigate", &["--stop", &id], "");
     assert_eq!(again.code(), 1);
-    assert!(again.stderr.contains("no such session runs"), "{}", again.stderr);
+    assert!(again.stderr.contains("no such session is running"), "{}", again.stderr);
     nothing_is_left(&bench);
 }
 

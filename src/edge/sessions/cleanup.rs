@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::event::InvestigationFailed;
 use crate::log;
 use crate::rules::investigation::budget::Budget;
+use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::plan::SessionEnd;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
@@ -112,7 +113,7 @@ impl SessionRunner {
         if !plan.spends() {
             return Ok(());
         }
-        let cost = plan.cost_left(&self.folder(session));
+        let cost = plan.cost_left(&self.folder(session)).and_then(Usd::from_dollars);
         self.store.doc::<Budget>().update(|budget| {
             budget.settle(session, cost, clock::now());
             Ok(())

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::event;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::plan::Occupancy;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
@@ -29,21 +30,21 @@ impl SessionRunner {
         let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
         let session = match found[..] {
             [session] => session,
-            [] => return Err(Error::failed("stop session", id, "no such session runs")),
-            _ => return Err(Error::failed("stop session", id, "more than one begins like that")),
+            [] => return Err(Error::failed("stop session", id, "no such session is running")),
+            _ => return Err(Error::failed("stop session", id, "more than one session has this prefix")),
         };
         let folder = self.folder(&session.id);
-        // Made, not replaced: several may ask at once.
+        // Appended, not replaced: several stops may run at once.
         let mark = folder.join(files::STOP);
         store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
-        // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not cut short.
+        // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not interrupted.
         let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
         while store::held(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
                 return Err(Error::failed(
                     "stop session",
                     &session.id,
-                    "it has not ended yet; while it looks at messages it ends after that",
+                    "it has not ended yet; while it samples messages it ends after that",
                 ));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -73,15 +74,15 @@ impl SessionRunner {
     pub fn resume(&self, id: &str) -> Result<String, Error> {
         let refused = |why: &str| Error::failed("resume session", safe(id).as_ref(), why);
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
-            return Err(refused("the agent is not claude, which alone can do that"));
+            return Err(refused("only sessions of the agent claude can be resumed"));
         }
         self.store.doc::<Sessions>().update(|sessions| {
             let within = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
             let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
             let [ended] = found[..] else {
                 return Err(refused(match found.len() {
-                    0 => "there is none; 'dlq-status' shows those that there are",
-                    _ => "more than one begins like that",
+                    0 => "no such session; see 'dlq-status'",
+                    _ => "more than one session has this prefix",
                 }));
             };
             if let Some(why) = not_resumable(ended.status) {
@@ -92,23 +93,23 @@ impl SessionRunner {
             if !std::fs::metadata(&written).is_ok_and(|file| file.len() > 0) {
                 return Err(refused("its agent had not begun; '--retry QUEUE' investigates again"));
             }
-            // One that found no reason to go on has added nothing.
+            // Skip sessions that never started an agent.
             let parts = sessions.conversation(ended);
-            let mut spoken = parts.iter().filter(|part| part.status != SessionStatus::Skipped);
-            if spoken.next_back().is_some_and(|last| last.id != ended.id) {
+            let mut started = parts.iter().filter(|part| part.status != SessionStatus::Skipped);
+            if started.next_back().is_some_and(|last| last.id != ended.id) {
                 return Err(refused("another session went on with it; resume that one"));
             }
-            let spent = parts.iter().filter_map(|part| part.cost_usd).sum();
+            let spent = parts.iter().filter_map(|part| part.cost_usd).sum::<Usd>();
             let past = self.occupancy(sessions)?.activity(&ended.queue.arn);
             if past.running_here.is_some() {
-                return Err(refused("its queue is being investigated"));
+                return Err(refused("another session is investigating its queue"));
             }
             if past.running >= self.policy.start.max_concurrent {
-                return Err(refused("as many sessions run as may; try again when one has ended"));
+                return Err(refused("auto_investigation.max_concurrent sessions are running; try again when one has ended"));
             }
             let newest = parts.last().map_or(&ended.id, |last| &last.id);
             let session = self.next_part(ended, &first, newest);
-            let plan = self.plan_of_next(ended, &session, spent)?;
+            let plan = self.plan_of_next(ended, &session, spent.dollars())?;
             self.spawn(&plan, &session)?;
             let id = session.id.clone();
             sessions.sessions.push(session);
@@ -194,7 +195,7 @@ impl SessionRunner {
 /// Returns the reason why a session with this status cannot be resumed.
 fn not_resumable(status: SessionStatus) -> Option<&'static str> {
     match status {
-        SessionStatus::Running => Some("it runs"),
+        SessionStatus::Running => Some("it is running"),
         SessionStatus::Completed => Some("it has its result; '--retry QUEUE' investigates again"),
         SessionStatus::Skipped => Some("its agent was never started"),
         SessionStatus::Failed

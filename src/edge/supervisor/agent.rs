@@ -23,6 +23,7 @@ use crate::rules::agent::last_line::{Exit, Outcome};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::budget::{Budget, BudgetExceeded, SpendRequest};
+use crate::rules::investigation::money::Usd;
 use crate::store;
 use crate::text;
 
@@ -54,7 +55,7 @@ impl Supervisor<'_> {
             return Ok(());
         }
         self.store.doc::<Budget>().update(|budget| {
-            budget.settle(self.session, cost, clock::now());
+            budget.settle(self.session, cost.and_then(Usd::from_dollars), clock::now());
             Ok(())
         })
     }

@@ -184,7 +184,7 @@ impl Supervisor<'_> {
             program: ready.name(),
             model: &claude.model,
             max_turns: claude.max_turns,
-            budget_usd: self.plan.limits.per_run,
+            budget_usd: self.plan.limits.per_run.dollars(),
             conversation: self.plan.resumes.as_deref().unwrap_or(self.session),
             resumed: self.plan.resumes.is_some(),
             agents: (!ready.subagents.is_empty()).then_some(""),

@@ -11,6 +11,7 @@ use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
 };
 use crate::rules::agent::last_line::Outcome;
+use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::SessionStatus;
 use crate::rules::verdict::report;
 use crate::store;
@@ -123,7 +124,7 @@ impl Supervisor<'_> {
         self.record(|session| {
             session.status = end.status;
             session.ended_at = Some(now);
-            session.cost_usd = end.cost;
+            session.cost_usd = end.cost.and_then(Usd::from_dollars);
             session.cooldown_until = end.cools.then_some(until);
         })
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::money;
 use super::money::Usd;
 use crate::store::Document;
 use crate::time::{Timestamp, show_span};
@@ -23,7 +22,7 @@ pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
 const RUN_MAX: Duration = DAY;
 /// The cost of a run beyond its limit. An agent checks its limit after a response, not before: one
 /// with a limit of $0.50 was measured to end at $1.20.
-const OVERSHOOT_USD: f64 = 0.75;
+const OVERSHOOT: Usd = Usd::from_micros(750_000);
 /// The same as a share of the limit; the larger of the two counts, because more expensive runs have
 /// longer responses.
 const OVERSHOOT_SHARE: f64 = 0.2;
@@ -32,11 +31,11 @@ const OVERSHOOT_SHARE: f64 = 0.2;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BudgetLimits {
     /// The limit that the agent gets, in US dollars.
-    pub per_run: f64,
+    pub per_run: Usd,
     /// For all runs in 24 hours; None: no limit.
-    pub per_day: Option<f64>,
+    pub per_day: Option<Usd>,
     /// For all runs about one cause in 30 days; None: no limit.
-    pub per_fingerprint: Option<f64>,
+    pub per_fingerprint: Option<Usd>,
     /// The share of the day, 0 to 1, that only runs near the loss of messages may use.
     pub reserve_for_expiry: f64,
     /// A loss is near when at most this time remains.
@@ -46,8 +45,8 @@ pub struct BudgetLimits {
 impl Default for BudgetLimits {
     fn default() -> Self {
         BudgetLimits {
-            per_run: 5.0,
-            per_day: Some(25.0),
+            per_run: Usd::from_micros(5_000_000),
+            per_day: Some(Usd::from_micros(25_000_000)),
             per_fingerprint: None,
             reserve_for_expiry: 0.2,
             near: Duration::from_secs(6 * 3600),
@@ -86,11 +85,9 @@ pub struct Spend {
     /// The time of the reservation.
     pub at: Timestamp,
     /// The worst-case cost, in US dollars.
-    #[serde(deserialize_with = "money::read")]
-    pub reserved_usd: f64,
+    pub reserved_usd: Usd,
     /// Null while the run is open, and when the cost is unknown.
-    #[serde(deserialize_with = "money::or_null")]
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<Usd>,
     /// Null while the run is open.
     pub settled_at: Option<Timestamp>,
 }
@@ -112,7 +109,7 @@ pub struct DaySpend {
     pub reserved: Usd,
 }
 
-/// BudgetExceeded no money is given.
+/// The limit that a run would exceed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetExceeded {
     what: Limit,
@@ -172,8 +169,8 @@ impl fmt::Display for BudgetExceeded {
 }
 
 /// Returns the worst-case cost of a run in US dollars, which is more than its limit.
-pub fn worst_case(limits: &BudgetLimits) -> f64 {
-    limits.per_run + OVERSHOOT_USD.max(limits.per_run * OVERSHOOT_SHARE)
+pub fn worst_case(limits: &BudgetLimits) -> Usd {
+    limits.per_run.plus(OVERSHOOT.max(limits.per_run.share(OVERSHOOT_SHARE)))
 }
 
 /// Decides whether a run may start, and returns the amount to reserve in US dollars. The limit of
@@ -183,21 +180,20 @@ pub fn judge(
     budget: &Budget,
     want: &SpendRequest,
     now: Timestamp,
-) -> Result<f64, BudgetExceeded> {
-    let wants = Usd::limit(worst_case(limits));
+) -> Result<Usd, BudgetExceeded> {
+    let wants = worst_case(limits);
     if let (Some(limit), Some(cause)) = (limits.per_fingerprint, &want.fingerprint) {
         let same = |spend: &&Spend| spend.fingerprint.as_ref() == Some(cause);
         let counted = budget.spends.iter().filter(same);
-        check_limit(Limit::Fingerprint, Usd::limit(limit), wants, counted, KEPT, now)?;
+        check_limit(Limit::Fingerprint, limit, wants, counted, KEPT, now)?;
     }
-    if let Some(limit) = limits.per_day {
-        let whole = Usd::limit(limit);
+    if let Some(whole) = limits.per_day {
         let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
         let kept = if near { Usd::NONE } else { whole.share(limits.reserve_for_expiry) };
         let what = if kept == Usd::NONE { Limit::Day } else { Limit::KeptForExpiry(kept) };
         check_limit(what, whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
     }
-    Ok(wants.dollars())
+    Ok(wants)
 }
 
 /// Checks that another amount stays within a limit over a period.
@@ -228,9 +224,7 @@ fn check_limit<'a>(
 impl Spend {
     /// Returns the amount that counts: the cost, or the reservation while the cost is unknown.
     pub fn counts(&self) -> Usd {
-        let amount = self.settled_at.and(self.cost_usd).unwrap_or(self.reserved_usd);
-        // The document accepts no invalid amount; one made otherwise counts as the maximum.
-        Usd::of(amount).unwrap_or(Usd::MOST)
+        self.settled_at.and(self.cost_usd).unwrap_or(self.reserved_usd)
     }
 
     /// Returns the last time at which the run can have spent; its age counts from there.
@@ -254,7 +248,7 @@ impl Budget {
         queue: &str,
         want: &SpendRequest,
         now: Timestamp,
-    ) -> Result<f64, BudgetExceeded> {
+    ) -> Result<Usd, BudgetExceeded> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
@@ -274,10 +268,10 @@ impl Budget {
 
     /// Settles the open reservation of a session at its cost; None, and any invalid amount, is an
     /// unknown cost. Settled runs do not change.
-    pub fn settle(&mut self, session: &str, cost: Option<f64>, now: Timestamp) {
+    pub fn settle(&mut self, session: &str, cost: Option<Usd>, now: Timestamp) {
         let mut own = self.spends.iter_mut().filter(|spend| spend.session == session);
         if let Some(spend) = own.rfind(|spend| spend.settled_at.is_none()) {
-            spend.cost_usd = cost.and_then(Usd::of).map(Usd::dollars);
+            spend.cost_usd = cost;
             spend.settled_at = Some(now);
         }
     }

@@ -30,7 +30,7 @@ pub enum PreflightResult {
     Skip(PreflightSkip),
 }
 
-/// PreflightSkip nothing more is done.
+/// The reason why no agent is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PreflightSkip {
     /// The messages could not be sampled.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::incident::Incident;
+use super::money::{self, Usd};
 use crate::event::{Queue, Type};
 use crate::time::Timestamp;
 
@@ -47,8 +48,8 @@ pub struct Session {
     /// The number of bytes of the session's events that were printed.
     pub printed: u64,
     /// In US dollars; null while the session runs, and when the agent does not report it.
-    #[serde(default)]
-    pub cost_usd: Option<f64>,
+    #[serde(default, deserialize_with = "money::reported")]
+    pub cost_usd: Option<Usd>,
     /// The fingerprint of the cause of most messages, once it is known.
     #[serde(default)]
     pub fingerprint: Option<String>,

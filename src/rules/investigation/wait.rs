@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_wait_ends_by_what_it_waits_for() {
         let limits = BudgetLimits::default();
-        let more = BudgetLimits { per_run: limits.per_run + 1.0, ..limits.clone() };
+        let more = BudgetLimits { per_run: limits.per_run.plus(limits.per_run), ..limits.clone() };
         let hour = Wait::ending_at("budget", at(0), at(3600));
         let spent = Wait { limits: Some(limits.clone()), ..hour.clone() };
         let owned = Wait { until: None, session: Some("s".into()), ..hour.clone() };

@@ -91,7 +91,7 @@ pub struct SessionRow {
     pub ended_at: Option<Timestamp>,
     /// Seconds since the start.
     pub age_s: u64,
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<Usd>,
     /// The word of the verdict.
     pub verdict: Option<String>,
     pub title: Option<String>,
@@ -105,14 +105,14 @@ pub struct SessionRow {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SpendSummary {
     /// Cost of sessions that ended, in 24 hours.
-    pub spent_usd: f64,
+    pub spent_usd: Usd,
     /// Reservations of sessions that may still run.
-    pub reserved_usd: f64,
+    pub reserved_usd: Usd,
     /// The limit in 24 hours; null: no limit.
-    pub limit_usd: Option<f64>,
-    pub left_usd: Option<f64>,
+    pub limit_usd: Option<Usd>,
+    pub left_usd: Option<Usd>,
     /// The rest of the budget when no loss is near.
-    pub left_unless_near_usd: Option<f64>,
+    pub left_unless_near_usd: Option<Usd>,
     /// The most expensive cause first.
     pub fingerprints: Vec<CauseSpend>,
 }
@@ -122,7 +122,7 @@ pub struct SpendSummary {
 pub struct CauseSpend {
     pub fingerprint: String,
     /// US dollars in 30 days.
-    pub usd: f64,
+    pub usd: Usd,
 }
 
 /// Computes the view. `seen` is by session.
@@ -274,17 +274,15 @@ fn word(status: SessionStatus) -> String {
 fn spent(budget: &Budget, limits: &BudgetLimits, now: Timestamp) -> SpendSummary {
     let day = budget.day(now);
     let taken = day.spent.plus(day.reserved);
-    let limit = limits.per_day.map(Usd::limit);
+    let limit = limits.per_day;
     let kept = |limit: Usd| limit.less(limit.share(limits.reserve_for_expiry));
-    let left = |limit: Usd| limit.less(taken).dollars();
-    let cause = |(fingerprint, usd): (&str, Usd)| CauseSpend {
-        fingerprint: fingerprint.to_owned(),
-        usd: usd.dollars(),
-    };
+    let left = |limit: Usd| limit.less(taken);
+    let cause =
+        |(fingerprint, usd): (&str, Usd)| CauseSpend { fingerprint: fingerprint.to_owned(), usd };
     SpendSummary {
-        spent_usd: day.spent.dollars(),
-        reserved_usd: day.reserved.dollars(),
-        limit_usd: limit.map(Usd::dollars),
+        spent_usd: day.spent,
+        reserved_usd: day.reserved,
+        limit_usd: limit,
         left_usd: limit.map(left),
         left_unless_near_usd: limit.map(kept).map(left),
         fingerprints: budget.causes(now).into_iter().map(cause).collect(),

@@ -7,14 +7,18 @@ fn at(minutes: i64) -> Timestamp {
     Timestamp::from_millis(minutes * 60_000)
 }
 
+fn usd(dollars: f64) -> Usd {
+    Usd::from_dollars_or_zero(dollars)
+}
+
 const HOURS: i64 = 60;
 const DAYS: i64 = 24 * HOURS;
 
 /// A run of $1 can cost $1.75, and four of them fit into $7.
 fn limits() -> BudgetLimits {
     BudgetLimits {
-        per_run: 1.0,
-        per_day: Some(7.0),
+        per_run: usd(1.0),
+        per_day: Some(usd(7.0)),
         reserve_for_expiry: 0.0,
         ..BudgetLimits::default()
     }
@@ -26,8 +30,8 @@ fn spend(session: &str, from: i64, reserved: f64, end: Option<(Option<f64>, i64)
         queue: "orders-dlq".into(),
         fingerprint: Some("cause".into()),
         at: at(from),
-        reserved_usd: reserved,
-        cost_usd: end.and_then(|(cost, _)| cost),
+        reserved_usd: usd(reserved),
+        cost_usd: end.and_then(|(cost, _)| cost).map(usd),
         settled_at: end.map(|(_, ended)| at(ended)),
     }
 }
@@ -47,7 +51,7 @@ fn of_cause(cause: &str) -> SpendRequest {
 #[test]
 fn the_worst_case_is_beyond_what_was_measured() {
     for (per_run, worst) in [(0.5, 1.25), (1.0, 1.75), (5.0, 6.0), (100.0, 120.0)] {
-        assert_eq!(worst_case(&BudgetLimits { per_run, ..limits() }), worst);
+        assert_eq!(worst_case(&BudgetLimits { per_run: usd(per_run), ..limits() }), usd(worst));
     }
 }
 
@@ -74,7 +78,7 @@ fn what_fits_into_a_day() {
         assert_eq!(found.is_ok(), fits, "{rule}: {found:?}");
     }
     let no_limit = BudgetLimits { per_day: None, ..limits() };
-    assert_eq!(judge(&no_limit, &budget(open(99)), &SpendRequest::default(), at(0)), Ok(1.75));
+    assert_eq!(judge(&no_limit, &budget(open(99)), &SpendRequest::default(), at(0)), Ok(usd(1.75)));
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
 
 #[test]
 fn a_cause_has_a_limit_of_its_own_for_a_month() {
-    let limits = BudgetLimits { per_fingerprint: Some(3.0), per_day: None, ..limits() };
+    let limits = BudgetLimits { per_fingerprint: Some(usd(3.0)), per_day: None, ..limits() };
     let past = budget(vec![spend("s", 0, 1.75, Some((Some(1.5), 10)))]);
     let rows = [
         ("the same cause", of_cause("cause"), 10 * DAYS, false),
@@ -132,7 +136,7 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
          near ($5.60 more when one is), $6.50 is spent or reserved; there is enough only with more \
          in auto_investigation.budget_usd_per_day"
     );
-    let cause = BudgetLimits { per_fingerprint: Some(7.0), ..limits() };
+    let cause = BudgetLimits { per_fingerprint: Some(usd(7.0)), ..limits() };
     let why = judge(&cause, &two, &of_cause("cause"), at(240)).unwrap_err();
     assert_eq!(why.until(), Some(at(30 * DAYS + 60)));
     assert!(why.to_string().contains("on this cause in 30 days"), "{why}");
@@ -144,9 +148,9 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
     let (limits, want) = (limits(), of_cause("cause"));
     let mut budget = Budget::default();
     for minute in [0, 1] {
-        assert_eq!(budget.reserve(&limits, "a", "orders-dlq", &want, at(minute)), Ok(1.75));
+        assert_eq!(budget.reserve(&limits, "a", "orders-dlq", &want, at(minute)), Ok(usd(1.75)));
     }
-    assert_eq!(budget.day(at(2)), DaySpend { spent: Usd::NONE, reserved: Usd::limit(1.75) });
+    assert_eq!(budget.day(at(2)), DaySpend { spent: Usd::NONE, reserved: usd(1.75) });
     let steps = [
         ("of nobody", "nobody", Some(1.0), (0.0, 1.75)),
         ("the end", "a", Some(0.4), (0.4, 0.0)),
@@ -155,11 +159,11 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
         ("nothing known", "a", None, (0.4, 0.0)),
     ];
     for (rule, session, cost, (spent, reserved)) in steps {
-        budget.settle(session, cost, at(10));
-        let day = DaySpend { spent: Usd::limit(spent), reserved: Usd::limit(reserved) };
+        budget.settle(session, cost.map(usd), at(10));
+        let day = DaySpend { spent: usd(spent), reserved: usd(reserved) };
         assert_eq!(budget.day(at(20)), day, "{rule}");
     }
-    assert_eq!(budget.causes(at(20)), [("cause", Usd::limit(0.4))]);
+    assert_eq!(budget.causes(at(20)), [("cause", usd(0.4))]);
 }
 
 #[test]
@@ -168,8 +172,8 @@ fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
         let mut budget = Budget::default();
         budget.reserve(&limits(), "a", "q", &SpendRequest::default(), at(0)).unwrap();
         for (minute, cost) in [(1, cost), (2, Some(0.2))] {
-            budget.settle("a", cost, at(minute));
-            let day = DaySpend { spent: Usd::limit(1.75), reserved: Usd::NONE };
+            budget.settle("a", cost.and_then(Usd::from_dollars), at(minute));
+            let day = DaySpend { spent: usd(1.75), reserved: Usd::NONE };
             assert_eq!(budget.day(at(3)), day, "{cost:?}");
         }
     }
@@ -252,7 +256,7 @@ fn of_many_at_once_no_more_is_granted_than_fits() {
     });
     let budget = Store::open(&dir).unwrap().doc::<Budget>().read().unwrap();
     assert_eq!((granted.into_inner(), budget.spends.len()), (4, 4));
-    assert_eq!(budget.day(at(10)).reserved, Usd::limit(7.0));
+    assert_eq!(budget.day(at(10)).reserved, usd(7.0));
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
@@ -301,7 +305,7 @@ proptest! {
                 Step::End { which, cost } => {
                     let open = budget.spends.get(which).filter(|s| s.settled_at.is_none());
                     if let Some(session) = open.map(|spend| spend.session.clone()) {
-                        budget.settle(&session, cost, now);
+                        budget.settle(&session, cost.map(usd), now);
                     }
                 }
             }
@@ -309,10 +313,10 @@ proptest! {
             for first in &budget.spends {
                 let within = |s: &&Spend| s.at >= first.at && s.at < first.at.plus(DAY);
                 let sum: Usd = budget.spends.iter().filter(within).map(Spend::counts).sum();
-                prop_assert!(sum <= Usd::limit(7.0), "{sum} from {}", first.at);
+                prop_assert!(sum <= usd(7.0), "{sum} from {}", first.at);
             }
         }
-        let most = Usd::limit(7.0).less(Usd::limit(7.0).share(share));
+        let most = usd(7.0).less(usd(7.0).share(share));
         for day in ordinary {
             prop_assert!(day.spent.plus(day.reserved) <= most);
         }

@@ -4,6 +4,7 @@ use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
     InvestigationTimedOut, Line, Type,
 };
+use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::SessionStatus;
 
 /// The facts of a session's last event.
@@ -11,7 +12,7 @@ use crate::rules::investigation::session::SessionStatus;
 pub struct LastEvent {
     /// None when the event is not an end.
     pub ended: Option<SessionStatus>,
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<Usd>,
     pub verdict: Option<String>,
     /// The title of the verdict.
     pub title: Option<String>,
@@ -36,7 +37,7 @@ impl LastEvent {
                     event::read(line)?.data;
                 LastEvent {
                     ended,
-                    cost_usd,
+                    cost_usd: cost_usd.and_then(Usd::from_dollars),
                     verdict: Some(verdict.status),
                     title: verdict.title,
                     report: Some(report),
@@ -69,6 +70,7 @@ impl LastEvent {
         reason: Option<String>,
         detail: String,
     ) -> LastEvent {
+        let cost_usd = cost_usd.and_then(Usd::from_dollars);
         LastEvent { ended, cost_usd, reason, detail: Some(detail), ..LastEvent::default() }
     }
 }

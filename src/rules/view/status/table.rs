@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::{IncidentRow, InvestigationState, SessionRow, SpendSummary, StatusView};
-use crate::rules::investigation::money::Usd;
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
@@ -134,7 +133,6 @@ impl TextTable {
             .collect();
         let row = |one: &&SessionRow| {
             let unrecorded = if one.recorded { "" } else { " (not yet recorded)" };
-            let cost = one.cost_usd.and_then(Usd::of);
             let row = vec![
                 self.id(&one.id).to_owned(),
                 one.queue.clone(),
@@ -143,7 +141,7 @@ impl TextTable {
                     0 => "0s".to_owned(), // Not 0ms: the age is known in seconds.
                     age => show_span(std::time::Duration::from_secs(age)),
                 },
-                cost.map_or("-".to_owned(), |cost| cost.to_string()),
+                one.cost_usd.map_or("-".to_owned(), |cost| cost.to_string()),
             ];
             (row, self.result(one, state))
         };
@@ -173,23 +171,22 @@ impl TextTable {
     }
 
     fn spend(&mut self, spend: &SpendSummary) {
-        let usd = |dollars: f64| Usd::of(dollars).unwrap_or_default();
-        let (spent, reserved) = (usd(spend.spent_usd), usd(spend.reserved_usd));
-        let limit = spend.limit_usd.map_or("no limit".to_owned(), |usd_| {
-            let left = usd(spend.left_usd.unwrap_or_default());
-            format!("limit {}, left {left}", usd(usd_))
+        let (spent, reserved) = (spend.spent_usd, spend.reserved_usd);
+        let limit = spend.limit_usd.map_or("no limit".to_owned(), |limit| {
+            let left = spend.left_usd.unwrap_or_default();
+            format!("limit {limit}, left {left}")
         });
         self.line(&format!("spend in 24 hours: {spent} spent, {reserved} reserved, {limit}"));
         let unless = spend.left_unless_near_usd.filter(|left| Some(*left) != spend.left_usd);
         if let Some(left) = unless {
-            self.line(&format!("  left when no loss is near: {}", usd(left)));
+            self.line(&format!("  left when no loss is near: {left}"));
         }
         if spend.fingerprints.is_empty() {
             return;
         }
         let row = |one: &super::CauseSpend| {
             let cause = self.id(&one.fingerprint).to_owned();
-            (vec![cause, usd(one.usd).to_string()], Vec::new())
+            (vec![cause, one.usd.to_string()], Vec::new())
         };
         let rows = spend.fingerprints.iter().take(CAUSES).map(row).collect();
         self.rows(&["CAUSE", "IN 30 DAYS"], 0, rows);

@@ -48,7 +48,7 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
     sessions.incidents = vec![waits, done, closed, runs];
     let told = LastEvent {
         ended: Some(SessionStatus::Completed),
-        cost_usd: Some(0.42),
+        cost_usd: Usd::from_dollars(0.42),
         verdict: Some("likely".into()),
         title: Some(format!("an order {} has no total", "that is \u{202e}very ".repeat(9))),
         report: Some("/state/sessions/eeeeeeee-4444/report.md".into()),
