@@ -31,7 +31,13 @@ impl SessionRunner {
         let session = match found[..] {
             [session] => session,
             [] => return Err(Error::failed("stop session", id, "no such session is running")),
-            _ => return Err(Error::failed("stop session", id, "more than one session has this prefix")),
+            _ => {
+                return Err(Error::failed(
+                    "stop session",
+                    id,
+                    "more than one session has this prefix",
+                ));
+            }
         };
         let folder = self.folder(&session.id);
         // Appended, not replaced: several stops may run at once.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::session::{Session, SessionStatus};
 use super::wait::Wait;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
@@ -79,6 +80,26 @@ impl Incident {
     /// finds a session that another one started and did not record.
     pub fn next_session_id(&self) -> String {
         event::derived_id(&["session", &self.id, &self.attempts.to_string()])
+    }
+
+    /// Creates the record of the next session.
+    pub fn next_session(&self, start_time: Timestamp, timeout_at: Timestamp) -> Session {
+        Session {
+            id: self.next_session_id(),
+            incident: self.id.clone(),
+            queue_name: self.queue.name.clone(),
+            queue: self.queue.clone(),
+            status: SessionStatus::Running,
+            pid: None,
+            start_time,
+            timeout_at,
+            ended_at: None,
+            cooldown_until: None,
+            printed: 0,
+            cost_usd: None,
+            fingerprint: None,
+            resumes: None,
+        }
     }
 
     /// Records that a session was started.

@@ -292,7 +292,7 @@ impl Planner<'_> {
     fn new_session(&self, incident: &Incident) -> Session {
         let replayed = self.time.evaluate_at.filter(|_| self.time.dry_run);
         let start = replayed.unwrap_or(self.time.wall);
-        let session = Session::new(incident, start, start.plus(self.policy.timeout));
+        let session = incident.next_session(start, start.plus(self.policy.timeout));
         // Nothing records the end of a session in a dry run.
         let until = session.timeout_at.plus(self.policy.start.cooldown);
         Session { cooldown_until: replayed.map(|_| until), ..session }

@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::incident::Incident;
 use super::money::{self, Usd};
 use crate::event::{Queue, Type};
 use crate::time::Timestamp;
@@ -74,26 +73,6 @@ impl SessionStatus {
 }
 
 impl Session {
-    /// Creates the record of the next session about an incident.
-    pub fn new(incident: &Incident, start_time: Timestamp, timeout_at: Timestamp) -> Self {
-        Session {
-            id: incident.next_session_id(),
-            incident: incident.id.clone(),
-            queue_name: incident.queue.name.clone(),
-            queue: incident.queue.clone(),
-            status: SessionStatus::Running,
-            pid: None,
-            start_time,
-            timeout_at,
-            ended_at: None,
-            cooldown_until: None,
-            printed: 0,
-            cost_usd: None,
-            fingerprint: None,
-            resumes: None,
-        }
-    }
-
     /// Returns the first session of the conversation, which may be this one.
     pub fn first_part(&self) -> &str {
         self.resumes.as_deref().unwrap_or(&self.id)

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wait {
-    /// One word for programs.
+    /// The reason, as one word for programs.
     pub reason: String,
     pub since: Timestamp,
     /// The wait ends at this time.

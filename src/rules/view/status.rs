@@ -96,7 +96,7 @@ pub struct SessionRow {
     pub verdict: Option<String>,
     pub title: Option<String>,
     pub report: Option<String>,
-    /// One word why there is no verdict.
+    /// The reason why there is no verdict, as one word.
     pub reason: Option<String>,
     pub detail: Option<String>,
 }

@@ -47,7 +47,7 @@ fn session(id: &str, of: &str, status: SessionStatus) -> Session {
         id: id.into(),
         status,
         ended_at: ended.then(|| at(NOW - 30)),
-        ..Session::new(&incident(of), at(NOW - 100), at(NOW + 500))
+        ..incident(of).next_session(at(NOW - 100), at(NOW + 500))
     }
 }
 

@@ -10,14 +10,14 @@ use crate::rules::investigation::session::SessionStatus;
 /// The facts of a session's last event.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LastEvent {
-    /// None when the event is not an end.
+    /// The status that the event reports; None when the event is not an end.
     pub ended: Option<SessionStatus>,
     pub cost_usd: Option<Usd>,
     pub verdict: Option<String>,
     /// The title of the verdict.
     pub title: Option<String>,
     pub report: Option<String>,
-    /// One word why there is no verdict.
+    /// The reason why there is no verdict, as one word.
     pub reason: Option<String>,
     /// The reason in a sentence.
     pub detail: Option<String>,
