@@ -14,6 +14,7 @@ pub mod peek;
 pub mod poll;
 pub mod process;
 pub mod secret;
+pub mod session_folder;
 pub mod sessions;
 pub mod status;
 pub mod supervisor;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use dlq::args::{CommonOptions, Given, ParseExit};
 use dlq::config::Switches;
 use dlq::edge::investigate::filter::Filter;
-use dlq::edge::sessions::Desk;
+use dlq::edge::sessions::SessionRunner;
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::INVESTIGATE;
@@ -46,30 +46,30 @@ fn main() -> ExitCode {
 fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
-    let desk = Desk::open(store, &settings, &env, options.dry_run)?;
+    let runner = SessionRunner::open(store, &settings, &env, options.dry_run)?;
     let switches = Switches::new(&settings);
     if let Some(queue) = &options.explain {
-        return dlq::wire::print(&desk.explain(queue)?).map(|()| ExitOutcome::Done);
+        return dlq::wire::print(&runner.explain(queue)?).map(|()| ExitOutcome::Done);
     }
     let mut out = Output::new();
     let dry_run = options.dry_run;
     if let Some(session) = &options.stop {
-        desk.stop(session)?;
-        let mut filter = Filter::new(desk, switches, dry_run, true);
-        return filter.catch_up(&mut out).map(|()| ExitOutcome::Done);
+        runner.stop(session)?;
+        let mut filter = Filter::new(runner, switches, dry_run, true);
+        return filter.print_pending(&mut out).map(|()| ExitOutcome::Done);
     }
     if let Some(queue) = &options.retry {
-        desk.retry(queue)?;
-        let mut filter = Filter::new(desk, switches, dry_run, options.no_wait);
+        runner.retry(queue)?;
+        let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
         return filter.finish(&mut out).map(ExitOutcome::from_failed);
     }
     if let Some(session) = &options.resume {
-        let id = desk.resume(session)?;
+        let id = runner.resume(session)?;
         log::info(&format!("session {id} is started"));
-        let mut filter = Filter::new(desk, switches, dry_run, options.no_wait);
+        let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
         filter.wait_for(id);
         return filter.finish(&mut out).map(ExitOutcome::from_failed);
     }
-    let mut filter = Filter::new(desk, switches, dry_run, options.no_wait);
+    let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
     run_filter(&mut Input::stdin(), &mut out, &mut filter).map(ExitOutcome::from_failed)
 }

@@ -1,75 +1,73 @@
-//! The sessions on disk: which run, which crashed, starting one, and printing what they tell.
+//! The sessions on disk: their probes, their starts and ends, and the printing of their events.
 //!
-//! Everything happens in one update of `sessions.json`: what the stream has told is taken in, the
-//! crashed are closed, the open incidents are judged, supervisors are started, and what sessions
-//! have told since is marked as printed. Nothing here waits for an investigation.
+//! Each step of the filter is one locked update of `sessions.json`: the changes of the stream are
+//! applied, the session folders are probed, a plan is made (see rules/investigation/plan.rs),
+//! carried out and recorded. An update never waits for an investigation.
 
 mod cleanup;
 mod control;
 mod events;
 mod launch;
+mod probe;
+mod update;
 
-use crate::rules::investigation::document::Sessions;
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::session_folder::session_folder;
 use super::supervisor::agent_program;
 use super::supervisor::files;
-use crate::clock;
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::log;
-use crate::rules::investigation::eligibility;
-use crate::rules::investigation::eligibility::{Past, Policy, Why};
-use crate::rules::investigation::incident;
-use crate::rules::investigation::incident::News;
-use crate::rules::investigation::session::{Session, Status};
-use crate::store::{self, Store};
+use crate::rules::investigation::document::Sessions;
+use crate::rules::investigation::eligibility::StartPolicy;
+use crate::rules::investigation::incident::IncidentChange;
+use crate::rules::investigation::plan::UpdatePolicy;
+use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::store::Store;
 use crate::time::Timestamp;
-use events::{skipped, unread, would_start};
 
-/// What an update brought.
+/// The result of an update.
 #[derive(Debug, Default)]
-pub struct Brought {
+pub struct UpdateResult {
     /// The lines to print, each with its LF.
     pub lines: Vec<Vec<u8>>,
-    /// The sessions that run.
     pub running: Vec<String>,
-    /// Those that this update has started.
+    /// The sessions that this update started or adopted.
     pub started: Vec<String>,
-    /// An investigation could not be started, and that has been said.
+    /// A supervisor could not be started. A warning was logged.
     pub failed: bool,
-    /// Incidents that wait for a place.
+    /// The number of incidents that wait for a running session to end.
     pub waiting: usize,
-    /// Sessions, and how far their events stand among the lines: to be given to [`Desk::mark`]
-    /// when the lines have reached the reader.
-    pub marks: Vec<(String, u64)>,
-    /// The sessions whose supervisors had died, and that are to be tidied up after.
-    crashed: Vec<String>,
-    /// Those that are forgotten.
-    gone: Vec<String>,
+    /// The sessions whose events are among the lines, and the offset behind those events: to be
+    /// passed to [`SessionRunner::mark_printed`] once the lines have reached the reader.
+    pub printed: Vec<(String, u64)>,
+    clean_up: Vec<String>,
+    pruned: Vec<String>,
 }
 
-/// The sessions of a state folder, and the rules for new ones.
-pub struct Desk {
+/// Starts, closes and prunes the sessions of a state folder.
+pub struct SessionRunner {
     store: Store,
     journal: Journal,
-    policy: Policy,
-    /// Without one, the triage stands alone.
+    policy: UpdatePolicy,
+    /// Without an agent, the triage by rules is the result.
     agent: Option<agent_program::Program>,
-    /// The model's credential, when it is in a variable.
+    /// The model's credential, when a variable holds it.
     credential: Option<SecretValue>,
-    /// `dlq-peek` and its first arguments, when it is there.
+    /// The command line of `dlq-peek`, when that program was found.
     peek: Option<Vec<String>>,
     settings: AutoInvestigation,
     state: State,
-    /// In a dry run: the document as it would be. Nothing is written then.
+    /// The document of a dry run, which is never written.
     dry: Option<RefCell<Sessions>>,
 }
 
-impl Desk {
-    /// Opens the desk. `env` says where programs are, and may hold the model's credential.
+impl SessionRunner {
+    /// Reads the settings. `env` locates programs and may hold the model's credential.
     pub fn open(store: Store, all: &Settings, env: &Env, dry_run: bool) -> Result<Self, Error> {
         let path = env.real("PATH");
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
@@ -77,53 +75,79 @@ impl Desk {
         if chosen.stands_in && settings.enabled {
             log::warn("Claude Code is not installed: incidents get a triage by rules instead");
         }
-        let policy = Policy {
+        let start = StartPolicy {
             enabled: settings.enabled && all.features.investigate,
             targets: settings.target_queues.clone(),
             max_concurrent: settings.max_concurrent,
             cooldown: settings.cooldown,
             agent_missing: chosen.missing,
         };
+        let policy = UpdatePolicy {
+            start,
+            limits: settings.limits(),
+            timeout: settings.timeout,
+            keep: usize::try_from(state.sessions_keep).unwrap_or(usize::MAX),
+            age_max: Duration::from_secs(u64::from(state.sessions_keep_days) * 86_400),
+        };
         let (agent, peek) = (chosen.program, agent_program::peek(&all.origin, path));
-        let of_env = settings.claude.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
-        // One that is missing is said by the session that needs it.
-        let credential = of_env.and_then(|auth| auth.resolve(env).ok());
+        let variable = settings.claude.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
+        // The session that needs a missing credential reports it.
+        let credential = variable.and_then(|auth| auth.resolve(env).ok());
         let journal = Journal::of(&store, &state);
         let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
-        Ok(Desk { store, journal, policy, agent, credential, peek, settings, state, dry })
+        Ok(SessionRunner { store, journal, policy, agent, credential, peek, settings, state, dry })
     }
 
-    /// Turns investigations on or off, as far as the configuration lets them start at all.
-    pub fn switch(&mut self, on: bool) {
-        self.policy.enabled = self.settings.enabled && on;
+    /// Turns investigations on or off. `auto_investigation.enabled: false` cannot be overridden.
+    pub fn set_enabled(&mut self, on: bool) {
+        self.policy.start.enabled = self.settings.enabled && on;
     }
 
-    /// Takes in what the stream has told, and judges the open incidents when `judge_at` says so.
-    pub fn update(&self, news: Vec<News>, judge_at: Option<Timestamp>) -> Result<Brought, Error> {
+    /// Applies changes of incidents, and evaluates the open incidents when `evaluate_at` is given.
+    pub fn update(
+        &self,
+        changes: Vec<IncidentChange>,
+        evaluate_at: Option<Timestamp>,
+    ) -> Result<UpdateResult, Error> {
         if let Some(document) = &self.dry {
-            return self.change(&mut document.borrow_mut(), news, judge_at);
+            return self.change(&mut document.borrow_mut(), changes, evaluate_at);
         }
-        let brought = self
+        let result = self
             .store
             .doc::<Sessions>()
-            .update(|sessions| self.change(sessions, news, judge_at))?;
-        // Not under the lock: git takes its time.
-        for session in &brought.crashed {
-            self.sweep(session)?;
+            .update(|sessions| self.change(sessions, changes, evaluate_at))?;
+        // Outside of the lock, because git may take long.
+        for session in &result.clean_up {
+            self.clean_up(session)?;
         }
-        brought.gone.iter().for_each(|session| self.discard(session));
-        Ok(brought)
+        result.pruned.iter().for_each(|session| self.delete_folder(session));
+        Ok(result)
     }
 
-    /// Whether a look at the document is worth it: something runs, or has told something new.
-    /// Takes no lock.
+    /// Whether an update is worthwhile: a session runs or has unprinted events. Takes no lock.
     pub fn is_busy(&self) -> Result<bool, Error> {
         if self.dry.is_some() {
             return Ok(false);
         }
         let sessions = self.store.doc::<Sessions>().read()?;
-        let busy = |s: &Session| s.status == Status::Running || self.unprinted(s);
+        let busy = |s: &Session| s.status == SessionStatus::Running || self.has_unprinted(s);
         Ok(sessions.sessions.iter().any(busy))
+    }
+
+    /// Records how far the events of sessions have reached the reader. A filter that dies before
+    /// this prints them again.
+    pub fn mark_printed(&self, printed: &[(String, u64)]) -> Result<(), Error> {
+        if printed.is_empty() {
+            return Ok(());
+        }
+        self.store.doc::<Sessions>().update(|sessions| {
+            for (id, printed) in printed {
+                if let Some(session) = sessions.session_mut(id) {
+                    session.printed = session.printed.max(*printed);
+                }
+            }
+            Ok(())
+        })
     }
 
     fn agent_name(&self) -> &str {
@@ -131,214 +155,11 @@ impl Desk {
     }
 
     fn folder(&self, session: &str) -> PathBuf {
-        self.store.dir().join("sessions").join(session)
+        session_folder(self.store.dir(), session)
     }
 
-    fn change(
-        &self,
-        sessions: &mut Sessions,
-        news: Vec<News>,
-        judge_at: Option<Timestamp>,
-    ) -> Result<Brought, Error> {
-        for item in news {
-            incident::hear(&mut sessions.incidents, item);
-        }
-        let mut brought = Brought::default();
-        if self.dry.is_none() {
-            sessions.step_back(clock::now());
-            for session in &mut sessions.sessions {
-                let mark = self.folder(&session.id).join(files::UNSWEPT);
-                if self.close_if_crashed(session)? {
-                    store::replace(&mark, b"")?;
-                }
-                if session.status != Status::Running && mark.exists() {
-                    brought.crashed.push(session.id.clone());
-                }
-            }
-        }
-        if let Some(now) = judge_at {
-            self.take_over(sessions, now, &mut brought)?;
-            incident::forget(&mut sessions.incidents, now);
-            for id in incident::to_judge(&sessions.incidents) {
-                self.judge(sessions, &id, now, &mut brought)?;
-            }
-        }
-        if self.dry.is_none() {
-            self.journal.append(&brought.lines.concat())?;
-            for session in &sessions.sessions {
-                let path = self.folder(&session.id).join(files::EVENTS);
-                let (lines, printed) = unread(&path, session.printed)?;
-                if printed > session.printed {
-                    brought.lines.extend(lines);
-                    brought.marks.push((session.id.clone(), printed));
-                }
-            }
-            brought.gone = self.prune(sessions)?;
-        }
-        for session in &sessions.sessions {
-            if self.runs(session, judge_at)? {
-                brought.running.push(session.id.clone());
-            }
-        }
-        Ok(brought)
-    }
-
-    /// The lock is the truth. In a dry run nothing is started, and what would run is taken to run
-    /// until its deadline.
-    fn runs(&self, session: &Session, now: Option<Timestamp>) -> Result<bool, Error> {
-        if session.status != Status::Running {
-            return Ok(false);
-        }
-        match self.dry {
-            Some(_) => Ok(now.is_some_and(|now| session.timeout_at > now)),
-            None => store::held(&self.folder(&session.id).join(files::LOCK)),
-        }
-    }
-
-    fn judge(
-        &self,
-        sessions: &mut Sessions,
-        id: &str,
-        now: Timestamp,
-        brought: &mut Brought,
-    ) -> Result<(), Error> {
-        let Some(at) = sessions.incidents.iter().position(|incident| incident.id == id) else {
-            return Ok(());
-        };
-        if self.waits(sessions, at, now) {
-            return Ok(());
-        }
-        let queue = sessions.incidents[at].queue.clone();
-        let mut past = self.past(sessions, &queue.arn, now)?;
-        if sessions.incidents[at].forced {
-            past.cooldown_until = None;
-        }
-        match eligibility::judge(&self.policy, &queue.name, &past, now) {
-            eligibility::Verdict::Start => self.start(sessions, at, now, brought),
-            eligibility::Verdict::Wait(why) | eligibility::Verdict::Never(why) => {
-                brought.waiting += usize::from(matches!(why, Why::Full(_) | Why::Running(_)));
-                let incident = &mut sessions.incidents[at];
-                if !incident.reported.iter().any(|word| word == why.word()) {
-                    incident.reported.push(why.word().into());
-                    brought.lines.push(skipped(incident, &why, now));
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether an incident waits for what has not come yet. When it has, that is forgotten.
-    fn waits(&self, sessions: &mut Sessions, at: usize, now: Timestamp) -> bool {
-        let Some(hold) = &sessions.incidents[at].hold else { return false };
-        let owner = hold.session.as_ref().and_then(|id| sessions.session(id));
-        let status = owner.map(|session| session.status);
-        // It was written by the wall clock; a stream that is looked at again may be of any time.
-        let now = if self.dry.is_some() { now.max(hold.since) } else { clock::now() };
-        let waits = hold.stands(now, &self.settings.limits(), status);
-        if !waits {
-            sessions.incidents[at].hold = None;
-        }
-        waits
-    }
-
-    /// What is known of a queue and of the other investigations.
-    fn past(&self, sessions: &Sessions, arn: &str, now: Timestamp) -> Result<Past, Error> {
-        let mut past = Past { cooldown_until: sessions.cooldown_until(arn), ..Past::default() };
-        for session in &sessions.sessions {
-            if self.runs(session, Some(now))? {
-                past.running += 1;
-                if session.queue.arn == arn {
-                    past.running_here = Some(session.id.clone());
-                }
-            }
-        }
-        Ok(past)
-    }
-
-    /// Records what another filter has started and, because it died, has not. It has one of the
-    /// places, and tells what it finds, whatever has become of its incident: so it comes first.
-    fn take_over(
-        &self,
-        sessions: &mut Sessions,
-        now: Timestamp,
-        brought: &mut Brought,
-    ) -> Result<(), Error> {
-        for at in 0..sessions.incidents.len() {
-            let folder = self.folder(&launch::next(&sessions.incidents[at]));
-            if self.dry.is_none() && launch::has_begun(&folder)? {
-                self.start(sessions, at, now, brought)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn start(
-        &self,
-        sessions: &mut Sessions,
-        at: usize,
-        now: Timestamp,
-        brought: &mut Brought,
-    ) -> Result<(), Error> {
-        let incident = &mut sessions.incidents[at];
-        let id = launch::next(incident);
-        let begun = if self.dry.is_some() { now } else { clock::now() };
-        let timeout_at = begun.plus(self.settings.timeout);
-        let mut session = Session {
-            id: id.clone(),
-            incident: incident.id.clone(),
-            queue_name: incident.queue.name.clone(),
-            queue: incident.queue.clone(),
-            status: Status::Running,
-            pid: None,
-            start_time: begun,
-            timeout_at,
-            ended_at: None,
-            // In a dry run nobody comes to record the end.
-            cooldown_until: self.dry.as_ref().map(|_| timeout_at.plus(self.settings.cooldown)),
-            printed: 0,
-            cost_usd: None,
-            fingerprint: None,
-            resumes: None,
-        };
-        if self.dry.is_some() {
-            brought.lines.push(would_start(incident, &session, self.agent_name(), now));
-        } else if let Err(error) = self.spawn(&self.plan(incident, &session), &session) {
-            // The incident stays armed and is judged again.
-            log::warn(&format!("no investigation of queue '{}': {error}", incident.queue.name));
-            brought.failed = true;
-            return Ok(());
-        } else {
-            // One that was started before, and not recorded, may have ended.
-            self.close_if_crashed(&mut session)?;
-        }
-        incident.attempts += 1;
-        incident.armed = false;
-        incident.forced = false;
-        // The next cooldown is another one.
-        incident.reported.retain(|word| word != "cooldown");
-        brought.started.push(id);
-        sessions.sessions.push(session);
-        Ok(())
-    }
-
-    fn unprinted(&self, session: &Session) -> bool {
+    fn has_unprinted(&self, session: &Session) -> bool {
         let path = self.folder(&session.id).join(files::EVENTS);
         std::fs::metadata(path).is_ok_and(|meta| meta.len() > session.printed)
-    }
-
-    /// Marks as printed what has reached the reader. A filter that dies before this prints it
-    /// again, and never not at all.
-    pub fn mark(&self, marks: &[(String, u64)]) -> Result<(), Error> {
-        if marks.is_empty() {
-            return Ok(());
-        }
-        self.store.doc::<Sessions>().update(|sessions| {
-            for (id, printed) in marks {
-                if let Some(session) = sessions.session_mut(id) {
-                    session.printed = session.printed.max(*printed);
-                }
-            }
-            Ok(())
-        })
     }
 }

@@ -1,5 +1,5 @@
-//! What the state folder shows of what is going on. Starts nothing, changes nothing, and takes no
-//! lock: it asks who holds a session's, and lets go at once.
+//! The reading of the state folder for `dlq-status`. Starts nothing, changes nothing and takes no
+//! lock: a probe of a session's lock releases it at once.
 
 use crate::rules::investigation::document::Sessions;
 use std::collections::BTreeMap;
@@ -7,29 +7,31 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::session_folder::session_folder;
 use super::supervisor::files;
 use crate::clock;
 use crate::error::Error;
-use crate::rules::investigation::budget::{Budget, Limits};
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::budget::{Budget, BudgetLimits};
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
-use crate::rules::view::status::{Documents, Seen, Told, View};
+use crate::rules::view::status::{LastEvent, SessionProbe, StateDocuments, StatusView};
 use crate::store::{self, Document, Store};
 
-/// The last event of a session stands in so many bytes at the end of its file: an event has less
+/// The bytes at the end of a session's events in which the last one is found: an event has less
 /// than 4 KiB.
 const TAIL: u64 = 64 * 1024;
 
-/// Looks.
-pub fn look(store: &Store, limits: &Limits) -> View {
+/// Reads the documents and probes the session folders.
+pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
     let mut problems = Vec::new();
     let mut sessions = document::<Sessions>(store, &mut problems);
     let mut seen = all(store, sessions.as_ref(), &mut problems);
     let ended = |one: &Session| {
-        one.status == Status::Running && seen.get(&one.id).and_then(|seen| seen.held) == Some(false)
+        one.status == SessionStatus::Running
+            && seen.get(&one.id).and_then(|seen| seen.held) == Some(false)
     };
-    // One that has ended since the document was read has been recorded, and is no crash.
+    // A session that ended since the document was read is recorded by now and did not crash.
     if sessions.as_ref().is_some_and(|all| all.sessions.iter().any(ended)) {
         problems.clear();
         sessions = document::<Sessions>(store, &mut problems);
@@ -37,33 +39,33 @@ pub fn look(store: &Store, limits: &Limits) -> View {
     }
     let watched = document::<Watched>(store, &mut problems);
     let budget = document::<Budget>(store, &mut problems);
-    let documents = Documents { sessions, watched, budget };
+    let documents = StateDocuments { sessions, watched, budget };
     let state = store.dir().display().to_string();
-    View { problems, ..status::view(&documents, &seen, limits, &state, clock::now()) }
+    StatusView { problems, ..status::view(&documents, &seen, limits, &state, clock::now()) }
 }
 
 fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D> {
     store.doc::<D>().read().map_err(|error| problems.push(error.to_string())).ok()
 }
 
-/// What the folders of the sessions show.
+/// Probes the folders of the sessions.
 fn all(
     store: &Store,
     sessions: Option<&Sessions>,
     problems: &mut Vec<String>,
-) -> BTreeMap<String, Seen> {
+) -> BTreeMap<String, SessionProbe> {
     let mut seen = BTreeMap::new();
     for session in sessions.map_or(&[][..], |all| &all.sessions) {
-        let folder = store.dir().join("sessions").join(&session.id);
-        let mut found = Seen::default();
-        if session.status == Status::Running {
+        let folder = session_folder(store.dir(), &session.id);
+        let mut found = SessionProbe::default();
+        if session.status == SessionStatus::Running {
             match store::held(&folder.join(files::LOCK)) {
                 Ok(held) => found.held = Some(held),
                 Err(error) => problems.push(error.to_string()),
             }
         }
         match last(&folder.join(files::EVENTS)) {
-            Ok(line) => found.told = line.and_then(|line| Told::of(&line)),
+            Ok(line) => found.told = line.and_then(|line| LastEvent::from_line(&line)),
             Err(error) => problems.push(error.to_string()),
         }
         seen.insert(session.id.clone(), found);
@@ -71,7 +73,7 @@ fn all(
     seen
 }
 
-/// The last whole line of a file; None when there is none.
+/// Returns the last complete line of a file; None when there is none.
 fn last(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| {

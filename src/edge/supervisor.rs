@@ -111,7 +111,7 @@ const LOCK_RETRY: Duration = Duration::from_millis(500);
 pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     process::detach();
     let (environment, credential) = environment::receive();
-    let folder = context::session_folder(store.dir(), session);
+    let folder = context::canonical_session_folder(store.dir(), session);
     // Before the lock: while it is held the filter takes the session for started, and does not
     // report why it cannot be.
     let plan = plan::read(&folder)?;

@@ -7,6 +7,7 @@ pub mod document;
 pub mod eligibility;
 pub mod incident;
 pub mod money;
+pub mod plan;
 pub mod preflight;
 pub mod session;
 pub mod wait;

@@ -97,7 +97,7 @@ fn session_lock_tells_running_from_crashed() {
     assert_eq!(all["sessions"][0]["status"], "running");
     assert_eq!(all["incidents"][0]["investigation"]["state"], "running");
     let text = successful_stdout(&bench.run("dlq-status", &[], ""));
-    assert!(text.contains(" is at work\n"), "{text}");
+    assert!(text.contains(" running\n"), "{text}");
     let session = all["sessions"][0]["id"].as_str().unwrap().to_owned();
     let supervisors = processes_of(&bench)
         .into_iter()
@@ -129,7 +129,7 @@ fn unreadable_document_is_named_and_rest_is_shown() {
     assert_eq!(output.stderr.lines().count(), 1);
     assert_eq!(
         output.text(),
-        "incidents: none is open\nsessions: unknown\n\
+        "incidents: none open\nsessions: unknown\n\
          spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00\n  \
          left when no loss is near: $14.00\n  CAUSE        IN 30 DAYS\n  cause-of-it  $6.00\n"
     );
@@ -148,7 +148,7 @@ fn status_waits_for_no_lock() {
         .map(|name| Lock::wait(&store.dir().join(format!("{name}.lock"))).unwrap())
         .collect();
     let text = successful_stdout(&bench.run("dlq-status", &[], ""));
-    assert!(text.starts_with("incidents: none is open\nsessions: none on record\n"), "{text}");
+    assert!(text.starts_with("incidents: none open\nsessions: none on record\n"), "{text}");
 }
 
 #[test]

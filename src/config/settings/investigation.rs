@@ -13,7 +13,8 @@ use crate::config::valid;
 use crate::config::value::{Field, Result};
 use crate::config::yaml::Value;
 use crate::glob::GlobList;
-use crate::rules::investigation::budget::Limits;
+use crate::rules::investigation::budget::BudgetLimits;
+use crate::rules::investigation::money::Usd;
 use crate::text::{safe, shorten};
 
 const MODEL: &str = "the name of a model such as claude-sonnet-5-5";
@@ -150,13 +151,13 @@ impl Field<'_> {
 
 impl AutoInvestigation {
     /// Returns the budget.
-    pub fn limits(&self) -> Limits {
-        Limits {
-            per_run: self.budget_usd_per_run,
-            per_day: Some(self.budget_usd_per_day),
-            per_fingerprint: self.budget_usd_per_fingerprint,
+    pub fn limits(&self) -> BudgetLimits {
+        BudgetLimits {
+            per_run: Usd::from_dollars_or_zero(self.budget_usd_per_run),
+            per_day: Some(Usd::from_dollars_or_zero(self.budget_usd_per_day)),
+            per_fingerprint: self.budget_usd_per_fingerprint.map(Usd::from_dollars_or_zero),
             reserve_for_expiry: self.budget_reserve_for_expiry,
-            ..Limits::default()
+            ..BudgetLimits::default()
         }
     }
 }

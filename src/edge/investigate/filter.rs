@@ -1,51 +1,50 @@
-//! The stream through `dlq-investigate`: every line is passed on before anything is decided about it,
-//! and what sessions have told is put in between. It never waits for an investigation before the end.
+//! The stream through `dlq-investigate`: lines pass, incidents are judged at each heartbeat and at the
+//! end of the input, and events of the sessions are printed.
 
 use std::time::Duration;
 
 use crate::clock;
 use crate::config::Switches;
-use crate::edge::sessions::{Brought, Desk};
+use crate::edge::sessions::{SessionRunner, UpdateResult};
 use crate::error::Error;
 use crate::event::stream_time::StreamClock;
 use crate::event::{Head, Type};
 use crate::log;
 use crate::rules::investigation::incident;
-use crate::rules::investigation::incident::News;
+use crate::rules::investigation::incident::IncidentChange;
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
-/// How often running sessions are looked at while the stream is silent.
+/// The interval of updates while the stream is silent and sessions run.
 const TICK: Duration = Duration::from_millis(200);
-/// At the end of the stream nothing else is to be done than to wait for sessions.
+/// The interval of updates after the end of the stream.
 const WAIT: Duration = Duration::from_millis(50);
-/// So much of the stream's news is kept before it is written down.
-const NEWS_MAX: usize = 1000;
+/// The number of changes that are kept before they are recorded.
+const CHANGES_MAX: usize = 1000;
 
-/// The stream of one run, and what it has started.
+/// The state of one run.
 pub struct Filter {
-    desk: Desk,
+    runner: SessionRunner,
     clock: StreamClock,
     switches: Switches,
-    news: Vec<News>,
-    /// The sessions that it has started and that run.
+    changes: Vec<IncidentChange>,
+    /// The running sessions that this run started.
     own: Vec<String>,
-    /// Sessions run, or may have told something.
+    /// Whether sessions run or may have unprinted events.
     busy: bool,
-    /// Ends with the input: investigations go on alone. Always so in a dry run.
+    /// Whether the filter ends with the input and leaves investigations running; true in a dry run.
     no_wait: bool,
     failed: bool,
 }
 
 impl Filter {
-    /// Nothing was heard yet.
-    pub fn new(desk: Desk, switches: Switches, dry_run: bool, no_wait: bool) -> Self {
+    pub fn new(runner: SessionRunner, switches: Switches, dry_run: bool, no_wait: bool) -> Self {
         let clock = StreamClock::new(dry_run);
         Filter {
-            desk,
+            runner,
             clock,
             switches,
-            news: Vec::new(),
+            changes: Vec::new(),
             own: Vec::new(),
             busy: true,
             no_wait: no_wait || dry_run,
@@ -53,37 +52,41 @@ impl Filter {
         }
     }
 
-    fn judge(&mut self, out: &mut Output) -> Result<Brought, Error> {
-        self.desk.switch(self.switches.now().investigate);
+    fn evaluate(&mut self, out: &mut Output) -> Result<UpdateResult, Error> {
+        self.runner.set_enabled(self.switches.now().investigate);
         self.update(Some(self.clock.now(clock::now())), out)
     }
 
-    fn update(&mut self, judge_at: Option<Timestamp>, out: &mut Output) -> Result<Brought, Error> {
-        let brought = self.desk.update(std::mem::take(&mut self.news), judge_at)?;
-        self.busy = !brought.running.is_empty();
-        self.failed |= brought.failed;
-        for session in &brought.started {
+    fn update(
+        &mut self,
+        evaluate_at: Option<Timestamp>,
+        out: &mut Output,
+    ) -> Result<UpdateResult, Error> {
+        let result = self.runner.update(std::mem::take(&mut self.changes), evaluate_at)?;
+        self.busy = !result.running.is_empty();
+        self.failed |= result.failed;
+        for session in &result.started {
             log::info(&format!("session {session} is started"));
         }
-        self.own.extend(brought.started.iter().cloned());
-        self.own.retain(|session| brought.running.contains(session));
-        for line in &brought.lines {
+        self.own.extend(result.started.iter().cloned());
+        self.own.retain(|session| result.running.contains(session));
+        for line in &result.lines {
             out.put(line)?;
         }
-        if !brought.marks.is_empty() {
+        if !result.printed.is_empty() {
             out.flush()?;
-            self.desk.mark(&brought.marks)?;
+            self.runner.mark_printed(&result.printed)?;
         }
-        Ok(brought)
+        Ok(result)
     }
 
-    /// Waits for this session, too.
+    /// Adds a session to wait for.
     pub fn wait_for(&mut self, session: String) {
         self.own.push(session);
     }
 
     /// Prints the new events of the sessions.
-    pub fn catch_up(&mut self, out: &mut Output) -> Result<(), Error> {
+    pub fn print_pending(&mut self, out: &mut Output) -> Result<(), Error> {
         self.update(None, out)?;
         out.flush()
     }
@@ -99,10 +102,10 @@ impl StreamFilter for Filter {
         let Some(head) = head.filter(|head| self.clock.observe(head)) else {
             return Ok(());
         };
-        self.news.extend(incident::news(head, line));
+        self.changes.extend(incident::incident_change(head, line));
         if head.known == Some(Type::PollFinished) && self.clock.is_live(head.time(), clock::now()) {
-            self.judge(out).map(|_| ())
-        } else if self.news.len() >= NEWS_MAX {
+            self.evaluate(out).map(|_| ())
+        } else if self.changes.len() >= CHANGES_MAX {
             self.update(None, out).map(|_| ())
         } else {
             Ok(())
@@ -114,17 +117,17 @@ impl StreamFilter for Filter {
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
-        self.busy = self.desk.is_busy()?;
+        self.busy = self.runner.is_busy()?;
         if self.busy { self.update(None, out).map(|_| ()) } else { Ok(()) }
     }
 
-    /// Judges a last time, and waits for the sessions that the filter has started and for the
-    /// incidents that wait for a slot. Returns whether a session could not be started.
+    /// Judges a last time, then waits for the sessions that this run started and for incidents that
+    /// wait for a slot. Returns whether a session could not be started.
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
         loop {
-            let brought = self.judge(out)?;
+            let result = self.evaluate(out)?;
             out.flush()?;
-            let awaited = !self.own.is_empty() || (brought.waiting > 0 && self.busy);
+            let awaited = !self.own.is_empty() || (result.waiting > 0 && self.busy);
             if self.no_wait || !awaited {
                 return Ok(self.failed);
             }
@@ -137,6 +140,6 @@ impl StreamFilter for Filter {
         if *error != Error::Pipe {
             return Ok(());
         }
-        self.desk.update(std::mem::take(&mut self.news), None).map(|_| ())
+        self.runner.update(std::mem::take(&mut self.changes), None).map(|_| ())
     }
 }

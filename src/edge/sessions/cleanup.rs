@@ -1,68 +1,62 @@
-//! What is to be done after a session: the record of one whose supervisor has died, the worktree and
-//! the money that such a one has left, and the end of what is old.
+//! The ends of sessions: the report of a dead supervisor, the cleanup of its worktree and budget,
+//! and the deletion of old sessions.
 
-use crate::rules::investigation::document::Sessions;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
-use std::time::Duration;
 
-use super::Desk;
-use super::events::last_told;
-use crate::clock;
+use super::SessionRunner;
 use crate::edge::supervisor::{self, EventWriter, Plan, files, program};
 use crate::error::Error;
-use crate::event::{InvestigationFailed, Type};
+use crate::event::InvestigationFailed;
 use crate::log;
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::plan::SessionEnd;
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 
-impl Desk {
-    /// Closes a session whose supervisor has died: as its own last event says, or as crashed. An
-    /// agent that has outlived its supervisor is ended. Says whether that was so.
-    pub(super) fn close_if_crashed(&self, session: &mut Session) -> Result<bool, Error> {
+impl SessionRunner {
+    /// Reports the end of a session whose supervisor is gone, and ends an agent that outlived it.
+    pub(super) fn report_end(&self, end: &SessionEnd) -> Result<(), Error> {
+        let session = &end.session;
         let folder = self.folder(&session.id);
-        if session.status != Status::Running || store::held(&folder.join(files::LOCK))? {
-            return Ok(false);
+        if end.agent_runs {
+            self.start_watchdog(session);
         }
-        if store::held(&folder.join(files::STDERR))? {
-            // Its watchdog died too, or is at work; a second one does no harm.
-            let grace = self.settings.stop_grace.as_millis().to_string();
-            let started = program::sibling().and_then(|mut command| {
-                let failed = |error| Error::failed("start", "a watchdog", error);
-                command
-                    .args(["watch", &session.id, &grace])
-                    .env_clear()
-                    .envs(supervisor::passed_on())
-                    .process_group(0)
-                    .env("DLQ_STATE_DIR", self.store.dir())
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null())
-                    .spawn()
-                    .map_err(failed)
-            });
-            if let Err(error) = started {
-                log::warn(&error.to_string());
-            }
-        }
-        let now = clock::now();
-        session.ended_at = Some(now);
-        let told = last_told(&folder.join(files::EVENTS));
-        session.status = match told {
-            Some(Type::InvestigationCompleted) => Status::Completed,
-            Some(Type::InvestigationFailed) => Status::Failed,
-            Some(Type::InvestigationTimedOut) => Status::TimedOut,
-            Some(Type::InvestigationStopped) => Status::Stopped,
-            Some(Type::InvestigationSkipped) => Status::Skipped,
-            _ => Status::Crashed,
-        };
-        let cools = session.status != Status::Skipped;
-        session.cooldown_until = cools.then(|| now.plus(self.settings.cooldown));
-        if session.status != Status::Crashed {
-            // It died between its last event and its record; the journal may lack the event.
+        if session.status == SessionStatus::Crashed {
+            self.report_crash(session)?;
+        } else {
+            // The supervisor died between its last event and its record; the journal may lack the
+            // event.
             let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
-            return self.journal.append(&events).map(|()| true);
+            self.journal.append(&events)?;
         }
+        store::replace(&folder.join(files::UNSWEPT), b"")
+    }
+
+    /// Starts a watchdog that ends the agent. The supervisor's own watchdog may have died, too; a
+    /// second one does no harm.
+    fn start_watchdog(&self, session: &Session) {
+        let grace = self.settings.stop_grace.as_millis().to_string();
+        let started = program::sibling().and_then(|mut command| {
+            command
+                .args(["watch", &session.id, &grace])
+                .env_clear()
+                .envs(supervisor::passed_on())
+                .process_group(0)
+                .env("DLQ_STATE_DIR", self.store.dir())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .map_err(|error| Error::failed("start", "a watchdog", error))
+        });
+        if let Err(error) = started {
+            log::warn(&error.to_string());
+        }
+    }
+
+    fn report_crash(&self, session: &Session) -> Result<(), Error> {
+        let folder = self.folder(&session.id);
+        let duration = session.ended_at.map(|end| end.since(session.start_time).as_secs());
         let data = InvestigationFailed {
             queue: session.queue.clone(),
             session: session.id.clone(),
@@ -70,17 +64,18 @@ impl Desk {
             detail: "its supervisor died; what the agent did until then is in the session's folder"
                 .into(),
             cost_usd: None,
-            duration_s: Some(now.since(session.start_time).as_secs()),
+            duration_s: duration,
         };
         store::make_dir(&folder)?;
         let (incident, queue) = (session.incident.as_str(), &session.queue);
         let (journal, session) = (&self.journal, session.id.as_str());
         let writer = EventWriter { folder: &folder, journal, session, incident, queue };
-        writer.emit(data).map(|()| true)
+        writer.emit(data)
     }
 
-    /// Settles the cost of a crashed session and removes its worktrees.
-    pub(super) fn sweep(&self, session: &str) -> Result<(), Error> {
+    /// Settles the cost of a session whose supervisor died, and removes its worktree. Uncommitted
+    /// changes of a fix stay.
+    pub(super) fn clean_up(&self, session: &str) -> Result<(), Error> {
         self.run_cleanup("clean-up", session)
     }
 
@@ -111,26 +106,8 @@ impl Desk {
         }
     }
 
-    /// The sessions to forget.
-    pub(super) fn prune(&self, sessions: &mut Sessions) -> Result<Vec<String>, Error> {
-        let age_max = Duration::from_secs(u64::from(self.state.sessions_keep_days) * 86_400);
-        let keep = usize::try_from(self.state.sessions_keep).unwrap_or(usize::MAX);
-        if !sessions.may_prune(keep, age_max, clock::now()) {
-            return Ok(Vec::new());
-        }
-        let mut stay: Vec<String> = Vec::new();
-        for session in &sessions.sessions {
-            let folder = self.folder(&session.id);
-            let at_work = store::held(&folder.join(files::LOCK))?;
-            if at_work || self.unprinted(session) || folder.join(files::UNSWEPT).exists() {
-                stay.push(session.id.clone());
-            }
-        }
-        Ok(sessions.prune(keep, age_max, clock::now(), |session| stay.contains(&session.id)))
-    }
-
-    /// Removes the folder of a session, and with it the worktree in it, and what was changed there.
-    pub(super) fn discard(&self, session: &str) {
+    /// Removes the folder of a session, including its worktrees.
+    pub(super) fn delete_folder(&self, session: &str) {
         let folder = self.folder(session);
         let plan = store::read_json::<Plan>(&folder.join(files::PLAN));
         if plan.is_ok_and(|plan| plan.code.is_some())

@@ -1,48 +1,56 @@
-//! What a person asks of the sessions: to end one, to investigate again, and to say why not.
+//! The commands of a user: stop, retry, resume and explain.
 
 use crate::rules::investigation::document::Sessions;
 use std::time::Duration;
 
-use super::Desk;
+use super::SessionRunner;
 use crate::clock;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::money::Usd;
+use crate::rules::investigation::plan::Occupancy;
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 use crate::text::safe;
 
-/// How long a session that is asked to end may take, beside the graces of its agent.
+/// The time a session may take to stop, in addition to the grace periods of its agent.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
-impl Desk {
-    /// Asks a session to end, by its id or the beginning of it, and waits for that. An error says
-    /// that no such session runs.
+impl SessionRunner {
+    /// Requests the end of a session, named by its id or a unique prefix, and waits for it. Fails
+    /// when no such session runs.
     pub fn stop(&self, id: &str) -> Result<(), Error> {
         let sessions = self.store.doc::<Sessions>().read()?;
-        let fits = |session: &&Session| {
-            session.status == Status::Running && !id.is_empty() && session.id.starts_with(id)
+        let within = |session: &&Session| {
+            session.status == SessionStatus::Running && !id.is_empty() && session.id.starts_with(id)
         };
-        let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
+        let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
         let session = match found[..] {
             [session] => session,
-            [] => return Err(Error::failed("stop session", id, "no such session runs")),
-            _ => return Err(Error::failed("stop session", id, "more than one begins like that")),
+            [] => return Err(Error::failed("stop session", id, "no such session is running")),
+            _ => {
+                return Err(Error::failed(
+                    "stop session",
+                    id,
+                    "more than one session has this prefix",
+                ));
+            }
         };
         let folder = self.folder(&session.id);
-        // Made, not replaced: several may ask at once.
+        // Appended, not replaced: several stops may run at once.
         let mark = folder.join(files::STOP);
         store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
-        // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not cut short.
+        // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not interrupted.
         let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
         while store::held(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
                 return Err(Error::failed(
                     "stop session",
                     &session.id,
-                    "it has not ended yet; while it looks at messages it ends after that",
+                    "it has not ended yet; while it samples messages it ends after that",
                 ));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -50,7 +58,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Marks the open incidents of a queue to be investigated again, past the cooldown.
+    /// Marks the open incidents of a queue for another investigation, ignoring the cooldown.
     pub fn retry(&self, queue: &str) -> Result<(), Error> {
         let marked = self.store.doc::<Sessions>().update(|sessions| {
             let mut marked = 0;
@@ -67,20 +75,20 @@ impl Desk {
         }
     }
 
-    /// Starts a session that goes on with one which was ended without a result, by its id or the
-    /// beginning of it, and returns its id. Cooldown and fingerprint do not hold it up.
+    /// Starts a session that resumes one which ended without a result, and returns the new id. The
+    /// cooldown and sessions with the same cause do not prevent it.
     pub fn resume(&self, id: &str) -> Result<String, Error> {
         let refused = |why: &str| Error::failed("resume session", safe(id).as_ref(), why);
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
-            return Err(refused("the agent is not claude, which alone can do that"));
+            return Err(refused("only sessions of the agent claude can be resumed"));
         }
         self.store.doc::<Sessions>().update(|sessions| {
-            let fits = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
-            let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
+            let within = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
+            let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
             let [ended] = found[..] else {
                 return Err(refused(match found.len() {
-                    0 => "there is none; 'dlq-status' shows those that there are",
-                    _ => "more than one begins like that",
+                    0 => "no such session; see 'dlq-status'",
+                    _ => "more than one session has this prefix",
                 }));
             };
             if let Some(why) = not_resumable(ended.status) {
@@ -91,23 +99,23 @@ impl Desk {
             if !std::fs::metadata(&written).is_ok_and(|file| file.len() > 0) {
                 return Err(refused("its agent had not begun; '--retry QUEUE' investigates again"));
             }
-            // One that found no reason to go on has added nothing.
+            // Skip sessions that never started an agent.
             let parts = sessions.conversation(ended);
-            let mut spoken = parts.iter().filter(|part| part.status != Status::Skipped);
-            if spoken.next_back().is_some_and(|last| last.id != ended.id) {
+            let mut started = parts.iter().filter(|part| part.status != SessionStatus::Skipped);
+            if started.next_back().is_some_and(|last| last.id != ended.id) {
                 return Err(refused("another session went on with it; resume that one"));
             }
-            let spent = parts.iter().filter_map(|part| part.cost_usd).sum();
-            let past = self.past(sessions, &ended.queue.arn, clock::now())?;
+            let spent = parts.iter().filter_map(|part| part.cost_usd).sum::<Usd>();
+            let past = self.occupancy(sessions)?.activity(&ended.queue.arn);
             if past.running_here.is_some() {
-                return Err(refused("its queue is being investigated"));
+                return Err(refused("another session is investigating its queue"));
             }
-            if past.running >= self.policy.max_concurrent {
-                return Err(refused("as many sessions run as may; try again when one has ended"));
+            if past.running >= self.policy.start.max_concurrent {
+                return Err(refused("auto_investigation.max_concurrent sessions are running; try again when one has ended"));
             }
             let newest = parts.last().map_or(&ended.id, |last| &last.id);
             let session = self.next_part(ended, &first, newest);
-            let plan = self.plan_of_next(ended, &session, spent)?;
+            let plan = self.plan_of_next(ended, &session, spent.dollars())?;
             self.spawn(&plan, &session)?;
             let id = session.id.clone();
             sessions.sessions.push(session);
@@ -115,11 +123,16 @@ impl Desk {
         })
     }
 
+    fn occupancy(&self, document: &Sessions) -> Result<Occupancy, Error> {
+        let probes = self.probe_sessions(document)?;
+        Ok(Occupancy::new(document, &probes, &self.time(Some(clock::now()))))
+    }
+
     fn next_part(&self, ended: &Session, first: &str, newest: &str) -> Session {
         let begun = clock::now();
         Session {
             id: event::derived_id(&["resumed", newest]),
-            status: Status::Running,
+            status: SessionStatus::Running,
             pid: None,
             start_time: begun,
             timeout_at: begun.plus(self.settings.timeout),
@@ -132,38 +145,39 @@ impl Desk {
         }
     }
 
-    /// What the ended session was told, as the configuration says now.
+    /// Returns the plan of the ended session with the current configuration.
     fn plan_of_next(&self, ended: &Session, session: &Session, spent: f64) -> Result<Plan, Error> {
         let path = self.folder(&ended.id).join(files::PLAN);
         let earlier: Plan = store::read_json(&path)?;
         let incident = Incident { forced: true, ..earlier.incident };
         let bundle = earlier.bundle.and_then(|bundle| self.bundle_at(&bundle));
-        let plan = self.plan(&incident, session);
+        let plan = self.session_plan(&incident, session);
         let resumes = session.resumes.clone();
         Ok(Plan { resumes, spent_usd: spent, bundle: bundle.or(plan.bundle), ..plan })
     }
 
-    /// What each rule says of a queue, a line each. Starts and changes nothing.
+    /// Returns the result of each rule for a queue, a line each. Changes nothing.
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
         let mut sessions = self.store.doc::<Sessions>().read()?;
         let now = clock::now();
-        sessions.step_back(now);
+        sessions.clamp_future_times(now);
+        let occupancy = self.occupancy(&sessions)?;
         let mut text = String::new();
         for incident in sessions.incidents.iter().filter(|one| is_open(one, queue)) {
-            let past = self.past(&sessions, &incident.queue.arn, now)?;
+            let past = occupancy.activity(&incident.queue.arn);
             text.push_str(&format!(
                 "incident {}, since {}\n",
                 safe(&incident.id),
                 incident.raised_at
             ));
-            if let Some(hold) = incident.hold.as_ref().filter(|_| !incident.forced) {
-                let owner = hold.session.as_ref().and_then(|id| sessions.session(id));
-                let stands = hold.stands(now, &self.settings.limits(), owner.map(|one| one.status));
-                let until = hold.until.map(|until| format!(", until {until}")).unwrap_or_default();
+            if let Some(wait) = incident.wait.as_ref().filter(|_| !incident.forced) {
+                let owner = wait.session.as_ref().and_then(|id| sessions.session(id));
+                let stands = wait.is_active(now, &self.policy.limits, owner.map(|one| one.status));
+                let until = wait.until.map(|until| format!(", until {until}")).unwrap_or_default();
                 let word = if stands { "no" } else { "yes" };
-                text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", hold.reason));
+                text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", wait.reason));
             }
-            for (name, why) in eligibility::rules(&self.policy, queue, &past, now) {
+            for (name, why) in eligibility::rules(&self.policy.start, queue, &past, now) {
                 let (word, why) = match why {
                     None => ("yes", String::new()),
                     Some(why) => ("no", format!(": {}", safe(&why.to_string()))),
@@ -184,13 +198,16 @@ impl Desk {
     }
 }
 
-/// Why an end is no place to go on from.
-fn not_resumable(status: Status) -> Option<&'static str> {
+/// Returns the reason why a session with this status cannot be resumed.
+fn not_resumable(status: SessionStatus) -> Option<&'static str> {
     match status {
-        Status::Running => Some("it runs"),
-        Status::Completed => Some("it has its result; '--retry QUEUE' investigates again"),
-        Status::Skipped => Some("its agent was never started"),
-        Status::Failed | Status::TimedOut | Status::Stopped | Status::Crashed => None,
+        SessionStatus::Running => Some("it is running"),
+        SessionStatus::Completed => Some("it has its result; '--retry QUEUE' investigates again"),
+        SessionStatus::Skipped => Some("its agent was never started"),
+        SessionStatus::Failed
+        | SessionStatus::TimedOut
+        | SessionStatus::Stopped
+        | SessionStatus::Crashed => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the filter itself tells, and what a session has told last.
+//! The events that the filter writes, and the reading of session events.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -7,13 +7,13 @@ use std::path::Path;
 use crate::edge::supervisor::SOURCE;
 use crate::error::Error;
 use crate::event::{self, Event, InvestigationSkipped, InvestigationStarted, Line, Type};
-use crate::rules::investigation::eligibility::Why;
+use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
 use crate::time::Timestamp;
 
-/// That an incident is not investigated, and why.
-pub(super) fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8> {
+/// Builds the event of an incident that is not investigated.
+pub(super) fn skipped(incident: &Incident, why: &SkipReason, now: Timestamp) -> Vec<u8> {
     let data = InvestigationSkipped {
         queue: incident.queue.clone(),
         reason: why.word().into(),
@@ -27,7 +27,7 @@ pub(super) fn skipped(incident: &Incident, why: &Why, now: Timestamp) -> Vec<u8>
     Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
 }
 
-/// In a dry run: that an investigation would be started.
+/// Builds the event of an investigation that a dry run would start.
 pub(super) fn would_start(
     incident: &Incident,
     session: &Session,
@@ -45,8 +45,8 @@ pub(super) fn would_start(
     Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
 }
 
-/// The type of a session's last event.
-pub(super) fn last_told(path: &Path) -> Option<Type> {
+/// Returns the type of a session's last event.
+pub(super) fn last_event(path: &Path) -> Option<Type> {
     let bytes = std::fs::read(path).ok()?;
     let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
     let line = whole.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
@@ -56,7 +56,7 @@ pub(super) fn last_told(path: &Path) -> Option<Type> {
     }
 }
 
-/// The whole lines of a session's events after the first `printed` bytes, and where they end.
+/// Returns the complete lines after the first `printed` bytes, and the offset behind them.
 pub(super) fn unread(path: &Path, printed: u64) -> Result<(Vec<Vec<u8>>, u64), Error> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| {

@@ -1,46 +1,43 @@
-//! Starting the supervisor of a session.
+//! The start of a session's supervisor.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::Desk;
+use super::SessionRunner;
 use crate::clock;
 use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
-use crate::event;
 use crate::log;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
 use crate::store;
 
-/// A supervisor that has not taken its lock by then did not start.
+/// A supervisor that has not taken its lock after this time failed to start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The id of the next session about an incident.
-pub(super) fn next(incident: &Incident) -> String {
-    event::derived_id(&["session", &incident.id, &incident.attempts.to_string()])
-}
+impl SessionRunner {
+    /// Starts the supervisor of a planned session.
+    pub(super) fn launch(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
+        if self.dry.is_some() {
+            return Ok(());
+        }
+        self.spawn(&self.session_plan(incident, session), session)
+    }
 
-/// Whether the session of this folder runs, or has told something.
-pub(super) fn has_begun(folder: &Path) -> Result<bool, Error> {
-    Ok(store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
-}
-
-impl Desk {
-    /// Makes the folder, starts the supervisor, and returns when that holds its lock, so that
-    /// nobody can take the session for crashed.
+    /// Creates the folder, starts the supervisor, and returns once that holds its lock, so that the
+    /// session does not look crashed.
     pub(super) fn spawn(&self, plan: &Plan, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
         let lock = folder.join(files::LOCK);
-        // A filter has started it and died before it could record that.
-        if has_begun(&folder)? {
+        // Another filter started the session and died before it recorded that.
+        if self.has_begun(&session.id)? {
             return Ok(());
         }
         store::make_dir(&folder)?;
-        // What a start left that failed; a lock file is never deleted.
+        // A failed start may have left a transcript; its lock file is never deleted.
         let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
         let plan = serde_json::to_vec(plan)
             .map_err(|error| Error::failed("encode", files::PLAN, error))?;
@@ -58,7 +55,7 @@ impl Desk {
             .stderr(stderr)
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
-        // By a pipe, because others of this user may read an environment: see edge/supervisor.
+        // A pipe, because other processes of this user may read an environment: see edge/supervisor.
         let handed = supervisor::to_hand_over(self.credential.as_ref());
         let handed = supervisor.stdin.take().map(|mut to| to.write_all(&handed));
         if let Some(Err(error)) = handed {
@@ -69,7 +66,7 @@ impl Desk {
             let ended = supervisor.try_wait().ok().flatten();
             if ended.is_some() || clock::tick() >= deadline {
                 let _ = supervisor.kill();
-                // A very quick agent: the supervisor has come and gone, and its events tell.
+                // A very quick agent: the supervisor has ended and left its events.
                 if ended.is_some() && folder.join(files::EVENTS).exists() {
                     return Ok(());
                 }
@@ -79,13 +76,13 @@ impl Desk {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        // Its end is told by its lock; who reaps it when we are still there is this thread.
+        // Liveness is decided by the lock; this thread only reaps the child.
         std::thread::spawn(move || supervisor.wait());
         Ok(())
     }
 
-    /// All that the supervisor is told.
-    pub(super) fn plan(&self, incident: &Incident, session: &Session) -> Plan {
+    /// Builds the plan that the supervisor reads.
+    pub(super) fn session_plan(&self, incident: &Incident, session: &Session) -> Plan {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let rule =
             self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
@@ -117,13 +114,13 @@ impl Desk {
         }
     }
 
-    /// The evidence that the stream has told of. A path comes from outside: it is taken only when
-    /// it leads to where evidence is kept.
+    /// Returns the incident's evidence bundle. The path comes from outside: it is used only when it
+    /// leads into the evidence folder.
     fn bundle(&self, incident: &Incident) -> Option<PathBuf> {
         self.bundle_at(Path::new(incident.bundle.as_ref()?))
     }
 
-    /// A folder of evidence, when it is one of ours.
+    /// Returns a path when it leads into the evidence folder.
     pub(super) fn bundle_at(&self, path: &Path) -> Option<PathBuf> {
         let path = std::fs::canonicalize(path).ok()?;
         let evidence = std::fs::canonicalize(self.store.dir().join("evidence")).ok()?;

@@ -155,7 +155,7 @@ fn claude_launch<'a>(context: &'a SessionContext, agent: &'a PreparedAgent) -> O
         program: agent.name(),
         settings: &plan.claude,
         prepared: agent.claude.as_ref()?,
-        budget_usd: plan.limits.per_run,
+        budget_usd: plan.limits.per_run.dollars(),
         conversation: plan.resumes.as_deref().unwrap_or(context.session),
         resumed: plan.resumes.is_some(),
         fix: plan.code.as_ref().is_some_and(|code| code.fix),

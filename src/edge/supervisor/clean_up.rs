@@ -2,7 +2,7 @@
 //!
 //! A filter runs it as a child (`dlq-supervise clean-up`), because it needs git and the transcript.
 
-use super::context::session_folder;
+use super::context::canonical_session_folder;
 use super::{Plan, files, plan};
 use crate::clock;
 use crate::edge::git;
@@ -10,12 +10,13 @@ use crate::error::Error;
 use crate::log;
 use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::document::Sessions;
+use crate::rules::investigation::money::Usd;
 use crate::store::{self, Store};
 
 /// Settles the cost of a crashed session and removes its worktrees. Changes for a fix stay. Does
 /// nothing while its agent still runs: the agent may write files and spend money.
 pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
-    let folder = session_folder(store.dir(), session);
+    let folder = canonical_session_folder(store.dir(), session);
     if store::held(&folder.join(files::STDERR))? {
         return Ok(());
     }
@@ -23,7 +24,7 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
     if let Ok(plan) = plan::read(&folder) {
         settle_budget(store, session, &plan)?;
         let first = plan.resumes.as_deref().unwrap_or(session);
-        let worktree = session_folder(store.dir(), first).join(files::TREE);
+        let worktree = canonical_session_folder(store.dir(), first).join(files::TREE);
         remove_test_worktree(store, session, &plan);
         let removed = match &plan.code {
             None => Ok(()),
@@ -40,7 +41,7 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
 /// Removes a session's worktrees with all changes in them. The worktree of a conversation belongs
 /// to the session in which it began.
 pub fn discard_worktrees(store: &Store, session: &str) {
-    let folder = session_folder(store.dir(), session);
+    let folder = canonical_session_folder(store.dir(), session);
     let Ok(plan) = plan::read(&folder) else { return };
     remove_test_worktree(store, session, &plan);
     let Some(code) = plan.code.filter(|_| plan.resumes.is_none()) else { return };
@@ -48,7 +49,7 @@ pub fn discard_worktrees(store: &Store, session: &str) {
 }
 
 fn remove_test_worktree(store: &Store, session: &str, plan: &Plan) {
-    let folder = session_folder(store.dir(), session).join(files::TRIAL);
+    let folder = canonical_session_folder(store.dir(), session).join(files::TRIAL);
     if let Some(code) = &plan.code {
         warn_on_error(git::remove_test_worktree(&code.repo, &folder));
     }
@@ -59,8 +60,8 @@ fn settle_budget(store: &Store, session: &str, plan: &Plan) -> Result<(), Error>
     if !plan.spends() {
         return Ok(());
     }
-    let folder = session_folder(store.dir(), session);
-    let cost = plan.new_cost(plan.transcript(&folder).as_ref());
+    let folder = canonical_session_folder(store.dir(), session);
+    let cost = plan.new_cost(plan.transcript(&folder).as_ref()).and_then(Usd::from_dollars);
     store.doc::<Budget>().update(|budget| {
         budget.settle(session, cost, clock::now());
         Ok(())

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Plan;
 use super::event_log::EventWriter;
 use crate::clock;
+use crate::edge::session_folder::session_folder;
 use crate::error::Error;
 use crate::event::{Payload, Queue};
 use crate::journal::Journal;
@@ -28,7 +29,7 @@ pub(super) struct SessionContext<'a> {
 impl<'a> SessionContext<'a> {
     pub(super) fn new(store: &'a Store, session: &'a str, plan: Plan) -> Self {
         let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
-        let folder = session_folder(store.dir(), session);
+        let folder = canonical_session_folder(store.dir(), session);
         SessionContext { store, session, folder, plan, journal, started: clock::tick() }
     }
 
@@ -40,7 +41,7 @@ impl<'a> SessionContext<'a> {
     pub(super) fn conversation_folder(&self) -> PathBuf {
         match &self.plan.resumes {
             None => self.folder.clone(),
-            Some(first) => session_folder(self.store.dir(), first),
+            Some(first) => canonical_session_folder(self.store.dir(), first),
         }
     }
 
@@ -82,7 +83,7 @@ impl<'a> SessionContext<'a> {
 }
 
 /// Folder of a session, without symbolic links: processes are recognised by this name.
-pub(super) fn session_folder(state: &Path, session: &str) -> PathBuf {
-    let folder = state.join("sessions").join(session);
+pub(super) fn canonical_session_folder(state: &Path, session: &str) -> PathBuf {
+    let folder = session_folder(state, session);
     std::fs::canonicalize(&folder).unwrap_or(folder)
 }

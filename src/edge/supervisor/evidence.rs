@@ -14,7 +14,7 @@ use crate::edge::evidence::read::{self, BundleContents};
 use crate::error::Error;
 use crate::event::{self, QueueSampled};
 use crate::log;
-use crate::rules::investigation::preflight::Evidence;
+use crate::rules::investigation::preflight::SampledEvidence;
 use crate::rules::triage::{self, Triage};
 use crate::store;
 use crate::text::shorten;
@@ -27,7 +27,7 @@ const ANSWER_MAX: u64 = 64 << 10;
 /// Evidence about the messages, and the triage of it.
 pub(super) struct EvidenceSummary {
     pub(super) bundle: Option<PathBuf>,
-    pub(super) triage: Evidence,
+    pub(super) triage: SampledEvidence,
     /// Text of the triage report.
     pub(super) report: String,
 }
@@ -36,7 +36,7 @@ pub(super) struct EvidenceSummary {
 struct Missing {
     why: String,
     /// Whether a later attempt may succeed.
-    passes: bool,
+    temporary: bool,
 }
 
 impl EvidenceSummary {
@@ -47,8 +47,8 @@ impl EvidenceSummary {
 
     pub(super) fn causes(&self) -> &[Triage] {
         match &self.triage {
-            Evidence::Judged(causes) => causes,
-            Evidence::None { .. } => &[],
+            SampledEvidence::Judged(causes) => causes,
+            SampledEvidence::Missing { .. } => &[],
         }
     }
 }
@@ -59,10 +59,10 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
         Some(path) => Ok(path.clone()),
         None => peek(context, environment).inspect(|path| add_to_plan(context, path)),
     };
-    let none = |Missing { why, passes }| EvidenceSummary {
+    let none = |Missing { why, temporary }| EvidenceSummary {
         bundle: None,
         report: triage::report::without(&context.plan.incident.queue, &why),
-        triage: Evidence::None { why, passes },
+        triage: SampledEvidence::Missing { why, temporary },
     };
     let path = match found {
         Ok(path) => path,
@@ -70,12 +70,12 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
     };
     match judge(&path) {
         Ok((causes, _)) if causes.is_empty() => {
-            none(Missing { why: "no message could be received".into(), passes: false })
+            none(Missing { why: "no message could be received".into(), temporary: false })
         }
         Ok((causes, report)) => {
-            EvidenceSummary { bundle: Some(path), triage: Evidence::Judged(causes), report }
+            EvidenceSummary { bundle: Some(path), triage: SampledEvidence::Judged(causes), report }
         }
-        Err(error) => none(Missing { why: error.to_string(), passes: false }),
+        Err(error) => none(Missing { why: error.to_string(), temporary: false }),
     }
 }
 
@@ -91,7 +91,7 @@ fn add_to_plan(context: &SessionContext, bundle: &Path) {
 }
 
 fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf, Missing> {
-    let failed = |why: String, passes| Missing { why, passes };
+    let failed = |why: String, temporary| Missing { why, temporary };
     let Some(argv) = &context.plan.peek else {
         let why = "dlq-peek was not found beside dlq-investigate, nor in PATH";
         return Err(failed(why.into(), false));
@@ -107,8 +107,8 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
     match sampled.map(|event| event.data) {
         Some(QueueSampled { bundle: Some(bundle), .. }) => Ok(bundle.into()),
         Some(QueueSampled { refused, detail, .. }) => {
-            let passes = refused.as_deref() == Some("in_flight");
-            Err(failed(detail.unwrap_or_else(|| "dlq-peek gives no reason".into()), passes))
+            let temporary = refused.as_deref() == Some("in_flight");
+            Err(failed(detail.unwrap_or_else(|| "dlq-peek gives no reason".into()), temporary))
         }
         None => {
             let log = std::fs::read_to_string(log).unwrap_or_default();

@@ -14,8 +14,9 @@ use crate::event::{
 };
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::investigation::document::Sessions;
-use crate::rules::investigation::session::Status;
-use crate::rules::investigation::wait::Hold;
+use crate::rules::investigation::money::Usd;
+use crate::rules::investigation::session::SessionStatus;
+use crate::rules::investigation::wait::Wait;
 use crate::rules::triage;
 use crate::rules::verdict::report;
 use crate::store;
@@ -26,7 +27,7 @@ const RETRY_MIN: Duration = Duration::from_secs(5 * 60);
 
 /// An emitted end, to be recorded by [`record_end`].
 pub(super) struct SessionEnd {
-    status: Status,
+    status: SessionStatus,
     /// Whether the queue gets a cooldown.
     cooldown: bool,
     /// Whether the incident is investigated again.
@@ -35,7 +36,7 @@ pub(super) struct SessionEnd {
 }
 
 impl SessionEnd {
-    fn new(status: Status, cost: Option<f64>) -> Self {
+    fn new(status: SessionStatus, cost: Option<f64>) -> Self {
         SessionEnd { status, cooldown: true, retry: false, cost }
     }
 }
@@ -85,7 +86,7 @@ pub(super) fn emit_outcome(
                 duration_s: took.as_secs(),
                 report: path.display().to_string(),
             })?;
-            Ok(SessionEnd::new(Status::Completed, cost_usd))
+            Ok(SessionEnd::new(SessionStatus::Completed, cost_usd))
         }
         Outcome::Failed(reason, detail) => {
             context.emit(InvestigationFailed {
@@ -98,7 +99,11 @@ pub(super) fn emit_outcome(
             })?;
             // An agent that never ran has cost nothing: no cooldown.
             let retry = reason == "could_not_start";
-            Ok(SessionEnd { cooldown: !retry, retry, ..SessionEnd::new(Status::Failed, cost) })
+            Ok(SessionEnd {
+                cooldown: !retry,
+                retry,
+                ..SessionEnd::new(SessionStatus::Failed, cost)
+            })
         }
     }
 }
@@ -125,7 +130,7 @@ pub(super) fn emit_timed_out(
         cost_usd: cost,
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd::new(Status::TimedOut, cost))
+    Ok(SessionEnd::new(SessionStatus::TimedOut, cost))
 }
 
 pub(super) fn emit_stopped(
@@ -140,7 +145,7 @@ pub(super) fn emit_stopped(
         cost_usd: cost,
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd::new(Status::Stopped, cost))
+    Ok(SessionEnd::new(SessionStatus::Stopped, cost))
 }
 
 /// Emits the triage as the result of a session without an agent.
@@ -160,7 +165,7 @@ pub(super) fn emit_triage(
         duration_s: context.elapsed().as_secs(),
         report: report.display().to_string(),
     })?;
-    Ok(SessionEnd::new(Status::Completed, Some(0.0)))
+    Ok(SessionEnd::new(SessionStatus::Completed, Some(0.0)))
 }
 
 /// Records an emitted end. Until then the session counts as running.
@@ -173,42 +178,42 @@ pub(super) fn record_end(context: &SessionContext, end: &SessionEnd) -> Result<(
     context.record(|session| {
         session.status = end.status;
         session.ended_at = Some(now);
-        session.cost_usd = end.cost;
+        session.cost_usd = end.cost.and_then(Usd::from_dollars);
         session.cooldown_until = end.cooldown.then_some(until);
     })
 }
 
-/// Emits and records an end before the agent. With a hold the incident is judged again later.
+/// Emits and records an end before the agent. With a wait the incident is judged again later.
 pub(super) fn finish_skipped(
     context: &SessionContext,
     reason: &str,
     detail: String,
-    hold: Option<Hold>,
+    wait: Option<Wait>,
 ) -> Result<(), Error> {
-    let until = hold.as_ref().and_then(|hold| hold.until);
+    let until = wait.as_ref().and_then(|wait| wait.until);
     let (queue, reason) = (context.queue(), reason.to_owned());
     context.emit(InvestigationSkipped { queue, reason, detail, until })?;
-    hold_incident(context, hold)?;
+    hold_incident(context, wait)?;
     context.record(|session| {
-        session.status = Status::Skipped;
+        session.status = SessionStatus::Skipped;
         session.ended_at = Some(clock::now());
     })
 }
 
-/// A hold until the cooldown has passed.
-pub(super) fn retry_later(context: &SessionContext, reason: &str) -> Hold {
+/// A wait until the cooldown has passed.
+pub(super) fn retry_later(context: &SessionContext, reason: &str) -> Wait {
     let now = clock::now();
     let cooldown = Duration::from_millis(context.plan.cooldown_ms).max(RETRY_MIN);
-    Hold::until(reason, now, now.plus(cooldown))
+    Wait::ending_at(reason, now, now.plus(cooldown))
 }
 
-/// Records what the incident waits for; `None` removes an earlier hold.
-fn hold_incident(context: &SessionContext, hold: Option<Hold>) -> Result<(), Error> {
+/// Records what the incident waits for; `None` removes an earlier wait.
+fn hold_incident(context: &SessionContext, wait: Option<Wait>) -> Result<(), Error> {
     context.store.doc::<Sessions>().update(|sessions| {
         let id = &context.plan.incident.id;
         if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
-            incident.armed |= hold.is_some();
-            incident.hold = hold;
+            incident.armed |= wait.is_some();
+            incident.wait = wait;
         }
         Ok(())
     })

@@ -13,7 +13,7 @@ use crate::config::{Claude, Format};
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
-use crate::rules::investigation::budget::Limits;
+use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::incident::Incident;
 use crate::store;
 use crate::time::Timestamp;
@@ -50,7 +50,7 @@ pub struct Plan {
     /// Settings of Claude Code. The model's credential is named, never included.
     pub claude: Claude,
     /// Limits of the budget.
-    pub limits: Limits,
+    pub limits: BudgetLimits,
     /// `dlq-peek` with its arguments.
     pub peek: Option<Vec<String>>,
     /// An existing bundle, which makes `dlq-peek` unnecessary.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::context::{SessionContext, session_folder};
+use super::context::{SessionContext, canonical_session_folder};
 use super::{files, program};
 use crate::clock;
 use crate::edge::process::{self, Tree};
@@ -132,5 +132,6 @@ pub fn watch(state: &Path, session: &str, grace: Duration) {
         true => root.and_then(|_| process::own_session()),
         false => root,
     };
-    Tree { folder: session_folder(state, session), root, group, ..Tree::default() }.end(grace / 2);
+    Tree { folder: canonical_session_folder(state, session), root, group, ..Tree::default() }
+        .end(grace / 2);
 }

@@ -1,36 +1,36 @@
-//! What the branch of an investigation is called.
+//! The name of an investigation's branch.
 //!
-//! Promises: a name that git takes (git-check-ref-format(1)), whatever the queue is called, and the
-//! same name for the same cause in the same queue.
+//! Promises: git accepts the name (git-check-ref-format(1)), whatever the queue is called, and the
+//! same cause in the same queue gets the same name.
 
 use crate::rules::queue::dlq_name::stem;
 
-/// Every branch of ours is below this.
+/// The prefix of every branch.
 pub const ROOT: &str = "dlq";
 
-/// How much of a fingerprint, or of a session's id, is in the name.
+/// The characters of a fingerprint, or of a session's id, in the name.
 const SHORT: usize = 8;
 
-/// How much of a queue's name is in it: as long as SQS allows.
+/// The characters of a queue's name in the branch: as many as SQS allows.
 const QUEUE_MAX: usize = 80;
 
-/// How many branches of one name there may be, the plain one included.
+/// The number of branches of one name, including the one without a number.
 pub const SAME_MAX: u32 = 99;
 
-/// `dlq/QUEUE/FINGERPRINT`, or the session's id where the cause is unknown.
+/// Returns `dlq/QUEUE/FINGERPRINT`, or the session's id when the cause is unknown.
 pub fn branch(queue: &str, fingerprint: Option<&str>, session: &str) -> String {
     let cause = fingerprint.map(|text| short(text, SHORT)).filter(|text| !text.is_empty());
     let last = cause.unwrap_or_else(|| short(session, SHORT));
     format!("{ROOT}/{}/{}", named(short(stem(queue), QUEUE_MAX)), named(last))
 }
 
-/// The `n`th branch of that name: `-2`, `-3` and so on behind it.
+/// Returns the `n`th branch of a name, with the suffix `-2`, `-3` and so on.
 pub fn numbered(branch: &str, n: u32) -> String {
     if n < 2 { branch.to_owned() } else { format!("{branch}-{n}") }
 }
 
-/// One part of the name. Of what git allows only letters, digits, dash and underscore are kept: so
-/// there is no `..`, `.lock` or `@{`, nothing that a shell minds, and no dash at the beginning.
+/// Returns one part of the name. Only letters, digits, dash and underscore are kept, so that there
+/// is no `..`, `.lock` or `@{`, no shell metacharacter, and no leading dash.
 fn named(text: String) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     let plain: String = text.chars().map(kept).collect();

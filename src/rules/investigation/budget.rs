@@ -1,54 +1,52 @@
-//! What investigations may cost, and have: the document `budget.json`.
+//! The budget of investigations and the document `budget.json`.
 //!
-//! Money is reserved before a run starts, for the worst that it can cost, and settled when it has
-//! ended; so runs that start at once cannot share one rest of the budget. What is not known is
-//! never zero: an open reservation, and one whose cost nobody can tell, count in full. Sums are
-//! of micro-dollars, so that 0.1 and 0.2 are 0.3.
+//! The worst-case cost of a run is reserved before it starts and settled when it has ended, so that
+//! concurrent runs cannot spend the same money. An open reservation and an unknown cost count in
+//! full. Sums are of micro-dollars, so that 0.1 and 0.2 are 0.3.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::money;
 use super::money::Usd;
 use crate::store::Document;
 use crate::time::{Timestamp, show_span};
 
-/// A day is the 24 hours before the moment that is asked about, not one of a calendar: at
-/// midnight nothing is given back at once.
+/// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
 pub const DAY: Duration = Duration::from_secs(86_400);
-/// What was spent on a cause counts for this long, and is then forgotten.
+/// The time for which the spend on a cause counts.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// No run lasts longer, for `timeout_minutes` has this limit: a reservation that nobody has settled
-/// by then is taken as settled then, for all of it.
+/// The longest run, because `timeout_minutes` has this limit. A reservation that is still open then
+/// counts as settled in full.
 const RUN_MAX: Duration = DAY;
-/// An agent looks at its own limit after a response, not before: one with a limit of $0.50 was
-/// measured to end at $1.20. So a run may cost this much more than it is allowed to,
-const OVERSHOOT_USD: f64 = 0.75;
-/// or this share of what it is allowed to, whichever is more: dearer runs have longer responses.
+/// The cost of a run beyond its limit. An agent checks its limit after a response, not before: one
+/// with a limit of $0.50 was measured to end at $1.20.
+const OVERSHOOT: Usd = Usd::from_micros(750_000);
+/// The same as a share of the limit; the larger of the two counts, because more expensive runs have
+/// longer responses.
 const OVERSHOOT_SHARE: f64 = 0.2;
 
-/// What the configuration allows.
+/// The limits of the configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// What the agent is told to spend at most, in US dollars.
-    pub per_run: f64,
+pub struct BudgetLimits {
+    /// The limit that the agent gets, in US dollars.
+    pub per_run: Usd,
     /// For all runs in 24 hours; None: no limit.
-    pub per_day: Option<f64>,
+    pub per_day: Option<Usd>,
     /// For all runs about one cause in 30 days; None: no limit.
-    pub per_fingerprint: Option<f64>,
+    pub per_fingerprint: Option<Usd>,
     /// The share of the day, 0 to 1, that only runs near the loss of messages may use.
     pub reserve_for_expiry: f64,
-    /// A loss is near when it is at most so far away.
+    /// A loss is near when at most this time remains.
     pub near: Duration,
 }
 
-impl Default for Limits {
+impl Default for BudgetLimits {
     fn default() -> Self {
-        Limits {
-            per_run: 5.0,
-            per_day: Some(25.0),
+        BudgetLimits {
+            per_run: Usd::from_micros(5_000_000),
+            per_day: Some(Usd::from_micros(25_000_000)),
             per_fingerprint: None,
             reserve_for_expiry: 0.2,
             near: Duration::from_secs(6 * 3600),
@@ -56,7 +54,6 @@ impl Default for Limits {
     }
 }
 
-/// The document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     version: u64,
@@ -78,93 +75,86 @@ impl Document for Budget {
     }
 }
 
-/// What a run has reserved, and has cost.
+/// The reservation and the cost of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spend {
-    /// The session.
     pub session: String,
-    /// The queue's name, for people.
     pub queue: String,
-    /// The cause that it is about, when it is known.
+    /// The fingerprint of the cause, when it is known.
     pub fingerprint: Option<String>,
-    /// When it was reserved.
+    /// The time of the reservation.
     pub at: Timestamp,
-    /// The worst that it can cost, in US dollars.
-    #[serde(deserialize_with = "money::read")]
-    pub reserved_usd: f64,
-    /// What it has cost; null while it is open, and when nobody can tell.
-    #[serde(deserialize_with = "money::or_null")]
-    pub cost_usd: Option<f64>,
-    /// When it was settled; null while it is open.
+    /// The worst-case cost, in US dollars.
+    pub reserved_usd: Usd,
+    /// Null while the run is open, and when the cost is unknown.
+    pub cost_usd: Option<Usd>,
+    /// Null while the run is open.
     pub settled_at: Option<Timestamp>,
 }
 
-/// A run that wants to start.
+/// The facts that decide whether a run may start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Want {
-    /// Its cause, when it is known.
+pub struct SpendRequest {
+    /// The fingerprint of the cause, when it is known.
     pub fingerprint: Option<String>,
-    /// No message is lost before this; None when unknown, which is not near.
+    /// No message is lost before this time; None when unknown, which is not near.
     pub expires_after: Option<Timestamp>,
 }
 
-/// What a day has seen.
+/// The spend of a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Day {
-    /// Of runs that have ended.
+pub struct DaySpend {
     pub spent: Usd,
-    /// Of runs that may go on.
+    /// Reservations of runs that may still spend.
     pub reserved: Usd,
 }
 
-/// Why no money is given.
+/// The limit that a run would exceed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Why {
+pub struct BudgetExceeded {
     what: Limit,
-    /// The worst that the run can cost.
+    /// The worst-case cost of the run.
     pub wants: Usd,
-    /// What is spent and reserved.
+    /// The amount spent and reserved.
     pub taken: Usd,
-    /// What may be.
     pub limit: Usd,
     until: Option<Timestamp>,
     left: Duration,
 }
 
-/// The limit that says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Limit {
-    /// All of the day.
+    /// The limit of a day.
     Day,
-    /// The day without so much, which is kept for what is near its loss.
-    Kept(Usd),
-    /// That of one cause.
+    /// The limit of a day less the share kept for incidents near their loss.
+    KeptForExpiry(Usd),
+    /// The limit of one cause.
     Fingerprint,
 }
 
-impl Why {
-    /// One word for programs.
+impl BudgetExceeded {
+    /// Returns one word for programs.
     pub fn word(&self) -> &'static str {
         "budget"
     }
 
-    /// From when on there is enough, if nothing else is reserved: the latest such moment, for a run
-    /// that ends and has cost less gives back at once. None when there never is.
+    /// Returns the time from which the budget suffices if nothing else is reserved. Settled runs can
+    /// free budget earlier. None when it never suffices.
     pub fn until(&self) -> Option<Timestamp> {
         self.until
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for BudgetExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Why { what, wants, taken, limit, until, left } = self;
+        let BudgetExceeded { what, wants, taken, limit, until, left } = self;
         let (whose, key) = match what {
             Limit::Day => ("in 24 hours", "per_day"),
-            Limit::Kept(_) => ("in 24 hours when no loss is near", "per_day"),
+            Limit::KeptForExpiry(_) => ("in 24 hours when no loss is near", "per_day"),
             Limit::Fingerprint => ("on this cause in 30 days", "per_fingerprint"),
         };
         write!(f, "a run can cost {wants}, and of the {limit} that may be spent {whose}")?;
-        if let Limit::Kept(kept) = what {
+        if let Limit::KeptForExpiry(kept) = what {
             write!(f, " ({kept} more when one is)")?;
         }
         write!(f, ", {taken} is spent or reserved; ")?;
@@ -178,40 +168,43 @@ impl fmt::Display for Why {
     }
 }
 
-/// The worst that a run can cost, in US dollars: what it is allowed to, and what it may go beyond
-/// that before it notices.
-pub fn worst_case(limits: &Limits) -> f64 {
-    limits.per_run + OVERSHOOT_USD.max(limits.per_run * OVERSHOOT_SHARE)
+/// Returns the worst-case cost of a run in US dollars, which is more than its limit.
+pub fn worst_case(limits: &BudgetLimits) -> Usd {
+    limits.per_run.plus(OVERSHOOT.max(limits.per_run.share(OVERSHOOT_SHARE)))
 }
 
-/// Judges whether a run may start, and how much is to be reserved for it, in US dollars. What is
-/// told apart is the cause first, whose limit ends later.
-pub fn judge(limits: &Limits, budget: &Budget, want: &Want, now: Timestamp) -> Result<f64, Why> {
-    let wants = Usd::limit(worst_case(limits));
+/// Decides whether a run may start, and returns the amount to reserve in US dollars. The limit of
+/// the cause is checked first, because it ends later.
+pub fn judge(
+    limits: &BudgetLimits,
+    budget: &Budget,
+    want: &SpendRequest,
+    now: Timestamp,
+) -> Result<Usd, BudgetExceeded> {
+    let wants = worst_case(limits);
     if let (Some(limit), Some(cause)) = (limits.per_fingerprint, &want.fingerprint) {
         let same = |spend: &&Spend| spend.fingerprint.as_ref() == Some(cause);
         let counted = budget.spends.iter().filter(same);
-        fits(Limit::Fingerprint, Usd::limit(limit), wants, counted, KEPT, now)?;
+        check_limit(Limit::Fingerprint, limit, wants, counted, KEPT, now)?;
     }
-    if let Some(limit) = limits.per_day {
-        let whole = Usd::limit(limit);
+    if let Some(whole) = limits.per_day {
         let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
         let kept = if near { Usd::NONE } else { whole.share(limits.reserve_for_expiry) };
-        let what = if kept == Usd::NONE { Limit::Day } else { Limit::Kept(kept) };
-        fits(what, whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
+        let what = if kept == Usd::NONE { Limit::Day } else { Limit::KeptForExpiry(kept) };
+        check_limit(what, whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
     }
-    Ok(wants.dollars())
+    Ok(wants)
 }
 
-/// Whether so much more stays within a limit, counted over a time.
-fn fits<'a>(
+/// Checks that another amount stays within a limit over a period.
+fn check_limit<'a>(
     what: Limit,
     limit: Usd,
     wants: Usd,
     spends: impl Iterator<Item = &'a Spend>,
     over: Duration,
     now: Timestamp,
-) -> Result<(), Why> {
+) -> Result<(), BudgetExceeded> {
     let counted = spends.map(|spend| (spend.last().plus(over), spend.counts()));
     let mut counted: Vec<(Timestamp, Usd)> = counted.filter(|(until, _)| *until > now).collect();
     let taken: Usd = counted.iter().map(|(_, usd)| *usd).sum();
@@ -225,39 +218,37 @@ fn fits<'a>(
     };
     let until = counted.iter().map(|(until, _)| *until).find(enough);
     let left = until.map_or(Duration::ZERO, |until| until.since(now));
-    Err(Why { what, wants, taken, limit, until, left })
+    Err(BudgetExceeded { what, wants, taken, limit, until, left })
 }
 
 impl Spend {
-    /// What counts: the cost, and where that is open or unknown the reservation.
+    /// Returns the amount that counts: the cost, or the reservation while the cost is unknown.
     pub fn counts(&self) -> Usd {
-        let amount = self.settled_at.and(self.cost_usd).unwrap_or(self.reserved_usd);
-        // What is no amount cannot be read from the document; were it made otherwise, it is much.
-        Usd::of(amount).unwrap_or(Usd::MOST)
+        self.settled_at.and(self.cost_usd).unwrap_or(self.reserved_usd)
     }
 
-    /// The last moment at which some of it can have been spent: from there on it ages.
+    /// Returns the last time at which the run can have spent; its age counts from there.
     fn last(&self) -> Timestamp {
         self.settled_at.unwrap_or_else(|| self.at.plus(RUN_MAX))
     }
 
-    /// Whether it may still be spending.
+    /// Whether the run may still spend.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.settled_at.is_none() && self.last() > now
     }
 }
 
 impl Budget {
-    /// Reserves what the run can cost, if that is allowed, and returns how much that is. A session
-    /// that has reserved already gets the same again.
+    /// Reserves the worst-case cost of a run and returns it. A session with an open reservation gets
+    /// the same amount.
     pub fn reserve(
         &mut self,
-        limits: &Limits,
+        limits: &BudgetLimits,
         session: &str,
         queue: &str,
-        want: &Want,
+        want: &SpendRequest,
         now: Timestamp,
-    ) -> Result<f64, Why> {
+    ) -> Result<Usd, BudgetExceeded> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
@@ -275,35 +266,33 @@ impl Budget {
         Ok(amount)
     }
 
-    /// Writes down what a session has cost, or that nobody can tell, and gives back the rest. What
-    /// is no amount of money is unknown. A session that has nothing open changes nothing: what was
-    /// settled stays so.
-    pub fn settle(&mut self, session: &str, cost: Option<f64>, now: Timestamp) {
+    /// Settles the open reservation of a session at its cost; None, and any invalid amount, is an
+    /// unknown cost. Settled runs do not change.
+    pub fn settle(&mut self, session: &str, cost: Option<Usd>, now: Timestamp) {
         let mut own = self.spends.iter_mut().filter(|spend| spend.session == session);
         if let Some(spend) = own.rfind(|spend| spend.settled_at.is_none()) {
-            spend.cost_usd = cost.and_then(Usd::of).map(Usd::dollars);
+            spend.cost_usd = cost;
             spend.settled_at = Some(now);
         }
     }
 
-    /// What was reserved or settled later than now was written down by a clock that has stepped back
-    /// since, and counts from now. Otherwise a clock that was years ahead for a moment would take
-    /// the money of every day until then.
-    pub fn step_back(&mut self, now: Timestamp) {
+    /// Clamps times in the future to now. A clock that was years ahead for a moment would otherwise
+    /// use up the budget of every day until then.
+    pub fn clamp_future_times(&mut self, now: Timestamp) {
         for spend in &mut self.spends {
             spend.at = spend.at.min(now);
             spend.settled_at = spend.settled_at.map(|at| at.min(now));
         }
     }
 
-    /// Drops what counts nowhere any more.
+    /// Removes runs that no limit counts any more.
     pub fn forget(&mut self, now: Timestamp) {
         self.spends.retain(|spend| spend.last().plus(KEPT) > now);
     }
 
-    /// What the last 24 hours have seen.
-    pub fn day(&self, now: Timestamp) -> Day {
-        let mut day = Day::default();
+    /// Returns the spend of the last 24 hours.
+    pub fn day(&self, now: Timestamp) -> DaySpend {
+        let mut day = DaySpend::default();
         for spend in self.spends.iter().filter(|spend| spend.last().plus(DAY) > now) {
             let sum = if spend.is_open(now) { &mut day.reserved } else { &mut day.spent };
             *sum = sum.plus(spend.counts());
@@ -311,7 +300,7 @@ impl Budget {
         day
     }
 
-    /// What counts for each cause, the dearest first.
+    /// Returns the spend on each cause, the most expensive first.
     pub fn causes(&self, now: Timestamp) -> Vec<(&str, Usd)> {
         let mut sums = std::collections::BTreeMap::<&str, Usd>::new();
         for spend in self.spends.iter().filter(|spend| spend.last().plus(KEPT) > now) {

@@ -1,5 +1,6 @@
 //! The document `sessions.json`: sessions and incidents, and which of them are kept.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,13 +10,12 @@ use super::session::Session;
 use crate::store::Document;
 use crate::time::Timestamp;
 
-/// The document `sessions.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sessions {
     version: u64,
-    /// The investigations, oldest first.
+    /// The oldest session comes first.
     pub sessions: Vec<Session>,
-    /// The incidents that the stream has told of.
+    /// The incidents seen in the stream.
     #[serde(default)]
     pub incidents: Vec<Incident>,
 }
@@ -35,16 +35,15 @@ impl Document for Sessions {
 }
 
 impl Sessions {
-    /// The end of a queue's cooldown.
+    /// Returns the end of a queue's cooldown.
     pub fn cooldown_until(&self, arn: &str) -> Option<Timestamp> {
         let of_queue = self.sessions.iter().filter(|session| session.queue.arn == arn);
         of_queue.filter_map(|session| session.cooldown_until).max()
     }
 
-    /// What has ended later than now was written by a clock that has stepped back since: it has
-    /// ended now, and cools down for as long as it would have. Otherwise a clock that was years
-    /// ahead for a moment would stop a queue's investigations for years.
-    pub fn step_back(&mut self, now: Timestamp) {
+    /// Clamps ends that lie in the future to now, and their cooldowns to the same length. A clock
+    /// that was years ahead for a moment would otherwise stop a queue's investigations for years.
+    pub fn clamp_future_times(&mut self, now: Timestamp) {
         for session in &mut self.sessions {
             if let Some(ended) = session.ended_at.filter(|ended| *ended > now) {
                 session.ended_at = Some(now);
@@ -54,60 +53,55 @@ impl Sessions {
         }
     }
 
-    /// The session of that id.
     pub fn session(&self, id: &str) -> Option<&Session> {
         self.sessions.iter().find(|session| session.id == id)
     }
 
-    /// The session of that id, to be changed.
     pub fn session_mut(&mut self, id: &str) -> Option<&mut Session> {
         self.sessions.iter_mut().find(|session| session.id == id)
     }
 
-    /// The parts of the conversation to which a session belongs, the first one first.
+    /// Returns the sessions of a session's conversation, the first one first.
     pub fn conversation(&self, session: &Session) -> Vec<&Session> {
         let belongs = |one: &&Session| one.first_part() == session.first_part();
         self.sessions.iter().filter(belongs).collect()
     }
 
-    /// Whether there is something to prune at all, which is cheap to say.
-    pub fn may_prune(&self, keep: usize, age_max: Duration, now: Timestamp) -> bool {
-        let old = |one: &Session| one.ended_at.is_some_and(|at| now.since(at) > age_max);
-        self.sessions.len() > keep || self.sessions.iter().any(old)
-    }
-
-    /// Takes out the sessions that ended too long ago or are too many, and returns their ids: their
-    /// folders may go. What is running, cooling down, or in use stays: `in_use` tells.
-    pub fn prune(
-        &mut self,
+    /// Returns the sessions that ended too long ago or are too many. A session stays while it
+    /// runs, cools down or is in use; a conversation stays while any of its sessions does.
+    pub fn prunable(
+        &self,
         keep: usize,
         age_max: Duration,
         now: Timestamp,
         in_use: impl Fn(&Session) -> bool,
     ) -> Vec<String> {
-        let done = |session: &Session| {
+        // The oldest sessions; some of them may have to stay.
+        let surplus = self.sessions.len().saturating_sub(keep);
+        let is_old = |session: &Session| session.ended_at.is_some_and(|at| now.since(at) > age_max);
+        let is_done = |session: &Session| {
             session.ended_at.is_some()
                 && session.cooldown_until.is_none_or(|until| until <= now)
                 && !in_use(session)
         };
-        // The oldest; longer when some of them stay.
-        let surplus = self.sessions.len().saturating_sub(keep);
-        let goes = |(n, session): &(usize, &Session)| {
-            let old = session.ended_at.is_some_and(|at| now.since(at) > age_max);
-            done(session) && (old || *n < surplus)
+        let stays = |(n, session): &(usize, &Session)| {
+            !(is_done(session) && (is_old(session) || *n < surplus))
         };
-        // A conversation goes with the last of its parts: the first one has what was said.
-        let kept = self.sessions.iter().enumerate().filter(|one| !goes(one));
-        let kept: Vec<String> = kept.map(|(_, session)| session.first_part().to_owned()).collect();
-        let mut gone = Vec::new();
-        self.sessions.retain(|session| {
-            let stays = kept.iter().any(|first| first == session.first_part());
-            if !stays {
-                gone.push(session.id.clone());
-            }
-            stays
-        });
-        gone
+        let kept: HashSet<&str> = self
+            .sessions
+            .iter()
+            .enumerate()
+            .filter(stays)
+            .map(|(_, session)| session.first_part())
+            .collect();
+        let prunable = self.sessions.iter().filter(|session| !kept.contains(session.first_part()));
+        prunable.map(|session| session.id.clone()).collect()
+    }
+
+    pub fn remove(&mut self, ids: &[String]) {
+        if !ids.is_empty() {
+            self.sessions.retain(|session| !ids.contains(&session.id));
+        }
     }
 }
 
@@ -115,7 +109,7 @@ impl Sessions {
 mod tests {
     use super::*;
     use crate::event::Queue;
-    use crate::rules::investigation::session::Status;
+    use crate::rules::investigation::session::SessionStatus;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
@@ -127,7 +121,7 @@ mod tests {
             incident: String::new(),
             queue_name: "q".into(),
             queue: Queue { arn: "arn:q".into(), ..Queue::default() },
-            status: if ended.is_some() { Status::Completed } else { Status::Running },
+            status: if ended.is_some() { SessionStatus::Completed } else { SessionStatus::Running },
             pid: None,
             start_time: at(0),
             timeout_at: at(100),
@@ -138,6 +132,17 @@ mod tests {
             fingerprint: None,
             resumes: None,
         }
+    }
+
+    fn prune(
+        sessions: &mut Sessions,
+        keep: usize,
+        age_max: u64,
+        in_use: impl Fn(&Session) -> bool,
+    ) -> Vec<String> {
+        let gone = sessions.prunable(keep, Duration::from_secs(age_max), at(100), in_use);
+        sessions.remove(&gone);
+        gone
     }
 
     #[test]
@@ -151,11 +156,11 @@ mod tests {
         ];
         let mut sessions = Sessions { sessions: list, ..Sessions::default() };
         let unprinted = |session: &Session| session.id == "unprinted";
-        let gone = sessions.prune(10, Duration::from_secs(50), at(100), unprinted);
+        let gone = prune(&mut sessions, 10, 50, unprinted);
         assert_eq!(gone, ["old"]);
-        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), unprinted);
+        let gone = prune(&mut sessions, 1, 5000, unprinted);
         assert_eq!(gone, [""; 0], "the newest is kept, and so is what is in use");
-        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), unprinted);
+        let gone = prune(&mut sessions, 0, 5000, unprinted);
         assert_eq!(gone, ["new"]);
         assert_eq!(sessions.cooldown_until("arn:q"), Some(at(105)));
         assert_eq!(sessions.cooldown_until("arn:other"), None);
@@ -169,13 +174,13 @@ mod tests {
         };
         let list = vec![part("a", None), part("b", None), part("a2", Some("a"))];
         let mut sessions = Sessions { sessions: list, ..Sessions::default() };
-        let gone = sessions.prune(1, Duration::from_secs(5000), at(100), |_| false);
+        let gone = prune(&mut sessions, 1, 5000, |_| false);
         assert_eq!(gone, ["b"], "the newest is a part of the oldest");
         let a = sessions.session("a2").unwrap();
         assert_eq!(sessions.conversation(a).len(), 2);
-        let gone = sessions.prune(0, Duration::from_secs(5000), at(100), |one| one.id == "a2");
+        let gone = prune(&mut sessions, 0, 5000, |one| one.id == "a2");
         assert_eq!(gone, [""; 0]);
-        let gone = sessions.prune(9, Duration::from_secs(50), at(100), |_| false);
+        let gone = prune(&mut sessions, 9, 50, |_| false);
         assert_eq!(gone, ["a", "a2"]);
     }
 
@@ -201,11 +206,11 @@ mod tests {
             let (ended_at, cooldown_until) = (ended.map(at), until.map(at));
             let one = Session { ended_at, cooldown_until, ..session("one", None) };
             let mut sessions = Sessions { sessions: vec![one], ..Sessions::default() };
-            sessions.step_back(at(NOW));
+            sessions.clamp_future_times(at(NOW));
             let after = (sessions.sessions[0].ended_at, sessions.cooldown_until("arn:q"));
             assert_eq!(after, (ended_after.map(at), until_after.map(at)), "{row}");
             // From then on the end stands still.
-            sessions.step_back(at(NOW + 5));
+            sessions.clamp_future_times(at(NOW + 5));
             assert_eq!(sessions.cooldown_until("arn:q"), after.1, "{row}");
         }
     }

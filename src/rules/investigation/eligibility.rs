@@ -1,4 +1,5 @@
-//! May this incident be investigated now? Only what is cheap to know is asked here.
+//! The rules that decide whether an incident may be investigated now. They use only facts that are
+//! cheap to get.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,101 +8,95 @@ use crate::glob::GlobList;
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
-/// What the configuration says.
+/// The settings that the rules depend on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// Whether anything is investigated at all.
+pub struct StartPolicy {
     pub enabled: bool,
-    /// The queues that are.
+    /// The queues that are investigated.
     pub targets: GlobList,
-    /// So many at once.
     pub max_concurrent: usize,
-    /// How long after an investigation of a queue the next may start.
+    /// The time between an investigation of a queue and the next one.
     pub cooldown: Duration,
-    /// The agent's program, when it cannot be found.
+    /// The agent's program, when it was not found.
     pub agent_missing: Option<String>,
 }
 
-/// What is known of the queue and of the other investigations.
+/// The running sessions and the cooldown that concern a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Past {
-    /// The session that is investigating this queue.
+pub struct QueueActivity {
     pub running_here: Option<String>,
-    /// How many sessions are running.
+    /// The number of running sessions, of all queues.
     pub running: usize,
-    /// The end of this queue's cooldown.
     pub cooldown_until: Option<Timestamp>,
 }
 
-/// The verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Start an investigation.
+pub enum Eligibility {
     Start,
-    /// Not now; judge again.
-    Wait(Why),
-    /// Not while the configuration is as it is.
-    Never(Why),
+    /// Not now; evaluate again.
+    Wait(SkipReason),
+    /// Not with the current configuration.
+    Never(SkipReason),
 }
 
-/// Why not.
+/// The reason why an incident is not investigated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// Investigations are switched off.
+pub enum SkipReason {
     Disabled,
-    /// The queue is not one that is investigated.
+    /// No pattern of the target queues matches.
     NotTargeted,
-    /// The agent's program is not there.
     AgentMissing(String),
-    /// The queue is being investigated.
+    /// The session that is investigating the queue.
     Running(String),
-    /// It was, not long ago.
+    /// The end of the cooldown, and the time until then.
     CoolingDown(Timestamp, Duration),
-    /// As many as may run at once are running.
-    Full(usize),
+    /// The number of running sessions.
+    MaxConcurrent(usize),
 }
 
-impl Why {
-    /// One word for programs.
+impl SkipReason {
+    /// Returns one word for programs.
     pub fn word(&self) -> &'static str {
         match self {
-            Why::Disabled => "disabled",
-            Why::NotTargeted => "not_targeted",
-            Why::AgentMissing(_) => "agent_missing",
-            Why::Running(_) => "already_running",
-            Why::CoolingDown(..) => "cooldown",
-            Why::Full(_) => "max_concurrent",
+            SkipReason::Disabled => "disabled",
+            SkipReason::NotTargeted => "not_targeted",
+            SkipReason::AgentMissing(_) => "agent_missing",
+            SkipReason::Running(_) => "already_running",
+            SkipReason::CoolingDown(..) => "cooldown",
+            SkipReason::MaxConcurrent(_) => "max_concurrent",
         }
     }
 
-    /// When the reason ends, where that is known.
+    /// Returns the end of the reason, when it is known.
     pub fn until(&self) -> Option<Timestamp> {
         match self {
-            Why::CoolingDown(until, _) => Some(*until),
+            SkipReason::CoolingDown(until, _) => Some(*until),
             _ => None,
         }
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::Disabled => f.write_str("auto_investigation.enabled is false"),
-            Why::NotTargeted => {
+            SkipReason::Disabled => f.write_str("auto_investigation.enabled is false"),
+            SkipReason::NotTargeted => {
                 f.write_str("no pattern of auto_investigation.target_queues matches the queue")
             }
-            Why::AgentMissing(agent) => {
+            SkipReason::AgentMissing(agent) => {
                 write!(f, "the agent '{agent}' was not found; it starts when it is there")
             }
-            Why::Running(session) => write!(f, "session {session} is investigating this queue"),
-            Why::CoolingDown(until, left) => {
+            SkipReason::Running(session) => {
+                write!(f, "session {session} is investigating this queue")
+            }
+            SkipReason::CoolingDown(until, left) => {
                 write!(
                     f,
                     "the queue was investigated not long ago; again at {until} (in {})",
                     show_span(*left)
                 )
             }
-            Why::Full(running) => {
+            SkipReason::MaxConcurrent(running) => {
                 write!(
                     f,
                     "{} running, as many as auto_investigation.max_concurrent allows",
@@ -112,32 +107,43 @@ impl fmt::Display for Why {
     }
 }
 
-/// A rule, and why it says no.
-pub type Rule = (&'static str, Option<Why>);
+/// A rule's name, and the reason when it refuses.
+pub type Rule = (&'static str, Option<SkipReason>);
 
-/// What every rule says, in their order. The names are what they ask for.
-pub fn rules(policy: &Policy, queue: &str, past: &Past, now: Timestamp) -> [Rule; 6] {
-    let cooling = past.cooldown_until.filter(|until| *until > now);
+/// Applies every rule, in order. The names say what a rule requires.
+pub fn rules(
+    policy: &StartPolicy,
+    queue: &str,
+    activity: &QueueActivity,
+    now: Timestamp,
+) -> [Rule; 6] {
+    let cooling = activity.cooldown_until.filter(|until| *until > now);
     [
-        ("enabled", (!policy.enabled).then_some(Why::Disabled)),
-        ("targeted", (!policy.targets.matches(queue)).then_some(Why::NotTargeted)),
-        ("agent present", policy.agent_missing.clone().map(Why::AgentMissing)),
-        ("not under way", past.running_here.clone().map(Why::Running)),
-        ("cooldown over", cooling.map(|until| Why::CoolingDown(until, until.since(now)))),
+        ("enabled", (!policy.enabled).then_some(SkipReason::Disabled)),
+        ("targeted", (!policy.targets.matches(queue)).then_some(SkipReason::NotTargeted)),
+        ("agent present", policy.agent_missing.clone().map(SkipReason::AgentMissing)),
+        ("not under way", activity.running_here.clone().map(SkipReason::Running)),
+        ("cooldown over", cooling.map(|until| SkipReason::CoolingDown(until, until.since(now)))),
         (
             "a place free",
-            (past.running >= policy.max_concurrent).then_some(Why::Full(past.running)),
+            (activity.running >= policy.max_concurrent)
+                .then_some(SkipReason::MaxConcurrent(activity.running)),
         ),
     ]
 }
 
-/// Judges one incident. The first rule that says no is the reason.
-pub fn judge(policy: &Policy, queue: &str, past: &Past, now: Timestamp) -> Verdict {
-    let why = rules(policy, queue, past, now).into_iter().find_map(|(_, why)| why);
+/// Judges one incident. The first rule that refuses gives the reason.
+pub fn judge(
+    policy: &StartPolicy,
+    queue: &str,
+    activity: &QueueActivity,
+    now: Timestamp,
+) -> Eligibility {
+    let why = rules(policy, queue, activity, now).into_iter().find_map(|(_, why)| why);
     match why {
-        None => Verdict::Start,
-        Some(why @ (Why::Disabled | Why::NotTargeted)) => Verdict::Never(why),
-        Some(why) => Verdict::Wait(why),
+        None => Eligibility::Start,
+        Some(why @ (SkipReason::Disabled | SkipReason::NotTargeted)) => Eligibility::Never(why),
+        Some(why) => Eligibility::Wait(why),
     }
 }
 
@@ -148,53 +154,61 @@ mod tests {
     #[test]
     fn the_first_rule_that_says_no_is_the_reason() {
         let at = Timestamp::from_millis;
-        let yes = || Policy {
+        let yes = || StartPolicy {
             enabled: true,
             targets: GlobList::any(&["orders-*"]).unwrap(),
             max_concurrent: 2,
             cooldown: Duration::from_secs(3600),
             agent_missing: None,
         };
-        let quiet = Past::default;
-        let cooling = || Past { cooldown_until: Some(at(10_000)), ..quiet() };
-        let rows: [(&str, Policy, Past, Option<&str>); 9] = [
+        let quiet = QueueActivity::default;
+        let cooling = || QueueActivity { cooldown_until: Some(at(10_000)), ..quiet() };
+        let rows: [(&str, StartPolicy, QueueActivity, Option<&str>); 9] = [
             ("nothing speaks against it", yes(), quiet(), None),
-            ("switched off", Policy { enabled: false, ..yes() }, quiet(), Some("disabled")),
+            ("switched off", StartPolicy { enabled: false, ..yes() }, quiet(), Some("disabled")),
             (
                 "no targets, no investigation",
-                Policy { targets: GlobList::default(), ..yes() },
+                StartPolicy { targets: GlobList::default(), ..yes() },
                 quiet(),
                 Some("not_targeted"),
             ),
             (
                 "the agent is not there",
-                Policy { agent_missing: Some("claude".into()), ..yes() },
+                StartPolicy { agent_missing: Some("claude".into()), ..yes() },
                 cooling(),
                 Some("agent_missing"),
             ),
             (
                 "this queue is being investigated",
                 yes(),
-                Past { running_here: Some("s".into()), running: 1, ..cooling() },
+                QueueActivity { running_here: Some("s".into()), running: 1, ..cooling() },
                 Some("already_running"),
             ),
-            ("cooling down", yes(), Past { running: 2, ..cooling() }, Some("cooldown")),
+            ("cooling down", yes(), QueueActivity { running: 2, ..cooling() }, Some("cooldown")),
             (
                 "the cooldown ends at its end",
                 yes(),
-                Past { cooldown_until: Some(at(5000)), ..quiet() },
+                QueueActivity { cooldown_until: Some(at(5000)), ..quiet() },
                 None,
             ),
-            ("one place left", yes(), Past { running: 1, ..quiet() }, None),
-            ("no place left", yes(), Past { running: 2, ..quiet() }, Some("max_concurrent")),
+            ("one place left", yes(), QueueActivity { running: 1, ..quiet() }, None),
+            (
+                "no place left",
+                yes(),
+                QueueActivity { running: 2, ..quiet() },
+                Some("max_concurrent"),
+            ),
         ];
-        for (rule, policy, past, reason) in rows {
-            let word = match judge(&policy, "orders-dlq", &past, at(5000)) {
-                Verdict::Start => None,
-                Verdict::Wait(why) | Verdict::Never(why) => Some(why.word()),
+        for (rule, policy, activity, reason) in rows {
+            let word = match judge(&policy, "orders-dlq", &activity, at(5000)) {
+                Eligibility::Start => None,
+                Eligibility::Wait(why) | Eligibility::Never(why) => Some(why.word()),
             };
             assert_eq!(word, reason, "{rule}");
         }
-        assert_eq!(judge(&yes(), "other", &quiet(), at(0)), Verdict::Never(Why::NotTargeted));
+        assert_eq!(
+            judge(&yes(), "other", &quiet(), at(0)),
+            Eligibility::Never(SkipReason::NotTargeted)
+        );
     }
 }

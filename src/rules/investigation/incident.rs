@@ -1,64 +1,62 @@
-//! The open incidents, as the stream tells of them: state, not edges.
+//! The incidents of the stream: state, not edges.
 //!
-//! An incident is open from its first event until it is cleared or gone, and a closed one is
-//! remembered for as long as a journal may be replayed, so that an old raise opens nothing again.
-//! What is told twice changes nothing the second time.
+//! An incident is open from its first event until it is cleared or its queue is gone. A closed
+//! incident is kept for as long as a journal may be replayed, so that an old raise does not open it
+//! again. A repeated event changes nothing.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::wait::Hold;
+use super::session::{Session, SessionStatus};
+use super::wait::Wait;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
 
-/// A closed incident is remembered for this long, counted in the stream's time; longer than any
-/// replay of the journal reaches back.
-pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
+/// A closed incident is kept for this long in stream time, which is longer than any replay of the
+/// journal.
+pub const RETENTION: Duration = Duration::from_secs(8 * 86_400);
 
-/// An incident, open or closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Its id.
     pub id: String,
-    /// Its queue.
     pub queue: Queue,
-    /// When it began, or was first heard of.
+    /// The time of the first event seen.
     pub raised_at: Timestamp,
-    /// The last depth told; null when none was.
+    /// The last depth seen; null when unknown.
     pub depth: Option<u64>,
-    /// No message is lost before this; null when unknown.
+    /// No message is lost before this time; null when unknown.
     pub expires_after: Option<Timestamp>,
-    /// The oldest is lost by this; null when unknown.
+    /// The oldest message is lost by this time; null when unknown.
     pub expires_before: Option<Timestamp>,
-    /// The last growth told.
+    /// The time of the last growth seen.
     pub grew_at: Option<Timestamp>,
-    /// When it was cleared, or gone.
     pub closed_at: Option<Timestamp>,
-    /// Whether it is to be judged: from the raise, or a growth, until an investigation starts.
+    /// Whether the incident is to be evaluated: from the raise, or a growth, until an investigation
+    /// starts.
     pub armed: bool,
-    /// Whether somebody has asked for another investigation: then neither the cooldown nor a
-    /// session that has the cause stands in its way.
+    /// Whether a retry was requested. A retry ignores the cooldown and sessions with the same
+    /// cause.
     #[serde(default)]
     pub forced: bool,
-    /// What it waits for, after a session that had no reason to start an agent.
-    #[serde(default)]
-    pub hold: Option<Hold>,
-    /// The reasons for which it was skipped and that have been told.
+    /// The wait after a session that had no reason to start an agent.
+    #[serde(default, rename = "hold")]
+    pub wait: Option<Wait>,
+    /// The skip reasons that were reported.
     pub reported: Vec<String>,
-    /// How many investigations it has had.
+    /// The number of sessions started.
     pub attempts: u64,
-    /// The newest evidence that the stream has told of.
+    /// The newest evidence bundle seen.
     #[serde(default)]
     pub bundle: Option<String>,
-    /// The causes of most messages, each once.
+    /// The fingerprints of the causes of most messages, each once.
     #[serde(default)]
     pub causes: Vec<String>,
 }
 
 impl Incident {
-    /// One that has just been heard of.
-    pub fn begun(id: &str, queue: Queue, at: Timestamp) -> Self {
+    /// Creates an incident from its first event.
+    pub fn new(id: &str, queue: Queue, at: Timestamp) -> Self {
         Incident {
             id: id.to_owned(),
             queue,
@@ -70,7 +68,7 @@ impl Incident {
             closed_at: None,
             armed: true,
             forced: false,
-            hold: None,
+            wait: None,
             reported: Vec::new(),
             attempts: 0,
             bundle: None,
@@ -78,105 +76,137 @@ impl Incident {
         }
     }
 
-    /// It is to be judged anew, whatever was said of it before.
+    /// Returns the id of the next session. It depends on the incident alone, so that every filter
+    /// finds a session that another one started and did not record.
+    pub fn next_session_id(&self) -> String {
+        event::derived_id(&["session", &self.id, &self.attempts.to_string()])
+    }
+
+    /// Creates the record of the next session.
+    pub fn next_session(&self, start_time: Timestamp, timeout_at: Timestamp) -> Session {
+        Session {
+            id: self.next_session_id(),
+            incident: self.id.clone(),
+            queue_name: self.queue.name.clone(),
+            queue: self.queue.clone(),
+            status: SessionStatus::Running,
+            pid: None,
+            start_time,
+            timeout_at,
+            ended_at: None,
+            cooldown_until: None,
+            printed: 0,
+            cost_usd: None,
+            fingerprint: None,
+            resumes: None,
+        }
+    }
+
+    /// Records that a session was started.
+    pub fn record_attempt(&mut self) {
+        self.attempts += 1;
+        self.armed = false;
+        self.forced = false;
+        // The next cooldown is reported again.
+        self.reported.retain(|word| word != "cooldown");
+    }
+
+    /// Marks the incident for evaluation and forgets what was reported.
     pub fn arm(&mut self) {
         self.armed = true;
-        self.hold = None;
+        self.wait = None;
         self.reported.clear();
     }
 }
 
-/// What a line says about an incident.
+/// A change of an incident, read from one line.
 #[derive(Debug, Clone, PartialEq)]
-pub struct News {
-    /// The incident.
+pub struct IncidentChange {
     pub incident: String,
-    /// The line's time.
     pub at: Timestamp,
-    /// What it says.
-    pub what: What,
+    pub what: Change,
 }
 
-/// See [`News`].
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
-pub enum What {
-    /// It began.
+pub enum Change {
     Raised {
         queue: Queue,
         depth: u64,
         expires_after: Option<Timestamp>,
         expires_before: Option<Timestamp>,
     },
-    /// It grew.
-    Grew { queue: Queue, depth: u64 },
-    /// Its messages will be lost.
+    Grew {
+        queue: Queue,
+        depth: u64,
+    },
     Expiring {
         queue: Queue,
         depth: Option<u64>,
         expires_after: Option<Timestamp>,
         expires_before: Option<Timestamp>,
     },
-    /// Its messages were looked at.
-    Sampled { cause: Option<String>, bundle: String },
-    /// It was cleared, or its queue is gone.
+    Sampled {
+        cause: Option<String>,
+        bundle: String,
+    },
+    /// The incident was cleared, or its queue is gone.
     Closed,
 }
 
-/// What an event says about an incident, if anything.
-pub fn news(head: &Head<'_>, line: &[u8]) -> Option<News> {
+/// Returns the change that an event makes to its incident.
+pub fn incident_change(head: &Head<'_>, line: &[u8]) -> Option<IncidentChange> {
     let what = match head.known? {
         Type::QueueRaised => {
             let QueueRaised { queue, depth, expires_after, expires_before, .. } =
                 event::read(line)?.data;
-            What::Raised { queue, depth, expires_after, expires_before }
+            Change::Raised { queue, depth, expires_after, expires_before }
         }
         Type::QueueGrew => {
             let QueueGrew { queue, depth, .. } = event::read(line)?.data;
-            What::Grew { queue, depth }
+            Change::Grew { queue, depth }
         }
         Type::QueueExpiring => {
             let QueueExpiring { queue, depth, expires_after, expires_before, .. } =
                 event::read(line)?.data;
-            What::Expiring { queue, depth, expires_after, expires_before }
+            Change::Expiring { queue, depth, expires_after, expires_before }
         }
         Type::QueueSampled => {
             let QueueSampled { fingerprints, bundle, .. } = event::read(line)?.data;
-            What::Sampled {
+            Change::Sampled {
                 cause: fingerprints.into_iter().next().map(|one| one.id),
                 bundle: bundle?,
             }
         }
-        Type::QueueCleared | Type::QueueGone => What::Closed,
+        Type::QueueCleared | Type::QueueGone => Change::Closed,
         _ => return None,
     };
-    Some(News { incident: head.incident.as_deref()?.to_owned(), at: head.time()?, what })
+    Some(IncidentChange { incident: head.incident.as_deref()?.to_owned(), at: head.time()?, what })
 }
 
-/// Takes in what a line says.
-pub fn hear(incidents: &mut Vec<Incident>, news: News) {
-    let News { incident: id, at, what } = news;
+/// Applies a change. A repeated change has no effect.
+pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
+    let IncidentChange { incident: id, at, what } = change;
     let known = incidents.iter_mut().find(|incident| incident.id == id);
     match (known, what) {
-        (Some(known), What::Closed) => {
+        (Some(known), Change::Closed) => {
             known.closed_at.get_or_insert(at);
         }
         (Some(known), _) if known.closed_at.is_some() => {}
-        (Some(_), What::Raised { .. }) | (None, What::Closed) => {}
-        (Some(known), What::Grew { depth, .. }) => {
+        (Some(_), Change::Raised { .. }) | (None, Change::Closed) => {}
+        (Some(known), Change::Grew { depth, .. }) => {
             if known.grew_at.is_none_or(|before| at > before) {
                 known.grew_at = Some(at);
                 known.depth = Some(depth);
                 known.arm();
             }
         }
-        (Some(known), What::Expiring { expires_after, expires_before, .. }) => {
+        (Some(known), Change::Expiring { expires_after, expires_before, .. }) => {
             known.expires_after = expires_after;
             known.expires_before = expires_before;
             // What is near its loss may have what others have not.
-            known.hold.take_if(|hold| at > hold.since);
+            known.wait.take_if(|wait| at > wait.since);
         }
-        (Some(known), What::Sampled { cause, bundle }) => {
+        (Some(known), Change::Sampled { cause, bundle }) => {
             known.bundle = Some(bundle);
             if let Some(cause) = cause.filter(|cause| !known.causes.contains(cause)) {
                 // A finished incident is judged again when another cause has come.
@@ -190,40 +220,39 @@ pub fn hear(incidents: &mut Vec<Incident>, news: News) {
     }
 }
 
-/// An incident that is heard of for the first time, be it by its raise or later.
-fn opened(id: String, at: Timestamp, what: What) -> Option<Incident> {
+/// Opens an incident at its raise, or later when the raise was missed.
+fn opened(id: String, at: Timestamp, what: Change) -> Option<Incident> {
     let (queue, depth, expires_after, expires_before) = match what {
-        What::Raised { queue, depth, expires_after, expires_before } => {
+        Change::Raised { queue, depth, expires_after, expires_before } => {
             (queue, Some(depth), expires_after, expires_before)
         }
-        What::Grew { queue, depth } => (queue, Some(depth), None, None),
-        What::Expiring { queue, depth, expires_after, expires_before } => {
+        Change::Grew { queue, depth } => (queue, Some(depth), None, None),
+        Change::Expiring { queue, depth, expires_after, expires_before } => {
             (queue, depth, expires_after, expires_before)
         }
         // Without its raise nothing is known of the incident.
-        What::Sampled { .. } | What::Closed => return None,
+        Change::Sampled { .. } | Change::Closed => return None,
     };
-    let begun = Incident::begun(&id, queue, at);
+    let begun = Incident::new(&id, queue, at);
     Some(Incident { depth, expires_after, expires_before, ..begun })
 }
 
-/// The open incidents that are to be judged, nearest to loss first: by the first moment at which
-/// something may be lost, or else the last; those of which nothing is known come after.
-pub fn to_judge(incidents: &[Incident]) -> Vec<String> {
-    let mut open: Vec<&Incident> = incidents
-        .iter()
-        .filter(|incident| incident.closed_at.is_none() && incident.armed)
-        .collect();
-    open.sort_by_key(|incident| {
+/// Returns the positions of the incidents to evaluate, nearest to loss first: by the earliest time
+/// at which messages may be lost, or else the latest. Incidents without either come last.
+pub fn to_evaluate(incidents: &[Incident]) -> Vec<usize> {
+    let is_due = |incident: &Incident| incident.closed_at.is_none() && incident.armed;
+    let mut due: Vec<usize> = (0..incidents.len()).filter(|at| is_due(&incidents[*at])).collect();
+    due.sort_by_key(|at| {
+        let incident = &incidents[*at];
         let loss = incident.expires_after.or(incident.expires_before);
-        (loss.is_none(), loss, incident.raised_at, incident.id.clone())
+        (loss.is_none(), loss, incident.raised_at, &incident.id)
     });
-    open.into_iter().map(|incident| incident.id.clone()).collect()
+    due
 }
 
-/// Forgets what was closed long ago.
-pub fn forget(incidents: &mut Vec<Incident>, now: Timestamp) {
-    incidents.retain(|incident| incident.closed_at.is_none_or(|at| now.since(at) < REMEMBERED));
+/// Removes incidents that were closed before the retention began.
+pub fn remove_forgotten(incidents: &mut Vec<Incident>, now: Timestamp) {
+    incidents.retain(|incident| incident.closed_at.is_none_or(|at| now.since(at) < RETENTION));
 }
 
 #[cfg(test)]
@@ -234,29 +263,33 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    fn raised(id: &str, second: i64, expires_before: Option<i64>) -> News {
-        let what = What::Raised {
+    fn raised(id: &str, second: i64, expires_before: Option<i64>) -> IncidentChange {
+        let what = Change::Raised {
             queue: Queue::default(),
             depth: 3,
             expires_after: None,
             expires_before: expires_before.map(at),
         };
-        News { incident: id.into(), at: at(second), what }
+        IncidentChange { incident: id.into(), at: at(second), what }
     }
 
-    fn grew(id: &str, second: i64) -> News {
-        let what = What::Grew { queue: Queue::default(), depth: 6 };
-        News { incident: id.into(), at: at(second), what }
+    fn grew(id: &str, second: i64) -> IncidentChange {
+        let what = Change::Grew { queue: Queue::default(), depth: 6 };
+        IncidentChange { incident: id.into(), at: at(second), what }
     }
 
-    fn closed(id: &str, second: i64) -> News {
-        News { incident: id.into(), at: at(second), what: What::Closed }
+    fn closed(id: &str, second: i64) -> IncidentChange {
+        IncidentChange { incident: id.into(), at: at(second), what: Change::Closed }
     }
 
-    fn after(news: Vec<News>) -> Vec<Incident> {
+    fn due(incidents: &[Incident]) -> Vec<String> {
+        to_evaluate(incidents).into_iter().map(|at| incidents[at].id.clone()).collect()
+    }
+
+    fn after(change: Vec<IncidentChange>) -> Vec<Incident> {
         let mut incidents = Vec::new();
-        for item in news {
-            hear(&mut incidents, item);
+        for item in change {
+            apply_change(&mut incidents, item);
         }
         incidents
     }
@@ -267,36 +300,36 @@ mod tests {
         let once = after(day.clone());
         let twice = after([day.clone(), day].concat());
         assert_eq!(once, twice);
-        assert_eq!(to_judge(&twice), ["b"]);
+        assert_eq!(due(&twice), ["b"]);
     }
 
     #[test]
     fn a_finished_incident_is_armed_again_only_by_new_growth() {
         let mut incidents = after(vec![raised("a", 0, None), grew("a", 30)]);
         incidents[0].armed = false;
-        hear(&mut incidents, raised("a", 0, None));
-        hear(&mut incidents, grew("a", 30));
-        assert_eq!(to_judge(&incidents), Vec::<String>::new());
-        hear(&mut incidents, grew("a", 60));
-        assert_eq!(to_judge(&incidents), ["a"]);
+        apply_change(&mut incidents, raised("a", 0, None));
+        apply_change(&mut incidents, grew("a", 30));
+        assert_eq!(due(&incidents), Vec::<String>::new());
+        apply_change(&mut incidents, grew("a", 60));
+        assert_eq!(due(&incidents), ["a"]);
     }
 
     #[test]
     fn another_cause_arms_a_finished_incident_and_a_replay_does_not() {
         let sampled = |cause: &str| {
-            let what = What::Sampled { cause: Some(cause.into()), bundle: format!("/{cause}") };
-            News { incident: "a".into(), at: at(10), what }
+            let what = Change::Sampled { cause: Some(cause.into()), bundle: format!("/{cause}") };
+            IncidentChange { incident: "a".into(), at: at(10), what }
         };
         let mut incidents = after(vec![raised("a", 0, None), sampled("one")]);
         assert_eq!(incidents[0].bundle.as_deref(), Some("/one"));
         incidents[0].armed = false;
-        hear(&mut incidents, sampled("one"));
+        apply_change(&mut incidents, sampled("one"));
         assert!(!incidents[0].armed);
-        hear(&mut incidents, sampled("two"));
+        apply_change(&mut incidents, sampled("two"));
         assert!(incidents[0].armed);
         incidents[0].armed = false;
-        hear(&mut incidents, sampled("one"));
-        hear(&mut incidents, sampled("two"));
+        apply_change(&mut incidents, sampled("one"));
+        apply_change(&mut incidents, sampled("two"));
         assert!(!incidents[0].armed);
         assert_eq!(after(vec![sampled("one")]), [], "of an incident that nobody has told of");
     }
@@ -308,27 +341,27 @@ mod tests {
             raised("late", 1, Some(900)),
             raised("soon", 2, Some(100)),
         ]);
-        assert_eq!(to_judge(&incidents), ["soon", "late", "unknown"]);
+        assert_eq!(due(&incidents), ["soon", "late", "unknown"]);
     }
 
     #[test]
     fn what_is_new_ends_a_wait_and_a_replay_does_not() {
         let expiring = |second| {
             let (after, before) = (Some(at(900)), Some(at(990)));
-            let what = What::Expiring {
+            let what = Change::Expiring {
                 queue: Queue::default(),
                 depth: None,
                 expires_after: after,
                 expires_before: before,
             };
-            News { incident: "a".into(), at: at(second), what }
+            IncidentChange { incident: "a".into(), at: at(second), what }
         };
-        let hold = Some(Hold::until("budget", at(100), at(5000)));
-        let waits = |news: News| {
+        let wait = Some(Wait::ending_at("budget", at(100), at(5000)));
+        let waits = |change: IncidentChange| {
             let mut incidents = after(vec![raised("a", 0, None), grew("a", 30)]);
-            incidents[0].hold = hold.clone();
-            hear(&mut incidents, news);
-            incidents[0].hold.is_some()
+            incidents[0].wait = wait.clone();
+            apply_change(&mut incidents, change);
+            incidents[0].wait.is_some()
         };
         assert!(waits(expiring(100)) && waits(grew("a", 30)) && waits(raised("a", 0, None)));
         assert!(!waits(expiring(101)) && !waits(grew("a", 31)));
@@ -336,16 +369,16 @@ mod tests {
 
     #[test]
     fn a_raise_that_was_missed_is_made_up_for() {
-        assert_eq!(to_judge(&after(vec![grew("a", 30)])), ["a"]);
+        assert_eq!(due(&after(vec![grew("a", 30)])), ["a"]);
         assert_eq!(after(vec![closed("a", 30)]), []);
     }
 
     #[test]
     fn closed_ones_are_forgotten_after_the_longest_replay() {
         let mut incidents = after(vec![raised("a", 0, None), closed("a", 60)]);
-        forget(&mut incidents, at(60 + 7 * 86_400));
+        remove_forgotten(&mut incidents, at(60 + 7 * 86_400));
         assert_eq!(incidents.len(), 1);
-        forget(&mut incidents, at(60 + 8 * 86_400));
+        remove_forgotten(&mut incidents, at(60 + 8 * 86_400));
         assert_eq!(incidents.len(), 0);
     }
 }

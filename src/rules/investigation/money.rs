@@ -1,51 +1,53 @@
-//! Amounts of US dollars, exact to the micro-dollar: whole numbers inside, so that sums hold.
+//! Amounts of US dollars, exact to the micro-dollar: integers, so that sums are exact.
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An amount of US dollars, exact to the micro-dollar.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Usd(u64);
 
 impl Usd {
-    /// Nothing.
     pub const NONE: Usd = Usd(0);
-    /// More than anybody has.
+    /// The saturation value.
     pub const MOST: Usd = Usd(u64::MAX);
 
-    /// The amount; None when it is none: not a number, infinite, or negative.
-    pub fn of(dollars: f64) -> Option<Self> {
-        // A cast beyond the largest number is that number.
+    pub const fn from_micros(micros: u64) -> Self {
+        Usd(micros)
+    }
+
+    /// Converts from dollars; None for a negative or non-finite number.
+    pub fn from_dollars(dollars: f64) -> Option<Self> {
+        // The cast saturates.
         (dollars.is_finite() && dollars >= 0.0).then(|| Usd((dollars * 1e6).round() as u64))
     }
 
-    /// In dollars.
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// The sum; at the largest number it stays.
+    /// Returns the sum, which saturates.
     #[must_use]
     pub fn plus(self, other: Usd) -> Self {
         Usd(self.0.saturating_add(other.0))
     }
 
-    /// What is left when the other is taken away: nothing, when that is more.
+    /// Returns the difference, or zero when the other is larger.
     #[must_use]
     pub fn less(self, other: Usd) -> Self {
         Usd(self.0.saturating_sub(other.0))
     }
 
-    /// A share of it, of 0 to 1.
+    /// Returns a share of 0 to 1.
     #[must_use]
     pub fn share(self, share: f64) -> Self {
         Usd((self.0 as f64 * share.clamp(0.0, 1.0)).round() as u64)
     }
 
-    /// A limit of the configuration, which has checked it: what is none allows nothing.
-    pub fn limit(dollars: f64) -> Self {
-        Usd::of(dollars).unwrap_or_default()
+    /// Converts a limit of the configuration, which has checked it. An invalid limit becomes zero.
+    pub fn from_dollars_or_zero(dollars: f64) -> Self {
+        Usd::from_dollars(dollars).unwrap_or_default()
     }
 }
 
@@ -56,7 +58,7 @@ impl std::iter::Sum for Usd {
 }
 
 impl fmt::Display for Usd {
-    /// In cents, and finer where there is less than one.
+    /// Shows cents, and finer digits below one cent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = match self.0 {
             1..100 => 6,
@@ -67,20 +69,24 @@ impl fmt::Display for Usd {
     }
 }
 
-/// Reads an amount of money: what is none makes the document one that does not parse.
-pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let dollars = f64::deserialize(deserializer)?;
-    let wrong = || de::Error::custom(format!("{dollars} is not an amount of money"));
-    Usd::of(dollars).map(|_| dollars).ok_or_else(wrong)
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.dollars())
+    }
 }
 
-/// The same where there may be none.
-pub fn or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let dollars = Option::<f64>::deserialize(deserializer)?;
-    match dollars.filter(|dollars| Usd::of(*dollars).is_none()) {
-        Some(wrong) => Err(de::Error::custom(format!("{wrong} is not an amount of money"))),
-        None => Ok(dollars),
+impl<'de> Deserialize<'de> for Usd {
+    /// Reads a number of dollars; rejects negative and non-finite numbers.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let dollars = f64::deserialize(deserializer)?;
+        let wrong = || de::Error::custom(format!("{dollars} is not an amount of money"));
+        Usd::from_dollars(dollars).ok_or_else(wrong)
     }
+}
+
+/// Reads an amount that an agent reported; an invalid one is unknown.
+pub fn reported<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.and_then(Usd::from_dollars))
 }
 
 #[cfg(test)]
@@ -89,12 +95,12 @@ mod tests {
 
     #[test]
     fn amounts_are_exact_and_what_is_none_is_refused() {
-        let usd = |dollars| Usd::of(dollars).unwrap();
+        let usd = |dollars| Usd::from_dollars(dollars).unwrap();
         assert_eq!(usd(0.1).plus(usd(0.2)), usd(0.3));
         let tenths = std::iter::repeat_n(usd(0.1), 1000).sum::<Usd>();
         assert_eq!((tenths, tenths.dollars()), (usd(100.0), 100.0));
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.01] {
-            assert_eq!(Usd::of(bad), None, "{bad}");
+            assert_eq!(Usd::from_dollars(bad), None, "{bad}");
         }
         assert_eq!(usd(1e300), Usd::MOST);
         assert_eq!((usd(1e300).plus(usd(1.0)), usd(1.0).less(usd(2.0))), (Usd::MOST, Usd::NONE));
@@ -105,8 +111,8 @@ mod tests {
     fn amounts_are_shown_in_cents_and_never_as_nothing() {
         let rows = [(0.0, "$0.00"), (1.2, "$1.20"), (0.0042, "$0.0042"), (1234.5, "$1234.50")];
         for (dollars, shown) in rows {
-            assert_eq!(Usd::of(dollars).unwrap().to_string(), shown);
+            assert_eq!(Usd::from_dollars(dollars).unwrap().to_string(), shown);
         }
-        assert_eq!(Usd::of(0.000_001).unwrap().to_string(), "$0.000001");
+        assert_eq!(Usd::from_dollars(0.000_001).unwrap().to_string(), "$0.000001");
     }
 }

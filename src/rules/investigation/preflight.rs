@@ -1,114 +1,115 @@
-//! After the evidence and before the agent: is there something to investigate, and is it ours to?
-//!
-//! What a supervisor asks itself first, before anything is spent. Pure.
+//! The check between evidence and agent: whether there is something to investigate, and whether no
+//! other session does. Decides before anything is spent.
 
 use crate::rules::investigation::document::Sessions;
 use std::fmt;
 
-use super::session::Status;
+use super::session::SessionStatus;
 use crate::rules::triage::{Bug, Triage};
 
-/// From here on a triage is sure enough to spare the investigation.
+/// The confidence from which a triage makes an investigation unnecessary.
 const SURE: f64 = 0.8;
 
-/// What the evidence step has brought.
+/// The result of the evidence step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Evidence {
-    /// A sample, judged: at least one cause.
+pub enum SampledEvidence {
+    /// The triage of a sample: at least one cause.
     Judged(Vec<Triage>),
-    /// None, and why: the sentence, and whether another attempt can do better.
-    None {
-        /// The sentence.
+    /// No sample.
+    Missing {
         why: String,
-        /// Nothing has to change but time.
-        passes: bool,
+        /// A later attempt may succeed.
+        temporary: bool,
     },
 }
 
-/// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
-    /// The agent, or, where there is none, the triage alone.
-    Go,
-    /// Nothing more.
-    Skip(Why),
+pub enum PreflightResult {
+    /// Run the agent, or report the triage when there is no agent.
+    Proceed,
+    Skip(PreflightSkip),
 }
 
-/// Why nothing more is done.
+/// The reason why no agent is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum PreflightSkip {
     /// The messages could not be sampled.
     NoEvidence {
-        /// The sentence.
         why: String,
-        /// Another attempt can do better.
-        passes: bool,
+        /// A later attempt may succeed.
+        temporary: bool,
     },
     /// Another session has the same cause.
-    KnownCause {
-        /// The session.
-        session: String,
-        /// Its queue.
-        queue: String,
-        /// Whether it is still at work.
-        running: bool,
-    },
-    /// Nothing in the code can be at fault: what is, in a sentence.
+    KnownCause { session: String, queue: String, running: bool },
+    /// The code is not at fault; the sentence says what is.
     NotACodeBug(String),
 }
 
-impl Why {
-    /// One word for programs.
+impl PreflightSkip {
+    /// Returns one word for programs.
     pub fn word(&self) -> &'static str {
         match self {
-            Why::NoEvidence { .. } => "no_evidence",
-            Why::KnownCause { .. } => "known_cause",
-            Why::NotACodeBug(_) => "not_a_code_bug",
+            PreflightSkip::NoEvidence { .. } => "no_evidence",
+            PreflightSkip::KnownCause { .. } => "known_cause",
+            PreflightSkip::NotACodeBug(_) => "not_a_code_bug",
         }
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for PreflightSkip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::NoEvidence { why, .. } => write!(f, "no message could be looked at: {why}"),
-            Why::KnownCause { session, queue, running: true } => {
+            PreflightSkip::NoEvidence { why, .. } => {
+                write!(f, "no message could be looked at: {why}")
+            }
+            PreflightSkip::KnownCause { session, queue, running: true } => {
                 write!(f, "session {session} is investigating the same cause in queue '{queue}'")
             }
-            Why::KnownCause { session, queue, running: false } => {
+            PreflightSkip::KnownCause { session, queue, running: false } => {
                 write!(f, "session {session} has investigated the same cause in queue '{queue}'")
             }
-            Why::NotACodeBug(what) => f.write_str(what),
+            PreflightSkip::NotACodeBug(what) => f.write_str(what),
         }
     }
 }
 
-/// Judges. `spends` says whether an agent follows: the triage alone costs nothing, and is written
-/// also about what is no code bug. `owner` is what [`owner`] found.
-pub fn judge(evidence: &Evidence, spends: bool, required: bool, owner: Option<Why>) -> Next {
+/// Decides whether to go on. `spends` says whether an agent follows: the triage alone costs nothing
+/// and is reported for every cause. `owner` is the result of [`owner`].
+pub fn judge(
+    evidence: &SampledEvidence,
+    spends: bool,
+    required: bool,
+    owner: Option<PreflightSkip>,
+) -> PreflightResult {
     match evidence {
-        Evidence::None { why, passes } if required => {
-            Next::Skip(Why::NoEvidence { why: why.clone(), passes: *passes })
+        SampledEvidence::Missing { why, temporary } if required => {
+            PreflightResult::Skip(PreflightSkip::NoEvidence {
+                why: why.clone(),
+                temporary: *temporary,
+            })
         }
-        Evidence::None { .. } => Next::Go,
-        Evidence::Judged(causes) => {
+        SampledEvidence::Missing { .. } => PreflightResult::Proceed,
+        SampledEvidence::Judged(causes) => {
             let harmless =
                 |cause: &Triage| cause.bug == Bug::NotACodeBug && cause.confidence >= SURE;
             match (owner, causes.first()) {
-                (Some(owner), _) => Next::Skip(owner),
-                // One cause that may be in the code is enough to look there.
+                (Some(owner), _) => PreflightResult::Skip(owner),
+                // One cause that may be in the code is enough.
                 (None, Some(first)) if spends && causes.iter().all(harmless) => {
-                    Next::Skip(Why::NotACodeBug(format!("{}: {}", first.category, first.reason)))
+                    PreflightResult::Skip(PreflightSkip::NotACodeBug(format!(
+                        "{}: {}",
+                        first.category, first.reason
+                    )))
                 }
-                _ => Next::Go,
+                _ => PreflightResult::Proceed,
             }
         }
     }
 }
 
-/// The session that has the cause already: one that runs, or has come to a result while the
-/// incident that it was for is open. A cause that comes back after that is a new one.
-pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Why> {
+/// Returns the session that has the same cause: one that runs, or has a result while its incident
+/// is open. A cause that returns after that is a new one.
+pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<PreflightSkip> {
     let open = |id: &str| {
         let incident = sessions.incidents.iter().find(|incident| incident.id == id);
         incident.is_some_and(|incident| incident.closed_at.is_none())
@@ -119,19 +120,19 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Why> {
         session.id != own
             && session.fingerprint.as_deref() == Some(fingerprint)
             && match session.status {
-                Status::Running => true,
-                // The same incident is looked at again for a reason.
-                Status::Completed => {
+                SessionStatus::Running => true,
+                // The same incident is investigated again for a reason.
+                SessionStatus::Completed => {
                     open(&session.incident) && Some(session.incident.as_str()) != incident
                 }
                 _ => false,
             }
     };
     let owner = sessions.sessions.iter().rev().find(owns)?;
-    Some(Why::KnownCause {
+    Some(PreflightSkip::KnownCause {
         session: owner.id.clone(),
         queue: owner.queue_name.clone(),
-        running: owner.status == Status::Running,
+        running: owner.status == SessionStatus::Running,
     })
 }
 

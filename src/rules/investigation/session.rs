@@ -1,71 +1,79 @@
 //! A session: the record of one investigation.
 //!
-//! `status` says `running` until somebody has recorded an end; whether the session really runs is
-//! told by its supervisor's lock alone.
+//! `status` stays `running` until an end is recorded. Whether the session really runs is decided by
+//! its supervisor's lock alone.
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Queue;
+use super::money::{self, Usd};
+use crate::event::{Queue, Type};
 use crate::time::Timestamp;
 
-/// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Its supervisor was started.
+pub enum SessionStatus {
+    /// The supervisor was started.
     Running,
-    /// It ended with a result.
+    /// The session ended with a result.
     Completed,
-    /// It ended without one.
+    /// The session ended without a result.
     Failed,
-    /// It was stopped at its deadline.
+    /// The session was stopped at its deadline.
     TimedOut,
-    /// It was stopped because somebody asked for it.
+    /// A user stopped the session.
     Stopped,
-    /// Its supervisor found no reason to start the agent.
+    /// The supervisor found no reason to start the agent.
     Skipped,
-    /// Its supervisor died.
+    /// The supervisor died.
     Crashed,
 }
 
-/// One investigation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    /// Its id, and the name of its folder.
+    /// The id, which is also the name of the session's folder.
     pub id: String,
-    /// The incident.
     pub incident: String,
-    /// The queue's name, for people.
     pub queue_name: String,
-    /// The queue.
     pub queue: Queue,
-    /// Where it stands.
-    pub status: Status,
-    /// The agent's process, for people, never for identity.
+    pub status: SessionStatus,
+    /// The agent's process, for display only: the number may be reused.
     pub pid: Option<u64>,
-    /// When it was started.
     pub start_time: Timestamp,
-    /// When it is stopped.
+    /// The deadline.
     pub timeout_at: Timestamp,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Before this, no other investigation of the queue starts.
+    /// Before this time no other investigation of the queue starts.
     pub cooldown_until: Option<Timestamp>,
-    /// How many bytes of its events have been printed.
+    /// The number of bytes of the session's events that were printed.
     pub printed: u64,
-    /// What it has cost, in US dollars; null while it runs, and when the agent does not say.
-    #[serde(default)]
-    pub cost_usd: Option<f64>,
-    /// The cause that it is about, when it is known: that of most messages.
+    /// In US dollars; null while the session runs, and when the agent does not report it.
+    #[serde(default, deserialize_with = "money::reported")]
+    pub cost_usd: Option<Usd>,
+    /// The fingerprint of the cause of most messages, once it is known.
     #[serde(default)]
     pub fingerprint: Option<String>,
-    /// The session in which the conversation began that this one goes on with.
+    /// The first session of the conversation that this one resumes.
     #[serde(default)]
     pub resumes: Option<String>,
 }
 
+impl SessionStatus {
+    /// Returns the status of a session whose last event has this type; None when the event is not
+    /// an end.
+    pub fn from_event(kind: Type) -> Option<Self> {
+        match kind {
+            Type::InvestigationCompleted => Some(SessionStatus::Completed),
+            Type::InvestigationFailed => Some(SessionStatus::Failed),
+            Type::InvestigationTimedOut => Some(SessionStatus::TimedOut),
+            Type::InvestigationStopped => Some(SessionStatus::Stopped),
+            Type::InvestigationSkipped => Some(SessionStatus::Skipped),
+            _ => None,
+        }
+    }
+}
+
 impl Session {
-    /// The session in which its conversation began: itself, unless it goes on with another.
+    /// Returns the first session of the conversation, which may be this one.
     pub fn first_part(&self) -> &str {
         self.resumes.as_deref().unwrap_or(&self.id)
     }

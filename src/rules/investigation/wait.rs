@@ -1,43 +1,47 @@
-//! What an incident waits for after its session had no reason to start an agent: a moment, another
-//! session, or more money. The stream can end the wait, too: see `incident::hear`.
+//! The wait of an incident whose session had no reason to start an agent: for a moment, for another
+//! session, or for a larger budget. A change of the incident can end the wait, too: see
+//! `incident::apply_change`.
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::Limits;
-use super::session::Status;
+use super::budget::BudgetLimits;
+use super::session::SessionStatus;
 use crate::time::Timestamp;
 
-/// A wait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Hold {
-    /// The reason, in one word.
+pub struct Wait {
+    /// The reason, as one word for programs.
     pub reason: String,
-    /// When it began.
     pub since: Timestamp,
-    /// It ends then.
+    /// The wait ends at this time.
     pub until: Option<Timestamp>,
-    /// It ends when this session has ended without a result.
+    /// The wait ends when this session has ended without a result.
     pub session: Option<String>,
-    /// It ends when what may be spent is not this any more.
-    pub limits: Option<Limits>,
+    /// The wait ends when the configured limits differ from these.
+    pub limits: Option<BudgetLimits>,
 }
 
-impl Hold {
-    /// One that ends by itself.
-    pub fn until(reason: &str, since: Timestamp, until: Timestamp) -> Self {
+impl Wait {
+    /// Creates a wait that ends at a time.
+    pub fn ending_at(reason: &str, since: Timestamp, until: Timestamp) -> Self {
         let reason = reason.to_owned();
-        Hold { reason, since, until: Some(until), session: None, limits: None }
+        Wait { reason, since, until: Some(until), session: None, limits: None }
     }
 
-    /// Whether it still stands. `session` is where the session stands that it names; None: nobody
-    /// knows of it any more.
-    pub fn stands(&self, now: Timestamp, limits: &Limits, session: Option<Status>) -> bool {
-        // A clock that was ahead has written it.
+    /// Whether the wait goes on. `session` is the status of the session that it names; None when
+    /// that session is no longer recorded.
+    pub fn is_active(
+        &self,
+        now: Timestamp,
+        limits: &BudgetLimits,
+        session: Option<SessionStatus>,
+    ) -> bool {
+        // A clock that was ahead wrote a wait that has not begun.
         let begun = now >= self.since;
         let same = self.limits.as_ref().is_none_or(|before| before == limits);
         let ahead = self.until.is_none_or(|until| now < until);
-        let awaited =
-            self.session.is_none() || matches!(session, Some(Status::Running | Status::Completed));
+        let awaited = self.session.is_none()
+            || matches!(session, Some(SessionStatus::Running | SessionStatus::Completed));
         begun && same && ahead && awaited
     }
 }
@@ -52,11 +56,11 @@ mod tests {
 
     #[test]
     fn a_wait_ends_by_what_it_waits_for() {
-        let limits = Limits::default();
-        let more = Limits { per_run: limits.per_run + 1.0, ..limits.clone() };
-        let hour = Hold::until("budget", at(0), at(3600));
-        let spent = Hold { limits: Some(limits.clone()), ..hour.clone() };
-        let owned = Hold { until: None, session: Some("s".into()), ..hour.clone() };
+        let limits = BudgetLimits::default();
+        let more = BudgetLimits { per_run: limits.per_run.plus(limits.per_run), ..limits.clone() };
+        let hour = Wait::ending_at("budget", at(0), at(3600));
+        let spent = Wait { limits: Some(limits.clone()), ..hour.clone() };
+        let owned = Wait { until: None, session: Some("s".into()), ..hour.clone() };
         let rows = [
             ("before its end", &hour, 3599, &limits, None, true),
             ("at its end", &hour, 3600, &limits, None, false),
@@ -64,14 +68,14 @@ mod tests {
             ("the same money", &spent, 1, &limits, None, true),
             ("more money", &spent, 1, &more, None, false),
             ("more money, which is not why", &hour, 1, &more, None, true),
-            ("its owner runs", &owned, 9999, &limits, Some(Status::Running), true),
-            ("its owner knows", &owned, 9999, &limits, Some(Status::Completed), true),
-            ("its owner has failed", &owned, 1, &limits, Some(Status::Failed), false),
-            ("its owner was skipped", &owned, 1, &limits, Some(Status::Skipped), false),
+            ("its owner runs", &owned, 9999, &limits, Some(SessionStatus::Running), true),
+            ("its owner knows", &owned, 9999, &limits, Some(SessionStatus::Completed), true),
+            ("its owner has failed", &owned, 1, &limits, Some(SessionStatus::Failed), false),
+            ("its owner was skipped", &owned, 1, &limits, Some(SessionStatus::Skipped), false),
             ("its owner is forgotten", &owned, 1, &limits, None, false),
         ];
-        for (rule, hold, now, limits, session, stands) in rows {
-            assert_eq!(hold.stands(at(now), limits, session), stands, "{rule}");
+        for (rule, wait, now, limits, session, is_active) in rows {
+            assert_eq!(wait.is_active(at(now), limits, session), is_active, "{rule}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What is going on, put together from the documents: open incidents, investigations, money.
+//! The status view: open incidents, investigations and spend, computed from the documents.
 //!
-//! A view of what was read, for people (`table.rs`) and, as it serializes, for programs. What is
-//! not known is null there and `unknown` for people, never 0; what could not be read is a null
-//! part, beside the parts that could.
+//! `table.rs` renders it for people; serialised, it is the output for programs. Unknown values are
+//! null there and `unknown` for people, never 0. A document that could not be read is a null part
+//! beside the others.
 
 mod table;
 
@@ -11,160 +11,134 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use last_event::Told;
+pub use last_event::LastEvent;
 pub use table::table;
 
-use crate::rules::investigation::budget::{Budget, Limits};
+use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
-use crate::rules::investigation::session::{Session, Status};
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::{Entry, Watched};
 use crate::time::Timestamp;
 
-/// What was read; None for what could not be.
+/// The documents; None for one that could not be read.
 #[derive(Debug, Clone, Default)]
-pub struct Documents {
-    /// `sessions.json`
+pub struct StateDocuments {
     pub sessions: Option<Sessions>,
-    /// `queues.json`
     pub watched: Option<Watched>,
-    /// `budget.json`
     pub budget: Option<Budget>,
 }
 
-/// What a session's folder shows.
+/// The state of a session's folder.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Seen {
-    /// Whether its supervisor's lock is held; None when that cannot be told.
+pub struct SessionProbe {
+    /// Whether the supervisor's lock is held; None when unknown.
     pub held: Option<bool>,
-    /// Its last event.
-    pub told: Option<Told>,
+    pub told: Option<LastEvent>,
 }
 
-/// All of it.
+/// The whole status.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct View {
-    /// The moment.
+pub struct StatusView {
     pub at: Timestamp,
-    /// The state folder.
     pub state: String,
-    /// The open incidents, nearest to loss first.
-    pub incidents: Option<Vec<Open>>,
-    /// The investigations, the newest first.
-    pub sessions: Option<Vec<Shown>>,
-    /// The money.
-    pub spend: Option<Spent>,
-    /// What could not be read, a sentence each.
+    /// Nearest to loss first.
+    pub incidents: Option<Vec<IncidentRow>>,
+    /// The newest first.
+    pub sessions: Option<Vec<SessionRow>>,
+    pub spend: Option<SpendSummary>,
+    /// A sentence for each document that could not be read.
     pub problems: Vec<String>,
 }
 
-/// An open incident.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Open {
-    /// The incident.
+pub struct IncidentRow {
     pub incident: String,
-    /// The queue's name.
     pub queue: String,
-    /// The queue's ARN.
     pub arn: String,
-    /// How many messages are there; null when the last attempt to read the queue failed.
+    /// Null when the last attempt to read the queue failed.
     pub depth: Option<u64>,
-    /// When it began.
     pub since: Timestamp,
-    /// No message is lost before this.
+    /// No message is lost before this time.
     pub expires_after: Option<Timestamp>,
-    /// The oldest is lost by this.
+    /// The oldest message is lost by this time.
     pub expires_before: Option<Timestamp>,
-    /// What is done about it.
-    pub investigation: Investigation,
+    pub investigation: InvestigationState,
 }
 
-/// Where the investigation of an incident stands.
+/// The state of an incident's investigation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Investigation {
+pub struct InvestigationState {
     /// `none`, `waiting`, `running` or `ended`.
     pub state: &'static str,
-    /// Of `waiting`, the newest reason that was told; of `ended`, how it ended.
+    /// The newest reason reported for `waiting`; the session's status for `ended`.
     pub reason: Option<String>,
-    /// When the reason ends, where that is known.
+    /// The end of the reason, when it is known.
     pub until: Option<Timestamp>,
-    /// The newest session.
     pub session: Option<String>,
 }
 
-/// A session.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Shown {
-    /// Its id.
+pub struct SessionRow {
     pub id: String,
-    /// The incident.
     pub incident: String,
-    /// The queue's name.
     pub queue: String,
-    /// As in `sessions.json`, and as its lock and its last event say where that is behind.
+    /// The recorded status, or the status by lock and last event where the record is behind.
     pub status: String,
-    /// Whether `sessions.json` says so too.
+    /// Whether `sessions.json` has this status.
     pub recorded: bool,
-    /// When it was started.
     pub started_at: Timestamp,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// How long ago it was started, in seconds.
+    /// Seconds since the start.
     pub age_s: u64,
-    /// What it has cost, in US dollars.
-    pub cost_usd: Option<f64>,
-    /// The word of its verdict.
+    pub cost_usd: Option<Usd>,
+    /// The word of the verdict.
     pub verdict: Option<String>,
-    /// The title of its verdict.
     pub title: Option<String>,
-    /// The path of its report.
     pub report: Option<String>,
-    /// Why there is no verdict: a word, and a sentence.
+    /// The reason why there is no verdict, as one word.
     pub reason: Option<String>,
-    #[allow(missing_docs)]
     pub detail: Option<String>,
 }
 
-/// The money, in US dollars.
+/// Amounts in US dollars.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Spent {
-    /// Of runs that have ended, in 24 hours.
-    pub spent_usd: f64,
-    /// Of runs that may go on.
-    pub reserved_usd: f64,
-    /// What may be spent in 24 hours; null: no limit.
-    pub limit_usd: Option<f64>,
-    /// What is left of it.
-    pub left_usd: Option<f64>,
-    /// What is left when no loss is near.
-    pub left_unless_near_usd: Option<f64>,
-    /// What counts for each cause, the dearest first.
-    pub fingerprints: Vec<Cause>,
+pub struct SpendSummary {
+    /// Cost of sessions that ended, in 24 hours.
+    pub spent_usd: Usd,
+    /// Reservations of sessions that may still run.
+    pub reserved_usd: Usd,
+    /// The limit in 24 hours; null: no limit.
+    pub limit_usd: Option<Usd>,
+    pub left_usd: Option<Usd>,
+    /// The rest of the budget when no loss is near.
+    pub left_unless_near_usd: Option<Usd>,
+    /// The most expensive cause first.
+    pub fingerprints: Vec<CauseSpend>,
 }
 
-/// What counts for a cause.
+/// The spend on one cause.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Cause {
-    /// Its fingerprint.
+pub struct CauseSpend {
     pub fingerprint: String,
-    /// In 30 days, in US dollars.
-    pub usd: f64,
+    /// US dollars in 30 days.
+    pub usd: Usd,
 }
 
-/// Puts the view together. `seen` is by session.
+/// Computes the view. `seen` is by session.
 pub fn view(
-    documents: &Documents,
-    seen: &BTreeMap<String, Seen>,
-    limits: &Limits,
+    documents: &StateDocuments,
+    seen: &BTreeMap<String, SessionProbe>,
+    limits: &BudgetLimits,
     state: &str,
     now: Timestamp,
-) -> View {
-    let Documents { sessions, watched, budget } = documents;
+) -> StatusView {
+    let StateDocuments { sessions, watched, budget } = documents;
     let shown = |session: &Session| shown(session, seen.get(&session.id), budget.as_ref(), now);
-    let shown: Option<Vec<Shown>> =
+    let shown: Option<Vec<SessionRow>> =
         sessions.as_ref().map(|all| all.sessions.iter().rev().map(shown).collect());
     let known = sessions.is_some() || watched.is_some();
-    View {
+    StatusView {
         at: now,
         state: state.to_owned(),
         incidents: known.then(|| {
@@ -176,20 +150,20 @@ pub fn view(
     }
 }
 
-/// The open incidents: those of which the stream has told, and those that are polled and that no
-/// investigator has heard of.
+/// Returns the open incidents: those that `dlq-investigate` has recorded, and those that are polled
+/// and not yet seen by it.
 fn open(
     sessions: Option<&Sessions>,
     watched: Option<&Watched>,
-    shown: &[Shown],
+    shown: &[SessionRow],
     now: Timestamp,
-) -> Vec<Open> {
+) -> Vec<IncidentRow> {
     let told = sessions.map_or(&[][..], |sessions| &sessions.incidents);
     let entries: Vec<&Entry> = watched.map_or_else(Vec::new, |all| all.entries().collect());
     let of_stream = told.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
         let cooldown = sessions.and_then(|all| all.cooldown_until(&one.queue.arn));
-        Open {
+        IncidentRow {
             incident: one.id.clone(),
             queue: one.queue.name.clone(),
             arn: one.queue.arn.clone(),
@@ -204,7 +178,7 @@ fn open(
         let one = entry.record.incident.as_ref()?;
         let window = entry.record.window(None);
         let heard = told.iter().any(|heard| heard.id == one.id);
-        (!heard).then(|| Open {
+        (!heard).then(|| IncidentRow {
             incident: one.id.clone(),
             queue: entry.queue.name.clone(),
             arn: entry.queue.arn.clone(),
@@ -212,10 +186,10 @@ fn open(
             since: one.raised_at,
             expires_after: window.after,
             expires_before: window.before,
-            investigation: Investigation { state: "none", ..Investigation::default() },
+            investigation: InvestigationState { state: "none", ..InvestigationState::default() },
         })
     });
-    let mut open: Vec<Open> = of_stream.chain(unheard).collect();
+    let mut open: Vec<IncidentRow> = of_stream.chain(unheard).collect();
     open.sort_by_key(|one| {
         let loss = one.expires_after.or(one.expires_before);
         (loss.is_none(), loss, one.since, one.incident.clone())
@@ -223,7 +197,7 @@ fn open(
     open
 }
 
-/// What is there, unless the last attempt to read it failed.
+/// Returns the depth, unless the last attempt to read the queue failed.
 fn depth(entry: &Entry) -> Option<u64> {
     let read = entry.record.read.filter(|_| entry.record.misses == 0);
     read.map(|(_, counts)| counts.depth())
@@ -231,44 +205,49 @@ fn depth(entry: &Entry) -> Option<u64> {
 
 fn investigation(
     incident: &Incident,
-    shown: &[Shown],
+    shown: &[SessionRow],
     cooldown: Option<Timestamp>,
-) -> Investigation {
+) -> InvestigationState {
     let newest = shown.iter().find(|session| session.incident == incident.id);
     let session = newest.map(|session| session.id.clone());
     let reason = incident.reported.last().cloned();
     match newest {
-        Some(newest) if newest.status == word(Status::Running) => {
-            Investigation { state: "running", session, ..Investigation::default() }
+        Some(newest) if newest.status == word(SessionStatus::Running) => {
+            InvestigationState { state: "running", session, ..InvestigationState::default() }
         }
         Some(newest) if !incident.armed => {
             let reason = Some(newest.status.clone());
-            Investigation { state: "ended", reason, session, until: None }
+            InvestigationState { state: "ended", reason, session, until: None }
         }
         _ if incident.armed => {
-            let held = incident.hold.as_ref();
+            let held = incident.wait.as_ref();
             let until = cooldown.filter(|_| reason.as_deref() == Some("cooldown"));
             let until = held.map_or(until, |hold| hold.until);
             let reason = held.map(|hold| hold.reason.clone()).or(reason);
-            Investigation { state: "waiting", reason, until, session }
+            InvestigationState { state: "waiting", reason, until, session }
         }
-        // Its session is long forgotten.
-        _ => Investigation { state: "ended", ..Investigation::default() },
+        // The session was pruned.
+        _ => InvestigationState { state: "ended", ..InvestigationState::default() },
     }
 }
 
-fn shown(session: &Session, seen: Option<&Seen>, budget: Option<&Budget>, now: Timestamp) -> Shown {
+fn shown(
+    session: &Session,
+    seen: Option<&SessionProbe>,
+    budget: Option<&Budget>,
+    now: Timestamp,
+) -> SessionRow {
     let told = seen.and_then(|seen| seen.told.clone());
-    let dead = session.status == Status::Running && seen.and_then(|s| s.held) == Some(false);
-    // A supervisor that died after its last event has said how the session ended.
+    let dead = session.status == SessionStatus::Running && seen.and_then(|s| s.held) == Some(false);
+    // The last event of a supervisor that died may report the end.
     let ended = told.as_ref().and_then(|told| told.ended);
-    let status = if dead { ended.unwrap_or(Status::Crashed) } else { session.status };
+    let status = if dead { ended.unwrap_or(SessionStatus::Crashed) } else { session.status };
     let settled = || {
         let mut spends = budget?.spends.iter();
         spends.find(|spend| spend.session == session.id && spend.settled_at.is_some())?.cost_usd
     };
     let told = told.unwrap_or_default();
-    Shown {
+    SessionRow {
         id: session.id.clone(),
         incident: session.incident.clone(),
         queue: session.queue_name.clone(),
@@ -286,26 +265,24 @@ fn shown(session: &Session, seen: Option<&Seen>, budget: Option<&Budget>, now: T
     }
 }
 
-/// The word that the document has for it.
-fn word(status: Status) -> String {
+/// Returns the word of the document.
+fn word(status: SessionStatus) -> String {
     let value = serde_json::to_value(status).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn spent(budget: &Budget, limits: &Limits, now: Timestamp) -> Spent {
+fn spent(budget: &Budget, limits: &BudgetLimits, now: Timestamp) -> SpendSummary {
     let day = budget.day(now);
     let taken = day.spent.plus(day.reserved);
-    let limit = limits.per_day.map(Usd::limit);
+    let limit = limits.per_day;
     let kept = |limit: Usd| limit.less(limit.share(limits.reserve_for_expiry));
-    let left = |limit: Usd| limit.less(taken).dollars();
-    let cause = |(fingerprint, usd): (&str, Usd)| Cause {
-        fingerprint: fingerprint.to_owned(),
-        usd: usd.dollars(),
-    };
-    Spent {
-        spent_usd: day.spent.dollars(),
-        reserved_usd: day.reserved.dollars(),
-        limit_usd: limit.map(Usd::dollars),
+    let left = |limit: Usd| limit.less(taken);
+    let cause =
+        |(fingerprint, usd): (&str, Usd)| CauseSpend { fingerprint: fingerprint.to_owned(), usd };
+    SpendSummary {
+        spent_usd: day.spent,
+        reserved_usd: day.reserved,
+        limit_usd: limit,
         left_usd: limit.map(left),
         left_unless_near_usd: limit.map(kept).map(left),
         fingerprints: budget.causes(now).into_iter().map(cause).collect(),

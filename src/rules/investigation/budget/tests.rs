@@ -7,12 +7,21 @@ fn at(minutes: i64) -> Timestamp {
     Timestamp::from_millis(minutes * 60_000)
 }
 
+fn usd(dollars: f64) -> Usd {
+    Usd::from_dollars_or_zero(dollars)
+}
+
 const HOURS: i64 = 60;
 const DAYS: i64 = 24 * HOURS;
 
 /// A run of $1 can cost $1.75, and four of them fit into $7.
-fn limits() -> Limits {
-    Limits { per_run: 1.0, per_day: Some(7.0), reserve_for_expiry: 0.0, ..Limits::default() }
+fn limits() -> BudgetLimits {
+    BudgetLimits {
+        per_run: usd(1.0),
+        per_day: Some(usd(7.0)),
+        reserve_for_expiry: 0.0,
+        ..BudgetLimits::default()
+    }
 }
 
 fn spend(session: &str, from: i64, reserved: f64, end: Option<(Option<f64>, i64)>) -> Spend {
@@ -21,8 +30,8 @@ fn spend(session: &str, from: i64, reserved: f64, end: Option<(Option<f64>, i64)
         queue: "orders-dlq".into(),
         fingerprint: Some("cause".into()),
         at: at(from),
-        reserved_usd: reserved,
-        cost_usd: end.and_then(|(cost, _)| cost),
+        reserved_usd: usd(reserved),
+        cost_usd: end.and_then(|(cost, _)| cost).map(usd),
         settled_at: end.map(|(_, ended)| at(ended)),
     }
 }
@@ -31,18 +40,18 @@ fn budget(spends: Vec<Spend>) -> Budget {
     Budget { spends, ..Budget::default() }
 }
 
-fn loss(minutes: i64) -> Want {
-    Want { expires_after: Some(at(minutes)), ..Want::default() }
+fn loss(minutes: i64) -> SpendRequest {
+    SpendRequest { expires_after: Some(at(minutes)), ..SpendRequest::default() }
 }
 
-fn of_cause(cause: &str) -> Want {
-    Want { fingerprint: Some(cause.into()), ..Want::default() }
+fn of_cause(cause: &str) -> SpendRequest {
+    SpendRequest { fingerprint: Some(cause.into()), ..SpendRequest::default() }
 }
 
 #[test]
 fn the_worst_case_is_beyond_what_was_measured() {
     for (per_run, worst) in [(0.5, 1.25), (1.0, 1.75), (5.0, 6.0), (100.0, 120.0)] {
-        assert_eq!(worst_case(&Limits { per_run, ..limits() }), worst);
+        assert_eq!(worst_case(&BudgetLimits { per_run: usd(per_run), ..limits() }), usd(worst));
     }
 }
 
@@ -65,20 +74,20 @@ fn what_fits_into_a_day() {
         ("a clock that was ahead", vec![spend("s", 9 * DAYS, 6.0, None)], now, false),
     ];
     for (rule, spends, now, fits) in rows {
-        let found = judge(&limits(), &budget(spends), &Want::default(), at(now));
+        let found = judge(&limits(), &budget(spends), &SpendRequest::default(), at(now));
         assert_eq!(found.is_ok(), fits, "{rule}: {found:?}");
     }
-    let no_limit = Limits { per_day: None, ..limits() };
-    assert_eq!(judge(&no_limit, &budget(open(99)), &Want::default(), at(0)), Ok(1.75));
+    let no_limit = BudgetLimits { per_day: None, ..limits() };
+    assert_eq!(judge(&no_limit, &budget(open(99)), &SpendRequest::default(), at(0)), Ok(usd(1.75)));
 }
 
 #[test]
 fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
-    let limits = Limits { reserve_for_expiry: 0.5, ..limits() };
+    let limits = BudgetLimits { reserve_for_expiry: 0.5, ..limits() };
     let taken = |n: usize| budget((0..n).map(|_| spend("s", 0, 1.75, None)).collect());
     let rows = [
-        ("before the part that is kept", 1, Want::default(), true),
-        ("into it", 2, Want::default(), false),
+        ("before the part that is kept", 1, SpendRequest::default(), true),
+        ("into it", 2, SpendRequest::default(), false),
         ("the loss is far", 2, loss(6 * HOURS + 1), false),
         ("the loss is near", 2, loss(6 * HOURS), true),
         ("it may have begun", 2, loss(-10), true),
@@ -91,13 +100,13 @@ fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
 
 #[test]
 fn a_cause_has_a_limit_of_its_own_for_a_month() {
-    let limits = Limits { per_fingerprint: Some(3.0), per_day: None, ..limits() };
+    let limits = BudgetLimits { per_fingerprint: Some(usd(3.0)), per_day: None, ..limits() };
     let past = budget(vec![spend("s", 0, 1.75, Some((Some(1.5), 10)))]);
     let rows = [
         ("the same cause", of_cause("cause"), 10 * DAYS, false),
         ("a month later", of_cause("cause"), 30 * DAYS + 10, true),
         ("another", of_cause("other"), 10 * DAYS, true),
-        ("not known yet", Want::default(), 10 * DAYS, true),
+        ("not known yet", SpendRequest::default(), 10 * DAYS, true),
     ];
     for (rule, want, now, fits) in rows {
         assert_eq!(judge(&limits, &past, &want, at(now)).is_ok(), fits, "{rule}");
@@ -110,7 +119,7 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
         spend("a", 0, 4.0, Some((Some(2.5), 60))),
         spend("b", 120, 4.0, Some((None, 180))),
     ]);
-    let why = judge(&limits(), &two, &Want::default(), at(240)).unwrap_err();
+    let why = judge(&limits(), &two, &SpendRequest::default(), at(240)).unwrap_err();
     assert_eq!((why.word(), why.until()), ("budget", Some(at(DAYS + 60))));
     assert_eq!(
         why.to_string(),
@@ -118,8 +127,8 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
          reserved; there is enough at 1970-01-02T01:00:00.000Z (in 21h), or with more in \
          auto_investigation.budget_usd_per_day"
     );
-    let kept = Limits { reserve_for_expiry: 0.8, ..limits() };
-    let why = judge(&kept, &two, &Want::default(), at(240)).unwrap_err();
+    let kept = BudgetLimits { reserve_for_expiry: 0.8, ..limits() };
+    let why = judge(&kept, &two, &SpendRequest::default(), at(240)).unwrap_err();
     assert_eq!(why.until(), None, "however much is given back");
     assert_eq!(
         why.to_string(),
@@ -127,7 +136,7 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
          near ($5.60 more when one is), $6.50 is spent or reserved; there is enough only with more \
          in auto_investigation.budget_usd_per_day"
     );
-    let cause = Limits { per_fingerprint: Some(7.0), ..limits() };
+    let cause = BudgetLimits { per_fingerprint: Some(usd(7.0)), ..limits() };
     let why = judge(&cause, &two, &of_cause("cause"), at(240)).unwrap_err();
     assert_eq!(why.until(), Some(at(30 * DAYS + 60)));
     assert!(why.to_string().contains("on this cause in 30 days"), "{why}");
@@ -139,9 +148,9 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
     let (limits, want) = (limits(), of_cause("cause"));
     let mut budget = Budget::default();
     for minute in [0, 1] {
-        assert_eq!(budget.reserve(&limits, "a", "orders-dlq", &want, at(minute)), Ok(1.75));
+        assert_eq!(budget.reserve(&limits, "a", "orders-dlq", &want, at(minute)), Ok(usd(1.75)));
     }
-    assert_eq!(budget.day(at(2)), Day { spent: Usd::NONE, reserved: Usd::limit(1.75) });
+    assert_eq!(budget.day(at(2)), DaySpend { spent: Usd::NONE, reserved: usd(1.75) });
     let steps = [
         ("of nobody", "nobody", Some(1.0), (0.0, 1.75)),
         ("the end", "a", Some(0.4), (0.4, 0.0)),
@@ -150,21 +159,21 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
         ("nothing known", "a", None, (0.4, 0.0)),
     ];
     for (rule, session, cost, (spent, reserved)) in steps {
-        budget.settle(session, cost, at(10));
-        let day = Day { spent: Usd::limit(spent), reserved: Usd::limit(reserved) };
+        budget.settle(session, cost.map(usd), at(10));
+        let day = DaySpend { spent: usd(spent), reserved: usd(reserved) };
         assert_eq!(budget.day(at(20)), day, "{rule}");
     }
-    assert_eq!(budget.causes(at(20)), [("cause", Usd::limit(0.4))]);
+    assert_eq!(budget.causes(at(20)), [("cause", usd(0.4))]);
 }
 
 #[test]
 fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
     for cost in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
         let mut budget = Budget::default();
-        budget.reserve(&limits(), "a", "q", &Want::default(), at(0)).unwrap();
+        budget.reserve(&limits(), "a", "q", &SpendRequest::default(), at(0)).unwrap();
         for (minute, cost) in [(1, cost), (2, Some(0.2))] {
-            budget.settle("a", cost, at(minute));
-            let day = Day { spent: Usd::limit(1.75), reserved: Usd::NONE };
+            budget.settle("a", cost.and_then(Usd::from_dollars), at(minute));
+            let day = DaySpend { spent: usd(1.75), reserved: Usd::NONE };
             assert_eq!(budget.day(at(3)), day, "{cost:?}");
         }
     }
@@ -200,10 +209,10 @@ fn what_lies_in_the_future_counts_from_now_and_no_longer_than_anything_else() {
     ];
     for (row, from, end, until) in rows {
         let mut all = budget(vec![spend("s", from, 7.0, end.map(|end| (Some(7.0), end)))]);
-        all.step_back(at(20));
+        all.clamp_future_times(at(20));
         let why = judge(&limits(), &all, &loss(20), at(20)).unwrap_err();
         assert_eq!(why.until(), Some(at(until)), "{row}");
-        all.step_back(at(30));
+        all.clamp_future_times(at(30));
         let why = judge(&limits(), &all, &loss(30), at(30)).unwrap_err();
         assert_eq!(why.until(), Some(at(until)), "{row}: it stands still");
     }
@@ -235,7 +244,7 @@ fn of_many_at_once_no_more_is_granted_than_fits() {
                 for run in 0..4 {
                     let session = format!("{thread}-{run}");
                     let reserve = |budget: &mut Budget| {
-                        let want = Want::default();
+                        let want = SpendRequest::default();
                         Ok(budget.reserve(&limits(), &session, "q", &want, at(run)).is_ok())
                     };
                     if doc.update(reserve).unwrap() {
@@ -247,7 +256,7 @@ fn of_many_at_once_no_more_is_granted_than_fits() {
     });
     let budget = Store::open(&dir).unwrap().doc::<Budget>().read().unwrap();
     assert_eq!((granted.into_inner(), budget.spends.len()), (4, 4));
-    assert_eq!(budget.day(at(10)).reserved, Usd::limit(7.0));
+    assert_eq!(budget.day(at(10)).reserved, usd(7.0));
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
@@ -268,14 +277,14 @@ fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
 proptest! {
     #[test]
     fn no_24_hours_see_more_than_the_limit(steps in steps(), share in 0.0..0.6) {
-        let limits = Limits { reserve_for_expiry: share, ..limits() };
+        let limits = BudgetLimits { reserve_for_expiry: share, ..limits() };
         let (mut budget, mut minute, mut ordinary) = (Budget::default(), 0, Vec::new());
         for (number, (wait, step)) in steps.into_iter().enumerate() {
             minute += wait;
             let now = at(minute);
             match step {
                 Step::Start { near } => {
-                    let want = if near { loss(minute) } else { Want::default() };
+                    let want = if near { loss(minute) } else { SpendRequest::default() };
                     let session = number.to_string();
                     match budget.reserve(&limits, &session, "q", &want, now) {
                         Ok(_) if !near => ordinary.push(budget.day(now)),
@@ -286,7 +295,7 @@ proptest! {
                             if let Some(until) = why.until() {
                                 let early = Timestamp::from_millis(until.millis() - 1);
                                 let near_then =
-                                    |at| Want { expires_after: near.then_some(at), ..want.clone() };
+                                    |at| SpendRequest { expires_after: near.then_some(at), ..want.clone() };
                                 prop_assert!(judge(&limits, &budget, &near_then(until), until).is_ok());
                                 prop_assert!(judge(&limits, &budget, &near_then(early), early).is_err());
                             }
@@ -296,7 +305,7 @@ proptest! {
                 Step::End { which, cost } => {
                     let open = budget.spends.get(which).filter(|s| s.settled_at.is_none());
                     if let Some(session) = open.map(|spend| spend.session.clone()) {
-                        budget.settle(&session, cost, now);
+                        budget.settle(&session, cost.map(usd), now);
                     }
                 }
             }
@@ -304,10 +313,10 @@ proptest! {
             for first in &budget.spends {
                 let within = |s: &&Spend| s.at >= first.at && s.at < first.at.plus(DAY);
                 let sum: Usd = budget.spends.iter().filter(within).map(Spend::counts).sum();
-                prop_assert!(sum <= Usd::limit(7.0), "{sum} from {}", first.at);
+                prop_assert!(sum <= usd(7.0), "{sum} from {}", first.at);
             }
         }
-        let most = Usd::limit(7.0).less(Usd::limit(7.0).share(share));
+        let most = usd(7.0).less(usd(7.0).share(share));
         for day in ordinary {
             prop_assert!(day.spent.plus(day.reserved) <= most);
         }

@@ -22,16 +22,18 @@ fn cause(bug: Bug, confidence: f64) -> Triage {
     }
 }
 
-fn none(passes: bool) -> Evidence {
-    Evidence::None { why: "it is a FIFO queue".into(), passes }
+fn none(temporary: bool) -> SampledEvidence {
+    SampledEvidence::Missing { why: "it is a FIFO queue".into(), temporary }
 }
 
 #[test]
 fn what_is_worth_an_agent() {
-    let owned = || Some(Why::KnownCause { session: "s".into(), queue: "q".into(), running: true });
+    let owned = || {
+        Some(PreflightSkip::KnownCause { session: "s".into(), queue: "q".into(), running: true })
+    };
     let sure = cause(Bug::NotACodeBug, 0.9);
     let judged =
-        |causes: &[&Triage]| Evidence::Judged(causes.iter().map(|c| (*c).clone()).collect());
+        |causes: &[&Triage]| SampledEvidence::Judged(causes.iter().map(|c| (*c).clone()).collect());
     let unsure = cause(Bug::NotACodeBug, 0.6);
     let bug = cause(Bug::CodeBug, 0.9);
     let rows = [
@@ -56,16 +58,18 @@ fn what_is_worth_an_agent() {
     ];
     for (rule, evidence, spends, required, owner, word) in rows {
         let found = match judge(&evidence, spends, required, owner) {
-            Next::Go => None,
-            Next::Skip(why) => Some(why.word()),
+            PreflightResult::Proceed => None,
+            PreflightResult::Skip(why) => Some(why.word()),
         };
         assert_eq!(found, word, "{rule}");
     }
-    let Next::Skip(why) = judge(&judged(&[&sure]), true, true, None) else { panic!("skipped") };
+    let PreflightResult::Skip(why) = judge(&judged(&[&sure]), true, true, None) else {
+        panic!("skipped")
+    };
     assert_eq!(why.to_string(), "throttling: the function was throttled");
 }
 
-fn session(id: &str, incident: &str, print: &str, status: Status) -> Session {
+fn session(id: &str, incident: &str, print: &str, status: SessionStatus) -> Session {
     let at = Timestamp::from_millis(0);
     Session {
         id: id.into(),
@@ -87,29 +91,31 @@ fn session(id: &str, incident: &str, print: &str, status: Status) -> Session {
 
 fn incident(id: &str, closed: bool) -> Incident {
     let at = Timestamp::from_millis(0);
-    Incident { closed_at: closed.then_some(at), ..Incident::begun(id, Queue::default(), at) }
+    Incident { closed_at: closed.then_some(at), ..Incident::new(id, Queue::default(), at) }
 }
 
 #[test]
 fn a_cause_is_owned_while_its_incident_is_open() {
     let rows = [
-        ("nobody", "other", "i1", Status::Completed, false, None),
-        ("it runs", "f", "i1", Status::Running, false, Some(true)),
-        ("it runs, for a closed one", "f", "i1", Status::Running, true, Some(true)),
-        ("it has a result", "f", "i1", Status::Completed, false, Some(false)),
-        ("it came back after the clear", "f", "i1", Status::Completed, true, None),
-        ("it grew", "f", "i2", Status::Completed, false, None),
-        ("it failed", "f", "i1", Status::Failed, false, None),
-        ("it was skipped itself", "f", "i1", Status::Skipped, false, None),
-        ("it crashed", "f", "i1", Status::Crashed, false, None),
+        ("nobody", "other", "i1", SessionStatus::Completed, false, None),
+        ("it runs", "f", "i1", SessionStatus::Running, false, Some(true)),
+        ("it runs, for a closed one", "f", "i1", SessionStatus::Running, true, Some(true)),
+        ("it has a result", "f", "i1", SessionStatus::Completed, false, Some(false)),
+        ("it came back after the clear", "f", "i1", SessionStatus::Completed, true, None),
+        ("it grew", "f", "i2", SessionStatus::Completed, false, None),
+        ("it failed", "f", "i1", SessionStatus::Failed, false, None),
+        ("it was skipped itself", "f", "i1", SessionStatus::Skipped, false, None),
+        ("it crashed", "f", "i1", SessionStatus::Crashed, false, None),
     ];
     for (rule, print, of, status, closed, running) in rows {
         let mut sessions = Sessions::default();
         sessions.incidents = vec![incident("i1", closed), incident("i2", false)];
-        sessions.sessions =
-            vec![session("a", of, print, status), session("own", "i2", "f", Status::Running)];
+        sessions.sessions = vec![
+            session("a", of, print, status),
+            session("own", "i2", "f", SessionStatus::Running),
+        ];
         let found = owner(&sessions, "own", "f").map(|why| match why {
-            Why::KnownCause { session, running, .. } => {
+            PreflightSkip::KnownCause { session, running, .. } => {
                 assert_eq!(session, "a", "{rule}");
                 running
             }

@@ -1,70 +1,76 @@
-//! What the last event of a session says about it.
+//! The facts that `dlq-status` reads from the last event of a session.
 
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
     InvestigationTimedOut, Line, Type,
 };
-use crate::rules::investigation::session::Status;
+use crate::rules::investigation::money::Usd;
+use crate::rules::investigation::session::SessionStatus;
 
-/// What is shown of it.
+/// The facts of a session's last event.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Told {
-    /// The end that it tells of, if it does.
-    pub ended: Option<Status>,
-    /// What the session has cost, in US dollars.
-    pub cost_usd: Option<f64>,
-    /// The word of the verdict.
+pub struct LastEvent {
+    /// The status that the event reports; None when the event is not an end.
+    pub ended: Option<SessionStatus>,
+    pub cost_usd: Option<Usd>,
     pub verdict: Option<String>,
-    /// Its title.
+    /// The title of the verdict.
     pub title: Option<String>,
-    /// The path of the report.
     pub report: Option<String>,
-    /// Why there is no verdict, in a word.
+    /// The reason why there is no verdict, as one word.
     pub reason: Option<String>,
-    /// The same in a sentence.
+    /// The reason in a sentence.
     pub detail: Option<String>,
 }
 
-impl Told {
-    /// Reads a line; None when it is no event that is known.
-    pub fn of(line: &[u8]) -> Option<Told> {
+impl LastEvent {
+    /// Reads a line; None when it is not a known event.
+    pub fn from_line(line: &[u8]) -> Option<LastEvent> {
         let Line::Event(head) = event::peek(line) else {
             return None;
         };
-        Some(match head.known? {
+        let kind = head.known?;
+        let ended = SessionStatus::from_event(kind);
+        Some(match kind {
             Type::InvestigationCompleted => {
                 let InvestigationCompleted { verdict, cost_usd, report, .. } =
                     event::read(line)?.data;
-                Told {
-                    ended: Some(Status::Completed),
-                    cost_usd,
+                LastEvent {
+                    ended,
+                    cost_usd: cost_usd.and_then(Usd::from_dollars),
                     verdict: Some(verdict.status),
                     title: verdict.title,
                     report: Some(report),
-                    ..Told::default()
+                    ..LastEvent::default()
                 }
             }
             Type::InvestigationFailed => {
                 let InvestigationFailed { reason, detail, cost_usd, .. } = event::read(line)?.data;
-                Told::without(Status::Failed, cost_usd, Some(reason), detail)
+                LastEvent::without_verdict(ended, cost_usd, Some(reason), detail)
             }
             Type::InvestigationTimedOut => {
                 let InvestigationTimedOut { detail, cost_usd, .. } = event::read(line)?.data;
-                Told::without(Status::TimedOut, cost_usd, None, detail)
+                LastEvent::without_verdict(ended, cost_usd, None, detail)
             }
             Type::InvestigationStopped => {
                 let InvestigationStopped { detail, cost_usd, .. } = event::read(line)?.data;
-                Told::without(Status::Stopped, cost_usd, None, detail)
+                LastEvent::without_verdict(ended, cost_usd, None, detail)
             }
             Type::InvestigationSkipped => {
                 let InvestigationSkipped { reason, detail, .. } = event::read(line)?.data;
-                Told::without(Status::Skipped, None, Some(reason), detail)
+                LastEvent::without_verdict(ended, None, Some(reason), detail)
             }
-            _ => Told::default(),
+            _ => LastEvent::default(),
         })
     }
 
-    fn without(end: Status, cost_usd: Option<f64>, reason: Option<String>, detail: String) -> Told {
-        Told { ended: Some(end), cost_usd, reason, detail: Some(detail), ..Told::default() }
+    fn without_verdict(
+        ended: Option<SessionStatus>,
+        cost_usd: Option<f64>,
+        reason: Option<String>,
+        detail: String,
+    ) -> LastEvent {
+        let cost_usd = cost_usd.and_then(Usd::from_dollars);
+        LastEvent { ended, cost_usd, reason, detail: Some(detail), ..LastEvent::default() }
     }
 }

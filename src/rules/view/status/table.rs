@@ -2,27 +2,26 @@
 
 use std::fmt::Write;
 
-use super::{Investigation, Open, Shown, Spent, View};
-use crate::rules::investigation::money::Usd;
+use super::{IncidentRow, InvestigationState, SessionRow, SpendSummary, StatusView};
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;
-/// The shortest that a queue's name is cut to, so that its row fits a terminal.
+/// The minimum width of a shortened queue name, in characters.
 const NAME_MIN: usize = 12;
-/// So many characters of an id are shown on a terminal.
+/// The characters of an id shown on a terminal.
 const ID: usize = 8;
-/// Between two columns, and before the first.
+/// The spaces before each column.
 const GAP: usize = 2;
-/// The sessions that are shown; those that run are, however many.
+/// The number of sessions shown; running sessions are always shown.
 const SESSIONS: usize = 20;
-/// The causes that are shown.
+/// The number of causes shown.
 const CAUSES: usize = 5;
 
-/// The text. On a terminal it is cut to its width; elsewhere nothing is cut.
-pub fn table(view: &View, terminal: bool) -> String {
-    let mut page = Page { text: String::new(), terminal };
+/// Renders the view. Lines are cut to the terminal width only on a terminal.
+pub fn table(view: &StatusView, terminal: bool) -> String {
+    let mut page = TextTable { text: String::new(), terminal };
     match &view.incidents {
         None => page.line("incidents: unknown"),
         Some(open) => page.incidents(open, view.at),
@@ -38,26 +37,26 @@ pub fn table(view: &View, terminal: bool) -> String {
     page.text
 }
 
-struct Page {
+struct TextTable {
     text: String,
     terminal: bool,
 }
 
-impl Page {
-    /// Adds a line, made safe for a terminal and cut to its width.
+impl TextTable {
+    /// Adds a line, escaped and cut to the terminal width.
     fn line(&mut self, line: &str) {
         let line = text::safe(line.trim_end());
         let shown = if self.terminal { text::shorten(&line, WIDTH) } else { line };
         let _ = writeln!(self.text, "{shown}");
     }
 
-    /// Adds rows, each of their columns as wide as its widest cell. On a terminal the names, in the
-    /// column `names`, have what the others leave. A row may have lines of its own below it.
+    /// Adds rows, each column as wide as its widest cell. On a terminal the column `names` shrinks
+    /// so that the row fits. A row may have further lines below it.
     fn rows(&mut self, head: &[&str], names: usize, rows: Vec<(Vec<String>, Vec<String>)>) {
         let head = head.iter().map(|cell| (*cell).to_owned()).collect();
         let mut rows: Vec<(Vec<String>, Vec<String>)> =
             std::iter::once((head, Vec::new())).chain(rows).collect();
-        // What is shown counts: an escaped character is longer than it was.
+        // Escaped text decides the width, because it is longer.
         for cell in rows.iter_mut().flat_map(|(row, _)| row) {
             *cell = text::safe(cell).into_owned();
         }
@@ -88,12 +87,12 @@ impl Page {
         if self.terminal { &id[..end] } else { id }
     }
 
-    fn incidents(&mut self, open: &[Open], now: Timestamp) {
+    fn incidents(&mut self, open: &[IncidentRow], now: Timestamp) {
         if open.is_empty() {
-            return self.line("incidents: none is open");
+            return self.line("incidents: none open");
         }
         self.line(&format!("incidents: {} open", open.len()));
-        let row = |one: &Open| {
+        let row = |one: &IncidentRow| {
             let depth = one.depth.map_or("unknown".to_owned(), |depth| depth.to_string());
             let since = show_span(now.since(one.since));
             let row = vec![one.queue.clone(), depth, since, loss(one, now)];
@@ -103,47 +102,46 @@ impl Page {
         self.rows(&["QUEUE", "DEPTH", "SINCE", "LOSS"], 0, rows);
     }
 
-    fn investigation(&self, of: &Investigation, now: Timestamp) -> String {
+    fn investigation(&self, of: &InvestigationState, now: Timestamp) -> String {
         let session = of.session.as_deref().map(|id| self.id(id)).unwrap_or_default();
         let reason = of.reason.as_deref();
         match of.state {
-            "running" => format!("session {session} is at work"),
+            "running" => format!("session {session} running"),
             "ended" if session.is_empty() => "investigated; not again until it grows".into(),
             "ended" => format!("session {session}: {}", reason.unwrap_or("ended")),
             "waiting" => match (reason, of.until) {
-                (None, _) => "to be judged at the next heartbeat".into(),
-                (Some(reason), None) => format!("waits: {reason}"),
+                (None, _) => "to be evaluated at the next heartbeat".into(),
+                (Some(reason), None) => format!("waiting: {reason}"),
                 (Some(reason), Some(until)) => {
-                    format!("waits: {reason}, for {}", show_span(until.since(now)))
+                    format!("waiting: {reason}, for {}", show_span(until.since(now)))
                 }
             },
-            _ => "no investigator has heard of it".into(),
+            _ => "not yet seen by dlq-investigate".into(),
         }
     }
 
-    fn sessions(&mut self, sessions: &[Shown], state: &str) {
+    fn sessions(&mut self, sessions: &[SessionRow], state: &str) {
         if sessions.is_empty() {
             return self.line("sessions: none on record");
         }
         self.line(&format!("sessions: {} on record", sessions.len()));
-        let shown: Vec<&Shown> = sessions
+        let shown: Vec<&SessionRow> = sessions
             .iter()
             .enumerate()
             .filter(|(at, session)| *at < SESSIONS || session.ended_at.is_none())
             .map(|(_, session)| session)
             .collect();
-        let row = |one: &&Shown| {
+        let row = |one: &&SessionRow| {
             let unrecorded = if one.recorded { "" } else { " (not yet recorded)" };
-            let cost = one.cost_usd.and_then(Usd::of);
             let row = vec![
                 self.id(&one.id).to_owned(),
                 one.queue.clone(),
                 format!("{}{unrecorded}", one.status),
                 match one.age_s {
-                    0 => "0s".to_owned(), // Which is not 0ms: it was not measured so finely.
+                    0 => "0s".to_owned(), // Not 0ms: the age is known in seconds.
                     age => show_span(std::time::Duration::from_secs(age)),
                 },
-                cost.map_or("-".to_owned(), |cost| cost.to_string()),
+                one.cost_usd.map_or("-".to_owned(), |cost| cost.to_string()),
             ];
             (row, self.result(one, state))
         };
@@ -155,9 +153,9 @@ impl Page {
         }
     }
 
-    /// What came of it. On a terminal the report's path is told from the state folder on, so that
-    /// it is not cut.
-    fn result(&self, one: &Shown, state: &str) -> Vec<String> {
+    /// Returns the result lines of a session. On a terminal the report's path is relative to the
+    /// state folder, so that it is not cut.
+    fn result(&self, one: &SessionRow, state: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {
             (Some(word), Some(rest)) => Some(format!("{word}: {rest}")),
@@ -172,35 +170,34 @@ impl Page {
         lines
     }
 
-    fn spend(&mut self, spend: &Spent) {
-        let usd = |dollars: f64| Usd::of(dollars).unwrap_or_default();
-        let (spent, reserved) = (usd(spend.spent_usd), usd(spend.reserved_usd));
-        let limit = spend.limit_usd.map_or("no limit".to_owned(), |usd_| {
-            let left = usd(spend.left_usd.unwrap_or_default());
-            format!("limit {}, left {left}", usd(usd_))
+    fn spend(&mut self, spend: &SpendSummary) {
+        let (spent, reserved) = (spend.spent_usd, spend.reserved_usd);
+        let limit = spend.limit_usd.map_or("no limit".to_owned(), |limit| {
+            let left = spend.left_usd.unwrap_or_default();
+            format!("limit {limit}, left {left}")
         });
         self.line(&format!("spend in 24 hours: {spent} spent, {reserved} reserved, {limit}"));
         let unless = spend.left_unless_near_usd.filter(|left| Some(*left) != spend.left_usd);
         if let Some(left) = unless {
-            self.line(&format!("  left when no loss is near: {}", usd(left)));
+            self.line(&format!("  left when no loss is near: {left}"));
         }
         if spend.fingerprints.is_empty() {
             return;
         }
-        let row = |one: &super::Cause| {
+        let row = |one: &super::CauseSpend| {
             let cause = self.id(&one.fingerprint).to_owned();
-            (vec![cause, usd(one.usd).to_string()], Vec::new())
+            (vec![cause, one.usd.to_string()], Vec::new())
         };
         let rows = spend.fingerprints.iter().take(CAUSES).map(row).collect();
         self.rows(&["CAUSE", "IN 30 DAYS"], 0, rows);
     }
 }
 
-/// When messages will be lost.
-fn loss(one: &Open, now: Timestamp) -> String {
+/// Describes when messages will be lost.
+fn loss(one: &IncidentRow, now: Timestamp) -> String {
     let left = |at: Timestamp| show_span(at.since(now));
     match (one.expires_after, one.expires_before) {
-        (_, Some(by)) if by <= now => "has begun".into(),
+        (_, Some(by)) if by <= now => "expiring now".into(),
         (Some(after), Some(by)) if after > now => {
             format!("not before {}, by {}", left(after), left(by))
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::event::Queue;
-use crate::rules::investigation::budget::Want;
+use crate::rules::investigation::budget::SpendRequest;
 use crate::rules::investigation::incident::Incident;
 
 fn at(seconds: i64) -> Timestamp {
@@ -15,7 +15,7 @@ fn queue(name: &str) -> Queue {
 
 fn incident(id: &str, name: &str, reported: &[&str]) -> Incident {
     let reported = reported.iter().map(|word| (*word).to_owned()).collect();
-    let begun = Incident::begun(id, queue(name), at(NOW - 7380));
+    let begun = Incident::new(id, queue(name), at(NOW - 7380));
     Incident { depth: Some(12), reported, ..begun }
 }
 
@@ -30,7 +30,7 @@ fn session(id: &str, incident: &str, name: &str, status: &str) -> Session {
     .unwrap()
 }
 
-fn documents() -> (Documents, BTreeMap<String, Seen>) {
+fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
     let mut waits = incident("w", "users-dlq", &["max_concurrent", "cooldown"]);
     (waits.expires_after, waits.expires_before) = (Some(at(NOW + 18_000)), Some(at(NOW + 21_600)));
     let mut done = incident("d", "a-queue-with-a-name-that-is-longer-than-a-terminal-likes", &[]);
@@ -46,23 +46,25 @@ fn documents() -> (Documents, BTreeMap<String, Seen>) {
         session("cccccccc-3333", "r", "orders-dlq", "running"),
     ];
     sessions.incidents = vec![waits, done, closed, runs];
-    let told = Told {
-        ended: Some(Status::Completed),
-        cost_usd: Some(0.42),
+    let told = LastEvent {
+        ended: Some(SessionStatus::Completed),
+        cost_usd: Usd::from_dollars(0.42),
         verdict: Some("likely".into()),
         title: Some(format!("an order {} has no total", "that is \u{202e}very ".repeat(9))),
         report: Some("/state/sessions/eeeeeeee-4444/report.md".into()),
-        ..Told::default()
+        ..LastEvent::default()
     };
     let seen = [
-        ("eeeeeeee-4444", Seen { held: None, told: Some(told) }),
-        ("bbbbbbbb-2222", Seen { held: Some(false), told: Some(Told::default()) }),
-        ("cccccccc-3333", Seen { held: Some(true), told: Some(Told::default()) }),
+        ("eeeeeeee-4444", SessionProbe { held: None, told: Some(told) }),
+        ("bbbbbbbb-2222", SessionProbe { held: Some(false), told: Some(LastEvent::default()) }),
+        ("cccccccc-3333", SessionProbe { held: Some(true), told: Some(LastEvent::default()) }),
     ];
     let mut budget = Budget::default();
-    let want = Want { fingerprint: Some("ffffffffffff".into()), expires_after: None };
-    budget.reserve(&Limits::default(), "cccccccc-3333", "orders-dlq", &want, at(NOW)).unwrap();
-    let documents = Documents {
+    let want = SpendRequest { fingerprint: Some("ffffffffffff".into()), expires_after: None };
+    budget
+        .reserve(&BudgetLimits::default(), "cccccccc-3333", "orders-dlq", &want, at(NOW))
+        .unwrap();
+    let documents = StateDocuments {
         sessions: Some(sessions),
         watched: Some(Watched::default()),
         budget: Some(budget),
@@ -73,7 +75,7 @@ fn documents() -> (Documents, BTreeMap<String, Seen>) {
 #[test]
 fn on_a_terminal_all_fits_80_columns() {
     let (documents, seen) = documents();
-    let view = view(&documents, &seen, &Limits::default(), "/state", at(NOW));
+    let view = view(&documents, &seen, &BudgetLimits::default(), "/state", at(NOW));
     let text = table(&view, true);
     let wide = text.lines().find(|line| line.chars().count() > 80);
     assert_eq!(wide, None);
@@ -81,11 +83,11 @@ fn on_a_terminal_all_fits_80_columns() {
 incidents: 3 open
   QUEUE                                       DEPTH  SINCE  LOSS
   users-dlq                                   12     2h 3m  not before 5h, by 6h
-    waits: cooldown, for 59m
+    waiting: cooldown, for 59m
   a-queue-with-a-name-that-is-longer-than-a…  12     2h 3m  unknown
     session eeeeeeee: completed
   orders-dlq                                  12     2h 3m  unknown
-    session cccccccc is at work
+    session cccccccc running
 sessions: 4 on record
   ID        QUEUE                         STATUS                      AGE  COST
   cccccccc  orders-dlq                    running                     5m   -
@@ -105,7 +107,7 @@ spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00
 #[test]
 fn elsewhere_nothing_is_cut() {
     let (documents, seen) = documents();
-    let view = view(&documents, &seen, &Limits::default(), "/state", at(NOW));
+    let view = view(&documents, &seen, &BudgetLimits::default(), "/state", at(NOW));
     let text = table(&view, false);
     for whole in [
         "a-queue-with-a-name-that-is-longer-than-a-terminal-likes",
@@ -121,8 +123,8 @@ fn elsewhere_nothing_is_cut() {
 
 #[test]
 fn what_could_not_be_read_is_unknown_and_what_nobody_has_heard_of_is_shown() {
-    let limits = Limits { per_day: None, ..Limits::default() };
-    let none = view(&Documents::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
+    let limits = BudgetLimits { per_day: None, ..BudgetLimits::default() };
+    let none = view(&StateDocuments::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
     assert_eq!((&none.incidents, &none.sessions, &none.spend), (&None, &None, &None));
     let text = "incidents: unknown\nsessions: unknown\nspend in 24 hours: unknown\n";
     assert_eq!(table(&none, true), text);
@@ -140,15 +142,15 @@ fn what_could_not_be_read_is_unknown_and_what_nobody_has_heard_of_is_shown() {
     }});
     let watched = Some(serde_json::from_value(queues).unwrap());
     let budget = Some(Budget::default());
-    let documents = Documents { watched, budget, sessions: None };
+    let documents = StateDocuments { watched, budget, sessions: None };
     let view = view(&documents, &BTreeMap::new(), &limits, "/state", at(NOW));
     let expected = "\
 incidents: 2 open
   QUEUE  DEPTH    SINCE   LOSS
   a      3        1m 30s  by 1h
-    no investigator has heard of it
+    not yet seen by dlq-investigate
   b      unknown  1m 30s  by 1h
-    no investigator has heard of it
+    not yet seen by dlq-investigate
 sessions: unknown
 spend in 24 hours: $0.00 spent, $0.00 reserved, no limit
 ";
@@ -159,8 +161,8 @@ spend in 24 hours: $0.00 spent, $0.00 reserved, no limit
 fn a_supervisor_that_died_after_its_last_event_has_said_how_it_ended() {
     let mut rows = documents();
     let seen = rows.1.get_mut("bbbbbbbb-2222").unwrap();
-    seen.told = Some(Told { ended: Some(Status::TimedOut), ..Told::default() });
-    let view = view(&rows.0, &rows.1, &Limits::default(), "/state", at(NOW));
+    seen.told = Some(LastEvent { ended: Some(SessionStatus::TimedOut), ..LastEvent::default() });
+    let view = view(&rows.0, &rows.1, &BudgetLimits::default(), "/state", at(NOW));
     let one = &view.sessions.unwrap()[1];
     assert_eq!((one.status.as_str(), one.recorded), ("timed_out", false));
 }

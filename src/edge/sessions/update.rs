@@ -1,0 +1,163 @@
+//! One update of `sessions.json`, under its lock: apply, probe, plan, act, record.
+
+use super::events::{skipped, unread, would_start};
+use super::{SessionRunner, UpdateResult};
+use crate::clock;
+use crate::edge::supervisor::files;
+use crate::error::Error;
+use crate::log;
+use crate::rules::investigation::document::Sessions;
+use crate::rules::investigation::incident::{self, IncidentChange};
+use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
+use crate::time::Timestamp;
+
+impl SessionRunner {
+    pub(super) fn change(
+        &self,
+        document: &mut Sessions,
+        changes: Vec<IncidentChange>,
+        evaluate_at: Option<Timestamp>,
+    ) -> Result<UpdateResult, Error> {
+        for change in changes {
+            incident::apply_change(&mut document.incidents, change);
+        }
+        if self.dry.is_none() {
+            document.clamp_future_times(clock::now());
+        }
+        let mut result = UpdateResult::default();
+        let mut unstartable = Vec::new();
+        let plan = loop {
+            let plan = self.plan(document, evaluate_at, &unstartable)?;
+            self.close(document, &plan, &mut result)?;
+            let failed = self.start(document, &plan, &mut result);
+            if failed.is_empty() {
+                break plan;
+            }
+            // The slot of a failed start goes to the next incident.
+            unstartable.extend(failed);
+        };
+        self.record_decisions(document, &plan, evaluate_at, &mut result);
+        if self.dry.is_none() {
+            self.journal.append(&result.lines.concat())?;
+            self.collect_events(document, &mut result)?;
+            document.remove(&plan.prune);
+        }
+        result.failed = !unstartable.is_empty();
+        result.waiting = plan.waiting;
+        result.running = plan.running;
+        result.clean_up = plan.clean_up;
+        result.pruned = plan.prune;
+        Ok(result)
+    }
+
+    /// Probes the folders and makes a plan.
+    fn plan(
+        &self,
+        document: &Sessions,
+        evaluate_at: Option<Timestamp>,
+        unstartable: &[usize],
+    ) -> Result<UpdatePlan, Error> {
+        let mut probes = self.probe_sessions(document)?;
+        if evaluate_at.is_some() {
+            probes.unrecorded = self.probe_unrecorded(document)?;
+        }
+        probes.unstartable = unstartable.to_vec();
+        Ok(plan::plan(&self.policy, document, &probes, &self.time(evaluate_at)))
+    }
+
+    pub(super) fn time(&self, evaluate_at: Option<Timestamp>) -> UpdateTime {
+        UpdateTime { wall: clock::now(), evaluate_at, dry_run: self.dry.is_some() }
+    }
+
+    /// Closes and adopts sessions, and ends waits.
+    fn close(
+        &self,
+        document: &mut Sessions,
+        plan: &UpdatePlan,
+        result: &mut UpdateResult,
+    ) -> Result<(), Error> {
+        for end in &plan.close {
+            self.report_end(end)?;
+        }
+        for start in &plan.adopt {
+            document.sessions.push(start.session.clone());
+            document.incidents[start.incident].record_attempt();
+            result.started.push(start.session.id.clone());
+        }
+        for end in &plan.close {
+            if let Some(session) = document.session_mut(&end.session.id) {
+                session.clone_from(&end.session);
+            }
+        }
+        for index in &plan.ended_waits {
+            document.incidents[*index].wait = None;
+        }
+        Ok(())
+    }
+
+    /// Starts the supervisors of the planned sessions, and returns the incidents whose supervisor
+    /// did not start. The slot of a session is reserved in the document first.
+    fn start(
+        &self,
+        document: &mut Sessions,
+        plan: &UpdatePlan,
+        result: &mut UpdateResult,
+    ) -> Vec<usize> {
+        let mut failed = Vec::new();
+        for decision in &plan.decisions {
+            let Decision::Start(start) = decision else { continue };
+            let (index, session) = (start.incident, &start.session);
+            document.sessions.push(session.clone());
+            if let Err(error) = self.launch(&document.incidents[index], session) {
+                document.sessions.pop();
+                // The incident stays armed and is evaluated again.
+                log::warn(&format!("no investigation of queue '{}': {error}", session.queue_name));
+                failed.push(index);
+                continue;
+            }
+            document.incidents[index].record_attempt();
+            result.started.push(session.id.clone());
+        }
+        failed
+    }
+
+    fn record_decisions(
+        &self,
+        document: &mut Sessions,
+        plan: &UpdatePlan,
+        evaluate_at: Option<Timestamp>,
+        result: &mut UpdateResult,
+    ) {
+        let Some(now) = evaluate_at else { return };
+        for decision in &plan.decisions {
+            match decision {
+                Decision::Skip(index, reason) => {
+                    let incident = &mut document.incidents[*index];
+                    incident.reported.push(reason.word().into());
+                    result.lines.push(skipped(incident, reason, now));
+                }
+                Decision::Start(start) if self.dry.is_some() => {
+                    let incident = &document.incidents[start.incident];
+                    let line = would_start(incident, &start.session, self.agent_name(), now);
+                    result.lines.push(line);
+                }
+                // The supervisor writes this event.
+                Decision::Start(_) => {}
+            }
+        }
+        incident::remove_forgotten(&mut document.incidents, now);
+    }
+
+    /// Adds the events that sessions have written since the last update.
+    fn collect_events(&self, document: &Sessions, result: &mut UpdateResult) -> Result<(), Error> {
+        for session in document.sessions.iter().filter(|session| self.has_unprinted(session)) {
+            let path = self.folder(&session.id).join(files::EVENTS);
+            let (lines, printed) = unread(&path, session.printed)?;
+            if printed > session.printed {
+                result.lines.extend(lines);
+                result.printed.push((session.id.clone(), printed));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,325 @@
+//! The plan of one update of `sessions.json`: sessions to close, adopt and prune, incidents to
+//! skip, investigations to start.
+//!
+//! The plan depends on the document, the probes of the session folders and the time alone. The
+//! caller holds the document's lock, carries the plan out and records it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::budget::BudgetLimits;
+use super::document::Sessions;
+use super::eligibility::{self, Eligibility, QueueActivity, SkipReason, StartPolicy};
+use super::incident::{self, Incident};
+use super::session::{Session, SessionStatus};
+use crate::event::Type;
+use crate::time::Timestamp;
+
+/// The settings that an update depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpdatePolicy {
+    pub start: StartPolicy,
+    pub limits: BudgetLimits,
+    /// The longest run of a session.
+    pub timeout: Duration,
+    /// The number of sessions that are kept.
+    pub keep: usize,
+    /// Sessions that ended longer ago are pruned.
+    pub age_max: Duration,
+}
+
+/// The times that an update decides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpdateTime {
+    pub wall: Timestamp,
+    /// The time of the stream; None when the incidents are not to be evaluated.
+    pub evaluate_at: Option<Timestamp>,
+    /// A dry run starts nothing: a session counts as running until its deadline.
+    pub dry_run: bool,
+}
+
+/// The state of a session's folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FolderState {
+    /// The supervisor holds its lock, which means that the session runs.
+    pub locked: bool,
+    /// The agent outlived its supervisor.
+    pub agent_runs: bool,
+    /// The type of the last event; probed only when the supervisor of a running session is gone.
+    pub last_event: Option<Type>,
+    /// The folder has events that were not printed.
+    pub unprinted: bool,
+    /// The worktree and the budget of a dead supervisor are still to be cleaned up.
+    pub needs_cleanup: bool,
+}
+
+/// The state of the world that an update decides by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Probes {
+    /// The folders of recorded sessions, by session.
+    pub folders: HashMap<String, FolderState>,
+    /// The folders of sessions that another filter started and did not record, by the position of
+    /// their incident in the document.
+    pub unrecorded: Vec<(usize, FolderState)>,
+    /// The incidents whose supervisor failed to start during this update, by position.
+    pub unstartable: Vec<usize>,
+}
+
+impl Probes {
+    fn folder(&self, session: &str) -> FolderState {
+        self.folders.get(session).copied().unwrap_or_default()
+    }
+}
+
+/// A session whose supervisor is gone, as it is to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionEnd {
+    pub session: Session,
+    /// The agent outlived its supervisor and is to be ended.
+    pub agent_runs: bool,
+}
+
+/// A session to record for an incident, which is named by its position in the document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionStart {
+    pub incident: usize,
+    pub session: Session,
+}
+
+/// The decision about one incident.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    Start(Box<SessionStart>),
+    /// A reason that was not reported before, and the position of the incident.
+    Skip(usize, SkipReason),
+}
+
+/// The changes that one update makes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdatePlan {
+    pub close: Vec<SessionEnd>,
+    /// Sessions that another filter started and did not record. They come before every start,
+    /// because they occupy a slot.
+    pub adopt: Vec<SessionStart>,
+    /// The incidents whose wait is over, by position.
+    pub ended_waits: Vec<usize>,
+    /// Decisions in the order of evaluation.
+    pub decisions: Vec<Decision>,
+    /// The number of incidents that wait for a running session to end.
+    pub waiting: usize,
+    /// The sessions that run once the plan is carried out.
+    pub running: Vec<String>,
+    /// The sessions to clean up after.
+    pub clean_up: Vec<String>,
+    pub prune: Vec<String>,
+}
+
+/// The running sessions and the cooldowns, by queue ARN.
+#[derive(Debug, Default)]
+pub struct Occupancy {
+    running: usize,
+    sessions: HashMap<String, String>,
+    cooldowns: HashMap<String, Timestamp>,
+}
+
+impl Occupancy {
+    pub fn new(document: &Sessions, probes: &Probes, time: &UpdateTime) -> Self {
+        let mut occupancy = Occupancy::default();
+        for session in &document.sessions {
+            occupancy.add(session, is_running(session, probes.folder(&session.id), time));
+        }
+        occupancy
+    }
+
+    fn add(&mut self, session: &Session, running: bool) {
+        let arn = &session.queue.arn;
+        if running {
+            self.running += 1;
+            self.sessions.insert(arn.clone(), session.id.clone());
+        }
+        if let Some(until) = session.cooldown_until {
+            let latest = self.cooldowns.entry(arn.clone()).or_insert(until);
+            *latest = (*latest).max(until);
+        }
+    }
+
+    pub fn activity(&self, arn: &str) -> QueueActivity {
+        QueueActivity {
+            running_here: self.sessions.get(arn).cloned(),
+            running: self.running,
+            cooldown_until: self.cooldowns.get(arn).copied(),
+        }
+    }
+}
+
+/// Decides what an update does.
+pub fn plan(
+    policy: &UpdatePolicy,
+    document: &Sessions,
+    probes: &Probes,
+    time: &UpdateTime,
+) -> UpdatePlan {
+    let mut planner = Planner {
+        policy,
+        document,
+        probes,
+        time,
+        occupancy: Occupancy::new(document, probes, time),
+        plan: UpdatePlan::default(),
+    };
+    planner.close();
+    if let Some(now) = time.evaluate_at {
+        planner.adopt();
+        planner.evaluate(now);
+    }
+    if !time.dry_run {
+        planner.prune();
+    }
+    planner.plan
+}
+
+struct Planner<'a> {
+    policy: &'a UpdatePolicy,
+    document: &'a Sessions,
+    probes: &'a Probes,
+    time: &'a UpdateTime,
+    occupancy: Occupancy,
+    plan: UpdatePlan,
+}
+
+impl Planner<'_> {
+    fn close(&mut self) {
+        for session in &self.document.sessions {
+            let folder = self.probes.folder(&session.id);
+            if is_running(session, folder, self.time) {
+                self.plan.running.push(session.id.clone());
+            } else if session.status == SessionStatus::Running {
+                self.end(session, folder);
+            } else if folder.needs_cleanup {
+                self.plan.clean_up.push(session.id.clone());
+            }
+        }
+    }
+
+    /// Plans the end of a session whose supervisor is gone.
+    fn end(&mut self, session: &Session, folder: FolderState) {
+        if self.time.dry_run {
+            return;
+        }
+        let now = self.time.wall;
+        let reported = folder.last_event.and_then(SessionStatus::from_event);
+        let status = reported.unwrap_or(SessionStatus::Crashed);
+        let cools = status != SessionStatus::Skipped;
+        let session = Session {
+            status,
+            ended_at: Some(now),
+            cooldown_until: cools.then(|| now.plus(self.policy.start.cooldown)),
+            ..session.clone()
+        };
+        self.occupancy.add(&session, false);
+        self.plan.clean_up.push(session.id.clone());
+        self.plan.close.push(SessionEnd { session, agent_runs: folder.agent_runs });
+    }
+
+    fn adopt(&mut self) {
+        for (incident, folder) in &self.probes.unrecorded {
+            let session = self.new_session(&self.document.incidents[*incident]);
+            if folder.locked {
+                self.run(&session);
+            } else {
+                self.end(&session, *folder);
+            }
+            self.plan.adopt.push(SessionStart { incident: *incident, session });
+        }
+    }
+
+    fn evaluate(&mut self, now: Timestamp) {
+        for index in incident::to_evaluate(&self.document.incidents) {
+            let adopted = self.plan.adopt.iter().any(|start| start.incident == index);
+            if adopted || self.probes.unstartable.contains(&index) {
+                continue;
+            }
+            let incident = &self.document.incidents[index];
+            if self.is_waiting(incident, now) {
+                continue;
+            }
+            if incident.wait.is_some() {
+                self.plan.ended_waits.push(index);
+            }
+            let mut activity = self.occupancy.activity(&incident.queue.arn);
+            if incident.forced {
+                activity.cooldown_until = None;
+            }
+            match eligibility::judge(&self.policy.start, &incident.queue.name, &activity, now) {
+                Eligibility::Start => {
+                    let session = self.new_session(incident);
+                    self.run(&session);
+                    let start = SessionStart { incident: index, session };
+                    self.plan.decisions.push(Decision::Start(Box::new(start)));
+                }
+                Eligibility::Wait(reason) | Eligibility::Never(reason) => {
+                    self.skip(index, reason);
+                }
+            }
+        }
+    }
+
+    fn is_waiting(&self, incident: &Incident, now: Timestamp) -> bool {
+        let Some(wait) = &incident.wait else { return false };
+        let status = wait.session.as_ref().and_then(|id| {
+            let closed = self.plan.close.iter().map(|end| &end.session).find(|one| one.id == *id);
+            closed.or_else(|| self.document.session(id)).map(|session| session.status)
+        });
+        // The wall clock wrote the wait; a replayed stream may be of any time.
+        let now = if self.time.dry_run { now.max(wait.since) } else { self.time.wall };
+        wait.is_active(now, &self.policy.limits, status)
+    }
+
+    fn skip(&mut self, index: usize, reason: SkipReason) {
+        let for_slot = matches!(reason, SkipReason::MaxConcurrent(_) | SkipReason::Running(_));
+        self.plan.waiting += usize::from(for_slot);
+        let reported = &self.document.incidents[index].reported;
+        if !reported.iter().any(|word| word == reason.word()) {
+            self.plan.decisions.push(Decision::Skip(index, reason));
+        }
+    }
+
+    fn run(&mut self, session: &Session) {
+        self.occupancy.add(session, true);
+        self.plan.running.push(session.id.clone());
+    }
+
+    fn new_session(&self, incident: &Incident) -> Session {
+        let replayed = self.time.evaluate_at.filter(|_| self.time.dry_run);
+        let start = replayed.unwrap_or(self.time.wall);
+        let session = incident.next_session(start, start.plus(self.policy.timeout));
+        // Nothing records the end of a session in a dry run.
+        let until = session.timeout_at.plus(self.policy.start.cooldown);
+        Session { cooldown_until: replayed.map(|_| until), ..session }
+    }
+
+    /// Plans which sessions are deleted. Sessions that this plan closes stay until they are
+    /// cleaned up.
+    fn prune(&mut self) {
+        let is_start = |decision: &&Decision| matches!(decision, Decision::Start(_));
+        let added = self.plan.adopt.len() + self.plan.decisions.iter().filter(is_start).count();
+        let keep = self.policy.keep.saturating_sub(added);
+        self.plan.prune =
+            self.document.prunable(keep, self.policy.age_max, self.time.wall, |session| {
+                let folder = self.probes.folder(&session.id);
+                folder.locked || folder.unprinted || folder.needs_cleanup
+            });
+    }
+}
+
+/// The lock alone decides, except in a dry run.
+fn is_running(session: &Session, folder: FolderState, time: &UpdateTime) -> bool {
+    session.status == SessionStatus::Running
+        && match time.dry_run {
+            true => time.evaluate_at.is_some_and(|now| session.timeout_at > now),
+            false => folder.locked,
+        }
+}
+
+#[cfg(test)]
+mod tests;
