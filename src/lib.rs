@@ -4,7 +4,8 @@
 //!
 //! The wire and the disk:
 //! [`event`] names every event type and JSON key, [`wire`] reads and writes lines,
-//! [`journal`] is the append-only log, [`store`] holds locked JSON documents.
+//! [`journal`] is the append-only log, [`document`] names the records of a document, [`store`] is
+//! the state folder.
 //!
 //! The frame of every program:
 //! [`tool`] is the shared `main`, [`args`] reads options, [`error`] has the three kinds of
@@ -18,6 +19,7 @@
 pub mod args;
 pub mod clock;
 pub mod config;
+pub mod document;
 pub mod edge;
 pub mod error;
 pub mod event;
@@ -25,6 +27,7 @@ pub mod glob;
 pub mod journal;
 pub mod log;
 pub mod markdown;
+pub mod ndjson;
 pub mod rules;
 pub mod store;
 pub mod text;

@@ -10,6 +10,7 @@ use crate::config::{self, Env, Settings};
 use crate::error::Error;
 use crate::event::{self, Type};
 use crate::log::{self, Level};
+use crate::store::Store;
 use crate::wire;
 
 /// What a program is: its name, its help, and what it originates.
@@ -88,6 +89,13 @@ pub fn main<O>(
 fn shown(text: &[u8]) -> Result<Outcome, Error> {
     wire::print(text)?;
     Ok(Outcome::Done)
+}
+
+/// Opens the state folder that the configuration and the environment name. Makes it only when it is
+/// to be `written`.
+pub fn store(settings: &Settings, env: &Env, written: bool) -> Result<Store, Error> {
+    let dir = config::state_dir(settings, env)?;
+    if written { Store::open(&dir) } else { Ok(Store::at(&dir)) }
 }
 
 /// Loads the configuration that the options name or that is found, and takes over what it says

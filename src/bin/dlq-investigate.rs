@@ -136,7 +136,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         return Ok(Outcome::Done);
     }
     let (settings, env) = tool::settings(&common)?;
-    let store = Store::of(&settings, &env, !options.dry_run)?;
+    let store = tool::store(&settings, &env, !options.dry_run)?;
     let desk = Desk::open(store, &settings, &env, options.dry_run)?;
     let switches = Switches::new(&settings);
     if let Some(queue) = &options.explain {

@@ -10,8 +10,8 @@ use dlq::config::state_dir;
 use dlq::error::Error;
 use dlq::event::{self, Line};
 use dlq::glob::GlobList;
-use dlq::journal::filter::{INCIDENT_MIN, Pick};
-use dlq::journal::{Journal, Tail, Torn};
+use dlq::journal::filter::{INCIDENT_MIN, LogFilter};
+use dlq::journal::{CorruptLines, Journal, Tail};
 use dlq::log;
 use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     tool::main(&TOOL, parse, run)
 }
 
-fn parse(args: &mut Args) -> Result<(Options, Pick), Stop> {
+fn parse(args: &mut Args) -> Result<(Options, LogFilter), Stop> {
     let mut options = Options::default();
     while let Some(arg) = args.next()? {
         match &arg {
@@ -61,11 +61,11 @@ fn parse(args: &mut Args) -> Result<(Options, Pick), Stop> {
         let why = format!("wants at least {INCIDENT_MIN} characters of an id");
         return Err(Stop::Wrong(format!("option '--incident' {why}")));
     }
-    let pick = Pick::new(types, queues, options.incident.clone());
+    let pick = LogFilter::new(types, queues, options.incident.clone());
     Ok((options, pick))
 }
 
-fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, Error> {
+fn run((options, mut pick): (Options, LogFilter), common: Common) -> Result<Outcome, Error> {
     let (settings, env) = tool::settings(&common)?;
     let dir = state_dir(&settings, &env)?;
     let mut out = Output::new();
@@ -77,8 +77,7 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
         out.pause(LOOK)?;
     }
     let store = Store::open(&dir)?;
-    let size_max = settings.state.journal_max_mib << 20;
-    let journal = Journal::new(&store, size_max, settings.state.journal_keep);
+    let journal = Journal::new(&store, settings.state.rotation());
     pick.since = options.since.map(|span| clock::now().minus(span));
     if pick.wants_whole_incident() {
         let found = incidents(&journal, &pick)?;
@@ -89,11 +88,11 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
         pick.settle_incident(&found)?;
     }
     let mut tail = Tail::open(journal)?;
-    let (mut torn, mut failed) = (Torn::default(), false);
+    let (mut corrupt, mut failed) = (CorruptLines::default(), false);
     loop {
         loop {
             match tail.advance() {
-                Ok(true) => print(&tail, &mut pick, &mut out, &mut torn)?,
+                Ok(true) => print(&tail, &mut pick, &mut out, &mut corrupt)?,
                 Ok(false) => break,
                 Err(error) => {
                     log::warn(&error.to_string());
@@ -102,7 +101,7 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
             }
         }
         out.flush()?;
-        if let Some(sentence) = torn.sentence() {
+        if let Some(sentence) = corrupt.take_sentence() {
             log::warn(&sentence);
         }
         if !options.follow {
@@ -118,21 +117,26 @@ fn run((options, mut pick): (Options, Pick), common: Common) -> Result<Outcome, 
     }
 }
 
-fn print(tail: &Tail, pick: &mut Pick, out: &mut Output, torn: &mut Torn) -> Result<(), Error> {
+fn print(
+    tail: &Tail,
+    pick: &mut LogFilter,
+    out: &mut Output,
+    corrupt: &mut CorruptLines,
+) -> Result<(), Error> {
     let line = tail.line();
     match event::peek(line) {
         Line::Event(head) if pick.takes(Some(&head))? => out.put(line),
         Line::Object if pick.takes(None)? => out.put(line),
         Line::Event(_) | Line::Object => Ok(()),
         Line::Bad(_) => {
-            torn.add(tail);
+            corrupt.add(tail);
             Ok(())
         }
     }
 }
 
 /// The incidents that begin with what was asked for.
-fn incidents(journal: &Journal, pick: &Pick) -> Result<BTreeSet<String>, Error> {
+fn incidents(journal: &Journal, pick: &LogFilter) -> Result<BTreeSet<String>, Error> {
     let mut tail = Tail::open(journal.clone())?;
     let mut found = BTreeSet::new();
     // What cannot be read is said when it is printed.

@@ -80,9 +80,8 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
 
 fn open(settings: &Settings, env: &Env) -> Result<State, Error> {
     let store = Store::open(&state_dir(settings, env)?)?;
-    let size_max = settings.state.journal_max_mib << 20;
-    let journal = Journal::new(&store, size_max, settings.state.journal_keep);
-    Ok(State { handled: store.doc(), journal })
+    let journal = Journal::new(&store, settings.state.rotation());
+    Ok(State { store, journal })
 }
 
 fn pass<F: std::os::fd::AsFd>(

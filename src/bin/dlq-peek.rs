@@ -17,7 +17,6 @@ use dlq::log;
 use dlq::rules::evidence::bundle::Sampled;
 use dlq::rules::evidence::message::Message;
 use dlq::rules::evidence::sample;
-use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::{Input, Output, Step};
 
@@ -111,7 +110,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
         log::warn("the messages are shown as they are, with whatever secrets are in them");
     }
     let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
-    let store = Store::of(&settings, &env, !options.dry_run)?;
+    let store = tool::store(&settings, &env, !options.dry_run)?;
     let desk =
         Desk { peeker: Peeker::open(sqs, &settings, store, options.dry_run)?, out: Output::new() };
     if options.queues.is_empty() { desk.filter() } else { desk.by_hand(&options) }

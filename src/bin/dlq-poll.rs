@@ -18,7 +18,6 @@ use dlq::journal::Journal;
 use dlq::rules::queue::monitor::Policy;
 use dlq::rules::queue::redrive_graph::Selection;
 use dlq::rules::queue::schedule;
-use dlq::store::Store;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire::Output;
 
@@ -151,8 +150,8 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     if options.list || options.lint {
         return poll::show(&sqs, &wants(&options, &settings), options.lint);
     }
-    let store = Store::of(&settings, &env, !options.dry_run)?;
-    let journal = Journal::of(&store, &settings.state);
+    let store = tool::store(&settings, &env, !options.dry_run)?;
+    let journal = Journal::new(&store, settings.state.rotation());
     let interval = settings.monitoring.check_interval;
     let policy = policy(&options, &settings);
     let poller = Poller::open(sqs, wants(&options, &settings), policy, &store, journal)?;
@@ -165,8 +164,8 @@ fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<O
     let last = options.rounds.unwrap_or(if options.follow { u64::MAX } else { 1 });
     for number in 1..=last {
         let round = poller.round()?;
-        for line in &round.lines {
-            out.line(line)?;
+        for lines in &round.lines {
+            lines.each(&mut |line| out.line(line))?;
         }
         if number == last {
             return Ok(Outcome::of(round.missed || (options.check && round.raised > 0)));

@@ -7,7 +7,6 @@ use dlq::edge::status::look;
 use dlq::error::Error;
 use dlq::log::{self, Level};
 use dlq::rules::view::status::table;
-use dlq::store::Store;
 use dlq::text;
 use dlq::tool::{self, Outcome, Tool};
 use dlq::wire;
@@ -37,7 +36,7 @@ fn parse(args: &mut Args) -> Result<Options, Stop> {
 
 fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     let (settings, env) = tool::settings(&common)?;
-    let store = Store::of(&settings, &env, false)?;
+    let store = tool::store(&settings, &env, false)?;
     let missing = !store.dir().is_dir();
     let view = look(&store, &settings.auto_investigation.limits());
     let terminal = wire::stdout_is_terminal();

@@ -13,6 +13,7 @@ use super::evidence::Evidence;
 use super::investigation::AutoInvestigation;
 use super::secret::Secret;
 use crate::glob::GlobList;
+use crate::journal::Rotation;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -235,6 +236,13 @@ pub struct State {
     pub sessions_keep: u32,
     /// And for how many days.
     pub sessions_keep_days: u32,
+}
+
+impl State {
+    /// Returns when the journal is rotated, and how much of it is kept.
+    pub fn rotation(&self) -> Rotation {
+        Rotation { size_max: self.journal_max_mib << 20, keep: self.journal_keep }
+    }
 }
 
 impl Default for State {

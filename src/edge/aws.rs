@@ -32,6 +32,7 @@ use crate::rules::queue::discovery_cache::Key;
 use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::reading::{Miss, Reading};
 use crate::rules::queue::redrive_graph::{Discover, Survey};
+use crate::store::{Wait, assert_may_wait};
 
 /// An account in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -240,6 +241,7 @@ impl Sqs {
     }
 
     fn wait<F: Future>(&self, answer: F) -> F::Output {
+        assert_may_wait(Wait::Network);
         match &self.runtime {
             Some(runtime) => runtime.block_on(answer),
             None => unreachable!("the runtime is taken in drop only"),

@@ -11,6 +11,7 @@ use crate::config::{Channel, ChannelKind};
 use crate::error::Error;
 use crate::event::Severity;
 use crate::rules::notification::message::Sentence;
+use crate::store::{Wait, assert_may_wait};
 use desktop::Desktop;
 
 /// Sends one test notice through a channel, and waits for what comes of it.
@@ -25,6 +26,7 @@ pub fn try_out(channel: &Channel, color: bool) -> Result<(), Error> {
     let mut desktop = Desktop::default();
     desktop.push(sentence, ());
     let mut done = desktop.turn();
+    assert_may_wait(Wait::ProcessEnd);
     while desktop.busy() {
         std::thread::sleep(Duration::from_millis(5));
         done.extend(desktop.turn());

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{Evidence, QueueRule, Settings};
+use crate::document::Keys;
 use crate::edge::aws::{BATCH, Sqs, Want};
 use crate::edge::evidence::write::Draft;
 use crate::error::Error;
@@ -26,7 +27,7 @@ use crate::rules::evidence::source_queues;
 use crate::rules::queue::lint;
 use crate::rules::queue::reading::{Attributes, Counts, Miss};
 use crate::rules::queue::redrive_graph::{ScopeSurvey, Seen, Survey};
-use crate::store::{Doc, Store};
+use crate::store::Store;
 use crate::text;
 use crate::time::Timestamp;
 
@@ -68,7 +69,6 @@ pub struct Peeker {
     sqs: Sqs,
     store: Store,
     journal: Journal,
-    peeks: Doc<Peeks>,
     wants: Evidence,
     rules: Vec<QueueRule>,
     redactor: Redactor,
@@ -87,13 +87,12 @@ impl Peeker {
     pub fn open(sqs: Sqs, settings: &Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
         let wants = settings.evidence.clone();
         let redactor = Redactor::new(&wants.redact, &wants.redact_allow).map_err(Error::wrong)?;
-        let peeks = store.doc::<Peeks>();
-        peeks.read()?;
+        // A file that does not parse is better known before anything is received.
+        store.read::<Peeks>(&Keys::none())?;
         let days = u64::from(settings.state.sessions_keep_days.max(14));
         Ok(Peeker {
             sqs,
-            journal: Journal::of(&store, &settings.state),
-            peeks,
+            journal: Journal::new(&store, settings.state.rotation()),
             store,
             wants,
             rules: settings.auto_investigation.queues.clone(),
@@ -107,7 +106,7 @@ impl Peeker {
     /// filed. An error says that nothing was received, or that it was, and has been put back.
     pub fn peek(&self, subject: &Subject, show: Show<'_>) -> Result<Came, Error> {
         let key = key(subject);
-        let doc = self.peeks.read()?;
+        let doc: Peeks = self.store.read(&Keys::one(Peeks::QUEUE, subject.queue.arn.as_str()))?;
         let past = doc.of(&subject.queue.arn, &key);
         if subject.cause.as_ref().is_some_and(|cause| past.is_some_and(|past| past.answered(cause)))
         {
@@ -128,7 +127,8 @@ impl Peeker {
             ));
         }
         let begun = clock::now();
-        let (pass, old) = self.peeks.update(|doc| {
+        // Also forgets what is old, of any queue.
+        let (pass, old) = self.store.update(&Keys::all(), |doc: &mut Peeks| {
             let verdict = judge(doc);
             let peek = doc.entry(&subject.queue.arn, &key, begun);
             let pass = verdict.map(|()| {
@@ -149,7 +149,8 @@ impl Peeker {
     fn refuse(&self, subject: &Subject, key: &str, depth: u64, why: Why) -> Result<Came, Error> {
         let word = why.word().to_owned();
         let line = self.line(subject, 0, refusal(subject, depth, &Some(why.clone())));
-        let new = self.peeks.update(|doc| {
+        let keys = Keys::one(Peeks::QUEUE, subject.queue.arn.as_str());
+        let new = self.store.update(&keys, |doc: &mut Peeks| {
             let refused = &mut doc.entry(&subject.queue.arn, key, clock::now()).refused;
             let new = !refused.contains(&word);
             if new {
@@ -212,7 +213,8 @@ impl Peeker {
             overseen: 0,
             bundle: Some(bundle.clone()),
         };
-        let line = self.peeks.update(|doc| {
+        let keys = Keys::one(Peeks::QUEUE, subject.queue.arn.as_str());
+        let line = self.store.update(&keys, |doc: &mut Peeks| {
             let peek = doc.entry(&subject.queue.arn, key, clock::now());
             let counted = ids.iter().map(|id| peek.saw(id));
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
@@ -233,7 +235,8 @@ impl Peeker {
         if !matches!(miss, Miss::Denied | Miss::Throttled | Miss::Missing | Miss::Credentials(_)) {
             return Ok(());
         }
-        self.peeks.update(|doc| {
+        let keys = Keys::one(Peeks::QUEUE, subject.queue.arn.as_str());
+        self.store.update(&keys, |doc: &mut Peeks| {
             let passes = &mut doc.entry(&subject.queue.arn, key, clock::now()).passes;
             // Another run may have begun one since; then this one stays counted.
             if passes.len() == pass {

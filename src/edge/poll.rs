@@ -5,9 +5,11 @@
 //! that is on disk does the caller print it. The decisions are in rules/.
 
 mod find;
+mod round_lines;
 mod scopes;
 mod show;
 
+pub use round_lines::RoundLines;
 pub use scopes::{limits, narrow, scopes};
 pub use show::show;
 
@@ -17,6 +19,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::aws::{Sqs, Want};
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
@@ -31,7 +34,7 @@ use crate::rules::queue::monitor::Policy;
 use crate::rules::queue::reading::{Miss, Reading};
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{Discover, Known, Selection};
-use crate::store::{Doc, Store};
+use crate::store::Store;
 use crate::text;
 use crate::time::Timestamp;
 
@@ -61,8 +64,8 @@ pub struct Wants {
 /// What a round has brought.
 #[derive(Debug, Default)]
 pub struct Round {
-    /// The lines to print, in their order.
-    pub lines: Vec<Vec<u8>>,
+    /// The lines to print about queues that were found, then those of the round.
+    pub lines: [RoundLines; 2],
     /// Something could not be read; it has been said.
     pub missed: bool,
     /// So many of the queues have an open incident.
@@ -74,8 +77,7 @@ pub struct Poller {
     sqs: Sqs,
     wants: Wants,
     policy: Policy,
-    watched: Doc<Watched>,
-    discovered: Doc<DiscoveryDoc>,
+    store: Store,
     journal: Journal,
     /// What tells this selection of queues from others.
     key: String,
@@ -92,7 +94,7 @@ pub struct Poller {
 /// What discovery has brought, when it was made.
 #[derive(Default)]
 struct Found {
-    lines: Vec<Vec<u8>>,
+    lines: RoundLines,
     failures: Vec<Failure>,
     /// No longer listed, or no longer a DLQ: read one last time.
     leaving: Vec<Known>,
@@ -107,9 +109,9 @@ impl Poller {
         store: &Store,
         journal: Journal,
     ) -> Result<Self, Error> {
-        let (watched, discovered) = (store.doc::<Watched>(), store.doc::<DiscoveryDoc>());
-        // Read in any case: a document that is none of ours is better known before anything is asked.
-        let documents = (watched.read()?, discovered.read()?);
+        // Read also when nothing is needed, so that a corrupt file fails before any call of AWS.
+        let keys = if wants.dry_run { Keys::all() } else { Keys::none() };
+        let documents = (store.read(&keys)?, store.read(&keys)?);
         let dry = wants.dry_run.then(|| RefCell::new(documents));
         let mut parts: Vec<String> = wants.given.clone();
         for list in [&wants.selection.matching, &wants.selection.exclude] {
@@ -125,8 +127,7 @@ impl Poller {
             sqs,
             wants,
             policy,
-            watched,
-            discovered,
+            store: store.clone(),
             journal,
             key,
             dry,
@@ -209,37 +210,41 @@ impl Poller {
         polled: &[Polled<'_>],
         mut finished: PollFinished,
         sampled: Timestamp,
-    ) -> Result<(Vec<Vec<u8>>, u64), Error> {
+    ) -> Result<([RoundLines; 2], u64), Error> {
+        let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
-            // What was found is in the journal already.
-            let found_lines = found.lines.into_iter().map(|line| Say { line, news: false });
-            let mut lines: Vec<Say> = found_lines.collect();
-            lines.extend(doc.take_failures(&found.failures, sampled));
-            lines.extend(doc.take(&self.policy, &self.key, sampled, polled));
+            let mut lines = RoundLines::default();
+            for say in doc.take_failures(&found.failures, sampled) {
+                lines.push(&say.line, say.news);
+            }
+            let mut say = |say: Say| lines.push(&say.line, say.news);
+            doc.take(&self.policy, &self.key, sampled, polled, &mut say);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
-            lines.push(Say::news(Event::new(SOURCE, id, "", now, finished).line()));
+            lines.push(&Event::new(SOURCE, id, "", now, finished).line(), true);
             if !self.wants.dry_run {
-                let news = lines.iter().filter(|say| say.news);
-                self.journal.append_all(&mut news.map(|say| say.line.as_slice()))?;
+                self.journal.append_with(|out| lines.write_news(out))?;
             }
             for sentence in document::complaints(polled, doc, self.wants.follow) {
                 log::warn(&sentence);
             }
-            Ok((lines.into_iter().map(|say| say.line).collect(), raised))
+            // The lines about queues that were found are in the journal already.
+            Ok(([found.lines, lines], raised))
         };
         match &self.dry {
             Some(dry) => change(&mut dry.borrow_mut().0),
-            None => self.watched.update(change),
+            None => self.store.update(&keys, change),
         }
     }
 
     /// Reads every target; asks again where an answer is missing that the rules need.
     fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
-        let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
-        let readings = self.sqs.read(&asked, Want::Counts);
+        let readings = {
+            let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
+            self.sqs.read(&asked, Want::Counts)
+        };
         let missing = |at: usize| readings[at].result == Err(Miss::Missing);
         let mut scopes: Vec<usize> =
             (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
@@ -257,16 +262,18 @@ impl Poller {
                 self.sqs.region(*scope),
             )
         };
-        let doc = self.now_watched()?;
-        let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
-            unlisted: reading.result == Err(Miss::Missing)
-                && (target.found_at.is_some() || doc.knows(&target.queue.arn))
-                && unlisted(target),
-            tasks: self.tasks(&doc, target, &reading),
-            target,
-            reading,
-        });
-        Ok(polled.collect())
+        let keys = Watched::keys_of_round(targets.iter().map(|one| one.queue.arn.as_str()));
+        self.with_watched(&keys, |doc| {
+            let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
+                unlisted: reading.result == Err(Miss::Missing)
+                    && (target.found_at.is_some() || doc.knows(&target.queue.arn))
+                    && unlisted(target),
+                tasks: self.tasks(doc, target, &reading),
+                target,
+                reading,
+            });
+            polled.collect()
+        })
     }
 
     fn tasks(
@@ -281,10 +288,15 @@ impl Poller {
         Some(self.sqs.move_tasks(target.scope, &target.queue.arn))
     }
 
-    fn now_watched(&self) -> Result<Watched, Error> {
+    /// Reads the records that `keys` names; in a dry run `see` gets all of them.
+    fn with_watched<R>(
+        &self,
+        keys: &Keys<'_>,
+        see: impl FnOnce(&Watched) -> R,
+    ) -> Result<R, Error> {
         match &self.dry {
-            Some(dry) => Ok(dry.borrow().0.clone()),
-            None => self.watched.read(),
+            Some(dry) => Ok(see(&dry.borrow().0)),
+            None => self.store.read(keys).map(|doc| see(&doc)),
         }
     }
 }

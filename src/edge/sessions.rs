@@ -17,6 +17,7 @@ use super::supervisor::agent_program;
 use super::supervisor::files;
 use crate::clock;
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
+use crate::document::Keys;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::log;
@@ -88,8 +89,8 @@ impl Desk {
         let of_env = settings.claude.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
         // One that is missing is said by the session that needs it.
         let credential = of_env.and_then(|auth| auth.resolve(env).ok());
-        let journal = Journal::of(&store, &state);
-        let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
+        let journal = Journal::new(&store, state.rotation());
+        let dry = dry_run.then(|| store.read(&Keys::all()).map(RefCell::new)).transpose()?;
         Ok(Desk { store, journal, policy, agent, credential, peek, settings, state, dry })
     }
 
@@ -103,10 +104,9 @@ impl Desk {
         if let Some(document) = &self.dry {
             return self.change(&mut document.borrow_mut(), news, judge_at);
         }
-        let brought = self
-            .store
-            .doc::<Sessions>()
-            .update(|sessions| self.change(sessions, news, judge_at))?;
+        let brought = self.store.update(&Keys::all(), |sessions: &mut Sessions| {
+            self.change(sessions, news, judge_at)
+        })?;
         // Not under the lock: git takes its time.
         for session in &brought.crashed {
             self.sweep(session)?;
@@ -121,7 +121,7 @@ impl Desk {
         if self.dry.is_some() {
             return Ok(false);
         }
-        let sessions = self.store.doc::<Sessions>().read()?;
+        let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
         let busy = |s: &Session| s.status == Status::Running || self.unprinted(s);
         Ok(sessions.sessions.iter().any(busy))
     }
@@ -191,7 +191,7 @@ impl Desk {
         }
         match self.dry {
             Some(_) => Ok(now.is_some_and(|now| session.timeout_at > now)),
-            None => store::held(&self.folder(&session.id).join(files::LOCK)),
+            None => store::is_locked(&self.folder(&session.id).join(files::LOCK)),
         }
     }
 
@@ -332,7 +332,8 @@ impl Desk {
         if marks.is_empty() {
             return Ok(());
         }
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::none().with(Sessions::SESSION, marks.iter().map(|(id, _)| id.as_str()));
+        self.store.update(&keys, |sessions: &mut Sessions| {
             for (id, printed) in marks {
                 if let Some(session) = sessions.session_mut(id) {
                     session.printed = session.printed.max(*printed);

@@ -9,13 +9,14 @@ use std::path::Path;
 
 use super::supervisor::files;
 use crate::clock;
+use crate::document::{Document, Keys};
 use crate::error::Error;
 use crate::rules::investigation::budget::{Budget, Limits};
 use crate::rules::investigation::session::{Session, Status};
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
 use crate::rules::view::status::{Documents, Seen, Told, View};
-use crate::store::{self, Document, Store};
+use crate::store::{self, Store};
 
 /// The last event of a session stands in so many bytes at the end of its file: an event has less
 /// than 4 KiB.
@@ -43,7 +44,7 @@ pub fn look(store: &Store, limits: &Limits) -> View {
 }
 
 fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D> {
-    store.doc::<D>().read().map_err(|error| problems.push(error.to_string())).ok()
+    store.read(&Keys::all()).map_err(|error| problems.push(error.to_string())).ok()
 }
 
 /// What the folders of the sessions show.
@@ -57,7 +58,7 @@ fn all(
         let folder = store.dir().join("sessions").join(&session.id);
         let mut found = Seen::default();
         if session.status == Status::Running {
-            match store::held(&folder.join(files::LOCK)) {
+            match store::is_locked(&folder.join(files::LOCK)) {
                 Ok(held) => found.held = Some(held),
                 Err(error) => problems.push(error.to_string()),
             }

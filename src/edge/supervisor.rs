@@ -47,9 +47,10 @@ use super::exe;
 use super::process::{self, MARKER, Tree};
 use crate::clock;
 use crate::config::SecretValue;
+use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{InvestigationStarted, Payload};
-use crate::journal::Journal;
+use crate::journal::{Journal, Rotation};
 use crate::log;
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::agent::transcript::Transcript;
@@ -120,7 +121,8 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     };
     let path = folder.join(files::PLAN);
     let plan: Plan = store::read_json(&path)?;
-    let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
+    let journal =
+        Journal::new(store, Rotation { size_max: plan.journal_size_max, keep: plan.journal_keep });
     let supervisor = Supervisor {
         store,
         folder,
@@ -371,7 +373,8 @@ impl Supervisor<'_> {
         &self,
         change: impl FnOnce(&mut crate::rules::investigation::session::Session),
     ) -> Result<(), Error> {
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::one(Sessions::SESSION, self.session);
+        self.store.update(&keys, |sessions: &mut Sessions| {
             if let Some(session) = sessions.session_mut(self.session) {
                 change(session);
             }

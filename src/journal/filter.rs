@@ -17,7 +17,7 @@ const INCIDENT_LEN: usize = 36;
 
 /// The conditions.
 #[derive(Debug, Default)]
-pub struct Pick {
+pub struct LogFilter {
     types: Option<GlobList>,
     /// What `types` says about each known type, so that it is asked once.
     known: Vec<bool>,
@@ -29,7 +29,7 @@ pub struct Pick {
     pub since: Option<Timestamp>,
 }
 
-impl Pick {
+impl LogFilter {
     /// Conditions on the type, the queue and the incident; None asks for nothing.
     pub fn new(
         types: Option<GlobList>,
@@ -38,7 +38,7 @@ impl Pick {
     ) -> Self {
         let fits = |kind: &Type| types.as_ref().is_none_or(|types| types.matches(kind.as_str()));
         let known = Type::ALL.iter().map(fits).collect();
-        Pick { types, known, queues, incident, meant: None, since: None }
+        LogFilter { types, known, queues, incident, meant: None, since: None }
     }
 
     /// Whether the incident is given by its beginning only, so that it has to be found out first
@@ -115,7 +115,7 @@ mod tests {
     const LINE: &str = r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.raised","subject":"orders-dlq","time":"2026-11-22T20:00:00Z","incident":"1f2e3d4c-0000"}"#;
     const BARE: &str = r#"{"specversion":"1.0","id":"i","source":"s","type":"deploy.done"}"#;
 
-    fn takes(pick: &mut Pick, line: &str) -> bool {
+    fn takes(pick: &mut LogFilter, line: &str) -> bool {
         let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
         pick.takes(Some(&head)).unwrap()
     }
@@ -129,20 +129,20 @@ mod tests {
         let at = |text: &str| Timestamp::parse(text);
         let incident = |id: &str| Some(id.to_owned());
         let rows = [
-            (Pick::new(None, None, None), true, true),
-            (Pick::new(globs("queue.*"), None, None), true, false),
-            (Pick::new(globs("deploy.*"), None, None), false, true),
-            (Pick::new(globs("*"), globs("orders-*"), None), true, false),
-            (Pick::new(globs("queue.*"), globs("other-*"), None), false, false),
-            (Pick::new(None, None, incident("1f2e3d4c")), true, false),
-            (Pick::new(None, None, incident("1f2e3d4d")), false, false),
+            (LogFilter::new(None, None, None), true, true),
+            (LogFilter::new(globs("queue.*"), None, None), true, false),
+            (LogFilter::new(globs("deploy.*"), None, None), false, true),
+            (LogFilter::new(globs("*"), globs("orders-*"), None), true, false),
+            (LogFilter::new(globs("queue.*"), globs("other-*"), None), false, false),
+            (LogFilter::new(None, None, incident("1f2e3d4c")), true, false),
+            (LogFilter::new(None, None, incident("1f2e3d4d")), false, false),
             (
-                Pick { since: at("2026-11-22T20:00:00Z"), ..Pick::new(None, None, None) },
+                LogFilter { since: at("2026-11-22T20:00:00Z"), ..LogFilter::new(None, None, None) },
                 true,
                 false,
             ),
             (
-                Pick { since: at("2026-11-22T20:00:01Z"), ..Pick::new(None, None, None) },
+                LogFilter { since: at("2026-11-22T20:00:01Z"), ..LogFilter::new(None, None, None) },
                 false,
                 false,
             ),
@@ -151,13 +151,13 @@ mod tests {
             assert_eq!(takes(&mut pick, LINE), whole, "{pick:?}");
             assert_eq!(takes(&mut pick, BARE), bare, "{pick:?}");
         }
-        assert!(Pick::new(None, None, None).takes(None).unwrap());
-        assert!(!Pick::new(globs("*"), None, None).takes(None).unwrap());
+        assert!(LogFilter::new(None, None, None).takes(None).unwrap());
+        assert!(!LogFilter::new(globs("*"), None, None).takes(None).unwrap());
     }
 
     #[test]
     fn a_beginning_means_one_incident_only() {
-        let mut pick = Pick::new(None, None, Some("1f2e3d4c".into()));
+        let mut pick = LogFilter::new(None, None, Some("1f2e3d4c".into()));
         assert!(pick.wants_whole_incident() && pick.may_mean("1f2e3d4c-0000"));
         let two = BTreeSet::from(["1f2e3d4c-0000".to_owned(), "1f2e3d4c-1111".to_owned()]);
         let error = pick.settle_incident(&two).unwrap_err();

@@ -1,5 +1,6 @@
 //! Crashes: nothing is lost, nothing is started twice, every document parses.
 
+use dlq::document::Keys;
 use dlq::rules::investigation::document::Sessions;
 use std::process::{Command, Stdio};
 
@@ -17,7 +18,7 @@ fn worker() {
     };
     let store = Store::open(dir.as_ref()).unwrap();
     for _ in 0..1000 {
-        let update = store.doc::<Sessions>().update(|document| {
+        let update = store.update(&Keys::all(), |document: &mut Sessions| {
             document.incidents[0].attempts += 1;
             Ok(())
         });

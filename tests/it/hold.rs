@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use dlq::store::{Lock, held};
+use dlq::store::{Lock, is_locked};
 
 use crate::stream::{
     agent, ago, beat, cleared, investigate, noted, nothing_is_left, own, raised, sessions, told,
@@ -107,7 +107,8 @@ fn killed_before_the_record(bench: &mut Bench, input: &str, with_it: bool) -> St
     let folder = bench.state("sessions");
     let started = || {
         let mut found = std::fs::read_dir(&folder).ok()?.flatten();
-        let entry = found.find(|entry| held(&entry.path().join("supervisor.lock")).unwrap())?;
+        let entry =
+            found.find(|entry| is_locked(&entry.path().join("supervisor.lock")).unwrap())?;
         Some(entry.file_name().into_string().unwrap())
     };
     wait_for("the supervisor holds its lock", || started().is_some());

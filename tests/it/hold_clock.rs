@@ -1,6 +1,7 @@
 //! A wall clock that jumps: sessions end by the clock that never does, and no cooldown outlives its
 //! length. What a jump leaves behind is written into `sessions.json`, as a jump would.
 
+use dlq::document::Keys;
 use dlq::rules::investigation::document::Sessions;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ fn far() -> [(&'static str, Timestamp); 2] {
 /// Changes the first session, under the document's lock.
 fn rewrite(bench: &Bench, change: impl FnOnce(&mut Session)) {
     let store = Store::open(&bench.state("")).unwrap();
-    let update = store.doc::<Sessions>().update(|document| {
+    let update = store.update(&Keys::all(), |document: &mut Sessions| {
         change(&mut document.sessions[0]);
         Ok(())
     });

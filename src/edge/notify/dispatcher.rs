@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::config::{ChannelKind, Notifications};
+use crate::document::Keys;
 use crate::edge::notify::console;
 use crate::edge::notify::desktop::{Desktop, Done, Failure};
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::rules::notification::message;
 use crate::rules::notification::message::Sentence;
 use crate::rules::notification::route::{Router, Verdict};
 use crate::rules::notification::sent_log::{Handled, KEPT_MAX, Key};
-use crate::store::Doc;
+use crate::store::{Store, Wait, assert_may_wait};
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -31,8 +32,8 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Where it is kept; a dry run has none.
 pub struct State {
-    /// `notices.json`
-    pub handled: Doc<Handled>,
+    /// The folder of `notices.json`.
+    pub store: Store,
     /// The journal.
     pub journal: Journal,
 }
@@ -78,7 +79,7 @@ impl Notices {
         color: bool,
     ) -> Result<Self, Error> {
         let known = match &state {
-            Some(state) => state.handled.read()?.keys(),
+            Some(state) => state.store.read::<Handled>(&Keys::all())?.keys(),
             None => HashSet::new(),
         };
         let channels = notifications.channels.iter().map(|channel| {
@@ -200,6 +201,7 @@ impl Notices {
     /// The stream has ended: waits for what is on its way, as long as that may take. Whether all
     /// went well.
     pub fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
+        assert_may_wait(Wait::ProcessEnd);
         let mut result = Ok(());
         while self.busy() {
             let turned = self.turn(out);
@@ -280,7 +282,8 @@ impl Notices {
             return;
         }
         let told = &self.told;
-        let updated = state.handled.update(|handled| {
+        // The cap and the age hold for all of them, and what other runs have told counts here.
+        let updated = state.store.update(&Keys::all(), |handled: &mut Handled| {
             let forgotten = handled.remember(told, clock::now());
             Ok((forgotten, handled.keys()))
         });

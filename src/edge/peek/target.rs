@@ -1,6 +1,7 @@
 //! Which queue is meant, where it is, and which incident is open there.
 
 use super::{Peeker, Subject};
+use crate::document::Keys;
 use crate::error::Error;
 use crate::event::Queue;
 use crate::rules::queue::document::Watched;
@@ -56,7 +57,7 @@ impl Peeker {
 
     /// With what `dlq-poll` knows of the queue.
     fn subject(&self, scope: usize, mut queue: Queue) -> Result<Subject, Error> {
-        let watched = self.store.doc::<Watched>().read()?;
+        let watched: Watched = self.store.read(&Keys::one(Watched::QUEUE, queue.arn.as_str()))?;
         let entry = watched.entries().find(|entry| entry.queue.arn == queue.arn);
         let incident = entry.and_then(|entry| entry.record.incident.as_ref());
         let (raised_at, incident) =
@@ -82,7 +83,8 @@ impl Peeker {
         let arn = queue.arn.clone();
         let found = self.subject(scope, queue)?;
         // What this state folder has never heard of is taken at its word.
-        let known = self.store.doc::<Watched>().read()?.knows(&arn);
+        let keys = Keys::one(Watched::QUEUE, arn.as_str());
+        let known = self.store.read::<Watched>(&keys)?.knows(&arn);
         if known && found.incident.as_deref() != Some(incident) {
             return Ok(None);
         }

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 
 use super::{Found, Poller};
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::aws::Plan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
 use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
-use crate::rules::queue::document::{Failure, SOURCE, Target, bucket};
+use crate::rules::queue::document::{Entry as Unquiet, Failure, SOURCE, Target, Watched, bucket};
 use crate::rules::queue::reading::Miss;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{Known, ScopeSurvey, Survey};
@@ -23,21 +24,26 @@ impl Poller {
         if !self.wants.given.is_empty() {
             return Ok(());
         }
-        let doc = self.now_watched()?;
-        let known: HashSet<String> =
-            targets.iter().map(|target| target.queue.arn.clone()).collect();
-        for entry in doc.entries().filter(|entry| !known.contains(&entry.queue.arn)) {
+        let known: HashSet<&str> = targets.iter().map(|target| target.queue.arn.as_str()).collect();
+        let unquiet = |entry: &Unquiet| {
             let queue = &entry.queue;
+            if known.contains(queue.arn.as_str()) {
+                return None;
+            }
             let here = (0..self.sqs.scopes()).find(|scope| {
                 let label = self.sqs.account(*scope);
                 self.sqs.region(*scope) == queue.region
                     && (label.is_empty() || label == queue.account)
             });
-            if let Some(scope) = here.filter(|_| self.wants.selection.wants(&queue.name)) {
-                let (queue, fifo) = (queue.clone(), queue.fifo);
-                targets.push(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) });
-            }
-        }
+            let scope = here.filter(|_| self.wants.selection.wants(&queue.name))?;
+            let (queue, fifo) = (queue.clone(), queue.fifo);
+            Some(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) })
+        };
+        // Discovery does not name these queues, so nothing else can.
+        let keys = Keys::none().with_all(Watched::QUEUE);
+        let more: Vec<Target> =
+            self.with_watched(&keys, |doc| doc.entries().filter_map(unquiet).collect())?;
+        targets.extend(more);
         Ok(())
     }
 
@@ -132,7 +138,10 @@ impl Poller {
     fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
         match &self.dry {
             Some(dry) => Ok(dry.borrow().1.clone()),
-            None => self.discovered.read(),
+            None => {
+                let ids = (0..self.sqs.scopes()).map(|scope| self.key_of(scope).id());
+                self.store.read(&Keys::none().with(DiscoveryDoc::ENTRY, ids))
+            }
         }
     }
 
@@ -165,15 +174,15 @@ impl Poller {
             let earlier: Vec<Known> =
                 earlier.map_or(Vec::new(), |entry| entry.queues_in(scope, label).collect());
             let new = self.only_in(here, &earlier);
-            found.lines.extend(new.map(|known| found_line(known, at)));
+            new.for_each(|known| found.lines.push(&found_line(known, at), true));
             found.leaving.extend(self.only_in(&earlier, here).cloned());
         }
         drop(cached);
         // What is new is in the journal before the cache knows it: a crash in between tells it
         // again, and never not at all.
         let put = |doc: &mut DiscoveryDoc| {
-            if !self.wants.dry_run {
-                self.journal.append_all(&mut found.lines.iter().map(Vec::as_slice))?;
+            if !self.wants.dry_run && !found.lines.is_empty() {
+                self.journal.append_with(|out| found.lines.write_news(out))?;
             }
             for (scope, here) in places.into_iter().enumerate().filter(|(scope, _)| listed[*scope])
             {
@@ -183,7 +192,8 @@ impl Poller {
         };
         (self.targets, self.looked_at) = match &self.dry {
             Some(dry) => put(&mut dry.borrow_mut().1)?,
-            None => self.discovered.update(put)?,
+            // Also drops the entries of other scopes that nobody has renewed.
+            None => self.store.update(&Keys::all(), put)?,
         };
         Ok(found)
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Desk;
 use super::events::last_told;
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::supervisor::{self, Plan, Teller, files};
 use crate::edge::{exe, git};
 use crate::error::Error;
@@ -23,10 +24,10 @@ impl Desk {
     /// agent that has outlived its supervisor is ended. Says whether that was so.
     pub(super) fn close_if_crashed(&self, session: &mut Session) -> Result<bool, Error> {
         let folder = self.folder(&session.id);
-        if session.status != Status::Running || store::held(&folder.join(files::LOCK))? {
+        if session.status != Status::Running || store::is_locked(&folder.join(files::LOCK))? {
             return Ok(false);
         }
-        if store::held(&folder.join(files::STDERR))? {
+        if store::is_locked(&folder.join(files::STDERR))? {
             // Its watchdog died too, or is at work; a second one does no harm.
             let grace = self.settings.stop_grace.as_millis().to_string();
             let _ = exe()
@@ -79,7 +80,7 @@ impl Desk {
     pub(super) fn sweep(&self, session: &str) -> Result<(), Error> {
         let folder = self.folder(session);
         // An agent that is still being ended may write and spend: later.
-        if store::held(&folder.join(files::STDERR))? {
+        if store::is_locked(&folder.join(files::STDERR))? {
             return Ok(());
         }
         let _ = std::fs::remove_file(folder.join(files::KEY));
@@ -116,11 +117,13 @@ impl Desk {
             return Ok(());
         }
         let cost = plan.cost_left(&self.folder(session));
-        self.store.doc::<Budget>().update(|budget| {
+        let keys = Keys::one(Budget::SPEND, session);
+        self.store.update(&keys, |budget: &mut Budget| {
             budget.settle(session, cost, clock::now());
             Ok(())
         })?;
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::one(Sessions::SESSION, session);
+        self.store.update(&keys, |sessions: &mut Sessions| {
             if let Some(session) = sessions.session_mut(session) {
                 session.cost_usd = session.cost_usd.or(cost);
             }
@@ -150,7 +153,7 @@ impl Desk {
         let mut stay: Vec<String> = Vec::new();
         for session in &sessions.sessions {
             let folder = self.folder(&session.id);
-            let at_work = store::held(&folder.join(files::LOCK))?;
+            let at_work = store::is_locked(&folder.join(files::LOCK))?;
             if at_work || self.unprinted(session) || folder.join(files::UNSWEPT).exists() {
                 stay.push(session.id.clone());
             }

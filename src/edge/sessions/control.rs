@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::Desk;
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::{Session, Status};
-use crate::store;
+use crate::store::{self, Wait};
 use crate::text::safe;
 
 /// How long a session that is asked to end may take, beside the graces of its agent.
@@ -21,7 +22,7 @@ impl Desk {
     /// Asks a session to end, by its id or the beginning of it, and waits for that. An error says
     /// that no such session runs.
     pub fn stop(&self, id: &str) -> Result<(), Error> {
-        let sessions = self.store.doc::<Sessions>().read()?;
+        let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
         let fits = |session: &&Session| {
             session.status == Status::Running && !id.is_empty() && session.id.starts_with(id)
         };
@@ -37,7 +38,8 @@ impl Desk {
         store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
         // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not cut short.
         let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
-        while store::held(&folder.join(files::LOCK))? {
+        store::assert_may_wait(Wait::ProcessEnd);
+        while store::is_locked(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
                 return Err(Error::failed(
                     "stop session",
@@ -52,7 +54,8 @@ impl Desk {
 
     /// Marks the open incidents of a queue to be investigated again, past the cooldown.
     pub fn retry(&self, queue: &str) -> Result<(), Error> {
-        let marked = self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::none().with_all(Sessions::INCIDENT);
+        let marked = self.store.update(&keys, |sessions: &mut Sessions| {
             let mut marked = 0;
             for incident in sessions.incidents.iter_mut().filter(|one| is_open(one, queue)) {
                 incident.arm();
@@ -74,7 +77,8 @@ impl Desk {
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
             return Err(refused("the agent is not claude, which alone can do that"));
         }
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::none().with_all(Sessions::SESSION);
+        self.store.update(&keys, |sessions: &mut Sessions| {
             let fits = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
             let found: Vec<&Session> = sessions.sessions.iter().filter(fits).collect();
             let [ended] = found[..] else {
@@ -145,7 +149,7 @@ impl Desk {
 
     /// What each rule says of a queue, a line each. Starts and changes nothing.
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
-        let mut sessions = self.store.doc::<Sessions>().read()?;
+        let mut sessions: Sessions = self.store.read(&Keys::all())?;
         let now = clock::now();
         sessions.step_back(now);
         let mut text = String::new();

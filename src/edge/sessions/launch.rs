@@ -15,7 +15,7 @@ use crate::event;
 use crate::log;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
-use crate::store;
+use crate::store::{self, Wait};
 
 /// A supervisor that has not taken its lock by then did not start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(super) fn next(incident: &Incident) -> String {
 
 /// Whether the session of this folder runs, or has told something.
 pub(super) fn has_begun(folder: &Path) -> Result<bool, Error> {
-    Ok(store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
+    Ok(store::is_locked(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
 }
 
 impl Desk {
@@ -66,7 +66,8 @@ impl Desk {
             log::warn(&format!("the supervisor does not get this environment: {error}"));
         }
         let deadline = clock::tick() + START_PATIENCE;
-        while !store::held(&lock)? {
+        store::assert_may_wait(Wait::SupervisorStart);
+        while !store::is_locked(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
             if ended.is_some() || clock::tick() >= deadline {
                 let _ = supervisor.kill();

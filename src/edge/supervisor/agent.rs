@@ -14,6 +14,7 @@ use super::workspace::Place;
 use super::{Supervisor, files};
 use crate::clock;
 use crate::config::Format;
+use crate::document::Keys;
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::event::{InvestigationProgressed, Verdict};
@@ -40,7 +41,8 @@ impl Supervisor<'_> {
         let fingerprint = known.cause().map(|cause| cause.fingerprint.clone());
         let want = Want { fingerprint, expires_after: incident.expires_after };
         let (limits, queue) = (&self.plan.limits, &incident.queue.name);
-        self.store.doc::<Budget>().update(|budget| {
+        // The limits hold for the sum of all runs.
+        self.store.update(&Keys::all(), |budget: &mut Budget| {
             let now = clock::now();
             budget.step_back(now);
             budget.forget(now);
@@ -53,7 +55,8 @@ impl Supervisor<'_> {
         if !self.plan.spends() {
             return Ok(());
         }
-        self.store.doc::<Budget>().update(|budget| {
+        let keys = Keys::one(Budget::SPEND, self.session);
+        self.store.update(&keys, |budget: &mut Budget| {
             budget.settle(self.session, cost, clock::now());
             Ok(())
         })

@@ -20,6 +20,7 @@ use super::finish::End;
 use super::{Plan, Supervisor, files};
 use crate::clock;
 use crate::config::SecretValue;
+use crate::document::Keys;
 use crate::edge::command;
 use crate::error::Error;
 use crate::event::{self, InvestigationCompleted, InvestigationSkipped, QueueSampled};
@@ -177,7 +178,8 @@ impl Supervisor<'_> {
         let cause = known.cause().map(|cause| cause.fingerprint.clone());
         let (spends, required) = (self.plan.agent.is_some(), self.plan.require_evidence);
         // The claim is one update: of two sessions with one cause, the second sees the first.
-        let next = self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::none().with_all(Sessions::SESSION);
+        let next = self.store.update(&keys, |sessions: &mut Sessions| {
             let owner = cause.as_ref().filter(|_| !self.plan.incident.forced);
             let owner = owner.and_then(|cause| preflight::owner(sessions, self.session, cause));
             let next = preflight::judge(&known.judged, spends, required, owner);
@@ -235,7 +237,8 @@ impl Supervisor<'_> {
 
     /// What the incident waits for from now on, if for anything.
     pub(super) fn hold(&self, hold: Option<Hold>) -> Result<(), Error> {
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::one(Sessions::INCIDENT, self.plan.incident.id.as_str());
+        self.store.update(&keys, |sessions: &mut Sessions| {
             let id = &self.plan.incident.id;
             if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
                 incident.armed |= hold.is_some();

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::edge::exe;
 use crate::edge::process::{self, Tree};
 use crate::error::Error;
+use crate::store::{Wait, assert_may_wait};
 
 /// Why waiting for the agent has ended.
 pub(super) enum Ended {
@@ -66,6 +67,7 @@ pub(super) fn wait(
     timeout: Duration,
     look: &mut dyn FnMut() -> Option<Ended>,
 ) -> Ended {
+    assert_may_wait(Wait::ProcessEnd);
     let (sender, ended) = mpsc::channel();
     std::thread::spawn(move || {
         if let Ok(status) = agent.wait() {
@@ -91,6 +93,7 @@ pub(super) fn wait(
 
 /// Tells the watchdog that all is over, and waits for it.
 pub(super) fn dismiss(mut watchdog: Child) -> Result<(), Error> {
+    assert_may_wait(Wait::ProcessEnd);
     let _ = watchdog.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
     watchdog.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::money;
 use super::money::Usd;
-use crate::store::Document;
+use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
 use crate::time::{Timestamp, show_span};
 
 /// A day is the 24 hours before the moment that is asked about, not one of a calendar: at
@@ -57,24 +57,27 @@ impl Default for Limits {
 }
 
 /// The document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
-    version: u64,
     /// The runs, the oldest first.
     pub spends: Vec<Spend>,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Budget { version: Self::VERSION, spends: Vec::new() }
-    }
 }
 
 impl Document for Budget {
     const NAME: &str = "budget";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = ListRest<Spend>;
+
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        split_list(&mut self.spends, Self::SPEND, keys, |spend| spend.session.clone())
+    }
+
+    fn join(&mut self, rest: Self::Rest) {
+        join_list(&mut self.spends, rest, |spend| spend.session.clone());
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.spends.iter().for_each(|spend| see(Self::SPEND, &spend.session));
     }
 }
 
@@ -248,6 +251,9 @@ impl Spend {
 }
 
 impl Budget {
+    /// The kind of record of a run, by the id of its session.
+    pub const SPEND: Kind = "spend";
+
     /// Reserves what the run can cost, if that is allowed, and returns how much that is. A session
     /// that has reserved already gets the same again.
     pub fn reserve(

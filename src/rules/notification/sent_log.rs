@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
 use crate::event::{self, Head};
-use crate::store::Document;
 use crate::time::Timestamp;
 
 /// A notice is remembered this long: far longer than the day that `scripts/pipeline` replays.
@@ -41,6 +41,13 @@ impl Key {
         };
         Key { channel: channel.to_owned(), source: text(&head.source), event: text(&head.id) }
     }
+
+    /// Returns the key of the record: one text for all parts.
+    pub fn id(&self) -> String {
+        // Escaped, so that no part can hold the separator.
+        let part = |text: &str| text.escape_default().to_string();
+        [part(&self.channel), part(&self.source), part(&self.event)].join("\n")
+    }
 }
 
 /// A key and when it was told.
@@ -54,27 +61,33 @@ pub struct Entry {
 }
 
 /// The document, oldest entry first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handled {
-    version: u64,
     handled: Vec<Entry>,
-}
-
-impl Default for Handled {
-    fn default() -> Self {
-        Handled { version: Self::VERSION, handled: Vec::new() }
-    }
 }
 
 impl Document for Handled {
     const NAME: &str = "notices";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = ListRest<Entry>;
+
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        split_list(&mut self.handled, Self::NOTICE, keys, |entry| entry.key.id())
+    }
+
+    fn join(&mut self, rest: Self::Rest) {
+        join_list(&mut self.handled, rest, |entry| entry.key.id());
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.handled.iter().for_each(|entry| see(Self::NOTICE, &entry.key.id()));
     }
 }
 
 impl Handled {
+    /// The kind of record of a notice, by [`Key::id`].
+    pub const NOTICE: Kind = "notice";
+
     /// All that is remembered, for quick looking up.
     pub fn keys(&self) -> HashSet<Key> {
         self.handled.iter().map(|entry| entry.key.clone()).collect()
@@ -100,6 +113,7 @@ impl Handled {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Versioned;
     use crate::event::{Line, peek};
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -148,8 +162,9 @@ mod tests {
         let mut memory = Handled::default();
         memory.remember(&[key(7)], Timestamp::from_millis(0));
         let json = r#"{"version":1,"handled":[{"channel":"console","source":"dlq-poll","event":"7","at":"1970-01-01T00:00:00.000Z"}]}"#;
-        assert_eq!(serde_json::to_string(&memory).unwrap(), json);
-        assert_eq!(serde_json::from_str::<Handled>(json).unwrap(), memory);
+        let written = Versioned { version: Handled::VERSION, body: memory };
+        assert_eq!(serde_json::to_string(&written).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Versioned<Handled>>(json).unwrap(), written);
     }
 
     #[test]
