@@ -1,72 +1,69 @@
 //! The append-only log of every event that was originated, and its rotation.
 //!
-//! A writer locks `journal.lock`, opens the file anew (it may have been rotated), starts with LF
-//! when a crash has left half a line, and adds whole lines. When the file is over its size it is
-//! compressed into `journal.ndjson.1.gz` and the older ones move up; the oldest beyond the number
-//! kept goes. A crash in the middle of that can repeat lines, never lose one: readers tell them
-//! apart by `source` and `id`.
+//! A writer locks `journal.lock`, opens the file anew (it may have been rotated), and adds whole
+//! lines. A file that exceeds its size is compressed into `journal.ndjson.1.gz` and the older ones
+//! move up; the oldest beyond the number kept is deleted. A crash during a rotation can repeat
+//! lines, never lose one: readers recognise repeats by `source` and `id`.
 
 mod corrupt_lines;
 pub mod filter;
 pub mod print;
+pub mod rotation;
+mod segment;
 mod tail;
 
-pub use corrupt_lines::Torn;
+pub use corrupt_lines::CorruptLines;
+pub use segment::Segment;
 pub use tail::Tail;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use crate::config::State;
 use crate::error::Error;
 use crate::log;
+use crate::ndjson;
 use crate::store::{self, Lock, Store};
-
-const BLOCK: usize = 64 * 1024;
+use rotation::Rotation;
 
 /// The journal of a state folder.
 #[derive(Debug, Clone)]
 pub struct Journal {
     path: PathBuf,
     lock: PathBuf,
-    size_max: u64,
-    keep: u32,
+    rotation: Rotation,
 }
 
 impl Journal {
-    /// The journal, rotated beyond `size_max` bytes, with `keep` older parts.
-    pub fn new(store: &Store, size_max: u64, keep: u32) -> Self {
+    /// Names the journal of a state folder; no file is made before the first line.
+    pub fn new(store: &Store, rotation: Rotation) -> Self {
         let path = store.dir().join("journal.ndjson");
-        Journal { lock: path.with_file_name("journal.lock"), path, size_max, keep }
-    }
-
-    /// The journal as the configuration wants it.
-    pub fn of(store: &Store, state: &State) -> Self {
-        Journal::new(store, state.journal_max_mib << 20, state.journal_keep)
+        Journal { lock: path.with_file_name("journal.lock"), path, rotation }
     }
 
     /// Adds lines, each with its LF, and returns when they are on disk.
     pub fn append(&self, lines: &[u8]) -> Result<(), Error> {
-        self.append_all(&mut std::iter::once(lines))
-    }
-
-    /// The same, of lines that stand apart.
-    pub fn append_all(&self, lines: &mut dyn Iterator<Item = &[u8]>) -> Result<(), Error> {
-        let mut lines = lines.filter(|line| !line.is_empty()).peekable();
-        if lines.peek().is_none() {
+        if lines.is_empty() {
             return Ok(());
         }
+        self.append_with(|out| out.write_all(lines))
+    }
+
+    /// Adds the lines that `write` writes, each with its LF, and returns when they are on disk.
+    pub fn append_with(
+        &self,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let _lock = Lock::wait(&self.lock)?;
-        let written = self.write(&mut lines);
-        let size = written.map_err(|error| Error::file("write", &self.path, &error))?;
-        // The lines are there: that the file stays too long is no reason to stop.
-        if size > self.size_max
+        let size = store::append_private(&self.path)
+            .and_then(|file| ndjson::append_with(file, write))
+            .map_err(|error| Error::file("write", &self.path, &error))?;
+        // The lines are on disk: a file that stays too long is no reason to fail.
+        if size > self.rotation.size_max
             && let Err(error) = self.rotate()
         {
             log::warn(&error.to_string());
@@ -74,27 +71,8 @@ impl Journal {
         Ok(())
     }
 
-    fn write(&self, lines: &mut dyn Iterator<Item = &[u8]>) -> io::Result<u64> {
-        let mut file = store::append_private(&self.path)?;
-        let mut last = [b'\n'];
-        if file.seek(SeekFrom::End(0))? > 0 {
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-        }
-        let mut out = BufWriter::with_capacity(BLOCK, file);
-        if last != *b"\n" {
-            out.write_all(b"\n")?;
-        }
-        for line in lines {
-            out.write_all(line)?;
-        }
-        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_data()?;
-        Ok(file.metadata()?.len())
-    }
-
-    /// The path of the `n`-th older part.
-    fn part(&self, n: u32) -> PathBuf {
+    /// Returns the path of the `n`-th older segment.
+    fn segment_path(&self, n: u32) -> PathBuf {
         self.path.with_file_name(format!("journal.ndjson.{n}.gz"))
     }
 
@@ -104,14 +82,14 @@ impl Journal {
             let mut gzip = GzEncoder::new(store::create_private(&packed)?, Compression::fast());
             io::copy(&mut File::open(&self.path)?, &mut gzip)?;
             gzip.finish()?.sync_all()?;
-            for n in (1..self.keep).rev() {
-                match std::fs::rename(self.part(n), self.part(n + 1)) {
+            for n in (1..self.rotation.keep).rev() {
+                match std::fs::rename(self.segment_path(n), self.segment_path(n + 1)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
             }
-            if self.keep > 0 {
-                std::fs::rename(&packed, self.part(1))?;
+            if self.rotation.keep > 0 {
+                std::fs::rename(&packed, self.segment_path(1))?;
             } else {
                 std::fs::remove_file(&packed)?;
             }
@@ -121,113 +99,45 @@ impl Journal {
         store::sync_parent(&self.path)
     }
 
-    /// The parts that there are, oldest first, the current one last, opened together so that a
-    /// rotation meanwhile neither hides nor repeats a line.
-    pub fn open_all(&self) -> Result<Vec<Part>, Error> {
-        Ok(self.open_stamped()?.0)
+    /// Opens all segments, oldest first, the current one last. They are opened under the lock, so
+    /// that a rotation meanwhile neither hides nor repeats a line.
+    pub fn open_all(&self) -> Result<Vec<Segment>, Error> {
+        Ok(self.open_identified()?.0)
     }
 
-    /// The same, with the stamp that they had under the lock.
-    fn open_stamped(&self) -> Result<(Vec<Part>, Stamp), Error> {
-        // Rotation holds the lock; without a journal there is nothing to lock either.
+    /// Opens all segments, and returns the identity that the journal had under the lock.
+    fn open_identified(&self) -> Result<(Vec<Segment>, JournalIdentity), Error> {
+        // Without a folder there is no journal and nothing to lock.
         let _lock = self
             .path
             .parent()
             .is_some_and(Path::exists)
             .then(|| Lock::wait(&self.lock))
             .transpose()?;
-        // Parts beyond `keep` are left by an earlier setting: they are still read.
-        let mut parts = Vec::new();
-        for n in (1..=self.keep.max(100)).rev() {
-            parts.extend(Part::open(&self.part(n), true)?);
+        // Segments beyond `keep` are from an earlier setting: they are still read.
+        let mut segments = Vec::new();
+        for n in (1..=self.rotation.keep.max(100)).rev() {
+            segments.extend(Segment::open(&self.segment_path(n), true)?);
         }
-        parts.extend(Part::open(&self.path, false)?);
-        Ok((parts, self.stamp()))
+        segments.extend(Segment::open(&self.path, false)?);
+        Ok((segments, self.identity()))
     }
 
-    /// What a rotation changes.
-    fn stamp(&self) -> Stamp {
-        let newest = std::fs::metadata(self.part(1)).ok();
-        Stamp {
+    /// Returns the identity of the journal, which a rotation changes.
+    fn identity(&self) -> JournalIdentity {
+        let newest = std::fs::metadata(self.segment_path(1)).ok();
+        JournalIdentity {
             current: std::fs::metadata(&self.path).ok().map(|meta| meta.ino()),
             packed: newest.map(|meta| (meta.ino(), meta.size(), meta.mtime_nsec())),
         }
     }
 }
 
-/// The identity of the current part, and of the newest packed one.
+/// The identity of the current segment, and of the newest compressed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+struct JournalIdentity {
     current: Option<u64>,
     packed: Option<(u64, u64, i64)>,
-}
-
-/// One file of the journal, open for reading.
-pub struct Part {
-    reader: Box<dyn BufRead>,
-    path: PathBuf,
-    inode: u64,
-    packed: bool,
-    line: Vec<u8>,
-    /// `line` is whole, and the next call begins another.
-    whole: bool,
-    /// `line` has been looked at and is to be given out once more.
-    again: bool,
-    number: u64,
-}
-
-impl Part {
-    fn open(path: &Path, packed: bool) -> Result<Option<Self>, Error> {
-        let failed = |error: io::Error| Error::file("read", path, &error);
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        let inode = file.metadata().map_err(failed)?.ino();
-        let reader: Box<dyn BufRead> = if packed {
-            Box::new(BufReader::with_capacity(BLOCK, MultiGzDecoder::new(file)))
-        } else {
-            Box::new(BufReader::with_capacity(BLOCK, file))
-        };
-        Ok(Some(Part {
-            reader,
-            path: path.to_owned(),
-            inode,
-            packed,
-            line: Vec::new(),
-            whole: false,
-            again: false,
-            number: 0,
-        }))
-    }
-
-    /// Goes to the next whole line; false at the end. A line that has no LF yet is not given out:
-    /// its writer may be about to finish it, and a later call finds the whole.
-    pub fn advance(&mut self) -> Result<bool, Error> {
-        if std::mem::take(&mut self.again) {
-            return Ok(true);
-        }
-        if std::mem::take(&mut self.whole) {
-            self.line.clear();
-        }
-        self.reader
-            .read_until(b'\n', &mut self.line)
-            .map_err(|error| Error::file("read", &self.path, &error))?;
-        self.whole = self.line.pop_if(|last| *last == b'\n').is_some();
-        self.number += u64::from(self.whole);
-        Ok(self.whole)
-    }
-
-    /// The line that [`Part::advance`] has found, without its LF.
-    pub fn line(&self) -> &[u8] {
-        &self.line
-    }
-
-    /// The next whole line, as a copy; `None` at the end.
-    pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.advance()?.then(|| std::mem::take(&mut self.line)))
-    }
 }
 
 #[cfg(test)]
@@ -237,13 +147,13 @@ mod tests {
     fn journal(name: &str, size_max: u64, keep: u32) -> (Journal, PathBuf) {
         let dir = std::env::temp_dir().join(format!("dlq-journal-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        (Journal::new(&Store::open(&dir).unwrap(), size_max, keep), dir)
+        (Journal::new(&Store::open(&dir).unwrap(), Rotation { size_max, keep }), dir)
     }
 
     fn all(journal: &Journal) -> Vec<String> {
         let mut lines = Vec::new();
-        for mut part in journal.open_all().unwrap() {
-            while let Some(line) = part.next_line().unwrap() {
+        for mut segment in journal.open_all().unwrap() {
+            while let Some(line) = segment.next_line().unwrap() {
                 lines.push(String::from_utf8(line).unwrap());
             }
         }
@@ -263,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_parts_are_kept() {
+    fn rotation_keeps_so_many_segments() {
         let (journal, dir) = journal("keep", 1, 2);
         for n in 0..5 {
             journal.append(format!("{{\"n\":{n}}}\n").as_bytes()).unwrap();
@@ -273,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_of_a_crash_stays_a_line_of_its_own() {
+    fn append_after_a_crash_starts_a_new_line() {
         let (journal, dir) = journal("half", 1 << 20, 2);
         std::fs::write(dir.join("journal.ndjson"), "{\"n\":0}\n{\"n\":").unwrap();
         journal.append(b"{\"n\":1}\n").unwrap();

@@ -12,6 +12,7 @@
 pub mod args;
 pub mod clock;
 pub mod config;
+pub mod document;
 pub mod edge;
 pub mod error;
 pub mod event;
@@ -19,6 +20,7 @@ pub mod glob;
 pub mod journal;
 pub mod log;
 pub mod markdown;
+pub mod ndjson;
 pub mod programs;
 pub mod rules;
 pub mod shell;

@@ -12,6 +12,7 @@ use crate::config::{self, Env, Settings};
 use crate::error::Error;
 use crate::event::{self, ToolName};
 use crate::log::{self, Level};
+use crate::store::Store;
 use crate::wire;
 
 /// The description of a program.
@@ -131,4 +132,11 @@ pub fn settings(common: &CommonOptions) -> Result<(Settings, Env), Error> {
         log::set_least(settings.logging.level);
     }
     Ok((settings, env))
+}
+
+/// Opens the state folder that the configuration and the environment name. Makes it only when it is
+/// to be `written`.
+pub fn store(settings: &Settings, env: &Env, written: bool) -> Result<Store, Error> {
+    let dir = config::state_dir(settings, env)?;
+    if written { Store::open(&dir) } else { Ok(Store::at(&dir)) }
 }

@@ -13,7 +13,6 @@ use dlq::edge::sessions::SessionRunner;
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::INVESTIGATE;
-use dlq::store::Store;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{Input, Output, StreamFilter, run_filter};
 
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
 
 fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(&common)?;
-    let store = Store::of(&settings, &env, !options.dry_run)?;
+    let store = tool::store(&settings, &env, !options.dry_run)?;
     let runner = SessionRunner::open(store, &settings, &env, options.dry_run)?;
     let switches = Switches::new(&settings);
     if let Some(queue) = &options.explain {

@@ -52,7 +52,7 @@ fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
         }
         out.pause(POLL_INTERVAL)?;
     }
-    let journal = Journal::of(&Store::open(&dir)?, &settings.state);
+    let journal = Journal::new(&Store::open(&dir)?, settings.state.rotation());
     let mut filter = options.filter;
     filter.since = options.since.map(|span| clock::now().minus(span));
     if filter.has_partial_incident() {

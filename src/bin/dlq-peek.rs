@@ -12,7 +12,6 @@ use dlq::edge::poll;
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::PEEK;
-use dlq::store::Store;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{Input, Output, run_filter};
 
@@ -66,7 +65,7 @@ fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
         log::warn("messages are shown without redaction, with any secrets in them");
     }
     let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
-    let store = Store::of(&settings, &env, !options.dry_run)?;
+    let store = tool::store(&settings, &env, !options.dry_run)?;
     let peeker = Peeker::open(sqs, &settings, store, options.dry_run)?;
     let mut out = Output::new();
     let failed = if options.peek.queues.is_empty() {

@@ -13,7 +13,6 @@ use dlq::error::Error;
 use dlq::glob::GlobList;
 use dlq::journal::Journal;
 use dlq::programs::POLL;
-use dlq::store::Store;
 use dlq::tool::{self, ExitOutcome};
 
 struct Options {
@@ -72,7 +71,7 @@ fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     if options.list || options.lint {
         return poll::show(&sqs, &plan, options.lint).map(ExitOutcome::from_failed);
     }
-    let store = Store::of(&settings, &env, !dry_run)?;
-    let journal = Journal::of(&store, &settings.state);
+    let store = tool::store(&settings, &env, !dry_run)?;
+    let journal = Journal::new(&store, settings.state.rotation());
     Poller::open(sqs, plan, &store, journal)?.rounds().map(ExitOutcome::from_failed)
 }

@@ -8,7 +8,6 @@ use dlq::error::Error;
 use dlq::log::{self, Level};
 use dlq::programs::STATUS;
 use dlq::rules::view::status::table;
-use dlq::store::Store;
 use dlq::text;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire;
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
 
 fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(&common)?;
-    let store = Store::of(&settings, &env, false)?;
+    let store = tool::store(&settings, &env, false)?;
     let missing = !store.dir().is_dir();
     let view = look(&store, &settings.auto_investigation.limits());
     let terminal = wire::stdout_is_terminal();

@@ -25,6 +25,7 @@ use super::keys::{Setter, read_entry, section};
 use super::secret::Secret;
 use super::valid;
 use crate::glob::GlobList;
+use crate::journal::rotation::Rotation;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -225,4 +226,11 @@ section! {
     sessions_keep: u32 = "200", env Anyone => whole(1..=10_000);
     /// Days for which finished sessions are kept.
     sessions_keep_days: u32 = "30", env Anyone => whole(1..=3650);
+}
+
+impl State {
+    /// Returns when the journal is rotated, and how much of it is kept.
+    pub fn rotation(&self) -> Rotation {
+        Rotation { size_max: self.journal_max_mib << 20, keep: self.journal_keep }
+    }
 }

@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::glob::GlobList;
 use crate::rules::queue::discovery_cache::Key;
 use crate::rules::queue::redrive_graph::{Discover, Survey};
+use crate::store::{Wait, assert_may_wait};
 
 /// An account in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -189,6 +190,7 @@ impl Sqs {
 
     /// Runs the runtime until `ask` has its answer.
     fn sync<'a, F: Future>(&'a self, ask: impl FnOnce(&'a Clients) -> F) -> F::Output {
+        assert_may_wait(Wait::Network);
         match &self.runtime {
             Some(runtime) => runtime.block_on(ask(&self.clients)),
             None => unreachable!("the runtime is taken in drop only"),

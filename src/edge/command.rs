@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::store::{Wait, assert_may_wait};
 
 /// The result of a command.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub fn run(
     max: u64,
     stderr: Stdio,
 ) -> Result<CommandResult, String> {
+    assert_may_wait(Wait::Command);
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
@@ -93,6 +95,9 @@ fn stop(child: &mut Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Keys;
+    use crate::rules::investigation::budget::Budget;
+    use crate::store::Store;
 
     fn shell(script: &str, deadline: u64, max: u64) -> CommandResult {
         let argv = ["sh", "-c", script].map(str::to_owned);
@@ -114,6 +119,18 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&ran.output), output, "{rule}");
             assert_eq!((ran.more, ran.status.and_then(|s| s.code())), (more, status), "{rule}");
         }
+    }
+
+    #[test]
+    fn command_inside_an_update_of_a_document_panics() {
+        let dir = std::env::temp_dir().join(format!("dlq-command-{}", std::process::id()));
+        let store = Store::open(&dir).unwrap();
+        let update =
+            || store.update(&Keys::none(), |_: &mut Budget| Ok(shell("true", 10_000, 5).more));
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(update));
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert!(ended.is_err());
+        assert!(!shell("true", 10_000, 5).more, "the thread may wait again");
     }
 
     #[test]

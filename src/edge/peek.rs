@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{Evidence, QueueRule, Settings};
+use crate::document::Keys;
 use crate::edge::aws::{BATCH, Sqs};
 use crate::edge::evidence::write::BundleWriter;
 use crate::error::Error;
@@ -32,7 +33,7 @@ use crate::rules::evidence::peek_limit;
 use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, Peeks, Why};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::queue::reading::{Counts, ReadError};
-use crate::store::{Doc, Store};
+use crate::store::Store;
 use crate::text;
 
 /// The tool that tells all of this.
@@ -55,7 +56,6 @@ pub struct Peeker {
     sqs: Sqs,
     store: Store,
     journal: Journal,
-    peeks: Doc<Peeks>,
     limits: Evidence,
     rules: Vec<QueueRule>,
     redactor: Redactor,
@@ -63,18 +63,21 @@ pub struct Peeker {
     dry_run: bool,
 }
 
+fn peek_key(target: &PeekTarget) -> Keys<'_> {
+    Keys::one(Peeks::QUEUE, target.queue.arn.as_str())
+}
+
 impl Peeker {
     /// Opens the state; sends no request.
     pub fn open(sqs: Sqs, settings: &Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
         let limits = settings.evidence.clone();
         let redactor = Redactor::new(&limits.redact, &limits.redact_allow).map_err(Error::wrong)?;
-        let peeks = store.doc::<Peeks>();
-        peeks.read()?;
+        // A corrupt file fails before any message is received.
+        store.read::<Peeks>(&Keys::none())?;
         let days = u64::from(settings.state.sessions_keep_days.max(14));
         Ok(Peeker {
             sqs,
-            journal: Journal::of(&store, &settings.state),
-            peeks,
+            journal: Journal::new(&store, settings.state.rotation()),
             store,
             limits,
             rules: settings.auto_investigation.queues.clone(),
@@ -92,7 +95,7 @@ impl Peeker {
         on_message: OnMessage<'_>,
     ) -> Result<PeekOutcome, Error> {
         let key = incident_key(target);
-        let doc = self.peeks.read()?;
+        let doc: Peeks = self.store.read(&peek_key(target))?;
         let past = doc.of(&target.queue.arn, &key);
         if target.cause.as_ref().is_some_and(|cause| past.is_some_and(|past| past.answered(cause)))
         {
@@ -111,7 +114,8 @@ impl Peeker {
             return Ok(PeekOutcome::Reported { line, refusal: refused });
         }
         let begun = clock::now();
-        let (pass, old) = self.peeks.update(|doc| {
+        // Also forgets what is old, of any queue.
+        let (pass, old) = self.store.update(&Keys::all(), |doc: &mut Peeks| {
             let verdict = judge(doc);
             let peek = doc.entry(&target.queue.arn, &key, begun);
             let pass = verdict.map(|()| {
@@ -138,7 +142,7 @@ impl Peeker {
     ) -> Result<PeekOutcome, Error> {
         let word = why.word().to_owned();
         let line = self.line(target, 0, unsampled(target, depth, &Some(why.clone())));
-        let new = self.peeks.update(|doc| {
+        let new = self.store.update(&peek_key(target), |doc: &mut Peeks| {
             let refused = &mut doc.entry(&target.queue.arn, key, clock::now()).refused;
             let new = !refused.contains(&word);
             if new {
@@ -202,7 +206,7 @@ impl Peeker {
             overseen: 0,
             bundle: Some(bundle.clone()),
         };
-        let line = self.peeks.update(|doc| {
+        let line = self.store.update(&peek_key(target), |doc: &mut Peeks| {
             let peek = doc.entry(&target.queue.arn, key, clock::now());
             let counted = ids.iter().map(|id| peek.saw(id));
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
@@ -235,7 +239,7 @@ impl Peeker {
         ) {
             return Ok(());
         }
-        self.peeks.update(|doc| {
+        self.store.update(&peek_key(target), |doc: &mut Peeks| {
             let passes = &mut doc.entry(&target.queue.arn, key, clock::now()).passes;
             // If another run has begun a pass since, this one stays counted.
             if passes.len() == pass {

@@ -6,7 +6,9 @@
 
 mod discover;
 mod plan;
+mod round_lines;
 mod rounds;
+
 mod scopes;
 mod show;
 
@@ -20,6 +22,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::aws::{AttributeSet, Sqs};
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
@@ -31,15 +34,16 @@ use crate::rules::queue::document::{Polled, SOURCE, Say, Target, Watched};
 use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph;
-use crate::store::{Doc, Store};
+use crate::store::Store;
 use crate::text;
 use crate::time::Timestamp;
+use round_lines::RoundLines;
 
 /// The result of one round.
 #[derive(Debug, Default)]
 struct Round {
-    /// Event lines in the order to print them.
-    lines: Vec<Vec<u8>>,
+    /// The lines of discovery, then those of the round, in the order to print them.
+    lines: [RoundLines; 2],
     /// Whether a queue or scope could not be read. A warning has named it.
     incomplete: bool,
     /// The number of polled queues that have an open incident.
@@ -50,8 +54,7 @@ struct Round {
 pub struct Poller {
     sqs: Sqs,
     plan: PollPlan,
-    watched: Doc<Watched>,
-    discovered: Doc<DiscoveryDoc>,
+    store: Store,
     journal: Journal,
     /// Identifies this selection of queues in `queues.json`.
     key: String,
@@ -75,16 +78,15 @@ struct RoundStart {
 impl Poller {
     /// Opens the state; sends no request.
     pub fn open(sqs: Sqs, plan: PollPlan, store: &Store, journal: Journal) -> Result<Self, Error> {
-        let (watched, discovered) = (store.doc::<Watched>(), store.doc::<DiscoveryDoc>());
         // Read the state even without a dry run, so that a corrupt file fails before any request.
-        let documents = (watched.read()?, discovered.read()?);
+        let keys = if plan.dry_run { Keys::all() } else { Keys::none() };
+        let documents = (store.read(&keys)?, store.read(&keys)?);
         let dry = plan.dry_run.then(|| RefCell::new(documents));
         let key = selection_key(&sqs, &plan);
         Ok(Poller {
             sqs,
             plan,
-            watched,
-            discovered,
+            store: store.clone(),
             journal,
             key,
             dry,
@@ -183,38 +185,42 @@ impl Poller {
         polled: &[Polled<'_>],
         mut finished: PollFinished,
         sampled: Timestamp,
-    ) -> Result<(Vec<Vec<u8>>, u64), Error> {
+    ) -> Result<([RoundLines; 2], u64), Error> {
+        let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
-            // Discovery has appended its lines to the journal already.
-            let found_lines = found.lines.into_iter().map(|line| Say { line, news: false });
-            let mut lines: Vec<Say> = found_lines.collect();
-            lines.extend(doc.take_failures(&found.failures, sampled));
-            lines.extend(doc.take(&self.plan.policy, &self.key, sampled, polled));
+            let mut lines = RoundLines::default();
+            for say in doc.take_failures(&found.failures, sampled) {
+                lines.push(&say.line, say.news);
+            }
+            let mut push = |say: Say| lines.push(&say.line, say.news);
+            doc.take(&self.plan.policy, &self.key, sampled, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
-            lines.push(Say::news(Event::new(SOURCE, id, "", now, finished).line()));
+            lines.push(&Event::new(SOURCE, id, "", now, finished).line(), true);
             if !self.plan.dry_run {
-                let news = lines.iter().filter(|say| say.news);
-                self.journal.append_all(&mut news.map(|say| say.line.as_slice()))?;
+                self.journal.append_with(|out| lines.write_news(out))?;
             }
             for sentence in document::complaints(polled, doc, self.plan.follow) {
                 log::warn(&sentence);
             }
-            Ok((lines.into_iter().map(|say| say.line).collect(), raised))
+            // Discovery has appended its lines to the journal already.
+            Ok(([found.lines, lines], raised))
         };
         match &self.dry {
             Some(dry) => change(&mut dry.borrow_mut().0),
-            None => self.watched.update(change),
+            None => self.store.update(&keys, change),
         }
     }
 
     /// Reads every target. Lists a scope again when a queue is missing there, and asks for move
     /// tasks where the rules need them.
     fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
-        let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
-        let readings = self.sqs.read(&asked, AttributeSet::Counts);
+        let readings = {
+            let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
+            self.sqs.read(&asked, AttributeSet::Counts)
+        };
         let missing = |at: usize| readings[at].result == Err(ReadError::Missing);
         let mut scopes: Vec<usize> =
             (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
@@ -232,16 +238,18 @@ impl Poller {
                 self.sqs.region(*scope),
             )
         };
-        let doc = self.now_watched()?;
-        let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
-            unlisted: reading.result == Err(ReadError::Missing)
-                && (target.found_at.is_some() || doc.knows(&target.queue.arn))
-                && unlisted(target),
-            tasks: self.tasks(&doc, target, &reading),
-            target,
-            reading,
-        });
-        Ok(polled.collect())
+        let keys = Watched::keys_of_round(targets.iter().map(|one| one.queue.arn.as_str()));
+        self.with_watched(&keys, |doc| {
+            let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
+                unlisted: reading.result == Err(ReadError::Missing)
+                    && (target.found_at.is_some() || doc.knows(&target.queue.arn))
+                    && unlisted(target),
+                tasks: self.tasks(doc, target, &reading),
+                target,
+                reading,
+            });
+            polled.collect()
+        })
     }
 
     fn tasks(
@@ -256,10 +264,15 @@ impl Poller {
         Some(self.sqs.move_tasks(target.scope, &target.queue.arn))
     }
 
-    fn now_watched(&self) -> Result<Watched, Error> {
+    /// Reads the records that `keys` names; in a dry run `see` gets all of them.
+    fn with_watched<R>(
+        &self,
+        keys: &Keys<'_>,
+        see: impl FnOnce(&Watched) -> R,
+    ) -> Result<R, Error> {
         match &self.dry {
-            Some(dry) => Ok(dry.borrow().0.clone()),
-            None => self.watched.read(),
+            Some(dry) => Ok(see(&dry.borrow().0)),
+            None => self.store.read(keys).map(|doc| see(&doc)),
         }
     }
 }

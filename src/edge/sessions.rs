@@ -19,6 +19,7 @@ use super::session_folder::session_folder;
 use super::supervisor::agent_program;
 use super::supervisor::files;
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
+use crate::document::Keys;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::log;
@@ -93,8 +94,8 @@ impl SessionRunner {
         let variable = settings.claude.auth.as_ref().filter(|auth| matches!(auth, Secret::Env(_)));
         // The session that needs a missing credential reports it.
         let credential = variable.and_then(|auth| auth.resolve(env).ok());
-        let journal = Journal::of(&store, &state);
-        let dry = dry_run.then(|| store.doc::<Sessions>().read().map(RefCell::new)).transpose()?;
+        let journal = Journal::new(&store, state.rotation());
+        let dry = dry_run.then(|| store.read(&Keys::all()).map(RefCell::new)).transpose()?;
         Ok(SessionRunner { store, journal, policy, agent, credential, peek, settings, state, dry })
     }
 
@@ -112,10 +113,10 @@ impl SessionRunner {
         if let Some(document) = &self.dry {
             return self.change(&mut document.borrow_mut(), changes, evaluate_at);
         }
-        let result = self
-            .store
-            .doc::<Sessions>()
-            .update(|sessions| self.change(sessions, changes, evaluate_at))?;
+        // Concurrency limits, pruning and the incidents need all records.
+        let result = self.store.update(&Keys::all(), |sessions: &mut Sessions| {
+            self.change(sessions, changes, evaluate_at)
+        })?;
         // Outside of the lock, because git may take long.
         for session in &result.clean_up {
             self.clean_up(session)?;
@@ -129,7 +130,7 @@ impl SessionRunner {
         if self.dry.is_some() {
             return Ok(false);
         }
-        let sessions = self.store.doc::<Sessions>().read()?;
+        let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
         let busy = |s: &Session| s.status == SessionStatus::Running || self.has_unprinted(s);
         Ok(sessions.sessions.iter().any(busy))
     }
@@ -140,7 +141,8 @@ impl SessionRunner {
         if printed.is_empty() {
             return Ok(());
         }
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::none().with(Sessions::SESSION, printed.iter().map(|(id, _)| id.as_str()));
+        self.store.update(&keys, |sessions: &mut Sessions| {
             for (id, printed) in printed {
                 if let Some(session) = sessions.session_mut(id) {
                     session.printed = session.printed.max(*printed);

@@ -10,13 +10,14 @@ use std::path::Path;
 use super::session_folder::session_folder;
 use super::supervisor::files;
 use crate::clock;
+use crate::document::{Document, Keys};
 use crate::error::Error;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
 use crate::rules::view::status::{LastEvent, SessionProbe, StateDocuments, StatusView};
-use crate::store::{self, Document, Store};
+use crate::store::{self, Store};
 
 /// The bytes at the end of a session's events in which the last one is found: an event has less
 /// than 4 KiB.
@@ -45,7 +46,7 @@ pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
 }
 
 fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D> {
-    store.doc::<D>().read().map_err(|error| problems.push(error.to_string())).ok()
+    store.read(&Keys::all()).map_err(|error| problems.push(error.to_string())).ok()
 }
 
 /// Probes the folders of the sessions.
@@ -59,7 +60,7 @@ fn all(
         let folder = session_folder(store.dir(), &session.id);
         let mut found = SessionProbe::default();
         if session.status == SessionStatus::Running {
-            match store::held(&folder.join(files::LOCK)) {
+            match store::is_locked(&folder.join(files::LOCK)) {
                 Ok(held) => found.held = Some(held),
                 Err(error) => problems.push(error.to_string()),
             }

@@ -1,26 +1,26 @@
-//! Lines of the journal that are none: what a crash leaves of a line.
+//! Lines of the journal that are no events, as a crash leaves them.
 
 use super::Tail;
 
-/// Counts them, and says so in one sentence.
+/// Counts corrupt lines, and reports them in one sentence.
 #[derive(Debug, Default)]
-pub struct Torn {
+pub struct CorruptLines {
     count: u64,
     first: String,
 }
 
-impl Torn {
-    /// The line at which `tail` stands is one.
+impl CorruptLines {
+    /// Counts the line at which `tail` stands.
     pub fn add(&mut self, tail: &Tail) {
         if self.count == 0 {
-            let (path, number) = tail.place();
+            let (path, number) = tail.position();
             self.first = format!("line {number} of '{}'", path.display());
         }
         self.count += 1;
     }
 
-    /// The sentence about those that were added since the last.
-    pub fn sentence(&mut self) -> Option<String> {
+    /// Returns a sentence about the lines that were counted since the last call.
+    pub fn take_sentence(&mut self) -> Option<String> {
         let (count, first) = (std::mem::take(&mut self.count), &self.first);
         let left_out = "not whole, as after a crash: left out";
         match count {

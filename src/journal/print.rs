@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::filter::LogFilter;
-use super::{Journal, Tail, Torn};
+use super::{CorruptLines, Journal, Tail};
 use crate::error::Error;
 use crate::event::{self, Line};
 use crate::log;
@@ -22,11 +22,11 @@ pub fn print(
     follow: bool,
 ) -> Result<bool, Error> {
     let mut tail = Tail::open(journal)?;
-    let (mut torn, mut failed) = (Torn::default(), false);
+    let (mut corrupt, mut failed) = (CorruptLines::default(), false);
     loop {
         loop {
             match tail.advance() {
-                Ok(true) => print_line(&tail, filter, out, &mut torn)?,
+                Ok(true) => print_line(&tail, filter, out, &mut corrupt)?,
                 Ok(false) => break,
                 Err(error) => {
                     log::warn(&error.to_string());
@@ -35,7 +35,7 @@ pub fn print(
             }
         }
         out.flush()?;
-        if let Some(sentence) = torn.sentence() {
+        if let Some(sentence) = corrupt.take_sentence() {
             log::warn(&sentence);
         }
         if !follow {
@@ -55,7 +55,7 @@ fn print_line(
     tail: &Tail,
     filter: &mut LogFilter,
     out: &mut Output,
-    torn: &mut Torn,
+    corrupt: &mut CorruptLines,
 ) -> Result<(), Error> {
     let line = tail.line();
     match event::peek(line) {
@@ -63,7 +63,7 @@ fn print_line(
         Line::Object if filter.accepts(None)? => out.put(line),
         Line::Event(_) | Line::Object => Ok(()),
         Line::Bad(_) => {
-            torn.add(tail);
+            corrupt.add(tail);
             Ok(())
         }
     }

@@ -1,104 +1,106 @@
-//! The journal from its oldest line on, for ever: what `dlq-log --follow` reads.
+//! The journal from its oldest line on, without end: the reader behind `dlq-log --follow`.
 //!
-//! Promises: over any number of rotations no line is lost and none repeated. A rotation gives the
-//! lines another file, so the place is kept by content: the part that has been read to its end is
-//! known again by its first line, and what stands after it is new.
+//! Promises: over any number of rotations no line is lost and none is repeated. A rotation moves
+//! lines into another file, so the position is kept by content: the segment that was read to its end
+//! is recognised by its first line, and only newer segments are read.
 
 use std::collections::VecDeque;
 use std::path::Path;
 
-use super::{Journal, Part, Stamp};
+use super::segment::Segment;
+use super::{Journal, JournalIdentity};
 use crate::error::Error;
 
-/// A reader of the journal that keeps its place.
+/// A reader of the journal that keeps its position.
 pub struct Tail {
     journal: Journal,
-    /// What is still to be read; the last one stays, because it may grow.
-    parts: VecDeque<Part>,
-    stamp: Stamp,
-    /// The first line of the newest part of which any was read.
+    /// The segments that are still to be read; the last one stays, because it may grow.
+    segments: VecDeque<Segment>,
+    identity: JournalIdentity,
+    /// The first line of the newest segment of which a line was read.
     first: Option<Vec<u8>>,
-    /// A rotation was seen; what it moved away is being read to its end.
-    moved: bool,
+    /// Whether a rotation was seen whose segment is being read to its end.
+    rotated: bool,
     gap: bool,
 }
 
 impl Tail {
-    /// From the oldest line that there is.
+    /// Starts at the oldest line.
     pub fn open(journal: Journal) -> Result<Self, Error> {
-        let (parts, stamp) = journal.open_stamped()?;
-        Ok(Tail { journal, parts: parts.into(), stamp, first: None, moved: false, gap: false })
+        let (segments, identity) = journal.open_identified()?;
+        let segments = segments.into();
+        Ok(Tail { journal, segments, identity, first: None, rotated: false, gap: false })
     }
 
-    /// Goes to the next line; false when no more has been written yet. A part that cannot be read
-    /// to its end is an error once, and reading goes on behind it.
+    /// Moves to the next line; false when no more has been written yet. A segment that cannot be
+    /// read to its end is an error once, and reading goes on behind it.
     pub fn advance(&mut self) -> Result<bool, Error> {
-        while let Some(part) = self.parts.front_mut() {
-            match part.advance() {
+        while let Some(segment) = self.segments.front_mut() {
+            match segment.advance() {
                 Ok(true) => {
-                    if part.number == 1 {
-                        self.first = Some(part.line().to_owned());
+                    if segment.number == 1 {
+                        self.first = Some(segment.line().to_owned());
                     }
                     return Ok(true);
                 }
-                Ok(false) if self.parts.len() > 1 => {}
+                Ok(false) if self.segments.len() > 1 => {}
                 Ok(false) => return Ok(false),
                 Err(error) => {
-                    self.parts.pop_front();
+                    self.segments.pop_front();
                     return Err(error);
                 }
             }
-            self.parts.pop_front();
+            self.segments.pop_front();
         }
         Ok(false)
     }
 
-    /// The line that [`Tail::advance`] has found, without its LF.
+    /// Returns the line that [`Tail::advance`] has found, without its LF.
     pub fn line(&self) -> &[u8] {
-        self.parts.front().map_or(&[], Part::line)
+        self.segments.front().map_or(&[], Segment::line)
     }
 
-    /// The file and the number of that line.
-    pub fn place(&self) -> (&Path, u64) {
+    /// Returns the file and the number of that line.
+    pub fn position(&self) -> (&Path, u64) {
         let none = (self.journal.path.as_path(), 0);
-        self.parts.front().map_or(none, |part| (&part.path, part.number))
+        self.segments.front().map_or(none, |segment| (&segment.path, segment.number))
     }
 
-    /// Whether the journal has been rotated since, so that there may be more to read at once.
+    /// Whether the journal was rotated since the last call, so that there may be more to read.
     pub fn renew(&mut self) -> Result<bool, Error> {
-        if !self.moved {
-            // Whoever rotated may have written before that: the old part is read once more, also
-            // because its first line, by which it is known again, may be among that.
-            self.moved = self.journal.stamp() != self.stamp;
-            return Ok(self.moved);
+        if !self.rotated {
+            // The writer that rotated may have written before that: the old segment is read once
+            // more, also because its first line, by which it is recognised, may be new.
+            self.rotated = self.journal.identity() != self.identity;
+            return Ok(self.rotated);
         }
-        self.moved = false;
-        let (mut parts, stamp) = self.journal.open_stamped()?;
-        let own = self.parts.front().map(|part| part.inode);
+        self.rotated = false;
+        let (mut segments, identity) = self.journal.open_identified()?;
+        let own = self.segments.front().map(|segment| segment.inode);
         let mut newer = VecDeque::new();
         let mut found = self.first.is_none();
-        while let Some(mut part) = parts.pop() {
-            // A crash between packing and removing: the part that was read goes on.
-            found |= !part.packed && own == Some(part.inode);
-            if part.packed && self.first.is_some() && !found {
-                found = part.advance().unwrap_or(false) && {
-                    part.again = true;
-                    Some(part.line()) == self.first.as_deref()
+        while let Some(mut segment) = segments.pop() {
+            // A crash between compressing and removing: the segment that was read goes on.
+            found |= !segment.packed && own == Some(segment.inode);
+            if segment.packed && self.first.is_some() && !found {
+                found = segment.advance().unwrap_or(false) && {
+                    segment.again = true;
+                    Some(segment.line()) == self.first.as_deref()
                 };
             }
             if found && self.first.is_some() {
                 break;
             }
-            newer.push_front(part);
+            newer.push_front(segment);
         }
-        self.gap |= !found && self.journal.keep > 0;
-        self.parts.truncate(1);
-        self.parts.extend(newer);
-        self.stamp = stamp;
+        self.gap |= !found && self.journal.rotation.keep > 0;
+        self.segments.truncate(1);
+        self.segments.extend(newer);
+        self.identity = identity;
         Ok(true)
     }
 
-    /// Whether parts have been dropped before they were read; says so once.
+    /// Whether segments were deleted before they were read; true once.
     pub fn take_gap(&mut self) -> bool {
         std::mem::take(&mut self.gap)
     }
@@ -107,6 +109,7 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Rotation;
     use crate::store::Store;
     use std::path::PathBuf;
 
@@ -122,7 +125,7 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("dlq-tail-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let store = Store::open(&dir).unwrap();
-        (Journal::new(&store, size_max, keep), Temporary(dir))
+        (Journal::new(&store, Rotation { size_max, keep }), Temporary(dir))
     }
 
     fn lines(numbers: std::ops::Range<usize>) -> Vec<String> {
@@ -135,7 +138,7 @@ mod tests {
         }
     }
 
-    /// All that there is to read now, renewals included.
+    /// Reads all lines that there are now, renewals included.
     fn drain(tail: &mut Tail) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -149,8 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_lost_or_repeated_over_any_number_of_rotations() {
-        // A rotation every four lines; between two looks 0 to 18 lines are written.
+    fn tail_loses_and_repeats_no_line_over_rotations() {
+        // A rotation every four lines; between two reads 0 to 18 lines are written.
         let (journal, _dir) = journal("rotations", 100, 100);
         let mut tail = Tail::open(journal.clone()).unwrap();
         let (mut read, mut written) = (Vec::new(), 0);
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_before_a_rotation_but_after_a_look_is_read() {
+    fn tail_reads_lines_written_just_before_a_rotation() {
         for before in 0..9 {
             let (journal, _dir) = journal("race", 100, 100);
             write(&journal, 0..before);
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_which_no_line_was_read_before_it_was_rotated_is_read_once() {
+    fn segment_rotated_before_its_first_line_was_read_is_read_once() {
         let (journal, dir) = journal("empty", 100, 100);
         std::fs::write(dir.0.join("journal.ndjson"), "").unwrap();
         let mut tail = Tail::open(journal.clone()).unwrap();
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_appears_later_is_read_from_its_start() {
+    fn journal_that_appears_later_is_read_from_its_start() {
         let (journal, _dir) = journal("later", 100, 100);
         let mut tail = Tail::open(journal.clone()).unwrap();
         assert!(drain(&mut tail).is_empty());
@@ -197,20 +200,20 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_went_before_they_were_read_are_a_gap() {
+    fn segments_deleted_before_they_were_read_are_a_gap() {
         let (journal, _dir) = journal("gap", 100, 2);
         write(&journal, 0..2);
         let mut tail = Tail::open(journal.clone()).unwrap();
         drain(&mut tail);
         write(&journal, 2..40);
         let read = drain(&mut tail);
-        // What its own file still held is read, then what is left.
+        // The rest of the segment that was open is read, then those that are kept.
         assert_eq!(read, [lines(2..4), lines(42 - read.len()..40)].concat());
         assert!(tail.take_gap() && !tail.take_gap());
     }
 
     #[test]
-    fn a_crash_between_packing_and_removing_repeats_nothing_to_who_follows() {
+    fn tail_repeats_nothing_after_a_crash_between_compressing_and_removing() {
         let (journal, dir) = journal("crash", 1 << 20, 5);
         write(&journal, 0..3);
         let mut tail = Tail::open(journal.clone()).unwrap();

@@ -1,24 +1,43 @@
 use super::*;
-use serde::Deserialize;
+use crate::document::{Kind, join_map, split_map};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Count {
-    version: u64,
-    count: u64,
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+struct Counts {
+    counts: BTreeMap<String, u64>,
 }
 
-impl Default for Count {
-    fn default() -> Self {
-        Count { version: 1, count: 0 }
-    }
-}
+const COUNT: Kind = "count";
 
-impl Document for Count {
+impl Document for Counts {
     const NAME: &str = "count";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = BTreeMap<String, u64>;
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        split_map(&mut self.counts, COUNT, keys)
     }
+    fn join(&mut self, rest: Self::Rest) {
+        join_map(&mut self.counts, rest);
+    }
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.counts.keys().for_each(|key| see(COUNT, key));
+    }
+}
+
+/// Adds to a record, and returns what it is then.
+fn add(store: &Store, key: &str, more: u64) -> Result<u64, Error> {
+    store.update(&Keys::one(COUNT, key), |d: &mut Counts| {
+        let count = d.counts.entry(key.to_owned()).or_default();
+        *count += more;
+        Ok(*count)
+    })
+}
+
+fn count(store: &Store, key: &str) -> u64 {
+    let counts: Counts = store.read(&Keys::one(COUNT, key)).unwrap();
+    counts.counts.get(key).copied().unwrap_or(0)
 }
 
 struct Folder(PathBuf);
@@ -38,90 +57,180 @@ impl Drop for Folder {
 }
 
 #[test]
-fn a_missing_document_is_a_fresh_start_and_an_update_stays() {
+fn missing_document_is_empty_and_an_update_stays() {
     let folder = Folder::new("fresh");
-    let doc = Store::open(&folder.0).unwrap().doc::<Count>();
-    assert_eq!(doc.read().unwrap().count, 0);
-    assert_eq!(
-        doc.update(|d| {
-            d.count += 1;
-            Ok(d.count)
-        }),
-        Ok(1)
-    );
-    assert_eq!(doc.read().unwrap().count, 1);
+    let store = Store::open(&folder.0).unwrap();
+    assert_eq!(count(&store, "a"), 0);
+    assert_eq!(add(&store, "a", 1), Ok(1));
+    assert_eq!(count(&store, "a"), 1);
+    let text = std::fs::read_to_string(folder.0.join("count.json")).unwrap();
+    assert_eq!(text, r#"{"version":1,"counts":{"a":1}}"#);
 }
 
 #[test]
-fn a_failed_change_leaves_the_document_as_it_was() {
+fn failed_change_leaves_the_document_as_it_was() {
     let folder = Folder::new("failed");
-    let doc = Store::open(&folder.0).unwrap().doc::<Count>();
-    let result: Result<(), Error> = doc.update(|d| {
-        d.count = 7;
+    let store = Store::open(&folder.0).unwrap();
+    let result: Result<(), Error> = store.update(&Keys::all(), |d: &mut Counts| {
+        d.counts.insert("a".into(), 7);
         Err(Error::Pipe)
     });
     assert_eq!(result, Err(Error::Pipe));
-    assert_eq!(doc.read().unwrap().count, 0);
+    assert_eq!(count(&store, "a"), 0);
 }
 
 #[test]
-fn garbage_is_named_with_its_offset_and_never_overwritten() {
+fn update_sees_the_records_that_it_asks_for_and_keeps_the_others() {
+    let folder = Folder::new("asked");
+    let store = Store::open(&folder.0).unwrap();
+    for key in ["a", "b", "c"] {
+        add(&store, key, 1).unwrap();
+    }
+    let keys = Keys::none().with(COUNT, ["a", "b", "new"]);
+    let seen = store.update(&keys, |d: &mut Counts| {
+        let seen: Vec<String> = d.counts.keys().cloned().collect();
+        d.counts.remove("a");
+        d.counts.insert("new".into(), 9);
+        Ok(seen)
+    });
+    assert_eq!(seen.unwrap(), ["a", "b"]);
+    assert_eq!(["a", "b", "c", "new"].map(|key| count(&store, key)), [0, 1, 1, 9]);
+    let none: Counts = store.read(&Keys::none()).unwrap();
+    assert_eq!(none, Counts::default());
+}
+
+#[test]
+fn change_of_a_record_that_was_not_asked_for_is_refused() {
+    let folder = Folder::new("foreign");
+    let store = Store::open(&folder.0).unwrap();
+    add(&store, "b", 1).unwrap();
+    for foreign in ["b", "other"] {
+        let result = store.update(&Keys::one(COUNT, "a"), |d: &mut Counts| {
+            d.counts.insert("a".into(), 5);
+            d.counts.insert(foreign.into(), 5);
+            Ok(())
+        });
+        let error = result.unwrap_err().to_string();
+        let expected = format!("the count '{foreign}' was changed and not asked for");
+        assert!(error.ends_with(&expected), "{error}");
+        assert_eq!(["a", "b", "other"].map(|key| count(&store, key)), [0, 1, 0]);
+    }
+}
+
+#[test]
+fn unchanged_document_is_not_written_again() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = Folder::new("unchanged");
+    let store = Store::open(&folder.0).unwrap();
+    let inode = || std::fs::metadata(folder.0.join("count.json")).unwrap().ino();
+    for n in 0..5000 {
+        add(&store, "a", n % 2).unwrap();
+        let before = inode();
+        add(&store, "a", 0).unwrap();
+        assert_eq!(inode(), before);
+        if n >= 2 {
+            break;
+        }
+    }
+    // Also when it is longer than what is compared at once, and when only its end differs.
+    store
+        .update(&Keys::all(), |d: &mut Counts| {
+            d.counts.extend((0..20_000).map(|n| (format!("{n:05}"), 1)));
+            Ok(())
+        })
+        .unwrap();
+    let before = inode();
+    store.update(&Keys::all(), |_: &mut Counts| Ok(())).unwrap();
+    assert_eq!(inode(), before);
+    add(&store, "a", 1).unwrap();
+    assert_ne!(inode(), before);
+    let before = inode();
+    store
+        .update(&Keys::one(COUNT, "a"), |d: &mut Counts| {
+            d.counts.remove("a");
+            Ok(())
+        })
+        .unwrap();
+    assert_ne!(inode(), before, "the new text is the beginning of the old one");
+}
+
+#[test]
+fn corrupt_file_is_named_with_its_offset_and_never_overwritten() {
     let folder = Folder::new("garbage");
     let store = Store::open(&folder.0).unwrap();
-    let doc = store.doc::<Count>();
     let path = folder.0.join("count.json");
-    for (text, offset) in
-        [("{\"version\":1,\n\"count\": x}", "byte 23"), ("", "byte 0"), ("{\"version\"", "byte 9")]
-    {
+    for (text, offset) in [
+        ("{\"version\":1,\n\"counts\": x}", "byte 24"),
+        ("", "byte 0"),
+        ("{\"version\"", "byte 9"),
+        ("{\"version\":1}", "missing field `counts`"),
+        ("{\"counts\":{}}", "missing field `version`"),
+        ("{\"version\":1,\"version\":1,\"counts\":{}}", "duplicate field `version`"),
+        ("{\"version\":1,\"counts\":{}} x", "byte 26"),
+    ] {
         std::fs::write(&path, text).unwrap();
-        let error = doc
-            .update(|d| {
-                d.count += 1;
-                Ok(())
-            })
-            .unwrap_err()
-            .to_string();
+        let error = add(&store, "a", 1).unwrap_err().to_string();
         assert!(error.contains("count.json") && error.contains(offset), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 }
 
 #[test]
-fn a_newer_version_is_refused() {
+fn newer_version_is_refused() {
     let folder = Folder::new("newer");
-    let doc = Store::open(&folder.0).unwrap().doc::<Count>();
-    std::fs::write(folder.0.join("count.json"), "{\"version\":2,\"count\":1}").unwrap();
-    assert!(doc.read().unwrap_err().to_string().contains("version is 2"));
+    let store = Store::open(&folder.0).unwrap();
+    std::fs::write(folder.0.join("count.json"), r#"{"counts":{},"version":2}"#).unwrap();
+    let error = store.read::<Counts>(&Keys::all()).unwrap_err().to_string();
+    assert!(error.contains("version is 2"), "{error}");
 }
 
 #[test]
-fn files_are_their_owners_alone() {
+fn files_can_be_read_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new("modes");
-    let doc = Store::open(&folder.0).unwrap().doc::<Count>();
-    doc.update(|d| {
-        d.count = 1;
-        Ok(())
-    })
-    .unwrap();
+    add(&Store::open(&folder.0).unwrap(), "a", 1).unwrap();
     let mode =
         |name: &str| std::fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("count.json"), mode("count.lock")), (0o700, 0o600, 0o600));
 }
 
 #[test]
-fn a_lock_is_held_until_every_holder_of_its_file_lets_go() {
+fn waits_inside_an_update_panic_but_for_the_start_of_a_supervisor() {
+    let folder = Folder::new("waits");
+    let store = Store::open(&folder.0).unwrap();
+    let panics = |act: &dyn Fn()| {
+        let update = || store.update(&Keys::all(), |_: &mut Counts| Ok(act()));
+        catch_unwind(AssertUnwindSafe(update)).is_err()
+    };
+    for (wait, expected) in [
+        (Wait::Network, true),
+        (Wait::Command, true),
+        (Wait::ProcessEnd, true),
+        (Wait::SupervisorStart, false),
+    ] {
+        assert_eq!(panics(&|| assert_may_wait(wait)), expected, "{wait:?}");
+        assert_may_wait(wait);
+    }
+    let nested = || drop(store.update(&Keys::all(), |_: &mut Counts| Ok(())));
+    assert!(panics(&nested), "an update inside an update");
+    let elsewhere = || std::thread::spawn(|| assert_may_wait(Wait::Network)).join().unwrap();
+    assert!(!panics(&elsewhere), "another thread may wait");
+    nested();
+}
+
+#[test]
+fn lock_is_held_until_every_holder_closes_its_file() {
     let folder = Folder::new("held");
     let store = Store::open(&folder.0).unwrap();
     let path = store.dir().join("x.lock");
-    assert_eq!(held(&path), Ok(false));
+    assert_eq!(is_locked(&path), Ok(false));
     let lock = Lock::try_take(&path).unwrap().unwrap();
     assert!(Lock::try_take(&path).unwrap().is_none());
     let second = lock.file().try_clone().unwrap();
     drop(lock);
-    assert_eq!(held(&path), Ok(true));
+    assert_eq!(is_locked(&path), Ok(true));
     drop(second);
-    assert_eq!(held(&path), Ok(false));
+    assert_eq!(is_locked(&path), Ok(false));
 }
 
 #[test]
@@ -129,19 +238,15 @@ fn threads_that_contend_lose_no_update() {
     let folder = Folder::new("contend");
     let store = Store::open(&folder.0).unwrap();
     std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
+        for thread in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
                 for _ in 0..50 {
-                    store
-                        .doc::<Count>()
-                        .update(|d| {
-                            d.count += 1;
-                            Ok(())
-                        })
-                        .unwrap();
+                    add(store, "all", 1).unwrap();
+                    add(store, &thread.to_string(), 1).unwrap();
                 }
             });
         }
     });
-    assert_eq!(store.doc::<Count>().read().unwrap().count, 200);
+    assert_eq!(["all", "0", "3"].map(|key| count(&store, key)), [200, 50, 50]);
 }

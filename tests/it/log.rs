@@ -1,12 +1,14 @@
 //! Program `dlq-log`: output, filter options and `--follow`.
 
 use dlq::journal::Journal;
+use dlq::journal::rotation::Rotation;
 use dlq::store::Store;
 
 use crate::support::workbench::{Bench, Output, event};
 
 fn journal(bench: &Bench, size_max: u64) -> Journal {
-    Journal::new(&Store::open(&bench.state("")).unwrap(), size_max, 50)
+    let store = Store::open(&bench.state("")).unwrap();
+    Journal::new(&store, Rotation { size_max, keep: 50 })
 }
 
 fn line(n: usize) -> String {

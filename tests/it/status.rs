@@ -124,7 +124,7 @@ fn unreadable_document_is_named_and_rest_is_shown() {
     let output = bench.run("dlq-status", &[], "");
     assert_eq!(output.code(), 1);
     let path = bench.state("sessions.json").display().to_string();
-    let named = format!("dlq-status: error: cannot read '{path}': not a document of ours at byte");
+    let named = format!("dlq-status: error: cannot read '{path}': not a valid state file at byte");
     assert!(output.stderr.starts_with(&named), "{}", output.stderr);
     assert_eq!(output.stderr.lines().count(), 1);
     assert_eq!(

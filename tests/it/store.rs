@@ -1,5 +1,6 @@
 //! Document store with many processes that update one document.
 
+use dlq::document::Keys;
 use dlq::rules::investigation::document::Sessions;
 use std::process::{Command, Stdio};
 
@@ -18,7 +19,7 @@ fn update_worker() {
     };
     let store = Store::open(dir.as_ref()).unwrap();
     for _ in 0..1000 {
-        let update = store.doc::<Sessions>().update(|document| {
+        let update = store.update(&Keys::all(), |document: &mut Sessions| {
             document.incidents[0].attempts += 1;
             Ok(())
         });

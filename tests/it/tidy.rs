@@ -135,46 +135,6 @@ fn only_the_sqs_edge_knows_aws_and_async() {
     none("AWS or async outside of edge/aws", uses(&words, "src", &["src/edge/aws"]));
 }
 
-/// The text between the parentheses that follow `call`, for each of its places.
-fn arguments<'a>(text: &'a str, call: &str) -> Vec<&'a str> {
-    let mut found = Vec::new();
-    for (at, _) in text.match_indices(call) {
-        let rest = &text[at + call.len()..];
-        let mut depth = 1;
-        let end = rest.char_indices().find(|(_, c)| {
-            depth += i32::from(*c == '(') - i32::from(*c == ')');
-            depth == 0
-        });
-        found.push(end.map_or(rest, |(end, _)| &rest[..end]));
-    }
-    found
-}
-
-/// A document's lock is not held across a network call or while a child works. What an update
-/// runs by name stands in the same file and is looked at too.
-#[test]
-fn no_lock_is_held_across_the_network_or_a_childs_work() {
-    for (path, text) in rust_files("src") {
-        let code = code(&text);
-        let mut bodies: Vec<&str> = arguments(&code, ".update(");
-        bodies.extend(
-            code.split("let change = |")
-                .skip(1)
-                .map(|rest| rest.split("\n        };").next().unwrap()),
-        );
-        bodies.extend(
-            code.split("let put = |")
-                .skip(1)
-                .map(|rest| rest.split("\n        };").next().unwrap()),
-        );
-        for body in bodies {
-            for word in ["sqs.", "ureq", ".wait()", "wait_with_output", ".output()", ".status()"] {
-                assert!(!body.contains(word), "{path}: an update does '{word}':\n{body}");
-            }
-        }
-    }
-}
-
 #[test]
 fn every_file_says_what_it_holds() {
     let mut all = rust_files("src");
@@ -449,7 +409,6 @@ fn every_dependency_is_argued() {
 fn the_searches_find() {
     assert_eq!(code("a // b\n  // Instant::now\nx"), "a\n\nx");
     assert_eq!(code("a\n#[cfg(test)]\nmod tests {\n println!()"), "a");
-    assert_eq!(arguments("x.update(f(a), b) + y", ".update("), ["f(a), b"]);
     assert_eq!(
         page_options(".It Fl n , Fl -dry-run\n.It Fl -config Ar file\nFl x"),
         ["--config", "--dry-run", "-n"].map(str::to_owned).into()

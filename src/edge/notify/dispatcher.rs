@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::config::{self, ChannelKind, Env, Notifications, Settings, Switches};
+use crate::document::Keys;
 use crate::edge::notify::console;
 use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
 use crate::error::Error;
@@ -19,7 +20,7 @@ use crate::log;
 use crate::rules::notification::message::{self, Notice};
 use crate::rules::notification::route::{Router, Routing};
 use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
-use crate::store::{Doc, Store};
+use crate::store::{Store, Wait, assert_may_wait};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
@@ -33,15 +34,16 @@ const SOURCE: &str = ToolName::Notify.as_str();
 
 /// The files that deliveries are recorded in.
 pub struct DispatcherState {
-    pub sent_log: Doc<SentLog>,
+    /// The folder of `notices.json`.
+    pub store: Store,
     pub journal: Journal,
 }
 
 impl DispatcherState {
     pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
         let store = Store::open(&config::state_dir(settings, env)?)?;
-        let journal = Journal::of(&store, &settings.state);
-        Ok(DispatcherState { sent_log: store.doc(), journal })
+        let journal = Journal::new(&store, settings.state.rotation());
+        Ok(DispatcherState { store, journal })
     }
 }
 
@@ -91,7 +93,7 @@ impl Dispatcher {
         mut switches: Switches,
     ) -> Result<Self, Error> {
         let known = match &state {
-            Some(state) => state.sent_log.read()?.keys(),
+            Some(state) => state.store.read::<SentLog>(&Keys::all())?.keys(),
             None => HashSet::new(),
         };
         let channels = notifications.channels.iter().map(|channel| {
@@ -259,7 +261,8 @@ impl Dispatcher {
             return;
         }
         let delivered = &self.delivered;
-        let updated = state.sent_log.update(|sent_log| {
+        // The cap and the age limit apply to all notices, and other runs send notices too.
+        let updated = state.store.update(&Keys::all(), |sent_log: &mut SentLog| {
             let dropped = sent_log.remember(delivered, clock::now());
             Ok((dropped, sent_log.keys()))
         });
@@ -297,6 +300,7 @@ impl Dispatcher {
 
     /// Waits for the deliveries under way, as long as those may take, and records them.
     fn complete_all(&mut self, out: &mut Output) -> Result<(), Error> {
+        assert_may_wait(Wait::ProcessEnd);
         let mut result = Ok(());
         while self.is_busy() {
             let polled = self.poll_children(out);

@@ -1,6 +1,7 @@
 //! The target of a peek: a queue, its scope, and its open incident.
 
 use super::Peeker;
+use crate::document::Keys;
 use crate::error::Error;
 use crate::event::Queue;
 use crate::rules::queue::document::Watched;
@@ -55,7 +56,7 @@ impl Peeker {
 
     /// Adds what `queues.json` records of the queue: its incident and its sources.
     fn with_incident(&self, scope: usize, mut queue: Queue) -> Result<PeekTarget, Error> {
-        let watched = self.store.doc::<Watched>().read()?;
+        let watched: Watched = self.store.read(&Keys::one(Watched::QUEUE, queue.arn.as_str()))?;
         let entry = watched.entries().find(|entry| entry.queue.arn == queue.arn);
         let incident = entry.and_then(|entry| entry.record.incident.as_ref());
         let (raised_at, incident) =
@@ -81,7 +82,8 @@ impl Peeker {
         let arn = queue.arn.clone();
         let found = self.with_incident(scope, queue)?;
         // An incident of a queue without a record is accepted as it is.
-        let known = self.store.doc::<Watched>().read()?.knows(&arn);
+        let keys = Keys::one(Watched::QUEUE, arn.as_str());
+        let known = self.store.read::<Watched>(&keys)?.knows(&arn);
         if known && found.incident.as_deref() != Some(incident) {
             return Ok(None);
         }

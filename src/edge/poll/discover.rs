@@ -4,13 +4,17 @@
 use std::collections::HashSet;
 
 use super::Poller;
+use super::round_lines::RoundLines;
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::aws::SurveyPlan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
 use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
-use crate::rules::queue::document::{Failure, SOURCE, Target, bucket};
+use crate::rules::queue::document::{
+    Entry as WatchedEntry, Failure, SOURCE, Target, Watched, bucket,
+};
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
@@ -18,7 +22,7 @@ use crate::time::Timestamp;
 /// The result of a discovery; empty when none was made.
 #[derive(Default)]
 pub(super) struct Discovered {
-    pub(super) lines: Vec<Vec<u8>>,
+    pub(super) lines: RoundLines,
     pub(super) failures: Vec<Failure>,
     /// Queues that are no longer listed or no longer DLQs. They are read one last time.
     pub(super) leaving: Vec<DeadLetterQueue>,
@@ -37,21 +41,26 @@ impl Poller {
         if !self.plan.given.is_empty() {
             return Ok(());
         }
-        let doc = self.now_watched()?;
-        let known: HashSet<String> =
-            targets.iter().map(|target| target.queue.arn.clone()).collect();
-        for entry in doc.entries().filter(|entry| !known.contains(&entry.queue.arn)) {
+        let known: HashSet<&str> = targets.iter().map(|target| target.queue.arn.as_str()).collect();
+        let recorded = |entry: &WatchedEntry| {
             let queue = &entry.queue;
+            if known.contains(queue.arn.as_str()) {
+                return None;
+            }
             let here = (0..self.sqs.scopes()).find(|scope| {
                 let label = self.sqs.account(*scope);
                 self.sqs.region(*scope) == queue.region
                     && (label.is_empty() || label == queue.account)
             });
-            if let Some(scope) = here.filter(|_| self.plan.selection.accepts(&queue.name)) {
-                let (queue, fifo) = (queue.clone(), queue.fifo);
-                targets.push(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) });
-            }
-        }
+            let scope = here.filter(|_| self.plan.selection.accepts(&queue.name))?;
+            let (queue, fifo) = (queue.clone(), queue.fifo);
+            Some(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) })
+        };
+        // Discovery does not name these queues, so their keys are unknown.
+        let keys = Keys::none().with_all(Watched::QUEUE);
+        let more: Vec<Target> =
+            self.with_watched(&keys, |doc| doc.entries().filter_map(recorded).collect())?;
+        targets.extend(more);
         Ok(())
     }
 
@@ -127,7 +136,10 @@ impl Poller {
     fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
         match &self.dry {
             Some(dry) => Ok(dry.borrow().1.clone()),
-            None => self.discovered.read(),
+            None => {
+                let ids = (0..self.sqs.scopes()).map(|scope| self.cache_key(scope).id());
+                self.store.read(&Keys::none().with(DiscoveryDoc::ENTRY, ids))
+            }
         }
     }
 
@@ -160,14 +172,14 @@ impl Poller {
             let earlier: Vec<DeadLetterQueue> =
                 earlier.map_or(Vec::new(), |entry| entry.queues_in(scope, label).collect());
             let new = self.only_in(here, &earlier);
-            found.lines.extend(new.map(|known| found_line(known, at)));
+            new.for_each(|known| found.lines.push(&found_line(known, at), true));
             found.leaving.extend(self.only_in(&earlier, here).cloned());
         }
         drop(cached);
         // Journal first: after a crash in between, a new queue is reported again, not lost.
         let put = |doc: &mut DiscoveryDoc| {
-            if !self.plan.dry_run {
-                self.journal.append_all(&mut found.lines.iter().map(Vec::as_slice))?;
+            if !self.plan.dry_run && !found.lines.is_empty() {
+                self.journal.append_with(|out| found.lines.write_news(out))?;
             }
             for (scope, here) in
                 by_scope.into_iter().enumerate().filter(|(scope, _)| listed[*scope])
@@ -178,7 +190,8 @@ impl Poller {
         };
         (self.targets, self.discovered_at) = match &self.dry {
             Some(dry) => put(&mut dry.borrow_mut().1)?,
-            None => self.discovered.update(put)?,
+            // Also drops old entries of other scopes.
+            None => self.store.update(&Keys::all(), put)?,
         };
         Ok(found)
     }

@@ -14,8 +14,8 @@ impl Poller {
         let (mut out, mut beat) = (Output::new(), 0);
         for number in 1..=self.plan.rounds {
             let round = self.round()?;
-            for line in &round.lines {
-                out.line(line)?;
+            for lines in &round.lines {
+                lines.each(&mut |line| out.line(line))?;
             }
             if number == self.plan.rounds {
                 return Ok(round.incomplete || (self.plan.check && round.raised > 0));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::SessionRunner;
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
@@ -23,7 +24,7 @@ impl SessionRunner {
     /// Requests the end of a session, named by its id or a unique prefix, and waits for it. Fails
     /// when no such session runs.
     pub fn stop(&self, id: &str) -> Result<(), Error> {
-        let sessions = self.store.doc::<Sessions>().read()?;
+        let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
         let within = |session: &&Session| {
             session.status == SessionStatus::Running && !id.is_empty() && session.id.starts_with(id)
         };
@@ -45,7 +46,8 @@ impl SessionRunner {
         store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
         // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not interrupted.
         let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
-        while store::held(&folder.join(files::LOCK))? {
+        store::assert_may_wait(store::Wait::ProcessEnd);
+        while store::is_locked(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
                 return Err(Error::failed(
                     "stop session",
@@ -60,7 +62,8 @@ impl SessionRunner {
 
     /// Marks the open incidents of a queue for another investigation, ignoring the cooldown.
     pub fn retry(&self, queue: &str) -> Result<(), Error> {
-        let marked = self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::none().with_all(Sessions::INCIDENT);
+        let marked = self.store.update(&keys, |sessions: &mut Sessions| {
             let mut marked = 0;
             for incident in sessions.incidents.iter_mut().filter(|one| is_open(one, queue)) {
                 incident.arm();
@@ -82,7 +85,8 @@ impl SessionRunner {
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
             return Err(refused("only sessions of the agent claude can be resumed"));
         }
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::none().with_all(Sessions::SESSION);
+        self.store.update(&keys, |sessions: &mut Sessions| {
             let within = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
             let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
             let [ended] = found[..] else {
@@ -158,7 +162,7 @@ impl SessionRunner {
 
     /// Returns the result of each rule for a queue, a line each. Changes nothing.
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
-        let mut sessions = self.store.doc::<Sessions>().read()?;
+        let mut sessions: Sessions = self.store.read(&Keys::all())?;
         let now = clock::now();
         sessions.clamp_future_times(now);
         let occupancy = self.occupancy(&sessions)?;

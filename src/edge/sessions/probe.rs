@@ -23,11 +23,11 @@ impl SessionRunner {
 
     fn probe_session(&self, session: &Session) -> Result<FolderState, Error> {
         let folder = self.folder(&session.id);
-        let locked = store::held(&folder.join(files::LOCK))?;
+        let locked = store::is_locked(&folder.join(files::LOCK))?;
         let dead = session.status == SessionStatus::Running && !locked;
         Ok(FolderState {
             locked,
-            agent_runs: dead && store::held(&folder.join(files::STDERR))?,
+            agent_runs: dead && store::is_locked(&folder.join(files::STDERR))?,
             last_event: dead.then(|| last_event(&folder.join(files::EVENTS))).flatten(),
             unprinted: self.has_unprinted(session),
             needs_cleanup: folder.join(files::UNSWEPT).exists(),
@@ -48,10 +48,10 @@ impl SessionRunner {
             let id = incident.next_session_id();
             if self.has_begun(&id)? {
                 let folder = self.folder(&id);
-                let locked = store::held(&folder.join(files::LOCK))?;
+                let locked = store::is_locked(&folder.join(files::LOCK))?;
                 let state = FolderState {
                     locked,
-                    agent_runs: !locked && store::held(&folder.join(files::STDERR))?,
+                    agent_runs: !locked && store::is_locked(&folder.join(files::STDERR))?,
                     last_event: last_event(&folder.join(files::EVENTS)),
                     ..FolderState::default()
                 };
@@ -64,6 +64,6 @@ impl SessionRunner {
     /// Whether the supervisor of a session runs or has written an event.
     pub(super) fn has_begun(&self, session: &str) -> Result<bool, Error> {
         let folder = self.folder(session);
-        Ok(store::held(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
+        Ok(store::is_locked(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
     }
 }

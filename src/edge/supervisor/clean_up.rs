@@ -5,6 +5,7 @@
 use super::context::canonical_session_folder;
 use super::{Plan, files, plan};
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::git;
 use crate::error::Error;
 use crate::log;
@@ -17,7 +18,7 @@ use crate::store::{self, Store};
 /// nothing while its agent still runs: the agent may write files and spend money.
 pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
     let folder = canonical_session_folder(store.dir(), session);
-    if store::held(&folder.join(files::STDERR))? {
+    if store::is_locked(&folder.join(files::STDERR))? {
         return Ok(());
     }
     let _ = std::fs::remove_file(folder.join(files::KEY));
@@ -62,11 +63,11 @@ fn settle_budget(store: &Store, session: &str, plan: &Plan) -> Result<(), Error>
     }
     let folder = canonical_session_folder(store.dir(), session);
     let cost = plan.new_cost(plan.transcript(&folder).as_ref()).and_then(Usd::from_dollars);
-    store.doc::<Budget>().update(|budget| {
+    store.update(&Keys::one(Budget::SPEND, session), |budget: &mut Budget| {
         budget.settle(session, cost, clock::now());
         Ok(())
     })?;
-    store.doc::<Sessions>().update(|sessions| {
+    store.update(&Keys::one(Sessions::SESSION, session), |sessions: &mut Sessions| {
         if let Some(session) = sessions.session_mut(session) {
             session.cost_usd = session.cost_usd.or(cost);
         }

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use super::Plan;
 use super::event_log::EventWriter;
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::session_folder::session_folder;
 use crate::error::Error;
 use crate::event::{Payload, Queue};
 use crate::journal::Journal;
+use crate::journal::rotation::Rotation;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
@@ -28,7 +30,10 @@ pub(super) struct SessionContext<'a> {
 
 impl<'a> SessionContext<'a> {
     pub(super) fn new(store: &'a Store, session: &'a str, plan: Plan) -> Self {
-        let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
+        let journal = Journal::new(
+            store,
+            Rotation { size_max: plan.journal_size_max, keep: plan.journal_keep },
+        );
         let folder = canonical_session_folder(store.dir(), session);
         SessionContext { store, session, folder, plan, journal, started: clock::tick() }
     }
@@ -73,7 +78,8 @@ impl<'a> SessionContext<'a> {
 
     /// Changes this session's record in `sessions.json`.
     pub(super) fn record(&self, change: impl FnOnce(&mut Session)) -> Result<(), Error> {
-        self.store.doc::<Sessions>().update(|sessions| {
+        let keys = Keys::one(Sessions::SESSION, self.session);
+        self.store.update(&keys, |sessions: &mut Sessions| {
             if let Some(session) = sessions.session_mut(self.session) {
                 change(session);
             }

@@ -7,6 +7,7 @@ use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
 use super::files;
 use crate::clock;
+use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{
     InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStarted,
@@ -209,7 +210,8 @@ pub(super) fn retry_later(context: &SessionContext, reason: &str) -> Wait {
 
 /// Records what the incident waits for; `None` removes an earlier wait.
 fn hold_incident(context: &SessionContext, wait: Option<Wait>) -> Result<(), Error> {
-    context.store.doc::<Sessions>().update(|sessions| {
+    let keys = Keys::one(Sessions::INCIDENT, context.plan.incident.id.as_str());
+    context.store.update(&keys, |sessions: &mut Sessions| {
         let id = &context.plan.incident.id;
         if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
             incident.armed |= wait.is_some();

@@ -5,6 +5,7 @@ use super::evidence::EvidenceSummary;
 use super::files;
 use super::finish::{finish_skipped, retry_later};
 use crate::clock;
+use crate::document::Keys;
 use crate::error::Error;
 use crate::rules::investigation::budget::{Budget, BudgetExceeded, SpendRequest};
 use crate::rules::investigation::document::Sessions;
@@ -24,7 +25,8 @@ pub(super) fn pass(
     let plan = &context.plan;
     let (spends, required) = (plan.agent.is_some(), plan.require_evidence);
     // The claim is one update: of two sessions with one cause, the second sees the first.
-    let next = context.store.doc::<Sessions>().update(|sessions| {
+    let keys = Keys::none().with_all(Sessions::SESSION);
+    let next = context.store.update(&keys, |sessions: &mut Sessions| {
         let owner = cause.as_ref().filter(|_| !plan.incident.forced);
         let owner = owner.and_then(|cause| preflight::owner(sessions, context.session, cause));
         let next = preflight::judge(&evidence.triage, spends, required, owner);
@@ -67,7 +69,8 @@ pub(super) fn reserve_budget(
     let fingerprint = evidence.cause().map(|cause| cause.fingerprint.clone());
     let want = SpendRequest { fingerprint, expires_after: plan.incident.expires_after };
     let (limits, queue) = (&plan.limits, &plan.incident.queue.name);
-    context.store.doc::<Budget>().update(|budget| {
+    // The limits apply to the sum of all runs.
+    context.store.update(&Keys::all(), |budget: &mut Budget| {
         let now = clock::now();
         budget.clamp_future_times(now);
         budget.forget(now);
@@ -95,7 +98,8 @@ pub(super) fn settle_budget(context: &SessionContext, cost: Option<f64>) -> Resu
     if !context.plan.spends() {
         return Ok(());
     }
-    context.store.doc::<Budget>().update(|budget| {
+    let keys = Keys::one(Budget::SPEND, context.session);
+    context.store.update(&keys, |budget: &mut Budget| {
         budget.settle(context.session, cost.and_then(Usd::from_dollars), clock::now());
         Ok(())
     })

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
 use crate::rules::queue::reading::Attributes;
-use crate::store::Document;
 use crate::text;
 use crate::time::Timestamp;
 
@@ -22,24 +22,27 @@ pub const PASSES_MAX: usize = 2;
 const SEEN_MAX: usize = 20_000;
 
 /// The document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Peeks {
-    version: u64,
     /// By queue and incident, the oldest first.
     pub peeks: Vec<Peek>,
-}
-
-impl Default for Peeks {
-    fn default() -> Self {
-        Peeks { version: Self::VERSION, peeks: Vec::new() }
-    }
 }
 
 impl Document for Peeks {
     const NAME: &str = "peeks";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = ListRest<Peek>;
+
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        split_list(&mut self.peeks, Self::QUEUE, keys, |peek| peek.arn.clone())
+    }
+
+    fn join(&mut self, rest: Self::Rest) {
+        join_list(&mut self.peeks, rest, |peek| peek.arn.clone());
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.peeks.iter().for_each(|peek| see(Self::QUEUE, &peek.arn));
     }
 }
 
@@ -162,6 +165,9 @@ pub fn judge(
 }
 
 impl Peeks {
+    /// The kind of record of what was done to a queue, by its ARN: one for each incident.
+    pub const QUEUE: Kind = "peeked queue";
+
     /// What was done to this queue for this incident.
     pub fn of(&self, arn: &str, incident: &str) -> Option<&Peek> {
         self.peeks.iter().find(|peek| peek.arn == arn && peek.incident == incident)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::money::Usd;
-use crate::store::Document;
+use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
 use crate::time::{Timestamp, show_span};
 
 /// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
@@ -54,24 +54,28 @@ impl Default for BudgetLimits {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The document `budget.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
-    version: u64,
     /// The runs, the oldest first.
     pub spends: Vec<Spend>,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Budget { version: Self::VERSION, spends: Vec::new() }
-    }
 }
 
 impl Document for Budget {
     const NAME: &str = "budget";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = ListRest<Spend>;
+
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        split_list(&mut self.spends, Self::SPEND, keys, |spend| spend.session.clone())
+    }
+
+    fn join(&mut self, rest: Self::Rest) {
+        join_list(&mut self.spends, rest, |spend| spend.session.clone());
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.spends.iter().for_each(|spend| see(Self::SPEND, &spend.session));
     }
 }
 
@@ -239,6 +243,9 @@ impl Spend {
 }
 
 impl Budget {
+    /// The kind of record of a run, by the id of its session.
+    pub const SPEND: Kind = "spend";
+
     /// Reserves the worst-case cost of a run and returns it. A session with an open reservation gets
     /// the same amount.
     pub fn reserve(

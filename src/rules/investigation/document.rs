@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::incident::Incident;
 use super::session::Session;
-use crate::store::Document;
+use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
 use crate::time::Timestamp;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The document `sessions.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sessions {
-    version: u64,
     /// The oldest session comes first.
     pub sessions: Vec<Session>,
     /// The incidents seen in the stream.
@@ -20,17 +20,33 @@ pub struct Sessions {
     pub incidents: Vec<Incident>,
 }
 
-impl Default for Sessions {
-    fn default() -> Self {
-        Sessions { version: Self::VERSION, sessions: Vec::new(), incidents: Vec::new() }
-    }
+impl Sessions {
+    /// The kind of record of an investigation, by its id.
+    pub const SESSION: Kind = "session";
+    /// The kind of record of an incident, by its id.
+    pub const INCIDENT: Kind = "incident";
 }
 
 impl Document for Sessions {
     const NAME: &str = "sessions";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = (ListRest<Session>, ListRest<Incident>);
+
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        (
+            split_list(&mut self.sessions, Self::SESSION, keys, |session| session.id.clone()),
+            split_list(&mut self.incidents, Self::INCIDENT, keys, |incident| incident.id.clone()),
+        )
+    }
+
+    fn join(&mut self, (sessions, incidents): Self::Rest) {
+        join_list(&mut self.sessions, sessions, |session| session.id.clone());
+        join_list(&mut self.incidents, incidents, |incident| incident.id.clone());
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.sessions.iter().for_each(|session| see(Self::SESSION, &session.id));
+        self.incidents.iter().for_each(|incident| see(Self::INCIDENT, &incident.id));
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
 use crate::event::{self, Head};
-use crate::store::Document;
 use crate::time::Timestamp;
 
 /// The time for which a notice is remembered. `scripts/pipeline` replays a day.
@@ -37,6 +37,13 @@ impl NoticeKey {
         };
         NoticeKey { channel: channel.to_owned(), source: text(&head.source), event: text(&head.id) }
     }
+
+    /// Returns the key of the record: one text for all parts.
+    pub fn id(&self) -> String {
+        // Escaped, so that no part can hold the separator.
+        let part = |text: &str| text.escape_default().to_string();
+        [part(&self.channel), part(&self.source), part(&self.event)].join("\n")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,28 +53,34 @@ pub struct SentEntry {
     pub at: Timestamp,
 }
 
-/// The sent notices, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The document `notices.json`: the sent notices, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentLog {
-    version: u64,
     handled: Vec<SentEntry>,
-}
-
-impl Default for SentLog {
-    fn default() -> Self {
-        SentLog { version: Self::VERSION, handled: Vec::new() }
-    }
 }
 
 impl Document for SentLog {
     const NAME: &str = "notices";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = ListRest<SentEntry>;
+
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        split_list(&mut self.handled, Self::NOTICE, keys, |entry| entry.key.id())
+    }
+
+    fn join(&mut self, rest: Self::Rest) {
+        join_list(&mut self.handled, rest, |entry| entry.key.id());
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.handled.iter().for_each(|entry| see(Self::NOTICE, &entry.key.id()));
     }
 }
 
 impl SentLog {
+    /// The kind of record of a notice, by [`NoticeKey::id`].
+    pub const NOTICE: Kind = "notice";
+
     pub fn keys(&self) -> HashSet<NoticeKey> {
         self.handled.iter().map(|entry| entry.key.clone()).collect()
     }
@@ -92,6 +105,7 @@ impl SentLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Versioned;
     use crate::event::{Line, peek};
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -141,8 +155,9 @@ mod tests {
         let mut memory = SentLog::default();
         memory.remember(&[key(7)], Timestamp::from_millis(0));
         let json = r#"{"version":1,"handled":[{"channel":"console","source":"dlq-poll","event":"7","at":"1970-01-01T00:00:00.000Z"}]}"#;
-        assert_eq!(serde_json::to_string(&memory).unwrap(), json);
-        assert_eq!(serde_json::from_str::<SentLog>(json).unwrap(), memory);
+        let written = Versioned { version: SentLog::VERSION, body: memory };
+        assert_eq!(serde_json::to_string(&written).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Versioned<SentLog>>(json).unwrap(), written);
     }
 
     #[test]

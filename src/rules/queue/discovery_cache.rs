@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
-use crate::store::Document;
 use crate::time::Timestamp;
 
 /// Entries that nobody has renewed for this long are dropped.
@@ -29,6 +29,14 @@ pub struct Key {
     pub discover: Discover,
     /// Name patterns instead of the built-in ones.
     pub patterns: Option<Vec<String>>,
+}
+
+impl Key {
+    /// Returns the key of the record: one text for all parts.
+    pub fn id(&self) -> String {
+        // A struct of strings: this cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 /// What was found there.
@@ -66,24 +74,31 @@ pub fn fresh(entry: &Entry, now: Timestamp, ttl: Duration) -> bool {
 }
 
 /// The document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscoveryDoc {
-    version: u64,
     entries: Vec<Entry>,
 }
 
-impl Default for DiscoveryDoc {
-    fn default() -> Self {
-        DiscoveryDoc { version: Self::VERSION, entries: Vec::new() }
-    }
+impl DiscoveryDoc {
+    /// The kind of record of a scope and a way to look, by [`Key::id`].
+    pub const ENTRY: Kind = "discovery";
 }
 
 impl Document for DiscoveryDoc {
     const NAME: &str = "discovery";
     const VERSION: u64 = 1;
+    type Rest = ListRest<Entry>;
 
-    fn version(&self) -> u64 {
-        self.version
+    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
+        split_list(&mut self.entries, Self::ENTRY, keys, |entry| entry.key.id())
+    }
+
+    fn join(&mut self, rest: Self::Rest) {
+        join_list(&mut self.entries, rest, |entry| entry.key.id());
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        self.entries.iter().for_each(|entry| see(Self::ENTRY, &entry.key.id()));
     }
 }
 

@@ -11,9 +11,9 @@ use super::loss::MoveTask;
 use super::monitor;
 use super::monitor::{Edge, Observation, Policy, QueueEvent, Record};
 use super::reading::{ReadError, Reading};
+use crate::document::{Document, Keys, Kind, join_map, split_map};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
-use crate::store::Document;
 use crate::time::Timestamp;
 
 /// The tool that tells all of this.
@@ -24,9 +24,8 @@ const USD_PER_MILLION: f64 = 0.40;
 const MONTH_S: f64 = 30.0 * 86_400.0;
 
 /// The document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watched {
-    version: u64,
     /// The sequence that a queue without a record begins with: above every one that was dropped.
     floor: u64,
     /// When each selection of queues was last polled as a whole.
@@ -38,7 +37,8 @@ pub struct Watched {
     #[serde(default)]
     gone: BTreeMap<String, Timestamp>,
     /// The queues that are not quiet, by ARN.
-    queues: BTreeMap<String, Entry>,
+    /// Boxed, because the nodes of a map are half empty.
+    queues: BTreeMap<String, Box<Entry>>,
 }
 
 /// A queue that is not quiet.
@@ -50,24 +50,62 @@ pub struct Entry {
     pub record: Record,
 }
 
-impl Default for Watched {
-    fn default() -> Self {
-        Watched {
-            version: Self::VERSION,
-            floor: 0,
-            rounds: BTreeMap::new(),
-            failures: BTreeMap::new(),
-            gone: BTreeMap::new(),
-            queues: BTreeMap::new(),
-        }
+impl Watched {
+    /// The kind of record of a queue that is not quiet, by ARN.
+    pub const QUEUE: Kind = "queue";
+    /// The kind of record of a queue that has gone, by ARN.
+    pub const GONE: Kind = "gone queue";
+    /// The kind of record of a whole round, by selection.
+    pub const ROUND: Kind = "round";
+    /// The kind of record of a scope that could not be polled, by account and region.
+    pub const FAILURE: Kind = "failure";
+    /// The kind of the one record of sequences, whose key is empty.
+    pub const FLOOR: Kind = "floor";
+
+    /// Returns the records that a round over these queues needs. Rounds, failures and queues that
+    /// have gone are few, and the round also drops the old ones.
+    pub fn keys_of_round<'a>(arns: impl Iterator<Item = &'a str>) -> Keys<'a> {
+        Keys::one(Self::FLOOR, "")
+            .with(Self::QUEUE, arns)
+            .with_all(Self::GONE)
+            .with_all(Self::ROUND)
+            .with_all(Self::FAILURE)
     }
 }
 
 impl Document for Watched {
     const NAME: &str = "queues";
     const VERSION: u64 = 1;
-    fn version(&self) -> u64 {
-        self.version
+    type Rest = Self;
+
+    fn split(&mut self, keys: &Keys<'_>) -> Self {
+        let asked = keys.contains(Self::FLOOR, "");
+        Watched {
+            floor: if asked { 0 } else { std::mem::take(&mut self.floor) },
+            rounds: split_map(&mut self.rounds, Self::ROUND, keys),
+            failures: split_map(&mut self.failures, Self::FAILURE, keys),
+            gone: split_map(&mut self.gone, Self::GONE, keys),
+            queues: split_map(&mut self.queues, Self::QUEUE, keys),
+        }
+    }
+
+    fn join(&mut self, rest: Self) {
+        // A floor that was asked for is 0 in the rest.
+        self.floor = self.floor.max(rest.floor);
+        join_map(&mut self.rounds, rest.rounds);
+        join_map(&mut self.failures, rest.failures);
+        join_map(&mut self.gone, rest.gone);
+        join_map(&mut self.queues, rest.queues);
+    }
+
+    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+        if self.floor != 0 {
+            see(Self::FLOOR, "");
+        }
+        self.rounds.keys().for_each(|key| see(Self::ROUND, key));
+        self.failures.keys().for_each(|key| see(Self::FAILURE, key));
+        self.gone.keys().for_each(|key| see(Self::GONE, key));
+        self.queues.keys().for_each(|key| see(Self::QUEUE, key));
     }
 }
 
@@ -127,7 +165,7 @@ impl Say {
 impl Watched {
     /// The queues that are not quiet.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.queues.values()
+        self.queues.values().map(|entry| &**entry)
     }
 
     /// Whether the queue is one that is not quiet.
@@ -154,14 +192,16 @@ impl Watched {
         found_at.is_none_or(|found| found <= round).then_some(round)
     }
 
-    /// Takes in a round whose first question was asked at `begun`, and returns the lines to tell.
+    /// Takes in a round whose first question was asked at `begun`, and gives the lines of it to
+    /// `say`, one by one: those of a large round are too many to be held.
     pub fn take(
         &mut self,
         policy: &Policy,
         selection: &str,
         begun: Timestamp,
         polled: &[Polled<'_>],
-    ) -> Vec<Say> {
+        say: &mut dyn FnMut(Say),
+    ) {
         if self.floor == 0 {
             self.floor = first_floor(begun);
         }
@@ -170,11 +210,10 @@ impl Watched {
         let floor = self.floor;
         // A clock that was far ahead has written these; what was seen then is not known any more.
         self.rounds.retain(|_, at| *at <= begun.plus(DRIFT));
-        let mut lines = Vec::new();
         for one in polled {
             let queue = &one.target.queue;
             let arn = queue.arn.as_str();
-            let past = self.queues.get(arn).map(|entry| entry.record.clone());
+            let past = self.queues.get(arn).map(|entry| &entry.record);
             if !one.unlisted {
                 self.gone.remove(arn);
             } else if past.is_none() && self.gone.contains_key(arn) {
@@ -190,17 +229,15 @@ impl Watched {
                 unlisted: one.unlisted,
                 tasks: one.tasks.as_ref(),
             };
-            let (record, told) = monitor::judge(policy, past.as_ref(), sample, queue, floor);
+            let (record, told) = monitor::judge(policy, past, sample, queue, floor);
             let last = told.last().map(|told| told.seq + 1);
-            lines.extend(told.into_iter().map(|told| line(told, queue, one.reading.at)));
+            let next_seq = last.or(past.map(|past| past.seq)).unwrap_or(0);
+            told.into_iter().for_each(|told| say(line(told, queue, one.reading.at)));
             match record {
-                Some(record) => {
-                    self.queues.insert(arn.into(), Entry { queue: queue.clone(), record });
-                }
+                Some(record) => self.keep(queue, record),
                 None => {
                     self.queues.remove(arn);
-                    let seq = last.or(past.map(|past| past.seq)).unwrap_or(0);
-                    self.floor = self.floor.max(seq);
+                    self.floor = self.floor.max(next_seq);
                 }
             }
         }
@@ -210,7 +247,21 @@ impl Watched {
         let month = std::time::Duration::from_secs(30 * 86_400);
         self.rounds.retain(|_, at| begun.since(*at) < month);
         self.gone.retain(|_, at| begun.since(*at) < month);
-        lines
+    }
+
+    fn keep(&mut self, queue: &Queue, record: Record) {
+        match self.queues.get_mut(&queue.arn) {
+            Some(entry) => {
+                if entry.queue != *queue {
+                    entry.queue.clone_from(queue);
+                }
+                entry.record = record;
+            }
+            None => {
+                let entry = Entry { queue: queue.clone(), record };
+                self.queues.insert(queue.arn.clone(), Box::new(entry));
+            }
+        }
     }
 
     /// Takes in which scopes could not be polled, and tells of each once for each reason.
@@ -339,9 +390,21 @@ mod tests {
         Polled { target, reading, unlisted: false, tasks: None }
     }
 
+    fn take(
+        doc: &mut Watched,
+        policy: &Policy,
+        selection: &str,
+        begun: Timestamp,
+        polled: &[Polled<'_>],
+    ) -> Vec<Say> {
+        let mut lines = Vec::new();
+        doc.take(policy, selection, begun, polled, &mut |say| lines.push(say));
+        lines
+    }
+
     /// The types and ids of what a round tells.
     fn round(doc: &mut Watched, second: i64, polled: &[Polled<'_>]) -> Vec<(Type, String)> {
-        let lines = doc.take(&policy(), "all", at(second), polled);
+        let lines = take(doc, &policy(), "all", at(second), polled);
         let heads = lines.iter().map(|say| match peek(say.line.trim_ascii_end()) {
             Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
             other => panic!("{other:?}"),
@@ -380,10 +443,10 @@ mod tests {
         let (quiet, dead) = (target("a", -1000), target("b", -1000));
         let all = Policy { all: true, ..policy() };
         let mut doc = Watched::default();
-        doc.take(&all, "all", at(0), &[polled(&quiet, 0, Ok(0)), polled(&dead, 0, Ok(0))]);
+        take(&mut doc, &all, "all", at(0), &[polled(&quiet, 0, Ok(0)), polled(&dead, 0, Ok(0))]);
         let raise = |rest: &[Polled<'_>]| {
             let polled = [rest, &[polled(&dead, 30, Ok(1))]].concat();
-            let lines = doc.clone().take(&all, "all", at(30), &polled);
+            let lines = take(&mut doc.clone(), &all, "all", at(30), &polled);
             let raise = |say: &Say| match peek(say.line.trim_ascii_end()) {
                 Line::Event(head) if head.known == Some(Type::QueueRaised) => {
                     Some(head.id.into_owned())
@@ -409,14 +472,15 @@ mod tests {
         let mut doc = Watched::default();
         round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(ReadError::Denied))]);
         assert_eq!(doc.entries().count(), 1, "the quiet one has no record");
-        doc.take(&policy(), "all", at(30), &[polled(&a, 30, Ok(2)), polled(&b, 30, Ok(2))]);
+        let both = [polled(&a, 30, Ok(2)), polled(&b, 30, Ok(2))];
+        take(&mut doc, &policy(), "all", at(30), &both);
         let cohort = |arn: &str| doc.queues[arn].record.cohorts[0].after;
         assert_eq!(cohort("arn:a"), Some(at(0)));
         assert_eq!(cohort("arn:b"), None, "it was not read then");
         let late = polled(&c, 60, Ok(1));
         let mut other = Watched::default();
-        other.take(&policy(), "all", at(5), &[]);
-        other.take(&policy(), "all", at(60), &[late]);
+        take(&mut other, &policy(), "all", at(5), &[]);
+        take(&mut other, &policy(), "all", at(60), &[late]);
         assert_eq!(
             other.queues["arn:c"].record.cohorts[0].after, None,
             "it was found after the round"
@@ -437,7 +501,7 @@ mod tests {
     fn queue_found_after_round_began_was_not_read_in_it() {
         let (early, late) = (target("a", 30), target("b", 31));
         let mut doc = Watched::default();
-        doc.take(&policy(), "all", at(30), &[]);
+        take(&mut doc, &policy(), "all", at(30), &[]);
         assert_eq!(doc.empty_at("all", early.found_at), Some(at(30)));
         assert_eq!(doc.empty_at("all", late.found_at), None);
     }

@@ -30,7 +30,7 @@ fn wild_times() -> [(&'static str, Timestamp); 2] {
 /// Changes the first session under the lock of the document.
 fn rewrite_session(bench: &Bench, change: impl FnOnce(&mut Session)) {
     let store = Store::open(&bench.state("")).unwrap();
-    let update = store.doc::<Sessions>().update(|document| {
+    let update = store.update(&dlq::document::Keys::all(), |document: &mut Sessions| {
         change(&mut document.sessions[0]);
         Ok(())
     });

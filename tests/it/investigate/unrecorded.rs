@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use dlq::store::{Lock, held};
+use dlq::store::{Lock, is_locked};
 
 use crate::support::event_lines::{cleared, heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
@@ -46,7 +46,8 @@ fn kill_filter_before_record(bench: &mut Bench, input: &str, kill_supervisor: bo
     let folder = bench.state("sessions");
     let started = || {
         let mut found = std::fs::read_dir(&folder).ok()?.flatten();
-        let entry = found.find(|entry| held(&entry.path().join("supervisor.lock")).unwrap())?;
+        let entry =
+            found.find(|entry| is_locked(&entry.path().join("supervisor.lock")).unwrap())?;
         Some(entry.file_name().into_string().unwrap())
     };
     wait_for("the supervisor holds its lock", || started().is_some());

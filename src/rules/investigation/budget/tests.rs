@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::document::Keys;
 use crate::store::Store;
 
 fn at(minutes: i64) -> Timestamp {
@@ -240,21 +241,21 @@ fn of_many_at_once_no_more_is_granted_than_fits() {
         for thread in 0..8 {
             let (dir, granted) = (&dir, &granted);
             scope.spawn(move || {
-                let doc = Store::open(dir).unwrap().doc::<Budget>();
+                let store = Store::open(dir).unwrap();
                 for run in 0..4 {
                     let session = format!("{thread}-{run}");
                     let reserve = |budget: &mut Budget| {
                         let want = SpendRequest::default();
                         Ok(budget.reserve(&limits(), &session, "q", &want, at(run)).is_ok())
                     };
-                    if doc.update(reserve).unwrap() {
+                    if store.update(&Keys::all(), reserve).unwrap() {
                         granted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     }
                 }
             });
         }
     });
-    let budget = Store::open(&dir).unwrap().doc::<Budget>().read().unwrap();
+    let budget: Budget = Store::open(&dir).unwrap().read(&Keys::all()).unwrap();
     assert_eq!((granted.into_inner(), budget.spends.len()), (4, 4));
     assert_eq!(budget.day(at(10)).reserved, usd(7.0));
     std::fs::remove_dir_all(&dir).unwrap();

@@ -1,0 +1,81 @@
+//! One file of the journal, read line by line.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::Error;
+
+/// Bytes that are read at once.
+const BLOCK: usize = 64 * 1024;
+
+/// One file of the journal, open for reading.
+pub struct Segment {
+    reader: Box<dyn BufRead>,
+    pub(super) path: PathBuf,
+    pub(super) inode: u64,
+    pub(super) packed: bool,
+    line: Vec<u8>,
+    /// Whether `line` is whole, so that the next call begins another.
+    whole: bool,
+    /// Whether `line` was only looked at and is returned once more.
+    pub(super) again: bool,
+    pub(super) number: u64,
+}
+
+impl Segment {
+    pub(super) fn open(path: &Path, packed: bool) -> Result<Option<Self>, Error> {
+        let failed = |error: io::Error| Error::file("read", path, &error);
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let inode = file.metadata().map_err(failed)?.ino();
+        let reader: Box<dyn BufRead> = if packed {
+            Box::new(BufReader::with_capacity(BLOCK, MultiGzDecoder::new(file)))
+        } else {
+            Box::new(BufReader::with_capacity(BLOCK, file))
+        };
+        Ok(Some(Segment {
+            reader,
+            path: path.to_owned(),
+            inode,
+            packed,
+            line: Vec::new(),
+            whole: false,
+            again: false,
+            number: 0,
+        }))
+    }
+
+    /// Moves to the next whole line; false at the end. A line without an LF is not returned: its
+    /// writer may be about to finish it, and a later call finds the whole line.
+    pub fn advance(&mut self) -> Result<bool, Error> {
+        if std::mem::take(&mut self.again) {
+            return Ok(true);
+        }
+        if std::mem::take(&mut self.whole) {
+            self.line.clear();
+        }
+        self.reader
+            .read_until(b'\n', &mut self.line)
+            .map_err(|error| Error::file("read", &self.path, &error))?;
+        self.whole = self.line.pop_if(|last| *last == b'\n').is_some();
+        self.number += u64::from(self.whole);
+        Ok(self.whole)
+    }
+
+    /// Returns the line that [`Segment::advance`] has found, without its LF.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// Returns the next whole line; `None` at the end.
+    pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.advance()?.then(|| std::mem::take(&mut self.line)))
+    }
+}
