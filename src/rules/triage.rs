@@ -17,7 +17,7 @@ use crate::text::count;
 use crate::time::Timestamp;
 
 use basis::TEXT;
-use case::Case;
+use case::GroupContext;
 pub(super) use commands::quoted;
 
 mod basis;
@@ -27,7 +27,7 @@ pub mod report;
 
 /// What is needed of a sampled message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Seen {
+pub struct MessageFacts {
     /// `m1`, `m2` …
     pub id: String,
     /// When it was first sent.
@@ -44,14 +44,14 @@ pub struct Seen {
     pub target_arn: Option<String>,
 }
 
-impl Seen {
+impl MessageFacts {
     /// What is needed of `sampled`.
-    pub fn of(sampled: &Sampled) -> Self {
+    pub fn from_sample(sampled: &Sampled) -> Self {
         let said = |name: &str| sampled.attributes.get(name).cloned();
         // A Lambda destination writes a record instead of attributes.
         let record =
             |key: &str| Some(sampled.body.get("requestContext")?.get(key)?.as_str()?.to_owned());
-        Seen {
+        MessageFacts {
             id: sampled.id.clone(),
             sent_at: sampled.sent_at,
             receives: sampled.receives,
@@ -85,7 +85,7 @@ pub enum Category {
 /// Whether the code is to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Bug {
+pub enum CodeFault {
     NotACodeBug,
     CodeBug,
     Unknown,
@@ -95,7 +95,7 @@ pub enum Bug {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
-pub enum Advice {
+pub enum RedriveAdvice {
     Safe,
     AfterFix,
     DoNot,
@@ -113,7 +113,7 @@ pub struct Triage {
     /// The kind of the cause.
     pub category: Category,
     /// Whether the code is to blame.
-    pub bug: Bug,
+    pub fault: CodeFault,
     /// 0, 0.4, 0.6, 0.8 or 0.9.
     pub confidence: f64,
     /// One line.
@@ -125,21 +125,22 @@ pub struct Triage {
     /// What to run next: lines for a shell, none of which changes anything.
     pub commands: Vec<String>,
     /// Whether the messages may be put back.
-    pub redrive: Advice,
+    pub redrive: RedriveAdvice,
     /// What to do next.
     pub next: Vec<String>,
 }
 
 /// Judges every group, the largest first.
-pub fn judge(queue: &QueueFacts, prints: &Fingerprints, messages: &[Seen]) -> Vec<Triage> {
-    let seen: HashMap<&str, &Seen> = messages.iter().map(|seen| (seen.id.as_str(), seen)).collect();
+pub fn judge(queue: &QueueFacts, prints: &Fingerprints, messages: &[MessageFacts]) -> Vec<Triage> {
+    let seen: HashMap<&str, &MessageFacts> =
+        messages.iter().map(|seen| (seen.id.as_str(), seen)).collect();
     let sampled = prints.fingerprints.iter().map(|group| group.count).sum();
     let mut groups: Vec<&Group> = prints.fingerprints.iter().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     let triage = |group: &Group| {
-        let own: Vec<&Seen> =
+        let own: Vec<&MessageFacts> =
             group.messages.iter().filter_map(|id| seen.get(id.as_str()).copied()).collect();
-        judge::triage(&Case { queue, group, own, sampled })
+        judge::triage(&GroupContext { queue, group, own, sampled })
     };
     groups.into_iter().map(triage).collect()
 }
@@ -153,10 +154,10 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
             title: Some("No dead letter was sampled, so nothing is known of the cause".into()),
             category: Some(Category::Unknown.to_string()),
             confidence: None,
-            redrive: Some(Advice::DoNot.to_string()),
+            redrive: Some(RedriveAdvice::DoNot.to_string()),
         };
     };
-    let (status, confidence) = if triages.iter().all(|each| each.bug == Bug::NotACodeBug) {
+    let (status, confidence) = if triages.iter().all(|each| each.fault == CodeFault::NotACodeBug) {
         let least = triages.iter().map(|each| each.confidence).fold(1.0, f64::min);
         ("not_a_bug", least)
     } else if first.confidence >= TEXT {
@@ -198,22 +199,22 @@ impl fmt::Display for Category {
     }
 }
 
-impl fmt::Display for Bug {
+impl fmt::Display for CodeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Bug::NotACodeBug => "not_a_code_bug",
-            Bug::CodeBug => "code_bug",
-            Bug::Unknown => "unknown",
+            CodeFault::NotACodeBug => "not_a_code_bug",
+            CodeFault::CodeBug => "code_bug",
+            CodeFault::Unknown => "unknown",
         })
     }
 }
 
-impl fmt::Display for Advice {
+impl fmt::Display for RedriveAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Advice::Safe => "safe",
-            Advice::AfterFix => "after_fix",
-            Advice::DoNot => "do_not",
+            RedriveAdvice::Safe => "safe",
+            RedriveAdvice::AfterFix => "after_fix",
+            RedriveAdvice::DoNot => "do_not",
         })
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use super::triage::Advice;
+pub use super::triage::RedriveAdvice;
 use crate::event::Verdict;
 
 pub use check::{Checked, PatchFacts, Ran, Tests, check, of_patch};
@@ -104,7 +104,7 @@ pub struct Found {
     /// What would keep it from happening again.
     pub prevention: Option<String>,
     /// Whether the messages may be put back.
-    pub redrive: Advice,
+    pub redrive: RedriveAdvice,
     /// What a person should do next.
     pub next_steps: Vec<String>,
     /// What reading it has changed, a sentence each. Not written: [`Checked`] keeps it.

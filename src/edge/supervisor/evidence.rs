@@ -30,7 +30,7 @@ use crate::rules::investigation::preflight;
 use crate::rules::investigation::preflight::{Evidence, Next, Why};
 use crate::rules::investigation::session::Status;
 use crate::rules::investigation::wait::Hold;
-use crate::rules::triage::{self, Seen, Triage};
+use crate::rules::triage::{self, MessageFacts, Triage};
 use crate::store;
 use crate::text::shorten;
 
@@ -111,7 +111,7 @@ impl Supervisor<'_> {
         };
         let none = |why: String, passes| Known {
             bundle: None,
-            report: triage::report::without(&self.plan.incident.queue, &why),
+            report: triage::report::render_without_sample(&self.plan.incident.queue, &why),
             judged: Evidence::None { why, passes },
         };
         let path = match found {
@@ -271,13 +271,13 @@ impl Supervisor<'_> {
 fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
     let Bundle { queue, prints, timeline, seen, shown } = load(path)?;
     let causes = triage::judge(&queue, &prints, &seen);
-    let all = triage::report::Bundle {
+    let all = triage::report::BundleFiles {
         queue: &queue,
         prints: &prints,
         messages: &shown,
         timeline: &timeline,
     };
-    let report = triage::report::of(all, &causes);
+    let report = triage::report::render(all, &causes);
     Ok((causes, report))
 }
 
@@ -286,7 +286,7 @@ pub(super) struct Bundle {
     pub(super) queue: QueueFacts,
     pub(super) prints: Fingerprints,
     pub(super) timeline: Timeline,
-    seen: Vec<Seen>,
+    seen: Vec<MessageFacts>,
     /// The messages, with excerpts for bodies.
     pub(super) shown: Vec<Sampled>,
 }
@@ -299,7 +299,7 @@ pub(super) fn load(path: &Path) -> Result<Bundle, Error> {
     let messages = path.join(bundle::files::MESSAGES);
     let file = File::open(&messages).map_err(|error| Error::file("read", &messages, &error))?;
     let mut lines = BufReader::new(file);
-    let (mut seen, mut shown): (Vec<Seen>, Vec<Sampled>) = (Vec::new(), Vec::new());
+    let (mut seen, mut shown): (Vec<MessageFacts>, Vec<Sampled>) = (Vec::new(), Vec::new());
     while seen.len() < MESSAGES_MAX {
         let mut line = Vec::new();
         let read = lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line);
@@ -308,7 +308,7 @@ pub(super) fn load(path: &Path) -> Result<Bundle, Error> {
         }
         let sampled: Sampled = serde_json::from_slice(&line)
             .map_err(|error| Error::failed("read", messages.display(), error))?;
-        seen.push(Seen::of(&sampled));
+        seen.push(MessageFacts::from_sample(&sampled));
         shown.push(Sampled { body: excerpt(sampled.body), ..sampled });
     }
     Ok(Bundle { queue, prints, timeline, seen, shown })

@@ -6,7 +6,7 @@ use crate::rules::investigation::document::Sessions;
 use std::fmt;
 
 use super::session::Status;
-use crate::rules::triage::{Bug, Triage};
+use crate::rules::triage::{CodeFault, Triage};
 
 /// From here on a triage is sure enough to spare the investigation.
 const SURE: f64 = 0.8;
@@ -93,7 +93,7 @@ pub fn judge(evidence: &Evidence, spends: bool, required: bool, owner: Option<Wh
         Evidence::None { .. } => Next::Go,
         Evidence::Judged(causes) => {
             let harmless =
-                |cause: &Triage| cause.bug == Bug::NotACodeBug && cause.confidence >= SURE;
+                |cause: &Triage| cause.fault == CodeFault::NotACodeBug && cause.confidence >= SURE;
             match (owner, causes.first()) {
                 (Some(owner), _) => Next::Skip(owner),
                 // One cause that may be in the code is enough to look there.

@@ -11,7 +11,7 @@ pub(super) const HINT: f64 = 0.4;
 
 /// What the cause of one group was judged from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ground {
+pub(super) enum Basis {
     /// The producer's code, and its text agrees.
     CodeAndText,
     /// The producer's code.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Category, Seen, error_patterns};
+use super::{Category, MessageFacts, error_patterns};
 use crate::rules::evidence::bundle::{Group, QueueFacts, SourceFacts};
 use crate::time::Timestamp;
 
@@ -18,16 +18,16 @@ const QUIET_MIN: Duration = Duration::from_secs(3600);
 const TRIES_MIN: u64 = 3;
 
 /// A group, with what it is judged by.
-pub(super) struct Case<'a> {
+pub(super) struct GroupContext<'a> {
     pub(super) queue: &'a QueueFacts,
     pub(super) group: &'a Group,
     /// Its messages, as far as they are at hand.
-    pub(super) own: Vec<&'a Seen>,
+    pub(super) own: Vec<&'a MessageFacts>,
     /// How many messages were sampled, in all groups.
     pub(super) sampled: u64,
 }
 
-impl Case<'_> {
+impl GroupContext<'_> {
     /// Whether a service wrote what the group says of its error. What SQS moved there from another
     /// queue still has the attributes and the body of whoever sent it, and proves nothing.
     pub(super) fn is_producers_own(&self) -> bool {
@@ -54,9 +54,10 @@ impl Case<'_> {
     }
 
     pub(super) fn are_too_old(&self) -> bool {
-        let is_age =
-            |word: &str| error_patterns::of_code(word) == Some(Category::ExpiredOrDuplicate);
-        let too_old = |seen: &&Seen| seen.exhausted.as_deref().is_some_and(is_age);
+        let is_age = |word: &str| {
+            error_patterns::category_of_code(word) == Some(Category::ExpiredOrDuplicate)
+        };
+        let too_old = |seen: &&MessageFacts| seen.exhausted.as_deref().is_some_and(is_age);
         self.is_whole() && self.own.iter().all(too_old)
     }
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::Category;
-use super::case::Case;
+use super::case::GroupContext;
 use crate::text::{safe, shorten};
 
 /// What happened this long before the first message was sent may have caused it.
@@ -16,9 +16,9 @@ const BEFORE: Duration = Duration::from_secs(3600);
 const WORD_MAX: usize = 2048;
 
 /// The commands for a group, the first first.
-pub(super) fn next(case: &Case, category: Category) -> Vec<String> {
+pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<String> {
     let queue = &case.queue.queue;
-    let named = Named::of(case);
+    let named = ResourceNames::new(case);
     let mut all = Vec::new();
     if !queue.url.is_empty() {
         let options = [("queue-url", queue.url.as_str()), ("attribute-names", "All")];
@@ -57,15 +57,15 @@ pub(super) fn next(case: &Case, category: Category) -> Vec<String> {
 }
 
 /// The names that commands need.
-struct Named<'a> {
+struct ResourceNames<'a> {
     region: &'a str,
     function: Option<&'a str>,
     /// The bus, where it is not the default one, and the rule.
     rule: Option<(Option<&'a str>, &'a str)>,
 }
 
-impl<'a> Named<'a> {
-    fn of(case: &'a Case) -> Self {
+impl<'a> ResourceNames<'a> {
+    fn new(case: &'a GroupContext) -> Self {
         let queue = &case.queue.queue;
         let region = Some(queue.region.as_str()).filter(|region| !region.is_empty());
         let own = case.own.first().filter(|_| case.is_producers_own());
@@ -76,7 +76,7 @@ impl<'a> Named<'a> {
         let rule = same(own.and_then(|seen| seen.rule_arn.as_deref()), &|arn| {
             case.own.iter().all(|seen| seen.rule_arn.as_deref() == Some(arn))
         });
-        Named {
+        ResourceNames {
             region: region.or_else(|| queue.arn.split(':').nth(3)).unwrap_or_default(),
             function: function.and_then(function_of),
             rule: rule.and_then(rule_of),
@@ -109,7 +109,7 @@ impl<'a> Named<'a> {
     }
 
     /// Which functions receive from the source, or have this queue as their dead-letter queue.
-    fn consumers(&self, case: &Case) -> Option<String> {
+    fn consumers(&self, case: &GroupContext) -> Option<String> {
         if let Some(source) = case.source() {
             let options = [("event-source-arn", source.arn.as_str())];
             return Some(self.line("aws lambda list-event-source-mappings", &options));
@@ -122,7 +122,7 @@ impl<'a> Named<'a> {
         })
     }
 
-    fn concurrency(&self, case: &Case) -> Vec<String> {
+    fn concurrency(&self, case: &GroupContext) -> Vec<String> {
         let mut all: Vec<String> =
             self.function("aws lambda get-function-concurrency").into_iter().collect();
         all.push(self.line("aws lambda get-account-settings", &[]));
@@ -144,7 +144,7 @@ impl<'a> Named<'a> {
     }
 
     /// Who changed the function, or the rule, shortly before.
-    fn changes(&self, case: &Case) -> Option<String> {
+    fn changes(&self, case: &GroupContext) -> Option<String> {
         let name = self.function.or(self.rule.map(|(_, rule)| rule))?;
         let lookup = format!("AttributeKey=ResourceName,AttributeValue={name}");
         let start = case.group.first_sent_at.map(|at| at.minus(BEFORE * 24).to_string());

@@ -272,37 +272,37 @@ const PHRASES: [(Category, &[&str]); 6] = [
 ];
 
 /// What a producer's error code is a sign of.
-pub(super) fn of_code(code: &str) -> Option<Category> {
-    whole(&CODES, code)
+pub(super) fn category_of_code(code: &str) -> Option<Category> {
+    lookup(&CODES, code)
 }
 
 /// What an exception and its text are a sign of: the class decides where it is known.
-pub(super) fn of_error(class: Option<&str>, text: Option<&str>) -> Option<Category> {
+pub(super) fn category_of_error(class: Option<&str>, text: Option<&str>) -> Option<Category> {
     let text = text.map(str::to_lowercase);
     let text = text.as_deref().unwrap_or_default();
     // JavaScript's name for JSON that it cannot read.
-    if class.map(bare).as_deref() == Some("syntaxerror") && text.contains("json") {
+    if class.map(normalize).as_deref() == Some("syntaxerror") && text.contains("json") {
         return Some(SchemaDrift);
     }
-    class.and_then(|class| whole(&CLASSES, class)).or_else(|| {
+    class.and_then(|class| lookup(&CLASSES, class)).or_else(|| {
         let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
         PHRASES.iter().find(|(_, phrases)| says(phrases)).map(|(category, _)| *category)
     })
 }
 
 /// Whether a producer's code says that the function ran, and failed in its own way.
-pub(super) fn ran(code: &str) -> bool {
-    matches!(bare(code).as_str(), "200" | "unhandled" | "handled")
+pub(super) fn is_function_error(code: &str) -> bool {
+    matches!(normalize(code).as_str(), "200" | "unhandled" | "handled")
 }
 
-fn whole(table: &[(Category, &[&str])], word: &str) -> Option<Category> {
-    let word = bare(word);
+fn lookup(table: &[(Category, &[&str])], word: &str) -> Option<Category> {
+    let word = normalize(word);
     table.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(category, _)| *category)
 }
 
 /// `com.amazonaws.sqs#QueueDoesNotExist` is `queuedoesnotexist`, `NO_PERMISSIONS` is
 /// `nopermissions`.
-fn bare(word: &str) -> String {
+fn normalize(word: &str) -> String {
     let last = word.rsplit(['.', '#', ':', '$', '/']).next().unwrap_or(word);
     let kept = last.chars().filter(|c| c.is_alphanumeric());
     kept.flat_map(char::to_lowercase).collect()

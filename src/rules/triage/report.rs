@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Bug, Triage};
+use super::{CodeFault, Triage};
 use crate::event::{Finding, Queue};
 use crate::markdown::{EXCERPT, LIST, Page, fence, in_words, plain, span, span_of, unknown};
 use crate::rules::evidence::bundle::{
@@ -21,7 +21,7 @@ const COMMAND: usize = 8192;
 /// The files of a bundle.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
-pub struct Bundle<'a> {
+pub struct BundleFiles<'a> {
     pub queue: &'a QueueFacts,
     pub prints: &'a Fingerprints,
     pub messages: &'a [Sampled],
@@ -29,7 +29,7 @@ pub struct Bundle<'a> {
 }
 
 /// The report of `triages`, which were judged from `bundle`.
-pub fn of(bundle: Bundle, triages: &[Triage]) -> String {
+pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
     let said = super::verdict(triages);
     let mut out = Page::default();
     out.line(format!("# Triage: {}", said.title.as_deref().unwrap_or("the cause is unknown")));
@@ -69,7 +69,7 @@ pub fn of(bundle: Bundle, triages: &[Triage]) -> String {
 }
 
 /// The report when no message could be looked at.
-pub fn without(queue: &Queue, why: &str) -> String {
+pub fn render_without_sample(queue: &Queue, why: &str) -> String {
     let mut out = Page::default();
     out.line("# Triage: the cause is unknown");
     out.line("");
@@ -119,12 +119,12 @@ fn queue_facts(out: &mut Page, queue: &QueueFacts) {
     }
 }
 
-fn cause(out: &mut Page, bundle: Bundle, triage: &Triage) {
+fn cause(out: &mut Page, bundle: BundleFiles, triage: &Triage) {
     out.line(format!("### {} ({})\n", triage.title, count(triage.count, "message")));
     out.line(format!("{}\n", triage.reason));
     let (group, print) = (span(&triage.group), span(&triage.fingerprint));
     out.line(format!("- Group: {group}, fingerprint {print}"));
-    out.line(format!("- Category: {}; code: {}", triage.category, triage.bug));
+    out.line(format!("- Category: {}; code: {}", triage.category, triage.fault));
     out.line(format!("- Confidence: {} ({})", in_words(triage.confidence), triage.confidence));
     out.line(format!("- Redrive: {}", triage.redrive));
     out.line("\nEvidence:\n");
@@ -144,7 +144,7 @@ fn cause(out: &mut Page, bundle: Bundle, triage: &Triage) {
 }
 
 /// An item of the bundle, on a line.
-fn excerpt(bundle: Bundle, id: &str) -> String {
+fn excerpt(bundle: BundleFiles, id: &str) -> String {
     let queue = bundle.queue;
     let is_group = |group: &&Group| group.item == id;
     if let Some(group) = bundle.prints.fingerprints.iter().find(is_group) {
@@ -175,7 +175,7 @@ fn excerpt(bundle: Bundle, id: &str) -> String {
     }
 }
 
-fn unknowns(out: &mut Page, bundle: Bundle, triages: &[Triage]) {
+fn unknowns(out: &mut Page, bundle: BundleFiles, triages: &[Triage]) {
     out.heading("What is not known");
     let queue = bundle.queue;
     let sampled: u64 = bundle.prints.fingerprints.iter().map(|group| group.count).sum();
@@ -196,7 +196,7 @@ fn unknowns(out: &mut Page, bundle: Bundle, triages: &[Triage]) {
     }
     let open: Vec<&str> = triages
         .iter()
-        .filter(|triage| triage.bug == Bug::Unknown)
+        .filter(|triage| triage.fault == CodeFault::Unknown)
         .map(|triage| triage.group.as_str())
         .collect();
     if !open.is_empty() {

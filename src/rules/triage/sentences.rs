@@ -1,8 +1,8 @@
 //! The sentences of a triage, for somebody who has just been woken. Our own words and numbers
 //! only: nothing from outside stands in them.
 
-use super::basis::{Ground, TEXT};
-use super::{Advice, Category};
+use super::basis::{Basis, TEXT};
+use super::{Category, RedriveAdvice};
 use crate::text::count;
 
 /// One line.
@@ -28,7 +28,7 @@ pub(super) fn title(category: Category, confidence: f64) -> String {
 }
 
 /// Why: what happened, and how that is known.
-pub(super) fn reason(category: Category, ground: Ground, messages: u64, is_few: bool) -> String {
+pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bool) -> String {
     let what = match category {
         Category::Throttling => "were turned away because too many calls ran at once",
         Category::Permission => "died because whoever handled them lacked a permission",
@@ -60,28 +60,32 @@ pub(super) fn reason(category: Category, ground: Ground, messages: u64, is_few: 
         Category::CodeError => "made the code fail in a way that only a change of it can mend",
         Category::Unknown => "died of something that no rule here knows",
     };
-    let how = match ground {
-        Ground::CodeAndText => "The service that put them here says so, as a code and in words.",
-        Ground::Code => "The service that put them here says so, as a code of its own.",
-        Ground::Handed => "The service that put them here only hands on what it was told.",
-        Ground::Disagree => "Its code says so, but its text says something else.",
-        Ground::Bodies(_) => {
+    let how = match basis {
+        Basis::CodeAndText => "The service that put them here says so, as a code and in words.",
+        Basis::Code => "The service that put them here says so, as a code of its own.",
+        Basis::Handed => "The service that put them here only hands on what it was told.",
+        Basis::Disagree => "Its code says so, but its text says something else.",
+        Basis::Bodies(_) => {
             "Only text says so, and whoever sent the messages may have written it: no proof."
         }
-        Ground::Counts => "No error says so; counts and settings suggest it.",
-        Ground::Nothing => "Somebody has to look.",
+        Basis::Counts => "No error says so; counts and settings suggest it.",
+        Basis::Nothing => "Somebody has to look.",
     };
     let few =
         if is_few { " Too few of the queue's messages were seen to speak for all." } else { "" };
-    let hedge = match ground {
-        Ground::CodeAndText | Ground::Code | Ground::Nothing => "",
+    let hedge = match basis {
+        Basis::CodeAndText | Basis::Code | Basis::Nothing => "",
         _ => "As far as can be told, ",
     };
     format!("{hedge}{} {what}. {how}{few}", count(messages, "message"))
 }
 
 /// What to do next.
-pub(super) fn next(category: Category, advice: Advice, has_single_try: bool) -> Vec<String> {
+pub(super) fn next_steps(
+    category: Category,
+    advice: RedriveAdvice,
+    has_single_try: bool,
+) -> Vec<String> {
     let step = match category {
         Category::Throttling => {
             "Find the function's reserved concurrency and raise it, or let its event source call \
@@ -108,12 +112,14 @@ pub(super) fn next(category: Category, advice: Advice, has_single_try: bool) -> 
     };
     let redrive = match advice {
         // Only what a service has put here is judged safe, and no call of SQS moves that back.
-        Advice::Safe => {
+        RedriveAdvice::Safe => {
             "Then send the messages anew to what they were meant for, a few at first: AWS moves back \
              only what came from a queue."
         }
-        Advice::AfterFix => "Put the messages back only when that is mended: they would die again.",
-        Advice::DoNot => "Do not put the messages back until it is known why they died.",
+        RedriveAdvice::AfterFix => {
+            "Put the messages back only when that is mended: they would die again."
+        }
+        RedriveAdvice::DoNot => "Do not put the messages back until it is known why they died.",
     };
     let mut steps = vec![step.to_owned()];
     if has_single_try && category != Category::MisconfiguredQueue {

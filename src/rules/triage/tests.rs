@@ -1,4 +1,4 @@
-use super::report::{Bundle, of as report_of};
+use super::report::{BundleFiles, render};
 use super::*;
 use crate::event::{Finding, Queue};
 use crate::rules::evidence::bundle::{SourceFacts, Timeline};
@@ -31,7 +31,7 @@ fn source() -> SourceFacts {
 struct Story {
     queue: QueueFacts,
     groups: Vec<Group>,
-    seen: Vec<Seen>,
+    seen: Vec<MessageFacts>,
 }
 
 impl Story {
@@ -56,12 +56,12 @@ impl Story {
     fn and(mut self, kind: &str, producer: &str, count: u64) -> Self {
         let first = self.seen.len() as u64 + 1;
         let ids: Vec<String> = (first..first + count).map(|n| format!("m{n}")).collect();
-        let seen = |(n, id): (usize, &String)| Seen {
+        let seen = |(n, id): (usize, &String)| MessageFacts {
             id: id.clone(),
             sent_at: Some(at(i64::try_from(n).unwrap())),
             receives: Some(6),
             source_arn: (producer == "sqs").then(|| SOURCE.into()),
-            ..Seen::default()
+            ..MessageFacts::default()
         };
         self.seen.extend(ids.iter().enumerate().map(seen));
         self.groups.push(Group {
@@ -105,7 +105,7 @@ impl Story {
         self.queue(|queue| change(&mut queue.sources.as_mut().unwrap()[0]))
     }
 
-    fn each(mut self, change: impl Fn(&mut Seen)) -> Self {
+    fn each(mut self, change: impl Fn(&mut MessageFacts)) -> Self {
         self.seen.iter_mut().for_each(change);
         self
     }
@@ -119,7 +119,7 @@ impl Story {
     }
 
     fn sampled(&self) -> Vec<Sampled> {
-        let sampled = |seen: &Seen| Sampled {
+        let sampled = |seen: &MessageFacts| Sampled {
             id: seen.id.clone(),
             message_id: "id".into(),
             fingerprint: "0123456789abcdef".into(),
@@ -140,13 +140,13 @@ impl Story {
 
     fn report(&self) -> String {
         let (prints, messages) = (self.prints(), self.sampled());
-        let bundle = Bundle {
+        let bundle = BundleFiles {
             queue: &self.queue,
             prints: &prints,
             messages: &messages,
             timeline: &Timeline::default(),
         };
-        report_of(bundle, &self.judge())
+        render(bundle, &self.judge())
     }
 }
 
@@ -172,7 +172,7 @@ fn every_cause_its_near_miss_and_its_forgery() {
         let all = story.judge();
         let first = &all[0];
         assert_eq!(
-            (first.category, first.bug, first.confidence),
+            (first.category, first.fault, first.confidence),
             (category, bug, confidence),
             "{rule}"
         );
@@ -206,12 +206,18 @@ fn what_is_cited_exists_and_nothing_is_concluded_lightly() {
                 assert!([0.0, 0.4, 0.6, 0.8, 0.9].contains(&each.confidence), "{rule}");
                 let is_said = story.groups[0].kind == "producer_error";
                 assert!(
-                    each.bug != Bug::NotACodeBug || each.confidence >= 0.8 && is_said,
+                    each.fault != CodeFault::NotACodeBug || each.confidence >= 0.8 && is_said,
                     "{rule}"
                 );
-                assert!(each.redrive != Advice::Safe || each.bug == Bug::NotACodeBug, "{rule}");
+                assert!(
+                    each.redrive != RedriveAdvice::Safe || each.fault == CodeFault::NotACodeBug,
+                    "{rule}"
+                );
                 let moved = story.seen.iter().any(|seen| seen.source_arn.is_some());
-                assert!(each.redrive != Advice::Safe || !moved, "{rule}: SQS could move it back");
+                assert!(
+                    each.redrive != RedriveAdvice::Safe || !moved,
+                    "{rule}: SQS could move it back"
+                );
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::citation::{Citation, path_of};
-use super::{Advice, Found, Status};
+use super::{Found, RedriveAdvice, Status};
 use crate::text::{safe, shorten};
 
 /// So many names stand in a note.
@@ -117,8 +117,11 @@ pub fn check(mut found: Found, resolved: &BTreeSet<String>) -> Checked {
         _ => to == Status::Inconclusive && (to != from || hits == 0),
     };
     let advice = checked.found.redrive;
-    if careless && (advice == Advice::Safe || (from == Status::NotABug && advice < Advice::DoNot)) {
-        checked.found.redrive = Advice::DoNot;
+    if careless
+        && (advice == RedriveAdvice::Safe
+            || (from == Status::NotABug && advice < RedriveAdvice::DoNot))
+    {
+        checked.found.redrive = RedriveAdvice::DoNot;
         checked
             .notes
             .push(format!("the redrive advice was lowered from {advice} to do_not: {why}"));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::citation::Citation;
-use super::{Advice, Claim, Fix, Found, Hypothesis, Status, limits};
+use super::{Claim, Fix, Found, Hypothesis, RedriveAdvice, Status, limits};
 use crate::text::{count, safe, shorten};
 
 /// What models write for nothing.
@@ -63,10 +63,10 @@ impl Reader<'_> {
         })
     }
 
-    fn redrive(&mut self) -> Advice {
+    fn redrive(&mut self) -> RedriveAdvice {
         let said = self.said.get("redrive").filter(|said| !said.is_null());
         let word = said.map(word_of).unwrap_or_default();
-        let all = [Advice::Safe, Advice::AfterFix, Advice::DoNot];
+        let all = [RedriveAdvice::Safe, RedriveAdvice::AfterFix, RedriveAdvice::DoNot];
         all.into_iter().find(|advice| advice.to_string() == word).unwrap_or_else(|| {
             self.notes.push(match said {
                 None => {
@@ -77,7 +77,7 @@ impl Reader<'_> {
                     safe(&shorten(&flat(said), 60))
                 ),
             });
-            Advice::DoNot
+            RedriveAdvice::DoNot
         })
     }
 

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::{Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, Status, Tests};
+use super::{
+    Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, RedriveAdvice, Status, Tests,
+};
 use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
 use crate::rules::evidence::bundle::Timeline;
@@ -251,7 +253,7 @@ fn in_a_phrase(status: Status) -> &'static str {
     }
 }
 
-fn redrive(advice: Advice, queue: &Queue) -> String {
+fn redrive(advice: RedriveAdvice, queue: &Queue) -> String {
     // AWS refuses it for what a service has put there, and not of every queue the sources are known.
     let but = if queue.sources.is_empty() { ", if the messages came from a queue" } else { "" };
     let how = match move_back(queue) {
@@ -259,9 +261,9 @@ fn redrive(advice: Advice, queue: &Queue) -> String {
         None => "put the messages back".to_owned(),
     };
     match advice {
-        Advice::Safe => format!("safe; {how}"),
-        Advice::AfterFix => format!("after the fix; when it is deployed, {how}"),
-        Advice::DoNot => "do not put the messages back. Follow the next steps first".into(),
+        RedriveAdvice::Safe => format!("safe; {how}"),
+        RedriveAdvice::AfterFix => format!("after the fix; when it is deployed, {how}"),
+        RedriveAdvice::DoNot => "do not put the messages back. Follow the next steps first".into(),
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Status, limits};
-use crate::rules::triage::{Advice, Category};
+use crate::rules::triage::{Category, RedriveAdvice};
 
 /// The schema.
 pub fn schema() -> Value {
@@ -65,7 +65,7 @@ pub fn schema() -> Value {
                 when nothing is known to."),
             "redrive": {
                 "type": "string",
-                "enum": [Advice::Safe, Advice::AfterFix, Advice::DoNot],
+                "enum": [RedriveAdvice::Safe, RedriveAdvice::AfterFix, RedriveAdvice::DoNot],
                 "description": "safe: the messages can be put back now and will succeed. after_fix: \
                     only when the fix is deployed. do_not: they would fail again or do harm, or it \
                     is not known.",

@@ -72,11 +72,11 @@ fn redrive_is_careful() {
     let missing = "the verdict does not say whether a redrive is safe: taken as do_not";
     let odd = "the verdict has the unknown redrive advice 'yes': taken as do_not";
     let rows = [
-        ("safe", Some(json!("safe")), Advice::Safe, None),
-        ("in words", Some(json!("After fix")), Advice::AfterFix, None),
-        ("another", Some(json!("yes")), Advice::DoNot, Some(odd)),
-        ("null", Some(json!(null)), Advice::DoNot, Some(missing)),
-        ("missing", None, Advice::DoNot, Some(missing)),
+        ("safe", Some(json!("safe")), RedriveAdvice::Safe, None),
+        ("in words", Some(json!("After fix")), RedriveAdvice::AfterFix, None),
+        ("another", Some(json!("yes")), RedriveAdvice::DoNot, Some(odd)),
+        ("null", Some(json!(null)), RedriveAdvice::DoNot, Some(missing)),
+        ("missing", None, RedriveAdvice::DoNot, Some(missing)),
     ];
     for (rule, word, advice, note) in rows {
         let found = with("redrive", word).unwrap();

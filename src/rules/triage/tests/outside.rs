@@ -183,9 +183,13 @@ fn a_hostile_body_is_an_excerpt() {
     messages[0].body = serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)});
     (messages[1].body, messages[1].form) = (serde_json::Value::Null, "binary".into());
     let timeline = Timeline::default();
-    let bundle =
-        Bundle { queue: &story.queue, prints: &prints, messages: &messages, timeline: &timeline };
-    let report = report_of(bundle, &story.judge());
+    let bundle = BundleFiles {
+        queue: &story.queue,
+        prints: &prints,
+        messages: &messages,
+        timeline: &timeline,
+    };
+    let report = render(bundle, &story.judge());
     let bare = bare(&report);
     assert!(bare.iter().all(|line| !line.contains("Forged") && !line.contains('<')), "{report}");
     assert!(report.lines().all(|line| line.chars().count() < 500), "{report}");
@@ -221,11 +225,11 @@ fn a_report_ends() {
 
 #[test]
 fn functions_and_rules_are_named_where_a_producer_names_them() {
-    let named = |seen: &mut Seen| {
+    let named = |seen: &mut MessageFacts| {
         seen.target_arn = Some(format!("{FUNCTION}:7"));
         seen.rule_arn = Some("arn:aws:events:eu-west-1:1:rule/shop/paid".into());
     };
-    let forged = |seen: &mut Seen| {
+    let forged = |seen: &mut MessageFacts| {
         named(seen);
         seen.source_arn = Some(SOURCE.into());
     };
@@ -252,9 +256,13 @@ fn a_lambda_destination_tells_in_its_record() {
     let mut sampled = rule(1).sampled().remove(0);
     sampled.body = serde_json::json!({"requestContext":
         {"condition": "EventAgeExceeded", "functionArn": FUNCTION}});
-    let seen = Seen::of(&sampled);
+    let seen = MessageFacts::from_sample(&sampled);
     assert_eq!(seen.exhausted.as_deref(), Some("EventAgeExceeded"));
     assert_eq!(seen.target_arn.as_deref(), Some(FUNCTION));
     sampled.attributes.insert("TARGET_ARN".into(), "other".into());
-    assert_eq!(Seen::of(&sampled).target_arn.as_deref(), Some("other"), "attributes come first");
+    assert_eq!(
+        MessageFacts::from_sample(&sampled).target_arn.as_deref(),
+        Some("other"),
+        "attributes come first"
+    );
 }

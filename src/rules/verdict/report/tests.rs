@@ -180,17 +180,27 @@ fn what_puts_messages_back_is_one_command_whose_words_stay_words() {
     let but = ", if the messages came from a queue";
     let deployed = "after the fix; when it is deployed, ";
     let rows = [
-        ("now", Advice::Safe, queue(""), format!("safe; {RUN}{PLAIN}")),
-        ("later", Advice::AfterFix, queue(""), format!("{deployed}{RUN}{PLAIN}")),
-        ("what AWS may refuse", Advice::Safe, alone, format!("safe; {RUN}{PLAIN}{but}")),
-        ("forged", Advice::Safe, of("arn:aws:sqs:$(id):1:a;id"), format!("safe; {RUN}{FORGED}")),
-        ("a file", Advice::Safe, of("file:///etc/passwd"), "safe; put the messages back".into()),
-        ("unknown", Advice::AfterFix, of(""), format!("{deployed}put the messages back")),
+        ("now", RedriveAdvice::Safe, queue(""), format!("safe; {RUN}{PLAIN}")),
+        ("later", RedriveAdvice::AfterFix, queue(""), format!("{deployed}{RUN}{PLAIN}")),
+        ("what AWS may refuse", RedriveAdvice::Safe, alone, format!("safe; {RUN}{PLAIN}{but}")),
+        (
+            "forged",
+            RedriveAdvice::Safe,
+            of("arn:aws:sqs:$(id):1:a;id"),
+            format!("safe; {RUN}{FORGED}"),
+        ),
+        (
+            "a file",
+            RedriveAdvice::Safe,
+            of("file:///etc/passwd"),
+            "safe; put the messages back".into(),
+        ),
+        ("unknown", RedriveAdvice::AfterFix, of(""), format!("{deployed}put the messages back")),
     ];
     for (rule, advice, queue, said) in rows {
         assert_eq!(redrive(advice, &queue), said, "{rule}");
     }
-    assert!(!redrive(Advice::DoNot, &queue("")).contains("aws"));
+    assert!(!redrive(RedriveAdvice::DoNot, &queue("")).contains("aws"));
 }
 
 #[test]

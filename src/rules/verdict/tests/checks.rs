@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-fn found(status: Status, ids: &[&str], redrive: Advice) -> Found {
+fn found(status: Status, ids: &[&str], redrive: RedriveAdvice) -> Found {
     let claim = |id: &&str| Claim { id: (*id).to_owned(), claim: "c".into() };
     let evidence = ids.iter().map(claim).collect();
     Found { status, evidence, redrive, ..read(&full()).unwrap() }
@@ -15,7 +15,7 @@ fn resolved() -> BTreeSet<String> {
 
 #[test]
 fn a_status_stands_on_what_exists() {
-    use Advice::{AfterFix, DoNot, Safe};
+    use RedriveAdvice::{AfterFix, DoNot, Safe};
     use Status::{Confirmed, Inconclusive, Likely, NotABug};
     let rows = [
         ("all exists", Confirmed, vec!["m1", "src/orders.py:12"], AfterFix, Confirmed, AfterFix),
@@ -53,7 +53,8 @@ fn a_status_stands_on_what_exists() {
 
 #[test]
 fn a_cause_that_is_not_named_is_not_known() {
-    let none = |status| Found { root_cause: None, ..found(status, &["m1"], Advice::AfterFix) };
+    let none =
+        |status| Found { root_cause: None, ..found(status, &["m1"], RedriveAdvice::AfterFix) };
     for (status, to) in [
         (Status::Confirmed, Status::Inconclusive),
         (Status::Likely, Status::Inconclusive),
@@ -119,15 +120,17 @@ fn a_fix_is_only_a_claim() {
     ];
     for (rule, files, tests, status, notes) in rows {
         let files_changed = files.into_iter().map(str::to_owned).collect();
-        let checked = check(found(Status::Confirmed, &["m1"], Advice::AfterFix), &resolved());
+        let checked =
+            check(found(Status::Confirmed, &["m1"], RedriveAdvice::AfterFix), &resolved());
         let checked = of_patch(checked, &PatchFacts { files_changed, tests, truncated: false });
         assert_eq!(checked.notes, notes, "{rule}");
         assert_eq!(checked.found.status, status, "{rule}");
     }
     let cut = PatchFacts { truncated: true, ..PatchFacts::default() };
-    let cut = of_patch(check(found(Status::Likely, &["m1"], Advice::Safe), &resolved()), &cut);
+    let cut =
+        of_patch(check(found(Status::Likely, &["m1"], RedriveAdvice::Safe), &resolved()), &cut);
     assert!(cut.notes.iter().any(|note| note.contains("not whole")), "{:?}", cut.notes);
-    let twice = check(found(Status::Confirmed, &["m1", "m9"], Advice::Safe), &resolved());
+    let twice = check(found(Status::Confirmed, &["m1", "m9"], RedriveAdvice::Safe), &resolved());
     let changed =
         PatchFacts { files_changed: vec!["./src/orders.py".into()], ..PatchFacts::default() };
     let twice = of_patch(twice, &changed);
@@ -136,7 +139,7 @@ fn a_fix_is_only_a_claim() {
         Some((Status::Confirmed, Status::Likely)),
         "from what was said first"
     );
-    let silent = Found { fix: None, ..found(Status::Likely, &["m1"], Advice::Safe) };
+    let silent = Found { fix: None, ..found(Status::Likely, &["m1"], RedriveAdvice::Safe) };
     let silent = of_patch(check(silent, &resolved()), &changed);
     assert_eq!(silent.notes, ["files were changed that it does not name: 'src/orders.py'"]);
 }
@@ -156,7 +159,7 @@ proptest! {
         prop_assert!(after.found.redrive >= before.redrive);
         if !exists {
             prop_assert_eq!(after.found.status, Status::Inconclusive);
-            prop_assert!(after.found.redrive != Advice::Safe);
+            prop_assert!(after.found.redrive != RedriveAdvice::Safe);
         }
         let stands = after.found.status == before.status;
         prop_assert_eq!(after.demoted.is_none(), stands);
