@@ -13,9 +13,9 @@ use serde_json::Value;
 pub use super::triage::RedriveAdvice;
 use crate::event::Verdict;
 
-pub use check::{Checked, PatchFacts, Ran, Tests, check, of_patch};
-pub use citation::{Citation, cited, items};
-pub use parse::read;
+pub use check::{CheckedVerdict, PatchFacts, TestResult, TestRun, apply_patch_facts, check};
+pub use citation::{Citation, citable_ids, citations};
+pub use parse::parse;
 pub use schema::schema;
 
 mod check;
@@ -39,7 +39,7 @@ pub mod limits {
     pub const HYPOTHESES: usize = 12;
     /// Files of a fix.
     pub const FILES: usize = 100;
-    /// Tests of a fix.
+    /// TestRun of a fix.
     pub const TESTS: usize = 40;
     /// Next steps.
     pub const STEPS: usize = 20;
@@ -48,7 +48,7 @@ pub mod limits {
 /// How sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum VerdictStatus {
     /// The cause is proven by the evidence.
     Confirmed,
     /// The evidence points there, and it is not proven.
@@ -59,34 +59,38 @@ pub enum Status {
     NotABug,
 }
 
-impl Status {
+impl VerdictStatus {
     /// Every status that there is.
-    pub const ALL: [Status; 4] =
-        [Status::Confirmed, Status::Likely, Status::Inconclusive, Status::NotABug];
+    pub const ALL: [VerdictStatus; 4] = [
+        VerdictStatus::Confirmed,
+        VerdictStatus::Likely,
+        VerdictStatus::Inconclusive,
+        VerdictStatus::NotABug,
+    ];
 
     /// The word.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Status::Confirmed => "confirmed",
-            Status::Likely => "likely",
-            Status::Inconclusive => "inconclusive",
-            Status::NotABug => "not_a_bug",
+            VerdictStatus::Confirmed => "confirmed",
+            VerdictStatus::Likely => "likely",
+            VerdictStatus::Inconclusive => "inconclusive",
+            VerdictStatus::NotABug => "not_a_bug",
         }
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for VerdictStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// What an investigation has found. It is read as [`read`] reads it, wherever it comes from.
+/// What an investigation has verdict. It is read as [`read`] reads it, wherever it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
-pub struct Found {
+pub struct ModelVerdict {
     /// How sure it is.
-    pub status: Status,
+    pub status: VerdictStatus,
     /// One line.
     pub title: String,
     /// The kind of the cause.
@@ -107,7 +111,7 @@ pub struct Found {
     pub redrive: RedriveAdvice,
     /// What a person should do next.
     pub next_steps: Vec<String>,
-    /// What reading it has changed, a sentence each. Not written: [`Checked`] keeps it.
+    /// What reading it has changed, a sentence each. Not written: [`CheckedVerdict`] keeps it.
     #[serde(skip)]
     pub notes: Vec<String>,
 }
@@ -143,24 +147,24 @@ pub struct Fix {
     pub tests: Vec<String>,
 }
 
-impl TryFrom<Value> for Found {
+impl TryFrom<Value> for ModelVerdict {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
-        read(&value)
+        parse(&value)
     }
 }
 
-impl From<&Checked> for Verdict {
+impl From<&CheckedVerdict> for Verdict {
     /// The short form, for events.
-    fn from(checked: &Checked) -> Self {
-        let found = &checked.found;
+    fn from(checked: &CheckedVerdict) -> Self {
+        let verdict = &checked.verdict;
         Verdict {
-            status: found.status.to_string(),
-            title: Some(found.title.clone()),
-            category: found.category.clone(),
-            confidence: found.confidence,
-            redrive: Some(found.redrive.to_string()),
+            status: verdict.status.to_string(),
+            title: Some(verdict.title.clone()),
+            category: verdict.category.clone(),
+            confidence: verdict.confidence,
+            redrive: Some(verdict.redrive.to_string()),
         }
     }
 }

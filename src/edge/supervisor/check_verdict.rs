@@ -14,7 +14,7 @@ use crate::rules::evidence::bundle;
 use crate::rules::evidence::bundle::{Logs, Timeline};
 use crate::rules::verdict;
 use crate::rules::verdict::report::{Cost, Report};
-use crate::rules::verdict::{Checked, Citation, PatchFacts};
+use crate::rules::verdict::{CheckedVerdict, Citation, PatchFacts};
 use crate::store;
 use crate::text::shorten;
 
@@ -23,7 +23,7 @@ const LINE: usize = 200;
 
 /// A verdict that was checked, and what the report needs beside it.
 pub(super) struct Finding {
-    pub(super) checked: Checked,
+    pub(super) checked: CheckedVerdict,
     excerpts: BTreeMap<String, String>,
     timeline: Timeline,
     denied: Vec<(String, u64)>,
@@ -38,7 +38,7 @@ impl Finding {
     pub(super) fn with(self, patch: Option<PatchFacts>) -> Self {
         let checked = match &patch {
             None => self.checked,
-            Some(patch) => verdict::of_patch(self.checked, patch),
+            Some(patch) => verdict::apply_patch_facts(self.checked, patch),
         };
         Finding { checked, patch, ..self }
     }
@@ -59,7 +59,7 @@ impl Supervisor<'_> {
         tree: Option<&Workspace>,
         transcript: &Transcript,
     ) -> Result<Finding, String> {
-        let found = verdict::read(said)?;
+        let found = verdict::parse(said)?;
         let mut excerpts = BTreeMap::new();
         let (mut resolved, mut timeline) = (Default::default(), Timeline::default());
         if let Some(folder) = folder {
@@ -67,7 +67,7 @@ impl Supervisor<'_> {
             let logs: Logs = store::read_json(&folder.join(bundle::files::LOGS))
                 .map_err(|error| error.to_string())?;
             let ids = all.shown.iter().map(|message| message.id.as_str());
-            resolved = verdict::items(&all.queue, &all.prints, &all.timeline, &logs, ids);
+            resolved = verdict::citable_ids(&all.queue, &all.prints, &all.timeline, &logs, ids);
             let messages = all.shown.iter().map(|one| {
                 let text = one.body.as_str().unwrap_or(one.form.as_str());
                 (one.id.clone(), text.to_owned())
@@ -78,7 +78,7 @@ impl Supervisor<'_> {
             excerpts.extend(messages.chain(groups).chain(moments));
             timeline = all.timeline;
         }
-        for citation in verdict::cited(&found) {
+        for citation in verdict::citations(&found) {
             let text = tree.and_then(|tree| looked_up(tree, &citation));
             if let Some(text) = text {
                 resolved.insert(citation.to_string());
@@ -132,7 +132,7 @@ impl Supervisor<'_> {
             denied: &finding.denied,
             files: &files,
         }
-        .text()
+        .render()
     }
 }
 

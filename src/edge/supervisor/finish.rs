@@ -147,7 +147,7 @@ impl Supervisor<'_> {
 
     fn report(&self, verdict: &event::Verdict, took: Duration) -> Result<PathBuf, Error> {
         let path = self.folder.join(files::REPORT);
-        let text = report::of(
+        let text = report::render_unchecked(
             self.session,
             &self.plan.incident.id,
             &self.plan.incident.queue,

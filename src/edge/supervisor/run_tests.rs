@@ -19,7 +19,7 @@ use crate::event::Verdict;
 use crate::log;
 use crate::rules::agent::last_line::Outcome;
 use crate::rules::agent::prompt;
-use crate::rules::verdict::{PatchFacts, Ran, Tests};
+use crate::rules::verdict::{PatchFacts, TestResult, TestRun};
 use crate::store;
 
 impl Supervisor<'_> {
@@ -86,7 +86,7 @@ impl Supervisor<'_> {
         tree: &Workspace,
         patch: &Path,
         watchdog: u32,
-    ) -> Result<Tests, Error> {
+    ) -> Result<TestRun, Error> {
         let path = self.folder.join(files::TESTS);
         let failed = |error: std::io::Error| Error::file("write", &path, &error);
         let mut log = store::create_private(&path).map_err(failed)?;
@@ -95,18 +95,24 @@ impl Supervisor<'_> {
             Ok(trial) => trial,
             Err(error) => {
                 writeln!(log, "{error}").map_err(failed)?;
-                return Ok(Tests { command, ran: Ran::NotStarted });
+                return Ok(TestRun { command, result: TestResult::NotStarted });
             }
         };
         let ran = self.test(argv, trial.folder(), log, watchdog);
         if let Err(error) = trial.remove() {
             log::warn(&error.to_string());
         }
-        Ok(Tests { command, ran: ran? })
+        Ok(TestRun { command, result: ran? })
     }
 
     /// Runs the tests, in the environment of the agent without the model's credential.
-    fn test(&self, argv: &[String], folder: &Path, log: File, watchdog: u32) -> Result<Ran, Error> {
+    fn test(
+        &self,
+        argv: &[String],
+        folder: &Path,
+        log: File,
+        watchdog: u32,
+    ) -> Result<TestResult, Error> {
         let complaints =
             log.try_clone().map_err(|error| Error::failed("share", files::TESTS, error))?;
         let mut command = exe();
@@ -125,12 +131,14 @@ impl Supervisor<'_> {
         // What they have left behind goes, too.
         tree.end(Duration::from_millis(self.plan.grace_ms) / 2);
         Ok(match ended {
-            Ended::Told => Ran::Stopped,
-            Ended::ByItself(status) if status.success() => Ran::Passed,
+            Ended::Told => TestResult::Stopped,
+            Ended::ByItself(status) if status.success() => TestResult::Passed,
             // The shim could not become it.
-            Ended::ByItself(status) if matches!(status.code(), Some(126 | 127)) => Ran::NotStarted,
-            Ended::ByItself(_) => Ran::Failed,
-            _ => Ran::TooLate,
+            Ended::ByItself(status) if matches!(status.code(), Some(126 | 127)) => {
+                TestResult::NotStarted
+            }
+            Ended::ByItself(_) => TestResult::Failed,
+            _ => TestResult::TooLate,
         })
     }
 }

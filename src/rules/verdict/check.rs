@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::citation::{Citation, path_of};
-use super::{Found, RedriveAdvice, Status};
+use super::{ModelVerdict, RedriveAdvice, VerdictStatus};
 use crate::text::{safe, shorten};
 
 /// So many names stand in a note.
@@ -19,13 +19,14 @@ const NAME: usize = 80;
 
 /// A verdict after the check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Checked {
+pub struct CheckedVerdict {
     /// What is left of it.
-    pub found: Found,
+    #[serde(rename = "found")]
+    pub verdict: ModelVerdict,
     /// What it cites that does not exist, each once; the empty text for a claim that cites nothing.
     pub unresolved: Vec<String>,
     /// What the model said, and what it is now.
-    pub demoted: Option<(Status, Status)>,
+    pub demoted: Option<(VerdictStatus, VerdictStatus)>,
     /// What was changed and why, a sentence each.
     pub notes: Vec<String>,
 }
@@ -38,22 +39,23 @@ pub struct PatchFacts {
     /// The patch lacks something: it is too long, or has a repository within.
     pub truncated: bool,
     /// The tests that this tool has run; null when it ran none.
-    pub tests: Option<Tests>,
+    pub tests: Option<TestRun>,
 }
 
 /// A run of the tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tests {
+pub struct TestRun {
     /// The command, for people.
     pub command: String,
     /// How that ended.
-    pub ran: Ran,
+    #[serde(rename = "ran")]
+    pub result: TestResult,
 }
 
 /// How a run of the tests has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ran {
+pub enum TestResult {
     /// They pass.
     Passed,
     /// They do not.
@@ -66,62 +68,64 @@ pub enum Ran {
     Stopped,
 }
 
-impl Ran {
+impl TestResult {
     /// What is to be said of them.
     pub fn sentence(self) -> &'static str {
         match self {
-            Ran::Passed => "passed",
-            Ran::Failed => "did not pass",
-            Ran::NotStarted => "could not be started",
-            Ran::TooLate => "were not done by the deadline",
-            Ran::Stopped => "were stopped, because somebody asked for the end",
+            TestResult::Passed => "passed",
+            TestResult::Failed => "did not pass",
+            TestResult::NotStarted => "could not be started",
+            TestResult::TooLate => "were not done by the deadline",
+            TestResult::Stopped => "were stopped, because somebody asked for the end",
         }
     }
 }
 
-/// Judges `found` by what of its citations was found: `resolved` holds them as [`Citation`]
+/// Judges `verdict` by what of its citations was verdict: `resolved` holds them as [`Citation`]
 /// displays them. Each that was not lowers the status by a step. A place in the code counts as
-/// found when it was there before the model changed anything.
-pub fn check(mut found: Found, resolved: &BTreeSet<String>) -> Checked {
+/// verdict when it was there before the model changed anything.
+pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> CheckedVerdict {
     let exists =
-        |id: &str| Citation::of(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
+        |id: &str| Citation::parse(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
     let mut unresolved: Vec<String> = Vec::new();
     let mut hits = 0;
-    for claim in &found.evidence {
+    for claim in &verdict.evidence {
         if exists(&claim.id) {
             hits += 1;
         } else if !unresolved.contains(&claim.id) {
             unresolved.push(claim.id.clone());
         }
     }
-    let notes = std::mem::take(&mut found.notes);
-    let mut checked = Checked { found, unresolved, demoted: None, notes };
+    let notes = std::mem::take(&mut verdict.notes);
+    let mut checked = CheckedVerdict { verdict, unresolved, demoted: None, notes };
     if !checked.unresolved.is_empty() {
         let names = named(checked.unresolved.iter().map(String::as_str));
         checked.notes.push(format!("what it cites does not exist: {names}"));
     }
-    let from = checked.found.status;
-    let is_vague = from != Status::NotABug && checked.found.root_cause.is_none();
+    let from = checked.verdict.status;
+    let is_vague = from != VerdictStatus::NotABug && checked.verdict.root_cause.is_none();
     let (to, why) = match (from, checked.unresolved.len()) {
-        (Status::Inconclusive, _) => (from, "its cause is not known"),
-        _ if hits == 0 => (Status::Inconclusive, "nothing that it cites exists"),
-        _ if is_vague => (Status::Inconclusive, "it names no root cause"),
+        (VerdictStatus::Inconclusive, _) => (from, "its cause is not known"),
+        _ if hits == 0 => (VerdictStatus::Inconclusive, "nothing that it cites exists"),
+        _ if is_vague => (VerdictStatus::Inconclusive, "it names no root cause"),
         (_, 0) => (from, ""),
-        (Status::Confirmed, 1) => (Status::Likely, "one thing that it cites does not exist"),
-        _ => (Status::Inconclusive, "not everything that it cites exists"),
+        (VerdictStatus::Confirmed, 1) => {
+            (VerdictStatus::Likely, "one thing that it cites does not exist")
+        }
+        _ => (VerdictStatus::Inconclusive, "not everything that it cites exists"),
     };
     checked.lower(to, why);
     // That nothing is wrong with the code is an advice in itself.
     let careless = match from {
-        Status::NotABug => to != from,
-        _ => to == Status::Inconclusive && (to != from || hits == 0),
+        VerdictStatus::NotABug => to != from,
+        _ => to == VerdictStatus::Inconclusive && (to != from || hits == 0),
     };
-    let advice = checked.found.redrive;
+    let advice = checked.verdict.redrive;
     if careless
         && (advice == RedriveAdvice::Safe
-            || (from == Status::NotABug && advice < RedriveAdvice::DoNot))
+            || (from == VerdictStatus::NotABug && advice < RedriveAdvice::DoNot))
     {
-        checked.found.redrive = RedriveAdvice::DoNot;
+        checked.verdict.redrive = RedriveAdvice::DoNot;
         checked
             .notes
             .push(format!("the redrive advice was lowered from {advice} to do_not: {why}"));
@@ -130,15 +134,15 @@ pub fn check(mut found: Found, resolved: &BTreeSet<String>) -> Checked {
 }
 
 /// Judges what `checked` says of a fix by what was changed and what the tests said.
-pub fn of_patch(mut checked: Checked, patch: &PatchFacts) -> Checked {
+pub fn apply_patch_facts(mut checked: CheckedVerdict, patch: &PatchFacts) -> CheckedVerdict {
     let changed: BTreeSet<String> = patch.files_changed.iter().map(|path| normal(path)).collect();
-    let claimed: BTreeSet<String> = match &checked.found.fix {
+    let claimed: BTreeSet<String> = match &checked.verdict.fix {
         Some(fix) => fix.files.iter().map(|path| normal(path)).collect(),
         None => BTreeSet::new(),
     };
     let mut notes = Vec::new();
     let mut say = |text: String| notes.push(text);
-    if checked.found.fix.is_some() && changed.is_empty() {
+    if checked.verdict.fix.is_some() && changed.is_empty() {
         say("it says that there is a fix, and no file was changed".into());
     }
     let names = |all: &mut dyn Iterator<Item = &String>| named(all.map(String::as_str));
@@ -153,12 +157,12 @@ pub fn of_patch(mut checked: Checked, patch: &PatchFacts) -> Checked {
     if patch.truncated {
         say("the patch is not whole: it is too long, or a repository is within".into());
     }
-    let has_tests = checked.found.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
+    let has_tests = checked.verdict.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
     let unproven = match &patch.tests {
-        Some(Tests { ran: Ran::Passed, .. }) => None,
-        Some(Tests { command, ran }) => {
+        Some(TestRun { result: TestResult::Passed, .. }) => None,
+        Some(TestRun { command, result }) => {
             let command = safe(&shorten(command, NAME)).into_owned();
-            let how = ran.sentence();
+            let how = result.sentence();
             say(format!("the tests {how} when this tool ran them: '{command}'"));
             Some("the tests are not known to pass")
         }
@@ -171,20 +175,20 @@ pub fn of_patch(mut checked: Checked, patch: &PatchFacts) -> Checked {
     };
     checked.notes.extend(notes);
     if let Some(why) = unproven.filter(|_| !changed.is_empty())
-        && checked.found.status == Status::Confirmed
+        && checked.verdict.status == VerdictStatus::Confirmed
     {
-        checked.lower(Status::Likely, why);
+        checked.lower(VerdictStatus::Likely, why);
     }
     checked
 }
 
-impl Checked {
-    fn lower(&mut self, to: Status, why: &str) {
-        let from = self.found.status;
+impl CheckedVerdict {
+    fn lower(&mut self, to: VerdictStatus, why: &str) {
+        let from = self.verdict.status;
         if from == to {
             return;
         }
-        self.found.status = to;
+        self.verdict.status = to;
         let first = self.demoted.map_or(from, |(first, _)| first);
         self.demoted = Some((first, to));
         self.notes.push(format!("the status was lowered from {from} to {to}: {why}"));
@@ -193,7 +197,7 @@ impl Checked {
 
 /// A path as git writes it, without the line that a model may have put behind it.
 fn normal(path: &str) -> String {
-    match Citation::of(path) {
+    match Citation::parse(path) {
         Some(Citation::File { path, .. }) => path,
         _ => path_of(path).unwrap_or_else(|| path.to_owned()),
     }

@@ -8,12 +8,12 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::Found;
+use super::ModelVerdict;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Timeline};
 use crate::text::hidden;
 
 /// Something that can be looked up. Its `Display` is the one way to write it, which the set of
-/// what was found has to hold.
+/// what was verdict has to hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Citation {
     /// An item of the bundle: `m1`, `f1`, `t1`, `q.retention_s`, `lint.chained`, `log:1`.
@@ -34,7 +34,7 @@ pub enum Citation {
 impl Citation {
     /// Reads `m1`, `src/a.rs`, `src/a.rs:12`, `src/a.rs:12-20`, `src/a.rs#L12`, `4f2a91c`. None for
     /// what can never be looked up.
-    pub fn of(text: &str) -> Option<Citation> {
+    pub fn parse(text: &str) -> Option<Citation> {
         let text = text.trim();
         if is_item(text) {
             return Some(Citation::Item(text.to_owned()));
@@ -73,9 +73,9 @@ impl fmt::Display for Citation {
 }
 
 /// What has to be looked up, each once, in the order of the claims.
-pub fn cited(found: &Found) -> Vec<Citation> {
+pub fn citations(verdict: &ModelVerdict) -> Vec<Citation> {
     let mut all = Vec::new();
-    for citation in found.evidence.iter().filter_map(|claim| Citation::of(&claim.id)) {
+    for citation in verdict.evidence.iter().filter_map(|claim| Citation::parse(&claim.id)) {
         if !all.contains(&citation) {
             all.push(citation);
         }
@@ -84,7 +84,7 @@ pub fn cited(found: &Found) -> Vec<Citation> {
 }
 
 /// The ids that a bundle offers. What is null offers nothing.
-pub fn items<'a>(
+pub fn citable_ids<'a>(
     queue: &QueueFacts,
     prints: &Fingerprints,
     timeline: &Timeline,

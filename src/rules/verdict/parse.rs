@@ -1,4 +1,4 @@
-//! A model's answer, as a [`Found`]: liberal in its forms, strict in the two words that decide.
+//! A model's answer, as a [`ModelVerdict`]: liberal in its forms, strict in the two words that decide.
 //!
 //! Promises: no value makes it panic. It is the same when it is read again. Whatever was cut, left
 //! out or guessed is in the notes.
@@ -8,21 +8,21 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::citation::Citation;
-use super::{Claim, Fix, Found, Hypothesis, RedriveAdvice, Status, limits};
+use super::{Claim, Fix, Hypothesis, ModelVerdict, RedriveAdvice, VerdictStatus, limits};
 use crate::text::{count, safe, shorten};
 
 /// What models write for nothing.
 const NOTHING: [&str; 4] = ["null", "none", "n/a", "nil"];
 
 /// Reads `value`, or says what is wrong with it.
-pub fn read(value: &Value) -> Result<Found, String> {
+pub fn parse(value: &Value) -> Result<ModelVerdict, String> {
     let Value::Object(said) = value else {
         return Err("the verdict is no JSON object".into());
     };
     let mut reader = Reader { said, cut: BTreeMap::new(), notes: Vec::new() };
     let status = reader.status()?;
     let root_cause = reader.text("root_cause", limits::TEXT);
-    let mut found = Found {
+    let mut verdict = ModelVerdict {
         status,
         title: String::new(),
         category: reader.text("category", limits::CATEGORY),
@@ -36,13 +36,13 @@ pub fn read(value: &Value) -> Result<Found, String> {
         notes: Vec::new(),
         root_cause,
     };
-    found.title = reader.text("title", limits::TITLE).unwrap_or_else(|| {
+    verdict.title = reader.text("title", limits::TITLE).unwrap_or_else(|| {
         reader.notes.push("the verdict has no title".into());
-        let cause = found.root_cause.as_deref().unwrap_or("A verdict without a title");
+        let cause = verdict.root_cause.as_deref().unwrap_or("A verdict without a title");
         shorten(cause, limits::TITLE).into_owned()
     });
-    found.notes = reader.told();
-    Ok(found)
+    verdict.notes = reader.told();
+    Ok(verdict)
 }
 
 struct Reader<'a> {
@@ -53,12 +53,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn status(&self) -> Result<Status, String> {
+    fn status(&self) -> Result<VerdictStatus, String> {
         let Some(said) = self.said.get("status").filter(|said| !said.is_null()) else {
             return Err("the verdict has no status".into());
         };
         let word = word_of(said);
-        Status::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
+        VerdictStatus::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
             format!("the verdict has the unknown status '{}'", safe(&shorten(&flat(said), 60)))
         })
     }
@@ -162,7 +162,7 @@ impl Reader<'_> {
             let claim = claim.unwrap_or_default();
             // Some write 'm1, m2' for one claim.
             let split: Vec<&str> = ids.split([',', ';']).map(bare).collect();
-            let is_list = split.iter().all(|id| Citation::of(id).is_some());
+            let is_list = split.iter().all(|id| Citation::parse(id).is_some());
             for id in if is_list { split } else { vec![bare(&ids)] } {
                 let id = self.line(&Value::from(id), "evidence", limits::NAME).unwrap_or_default();
                 if !id.is_empty() || !claim.is_empty() {
@@ -183,7 +183,7 @@ impl Reader<'_> {
         let (head, rest) = text.split_once(' ').unwrap_or((text, ""));
         let id = bare(head);
         // Any word could be a file's name: in a sentence it is one only with a line.
-        let (id, rest) = match Citation::of(id) {
+        let (id, rest) = match Citation::parse(id) {
             Some(Citation::File { line: None, .. }) if !rest.is_empty() => ("", text),
             Some(_) => (id, rest),
             None => ("", text),

@@ -9,7 +9,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::{
-    Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, RedriveAdvice, Status, Tests,
+    CheckedVerdict, Citation, Claim, Fix, Hypothesis, PatchFacts, RedriveAdvice, TestResult,
+    TestRun, VerdictStatus,
 };
 use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
@@ -33,7 +34,7 @@ pub struct Report<'a> {
     /// The queue.
     pub queue: &'a Queue,
     /// The verdict, after the check.
-    pub checked: &'a Checked,
+    pub checked: &'a CheckedVerdict,
     /// What the cited items hold, redacted, by what cites them: as the claim writes it, or as a
     /// [`Citation`] does.
     pub excerpts: &'a BTreeMap<String, String>,
@@ -62,32 +63,32 @@ pub struct Cost {
 
 impl Report<'_> {
     /// The text of the report.
-    pub fn text(&self) -> String {
-        let found = &self.checked.found;
+    pub fn render(&self) -> String {
+        let verdict = &self.checked.verdict;
         let mut out = Page::default();
-        out.line(format!("# {}\n", prose(&found.title)));
-        out.line(format!("- Status: {}", in_a_phrase(found.status)));
+        out.line(format!("# {}\n", prose(&verdict.title)));
+        out.line(format!("- Status: {}", in_a_phrase(verdict.status)));
         if let Some((from, to)) = self.checked.demoted {
             out.line(format!("- The model said {from}; lowered to {to}, see 'Checked' below"));
         }
-        out.line(format!("- Confidence: {}", sure(found.confidence)));
-        out.line(format!("- Category: {}", found.category.as_deref().map_or_else(unknown, span)));
-        out.line(format!("- Redrive: {}", redrive(found.redrive, self.queue)));
+        out.line(format!("- Confidence: {}", sure(verdict.confidence)));
+        out.line(format!("- Category: {}", verdict.category.as_deref().map_or_else(unknown, span)));
+        out.line(format!("- Redrive: {}", redrive(verdict.redrive, self.queue)));
         out.line(format!("- Queue: {}", span(&self.queue.name)));
         out.line(format!("- Incident: {}", span(self.incident)));
         out.line(format!("- Session: {}", span(self.session)));
         out.heading("Root cause");
-        out.line(said(&found.root_cause));
+        out.line(said(&verdict.root_cause));
         self.evidence(&mut out);
-        hypotheses(&mut out, &found.hypotheses);
+        hypotheses(&mut out, &verdict.hypotheses);
         self.fix(&mut out);
         out.heading("Prevention");
-        out.line(said(&found.prevention));
+        out.line(said(&verdict.prevention));
         out.heading("Next steps");
-        for (number, step) in found.next_steps.iter().enumerate() {
+        for (number, step) in verdict.next_steps.iter().enumerate() {
             out.line(format!("{}. {}", number + 1, prose(step)));
         }
-        if found.next_steps.is_empty() {
+        if verdict.next_steps.is_empty() {
             out.line("None is named.");
         }
         self.happened(&mut out);
@@ -99,7 +100,7 @@ impl Report<'_> {
 
     fn evidence(&self, out: &mut Page) {
         out.heading("Evidence");
-        let claims = &self.checked.found.evidence;
+        let claims = &self.checked.verdict.evidence;
         out.list(claims, "claim", |out, Claim { id, claim }| {
             let cited = match id.as_str() {
                 "" => "cites nothing".into(),
@@ -109,7 +110,7 @@ impl Report<'_> {
                 id => span(id),
             };
             out.line(format!("- {cited}: {}", prose(claim)));
-            let usual = Citation::of(id).map(|cited| cited.to_string());
+            let usual = Citation::parse(id).map(|cited| cited.to_string());
             let excerpt = self.excerpts.get(id).or_else(|| self.excerpts.get(&usual?));
             if let Some(excerpt) = excerpt {
                 out.line(format!("  - {}", span_of(excerpt, ITEM)));
@@ -122,7 +123,7 @@ impl Report<'_> {
 
     fn fix(&self, out: &mut Page) {
         out.heading("Fix");
-        if let Some(Fix { summary, files, tests }) = &self.checked.found.fix {
+        if let Some(Fix { summary, files, tests }) = &self.checked.verdict.fix {
             out.line(format!("As the model says: {}\n", prose(summary)));
             for (what, all) in [("Changed", files), ("Tested by", tests)] {
                 out.list(all, "name", |out, name| out.line(format!("- {what}: {}", span(name))));
@@ -142,11 +143,11 @@ impl Report<'_> {
         }
         out.line(match tests {
             None => "- Tests: this tool ran none".to_owned(),
-            Some(Tests { command, ran: Ran::Passed }) => {
+            Some(TestRun { command, result: TestResult::Passed }) => {
                 format!("- Tests: passed, {}", span(command))
             }
-            Some(Tests { command, ran }) => {
-                format!("- Tests: **{}**, {}", ran.sentence(), span(command))
+            Some(TestRun { command, result }) => {
+                format!("- Tests: **{}**, {}", result.sentence(), span(command))
             }
         });
     }
@@ -167,7 +168,7 @@ impl Report<'_> {
         for note in &self.checked.notes {
             out.line(format!("- {}", prose(note)));
         }
-        if self.checked.unresolved.is_empty() && !self.checked.found.evidence.is_empty() {
+        if self.checked.unresolved.is_empty() && !self.checked.verdict.evidence.is_empty() {
             out.line(
                 "- Everything that the verdict cites exists. Whether it shows what is claimed, a \
                  program cannot tell.",
@@ -204,7 +205,7 @@ impl Report<'_> {
 }
 
 /// The report on an agent that gives no full verdict.
-pub fn of(
+pub fn render_unchecked(
     session: &str,
     incident: &str,
     queue: &Queue,
@@ -244,12 +245,12 @@ fn hypotheses(out: &mut Page, all: &[Hypothesis]) {
     }
 }
 
-fn in_a_phrase(status: Status) -> &'static str {
+fn in_a_phrase(status: VerdictStatus) -> &'static str {
     match status {
-        Status::Confirmed => "confirmed, the evidence proves the cause",
-        Status::Likely => "likely, the evidence points to this cause and does not prove it",
-        Status::Inconclusive => "inconclusive, the cause is not known",
-        Status::NotABug => "not a bug, the code is not to blame",
+        VerdictStatus::Confirmed => "confirmed, the evidence proves the cause",
+        VerdictStatus::Likely => "likely, the evidence points to this cause and does not prove it",
+        VerdictStatus::Inconclusive => "inconclusive, the cause is not known",
+        VerdictStatus::NotABug => "not a bug, the code is not to blame",
     }
 }
 

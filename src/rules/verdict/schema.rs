@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Status, limits};
+use super::{VerdictStatus, limits};
 use crate::rules::triage::{Category, RedriveAdvice};
 
 /// The schema.
@@ -18,7 +18,7 @@ pub fn schema() -> Value {
         json!({
             "status": {
                 "type": "string",
-                "enum": Status::ALL.map(Status::as_str),
+                "enum": VerdictStatus::ALL.map(VerdictStatus::as_str),
                 "description": "confirmed: the root cause is proven by the cited evidence, and a \
                     fix, if there is one, by tests. likely: the evidence points to it, and it is not \
                     proven. inconclusive: the cause is not known. not_a_bug: the code is not to \

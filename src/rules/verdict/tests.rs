@@ -32,29 +32,29 @@ pub(super) fn full() -> Value {
 }
 
 /// [`full`] with `key` changed, or gone.
-fn with(key: &str, value: Option<Value>) -> Result<Found, String> {
+fn with(key: &str, value: Option<Value>) -> Result<ModelVerdict, String> {
     let mut said = full();
     match value {
         Some(value) => said[key] = value,
         None => drop(said.as_object_mut().unwrap().remove(key)),
     }
-    read(&said)
+    parse(&said)
 }
 
 #[test]
 fn a_full_verdict_is_read_as_it_is_and_read_again() {
-    let found = read(&full()).unwrap();
+    let found = parse(&full()).unwrap();
     assert_eq!(found.notes, Vec::<String>::new());
     assert_eq!(serde_json::to_value(&found).unwrap(), full());
-    assert_eq!(serde_json::from_value::<Found>(full()).unwrap(), found);
+    assert_eq!(serde_json::from_value::<ModelVerdict>(full()).unwrap(), found);
 }
 
 #[test]
 fn status_is_strict() {
     let rows = [
-        ("as it is", json!("likely"), Ok(Status::Likely)),
-        ("in capitals", json!(" CONFIRMED "), Ok(Status::Confirmed)),
-        ("in words", json!("Not a bug"), Ok(Status::NotABug)),
+        ("as it is", json!("likely"), Ok(VerdictStatus::Likely)),
+        ("in capitals", json!(" CONFIRMED "), Ok(VerdictStatus::Confirmed)),
+        ("in words", json!("Not a bug"), Ok(VerdictStatus::NotABug)),
         ("another", json!("fixed\u{1b}"), Err("the verdict has the unknown status 'fixed\\u{1b}'")),
         ("no text", json!(1), Err("the verdict has the unknown status '1'")),
         ("null", json!(null), Err("the verdict has no status")),
@@ -64,7 +64,7 @@ fn status_is_strict() {
         assert_eq!(read, status.map_err(str::to_owned), "{rule}");
     }
     assert_eq!(with("status", None), Err("the verdict has no status".into()));
-    assert_eq!(read(&json!([])), Err("the verdict is no JSON object".into()));
+    assert_eq!(parse(&json!([])), Err("the verdict is no JSON object".into()));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn confidence_is_read_as_models_write_it() {
 
 #[test]
 fn what_is_missing_is_unknown_and_no_failure() {
-    let found = read(&json!({"status": "likely", "notes": ["forged"]})).unwrap();
+    let found = parse(&json!({"status": "likely", "notes": ["forged"]})).unwrap();
     assert_eq!(found.title, "A verdict without a title");
     assert_eq!((found.category, found.root_cause, found.prevention), (None, None, None));
     assert_eq!((found.fix, found.confidence), (None, None));
@@ -177,8 +177,8 @@ fn what_is_too_long_is_cut_and_said() {
     for (key, said, note) in rows {
         let found = with(key, Some(said)).unwrap();
         assert_eq!(found.notes, [note], "{key}");
-        let again = read(&serde_json::to_value(&found).unwrap()).unwrap();
-        assert_eq!(again, Found { notes: Vec::new(), ..found }, "{key}");
+        let again = parse(&serde_json::to_value(&found).unwrap()).unwrap();
+        assert_eq!(again, ModelVerdict { notes: Vec::new(), ..found }, "{key}");
     }
     let title = with("title", Some(json!(long))).unwrap().title;
     assert!(title.chars().count() == 200 && title.ends_with('…'), "{title}");
@@ -237,9 +237,9 @@ fn what_can_be_cited() {
         (":1", None),
     ];
     for (text, cited) in rows {
-        assert_eq!(Citation::of(text), cited, "{text:?}");
+        assert_eq!(Citation::parse(text), cited, "{text:?}");
         if let Some(cited) = cited {
-            assert_eq!(Citation::of(&cited.to_string()), Some(cited), "{text:?}, written again");
+            assert_eq!(Citation::parse(&cited.to_string()), Some(cited), "{text:?}, written again");
         }
     }
 }
@@ -260,7 +260,7 @@ fn a_bundle_offers_its_items() {
         what: "w".into(),
         items: Vec::new(),
     };
-    let all = items(
+    let all = citable_ids(
         &facts,
         &Fingerprints { fingerprints: vec![group] },
         &Timeline { timeline: vec![moment] },
@@ -270,7 +270,7 @@ fn a_bundle_offers_its_items() {
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let offered = ["f1", "lint.chained", "log:1", "m1", "m2", "q.depth", "q.lint", "q.queue", "t1"];
     assert_eq!(all, offered, "and nothing that is null");
-    assert!(all.iter().all(|id| matches!(Citation::of(id), Some(Citation::Item(_)))));
+    assert!(all.iter().all(|id| matches!(Citation::parse(id), Some(Citation::Item(_)))));
 }
 
 /// Every object of the schema, however deep.
@@ -356,8 +356,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-fn any_found() -> impl Strategy<Value = Found> {
-    let status = prop::sample::select(Status::ALL.to_vec());
+fn any_verdict() -> impl Strategy<Value = ModelVerdict> {
+    let status = prop::sample::select(VerdictStatus::ALL.to_vec());
     (status, any_json(), any_json(), any::<String>()).prop_map(|(status, a, b, title)| {
         let mut said = json!({"title": title});
         let keys = ["root_cause", "evidence", "hypotheses", "fix", "next_steps", "category"];
@@ -368,29 +368,29 @@ fn any_found() -> impl Strategy<Value = Found> {
             said.as_object_mut().unwrap().extend(more);
         }
         said["status"] = json!(status);
-        read(&said).unwrap()
+        parse(&said).unwrap()
     })
 }
 
 proptest! {
     #[test]
     fn reading_never_panics(value in any_json()) {
-        let _ = read(&value);
+        let _ = parse(&value);
     }
 
     #[test]
-    fn what_was_read_is_safe_and_the_same_when_read_again(found in any_found()) {
+    fn what_was_read_is_safe_and_the_same_when_read_again(found in any_verdict()) {
         let written = serde_json::to_value(&found).unwrap();
         prop_assert!(!written.to_string().chars().any(hidden), "{}", written);
         prop_assert!(found.notes.iter().all(|note| safe(note) == note.as_str()), "{:?}", found.notes);
-        let again = read(&written).unwrap();
-        prop_assert_eq!(again, Found { notes: Vec::new(), ..found });
+        let again = parse(&written).unwrap();
+        prop_assert_eq!(again, ModelVerdict { notes: Vec::new(), ..found });
     }
 
     #[test]
     fn citing_never_panics_and_never_leaves_the_repository(text in "[a-zL0-9./:#~\\\\-]{0,24}|\\PC*") {
-        if let Some(cited) = Citation::of(&text) {
-            prop_assert_eq!(Citation::of(&cited.to_string()), Some(cited.clone()));
+        if let Some(cited) = Citation::parse(&text) {
+            prop_assert_eq!(Citation::parse(&cited.to_string()), Some(cited.clone()));
             if let Citation::File { path, .. } = cited {
                 prop_assert!(!path.starts_with(['/', '-', ':']), "{}", path);
                 prop_assert!(!path.split('/').any(|part| matches!(part, ".." | ".git" | "")));

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::rules::evidence::bundle::Moment;
-use crate::rules::verdict::{Found, check, of_patch, read};
+use crate::rules::verdict::{ModelVerdict, apply_patch_facts, check, parse};
 use crate::text::hidden;
 use crate::time::Timestamp;
 
@@ -83,12 +83,12 @@ fn queue(name: &str) -> Queue {
     Queue { arn, sources: vec!["orders".into()], ..Queue::default() }
 }
 
-fn report_of(found: Found, excerpt: &str, name: &str) -> String {
+fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
-    let run = Some(Tests { command: format!("pytest -q{name}"), ran: Ran::Passed });
+    let run = Some(TestRun { command: format!("pytest -q{name}"), result: TestResult::Passed });
     let patch =
         PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run, truncated: false };
-    let checked = of_patch(check(found, &resolved), &patch);
+    let checked = apply_patch_facts(check(found, &resolved), &patch);
     let moment = Moment {
         id: "t1".into(),
         at: Timestamp::from_millis(1_700_000_000_000),
@@ -107,11 +107,11 @@ fn report_of(found: Found, excerpt: &str, name: &str) -> String {
         denied: &[(format!("WebFetch{name}"), 2)],
         files: &[("the transcript", format!("/state/s1/transcript.ndjson{name}"))],
     }
-    .text()
+    .render()
 }
 
-fn full() -> Found {
-    read(&json!({
+fn full() -> ModelVerdict {
+    parse(&json!({
         "status": "confirmed",
         "title": "A null customer stops every order",
         "category": "code_error",
@@ -141,7 +141,7 @@ fn the_verdict_comes_first_and_nothing_is_left_out() {
 
 #[test]
 fn what_is_unknown_says_so() {
-    let found = read(&json!({"status": "inconclusive", "redrive": "safe"})).unwrap();
+    let found = parse(&json!({"status": "inconclusive", "redrive": "safe"})).unwrap();
     let checked = check(found, &Default::default());
     let text = Report {
         session: "s",
@@ -155,7 +155,7 @@ fn what_is_unknown_says_so() {
         denied: &[],
         files: &[],
     }
-    .text();
+    .render();
     for said in [
         "- Confidence: unknown",
         "- Category: unknown",
@@ -225,7 +225,7 @@ fn without_a_full_verdict_what_is_not_said_is_unknown_and_nothing_is_raw() {
         title: Some("a\u{1b}[2Jb\n# forged".into()),
         ..Verdict::default()
     };
-    let text = of("s", "i", &Queue::default(), &verdict, Duration::from_secs(2));
+    let text = render_unchecked("s", "i", &Queue::default(), &verdict, Duration::from_secs(2));
     assert!(text.contains("Confidence: unknown") && text.contains("Took: 2s"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains("\n# forged"), "{text}");
     assert_eq!(forged(&text), None);
@@ -284,7 +284,7 @@ fn hostile() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn nobody_can_forge_a_report(text in hostile(), other in hostile(), excerpt in hostile()) {
-        let found = read(&json!({
+        let found = parse(&json!({
             "status": "likely",
             "title": text,
             "category": other,
@@ -299,7 +299,7 @@ proptest! {
         let shown = report_of(found, &excerpt, &other);
         prop_assert_eq!(forged(&shown), None, "\n{}", shown);
         let verdict = Verdict { status: text.clone(), title: Some(other), category: Some(text), ..Verdict::default() };
-        let shown = of("s", "i", &Queue { name: excerpt, ..Queue::default() }, &verdict, Duration::ZERO);
+        let shown = render_unchecked("s", "i", &Queue { name: excerpt, ..Queue::default() }, &verdict, Duration::ZERO);
         prop_assert_eq!(forged(&shown), None, "\n{}", shown);
     }
 }
