@@ -1,19 +1,20 @@
-//! The judgement of one group of dead letters: a category, who reports it, and how far the report
-//! can be believed. Never reads a body.
+//! Judgement of one group of dead letters: its category, the basis of it and the confidence.
+//!
+//! Never: reads a body.
 
 use super::basis::{Basis, HINT, SAID, SAID_TWICE, TEXT};
 use super::case::{GroupContext, SEVERAL};
 use super::{Category, CodeFault, RedriveAdvice, Triage, commands, error_patterns, sentences};
 use crate::rules::evidence::bundle::Group;
 
-/// No more messages than this are cited for a group.
+/// Most messages that are cited for a group.
 const CITED: usize = 3;
 
 pub(super) fn triage(case: &GroupContext) -> Triage {
     let (sign, basis) = judge_error(case);
     let (category, basis) = match sign {
         Some(Category::Dependency) if case.has_stopped() => (Category::ThirdPartyBurst, basis),
-        // One message is no drift: the others of its kind may well be read.
+        // One message proves no schema drift: others of its kind may be readable.
         Some(Category::SchemaDrift) if case.group.distinct < 2 => {
             (Category::PoisonMessage, Basis::Bodies(1))
         }
@@ -55,7 +56,7 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
     }
 }
 
-/// What the words of the error are a sign of, and who says them.
+/// Returns the category of the group's error, if any, and its basis.
 fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
     let group = case.group;
     let text =
@@ -88,7 +89,7 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
     }
 }
 
-/// What counts and settings suggest where no error is told.
+/// Returns the category that counts and settings suggest when there is no error.
 fn judge_counts(case: &GroupContext) -> (Category, Basis) {
     let Group { count, distinct, .. } = *case.group;
     let category = if count >= SEVERAL && distinct > 0 && distinct * 2 <= count {
@@ -111,7 +112,7 @@ fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
         Basis::Disagree | Basis::Bodies(_) | Basis::Counts => HINT,
         Basis::Nothing => 0.0,
     };
-    // Who is to blame for a failure that goes on, or why a message grew old, no code tells.
+    // No code names the fault in a lasting failure, or the reason why a message became too old.
     let is_open = matches!(category, Category::Dependency | Category::ExpiredOrDuplicate);
     if is_open || !case.stands_for_all() { sure.min(TEXT) } else { sure }
 }
@@ -119,7 +120,7 @@ fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
 fn evidence(case: &GroupContext, category: Category) -> Vec<String> {
     let queue = case.queue;
     let mut cited = vec![case.group.item.clone()];
-    cited.extend(case.own.iter().take(CITED).map(|seen| seen.id.clone()));
+    cited.extend(case.messages.iter().take(CITED).map(|seen| seen.id.clone()));
     let mut cite = |id: &str, is_known: bool| {
         if is_known {
             cited.push(id.to_owned());

@@ -1,8 +1,8 @@
-//! The report of a triage: Markdown, for people, read in a terminal as often as in a browser.
+//! Report of a triage in Markdown, for a terminal or a browser.
 //!
-//! Promises: what comes from outside stands in code spans and fenced blocks only, on one line,
-//! shortened and with nothing hidden, behind more backticks than it holds: it can be no heading,
-//! no link, no mention and no end of a block. Unknown is said as unknown. No list is endless.
+//! Promises: external text stands in code spans and fenced blocks only, on one line, shortened,
+//! without hidden characters and behind more backticks than it holds: it cannot be a heading, a
+//! link, a mention or the end of a block. Unknown is stated as unknown. Every list has a limit.
 
 use std::time::Duration;
 
@@ -15,12 +15,11 @@ use crate::rules::evidence::bundle::{
 use crate::text::count;
 use crate::time::show_span;
 
-/// So much of a command, which has been shortened where it was made.
+/// Limit of a command, in characters; its words are shortened already.
 const COMMAND: usize = 8192;
 
-/// The files of a bundle.
+/// Parsed files of an evidence bundle.
 #[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
 pub struct BundleFiles<'a> {
     pub queue: &'a QueueFacts,
     pub prints: &'a Fingerprints,
@@ -28,26 +27,26 @@ pub struct BundleFiles<'a> {
     pub timeline: &'a Timeline,
 }
 
-/// The report of `triages`, which were judged from `bundle`.
+/// Renders the report of `triages`, which were judged from `bundle`.
 pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
-    let said = super::verdict(triages);
+    let verdict = super::verdict(triages);
     let mut out = Page::default();
-    out.line(format!("# Triage: {}", said.title.as_deref().unwrap_or("the cause is unknown")));
+    out.line(format!("# Triage: {}", verdict.title.as_deref().unwrap_or("the cause is unknown")));
     out.line("");
     out.line(format!("Queue: {}", span(&bundle.queue.queue.name)));
     out.line("");
-    let sure = said.confidence.map_or("none", in_words);
-    let redrive = said.redrive.as_deref().unwrap_or("unknown");
-    out.line(format!("Status: {}. Confidence: {sure}. Redrive: {redrive}.", said.status));
+    let sure = verdict.confidence.map_or("none", in_words);
+    let redrive = verdict.redrive.as_deref().unwrap_or("unknown");
+    out.line(format!("Status: {}. Confidence: {sure}. Redrive: {redrive}.", verdict.status));
     out.line("");
     out.line(
-        "No model was asked: fixed rules were applied to the evidence. Nobody has checked it.",
+        "No model was asked: fixed rules were applied to the evidence. Nobody has checked the result.",
     );
     queue_facts(&mut out, bundle.queue);
     out.heading("Causes");
     out.list(triages, "cause", |out, triage| cause(out, bundle, triage));
     if triages.is_empty() {
-        out.line("None is known: no message was sampled.");
+        out.line("Unknown: no message was sampled.");
     }
     out.heading("Settings that could be better");
     out.list(&bundle.queue.lint, "finding", |out, Finding { rule, level, detail }| {
@@ -55,20 +54,20 @@ pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
         out.line(format!("- {id} ({}): {}", span(level), span_of(detail, 2 * EXCERPT)));
     });
     if bundle.queue.lint.is_empty() {
-        out.line("No rule found one.");
+        out.line("No rule found any.");
     }
     out.heading("Timeline");
     out.list(&bundle.timeline.timeline, "moment", |out, moment| {
         out.line(format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what)));
     });
     if bundle.timeline.timeline.is_empty() {
-        out.line("Nothing is known.");
+        out.line("No event is known.");
     }
     unknowns(&mut out, bundle, triages);
     out.text()
 }
 
-/// The report when no message could be looked at.
+/// Renders the report when no message could be sampled.
 pub fn render_without_sample(queue: &Queue, why: &str) -> String {
     let mut out = Page::default();
     out.line("# Triage: the cause is unknown");
@@ -77,7 +76,7 @@ pub fn render_without_sample(queue: &Queue, why: &str) -> String {
     out.line("");
     out.line("Status: inconclusive. Confidence: none. Redrive: unknown.");
     out.heading("What is not known");
-    out.line(format!("- What the messages died of: {}", span_of(why, 2 * EXCERPT)));
+    out.line(format!("- Why the messages failed: {}", span_of(why, 2 * EXCERPT)));
     out.text()
 }
 
@@ -143,7 +142,7 @@ fn cause(out: &mut Page, bundle: BundleFiles, triage: &Triage) {
     out.line("");
 }
 
-/// An item of the bundle, on a line.
+/// Returns an item of the bundle on one line.
 fn excerpt(bundle: BundleFiles, id: &str) -> String {
     let queue = bundle.queue;
     let is_group = |group: &&Group| group.item == id;
@@ -180,15 +179,17 @@ fn unknowns(out: &mut Page, bundle: BundleFiles, triages: &[Triage]) {
     let queue = bundle.queue;
     let sampled: u64 = bundle.prints.fingerprints.iter().map(|group| group.count).sum();
     match queue.depth {
-        None => out.line("- How many messages there are: what was not sampled may differ."),
+        None => {
+            out.line("- The number of messages. Messages outside the sample may have other causes.")
+        }
         Some(depth) if depth > sampled => out.line(format!(
-            "- What the other {} died of: {sampled} of {depth} were sampled.",
+            "- Why the other {} failed: {sampled} of {depth} were sampled.",
             count(depth - sampled, "message")
         )),
         Some(_) => {}
     }
     if queue.sources.is_none() {
-        out.line("- Which queues send their dead letters here.");
+        out.line("- Which queues send their dead letters to this queue.");
     }
     let unsent = bundle.messages.iter().filter(|seen| seen.sent_at.is_none()).count() as u64;
     if unsent > 0 {
@@ -202,9 +203,9 @@ fn unknowns(out: &mut Page, bundle: BundleFiles, triages: &[Triage]) {
     if !open.is_empty() {
         let named = open.iter().take(LIST).map(|id| span(id)).collect::<Vec<_>>().join(", ");
         let more = if open.len() > LIST { ", …" } else { "" };
-        out.line(format!("- Whether the code is to blame for {named}{more}."));
+        out.line(format!("- Whether the code is at fault in {named}{more}."));
     }
-    out.line("- What the logs, the deployments and the code say: they were not read.");
+    out.line("- Logs, deployments and code: they were not read.");
 }
 
 fn time(seconds: Option<u64>) -> String {

@@ -167,7 +167,7 @@ fn shape(count: u64) -> Story {
 }
 
 #[test]
-fn every_cause_its_near_miss_and_its_forgery() {
+fn triage_judges_causes_near_misses_and_forgeries() {
     for (rule, story, category, bug, confidence) in rows() {
         let all = story.judge();
         let first = &all[0];
@@ -191,7 +191,7 @@ fn ids(story: &Story) -> Vec<String> {
 }
 
 #[test]
-fn what_is_cited_exists_and_nothing_is_concluded_lightly() {
+fn triage_cites_existing_items_and_concludes_from_producers_only() {
     let lint = |rule: &str| Finding { rule: rule.into(), level: "x".into(), detail: "y".into() };
     for (rule, story, ..) in rows() {
         let linted = story.clone().queue(|queue| queue.lint = vec![lint("max-receive-count")]);
@@ -224,7 +224,7 @@ fn what_is_cited_exists_and_nothing_is_concluded_lightly() {
 }
 
 #[test]
-fn a_single_try_is_cited_and_mended_beside_the_cause() {
+fn single_try_is_cited_beside_the_cause() {
     let finding =
         Finding { rule: "max-receive-count".into(), level: "warning".into(), detail: "d".into() };
     let story = text(3)
@@ -237,7 +237,7 @@ fn a_single_try_is_cited_and_mended_beside_the_cause() {
 }
 
 #[test]
-fn a_verdict_needs_every_group_and_confirms_nothing() {
+fn verdict_needs_every_group_and_confirms_nothing() {
     let denied = rule(6).code("NO_PERMISSIONS");
     let two = denied.clone().and("producer_error", "lambda_async", 4).code("429").says("throttled");
     let hostile = denied.clone().and("error_text", "sqs", 1).says("AccessDenied");
@@ -259,7 +259,7 @@ fn a_verdict_needs_every_group_and_confirms_nothing() {
 }
 
 #[test]
-fn the_largest_group_comes_first() {
+fn groups_are_sorted_by_size() {
     let story = shape(1).and("error_text", "sqs", 9).says("missing field");
     let order: Vec<String> = story.judge().into_iter().map(|each| each.group).collect();
     assert_eq!(order, ["f2", "f1"]);

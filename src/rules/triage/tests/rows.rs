@@ -1,8 +1,8 @@
-//! Every category with what is one, what only nearly is, and what pretends to be one.
+//! Cases of every category, near misses and forgeries.
 
 use super::*;
 
-/// The rule, the story, and what is to be said of its first group.
+/// Rule, story, and the expected category, fault and confidence of its first group.
 pub(super) type Row = (&'static str, Story, Category, CodeFault, f64);
 
 pub(super) fn rows() -> Vec<Row> {
