@@ -1,8 +1,8 @@
-//! What is left of a verdict when its claims have been looked up.
+//! Check of a verdict against the citations that exist, and against the patch.
 //!
-//! Promises: `confirmed`, `likely` and `not_a_bug` stand only on evidence that exists, and
-//! `confirmed` with a patch only on tests that this tool has run. A check only ever lowers. Each
-//! change has a note with its reason.
+//! Promises: `confirmed`, `likely` and `not_a_bug` need evidence that exists, and `confirmed` with a
+//! patch needs tests that this tool has run. A check only lowers. Each change has a note with its
+//! reason.
 
 use std::collections::BTreeSet;
 
@@ -12,78 +12,73 @@ use super::citation::{Citation, path_of};
 use super::{ModelVerdict, RedriveAdvice, VerdictStatus};
 use crate::text::{safe, shorten};
 
-/// So many names stand in a note.
+/// Most names in a note.
 const NAMED: usize = 5;
-/// So much of a name.
+/// Limit of a name in a note, in characters.
 const NAME: usize = 80;
 
 /// A verdict after the check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckedVerdict {
-    /// What is left of it.
     #[serde(rename = "found")]
     pub verdict: ModelVerdict,
-    /// What it cites that does not exist, each once; the empty text for a claim that cites nothing.
+    /// Citations that do not exist, each once; the empty text for a claim that cites nothing.
     pub unresolved: Vec<String>,
-    /// What the model said, and what it is now.
+    /// Status that the model stated, and status after the check.
     pub demoted: Option<(VerdictStatus, VerdictStatus)>,
-    /// What was changed and why, a sentence each.
+    /// Changes and their reasons, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// What was changed in the repository, as this tool has seen for itself.
+/// Changes in the repository, read by this tool and not taken from the model.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PatchFacts {
-    /// Their paths in the repository.
+    /// Paths in the repository.
     pub files_changed: Vec<String>,
-    /// The patch lacks something: it is too long, or has a repository within.
+    /// Set when the patch is incomplete: it is too long, or holds a nested repository.
     pub truncated: bool,
-    /// The tests that this tool has run; null when it ran none.
+    /// Tests that this tool has run; null when it ran none.
     pub tests: Option<TestRun>,
 }
 
 /// A run of the tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestRun {
-    /// The command, for people.
+    /// Command, for display.
     pub command: String,
-    /// How that ended.
     #[serde(rename = "ran")]
     pub result: TestResult,
 }
 
-/// How a run of the tests has ended.
+/// Result of a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TestResult {
-    /// They pass.
     Passed,
-    /// They do not.
     Failed,
     /// The command could not be started, or the patch cannot be applied.
     NotStarted,
-    /// They were ended at the deadline of the session.
+    /// The session's deadline ended the run.
     TooLate,
-    /// Somebody asked for the end of the session.
+    /// A stop of the session was requested.
     Stopped,
 }
 
 impl TestResult {
-    /// What is to be said of them.
     pub fn sentence(self) -> &'static str {
         match self {
             TestResult::Passed => "passed",
             TestResult::Failed => "did not pass",
             TestResult::NotStarted => "could not be started",
-            TestResult::TooLate => "were not done by the deadline",
-            TestResult::Stopped => "were stopped, because somebody asked for the end",
+            TestResult::TooLate => "did not finish by the deadline",
+            TestResult::Stopped => "were stopped on request",
         }
     }
 }
 
-/// Judges `verdict` by what of its citations was verdict: `resolved` holds them as [`Citation`]
-/// displays them. Each that was not lowers the status by a step. A place in the code counts as
-/// verdict when it was there before the model changed anything.
+/// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
+/// them. Each missing citation lowers the status by a step. A line of code exists when it did before
+/// the model changed anything.
 pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> CheckedVerdict {
     let exists =
         |id: &str| Citation::parse(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
@@ -100,22 +95,22 @@ pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> CheckedV
     let mut checked = CheckedVerdict { verdict, unresolved, demoted: None, notes };
     if !checked.unresolved.is_empty() {
         let names = named(checked.unresolved.iter().map(String::as_str));
-        checked.notes.push(format!("what it cites does not exist: {names}"));
+        checked.notes.push(format!("citations that do not exist: {names}"));
     }
     let from = checked.verdict.status;
     let is_vague = from != VerdictStatus::NotABug && checked.verdict.root_cause.is_none();
     let (to, why) = match (from, checked.unresolved.len()) {
-        (VerdictStatus::Inconclusive, _) => (from, "its cause is not known"),
-        _ if hits == 0 => (VerdictStatus::Inconclusive, "nothing that it cites exists"),
+        (VerdictStatus::Inconclusive, _) => (from, "its cause is unknown"),
+        _ if hits == 0 => (VerdictStatus::Inconclusive, "none of its citations exists"),
         _ if is_vague => (VerdictStatus::Inconclusive, "it names no root cause"),
         (_, 0) => (from, ""),
         (VerdictStatus::Confirmed, 1) => {
-            (VerdictStatus::Likely, "one thing that it cites does not exist")
+            (VerdictStatus::Likely, "one of its citations does not exist")
         }
-        _ => (VerdictStatus::Inconclusive, "not everything that it cites exists"),
+        _ => (VerdictStatus::Inconclusive, "not all of its citations exist"),
     };
     checked.lower(to, why);
-    // That nothing is wrong with the code is an advice in itself.
+    // The status `not_a_bug` is an advice in itself.
     let careless = match from {
         VerdictStatus::NotABug => to != from,
         _ => to == VerdictStatus::Inconclusive && (to != from || hits == 0),
@@ -133,7 +128,7 @@ pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> CheckedV
     checked
 }
 
-/// Judges what `checked` says of a fix by what was changed and what the tests said.
+/// Checks the claimed fix against the changed files and the test run.
 pub fn apply_patch_facts(mut checked: CheckedVerdict, patch: &PatchFacts) -> CheckedVerdict {
     let changed: BTreeSet<String> = patch.files_changed.iter().map(|path| normal(path)).collect();
     let claimed: BTreeSet<String> = match &checked.verdict.fix {
@@ -143,19 +138,19 @@ pub fn apply_patch_facts(mut checked: CheckedVerdict, patch: &PatchFacts) -> Che
     let mut notes = Vec::new();
     let mut say = |text: String| notes.push(text);
     if checked.verdict.fix.is_some() && changed.is_empty() {
-        say("it says that there is a fix, and no file was changed".into());
+        say("it claims a fix, but no file was changed".into());
     }
     let names = |all: &mut dyn Iterator<Item = &String>| named(all.map(String::as_str));
     if !changed.is_empty() && !claimed.is_subset(&changed) {
         let names = names(&mut claimed.difference(&changed));
-        say(format!("it says that it changed files which it did not change: {names}"));
+        say(format!("it claims changes in files that were not changed: {names}"));
     }
     if !changed.is_subset(&claimed) {
         let names = names(&mut changed.difference(&claimed));
         say(format!("files were changed that it does not name: {names}"));
     }
     if patch.truncated {
-        say("the patch is not whole: it is too long, or a repository is within".into());
+        say("the patch is incomplete: it is too long, or holds a nested repository".into());
     }
     let has_tests = checked.verdict.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
     let unproven = match &patch.tests {
@@ -168,7 +163,7 @@ pub fn apply_patch_facts(mut checked: CheckedVerdict, patch: &PatchFacts) -> Che
         }
         None => {
             if has_tests {
-                say("it names tests, and this tool has run none".into());
+                say("it names tests, but this tool has run none".into());
             }
             Some("this tool has run no tests on the patch")
         }
@@ -195,7 +190,7 @@ impl CheckedVerdict {
     }
 }
 
-/// A path as git writes it, without the line that a model may have put behind it.
+/// Returns the path as git writes it, without a line number that the model may have appended.
 fn normal(path: &str) -> String {
     match Citation::parse(path) {
         Some(Citation::File { path, .. }) => path,

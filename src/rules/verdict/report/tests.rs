@@ -18,7 +18,7 @@ const HEADINGS: [&str; 11] = [
     "## Timeline",
     "## Checked",
     "## Cost",
-    "## What was denied",
+    "## Denied tools",
     "## Files",
 ];
 
@@ -132,7 +132,7 @@ fn full() -> ModelVerdict {
 }
 
 #[test]
-fn the_verdict_comes_first_and_nothing_is_left_out() {
+fn report_matches_the_example() {
     let text = report_of(full(), "", "");
     let shown = include_str!("example.md");
     assert_eq!(text, shown, "\n{text}");
@@ -140,7 +140,7 @@ fn the_verdict_comes_first_and_nothing_is_left_out() {
 }
 
 #[test]
-fn what_is_unknown_says_so() {
+fn report_names_unknown_facts() {
     let found = parse(&json!({"status": "inconclusive", "redrive": "safe"})).unwrap();
     let checked = check(found, &Default::default());
     let text = Report {
@@ -161,9 +161,9 @@ fn what_is_unknown_says_so() {
         "- Category: unknown",
         "- Redrive: do not put the messages back",
         "- Cost: unknown\n- Turns: unknown\n- Took: unknown",
-        "This tool has looked at no change",
+        "This tool has not checked for changes",
         "the redrive advice was lowered from safe to do\\_not",
-        "refused no tool",
+        "## Denied tools\n\nNone.",
     ] {
         assert!(text.contains(said) || text.contains(&said.replace('\\', "")), "{said}:\n{text}");
     }
@@ -171,7 +171,7 @@ fn what_is_unknown_says_so() {
 }
 
 #[test]
-fn what_puts_messages_back_is_one_command_whose_words_stay_words() {
+fn redrive_command_quotes_its_words() {
     const RUN: &str = "run `aws sqs start-message-move-task --source-arn";
     const PLAIN: &str = "=arn:aws:sqs:eu-west-1:1:orders-dlq --region=eu-west-1`";
     const FORGED: &str = "='arn:aws:sqs:$(id):1:a;id' --region='$(id)'`";
@@ -204,7 +204,7 @@ fn what_puts_messages_back_is_one_command_whose_words_stay_words() {
 }
 
 #[test]
-fn money_is_shown_as_it_is_known() {
+fn cost_is_shown_in_dollars_or_unknown() {
     let rows = [
         (None, "unknown"),
         (Some(f64::NAN), "unknown"),
@@ -219,7 +219,7 @@ fn money_is_shown_as_it_is_known() {
 }
 
 #[test]
-fn without_a_full_verdict_what_is_not_said_is_unknown_and_nothing_is_raw() {
+fn unchecked_report_escapes_text_and_names_unknown_facts() {
     let verdict = Verdict {
         status: "likely".into(),
         title: Some("a\u{1b}[2Jb\n# forged".into()),
@@ -283,14 +283,14 @@ fn hostile() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn nobody_can_forge_a_report(text in hostile(), other in hostile(), excerpt in hostile()) {
+    fn report_cannot_be_forged(text in hostile(), other in hostile(), excerpt in hostile()) {
         let found = parse(&json!({
             "status": "likely",
             "title": text,
             "category": other,
             "root_cause": other,
             "evidence": [{"id": "m1", "claim": text}, {"id": other, "claim": other}],
-            "hypotheses": [{"hypothesis": text, "verdict": other, "why": text}, other],
+            "hypotheses": [{"hypothesis": text, "verdict": other, "why": text}],
             "fix": {"summary": text, "files": [other], "tests": [text]},
             "prevention": other,
             "redrive": other,

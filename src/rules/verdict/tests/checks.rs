@@ -14,7 +14,7 @@ fn resolved() -> BTreeSet<String> {
 }
 
 #[test]
-fn a_status_stands_on_what_exists() {
+fn check_lowers_a_status_without_evidence() {
     use RedriveAdvice::{AfterFix, DoNot, Safe};
     use VerdictStatus::{Confirmed, Inconclusive, Likely, NotABug};
     let rows = [
@@ -44,7 +44,7 @@ fn a_status_stands_on_what_exists() {
         let said = |word: &str| checked.notes.iter().filter(|note| note.contains(word)).count();
         assert_eq!(said("the status was lowered"), usize::from(status != to), "{rule}");
         assert_eq!(said("redrive advice was lowered"), usize::from(redrive != advice), "{rule}");
-        assert_eq!(said("does not exist: ") == 1, !checked.unresolved.is_empty(), "{rule}");
+        assert_eq!(said("that do not exist: ") == 1, !checked.unresolved.is_empty(), "{rule}");
         let again: CheckedVerdict =
             serde_json::from_value(serde_json::to_value(&checked).unwrap()).unwrap();
         assert_eq!(again, checked, "{rule}: it is kept as a document");
@@ -52,7 +52,7 @@ fn a_status_stands_on_what_exists() {
 }
 
 #[test]
-fn a_cause_that_is_not_named_is_not_known() {
+fn check_lowers_a_status_without_a_root_cause() {
     let none = |status| ModelVerdict {
         root_cause: None,
         ..found(status, &["m1"], RedriveAdvice::AfterFix)
@@ -67,7 +67,7 @@ fn a_cause_that_is_not_named_is_not_known() {
 }
 
 #[test]
-fn notes_say_what_and_why() {
+fn check_notes_name_the_change_and_its_reason() {
     let mut said = full();
     said["redrive"] = json!("yes");
     said["evidence"] = json!([{"id": "m1", "claim": "a"}, {"id": "x\u{1b}", "claim": "b"}]);
@@ -75,27 +75,27 @@ fn notes_say_what_and_why() {
     assert_eq!(
         checked.notes,
         [
-            "the verdict has the unknown redrive advice 'yes': taken as do_not",
-            "what it cites does not exist: 'x\\u{1b}'",
-            "the status was lowered from confirmed to likely: one thing that it cites does not exist",
+            r#"the redrive advice "yes" is unknown: taken as do_not"#,
+            "citations that do not exist: 'x\\u{1b}'",
+            "the status was lowered from confirmed to likely: one of its citations does not exist",
         ]
     );
-    assert!(checked.verdict.notes.is_empty(), "they are told once");
+    assert!(checked.verdict.notes.is_empty(), "the notes moved to the checked verdict");
     let short = Verdict::from(&checked);
     assert_eq!((short.status.as_str(), short.redrive.as_deref()), ("likely", Some("do_not")));
     assert_eq!((short.confidence, short.category.as_deref()), (Some(0.9), Some("code_error")));
 }
 
 #[test]
-fn a_fix_is_only_a_claim() {
+fn patch_facts_correct_a_claimed_fix() {
     let run = |result| Some(TestRun { command: "pytest -q".into(), result });
     let own = || vec!["src/orders.py"];
-    let no_diff = "it says that there is a fix, and no file was changed";
-    let not_changed = "it says that it changed files which it did not change: 'src/orders.py'";
+    let no_diff = "it claims a fix, but no file was changed";
+    let not_changed = "it claims changes in files that were not changed: 'src/orders.py'";
     let not_named = "files were changed that it does not name: 'ci.yml'";
     let failed = "the tests did not pass when this tool ran them: 'pytest -q'";
-    let late = "the tests were not done by the deadline when this tool ran them: 'pytest -q'";
-    let no_run = "it names tests, and this tool has run none";
+    let late = "the tests did not finish by the deadline when this tool ran them: 'pytest -q'";
+    let no_run = "it names tests, but this tool has run none";
     let lowered = |why: &str| format!("the status was lowered from confirmed to likely: {why}");
     let bad = lowered("the tests are not known to pass");
     let none = lowered("this tool has run no tests on the patch");
@@ -134,7 +134,7 @@ fn a_fix_is_only_a_claim() {
         check(found(VerdictStatus::Likely, &["m1"], RedriveAdvice::Safe), &resolved()),
         &cut,
     );
-    assert!(cut.notes.iter().any(|note| note.contains("not whole")), "{:?}", cut.notes);
+    assert!(cut.notes.iter().any(|note| note.contains("incomplete")), "{:?}", cut.notes);
     let twice =
         check(found(VerdictStatus::Confirmed, &["m1", "m9"], RedriveAdvice::Safe), &resolved());
     let changed =
@@ -153,7 +153,7 @@ fn a_fix_is_only_a_claim() {
 
 proptest! {
     #[test]
-    fn a_check_only_lowers_and_nothing_stands_on_nothing(found in any_verdict(), exists in any::<bool>()) {
+    fn check_only_lowers(found in any_verdict(), exists in any::<bool>()) {
         let resolved = if exists { resolved() } else { BTreeSet::new() };
         let before = found.clone();
         let after = check(found, &resolved);
