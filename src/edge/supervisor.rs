@@ -51,7 +51,7 @@ use crate::error::Error;
 use crate::event::{InvestigationStarted, Payload};
 use crate::journal::Journal;
 use crate::log;
-use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::last_line::AgentResult;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::investigation::incident::Incident;
 
@@ -212,7 +212,7 @@ impl Supervisor<'_> {
 
     /// The agent did not come to run.
     fn not_started(&self, error: &Error) -> Result<End, Error> {
-        let failed = Outcome::Failed("could_not_start", error.to_string());
+        let failed = AgentResult::Failed("could_not_start", error.to_string());
         self.conclude(failed, Some(0.0), None, None)
     }
 
@@ -271,7 +271,12 @@ impl Supervisor<'_> {
             Ended::Told => return self.stopped(cost, self.unfinished(place).as_deref()),
             Ended::Aborted(reason, detail) => {
                 let left = self.unfinished(place);
-                return self.conclude(Outcome::Failed(reason, detail), cost, None, left.as_deref());
+                return self.conclude(
+                    AgentResult::Failed(reason, detail),
+                    cost,
+                    None,
+                    left.as_deref(),
+                );
             }
         };
         let bundle = evidence.bundle.as_deref();

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::event::{InvestigationProgressed, Verdict};
 use crate::log;
 use crate::rules::agent::last_line;
-use crate::rules::agent::last_line::{Exit, Outcome};
+use crate::rules::agent::last_line::{AgentResult, Exit};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::budget::{Budget, Want, Why};
@@ -62,7 +62,7 @@ impl Supervisor<'_> {
     /// Who reads along, of an agent whose output says how it goes.
     pub(super) fn listener(&self, ready: &Ready) -> Option<Listener> {
         let agent = ready.program;
-        let asked = agent.claude.then(|| self.invocation(ready).asked());
+        let asked = agent.claude.then(|| self.invocation(ready).expected_init());
         let path = self.folder.join(files::TRANSCRIPT);
         let hooked = agent.claude && !self.plan.claude.dangerously_skip_permissions;
         let hooked = hooked.then(|| self.folder.join(files::HOOKED));
@@ -101,7 +101,7 @@ impl Supervisor<'_> {
         transcript: Option<&Transcript>,
         folder: Option<&Path>,
         place: &Place,
-    ) -> Result<(Outcome, Option<Finding>), Error> {
+    ) -> Result<(AgentResult, Option<Finding>), Error> {
         let exit = match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Status(code),
             (None, signal) => Exit::Signal(signal.unwrap_or(0)),
@@ -111,10 +111,10 @@ impl Supervisor<'_> {
             return Ok((last_line::judge(exit, line.as_deref()), None));
         };
         match transcript::outcome(exit, false, transcript, agent.claude) {
-            transcript::Outcome::Failed { reason, detail } => {
-                return Ok((Outcome::Failed(reason, detail), None));
+            transcript::AgentOutcome::Failed { reason, detail } => {
+                return Ok((AgentResult::Failed(reason, detail), None));
             }
-            transcript::Outcome::Success => {}
+            transcript::AgentOutcome::Success => {}
         }
         let said = match (transcript.structured(), transcript.text()) {
             (Some(said), _) => said.to_string(),
@@ -127,18 +127,18 @@ impl Supervisor<'_> {
             return Ok(match self.check(said, folder, place.tree.as_ref(), transcript) {
                 Err(why) => {
                     let why = format!("what it gives is no verdict: {}", text::safe(&why));
-                    (Outcome::Failed("no_result", why), None)
+                    (AgentResult::Failed("no_result", why), None)
                 }
                 Ok(finding) => {
                     let (cost, turns) = (transcript.cost_usd(), transcript.turns());
                     let verdict = Verdict::from(&finding.checked);
-                    (Outcome::Completed(verdict, cost, turns), Some(finding))
+                    (AgentResult::Completed(verdict, cost, turns), Some(finding))
                 }
             });
         }
         let outcome = match last_line::judge(exit, Some(said.as_bytes())) {
-            Outcome::Completed(verdict, cost, _) => {
-                Outcome::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
+            AgentResult::Completed(verdict, cost, _) => {
+                AgentResult::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
             }
             failed => failed,
         };

@@ -69,7 +69,7 @@ impl Supervisor<'_> {
             let ran = command::run(&argv, None, ANSWER, ANSWER_MAX, Stdio::null());
             ran.map(|ran| String::from_utf8_lossy(&ran.output).into_owned()).unwrap_or_default()
         };
-        if let Some(why) = invocation::unfit(&said("--version"), &said("--help")) {
+        if let Some(why) = invocation::unsupported_reason(&said("--version"), &said("--help")) {
             let safe = crate::text::safe;
             return Err(format!("'{}' will not do: {}", safe(name), safe(&why)));
         }
@@ -110,7 +110,7 @@ impl Supervisor<'_> {
     ) -> Result<(), Error> {
         let evidence = place.evidence.then_some(super::workspace::EVIDENCE);
         let prompt = if !ready.program.claude {
-            prompt::of(&self.plan.incident, evidence)
+            prompt::plain_prompt(&self.plan.incident, evidence)
         } else if self.plan.resumes.is_some() {
             prompt::GO_ON.to_owned()
         } else {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
 };
-use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::last_line::AgentResult;
 use crate::rules::investigation::session::Status;
 use crate::rules::verdict::report;
 use crate::store;
@@ -41,7 +41,7 @@ impl Supervisor<'_> {
     /// Tells the outcome.
     pub(super) fn conclude(
         &self,
-        outcome: Outcome,
+        outcome: AgentResult,
         cost: Option<f64>,
         finding: Option<&Finding>,
         left: Option<&str>,
@@ -49,7 +49,7 @@ impl Supervisor<'_> {
         let took = self.started.elapsed();
         let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
         match outcome {
-            Outcome::Completed(verdict, said, turns) => {
+            AgentResult::Completed(verdict, said, turns) => {
                 let cost_usd = cost.or(said);
                 let report = match finding {
                     None => self.report(&verdict, took)?,
@@ -73,7 +73,7 @@ impl Supervisor<'_> {
                 })?;
                 Ok(End::completed(cost_usd))
             }
-            Outcome::Failed(reason, detail) => {
+            AgentResult::Failed(reason, detail) => {
                 self.tell(InvestigationFailed {
                     queue,
                     session,

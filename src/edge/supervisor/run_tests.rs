@@ -17,7 +17,7 @@ use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
 use crate::log;
-use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::last_line::AgentResult;
 use crate::rules::agent::prompt;
 use crate::rules::verdict::{PatchFacts, TestResult, TestRun};
 use crate::store;
@@ -26,11 +26,11 @@ impl Supervisor<'_> {
     /// The outcome, with what is to be said of a fix.
     pub(super) fn verified(
         &self,
-        (outcome, finding): (Outcome, Option<Finding>),
+        (outcome, finding): (AgentResult, Option<Finding>),
         place: &Place,
         watchdog: u32,
-    ) -> (Outcome, Option<Finding>) {
-        let (Outcome::Completed(_, cost, turns), Some(finding)) = (&outcome, finding) else {
+    ) -> (AgentResult, Option<Finding>) {
+        let (AgentResult::Completed(_, cost, turns), Some(finding)) = (&outcome, finding) else {
             return (outcome, None);
         };
         let finding = match self.verify(place, watchdog) {
@@ -38,7 +38,7 @@ impl Supervisor<'_> {
             // A verdict is not lost for that.
             Err(error) => finding.noting(format!("what it has changed is unknown: {error}")),
         };
-        (Outcome::Completed(Verdict::from(&finding.checked), *cost, *turns), Some(finding))
+        (AgentResult::Completed(Verdict::from(&finding.checked), *cost, *turns), Some(finding))
     }
 
     /// What a session without a result leaves behind, in a sentence: only what was wanted.

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use super::wait::Ended;
 use crate::clock;
 use crate::rules::agent::transcript;
-use crate::rules::agent::transcript::{Asked, Heard, LINE_MAX, Progress, Transcript};
+use crate::rules::agent::transcript::{
+    ExpectedInit, LINE_MAX, Progress, Transcript, TranscriptEvent,
+};
 
 /// One step of one subagent is told so often.
 const EVERY: Duration = Duration::from_secs(5);
@@ -25,7 +27,7 @@ const CHUNK: u64 = 1 << 20;
 pub(super) struct Listener {
     path: PathBuf,
     /// What it must say of itself; nothing is asked of other agents.
-    asked: Option<Asked>,
+    asked: Option<ExpectedInit>,
     /// A file that is there when its hooks run, which keep it within bounds.
     hooked: Option<PathBuf>,
     pub(super) transcript: Transcript,
@@ -36,7 +38,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(path: PathBuf, asked: Option<Asked>, hooked: Option<PathBuf>) -> Self {
+    pub(super) fn new(path: PathBuf, asked: Option<ExpectedInit>, hooked: Option<PathBuf>) -> Self {
         Listener {
             path,
             asked,
@@ -74,7 +76,7 @@ impl Listener {
         let _ = self.listen(tell);
         let rest = std::mem::take(&mut self.rest);
         if !rest.is_empty() {
-            self.transcript.hear(&rest);
+            self.transcript.read_line(&rest);
         }
     }
 
@@ -88,25 +90,27 @@ impl Listener {
     }
 
     fn hear(&mut self, line: &[u8], tell: &mut dyn FnMut(Progress)) -> Option<Ended> {
-        match self.transcript.hear(line)? {
-            Heard::Init(init) => {
-                let differs = transcript::differs(self.asked.as_ref()?, &init)?;
+        match self.transcript.read_line(line)? {
+            TranscriptEvent::Init(init) => {
+                let differs = transcript::difference(self.asked.as_ref()?, &init)?;
                 Some(Ended::Aborted("policy", format!("it does not run as asked for: {differs}")))
             }
-            Heard::Unauthorized => Some(Ended::Aborted(
+            TranscriptEvent::Unauthorized => Some(Ended::Aborted(
                 "unauthorized",
                 "the model's credential is refused; see auto_investigation.auth".into(),
             )),
-            Heard::Result => {
+            TranscriptEvent::Result => {
                 self.result_at.get_or_insert_with(clock::tick);
                 None
             }
-            Heard::Progress(_) if self.hooked.as_ref().is_some_and(|file| !file.exists()) => {
+            TranscriptEvent::Progress(_)
+                if self.hooked.as_ref().is_some_and(|file| !file.exists()) =>
+            {
                 let why = "it runs no hooks, which keep it within bounds: its managed settings may \
                            have disableAllHooks";
                 Some(Ended::Aborted("policy", why.into()))
             }
-            Heard::Progress(progress) => {
+            TranscriptEvent::Progress(progress) => {
                 let now = clock::tick();
                 let key = (progress.step.clone(), progress.subagent.clone());
                 let last = self.told.insert(key.clone(), now);
