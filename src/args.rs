@@ -1,32 +1,44 @@
-//! Options, over lexopt: what every program accepts, and errors that name the option.
+//! Parsing of command lines, over lexopt, by a table of options.
 //!
-//! Parsing only parses: no I/O here and none in any `Options::parse`, so that all of it is tested
-//! from an array. Answers to `--help` and its kin travel up as [`Stop`].
+//! Parsing does no I/O, so that every command line is tested from an array. `--help` and the like
+//! end parsing with a [`ParseExit`]. An error names the option as it was typed.
+
+pub mod help;
+mod options;
+mod overrides;
+
+pub use options::{COMMON, Opt, ValueKind};
+pub use overrides::Overrides;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::glob::GlobList;
 use crate::log::Format;
 use crate::text;
 use crate::time;
+use overrides::Override;
 
-/// Why parsing ended before the program could start.
+/// The reasons for which parsing ends before the program can start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// `-h`, `--help`.
+pub enum ParseExit {
     Help,
-    /// `--version`.
     Version,
-    /// `--schema`.
     Schema,
     /// Wrong usage, as a sentence.
     Wrong(String),
 }
 
-impl From<lexopt::Error> for Stop {
+impl ParseExit {
+    pub fn wrong(sentence: impl Into<String>) -> Self {
+        ParseExit::Wrong(sentence.into())
+    }
+}
+
+impl From<lexopt::Error> for ParseExit {
     fn from(error: lexopt::Error) -> Self {
-        Stop::Wrong(match error {
+        ParseExit::Wrong(match error {
             lexopt::Error::MissingValue { option: Some(option) } => {
                 format!("option '{}' wants a value", text::safe(&option))
             }
@@ -38,184 +50,203 @@ impl From<lexopt::Error> for Stop {
     }
 }
 
-/// What every program accepts.
+/// The values of the options that every program accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Common {
-    /// `--config FILE`
+pub struct CommonOptions {
     pub config: Option<PathBuf>,
-    /// `--log-format text|json`
     pub log_format: Option<Format>,
-    /// `-v`
     pub verbose: bool,
 }
 
-/// One argument that is not common to all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Arg {
-    /// An option, with its dashes.
-    Option(String),
-    /// A word that is not an option.
-    Word(String),
+enum GivenValue {
+    Flag,
+    Text(String),
+    Span(Duration),
+    Number(u64),
 }
 
-/// The command line, read once from front to back.
-pub struct Args {
-    parser: lexopt::Parser,
-    last: String,
-    /// What every program accepts, as far as read.
-    pub common: Common,
+/// The options and operands that a command line gave.
+#[derive(Debug)]
+pub struct Given {
+    options: &'static [Opt],
+    values: Vec<(&'static Opt, GivenValue)>,
+    /// The arguments that are not options.
+    pub operands: Vec<String>,
 }
 
-impl Args {
-    /// The arguments after the program's name.
-    pub fn new(args: impl IntoIterator<Item = OsString, IntoIter: 'static>) -> Self {
-        let parser = lexopt::Parser::from_args(args);
-        Args { parser, last: String::new(), common: Common::default() }
+impl Given {
+    /// Returns the state before any argument: every option is absent.
+    pub fn new(options: &'static [Opt]) -> Self {
+        Given { options, values: Vec::new(), operands: Vec::new() }
     }
 
-    /// The next argument that is the program's own business.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<Arg>, Stop> {
-        while let Some(arg) = self.parser.next()? {
+    /// Reads the arguments after the program's name. After an error the options before it stand.
+    pub fn read(
+        &mut self,
+        args: impl IntoIterator<Item = OsString, IntoIter: 'static>,
+        takes_operands: bool,
+    ) -> Result<(), ParseExit> {
+        let mut parser = lexopt::Parser::from_args(args);
+        while let Some(arg) = parser.next()? {
             let name = match arg {
-                lexopt::Arg::Value(word) => return Ok(Some(Arg::Word(utf8(word)?))),
+                lexopt::Arg::Value(word) => {
+                    let word = utf8(word)?;
+                    if !takes_operands {
+                        return Err(unexpected(&word));
+                    }
+                    self.operands.push(word);
+                    continue;
+                }
                 lexopt::Arg::Short(letter) => format!("-{letter}"),
                 lexopt::Arg::Long(name) => format!("--{name}"),
             };
-            self.last = name.clone();
-            match name.as_str() {
-                "-h" | "--help" => return Err(Stop::Help),
-                "--version" => return Err(Stop::Version),
-                "--schema" => return Err(Stop::Schema),
-                "-v" | "--verbose" => self.common.verbose = true,
-                "--config" => {
-                    let path = self.value()?;
-                    once(&mut self.common.config, PathBuf::from(path), &name)?;
+            let opt = self.find(&name).ok_or_else(|| unknown(&name))?;
+            let value = match opt.kind {
+                ValueKind::Flag => GivenValue::Flag,
+                _ => checked(opt, &name, utf8(parser.value()?)?)?,
+            };
+            match opt.long {
+                "help" => return Err(ParseExit::Help),
+                "version" => return Err(ParseExit::Version),
+                "schema" => return Err(ParseExit::Schema),
+                _ if value == GivenValue::Flag && self.has(opt.long) => continue,
+                long if !opt.repeatable && self.has(long) => {
+                    return Err(ParseExit::Wrong(format!("option '{name}' is given twice")));
                 }
-                "--log-format" => {
-                    let format = match self.value()?.as_str() {
-                        "text" => Format::Text,
-                        "json" => Format::Json,
-                        other => return Err(self.wrong(other, "text or json")),
-                    };
-                    once(&mut self.common.log_format, format, &name)?;
-                }
-                _ => return Ok(Some(Arg::Option(name))),
+                _ => self.values.push((opt, value)),
             }
         }
-        Ok(None)
+        self.check_conflicts()
     }
 
-    /// The value of the option just read.
-    pub fn value(&mut self) -> Result<String, Stop> {
-        utf8(self.parser.value()?)
+    fn find(&self, name: &str) -> Option<&'static Opt> {
+        let is_meant = |opt: &&Opt| match name.strip_prefix("--") {
+            Some(long) => opt.long == long,
+            None => opt.short.is_some_and(|letter| {
+                name.strip_prefix('-') == Some(letter.encode_utf8(&mut [0; 4]))
+            }),
+        };
+        self.options.iter().chain(&COMMON).find(is_meant)
     }
 
-    /// Sets an option that may be given once, from a text.
-    pub fn text(&mut self, slot: &mut Option<String>) -> Result<(), Stop> {
-        let (value, name) = (self.value()?, self.last.clone());
-        if value.is_empty() {
-            return Err(Stop::Wrong(format!("option '{name}' wants a value that is not empty")));
-        }
-        once(slot, value, &name)
-    }
-
-    /// Sets an option that may be given once, from a duration with its unit.
-    pub fn span(&mut self, slot: &mut Option<Duration>) -> Result<(), Stop> {
-        let (value, name) = (self.value()?, self.last.clone());
-        let span = time::parse_span(&value)
-            .map_err(|why| Stop::Wrong(format!("option '{name}': {}", text::safe(&why))))?;
-        once(slot, span, &name)
-    }
-
-    /// Sets an option that may be given once, from a whole number within limits.
-    pub fn number(
-        &mut self,
-        slot: &mut Option<u64>,
-        within: std::ops::RangeInclusive<u64>,
-    ) -> Result<(), Stop> {
-        let (value, name) = (self.value()?, self.last.clone());
-        match value.parse().ok().filter(|number| within.contains(number)) {
-            Some(number) => once(slot, number, &name),
-            None => {
-                let range = format!("a whole number from {} to {}", within.start(), within.end());
-                Err(self.wrong(&value, &range))
+    fn check_conflicts(&self) -> Result<(), ParseExit> {
+        for opt in self.options.iter().filter(|opt| self.has(opt.long)) {
+            if let Some(other) = opt.conflicts.iter().find(|other| self.has(other)) {
+                let why = format!("option '--{}' does not go with '--{other}'", opt.long);
+                return Err(ParseExit::Wrong(why));
             }
         }
+        Ok(())
     }
 
-    /// The value of the option just read is none that it takes.
-    pub fn wrong(&self, value: &str, wants: &str) -> Stop {
-        Stop::Wrong(format!("option '{}': '{}' is not {wants}", self.last, text::safe(value)))
+    /// Returns whether the option was given.
+    pub fn has(&self, long: &str) -> bool {
+        debug_assert!(self.find(&format!("--{long}")).is_some(), "no option '--{long}'");
+        self.values.iter().any(|(opt, _)| opt.long == long)
+    }
+
+    fn all(&self, long: &str) -> impl Iterator<Item = &GivenValue> {
+        debug_assert!(self.find(&format!("--{long}")).is_some(), "no option '--{long}'");
+        self.values.iter().filter(move |(opt, _)| opt.long == long).map(|(_, value)| value)
+    }
+
+    pub fn text(&self, long: &str) -> Option<String> {
+        self.texts(long).pop()
+    }
+
+    pub fn texts(&self, long: &str) -> Vec<String> {
+        let text = |value: &GivenValue| match value {
+            GivenValue::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        self.all(long).filter_map(text).collect()
+    }
+
+    pub fn span(&self, long: &str) -> Option<Duration> {
+        self.all(long).find_map(|value| match value {
+            GivenValue::Span(span) => Some(*span),
+            _ => None,
+        })
+    }
+
+    pub fn number(&self, long: &str) -> Option<u64> {
+        self.all(long).find_map(|value| match value {
+            GivenValue::Number(number) => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// Returns the patterns of a repeatable option, compiled; None when it was not given.
+    pub fn globs(&self, long: &str) -> Result<Option<GlobList>, ParseExit> {
+        let patterns = self.texts(long);
+        let wrong = |why| ParseExit::Wrong(format!("option '--{long}': {why}"));
+        let given = !patterns.is_empty();
+        given.then(|| GlobList::any(&patterns).map_err(wrong)).transpose()
+    }
+
+    pub fn common(&self) -> CommonOptions {
+        CommonOptions {
+            config: self.text("config").map(PathBuf::from),
+            log_format: self.text("log-format").map(|form| match form.as_str() {
+                "json" => Format::Json,
+                _ => Format::Text,
+            }),
+            verbose: self.has("verbose"),
+        }
+    }
+
+    pub fn overrides(&self) -> Overrides {
+        let one = |(opt, value): &(&'static Opt, GivenValue)| {
+            let value = match value {
+                GivenValue::Flag => "true".to_owned(),
+                GivenValue::Text(text) => text.clone(),
+                GivenValue::Span(span) => format!("{}ms", span.as_millis()),
+                GivenValue::Number(number) => number.to_string(),
+            };
+            Some(Override { key: opt.setting?, value, option: format!("--{}", opt.long) })
+        };
+        Overrides(self.values.iter().filter_map(one).collect())
     }
 }
 
-/// An argument that nobody knows.
-pub fn unknown(arg: &Arg) -> Stop {
-    Stop::Wrong(match arg {
-        Arg::Option(name) => format!("unknown option '{}'", text::safe(name)),
-        Arg::Word(word) => format!("unexpected argument '{}'", text::safe(word)),
-    })
-}
-
-fn once<T>(slot: &mut Option<T>, value: T, name: &str) -> Result<(), Stop> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Stop::Wrong(format!("option '{name}' is given twice"))),
+fn checked(opt: &Opt, name: &str, value: String) -> Result<GivenValue, ParseExit> {
+    let wrong = |wants: &str| {
+        ParseExit::Wrong(format!("option '{name}': '{}' is not {wants}", text::safe(&value)))
+    };
+    match opt.kind {
+        ValueKind::Text if opt.setting.is_none() && value.is_empty() => {
+            Err(ParseExit::Wrong(format!("option '{name}' wants a value that is not empty")))
+        }
+        ValueKind::Flag | ValueKind::Text | ValueKind::Glob => Ok(GivenValue::Text(value)),
+        ValueKind::Span => time::parse_span(&value)
+            .map(GivenValue::Span)
+            .map_err(|why| ParseExit::Wrong(format!("option '{name}': {}", text::safe(&why)))),
+        ValueKind::Number(min, max) => {
+            let number = value.parse().ok().filter(|number| (min..=max).contains(number));
+            let wants = || format!("a whole number from {min} to {max}");
+            number.map(GivenValue::Number).ok_or_else(|| wrong(&wants()))
+        }
+        ValueKind::Words(words) if words.contains(&value.as_str()) => Ok(GivenValue::Text(value)),
+        ValueKind::Words(words) => Err(wrong(&text::alternatives(words))),
     }
 }
 
-fn utf8(word: OsString) -> Result<String, Stop> {
+fn unknown(option: &str) -> ParseExit {
+    ParseExit::Wrong(format!("unknown option '{}'", text::safe(option)))
+}
+
+/// Refuses an operand.
+pub fn unexpected(operand: &str) -> ParseExit {
+    ParseExit::Wrong(format!("unexpected argument '{}'", text::safe(operand)))
+}
+
+fn utf8(word: OsString) -> Result<String, ParseExit> {
     word.into_string().map_err(|word| {
-        Stop::Wrong(format!("argument '{}' is not UTF-8", text::safe(&word.to_string_lossy())))
+        let word = word.to_string_lossy();
+        ParseExit::Wrong(format!("argument '{}' is not UTF-8", text::safe(&word)))
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all(words: &[&str]) -> (Result<Vec<Arg>, Stop>, Common) {
-        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        let mut args = Args::new(words);
-        let mut found = Vec::new();
-        let result = loop {
-            match args.next() {
-                Ok(Some(arg)) => found.push(arg),
-                Ok(None) => break Ok(found),
-                Err(stop) => break Err(stop),
-            }
-        };
-        (result, args.common)
-    }
-
-    #[test]
-    fn common_options_are_read_wherever_they_stand() {
-        let (rest, common) =
-            all(&["a", "--config", "f.yaml", "--log-format=json", "-v", "--x", "b"]);
-        let words = vec![Arg::Word("a".into()), Arg::Option("--x".into()), Arg::Word("b".into())];
-        assert_eq!(rest, Ok(words));
-        let expected =
-            Common { config: Some("f.yaml".into()), log_format: Some(Format::Json), verbose: true };
-        assert_eq!(common, expected);
-    }
-
-    #[test]
-    fn an_offence_is_named_with_its_option() {
-        let rows: [(&[&str], &str); 4] = [
-            (&["--config"], "option '--config' wants a value"),
-            (&["--config", "a", "--config", "b"], "option '--config' is given twice"),
-            (&["--log-format", "xml"], "option '--log-format': 'xml' is not text or json"),
-            (&["--verbose=yes", "--x"], "option '--verbose' takes no value"),
-        ];
-        for (words, sentence) in rows {
-            assert_eq!(all(words).0, Err(Stop::Wrong(sentence.into())), "{words:?}");
-        }
-    }
-
-    #[test]
-    fn a_hostile_argument_is_shown_harmless() {
-        let stop = unknown(&Arg::Option("--\u{1b}[2J".into()));
-        assert_eq!(stop, Stop::Wrong("unknown option '--\\u{1b}[2J'".into()));
-    }
-}
+mod tests;

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use crate::time::Timestamp;
 
-/// The moment, in UTC to the millisecond.
+/// Returns the present in UTC, to the millisecond.
 pub fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let millis = since.map_or(0, |span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX));
     Timestamp::from_millis(millis)
 }
 
-/// The moment for measuring how long something takes: it never steps back.
+/// Returns the present of the monotonic clock, for measuring durations.
 pub fn tick() -> Instant {
     Instant::now()
 }

@@ -1,40 +1,40 @@
-//! The three ways in which a program can end early, and the sentence that each one says.
+//! The errors that end a program, each with a sentence for its user.
 //!
-//! A sentence is lower case, names the verb, the object in quotes and the cause last, and has no
-//! full stop. Nothing here prints and nothing ends the process: `tool.rs` does both, once.
+//! A sentence is in lower case without a full stop: the verb, the object in quotes, and last the
+//! cause. Only `tool.rs` prints errors and ends the process.
 
 use std::fmt;
 use std::path::Path;
 
-/// Why a program stops.
+/// The reasons for which a program stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// Wrong usage or configuration: running again will not help (exit status 2).
+    /// Wrong usage or configuration: another run fails too (exit status 2).
     Wrong(String),
-    /// The world said no: running again may help (exit status 1).
+    /// An operation failed: another run may succeed (exit status 1).
     Failed(String),
-    /// The reader of standard output has gone: not a failure (exit status 0).
+    /// The reader of standard output closed the pipe: not a failure (exit status 0).
     Pipe,
 }
 
 impl Error {
-    /// `cannot DOING 'WHAT': CAUSE`, for the world.
+    /// Returns `cannot DOING 'WHAT': CAUSE`.
     pub fn failed(doing: &str, what: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Error::Failed(format!("cannot {doing} '{what}': {cause}"))
     }
 
-    /// The same for a path, with the operating system's words for the cause.
+    /// Returns the error of an operation on a file, with the cause in the words of the system.
     pub fn file(doing: &str, path: &Path, cause: &std::io::Error) -> Self {
         Error::failed(doing, path.display(), io_cause(cause))
     }
 
-    /// Wrong usage or configuration, as one sentence that names the remedy.
+    /// Returns an error of usage or configuration; the sentence names the remedy.
     pub fn wrong(sentence: impl Into<String>) -> Self {
         Error::Wrong(sentence.into())
     }
 }
 
-/// What the operating system says, without Rust's "(os error 2)".
+/// Returns the message of the operating system without Rust's "(os error 2)".
 pub fn io_cause(error: &std::io::Error) -> String {
     let text = error.to_string();
     let plain = text.split(" (os error").next().unwrap_or(&text);

@@ -1,10 +1,9 @@
-//! The wire schema: the only place that names an event type or a JSON key of an event.
+//! Events: the only place that names an event type or a JSON key of an event.
 //!
-//! The envelope is CloudEvents 1.0 in JSON, one object a line. This file holds the envelope and
-//! its reader; `data.rs` holds a payload per type; `schema.rs` derives the JSON Schema from both.
-//! Reading is liberal (what we do not know passes untouched), writing is strict (a type can only
-//! be written through its payload). It never reads a clock and never draws at random, save
-//! [`fresh_id`], which takes the moment as an argument.
+//! The envelope is CloudEvents 1.0 in JSON, one object a line. This file has the envelope and its
+//! reader; `data.rs` has a payload for each type; `schema.rs` derives the JSON Schema. Reading is
+//! liberal (unknown types and fields pass unchanged), writing is strict (a type is written through
+//! its payload only). Pure: the present is an argument.
 
 mod data;
 mod head;
@@ -12,7 +11,7 @@ mod schema;
 
 pub use data::*;
 pub use head::{Head, Line, peek};
-pub use schema::{Shape, of as schema_of};
+pub use schema::{JsonSchema, line_schema};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,44 +21,63 @@ use sha2::{Digest, Sha256};
 
 use crate::time::Timestamp;
 
-/// An event stays below this, so that several writers into one pipe cannot tear each other's
-/// lines (`PIPE_BUF` on Linux).
+/// The bytes below which an event stays: writes up to `PIPE_BUF` of Linux into one pipe are atomic.
 pub const LINE_MAX: usize = 4096;
 
-/// How much an event matters to a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)]
-pub enum Severity {
-    Debug,
-    Info,
-    Warn,
-    Error,
-    Fatal,
+/// Declares an enum of words: the variants, all of them in order, and their spelling on the wire.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $(#[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            pub const ALL: [$name; [$($word),*].len()] = [$($name::$variant,)*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+
+            /// Reads a word, in any case of letters.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
+            }
+        }
+    };
 }
 
-impl Severity {
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Severity::Debug => "DEBUG",
-            Severity::Info => "INFO",
-            Severity::Warn => "WARN",
-            Severity::Error => "ERROR",
-            Severity::Fatal => "FATAL",
-        }
+words! {
+    /// The severity of an event for people, mildest first.
+    Severity {
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+        Error = "ERROR",
+        Fatal = "FATAL",
     }
+}
 
-    /// Reads the word on the wire, in any case.
-    pub fn parse(word: &str) -> Option<Self> {
-        let all =
-            [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
-        all.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word))
+words! {
+    /// The programs, by their names: the `source` of the events that they write.
+    ToolName {
+        Poll = "dlq-poll",
+        Peek = "dlq-peek",
+        Investigate = "dlq-investigate",
+        Notify = "dlq-notify",
+        Log = "dlq-log",
+        Status = "dlq-status",
+    }
+}
+
+impl ToolName {
+    /// Returns the types of the events that the program writes.
+    pub fn emits(self) -> Vec<Type> {
+        Type::ALL.iter().copied().filter(|kind| kind.emitter() == self).collect()
     }
 }
 
 impl Type {
-    /// Whether a type, known or not, has the same noun: `queue.raised`, `queue.of_tomorrow`.
+    /// Returns whether a type, known or not, has the same noun: `queue.raised`, `queue.new_one`.
     pub fn is_of_family(self, kind: &str) -> bool {
         let noun = |kind: &str| kind.find('.').map_or(kind.len(), |dot| dot + 1);
         let (own, dot) = (self.as_str(), noun(self.as_str()));
@@ -67,40 +85,36 @@ impl Type {
     }
 }
 
-/// What an event of one type carries under `data`.
-pub trait Payload: Serialize + DeserializeOwned + Shape {
-    /// The type on the wire.
+/// The `data` of one event type.
+pub trait Payload: Serialize + DeserializeOwned + JsonSchema {
     const TYPE: Type;
-    /// How much it matters; some payloads know better than their type.
+    /// Returns the severity, which some payloads decide instead of their type.
     fn severity(&self) -> Severity;
 }
 
-/// An event of ours, before it becomes a line.
+/// An event of this family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event<D> {
     specversion: String,
-    /// Unique together with `source`; derived for edges and decisions, so that a repeat is equal.
+    /// Unique together with `source`. Derived for edges and decisions: a repetition has the same id.
     pub id: String,
-    /// The tool's name.
+    /// The name of the program.
     pub source: String,
     #[serde(rename = "type")]
     kind: String,
-    /// The queue's name, or `owner/repo#123`; absent when it is about neither.
+    /// The queue's name, or `owner/repo#123`; absent for an event about neither.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject: String,
-    /// When it happened.
     pub time: Timestamp,
-    /// From the first raise to the final clear.
+    /// The id of the incident, which lasts from the first raise to the final clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<String>,
     #[serde(rename = "severitytext")]
     severity: Severity,
-    /// The payload.
     pub data: D,
 }
 
 impl<D: Payload> Event<D> {
-    /// An event of ours.
     pub fn new(source: &str, id: String, subject: &str, time: Timestamp, data: D) -> Self {
         Event {
             specversion: "1.0".into(),
@@ -115,21 +129,20 @@ impl<D: Payload> Event<D> {
         }
     }
 
-    /// The same, as part of an incident.
     #[must_use]
     pub fn of_incident(mut self, incident: impl Into<Option<String>>) -> Self {
         self.incident = incident.into();
         self
     }
 
-    /// The line, with its LF, below [`LINE_MAX`]: longer lists and texts are cut, and the object
-    /// that holds them then says `truncated: true`.
+    /// Returns the line with its LF, below [`LINE_MAX`]. Longer lists and texts are cut, and their
+    /// object then has `truncated: true`.
     pub fn line(&self) -> Vec<u8> {
-        // Encoded with room to grow, kept without: thousands of lines may wait together.
+        // The result is copied without spare capacity: thousands of lines may wait together.
         let mut line = Vec::with_capacity(LINE_MAX);
         let mut value = match serde_json::to_writer(&mut line, self) {
             Ok(()) if line.len() < LINE_MAX - 1 => return ended(&line),
-            // Our own types have string keys and finite numbers: this cannot fail.
+            // Types with string keys and finite numbers always encode.
             _ => serde_json::to_value(self).unwrap_or_default(),
         };
         loop {
@@ -145,7 +158,7 @@ fn ended(line: &[u8]) -> Vec<u8> {
     [line, b"\n"].concat()
 }
 
-/// Halves the longest list of the payload, or, when there is none, its longest text.
+/// Halves the longest list of the payload, or its longest text when there is no list.
 fn cut_longest(event: &mut Value) -> bool {
     fn size(value: &Value) -> usize {
         match value {
@@ -191,9 +204,9 @@ fn cut_longest(event: &mut Value) -> bool {
     true
 }
 
-/// Reads a whole event of a known type; `None` when the payload is not what the type promises.
+/// Reads an event of a known type; None when its payload is not of that type.
 pub fn read<D: Payload>(line: &[u8]) -> Option<Event<D>> {
-    // The envelope is decoded by one piece of code for all types, which keeps programs small.
+    // One instance of the decoder for the envelope of all types keeps programs small.
     let event: Event<&RawValue> = serde_json::from_slice(line).ok()?;
     if event.kind != D::TYPE.as_str() {
         return None;
@@ -211,11 +224,11 @@ pub fn read<D: Payload>(line: &[u8]) -> Option<Event<D>> {
     })
 }
 
-/// An id that is the same whenever it is derived from the same parts: UUIDv8 from a SHA-256.
+/// Derives an id from its parts: a UUIDv8 from their SHA-256. Equal parts have equal ids.
 pub fn derived_id(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
-        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        // The length distinguishes ("ab", "c") from ("a", "bc").
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
@@ -224,8 +237,8 @@ pub fn derived_id(parts: &[&str]) -> String {
     uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
-/// An id for an event that nothing causes and nothing repeats (a heartbeat): UUIDv7 at `now`.
-/// `salt` keeps two of the same millisecond apart.
+/// Returns a new id for an event that is never repeated, such as a heartbeat: a UUIDv7 at `now`.
+/// `salt` distinguishes two of the same millisecond.
 pub fn fresh_id(now: Timestamp, salt: &str) -> String {
     let mut random = [0; 10];
     random.copy_from_slice(&Sha256::digest(format!("{salt} {}", now.millis()))[..10]);

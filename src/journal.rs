@@ -8,6 +8,7 @@
 
 mod corrupt_lines;
 pub mod filter;
+pub mod print;
 mod tail;
 
 pub use corrupt_lines::Torn;

@@ -1,19 +1,13 @@
-//! dlq-tools: what happens to the messages that die.
+//! dlq-tools: programs for dead-letter queues of Amazon SQS.
 //!
-//! The map of the rooms, and nothing else. ARCHITECTURE.md walks through them.
+//! - Events and state: [`event`] defines every event type and JSON key, [`wire`] reads and writes
+//!   lines and runs filters, [`journal`] is the append-only log, [`store`] holds locked JSON
+//!   documents.
+//! - The frame of the programs: [`programs`] describes each one, [`tool`] is their `main`, [`args`]
+//!   parses options, [`config`] validates settings, [`error`] and [`log`] report problems.
+//! - [`rules`] decides without I/O; [`edge`] does the I/O without decisions.
 //!
-//! The wire and the disk:
-//! [`event`] names every event type and JSON key, [`wire`] reads and writes lines,
-//! [`journal`] is the append-only log, [`store`] holds locked JSON documents.
-//!
-//! The frame of every program:
-//! [`tool`] is the shared `main`, [`args`] reads options, [`error`] has the three kinds of
-//! failure, [`config`] turns text into validated settings, [`time`] and [`text`] are what their
-//! names say.
-//!
-//! What a program holds while it runs: [`notices`] is what `dlq-notify` has told and is telling.
-//!
-//! [`rules`] decides, [`edge`] touches the world.
+//! ARCHITECTURE.md explains how they work together.
 
 pub mod args;
 pub mod clock;
@@ -25,7 +19,9 @@ pub mod glob;
 pub mod journal;
 pub mod log;
 pub mod markdown;
+pub mod programs;
 pub mod rules;
+pub mod shell;
 pub mod store;
 pub mod text;
 pub mod time;

@@ -1,17 +1,17 @@
-//! Markdown for people, read in a terminal as often as in a browser.
+//! Markdown for terminals and browsers, with untrusted text in it.
 //!
-//! Promises: what comes from outside stands either in code spans and fenced blocks, behind more
-//! backticks than it holds, or as prose in which nothing is markup: it can be no heading, no link,
-//! no image, no HTML, no mention and no end of a block. It is on one line, with nothing hidden.
+//! Promises: untrusted text is either a code span or fenced block, behind more backticks than the
+//! text has, or escaped prose on one line without hidden characters. Neither can become a heading,
+//! link, image, HTML, mention or the end of a block.
 
 use crate::text::{count, safe, shorten};
 
-/// So much of a text is shown.
+/// The number of characters of a text that are shown.
 pub(super) const EXCERPT: usize = 160;
-/// So many items of a list.
+/// The number of items of a list that are shown.
 pub(super) const LIST: usize = 20;
 
-/// The text that grows.
+/// A Markdown text under construction.
 #[derive(Default)]
 pub(super) struct Page(String);
 
@@ -26,7 +26,7 @@ impl Page {
         self.line(format!("{gap}## {text}\n"));
     }
 
-    /// The first items, and how many there are more.
+    /// Adds the first items, and the number of the others.
     pub(super) fn list<T>(&mut self, items: &[T], noun: &str, mut show: impl FnMut(&mut Page, &T)) {
         for item in items.iter().take(LIST) {
             show(self, item);
@@ -56,7 +56,7 @@ pub(super) fn unknown() -> String {
     "unknown".into()
 }
 
-/// Text from outside as a code span.
+/// Returns untrusted text as a code span.
 pub(super) fn span(text: &str) -> String {
     span_of(text, EXCERPT)
 }
@@ -67,24 +67,24 @@ pub(super) fn span_of(text: &str, max: usize) -> String {
         return "(empty)".into();
     }
     let fence = fence(&text, 1);
-    // A backtick at its edge would lengthen the fence, and a pair of blanks is taken off.
+    // A backtick at an edge would lengthen the fence, and CommonMark strips a pair of blanks.
     let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// On one line, with nothing hidden.
+/// Returns text on one line without hidden characters.
 pub(super) fn plain(text: &str, max: usize) -> String {
     safe(&shorten(text, max)).into_owned()
 }
 
-/// More backticks than stand together anywhere in `text`, and no fewer than `least`.
+/// Returns more backticks than any run in `text`, and `least` at least.
 pub(super) fn fence(text: &str, least: usize) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     "`".repeat(least.max(longest + 1))
 }
 
-/// Sentences from outside, to be read as sentences. Code spans stay code spans; what a browser
-/// would make a link or a mention of (`https://…`, `@name`, `#12`) becomes one.
+/// Returns untrusted sentences as prose. Code spans stay; a word that a browser would make a link or
+/// mention (`https://…`, `@name`, `#12`) becomes a code span.
 pub(super) fn prose(text: &str) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = safe(&folded);
@@ -102,8 +102,8 @@ pub(super) fn prose(text: &str) -> String {
     guard_start(out)
 }
 
-/// The first code span of `text`, as CommonMark reads it: a run of backticks ends with the next
-/// run that is as long.
+/// Returns the text before, in and after the first code span. In CommonMark a run of backticks ends
+/// at the next run of equal length.
 fn code_in(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     while let Some(open) = text[from..].find('`').map(|at| from + at) {
@@ -122,13 +122,13 @@ fn code_in(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// How many backticks stand at `at`.
+/// Returns the length of the run of backticks at `at`.
 fn run_at(text: &str, at: usize) -> usize {
     text[at..].bytes().take_while(|byte| *byte == b'`').count()
 }
 
 fn code_span(out: &mut String, code: &str) {
-    // Two spans that touch would be read as one.
+    // Adjacent spans would be read as one.
     if out.ends_with('`') {
         out.push(' ');
     }
@@ -156,8 +156,8 @@ fn becomes_a_link(word: &str) -> bool {
     numbered || word.contains('@') || schemes.iter().any(|scheme| lower.contains(scheme))
 }
 
-/// Every character that Markdown could mean something by gets a backslash, and no other: the text
-/// is read in terminals too.
+/// Escapes the characters that are markup where they stand, and no others: people read the text in
+/// terminals too.
 fn escape(out: &mut String, word: &str) {
     let mut before = ' ';
     let mut rest = word.chars().peekable();
@@ -179,7 +179,7 @@ fn escape(out: &mut String, word: &str) {
     }
 }
 
-/// What would begin a block at the start of a line does not.
+/// Escapes a start of the text that would begin a block.
 fn guard_start(mut text: String) -> String {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if text.starts_with(['#', '>', '-', '+', '=', '~', '|', ':']) {

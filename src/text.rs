@@ -1,14 +1,13 @@
-//! Text from outside, made safe for a terminal, a notification or a speech engine; and the small
-//! things that sentences need.
+//! Untrusted text made safe for people, and the parts of sentences.
 //!
-//! Dead letters are written by attackers, and so, by way of them, are queue names, titles and
-//! model output. On pipes bytes are left alone; this is for what people see.
+//! Attackers can write dead letters, and through them titles and model output. Text is escaped for
+//! terminals, notifications and reports; pipes carry every byte unchanged.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Escapes what could steer a terminal or reorder what is read: controls (C0, DEL, C1), escape,
-/// bidirectional marks, zero-width and other invisible characters. The rest is unchanged.
+/// Escapes the characters that a terminal obeys or that hide or reorder text: controls (C0, DEL,
+/// C1), bidirectional marks, zero-width and other invisible characters.
 pub fn safe(text: &str) -> Cow<'_, str> {
     if !text.chars().any(hidden) {
         return Cow::Borrowed(text);
@@ -26,8 +25,8 @@ pub fn safe(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A line of JSON for a terminal: the same characters as [`safe`] escapes, in JSON's own way, so
-/// that the line is still the same JSON.
+/// Escapes a line of JSON for a terminal. JSON's own escapes for the characters of [`safe`] keep the
+/// value equal.
 pub fn safe_json(line: &[u8]) -> Cow<'_, [u8]> {
     let text = String::from_utf8_lossy(line);
     if !text.chars().any(hidden) {
@@ -36,7 +35,7 @@ pub fn safe_json(line: &[u8]) -> Cow<'_, [u8]> {
     let mut shown = String::with_capacity(line.len() + 16);
     for c in text.chars() {
         match c {
-            '\t' | '\r' => shown.push(' '), // In JSON they stand between the words only.
+            '\t' | '\r' => shown.push(' '), // JSON allows them between tokens only.
             c if hidden(c) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     let _ = write!(shown, "\\u{unit:04x}");
@@ -48,7 +47,7 @@ pub fn safe_json(line: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(shown.into_bytes())
 }
 
-/// Characters that a terminal obeys, or that a reader cannot see.
+/// Returns whether a terminal obeys the character or a reader cannot see it.
 pub(crate) fn hidden(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}'    // C0, DEL, C1
@@ -61,7 +60,7 @@ pub(crate) fn hidden(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// At most `max` characters, the last of them `…` when something was cut.
+/// Shortens text to `max` characters; the last one is `…` when text was cut.
 pub fn shorten(text: &str, max: usize) -> Cow<'_, str> {
     if text.chars().count() <= max {
         return Cow::Borrowed(text);
@@ -70,12 +69,20 @@ pub fn shorten(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(kept + "…")
 }
 
-/// `1 message`, `2 messages`.
+/// Returns a number with its noun: `1 message`, `2 messages`.
 pub fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// The word in `known` that somebody who typed `word` most likely meant, if any is near.
+/// Joins words as alternatives: `auto, always or never`.
+pub fn alternatives(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+/// Returns the known word that a user who typed `word` most likely meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = word.chars().count().max(3) / 3 + 1;
     known
@@ -86,7 +93,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance, in characters.
+/// Returns the Levenshtein distance in characters.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -107,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_steers_a_terminal_survives() {
+    fn safe_escapes_terminal_controls() {
         let hostile =
             "a\u{1b}[2J\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}gnp\u{200b}\u{feff}\r\nb\u{e0041}";
         let shown = safe(hostile);
@@ -117,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn json_for_a_terminal_is_the_same_json() {
+    fn safe_json_keeps_the_value() {
         let value =
             serde_json::json!({"name": "a\u{1b}\u{9b}2J\u{202e}x\u{feff}\r\n\u{e0041}ação"});
         let line = value.to_string();
@@ -128,21 +135,21 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_is_not_copied() {
+    fn safe_does_not_copy_plain_text() {
         let plain = "pedidos-ação-dlq 注文 🚚";
         assert!(matches!(safe(plain), Cow::Borrowed(_)));
         assert!(matches!(safe_json(plain.as_bytes()), Cow::Borrowed(_)));
     }
 
     #[test]
-    fn the_nearest_word_is_offered_only_when_it_is_near() {
+    fn nearest_needs_a_small_distance() {
         let known = ["monitoring", "notifications", "aws"];
         assert_eq!(nearest("monitorng", known), Some("monitoring"));
         assert_eq!(nearest("zebra", known), None);
     }
 
     #[test]
-    fn shortening_counts_characters() {
+    fn shorten_counts_characters() {
         assert_eq!(shorten("ação!", 5), "ação!");
         assert_eq!(shorten("ação!!", 5), "ação…");
     }

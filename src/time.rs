@@ -1,7 +1,7 @@
 //! Instants and durations, as they are written on the wire, in state and in options.
 //!
-//! An instant is UTC to the millisecond, written as RFC 3339 with `Z`. A duration carries its
-//! unit: `30s`, `4h`. Nothing here reads a clock: `edge/clock.rs` does.
+//! An instant is UTC to the millisecond, written as RFC 3339 with `Z`. A duration has a unit: `30s`,
+//! `4h`. Pure: only `clock.rs` reads a clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The instant so many milliseconds after 1970-01-01T00:00:00Z.
+    /// Returns the instant `millis` milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_millis(millis: i64) -> Self {
         Timestamp(millis)
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z.
     pub const fn millis(self) -> i64 {
         self.0
     }
@@ -32,35 +32,33 @@ impl Timestamp {
         })
     }
 
-    /// The time since `earlier`; zero, never negative, when the clock has stepped back.
+    /// Returns the time since `earlier`; zero after the clock has stepped back.
     pub fn since(self, earlier: Timestamp) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
-    /// This much later.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.0.saturating_add(millis))
     }
 
-    /// This much earlier.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.0.saturating_sub(millis))
     }
 
-    /// `19:57:32Z`, for a line that a person reads.
+    /// Returns the time of day for people: `19:57:32Z`.
     pub fn clock(self) -> String {
         let text = self.to_string();
         text.get(11..19).map_or(text.clone(), |time| format!("{time}Z"))
     }
 }
 
-/// The form that we write ourselves, `2026-11-22T19:57:32[.123]Z`, read without a detour: filters
-/// read the time of every line that they know.
+/// Reads the form that this family writes, `2026-11-22T19:57:32[.123]Z`. Faster than chrono, because
+/// filters read the time of every line.
 fn parse_own(b: &[u8]) -> Option<Timestamp> {
     let millis = match (b.len(), b.last()) {
         (20, Some(b'Z')) => 0,
@@ -81,7 +79,7 @@ fn parse_own(b: &[u8]) -> Option<Timestamp> {
         _ => return None,
     };
     if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
-        return None; // A leap second goes to chrono, which knows it.
+        return None; // chrono reads leap seconds.
     }
     // Days since 1970-01-01 in the proleptic Gregorian calendar, the year beginning in March.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -100,7 +98,7 @@ fn digits(bytes: &[u8]) -> Option<i64> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // chrono ends near the year 262,000; what lies beyond is shown as its edge.
+        // chrono ends near the year 262,000; later instants show as its last.
         let at = DateTime::<Utc>::from_timestamp_millis(self.0).unwrap_or(if self.0 < 0 {
             DateTime::<Utc>::MIN_UTC
         } else {
@@ -124,8 +122,8 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Reads a duration with its unit: `500ms`, `30s`, `15m`, `4h`, `7d`. A bare number is refused,
-/// because nobody can tell what it counts.
+/// Reads a duration with its unit: `500ms`, `30s`, `15m`, `4h`, `7d`. A number without a unit is
+/// ambiguous, and refused.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -144,7 +142,7 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A duration for a person, in its two largest units: `2d 3h`, `5m 10s`, `450ms`.
+/// Formats a duration for people in its two largest units: `2d 3h`, `5m 10s`, `450ms`.
 pub fn show_span(span: Duration) -> String {
     let seconds = span.as_secs();
     if seconds == 0 {
@@ -166,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_short_reader_agrees_with_chrono_on_every_form() {
+    fn parse_own_agrees_with_chrono() {
         let cases = [
             "1970-01-01T00:00:00Z",
             "2000-02-29T23:59:59.999Z",
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn other_offsets_and_precisions_are_the_same_instant() {
+    fn parse_reads_other_offsets_and_precisions() {
         let utc = Timestamp::parse("2026-11-22T19:57:32Z").unwrap();
         assert_eq!(Timestamp::parse("2026-11-22T16:57:32-03:00"), Some(utc));
         assert_eq!(Timestamp::parse("2026-11-22T19:57:32.000999Z"), Some(utc));
@@ -194,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_stepped_back_gives_zero() {
+    fn since_is_zero_after_the_clock_stepped_back() {
         let (early, late) = (Timestamp::from_millis(1000), Timestamp::from_millis(2000));
         assert_eq!(early.since(late), Duration::ZERO);
         assert_eq!(late.since(early), Duration::from_secs(1));
     }
 
     #[test]
-    fn durations_carry_units() {
+    fn parse_span_wants_a_unit() {
         assert_eq!(parse_span("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(parse_span("4h"), Ok(Duration::from_secs(4 * 3600)));
         assert_eq!(parse_span("500ms"), Ok(Duration::from_millis(500)));
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_show_two_units_at_most() {
+    fn show_span_has_two_units_at_most() {
         assert_eq!(show_span(Duration::from_secs(0)), "0ms");
         assert_eq!(show_span(Duration::from_secs(90)), "1m 30s");
         assert_eq!(show_span(Duration::from_secs(3 * 86_400)), "3d");

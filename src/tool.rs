@@ -1,79 +1,109 @@
-//! The shared `main`: an outcome becomes an exit status and at most one line on standard error.
+//! The shared `main` of the programs: turns a result into an exit status and at most one line on
+//! standard error.
 //!
-//! The only place that ends a program. Silence is success.
+//! Promises: only this file ends a process; success prints nothing.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::args::{Args, Common, Stop};
+use crate::args::{CommonOptions, Given, Opt, ParseExit, help};
 use crate::config::{self, Env, Settings};
 use crate::error::Error;
-use crate::event::{self, Type};
+use crate::event::{self, ToolName};
 use crate::log::{self, Level};
 use crate::wire;
 
-/// What a program is: its name, its help, and what it originates.
+/// The description of a program.
+#[derive(Debug)]
 pub struct Tool {
-    /// The name, as in the man page.
-    pub name: &'static str,
-    /// The text of `--help`: at most 24 lines.
-    pub help: &'static str,
-    /// The types of the events that it originates.
-    pub emits: &'static [Type],
+    pub name: ToolName,
+    /// The first part of `--help`: the usage, and what the program does.
+    pub usage: &'static str,
+    /// The options beside those of every program.
+    pub options: &'static [Opt],
+    /// Allows arguments that are not options.
+    pub takes_operands: bool,
+    /// The last part of `--help`.
+    pub notes: &'static str,
 }
 
-/// How a program ended that was not stopped by an [`Error`].
+impl Tool {
+    /// Returns the text of `--help`: at most 24 lines of 100 columns.
+    pub fn help(&self) -> String {
+        help::text(self.usage, self.options, self.notes)
+    }
+}
+
+/// The ends of a program that no [`Error`] stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did its work (exit status 0).
+pub enum ExitOutcome {
+    /// Everything was done (exit status 0).
     Done,
-    /// A part of its work failed, and it has said so (exit status 1).
+    /// A part of the work failed and was reported (exit status 1).
     Partly,
-    /// It was to become another program, and that cannot be run (exit status 127, as a shell
-    /// says; only a supervisor sees it).
+    /// The program to execute cannot be run (exit status 127, as in a shell).
     NotRun,
 }
 
-impl Outcome {
-    /// Done, unless something has failed.
-    pub fn of(failed: bool) -> Self {
-        if failed { Outcome::Partly } else { Outcome::Done }
+impl ExitOutcome {
+    pub fn from_failed(failed: bool) -> Self {
+        if failed { ExitOutcome::Partly } else { ExitOutcome::Done }
     }
 }
 
-/// Runs a program: reads its options, does its work, and turns what came of it into a status.
+/// Runs a program: parses its command line, runs it, and returns its exit status.
 pub fn main<O>(
     tool: &'static Tool,
-    parse: fn(&mut Args) -> Result<O, Stop>,
-    run: fn(O, Common) -> Result<Outcome, Error>,
+    parse: fn(&Given) -> Result<O, ParseExit>,
+    run: fn(O, CommonOptions) -> Result<ExitOutcome, Error>,
 ) -> ExitCode {
-    log::set_name(tool.name);
-    // Over a limit on the size of files a write fails and is reported, instead of ending us
-    // without a word. That it came is nobody's business but the write's.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    let mut args = Args::new(std::env::args_os().skip(1).collect::<Vec<_>>());
-    let parsed = parse(&mut args);
-    if let Some(format) = args.common.log_format {
+    let name = tool.name.as_str();
+    begin(name);
+    let mut given = Given::new(tool.options);
+    let args = std::env::args_os().skip(1).collect::<Vec<_>>();
+    let parsed = given.read(args, tool.takes_operands).and_then(|()| parse(&given));
+    let common = given.common();
+    if let Some(format) = common.log_format {
         log::set_format(format);
     }
-    if args.common.verbose {
+    if common.verbose {
         log::set_least(Level::Info);
     }
     let outcome = match parsed {
-        Ok(options) => run(options, args.common),
-        Err(Stop::Help) => shown(tool.help.as_bytes()),
-        Err(Stop::Version) => {
-            shown(format!("{} {}\n", tool.name, env!("CARGO_PKG_VERSION")).as_bytes())
-        }
-        Err(Stop::Schema) => {
-            shown(format!("{:#}\n", event::schema_of(tool.name, tool.emits)).as_bytes())
-        }
-        Err(Stop::Wrong(what)) => Err(Error::Wrong(format!("{what}; try '{} --help'", tool.name))),
+        Ok(options) => run(options, common),
+        Err(ParseExit::Help) => print(&tool.help()),
+        Err(ParseExit::Version) => print(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
+        Err(ParseExit::Schema) => print(&format!("{:#}\n", event::line_schema(tool.name))),
+        Err(ParseExit::Wrong(what)) => Err(Error::Wrong(format!("{what}; try '{name} --help'"))),
     };
+    exit_code(outcome)
+}
+
+/// Runs a program that other programs start, with words instead of options.
+pub fn run_private(
+    name: &'static str,
+    run: fn(&[String]) -> Result<ExitOutcome, Error>,
+) -> ExitCode {
+    begin(name);
+    let words: Result<Vec<String>, _> =
+        std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let words = words.map_err(|word| Error::wrong(format!("'{}' is not UTF-8", word.display())));
+    exit_code(words.and_then(|words| run(&words)))
+}
+
+fn begin(name: &'static str) {
+    log::set_name(name);
+    // With a handler, a write over the limit on file sizes fails and is reported. Without one the
+    // signal ends the program silently. The flag itself is never read.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+}
+
+fn exit_code(outcome: Result<ExitOutcome, Error>) -> ExitCode {
     match outcome {
-        Ok(Outcome::Done) | Err(Error::Pipe) => ExitCode::SUCCESS,
-        Ok(Outcome::Partly) => ExitCode::from(1),
-        Ok(Outcome::NotRun) => ExitCode::from(127),
+        Ok(ExitOutcome::Done) | Err(Error::Pipe) => ExitCode::SUCCESS,
+        Ok(ExitOutcome::Partly) => ExitCode::from(1),
+        Ok(ExitOutcome::NotRun) => ExitCode::from(127),
         Err(Error::Failed(sentence)) => {
             log::log(Level::Critical, &sentence);
             ExitCode::from(1)
@@ -85,14 +115,13 @@ pub fn main<O>(
     }
 }
 
-fn shown(text: &[u8]) -> Result<Outcome, Error> {
-    wire::print(text)?;
-    Ok(Outcome::Done)
+fn print(text: &str) -> Result<ExitOutcome, Error> {
+    wire::print(text.as_bytes())?;
+    Ok(ExitOutcome::Done)
 }
 
-/// Loads the configuration that the options name or that is found, and takes over what it says
-/// about messages; flags have already spoken and win.
-pub fn settings(common: &Common) -> Result<(Settings, Env), Error> {
+/// Loads the configuration, and applies its `logging` settings where no option overrides them.
+pub fn settings(common: &CommonOptions) -> Result<(Settings, Env), Error> {
     let mut env = config::process_env();
     let settings = config::load(common.config.as_deref(), &mut env)?;
     if common.log_format.is_none() {

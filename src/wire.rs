@@ -1,10 +1,15 @@
 //! Lines in, lines out, byte for byte.
 //!
-//! A filter reads lines with [`Input`] and writes them unchanged with [`Output`]. What is read is
-//! checked whole; what is written is written in blocks, and flushed before every read that might
-//! wait, so that a line never sits still and bulk stays fast. The only writer of standard output.
+//! A filter reads lines with [`Input`] and writes them unchanged with [`Output`].
+//!
+//! Promises: every line is checked to its last byte; output is written in blocks, and flushed before
+//! a read that may wait, so that no line is delayed; only this file writes standard output.
 
 #![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
+
+mod filter;
+
+pub use filter::{StreamFilter, run_filter};
 
 use std::cell::Cell;
 use std::io;
@@ -17,34 +22,34 @@ use crate::error::{Error, io_cause};
 use crate::event::{self, Head, Line};
 use crate::{log, text};
 
-/// A line over this is refused: one mebibyte, without its LF.
+/// The longest line that is accepted, in bytes without its LF.
 pub const LINE_CAP: usize = 1 << 20;
-/// So many refused lines are named; the others are only counted.
+/// The number of refused lines that are reported one by one.
 const WARNINGS_MAX: u64 = 100;
 const BLOCK: usize = 64 * 1024;
 
-/// What reading brought.
+/// The result of one read.
 pub enum Step<'a> {
-    /// A JSON object, without its LF; with a head when it is an event.
+    /// A JSON object without its LF, and its head when it is an event.
     Line(&'a [u8], Option<Head<'a>>),
-    /// A line that is no JSON object, or too long: it has been named on standard error.
+    /// A line that is too long or not a JSON object; it was reported.
     Refused,
-    /// Nothing has come for as long as the caller wanted to wait.
+    /// No line within the timeout.
     Idle,
-    /// The writer has closed the stream.
+    /// The end of the stream.
     End,
 }
 
-/// The lines of a stream.
+/// A stream of lines.
 pub struct Input<F> {
     from: F,
     buffer: Vec<u8>,
-    /// `buffer[start..end]` has been read and not yet given out.
+    /// `buffer[start..end]` has been read and not yet returned.
     start: usize,
     end: usize,
     /// No LF stands before this.
     searched: usize,
-    /// The rest of a line over the cap is being dropped.
+    /// Skips the rest of a line over the cap.
     dropping: bool,
     ended: bool,
     number: u64,
@@ -52,18 +57,18 @@ pub struct Input<F> {
 }
 
 impl Input<rustix::fd::BorrowedFd<'static>> {
-    /// Standard input; when that is a terminal, says so.
+    /// Reads standard input; reports when that is a terminal.
     pub fn stdin() -> Self {
         use std::io::IsTerminal;
         if io::stdin().is_terminal() {
-            log::say(&format!("{}: reading events from the terminal", log::name()));
+            log::write_stderr(&format!("{}: reading events from the terminal", log::name()));
         }
         Input::new(rustix::stdio::stdin())
     }
 }
 
 impl<F: AsFd> Input<F> {
-    /// The lines of any file, pipe or socket.
+    /// Reads a file, pipe or socket.
     pub fn new(from: F) -> Self {
         let buffer = vec![0; BLOCK];
         Input {
@@ -79,17 +84,13 @@ impl<F: AsFd> Input<F> {
         }
     }
 
-    /// How many lines were refused.
+    /// Returns the number of refused lines.
     pub fn bad(&self) -> u64 {
         self.bad.get()
     }
 
-    /// The next line. Flushes `out` before it waits, and waits at most for `patience`.
-    pub fn next(
-        &mut self,
-        out: &mut Output,
-        patience: Option<Duration>,
-    ) -> Result<Step<'_>, Error> {
+    /// Returns the next line. Flushes `out` before it waits, for `timeout` at most.
+    pub fn next(&mut self, out: &mut Output, timeout: Option<Duration>) -> Result<Step<'_>, Error> {
         let (from, to) = loop {
             if let Some(line) = self.cut() {
                 break line;
@@ -98,7 +99,7 @@ impl<F: AsFd> Input<F> {
             if self.ended {
                 return Ok(Step::End);
             }
-            if !self.ready(patience)? {
+            if !self.ready(timeout)? {
                 return Ok(Step::Idle);
             }
             self.fill()?;
@@ -114,7 +115,7 @@ impl<F: AsFd> Input<F> {
         })
     }
 
-    /// Cuts the next line that is not blank out of what has been read, without its LF.
+    /// Returns the bounds of the next line in the buffer that is not blank, without its LF.
     fn cut(&mut self) -> Option<(usize, usize)> {
         loop {
             let found = memchr::memchr(b'\n', &self.buffer[self.searched..self.end]);
@@ -126,7 +127,7 @@ impl<F: AsFd> Input<F> {
                 None => {
                     self.searched = self.end;
                     if self.end - self.start > LINE_CAP {
-                        // Only its beginning has come, and it is too long already.
+                        // The line is incomplete and too long already.
                         (self.start, self.searched, self.end) = (0, 0, 0);
                         self.dropping = true;
                     }
@@ -155,8 +156,8 @@ impl<F: AsFd> Input<F> {
         }
     }
 
-    fn ready(&self, patience: Option<Duration>) -> Result<bool, Error> {
-        let timeout = patience.map(|span| Timespec {
+    fn ready(&self, timeout: Option<Duration>) -> Result<bool, Error> {
+        let timeout = timeout.map(|span| Timespec {
             tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: span.subsec_nanos().into(),
         });
@@ -194,7 +195,7 @@ fn cannot(doing: &str, error: io::Error) -> Error {
     Error::failed(doing, "standard input", io_cause(&error))
 }
 
-/// Standard output, in blocks. A terminal gets what it would obey escaped; a pipe gets every byte.
+/// Standard output, written in blocks. Control characters are escaped for a terminal only.
 pub struct Output {
     buffer: Vec<u8>,
     shown: bool,
@@ -217,12 +218,12 @@ impl Output {
         }
     }
 
-    /// Nowhere: for who shows the lines in another form.
+    /// Returns an output that drops every line.
     pub fn hidden() -> Self {
         Output { buffer: Vec::new(), shown: false, terminal: false }
     }
 
-    /// Adds a line, as it is, with one LF.
+    /// Adds a line, unchanged, with one LF.
     pub fn put(&mut self, line: &[u8]) -> Result<(), Error> {
         if !self.shown {
             return Ok(());
@@ -237,14 +238,14 @@ impl Output {
         if self.buffer.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
-    /// Writes a line at once, with one write(2): what originators do.
+    /// Writes a line at once with one write(2), as originators do.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Error> {
         self.put(line)?;
         self.flush()
     }
 
-    /// Waits for as long, or until the reader has gone: what a program does that has nothing to
-    /// write now and does not want to find out an hour later that nobody listens.
+    /// Waits for `span`. Returns [`Error::Pipe`] as soon as the reader closes the pipe, which a
+    /// program without lines to write would not notice.
     pub fn pause(&self, span: Duration) -> Result<(), Error> {
         let stdout = rustix::stdio::stdout();
         let timeout = Timespec {
@@ -254,14 +255,13 @@ impl Output {
         let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
         match poll(&mut asked, Some(&timeout)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Ok(_) => Err(Error::Pipe), // Nothing was asked for: only an end is ever reported.
+            Ok(_) => Err(Error::Pipe), // Without requested events only the end is reported.
             Err(error) => {
                 Err(Error::failed("wait for", "standard output", io_cause(&error.into())))
             }
         }
     }
 
-    /// Writes what has been put.
     pub fn flush(&mut self) -> Result<(), Error> {
         let result = write_all(&self.buffer);
         self.buffer.clear();
@@ -269,20 +269,19 @@ impl Output {
     }
 }
 
-/// A program that fails has still passed on what it had read.
+/// Writes the lines that were passed on before a failure.
 impl Drop for Output {
     fn drop(&mut self) {
-        // What it fails for is said already.
+        // The failure before it is the one that is reported.
         let _ = self.flush();
     }
 }
 
-/// Writes text that is not events: help, version, schema, tables.
+/// Writes text that is not an event, such as help and tables.
 pub fn print(text: &[u8]) -> Result<(), Error> {
     write_all(text)
 }
 
-/// Whether standard output is a terminal.
 pub fn stdout_is_terminal() -> bool {
     use std::io::IsTerminal;
     io::stdout().is_terminal()
@@ -308,8 +307,7 @@ mod tests {
     use std::io::Write;
     use std::os::unix::net::UnixStream;
 
-    /// What comes of bytes that are written in pieces: the lengths of the lines that pass, in
-    /// order, and how many were refused.
+    /// Writes bytes in pieces. Returns the lengths of the accepted lines, and the number refused.
     fn read(pieces: Vec<Vec<u8>>) -> (Vec<usize>, u64) {
         let (from, mut to) = UnixStream::pair().unwrap();
         let writer = std::thread::spawn(move || {
@@ -329,13 +327,13 @@ mod tests {
         (lines, input.bad())
     }
 
-    /// An object of so many bytes.
+    /// Returns an object of `size` bytes.
     fn object(size: usize) -> Vec<u8> {
         format!("{{\"a\":\"{}\"}}", "x".repeat(size - 8)).into_bytes()
     }
 
     #[test]
-    fn lines_are_cut_wherever_the_pieces_are() {
+    fn input_splits_lines_at_any_piece() {
         let text = b"{\"a\":1}\n\n  \r\n{\"b\":22}\r\nnot json\n{\"c\":333}".to_vec();
         for size in 1..text.len() {
             let pieces = text.chunks(size).map(<[u8]>::to_vec).collect();
@@ -344,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_over_a_mebibyte_is_refused_and_the_next_one_passes() {
+    fn input_refuses_a_line_over_1_mib_and_goes_on() {
         let rows = [
             (object(LINE_CAP), b"\n{}\n".to_vec(), vec![LINE_CAP, 2], 0),
             (object(LINE_CAP + 1), b"\n{}\n".to_vec(), vec![2], 1),
@@ -359,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_silent_stream_is_told_so() {
+    fn input_is_idle_after_the_timeout() {
         let (from, _to) = UnixStream::pair().unwrap();
         let mut input = Input::new(from);
         let step = input.next(&mut Output::hidden(), Some(Duration::from_millis(1))).unwrap();

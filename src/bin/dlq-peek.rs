@@ -5,26 +5,22 @@
 
 use std::process::ExitCode;
 
-use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::args::{CommonOptions, Given, Overrides, ParseExit, unexpected};
 use dlq::clock;
-use dlq::config::{self, Settings};
 use dlq::edge::aws::Sqs;
-use dlq::edge::peek::{Came, Peeker, SOURCE, Subject};
+use dlq::edge::peek::{Came, Peeker, Subject};
 use dlq::edge::poll;
 use dlq::error::Error;
 use dlq::event::{self, Head, QueueGrew, QueueRaised, Type};
 use dlq::log;
+use dlq::programs::PEEK;
 use dlq::rules::evidence::bundle::Sampled;
 use dlq::rules::evidence::message::Message;
 use dlq::rules::evidence::sample;
 use dlq::store::Store;
-use dlq::tool::{self, Outcome, Tool};
-use dlq::wire::{Input, Output, Step};
+use dlq::tool::{self, ExitOutcome};
+use dlq::wire::{Input, Output, StreamFilter, run_filter};
 
-const TOOL: Tool =
-    Tool { name: SOURCE, help: include_str!("help/dlq-peek.txt"), emits: &[Type::QueueSampled] };
-
-#[derive(Debug, Default, PartialEq)]
 struct Options {
     queues: Vec<String>,
     incident: Option<String>,
@@ -32,89 +28,63 @@ struct Options {
     messages: bool,
     raw: bool,
     dry_run: bool,
-    /// Settings that the flags override: key, value, flag.
-    set: Vec<(&'static str, String, &'static str)>,
+    overrides: Overrides,
 }
 
-/// The flags that override a setting.
-const SETTINGS: [(&str, &str); 5] = [
-    ("--max", "evidence.max_messages"),
-    ("--visibility", "evidence.visibility"),
-    ("--profile", "aws.profile"),
-    ("--region", "aws.region"),
-    ("--endpoint-url", "aws.endpoint_url"),
-];
-
 impl Options {
-    fn parse(args: &mut Args) -> Result<Self, Stop> {
-        let mut options = Options::default();
-        while let Some(arg) = args.next()? {
-            let name = match &arg {
-                Arg::Word(queue) if queue.is_empty() => return Err(unknown(&arg)),
-                Arg::Word(queue) => {
-                    options.queues.push(queue.clone());
-                    continue;
-                }
-                Arg::Option(name) => name.as_str(),
-            };
-            match name {
-                "--incident" => args.text(&mut options.incident)?,
-                "--account" => args.text(&mut options.account)?,
-                "--messages" => options.messages = true,
-                "--raw" => options.raw = true,
-                "--allow-fifo" => {
-                    options.set.push(("evidence.allow_fifo", "true".into(), "--allow-fifo"))
-                }
-                "-n" | "--dry-run" => options.dry_run = true,
-                name => {
-                    let known = SETTINGS.into_iter().find(|(flag, _)| *flag == name);
-                    let (flag, key) = known.ok_or_else(|| unknown(&arg))?;
-                    options.set.push((key, args.value()?, flag));
-                }
-            }
+    fn parse(given: &Given) -> Result<Self, ParseExit> {
+        if let Some(empty) = given.operands.iter().find(|queue| queue.is_empty()) {
+            return Err(unexpected(empty));
         }
-        let wrong = |what: &str| Err(Stop::Wrong(what.to_owned()));
-        match () {
-            () if options.raw && !options.messages => {
-                wrong("option '--raw' goes with '--messages'")
-            }
-            () if options.messages && options.queues.is_empty() => {
-                wrong("option '--messages' wants a queue")
-            }
-            () if options.messages && options.dry_run => {
-                wrong("option '--messages' does not go with '--dry-run', which receives none")
-            }
-            () if options.incident.is_some() && options.queues.len() != 1 => {
-                wrong("option '--incident' wants one queue")
-            }
-            () => Ok(options),
+        let options = Options {
+            queues: given.operands.clone(),
+            incident: given.text("incident"),
+            account: given.text("account"),
+            messages: given.has("messages"),
+            raw: given.has("raw"),
+            dry_run: given.has("dry-run"),
+            overrides: given.overrides(),
+        };
+        let (messages, queues) = (options.messages, &options.queues);
+        let wrong = [
+            (options.raw && !messages, "option '--raw' goes with '--messages'"),
+            (messages && queues.is_empty(), "option '--messages' wants a queue"),
+            (
+                messages && options.dry_run,
+                "option '--messages' does not go with '--dry-run', which receives none",
+            ),
+            (
+                options.incident.is_some() && queues.len() != 1,
+                "option '--incident' wants one queue",
+            ),
+        ];
+        match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
+            Some((_, sentence)) => Err(ParseExit::wrong(sentence)),
+            None => Ok(options),
         }
-    }
-
-    fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
-        for (key, value, flag) in &self.set {
-            config::set(settings, key, value, flag)?;
-        }
-        poll::narrow(&mut settings.aws, |flag| self.set.iter().any(|(.., given)| *given == flag));
-        Ok(())
     }
 }
 
 fn main() -> ExitCode {
-    tool::main(&TOOL, Options::parse, run)
+    tool::main(&PEEK, Options::parse, run)
 }
 
-fn run(options: Options, common: Common) -> Result<Outcome, Error> {
+fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
-    options.apply(&mut settings)?;
+    options.overrides.apply(&mut settings)?;
+    poll::narrow(&mut settings.aws, |option| options.overrides.has(option));
     if options.raw {
         log::warn("the messages are shown as they are, with whatever secrets are in them");
     }
     let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
     let store = Store::of(&settings, &env, !options.dry_run)?;
-    let desk =
-        Desk { peeker: Peeker::open(sqs, &settings, store, options.dry_run)?, out: Output::new() };
-    if options.queues.is_empty() { desk.filter() } else { desk.by_hand(&options) }
+    let (mut out, peeker) = (Output::new(), Peeker::open(sqs, &settings, store, options.dry_run)?);
+    if options.queues.is_empty() {
+        let mut filter = IncidentPeeker { peeker, failed: false };
+        return run_filter(&mut Input::stdin(), &mut out, &mut filter)
+            .map(ExitOutcome::from_failed);
+    }
+    Desk { peeker, out }.by_hand(&options)
 }
 
 struct Desk {
@@ -124,7 +94,7 @@ struct Desk {
 
 impl Desk {
     /// Looks into the queues that are named.
-    fn by_hand(mut self, options: &Options) -> Result<Outcome, Error> {
+    fn by_hand(mut self, options: &Options) -> Result<ExitOutcome, Error> {
         let mut failed = false;
         for queue in &options.queues {
             match self.one(queue, options) {
@@ -136,7 +106,7 @@ impl Desk {
                 }
             }
         }
-        Ok(Outcome::of(failed))
+        Ok(ExitOutcome::from_failed(failed))
     }
 
     /// Whether messages were received, or would be.
@@ -163,42 +133,49 @@ impl Desk {
         }
         Ok(refused.is_none())
     }
+}
 
-    /// Passes every line on, and looks into the queues of new incidents.
-    fn filter(mut self) -> Result<Outcome, Error> {
-        let (mut input, mut failed) = (Input::stdin(), false);
-        loop {
-            let subject = match input.next(&mut self.out, None)? {
-                Step::Line(line, head) => {
-                    self.out.put(line)?;
-                    head.map_or(Ok(None), |head| self.called(&head, line))?
-                }
-                Step::Refused | Step::Idle => None,
-                Step::End => break,
-            };
-            let Some(subject) = subject else { continue };
-            // The line that tells of the incident does not wait for the messages.
-            self.out.flush()?;
-            match self.peeker.peek(&subject, &mut |_, _| Ok(())) {
-                Ok(Came::Told(line, why)) => {
-                    self.out.line(&line)?;
-                    if let Some(why) = why {
-                        let queue = &subject.queue.name;
-                        log::info(&format!("queue '{queue}' is not peeked: {why}"));
-                    }
-                }
-                Ok(Came::Before) => {}
-                Err(Error::Pipe) => return Err(Error::Pipe),
-                Err(error) => {
-                    log::warn(&error.to_string());
-                    failed = true;
+/// The filter of `dlq-peek`: peeks at the queue of each incident that begins or grows.
+struct IncidentPeeker {
+    peeker: Peeker,
+    failed: bool,
+}
+
+impl StreamFilter for IncidentPeeker {
+    fn on_line(
+        &mut self,
+        head: Option<&Head<'_>>,
+        line: &[u8],
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        let subject = head.map_or(Ok(None), |head| self.called(head, line))?;
+        let Some(subject) = subject else { return Ok(()) };
+        // The line of the incident must not wait for the messages.
+        out.flush()?;
+        match self.peeker.peek(&subject, &mut |_, _| Ok(())) {
+            Ok(Came::Told(line, why)) => {
+                out.line(&line)?;
+                if let Some(why) = why {
+                    let queue = &subject.queue.name;
+                    log::info(&format!("queue '{queue}' is not peeked: {why}"));
                 }
             }
+            Ok(Came::Before) => {}
+            Err(Error::Pipe) => return Err(Error::Pipe),
+            Err(error) => {
+                log::warn(&error.to_string());
+                self.failed = true;
+            }
         }
-        self.out.flush()?;
-        Ok(Outcome::of(failed || input.bad() > 0))
+        Ok(())
     }
 
+    fn finish(&mut self, _: &mut Output) -> Result<bool, Error> {
+        Ok(self.failed)
+    }
+}
+
+impl IncidentPeeker {
     /// What a line calls for: an incident that has begun, or grown, and is still open.
     fn called(&self, head: &Head<'_>, line: &[u8]) -> Result<Option<Subject>, Error> {
         let queue = match head.known {

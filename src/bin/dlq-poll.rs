@@ -6,43 +6,22 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::args::{CommonOptions, Given, Overrides, ParseExit};
 use dlq::clock;
-use dlq::config::{self, Settings};
+use dlq::config::Settings;
 use dlq::edge::aws::Sqs;
 use dlq::edge::poll::{self, Poller, Wants};
 use dlq::error::Error;
-use dlq::event::Type;
 use dlq::glob::GlobList;
 use dlq::journal::Journal;
+use dlq::programs::POLL;
 use dlq::rules::queue::monitor::Policy;
 use dlq::rules::queue::redrive_graph::Selection;
 use dlq::rules::queue::schedule;
 use dlq::store::Store;
-use dlq::tool::{self, Outcome, Tool};
+use dlq::tool::{self, ExitOutcome};
 use dlq::wire::Output;
 
-const TOOL: Tool = Tool {
-    name: "dlq-poll",
-    help: include_str!("help/dlq-poll.txt"),
-    emits: &[
-        Type::QueueFound,
-        Type::QueueGone,
-        Type::QueuePolled,
-        Type::QueueRaised,
-        Type::QueueGrew,
-        Type::QueueExpiring,
-        Type::QueueLossSuspected,
-        Type::QueueCleared,
-        Type::QueueUnreadable,
-        Type::QueueReadable,
-        Type::QueueLinted,
-        Type::PollFinished,
-        Type::PollFailed,
-    ],
-};
-
-#[derive(Debug, Default, PartialEq)]
 struct Options {
     follow: bool,
     rounds: Option<u64>,
@@ -53,98 +32,48 @@ struct Options {
     lint: bool,
     check: bool,
     dry_run: bool,
-    matching: Vec<String>,
-    exclude: Vec<String>,
-    /// Settings that the flags override: key, value, flag.
-    set: Vec<(&'static str, String, &'static str)>,
+    matching: Option<GlobList>,
+    exclude: Option<GlobList>,
+    overrides: Overrides,
 }
 
-/// The flags that override a setting.
-const SETTINGS: [(&str, &str); 6] = [
-    ("--interval", "monitoring.check_interval"),
-    ("--discover", "monitoring.discover"),
-    ("--profile", "aws.profile"),
-    ("--region", "aws.region"),
-    ("--endpoint-url", "aws.endpoint_url"),
-    ("--concurrency", "monitoring.concurrency"),
-];
-
 impl Options {
-    fn parse(args: &mut Args) -> Result<Self, Stop> {
-        let mut options = Options::default();
-        while let Some(arg) = args.next()? {
-            let Arg::Option(name) = &arg else {
-                return Err(unknown(&arg));
-            };
-            match name.as_str() {
-                "--follow" => options.follow = true,
-                "--rounds" => args.number(&mut options.rounds, 1..=u64::MAX)?,
-                "--queue" => {
-                    let mut queue = None;
-                    args.text(&mut queue)?;
-                    options.queues.extend(queue);
-                }
-                "--match" => options.matching.push(args.value()?),
-                "--exclude" => options.exclude.push(args.value()?),
-                "--refresh" => options.refresh = true,
-                "--all" => options.all = true,
-                "--list" => options.list = true,
-                "--lint" => options.lint = true,
-                "--check" => options.check = true,
-                "-n" | "--dry-run" => options.dry_run = true,
-                name => options.setting(name, args, &arg)?,
-            }
-        }
-        if (options.list || options.lint) && !options.queues.is_empty() {
-            let look = if options.list { "--list" } else { "--lint" };
-            return Err(Stop::Wrong(format!("option '{look}' does not go with '--queue'")));
-        }
-        Ok(options)
+    fn parse(given: &Given) -> Result<Self, ParseExit> {
+        Ok(Options {
+            follow: given.has("follow"),
+            rounds: given.number("rounds"),
+            queues: given.texts("queue"),
+            refresh: given.has("refresh"),
+            all: given.has("all"),
+            list: given.has("list"),
+            lint: given.has("lint"),
+            check: given.has("check"),
+            dry_run: given.has("dry-run"),
+            matching: given.globs("match")?,
+            exclude: given.globs("exclude")?,
+            overrides: given.overrides(),
+        })
     }
 
-    fn setting(&mut self, name: &str, args: &mut Args, arg: &Arg) -> Result<(), Stop> {
-        let Some((flag, key)) = SETTINGS.into_iter().find(|(flag, _)| *flag == name) else {
-            return Err(unknown(arg));
-        };
-        let value = if flag == "--interval" {
-            let mut span = None;
-            args.span(&mut span)?;
-            format!("{}ms", span.unwrap_or_default().as_millis())
-        } else {
-            args.value()?
-        };
-        if self.set.iter().any(|(set, ..)| *set == key) {
-            return Err(Stop::Wrong(format!("option '{flag}' is given twice")));
-        }
-        self.set.push((key, value, flag));
-        Ok(())
-    }
-
-    /// Puts the flags over the settings.
     fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
-        for (key, value, flag) in &self.set {
-            config::set(settings, key, value, flag)?;
-        }
-        poll::narrow(&mut settings.aws, |flag| self.set.iter().any(|(.., given)| *given == flag));
+        self.overrides.apply(settings)?;
+        poll::narrow(&mut settings.aws, |option| self.overrides.has(option));
         let monitoring = &mut settings.monitoring;
-        let globs = |list: &[String], flag: &str| {
-            GlobList::any(list).map_err(|why| Error::wrong(format!("option '{flag}': {why}")))
-        };
-        if !self.matching.is_empty() {
-            monitoring.matching = globs(&self.matching, "--match")?;
+        if let Some(matching) = &self.matching {
+            monitoring.matching = matching.clone();
         }
-        if !self.exclude.is_empty() {
-            monitoring.exclude = globs(&self.exclude, "--exclude")?;
+        if let Some(exclude) = &self.exclude {
+            monitoring.exclude = exclude.clone();
         }
         Ok(())
     }
 }
 
 fn main() -> ExitCode {
-    tool::main(&TOOL, Options::parse, run)
+    tool::main(&POLL, Options::parse, run)
 }
 
-fn run(options: Options, common: Common) -> Result<Outcome, Error> {
+fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
     options.apply(&mut settings)?;
     let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
@@ -159,7 +88,7 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     rounds(poller, &options, interval)
 }
 
-fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<Outcome, Error> {
+fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<ExitOutcome, Error> {
     let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
     let (mut out, mut beat) = (Output::new(), 0);
     let last = options.rounds.unwrap_or(if options.follow { u64::MAX } else { 1 });
@@ -169,13 +98,15 @@ fn rounds(mut poller: Poller, options: &Options, interval: Duration) -> Result<O
             out.line(line)?;
         }
         if number == last {
-            return Ok(Outcome::of(round.missed || (options.check && round.raised > 0)));
+            return Ok(ExitOutcome::from_failed(
+                round.missed || (options.check && round.raised > 0),
+            ));
         }
         let (next, moment) = schedule::next_tick(beat, interval, begun.elapsed(), salt);
         beat = next;
         poller.wait_until(begun + moment);
     }
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
 fn wants(options: &Options, settings: &Settings) -> Wants {

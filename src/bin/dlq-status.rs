@@ -1,41 +1,33 @@
-//! dlq-status: shows once what is going on: incidents, investigations, money. Starts nothing.
+//! dlq-status: shows incidents, investigations and their cost, once. Starts nothing.
 
 use std::process::ExitCode;
 
-use dlq::args::{Arg, Args, Common, Stop, unknown};
+use dlq::args::{CommonOptions, Given, ParseExit};
 use dlq::edge::status::look;
 use dlq::error::Error;
 use dlq::log::{self, Level};
+use dlq::programs::STATUS;
 use dlq::rules::view::status::table;
 use dlq::store::Store;
 use dlq::text;
-use dlq::tool::{self, Outcome, Tool};
+use dlq::tool::{self, ExitOutcome};
 use dlq::wire;
 
-const TOOL: Tool =
-    Tool { name: "dlq-status", help: include_str!("help/dlq-status.txt"), emits: &[] };
-
-#[derive(Default)]
 struct Options {
     json: bool,
 }
 
-fn main() -> ExitCode {
-    tool::main(&TOOL, parse, run)
-}
-
-fn parse(args: &mut Args) -> Result<Options, Stop> {
-    let mut options = Options::default();
-    while let Some(arg) = args.next()? {
-        match &arg {
-            Arg::Option(name) if name == "--json" => options.json = true,
-            _ => return Err(unknown(&arg)),
-        }
+impl Options {
+    fn parse(given: &Given) -> Result<Self, ParseExit> {
+        Ok(Options { json: given.has("json") })
     }
-    Ok(options)
 }
 
-fn run(options: Options, common: Common) -> Result<Outcome, Error> {
+fn main() -> ExitCode {
+    tool::main(&STATUS, Options::parse, run)
+}
+
+fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(&common)?;
     let store = Store::of(&settings, &env, false)?;
     let missing = !store.dir().is_dir();
@@ -55,5 +47,5 @@ fn run(options: Options, common: Common) -> Result<Outcome, Error> {
     for problem in &view.problems {
         log::log(Level::Error, problem);
     }
-    Ok(Outcome::of(!view.problems.is_empty()))
+    Ok(ExitOutcome::from_failed(!view.problems.is_empty()))
 }

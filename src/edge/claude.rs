@@ -1,3 +1,4 @@
-//! Claude Code: the files it gets, and how it is launched.
+//! Claude Code: the files that configure it, and its launch.
 
 pub mod agent_files;
+pub mod launch;

@@ -2,5 +2,6 @@
 
 #[cfg(feature = "aws")]
 pub mod logs;
+pub mod read;
 #[cfg(feature = "aws")]
 pub mod write;

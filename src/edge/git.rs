@@ -1,58 +1,57 @@
-//! The workspace of an investigation: a worktree of the user's repository on a branch of its own.
+//! Worktree of the user's repository for one session, on a branch of its own.
 //!
-//! Promises: the user's checkout stays as it is, to the byte: files, index, HEAD, stash, settings.
-//! Nobody's work is lost: what has changes stays, with its branch. Nothing is fetched or pushed, and
-//! nothing that a repository or an agent has written is run by the calls here. What the repository
-//! gets: a branch, its log, and an entry in `worktrees/`.
+//! Promises: the user's checkout keeps every byte: files, index, HEAD, stash, settings. A worktree
+//! with changes stays, with its branch. Nothing is fetched or pushed. No program that a repository
+//! or an agent names is run. The repository gets a branch, the branch's reflog, and an entry in
+//! `worktrees/`.
 //!
-//! Evidence is in `.dlq/` with a `.gitignore` of its own that says `*`: the agent's own calls of git
-//! leave it out too, and neither `info/exclude`, which all worktrees share, nor a setting of the
-//! user's is written.
+//! Evidence is in `.dlq/`, with a `.gitignore` that says `*`: the agent's own git calls skip it too.
+//! Neither `info/exclude`, which all worktrees share, nor a setting of the user is written.
 
 use std::path::{Path, PathBuf};
 
 use self::command::{ASK, Git, TREE, argument};
 pub use self::diff::{COMMITS_MAX, Changes, PATCH_MAX};
-use self::repository::Home;
-pub use self::test_worktree::{Trial, sweep_trial};
+use self::repository::GitRepository;
+pub use self::test_worktree::{TestWorktree, remove_test_worktree};
 pub use crate::rules::investigation::branch_name::branch;
 
 use crate::error::Error;
 use crate::store;
 
-/// The folder of the evidence, in the worktree.
+/// Folder of the evidence in the worktree.
 pub const EVIDENCE: &str = ".dlq";
 
-/// How much of a file is read to find a line of it.
+/// Bytes of a file that are read to find a cited line.
 const CITED_MAX: u64 = 8 << 20;
-/// How much of the history is told.
+/// Longest history, in bytes.
 const HISTORY_MAX: u64 = 256 << 10;
 
 /// A worktree on a branch of its own.
 #[derive(Debug)]
-pub struct Workspace {
+pub struct Worktree {
     folder: PathBuf,
     branch: String,
-    /// The commit that it began with.
+    /// Commit from which the branch started.
     base: String,
-    /// Where git keeps its part of the worktree.
+    /// Git's folder of the worktree, `worktrees/ID` in the repository.
     admin: PathBuf,
-    home: Home,
+    repository: GitRepository,
     git: Git,
 }
 
-/// What has become of a workspace.
+/// Result of closing a worktree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
-    /// It is gone, and with it its branch, unless that is in use elsewhere.
+pub enum CloseResult {
+    /// Removed, with its branch unless that is in use elsewhere.
     Removed,
-    /// It is still there: it has changes, or was to be kept.
+    /// Kept, because of changes or on request.
     Kept,
-    /// There was none of ours.
+    /// No worktree of this tool was there.
     Absent,
 }
 
-impl Workspace {
+impl Worktree {
     /// Makes `folder` a worktree of `repo`, on a new branch that starts at `base`: at
     /// `origin/BASE`, as it was fetched last, else at `BASE`; without one at what is checked out.
     /// When the branch exists, a number is added to its name.
@@ -62,50 +61,50 @@ impl Workspace {
         branch: &str,
         folder: &Path,
     ) -> Result<Self, Error> {
-        let home = Home::find(repo)?;
-        let base = home.base(base)?;
-        let folder = whole(folder)?;
+        let repository = GitRepository::find(repo)?;
+        let base = repository.base(base)?;
+        let folder = canonical(folder)?;
         if folder.symlink_metadata().is_ok() {
-            let cause = "something is there already; move it away";
+            let cause = "the path exists already; move it away";
             return Err(Error::failed("make worktree", folder.display(), cause));
         }
-        let branch = home.claim(branch, &base)?;
-        // Written before there is a worktree: what a crash leaves behind is known for ours.
+        let branch = repository.create_branch(branch, &base)?;
+        // Written before the worktree: after a crash it identifies the worktree as ours.
         let noted = store::replace(&note(&folder), format!("{base}\n{branch}\n").as_bytes());
         let opened = noted.and_then(|()| {
-            let admin = home.add(&folder, &[&branch])?;
-            let workspace = Workspace::of(&home, &folder, &branch, &base, admin)?;
-            workspace.fill()?;
-            Ok(workspace)
+            let admin = repository.add_worktree(&folder, &[&branch])?;
+            let worktree = Worktree::at(&repository, &folder, &branch, &base, admin)?;
+            worktree.check_out()?;
+            Ok(worktree)
         });
         if opened.is_err() {
-            // The first failure is the one to tell.
-            let _ = discard(&home, &folder, &branch, &base);
+            // The first failure is the one to report.
+            let _ = discard(&repository, &folder, &branch, &base);
         }
         opened
     }
 
-    /// The workspace that an earlier run has opened, if it is still there and was finished.
+    /// Returns the worktree that an earlier run has opened, when it exists and is complete.
     pub fn reopen(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
-        let found = Workspace::found(repo, folder)?;
-        found.iter().try_for_each(|workspace| workspace.in_place("open"))?;
+        let found = Worktree::find(repo, folder)?;
+        found.iter().try_for_each(|worktree| worktree.refuse_link("open"))?;
         Ok(found)
     }
 
-    /// The same, whatever has become of its folder.
-    fn found(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
-        let home = Home::find(repo)?;
-        let folder = whole(folder)?;
-        match (noted(&folder), home.admin(&folder)) {
+    /// Finds a complete worktree, also one whose folder was removed or replaced.
+    fn find(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
+        let repository = GitRepository::find(repo)?;
+        let folder = canonical(folder)?;
+        match (read_note(&folder), repository.admin(&folder)) {
             (Some((base, branch)), Some(admin)) if admin.join("index").is_file() => {
-                Workspace::of(&home, &folder, &branch, &base, admin).map(Some)
+                Worktree::at(&repository, &folder, &branch, &base, admin).map(Some)
             }
             _ => Ok(None),
         }
     }
 
-    fn of(
-        home: &Home,
+    fn at(
+        repository: &GitRepository,
         folder: &Path,
         branch: &str,
         base: &str,
@@ -113,24 +112,34 @@ impl Workspace {
     ) -> Result<Self, Error> {
         let git = Git::within(argument(&admin)?, argument(folder)?);
         let (branch, base) = (branch.to_owned(), base.to_owned());
-        Ok(Workspace { folder: folder.to_owned(), branch, base, admin, home: home.clone(), git })
+        Ok(Worktree {
+            folder: folder.to_owned(),
+            branch,
+            base,
+            admin,
+            repository: repository.clone(),
+            git,
+        })
     }
 
-    /// Refuses a link that somebody has put in place of the folder: what is read or written there
-    /// would be somewhere else.
-    fn in_place(&self, doing: &str) -> Result<(), Error> {
+    /// Refuses a symbolic link in place of the folder: it leads somewhere else.
+    fn refuse_link(&self, doing: &str) -> Result<(), Error> {
         if self.folder.is_symlink() {
-            return Err(Error::failed(doing, self.folder.display(), "it is a link now"));
+            return Err(Error::failed(
+                doing,
+                self.folder.display(),
+                "it was replaced by a symbolic link",
+            ));
         }
         Ok(())
     }
 
-    /// Checks the files out, and makes the folder of the evidence.
-    fn fill(&self) -> Result<(), Error> {
+    /// Checks out the files, and makes the folder of the evidence.
+    fn check_out(&self) -> Result<(), Error> {
         let git = self.git.clone().disarmed()?;
         git.must(&["reset", "--hard", "--quiet", "--no-recurse-submodules"], TREE)?;
         let evidence = self.evidence();
-        // A link of this name would take the evidence somewhere else.
+        // With a link of this name the evidence would go somewhere else.
         if evidence.symlink_metadata().is_ok() {
             let cause = format!("the repository has a '{EVIDENCE}' of its own; rename it");
             return Err(Error::failed("make folder", evidence.display(), cause));
@@ -140,28 +149,28 @@ impl Workspace {
         std::fs::write(&ignore, "*\n").map_err(|error| Error::file("write", &ignore, &error))
     }
 
-    /// The worktree.
+    /// Folder of the worktree.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Where evidence goes.
+    /// Folder of the evidence.
     pub fn evidence(&self) -> PathBuf {
         self.folder.join(EVIDENCE)
     }
 
-    /// Its branch.
+    /// Name of the branch.
     pub fn branch(&self) -> &str {
         &self.branch
     }
 
-    /// The commit that it began with.
+    /// Commit from which the branch started.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// A line of a file as it was before anybody worked here, counted from 1, and the empty text
-    /// for a file as such. A link is not followed: its text is where it leads.
+    /// Returns a line of a file in the base commit, counted from 1, or the empty text without a line
+    /// number. The text of a symbolic link is its target.
     pub fn cited(&self, path: &str, line: Option<u64>) -> Result<Option<String>, Error> {
         let mut names: Vec<&str> = Vec::new();
         for part in Path::new(path).components() {
@@ -171,8 +180,8 @@ impl Workspace {
                 _ => return Ok(None),
             }
         }
-        let place = format!("{}:{}", self.base, names.join("/"));
-        let read = self.git.run(&["cat-file", "blob", &place], ASK, CITED_MAX)?;
+        let object = format!("{}:{}", self.base, names.join("/"));
+        let read = self.git.run(&["cat-file", "blob", &object], ASK, CITED_MAX)?;
         if names.is_empty() || !read.ok {
             return Ok(None);
         }
@@ -183,23 +192,23 @@ impl Workspace {
         Ok(text.map(|text| text.trim_end_matches('\n').to_owned()))
     }
 
-    /// The last commits before the base, with the files that they touch, for who has no git.
+    /// Lists the last commits up to the base with their files, for an agent that cannot run git.
     pub fn history(&self) -> Result<Vec<u8>, Error> {
         let argv = ["log", "--max-count=100", "--no-color", "--no-show-signature", "--name-only"];
         let form = ["--date=iso-strict", "--format=%ncommit %H%n  %ad %an%n  %s", &self.base];
         Ok(self.git.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
     }
 
-    /// Date, author and subject of the commit of that hash, if it is the base or comes before it: an
-    /// agent's own commit is no evidence. Of at least 7 digits, so that none is hit by chance.
+    /// Returns date, author and subject of a commit that is the base or an ancestor of it: an agent's
+    /// own commit is no evidence. The hash needs at least 7 digits, so that none matches by chance.
     pub fn commit(&self, hash: &str) -> Result<Option<String>, Error> {
         if hash.len() < 7 || hash.len() > 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
         }
-        // A branch may be called like a hash.
+        // A branch may have the name of a hash.
         let same = |commit: &String| commit.starts_with(&hash.to_ascii_lowercase());
-        let Some(commit) = self.home.commit(hash)?.filter(same) else { return Ok(None) };
-        if !self.home.git.ask(&["merge-base", "--is-ancestor", &commit, &self.base])?.ok {
+        let Some(commit) = self.repository.commit(hash)?.filter(same) else { return Ok(None) };
+        if !self.repository.git.ask(&["merge-base", "--is-ancestor", &commit, &self.base])?.ok {
             return Ok(None);
         }
         let argv = ["log", "--max-count=1", "--no-color", "--no-show-signature", "--date=short"];
@@ -207,53 +216,58 @@ impl Workspace {
         Ok(Some(self.git.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
     }
 
-    /// Removes the workspace with its branch when nothing was changed in it and it is not to be
-    /// kept in any case. Ignored files and evidence are no changes.
-    pub fn close(self, keep: bool) -> Result<Closed, Error> {
+    /// Removes the worktree and its branch, unless it has changes or `keep` is set. Ignored files
+    /// and evidence are no changes.
+    pub fn close(self, keep: bool) -> Result<CloseResult, Error> {
         if keep || !self.is_unchanged()? {
-            return Ok(Closed::Kept);
+            return Ok(CloseResult::Kept);
         }
-        discard(&self.home, &self.folder, &self.branch, &self.base)?;
-        Ok(Closed::Removed)
+        discard(&self.repository, &self.folder, &self.branch, &self.base)?;
+        Ok(CloseResult::Removed)
     }
 
-    /// Removes the workspace, whatever is in it. Its branch stays when it has commits.
+    /// Removes the worktree with all changes. The branch stays when it has commits.
     pub fn discard(self) -> Result<(), Error> {
-        discard(&self.home, &self.folder, &self.branch, &self.base)
+        discard(&self.repository, &self.folder, &self.branch, &self.base)
     }
 }
 
-/// Removes a workspace that has outlived its session, whatever is in it.
+/// Removes the worktree of a session that has ended, with all changes.
 pub fn discard_old(repo: &Path, folder: &Path) -> Result<(), Error> {
-    let folder = whole(folder)?;
-    match noted(&folder) {
-        Some((base, branch)) => discard(&Home::find(repo)?, &folder, &branch, &base),
+    let folder = canonical(folder)?;
+    match read_note(&folder) {
+        Some((base, branch)) => discard(&GitRepository::find(repo)?, &folder, &branch, &base),
         None => Ok(()),
     }
 }
 
-/// Removes what a crash has left of a workspace, unless it has changes. Only for a session that does
-/// not run: an agent that is still at work would lose its files.
-pub fn sweep(repo: &Path, folder: &Path) -> Result<Closed, Error> {
-    if let Some(workspace) = Workspace::found(repo, folder)? {
-        return workspace.close(false);
+/// Removes the worktree of a crashed session, unless it has changes. The session must not run: its
+/// agent would lose its files.
+pub fn sweep(repo: &Path, folder: &Path) -> Result<CloseResult, Error> {
+    if let Some(worktree) = Worktree::find(repo, folder)? {
+        return worktree.close(false);
     }
-    let folder = whole(folder)?;
-    let Some((base, branch)) = noted(&folder) else {
-        return Ok(Closed::Absent);
+    let folder = canonical(folder)?;
+    let Some((base, branch)) = read_note(&folder) else {
+        return Ok(CloseResult::Absent);
     };
-    // Without an index nobody has worked in it yet.
-    discard(&Home::find(repo)?, &folder, &branch, &base)?;
-    Ok(Closed::Removed)
+    // Without an index nothing was checked out yet.
+    discard(&GitRepository::find(repo)?, &folder, &branch, &base)?;
+    Ok(CloseResult::Removed)
 }
 
-/// Removes worktree, branch and note, in this order: while the note is there, it can be repeated.
-fn discard(home: &Home, folder: &Path, branch: &str, base: &str) -> Result<(), Error> {
-    // What git does not list may be somebody else's.
-    if home.admin(folder).is_some() {
-        home.remove(folder)?;
+/// Removes worktree, branch and note, in this order: while the note exists, it can be repeated.
+fn discard(
+    repository: &GitRepository,
+    folder: &Path,
+    branch: &str,
+    base: &str,
+) -> Result<(), Error> {
+    // A folder that git does not list may be the user's.
+    if repository.admin(folder).is_some() {
+        repository.remove_worktree(folder)?;
     }
-    home.release(branch, base)?;
+    repository.delete_branch(branch, base)?;
     let note = note(folder);
     match std::fs::remove_file(&note) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -263,8 +277,8 @@ fn discard(home: &Home, folder: &Path, branch: &str, base: &str) -> Result<(), E
     }
 }
 
-/// The path as git will write it down. What is above it is made.
-fn whole(folder: &Path) -> Result<PathBuf, Error> {
+/// Returns the path as git records it, and makes its parent folders.
+fn canonical(folder: &Path) -> Result<PathBuf, Error> {
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
         return Err(Error::wrong(format!("cannot make worktree '{}'", folder.display())));
     };
@@ -274,7 +288,7 @@ fn whole(folder: &Path) -> Result<PathBuf, Error> {
     Ok(parent.join(name))
 }
 
-/// A file or folder beside the worktree, where an agent's `git add` does not see it.
+/// Path of a file or folder beside the worktree, outside of the agent's `git add`.
 fn beside(folder: &Path, extension: &str) -> PathBuf {
     let mut path = folder.as_os_str().to_owned();
     path.push(".");
@@ -282,12 +296,12 @@ fn beside(folder: &Path, extension: &str) -> PathBuf {
     path.into()
 }
 
-/// Base and branch are noted here.
+/// Path of the note with base and branch.
 fn note(folder: &Path) -> PathBuf {
     beside(folder, "base")
 }
 
-fn noted(folder: &Path) -> Option<(String, String)> {
+fn read_note(folder: &Path) -> Option<(String, String)> {
     let text = std::fs::read_to_string(note(folder)).ok()?;
     let (base, branch) = text.strip_suffix('\n')?.split_once('\n')?;
     let is_hash = base.len() >= 40 && base.bytes().all(|byte| byte.is_ascii_hexdigit());

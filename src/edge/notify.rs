@@ -1,4 +1,4 @@
-//! The ways to reach people. Each file is one kind of channel, thin and without policy.
+//! Notification channels, one a file, and the dispatcher that sends to them.
 
 pub mod console;
 pub mod desktop;
@@ -7,28 +7,34 @@ pub mod dispatcher;
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::{Channel, ChannelKind};
+use crate::config::{ChannelKind, Notifications};
 use crate::error::Error;
 use crate::event::Severity;
-use crate::rules::notification::message::Sentence;
+use crate::rules::notification::message::Notice;
+use crate::text::nearest;
 use desktop::Desktop;
 
-/// Sends one test notice through a channel, and waits for what comes of it.
-pub fn try_out(channel: &Channel, color: bool) -> Result<(), Error> {
-    let works = format!("channel '{}' works", channel.name);
-    let said = "a test notice";
-    let sentence = Sentence::plain(Severity::Info, "dlq-tools", said, &works, clock::now());
+/// Sends one test notice through the channel of that name, and waits for the result.
+pub fn test_channel(notifications: &Notifications, name: &str, color: bool) -> Result<(), Error> {
+    let channels = &notifications.channels;
+    let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
+        let known = nearest(name, channels.iter().map(|channel| channel.name.as_str()));
+        let hint = known.map_or(String::new(), |known| format!("; did you mean '{known}'?"));
+        return Err(Error::wrong(format!("no channel '{name}' in the configuration{hint}")));
+    };
+    let next = format!("channel '{name}' works");
+    let notice = Notice::plain(Severity::Info, "dlq-tools", "a test notice", &next, clock::now());
     if channel.kind == ChannelKind::Console {
-        console::show(&sentence, color);
+        console::show(&notice, color);
         return Ok(());
     }
     let mut desktop = Desktop::default();
-    desktop.push(sentence, ());
-    let mut done = desktop.turn();
-    while desktop.busy() {
+    desktop.push(notice, ());
+    let mut results = desktop.poll_children();
+    while desktop.is_busy() {
         std::thread::sleep(Duration::from_millis(5));
-        done.extend(desktop.turn());
+        results.extend(desktop.poll_children());
     }
-    let failed = |failure| Error::failed("notify channel", &channel.name, failure);
-    done.into_iter().try_for_each(|done| done.result.map_err(failed))
+    let failed = |error| Error::failed("notify channel", name, error);
+    results.into_iter().try_for_each(|one| one.result.map_err(failed))
 }

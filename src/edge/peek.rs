@@ -31,7 +31,7 @@ use crate::text;
 use crate::time::Timestamp;
 
 /// The tool that tells all of this.
-pub const SOURCE: &str = "dlq-peek";
+pub const SOURCE: &str = crate::event::ToolName::Peek.as_str();
 
 /// So many sources of a queue are asked about themselves.
 const SOURCES_MAX: usize = 20;

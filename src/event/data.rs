@@ -1,58 +1,59 @@
-//! A payload for every type: what stands under `data`. The names of the fields are the JSON keys.
+//! The table of event types: name, severity, program, and the payload under `data`.
 //!
-//! An `Option` is always written, as `null` when unknown: unknown is never shown as zero, and
-//! never left out.
+//! The names of the fields are the JSON keys. An `Option` is always written: an unknown value is
+//! `null`, never zero and never left out.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schema::{Shape, object};
-use super::{Payload, Severity};
+use super::schema::{JsonSchema, object};
+use super::{Payload, Severity, ToolName};
 use crate::time::Timestamp;
 
-/// Declares a part of payloads.
+/// Declares an object inside payloads.
 macro_rules! part {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub struct $name { $($(#[$field_doc])* pub $field: $of,)* }
 
-        impl Shape for $name {
+        impl JsonSchema for $name {
             fn shape() -> Value {
-                object(vec![$((stringify!($field), <$of as Shape>::shape()),)*])
+                object(vec![$((stringify!($field), <$of as JsonSchema>::shape()),)*])
             }
         }
     };
 }
 
-/// Declares every type with its payload: once, for the enum, the reader, the writer, the schema.
+/// Declares every type with its payload, for the enum, the reader, the writer and the schema.
 macro_rules! payloads {
-    ($($(#[$doc:meta])* $name:ident = $kind:literal $severity:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })*) => {
-        /// The types of events.
+    ($($(#[$doc:meta])* $name:ident = $kind:literal $severity:ident by $tool:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
         pub enum Type { $($name,)* }
 
         impl Type {
-            /// Every type that there is.
             pub const ALL: &[Type] = &[$(Type::$name,)*];
 
-            /// The name on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Type::$name => $kind,)* }
             }
 
-            /// The type of that name.
             pub fn parse(name: &str) -> Option<Type> {
                 match name { $($kind => Some(Type::$name),)* _ => None }
             }
 
-            /// Whether it comes from an originator, and so carries the time of the stream.
+            /// Returns the program that writes events of this type.
+            pub const fn emitter(self) -> ToolName {
+                match self { $(Type::$name => ToolName::$tool,)* }
+            }
+
+            /// Returns whether an originator writes the type, whose time is that of the stream.
             pub fn is_originators(self) -> bool {
                 matches!(self.as_str().split('.').next(), Some("poll" | "queue" | "pr"))
             }
 
-            /// The schema of its payload.
+            /// Returns the JSON Schema of the payload.
             pub fn shape(self) -> Value {
                 match self { $(Type::$name => $name::shape(),)* }
             }
@@ -69,8 +70,8 @@ macro_rules! payloads {
             }
         )*
 
-        /// Decodes a line of a known type and says how a second encoding would differ: the strict
-        /// reading that tests hold our own output to.
+        /// Checks that a line of a known type is exactly as this family writes it, for tests. The
+        /// error has both forms.
         pub fn strict(kind: Type, line: &[u8]) -> Result<(), String> {
             let given: Value = serde_json::from_slice(line).map_err(|e| e.to_string())?;
             let again = match kind {
@@ -83,7 +84,7 @@ macro_rules! payloads {
     };
 }
 
-/// Payloads that know better than their type how much they matter.
+/// The payloads that decide their severity themselves.
 trait Weighed {
     fn weighed(&self) -> Option<Severity> {
         None
@@ -92,62 +93,56 @@ trait Weighed {
 
 part! {
     #[derive(Default)]
-    /// The queue that an event is about; the ARN is the key, names may repeat across regions.
+    /// The queue of an event. Its ARN is unique; a name may exist in several regions.
     Queue {
-        /// Its name.
         name: String,
-        /// Its URL.
         url: String,
-        /// Its ARN.
         arn: String,
-        /// The region it is in.
         region: String,
-        /// The account that owns it, or the name given to it in the configuration.
+        /// The id of the account that owns the queue, or its name in the configuration.
         account: String,
-        /// Whether it keeps its messages in order.
+        /// A FIFO queue, which keeps the order of messages.
         fifo: bool,
-        /// The names of the queues whose dead letters it receives, as far as known.
+        /// The names of the known source queues.
         sources: Vec<String>,
     }
 }
 
 part! {
-    /// One thing that could be better about a queue.
+    /// A problem of a queue's settings.
     Finding {
-        /// The rule's name.
         rule: String,
         /// `error`, `warning` or `advice`.
         level: String,
-        /// A sentence.
         detail: String,
     }
 }
 
 part! {
-    /// The messages of one cause, in short; the whole is in the bundle.
+    /// A cause of the sample, in short; the evidence bundle has the rest.
     Cause {
         /// The fingerprint.
         id: String,
-        /// How many messages of the sample.
+        /// The number of messages of the sample.
         count: u64,
-        /// A line for people.
+        /// One line for people.
         title: String,
-        /// What decided: `producer_error`, `error_text`, `shape` or `opaque`.
+        /// The basis of the grouping: `producer_error`, `error_text`, `shape` or `opaque`.
         kind: String,
     }
 }
 
 part! {
     #[derive(Default)]
-    /// What the investigator found, in short; the whole is in the session's folder.
+    /// The result of an investigation, in short; the session's folder has the rest.
     Verdict {
-        /// `confirmed`, `likely`, `inconclusive`, `not_a_bug`, or what a custom agent says.
+        /// `confirmed`, `likely`, `inconclusive`, `not_a_bug`, or the word of a custom agent.
         status: String,
         /// One line.
         title: Option<String>,
-        /// What kind of cause.
+        /// The category of the cause.
         category: Option<String>,
-        /// From 0 to 1.
+        /// A number from 0 to 1.
         confidence: Option<f64>,
         /// `safe`, `after_fix` or `do_not`.
         redrive: Option<String>,
@@ -155,320 +150,282 @@ part! {
 }
 
 payloads! {
-    /// A DLQ was seen for the first time.
-    QueueFound = "queue.found" Info {
-        /// The queue.
+    /// A dead-letter queue was found for the first time.
+    QueueFound = "queue.found" Info by Poll {
         queue: Queue,
         /// `redrive`, `name`, or `both`.
         found_by: String,
     }
 
-    /// A queue is no longer listed; its incident, if any, has ended without being cleared.
-    QueueGone = "queue.gone" Warn {
-        /// The queue.
+    /// A queue is no longer listed. An open incident ends without being cleared.
+    QueueGone = "queue.gone" Warn by Poll {
         queue: Queue,
-        /// The last depth that was read.
         last_depth: Option<u64>,
     }
 
-    /// A reading.
-    QueuePolled = "queue.polled" Debug {
-        /// The queue.
+    /// A reading of a queue.
+    QueuePolled = "queue.polled" Debug by Poll {
         queue: Queue,
         /// `visible` + `in_flight` + `delayed`; null when it could not be read.
         depth: Option<u64>,
         /// Messages that can be received.
         visible: Option<u64>,
-        /// Messages that somebody has received and not yet deleted.
+        /// Messages that a consumer has received and not deleted.
         in_flight: Option<u64>,
-        /// Messages whose delay has not passed.
+        /// Messages that are still delayed.
         delayed: Option<u64>,
-        /// The depth before, as far as known.
+        /// The depth of the reading before; null when unknown.
         previous: Option<u64>,
-        /// Why it could not be read.
+        /// The error of the reading; null when it succeeded.
         reason: Option<String>,
     }
 
     /// The depth has reached the threshold: an incident begins.
-    QueueRaised = "queue.raised" Error {
-        /// The queue.
+    QueueRaised = "queue.raised" Error by Poll {
         queue: Queue,
         /// `visible` + `in_flight` + `delayed`.
         depth: u64,
         /// Messages that can be received.
         visible: u64,
-        /// Messages that somebody has received and not yet deleted.
+        /// Messages that a consumer has received and not deleted.
         in_flight: u64,
-        /// Messages whose delay has not passed.
+        /// Messages that are still delayed.
         delayed: u64,
-        /// The depth before, as far as known.
+        /// The depth of the reading before; null when unknown.
         previous: Option<u64>,
         /// The depth at which an incident begins.
         threshold: u64,
-        /// How long the queue keeps a message, in seconds.
+        /// The retention of the queue, in seconds.
         retention_s: Option<u64>,
         /// No message is lost before this; null when unknown.
         expires_after: Option<Timestamp>,
-        /// The oldest is lost by this; null when unknown.
+        /// The oldest message is lost by this; null when unknown.
         expires_before: Option<Timestamp>,
     }
 
     /// The depth has crossed the next growth step while raised.
-    QueueGrew = "queue.grew" Error {
-        /// The queue.
+    QueueGrew = "queue.grew" Error by Poll {
         queue: Queue,
-        /// Now.
+        /// The present depth.
         depth: u64,
-        /// When it was raised.
+        /// The depth at the raise.
         raised_depth: u64,
     }
 
     /// Messages will be lost soon.
-    QueueExpiring = "queue.expiring" Error {
-        /// The queue.
+    QueueExpiring = "queue.expiring" Error by Poll {
         queue: Queue,
         /// The tier that was crossed: `24h`, `6h`, `1h`, or as configured.
         tier: String,
-        /// Whether it is known that messages may be lost within the tier; otherwise only that the
-        /// oldest will be gone by `expires_before`.
+        /// True when messages may be lost within the tier; otherwise only the latest moment of the
+        /// loss, `expires_before`, is known.
         certain: bool,
-        /// Now; null while the queue cannot be read.
+        /// The present depth; null while the queue cannot be read.
         depth: Option<u64>,
         /// No message is lost before this; null when unknown.
         expires_after: Option<Timestamp>,
-        /// The oldest is lost by this; null when unknown.
+        /// The oldest message is lost by this; null when unknown.
         expires_before: Option<Timestamp>,
     }
 
-    /// Messages have left, and nobody is known to have moved or deleted them.
-    QueueLossSuspected = "queue.loss_suspected" Error {
-        /// The queue.
+    /// Messages have gone, and no redrive or deletion is known.
+    QueueLossSuspected = "queue.loss_suspected" Error by Poll {
         queue: Queue,
-        /// How many.
+        /// The number of messages that are gone.
         missing: u64,
-        /// Now.
+        /// The present depth.
         depth: u64,
         /// `retention`, `unexplained` or `cannot_tell`.
         why: String,
-        /// The sentence for it.
+        /// The reason as a sentence.
         detail: String,
     }
 
     /// The queue has stayed empty: the incident has ended.
-    QueueCleared = "queue.cleared" Info {
-        /// The queue.
+    QueueCleared = "queue.cleared" Info by Poll {
         queue: Queue,
-        /// From the raise, in seconds.
+        /// The seconds since the raise.
         duration_s: u64,
         /// `redriven`, `purged`, `expired` or `unknown`.
         cause: String,
     }
 
-    /// The queue could not be read, again and again; its depth is unknown.
-    QueueUnreadable = "queue.unreadable" Error {
-        /// The queue.
+    /// Several readings in a row have failed; the depth is unknown.
+    QueueUnreadable = "queue.unreadable" Error by Poll {
         queue: Queue,
         /// Always null: unknown, never zero.
         depth: Option<u64>,
-        /// What the last reading met.
+        /// The error of the last reading.
         reason: String,
-        /// How many readings in a row have failed.
+        /// The number of failed readings in a row.
         misses: u64,
     }
 
     /// The queue can be read again.
-    QueueReadable = "queue.readable" Info {
-        /// The queue.
+    QueueReadable = "queue.readable" Info by Poll {
         queue: Queue,
-        /// Now.
+        /// The present depth.
         depth: u64,
-        /// How many readings in a row had failed.
+        /// The number of failed readings in a row before this one.
         misses: u64,
     }
 
-    /// What could be better about a queue's settings.
-    QueueLinted = "queue.linted" Info {
-        /// The queue.
+    /// Problems of a queue's settings.
+    QueueLinted = "queue.linted" Info by Poll {
         queue: Queue,
-        /// The findings.
         findings: Vec<Finding>,
     }
 
-    /// Dead letters were received, put back, and filed as evidence; or not, and why.
-    QueueSampled = "queue.sampled" Info {
-        /// The queue.
+    /// Dead letters were received, put back and filed as evidence, or the reason why not.
+    QueueSampled = "queue.sampled" Info by Peek {
         queue: Queue,
-        /// How many messages were received; null in a dry run.
+        /// The number of received messages; null in a dry run.
         taken: Option<u64>,
-        /// How many the queue held just before; null when it could not be read.
+        /// The depth just before; null when it could not be read.
         depth: Option<u64>,
-        /// One word for why nothing was received; null when messages were.
+        /// The reason why nothing was received, in one word; null when messages were.
         refused: Option<String>,
-        /// The sentence for it.
+        /// The reason as a sentence.
         detail: Option<String>,
-        /// The causes among them, the most frequent first.
+        /// The causes of the messages, the most frequent first.
         fingerprints: Vec<Cause>,
-        /// How many of the messages this tool has now received more often than it may.
+        /// The number of messages that were received more often than allowed.
         overseen: u64,
         /// The folder of the evidence.
         bundle: Option<String>,
     }
 
-    /// A round has ended: the heartbeat of the stream.
-    PollFinished = "poll.finished" Debug {
-        /// Counted from the start of the program.
+    /// The end of a round: the heartbeat of the stream.
+    PollFinished = "poll.finished" Debug by Poll {
+        /// The number of the round, from 1 at the start of the program.
         round: u64,
-        /// How many queues were asked.
+        /// The number of queues that were polled.
         queues: u64,
-        /// How many of them could not be read.
+        /// The number of queues that could not be read.
         unreadable: u64,
-        /// How many accounts and regions could not be listed: their queues are unknown, and not
-        /// counted in `queues`.
+        /// The number of accounts and regions that could not be listed. Their queues are unknown and
+        /// not in `queues`.
         #[serde(default)]
         unlisted: u64,
-        /// How many of them have an open incident.
+        /// The number of queues with an open incident.
         raised: u64,
-        /// How long it took.
         duration_ms: u64,
-        /// How many requests it took, retries included.
+        /// The number of requests, retries included.
         api_calls: u64,
-        /// What a month of such rounds costs in requests, in US dollars, free tier aside.
+        /// The cost of the requests of a month of such rounds, in US dollars, without the free tier.
         usd_month: Option<f64>,
     }
 
-    /// A round could not be made, or a part of it: nothing is known about the queues there.
-    PollFailed = "poll.failed" Error {
-        /// The account or profile, as far as it concerns one.
+    /// A round or a part of it failed: the state of the queues there is unknown.
+    PollFailed = "poll.failed" Error by Poll {
+        /// The account or profile; null when the failure concerns all.
         account: Option<String>,
-        /// The region, as far as it concerns one.
+        /// The region; null when the failure concerns all.
         region: Option<String>,
-        /// What happened.
         reason: String,
     }
 
-    /// An incident is not being investigated, and why.
-    InvestigationSkipped = "investigation.skipped" Info {
-        /// The queue.
+    /// An incident is not investigated, with the reason.
+    InvestigationSkipped = "investigation.skipped" Info by Investigate {
         queue: Queue,
-        /// One word for programs.
+        /// The reason in one word, for programs.
         reason: String,
-        /// A sentence for people.
+        /// The reason as a sentence, for people.
         detail: String,
-        /// When the reason ends, where that is known.
+        /// The end of the reason; null when unknown.
         until: Option<Timestamp>,
     }
 
-    /// An investigator has been started.
-    InvestigationStarted = "investigation.started" Info {
-        /// The queue.
+    /// An agent was started.
+    InvestigationStarted = "investigation.started" Info by Investigate {
         queue: Queue,
-        /// The session.
         session: String,
-        /// The program.
         agent: String,
-        /// Its process, for people; null in a dry run.
+        /// The process, for people; null in a dry run.
         pid: Option<u64>,
-        /// When it will be stopped.
+        /// The deadline of the session.
         timeout_at: Timestamp,
     }
 
-    /// What an investigator is doing: at most one in 5 seconds for each step and subagent.
-    InvestigationProgressed = "investigation.progressed" Debug {
-        /// The queue.
+    /// The progress of an agent: at most one event in 5 seconds for each step and subagent.
+    InvestigationProgressed = "investigation.progressed" Debug by Investigate {
         queue: Queue,
-        /// The session.
         session: String,
-        /// What it does, in a word or two.
+        /// The step, in a word or two.
         step: String,
-        /// The subagent that does it; null for the main one.
+        /// The subagent of the step; null for the main agent.
         subagent: Option<String>,
-        /// The tool that it uses; null when it uses none.
+        /// The tool that the agent uses; null without one.
         tool: Option<String>,
-        /// What it has cost so far, in US dollars; null when the agent has not said.
+        /// The cost so far in US dollars; null when the agent does not report it.
         cost_usd: Option<f64>,
     }
 
-    /// The investigator has ended with a result.
-    InvestigationCompleted = "investigation.completed" Info {
-        /// The queue.
+    /// The agent ended with a result.
+    InvestigationCompleted = "investigation.completed" Info by Investigate {
         queue: Queue,
-        /// The session.
         session: String,
-        /// What it found, in short.
+        /// The result in short.
         verdict: Verdict,
-        /// What it cost, in US dollars; null when the agent does not say.
+        /// The cost in US dollars; null when the agent does not report it.
         cost_usd: Option<f64>,
-        /// How many turns it took; null when the agent does not say.
         turns: Option<u64>,
-        /// How long it took, in seconds.
         duration_s: u64,
-        /// The report's path.
+        /// The path of the report.
         report: String,
     }
 
-    /// The investigator has ended without a result.
-    InvestigationFailed = "investigation.failed" Error {
-        /// The queue.
+    /// The agent ended without a result.
+    InvestigationFailed = "investigation.failed" Error by Investigate {
         queue: Queue,
-        /// The session.
         session: String,
-        /// One word for programs.
+        /// The reason in one word, for programs.
         reason: String,
-        /// A sentence for people.
+        /// The reason as a sentence, for people.
         detail: String,
-        /// What it cost, in US dollars; null when unknown.
+        /// The cost in US dollars; null when unknown.
         cost_usd: Option<f64>,
-        /// How long it took, in seconds; null when unknown.
         duration_s: Option<u64>,
     }
 
-    /// The investigator was stopped at its deadline.
-    InvestigationTimedOut = "investigation.timed_out" Error {
-        /// The queue.
+    /// The agent was stopped at its deadline.
+    InvestigationTimedOut = "investigation.timed_out" Error by Investigate {
         queue: Queue,
-        /// The session.
         session: String,
-        /// A sentence for people.
+        /// The reason as a sentence, for people.
         detail: String,
-        /// What it cost, in US dollars; null when unknown.
+        /// The cost in US dollars; null when unknown.
         cost_usd: Option<f64>,
-        /// How long it took, in seconds.
         duration_s: u64,
     }
 
-    /// The investigator was stopped because somebody asked for it.
-    InvestigationStopped = "investigation.stopped" Warn {
-        /// The queue.
+    /// The agent was stopped on request.
+    InvestigationStopped = "investigation.stopped" Warn by Investigate {
         queue: Queue,
-        /// The session.
         session: String,
-        /// A sentence for people.
+        /// The reason as a sentence, for people.
         detail: String,
-        /// What it cost, in US dollars; null when unknown.
+        /// The cost in US dollars; null when unknown.
         cost_usd: Option<f64>,
-        /// How long it took, in seconds.
         duration_s: u64,
     }
 
     /// A notice was delivered.
-    NoticeSent = "notice.sent" Debug {
-        /// The channel.
+    NoticeSent = "notice.sent" Debug by Notify {
         channel: String,
-        /// The id of the event that it was about.
+        /// The id of the event of the notice.
         event: String,
-        /// How many attempts it took.
+        /// The number of attempts.
         attempts: u64,
     }
 
     /// A notice could not be delivered.
-    NoticeFailed = "notice.failed" Error {
-        /// The channel.
+    NoticeFailed = "notice.failed" Error by Notify {
         channel: String,
-        /// The id of the event that it was about.
+        /// The id of the event of the notice.
         event: String,
-        /// How many attempts were made.
+        /// The number of attempts.
         attempts: u64,
-        /// What happened.
         error: String,
     }
 }
@@ -501,7 +458,7 @@ weighed!(
 );
 
 impl Weighed for QueueExpiring {
-    /// The nearer the loss, the louder: under two hours is fatal, from a day on a warning.
+    /// Raises the severity as the loss comes nearer: FATAL under two hours, WARN from a day on.
     fn weighed(&self) -> Option<Severity> {
         Some(match crate::time::parse_span(&self.tier).map_or(0, |span| span.as_secs() / 3600) {
             0..2 => Severity::Fatal,
@@ -519,7 +476,7 @@ impl Weighed for QueueLinted {
 }
 
 impl Weighed for InvestigationSkipped {
-    /// Without its agent, or without money, nothing is investigated, and somebody has to help.
+    /// Warns of the reasons that a person has to remove: no agent, or no money.
     fn weighed(&self) -> Option<Severity> {
         ["agent_missing", "agent_unfit", "budget"]
             .contains(&self.reason.as_str())

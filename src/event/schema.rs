@@ -1,19 +1,18 @@
-//! The JSON Schema of what a program emits, derived from the payloads, so that it cannot drift.
+//! The JSON Schema of the lines of a program, derived from its event types and their payloads.
 
 use serde_json::{Map, Value, json};
 
-use super::{Severity, Type};
+use super::{Severity, ToolName};
 use crate::time::Timestamp;
 
-/// Something that knows its own JSON Schema.
-pub trait Shape {
-    /// The schema of a value.
+/// A type with a JSON Schema.
+pub trait JsonSchema {
     fn shape() -> Value;
 }
 
 macro_rules! shapes {
     ($($of:ty => $schema:tt),* $(,)?) => {
-        $(impl Shape for $of { fn shape() -> Value { json!($schema) } })*
+        $(impl JsonSchema for $of { fn shape() -> Value { json!($schema) } })*
     };
 }
 
@@ -25,19 +24,19 @@ shapes! {
     Timestamp => {"type": "string", "format": "date-time"},
 }
 
-impl<T: Shape> Shape for Option<T> {
+impl<T: JsonSchema> JsonSchema for Option<T> {
     fn shape() -> Value {
         json!({"anyOf": [T::shape(), {"type": "null"}]})
     }
 }
 
-impl<T: Shape> Shape for Vec<T> {
+impl<T: JsonSchema> JsonSchema for Vec<T> {
     fn shape() -> Value {
         json!({"type": "array", "items": T::shape()})
     }
 }
 
-/// The schema of an object of ours: every key is there, and a list that was cut says so.
+/// Returns the schema of an object: every key is required, and `truncated` is optional.
 pub(super) fn object(keys: Vec<(&'static str, Value)>) -> Value {
     let required: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
     let mut properties: Map<String, Value> =
@@ -51,24 +50,23 @@ pub(super) fn object(keys: Vec<(&'static str, Value)>) -> Value {
     })
 }
 
-/// The JSON Schema of a line of a program that emits these types.
-pub fn of(tool: &str, emits: &[Type]) -> Value {
-    let severities =
-        [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
-    let kinds: Vec<Value> = emits
-        .iter()
+/// Returns the JSON Schema of a line that the program writes.
+pub fn line_schema(tool: ToolName) -> Value {
+    let kinds: Vec<Value> = tool
+        .emits()
+        .into_iter()
         .map(|kind| {
             json!({
                 "type": "object",
                 "properties": {
                     "specversion": {"const": "1.0"},
                     "id": {"type": "string", "format": "uuid"},
-                    "source": {"const": tool},
+                    "source": {"const": tool.as_str()},
                     "type": {"const": kind.as_str()},
                     "subject": String::shape(),
                     "time": Timestamp::shape(),
                     "incident": {"type": "string", "format": "uuid"},
-                    "severitytext": {"enum": severities.map(Severity::as_str)},
+                    "severitytext": {"enum": Severity::ALL.map(Severity::as_str)},
                     "data": kind.shape(),
                 },
                 "required": ["specversion", "id", "source", "type", "time", "severitytext", "data"],
@@ -76,14 +74,14 @@ pub fn of(tool: &str, emits: &[Type]) -> Value {
             })
         })
         .collect();
-    // A list of none would be no schema: who originates nothing has no valid line.
+    // An empty `oneOf` is not a valid schema. A program without events has no valid line.
     let (keyword, kinds) = match kinds.as_slice() {
         [] => ("not", json!({})),
         _ => ("oneOf", Value::Array(kinds)),
     };
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": format!("a line that {tool} originates"),
+        "title": format!("a line that {} originates", tool.as_str()),
         keyword: kinds,
     })
 }

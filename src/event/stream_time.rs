@@ -1,33 +1,32 @@
-//! The time of the stream: what filters decide by.
+//! Stream time: the newest time that an originator has written, which filters decide by.
 //!
-//! It is the newest time that an originator has written, so that a recorded stream replays to the
-//! same verdicts, but never far ahead of the wall, so that one wild timestamp cannot end every
-//! cooldown.
+//! A recorded stream replays to the same decisions. Stream time is at most five minutes ahead of the
+//! wall clock, so that one wrong timestamp cannot end every cooldown.
 
 use std::time::Duration;
 
 use crate::event::Head;
 use crate::time::Timestamp;
 
-/// The stream is at most this far ahead of the wall, and live when it is at most this far behind.
+/// The most that stream time is ahead of the wall clock, and that a live stream is behind it.
 pub const DRIFT: Duration = Duration::from_secs(300);
 
-/// The time of a stream.
 #[derive(Debug, Clone, Default)]
-pub struct Clock {
+pub struct StreamClock {
     newest: Option<Timestamp>,
-    /// In a dry run the wall has no say.
+    /// A dry run ignores the wall clock.
     replayed: bool,
 }
 
-impl Clock {
-    /// The time of a stream of which nothing has been read; `replayed` for a dry run.
+impl StreamClock {
+    /// Returns the clock of a stream without lines; `replayed` is true in a dry run.
     pub fn new(replayed: bool) -> Self {
-        Clock { newest: None, replayed }
+        StreamClock { newest: None, replayed }
     }
 
-    /// Takes in a head; tells whether it is that of an originator whose type is known.
-    pub fn hear(&mut self, head: &Head<'_>) -> bool {
+    /// Advances the clock to the time of a line. Returns whether the line is a known event of an
+    /// originator.
+    pub fn observe(&mut self, head: &Head<'_>) -> bool {
         if !head.known.is_some_and(|known| known.is_originators()) {
             return false;
         }
@@ -35,7 +34,7 @@ impl Clock {
         true
     }
 
-    /// The moment to decide by.
+    /// Returns the time to decide by.
     pub fn now(&self, wall: Timestamp) -> Timestamp {
         match self.newest {
             Some(newest) if self.replayed => newest,
@@ -44,8 +43,8 @@ impl Clock {
         }
     }
 
-    /// Whether a heartbeat of this time is one to act on. An old one stands in a replayed journal:
-    /// what is open then may have been closed since, further down.
+    /// Returns whether a heartbeat of this time is one to act on. An old one is from a replayed
+    /// journal, in which an incident may be closed further down.
     pub fn is_live(&self, heartbeat: Option<Timestamp>, wall: Timestamp) -> bool {
         self.replayed || heartbeat.is_some_and(|at| wall.since(at) <= DRIFT)
     }
@@ -56,37 +55,37 @@ mod tests {
     use super::*;
     use crate::event::{Line, peek};
 
-    fn heard(clock: &mut Clock, kind: &str, time: &str) -> bool {
+    fn observe(clock: &mut StreamClock, kind: &str, time: &str) -> bool {
         let line = format!(
             r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","time":"{time}"}}"#
         );
         match peek(line.as_bytes()) {
-            Line::Event(head) => clock.hear(&head),
+            Line::Event(head) => clock.observe(&head),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn only_originators_set_it_and_never_far_ahead() {
+    fn clock_follows_originators_within_the_drift() {
         let at = |text: &str| Timestamp::parse(text).unwrap();
         let wall = at("2026-01-01T00:10:00Z");
-        let mut clock = Clock::new(false);
+        let mut clock = StreamClock::new(false);
         assert_eq!(clock.now(wall), wall);
-        assert!(!heard(&mut clock, "investigation.started", "2026-01-01T00:09:00Z"));
-        assert!(!heard(&mut clock, "queue.invented", "2026-01-01T00:09:00Z"));
-        assert!(heard(&mut clock, "poll.finished", "2026-01-01T00:01:00Z"));
-        assert!(heard(&mut clock, "queue.raised", "2026-01-01T00:00:30Z"));
+        assert!(!observe(&mut clock, "investigation.started", "2026-01-01T00:09:00Z"));
+        assert!(!observe(&mut clock, "queue.invented", "2026-01-01T00:09:00Z"));
+        assert!(observe(&mut clock, "poll.finished", "2026-01-01T00:01:00Z"));
+        assert!(observe(&mut clock, "queue.raised", "2026-01-01T00:00:30Z"));
         assert_eq!(clock.now(wall), at("2026-01-01T00:01:00Z"));
-        assert!(heard(&mut clock, "queue.raised", "2099-01-01T00:00:00Z"));
+        assert!(observe(&mut clock, "queue.raised", "2099-01-01T00:00:00Z"));
         assert_eq!(clock.now(wall), wall.plus(DRIFT));
         assert!(!clock.is_live(Some(at("2026-01-01T00:01:00Z")), wall));
         assert!(clock.is_live(Some(at("2026-01-01T00:06:00Z")), wall));
     }
 
     #[test]
-    fn a_dry_run_does_not_look_at_the_wall() {
-        let mut clock = Clock::new(true);
-        heard(&mut clock, "queue.raised", "2099-01-01T00:00:00Z");
+    fn dry_run_ignores_the_wall_clock() {
+        let mut clock = StreamClock::new(true);
+        observe(&mut clock, "queue.raised", "2099-01-01T00:00:00Z");
         let wall = Timestamp::from_millis(0);
         assert_eq!(clock.now(wall).to_string(), "2099-01-01T00:00:00.000Z");
         assert!(clock.is_live(None, wall));

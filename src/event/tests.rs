@@ -27,7 +27,7 @@ fn raised(sources: usize) -> Event<QueueRaised> {
 }
 
 #[test]
-fn what_we_write_we_read_back_strictly() {
+fn event_reads_back_as_written() {
     let line = raised(2).line();
     assert_eq!(line.last(), Some(&b'\n'));
     strict(Type::QueueRaised, &line).unwrap();
@@ -38,13 +38,13 @@ fn what_we_write_we_read_back_strictly() {
 }
 
 #[test]
-fn an_unknown_number_is_null_and_never_absent() {
+fn unknown_number_is_null() {
     let line = String::from_utf8(raised(0).line()).unwrap();
     assert!(line.contains("\"previous\":null"), "{line}");
 }
 
 #[test]
-fn a_long_list_is_cut_and_says_so() {
+fn long_list_is_cut_and_marked() {
     let line = raised(1000).line();
     assert!(line.len() < LINE_MAX, "{}", line.len());
     let value: Value = serde_json::from_slice(&line).unwrap();
@@ -54,7 +54,7 @@ fn a_long_list_is_cut_and_says_so() {
 }
 
 #[test]
-fn a_long_text_is_cut_on_a_character() {
+fn long_text_is_cut_between_characters() {
     let failed = NoticeFailed {
         channel: "desktop".into(),
         event: derived_id(&[]),
@@ -67,16 +67,15 @@ fn a_long_text_is_cut_on_a_character() {
 }
 
 #[test]
-fn ids_are_equal_for_equal_parts_only() {
+fn derived_ids_are_equal_for_equal_parts() {
     assert_eq!(derived_id(&["ab", "c"]), derived_id(&["ab", "c"]));
     assert_ne!(derived_id(&["ab", "c"]), derived_id(&["a", "bc"]));
     assert_eq!(derived_id(&["x"]).as_bytes()[14], b'8');
     assert_eq!(fresh_id(Timestamp::from_millis(1), "x").as_bytes()[14], b'7');
 }
 
-/// What stands in front of the filters: rows of a line and what it is.
 #[test]
-fn lines_are_told_apart() {
+fn peek_tells_events_objects_and_bad_lines() {
     let head = r#""specversion":"1.0","id":"i","source":"s","type":"queue.raised""#;
     let event = |extra: &str| format!("{{{head}{extra}}}");
     let events = [
@@ -117,9 +116,12 @@ fn lines_are_told_apart() {
 }
 
 #[test]
-fn the_schema_names_every_key_of_a_line() {
-    let schema = schema_of("dlq-poll", &[Type::QueueRaised]);
-    let shape = &schema["oneOf"][0];
+fn schema_has_every_key_of_a_line() {
+    let schema = line_schema(ToolName::Poll);
+    let raised_type = serde_json::json!({"const": Type::QueueRaised.as_str()});
+    let shapes = schema["oneOf"].as_array().unwrap();
+    let is_raised = |shape: &&Value| shape["properties"]["type"] == raised_type;
+    let shape = shapes.iter().find(is_raised).unwrap();
     let line: Value = serde_json::from_slice(&raised(1).line()).unwrap();
     for key in line.as_object().unwrap().keys() {
         assert!(shape["properties"].get(key).is_some(), "{key}");
@@ -127,4 +129,13 @@ fn the_schema_names_every_key_of_a_line() {
     for key in line["data"].as_object().unwrap().keys() {
         assert!(shape["properties"]["data"]["properties"].get(key).is_some(), "{key}");
     }
+}
+
+#[test]
+fn every_type_has_one_emitter() {
+    assert_eq!(ToolName::Peek.emits(), [Type::QueueSampled]);
+    assert_eq!(ToolName::Log.emits(), []);
+    let all: usize = ToolName::ALL.map(|tool| tool.emits().len()).iter().sum();
+    assert_eq!(all, Type::ALL.len());
+    assert_eq!(line_schema(ToolName::Status)["not"], serde_json::json!({}));
 }

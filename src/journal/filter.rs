@@ -1,7 +1,7 @@
-//! Which lines of the journal are asked for.
+//! The filter of `dlq-log`: conditions on the lines of the journal.
 //!
-//! Promises: a line has to meet every condition; a line that does not say what a condition asks
-//! for does not meet it. Pure: the moment that `--since` means is an argument.
+//! Promises: an accepted line meets every condition; a line without the field of a condition does
+//! not meet it. Pure: the present is an argument.
 
 use std::collections::BTreeSet;
 
@@ -10,27 +10,26 @@ use crate::event::{Head, Type};
 use crate::glob::GlobList;
 use crate::time::Timestamp;
 
-/// The fewest characters of an incident's id that may stand for it.
+/// The fewest characters by which an incident may be named.
 pub const INCIDENT_MIN: usize = 8;
-/// The length of a whole id.
 const INCIDENT_LEN: usize = 36;
 
-/// The conditions.
+/// The conditions on a line.
 #[derive(Debug, Default)]
-pub struct Pick {
+pub struct LogFilter {
     types: Option<GlobList>,
-    /// What `types` says about each known type, so that it is asked once.
+    /// The result of `types` for each known type.
     known: Vec<bool>,
     queues: Option<GlobList>,
     incident: Option<String>,
-    /// The incident that was meant, once one has been met.
-    meant: Option<String>,
-    /// Only what happened then or later.
+    /// The full id of the incident, as soon as a line with it was accepted.
+    resolved: Option<String>,
+    /// The time of the oldest line that is accepted.
     pub since: Option<Timestamp>,
 }
 
-impl Pick {
-    /// Conditions on the type, the queue and the incident; None asks for nothing.
+impl LogFilter {
+    /// Returns the conditions on type, queue and incident; None accepts any.
     pub fn new(
         types: Option<GlobList>,
         queues: Option<GlobList>,
@@ -38,22 +37,21 @@ impl Pick {
     ) -> Self {
         let fits = |kind: &Type| types.as_ref().is_none_or(|types| types.matches(kind.as_str()));
         let known = Type::ALL.iter().map(fits).collect();
-        Pick { types, known, queues, incident, meant: None, since: None }
+        LogFilter { types, known, queues, incident, resolved: None, since: None }
     }
 
-    /// Whether the incident is given by its beginning only, so that it has to be found out first
-    /// which one is meant.
-    pub fn wants_whole_incident(&self) -> bool {
+    /// Returns whether the incident is named by the beginning of its id, which has to be resolved.
+    pub fn has_partial_incident(&self) -> bool {
         self.incident.as_ref().is_some_and(|id| id.len() < INCIDENT_LEN)
     }
 
-    /// Whether this incident may be the one that is meant.
-    pub fn may_mean(&self, incident: &str) -> bool {
+    /// Returns whether the id begins as the given one.
+    pub fn may_be_incident(&self, incident: &str) -> bool {
         self.incident.as_ref().is_none_or(|id| incident.starts_with(id.as_str()))
     }
 
-    /// The incidents that begin so: one is meant, several are a question.
-    pub fn settle_incident(&mut self, found: &BTreeSet<String>) -> Result<(), Error> {
+    /// Resolves the given beginning among the ids that were found. Several are an error.
+    pub fn resolve_incident(&mut self, found: &BTreeSet<String>) -> Result<(), Error> {
         if found.len() > 1 {
             let given = self.incident.as_deref().unwrap_or_default();
             let some: Vec<&str> = found.iter().take(3).map(String::as_str).collect();
@@ -63,12 +61,13 @@ impl Pick {
                 some.join(", ")
             )));
         }
-        self.meant = found.first().cloned();
+        self.resolved = found.first().cloned();
         Ok(())
     }
 
-    /// Whether a line is asked for; None is an object that is no event.
-    pub fn takes(&mut self, head: Option<&Head>) -> Result<bool, Error> {
+    /// Returns whether a line meets every condition; `head` is None for an object that is not an
+    /// event.
+    pub fn accepts(&mut self, head: Option<&Head>) -> Result<bool, Error> {
         let Some(head) = head else {
             let any = self.types.is_none() && self.queues.is_none() && self.incident.is_none();
             return Ok(any && self.since.is_none());
@@ -94,14 +93,14 @@ impl Pick {
         if self.incident.is_none() {
             return Ok(true);
         }
-        let Some(incident) = head.incident.as_deref().filter(|id| self.may_mean(id)) else {
+        let Some(incident) = head.incident.as_deref().filter(|id| self.may_be_incident(id)) else {
             return Ok(false);
         };
-        match &self.meant {
-            Some(meant) if meant == incident => {}
-            // Met while following: two incidents begin alike.
-            Some(meant) => self.settle_incident(&[meant.clone(), incident.to_owned()].into())?,
-            None => self.meant = Some(incident.to_owned()),
+        match &self.resolved {
+            Some(known) if known == incident => {}
+            // A later incident can begin alike.
+            Some(known) => self.resolve_incident(&[known.clone(), incident.to_owned()].into())?,
+            None => self.resolved = Some(incident.to_owned()),
         }
         Ok(true)
     }
@@ -115,9 +114,9 @@ mod tests {
     const LINE: &str = r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.raised","subject":"orders-dlq","time":"2026-11-22T20:00:00Z","incident":"1f2e3d4c-0000"}"#;
     const BARE: &str = r#"{"specversion":"1.0","id":"i","source":"s","type":"deploy.done"}"#;
 
-    fn takes(pick: &mut Pick, line: &str) -> bool {
+    fn accepts(filter: &mut LogFilter, line: &str) -> bool {
         let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
-        pick.takes(Some(&head)).unwrap()
+        filter.accepts(Some(&head)).unwrap()
     }
 
     fn globs(pattern: &str) -> Option<GlobList> {
@@ -125,47 +124,47 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_to_meet_every_condition() {
+    fn filter_needs_every_condition() {
         let at = |text: &str| Timestamp::parse(text);
         let incident = |id: &str| Some(id.to_owned());
         let rows = [
-            (Pick::new(None, None, None), true, true),
-            (Pick::new(globs("queue.*"), None, None), true, false),
-            (Pick::new(globs("deploy.*"), None, None), false, true),
-            (Pick::new(globs("*"), globs("orders-*"), None), true, false),
-            (Pick::new(globs("queue.*"), globs("other-*"), None), false, false),
-            (Pick::new(None, None, incident("1f2e3d4c")), true, false),
-            (Pick::new(None, None, incident("1f2e3d4d")), false, false),
+            (LogFilter::new(None, None, None), true, true),
+            (LogFilter::new(globs("queue.*"), None, None), true, false),
+            (LogFilter::new(globs("deploy.*"), None, None), false, true),
+            (LogFilter::new(globs("*"), globs("orders-*"), None), true, false),
+            (LogFilter::new(globs("queue.*"), globs("other-*"), None), false, false),
+            (LogFilter::new(None, None, incident("1f2e3d4c")), true, false),
+            (LogFilter::new(None, None, incident("1f2e3d4d")), false, false),
             (
-                Pick { since: at("2026-11-22T20:00:00Z"), ..Pick::new(None, None, None) },
+                LogFilter { since: at("2026-11-22T20:00:00Z"), ..LogFilter::new(None, None, None) },
                 true,
                 false,
             ),
             (
-                Pick { since: at("2026-11-22T20:00:01Z"), ..Pick::new(None, None, None) },
+                LogFilter { since: at("2026-11-22T20:00:01Z"), ..LogFilter::new(None, None, None) },
                 false,
                 false,
             ),
         ];
-        for (mut pick, whole, bare) in rows {
-            assert_eq!(takes(&mut pick, LINE), whole, "{pick:?}");
-            assert_eq!(takes(&mut pick, BARE), bare, "{pick:?}");
+        for (mut filter, whole, bare) in rows {
+            assert_eq!(accepts(&mut filter, LINE), whole, "{filter:?}");
+            assert_eq!(accepts(&mut filter, BARE), bare, "{filter:?}");
         }
-        assert!(Pick::new(None, None, None).takes(None).unwrap());
-        assert!(!Pick::new(globs("*"), None, None).takes(None).unwrap());
+        assert!(LogFilter::new(None, None, None).accepts(None).unwrap());
+        assert!(!LogFilter::new(globs("*"), None, None).accepts(None).unwrap());
     }
 
     #[test]
-    fn a_beginning_means_one_incident_only() {
-        let mut pick = Pick::new(None, None, Some("1f2e3d4c".into()));
-        assert!(pick.wants_whole_incident() && pick.may_mean("1f2e3d4c-0000"));
+    fn partial_incident_is_one_incident_only() {
+        let mut filter = LogFilter::new(None, None, Some("1f2e3d4c".into()));
+        assert!(filter.has_partial_incident() && filter.may_be_incident("1f2e3d4c-0000"));
         let two = BTreeSet::from(["1f2e3d4c-0000".to_owned(), "1f2e3d4c-1111".to_owned()]);
-        let error = pick.settle_incident(&two).unwrap_err();
+        let error = filter.resolve_incident(&two).unwrap_err();
         assert!(matches!(error, Error::Wrong(_)) && error.to_string().contains("any of 2"));
-        pick.settle_incident(&BTreeSet::new()).unwrap();
-        assert!(takes(&mut pick, LINE));
+        filter.resolve_incident(&BTreeSet::new()).unwrap();
+        assert!(accepts(&mut filter, LINE));
         let other = LINE.replace("-0000", "-1111");
         let Line::Event(head) = peek(other.as_bytes()) else { panic!() };
-        assert!(pick.takes(Some(&head)).is_err());
+        assert!(filter.accepts(Some(&head)).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Notifications: which event goes to which channel, in which words, and what was sent already.
+//! Notifications: the channels of an event, the text of a notice, and the log of sent notices.
 
 pub mod message;
 pub mod route;

@@ -11,7 +11,7 @@ pub use super::triage::RedriveAdvice;
 use super::triage::words;
 use crate::event::Verdict;
 
-pub use check::{CheckedVerdict, PatchFacts, TestResult, TestRun, apply_patch_facts, check};
+pub use check::{PatchFacts, TestResult, TestRun, VerdictCheck, apply_patch_facts, check};
 pub use citation::{Citation, citable_ids, citations};
 pub use parse::parse;
 pub use schema::schema;
@@ -90,7 +90,7 @@ pub struct ModelVerdict {
     /// Steps for a person, the first first.
     #[serde(default)]
     pub next_steps: Vec<String>,
-    /// Changes that the parser made, a sentence each. Not serialized: [`CheckedVerdict`] keeps them.
+    /// Changes that the parser made, a sentence each. Not serialized: [`VerdictCheck`] keeps them.
     #[serde(skip)]
     pub notes: Vec<String>,
 }
@@ -127,9 +127,9 @@ pub struct Fix {
     pub tests: Vec<String>,
 }
 
-impl From<&CheckedVerdict> for Verdict {
+impl From<&VerdictCheck> for Verdict {
     /// Returns the short form, for events.
-    fn from(checked: &CheckedVerdict) -> Self {
+    fn from(checked: &VerdictCheck) -> Self {
         let verdict = &checked.verdict;
         Verdict {
             status: verdict.status.to_string(),

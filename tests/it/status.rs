@@ -99,8 +99,9 @@ fn session_lock_tells_running_from_crashed() {
     let text = successful_stdout(&bench.run("dlq-status", &[], ""));
     assert!(text.contains(" is at work\n"), "{text}");
     let session = all["sessions"][0]["id"].as_str().unwrap().to_owned();
-    let supervisors =
-        processes_of(&bench).into_iter().filter(|pid| arguments_of(*pid).contains("--supervise "));
+    let supervisors = processes_of(&bench)
+        .into_iter()
+        .filter(|pid| arguments_of(*pid).contains("dlq-supervise run "));
     supervisors.for_each(|pid| signal("KILL", pid));
     wait_for("the lock is free", || status_json(&bench)["sessions"][0]["status"] == "crashed");
     assert_eq!(status_json(&bench)["sessions"][0]["recorded"], false);

@@ -4,18 +4,22 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use dlq::event::Type;
-
-const PROGRAMS: [&str; 6] =
-    ["dlq-poll", "dlq-peek", "dlq-investigate", "dlq-notify", "dlq-log", "dlq-status"];
+use dlq::args::{COMMON, Opt, ValueKind};
+use dlq::event::{ToolName, Type};
+use dlq::programs;
+use dlq::tool::Tool;
 
 /// Files and functions over the length that wants a reason, and the reason.
 const LONG: [(&str, &str); 4] = [
     ("src/event/data.rs", "a table: a payload for every type, with its documentation"),
     ("src/rules/notification/message.rs", "a table: a sentence for every type"),
-    ("fn told(", "a table: an arm for every type"),
+    ("fn describe(", "a table: an arm for every type"),
     ("fn investigated(", "a table: an arm for every type"),
 ];
+
+fn program_names() -> [&'static str; 6] {
+    ToolName::ALL.map(ToolName::as_str)
+}
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -251,24 +255,6 @@ fn rooms_and_things_are_named_by_what_they_hold() {
     none("something is left unfinished", uses(&marks, "src", &[]));
 }
 
-/// The options in a text: `-x` and `--long`.
-fn options(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for word in text.split(|c: char| c.is_whitespace() || ",|[]()".contains(c)) {
-        let long = word
-            .strip_prefix("--")
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
-        let letter = word.strip_prefix('-').unwrap_or("");
-        let short = letter.len() == 1 && letter.starts_with(|c: char| c.is_ascii_alphabetic());
-        if long || short {
-            found.insert(
-                word.trim_end_matches(['.', ';', ':']).split('=').next().unwrap().to_owned(),
-            );
-        }
-    }
-    found
-}
-
 /// The options that a page documents: the items of its lists.
 fn page_options(page: &str) -> BTreeSet<String> {
     let items = page.lines().filter(|line| line.starts_with(".It Fl "));
@@ -277,7 +263,7 @@ fn page_options(page: &str) -> BTreeSet<String> {
     names.map(|name| format!("-{name}")).collect()
 }
 
-fn help(program: &str) -> String {
+fn printed_help(program: &str) -> String {
     let output = std::process::Command::new(crate::support::workbench::bin(program))
         .arg("--help")
         .output()
@@ -286,25 +272,51 @@ fn help(program: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The names of a program's options, with their dashes, that a user may give.
+fn table_options(tool: &Tool) -> BTreeSet<String> {
+    let shown = tool.options.iter().chain(&COMMON).filter(|opt| !opt.hidden);
+    shown.flat_map(Opt::names).collect()
+}
+
 #[test]
-fn help_and_page_document_the_same_options() {
-    for program in
-        PROGRAMS.into_iter().filter(|program| crate::support::workbench::is_built(program))
-    {
-        let (help, page) = (help(program), read(format!("man/{program}.1")));
-        assert_eq!(options(&help), page_options(&page), "{program}: --help, then the page");
+fn page_documents_the_options_of_the_table() {
+    for tool in programs::ALL {
+        let program = tool.name.as_str();
+        let page = read(format!("man/{program}.1"));
+        assert_eq!(table_options(tool), page_options(&page), "{program}: the table, then the page");
     }
 }
 
 #[test]
-fn help_fits_a_screen() {
-    for program in
-        PROGRAMS.into_iter().filter(|program| crate::support::workbench::is_built(program))
-    {
-        let help = help(program);
+fn option_names_and_conflicts_are_consistent() {
+    for tool in programs::ALL {
+        let all: Vec<&Opt> = tool.options.iter().chain(&COMMON).collect();
+        let names: Vec<String> = all.iter().flat_map(|opt| opt.names()).collect();
+        let once: BTreeSet<&String> = names.iter().collect();
+        assert_eq!(once.len(), names.len(), "{:?}: {names:?}", tool.name);
+        for opt in all {
+            assert_eq!(opt.value.is_empty(), opt.kind == ValueKind::Flag, "{}", opt.long);
+            assert!(opt.hidden || !opt.help.is_empty() && !opt.help.ends_with('.'), "{}", opt.long);
+            for other in opt.conflicts {
+                assert!(names.contains(&format!("--{other}")), "{}: {other}", opt.long);
+            }
+        }
+    }
+}
+
+#[test]
+fn help_shows_every_option_and_fits_a_screen() {
+    for tool in programs::ALL {
+        let (program, help) = (tool.name.as_str(), tool.help());
         assert!(help.lines().count() <= 24, "{program}: {} lines", help.lines().count());
         let wide = help.lines().find(|line| line.chars().count() > 100);
         assert_eq!(wide, None, "{program}: a wide line");
+        for name in table_options(tool) {
+            assert!(help.contains(&format!(" {name}")), "{program}: no {name}");
+        }
+        if crate::support::workbench::is_built(program) {
+            assert_eq!(printed_help(program), help);
+        }
     }
 }
 
@@ -317,14 +329,14 @@ fn exit_statuses_are_told_alike_in_all_pages() {
         let rest = &page[from + 16..];
         rest[..rest.find("\n.Sh ").unwrap_or(rest.len())].replace(program, "")
     };
-    for program in PROGRAMS {
+    for program in program_names() {
         assert_eq!(section(program), section("dlq-notify"), "{program}");
     }
 }
 
 #[test]
 fn every_page_has_the_sections_that_a_reader_looks_for() {
-    for program in PROGRAMS {
+    for program in program_names() {
         let page = read(format!("man/{program}.1"));
         for wanted in
             ["NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXIT STATUS", "EXAMPLES", "CAVEATS"]
@@ -430,10 +442,6 @@ fn the_searches_find() {
     assert_eq!(code("a // b\n  // Instant::now\nx"), "a\n\nx");
     assert_eq!(code("a\n#[cfg(test)]\nmod tests {\n println!()"), "a");
     assert_eq!(arguments("x.update(f(a), b) + y", ".update("), ["f(a), b"]);
-    assert_eq!(
-        options("  -n, --dry-run  x (--all|--color=auto) - a-b --"),
-        ["--all", "--color", "--dry-run", "-n"].map(str::to_owned).into()
-    );
     assert_eq!(
         page_options(".It Fl n , Fl -dry-run\n.It Fl -config Ar file\nFl x"),
         ["--config", "--dry-run", "-n"].map(str::to_owned).into()

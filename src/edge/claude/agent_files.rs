@@ -1,7 +1,7 @@
-//! The user's own subagents and prompt, as they stand in files.
+//! Files of the user's own subagents and prompt.
 //!
-//! They are read whole before an investigation starts: a file that cannot be understood is told at
-//! once, and not found out by a run that has cost money.
+//! They are read and checked before an investigation starts, so that an invalid file is reported
+//! before money is spent.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,13 +12,13 @@ use crate::rules::agent::prompt;
 use crate::rules::agent::subagent;
 use crate::rules::agent::subagent::{MAX_AGENTS, MAX_FILE, Subagent};
 
-/// The subagents in a folder, by the names of their files, which end in `.md`.
+/// Loads the subagents of a folder, one per file that ends in `.md`, sorted by file name.
 pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
     let unreadable = |error: std::io::Error| Error::file("read", dir, &error);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        // Editors keep what they have not saved in names that begin with a dot.
+        // Editors keep unsaved text in files whose names begin with a dot.
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if !hidden && path.extension().is_some_and(|end| end == "md") {
             paths.push(path);
@@ -39,7 +39,7 @@ pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
     paths.iter().map(read).collect()
 }
 
-/// The template of the prompt: that of the file, or the one that comes with the tool.
+/// Returns the template of the prompt: that of the file, or the built-in one.
 pub fn template(path: Option<&Path>) -> Result<String, Error> {
     let Some(path) = path else { return Ok(prompt::TEMPLATE.to_owned()) };
     let text = text(path, prompt::MAX_PROMPT)?;
@@ -47,10 +47,10 @@ pub fn template(path: Option<&Path>) -> Result<String, Error> {
     Ok(text)
 }
 
-/// A file of at most so many bytes.
+/// Reads a file of at most `max` bytes.
 pub fn text(path: &Path, max: usize) -> Result<String, Error> {
     let unreadable = |error: std::io::Error| Error::file("read", path, &error);
-    // A pipe would hold us up for ever.
+    // Reading a pipe may never end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Error::wrong(format!("cannot read '{}': not a file", path.display())));
     }

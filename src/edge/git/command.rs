@@ -1,9 +1,9 @@
-//! Running git: which settings it gets, what it says, and when it is asked again.
+//! Running git: its settings, its output, and retries.
 //!
-//! Promises: no shell, no input, no network, a deadline and a limit on what is read; nothing of the
+//! Promises: no shell, no input, no network; a deadline and a limit on the output; no variable of the
 //! user's environment but `PATH`; no settings of the machine or the user; no program that a
-//! repository names (hooks, filters, monitors, differs, signers) is run. What is left to a
-//! repository's own settings is data: what it ignores, its line ends, its sparse checkout.
+//! repository names (hooks, filters, monitors, differs, signers). A repository's own settings decide
+//! about data only: ignored files, line ends, sparse checkouts.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -17,67 +17,67 @@ use crate::edge::command;
 use crate::error::Error;
 use crate::text::{safe, shorten};
 
-/// The oldest git that knows all that is asked of it (`add --sparse`, settings by environment).
+/// Oldest git with all features that are used (`add --sparse`, settings by environment).
 pub const OLDEST: (u32, u32) = (2, 34);
 
-/// An answer that needs no working tree: even a slow disk has it by then.
+/// Deadline of calls that need no working tree, on a slow disk.
 pub const ASK: Duration = Duration::from_secs(30);
-/// Writing or reading a whole working tree.
+/// Deadline of calls that read or write a whole working tree.
 pub const TREE: Duration = Duration::from_secs(300);
-/// For how long another git is waited for that is at work in the same repository.
+/// Time to wait for another git that works in the same repository.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How much is read where not more is wanted.
+/// Longest short output, in bytes.
 pub const ANSWER_MAX: u64 = 1 << 20;
-/// How much of its complaints is kept.
+/// Bytes of its messages that are kept.
 const COMPLAINT_MAX: u64 = 4096;
 
-/// A git that is asked about one repository.
+/// Git for one repository.
 #[derive(Debug, Clone)]
 pub struct Git {
-    /// Arguments before the command: where the repository is.
-    place: Vec<String>,
+    /// Arguments before the command, which locate the repository.
+    location: Vec<String>,
     environment: Vec<(OsString, OsString)>,
     settings: Vec<(String, String)>,
 }
 
-/// What git has answered.
+/// Result of a git call.
 #[derive(Debug)]
-pub struct Answer {
-    /// Its output.
+pub struct GitOutput {
+    /// Standard output.
     pub output: Vec<u8>,
-    /// It had more to say than was wanted.
+    /// Whether the output was cut at the limit.
     pub more: bool,
-    /// Exit status 0.
+    /// Whether the exit status was 0.
     pub ok: bool,
-    /// Exit status 1: it did what it could.
+    /// Whether the exit status was 1: a part was done.
     pub partly: bool,
-    /// What it complained about, in one line.
+    /// Error message of git, in one line.
     pub complaint: String,
 }
 
-impl Answer {
-    /// The output as a line.
+impl GitOutput {
+    /// Returns the output as a line.
     pub fn line(&self) -> String {
         String::from_utf8_lossy(&self.output).trim_end_matches('\n').to_owned()
     }
 }
 
 impl Git {
-    /// A git that finds the repository from a folder. Only that very folder may belong to another
-    /// user: a repository that somebody else has put above it is refused by git.
+    /// Creates a git that finds the repository from a folder. Only that very folder may belong to
+    /// another user: git refuses a repository of another user above it.
     pub fn at(folder: &str) -> Self {
         let mut git = Git::bare(vec!["-C".to_owned(), folder.to_owned()]);
         git.settings.push(("safe.directory".to_owned(), folder.to_owned()));
         git
     }
 
-    /// A git that looks for nothing: what an agent makes of `.git` in its tree is not read.
+    /// Creates a git with a fixed repository: `.git` in the tree, which an agent may write, is not read.
     pub fn within(admin: &str, tree: &str) -> Self {
-        let place = [format!("--git-dir={admin}"), format!("--work-tree={tree}")];
-        Git::bare(["-C", tree].map(str::to_owned).into_iter().chain(place).collect())
+        let location = [format!("--git-dir={admin}"), format!("--work-tree={tree}")];
+        Git::bare(["-C", tree].map(str::to_owned).into_iter().chain(location).collect())
     }
 
-    fn bare(place: Vec<String>) -> Self {
+    fn bare(location: Vec<String>) -> Self {
         let fixed = [
             ("HOME", "/nonexistent"),
             ("LC_ALL", "C"),
@@ -85,10 +85,10 @@ impl Git {
             ("GIT_CONFIG_GLOBAL", "/dev/null"),
             ("GIT_ATTR_NOSYSTEM", "1"),
             ("GIT_TERMINAL_PROMPT", "0"),
-            // Nothing is fetched behind our back in a partial clone.
+            // A partial clone fetches nothing.
             ("GIT_NO_LAZY_FETCH", "1"),
             ("GIT_NO_REPLACE_OBJECTS", "1"),
-            // Moves of branches are logged, and a log wants a name.
+            // The reflog of a branch requires a name.
             ("GIT_COMMITTER_NAME", "dlq-tools"),
             ("GIT_COMMITTER_EMAIL", "dlq-tools@localhost"),
         ];
@@ -109,25 +109,25 @@ impl Git {
             ("gc.auto", "0"),
             ("maintenance.auto", "false"),
             ("submodule.recurse", "false"),
-            // It would write an extension into the settings of the user's repository.
+            // Relative paths add an extension to the settings of the user's repository.
             ("worktree.useRelativePaths", "false"),
         ];
         let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
         Git {
-            place,
+            location,
             environment: path.into_iter().chain(fixed).collect(),
             settings: settings.into(),
         }
     }
 
-    /// The same, with a variable more.
+    /// Adds a variable to the environment.
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    /// The same, with the programs disarmed that the repository's settings name for files and
-    /// events. Asked anew before each use: settings may have changed since.
+    /// Disables the programs that the repository's settings name for files and events. Each use reads
+    /// the settings again: they may have changed.
     pub fn disarmed(mut self) -> Result<Self, Error> {
         let pattern = r"^(filter|hook)\.";
         let named = self.ask(&["config", "--null", "--name-only", "--get-regexp", pattern])?;
@@ -156,19 +156,23 @@ impl Git {
         Ok(self)
     }
 
-    /// Asks for a short answer. That git says no is an answer.
-    pub fn ask(&self, argv: &[&str]) -> Result<Answer, Error> {
+    /// Runs a command with a short output. A failed command is a result, no error.
+    pub fn ask(&self, argv: &[&str]) -> Result<GitOutput, Error> {
         self.run(argv, ASK, ANSWER_MAX)
     }
 
-    /// Asks, and takes no for a failure.
-    pub fn must(&self, argv: &[&str], deadline: Duration) -> Result<Answer, Error> {
+    /// Runs a command; a failed command is an error.
+    pub fn must(&self, argv: &[&str], deadline: Duration) -> Result<GitOutput, Error> {
         let answer = self.run(argv, deadline, ANSWER_MAX)?;
-        if answer.ok { Ok(answer) } else { Err(Error::failed("run", line(argv), answer.complaint)) }
+        if answer.ok {
+            Ok(answer)
+        } else {
+            Err(Error::failed("run", command_name(argv), answer.complaint))
+        }
     }
 
-    /// Asks; while another git is in the way, again.
-    pub fn run(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<Answer, Error> {
+    /// Runs a command, again while another git holds a lock.
+    pub fn run(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<GitOutput, Error> {
         let until = clock::tick() + PATIENCE;
         loop {
             let answer = self.once(argv, deadline, max)?;
@@ -179,10 +183,10 @@ impl Git {
         }
     }
 
-    fn once(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<Answer, Error> {
-        let failed = |cause: String| Error::failed("run", line(argv), cause);
+    fn once(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<GitOutput, Error> {
+        let failed = |cause: String| Error::failed("run", command_name(argv), cause);
         let mut all = vec!["git".to_owned(), "--no-pager".to_owned()];
-        all.extend(self.place.iter().cloned());
+        all.extend(self.location.iter().cloned());
         all.extend(argv.iter().map(|word| (*word).to_owned()));
         let (complaints, stderr) =
             complaints().map_err(|error| failed(crate::error::io_cause(&error)))?;
@@ -191,18 +195,18 @@ impl Git {
             let (major, minor) = OLDEST;
             Error::wrong(format!("cannot run 'git': {cause}; install git {major}.{minor} or later"))
         })?;
-        // What git has left running may hold the pipe open: nobody waits for that.
+        // A process that git has left running may hold the pipe open: do not wait for it.
         let said = complaints.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
         if ran.status.is_none() && !ran.more {
-            return Err(failed(format!("no end after {} s", deadline.as_secs())));
+            return Err(failed(format!("it did not end within {} s", deadline.as_secs())));
         }
         let complaint = complaint(&String::from_utf8_lossy(&said));
         let code = ran.status.and_then(|status| status.code());
         let (ok, partly) = (ran.more || code == Some(0), code == Some(1));
-        Ok(Answer { output: ran.output, more: ran.more, ok, partly, complaint })
+        Ok(GitOutput { output: ran.output, more: ran.more, ok, partly, complaint })
     }
 
-    /// Settings travel by environment, where a name may hold anything, also `=`.
+    /// Passes settings by environment, where a key may hold any character, also `=`.
     fn environment(&self) -> Vec<(OsString, OsString)> {
         let mut all = self.environment.clone();
         all.push(("GIT_CONFIG_COUNT".into(), self.settings.len().to_string().into()));
@@ -214,12 +218,12 @@ impl Git {
     }
 }
 
-/// What was asked, for a sentence.
-fn line(argv: &[&str]) -> String {
+/// Names the command for a message.
+fn command_name(argv: &[&str]) -> String {
     format!("git {}", argv.first().unwrap_or(&""))
 }
 
-/// A pipe for complaints that never fills: what is too much is read and dropped.
+/// Makes a pipe for error messages that never fills: text beyond the limit is dropped.
 fn complaints() -> std::io::Result<(Receiver<Vec<u8>>, Stdio)> {
     let (reader, writer) = std::io::pipe()?;
     let (sender, receiver) = mpsc::channel();
@@ -228,16 +232,16 @@ fn complaints() -> std::io::Result<(Receiver<Vec<u8>>, Stdio)> {
         let mut reader = reader;
         let read = reader.by_ref().take(COMPLAINT_MAX).read_to_end(&mut kept);
         if read.is_ok() {
-            // The rest is of no interest, only that git can write it.
+            // The rest is read so that git does not block.
             let _ = std::io::copy(&mut reader, &mut std::io::sink());
         }
-        // Nobody may be listening any more.
+        // The receiver may have given up.
         let _ = sender.send(kept);
     });
     Ok((receiver, writer.into()))
 }
 
-/// The line that says why, which is the first that git calls fatal or an error.
+/// Returns the first line that git marks as fatal or an error, else the last line.
 fn complaint(text: &str) -> String {
     let why = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
     let line =
@@ -246,15 +250,15 @@ fn complaint(text: &str) -> String {
     shorten(&safe(plain.unwrap_or(line)), 300).to_string()
 }
 
-/// Another git is at work: a lock is there that will go, or a worktree is half made or half
-/// removed. The second is not guarded by any lock of git's: whoever lists worktrees then may fail.
+/// Whether another git is at work: it holds a lock, or a worktree is half made or half removed. Git
+/// guards worktrees with no lock, so listing them may fail meanwhile.
 fn is_busy(complaint: &str) -> bool {
     let is_locked = complaint.contains(".lock") && complaint.contains("File exists");
     let is_half = complaint.contains("failed to read") && complaint.contains("worktrees/");
     is_locked || is_half || complaint.contains("could not lock")
 }
 
-/// Refuses a git that is too old, by the version as it says it.
+/// Refuses a git that is older than [`OLDEST`].
 pub fn check(version: &str) -> Result<(), Error> {
     let number = version.trim_start_matches("git version ").trim();
     let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
@@ -267,12 +271,12 @@ pub fn check(version: &str) -> Result<(), Error> {
                 "cannot use git {number}: {major}.{minor} or later is needed"
             )))
         }
-        // A version of another form is given the benefit of the doubt.
+        // A version of unknown form is accepted.
         _ => Ok(()),
     }
 }
 
-/// A path as an argument.
+/// Returns a path as an argument; it must be UTF-8.
 pub fn argument(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| {
         Error::wrong(format!("cannot use '{}' with git: its name is not UTF-8", path.display()))

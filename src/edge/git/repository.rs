@@ -1,11 +1,10 @@
-//! The user's repository: where its parts are, from what a branch starts, and which branches and
-//! worktrees of it are ours.
+//! The user's repository: its folders, and the branches and worktrees that this tool makes in it.
 //!
-//! Promises: a branch is made only where none was, and unmade only while it holds nothing that its
-//! base lacks; both are one step for git, so two who try at once cannot both succeed. The user's
-//! settings, index, working files and other worktrees are not touched: so no `git branch`, which
-//! rewrites the settings, and no `git worktree prune`, which also forgets worktrees of the user's
-//! that are merely not mounted.
+//! Promises: a branch is made only where none exists, and deleted only while it has no commit that
+//! its base lacks. Both are atomic in git, so of two concurrent attempts one fails. The user's
+//! settings, index, working files and other worktrees stay as they are. Therefore `git branch`, which
+//! rewrites the settings, and `git worktree prune`, which forgets unmounted worktrees of the user,
+//! are not used.
 
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -17,22 +16,22 @@ use crate::error::Error;
 use crate::rules::investigation::branch_name::{SAME_MAX, numbered};
 use crate::text::{nearest, safe};
 
-/// How many branches a sentence names.
+/// Branches that a message names.
 const NAMED: usize = 5;
 
-/// A repository of the user's.
+/// GitRepository of the user.
 #[derive(Debug, Clone)]
-pub struct Home {
-    /// The path by which it was named, made whole.
+pub struct GitRepository {
+    /// Canonical path of the configured folder.
     path: PathBuf,
-    /// What all its worktrees share.
+    /// Git folder that all worktrees share.
     pub common: PathBuf,
-    /// Asked in the repository itself.
+    /// Git that runs in the configured folder.
     pub git: Git,
 }
 
-impl Home {
-    /// The repository at a path: a checkout or a folder in it, a worktree, a bare one.
+impl GitRepository {
+    /// Finds the repository of a path: a checkout or a folder in it, a worktree, or a bare one.
     pub fn find(repo: &Path) -> Result<Self, Error> {
         let refused = |why: &str| Error::wrong(format!("cannot use '{}': {why}", repo.display()));
         let path = std::fs::canonicalize(repo).map_err(|error| {
@@ -45,7 +44,7 @@ impl Home {
         command::check(&git.must(&["version"], ASK)?.line())?;
         let asked = git.ask(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         if asked.ok {
-            return Ok(Home { path, common: asked.line().into(), git });
+            return Ok(GitRepository { path, common: asked.line().into(), git });
         }
         let why = asked.complaint;
         Err(refused(&if why.contains("not a git repository") {
@@ -58,22 +57,23 @@ impl Home {
         }))
     }
 
-    /// The commit that a name stands for.
+    /// Resolves a name to a commit.
     pub fn commit(&self, name: &str) -> Result<Option<String>, Error> {
         let name = format!("{name}^{{commit}}");
         let answer = self.git.ask(&["rev-parse", "--verify", "--quiet", &name])?;
         Ok(answer.ok.then(|| answer.line()))
     }
 
-    /// The commit to start from: that of a base, as fetched last from `origin` or else as it is
-    /// here; without a base what is checked out.
+    /// Returns the commit to start from: that of `origin/BASE` as last fetched, else of `BASE`;
+    /// without a base that of HEAD.
     pub fn base(&self, wanted: Option<&str>) -> Result<String, Error> {
         let head = self.commit("HEAD")?;
         match (wanted, head) {
             (None, Some(head)) => Ok(head),
             (Some(wanted), head) => {
-                for place in ["refs/remotes/origin", "refs/heads", "refs/remotes", "refs/tags"] {
-                    if let Some(commit) = self.commit(&format!("{place}/{wanted}"))? {
+                for namespace in ["refs/remotes/origin", "refs/heads", "refs/remotes", "refs/tags"]
+                {
+                    if let Some(commit) = self.commit(&format!("{namespace}/{wanted}"))? {
                         return Ok(commit);
                     }
                 }
@@ -83,7 +83,7 @@ impl Home {
         }
     }
 
-    /// The sentence for a base that there is not, with those that there are.
+    /// Error for an unknown base, with the known branches.
     fn no_base(&self, wanted: &str, head: bool) -> Result<Error, Error> {
         let argv = ["for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes/origin"];
         let listed = self.git.must(&argv, ASK)?.line();
@@ -115,8 +115,8 @@ impl Home {
         Ok(Error::wrong(sentence))
     }
 
-    /// Makes a branch of that name at a commit, or of the first numbered name that is free.
-    pub fn claim(&self, branch: &str, base: &str) -> Result<String, Error> {
+    /// Makes a branch at a commit, with a number when the name is in use, and returns its name.
+    pub fn create_branch(&self, branch: &str, base: &str) -> Result<String, Error> {
         let failed = |cause: &str| {
             let path = self.path.display();
             Error::failed("make branch", safe(branch), format!("{cause} (in '{path}')"))
@@ -126,12 +126,12 @@ impl Home {
             let name = numbered(branch, n);
             let full = format!("refs/heads/{name}");
             if n == 1 && !self.git.ask(&["check-ref-format", &full])?.ok {
-                return Err(failed("git takes no such name"));
+                return Err(failed("git does not allow this name"));
             }
             if self.git.ask(&["show-ref", "--verify", "--quiet", &full])?.ok {
                 continue;
             }
-            // The empty word says that there must be none: whoever comes second is refused.
+            // The empty old value requires that the branch does not exist: a second attempt fails.
             let made = git.ask(&["update-ref", &full, base, ""])?;
             if made.ok {
                 return Ok(name);
@@ -140,17 +140,17 @@ impl Home {
                 continue;
             }
             if made.complaint.contains("cannot create") {
-                let remedy = "rename the branch that stands in its way";
+                let remedy = "rename the branch that is in conflict";
                 return Err(failed(&format!("{}; {remedy}", made.complaint)));
             }
             return Err(failed(&made.complaint));
         }
-        Err(failed(&format!("{SAME_MAX} of that name are there; delete those that are done")))
+        Err(failed(&format!("{SAME_MAX} branches of that name exist; delete those that are done")))
     }
 
-    /// Unmakes a branch that holds nothing which its base lacks, and that nobody has checked out.
-    /// Returns whether it is gone.
-    pub fn release(&self, branch: &str, base: &str) -> Result<bool, Error> {
+    /// Deletes a branch that has no commit beyond its base and is checked out nowhere. Returns
+    /// whether it is gone.
+    pub fn delete_branch(&self, branch: &str, base: &str) -> Result<bool, Error> {
         let full = format!("refs/heads/{branch}");
         let Some(tip) = self.commit(&full)? else {
             return Ok(true);
@@ -160,14 +160,14 @@ impl Home {
         if !more.line().is_empty() || !used.line().is_empty() {
             return Ok(false);
         }
-        // Only while it is still where it was looked at.
+        // The old value makes sure that nobody has moved it since.
         let git = self.git.clone().disarmed()?;
         Ok(git.ask(&["update-ref", "-d", &full, &tip])?.ok)
     }
 
-    /// Makes a worktree on a branch, or `--detach`ed at a commit, without files yet. Returns where
-    /// git keeps its part.
-    pub fn add(&self, folder: &Path, at: &[&str]) -> Result<PathBuf, Error> {
+    /// Makes a worktree without files, on a branch or `--detach`ed at a commit. Returns git's folder
+    /// of it.
+    pub fn add_worktree(&self, folder: &Path, at: &[&str]) -> Result<PathBuf, Error> {
         let mut argv = vec!["worktree", "add", "--quiet", "--no-checkout", argument(folder)?];
         argv.extend(at);
         let added = self.git.clone().disarmed()?.ask(&argv)?;
@@ -179,8 +179,8 @@ impl Home {
             .ok_or_else(|| Error::failed("find worktree", folder.display(), "git does not list it"))
     }
 
-    /// Where git keeps its part of a worktree, be that there or not. Read from the repository's
-    /// side: what stands in the worktree may have been written by an agent.
+    /// Returns git's folder of a worktree, whether the worktree exists or not. The search is in the
+    /// repository: an agent may have written any file in the worktree.
     pub fn admin(&self, folder: &Path) -> Option<PathBuf> {
         let link = folder.join(".git");
         let entries = std::fs::read_dir(self.common.join("worktrees")).ok()?;
@@ -190,10 +190,10 @@ impl Home {
         })
     }
 
-    /// Removes a worktree with all that is in it, also one that is locked or half made. Its folder
-    /// goes first, without git, which refuses when `.git` in it is not as it was made: an agent can
-    /// have made anything of that, or of the folder. No link is followed. Then git forgets it.
-    pub fn remove(&self, folder: &Path) -> Result<(), Error> {
+    /// Removes a worktree with its files, also a locked or incomplete one. The folder is deleted first,
+    /// without git, which refuses a worktree whose `.git` an agent has changed. Links are not
+    /// followed.
+    pub fn remove_worktree(&self, folder: &Path) -> Result<(), Error> {
         let gone = match folder.symlink_metadata() {
             Ok(found) if found.is_dir() => std::fs::remove_dir_all(folder),
             Ok(_) => std::fs::remove_file(folder),

@@ -1,77 +1,76 @@
-//! A second worktree that holds the base and a patch, and nothing else: to see what the patch does
-//! without whatever else lies about in a worktree where somebody has worked, such as the files that
-//! the repository ignores.
+//! Second worktree with the base and a patch alone, in which tests run without the other files of
+//! the agent's worktree, such as those that the repository ignores.
 //!
-//! Promises: no branch is made, and the repository gets no objects. What is written is what the
-//! patch makes of the base in git's own form, so that line ends and sparse checkouts are no matter.
+//! Promises: no branch is made, and the repository gets no objects. The patch is applied to git's own
+//! form of the base, so that line ends and sparse checkouts make no difference.
 
 use std::path::{Path, PathBuf};
 
 use super::command::{ANSWER_MAX, Git, TREE, argument};
-use super::repository::Home;
-use super::snapshot::{Scratch, begin};
-use super::{Workspace, beside, whole};
+use super::repository::GitRepository;
+use super::snapshot::{Scratch, fill_index};
+use super::{Worktree, beside, canonical};
 use crate::error::Error;
 
-/// A worktree to try a patch in. It has no folder of evidence.
+/// Worktree for the tests of a patch, without a folder of evidence.
 #[derive(Debug)]
-pub struct Trial {
+pub struct TestWorktree {
     folder: PathBuf,
-    home: Home,
+    repository: GitRepository,
 }
 
-impl Workspace {
-    /// Makes `folder` a worktree at the base of this one, with a patch applied that is in a file.
-    /// The folder belongs to trials alone: whatever an earlier one has left there is removed first.
-    pub fn trial(&self, folder: &Path, patch: &Path) -> Result<Trial, Error> {
-        let folder = whole(folder)?;
+impl Worktree {
+    /// Makes `folder` a worktree at the base of this one and applies the patch of a file. A folder of
+    /// an earlier run is removed first.
+    pub fn test_worktree(&self, folder: &Path, patch: &Path) -> Result<TestWorktree, Error> {
+        let folder = canonical(folder)?;
         let patch = patch.canonicalize().map_err(|error| Error::file("read", patch, &error))?;
-        let trial = Trial { folder, home: self.home.clone() };
-        trial.clear()?;
-        match trial.fill(&self.base, &patch) {
-            Ok(()) => Ok(trial),
+        let worktree = TestWorktree { folder, repository: self.repository.clone() };
+        worktree.clear()?;
+        match worktree.fill(&self.base, &patch) {
+            Ok(()) => Ok(worktree),
             Err(error) => {
-                // The first failure is the one to tell.
-                let _ = trial.clear();
+                // The first failure is the one to report.
+                let _ = worktree.clear();
                 Err(error)
             }
         }
     }
 }
 
-impl Trial {
+impl TestWorktree {
     fn fill(&self, base: &str, patch: &Path) -> Result<(), Error> {
-        let admin = self.home.add(&self.folder, &["--detach", base])?;
+        let admin = self.repository.add_worktree(&self.folder, &["--detach", base])?;
         let scratch = Scratch::new(beside(&self.folder, "scan"))?;
         let git = Git::within(argument(&admin)?, argument(&self.folder)?);
-        let git = scratch.git(&git, &self.home.common)?;
-        begin(&git, base)?;
+        let git = scratch.git(&git, &self.repository.common)?;
+        fill_index(&git, base)?;
         let argv = ["apply", "--cached", "--whitespace=nowarn", argument(patch)?];
         let applied = git.run(&argv, TREE, ANSWER_MAX)?;
         if !applied.ok {
             return Err(Error::failed("apply", patch.display(), applied.complaint));
         }
         git.must(&["checkout-index", "--all", "--force", "--quiet", "--index"], TREE)?;
-        // The objects of the patch go: who asks git there sees a change that is not committed.
+        // The patch's objects go away; in this worktree git shows an uncommitted change.
         git.must(&["reset", "--quiet", "--no-recurse-submodules"], TREE).map(drop)
     }
 
-    /// The worktree.
+    /// Folder of the worktree.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Removes it, with all that is in it.
+    /// Removes the worktree with its files.
     pub fn remove(self) -> Result<(), Error> {
         self.clear()
     }
 
     fn clear(&self) -> Result<(), Error> {
-        self.home.remove(&self.folder)
+        self.repository.remove_worktree(&self.folder)
     }
 }
 
-/// Removes what a crash has left of a trial.
-pub fn sweep_trial(repo: &Path, folder: &Path) -> Result<(), Error> {
-    Trial { folder: whole(folder)?, home: Home::find(repo)? }.remove()
+/// Removes the test worktree of a crashed session.
+pub fn remove_test_worktree(repo: &Path, folder: &Path) -> Result<(), Error> {
+    TestWorktree { folder: canonical(folder)?, repository: GitRepository::find(repo)? }.remove()
 }

@@ -71,13 +71,13 @@ impl Bench {
         self.git(place, &["rev-parse", "HEAD"])
     }
 
-    fn open(&self, session: &str) -> Workspace {
+    fn open(&self, session: &str) -> Worktree {
         self.open_at(None, session).unwrap()
     }
 
-    fn open_at(&self, base: Option<&str>, session: &str) -> Result<Workspace, Error> {
+    fn open_at(&self, base: Option<&str>, session: &str) -> Result<Worktree, Error> {
         let folder = self.path(&format!("state/{session}/tree"));
-        Workspace::open(&self.path("repo"), base, "dlq/orders-dlq/01234567", &folder)
+        Worktree::open(&self.path("repo"), base, "dlq/orders-dlq/01234567", &folder)
     }
 
     /// Every file of the user's checkout and of its repository, but for what a workspace may add;
@@ -119,8 +119,8 @@ fn git_takes_every_name_of_a_branch() {
         let name = branch(queue, Some("0123456789abcdef"), "s");
         bench.git("repo", &["check-ref-format", "--branch", &name]);
         let folder = bench.path(&format!("state/{}/tree", name.len()));
-        let workspace = Workspace::open(&bench.path("repo"), None, &name, &folder).unwrap();
-        assert_eq!(workspace.close(false), Ok(Closed::Removed), "{queue}");
+        let workspace = Worktree::open(&bench.path("repo"), None, &name, &folder).unwrap();
+        assert_eq!(workspace.close(false), Ok(CloseResult::Removed), "{queue}");
     }
     assert_eq!(bench.branches(), "");
 }
@@ -142,10 +142,10 @@ fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
     bench.write("state/a/tree/src/app.py", "fixed\n");
     bench.write("state/a/tree/large", &"x".repeat(100_000));
     assert_eq!(workspace.changes().unwrap().files, ["large", "src/app.py"]);
-    assert_eq!(workspace.close(false), Ok(Closed::Kept));
+    assert_eq!(workspace.close(false), Ok(CloseResult::Kept));
     let unchanged = bench.open("b");
     assert_eq!(unchanged.branch(), "dlq/orders-dlq/01234567-2");
-    assert_eq!(unchanged.close(false), Ok(Closed::Removed));
+    assert_eq!(unchanged.close(false), Ok(CloseResult::Removed));
     let after = bench.checkout();
     assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     let changed: Vec<_> = before.iter().filter(|(path, was)| after[*path] != **was).collect();
@@ -161,12 +161,12 @@ fn what_is_unchanged_goes_without_a_trace() {
     assert_eq!(bench.git("state/a/tree", &["status", "--porcelain"]), "");
     let changes = workspace.changes().unwrap();
     assert_eq!(changes, Changes::default());
-    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
     assert_eq!(std::fs::read_dir(bench.path("state/a")).unwrap().count(), 0);
     assert_eq!(bench.branches(), "");
     assert_eq!(bench.git("repo", &["worktree", "list"]).lines().count(), 1);
     let kept = bench.open("b");
-    assert_eq!(kept.close(true), Ok(Closed::Kept));
+    assert_eq!(kept.close(true), Ok(CloseResult::Kept));
     assert!(bench.path("state/b/tree/.dlq").is_dir());
 }
 
@@ -203,7 +203,7 @@ fn changes_are_kept_and_their_patch_applies() {
     assert!(changes.evidence_committed);
     assert_eq!((changes.files.len(), changes.commits.len()), (files.len(), 2));
     assert!(!String::from_utf8_lossy(&changes.patch).contains("secret"));
-    assert_eq!(workspace.close(false), Ok(Closed::Kept));
+    assert_eq!(workspace.close(false), Ok(CloseResult::Kept));
     assert_eq!(bench.branches(), "dlq/orders-dlq/01234567");
 }
 
@@ -223,8 +223,12 @@ fn commits_are_kept_wherever_the_agent_has_put_them() {
         let commit = bench.commit(&tree, session);
         bench.git(&tree, argv);
         assert!(workspace.changes().unwrap().commits.contains(&commit), "{session}");
-        assert_eq!(workspace.close(false), Ok(Closed::Kept), "{session}");
-        assert_eq!(sweep(&bench.path("repo"), &bench.path(&tree)), Ok(Closed::Kept), "{session}");
+        assert_eq!(workspace.close(false), Ok(CloseResult::Kept), "{session}");
+        assert_eq!(
+            sweep(&bench.path("repo"), &bench.path(&tree)),
+            Ok(CloseResult::Kept),
+            "{session}"
+        );
     }
     assert_eq!(bench.branches().lines().count(), 5);
 }
@@ -252,7 +256,7 @@ fn many_at_once_have_a_worktree_and_a_branch_each() {
     let names: Vec<String> = (0..8).map(|n| format!("s{n}")).collect();
     let mut branches: Vec<String> = std::thread::scope(|scope| {
         let opens: Vec<_> = names.iter().map(|name| scope.spawn(|| bench.open(name))).collect();
-        let opened: Vec<Workspace> = opens.into_iter().map(|open| open.join().unwrap()).collect();
+        let opened: Vec<Worktree> = opens.into_iter().map(|open| open.join().unwrap()).collect();
         let branches = opened.iter().map(|one| one.branch().to_owned()).collect();
         for (n, one) in opened.iter().enumerate() {
             std::fs::write(one.folder().join("mine"), n.to_string()).unwrap();
@@ -261,7 +265,7 @@ fn many_at_once_have_a_worktree_and_a_branch_each() {
             let patch = String::from_utf8(one.changes().unwrap().patch).unwrap();
             assert!(patch.contains(&format!("\n+{n}\n")), "{patch}");
             std::fs::remove_file(one.folder().join("mine")).unwrap();
-            scope.spawn(|| assert_eq!(one.close(false), Ok(Closed::Removed)));
+            scope.spawn(|| assert_eq!(one.close(false), Ok(CloseResult::Removed)));
         }
         branches
     });
@@ -341,7 +345,7 @@ fn nothing_that_a_repository_or_an_agent_names_is_run() {
     symlink(bench.path("theirs/.git"), bench.path("state/a/tree/.git")).unwrap();
     let _ = std::fs::remove_file(bench.path("ran"));
     assert_eq!(workspace.changes().unwrap().files, ["nested", "src/app.py"]);
-    assert_eq!(workspace.close(false), Ok(Closed::Kept));
+    assert_eq!(workspace.close(false), Ok(CloseResult::Kept));
     let ran = std::fs::read_to_string(bench.path("ran")).unwrap_or_default();
     assert_eq!(ran, "");
 }
@@ -357,7 +361,7 @@ fn a_worktree_that_is_half_made_by_another_is_waited_for() {
         std::thread::sleep(std::time::Duration::from_millis(500));
         bench.write("repo/.git/worktrees/other/commondir", "../..\n");
         bench.write("repo/.git/worktrees/other/HEAD", "ref: refs/heads/main\n");
-        assert_eq!(open.join().unwrap().close(false), Ok(Closed::Removed));
+        assert_eq!(open.join().unwrap().close(false), Ok(CloseResult::Removed));
     });
 }
 
@@ -410,11 +414,11 @@ fn worktrees_bare_repositories_and_folders_of_a_repository_do() {
     bench.git(".", &["clone", "--quiet", "--bare", "repo", "bare.git"]);
     for place in ["linked", "bare.git", "repo/src", "repo/.git"] {
         let (repo, folder) = (bench.path(place), bench.path("state/x/tree"));
-        let workspace = Workspace::open(&repo, Some("main"), "dlq/a/b", &folder).unwrap();
+        let workspace = Worktree::open(&repo, Some("main"), "dlq/a/b", &folder).unwrap();
         bench.write("state/x/tree/new", "x\n");
         assert_eq!(workspace.changes().unwrap().files, ["new"], "{place}");
         std::fs::remove_file(bench.path("state/x/tree/new")).unwrap();
-        assert_eq!(workspace.close(false), Ok(Closed::Removed), "{place}");
+        assert_eq!(workspace.close(false), Ok(CloseResult::Removed), "{place}");
     }
 }
 
@@ -447,10 +451,10 @@ fn a_repository_of_another_user_does_when_it_is_named_itself() {
     }
     let workspace = bench.open("a");
     assert!(workspace.changes().unwrap().is_empty());
-    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
     // What somebody has put above the folder that was named is not meant.
     let (repo, folder) = (bench.path("repo/src"), bench.path("state/b/tree"));
-    let error = Workspace::open(&repo, None, "dlq/a/b", &folder).unwrap_err().to_string();
+    let error = Worktree::open(&repo, None, "dlq/a/b", &folder).unwrap_err().to_string();
     assert!(error.ends_with("belongs to another user; name that folder"), "{error}");
 }
 
@@ -467,7 +471,7 @@ fn what_is_no_repository_is_refused_with_the_remedy() {
     for (place, cause) in rows {
         for base in [None, Some("main")] {
             let repo = bench.path(place);
-            let error = Workspace::open(&repo, base, "dlq/a/b", &bench.path("x/tree")).unwrap_err();
+            let error = Worktree::open(&repo, base, "dlq/a/b", &bench.path("x/tree")).unwrap_err();
             assert_eq!(error, Error::wrong(format!("cannot use '{}': {cause}", repo.display())));
         }
     }
@@ -489,13 +493,13 @@ fn names_that_are_taken_are_passed_or_told() {
     let workspace = bench.open("a");
     assert_eq!(workspace.branch(), "dlq/orders-dlq/01234567-3");
     let error = bench.open_at(None, "a").unwrap_err().to_string();
-    assert!(error.ends_with("something is there already; move it away"), "{error}");
-    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    assert!(error.ends_with("the path exists already; move it away"), "{error}");
+    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
     assert_eq!(bench.branches().lines().count(), 2, "those of others stay");
     bench.git("repo", &["branch", "blocked"]);
-    let open = Workspace::open(&bench.path("repo"), None, "blocked/a", &bench.path("state/b/tree"));
+    let open = Worktree::open(&bench.path("repo"), None, "blocked/a", &bench.path("state/b/tree"));
     let error = open.unwrap_err().to_string();
-    assert!(error.contains("rename the branch that stands in its way"), "{error}");
+    assert!(error.contains("rename the branch that is in conflict"), "{error}");
 }
 
 #[test]
@@ -503,32 +507,32 @@ fn a_crash_leaves_nothing_that_is_not_swept() {
     let bench = Bench::new("crash");
     let repo = bench.path("repo");
     let folder = |name: &str| bench.path(&format!("state/{name}/tree"));
-    assert_eq!(sweep(&repo, &folder("never")), Ok(Closed::Absent));
+    assert_eq!(sweep(&repo, &folder("never")), Ok(CloseResult::Absent));
     drop(bench.open("unchanged"));
-    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(Closed::Removed));
-    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(Closed::Absent));
+    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(CloseResult::Removed));
+    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(CloseResult::Absent));
 
     let half = bench.open("half");
     std::fs::remove_file(half.admin.join("index")).unwrap();
     std::fs::remove_file(half.folder().join("src/app.py")).unwrap();
     std::fs::write(half.admin.join("locked"), "initializing").unwrap();
-    assert_eq!(sweep(&repo, &folder("half")), Ok(Closed::Removed));
+    assert_eq!(sweep(&repo, &folder("half")), Ok(CloseResult::Removed));
     assert!(!folder("half").exists());
 
     drop(bench.open("deleted"));
     std::fs::remove_dir_all(folder("deleted")).unwrap();
-    assert_eq!(sweep(&repo, &folder("deleted")), Ok(Closed::Removed));
+    assert_eq!(sweep(&repo, &folder("deleted")), Ok(CloseResult::Removed));
     drop(bench.open("lost"));
     bench.write("state/lost/tree/new", "");
     bench.git("state/lost/tree", &["switch", "--quiet", "--detach"]);
     bench.commit("state/lost/tree", "detached");
     std::fs::remove_dir_all(folder("lost")).unwrap();
-    assert_eq!(sweep(&repo, &folder("lost")), Ok(Closed::Kept));
+    assert_eq!(sweep(&repo, &folder("lost")), Ok(CloseResult::Kept));
 
     drop(bench.open("changed"));
     bench.write("state/changed/tree/new", "");
-    assert_eq!(sweep(&repo, &folder("changed")), Ok(Closed::Kept));
-    let again = Workspace::reopen(&repo, &folder("changed")).unwrap().unwrap();
+    assert_eq!(sweep(&repo, &folder("changed")), Ok(CloseResult::Kept));
+    let again = Worktree::reopen(&repo, &folder("changed")).unwrap().unwrap();
     assert_eq!(again.changes().unwrap().files, ["new"]);
     discard_old(&repo, &folder("changed")).unwrap();
     discard_old(&repo, &folder("changed")).unwrap();

@@ -1,27 +1,24 @@
-//! The console: one line an event on standard error.
+//! The console channel: one line an event on standard error.
 //!
-//! Promises: plain unless colour is wanted; the severity is a word, so that nothing is told by
-//! colour alone. The sentence has been made safe for a terminal.
+//! Promises: colour only where it is wanted; the severity is also a word. The notice is safe for a
+//! terminal already.
 
 use crate::config::Env;
 use crate::event::Severity;
 use crate::log;
-use crate::rules::notification::message::Sentence;
+use crate::rules::notification::message::Notice;
 
-/// `--color`
+/// The choices of `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
-    /// On a terminal that has colours, unless `NO_COLOR` is set.
+    /// Colour on a terminal that has colours, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
 impl Color {
-    /// The choice of that name.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "auto" => Some(Color::Auto),
@@ -31,8 +28,8 @@ impl Color {
         }
     }
 
-    /// Whether it comes to colour.
-    pub fn wanted(self, env: &Env, terminal: bool) -> bool {
+    /// Returns whether the output is coloured.
+    pub fn is_wanted(self, env: &Env, terminal: bool) -> bool {
         match self {
             Color::Always => true,
             Color::Never => false,
@@ -43,13 +40,12 @@ impl Color {
     }
 }
 
-/// Shows a sentence.
-pub fn show(sentence: &Sentence, color: bool) {
-    log::say(&line(sentence, color));
+pub fn show(notice: &Notice, color: bool) {
+    log::write_stderr(&line(notice, color));
 }
 
-fn line(sentence: &Sentence, color: bool) -> String {
-    let shade = match sentence.severity {
+fn line(notice: &Notice, color: bool) -> String {
+    let shade = match notice.severity {
         Severity::Debug => "2",
         Severity::Info => "32",
         Severity::Warn => "33",
@@ -57,11 +53,11 @@ fn line(sentence: &Sentence, color: bool) -> String {
         Severity::Fatal => "1;37;41",
     };
     if !color {
-        return sentence.line();
+        return notice.line();
     }
-    let severity = sentence.severity.as_str();
-    let (when, told) = (&sentence.when, sentence.told());
-    format!("{when} \u{1b}[{shade}m{severity}\u{1b}[0m {told}")
+    let severity = notice.severity.as_str();
+    let (when, text) = (&notice.when, notice.text());
+    format!("{when} \u{1b}[{shade}m{severity}\u{1b}[0m {text}")
 }
 
 #[cfg(test)]
@@ -72,12 +68,12 @@ mod tests {
     #[test]
     fn colour_adds_nothing_that_the_words_do_not_say() {
         let at = Timestamp::from_millis(0);
-        let sentence = Sentence::plain(Severity::Error, "q", "it broke", "mend it", at);
-        assert_eq!(line(&sentence, false), "00:00:00Z ERROR q: it broke: mend it");
-        let coloured = line(&sentence, true);
-        assert_ne!(coloured, line(&sentence, false));
+        let notice = Notice::plain(Severity::Error, "q", "it broke", "mend it", at);
+        assert_eq!(line(&notice, false), "00:00:00Z ERROR q: it broke: mend it");
+        let coloured = line(&notice, true);
+        assert_ne!(coloured, line(&notice, false));
         let plain = coloured.replace("\u{1b}[1;31m", "").replace("\u{1b}[0m", "");
-        assert_eq!(plain, line(&sentence, false));
+        assert_eq!(plain, line(&notice, false));
     }
 
     #[test]
@@ -93,7 +89,7 @@ mod tests {
             (Color::Never, env("TERM", "xterm"), true, false),
         ];
         for (color, env, terminal, expected) in rows {
-            assert_eq!(color.wanted(&env, terminal), expected, "{color:?} {env:?} {terminal}");
+            assert_eq!(color.is_wanted(&env, terminal), expected, "{color:?} {env:?} {terminal}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The desktop's notifications: `notify-send`, or `osascript` on macOS, one child a notice.
+//! The desktop channel: `notify-send`, or `osascript` on macOS, one child process a notice.
 //!
-//! Promises: never waits for a child; at most two at once, each with five seconds; at most a
-//! hundred notices wait, beyond which the oldest become one "and N more". Text is an argument
-//! after `--`: nothing in it can be an option, a script or markup.
+//! Promises: no call waits for a child; at most two children run at once, for at most five seconds
+//! each; at most a hundred notices wait, and beyond that the oldest become one "and N more". Text
+//! is an argument after `--`: nothing in it can be an option, a script or markup.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,62 +17,61 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::clock;
 use crate::error::io_cause;
 use crate::event::Severity;
-use crate::rules::notification::message::Sentence;
+use crate::rules::notification::message::Notice;
 
-/// Children at once.
+/// The number of children that run at once.
 pub const AT_ONCE: usize = 2;
-/// Notices that wait for a child.
+/// The number of notices that wait for a child.
 pub const WAITING_MAX: usize = 100;
-/// What a child has, before it is killed.
+/// The time after which a child is killed.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Where the notices are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum System {
+enum Platform {
     MacOs,
     Other,
 }
 
-const SYSTEM: System = if cfg!(target_os = "macos") { System::MacOs } else { System::Other };
+const PLATFORM: Platform =
+    if cfg!(target_os = "macos") { Platform::MacOs } else { Platform::Other };
 
-/// Why a notice was not shown.
+/// The reasons for which a notice was not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// There is no such program here.
+pub enum DeliveryError {
+    /// The notifier program is not installed.
     Missing(&'static str),
-    /// It ran and failed, or could not be started.
+    /// The program failed, or could not be started.
     Failed(String),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Missing(program) => write!(f, "there is no program '{program}' here"),
-            Failure::Failed(cause) => f.write_str(cause),
+            DeliveryError::Missing(program) => write!(f, "there is no program '{program}' here"),
+            DeliveryError::Failed(cause) => f.write_str(cause),
         }
     }
 }
 
-/// What came of a notice.
+/// The result of one delivery.
 #[derive(Debug)]
-pub struct Done<T> {
-    /// What it was about; several when they were summed up in one.
+pub struct DeliveryResult<T> {
+    /// The contexts of the notices that the delivery showed as one.
     pub about: Vec<T>,
-    /// Whether it was shown.
-    pub result: Result<(), Failure>,
+    pub result: Result<(), DeliveryError>,
 }
 
-/// A channel to the desktop; `T` is what its notices are about.
+/// The notices for the desktop, waiting and being shown; `T` is the context of a notice.
 #[derive(Debug)]
 pub struct Desktop<T> {
-    waiting: VecDeque<(Sentence, T)>,
-    running: Vec<Running<T>>,
-    /// What is shown as "and N more" when its turn comes.
+    waiting: VecDeque<(Notice, T)>,
+    running: Vec<NotifierChild<T>>,
+    /// The notices that are shown as "and N more", after those that wait.
     more: Vec<T>,
 }
 
 #[derive(Debug)]
-struct Running<T> {
+struct NotifierChild<T> {
     child: Child,
     until: Instant,
     about: Vec<T>,
@@ -85,9 +84,9 @@ impl<T> Default for Desktop<T> {
 }
 
 impl<T> Desktop<T> {
-    /// Takes a notice; true when another had to make room for it and will be summed up.
-    pub fn push(&mut self, sentence: Sentence, about: T) -> bool {
-        self.waiting.push_back((sentence, about));
+    /// Queues a notice. Returns true when the oldest one lost its place to it and joins "and N more".
+    pub fn push(&mut self, notice: Notice, about: T) -> bool {
+        self.waiting.push_back((notice, about));
         if self.waiting.len() <= WAITING_MAX {
             return false;
         }
@@ -95,74 +94,74 @@ impl<T> Desktop<T> {
         true
     }
 
-    /// Whether anything is on its way.
-    pub fn busy(&self) -> bool {
+    /// Returns whether a notice waits or is being shown.
+    pub fn is_busy(&self) -> bool {
         !(self.waiting.is_empty() && self.running.is_empty() && self.more.is_empty())
     }
 
-    /// What is on its way.
+    /// Returns the contexts of the notices that wait or are being shown.
     pub fn pending(&self) -> impl Iterator<Item = &T> {
         let running = self.running.iter().flat_map(|running| &running.about);
         let waiting = self.waiting.iter().map(|(_, about)| about);
         running.chain(waiting).chain(&self.more)
     }
 
-    /// Buries the dead, kills the late, starts the next. Never waits.
-    pub fn turn(&mut self) -> Vec<Done<T>> {
+    /// Collects ended children, kills late ones, and starts the next. Never waits.
+    pub fn poll_children(&mut self) -> Vec<DeliveryResult<T>> {
         let now = clock::tick();
         let mut done = Vec::new();
         for mut running in std::mem::take(&mut self.running) {
             match running.ended(now) {
-                Some(result) => done.push(Done { about: running.about, result }),
+                Some(result) => done.push(DeliveryResult { about: running.about, result }),
                 None => self.running.push(running),
             }
         }
         while self.running.len() < AT_ONCE {
-            let Some((sentence, about)) = self.next_notice() else {
+            let Some((notice, about)) = self.next_notice() else {
                 break;
             };
-            match start(&sentence) {
+            match start(&notice) {
                 Ok(child) => {
-                    self.running.push(Running { child, until: now + DEADLINE, about });
+                    self.running.push(NotifierChild { child, until: now + DEADLINE, about });
                 }
-                Err(failure) => done.push(Done { about, result: Err(failure) }),
+                Err(failure) => done.push(DeliveryResult { about, result: Err(failure) }),
             }
         }
         done
     }
 
-    fn next_notice(&mut self) -> Option<(Sentence, Vec<T>)> {
-        if let Some((sentence, about)) = self.waiting.pop_front() {
-            return Some((sentence, vec![about]));
+    fn next_notice(&mut self) -> Option<(Notice, Vec<T>)> {
+        if let Some((notice, about)) = self.waiting.pop_front() {
+            return Some((notice, vec![about]));
         }
         let about = std::mem::take(&mut self.more);
         let what = format!("and {} more", about.len());
         let next = "they were too many to show; see them with 'dlq-log --since 1h'";
-        let sentence = Sentence::plain(Severity::Warn, "dlq-tools", &what, next, clock::now());
-        (!about.is_empty()).then_some((sentence, about))
+        let notice = Notice::plain(Severity::Warn, "dlq-tools", &what, next, clock::now());
+        (!about.is_empty()).then_some((notice, about))
     }
 }
 
-impl<T> Running<T> {
-    /// What came of it; None while it runs and has time left.
-    fn ended(&mut self, now: Instant) -> Option<Result<(), Failure>> {
+impl<T> NotifierChild<T> {
+    /// Returns the result; None while the child runs and has time left.
+    fn ended(&mut self, now: Instant) -> Option<Result<(), DeliveryError>> {
         match self.child.try_wait() {
             Ok(Some(status)) if status.success() => return Some(Ok(())),
             Ok(Some(status)) => {
-                let said = self.said().unwrap_or_else(|| status.to_string());
-                return Some(Err(Failure::Failed(said)));
+                let said = self.stderr_line().unwrap_or_else(|| status.to_string());
+                return Some(Err(DeliveryError::Failed(said)));
             }
             Ok(None) if now < self.until => return None,
             Ok(None) => {}
-            Err(error) => return Some(Err(Failure::Failed(io_cause(&error)))),
+            Err(error) => return Some(Err(DeliveryError::Failed(io_cause(&error)))),
         }
         self.kill();
         let seconds = DEADLINE.as_secs();
-        Some(Err(Failure::Failed(format!("no answer within {seconds} s"))))
+        Some(Err(DeliveryError::Failed(format!("no answer within {seconds} s"))))
     }
 
     fn kill(&mut self) {
-        // It leads a group of its own: what it has started goes with it.
+        // The child leads a process group, which ends with it.
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -170,9 +169,9 @@ impl<T> Running<T> {
         let _ = self.child.wait();
     }
 
-    /// The first line that it has written to standard error. Its pipe may still be held open by
-    /// what it started, so this reads only what is there.
-    fn said(&mut self) -> Option<String> {
+    /// Returns the first line that the child wrote to standard error. Reads only what is there: the
+    /// child's own children may still hold the pipe open.
+    fn stderr_line(&mut self) -> Option<String> {
         let mut pipe = self.child.stderr.take()?;
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&now))
@@ -186,8 +185,8 @@ impl<T> Running<T> {
     }
 }
 
-fn start(sentence: &Sentence) -> Result<Child, Failure> {
-    let (program, arguments) = command(SYSTEM, sentence);
+fn start(notice: &Notice) -> Result<Child, DeliveryError> {
+    let (program, arguments) = command(PLATFORM, notice);
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -196,16 +195,16 @@ fn start(sentence: &Sentence) -> Result<Child, Failure> {
         .process_group(0)
         .spawn();
     child.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Failure::Missing(program),
-        _ => Failure::Failed(format!("cannot start '{program}': {}", io_cause(&error))),
+        ErrorKind::NotFound => DeliveryError::Missing(program),
+        _ => DeliveryError::Failed(format!("cannot start '{program}': {}", io_cause(&error))),
     })
 }
 
-/// The program and its arguments: the text stands after `--`, and is data to all of them.
-fn command(system: System, sentence: &Sentence) -> (&'static str, Vec<String>) {
-    let (title, body) = (sentence.title(), sentence.body());
+/// Returns the program and its arguments. The text follows `--`, and is data to every program.
+fn command(system: Platform, notice: &Notice) -> (&'static str, Vec<String>) {
+    let (title, body) = (notice.title(), notice.body());
     match system {
-        System::MacOs => {
+        Platform::MacOs => {
             let script = [
                 "on run argv",
                 "display notification (item 2 of argv) with title (item 1 of argv)",
@@ -216,22 +215,22 @@ fn command(system: System, sentence: &Sentence) -> (&'static str, Vec<String>) {
             arguments.extend(["--".to_owned(), title, body]);
             ("osascript", arguments)
         }
-        System::Other => {
-            let urgency = match sentence.severity {
+        Platform::Other => {
+            let urgency = match notice.severity {
                 Severity::Debug | Severity::Info => "low",
                 Severity::Warn => "normal",
                 Severity::Error | Severity::Fatal => "critical",
             };
             let urgency = format!("--urgency={urgency}");
             let app = "--app-name=dlq-tools".to_owned();
-            ("notify-send", vec![app, urgency, "--".to_owned(), title, unmarked(&body)])
+            ("notify-send", vec![app, urgency, "--".to_owned(), title, escape_markup(&body)])
         }
     }
 }
 
-/// A body is markup to most daemons; and before that notify-send takes a backslash in it for the
-/// beginning of an escape, so that `\033` would arrive as ESC.
-fn unmarked(text: &str) -> String {
+/// Escapes a body, which most notification daemons read as markup. Before them `notify-send` reads
+/// a backslash as an escape: `\033` would arrive as ESC.
+fn escape_markup(text: &str) -> String {
     text.replace('\\', "\\\\").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -240,20 +239,20 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    fn sentence(what: &str) -> Sentence {
+    fn notice(what: &str) -> Notice {
         let next = "<b>bold</b> & \"quoted\" 'text' \\033";
-        Sentence::plain(Severity::Error, "--help", what, next, Timestamp::from_millis(0))
+        Notice::plain(Severity::Error, "--help", what, next, Timestamp::from_millis(0))
     }
 
     #[test]
     fn text_is_data_on_every_system() {
-        let (program, arguments) = command(System::Other, &sentence("-n"));
+        let (program, arguments) = command(Platform::Other, &notice("-n"));
         assert_eq!(program, "notify-send");
         let body = "ERROR 00:00:00Z\n&lt;b&gt;bold&lt;/b&gt; &amp; \"quoted\" 'text' \\\\033";
         let expected = ["--app-name=dlq-tools", "--urgency=critical", "--", "--help: -n", body];
         assert_eq!(arguments, expected);
 
-        let (program, arguments) = command(System::MacOs, &sentence("\" & do shell script \"x"));
+        let (program, arguments) = command(Platform::MacOs, &notice("\" & do shell script \"x"));
         assert_eq!(program, "osascript");
         let dashes = arguments.iter().position(|argument| argument == "--").unwrap();
         assert_eq!(arguments[dashes + 1], "--help: \" & do shell script \"x");
@@ -262,17 +261,17 @@ mod tests {
     }
 
     #[test]
-    fn beyond_a_hundred_the_oldest_are_summed_up_and_none_is_forgotten() {
+    fn queue_over_100_joins_the_oldest_and_forgets_none() {
         let mut desktop = Desktop::default();
-        let crowded = (0..150).filter(|n| desktop.push(sentence("x"), *n)).count();
+        let crowded = (0..150).filter(|n| desktop.push(notice("x"), *n)).count();
         assert_eq!(crowded, 50);
         assert_eq!(desktop.pending().count(), 150);
         let mut shown = Vec::new();
-        while let Some((sentence, about)) = desktop.next_notice() {
-            shown.push((sentence.what, about.len()));
+        while let Some((notice, about)) = desktop.next_notice() {
+            shown.push((notice.what, about.len()));
         }
         assert_eq!(shown.len(), 101);
         assert_eq!(shown.last(), Some(&("and 50 more".to_owned(), 50)));
-        assert!(!desktop.busy());
+        assert!(!desktop.is_busy());
     }
 }

@@ -1,312 +1,288 @@
-//! The notices of a run: who is told of a line, what is on its way, and what has been done.
+//! The dispatcher of `dlq-notify`: routes events to channels, and records what was delivered.
 //!
-//! Promises: deliver, then record, so that a crash tells something twice rather than never; record
-//! in batches, never per event; a notice about the same event goes to the same channel once. A
-//! failure to tell or to record is said, remembered for the exit status, and never stops the
-//! stream. In a dry run nothing is delivered but to the console, and nothing is recorded.
+//! Promises: a notice is delivered first and recorded after, so that a crash repeats it rather than
+//! loses it; records are written in batches; an event is sent to a channel once. A failure to
+//! deliver or to record is reported, makes the exit status 1, and never stops the stream. A dry run
+//! delivers to the console only, and records nothing.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::config::{ChannelKind, Notifications};
+use crate::config::{self, ChannelKind, Env, Notifications, Settings, Switches};
 use crate::edge::notify::console;
-use crate::edge::notify::desktop::{Desktop, Done, Failure};
+use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
 use crate::error::Error;
-use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, Type};
+use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, ToolName, Type};
 use crate::journal::Journal;
 use crate::log;
-use crate::rules::notification::message;
-use crate::rules::notification::message::Sentence;
-use crate::rules::notification::route::{Router, Verdict};
-use crate::rules::notification::sent_log::{Handled, KEPT_MAX, Key};
-use crate::store::Doc;
+use crate::rules::notification::message::{self, Notice};
+use crate::rules::notification::route::{Router, Routing};
+use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
+use crate::store::{Doc, Store};
 use crate::time::Timestamp;
-use crate::wire::Output;
+use crate::wire::{Output, StreamFilter};
 
-/// So many deliveries are recorded at once, at the latest.
+/// The number of deliveries after which they are recorded.
 const BATCH: usize = 256;
-/// How often children are looked after while lines come.
-const TICK: Duration = Duration::from_millis(20);
+/// The interval at which notifier children are polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The number of different warnings that are printed.
+const WARNINGS_MAX: usize = 100;
+const SOURCE: &str = ToolName::Notify.as_str();
 
-/// Where it is kept; a dry run has none.
-pub struct State {
-    /// `notices.json`
-    pub handled: Doc<Handled>,
-    /// The journal.
+/// The files that deliveries are recorded in.
+pub struct DispatcherState {
+    pub sent_log: Doc<SentLog>,
     pub journal: Journal,
 }
 
-/// What a notice is about, as far as the record needs it.
+impl DispatcherState {
+    pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
+        let store = Store::open(&config::state_dir(settings, env)?)?;
+        let journal = Journal::of(&store, &settings.state);
+        Ok(DispatcherState { sent_log: store.doc(), journal })
+    }
+}
+
+/// The fields of an event that the record of its notice needs.
 #[derive(Debug, Clone)]
-struct About {
-    key: Key,
+struct NoticeContext {
+    key: NoticeKey,
     event: String,
     subject: String,
     incident: Option<String>,
 }
 
-enum Reach {
+enum DeliveryChannel {
     Console,
-    Desktop(Desktop<About>),
+    Desktop(Desktop<NoticeContext>),
 }
 
-/// The notices of a run.
-pub struct Notices {
+/// The filter of `dlq-notify`.
+pub struct Dispatcher {
     router: Router,
-    channels: Vec<(String, Reach)>,
-    state: Option<State>,
+    channels: Vec<(String, DeliveryChannel)>,
+    /// None in a dry run.
+    state: Option<DispatcherState>,
+    switches: Switches,
     color: bool,
-    /// What has been told, by this run or before it, or is on its way.
-    known: HashSet<Key>,
-    /// Told and not yet recorded.
-    told: Vec<Key>,
-    /// The newest time of the stream: the moment of a dry run.
-    stream: Option<Timestamp>,
-    turned: Instant,
-    said: HashSet<String>,
-    summed_up: u64,
+    /// The notices that were delivered, by this run or an earlier one, or are being delivered.
+    known: HashSet<NoticeKey>,
+    /// Delivered and not yet recorded.
+    delivered: Vec<NoticeKey>,
+    /// The newest time of the stream, which is the present of a dry run.
+    stream_time: Option<Timestamp>,
+    polled_at: Instant,
+    warnings: HashSet<String>,
+    /// The number of notices that did not fit into the desktop's queue since the last poll.
+    overflowed: u64,
     muted: bool,
     failed: bool,
 }
 
-impl Notices {
-    /// With what is remembered of earlier runs.
+impl Dispatcher {
+    /// Opens the channels, and reads what earlier runs delivered. Without `state` nothing is
+    /// recorded.
     pub fn open(
         notifications: &Notifications,
-        state: Option<State>,
+        state: Option<DispatcherState>,
         color: bool,
+        mut switches: Switches,
     ) -> Result<Self, Error> {
         let known = match &state {
-            Some(state) => state.handled.read()?.keys(),
+            Some(state) => state.sent_log.read()?.keys(),
             None => HashSet::new(),
         };
         let channels = notifications.channels.iter().map(|channel| {
-            let reach = match channel.kind {
-                ChannelKind::Console => Reach::Console,
-                ChannelKind::Desktop => Reach::Desktop(Desktop::default()),
+            let delivery = match channel.kind {
+                ChannelKind::Console => DeliveryChannel::Console,
+                ChannelKind::Desktop => DeliveryChannel::Desktop(Desktop::default()),
             };
-            (channel.name.clone(), reach)
+            (channel.name.clone(), delivery)
         });
-        Ok(Notices {
+        Ok(Dispatcher {
             router: Router::new(notifications),
             channels: channels.collect(),
             state,
+            muted: !switches.now().notify,
+            switches,
             color,
             known,
-            told: Vec::new(),
-            stream: None,
-            turned: clock::tick(),
-            said: HashSet::new(),
-            summed_up: 0,
-            muted: false,
+            delivered: Vec::new(),
+            stream_time: None,
+            polled_at: clock::tick(),
+            warnings: HashSet::new(),
+            overflowed: 0,
             failed: false,
         })
     }
 
-    /// Tells nobody of anything, or again who wants to hear. What was passed over is not remembered
-    /// as told: a replay tells it.
-    pub fn mute(&mut self, muted: bool) {
-        self.muted = muted;
-    }
-
-    /// An event of the stream: tells who wants to hear of it.
-    pub fn hear(&mut self, head: &Head, line: &[u8], out: &mut Output) -> Result<(), Error> {
+    /// Sends an event to the channels that it is routed to. An event that comes while the switch is
+    /// off is not recorded as sent: a replay sends it.
+    fn notify(&mut self, head: &Head, line: &[u8], out: &mut Output) -> Result<(), Error> {
         if self.state.is_none() && head.known.is_some_and(Type::is_originators) {
-            self.stream = self.stream.max(head.time());
+            self.stream_time = self.stream_time.max(head.time());
         }
         if self.muted {
             return Ok(());
         }
-        let channels = match self.router.judge(head) {
-            Verdict::Tell(channels) => channels,
-            Verdict::Silent(_) => return Ok(()),
+        let channels = match self.router.route(head) {
+            Routing::Notify(channels) => channels,
+            Routing::Silent(_) => return Ok(()),
         };
         let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
-        let sentence = message::of(head, line, now);
+        let notice = message::render(head, line, now);
         for at in channels {
-            let key = Key::of(&self.channels[at].0, head);
+            let key = NoticeKey::new(&self.channels[at].0, head);
             if self.known.insert(key.clone()) {
-                self.tell(at, key, head, &sentence, now, out)?;
+                self.deliver(at, key, head, &notice, now, out)?;
             } else {
-                log::info(&format!("{} was told of '{}' before", self.channels[at].0, head.id));
+                log::info(&format!("'{}' was sent to '{}' before", head.id, self.channels[at].0));
             }
         }
-        if self.told.len() >= BATCH {
+        if self.delivered.len() >= BATCH {
             self.record();
         }
         Ok(())
     }
 
-    fn tell(
+    fn deliver(
         &mut self,
         at: usize,
-        key: Key,
+        key: NoticeKey,
         head: &Head,
-        sentence: &Sentence,
+        notice: &Notice,
         now: Timestamp,
         out: &mut Output,
     ) -> Result<(), Error> {
-        let about = About {
+        let context = NoticeContext {
             key,
             event: head.id.clone().into_owned(),
             subject: head.subject.as_deref().unwrap_or_default().to_owned(),
             incident: head.incident.as_deref().map(str::to_owned),
         };
         match &mut self.channels[at].1 {
-            Reach::Console => {
-                console::show(sentence, self.color);
-                self.told.push(about.key);
+            DeliveryChannel::Console => {
+                console::show(notice, self.color);
+                self.delivered.push(context.key);
             }
-            Reach::Desktop(_) if self.state.is_none() => out.put(&sent(&about, now))?,
-            Reach::Desktop(desktop) => {
-                self.summed_up += u64::from(desktop.push(sentence.clone(), about));
+            DeliveryChannel::Desktop(_) if self.state.is_none() => {
+                out.put(&sent_line(&context, now))?;
+            }
+            DeliveryChannel::Desktop(desktop) => {
+                self.overflowed += u64::from(desktop.push(notice.clone(), context));
             }
         }
         Ok(())
     }
 
-    /// The moment: the stream's own in a dry run, so that a record replays to the same lines.
+    /// Returns the present: the stream's in a dry run, so that a recording replays to equal lines.
     fn now(&self) -> Option<Timestamp> {
-        self.state.as_ref().map_or(self.stream, |_| Some(clock::now()))
+        self.state.as_ref().map_or(self.stream_time, |_| Some(clock::now()))
     }
 
-    fn busy(&self) -> bool {
-        self.channels
-            .iter()
-            .any(|(_, reach)| matches!(reach, Reach::Desktop(desktop) if desktop.busy()))
+    fn desktops(&self) -> impl Iterator<Item = &Desktop<NoticeContext>> {
+        self.channels.iter().filter_map(|(_, channel)| match channel {
+            DeliveryChannel::Desktop(desktop) => Some(desktop),
+            DeliveryChannel::Console => None,
+        })
     }
 
-    /// How long the stream may be waited for; None: as long as it takes.
-    pub fn patience(&self) -> Option<Duration> {
-        (!self.told.is_empty() || self.busy()).then_some(TICK)
+    fn is_busy(&self) -> bool {
+        self.desktops().any(Desktop::is_busy)
     }
 
-    /// While lines come: looks after the children from time to time.
-    pub fn glance(&mut self, out: &mut Output) -> Result<(), Error> {
-        if self.busy() && self.turned.elapsed() >= TICK {
-            return self.turn(out);
-        }
-        Ok(())
-    }
-
-    /// No line has come for a while: looks after the children, and records.
-    pub fn rest(&mut self, out: &mut Output) -> Result<(), Error> {
-        let result = self.turn(out);
-        self.record();
-        result
-    }
-
-    /// The stream has ended: waits for what is on its way, as long as that may take. Whether all
-    /// went well.
-    pub fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
-        let mut result = Ok(());
-        while self.busy() {
-            let turned = self.turn(out);
-            result = result.and(turned);
-            if self.busy() {
-                std::thread::sleep(TICK / 4);
-            }
-        }
-        self.record();
-        result.and_then(|()| out.flush()).map(|()| !self.failed)
-    }
-
-    /// Deals with what has been delivered and what has not: says it, journals it, prints it.
-    fn turn(&mut self, out: &mut Output) -> Result<(), Error> {
-        if std::mem::take(&mut self.summed_up) > 0 {
+    /// Reports, journals and prints the results of the deliveries that have ended.
+    fn poll_children(&mut self, out: &mut Output) -> Result<(), Error> {
+        if std::mem::take(&mut self.overflowed) > 0 {
             self.warn_once("more than 100 notices wait for the desktop: the oldest become one");
         }
-        let mut all = Vec::new();
-        for (name, reach) in &mut self.channels {
-            if let Reach::Desktop(desktop) = reach {
-                all.extend(desktop.turn().into_iter().map(|done| (name.clone(), done)));
+        let mut results = Vec::new();
+        for (name, channel) in &mut self.channels {
+            if let DeliveryChannel::Desktop(desktop) = channel {
+                results.extend(desktop.poll_children().into_iter().map(|one| (name.clone(), one)));
             }
         }
-        let mut lines = Vec::new();
-        for (channel, done) in all {
-            lines.push(self.settle(&channel, done));
-        }
-        self.turned = clock::tick();
+        let lines: Vec<Vec<u8>> =
+            results.into_iter().map(|(channel, result)| self.complete(&channel, result)).collect();
+        self.polled_at = clock::tick();
         let journaled = match &self.state {
             Some(state) => state.journal.append(&lines.concat()),
             None => Ok(()),
         };
-        self.forgive(journaled);
+        self.report_error(journaled);
         lines.iter().try_for_each(|line| out.put(line))
     }
 
-    /// What came of a notice, as an event.
-    fn settle(&mut self, channel: &str, done: Done<About>) -> Vec<u8> {
+    /// Returns the event for the result of a delivery. The newest of several notices that were
+    /// shown as one stands for all.
+    fn complete(&mut self, channel: &str, result: DeliveryResult<NoticeContext>) -> Vec<u8> {
         let now = clock::now();
-        // Of several that were summed up the newest stands for all.
-        let newest = done.about.last().cloned();
-        let failure = match done.result {
+        let newest = result.about.last().cloned();
+        let failure = match result.result {
             Ok(()) => {
-                self.told.extend(done.about.into_iter().map(|about| about.key));
-                return newest.map(|about| sent(&about, now)).unwrap_or_default();
+                self.delivered.extend(result.about.into_iter().map(|context| context.key));
+                return newest.map(|context| sent_line(&context, now)).unwrap_or_default();
             }
             Err(failure) => failure,
         };
-        for about in &done.about {
-            self.known.remove(&about.key);
+        for context in &result.about {
+            self.known.remove(&context.key);
         }
-        // A machine without a notifier is no failure of this run.
-        self.failed |= matches!(failure, Failure::Failed(_));
+        // A machine without a notifier is not a failure of this run.
+        self.failed |= matches!(failure, DeliveryError::Failed(_));
         let error = failure.to_string();
         self.warn_once(&format!("cannot notify channel '{channel}': {error}"));
-        let failed = |about: &About| {
+        let failed_line = |context: &NoticeContext| {
             let data = NoticeFailed {
                 channel: channel.to_owned(),
-                event: about.event.clone(),
+                event: context.event.clone(),
                 attempts: 1,
                 error: error.clone(),
             };
-            line_of(about, now, data)
+            notice_line(context, now, data)
         };
-        newest.as_ref().map(failed).unwrap_or_default()
+        newest.as_ref().map(failed_line).unwrap_or_default()
     }
 
-    /// Remembers what was told, for the next run. What cannot be recorded now is tried again.
+    /// Records the deliveries for the next run. Those that cannot be recorded are tried again.
     fn record(&mut self) {
         let Some(state) = &self.state else {
-            self.told.clear();
+            self.delivered.clear();
             if self.known.len() > KEPT_MAX {
                 self.known.clear();
             }
             return;
         };
-        if self.told.is_empty() {
+        if self.delivered.is_empty() {
             return;
         }
-        let told = &self.told;
-        let updated = state.handled.update(|handled| {
-            let forgotten = handled.remember(told, clock::now());
-            Ok((forgotten, handled.keys()))
+        let delivered = &self.delivered;
+        let updated = state.sent_log.update(|sent_log| {
+            let dropped = sent_log.remember(delivered, clock::now());
+            Ok((dropped, sent_log.keys()))
         });
         match updated {
-            Ok((forgotten, keys)) => {
+            Ok((dropped, mut keys)) => {
+                let pending = self.desktops().flat_map(Desktop::pending);
+                keys.extend(pending.map(|context| context.key.clone()));
                 self.known = keys;
-                let pending = self.channels.iter().filter_map(|(_, reach)| match reach {
-                    Reach::Desktop(desktop) => Some(desktop.pending()),
-                    Reach::Console => None,
-                });
-                self.known.extend(pending.flatten().map(|about| about.key.clone()));
-                self.told.clear();
-                if forgotten > 0 {
+                self.delivered.clear();
+                if dropped > 0 {
                     self.warn_once("more than 20000 notices in 8 days: the oldest are forgotten");
                 }
             }
             Err(error) => {
-                self.forgive(Err(error));
-                let too_many = self.told.len().saturating_sub(KEPT_MAX);
-                self.told.drain(..too_many);
+                self.report_error(Err(error));
+                let excess = self.delivered.len().saturating_sub(KEPT_MAX);
+                self.delivered.drain(..excess);
             }
         }
     }
 
-    /// Nothing that cannot be written stops the stream.
-    fn forgive(&mut self, result: Result<(), Error>) {
+    /// Reports an error without stopping the stream.
+    fn report_error(&mut self, result: Result<(), Error>) {
         if let Err(error) = result {
             self.failed = true;
             self.warn_once(&error.to_string());
@@ -314,24 +290,74 @@ impl Notices {
     }
 
     fn warn_once(&mut self, sentence: &str) {
-        // Beyond this many different sentences the same has been said often enough.
-        if self.said.len() < 100 && self.said.insert(sentence.to_owned()) {
+        if self.warnings.len() < WARNINGS_MAX && self.warnings.insert(sentence.to_owned()) {
             log::warn(sentence);
         }
     }
+
+    /// Waits for the deliveries under way, as long as those may take, and records them.
+    fn complete_all(&mut self, out: &mut Output) -> Result<(), Error> {
+        let mut result = Ok(());
+        while self.is_busy() {
+            let polled = self.poll_children(out);
+            result = result.and(polled);
+            if self.is_busy() {
+                std::thread::sleep(POLL_INTERVAL / 4);
+            }
+        }
+        self.record();
+        result
+    }
 }
 
-/// The event that says so.
-fn sent(about: &About, now: Timestamp) -> Vec<u8> {
-    let data =
-        NoticeSent { channel: about.key.channel.clone(), event: about.event.clone(), attempts: 1 };
-    line_of(about, now, data)
+impl StreamFilter for Dispatcher {
+    fn on_line(
+        &mut self,
+        head: Option<&Head<'_>>,
+        line: &[u8],
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        if let Some(head) = head {
+            if head.known == Some(Type::PollFinished) {
+                self.muted = !self.switches.now().notify;
+            }
+            self.notify(head, line, out)?;
+        }
+        if self.is_busy() && self.polled_at.elapsed() >= POLL_INTERVAL {
+            return self.poll_children(out);
+        }
+        Ok(())
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        (!self.delivered.is_empty() || self.is_busy()).then_some(POLL_INTERVAL)
+    }
+
+    fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
+        let result = self.poll_children(out);
+        self.record();
+        result
+    }
+
+    fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
+        self.complete_all(out).map(|()| self.failed)
+    }
+
+    /// Completes and records the deliveries under way. The error that ended the stream is the one
+    /// that is reported.
+    fn abort(&mut self, _error: &Error) -> Result<(), Error> {
+        let _ = self.complete_all(&mut Output::hidden());
+        Ok(())
+    }
 }
 
-fn line_of<D: Payload>(about: &About, now: Timestamp, data: D) -> Vec<u8> {
-    let Key { channel, source, event } = &about.key;
-    let id = event::derived_id(&["dlq-notify", source, event, channel, D::TYPE.as_str()]);
-    Event::new("dlq-notify", id, &about.subject, now, data)
-        .of_incident(about.incident.clone())
-        .line()
+fn sent_line(context: &NoticeContext, now: Timestamp) -> Vec<u8> {
+    let (channel, event) = (context.key.channel.clone(), context.event.clone());
+    notice_line(context, now, NoticeSent { channel, event, attempts: 1 })
+}
+
+fn notice_line<D: Payload>(context: &NoticeContext, now: Timestamp, data: D) -> Vec<u8> {
+    let NoticeKey { channel, source, event } = &context.key;
+    let id = event::derived_id(&[SOURCE, source, event, channel, D::TYPE.as_str()]);
+    Event::new(SOURCE, id, &context.subject, now, data).of_incident(context.incident.clone()).line()
 }

@@ -14,11 +14,11 @@ use crate::rules::queue::lint;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{Known, Survey};
 use crate::text;
-use crate::tool::Outcome;
+use crate::tool::ExitOutcome;
 use crate::wire;
 
 /// Prints what discovery finds, or what lint finds. Nothing is remembered.
-pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<Outcome, Error> {
+pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<ExitOutcome, Error> {
     let plan = Plan { ask: lints || Plan::of(wants.discover).ask };
     let survey = sqs.survey(plan);
     let failures: Vec<Failure> = survey.scopes.iter().map(failure).collect();
@@ -26,7 +26,7 @@ pub fn show(sqs: &Sqs, wants: &Wants, lints: bool) -> Result<Outcome, Error> {
     let people = wire::stdout_is_terminal();
     let text = if lints { linted(&survey, wants, people) } else { found(&survey, wants, people) };
     wire::print(&text)?;
-    Ok(Outcome::of(failed))
+    Ok(ExitOutcome::from_failed(failed))
 }
 
 fn found(survey: &Survey, wants: &Wants, people: bool) -> Vec<u8> {

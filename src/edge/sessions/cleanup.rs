@@ -9,12 +9,10 @@ use std::time::Duration;
 use super::Desk;
 use super::events::last_told;
 use crate::clock;
-use crate::edge::supervisor::{self, Plan, Teller, files};
-use crate::edge::{exe, git};
+use crate::edge::supervisor::{self, EventWriter, Plan, files, program};
 use crate::error::Error;
 use crate::event::{InvestigationFailed, Type};
 use crate::log;
-use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::session::{Session, Status};
 use crate::store;
 
@@ -29,16 +27,23 @@ impl Desk {
         if store::held(&folder.join(files::STDERR))? {
             // Its watchdog died too, or is at work; a second one does no harm.
             let grace = self.settings.stop_grace.as_millis().to_string();
-            let _ = exe()
-                .args(["--watch", &session.id, "--grace-ms", &grace])
-                .env_clear()
-                .envs(supervisor::passed_on())
-                .process_group(0)
-                .env("DLQ_STATE_DIR", self.store.dir())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
+            let started = program::sibling().and_then(|mut command| {
+                let failed = |error| Error::failed("start", "a watchdog", error);
+                command
+                    .args(["watch", &session.id, &grace])
+                    .env_clear()
+                    .envs(supervisor::passed_on())
+                    .process_group(0)
+                    .env("DLQ_STATE_DIR", self.store.dir())
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()
+                    .map_err(failed)
+            });
+            if let Err(error) = started {
+                log::warn(&error.to_string());
+            }
         }
         let now = clock::now();
         session.ended_at = Some(now);
@@ -69,74 +74,40 @@ impl Desk {
         };
         store::make_dir(&folder)?;
         let (incident, queue) = (session.incident.as_str(), &session.queue);
-        Teller { folder: &folder, journal: &self.journal, session: &session.id, incident, queue }
-            .tell(data)
-            .map(|()| true)
+        let (journal, session) = (&self.journal, session.id.as_str());
+        let writer = EventWriter { folder: &folder, journal, session, incident, queue };
+        writer.emit(data).map(|()| true)
     }
 
-    /// Tidies up after a session whose supervisor has died: settles what it has cost, and removes its
-    /// worktree. What was changed for a fix stays.
+    /// Settles the cost of a crashed session and removes its worktrees.
     pub(super) fn sweep(&self, session: &str) -> Result<(), Error> {
-        let folder = self.folder(session);
-        // An agent that is still being ended may write and spend: later.
-        if store::held(&folder.join(files::STDERR))? {
-            return Ok(());
-        }
-        let _ = std::fs::remove_file(folder.join(files::KEY));
-        if let Ok(plan) = store::read_json::<Plan>(&folder.join(files::PLAN)) {
-            self.settle(session, &plan)?;
-            let first = plan.resumes.as_deref().unwrap_or(session);
-            let tree = self.folder(first).join(files::TREE);
-            self.sweep_trial(session, &plan);
-            let swept = match &plan.code {
-                None => Ok(()),
-                Some(code) if code.fix => git::sweep(&code.repo, &tree).map(drop),
-                Some(code) => git::discard_old(&code.repo, &tree),
-            };
-            if let Err(error) = swept {
-                log::warn(&error.to_string());
+        self.run_cleanup("clean-up", session)
+    }
+
+    /// Runs a clean-up in `dlq-supervise`, which has git and reads transcripts, to its end. Its
+    /// messages become messages of this program.
+    fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
+        let failed = |cause: &str| Error::failed("clean up after session", session, cause);
+        let ran = program::sibling()?
+            .args([word, session])
+            .env("DLQ_STATE_DIR", self.store.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(|error| failed(&error.to_string()))?;
+        let text = String::from_utf8_lossy(&ran.stderr);
+        let mut fatal = None;
+        for line in text.lines() {
+            let line = line.strip_prefix(program::NAME).unwrap_or(line);
+            match line.strip_prefix(": fatal: ") {
+                Some(cause) => fatal = Some(cause),
+                None => log::warn(line.strip_prefix(": warning: ").unwrap_or(line)),
             }
         }
-        // Said once: what could not be removed now goes with the session.
-        let _ = std::fs::remove_file(folder.join(files::UNSWEPT));
-        Ok(())
-    }
-
-    fn sweep_trial(&self, session: &str, plan: &Plan) {
-        let trial = self.folder(session).join(files::TRIAL);
-        let swept = plan.code.as_ref().map(|code| git::sweep_trial(&code.repo, &trial));
-        if let Some(Err(error)) = swept {
-            log::warn(&error.to_string());
-        }
-    }
-
-    /// Without a word of the agent what it has cost stays unknown, and counts as it was reserved.
-    fn settle(&self, session: &str, plan: &Plan) -> Result<(), Error> {
-        if !plan.spends() {
-            return Ok(());
-        }
-        let cost = plan.cost_left(&self.folder(session));
-        self.store.doc::<Budget>().update(|budget| {
-            budget.settle(session, cost, clock::now());
-            Ok(())
-        })?;
-        self.store.doc::<Sessions>().update(|sessions| {
-            if let Some(session) = sessions.session_mut(session) {
-                session.cost_usd = session.cost_usd.or(cost);
-            }
-            Ok(())
-        })
-    }
-
-    /// Removes a session's worktrees, with all that is in them.
-    fn discard_tree(&self, session: &str) {
-        let folder = self.folder(session);
-        let Ok(plan) = store::read_json::<Plan>(&folder.join(files::PLAN)) else { return };
-        self.sweep_trial(session, &plan);
-        // That of a conversation goes with its first part.
-        let Some(code) = plan.code.filter(|_| plan.resumes.is_none()) else { return };
-        if let Err(error) = git::discard_old(&code.repo, &folder.join(files::TREE)) {
-            log::warn(&error.to_string());
+        match ran.status.success() {
+            true => Ok(()),
+            false => Err(failed(fatal.unwrap_or("it ended without a reason"))),
         }
     }
 
@@ -161,7 +132,12 @@ impl Desk {
     /// Removes the folder of a session, and with it the worktree in it, and what was changed there.
     pub(super) fn discard(&self, session: &str) {
         let folder = self.folder(session);
-        self.discard_tree(session);
+        let plan = store::read_json::<Plan>(&folder.join(files::PLAN));
+        if plan.is_ok_and(|plan| plan.code.is_some())
+            && let Err(error) = self.run_cleanup("discard", session)
+        {
+            log::warn(&error.to_string());
+        }
         if let Err(error) = std::fs::remove_dir_all(&folder) {
             log::warn(&Error::file("delete", &folder, &error).to_string());
         }

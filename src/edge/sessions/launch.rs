@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::Desk;
 use crate::clock;
-use crate::edge::exe;
 use crate::edge::supervisor::agent_program;
-use crate::edge::supervisor::{self, Code, Plan, files};
+use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
 use crate::event;
 use crate::log;
@@ -49,8 +48,8 @@ impl Desk {
         let log = folder.join(files::SUPERVISOR_LOG);
         let stderr =
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
-        let mut supervisor = exe()
-            .args(["--supervise", &session.id])
+        let mut supervisor = program::sibling()?
+            .args(["run", &session.id])
             .env_clear()
             .envs(supervisor::passed_on())
             .env("DLQ_STATE_DIR", self.store.dir())
@@ -91,11 +90,12 @@ impl Desk {
         let rule =
             self.settings.queues.iter().find(|rule| rule.matching.matches(&incident.queue.name));
         Plan {
+            version: PLAN_VERSION,
             incident: incident.clone(),
             agent: self.agent.clone(),
             claude: self.settings.claude.clone(),
             limits: self.settings.limits(),
-            peek: self.peek.as_ref().map(|argv| agent_program::look(argv, incident)),
+            peek: self.peek.as_ref().map(|argv| agent_program::peek_arguments(argv, incident)),
             bundle: self.bundle(incident),
             require_evidence: self.settings.require_evidence,
             code: rule.and_then(|rule| {

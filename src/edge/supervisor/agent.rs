@@ -1,158 +1,216 @@
-//! The agent of a session: what it may spend, and what its output means.
+//! The agent of a session: validated first, started later, then followed until it ends.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::Child;
 
-use super::check_verdict::Finding;
-use super::claude::Ready;
-use super::evidence::Known;
-use super::transcript_tail::Listener;
-use super::workspace::Place;
-use super::{Supervisor, files};
-use crate::clock;
-use crate::config::Format;
+use super::context::SessionContext;
+use super::environment::passed_on;
+use super::resource_usage::UsageSampler;
+use super::transcript_tail::TranscriptTail;
+use super::wait::{StopRequest, WaitResult, Watchdog, wait};
+use super::workspace::{self, Workspace};
+use super::{Plan, files, finish, program};
+use crate::config::{Format, SecretValue};
+use crate::edge::claude::launch::{self, CodeAccess, Launch, LaunchPaths, PreparedClaude};
+use crate::edge::process::{MARKER, Tree};
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
-use crate::event::{InvestigationProgressed, Verdict};
+use crate::event::InvestigationProgressed;
 use crate::log;
-use crate::rules::agent::last_line;
-use crate::rules::agent::last_line::{AgentResult, Exit};
-use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{Progress, Transcript};
-use crate::rules::investigation::budget::{Budget, Want, Why};
-use crate::store;
-use crate::text;
+use crate::rules::investigation::incident::Incident;
+use crate::store::{self, Lock};
 
-/// A result is looked for in this much of the end of what was written.
-const RESULT_MAX: u64 = 1 << 20;
+/// A validated agent and the files loaded for it.
+pub(super) struct PreparedAgent<'a> {
+    pub(super) program: &'a Program,
+    /// Present for Claude Code only.
+    pub(super) claude: Option<PreparedClaude>,
+}
 
-impl Supervisor<'_> {
-    /// Reserves what the agent can cost; or says why that is not to be had. A program that gives
-    /// its result as a last line has its own ways, and no limit that this tool could hold it to.
-    pub(super) fn reserve(&self, known: &Known) -> Result<Option<Why>, Error> {
-        if !self.plan.spends() {
-            return Ok(None);
-        }
-        let incident = &self.plan.incident;
-        let fingerprint = known.cause().map(|cause| cause.fingerprint.clone());
-        let want = Want { fingerprint, expires_after: incident.expires_after };
-        let (limits, queue) = (&self.plan.limits, &incident.queue.name);
-        self.store.doc::<Budget>().update(|budget| {
-            let now = clock::now();
-            budget.step_back(now);
-            budget.forget(now);
-            Ok(budget.reserve(limits, self.session, queue, &want, now).err())
-        })
-    }
-
-    /// Writes down what it has cost.
-    pub(super) fn settle(&self, cost: Option<f64>) -> Result<(), Error> {
-        if !self.plan.spends() {
-            return Ok(());
-        }
-        self.store.doc::<Budget>().update(|budget| {
-            budget.settle(self.session, cost, clock::now());
-            Ok(())
-        })
-    }
-
-    /// Who reads along, of an agent whose output says how it goes.
-    pub(super) fn listener(&self, ready: &Ready) -> Option<Listener> {
-        let agent = ready.program;
-        let asked = agent.claude.then(|| self.invocation(ready).expected_init());
-        let path = self.folder.join(files::TRANSCRIPT);
-        let hooked = agent.claude && !self.plan.claude.dangerously_skip_permissions;
-        let hooked = hooked.then(|| self.folder.join(files::HOOKED));
-        (agent.format == Format::StreamJson).then(|| Listener::new(path, asked, hooked))
-    }
-
-    pub(super) fn progressed(&self, progress: Progress) {
-        let number = self.told.get() + 1;
-        self.told.set(number);
-        let Progress { step, subagent, tool, cost_usd } = progress;
-        let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
-        let data = InvestigationProgressed { queue, session, step, subagent, tool, cost_usd };
-        // It is no reason to end an investigation.
-        if let Err(error) = self.teller().tell_nth(number, data) {
-            log::warn(&error.to_string());
-        }
-    }
-
-    /// All that the agent has written, understood; None for one whose last line counts.
-    pub(super) fn transcript(
-        &self,
-        agent: &Program,
-        listener: Option<Listener>,
-    ) -> Option<Transcript> {
-        match agent.format {
-            Format::StreamJson => listener.map(|listener| listener.transcript),
-            _ => self.plan.transcript(&self.folder),
-        }
-    }
-
-    /// What its end means, and the verdict when it has a full one.
-    pub(super) fn outcome(
-        &self,
-        agent: &Program,
-        status: ExitStatus,
-        transcript: Option<&Transcript>,
-        folder: Option<&Path>,
-        place: &Place,
-    ) -> Result<(AgentResult, Option<Finding>), Error> {
-        let exit = match (status.code(), status.signal()) {
-            (Some(code), _) => Exit::Status(code),
-            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
-        };
-        let Some(transcript) = transcript else {
-            let line = last_line(&self.folder.join(files::TRANSCRIPT));
-            return Ok((last_line::judge(exit, line.as_deref()), None));
-        };
-        match transcript::outcome(exit, false, transcript, agent.claude) {
-            transcript::AgentOutcome::Failed { reason, detail } => {
-                return Ok((AgentResult::Failed(reason, detail), None));
-            }
-            transcript::AgentOutcome::Success => {}
-        }
-        let said = match (transcript.structured(), transcript.text()) {
-            (Some(said), _) => said.to_string(),
-            (None, text) => text.and_then(|text| text.trim().lines().last()).unwrap_or("").into(),
-        };
-        let result = text::safe_json(said.as_bytes()).into_owned();
-        store::replace(&self.folder.join(files::RESULT), &result)?;
-        if agent.claude {
-            let said = transcript.structured().unwrap_or(&serde_json::Value::Null);
-            return Ok(match self.check(said, folder, place.tree.as_ref(), transcript) {
-                Err(why) => {
-                    let why = format!("what it gives is no verdict: {}", text::safe(&why));
-                    (AgentResult::Failed("no_result", why), None)
-                }
-                Ok(finding) => {
-                    let (cost, turns) = (transcript.cost_usd(), transcript.turns());
-                    let verdict = Verdict::from(&finding.checked);
-                    (AgentResult::Completed(verdict, cost, turns), Some(finding))
-                }
-            });
-        }
-        let outcome = match last_line::judge(exit, Some(said.as_bytes())) {
-            AgentResult::Completed(verdict, cost, _) => {
-                AgentResult::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
-            }
-            failed => failed,
-        };
-        Ok((outcome, None))
+impl PreparedAgent<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.program.argv.first().map_or("claude", String::as_str)
     }
 }
 
-/// The last line that is not blank.
-fn last_line(path: &Path) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
-    let size = file.seek(SeekFrom::End(0)).ok()?;
-    file.seek(SeekFrom::Start(size.saturating_sub(RESULT_MAX))).ok()?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).ok()?;
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    lines.rfind(|line| !line.trim_ascii().is_empty()).map(<[u8]>::to_vec)
+/// A run that has ended.
+pub(super) struct AgentRun {
+    pub(super) result: WaitResult,
+    /// Parsed output; `None` for an agent whose last line is its result.
+    pub(super) transcript: Option<Transcript>,
+}
+
+/// Validates the plan's agent and loads its files; `None` when the plan has no agent. An error says
+/// why it cannot be used.
+pub(super) fn prepare_agent(
+    plan: &Plan,
+    credential: Option<SecretValue>,
+) -> Result<Option<PreparedAgent<'_>>, String> {
+    let Some(program) = &plan.agent else { return Ok(None) };
+    let mut agent = PreparedAgent { program, claude: None };
+    if program.claude {
+        let code = plan.code.as_ref();
+        let code = code.map(|code| CodeAccess { test_command: code.test_command.as_deref() });
+        agent.claude = Some(launch::prepare(agent.name(), &plan.claude, credential, code)?);
+    }
+    Ok(Some(agent))
+}
+
+/// Starts the agent's process, which waits for nothing: its prompt is its standard input.
+pub(super) fn start_agent(
+    context: &SessionContext,
+    agent: &PreparedAgent,
+    workspace: &Workspace,
+) -> Result<Child, Error> {
+    let prompt = context.path(files::PROMPT);
+    let prompt = File::open(&prompt).map_err(|error| Error::file("open", &prompt, &error))?;
+    let stderr = context.path(files::STDERR);
+    let Some(stderr) = Lock::try_take(&stderr)? else {
+        let cause = "an earlier agent of this session still runs";
+        return Err(Error::failed("lock", stderr.display(), cause));
+    };
+    let stderr =
+        stderr.file().try_clone().map_err(|error| Error::failed("share", "stderr.log", error))?;
+    let mut command = program::own();
+    command.args(["shim", &std::process::id().to_string()]);
+    command.env_clear().envs(passed_on());
+    let argv = match claude_launch(context, agent) {
+        None => agent.program.argv.clone(),
+        Some(launch) => {
+            let line = launch.command_line(&claude_paths(context))?;
+            command.envs(line.environment);
+            if let Some(pipe) = &line.token_pipe {
+                command.args(["--pipe", pipe]);
+            }
+            line.argv
+        }
+    };
+    command.arg("--").args(argv);
+    command.env("TERM", "dumb").env(MARKER, &context.folder).env("DLQ_SESSION", context.session);
+    let Incident { id, queue, .. } = &context.plan.incident;
+    command.env("DLQ_INCIDENT", id).env("DLQ_QUEUE", &queue.name);
+    if workspace.has_evidence {
+        command.env("DLQ_EVIDENCE", workspace.folder.join(workspace::EVIDENCE));
+    }
+    if workspace.worktree.is_some() {
+        command.env("DLQ_REPO", &workspace.folder);
+    }
+    let transcript = context.path(files::TRANSCRIPT);
+    let transcript = store::append_private(&transcript)
+        .map_err(|error| Error::file("open", &transcript, &error))?;
+    command
+        .current_dir(&workspace.folder)
+        .stdin(prompt)
+        .stdout(transcript)
+        .stderr(stderr)
+        .process_group(0)
+        .spawn()
+        .map_err(|error| Error::file("start", Path::new("the agent"), &error))
+}
+
+/// Records and emits that the agent runs, follows it until it ends or must be ended, then ends its
+/// process tree.
+pub(super) fn follow_agent(
+    context: &SessionContext,
+    agent: &PreparedAgent,
+    child: Child,
+    watchdog: &mut Watchdog,
+    stop: &StopRequest,
+) -> Result<AgentRun, Error> {
+    let pid = child.id();
+    watchdog.set_agent(pid);
+    context.record(|session| session.pid = Some(pid.into()))?;
+    finish::emit_started(context, agent.name(), Some(pid.into()))?;
+    let mut tail = transcript_tail(context, agent);
+    let tree = process_tree(context, pid, watchdog.pid());
+    let mut sampler = UsageSampler::new(&tree, context.path(files::USAGE));
+    let mut number = 0;
+    let mut report = |progress| {
+        number += 1;
+        emit_progress(context, number, progress);
+    };
+    let result = wait(child, context.time_remaining(), &mut || {
+        sampler.sample();
+        let asked = stop.is_made().then_some(WaitResult::StopRequested);
+        asked.or_else(|| tail.as_mut()?.follow(&mut report))
+    });
+    end_tree(context, &result, tree);
+    if let Some(tail) = &mut tail {
+        tail.finish(&mut report);
+    }
+    let transcript = match agent.program.format {
+        Format::StreamJson => tail.map(|tail| tail.transcript),
+        _ => context.plan.transcript(&context.folder),
+    };
+    Ok(AgentRun { result, transcript })
+}
+
+/// The launch of Claude Code; `None` for another agent.
+fn claude_launch<'a>(context: &'a SessionContext, agent: &'a PreparedAgent) -> Option<Launch<'a>> {
+    let plan = &context.plan;
+    Some(Launch {
+        program: agent.name(),
+        settings: &plan.claude,
+        prepared: agent.claude.as_ref()?,
+        budget_usd: plan.limits.per_run,
+        conversation: plan.resumes.as_deref().unwrap_or(context.session),
+        resumed: plan.resumes.is_some(),
+        fix: plan.code.as_ref().is_some_and(|code| code.fix),
+    })
+}
+
+fn claude_paths(context: &SessionContext) -> LaunchPaths {
+    LaunchPaths {
+        conversation: context.conversation_folder(),
+        credential: context.path(files::KEY),
+        agents: context.path(files::AGENTS),
+        hooked: context.path(files::HOOKED),
+    }
+}
+
+/// The reader of an agent that writes its progress.
+fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<TranscriptTail> {
+    let launch = claude_launch(context, agent);
+    let hooked = launch.as_ref().filter(|launch| !launch.settings.dangerously_skip_permissions);
+    let hooked = hooked.map(|_| context.path(files::HOOKED));
+    let expected = launch.map(|launch| launch.invocation().expected_init());
+    let path = context.path(files::TRANSCRIPT);
+    let streams = agent.program.format == Format::StreamJson;
+    streams.then(|| TranscriptTail::new(path, expected, hooked))
+}
+
+/// Emits progress. A failure ends no investigation.
+fn emit_progress(context: &SessionContext, number: u64, progress: Progress) {
+    let Progress { step, subagent, tool, cost_usd } = progress;
+    let (queue, session) = (context.queue(), context.session.to_owned());
+    let data = InvestigationProgressed { queue, session, step, subagent, tool, cost_usd };
+    if let Err(error) = context.events().emit_numbered(number, data) {
+        log::warn(&error.to_string());
+    }
+}
+
+/// The processes of a child, the agent or the tests.
+pub(super) fn process_tree(context: &SessionContext, child: u32, watchdog: u32) -> Tree {
+    let number = |pid: u32| i32::try_from(pid).unwrap_or(0);
+    Tree {
+        folder: context.folder.clone(),
+        root: Some(number(child)),
+        group: (!cfg!(target_os = "linux")).then_some(number(child)),
+        above: Some(number(std::process::id())),
+        spare: vec![number(watchdog)],
+    }
+}
+
+/// Ends the whole tree, or what an agent that exited has left running.
+fn end_tree(context: &SessionContext, result: &WaitResult, tree: Tree) {
+    let gone = match result {
+        WaitResult::Exited(_) => Tree { root: None, ..tree }.end(context.grace() / 2),
+        _ => tree.stop(context.grace()),
+    };
+    if !gone {
+        log::warn(&format!("processes of session {} did not end after SIGKILL", context.session));
+    }
 }

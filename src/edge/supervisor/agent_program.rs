@@ -1,5 +1,4 @@
-//! The programs that an investigation starts: the agent that the configuration names, and
-//! `dlq-peek`, which looks at the messages first.
+//! Programs that an investigation starts: `dlq-peek`, which collects evidence, and the agent.
 
 use std::path::{Path, PathBuf};
 
@@ -9,33 +8,33 @@ use crate::config::{Agent, AutoInvestigation, Format, Origin};
 use crate::edge::process::find;
 use crate::rules::investigation::incident::Incident;
 
-/// Who investigates.
+/// Choice of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
-    /// The program; `None`: the triage alone.
+pub struct AgentChoice {
+    /// The program; `None` for the triage alone.
     pub program: Option<Program>,
     /// The program that was not found.
     pub missing: Option<String>,
-    /// `auto` had to do without Claude Code.
+    /// `auto` chose the triage because Claude Code is not installed.
     pub stands_in: bool,
 }
 
-/// An agent's program.
+/// Program of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
-    /// Its path, and its arguments. Those of Claude Code are added when it is started.
+    /// Path and arguments. Those of Claude Code are added when it is started.
     pub argv: Vec<String>,
-    /// How it gives its result.
+    /// Format of its output.
     pub format: Format,
     /// Whether it is Claude Code.
     pub claude: bool,
 }
 
-/// Who investigates; programs are looked for in `path`.
-pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> Chosen {
+/// Chooses the agent that the settings name; programs are looked for in `path`.
+pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> AgentChoice {
     let claude = Program { argv: vec!["claude".into()], format: Format::StreamJson, claude: true };
     let (mut program, auto) = match &settings.agent {
-        Agent::Triage => return Chosen { program: None, missing: None, stands_in: false },
+        Agent::Triage => return AgentChoice { program: None, missing: None, stands_in: false },
         Agent::Command(argv, format) => {
             (Program { argv: argv.clone(), format: *format, claude: false }, false)
         }
@@ -44,17 +43,18 @@ pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> Chosen {
     };
     match find(&program.argv[0], path) {
         Some(found) => program.argv[0] = found.display().to_string(),
-        None if auto => return Chosen { program: None, missing: None, stands_in: true },
+        None if auto => return AgentChoice { program: None, missing: None, stands_in: true },
         None => {
             let missing = Some(program.argv[0].clone());
-            return Chosen { program: Some(program), missing, stands_in: false };
+            return AgentChoice { program: Some(program), missing, stands_in: false };
         }
     }
-    Chosen { program: Some(program), missing: None, stands_in: false }
+    AgentChoice { program: Some(program), missing: None, stands_in: false }
 }
 
-/// `dlq-peek` from the folder of this program, else from `path`, with the configuration of this
-/// run. A configuration that was found in the current folder is found again, and not trusted.
+/// Finds `dlq-peek` in the folder of this program, else in `path`, and passes it the configuration
+/// of this run. A configuration of the current folder is not passed: `dlq-peek` finds it itself,
+/// and does not trust it.
 pub fn peek(origin: &Origin, path: Option<&str>) -> Option<Vec<String>> {
     let own = std::env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(|folder| folder.join("dlq-peek"));
@@ -67,11 +67,11 @@ pub fn peek(origin: &Origin, path: Option<&str>) -> Option<Vec<String>> {
     Some(argv)
 }
 
-/// The look at the messages of an incident.
-pub fn look(peek: &[String], incident: &Incident) -> Vec<String> {
+/// Arguments of `dlq-peek` for an incident.
+pub fn peek_arguments(peek: &[String], incident: &Incident) -> Vec<String> {
     let queue = &incident.queue;
     let mut argv = peek.to_vec();
-    // A value that begins with a dash stays one.
+    // With `=` a value that begins with a dash is no option.
     argv.push(format!("--incident={}", incident.id));
     for (option, value) in [("--region", &queue.region), ("--account", &queue.account)] {
         if !value.is_empty() {

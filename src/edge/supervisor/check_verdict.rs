@@ -1,155 +1,237 @@
-//! A full verdict: read, held against the evidence and the code that it cites, and reported.
+//! Result of an agent's run: read, checked against the evidence and the code that it cites, and
+//! rendered as a report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::evidence::load;
-use super::{Supervisor, files};
-use crate::edge::git::Workspace;
+use super::agent_program::Program;
+use super::context::SessionContext;
+use super::files;
+use super::workspace::Workspace;
+use crate::edge::evidence::read;
+use crate::edge::git::Worktree;
+use crate::error::Error;
+use crate::event::Verdict;
+use crate::rules::agent::last_line;
+use crate::rules::agent::last_line::{AgentResult, Exit};
+use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
-use crate::rules::evidence::bundle;
-use crate::rules::evidence::bundle::{Logs, Timeline};
+use crate::rules::evidence::bundle::Timeline;
 use crate::rules::verdict;
 use crate::rules::verdict::report::{Cost, Report};
-use crate::rules::verdict::{CheckedVerdict, Citation, PatchFacts};
+use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
 use crate::store;
+use crate::text;
 use crate::text::shorten;
 
-/// So much of a line of code is shown.
+/// Characters of a line of code that a report shows.
 const LINE: usize = 200;
+/// Bytes at the end of the output in which the last line is looked for.
+const LAST_LINE_MAX: u64 = 1 << 20;
 
-/// A verdict that was checked, and what the report needs beside it.
-pub(super) struct Finding {
-    pub(super) checked: CheckedVerdict,
+/// A verdict of Claude Code that was checked, and the details of its report.
+pub(super) struct CheckedVerdict {
+    pub(super) checked: VerdictCheck,
     excerpts: BTreeMap<String, String>,
     timeline: Timeline,
     denied: Vec<(String, u64)>,
-    /// What has become of the code, when a fix was wanted.
+    /// Changes to the code, when a fix was requested.
     patch: Option<PatchFacts>,
-    /// The branch of its worktree.
     branch: Option<String>,
 }
 
-impl Finding {
-    /// The same, with what the tool has seen of the fix.
-    pub(super) fn with(self, patch: Option<PatchFacts>) -> Self {
+impl CheckedVerdict {
+    /// Adds the facts of a fix, which may lower the verdict.
+    pub(super) fn with_patch(self, patch: Option<PatchFacts>) -> Self {
         let checked = match &patch {
             None => self.checked,
             Some(patch) => verdict::apply_patch_facts(self.checked, patch),
         };
-        Finding { checked, patch, ..self }
+        CheckedVerdict { checked, patch, ..self }
     }
 
-    /// The same, with a sentence more.
-    pub(super) fn noting(mut self, why: String) -> Self {
-        self.checked.notes.push(why);
+    pub(super) fn with_note(mut self, note: String) -> Self {
+        self.checked.notes.push(note);
         self
     }
 }
 
-impl Supervisor<'_> {
-    /// Checks what the agent has found; an error says why it is no verdict.
-    pub(super) fn check(
-        &self,
-        said: &Value,
-        folder: Option<&Path>,
-        tree: Option<&Workspace>,
-        transcript: &Transcript,
-    ) -> Result<Finding, String> {
-        let found = verdict::parse(said)?;
-        let mut excerpts = BTreeMap::new();
-        let (mut resolved, mut timeline) = (Default::default(), Timeline::default());
-        if let Some(folder) = folder {
-            let all = load(folder).map_err(|error| error.to_string())?;
-            let logs: Logs = store::read_json(&folder.join(bundle::files::LOGS))
-                .map_err(|error| error.to_string())?;
-            let ids = all.shown.iter().map(|message| message.id.as_str());
-            resolved = verdict::citable_ids(&all.queue, &all.prints, &all.timeline, &logs, ids);
-            let messages = all.shown.iter().map(|one| {
-                let text = one.body.as_str().unwrap_or(one.form.as_str());
-                (one.id.clone(), text.to_owned())
-            });
-            let groups = all.prints.fingerprints.iter().map(|g| (g.item.clone(), g.title.clone()));
-            let moments =
-                all.timeline.timeline.iter().map(|one| (one.id.clone(), one.what.clone()));
-            excerpts.extend(messages.chain(groups).chain(moments));
-            timeline = all.timeline;
+/// Outcome of an agent that exited, with the checked verdict when it gave a full one.
+pub(super) fn read_outcome(
+    context: &SessionContext,
+    program: &Program,
+    status: ExitStatus,
+    transcript: Option<&Transcript>,
+    bundle: Option<&Path>,
+    workspace: &Workspace,
+) -> Result<(AgentResult, Option<CheckedVerdict>), Error> {
+    let exit = match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Status(code),
+        (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+    };
+    let Some(transcript) = transcript else {
+        let line = last_line(&context.path(files::TRANSCRIPT));
+        return Ok((last_line::judge(exit, line.as_deref()), None));
+    };
+    let is_claude = program.claude;
+    match transcript::outcome(exit, false, transcript, is_claude) {
+        transcript::AgentOutcome::Failed { reason, detail } => {
+            return Ok((AgentResult::Failed(reason, detail), None));
         }
-        for citation in verdict::citations(&found) {
-            let text = tree.and_then(|tree| looked_up(tree, &citation));
-            if let Some(text) = text {
-                resolved.insert(citation.to_string());
-                excerpts.insert(citation.to_string(), text);
+        transcript::AgentOutcome::Success => {}
+    }
+    let result = match (transcript.structured(), transcript.text()) {
+        (Some(result), _) => result.to_string(),
+        (None, text) => text.and_then(|text| text.trim().lines().last()).unwrap_or("").into(),
+    };
+    let safe = text::safe_json(result.as_bytes()).into_owned();
+    store::replace(&context.path(files::RESULT), &safe)?;
+    if is_claude {
+        let result = transcript.structured().unwrap_or(&Value::Null);
+        return Ok(match check(result, bundle, workspace.worktree.as_ref(), transcript) {
+            Err(why) => {
+                let why = format!("its result is not a verdict: {}", text::safe(&why));
+                (AgentResult::Failed("no_result", why), None)
             }
-        }
-        let mut denied = BTreeMap::new();
-        for denial in transcript.denials() {
-            *denied.entry(denial.tool).or_insert(0) += 1;
-        }
-        let checked = verdict::check(found, &resolved);
-        let branch = tree.map(|tree| tree.branch().to_owned());
-        Ok(Finding {
-            checked,
-            excerpts,
-            timeline,
-            denied: denied.into_iter().collect(),
-            patch: None,
-            branch,
-        })
+            Ok(verdict) => {
+                let (cost, turns) = (transcript.cost_usd(), transcript.turns());
+                (
+                    AgentResult::Completed(Verdict::from(&verdict.checked), cost, turns),
+                    Some(verdict),
+                )
+            }
+        });
     }
-
-    /// The text of its report.
-    pub(super) fn report_of(
-        &self,
-        finding: &Finding,
-        usd: Option<f64>,
-        turns: Option<u64>,
-        took: Duration,
-    ) -> String {
-        let path = |name: &str| self.folder.join(name).display().to_string();
-        let mut files = vec![
-            ("what it found, in full", path(files::RESULT)),
-            ("the transcript", path(files::TRANSCRIPT)),
-        ];
-        if let Some(patch) = finding.patch.as_ref().filter(|patch| !patch.files_changed.is_empty())
-        {
-            files.push(("the patch", path(files::PATCH)));
-            files.extend(patch.tests.as_ref().map(|_| ("the tests", path(files::TESTS))));
-            files.extend(finding.branch.clone().map(|name| ("the branch", name)));
+    let outcome = match last_line::judge(exit, Some(result.as_bytes())) {
+        AgentResult::Completed(verdict, cost, _) => {
+            AgentResult::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
         }
-        Report {
-            session: self.session,
-            incident: &self.plan.incident.id,
-            queue: &self.plan.incident.queue,
-            checked: &finding.checked,
-            excerpts: &finding.excerpts,
-            patch: finding.patch.as_ref(),
-            timeline: &finding.timeline,
-            cost: Cost { usd, turns, took: Some(took) },
-            denied: &finding.denied,
-            files: &files,
-        }
-        .render()
-    }
+        failed => failed,
+    };
+    Ok((outcome, None))
 }
 
-/// What stands at a place of the code, or nothing when there is none such. What cannot be asked is
-/// not there: a citation has to be shown to be true.
-fn looked_up(tree: &Workspace, citation: &Citation) -> Option<String> {
+/// Checks the citations of a result. An error says why it is no verdict.
+fn check(
+    result: &Value,
+    bundle: Option<&Path>,
+    worktree: Option<&Worktree>,
+    transcript: &Transcript,
+) -> Result<CheckedVerdict, String> {
+    let found = verdict::parse(result)?;
+    let Citable { mut resolved, mut excerpts, timeline } = match bundle {
+        Some(bundle) => read_citable(bundle).map_err(|error| error.to_string())?,
+        None => Citable::default(),
+    };
+    for citation in verdict::citations(&found) {
+        let text = worktree.and_then(|worktree| cited_text(worktree, &citation));
+        if let Some(text) = text {
+            resolved.insert(citation.to_string());
+            excerpts.insert(citation.to_string(), text);
+        }
+    }
+    let mut denied = BTreeMap::new();
+    for denial in transcript.denials() {
+        *denied.entry(denial.tool).or_insert(0) += 1;
+    }
+    Ok(CheckedVerdict {
+        checked: verdict::check(found, &resolved),
+        excerpts,
+        timeline,
+        denied: denied.into_iter().collect(),
+        patch: None,
+        branch: worktree.map(|worktree| worktree.branch().to_owned()),
+    })
+}
+
+/// Items of a bundle that a verdict may cite, with the text that a report shows of them.
+#[derive(Default)]
+struct Citable {
+    resolved: BTreeSet<String>,
+    excerpts: BTreeMap<String, String>,
+    timeline: Timeline,
+}
+
+fn read_citable(bundle: &Path) -> Result<Citable, Error> {
+    let all = read::load(bundle)?;
+    let logs = read::load_logs(bundle)?;
+    let ids = all.messages.iter().map(|message| message.id.as_str());
+    let resolved = verdict::citable_ids(&all.queue, &all.fingerprints, &all.timeline, &logs, ids);
+    let messages = all.messages.iter().map(|message| {
+        let text = message.body.as_str().unwrap_or(message.form.as_str());
+        (message.id.clone(), text.to_owned())
+    });
+    let groups = all.fingerprints.fingerprints.iter().map(|g| (g.item.clone(), g.title.clone()));
+    let moments = all.timeline.timeline.iter().map(|one| (one.id.clone(), one.what.clone()));
+    let excerpts = messages.chain(groups).chain(moments).collect();
+    Ok(Citable { resolved, excerpts, timeline: all.timeline })
+}
+
+/// The cited line or commit, or `None` when it does not exist or cannot be read: a citation counts
+/// only when it is shown to be true.
+fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
     match citation {
         Citation::Item(_) => None,
-        Citation::Commit(hash) => Some(shorten(&tree.commit(hash).ok()??, LINE).into_owned()),
-        // A file as such shows nothing.
+        Citation::Commit(hash) => Some(shorten(&worktree.commit(hash).ok()??, LINE).into_owned()),
+        // A file without a line proves nothing.
         Citation::File { line: None, .. } => None,
         Citation::File { path, line, to } => {
             if to.is_some() {
-                tree.cited(path, *to).ok()??;
+                worktree.cited(path, *to).ok()??;
             }
-            let text = tree.cited(path, *line).ok()??;
+            let text = worktree.cited(path, *line).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())
         }
     }
+}
+
+/// Renders the report of a checked verdict.
+pub(super) fn render_report(
+    context: &SessionContext,
+    verdict: &CheckedVerdict,
+    usd: Option<f64>,
+    turns: Option<u64>,
+    took: Duration,
+) -> String {
+    let path = |name: &str| context.path(name).display().to_string();
+    let mut files = vec![
+        ("what it found, in full", path(files::RESULT)),
+        ("the transcript", path(files::TRANSCRIPT)),
+    ];
+    if let Some(patch) = verdict.patch.as_ref().filter(|patch| !patch.files_changed.is_empty()) {
+        files.push(("the patch", path(files::PATCH)));
+        files.extend(patch.tests.as_ref().map(|_| ("the tests", path(files::TESTS))));
+        files.extend(verdict.branch.clone().map(|name| ("the branch", name)));
+    }
+    Report {
+        session: context.session,
+        incident: &context.plan.incident.id,
+        queue: &context.plan.incident.queue,
+        checked: &verdict.checked,
+        excerpts: &verdict.excerpts,
+        patch: verdict.patch.as_ref(),
+        timeline: &verdict.timeline,
+        cost: Cost { usd, turns, took: Some(took) },
+        denied: &verdict.denied,
+        files: &files,
+    }
+    .render()
+}
+
+/// The last line of a file that is not blank.
+fn last_line(path: &Path) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
+    let size = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(size.saturating_sub(LAST_LINE_MAX))).ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    lines.rfind(|line| !line.trim_ascii().is_empty()).map(<[u8]>::to_vec)
 }

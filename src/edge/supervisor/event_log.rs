@@ -1,5 +1,6 @@
-//! Telling a session's events: to its own file, from which a filter prints them, then to the
-//! journal. Whoever tells an event gives it the same id, so that telling it again does no harm.
+//! Event log of a session: its own file, from which a filter prints, then the journal.
+//!
+//! Promises: an event has the same id whoever writes it, so that a repeat does no harm.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,36 +13,38 @@ use crate::event::{self, Event, Payload, Queue};
 use crate::journal::Journal;
 use crate::store;
 
-/// A session's events: its own file first, then the journal.
-pub struct Teller<'a> {
+/// Writer of a session's events.
+pub struct EventWriter<'a> {
     /// The session's folder.
     pub folder: &'a Path,
-    /// The journal.
+    /// Second destination of each event.
     pub journal: &'a Journal,
-    /// The session.
+    /// Id of the session.
     pub session: &'a str,
-    /// The incident.
+    /// Id of the incident.
     pub incident: &'a str,
-    /// The queue.
+    /// Subject of the events.
     pub queue: &'a Queue,
 }
 
-impl Teller<'_> {
-    /// Adds an event. Its id is the same whoever tells it.
-    pub fn tell<D: Payload>(&self, data: D) -> Result<(), Error> {
-        self.tell_nth(0, data)
+impl EventWriter<'_> {
+    /// Appends the only event of its type in this session.
+    pub fn emit<D: Payload>(&self, data: D) -> Result<(), Error> {
+        self.append(&[SOURCE, self.session, D::TYPE.as_str()], data)
     }
 
-    /// Adds an event of a type of which a session has many.
-    pub fn tell_nth<D: Payload>(&self, number: u64, data: D) -> Result<(), Error> {
-        let number = number.to_string();
-        let parts = [SOURCE, self.session, D::TYPE.as_str(), &number];
-        let id = event::derived_id(if number == "0" { &parts[..3] } else { &parts });
+    /// Appends an event of a type of which a session has many; `number` counts from 1.
+    pub fn emit_numbered<D: Payload>(&self, number: u64, data: D) -> Result<(), Error> {
+        self.append(&[SOURCE, self.session, D::TYPE.as_str(), &number.to_string()], data)
+    }
+
+    fn append<D: Payload>(&self, id: &[&str], data: D) -> Result<(), Error> {
+        let id = event::derived_id(id);
         let event = Event::new(SOURCE, id, &self.queue.name, clock::now(), data);
         let line = event.of_incident(self.incident.to_owned()).line();
         let path = self.folder.join(files::EVENTS);
         let written = store::append_private(&path).and_then(|mut file| {
-            cut(&mut file)?;
+            cut_partial_line(&mut file)?;
             file.write_all(&line)?;
             file.sync_data()
         });
@@ -50,9 +53,9 @@ impl Teller<'_> {
     }
 }
 
-/// Takes away half a line at the end, which a full disk has left: what comes after it would be no
-/// event, and a filter prints every line of this file.
-fn cut(file: &mut File) -> io::Result<()> {
+/// Removes half a line at the end, as a full disk leaves it: text appended to it would be no
+/// event, and a filter prints each line of this file.
+fn cut_partial_line(file: &mut File) -> io::Result<()> {
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(0))? > 0 {
         file.seek(SeekFrom::End(-1))?;

@@ -1,160 +1,237 @@
-//! How a session ends, told and recorded.
+//! End of a session: the event first, then, when all is cleaned up, the record.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::check_verdict::Finding;
-use super::{Supervisor, files};
+use super::check_verdict::{CheckedVerdict, render_report};
+use super::context::SessionContext;
+use super::evidence::EvidenceSummary;
+use super::files;
 use crate::clock;
 use crate::error::Error;
 use crate::event::{
-    self, InvestigationCompleted, InvestigationFailed, InvestigationStopped, InvestigationTimedOut,
+    InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStarted,
+    InvestigationStopped, InvestigationTimedOut,
 };
 use crate::rules::agent::last_line::AgentResult;
+use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::Status;
+use crate::rules::investigation::wait::Hold;
+use crate::rules::triage;
 use crate::rules::verdict::report;
 use crate::store;
 use crate::time::show_span;
 
-/// How a session has ended, to be recorded when all else is done.
-pub(super) struct End {
+/// Least time until `dlq-peek` may run again, whatever the cooldown.
+const RETRY_MIN: Duration = Duration::from_secs(5 * 60);
+
+/// An emitted end, to be recorded by [`record_end`].
+pub(super) struct SessionEnd {
     status: Status,
-    /// Whether the queue is left alone for a while.
-    cools: bool,
-    /// Whether another attempt may do better.
-    again: bool,
+    /// Whether the queue gets a cooldown.
+    cooldown: bool,
+    /// Whether the incident is investigated again.
+    retry: bool,
     pub(super) cost: Option<f64>,
 }
 
-impl End {
-    fn of(status: Status, cost: Option<f64>) -> Self {
-        End { status, cools: true, again: false, cost }
-    }
-
-    /// With a result.
-    pub(super) fn completed(cost: Option<f64>) -> Self {
-        End::of(Status::Completed, cost)
+impl SessionEnd {
+    fn new(status: Status, cost: Option<f64>) -> Self {
+        SessionEnd { status, cooldown: true, retry: false, cost }
     }
 }
 
-impl Supervisor<'_> {
-    /// Tells the outcome.
-    pub(super) fn conclude(
-        &self,
-        outcome: AgentResult,
-        cost: Option<f64>,
-        finding: Option<&Finding>,
-        left: Option<&str>,
-    ) -> Result<End, Error> {
-        let took = self.started.elapsed();
-        let (queue, session) = (self.plan.incident.queue.clone(), self.session.to_owned());
-        match outcome {
-            AgentResult::Completed(verdict, said, turns) => {
-                let cost_usd = cost.or(said);
-                let report = match finding {
-                    None => self.report(&verdict, took)?,
-                    Some(finding) => {
-                        let path = self.folder.join(files::REPORT);
-                        let text = self.report_of(finding, cost_usd, turns, took);
-                        store::replace(&path, text.as_bytes())?;
-                        path
-                    }
-                };
-                let report = report.display().to_string();
-                let duration_s = took.as_secs();
-                self.tell(InvestigationCompleted {
-                    queue,
-                    session,
-                    verdict,
-                    cost_usd,
-                    turns,
-                    duration_s,
-                    report,
-                })?;
-                Ok(End::completed(cost_usd))
-            }
-            AgentResult::Failed(reason, detail) => {
-                self.tell(InvestigationFailed {
-                    queue,
-                    session,
-                    reason: reason.into(),
-                    detail: self.with_more(detail, left),
-                    cost_usd: cost,
-                    duration_s: Some(took.as_secs()),
-                })?;
-                // What never ran has cost nothing: no cooldown.
-                let again = reason == "could_not_start";
-                Ok(End { cools: !again, again, ..End::of(Status::Failed, cost) })
-            }
+pub(super) fn emit_started(
+    context: &SessionContext,
+    agent: &str,
+    pid: Option<u64>,
+) -> Result<(), Error> {
+    context.emit(InvestigationStarted {
+        queue: context.queue(),
+        session: context.session.into(),
+        agent: agent.to_owned(),
+        pid,
+        timeout_at: context.plan.timeout_at,
+    })
+}
+
+/// Emits a result or a failure. `changes` describes what a session without a result has changed.
+pub(super) fn emit_outcome(
+    context: &SessionContext,
+    outcome: AgentResult,
+    cost: Option<f64>,
+    verdict: Option<&CheckedVerdict>,
+    changes: Option<&str>,
+) -> Result<SessionEnd, Error> {
+    let took = context.elapsed();
+    let (queue, session) = (context.queue(), context.session.to_owned());
+    match outcome {
+        AgentResult::Completed(result, reported, turns) => {
+            let cost_usd = cost.or(reported);
+            let text = match verdict {
+                Some(verdict) => render_report(context, verdict, cost_usd, turns, took),
+                None => {
+                    let incident = &context.plan.incident;
+                    report::render_unchecked(
+                        context.session,
+                        &incident.id,
+                        &incident.queue,
+                        &result,
+                        took,
+                    )
+                }
+            };
+            let path = context.path(files::REPORT);
+            store::replace(&path, text.as_bytes())?;
+            context.emit(InvestigationCompleted {
+                queue,
+                session,
+                verdict: result,
+                cost_usd,
+                turns,
+                duration_s: took.as_secs(),
+                report: path.display().to_string(),
+            })?;
+            Ok(SessionEnd::new(Status::Completed, cost_usd))
+        }
+        AgentResult::Failed(reason, detail) => {
+            context.emit(InvestigationFailed {
+                queue,
+                session,
+                reason: reason.into(),
+                detail: with_references(context, detail, changes),
+                cost_usd: cost,
+                duration_s: Some(took.as_secs()),
+            })?;
+            // An agent that never ran has cost nothing: no cooldown.
+            let retry = reason == "could_not_start";
+            Ok(SessionEnd { cooldown: !retry, retry, ..SessionEnd::new(Status::Failed, cost) })
         }
     }
+}
 
-    pub(super) fn timed_out(&self, cost: Option<f64>, left: Option<&str>) -> Result<End, Error> {
-        let detail =
-            format!("it was given {}", show_span(Duration::from_millis(self.plan.timeout_ms)));
-        self.tell(InvestigationTimedOut {
-            queue: self.plan.incident.queue.clone(),
-            session: self.session.into(),
-            detail: self.with_more(detail, left),
-            cost_usd: cost,
-            duration_s: self.started.elapsed().as_secs(),
-        })?;
-        Ok(End::of(Status::TimedOut, cost))
+/// Emits that the agent could not be started.
+pub(super) fn emit_not_started(
+    context: &SessionContext,
+    error: &Error,
+) -> Result<SessionEnd, Error> {
+    let failed = AgentResult::Failed("could_not_start", error.to_string());
+    emit_outcome(context, failed, Some(0.0), None, None)
+}
+
+pub(super) fn emit_timed_out(
+    context: &SessionContext,
+    cost: Option<f64>,
+    changes: Option<&str>,
+) -> Result<SessionEnd, Error> {
+    let timeout = show_span(Duration::from_millis(context.plan.timeout_ms));
+    context.emit(InvestigationTimedOut {
+        queue: context.queue(),
+        session: context.session.into(),
+        detail: with_references(context, format!("timed out after {timeout}"), changes),
+        cost_usd: cost,
+        duration_s: context.elapsed().as_secs(),
+    })?;
+    Ok(SessionEnd::new(Status::TimedOut, cost))
+}
+
+pub(super) fn emit_stopped(
+    context: &SessionContext,
+    cost: Option<f64>,
+    changes: Option<&str>,
+) -> Result<SessionEnd, Error> {
+    context.emit(InvestigationStopped {
+        queue: context.queue(),
+        session: context.session.into(),
+        detail: with_references(context, "stopped on request".into(), changes),
+        cost_usd: cost,
+        duration_s: context.elapsed().as_secs(),
+    })?;
+    Ok(SessionEnd::new(Status::Stopped, cost))
+}
+
+/// Emits the triage as the result of a session without an agent.
+pub(super) fn emit_triage(
+    context: &SessionContext,
+    evidence: &EvidenceSummary,
+) -> Result<SessionEnd, Error> {
+    emit_started(context, "triage", None)?;
+    let report = context.path(files::REPORT);
+    store::replace(&report, evidence.report.as_bytes())?;
+    context.emit(InvestigationCompleted {
+        queue: context.queue(),
+        session: context.session.to_owned(),
+        verdict: triage::verdict(evidence.causes()),
+        cost_usd: Some(0.0),
+        turns: Some(0),
+        duration_s: context.elapsed().as_secs(),
+        report: report.display().to_string(),
+    })?;
+    Ok(SessionEnd::new(Status::Completed, Some(0.0)))
+}
+
+/// Records an emitted end. Until then the session counts as running.
+pub(super) fn record_end(context: &SessionContext, end: &SessionEnd) -> Result<(), Error> {
+    if end.retry {
+        hold_incident(context, Some(retry_later(context, "could_not_start")))?;
     }
+    let now = clock::now();
+    let until = now.plus(Duration::from_millis(context.plan.cooldown_ms));
+    context.record(|session| {
+        session.status = end.status;
+        session.ended_at = Some(now);
+        session.cost_usd = end.cost;
+        session.cooldown_until = end.cooldown.then_some(until);
+    })
+}
 
-    pub(super) fn stopped(&self, cost: Option<f64>, left: Option<&str>) -> Result<End, Error> {
-        self.tell(InvestigationStopped {
-            queue: self.plan.incident.queue.clone(),
-            session: self.session.into(),
-            detail: self.with_more("somebody asked for its end".into(), left),
-            cost_usd: cost,
-            duration_s: self.started.elapsed().as_secs(),
-        })?;
-        Ok(End::of(Status::Stopped, cost))
-    }
+/// Emits and records an end before the agent. With a hold the incident is judged again later.
+pub(super) fn finish_skipped(
+    context: &SessionContext,
+    reason: &str,
+    detail: String,
+    hold: Option<Hold>,
+) -> Result<(), Error> {
+    let until = hold.as_ref().and_then(|hold| hold.until);
+    let (queue, reason) = (context.queue(), reason.to_owned());
+    context.emit(InvestigationSkipped { queue, reason, detail, until })?;
+    hold_incident(context, hold)?;
+    context.record(|session| {
+        session.status = Status::Skipped;
+        session.ended_at = Some(clock::now());
+    })
+}
 
-    /// Records the end. Before that the session counts as running.
-    pub(super) fn close(&self, end: &End) -> Result<(), Error> {
-        if end.again {
-            self.hold(Some(self.later("could_not_start")))?;
+/// A hold until the cooldown has passed.
+pub(super) fn retry_later(context: &SessionContext, reason: &str) -> Hold {
+    let now = clock::now();
+    let cooldown = Duration::from_millis(context.plan.cooldown_ms).max(RETRY_MIN);
+    Hold::until(reason, now, now.plus(cooldown))
+}
+
+/// Records what the incident waits for; `None` removes an earlier hold.
+fn hold_incident(context: &SessionContext, hold: Option<Hold>) -> Result<(), Error> {
+    context.store.doc::<Sessions>().update(|sessions| {
+        let id = &context.plan.incident.id;
+        if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
+            incident.armed |= hold.is_some();
+            incident.hold = hold;
         }
-        let now = clock::now();
-        let until = now.plus(Duration::from_millis(self.plan.cooldown_ms));
-        self.record(|session| {
-            session.status = end.status;
-            session.ended_at = Some(now);
-            session.cost_usd = end.cost;
-            session.cooldown_until = end.cools.then_some(until);
-        })
-    }
+        Ok(())
+    })
+}
 
-    /// A sentence with where more is to be seen, what was left behind, and how to go on.
-    fn with_more(&self, detail: String, left: Option<&str>) -> String {
-        let written = |name: &&str| {
-            std::fs::metadata(self.folder.join(name)).is_ok_and(|file| file.len() > 0)
-        };
-        let mut all = vec![detail];
-        let mut files = [files::STDERR, files::TRANSCRIPT].into_iter();
-        let seen = files.find(written).map(|name| self.folder.join(name));
-        all.extend(seen.map(|path| format!("what it wrote is in '{}'", path.display())));
-        all.extend(left.map(str::to_owned));
-        if self.plan.agent.as_ref().is_some_and(|agent| agent.claude) && written(&files::TRANSCRIPT)
-        {
-            all.push(format!("'dlq-investigate --resume {}' goes on with it", self.session));
-        }
-        all.join("; ")
+/// Adds the path of the agent's output, the changes, and the command that resumes the session.
+fn with_references(context: &SessionContext, detail: String, changes: Option<&str>) -> String {
+    let has_text =
+        |name: &&str| std::fs::metadata(context.path(name)).is_ok_and(|file| file.len() > 0);
+    let mut all = vec![detail];
+    let output = [files::STDERR, files::TRANSCRIPT].into_iter().find(has_text);
+    let output = output.map(|name| context.path(name));
+    all.extend(output.map(|path| format!("its output is in '{}'", path.display())));
+    all.extend(changes.map(str::to_owned));
+    let is_claude = context.plan.agent.as_ref().is_some_and(|agent| agent.claude);
+    if is_claude && has_text(&files::TRANSCRIPT) {
+        all.push(format!("'dlq-investigate --resume {}' resumes it", context.session));
     }
-
-    fn report(&self, verdict: &event::Verdict, took: Duration) -> Result<PathBuf, Error> {
-        let path = self.folder.join(files::REPORT);
-        let text = report::render_unchecked(
-            self.session,
-            &self.plan.incident.id,
-            &self.plan.incident.queue,
-            verdict,
-            took,
-        );
-        store::replace(&path, text.as_bytes())?;
-        Ok(path)
-    }
+    all.join("; ")
 }

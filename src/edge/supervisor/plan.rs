@@ -1,4 +1,5 @@
-//! What a supervisor is told: the file `plan.json` in the session's folder. It holds no secret.
+//! Plan of a session: the file `plan.json`, which a filter writes and a supervisor reads. It holds
+//! no secret.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,86 +8,117 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::transcript_tail::Listener;
+use super::transcript_tail::TranscriptTail;
 use crate::config::{Claude, Format};
 use crate::edge::supervisor::agent_program::Program;
+use crate::error::Error;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
 use crate::rules::investigation::budget::Limits;
 use crate::rules::investigation::incident::Incident;
+use crate::store;
 use crate::time::Timestamp;
 
-/// One document of JSON may be as long as a line of the transcript.
+/// Version of the format. It grows when a program of the version before would misread a plan.
+pub const PLAN_VERSION: u32 = 1;
+
+/// Longest JSON document of an agent, which is as long as a line of a transcript.
 const JSON_MAX: u64 = LINE_MAX as u64;
 
-/// The code that reads a queue.
+/// The code that consumes a queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Code {
-    /// A clone of it.
+    /// A clone of the repository.
     pub repo: PathBuf,
-    /// The branch that a fix is made against.
+    /// The branch to start from.
     pub base: Option<String>,
-    /// What runs its tests.
+    /// Command that runs the tests.
     pub test_command: Option<Vec<String>>,
-    /// Whether a fix is wanted.
+    /// Whether the agent may change files.
     pub fix: bool,
 }
 
-/// What a supervisor is told, in the session's folder.
+/// Settings of one session; a supervisor reads no configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Format of this file. Plans that lack the field are of version 1.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// The incident, and its queue.
     pub incident: Incident,
-    /// The agent. Without one, the triage stands alone.
+    /// The agent. Without one the triage is the result.
     pub agent: Option<Program>,
-    /// How Claude Code is called. Of the model's credential only where it is.
+    /// Settings of Claude Code. The model's credential is named, never included.
     pub claude: Claude,
-    /// What it may cost.
+    /// Limits of the budget.
     pub limits: Limits,
-    /// What looks at the messages: `dlq-peek`, and its arguments. It gets the environment of who
-    /// started the supervisor, by way of its standard input.
+    /// `dlq-peek` with its arguments.
     pub peek: Option<Vec<String>>,
-    /// A bundle that is there already, and takes the place of a look.
+    /// An existing bundle, which makes `dlq-peek` unnecessary.
     pub bundle: Option<PathBuf>,
-    /// Whether there has to be evidence.
+    /// Whether a session without evidence is skipped.
     pub require_evidence: bool,
-    /// The code, when it is mapped.
+    /// The code that is mapped to the queue.
     pub code: Option<Code>,
-    /// The session in which the conversation began that is gone on with, and what it has cost.
+    /// Session in which a resumed conversation began.
     pub resumes: Option<String>,
-    /// See `resumes`.
+    /// Cost of the earlier sessions of a resumed conversation.
     pub spent_usd: f64,
-    /// When it is stopped.
+    /// Deadline as events report it.
     pub timeout_at: Timestamp,
-    /// How long it may take, in milliseconds.
+    /// Deadline in milliseconds from the start.
     pub timeout_ms: u64,
-    /// From SIGINT to SIGTERM, in milliseconds; half of it again to SIGKILL.
+    /// Milliseconds from SIGINT to SIGTERM; half of it again to SIGKILL.
     pub grace_ms: u64,
-    /// Until the next investigation of the queue, in milliseconds.
+    /// Milliseconds until the next investigation of the queue.
     pub cooldown_ms: u64,
-    /// The journal's size, in bytes.
+    /// Size of the journal in bytes.
     pub journal_size_max: u64,
-    /// The older parts kept.
+    /// Rotated parts of the journal that are kept.
     pub journal_keep: u32,
 }
 
+fn first_version() -> u32 {
+    1
+}
+
+/// Reads the plan of a session's folder. A plan of another version is refused by its number,
+/// before any other field is read.
+pub(super) fn read(folder: &Path) -> Result<Plan, Error> {
+    #[derive(Deserialize)]
+    struct PlanVersion {
+        #[serde(default = "first_version")]
+        version: u32,
+    }
+    let path = folder.join(files::PLAN);
+    let PlanVersion { version } = store::read_json(&path)?;
+    if version != PLAN_VERSION {
+        let cause = format!(
+            "its version is {version}, and this dlq-supervise reads version {PLAN_VERSION}; install \
+             all programs from one release, then restart dlq-investigate"
+        );
+        return Err(Error::failed("read", path.display(), cause));
+    }
+    store::read_json(&path)
+}
+
 impl Plan {
-    /// What the agent has cost, as far as it was not counted before: what is gone on with counts its
-    /// earlier parts in.
+    /// Cost of this run alone. A resumed conversation reports its total, so the cost of earlier
+    /// runs is subtracted.
     pub(super) fn new_cost(&self, transcript: Option<&Transcript>) -> Option<f64> {
         let all = transcript?.cost_usd()?;
         // Sums of binary fractions have long tails.
         Some(((all - self.spent_usd).max(0.0) * 1e6).round() / 1e6)
     }
 
-    /// All that the agent has written, in the session's folder; None for one whose last line counts.
+    /// Parses the agent's whole output; `None` for an agent whose last line is its result.
     pub(super) fn transcript(&self, folder: &Path) -> Option<Transcript> {
         let path = folder.join(files::TRANSCRIPT);
         match self.agent.as_ref()?.format {
             Format::Text => None,
             Format::StreamJson => {
-                let mut listener = Listener::new(path, None, None);
-                listener.finish(&mut |_| ());
-                Some(listener.transcript)
+                let mut tail = TranscriptTail::new(path, None, None);
+                tail.finish(&mut |_| ());
+                Some(tail.transcript)
             }
             Format::Json => {
                 let mut bytes = Vec::new();
@@ -96,13 +128,28 @@ impl Plan {
         }
     }
 
-    /// Whether the agent says what it costs, and so is held to the budget.
+    /// Whether the agent reports its cost, and so is held to the budget.
     pub fn spends(&self) -> bool {
         self.agent.as_ref().is_some_and(|agent| agent.format != Format::Text)
     }
+}
 
-    /// What the agent of a session has cost whose supervisor has died, as far as it has said it.
-    pub fn cost_left(&self, folder: &Path) -> Option<f64> {
-        self.new_cost(self.transcript(folder).as_ref())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_of_another_version_is_refused_by_its_number() {
+        let folder = std::env::temp_dir().join(format!("dlq-plan-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(files::PLAN), r#"{"version":2,"incident":"of a later form"}"#)
+            .unwrap();
+        let why = read(&folder).unwrap_err().to_string();
+        assert!(why.contains("its version is 2, and this dlq-supervise reads version 1"), "{why}");
+        // Without the field it is of version 1, and the fields are looked at.
+        std::fs::write(folder.join(files::PLAN), "{}").unwrap();
+        let why = read(&folder).unwrap_err().to_string();
+        assert!(why.contains("missing field `incident`"), "{why}");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,7 +1,7 @@
-//! What an agent writes, read from its transcript while it runs.
+//! Reading an agent's transcript while the agent writes it.
 //!
-//! The agent writes to a file, so that nothing is lost to a slow reader or a dead one; this goes
-//! after it, line by line, tells of its progress, and says when it has to be ended.
+//! The agent writes to a file, so that a slow or dead reader loses nothing. The tail follows that
+//! file line by line, reports progress, and says when the agent must be ended.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,95 +9,99 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::wait::Ended;
+use super::wait::WaitResult;
 use crate::clock;
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{
     ExpectedInit, LINE_MAX, Progress, Transcript, TranscriptEvent,
 };
 
-/// One step of one subagent is told so often.
-const EVERY: Duration = Duration::from_secs(5);
-/// After its result an agent has this long to end.
+/// Least interval of progress about one step of one subagent.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// Time that an agent has to exit after its result.
 const LINGER: Duration = Duration::from_secs(30);
-/// So much is read at once.
+/// Bytes of one read.
 const CHUNK: u64 = 1 << 20;
 
-/// What was heard so far.
-pub(super) struct Listener {
+pub(super) struct TranscriptTail {
     path: PathBuf,
-    /// What it must say of itself; nothing is asked of other agents.
-    asked: Option<ExpectedInit>,
-    /// A file that is there when its hooks run, which keep it within bounds.
+    /// Permissions that the agent must report; `None` for agents other than Claude Code.
+    expected: Option<ExpectedInit>,
+    /// File that a hook makes; without it the hooks, which limit the agent, do not run.
     hooked: Option<PathBuf>,
     pub(super) transcript: Transcript,
-    read: u64,
-    rest: Vec<u8>,
-    told: HashMap<(String, Option<String>), Instant>,
+    offset: u64,
+    partial: Vec<u8>,
+    reported: HashMap<(String, Option<String>), Instant>,
     result_at: Option<Instant>,
 }
 
-impl Listener {
-    pub(super) fn new(path: PathBuf, asked: Option<ExpectedInit>, hooked: Option<PathBuf>) -> Self {
-        Listener {
+impl TranscriptTail {
+    pub(super) fn new(
+        path: PathBuf,
+        expected: Option<ExpectedInit>,
+        hooked: Option<PathBuf>,
+    ) -> Self {
+        TranscriptTail {
             path,
-            asked,
+            expected,
             hooked,
             transcript: Transcript::default(),
-            read: 0,
-            rest: Vec::new(),
-            told: HashMap::new(),
+            offset: 0,
+            partial: Vec::new(),
+            reported: HashMap::new(),
             result_at: None,
         }
     }
 
-    /// Takes in what has been written since. `tell` gets what is worth telling.
-    pub(super) fn listen(&mut self, tell: &mut dyn FnMut(Progress)) -> Option<Ended> {
+    /// Reads the lines that were added. `report` gets the progress that is due.
+    pub(super) fn follow(&mut self, report: &mut dyn FnMut(Progress)) -> Option<WaitResult> {
         let mut ended = None;
-        while let Some(bytes) = self.next() {
-            self.rest.extend(bytes);
-            let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            let lines: Vec<u8> = self.rest.drain(..whole).collect();
+        while let Some(bytes) = self.read_chunk() {
+            self.partial.extend(bytes);
+            let whole = self.partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let lines: Vec<u8> = self.partial.drain(..whole).collect();
             for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                ended = ended.or(self.hear(line, tell));
+                ended = ended.or(self.apply_line(line, report));
             }
-            // A line without an end is not kept for ever; what is left of it is no JSON.
-            if self.rest.len() > LINE_MAX {
-                self.rest.clear();
+            // A line without an end is not kept for ever; the rest of it is no JSON.
+            if self.partial.len() > LINE_MAX {
+                self.partial.clear();
             }
         }
         let late = self.result_at.is_some_and(|at| clock::tick() >= at + LINGER);
-        ended.or(late.then_some(Ended::Lingering))
+        ended.or(late.then_some(WaitResult::Lingering))
     }
 
-    /// The end of the file has no LF when the agent was killed.
-    pub(super) fn finish(&mut self, tell: &mut dyn FnMut(Progress)) {
-        // Why it might have been ended no longer matters.
-        let _ = self.listen(tell);
-        let rest = std::mem::take(&mut self.rest);
-        if !rest.is_empty() {
-            self.transcript.read_line(&rest);
+    /// Reads the rest. A killed agent leaves a last line without LF.
+    pub(super) fn finish(&mut self, report: &mut dyn FnMut(Progress)) {
+        // The agent has ended: a reason to end it no longer matters.
+        let _ = self.follow(report);
+        let partial = std::mem::take(&mut self.partial);
+        if !partial.is_empty() {
+            self.transcript.read_line(&partial);
         }
     }
 
-    fn next(&mut self) -> Option<Vec<u8>> {
+    fn read_chunk(&mut self) -> Option<Vec<u8>> {
         let mut file = File::open(&self.path).ok()?;
-        file.seek(SeekFrom::Start(self.read)).ok()?;
+        file.seek(SeekFrom::Start(self.offset)).ok()?;
         let mut bytes = Vec::new();
         let count = file.take(CHUNK).read_to_end(&mut bytes).ok()?;
-        self.read += count as u64;
+        self.offset += count as u64;
         (count > 0).then_some(bytes)
     }
 
-    fn hear(&mut self, line: &[u8], tell: &mut dyn FnMut(Progress)) -> Option<Ended> {
+    fn apply_line(&mut self, line: &[u8], report: &mut dyn FnMut(Progress)) -> Option<WaitResult> {
         match self.transcript.read_line(line)? {
             TranscriptEvent::Init(init) => {
-                let differs = transcript::difference(self.asked.as_ref()?, &init)?;
-                Some(Ended::Aborted("policy", format!("it does not run as asked for: {differs}")))
+                let differs = transcript::difference(self.expected.as_ref()?, &init)?;
+                let why = format!("its permissions are not as requested: {differs}");
+                Some(WaitResult::Aborted("policy", why))
             }
-            TranscriptEvent::Unauthorized => Some(Ended::Aborted(
+            TranscriptEvent::Unauthorized => Some(WaitResult::Aborted(
                 "unauthorized",
-                "the model's credential is refused; see auto_investigation.auth".into(),
+                "the model's API refuses the credential; see auto_investigation.auth".into(),
             )),
             TranscriptEvent::Result => {
                 self.result_at.get_or_insert_with(clock::tick);
@@ -106,17 +110,17 @@ impl Listener {
             TranscriptEvent::Progress(_)
                 if self.hooked.as_ref().is_some_and(|file| !file.exists()) =>
             {
-                let why = "it runs no hooks, which keep it within bounds: its managed settings may \
+                let why = "it runs no hooks, which limit what it may do: its managed settings may \
                            have disableAllHooks";
-                Some(Ended::Aborted("policy", why.into()))
+                Some(WaitResult::Aborted("policy", why.into()))
             }
             TranscriptEvent::Progress(progress) => {
                 let now = clock::tick();
                 let key = (progress.step.clone(), progress.subagent.clone());
-                let last = self.told.insert(key.clone(), now);
-                match last.filter(|last| now < *last + EVERY) {
-                    Some(last) => drop(self.told.insert(key, last)),
-                    None => tell(progress),
+                let last = self.reported.get(&key);
+                if last.is_none_or(|last| now >= *last + PROGRESS_INTERVAL) {
+                    self.reported.insert(key, now);
+                    report(progress);
                 }
                 None
             }

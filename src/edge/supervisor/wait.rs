@@ -1,114 +1,136 @@
-//! Waiting for an agent, and the watchdog that ends its tree when its supervisor has died.
+//! Waiting for an agent, and the watchdog that ends its process tree when the supervisor dies.
 
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::{Supervisor, files, folder};
+use super::context::{SessionContext, session_folder};
+use super::{files, program};
 use crate::clock;
-use crate::edge::exe;
 use crate::edge::process::{self, Tree};
 use crate::error::Error;
 
-/// Why waiting for the agent has ended.
-pub(super) enum Ended {
-    ByItself(ExitStatus),
+/// Reason why waiting for a child has ended.
+pub(super) enum WaitResult {
+    Exited(ExitStatus),
     Deadline,
-    /// By a signal, or by a file in its folder.
-    Told,
-    /// Because of what it writes: a word, and a sentence.
+    StopRequested,
+    /// Output of the agent that requires its end: a reason code, and a sentence.
     Aborted(&'static str, String),
-    /// It has its result and does not end.
+    /// The agent has written its result and does not exit.
     Lingering,
 }
 
-impl Supervisor<'_> {
-    /// From now on a signal that tells us to end is noted, also between two waits.
-    pub(super) fn heed_signals(&self) -> Result<(), Error> {
+/// A request to end the session: a signal, or the file `stop` in its folder.
+pub(super) struct StopRequest {
+    signalled: Arc<AtomicBool>,
+    file: PathBuf,
+}
+
+impl StopRequest {
+    /// Notes signals from now on, also those that arrive between two waits.
+    pub(super) fn listen(folder: &Path) -> Result<Self, Error> {
+        let signalled = Arc::<AtomicBool>::default();
         for signal in [SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::flag::register(signal, self.signalled.clone())
+            signal_hook::flag::register(signal, signalled.clone())
                 .map_err(|error| Error::failed("listen for", "signals", error))?;
         }
-        Ok(())
+        Ok(StopRequest { signalled, file: folder.join(files::STOP) })
     }
 
-    /// Whether somebody asks for the end, by a signal or by a file.
-    pub(super) fn is_told(&self) -> bool {
-        self.signalled.load(Ordering::Relaxed) || self.folder.join(files::STOP).exists()
+    pub(super) fn is_made(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed) || self.file.exists()
     }
+}
 
-    /// Started before the agent: reads from us, and sees us die.
-    pub(super) fn watchdog(&self) -> Result<Child, Error> {
-        exe()
-            .args(["--watch", self.session, "--grace-ms", &self.plan.grace_ms.to_string()])
-            .env("DLQ_STATE_DIR", self.store.dir())
+/// Interval of the checks of an agent's output.
+const CHECK: Duration = Duration::from_millis(100);
+
+/// Waits for the child, the deadline, or a result of `check`.
+pub(super) fn wait(
+    mut child: Child,
+    timeout: Duration,
+    check: &mut dyn FnMut() -> Option<WaitResult>,
+) -> WaitResult {
+    let (sender, exited) = mpsc::channel();
+    std::thread::spawn(move || {
+        if let Ok(status) = child.wait() {
+            let _ = sender.send(WaitResult::Exited(status));
+        }
+    });
+    let deadline = clock::tick() + timeout;
+    loop {
+        let remaining = deadline.saturating_duration_since(clock::tick());
+        match exited.recv_timeout(remaining.min(CHECK)) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Disconnected) => return WaitResult::Deadline,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(result) = check() {
+            return result;
+        }
+        if remaining.is_zero() {
+            return WaitResult::Deadline;
+        }
+    }
+}
+
+/// The watchdog's process. When it is dropped its input ends, and it ends the agent's tree.
+pub(super) struct Watchdog(Child);
+
+impl Watchdog {
+    /// Starts it, before the agent, so that no agent is without one.
+    pub(super) fn start(context: &SessionContext) -> Result<Self, Error> {
+        program::own()
+            .args(["watch", context.session, &context.plan.grace_ms.to_string()])
+            .env("DLQ_STATE_DIR", context.store.dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
+            .map(Watchdog)
             .map_err(|error| Error::file("start", Path::new("watchdog"), &error))
     }
-}
 
-/// How often what the agent writes is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+    pub(super) fn pid(&self) -> u32 {
+        self.0.id()
+    }
 
-/// Waits for the agent, the deadline, or what `look` finds.
-pub(super) fn wait(
-    mut agent: Child,
-    timeout: Duration,
-    look: &mut dyn FnMut() -> Option<Ended>,
-) -> Ended {
-    let (sender, ended) = mpsc::channel();
-    std::thread::spawn(move || {
-        if let Ok(status) = agent.wait() {
-            let _ = sender.send(Ended::ByItself(status));
-        }
-    });
-    let deadline = clock::tick() + timeout;
-    loop {
-        let left = deadline.saturating_duration_since(clock::tick());
-        match ended.recv_timeout(left.min(LOOK)) {
-            Ok(ended) => return ended,
-            Err(RecvTimeoutError::Disconnected) => return Ended::Deadline,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if let Some(ended) = look() {
-            return ended;
-        }
-        if left.is_zero() {
-            return Ended::Deadline;
-        }
+    /// Names the agent's process. A watchdog that died is no reason to fail: the kernel still ends
+    /// the agent with its supervisor.
+    pub(super) fn set_agent(&mut self, pid: u32) {
+        let _ = self.0.stdin.as_mut().map(|pipe| writeln!(pipe, "{pid}"));
+    }
+
+    /// Ends the watchdog without ending the tree.
+    pub(super) fn dismiss(mut self) -> Result<(), Error> {
+        let _ = self.0.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
+        self.0.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
     }
 }
 
-/// Tells the watchdog that all is over, and waits for it.
-pub(super) fn dismiss(mut watchdog: Child) -> Result<(), Error> {
-    let _ = watchdog.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
-    watchdog.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
-}
-
-/// The watchdog: reads from its supervisor until that says that it is done, or dies. Then it
-/// ends the tree. With nothing to read from, it ends the tree at once.
+/// Runs the watchdog: waits until the supervisor dismisses it or dies, and in the second case ends
+/// the tree. Without input it ends the tree at once.
 pub fn watch(state: &Path, session: &str, grace: Duration) {
-    let mut said = String::new();
-    let _ = std::io::stdin().read_to_string(&mut said);
-    if said.lines().any(|line| line == "done") {
+    let mut input = String::new();
+    let _ = std::io::stdin().read_to_string(&mut input);
+    if input.lines().any(|line| line == "done") {
         return;
     }
-    let root: Option<i32> = said.lines().next().and_then(|line| line.parse().ok());
-    // Who was told of an agent is in the session that the supervisor led: while we are there, its
-    // number is given to no other.
+    let root: Option<i32> = input.lines().next().and_then(|line| line.parse().ok());
+    // With an agent, this process is in the session that the supervisor led: while it lives, the
+    // kernel gives that number to nobody else.
     let group = match cfg!(target_os = "linux") {
         true => root.and_then(|_| process::own_session()),
         false => root,
     };
-    Tree { folder: folder(state, session), root, group, ..Tree::default() }.end(grace / 2);
+    Tree { folder: session_folder(state, session), root, group, ..Tree::default() }.end(grace / 2);
 }

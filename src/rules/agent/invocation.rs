@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::transcript::{ExpectedInit, MINIMUM};
 use crate::rules::verdict;
+use crate::shell::single_quote;
 
 /// Tools that only read.
 const READS: [&str; 3] = ["Read", "Grep", "Glob"];
@@ -116,11 +117,12 @@ impl Invocation<'_> {
         let hook = |command: String| json!([{ "type": "command", "command": command }]);
         let (program, made) = self.hooks;
         settings["hooks"] = json!({
-            "SessionStart": [{ "hooks": hook(format!(": > {}", quoted(made))) }],
+            "SessionStart": [{ "hooks": hook(format!(": > {}", single_quote(made))) }],
             "WorktreeCreate": [{ "hooks": hook("exit 2".into()) }],
         });
         if let Some(line) = self.test_line {
-            let guard = format!("{} --only-line {} || exit 2", quoted(program), quoted(line));
+            let guard =
+                format!("{} only-line {} || exit 2", single_quote(program), single_quote(line));
             settings["hooks"]["PreToolUse"] = json!([{ "matcher": "Bash", "hooks": hook(guard) }]);
         }
         settings
@@ -170,11 +172,6 @@ impl Invocation<'_> {
             session_id: Some(self.conversation.to_owned()),
         }
     }
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Returns whether a tool call, as a hook receives it, is a shell call with exactly this line.
@@ -361,7 +358,7 @@ mod tests {
         let denied = value(&argv, "--disallowedTools");
         assert!(denied.ends_with(",Edit,Write"), "{denied}");
         let settings = value(&argv, "--settings");
-        let guard = "'/bin/dlq' --only-line 'make test' || exit 2";
+        let guard = "'/bin/dlq' only-line 'make test' || exit 2";
         assert!(settings.contains(guard) && settings.contains(r#""matcher":"Bash""#), "{settings}");
         assert_eq!(tests.granted(), ["Read", "Grep", "Glob", "Bash"]);
 

@@ -6,6 +6,7 @@
 
 use super::subagent::Subagent;
 use crate::rules::investigation::incident::Incident;
+use crate::shell;
 use crate::text::{nearest, safe, shorten};
 
 /// Built-in template.
@@ -124,15 +125,7 @@ pub fn check(template: &str) -> Result<(), String> {
 /// A command as a line for a shell, exactly: what it is allowed by and what the agent is told have
 /// to be the same.
 pub fn command_line(argv: &[String]) -> Result<String, String> {
-    // What no shell gives a meaning to.
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:@=-".contains(&b);
-    let word = |word: &String| match word.as_str() {
-        bare if !bare.is_empty() && !bare.starts_with('=') && bare.bytes().all(plain) => {
-            bare.into()
-        }
-        other => format!("'{}'", other.replace('\'', r"'\''")),
-    };
-    let line = argv.iter().map(word).collect::<Vec<_>>().join(" ");
+    let line = argv.iter().map(|word| shell::quote(word)).collect::<Vec<_>>().join(" ");
     if line.is_empty() || line.len() > COMMAND || line.chars().any(crate::text::hidden) {
         return Err(format!(
             "test_command cannot be told to the agent: it has to be a line of 1 to {COMMAND} bytes \

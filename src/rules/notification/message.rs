@@ -1,9 +1,8 @@
-//! What an event says to people: what happened, and what to do next.
+//! The text of a notice: what happened, and what to do next.
 //!
-//! Promises: every type that we know has its sentence, any other a general one; what is unknown
-//! is said to be unknown, never shown as zero; text from events is made safe and short; a command
-//! is suggested only when it exists, and only with text in it that no shell could take for more.
-//! Pure: `now` is an argument.
+//! Promises: every known type has its own sentence, any other a general one; an unknown number is
+//! shown as unknown, never as zero; text from events is made safe and short; a suggested command
+//! exists, and no shell reads more than a word into the text in it. Pure: `now` is an argument.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,35 +19,32 @@ pub const TITLE_MAX: usize = 120;
 pub const BODY_MAX: usize = 600;
 const SUBJECT_MAX: usize = 100;
 const TEXT_MAX: usize = 200;
-/// So many causes of a sample are named, each with as much of its title.
+/// The causes of a sample that are named, and the characters of the title of each.
 const CAUSES_MAX: usize = 3;
 const CAUSE_MAX: usize = 80;
-/// An event older than this is shown with its date.
+/// The age from which an event is shown with its date.
 const SAME_DAY: Duration = Duration::from_secs(12 * 3600);
 
-/// What an event says.
+/// The text of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sentence {
-    /// When it happened, with its day when that is another.
+pub struct Notice {
+    /// The time of the event, with the date of another day.
     pub when: String,
-    /// How much it matters.
     pub severity: Severity,
-    /// The queue, the pull request, or the type of the event.
+    /// The queue or pull request, or the program that wrote the event.
     pub subject: String,
-    /// What happened.
     pub what: String,
-    /// What else is known, and what to do.
-    rest: Rest,
+    rest: Details,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Rest {
+struct Details {
     detail: Option<String>,
     next: Option<String>,
 }
 
-impl Sentence {
-    /// A sentence that no event says: a test, or a summary.
+impl Notice {
+    /// Returns a notice without an event: a test, or a summary.
     pub fn plain(
         severity: Severity,
         subject: &str,
@@ -56,35 +52,34 @@ impl Sentence {
         next: &str,
         now: Timestamp,
     ) -> Self {
-        let rest = Rest { detail: None, next: Some(next.to_owned()) };
-        Sentence { when: now.clock(), severity, subject: subject.into(), what: what.into(), rest }
+        let rest = Details { detail: None, next: Some(next.to_owned()) };
+        Notice { when: now.clock(), severity, subject: subject.into(), what: what.into(), rest }
     }
 
-    /// One line for a terminal or a log.
+    /// Returns one line for a terminal or a log.
     pub fn line(&self) -> String {
-        format!("{} {} {}", self.when, self.severity.as_str(), self.told())
+        format!("{} {} {}", self.when, self.severity.as_str(), self.text())
     }
 
-    /// The line after its time and severity.
-    pub fn told(&self) -> String {
-        let mut told = self.what.clone();
+    /// Returns the line without its time and severity.
+    pub fn text(&self) -> String {
+        let mut text = self.what.clone();
         if let Some(detail) = &self.rest.detail {
-            told.push_str("; ");
-            told.push_str(detail);
+            text.push_str("; ");
+            text.push_str(detail);
         }
         if let Some(next) = &self.rest.next {
-            told.push_str(": ");
-            told.push_str(next);
+            text.push_str(": ");
+            text.push_str(next);
         }
-        format!("{}: {}", self.subject, shorten(&told, BODY_MAX))
+        format!("{}: {}", self.subject, shorten(&text, BODY_MAX))
     }
 
-    /// The title of a notice.
     pub fn title(&self) -> String {
         shorten(&format!("{}: {}", self.subject, self.what), TITLE_MAX).into_owned()
     }
 
-    /// The body of a notice: never empty.
+    /// Returns the body, which is never empty.
     pub fn body(&self) -> String {
         let first = format!("{} {}", self.severity.as_str(), self.when);
         let parts = [Some(&first), self.rest.detail.as_ref(), self.rest.next.as_ref()];
@@ -93,16 +88,16 @@ impl Sentence {
     }
 }
 
-/// The sentence of an event.
-pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
+/// Renders the notice of an event.
+pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
     let incident = head.incident.as_deref();
     let (what, rest) =
-        head.known.and_then(|known| told(known, line, incident, now)).unwrap_or_else(|| {
+        head.known.and_then(|known| describe(known, line, incident, now)).unwrap_or_else(|| {
             let what = match head.known {
                 None => cap(&head.kind).into_owned(),
                 Some(known) => format!("{}, with a payload that is not understood", known.as_str()),
             };
-            (what, Rest { detail: None, next: look(incident) })
+            (what, Details { detail: None, next: look(incident) })
         });
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let mut subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
@@ -117,10 +112,10 @@ pub fn of(head: &Head, line: &[u8], now: Timestamp) -> Sentence {
         };
         format!("{}{}", day.get(..11).unwrap_or_default().replace('T', " "), at.clock())
     });
-    Sentence { when, severity: head.severity(), subject, what, rest }
+    Notice { when, severity: head.severity(), subject, what, rest }
 }
 
-/// Where the queue is: names repeat across regions and accounts.
+/// Returns the region and account of the queue: its name may exist in several.
 fn place(line: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Event {
@@ -144,15 +139,15 @@ fn place(line: &[u8]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// What happened, with all that depends on the payload; None when that is not what it should be.
-fn told(
+/// Describes the payload; None when it is not of the type.
+fn describe(
     known: Type,
     line: &[u8],
     incident: Option<&str>,
     now: Timestamp,
-) -> Option<(String, Rest)> {
+) -> Option<(String, Details)> {
     let look = || look(incident);
-    let quiet = |what: String| (what, Rest::default());
+    let quiet = |what: String| (what, Details::default());
     Some(match known {
         Type::QueueRaised => {
             let data = read::<event::QueueRaised>(line)?;
@@ -243,30 +238,30 @@ fn told(
     })
 }
 
-fn linted(data: &event::QueueLinted) -> (String, Rest) {
+fn linted(data: &event::QueueLinted) -> (String, Details) {
     let what = count(data.findings.len() as u64, "finding");
     let first = data.findings.first().map(|finding| cap(&finding.detail).into_owned());
     (
         what,
-        Rest {
+        Details {
             detail: first,
             next: command("see all with", "dlq-poll --lint --queue ", &data.queue.name),
         },
     )
 }
 
-fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> (String, Rest) {
+fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> (String, Details) {
     if let Some(word) = &data.refused {
         let why = data.detail.as_deref().filter(|detail| !detail.trim().is_empty());
         let what = format!("not looked at: {}", cap(why.unwrap_or(word)));
-        return (what, Rest { detail: None, next: look(incident) });
+        return (what, Details { detail: None, next: look(incident) });
     }
     let Some(taken) = data.taken else {
         let there =
             data.depth.map_or("an unknown number of messages".into(), |n| count(n, "message"));
-        return (format!("would be looked at; {there}"), Rest::default());
+        return (format!("would be looked at; {there}"), Details::default());
     };
-    // The depth is approximate: less than what was taken says nothing.
+    // The depth is approximate. A depth below the number received is not shown.
     let mut what = match data.depth.filter(|depth| *depth >= taken) {
         Some(depth) => format!("looked at {taken} of {}", count(depth, "message")),
         None => format!("looked at {}", count(taken, "message")),
@@ -285,10 +280,10 @@ fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> (String, Rest)
     let detail = (data.overseen > 0)
         .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));
     let see = data.bundle.as_deref().and_then(|bundle| command("see", "", bundle));
-    (what, Rest { detail, next: see.or_else(|| look(incident)) })
+    (what, Details { detail, next: see.or_else(|| look(incident)) })
 }
 
-fn polled(known: Type, line: &[u8]) -> Option<(String, Rest)> {
+fn polled(known: Type, line: &[u8]) -> Option<(String, Details)> {
     if known == Type::PollFinished {
         let data = read::<event::PollFinished>(line)?;
         let took = show_span(Duration::from_millis(data.duration_ms));
@@ -315,12 +310,15 @@ fn investigated(
     line: &[u8],
     incident: Option<&str>,
     now: Timestamp,
-) -> Option<(String, Rest)> {
+) -> Option<(String, Details)> {
     Some(match known {
         Type::InvestigationSkipped => {
             let data = read::<event::InvestigationSkipped>(line)?;
             let until = data.until.map(|until| format!("until {}", moment(until, now)));
-            (format!("not investigated: {}", cap(&data.detail)), Rest { detail: until, next: None })
+            (
+                format!("not investigated: {}", cap(&data.detail)),
+                Details { detail: until, next: None },
+            )
         }
         Type::InvestigationStarted => {
             let data = read::<event::InvestigationStarted>(line)?;
@@ -365,7 +363,10 @@ fn investigated(
             let who = data.subagent.as_deref().map(|who| format!("{}: ", cap(who)));
             let tool = data.tool.as_deref().map(|tool| format!(" with {}", cap(tool)));
             let what = [who.unwrap_or_default(), cap(&data.step).into(), tool.unwrap_or_default()];
-            (what.concat(), Rest { detail: data.cost_usd.map(|usd| cost(Some(usd))), next: None })
+            (
+                what.concat(),
+                Details { detail: data.cost_usd.map(|usd| cost(Some(usd))), next: None },
+            )
         }
         Type::InvestigationStopped => {
             let data = read::<event::InvestigationStopped>(line)?;
@@ -381,11 +382,11 @@ fn read<D: Payload>(line: &[u8]) -> Option<D> {
     event::read::<D>(line).map(|event| event.data)
 }
 
-fn rest(detail: String, next: Option<String>) -> Rest {
-    Rest { detail: Some(detail), next }
+fn rest(detail: String, next: Option<String>) -> Details {
+    Details { detail: Some(detail), next }
 }
 
-/// A text of an event, harmless and short.
+/// Returns text of an event, made safe and short.
 fn cap(text: &str) -> Cow<'_, str> {
     let safe = safe(text.trim());
     match shorten(&safe, TEXT_MAX) {
@@ -402,7 +403,7 @@ fn oldest(depth: Option<u64>) -> String {
     }
 }
 
-/// A time that was counted in whole seconds.
+/// Formats a duration that was measured in whole seconds.
 fn lasted(seconds: u64) -> String {
     match seconds {
         0 => "under a second".into(),
@@ -410,7 +411,7 @@ fn lasted(seconds: u64) -> String {
     }
 }
 
-/// When messages are lost, relative and absolute. Without a first moment they may be of any age.
+/// Describes the moments at which messages are lost. Without `after` their age is unknown.
 fn expiry(after: Option<Timestamp>, before: Option<Timestamp>, now: Timestamp) -> String {
     match (after, before) {
         (Some(after), _) if after <= now => {
@@ -427,7 +428,7 @@ fn expiry(after: Option<Timestamp>, before: Option<Timestamp>, now: Timestamp) -
     }
 }
 
-/// `2026-11-24 10:00Z (in 1d 14h)`
+/// Formats an instant: `2026-11-24 10:00Z (in 1d 14h)`.
 fn moment(at: Timestamp, now: Timestamp) -> String {
     let text = at.to_string();
     let minute = text.get(..16).map_or(text.clone(), |minute| minute.replace('T', " ") + "Z");
@@ -442,24 +443,24 @@ fn cost(usd: Option<f64>) -> String {
     usd.map_or("cost unknown".into(), |usd| format!("cost ${usd:.2}"))
 }
 
-/// What shows the whole story of an incident.
+/// Suggests the command that prints the events of an incident.
 fn look(incident: Option<&str>) -> Option<String> {
-    // A part is enough, and fits a narrow terminal.
+    // A part of the id is unique, and fits a narrow terminal.
     let incident = incident?;
     command("look with", "dlq-log --incident ", incident.get(..13).unwrap_or(incident))
 }
 
 fn poll(queue: &str) -> Option<String> {
-    // Dry, or it would use up what the next round is to tell.
+    // A dry run, because a real one would use up the event of the next round.
     command("try", "dlq-poll --dry-run --queue ", queue)
 }
 
-/// `LEAD 'COMMAND WORD'`; None when the word is none that may be pasted into a shell.
+/// Returns `LEAD 'COMMAND WORD'`; None when the word is not safe in a shell.
 fn command(lead: &str, command: &str, word: &str) -> Option<String> {
     is_plain(word).then(|| format!("{lead} '{command}{word}'"))
 }
 
-/// Whether a word may be pasted into a shell.
+/// Returns whether a word can be pasted into a shell unquoted.
 fn is_plain(word: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
     let fits = !word.is_empty() && word.len() <= 256 && !word.starts_with('-');

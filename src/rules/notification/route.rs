@@ -1,91 +1,86 @@
-//! Which channels hear of an event: from its type, its queue and its severity, by its head alone.
+//! Routing: the channels of an event, by the type, queue and severity in its head.
 //!
-//! Promises: the same head gives the same channels; an event about notices goes nowhere, so that
-//! no notice ever causes another; what no channel can want is known from a table, because nearly
-//! every line of a stream is such a line. Pure.
+//! Promises: equal heads have equal channels; an event about notices has none, so that a notice
+//! never causes another. A table by type and severity holds the events that no channel accepts,
+//! because these are nearly all lines of a stream. Pure.
 
 use std::fmt;
 
-use crate::config::{self, Channel, Notifications, Route};
+use crate::config::{Channel, Notifications, Route};
 use crate::event::{Head, Severity, Type};
 
-const SEVERITIES: [Severity; 5] =
-    [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal];
-
-/// Who hears of an event.
+/// The channels of an event, or the reason for none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// These channels, by their place in the configuration.
-    Tell(Vec<usize>),
-    /// Nobody, and why.
-    Silent(Why),
+pub enum Routing {
+    /// Indexes into the channels of the configuration.
+    Notify(Vec<usize>),
+    Silent(SilenceReason),
 }
 
-/// Why nobody hears of an event.
+/// The reasons for which an event goes to no channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// It is about a notice itself.
+pub enum SilenceReason {
     AboutNotices,
-    /// It only says that all goes on: shown to who asks for DEBUG.
+    /// A sign of life: for routes and channels of severity DEBUG only.
     Heartbeat,
-    /// A route without channels leads such events nowhere.
+    /// A route without channels matches.
     Muted,
-    /// No channel wants it: too mild, or no route leads anywhere.
-    Unwanted,
+    /// Every channel or route asks for a higher severity, or no route matches.
+    Unmatched,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for SilenceReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Why::AboutNotices => "it is about notices",
-            Why::Heartbeat => "it is a heartbeat",
-            Why::Muted => "a route without channels leads it nowhere",
-            Why::Unwanted => "it is too mild, or no route leads to a channel",
+            SilenceReason::AboutNotices => "the event is about a notice",
+            SilenceReason::Heartbeat => "the event is a heartbeat",
+            SilenceReason::Muted => "a route without channels matches",
+            SilenceReason::Unmatched => "the severity is too low, or no route matches",
         })
     }
 }
 
-/// The channels and routes of a configuration, made ready.
+/// The channels and routes of a configuration, with the table of what no channel accepts.
 #[derive(Debug)]
 pub struct Router {
     channels: Vec<Channel>,
     routes: Vec<Route>,
-    /// Types and severities that nobody wants, whatever the queue.
-    silent: [[Option<Why>; SEVERITIES.len()]; Type::ALL.len()],
+    /// The reason for each type and severity that no channel accepts, whatever the queue.
+    silent: [[Option<SilenceReason>; Severity::ALL.len()]; Type::ALL.len()],
 }
 
-/// The queue as far as the question goes.
+/// The queue of an event that is routed.
 #[derive(Clone, Copy)]
-enum Queue<'a> {
-    /// Would it match for any queue at all?
+enum QueueScope<'a> {
+    /// Every queue that a route could match.
     Any,
-    /// For this one, or for an event without one.
+    /// One queue; None for an event without a queue.
     This(Option<&'a str>),
 }
 
-/// What is asked about.
+/// The parts of an event that decide its channels.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct RoutedEvent<'a> {
     known: Option<Type>,
     kind: &'a str,
     severity: Severity,
-    queue: Queue<'a>,
+    queue: QueueScope<'a>,
 }
 
 impl Router {
-    /// Made once, at the start.
+    /// Compiles the routes and their table.
     pub fn new(notifications: &Notifications) -> Self {
         let mut router = Router {
             channels: notifications.channels.clone(),
             routes: notifications.routes.clone(),
-            silent: [[None; SEVERITIES.len()]; Type::ALL.len()],
+            silent: [[None; Severity::ALL.len()]; Type::ALL.len()],
         };
         for &known in Type::ALL {
-            for severity in SEVERITIES {
+            for severity in Severity::ALL {
                 let kind = known.as_str();
-                let (known, queue) = (Some(known), Queue::Any);
-                let asked = Asked { known, kind, severity, queue };
-                if let (Some(known), Verdict::Silent(why)) = (known, router.weigh(asked)) {
+                let (known, queue) = (Some(known), QueueScope::Any);
+                let event = RoutedEvent { known, kind, severity, queue };
+                if let (Some(known), Routing::Silent(why)) = (known, router.decide(event)) {
                     router.silent[known as usize][severity as usize] = Some(why);
                 }
             }
@@ -93,89 +88,84 @@ impl Router {
         router
     }
 
-    /// Who hears of the event with this head.
-    pub fn judge(&self, head: &Head) -> Verdict {
+    /// Returns the channels of the event with this head.
+    pub fn route(&self, head: &Head) -> Routing {
         let severity = head.severity();
         if let Some(known) = head.known
             && let Some(why) = self.silent[known as usize][severity as usize]
         {
-            return Verdict::Silent(why);
+            return Routing::Silent(why);
         }
-        let queue = Queue::This(head.subject.as_deref());
-        self.weigh(Asked { known: head.known, kind: &head.kind, severity, queue })
+        let queue = QueueScope::This(head.subject.as_deref());
+        self.decide(RoutedEvent { known: head.known, kind: &head.kind, severity, queue })
     }
 
-    fn weigh(&self, asked: Asked) -> Verdict {
-        if Type::NoticeSent.is_of_family(asked.kind) {
-            return Verdict::Silent(Why::AboutNotices);
+    fn decide(&self, event: RoutedEvent) -> Routing {
+        if Type::NoticeSent.is_of_family(event.kind) {
+            return Routing::Silent(SilenceReason::AboutNotices);
         }
-        if self.routes.iter().any(|route| asked.is_muted_by(route)) {
-            return Verdict::Silent(Why::Muted);
+        if self.routes.iter().any(|route| event.is_muted_by(route)) {
+            return Routing::Silent(SilenceReason::Muted);
         }
         let channels = self.channels.iter().enumerate();
-        let wanting = channels.filter(|(_, channel)| self.wants(channel, asked));
-        let told: Vec<usize> = wanting.map(|(at, _)| at).collect();
-        match (told.is_empty(), asked.is_heartbeat()) {
-            (false, _) => Verdict::Tell(told),
-            (true, true) => Verdict::Silent(Why::Heartbeat),
-            (true, false) => Verdict::Silent(Why::Unwanted),
+        let accepting = channels.filter(|(_, channel)| self.accepts(channel, event));
+        let chosen: Vec<usize> = accepting.map(|(at, _)| at).collect();
+        match (chosen.is_empty(), event.is_heartbeat()) {
+            (false, _) => Routing::Notify(chosen),
+            (true, true) => Routing::Silent(SilenceReason::Heartbeat),
+            (true, false) => Routing::Silent(SilenceReason::Unmatched),
         }
     }
 
-    fn wants(&self, channel: &Channel, asked: Asked) -> bool {
-        let least = channel.min_severity;
-        if least.is_some_and(|least| milder(asked.severity, least)) {
+    fn accepts(&self, channel: &Channel, event: RoutedEvent) -> bool {
+        let minimum = channel.min_severity;
+        if minimum.is_some_and(|minimum| event.severity < minimum) {
             return false;
         }
-        let names_it = |route: &&Route| route.channels.contains(&channel.name);
-        let mut leading = self.routes.iter().filter(names_it).peekable();
-        if leading.peek().is_none() {
-            // No route names it: its own threshold, or what people want to hear by default.
-            return least.is_some() || asked.is_worth_telling();
+        let names_channel = |route: &&Route| route.channels.contains(&channel.name);
+        let mut routes = self.routes.iter().filter(names_channel).peekable();
+        if routes.peek().is_none() {
+            // Without a route the threshold of the channel decides, or the default.
+            return minimum.is_some() || event.is_notable();
         }
-        leading.any(|route| {
-            let chosen = route.types.is_some() || route.severity.is_some() || least.is_some();
-            let debug = [route.severity, least].contains(&Some(config::Severity::Debug));
-            asked.is_led_by(route)
-                && (debug || !asked.is_heartbeat())
-                && (chosen || asked.is_worth_telling())
+        routes.any(|route| {
+            let chosen = route.types.is_some() || route.severity.is_some() || minimum.is_some();
+            let debug = [route.severity, minimum].contains(&Some(Severity::Debug));
+            event.matches_route(route)
+                && (debug || !event.is_heartbeat())
+                && (chosen || event.is_notable())
         })
     }
 }
 
-impl Asked<'_> {
-    /// It says that all goes on, again and again: nobody wants that unless he says DEBUG.
+impl RoutedEvent<'_> {
+    /// Returns whether the event only shows that polling goes on.
     fn is_heartbeat(self) -> bool {
         matches!(self.known, Some(Type::QueuePolled | Type::PollFinished))
     }
 
-    /// What is told when the configuration does not choose: what is wrong, and what is over.
-    fn is_worth_telling(self) -> bool {
+    /// Returns whether the event goes to channels without a severity: a problem, or its end.
+    fn is_notable(self) -> bool {
         let over =
             [Type::QueueCleared, Type::QueueReadable, Type::InvestigationCompleted].map(Some);
         over.contains(&self.known) || (self.severity >= Severity::Warn && !self.is_heartbeat())
     }
 
-    /// Whether a route lets it through.
-    fn is_led_by(self, route: &Route) -> bool {
+    /// Returns whether the route matches.
+    fn matches_route(self, route: &Route) -> bool {
         let type_fits = route.types.as_ref().is_none_or(|types| types.matches(self.kind));
         let queue_fits = match (&route.queues, self.queue) {
-            (None, _) | (Some(_), Queue::Any) => true,
-            (Some(queues), Queue::This(name)) => name.is_some_and(|name| queues.matches(name)),
+            (None, _) | (Some(_), QueueScope::Any) => true,
+            (Some(queues), QueueScope::This(name)) => name.is_some_and(|name| queues.matches(name)),
         };
-        type_fits && queue_fits && !route.severity.is_some_and(|least| milder(self.severity, least))
+        type_fits && queue_fits && route.severity.is_none_or(|minimum| self.severity >= minimum)
     }
 
-    /// Whether a route leads it nowhere, for certain.
+    /// Returns whether a route without channels matches for certain.
     fn is_muted_by(self, route: &Route) -> bool {
-        let certain = route.queues.is_none() || matches!(self.queue, Queue::This(_));
-        route.channels.is_empty() && certain && self.is_led_by(route)
+        let certain = route.queues.is_none() || matches!(self.queue, QueueScope::This(_));
+        route.channels.is_empty() && certain && self.matches_route(route)
     }
-}
-
-/// The configuration's words are those of the wire, mildest first.
-fn milder(severity: Severity, least: config::Severity) -> bool {
-    (severity as u8) < least as u8
 }
 
 #[cfg(test)]
@@ -210,21 +200,21 @@ mod tests {
         }
     }
 
-    fn told(router: &Router, kind: &str, severity: &str, queue: &str) -> Vec<usize> {
+    fn channels(router: &Router, kind: &str, severity: &str, queue: &str) -> Vec<usize> {
         let subject =
             if queue.is_empty() { String::new() } else { format!(r#","subject":"{queue}""#) };
         let line = format!(
             r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","severitytext":"{severity}"{subject}}}"#
         );
         let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
-        match router.judge(&head) {
-            Verdict::Tell(channels) => channels,
-            Verdict::Silent(_) => Vec::new(),
+        match router.route(&head) {
+            Routing::Notify(channels) => channels,
+            Routing::Silent(_) => Vec::new(),
         }
     }
 
     #[test]
-    fn by_default_what_is_wrong_and_what_is_over_is_told() {
+    fn default_notifies_of_problems_and_their_end() {
         let router = two(None, Some(Least::Error), Vec::new());
         let rows: [(&str, &str, &[usize]); 13] = [
             ("queue.raised", "ERROR", &[C, D]),
@@ -242,12 +232,12 @@ mod tests {
             ("deploy.failed", "ERROR", &[C, D]),
         ];
         for (kind, severity, expected) in rows {
-            assert_eq!(told(&router, kind, severity, "q"), expected, "{kind} {severity}");
+            assert_eq!(channels(&router, kind, severity, "q"), expected, "{kind} {severity}");
         }
     }
 
     #[test]
-    fn routes_choose_by_type_queue_and_severity() {
+    fn route_matches_type_queue_and_severity() {
         let routes = vec![
             route("queue.*", "orders-*", None, &["desktop"]),
             route("", "", Some(Least::Fatal), &["desktop"]),
@@ -264,29 +254,33 @@ mod tests {
             ("notice.failed", "FATAL", "orders-dlq", &[]),
         ];
         for (kind, severity, queue, expected) in rows {
-            assert_eq!(told(&router, kind, severity, queue), expected, "{kind} {severity} {queue}");
+            assert_eq!(
+                channels(&router, kind, severity, queue),
+                expected,
+                "{kind} {severity} {queue}"
+            );
         }
     }
 
     #[test]
-    fn a_heartbeat_is_told_to_who_asks_for_debug() {
+    fn heartbeat_needs_severity_debug() {
         let all = Some(Least::Debug);
         let by_route = two(None, None, vec![route("*", "", all, &["desktop"])]);
-        assert_eq!(told(&by_route, "poll.finished", "DEBUG", ""), [D]);
+        assert_eq!(channels(&by_route, "poll.finished", "DEBUG", ""), [D]);
         let by_channel = two(all, None, Vec::new());
-        assert_eq!(told(&by_channel, "queue.polled", "DEBUG", "q"), [C]);
-        assert_eq!(told(&by_channel, "notice.sent", "DEBUG", "q"), [0; 0]);
+        assert_eq!(channels(&by_channel, "queue.polled", "DEBUG", "q"), [C]);
+        assert_eq!(channels(&by_channel, "notice.sent", "DEBUG", "q"), [0; 0]);
     }
 
     #[test]
-    fn a_channel_hears_nothing_below_its_own_threshold() {
+    fn channel_threshold_applies_beside_routes() {
         let router = two(None, Some(Least::Error), vec![route("", "", None, &["desktop"])]);
-        assert_eq!(told(&router, "queue.cleared", "INFO", "q"), [C]);
-        assert_eq!(told(&router, "queue.raised", "ERROR", "q"), [C, D]);
+        assert_eq!(channels(&router, "queue.cleared", "INFO", "q"), [C]);
+        assert_eq!(channels(&router, "queue.raised", "ERROR", "q"), [C, D]);
     }
 
     #[test]
-    fn a_route_that_chooses_neither_type_nor_severity_brings_what_is_worth_telling() {
+    fn route_without_type_and_severity_brings_the_default() {
         let routes = vec![
             route("", "", None, &["console"]),
             route("", "", Some(Least::Error), &["desktop"]),
@@ -299,31 +293,31 @@ mod tests {
             ("queue.found", "INFO", &[]),
         ];
         for (kind, severity, expected) in rows {
-            assert_eq!(told(&router, kind, severity, "q"), expected, "{kind} {severity}");
+            assert_eq!(channels(&router, kind, severity, "q"), expected, "{kind} {severity}");
         }
     }
 
     #[test]
-    fn a_route_without_channels_mutes() {
+    fn route_without_channels_mutes() {
         let router = two(None, None, vec![route("queue.*", "noisy-*", None, &[])]);
-        assert_eq!(told(&router, "queue.raised", "ERROR", "noisy-dlq"), [0; 0]);
-        assert_eq!(told(&router, "queue.raised", "ERROR", "orders-dlq"), [C, D]);
-        assert_eq!(told(&router, "poll.failed", "ERROR", "noisy-dlq"), [C, D]);
-        assert_eq!(told(&router, "queue.raised", "ERROR", ""), [C, D]);
+        assert_eq!(channels(&router, "queue.raised", "ERROR", "noisy-dlq"), [0; 0]);
+        assert_eq!(channels(&router, "queue.raised", "ERROR", "orders-dlq"), [C, D]);
+        assert_eq!(channels(&router, "poll.failed", "ERROR", "noisy-dlq"), [C, D]);
+        assert_eq!(channels(&router, "queue.raised", "ERROR", ""), [C, D]);
     }
 
     #[test]
-    fn the_table_never_hides_what_the_rules_would_tell() {
+    fn table_agrees_with_the_rules() {
         let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
         for &known in Type::ALL {
-            for severity in SEVERITIES {
-                let (kind, queue) = (known.as_str(), Queue::This(Some("q")));
-                let asked = Asked { known: Some(known), kind, severity, queue };
-                let expected = match router.weigh(asked) {
-                    Verdict::Tell(channels) => channels,
-                    Verdict::Silent(_) => Vec::new(),
+            for severity in Severity::ALL {
+                let (kind, queue) = (known.as_str(), QueueScope::This(Some("q")));
+                let event = RoutedEvent { known: Some(known), kind, severity, queue };
+                let expected = match router.decide(event) {
+                    Routing::Notify(channels) => channels,
+                    Routing::Silent(_) => Vec::new(),
                 };
-                assert_eq!(told(&router, kind, severity.as_str(), "q"), expected);
+                assert_eq!(channels(&router, kind, severity.as_str(), "q"), expected);
             }
         }
     }

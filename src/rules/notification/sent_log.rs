@@ -1,8 +1,8 @@
-//! What has been told to whom: the document `notices.json`.
+//! The log of sent notices, the document `notices.json`: no notice is sent twice.
 //!
-//! A replay of the journal tells nothing twice, because what was told is remembered by channel,
-//! source and id. Memory ends after eight days, and at 20,000 entries: longer than any replay.
-//! Pure: the moment is an argument, the store does the locking.
+//! A notice is remembered by its channel and the source and id of its event, for eight days and
+//! among at most 20,000: longer than any replay of the journal. Pure: the present is an argument,
+//! and the store does the locking.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,60 +13,53 @@ use crate::event::{self, Head};
 use crate::store::Document;
 use crate::time::Timestamp;
 
-/// A notice is remembered this long: far longer than the day that `scripts/pipeline` replays.
+/// The time for which a notice is remembered. `scripts/pipeline` replays a day.
 pub const KEPT_FOR: Duration = Duration::from_secs(8 * 86_400);
 
-/// At most so many notices are remembered; beyond that the oldest are forgotten.
+/// The number of notices that are remembered.
 pub const KEPT_MAX: usize = 20_000;
 
-/// A longer source or id is remembered by its hash: a stranger's line may hold a mebibyte of it.
+/// The length over which a source or id is stored as its hash: a foreign line may hold a mebibyte.
 const TEXT_MAX: usize = 128;
 
-/// One event that one channel has been told of.
+/// The identity of a notice: an event on a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Key {
-    /// The channel's name.
+pub struct NoticeKey {
     pub channel: String,
-    /// The event's source.
     pub source: String,
-    /// The event's id.
     pub event: String,
 }
 
-impl Key {
-    /// Of an event and a channel.
-    pub fn of(channel: &str, head: &Head) -> Self {
+impl NoticeKey {
+    pub fn new(channel: &str, head: &Head) -> Self {
         let text = |text: &str| {
             if text.len() > TEXT_MAX { event::derived_id(&[text]) } else { text.to_owned() }
         };
-        Key { channel: channel.to_owned(), source: text(&head.source), event: text(&head.id) }
+        NoticeKey { channel: channel.to_owned(), source: text(&head.source), event: text(&head.id) }
     }
 }
 
-/// A key and when it was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// What, and to whom.
+pub struct SentEntry {
     #[serde(flatten)]
-    pub key: Key,
-    /// When.
+    pub key: NoticeKey,
     pub at: Timestamp,
 }
 
-/// The document, oldest entry first.
+/// The sent notices, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Handled {
+pub struct SentLog {
     version: u64,
-    handled: Vec<Entry>,
+    handled: Vec<SentEntry>,
 }
 
-impl Default for Handled {
+impl Default for SentLog {
     fn default() -> Self {
-        Handled { version: Self::VERSION, handled: Vec::new() }
+        SentLog { version: Self::VERSION, handled: Vec::new() }
     }
 }
 
-impl Document for Handled {
+impl Document for SentLog {
     const NAME: &str = "notices";
     const VERSION: u64 = 1;
     fn version(&self) -> u64 {
@@ -74,21 +67,20 @@ impl Document for Handled {
     }
 }
 
-impl Handled {
-    /// All that is remembered, for quick looking up.
-    pub fn keys(&self) -> HashSet<Key> {
+impl SentLog {
+    pub fn keys(&self) -> HashSet<NoticeKey> {
         self.handled.iter().map(|entry| entry.key.clone()).collect()
     }
 
-    /// Adds what has been told since, beside what others have added meanwhile; forgets what is
-    /// old. Returns how many had to be forgotten before their time.
-    pub fn remember(&mut self, told: &[Key], now: Timestamp) -> usize {
+    /// Adds delivered notices to those that other processes added, and drops old ones. Returns the
+    /// number that was dropped before its time.
+    pub fn remember(&mut self, delivered: &[NoticeKey], now: Timestamp) -> usize {
         let oldest = now.minus(KEPT_FOR);
         self.handled.retain(|entry| entry.at >= oldest);
         let mut known = self.keys();
-        for key in told {
+        for key in delivered {
             if known.insert(key.clone()) {
-                self.handled.push(Entry { key: key.clone(), at: now });
+                self.handled.push(SentEntry { key: key.clone(), at: now });
             }
         }
         let too_many = self.handled.len().saturating_sub(KEPT_MAX);
@@ -104,8 +96,8 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    fn key(n: usize) -> Key {
-        Key { channel: "console".into(), source: "dlq-poll".into(), event: format!("{n}") }
+    fn key(n: usize) -> NoticeKey {
+        NoticeKey { channel: "console".into(), source: "dlq-poll".into(), event: format!("{n}") }
     }
 
     fn at(days: u32) -> Timestamp {
@@ -113,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_remembered_once_and_for_eight_days() {
-        let mut memory = Handled::default();
+    fn notice_is_remembered_once_and_for_8_days() {
+        let mut memory = SentLog::default();
         assert_eq!(memory.remember(&[key(1), key(1), key(2)], at(10)), 0);
         assert_eq!(memory.remember(&[key(2), key(3)], at(17)), 0);
         assert_eq!(memory.handled.len(), 3);
@@ -125,44 +117,45 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_beyond_the_limit() {
-        let mut memory = Handled::default();
-        let all: Vec<Key> = (0..KEPT_MAX + 5).map(key).collect();
+    fn limit_drops_the_oldest_notices() {
+        let mut memory = SentLog::default();
+        let all: Vec<NoticeKey> = (0..KEPT_MAX + 5).map(key).collect();
         assert_eq!(memory.remember(&all, at(1)), 5);
         assert!(!memory.keys().contains(&key(4)) && memory.keys().contains(&key(5)));
     }
 
     #[test]
-    fn channels_and_sources_are_kept_apart() {
-        let mut memory = Handled::default();
+    fn key_differs_by_channel_and_source() {
+        let mut memory = SentLog::default();
         memory.remember(&[key(1)], at(1));
-        for other in
-            [Key { channel: "desktop".into(), ..key(1) }, Key { source: "mine".into(), ..key(1) }]
-        {
+        for other in [
+            NoticeKey { channel: "desktop".into(), ..key(1) },
+            NoticeKey { source: "mine".into(), ..key(1) },
+        ] {
             assert!(!memory.keys().contains(&other));
         }
     }
 
     #[test]
-    fn the_document_is_as_the_manual_says() {
-        let mut memory = Handled::default();
+    fn document_is_as_in_the_manual() {
+        let mut memory = SentLog::default();
         memory.remember(&[key(7)], Timestamp::from_millis(0));
         let json = r#"{"version":1,"handled":[{"channel":"console","source":"dlq-poll","event":"7","at":"1970-01-01T00:00:00.000Z"}]}"#;
         assert_eq!(serde_json::to_string(&memory).unwrap(), json);
-        assert_eq!(serde_json::from_str::<Handled>(json).unwrap(), memory);
+        assert_eq!(serde_json::from_str::<SentLog>(json).unwrap(), memory);
     }
 
     #[test]
-    fn a_mebibyte_of_id_takes_no_more_room_than_another() {
+    fn key_of_a_long_id_is_a_hash() {
         let line = |last: &str| {
             let id = "x".repeat(5000) + last;
             format!(r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"t"}}"#)
         };
-        let of = |line: &str| {
+        let key_of = |line: &str| {
             let Line::Event(head) = peek(line.as_bytes()) else { panic!() };
-            Key::of("c", &head)
+            NoticeKey::new("c", &head)
         };
-        assert_eq!(of(&line("a")).event.len(), 36);
-        assert_ne!(of(&line("a")), of(&line("b")));
+        assert_eq!(key_of(&line("a")).event.len(), 36);
+        assert_ne!(key_of(&line("a")), key_of(&line("b")));
     }
 }

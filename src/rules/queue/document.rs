@@ -17,7 +17,7 @@ use crate::store::Document;
 use crate::time::Timestamp;
 
 /// The tool that tells all of this.
-pub const SOURCE: &str = "dlq-poll";
+pub const SOURCE: &str = crate::event::ToolName::Poll.as_str();
 
 /// What a month of requests costs: AWS's price for a million, in US dollars, free tier aside.
 const USD_PER_MILLION: f64 = 0.40;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Category;
 use super::case::GroupContext;
+use crate::shell;
 use crate::text::{safe, shorten};
 
 /// Time before the first message in which its cause may lie.
@@ -117,7 +118,7 @@ impl<'a> ResourceNames<'a> {
         }
         let arn = &case.queue.queue.arn;
         let is_lambda = case.group.producer == "lambda_async" && self.function.is_none();
-        (is_lambda && arn.bytes().all(is_plain)).then(|| {
+        (is_lambda && arn.bytes().all(shell::is_plain)).then(|| {
             let query = format!("Functions[?DeadLetterConfig.TargetArn=='{arn}'].FunctionName");
             self.line("aws lambda list-functions", &[("query", &query)])
         })
@@ -181,16 +182,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= 256 && !text.starts_with('-') && text.chars().all(plain)
 }
 
-/// What no shell gives a meaning to.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_./:@=-".contains(&byte)
-}
-
-/// One word for a POSIX shell and zsh, on one line, with nothing hidden in it.
+/// Returns the text as one word for a shell, shortened, on one line, without hidden characters.
 pub(in crate::rules) fn quoted(word: &str) -> String {
-    let word = safe(&shorten(word, WORD_MAX)).into_owned();
-    if !word.is_empty() && !word.starts_with('=') && word.bytes().all(is_plain) {
-        return word;
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    shell::quote(&safe(&shorten(word, WORD_MAX)))
 }

@@ -19,7 +19,7 @@ const NAME: usize = 80;
 
 /// A verdict after the check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckedVerdict {
+pub struct VerdictCheck {
     #[serde(rename = "found")]
     pub verdict: ModelVerdict,
     /// Citations that do not exist, each once; the empty text for a claim that cites nothing.
@@ -79,7 +79,7 @@ impl TestResult {
 /// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
 /// them. Each missing citation lowers the status by a step. A line of code exists when it did before
 /// the model changed anything.
-pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> CheckedVerdict {
+pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictCheck {
     let exists =
         |id: &str| Citation::parse(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
     let mut unresolved: Vec<String> = Vec::new();
@@ -92,7 +92,7 @@ pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> CheckedV
         }
     }
     let notes = std::mem::take(&mut verdict.notes);
-    let mut checked = CheckedVerdict { verdict, unresolved, demoted: None, notes };
+    let mut checked = VerdictCheck { verdict, unresolved, demoted: None, notes };
     if !checked.unresolved.is_empty() {
         let names = named(checked.unresolved.iter().map(String::as_str));
         checked.notes.push(format!("citations that do not exist: {names}"));
@@ -129,7 +129,7 @@ pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> CheckedV
 }
 
 /// Checks the claimed fix against the changed files and the test run.
-pub fn apply_patch_facts(mut checked: CheckedVerdict, patch: &PatchFacts) -> CheckedVerdict {
+pub fn apply_patch_facts(mut checked: VerdictCheck, patch: &PatchFacts) -> VerdictCheck {
     let changed: BTreeSet<String> = patch.files_changed.iter().map(|path| normal(path)).collect();
     let claimed: BTreeSet<String> = match &checked.verdict.fix {
         Some(fix) => fix.files.iter().map(|path| normal(path)).collect(),
@@ -177,7 +177,7 @@ pub fn apply_patch_facts(mut checked: CheckedVerdict, patch: &PatchFacts) -> Che
     checked
 }
 
-impl CheckedVerdict {
+impl VerdictCheck {
     fn lower(&mut self, to: VerdictStatus, why: &str) {
         let from = self.verdict.status;
         if from == to {

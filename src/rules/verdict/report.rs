@@ -9,8 +9,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::{
-    CheckedVerdict, Citation, Claim, Fix, Hypothesis, PatchFacts, RedriveAdvice, TestResult,
-    TestRun, VerdictStatus,
+    Citation, Claim, Fix, Hypothesis, PatchFacts, RedriveAdvice, TestResult, TestRun, VerdictCheck,
+    VerdictStatus,
 };
 use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
@@ -30,7 +30,7 @@ pub struct Report<'a> {
     pub session: &'a str,
     pub incident: &'a str,
     pub queue: &'a Queue,
-    pub checked: &'a CheckedVerdict,
+    pub checked: &'a VerdictCheck,
     /// Redacted texts of the cited items, by the id of the claim or the [`Citation`]'s `Display`.
     pub excerpts: &'a BTreeMap<String, String>,
     /// Changes that this tool has read; none without a repository.

@@ -276,8 +276,9 @@ fn killed_supervisor_ends_process_tree_of_claude() {
     let (bench, _api) = with_endless_command(&cli, "real-supervisor", ", stop_grace_seconds: 2");
     investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
     wait_for("its command is at work", || bench.path("ready").exists());
-    let supervisor =
-        processes_of(&bench).into_iter().find(|pid| arguments_of(*pid).contains("--supervise"));
+    let supervisor = processes_of(&bench)
+        .into_iter()
+        .find(|pid| arguments_of(*pid).contains("dlq-supervise run "));
     let killed = Instant::now();
     signal("KILL", supervisor.unwrap());
     wait_for("the tree is gone", || processes_of(&bench).is_empty());

@@ -83,7 +83,7 @@ fn crashed_session_with_wild_times_cools_down_from_now() {
         wait_for("the agent is ready", || bench.path("ready").exists());
         rewrite_session(&bench, |session| (session.start_time, session.timeout_at) = (wall, wall));
         let mut supervisors = processes_of(&bench);
-        supervisors.retain(|pid| arguments_of(*pid).contains("--supervise "));
+        supervisors.retain(|pid| arguments_of(*pid).contains("dlq-supervise run "));
         supervisors.iter().for_each(|pid| signal("KILL", *pid));
         assert_no_process_left(&bench);
         let output = investigate(&bench, &[], "");

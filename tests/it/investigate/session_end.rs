@@ -35,7 +35,7 @@ fn supervisor_killed_after_result_leaves_nothing() {
     };
     wait_for("its result is recorded", || events().is_ok_and(|all| all.contains("completed")));
     for pid in processes_of(&bench) {
-        if arguments_of(pid).contains("--supervise") {
+        if arguments_of(pid).contains("dlq-supervise run ") {
             signal("KILL", pid);
         }
     }
@@ -105,7 +105,7 @@ fn signal_during_fix_tests_stops_them() {
     investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
     wait_for("the tests run", || bench.path("tests").exists());
     for pid in processes_of(&bench) {
-        if arguments_of(pid).contains("--supervise") {
+        if arguments_of(pid).contains("dlq-supervise run ") {
             signal("TERM", pid);
         }
     }

@@ -7,7 +7,9 @@ use crate::support::investigate::{
     QUICK_AGENT, agent, assert_no_process_left, investigate, own_events, read_text, sessions,
     summaries,
 };
-use crate::support::workbench::{Bench, arguments_of, is_alive, processes_of, signal, wait_for};
+use crate::support::workbench::{
+    Bench, arguments_of, bin, is_alive, processes_of, signal, wait_for,
+};
 
 /// Children that are hard to find or to end. Each writes its id into `pids`; `ready` follows.
 const CHILDREN: &str = r#"echo $$ >> "@/pids"
@@ -128,7 +130,7 @@ fn next_run_prints_end_of_session_once() {
     agent(&mut bench, body, "");
     // The filter has ended while the agent still waits for the file.
     let first = start_and_wait(&bench);
-    assert_eq!(with_argument(&bench, "--supervise").len(), 1);
+    assert_eq!(with_argument(&bench, "run").len(), 1);
     let second = summaries(&investigate(&bench, &["--no-wait"], "").text()).join(", ");
     assert_eq!(first + &second, "started orders");
     bench.write("open", "");
@@ -148,7 +150,7 @@ fn killed_supervisor_ends_process_tree() {
         "cooldown_hours: 0",
     );
     let first = start_and_wait(&bench);
-    kill(&bench, "--supervise");
+    kill(&bench, "run");
     let begun = Instant::now();
     wait_for("the tree has gone", || living_processes(&bench).is_empty());
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -172,9 +174,9 @@ fn agent_dies_with_supervisor_without_watchdog() {
     let mut bench = Bench::new("both");
     agent(&mut bench, "echo $$ >> \"@/pids\"\necho > \"@/ready\"\nexec sleep 600", "");
     start_and_wait(&bench);
-    kill(&bench, "--watch");
+    kill(&bench, "watch");
     // The agent may die a moment before the supervisor releases its lock.
-    kill(&bench, "--supervise");
+    kill(&bench, "run");
     if cfg!(target_os = "linux") {
         wait_for("the agent has gone", || living_processes(&bench).is_empty());
     }
@@ -190,8 +192,8 @@ fn surviving_agent_is_ended_by_next_run() {
     let body = format!("trap '' TERM INT\n{CHILDREN}\nwhile :; do sleep 0.05; done");
     agent(&mut bench, &body, "");
     start_and_wait(&bench);
-    kill(&bench, "--watch");
-    kill(&bench, "--supervise");
+    kill(&bench, "watch");
+    kill(&bench, "run");
     assert!(is_alive(noted_pids(&bench)[0]), "it ignores the parent-death signal");
     let output = investigate(&bench, &[], "");
     assert!(summaries(&output.text()).contains(&"failed orders crashed".into()), "{output:?}");
@@ -205,7 +207,7 @@ fn sigterm_to_supervisor_stops_agent() {
     agent(&mut bench, &format!("{CHILDREN}\n{HIDDEN_CHILD}\nsleep 605"), "");
     let first = start_and_wait(&bench);
     wait_for("all are there", || noted_pids(&bench).len() == 8);
-    signal("TERM", single_process(&bench, &format!("--supervise {}", session_id(&bench))));
+    signal("TERM", single_process(&bench, &format!("run {}", session_id(&bench))));
     wait_for_event(&bench, "investigation.stopped");
     assert_eq!(living_processes(&bench), [""; 0]);
     assert_no_process_left(&bench);
@@ -246,7 +248,7 @@ fn lock_probe_does_not_stop_supervisor_start() {
     let path = bench.state("sessions").join(&session_id).join("supervisor.lock");
     let probe = std::fs::File::open(path).unwrap();
     probe.lock_shared().unwrap();
-    let mut running = bench.start("dlq-investigate", &["--supervise", &session_id]);
+    let mut running = bench.start("dlq-supervise", &["run", &session_id]);
     let leads = |pid: i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.split(' ').nth(5) == Some(&pid.to_string())
@@ -271,7 +273,46 @@ fn state_folders_do_not_end_each_others_agents() {
     assert_eq!(summaries(&output.text()), ["started orders", "timed_out orders"]);
     assert_eq!(living_processes(&bench).len(), 1);
     assert_eq!(session_id(&bench), session_id(&other));
-    signal("TERM", single_process(&bench, &format!("--supervise {}", session_id(&bench))));
+    signal("TERM", single_process(&bench, &format!("run {}", session_id(&bench))));
     assert_no_process_left(&bench);
     assert_no_process_left(&other);
+}
+
+#[test]
+fn filter_without_supervisor_program_names_remedy_and_tries_again() {
+    let mut bench = Bench::new("alone");
+    agent(&mut bench, QUICK_AGENT, "");
+    std::fs::create_dir_all(bench.path("bin")).unwrap();
+    let alone = bench.path("bin/dlq-investigate");
+    std::fs::copy(bin("dlq-investigate"), &alone).unwrap();
+    let input = raised("orders", "i", seconds_ago(0), None);
+    let output = bench.run(alone.to_str().unwrap(), &[], &input);
+    assert_eq!((output.code(), output.text()), (1, input.clone()));
+    let why = "cannot find 'dlq-supervise': it is neither in ";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
+    std::fs::create_dir_all(bench.path("libexec/dlq-tools")).unwrap();
+    let libexec = bench.path("libexec/dlq-tools/dlq-supervise");
+    std::os::unix::fs::symlink(bin("dlq-supervise"), libexec).unwrap();
+    let output = bench.run(alone.to_str().unwrap(), &[], "");
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
+    assert_no_process_left(&bench);
+}
+
+#[test]
+fn plan_of_another_version_is_refused() {
+    let mut bench = Bench::new("version");
+    agent(&mut bench, QUICK_AGENT, "");
+    investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
+    let session = session_id(&bench);
+    let path = bench.state("sessions").join(&session).join("plan.json");
+    let plan = std::fs::read_to_string(&path).unwrap();
+    let later = plan.replacen(r#""version":1"#, r#""version":99"#, 1);
+    assert_ne!(plan, later);
+    std::fs::write(&path, later).unwrap();
+    let output = bench.run("dlq-supervise", &["run", &session], "");
+    assert_eq!(output.code(), 1);
+    let why =
+        "its version is 99, and this dlq-supervise reads version 1; install all programs from";
+    assert!(output.stderr.contains(why), "{}", output.stderr);
 }

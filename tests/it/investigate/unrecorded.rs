@@ -55,7 +55,7 @@ fn kill_filter_before_record(bench: &mut Bench, input: &str, kill_supervisor: bo
     let session = started().unwrap();
     if kill_supervisor {
         let mut all = processes_of(bench);
-        all.retain(|pid| arguments_of(*pid).contains(&format!("--supervise {session}")));
+        all.retain(|pid| arguments_of(*pid).contains(&format!("run {session}")));
         assert_eq!(all.len(), 1);
         signal("KILL", all[0]);
         wait_for("the supervisor has ended", || !is_alive(all[0]));

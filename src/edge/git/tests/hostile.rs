@@ -50,7 +50,7 @@ fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
             let done = match how {
                 "discard" => workspace.discard(),
                 "discard_old" => discard_old(&repo, &tree),
-                _ => sweep(&repo, &tree).map(|closed| assert_eq!(closed, Closed::Removed)),
+                _ => sweep(&repo, &tree).map(|closed| assert_eq!(closed, CloseResult::Removed)),
             };
             assert_eq!(done, Ok(()), "{rule}, {how}");
             assert!(tree.symlink_metadata().is_err(), "{rule}, {how}");
@@ -71,10 +71,16 @@ fn a_link_in_place_of_the_worktree_is_not_looked_into() {
     std::fs::remove_dir_all(&tree).unwrap();
     symlink(&outside, &tree).unwrap();
     let error = workspace.changes().unwrap_err().to_string();
-    assert_eq!(error, format!("cannot compare '{}': it is a link now", tree.display()));
-    let error = Workspace::reopen(&bench.path("repo"), &tree).unwrap_err().to_string();
-    assert_eq!(error, format!("cannot open '{}': it is a link now", tree.display()));
-    assert_eq!(workspace.close(false), Ok(Closed::Removed));
+    assert_eq!(
+        error,
+        format!("cannot compare '{}': it was replaced by a symbolic link", tree.display())
+    );
+    let error = Worktree::reopen(&bench.path("repo"), &tree).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!("cannot open '{}': it was replaced by a symbolic link", tree.display())
+    );
+    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
     assert!(outside.join("keep").is_file());
 }
 
@@ -110,14 +116,14 @@ fn hooks_that_are_settings_are_off_wherever_something_is_written() {
         bench.git("repo", &["config", &format!("hook.a.b.{key}"), value]);
     }
     let base = bench.git("repo", &["rev-parse", "HEAD"]);
-    let mut home = Home::find(&repo).unwrap();
-    home.git = home.git.with("GIT_TRACE2", bench.path("trace").into_os_string());
-    home.git = home.git.with("GIT_TRACE2_CONFIG_PARAMS", "hook.*.enabled");
+    let mut repository = GitRepository::find(&repo).unwrap();
+    repository.git = repository.git.with("GIT_TRACE2", bench.path("trace").into_os_string());
+    repository.git = repository.git.with("GIT_TRACE2_CONFIG_PARAMS", "hook.*.enabled");
     let (folder, trace) = (bench.path("state"), bench.path("trace"));
-    let branch = home.claim("dlq/a", &base).unwrap();
-    home.add(&folder, &[&branch]).unwrap();
-    home.remove(&folder).unwrap();
-    assert!(home.release(&branch, &base).unwrap());
+    let branch = repository.create_branch("dlq/a", &base).unwrap();
+    repository.add_worktree(&folder, &[&branch]).unwrap();
+    repository.remove_worktree(&folder).unwrap();
+    assert!(repository.delete_branch(&branch, &base).unwrap());
     let trace = std::fs::read_to_string(trace).unwrap();
     let mut written = 0;
     for run in trace
@@ -173,7 +179,7 @@ fn what_the_index_or_the_settings_of_the_agent_say_hides_nothing() {
             "{rule}"
         );
         assert!(String::from_utf8_lossy(&changes.patch).contains("+evil"), "{rule}");
-        assert_eq!(workspace.close(false), Ok(Closed::Kept), "{rule}");
+        assert_eq!(workspace.close(false), Ok(CloseResult::Kept), "{rule}");
         for key in ["sparse.expectFilesOutsideOfPatterns", "core.checkStat", "core.ignoreStat"] {
             bench.git("repo", &["config", key, ""]);
             bench.git("repo", &["config", "--unset-all", key]);

@@ -4,7 +4,7 @@ use super::*;
 
 impl Bench {
     /// The patch of a workspace, in a file.
-    fn patch(&self, workspace: &Workspace) -> PathBuf {
+    fn patch(&self, workspace: &Worktree) -> PathBuf {
         let changes = workspace.changes().unwrap();
         assert!(!changes.truncated);
         std::fs::write(self.path("patch"), changes.patch).unwrap();
@@ -70,7 +70,7 @@ fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
 
     let objects = || bench.git("repo", &["count-objects", "--verbose"]);
     let (before, branches) = (objects(), bench.branches());
-    let trial = workspace.trial(&bench.path("state/s/trial"), &patch).unwrap();
+    let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
     assert_eq!(files(trial.folder()), expected);
     let place = "state/s/trial";
     assert_eq!(bench.git(place, &["rev-parse", "HEAD"]), workspace.base());
@@ -113,15 +113,15 @@ fn what_an_earlier_trial_has_left_goes_first() {
         }),
     ];
     for (rule, make) in rows {
-        drop(workspace.trial(&folder, &patch).unwrap());
+        drop(workspace.test_worktree(&folder, &patch).unwrap());
         bench.write("state/s/trial/build/pass", "evil");
         make(&bench, &folder);
-        let trial = workspace.trial(&folder, &patch).unwrap();
+        let trial = workspace.test_worktree(&folder, &patch).unwrap();
         assert!(!folder.join("build").exists(), "{rule}");
         assert_eq!(bench.git("state/s/trial", &["status", "--short"]), " M src/app.py", "{rule}");
         assert_eq!(bench.worktrees(), 3, "{rule}");
         make(&bench, trial.folder());
-        sweep_trial(&bench.path("repo"), &folder).unwrap();
+        remove_test_worktree(&bench.path("repo"), &folder).unwrap();
         trial.remove().unwrap();
         assert!(folder.symlink_metadata().is_err(), "{rule}");
         assert_eq!(bench.worktrees(), 2, "{rule}");
@@ -145,12 +145,12 @@ fn a_patch_that_does_not_apply_is_told_and_leaves_nothing() {
         ("nothing", "No valid patches in input (allow with \"--allow-empty\")"),
     ] {
         std::fs::write(&patch, text).unwrap();
-        let error = workspace.trial(&folder, &patch).unwrap_err();
+        let error = workspace.test_worktree(&folder, &patch).unwrap_err();
         assert_eq!(error, Error::failed("apply", patch.display(), cause));
         assert!(!folder.exists());
         assert_eq!(bench.worktrees(), 2);
     }
-    assert!(workspace.trial(&folder, &bench.path("none")).is_err());
+    assert!(workspace.test_worktree(&folder, &bench.path("none")).is_err());
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_trial_of_a_sparse_checkout_is_sparse_but_for_the_patch() {
     bench.write("state/s/tree/other/file", "y\n");
     bench.write("state/s/tree/outside/new", "new\n");
     let patch = bench.patch(&workspace);
-    let trial = workspace.trial(&bench.path("state/s/trial"), &patch).unwrap();
+    let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
     let found: Vec<PathBuf> = files(trial.folder()).into_keys().collect();
     let expected = [".gitignore", "other/file", "outside/new", "src/app.py"].map(PathBuf::from);
     assert_eq!(found, expected);
@@ -191,7 +191,7 @@ fn a_trial_runs_nothing_that_the_repository_names() {
         bench.git("repo", &["config", key, &evil]);
     }
     bench.git("repo", &["config", "filter.x.required", "true"]);
-    let trial = workspace.trial(&bench.path("state/s/trial"), &patch).unwrap();
+    let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
     let app = std::fs::read_to_string(trial.folder().join("src/app.py")).unwrap();
     assert_eq!(app, "fixed\n");
     trial.remove().unwrap();

@@ -24,13 +24,13 @@ fn line_of<D: Payload>(data: D) -> Vec<u8> {
     line
 }
 
-fn sentence(line: &[u8]) -> Sentence {
+fn notice(line: &[u8]) -> Notice {
     let Line::Event(head) = peek(line) else { panic!("{}", String::from_utf8_lossy(line)) };
-    of(&head, line, now())
+    render(&head, line, now())
 }
 
-fn told<D: Payload>(data: D) -> String {
-    sentence(&line_of(data)).line()
+fn text<D: Payload>(data: D) -> String {
+    notice(&line_of(data)).line()
 }
 
 fn raised(after: Option<Timestamp>, before: Option<Timestamp>, depth: u64) -> event::QueueRaised {
@@ -49,7 +49,7 @@ fn raised(after: Option<Timestamp>, before: Option<Timestamp>, depth: u64) -> ev
 }
 
 #[test]
-fn a_raise_says_when_messages_are_lost_or_that_it_is_unknown() {
+fn raise_shows_expiry_or_unknown() {
     let look = "look with 'dlq-log --incident 1f2e3d4c-0000'";
     let rows = [
         (
@@ -74,13 +74,13 @@ fn a_raise_says_when_messages_are_lost_or_that_it_is_unknown() {
     ];
     for (after, before, depth, expected) in rows {
         let expected = format!("19:57:32Z ERROR orders-dlq: {expected}: {look}");
-        assert_eq!(told(raised(after, before, depth)), expected);
+        assert_eq!(text(raised(after, before, depth)), expected);
     }
 }
 
 #[test]
-fn unknown_is_never_shown_as_zero() {
-    let unreadable = told(event::QueueUnreadable {
+fn unknown_number_is_not_shown_as_zero() {
+    let unreadable = text(event::QueueUnreadable {
         queue: queue(),
         depth: None,
         reason: "access denied".into(),
@@ -90,9 +90,9 @@ fn unknown_is_never_shown_as_zero() {
         unreadable,
         "19:57:32Z ERROR orders-dlq: cannot be read: access denied; 2 failures in a row; its depth is unknown: try 'dlq-poll --dry-run --queue orders-dlq'"
     );
-    let gone = told(event::QueueGone { queue: queue(), last_depth: None });
+    let gone = text(event::QueueGone { queue: queue(), last_depth: None });
     assert!(gone.contains("its last depth was unknown"), "{gone}");
-    let completed = told(event::InvestigationCompleted {
+    let completed = text(event::InvestigationCompleted {
         queue: queue(),
         session: "s".into(),
         verdict: event::Verdict {
@@ -110,12 +110,12 @@ fn unknown_is_never_shown_as_zero() {
         "19:57:32Z INFO orders-dlq: investigation completed: a result without a title (likely, confidence 80 %); took 1m 30s, cost unknown: read '/state/sessions/s/report.md'"
     );
     let cleared =
-        told(event::QueueCleared { queue: queue(), duration_s: 7380, cause: "unknown".into() });
+        text(event::QueueCleared { queue: queue(), duration_s: 7380, cause: "unknown".into() });
     assert_eq!(cleared, "19:57:32Z INFO orders-dlq: empty again after 2h 3m (cause unknown)");
 }
 
 #[test]
-fn a_look_says_what_it_saw_or_why_there_was_none() {
+fn sample_shows_causes_or_refusal() {
     let causes = |titles: &[(u64, &str)]| -> Vec<event::Cause> {
         let cause = |(count, title): &(u64, &str)| event::Cause {
             id: "0123456789abcdef".into(),
@@ -179,12 +179,12 @@ fn a_look_says_what_it_saw_or_why_there_was_none() {
         ),
     ];
     for (data, expected, next) in rows {
-        assert_eq!(told(data), format!("19:57:32Z INFO orders-dlq: {expected}{next}"));
+        assert_eq!(text(data), format!("19:57:32Z INFO orders-dlq: {expected}{next}"));
     }
 }
 
 #[test]
-fn an_expiry_says_how_to_save_and_whether_it_is_certain() {
+fn expiry_shows_redrive_and_certainty() {
     let expiring = |certain| event::QueueExpiring {
         queue: queue(),
         tier: "6h".into(),
@@ -194,13 +194,13 @@ fn an_expiry_says_how_to_save_and_whether_it_is_certain() {
         expires_before: in_hours(5),
     };
     let save = "once the cause is fixed, run 'aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-west-1:123456789012:orders-dlq'";
-    let known = told(expiring(true));
+    let known = text(expiring(true));
     assert!(known.contains("3 messages may be lost within 6h") && known.ends_with(save), "{known}");
-    assert!(told(expiring(false)).contains("the oldest of 3 messages will be lost within 6h"));
+    assert!(text(expiring(false)).contains("the oldest of 3 messages will be lost within 6h"));
 }
 
 #[test]
-fn text_from_events_is_harmless_and_short() {
+fn event_text_is_safe_and_short() {
     let evil = "\u{1b}]52;c;aGk=\u{7}\u{202e}".to_owned() + &"x".repeat(5000);
     let failed = event::PollFailed {
         account: Some(evil.clone()),
@@ -210,20 +210,20 @@ fn text_from_events_is_harmless_and_short() {
     let mut event = Event::new("dlq-poll", "id".into(), &evil, now(), failed);
     event.incident = Some("$(reboot)".into());
     let line = event.line();
-    let said = sentence(&line[..line.len() - 1]);
+    let said = notice(&line[..line.len() - 1]);
     for text in [said.line(), said.title(), said.body().replace('\n', " ")] {
         assert!(matches!(safe(&text), Cow::Borrowed(_)), "{text}");
         assert!(text.chars().count() < BODY_MAX + SUBJECT_MAX + 40, "{}", text.len());
     }
-    assert!(!said.told().contains("aws sqs"), "{}", said.told());
+    assert!(!said.text().contains("aws sqs"), "{}", said.text());
     assert!(said.title().chars().count() <= TITLE_MAX);
     let generic =
         br#"{"specversion":"1.0","id":"i","source":"s","type":"\u001b[2J","incident":"a'b"}"#;
-    assert_eq!(sentence(generic).line(), "at an unknown time INFO s: \\u{1b}[2J");
+    assert_eq!(notice(generic).line(), "at an unknown time INFO s: \\u{1b}[2J");
 }
 
 #[test]
-fn a_command_is_suggested_only_for_a_word_that_can_be_pasted() {
+fn command_needs_a_word_safe_in_a_shell() {
     let rows = [
         ("orders-dlq", true),
         ("arn:aws:sqs:eu-west-1:1:q.fifo", true),
@@ -240,7 +240,7 @@ fn a_command_is_suggested_only_for_a_word_that_can_be_pasted() {
 }
 
 #[test]
-fn what_is_not_known_or_not_understood_is_told_in_general() {
+fn unknown_type_or_payload_has_a_general_text() {
     let rows = [
         (
             r#""type":"deploy.failed","severitytext":"ERROR","subject":"web","time":"2026-11-22T19:57:32Z""#,
@@ -257,12 +257,12 @@ fn what_is_not_known_or_not_understood_is_told_in_general() {
     ];
     for (fields, expected) in rows {
         let line = format!(r#"{{"specversion":"1.0","id":"i","source":"s",{fields}}}"#);
-        assert_eq!(sentence(line.as_bytes()).line(), expected);
+        assert_eq!(notice(line.as_bytes()).line(), expected);
     }
 }
 
 #[test]
-fn every_known_type_has_its_sentence() {
+fn every_known_type_has_a_text() {
     let empty = |shape: &serde_json::Value| example(shape);
     for known in Type::ALL {
         let line = serde_json::json!({
@@ -271,13 +271,13 @@ fn every_known_type_has_its_sentence() {
         })
         .to_string();
         strict(*known, line.as_bytes()).unwrap();
-        let said = sentence(line.as_bytes());
+        let said = notice(line.as_bytes());
         assert!(!said.what.contains(known.as_str()), "{known:?} is told in general: {said:?}");
         assert!(!said.title().is_empty() && !said.body().is_empty());
     }
 }
 
-/// A value of a shape.
+/// Returns a value of a JSON Schema.
 fn example(shape: &serde_json::Value) -> serde_json::Value {
     use serde_json::{Value, json};
     if shape.get("anyOf").is_some() {

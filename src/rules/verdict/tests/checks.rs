@@ -45,7 +45,7 @@ fn check_lowers_a_status_without_evidence() {
         assert_eq!(said("the status was lowered"), usize::from(status != to), "{rule}");
         assert_eq!(said("redrive advice was lowered"), usize::from(redrive != advice), "{rule}");
         assert_eq!(said("that do not exist: ") == 1, !checked.unresolved.is_empty(), "{rule}");
-        let again: CheckedVerdict =
+        let again: VerdictCheck =
             serde_json::from_value(serde_json::to_value(&checked).unwrap()).unwrap();
         assert_eq!(again, checked, "{rule}: it is kept as a document");
     }

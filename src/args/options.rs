@@ -1,0 +1,130 @@
+//! The description of an option: static data that the parser, `--help`, the check of the man pages
+//! and shell completions read.
+
+/// An option of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opt {
+    pub short: Option<char>,
+    /// The name without its dashes.
+    pub long: &'static str,
+    /// The placeholder of the value in `--help`; empty for a flag.
+    pub value: &'static str,
+    pub kind: ValueKind,
+    /// The key of the setting that the option overrides.
+    pub setting: Option<&'static str>,
+    pub repeatable: bool,
+    /// Options, by their long names, that cannot be given beside this one.
+    pub conflicts: &'static [&'static str],
+    /// The sentence of `--help`, without a full stop.
+    pub help: &'static str,
+    /// The sentence for all options of a group, which share one line of a long `--help`.
+    pub group: Option<&'static str>,
+    /// Left out of `--help` and completions: for the program's own children.
+    pub hidden: bool,
+}
+
+/// The values that an option accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueKind {
+    Flag,
+    /// Text that is not empty. The text for a setting is checked by the configuration instead.
+    Text,
+    Glob,
+    /// A duration with its unit, such as `30s`.
+    Span,
+    /// A whole number from the first to the second.
+    Number(u64, u64),
+    Words(&'static [&'static str]),
+}
+
+impl Opt {
+    pub const fn flag(long: &'static str, help: &'static str) -> Self {
+        Opt {
+            short: None,
+            long,
+            value: "",
+            kind: ValueKind::Flag,
+            setting: None,
+            repeatable: false,
+            conflicts: &[],
+            help,
+            group: None,
+            hidden: false,
+        }
+    }
+
+    pub const fn valued(
+        long: &'static str,
+        value: &'static str,
+        kind: ValueKind,
+        help: &'static str,
+    ) -> Self {
+        Opt { value, kind, ..Opt::flag(long, help) }
+    }
+
+    pub const fn text(long: &'static str, value: &'static str, help: &'static str) -> Self {
+        Opt::valued(long, value, ValueKind::Text, help)
+    }
+
+    /// Returns a text option that overrides a setting.
+    pub const fn setting(
+        long: &'static str,
+        value: &'static str,
+        key: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Opt::text(long, value, help).overriding(key)
+    }
+
+    #[must_use]
+    pub const fn overriding(self, key: &'static str) -> Self {
+        Opt { setting: Some(key), ..self }
+    }
+
+    #[must_use]
+    pub const fn short(self, letter: char) -> Self {
+        Opt { short: Some(letter), ..self }
+    }
+
+    #[must_use]
+    pub const fn repeatable(self) -> Self {
+        Opt { repeatable: true, ..self }
+    }
+
+    #[must_use]
+    pub const fn group(self, help: &'static str) -> Self {
+        Opt { group: Some(help), ..self }
+    }
+
+    #[must_use]
+    pub const fn conflicts(self, others: &'static [&'static str]) -> Self {
+        Opt { conflicts: others, ..self }
+    }
+
+    #[must_use]
+    pub const fn hidden(self) -> Self {
+        Opt { hidden: true, ..self }
+    }
+
+    /// Returns the names with their dashes, the short one first.
+    pub fn names(&self) -> Vec<String> {
+        let short = self.short.map(|letter| format!("-{letter}"));
+        short.into_iter().chain([format!("--{}", self.long)]).collect()
+    }
+}
+
+/// The options of every program.
+pub static COMMON: [Opt; 6] = [
+    Opt::text("config", "FILE", "read this configuration").group(""),
+    Opt::valued(
+        "log-format",
+        "FORM",
+        ValueKind::Words(&["text", "json"]),
+        "write messages on standard error as text or json",
+    )
+    .group(""),
+    Opt::flag("schema", "print the JSON Schema of the program's events").group(""),
+    Opt::flag("verbose", "report progress on standard error").short('v').group(""),
+    Opt::flag("help", "print this").short('h').group(""),
+    Opt::flag("version", "print the version").group(""),
+];

@@ -1,0 +1,82 @@
+//! dlq-supervise - private program of dlq-investigate: the supervisor of a session and its children
+//!
+//! Not for people: the words below may change with any release. dlq-investigate starts it from its
+//! own folder (edge/supervisor/program.rs); it starts itself again as watchdog and shim.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dlq::edge::supervisor::program::NAME;
+use dlq::edge::{process, supervisor};
+use dlq::error::Error;
+use dlq::log;
+use dlq::rules::agent::invocation;
+use dlq::store::Store;
+use dlq::tool::{self, ExitOutcome};
+use dlq::wire;
+
+/// Longest description of a tool call that Claude Code gives a hook, in bytes.
+const CALL_MAX: u64 = 1 << 20;
+
+fn main() -> ExitCode {
+    tool::run_private(NAME, run)
+}
+
+fn run(words: &[String]) -> Result<ExitOutcome, Error> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let state = std::env::var_os("DLQ_STATE_DIR").unwrap_or_default();
+    let state = Path::new(&state);
+    match words[..] {
+        // A session, from evidence to report.
+        ["run", session] => supervisor::supervise(&Store::open(state)?, session)?,
+        // Its watchdog.
+        ["watch", session, grace_ms] => {
+            let grace = Duration::from_millis(number(grace_ms)?);
+            supervisor::watch(state, session, grace);
+        }
+        // The process that becomes the agent or the tests.
+        ["shim", parent, "--", ref argv @ ..] => return become_child(parent, None, argv),
+        ["shim", parent, "--pipe", pipe, "--", ref argv @ ..] => {
+            return become_child(parent, Some(pipe), argv);
+        }
+        // A hook of Claude Code.
+        ["only-line", line] => check_line(line)?,
+        // After a crash, and before a session's folder is deleted.
+        ["clean-up", session] => supervisor::clean_up_crashed(&Store::open(state)?, session)?,
+        ["discard", session] => supervisor::discard_worktrees(&Store::open(state)?, session),
+        ["--version"] => wire::print(format!("{NAME} {}\n", env!("CARGO_PKG_VERSION")).as_bytes())?,
+        _ => {
+            let why = "dlq-investigate starts this program; it has no options for people, see \
+                       dlq-investigate(1)";
+            return Err(Error::wrong(why));
+        }
+    }
+    Ok(ExitOutcome::Done)
+}
+
+fn number(word: &str) -> Result<u64, Error> {
+    word.parse().map_err(|_| Error::wrong(format!("'{word}' is not a number")))
+}
+
+/// Becomes `argv`, which the kernel ends when the supervisor dies. Returns when that fails.
+fn become_child(parent: &str, pipe: Option<&str>, argv: &[&str]) -> Result<ExitOutcome, Error> {
+    let parent = i32::try_from(number(parent)?).unwrap_or(0);
+    let pipe = pipe.map(|path| (invocation::TOKEN_PIPE, Path::new(path)));
+    let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+    let error = process::become_child_of(parent, &argv, pipe);
+    let program = argv.first().map_or("", String::as_str);
+    log::log(log::Level::Critical, &format!("cannot start '{program}': {error}"));
+    Ok(ExitOutcome::NotRun)
+}
+
+/// Allows a shell to run this line, and refuses every other line.
+fn check_line(line: &str) -> Result<(), Error> {
+    let mut call = String::new();
+    let read = std::io::stdin().take(CALL_MAX).read_to_string(&mut call);
+    if read.is_ok() && invocation::is_line(&call, line) {
+        return Ok(());
+    }
+    Err(Error::wrong(format!("no other command than this one may be run: {line}")))
+}

@@ -1,0 +1,73 @@
+//! Reading an evidence bundle for the triage, the verdict and the report.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, Timeline, files};
+use crate::rules::triage::MessageFacts;
+use crate::store;
+use crate::text::shorten;
+
+/// Longest line of `messages.ndjson` in bytes: a body of 1 MiB with each byte escaped.
+const LINE_MAX: u64 = 16 << 20;
+/// Characters of a body that are kept for the report, which shows fewer.
+const EXCERPT: usize = 256;
+/// Messages that the triage examines one by one.
+const MESSAGES_MAX: usize = 1000;
+
+/// Contents of a bundle, without its logs.
+pub struct BundleContents {
+    /// The queue's attributes.
+    pub queue: QueueFacts,
+    /// The groups of messages.
+    pub fingerprints: Fingerprints,
+    /// Times of the messages and of the queue.
+    pub timeline: Timeline,
+    /// Facts of each message for the triage.
+    pub facts: Vec<MessageFacts>,
+    /// Messages with excerpts for bodies.
+    pub messages: Vec<Sampled>,
+}
+
+/// Reads a bundle's queue, fingerprints, timeline and first [`MESSAGES_MAX`] messages.
+pub fn load(bundle: &Path) -> Result<BundleContents, Error> {
+    let queue: QueueFacts = store::read_json(&bundle.join(files::QUEUE))?;
+    let fingerprints: Fingerprints = store::read_json(&bundle.join(files::FINGERPRINTS))?;
+    let timeline: Timeline = store::read_json(&bundle.join(files::TIMELINE))?;
+    let path = bundle.join(files::MESSAGES);
+    let file = File::open(&path).map_err(|error| Error::file("read", &path, &error))?;
+    let mut lines = BufReader::new(file);
+    let (mut facts, mut messages): (Vec<MessageFacts>, Vec<Sampled>) = (Vec::new(), Vec::new());
+    while facts.len() < MESSAGES_MAX {
+        let mut line = Vec::new();
+        let read = lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line);
+        if read.map_err(|error| Error::file("read", &path, &error))? == 0 {
+            break;
+        }
+        let sampled: Sampled = serde_json::from_slice(&line)
+            .map_err(|error| Error::failed("read", path.display(), error))?;
+        facts.push(MessageFacts::from_sample(&sampled));
+        messages.push(Sampled { body: excerpt(sampled.body), ..sampled });
+    }
+    Ok(BundleContents { queue, fingerprints, timeline, facts, messages })
+}
+
+/// Reads the output of a bundle's log commands.
+pub fn load_logs(bundle: &Path) -> Result<Logs, Error> {
+    store::read_json(&bundle.join(files::LOGS))
+}
+
+/// Shortens a body, so that a thousand of them need little memory. A body of bytes that are not
+/// text is null and stays null.
+fn excerpt(body: Value) -> Value {
+    let text = match body {
+        Value::Null => return Value::Null,
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Value::String(shorten(&text, EXCERPT).into_owned())
+}

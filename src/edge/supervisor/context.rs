@@ -1,0 +1,88 @@
+//! Facts of one session that all steps of its supervisor read and none changes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Plan;
+use super::event_log::EventWriter;
+use crate::clock;
+use crate::error::Error;
+use crate::event::{Payload, Queue};
+use crate::journal::Journal;
+use crate::rules::investigation::document::Sessions;
+use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::session::Session;
+use crate::store::Store;
+
+pub(super) struct SessionContext<'a> {
+    pub(super) store: &'a Store,
+    pub(super) session: &'a str,
+    /// The session's folder, without symbolic links.
+    pub(super) folder: PathBuf,
+    pub(super) plan: Plan,
+    journal: Journal,
+    /// Monotonic time of the start; the wall clock may jump.
+    started: Instant,
+}
+
+impl<'a> SessionContext<'a> {
+    pub(super) fn new(store: &'a Store, session: &'a str, plan: Plan) -> Self {
+        let journal = Journal::new(store, plan.journal_size_max, plan.journal_keep);
+        let folder = session_folder(store.dir(), session);
+        SessionContext { store, session, folder, plan, journal, started: clock::tick() }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Folder of the session in which a resumed conversation began, else of this session.
+    pub(super) fn conversation_folder(&self) -> PathBuf {
+        match &self.plan.resumes {
+            None => self.folder.clone(),
+            Some(first) => session_folder(self.store.dir(), first),
+        }
+    }
+
+    pub(super) fn queue(&self) -> Queue {
+        self.plan.incident.queue.clone()
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(super) fn time_remaining(&self) -> Duration {
+        Duration::from_millis(self.plan.timeout_ms).saturating_sub(self.elapsed())
+    }
+
+    pub(super) fn grace(&self) -> Duration {
+        Duration::from_millis(self.plan.grace_ms)
+    }
+
+    pub(super) fn events(&self) -> EventWriter<'_> {
+        let Incident { id: incident, queue, .. } = &self.plan.incident;
+        let (folder, journal) = (self.folder.as_path(), &self.journal);
+        EventWriter { folder, journal, session: self.session, incident, queue }
+    }
+
+    pub(super) fn emit<D: Payload>(&self, data: D) -> Result<(), Error> {
+        self.events().emit(data)
+    }
+
+    /// Changes this session's record in `sessions.json`.
+    pub(super) fn record(&self, change: impl FnOnce(&mut Session)) -> Result<(), Error> {
+        self.store.doc::<Sessions>().update(|sessions| {
+            if let Some(session) = sessions.session_mut(self.session) {
+                change(session);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Folder of a session, without symbolic links: processes are recognised by this name.
+pub(super) fn session_folder(state: &Path, session: &str) -> PathBuf {
+    let folder = state.join("sessions").join(session);
+    std::fs::canonicalize(&folder).unwrap_or(folder)
+}

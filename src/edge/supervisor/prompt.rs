@@ -1,0 +1,57 @@
+//! Prompt of a session, in `prompt.md`.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::agent::PreparedAgent;
+use super::context::SessionContext;
+use super::evidence::EvidenceSummary;
+use super::files;
+use super::workspace::{EVIDENCE, Workspace};
+use crate::error::Error;
+use crate::rules::agent::prompt;
+use crate::store;
+
+/// Writes the prompt, which the agent gets as its standard input.
+pub(super) fn write_prompt(
+    context: &SessionContext,
+    agent: &PreparedAgent,
+    workspace: &Workspace,
+    evidence: &EvidenceSummary,
+) -> Result<(), Error> {
+    let plan = &context.plan;
+    let folder = workspace.has_evidence.then_some(EVIDENCE);
+    let prompt = match &agent.claude {
+        None => prompt::plain_prompt(&plan.incident, folder),
+        Some(_) if plan.resumes.is_some() => prompt::GO_ON.to_owned(),
+        Some(claude) => {
+            let cause = evidence.cause();
+            let facts = prompt::Facts {
+                incident: &plan.incident,
+                fingerprint: cause.map(|cause| cause.fingerprint.as_str()),
+                cause: cause.map(|cause| cause.title.as_str()),
+                triage: cause.map(|cause| cause.reason.as_str()),
+                evidence: folder,
+                nonce: &nonce()?,
+                repository: plan.code.as_ref().map(|code| prompt::Repository {
+                    base: code.base.as_deref(),
+                    test_line: claude.test_line.as_deref(),
+                    fix: code.fix,
+                }),
+                subagents: &claude.subagents,
+            };
+            prompt::fill(&claude.template, &facts).map_err(Error::wrong)?
+        }
+    };
+    store::replace(&context.path(files::PROMPT), prompt.as_bytes())
+}
+
+/// A random word that no message can contain by intent.
+fn nonce() -> Result<String, Error> {
+    let path = Path::new("/dev/urandom");
+    let mut bytes = [0; 16];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|error| Error::file("read", path, &error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

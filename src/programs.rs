@@ -1,0 +1,226 @@
+//! The programs: name, usage and options of each.
+
+use crate::args::{Opt, ValueKind};
+use crate::event::ToolName;
+use crate::tool::Tool;
+
+/// Every program, in the order of a pipeline.
+pub static ALL: [&Tool; 6] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS];
+
+const PROFILE: Opt =
+    Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
+        .group("where to ask");
+const REGION: Opt =
+    Opt::setting("region", "NAME", "aws.region", "ask in this region").group("where to ask");
+const ENDPOINT_URL: Opt =
+    Opt::setting("endpoint-url", "URL", "aws.endpoint_url", "ask this server instead of AWS")
+        .group("where to ask");
+
+const REPEAT: &str = "go on; how often; for N rounds";
+const SELECT: &str = "poll, or leave out; may be repeated";
+
+pub static POLL: Tool = Tool {
+    name: ToolName::Poll,
+    usage: "usage: dlq-poll [options]
+
+Finds dead-letter queues, reads their depth, and prints an event for each change.
+Makes one round, for cron, or round after round with --follow.
+
+",
+    options: &[
+        Opt::flag("follow", "make round after round").group(REPEAT),
+        Opt::valued("interval", "30s", ValueKind::Span, "make a round this often")
+            .overriding("monitoring.check_interval")
+            .group(REPEAT),
+        Opt::valued("rounds", "N", ValueKind::Number(1, u64::MAX), "end after N rounds")
+            .group(REPEAT),
+        Opt::text("queue", "NAME|URL", "poll this queue, without discovery").repeatable(),
+        Opt::valued("match", "GLOB", ValueKind::Glob, "poll queues of such names only")
+            .repeatable()
+            .group(SELECT),
+        Opt::valued("exclude", "GLOB", ValueKind::Glob, "leave out queues of such names")
+            .repeatable()
+            .group(SELECT),
+        Opt::valued(
+            "discover",
+            "HOW",
+            ValueKind::Words(&["redrive", "name", "both"]),
+            "find queues by redrive policy, by name, or both (redrive|name|both)",
+        )
+        .overriding("monitoring.discover"),
+        Opt::flag("refresh", "look for queues now, whatever the cache holds"),
+        Opt::flag("all", "print queue.polled for every queue"),
+        Opt::flag("list", "print the queues that were found, with their sources, and end")
+            .conflicts(&["queue"]),
+        Opt::flag("lint", "print problems of the queues' settings, and end").conflicts(&["queue"]),
+        Opt::flag("check", "exit with 1 when a queue is raised or could not be read"),
+        PROFILE,
+        REGION,
+        ENDPOINT_URL,
+        Opt::setting("concurrency", "32", "monitoring.concurrency", "requests under way at once"),
+        Opt::flag("dry-run", "write nothing; print the events that a real run would cause")
+            .short('n'),
+    ],
+    takes_operands: false,
+    notes: "
+environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-poll(1), dlq(7), dlq-config(5).
+",
+};
+
+pub static PEEK: Tool = Tool {
+    name: ToolName::Peek,
+    usage: "usage: dlq-peek [options] QUEUE...
+       dlq-poll | dlq-peek [options] | ...
+
+Receives a few dead letters, puts them back, and files them as evidence. Deletes, moves and sends
+nothing; each message is received once more. In a pipe it passes every line on, and peeks at the
+queue of each incident that begins or grows.
+
+",
+    options: &[
+        Opt::flag("messages", "print the messages, redacted, instead of queue.sampled"),
+        Opt::flag("raw", "with --messages: print them unredacted, secrets included"),
+        Opt::setting("max", "10", "evidence.max_messages", "receive at most so many messages"),
+        Opt::setting(
+            "visibility",
+            "60s",
+            "evidence.visibility",
+            "hide the messages this long, unless they are put back before",
+        ),
+        Opt::flag("allow-fifo", "also peek at FIFO queues: their message groups wait meanwhile")
+            .overriding("evidence.allow_fifo"),
+        Opt::text("incident", "ID", "file the evidence under this incident"),
+        Opt::text("account", "NAME", "look for the queue in this account only"),
+        PROFILE,
+        REGION,
+        ENDPOINT_URL,
+        Opt::flag("dry-run", "receive and write nothing; print the event it would cause")
+            .short('n'),
+    ],
+    takes_operands: true,
+    notes: "
+A queue and incident is peeked at twice at most. Queues with messages in flight or with a redrive
+policy of their own are not peeked at.
+environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-peek(1), dlq(7), dlq-config(5).
+",
+};
+
+pub static INVESTIGATE: Tool = Tool {
+    name: ToolName::Investigate,
+    usage: "usage: dlq-poll | dlq-investigate [options] | dlq-notify
+
+Passes every event on, tracks the open incidents, and starts an investigation of
+each eligible one, under a supervisor of its own.
+
+",
+    options: &[
+        Opt::flag("no-wait", "end with the input; investigations go on without the filter"),
+        Opt::flag("dry-run", "start nothing, write nothing; print the events it would cause")
+            .short('n'),
+        Opt::text("explain", "QUEUE", "print which rules allow or refuse its investigation"),
+        Opt::text("retry", "QUEUE", "investigate again, ignoring the cooldown; reads no input")
+            .conflicts(&["explain", "dry-run"]),
+        Opt::text("resume", "SESSION", "go on with an ended session; reads no input")
+            .conflicts(&["explain", "retry", "dry-run"]),
+        Opt::text("stop", "SESSION", "stop a session and print its events; reads no input")
+            .conflicts(&["explain", "retry", "resume", "dry-run"]),
+    ],
+    takes_operands: false,
+    notes: "
+environment: DLQ_CONFIG, DLQ_STATE_DIR, DLQ_AUTO_INVESTIGATION_*
+See dlq-investigate(1), dlq-events(5), dlq-config(5).
+",
+};
+
+pub static NOTIFY: Tool = Tool {
+    name: ToolName::Notify,
+    usage: "usage: dlq-notify [options] < EVENTS
+
+Passes every event on unchanged, and notifies people of those that matter: on
+standard error, and on the desktop when the configuration says so.
+
+",
+    options: &[
+        Opt::flag("dry-run", "notify on the console only, and record nothing").short('n'),
+        Opt::flag("json", "print the lines also when standard output is a terminal"),
+        Opt::valued(
+            "color",
+            "WHEN",
+            ValueKind::Words(&["auto", "always", "never"]),
+            "auto, always or never: the colours of the console",
+        ),
+        Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),
+    ],
+    takes_operands: false,
+    notes: "
+environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
+See dlq-notify(1), dlq-config(5).
+",
+};
+
+pub static LOG: Tool = Tool {
+    name: ToolName::Log,
+    usage: "usage: dlq-log [options]
+
+Prints the journal, oldest line first. With several conditions a line has to
+meet all of them.
+
+",
+    options: &[
+        Opt::flag("follow", "print what is added, until the reader closes the pipe").short('f'),
+        Opt::valued("since", "AGE", ValueKind::Span, "only events of the last 30m, 1h or 7d"),
+        Opt::valued("type", "GLOB", ValueKind::Glob, "only events of such a type: 'queue.*'")
+            .repeatable(),
+        Opt::valued("queue", "GLOB", ValueKind::Glob, "only events about such a queue")
+            .repeatable(),
+        Opt::text("incident", "ID", "only events of this incident, by 8 or more characters"),
+    ],
+    takes_operands: false,
+    notes: "
+environment: DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-log(1), dlq-events(5).
+",
+};
+
+pub static STATUS: Tool = Tool {
+    name: ToolName::Status,
+    usage: "usage: dlq-status [options]
+
+Shows the open incidents and what is done about each, the investigations and
+their results, and their cost. Starts nothing, changes nothing, asks AWS nothing.
+
+",
+    options: &[Opt::flag("json", "print one JSON object with everything on record")],
+    takes_operands: false,
+    notes: "
+environment: DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-status(1), dlq(7).
+",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Given, ParseExit};
+
+    #[test]
+    fn tables_refuse_wrong_usage() {
+        let rows: [(&Tool, &str, &str); 8] = [
+            (&PEEK, "--max 1 --max 2 q", "option '--max' is given twice"),
+            (&POLL, "--concurrency 1 --concurrency 2", "option '--concurrency' is given twice"),
+            (&POLL, "--list --queue q", "option '--list' does not go with '--queue'"),
+            (&POLL, "--discover x", "option '--discover': 'x' is not redrive, name or both"),
+            (&INVESTIGATE, "--stop s --explain q", "option '--stop' does not go with '--explain'"),
+            (&INVESTIGATE, "-n --retry q", "option '--retry' does not go with '--dry-run'"),
+            (&NOTIFY, "--color red", "option '--color': 'red' is not auto, always or never"),
+            (&LOG, "x", "unexpected argument 'x'"),
+        ];
+        for (tool, line, sentence) in rows {
+            let words: Vec<_> = line.split(' ').map(Into::into).collect();
+            let result = Given::new(tool.options).read(words, tool.takes_operands);
+            assert_eq!(result, Err(ParseExit::wrong(sentence)), "{line}");
+        }
+    }
+}
