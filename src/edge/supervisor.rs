@@ -62,7 +62,7 @@ use super::process;
 use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
-use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::last_line::AgentResult;
 use crate::store::{Lock, Store};
 
 /// Names of the files in a session's folder.
@@ -224,7 +224,7 @@ fn conclude(
             return finish::emit_stopped(context, cost, changes().as_deref());
         }
         WaitResult::Aborted(reason, detail) => {
-            let failed = Outcome::Failed(reason, detail);
+            let failed = AgentResult::Failed(reason, detail);
             return finish::emit_outcome(context, failed, cost, None, changes().as_deref());
         }
     };

@@ -1,4 +1,4 @@
-//! The agent: its prompt and subagents, how Claude Code is invoked, and what its output means.
+//! The agent: its prompt and subagents, the call of Claude Code, and the parsers of its output.
 
 pub mod invocation;
 pub mod last_line;

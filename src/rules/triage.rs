@@ -1,13 +1,11 @@
-//! Whether dead letters need somebody to read code at all, judged before any money is spent.
+//! Triage of dead letters by fixed rules, before any money is spent.
 //!
-//! Promises: 'not a code bug' is concluded only from what the service that put the messages there
-//! says in a field of its own, never from their shape and never from their text, because whoever
-//! can send a message can write 'AccessDenied' in it. A group moves no other group. Titles and
-//! reasons hold our own words and numbers only, nothing from outside. What is cited exists.
-//! Unknown is said as unknown.
+//! Promises: 'not a code bug' follows only from a field that the producing service sets itself,
+//! never from the shape or the text of a message, because any sender can write 'AccessDenied' into
+//! it. Groups do not influence each other. Titles and reasons hold this tool's words and numbers
+//! only, no external text. Cited items exist. Unknown is stated as unknown.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,62 +15,81 @@ use crate::text::count;
 use crate::time::Timestamp;
 
 use basis::TEXT;
-use case::Case;
+use case::GroupContext;
 pub(super) use commands::quoted;
 
 mod basis;
 mod case;
 mod commands;
+mod error_patterns;
+mod judge;
 pub mod report;
+mod sentences;
 
-/// What is needed of a sampled message.
+/// Implements `ALL`, `as_str` and `Display` for an enum of words.
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal,)+ }) => {
+        impl $type {
+            pub const ALL: &[$type] = &[$($type::$variant),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $($type::$variant => $word,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(super) use words;
+
+/// Facts of a sampled message that the rules read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Seen {
+pub struct MessageFacts {
     /// `m1`, `m2` …
     pub id: String,
-    /// When it was first sent.
     pub sent_at: Option<Timestamp>,
-    /// How often it has been received.
     pub receives: Option<u64>,
-    /// The queue that it died in; SQS sets it, so it tells that SQS moved the message.
+    /// Source queue. SQS sets it, so its presence proves that SQS moved the message.
     pub source_arn: Option<String>,
-    /// Which limit ended the retries, as the producer says.
+    /// Limit that ended the retries, as the producer states it.
     pub exhausted: Option<String>,
-    /// The rule that it came by, as the producer says.
+    /// EventBridge rule, as the producer states it.
     pub rule_arn: Option<String>,
-    /// Where it was to go, as the producer says: a function, mostly.
+    /// Target, mostly a function, as the producer states it.
     pub target_arn: Option<String>,
 }
 
-impl Seen {
-    /// What is needed of `sampled`.
-    pub fn of(sampled: &Sampled) -> Self {
-        let said = |name: &str| sampled.attributes.get(name).cloned();
+impl MessageFacts {
+    pub fn from_sample(sampled: &Sampled) -> Self {
+        let attribute = |name: &str| sampled.attributes.get(name).cloned();
         // A Lambda destination writes a record instead of attributes.
         let record =
             |key: &str| Some(sampled.body.get("requestContext")?.get(key)?.as_str()?.to_owned());
-        Seen {
+        MessageFacts {
             id: sampled.id.clone(),
             sent_at: sampled.sent_at,
             receives: sampled.receives,
             source_arn: sampled.source_arn.clone(),
-            exhausted: said("EXHAUSTED_RETRY_CONDITION").or_else(|| record("condition")),
-            rule_arn: said("RULE_ARN"),
-            target_arn: said("TARGET_ARN").or_else(|| record("functionArn")),
+            exhausted: attribute("EXHAUSTED_RETRY_CONDITION").or_else(|| record("condition")),
+            rule_arn: attribute("RULE_ARN"),
+            target_arn: attribute("TARGET_ARN").or_else(|| record("functionArn")),
         }
     }
 }
 
-/// Kinds of causes.
+/// Kind of a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum Category {
     Throttling,
     Permission,
     MissingTarget,
-    /// A dependency failed for a while, and has stopped.
+    /// A dependency failed for a while and has stopped failing.
     ThirdPartyBurst,
-    /// A dependency failed, and nothing shows that it has stopped.
+    /// A dependency failed, and nothing shows a recovery.
     Dependency,
     MisconfiguredQueue,
     ExpiredOrDuplicate,
@@ -82,70 +99,83 @@ pub enum Category {
     Unknown,
 }
 
-/// Whether the code is to blame.
+/// Fault of the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Bug {
+pub enum CodeFault {
     NotACodeBug,
     CodeBug,
     Unknown,
 }
 
-/// Whether the messages may be put back, the most careful last.
+/// Advice on a redrive, the most careful last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Advice {
+pub enum RedriveAdvice {
     Safe,
     AfterFix,
     DoNot,
 }
 
-/// What is said of one group.
+words!(Category {
+    Throttling => "throttling",
+    Permission => "permission",
+    MissingTarget => "missing_target",
+    ThirdPartyBurst => "third_party_burst",
+    Dependency => "dependency",
+    MisconfiguredQueue => "misconfigured_queue",
+    ExpiredOrDuplicate => "expired_or_duplicate",
+    SchemaDrift => "schema_drift",
+    PoisonMessage => "poison_message",
+    CodeError => "code_error",
+    Unknown => "unknown",
+});
+
+words!(CodeFault { NotACodeBug => "not_a_code_bug", CodeBug => "code_bug", Unknown => "unknown", });
+
+words!(RedriveAdvice { Safe => "safe", AfterFix => "after_fix", DoNot => "do_not", });
+
+/// Judgement of one group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Triage {
-    /// The item: `f1`.
+    /// Item of the bundle, such as `f1`.
     pub group: String,
-    /// The fingerprint.
     pub fingerprint: String,
-    /// How many messages of the sample.
+    /// Messages of the sample in this group.
     pub count: u64,
-    /// The kind of the cause.
     pub category: Category,
-    /// Whether the code is to blame.
-    pub bug: Bug,
+    pub fault: CodeFault,
     /// 0, 0.4, 0.6, 0.8 or 0.9.
     pub confidence: f64,
     /// One line.
     pub title: String,
-    /// Why, for somebody who has just been woken.
+    /// Explanation for the engineer on call.
     pub reason: String,
-    /// The items of the bundle that it rests on.
+    /// Items of the bundle that support the judgement.
     pub evidence: Vec<String>,
-    /// What to run next: lines for a shell, none of which changes anything.
+    /// Read-only shell commands to run next.
     pub commands: Vec<String>,
-    /// Whether the messages may be put back.
-    pub redrive: Advice,
-    /// What to do next.
+    pub redrive: RedriveAdvice,
+    /// Next steps for a person.
     pub next: Vec<String>,
 }
 
 /// Judges every group, the largest first.
-pub fn judge(queue: &QueueFacts, prints: &Fingerprints, messages: &[Seen]) -> Vec<Triage> {
-    let seen: HashMap<&str, &Seen> = messages.iter().map(|seen| (seen.id.as_str(), seen)).collect();
+pub fn judge(queue: &QueueFacts, prints: &Fingerprints, messages: &[MessageFacts]) -> Vec<Triage> {
+    let by_id: HashMap<&str, &MessageFacts> =
+        messages.iter().map(|message| (message.id.as_str(), message)).collect();
     let sampled = prints.fingerprints.iter().map(|group| group.count).sum();
     let mut groups: Vec<&Group> = prints.fingerprints.iter().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     let triage = |group: &Group| {
-        let own: Vec<&Seen> =
-            group.messages.iter().filter_map(|id| seen.get(id.as_str()).copied()).collect();
-        judge::triage(&Case { queue, group, own, sampled })
+        let messages: Vec<&MessageFacts> =
+            group.messages.iter().filter_map(|id| by_id.get(id.as_str()).copied()).collect();
+        judge::triage(&GroupContext { queue, group, messages, sampled })
     };
     groups.into_iter().map(triage).collect()
 }
 
-/// What all of them say together, never `confirmed`: nobody has checked. `not_a_bug` only when
-/// every group says so.
+/// Returns the verdict over all groups. The status is never `confirmed`, because nobody has checked
+/// it, and is `not_a_bug` only when every group is.
 pub fn verdict(triages: &[Triage]) -> Verdict {
     let Some(first) = triages.first() else {
         return Verdict {
@@ -153,10 +183,10 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
             title: Some("No dead letter was sampled, so nothing is known of the cause".into()),
             category: Some(Category::Unknown.to_string()),
             confidence: None,
-            redrive: Some(Advice::DoNot.to_string()),
+            redrive: Some(RedriveAdvice::DoNot.to_string()),
         };
     };
-    let (status, confidence) = if triages.iter().all(|each| each.bug == Bug::NotACodeBug) {
+    let (status, confidence) = if triages.iter().all(|each| each.fault == CodeFault::NotACodeBug) {
         let least = triages.iter().map(|each| each.confidence).fold(1.0, f64::min);
         ("not_a_bug", least)
     } else if first.confidence >= TEXT {
@@ -180,46 +210,5 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
     }
 }
 
-impl fmt::Display for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Category::Throttling => "throttling",
-            Category::Permission => "permission",
-            Category::MissingTarget => "missing_target",
-            Category::ThirdPartyBurst => "third_party_burst",
-            Category::Dependency => "dependency",
-            Category::MisconfiguredQueue => "misconfigured_queue",
-            Category::ExpiredOrDuplicate => "expired_or_duplicate",
-            Category::SchemaDrift => "schema_drift",
-            Category::PoisonMessage => "poison_message",
-            Category::CodeError => "code_error",
-            Category::Unknown => "unknown",
-        })
-    }
-}
-
-impl fmt::Display for Bug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Bug::NotACodeBug => "not_a_code_bug",
-            Bug::CodeBug => "code_bug",
-            Bug::Unknown => "unknown",
-        })
-    }
-}
-
-impl fmt::Display for Advice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Advice::Safe => "safe",
-            Advice::AfterFix => "after_fix",
-            Advice::DoNot => "do_not",
-        })
-    }
-}
-
-mod error_patterns;
-mod judge;
-mod sentences;
 #[cfg(test)]
 mod tests;

@@ -1,172 +1,145 @@
-//! The full verdict of an investigation: what a model claims, and what is left of it after the
-//! check.
+//! The verdict of an investigation by a model: its parser, its check against evidence and code, and
+//! its report.
 //!
-//! Promises: what is claimed without evidence that exists is never left standing. Whatever is cut,
-//! guessed or corrected is said in a note; notes are our own sentences, never read from a model. All
-//! text in it is on one line, with nothing hidden, and of a known length. Unknown is null.
-
-use std::fmt;
+//! Promises: a claim without existing evidence lowers the status. A note names whatever was cut,
+//! replaced or lowered; notes are this tool's sentences and never come from a model. Each text is on
+//! one line, holds no hidden character and has a known length. Unknown is null.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-pub use super::triage::Advice;
+pub use super::triage::RedriveAdvice;
+use super::triage::words;
 use crate::event::Verdict;
 
-pub use check::{Checked, PatchFacts, Ran, Tests, check, of_patch};
-pub use citation::{Citation, cited, items};
-pub use parse::read;
+pub use check::{PatchFacts, TestResult, TestRun, VerdictCheck, apply_patch_facts, check};
+pub use citation::{Citation, citable_ids, citations};
+pub use parse::parse;
 pub use schema::schema;
 
 mod check;
+mod citation;
+mod parse;
+pub mod report;
 mod schema;
 
-/// Limits of what is read, in characters and items.
+/// Limits of a parsed verdict, in characters and items.
 pub mod limits {
-    /// A title.
     pub const TITLE: usize = 200;
-    /// The kind of a cause.
     pub const CATEGORY: usize = 60;
-    /// The root cause, a summary, the prevention.
+    /// Root cause, summary of a fix, prevention.
     pub const TEXT: usize = 4000;
-    /// A claim, a hypothesis, its reason, a step.
+    /// Claim, hypothesis and its reason, step.
     pub const LINE: usize = 600;
-    /// What a claim cites, a path, the name of a test.
+    /// Citation, path, test.
     pub const NAME: usize = 300;
-    /// Claims.
+    /// Items of the list `evidence`.
     pub const EVIDENCE: usize = 40;
-    /// Hypotheses.
+    /// Items of the list `hypotheses`.
     pub const HYPOTHESES: usize = 12;
     /// Files of a fix.
     pub const FILES: usize = 100;
     /// Tests of a fix.
     pub const TESTS: usize = 40;
-    /// Next steps.
+    /// Items of the list `next_steps`.
     pub const STEPS: usize = 20;
 }
 
-/// How sure it is.
+/// Degree to which the evidence supports the root cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// The cause is proven by the evidence.
+pub enum VerdictStatus {
+    /// The evidence proves the cause.
     Confirmed,
-    /// The evidence points there, and it is not proven.
+    /// The evidence points to the cause without proof.
     Likely,
-    /// The cause is not known.
+    /// The cause is unknown.
     Inconclusive,
-    /// The code is not to blame.
+    /// The code is not at fault.
     NotABug,
 }
 
-impl Status {
-    /// Every status that there is.
-    pub const ALL: [Status; 4] =
-        [Status::Confirmed, Status::Likely, Status::Inconclusive, Status::NotABug];
+words!(VerdictStatus {
+    Confirmed => "confirmed",
+    Likely => "likely",
+    Inconclusive => "inconclusive",
+    NotABug => "not_a_bug",
+});
 
-    /// The word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Status::Confirmed => "confirmed",
-            Status::Likely => "likely",
-            Status::Inconclusive => "inconclusive",
-            Status::NotABug => "not_a_bug",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What an investigation has found. It is read as [`read`] reads it, wherever it comes from.
+/// A verdict as a model states it. [`parse`] brings it within [`limits`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Value")]
-pub struct Found {
-    /// How sure it is.
-    pub status: Status,
-    /// One line.
+pub struct ModelVerdict {
+    pub status: VerdictStatus,
+    /// One line; never empty.
+    #[serde(default)]
     pub title: String,
-    /// The kind of the cause.
+    /// Kind of the cause.
     pub category: Option<String>,
-    /// What the dead letters died of; null when unknown.
+    /// Cause of the failures; null when unknown.
     pub root_cause: Option<String>,
-    /// From 0 to 1, as the model says; null when it does not say.
+    /// Probability from 0 to 1, as the model states it; null when unknown.
     pub confidence: Option<f64>,
-    /// The facts that it rests on.
+    #[serde(default)]
     pub evidence: Vec<Claim>,
-    /// The causes that were thought of.
+    #[serde(default)]
     pub hypotheses: Vec<Hypothesis>,
-    /// What was changed; null when nothing was.
+    /// Claimed change; null when there is none.
     pub fix: Option<Fix>,
-    /// What would keep it from happening again.
+    /// Measures against a repetition.
     pub prevention: Option<String>,
-    /// Whether the messages may be put back.
-    pub redrive: Advice,
-    /// What a person should do next.
+    pub redrive: RedriveAdvice,
+    /// Steps for a person, the first first.
+    #[serde(default)]
     pub next_steps: Vec<String>,
-    /// What reading it has changed, a sentence each. Not written: [`Checked`] keeps it.
+    /// Changes that the parser made, a sentence each. Not serialized: [`VerdictCheck`] keeps them.
     #[serde(skip)]
     pub notes: Vec<String>,
 }
 
-/// A fact, and where it can be looked up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A fact and its source.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Claim {
-    /// What it cites: see [`Citation`]. Empty when it cites nothing.
+    /// Text of a [`Citation`]; empty when the claim cites nothing.
     pub id: String,
-    /// What it says.
     pub claim: String,
 }
 
-/// A cause that was thought of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A possible cause.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Hypothesis {
-    /// The possible cause.
     pub hypothesis: String,
-    /// `supported`, `possible` or `rejected`, mostly; empty when it is not said.
+    /// `supported`, `possible` or `rejected`; empty when not stated.
     pub verdict: String,
-    /// Why; empty when it is not said.
+    /// Reason; empty when not stated.
     pub why: String,
 }
 
 /// A change that a model claims to have made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Fix {
-    /// What it changes, and why that helps.
+    /// Change, and why it removes the cause.
     pub summary: String,
-    /// The files that it says it has changed.
+    /// Files that the model claims to have changed.
     pub files: Vec<String>,
-    /// The tests that it says it has added or run.
+    /// Tests that the model claims to have added or run.
     pub tests: Vec<String>,
 }
 
-impl TryFrom<Value> for Found {
-    type Error = String;
-
-    fn try_from(value: Value) -> Result<Self, String> {
-        read(&value)
-    }
-}
-
-impl From<&Checked> for Verdict {
-    /// The short form, for events.
-    fn from(checked: &Checked) -> Self {
-        let found = &checked.found;
+impl From<&VerdictCheck> for Verdict {
+    /// Returns the short form, for events.
+    fn from(checked: &VerdictCheck) -> Self {
+        let verdict = &checked.verdict;
         Verdict {
-            status: found.status.to_string(),
-            title: Some(found.title.clone()),
-            category: found.category.clone(),
-            confidence: found.confidence,
-            redrive: Some(found.redrive.to_string()),
+            status: verdict.status.to_string(),
+            title: Some(verdict.title.clone()),
+            category: verdict.category.clone(),
+            confidence: verdict.confidence,
+            redrive: Some(verdict.redrive.to_string()),
         }
     }
 }
 
-mod citation;
-mod parse;
-pub mod report;
 #[cfg(test)]
 mod tests;

@@ -13,3 +13,4 @@ mod replay;
 mod session_end;
 mod supervisor;
 mod unrecorded;
+mod verdict_schema;

@@ -6,7 +6,6 @@ pub mod claude_stub;
 pub mod event_lines;
 pub mod http;
 pub mod investigate;
-#[cfg(feature = "aws")]
 pub mod json_schema;
 #[cfg(feature = "aws")]
 pub mod peek;

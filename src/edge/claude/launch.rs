@@ -60,7 +60,9 @@ pub fn prepare(
     credential: Option<SecretValue>,
     code: Option<CodeAccess>,
 ) -> Result<PreparedClaude, String> {
-    if let Some(why) = invocation::unfit(&ask(program, "--version"), &ask(program, "--help")) {
+    if let Some(why) =
+        invocation::unsupported_reason(&ask(program, "--version"), &ask(program, "--help"))
+    {
         return Err(format!("'{}' is not supported: {}", safe(program), safe(&why)));
     }
     if settings.dangerously_skip_permissions && rustix::process::geteuid().is_root() {

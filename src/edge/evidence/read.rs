@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, Timeline, files};
-use crate::rules::triage::Seen;
+use crate::rules::triage::MessageFacts;
 use crate::store;
 use crate::text::shorten;
 
@@ -28,7 +28,7 @@ pub struct BundleContents {
     /// Times of the messages and of the queue.
     pub timeline: Timeline,
     /// Facts of each message for the triage.
-    pub facts: Vec<Seen>,
+    pub facts: Vec<MessageFacts>,
     /// Messages with excerpts for bodies.
     pub messages: Vec<Sampled>,
 }
@@ -41,7 +41,7 @@ pub fn load(bundle: &Path) -> Result<BundleContents, Error> {
     let path = bundle.join(files::MESSAGES);
     let file = File::open(&path).map_err(|error| Error::file("read", &path, &error))?;
     let mut lines = BufReader::new(file);
-    let (mut facts, mut messages): (Vec<Seen>, Vec<Sampled>) = (Vec::new(), Vec::new());
+    let (mut facts, mut messages): (Vec<MessageFacts>, Vec<Sampled>) = (Vec::new(), Vec::new());
     while facts.len() < MESSAGES_MAX {
         let mut line = Vec::new();
         let read = lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line);
@@ -50,7 +50,7 @@ pub fn load(bundle: &Path) -> Result<BundleContents, Error> {
         }
         let sampled: Sampled = serde_json::from_slice(&line)
             .map_err(|error| Error::failed("read", path.display(), error))?;
-        facts.push(Seen::of(&sampled));
+        facts.push(MessageFacts::from_sample(&sampled));
         messages.push(Sampled { body: excerpt(sampled.body), ..sampled });
     }
     Ok(BundleContents { queue, fingerprints, timeline, facts, messages })

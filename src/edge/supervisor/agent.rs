@@ -176,7 +176,7 @@ fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<Tr
     let launch = claude_launch(context, agent);
     let hooked = launch.as_ref().filter(|launch| !launch.settings.dangerously_skip_permissions);
     let hooked = hooked.map(|_| context.path(files::HOOKED));
-    let expected = launch.map(|launch| launch.invocation().asked());
+    let expected = launch.map(|launch| launch.invocation().expected_init());
     let path = context.path(files::TRANSCRIPT);
     let streams = agent.program.format == Format::StreamJson;
     streams.then(|| TranscriptTail::new(path, expected, hooked))

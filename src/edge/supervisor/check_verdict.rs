@@ -20,13 +20,13 @@ use crate::edge::git::Worktree;
 use crate::error::Error;
 use crate::event::Verdict;
 use crate::rules::agent::last_line;
-use crate::rules::agent::last_line::{Exit, Outcome};
+use crate::rules::agent::last_line::{AgentResult, Exit};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
 use crate::rules::verdict;
 use crate::rules::verdict::report::{Cost, Report};
-use crate::rules::verdict::{Checked, Citation, PatchFacts};
+use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
 use crate::store;
 use crate::text;
 use crate::text::shorten;
@@ -38,7 +38,7 @@ const LAST_LINE_MAX: u64 = 1 << 20;
 
 /// A verdict of Claude Code that was checked, and the details of its report.
 pub(super) struct CheckedVerdict {
-    pub(super) checked: Checked,
+    pub(super) checked: VerdictCheck,
     excerpts: BTreeMap<String, String>,
     timeline: Timeline,
     denied: Vec<(String, u64)>,
@@ -52,7 +52,7 @@ impl CheckedVerdict {
     pub(super) fn with_patch(self, patch: Option<PatchFacts>) -> Self {
         let checked = match &patch {
             None => self.checked,
-            Some(patch) => verdict::of_patch(self.checked, patch),
+            Some(patch) => verdict::apply_patch_facts(self.checked, patch),
         };
         CheckedVerdict { checked, patch, ..self }
     }
@@ -71,7 +71,7 @@ pub(super) fn read_outcome(
     transcript: Option<&Transcript>,
     bundle: Option<&Path>,
     workspace: &Workspace,
-) -> Result<(Outcome, Option<CheckedVerdict>), Error> {
+) -> Result<(AgentResult, Option<CheckedVerdict>), Error> {
     let exit = match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Status(code),
         (None, signal) => Exit::Signal(signal.unwrap_or(0)),
@@ -82,10 +82,10 @@ pub(super) fn read_outcome(
     };
     let is_claude = program.claude;
     match transcript::outcome(exit, false, transcript, is_claude) {
-        transcript::Outcome::Failed { reason, detail } => {
-            return Ok((Outcome::Failed(reason, detail), None));
+        transcript::AgentOutcome::Failed { reason, detail } => {
+            return Ok((AgentResult::Failed(reason, detail), None));
         }
-        transcript::Outcome::Success => {}
+        transcript::AgentOutcome::Success => {}
     }
     let result = match (transcript.structured(), transcript.text()) {
         (Some(result), _) => result.to_string(),
@@ -98,17 +98,20 @@ pub(super) fn read_outcome(
         return Ok(match check(result, bundle, workspace.worktree.as_ref(), transcript) {
             Err(why) => {
                 let why = format!("its result is not a verdict: {}", text::safe(&why));
-                (Outcome::Failed("no_result", why), None)
+                (AgentResult::Failed("no_result", why), None)
             }
             Ok(verdict) => {
                 let (cost, turns) = (transcript.cost_usd(), transcript.turns());
-                (Outcome::Completed(Verdict::from(&verdict.checked), cost, turns), Some(verdict))
+                (
+                    AgentResult::Completed(Verdict::from(&verdict.checked), cost, turns),
+                    Some(verdict),
+                )
             }
         });
     }
     let outcome = match last_line::judge(exit, Some(result.as_bytes())) {
-        Outcome::Completed(verdict, cost, _) => {
-            Outcome::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
+        AgentResult::Completed(verdict, cost, _) => {
+            AgentResult::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
         }
         failed => failed,
     };
@@ -122,12 +125,12 @@ fn check(
     worktree: Option<&Worktree>,
     transcript: &Transcript,
 ) -> Result<CheckedVerdict, String> {
-    let found = verdict::read(result)?;
+    let found = verdict::parse(result)?;
     let Citable { mut resolved, mut excerpts, timeline } = match bundle {
         Some(bundle) => read_citable(bundle).map_err(|error| error.to_string())?,
         None => Citable::default(),
     };
-    for citation in verdict::cited(&found) {
+    for citation in verdict::citations(&found) {
         let text = worktree.and_then(|worktree| cited_text(worktree, &citation));
         if let Some(text) = text {
             resolved.insert(citation.to_string());
@@ -160,7 +163,7 @@ fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
     let logs = read::load_logs(bundle)?;
     let ids = all.messages.iter().map(|message| message.id.as_str());
-    let resolved = verdict::items(&all.queue, &all.fingerprints, &all.timeline, &logs, ids);
+    let resolved = verdict::citable_ids(&all.queue, &all.fingerprints, &all.timeline, &logs, ids);
     let messages = all.messages.iter().map(|message| {
         let text = message.body.as_str().unwrap_or(message.form.as_str());
         (message.id.clone(), text.to_owned())
@@ -219,7 +222,7 @@ pub(super) fn render_report(
         denied: &verdict.denied,
         files: &files,
     }
-    .text()
+    .render()
 }
 
 /// The last line of a file that is not blank.

@@ -61,7 +61,7 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
     };
     let none = |Missing { why, temporary }| EvidenceSummary {
         bundle: None,
-        report: triage::report::without(&context.plan.incident.queue, &why),
+        report: triage::report::render_without_sample(&context.plan.incident.queue, &why),
         triage: SampledEvidence::Missing { why, temporary },
     };
     let path = match found {
@@ -122,12 +122,12 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
 fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
     let BundleContents { queue, fingerprints, timeline, facts, messages } = read::load(path)?;
     let causes = triage::judge(&queue, &fingerprints, &facts);
-    let all = triage::report::Bundle {
+    let all = triage::report::BundleFiles {
         queue: &queue,
         prints: &fingerprints,
         messages: &messages,
         timeline: &timeline,
     };
-    let report = triage::report::of(all, &causes);
+    let report = triage::report::render(all, &causes);
     Ok((causes, report))
 }

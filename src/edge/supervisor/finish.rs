@@ -13,7 +13,7 @@ use crate::event::{
     InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStarted,
     InvestigationStopped, InvestigationTimedOut,
 };
-use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::last_line::AgentResult;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::SessionStatus;
@@ -59,7 +59,7 @@ pub(super) fn emit_started(
 /// Emits a result or a failure. `changes` describes what a session without a result has changed.
 pub(super) fn emit_outcome(
     context: &SessionContext,
-    outcome: Outcome,
+    outcome: AgentResult,
     cost: Option<f64>,
     verdict: Option<&CheckedVerdict>,
     changes: Option<&str>,
@@ -67,13 +67,19 @@ pub(super) fn emit_outcome(
     let took = context.elapsed();
     let (queue, session) = (context.queue(), context.session.to_owned());
     match outcome {
-        Outcome::Completed(result, reported, turns) => {
+        AgentResult::Completed(result, reported, turns) => {
             let cost_usd = cost.or(reported);
             let text = match verdict {
                 Some(verdict) => render_report(context, verdict, cost_usd, turns, took),
                 None => {
                     let incident = &context.plan.incident;
-                    report::of(context.session, &incident.id, &incident.queue, &result, took)
+                    report::render_unchecked(
+                        context.session,
+                        &incident.id,
+                        &incident.queue,
+                        &result,
+                        took,
+                    )
                 }
             };
             let path = context.path(files::REPORT);
@@ -89,7 +95,7 @@ pub(super) fn emit_outcome(
             })?;
             Ok(SessionEnd::new(SessionStatus::Completed, cost_usd))
         }
-        Outcome::Failed(reason, detail) => {
+        AgentResult::Failed(reason, detail) => {
             context.emit(InvestigationFailed {
                 queue,
                 session,
@@ -114,7 +120,7 @@ pub(super) fn emit_not_started(
     context: &SessionContext,
     error: &Error,
 ) -> Result<SessionEnd, Error> {
-    let failed = Outcome::Failed("could_not_start", error.to_string());
+    let failed = AgentResult::Failed("could_not_start", error.to_string());
     emit_outcome(context, failed, Some(0.0), None, None)
 }
 

@@ -123,7 +123,7 @@ impl Plan {
             Format::Json => {
                 let mut bytes = Vec::new();
                 File::open(path).ok()?.take(JSON_MAX).read_to_end(&mut bytes).ok()?;
-                Some(Transcript::of_json(&bytes))
+                Some(Transcript::from_json(&bytes))
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn write_prompt(
     let plan = &context.plan;
     let folder = workspace.has_evidence.then_some(EVIDENCE);
     let prompt = match &agent.claude {
-        None => prompt::of(&plan.incident, folder),
+        None => prompt::plain_prompt(&plan.incident, folder),
         Some(_) if plan.resumes.is_some() => prompt::GO_ON.to_owned(),
         Some(claude) => {
             let cause = evidence.cause();

@@ -18,21 +18,21 @@ use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
 use crate::log;
-use crate::rules::agent::last_line::Outcome;
+use crate::rules::agent::last_line::AgentResult;
 use crate::rules::agent::prompt;
-use crate::rules::verdict::{PatchFacts, Ran, Tests};
+use crate::rules::verdict::{PatchFacts, TestResult, TestRun};
 use crate::store;
 
 /// Adds the facts of a fix to a completed outcome; other outcomes stay as they are. The watchdog's
 /// process is not part of the tests' tree.
 pub(super) fn verify_fix(
     context: &SessionContext,
-    (outcome, verdict): (Outcome, Option<CheckedVerdict>),
+    (outcome, verdict): (AgentResult, Option<CheckedVerdict>),
     workspace: &Workspace,
     stop: &StopRequest,
     watchdog: u32,
-) -> (Outcome, Option<CheckedVerdict>) {
-    let (Outcome::Completed(_, cost, turns), Some(verdict)) = (&outcome, verdict) else {
+) -> (AgentResult, Option<CheckedVerdict>) {
+    let (AgentResult::Completed(_, cost, turns), Some(verdict)) = (&outcome, verdict) else {
         return (outcome, None);
     };
     let verdict = match patch_facts(context, workspace, stop, watchdog) {
@@ -40,7 +40,7 @@ pub(super) fn verify_fix(
         // The verdict is still worth reporting.
         Err(error) => verdict.with_note(format!("its changes are unknown: {error}")),
     };
-    (Outcome::Completed(Verdict::from(&verdict.checked), *cost, *turns), Some(verdict))
+    (AgentResult::Completed(Verdict::from(&verdict.checked), *cost, *turns), Some(verdict))
 }
 
 /// Describes uncommitted fix changes of a session that ended without a result.
@@ -96,7 +96,7 @@ fn test_patch(
     patch: &Path,
     stop: &StopRequest,
     watchdog: u32,
-) -> Result<Tests, Error> {
+) -> Result<TestRun, Error> {
     let path = context.path(files::TESTS);
     let failed = |error: std::io::Error| Error::file("write", &path, &error);
     let mut log = store::create_private(&path).map_err(failed)?;
@@ -105,14 +105,14 @@ fn test_patch(
         Ok(tree) => tree,
         Err(error) => {
             writeln!(log, "{error}").map_err(failed)?;
-            return Ok(Tests { command, ran: Ran::NotStarted });
+            return Ok(TestRun { command, result: TestResult::NotStarted });
         }
     };
     let ran = run_tests(context, argv, tree.folder(), log, stop, watchdog);
     if let Err(error) = tree.remove() {
         log::warn(&error.to_string());
     }
-    Ok(Tests { command, ran: ran? })
+    Ok(TestRun { command, result: ran? })
 }
 
 /// Runs the tests in the agent's environment, without the model's credential.
@@ -123,7 +123,7 @@ fn run_tests(
     log: File,
     stop: &StopRequest,
     watchdog: u32,
-) -> Result<Ran, Error> {
+) -> Result<TestResult, Error> {
     let stderr = log.try_clone().map_err(|error| Error::failed("share", files::TESTS, error))?;
     let mut command = program::own();
     command.args(["shim", &std::process::id().to_string(), "--"]).args(argv);
@@ -143,11 +143,13 @@ fn run_tests(
     // Processes that the tests have left running.
     tree.end(context.grace() / 2);
     Ok(match result {
-        WaitResult::StopRequested => Ran::Stopped,
-        WaitResult::Exited(status) if status.success() => Ran::Passed,
+        WaitResult::StopRequested => TestResult::Stopped,
+        WaitResult::Exited(status) if status.success() => TestResult::Passed,
         // The shim could not execute the command.
-        WaitResult::Exited(status) if matches!(status.code(), Some(126 | 127)) => Ran::NotStarted,
-        WaitResult::Exited(_) => Ran::Failed,
-        _ => Ran::TooLate,
+        WaitResult::Exited(status) if matches!(status.code(), Some(126 | 127)) => {
+            TestResult::NotStarted
+        }
+        WaitResult::Exited(_) => TestResult::Failed,
+        _ => TestResult::TooLate,
     })
 }

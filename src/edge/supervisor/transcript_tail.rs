@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use super::wait::WaitResult;
 use crate::clock;
 use crate::rules::agent::transcript;
-use crate::rules::agent::transcript::{Asked, Heard, LINE_MAX, Progress, Transcript};
+use crate::rules::agent::transcript::{
+    ExpectedInit, LINE_MAX, Progress, Transcript, TranscriptEvent,
+};
 
 /// Least interval of progress about one step of one subagent.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -24,7 +26,7 @@ const CHUNK: u64 = 1 << 20;
 pub(super) struct TranscriptTail {
     path: PathBuf,
     /// Permissions that the agent must report; `None` for agents other than Claude Code.
-    expected: Option<Asked>,
+    expected: Option<ExpectedInit>,
     /// File that a hook makes; without it the hooks, which limit the agent, do not run.
     hooked: Option<PathBuf>,
     pub(super) transcript: Transcript,
@@ -35,7 +37,11 @@ pub(super) struct TranscriptTail {
 }
 
 impl TranscriptTail {
-    pub(super) fn new(path: PathBuf, expected: Option<Asked>, hooked: Option<PathBuf>) -> Self {
+    pub(super) fn new(
+        path: PathBuf,
+        expected: Option<ExpectedInit>,
+        hooked: Option<PathBuf>,
+    ) -> Self {
         TranscriptTail {
             path,
             expected,
@@ -73,7 +79,7 @@ impl TranscriptTail {
         let _ = self.follow(report);
         let partial = std::mem::take(&mut self.partial);
         if !partial.is_empty() {
-            self.transcript.hear(&partial);
+            self.transcript.read_line(&partial);
         }
     }
 
@@ -87,26 +93,28 @@ impl TranscriptTail {
     }
 
     fn apply_line(&mut self, line: &[u8], report: &mut dyn FnMut(Progress)) -> Option<WaitResult> {
-        match self.transcript.hear(line)? {
-            Heard::Init(init) => {
-                let differs = transcript::differs(self.expected.as_ref()?, &init)?;
+        match self.transcript.read_line(line)? {
+            TranscriptEvent::Init(init) => {
+                let differs = transcript::difference(self.expected.as_ref()?, &init)?;
                 let why = format!("its permissions are not as requested: {differs}");
                 Some(WaitResult::Aborted("policy", why))
             }
-            Heard::Unauthorized => Some(WaitResult::Aborted(
+            TranscriptEvent::Unauthorized => Some(WaitResult::Aborted(
                 "unauthorized",
                 "the model's API refuses the credential; see auto_investigation.auth".into(),
             )),
-            Heard::Result => {
+            TranscriptEvent::Result => {
                 self.result_at.get_or_insert_with(clock::tick);
                 None
             }
-            Heard::Progress(_) if self.hooked.as_ref().is_some_and(|file| !file.exists()) => {
+            TranscriptEvent::Progress(_)
+                if self.hooked.as_ref().is_some_and(|file| !file.exists()) =>
+            {
                 let why = "it runs no hooks, which limit what it may do: its managed settings may \
                            have disableAllHooks";
                 Some(WaitResult::Aborted("policy", why.into()))
             }
-            Heard::Progress(progress) => {
+            TranscriptEvent::Progress(progress) => {
                 let now = clock::tick();
                 let key = (progress.step.clone(), progress.subagent.clone());
                 let last = self.reported.get(&key);

@@ -1,24 +1,24 @@
-//! How Claude Code is called: flags that leave nothing to its settings, and what it must say of
-//! itself in return.
+//! Command line, environment and settings of Claude Code, and the values that it must report at its
+//! start.
 //!
-//! Promises: nobody is asked; it reads the folder in which it stands, and no other. Settings, hooks,
-//! MCP servers and slash commands of whatever repository stay out. Without a test command nothing is
-//! run, without a fix that is wanted nothing is written. Model, turns and money have a limit. Never:
-//! puts a text from outside into an argument.
+//! Promises: Claude Code prompts nobody and reads its current folder only. It ignores settings,
+//! hooks, MCP servers and slash commands of the repository. Without a test command it runs nothing;
+//! unless a fix is requested it writes nothing. Model, turns and money have a limit. Never: puts
+//! external text into an argument.
 
 use serde_json::{Value, json};
 
-use super::transcript::{Asked, MINIMUM};
+use super::transcript::{ExpectedInit, MINIMUM};
 use crate::rules::verdict;
 use crate::shell::single_quote;
 
-/// The tools that only read.
+/// Tools that only read.
 const READS: [&str; 3] = ["Read", "Grep", "Glob"];
-/// The tools that change files.
+/// Tools that change files.
 const WRITES: [&str; 2] = ["Edit", "Write"];
-/// Never, whoever allows what.
+/// Tools that are always denied.
 const NEVER: [&str; 2] = ["WebFetch", "WebSearch"];
-/// What a fix has no business with; rules for Edit hold for what a shell writes, too.
+/// Paths that a fix must not change. Rules for Edit also apply to writes by a shell.
 const KEPT: [&str; 5] = [
     "Edit(.github/**)",
     "Edit(.claude/**)",
@@ -26,45 +26,44 @@ const KEPT: [&str; 5] = [
     "Edit(.mcp.json)",
     "Edit(.gitmodules)",
 ];
-/// Retries of a request that failed, and how long one may take; a wrong key would cost minutes.
+/// Retries of a failed request, and its timeout; with the defaults a wrong key costs minutes.
 const RETRIES: &str = "3";
 const REQUEST_MS: &str = "300000";
-/// The credential is given out once, and has to last.
+/// Lifetime of the credential, which is given out once.
 const KEY_LASTS_MS: &str = "604800000";
 
-/// A call.
+/// A call of Claude Code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invocation<'a> {
-    /// The program, with its path.
+    /// Path of the program.
     pub program: &'a str,
-    /// The model.
     pub model: &'a str,
-    /// Turns of the main agent.
+    /// Limit of the main agent's turns.
     pub max_turns: u32,
-    /// US dollars; the agent looks at it after each response.
+    /// US dollars; the agent checks the limit after each response.
     pub budget_usd: f64,
-    /// The id of the conversation.
+    /// Id of the conversation.
     pub conversation: &'a str,
-    /// Whether there has been a part of it already.
+    /// Set when the conversation exists already.
     pub resumed: bool,
-    /// The file of the subagents; None: it has none.
+    /// File of the subagents; none: there are no subagents.
     pub agents: Option<&'a str>,
-    /// The one line that it may have a shell run, beside those that only look.
+    /// Only command line that a shell may run.
     pub test_line: Option<&'a str>,
-    /// Whether it may change files.
+    /// Set when the agent may change files.
     pub fix: bool,
-    /// The file of the MCP servers, and their names.
+    /// File of the MCP servers, and their names.
     pub mcp: Option<(&'a str, &'a [String])>,
-    /// A program that says the model's credential.
+    /// Program that prints the model's credential.
     pub key_program: Option<&'a str>,
-    /// This program, and a file that is made when its hooks run.
+    /// This program, and a file whose existence shows that hooks run.
     pub hooks: (&'a str, &'a str),
-    /// Nothing is checked: the user's own, explicit wish.
+    /// Skips all permission checks; only at the user's explicit request.
     pub unchecked: bool,
 }
 
 impl Invocation<'_> {
-    /// The program and its arguments. The prompt comes by standard input.
+    /// Returns the program and its arguments. The prompt comes by standard input.
     pub fn argv(&self) -> Vec<String> {
         let mut argv = vec![self.program.to_owned()];
         let fixed = [
@@ -84,7 +83,7 @@ impl Invocation<'_> {
         if !self.unchecked {
             argv.push(format!("--permission-mode={}", self.mode()));
         }
-        // A value that begins with a dash stays one.
+        // `--option=value` keeps a value that begins with a dash.
         argv.push(format!("--tools={}", self.tools().join(",")));
         argv.push(format!("--disallowedTools={}", self.denied().join(",")));
         let allowed = self.allowed();
@@ -103,9 +102,10 @@ impl Invocation<'_> {
         argv
     }
 
-    /// What no flag says. A subagent in a worktree of its own would stand in the user's checkout. The
-    /// commands of which Claude Code thinks that they only look read any file (`diff --from-file`,
-    /// `wc --files0-from`), so there is one line and no other; a hook that cannot run refuses.
+    /// Returns the settings that no flag covers. A subagent in its own worktree would work in the
+    /// user's checkout, so worktrees are refused. Commands that Claude Code considers read-only can
+    /// read any file (`diff --from-file`, `wc --files0-from`), so a hook allows one line only; a hook
+    /// that cannot run refuses.
     fn settings(&self) -> Value {
         let mut settings = json!({});
         if let Some(program) = self.key_program {
@@ -128,7 +128,7 @@ impl Invocation<'_> {
         settings
     }
 
-    /// The tools that subagents can have.
+    /// Returns the tools that subagents can have.
     pub fn granted(&self) -> Vec<&'static str> {
         let shell = self.test_line.is_some().then_some("Bash");
         let writes = if self.fix { &WRITES[..] } else { &[] };
@@ -162,9 +162,9 @@ impl Invocation<'_> {
         }
     }
 
-    /// What it has to say of itself.
-    pub fn asked(&self) -> Asked {
-        Asked {
+    /// Returns the values that Claude Code has to report at its start.
+    pub fn expected_init(&self) -> ExpectedInit {
+        ExpectedInit {
             tools: self.tools().iter().map(|tool| (*tool).to_owned()).collect(),
             permission_mode: self.mode().into(),
             mcp_servers: self.mcp.map(|(_, names)| names.to_vec()).unwrap_or_default(),
@@ -174,14 +174,14 @@ impl Invocation<'_> {
     }
 }
 
-/// Whether a call of a tool, as a hook is told of it, is that of the shell with this very line.
+/// Returns whether a tool call, as a hook receives it, is a shell call with exactly this line.
 pub fn is_line(call: &str, line: &str) -> bool {
     let call: Value = serde_json::from_str(call).unwrap_or_default();
     call["tool_name"] == "Bash" && call["tool_input"]["command"] == line
 }
 
-/// The line by which the agent runs the tests. `home`, when it is not the agent's own, is in it.
-/// Refused is what a rule of Claude Code would understand as more than this one line.
+/// Returns the command line with which the agent runs the tests. `home` is set in it when it differs
+/// from the agent's. A line that a rule of Claude Code would read as a pattern is refused.
 pub fn test_line(argv: &[String], home: Option<&str>) -> Result<String, String> {
     let mut words = Vec::new();
     if let Some(home) = home {
@@ -199,7 +199,7 @@ pub fn test_line(argv: &[String], home: Option<&str>) -> Result<String, String> 
     }
 }
 
-/// The names of the servers in a file of MCP servers. Claude Code names their tools by them.
+/// Returns the names of the servers in a file of MCP servers. They prefix the names of their tools.
 pub fn mcp_servers(text: &str) -> Result<Vec<String>, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let Some(servers) = value.get("mcpServers").and_then(|servers| servers.as_object()) else {
@@ -215,8 +215,8 @@ pub fn mcp_servers(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Variables that keep it quiet, and its work in the foreground: a background task outlives the
-/// result that it was for.
+/// Returns variables that disable telemetry, updates and background tasks. A background task would
+/// outlive the result that it belongs to.
 pub fn environment() -> [(&'static str, &'static str); 8] {
     [
         ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
@@ -230,19 +230,19 @@ pub fn environment() -> [(&'static str, &'static str); 8] {
     ]
 }
 
-/// It reads an OAuth token from the descriptor of this number.
+/// Variable with the number of the descriptor from which Claude Code reads an OAuth token.
 pub const TOKEN_PIPE: &str = "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR";
 
-/// Whether a credential is an OAuth token; others are keys of the API.
+/// Returns whether a credential is an OAuth token; others are API keys.
 pub fn is_token(credential: &str) -> bool {
     credential.starts_with("sk-ant-oat")
 }
 
-/// Why this release of it will not do: what `--version` and `--help` say.
-pub fn unfit(version: &str, help: &str) -> Option<String> {
+/// Returns why a release of Claude Code is not supported, judged by `--version` and `--help`.
+pub fn unsupported_reason(version: &str, help: &str) -> Option<String> {
     let (major, minor, patch) = MINIMUM;
     match super::transcript::version(version) {
-        None => Some("it does not say its version".into()),
+        None => Some("it reports no version".into()),
         Some(known) if known < MINIMUM => Some(format!(
             "version {}.{}.{} leaves its tools running when it is stopped; {major}.{minor}.{patch} or \
              newer is needed",
@@ -251,7 +251,7 @@ pub fn unfit(version: &str, help: &str) -> Option<String> {
         Some(_) => ["--restricted", "--permission-prompts", "--json-schema", "--max-budget-usd"]
             .into_iter()
             .find(|flag| !help.contains(flag))
-            .map(|flag| format!("it does not know '{flag}'; a newer one does")),
+            .map(|flag| format!("it does not support '{flag}'; a newer release does")),
     }
 }
 
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_fits_or_says_why_not() {
+    fn release_is_supported_or_the_reason_is_named() {
         let help = "--restricted --permission-prompts --json-schema --max-budget-usd";
         let rows = [
             ("2.1.330 (Claude Code)", help, None),
@@ -268,11 +268,11 @@ mod tests {
             ("2.1.211 (Claude Code)", help, Some("2.1.212")),
             ("1.9.999", help, Some("2.1.212")),
             ("2.1.330", "--json-schema", Some("--restricted")),
-            ("command not found", help, Some("does not say")),
-            ("", "", Some("does not say")),
+            ("command not found", help, Some("reports no version")),
+            ("", "", Some("reports no version")),
         ];
         for (version, help, why) in rows {
-            let found = unfit(version, help);
+            let found = unsupported_reason(version, help);
             let fits = match (&found, why) {
                 (None, None) => true,
                 (Some(said), Some(why)) => said.contains(why),
@@ -300,7 +300,7 @@ mod tests {
         }
     }
 
-    /// The value of an option, of which there is one.
+    /// Returns the value of an option that is given once.
     fn value(argv: &[String], option: &str) -> String {
         let option = format!("{option}=");
         let found: Vec<&str> = argv.iter().filter_map(|word| word.strip_prefix(&option)).collect();
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_written_run_or_asked() {
+    fn argv_allows_no_writes_commands_or_prompts() {
         let argv = call().argv();
         for flag in ["--restricted", "--strict-mcp-config", "--setting-sources=", "--verbose"] {
             assert!(argv.iter().any(|word| word == flag), "{flag}");
@@ -322,7 +322,7 @@ mod tests {
         for absent in ["--allowedTools", "--agents", "--mcp", "--dangerously"] {
             assert!(!argv.iter().any(|word| word.starts_with(absent)), "{absent}");
         }
-        assert_eq!(call().asked().tools, READS);
+        assert_eq!(call().expected_init().tools, READS);
         let hooks = json!({"hooks": {
             "SessionStart": [{"hooks": [{"type": "command", "command": r": > '/s/it'\''s'"}]}],
             "WorktreeCreate": [{"hooks": [{"type": "command", "command": "exit 2"}]}]}});
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_that_line_and_no_other() {
+    fn is_line_accepts_the_exact_line_only() {
         let call = |tool: &str, command: &str| {
             json!({"tool_name": tool, "tool_input": {"command": command}}).to_string()
         };
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wish_opens_no_more_than_it_needs() {
+    fn argv_grants_only_what_each_option_needs() {
         let names = ["aws-docs".to_owned()];
         let tests = Invocation { test_line: Some("make test"), agents: Some("/a.json"), ..call() };
         let argv = tests.argv();
@@ -376,18 +376,18 @@ mod tests {
         assert_eq!(value(&argv, "--allowedTools"), "mcp__aws-docs");
         let settings = value(&argv, "--settings");
         assert!(settings.starts_with(r#"{"apiKeyHelper":"k 'x'","hooks""#), "{settings}");
-        assert_eq!(more.asked().mcp_servers, names);
+        assert_eq!(more.expected_init().mcp_servers, names);
 
         let unchecked = Invocation { unchecked: true, ..call() };
         let argv = unchecked.argv();
         assert!(argv.iter().any(|word| word == "--dangerously-skip-permissions"));
         assert!(!argv.iter().any(|word| word == "--restricted"), "it would refuse the other");
-        assert_eq!(unchecked.asked().permission_mode, "bypassPermissions");
+        assert_eq!(unchecked.expected_init().permission_mode, "bypassPermissions");
         assert_eq!(value(&argv, "--settings"), "{}");
     }
 
     #[test]
-    fn a_rule_allows_one_line_and_no_more() {
+    fn test_line_refuses_patterns() {
         let line = |words: &[&str], home| {
             let argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             test_line(&argv, home)
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_known_by_their_names() {
+    fn mcp_servers_are_named_or_refused() {
         let rows = [
             (
                 r#"{"mcpServers": {"docs": {"command": "x"}, "a_b-1": {}}}"#,
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_told_from_keys() {
+    fn credential_is_a_token_or_a_key() {
         assert!(is_token("sk-ant-oat01-x") && !is_token("sk-ant-api03-x"));
     }
 }

@@ -1,33 +1,32 @@
-//! What the investigator is told: facts from the events, never a message body.
+//! Prompt of the investigator: facts from the events. Never: a message body.
 //!
-//! Names come from outside. Promises: what somebody else has written stands on one line, between
-//! two marks that nobody else can write, with nothing hidden in it; no `@` is in a prompt, because
-//! Claude Code would open a file of that name without asking; a prompt never begins with `/`, which
-//! would be one of its commands.
+//! Promises: external text, such as a name, stands on one line, between two marks that its author
+//! cannot write, without hidden characters. A prompt holds no `@`, because Claude Code would open a
+//! file of that name without asking, and never begins with `/`, like a command.
 
 use super::subagent::Subagent;
 use crate::rules::investigation::incident::Incident;
 use crate::shell;
 use crate::text::{nearest, safe, shorten};
 
-/// The template that comes with the tool.
+/// Built-in template.
 pub const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/prompt.md"));
-/// The longest template, and the longest prompt, in bytes.
+/// Limit of a template and of a prompt, in bytes.
 pub const MAX_PROMPT: usize = 256 * 1024;
 
-/// A name from outside is cut here, in characters.
+/// Limit of an external name, in characters.
 const NAME: usize = 200;
-/// A sentence of ours, which may quote.
+/// Limit of this tool's sentence, which may quote external text.
 const SENTENCE: usize = 2000;
-/// So many sources are named.
+/// Most source queues in a prompt.
 const SOURCES: usize = 50;
-/// The longest test command, in bytes.
+/// Limit of the test command, in bytes.
 const COMMAND: usize = 4096;
 
 const OPEN: &str = "<data nonce=";
 const CLOSE: &str = "</data nonce=";
 
-/// The placeholders, and whether they hold what somebody else has written.
+/// Placeholders, and whether they hold external text.
 const WORDS: [(&str, bool); 17] = [
     ("arn", true),
     ("cause", true),
@@ -48,47 +47,45 @@ const WORDS: [(&str, bool); 17] = [
     ("triage", true),
 ];
 
-/// What is said to an agent that goes on where it was ended.
+/// Prompt of a resumed conversation.
 pub const GO_ON: &str = "\
 Go on with the investigation: it was ended before you gave a result. The folder and the evidence in it
 are as they were, unless a file is missing, which is then unknown. All that was said of whom to trust and
 of what never to do still holds. Fill the result schema, exactly once, as the very last thing.
 ";
 
-/// What a template is filled with.
+/// Values of the placeholders.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// The incident.
     pub incident: &'a Incident,
-    /// The fingerprint of the most frequent cause.
+    /// Fingerprint of the most frequent cause.
     pub fingerprint: Option<&'a str>,
-    /// The title of that cause.
+    /// Title of that cause.
     pub cause: Option<&'a str>,
-    /// What the triage says of it.
+    /// Reason that the triage gives for it.
     pub triage: Option<&'a str>,
-    /// The folder of the evidence, as the agent sees it: `.dlq`. None: nothing was sampled.
+    /// Folder of the evidence as the agent sees it, such as `.dlq`; none: nothing was sampled.
     pub evidence: Option<&'a str>,
-    /// What the marks carry: 16 to 64 letters, digits and dashes that nobody can guess.
+    /// Unguessable value in the marks: 16 to 64 letters, digits and dashes.
     pub nonce: &'a str,
-    /// The code, if there is any.
+    /// Code, if there is any.
     pub repository: Option<Repository<'a>>,
-    /// Those to whom the agent can delegate.
     pub subagents: &'a [Subagent],
 }
 
-/// The working copy in which the agent stands.
+/// Working copy in the agent's current folder.
 #[derive(Debug, Clone, Copy)]
 pub struct Repository<'a> {
-    /// The branch that it was made from.
+    /// Branch from which it was made.
     pub base: Option<&'a str>,
-    /// The line by which a shell runs the tests.
+    /// Command line that runs the tests.
     pub test_line: Option<&'a str>,
-    /// Whether a fix is wanted.
+    /// Set when a fix is requested.
     pub fix: bool,
 }
 
-/// The prompt of a template. It is refused when a placeholder is unknown, when one that holds what
-/// somebody else has written stands outside of the marks, and when a promise could not be kept.
+/// Fills a template. An unknown placeholder, external text outside of the marks and a prompt that
+/// would break a promise are errors.
 pub fn fill(template: &str, facts: &Facts) -> Result<String, String> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     if !(16..=64).contains(&facts.nonce.len()) || !facts.nonce.bytes().all(fits) {
@@ -98,12 +95,12 @@ pub fn fill(template: &str, facts: &Facts) -> Result<String, String> {
     let mut nonces = 0;
     for part in parts(template)? {
         match part {
-            Part::Text(text) => prompt.push_str(&visible(text)),
-            Part::Word("nonce") => {
+            TemplatePart::Text(text) => prompt.push_str(&visible(text)),
+            TemplatePart::Word("nonce") => {
                 nonces += 1;
                 prompt.push_str(facts.nonce);
             }
-            Part::Word(word) => prompt.push_str(&facts.value(word)),
+            TemplatePart::Word(word) => prompt.push_str(&facts.value(word)),
         }
     }
     let prompt = no_at(&prompt);
@@ -120,7 +117,7 @@ pub fn fill(template: &str, facts: &Facts) -> Result<String, String> {
     Ok(prompt)
 }
 
-/// Whether a template can be filled at all, as far as that is seen without facts.
+/// Checks the placeholders and marks of a template.
 pub fn check(template: &str) -> Result<(), String> {
     parts(template).map(drop)
 }
@@ -138,13 +135,12 @@ pub fn command_line(argv: &[String]) -> Result<String, String> {
     Ok(line)
 }
 
-enum Part<'t> {
+enum TemplatePart<'t> {
     Text(&'t str),
     Word(&'static str),
 }
 
-/// The parts of a template.
-fn parts(template: &str) -> Result<Vec<Part<'_>>, String> {
+fn parts(template: &str) -> Result<Vec<TemplatePart<'_>>, String> {
     let template = template.strip_prefix('\u{feff}').unwrap_or(template);
     if template.len() > MAX_PROMPT {
         return Err(format!("longer than {} KiB; shorten it", MAX_PROMPT / 1024));
@@ -159,7 +155,7 @@ fn parts(template: &str) -> Result<Vec<Part<'_>>, String> {
     while let Some((text, after)) = rest.split_once("{{") {
         let line = template[..template.len() - after.len()].matches('\n').count() + 1;
         let refused = |why: String| Err(format!("line {line}: {why}"));
-        found.push(Part::Text(text));
+        found.push(TemplatePart::Text(text));
         let Some((name, after)) = after.split_once("}}") else {
             return refused("a '{{' without '}}'; close it".into());
         };
@@ -173,13 +169,13 @@ fn parts(template: &str) -> Result<Vec<Part<'_>>, String> {
             inside = true;
         } else if foreign && !inside {
             return refused(format!(
-                "'{word}' holds what somebody else has written; put it between a line \
+                "'{word}' holds external text; put it between a line \
                  '{OPEN}{{{{nonce}}}}>' and a line '{CLOSE}{{{{nonce}}}}>'"
             ));
         }
-        found.push(Part::Word(word));
+        found.push(TemplatePart::Word(word));
     }
-    found.push(Part::Text(rest));
+    found.push(TemplatePart::Text(rest));
     if inside {
         return Err(format!("the data is not closed; add a line '{CLOSE}{{{{nonce}}}}>'"));
     }
@@ -220,8 +216,7 @@ impl Facts<'_> {
         }
     }
 
-    /// What somebody else has written: on one line, cut, with nothing hidden, and with nothing
-    /// that could be taken for a mark.
+    /// Returns external text on one line, shortened, without hidden characters and marks.
     fn inert(&self, text: &str, max: usize) -> String {
         let text = no_at(&safe(&shorten(text, max)));
         let text = without(&text.replace('<', "\\u003c").replace('>', "\\u003e"), self.nonce);
@@ -301,7 +296,7 @@ impl Facts<'_> {
     }
 }
 
-/// With a fix wanted. The checks come after the agent, so that they do not depend on its word.
+/// Instruction when a fix is requested. The checks run after the agent and do not depend on it.
 const FIX: &str = "\
 When, and only when, the cause is in this code and you can show it: make the smallest change
    that removes it, in the files of the current folder on the branch that is checked out, with a test
@@ -314,7 +309,7 @@ fn none() -> String {
     "unknown".into()
 }
 
-/// Text of the template, which may have lines.
+/// Escapes hidden characters of the template's text, except line ends.
 fn visible(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\t', "    ");
     text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
@@ -324,8 +319,7 @@ fn no_at(text: &str) -> String {
     text.replace('@', "\\u0040")
 }
 
-/// `text` without `nonce`, in whatever letters it is written. What stands in its place cannot be
-/// a part of it.
+/// Replaces `nonce` in `text`, in upper or lower case, with a character that cannot be part of it.
 fn without(text: &str, nonce: &str) -> String {
     let (lower, nonce) = (text.to_ascii_lowercase(), nonce.to_ascii_lowercase());
     let (mut kept, mut from) = (String::with_capacity(text.len()), 0);
@@ -337,8 +331,8 @@ fn without(text: &str, nonce: &str) -> String {
     kept + &text[from..]
 }
 
-/// A plain prompt, for a program that is not Claude Code: it says what its last line has to be.
-pub fn of(incident: &Incident, bundle: Option<&str>) -> String {
+/// Returns the prompt for a program that is not Claude Code. It describes the required last line.
+pub fn plain_prompt(incident: &Incident, bundle: Option<&str>) -> String {
     let safe = |text: &str| no_at(&safe(&shorten(text, NAME)));
     let sources: Vec<String> =
         incident.queue.sources.iter().take(SOURCES).map(|name| safe(name)).collect();

@@ -1,27 +1,27 @@
-//! The subagents of an investigation: Markdown with a few lines in front, and the form in which
-//! Claude Code takes them.
+//! Subagents of an investigation: parser of their Markdown files with front matter, and the JSON for
+//! Claude Code.
 //!
 //! Promises: a subagent has the tools that its file names and no other, because the command line
-//! takes a missing list for "all" and an unknown name in silence; what a file means never depends
-//! on another file; a refusal names the line and the remedy.
+//! reads a missing list as "all" and ignores an unknown name. No file changes the meaning of another
+//! file. An error names the line and the remedy.
 
 use serde_json::{Map, Value, json};
 
 use crate::text::{nearest, safe, shorten};
 
-/// The longest file, in bytes.
+/// Limit of a file, in bytes.
 pub const MAX_FILE: usize = 64 * 1024;
-/// So many subagents take part at most.
+/// Most subagents of an investigation.
 pub const MAX_AGENTS: usize = 16;
-/// The longest description, in bytes: all of them stand in each request.
+/// Limit of a description, in bytes: each request holds all of them.
 const MAX_DESCRIPTION: usize = 1024;
-/// The longest name of a model, in bytes.
+/// Limit of a model's name, in bytes.
 const MAX_MODEL: usize = 100;
 
 const TOOLS: [&str; 6] = ["Read", "Grep", "Glob", "Bash", "Edit", "Write"];
 const KEYS: [&str; 4] = ["name", "description", "tools", "model"];
 
-/// Those that take part when nobody has configured any.
+/// Built-in subagents.
 const BUILTIN: [(&str, &str); 5] = [
     (
         "dlq-analysis",
@@ -45,28 +45,27 @@ const BUILTIN: [(&str, &str); 5] = [
     ),
 ];
 
-/// Somebody to whom the main agent can delegate.
+/// Subagent to which the main agent can delegate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subagent {
-    /// Its name, which is its file's.
+    /// Name of the file without `.md`.
     pub name: String,
-    /// When to ask it, in a line: all that the main agent knows of it.
+    /// Purpose, in a line; the main agent chooses by it.
     pub description: String,
-    /// What it is told.
     pub prompt: String,
-    /// What it may use; never empty, and `Read` is in it.
+    /// Allowed tools, always with `Read`.
     pub tools: Vec<String>,
-    /// Its model; None: that of the main agent.
+    /// Model; none: the model of the main agent.
     pub model: Option<String>,
 }
 
-/// Those that come with the tool.
+/// Returns the built-in subagents.
 pub fn builtin() -> Vec<Subagent> {
-    // That all of them can be read is a test.
+    // A test parses all of them.
     BUILTIN.iter().filter_map(|(stem, text)| parse(stem, text).ok()).collect()
 }
 
-/// The ones that come with the tool and the user's own, which replace those of the same name.
+/// Merges the built-in and the user's subagents; the user's replace those of the same name.
 pub fn merged(builtin: Vec<Subagent>, own: Vec<Subagent>) -> Result<Vec<Subagent>, String> {
     let mut all = builtin;
     for agent in own {
@@ -82,8 +81,7 @@ pub fn merged(builtin: Vec<Subagent>, own: Vec<Subagent>) -> Result<Vec<Subagent
     Ok(all)
 }
 
-/// Those that have something to do: the ones that come with the tool need code, and a command that
-/// runs its tests.
+/// Removes the built-in subagents that need code, or a test command, when there is none.
 pub fn useful(mut agents: Vec<Subagent>, code: bool, tests: bool) -> Vec<Subagent> {
     agents.retain(|agent| match agent.name.as_str() {
         "code-review" => code,
@@ -93,7 +91,7 @@ pub fn useful(mut agents: Vec<Subagent>, code: bool, tests: bool) -> Vec<Subagen
     agents
 }
 
-/// What the option `--agents` takes. Nobody gets a tool that is not granted.
+/// Returns the value of the option `--agents`. A tool that is not granted is removed.
 pub fn to_json(agents: &[Subagent], granted: &[&str]) -> Value {
     let mut all = Map::new();
     for agent in agents {
@@ -112,23 +110,23 @@ pub fn to_json(agents: &[Subagent], granted: &[&str]) -> Value {
     Value::Object(all)
 }
 
-/// The subagent in a file of that name, without its `.md`.
+/// Parses the file of a subagent. `file_stem` is its name without `.md`.
 pub fn parse(file_stem: &str, text: &str) -> Result<Subagent, String> {
     let refused =
         |(line, why): Refusal| Err(format!("{}.md:{line}: {why}", safe(&shorten(file_stem, 60))));
     read(file_stem, text).or_else(refused)
 }
 
-/// The line, and why.
+/// Line and reason.
 type Refusal = (usize, String);
 
 #[derive(Default)]
-struct Head {
+struct FrontMatter {
     name: Option<String>,
     description: Option<String>,
     tools: Option<Vec<String>>,
     model: Option<String>,
-    /// The keys that were given, which is not told by the values: `inherit` is no model.
+    /// Keys of the front matter, also without a value: `inherit` sets no model.
     given: Vec<&'static str>,
 }
 
@@ -141,7 +139,7 @@ fn read(stem: &str, text: &str) -> Result<Subagent, Refusal> {
         let why = "expected '---', and below it 'name:', 'description:' and 'tools:'";
         return Err((1, why.into()));
     }
-    let mut head = Head::default();
+    let mut head = FrontMatter::default();
     let mut end = 1;
     loop {
         let Some((line, number)) = lines.next() else {
@@ -152,7 +150,7 @@ fn read(stem: &str, text: &str) -> Result<Subagent, Refusal> {
             "---" => break,
             "" => {}
             comment if comment.starts_with('#') => {}
-            entry => head.take(entry).map_err(|why| (number, why))?,
+            entry => head.add(entry).map_err(|why| (number, why))?,
         }
     }
     let prompt = lines.map(|(line, _)| line).collect::<Vec<_>>().join("\n").trim().to_owned();
@@ -162,8 +160,8 @@ fn read(stem: &str, text: &str) -> Result<Subagent, Refusal> {
     head.finish(stem, prompt).map_err(|why| (end, why))
 }
 
-impl Head {
-    fn take(&mut self, entry: &str) -> Result<(), String> {
+impl FrontMatter {
+    fn add(&mut self, entry: &str) -> Result<(), String> {
         let Some((key, value)) = entry.split_once(':') else {
             let shown = shorten(entry, 60);
             return Err(format!("expected 'key: value', found '{}'", safe(&shown)));
@@ -210,10 +208,10 @@ impl Head {
     }
 }
 
-/// A value on its line, without its quotes.
+/// Returns a value without its quotes.
 fn scalar<'a>(key: &str, value: &'a str) -> Result<&'a str, String> {
     let value = value.trim();
-    // What follows such a mark in YAML is on the next lines.
+    // In YAML the value would be on the next lines.
     if value.is_empty() || value.starts_with(['|', '>']) {
         return Err(format!("'{key}' has no value on its line; write it behind the colon"));
     }
@@ -226,7 +224,7 @@ fn scalar<'a>(key: &str, value: &'a str) -> Result<&'a str, String> {
     Ok(bare('"').or_else(|| bare('\'')).unwrap_or(value))
 }
 
-/// `[Read, Grep]`, or without the brackets.
+/// Parses `[Read, Grep]`, with or without brackets.
 fn tools(value: &str) -> Result<Vec<String>, String> {
     let inner = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(value);
     let mut tools: Vec<String> = Vec::new();
@@ -237,7 +235,7 @@ fn tools(value: &str) -> Result<Vec<String>, String> {
             Some(tool) => tools.push(tool.to_owned()),
         }
     }
-    // Else nothing may be left when those that write are taken away.
+    // Otherwise the list could become empty when tools that write are not granted.
     if !tools.iter().any(|tool| tool == "Read") {
         return Err("'tools' lacks 'Read', by which the evidence is read; add it".into());
     }
@@ -249,7 +247,7 @@ fn model(value: &str) -> Result<Option<String>, String> {
     if value == "inherit" {
         return Ok(None);
     }
-    // A dash in front could become an option of some command line.
+    // A leading dash could become an option of a command line.
     if value.len() > MAX_MODEL || value.starts_with('-') || !value.bytes().all(fits) {
         let value = shorten(value, 60);
         return Err(format!("expected 'inherit' or the name of a model, found '{}'", safe(&value)));
@@ -262,7 +260,7 @@ fn is_name(name: &str) -> bool {
     (1..=40).contains(&name.len()) && name.bytes().all(fits)
 }
 
-/// The sentence about what does not exist, with the nearest that does.
+/// Returns the error for an unknown word, with the nearest known one.
 fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     let word = shorten(word, 60);
     let hint = match nearest(&word, known.iter().copied()) {

@@ -1,80 +1,77 @@
-//! The output of the Claude Code CLI, understood line by line: what the agent says of itself, what
-//! it has cost, what it was denied, and how it ended.
+//! Parser of the Claude Code CLI's output, line by line: start values, progress, cost, denials and
+//! result.
 //!
-//! The lines come from outside. Whatever they hold, nothing here panics or gives up: what is not
-//! understood is counted, and what was not said stays unknown.
+//! Promises: the lines are external, and no line causes a panic or ends the parser. Unknown lines are
+//! counted. A value that was not reported stays unknown.
 
 mod fields;
 mod init;
+mod outcome;
 mod steps;
 
-pub use init::{Asked, Init, MINIMUM, differs, version};
-pub use outcome::{Outcome, outcome};
+pub use init::{ExpectedInit, Init, MINIMUM, difference, version};
+pub use outcome::{AgentOutcome, outcome};
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::text::{safe, shorten};
-use fields::Fields;
-use outcome::Ending;
+use fields::JsonMembers;
+use outcome::ResultKind;
 
-/// The longest line that is looked at. The CLI was seen to write 2 MB; what is longer than this
-/// is skipped and counted, so that one line cannot take all the memory.
+/// Limit of a line, in bytes. The CLI has written lines of 2 MB; a longer line is skipped and
+/// counted, so that one line cannot take all the memory.
 pub const LINE_MAX: usize = 16 * 1024 * 1024;
 
-/// The longest word from outside, such as the name of a tool, in characters.
+/// Limit of an external word, such as the name of a tool, in characters.
 const WORD_MAX: usize = 100;
 
-/// The longest sentence from outside, in characters.
+/// Limit of an external sentence, in characters.
 const SENTENCE_MAX: usize = 300;
 
-/// What a line means for whoever watches over the agent.
+/// Event of a transcript that the supervisor acts on.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
-    /// The agent says what it is; again at every turn that a background task begins.
+pub enum TranscriptEvent {
+    /// Start values; repeated at every turn that a background task begins.
     Init(Init),
-    /// It goes on.
     Progress(Progress),
-    /// The API does not take its key. The CLI would try again for minutes: abort at once.
+    /// The API refuses the key. The CLI would retry for minutes: abort at once.
     Unauthorized,
-    /// A result. More may follow, but the time of grace begins.
+    /// A result. More may follow, but the grace period begins.
     Result,
 }
 
-/// A step, for people.
+/// Step of the agent, for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// What it does: `thinking`, `tool`, `subagent started` and the like.
+    /// Activity, such as `thinking`, `tool` or `subagent started`.
     pub step: String,
-    /// The subagent that does it.
     pub subagent: Option<String>,
-    /// The tool that is used.
     pub tool: Option<String>,
-    /// What all has cost so far, in US dollars, as far as the agent has said.
+    /// Total cost so far, in US dollars; none before the agent reports one.
     pub cost_usd: Option<f64>,
 }
 
-/// A tool that the agent was not allowed to use.
+/// Denied use of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// The tool.
     pub tool: String,
-    /// The subagent that asked for it; none for the agent itself, or when it is unknown.
+    /// Subagent that requested it; none for the main agent, or when unknown.
     pub subagent: Option<String>,
-    /// Why, in short; none when the agent does not say.
+    /// Short reason; none when not reported.
     pub reason: Option<String>,
 }
 
-/// A denial as it was heard: who asked is an id, whose name may come later.
+/// Denial as reported: `by` is an id whose name may come later.
 #[derive(Debug, Default)]
-struct Denied {
+struct PartialDenial {
     tool: Option<String>,
     by: Option<String>,
     reason: Option<String>,
 }
 
-/// What is known so far.
+/// Facts of the lines so far.
 #[derive(Debug, Default)]
 pub struct Transcript {
     lines: u64,
@@ -85,34 +82,34 @@ pub struct Transcript {
     cost: Option<f64>,
     turns: Option<u64>,
     text: Option<String>,
-    /// The structured output, and whether its result was good.
+    /// Structured output, and whether its result was good.
     structured: Option<(bool, Value)>,
-    /// The address of a pull request, and whether the agent has opened it.
+    /// URL of a pull request, and whether the agent opened it.
     pull_request: Option<(bool, String)>,
-    denials: BTreeMap<String, Denied>,
-    /// The names of subagents by the id of their task, or of the call that has started them.
+    denials: BTreeMap<String, PartialDenial>,
+    /// Names of subagents by the id of their task, or of the call that started them.
     names: BTreeMap<String, String>,
-    /// Which subagent has made a call: its id, by the call's.
+    /// Ids of subagents by the id of the call that they made.
     callers: BTreeMap<String, String>,
     unauthorized: bool,
-    /// A result was good.
+    /// Set when a result was good.
     good: bool,
-    /// A good result had a structured output.
+    /// Set when a good result had a structured output.
     answered: bool,
-    /// A result was neither good nor an error.
+    /// Set when a result was neither good nor an error.
     idle: bool,
-    /// The last result that was an error.
-    failed: Option<Ending>,
+    /// Last result that was an error.
+    failed: Option<ResultKind>,
 }
 
 impl Transcript {
-    /// Takes a line of `stream-json`, without its LF, and says what it means.
-    pub fn hear(&mut self, line: &[u8]) -> Option<Heard> {
+    /// Reads a line of `stream-json`, without its LF, and returns its event.
+    pub fn read_line(&mut self, line: &[u8]) -> Option<TranscriptEvent> {
         if line.trim_ascii().is_empty() {
             return None;
         }
         self.lines += 1;
-        let fields = if line.len() > LINE_MAX { None } else { Fields::of(line) };
+        let fields = if line.len() > LINE_MAX { None } else { JsonMembers::parse(line) };
         let Some(fields) = fields else {
             self.skipped += 1;
             return None;
@@ -125,7 +122,7 @@ impl Transcript {
             Some("system") => self.system(&fields),
             Some("assistant") => self.assistant(&fields),
             Some("user") => {
-                self.name(&fields);
+                self.record_name(&fields);
                 None
             }
             Some("stream_event" | "rate_limit_event" | "conversation_reset") => None,
@@ -136,27 +133,27 @@ impl Transcript {
         }
     }
 
-    /// Reads the whole output of format `json`: one object, or a list of all messages. What is
-    /// neither is taken line by line.
-    pub fn of_json(bytes: &[u8]) -> Transcript {
+    /// Parses the whole output of format `json`: one object, or a list of all messages. Any other
+    /// output is read line by line.
+    pub fn from_json(bytes: &[u8]) -> Transcript {
         let mut transcript = Transcript::default();
         if let Some(messages) = fields::list(bytes) {
             for message in messages {
-                transcript.hear(message.get().as_bytes());
+                transcript.read_line(message.get().as_bytes());
             }
-        } else if Fields::of(bytes).is_some() {
-            transcript.hear(bytes);
+        } else if JsonMembers::parse(bytes).is_some() {
+            transcript.read_line(bytes);
         } else {
             for line in bytes.split(|byte| *byte == b'\n') {
-                transcript.hear(line);
+                transcript.read_line(line);
             }
         }
         transcript
     }
 
-    /// Reads the whole output of format `text`. It says neither cost nor how it ended, so that any
-    /// text is an answer; a last line that is a JSON object is the structured one.
-    pub fn of_text(bytes: &[u8]) -> Transcript {
+    /// Parses the whole output of format `text`. Any text is an answer, because the format reports
+    /// neither cost nor end; a last line that is a JSON object is the structured output.
+    pub fn from_text(bytes: &[u8]) -> Transcript {
         let text = String::from_utf8_lossy(bytes);
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());
         let object = |line: &str| serde_json::from_str(line).ok().filter(Value::is_object);
@@ -171,25 +168,25 @@ impl Transcript {
         }
     }
 
-    /// What the agent has said of itself, the first time.
+    /// Returns the first start values.
     pub fn init(&self) -> Option<&Init> {
         self.init.as_ref()
     }
 
-    /// What all has cost, in US dollars. Every result tells the sum of all before it, so it is the
-    /// greatest; none when no result has said one, because unknown is not zero.
+    /// Returns the total cost in US dollars. Every result reports the sum so far, so the greatest
+    /// counts; none when no result reports one, because unknown is not zero.
     pub fn cost_usd(&self) -> Option<f64> {
         self.cost
     }
 
-    /// How many turns the agent itself has taken; every result counts its own.
+    /// Returns the turns of the main agent; every result counts its own.
     pub fn turns(&self) -> Option<u64> {
         self.turns
     }
 
-    /// What it was denied, each call once, in the order of their ids.
+    /// Returns the denials, each call once, in the order of the calls' ids.
     pub fn denials(&self) -> Vec<Denial> {
-        let named = |(call, denied): (&String, &Denied)| Denial {
+        let named = |(call, denied): (&String, &PartialDenial)| Denial {
             tool: denied.tool.clone().unwrap_or_else(|| "unknown".to_owned()),
             subagent: denied
                 .by
@@ -201,40 +198,38 @@ impl Transcript {
         self.denials.iter().map(named).collect()
     }
 
-    /// The address of the pull request that was opened, as the CLI has seen it: the model's word
-    /// is not asked.
+    /// Returns the URL of the opened pull request, as the CLI reports it, not the model.
     pub fn pr_url(&self) -> Option<&str> {
         self.pull_request.as_ref().map(|(_, url)| url.as_str())
     }
 
-    /// How many lines were no JSON object, or too long.
+    /// Returns the number of lines that were too long or not a JSON object.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// How many lines were of a type that is not known.
+    /// Returns the number of lines of an unknown type.
     pub fn unknown(&self) -> u64 {
         self.unknown
     }
 
-    /// The text of the answer: the last that was not empty, and no error.
+    /// Returns the text of the answer: the last that is neither empty nor an error.
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
     }
 
-    /// The structured output: of the last result that has one, a good one before any other. With
-    /// background tasks several results come, and the first may be the one.
+    /// Returns the structured output of the last result that has one; a good result takes
+    /// precedence. With background tasks there are several results, and the first may hold it.
     pub fn structured(&self) -> Option<&Value> {
         self.structured.as_ref().map(|(_, value)| value)
     }
 
-    /// The session's id.
     pub fn session_id(&self) -> Option<&str> {
         let init = self.init.as_ref().map(|init| init.session_id.as_str());
         init.filter(|id| !id.is_empty()).or(self.session.as_deref())
     }
 
-    fn result(&mut self, fields: &Fields) -> Option<Heard> {
+    fn result(&mut self, fields: &JsonMembers) -> Option<TranscriptEvent> {
         if let Some(cost) = fields.get::<f64>("total_cost_usd").filter(|cost| *cost >= 0.0) {
             self.cost = Some(self.cost.map_or(cost, |known| known.max(cost)));
         }
@@ -244,8 +239,8 @@ impl Transcript {
         for denial in fields.objects("permission_denials") {
             self.deny(&denial);
         }
-        let ending = Ending::of(fields);
-        let good = matches!(ending, Ending::Good);
+        let ending = ResultKind::from_result(fields);
+        let good = matches!(ending, ResultKind::Good);
         if let Some(value) = fields.get::<Value>("structured_output").filter(|v| !v.is_null()) {
             self.answered |= good;
             if good || !matches!(self.structured, Some((true, _))) {
@@ -254,21 +249,21 @@ impl Transcript {
         }
         let text = fields.get::<String>("result").filter(|text| !text.trim().is_empty());
         match ending {
-            Ending::Good => self.good = true,
-            Ending::Idle => self.idle = true,
-            Ending::Failed(reason, _) => {
+            ResultKind::Good => self.good = true,
+            ResultKind::Idle => self.idle = true,
+            ResultKind::Failed(reason, _) => {
                 self.unauthorized |= reason == "unauthorized";
                 self.failed = Some(ending);
-                return Some(Heard::Result);
+                return Some(TranscriptEvent::Result);
             }
         }
         self.text = text.or(self.text.take());
-        Some(Heard::Result)
+        Some(TranscriptEvent::Result)
     }
 
-    /// Takes a denial, from a line of its own or from a result. What both say is kept once; a
-    /// call without an id is known by what it asked for.
-    fn deny(&mut self, fields: &Fields) {
+    /// Records a denial, from its own line or from a result. A denial in both is kept once; the tool
+    /// and its input identify a call without an id.
+    fn deny(&mut self, fields: &JsonMembers) {
         let tool = fields.word("tool_name");
         let call = fields.word("tool_use_id").unwrap_or_else(|| {
             let input = fields.raw("tool_input").unwrap_or_default();
@@ -281,37 +276,36 @@ impl Transcript {
         denied.reason = denied.reason.take().or(reason.map(|reason| sentence(&reason)));
     }
 
-    /// Learns the name of a subagent from a line that says its type.
-    fn name(&mut self, fields: &Fields) {
+    /// Records the name of a subagent from a line with its type.
+    fn record_name(&mut self, fields: &JsonMembers) {
         let Some(name) = fields.word("subagent_type") else { return };
         for key in ["task_id", "agent_id", "parent_tool_use_id"] {
             if let Some(id) = fields.word(key) {
                 self.names.insert(id, name.clone());
             }
         }
-        // In lines about tasks this is the call that has started it; elsewhere it may be a call
-        // that the subagent makes.
+        // In lines about tasks this call started the subagent; elsewhere it may be a call that the
+        // subagent makes.
         if let Some(id) = fields.word("task_id").and_then(|_| fields.word("tool_use_id")) {
             self.names.insert(id, name);
         }
     }
 }
 
-/// The id of the subagent that a line comes from.
-fn caller(fields: &Fields) -> Option<String> {
+/// Returns the id of the subagent that wrote a line.
+fn caller(fields: &JsonMembers) -> Option<String> {
     fields.word("agent_id").or_else(|| fields.word("parent_tool_use_id"))
 }
 
-/// A word from outside, for people.
+/// Makes an external word safe to show.
 fn word(text: &str) -> String {
     shorten(&safe(text), WORD_MAX).into_owned()
 }
 
-/// A sentence from outside, for people.
+/// Makes an external sentence safe to show.
 fn sentence(text: &str) -> String {
     shorten(&safe(text.trim()), SENTENCE_MAX).into_owned()
 }
 
-mod outcome;
 #[cfg(test)]
 mod tests;

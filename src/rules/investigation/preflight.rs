@@ -5,7 +5,7 @@ use crate::rules::investigation::document::Sessions;
 use std::fmt;
 
 use super::session::SessionStatus;
-use crate::rules::triage::{Bug, Triage};
+use crate::rules::triage::{CodeFault, Triage};
 
 /// The confidence from which a triage makes an investigation unnecessary.
 const SURE: f64 = 0.8;
@@ -91,7 +91,7 @@ pub fn judge(
         SampledEvidence::Missing { .. } => PreflightResult::Proceed,
         SampledEvidence::Judged(causes) => {
             let harmless =
-                |cause: &Triage| cause.bug == Bug::NotACodeBug && cause.confidence >= SURE;
+                |cause: &Triage| cause.fault == CodeFault::NotACodeBug && cause.confidence >= SURE;
             match (owner, causes.first()) {
                 (Some(owner), _) => PreflightResult::Skip(owner),
                 // One cause that may be in the code is enough.

@@ -1,29 +1,28 @@
-//! The basis of a judgement, and the confidence that each basis allows.
+//! Basis of a judgement, and the confidence that each basis allows.
 
-/// What the producer says twice, as a code and in words.
+/// Error that the producer states as a code and in words.
 pub(super) const SAID_TWICE: f64 = 0.9;
-/// What the producer says as a code: the least that concludes anything.
+/// Error that the producer states as a code: the least confidence for a conclusion.
 pub(super) const SAID: f64 = 0.8;
-/// What stands in a text that others can write too, in several messages.
+/// Error in the texts of several messages, which senders can write too.
 pub(super) const TEXT: f64 = 0.6;
-/// The same in one or two messages, and what only counts and settings suggest.
+/// Error in the texts of one or two messages, or a cause that only counts and settings suggest.
 pub(super) const HINT: f64 = 0.4;
 
-/// What the cause of one group was judged from.
+/// Source of the judgement of one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ground {
-    /// The producer's code, and its text agrees.
+pub(super) enum Basis {
+    /// The producer's code and its text agree.
     CodeAndText,
     /// The producer's code.
     Code,
-    /// What the producer hands on from the function.
+    /// The producer passes on an error of the function.
     Handed,
-    /// The producer's code and its text say different things.
+    /// The producer's code and its text disagree.
     Disagree,
-    /// The text of so many messages.
+    /// The text of this many messages.
     Bodies(u64),
     /// Counts and settings.
     Counts,
-    /// Nothing.
     Nothing,
 }

@@ -1,25 +1,25 @@
-//! The commands to run next, ready to be pasted into a shell. They look and change nothing.
+//! Read-only commands to run next, ready for a shell.
 //!
-//! Promises: whatever stands in a name, the shell sees one word of it, on one line, and a program
-//! never takes it for an option: values are given as `--option=value`. A function or rule is named
-//! only when a producer's own field does, and only when it could be a name on AWS at all.
+//! Promises: the shell reads every name as one word on one line, and no program reads it as an
+//! option, because values are given as `--option=value`. A function or rule appears only when a
+//! producer's own field names it and the name is valid on AWS.
 
 use std::time::Duration;
 
 use super::Category;
-use super::case::Case;
+use super::case::GroupContext;
 use crate::shell;
 use crate::text::{safe, shorten};
 
-/// What happened this long before the first message was sent may have caused it.
+/// Time before the first message in which its cause may lie.
 const BEFORE: Duration = Duration::from_secs(3600);
-/// No name or URL on AWS is longer.
+/// Longest name or URL on AWS, in characters.
 const WORD_MAX: usize = 2048;
 
-/// The commands for a group, the first first.
-pub(super) fn next(case: &Case, category: Category) -> Vec<String> {
+/// Returns the commands for a group, in the order in which to run them.
+pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<String> {
     let queue = &case.queue.queue;
-    let named = Named::of(case);
+    let named = ResourceNames::new(case);
     let mut all = Vec::new();
     if !queue.url.is_empty() {
         let options = [("queue-url", queue.url.as_str()), ("attribute-names", "All")];
@@ -57,27 +57,27 @@ pub(super) fn next(case: &Case, category: Category) -> Vec<String> {
     all
 }
 
-/// The names that commands need.
-struct Named<'a> {
+/// Names of AWS resources that the commands need.
+struct ResourceNames<'a> {
     region: &'a str,
     function: Option<&'a str>,
-    /// The bus, where it is not the default one, and the rule.
+    /// Event bus, unless it is the default one, and rule.
     rule: Option<(Option<&'a str>, &'a str)>,
 }
 
-impl<'a> Named<'a> {
-    fn of(case: &'a Case) -> Self {
+impl<'a> ResourceNames<'a> {
+    fn new(case: &'a GroupContext) -> Self {
         let queue = &case.queue.queue;
         let region = Some(queue.region.as_str()).filter(|region| !region.is_empty());
-        let own = case.own.first().filter(|_| case.is_producers_own());
+        let own = case.messages.first().filter(|_| case.is_producers_own());
         let same = |a: Option<&'a str>, all: &dyn Fn(&str) -> bool| a.filter(|arn| all(arn));
         let function = same(own.and_then(|seen| seen.target_arn.as_deref()), &|arn| {
-            case.own.iter().all(|seen| seen.target_arn.as_deref() == Some(arn))
+            case.messages.iter().all(|seen| seen.target_arn.as_deref() == Some(arn))
         });
         let rule = same(own.and_then(|seen| seen.rule_arn.as_deref()), &|arn| {
-            case.own.iter().all(|seen| seen.rule_arn.as_deref() == Some(arn))
+            case.messages.iter().all(|seen| seen.rule_arn.as_deref() == Some(arn))
         });
-        Named {
+        ResourceNames {
             region: region.or_else(|| queue.arn.split(':').nth(3)).unwrap_or_default(),
             function: function.and_then(function_of),
             rule: rule.and_then(rule_of),
@@ -109,8 +109,9 @@ impl<'a> Named<'a> {
         Some(self.line("aws events list-targets-by-rule", &options))
     }
 
-    /// Which functions receive from the source, or have this queue as their dead-letter queue.
-    fn consumers(&self, case: &Case) -> Option<String> {
+    /// Returns the command that lists the functions that receive from the source, or that have this
+    /// queue as their dead-letter queue.
+    fn consumers(&self, case: &GroupContext) -> Option<String> {
         if let Some(source) = case.source() {
             let options = [("event-source-arn", source.arn.as_str())];
             return Some(self.line("aws lambda list-event-source-mappings", &options));
@@ -123,7 +124,7 @@ impl<'a> Named<'a> {
         })
     }
 
-    fn concurrency(&self, case: &Case) -> Vec<String> {
+    fn concurrency(&self, case: &GroupContext) -> Vec<String> {
         let mut all: Vec<String> =
             self.function("aws lambda get-function-concurrency").into_iter().collect();
         all.push(self.line("aws lambda get-account-settings", &[]));
@@ -144,8 +145,8 @@ impl<'a> Named<'a> {
         all
     }
 
-    /// Who changed the function, or the rule, shortly before.
-    fn changes(&self, case: &Case) -> Option<String> {
+    /// Returns the command that lists recent changes of the function or rule.
+    fn changes(&self, case: &GroupContext) -> Option<String> {
         let name = self.function.or(self.rule.map(|(_, rule)| rule))?;
         let lookup = format!("AttributeKey=ResourceName,AttributeValue={name}");
         let start = case.group.first_sent_at.map(|at| at.minus(BEFORE * 24).to_string());
@@ -155,14 +156,14 @@ impl<'a> Named<'a> {
     }
 }
 
-/// The name in `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`.
+/// Returns the name in `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`.
 fn function_of(arn: &str) -> Option<&str> {
     let mut parts = arn.split(':');
     let is_lambda = parts.nth(2) == Some("lambda") && parts.nth(2) == Some("function");
     parts.next().filter(|name| is_lambda && is_name(name))
 }
 
-/// The bus and the name in `arn:aws:events:REGION:ACCOUNT:rule/[BUS/]NAME`.
+/// Returns the bus and the name in `arn:aws:events:REGION:ACCOUNT:rule/[BUS/]NAME`.
 fn rule_of(arn: &str) -> Option<(Option<&str>, &str)> {
     let mut parts = arn.splitn(6, ':');
     let is_events = parts.nth(2) == Some("events");
@@ -174,8 +175,8 @@ fn rule_of(arn: &str) -> Option<(Option<&str>, &str)> {
     (is_name(name) && bus.is_none_or(is_name)).then_some((bus, name))
 }
 
-/// Whether it could be the name of a function, a rule or a bus: what the AWS command line would
-/// read from a file (`file://…`) is none.
+/// Returns whether `text` is a valid name of a function, a rule or a bus. `file://…`, which the AWS
+/// command line would read from a file, is not.
 fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !text.is_empty() && text.len() <= 256 && !text.starts_with('-') && text.chars().all(plain)

@@ -1,12 +1,12 @@
-//! What an error's words are a sign of: a producer's code, the class of an exception, a text.
+//! Categories of error codes, exception classes and error texts.
 //!
-//! A code and a class count as a whole; only a text is searched. What several causes share
-//! (`ValueError`, `500`, 'does not exist') is a sign of none. Never more than words: how far they
-//! can be believed is `triage.rs`'s to say.
+//! Codes and classes match as a whole; only texts are searched. Words that several causes share
+//! (`ValueError`, `500`, 'does not exist') match none. [`super::basis`] decides how far a match can
+//! be believed.
 
 use super::Category::{self, *};
 
-/// The error codes of producers, in small letters and digits.
+/// Error codes of producers, in lower case letters and digits.
 const CODES: [(Category, &[&str]); 6] = [
     (
         Throttling,
@@ -54,7 +54,7 @@ const CODES: [(Category, &[&str]); 6] = [
     (SchemaDrift, &["invalidjson"]),
 ];
 
-/// The classes of exceptions, without their packages.
+/// Exception classes without their packages.
 const CLASSES: [(Category, &[&str]); 6] = [
     (
         CodeError,
@@ -175,8 +175,8 @@ const CLASSES: [(Category, &[&str]); 6] = [
     ),
 ];
 
-/// What texts say, in small letters. What speaks for a bug is looked for first: a text that says
-/// both is no reason to look no further.
+/// Phrases of error texts, in lower case. Signs of a bug come first: a text with both signs must not
+/// end the search for a bug.
 const PHRASES: [(Category, &[&str]); 6] = [
     (
         CodeError,
@@ -271,38 +271,38 @@ const PHRASES: [(Category, &[&str]); 6] = [
     ),
 ];
 
-/// What a producer's error code is a sign of.
-pub(super) fn of_code(code: &str) -> Option<Category> {
-    whole(&CODES, code)
+/// Returns the category of a producer's error code.
+pub(super) fn category_of_code(code: &str) -> Option<Category> {
+    lookup(&CODES, code)
 }
 
-/// What an exception and its text are a sign of: the class decides where it is known.
-pub(super) fn of_error(class: Option<&str>, text: Option<&str>) -> Option<Category> {
+/// Returns the category of an exception and its text. A known class decides.
+pub(super) fn category_of_error(class: Option<&str>, text: Option<&str>) -> Option<Category> {
     let text = text.map(str::to_lowercase);
     let text = text.as_deref().unwrap_or_default();
-    // JavaScript's name for JSON that it cannot read.
-    if class.map(bare).as_deref() == Some("syntaxerror") && text.contains("json") {
+    // JavaScript reports invalid JSON so.
+    if class.map(normalize).as_deref() == Some("syntaxerror") && text.contains("json") {
         return Some(SchemaDrift);
     }
-    class.and_then(|class| whole(&CLASSES, class)).or_else(|| {
-        let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
-        PHRASES.iter().find(|(_, phrases)| says(phrases)).map(|(category, _)| *category)
+    class.and_then(|class| lookup(&CLASSES, class)).or_else(|| {
+        let matches_any = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
+        PHRASES.iter().find(|(_, phrases)| matches_any(phrases)).map(|(category, _)| *category)
     })
 }
 
-/// Whether a producer's code says that the function ran, and failed in its own way.
-pub(super) fn ran(code: &str) -> bool {
-    matches!(bare(code).as_str(), "200" | "unhandled" | "handled")
+/// Returns whether a producer's code says that the function ran and failed by itself.
+pub(super) fn is_function_error(code: &str) -> bool {
+    matches!(normalize(code).as_str(), "200" | "unhandled" | "handled")
 }
 
-fn whole(table: &[(Category, &[&str])], word: &str) -> Option<Category> {
-    let word = bare(word);
+fn lookup(table: &[(Category, &[&str])], word: &str) -> Option<Category> {
+    let word = normalize(word);
     table.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(category, _)| *category)
 }
 
-/// `com.amazonaws.sqs#QueueDoesNotExist` is `queuedoesnotexist`, `NO_PERMISSIONS` is
+/// Turns `com.amazonaws.sqs#QueueDoesNotExist` into `queuedoesnotexist` and `NO_PERMISSIONS` into
 /// `nopermissions`.
-fn bare(word: &str) -> String {
+fn normalize(word: &str) -> String {
     let last = word.rsplit(['.', '#', ':', '$', '/']).next().unwrap_or(word);
     let kept = last.chars().filter(|c| c.is_alphanumeric());
     kept.flat_map(char::to_lowercase).collect()

@@ -1,94 +1,96 @@
-//! The judgement of one group of dead letters: a category, who reports it, and how far the report
-//! can be believed. Never reads a body.
+//! Judgement of one group of dead letters: its category, the basis of it and the confidence.
+//!
+//! Never: reads a body.
 
-use super::basis::{Ground, HINT, SAID, SAID_TWICE, TEXT};
-use super::case::{Case, SEVERAL};
-use super::{Advice, Bug, Category, Triage, commands, error_patterns, sentences};
+use super::basis::{Basis, HINT, SAID, SAID_TWICE, TEXT};
+use super::case::{GroupContext, SEVERAL};
+use super::{Category, CodeFault, RedriveAdvice, Triage, commands, error_patterns, sentences};
 use crate::rules::evidence::bundle::Group;
 
-/// No more messages than this are cited for a group.
+/// Most messages that are cited for a group.
 const CITED: usize = 3;
 
-pub(super) fn triage(case: &Case) -> Triage {
-    let (sign, ground) = sign(case);
-    let (category, ground) = match sign {
-        Some(Category::Dependency) if case.has_stopped() => (Category::ThirdPartyBurst, ground),
-        // One message is no drift: the others of its kind may well be read.
+pub(super) fn triage(case: &GroupContext) -> Triage {
+    let (sign, basis) = judge_error(case);
+    let (category, basis) = match sign {
+        Some(Category::Dependency) if case.has_stopped() => (Category::ThirdPartyBurst, basis),
+        // One message proves no schema drift: others of its kind may be readable.
         Some(Category::SchemaDrift) if case.group.distinct < 2 => {
-            (Category::PoisonMessage, Ground::Bodies(1))
+            (Category::PoisonMessage, Basis::Bodies(1))
         }
-        Some(category) => (category, ground),
-        None => shape(case),
+        Some(category) => (category, basis),
+        None => judge_counts(case),
     };
-    let confidence = confidence(case, category, ground);
-    let bug = match category {
+    let confidence = confidence(case, category, basis);
+    let fault = match category {
         Category::Throttling
         | Category::Permission
         | Category::MissingTarget
         | Category::ThirdPartyBurst
             if confidence >= SAID =>
         {
-            Bug::NotACodeBug
+            CodeFault::NotACodeBug
         }
-        Category::CodeError if confidence >= TEXT => Bug::CodeBug,
-        _ => Bug::Unknown,
+        Category::CodeError if confidence >= TEXT => CodeFault::CodeBug,
+        _ => CodeFault::Unknown,
     };
     let redrive = match category {
-        Category::ThirdPartyBurst if bug == Bug::NotACodeBug => Advice::Safe,
-        Category::ExpiredOrDuplicate | Category::Unknown => Advice::DoNot,
-        _ => Advice::AfterFix,
+        Category::ThirdPartyBurst if fault == CodeFault::NotACodeBug => RedriveAdvice::Safe,
+        Category::ExpiredOrDuplicate | Category::Unknown => RedriveAdvice::DoNot,
+        _ => RedriveAdvice::AfterFix,
     };
-    let is_few = matches!(ground, Ground::Code | Ground::CodeAndText) && !case.stands_for_all();
+    let is_few = matches!(basis, Basis::Code | Basis::CodeAndText) && !case.stands_for_all();
     Triage {
         group: case.group.item.clone(),
         fingerprint: case.group.id.clone(),
         count: case.group.count,
         category,
-        bug,
+        fault,
         confidence,
         title: sentences::title(category, confidence),
-        reason: sentences::reason(category, ground, case.group.count, is_few),
+        reason: sentences::reason(category, basis, case.group.count, is_few),
         evidence: evidence(case, category),
-        commands: commands::next(case, category),
+        commands: commands::next_commands(case, category),
         redrive,
-        next: sentences::next(category, redrive, case.has_single_try()),
+        next: sentences::next_steps(category, redrive, case.has_single_try()),
     }
 }
 
-/// What the words of the error are a sign of, and who says them.
-fn sign(case: &Case) -> (Option<Category>, Ground) {
+/// Returns the category of the group's error, if any, and its basis.
+fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
     let group = case.group;
-    let text = || error_patterns::of_error(group.exception.as_deref(), group.message.as_deref());
-    let bodies = Ground::Bodies(group.count);
+    let text =
+        || error_patterns::category_of_error(group.exception.as_deref(), group.message.as_deref());
+    let bodies = Basis::Bodies(group.count);
     match group.kind.as_str() {
         "error_text" => (text(), bodies),
         "producer_error" => {
-            let code = group.code.as_deref().and_then(error_patterns::of_code);
-            let (sign, ground) = match (code, text()) {
-                (Some(code), Some(text)) if code == text => (Some(code), Ground::CodeAndText),
+            let code = group.code.as_deref().and_then(error_patterns::category_of_code);
+            let (sign, basis) = match (code, text()) {
+                (Some(code), Some(text)) if code == text => (Some(code), Basis::CodeAndText),
                 (Some(code), Some(Category::CodeError | Category::SchemaDrift)) => {
-                    (Some(code), Ground::Disagree)
+                    (Some(code), Basis::Disagree)
                 }
-                (Some(code), _) => (Some(code), Ground::Code),
+                (Some(code), _) => (Some(code), Basis::Code),
                 (None, Some(Category::CodeError))
-                    if group.code.as_deref().is_some_and(error_patterns::ran) =>
+                    if group.code.as_deref().is_some_and(error_patterns::is_function_error) =>
                 {
-                    (Some(Category::CodeError), Ground::Code)
+                    (Some(Category::CodeError), Basis::Code)
                 }
-                (None, Some(text)) => (Some(text), Ground::Handed),
+                (None, Some(text)) => (Some(text), Basis::Handed),
                 (None, None) if case.are_too_old() => {
-                    (Some(Category::ExpiredOrDuplicate), Ground::Handed)
+                    (Some(Category::ExpiredOrDuplicate), Basis::Handed)
                 }
-                (None, None) => (None, Ground::Nothing),
+                (None, None) => (None, Basis::Nothing),
             };
-            (sign, if case.is_producers_own() { ground } else { bodies })
+            (sign, if case.is_producers_own() { basis } else { bodies })
         }
-        _ => (None, Ground::Nothing),
+        _ => (None, Basis::Nothing),
     }
 }
 
-/// What counts and settings suggest where no error is told.
-fn shape(case: &Case) -> (Category, Ground) {
+/// Returns the category that counts and settings suggest when there is no error.
+fn judge_counts(case: &GroupContext) -> (Category, Basis) {
     let Group { count, distinct, .. } = *case.group;
     let category = if count >= SEVERAL && distinct > 0 && distinct * 2 <= count {
         Category::ExpiredOrDuplicate
@@ -97,28 +99,28 @@ fn shape(case: &Case) -> (Category, Ground) {
     } else if case.has_single_try() {
         Category::MisconfiguredQueue
     } else {
-        return (Category::Unknown, Ground::Nothing);
+        return (Category::Unknown, Basis::Nothing);
     };
-    (category, Ground::Counts)
+    (category, Basis::Counts)
 }
 
-fn confidence(case: &Case, category: Category, ground: Ground) -> f64 {
-    let sure = match ground {
-        Ground::CodeAndText => SAID_TWICE,
-        Ground::Code => SAID,
-        Ground::Handed | Ground::Bodies(SEVERAL..) => TEXT,
-        Ground::Disagree | Ground::Bodies(_) | Ground::Counts => HINT,
-        Ground::Nothing => 0.0,
+fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
+    let sure = match basis {
+        Basis::CodeAndText => SAID_TWICE,
+        Basis::Code => SAID,
+        Basis::Handed | Basis::Bodies(SEVERAL..) => TEXT,
+        Basis::Disagree | Basis::Bodies(_) | Basis::Counts => HINT,
+        Basis::Nothing => 0.0,
     };
-    // Who is to blame for a failure that goes on, or why a message grew old, no code tells.
+    // No code names the fault in a lasting failure, or the reason why a message became too old.
     let is_open = matches!(category, Category::Dependency | Category::ExpiredOrDuplicate);
     if is_open || !case.stands_for_all() { sure.min(TEXT) } else { sure }
 }
 
-fn evidence(case: &Case, category: Category) -> Vec<String> {
+fn evidence(case: &GroupContext, category: Category) -> Vec<String> {
     let queue = case.queue;
     let mut cited = vec![case.group.item.clone()];
-    cited.extend(case.own.iter().take(CITED).map(|seen| seen.id.clone()));
+    cited.extend(case.messages.iter().take(CITED).map(|seen| seen.id.clone()));
     let mut cite = |id: &str, is_known: bool| {
         if is_known {
             cited.push(id.to_owned());

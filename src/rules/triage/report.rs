@@ -1,12 +1,12 @@
-//! The report of a triage: Markdown, for people, read in a terminal as often as in a browser.
+//! Report of a triage in Markdown, for a terminal or a browser.
 //!
-//! Promises: what comes from outside stands in code spans and fenced blocks only, on one line,
-//! shortened and with nothing hidden, behind more backticks than it holds: it can be no heading,
-//! no link, no mention and no end of a block. Unknown is said as unknown. No list is endless.
+//! Promises: external text stands in code spans and fenced blocks only, on one line, shortened,
+//! without hidden characters and behind more backticks than it holds: it cannot be a heading, a
+//! link, a mention or the end of a block. Unknown is stated as unknown. Every list has a limit.
 
 use std::time::Duration;
 
-use super::{Bug, Triage};
+use super::{CodeFault, Triage};
 use crate::event::{Finding, Queue};
 use crate::markdown::{EXCERPT, LIST, Page, fence, in_words, plain, span, span_of, unknown};
 use crate::rules::evidence::bundle::{
@@ -15,39 +15,38 @@ use crate::rules::evidence::bundle::{
 use crate::text::count;
 use crate::time::show_span;
 
-/// So much of a command, which has been shortened where it was made.
+/// Limit of a command, in characters; its words are shortened already.
 const COMMAND: usize = 8192;
 
-/// The files of a bundle.
+/// Parsed files of an evidence bundle.
 #[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)]
-pub struct Bundle<'a> {
+pub struct BundleFiles<'a> {
     pub queue: &'a QueueFacts,
     pub prints: &'a Fingerprints,
     pub messages: &'a [Sampled],
     pub timeline: &'a Timeline,
 }
 
-/// The report of `triages`, which were judged from `bundle`.
-pub fn of(bundle: Bundle, triages: &[Triage]) -> String {
-    let said = super::verdict(triages);
+/// Renders the report of `triages`, which were judged from `bundle`.
+pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
+    let verdict = super::verdict(triages);
     let mut out = Page::default();
-    out.line(format!("# Triage: {}", said.title.as_deref().unwrap_or("the cause is unknown")));
+    out.line(format!("# Triage: {}", verdict.title.as_deref().unwrap_or("the cause is unknown")));
     out.line("");
     out.line(format!("Queue: {}", span(&bundle.queue.queue.name)));
     out.line("");
-    let sure = said.confidence.map_or("none", in_words);
-    let redrive = said.redrive.as_deref().unwrap_or("unknown");
-    out.line(format!("Status: {}. Confidence: {sure}. Redrive: {redrive}.", said.status));
+    let sure = verdict.confidence.map_or("none", in_words);
+    let redrive = verdict.redrive.as_deref().unwrap_or("unknown");
+    out.line(format!("Status: {}. Confidence: {sure}. Redrive: {redrive}.", verdict.status));
     out.line("");
     out.line(
-        "No model was asked: fixed rules were applied to the evidence. Nobody has checked it.",
+        "No model was asked: fixed rules were applied to the evidence. Nobody has checked the result.",
     );
     queue_facts(&mut out, bundle.queue);
     out.heading("Causes");
     out.list(triages, "cause", |out, triage| cause(out, bundle, triage));
     if triages.is_empty() {
-        out.line("None is known: no message was sampled.");
+        out.line("Unknown: no message was sampled.");
     }
     out.heading("Settings that could be better");
     out.list(&bundle.queue.lint, "finding", |out, Finding { rule, level, detail }| {
@@ -55,21 +54,21 @@ pub fn of(bundle: Bundle, triages: &[Triage]) -> String {
         out.line(format!("- {id} ({}): {}", span(level), span_of(detail, 2 * EXCERPT)));
     });
     if bundle.queue.lint.is_empty() {
-        out.line("No rule found one.");
+        out.line("No rule found any.");
     }
     out.heading("Timeline");
     out.list(&bundle.timeline.timeline, "moment", |out, moment| {
         out.line(format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what)));
     });
     if bundle.timeline.timeline.is_empty() {
-        out.line("Nothing is known.");
+        out.line("No event is known.");
     }
     unknowns(&mut out, bundle, triages);
     out.text()
 }
 
-/// The report when no message could be looked at.
-pub fn without(queue: &Queue, why: &str) -> String {
+/// Renders the report when no message could be sampled.
+pub fn render_without_sample(queue: &Queue, why: &str) -> String {
     let mut out = Page::default();
     out.line("# Triage: the cause is unknown");
     out.line("");
@@ -77,7 +76,7 @@ pub fn without(queue: &Queue, why: &str) -> String {
     out.line("");
     out.line("Status: inconclusive. Confidence: none. Redrive: unknown.");
     out.heading("What is not known");
-    out.line(format!("- What the messages died of: {}", span_of(why, 2 * EXCERPT)));
+    out.line(format!("- Why the messages failed: {}", span_of(why, 2 * EXCERPT)));
     out.text()
 }
 
@@ -119,12 +118,12 @@ fn queue_facts(out: &mut Page, queue: &QueueFacts) {
     }
 }
 
-fn cause(out: &mut Page, bundle: Bundle, triage: &Triage) {
+fn cause(out: &mut Page, bundle: BundleFiles, triage: &Triage) {
     out.line(format!("### {} ({})\n", triage.title, count(triage.count, "message")));
     out.line(format!("{}\n", triage.reason));
     let (group, print) = (span(&triage.group), span(&triage.fingerprint));
     out.line(format!("- Group: {group}, fingerprint {print}"));
-    out.line(format!("- Category: {}; code: {}", triage.category, triage.bug));
+    out.line(format!("- Category: {}; code: {}", triage.category, triage.fault));
     out.line(format!("- Confidence: {} ({})", in_words(triage.confidence), triage.confidence));
     out.line(format!("- Redrive: {}", triage.redrive));
     out.line("\nEvidence:\n");
@@ -143,8 +142,8 @@ fn cause(out: &mut Page, bundle: Bundle, triage: &Triage) {
     out.line("");
 }
 
-/// An item of the bundle, on a line.
-fn excerpt(bundle: Bundle, id: &str) -> String {
+/// Returns an item of the bundle on one line.
+fn excerpt(bundle: BundleFiles, id: &str) -> String {
     let queue = bundle.queue;
     let is_group = |group: &&Group| group.item == id;
     if let Some(group) = bundle.prints.fingerprints.iter().find(is_group) {
@@ -175,20 +174,22 @@ fn excerpt(bundle: Bundle, id: &str) -> String {
     }
 }
 
-fn unknowns(out: &mut Page, bundle: Bundle, triages: &[Triage]) {
+fn unknowns(out: &mut Page, bundle: BundleFiles, triages: &[Triage]) {
     out.heading("What is not known");
     let queue = bundle.queue;
     let sampled: u64 = bundle.prints.fingerprints.iter().map(|group| group.count).sum();
     match queue.depth {
-        None => out.line("- How many messages there are: what was not sampled may differ."),
+        None => {
+            out.line("- The number of messages. Messages outside the sample may have other causes.")
+        }
         Some(depth) if depth > sampled => out.line(format!(
-            "- What the other {} died of: {sampled} of {depth} were sampled.",
+            "- Why the other {} failed: {sampled} of {depth} were sampled.",
             count(depth - sampled, "message")
         )),
         Some(_) => {}
     }
     if queue.sources.is_none() {
-        out.line("- Which queues send their dead letters here.");
+        out.line("- Which queues send their dead letters to this queue.");
     }
     let unsent = bundle.messages.iter().filter(|seen| seen.sent_at.is_none()).count() as u64;
     if unsent > 0 {
@@ -196,15 +197,15 @@ fn unknowns(out: &mut Page, bundle: Bundle, triages: &[Triage]) {
     }
     let open: Vec<&str> = triages
         .iter()
-        .filter(|triage| triage.bug == Bug::Unknown)
+        .filter(|triage| triage.fault == CodeFault::Unknown)
         .map(|triage| triage.group.as_str())
         .collect();
     if !open.is_empty() {
         let named = open.iter().take(LIST).map(|id| span(id)).collect::<Vec<_>>().join(", ");
         let more = if open.len() > LIST { ", …" } else { "" };
-        out.line(format!("- Whether the code is to blame for {named}{more}."));
+        out.line(format!("- Whether the code is at fault in {named}{more}."));
     }
-    out.line("- What the logs, the deployments and the code say: they were not read.");
+    out.line("- Logs, deployments and code: they were not read.");
 }
 
 fn time(seconds: Option<u64>) -> String {

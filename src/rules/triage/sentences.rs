@@ -1,22 +1,23 @@
-//! The sentences of a triage, for somebody who has just been woken. Our own words and numbers
-//! only: nothing from outside stands in them.
+//! Sentences of a triage, for the engineer on call.
+//!
+//! Promises: they hold this tool's words and numbers only, no external text.
 
-use super::basis::{Ground, TEXT};
-use super::{Advice, Category};
+use super::basis::{Basis, TEXT};
+use super::{Category, RedriveAdvice};
 use crate::text::count;
 
-/// One line.
+/// Returns the title, one line.
 pub(super) fn title(category: Category, confidence: f64) -> String {
     let title = match category {
         Category::Throttling => "calls were throttled",
         Category::Permission => "access was denied",
         Category::MissingTarget => "the target does not exist",
         Category::ThirdPartyBurst => "a dependency failed for a while, and has stopped failing",
-        Category::Dependency => "a dependency failed, and may still",
-        Category::MisconfiguredQueue => "the queue gives up after a single try",
+        Category::Dependency => "a dependency failed and may still fail",
+        Category::MisconfiguredQueue => "the source queue allows a single try",
         Category::ExpiredOrDuplicate => "messages came too late or more than once",
-        Category::SchemaDrift => "messages have a form that their reader does not expect",
-        Category::PoisonMessage => "one message cannot be worked off",
+        Category::SchemaDrift => "messages have a form that the consumer does not expect",
+        Category::PoisonMessage => "one message cannot be processed",
         Category::CodeError => "the code fails on these messages",
         Category::Unknown => "the cause is unknown",
     };
@@ -27,93 +28,104 @@ pub(super) fn title(category: Category, confidence: f64) -> String {
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
-/// Why: what happened, and how that is known.
-pub(super) fn reason(category: Category, ground: Ground, messages: u64, is_few: bool) -> String {
+/// Returns the explanation: what happened, and the basis of that.
+pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bool) -> String {
     let what = match category {
-        Category::Throttling => "were turned away because too many calls ran at once",
-        Category::Permission => "died because whoever handled them lacked a permission",
-        Category::MissingTarget => "died because what they were sent to does not exist",
+        Category::Throttling => "were rejected because too many calls ran at once",
+        Category::Permission => "failed because a permission was missing",
+        Category::MissingTarget => "failed because their target does not exist",
         Category::ThirdPartyBurst => {
-            "died while something that the code calls was failing; all were sent in one short \
-             span, and none that was sent since has died"
+            "failed while a dependency was failing; all were sent within a short time, and no \
+             message sent since has failed"
         }
         Category::Dependency => {
-            "died because something that the code calls did not answer or was failing; nothing \
-             shows that this is over, nor whose fault it is"
+            "failed because a dependency did not answer or was failing; nothing shows that this is \
+             over, or where the fault lies"
         }
         Category::MisconfiguredQueue => {
             "came from a queue that makes a dead letter of the first failure \
-             (maxReceiveCount 1): a restart or a slow call is enough; what failed is not told"
+             (maxReceiveCount 1): a restart or a slow call is enough; the failure itself is unknown"
         }
         Category::ExpiredOrDuplicate => {
-            "were too old for another try, or have the same content more than once; what failed \
-             in the first place is not told"
+            "were too old for another try, or have the same content more than once; the first \
+             failure is unknown"
         }
         Category::SchemaDrift => {
-            "could not be read: their form is not the one that their reader expects; the sender \
-             or the reader has changed"
+            "could not be read: their form is not the one that the consumer expects; the sender or \
+             the consumer has changed"
         }
         Category::PoisonMessage => {
-            "died with a content that no other dead message of the sample shares: the content \
-             itself is the suspect"
+            "failed with a content that no other message of the sample shares: the content itself is \
+             the suspect"
         }
-        Category::CodeError => "made the code fail in a way that only a change of it can mend",
-        Category::Unknown => "died of something that no rule here knows",
+        Category::CodeError => "made the code fail in a way that only a code change can fix",
+        Category::Unknown => "failed for a reason that no rule knows",
     };
-    let how = match ground {
-        Ground::CodeAndText => "The service that put them here says so, as a code and in words.",
-        Ground::Code => "The service that put them here says so, as a code of its own.",
-        Ground::Handed => "The service that put them here only hands on what it was told.",
-        Ground::Disagree => "Its code says so, but its text says something else.",
-        Ground::Bodies(_) => {
-            "Only text says so, and whoever sent the messages may have written it: no proof."
+    let how = match basis {
+        Basis::CodeAndText => "The service that put them here says so, as a code and in words.",
+        Basis::Code => "The service that put them here says so, as a code of its own.",
+        Basis::Handed => "The service that put them here only passes on an error that it received.",
+        Basis::Disagree => "Its code says so, but its text says something else.",
+        Basis::Bodies(_) => {
+            "Only their text says so, and the sender may have written it: no proof."
         }
-        Ground::Counts => "No error says so; counts and settings suggest it.",
-        Ground::Nothing => "Somebody has to look.",
+        Basis::Counts => "No error says so; counts and settings suggest it.",
+        Basis::Nothing => "Manual investigation needed.",
     };
-    let few =
-        if is_few { " Too few of the queue's messages were seen to speak for all." } else { "" };
-    let hedge = match ground {
-        Ground::CodeAndText | Ground::Code | Ground::Nothing => "",
-        _ => "As far as can be told, ",
+    let few = if is_few { " The sample is too small to represent the whole queue." } else { "" };
+    let hedge = match basis {
+        Basis::CodeAndText | Basis::Code | Basis::Nothing => "",
+        _ => "As far as the evidence shows, ",
     };
     format!("{hedge}{} {what}. {how}{few}", count(messages, "message"))
 }
 
-/// What to do next.
-pub(super) fn next(category: Category, advice: Advice, has_single_try: bool) -> Vec<String> {
+/// Returns the next steps for a person.
+pub(super) fn next_steps(
+    category: Category,
+    advice: RedriveAdvice,
+    has_single_try: bool,
+) -> Vec<String> {
     let step = match category {
         Category::Throttling => {
             "Find the function's reserved concurrency and raise it, or let its event source call \
              it less at once (MaximumConcurrency)."
         }
         Category::Permission => {
-            "Find which policy changed, and give the missing permission back: no more than it."
+            "Find which policy changed, and restore the missing permission and no other."
         }
         Category::MissingTarget => {
-            "Find out whether the target was deleted or renamed; point its sender at what exists."
+            "Find out whether the target was deleted or renamed; configure the sender with an \
+             existing target."
         }
         Category::ThirdPartyBurst => "Make sure that the dependency answers again.",
         Category::Dependency => "Find out which dependency it is, and whether it answers again.",
         Category::MisconfiguredQueue => "Raise maxReceiveCount to 5 or more.",
         Category::ExpiredOrDuplicate => {
-            "Ask the owner whether these still have to be worked off, and whether twice does harm."
+            "Ask the owner whether these messages still have to be processed, and whether processing \
+             them twice does harm."
         }
         Category::SchemaDrift => {
-            "Compare a dead message with what the reader expects; find which side changed last."
+            "Compare a message with what the consumer expects; find which side changed last."
         }
-        Category::PoisonMessage => "Look at this message, and at the log of when it was received.",
+        Category::PoisonMessage => {
+            "Read this message, and the log of the times when it was received."
+        }
         Category::CodeError => "Have the code investigated.",
-        Category::Unknown => "Read the log of whoever receives from the source queue.",
+        Category::Unknown => "Read the log of the consumer of the source queue.",
     };
     let redrive = match advice {
-        // Only what a service has put here is judged safe, and no call of SQS moves that back.
-        Advice::Safe => {
-            "Then send the messages anew to what they were meant for, a few at first: AWS moves back \
-             only what came from a queue."
+        // Only messages from a service are judged safe, and SQS cannot move those back.
+        RedriveAdvice::Safe => {
+            "Then send the messages to their target again, a few at first: AWS moves back only \
+             messages that came from a queue."
         }
-        Advice::AfterFix => "Put the messages back only when that is mended: they would die again.",
-        Advice::DoNot => "Do not put the messages back until it is known why they died.",
+        RedriveAdvice::AfterFix => {
+            "Redrive the messages only after that is fixed: before, they would fail again."
+        }
+        RedriveAdvice::DoNot => {
+            "Do not redrive the messages until the reason of their failure is known."
+        }
     };
     let mut steps = vec![step.to_owned()];
     if has_single_try && category != Category::MisconfiguredQueue {

@@ -1,4 +1,4 @@
-use super::report::{Bundle, of as report_of};
+use super::report::{BundleFiles, render};
 use super::*;
 use crate::event::{Finding, Queue};
 use crate::rules::evidence::bundle::{SourceFacts, Timeline};
@@ -31,7 +31,7 @@ fn source() -> SourceFacts {
 struct Story {
     queue: QueueFacts,
     groups: Vec<Group>,
-    seen: Vec<Seen>,
+    seen: Vec<MessageFacts>,
 }
 
 impl Story {
@@ -56,12 +56,12 @@ impl Story {
     fn and(mut self, kind: &str, producer: &str, count: u64) -> Self {
         let first = self.seen.len() as u64 + 1;
         let ids: Vec<String> = (first..first + count).map(|n| format!("m{n}")).collect();
-        let seen = |(n, id): (usize, &String)| Seen {
+        let seen = |(n, id): (usize, &String)| MessageFacts {
             id: id.clone(),
             sent_at: Some(at(i64::try_from(n).unwrap())),
             receives: Some(6),
             source_arn: (producer == "sqs").then(|| SOURCE.into()),
-            ..Seen::default()
+            ..MessageFacts::default()
         };
         self.seen.extend(ids.iter().enumerate().map(seen));
         self.groups.push(Group {
@@ -105,7 +105,7 @@ impl Story {
         self.queue(|queue| change(&mut queue.sources.as_mut().unwrap()[0]))
     }
 
-    fn each(mut self, change: impl Fn(&mut Seen)) -> Self {
+    fn each(mut self, change: impl Fn(&mut MessageFacts)) -> Self {
         self.seen.iter_mut().for_each(change);
         self
     }
@@ -119,7 +119,7 @@ impl Story {
     }
 
     fn sampled(&self) -> Vec<Sampled> {
-        let sampled = |seen: &Seen| Sampled {
+        let sampled = |seen: &MessageFacts| Sampled {
             id: seen.id.clone(),
             message_id: "id".into(),
             fingerprint: "0123456789abcdef".into(),
@@ -140,13 +140,13 @@ impl Story {
 
     fn report(&self) -> String {
         let (prints, messages) = (self.prints(), self.sampled());
-        let bundle = Bundle {
+        let bundle = BundleFiles {
             queue: &self.queue,
             prints: &prints,
             messages: &messages,
             timeline: &Timeline::default(),
         };
-        report_of(bundle, &self.judge())
+        render(bundle, &self.judge())
     }
 }
 
@@ -167,12 +167,12 @@ fn shape(count: u64) -> Story {
 }
 
 #[test]
-fn every_cause_its_near_miss_and_its_forgery() {
+fn triage_judges_causes_near_misses_and_forgeries() {
     for (rule, story, category, bug, confidence) in rows() {
         let all = story.judge();
         let first = &all[0];
         assert_eq!(
-            (first.category, first.bug, first.confidence),
+            (first.category, first.fault, first.confidence),
             (category, bug, confidence),
             "{rule}"
         );
@@ -191,7 +191,7 @@ fn ids(story: &Story) -> Vec<String> {
 }
 
 #[test]
-fn what_is_cited_exists_and_nothing_is_concluded_lightly() {
+fn triage_cites_existing_items_and_concludes_from_producers_only() {
     let lint = |rule: &str| Finding { rule: rule.into(), level: "x".into(), detail: "y".into() };
     for (rule, story, ..) in rows() {
         let linted = story.clone().queue(|queue| queue.lint = vec![lint("max-receive-count")]);
@@ -206,19 +206,25 @@ fn what_is_cited_exists_and_nothing_is_concluded_lightly() {
                 assert!([0.0, 0.4, 0.6, 0.8, 0.9].contains(&each.confidence), "{rule}");
                 let is_said = story.groups[0].kind == "producer_error";
                 assert!(
-                    each.bug != Bug::NotACodeBug || each.confidence >= 0.8 && is_said,
+                    each.fault != CodeFault::NotACodeBug || each.confidence >= 0.8 && is_said,
                     "{rule}"
                 );
-                assert!(each.redrive != Advice::Safe || each.bug == Bug::NotACodeBug, "{rule}");
+                assert!(
+                    each.redrive != RedriveAdvice::Safe || each.fault == CodeFault::NotACodeBug,
+                    "{rule}"
+                );
                 let moved = story.seen.iter().any(|seen| seen.source_arn.is_some());
-                assert!(each.redrive != Advice::Safe || !moved, "{rule}: SQS could move it back");
+                assert!(
+                    each.redrive != RedriveAdvice::Safe || !moved,
+                    "{rule}: SQS could move it back"
+                );
             }
         }
     }
 }
 
 #[test]
-fn a_single_try_is_cited_and_mended_beside_the_cause() {
+fn single_try_is_cited_beside_the_cause() {
     let finding =
         Finding { rule: "max-receive-count".into(), level: "warning".into(), detail: "d".into() };
     let story = text(3)
@@ -231,7 +237,7 @@ fn a_single_try_is_cited_and_mended_beside_the_cause() {
 }
 
 #[test]
-fn a_verdict_needs_every_group_and_confirms_nothing() {
+fn verdict_needs_every_group_and_confirms_nothing() {
     let denied = rule(6).code("NO_PERMISSIONS");
     let two = denied.clone().and("producer_error", "lambda_async", 4).code("429").says("throttled");
     let hostile = denied.clone().and("error_text", "sqs", 1).says("AccessDenied");
@@ -253,7 +259,7 @@ fn a_verdict_needs_every_group_and_confirms_nothing() {
 }
 
 #[test]
-fn the_largest_group_comes_first() {
+fn groups_are_sorted_by_size() {
     let story = shape(1).and("error_text", "sqs", 9).says("missing field");
     let order: Vec<String> = story.judge().into_iter().map(|each| each.group).collect();
     assert_eq!(order, ["f2", "f1"]);

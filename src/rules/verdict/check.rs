@@ -1,124 +1,126 @@
-//! What is left of a verdict when its claims have been looked up.
+//! Check of a verdict against the citations that exist, and against the patch.
 //!
-//! Promises: `confirmed`, `likely` and `not_a_bug` stand only on evidence that exists, and
-//! `confirmed` with a patch only on tests that this tool has run. A check only ever lowers. Each
-//! change has a note with its reason.
+//! Promises: `confirmed`, `likely` and `not_a_bug` need evidence that exists, and `confirmed` with a
+//! patch needs tests that this tool has run. A check only lowers. Each change has a note with its
+//! reason.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::citation::{Citation, path_of};
-use super::{Advice, Found, Status};
+use super::{ModelVerdict, RedriveAdvice, VerdictStatus};
 use crate::text::{safe, shorten};
 
-/// So many names stand in a note.
+/// Most names in a note.
 const NAMED: usize = 5;
-/// So much of a name.
+/// Limit of a name in a note, in characters.
 const NAME: usize = 80;
 
 /// A verdict after the check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Checked {
-    /// What is left of it.
-    pub found: Found,
-    /// What it cites that does not exist, each once; the empty text for a claim that cites nothing.
+pub struct VerdictCheck {
+    #[serde(rename = "found")]
+    pub verdict: ModelVerdict,
+    /// Citations that do not exist, each once; the empty text for a claim that cites nothing.
     pub unresolved: Vec<String>,
-    /// What the model said, and what it is now.
-    pub demoted: Option<(Status, Status)>,
-    /// What was changed and why, a sentence each.
+    /// Status that the model stated, and status after the check.
+    pub demoted: Option<(VerdictStatus, VerdictStatus)>,
+    /// Changes and their reasons, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// What was changed in the repository, as this tool has seen for itself.
+/// Changes in the repository, read by this tool and not taken from the model.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PatchFacts {
-    /// Their paths in the repository.
+    /// Paths in the repository.
     pub files_changed: Vec<String>,
-    /// The patch lacks something: it is too long, or has a repository within.
+    /// Set when the patch is incomplete: it is too long, or holds a nested repository.
     pub truncated: bool,
-    /// The tests that this tool has run; null when it ran none.
-    pub tests: Option<Tests>,
+    /// Tests that this tool has run; null when it ran none.
+    pub tests: Option<TestRun>,
 }
 
 /// A run of the tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tests {
-    /// The command, for people.
+pub struct TestRun {
+    /// Command, for display.
     pub command: String,
-    /// How that ended.
-    pub ran: Ran,
+    #[serde(rename = "ran")]
+    pub result: TestResult,
 }
 
-/// How a run of the tests has ended.
+/// Result of a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ran {
-    /// They pass.
+pub enum TestResult {
     Passed,
-    /// They do not.
     Failed,
     /// The command could not be started, or the patch cannot be applied.
     NotStarted,
-    /// They were ended at the deadline of the session.
+    /// The session's deadline ended the run.
     TooLate,
-    /// Somebody asked for the end of the session.
+    /// A stop of the session was requested.
     Stopped,
 }
 
-impl Ran {
-    /// What is to be said of them.
+impl TestResult {
     pub fn sentence(self) -> &'static str {
         match self {
-            Ran::Passed => "passed",
-            Ran::Failed => "did not pass",
-            Ran::NotStarted => "could not be started",
-            Ran::TooLate => "were not done by the deadline",
-            Ran::Stopped => "were stopped, because somebody asked for the end",
+            TestResult::Passed => "passed",
+            TestResult::Failed => "did not pass",
+            TestResult::NotStarted => "could not be started",
+            TestResult::TooLate => "did not finish by the deadline",
+            TestResult::Stopped => "were stopped on request",
         }
     }
 }
 
-/// Judges `found` by what of its citations was found: `resolved` holds them as [`Citation`]
-/// displays them. Each that was not lowers the status by a step. A place in the code counts as
-/// found when it was there before the model changed anything.
-pub fn check(mut found: Found, resolved: &BTreeSet<String>) -> Checked {
+/// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
+/// them. Each missing citation lowers the status by a step. A line of code exists when it did before
+/// the model changed anything.
+pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictCheck {
     let exists =
-        |id: &str| Citation::of(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
+        |id: &str| Citation::parse(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
     let mut unresolved: Vec<String> = Vec::new();
     let mut hits = 0;
-    for claim in &found.evidence {
+    for claim in &verdict.evidence {
         if exists(&claim.id) {
             hits += 1;
         } else if !unresolved.contains(&claim.id) {
             unresolved.push(claim.id.clone());
         }
     }
-    let notes = std::mem::take(&mut found.notes);
-    let mut checked = Checked { found, unresolved, demoted: None, notes };
+    let notes = std::mem::take(&mut verdict.notes);
+    let mut checked = VerdictCheck { verdict, unresolved, demoted: None, notes };
     if !checked.unresolved.is_empty() {
         let names = named(checked.unresolved.iter().map(String::as_str));
-        checked.notes.push(format!("what it cites does not exist: {names}"));
+        checked.notes.push(format!("citations that do not exist: {names}"));
     }
-    let from = checked.found.status;
-    let is_vague = from != Status::NotABug && checked.found.root_cause.is_none();
+    let from = checked.verdict.status;
+    let is_vague = from != VerdictStatus::NotABug && checked.verdict.root_cause.is_none();
     let (to, why) = match (from, checked.unresolved.len()) {
-        (Status::Inconclusive, _) => (from, "its cause is not known"),
-        _ if hits == 0 => (Status::Inconclusive, "nothing that it cites exists"),
-        _ if is_vague => (Status::Inconclusive, "it names no root cause"),
+        (VerdictStatus::Inconclusive, _) => (from, "its cause is unknown"),
+        _ if hits == 0 => (VerdictStatus::Inconclusive, "none of its citations exists"),
+        _ if is_vague => (VerdictStatus::Inconclusive, "it names no root cause"),
         (_, 0) => (from, ""),
-        (Status::Confirmed, 1) => (Status::Likely, "one thing that it cites does not exist"),
-        _ => (Status::Inconclusive, "not everything that it cites exists"),
+        (VerdictStatus::Confirmed, 1) => {
+            (VerdictStatus::Likely, "one of its citations does not exist")
+        }
+        _ => (VerdictStatus::Inconclusive, "not all of its citations exist"),
     };
     checked.lower(to, why);
-    // That nothing is wrong with the code is an advice in itself.
+    // The status `not_a_bug` is an advice in itself.
     let careless = match from {
-        Status::NotABug => to != from,
-        _ => to == Status::Inconclusive && (to != from || hits == 0),
+        VerdictStatus::NotABug => to != from,
+        _ => to == VerdictStatus::Inconclusive && (to != from || hits == 0),
     };
-    let advice = checked.found.redrive;
-    if careless && (advice == Advice::Safe || (from == Status::NotABug && advice < Advice::DoNot)) {
-        checked.found.redrive = Advice::DoNot;
+    let advice = checked.verdict.redrive;
+    if careless
+        && (advice == RedriveAdvice::Safe
+            || (from == VerdictStatus::NotABug && advice < RedriveAdvice::DoNot))
+    {
+        checked.verdict.redrive = RedriveAdvice::DoNot;
         checked
             .notes
             .push(format!("the redrive advice was lowered from {advice} to do_not: {why}"));
@@ -126,71 +128,71 @@ pub fn check(mut found: Found, resolved: &BTreeSet<String>) -> Checked {
     checked
 }
 
-/// Judges what `checked` says of a fix by what was changed and what the tests said.
-pub fn of_patch(mut checked: Checked, patch: &PatchFacts) -> Checked {
+/// Checks the claimed fix against the changed files and the test run.
+pub fn apply_patch_facts(mut checked: VerdictCheck, patch: &PatchFacts) -> VerdictCheck {
     let changed: BTreeSet<String> = patch.files_changed.iter().map(|path| normal(path)).collect();
-    let claimed: BTreeSet<String> = match &checked.found.fix {
+    let claimed: BTreeSet<String> = match &checked.verdict.fix {
         Some(fix) => fix.files.iter().map(|path| normal(path)).collect(),
         None => BTreeSet::new(),
     };
     let mut notes = Vec::new();
     let mut say = |text: String| notes.push(text);
-    if checked.found.fix.is_some() && changed.is_empty() {
-        say("it says that there is a fix, and no file was changed".into());
+    if checked.verdict.fix.is_some() && changed.is_empty() {
+        say("it claims a fix, but no file was changed".into());
     }
     let names = |all: &mut dyn Iterator<Item = &String>| named(all.map(String::as_str));
     if !changed.is_empty() && !claimed.is_subset(&changed) {
         let names = names(&mut claimed.difference(&changed));
-        say(format!("it says that it changed files which it did not change: {names}"));
+        say(format!("it claims changes in files that were not changed: {names}"));
     }
     if !changed.is_subset(&claimed) {
         let names = names(&mut changed.difference(&claimed));
         say(format!("files were changed that it does not name: {names}"));
     }
     if patch.truncated {
-        say("the patch is not whole: it is too long, or a repository is within".into());
+        say("the patch is incomplete: it is too long, or holds a nested repository".into());
     }
-    let has_tests = checked.found.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
+    let has_tests = checked.verdict.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
     let unproven = match &patch.tests {
-        Some(Tests { ran: Ran::Passed, .. }) => None,
-        Some(Tests { command, ran }) => {
+        Some(TestRun { result: TestResult::Passed, .. }) => None,
+        Some(TestRun { command, result }) => {
             let command = safe(&shorten(command, NAME)).into_owned();
-            let how = ran.sentence();
+            let how = result.sentence();
             say(format!("the tests {how} when this tool ran them: '{command}'"));
             Some("the tests are not known to pass")
         }
         None => {
             if has_tests {
-                say("it names tests, and this tool has run none".into());
+                say("it names tests, but this tool has run none".into());
             }
             Some("this tool has run no tests on the patch")
         }
     };
     checked.notes.extend(notes);
     if let Some(why) = unproven.filter(|_| !changed.is_empty())
-        && checked.found.status == Status::Confirmed
+        && checked.verdict.status == VerdictStatus::Confirmed
     {
-        checked.lower(Status::Likely, why);
+        checked.lower(VerdictStatus::Likely, why);
     }
     checked
 }
 
-impl Checked {
-    fn lower(&mut self, to: Status, why: &str) {
-        let from = self.found.status;
+impl VerdictCheck {
+    fn lower(&mut self, to: VerdictStatus, why: &str) {
+        let from = self.verdict.status;
         if from == to {
             return;
         }
-        self.found.status = to;
+        self.verdict.status = to;
         let first = self.demoted.map_or(from, |(first, _)| first);
         self.demoted = Some((first, to));
         self.notes.push(format!("the status was lowered from {from} to {to}: {why}"));
     }
 }
 
-/// A path as git writes it, without the line that a model may have put behind it.
+/// Returns the path as git writes it, without a line number that the model may have appended.
 fn normal(path: &str) -> String {
-    match Citation::of(path) {
+    match Citation::parse(path) {
         Some(Citation::File { path, .. }) => path,
         _ => path_of(path).unwrap_or_else(|| path.to_owned()),
     }

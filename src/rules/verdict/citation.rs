@@ -1,30 +1,29 @@
-//! What a claim cites: an item of the evidence bundle, a place in the code, or a commit.
+//! Citation of a claim: an item of the evidence bundle, a line of code, or a commit.
 //!
-//! Promises: what is looked up can name no file outside of the repository, nor `.git`, and no
-//! program takes it for an option.
+//! Promises: a citation names no file outside of the repository and nothing in `.git`, and no
+//! program reads it as an option.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
 
-use super::Found;
+use super::ModelVerdict;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Timeline};
 use crate::text::hidden;
 
-/// Something that can be looked up. Its `Display` is the one way to write it, which the set of
-/// what was found has to hold.
+/// Citation that can be looked up. `Display` writes its canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Citation {
     /// An item of the bundle: `m1`, `f1`, `t1`, `q.retention_s`, `lint.chained`, `log:1`.
     Item(String),
     /// A file of the repository, and a line of it, from 1.
     File {
-        /// Relative to the repository, with `/`.
+        /// Path relative to the repository, with `/`.
         path: String,
-        /// The line; of a range the first.
+        /// Line, or first line of a range.
         line: Option<u64>,
-        /// The last line of a range.
+        /// Last line of a range.
         to: Option<u64>,
     },
     /// A commit: 7 to 40 hex digits, in lower case.
@@ -32,9 +31,9 @@ pub enum Citation {
 }
 
 impl Citation {
-    /// Reads `m1`, `src/a.rs`, `src/a.rs:12`, `src/a.rs:12-20`, `src/a.rs#L12`, `4f2a91c`. None for
-    /// what can never be looked up.
-    pub fn of(text: &str) -> Option<Citation> {
+    /// Parses `m1`, `src/a.rs`, `src/a.rs:12`, `src/a.rs:12-20`, `src/a.rs#L12` or `4f2a91c`. Returns
+    /// none for a text that can never be looked up.
+    pub fn parse(text: &str) -> Option<Citation> {
         let text = text.trim();
         if is_item(text) {
             return Some(Citation::Item(text.to_owned()));
@@ -72,10 +71,10 @@ impl fmt::Display for Citation {
     }
 }
 
-/// What has to be looked up, each once, in the order of the claims.
-pub fn cited(found: &Found) -> Vec<Citation> {
+/// Returns the citations of a verdict, each once, in the order of the claims.
+pub fn citations(verdict: &ModelVerdict) -> Vec<Citation> {
     let mut all = Vec::new();
-    for citation in found.evidence.iter().filter_map(|claim| Citation::of(&claim.id)) {
+    for citation in verdict.evidence.iter().filter_map(|claim| Citation::parse(&claim.id)) {
         if !all.contains(&citation) {
             all.push(citation);
         }
@@ -83,8 +82,8 @@ pub fn cited(found: &Found) -> Vec<Citation> {
     all
 }
 
-/// The ids that a bundle offers. What is null offers nothing.
-pub fn items<'a>(
+/// Returns the ids that a bundle offers. A fact that is null has no id.
+pub fn citable_ids<'a>(
     queue: &QueueFacts,
     prints: &Fingerprints,
     timeline: &Timeline,
@@ -120,7 +119,7 @@ fn is_item(text: &str) -> bool {
         || ["q.", "lint."].iter().any(|kind| text.strip_prefix(kind).is_some_and(named))
 }
 
-/// `src/a.rs` and `12` of `src/a.rs:12`, `src/a.rs:12:5` and `src/a.rs:12-20`.
+/// Splits `src/a.rs:12`, `src/a.rs:12:5` and `src/a.rs:12-20` at the first colon of the numbers.
 fn split_line(text: &str) -> (&str, Option<&str>) {
     let is_line = |c: char| c.is_ascii_digit() || matches!(c, ':' | '-' | ',' | 'L');
     let lines = text
@@ -132,7 +131,7 @@ fn split_line(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Of `12`, `12:5` (a column), `12-20`, `L12-L20` and `12,20` the first line and the last.
+/// Returns the first and the last line of `12`, `12:5` (a column), `12-20`, `L12-L20` or `12,20`.
 fn line_numbers(text: &str) -> Option<(u64, u64)> {
     let lines = text.split(':').next().unwrap_or(text);
     let number = |part: &str| part.trim_start_matches('L').parse().ok().filter(|line| *line > 0);
@@ -141,7 +140,7 @@ fn line_numbers(text: &str) -> Option<(u64, u64)> {
     Some((all.iter().copied().min()?, all.iter().copied().max()?))
 }
 
-/// A path inside of the repository, without `./` before it.
+/// Returns a path inside of the repository, without a leading `./`.
 pub(super) fn path_of(text: &str) -> Option<String> {
     let path = text.strip_prefix("./").unwrap_or(text);
     // `-x` is an option, `:x` means something to git, `~` to a shell, `C:` to Windows.

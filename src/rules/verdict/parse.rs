@@ -1,270 +1,167 @@
-//! A model's answer, as a [`Found`]: liberal in its forms, strict in the two words that decide.
+//! Parser of a model's verdict: serde reads the form, then every text and list is cut to its limit.
 //!
-//! Promises: no value makes it panic. It is the same when it is read again. Whatever was cut, left
-//! out or guessed is in the notes.
+//! Claude Code is started with [`super::schema`] and holds the answer to it, so a value of another
+//! form is refused. The schema says nothing about hidden characters, blank texts or two ids in one
+//! text.
+//!
+//! Promises: no value causes a panic. Parsing a parsed verdict again changes nothing. An unknown
+//! redrive advice becomes `do_not`. A note names whatever was cut, left out or replaced.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::citation::Citation;
-use super::{Advice, Claim, Fix, Found, Hypothesis, Status, limits};
+use super::{Claim, Fix, Hypothesis, ModelVerdict, RedriveAdvice, limits};
 use crate::text::{count, safe, shorten};
 
-/// What models write for nothing.
+/// Words that models write for an unknown value.
 const NOTHING: [&str; 4] = ["null", "none", "n/a", "nil"];
 
-/// Reads `value`, or says what is wrong with it.
-pub fn read(value: &Value) -> Result<Found, String> {
-    let Value::Object(said) = value else {
-        return Err("the verdict is no JSON object".into());
+/// Parses a verdict. The error is a sentence that is safe to show.
+pub fn parse(value: &Value) -> Result<ModelVerdict, String> {
+    let Value::Object(mut members) = value.clone() else {
+        return Err("the verdict is not a JSON object".into());
     };
-    let mut reader = Reader { said, cut: BTreeMap::new(), notes: Vec::new() };
-    let status = reader.status()?;
-    let root_cause = reader.text("root_cause", limits::TEXT);
-    let mut found = Found {
-        status,
-        title: String::new(),
-        category: reader.text("category", limits::CATEGORY),
-        confidence: reader.confidence(),
-        evidence: reader.evidence(),
-        hypotheses: reader.hypotheses(),
-        fix: reader.fix(),
-        prevention: reader.text("prevention", limits::TEXT),
-        redrive: reader.redrive(),
-        next_steps: reader.lines(said.get("next_steps"), "next_steps", limits::STEPS, limits::LINE),
-        notes: Vec::new(),
-        root_cause,
-    };
-    found.title = reader.text("title", limits::TITLE).unwrap_or_else(|| {
-        reader.notes.push("the verdict has no title".into());
-        let cause = found.root_cause.as_deref().unwrap_or("A verdict without a title");
-        shorten(cause, limits::TITLE).into_owned()
-    });
-    found.notes = reader.told();
-    Ok(found)
+    let mut clip = Clip::default();
+    let advice = members.entry("redrive").or_insert(Value::Null);
+    if serde_json::from_value::<RedriveAdvice>(advice.clone()).is_err() {
+        let shown = advice.to_string();
+        let shown = safe(&shorten(&shown, 60)).into_owned();
+        clip.notes.push(format!("the redrive advice {shown} is unknown: taken as do_not"));
+        *advice = RedriveAdvice::DoNot.as_str().into();
+    }
+    let read: ModelVerdict = serde_json::from_value(members.into()).map_err(|error| {
+        let error = error.to_string();
+        format!("the verdict does not match its schema: {}", safe(&shorten(&error, 200)))
+    })?;
+    Ok(clip.verdict(read))
 }
 
-struct Reader<'a> {
-    said: &'a Map<String, Value>,
-    /// How many texts of a field were cut to a length.
+#[derive(Default)]
+struct Clip {
+    /// Number of texts that were cut, by field and limit.
     cut: BTreeMap<(&'static str, usize), u64>,
     notes: Vec<String>,
 }
 
-impl Reader<'_> {
-    fn status(&self) -> Result<Status, String> {
-        let Some(said) = self.said.get("status").filter(|said| !said.is_null()) else {
-            return Err("the verdict has no status".into());
+impl Clip {
+    fn verdict(mut self, read: ModelVerdict) -> ModelVerdict {
+        let mut verdict = ModelVerdict {
+            title: self.text(&read.title, "title", limits::TITLE),
+            category: self.optional(read.category, "category", limits::CATEGORY),
+            root_cause: self.optional(read.root_cause, "root_cause", limits::TEXT),
+            confidence: self.confidence(read.confidence),
+            evidence: self.evidence(read.evidence),
+            hypotheses: self.hypotheses(read.hypotheses),
+            fix: read.fix.map(|fix| self.fix(&fix)).filter(|fix| *fix != Fix::default()),
+            prevention: self.optional(read.prevention, "prevention", limits::TEXT),
+            next_steps: self.texts(&read.next_steps, "next_steps", limits::STEPS, limits::LINE),
+            ..read
         };
-        let word = word_of(said);
-        Status::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
-            format!("the verdict has the unknown status '{}'", safe(&shorten(&flat(said), 60)))
-        })
-    }
-
-    fn redrive(&mut self) -> Advice {
-        let said = self.said.get("redrive").filter(|said| !said.is_null());
-        let word = said.map(word_of).unwrap_or_default();
-        let all = [Advice::Safe, Advice::AfterFix, Advice::DoNot];
-        all.into_iter().find(|advice| advice.to_string() == word).unwrap_or_else(|| {
-            self.notes.push(match said {
-                None => {
-                    "the verdict does not say whether a redrive is safe: taken as do_not".into()
-                }
-                Some(said) => format!(
-                    "the verdict has the unknown redrive advice '{}': taken as do_not",
-                    safe(&shorten(&flat(said), 60))
-                ),
-            });
-            Advice::DoNot
-        })
-    }
-
-    /// From 0 to 1; what is over 1 are percent.
-    fn confidence(&mut self) -> Option<f64> {
-        let said = self.said.get("confidence").filter(|said| !said.is_null())?;
-        let sure = match said {
-            Value::String(text) => number(text),
-            said => said.as_f64(),
-        };
-        let sure = sure.filter(|sure| (0.0..=100.0).contains(sure));
-        match sure {
-            Some(sure) if sure <= 1.0 => Some(sure),
-            Some(percent) => {
-                self.notes.push(format!("the confidence {percent} was taken as percent"));
-                Some(percent / 100.0)
-            }
-            None => {
-                let said = flat(said);
-                let said = safe(&shorten(&said, 60)).into_owned();
-                self.notes.push(format!("the confidence '{said}' is no number: taken as unknown"));
-                None
-            }
+        if verdict.title.is_empty() {
+            self.notes.push("the verdict has no title".into());
+            let cause = verdict.root_cause.as_deref().unwrap_or("A verdict without a title");
+            verdict.title = shorten(cause, limits::TITLE).into_owned();
         }
-    }
-
-    fn text(&mut self, field: &'static str, max: usize) -> Option<String> {
-        let said = self.said.get(field)?;
-        self.line(said, field, max)
-    }
-
-    /// A text on one line, with nothing hidden; none when it is blank.
-    fn line(&mut self, said: &Value, field: &'static str, max: usize) -> Option<String> {
-        let text = flat(said);
-        if text.is_empty() || NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
-            return None;
-        }
-        let text = safe(&text);
-        let kept = shorten(&text, max);
-        if kept.len() != text.len() {
-            *self.cut.entry((field, max)).or_default() += 1;
-        }
-        Some(kept.into_owned())
-    }
-
-    /// The items of a list; one that stands alone is a list of itself.
-    fn list<'v>(&mut self, said: Option<&'v Value>, field: &str, max: usize) -> &'v [Value] {
-        let all = match said {
-            None | Some(Value::Null) => &[],
-            Some(Value::Array(all)) => all.as_slice(),
-            Some(alone) => std::slice::from_ref(alone),
-        };
-        if all.len() > max {
-            let more = count((all.len() - max) as u64, "item");
-            self.notes.push(format!("{more} of '{field}' over {max} were left out"));
-        }
-        &all[..all.len().min(max)]
-    }
-
-    fn lines(
-        &mut self,
-        said: Option<&Value>,
-        field: &'static str,
-        items: usize,
-        max: usize,
-    ) -> Vec<String> {
-        let all = self.list(said, field, items);
-        all.iter().filter_map(|said| self.line(said, field, max)).collect()
-    }
-
-    fn evidence(&mut self) -> Vec<Claim> {
-        let all = self.list(self.said.get("evidence"), "evidence", limits::EVIDENCE);
-        let mut claims = Vec::new();
-        for said in all {
-            let (ids, claim) = match said {
-                Value::Object(said) => (
-                    said.get("id").map(flat).unwrap_or_default(),
-                    said.get("claim").and_then(|claim| self.line(claim, "evidence", limits::LINE)),
-                ),
-                said => self.claim_of(&flat(said)),
-            };
-            let claim = claim.unwrap_or_default();
-            // Some write 'm1, m2' for one claim.
-            let split: Vec<&str> = ids.split([',', ';']).map(bare).collect();
-            let is_list = split.iter().all(|id| Citation::of(id).is_some());
-            for id in if is_list { split } else { vec![bare(&ids)] } {
-                let id = self.line(&Value::from(id), "evidence", limits::NAME).unwrap_or_default();
-                if !id.is_empty() || !claim.is_empty() {
-                    claims.push(Claim { id, claim: claim.clone() });
-                }
-            }
-        }
-        if claims.len() > limits::EVIDENCE {
-            let more = count((claims.len() - limits::EVIDENCE) as u64, "citation");
-            self.notes.push(format!("{more} over {} were left out", limits::EVIDENCE));
-            claims.truncate(limits::EVIDENCE);
-        }
-        claims
-    }
-
-    /// `m1: the customer is null`, `src/a.rs:12`, or words that cite nothing.
-    fn claim_of(&mut self, text: &str) -> (String, Option<String>) {
-        let (head, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let id = bare(head);
-        // Any word could be a file's name: in a sentence it is one only with a line.
-        let (id, rest) = match Citation::of(id) {
-            Some(Citation::File { line: None, .. }) if !rest.is_empty() => ("", text),
-            Some(_) => (id, rest),
-            None => ("", text),
-        };
-        let claim = self.line(&Value::from(rest), "evidence", limits::LINE);
-        (id.to_owned(), claim)
-    }
-
-    fn hypotheses(&mut self) -> Vec<Hypothesis> {
-        let all = self.list(self.said.get("hypotheses"), "hypotheses", limits::HYPOTHESES);
-        let mut kept = Vec::new();
-        for said in all {
-            let mut part = |key: &str| match said {
-                Value::Object(said) => said
-                    .get(key)
-                    .and_then(|said| self.line(said, "hypotheses", limits::LINE))
-                    .unwrap_or_default(),
-                said if key == "hypothesis" => {
-                    self.line(said, "hypotheses", limits::LINE).unwrap_or_default()
-                }
-                _ => String::new(),
-            };
-            let (hypothesis, verdict, why) = (part("hypothesis"), part("verdict"), part("why"));
-            if !hypothesis.is_empty() || !why.is_empty() {
-                kept.push(Hypothesis { hypothesis, verdict, why });
-            }
-        }
-        kept
-    }
-
-    fn fix(&mut self) -> Option<Fix> {
-        let said = self.said.get("fix").filter(|said| !said.is_null())?;
-        let Value::Object(parts) = said else {
-            let summary = self.line(said, "fix", limits::TEXT)?;
-            return Some(Fix { summary, files: Vec::new(), tests: Vec::new() });
-        };
-        let summary = parts.get("summary").and_then(|s| self.line(s, "fix.summary", limits::TEXT));
-        let files = self.lines(parts.get("files"), "fix.files", limits::FILES, limits::NAME);
-        let tests = self.lines(parts.get("tests"), "fix.tests", limits::TESTS, limits::NAME);
-        let nothing = summary.is_none() && files.is_empty() && tests.is_empty();
-        (!nothing).then(|| Fix { summary: summary.unwrap_or_default(), files, tests })
-    }
-
-    fn told(mut self) -> Vec<String> {
         for ((field, max), times) in self.cut {
             let texts = count(times, "text");
             self.notes.push(format!("{texts} of '{field}' cut to {max} characters"));
         }
-        self.notes
+        ModelVerdict { notes: self.notes, ..verdict }
     }
-}
 
-/// A text on one line; that of a list is the texts in it.
-fn flat(said: &Value) -> String {
-    let text = match said {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(all) if all.iter().all(Value::is_string) => {
-            all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+    /// Returns the text on one line; the empty text when it says nothing.
+    fn text(&mut self, text: &str, field: &'static str, max: usize) -> String {
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if NOTHING.iter().any(|word| line.eq_ignore_ascii_case(word)) {
+            return String::new();
         }
-        said => said.to_string(),
-    };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+        let line = safe(&line);
+        let kept = shorten(&line, max);
+        if kept != line {
+            *self.cut.entry((field, max)).or_default() += 1;
+        }
+        kept.into_owned()
+    }
 
-/// A word of the schema: `Not a bug` is `not_a_bug`.
-fn word_of(said: &Value) -> String {
-    said.as_str().unwrap_or_default().trim().to_ascii_lowercase().replace(['-', ' '], "_")
-}
+    fn optional(
+        &mut self,
+        text: Option<String>,
+        field: &'static str,
+        max: usize,
+    ) -> Option<String> {
+        text.map(|text| self.text(&text, field, max)).filter(|text| !text.is_empty())
+    }
 
-/// `0.85`, `85%`.
-fn number(text: &str) -> Option<f64> {
-    let text = text.trim();
-    match text.strip_suffix('%') {
-        Some(percent) => percent.trim().parse().ok().map(|percent: f64| percent / 100.0),
-        None => text.parse().ok(),
+    fn list<'l, T>(&mut self, list: &'l [T], field: &str, max: usize) -> &'l [T] {
+        if list.len() > max {
+            let more = count((list.len() - max) as u64, "item");
+            self.notes.push(format!("{more} of '{field}' over {max} were left out"));
+        }
+        &list[..list.len().min(max)]
+    }
+
+    fn texts(
+        &mut self,
+        list: &[String],
+        field: &'static str,
+        items: usize,
+        max: usize,
+    ) -> Vec<String> {
+        let list = self.list(list, field, items).iter();
+        list.map(|text| self.text(text, field, max)).filter(|text| !text.is_empty()).collect()
+    }
+
+    fn confidence(&mut self, confidence: Option<f64>) -> Option<f64> {
+        let confidence = confidence?;
+        if !(0.0..=1.0).contains(&confidence) {
+            self.notes.push(format!("the confidence {confidence} is not from 0 to 1: unknown"));
+            return None;
+        }
+        Some(confidence)
+    }
+
+    fn evidence(&mut self, claims: Vec<Claim>) -> Vec<Claim> {
+        let mut kept = Vec::new();
+        for Claim { id, claim } in self.list(&claims, "evidence", limits::EVIDENCE) {
+            let claim = self.text(claim, "evidence", limits::LINE);
+            let ids = self.text(id, "evidence", limits::NAME);
+            // Some models write 'm1, m2' for one claim.
+            let split: Vec<&str> = ids.split([',', ';']).map(trim_citation).collect();
+            let is_list = split.iter().all(|id| Citation::parse(id).is_some());
+            for id in if is_list { split } else { vec![trim_citation(&ids)] } {
+                let id = self.text(id, "evidence", limits::NAME);
+                kept.push(Claim { id, claim: claim.clone() });
+            }
+        }
+        kept.retain(|claim| *claim != Claim::default());
+        self.list(&kept, "evidence", limits::EVIDENCE).to_vec()
+    }
+
+    fn hypotheses(&mut self, all: Vec<Hypothesis>) -> Vec<Hypothesis> {
+        let all = self.list(&all, "hypotheses", limits::HYPOTHESES).iter();
+        let mut line = |text: &str| self.text(text, "hypotheses", limits::LINE);
+        all.map(|Hypothesis { hypothesis, verdict, why }| Hypothesis {
+            hypothesis: line(hypothesis),
+            verdict: line(verdict),
+            why: line(why),
+        })
+        .filter(|kept| !kept.hypothesis.is_empty() || !kept.why.is_empty())
+        .collect()
+    }
+
+    fn fix(&mut self, fix: &Fix) -> Fix {
+        Fix {
+            summary: self.text(&fix.summary, "fix.summary", limits::TEXT),
+            files: self.texts(&fix.files, "fix.files", limits::FILES, limits::NAME),
+            tests: self.texts(&fix.tests, "fix.tests", limits::TESTS, limits::NAME),
+        }
     }
 }
 
-/// What is cited, without the brackets and quotes that models put around it.
-fn bare(id: &str) -> &str {
-    let around = |c: char| c.is_whitespace() || "[]()`'\"".contains(c);
-    id.trim_matches(around).trim_end_matches([':', '.']).trim_matches(around)
+/// Removes the brackets, quotes and punctuation that models put around an id.
+fn trim_citation(id: &str) -> &str {
+    let is_around = |c: char| c.is_whitespace() || "[]()`'\"".contains(c);
+    id.trim_start_matches(is_around).trim_end_matches(|c| is_around(c) || ":.".contains(c))
 }

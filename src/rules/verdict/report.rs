@@ -1,14 +1,17 @@
-//! The report of an investigation: Markdown, for people, the verdict first.
+//! Report of an investigation in Markdown, the verdict first.
 //!
-//! Promises: what a model says is prose without markup, and what comes from outside stands in code
-//! spans, so that nobody can forge a heading, a link or a status. What the check has lowered is
-//! said where the status is. Unknown is said as unknown. No list is endless.
+//! Promises: text of a model is prose without markup, and external text stands in code spans, so that
+//! neither can forge a heading, a link or a status. A lowered status is stated beside the status.
+//! Unknown is stated as unknown. Every list has a limit.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::{Advice, Checked, Citation, Claim, Fix, Hypothesis, PatchFacts, Ran, Status, Tests};
+use super::{
+    Citation, Claim, Fix, Hypothesis, PatchFacts, RedriveAdvice, TestResult, TestRun, VerdictCheck,
+    VerdictStatus,
+};
 use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
 use crate::rules::evidence::bundle::Timeline;
@@ -16,77 +19,67 @@ use crate::rules::triage::quoted;
 use crate::text::count;
 use crate::time::show_span;
 
-/// So much of an item that is cited is shown.
+/// Limit of a cited item, in characters.
 const ITEM: usize = 2 * EXCERPT;
-/// So much of a path.
+/// Limit of a path, in characters.
 const PATH: usize = 4096;
 
-/// What is known of an investigation that has ended with a full verdict.
+/// Facts of an investigation that ended with a full verdict.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
-    /// The session.
     pub session: &'a str,
-    /// The incident.
     pub incident: &'a str,
-    /// The queue.
     pub queue: &'a Queue,
-    /// The verdict, after the check.
-    pub checked: &'a Checked,
-    /// What the cited items hold, redacted, by what cites them: as the claim writes it, or as a
-    /// [`Citation`] does.
+    pub checked: &'a VerdictCheck,
+    /// Redacted texts of the cited items, by the id of the claim or the [`Citation`]'s `Display`.
     pub excerpts: &'a BTreeMap<String, String>,
-    /// What was changed, as this tool has seen; none when no repository was given.
+    /// Changes that this tool has read; none without a repository.
     pub patch: Option<&'a PatchFacts>,
-    /// What happened when.
     pub timeline: &'a Timeline,
-    /// What it cost.
     pub cost: Cost,
-    /// The tools that the agent was refused, and how often.
+    /// Denied tools and the number of denials.
     pub denied: &'a [(String, u64)],
-    /// What there is to read on, and the paths: `the transcript`, `/…/transcript.ndjson`.
+    /// Names and paths of files, such as `the transcript` and `/…/transcript.ndjson`.
     pub files: &'a [(&'a str, String)],
 }
 
-/// What an investigation cost, as far as it is known.
+/// Cost of an investigation, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Cost {
-    /// In US dollars.
+    /// US dollars.
     pub usd: Option<f64>,
-    /// How many turns the agent took.
     pub turns: Option<u64>,
-    /// How long it took.
     pub took: Option<Duration>,
 }
 
 impl Report<'_> {
-    /// The text of the report.
-    pub fn text(&self) -> String {
-        let found = &self.checked.found;
+    pub fn render(&self) -> String {
+        let verdict = &self.checked.verdict;
         let mut out = Page::default();
-        out.line(format!("# {}\n", prose(&found.title)));
-        out.line(format!("- Status: {}", in_a_phrase(found.status)));
+        out.line(format!("# {}\n", prose(&verdict.title)));
+        out.line(format!("- Status: {}", in_a_phrase(verdict.status)));
         if let Some((from, to)) = self.checked.demoted {
-            out.line(format!("- The model said {from}; lowered to {to}, see 'Checked' below"));
+            out.line(format!("- The model stated {from}; lowered to {to}, see 'Checked' below"));
         }
-        out.line(format!("- Confidence: {}", sure(found.confidence)));
-        out.line(format!("- Category: {}", found.category.as_deref().map_or_else(unknown, span)));
-        out.line(format!("- Redrive: {}", redrive(found.redrive, self.queue)));
+        out.line(format!("- Confidence: {}", sure(verdict.confidence)));
+        out.line(format!("- Category: {}", verdict.category.as_deref().map_or_else(unknown, span)));
+        out.line(format!("- Redrive: {}", redrive(verdict.redrive, self.queue)));
         out.line(format!("- Queue: {}", span(&self.queue.name)));
         out.line(format!("- Incident: {}", span(self.incident)));
         out.line(format!("- Session: {}", span(self.session)));
         out.heading("Root cause");
-        out.line(said(&found.root_cause));
+        out.line(text_or_unknown(&verdict.root_cause));
         self.evidence(&mut out);
-        hypotheses(&mut out, &found.hypotheses);
+        hypotheses(&mut out, &verdict.hypotheses);
         self.fix(&mut out);
         out.heading("Prevention");
-        out.line(said(&found.prevention));
+        out.line(text_or_unknown(&verdict.prevention));
         out.heading("Next steps");
-        for (number, step) in found.next_steps.iter().enumerate() {
+        for (number, step) in verdict.next_steps.iter().enumerate() {
             out.line(format!("{}. {}", number + 1, prose(step)));
         }
-        if found.next_steps.is_empty() {
-            out.line("None is named.");
+        if verdict.next_steps.is_empty() {
+            out.line("None named.");
         }
         self.happened(&mut out);
         self.checked(&mut out);
@@ -97,7 +90,7 @@ impl Report<'_> {
 
     fn evidence(&self, out: &mut Page) {
         out.heading("Evidence");
-        let claims = &self.checked.found.evidence;
+        let claims = &self.checked.verdict.evidence;
         out.list(claims, "claim", |out, Claim { id, claim }| {
             let cited = match id.as_str() {
                 "" => "cites nothing".into(),
@@ -107,44 +100,46 @@ impl Report<'_> {
                 id => span(id),
             };
             out.line(format!("- {cited}: {}", prose(claim)));
-            let usual = Citation::of(id).map(|cited| cited.to_string());
+            let usual = Citation::parse(id).map(|cited| cited.to_string());
             let excerpt = self.excerpts.get(id).or_else(|| self.excerpts.get(&usual?));
             if let Some(excerpt) = excerpt {
                 out.line(format!("  - {}", span_of(excerpt, ITEM)));
             }
         });
         if claims.is_empty() {
-            out.line("None is cited.");
+            out.line("None cited.");
         }
     }
 
     fn fix(&self, out: &mut Page) {
         out.heading("Fix");
-        if let Some(Fix { summary, files, tests }) = &self.checked.found.fix {
-            out.line(format!("As the model says: {}\n", prose(summary)));
+        if let Some(Fix { summary, files, tests }) = &self.checked.verdict.fix {
+            out.line(format!("Claimed by the model: {}\n", prose(summary)));
             for (what, all) in [("Changed", files), ("Tested by", tests)] {
                 out.list(all, "name", |out, name| out.line(format!("- {what}: {}", span(name))));
             }
             out.line("");
         } else {
-            out.line("The model says that it changed nothing.\n");
+            out.line("The model claims no change.\n");
         }
         let Some(PatchFacts { files_changed, tests, .. }) = self.patch else {
-            out.line("This tool has looked at no change: none was asked for, or there is no code.");
+            out.line(
+                "This tool has not checked for changes: no fix was requested, or there is no code.",
+            );
             return;
         };
-        out.line("As this tool has seen:\n");
+        out.line("Verified by this tool:\n");
         out.list(files_changed, "file", |out, path| out.line(format!("- Changed: {}", span(path))));
         if files_changed.is_empty() {
             out.line("- Changed: nothing");
         }
         out.line(match tests {
             None => "- Tests: this tool ran none".to_owned(),
-            Some(Tests { command, ran: Ran::Passed }) => {
+            Some(TestRun { command, result: TestResult::Passed }) => {
                 format!("- Tests: passed, {}", span(command))
             }
-            Some(Tests { command, ran }) => {
-                format!("- Tests: **{}**, {}", ran.sentence(), span(command))
+            Some(TestRun { command, result }) => {
+                format!("- Tests: **{}**, {}", result.sentence(), span(command))
             }
         });
     }
@@ -156,7 +151,7 @@ impl Report<'_> {
             out.line(format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what)));
         });
         if moments.is_empty() {
-            out.line("Nothing is known.");
+            out.line("No event is known.");
         }
     }
 
@@ -165,13 +160,12 @@ impl Report<'_> {
         for note in &self.checked.notes {
             out.line(format!("- {}", prose(note)));
         }
-        if self.checked.unresolved.is_empty() && !self.checked.found.evidence.is_empty() {
+        if self.checked.unresolved.is_empty() && !self.checked.verdict.evidence.is_empty() {
             out.line(
-                "- Everything that the verdict cites exists. Whether it shows what is claimed, a \
-                 program cannot tell.",
+                "- Every citation exists. A program cannot check whether it supports its claim.",
             );
         } else if self.checked.notes.is_empty() {
-            out.line("- The verdict cites nothing that could be looked up.");
+            out.line("- The verdict has no citation that could be checked.");
         }
     }
 
@@ -184,25 +178,25 @@ impl Report<'_> {
     }
 
     fn rest(&self, out: &mut Page) {
-        out.heading("What was denied");
+        out.heading("Denied tools");
         out.list(self.denied, "tool", |out, (tool, times)| {
             out.line(format!("- {}: {}", span(tool), count(*times, "time")));
         });
         if self.denied.is_empty() {
-            out.line("Nothing: the agent was refused no tool.");
+            out.line("None.");
         }
         out.heading("Files");
         out.list(self.files, "file", |out, (what, path)| {
             out.line(format!("- {}: {}", prose(what), span_of(path, PATH)));
         });
         if self.files.is_empty() {
-            out.line("None was kept.");
+            out.line("None kept.");
         }
     }
 }
 
-/// The report on an agent that gives no full verdict.
-pub fn of(
+/// Renders the report for an agent without a full verdict. Nothing in it is checked.
+pub fn render_unchecked(
     session: &str,
     incident: &str,
     queue: &Queue,
@@ -224,7 +218,7 @@ pub fn of(
     ] {
         out.line(format!("- {name}: {value}"));
     }
-    out.line("\nNothing of it was checked. The agent's own words are in `transcript.ndjson`.");
+    out.line("\nNone of this was checked. The agent's output is in `transcript.ndjson`.");
     out.text()
 }
 
@@ -238,35 +232,35 @@ fn hypotheses(out: &mut Page, all: &[Hypothesis]) {
         }
     });
     if all.is_empty() {
-        out.line("None is named.");
+        out.line("None named.");
     }
 }
 
-fn in_a_phrase(status: Status) -> &'static str {
+fn in_a_phrase(status: VerdictStatus) -> &'static str {
     match status {
-        Status::Confirmed => "confirmed, the evidence proves the cause",
-        Status::Likely => "likely, the evidence points to this cause and does not prove it",
-        Status::Inconclusive => "inconclusive, the cause is not known",
-        Status::NotABug => "not a bug, the code is not to blame",
+        VerdictStatus::Confirmed => "confirmed, the evidence proves the cause",
+        VerdictStatus::Likely => "likely, the evidence points to this cause but does not prove it",
+        VerdictStatus::Inconclusive => "inconclusive, the cause is not known",
+        VerdictStatus::NotABug => "not a bug, the code is not at fault",
     }
 }
 
-fn redrive(advice: Advice, queue: &Queue) -> String {
-    // AWS refuses it for what a service has put there, and not of every queue the sources are known.
+fn redrive(advice: RedriveAdvice, queue: &Queue) -> String {
+    // AWS refuses to move messages that a service put there, and sources may be unknown.
     let but = if queue.sources.is_empty() { ", if the messages came from a queue" } else { "" };
     let how = match move_back(queue) {
         Some(command) => format!("run {}{but}", span_of(&command, PATH)),
         None => "put the messages back".to_owned(),
     };
     match advice {
-        Advice::Safe => format!("safe; {how}"),
-        Advice::AfterFix => format!("after the fix; when it is deployed, {how}"),
-        Advice::DoNot => "do not put the messages back. Follow the next steps first".into(),
+        RedriveAdvice::Safe => format!("safe; {how}"),
+        RedriveAdvice::AfterFix => format!("after the fix; when it is deployed, {how}"),
+        RedriveAdvice::DoNot => "do not put the messages back. Follow the next steps first".into(),
     }
 }
 
-/// The command that puts a queue's messages back, for a shell; none without the queue's ARN. The AWS
-/// command line would read a value such as `file://…` from a file.
+/// Returns the shell command that redrives a queue; none without the queue's ARN. The AWS command
+/// line would read a value such as `file://…` from a file.
 fn move_back(queue: &Queue) -> Option<String> {
     let arn = Some(queue.arn.as_str()).filter(|arn| arn.starts_with("arn:"))?;
     let command = format!("aws sqs start-message-move-task --source-arn={}", quoted(arn));
@@ -277,13 +271,13 @@ fn move_back(queue: &Queue) -> Option<String> {
     })
 }
 
-fn said(text: &Option<String>) -> String {
+fn text_or_unknown(text: &Option<String>) -> String {
     text.as_deref().map_or_else(|| "Unknown.".into(), prose)
 }
 
 fn sure(confidence: Option<f64>) -> String {
     match confidence.filter(|sure| sure.is_finite()) {
-        Some(sure) => format!("{} ({sure}, as the model says)", in_words(sure)),
+        Some(sure) => format!("{} ({sure}, stated by the model)", in_words(sure)),
         None => unknown(),
     }
 }

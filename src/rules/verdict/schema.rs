@@ -1,14 +1,13 @@
-//! The JSON Schema of a verdict, which the agent's command line is given.
+//! JSON Schema of a verdict, for the agent's command line.
 //!
-//! Every key is required and may be null where it may be unknown: a model that has to write null
-//! has thought of it. The descriptions keep what is known apart from what is only possible.
+//! Every key is required, and null where its value is unknown, so that a model has to consider each.
+//! The descriptions separate known facts from possible causes.
 
 use serde_json::{Value, json};
 
-use super::{Status, limits};
-use crate::rules::triage::{Advice, Category};
+use super::{VerdictStatus, limits};
+use crate::rules::triage::{Category, RedriveAdvice};
 
-/// The schema.
 pub fn schema() -> Value {
     object(
         "InvestigationResult",
@@ -18,7 +17,7 @@ pub fn schema() -> Value {
         json!({
             "status": {
                 "type": "string",
-                "enum": Status::ALL.map(Status::as_str),
+                "enum": words(VerdictStatus::ALL, VerdictStatus::as_str),
                 "description": "confirmed: the root cause is proven by the cited evidence, and a \
                     fix, if there is one, by tests. likely: the evidence points to it, and it is not \
                     proven. inconclusive: the cause is not known. not_a_bug: the code is not to \
@@ -26,7 +25,11 @@ pub fn schema() -> Value {
             },
             "title": text(limits::TITLE, "One line for somebody who has just been woken: what is \
                 broken and why."),
-            "category": category(),
+            "category": {
+                "type": "string",
+                "enum": words(Category::ALL, Category::as_str),
+                "description": "The kind of the known cause; unknown when it is not known.",
+            },
             "root_cause": nullable(limits::TEXT, "The known cause, in a paragraph, stated only as \
                 far as 'evidence' proves it. null when the cause is not known; a possible cause \
                 belongs into 'hypotheses'."),
@@ -65,7 +68,7 @@ pub fn schema() -> Value {
                 when nothing is known to."),
             "redrive": {
                 "type": "string",
-                "enum": [Advice::Safe, Advice::AfterFix, Advice::DoNot],
+                "enum": [RedriveAdvice::Safe, RedriveAdvice::AfterFix, RedriveAdvice::DoNot],
                 "description": "safe: the messages can be put back now and will succeed. after_fix: \
                     only when the fix is deployed. do_not: they would fail again or do harm, or it \
                     is not known.",
@@ -90,28 +93,7 @@ fn fix() -> Value {
     )
 }
 
-fn category() -> Value {
-    let words = [
-        Category::Throttling,
-        Category::Permission,
-        Category::MissingTarget,
-        Category::ThirdPartyBurst,
-        Category::Dependency,
-        Category::MisconfiguredQueue,
-        Category::ExpiredOrDuplicate,
-        Category::SchemaDrift,
-        Category::PoisonMessage,
-        Category::CodeError,
-        Category::Unknown,
-    ];
-    json!({
-        "type": "string",
-        "enum": words.map(|word| word.to_string()),
-        "description": "The kind of the known cause; unknown when it is not known.",
-    })
-}
-
-/// An object, all of whose keys are required, and no other allowed.
+/// Returns the schema of an object that requires every key and allows no other.
 fn object(title: &str, description: &str, properties: Value) -> Value {
     let required: Vec<&String> =
         properties.as_object().map(|all| all.keys().collect()).unwrap_or_default();
@@ -138,4 +120,8 @@ fn nullable(max: usize, description: &str) -> Value {
 
 fn list(max: usize, description: &str, items: Value) -> Value {
     json!({ "type": "array", "maxItems": max, "description": description, "items": items })
+}
+
+fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().copied().map(word).collect()
 }

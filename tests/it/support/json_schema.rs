@@ -1,4 +1,4 @@
-//! Validator of the part of JSON Schema that `--schema` uses.
+//! Validator of the part of JSON Schema that `--schema` and the schema of a verdict use.
 
 use dlq::time::Timestamp;
 use serde_json::Value;
@@ -9,7 +9,7 @@ pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
     for (word, rule) in schema.as_object().unwrap() {
         match word.as_str() {
             "type" => {
-                let is = match rule.as_str().unwrap() {
+                let is = |kind: &Value| match kind.as_str().unwrap() {
                     "object" => value.is_object(),
                     "array" => value.is_array(),
                     "string" => value.is_string(),
@@ -19,13 +19,24 @@ pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
                     "null" => value.is_null(),
                     other => panic!("the type {other}"),
                 };
-                if !is {
+                if !rule.as_array().map_or_else(|| is(rule), |kinds| kinds.iter().any(is)) {
                     return no("type");
                 }
             }
             "const" if rule != value => return no("const"),
             "enum" if !rule.as_array().unwrap().contains(value) => return no("enum"),
-            "minimum" if value.as_f64() < rule.as_f64() => return no("minimum"),
+            "minimum" if value.is_number() && value.as_f64() < rule.as_f64() => {
+                return no("minimum");
+            }
+            "maximum" if value.as_f64() > rule.as_f64() => return no("maximum"),
+            "maxLength"
+                if value.as_str().map(|text| text.chars().count() as u64) > rule.as_u64() =>
+            {
+                return no("maxLength");
+            }
+            "maxItems" if value.as_array().map(|list| list.len() as u64) > rule.as_u64() => {
+                return no("maxItems");
+            }
             "anyOf" => {
                 if !rule.as_array().unwrap().iter().any(|one| validate(one, value).is_ok()) {
                     return no("anyOf");
@@ -63,7 +74,8 @@ pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
                     }
                 }
             }
-            "const" | "enum" | "minimum" | "additionalProperties" => {}
+            "const" | "enum" | "minimum" | "maximum" | "maxLength" | "maxItems" => {}
+            "additionalProperties" | "title" | "description" => {}
             other => panic!("the word {other}"),
         }
     }

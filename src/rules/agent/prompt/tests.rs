@@ -1,5 +1,3 @@
-//! What the template becomes, and what no name can do to it.
-
 use proptest::prelude::*;
 
 use super::*;
@@ -39,7 +37,7 @@ fn filled(template: &str) -> Result<String, String> {
 }
 
 #[test]
-fn the_template_of_the_tool_says_what_is_known_and_whom_to_ask() {
+fn builtin_template_names_facts_and_subagents() {
     let (incident, subagents) = (incident("orders-dlq"), subagent::builtin());
     let line = r"npm test -- @acme/orders 'it'\''s'";
     let repository = Repository { base: Some("main"), test_line: Some(line), fix: true };
@@ -66,7 +64,7 @@ fn the_template_of_the_tool_says_what_is_known_and_whom_to_ask() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn builtin_template_names_unknown_facts() {
     let incident = Incident::new("i", Queue::default(), Timestamp::from_millis(0));
     let nothing = Facts {
         fingerprint: None,
@@ -96,7 +94,7 @@ fn what_is_not_there_is_said() {
 }
 
 #[test]
-fn a_template_is_filled_or_refused_with_its_line() {
+fn template_is_filled_or_refused_with_its_line() {
     let name = "<data nonce={{nonce}}>\n{{queue}}\n</data nonce={{nonce}}>";
     let rows: [(&str, Result<&str, &str>); 20] = [
         ("words only", Ok("words only")),
@@ -116,12 +114,12 @@ fn a_template_is_filled_or_refused_with_its_line() {
         ),
         ("{{\u{1b}}}", Err("line 1: unknown placeholder '\\u{1b}'; known: arn, cause, depth, ")),
         ("{{depth}", Err("line 1: a '{{' without '}}'")),
-        ("a\n{{queue}}", Err("line 2: 'queue' holds what somebody else has written; put it betw")),
-        ("<data nonce={{nonce}} {{queue}}", Err("'queue' holds what somebody else")),
+        ("a\n{{queue}}", Err("line 2: 'queue' holds external text; put it betw")),
+        ("<data nonce={{nonce}} {{queue}}", Err("'queue' holds external text")),
         ("<data nonce={{nonce}}>\n", Err("a line '</data nonce={{nonce}}>'")),
         (
             "<data nonce={{nonce}}>\n</data nonce={{nonce}}>{{arn}}",
-            Err("line 2: 'arn' holds what somebody else has written"),
+            Err("line 2: 'arn' holds external text"),
         ),
         (
             name,
@@ -144,7 +142,7 @@ fn a_template_is_filled_or_refused_with_its_line() {
 }
 
 #[test]
-fn a_nonce_that_can_be_guessed_is_refused() {
+fn nonce_that_can_be_guessed_is_refused() {
     let incident = incident("orders-dlq");
     for nonce in ["", "short", "with space and more", "with>mark-with>mark", &"a".repeat(65)] {
         assert!(fill("a", &Facts { nonce, ..facts(&incident, &[]) }).is_err(), "{nonce}");
@@ -152,7 +150,7 @@ fn a_nonce_that_can_be_guessed_is_refused() {
 }
 
 #[test]
-fn a_name_is_cut_and_says_nothing_twice() {
+fn external_name_is_cut_and_escaped() {
     let cut = |name: &str| {
         let incident = incident(name);
         fill("<data nonce={{nonce}}>{{queue}}</data nonce={{nonce}}>", &facts(&incident, &[]))
@@ -184,7 +182,7 @@ fn a_name_is_cut_and_says_nothing_twice() {
 }
 
 #[test]
-fn a_command_is_told_exactly_or_not_at_all() {
+fn command_line_is_exact_or_refused() {
     let line = |argv: &[&str]| {
         command_line(&argv.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
     };
@@ -196,16 +194,16 @@ fn a_command_is_told_exactly_or_not_at_all() {
 }
 
 #[test]
-fn a_hostile_name_opens_no_file_and_hides_nothing_in_the_plain_prompt() {
+fn plain_prompt_escapes_hostile_names() {
     let queue = Queue { name: "x @/etc/passwd\u{1b}[2J\n/clear".into(), ..Queue::default() };
     let incident = Incident::new("i@\n", queue, Timestamp::from_millis(0));
-    let prompt = of(&incident, Some("/state/evidence/i@home/1"));
+    let prompt = plain_prompt(&incident, Some("/state/evidence/i@home/1"));
     assert!(!prompt.contains('@') && !prompt.contains('\u{1b}'), "{prompt}");
     assert!(prompt.starts_with("Investigate"), "{prompt}");
     assert!(!prompt.contains("\n/clear"), "{prompt}");
 }
 
-/// Names of somebody who knows the template, and even the nonce.
+/// Names by an author who knows the template and the nonce.
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "@",
@@ -252,7 +250,7 @@ fn hostile() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_name_leaves_its_place(
+    fn external_text_stays_between_the_marks(
         names in prop::collection::vec(hostile(), 8),
         sources in prop::collection::vec(hostile(), 0..4),
     ) {
@@ -301,7 +299,7 @@ proptest! {
         let prompt = fill(TEMPLATE, &elsewhere).unwrap();
         prop_assert_eq!(prompt.lines().count(), ordinary.lines().count());
         prop_assert_eq!(prompt.matches(NONCE).count(), 3);
-        let plain = of(&incident, Some(&names[7]));
+        let plain = plain_prompt(&incident, Some(&names[7]));
         prop_assert!(plain.starts_with("Investigate") && !plain.contains('@'), "{}", plain);
     }
 }

@@ -1,5 +1,3 @@
-//! What a file of a subagent may say, and what comes of it.
-
 use super::*;
 
 const LEAST: &str = "---\ndescription: d\ntools: Read\n---\np\n";
@@ -16,7 +14,7 @@ fn agent(name: &str, prompt: &str) -> Subagent {
 }
 
 #[test]
-fn the_five_that_come_with_the_tool_can_be_read_and_write_nothing() {
+fn builtin_subagents_parse_and_cannot_write() {
     let all = builtin();
     let names: Vec<&str> = all.iter().map(|agent| agent.name.as_str()).collect();
     assert_eq!(names, BUILTIN.map(|(stem, _)| stem));
@@ -36,7 +34,7 @@ fn the_five_that_come_with_the_tool_can_be_read_and_write_nothing() {
 }
 
 #[test]
-fn every_file_of_the_folder_is_one_of_them() {
+fn builtin_subagents_are_the_files_of_the_folder() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents");
     let mut found: Vec<(String, String)> = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -51,7 +49,7 @@ fn every_file_of_the_folder_is_one_of_them() {
 }
 
 #[test]
-fn a_file_is_read_in_every_form_that_people_write() {
+fn parse_accepts_common_forms_of_yaml() {
     let full = "\u{feff}---\r\n# mine\r\nname: a-1\r\ndescription: \"What: it 'does'\"\r\n\r\n\
                 tools: [Read, \"Bash\", Read]\r\nmodel: 'us.x-5:0/y'\r\n---\r\n\r\nOne.\r\n---\r\nTwo.\r\n";
     assert_eq!(
@@ -71,7 +69,7 @@ fn a_file_is_read_in_every_form_that_people_write() {
 }
 
 #[test]
-fn what_is_refused_names_the_line_and_the_remedy() {
+fn parse_error_names_the_line_and_the_remedy() {
     let long = format!("---\ndescription: {}\ntools: Read\n---\np", "d".repeat(1025));
     let rows = [
         ("x", "", "x.md:1: expected '---'"),
@@ -115,12 +113,12 @@ fn what_is_refused_names_the_line_and_the_remedy() {
 }
 
 #[test]
-fn own_ones_replace_and_add_until_there_are_enough() {
+fn merged_replaces_and_adds_up_to_the_limit() {
     let some = || vec![agent("a", "1"), agent("b", "1")];
     let all = merged(some(), vec![agent("c", "2"), agent("a", "2")]).unwrap();
-    let told: Vec<(&str, &str)> =
+    let names: Vec<(&str, &str)> =
         all.iter().map(|agent| (agent.name.as_str(), agent.prompt.as_str())).collect();
-    assert_eq!(told, [("a", "2"), ("b", "1"), ("c", "2")]);
+    assert_eq!(names, [("a", "2"), ("b", "1"), ("c", "2")]);
     let many = |n: usize| (0..n).map(|n| agent(&format!("n{n}"), "2")).collect();
     assert_eq!(merged(some(), many(14)).unwrap().len(), MAX_AGENTS);
     let refused = merged(some(), many(15)).unwrap_err();
@@ -128,7 +126,7 @@ fn own_ones_replace_and_add_until_there_are_enough() {
 }
 
 #[test]
-fn the_command_line_is_given_tools_that_write_only_when_they_are_wanted() {
+fn json_holds_granted_tools_only() {
     let writer = "---\ndescription: d\ntools: [Edit, Read, Write, Bash]\nmodel: m\n---\np";
     let agents = [parse("w", writer).unwrap(), agent("r", "q")];
     let reads = json!({"description": "d", "prompt": "q", "tools": ["Read"]});
@@ -144,7 +142,7 @@ fn the_command_line_is_given_tools_that_write_only_when_they_are_wanted() {
 }
 
 #[test]
-fn nobody_is_asked_who_has_nothing_to_do() {
+fn useful_removes_subagents_without_work() {
     let names = |code, tests| -> Vec<String> {
         useful(builtin(), code, tests).into_iter().map(|agent| agent.name).collect()
     };

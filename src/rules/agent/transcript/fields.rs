@@ -1,5 +1,5 @@
-//! The members of a JSON object, undecoded: what nobody asks for costs no memory, and a member of
-//! an unexpected form is a member that is not there.
+//! Undecoded members of a JSON object. An unread member costs no memory, and a member of an
+//! unexpected form counts as absent.
 
 use std::collections::BTreeMap;
 
@@ -8,56 +8,56 @@ use serde_json::value::RawValue;
 
 use super::word;
 
-/// The members of an object.
-pub(super) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+pub(super) struct JsonMembers<'a>(BTreeMap<String, &'a RawValue>);
 
-impl<'a> Fields<'a> {
-    /// Those of a text that is an object.
-    pub fn of(json: &'a [u8]) -> Option<Fields<'a>> {
-        serde_json::from_slice(json).ok().map(Fields)
+impl<'a> JsonMembers<'a> {
+    /// Parses a text; none when it is not an object.
+    pub fn parse(json: &'a [u8]) -> Option<JsonMembers<'a>> {
+        serde_json::from_slice(json).ok().map(JsonMembers)
     }
 
-    /// A member, of the form that is wanted.
+    /// Returns a member of type `T`.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let raw = self.raw(key)?;
-        serde_json::from_str(raw).ok().or_else(|| serde_json::from_str(&mended(raw)?).ok())
+        serde_json::from_str(raw)
+            .ok()
+            .or_else(|| serde_json::from_str(&without_lone_surrogates(raw)?).ok())
     }
 
-    /// A member as it was written.
+    /// Returns a member as it was written.
     pub fn raw(&self, key: &str) -> Option<&'a str> {
         self.0.get(key).map(|raw| raw.get())
     }
 
-    /// A member that is a word: text that is not empty, safe to show, and short.
+    /// Returns a text that is not empty, shortened and safe to show.
     pub fn word(&self, key: &str) -> Option<String> {
         self.get::<String>(key).filter(|text| !text.is_empty()).map(|text| word(&text))
     }
 
-    /// A member that is an object.
-    pub fn object(&self, key: &str) -> Option<Fields<'a>> {
-        Fields::of(self.raw(key)?.as_bytes())
+    pub fn object(&self, key: &str) -> Option<JsonMembers<'a>> {
+        JsonMembers::parse(self.raw(key)?.as_bytes())
     }
 
-    /// A member that is a list, with each of its elements as it was written.
+    /// Returns the elements of a list as they were written.
     pub fn list(&self, key: &str) -> Option<Vec<&'a RawValue>> {
         list(self.raw(key)?.as_bytes())
     }
 
-    /// The objects of a member that is a list.
-    pub fn objects(&self, key: &str) -> Vec<Fields<'a>> {
+    /// Returns the objects in a list.
+    pub fn objects(&self, key: &str) -> Vec<JsonMembers<'a>> {
         let all = self.list(key).unwrap_or_default();
-        all.into_iter().filter_map(|raw| Fields::of(raw.get().as_bytes())).collect()
+        all.into_iter().filter_map(|raw| JsonMembers::parse(raw.get().as_bytes())).collect()
     }
 }
 
-/// The elements of a text that is a list.
+/// Returns the elements of a text that is a list.
 pub(super) fn list(json: &[u8]) -> Option<Vec<&RawValue>> {
     serde_json::from_slice(json).ok()
 }
 
-/// The same JSON with its lone surrogates replaced, if it has any escapes that could be such. A
-/// text that JavaScript has cut within a character has one, and serde_json refuses it.
-fn mended(raw: &str) -> Option<String> {
+/// Replaces lone surrogates; none when there is no escape of a surrogate. JavaScript leaves one when
+/// it cuts a text within a character, and serde_json refuses it.
+fn without_lone_surrogates(raw: &str) -> Option<String> {
     if !raw.contains("\\ud") && !raw.contains("\\uD") {
         return None;
     }

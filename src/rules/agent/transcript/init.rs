@@ -1,40 +1,36 @@
-//! What the agent says of itself when it starts, held against what was asked for. Settings of a
-//! wrong form are ignored by the CLI without a word, so that only this tells what is in force.
+//! Start values that Claude Code reports, compared with the expected ones. The CLI silently ignores
+//! settings of a wrong form, so only these values show what is in force.
 
-use super::fields::{self, Fields};
+use super::fields::{self, JsonMembers};
 use super::{sentence, word};
 
-/// The oldest release that may be used. Those before leave the commands of the agent running when
-/// they are told to end.
+/// Oldest supported release. Older ones leave the agent's commands running when they are stopped.
 pub const MINIMUM: (u64, u64, u64) = (2, 1, 212);
 
-/// What the agent is.
+/// Start values of the agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Init {
-    /// The session.
     pub session_id: String,
-    /// The model.
     pub model: String,
-    /// The tools that it has.
     pub tools: Vec<String>,
-    /// How it treats a tool that no rule allows.
+    /// Treatment of a tool that no rule allows.
     pub permission_mode: String,
-    /// The MCP servers: name and status.
+    /// Names and states of the MCP servers.
     pub mcp_servers: Vec<(String, String)>,
-    /// The subagents that it knows.
+    /// Names of the subagents.
     pub agents: Vec<String>,
-    /// The release of the CLI.
+    /// Release of the CLI.
     pub version: String,
-    /// Where its key comes from.
+    /// Source of the API key.
     pub api_key_source: String,
-    /// The folder that it works in.
+    /// Current folder.
     pub cwd: String,
-    /// Which of `tools` and `mcp_servers` it has not listed: not known is not none.
+    /// Members of `tools` and `mcp_servers` that were not reported: unknown is not empty.
     pub unlisted: Vec<String>,
 }
 
 impl Init {
-    pub(super) fn of(line: &Fields) -> Init {
+    pub(super) fn from_line(line: &JsonMembers) -> Init {
         let text = |key: &str| line.get::<String>(key).unwrap_or_default();
         let unlisted = ["tools", "mcp_servers"].into_iter().filter(|key| line.list(key).is_none());
         Init {
@@ -52,17 +48,17 @@ impl Init {
     }
 }
 
-/// The names in a list. One that is no text is kept as it was written: it is something, and nobody
-/// has asked for it.
-fn names(line: &Fields, key: &str) -> Vec<String> {
+/// Returns the names in a list. An element that is not a text is kept as it was written, so that it
+/// counts as unexpected.
+fn names(line: &JsonMembers, key: &str) -> Vec<String> {
     let all = line.list(key).unwrap_or_default().into_iter();
     let name = |raw: &str| serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned());
     all.map(|raw| name(raw.get())).collect()
 }
 
-fn servers(line: &Fields) -> Vec<(String, String)> {
+fn servers(line: &JsonMembers) -> Vec<(String, String)> {
     let all = line.list("mcp_servers").unwrap_or_default().into_iter();
-    all.map(|raw| match fields::Fields::of(raw.get().as_bytes()) {
+    all.map(|raw| match fields::JsonMembers::parse(raw.get().as_bytes()) {
         Some(server) => (
             server.get("name").unwrap_or_else(|| raw.get().to_owned()),
             server.get("status").unwrap_or_default(),
@@ -72,24 +68,24 @@ fn servers(line: &Fields) -> Vec<(String, String)> {
     .collect()
 }
 
-/// What was asked for.
+/// Expected start values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The tools; a rule such as `Bash(git log *)` stands for its tool.
+pub struct ExpectedInit {
+    /// Tools; a rule such as `Bash(git log *)` counts as its tool.
     pub tools: Vec<String>,
-    /// How to treat a tool that no rule allows.
+    /// Treatment of a tool that no rule allows.
     pub permission_mode: String,
-    /// The names of the MCP servers.
+    /// Names of the MCP servers.
     pub mcp_servers: Vec<String>,
-    /// The oldest release that will do.
+    /// Oldest supported release.
     pub min_version: (u64, u64, u64),
-    /// The session, when its id was chosen by us.
+    /// Session id, when this tool chose it.
     pub session_id: Option<String>,
 }
 
-/// Says in a sentence in what the agent is other than asked for, if it is. Fewer tools than asked
-/// for are no difference: they do no harm.
-pub fn differs(asked: &Asked, init: &Init) -> Option<String> {
+/// Returns a sentence that names the differences from the expected start values, if any. Fewer tools
+/// than expected are harmless and no difference.
+pub fn difference(asked: &ExpectedInit, init: &Init) -> Option<String> {
     let mut found: Vec<String> = Vec::new();
     for what in &init.unlisted {
         found.push(format!("it does not list its {}", word(what).replace("mcp_", "MCP ")));
@@ -117,7 +113,7 @@ pub fn differs(asked: &Asked, init: &Init) -> Option<String> {
             let is = word(&init.version);
             found.push(format!("its version is {is}, older than {major}.{minor}.{patch}"));
         }
-        None => found.push(format!("its version is not known: '{}'", word(&init.version))),
+        None => found.push(format!("its version is unknown: '{}'", word(&init.version))),
     }
     if let Some(wanted) = &asked.session_id
         && *wanted != init.session_id
@@ -128,19 +124,19 @@ pub fn differs(asked: &Asked, init: &Init) -> Option<String> {
     if found.is_empty() {
         return None;
     }
-    Some(format!("the agent is not as asked for: {}", found.join("; ")))
+    Some(format!("the agent differs from the request: {}", found.join("; ")))
 }
 
 fn list<'a>(what: &str, more: impl Iterator<Item = &'a String>, found: &mut Vec<String>) {
     let more: Vec<String> = more.map(|name| format!("'{}'", word(name))).collect();
     if !more.is_empty() {
-        found.push(format!("it has {what} that nobody asked for: {}", sentence(&more.join(", "))));
+        found.push(format!("it has unexpected {what}: {}", sentence(&more.join(", "))));
     }
 }
 
-/// Whether a tool was asked for. The structured output is a tool that comes with its schema; the
-/// tools of an MCP server come with the server.
-fn has_tool(asked: &Asked, tool: &str) -> bool {
+/// Returns whether a tool is expected. The structured output is a tool that comes with its schema;
+/// the tools of an MCP server come with the server.
+fn has_tool(asked: &ExpectedInit, tool: &str) -> bool {
     let plain = |name: &str| name.split('(').next().unwrap_or(name).trim().to_owned();
     let same = |name: &String| tool_name(&plain(name)) == tool_name(tool);
     let from = |server: &String| {
@@ -151,28 +147,28 @@ fn has_tool(asked: &Asked, tool: &str) -> bool {
     tool == "StructuredOutput" || asked.tools.iter().any(same) || asked.mcp_servers.iter().any(from)
 }
 
-/// One name for a tool that is known by two: `Agent` is still listed as `Task`.
+/// Maps both names of a tool to one: `Agent` is still listed as `Task`.
 fn tool_name(name: &str) -> &str {
     if name == "Agent" { "Task" } else { name }
 }
 
-/// One name for a mode that is known by two.
+/// Maps both names of a permission mode to one.
 fn mode(name: &str) -> &str {
     if name == "manual" { "default" } else { name }
 }
 
-/// The release in what `claude --version` prints, such as `2.1.330 (Claude Code)`.
+/// Parses the output of `claude --version`, such as `2.1.330 (Claude Code)`.
 pub fn version(text: &str) -> Option<(u64, u64, u64)> {
     let first = text.split_whitespace().next()?;
     let mut parts = first.splitn(3, '.');
     let mut next = || parts.next();
     let (major, minor, patch) = (next()?, next()?, next()?);
-    // A release before a release, such as `2.2.0-beta.1`, counts as that one.
+    // A pre-release such as `2.2.0-beta.1` counts as its release.
     let patch = patch.split(['-', '+']).next()?;
     Some((number(major)?, number(minor)?, number(patch)?))
 }
 
-/// A number without a sign, which `parse` alone would take.
+/// Parses digits only; `parse` alone would accept a sign.
 fn number(digits: &str) -> Option<u64> {
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     if plain { digits.parse().ok() } else { None }

@@ -1,24 +1,23 @@
-//! What the lines between the first and the last mean: steps for people, names of subagents, a key
-//! that is not taken.
+//! Lines between start and result: progress, names of subagents, and a refused key.
 
-use super::fields::Fields;
-use super::{Heard, Init, Progress, Transcript, caller, word};
+use super::fields::JsonMembers;
+use super::{Init, Progress, Transcript, TranscriptEvent, caller, word};
 
-/// What the CLI says of a key that the API does not take.
+/// Error that the CLI reports for a refused key.
 const UNAUTHORIZED: &str = "authentication_failed";
 
-/// The model that the CLI names when it speaks in the model's place.
+/// Model name in messages that the CLI itself writes.
 const SYNTHETIC: &str = "<synthetic>";
 
 impl Transcript {
-    pub(super) fn system(&mut self, fields: &Fields) -> Option<Heard> {
-        self.name(fields);
+    pub(super) fn system(&mut self, fields: &JsonMembers) -> Option<TranscriptEvent> {
+        self.record_name(fields);
         let tool = || fields.word("tool_name");
         match fields.word("subtype").as_deref() {
             Some("init") => {
-                let init = Init::of(fields);
+                let init = Init::from_line(fields);
                 self.init.get_or_insert_with(|| init.clone());
-                Some(Heard::Init(init))
+                Some(TranscriptEvent::Init(init))
             }
             Some("api_retry") => {
                 let status = fields.get::<u64>("error_status");
@@ -32,7 +31,7 @@ impl Transcript {
                 self.step("denied", fields, tool())
             }
             Some("code_change_published") => {
-                self.published(fields);
+                self.record_pull_request(fields);
                 self.step("pull request", fields, None)
             }
             Some("task_started") => {
@@ -69,23 +68,24 @@ impl Transcript {
         }
     }
 
-    pub(super) fn assistant(&mut self, fields: &Fields) -> Option<Heard> {
-        self.name(fields);
+    pub(super) fn assistant(&mut self, fields: &JsonMembers) -> Option<TranscriptEvent> {
+        self.record_name(fields);
         let message = fields.object("message")?;
         let blocks = message.objects("content");
         let synthetic = message.word("model").as_deref() == Some(SYNTHETIC);
         let error = fields.word("error");
-        let told = |block: &Fields| {
+        let is_refusal = |block: &JsonMembers| {
             block.get::<String>("text").is_some_and(|text| text.contains("API Error: 401"))
         };
         if error.as_deref() == Some(UNAUTHORIZED)
             || (error.is_some() || synthetic)
-                && (fields.get::<u64>("api_error_status") == Some(401) || blocks.iter().any(told))
+                && (fields.get::<u64>("api_error_status") == Some(401)
+                    || blocks.iter().any(is_refusal))
         {
             return self.refused();
         }
         if !synthetic && error.is_none() {
-            self.unauthorized = false; // The model has answered, so the key is taken after all.
+            self.unauthorized = false; // The model has answered, so the key is valid.
         }
         let by = caller(fields);
         let (mut step, mut tool) = ("writing", None);
@@ -95,7 +95,7 @@ impl Transcript {
                 Some("tool_use") => {
                     step = "tool";
                     tool = block.word("name");
-                    self.called(block, by.as_deref());
+                    self.record_call(block, by.as_deref());
                 }
                 _ => {}
             }
@@ -103,8 +103,8 @@ impl Transcript {
         self.step(step, fields, tool)
     }
 
-    /// Learns from a call who makes it, and which subagent it starts.
-    fn called(&mut self, call: &Fields, by: Option<&str>) {
+    /// Records the caller of a call, and the subagent that it starts.
+    fn record_call(&mut self, call: &JsonMembers, by: Option<&str>) {
         let Some(id) = call.word("id") else { return };
         if let Some(by) = by {
             self.callers.insert(id.clone(), by.to_owned());
@@ -116,17 +116,17 @@ impl Transcript {
         }
     }
 
-    fn refused(&mut self) -> Option<Heard> {
+    fn refused(&mut self) -> Option<TranscriptEvent> {
         self.unauthorized = true;
-        Some(Heard::Unauthorized)
+        Some(TranscriptEvent::Unauthorized)
     }
 
-    /// A pull request that was opened counts more than one that was only seen; of several the
-    /// last.
-    fn published(&mut self, fields: &Fields) {
+    /// Records a pull request. An opened one takes precedence over one that was only seen; of
+    /// several the last counts.
+    fn record_pull_request(&mut self, fields: &JsonMembers) {
         let Some(url) = fields.get::<String>("url") else { return };
         let web = url.starts_with("https://") || url.starts_with("http://");
-        // An address is shown and opened as it is: one that would have to be escaped is none.
+        // A URL is shown and opened unchanged, so one that needs escapes is ignored.
         if !web || url.contains(char::is_whitespace) || word(&url) != url {
             return;
         }
@@ -136,8 +136,8 @@ impl Transcript {
         }
     }
 
-    /// The name of the subagent that a line is about or comes from.
-    fn subagent(&self, fields: &Fields) -> Option<String> {
+    /// Returns the name of the subagent that a line is about or comes from.
+    fn subagent(&self, fields: &JsonMembers) -> Option<String> {
         let known = |key: &str| self.names.get(&fields.word(key)?).cloned();
         fields
             .word("subagent_type")
@@ -147,8 +147,13 @@ impl Transcript {
             .or_else(|| fields.word("task_id").and_then(|_| known("tool_use_id")))
     }
 
-    fn step(&self, step: &str, fields: &Fields, tool: Option<String>) -> Option<Heard> {
-        Some(Heard::Progress(Progress {
+    fn step(
+        &self,
+        step: &str,
+        fields: &JsonMembers,
+        tool: Option<String>,
+    ) -> Option<TranscriptEvent> {
+        Some(TranscriptEvent::Progress(Progress {
             step: step.to_owned(),
             subagent: self.subagent(fields),
             tool,

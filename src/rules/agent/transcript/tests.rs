@@ -5,10 +5,10 @@ mod recorded;
 
 use super::*;
 
-fn heard(lines: &[&str]) -> Transcript {
+fn transcript_of(lines: &[&str]) -> Transcript {
     let mut transcript = Transcript::default();
     for line in lines {
-        transcript.hear(line.as_bytes());
+        transcript.read_line(line.as_bytes());
     }
     transcript
 }

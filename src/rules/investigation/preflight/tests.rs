@@ -2,22 +2,22 @@ use super::*;
 use crate::event::Queue;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
-use crate::rules::triage::{Advice, Category};
+use crate::rules::triage::{Category, RedriveAdvice};
 use crate::time::Timestamp;
 
-fn cause(bug: Bug, confidence: f64) -> Triage {
+fn cause(fault: CodeFault, confidence: f64) -> Triage {
     Triage {
         group: "f1".into(),
         fingerprint: "0".repeat(16),
         count: 1,
         category: Category::Throttling,
-        bug,
+        fault,
         confidence,
         title: "t".into(),
         reason: "the function was throttled".into(),
         evidence: Vec::new(),
         commands: Vec::new(),
-        redrive: Advice::Safe,
+        redrive: RedriveAdvice::Safe,
         next: Vec::new(),
     }
 }
@@ -31,11 +31,11 @@ fn what_is_worth_an_agent() {
     let owned = || {
         Some(PreflightSkip::KnownCause { session: "s".into(), queue: "q".into(), running: true })
     };
-    let sure = cause(Bug::NotACodeBug, 0.9);
+    let sure = cause(CodeFault::NotACodeBug, 0.9);
     let judged =
         |causes: &[&Triage]| SampledEvidence::Judged(causes.iter().map(|c| (*c).clone()).collect());
-    let unsure = cause(Bug::NotACodeBug, 0.6);
-    let bug = cause(Bug::CodeBug, 0.9);
+    let unsure = cause(CodeFault::NotACodeBug, 0.6);
+    let bug = cause(CodeFault::CodeBug, 0.9);
     let rows = [
         ("a bug", judged(&[&bug]), true, true, None, None),
         ("no bug", judged(&[&sure]), true, true, None, Some("not_a_code_bug")),

@@ -1,4 +1,4 @@
-//! What comes from outside: names, codes, texts and bodies that want to be more.
+//! External text: hostile names, codes, texts and bodies.
 
 use super::*;
 use crate::rules::triage::commands::quoted;
@@ -18,7 +18,7 @@ const HOSTILE: [&str; 12] = [
     "",
 ];
 
-/// What a POSIX shell makes of a line: its words; none when anything in it could be obeyed.
+/// Splits a line as a POSIX shell does; none when a part of it has a meaning to the shell.
 fn words(line: &str) -> Option<Vec<String>> {
     let (mut all, mut word, mut is_quoted, mut chars) =
         (Vec::new(), String::new(), false, line.chars());
@@ -36,7 +36,7 @@ fn words(line: &str) -> Option<Vec<String>> {
     (!is_quoted).then_some(all)
 }
 
-/// A story with `text` in every place that comes from outside.
+/// Stories with `text` in every external member.
 fn everywhere(text: &str) -> Vec<Story> {
     let arn = |text: &str| format!("arn:aws:lambda:eu-west-1:1:function:{text}");
     let fill = |story: Story| {
@@ -79,7 +79,7 @@ fn text_story() -> Story {
 }
 
 #[test]
-fn a_word_stays_a_word() {
+fn quoted_word_stays_one_word() {
     for hostile in HOSTILE.into_iter().chain(["plain-1_x.y/z:@=", "a'b''c", "ação dlq", "\\"]) {
         let line = quoted(hostile);
         let expected = vec![crate::text::safe(hostile).into_owned()];
@@ -90,7 +90,7 @@ fn a_word_stays_a_word() {
 }
 
 #[test]
-fn no_command_obeys_a_name() {
+fn commands_quote_hostile_names() {
     for hostile in HOSTILE {
         for story in everywhere(hostile) {
             for each in story.judge() {
@@ -109,7 +109,7 @@ fn no_command_obeys_a_name() {
 }
 
 #[test]
-fn titles_and_reasons_are_our_own_words() {
+fn sentences_hold_no_external_text() {
     let own = |story: &Story| -> Vec<(String, String, Vec<String>)> {
         story.judge().into_iter().map(|each| (each.title, each.reason, each.next)).collect()
     };
@@ -120,7 +120,7 @@ fn titles_and_reasons_are_our_own_words() {
     }
 }
 
-/// The lines of a report that are not in a fenced block, with their code spans taken out.
+/// Returns the lines of a report outside of fenced blocks, without their code spans.
 fn bare(report: &str) -> Vec<String> {
     let (mut lines, mut fence) = (Vec::new(), None::<String>);
     for line in report.lines() {
@@ -140,7 +140,8 @@ fn bare(report: &str) -> Vec<String> {
     lines
 }
 
-/// As CommonMark reads it: a run of backticks ends at the next run of the same length.
+/// Removes code spans as CommonMark reads them: a run of backticks ends at the next run of the same
+/// length.
 fn without_spans(line: &str) -> String {
     let (mut kept, mut rest) = (String::new(), line);
     while let Some(start) = rest.find('`') {
@@ -165,7 +166,7 @@ fn without_spans(line: &str) -> String {
 }
 
 #[test]
-fn nothing_from_outside_is_markdown() {
+fn report_escapes_external_text() {
     for (index, plain) in everywhere("x").iter().enumerate() {
         let plain = bare(&plain.report());
         for hostile in HOSTILE.into_iter().filter(|text| !text.is_empty()) {
@@ -177,15 +178,19 @@ fn nothing_from_outside_is_markdown() {
 }
 
 #[test]
-fn a_hostile_body_is_an_excerpt() {
+fn report_shows_an_excerpt_of_a_hostile_body() {
     let story = rule(3).code("NO_PERMISSIONS");
     let (prints, mut messages) = (story.prints(), story.sampled());
     messages[0].body = serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)});
     (messages[1].body, messages[1].form) = (serde_json::Value::Null, "binary".into());
     let timeline = Timeline::default();
-    let bundle =
-        Bundle { queue: &story.queue, prints: &prints, messages: &messages, timeline: &timeline };
-    let report = report_of(bundle, &story.judge());
+    let bundle = BundleFiles {
+        queue: &story.queue,
+        prints: &prints,
+        messages: &messages,
+        timeline: &timeline,
+    };
+    let report = render(bundle, &story.judge());
     let bare = bare(&report);
     assert!(bare.iter().all(|line| !line.contains("Forged") && !line.contains('<')), "{report}");
     assert!(report.lines().all(|line| line.chars().count() < 500), "{report}");
@@ -193,7 +198,7 @@ fn a_hostile_body_is_an_excerpt() {
 }
 
 #[test]
-fn unknown_is_said_as_unknown() {
+fn report_names_unknown_facts() {
     let story = shape(4).queue(|queue| {
         queue.depth = None;
         queue.sources = None;
@@ -202,7 +207,7 @@ fn unknown_is_said_as_unknown() {
     for line in [
         "- Depth (`q.depth`): unknown",
         "- Sources (`q.sources`): unknown",
-        "- How many messages there are: what was not sampled may differ.",
+        "- The number of messages. Messages outside the sample may have other causes.",
         "No model was asked",
         "The cause is unknown",
     ] {
@@ -212,7 +217,7 @@ fn unknown_is_said_as_unknown() {
 }
 
 #[test]
-fn a_report_ends() {
+fn report_limits_its_lists() {
     let story = (0..200).fold(shape(1), |story, _| story.and("shape", "sqs", 1));
     let report = story.report();
     assert!(report.contains("and 181 causes more."), "{report}");
@@ -220,12 +225,12 @@ fn a_report_ends() {
 }
 
 #[test]
-fn functions_and_rules_are_named_where_a_producer_names_them() {
-    let named = |seen: &mut Seen| {
+fn commands_name_functions_and_rules_of_a_producer() {
+    let named = |seen: &mut MessageFacts| {
         seen.target_arn = Some(format!("{FUNCTION}:7"));
         seen.rule_arn = Some("arn:aws:events:eu-west-1:1:rule/shop/paid".into());
     };
-    let forged = |seen: &mut Seen| {
+    let forged = |seen: &mut MessageFacts| {
         named(seen);
         seen.source_arn = Some(SOURCE.into());
     };
@@ -248,13 +253,17 @@ fn functions_and_rules_are_named_where_a_producer_names_them() {
 }
 
 #[test]
-fn a_lambda_destination_tells_in_its_record() {
+fn message_facts_read_the_record_of_a_lambda_destination() {
     let mut sampled = rule(1).sampled().remove(0);
     sampled.body = serde_json::json!({"requestContext":
         {"condition": "EventAgeExceeded", "functionArn": FUNCTION}});
-    let seen = Seen::of(&sampled);
+    let seen = MessageFacts::from_sample(&sampled);
     assert_eq!(seen.exhausted.as_deref(), Some("EventAgeExceeded"));
     assert_eq!(seen.target_arn.as_deref(), Some(FUNCTION));
     sampled.attributes.insert("TARGET_ARN".into(), "other".into());
-    assert_eq!(Seen::of(&sampled).target_arn.as_deref(), Some("other"), "attributes come first");
+    assert_eq!(
+        MessageFacts::from_sample(&sampled).target_arn.as_deref(),
+        Some("other"),
+        "attributes come first"
+    );
 }

@@ -1,18 +1,18 @@
-//! Every category with what is one, what only nearly is, and what pretends to be one.
+//! Cases of every category, near misses and forgeries.
 
 use super::*;
 
-/// The rule, the story, and what is to be said of its first group.
-pub(super) type Row = (&'static str, Story, Category, Bug, f64);
+/// Rule, story, and the expected category, fault and confidence of its first group.
+pub(super) type Row = (&'static str, Story, Category, CodeFault, f64);
 
 pub(super) fn rows() -> Vec<Row> {
-    use Bug::{CodeBug, NotACodeBug};
     use Category::*;
-    let open = Bug::Unknown;
+    use CodeFault::{CodeBug, NotACodeBug};
+    let open = CodeFault::Unknown;
     let rate = "Rate Exceeded.";
     let denied = "User: <x> is not authorized to perform: sqs:SendMessage";
-    let from_source = |seen: &mut Seen| seen.source_arn = Some(SOURCE.into());
-    let old = |seen: &mut Seen| seen.exhausted = Some("MaximumEventAgeInSeconds".into());
+    let from_source = |seen: &mut MessageFacts| seen.source_arn = Some(SOURCE.into());
+    let old = |seen: &mut MessageFacts| seen.exhausted = Some("MaximumEventAgeInSeconds".into());
     let error = "producer_error";
     vec![
         // Throttling.

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::rules::evidence::bundle::Moment;
-use crate::rules::verdict::{Found, check, of_patch, read};
+use crate::rules::verdict::{ModelVerdict, apply_patch_facts, check, parse};
 use crate::text::hidden;
 use crate::time::Timestamp;
 
@@ -18,7 +18,7 @@ const HEADINGS: [&str; 11] = [
     "## Timeline",
     "## Checked",
     "## Cost",
-    "## What was denied",
+    "## Denied tools",
     "## Files",
 ];
 
@@ -83,12 +83,12 @@ fn queue(name: &str) -> Queue {
     Queue { arn, sources: vec!["orders".into()], ..Queue::default() }
 }
 
-fn report_of(found: Found, excerpt: &str, name: &str) -> String {
+fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
-    let run = Some(Tests { command: format!("pytest -q{name}"), ran: Ran::Passed });
+    let run = Some(TestRun { command: format!("pytest -q{name}"), result: TestResult::Passed });
     let patch =
         PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run, truncated: false };
-    let checked = of_patch(check(found, &resolved), &patch);
+    let checked = apply_patch_facts(check(found, &resolved), &patch);
     let moment = Moment {
         id: "t1".into(),
         at: Timestamp::from_millis(1_700_000_000_000),
@@ -107,11 +107,11 @@ fn report_of(found: Found, excerpt: &str, name: &str) -> String {
         denied: &[(format!("WebFetch{name}"), 2)],
         files: &[("the transcript", format!("/state/s1/transcript.ndjson{name}"))],
     }
-    .text()
+    .render()
 }
 
-fn full() -> Found {
-    read(&json!({
+fn full() -> ModelVerdict {
+    parse(&json!({
         "status": "confirmed",
         "title": "A null customer stops every order",
         "category": "code_error",
@@ -132,7 +132,7 @@ fn full() -> Found {
 }
 
 #[test]
-fn the_verdict_comes_first_and_nothing_is_left_out() {
+fn report_matches_the_example() {
     let text = report_of(full(), "", "");
     let shown = include_str!("example.md");
     assert_eq!(text, shown, "\n{text}");
@@ -140,8 +140,8 @@ fn the_verdict_comes_first_and_nothing_is_left_out() {
 }
 
 #[test]
-fn what_is_unknown_says_so() {
-    let found = read(&json!({"status": "inconclusive", "redrive": "safe"})).unwrap();
+fn report_names_unknown_facts() {
+    let found = parse(&json!({"status": "inconclusive", "redrive": "safe"})).unwrap();
     let checked = check(found, &Default::default());
     let text = Report {
         session: "s",
@@ -155,15 +155,15 @@ fn what_is_unknown_says_so() {
         denied: &[],
         files: &[],
     }
-    .text();
+    .render();
     for said in [
         "- Confidence: unknown",
         "- Category: unknown",
         "- Redrive: do not put the messages back",
         "- Cost: unknown\n- Turns: unknown\n- Took: unknown",
-        "This tool has looked at no change",
+        "This tool has not checked for changes",
         "the redrive advice was lowered from safe to do\\_not",
-        "refused no tool",
+        "## Denied tools\n\nNone.",
     ] {
         assert!(text.contains(said) || text.contains(&said.replace('\\', "")), "{said}:\n{text}");
     }
@@ -171,7 +171,7 @@ fn what_is_unknown_says_so() {
 }
 
 #[test]
-fn what_puts_messages_back_is_one_command_whose_words_stay_words() {
+fn redrive_command_quotes_its_words() {
     const RUN: &str = "run `aws sqs start-message-move-task --source-arn";
     const PLAIN: &str = "=arn:aws:sqs:eu-west-1:1:orders-dlq --region=eu-west-1`";
     const FORGED: &str = "='arn:aws:sqs:$(id):1:a;id' --region='$(id)'`";
@@ -180,21 +180,31 @@ fn what_puts_messages_back_is_one_command_whose_words_stay_words() {
     let but = ", if the messages came from a queue";
     let deployed = "after the fix; when it is deployed, ";
     let rows = [
-        ("now", Advice::Safe, queue(""), format!("safe; {RUN}{PLAIN}")),
-        ("later", Advice::AfterFix, queue(""), format!("{deployed}{RUN}{PLAIN}")),
-        ("what AWS may refuse", Advice::Safe, alone, format!("safe; {RUN}{PLAIN}{but}")),
-        ("forged", Advice::Safe, of("arn:aws:sqs:$(id):1:a;id"), format!("safe; {RUN}{FORGED}")),
-        ("a file", Advice::Safe, of("file:///etc/passwd"), "safe; put the messages back".into()),
-        ("unknown", Advice::AfterFix, of(""), format!("{deployed}put the messages back")),
+        ("now", RedriveAdvice::Safe, queue(""), format!("safe; {RUN}{PLAIN}")),
+        ("later", RedriveAdvice::AfterFix, queue(""), format!("{deployed}{RUN}{PLAIN}")),
+        ("what AWS may refuse", RedriveAdvice::Safe, alone, format!("safe; {RUN}{PLAIN}{but}")),
+        (
+            "forged",
+            RedriveAdvice::Safe,
+            of("arn:aws:sqs:$(id):1:a;id"),
+            format!("safe; {RUN}{FORGED}"),
+        ),
+        (
+            "a file",
+            RedriveAdvice::Safe,
+            of("file:///etc/passwd"),
+            "safe; put the messages back".into(),
+        ),
+        ("unknown", RedriveAdvice::AfterFix, of(""), format!("{deployed}put the messages back")),
     ];
     for (rule, advice, queue, said) in rows {
         assert_eq!(redrive(advice, &queue), said, "{rule}");
     }
-    assert!(!redrive(Advice::DoNot, &queue("")).contains("aws"));
+    assert!(!redrive(RedriveAdvice::DoNot, &queue("")).contains("aws"));
 }
 
 #[test]
-fn money_is_shown_as_it_is_known() {
+fn cost_is_shown_in_dollars_or_unknown() {
     let rows = [
         (None, "unknown"),
         (Some(f64::NAN), "unknown"),
@@ -209,13 +219,13 @@ fn money_is_shown_as_it_is_known() {
 }
 
 #[test]
-fn without_a_full_verdict_what_is_not_said_is_unknown_and_nothing_is_raw() {
+fn unchecked_report_escapes_text_and_names_unknown_facts() {
     let verdict = Verdict {
         status: "likely".into(),
         title: Some("a\u{1b}[2Jb\n# forged".into()),
         ..Verdict::default()
     };
-    let text = of("s", "i", &Queue::default(), &verdict, Duration::from_secs(2));
+    let text = render_unchecked("s", "i", &Queue::default(), &verdict, Duration::from_secs(2));
     assert!(text.contains("Confidence: unknown") && text.contains("Took: 2s"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains("\n# forged"), "{text}");
     assert_eq!(forged(&text), None);
@@ -273,14 +283,14 @@ fn hostile() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn nobody_can_forge_a_report(text in hostile(), other in hostile(), excerpt in hostile()) {
-        let found = read(&json!({
+    fn report_cannot_be_forged(text in hostile(), other in hostile(), excerpt in hostile()) {
+        let found = parse(&json!({
             "status": "likely",
             "title": text,
             "category": other,
             "root_cause": other,
             "evidence": [{"id": "m1", "claim": text}, {"id": other, "claim": other}],
-            "hypotheses": [{"hypothesis": text, "verdict": other, "why": text}, other],
+            "hypotheses": [{"hypothesis": text, "verdict": other, "why": text}],
             "fix": {"summary": text, "files": [other], "tests": [text]},
             "prevention": other,
             "redrive": other,
@@ -289,7 +299,7 @@ proptest! {
         let shown = report_of(found, &excerpt, &other);
         prop_assert_eq!(forged(&shown), None, "\n{}", shown);
         let verdict = Verdict { status: text.clone(), title: Some(other), category: Some(text), ..Verdict::default() };
-        let shown = of("s", "i", &Queue { name: excerpt, ..Queue::default() }, &verdict, Duration::ZERO);
+        let shown = render_unchecked("s", "i", &Queue { name: excerpt, ..Queue::default() }, &verdict, Duration::ZERO);
         prop_assert_eq!(forged(&shown), None, "\n{}", shown);
     }
 }

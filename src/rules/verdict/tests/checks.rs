@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-fn found(status: Status, ids: &[&str], redrive: Advice) -> Found {
+fn found(status: VerdictStatus, ids: &[&str], redrive: RedriveAdvice) -> ModelVerdict {
     let claim = |id: &&str| Claim { id: (*id).to_owned(), claim: "c".into() };
     let evidence = ids.iter().map(claim).collect();
-    Found { status, evidence, redrive, ..read(&full()).unwrap() }
+    ModelVerdict { status, evidence, redrive, ..parse(&full()).unwrap() }
 }
 
 /// What exists in these tests.
@@ -14,9 +14,9 @@ fn resolved() -> BTreeSet<String> {
 }
 
 #[test]
-fn a_status_stands_on_what_exists() {
-    use Advice::{AfterFix, DoNot, Safe};
-    use Status::{Confirmed, Inconclusive, Likely, NotABug};
+fn check_lowers_a_status_without_evidence() {
+    use RedriveAdvice::{AfterFix, DoNot, Safe};
+    use VerdictStatus::{Confirmed, Inconclusive, Likely, NotABug};
     let rows = [
         ("all exists", Confirmed, vec!["m1", "src/orders.py:12"], AfterFix, Confirmed, AfterFix),
         ("written otherwise", Confirmed, vec!["./src/orders.py:12-14"], Safe, Confirmed, Safe),
@@ -39,128 +39,138 @@ fn a_status_stands_on_what_exists() {
     ];
     for (rule, status, ids, redrive, to, advice) in rows {
         let checked = check(found(status, &ids, redrive), &resolved());
-        assert_eq!((checked.found.status, checked.found.redrive), (to, advice), "{rule}");
+        assert_eq!((checked.verdict.status, checked.verdict.redrive), (to, advice), "{rule}");
         assert_eq!(checked.demoted, (status != to).then_some((status, to)), "{rule}");
         let said = |word: &str| checked.notes.iter().filter(|note| note.contains(word)).count();
         assert_eq!(said("the status was lowered"), usize::from(status != to), "{rule}");
         assert_eq!(said("redrive advice was lowered"), usize::from(redrive != advice), "{rule}");
-        assert_eq!(said("does not exist: ") == 1, !checked.unresolved.is_empty(), "{rule}");
-        let again: Checked =
+        assert_eq!(said("that do not exist: ") == 1, !checked.unresolved.is_empty(), "{rule}");
+        let again: VerdictCheck =
             serde_json::from_value(serde_json::to_value(&checked).unwrap()).unwrap();
         assert_eq!(again, checked, "{rule}: it is kept as a document");
     }
 }
 
 #[test]
-fn a_cause_that_is_not_named_is_not_known() {
-    let none = |status| Found { root_cause: None, ..found(status, &["m1"], Advice::AfterFix) };
+fn check_lowers_a_status_without_a_root_cause() {
+    let none = |status| ModelVerdict {
+        root_cause: None,
+        ..found(status, &["m1"], RedriveAdvice::AfterFix)
+    };
     for (status, to) in [
-        (Status::Confirmed, Status::Inconclusive),
-        (Status::Likely, Status::Inconclusive),
-        (Status::NotABug, Status::NotABug),
+        (VerdictStatus::Confirmed, VerdictStatus::Inconclusive),
+        (VerdictStatus::Likely, VerdictStatus::Inconclusive),
+        (VerdictStatus::NotABug, VerdictStatus::NotABug),
     ] {
-        assert_eq!(check(none(status), &resolved()).found.status, to, "{status}");
+        assert_eq!(check(none(status), &resolved()).verdict.status, to, "{status}");
     }
 }
 
 #[test]
-fn notes_say_what_and_why() {
+fn check_notes_name_the_change_and_its_reason() {
     let mut said = full();
     said["redrive"] = json!("yes");
     said["evidence"] = json!([{"id": "m1", "claim": "a"}, {"id": "x\u{1b}", "claim": "b"}]);
-    let checked = check(read(&said).unwrap(), &resolved());
+    let checked = check(parse(&said).unwrap(), &resolved());
     assert_eq!(
         checked.notes,
         [
-            "the verdict has the unknown redrive advice 'yes': taken as do_not",
-            "what it cites does not exist: 'x\\u{1b}'",
-            "the status was lowered from confirmed to likely: one thing that it cites does not exist",
+            r#"the redrive advice "yes" is unknown: taken as do_not"#,
+            "citations that do not exist: 'x\\u{1b}'",
+            "the status was lowered from confirmed to likely: one of its citations does not exist",
         ]
     );
-    assert!(checked.found.notes.is_empty(), "they are told once");
+    assert!(checked.verdict.notes.is_empty(), "the notes moved to the checked verdict");
     let short = Verdict::from(&checked);
     assert_eq!((short.status.as_str(), short.redrive.as_deref()), ("likely", Some("do_not")));
     assert_eq!((short.confidence, short.category.as_deref()), (Some(0.9), Some("code_error")));
 }
 
 #[test]
-fn a_fix_is_only_a_claim() {
-    let run = |ran| Some(Tests { command: "pytest -q".into(), ran });
+fn patch_facts_correct_a_claimed_fix() {
+    let run = |result| Some(TestRun { command: "pytest -q".into(), result });
     let own = || vec!["src/orders.py"];
-    let no_diff = "it says that there is a fix, and no file was changed";
-    let not_changed = "it says that it changed files which it did not change: 'src/orders.py'";
+    let no_diff = "it claims a fix, but no file was changed";
+    let not_changed = "it claims changes in files that were not changed: 'src/orders.py'";
     let not_named = "files were changed that it does not name: 'ci.yml'";
     let failed = "the tests did not pass when this tool ran them: 'pytest -q'";
-    let late = "the tests were not done by the deadline when this tool ran them: 'pytest -q'";
-    let no_run = "it names tests, and this tool has run none";
+    let late = "the tests did not finish by the deadline when this tool ran them: 'pytest -q'";
+    let no_run = "it names tests, but this tool has run none";
     let lowered = |why: &str| format!("the status was lowered from confirmed to likely: {why}");
     let bad = lowered("the tests are not known to pass");
     let none = lowered("this tool has run no tests on the patch");
     let rows = [
-        ("as it says", own(), run(Ran::Passed), Status::Confirmed, vec![]),
-        ("no difference", vec![], None, Status::Confirmed, vec![no_diff, no_run]),
-        ("no tests", own(), None, Status::Likely, vec![no_run, &none]),
-        ("failed", own(), run(Ran::Failed), Status::Likely, vec![failed, &bad]),
-        ("late", own(), run(Ran::TooLate), Status::Likely, vec![late, &bad]),
+        ("as it says", own(), run(TestResult::Passed), VerdictStatus::Confirmed, vec![]),
+        ("no difference", vec![], None, VerdictStatus::Confirmed, vec![no_diff, no_run]),
+        ("no tests", own(), None, VerdictStatus::Likely, vec![no_run, &none]),
+        ("failed", own(), run(TestResult::Failed), VerdictStatus::Likely, vec![failed, &bad]),
+        ("late", own(), run(TestResult::TooLate), VerdictStatus::Likely, vec![late, &bad]),
         (
             "other files",
             vec!["ci.yml"],
-            run(Ran::Passed),
-            Status::Confirmed,
+            run(TestResult::Passed),
+            VerdictStatus::Confirmed,
             vec![not_changed, not_named],
         ),
         (
             "more files",
             vec!["ci.yml", "src/orders.py"],
-            run(Ran::Passed),
-            Status::Confirmed,
+            run(TestResult::Passed),
+            VerdictStatus::Confirmed,
             vec![not_named],
         ),
     ];
     for (rule, files, tests, status, notes) in rows {
         let files_changed = files.into_iter().map(str::to_owned).collect();
-        let checked = check(found(Status::Confirmed, &["m1"], Advice::AfterFix), &resolved());
-        let checked = of_patch(checked, &PatchFacts { files_changed, tests, truncated: false });
+        let checked =
+            check(found(VerdictStatus::Confirmed, &["m1"], RedriveAdvice::AfterFix), &resolved());
+        let checked =
+            apply_patch_facts(checked, &PatchFacts { files_changed, tests, truncated: false });
         assert_eq!(checked.notes, notes, "{rule}");
-        assert_eq!(checked.found.status, status, "{rule}");
+        assert_eq!(checked.verdict.status, status, "{rule}");
     }
     let cut = PatchFacts { truncated: true, ..PatchFacts::default() };
-    let cut = of_patch(check(found(Status::Likely, &["m1"], Advice::Safe), &resolved()), &cut);
-    assert!(cut.notes.iter().any(|note| note.contains("not whole")), "{:?}", cut.notes);
-    let twice = check(found(Status::Confirmed, &["m1", "m9"], Advice::Safe), &resolved());
+    let cut = apply_patch_facts(
+        check(found(VerdictStatus::Likely, &["m1"], RedriveAdvice::Safe), &resolved()),
+        &cut,
+    );
+    assert!(cut.notes.iter().any(|note| note.contains("incomplete")), "{:?}", cut.notes);
+    let twice =
+        check(found(VerdictStatus::Confirmed, &["m1", "m9"], RedriveAdvice::Safe), &resolved());
     let changed =
         PatchFacts { files_changed: vec!["./src/orders.py".into()], ..PatchFacts::default() };
-    let twice = of_patch(twice, &changed);
+    let twice = apply_patch_facts(twice, &changed);
     assert_eq!(
         twice.demoted,
-        Some((Status::Confirmed, Status::Likely)),
+        Some((VerdictStatus::Confirmed, VerdictStatus::Likely)),
         "from what was said first"
     );
-    let silent = Found { fix: None, ..found(Status::Likely, &["m1"], Advice::Safe) };
-    let silent = of_patch(check(silent, &resolved()), &changed);
+    let silent =
+        ModelVerdict { fix: None, ..found(VerdictStatus::Likely, &["m1"], RedriveAdvice::Safe) };
+    let silent = apply_patch_facts(check(silent, &resolved()), &changed);
     assert_eq!(silent.notes, ["files were changed that it does not name: 'src/orders.py'"]);
 }
 
 proptest! {
     #[test]
-    fn a_check_only_lowers_and_nothing_stands_on_nothing(found in any_found(), exists in any::<bool>()) {
+    fn check_only_lowers(found in any_verdict(), exists in any::<bool>()) {
         let resolved = if exists { resolved() } else { BTreeSet::new() };
         let before = found.clone();
         let after = check(found, &resolved);
         let rank = |status| match status {
-            Status::Confirmed => 2,
-            Status::Likely | Status::NotABug => 1,
-            Status::Inconclusive => 0,
+            VerdictStatus::Confirmed => 2,
+            VerdictStatus::Likely | VerdictStatus::NotABug => 1,
+            VerdictStatus::Inconclusive => 0,
         };
-        prop_assert!(rank(after.found.status) <= rank(before.status));
-        prop_assert!(after.found.redrive >= before.redrive);
+        prop_assert!(rank(after.verdict.status) <= rank(before.status));
+        prop_assert!(after.verdict.redrive >= before.redrive);
         if !exists {
-            prop_assert_eq!(after.found.status, Status::Inconclusive);
-            prop_assert!(after.found.redrive != Advice::Safe);
+            prop_assert_eq!(after.verdict.status, VerdictStatus::Inconclusive);
+            prop_assert!(after.verdict.redrive != RedriveAdvice::Safe);
         }
-        let stands = after.found.status == before.status;
+        let stands = after.verdict.status == before.status;
         prop_assert_eq!(after.demoted.is_none(), stands);
-        let patched = of_patch(after, &PatchFacts { files_changed: vec!["a".into()], ..PatchFacts::default() });
-        prop_assert!(patched.found.status != Status::Confirmed);
+        let patched = apply_patch_facts(after, &PatchFacts { files_changed: vec!["a".into()], ..PatchFacts::default() });
+        prop_assert!(patched.verdict.status != VerdictStatus::Confirmed);
     }
 }

@@ -1,4 +1,4 @@
-//! Lines of all kinds, one at a time, and what ends come to.
+//! Lines of all kinds, one at a time, and outcomes.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ const OVERLOADED: &str = r#"{"type":"result","subtype":"success","is_error":true
 const INIT: &str = r#"{"type":"system","subtype":"init","session_id":"s","tools":[]}"#;
 
 #[test]
-fn what_an_end_comes_to() {
+fn outcome_of_results_exits_and_signals() {
     type Row = (&'static str, Exit, bool, &'static [&'static str], bool, &'static str);
     let rows: &[Row] = &[
         ("an answer", Exit::Status(0), false, &[INIT, GOOD], false, "success"),
@@ -54,9 +54,9 @@ fn what_an_end_comes_to() {
         ("no result, status 1", Exit::Status(1), false, &[INIT], false, "no_result"),
     ];
     for (rule, exit, by_us, lines, schema, wanted) in rows {
-        let found = match outcome(*exit, *by_us, &heard(lines), *schema) {
-            Outcome::Success => "success",
-            Outcome::Failed { reason, detail } => {
+        let found = match outcome(*exit, *by_us, &transcript_of(lines), *schema) {
+            AgentOutcome::Success => "success",
+            AgentOutcome::Failed { reason, detail } => {
                 assert!(detail.starts_with("the agent "), "{rule}: {detail}");
                 assert_eq!(safe(&detail), detail, "{rule}");
                 reason
@@ -67,18 +67,18 @@ fn what_an_end_comes_to() {
 }
 
 #[test]
-fn of_several_results_the_whole_is_kept() {
-    let transcript = heard(&[FILLED, GOOD, SLASH]);
+fn results_add_up() {
+    let transcript = transcript_of(&[FILLED, GOOD, SLASH]);
     assert_eq!(transcript.cost_usd(), Some(0.5), "cumulative, so the greatest");
     assert_eq!(transcript.turns(), Some(3), "each counts its own");
     assert_eq!(transcript.text(), Some("done"), "the last that is not empty");
     assert_eq!(transcript.structured(), Some(&json!({"status": "likely"})));
-    let silent = heard(&[INIT]);
+    let silent = transcript_of(&[INIT]);
     assert_eq!((silent.cost_usd(), silent.turns()), (None, None), "unknown is not zero");
 }
 
 #[test]
-fn odd_lines_are_counted_and_do_no_harm() {
+fn unknown_lines_are_counted() {
     let long = format!(r#"{{"type":"result","x":"{}"}}"#, "x".repeat(LINE_MAX));
     let mut transcript = Transcript::default();
     let rows: [(&[u8], u64, u64); 11] = [
@@ -95,31 +95,31 @@ fn odd_lines_are_counted_and_do_no_harm() {
         (b"{\"type\":\"system\",\"subtype\":\"new\"}", 6, 4),
     ];
     for (line, skipped, unknown) in rows {
-        assert_eq!(transcript.hear(line), None);
+        assert_eq!(transcript.read_line(line), None);
         assert_eq!((transcript.skipped(), transcript.unknown()), (skipped, unknown));
     }
     // A result whose members have other forms than expected is still one, and says nothing.
     let odd = br#"{"type":"result","total_cost_usd":"1","num_turns":-1,"permission_denials":{},"result":[]}"#;
-    assert_eq!(transcript.hear(odd), Some(Heard::Result));
+    assert_eq!(transcript.read_line(odd), Some(TranscriptEvent::Result));
     assert_eq!((transcript.cost_usd(), transcript.turns(), transcript.text()), (None, None, None));
 }
 
 /// JavaScript cuts text between the halves of a character, and serde_json refuses what is left.
 #[test]
-fn a_character_that_was_cut_spoils_nothing() {
+fn lone_surrogates_are_replaced() {
     let line = r#"{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","result":"\\ud83d a\ud83d b\uDE9a \ud83d\ude9a","structured_output":{"title":"x\ud83d"}}"#;
-    let transcript = heard(&[line]);
+    let transcript = transcript_of(&[line]);
     assert_eq!(transcript.text(), Some("\\ud83d a\u{fffd} b\u{fffd} 🚚"));
     assert_eq!(transcript.structured(), Some(&json!({"title": "x\u{fffd}"})));
 }
 
 #[test]
-fn a_denial_counts_once_and_names_who_asked() {
+fn denial_counts_once_and_names_the_subagent() {
     let line = r#"{"type":"system","subtype":"permission_denied","tool_name":"Bash","tool_use_id":"c1","message":"no\u001b[2J","agent_id":"a1"}"#;
     let started = r#"{"type":"system","subtype":"task_started","task_id":"a1","tool_use_id":"c0","subagent_type":"log-analyzer"}"#;
     let call = r#"{"type":"assistant","parent_tool_use_id":"c0","message":{"content":[{"type":"tool_use","id":"c2","name":"Read"}]}}"#;
     let result = r#"{"type":"result","permission_denials":[{"tool_name":"Bash","tool_use_id":"c1"},{"tool_name":"Read","tool_use_id":"c2"},{"tool_name":"Write","tool_input":{"a":1}},{"tool_name":"Write","tool_input":{"a":1}}]}"#;
-    let transcript = heard(&[line, started, call, result, result]);
+    let transcript = transcript_of(&[line, started, call, result, result]);
     let found = transcript.denials();
     let short: Vec<(&str, Option<&str>, Option<&str>)> = found
         .iter()
@@ -134,7 +134,7 @@ fn a_denial_counts_once_and_names_who_asked() {
 }
 
 #[test]
-fn the_pull_request_is_the_one_that_was_opened() {
+fn pull_request_that_was_opened_takes_precedence() {
     let line = |url: &str, action: &str| {
         json!({"type": "system", "subtype": "code_change_published", "url": url, "action": action})
             .to_string()
@@ -158,12 +158,12 @@ fn the_pull_request_is_the_one_that_was_opened() {
     for (rule, said, wanted) in rows {
         let lines: Vec<String> = said.iter().map(|(url, action)| line(url, action)).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        assert_eq!(heard(&lines).pr_url(), wanted, "{rule}");
+        assert_eq!(transcript_of(&lines).pr_url(), wanted, "{rule}");
     }
 }
 
 #[test]
-fn what_a_line_means() {
+fn line_yields_its_event() {
     let rows = [
         (
             r#"{"type":"system","subtype":"api_retry","error":"rate_limit","error_status":429}"#,
@@ -206,12 +206,12 @@ fn what_a_line_means() {
         (INIT, "init"),
     ];
     for (line, wanted) in rows {
-        let found = match Transcript::default().hear(line.as_bytes()) {
+        let found = match Transcript::default().read_line(line.as_bytes()) {
             None => String::new(),
-            Some(Heard::Init(_)) => "init".into(),
-            Some(Heard::Result) => "result".into(),
-            Some(Heard::Unauthorized) => "unauthorized".into(),
-            Some(Heard::Progress(Progress { step, tool, .. })) => {
+            Some(TranscriptEvent::Init(_)) => "init".into(),
+            Some(TranscriptEvent::Result) => "result".into(),
+            Some(TranscriptEvent::Unauthorized) => "unauthorized".into(),
+            Some(TranscriptEvent::Progress(Progress { step, tool, .. })) => {
                 format!("{step} {}", tool.unwrap_or_default()).trim_end().to_owned()
             }
         };
@@ -220,11 +220,11 @@ fn what_a_line_means() {
 }
 
 #[test]
-fn the_answer_in_a_text_is_its_last_line() {
-    let transcript = Transcript::of_text(b"some words\n{\"status\":\"likely\"}\n\n");
+fn text_format_has_the_answer_in_its_last_line() {
+    let transcript = Transcript::from_text(b"some words\n{\"status\":\"likely\"}\n\n");
     assert_eq!(transcript.structured(), Some(&json!({"status": "likely"})));
-    assert_eq!(outcome(Exit::Status(0), false, &transcript, true), Outcome::Success);
-    let plain = Transcript::of_text(b"{\"status\":1}\nthat was it");
+    assert_eq!(outcome(Exit::Status(0), false, &transcript, true), AgentOutcome::Success);
+    let plain = Transcript::from_text(b"{\"status\":1}\nthat was it");
     assert_eq!(plain.structured(), None);
-    assert_eq!(Transcript::of_text(b" \n").text(), None);
+    assert_eq!(Transcript::from_text(b" \n").text(), None);
 }

@@ -1,11 +1,11 @@
-//! What the agent says of itself, held against what was asked for.
+//! Differences between reported and expected start values.
 
-use super::recorded::understood;
+use super::recorded::parsed;
 use super::*;
 
-fn asked() -> Asked {
+fn asked() -> ExpectedInit {
     let all = ["Bash", "Read", "Edit", "Write", "Grep", "Glob", "Agent"];
-    Asked {
+    ExpectedInit {
         tools: all.map(str::to_owned).into(),
         permission_mode: "acceptEdits".into(),
         mcp_servers: Vec::new(),
@@ -26,8 +26,8 @@ fn as_asked() -> Init {
 }
 
 #[test]
-fn every_difference_is_told() {
-    type Change = fn(&mut Asked, &mut Init);
+fn difference_names_every_unexpected_value() {
+    type Change = fn(&mut ExpectedInit, &mut Init);
     let rows: [(&str, Change, &str); 20] = [
         ("as asked for", |_, _| {}, ""),
         ("fewer tools", |_, init| init.tools.truncate(2), ""),
@@ -37,7 +37,7 @@ fn every_difference_is_told() {
         (
             "a tool more",
             |_, init| init.tools.push("WebFetch".into()),
-            "tools that nobody asked for: 'WebFetch'",
+            "unexpected tools: 'WebFetch'",
         ),
         ("none asked for", |asked, _| asked.tools.clear(), "'Task', 'Bash'"),
         ("tools unknown", |_, init| init.unlisted.push("tools".into()), "does not list its tools"),
@@ -58,7 +58,7 @@ fn every_difference_is_told() {
         (
             "a server",
             |_, init| init.mcp_servers.push(("evil\u{1b}".into(), "failed".into())),
-            "MCP servers that nobody asked for: 'evil\\u{1b}'",
+            "unexpected MCP servers: 'evil\\u{1b}'",
         ),
         (
             "a server that was asked for, with its tools",
@@ -84,7 +84,7 @@ fn every_difference_is_told() {
             |_, init| init.version = "2.1.197".into(),
             "is 2.1.197, older than 2.1.212",
         ),
-        ("no release", |_, init| init.version = "new".into(), "not known: 'new'"),
+        ("no release", |_, init| init.version = "new".into(), "unknown: 'new'"),
         ("our session", |asked, _| asked.session_id = Some("s".into()), ""),
         (
             "another session",
@@ -95,18 +95,18 @@ fn every_difference_is_told() {
     for (rule, change, wanted) in rows {
         let (mut asked, mut init) = (asked(), as_asked());
         change(&mut asked, &mut init);
-        match differs(&asked, &init) {
-            None => assert_eq!(wanted, "", "{rule}: nothing told"),
-            Some(told) => {
-                assert!(!wanted.is_empty() && told.contains(wanted), "{rule}: {told}");
-                assert_eq!(safe(&told), told, "{rule}");
+        match difference(&asked, &init) {
+            None => assert_eq!(wanted, "", "{rule}: no difference"),
+            Some(found) => {
+                assert!(!wanted.is_empty() && found.contains(wanted), "{rule}: {found}");
+                assert_eq!(safe(&found), found, "{rule}");
             }
         }
     }
 }
 
 #[test]
-fn recorded_agents_are_or_are_not_as_asked_for() {
+fn difference_in_recorded_transcripts() {
     let rows = [
         ("golden.ndjson", Some("00000000-0000-4000-8000-0000000000aa"), "acceptEdits", ""),
         ("final-golden.ndjson", Some("00000000-0000-4000-8000-0000000000ab"), "acceptEdits", ""),
@@ -119,26 +119,25 @@ fn recorded_agents_are_or_are_not_as_asked_for() {
         ("subagent.ndjson", None, "default", "'WebFetch'"),
     ];
     for (file, session, mode, wanted) in rows {
-        let transcript = understood(file);
+        let transcript = parsed(file);
         let mut asked = asked();
         asked.permission_mode = mode.into();
         asked.session_id = session.map(str::to_owned);
-        let told = differs(&asked, transcript.init().unwrap()).unwrap_or_default();
-        assert!(told.contains(wanted) && told.is_empty() == wanted.is_empty(), "{file}: {told}");
+        let found = difference(&asked, transcript.init().unwrap()).unwrap_or_default();
+        assert!(found.contains(wanted) && found.is_empty() == wanted.is_empty(), "{file}: {found}");
     }
 }
 
-/// Not known is not none: an agent that does not say its tools is not one without tools.
 #[test]
-fn what_is_not_listed_differs() {
+fn difference_names_missing_lists() {
     let line = r#"{"type":"system","subtype":"init","session_id":"s","tools":["Read",{"name":"x"}],"permissionMode":"acceptEdits","claude_code_version":"2.1.330"}"#;
-    let told = differs(&asked(), heard(&[line]).init().unwrap()).unwrap();
-    assert!(told.contains("does not list its MCP servers"), "{told}");
-    assert!(told.contains(r#"'{"name":"x"}'"#), "{told}");
+    let found = difference(&asked(), transcript_of(&[line]).init().unwrap()).unwrap();
+    assert!(found.contains("does not list its MCP servers"), "{found}");
+    assert!(found.contains(r#"'{"name":"x"}'"#), "{found}");
 }
 
 #[test]
-fn releases_are_read() {
+fn version_is_parsed() {
     let rows = [
         ("2.1.330 (Claude Code)\n", Some((2, 1, 330))),
         ("2.1.197", Some((2, 1, 197))),

@@ -1,8 +1,8 @@
-//! Made-up and broken input: nothing panics, and what adds up does so in any order.
+//! Random and broken input: nothing panics, and sums do not depend on the order.
 
 use proptest::prelude::*;
 
-use super::recorded::{read, understood};
+use super::recorded::{parsed, read};
 use super::*;
 use crate::rules::agent::last_line::Exit;
 
@@ -17,11 +17,11 @@ const FILES: [&str; 8] = [
     "bg-tool-default.ndjson",
 ];
 
-/// Asks for everything, for what asking might break.
-fn asked_for_all(transcript: &Transcript) {
+/// Calls every accessor.
+fn call_accessors(transcript: &Transcript) {
     for exit in [Exit::Status(0), Exit::Status(1), Exit::Signal(9)] {
         for (by_us, schema) in [(false, false), (false, true), (true, true)] {
-            if let Outcome::Failed { detail, .. } = outcome(exit, by_us, transcript, schema) {
+            if let AgentOutcome::Failed { detail, .. } = outcome(exit, by_us, transcript, schema) {
                 assert_eq!(safe(&detail), detail);
             }
         }
@@ -36,45 +36,45 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn no_bytes_break_it(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8)) {
+    fn random_bytes_cause_no_panic(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8)) {
         let mut transcript = Transcript::default();
         for line in &lines {
-            transcript.hear(line);
+            transcript.read_line(line);
         }
-        asked_for_all(&transcript);
+        call_accessors(&transcript);
         let whole = lines.concat();
-        asked_for_all(&Transcript::of_json(&whole));
-        asked_for_all(&Transcript::of_text(&whole));
+        call_accessors(&Transcript::from_json(&whole));
+        call_accessors(&Transcript::from_text(&whole));
         let _ = version(&String::from_utf8_lossy(&whole));
     }
 
     #[test]
-    fn no_escapes_break_it(text in "(\\\\(u[dD][0-9a-fA-F]{0,3}|[\\\\\"né])|[a\"é}]){0,20}") {
+    fn escapes_cause_no_panic(text in "(\\\\(u[dD][0-9a-fA-F]{0,3}|[\\\\\"né])|[a\"é}]){0,20}") {
         let line = format!("{{\"type\":\"result\",\"result\":\"{text}\"}}");
-        asked_for_all(&heard(&[&line]));
+        call_accessors(&transcript_of(&[&line]));
     }
 
     #[test]
-    fn no_cut_and_no_flip_breaks_it(file in 0..FILES.len(), at in any::<prop::sample::Index>(), flip in any::<u8>()) {
+    fn cuts_and_flips_cause_no_panic(file in 0..FILES.len(), at in any::<prop::sample::Index>(), flip in any::<u8>()) {
         let mut bytes = read(FILES[file]);
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
         for bytes in [&bytes[..], &bytes[..at], &bytes[at..]] {
-            asked_for_all(&Transcript::of_json(bytes));
-            asked_for_all(&Transcript::of_text(bytes));
+            call_accessors(&Transcript::from_json(bytes));
+            call_accessors(&Transcript::from_text(bytes));
         }
     }
 
     #[test]
     fn cost_and_denials_are_the_same_in_any_order(file in 0..FILES.len(), seeds in prop::collection::vec(any::<u32>(), 64)) {
-        let straight = understood(FILES[file]);
+        let straight = parsed(FILES[file]);
         let bytes = read(FILES[file]);
         let mut lines: Vec<(u32, &[u8])> = seeds.iter().copied().cycle()
             .zip(bytes.split(|byte| *byte == b'\n')).collect();
         lines.sort_unstable();
         let mut shuffled = Transcript::default();
         for (_, line) in lines {
-            shuffled.hear(line);
+            shuffled.read_line(line);
         }
         prop_assert_eq!(shuffled.cost_usd(), straight.cost_usd());
         prop_assert_eq!(shuffled.turns(), straight.turns());

@@ -1,5 +1,5 @@
-//! Every recorded run in tests/fixtures/claude, held against what its index says of it. The
-//! expectations are made from the index alone, or from a plain search in the file.
+//! Recorded runs in tests/fixtures/claude, compared with their index. The expectations come from the
+//! index alone, or from a plain search in the file.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,21 +20,21 @@ pub(super) fn read(file: &str) -> Vec<u8> {
     std::fs::read(folder().join(file)).unwrap()
 }
 
-pub(super) fn understood(file: &str) -> Transcript {
+pub(super) fn parsed(file: &str) -> Transcript {
     let bytes = read(file);
     if file.ends_with(".json") {
-        return Transcript::of_json(&bytes);
+        return Transcript::from_json(&bytes);
     } else if file.ends_with(".txt") {
-        return Transcript::of_text(&bytes);
+        return Transcript::from_text(&bytes);
     }
     let mut transcript = Transcript::default();
     for line in bytes.split(|byte| *byte == b'\n') {
-        transcript.hear(line);
+        transcript.read_line(line);
     }
     transcript
 }
 
-/// What the run came to, by what the index says of its exit, signal and results.
+/// Returns the outcome that the index implies by exit, signal and results.
 fn expected(entry: &Value) -> &'static str {
     let results = entry["results"].as_array().unwrap();
     let exit = entry["exit"].as_i64().unwrap();
@@ -90,19 +90,19 @@ fn expected(entry: &Value) -> &'static str {
 }
 
 #[test]
-fn every_recorded_run_is_understood_as_its_index_says() {
+fn recorded_runs_match_their_index() {
     let index = index();
     assert_eq!(index.len(), 59, "all of them");
     for entry in &index {
         let file = entry["file"].as_str().unwrap();
-        let transcript = understood(file);
+        let transcript = parsed(file);
         let code = entry["exit"].as_i64().unwrap() as i32;
         let exit = if code < 0 { Exit::Signal(-code) } else { Exit::Status(code) };
         let by_us = entry["harness_killed"] == true || !entry["signal"].is_null();
         let schema = entry["argv"].as_array().unwrap().iter().any(|word| word == "--json-schema");
         let found = match outcome(exit, by_us, &transcript, schema) {
-            Outcome::Success => "success",
-            Outcome::Failed { reason, detail } => {
+            AgentOutcome::Success => "success",
+            AgentOutcome::Failed { reason, detail } => {
                 assert_eq!(safe(&detail), detail, "{file}: a raw control character");
                 reason
             }
@@ -140,7 +140,7 @@ fn every_recorded_run_is_understood_as_its_index_says() {
 }
 
 #[test]
-fn every_recorded_file_has_its_entry() {
+fn recorded_files_have_an_entry() {
     let known: BTreeSet<String> =
         index().iter().map(|entry| entry["file"].as_str().unwrap().to_owned()).collect();
     let files = std::fs::read_dir(folder()).unwrap();
@@ -150,27 +150,28 @@ fn every_recorded_file_has_its_entry() {
 }
 
 #[test]
-fn the_other_formats_say_the_same() {
-    let (streamed, all) = (understood("tool-use.ndjson"), understood("out-json-verbose.json"));
+fn formats_json_and_text_match_stream_json() {
+    let (streamed, all) = (parsed("tool-use.ndjson"), parsed("out-json-verbose.json"));
     assert_eq!((all.cost_usd(), all.turns()), (streamed.cost_usd(), streamed.turns()));
     assert_eq!(all.text(), streamed.text());
-    let (one, plain) = (understood("out-json.json"), understood("out-text.txt"));
+    let (one, plain) = (parsed("out-json.json"), parsed("out-text.txt"));
     assert!(one.text().is_some_and(|text| text.starts_with("The DLQ holds 3 messages.")));
     assert_eq!(plain.text(), one.text());
     assert_eq!((plain.cost_usd(), plain.turns()), (None, None), "a text does not say");
 }
 
-/// The abort is heard at the first retry, not after the ten that the CLI makes.
+/// The first retry reports it, not the last of the ten that the CLI makes.
 #[test]
-fn a_key_that_is_not_taken_is_heard_at_once() {
+fn refused_key_is_reported_at_once() {
     for (file, at) in
         [("error-401-default.ndjson", 1), ("error-401.ndjson", 1), ("no-key.ndjson", 1)]
     {
         let (bytes, mut transcript) = (read(file), Transcript::default());
         let mut lines = bytes.split(|byte| *byte == b'\n');
-        let found = lines.position(|line| transcript.hear(line) == Some(Heard::Unauthorized));
+        let found = lines
+            .position(|line| transcript.read_line(line) == Some(TranscriptEvent::Unauthorized));
         assert_eq!(found, Some(at), "{file}");
-        let Outcome::Failed { reason, .. } = outcome(Exit::Status(0), true, &transcript, true)
+        let AgentOutcome::Failed { reason, .. } = outcome(Exit::Status(0), true, &transcript, true)
         else {
             panic!("{file}: a success")
         };
@@ -179,13 +180,13 @@ fn a_key_that_is_not_taken_is_heard_at_once() {
 }
 
 #[test]
-fn subagents_are_named() {
+fn subagent_steps_have_names() {
     for file in ["subagent-nobg.ndjson", "subagent.ndjson", "golden.ndjson", "final-golden.ndjson"]
     {
         let (bytes, mut transcript) = (read(file), Transcript::default());
         let mut seen: BTreeSet<(String, Option<String>)> = BTreeSet::new();
         for line in bytes.split(|byte| *byte == b'\n') {
-            if let Some(Heard::Progress(progress)) = transcript.hear(line)
+            if let Some(TranscriptEvent::Progress(progress)) = transcript.read_line(line)
                 && progress.step.starts_with("subagent")
             {
                 seen.insert((progress.step, progress.subagent));
