@@ -13,7 +13,6 @@ use crate::event::{Finding, Queue};
 use crate::time::Timestamp;
 
 /// The names of a bundle's files.
-#[allow(missing_docs)]
 pub mod files {
     pub const MESSAGES: &str = "messages.ndjson";
     pub const QUEUE: &str = "queue.json";

@@ -130,7 +130,6 @@ impl Producer {
 
 /// What a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
 pub enum Payload {
     S3Event,
     EventbridgeEvent,
