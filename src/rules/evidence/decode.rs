@@ -3,7 +3,7 @@
 //! Promises: no input makes it panic or take more than linear time; every layer, every text and
 //! every search has a limit. Never: runs, fetches or believes anything that a message says.
 
-mod failure;
+mod error_report;
 mod ids;
 mod payload;
 mod producer;
@@ -232,7 +232,7 @@ impl Said {
 pub fn decode(message: &Message) -> Decoded {
     let peeled = unwrap::peel(&message.body);
     let producer = producer::of(message, &peeled);
-    let failure = failure::of(message, producer, &peeled.content);
+    let failure = error_report::of(message, producer, &peeled.content);
     let payload = payload::of(producer, &peeled);
     let ids = ids::of(message, &peeled);
     Decoded {
@@ -267,7 +267,7 @@ fn squash<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
     std::str::from_utf8(&buffer[..len]).unwrap_or_default()
 }
 
-mod error_text;
+mod error_fields;
 #[cfg(test)]
 mod tests;
 mod unwrap;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::error_text::Signs;
+use super::error_fields::Signs;
 use super::trace::{self, Trace};
 use super::{Content, Failure, Producer, Said, TEXT_MAX, cut};
 use crate::rules::evidence::message::{Attribute, Message};
