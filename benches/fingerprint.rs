@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let (began, mut count, mut ids) = (Instant::now(), 0u64, 0usize);
     while began.elapsed() < SPAN {
         for message in &messages {
-            ids ^= fingerprint::of(&decode(message)).id.len();
+            ids ^= fingerprint::compute(&decode(message)).id.len();
             count += 1;
         }
     }

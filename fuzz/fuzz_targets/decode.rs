@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use dlq::rules::evidence::decode::{Content, Said, decode};
+use dlq::rules::evidence::decode::{Content, SourcedText, decode};
 use libfuzzer_sys::fuzz_target;
 
 mod given;
@@ -27,14 +27,14 @@ fuzz_target!(|data: &[u8]| {
         Content::Text(text) => assert!(text.len() <= most, "a text of {}", text.len()),
         Content::Binary { len } => assert!(*len <= most, "{len} bytes"),
     }
-    let failure = &decoded.failure;
-    for Said { text, from } in
-        [&failure.code, &failure.exception, &failure.message].into_iter().flatten()
+    let error = &decoded.error;
+    for SourcedText { text, source } in
+        [&error.code, &error.exception, &error.message].into_iter().flatten()
     {
-        assert!(text.len() <= FIELD_MAX && from.len() <= 64, "said: {text:?} in {from:?}");
+        assert!(text.len() <= FIELD_MAX && source.len() <= 64, "text: {text:?} in {source:?}");
     }
-    assert!(failure.place.as_ref().is_none_or(|place| place.len() <= 80 && !place.is_empty()));
-    assert!(failure.target.as_ref().is_none_or(|target| target.len() <= 32));
+    assert!(error.function.as_ref().is_none_or(|name| name.len() <= 80 && !name.is_empty()));
+    assert!(error.target.as_ref().is_none_or(|target| target.len() <= 32));
     let ids = [&decoded.request_id, &decoded.trace_id].into_iter().flatten();
     assert!(ids.chain(decoded.correlation.values()).all(|id| id.len() <= 128), "a long id");
     assert!(decoded.correlation.len() <= 9, "ids: {}", decoded.correlation.len());

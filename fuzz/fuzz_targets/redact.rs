@@ -40,16 +40,16 @@ fuzz_target!(|data: &[u8]| {
     let own: Value = serde_json::from_str(&given).unwrap_or(Value::Null);
     let inner = json!({ "own": own, text.as_str(): text.as_str() });
     let mut value = json!({ "body": inner.to_string(), text.as_str(): [text, inner] });
-    redactor.value(&mut value);
+    redactor.redact_json(&mut value);
     let shown = value.to_string();
     assert!(!shown.contains(gone), "survived in JSON: {shown}");
-    redactor.value(&mut value);
+    redactor.redact_json(&mut value);
     assert_eq!(value.to_string(), shown, "redacted again");
 });
 
 /// The text redacted, which redacting again does not change.
 fn settled(redactor: &Redactor, text: &str) -> String {
-    let once = redactor.text(text).into_owned();
-    assert_eq!(redactor.text(&once), once, "redacted again, from {text:?}");
+    let once = redactor.redact_text(text).into_owned();
+    assert_eq!(redactor.redact_text(&once), once, "redacted again, from {text:?}");
     once
 }

@@ -216,7 +216,7 @@ impl Desk {
 /// A message as it is printed.
 fn shown(message: &Message, sampled: &Sampled, raw: bool) -> Vec<u8> {
     let line = match raw {
-        true => serde_json::to_vec(&sample::raw(message, sampled)),
+        true => serde_json::to_vec(&sample::unredacted(message, sampled)),
         false => serde_json::to_vec(sampled),
     };
     line.unwrap_or_default()

@@ -20,7 +20,7 @@ use crate::log;
 use crate::rules::evidence::bundle::{QueueFacts, Sampled};
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::peek_limit;
-use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, Peeks, Why};
+use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, PeekRefusal, Peeks};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::source_queues;
 use crate::rules::queue::lint;
@@ -55,7 +55,7 @@ pub struct Subject {
 #[derive(Debug)]
 pub enum Came {
     /// An event to print.
-    Told(Vec<u8>, Option<Why>),
+    Told(Vec<u8>, Option<PeekRefusal>),
     /// Nothing: this was done, or said, before.
     Before,
 }
@@ -108,8 +108,11 @@ impl Peeker {
     pub fn peek(&self, subject: &Subject, show: Show<'_>) -> Result<Came, Error> {
         let key = key(subject);
         let doc = self.peeks.read()?;
-        let past = doc.of(&subject.queue.arn, &key);
-        if subject.cause.as_ref().is_some_and(|cause| past.is_some_and(|past| past.answered(cause)))
+        let past = doc.get(&subject.queue.arn, &key);
+        if subject
+            .cause
+            .as_ref()
+            .is_some_and(|cause| past.is_some_and(|past| past.has_pass_for(cause)))
         {
             return Ok(Came::Before);
         }
@@ -117,7 +120,7 @@ impl Peeker {
         let counts = asked.said.counts.depth();
         let allow = self.wants.allow_fifo;
         let judge = |doc: &Peeks| {
-            let past = doc.of(&subject.queue.arn, &key);
+            let past = doc.get(&subject.queue.arn, &key);
             peek_limit::judge(allow, subject.queue.fifo, &asked.said, past)
         };
         if self.dry_run {
@@ -146,8 +149,14 @@ impl Peeker {
     }
 
     /// Says that nothing is received, and why: in the stream once for an incident and reason.
-    fn refuse(&self, subject: &Subject, key: &str, depth: u64, why: Why) -> Result<Came, Error> {
-        let word = why.word().to_owned();
+    fn refuse(
+        &self,
+        subject: &Subject,
+        key: &str,
+        depth: u64,
+        why: PeekRefusal,
+    ) -> Result<Came, Error> {
+        let word = why.code().to_owned();
         let line = self.line(subject, 0, refusal(subject, depth, &Some(why.clone())));
         let new = self.peeks.update(|doc| {
             let refused = &mut doc.entry(&subject.queue.arn, key, clock::now()).refused;
@@ -214,7 +223,7 @@ impl Peeker {
         };
         let line = self.peeks.update(|doc| {
             let peek = doc.entry(&subject.queue.arn, key, clock::now());
-            let counted = ids.iter().map(|id| peek.saw(id));
+            let counted = ids.iter().map(|id| peek.count_received(id));
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
             if let Some(pass) = peek.passes.get_mut(pass - 1) {
                 pass.taken = data.taken;
@@ -311,7 +320,7 @@ impl Peeker {
             delayed: Some(said.counts.delayed),
             retention_s: said.retention_s,
             visibility_s: said.visibility_s,
-            sources: listed.is_ok().then(|| source_queues::of(&seen, &region)),
+            sources: listed.is_ok().then(|| source_queues::source_facts(&seen, &region)),
             lint: Vec::new(),
         };
         seen.push(Seen { url: queue.url.clone(), attributes: Some(Ok(said.clone())) });
@@ -364,18 +373,18 @@ fn key(subject: &Subject) -> String {
 }
 
 /// An event without a sample: a refusal, or what a dry run would do.
-fn refusal(subject: &Subject, depth: u64, why: &Option<Why>) -> QueueSampled {
+fn refusal(subject: &Subject, depth: u64, why: &Option<PeekRefusal>) -> QueueSampled {
     QueueSampled {
         queue: subject.queue.clone(),
         taken: why.as_ref().map(|_| 0),
         depth: Some(depth),
-        refused: why.as_ref().map(|why| why.word().to_owned()),
-        detail: why.as_ref().map(Why::to_string),
+        refused: why.as_ref().map(|why| why.code().to_owned()),
+        detail: why.as_ref().map(PeekRefusal::to_string),
         fingerprints: Vec::new(),
         overseen: 0,
         // What the passes before it have filed.
         bundle: match why {
-            Some(Why::Peeked(bundle)) => bundle.clone(),
+            Some(PeekRefusal::Peeked(bundle)) => bundle.clone(),
             _ => None,
         },
     }

@@ -23,7 +23,7 @@ pub(crate) struct Draft {
     path: PathBuf,
     messages: BufWriter<File>,
     grouper: Grouper,
-    known: timeline::Known,
+    known: timeline::TimelineFacts,
     ids: Vec<String>,
     sources: Sources,
     logs: Logs,
@@ -48,7 +48,7 @@ impl Draft {
             path,
             messages: BufWriter::new(file),
             grouper: Grouper::default(),
-            known: timeline::Known::default(),
+            known: timeline::TimelineFacts::default(),
             ids: Vec::new(),
             sources: Sources::default(),
             logs: Logs::default(),
@@ -62,7 +62,7 @@ impl Draft {
         redactor: &Redactor,
     ) -> Result<Sampled, Error> {
         let decoded = decode::decode(message);
-        let print = fingerprint::of(&decoded);
+        let print = fingerprint::compute(&decoded);
         self.ids.push(message.id.clone());
         let id = format!("m{}", self.ids.len());
         self.sources.add(
@@ -72,7 +72,7 @@ impl Draft {
             redactor,
         );
         let content = decoded.content.digest();
-        let sampled = sample::of(&id, message, decoded, &print.id, Some(redactor));
+        let sampled = sample::sampled_message(&id, message, decoded, &print.id, Some(redactor));
         self.sources.sent(sampled.sent_at);
         let first = [self.known.first_received_at, sampled.first_received_at];
         self.known.first_received_at = first.into_iter().flatten().min();
@@ -113,12 +113,12 @@ impl Draft {
         synced.map_err(|error| Error::file("write", &path, &error))?;
         let mut prints = std::mem::take(&mut self.grouper).finish();
         for group in &mut prints.fingerprints {
-            sample::redact(group, redactor);
+            sample::redact_group(group, redactor);
         }
         self.known.raised_at = subject.raised_at;
         self.known.asked_at = facts.asked_at;
         self.known.taken = self.ids.len() as u64;
-        let timeline = timeline::of(&prints.fingerprints, self.known);
+        let timeline = timeline::build(&prints.fingerprints, self.known);
         write(&self.part, files::QUEUE, &facts)?;
         write(&self.part, files::FINGERPRINTS, &prints)?;
         write(&self.part, files::TIMELINE, &timeline)?;

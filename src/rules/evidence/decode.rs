@@ -3,11 +3,13 @@
 //! Promises: no input makes it panic or take more than linear time; every layer, every text and
 //! every search has a limit. Never: runs, fetches or believes anything that a message says.
 
+mod error_fields;
 mod error_report;
 mod ids;
 mod payload;
 mod producer;
 mod trace;
+mod unwrap;
 
 use std::collections::BTreeMap;
 
@@ -28,13 +30,13 @@ pub struct Decoded {
     /// Who put it into the dead-letter queue.
     pub producer: Producer,
     /// What its payload is.
-    pub payload: Payload,
+    pub payload: PayloadKind,
     /// How it was wrapped, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`.
     pub wrapped: Vec<String>,
     /// What was in the wrapping.
     pub content: Content,
     /// What failed, as the message says.
-    pub failure: Failure,
+    pub error: ErrorReport,
     /// The id of the request that failed.
     pub request_id: Option<String>,
     /// The id of the trace: of `AWSTraceHeader`, or of a `traceparent`.
@@ -102,35 +104,32 @@ pub enum Producer {
 }
 
 impl Producer {
-    /// The word for it in events and files.
+    /// Returns the word in events and files.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Producer::Sqs => "sqs",
-            Producer::LambdaAsync => "lambda_async",
-            Producer::LambdaDestination => "lambda_destination",
-            Producer::EventbridgeRule => "eventbridge_rule",
-            Producer::Scheduler => "scheduler",
-            Producer::Sns => "sns",
-            Producer::Unknown => "unknown",
-        }
+        self.names().0
     }
 
-    /// Its name for people.
+    /// Returns the name for people.
     pub fn name(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Producer::Sqs => "SQS",
-            Producer::LambdaAsync | Producer::LambdaDestination => "Lambda",
-            Producer::EventbridgeRule => "EventBridge",
-            Producer::Scheduler => "EventBridge Scheduler",
-            Producer::Sns => "SNS",
-            Producer::Unknown => "unknown",
+            Producer::Sqs => ("sqs", "SQS"),
+            Producer::LambdaAsync => ("lambda_async", "Lambda"),
+            Producer::LambdaDestination => ("lambda_destination", "Lambda"),
+            Producer::EventbridgeRule => ("eventbridge_rule", "EventBridge"),
+            Producer::Scheduler => ("scheduler", "EventBridge Scheduler"),
+            Producer::Sns => ("sns", "SNS"),
+            Producer::Unknown => ("unknown", "unknown"),
         }
     }
 }
 
 /// What a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Payload {
+pub enum PayloadKind {
     S3Event,
     EventbridgeEvent,
     SnsNotification,
@@ -146,116 +145,109 @@ pub enum Payload {
     Empty,
 }
 
-impl Payload {
-    /// The word for it in events and files.
+impl PayloadKind {
+    /// Returns the word in events and files.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Payload::S3Event => "s3_event",
-            Payload::EventbridgeEvent => "eventbridge_event",
-            Payload::SnsNotification => "sns_notification",
-            Payload::StepFunctions => "step_functions",
-            Payload::DynamodbStream => "dynamodb_stream",
-            Payload::KinesisRecords => "kinesis_records",
-            Payload::SqsRecords => "sqs_records",
-            Payload::CloudwatchAlarm => "cloudwatch_alarm",
-            Payload::ExtendedClient => "extended_client",
-            Payload::Json => "json",
-            Payload::Text => "text",
-            Payload::Binary => "binary",
-            Payload::Empty => "empty",
-        }
+        self.names().0
     }
 
-    /// Its name for people.
+    /// Returns the name for people.
     pub fn name(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Payload::S3Event => "S3 event",
-            Payload::EventbridgeEvent => "EventBridge event",
-            Payload::SnsNotification => "SNS notification",
-            Payload::StepFunctions => "Step Functions task",
-            Payload::DynamodbStream => "DynamoDB stream records",
-            Payload::KinesisRecords => "Kinesis records",
-            Payload::SqsRecords => "SQS records",
-            Payload::CloudwatchAlarm => "CloudWatch alarm",
-            Payload::ExtendedClient => "pointer to S3",
-            Payload::Json => "JSON",
-            Payload::Text => "text",
-            Payload::Binary => "binary",
-            Payload::Empty => "empty body",
+            PayloadKind::S3Event => ("s3_event", "S3 event"),
+            PayloadKind::EventbridgeEvent => ("eventbridge_event", "EventBridge event"),
+            PayloadKind::SnsNotification => ("sns_notification", "SNS notification"),
+            PayloadKind::StepFunctions => ("step_functions", "Step Functions task"),
+            PayloadKind::DynamodbStream => ("dynamodb_stream", "DynamoDB stream records"),
+            PayloadKind::KinesisRecords => ("kinesis_records", "Kinesis records"),
+            PayloadKind::SqsRecords => ("sqs_records", "SQS records"),
+            PayloadKind::CloudwatchAlarm => ("cloudwatch_alarm", "CloudWatch alarm"),
+            PayloadKind::ExtendedClient => ("extended_client", "pointer to S3"),
+            PayloadKind::Json => ("json", "JSON"),
+            PayloadKind::Text => ("text", "text"),
+            PayloadKind::Binary => ("binary", "binary"),
+            PayloadKind::Empty => ("empty", "empty body"),
         }
     }
 }
 
 /// What failed, as the message says. All of it comes from outside.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Failure {
+pub struct ErrorReport {
     /// Whether the producer says it; else the payload does.
     pub by_producer: bool,
     /// A code: `429`, `NO_PERMISSIONS`.
-    pub code: Option<Said>,
+    pub code: Option<SourcedText>,
     /// The class of an exception: `java.net.SocketTimeoutException`.
-    pub exception: Option<Said>,
+    pub exception: Option<SourcedText>,
     /// What it says.
-    pub message: Option<Said>,
+    pub message: Option<SourcedText>,
     /// The function of the program's own in which it happened.
-    pub place: Option<String>,
+    pub function: Option<String>,
     /// What the producer was sending to: the service of an ARN, such as `lambda`.
     pub target: Option<String>,
 }
 
-impl Failure {
+impl ErrorReport {
     /// Whether anything is said at all.
     pub fn is_none(&self) -> bool {
         self.code.is_none()
             && self.exception.is_none()
             && self.message.is_none()
-            && self.place.is_none()
+            && self.function.is_none()
     }
 }
 
 /// A text, and where it was said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said {
+pub struct SourcedText {
     /// What.
     pub text: String,
     /// Where: the name of an attribute or of a key.
-    pub from: String,
+    pub source: String,
 }
 
-impl Said {
-    fn new(text: &str, from: &str) -> Self {
-        Said { text: cut(text, FIELD_MAX).into(), from: cut(from, 64).into() }
+impl SourcedText {
+    fn new(text: &str, source: &str) -> Self {
+        SourcedText {
+            text: truncated(text, FIELD_MAX).into(),
+            source: truncated(source, 64).into(),
+        }
     }
 }
 
 /// Unwraps a message and says what is in it.
 pub fn decode(message: &Message) -> Decoded {
-    let peeled = unwrap::peel(&message.body);
-    let producer = producer::of(message, &peeled);
-    let failure = error_report::of(message, producer, &peeled.content);
-    let payload = payload::of(producer, &peeled);
-    let ids = ids::of(message, &peeled);
+    let unwrapped = unwrap::unwrap_body(&message.body);
+    let producer = producer::detect(message, &unwrapped);
+    let error = error_report::extract(message, producer, &unwrapped.content);
+    let payload = payload::classify(producer, &unwrapped);
+    let ids = ids::collect(message, &unwrapped);
     Decoded {
         producer,
         payload,
-        wrapped: peeled.wrapped.into_iter().map(str::to_owned).collect(),
-        content: peeled.content,
-        failure,
+        wrapped: unwrapped.wrapped.into_iter().map(str::to_owned).collect(),
+        content: unwrapped.content,
+        error,
         request_id: ids.request,
         trace_id: ids.trace,
         correlation: ids.others,
-        notes: peeled.notes,
+        notes: unwrapped.notes,
     }
 }
 
 /// At most `max` bytes of a text, whole characters.
-fn cut(text: &str, max: usize) -> &str {
+fn truncated(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
 /// A key as it is compared: `error_message`, `Error-Message` and `errorMessage` are one. Longer
 /// keys than the buffer are none that is known.
-fn squash<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
+fn normalized_key<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
     let mut len = 0;
     for byte in key.bytes().filter(u8::is_ascii_alphanumeric) {
         let Some(slot) = buffer.get_mut(len) else {
@@ -267,7 +259,5 @@ fn squash<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
     std::str::from_utf8(&buffer[..len]).unwrap_or_default()
 }
 
-mod error_fields;
 #[cfg(test)]
 mod tests;
-mod unwrap;

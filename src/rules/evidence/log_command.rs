@@ -10,7 +10,7 @@ const IDS_MAX: usize = 50;
 
 /// What is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Values {
+pub struct LogCommandValues {
     /// The queue's name.
     pub queue: String,
     /// Before the first message was sent.
@@ -25,26 +25,14 @@ pub struct Values {
     pub trace_ids: Vec<String>,
 }
 
-/// The words that are replaced.
-pub const WORDS: [&str; 8] = [
-    "{queue}",
-    "{start}",
-    "{end}",
-    "{start_ms}",
-    "{end_ms}",
-    "{message_ids}",
-    "{request_ids}",
-    "{trace_ids}",
-];
-
 /// The command with everything put in; `None` when it asks for ids and there are none. A word that
 /// is nothing but `{message_ids}` becomes a word for each; within a word they stand side by side
 /// with `|` between, as patterns want it.
-pub fn fill(argv: &[String], values: &Values) -> Option<Vec<String>> {
+pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
     let ids = [
-        ("{message_ids}", known(&values.message_ids)),
-        ("{request_ids}", known(&values.request_ids)),
-        ("{trace_ids}", known(&values.trace_ids)),
+        ("{message_ids}", safe_ids(&values.message_ids)),
+        ("{request_ids}", safe_ids(&values.request_ids)),
+        ("{trace_ids}", safe_ids(&values.trace_ids)),
     ];
     let mut words = Vec::new();
     for word in argv {
@@ -64,18 +52,18 @@ pub fn fill(argv: &[String], values: &Values) -> Option<Vec<String>> {
                 word = word.replace(name, &ids.join("|"));
             }
         }
-        let queue = known(std::slice::from_ref(&values.queue)).join("");
+        let queue = safe_ids(std::slice::from_ref(&values.queue)).join("");
         if word.contains("{queue}") && queue.is_empty() {
             return None;
         }
-        let plain = [
+        let values_by_name = [
             ("{queue}", queue),
             ("{start}", values.start.to_string()),
             ("{end}", values.end.to_string()),
             ("{start_ms}", values.start.millis().to_string()),
             ("{end_ms}", values.end.millis().to_string()),
         ];
-        for (name, text) in plain {
+        for (name, text) in values_by_name {
             word = word.replace(name, &text);
         }
         words.push(word);
@@ -84,22 +72,23 @@ pub fn fill(argv: &[String], values: &Values) -> Option<Vec<String>> {
 }
 
 /// Those of the ids that can stand in a command.
-fn known(ids: &[String]) -> Vec<&str> {
-    let mark = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'=');
-    let fits = |id: &&str| {
+fn safe_ids(ids: &[String]) -> Vec<&str> {
+    let is_id_byte =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'=');
+    let is_safe = |id: &&str| {
         (1..=128).contains(&id.len())
-            && id.bytes().all(mark)
+            && id.bytes().all(is_id_byte)
             && id.as_bytes()[0].is_ascii_alphanumeric()
     };
-    ids.iter().map(String::as_str).filter(fits).take(IDS_MAX).collect()
+    ids.iter().map(String::as_str).filter(is_safe).take(IDS_MAX).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn values() -> Values {
-        Values {
+    fn values() -> LogCommandValues {
+        LogCommandValues {
             queue: "orders-dlq.fifo".into(),
             start: Timestamp::from_millis(1_000),
             end: Timestamp::from_millis(61_000),
@@ -137,14 +126,14 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_no_name_fills_nothing() {
-        let values = Values { queue: "-rf /".into(), ..values() };
+        let values = LogCommandValues { queue: "-rf /".into(), ..values() };
         assert_eq!(fill(&["{queue}".into()], &values), None);
     }
 
     #[test]
     fn there_is_an_end_to_the_ids() {
         let ids = (0..200).map(|n| format!("id{n}")).collect();
-        let values = Values { message_ids: ids, ..values() };
+        let values = LogCommandValues { message_ids: ids, ..values() };
         assert_eq!(fill(&["{message_ids}".into()], &values).unwrap().len(), IDS_MAX);
     }
 }

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 /// A message that was received three times is no longer counted in the age of its queue.
 pub const PASSES_MAX: usize = 2;
 /// The ids of messages that are remembered for a queue and incident.
-const SEEN_MAX: usize = 20_000;
+const SEEN_IDS_MAX: usize = 20_000;
 
 /// The document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,9 +73,9 @@ pub struct Pass {
     pub bundle: Option<String>,
 }
 
-/// Why nothing is received.
+/// PeekRefusal nothing is received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum PeekRefusal {
     /// A FIFO queue: the groups of what is received would be blocked.
     Fifo,
     /// The queue has a redrive policy of its own, to the queue of this name.
@@ -88,42 +88,42 @@ pub enum Why {
     Peeked(Option<String>),
 }
 
-impl Why {
+impl PeekRefusal {
     /// One word for programs.
-    pub fn word(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
-            Why::Fifo => "fifo",
-            Why::Chained(_) => "chained",
-            Why::InFlight(_) => "in_flight",
-            Why::Empty => "empty",
-            Why::Peeked(_) => "peeked",
+            PeekRefusal::Fifo => "fifo",
+            PeekRefusal::Chained(_) => "chained",
+            PeekRefusal::InFlight(_) => "in_flight",
+            PeekRefusal::Empty => "empty",
+            PeekRefusal::Peeked(_) => "peeked",
         }
     }
 
     /// Whether another attempt can do better, with nothing changed but time.
-    pub fn passes(&self) -> bool {
-        matches!(self, Why::InFlight(_))
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, PeekRefusal::InFlight(_))
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for PeekRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::Fifo => f.write_str(
+            PeekRefusal::Fifo => f.write_str(
                 "it is a FIFO queue: receiving blocks the message groups until they are returned; \
                  --allow-fifo does it",
             ),
-            Why::Chained(target) => write!(
+            PeekRefusal::Chained(target) => write!(
                 f,
                 "it has a redrive policy of its own: receiving could push messages on to '{target}'"
             ),
-            Why::InFlight(count) => write!(
+            PeekRefusal::InFlight(count) => write!(
                 f,
                 "{} in flight: somebody else is reading it, or a peek was cut off not long ago",
                 text::count(*count, "message")
             ),
-            Why::Empty => f.write_str("no message can be received from it now"),
-            Why::Peeked(bundle) => {
+            PeekRefusal::Empty => f.write_str("no message can be received from it now"),
+            PeekRefusal::Peeked(bundle) => {
                 write!(
                     f,
                     "it was peeked {PASSES_MAX} times for this incident, which is the limit"
@@ -143,27 +143,29 @@ pub fn judge(
     fifo: bool,
     said: &Attributes,
     past: Option<&Peek>,
-) -> Result<(), Why> {
+) -> Result<(), PeekRefusal> {
     if let Some(past) = past.filter(|past| past.passes.len() >= PASSES_MAX) {
-        return Err(Why::Peeked(past.passes.iter().rev().find_map(|pass| pass.bundle.clone())));
+        return Err(PeekRefusal::Peeked(
+            past.passes.iter().rev().find_map(|pass| pass.bundle.clone()),
+        ));
     }
     if fifo && !allow_fifo {
-        return Err(Why::Fifo);
+        return Err(PeekRefusal::Fifo);
     }
     if let Some(redrive) = &said.redrive {
         let target = redrive.target.rsplit(':').next().unwrap_or_default();
-        return Err(Why::Chained(target.to_owned()));
+        return Err(PeekRefusal::Chained(target.to_owned()));
     }
     match (said.counts.in_flight, said.counts.visible) {
-        (0, 0) => Err(Why::Empty),
+        (0, 0) => Err(PeekRefusal::Empty),
         (0, _) => Ok(()),
-        (count, _) => Err(Why::InFlight(count)),
+        (count, _) => Err(PeekRefusal::InFlight(count)),
     }
 }
 
 impl Peeks {
     /// What was done to this queue for this incident.
-    pub fn of(&self, arn: &str, incident: &str) -> Option<&Peek> {
+    pub fn get(&self, arn: &str, incident: &str) -> Option<&Peek> {
         self.peeks.iter().find(|peek| peek.arn == arn && peek.incident == incident)
     }
 
@@ -199,13 +201,13 @@ impl Peeks {
 
 impl Peek {
     /// Whether this event has called for a pass already.
-    pub fn answered(&self, cause: &str) -> bool {
+    pub fn has_pass_for(&self, cause: &str) -> bool {
         self.passes.iter().any(|pass| pass.cause.as_deref() == Some(cause))
     }
 
     /// Counts a message, and returns how often we have received it by now.
-    pub fn saw(&mut self, message: &str) -> u64 {
-        if !self.seen.contains_key(message) && self.seen.len() >= SEEN_MAX {
+    pub fn count_received(&mut self, message: &str) -> u64 {
+        if !self.seen.contains_key(message) && self.seen.len() >= SEEN_IDS_MAX {
             return 1;
         }
         let count = self.seen.entry(message.to_owned()).or_default();
@@ -266,7 +268,7 @@ mod tests {
         for (rule, allow, fifo, said, passes, reason) in rows {
             let past = past(passes);
             let found = judge(allow, fifo, &said, (passes > 0).then_some(&past));
-            assert_eq!(found.map_err(|why| why.word()).err(), reason, "{rule}");
+            assert_eq!(found.map_err(|why| why.code()).err(), reason, "{rule}");
         }
         assert_eq!(judge(false, false, &said(1, 0, None), None), Ok(()));
         let why = judge(false, false, &said(1, 0, None), Some(&past(2))).unwrap_err();
@@ -278,18 +280,21 @@ mod tests {
     #[test]
     fn an_event_calls_for_one_pass_and_incidents_are_counted_apart() {
         let peek = past(1);
-        assert!(peek.answered("cause 0") && !peek.answered("cause 1"));
+        assert!(peek.has_pass_for("cause 0") && !peek.has_pass_for("cause 1"));
         let mut peeks = Peeks::default();
         peeks.entry("arn:q", "i", at(0)).passes = past(2).passes;
         assert_eq!(peeks.entry("arn:q", "other", at(0)).passes.len(), 0);
-        assert_eq!(peeks.of("arn:q", "i").map(|peek| peek.passes.len()), Some(2));
-        assert_eq!(peeks.of("arn:other", "i"), None);
+        assert_eq!(peeks.get("arn:q", "i").map(|peek| peek.passes.len()), Some(2));
+        assert_eq!(peeks.get("arn:other", "i"), None);
     }
 
     #[test]
     fn messages_are_counted_over_all_passes() {
         let mut peek = past(0);
-        assert_eq!([peek.saw("a"), peek.saw("b"), peek.saw("a")], [1, 1, 2]);
+        assert_eq!(
+            [peek.count_received("a"), peek.count_received("b"), peek.count_received("a")],
+            [1, 1, 2]
+        );
     }
 
     #[test]

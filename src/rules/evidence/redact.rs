@@ -13,8 +13,10 @@ use std::borrow::Cow;
 use crate::glob::GlobList;
 
 mod bytes;
+mod json;
 mod number;
 mod scan;
+mod secret_name;
 mod token;
 
 /// The most configured patterns.
@@ -24,9 +26,9 @@ pub const MAX_PATTERN: usize = 512;
 /// The longest name of a configured pattern, in bytes.
 pub const MAX_NAME: usize = 32;
 /// A text that still changes after so many rounds was made for that, and is replaced whole.
-const ROUNDS: usize = 8;
+const ROUNDS_MAX: usize = 8;
 /// The shortest length class.
-const CLASS_MIN: usize = 8;
+const LENGTH_CLASS_MIN: usize = 8;
 
 /// The words of our own placeholders.
 const KINDS: [&str; 9] = [EMAIL, CARD, PHONE, PERSON, SECRET, TOKEN, JWT, PEM, TEXT];
@@ -58,7 +60,7 @@ pub struct Redactor {
 
 /// A place in a text, and the kind of what stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Found<'k> {
+struct SecretMatch<'k> {
     start: usize,
     end: usize,
     kind: &'k str,
@@ -81,39 +83,39 @@ impl Redactor {
     }
 
     /// The text without secrets; borrowed when nothing was found. JSON in it is not parsed, and
-    /// may be none afterwards: see [`Redactor::value`].
-    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    /// may be none afterwards: see [`Redactor::redact_json`].
+    pub fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         // A replacement can lay bare what its neighbourhood hid: so until nothing is found, which
         // is also why redacting the result again changes nothing.
         let mut current = Cow::Borrowed(text);
-        for _ in 0..ROUNDS {
-            match self.round(&current) {
+        for _ in 0..ROUNDS_MAX {
+            match self.redact_once(&current) {
                 Some(next) => current = Cow::Owned(next),
                 None => return current,
             }
         }
-        match self.round(&current) {
+        match self.redact_once(&current) {
             Some(_) => Cow::Owned(placeholder(TEXT, text)),
             None => current,
         }
     }
 
     /// One pass over the parts between placeholders, each as if it stood alone.
-    fn round(&self, text: &str) -> Option<String> {
+    fn redact_once(&self, text: &str) -> Option<String> {
         let mut found = Vec::new();
         let mut from = 0;
         let placeholders = Placeholders { redactor: self, text, at: 0 };
         for (start, end) in placeholders {
-            self.find(text, from, start, &mut found);
+            self.find_matches(text, from, start, &mut found);
             from = end;
         }
-        self.find(text, from, text.len(), &mut found);
+        self.find_matches(text, from, text.len(), &mut found);
         if found.is_empty() {
             return None;
         }
         let mut out = String::with_capacity(text.len() + 16);
         let mut from = 0;
-        for Found { start, end, kind } in found {
+        for SecretMatch { start, end, kind } in found {
             out.push_str(&text[from..start]);
             out.push_str(&placeholder(kind, &text[start..end]));
             from = end;
@@ -123,12 +125,18 @@ impl Redactor {
     }
 
     /// Adds what is found in a part of the text, in order and without overlaps.
-    fn find<'s>(&'s self, text: &str, from: usize, to: usize, all: &mut Vec<Found<'s>>) {
+    fn find_matches<'s>(
+        &'s self,
+        text: &str,
+        from: usize,
+        to: usize,
+        all: &mut Vec<SecretMatch<'s>>,
+    ) {
         let part = &text[from..to];
-        let mut found: Vec<Found<'s>> = scan::scan(part.as_bytes());
+        let mut found: Vec<SecretMatch<'s>> = scan::find_secrets(part.as_bytes());
         for (name, regex) in &self.patterns {
             let places = regex.find_iter(part).filter(|place| !place.is_empty());
-            found.extend(places.map(|place| Found {
+            found.extend(places.map(|place| SecretMatch {
                 start: place.start(),
                 end: place.end(),
                 kind: name,
@@ -141,7 +149,7 @@ impl Redactor {
         let known = all.len();
         for place in found {
             let place =
-                Found { start: from + place.start, end: from + place.end, kind: place.kind };
+                SecretMatch { start: from + place.start, end: from + place.end, kind: place.kind };
             match all[known..].last_mut() {
                 Some(last) if place.start < last.end => last.end = last.end.max(place.end),
                 _ => all.push(place),
@@ -157,7 +165,7 @@ impl Redactor {
         let (kind, class) = inner.get(..close)?.split_once(':')?;
         let known = KINDS.contains(&kind) || self.patterns.iter().any(|(name, _)| name == kind);
         let size: usize = class.parse().ok()?;
-        let ours = size >= CLASS_MIN && size.is_power_of_two() && class == size.to_string();
+        let ours = size >= LENGTH_CLASS_MIN && size.is_power_of_two() && class == size.to_string();
         (known && ours).then_some(close + 2)
     }
 
@@ -211,11 +219,9 @@ fn compile(pattern: &Pattern) -> Result<(String, regex_lite::Regex), String> {
 
 /// What stands for a text of this kind.
 fn placeholder(kind: &str, text: &str) -> String {
-    let class = text.chars().count().next_power_of_two().max(CLASS_MIN);
+    let class = text.chars().count().next_power_of_two().max(LENGTH_CLASS_MIN);
     format!("<{kind}:{class}>")
 }
 
-mod json;
-mod secret_name;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::rules::queue::redrive_graph::{Place, Seen};
 
 /// The queues that send their dead letters there. One that could not be read is there by name, and
 /// nothing else is known of it.
-pub fn of(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
+pub fn source_facts(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
     let source = |seen: &Seen| {
         let place = Place::of(&seen.url, region)?;
         let named = SourceFacts { name: place.name, arn: place.arn, ..SourceFacts::default() };
@@ -64,7 +64,7 @@ mod tests {
             Seen { url: url("orders"), attributes: Some(Ok(said)) },
             Seen { url: url("refunds"), attributes: Some(Err(Miss::Denied)) },
         ];
-        let found = of(&seen, "eu-west-1");
+        let found = source_facts(&seen, "eu-west-1");
         assert_eq!((found[0].depth, found[0].in_flight), (Some(6), Some(2)));
         assert_eq!((found[0].max_receive_count, found[0].visibility_s), (Some(3), None));
         assert_eq!((found[1].name.as_str(), found[1].depth), ("refunds", None));

@@ -4,9 +4,9 @@ use super::bundle::{Group, Moment, Timeline};
 use crate::text;
 use crate::time::Timestamp;
 
-/// What is known beside the causes.
+/// What is facts beside the causes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct TimelineFacts {
     /// When the incident began.
     pub raised_at: Option<Timestamp>,
     /// When the queue was asked about itself.
@@ -18,7 +18,7 @@ pub struct Known {
 }
 
 /// The moments, the first first.
-pub fn of(groups: &[Group], known: Known) -> Timeline {
+pub fn build(groups: &[Group], facts: TimelineFacts) -> Timeline {
     let mut moments: Vec<(Timestamp, String, Vec<String>)> = Vec::new();
     for group in groups {
         let item = vec![group.item.clone()];
@@ -42,19 +42,19 @@ pub fn of(groups: &[Group], known: Known) -> Timeline {
         }
     }
     // Since the queue was asked, who receives may be ourselves.
-    let by_others = |at: &Timestamp| known.asked_at.is_none_or(|asked| *at < asked);
-    if let Some(at) = known.first_received_at.filter(by_others) {
+    let by_others = |at: &Timestamp| facts.asked_at.is_none_or(|asked| *at < asked);
+    if let Some(at) = facts.first_received_at.filter(by_others) {
         moments.push((
             at,
             "a message of the sample was received for the first time".into(),
             Vec::new(),
         ));
     }
-    if let Some(at) = known.raised_at {
+    if let Some(at) = facts.raised_at {
         moments.push((at, "the incident began".into(), Vec::new()));
     }
-    if let Some(at) = known.asked_at {
-        let taken = text::count(known.taken, "message");
+    if let Some(at) = facts.asked_at {
+        let taken = text::count(facts.taken, "message");
         moments.push((at, format!("a sample of {taken} was taken"), Vec::new()));
     }
     moments.sort();
@@ -83,9 +83,13 @@ mod tests {
             group("f2", Some(at(20)), Some(at(20))),
             group("f3", None, None),
         ];
-        let known =
-            Known { raised_at: Some(at(25)), asked_at: Some(at(40)), taken: 3, ..Known::default() };
-        let timeline = of(&groups, known).timeline;
+        let facts = TimelineFacts {
+            raised_at: Some(at(25)),
+            asked_at: Some(at(40)),
+            taken: 3,
+            ..TimelineFacts::default()
+        };
+        let timeline = build(&groups, facts).timeline;
         let said: Vec<String> =
             timeline.iter().map(|one| format!("{} {}", one.id, one.what)).collect();
         assert_eq!(
@@ -105,8 +109,12 @@ mod tests {
     fn our_own_look_is_no_moment_of_theirs() {
         let rows = [(Some(at(40)), 1), (Some(at(41)), 1), (Some(at(39)), 2), (None, 1)];
         for (first_received_at, moments) in rows {
-            let known = Known { first_received_at, asked_at: Some(at(40)), ..Known::default() };
-            assert_eq!(of(&[], known).timeline.len(), moments, "{first_received_at:?}");
+            let facts = TimelineFacts {
+                first_received_at,
+                asked_at: Some(at(40)),
+                ..TimelineFacts::default()
+            };
+            assert_eq!(build(&[], facts).timeline.len(), moments, "{first_received_at:?}");
         }
     }
 }

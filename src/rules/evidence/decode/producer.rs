@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::unwrap::Peeled;
+use super::unwrap::UnwrappedBody;
 use super::{Content, Producer};
 use crate::rules::evidence::message::Message;
 
-pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
+pub(super) fn detect(message: &Message, unwrapped: &UnwrappedBody) -> Producer {
     let has = |name: &str| message.attributes.contains_key(name);
     if has("SCHEDULE_ARN") && (has("ERROR_CODE") || has("EXECUTION_ID")) {
         return Producer::Scheduler;
@@ -17,7 +17,7 @@ pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
     if has("ErrorCode") && (has("RequestID") || has("ErrorMessage")) {
         return Producer::LambdaAsync;
     }
-    if let Content::Json(value) = &peeled.content
+    if let Content::Json(value) = &unwrapped.content
         && is_destination_record(value)
     {
         return Producer::LambdaDestination;
@@ -26,7 +26,7 @@ pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
         return Producer::Sqs;
     }
     // SNS's own dead letter: it never was in a source queue.
-    if peeled.wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
+    if unwrapped.wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
 }
 
 /// A record of Lambda's: of an asynchronous call, or of a batch of a stream.

@@ -103,7 +103,7 @@ fn producers_are_known_by_their_marks() {
 
 #[test]
 fn payloads_are_known_by_their_keys() {
-    use Payload::*;
+    use PayloadKind::*;
     let records = |source: &str| json!({"Records": [{"eventSource": source}]}).to_string();
     let rows = [
         ("S3", records("aws:s3"), S3Event),
@@ -233,8 +233,8 @@ fn layers_and_sizes_have_a_limit() {
             .to_string(),
         &[("x-correlation-id", &long), ("traceparent", &format!("00-{long}"))],
     ));
-    let failure = decoded.failure;
-    for said in [&failure.code, &failure.exception, &failure.message].into_iter().flatten() {
+    let error = decoded.error;
+    for said in [&error.code, &error.exception, &error.message].into_iter().flatten() {
         assert!(said.text.len() <= FIELD_MAX, "{} bytes", said.text.len());
     }
     let ids = [decoded.request_id, decoded.trace_id].into_iter().flatten();
@@ -396,10 +396,10 @@ fn what_failed_is_read_as_each_runtime_prints_it() {
         if text.starts_with(['{', '[']) || text.contains('\n') || text.starts_with("job") {
             message = body(text);
         }
-        let failure = decode(&message).failure;
-        let said = |part: &Option<Said>| part.as_ref().map(|said| said.text.clone());
+        let error = decode(&message).error;
+        let said = |part: &Option<SourcedText>| part.as_ref().map(|said| said.text.clone());
         let found =
-            [said(&failure.exception), said(&failure.code), said(&failure.message), failure.place];
+            [said(&error.exception), said(&error.code), said(&error.message), error.function];
         if found.each_ref().map(Option::as_deref) != expected {
             wrong.push(format!("{what}: {found:?}"));
         }
@@ -445,19 +445,19 @@ fn producers_say_what_failed() {
         ),
     ];
     for (what, message, expected) in rows {
-        let failure = decode(&message).failure;
-        let parts = [&failure.code, &failure.exception, &failure.message];
+        let error = decode(&message).error;
+        let parts = [&error.code, &error.exception, &error.message];
         let found = parts.map(|part| part.as_ref().map(|said| said.text.as_str()));
         assert_eq!(found, expected, "{what}");
-        assert!(failure.by_producer, "{what}");
-        assert_eq!(failure.target.as_deref(), (what == "a rule").then_some("sqs"), "{what}");
+        assert!(error.by_producer, "{what}");
+        assert_eq!(error.target.as_deref(), (what == "a rule").then_some("sqs"), "{what}");
     }
 }
 
 #[test]
 fn a_root_cause_in_a_stack_speaks_for_what_wraps_it() {
     let stack = "a.WrapException: see below\n\tat a.B.c(B.java:1)\nCaused by: a.RealException: used up\n\tat a.D.e(D.java:2)";
-    let failure = decode(&with(
+    let error = decode(&with(
         "{}",
         &[
             ("x-exception-fqcn", "a.WrapException"),
@@ -465,10 +465,10 @@ fn a_root_cause_in_a_stack_speaks_for_what_wraps_it() {
             ("x-exception-stacktrace", stack),
         ],
     ))
-    .failure;
-    assert_eq!(failure.exception.unwrap().text, "a.RealException");
-    assert_eq!(failure.message.unwrap().text, "used up");
-    assert_eq!(failure.place.as_deref(), Some("D.e"));
+    .error;
+    assert_eq!(error.exception.unwrap().text, "a.RealException");
+    assert_eq!(error.message.unwrap().text, "used up");
+    assert_eq!(error.function.as_deref(), Some("D.e"));
 }
 
 #[test]
@@ -488,8 +488,8 @@ fn what_speaks_of_no_error_is_none() {
         ("nothing", ""),
     ];
     for (what, text) in rows {
-        let failure = decode(&body(text)).failure;
-        assert!(failure.is_none(), "{what}: {failure:?}");
+        let error = decode(&body(text)).error;
+        assert!(error.is_none(), "{what}: {error:?}");
     }
 }
 

@@ -21,7 +21,7 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, PADDING);
 
 /// A body without its wrappings.
-pub(super) struct Peeled {
+pub(super) struct UnwrappedBody {
     pub wrapped: Vec<&'static str>,
     pub content: Content,
     pub notes: Vec<String>,
@@ -35,12 +35,12 @@ enum Layer {
     Text(&'static str, String),
     Bytes(&'static str, Vec<u8>),
     /// The end of it.
-    Core(Content),
+    Content(Content),
 }
 
 /// Takes the wrappings off.
-pub(super) fn peel(body: &str) -> Peeled {
-    let mut peeled = Peeled {
+pub(super) fn unwrap_body(body: &str) -> UnwrappedBody {
+    let mut unwrapped = UnwrappedBody {
         wrapped: Vec::new(),
         content: Content::Binary { len: 0 },
         notes: Vec::new(),
@@ -49,23 +49,23 @@ pub(super) fn peel(body: &str) -> Peeled {
     let mut owned: String;
     let mut text = body;
     loop {
-        let may_go_on = peeled.wrapped.len() < LAYERS_MAX;
-        match layer(text, may_go_on, &mut peeled) {
-            Layer::Core(content) => {
-                peeled.content = content;
-                return peeled;
+        let may_unwrap = unwrapped.wrapped.len() < LAYERS_MAX;
+        match unwrap_layer(text, may_unwrap, &mut unwrapped) {
+            Layer::Content(content) => {
+                unwrapped.content = content;
+                return unwrapped;
             }
             Layer::Text(name, inner) => {
-                peeled.wrapped.push(name);
+                unwrapped.wrapped.push(name);
                 owned = inner;
             }
             Layer::Bytes(name, bytes) => {
-                peeled.wrapped.push(name);
-                match unpacked(bytes, &mut peeled) {
+                unwrapped.wrapped.push(name);
+                match decompress_to_text(bytes, &mut unwrapped) {
                     Ok(inner) => owned = inner,
                     Err(len) => {
-                        peeled.content = Content::Binary { len };
-                        return peeled;
+                        unwrapped.content = Content::Binary { len };
+                        return unwrapped;
                     }
                 }
             }
@@ -74,29 +74,29 @@ pub(super) fn peel(body: &str) -> Peeled {
     }
 }
 
-fn layer(text: &str, may_go_on: bool, peeled: &mut Peeled) -> Layer {
+fn unwrap_layer(text: &str, may_unwrap: bool, unwrapped: &mut UnwrappedBody) -> Layer {
     let trimmed = text.trim_start_matches('\u{feff}').trim();
     match trimmed.as_bytes().first() {
         Some(b'{' | b'[') => match serde_json::from_str::<Value>(trimmed) {
-            Ok(value) => return within(value, may_go_on, peeled),
-            Err(error) => peeled.notes.push(not_json(&error)),
+            Ok(value) => return unwrap_json(value, may_unwrap, unwrapped),
+            Err(error) => unwrapped.notes.push(json_error_note(&error)),
         },
-        Some(b'"') if may_go_on => {
+        Some(b'"') if may_unwrap => {
             if let Ok(inner) = serde_json::from_str::<String>(trimmed) {
                 return Layer::Text("json_string", inner);
             }
         }
-        Some(_) if may_go_on => {
-            if let Some(bytes) = base64(trimmed) {
+        Some(_) if may_unwrap => {
+            if let Some(bytes) = decode_base64(trimmed) {
                 return Layer::Bytes("base64", bytes);
             }
         }
         _ => {}
     }
-    Layer::Core(Content::Text(text.to_owned()))
+    Layer::Content(Content::Text(text.to_owned()))
 }
 
-fn not_json(error: &serde_json::Error) -> String {
+fn json_error_note(error: &serde_json::Error) -> String {
     let why = error.to_string();
     if why.starts_with("recursion limit") {
         "not JSON: nested too deeply".into()
@@ -108,21 +108,21 @@ fn not_json(error: &serde_json::Error) -> String {
 }
 
 /// A JSON value, or what it is the envelope of.
-fn within(mut value: Value, may_go_on: bool, peeled: &mut Peeled) -> Layer {
-    if may_go_on && is_sns(&value) {
-        peeled.sns_id = value.get("MessageId").and_then(Value::as_str).map(str::to_owned);
+fn unwrap_json(mut value: Value, may_unwrap: bool, unwrapped: &mut UnwrappedBody) -> Layer {
+    if may_unwrap && is_sns(&value) {
+        unwrapped.sns_id = value.get("MessageId").and_then(Value::as_str).map(str::to_owned);
         if let Some(Value::String(inner)) = value.get_mut("Message").map(Value::take) {
             return Layer::Text("sns", inner);
         }
     }
-    if may_go_on && let Some(Value::String(data)) = value.pointer("/awslogs/data") {
+    if may_unwrap && let Some(Value::String(data)) = value.pointer("/awslogs/data") {
         // The data is base64 in any case; what is not stays as it is.
-        if let Some(bytes) = base64(data) {
-            peeled.wrapped.push("awslogs");
+        if let Some(bytes) = decode_base64(data) {
+            unwrapped.wrapped.push("awslogs");
             return Layer::Bytes("base64", bytes);
         }
     }
-    Layer::Core(Content::Json(value))
+    Layer::Content(Content::Json(value))
 }
 
 fn is_sns(value: &Value) -> bool {
@@ -132,21 +132,21 @@ fn is_sns(value: &Value) -> bool {
 }
 
 /// The bytes of what plausibly is base64: nothing but its characters, and text or gzip within.
-fn base64(text: &str) -> Option<Vec<u8>> {
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
     if text.len() < BASE64_MIN {
         return None;
     }
-    let (mut url_safe, mut broken) = (false, false);
+    let (mut url_safe, mut has_line_breaks) = (false, false);
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => {}
             b'-' | b'_' => url_safe = true,
-            b'\n' | b'\r' => broken = true,
+            b'\n' | b'\r' => has_line_breaks = true,
             _ => return None,
         }
     }
     let joined: String;
-    let text = if broken {
+    let text = if has_line_breaks {
         joined = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
         &joined
     } else {
@@ -156,23 +156,24 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let bytes = if url_safe { URL_SAFE.decode(text) } else { STANDARD.decode(text) }.ok()?;
-    let plausible = bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_text);
+    let plausible =
+        bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_printable);
     plausible.then_some(bytes)
 }
 
 /// Whether a text is one that somebody wrote: no control characters but those of lines.
-fn is_text(text: &str) -> bool {
+fn is_printable(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 /// The text in some bytes, unpacked if need be; else how many bytes there are.
-fn unpacked(mut bytes: Vec<u8>, peeled: &mut Peeled) -> Result<String, usize> {
-    while bytes.starts_with(GZIP_MAGIC) && peeled.wrapped.len() < LAYERS_MAX {
-        peeled.wrapped.push("gzip");
+fn decompress_to_text(mut bytes: Vec<u8>, unwrapped: &mut UnwrappedBody) -> Result<String, usize> {
+    while bytes.starts_with(GZIP_MAGIC) && unwrapped.wrapped.len() < LAYERS_MAX {
+        unwrapped.wrapped.push("gzip");
         let (inner, note) = gunzip(&bytes);
         bytes = inner;
         if let Some(note) = note {
-            peeled.notes.push(note.into());
+            unwrapped.notes.push(note.into());
             return Err(bytes.len());
         }
     }

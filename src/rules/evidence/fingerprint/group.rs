@@ -10,13 +10,13 @@ use crate::time::Timestamp;
 /// group, which is that of arrival.
 #[derive(Debug, Default)]
 pub struct Grouper {
-    groups: BTreeMap<String, Growing>,
+    groups: BTreeMap<String, GroupBuilder>,
 }
 
 #[derive(Debug)]
-struct Growing {
+struct GroupBuilder {
     /// What stands for the group: the least of what its messages say, whoever came first.
-    face: Fingerprint,
+    representative: Fingerprint,
     messages: Vec<String>,
     contents: HashSet<u64>,
     first: Option<Timestamp>,
@@ -24,23 +24,24 @@ struct Growing {
 }
 
 impl Grouper {
-    /// With nothing in it.
-    pub fn new() -> Self {
-        Grouper::default()
-    }
-
     /// Takes a message: its id in the bundle, when it was sent, the digest of its content
     /// ([`crate::rules::evidence::decode::Content::digest`]), and its fingerprint.
-    pub fn add(&mut self, item: &str, sent: Option<Timestamp>, content: u64, face: Fingerprint) {
-        let group = match self.groups.get_mut(&face.id) {
+    pub fn add(
+        &mut self,
+        item: &str,
+        sent: Option<Timestamp>,
+        content: u64,
+        representative: Fingerprint,
+    ) {
+        let group = match self.groups.get_mut(&representative.id) {
             Some(group) => {
-                if face < group.face {
-                    group.face = face;
+                if representative < group.representative {
+                    group.representative = representative;
                 }
                 group
             }
-            None => self.groups.entry(face.id.clone()).or_insert_with(|| Growing {
-                face,
+            None => self.groups.entry(representative.id.clone()).or_insert_with(|| GroupBuilder {
+                representative,
                 messages: Vec::new(),
                 contents: HashSet::new(),
                 first: None,
@@ -55,33 +56,36 @@ impl Grouper {
 
     /// The groups, the largest first, equal ones by the fingerprint: `f1`, `f2` …
     pub fn finish(self) -> Fingerprints {
-        let mut groups: Vec<Growing> = self.groups.into_values().collect();
+        let mut groups: Vec<GroupBuilder> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {
-            b.messages.len().cmp(&a.messages.len()).then_with(|| a.face.id.cmp(&b.face.id))
+            b.messages
+                .len()
+                .cmp(&a.messages.len())
+                .then_with(|| a.representative.id.cmp(&b.representative.id))
         });
         let fingerprints = groups
             .into_iter()
             .enumerate()
-            .map(|(place, group)| group.written(format!("f{}", place + 1)))
+            .map(|(place, group)| group.into_group(format!("f{}", place + 1)))
             .collect();
         Fingerprints { fingerprints }
     }
 }
 
-impl Growing {
-    fn written(self, item: String) -> Group {
+impl GroupBuilder {
+    fn into_group(self, item: String) -> Group {
         Group {
             item,
-            id: self.face.id,
+            id: self.representative.id,
             version: VERSION,
-            title: self.face.title,
-            kind: self.face.kind.as_str().into(),
-            why: self.face.why,
-            producer: self.face.producer.as_str().into(),
-            payload: self.face.payload.as_str().into(),
-            code: self.face.code,
-            exception: self.face.exception,
-            message: self.face.message,
+            title: self.representative.title,
+            kind: self.representative.kind.as_str().into(),
+            why: self.representative.why,
+            producer: self.representative.producer.as_str().into(),
+            payload: self.representative.payload.as_str().into(),
+            code: self.representative.code,
+            exception: self.representative.exception,
+            message: self.representative.message,
             count: self.messages.len() as u64,
             messages: self.messages,
             distinct: self.contents.len() as u64,

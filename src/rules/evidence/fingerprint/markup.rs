@@ -11,7 +11,7 @@ const NAME_MAX: usize = 64;
 /// Names in a title.
 const NAMES_SHOWN: usize = 6;
 
-pub(super) struct Elements {
+pub(super) struct XmlElements {
     /// The root, then every name, sorted, once each.
     pub canonical: String,
     /// `Order, Id, Line`.
@@ -19,7 +19,7 @@ pub(super) struct Elements {
 }
 
 /// The elements, when the text is XML. A page for people is none: what it says is its text.
-pub(super) fn of(text: &str) -> Option<Elements> {
+pub(super) fn xml_elements(text: &str) -> Option<XmlElements> {
     let text = text[..text.floor_char_boundary(INPUT_MAX)].trim_start_matches('\u{feff}').trim();
     if !text.starts_with('<') {
         return None;
@@ -27,7 +27,7 @@ pub(super) fn of(text: &str) -> Option<Elements> {
     let mut root = None;
     let mut names = BTreeSet::new();
     for part in text.split('<').skip(1) {
-        let end = part.find(|c: char| !is_of_name(c)).unwrap_or(part.len());
+        let end = part.find(|c: char| !is_name_char(c)).unwrap_or(part.len());
         let name = &part[..end];
         let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let is_data =
@@ -57,9 +57,9 @@ pub(super) fn of(text: &str) -> Option<Elements> {
     if names.len() >= NAMES_SHOWN {
         shown.push(format!("{} more", names.len() + 1 - NAMES_SHOWN));
     }
-    Some(Elements { canonical, outline: shown.join(", ") })
+    Some(XmlElements { canonical, outline: shown.join(", ") })
 }
 
-fn is_of_name(c: char) -> bool {
+fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':')
 }

@@ -17,7 +17,7 @@ const KEYS_SHOWN: usize = 6;
 
 /// Keys whose value says what a message is, where it is a word. Two commands may have the same
 /// fields and go to different code; so such a word is part of the shape.
-const TELLING: [&str; 16] = [
+const DISCRIMINATORS: [&str; 16] = [
     "source",
     "detail-type",
     "eventSource",
@@ -36,7 +36,7 @@ const TELLING: [&str; 16] = [
     "kind",
 ];
 
-pub(super) struct Shape {
+pub(super) struct JsonShape {
     /// Every path with its type, sorted, once each.
     pub canonical: String,
     pub paths: u64,
@@ -46,7 +46,7 @@ pub(super) struct Shape {
     pub outline: String,
 }
 
-pub(super) fn of(value: &Value) -> Shape {
+pub(super) fn json_shape(value: &Value) -> JsonShape {
     let mut walk = Walk { arena: String::with_capacity(2048), paths: Vec::new(), values: 0 };
     walk.visit(value, &mut String::with_capacity(128), 0);
     let Walk { arena, mut paths, .. } = walk;
@@ -60,10 +60,10 @@ pub(super) fn of(value: &Value) -> Shape {
     let mut words = Vec::new();
     for place in ["", "/Records/0", "/detail"] {
         if let Some(Value::Object(object)) = value.pointer(place) {
-            telling(object, &mut words);
+            add_discriminators(object, &mut words);
         }
     }
-    Shape { canonical, paths: paths.len() as u64, words, outline: outline(value) }
+    JsonShape { canonical, paths: paths.len() as u64, words, outline: outline(value) }
 }
 
 /// All paths in one text, so that none is a string of its own.
@@ -98,7 +98,7 @@ impl Walk {
             Value::Array(items) => {
                 path.push_str("[]");
                 // A list of words is of one shape with words and without.
-                let inner = items.iter().take(ITEMS_MAX).filter(|item| !is_word_or_number(item));
+                let inner = items.iter().take(ITEMS_MAX).filter(|item| !is_scalar(item));
                 for item in inner {
                     self.visit(item, path, depth + 1);
                 }
@@ -106,7 +106,7 @@ impl Walk {
             Value::Object(object) => {
                 for (key, value) in object {
                     path.push('.');
-                    path.push_str(name(key));
+                    path.push_str(key_or_wildcard(key));
                     self.visit(value, path, depth + 1);
                     path.truncate(len);
                     if self.values > VALUES_MAX {
@@ -120,12 +120,12 @@ impl Walk {
     }
 }
 
-fn is_word_or_number(value: &Value) -> bool {
+fn is_scalar(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
 }
 
 /// A key; `*` when it is data: an id, a date, an address.
-fn name(key: &str) -> &str {
+fn key_or_wildcard(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let is_data = key.len() > KEY_MAX
         || (digits > 0 && digits == key.len())
@@ -136,14 +136,14 @@ fn name(key: &str) -> &str {
     if is_data { "*" } else { key }
 }
 
-fn telling(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>) {
-    for key in TELLING {
+fn add_discriminators(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>) {
+    for key in DISCRIMINATORS {
         let Some(Value::String(word)) = object.get(key) else {
             continue;
         };
         // `ObjectCreated:Put` and `ObjectCreated:CompleteMultipartUpload` are one to a consumer.
         let word = if key == "eventName" { word.split(':').next().unwrap_or(word) } else { word };
-        if is_word(word) {
+        if is_program_word(word) {
             words.push((key, word.to_owned()));
         }
     }
@@ -151,7 +151,7 @@ fn telling(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>)
 
 /// Whether a value is a word of a program rather than one of a person: letters and what joins
 /// them, and a digit only in a version.
-fn is_word(word: &str) -> bool {
+fn is_program_word(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     (2..=WORD_MAX).contains(&word.len())
         && !mask::is_id(word)
@@ -178,15 +178,15 @@ fn outline(value: &Value) -> String {
     let mut keys: Vec<(&String, &Value)> = inner.iter().collect();
     keys.sort_unstable_by_key(|(key, _)| *key);
     let mut shown: Vec<String> =
-        keys.iter().take(KEYS_SHOWN).map(|(key, value)| shown(key, value)).collect();
+        keys.iter().take(KEYS_SHOWN).map(|(key, value)| outline_key(key, value)).collect();
     if keys.len() > KEYS_SHOWN {
         shown.push(format!("{} more", keys.len() - KEYS_SHOWN));
     }
     format!("{list}with {}", shown.join(", "))
 }
 
-fn shown(key: &str, value: &Value) -> String {
-    let name = name(key);
+fn outline_key(key: &str, value: &Value) -> String {
+    let name = key_or_wildcard(key);
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-$@:".contains(&b));
     let name = if plain && name.len() <= 32 { name } else { "*" };
     if value.is_array() { format!("{name}[]") } else { name.to_owned() }

@@ -27,7 +27,7 @@ fn with(text: &str, attributes: &[(&str, &str)]) -> Message {
 }
 
 fn found(message: &Message) -> Fingerprint {
-    of(&decode(message))
+    compute(&decode(message))
 }
 
 fn found_in(text: &str) -> Fingerprint {
@@ -129,7 +129,7 @@ fn capitals_count_in_quotes_alone() {
         ("'Open", "'Open"),
     ];
     for (text, expected) in rows {
-        assert_eq!(mask::folded(text), expected, "{text}");
+        assert_eq!(mask::case_folded(text), expected, "{text}");
     }
 }
 
@@ -196,7 +196,7 @@ fn what_sqs_says_is_no_part_of_a_cause() {
 }
 
 fn grouped<'a>(letters: impl Iterator<Item = &'a corpus::Letter>) -> Value {
-    let mut grouper = Grouper::new();
+    let mut grouper = Grouper::default();
     for letter in letters {
         let content = decode(&letter.message).content.digest();
         let sent = letter.message.system["SentTimestamp"].parse().map(Timestamp::from_millis);
@@ -225,13 +225,13 @@ fn the_order_of_messages_does_not_matter() {
 
 #[test]
 fn a_group_counts_what_is_repeated() {
-    let mut grouper = Grouper::new();
+    let mut grouper = Grouper::default();
     for (item, sent, text) in
         [("m1", 5, "order 1 failed"), ("m2", 3, "order 2 failed"), ("m3", 4, "order 2 failed")]
     {
         let decoded = decode(&body(text));
         let sent = Some(Timestamp::from_millis(sent));
-        grouper.add(item, sent, decoded.content.digest(), of(&decoded));
+        grouper.add(item, sent, decoded.content.digest(), compute(&decoded));
     }
     let groups = grouper.finish().fingerprints;
     assert_eq!(groups.len(), 1);
@@ -547,7 +547,7 @@ fn changed(value: &Value, by: i32) -> Value {
 proptest! {
     #[test]
     fn values_never_influence_the_shape(value in payload(), by in any::<i32>()) {
-        let (one, other) = (shape::of(&value), shape::of(&changed(&value, by)));
+        let (one, other) = (shape::json_shape(&value), shape::json_shape(&changed(&value, by)));
         prop_assert_eq!(one.canonical, other.canonical);
         prop_assert_eq!(one.outline, other.outline);
     }
@@ -574,7 +574,7 @@ proptest! {
 #[test]
 fn an_id_is_made_of_parts_that_do_not_run_together() {
     let id = |parts: &[(&str, &str)]| {
-        let mut all = Parts::of(Kind::ErrorText);
+        let mut all = Parts::new(Kind::ErrorText);
         for (name, text) in parts {
             all.add(name, text);
         }
@@ -597,8 +597,8 @@ fn an_id_is_made_of_parts_that_do_not_run_together() {
 fn an_error_that_says_nothing_is_known_by_the_payload() {
     for text in ["", " ", "\u{200b}"] {
         let mut decoded = decode(&with(r#"{"order": 1}"#, &[]));
-        decoded.failure.message = Some(Said { text: text.into(), from: "body".into() });
-        let found = of(&decoded);
+        decoded.error.message = Some(SourcedText { text: text.into(), source: "body".into() });
+        let found = compute(&decoded);
         assert_eq!((found.kind, found.why.len()), (Kind::Shape, 1), "{text:?}: {:?}", found.why);
     }
 }

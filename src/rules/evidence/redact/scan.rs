@@ -1,71 +1,71 @@
-//! One pass over a text: few bytes can be part of a secret's first sign, and only there is more
+//! One pass over a text: few bytes can be part of a secret's first at_sign, and only there is more
 //! looked at.
 //!
 //! Promises: each look is bounded, or ends where the next one begins, so that a pass is linear.
 //! Places are in order, do not overlap, and lie between characters.
 
 use super::bytes::{digits, run};
-use super::{EMAIL, Found, SECRET};
+use super::{EMAIL, SECRET, SecretMatch};
 use super::{number, secret_name, token};
 
 /// Bytes at which something is looked at.
-const SIGNS: [bool; 256] = {
-    let mut signs = [false; 256];
+const TRIGGERS: [bool; 256] = {
+    let mut triggers = [false; 256];
     let bytes = b"@%\\0123456789+_-JKSzBb=:>/";
     let mut i = 0;
     while i < bytes.len() {
-        signs[bytes[i] as usize] = true;
+        triggers[bytes[i] as usize] = true;
         i += 1;
     }
-    signs
+    triggers
 };
 
 /// Everything of the built-in kinds.
-pub(super) fn scan<'k>(bytes: &[u8]) -> Vec<Found<'k>> {
+pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<SecretMatch<'k>> {
     let mut found = Vec::new();
-    let mut memory = token::Memory::default();
-    let (mut at, mut floor) = (0, 0);
-    while let Some(step) = bytes[at..].iter().position(|byte| SIGNS[usize::from(*byte)]) {
+    let mut state = token::ScanState::default();
+    let (mut at, mut min_start) = (0, 0);
+    while let Some(step) = bytes[at..].iter().position(|byte| TRIGGERS[usize::from(*byte)]) {
         at += step;
-        match look(bytes, floor, at, &mut memory) {
+        match match_at(bytes, min_start, at, &mut state) {
             Some(place) => {
-                (at, floor) = (place.end, place.end);
+                (at, min_start) = (place.end, place.end);
                 found.push(place);
             }
             None if bytes[at].is_ascii_digit() => at += digits(&bytes[at..]),
             None => at += 1,
         }
     }
-    token::secret_keys(bytes, &mut found);
+    token::find_aws_secret_keys(bytes, &mut found);
     found
 }
 
-/// What the byte at `at` is a sign of. Nothing before `floor` belongs to it.
-fn look<'k>(
+/// What the byte at `at` is a at_sign of. Nothing before `min_start` belongs to it.
+fn match_at<'k>(
     bytes: &[u8],
-    floor: usize,
+    min_start: usize,
     at: usize,
-    memory: &mut token::Memory,
-) -> Option<Found<'k>> {
+    state: &mut token::ScanState,
+) -> Option<SecretMatch<'k>> {
     let rest = &bytes[at..];
     match bytes[at] {
-        b'@' => email(bytes, floor, at, at + 1),
-        b'\\' if rest.starts_with(b"\\u0040") => email(bytes, floor, at, at + 6),
-        b'%' if rest.starts_with(b"%40") => email(bytes, floor, at, at + 3),
+        b'@' => email(bytes, min_start, at, at + 1),
+        b'\\' if rest.starts_with(b"\\u0040") => email(bytes, min_start, at, at + 6),
+        b'%' if rest.starts_with(b"%40") => email(bytes, min_start, at, at + 3),
         b'%' if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") => {
-            number::international(bytes, floor, at, at + 3)
+            number::international_phone(bytes, min_start, at, at + 3)
         }
-        b'0'..=b'9' => number::number(bytes, floor, at),
-        b'+' => number::international(bytes, floor, at, at + 1),
-        b'=' | b'>' => secret_name::assigned(bytes, floor, at),
-        b':' => secret_name::assigned(bytes, floor, at).or_else(|| userinfo(bytes, at)),
-        b'_' => token::underscored(bytes, floor, at),
-        b'-' => token::dashed(bytes, floor, at).or_else(|| token::pem(bytes, at, memory)),
-        b'J' => token::jwt(bytes, floor, at, memory),
-        b'K' | b'S' => token::aws(bytes, floor, at),
-        b'z' => token::google(bytes, floor, at),
-        b'B' | b'b' => token::scheme(bytes, at),
-        b'/' => token::hook(bytes, floor, at),
+        b'0'..=b'9' => number::card_or_phone(bytes, min_start, at),
+        b'+' => number::international_phone(bytes, min_start, at, at + 1),
+        b'=' | b'>' => secret_name::assigned_value(bytes, min_start, at),
+        b':' => secret_name::assigned_value(bytes, min_start, at).or_else(|| userinfo(bytes, at)),
+        b'_' => token::underscore_prefixed(bytes, min_start, at),
+        b'-' => token::dash_prefixed(bytes, min_start, at).or_else(|| token::pem(bytes, at, state)),
+        b'J' => token::jwt(bytes, min_start, at, state),
+        b'K' | b'S' => token::aws_key_id(bytes, min_start, at),
+        b'z' => token::google_api_key(bytes, min_start, at),
+        b'B' | b'b' => token::authorization_value(bytes, at),
+        b'/' => token::webhook_path(bytes, min_start, at),
         _ => None,
     }
 }
@@ -75,11 +75,16 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-/// An e-mail address around its sign, which may be written as an escape. Neither side goes beyond
-/// another sign.
-fn email<'k>(bytes: &[u8], floor: usize, sign: usize, after: usize) -> Option<Found<'k>> {
-    let mut start = sign;
-    while start > floor {
+/// An e-mail address around its at_sign, which may be written as an escape. Neither side goes beyond
+/// another at_sign.
+fn email<'k>(
+    bytes: &[u8],
+    min_start: usize,
+    at_sign: usize,
+    after: usize,
+) -> Option<SecretMatch<'k>> {
+    let mut start = at_sign;
+    while start > min_start {
         let byte = bytes[start - 1];
         let local = is_word(byte) || b"._+-%!#$*~^".contains(&byte);
         if !local || bytes[start - 1..].starts_with(b"%40") {
@@ -87,17 +92,18 @@ fn email<'k>(bytes: &[u8], floor: usize, sign: usize, after: usize) -> Option<Fo
         }
         start -= 1;
     }
-    if start == sign {
-        start = quoted_local(bytes, floor, sign)?;
+    if start == at_sign {
+        start = quoted_local(bytes, min_start, at_sign)?;
     }
     let end = after + domain(&bytes[after..])?;
-    Some(Found { start, end, kind: EMAIL })
+    Some(SecretMatch { start, end, kind: EMAIL })
 }
 
 /// `"john doe"@…`: where the quoted part begins. RFC 5321 has 64 bytes for it.
-fn quoted_local(bytes: &[u8], floor: usize, sign: usize) -> Option<usize> {
-    let close = sign.checked_sub(1).filter(|close| *close >= floor && bytes[*close] == b'"')?;
-    let from = floor.max(close.saturating_sub(64));
+fn quoted_local(bytes: &[u8], min_start: usize, at_sign: usize) -> Option<usize> {
+    let close =
+        at_sign.checked_sub(1).filter(|close| *close >= min_start && bytes[*close] == b'"')?;
+    let from = min_start.max(close.saturating_sub(64));
     memchr::memrchr(b'"', &bytes[from..close]).map(|open| from + open)
 }
 
@@ -127,12 +133,12 @@ fn domain(bytes: &[u8]) -> Option<usize> {
 }
 
 /// `https://user:password@host`: all that stands before the host.
-fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<Found<'k>> {
+fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<SecretMatch<'k>> {
     let slashes: &[&[u8]] = &[b"//", b"\\/\\/"];
     let slash = slashes.iter().find(|slash| bytes[colon + 1..].starts_with(slash))?;
     let start = colon + 1 + slash.len();
     let ends = |byte: u8| byte.is_ascii_whitespace() || b"/\\?#\"'<>`".contains(&byte);
     let authority = run(&bytes[start..], |byte| !ends(byte));
     let length = memchr::memrchr(b'@', &bytes[start..start + authority])?;
-    (length > 0).then_some(Found { start, end: start + length, kind: SECRET })
+    (length > 0).then_some(SecretMatch { start, end: start + length, kind: SECRET })
 }

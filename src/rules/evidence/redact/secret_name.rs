@@ -6,12 +6,12 @@
 //! with the value that is found.
 
 use super::bytes::run;
-use super::{Found, SECRET};
+use super::{SECRET, SecretMatch};
 
 /// The longest name that is looked at, from its end.
 const NAME_MAX: usize = 64;
 /// Names that tell at the end of any name, in the singular and the plural.
-const ENDS: [&str; 28] = [
+const SECRET_ENDS: [&str; 28] = [
     "accesskey",
     "accesskeyid",
     "accountkey",
@@ -42,24 +42,25 @@ const ENDS: [&str; 28] = [
     "token",
 ];
 /// Names that also end innocent words, and so have to be a word of their own.
-const WORDS: [&str; 6] = ["cpf", "otp", "pass", "pin", "session", "ssn"];
+const SECRET_WORDS: [&str; 6] = ["cpf", "otp", "pass", "pin", "session", "ssn"];
 /// Names that tell in the query of a URL only.
-const QUERY: [&str; 3] = ["sig", "signature", "xamzsignature"];
+const QUERY_NAMES: [&str; 3] = ["sig", "signature", "xamzsignature"];
 /// What is no secret under any name.
-const NOTHING: [&[u8]; 8] =
+const EMPTY_VALUES: [&[u8]; 8] =
     [b"null", b"true", b"false", b"none", b"None", b"True", b"False", b"undefined"];
 
 /// A name as it is compared: letters and digits, in lower case.
-struct Name {
+struct NormalizedName {
     text: String,
     /// Where the words of the name begin in `text`.
     words: Vec<usize>,
 }
 
-impl Name {
+impl NormalizedName {
     fn read(name: &[u8]) -> Self {
         let name = &name[name.len().saturating_sub(NAME_MAX)..];
-        let mut read = Name { text: String::with_capacity(name.len()), words: Vec::new() };
+        let mut read =
+            NormalizedName { text: String::with_capacity(name.len()), words: Vec::new() };
         let mut last = b' ';
         for byte in name {
             if byte.is_ascii_alphanumeric() {
@@ -76,39 +77,43 @@ impl Name {
         read
     }
 
-    fn tells(&self) -> bool {
+    fn is_secret(&self) -> bool {
         let text = self.text.as_str();
         let single = text.strip_suffix('s').unwrap_or(text);
         let word = |name: &&str| {
             text.strip_suffix(*name).is_some_and(|rest| self.words.contains(&rest.len()))
         };
-        ENDS.iter().any(|name| text.ends_with(name) || single.ends_with(name))
-            || WORDS.iter().any(word)
-            || text == QUERY[2]
+        SECRET_ENDS.iter().any(|name| text.ends_with(name) || single.ends_with(name))
+            || SECRET_WORDS.iter().any(word)
+            || text == QUERY_NAMES[2]
     }
 }
 
 /// Whether what stands under this name is secret.
-pub(super) fn tells(name: &str) -> bool {
-    Name::read(name.as_bytes()).tells()
+pub(super) fn is_secret_name(name: &str) -> bool {
+    NormalizedName::read(name.as_bytes()).is_secret()
 }
 
 /// The value after the sign at `at`, when a telling name stands before it: `password=…`,
 /// `"password": "…"`, `<password>…`.
-pub(super) fn assigned<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
-    let (start, end) = name_before(bytes, floor, at)?;
+pub(super) fn assigned_value<'k>(
+    bytes: &[u8],
+    min_start: usize,
+    at: usize,
+) -> Option<SecretMatch<'k>> {
+    let (start, end) = name_before(bytes, min_start, at)?;
     // Most names end in no letter that a telling one ends in.
     if !bytes[end - 1].is_ascii_alphanumeric() {
         return None;
     }
-    let name = Name::read(&bytes[start..end]);
-    let asked = start > floor && matches!(bytes[start - 1], b'?' | b'&');
-    let known = name.tells() || asked && QUERY.contains(&name.text.as_str());
+    let name = NormalizedName::read(&bytes[start..end]);
+    let asked = start > min_start && matches!(bytes[start - 1], b'?' | b'&');
+    let known = name.is_secret() || asked && QUERY_NAMES.contains(&name.text.as_str());
     if !known {
         return None;
     }
     let (from, to) = if bytes[at] == b'>' {
-        let tag = start > floor && matches!(bytes[start - 1], b'<' | b':');
+        let tag = start > min_start && matches!(bytes[start - 1], b'<' | b':');
         let from = at + 1;
         tag.then(|| (from, from + run(&bytes[from..], |byte| byte != b'<')))?
     } else {
@@ -117,18 +122,22 @@ pub(super) fn assigned<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Foun
     };
     let value = &bytes[from..to];
     let blank = value.iter().all(|byte| byte.is_ascii_whitespace());
-    (!blank && !NOTHING.contains(&value)).then_some(Found { start: from, end: to, kind: SECRET })
+    (!blank && !EMPTY_VALUES.contains(&value)).then_some(SecretMatch {
+        start: from,
+        end: to,
+        kind: SECRET,
+    })
 }
 
 /// The name that ends before the sign, perhaps in quotes.
-fn name_before(bytes: &[u8], floor: usize, at: usize) -> Option<(usize, usize)> {
+fn name_before(bytes: &[u8], min_start: usize, at: usize) -> Option<(usize, usize)> {
     let back = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
-        let head = &bytes[floor.max(from.saturating_sub(most))..from];
+        let head = &bytes[min_start.max(from.saturating_sub(most))..from];
         from - head.iter().rev().take_while(|byte| class(**byte)).count()
     };
     let tag = bytes[at] == b'>';
     let mut end = if tag { at } else { back(at, 2, &|byte| byte == b' ') };
-    if !tag && end > floor && matches!(bytes[end - 1], b'"' | b'\'' | b'`') {
+    if !tag && end > min_start && matches!(bytes[end - 1], b'"' | b'\'' | b'`') {
         end = back(end - 1, 8, &|byte| byte == b'\\');
     }
     let start = back(end, NAME_MAX, &|byte| {

@@ -167,11 +167,11 @@ const KEPT: [&str; 40] = [
 ];
 
 fn redacted(text: &str) -> String {
-    Redactor::builtin().text(text).into_owned()
+    Redactor::builtin().redact_text(text).into_owned()
 }
 
 fn in_json(mut value: Value) -> Value {
-    Redactor::builtin().value(&mut value);
+    Redactor::builtin().redact_json(&mut value);
     value
 }
 
@@ -189,7 +189,8 @@ fn what_nobody_should_keep_is_replaced() {
 #[test]
 fn what_is_no_secret_stays_and_is_not_copied() {
     let redactor = Redactor::builtin();
-    let kept = |text: &str| matches!(redactor.text(text), Cow::Borrowed(same) if same == text);
+    let kept =
+        |text: &str| matches!(redactor.redact_text(text), Cow::Borrowed(same) if same == text);
     let wrong: Vec<_> = KEPT.into_iter().filter(|text| !kept(text)).map(redacted).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -233,7 +234,7 @@ fn names_tell_by_their_end() {
         ("ação", false),
     ];
     for (name, expected) in rows {
-        assert_eq!(secret_name::tells(name), expected, "{name}");
+        assert_eq!(secret_name::is_secret_name(name), expected, "{name}");
     }
 }
 
@@ -303,10 +304,10 @@ fn configured_patterns_and_what_is_allowed() {
     let redactor = Redactor::new(&[order], &allow).unwrap();
     let text = "ORD-123456 noreply@example.com ops@internal.test bob@example.com";
     let expected = "<order:16> noreply@example.com ops@internal.test <email:16>";
-    assert_eq!(redactor.text(text), expected);
-    assert_eq!(redactor.text(expected), expected);
+    assert_eq!(redactor.redact_text(text), expected);
+    assert_eq!(redactor.redact_text(expected), expected);
     let mut value = json!({"token": "noreply@example.com", "secret": "x"});
-    redactor.value(&mut value);
+    redactor.redact_json(&mut value);
     assert_eq!(value, json!({"token": "noreply@example.com", "secret": "<secret:8>"}));
 }
 
@@ -331,8 +332,8 @@ fn a_wrong_pattern_is_named_with_its_reason() {
 fn a_pattern_that_eats_for_ever_takes_all() {
     let first = Pattern { name: "first".into(), regex: "^.".into() };
     let redactor = Redactor::new::<&str>(&[first], &[]).unwrap();
-    assert_eq!(redactor.text("a long text to eat"), "<text:32>");
-    assert_eq!(redactor.text("<text:32>"), "<text:32>");
+    assert_eq!(redactor.redact_text("a long text to eat"), "<text:32>");
+    assert_eq!(redactor.redact_text("<text:32>"), "<text:32>");
 }
 
 /// Not timed: with quadratic time this test would not end.

@@ -4,7 +4,7 @@ use super::word::{is_host, is_random, one_of};
 
 /// Whether a short word of capitals is the value of what is named before it: `in country DE`,
 /// `currency: EUR`.
-pub(super) fn is_about_a_choice(words: [&str; 2], word: &str) -> bool {
+pub(super) fn is_choice_value(words: [&str; 2], word: &str) -> bool {
     const CHOICES: [&str; 6] = ["country", "currency", "language", "locale", "region", "state"];
     (2..=3).contains(&word.len())
         && word.bytes().all(|b| b.is_ascii_uppercase())
@@ -14,7 +14,7 @@ pub(super) fn is_about_a_choice(words: [&str; 2], word: &str) -> bool {
 /// Whether what stands in quotes is a word of the program: `'id'`, `"customerId"`, `'NoneType'`.
 /// A plain word may as well be a value, and somebody's name; so it stays only where a `thing` is
 /// named.
-pub(super) fn is_name(text: &str, thing: bool) -> bool {
+pub(super) fn is_identifier(text: &str, after_kind: bool) -> bool {
     // `com.acme.Customer.getEmail()` is one of the program in any case.
     let (text, called) = match text.split_once('(') {
         Some((name, given)) if given.ends_with(')') && given.len() <= 64 => (name, true),
@@ -30,12 +30,12 @@ pub(super) fn is_name(text: &str, thing: bool) -> bool {
         .as_bytes()
         .windows(2)
         .any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
-    thing || called || joined || humped
+    after_kind || called || joined || humped
 }
 
 /// Whether the words before say that a key, a property or a type is named.
-pub(super) fn is_about_a_thing(words: [&str; 2]) -> bool {
-    const THINGS: [&str; 26] = [
+pub(super) fn follows_identifier_kind(words: [&str; 2]) -> bool {
+    const IDENTIFIER_KINDS: [&str; 26] = [
         "property",
         "properties",
         "field",
@@ -63,14 +63,14 @@ pub(super) fn is_about_a_thing(words: [&str; 2]) -> bool {
         "of",
         "missing",
     ];
-    words.iter().any(|word| one_of(word, &THINGS))
+    words.iter().any(|word| one_of(word, &IDENTIFIER_KINDS))
 }
 
 /// Whether the words before say that a person is named.
-pub(super) fn is_about_a_person(words: [&str; 2]) -> bool {
-    const PERSONS: [&str; 8] =
+pub(super) fn follows_person_word(words: [&str; 2]) -> bool {
+    const PERSON_WORDS: [&str; 8] =
         ["user", "username", "customer", "login", "email", "name", "account", "recipient"];
-    one_of(words[0], &PERSONS)
+    one_of(words[0], &PERSON_WORDS)
 }
 
 /// Whether a chunk is a secret because of what stands before it.

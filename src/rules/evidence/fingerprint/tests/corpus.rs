@@ -50,7 +50,7 @@ pub(super) fn letters() -> Vec<Letter> {
     let letter = |entry: &Value| {
         let file = entry["file"].as_str().unwrap().to_owned();
         let message = message(&read(&file));
-        let found = of(&decode(&message));
+        let found = compute(&decode(&message));
         let held_out = entry["held_out"].as_bool().unwrap_or(false);
         Letter { cause: entry["cause"].as_str().unwrap().into(), file, held_out, message, found }
     };
@@ -66,7 +66,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn of(letters: &[Letter], counts: impl Fn(&Letter, &Letter) -> bool) -> Self {
+    fn count(letters: &[Letter], counts: impl Fn(&Letter, &Letter) -> bool) -> Self {
         let mut pairs = Pairs::default();
         for (place, a) in letters.iter().enumerate() {
             for b in letters[..place].iter().filter(|b| counts(a, b)) {
@@ -122,9 +122,9 @@ fn wrong(letters: &[Letter]) -> String {
 fn of_a_hundred_pairs_at_least_95_are_right_both_ways() {
     let letters = letters();
     let parts: [(&str, Pairs); 3] = [
-        ("tuning", Pairs::of(&letters, |a, b| !a.held_out && !b.held_out)),
-        ("held out", Pairs::of(&letters, |a, b| a.held_out || b.held_out)),
-        ("all", Pairs::of(&letters, |_, _| true)),
+        ("tuning", Pairs::count(&letters, |a, b| !a.held_out && !b.held_out)),
+        ("held out", Pairs::count(&letters, |a, b| a.held_out || b.held_out)),
+        ("all", Pairs::count(&letters, |_, _| true)),
     ];
     let figures: Vec<String> = parts
         .iter()
