@@ -1,7 +1,7 @@
-//! What a dead letter says once it is unwrapped: who put it there, what it carries, what failed.
+//! Decoding of a dead letter: its producer, its payload, and the error that it reports.
 //!
-//! Promises: no input makes it panic or take more than linear time; every layer, every text and
-//! every search has a limit. Never: runs, fetches or believes anything that a message says.
+//! Promises: no input causes a panic or more than linear time; every layer, text and search has a
+//! limit. Never: runs, fetches or trusts anything that a message contains.
 
 mod error_fields;
 mod error_report;
@@ -19,50 +19,48 @@ use sha2::{Digest, Sha256};
 use super::message::Message;
 pub use trace::last_segment;
 
-/// A text that is looked at for an error: as much of it as this.
+/// Length up to which a text is searched for an error.
 const TEXT_MAX: usize = 8 * 1024;
-/// A field that is kept beside the content: as much of it as this.
+/// Limit on the length of an extracted field.
 const FIELD_MAX: usize = 4 * 1024;
 
-/// A message, unwrapped and understood as far as it goes.
+/// An unwrapped message and the facts extracted from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// Who put it into the dead-letter queue.
     pub producer: Producer,
-    /// What its payload is.
     pub payload: PayloadKind,
-    /// How it was wrapped, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`.
+    /// Encodings, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`.
     pub wrapped: Vec<String>,
-    /// What was in the wrapping.
+    /// Unwrapped body.
     pub content: Content,
-    /// What failed, as the message says.
+    /// Error that the message reports.
     pub error: ErrorReport,
-    /// The id of the request that failed.
+    /// Id of the failed request.
     pub request_id: Option<String>,
-    /// The id of the trace: of `AWSTraceHeader`, or of a `traceparent`.
+    /// Trace id of `AWSTraceHeader` or a `traceparent`.
     pub trace_id: Option<String>,
-    /// Other ids that tie it to something, by the name that they have there.
+    /// Other ids that link the message, by the key that they were found under.
     pub correlation: BTreeMap<String, String>,
-    /// What stood in the way of reading it: `not JSON: nested too deeply`.
+    /// Reasons why a layer could not be decoded: `not JSON: nested too deeply`.
     pub notes: Vec<String>,
 }
 
-/// What was in the wrapping.
+/// An unwrapped body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// A JSON object or array.
     Json(Value),
-    /// Text, or what should be JSON and is not.
+    /// Text, malformed JSON included.
     Text(String),
-    /// Bytes that are no text.
+    /// Bytes that are not valid UTF-8.
     Binary {
-        /// How many; at most what may be unpacked.
+        /// Number of bytes, up to the limit on decompression.
         len: usize,
     },
 }
 
 impl Content {
-    /// `json`, `text` or `binary`.
+    /// Returns `json`, `text` or `binary`.
     pub fn form(&self) -> &'static str {
         match self {
             Content::Json(_) => "json",
@@ -71,7 +69,8 @@ impl Content {
         }
     }
 
-    /// Equal for equal contents, on every machine: tells repeats without keeping bodies.
+    /// Returns a digest that is equal for equal contents on every machine: it finds repeats without
+    /// storing bodies.
     pub fn digest(&self) -> u64 {
         let hash = match self {
             Content::Json(value) => Sha256::digest(value.to_string()),
@@ -84,22 +83,22 @@ impl Content {
     }
 }
 
-/// Who put a message into a dead-letter queue.
+/// The service that put a message into a dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Producer {
-    /// The redrive policy of an SQS queue: says nothing of the error.
+    /// Redrive policy of an SQS queue: no error details.
     Sqs,
-    /// Lambda, for an asynchronous call: attributes.
+    /// Asynchronous Lambda invocation: error in attributes.
     LambdaAsync,
-    /// Lambda's on-failure destination: a record with request and response.
+    /// On-failure destination of Lambda: a record with request and response.
     LambdaDestination,
-    /// A rule of EventBridge: attributes.
+    /// EventBridge rule: error in attributes.
     EventbridgeRule,
-    /// EventBridge Scheduler: attributes.
+    /// EventBridge Scheduler: error in attributes.
     Scheduler,
-    /// A subscription of SNS: an envelope, and no word on the error.
+    /// SNS subscription: an envelope, no error details.
     Sns,
-    /// Nobody that is known: somebody sent it there.
+    /// No known service: sent there directly.
     Unknown,
 }
 
@@ -127,7 +126,7 @@ impl Producer {
     }
 }
 
-/// What a payload is.
+/// The kind of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PayloadKind {
     S3Event,
@@ -175,25 +174,25 @@ impl PayloadKind {
     }
 }
 
-/// What failed, as the message says. All of it comes from outside.
+/// The error that a message reports. All of it comes from outside.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ErrorReport {
-    /// Whether the producer says it; else the payload does.
+    /// Whether the error comes from the producer rather than the payload.
     pub by_producer: bool,
-    /// A code: `429`, `NO_PERMISSIONS`.
+    /// Error code: `429`, `NO_PERMISSIONS`.
     pub code: Option<SourcedText>,
-    /// The class of an exception: `java.net.SocketTimeoutException`.
+    /// Exception class: `java.net.SocketTimeoutException`.
     pub exception: Option<SourcedText>,
-    /// What it says.
+    /// Error text.
     pub message: Option<SourcedText>,
-    /// The function of the program's own in which it happened.
+    /// Innermost function of the application's own code in the stack trace.
     pub function: Option<String>,
-    /// What the producer was sending to: the service of an ARN, such as `lambda`.
+    /// Service of the target ARN that the producer could not deliver to, such as `lambda`.
     pub target: Option<String>,
 }
 
 impl ErrorReport {
-    /// Whether anything is said at all.
+    /// Returns whether nothing about an error is known.
     pub fn is_none(&self) -> bool {
         self.code.is_none()
             && self.exception.is_none()
@@ -202,12 +201,11 @@ impl ErrorReport {
     }
 }
 
-/// A text, and where it was said.
+/// An extracted text and its origin.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourcedText {
-    /// What.
     pub text: String,
-    /// Where: the name of an attribute or of a key.
+    /// Name of the attribute or key that held the text.
     pub source: String,
 }
 
@@ -220,7 +218,7 @@ impl SourcedText {
     }
 }
 
-/// Unwraps a message and says what is in it.
+/// Unwraps a message and extracts its facts.
 pub fn decode(message: &Message) -> Decoded {
     let unwrapped = unwrap::unwrap_body(&message.body);
     let producer = producer::detect(message, &unwrapped);
@@ -240,13 +238,14 @@ pub fn decode(message: &Message) -> Decoded {
     }
 }
 
-/// At most `max` bytes of a text, whole characters.
+/// Returns at most `max` bytes of a text, without splitting a character.
 fn truncated(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
-/// A key as it is compared: `error_message`, `Error-Message` and `errorMessage` are one. Longer
-/// keys than the buffer are none that is known.
+/// Returns a key in lower case without separators: `error_message`, `Error-Message` and
+/// `errorMessage` are equal. Returns an empty string for a key longer than the buffer, as no known
+/// key is.
 fn normalized_key<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
     let mut len = 0;
     for byte in key.bytes().filter(u8::is_ascii_alphanumeric) {

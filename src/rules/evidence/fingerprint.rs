@@ -1,10 +1,10 @@
-//! Which dead letters died of the same thing.
+//! Fingerprints: messages of the same cause get the same id.
 //!
-//! A fingerprint is made of what a cause keeps from message to message: the error's code, class
-//! and text without what varies, else the shape of the payload, else what its text looks like.
-//! Promises: the same cause has the same id in every run, on every machine, in every order and
-//! queue; nothing that looks like a secret, a person or a number of the day stands in a title.
-//! Never: looks at the queue's name, or keeps a body.
+//! A fingerprint consists of the parts that a cause keeps from message to message: the error's
+//! code, class and masked text; without an error the shape of the payload, or its masked text.
+//! Promises: a cause has the same id in every run, on every machine, in every order and queue; a
+//! title contains nothing that looks like a secret, a person or a number that varies. Never: reads
+//! the queue's name, or stores a body.
 
 mod group;
 mod markup;
@@ -20,31 +20,31 @@ use super::decode::{
 use crate::text::{safe, shorten};
 pub use group::Grouper;
 
-/// The version of the rules. Whatever changes an id has to change it.
+/// Version of the rules. Raise it with every change that changes an id.
 pub const VERSION: u32 = 1;
 
-/// A title is a line of a list.
+/// Limit on a title, in characters: one line of a list.
 const TITLE_MAX: usize = 120;
-/// A masked text that decides.
+/// Limit on a masked text, in bytes.
 const TEMPLATE_MAX: usize = 240;
-/// A code or a class.
+/// Limit on a code or a class, in bytes.
 const WORD_MAX: usize = 96;
 
-/// What decided.
+/// The basis of a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// The producer's own word on the error.
+    /// Error reported by the producer.
     ProducerError,
-    /// An error that the payload speaks of.
+    /// Error found in the payload.
     ErrorText,
-    /// Which keys the payload has, and of which types.
+    /// Keys of the payload and the types of their values.
     Shape,
-    /// What a text or some bytes look like.
+    /// Masked text, or the size of binary data.
     Opaque,
 }
 
 impl Kind {
-    /// The word for it in files.
+    /// Returns the word in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::ProducerError => "producer_error",
@@ -55,31 +55,28 @@ impl Kind {
     }
 }
 
-/// The cause of a message, as far as the message tells. Every text in it can be shown.
+/// The cause of a message. Every text in it is safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint {
     /// 16 hex digits.
     pub id: String,
-    /// What decided.
     pub kind: Kind,
-    /// A line for people.
+    /// One line for people.
     pub title: String,
-    /// Which parts decided, each a phrase.
+    /// Parts that the id is made of, each a phrase.
     pub why: Vec<String>,
-    /// Who put the message there.
     pub producer: Producer,
-    /// What the payload is.
     pub payload: PayloadKind,
-    /// The error's code, as it was said.
+    /// Error code, verbatim.
     pub code: Option<String>,
-    /// The class of the exception, as it was said.
+    /// Exception class, verbatim.
     pub exception: Option<String>,
-    /// The error's text, masked.
+    /// Masked error text.
     pub message: Option<String>,
 }
 
-/// The parts that an id is made of. Each is written with its length, so that no two lists of
-/// parts are one.
+/// Hash over the parts of an id. Each part is hashed with its length, so that different lists of
+/// parts cannot collide by concatenation.
 struct Parts(Sha256);
 
 impl Parts {
@@ -104,7 +101,7 @@ impl Parts {
     }
 }
 
-/// The fingerprint of a message.
+/// Computes the fingerprint of a message.
 pub fn compute(decoded: &Decoded) -> Fingerprint {
     if let Some(fingerprint) = by_error(decoded) {
         return fingerprint;
@@ -136,7 +133,8 @@ fn fingerprint(
     }
 }
 
-/// By what a message says that it died of; None when nothing of that tells one cause from another.
+/// Returns the fingerprint of the reported error; `None` if no part of the error identifies a
+/// cause.
 fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
     let error = &decoded.error;
     if error.is_none() {
@@ -159,7 +157,7 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
     let mut parts = Parts::new(kind);
     let mut why = Vec::new();
     if error.by_producer {
-        // Lambda says the same in both of its ways.
+        // Asynchronous invocations and destinations of Lambda report the same error.
         parts.add("producer", decoded.producer.name());
     }
     let source = |said: &Option<SourcedText>| {
@@ -226,9 +224,9 @@ fn error_title(
     title
 }
 
-/// Errors that are made at a function in the program and say little: of these, and of those that say
-/// nothing, the function is part of the cause. The others, such as a timeout, are a state of the
-/// world that any function may meet.
+/// Returns whether the function is part of the cause: for code faults such as a null pointer, and
+/// for errors with less than two words of text. Others, such as a timeout, can occur in any
+/// function.
 fn needs_function(class: Option<&str>, message: Option<&str>) -> bool {
     const CODE_FAULTS: [&str; 24] = [
         "TypeError",
@@ -263,7 +261,8 @@ fn needs_function(class: Option<&str>, message: Option<&str>) -> bool {
     words < 2 || class.is_some_and(|class| CODE_FAULTS.contains(&class))
 }
 
-/// Classes whose text names a key, a property or a module: that is the cause, not a value.
+/// Returns whether the text of a class names a key, a property or a module, which is then the cause
+/// rather than a value.
 fn names_identifier(class: &str) -> bool {
     const IDENTIFIER_CLASSES: [&str; 10] = [
         "Key",

@@ -1,33 +1,34 @@
-//! Commands that look for what is known elsewhere of dead letters: what is put into their words.
+//! Command lines of log commands: the configured words with their placeholders filled in.
 //!
-//! What is put in comes from outside. So it never becomes an option, an expression or a second
-//! word: ids are letters, digits and a few marks, and what is not is left out.
+//! Never: a value from outside becomes an option, an expression or a second word. An id with a byte
+//! other than a letter, a digit or a few marks is left out.
 
 use crate::time::Timestamp;
 
-/// So many ids are put into a command.
+/// Limit on ids in one command.
 const IDS_MAX: usize = 50;
 
-/// What is known.
+/// Values for the placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogCommandValues {
-    /// The queue's name.
     pub queue: String,
-    /// Before the first message was sent.
+    /// A moment before the first message was sent.
     pub start: Timestamp,
-    /// After the sample was taken.
+    /// A moment after the sample was taken.
     pub end: Timestamp,
-    /// The ids that SQS gave to the messages.
+    /// SQS message ids.
     pub message_ids: Vec<String>,
-    /// The ids of requests that the messages name.
+    /// Request ids found in the messages.
     pub request_ids: Vec<String>,
-    /// The traces that the messages belong to.
+    /// Trace ids found in the messages.
     pub trace_ids: Vec<String>,
 }
 
-/// The command with everything put in; `None` when it asks for ids and there are none. A word that
-/// is nothing but `{message_ids}` becomes a word for each; within a word they stand side by side
-/// with `|` between, as patterns want it.
+/// Returns the command with its placeholders filled in; `None` when it needs ids and there are
+/// none.
+///
+/// A word that consists of `{message_ids}` alone becomes one word per id; within a longer word the
+/// ids are joined with `|`, as patterns want them.
 pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
     let ids = [
         ("{message_ids}", safe_ids(&values.message_ids)),
@@ -71,7 +72,7 @@ pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// Those of the ids that can stand in a command.
+/// Returns the ids that are safe in a command line.
 fn safe_ids(ids: &[String]) -> Vec<&str> {
     let is_id_byte =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'=');

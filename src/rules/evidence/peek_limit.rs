@@ -1,9 +1,9 @@
-//! May a queue be looked into, and how often has it been: the document `peeks.json`.
+//! Decides whether a queue may be peeked at; the document `peeks.json` counts the passes.
 //!
-//! Receiving is an act: it hides messages from others for a while, counts as a receive, pushes a
-//! message on where the queue has a redrive policy of its own, and blocks groups in FIFO queues.
-//! So there are at most [`PASSES_MAX`] passes for a queue and incident, written down before
-//! anything is received: a pass that was cut off has counted.
+//! Receiving has side effects: it hides messages from other consumers for a while, counts as a
+//! receive, moves a message on where the queue has a redrive policy of its own, and blocks message
+//! groups in FIFO queues. Hence the limit of [`PASSES_MAX`] passes per queue and incident. A pass
+//! is recorded before the first receive, so that an interrupted one counts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,16 +16,16 @@ use crate::store::Document;
 use crate::text;
 use crate::time::Timestamp;
 
-/// A message that was received three times is no longer counted in the age of its queue.
+/// SQS no longer counts a message in the age of its queue after three receives.
 pub const PASSES_MAX: usize = 2;
-/// The ids of messages that are remembered for a queue and incident.
+/// Limit on remembered message ids per queue and incident.
 const SEEN_IDS_MAX: usize = 20_000;
 
-/// The document.
+/// The document `peeks.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peeks {
     version: u64,
-    /// By queue and incident, the oldest first.
+    /// One record per queue and incident, the oldest first.
     pub peeks: Vec<Peek>,
 }
 
@@ -43,53 +43,50 @@ impl Document for Peeks {
     }
 }
 
-/// What was done to a queue for an incident.
+/// Passes over one queue for one incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peek {
-    /// The queue's ARN.
     pub arn: String,
-    /// The incident, or what stands for it where there is none.
+    /// Incident id, or its substitute where no incident is open.
     pub incident: String,
-    /// When it was first called for.
+    /// Time of the first request to peek.
     pub since: Timestamp,
-    /// The passes, the oldest first.
+    /// Passes, the oldest first.
     pub passes: Vec<Pass>,
-    /// How often each message was received by us, in all passes.
+    /// Our own receives of each message, over all passes.
     pub seen: BTreeMap<String, u64>,
-    /// The refusals that have been told of in the stream.
+    /// Codes of refusals already reported as events.
     pub refused: Vec<String>,
 }
 
-/// One pass over a queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pass {
-    /// When it began.
     pub at: Timestamp,
-    /// The event that called for it.
+    /// Id of the event that requested the pass.
     pub cause: Option<String>,
-    /// How many messages it took; null while it goes on, or when it was cut off.
+    /// Number of messages taken; null during the pass and after an interrupted one.
     pub taken: Option<u64>,
-    /// The bundle that it made.
+    /// Path of the bundle written.
     pub bundle: Option<String>,
 }
 
-/// PeekRefusal nothing is received.
+/// Reason not to receive from a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeekRefusal {
-    /// A FIFO queue: the groups of what is received would be blocked.
+    /// A FIFO queue: receiving blocks the message groups.
     Fifo,
-    /// The queue has a redrive policy of its own, to the queue of this name.
+    /// The queue has a redrive policy of its own; holds the name of its target.
     Chained(String),
-    /// So many messages are in flight: somebody else is reading.
+    /// Another consumer is reading; holds the number of messages in flight.
     InFlight(u64),
-    /// There is nothing to receive.
+    /// No message can be received.
     Empty,
-    /// It has had its passes; the last bundle.
+    /// The limit of passes is reached; holds the path of the last bundle.
     Peeked(Option<String>),
 }
 
 impl PeekRefusal {
-    /// One word for programs.
+    /// Returns the reason code in events.
     pub fn code(&self) -> &'static str {
         match self {
             PeekRefusal::Fifo => "fifo",
@@ -100,7 +97,7 @@ impl PeekRefusal {
         }
     }
 
-    /// Whether another attempt can do better, with nothing changed but time.
+    /// Returns whether a later attempt can succeed with no other change.
     pub fn is_temporary(&self) -> bool {
         matches!(self, PeekRefusal::InFlight(_))
     }
@@ -137,7 +134,7 @@ impl fmt::Display for PeekRefusal {
     }
 }
 
-/// Judges whether a pass may begin.
+/// Decides whether a pass may begin.
 pub fn judge(
     allow_fifo: bool,
     fifo: bool,
@@ -164,12 +161,12 @@ pub fn judge(
 }
 
 impl Peeks {
-    /// What was done to this queue for this incident.
+    /// Returns the record of a queue and incident.
     pub fn get(&self, arn: &str, incident: &str) -> Option<&Peek> {
         self.peeks.iter().find(|peek| peek.arn == arn && peek.incident == incident)
     }
 
-    /// The same, to be changed; made when there is none.
+    /// Returns the record of a queue and incident for changes; creates it if absent.
     pub fn entry(&mut self, arn: &str, incident: &str, now: Timestamp) -> &mut Peek {
         let is_it = |peek: &Peek| peek.arn == arn && peek.incident == incident;
         let at = self.peeks.iter().position(is_it).unwrap_or_else(|| {
@@ -186,8 +183,8 @@ impl Peeks {
         &mut self.peeks[at]
     }
 
-    /// Takes out what nothing has been done to for so long, and returns the incidents of which
-    /// nothing is left: their bundles may go.
+    /// Removes records untouched for longer than `age_max`. Returns the incidents without any
+    /// record left: their bundles may be deleted.
     pub fn prune(&mut self, age_max: Duration, now: Timestamp) -> Vec<String> {
         let last = |peek: &Peek| peek.passes.last().map_or(peek.since, |pass| pass.at);
         let old = |peek: &Peek| now.since(last(peek)) > age_max;
@@ -200,12 +197,12 @@ impl Peeks {
 }
 
 impl Peek {
-    /// Whether this event has called for a pass already.
+    /// Returns whether this event has already requested a pass.
     pub fn has_pass_for(&self, cause: &str) -> bool {
         self.passes.iter().any(|pass| pass.cause.as_deref() == Some(cause))
     }
 
-    /// Counts a message, and returns how often we have received it by now.
+    /// Counts our own receive of a message, and returns the total.
     pub fn count_received(&mut self, message: &str) -> u64 {
         if !self.seen.contains_key(message) && self.seen.len() >= SEEN_IDS_MAX {
             return 1;

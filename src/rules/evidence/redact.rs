@@ -1,12 +1,12 @@
-//! Redaction: what is kept of a dead letter, without what nobody should keep.
+//! Redaction of secrets and personal data in dead letters.
 //!
-//! Promises: what looks like a secret or a person is replaced by a placeholder, `<email:32>`: the
-//! kind, and the length in characters, rounded up to a power of two from 8 on. A placeholder is
-//! inert, so redacting again changes nothing. Time grows with the length of the text, whatever
-//! stands in it. Text in which nothing was found is not copied. Pure.
+//! Promises: a match is replaced by a placeholder such as `<email:32>`: the kind, and the length in
+//! characters, rounded up to a power of two from 8 on. Placeholders are never redacted again, so
+//! redaction is idempotent. Time is linear in the length of the text. A text without a match is not
+//! copied. Pure.
 //!
-//! Never: decodes base64 or compressed data; knows names, addresses or bare digits for personal.
-//! It lowers what leaks; it is no proof that nothing does.
+//! Never: decodes base64 or compressed data; treats names, addresses or bare digits as personal.
+//! Redaction lowers the risk of a leak and does not exclude it.
 
 use std::borrow::Cow;
 
@@ -19,18 +19,18 @@ mod scan;
 mod secret_name;
 mod token;
 
-/// The most configured patterns.
+/// Limit on configured patterns.
 pub const MAX_PATTERNS: usize = 64;
-/// The longest configured pattern, in bytes.
+/// Limit on the length of a configured pattern, in bytes.
 pub const MAX_PATTERN: usize = 512;
-/// The longest name of a configured pattern, in bytes.
+/// Limit on the name of a configured pattern, in bytes.
 pub const MAX_NAME: usize = 32;
-/// A text that still changes after so many rounds was made for that, and is replaced whole.
+/// A text that still changes after this many rounds is hostile, and is replaced whole.
 const ROUNDS_MAX: usize = 8;
-/// The shortest length class.
+/// Smallest length in a placeholder.
 const LENGTH_CLASS_MIN: usize = 8;
 
-/// The words of our own placeholders.
+/// Kinds of the built-in placeholders.
 const KINDS: [&str; 9] = [EMAIL, CARD, PHONE, PERSON, SECRET, TOKEN, JWT, PEM, TEXT];
 const EMAIL: &str = "email";
 const CARD: &str = "card";
@@ -42,23 +42,23 @@ const JWT: &str = "jwt";
 const PEM: &str = "pem";
 const TEXT: &str = "text";
 
-/// A configured kind of secret: what matches `regex` becomes `<name:…>`.
+/// A configured kind of secret: a match of `regex` becomes `<name:…>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     /// Lower-case letters, and `-` between them.
     pub name: String,
-    /// In the syntax of regex-lite: Perl's, without look-around and back references.
+    /// Perl syntax without look-around and back references, as regex-lite reads it.
     pub regex: String,
 }
 
-/// What is redacted, and what never.
+/// Built-in kinds, configured patterns, and texts that are never redacted.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     patterns: Vec<(String, regex_lite::Regex)>,
     allow: GlobList,
 }
 
-/// A place in a text, and the kind of what stands there.
+/// The range of a secret in a text, and its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SecretMatch<'k> {
     start: usize,
@@ -67,13 +67,14 @@ struct SecretMatch<'k> {
 }
 
 impl Redactor {
-    /// The built-in kinds alone.
+    /// Returns a redactor of the built-in kinds alone.
     pub fn builtin() -> Self {
         Redactor::default()
     }
 
-    /// The built-in kinds and `patterns`. What a glob of `allow` covers wholly is never redacted;
-    /// a text without `*?[]{}\` is such a glob. The error says what is wrong, and why.
+    /// Returns a redactor of the built-in kinds and `patterns`. A match that a glob of `allow`
+    /// covers wholly is kept; a text without `*?[]{}\` is such a glob. The error names the pattern
+    /// and the reason.
     pub fn new<P: AsRef<str>>(patterns: &[Pattern], allow: &[P]) -> Result<Self, String> {
         if patterns.len() > MAX_PATTERNS {
             return Err(format!("more than {MAX_PATTERNS} patterns"));
@@ -82,11 +83,11 @@ impl Redactor {
         Ok(Redactor { patterns, allow: GlobList::any(allow)? })
     }
 
-    /// The text without secrets; borrowed when nothing was found. JSON in it is not parsed, and
-    /// may be none afterwards: see [`Redactor::redact_json`].
+    /// Redacts a text; returns it borrowed if nothing was found. JSON in the text is not parsed,
+    /// and may be invalid afterwards: see [`Redactor::redact_json`].
     pub fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        // A replacement can lay bare what its neighbourhood hid: so until nothing is found, which
-        // is also why redacting the result again changes nothing.
+        // A replacement can expose a match that its neighbours hid. Repeat until nothing is found,
+        // which also makes redaction idempotent.
         let mut current = Cow::Borrowed(text);
         for _ in 0..ROUNDS_MAX {
             match self.redact_once(&current) {
@@ -100,7 +101,8 @@ impl Redactor {
         }
     }
 
-    /// One pass over the parts between placeholders, each as if it stood alone.
+    /// Redacts the parts between placeholders once, each as if it stood alone; `None` if nothing
+    /// was found.
     fn redact_once(&self, text: &str) -> Option<String> {
         let mut found = Vec::new();
         let mut from = 0;
@@ -124,7 +126,7 @@ impl Redactor {
         Some(out)
     }
 
-    /// Adds what is found in a part of the text, in order and without overlaps.
+    /// Adds the matches in a part of the text, ordered and without overlaps.
     fn find_matches<'s>(
         &'s self,
         text: &str,
@@ -157,10 +159,10 @@ impl Redactor {
         }
     }
 
-    /// The end of the placeholder that begins the text, if one does.
+    /// Returns the end of a placeholder at the start of the text.
     fn placeholder_end(&self, text: &str) -> Option<usize> {
         let inner = text.strip_prefix('<')?;
-        // A name, a colon and a number are no longer than this.
+        // The longest placeholder: a name, a colon and a number.
         let close = inner.bytes().take(MAX_NAME + 24).position(|byte| byte == b'>')?;
         let (kind, class) = inner.get(..close)?.split_once(':')?;
         let known = KINDS.contains(&kind) || self.patterns.iter().any(|(name, _)| name == kind);
@@ -169,13 +171,13 @@ impl Redactor {
         (known && ours).then_some(close + 2)
     }
 
-    /// Whether the text is a placeholder and nothing else.
+    /// Returns whether the text is exactly one placeholder.
     fn is_placeholder(&self, text: &str) -> bool {
         self.placeholder_end(text) == Some(text.len())
     }
 }
 
-/// The places of the placeholders in a text.
+/// Iterator over the ranges of the placeholders in a text.
 struct Placeholders<'a> {
     redactor: &'a Redactor,
     text: &'a str,
@@ -217,7 +219,7 @@ fn compile(pattern: &Pattern) -> Result<(String, regex_lite::Regex), String> {
     Ok((name.clone(), compiled))
 }
 
-/// What stands for a text of this kind.
+/// Returns the placeholder for a text of this kind.
 fn placeholder(kind: &str, text: &str) -> String {
     let class = text.chars().count().next_power_of_two().max(LENGTH_CLASS_MIN);
     format!("<{kind}:{class}>")

@@ -1,4 +1,4 @@
-//! A received message as a bundle keeps it: unwrapped, redacted, and marked as untrusted. Pure.
+//! A received message as a line of the bundle: unwrapped, redacted, and marked as untrusted. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::message::{Attribute, Message};
 use super::redact::Redactor;
 use crate::time::Timestamp;
 
-/// The line of a message. Without a redactor it is as it came.
+/// Returns the bundle line of a message. Without a redactor the texts stay as received.
 pub fn sampled_message(
     id: &str,
     message: &Message,
@@ -55,7 +55,7 @@ pub fn sampled_message(
     }
 }
 
-/// Texts by name. A name can tell that what stands under it is a secret, as in any JSON.
+/// Returns texts by name. As in any JSON, a name such as `password` makes its value a secret.
 fn redacted_entries(
     given: impl Iterator<Item = (String, String)>,
     redactor: Option<&Redactor>,
@@ -72,13 +72,13 @@ fn redacted_entries(
     all.into_iter().map(text).collect()
 }
 
-/// The same line, unredacted.
+/// Returns the unredacted line of a message whose redacted line is `kept`.
 pub fn unredacted(message: &Message, kept: &Sampled) -> Sampled {
     sampled_message(&kept.id, message, decode(message), &kept.fingerprint, None)
 }
 
-/// Takes out of a group what the user's own patterns find; the built-in kinds are masked in it
-/// already, so that a fingerprint does not depend on the configuration.
+/// Redacts matches of the configured patterns in a group. The built-in kinds are masked already, so
+/// that a fingerprint does not depend on the configuration.
 pub fn redact_group(group: &mut Group, redactor: &Redactor) {
     let texts = [
         Some(&mut group.title),

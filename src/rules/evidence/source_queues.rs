@@ -1,12 +1,12 @@
-//! What a bundle says about the queues around a dead-letter queue. Pure.
+//! The part of a bundle about the source queues of a dead-letter queue. Pure.
 
 use super::bundle::SourceFacts;
 use crate::event::Finding;
 use crate::rules::queue::lint::Linted;
 use crate::rules::queue::redrive_graph::{Place, Seen};
 
-/// The queues that send their dead letters there. One that could not be read is there by name, and
-/// nothing else is known of it.
+/// Returns facts about the source queues. An unreadable queue appears by name, with all else
+/// unknown.
 pub fn source_facts(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
     let source = |seen: &Seen| {
         let place = Place::of(&seen.url, region)?;
@@ -25,8 +25,9 @@ pub fn source_facts(seen: &[Seen], region: &str) -> Vec<SourceFacts> {
     seen.iter().filter_map(source).collect()
 }
 
-/// The findings about the queue, and those about its sources with their names. Without its sources
-/// nobody can say that it has none.
+/// Returns the findings about the queue, and those about its sources prefixed with their names.
+/// `orphan` is dropped unless the sources are known: without them nothing shows that there are
+/// none.
 pub fn findings(linted: Vec<Linted>, queue: &str, sources_known: bool) -> Vec<Finding> {
     let mut all = Vec::new();
     for one in linted {

@@ -1,23 +1,23 @@
-//! What happened when, as far as a sample tells. Pure.
+//! The timeline of an incident, as far as a sample shows it. Pure.
 
 use super::bundle::{Group, Moment, Timeline};
 use crate::text;
 use crate::time::Timestamp;
 
-/// What is facts beside the causes.
+/// Moments known from elsewhere than the groups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimelineFacts {
-    /// When the incident began.
+    /// Begin of the incident.
     pub raised_at: Option<Timestamp>,
-    /// When the queue was asked about itself.
+    /// Time of the attribute request.
     pub asked_at: Option<Timestamp>,
-    /// When the first message was received for the first time, by anybody.
+    /// Earliest first receive of a sampled message, by any consumer.
     pub first_received_at: Option<Timestamp>,
-    /// How many messages were taken.
+    /// Number of messages taken.
     pub taken: u64,
 }
 
-/// The moments, the first first.
+/// Returns the moments in the order of time.
 pub fn build(groups: &[Group], facts: TimelineFacts) -> Timeline {
     let mut moments: Vec<(Timestamp, String, Vec<String>)> = Vec::new();
     for group in groups {
@@ -41,7 +41,7 @@ pub fn build(groups: &[Group], facts: TimelineFacts) -> Timeline {
             (None, _) => {}
         }
     }
-    // Since the queue was asked, who receives may be ourselves.
+    // Later receives may be our own.
     let by_others = |at: &Timestamp| facts.asked_at.is_none_or(|asked| *at < asked);
     if let Some(at) = facts.first_received_at.filter(by_others) {
         moments.push((

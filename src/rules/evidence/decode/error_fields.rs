@@ -1,27 +1,27 @@
-//! What the keys of a JSON object say of an error.
+//! Error information in the keys of a JSON object.
 
 use serde_json::{Map, Value};
 
 use super::normalized_key;
 
-/// Keys of an object that are looked at.
+/// Limit on the keys of an object that are read.
 const KEYS_MAX: usize = 2_000;
 
-/// What the keys of an object say of an error. The weak ones count only in an object that is
-/// known to be one.
+/// Keys of an object that describe an error. The weak ones, such as `name` and `code`, count only
+/// in an object that is known to describe an error.
 #[derive(Default)]
 pub(super) struct ErrorFields<'a> {
     pub class: Option<(&'a str, &'a str)>,
     pub weak_class: Option<(&'a str, &'a str)>,
     pub message: Option<(&'a str, &'a str)>,
-    /// `error`, `err`, `exception`, `cause`: a message, a class, or a word of daily life.
+    /// `error`, `err`, `exception`: a message, a class, or an everyday word.
     pub error: Option<(&'a str, &'a str)>,
     pub cause: Option<(&'a str, &'a str)>,
     pub weak_message: Option<(&'a str, &'a str)>,
     pub code: Option<(&'a str, &'a Value)>,
     pub weak_code: Option<(&'a str, &'a Value)>,
     pub stack: Option<&'a Value>,
-    /// Text of several lines under a name that says nothing: a trace, perhaps.
+    /// Multi-line text under an unknown key, possibly a stack trace.
     pub multiline: Option<(&'a str, &'a str)>,
     pub nested: Option<(&'a str, &'a Map<String, Value>)>,
     pub marks_error: bool,
@@ -84,7 +84,7 @@ impl<'a> ErrorFields<'a> {
             "cause" => &mut self.cause,
             "message" | "msg" | "mensagem" | "mensaje" | "reason" | "motivo" | "detail"
             | "description" => {
-                // `message` first, whatever stands beside it.
+                // `message` wins over `reason`, `detail` and `description`.
                 let strong = ["message", "msg", "mensagem", "mensaje"].contains(&name);
                 if strong || self.weak_message.is_none() {
                     self.weak_message = entry;
@@ -131,7 +131,7 @@ impl<'a> ErrorFields<'a> {
             "code" | "codigo" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
                 self.weak_code = self.weak_code.or(Some((key, value)));
             }
-            // pino's and bunyan's.
+            // Levels of pino and bunyan.
             "level" => {
                 self.marks_error |= value.as_u64().is_some_and(|level| level == 50 || level == 60)
             }
@@ -140,7 +140,7 @@ impl<'a> ErrorFields<'a> {
     }
 }
 
-/// Values that say that there is no error.
+/// Returns whether a value means that there is no error.
 fn means_no_error(text: &str) -> bool {
     const NO_ERROR: [&str; 9] = ["none", "null", "no", "ok", "false", "true", "n/a", "-", "nil"];
     let text = text.trim();

@@ -1,4 +1,5 @@
-//! What failed: by the producer's attributes or record, else by the keys and texts of the payload.
+//! Extraction of the error: from the producer's attributes or record, else from the keys and texts
+//! of the payload.
 
 use std::collections::VecDeque;
 
@@ -9,7 +10,7 @@ use super::trace::{self, Trace};
 use super::{Content, ErrorReport, Producer, SourcedText, TEXT_MAX, truncated};
 use crate::rules::evidence::message::{Attribute, Message};
 
-/// Values that are looked at for an error, how deep, and how deep an error is within errors.
+/// Limits on the search: values visited, depth of the payload, and depth of errors within errors.
 const VALUES_MAX: usize = 2_000;
 const DEPTH_MAX: usize = 10;
 const NEST_MAX: usize = 4;
@@ -45,7 +46,7 @@ fn lambda_error(message: &Message) -> ErrorReport {
     let mut error = text_attribute(message, "ErrorMessage")
         .map(|text| error_in_text(text, "ErrorMessage", false))
         .unwrap_or_default();
-    // 200 says that the call succeeded and the function failed.
+    // Lambda's 200 means that the invocation succeeded and the function failed.
     let code = text_attribute(message, "ErrorCode").filter(|code| *code != "200");
     error.code = code.map(|code| SourcedText::new(code, "ErrorCode")).or(error.code);
     error
@@ -81,7 +82,7 @@ fn destination_error(content: &Content) -> ErrorReport {
     error
 }
 
-/// What a consumer wrote beside the body when it gave up: `errorMessage`, `x-exception-fqcn` …
+/// Returns the error that a consumer attached to the message: `errorMessage`, `x-exception-fqcn` …
 fn error_in_attributes(message: &Message) -> Option<ErrorReport> {
     let texts = message.attributes.iter().filter_map(|(name, value)| match value {
         Attribute::Text(text) => {
@@ -92,7 +93,7 @@ fn error_in_attributes(message: &Message) -> Option<ErrorReport> {
     error_in_object(&texts.collect(), false, 0)
 }
 
-/// A text that is, or may be, an error's. `free_text` text is one only when it looks like one.
+/// Parses a text that is, or may be, an error. Free text counts only if it looks like one.
 fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
     let trimmed = truncated(text, TEXT_MAX).trim();
     if trimmed.starts_with('{')
@@ -115,7 +116,7 @@ fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
     }
 }
 
-/// Words of errors, in the first part of a text.
+/// Returns whether the first part of a text contains a word of errors.
 fn has_error_word(text: &str) -> bool {
     const WORDS: [&str; 17] = [
         "error",
@@ -141,7 +142,7 @@ fn has_error_word(text: &str) -> bool {
         .any(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
-/// The first object that speaks of an error, the shallowest first.
+/// Returns the error of the shallowest object that describes one.
 fn first_error(value: &Value) -> ErrorReport {
     let mut waiting = VecDeque::from([(value, 0)]);
     let mut seen = 0;
@@ -177,7 +178,8 @@ fn is_container(value: &Value) -> bool {
     value.is_object() || value.is_array()
 }
 
-/// The error that an object is or has. `in_error` an error, the weak keys count.
+/// Returns the error that an object is or contains. Weak keys count if the object is `in_error`,
+/// the value of an error key.
 fn error_in_object(
     object: &Map<String, Value>,
     in_error: bool,
@@ -204,7 +206,7 @@ fn error_in_object(
             class = Some((key, text));
             message = beside;
         } else if let Some(beside) = beside.filter(|_| !text.contains(char::is_whitespace)) {
-            // `invalid_grant`, `States.TaskFailed`: a code, and beside it what it means.
+            // `invalid_grant`, `States.TaskFailed`: a code, with its description beside it.
             error.code = Some(SourcedText::new(text, key));
             message = Some(beside);
         } else {
@@ -223,25 +225,25 @@ fn error_in_object(
         fill_missing(&mut error, error_in_text(text, key, false));
     } else if let (Some(stack), None) = (fields.stack, &error.exception) {
         let said = error_in_text(&stack_text(stack), "stack", false);
-        // A list of words is a stack, too; only one of functions is an error's.
+        // A list of plain words is no stack trace.
         if said.exception.is_some() || said.function.is_some() {
             fill_missing(&mut error, said);
         }
     }
     if let Some(root) = fields.stack.and_then(root_cause) {
-        // What wraps an exception says the same of every one.
+        // The wrapper of an exception has the same text for every cause.
         let outer = std::mem::replace(&mut error, root);
         fill_missing(&mut error, outer);
     }
     if let Some(nested) = nested {
-        // What is within knows better; what it does not say, the outside does.
+        // The nested error is more specific; the outer one fills the gaps.
         let outer = std::mem::replace(&mut error, nested);
         fill_missing(&mut error, outer);
     }
     if error.is_none()
         && let Some((key, text)) = fields.multiline
     {
-        // Only what has a class and a function is a trace for sure.
+        // Only text with both a class and a function is certainly a trace.
         let said = error_in_text(text, key, true);
         if said.exception.is_some() && said.function.is_some() {
             return Some(said);
@@ -251,14 +253,14 @@ fn error_in_object(
     (known || (error.code.is_some() && (in_error || fields.code.is_some()))).then_some(error)
 }
 
-/// The exception that a stack names as the cause of the others.
+/// Returns the root cause that a stack trace names.
 fn root_cause(stack: &Value) -> Option<ErrorReport> {
     let text = stack_text(stack);
     let said = text.contains("\nCaused by: ").then(|| error_in_text(&text, "stack", false))?;
     (said.exception.is_some() && said.message.is_some()).then_some(said)
 }
 
-/// Takes what is not yet known from another.
+/// Fills the missing fields from another report.
 fn fill_missing(error: &mut ErrorReport, other: ErrorReport) {
     error.code = error.code.take().or(other.code);
     error.exception = error.exception.take().or(other.exception);
@@ -266,7 +268,7 @@ fn fill_missing(error: &mut ErrorReport, other: ErrorReport) {
     error.function = error.function.take().or(other.function);
 }
 
-/// A status that says that something went wrong: no success, and no redirection.
+/// Returns whether a status is neither informational, success nor redirection.
 fn is_error_code(value: &Value) -> bool {
     match value {
         Value::Number(number) => {
@@ -284,7 +286,7 @@ fn code_text(value: &Value) -> String {
     }
 }
 
-/// A stack as a text: a text, or a list of its lines.
+/// Returns a stack trace as text, joining a list of lines.
 fn stack_text(stack: &Value) -> String {
     match stack {
         Value::String(text) => truncated(text, TEXT_MAX).to_owned(),

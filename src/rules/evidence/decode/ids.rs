@@ -1,4 +1,4 @@
-//! The ids that tie a message to a request, to a trace and to other messages.
+//! Ids that link a message to a request, a trace and other messages.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::unwrap::UnwrappedBody;
 use super::{Content, normalized_key, truncated};
 use crate::rules::evidence::message::{Attribute, Message};
 
-/// Ids that are kept of a message, and how long each may be.
+/// Limits on the number of ids per message and on their length.
 const IDS_MAX: usize = 8;
 const ID_MAX: usize = 128;
 

@@ -1,4 +1,4 @@
-//! What a payload is, by the keys that its makers document.
+//! Classification of a payload by the keys that its producer documents.
 
 use serde_json::Value;
 
@@ -45,7 +45,8 @@ fn classify_json(value: &Value) -> PayloadKind {
     }
 }
 
-/// What a state machine sends: a task that waits for its token, or how an execution failed.
+/// Returns whether a Step Functions state machine sent the value: a task with a token, or a failed
+/// execution.
 fn is_step_functions(value: &Value) -> bool {
     const KEYS: [&str; 4] = ["taskToken", "TaskToken", "executionArn", "ExecutionArn"];
     KEYS.iter().any(|key| value.get(key).is_some())
@@ -64,7 +65,8 @@ fn records_kind(first: &Value) -> Option<PayloadKind> {
     })
 }
 
-/// What the extended client leaves in the queue when the message itself is in S3.
+/// Returns whether the value is the pointer that the SQS extended client leaves for a message
+/// stored in S3.
 fn is_s3_pointer(value: &Value) -> bool {
     let class = value.get(0).and_then(Value::as_str).unwrap_or_default();
     class.ends_with("S3Pointer") && value.get(1).is_some_and(|at| at.get("s3BucketName").is_some())

@@ -1,4 +1,5 @@
-//! Who put a message into a dead-letter queue, by the marks that each leaves.
+//! Detection of the service that put a message into a dead-letter queue, by the marks that each
+//! leaves.
 
 use serde_json::Value;
 
@@ -25,11 +26,11 @@ pub(super) fn detect(message: &Message, unwrapped: &UnwrappedBody) -> Producer {
     if message.system.contains_key("DeadLetterQueueSourceArn") {
         return Producer::Sqs;
     }
-    // SNS's own dead letter: it never was in a source queue.
+    // SNS's own dead letters never were in a source queue.
     if unwrapped.wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
 }
 
-/// A record of Lambda's: of an asynchronous call, or of a batch of a stream.
+/// Returns whether a value is Lambda's record of an asynchronous invocation or of a stream batch.
 fn is_destination_record(value: &Value) -> bool {
     let parts = ["responsePayload", "responseContext", "KinesisBatchInfo", "DDBStreamBatchInfo"];
     value.pointer("/requestContext/condition").is_some_and(Value::is_string)

@@ -1,21 +1,21 @@
-//! The exception in a text: its class, what it says, and the program's own function in which it
-//! happened. Java, .NET, Node, Python and Go, as their runtimes print it.
+//! Parsing of exceptions and stack traces as the runtimes of Java, .NET, Node, Python and Go print
+//! them.
 
 use super::{TEXT_MAX, truncated};
 
-/// Lines of a stack that are looked at.
+/// Limit on the frames of a stack that are read.
 const FRAMES_MAX: usize = 32;
-/// Lines in which the class may stand, and how far into a line.
+/// Limits on the lines that may hold the class, and on its column in a line.
 const CLASS_LINES_MAX: usize = 4;
 const CLASS_COLUMN_MAX: usize = 400;
-/// A function's name: as much of it as this.
+/// Limit on the length of a function's name.
 const FUNCTION_MAX: usize = 80;
 
-/// What classes of errors are called at their end.
+/// Suffixes of error class names.
 const CLASS_ENDS: [&str; 7] =
     ["Exception", "Error", "Fault", "Throwable", "Timeout", "Interrupt", "Failure"];
 
-/// Parts of a frame that tell that it is not the program's own.
+/// Parts of a frame that mark library code.
 const LIBRARY_MARKS: [&str; 30] = [
     "node_modules",
     "node:",
@@ -49,7 +49,7 @@ const LIBRARY_MARKS: [&str; 30] = [
     "runtime.",
 ];
 
-/// What a text says of an exception.
+/// An exception found in a text.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Trace<'a> {
     pub class: Option<&'a str>,
@@ -59,7 +59,7 @@ pub(super) struct Trace<'a> {
     pub function: Option<String>,
 }
 
-/// Reads a text. Without an exception in it, the message is the text up to its first frame.
+/// Parses a text. Without an exception in it, the message is the text up to the first frame.
 pub(super) fn parse(text: &str) -> Trace<'_> {
     let text = truncated(text, TEXT_MAX).trim();
     if let Some(at) = text.rfind("Traceback (most recent call last)") {
@@ -73,7 +73,7 @@ pub(super) fn parse(text: &str) -> Trace<'_> {
             ..Trace::default()
         };
     }
-    // The cause that is named last is the one that the others follow from.
+    // The last `Caused by` is the root cause.
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
     let function =
         if text.contains('\n') { own_function(head).or_else(|| own_function(text)) } else { None };
@@ -88,14 +88,14 @@ pub(super) fn parse(text: &str) -> Trace<'_> {
     }
 }
 
-/// The last part of a class's name: `java.net.SocketTimeoutException` and
-/// `SocketTimeoutException` are one.
+/// Returns the last part of a class name, so that `java.net.SocketTimeoutException` and
+/// `SocketTimeoutException` are equal.
 pub fn last_segment(class: &str) -> &str {
     let class = class.split(['`', '<', '[', '(']).next().unwrap_or(class);
     class.rsplit(['.', '$', ':', '\\', '/', '#']).find(|part| !part.is_empty()).unwrap_or(class)
 }
 
-/// Whether a word is the name of an error's class.
+/// Returns whether a word is the name of an error class.
 pub(super) fn is_class(word: &str) -> bool {
     let last = last_segment(word);
     last.starts_with(|c: char| c.is_ascii_uppercase())
@@ -110,7 +110,7 @@ fn after_line_start<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     })
 }
 
-/// The class of an error, its code, and what follows, from the first lines.
+/// Returns the class, the code and the text after them, from the first lines.
 fn class_and_message(text: &str) -> Option<(&str, Option<&str>, &str)> {
     let mut offset = 0;
     for line in text.split_inclusive('\n').take(CLASS_LINES_MAX) {
@@ -131,7 +131,7 @@ fn class_and_message(text: &str) -> Option<(&str, Option<&str>, &str)> {
                 }
                 continue;
             }
-            // `Exception in thread "main" java.io.IOException`: the first is none.
+            // `Exception in thread "main" java.io.IOException`: skip the first word.
             if !is_class(trimmed) || head[at..].starts_with("in thread ") {
                 continue;
             }
@@ -148,7 +148,7 @@ fn class_and_message(text: &str) -> Option<(&str, Option<&str>, &str)> {
     None
 }
 
-/// ` [CODE]: message`.
+/// Parses ` [CODE]: message`.
 fn bracketed_code(rest: &str) -> Option<(&str, &str)> {
     let (code, message) = rest.strip_prefix(" [")?.split_once("]: ")?;
     let plain = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
@@ -181,7 +181,7 @@ fn parse_python(text: &str) -> Trace<'_> {
     Trace { message: "", function: own_function(text), ..Trace::default() }
 }
 
-/// A text without the stack that follows it.
+/// Returns the text before its stack trace.
 fn message_before_stack(text: &str) -> &str {
     let mut end = 0;
     for line in text.split_inclusive('\n') {
@@ -206,8 +206,8 @@ fn is_frame(line: &str) -> bool {
         || trimmed.starts_with("File \"")
 }
 
-/// The program's own function in which it happened: the innermost that is no library's; when all
-/// are, the innermost. Without lines and numbers, which every deployment changes.
+/// Returns the innermost function of the application's own code, or the innermost of all if every
+/// frame is a library's. Line numbers are dropped, because every deployment changes them.
 pub(super) fn own_function(stack: &str) -> Option<String> {
     let is_python = stack.contains("File \"");
     let frames: Vec<&str> =
@@ -219,7 +219,8 @@ pub(super) fn own_function(stack: &str) -> Option<String> {
     function_name(own.or(first.copied())?)
 }
 
-/// Whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without `at`.
+/// Returns whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without
+/// `at`.
 fn names_function(line: &str) -> bool {
     if is_frame(line) {
         return true;
@@ -240,13 +241,14 @@ fn is_library_frame(line: &str) -> bool {
         || name.starts_with("JSON.parse")
 }
 
-/// Go's `main.(*Batch).Row(0xc000, …)`, which has parentheses in its name: `main.Batch.Row`.
+/// Parses Go's `main.(*Batch).Row(0xc000, …)`, whose name contains parentheses, to
+/// `main.Batch.Row`.
 fn go_method(line: &str) -> Option<String> {
     let end = line.rfind('(').filter(|_| line.contains(".(*"))?;
     Some(line[..end].replace("(*", "").replace(')', ""))
 }
 
-/// The function of a frame: at most its last two names, numbers as `#`.
+/// Returns the function of a frame: at most the last two parts of its name, with digits as `#`.
 fn function_name(line: &str) -> Option<String> {
     let method = go_method(line);
     let name = if let Some((file, function)) =

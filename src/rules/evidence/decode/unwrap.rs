@@ -1,4 +1,4 @@
-//! The wrappings of a body: base64, gzip, JSON in a string, SNS, CloudWatch Logs.
+//! Unwrapping of a body: base64, gzip, JSON in a string, SNS, CloudWatch Logs.
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::Content;
 
-/// Wrappings within each other: more is no message, but an attempt.
+/// Limit on nested encodings; deeper nesting is an attack.
 const LAYERS_MAX: usize = 6;
-/// What a layer may unpack to: as much as SQS lets a message be.
+/// Limit on the decompressed size: the maximum size of an SQS message.
 const UNPACKED_MAX: usize = 1024 * 1024;
-/// A shorter text is a word, even if it could be base64.
+/// Minimum length of base64; a shorter text is more likely a word.
 const BASE64_MIN: usize = 16;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 8];
 
@@ -20,25 +20,25 @@ const PADDING: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, PADDING);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, PADDING);
 
-/// A body without its wrappings.
+/// A body without its encodings.
 pub(super) struct UnwrappedBody {
     pub wrapped: Vec<&'static str>,
     pub content: Content,
     pub notes: Vec<String>,
-    /// The id that SNS gave it, when SNS wrapped it.
+    /// SNS message id, if SNS wrapped the body.
     pub sns_id: Option<String>,
 }
 
-/// What a layer turns out to be.
+/// Result of unwrapping one layer.
 enum Layer {
-    /// There is something within.
+    /// An inner layer, with the name of the encoding.
     Text(&'static str, String),
     Bytes(&'static str, Vec<u8>),
-    /// The end of it.
+    /// The innermost content.
     Content(Content),
 }
 
-/// Takes the wrappings off.
+/// Removes all encodings of a body.
 pub(super) fn unwrap_body(body: &str) -> UnwrappedBody {
     let mut unwrapped = UnwrappedBody {
         wrapped: Vec::new(),
@@ -107,7 +107,7 @@ fn json_error_note(error: &serde_json::Error) -> String {
     }
 }
 
-/// A JSON value, or what it is the envelope of.
+/// Returns the content of an SNS or CloudWatch Logs envelope, or the value itself.
 fn unwrap_json(mut value: Value, may_unwrap: bool, unwrapped: &mut UnwrappedBody) -> Layer {
     if may_unwrap && is_sns(&value) {
         unwrapped.sns_id = value.get("MessageId").and_then(Value::as_str).map(str::to_owned);
@@ -116,7 +116,7 @@ fn unwrap_json(mut value: Value, may_unwrap: bool, unwrapped: &mut UnwrappedBody
         }
     }
     if may_unwrap && let Some(Value::String(data)) = value.pointer("/awslogs/data") {
-        // The data is base64 in any case; what is not stays as it is.
+        // `awslogs.data` is always base64; leave anything else alone.
         if let Some(bytes) = decode_base64(data) {
             unwrapped.wrapped.push("awslogs");
             return Layer::Bytes("base64", bytes);
@@ -131,7 +131,7 @@ fn is_sns(value: &Value) -> bool {
         && value.get("Message").is_some_and(Value::is_string)
 }
 
-/// The bytes of what plausibly is base64: nothing but its characters, and text or gzip within.
+/// Decodes text that plausibly is base64: only its alphabet, with printable text or gzip inside.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     if text.len() < BASE64_MIN {
         return None;
@@ -161,12 +161,12 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     plausible.then_some(bytes)
 }
 
-/// Whether a text is one that somebody wrote: no control characters but those of lines.
+/// Returns whether a text has no control characters other than line breaks and tabs.
 fn is_printable(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
-/// The text in some bytes, unpacked if need be; else how many bytes there are.
+/// Returns the bytes as text, decompressed if need be; else the number of bytes.
 fn decompress_to_text(mut bytes: Vec<u8>, unwrapped: &mut UnwrappedBody) -> Result<String, usize> {
     while bytes.starts_with(GZIP_MAGIC) && unwrapped.wrapped.len() < LAYERS_MAX {
         unwrapped.wrapped.push("gzip");
@@ -180,9 +180,9 @@ fn decompress_to_text(mut bytes: Vec<u8>, unwrapped: &mut UnwrappedBody) -> Resu
     String::from_utf8(bytes).map_err(|error| error.into_bytes().len())
 }
 
-/// The first member of a gzip file, and what is wrong with it. Unpacked by hand, because the
-/// reader of the crate belongs to the world of files; the checksum is not asked for, since
-/// nothing is believed of what comes out.
+/// Decompresses the first member of a gzip file; also returns a note about an error. Done by hand,
+/// because the crate's reader does I/O. The checksum is not verified, since the content is not
+/// trusted anyway.
 fn gunzip(bytes: &[u8]) -> (Vec<u8>, Option<&'static str>) {
     const BROKEN: &str = "gzip: it does not unpack";
     let Some(start) = gzip_header(bytes) else {
@@ -208,7 +208,7 @@ fn gunzip(bytes: &[u8]) -> (Vec<u8>, Option<&'static str>) {
     }
 }
 
-/// Where the packed bytes begin.
+/// Returns the offset of the compressed data.
 fn gzip_header(bytes: &[u8]) -> Option<usize> {
     let flags = *bytes.get(3)?;
     let mut at = 10;

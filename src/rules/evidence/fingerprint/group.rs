@@ -1,4 +1,4 @@
-//! The groups of a sample, built message by message: no body is kept.
+//! Grouping of a sample by fingerprint, message by message, without storing bodies.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,8 +6,8 @@ use super::{Fingerprint, VERSION};
 use crate::rules::evidence::bundle::{Fingerprints, Group};
 use crate::time::Timestamp;
 
-/// What is known of a sample so far. Its order does not matter, but for that of the ids within a
-/// group, which is that of arrival.
+/// Groups of the messages added so far. The order of adding affects only the order of the ids
+/// within a group.
 #[derive(Debug, Default)]
 pub struct Grouper {
     groups: BTreeMap<String, GroupBuilder>,
@@ -15,7 +15,8 @@ pub struct Grouper {
 
 #[derive(Debug)]
 struct GroupBuilder {
-    /// What stands for the group: the least of what its messages say, whoever came first.
+    /// The smallest fingerprint of the group's messages, so that the order of arrival does not
+    /// matter.
     representative: Fingerprint,
     messages: Vec<String>,
     contents: HashSet<u64>,
@@ -24,7 +25,7 @@ struct GroupBuilder {
 }
 
 impl Grouper {
-    /// Takes a message: its id in the bundle, when it was sent, the digest of its content
+    /// Adds a message: its id in the bundle, when it was sent, the digest of its content
     /// ([`crate::rules::evidence::decode::Content::digest`]), and its fingerprint.
     pub fn add(
         &mut self,
@@ -54,7 +55,8 @@ impl Grouper {
         group.last = group.last.into_iter().chain(sent).max();
     }
 
-    /// The groups, the largest first, equal ones by the fingerprint: `f1`, `f2` …
+    /// Returns the groups as `f1`, `f2` …, the largest first; equal sizes in the order of the
+    /// fingerprint.
     pub fn finish(self) -> Fingerprints {
         let mut groups: Vec<GroupBuilder> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {

@@ -1,7 +1,7 @@
-//! Texts of errors without what differs from message to message, nor anything that looks like a
+//! Masking of error texts: replaces what varies between messages, and anything that looks like a
 //! secret or a person: `user <email> not found in <num>ms`.
 //!
-//! Read once from front to back, word by word; what a word is, `word.rs` says.
+//! The text is read once, word by word; `word.rs` classifies the words.
 
 mod context;
 mod word;
@@ -11,16 +11,16 @@ pub(super) use word::is_id;
 use crate::rules::evidence::decode::last_segment;
 use crate::text::hidden;
 
-/// A text: as much of it as this is read.
+/// Limit on the text read, in bytes.
 const INPUT_MAX: usize = 4 * 1024;
-/// What stands in quotes is looked for this far.
+/// Limit on the search for a closing quote, in bytes.
 const QUOTE_MAX: usize = 256;
-/// The values of a statement end this far at most.
+/// Limit on the search for the end of an SQL statement's values, in bytes.
 const VALUES_MAX: usize = 1024;
-/// More words in quotes than this are a sentence.
+/// More quoted words than this are a sentence.
 const QUOTED_WORDS_MAX: usize = 4;
 
-/// The masked text, at most about `max` bytes, cut between words. `names_identifier`: a plain word in
+/// Masks a text to about `max` bytes, cut between words. With `names_identifier`, a plain word in
 /// quotes is the name of a key or a property, and stays.
 pub(super) fn template(text: &str, max: usize, names_identifier: bool) -> String {
     let text = &text[..text.floor_char_boundary(INPUT_MAX)];
@@ -32,16 +32,16 @@ pub(super) fn template(text: &str, max: usize, names_identifier: bool) -> String
     scan.out.finish()
 }
 
-/// Whether a text is one word in quotes and no more. Python says so of a key that is missing, and
-/// Lambda passes it on without the class.
+/// Returns whether a text is a single quoted word. Python reports a missing key so, and Lambda
+/// passes it on without the class.
 pub(super) fn is_one_quote(text: &str) -> bool {
     let text = text.trim();
     let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
     inner.is_some_and(|inner| !inner.contains(['\'', ' ', '\n']))
 }
 
-/// A masked text as it is compared: `ERROR` and `error`, `Refused` and `refused` are one. What
-/// stands in quotes is a name of the program, where a capital matters.
+/// Folds the case of a masked text for comparison, so that `ERROR` and `error` are equal. Quoted
+/// names keep theirs: there a capital matters.
 pub(super) fn case_folded(template: &str) -> String {
     let mut quoted = false;
     let mut before = ' ';
@@ -56,7 +56,8 @@ pub(super) fn case_folded(template: &str) -> String {
     folded
 }
 
-/// A code: kept when it is one, as `NO_PERMISSIONS`, `429` or `States.TaskFailed` are.
+/// Returns a code such as `NO_PERMISSIONS`, `429` or `States.TaskFailed` as it is, and masks
+/// anything else.
 pub(super) fn mask_code(text: &str, max: usize) -> String {
     let text = text.trim();
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-:#/".contains(&b));
@@ -67,7 +68,7 @@ pub(super) fn mask_code(text: &str, max: usize) -> String {
     template(text, max, true)
 }
 
-/// A class: its name, without what is none.
+/// Returns a class name as it is, and masks anything else.
 pub(super) fn mask_class(text: &str, max: usize) -> String {
     let text = text.trim();
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.$:`<>[],\\/".contains(&b));
@@ -110,8 +111,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// What stands in quotes: kept when it is a word of the program, masked when it is a value,
-    /// read on when it is a sentence.
+    /// Keeps a quoted identifier, masks a quoted value, and reads on into a quoted sentence.
     fn mask_quoted(&mut self, rest: &'a str, quote: char) {
         let closing = match quote {
             '“' => '”',
@@ -149,7 +149,7 @@ impl<'a> Scan<'a> {
         self.at += quote.len_utf8() + end + closing.len_utf8();
     }
 
-    /// A run without a space.
+    /// Masks a run without a space.
     fn mask_chunk(&mut self, rest: &'a str) {
         let is_url = word::starts_url(rest);
         let end = rest
@@ -164,7 +164,7 @@ impl<'a> Scan<'a> {
         let before = self.text[..self.at].trim_end_matches(['"', '\'', ' ']);
         let assigned = before.ends_with(['=', ':']) && !before.ends_with("::");
         let next = rest[end..].trim_start_matches([' ', ')', ']']);
-        // `Key (email)=(bob@example.com)`: a database names the column and then the value.
+        // `Key (email)=(bob@example.com)`: databases name the column, then the value.
         let is_value = before.ends_with(")=(") || context::is_choice_value(self.words, trimmed);
         if is_value {
             self.out.push_mask("<*>");
@@ -177,7 +177,7 @@ impl<'a> Scan<'a> {
             self.out.push(c);
         }
         if trimmed.eq_ignore_ascii_case("values") && rest[end..].trim_start().starts_with('(') {
-            // A statement of SQL with its values written into it, which are as many people's.
+            // An SQL statement with its values inlined, which may be personal data.
             self.out.push_word(" (<*>)");
             let given = &rest[end..rest.floor_char_boundary(end + VALUES_MAX)];
             self.at += given.rfind(')').map_or(given.len(), |at| at + 1);
@@ -198,7 +198,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// What stands between words and belongs to none.
+/// Returns whether a character separates words.
 fn is_separator(c: char) -> bool {
     matches!(
         c,
@@ -224,12 +224,12 @@ fn ends_url(c: char) -> bool {
     c.is_whitespace() || c.is_control() || hidden(c) || "\"'`<>)]}|,;”’".contains(c)
 }
 
-/// Whether a key is one whose value is a sentence about the error.
+/// Returns whether the value of this key is a sentence about the error.
 fn is_error_key(word: &str) -> bool {
     ["message", "error", "errorMessage", "errorType", "reason", "detail", "msg"].contains(&word)
 }
 
-/// The length of a terminal's escape sequence.
+/// Returns the length of a terminal escape sequence.
 fn escape_len(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let (start, kind) = match bytes {
@@ -241,17 +241,17 @@ fn escape_len(rest: &str) -> usize {
     let ends = |test: fn(&u8) -> bool| tail.iter().position(test).map(|at| start + at);
     match kind {
         b'[' => ends(|b| (0x40..=0x7e).contains(b)).map_or(start, |at| at + 1),
-        // OSC: up to BEL or the next escape, which is then read by itself.
+        // OSC extends to BEL or the next escape, which the next step reads.
         b']' => ends(|b| matches!(b, 7 | 0x1b)).unwrap_or(start),
         kind if kind.is_ascii() => 2,
         _ => 1,
     }
 }
 
-/// The text that is being written.
+/// The masked text written so far.
 struct MaskedText {
     text: String,
-    /// The last mask and where it ends: a list of numbers is one `<num>`.
+    /// The last mask and its end, so that a list of numbers becomes one `<num>`.
     last: (&'static str, usize),
     max: usize,
 }
@@ -293,7 +293,7 @@ impl MaskedText {
 
     fn finish(mut self) -> String {
         if self.text.len() > self.max {
-            // At a space, so that no half of a mask stays; a text without one is cut anywhere.
+            // Cut at a space, so that no mask is split.
             let end = self.text.floor_char_boundary(self.max);
             let end = self.text[..end].rfind(' ').unwrap_or(end);
             self.text.truncate(end);

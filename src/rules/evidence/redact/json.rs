@@ -1,8 +1,8 @@
-//! Redaction of JSON: keys, strings, numbers, and JSON that is written in strings.
+//! Redaction of JSON: keys, strings, numbers, and JSON embedded in strings.
 //!
-//! Promises: every string is looked at as it reads, without escapes; what stands under a telling
-//! name is redacted whatever it is, but null, booleans and the empty string stay. A redacted
-//! number becomes a string. No entry is lost: keys that become equal are numbered, `<email:32>#2`.
+//! Promises: every string is scanned without its escapes. A value under a secret name is redacted
+//! whatever it is, except null, booleans and the empty string. A redacted number becomes a string.
+//! No entry is lost: keys that become equal are numbered, `<email:32>#2`.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 use super::{Redactor, SECRET, placeholder, secret_name};
 
-/// How deep JSON in a string in JSON is parsed; beyond, it is text.
+/// Levels of JSON embedded in strings that are parsed; deeper levels are scanned as text.
 const EMBEDDED_LEVELS_MAX: usize = 4;
 
 impl Redactor {
-    /// The value without secrets, in place.
+    /// Redacts a value in place.
     pub fn redact_json(&self, value: &mut Value) {
         self.redact_nested(value, EMBEDDED_LEVELS_MAX);
     }
@@ -41,7 +41,7 @@ impl Redactor {
         let mut renamed = Vec::new();
         for (name, value) in map.iter_mut() {
             let shown = self.redact_text(name);
-            // By the new name too, so that the result is judged as it was.
+            // Also check the redacted name, so that redacting the result again changes nothing.
             if secret_name::is_secret_name(name)
                 || shown != *name && secret_name::is_secret_name(&shown)
             {
@@ -71,7 +71,7 @@ impl Redactor {
         }
     }
 
-    /// Everything under a telling name; names inside it are redacted as any.
+    /// Redacts every leaf under a secret name.
     fn redact_leaves(&self, value: &mut Value) {
         let text = match value {
             Value::Null | Value::Bool(_) => return,
@@ -87,7 +87,7 @@ impl Redactor {
         };
         let stays = text.is_empty() || self.is_placeholder(&text) || self.allow.matches(&text);
         let kept = if stays { text } else { placeholder(SECRET, &text) };
-        // A number that is allowed stays one.
+        // An allowed number stays a number.
         if !(stays && value.is_number()) {
             *value = Value::String(kept);
         }
@@ -102,13 +102,13 @@ impl Redactor {
             return;
         }
         *text = redacted.into_owned();
-        // What was no JSON for something that is gone now may be some.
+        // With the match replaced, the text may be valid JSON.
         if levels > 0 {
             self.redact_embedded(text, levels - 1);
         }
     }
 
-    /// Redacts within JSON that is written in a string. Returns whether it is that.
+    /// Redacts JSON embedded in a string; returns whether the string is JSON.
     fn redact_embedded(&self, text: &mut String, levels: usize) -> bool {
         if !text.trim_start().starts_with(['{', '[', '"']) {
             return false;
@@ -118,7 +118,8 @@ impl Redactor {
         };
         let mut redacted = read.clone();
         self.redact_nested(&mut redacted, levels);
-        // Of two entries with one name the reader keeps one: what it dropped was not looked at.
+        // The parser keeps one of two entries with the same name, and the dropped one was not
+        // scanned.
         if redacted != read || count_members(&read) != count_colons(text) {
             *text = redacted.to_string();
         }
@@ -126,7 +127,7 @@ impl Redactor {
     }
 }
 
-/// How many entries all objects of the value have.
+/// Returns the number of entries in all objects of the value.
 fn count_members(value: &Value) -> usize {
     match value {
         Value::Array(values) => values.iter().map(count_members).sum(),
@@ -135,7 +136,7 @@ fn count_members(value: &Value) -> usize {
     }
 }
 
-/// The colons of a JSON text outside of its strings: one for each entry.
+/// Returns the number of colons outside strings, which is the number of entries in the text.
 fn count_colons(text: &str) -> usize {
     let (mut count, mut quoted, mut escaped) = (0, false, false);
     for byte in text.bytes() {

@@ -1,25 +1,25 @@
-//! Card numbers, telephone numbers and numbers of persons among all the other numbers.
+//! Card, telephone and personal identification numbers among other numbers.
 //!
-//! Promises: bare digits are no telephone number, and of 13 to 19 digits only what an issuer could
-//! have given out is a card: timestamps, account ids, versions, addresses and dates stay. A look
-//! is bounded by the digits that such a number can have.
+//! Promises: bare digits are no telephone number, and 13 to 19 digits are a card only in a range
+//! that issuers use: timestamps, account ids, versions, addresses and dates stay. Every search is
+//! bounded by the maximum number of digits.
 
 use super::bytes::digits;
 use super::{CARD, PERSON, PHONE, SecretMatch};
 
-/// The most digits of a card.
+/// Maximum digits of a card number.
 const CARD_MAX: usize = 19;
-/// The fewest and the most digits of an international telephone number (E.164).
+/// Minimum and maximum digits of an international telephone number (E.164).
 const PHONE_MIN: usize = 8;
 const PHONE_MAX: usize = 15;
-/// The most groups that a number is written in.
+/// Maximum groups of digits in a number.
 const GROUPS_MAX: usize = 8;
 
-/// Groups of digits with a separator between them: no more than can matter.
+/// Groups of digits with a separator between them.
 struct DigitGroups {
-    /// Start and end.
+    /// Start and end of each group.
     ranges: [(usize, usize); GROUPS_MAX],
-    /// What stands before each group; the first has none.
+    /// The separator before each group; 0 before the first.
     separators: [u8; GROUPS_MAX],
     count: usize,
 }
@@ -30,7 +30,7 @@ impl DigitGroups {
             DigitGroups { ranges: [(0, 0); GROUPS_MAX], separators: [0; GROUPS_MAX], count: 0 };
         let (mut at, mut separator) = (start, 0);
         while groups.count < GROUPS_MAX {
-            // One more than a card has is enough to know that it is none.
+            // One digit more than a card has is enough to reject it.
             let limit = bytes.len().min(at + CARD_MAX + 1);
             let end = at + digits(&bytes[at..limit]);
             groups.ranges[groups.count] = (at, end);
@@ -55,14 +55,14 @@ impl DigitGroups {
     }
 }
 
-/// What the digits at `start`, the first of their run, begin.
+/// Matches a card or telephone number at `start`, the first digit of its run.
 pub(super) fn card_or_phone<'k>(
     bytes: &[u8],
     min_start: usize,
     start: usize,
 ) -> Option<SecretMatch<'k>> {
     let groups = DigitGroups::read(bytes, start);
-    // The digits after a decimal point are a fraction.
+    // Digits after a decimal point are a fraction.
     let fraction =
         start >= min_start + 2 && bytes[start - 1] == b'.' && bytes[start - 2].is_ascii_digit();
     if !fraction && let Some(end) = card_end(bytes, &groups) {
@@ -71,7 +71,7 @@ pub(super) fn card_or_phone<'k>(
     grouped_number(bytes, min_start, start, &groups)
 }
 
-/// The end of the card number that the groups begin with.
+/// Returns the end of the card number that the groups begin with.
 fn card_end(bytes: &[u8], groups: &DigitGroups) -> Option<usize> {
     let mut number = [0; CARD_MAX];
     let mut count = 0;
@@ -94,7 +94,7 @@ fn card_end(bytes: &[u8], groups: &DigitGroups) -> Option<usize> {
     best
 }
 
-/// Whether an issuer of cards has numbers that begin so and are as long.
+/// Returns whether the first digits and the length belong to a card issuer.
 fn is_issued_range(number: &[u8]) -> bool {
     if number.len() < 13 {
         return false;
@@ -112,7 +112,7 @@ fn is_issued_range(number: &[u8]) -> bool {
     }
 }
 
-/// The check digit is right, and the digits are not all the same.
+/// Returns whether the Luhn check digit is right and the digits are not all equal.
 fn passes_luhn(number: &[u8]) -> bool {
     let sum: u32 = number
         .iter()
@@ -126,7 +126,7 @@ fn passes_luhn(number: &[u8]) -> bool {
     sum.is_multiple_of(10) && number.iter().any(|digit| *digit != number[0])
 }
 
-/// A number in one of the common written forms, when all the groups together are one.
+/// Matches a number in a common national format that all groups together form.
 fn grouped_number<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -175,7 +175,7 @@ fn grouped_number<'k>(
     Some(SecretMatch { start, end, kind })
 }
 
-/// `+55 11 98765-4321`: a plus sign, which may be an escape, and 8 to 15 digits.
+/// Matches `+55 11 98765-4321`: a plus sign, possibly escaped, and 8 to 15 digits.
 pub(super) fn international_phone<'k>(
     bytes: &[u8],
     min_start: usize,

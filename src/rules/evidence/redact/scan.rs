@@ -1,14 +1,14 @@
-//! One pass over a text: few bytes can be part of a secret's first at_sign, and only there is more
-//! looked at.
+//! One pass over a text that examines only trigger bytes, those that can begin a secret or its
+//! separator.
 //!
-//! Promises: each look is bounded, or ends where the next one begins, so that a pass is linear.
-//! Places are in order, do not overlap, and lie between characters.
+//! Promises: each examination is bounded, or ends where the next one begins, so that a pass is
+//! linear. Matches are ordered, do not overlap, and lie on character boundaries.
 
 use super::bytes::{digits, run};
 use super::{EMAIL, SECRET, SecretMatch};
 use super::{number, secret_name, token};
 
-/// Bytes at which something is looked at.
+/// Bytes that trigger an examination.
 const TRIGGERS: [bool; 256] = {
     let mut triggers = [false; 256];
     let bytes = b"@%\\0123456789+_-JKSzBb=:>/";
@@ -20,7 +20,7 @@ const TRIGGERS: [bool; 256] = {
     triggers
 };
 
-/// Everything of the built-in kinds.
+/// Returns all matches of the built-in kinds.
 pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<SecretMatch<'k>> {
     let mut found = Vec::new();
     let mut state = token::ScanState::default();
@@ -40,7 +40,7 @@ pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<SecretMatch<'k>> {
     found
 }
 
-/// What the byte at `at` is a at_sign of. Nothing before `min_start` belongs to it.
+/// Returns the match that the byte at `at` triggers; it begins at or after `min_start`.
 fn match_at<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -70,13 +70,13 @@ fn match_at<'k>(
     }
 }
 
-/// Letters, digits, and the bytes of all characters that are not ASCII.
+/// Returns whether a byte is a letter, a digit, or part of a non-ASCII character.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-/// An e-mail address around its at_sign, which may be written as an escape. Neither side goes beyond
-/// another at_sign.
+/// Matches an e-mail address around its `@`, which may be escaped. Neither side extends beyond
+/// another `@`.
 fn email<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -99,7 +99,7 @@ fn email<'k>(
     Some(SecretMatch { start, end, kind: EMAIL })
 }
 
-/// `"john doe"@…`: where the quoted part begins. RFC 5321 has 64 bytes for it.
+/// Returns the start of a quoted local part, `"john doe"@…`. RFC 5321 limits it to 64 bytes.
 fn quoted_local(bytes: &[u8], min_start: usize, at_sign: usize) -> Option<usize> {
     let close =
         at_sign.checked_sub(1).filter(|close| *close >= min_start && bytes[*close] == b'"')?;
@@ -107,8 +107,8 @@ fn quoted_local(bytes: &[u8], min_start: usize, at_sign: usize) -> Option<usize>
     memchr::memrchr(b'"', &bytes[from..close]).map(|open| from + open)
 }
 
-/// The length of the domain at the beginning: at least two labels, the last no number; or an
-/// address in brackets.
+/// Returns the length of a domain: at least two labels, the last not a number; or an address in
+/// brackets.
 fn domain(bytes: &[u8]) -> Option<usize> {
     if bytes.first() == Some(&b'[') {
         let length = run(&bytes[1..], |byte| byte.is_ascii_alphanumeric() || b".:".contains(&byte));
@@ -132,7 +132,7 @@ fn domain(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// `https://user:password@host`: all that stands before the host.
+/// Matches the user and password of `https://user:password@host`.
 fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<SecretMatch<'k>> {
     let slashes: &[&[u8]] = &[b"//", b"\\/\\/"];
     let slash = slashes.iter().find(|slash| bytes[colon + 1..].starts_with(slash))?;

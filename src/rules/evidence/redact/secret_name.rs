@@ -1,16 +1,16 @@
-//! Names that tell: what stands under `password` is a secret, whatever it looks like.
+//! Secrets recognised by their name: the value of `password` is a secret, whatever it looks like.
 //!
-//! Promises: a name is read without regard to case, `-`, `_` and `.`, and at its end, so that
-//! `dbPassword` and `X-Api-Key` tell, and `tokenCount` and `author` do not. In a text the name
-//! stands before `=` or `:`, or in a tag. Looks before the sign are bounded; looks after it end
-//! with the value that is found.
+//! Promises: case, `-`, `_` and `.` in a name do not matter, and its end decides: `dbPassword` and
+//! `X-Api-Key` are secret names, `tokenCount` and `author` are not. In a text the name stands
+//! before `=` or `:`, or in a tag. The search before the sign is bounded; the search after it ends
+//! with the value found.
 
 use super::bytes::run;
 use super::{SECRET, SecretMatch};
 
-/// The longest name that is looked at, from its end.
+/// Limit on the length of a name, counted from its end.
 const NAME_MAX: usize = 64;
-/// Names that tell at the end of any name, in the singular and the plural.
+/// Secret names at the end of any name, in the singular and the plural.
 const SECRET_ENDS: [&str; 28] = [
     "accesskey",
     "accesskeyid",
@@ -41,18 +41,18 @@ const SECRET_ENDS: [&str; 28] = [
     "signingkey",
     "token",
 ];
-/// Names that also end innocent words, and so have to be a word of their own.
+/// Secret names that also end harmless words (`compass`), and must be a word of their own.
 const SECRET_WORDS: [&str; 6] = ["cpf", "otp", "pass", "pin", "session", "ssn"];
-/// Names that tell in the query of a URL only.
+/// Secret names in the query of a URL only.
 const QUERY_NAMES: [&str; 3] = ["sig", "signature", "xamzsignature"];
-/// What is no secret under any name.
+/// Values that are no secret under any name.
 const EMPTY_VALUES: [&[u8]; 8] =
     [b"null", b"true", b"false", b"none", b"None", b"True", b"False", b"undefined"];
 
-/// A name as it is compared: letters and digits, in lower case.
+/// Letters and digits of a name in lower case, without trailing digits.
 struct NormalizedName {
     text: String,
-    /// Where the words of the name begin in `text`.
+    /// Offsets of the words in `text`.
     words: Vec<usize>,
 }
 
@@ -89,12 +89,12 @@ impl NormalizedName {
     }
 }
 
-/// Whether what stands under this name is secret.
+/// Returns whether values under this name are secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     NormalizedName::read(name.as_bytes()).is_secret()
 }
 
-/// The value after the sign at `at`, when a telling name stands before it: `password=…`,
+/// Matches the value after the sign at `at`, if a secret name stands before it: `password=…`,
 /// `"password": "…"`, `<password>…`.
 pub(super) fn assigned_value<'k>(
     bytes: &[u8],
@@ -102,7 +102,7 @@ pub(super) fn assigned_value<'k>(
     at: usize,
 ) -> Option<SecretMatch<'k>> {
     let (start, end) = name_before(bytes, min_start, at)?;
-    // Most names end in no letter that a telling one ends in.
+    // Fast path: a name cannot end in a separator.
     if !bytes[end - 1].is_ascii_alphanumeric() {
         return None;
     }
@@ -129,7 +129,7 @@ pub(super) fn assigned_value<'k>(
     })
 }
 
-/// The name that ends before the sign, perhaps in quotes.
+/// Returns the range of the name before the sign, without quotes.
 fn name_before(bytes: &[u8], min_start: usize, at: usize) -> Option<(usize, usize)> {
     let back = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
         let head = &bytes[min_start.max(from.saturating_sub(most))..from];
@@ -146,7 +146,8 @@ fn name_before(bytes: &[u8], min_start: usize, at: usize) -> Option<(usize, usiz
     (start < end).then_some((start, end))
 }
 
-/// The value after `=`, `:`, `=>` or `:=`: in quotes, to the end of the line, or a word.
+/// Returns the range of the value after `=`, `:`, `=>` or `:=`: a quoted text, a word, or the rest
+/// of the line.
 fn value_after(bytes: &[u8], at: usize, line: bool) -> Option<(usize, usize)> {
     let skip = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
         from + bytes[from..].iter().take(most).take_while(|byte| class(**byte)).count()
@@ -172,8 +173,8 @@ fn value_after(bytes: &[u8], at: usize, line: bool) -> Option<(usize, usize)> {
     Some((from, from + length.unwrap_or(rest.len())))
 }
 
-/// Where a quoted value ends that was opened behind so many backslashes; the end of the text when
-/// it is cut off.
+/// Returns the end of a quoted value whose opening quote has this many backslashes; the end of the
+/// text if the quote is not closed.
 fn quoted_end(bytes: &[u8], from: usize, quote: u8, escapes: usize) -> usize {
     for place in memchr::memchr_iter(quote, &bytes[from..]) {
         let before = bytes[from..from + place].iter().rev().take_while(|byte| **byte == b'\\');

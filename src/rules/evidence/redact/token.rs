@@ -1,20 +1,20 @@
-//! Credentials that say by their form what they are: keys and tokens of the big providers, JSON
-//! web tokens, PEM blocks.
+//! Credentials recognised by their form: keys and tokens of the large providers, JSON web tokens,
+//! PEM blocks.
 //!
-//! Promises: a refused candidate costs a bounded look, or none of its bytes is looked at again.
+//! Promises: rejecting a candidate takes bounded time, or none of its bytes is scanned again.
 
 use super::bytes::run;
 use super::{JWT, PEM, SECRET, SecretMatch, TOKEN};
 
-/// How far a candidate is looked at before it is believed.
+/// Bytes of a candidate that are checked before it is accepted.
 const LOOKAHEAD: usize = 64;
 
-/// What a pass has to remember to stay linear.
+/// State of one pass, which keeps it linear.
 #[derive(Default)]
 pub(super) struct ScanState {
-    /// No JSON web token begins before this.
+    /// No JSON web token begins before this offset.
     jwt: usize,
-    /// Where the next PEM block ends, once searched: `None` when none ends any more.
+    /// End of the next PEM block, once searched; `Some(None)` if there is none.
     pem: Option<Option<usize>>,
 }
 
@@ -26,7 +26,8 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
 }
 
-/// The place from `start` over the class's bytes from `from` on, when they are at least `min`.
+/// Returns the match from `start` through the bytes of `class` at `from`, if there are at least
+/// `min` of these.
 fn match_from<'k>(
     bytes: &[u8],
     start: usize,
@@ -38,7 +39,7 @@ fn match_from<'k>(
     (length >= min).then_some(SecretMatch { start, end: from + length, kind: TOKEN })
 }
 
-/// GitHub, npm, Stripe: a prefix that ends in the underscore at `at`.
+/// Matches tokens of GitHub, npm and Stripe, whose prefix ends in the underscore at `at`.
 pub(super) fn underscore_prefixed<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -68,7 +69,7 @@ pub(super) fn underscore_prefixed<'k>(
     match_from(bytes, start, at + 1, *min, alphanumeric)
 }
 
-/// Slack, GitLab, Anthropic, OpenAI: a prefix that ends in the dash at `at`.
+/// Matches tokens of Slack, GitLab, Anthropic and OpenAI, whose prefix ends in the dash at `at`.
 pub(super) fn dash_prefixed<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -89,7 +90,7 @@ pub(super) fn dash_prefixed<'k>(
     if !before.ends_with(b"sk") {
         return None;
     }
-    // `sk-` also ends "task-" and "disk-", and words may follow these.
+    // `sk-` also ends "task-" and "disk-", which words may follow.
     let whole = before.len() == 2 || !before[before.len() - 3].is_ascii_alphanumeric();
     let named = head.starts_with(b"ant-") || head.starts_with(b"proj-");
     let mixed = head[..seen].iter().any(u8::is_ascii_digit);
@@ -97,7 +98,7 @@ pub(super) fn dash_prefixed<'k>(
     is.then(|| match_from(bytes, at - 2, at + 1, 0, is_base64url)).flatten()
 }
 
-/// An access key id of AWS: `AKIA` or `ASIA` around the letter at `at`, and 16 more.
+/// Matches an access key id of AWS: `AKIA` or `ASIA` around the letter at `at`, and 16 more.
 pub(super) fn aws_key_id<'k>(bytes: &[u8], min_start: usize, at: usize) -> Option<SecretMatch<'k>> {
     if at == min_start || bytes[at - 1] != b'A' || !bytes[at + 1..].starts_with(b"IA") {
         return None;
@@ -105,7 +106,7 @@ pub(super) fn aws_key_id<'k>(bytes: &[u8], min_start: usize, at: usize) -> Optio
     match_from(bytes, at - 1, at + 3, 16, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-/// An API key of Google: `AIza`, of which the last but one letter is at `at`.
+/// Matches an API key of Google: `AIza`, with the `z` at `at`.
 pub(super) fn google_api_key<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -117,7 +118,7 @@ pub(super) fn google_api_key<'k>(
     is.then(|| match_from(bytes, at - 2, at, 0, is_base64url)).flatten()
 }
 
-/// `Bearer …` and `Basic …`: what follows the word, when it is no word itself.
+/// Matches the credentials after `Bearer` or `Basic`, unless they look like a word.
 pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<SecretMatch<'k>> {
     let rest = &bytes[at..];
     let schemes: [&[u8]; 2] = [b"bearer ", b"basic "];
@@ -134,7 +135,7 @@ pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<SecretM
     (head.len() >= 8 && random).then(|| match_from(bytes, start, start, 0, class)).flatten()
 }
 
-/// The path of a web hook, which is all that its sender has to know.
+/// Matches the path of a webhook, which is a credential by itself.
 pub(super) fn webhook_path<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -154,8 +155,8 @@ pub(super) fn webhook_path<'k>(
     match_from(bytes, start, start, 8, |byte| is_base64url(byte) || byte == b'/')
 }
 
-/// A JSON web token around the last letter of `eyJ`: two parts of which the second is an object
-/// too, or three and more.
+/// Matches a JSON web token around the `J` of `eyJ`: two parts of which the second is an object
+/// too, or at least three parts.
 pub(super) fn jwt<'k>(
     bytes: &[u8],
     min_start: usize,
@@ -167,7 +168,7 @@ pub(super) fn jwt<'k>(
     }
     let start = at - 2;
     let mut end = at + run(&bytes[at..], is_base64url);
-    // Whatever else begins in the first part has the same rest.
+    // A later candidate within the first part has the same rest.
     state.jwt = end;
     let header = end - start;
     let mut parts = 1;
@@ -184,7 +185,8 @@ pub(super) fn jwt<'k>(
     is.then_some(SecretMatch { start, end, kind: JWT })
 }
 
-/// A PEM block from its first dash to its last, or to the end of what could belong to it.
+/// Matches a PEM block from its first dash to its last; without an end, up to the last byte that
+/// can belong to it.
 pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<SecretMatch<'k>> {
     let dashes = b"-----";
     let label = bytes[at..].strip_prefix(b"-----BEGIN ")?;
@@ -219,8 +221,8 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<
     Some(SecretMatch { start: at, end, kind: PEM })
 }
 
-/// The secret keys of AWS have no prefix: 40 characters of base64, near the word "secret" or the
-/// id of the key.
+/// Adds secret keys of AWS. They have no prefix: 40 characters of base64 near the word "secret" or
+/// an access key id.
 pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<SecretMatch<'_>>) {
     let ids: Vec<usize> = found
         .iter()

@@ -1,8 +1,8 @@
-//! What a word of an error's text is: a word, or a number, an id, a time, a host …
+//! Classification of a word by its form: a word, a number, an id, a time, a host …
 
 use super::MaskedText;
 
-/// Words that have a digit and are words all the same.
+/// Words with digits that are kept.
 const WORDS_WITH_DIGITS: [&str; 24] = [
     "s3",
     "ec2",
@@ -29,7 +29,7 @@ const WORDS_WITH_DIGITS: [&str; 24] = [
     "route53",
     "log4j",
 ];
-/// The ends of names of hosts.
+/// Last labels of host names.
 const HOST_SUFFIXES: [&str; 26] = [
     "com",
     "net",
@@ -77,9 +77,9 @@ pub(super) fn starts_url(rest: &str) -> bool {
     len > 0 && rest[len..].starts_with("://")
 }
 
-/// Writes a chunk, masked. `words` stood before it, `next` follows.
+/// Writes a chunk, masked. `words` are the two words before it, `next` the text after it.
 pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut MaskedText) {
-    // Most words have letters only.
+    // Fast path: most words have letters only.
     if chunk.bytes().all(|b| b.is_ascii_alphabetic()) {
         let is_day = one_of(chunk, &DAYS_AND_MONTHS)
             && (next.trim_start_matches([',', ' ']).starts_with(|c: char| c.is_ascii_digit())
@@ -128,19 +128,19 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
     write_word(chunk, digits, out);
 }
 
-/// A word without a path in it.
+/// Writes a word that has no path separator.
 fn write_word(chunk: &str, digits: usize, out: &mut MaskedText) {
     if digits == 0 {
         return if is_random(chunk) { out.push_mask("<id>") } else { out.push_word(chunk) };
     }
-    // `address1`, `worker7`: the number alone differs. `lines[3]` is another way to say it.
+    // `address1`, `worker7`: only the number varies.
     let stem = chunk.trim_end_matches(|c: char| c.is_ascii_digit());
     let is_stem = stem.len() >= 2 && stem.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.');
     if is_stem && chunk.len() - stem.len() <= 4 && !is_random(stem) && !is_hex(chunk) {
         out.push_word(stem);
         return out.push_mask("<num>");
     }
-    // A dotted name keeps the parts that are words.
+    // Parts of a dotted name that are words stay.
     if chunk.contains('.') && chunk.split('.').all(|part| !part.is_empty()) {
         for (place, part) in chunk.split('.').enumerate() {
             if place > 0 {
@@ -158,7 +158,7 @@ fn write_word(chunk: &str, digits: usize, out: &mut MaskedText) {
     out.push_mask("<id>");
 }
 
-/// The masks of what has digits and a form of its own.
+/// Returns the mask of a chunk with digits in a known format.
 fn digit_mask(chunk: &str, digits: usize) -> Option<&'static str> {
     let bytes = chunk.as_bytes();
     if is_number(chunk) {
@@ -181,7 +181,7 @@ fn digit_mask(chunk: &str, digits: usize) -> Option<&'static str> {
     (alone && digits >= 3 && chunk.len() >= 20).then_some("<id>")
 }
 
-/// A number, with a sign, a currency or a unit.
+/// Returns whether a chunk is a number, with a sign, a currency or a unit.
 fn is_number(chunk: &str) -> bool {
     let trimmed = chunk.trim_start_matches(['-', '+', '#', '$', '~', '€', '£']);
     let number = trimmed.trim_start_matches(|c: char| c.is_ascii_digit() || ".,_".contains(c));
@@ -195,7 +195,7 @@ fn is_number(chunk: &str) -> bool {
     unit.is_empty() || is_exponent || one_of(unit, &UNITS)
 }
 
-/// A date, a time of day, or both.
+/// Returns whether a chunk is a date, a time of day, or both.
 fn is_time(bytes: &[u8]) -> bool {
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let is = |at: usize, set: &[u8]| bytes.get(at).is_some_and(|b| set.contains(b));
@@ -217,7 +217,7 @@ fn is_time(bytes: &[u8]) -> bool {
     (dated && rest_is_time(9)) || (short && rest_is_time(6)) || (clock && rest_is_time(6))
 }
 
-/// An IP address, with or without a port.
+/// Returns whether a chunk is an IP address, with or without a port.
 fn is_ip_address(chunk: &str) -> bool {
     let trimmed = chunk.trim_start_matches('/');
     let (host, port) = trimmed.split_once(':').unwrap_or((trimmed, ""));
@@ -229,7 +229,7 @@ fn is_ip_address(chunk: &str) -> bool {
         && chunk.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'%' | b'.'))
 }
 
-/// The name of a host: lower case, and it ends as such names do.
+/// Returns whether a chunk is a host name: lower case, with a known suffix.
 pub(super) fn is_host(chunk: &str) -> bool {
     let Some((name, end)) = chunk.rsplit_once('.') else {
         return one_of(chunk, &["localhost"]);
@@ -251,7 +251,7 @@ fn write_at_sign(user: &str, host: &str, out: &mut MaskedText) {
     out.push_mask("<id>");
 }
 
-/// A URL keeps the words of its path, which say what was asked for; never user, host or query.
+/// Writes a URL with the words of its path, which tell the operation; masks user, host and query.
 fn write_url(chunk: &str, out: &mut MaskedText) {
     let (scheme, rest) = chunk.split_once("://").unwrap_or(("", chunk));
     out.push_word(scheme);
@@ -281,7 +281,7 @@ fn write_path_part(part: &str, out: &mut MaskedText) {
     }
 }
 
-/// A path, or names and numbers with colons between: `/var/task/index.js:12:5`.
+/// Writes the parts of a path, or of names and numbers joined by colons: `/var/task/index.js:12:5`.
 fn write_parts(chunk: &str, separator: char, words: [&str; 2], next: &str, out: &mut MaskedText) {
     if separator == ':'
         && let Some((host, port)) = chunk.split_once(':')
@@ -309,7 +309,7 @@ fn write_parts(chunk: &str, separator: char, words: [&str; 2], next: &str, out: 
     }
 }
 
-/// Numbers that are the cause itself: a status, a signal, a database's code.
+/// Returns whether a number is the cause itself: a status, a signal, a database's code.
 fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
     let bytes = chunk.as_bytes();
     let [before, earlier] = words;
@@ -340,8 +340,7 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
         }
 }
 
-/// Whether a word that stands alone is an id or somebody's key: letters in no order, or capitals
-/// and digits.
+/// Returns whether a lone word is an id or a key: random letters, or capitals and digits.
 pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
     let has_digit = word.bytes().any(|b| b.is_ascii_digit());
     let has_small = word.bytes().any(|b| b.is_ascii_lowercase());
@@ -353,7 +352,7 @@ pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
         || is_random(word)
 }
 
-/// Whether letters, and perhaps digits, are in no order that a person would give them.
+/// Returns whether letters and digits look random.
 pub(super) fn is_random(word: &str) -> bool {
     const LONG: usize = 64;
     if word.len() < 16 {
