@@ -11,3 +11,6 @@ pub mod redact;
 pub mod sample;
 pub mod source_queues;
 pub mod timeline;
+
+#[cfg(test)]
+mod tests;

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_filled_and_nothing_from_outside_becomes_one() {
+    fn placeholders_are_filled_without_unsafe_ids() {
         let rows: [(&[&str], Option<&[&str]>); 9] = [
             (&["logs", "-q", "{queue}"], Some(&["logs", "-q", "orders-dlq.fifo"])),
             (&["{start}/{end}"], Some(&["1970-01-01T00:00:01.000Z/1970-01-01T00:01:01.000Z"])),
@@ -126,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_is_no_name_fills_nothing() {
+    fn unsafe_queue_name_fills_nothing() {
         let values = LogCommandValues { queue: "-rf /".into(), ..values() };
         assert_eq!(fill(&["{queue}".into()], &values), None);
     }
 
     #[test]
-    fn there_is_an_end_to_the_ids() {
+    fn ids_are_limited() {
         let ids = (0..200).map(|n| format!("id{n}")).collect();
         let values = LogCommandValues { message_ids: ids, ..values() };
         assert_eq!(fill(&["{message_ids}".into()], &values).unwrap().len(), IDS_MAX);

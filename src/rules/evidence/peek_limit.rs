@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_received() {
+    fn judge_refuses_unsafe_and_repeated_passes() {
         let rows = [
             ("messages wait", false, false, said(3, 0, None), 0, None),
             ("a second pass", false, false, said(3, 0, None), 1, None),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_calls_for_one_pass_and_incidents_are_counted_apart() {
+    fn passes_are_counted_per_event_and_incident() {
         let peek = past(1);
         assert!(peek.has_pass_for("cause 0") && !peek.has_pass_for("cause 1"));
         let mut peeks = Peeks::default();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_counted_over_all_passes() {
+    fn receives_are_counted_over_all_passes() {
         let mut peek = past(0);
         assert_eq!(
             [peek.count_received("a"), peek.count_received("b"), peek.count_received("a")],
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_old_goes_and_its_bundles_when_nothing_is_left() {
+    fn prune_removes_old_records_and_returns_finished_incidents() {
         let mut peeks = Peeks::default();
         for (arn, incident, second) in [("a", "one", 0), ("b", "one", 100), ("c", "two", 0)] {
             let pass = Pass { at: at(second), cause: None, taken: None, bundle: None };

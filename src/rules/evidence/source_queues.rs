@@ -52,7 +52,7 @@ mod tests {
     use crate::rules::queue::reading::{Attributes, Counts, Miss, Redrive};
 
     #[test]
-    fn what_could_not_be_read_is_named_and_unknown() {
+    fn unreadable_source_has_only_its_name() {
         let said = Attributes {
             arn: "arn:aws:sqs:eu-west-1:123456789012:orders".into(),
             counts: Counts { visible: 1, in_flight: 2, delayed: 3 },
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_says_which_queue_it_is_about() {
+    fn finding_of_a_source_names_the_source() {
         let linted = |name: &str, rule: &str| Linted {
             scope: 0,
             queue: Queue { name: name.into(), ..Queue::default() },

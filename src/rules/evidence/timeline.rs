@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_in_order_and_what_is_unknown_is_no_moment() {
+    fn timeline_is_ordered_and_omits_unknown_moments() {
         let group = |item: &str, first, last| Group {
             item: item.into(),
             first_sent_at: first,
@@ -90,10 +90,10 @@ mod tests {
             ..TimelineFacts::default()
         };
         let timeline = build(&groups, facts).timeline;
-        let said: Vec<String> =
+        let phrases: Vec<String> =
             timeline.iter().map(|one| format!("{} {}", one.id, one.what)).collect();
         assert_eq!(
-            said,
+            phrases,
             [
                 "t1 the first message of f1 was sent",
                 "t2 the message of f2 was sent",
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_look_is_no_moment_of_theirs() {
+    fn timeline_omits_our_own_receive() {
         let rows = [(Some(at(40)), 1), (Some(at(41)), 1), (Some(at(39)), 2), (None, 1)];
         for (first_received_at, moments) in rows {
             let facts = TimelineFacts {
