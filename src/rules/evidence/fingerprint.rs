@@ -113,7 +113,7 @@ pub fn compute(decoded: &Decoded) -> Fingerprint {
     }
 }
 
-fn fingerprint(
+fn build(
     decoded: &Decoded,
     kind: Kind,
     parts: Parts,
@@ -193,7 +193,7 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
         return None;
     }
     let title = error_title(error, decoded, code.as_deref(), class, message.as_deref(), function);
-    let base = fingerprint(decoded, kind, parts, &title, why);
+    let base = build(decoded, kind, parts, &title, why);
     Some(Fingerprint { code, exception, message, ..base })
 }
 
@@ -205,11 +205,7 @@ fn error_title(
     message: Option<&str>,
     function: Option<&str>,
 ) -> String {
-    let head = match (class, code) {
-        (Some(class), _) => Some(class),
-        (None, Some(code)) => Some(code),
-        (None, None) => None,
-    };
+    let head = class.or(code);
     let mut title = match (head, message) {
         (Some(head), Some(message)) => format!("{head}: {message}"),
         (Some(head), None) => head.to_owned(),
@@ -291,7 +287,7 @@ fn by_shape(decoded: &Decoded, value: &serde_json::Value) -> Fingerprint {
     why.push(format!("the payload's shape: {}", crate::text::count(shape.paths, "path")));
     let word = shape.words.last().map(|(_, word)| format!(" '{word}'")).unwrap_or_default();
     let title = format!("{}{word} {}", decoded.payload.name(), shape.outline);
-    fingerprint(decoded, Kind::Shape, parts, title.trim_end(), why)
+    build(decoded, Kind::Shape, parts, title.trim_end(), why)
 }
 
 fn by_text(decoded: &Decoded, text: &str) -> Fingerprint {
@@ -299,30 +295,21 @@ fn by_text(decoded: &Decoded, text: &str) -> Fingerprint {
     if let Some(elements) = markup::xml_elements(text) {
         parts.add("elements", &elements.canonical);
         let why = vec![format!("its elements: {}", elements.outline)];
-        return fingerprint(
-            decoded,
-            Kind::Opaque,
-            parts,
-            &format!("XML with {}", elements.outline),
-            why,
-        );
+        return build(decoded, Kind::Opaque, parts, &format!("XML with {}", elements.outline), why);
     }
     if let Some(columns) = table::column_names(text) {
         parts.add("columns", &columns);
         let why = vec![format!("its columns: {columns}")];
-        return fingerprint(decoded, Kind::Opaque, parts, &format!("table with {columns}"), why);
+        return build(decoded, Kind::Opaque, parts, &format!("table with {columns}"), why);
     }
     let template = mask::template(text, TEMPLATE_MAX, false);
     parts.add("text", &mask::case_folded(&template));
     if template.is_empty() {
-        return fingerprint(decoded, Kind::Opaque, parts, "empty body", vec!["no text".into()]);
+        return build(decoded, Kind::Opaque, parts, "empty body", vec!["no text".into()]);
     }
     let title = format!("text: {template}");
     let why = vec![format!("the text '{}'", shorten(&template, TITLE_MAX))];
-    Fingerprint {
-        message: Some(template),
-        ..fingerprint(decoded, Kind::Opaque, parts, &title, why)
-    }
+    Fingerprint { message: Some(template), ..build(decoded, Kind::Opaque, parts, &title, why) }
 }
 
 fn by_size(decoded: &Decoded, len: usize) -> Fingerprint {
@@ -340,7 +327,7 @@ fn by_size(decoded: &Decoded, len: usize) -> Fingerprint {
         parts.add("wrapped", wrapping);
     }
     let why = vec![format!("bytes that are no text, {size}")];
-    fingerprint(decoded, Kind::Opaque, parts, &format!("binary, {size}"), why)
+    build(decoded, Kind::Opaque, parts, &format!("binary, {size}"), why)
 }
 
 #[cfg(test)]

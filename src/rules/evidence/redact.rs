@@ -60,7 +60,7 @@ pub struct Redactor {
 
 /// The range of a secret in a text, and its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct SecretMatch<'k> {
+struct Match<'k> {
     start: usize,
     end: usize,
     kind: &'k str,
@@ -117,7 +117,7 @@ impl Redactor {
         }
         let mut out = String::with_capacity(text.len() + 16);
         let mut from = 0;
-        for SecretMatch { start, end, kind } in found {
+        for Match { start, end, kind } in found {
             out.push_str(&text[from..start]);
             out.push_str(&placeholder(kind, &text[start..end]));
             from = end;
@@ -127,18 +127,12 @@ impl Redactor {
     }
 
     /// Adds the matches in a part of the text, ordered and without overlaps.
-    fn find_matches<'s>(
-        &'s self,
-        text: &str,
-        from: usize,
-        to: usize,
-        all: &mut Vec<SecretMatch<'s>>,
-    ) {
+    fn find_matches<'s>(&'s self, text: &str, from: usize, to: usize, all: &mut Vec<Match<'s>>) {
         let part = &text[from..to];
-        let mut found: Vec<SecretMatch<'s>> = scan::find_secrets(part.as_bytes());
+        let mut found: Vec<Match<'s>> = scan::find_secrets(part.as_bytes());
         for (name, regex) in &self.patterns {
             let places = regex.find_iter(part).filter(|place| !place.is_empty());
-            found.extend(places.map(|place| SecretMatch {
+            found.extend(places.map(|place| Match {
                 start: place.start(),
                 end: place.end(),
                 kind: name,
@@ -151,7 +145,7 @@ impl Redactor {
         let known = all.len();
         for place in found {
             let place =
-                SecretMatch { start: from + place.start, end: from + place.end, kind: place.kind };
+                Match { start: from + place.start, end: from + place.end, kind: place.kind };
             match all[known..].last_mut() {
                 Some(last) if place.start < last.end => last.end = last.end.max(place.end),
                 _ => all.push(place),

@@ -5,7 +5,7 @@
 //! bounded by the maximum number of digits.
 
 use super::bytes::digits;
-use super::{CARD, PERSON, PHONE, SecretMatch};
+use super::{CARD, Match, PERSON, PHONE};
 
 /// Maximum digits of a card number.
 const CARD_MAX: usize = 19;
@@ -56,19 +56,15 @@ impl DigitGroups {
 }
 
 /// Matches a card or telephone number at `start`, the first digit of its run.
-pub(super) fn card_or_phone<'k>(
-    bytes: &[u8],
-    min_start: usize,
-    start: usize,
-) -> Option<SecretMatch<'k>> {
+pub(super) fn card_or_phone<'k>(bytes: &[u8], lowest: usize, start: usize) -> Option<Match<'k>> {
     let groups = DigitGroups::read(bytes, start);
     // Digits after a decimal point are a fraction.
     let fraction =
-        start >= min_start + 2 && bytes[start - 1] == b'.' && bytes[start - 2].is_ascii_digit();
+        start >= lowest + 2 && bytes[start - 1] == b'.' && bytes[start - 2].is_ascii_digit();
     if !fraction && let Some(end) = card_end(bytes, &groups) {
-        return Some(SecretMatch { start, end, kind: CARD });
+        return Some(Match { start, end, kind: CARD });
     }
-    grouped_number(bytes, min_start, start, &groups)
+    grouped_number(bytes, lowest, start, &groups)
 }
 
 /// Returns the end of the card number that the groups begin with.
@@ -129,16 +125,16 @@ fn passes_luhn(number: &[u8]) -> bool {
 /// Matches a number in a common national format that all groups together form.
 fn grouped_number<'k>(
     bytes: &[u8],
-    min_start: usize,
+    lowest: usize,
     start: usize,
     groups: &DigitGroups,
-) -> Option<SecretMatch<'k>> {
+) -> Option<Match<'k>> {
     if !(2..=5).contains(&groups.count) {
         return None;
     }
     let end = groups.end();
     let joined = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/:.@".contains(&byte);
-    let before = (start > min_start).then(|| bytes[start - 1]);
+    let before = (start > lowest).then(|| bytes[start - 1]);
     if bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
         return None;
     }
@@ -151,7 +147,7 @@ fn grouped_number<'k>(
     if before == Some(b'(') && separators[0] == b')' {
         let rest: usize = lengths[1..].iter().sum();
         let is = (2..=4).contains(&lengths[0]) && (6..=9).contains(&rest);
-        return is.then_some(SecretMatch { start: start - 1, end, kind: PHONE });
+        return is.then_some(Match { start: start - 1, end, kind: PHONE });
     }
     if before.is_some_and(joined) || separators.contains(&b')') {
         return None;
@@ -172,20 +168,20 @@ fn grouped_number<'k>(
         }
         _ => return None,
     };
-    Some(SecretMatch { start, end, kind })
+    Some(Match { start, end, kind })
 }
 
 /// Matches `+55 11 98765-4321`: a plus sign, possibly escaped, and 8 to 15 digits.
 pub(super) fn international_phone<'k>(
     bytes: &[u8],
-    min_start: usize,
+    lowest: usize,
     start: usize,
     after: usize,
-) -> Option<SecretMatch<'k>> {
-    if start > min_start && bytes[start - 1].is_ascii_digit() {
+) -> Option<Match<'k>> {
+    if start > lowest && bytes[start - 1].is_ascii_digit() {
         return None;
     }
-    let exponent = start > min_start + 1
+    let exponent = start > lowest + 1
         && matches!(bytes[start - 1], b'e' | b'E')
         && bytes[start - 2].is_ascii_digit();
     if exponent {
@@ -204,5 +200,5 @@ pub(super) fn international_phone<'k>(
         at += apart + more;
         end = (count >= PHONE_MIN).then_some(at).or(end);
     }
-    end.map(|end| SecretMatch { start, end, kind: PHONE })
+    end.map(|end| Match { start, end, kind: PHONE })
 }

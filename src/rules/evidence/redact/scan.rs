@@ -5,7 +5,7 @@
 //! linear. Matches are ordered, do not overlap, and lie on character boundaries.
 
 use super::bytes::{digits, run};
-use super::{EMAIL, SECRET, SecretMatch};
+use super::{EMAIL, Match, SECRET};
 use super::{number, secret_name, token};
 
 /// Bytes that trigger an examination.
@@ -21,15 +21,15 @@ const TRIGGERS: [bool; 256] = {
 };
 
 /// Returns all matches of the built-in kinds.
-pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<SecretMatch<'k>> {
+pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<Match<'k>> {
     let mut found = Vec::new();
     let mut state = token::ScanState::default();
-    let (mut at, mut min_start) = (0, 0);
+    let (mut at, mut lowest) = (0, 0);
     while let Some(step) = bytes[at..].iter().position(|byte| TRIGGERS[usize::from(*byte)]) {
         at += step;
-        match match_at(bytes, min_start, at, &mut state) {
+        match match_at(bytes, lowest, at, &mut state) {
             Some(place) => {
-                (at, min_start) = (place.end, place.end);
+                (at, lowest) = (place.end, place.end);
                 found.push(place);
             }
             None if bytes[at].is_ascii_digit() => at += digits(&bytes[at..]),
@@ -40,32 +40,32 @@ pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<SecretMatch<'k>> {
     found
 }
 
-/// Returns the match that the byte at `at` triggers; it begins at or after `min_start`.
+/// Returns the match that the byte at `at` triggers; it begins at or after `lowest`.
 fn match_at<'k>(
     bytes: &[u8],
-    min_start: usize,
+    lowest: usize,
     at: usize,
     state: &mut token::ScanState,
-) -> Option<SecretMatch<'k>> {
+) -> Option<Match<'k>> {
     let rest = &bytes[at..];
     match bytes[at] {
-        b'@' => email(bytes, min_start, at, at + 1),
-        b'\\' if rest.starts_with(b"\\u0040") => email(bytes, min_start, at, at + 6),
-        b'%' if rest.starts_with(b"%40") => email(bytes, min_start, at, at + 3),
+        b'@' => email(bytes, lowest, at, at + 1),
+        b'\\' if rest.starts_with(b"\\u0040") => email(bytes, lowest, at, at + 6),
+        b'%' if rest.starts_with(b"%40") => email(bytes, lowest, at, at + 3),
         b'%' if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") => {
-            number::international_phone(bytes, min_start, at, at + 3)
+            number::international_phone(bytes, lowest, at, at + 3)
         }
-        b'0'..=b'9' => number::card_or_phone(bytes, min_start, at),
-        b'+' => number::international_phone(bytes, min_start, at, at + 1),
-        b'=' | b'>' => secret_name::assigned_value(bytes, min_start, at),
-        b':' => secret_name::assigned_value(bytes, min_start, at).or_else(|| userinfo(bytes, at)),
-        b'_' => token::underscore_prefixed(bytes, min_start, at),
-        b'-' => token::dash_prefixed(bytes, min_start, at).or_else(|| token::pem(bytes, at, state)),
-        b'J' => token::jwt(bytes, min_start, at, state),
-        b'K' | b'S' => token::aws_key_id(bytes, min_start, at),
-        b'z' => token::google_api_key(bytes, min_start, at),
+        b'0'..=b'9' => number::card_or_phone(bytes, lowest, at),
+        b'+' => number::international_phone(bytes, lowest, at, at + 1),
+        b'=' | b'>' => secret_name::assigned_value(bytes, lowest, at),
+        b':' => secret_name::assigned_value(bytes, lowest, at).or_else(|| userinfo(bytes, at)),
+        b'_' => token::underscore_prefixed(bytes, lowest, at),
+        b'-' => token::dash_prefixed(bytes, lowest, at).or_else(|| token::pem(bytes, at, state)),
+        b'J' => token::jwt(bytes, lowest, at, state),
+        b'K' | b'S' => token::aws_key_id(bytes, lowest, at),
+        b'z' => token::google_api_key(bytes, lowest, at),
         b'B' | b'b' => token::authorization_value(bytes, at),
-        b'/' => token::webhook_path(bytes, min_start, at),
+        b'/' => token::webhook_path(bytes, lowest, at),
         _ => None,
     }
 }
@@ -77,14 +77,9 @@ fn is_word(byte: u8) -> bool {
 
 /// Matches an e-mail address around its `@`, which may be escaped. Neither side extends beyond
 /// another `@`.
-fn email<'k>(
-    bytes: &[u8],
-    min_start: usize,
-    at_sign: usize,
-    after: usize,
-) -> Option<SecretMatch<'k>> {
+fn email<'k>(bytes: &[u8], lowest: usize, at_sign: usize, after: usize) -> Option<Match<'k>> {
     let mut start = at_sign;
-    while start > min_start {
+    while start > lowest {
         let byte = bytes[start - 1];
         let local = is_word(byte) || b"._+-%!#$*~^".contains(&byte);
         if !local || bytes[start - 1..].starts_with(b"%40") {
@@ -93,17 +88,16 @@ fn email<'k>(
         start -= 1;
     }
     if start == at_sign {
-        start = quoted_local(bytes, min_start, at_sign)?;
+        start = quoted_local(bytes, lowest, at_sign)?;
     }
     let end = after + domain(&bytes[after..])?;
-    Some(SecretMatch { start, end, kind: EMAIL })
+    Some(Match { start, end, kind: EMAIL })
 }
 
 /// Returns the start of a quoted local part, `"john doe"@…`. RFC 5321 limits it to 64 bytes.
-fn quoted_local(bytes: &[u8], min_start: usize, at_sign: usize) -> Option<usize> {
-    let close =
-        at_sign.checked_sub(1).filter(|close| *close >= min_start && bytes[*close] == b'"')?;
-    let from = min_start.max(close.saturating_sub(64));
+fn quoted_local(bytes: &[u8], lowest: usize, at_sign: usize) -> Option<usize> {
+    let close = at_sign.checked_sub(1).filter(|close| *close >= lowest && bytes[*close] == b'"')?;
+    let from = lowest.max(close.saturating_sub(64));
     memchr::memrchr(b'"', &bytes[from..close]).map(|open| from + open)
 }
 
@@ -133,12 +127,12 @@ fn domain(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Matches the user and password of `https://user:password@host`.
-fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<SecretMatch<'k>> {
+fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<Match<'k>> {
     let slashes: &[&[u8]] = &[b"//", b"\\/\\/"];
     let slash = slashes.iter().find(|slash| bytes[colon + 1..].starts_with(slash))?;
     let start = colon + 1 + slash.len();
     let ends = |byte: u8| byte.is_ascii_whitespace() || b"/\\?#\"'<>`".contains(&byte);
     let authority = run(&bytes[start..], |byte| !ends(byte));
     let length = memchr::memrchr(b'@', &bytes[start..start + authority])?;
-    (length > 0).then_some(SecretMatch { start, end: start + length, kind: SECRET })
+    (length > 0).then_some(Match { start, end: start + length, kind: SECRET })
 }

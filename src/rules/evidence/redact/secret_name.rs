@@ -6,7 +6,7 @@
 //! with the value found.
 
 use super::bytes::run;
-use super::{SECRET, SecretMatch};
+use super::{Match, SECRET};
 
 /// Limit on the length of a name, counted from its end.
 const NAME_MAX: usize = 64;
@@ -96,24 +96,20 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 
 /// Matches the value after the sign at `at`, if a secret name stands before it: `password=…`,
 /// `"password": "…"`, `<password>…`.
-pub(super) fn assigned_value<'k>(
-    bytes: &[u8],
-    min_start: usize,
-    at: usize,
-) -> Option<SecretMatch<'k>> {
-    let (start, end) = name_before(bytes, min_start, at)?;
+pub(super) fn assigned_value<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let (start, end) = name_before(bytes, lowest, at)?;
     // Fast path: a name cannot end in a separator.
     if !bytes[end - 1].is_ascii_alphanumeric() {
         return None;
     }
     let name = NormalizedName::read(&bytes[start..end]);
-    let asked = start > min_start && matches!(bytes[start - 1], b'?' | b'&');
+    let asked = start > lowest && matches!(bytes[start - 1], b'?' | b'&');
     let known = name.is_secret() || asked && QUERY_NAMES.contains(&name.text.as_str());
     if !known {
         return None;
     }
     let (from, to) = if bytes[at] == b'>' {
-        let tag = start > min_start && matches!(bytes[start - 1], b'<' | b':');
+        let tag = start > lowest && matches!(bytes[start - 1], b'<' | b':');
         let from = at + 1;
         tag.then(|| (from, from + run(&bytes[from..], |byte| byte != b'<')))?
     } else {
@@ -122,7 +118,7 @@ pub(super) fn assigned_value<'k>(
     };
     let value = &bytes[from..to];
     let blank = value.iter().all(|byte| byte.is_ascii_whitespace());
-    (!blank && !EMPTY_VALUES.contains(&value)).then_some(SecretMatch {
+    (!blank && !EMPTY_VALUES.contains(&value)).then_some(Match {
         start: from,
         end: to,
         kind: SECRET,
@@ -130,14 +126,14 @@ pub(super) fn assigned_value<'k>(
 }
 
 /// Returns the range of the name before the sign, without quotes.
-fn name_before(bytes: &[u8], min_start: usize, at: usize) -> Option<(usize, usize)> {
+fn name_before(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)> {
     let back = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
-        let head = &bytes[min_start.max(from.saturating_sub(most))..from];
+        let head = &bytes[lowest.max(from.saturating_sub(most))..from];
         from - head.iter().rev().take_while(|byte| class(**byte)).count()
     };
     let tag = bytes[at] == b'>';
     let mut end = if tag { at } else { back(at, 2, &|byte| byte == b' ') };
-    if !tag && end > min_start && matches!(bytes[end - 1], b'"' | b'\'' | b'`') {
+    if !tag && end > lowest && matches!(bytes[end - 1], b'"' | b'\'' | b'`') {
         end = back(end - 1, 8, &|byte| byte == b'\\');
     }
     let start = back(end, NAME_MAX, &|byte| {

@@ -4,7 +4,7 @@
 //! Promises: rejecting a candidate takes bounded time, or none of its bytes is scanned again.
 
 use super::bytes::run;
-use super::{JWT, PEM, SECRET, SecretMatch, TOKEN};
+use super::{JWT, Match, PEM, SECRET, TOKEN};
 
 /// Bytes of a candidate that are checked before it is accepted.
 const LOOKAHEAD: usize = 64;
@@ -34,18 +34,14 @@ fn match_from<'k>(
     from: usize,
     min: usize,
     class: impl Fn(u8) -> bool,
-) -> Option<SecretMatch<'k>> {
+) -> Option<Match<'k>> {
     let length = run(&bytes[from..], class);
-    (length >= min).then_some(SecretMatch { start, end: from + length, kind: TOKEN })
+    (length >= min).then_some(Match { start, end: from + length, kind: TOKEN })
 }
 
 /// Matches tokens of GitHub, npm and Stripe, whose prefix ends in the underscore at `at`.
-pub(super) fn underscore_prefixed<'k>(
-    bytes: &[u8],
-    min_start: usize,
-    at: usize,
-) -> Option<SecretMatch<'k>> {
-    let before = &bytes[min_start..at];
+pub(super) fn underscore_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let before = &bytes[lowest..at];
     let alphanumeric = |byte: u8| byte.is_ascii_alphanumeric();
     let prefixes: [(&[u8], usize); 12] = [
         (b"ghp", 20),
@@ -70,12 +66,8 @@ pub(super) fn underscore_prefixed<'k>(
 }
 
 /// Matches tokens of Slack, GitLab, Anthropic and OpenAI, whose prefix ends in the dash at `at`.
-pub(super) fn dash_prefixed<'k>(
-    bytes: &[u8],
-    min_start: usize,
-    at: usize,
-) -> Option<SecretMatch<'k>> {
-    let before = &bytes[min_start..at];
+pub(super) fn dash_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let before = &bytes[lowest..at];
     let head = &bytes[at + 1..bytes.len().min(at + 1 + LOOKAHEAD)];
     let seen = run(head, is_base64url);
     let slack = before.len() > 3
@@ -99,27 +91,23 @@ pub(super) fn dash_prefixed<'k>(
 }
 
 /// Matches an access key id of AWS: `AKIA` or `ASIA` around the letter at `at`, and 16 more.
-pub(super) fn aws_key_id<'k>(bytes: &[u8], min_start: usize, at: usize) -> Option<SecretMatch<'k>> {
-    if at == min_start || bytes[at - 1] != b'A' || !bytes[at + 1..].starts_with(b"IA") {
+pub(super) fn aws_key_id<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    if at == lowest || bytes[at - 1] != b'A' || !bytes[at + 1..].starts_with(b"IA") {
         return None;
     }
     match_from(bytes, at - 1, at + 3, 16, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// Matches an API key of Google: `AIza`, with the `z` at `at`.
-pub(super) fn google_api_key<'k>(
-    bytes: &[u8],
-    min_start: usize,
-    at: usize,
-) -> Option<SecretMatch<'k>> {
-    let is = bytes[min_start..at].ends_with(b"AI") && bytes.get(at + 1) == Some(&b'a');
+pub(super) fn google_api_key<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let is = bytes[lowest..at].ends_with(b"AI") && bytes.get(at + 1) == Some(&b'a');
     let head = &bytes[at..bytes.len().min(at + LOOKAHEAD)];
     let is = is && run(head, is_base64url) >= 32;
     is.then(|| match_from(bytes, at - 2, at, 0, is_base64url)).flatten()
 }
 
 /// Matches the credentials after `Bearer` or `Basic`, unless they look like a word.
-pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<SecretMatch<'k>> {
+pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<Match<'k>> {
     let rest = &bytes[at..];
     let schemes: [&[u8]; 2] = [b"bearer ", b"basic "];
     let scheme = schemes.iter().find(|scheme| {
@@ -136,11 +124,7 @@ pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<SecretM
 }
 
 /// Matches the path of a webhook, which is a credential by itself.
-pub(super) fn webhook_path<'k>(
-    bytes: &[u8],
-    min_start: usize,
-    at: usize,
-) -> Option<SecretMatch<'k>> {
+pub(super) fn webhook_path<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
     let hooks: [(&[u8], &[u8]); 5] = [
         (b"hooks.slack.com", b"/services/"),
         (b"hooks.slack.com", b"/workflows/"),
@@ -148,7 +132,7 @@ pub(super) fn webhook_path<'k>(
         (b"discord.com", b"/api/webhooks/"),
         (b"discordapp.com", b"/api/webhooks/"),
     ];
-    let (before, rest) = (&bytes[min_start..at], &bytes[at..]);
+    let (before, rest) = (&bytes[lowest..at], &bytes[at..]);
     let (_, path) =
         hooks.iter().find(|(host, path)| rest.starts_with(path) && before.ends_with(host))?;
     let start = at + path.len();
@@ -159,11 +143,11 @@ pub(super) fn webhook_path<'k>(
 /// too, or at least three parts.
 pub(super) fn jwt<'k>(
     bytes: &[u8],
-    min_start: usize,
+    lowest: usize,
     at: usize,
     state: &mut ScanState,
-) -> Option<SecretMatch<'k>> {
-    if at < state.jwt || !bytes[min_start..at].ends_with(b"ey") {
+) -> Option<Match<'k>> {
+    if at < state.jwt || !bytes[lowest..at].ends_with(b"ey") {
         return None;
     }
     let start = at - 2;
@@ -182,12 +166,12 @@ pub(super) fn jwt<'k>(
         end += 1 + length;
     }
     let is = header >= 8 && (parts > 2 || parts > 1 && object);
-    is.then_some(SecretMatch { start, end, kind: JWT })
+    is.then_some(Match { start, end, kind: JWT })
 }
 
 /// Matches a PEM block from its first dash to its last; without an end, up to the last byte that
 /// can belong to it.
-pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<SecretMatch<'k>> {
+pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<Match<'k>> {
     let dashes = b"-----";
     let label = bytes[at..].strip_prefix(b"-----BEGIN ")?;
     let label = &label[..label.len().min(LOOKAHEAD)];
@@ -218,12 +202,12 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<
             body + run(&bytes[body..], inside)
         }
     };
-    Some(SecretMatch { start: at, end, kind: PEM })
+    Some(Match { start: at, end, kind: PEM })
 }
 
 /// Adds secret keys of AWS. They have no prefix: 40 characters of base64 near the word "secret" or
 /// an access key id.
-pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<SecretMatch<'_>>) {
+pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<Match<'_>>) {
     let ids: Vec<usize> = found
         .iter()
         .filter(|place| {
@@ -244,7 +228,7 @@ pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<SecretMatch<'_>
                 && text.iter().any(u8::is_ascii_lowercase)
                 && text.iter().any(u8::is_ascii_digit);
             if length == 40 && mixed {
-                found.push(SecretMatch { start: at, end: at + length, kind: SECRET });
+                found.push(Match { start: at, end: at + length, kind: SECRET });
                 break;
             }
             at += length.max(1);
