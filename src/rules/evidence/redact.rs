@@ -131,24 +131,19 @@ impl Redactor {
         let part = &text[from..to];
         let mut found: Vec<Match<'s>> = scan::find_secrets(part.as_bytes());
         for (name, regex) in &self.patterns {
-            let places = regex.find_iter(part).filter(|place| !place.is_empty());
-            found.extend(places.map(|place| Match {
-                start: place.start(),
-                end: place.end(),
-                kind: name,
-            }));
+            let hits = regex.find_iter(part).filter(|hit| !hit.is_empty());
+            found.extend(hits.map(|hit| Match { start: hit.start(), end: hit.end(), kind: name }));
         }
         if !self.allow.is_empty() {
-            found.retain(|place| !self.allow.matches(&part[place.start..place.end]));
+            found.retain(|hit| !self.allow.matches(&part[hit.start..hit.end]));
         }
-        found.sort_by_key(|place| (place.start, std::cmp::Reverse(place.end)));
+        found.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
         let known = all.len();
-        for place in found {
-            let place =
-                Match { start: from + place.start, end: from + place.end, kind: place.kind };
+        for hit in found {
+            let hit = Match { start: from + hit.start, end: from + hit.end, kind: hit.kind };
             match all[known..].last_mut() {
-                Some(last) if place.start < last.end => last.end = last.end.max(place.end),
-                _ => all.push(place),
+                Some(last) if hit.start < last.end => last.end = last.end.max(hit.end),
+                _ => all.push(hit),
             }
         }
     }

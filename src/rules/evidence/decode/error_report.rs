@@ -230,14 +230,9 @@ fn error_in_object(
             fill_missing(&mut error, said);
         }
     }
-    if let Some(root) = fields.stack.and_then(root_cause) {
-        // The wrapper of an exception has the same text for every cause.
-        let outer = std::mem::replace(&mut error, root);
-        fill_missing(&mut error, outer);
-    }
-    if let Some(nested) = nested {
-        // The nested error is more specific; the outer one fills the gaps.
-        let outer = std::mem::replace(&mut error, nested);
+    // A wrapper has the same text for every cause: root cause and nested error are more specific.
+    for inner in [fields.stack.and_then(root_cause), nested].into_iter().flatten() {
+        let outer = std::mem::replace(&mut error, inner);
         fill_missing(&mut error, outer);
     }
     if error.is_none()

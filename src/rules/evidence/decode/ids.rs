@@ -34,8 +34,8 @@ pub(super) fn collect(message: &Message, unwrapped: &UnwrappedBody) -> Ids {
         ids.others.insert("sns.MessageId".into(), truncated(id, ID_MAX).into());
     }
     if let Content::Json(value) = &unwrapped.content {
-        for place in ["", "/requestContext", "/detail", "/metadata", "/headers"] {
-            if let Some(Value::Object(object)) = value.pointer(place) {
+        for path in ["", "/requestContext", "/detail", "/metadata", "/headers"] {
+            if let Some(Value::Object(object)) = value.pointer(path) {
                 for (key, value) in object {
                     if let Value::String(text) = value {
                         ids.add(key, text);

@@ -68,7 +68,7 @@ impl Grouper {
         let fingerprints = groups
             .into_iter()
             .enumerate()
-            .map(|(place, group)| group.into_group(format!("f{}", place + 1)))
+            .map(|(index, group)| group.into_group(format!("f{}", index + 1)))
             .collect();
         Fingerprints { fingerprints }
     }

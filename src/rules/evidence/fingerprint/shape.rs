@@ -58,8 +58,8 @@ pub(super) fn json_shape(value: &Value) -> JsonShape {
         canonical.push('\n');
     }
     let mut words = Vec::new();
-    for place in ["", "/Records/0", "/detail"] {
-        if let Some(Value::Object(object)) = value.pointer(place) {
+    for path in ["", "/Records/0", "/detail"] {
+        if let Some(Value::Object(object)) = value.pointer(path) {
             add_discriminators(object, &mut words);
         }
     }

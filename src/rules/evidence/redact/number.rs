@@ -114,7 +114,7 @@ fn passes_luhn(number: &[u8]) -> bool {
         .iter()
         .rev()
         .enumerate()
-        .map(|(place, digit)| match (place % 2, u32::from(*digit) * 2) {
+        .map(|(index, digit)| match (index % 2, u32::from(*digit) * 2) {
             (0, twice) => twice / 2,
             (_, twice) => twice / 10 + twice % 10,
         })

@@ -28,9 +28,9 @@ pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<Match<'k>> {
     while let Some(step) = bytes[at..].iter().position(|byte| TRIGGERS[usize::from(*byte)]) {
         at += step;
         match match_at(bytes, lowest, at, &mut state) {
-            Some(place) => {
-                (at, lowest) = (place.end, place.end);
-                found.push(place);
+            Some(hit) => {
+                (at, lowest) = (hit.end, hit.end);
+                found.push(hit);
             }
             None if bytes[at].is_ascii_digit() => at += digits(&bytes[at..]),
             None => at += 1,

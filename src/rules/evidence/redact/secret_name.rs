@@ -155,28 +155,28 @@ fn value_after(bytes: &[u8], at: usize, line: bool) -> Option<(usize, usize)> {
         return Some((open + 1, quoted_end(bytes, open + 1, quote, open - from)));
     }
     let rest = &bytes[from..];
-    let escaped = |place: usize| {
-        matches!(rest.get(place + 1), Some(b'"' | b'\''))
-            || line && matches!(rest.get(place + 1), Some(b'n' | b'r'))
+    let escaped = |offset: usize| {
+        matches!(rest.get(offset + 1), Some(b'"' | b'\''))
+            || line && matches!(rest.get(offset + 1), Some(b'n' | b'r'))
     };
-    let ends = |place: usize, byte: u8| match byte {
+    let ends = |offset: usize, byte: u8| match byte {
         b'\n' | b'\r' | b'"' => true,
-        b'\\' => escaped(place),
+        b'\\' => escaped(offset),
         _ if line => false,
         _ => byte.is_ascii_whitespace() || b",;&'`)]}<>|{".contains(&byte),
     };
-    let length = rest.iter().enumerate().position(|(place, byte)| ends(place, *byte));
+    let length = rest.iter().enumerate().position(|(offset, byte)| ends(offset, *byte));
     Some((from, from + length.unwrap_or(rest.len())))
 }
 
 /// Returns the end of a quoted value whose opening quote has this many backslashes; the end of the
 /// text if the quote is not closed.
 fn quoted_end(bytes: &[u8], from: usize, quote: u8, escapes: usize) -> usize {
-    for place in memchr::memchr_iter(quote, &bytes[from..]) {
-        let before = bytes[from..from + place].iter().rev().take_while(|byte| **byte == b'\\');
+    for offset in memchr::memchr_iter(quote, &bytes[from..]) {
+        let before = bytes[from..from + offset].iter().rev().take_while(|byte| **byte == b'\\');
         let count = before.count();
         if count <= escapes || escapes == 0 && count.is_multiple_of(2) {
-            return from + place - count.min(escapes);
+            return from + offset - count.min(escapes);
         }
     }
     bytes.len()

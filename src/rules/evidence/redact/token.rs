@@ -74,10 +74,10 @@ pub(super) fn dash_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Optio
         && before[..before.len() - 1].ends_with(b"xox")
         && before[before.len() - 1].is_ascii_lowercase();
     if slack || before.ends_with(b"xapp") {
-        return (seen >= 10).then(|| match_from(bytes, at - 4, at + 1, 0, is_base64url)).flatten();
+        return match_from(bytes, at - 4, at + 1, 10, is_base64url);
     }
     if before.ends_with(b"glpat") {
-        return (seen >= 16).then(|| match_from(bytes, at - 5, at + 1, 0, is_base64url)).flatten();
+        return match_from(bytes, at - 5, at + 1, 16, is_base64url);
     }
     if !before.ends_with(b"sk") {
         return None;
@@ -101,9 +101,7 @@ pub(super) fn aws_key_id<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<M
 /// Matches an API key of Google: `AIza`, with the `z` at `at`.
 pub(super) fn google_api_key<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
     let is = bytes[lowest..at].ends_with(b"AI") && bytes.get(at + 1) == Some(&b'a');
-    let head = &bytes[at..bytes.len().min(at + LOOKAHEAD)];
-    let is = is && run(head, is_base64url) >= 32;
-    is.then(|| match_from(bytes, at - 2, at, 0, is_base64url)).flatten()
+    is.then(|| match_from(bytes, at - 2, at, 32, is_base64url)).flatten()
 }
 
 /// Matches the credentials after `Bearer` or `Basic`, unless they look like a word.
@@ -181,8 +179,9 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<
         return None;
     }
     let body = at + 11 + length + dashes.len();
-    let search =
-        |from: usize| memchr::memmem::find(&bytes[from..], b"-----END ").map(|place| from + place);
+    let search = |from: usize| {
+        memchr::memmem::find(&bytes[from..], b"-----END ").map(|offset| from + offset)
+    };
     let close = match state.pem {
         Some(None) => None,
         Some(Some(known)) if known >= body => Some(known),
@@ -210,11 +209,11 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<
 pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<Match<'_>>) {
     let ids: Vec<usize> = found
         .iter()
-        .filter(|place| {
-            let text = &bytes[place.start..place.end];
+        .filter(|hit| {
+            let text = &bytes[hit.start..hit.end];
             text.starts_with(b"AKIA") || text.starts_with(b"ASIA")
         })
-        .map(|place| place.end)
+        .map(|hit| hit.end)
         .collect();
     let words = memchr::memmem::find_iter(bytes, b"ecret")
         .chain(memchr::memmem::find_iter(bytes, b"ECRET"))

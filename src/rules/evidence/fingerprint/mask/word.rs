@@ -142,8 +142,8 @@ fn write_word(chunk: &str, digits: usize, out: &mut MaskedText) {
     }
     // Parts of a dotted name that are words stay.
     if chunk.contains('.') && chunk.split('.').all(|part| !part.is_empty()) {
-        for (place, part) in chunk.split('.').enumerate() {
-            if place > 0 {
+        for (index, part) in chunk.split('.').enumerate() {
+            if index > 0 {
                 out.push('.');
             }
             let digits = part.bytes().filter(u8::is_ascii_digit).count();
@@ -292,8 +292,8 @@ fn write_parts(chunk: &str, separator: char, words: [&str; 2], next: &str, out: 
     }
     let mut folder = "";
     let is_path = separator != ':';
-    for (place, part) in chunk.split(separator).enumerate() {
-        if place > 0 {
+    for (index, part) in chunk.split(separator).enumerate() {
+        if index > 0 {
             out.push(separator);
         }
         let of_person = is_path && one_of(folder, &["home", "users", "user"]);
