@@ -120,7 +120,7 @@ pub struct Group {
     pub id: String,
     /// Version of the fingerprint rules.
     pub version: u32,
-    /// One line for people.
+    /// A line for people.
     pub title: String,
     /// Basis of the fingerprint: `producer_error`, `error_text`, `shape`, or `opaque`.
     pub kind: String,

@@ -61,7 +61,7 @@ pub struct Fingerprint {
     /// 16 hex digits.
     pub id: String,
     pub kind: Kind,
-    /// One line for people.
+    /// A line for people.
     pub title: String,
     /// Parts that the id is made of, each a phrase.
     pub why: Vec<String>,

@@ -25,7 +25,7 @@ const SEEN_IDS_MAX: usize = 20_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peeks {
     version: u64,
-    /// One record per queue and incident, the oldest first.
+    /// Records, one per queue and incident, the oldest first.
     pub peeks: Vec<Peek>,
 }
 

@@ -1,4 +1,4 @@
-//! One pass over a text that examines only trigger bytes, those that can begin a secret or its
+//! A single pass over a text that examines only trigger bytes, those that can begin a secret or its
 //! separator.
 //!
 //! Promises: each examination is bounded, or ends where the next one begins, so that a pass is
