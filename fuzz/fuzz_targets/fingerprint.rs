@@ -1,5 +1,5 @@
-//! Fingerprints of made-up dead letters: no panic, the same every time and in every queue, and
-//! texts that a terminal can be given.
+//! Fingerprints of random dead letters: no panic, deterministic, independent of the queue, and safe
+//! to print.
 
 #![no_main]
 
@@ -8,12 +8,12 @@ use dlq::rules::evidence::fingerprint;
 use dlq::text::safe;
 use libfuzzer_sys::fuzz_target;
 
-mod given;
+mod input;
 
 fuzz_target!(|data: &[u8]| {
-    let message = given::message(data);
-    let found = fingerprint::of(&decode(&message));
-    assert_eq!(fingerprint::of(&decode(&message)), found, "the same message");
+    let message = input::message(data);
+    let found = fingerprint::compute(&decode(&message));
+    assert_eq!(fingerprint::compute(&decode(&message)), found, "the same message");
 
     let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
     assert!(found.id.len() == 16 && found.id.bytes().all(hex), "id: {:?}", found.id);
@@ -25,8 +25,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(text.len() <= 2048, "{} bytes: {text:?}", text.len());
     }
 
-    // Another queue, another time, another delivery: what SQS says is no part of the cause, unless
-    // it says who put the message there.
+    // Another queue, time and delivery: system attributes do not affect the cause, except to detect
+    // the producer.
     let mut again = message;
     again.id = "n".into();
     again.system.insert("SentTimestamp".into(), "1".into());
@@ -34,5 +34,5 @@ fuzz_target!(|data: &[u8]| {
     if let Some(queue) = again.system.get_mut("DeadLetterQueueSourceArn") {
         *queue = "arn:aws:sqs:eu-west-1:1:another".into();
     }
-    assert_eq!(fingerprint::of(&decode(&again)).id, found.id, "in another queue");
+    assert_eq!(fingerprint::compute(&decode(&again)).id, found.id, "in another queue");
 });

@@ -30,7 +30,7 @@ use crate::log;
 use crate::rules::evidence::bundle::Sampled;
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::peek_limit;
-use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, Peeks, Why};
+use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, PeekRefusal, Peeks};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::queue::reading::{Counts, ReadError};
 use crate::store::Store;
@@ -43,7 +43,7 @@ pub const SOURCE: &str = crate::event::ToolName::Peek.as_str();
 #[derive(Debug)]
 pub enum PeekOutcome {
     /// An event line to print, and why nothing was received.
-    Reported { line: Vec<u8>, refusal: Option<Why> },
+    Reported { line: Vec<u8>, refusal: Option<PeekRefusal> },
     /// An earlier run has peeked for this event, or reported this refusal. No line to print.
     AlreadyReported,
 }
@@ -96,8 +96,11 @@ impl Peeker {
     ) -> Result<PeekOutcome, Error> {
         let key = incident_key(target);
         let doc: Peeks = self.store.read(&peek_key(target))?;
-        let past = doc.of(&target.queue.arn, &key);
-        if target.cause.as_ref().is_some_and(|cause| past.is_some_and(|past| past.answered(cause)))
+        let past = doc.get(&target.queue.arn, &key);
+        if target
+            .cause
+            .as_ref()
+            .is_some_and(|cause| past.is_some_and(|past| past.has_pass_for(cause)))
         {
             return Ok(PeekOutcome::AlreadyReported);
         }
@@ -105,7 +108,7 @@ impl Peeker {
         let depth = settings.attributes.counts.depth();
         let allow = self.limits.allow_fifo;
         let judge = |doc: &Peeks| {
-            let past = doc.of(&target.queue.arn, &key);
+            let past = doc.get(&target.queue.arn, &key);
             peek_limit::judge(allow, target.queue.fifo, &settings.attributes, past)
         };
         if self.dry_run {
@@ -138,9 +141,9 @@ impl Peeker {
         target: &PeekTarget,
         key: &str,
         depth: u64,
-        why: Why,
+        why: PeekRefusal,
     ) -> Result<PeekOutcome, Error> {
-        let word = why.word().to_owned();
+        let word = why.code().to_owned();
         let line = self.line(target, 0, unsampled(target, depth, &Some(why.clone())));
         let new = self.store.update(&peek_key(target), |doc: &mut Peeks| {
             let refused = &mut doc.entry(&target.queue.arn, key, clock::now()).refused;
@@ -208,7 +211,7 @@ impl Peeker {
         };
         let line = self.store.update(&peek_key(target), |doc: &mut Peeks| {
             let peek = doc.entry(&target.queue.arn, key, clock::now());
-            let counted = ids.iter().map(|id| peek.saw(id));
+            let counted = ids.iter().map(|id| peek.count_received(id));
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
             if let Some(pass) = peek.passes.get_mut(pass - 1) {
                 pass.taken = data.taken;
@@ -330,18 +333,18 @@ fn incident_key(target: &PeekTarget) -> String {
 }
 
 /// Returns the payload of a refusal, or of a dry run.
-fn unsampled(target: &PeekTarget, depth: u64, why: &Option<Why>) -> QueueSampled {
+fn unsampled(target: &PeekTarget, depth: u64, why: &Option<PeekRefusal>) -> QueueSampled {
     QueueSampled {
         queue: target.queue.clone(),
         taken: why.as_ref().map(|_| 0),
         depth: Some(depth),
-        refused: why.as_ref().map(|why| why.word().to_owned()),
-        detail: why.as_ref().map(Why::to_string),
+        refused: why.as_ref().map(|why| why.code().to_owned()),
+        detail: why.as_ref().map(PeekRefusal::to_string),
         fingerprints: Vec::new(),
         overseen: 0,
         // The bundle of an earlier pass.
         bundle: match why {
-            Some(Why::Peeked(bundle)) => bundle.clone(),
+            Some(PeekRefusal::Peeked(bundle)) => bundle.clone(),
             _ => None,
         },
     }

@@ -1,5 +1,5 @@
-//! Evidence: a dead letter unwrapped, grouped by fingerprint, redacted and sampled; the files of an
-//! evidence bundle, the logs beside it, and how often a queue may be peeked at.
+//! Evidence: decoding a dead letter, grouping by fingerprint, redaction and sampling; the file
+//! formats of an evidence bundle, log commands, and the limit on peeks of a queue.
 
 pub mod bundle;
 pub mod decode;
@@ -11,3 +11,6 @@ pub mod redact;
 pub mod sample;
 pub mod source_queues;
 pub mod timeline;
+
+#[cfg(test)]
+mod tests;

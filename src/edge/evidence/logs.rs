@@ -16,7 +16,7 @@ use crate::event::Queue;
 use crate::log;
 use crate::rules::evidence::bundle::{Log, Logs};
 use crate::rules::evidence::log_command;
-use crate::rules::evidence::log_command::Values;
+use crate::rules::evidence::log_command::LogCommandValues;
 use crate::rules::evidence::redact::Redactor;
 use crate::store;
 use crate::text;
@@ -54,7 +54,8 @@ impl LogQuery {
         redactor: &Redactor,
     ) {
         let known = |id: Option<&str>| {
-            id.filter(|id| id.len() <= ID_MAX && redactor.text(id) == **id).map(str::to_owned)
+            id.filter(|id| id.len() <= ID_MAX && redactor.redact_text(id) == **id)
+                .map(str::to_owned)
         };
         self.messages.insert(message.to_owned());
         self.requests.extend(known(request));
@@ -76,7 +77,7 @@ impl LogQuery {
     ) -> Result<Logs, Error> {
         let now = clock::now();
         let list = |set: &BTreeSet<String>| set.iter().cloned().collect();
-        let values = Values {
+        let values = LogCommandValues {
             queue: queue.name.clone(),
             start: self.first_sent.unwrap_or(now).minus(MARGIN),
             end: now.plus(MARGIN),
@@ -121,7 +122,7 @@ fn run(
     redactor: &Redactor,
     folder: &Path,
 ) -> Result<(), Error> {
-    log.command = argv.iter().map(|word| redactor.text(word).into_owned()).collect();
+    log.command = argv.iter().map(|word| redactor.redact_text(word).into_owned()).collect();
     let ran = match command::run(argv, None, deadline, OUTPUT_MAX, Stdio::null()) {
         Ok(ran) => ran,
         Err(cause) => {
@@ -135,7 +136,7 @@ fn run(
         log.detail = Some(format!("stopped after {}s", deadline.as_secs()));
     }
     let output = String::from_utf8_lossy(&ran.output);
-    let output = redactor.text(&output);
+    let output = redactor.redact_text(&output);
     let lines: Vec<String> =
         output.lines().map(|line| text::safe(line) + "\n").map(Into::into).collect();
     let name = format!("{}.txt", log.id.replace(':', "-"));

@@ -62,7 +62,7 @@ impl BundleWriter {
         redactor: &Redactor,
     ) -> Result<Sampled, Error> {
         let decoded = decode::decode(message);
-        let print = fingerprint::of(&decoded);
+        let print = fingerprint::compute(&decoded);
         self.ids.push(message.id.clone());
         let id = format!("m{}", self.ids.len());
         self.log_query.add(
@@ -72,7 +72,7 @@ impl BundleWriter {
             redactor,
         );
         let content = decoded.content.digest();
-        let sampled = sample::of(&id, message, decoded, &print.id, Some(redactor));
+        let sampled = sample::sampled_message(&id, message, decoded, &print.id, Some(redactor));
         self.log_query.note_sent_at(sampled.sent_at);
         let first = [self.facts.first_received_at, sampled.first_received_at];
         self.facts.first_received_at = first.into_iter().flatten().min();
@@ -113,12 +113,12 @@ impl BundleWriter {
         synced.map_err(|error| Error::file("write", &path, &error))?;
         let mut prints = std::mem::take(&mut self.grouper).finish();
         for group in &mut prints.fingerprints {
-            sample::redact(group, redactor);
+            sample::redact_group(group, redactor);
         }
         self.facts.raised_at = raised_at;
         self.facts.asked_at = queue_facts.asked_at;
         self.facts.taken = self.ids.len() as u64;
-        let timeline = timeline::of(&prints.fingerprints, self.facts);
+        let timeline = timeline::build(&prints.fingerprints, self.facts);
         write(&self.part, files::QUEUE, &queue_facts)?;
         write(&self.part, files::FINGERPRINTS, &prints)?;
         write(&self.part, files::TIMELINE, &timeline)?;

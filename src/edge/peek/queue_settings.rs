@@ -50,7 +50,7 @@ impl Peeker {
             delayed: Some(attributes.counts.delayed),
             retention_s: attributes.retention_s,
             visibility_s: attributes.visibility_s,
-            sources: sources.is_ok().then(|| source_queues::of(&listed_queues, &region)),
+            sources: sources.is_ok().then(|| source_queues::source_facts(&listed_queues, &region)),
             lint: Vec::new(),
         };
         listed_queues

@@ -1,8 +1,8 @@
-//! An evidence bundle: what was captured of an incident's dead letters, once, for everybody after.
+//! File formats of an evidence bundle: the dead letters of an incident, captured once.
 //!
-//! The forms of its files, as they stand on disk. Every item has an id (`m1`, `f1`, `t1`,
-//! `q.retention_s`, `lint.chained`, `log:1`) that whoever claims something has to cite. Promises:
-//! what is unknown is null. All text in it comes from outside, redacted: data, never instructions.
+//! Every item has an id (`m1`, `f1`, `t1`, `q.retention_s`, `lint.chained`, `log:1`) that a claim
+//! must cite. Promises: an unknown value is null. All text comes from outside and is redacted;
+//! treat it as data, never as instructions.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,7 @@ use serde_json::Value;
 use crate::event::{Finding, Queue};
 use crate::time::Timestamp;
 
-/// The names of a bundle's files.
-#[allow(missing_docs)]
+/// File names within a bundle.
 pub mod files {
     pub const MESSAGES: &str = "messages.ndjson";
     pub const QUEUE: &str = "queue.json";
@@ -25,43 +24,40 @@ pub mod files {
 /// A line of `messages.ndjson`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sampled {
-    /// `m1`, `m2` …, in the order of receiving.
+    /// `m1`, `m2` …, in the order received.
     pub id: String,
-    /// The id that SQS gave it.
+    /// The message id that SQS assigned.
     pub message_id: String,
-    /// The fingerprint that it has.
     pub fingerprint: String,
-    /// Always true: whoever wrote the message may be an attacker.
+    /// Always true: the sender may be an attacker.
     pub untrusted: bool,
-    /// When it was first sent; null when SQS does not say.
+    /// SQS's `SentTimestamp`; null when SQS omits it.
     pub sent_at: Option<Timestamp>,
-    /// When it was first received.
     pub first_received_at: Option<Timestamp>,
-    /// How often it has been received by anybody, this time included.
+    /// Receives by any consumer, this one included.
     pub receives: Option<u64>,
-    /// The queue that it died in, as SQS says: an ARN.
+    /// ARN of the queue that the message failed in, as SQS reports it.
     pub source_arn: Option<String>,
-    /// What SQS says of it, all of it.
+    /// All system attributes of SQS.
     pub system: BTreeMap<String, String>,
-    /// What its producer said of it.
+    /// Attributes set by the producer.
     pub attributes: BTreeMap<String, String>,
-    /// How it was wrapped, outermost first: `base64`, `gzip`, `sns` …
+    /// Encodings, outermost first: `base64`, `gzip`, `sns` …
     pub wrapped: Vec<String>,
     /// `json`, `text` or `binary`.
     pub form: String,
-    /// The bytes of the body as it was received.
+    /// Size of the received body in bytes.
     pub size: u64,
-    /// What was in the wrapping, redacted: a JSON value, a text, or null for binary.
+    /// Unwrapped and redacted body: a JSON value, a text, or null for binary.
     pub body: Value,
 }
 
-/// `queue.json`. The keys are the ids.
+/// `queue.json`. Its keys are the ids that claims cite.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct QueueFacts {
-    /// The queue, as events name it.
     #[serde(rename = "q.queue")]
     pub queue: Queue,
-    /// When it was asked.
+    /// Time of the attribute request.
     #[serde(rename = "q.asked_at")]
     pub asked_at: Option<Timestamp>,
     /// `visible` + `in_flight` + `delayed`, before the sample was taken.
@@ -70,132 +66,128 @@ pub struct QueueFacts {
     /// Messages that can be received.
     #[serde(rename = "q.visible")]
     pub visible: Option<u64>,
-    /// Messages that somebody had received and not yet deleted.
+    /// Messages received by a consumer and not yet deleted.
     #[serde(rename = "q.in_flight")]
     pub in_flight: Option<u64>,
     /// Messages whose delay has not passed.
     #[serde(rename = "q.delayed")]
     pub delayed: Option<u64>,
-    /// How long it keeps a message, in seconds.
+    /// Retention of a message, in seconds.
     #[serde(rename = "q.retention_s")]
     pub retention_s: Option<u64>,
-    /// How long a received message stays invisible, in seconds.
+    /// Visibility timeout, in seconds.
     #[serde(rename = "q.visibility_s")]
     pub visibility_s: Option<u64>,
-    /// The queues that send it their dead letters; null when they could not be asked for.
+    /// Source queues; null when they could not be listed.
     #[serde(rename = "q.sources")]
     pub sources: Option<Vec<SourceFacts>>,
-    /// What could be better about it and its sources.
+    /// Lint findings about the queue and its sources.
     #[serde(rename = "q.lint")]
     pub lint: Vec<Finding>,
 }
 
-/// A queue that sends its dead letters there.
+/// A source queue of the dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SourceFacts {
-    /// Its name.
     pub name: String,
-    /// Its ARN.
     pub arn: String,
-    /// How many messages it holds.
+    /// Number of messages, received and delayed ones included.
     pub depth: Option<u64>,
-    /// Messages that its consumers are working on.
+    /// Messages received by a consumer and not yet deleted.
     pub in_flight: Option<u64>,
-    /// How long it keeps a message, in seconds.
+    /// Retention of a message, in seconds.
     pub retention_s: Option<u64>,
-    /// How long a received message stays invisible, in seconds.
+    /// Visibility timeout, in seconds.
     pub visibility_s: Option<u64>,
-    /// After how many receives a message is a dead letter.
+    /// Receives after which SQS moves a message to the dead-letter queue.
     pub max_receive_count: Option<u64>,
 }
 
 /// `fingerprints.json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Fingerprints {
-    /// The groups, the largest first; equal ones by the fingerprint.
+    /// Groups, the largest first; equal sizes in the order of the fingerprint.
     pub fingerprints: Vec<Group>,
 }
 
-/// The messages of one cause. Everything but `messages` and the times depends on the cause alone:
-/// not on the queue, the machine, or the order of the messages.
+/// Messages of one cause. All fields but `messages` and the times depend on the cause alone, not on
+/// the queue, the machine, or the order of the messages.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Group {
-    /// `f1`, `f2` …: what a claim cites.
+    /// `f1`, `f2` …: the id that a claim cites.
     pub item: String,
-    /// The fingerprint: 16 hex digits.
+    /// Fingerprint: 16 hex digits.
     pub id: String,
-    /// The version of the rules that made it.
+    /// Version of the fingerprint rules.
     pub version: u32,
     /// A line for people.
     pub title: String,
-    /// What decided: `producer_error`, `error_text`, `shape`, or `opaque`.
+    /// Basis of the fingerprint: `producer_error`, `error_text`, `shape`, or `opaque`.
     pub kind: String,
-    /// Which parts decided, each a phrase: `error code 'AccessDenied' (EventBridge)`.
+    /// Parts that the fingerprint is made of, each a phrase: `error code 'AccessDenied'
+    /// (EventBridge)`.
     pub why: Vec<String>,
-    /// Who put the messages there: `sqs`, `lambda_async`, `lambda_destination`,
+    /// Service that sent the messages there: `sqs`, `lambda_async`, `lambda_destination`,
     /// `eventbridge_rule`, `scheduler`, `sns` …
     pub producer: String,
-    /// What the payload is: `s3_event`, `eventbridge_event`, `sns_notification`,
-    /// `step_functions`, `json`, `text`, `binary` …
+    /// Kind of payload: `s3_event`, `eventbridge_event`, `sns_notification`, `step_functions`,
+    /// `json`, `text`, `binary` …
     pub payload: String,
-    /// The producer's error code, as it says: `429`, `NO_PERMISSIONS`.
+    /// The producer's error code, verbatim: `429`, `NO_PERMISSIONS`.
     pub code: Option<String>,
-    /// The class of the exception, as the text says: `java.net.SocketTimeoutException`.
+    /// Exception class, verbatim: `java.net.SocketTimeoutException`.
     pub exception: Option<String>,
-    /// The error's text, with what differs from message to message masked.
+    /// Error text, with the parts that vary between messages masked.
     pub message: Option<String>,
-    /// How many messages of the sample.
+    /// Number of messages in the sample.
     pub count: u64,
-    /// Their ids in `messages.ndjson`.
+    /// Ids in `messages.ndjson`.
     pub messages: Vec<String>,
-    /// How many different contents they have: fewer than `count` means repeats.
+    /// Number of different contents; fewer than `count` means repeats.
     pub distinct: u64,
-    /// When the first of them was sent.
     pub first_sent_at: Option<Timestamp>,
-    /// When the last of them was sent.
     pub last_sent_at: Option<Timestamp>,
 }
 
 /// `timeline.json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Timeline {
-    /// What happened, the first first.
+    /// Moments in the order of time.
     pub timeline: Vec<Moment>,
 }
 
-/// Something that happened.
+/// A dated fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Moment {
     /// `t1`, `t2` …
     pub id: String,
-    /// When.
     pub at: Timestamp,
-    /// What, in a phrase.
+    /// A phrase that describes the moment.
     pub what: String,
-    /// The items that it concerns.
+    /// Ids of the items concerned.
     pub items: Vec<String>,
 }
 
-/// `logs.json`: what the configured commands have brought.
+/// `logs.json`: output of the configured log commands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Logs {
-    /// The commands, in the order of the configuration.
+    /// Commands in the order of the configuration.
     pub logs: Vec<Log>,
 }
 
-/// The output of a command.
+/// Output of one command.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Log {
     /// `log:1`, `log:2` …
     pub id: String,
-    /// The command, with what was put into it.
+    /// Command line with placeholders filled in.
     pub command: Vec<String>,
-    /// Its exit status; null when it was stopped or could not be started.
+    /// Exit status; null when the command was stopped or could not be started.
     pub status: Option<i32>,
-    /// What else there is to say: that it could not be started, or was stopped.
+    /// Reason why the command was stopped or could not be started.
     pub detail: Option<String>,
-    /// The file with its output, redacted; null when there is none.
+    /// File with the redacted output; null when there is none.
     pub file: Option<String>,
-    /// Whether it wrote more than is kept.
+    /// Whether output beyond the limit was dropped.
     pub truncated: bool,
 }

@@ -1,13 +1,15 @@
-//! What a dead letter says once it is unwrapped: who put it there, what it carries, what failed.
+//! Decoding of a dead letter: its producer, its payload, and the error that it reports.
 //!
-//! Promises: no input makes it panic or take more than linear time; every layer, every text and
-//! every search has a limit. Never: runs, fetches or believes anything that a message says.
+//! Promises: no input causes a panic or more than linear time; every layer, text and search has a
+//! limit. Never: runs, fetches or trusts anything that a message contains.
 
-mod failure;
+mod error_fields;
+mod error_report;
 mod ids;
 mod payload;
 mod producer;
 mod trace;
+mod unwrap;
 
 use std::collections::BTreeMap;
 
@@ -17,50 +19,48 @@ use sha2::{Digest, Sha256};
 use super::message::Message;
 pub use trace::last_segment;
 
-/// A text that is looked at for an error: as much of it as this.
+/// Length up to which a text is searched for an error.
 const TEXT_MAX: usize = 8 * 1024;
-/// A field that is kept beside the content: as much of it as this.
+/// Limit on the length of an extracted field.
 const FIELD_MAX: usize = 4 * 1024;
 
-/// A message, unwrapped and understood as far as it goes.
+/// An unwrapped message and the facts extracted from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// Who put it into the dead-letter queue.
     pub producer: Producer,
-    /// What its payload is.
-    pub payload: Payload,
-    /// How it was wrapped, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`.
+    pub payload: PayloadKind,
+    /// Encodings, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`.
     pub wrapped: Vec<String>,
-    /// What was in the wrapping.
+    /// Unwrapped body.
     pub content: Content,
-    /// What failed, as the message says.
-    pub failure: Failure,
-    /// The id of the request that failed.
+    /// Error that the message reports.
+    pub error: ErrorReport,
+    /// Id of the failed request.
     pub request_id: Option<String>,
-    /// The id of the trace: of `AWSTraceHeader`, or of a `traceparent`.
+    /// Trace id of `AWSTraceHeader` or a `traceparent`.
     pub trace_id: Option<String>,
-    /// Other ids that tie it to something, by the name that they have there.
+    /// Other ids that link the message, by the key that they were found under.
     pub correlation: BTreeMap<String, String>,
-    /// What stood in the way of reading it: `not JSON: nested too deeply`.
+    /// Reasons why a layer could not be decoded: `not JSON: nested too deeply`.
     pub notes: Vec<String>,
 }
 
-/// What was in the wrapping.
+/// An unwrapped body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// A JSON object or array.
     Json(Value),
-    /// Text, or what should be JSON and is not.
+    /// Text, malformed JSON included.
     Text(String),
-    /// Bytes that are no text.
+    /// Bytes that are not valid UTF-8.
     Binary {
-        /// How many; at most what may be unpacked.
+        /// Number of bytes, up to the limit on decompression.
         len: usize,
     },
 }
 
 impl Content {
-    /// `json`, `text` or `binary`.
+    /// Returns `json`, `text` or `binary`.
     pub fn form(&self) -> &'static str {
         match self {
             Content::Json(_) => "json",
@@ -69,7 +69,8 @@ impl Content {
         }
     }
 
-    /// Equal for equal contents, on every machine: tells repeats without keeping bodies.
+    /// Returns a digest that is equal for equal contents on every machine: it finds repeats without
+    /// storing bodies.
     pub fn digest(&self) -> u64 {
         let hash = match self {
             Content::Json(value) => Sha256::digest(value.to_string()),
@@ -82,56 +83,52 @@ impl Content {
     }
 }
 
-/// Who put a message into a dead-letter queue.
+/// The service that put a message into a dead-letter queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Producer {
-    /// The redrive policy of an SQS queue: says nothing of the error.
+    /// Redrive policy of an SQS queue: no error details.
     Sqs,
-    /// Lambda, for an asynchronous call: attributes.
+    /// Asynchronous Lambda invocation: error in attributes.
     LambdaAsync,
-    /// Lambda's on-failure destination: a record with request and response.
+    /// On-failure destination of Lambda: a record with request and response.
     LambdaDestination,
-    /// A rule of EventBridge: attributes.
+    /// EventBridge rule: error in attributes.
     EventbridgeRule,
-    /// EventBridge Scheduler: attributes.
+    /// EventBridge Scheduler: error in attributes.
     Scheduler,
-    /// A subscription of SNS: an envelope, and no word on the error.
+    /// SNS subscription: an envelope, no error details.
     Sns,
-    /// Nobody that is known: somebody sent it there.
+    /// No known service: sent there directly.
     Unknown,
 }
 
 impl Producer {
-    /// The word for it in events and files.
+    /// Returns the word in events and files.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Producer::Sqs => "sqs",
-            Producer::LambdaAsync => "lambda_async",
-            Producer::LambdaDestination => "lambda_destination",
-            Producer::EventbridgeRule => "eventbridge_rule",
-            Producer::Scheduler => "scheduler",
-            Producer::Sns => "sns",
-            Producer::Unknown => "unknown",
-        }
+        self.names().0
     }
 
-    /// Its name for people.
+    /// Returns the name for people.
     pub fn name(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Producer::Sqs => "SQS",
-            Producer::LambdaAsync | Producer::LambdaDestination => "Lambda",
-            Producer::EventbridgeRule => "EventBridge",
-            Producer::Scheduler => "EventBridge Scheduler",
-            Producer::Sns => "SNS",
-            Producer::Unknown => "unknown",
+            Producer::Sqs => ("sqs", "SQS"),
+            Producer::LambdaAsync => ("lambda_async", "Lambda"),
+            Producer::LambdaDestination => ("lambda_destination", "Lambda"),
+            Producer::EventbridgeRule => ("eventbridge_rule", "EventBridge"),
+            Producer::Scheduler => ("scheduler", "EventBridge Scheduler"),
+            Producer::Sns => ("sns", "SNS"),
+            Producer::Unknown => ("unknown", "unknown"),
         }
     }
 }
 
-/// What a payload is.
+/// The kind of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Payload {
+pub enum PayloadKind {
     S3Event,
     EventbridgeEvent,
     SnsNotification,
@@ -147,116 +144,109 @@ pub enum Payload {
     Empty,
 }
 
-impl Payload {
-    /// The word for it in events and files.
+impl PayloadKind {
+    /// Returns the word in events and files.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Payload::S3Event => "s3_event",
-            Payload::EventbridgeEvent => "eventbridge_event",
-            Payload::SnsNotification => "sns_notification",
-            Payload::StepFunctions => "step_functions",
-            Payload::DynamodbStream => "dynamodb_stream",
-            Payload::KinesisRecords => "kinesis_records",
-            Payload::SqsRecords => "sqs_records",
-            Payload::CloudwatchAlarm => "cloudwatch_alarm",
-            Payload::ExtendedClient => "extended_client",
-            Payload::Json => "json",
-            Payload::Text => "text",
-            Payload::Binary => "binary",
-            Payload::Empty => "empty",
-        }
+        self.names().0
     }
 
-    /// Its name for people.
+    /// Returns the name for people.
     pub fn name(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Payload::S3Event => "S3 event",
-            Payload::EventbridgeEvent => "EventBridge event",
-            Payload::SnsNotification => "SNS notification",
-            Payload::StepFunctions => "Step Functions task",
-            Payload::DynamodbStream => "DynamoDB stream records",
-            Payload::KinesisRecords => "Kinesis records",
-            Payload::SqsRecords => "SQS records",
-            Payload::CloudwatchAlarm => "CloudWatch alarm",
-            Payload::ExtendedClient => "pointer to S3",
-            Payload::Json => "JSON",
-            Payload::Text => "text",
-            Payload::Binary => "binary",
-            Payload::Empty => "empty body",
+            PayloadKind::S3Event => ("s3_event", "S3 event"),
+            PayloadKind::EventbridgeEvent => ("eventbridge_event", "EventBridge event"),
+            PayloadKind::SnsNotification => ("sns_notification", "SNS notification"),
+            PayloadKind::StepFunctions => ("step_functions", "Step Functions task"),
+            PayloadKind::DynamodbStream => ("dynamodb_stream", "DynamoDB stream records"),
+            PayloadKind::KinesisRecords => ("kinesis_records", "Kinesis records"),
+            PayloadKind::SqsRecords => ("sqs_records", "SQS records"),
+            PayloadKind::CloudwatchAlarm => ("cloudwatch_alarm", "CloudWatch alarm"),
+            PayloadKind::ExtendedClient => ("extended_client", "pointer to S3"),
+            PayloadKind::Json => ("json", "JSON"),
+            PayloadKind::Text => ("text", "text"),
+            PayloadKind::Binary => ("binary", "binary"),
+            PayloadKind::Empty => ("empty", "empty body"),
         }
     }
 }
 
-/// What failed, as the message says. All of it comes from outside.
+/// The error that a message reports. All of it comes from outside.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Failure {
-    /// Whether the producer says it; else the payload does.
+pub struct ErrorReport {
+    /// Whether the error comes from the producer rather than the payload.
     pub by_producer: bool,
-    /// A code: `429`, `NO_PERMISSIONS`.
-    pub code: Option<Said>,
-    /// The class of an exception: `java.net.SocketTimeoutException`.
-    pub exception: Option<Said>,
-    /// What it says.
-    pub message: Option<Said>,
-    /// The function of the program's own in which it happened.
-    pub place: Option<String>,
-    /// What the producer was sending to: the service of an ARN, such as `lambda`.
+    /// Error code: `429`, `NO_PERMISSIONS`.
+    pub code: Option<SourcedText>,
+    /// Exception class: `java.net.SocketTimeoutException`.
+    pub exception: Option<SourcedText>,
+    /// Error text.
+    pub message: Option<SourcedText>,
+    /// Innermost function of the application's own code in the stack trace.
+    pub function: Option<String>,
+    /// Service of the target ARN that the producer could not deliver to, such as `lambda`.
     pub target: Option<String>,
 }
 
-impl Failure {
-    /// Whether anything is said at all.
+impl ErrorReport {
+    /// Returns whether nothing about an error is known.
     pub fn is_none(&self) -> bool {
         self.code.is_none()
             && self.exception.is_none()
             && self.message.is_none()
-            && self.place.is_none()
+            && self.function.is_none()
     }
 }
 
-/// A text, and where it was said.
+/// An extracted text and its origin.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said {
-    /// What.
+pub struct SourcedText {
     pub text: String,
-    /// Where: the name of an attribute or of a key.
-    pub from: String,
+    /// Name of the attribute or key that held the text.
+    pub source: String,
 }
 
-impl Said {
-    fn new(text: &str, from: &str) -> Self {
-        Said { text: cut(text, FIELD_MAX).into(), from: cut(from, 64).into() }
+impl SourcedText {
+    fn new(text: &str, source: &str) -> Self {
+        SourcedText {
+            text: truncated(text, FIELD_MAX).into(),
+            source: truncated(source, 64).into(),
+        }
     }
 }
 
-/// Unwraps a message and says what is in it.
+/// Unwraps a message and extracts its facts.
 pub fn decode(message: &Message) -> Decoded {
-    let peeled = unwrap::peel(&message.body);
-    let producer = producer::of(message, &peeled);
-    let failure = failure::of(message, producer, &peeled.content);
-    let payload = payload::of(producer, &peeled);
-    let ids = ids::of(message, &peeled);
+    let unwrapped = unwrap::unwrap_body(&message.body);
+    let producer = producer::detect(message, &unwrapped);
+    let error = error_report::extract(message, producer, &unwrapped.content);
+    let payload = payload::classify(producer, &unwrapped);
+    let ids = ids::collect(message, &unwrapped);
     Decoded {
         producer,
         payload,
-        wrapped: peeled.wrapped.into_iter().map(str::to_owned).collect(),
-        content: peeled.content,
-        failure,
+        wrapped: unwrapped.wrapped.into_iter().map(str::to_owned).collect(),
+        content: unwrapped.content,
+        error,
         request_id: ids.request,
         trace_id: ids.trace,
         correlation: ids.others,
-        notes: peeled.notes,
+        notes: unwrapped.notes,
     }
 }
 
-/// At most `max` bytes of a text, whole characters.
-fn cut(text: &str, max: usize) -> &str {
+/// Returns at most `max` bytes of a text, without splitting a character.
+fn truncated(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
-/// A key as it is compared: `error_message`, `Error-Message` and `errorMessage` are one. Longer
-/// keys than the buffer are none that is known.
-fn squash<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
+/// Returns a key in lower case without separators: `error_message`, `Error-Message` and
+/// `errorMessage` are equal. Returns an empty string for a key longer than the buffer, as no known
+/// key is.
+fn normalized_key<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
     let mut len = 0;
     for byte in key.bytes().filter(u8::is_ascii_alphanumeric) {
         let Some(slot) = buffer.get_mut(len) else {
@@ -268,7 +258,5 @@ fn squash<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
     std::str::from_utf8(&buffer[..len]).unwrap_or_default()
 }
 
-mod error_text;
 #[cfg(test)]
 mod tests;
-mod unwrap;

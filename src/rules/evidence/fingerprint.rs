@@ -1,10 +1,10 @@
-//! Which dead letters died of the same thing.
+//! Fingerprints: messages of the same cause get the same id.
 //!
-//! A fingerprint is made of what a cause keeps from message to message: the error's code, class
-//! and text without what varies, else the shape of the payload, else what its text looks like.
-//! Promises: the same cause has the same id in every run, on every machine, in every order and
-//! queue; nothing that looks like a secret, a person or a number of the day stands in a title.
-//! Never: looks at the queue's name, or keeps a body.
+//! A fingerprint consists of the parts that a cause keeps from message to message: the error's
+//! code, class and masked text; without an error the shape of the payload, or its masked text.
+//! Promises: a cause has the same id in every run, on every machine, in every order and queue; a
+//! title contains nothing that looks like a secret, a person or a number that varies. Never: reads
+//! the queue's name, or stores a body.
 
 mod group;
 mod markup;
@@ -14,35 +14,37 @@ mod table;
 
 use sha2::{Digest, Sha256};
 
-use super::decode::{Content, Decoded, Failure, Payload, Producer, Said, last_segment};
+use super::decode::{
+    Content, Decoded, ErrorReport, PayloadKind, Producer, SourcedText, last_segment,
+};
 use crate::text::{safe, shorten};
 pub use group::Grouper;
 
-/// The version of the rules. Whatever changes an id has to change it.
+/// Version of the rules. Raise it with every change that changes an id.
 pub const VERSION: u32 = 1;
 
-/// A title is a line of a list.
+/// Limit on a title, in characters: one line of a list.
 const TITLE_MAX: usize = 120;
-/// A masked text that decides.
+/// Limit on a masked text, in bytes.
 const TEMPLATE_MAX: usize = 240;
-/// A code or a class.
+/// Limit on a code or a class, in bytes.
 const WORD_MAX: usize = 96;
 
-/// What decided.
+/// The basis of a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// The producer's own word on the error.
+    /// Error reported by the producer.
     ProducerError,
-    /// An error that the payload speaks of.
+    /// Error found in the payload.
     ErrorText,
-    /// Which keys the payload has, and of which types.
+    /// Keys of the payload and the types of their values.
     Shape,
-    /// What a text or some bytes look like.
+    /// Masked text, or the size of binary data.
     Opaque,
 }
 
 impl Kind {
-    /// The word for it in files.
+    /// Returns the word in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::ProducerError => "producer_error",
@@ -53,35 +55,32 @@ impl Kind {
     }
 }
 
-/// The cause of a message, as far as the message tells. Every text in it can be shown.
+/// The cause of a message. Every text in it is safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint {
     /// 16 hex digits.
     pub id: String,
-    /// What decided.
     pub kind: Kind,
     /// A line for people.
     pub title: String,
-    /// Which parts decided, each a phrase.
+    /// Parts that the id is made of, each a phrase.
     pub why: Vec<String>,
-    /// Who put the message there.
     pub producer: Producer,
-    /// What the payload is.
-    pub payload: Payload,
-    /// The error's code, as it was said.
+    pub payload: PayloadKind,
+    /// Error code, verbatim.
     pub code: Option<String>,
-    /// The class of the exception, as it was said.
+    /// Exception class, verbatim.
     pub exception: Option<String>,
-    /// The error's text, masked.
+    /// Masked error text.
     pub message: Option<String>,
 }
 
-/// The parts that an id is made of. Each is written with its length, so that no two lists of
-/// parts are one.
+/// Hash over the parts of an id. Each part is hashed with its length, so that different lists of
+/// parts cannot collide by concatenation.
 struct Parts(Sha256);
 
 impl Parts {
-    fn of(kind: Kind) -> Self {
+    fn new(kind: Kind) -> Self {
         let mut parts = Parts(Sha256::new());
         parts.add("version", &VERSION.to_string());
         parts.add("kind", kind.as_str());
@@ -102,10 +101,10 @@ impl Parts {
     }
 }
 
-/// The fingerprint of a message.
-pub fn of(decoded: &Decoded) -> Fingerprint {
-    if let Some(error) = error(decoded) {
-        return error;
+/// Computes the fingerprint of a message.
+pub fn compute(decoded: &Decoded) -> Fingerprint {
+    if let Some(fingerprint) = by_error(decoded) {
+        return fingerprint;
     }
     match &decoded.content {
         Content::Json(value) => by_shape(decoded, value),
@@ -114,7 +113,13 @@ pub fn of(decoded: &Decoded) -> Fingerprint {
     }
 }
 
-fn made(decoded: &Decoded, kind: Kind, parts: Parts, title: &str, why: Vec<String>) -> Fingerprint {
+fn build(
+    decoded: &Decoded,
+    kind: Kind,
+    parts: Parts,
+    title: &str,
+    why: Vec<String>,
+) -> Fingerprint {
     Fingerprint {
         id: parts.id(),
         kind,
@@ -128,101 +133,98 @@ fn made(decoded: &Decoded, kind: Kind, parts: Parts, title: &str, why: Vec<Strin
     }
 }
 
-/// By what a message says that it died of; None when nothing of that tells one cause from another.
-fn error(decoded: &Decoded) -> Option<Fingerprint> {
-    let failure = &decoded.failure;
-    if failure.is_none() {
+/// Returns the fingerprint of the reported error; `None` if no part of the error identifies a
+/// cause.
+fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
+    let error = &decoded.error;
+    if error.is_none() {
         return None;
     }
-    let kind = if failure.by_producer { Kind::ProducerError } else { Kind::ErrorText };
-    let code = failure.code.as_ref().map(|said| mask::code(&said.text, WORD_MAX));
-    let exception = failure.exception.as_ref().map(|said| mask::class(&said.text, WORD_MAX));
+    let kind = if error.by_producer { Kind::ProducerError } else { Kind::ErrorText };
+    let code = error.code.as_ref().map(|said| mask::mask_code(&said.text, WORD_MAX));
+    let exception = error.exception.as_ref().map(|said| mask::mask_class(&said.text, WORD_MAX));
     let class = exception.as_deref().map(last_segment).filter(|class| !class.is_empty());
-    let message = failure
+    let message = error
         .message
         .as_ref()
         .map(|said| {
-            let names = class.is_some_and(names_a_thing) || mask::is_one_quote(&said.text);
+            let names = class.is_some_and(names_identifier) || mask::is_one_quote(&said.text);
             mask::template(&said.text, TEMPLATE_MAX, names)
         })
         .filter(|template| !template.is_empty());
-    let place = failure.place.as_deref().filter(|_| needs_place(class, message.as_deref()));
+    let function = error.function.as_deref().filter(|_| needs_function(class, message.as_deref()));
 
-    let mut parts = Parts::of(kind);
+    let mut parts = Parts::new(kind);
     let mut why = Vec::new();
-    if failure.by_producer {
-        // Lambda says the same in both of its ways.
+    if error.by_producer {
+        // Asynchronous invocations and destinations of Lambda report the same error.
         parts.add("producer", decoded.producer.name());
     }
-    let from = |said: &Option<Said>| {
-        let from = said.as_ref().map_or("", |said| said.from.as_str());
-        if failure.by_producer {
-            format!("{}, {}", decoded.producer.name(), mask::code(from, WORD_MAX))
+    let source = |said: &Option<SourcedText>| {
+        let source = said.as_ref().map_or("", |said| said.source.as_str());
+        if error.by_producer {
+            format!("{}, {}", decoded.producer.name(), mask::mask_code(source, WORD_MAX))
         } else {
-            mask::code(from, WORD_MAX)
+            mask::mask_code(source, WORD_MAX)
         }
     };
     if let Some(code) = &code {
         parts.add("code", code);
-        why.push(format!("error code '{code}' ({})", from(&failure.code)));
+        why.push(format!("error code '{code}' ({})", source(&error.code)));
     }
     if let Some(class) = class {
         parts.add("exception", class);
-        why.push(format!("exception '{class}' ({})", from(&failure.exception)));
+        why.push(format!("exception '{class}' ({})", source(&error.exception)));
     }
     if let Some(message) = &message {
-        parts.add("message", &mask::folded(message));
+        parts.add("message", &mask::case_folded(message));
         let text = shorten(message, TITLE_MAX);
-        why.push(format!("text '{text}' ({})", from(&failure.message)));
+        why.push(format!("text '{text}' ({})", source(&error.message)));
     }
-    if let Some(place) = place {
-        parts.add("place", place);
-        why.push(format!("in '{place}' (stack)"));
+    if let Some(function) = function {
+        parts.add("place", function);
+        why.push(format!("in '{function}' (stack)"));
     }
-    if let Some(target) = &failure.target {
+    if let Some(target) = &error.target {
         parts.add("target", target);
         why.push(format!("to a target of '{}' (TARGET_ARN)", safe(target)));
     }
     if why.is_empty() {
         return None;
     }
-    let title = error_title(failure, decoded, code.as_deref(), class, message.as_deref(), place);
-    let whole = made(decoded, kind, parts, &title, why);
-    Some(Fingerprint { code, exception, message, ..whole })
+    let title = error_title(error, decoded, code.as_deref(), class, message.as_deref(), function);
+    let base = build(decoded, kind, parts, &title, why);
+    Some(Fingerprint { code, exception, message, ..base })
 }
 
 fn error_title(
-    failure: &Failure,
+    error: &ErrorReport,
     decoded: &Decoded,
     code: Option<&str>,
     class: Option<&str>,
     message: Option<&str>,
-    place: Option<&str>,
+    function: Option<&str>,
 ) -> String {
-    let head = match (class, code) {
-        (Some(class), _) => Some(class),
-        (None, Some(code)) => Some(code),
-        (None, None) => None,
-    };
+    let head = class.or(code);
     let mut title = match (head, message) {
         (Some(head), Some(message)) => format!("{head}: {message}"),
         (Some(head), None) => head.to_owned(),
         (None, Some(message)) => message.to_owned(),
         (None, None) => "an error without a text".to_owned(),
     };
-    if let Some(place) = place {
-        title = format!("{} in {place}", shorten(&title, TITLE_MAX - 30));
-    } else if message.is_none() && failure.by_producer {
+    if let Some(function) = function {
+        title = format!("{} in {function}", shorten(&title, TITLE_MAX - 30));
+    } else if message.is_none() && error.by_producer {
         title = format!("{title} ({})", decoded.producer.name());
     }
     title
 }
 
-/// Errors that are made at a place in the program and say little: of these, and of those that say
-/// nothing, the function is part of the cause. The others, such as a timeout, are a state of the
-/// world that any function may meet.
-fn needs_place(class: Option<&str>, message: Option<&str>) -> bool {
-    const PLACED: [&str; 24] = [
+/// Returns whether the function is part of the cause: for code faults such as a null pointer, and
+/// for errors with less than two words of text. Others, such as a timeout, can occur in any
+/// function.
+fn needs_function(class: Option<&str>, message: Option<&str>) -> bool {
+    const CODE_FAULTS: [&str; 24] = [
         "TypeError",
         "ReferenceError",
         "RangeError",
@@ -252,12 +254,13 @@ fn needs_place(class: Option<&str>, message: Option<&str>) -> bool {
         let words = text.split(' ').filter(|word| !word.contains('<'));
         words.filter(|word| word.bytes().filter(u8::is_ascii_alphabetic).count() > 1).count()
     });
-    words < 2 || class.is_some_and(|class| PLACED.contains(&class))
+    words < 2 || class.is_some_and(|class| CODE_FAULTS.contains(&class))
 }
 
-/// Classes whose text names a key, a property or a module: that is the cause, not a value.
-fn names_a_thing(class: &str) -> bool {
-    const THINGS: [&str; 10] = [
+/// Returns whether the text of a class names a key, a property or a module, which is then the cause
+/// rather than a value.
+fn names_identifier(class: &str) -> bool {
+    const IDENTIFIER_CLASSES: [&str; 10] = [
         "Key",
         "Attribute",
         "Name",
@@ -269,12 +272,12 @@ fn names_a_thing(class: &str) -> bool {
         "Module",
         "NullPointer",
     ];
-    THINGS.iter().any(|thing| class.contains(thing))
+    IDENTIFIER_CLASSES.iter().any(|part| class.contains(part))
 }
 
 fn by_shape(decoded: &Decoded, value: &serde_json::Value) -> Fingerprint {
-    let shape = shape::of(value);
-    let mut parts = Parts::of(Kind::Shape);
+    let shape = shape::json_shape(value);
+    let mut parts = Parts::new(Kind::Shape);
     parts.add("paths", &shape.canonical);
     let mut why = Vec::new();
     for (key, word) in &shape.words {
@@ -284,29 +287,29 @@ fn by_shape(decoded: &Decoded, value: &serde_json::Value) -> Fingerprint {
     why.push(format!("the payload's shape: {}", crate::text::count(shape.paths, "path")));
     let word = shape.words.last().map(|(_, word)| format!(" '{word}'")).unwrap_or_default();
     let title = format!("{}{word} {}", decoded.payload.name(), shape.outline);
-    made(decoded, Kind::Shape, parts, title.trim_end(), why)
+    build(decoded, Kind::Shape, parts, title.trim_end(), why)
 }
 
 fn by_text(decoded: &Decoded, text: &str) -> Fingerprint {
-    let mut parts = Parts::of(Kind::Opaque);
-    if let Some(elements) = markup::of(text) {
+    let mut parts = Parts::new(Kind::Opaque);
+    if let Some(elements) = markup::xml_elements(text) {
         parts.add("elements", &elements.canonical);
         let why = vec![format!("its elements: {}", elements.outline)];
-        return made(decoded, Kind::Opaque, parts, &format!("XML with {}", elements.outline), why);
+        return build(decoded, Kind::Opaque, parts, &format!("XML with {}", elements.outline), why);
     }
-    if let Some(columns) = table::columns(text) {
+    if let Some(columns) = table::column_names(text) {
         parts.add("columns", &columns);
         let why = vec![format!("its columns: {columns}")];
-        return made(decoded, Kind::Opaque, parts, &format!("table with {columns}"), why);
+        return build(decoded, Kind::Opaque, parts, &format!("table with {columns}"), why);
     }
     let template = mask::template(text, TEMPLATE_MAX, false);
-    parts.add("text", &mask::folded(&template));
+    parts.add("text", &mask::case_folded(&template));
     if template.is_empty() {
-        return made(decoded, Kind::Opaque, parts, "empty body", vec!["no text".into()]);
+        return build(decoded, Kind::Opaque, parts, "empty body", vec!["no text".into()]);
     }
     let title = format!("text: {template}");
     let why = vec![format!("the text '{}'", shorten(&template, TITLE_MAX))];
-    Fingerprint { message: Some(template), ..made(decoded, Kind::Opaque, parts, &title, why) }
+    Fingerprint { message: Some(template), ..build(decoded, Kind::Opaque, parts, &title, why) }
 }
 
 fn by_size(decoded: &Decoded, len: usize) -> Fingerprint {
@@ -318,13 +321,13 @@ fn by_size(decoded: &Decoded, len: usize) -> Fingerprint {
         (usize::MAX, "over 1 MiB"),
     ];
     let size = SIZES.iter().find(|(max, _)| len <= *max).map_or("", |(_, size)| size);
-    let mut parts = Parts::of(Kind::Opaque);
+    let mut parts = Parts::new(Kind::Opaque);
     parts.add("binary", size);
     for wrapping in &decoded.wrapped {
         parts.add("wrapped", wrapping);
     }
     let why = vec![format!("bytes that are no text, {size}")];
-    made(decoded, Kind::Opaque, parts, &format!("binary, {size}"), why)
+    build(decoded, Kind::Opaque, parts, &format!("binary, {size}"), why)
 }
 
 #[cfg(test)]

@@ -1,50 +1,39 @@
-//! Commands that look for what is known elsewhere of dead letters: what is put into their words.
+//! Command lines of log commands: the configured words with their placeholders filled in.
 //!
-//! What is put in comes from outside. So it never becomes an option, an expression or a second
-//! word: ids are letters, digits and a few marks, and what is not is left out.
+//! Never: a value from outside becomes an option, an expression or a second word. An id with a byte
+//! other than a letter, a digit or a few marks is left out.
 
 use crate::time::Timestamp;
 
-/// So many ids are put into a command.
+/// Limit on ids in one command.
 const IDS_MAX: usize = 50;
 
-/// What is known.
+/// Values for the placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Values {
-    /// The queue's name.
+pub struct LogCommandValues {
     pub queue: String,
-    /// Before the first message was sent.
+    /// A moment before the first message was sent.
     pub start: Timestamp,
-    /// After the sample was taken.
+    /// A moment after the sample was taken.
     pub end: Timestamp,
-    /// The ids that SQS gave to the messages.
+    /// SQS message ids.
     pub message_ids: Vec<String>,
-    /// The ids of requests that the messages name.
+    /// Request ids found in the messages.
     pub request_ids: Vec<String>,
-    /// The traces that the messages belong to.
+    /// Trace ids found in the messages.
     pub trace_ids: Vec<String>,
 }
 
-/// The words that are replaced.
-pub const WORDS: [&str; 8] = [
-    "{queue}",
-    "{start}",
-    "{end}",
-    "{start_ms}",
-    "{end_ms}",
-    "{message_ids}",
-    "{request_ids}",
-    "{trace_ids}",
-];
-
-/// The command with everything put in; `None` when it asks for ids and there are none. A word that
-/// is nothing but `{message_ids}` becomes a word for each; within a word they stand side by side
-/// with `|` between, as patterns want it.
-pub fn fill(argv: &[String], values: &Values) -> Option<Vec<String>> {
+/// Returns the command with its placeholders filled in; `None` when it needs ids and there are
+/// none.
+///
+/// A word that consists of `{message_ids}` alone becomes one word per id; within a longer word the
+/// ids are joined with `|`, as patterns want them.
+pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
     let ids = [
-        ("{message_ids}", known(&values.message_ids)),
-        ("{request_ids}", known(&values.request_ids)),
-        ("{trace_ids}", known(&values.trace_ids)),
+        ("{message_ids}", safe_ids(&values.message_ids)),
+        ("{request_ids}", safe_ids(&values.request_ids)),
+        ("{trace_ids}", safe_ids(&values.trace_ids)),
     ];
     let mut words = Vec::new();
     for word in argv {
@@ -64,18 +53,18 @@ pub fn fill(argv: &[String], values: &Values) -> Option<Vec<String>> {
                 word = word.replace(name, &ids.join("|"));
             }
         }
-        let queue = known(std::slice::from_ref(&values.queue)).join("");
+        let queue = safe_ids(std::slice::from_ref(&values.queue)).join("");
         if word.contains("{queue}") && queue.is_empty() {
             return None;
         }
-        let plain = [
+        let values_by_name = [
             ("{queue}", queue),
             ("{start}", values.start.to_string()),
             ("{end}", values.end.to_string()),
             ("{start_ms}", values.start.millis().to_string()),
             ("{end_ms}", values.end.millis().to_string()),
         ];
-        for (name, text) in plain {
+        for (name, text) in values_by_name {
             word = word.replace(name, &text);
         }
         words.push(word);
@@ -83,23 +72,24 @@ pub fn fill(argv: &[String], values: &Values) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// Those of the ids that can stand in a command.
-fn known(ids: &[String]) -> Vec<&str> {
-    let mark = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'=');
-    let fits = |id: &&str| {
+/// Returns the ids that are safe in a command line.
+fn safe_ids(ids: &[String]) -> Vec<&str> {
+    let is_id_byte =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'=');
+    let is_safe = |id: &&str| {
         (1..=128).contains(&id.len())
-            && id.bytes().all(mark)
+            && id.bytes().all(is_id_byte)
             && id.as_bytes()[0].is_ascii_alphanumeric()
     };
-    ids.iter().map(String::as_str).filter(fits).take(IDS_MAX).collect()
+    ids.iter().map(String::as_str).filter(is_safe).take(IDS_MAX).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn values() -> Values {
-        Values {
+    fn values() -> LogCommandValues {
+        LogCommandValues {
             queue: "orders-dlq.fifo".into(),
             start: Timestamp::from_millis(1_000),
             end: Timestamp::from_millis(61_000),
@@ -115,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_filled_and_nothing_from_outside_becomes_one() {
+    fn placeholders_are_filled_without_unsafe_ids() {
         let rows: [(&[&str], Option<&[&str]>); 9] = [
             (&["logs", "-q", "{queue}"], Some(&["logs", "-q", "orders-dlq.fifo"])),
             (&["{start}/{end}"], Some(&["1970-01-01T00:00:01.000Z/1970-01-01T00:01:01.000Z"])),
@@ -136,15 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_is_no_name_fills_nothing() {
-        let values = Values { queue: "-rf /".into(), ..values() };
+    fn unsafe_queue_name_fills_nothing() {
+        let values = LogCommandValues { queue: "-rf /".into(), ..values() };
         assert_eq!(fill(&["{queue}".into()], &values), None);
     }
 
     #[test]
-    fn there_is_an_end_to_the_ids() {
+    fn ids_are_limited() {
         let ids = (0..200).map(|n| format!("id{n}")).collect();
-        let values = Values { message_ids: ids, ..values() };
+        let values = LogCommandValues { message_ids: ids, ..values() };
         assert_eq!(fill(&["{message_ids}".into()], &values).unwrap().len(), IDS_MAX);
     }
 }

@@ -1,31 +1,30 @@
-//! A dead letter, as it was received: nothing decoded, nothing trusted.
+//! A dead letter as received: nothing decoded, nothing trusted.
 
 use std::collections::BTreeMap;
 
-/// What SQS hands out.
+/// A message of SQS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Message {
-    /// Its id.
     pub id: String,
-    /// Its body. SQS has text only; what is in a wrapping may be anything.
+    /// Body: text, which may encode arbitrary bytes.
     pub body: String,
-    /// What its producer said of it.
+    /// Attributes set by the producer.
     pub attributes: BTreeMap<String, Attribute>,
-    /// What SQS says of it: `SentTimestamp`, `ApproximateReceiveCount` …
+    /// System attributes: `SentTimestamp`, `ApproximateReceiveCount` …
     pub system: BTreeMap<String, String>,
 }
 
-/// An attribute that a producer has set.
+/// A message attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attribute {
-    /// `String` and `Number`.
+    /// SQS types `String` and `Number`.
     Text(String),
-    /// `Binary`.
+    /// SQS type `Binary`.
     Binary(Vec<u8>),
 }
 
 impl Attribute {
-    /// Its text, when it is one.
+    /// Returns the text of a text attribute.
     pub fn text(&self) -> Option<&str> {
         match self {
             Attribute::Text(text) => Some(text),

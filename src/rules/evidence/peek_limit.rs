@@ -1,9 +1,9 @@
-//! May a queue be looked into, and how often has it been: the document `peeks.json`.
+//! Decides whether a queue may be peeked at; the document `peeks.json` counts the passes.
 //!
-//! Receiving is an act: it hides messages from others for a while, counts as a receive, pushes a
-//! message on where the queue has a redrive policy of its own, and blocks groups in FIFO queues.
-//! So there are at most [`PASSES_MAX`] passes for a queue and incident, written down before
-//! anything is received: a pass that was cut off has counted.
+//! Receiving has side effects: it hides messages from other consumers for a while, counts as a
+//! receive, moves a message on where the queue has a redrive policy of its own, and blocks message
+//! groups in FIFO queues. Hence the limit of [`PASSES_MAX`] passes per queue and incident. A pass
+//! is recorded before the first receive, so that an interrupted one counts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,15 +16,15 @@ use crate::rules::queue::reading::Attributes;
 use crate::text;
 use crate::time::Timestamp;
 
-/// A message that was received three times is no longer counted in the age of its queue.
+/// SQS no longer counts a message in the age of its queue after three receives.
 pub const PASSES_MAX: usize = 2;
-/// The ids of messages that are remembered for a queue and incident.
-const SEEN_MAX: usize = 20_000;
+/// Limit on remembered message ids per queue and incident.
+const SEEN_IDS_MAX: usize = 20_000;
 
-/// The document.
+/// The document `peeks.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Peeks {
-    /// By queue and incident, the oldest first.
+    /// Records, one per queue and incident, the oldest first.
     pub peeks: Vec<Peek>,
 }
 
@@ -46,87 +46,84 @@ impl Document for Peeks {
     }
 }
 
-/// What was done to a queue for an incident.
+/// Passes over one queue for one incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Peek {
-    /// The queue's ARN.
     pub arn: String,
-    /// The incident, or what stands for it where there is none.
+    /// Incident id, or its substitute where no incident is open.
     pub incident: String,
-    /// When it was first called for.
+    /// Time of the first request to peek.
     pub since: Timestamp,
-    /// The passes, the oldest first.
+    /// Passes, the oldest first.
     pub passes: Vec<Pass>,
-    /// How often each message was received by us, in all passes.
+    /// Our own receives of each message, over all passes.
     pub seen: BTreeMap<String, u64>,
-    /// The refusals that have been told of in the stream.
+    /// Codes of refusals already reported as events.
     pub refused: Vec<String>,
 }
 
-/// One pass over a queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pass {
-    /// When it began.
     pub at: Timestamp,
-    /// The event that called for it.
+    /// Id of the event that requested the pass.
     pub cause: Option<String>,
-    /// How many messages it took; null while it goes on, or when it was cut off.
+    /// Number of messages taken; null during the pass and after an interrupted one.
     pub taken: Option<u64>,
-    /// The bundle that it made.
+    /// Path of the bundle written.
     pub bundle: Option<String>,
 }
 
-/// Why nothing is received.
+/// Reason not to receive from a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// A FIFO queue: the groups of what is received would be blocked.
+pub enum PeekRefusal {
+    /// A FIFO queue: receiving blocks the message groups.
     Fifo,
-    /// The queue has a redrive policy of its own, to the queue of this name.
+    /// The queue has a redrive policy of its own; holds the name of its target.
     Chained(String),
-    /// So many messages are in flight: somebody else is reading.
+    /// Another consumer is reading; holds the number of messages in flight.
     InFlight(u64),
-    /// There is nothing to receive.
+    /// No message can be received.
     Empty,
-    /// It has had its passes; the last bundle.
+    /// The limit of passes is reached; holds the path of the last bundle.
     Peeked(Option<String>),
 }
 
-impl Why {
-    /// One word for programs.
-    pub fn word(&self) -> &'static str {
+impl PeekRefusal {
+    /// Returns the reason code in events.
+    pub fn code(&self) -> &'static str {
         match self {
-            Why::Fifo => "fifo",
-            Why::Chained(_) => "chained",
-            Why::InFlight(_) => "in_flight",
-            Why::Empty => "empty",
-            Why::Peeked(_) => "peeked",
+            PeekRefusal::Fifo => "fifo",
+            PeekRefusal::Chained(_) => "chained",
+            PeekRefusal::InFlight(_) => "in_flight",
+            PeekRefusal::Empty => "empty",
+            PeekRefusal::Peeked(_) => "peeked",
         }
     }
 
-    /// Whether another attempt can do better, with nothing changed but time.
-    pub fn passes(&self) -> bool {
-        matches!(self, Why::InFlight(_))
+    /// Returns whether a later attempt can succeed with no other change.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, PeekRefusal::InFlight(_))
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for PeekRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::Fifo => f.write_str(
+            PeekRefusal::Fifo => f.write_str(
                 "it is a FIFO queue: receiving blocks the message groups until they are returned; \
                  --allow-fifo does it",
             ),
-            Why::Chained(target) => write!(
+            PeekRefusal::Chained(target) => write!(
                 f,
                 "it has a redrive policy of its own: receiving could push messages on to '{target}'"
             ),
-            Why::InFlight(count) => write!(
+            PeekRefusal::InFlight(count) => write!(
                 f,
                 "{} in flight: somebody else is reading it, or a peek was cut off not long ago",
                 text::count(*count, "message")
             ),
-            Why::Empty => f.write_str("no message can be received from it now"),
-            Why::Peeked(bundle) => {
+            PeekRefusal::Empty => f.write_str("no message can be received from it now"),
+            PeekRefusal::Peeked(bundle) => {
                 write!(
                     f,
                     "it was peeked {PASSES_MAX} times for this incident, which is the limit"
@@ -140,40 +137,42 @@ impl fmt::Display for Why {
     }
 }
 
-/// Judges whether a pass may begin.
+/// Decides whether a pass may begin.
 pub fn judge(
     allow_fifo: bool,
     fifo: bool,
     said: &Attributes,
     past: Option<&Peek>,
-) -> Result<(), Why> {
+) -> Result<(), PeekRefusal> {
     if let Some(past) = past.filter(|past| past.passes.len() >= PASSES_MAX) {
-        return Err(Why::Peeked(past.passes.iter().rev().find_map(|pass| pass.bundle.clone())));
+        return Err(PeekRefusal::Peeked(
+            past.passes.iter().rev().find_map(|pass| pass.bundle.clone()),
+        ));
     }
     if fifo && !allow_fifo {
-        return Err(Why::Fifo);
+        return Err(PeekRefusal::Fifo);
     }
     if let Some(redrive) = &said.redrive {
         let target = redrive.target.rsplit(':').next().unwrap_or_default();
-        return Err(Why::Chained(target.to_owned()));
+        return Err(PeekRefusal::Chained(target.to_owned()));
     }
     match (said.counts.in_flight, said.counts.visible) {
-        (0, 0) => Err(Why::Empty),
+        (0, 0) => Err(PeekRefusal::Empty),
         (0, _) => Ok(()),
-        (count, _) => Err(Why::InFlight(count)),
+        (count, _) => Err(PeekRefusal::InFlight(count)),
     }
 }
 
 impl Peeks {
-    /// The kind of record of what was done to a queue, by its ARN: one for each incident.
+    /// The kind of record of a queue, by its ARN: one for each incident.
     pub const QUEUE: Kind = "peeked queue";
 
-    /// What was done to this queue for this incident.
-    pub fn of(&self, arn: &str, incident: &str) -> Option<&Peek> {
+    /// Returns the record of a queue and incident.
+    pub fn get(&self, arn: &str, incident: &str) -> Option<&Peek> {
         self.peeks.iter().find(|peek| peek.arn == arn && peek.incident == incident)
     }
 
-    /// The same, to be changed; made when there is none.
+    /// Returns the record of a queue and incident for changes; creates it if absent.
     pub fn entry(&mut self, arn: &str, incident: &str, now: Timestamp) -> &mut Peek {
         let is_it = |peek: &Peek| peek.arn == arn && peek.incident == incident;
         let at = self.peeks.iter().position(is_it).unwrap_or_else(|| {
@@ -190,8 +189,8 @@ impl Peeks {
         &mut self.peeks[at]
     }
 
-    /// Takes out what nothing has been done to for so long, and returns the incidents of which
-    /// nothing is left: their bundles may go.
+    /// Removes records untouched for longer than `age_max`. Returns the incidents without any
+    /// record left: their bundles may be deleted.
     pub fn prune(&mut self, age_max: Duration, now: Timestamp) -> Vec<String> {
         let last = |peek: &Peek| peek.passes.last().map_or(peek.since, |pass| pass.at);
         let old = |peek: &Peek| now.since(last(peek)) > age_max;
@@ -204,14 +203,14 @@ impl Peeks {
 }
 
 impl Peek {
-    /// Whether this event has called for a pass already.
-    pub fn answered(&self, cause: &str) -> bool {
+    /// Returns whether this event has already requested a pass.
+    pub fn has_pass_for(&self, cause: &str) -> bool {
         self.passes.iter().any(|pass| pass.cause.as_deref() == Some(cause))
     }
 
-    /// Counts a message, and returns how often we have received it by now.
-    pub fn saw(&mut self, message: &str) -> u64 {
-        if !self.seen.contains_key(message) && self.seen.len() >= SEEN_MAX {
+    /// Counts our own receive of a message, and returns the total.
+    pub fn count_received(&mut self, message: &str) -> u64 {
+        if !self.seen.contains_key(message) && self.seen.len() >= SEEN_IDS_MAX {
             return 1;
         }
         let count = self.seen.entry(message.to_owned()).or_default();
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_received() {
+    fn judge_refuses_unsafe_and_repeated_passes() {
         let rows = [
             ("messages wait", false, false, said(3, 0, None), 0, None),
             ("a second pass", false, false, said(3, 0, None), 1, None),
@@ -272,7 +271,7 @@ mod tests {
         for (rule, allow, fifo, said, passes, reason) in rows {
             let past = past(passes);
             let found = judge(allow, fifo, &said, (passes > 0).then_some(&past));
-            assert_eq!(found.map_err(|why| why.word()).err(), reason, "{rule}");
+            assert_eq!(found.map_err(|why| why.code()).err(), reason, "{rule}");
         }
         assert_eq!(judge(false, false, &said(1, 0, None), None), Ok(()));
         let why = judge(false, false, &said(1, 0, None), Some(&past(2))).unwrap_err();
@@ -282,24 +281,27 @@ mod tests {
     }
 
     #[test]
-    fn an_event_calls_for_one_pass_and_incidents_are_counted_apart() {
+    fn passes_are_counted_per_event_and_incident() {
         let peek = past(1);
-        assert!(peek.answered("cause 0") && !peek.answered("cause 1"));
+        assert!(peek.has_pass_for("cause 0") && !peek.has_pass_for("cause 1"));
         let mut peeks = Peeks::default();
         peeks.entry("arn:q", "i", at(0)).passes = past(2).passes;
         assert_eq!(peeks.entry("arn:q", "other", at(0)).passes.len(), 0);
-        assert_eq!(peeks.of("arn:q", "i").map(|peek| peek.passes.len()), Some(2));
-        assert_eq!(peeks.of("arn:other", "i"), None);
+        assert_eq!(peeks.get("arn:q", "i").map(|peek| peek.passes.len()), Some(2));
+        assert_eq!(peeks.get("arn:other", "i"), None);
     }
 
     #[test]
-    fn messages_are_counted_over_all_passes() {
+    fn receives_are_counted_over_all_passes() {
         let mut peek = past(0);
-        assert_eq!([peek.saw("a"), peek.saw("b"), peek.saw("a")], [1, 1, 2]);
+        assert_eq!(
+            [peek.count_received("a"), peek.count_received("b"), peek.count_received("a")],
+            [1, 1, 2]
+        );
     }
 
     #[test]
-    fn what_is_old_goes_and_its_bundles_when_nothing_is_left() {
+    fn prune_removes_old_records_and_returns_finished_incidents() {
         let mut peeks = Peeks::default();
         for (arn, incident, second) in [("a", "one", 0), ("b", "one", 100), ("c", "two", 0)] {
             let pass = Pass { at: at(second), cause: None, taken: None, bundle: None };

@@ -1,34 +1,36 @@
-//! Redaction: what is kept of a dead letter, without what nobody should keep.
+//! Redaction of secrets and personal data in dead letters.
 //!
-//! Promises: what looks like a secret or a person is replaced by a placeholder, `<email:32>`: the
-//! kind, and the length in characters, rounded up to a power of two from 8 on. A placeholder is
-//! inert, so redacting again changes nothing. Time grows with the length of the text, whatever
-//! stands in it. Text in which nothing was found is not copied. Pure.
+//! Promises: a match is replaced by a placeholder such as `<email:32>`: the kind, and the length in
+//! characters, rounded up to a power of two from 8 on. Placeholders are never redacted again, so
+//! redaction is idempotent. Time is linear in the length of the text. A text without a match is not
+//! copied. Pure.
 //!
-//! Never: decodes base64 or compressed data; knows names, addresses or bare digits for personal.
-//! It lowers what leaks; it is no proof that nothing does.
+//! Never: decodes base64 or compressed data; treats names, addresses or bare digits as personal.
+//! Redaction lowers the risk of a leak and does not exclude it.
 
 use std::borrow::Cow;
 
 use crate::glob::GlobList;
 
 mod bytes;
+mod json;
 mod number;
 mod scan;
+mod secret_name;
 mod token;
 
-/// The most configured patterns.
+/// Limit on configured patterns.
 pub const MAX_PATTERNS: usize = 64;
-/// The longest configured pattern, in bytes.
+/// Limit on the length of a configured pattern, in bytes.
 pub const MAX_PATTERN: usize = 512;
-/// The longest name of a configured pattern, in bytes.
+/// Limit on the name of a configured pattern, in bytes.
 pub const MAX_NAME: usize = 32;
-/// A text that still changes after so many rounds was made for that, and is replaced whole.
-const ROUNDS: usize = 8;
-/// The shortest length class.
-const CLASS_MIN: usize = 8;
+/// A text that still changes after this many rounds is hostile, and is replaced whole.
+const ROUNDS_MAX: usize = 8;
+/// Smallest length in a placeholder.
+const LENGTH_CLASS_MIN: usize = 8;
 
-/// The words of our own placeholders.
+/// Kinds of the built-in placeholders.
 const KINDS: [&str; 9] = [EMAIL, CARD, PHONE, PERSON, SECRET, TOKEN, JWT, PEM, TEXT];
 const EMAIL: &str = "email";
 const CARD: &str = "card";
@@ -40,38 +42,39 @@ const JWT: &str = "jwt";
 const PEM: &str = "pem";
 const TEXT: &str = "text";
 
-/// A configured kind of secret: what matches `regex` becomes `<name:…>`.
+/// A configured kind of secret: a match of `regex` becomes `<name:…>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     /// Lower-case letters, and `-` between them.
     pub name: String,
-    /// In the syntax of regex-lite: Perl's, without look-around and back references.
+    /// Perl syntax without look-around and back references, as regex-lite reads it.
     pub regex: String,
 }
 
-/// What is redacted, and what never.
+/// Built-in kinds, configured patterns, and texts that are never redacted.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     patterns: Vec<(String, regex_lite::Regex)>,
     allow: GlobList,
 }
 
-/// A place in a text, and the kind of what stands there.
+/// The range of a secret in a text, and its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Found<'k> {
+struct Match<'k> {
     start: usize,
     end: usize,
     kind: &'k str,
 }
 
 impl Redactor {
-    /// The built-in kinds alone.
+    /// Returns a redactor of the built-in kinds alone.
     pub fn builtin() -> Self {
         Redactor::default()
     }
 
-    /// The built-in kinds and `patterns`. What a glob of `allow` covers wholly is never redacted;
-    /// a text without `*?[]{}\` is such a glob. The error says what is wrong, and why.
+    /// Returns a redactor of the built-in kinds and `patterns`. A match that a glob of `allow`
+    /// covers wholly is kept; a text without `*?[]{}\` is such a glob. The error names the pattern
+    /// and the reason.
     pub fn new<P: AsRef<str>>(patterns: &[Pattern], allow: &[P]) -> Result<Self, String> {
         if patterns.len() > MAX_PATTERNS {
             return Err(format!("more than {MAX_PATTERNS} patterns"));
@@ -80,40 +83,41 @@ impl Redactor {
         Ok(Redactor { patterns, allow: GlobList::any(allow)? })
     }
 
-    /// The text without secrets; borrowed when nothing was found. JSON in it is not parsed, and
-    /// may be none afterwards: see [`Redactor::value`].
-    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        // A replacement can lay bare what its neighbourhood hid: so until nothing is found, which
-        // is also why redacting the result again changes nothing.
+    /// Redacts a text; returns it borrowed if nothing was found. JSON in the text is not parsed,
+    /// and may be invalid afterwards: see [`Redactor::redact_json`].
+    pub fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        // A replacement can expose a match that its neighbours hid. Repeat until nothing is found,
+        // which also makes redaction idempotent.
         let mut current = Cow::Borrowed(text);
-        for _ in 0..ROUNDS {
-            match self.round(&current) {
+        for _ in 0..ROUNDS_MAX {
+            match self.redact_once(&current) {
                 Some(next) => current = Cow::Owned(next),
                 None => return current,
             }
         }
-        match self.round(&current) {
+        match self.redact_once(&current) {
             Some(_) => Cow::Owned(placeholder(TEXT, text)),
             None => current,
         }
     }
 
-    /// One pass over the parts between placeholders, each as if it stood alone.
-    fn round(&self, text: &str) -> Option<String> {
+    /// Redacts the parts between placeholders once, each as if it stood alone; `None` if nothing
+    /// was found.
+    fn redact_once(&self, text: &str) -> Option<String> {
         let mut found = Vec::new();
         let mut from = 0;
         let placeholders = Placeholders { redactor: self, text, at: 0 };
         for (start, end) in placeholders {
-            self.find(text, from, start, &mut found);
+            self.find_matches(text, from, start, &mut found);
             from = end;
         }
-        self.find(text, from, text.len(), &mut found);
+        self.find_matches(text, from, text.len(), &mut found);
         if found.is_empty() {
             return None;
         }
         let mut out = String::with_capacity(text.len() + 16);
         let mut from = 0;
-        for Found { start, end, kind } in found {
+        for Match { start, end, kind } in found {
             out.push_str(&text[from..start]);
             out.push_str(&placeholder(kind, &text[start..end]));
             from = end;
@@ -122,52 +126,47 @@ impl Redactor {
         Some(out)
     }
 
-    /// Adds what is found in a part of the text, in order and without overlaps.
-    fn find<'s>(&'s self, text: &str, from: usize, to: usize, all: &mut Vec<Found<'s>>) {
+    /// Adds the matches in a part of the text, ordered and without overlaps.
+    fn find_matches<'s>(&'s self, text: &str, from: usize, to: usize, all: &mut Vec<Match<'s>>) {
         let part = &text[from..to];
-        let mut found: Vec<Found<'s>> = scan::scan(part.as_bytes());
+        let mut found: Vec<Match<'s>> = scan::find_secrets(part.as_bytes());
         for (name, regex) in &self.patterns {
-            let places = regex.find_iter(part).filter(|place| !place.is_empty());
-            found.extend(places.map(|place| Found {
-                start: place.start(),
-                end: place.end(),
-                kind: name,
-            }));
+            let hits = regex.find_iter(part).filter(|hit| !hit.is_empty());
+            found.extend(hits.map(|hit| Match { start: hit.start(), end: hit.end(), kind: name }));
         }
         if !self.allow.is_empty() {
-            found.retain(|place| !self.allow.matches(&part[place.start..place.end]));
+            found.retain(|hit| !self.allow.matches(&part[hit.start..hit.end]));
         }
-        found.sort_by_key(|place| (place.start, std::cmp::Reverse(place.end)));
+        found.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
         let known = all.len();
-        for place in found {
-            let place =
-                Found { start: from + place.start, end: from + place.end, kind: place.kind };
+        for hit in found {
+            let hit = Match { start: from + hit.start, end: from + hit.end, kind: hit.kind };
             match all[known..].last_mut() {
-                Some(last) if place.start < last.end => last.end = last.end.max(place.end),
-                _ => all.push(place),
+                Some(last) if hit.start < last.end => last.end = last.end.max(hit.end),
+                _ => all.push(hit),
             }
         }
     }
 
-    /// The end of the placeholder that begins the text, if one does.
+    /// Returns the end of a placeholder at the start of the text.
     fn placeholder_end(&self, text: &str) -> Option<usize> {
         let inner = text.strip_prefix('<')?;
-        // A name, a colon and a number are no longer than this.
+        // The longest placeholder: a name, a colon and a number.
         let close = inner.bytes().take(MAX_NAME + 24).position(|byte| byte == b'>')?;
         let (kind, class) = inner.get(..close)?.split_once(':')?;
         let known = KINDS.contains(&kind) || self.patterns.iter().any(|(name, _)| name == kind);
         let size: usize = class.parse().ok()?;
-        let ours = size >= CLASS_MIN && size.is_power_of_two() && class == size.to_string();
+        let ours = size >= LENGTH_CLASS_MIN && size.is_power_of_two() && class == size.to_string();
         (known && ours).then_some(close + 2)
     }
 
-    /// Whether the text is a placeholder and nothing else.
+    /// Returns whether the text is exactly one placeholder.
     fn is_placeholder(&self, text: &str) -> bool {
         self.placeholder_end(text) == Some(text.len())
     }
 }
 
-/// The places of the placeholders in a text.
+/// Iterator over the ranges of the placeholders in a text.
 struct Placeholders<'a> {
     redactor: &'a Redactor,
     text: &'a str,
@@ -209,13 +208,11 @@ fn compile(pattern: &Pattern) -> Result<(String, regex_lite::Regex), String> {
     Ok((name.clone(), compiled))
 }
 
-/// What stands for a text of this kind.
+/// Returns the placeholder for a text of this kind.
 fn placeholder(kind: &str, text: &str) -> String {
-    let class = text.chars().count().next_power_of_two().max(CLASS_MIN);
+    let class = text.chars().count().next_power_of_two().max(LENGTH_CLASS_MIN);
     format!("<{kind}:{class}>")
 }
 
-mod json;
-mod secret_name;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! A received message as a bundle keeps it: unwrapped, redacted, and marked as untrusted. Pure.
+//! A received message as a line of the bundle: unwrapped, redacted, and marked as untrusted. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use super::message::{Attribute, Message};
 use super::redact::Redactor;
 use crate::time::Timestamp;
 
-/// The line of a message. Without a redactor it is as it came.
-pub fn of(
+/// Returns the bundle line of a message. Without a redactor the texts stay as received.
+pub fn sampled_message(
     id: &str,
     message: &Message,
     decoded: Decoded,
@@ -27,14 +27,15 @@ pub fn of(
         };
         (name.clone(), text)
     });
-    let of_sqs = message.system.iter().map(|(name, text)| (name.clone(), text.clone()));
-    let (form, mut body) = match decoded.content {
-        Content::Json(value) => ("json", value),
-        Content::Text(text) => ("text", Value::String(text)),
-        Content::Binary { .. } => ("binary", Value::Null),
+    let system_attributes = message.system.iter().map(|(name, text)| (name.clone(), text.clone()));
+    let form = decoded.content.form().to_owned();
+    let mut body = match decoded.content {
+        Content::Json(value) => value,
+        Content::Text(text) => Value::String(text),
+        Content::Binary { .. } => Value::Null,
     };
     if let Some(redactor) = redactor {
-        redactor.value(&mut body);
+        redactor.redact_json(&mut body);
     }
     Sampled {
         id: id.to_owned(),
@@ -45,23 +46,23 @@ pub fn of(
         first_received_at: moment("ApproximateFirstReceiveTimestamp"),
         receives: system("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
         source_arn: system("DeadLetterQueueSourceArn").map(str::to_owned),
-        system: entries(of_sqs, redactor),
-        attributes: entries(attributes, redactor),
+        system: redacted_entries(system_attributes, redactor),
+        attributes: redacted_entries(attributes, redactor),
         wrapped: decoded.wrapped,
-        form: form.to_owned(),
+        form,
         size: message.body.len() as u64,
         body,
     }
 }
 
-/// Texts by name. A name can tell that what stands under it is a secret, as in any JSON.
-fn entries(
+/// Returns texts by name. As in any JSON, a name such as `password` makes its value a secret.
+fn redacted_entries(
     given: impl Iterator<Item = (String, String)>,
     redactor: Option<&Redactor>,
 ) -> BTreeMap<String, String> {
     let mut all = Value::Object(given.map(|(name, text)| (name, Value::String(text))).collect());
     if let Some(redactor) = redactor {
-        redactor.value(&mut all);
+        redactor.redact_json(&mut all);
     }
     let Value::Object(all) = all else { return BTreeMap::new() };
     let text = |(name, value)| match value {
@@ -71,23 +72,23 @@ fn entries(
     all.into_iter().map(text).collect()
 }
 
-/// The same line, unredacted.
-pub fn raw(message: &Message, kept: &Sampled) -> Sampled {
-    of(&kept.id, message, decode(message), &kept.fingerprint, None)
+/// Returns the unredacted line of a message whose redacted line is `kept`.
+pub fn unredacted(message: &Message, kept: &Sampled) -> Sampled {
+    sampled_message(&kept.id, message, decode(message), &kept.fingerprint, None)
 }
 
 /// Encodes a message as a JSON line without its LF: as it came with `raw`, else redacted.
-pub fn json_line(message: &Message, sampled: &Sampled, is_raw: bool) -> Vec<u8> {
-    let line = match is_raw {
-        true => serde_json::to_vec(&raw(message, sampled)),
+pub fn json_line(message: &Message, sampled: &Sampled, raw: bool) -> Vec<u8> {
+    let line = match raw {
+        true => serde_json::to_vec(&unredacted(message, sampled)),
         false => serde_json::to_vec(sampled),
     };
     line.unwrap_or_default()
 }
 
-/// Takes out of a group what the user's own patterns find; the built-in kinds are masked in it
-/// already, so that a fingerprint does not depend on the configuration.
-pub fn redact(group: &mut Group, redactor: &Redactor) {
+/// Redacts matches of the configured patterns in a group. The built-in kinds are masked already, so
+/// that a fingerprint does not depend on the configuration.
+pub fn redact_group(group: &mut Group, redactor: &Redactor) {
     let texts = [
         Some(&mut group.title),
         group.code.as_mut(),
@@ -95,6 +96,6 @@ pub fn redact(group: &mut Group, redactor: &Redactor) {
         group.message.as_mut(),
     ];
     for text in texts.into_iter().flatten().chain(&mut group.why) {
-        *text = redactor.text(text).into_owned();
+        *text = redactor.redact_text(text).into_owned();
     }
 }

@@ -1,13 +1,13 @@
-//! What a bundle says about the queues around a dead-letter queue. Pure.
+//! The part of a bundle about the source queues of a dead-letter queue. Pure.
 
 use super::bundle::SourceFacts;
 use crate::event::Finding;
 use crate::rules::queue::lint::Linted;
 use crate::rules::queue::redrive_graph::{ListedQueue, QueueAddress};
 
-/// The queues that send their dead letters there. One that could not be read is there by name, and
-/// nothing else is known of it.
-pub fn of(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
+/// Returns facts about the source queues. An unreadable queue appears by name, with all else
+/// unknown.
+pub fn source_facts(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
     let source = |seen: &ListedQueue| {
         let address = QueueAddress::parse(&seen.url, region)?;
         let named = SourceFacts { name: address.name, arn: address.arn, ..SourceFacts::default() };
@@ -25,8 +25,9 @@ pub fn of(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
     seen.iter().filter_map(source).collect()
 }
 
-/// The findings about the queue, and those about its sources with their names. Without its sources
-/// nobody can say that it has none.
+/// Returns the findings about the queue, and those about its sources prefixed with their names.
+/// `orphan` is dropped unless the sources are known: without them nothing shows that there are
+/// none.
 pub fn findings(linted: Vec<Linted>, queue: &str, sources_known: bool) -> Vec<Finding> {
     let mut all = Vec::new();
     for one in linted {
@@ -51,7 +52,7 @@ mod tests {
     use crate::rules::queue::reading::{Attributes, Counts, ReadError, Redrive};
 
     #[test]
-    fn what_could_not_be_read_is_named_and_unknown() {
+    fn unreadable_source_has_only_its_name() {
         let said = Attributes {
             arn: "arn:aws:sqs:eu-west-1:123456789012:orders".into(),
             counts: Counts { visible: 1, in_flight: 2, delayed: 3 },
@@ -64,14 +65,14 @@ mod tests {
             ListedQueue { url: url("orders"), attributes: Some(Ok(said)) },
             ListedQueue { url: url("refunds"), attributes: Some(Err(ReadError::Denied)) },
         ];
-        let found = of(&seen, "eu-west-1");
+        let found = source_facts(&seen, "eu-west-1");
         assert_eq!((found[0].depth, found[0].in_flight), (Some(6), Some(2)));
         assert_eq!((found[0].max_receive_count, found[0].visibility_s), (Some(3), None));
         assert_eq!((found[1].name.as_str(), found[1].depth), ("refunds", None));
     }
 
     #[test]
-    fn a_finding_says_which_queue_it_is_about() {
+    fn finding_of_a_source_names_the_source() {
         let linted = |name: &str, rule: &str| Linted {
             scope: 0,
             queue: Queue { name: name.into(), ..Queue::default() },

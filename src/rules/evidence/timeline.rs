@@ -1,24 +1,24 @@
-//! What happened when, as far as a sample tells. Pure.
+//! The timeline of an incident, as far as a sample shows it. Pure.
 
 use super::bundle::{Group, Moment, Timeline};
 use crate::text;
 use crate::time::Timestamp;
 
-/// What is known beside the causes.
+/// Moments known from elsewhere than the groups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimelineFacts {
-    /// When the incident began.
+    /// Begin of the incident.
     pub raised_at: Option<Timestamp>,
-    /// When the queue was asked about itself.
+    /// Time of the attribute request.
     pub asked_at: Option<Timestamp>,
-    /// When the first message was received for the first time, by anybody.
+    /// Earliest first receive of a sampled message, by any consumer.
     pub first_received_at: Option<Timestamp>,
-    /// How many messages were taken.
+    /// Number of messages taken.
     pub taken: u64,
 }
 
-/// The moments, the first first.
-pub fn of(groups: &[Group], known: TimelineFacts) -> Timeline {
+/// Returns the moments in the order of time.
+pub fn build(groups: &[Group], facts: TimelineFacts) -> Timeline {
     let mut moments: Vec<(Timestamp, String, Vec<String>)> = Vec::new();
     for group in groups {
         let item = vec![group.item.clone()];
@@ -41,20 +41,20 @@ pub fn of(groups: &[Group], known: TimelineFacts) -> Timeline {
             (None, _) => {}
         }
     }
-    // Since the queue was asked, who receives may be ourselves.
-    let by_others = |at: &Timestamp| known.asked_at.is_none_or(|asked| *at < asked);
-    if let Some(at) = known.first_received_at.filter(by_others) {
+    // Later receives may be our own.
+    let by_others = |at: &Timestamp| facts.asked_at.is_none_or(|asked| *at < asked);
+    if let Some(at) = facts.first_received_at.filter(by_others) {
         moments.push((
             at,
             "a message of the sample was received for the first time".into(),
             Vec::new(),
         ));
     }
-    if let Some(at) = known.raised_at {
+    if let Some(at) = facts.raised_at {
         moments.push((at, "the incident began".into(), Vec::new()));
     }
-    if let Some(at) = known.asked_at {
-        let taken = text::count(known.taken, "message");
+    if let Some(at) = facts.asked_at {
+        let taken = text::count(facts.taken, "message");
         moments.push((at, format!("a sample of {taken} was taken"), Vec::new()));
     }
     moments.sort();
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_in_order_and_what_is_unknown_is_no_moment() {
+    fn timeline_is_ordered_and_omits_unknown_moments() {
         let group = |item: &str, first, last| Group {
             item: item.into(),
             first_sent_at: first,
@@ -83,17 +83,17 @@ mod tests {
             group("f2", Some(at(20)), Some(at(20))),
             group("f3", None, None),
         ];
-        let known = TimelineFacts {
+        let facts = TimelineFacts {
             raised_at: Some(at(25)),
             asked_at: Some(at(40)),
             taken: 3,
             ..TimelineFacts::default()
         };
-        let timeline = of(&groups, known).timeline;
-        let said: Vec<String> =
+        let timeline = build(&groups, facts).timeline;
+        let phrases: Vec<String> =
             timeline.iter().map(|one| format!("{} {}", one.id, one.what)).collect();
         assert_eq!(
-            said,
+            phrases,
             [
                 "t1 the first message of f1 was sent",
                 "t2 the message of f2 was sent",
@@ -106,15 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn our_own_look_is_no_moment_of_theirs() {
+    fn timeline_omits_our_own_receive() {
         let rows = [(Some(at(40)), 1), (Some(at(41)), 1), (Some(at(39)), 2), (None, 1)];
         for (first_received_at, moments) in rows {
-            let known = TimelineFacts {
+            let facts = TimelineFacts {
                 first_received_at,
                 asked_at: Some(at(40)),
                 ..TimelineFacts::default()
             };
-            assert_eq!(of(&[], known).timeline.len(), moments, "{first_received_at:?}");
+            assert_eq!(build(&[], facts).timeline.len(), moments, "{first_received_at:?}");
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Who put a message into a dead-letter queue, by the marks that each leaves.
+//! Detection of the service that put a message into a dead-letter queue, by the marks that each
+//! leaves.
 
 use serde_json::Value;
 
-use super::unwrap::Peeled;
+use super::unwrap::UnwrappedBody;
 use super::{Content, Producer};
 use crate::rules::evidence::message::Message;
 
-pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
+pub(super) fn detect(message: &Message, unwrapped: &UnwrappedBody) -> Producer {
     let has = |name: &str| message.attributes.contains_key(name);
     if has("SCHEDULE_ARN") && (has("ERROR_CODE") || has("EXECUTION_ID")) {
         return Producer::Scheduler;
@@ -17,7 +18,7 @@ pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
     if has("ErrorCode") && (has("RequestID") || has("ErrorMessage")) {
         return Producer::LambdaAsync;
     }
-    if let Content::Json(value) = &peeled.content
+    if let Content::Json(value) = &unwrapped.content
         && is_destination_record(value)
     {
         return Producer::LambdaDestination;
@@ -25,11 +26,11 @@ pub(super) fn of(message: &Message, peeled: &Peeled) -> Producer {
     if message.system.contains_key("DeadLetterQueueSourceArn") {
         return Producer::Sqs;
     }
-    // SNS's own dead letter: it never was in a source queue.
-    if peeled.wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
+    // SNS's own dead letters never were in a source queue.
+    if unwrapped.wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
 }
 
-/// A record of Lambda's: of an asynchronous call, or of a batch of a stream.
+/// Returns whether a value is Lambda's record of an asynchronous invocation or of a stream batch.
 fn is_destination_record(value: &Value) -> bool {
     let parts = ["responsePayload", "responseContext", "KinesisBatchInfo", "DDBStreamBatchInfo"];
     value.pointer("/requestContext/condition").is_some_and(Value::is_string)

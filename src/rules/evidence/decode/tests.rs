@@ -1,34 +1,14 @@
-use std::io::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::rules::evidence::message::Attribute;
+use crate::rules::evidence::tests::{body, gzip, with_attributes};
 
-fn body(text: &str) -> Message {
-    Message { id: "m".into(), body: text.into(), ..Message::default() }
-}
-
-fn with(text: &str, attributes: &[(&str, &str)]) -> Message {
-    let attributes =
-        attributes.iter().map(|(name, text)| ((*name).into(), Attribute::Text((*text).into())));
-    Message { attributes: attributes.collect(), ..body(text) }
-}
-
-fn beside(text: &str, system: &[(&str, &str)]) -> Message {
+fn with_system(text: &str, system: &[(&str, &str)]) -> Message {
     let system = system.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
     Message { system, ..body(text) }
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
 }
 
 fn sns(message: &str) -> String {
@@ -59,19 +39,19 @@ fn record(more: &Value) -> String {
 }
 
 #[test]
-fn producers_are_known_by_their_marks() {
+fn producer_is_detected_by_its_marks() {
     use Producer::*;
     let source = ("DeadLetterQueueSourceArn", "arn:aws:sqs:eu-west-1:1:q");
     let rows = [
         ("nobody", body("{}"), Unknown),
-        ("a redrive policy", beside("{}", &[source]), Sqs),
+        ("a redrive policy", with_system("{}", &[source]), Sqs),
         (
             "Lambda",
-            with("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", "x")]),
+            with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", "x")]),
             LambdaAsync,
         ),
-        ("Lambda without a text", with("{}", &[("RequestID", "r"), ("ErrorCode", "200")]), LambdaAsync),
-        ("a code alone is anybody's", with("{}", &[("ErrorCode", "200")]), Unknown),
+        ("Lambda without a text", with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", "200")]), LambdaAsync),
+        ("a code alone is anybody's", with_attributes("{}", &[("ErrorCode", "200")]), Unknown),
         ("a record of Lambda's", body(&record(&json!({"responsePayload": {}}))), LambdaDestination),
         (
             "a record of a stream",
@@ -85,15 +65,15 @@ fn producers_are_known_by_their_marks() {
             LambdaDestination,
         ),
         ("half of a record", body(r#"{"requestContext":{"condition":"x"}}"#), Unknown),
-        ("a rule", with("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]), EventbridgeRule),
-        ("a rule without an error", with("{}", &[("RULE_ARN", "a")]), Unknown),
-        ("a schedule", with("{}", &[("SCHEDULE_ARN", "a"), ("ERROR_CODE", "c")]), Scheduler),
-        ("a schedule by its run", with("{}", &[("SCHEDULE_ARN", "a"), ("EXECUTION_ID", "e")]), Scheduler),
+        ("a rule", with_attributes("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]), EventbridgeRule),
+        ("a rule without an error", with_attributes("{}", &[("RULE_ARN", "a")]), Unknown),
+        ("a schedule", with_attributes("{}", &[("SCHEDULE_ARN", "a"), ("ERROR_CODE", "c")]), Scheduler),
+        ("a schedule by its run", with_attributes("{}", &[("SCHEDULE_ARN", "a"), ("EXECUTION_ID", "e")]), Scheduler),
         ("a subscription", body(&sns("x")), Sns),
-        ("SNS in a queue that gave up", beside(&sns("x"), &[source]), Sqs),
+        ("SNS in a queue that gave up", with_system(&sns("x"), &[source]), Sqs),
         ("a rule in a queue that gave up", {
-            let rule = with("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]);
-            Message { system: beside("", &[source]).system, ..rule }
+            let rule = with_attributes("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]);
+            Message { system: with_system("", &[source]).system, ..rule }
         }, EventbridgeRule),
     ];
     for (what, message, expected) in rows {
@@ -102,8 +82,8 @@ fn producers_are_known_by_their_marks() {
 }
 
 #[test]
-fn payloads_are_known_by_their_keys() {
-    use Payload::*;
+fn payload_is_classified_by_its_keys() {
+    use PayloadKind::*;
     let records = |source: &str| json!({"Records": [{"eventSource": source}]}).to_string();
     let rows = [
         ("S3", records("aws:s3"), S3Event),
@@ -140,7 +120,7 @@ fn payloads_are_known_by_their_keys() {
 }
 
 #[test]
-fn wrappings_are_taken_off() {
+fn encodings_are_unwrapped() {
     let inner = r#"{"order":4711,"lines":[]}"#;
     let packed = STANDARD.encode(gzip(inner.as_bytes()));
     let logs = json!({"awslogs": {"data": packed}}).to_string();
@@ -174,7 +154,7 @@ fn wrappings_are_taken_off() {
 }
 
 #[test]
-fn what_only_looks_wrapped_stays_as_it_is() {
+fn unencoded_lookalikes_stay_unchanged() {
     let rows = [
         ("a word", "deadbeefcafe"),
         ("a long word", "internationalization"),
@@ -191,7 +171,7 @@ fn what_only_looks_wrapped_stays_as_it_is() {
 }
 
 #[test]
-fn what_stands_in_the_way_is_noted() {
+fn decode_errors_are_noted() {
     let bomb = STANDARD.encode(gzip(&vec![b' '; 3 * 1024 * 1024]));
     let cut = STANDARD.encode(&gzip(b"the order has failed")[..24]);
     let rows = [
@@ -207,7 +187,7 @@ fn what_stands_in_the_way_is_noted() {
 }
 
 #[test]
-fn layers_and_sizes_have_a_limit() {
+fn layers_and_sizes_are_limited() {
     const MIB: usize = 1024 * 1024;
     let mut text = "core of the thing".to_owned();
     for _ in 0..9 {
@@ -228,23 +208,23 @@ fn layers_and_sizes_have_a_limit() {
     assert_eq!(decoded.wrapped.len(), 6, "gzip in gzip");
 
     let long = "é".repeat(MIB);
-    let decoded = decode(&with(
+    let decoded = decode(&with_attributes(
         &json!({ "errorMessage": long, "errorType": long, "errorCode": long, "requestId": long })
             .to_string(),
         &[("x-correlation-id", &long), ("traceparent", &format!("00-{long}"))],
     ));
-    let failure = decoded.failure;
-    for said in [&failure.code, &failure.exception, &failure.message].into_iter().flatten() {
+    let error = decoded.error;
+    for said in [&error.code, &error.exception, &error.message].into_iter().flatten() {
         assert!(said.text.len() <= FIELD_MAX, "{} bytes", said.text.len());
     }
     let ids = [decoded.request_id, decoded.trace_id].into_iter().flatten();
     assert!(ids.chain(decoded.correlation.into_values()).all(|id| id.len() <= 128));
 }
 
-/// What it is, the text, then the class, the code, what it says, and where it happened.
-type Told = (&'static str, &'static str, [Option<&'static str>; 4]);
+/// Label, text, then the expected class, code, message and function.
+type TextCase = (&'static str, &'static str, [Option<&'static str>; 4]);
 
-const TEXTS: [Told; 24] = [
+const TEXTS: [TextCase; 24] = [
     (
         "Java",
         "java.net.ConnectException: Connection refused\n\tat java.base/sun.nio.ch.Net.connect(Net.java:1)\n\tat com.acme.orders.Store.save(Store.java:7)",
@@ -389,17 +369,17 @@ const TEXTS: [Told; 24] = [
 ];
 
 #[test]
-fn what_failed_is_read_as_each_runtime_prints_it() {
+fn error_is_parsed_from_the_format_of_each_runtime() {
     let mut wrong = Vec::new();
     for (what, text, expected) in TEXTS {
-        let mut message = with("{}", &[("errorMessage", text)]);
+        let mut message = with_attributes("{}", &[("errorMessage", text)]);
         if text.starts_with(['{', '[']) || text.contains('\n') || text.starts_with("job") {
             message = body(text);
         }
-        let failure = decode(&message).failure;
-        let said = |part: &Option<Said>| part.as_ref().map(|said| said.text.clone());
+        let error = decode(&message).error;
+        let said = |part: &Option<SourcedText>| part.as_ref().map(|said| said.text.clone());
         let found =
-            [said(&failure.exception), said(&failure.code), said(&failure.message), failure.place];
+            [said(&error.exception), said(&error.code), said(&error.message), error.function];
         if found.each_ref().map(Option::as_deref) != expected {
             wrong.push(format!("{what}: {found:?}"));
         }
@@ -408,11 +388,11 @@ fn what_failed_is_read_as_each_runtime_prints_it() {
 }
 
 #[test]
-fn producers_say_what_failed() {
+fn error_of_the_producer_is_extracted() {
     let lambda = |code: &str, text: &str| {
-        with("{}", &[("RequestID", "r"), ("ErrorCode", code), ("ErrorMessage", text)])
+        with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", code), ("ErrorMessage", text)])
     };
-    let rule = with(
+    let rule = with_attributes(
         "{}",
         &[
             ("RULE_ARN", "arn:r"),
@@ -445,19 +425,19 @@ fn producers_say_what_failed() {
         ),
     ];
     for (what, message, expected) in rows {
-        let failure = decode(&message).failure;
-        let parts = [&failure.code, &failure.exception, &failure.message];
+        let error = decode(&message).error;
+        let parts = [&error.code, &error.exception, &error.message];
         let found = parts.map(|part| part.as_ref().map(|said| said.text.as_str()));
         assert_eq!(found, expected, "{what}");
-        assert!(failure.by_producer, "{what}");
-        assert_eq!(failure.target.as_deref(), (what == "a rule").then_some("sqs"), "{what}");
+        assert!(error.by_producer, "{what}");
+        assert_eq!(error.target.as_deref(), (what == "a rule").then_some("sqs"), "{what}");
     }
 }
 
 #[test]
-fn a_root_cause_in_a_stack_speaks_for_what_wraps_it() {
+fn root_cause_replaces_its_wrapper() {
     let stack = "a.WrapException: see below\n\tat a.B.c(B.java:1)\nCaused by: a.RealException: used up\n\tat a.D.e(D.java:2)";
-    let failure = decode(&with(
+    let error = decode(&with_attributes(
         "{}",
         &[
             ("x-exception-fqcn", "a.WrapException"),
@@ -465,14 +445,14 @@ fn a_root_cause_in_a_stack_speaks_for_what_wraps_it() {
             ("x-exception-stacktrace", stack),
         ],
     ))
-    .failure;
-    assert_eq!(failure.exception.unwrap().text, "a.RealException");
-    assert_eq!(failure.message.unwrap().text, "used up");
-    assert_eq!(failure.place.as_deref(), Some("D.e"));
+    .error;
+    assert_eq!(error.exception.unwrap().text, "a.RealException");
+    assert_eq!(error.message.unwrap().text, "used up");
+    assert_eq!(error.function.as_deref(), Some("D.e"));
 }
 
 #[test]
-fn what_speaks_of_no_error_is_none() {
+fn error_is_absent_in_ordinary_messages() {
     let rows = [
         ("an order", r#"{"order":7,"status":"paid","code":"A1","message":"hello","type":"Order"}"#),
         ("an error that is null", r#"{"order":7,"error":null}"#),
@@ -488,33 +468,38 @@ fn what_speaks_of_no_error_is_none() {
         ("nothing", ""),
     ];
     for (what, text) in rows {
-        let failure = decode(&body(text)).failure;
-        assert!(failure.is_none(), "{what}: {failure:?}");
+        let error = decode(&body(text)).error;
+        assert!(error.is_none(), "{what}: {error:?}");
     }
 }
 
 #[test]
-fn ids_are_found_where_they_stand() {
+fn ids_are_found_in_attributes_and_keys() {
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
     let context = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let rows = [
-        ("Lambda", with("{}", &[("RequestID", "r-1"), ("ErrorCode", "200")]), Some("r-1"), None),
+        (
+            "Lambda",
+            with_attributes("{}", &[("RequestID", "r-1"), ("ErrorCode", "200")]),
+            Some("r-1"),
+            None,
+        ),
         ("a record", body(&record(&json!({"responsePayload": {}}))), Some("r-1"), None),
         ("a key", body(r#"{"aws_request_id":"r-2"}"#), Some("r-2"), None),
         ("a header in the body", body(r#"{"headers":{"X-Request-Id":"r-3"}}"#), Some("r-3"), None),
         (
             "X-Ray",
-            beside("{}", &[("AWSTraceHeader", header)]),
+            with_system("{}", &[("AWSTraceHeader", header)]),
             None,
             Some("1-5759e988-bd862e3fe1be46a994272793"),
         ),
         (
             "W3C",
-            with("{}", &[("traceparent", context)]),
+            with_attributes("{}", &[("traceparent", context)]),
             None,
             Some("4bf92f3577b34da6a3ce929d0e0e4736"),
         ),
-        ("W3C without parts", with("{}", &[("traceparent", "x")]), None, None),
+        ("W3C without parts", with_attributes("{}", &[("traceparent", "x")]), None, None),
         ("a number is no id", body(r#"{"requestId":7,"traceId":8}"#), None, None),
         ("an empty one is none", body(r#"{"requestId":""}"#), None, None),
     ];
@@ -524,7 +509,12 @@ fn ids_are_found_where_they_stand() {
         assert_eq!(decoded.trace_id.as_deref(), trace, "{what}");
     }
     let others = [
-        ("an attribute", with("{}", &[("x-correlation-id", "c")]), "x-correlation-id", "c"),
+        (
+            "an attribute",
+            with_attributes("{}", &[("x-correlation-id", "c")]),
+            "x-correlation-id",
+            "c",
+        ),
         ("a key", body(r#"{"metadata":{"correlationId":"c"}}"#), "correlationId", "c"),
         ("an execution", body(r#"{"detail":{"executionArn":"arn:e"}}"#), "executionArn", "arn:e"),
         ("SNS", body(&sns("x")), "sns.MessageId", "22b80b92"),
@@ -535,7 +525,7 @@ fn ids_are_found_where_they_stand() {
 }
 
 #[test]
-fn a_digest_is_of_what_was_in_the_wrapping() {
+fn digest_covers_the_unwrapped_content() {
     let digest = |text: &str| decode(&body(text)).content.digest();
     let inner = r#"{"a":1,"b":2}"#;
     assert_eq!(digest(inner), digest(&STANDARD.encode(inner)), "wrapped");
@@ -545,16 +535,16 @@ fn a_digest_is_of_what_was_in_the_wrapping() {
 
 proptest! {
     #[test]
-    fn any_message_decodes_the_same_every_time(
+    fn decode_is_deterministic(
         text in any::<String>(),
         name in "ErrorCode|ERROR_CODE|RULE_ARN|errorMessage|stackTrace",
     ) {
-        let message = with(&text, &[(&name, &text), ("RequestID", &text)]);
+        let message = with_attributes(&text, &[(&name, &text), ("RequestID", &text)]);
         prop_assert_eq!(decode(&message), decode(&message));
     }
 
     #[test]
-    fn what_is_wrapped_comes_out(text in "[ -~]{1,40} [ -~]{16,40}") {
+    fn unwrapping_restores_the_original_text(text in "[ -~]{1,40} [ -~]{16,40}") {
         let plain = decode(&body(&text)).content;
         prop_assert_eq!(decode(&body(&STANDARD.encode(gzip(text.as_bytes())))).content, plain.clone());
         prop_assert_eq!(decode(&body(&sns(&text))).content, plain);

@@ -1,22 +1,22 @@
-//! The exception in a text: its class, what it says, and the program's own function in which it
-//! happened. Java, .NET, Node, Python and Go, as their runtimes print it.
+//! Parsing of exceptions and stack traces as the runtimes of Java, .NET, Node, Python and Go print
+//! them.
 
-use super::{TEXT_MAX, cut};
+use super::{TEXT_MAX, truncated};
 
-/// Lines of a stack that are looked at.
+/// Limit on the frames of a stack that are read.
 const FRAMES_MAX: usize = 32;
-/// Lines in which the class may stand, and how far into a line.
-const HEAD_LINES: usize = 4;
-const HEAD_MAX: usize = 400;
-/// A function's name: as much of it as this.
-const PLACE_MAX: usize = 80;
+/// Limits on the lines that may hold the class, and on its column in a line.
+const CLASS_LINES_MAX: usize = 4;
+const CLASS_COLUMN_MAX: usize = 400;
+/// Limit on the length of a function's name.
+const FUNCTION_MAX: usize = 80;
 
-/// What classes of errors are called at their end.
+/// Suffixes of error class names.
 const CLASS_ENDS: [&str; 7] =
     ["Exception", "Error", "Fault", "Throwable", "Timeout", "Interrupt", "Failure"];
 
-/// Parts of a frame that tell that it is not the program's own.
-const FOREIGN: [&str; 30] = [
+/// Parts of a frame that mark library code.
+const LIBRARY_MARKS: [&str; 30] = [
     "node_modules",
     "node:",
     "(internal/",
@@ -49,49 +49,53 @@ const FOREIGN: [&str; 30] = [
     "runtime.",
 ];
 
-/// What a text says of an exception.
+/// An exception found in a text.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Trace<'a> {
     pub class: Option<&'a str>,
     /// `ERR_INVALID_ARG_TYPE` of `TypeError [ERR_INVALID_ARG_TYPE]: …`.
     pub code: Option<&'a str>,
     pub message: &'a str,
-    pub place: Option<String>,
+    pub function: Option<String>,
 }
 
-/// Reads a text. Without an exception in it, the message is the text up to its first frame.
-pub(super) fn read(text: &str) -> Trace<'_> {
-    let text = cut(text, TEXT_MAX).trim();
+/// Parses a text. Without an exception in it, the message is the text up to the first frame.
+pub(super) fn parse(text: &str) -> Trace<'_> {
+    let text = truncated(text, TEXT_MAX).trim();
     if let Some(at) = text.rfind("Traceback (most recent call last)") {
-        return python(&text[at..]);
+        return parse_python(&text[at..]);
     }
     if let Some(rest) = after_line_start(text, "panic: ") {
         return Trace {
             class: Some("panic"),
-            message: until_stack(rest),
-            place: place(rest),
+            message: message_before_stack(rest),
+            function: own_function(rest),
             ..Trace::default()
         };
     }
-    // The cause that is named last is the one that the others follow from.
+    // The last `Caused by` is the root cause.
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
-    let place = if text.contains('\n') { place(head).or_else(|| place(text)) } else { None };
-    match headed(head) {
-        Some(head) => {
-            Trace { class: Some(head.0), code: head.1, message: until_stack(head.2), place }
-        }
-        None => Trace { message: until_stack(head), place, ..Trace::default() },
+    let function =
+        if text.contains('\n') { own_function(head).or_else(|| own_function(text)) } else { None };
+    match class_and_message(head) {
+        Some(head) => Trace {
+            class: Some(head.0),
+            code: head.1,
+            message: message_before_stack(head.2),
+            function,
+        },
+        None => Trace { message: message_before_stack(head), function, ..Trace::default() },
     }
 }
 
-/// The last part of a class's name: `java.net.SocketTimeoutException` and
-/// `SocketTimeoutException` are one.
+/// Returns the last part of a class name, so that `java.net.SocketTimeoutException` and
+/// `SocketTimeoutException` are equal.
 pub fn last_segment(class: &str) -> &str {
     let class = class.split(['`', '<', '[', '(']).next().unwrap_or(class);
     class.rsplit(['.', '$', ':', '\\', '/', '#']).find(|part| !part.is_empty()).unwrap_or(class)
 }
 
-/// Whether a word is the name of an error's class.
+/// Returns whether a word is the name of an error class.
 pub(super) fn is_class(word: &str) -> bool {
     let last = last_segment(word);
     last.starts_with(|c: char| c.is_ascii_uppercase())
@@ -106,52 +110,52 @@ fn after_line_start<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     })
 }
 
-/// The class of an error, its code, and what follows, from the first lines.
-fn headed(text: &str) -> Option<(&str, Option<&str>, &str)> {
+/// Returns the class, the code and the text after them, from the first lines.
+fn class_and_message(text: &str) -> Option<(&str, Option<&str>, &str)> {
     let mut offset = 0;
-    for line in text.split_inclusive('\n').take(HEAD_LINES) {
+    for line in text.split_inclusive('\n').take(CLASS_LINES_MAX) {
         let start = offset;
         offset += line.len();
         if is_frame(line) {
             return None;
         }
-        let head = cut(line, HEAD_MAX);
+        let head = truncated(line, CLASS_COLUMN_MAX);
         let mut at = 0;
         for word in head.split_inclusive([' ', '\t', '\n', '(', '"', '[', '\'']) {
             let end = start + at + word.len();
             at += word.len();
-            let bare = word.trim_end_matches([' ', '\t', '\n', '(', '"', '[', '\'']);
-            if let Some(class) = bare.strip_suffix(':') {
+            let trimmed = word.trim_end_matches([' ', '\t', '\n', '(', '"', '[', '\'']);
+            if let Some(class) = trimmed.strip_suffix(':') {
                 if is_class(class) {
                     return Some((class, None, text[end..].trim_start()));
                 }
                 continue;
             }
-            // `Exception in thread "main" java.io.IOException`: the first is none.
-            if !is_class(bare) || head[at..].starts_with("in thread ") {
+            // `Exception in thread "main" java.io.IOException`: skip the first word.
+            if !is_class(trimmed) || head[at..].starts_with("in thread ") {
                 continue;
             }
-            let rest = &text[start + at - word.len() + bare.len()..];
-            if let Some((code, message)) = bracketed(rest) {
-                return Some((bare, Some(code), message));
+            let rest = &text[start + at - word.len() + trimmed.len()..];
+            if let Some((code, message)) = bracketed_code(rest) {
+                return Some((trimmed, Some(code), message));
             }
-            let alone = line.trim() == bare || line.trim().starts_with("Exception in thread");
+            let alone = line.trim() == trimmed || line.trim().starts_with("Exception in thread");
             if alone {
-                return Some((bare, None, rest.trim_start()));
+                return Some((trimmed, None, rest.trim_start()));
             }
         }
     }
     None
 }
 
-/// ` [CODE]: message`.
-fn bracketed(rest: &str) -> Option<(&str, &str)> {
+/// Parses ` [CODE]: message`.
+fn bracketed_code(rest: &str) -> Option<(&str, &str)> {
     let (code, message) = rest.strip_prefix(" [")?.split_once("]: ")?;
     let plain = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     (plain && code.len() <= 64).then_some((code, message))
 }
 
-fn python(text: &str) -> Trace<'_> {
+fn parse_python(text: &str) -> Trace<'_> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let start = offset;
@@ -159,7 +163,7 @@ fn python(text: &str) -> Trace<'_> {
         if start == 0 || line.trim().is_empty() || line.starts_with([' ', '\t']) {
             continue;
         }
-        let place = place(&text[..start]);
+        let function = own_function(&text[..start]);
         let rest = &text[start..];
         let end = rest.find("\n\n").unwrap_or(rest.len());
         let (head, message) = match line.split_once(':') {
@@ -170,24 +174,24 @@ fn python(text: &str) -> Trace<'_> {
         return Trace {
             class: named.then_some(head),
             message: if named { message } else { rest[..end].trim() },
-            place,
+            function,
             ..Trace::default()
         };
     }
-    Trace { message: "", place: place(text), ..Trace::default() }
+    Trace { message: "", function: own_function(text), ..Trace::default() }
 }
 
-/// A text without the stack that follows it.
-fn until_stack(text: &str) -> &str {
+/// Returns the text before its stack trace.
+fn message_before_stack(text: &str) -> &str {
     let mut end = 0;
     for line in text.split_inclusive('\n') {
-        let bare = line.trim_start();
+        let trimmed = line.trim_start();
         let ends = is_frame(line)
-            || bare.starts_with("goroutine ")
-            || bare.starts_with("Caused by: ")
-            || bare.starts_with("--- End of")
-            || bare.starts_with("Stack trace:")
-            || bare.starts_with("[signal ");
+            || trimmed.starts_with("goroutine ")
+            || trimmed.starts_with("Caused by: ")
+            || trimmed.starts_with("--- End of")
+            || trimmed.starts_with("Stack trace:")
+            || trimmed.starts_with("[signal ");
         if ends {
             break;
         }
@@ -197,25 +201,27 @@ fn until_stack(text: &str) -> &str {
 }
 
 fn is_frame(line: &str) -> bool {
-    let bare = line.trim_start();
-    (bare.starts_with("at ") && (bare.contains('(') || bare.contains(':')))
-        || bare.starts_with("File \"")
+    let trimmed = line.trim_start();
+    (trimmed.starts_with("at ") && (trimmed.contains('(') || trimmed.contains(':')))
+        || trimmed.starts_with("File \"")
 }
 
-/// The program's own function in which it happened: the innermost that is no library's; when all
-/// are, the innermost. Without lines and numbers, which every deployment changes.
-pub(super) fn place(stack: &str) -> Option<String> {
+/// Returns the innermost function of the application's own code, or the innermost of all if every
+/// frame is a library's. Line numbers are dropped, because every deployment changes them.
+pub(super) fn own_function(stack: &str) -> Option<String> {
     let is_python = stack.contains("File \"");
-    let frames: Vec<&str> = stack.lines().map(str::trim).filter(|line| named(line)).collect();
+    let frames: Vec<&str> =
+        stack.lines().map(str::trim).filter(|line| names_function(line)).collect();
     let mut innermost: Box<dyn Iterator<Item = &&str>> =
         if is_python { Box::new(frames.iter().rev()) } else { Box::new(frames.iter()) };
-    let own = innermost.by_ref().take(FRAMES_MAX).find(|line| !is_foreign(line)).copied();
+    let own = innermost.by_ref().take(FRAMES_MAX).find(|line| !is_library_frame(line)).copied();
     let first = if is_python { frames.last() } else { frames.first() };
-    function(own.or(first.copied())?)
+    function_name(own.or(first.copied())?)
 }
 
-/// Whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without `at`.
-fn named(line: &str) -> bool {
+/// Returns whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without
+/// `at`.
+fn names_function(line: &str) -> bool {
     if is_frame(line) {
         return true;
     }
@@ -226,23 +232,24 @@ fn named(line: &str) -> bool {
     name.contains('.') && plain && (rest.ends_with(')') || rest.contains("0x"))
 }
 
-fn is_foreign(line: &str) -> bool {
+fn is_library_frame(line: &str) -> bool {
     let line = line.strip_prefix("at ").unwrap_or(line);
     let name = line.strip_prefix("async ").unwrap_or(line);
-    FOREIGN
+    LIBRARY_MARKS
         .iter()
         .any(|part| if part.ends_with('.') { name.starts_with(part) } else { line.contains(part) })
         || name.starts_with("JSON.parse")
 }
 
-/// Go's `main.(*Batch).Row(0xc000, …)`, which has parentheses in its name: `main.Batch.Row`.
+/// Parses Go's `main.(*Batch).Row(0xc000, …)`, whose name contains parentheses, to
+/// `main.Batch.Row`.
 fn go_method(line: &str) -> Option<String> {
     let end = line.rfind('(').filter(|_| line.contains(".(*"))?;
     Some(line[..end].replace("(*", "").replace(')', ""))
 }
 
-/// The function of a frame: at most its last two names, numbers as `#`.
-fn function(line: &str) -> Option<String> {
+/// Returns the function of a frame: at most the last two parts of its name, with digits as `#`.
+fn function_name(line: &str) -> Option<String> {
     let method = go_method(line);
     let name = if let Some((file, function)) =
         line.strip_prefix("File \"").and_then(|rest| rest.split_once("\", line "))
@@ -252,22 +259,22 @@ fn function(line: &str) -> Option<String> {
             _ => file.rsplit('/').next().unwrap_or(file),
         }
     } else {
-        let bare = line.strip_prefix("at ").unwrap_or(line);
-        let bare = bare.strip_prefix("async ").unwrap_or(bare);
-        let bare = bare.strip_prefix("new ").unwrap_or(bare);
-        let bare = method.as_deref().unwrap_or(bare);
-        let bare = bare.split(['(', ' ']).next().unwrap_or(bare);
-        if bare.starts_with(['/', '.']) || bare.starts_with("file:") {
-            let file = bare.rsplit('/').next().unwrap_or(bare);
+        let trimmed = line.strip_prefix("at ").unwrap_or(line);
+        let trimmed = trimmed.strip_prefix("async ").unwrap_or(trimmed);
+        let trimmed = trimmed.strip_prefix("new ").unwrap_or(trimmed);
+        let trimmed = method.as_deref().unwrap_or(trimmed);
+        let trimmed = trimmed.split(['(', ' ']).next().unwrap_or(trimmed);
+        if trimmed.starts_with(['/', '.']) || trimmed.starts_with("file:") {
+            let file = trimmed.rsplit('/').next().unwrap_or(trimmed);
             file.split(':').next().unwrap_or(file)
         } else {
-            let bare = bare.rsplit('/').next().unwrap_or(bare);
-            let mut dots = bare.rmatch_indices('.').map(|(at, _)| at);
-            dots.nth(1).map_or(bare, |at| &bare[at + 1..])
+            let trimmed = trimmed.rsplit('/').next().unwrap_or(trimmed);
+            let mut dots = trimmed.rmatch_indices('.').map(|(at, _)| at);
+            dots.nth(1).map_or(trimmed, |at| &trimmed[at + 1..])
         }
     };
     let mut shown = String::new();
-    for c in cut(name.lines().next()?, PLACE_MAX).chars() {
+    for c in truncated(name.lines().next()?, FUNCTION_MAX).chars() {
         match c {
             '0'..='9' if shown.ends_with('#') => {}
             '0'..='9' => shown.push('#'),

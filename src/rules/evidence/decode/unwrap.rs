@@ -1,4 +1,4 @@
-//! The wrappings of a body: base64, gzip, JSON in a string, SNS, CloudWatch Logs.
+//! Unwrapping of a body: base64, gzip, JSON in a string, SNS, CloudWatch Logs.
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::Content;
 
-/// Wrappings within each other: more is no message, but an attempt.
+/// Limit on nested encodings; deeper nesting is an attack.
 const LAYERS_MAX: usize = 6;
-/// What a layer may unpack to: as much as SQS lets a message be.
+/// Limit on the decompressed size: the maximum size of an SQS message.
 const UNPACKED_MAX: usize = 1024 * 1024;
-/// A shorter text is a word, even if it could be base64.
+/// Minimum length of base64; a shorter text is more likely a word.
 const BASE64_MIN: usize = 16;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 8];
 
@@ -20,27 +20,27 @@ const PADDING: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, PADDING);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, PADDING);
 
-/// A body without its wrappings.
-pub(super) struct Peeled {
+/// A body without its encodings.
+pub(super) struct UnwrappedBody {
     pub wrapped: Vec<&'static str>,
     pub content: Content,
     pub notes: Vec<String>,
-    /// The id that SNS gave it, when SNS wrapped it.
+    /// SNS message id, if SNS wrapped the body.
     pub sns_id: Option<String>,
 }
 
-/// What a layer turns out to be.
+/// Result of unwrapping one layer.
 enum Layer {
-    /// There is something within.
+    /// An inner layer, with the name of the encoding.
     Text(&'static str, String),
     Bytes(&'static str, Vec<u8>),
-    /// The end of it.
-    Core(Content),
+    /// The innermost content.
+    Content(Content),
 }
 
-/// Takes the wrappings off.
-pub(super) fn peel(body: &str) -> Peeled {
-    let mut peeled = Peeled {
+/// Removes all encodings of a body.
+pub(super) fn unwrap_body(body: &str) -> UnwrappedBody {
+    let mut unwrapped = UnwrappedBody {
         wrapped: Vec::new(),
         content: Content::Binary { len: 0 },
         notes: Vec::new(),
@@ -49,23 +49,23 @@ pub(super) fn peel(body: &str) -> Peeled {
     let mut owned: String;
     let mut text = body;
     loop {
-        let may_go_on = peeled.wrapped.len() < LAYERS_MAX;
-        match layer(text, may_go_on, &mut peeled) {
-            Layer::Core(content) => {
-                peeled.content = content;
-                return peeled;
+        let may_unwrap = unwrapped.wrapped.len() < LAYERS_MAX;
+        match unwrap_layer(text, may_unwrap, &mut unwrapped) {
+            Layer::Content(content) => {
+                unwrapped.content = content;
+                return unwrapped;
             }
             Layer::Text(name, inner) => {
-                peeled.wrapped.push(name);
+                unwrapped.wrapped.push(name);
                 owned = inner;
             }
             Layer::Bytes(name, bytes) => {
-                peeled.wrapped.push(name);
-                match unpacked(bytes, &mut peeled) {
+                unwrapped.wrapped.push(name);
+                match decompress_to_text(bytes, &mut unwrapped) {
                     Ok(inner) => owned = inner,
                     Err(len) => {
-                        peeled.content = Content::Binary { len };
-                        return peeled;
+                        unwrapped.content = Content::Binary { len };
+                        return unwrapped;
                     }
                 }
             }
@@ -74,29 +74,29 @@ pub(super) fn peel(body: &str) -> Peeled {
     }
 }
 
-fn layer(text: &str, may_go_on: bool, peeled: &mut Peeled) -> Layer {
+fn unwrap_layer(text: &str, may_unwrap: bool, unwrapped: &mut UnwrappedBody) -> Layer {
     let trimmed = text.trim_start_matches('\u{feff}').trim();
     match trimmed.as_bytes().first() {
         Some(b'{' | b'[') => match serde_json::from_str::<Value>(trimmed) {
-            Ok(value) => return within(value, may_go_on, peeled),
-            Err(error) => peeled.notes.push(not_json(&error)),
+            Ok(value) => return unwrap_json(value, may_unwrap, unwrapped),
+            Err(error) => unwrapped.notes.push(json_error_note(&error)),
         },
-        Some(b'"') if may_go_on => {
+        Some(b'"') if may_unwrap => {
             if let Ok(inner) = serde_json::from_str::<String>(trimmed) {
                 return Layer::Text("json_string", inner);
             }
         }
-        Some(_) if may_go_on => {
-            if let Some(bytes) = base64(trimmed) {
+        Some(_) if may_unwrap => {
+            if let Some(bytes) = decode_base64(trimmed) {
                 return Layer::Bytes("base64", bytes);
             }
         }
         _ => {}
     }
-    Layer::Core(Content::Text(text.to_owned()))
+    Layer::Content(Content::Text(text.to_owned()))
 }
 
-fn not_json(error: &serde_json::Error) -> String {
+fn json_error_note(error: &serde_json::Error) -> String {
     let why = error.to_string();
     if why.starts_with("recursion limit") {
         "not JSON: nested too deeply".into()
@@ -107,22 +107,22 @@ fn not_json(error: &serde_json::Error) -> String {
     }
 }
 
-/// A JSON value, or what it is the envelope of.
-fn within(mut value: Value, may_go_on: bool, peeled: &mut Peeled) -> Layer {
-    if may_go_on && is_sns(&value) {
-        peeled.sns_id = value.get("MessageId").and_then(Value::as_str).map(str::to_owned);
+/// Returns the content of an SNS or CloudWatch Logs envelope, or the value itself.
+fn unwrap_json(mut value: Value, may_unwrap: bool, unwrapped: &mut UnwrappedBody) -> Layer {
+    if may_unwrap && is_sns(&value) {
+        unwrapped.sns_id = value.get("MessageId").and_then(Value::as_str).map(str::to_owned);
         if let Some(Value::String(inner)) = value.get_mut("Message").map(Value::take) {
             return Layer::Text("sns", inner);
         }
     }
-    if may_go_on && let Some(Value::String(data)) = value.pointer("/awslogs/data") {
-        // The data is base64 in any case; what is not stays as it is.
-        if let Some(bytes) = base64(data) {
-            peeled.wrapped.push("awslogs");
+    if may_unwrap && let Some(Value::String(data)) = value.pointer("/awslogs/data") {
+        // `awslogs.data` is always base64; leave anything else alone.
+        if let Some(bytes) = decode_base64(data) {
+            unwrapped.wrapped.push("awslogs");
             return Layer::Bytes("base64", bytes);
         }
     }
-    Layer::Core(Content::Json(value))
+    Layer::Content(Content::Json(value))
 }
 
 fn is_sns(value: &Value) -> bool {
@@ -131,22 +131,22 @@ fn is_sns(value: &Value) -> bool {
         && value.get("Message").is_some_and(Value::is_string)
 }
 
-/// The bytes of what plausibly is base64: nothing but its characters, and text or gzip within.
-fn base64(text: &str) -> Option<Vec<u8>> {
+/// Decodes text that plausibly is base64: only its alphabet, with printable text or gzip inside.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
     if text.len() < BASE64_MIN {
         return None;
     }
-    let (mut url_safe, mut broken) = (false, false);
+    let (mut url_safe, mut has_line_breaks) = (false, false);
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => {}
             b'-' | b'_' => url_safe = true,
-            b'\n' | b'\r' => broken = true,
+            b'\n' | b'\r' => has_line_breaks = true,
             _ => return None,
         }
     }
     let joined: String;
-    let text = if broken {
+    let text = if has_line_breaks {
         joined = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
         &joined
     } else {
@@ -156,32 +156,33 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let bytes = if url_safe { URL_SAFE.decode(text) } else { STANDARD.decode(text) }.ok()?;
-    let plausible = bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_text);
+    let plausible =
+        bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_printable);
     plausible.then_some(bytes)
 }
 
-/// Whether a text is one that somebody wrote: no control characters but those of lines.
-fn is_text(text: &str) -> bool {
+/// Returns whether a text has no control characters other than line breaks and tabs.
+fn is_printable(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
-/// The text in some bytes, unpacked if need be; else how many bytes there are.
-fn unpacked(mut bytes: Vec<u8>, peeled: &mut Peeled) -> Result<String, usize> {
-    while bytes.starts_with(GZIP_MAGIC) && peeled.wrapped.len() < LAYERS_MAX {
-        peeled.wrapped.push("gzip");
+/// Returns the bytes as text, decompressed if need be; else the number of bytes.
+fn decompress_to_text(mut bytes: Vec<u8>, unwrapped: &mut UnwrappedBody) -> Result<String, usize> {
+    while bytes.starts_with(GZIP_MAGIC) && unwrapped.wrapped.len() < LAYERS_MAX {
+        unwrapped.wrapped.push("gzip");
         let (inner, note) = gunzip(&bytes);
         bytes = inner;
         if let Some(note) = note {
-            peeled.notes.push(note.into());
+            unwrapped.notes.push(note.into());
             return Err(bytes.len());
         }
     }
     String::from_utf8(bytes).map_err(|error| error.into_bytes().len())
 }
 
-/// The first member of a gzip file, and what is wrong with it. Unpacked by hand, because the
-/// reader of the crate belongs to the world of files; the checksum is not asked for, since
-/// nothing is believed of what comes out.
+/// Decompresses the first member of a gzip file; also returns a note about an error. Done by hand,
+/// because the crate's reader does I/O. The checksum is not verified, since the content is not
+/// trusted anyway.
 fn gunzip(bytes: &[u8]) -> (Vec<u8>, Option<&'static str>) {
     const BROKEN: &str = "gzip: it does not unpack";
     let Some(start) = gzip_header(bytes) else {
@@ -207,7 +208,7 @@ fn gunzip(bytes: &[u8]) -> (Vec<u8>, Option<&'static str>) {
     }
 }
 
-/// Where the packed bytes begin.
+/// Returns the offset of the compressed data.
 fn gzip_header(bytes: &[u8]) -> Option<usize> {
     let flags = *bytes.get(3)?;
     let mut at = 10;

@@ -1,4 +1,4 @@
-//! The groups of a sample, built message by message: no body is kept.
+//! Grouping of a sample by fingerprint, message by message, without storing bodies.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,17 +6,18 @@ use super::{Fingerprint, VERSION};
 use crate::rules::evidence::bundle::{Fingerprints, Group};
 use crate::time::Timestamp;
 
-/// What is known of a sample so far. Its order does not matter, but for that of the ids within a
-/// group, which is that of arrival.
+/// Groups of the messages added so far. The order of adding affects only the order of the ids
+/// within a group.
 #[derive(Debug, Default)]
 pub struct Grouper {
-    groups: BTreeMap<String, Growing>,
+    groups: BTreeMap<String, GroupBuilder>,
 }
 
 #[derive(Debug)]
-struct Growing {
-    /// What stands for the group: the least of what its messages say, whoever came first.
-    face: Fingerprint,
+struct GroupBuilder {
+    /// The smallest fingerprint of the group's messages, so that the order of arrival does not
+    /// matter.
+    representative: Fingerprint,
     messages: Vec<String>,
     contents: HashSet<u64>,
     first: Option<Timestamp>,
@@ -24,23 +25,24 @@ struct Growing {
 }
 
 impl Grouper {
-    /// With nothing in it.
-    pub fn new() -> Self {
-        Grouper::default()
-    }
-
-    /// Takes a message: its id in the bundle, when it was sent, the digest of its content
+    /// Adds a message: its id in the bundle, when it was sent, the digest of its content
     /// ([`crate::rules::evidence::decode::Content::digest`]), and its fingerprint.
-    pub fn add(&mut self, item: &str, sent: Option<Timestamp>, content: u64, face: Fingerprint) {
-        let group = match self.groups.get_mut(&face.id) {
+    pub fn add(
+        &mut self,
+        item: &str,
+        sent: Option<Timestamp>,
+        content: u64,
+        representative: Fingerprint,
+    ) {
+        let group = match self.groups.get_mut(&representative.id) {
             Some(group) => {
-                if face < group.face {
-                    group.face = face;
+                if representative < group.representative {
+                    group.representative = representative;
                 }
                 group
             }
-            None => self.groups.entry(face.id.clone()).or_insert_with(|| Growing {
-                face,
+            None => self.groups.entry(representative.id.clone()).or_insert_with(|| GroupBuilder {
+                representative,
                 messages: Vec::new(),
                 contents: HashSet::new(),
                 first: None,
@@ -53,35 +55,39 @@ impl Grouper {
         group.last = group.last.into_iter().chain(sent).max();
     }
 
-    /// The groups, the largest first, equal ones by the fingerprint: `f1`, `f2` …
+    /// Returns the groups as `f1`, `f2` …, the largest first; equal sizes in the order of the
+    /// fingerprint.
     pub fn finish(self) -> Fingerprints {
-        let mut groups: Vec<Growing> = self.groups.into_values().collect();
+        let mut groups: Vec<GroupBuilder> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {
-            b.messages.len().cmp(&a.messages.len()).then_with(|| a.face.id.cmp(&b.face.id))
+            b.messages
+                .len()
+                .cmp(&a.messages.len())
+                .then_with(|| a.representative.id.cmp(&b.representative.id))
         });
         let fingerprints = groups
             .into_iter()
             .enumerate()
-            .map(|(place, group)| group.written(format!("f{}", place + 1)))
+            .map(|(index, group)| group.into_group(format!("f{}", index + 1)))
             .collect();
         Fingerprints { fingerprints }
     }
 }
 
-impl Growing {
-    fn written(self, item: String) -> Group {
+impl GroupBuilder {
+    fn into_group(self, item: String) -> Group {
         Group {
             item,
-            id: self.face.id,
+            id: self.representative.id,
             version: VERSION,
-            title: self.face.title,
-            kind: self.face.kind.as_str().into(),
-            why: self.face.why,
-            producer: self.face.producer.as_str().into(),
-            payload: self.face.payload.as_str().into(),
-            code: self.face.code,
-            exception: self.face.exception,
-            message: self.face.message,
+            title: self.representative.title,
+            kind: self.representative.kind.as_str().into(),
+            why: self.representative.why,
+            producer: self.representative.producer.as_str().into(),
+            payload: self.representative.payload.as_str().into(),
+            code: self.representative.code,
+            exception: self.representative.exception,
+            message: self.representative.message,
             count: self.messages.len() as u64,
             messages: self.messages,
             distinct: self.contents.len() as u64,

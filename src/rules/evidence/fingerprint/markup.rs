@@ -1,25 +1,25 @@
-//! The elements of a text in XML: which there are, not how many, and nothing of what is in them.
+//! The element names of an XML text: neither their number nor their content.
 
 use std::collections::BTreeSet;
 
 use super::mask::is_id;
 
-/// A text: as much of it as this is read. More names than that, and longer ones, are left out.
+/// Limits on the text read, the number of names, and the length of a name.
 const INPUT_MAX: usize = 64 * 1024;
 const NAMES_MAX: usize = 256;
 const NAME_MAX: usize = 64;
-/// Names in a title.
+/// Limit on names in a title.
 const NAMES_SHOWN: usize = 6;
 
-pub(super) struct Elements {
-    /// The root, then every name, sorted, once each.
+pub(super) struct XmlElements {
+    /// The root, then every other name once, sorted.
     pub canonical: String,
     /// `Order, Id, Line`.
     pub outline: String,
 }
 
-/// The elements, when the text is XML. A page for people is none: what it says is its text.
-pub(super) fn of(text: &str) -> Option<Elements> {
+/// Returns the elements of an XML text. HTML is excluded: its text is more telling.
+pub(super) fn xml_elements(text: &str) -> Option<XmlElements> {
     let text = text[..text.floor_char_boundary(INPUT_MAX)].trim_start_matches('\u{feff}').trim();
     if !text.starts_with('<') {
         return None;
@@ -27,7 +27,7 @@ pub(super) fn of(text: &str) -> Option<Elements> {
     let mut root = None;
     let mut names = BTreeSet::new();
     for part in text.split('<').skip(1) {
-        let end = part.find(|c: char| !is_of_name(c)).unwrap_or(part.len());
+        let end = part.find(|c: char| !is_name_char(c)).unwrap_or(part.len());
         let name = &part[..end];
         let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let is_data =
@@ -41,7 +41,7 @@ pub(super) fn of(text: &str) -> Option<Elements> {
     }
     let root = root?;
     let is_page = root.eq_ignore_ascii_case("html");
-    // `<nil>`, `<none>` and the like are texts; XML closes what it opens.
+    // `<nil>`, `<none>` and the like are plain text; XML has closing tags.
     let closes = text.contains("</") || text.ends_with("/>");
     if is_page || !closes {
         return None;
@@ -57,9 +57,9 @@ pub(super) fn of(text: &str) -> Option<Elements> {
     if names.len() >= NAMES_SHOWN {
         shown.push(format!("{} more", names.len() + 1 - NAMES_SHOWN));
     }
-    Some(Elements { canonical, outline: shown.join(", ") })
+    Some(XmlElements { canonical, outline: shown.join(", ") })
 }
 
-fn is_of_name(c: char) -> bool {
+fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':')
 }

@@ -1,7 +1,7 @@
-//! Texts of errors without what differs from message to message, nor anything that looks like a
+//! Masking of error texts: replaces what varies between messages, and anything that looks like a
 //! secret or a person: `user <email> not found in <num>ms`.
 //!
-//! Read once from front to back, word by word; what a word is, `word.rs` says.
+//! The text is read once, word by word; `word.rs` classifies the words.
 
 mod context;
 mod word;
@@ -11,37 +11,38 @@ pub(super) use word::is_id;
 use crate::rules::evidence::decode::last_segment;
 use crate::text::hidden;
 
-/// A text: as much of it as this is read.
+/// Limit on the text read, in bytes.
 const INPUT_MAX: usize = 4 * 1024;
-/// What stands in quotes is looked for this far.
+/// Limit on the search for a closing quote, in bytes.
 const QUOTE_MAX: usize = 256;
-/// The values of a statement end this far at most.
+/// Limit on the search for the end of an SQL statement's values, in bytes.
 const VALUES_MAX: usize = 1024;
-/// More words in quotes than this are a sentence.
+/// More quoted words than this are a sentence.
 const QUOTED_WORDS_MAX: usize = 4;
 
-/// The masked text, at most about `max` bytes, cut between words. `names_a_thing`: a plain word in
+/// Masks a text to about `max` bytes, cut between words. With `names_identifier`, a plain word in
 /// quotes is the name of a key or a property, and stays.
-pub(super) fn template(text: &str, max: usize, names_a_thing: bool) -> String {
+pub(super) fn template(text: &str, max: usize, names_identifier: bool) -> String {
     let text = &text[..text.floor_char_boundary(INPUT_MAX)];
-    let mut scan = Scan { text, at: 0, out: Out::new(max), names_a_thing, words: ["", ""] };
+    let mut scan =
+        Scan { text, at: 0, out: MaskedText::new(max), names_identifier, words: ["", ""] };
     while scan.at < text.len() && scan.out.text.len() < max {
         scan.step();
     }
     scan.out.finish()
 }
 
-/// Whether a text is one word in quotes and no more. Python says so of a key that is missing, and
-/// Lambda passes it on without the class.
+/// Returns whether a text is a single quoted word. Python reports a missing key so, and Lambda
+/// passes it on without the class.
 pub(super) fn is_one_quote(text: &str) -> bool {
     let text = text.trim();
     let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
     inner.is_some_and(|inner| !inner.contains(['\'', ' ', '\n']))
 }
 
-/// A masked text as it is compared: `ERROR` and `error`, `Refused` and `refused` are one. What
-/// stands in quotes is a name of the program, where a capital matters.
-pub(super) fn folded(template: &str) -> String {
+/// Folds the case of a masked text for comparison, so that `ERROR` and `error` are equal. Quoted
+/// names keep theirs: there a capital matters.
+pub(super) fn case_folded(template: &str) -> String {
     let mut quoted = false;
     let mut before = ' ';
     let mut all = template.chars().peekable();
@@ -55,8 +56,9 @@ pub(super) fn folded(template: &str) -> String {
     folded
 }
 
-/// A code: kept when it is one, as `NO_PERMISSIONS`, `429` or `States.TaskFailed` are.
-pub(super) fn code(text: &str, max: usize) -> String {
+/// Returns a code such as `NO_PERMISSIONS`, `429` or `States.TaskFailed` as it is, and masks
+/// anything else.
+pub(super) fn mask_code(text: &str, max: usize) -> String {
     let text = text.trim();
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-:#/".contains(&b));
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -66,8 +68,8 @@ pub(super) fn code(text: &str, max: usize) -> String {
     template(text, max, true)
 }
 
-/// A class: its name, without what is none.
-pub(super) fn class(text: &str, max: usize) -> String {
+/// Returns a class name as it is, and masks anything else.
+pub(super) fn mask_class(text: &str, max: usize) -> String {
     let text = text.trim();
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.$:`<>[],\\/".contains(&b));
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -81,8 +83,8 @@ pub(super) fn class(text: &str, max: usize) -> String {
 struct Scan<'a> {
     text: &'a str,
     at: usize,
-    out: Out,
-    names_a_thing: bool,
+    out: MaskedText,
+    names_identifier: bool,
     /// The last word, and the one before it.
     words: [&'a str; 2],
 }
@@ -96,22 +98,21 @@ impl<'a> Scan<'a> {
         match c {
             '\u{1b}' | '\u{9b}' => self.at += escape_len(rest),
             c if c.is_whitespace() || c.is_control() => {
-                self.out.space();
+                self.out.push_space();
                 self.at += c.len_utf8();
             }
             c if hidden(c) => self.at += c.len_utf8(),
-            '\'' | '"' | '`' | '“' | '‘' => self.quoted(rest, c),
-            c if is_joint(c) => {
-                self.out.plain(c);
+            '\'' | '"' | '`' | '“' | '‘' => self.mask_quoted(rest, c),
+            c if is_separator(c) => {
+                self.out.push(c);
                 self.at += c.len_utf8();
             }
-            _ => self.chunk(rest),
+            _ => self.mask_chunk(rest),
         }
     }
 
-    /// What stands in quotes: kept when it is a word of the program, masked when it is a value,
-    /// read on when it is a sentence.
-    fn quoted(&mut self, rest: &'a str, quote: char) {
+    /// Keeps a quoted identifier, masks a quoted value, and reads on into a quoted sentence.
+    fn mask_quoted(&mut self, rest: &'a str, quote: char) {
         let closing = match quote {
             '“' => '”',
             '‘' => '’',
@@ -121,32 +122,35 @@ impl<'a> Scan<'a> {
         let near = &inner[..inner.floor_char_boundary(QUOTE_MAX)];
         let within_word = quote == '\'' && self.out.ends_in_word();
         let end = if within_word { None } else { near.find(closing) };
-        self.out.plain('\'');
+        self.out.push('\'');
         let Some(end) = end.filter(|end| !near[..*end].contains('\n')) else {
             self.at += quote.len_utf8();
             return;
         };
         let content = &near[..end];
         let is_sentence = content.split_whitespace().count() > QUOTED_WORDS_MAX
-            || (content.contains(' ') && says_what_failed(self.words[0]));
+            || (content.contains(' ') && is_error_key(self.words[0]));
         let is_key = inner[end + closing.len_utf8()..].starts_with([':', '=']);
         if is_sentence {
             self.at += quote.len_utf8();
             return;
         }
-        let is_thing = self.names_a_thing || is_key || context::is_about_a_thing(self.words);
-        if context::is_name(content, is_thing) && !context::is_about_a_person(self.words) {
-            self.out.word(content);
+        let is_identifier_kind =
+            self.names_identifier || is_key || context::follows_identifier_kind(self.words);
+        if context::is_identifier(content, is_identifier_kind)
+            && !context::follows_person_word(self.words)
+        {
+            self.out.push_word(content);
         } else {
-            self.out.mask("<*>");
+            self.out.push_mask("<*>");
         }
-        self.out.plain('\'');
+        self.out.push('\'');
         self.words = [content, self.words[0]];
         self.at += quote.len_utf8() + end + closing.len_utf8();
     }
 
-    /// A run without a space.
-    fn chunk(&mut self, rest: &'a str) {
+    /// Masks a run without a space.
+    fn mask_chunk(&mut self, rest: &'a str) {
         let is_url = word::starts_url(rest);
         let end = rest
             .char_indices()
@@ -154,30 +158,31 @@ impl<'a> Scan<'a> {
             .map_or(rest.len(), |(at, _)| at)
             .max(rest.chars().next().map_or(1, char::len_utf8));
         let chunk = &rest[..end];
-        let bare = chunk.trim_end_matches(['.', ':', '!', '?', ',', '…']);
-        let (bare, tail) = if bare.is_empty() { (chunk, "") } else { (bare, &chunk[bare.len()..]) };
+        let trimmed = chunk.trim_end_matches(['.', ':', '!', '?', ',', '…']);
+        let (trimmed, tail) =
+            if trimmed.is_empty() { (chunk, "") } else { (trimmed, &chunk[trimmed.len()..]) };
         let before = self.text[..self.at].trim_end_matches(['"', '\'', ' ']);
         let assigned = before.ends_with(['=', ':']) && !before.ends_with("::");
         let next = rest[end..].trim_start_matches([' ', ')', ']']);
-        // `Key (email)=(bob@example.com)`: a database names the column and then the value.
-        let is_value = before.ends_with(")=(") || context::is_about_a_choice(self.words, bare);
+        // `Key (email)=(bob@example.com)`: databases name the column, then the value.
+        let is_value = before.ends_with(")=(") || context::is_choice_value(self.words, trimmed);
         if is_value {
-            self.out.mask("<*>");
-        } else if context::is_secret_after(self.words, assigned, bare) {
-            self.out.mask("<secret>");
+            self.out.push_mask("<*>");
+        } else if context::is_secret_after(self.words, assigned, trimmed) {
+            self.out.push_mask("<secret>");
         } else {
-            word::write(bare, self.words, next, &mut self.out);
+            word::write_masked(trimmed, self.words, next, &mut self.out);
         }
         for c in tail.chars() {
-            self.out.plain(c);
+            self.out.push(c);
         }
-        if bare.eq_ignore_ascii_case("values") && rest[end..].trim_start().starts_with('(') {
-            // A statement of SQL with its values written into it, which are as many people's.
-            self.out.word(" (<*>)");
+        if trimmed.eq_ignore_ascii_case("values") && rest[end..].trim_start().starts_with('(') {
+            // An SQL statement with its values inlined, which may be personal data.
+            self.out.push_word(" (<*>)");
             let given = &rest[end..rest.floor_char_boundary(end + VALUES_MAX)];
             self.at += given.rfind(')').map_or(given.len(), |at| at + 1);
         }
-        self.words = [bare, self.words[0]];
+        self.words = [trimmed, self.words[0]];
         self.at += end;
     }
 
@@ -188,13 +193,13 @@ impl<'a> Scan<'a> {
             ',' => !(at > 0 && digit(bytes.get(at - 1)) && digit(bytes.get(at + 1))),
             // `x='…'`, but not the end of `can't`.
             '"' | '`' => true,
-            c => is_joint(c) || c.is_whitespace() || c.is_control() || hidden(c),
+            c => is_separator(c) || c.is_whitespace() || c.is_control() || hidden(c),
         }
     }
 }
 
-/// What stands between words and belongs to none.
-fn is_joint(c: char) -> bool {
+/// Returns whether a character separates words.
+fn is_separator(c: char) -> bool {
     matches!(
         c,
         '(' | ')'
@@ -219,12 +224,12 @@ fn ends_url(c: char) -> bool {
     c.is_whitespace() || c.is_control() || hidden(c) || "\"'`<>)]}|,;”’".contains(c)
 }
 
-/// Whether a key is one whose value is a sentence about the error.
-fn says_what_failed(word: &str) -> bool {
+/// Returns whether the value of this key is a sentence about the error.
+fn is_error_key(word: &str) -> bool {
     ["message", "error", "errorMessage", "errorType", "reason", "detail", "msg"].contains(&word)
 }
 
-/// The length of a terminal's escape sequence.
+/// Returns the length of a terminal escape sequence.
 fn escape_len(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let (start, kind) = match bytes {
@@ -236,41 +241,41 @@ fn escape_len(rest: &str) -> usize {
     let ends = |test: fn(&u8) -> bool| tail.iter().position(test).map(|at| start + at);
     match kind {
         b'[' => ends(|b| (0x40..=0x7e).contains(b)).map_or(start, |at| at + 1),
-        // OSC: up to BEL or the next escape, which is then read by itself.
+        // OSC extends to BEL or the next escape, which the next step reads.
         b']' => ends(|b| matches!(b, 7 | 0x1b)).unwrap_or(start),
         kind if kind.is_ascii() => 2,
         _ => 1,
     }
 }
 
-/// The text that is being written.
-struct Out {
+/// The masked text written so far.
+struct MaskedText {
     text: String,
-    /// The last mask and where it ends: a list of numbers is one `<num>`.
+    /// The last mask and its end, so that a list of numbers becomes one `<num>`.
     last: (&'static str, usize),
     max: usize,
 }
 
-impl Out {
+impl MaskedText {
     fn new(max: usize) -> Self {
-        Out { text: String::with_capacity(max + 32), last: ("", 0), max }
+        MaskedText { text: String::with_capacity(max + 32), last: ("", 0), max }
     }
 
-    fn space(&mut self) {
+    fn push_space(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with(' ') {
             self.text.push(' ');
         }
     }
 
-    fn plain(&mut self, c: char) {
+    fn push(&mut self, c: char) {
         self.text.push(c);
     }
 
-    fn word(&mut self, word: &str) {
+    fn push_word(&mut self, word: &str) {
         self.text.extend(word.chars().filter(|c| !hidden(*c)));
     }
 
-    fn mask(&mut self, mask: &'static str) {
+    fn push_mask(&mut self, mask: &'static str) {
         let (last, end) = self.last;
         let between = self.text.get(end..).unwrap_or("-");
         let is_list = last == mask && between.bytes().all(|b| b" ,/:-;+".contains(&b));
@@ -288,7 +293,7 @@ impl Out {
 
     fn finish(mut self) -> String {
         if self.text.len() > self.max {
-            // At a space, so that no half of a mask stays; a text without one is cut anywhere.
+            // Cut at a space, so that no mask is split.
             let end = self.text.floor_char_boundary(self.max);
             let end = self.text[..end].rfind(' ').unwrap_or(end);
             self.text.truncate(end);

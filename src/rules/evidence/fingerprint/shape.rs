@@ -1,23 +1,23 @@
-//! The shape of a JSON value: the paths of its keys and the types that stand there, never a value
-//! but the words by which a consumer tells messages apart.
+//! The shape of a JSON value: paths of keys with the types of their values. Values themselves count
+//! only for the keys by which consumers distinguish messages.
 
 use serde_json::{Map, Value};
 
 use super::mask;
 
-/// How deep, how many values in all, and how many of a list are looked at.
+/// Limits on depth, on the number of values, and on the items of a list.
 const DEPTH_MAX: usize = 32;
 const VALUES_MAX: usize = 10_000;
 const ITEMS_MAX: usize = 100;
 /// A longer key is data.
 const KEY_MAX: usize = 64;
-/// A word that tells messages apart, and keys that are named in a title.
+/// Limits on the length of a discriminator, and on the keys in a title.
 const WORD_MAX: usize = 64;
 const KEYS_SHOWN: usize = 6;
 
-/// Keys whose value says what a message is, where it is a word. Two commands may have the same
-/// fields and go to different code; so such a word is part of the shape.
-const TELLING: [&str; 16] = [
+/// Keys whose value, if a word, names the type of a message. Two commands can have the same fields
+/// and run different code, so this word is part of the shape.
+const DISCRIMINATORS: [&str; 16] = [
     "source",
     "detail-type",
     "eventSource",
@@ -36,17 +36,17 @@ const TELLING: [&str; 16] = [
     "kind",
 ];
 
-pub(super) struct Shape {
-    /// Every path with its type, sorted, once each.
+pub(super) struct JsonShape {
+    /// Every path with its type once, sorted.
     pub canonical: String,
     pub paths: u64,
-    /// What tells the message apart, by its key.
+    /// Discriminators by key.
     pub words: Vec<(&'static str, String)>,
     /// `with customer, items[], total`.
     pub outline: String,
 }
 
-pub(super) fn of(value: &Value) -> Shape {
+pub(super) fn json_shape(value: &Value) -> JsonShape {
     let mut walk = Walk { arena: String::with_capacity(2048), paths: Vec::new(), values: 0 };
     walk.visit(value, &mut String::with_capacity(128), 0);
     let Walk { arena, mut paths, .. } = walk;
@@ -58,15 +58,15 @@ pub(super) fn of(value: &Value) -> Shape {
         canonical.push('\n');
     }
     let mut words = Vec::new();
-    for place in ["", "/Records/0", "/detail"] {
-        if let Some(Value::Object(object)) = value.pointer(place) {
-            telling(object, &mut words);
+    for path in ["", "/Records/0", "/detail"] {
+        if let Some(Value::Object(object)) = value.pointer(path) {
+            add_discriminators(object, &mut words);
         }
     }
-    Shape { canonical, paths: paths.len() as u64, words, outline: outline(value) }
+    JsonShape { canonical, paths: paths.len() as u64, words, outline: outline(value) }
 }
 
-/// All paths in one text, so that none is a string of its own.
+/// Walk over a value. All paths share one string, to save allocations.
 struct Walk {
     arena: String,
     paths: Vec<(usize, usize)>,
@@ -97,8 +97,8 @@ impl Walk {
         match value {
             Value::Array(items) => {
                 path.push_str("[]");
-                // A list of words is of one shape with words and without.
-                let inner = items.iter().take(ITEMS_MAX).filter(|item| !is_word_or_number(item));
+                // A list of scalars has the same shape as an empty one.
+                let inner = items.iter().take(ITEMS_MAX).filter(|item| !is_scalar(item));
                 for item in inner {
                     self.visit(item, path, depth + 1);
                 }
@@ -106,7 +106,7 @@ impl Walk {
             Value::Object(object) => {
                 for (key, value) in object {
                     path.push('.');
-                    path.push_str(name(key));
+                    path.push_str(key_or_wildcard(key));
                     self.visit(value, path, depth + 1);
                     path.truncate(len);
                     if self.values > VALUES_MAX {
@@ -120,12 +120,12 @@ impl Walk {
     }
 }
 
-fn is_word_or_number(value: &Value) -> bool {
+fn is_scalar(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
 }
 
-/// A key; `*` when it is data: an id, a date, an address.
-fn name(key: &str) -> &str {
+/// Returns the key, or `*` for a key that is data: an id, a date, an address.
+fn key_or_wildcard(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let is_data = key.len() > KEY_MAX
         || (digits > 0 && digits == key.len())
@@ -136,22 +136,22 @@ fn name(key: &str) -> &str {
     if is_data { "*" } else { key }
 }
 
-fn telling(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>) {
-    for key in TELLING {
+fn add_discriminators(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>) {
+    for key in DISCRIMINATORS {
         let Some(Value::String(word)) = object.get(key) else {
             continue;
         };
-        // `ObjectCreated:Put` and `ObjectCreated:CompleteMultipartUpload` are one to a consumer.
+        // Consumers treat `ObjectCreated:Put` and `ObjectCreated:CompleteMultipartUpload` alike.
         let word = if key == "eventName" { word.split(':').next().unwrap_or(word) } else { word };
-        if is_word(word) {
+        if is_program_word(word) {
             words.push((key, word.to_owned()));
         }
     }
 }
 
-/// Whether a value is a word of a program rather than one of a person: letters and what joins
-/// them, and a digit only in a version.
-fn is_word(word: &str) -> bool {
+/// Returns whether a value is an identifier of a program rather than text of a person: letters and
+/// separators, with one digit at most, for a version.
+fn is_program_word(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     (2..=WORD_MAX).contains(&word.len())
         && !mask::is_id(word)
@@ -178,15 +178,15 @@ fn outline(value: &Value) -> String {
     let mut keys: Vec<(&String, &Value)> = inner.iter().collect();
     keys.sort_unstable_by_key(|(key, _)| *key);
     let mut shown: Vec<String> =
-        keys.iter().take(KEYS_SHOWN).map(|(key, value)| shown(key, value)).collect();
+        keys.iter().take(KEYS_SHOWN).map(|(key, value)| outline_key(key, value)).collect();
     if keys.len() > KEYS_SHOWN {
         shown.push(format!("{} more", keys.len() - KEYS_SHOWN));
     }
     format!("{list}with {}", shown.join(", "))
 }
 
-fn shown(key: &str, value: &Value) -> String {
-    let name = name(key);
+fn outline_key(key: &str, value: &Value) -> String {
+    let name = key_or_wildcard(key);
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-$@:".contains(&b));
     let name = if plain && name.len() <= 32 { name } else { "*" };
     if value.is_array() { format!("{name}[]") } else { name.to_owned() }

@@ -2,39 +2,27 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::io::Write;
 
 use super::*;
 use crate::rules::evidence::decode::decode;
-use crate::rules::evidence::message::{Attribute, Message};
+use crate::rules::evidence::message::Message;
+use crate::rules::evidence::tests::{body, gzip, with_attributes};
 use crate::text::hidden;
 use crate::time::Timestamp;
 
 mod corpus;
 
-fn body(text: &str) -> Message {
-    Message { id: "m".into(), body: text.into(), ..Message::default() }
-}
-
-fn with(text: &str, attributes: &[(&str, &str)]) -> Message {
-    let attributes =
-        attributes.iter().map(|(name, text)| ((*name).into(), Attribute::Text((*text).into())));
-    Message { attributes: attributes.collect(), ..body(text) }
-}
-
 fn found(message: &Message) -> Fingerprint {
-    of(&decode(message))
+    compute(&decode(message))
 }
 
 fn found_in(text: &str) -> Fingerprint {
     found(&body(text))
 }
 
-/// What it is, the text, what is left of it.
+/// Label, text, expected template.
 const MASKED: [(&str, &str, &str); 48] = [
     ("words stay", "Connection refused", "Connection refused"),
     ("a number", "order 4711 failed", "order <num> failed"),
@@ -99,7 +87,7 @@ const MASKED: [(&str, &str, &str); 48] = [
 ];
 
 #[test]
-fn what_differs_from_message_to_message_is_masked() {
+fn varying_parts_are_masked() {
     let mut wrong = Vec::new();
     for (what, text, expected) in MASKED {
         let masked = mask::template(text, TEMPLATE_MAX, false);
@@ -111,7 +99,7 @@ fn what_differs_from_message_to_message_is_masked() {
 }
 
 #[test]
-fn a_template_is_cut_between_words_and_never_in_a_mask() {
+fn template_is_cut_between_words_and_never_in_a_mask() {
     let text = "word 12 ".repeat(200);
     for max in 1..80 {
         let cut = mask::template(&text, max, false);
@@ -121,7 +109,7 @@ fn a_template_is_cut_between_words_and_never_in_a_mask() {
 }
 
 #[test]
-fn capitals_count_in_quotes_alone() {
+fn case_matters_only_in_quotes() {
     let rows = [
         ("ERROR Refused", "error refused"),
         ("no 'userId' HERE", "no 'userId' here"),
@@ -129,19 +117,22 @@ fn capitals_count_in_quotes_alone() {
         ("'Open", "'Open"),
     ];
     for (text, expected) in rows {
-        assert_eq!(mask::folded(text), expected, "{text}");
+        assert_eq!(mask::case_folded(text), expected, "{text}");
     }
 }
 
-/// Two messages, and whether one repair would do for both.
+/// Two messages, and whether the same fix would repair both.
 #[test]
-fn causes_are_told_apart_and_kept_together() {
+fn fingerprint_separates_causes_and_joins_repeats() {
     let lambda = |error: &str| {
-        with("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", error)])
+        with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", error)])
     };
     let rule = |code: &str, target: &str| {
         let target = format!("arn:aws:{target}:eu-west-1:1:x");
-        with("{}", &[("RULE_ARN", "arn:r"), ("ERROR_CODE", code), ("TARGET_ARN", &target)])
+        with_attributes(
+            "{}",
+            &[("RULE_ARN", "arn:r"), ("ERROR_CODE", code), ("TARGET_ARN", &target)],
+        )
     };
     let rows = [
         ("another number", body("order 1 failed"), body("order 22 failed"), true),
@@ -173,9 +164,9 @@ fn causes_are_told_apart_and_kept_together() {
     }
 }
 
-/// The same cause dies in many queues, and is delivered more than once.
+/// The same cause occurs in many queues, and messages are delivered more than once.
 #[test]
-fn what_sqs_says_is_no_part_of_a_cause() {
+fn fingerprint_ignores_sqs_attributes() {
     let again = |message: &Message, place: usize| {
         let mut message = message.clone();
         message.id = format!("m{place}");
@@ -196,14 +187,14 @@ fn what_sqs_says_is_no_part_of_a_cause() {
 }
 
 fn grouped<'a>(letters: impl Iterator<Item = &'a corpus::Letter>) -> Value {
-    let mut grouper = Grouper::new();
+    let mut grouper = Grouper::default();
     for letter in letters {
         let content = decode(&letter.message).content.digest();
         let sent = letter.message.system["SentTimestamp"].parse().map(Timestamp::from_millis);
         grouper.add(&letter.file, sent.ok(), content, letter.found.clone());
     }
     let mut written = serde_json::to_value(grouper.finish()).unwrap();
-    // Within a group the messages stand as they came.
+    // The messages of a group keep the order of arrival.
     for group in written["fingerprints"].as_array_mut().unwrap() {
         let messages = group["messages"].as_array_mut().unwrap();
         messages.sort_by_key(|id| id.as_str().unwrap().to_owned());
@@ -212,26 +203,26 @@ fn grouped<'a>(letters: impl Iterator<Item = &'a corpus::Letter>) -> Value {
 }
 
 #[test]
-fn the_order_of_messages_does_not_matter() {
+fn grouping_ignores_the_order_of_messages() {
     let letters = corpus::letters();
     let expected = grouped(letters.iter());
     assert_eq!(grouped(letters.iter().rev()), expected, "from the end");
     for step in [7, 11, 101] {
-        // 215 is 5 times 43: a step that is prime to both visits every place once.
+        // 215 is 5 times 43: a step coprime to both visits every message once.
         let order = (0..letters.len()).map(|place| &letters[place * step % letters.len()]);
         assert_eq!(grouped(order), expected, "every {step}th");
     }
 }
 
 #[test]
-fn a_group_counts_what_is_repeated() {
-    let mut grouper = Grouper::new();
+fn group_counts_repeats() {
+    let mut grouper = Grouper::default();
     for (item, sent, text) in
         [("m1", 5, "order 1 failed"), ("m2", 3, "order 2 failed"), ("m3", 4, "order 2 failed")]
     {
         let decoded = decode(&body(text));
         let sent = Some(Timestamp::from_millis(sent));
-        grouper.add(item, sent, decoded.content.digest(), of(&decoded));
+        grouper.add(item, sent, decoded.content.digest(), compute(&decoded));
     }
     let groups = grouper.finish().fingerprints;
     assert_eq!(groups.len(), 1);
@@ -240,8 +231,8 @@ fn a_group_counts_what_is_repeated() {
     assert_eq!(groups[0].last_sent_at, Some(Timestamp::from_millis(5)));
 }
 
-/// Ids are written into evidence and remembered by people. Whoever changes a rule so that one of
-/// these changes has to raise `VERSION`, and then puts the new ids here.
+/// Evidence on disk contains ids, and people remember them. A change that breaks one of these must
+/// raise `VERSION`; then put the new ids here.
 #[test]
 fn ids_change_with_the_version_alone() {
     let text = "java.lang.NullPointerException: Cannot invoke \"A.b()\" because \"a\" is null\n\
@@ -251,12 +242,15 @@ fn ids_change_with_the_version_alone() {
         ("a line of a log", body("2026-01-02 ERROR order 7 failed"), "ce45a39692d936b3"),
         (
             "a function",
-            with("{}", &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", "'sku'")]),
+            with_attributes(
+                "{}",
+                &[("RequestID", "r"), ("ErrorCode", "200"), ("ErrorMessage", "'sku'")],
+            ),
             "0af4fb9325c232f0",
         ),
         (
             "a rule",
-            with(
+            with_attributes(
                 "{}",
                 &[
                     ("RULE_ARN", "arn:r"),
@@ -288,11 +282,11 @@ fn ids_change_with_the_version_alone() {
 }
 
 #[test]
-fn why_names_the_parts_that_decided() {
+fn why_lists_the_parts_of_the_fingerprint() {
     let rows: [(&str, Message, Kind, &[&str]); 8] = [
         (
             "a rule",
-            with(
+            with_attributes(
                 "{}",
                 &[
                     ("RULE_ARN", "arn:r"),
@@ -357,7 +351,7 @@ fn why_names_the_parts_that_decided() {
 }
 
 #[test]
-fn titles_are_lines_for_people() {
+fn title_summarises_the_cause() {
     let rows = [
         (r#"{"b":[1],"a":2}"#, "JSON with a, b[]"),
         (r#"{"type":"order.placed","n":1}"#, "JSON 'order.placed' with n, type"),
@@ -374,7 +368,7 @@ fn titles_are_lines_for_people() {
     }
 }
 
-/// Everything of a fingerprint that is shown or filed.
+/// Returns all texts of a fingerprint that are shown or stored.
 fn shown(found: &Fingerprint) -> String {
     let parts = [&found.code, &found.exception, &found.message].into_iter().flatten();
     let all: Vec<&str> =
@@ -383,7 +377,7 @@ fn shown(found: &Fingerprint) -> String {
 }
 
 #[test]
-fn nobody_is_named_in_a_fingerprint() {
+fn fingerprint_contains_no_secret_or_person() {
     let secrets = [
         "bob.smith@example.com",
         "4111111111111111",
@@ -432,9 +426,7 @@ fn nobody_is_named_in_a_fingerprint() {
 }
 
 fn gzipped(bytes: &[u8]) -> String {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    STANDARD.encode(gzip.finish().unwrap())
+    STANDARD.encode(gzip(bytes))
 }
 
 #[track_caller]
@@ -446,7 +438,7 @@ fn is_printable(what: &str, found: &Fingerprint) {
 }
 
 #[test]
-fn hostile_messages_have_a_printable_title() {
+fn title_of_hostile_messages_is_printable() {
     const MIB: usize = 1024 * 1024;
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(10_000), close.repeat(10_000));
     let many: Value = (0..50_000)
@@ -499,11 +491,14 @@ fn hostile_messages_have_a_printable_title() {
     }
     let noise = "\u{1b}[31m\u{202e}x\0";
     let attributes = ["ERROR_CODE", "ERROR_MESSAGE", "RULE_ARN", "TARGET_ARN", "errorType"];
-    is_printable("attributes", &found(&with("{}", &attributes.map(|name| (name, noise)))));
+    is_printable(
+        "attributes",
+        &found(&with_attributes("{}", &attributes.map(|name| (name, noise)))),
+    );
 }
 
 #[test]
-fn every_letter_of_the_corpus_has_a_printable_title() {
+fn title_of_every_corpus_message_is_printable() {
     for letter in corpus::letters() {
         is_printable(&letter.file, &letter.found);
         let people = ["ana.lima", "r.schmidt", "wei@", "Ana", "Ito", "15112345678"];
@@ -512,7 +507,7 @@ fn every_letter_of_the_corpus_has_a_printable_title() {
     }
 }
 
-/// JSON without keys that speak of errors or tell types apart.
+/// Generates JSON without error keys or discriminators.
 fn payload() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<i32>().prop_map(|n| json!(n)),
@@ -529,7 +524,7 @@ fn payload() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The same value with other words and numbers in it.
+/// Returns the value with other words and numbers in it.
 fn changed(value: &Value, by: i32) -> Value {
     match value {
         Value::Number(_) => json!(by),
@@ -546,19 +541,19 @@ fn changed(value: &Value, by: i32) -> Value {
 
 proptest! {
     #[test]
-    fn values_never_influence_the_shape(value in payload(), by in any::<i32>()) {
-        let (one, other) = (shape::of(&value), shape::of(&changed(&value, by)));
+    fn shape_ignores_values(value in payload(), by in any::<i32>()) {
+        let (one, other) = (shape::json_shape(&value), shape::json_shape(&changed(&value, by)));
         prop_assert_eq!(one.canonical, other.canonical);
         prop_assert_eq!(one.outline, other.outline);
     }
 
     #[test]
-    fn any_text_has_a_printable_title(text in any::<String>()) {
+    fn title_of_any_text_is_printable(text in any::<String>()) {
         is_printable("any", &found_in(&text));
     }
 
     #[test]
-    fn numbers_never_influence_the_text(
+    fn template_ignores_numbers(
         words in prop::collection::vec("[a-z]{2,9}", 1..6),
         a in prop::collection::vec(0u32..1_000_000, 6),
         b in prop::collection::vec(0u32..1_000_000, 6),
@@ -572,9 +567,9 @@ proptest! {
 }
 
 #[test]
-fn an_id_is_made_of_parts_that_do_not_run_together() {
+fn id_parts_are_hashed_with_their_length() {
     let id = |parts: &[(&str, &str)]| {
-        let mut all = Parts::of(Kind::ErrorText);
+        let mut all = Parts::new(Kind::ErrorText);
         for (name, text) in parts {
             all.add(name, text);
         }
@@ -591,14 +586,13 @@ fn an_id_is_made_of_parts_that_do_not_run_together() {
     assert_eq!(ids.len(), 5);
 }
 
-/// Found by fuzzing: an error of which nothing is left was a cause without a reason, and all such
-/// errors were one.
+/// Found by fuzzing: all errors whose text masks to nothing had one fingerprint, without a reason.
 #[test]
-fn an_error_that_says_nothing_is_known_by_the_payload() {
+fn fingerprint_of_an_empty_error_uses_the_payload() {
     for text in ["", " ", "\u{200b}"] {
-        let mut decoded = decode(&with(r#"{"order": 1}"#, &[]));
-        decoded.failure.message = Some(Said { text: text.into(), from: "body".into() });
-        let found = of(&decoded);
+        let mut decoded = decode(&with_attributes(r#"{"order": 1}"#, &[]));
+        decoded.error.message = Some(SourcedText { text: text.into(), source: "body".into() });
+        let found = compute(&decoded);
         assert_eq!((found.kind, found.why.len()), (Kind::Shape, 1), "{text:?}: {:?}", found.why);
     }
 }

@@ -1,40 +1,41 @@
-//! Card numbers, telephone numbers and numbers of persons among all the other numbers.
+//! Card, telephone and personal identification numbers among other numbers.
 //!
-//! Promises: bare digits are no telephone number, and of 13 to 19 digits only what an issuer could
-//! have given out is a card: timestamps, account ids, versions, addresses and dates stay. A look
-//! is bounded by the digits that such a number can have.
+//! Promises: bare digits are no telephone number, and 13 to 19 digits are a card only in a range
+//! that issuers use: timestamps, account ids, versions, addresses and dates stay. Every search is
+//! bounded by the maximum number of digits.
 
 use super::bytes::digits;
-use super::{CARD, Found, PERSON, PHONE};
+use super::{CARD, Match, PERSON, PHONE};
 
-/// The most digits of a card.
+/// Maximum digits of a card number.
 const CARD_MAX: usize = 19;
-/// The fewest and the most digits of an international telephone number (E.164).
+/// Minimum and maximum digits of an international telephone number (E.164).
 const PHONE_MIN: usize = 8;
 const PHONE_MAX: usize = 15;
-/// The most groups that a number is written in.
-const GROUPS: usize = 8;
+/// Maximum groups of digits in a number.
+const GROUPS_MAX: usize = 8;
 
-/// Groups of digits with a separator between them: no more than can matter.
-struct Cluster {
-    /// Start and end.
-    groups: [(usize, usize); GROUPS],
-    /// What stands before each group; the first has none.
-    separators: [u8; GROUPS],
+/// Groups of digits with a separator between them.
+struct DigitGroups {
+    /// Start and end of each group.
+    ranges: [(usize, usize); GROUPS_MAX],
+    /// The separator before each group; 0 before the first.
+    separators: [u8; GROUPS_MAX],
     count: usize,
 }
 
-impl Cluster {
+impl DigitGroups {
     fn read(bytes: &[u8], start: usize) -> Self {
-        let mut cluster = Cluster { groups: [(0, 0); GROUPS], separators: [0; GROUPS], count: 0 };
+        let mut groups =
+            DigitGroups { ranges: [(0, 0); GROUPS_MAX], separators: [0; GROUPS_MAX], count: 0 };
         let (mut at, mut separator) = (start, 0);
-        while cluster.count < GROUPS {
-            // One more than a card has is enough to know that it is none.
+        while groups.count < GROUPS_MAX {
+            // One digit more than a card has is enough to reject it.
             let limit = bytes.len().min(at + CARD_MAX + 1);
             let end = at + digits(&bytes[at..limit]);
-            cluster.groups[cluster.count] = (at, end);
-            cluster.separators[cluster.count] = separator;
-            cluster.count += 1;
+            groups.ranges[groups.count] = (at, end);
+            groups.separators[groups.count] = separator;
+            groups.count += 1;
             let next = match bytes.get(end..).unwrap_or_default() {
                 [b')', b' ' | b'-', digit, ..] if digit.is_ascii_digit() => end + 2,
                 [b' ' | b'-' | b'.' | b'+' | b')', digit, ..] if digit.is_ascii_digit() => end + 1,
@@ -42,39 +43,39 @@ impl Cluster {
             };
             (at, separator) = (next, bytes[end]);
         }
-        cluster
+        groups
     }
 
     fn length(&self, group: usize) -> usize {
-        self.groups[group].1 - self.groups[group].0
+        self.ranges[group].1 - self.ranges[group].0
     }
 
     fn end(&self) -> usize {
-        self.groups[self.count - 1].1
+        self.ranges[self.count - 1].1
     }
 }
 
-/// What the digits at `start`, the first of their run, begin.
-pub(super) fn number<'k>(bytes: &[u8], floor: usize, start: usize) -> Option<Found<'k>> {
-    let cluster = Cluster::read(bytes, start);
-    // The digits after a decimal point are a fraction.
+/// Matches a card or telephone number at `start`, the first digit of its run.
+pub(super) fn card_or_phone<'k>(bytes: &[u8], lowest: usize, start: usize) -> Option<Match<'k>> {
+    let groups = DigitGroups::read(bytes, start);
+    // Digits after a decimal point are a fraction.
     let fraction =
-        start >= floor + 2 && bytes[start - 1] == b'.' && bytes[start - 2].is_ascii_digit();
-    if !fraction && let Some(end) = card(bytes, &cluster) {
-        return Some(Found { start, end, kind: CARD });
+        start >= lowest + 2 && bytes[start - 1] == b'.' && bytes[start - 2].is_ascii_digit();
+    if !fraction && let Some(end) = card_end(bytes, &groups) {
+        return Some(Match { start, end, kind: CARD });
     }
-    local(bytes, floor, start, &cluster)
+    grouped_number(bytes, lowest, start, &groups)
 }
 
-/// The end of the card number that the groups begin with.
-fn card(bytes: &[u8], cluster: &Cluster) -> Option<usize> {
+/// Returns the end of the card number that the groups begin with.
+fn card_end(bytes: &[u8], groups: &DigitGroups) -> Option<usize> {
     let mut number = [0; CARD_MAX];
     let mut count = 0;
     let mut best = None;
-    for group in 0..cluster.count {
-        let (start, end) = cluster.groups[group];
-        let apart = group > 0 || cluster.count > 1 && end - start < 13;
-        let alike = group < 2 || cluster.separators[group] == cluster.separators[1];
+    for group in 0..groups.count {
+        let (start, end) = groups.ranges[group];
+        let apart = group > 0 || groups.count > 1 && end - start < 13;
+        let alike = group < 2 || groups.separators[group] == groups.separators[1];
         if count + end - start > CARD_MAX || apart && !(3..8).contains(&(end - start)) || !alike {
             break;
         }
@@ -82,15 +83,15 @@ fn card(bytes: &[u8], cluster: &Cluster) -> Option<usize> {
             number[count] = byte - b'0';
             count += 1;
         }
-        if issued(&number[..count]) && luhn(&number[..count]) {
+        if is_issued_range(&number[..count]) && passes_luhn(&number[..count]) {
             best = Some(end);
         }
     }
     best
 }
 
-/// Whether an issuer of cards has numbers that begin so and are as long.
-fn issued(number: &[u8]) -> bool {
+/// Returns whether the first digits and the length belong to a card issuer.
+fn is_issued_range(number: &[u8]) -> bool {
     if number.len() < 13 {
         return false;
     }
@@ -107,13 +108,13 @@ fn issued(number: &[u8]) -> bool {
     }
 }
 
-/// The check digit is right, and the digits are not all the same.
-fn luhn(number: &[u8]) -> bool {
+/// Returns whether the Luhn check digit is right and the digits are not all equal.
+fn passes_luhn(number: &[u8]) -> bool {
     let sum: u32 = number
         .iter()
         .rev()
         .enumerate()
-        .map(|(place, digit)| match (place % 2, u32::from(*digit) * 2) {
+        .map(|(index, digit)| match (index % 2, u32::from(*digit) * 2) {
             (0, twice) => twice / 2,
             (_, twice) => twice / 10 + twice % 10,
         })
@@ -121,32 +122,37 @@ fn luhn(number: &[u8]) -> bool {
     sum.is_multiple_of(10) && number.iter().any(|digit| *digit != number[0])
 }
 
-/// A number in one of the common written forms, when all the groups together are one.
-fn local<'k>(bytes: &[u8], floor: usize, start: usize, cluster: &Cluster) -> Option<Found<'k>> {
-    if !(2..=5).contains(&cluster.count) {
+/// Matches a number in a common national format that all groups together form.
+fn grouped_number<'k>(
+    bytes: &[u8],
+    lowest: usize,
+    start: usize,
+    groups: &DigitGroups,
+) -> Option<Match<'k>> {
+    if !(2..=5).contains(&groups.count) {
         return None;
     }
-    let end = cluster.end();
+    let end = groups.end();
     let joined = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/:.@".contains(&byte);
-    let before = (start > floor).then(|| bytes[start - 1]);
+    let before = (start > lowest).then(|| bytes[start - 1]);
     if bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
         return None;
     }
     let mut lengths = [0; 5];
-    for (group, length) in lengths.iter_mut().enumerate().take(cluster.count) {
-        *length = cluster.length(group);
+    for (group, length) in lengths.iter_mut().enumerate().take(groups.count) {
+        *length = groups.length(group);
     }
-    let lengths = &lengths[..cluster.count];
-    let separators = &cluster.separators[1..cluster.count];
+    let lengths = &lengths[..groups.count];
+    let separators = &groups.separators[1..groups.count];
     if before == Some(b'(') && separators[0] == b')' {
         let rest: usize = lengths[1..].iter().sum();
         let is = (2..=4).contains(&lengths[0]) && (6..=9).contains(&rest);
-        return is.then_some(Found { start: start - 1, end, kind: PHONE });
+        return is.then_some(Match { start: start - 1, end, kind: PHONE });
     }
     if before.is_some_and(joined) || separators.contains(&b')') {
         return None;
     }
-    let first = |group: usize| bytes[cluster.groups[group].0];
+    let first = |group: usize| bytes[groups.ranges[group].0];
     let second = || bytes[start + 1];
     let same = separators.iter().all(|byte| *byte == separators[0] && *byte != b'+');
     let national = |group: usize| first(group) > b'1' && first(group + 1) > b'1';
@@ -162,20 +168,20 @@ fn local<'k>(bytes: &[u8], floor: usize, start: usize, cluster: &Cluster) -> Opt
         }
         _ => return None,
     };
-    Some(Found { start, end, kind })
+    Some(Match { start, end, kind })
 }
 
-/// `+55 11 98765-4321`: a plus sign, which may be an escape, and 8 to 15 digits.
-pub(super) fn international<'k>(
+/// Matches `+55 11 98765-4321`: a plus sign, possibly escaped, and 8 to 15 digits.
+pub(super) fn international_phone<'k>(
     bytes: &[u8],
-    floor: usize,
+    lowest: usize,
     start: usize,
     after: usize,
-) -> Option<Found<'k>> {
-    if start > floor && bytes[start - 1].is_ascii_digit() {
+) -> Option<Match<'k>> {
+    if start > lowest && bytes[start - 1].is_ascii_digit() {
         return None;
     }
-    let exponent = start > floor + 1
+    let exponent = start > lowest + 1
         && matches!(bytes[start - 1], b'e' | b'E')
         && bytes[start - 2].is_ascii_digit();
     if exponent {
@@ -194,5 +200,5 @@ pub(super) fn international<'k>(
         at += apart + more;
         end = (count >= PHONE_MIN).then_some(at).or(end);
     }
-    end.map(|end| Found { start, end, kind: PHONE })
+    end.map(|end| Match { start, end, kind: PHONE })
 }

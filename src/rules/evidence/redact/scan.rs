@@ -1,85 +1,85 @@
-//! One pass over a text: few bytes can be part of a secret's first sign, and only there is more
-//! looked at.
+//! A single pass over a text that examines only trigger bytes, those that can begin a secret or its
+//! separator.
 //!
-//! Promises: each look is bounded, or ends where the next one begins, so that a pass is linear.
-//! Places are in order, do not overlap, and lie between characters.
+//! Promises: each examination is bounded, or ends where the next one begins, so that a pass is
+//! linear. Matches are ordered, do not overlap, and lie on character boundaries.
 
 use super::bytes::{digits, run};
-use super::{EMAIL, Found, SECRET};
+use super::{EMAIL, Match, SECRET};
 use super::{number, secret_name, token};
 
-/// Bytes at which something is looked at.
-const SIGNS: [bool; 256] = {
-    let mut signs = [false; 256];
+/// Bytes that trigger an examination.
+const TRIGGERS: [bool; 256] = {
+    let mut triggers = [false; 256];
     let bytes = b"@%\\0123456789+_-JKSzBb=:>/";
     let mut i = 0;
     while i < bytes.len() {
-        signs[bytes[i] as usize] = true;
+        triggers[bytes[i] as usize] = true;
         i += 1;
     }
-    signs
+    triggers
 };
 
-/// Everything of the built-in kinds.
-pub(super) fn scan<'k>(bytes: &[u8]) -> Vec<Found<'k>> {
+/// Returns all matches of the built-in kinds.
+pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<Match<'k>> {
     let mut found = Vec::new();
-    let mut memory = token::Memory::default();
-    let (mut at, mut floor) = (0, 0);
-    while let Some(step) = bytes[at..].iter().position(|byte| SIGNS[usize::from(*byte)]) {
+    let mut state = token::ScanState::default();
+    let (mut at, mut lowest) = (0, 0);
+    while let Some(step) = bytes[at..].iter().position(|byte| TRIGGERS[usize::from(*byte)]) {
         at += step;
-        match look(bytes, floor, at, &mut memory) {
-            Some(place) => {
-                (at, floor) = (place.end, place.end);
-                found.push(place);
+        match match_at(bytes, lowest, at, &mut state) {
+            Some(hit) => {
+                (at, lowest) = (hit.end, hit.end);
+                found.push(hit);
             }
             None if bytes[at].is_ascii_digit() => at += digits(&bytes[at..]),
             None => at += 1,
         }
     }
-    token::secret_keys(bytes, &mut found);
+    token::find_aws_secret_keys(bytes, &mut found);
     found
 }
 
-/// What the byte at `at` is a sign of. Nothing before `floor` belongs to it.
-fn look<'k>(
+/// Returns the match that the byte at `at` triggers; it begins at or after `lowest`.
+fn match_at<'k>(
     bytes: &[u8],
-    floor: usize,
+    lowest: usize,
     at: usize,
-    memory: &mut token::Memory,
-) -> Option<Found<'k>> {
+    state: &mut token::ScanState,
+) -> Option<Match<'k>> {
     let rest = &bytes[at..];
     match bytes[at] {
-        b'@' => email(bytes, floor, at, at + 1),
-        b'\\' if rest.starts_with(b"\\u0040") => email(bytes, floor, at, at + 6),
-        b'%' if rest.starts_with(b"%40") => email(bytes, floor, at, at + 3),
+        b'@' => email(bytes, lowest, at, at + 1),
+        b'\\' if rest.starts_with(b"\\u0040") => email(bytes, lowest, at, at + 6),
+        b'%' if rest.starts_with(b"%40") => email(bytes, lowest, at, at + 3),
         b'%' if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") => {
-            number::international(bytes, floor, at, at + 3)
+            number::international_phone(bytes, lowest, at, at + 3)
         }
-        b'0'..=b'9' => number::number(bytes, floor, at),
-        b'+' => number::international(bytes, floor, at, at + 1),
-        b'=' | b'>' => secret_name::assigned(bytes, floor, at),
-        b':' => secret_name::assigned(bytes, floor, at).or_else(|| userinfo(bytes, at)),
-        b'_' => token::underscored(bytes, floor, at),
-        b'-' => token::dashed(bytes, floor, at).or_else(|| token::pem(bytes, at, memory)),
-        b'J' => token::jwt(bytes, floor, at, memory),
-        b'K' | b'S' => token::aws(bytes, floor, at),
-        b'z' => token::google(bytes, floor, at),
-        b'B' | b'b' => token::scheme(bytes, at),
-        b'/' => token::hook(bytes, floor, at),
+        b'0'..=b'9' => number::card_or_phone(bytes, lowest, at),
+        b'+' => number::international_phone(bytes, lowest, at, at + 1),
+        b'=' | b'>' => secret_name::assigned_value(bytes, lowest, at),
+        b':' => secret_name::assigned_value(bytes, lowest, at).or_else(|| userinfo(bytes, at)),
+        b'_' => token::underscore_prefixed(bytes, lowest, at),
+        b'-' => token::dash_prefixed(bytes, lowest, at).or_else(|| token::pem(bytes, at, state)),
+        b'J' => token::jwt(bytes, lowest, at, state),
+        b'K' | b'S' => token::aws_key_id(bytes, lowest, at),
+        b'z' => token::google_api_key(bytes, lowest, at),
+        b'B' | b'b' => token::authorization_value(bytes, at),
+        b'/' => token::webhook_path(bytes, lowest, at),
         _ => None,
     }
 }
 
-/// Letters, digits, and the bytes of all characters that are not ASCII.
+/// Returns whether a byte is a letter, a digit, or part of a non-ASCII character.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-/// An e-mail address around its sign, which may be written as an escape. Neither side goes beyond
-/// another sign.
-fn email<'k>(bytes: &[u8], floor: usize, sign: usize, after: usize) -> Option<Found<'k>> {
-    let mut start = sign;
-    while start > floor {
+/// Matches an e-mail address around its `@`, which may be escaped. Neither side extends beyond
+/// another `@`.
+fn email<'k>(bytes: &[u8], lowest: usize, at_sign: usize, after: usize) -> Option<Match<'k>> {
+    let mut start = at_sign;
+    while start > lowest {
         let byte = bytes[start - 1];
         let local = is_word(byte) || b"._+-%!#$*~^".contains(&byte);
         if !local || bytes[start - 1..].starts_with(b"%40") {
@@ -87,22 +87,22 @@ fn email<'k>(bytes: &[u8], floor: usize, sign: usize, after: usize) -> Option<Fo
         }
         start -= 1;
     }
-    if start == sign {
-        start = quoted_local(bytes, floor, sign)?;
+    if start == at_sign {
+        start = quoted_local(bytes, lowest, at_sign)?;
     }
     let end = after + domain(&bytes[after..])?;
-    Some(Found { start, end, kind: EMAIL })
+    Some(Match { start, end, kind: EMAIL })
 }
 
-/// `"john doe"@…`: where the quoted part begins. RFC 5321 has 64 bytes for it.
-fn quoted_local(bytes: &[u8], floor: usize, sign: usize) -> Option<usize> {
-    let close = sign.checked_sub(1).filter(|close| *close >= floor && bytes[*close] == b'"')?;
-    let from = floor.max(close.saturating_sub(64));
+/// Returns the start of a quoted local part, `"john doe"@…`. RFC 5321 limits it to 64 bytes.
+fn quoted_local(bytes: &[u8], lowest: usize, at_sign: usize) -> Option<usize> {
+    let close = at_sign.checked_sub(1).filter(|close| *close >= lowest && bytes[*close] == b'"')?;
+    let from = lowest.max(close.saturating_sub(64));
     memchr::memrchr(b'"', &bytes[from..close]).map(|open| from + open)
 }
 
-/// The length of the domain at the beginning: at least two labels, the last no number; or an
-/// address in brackets.
+/// Returns the length of a domain: at least two labels, the last not a number; or an address in
+/// brackets.
 fn domain(bytes: &[u8]) -> Option<usize> {
     if bytes.first() == Some(&b'[') {
         let length = run(&bytes[1..], |byte| byte.is_ascii_alphanumeric() || b".:".contains(&byte));
@@ -126,13 +126,13 @@ fn domain(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// `https://user:password@host`: all that stands before the host.
-fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<Found<'k>> {
+/// Matches the user and password of `https://user:password@host`.
+fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<Match<'k>> {
     let slashes: &[&[u8]] = &[b"//", b"\\/\\/"];
     let slash = slashes.iter().find(|slash| bytes[colon + 1..].starts_with(slash))?;
     let start = colon + 1 + slash.len();
     let ends = |byte: u8| byte.is_ascii_whitespace() || b"/\\?#\"'<>`".contains(&byte);
     let authority = run(&bytes[start..], |byte| !ends(byte));
     let length = memchr::memrchr(b'@', &bytes[start..start + authority])?;
-    (length > 0).then_some(Found { start, end: start + length, kind: SECRET })
+    (length > 0).then_some(Match { start, end: start + length, kind: SECRET })
 }

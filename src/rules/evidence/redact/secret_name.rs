@@ -1,17 +1,17 @@
-//! Names that tell: what stands under `password` is a secret, whatever it looks like.
+//! Secrets recognised by their name: the value of `password` is a secret, whatever it looks like.
 //!
-//! Promises: a name is read without regard to case, `-`, `_` and `.`, and at its end, so that
-//! `dbPassword` and `X-Api-Key` tell, and `tokenCount` and `author` do not. In a text the name
-//! stands before `=` or `:`, or in a tag. Looks before the sign are bounded; looks after it end
-//! with the value that is found.
+//! Promises: case, `-`, `_` and `.` in a name do not matter, and its end decides: `dbPassword` and
+//! `X-Api-Key` are secret names, `tokenCount` and `author` are not. In a text the name stands
+//! before `=` or `:`, or in a tag. The search before the sign is bounded; the search after it ends
+//! with the value found.
 
 use super::bytes::run;
-use super::{Found, SECRET};
+use super::{Match, SECRET};
 
-/// The longest name that is looked at, from its end.
+/// Limit on the length of a name, counted from its end.
 const NAME_MAX: usize = 64;
-/// Names that tell at the end of any name, in the singular and the plural.
-const ENDS: [&str; 28] = [
+/// Secret names at the end of any name, in the singular and the plural.
+const SECRET_ENDS: [&str; 28] = [
     "accesskey",
     "accesskeyid",
     "accountkey",
@@ -41,25 +41,26 @@ const ENDS: [&str; 28] = [
     "signingkey",
     "token",
 ];
-/// Names that also end innocent words, and so have to be a word of their own.
-const WORDS: [&str; 6] = ["cpf", "otp", "pass", "pin", "session", "ssn"];
-/// Names that tell in the query of a URL only.
-const QUERY: [&str; 3] = ["sig", "signature", "xamzsignature"];
-/// What is no secret under any name.
-const NOTHING: [&[u8]; 8] =
+/// Secret names that also end harmless words (`compass`), and must be a word of their own.
+const SECRET_WORDS: [&str; 6] = ["cpf", "otp", "pass", "pin", "session", "ssn"];
+/// Secret names in the query of a URL only.
+const QUERY_NAMES: [&str; 3] = ["sig", "signature", "xamzsignature"];
+/// Values that are no secret under any name.
+const EMPTY_VALUES: [&[u8]; 8] =
     [b"null", b"true", b"false", b"none", b"None", b"True", b"False", b"undefined"];
 
-/// A name as it is compared: letters and digits, in lower case.
-struct Name {
+/// Letters and digits of a name in lower case, without trailing digits.
+struct NormalizedName {
     text: String,
-    /// Where the words of the name begin in `text`.
+    /// Offsets of the words in `text`.
     words: Vec<usize>,
 }
 
-impl Name {
+impl NormalizedName {
     fn read(name: &[u8]) -> Self {
         let name = &name[name.len().saturating_sub(NAME_MAX)..];
-        let mut read = Name { text: String::with_capacity(name.len()), words: Vec::new() };
+        let mut read =
+            NormalizedName { text: String::with_capacity(name.len()), words: Vec::new() };
         let mut last = b' ';
         for byte in name {
             if byte.is_ascii_alphanumeric() {
@@ -76,39 +77,39 @@ impl Name {
         read
     }
 
-    fn tells(&self) -> bool {
+    fn is_secret(&self) -> bool {
         let text = self.text.as_str();
         let single = text.strip_suffix('s').unwrap_or(text);
         let word = |name: &&str| {
             text.strip_suffix(*name).is_some_and(|rest| self.words.contains(&rest.len()))
         };
-        ENDS.iter().any(|name| text.ends_with(name) || single.ends_with(name))
-            || WORDS.iter().any(word)
-            || text == QUERY[2]
+        SECRET_ENDS.iter().any(|name| text.ends_with(name) || single.ends_with(name))
+            || SECRET_WORDS.iter().any(word)
+            || text == QUERY_NAMES[2]
     }
 }
 
-/// Whether what stands under this name is secret.
-pub(super) fn tells(name: &str) -> bool {
-    Name::read(name.as_bytes()).tells()
+/// Returns whether values under this name are secret.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    NormalizedName::read(name.as_bytes()).is_secret()
 }
 
-/// The value after the sign at `at`, when a telling name stands before it: `password=…`,
+/// Matches the value after the sign at `at`, if a secret name stands before it: `password=…`,
 /// `"password": "…"`, `<password>…`.
-pub(super) fn assigned<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
-    let (start, end) = name_before(bytes, floor, at)?;
-    // Most names end in no letter that a telling one ends in.
+pub(super) fn assigned_value<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let (start, end) = name_before(bytes, lowest, at)?;
+    // Fast path: a name cannot end in a separator.
     if !bytes[end - 1].is_ascii_alphanumeric() {
         return None;
     }
-    let name = Name::read(&bytes[start..end]);
-    let asked = start > floor && matches!(bytes[start - 1], b'?' | b'&');
-    let known = name.tells() || asked && QUERY.contains(&name.text.as_str());
+    let name = NormalizedName::read(&bytes[start..end]);
+    let asked = start > lowest && matches!(bytes[start - 1], b'?' | b'&');
+    let known = name.is_secret() || asked && QUERY_NAMES.contains(&name.text.as_str());
     if !known {
         return None;
     }
     let (from, to) = if bytes[at] == b'>' {
-        let tag = start > floor && matches!(bytes[start - 1], b'<' | b':');
+        let tag = start > lowest && matches!(bytes[start - 1], b'<' | b':');
         let from = at + 1;
         tag.then(|| (from, from + run(&bytes[from..], |byte| byte != b'<')))?
     } else {
@@ -117,18 +118,22 @@ pub(super) fn assigned<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Foun
     };
     let value = &bytes[from..to];
     let blank = value.iter().all(|byte| byte.is_ascii_whitespace());
-    (!blank && !NOTHING.contains(&value)).then_some(Found { start: from, end: to, kind: SECRET })
+    (!blank && !EMPTY_VALUES.contains(&value)).then_some(Match {
+        start: from,
+        end: to,
+        kind: SECRET,
+    })
 }
 
-/// The name that ends before the sign, perhaps in quotes.
-fn name_before(bytes: &[u8], floor: usize, at: usize) -> Option<(usize, usize)> {
+/// Returns the range of the name before the sign, without quotes.
+fn name_before(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)> {
     let back = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
-        let head = &bytes[floor.max(from.saturating_sub(most))..from];
+        let head = &bytes[lowest.max(from.saturating_sub(most))..from];
         from - head.iter().rev().take_while(|byte| class(**byte)).count()
     };
     let tag = bytes[at] == b'>';
     let mut end = if tag { at } else { back(at, 2, &|byte| byte == b' ') };
-    if !tag && end > floor && matches!(bytes[end - 1], b'"' | b'\'' | b'`') {
+    if !tag && end > lowest && matches!(bytes[end - 1], b'"' | b'\'' | b'`') {
         end = back(end - 1, 8, &|byte| byte == b'\\');
     }
     let start = back(end, NAME_MAX, &|byte| {
@@ -137,7 +142,8 @@ fn name_before(bytes: &[u8], floor: usize, at: usize) -> Option<(usize, usize)> 
     (start < end).then_some((start, end))
 }
 
-/// The value after `=`, `:`, `=>` or `:=`: in quotes, to the end of the line, or a word.
+/// Returns the range of the value after `=`, `:`, `=>` or `:=`: a quoted text, a word, or the rest
+/// of the line.
 fn value_after(bytes: &[u8], at: usize, line: bool) -> Option<(usize, usize)> {
     let skip = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
         from + bytes[from..].iter().take(most).take_while(|byte| class(**byte)).count()
@@ -149,28 +155,28 @@ fn value_after(bytes: &[u8], at: usize, line: bool) -> Option<(usize, usize)> {
         return Some((open + 1, quoted_end(bytes, open + 1, quote, open - from)));
     }
     let rest = &bytes[from..];
-    let escaped = |place: usize| {
-        matches!(rest.get(place + 1), Some(b'"' | b'\''))
-            || line && matches!(rest.get(place + 1), Some(b'n' | b'r'))
+    let escaped = |offset: usize| {
+        matches!(rest.get(offset + 1), Some(b'"' | b'\''))
+            || line && matches!(rest.get(offset + 1), Some(b'n' | b'r'))
     };
-    let ends = |place: usize, byte: u8| match byte {
+    let ends = |offset: usize, byte: u8| match byte {
         b'\n' | b'\r' | b'"' => true,
-        b'\\' => escaped(place),
+        b'\\' => escaped(offset),
         _ if line => false,
         _ => byte.is_ascii_whitespace() || b",;&'`)]}<>|{".contains(&byte),
     };
-    let length = rest.iter().enumerate().position(|(place, byte)| ends(place, *byte));
+    let length = rest.iter().enumerate().position(|(offset, byte)| ends(offset, *byte));
     Some((from, from + length.unwrap_or(rest.len())))
 }
 
-/// Where a quoted value ends that was opened behind so many backslashes; the end of the text when
-/// it is cut off.
+/// Returns the end of a quoted value whose opening quote has this many backslashes; the end of the
+/// text if the quote is not closed.
 fn quoted_end(bytes: &[u8], from: usize, quote: u8, escapes: usize) -> usize {
-    for place in memchr::memchr_iter(quote, &bytes[from..]) {
-        let before = bytes[from..from + place].iter().rev().take_while(|byte| **byte == b'\\');
+    for offset in memchr::memchr_iter(quote, &bytes[from..]) {
+        let before = bytes[from..from + offset].iter().rev().take_while(|byte| **byte == b'\\');
         let count = before.count();
         if count <= escapes || escapes == 0 && count.is_multiple_of(2) {
-            return from + place - count.min(escapes);
+            return from + offset - count.min(escapes);
         }
     }
     bytes.len()

@@ -8,7 +8,7 @@ const PEM_KEY: &str =
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEow/+IBAAKC\n-----END RSA PRIVATE KEY-----";
 const AWS_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-/// What it is, the text, what is kept of it.
+/// Label, text, expected result.
 const FOUND: [(&str, &str, &str); 66] = [
     ("an address", "to bob@example.com.", "to <email:16>."),
     ("a long address", "first.last+tag@mail.example.co.uk", "<email:64>"),
@@ -122,7 +122,7 @@ const FOUND: [(&str, &str, &str); 66] = [
     ("a secret around an address", "token=bob@example.com-x y", "token=<secret:32> y"),
 ];
 
-/// What stays as it is.
+/// Texts that stay unchanged.
 const KEPT: [&str; 40] = [
     "",
     "no sign of anything, pedidos-ação 注文",
@@ -167,16 +167,16 @@ const KEPT: [&str; 40] = [
 ];
 
 fn redacted(text: &str) -> String {
-    Redactor::builtin().text(text).into_owned()
+    Redactor::builtin().redact_text(text).into_owned()
 }
 
 fn in_json(mut value: Value) -> Value {
-    Redactor::builtin().value(&mut value);
+    Redactor::builtin().redact_json(&mut value);
     value
 }
 
 #[test]
-fn what_nobody_should_keep_is_replaced() {
+fn secrets_and_personal_data_are_replaced() {
     let mut wrong = Vec::new();
     for (what, text, expected) in FOUND {
         if redacted(text) != expected || redacted(expected) != expected {
@@ -187,15 +187,16 @@ fn what_nobody_should_keep_is_replaced() {
 }
 
 #[test]
-fn what_is_no_secret_stays_and_is_not_copied() {
+fn harmless_text_is_borrowed_unchanged() {
     let redactor = Redactor::builtin();
-    let kept = |text: &str| matches!(redactor.text(text), Cow::Borrowed(same) if same == text);
+    let kept =
+        |text: &str| matches!(redactor.redact_text(text), Cow::Borrowed(same) if same == text);
     let wrong: Vec<_> = KEPT.into_iter().filter(|text| !kept(text)).map(redacted).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn names_tell_by_their_end() {
+fn secret_names_are_recognised_by_their_end() {
     let rows = [
         ("password", true),
         ("DB_PASSWORD", true),
@@ -233,12 +234,12 @@ fn names_tell_by_their_end() {
         ("ação", false),
     ];
     for (name, expected) in rows {
-        assert_eq!(secret_name::tells(name), expected, "{name}");
+        assert_eq!(secret_name::is_secret_name(name), expected, "{name}");
     }
 }
 
 #[test]
-fn json_is_redacted_as_it_reads() {
+fn json_keys_strings_and_numbers_are_redacted() {
     let rows = [
         ("a string", json!({"a": "bob@example.com"}), json!({"a": "<email:16>"})),
         ("a number becomes a string", json!([4_111_111_111_111_111_u64]), json!(["<card:16>"])),
@@ -287,7 +288,7 @@ fn json_is_redacted_as_it_reads() {
 }
 
 #[test]
-fn json_in_strings_is_parsed_to_a_depth_and_then_text() {
+fn json_in_strings_is_redacted_at_any_depth() {
     let mut value = json!({"pass\u{77}ord": "hunter2", "m": "bob@example.com"});
     for _ in 0..8 {
         value = json!({ "in": value.to_string() });
@@ -297,21 +298,21 @@ fn json_in_strings_is_parsed_to_a_depth_and_then_text() {
 }
 
 #[test]
-fn configured_patterns_and_what_is_allowed() {
+fn configured_patterns_and_allowed_texts_are_respected() {
     let order = Pattern { name: "order".into(), regex: r"ORD-\d{6}".into() };
     let allow = ["noreply@example.com", "*@internal.test"];
     let redactor = Redactor::new(&[order], &allow).unwrap();
     let text = "ORD-123456 noreply@example.com ops@internal.test bob@example.com";
     let expected = "<order:16> noreply@example.com ops@internal.test <email:16>";
-    assert_eq!(redactor.text(text), expected);
-    assert_eq!(redactor.text(expected), expected);
+    assert_eq!(redactor.redact_text(text), expected);
+    assert_eq!(redactor.redact_text(expected), expected);
     let mut value = json!({"token": "noreply@example.com", "secret": "x"});
-    redactor.value(&mut value);
+    redactor.redact_json(&mut value);
     assert_eq!(value, json!({"token": "noreply@example.com", "secret": "<secret:8>"}));
 }
 
 #[test]
-fn a_wrong_pattern_is_named_with_its_reason() {
+fn pattern_error_names_the_pattern_and_the_reason() {
     let rows = [
         ("Order", "x", "'Order' is not a name"),
         ("", "x", "'' is not a name"),
@@ -326,18 +327,18 @@ fn a_wrong_pattern_is_named_with_its_reason() {
     assert!(Redactor::new(&[], &["[a-"]).is_err());
 }
 
-/// Text that no round settles is replaced whole.
+/// A text that still changes after the last round is replaced whole.
 #[test]
-fn a_pattern_that_eats_for_ever_takes_all() {
+fn pattern_that_always_matches_replaces_the_whole_text() {
     let first = Pattern { name: "first".into(), regex: "^.".into() };
     let redactor = Redactor::new::<&str>(&[first], &[]).unwrap();
-    assert_eq!(redactor.text("a long text to eat"), "<text:32>");
-    assert_eq!(redactor.text("<text:32>"), "<text:32>");
+    assert_eq!(redactor.redact_text("a long text to eat"), "<text:32>");
+    assert_eq!(redactor.redact_text("<text:32>"), "<text:32>");
 }
 
 /// Not timed: with quadratic time this test would not end.
 #[test]
-fn hostile_text_costs_no_more_than_any() {
+fn redaction_of_hostile_text_is_linear() {
     let rows = [
         "a@",
         "1-",
@@ -416,7 +417,7 @@ fn planted() -> impl Strategy<Value = (&'static str, &'static str)> {
     (0..PLANTED.len()).prop_map(|place| PLANTED[place])
 }
 
-/// Random text around a secret: anything, but between separators.
+/// Generates random text around a secret, with separators between.
 fn around() -> impl Strategy<Value = (String, String)> {
     let any = "[ -~]{0,24}|[a-z0-9@.:=/_+-]{0,24}|\\PC{0,12}";
     (any, any).prop_map(|(before, after)| (format!("{before} "), format!(" {after}")))
@@ -424,13 +425,13 @@ fn around() -> impl Strategy<Value = (String, String)> {
 
 proptest! {
     #[test]
-    fn redacting_again_changes_nothing(text in any::<String>()) {
+    fn redaction_is_idempotent(text in any::<String>()) {
         let once = redacted(&text);
         prop_assert_eq!(&redacted(&once), &once);
     }
 
     #[test]
-    fn redacting_what_is_near_to_secrets_again_changes_nothing(
+    fn redaction_near_secrets_is_idempotent(
         words in prop::collection::vec(prop::sample::select(vec![
             "a", "@", "b.co", "4111", "1111", "-", " ", "+", "token", "=", ":", "\"", "\\", "<",
             ">", "email:8", "eyJ", ".", "sk-", "AKIA", "-----BEGIN A-----", "%40", "://", "{", "}",
@@ -445,7 +446,7 @@ proptest! {
     }
 
     #[test]
-    fn no_planted_secret_survives_in_text(
+    fn planted_secret_is_removed_from_text(
         (secret, gone) in planted(),
         (before, after) in around(),
     ) {
@@ -454,7 +455,7 @@ proptest! {
     }
 
     #[test]
-    fn no_planted_secret_survives_in_json(
+    fn planted_secret_is_removed_from_json(
         (secret, gone) in planted(),
         (before, after) in around(),
         levels in 0..6usize,

@@ -1,20 +1,20 @@
-//! Credentials that say by their form what they are: keys and tokens of the big providers, JSON
-//! web tokens, PEM blocks.
+//! Credentials recognised by their form: keys and tokens of the large providers, JSON web tokens,
+//! PEM blocks.
 //!
-//! Promises: a refused candidate costs a bounded look, or none of its bytes is looked at again.
+//! Promises: rejecting a candidate takes bounded time, or none of its bytes is scanned again.
 
 use super::bytes::run;
-use super::{Found, JWT, PEM, SECRET, TOKEN};
+use super::{JWT, Match, PEM, SECRET, TOKEN};
 
-/// How far a candidate is looked at before it is believed.
-const LOOK: usize = 64;
+/// Bytes of a candidate that are checked before it is accepted.
+const LOOKAHEAD: usize = 64;
 
-/// What a pass has to remember to stay linear.
+/// State of one pass, which keeps it linear.
 #[derive(Default)]
-pub(super) struct Memory {
-    /// No JSON web token begins before this.
+pub(super) struct ScanState {
+    /// No JSON web token begins before this offset.
     jwt: usize,
-    /// Where the next PEM block ends, once searched: `None` when none ends any more.
+    /// End of the next PEM block, once searched; `Some(None)` if there is none.
     pem: Option<Option<usize>>,
 }
 
@@ -26,21 +26,22 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
 }
 
-/// The place from `start` over the class's bytes from `from` on, when they are at least `min`.
-fn place<'k>(
+/// Returns the match from `start` through the bytes of `class` at `from`, if there are at least
+/// `min` of these.
+fn match_from<'k>(
     bytes: &[u8],
     start: usize,
     from: usize,
     min: usize,
     class: impl Fn(u8) -> bool,
-) -> Option<Found<'k>> {
+) -> Option<Match<'k>> {
     let length = run(&bytes[from..], class);
-    (length >= min).then_some(Found { start, end: from + length, kind: TOKEN })
+    (length >= min).then_some(Match { start, end: from + length, kind: TOKEN })
 }
 
-/// GitHub, npm, Stripe: a prefix that ends in the underscore at `at`.
-pub(super) fn underscored<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
-    let before = &bytes[floor..at];
+/// Matches tokens of GitHub, npm and Stripe, whose prefix ends in the underscore at `at`.
+pub(super) fn underscore_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let before = &bytes[lowest..at];
     let alphanumeric = |byte: u8| byte.is_ascii_alphanumeric();
     let prefixes: [(&[u8], usize); 12] = [
         (b"ghp", 20),
@@ -59,54 +60,52 @@ pub(super) fn underscored<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<F
     let (prefix, min) = prefixes.iter().find(|(prefix, _)| before.ends_with(prefix))?;
     let start = at - prefix.len();
     if *prefix == b"github_pat" {
-        return place(bytes, start, at + 1, *min, |byte| alphanumeric(byte) || byte == b'_');
+        return match_from(bytes, start, at + 1, *min, |byte| alphanumeric(byte) || byte == b'_');
     }
-    place(bytes, start, at + 1, *min, alphanumeric)
+    match_from(bytes, start, at + 1, *min, alphanumeric)
 }
 
-/// Slack, GitLab, Anthropic, OpenAI: a prefix that ends in the dash at `at`.
-pub(super) fn dashed<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
-    let before = &bytes[floor..at];
-    let head = &bytes[at + 1..bytes.len().min(at + 1 + LOOK)];
+/// Matches tokens of Slack, GitLab, Anthropic and OpenAI, whose prefix ends in the dash at `at`.
+pub(super) fn dash_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let before = &bytes[lowest..at];
+    let head = &bytes[at + 1..bytes.len().min(at + 1 + LOOKAHEAD)];
     let seen = run(head, is_base64url);
     let slack = before.len() > 3
         && before[..before.len() - 1].ends_with(b"xox")
         && before[before.len() - 1].is_ascii_lowercase();
     if slack || before.ends_with(b"xapp") {
-        return (seen >= 10).then(|| place(bytes, at - 4, at + 1, 0, is_base64url)).flatten();
+        return match_from(bytes, at - 4, at + 1, 10, is_base64url);
     }
     if before.ends_with(b"glpat") {
-        return (seen >= 16).then(|| place(bytes, at - 5, at + 1, 0, is_base64url)).flatten();
+        return match_from(bytes, at - 5, at + 1, 16, is_base64url);
     }
     if !before.ends_with(b"sk") {
         return None;
     }
-    // `sk-` also ends "task-" and "disk-", and words may follow these.
+    // `sk-` also ends "task-" and "disk-", which words may follow.
     let whole = before.len() == 2 || !before[before.len() - 3].is_ascii_alphanumeric();
     let named = head.starts_with(b"ant-") || head.starts_with(b"proj-");
     let mixed = head[..seen].iter().any(u8::is_ascii_digit);
     let is = mixed && (named && seen >= 14 || whole && seen >= 20);
-    is.then(|| place(bytes, at - 2, at + 1, 0, is_base64url)).flatten()
+    is.then(|| match_from(bytes, at - 2, at + 1, 0, is_base64url)).flatten()
 }
 
-/// An access key id of AWS: `AKIA` or `ASIA` around the letter at `at`, and 16 more.
-pub(super) fn aws<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
-    if at == floor || bytes[at - 1] != b'A' || !bytes[at + 1..].starts_with(b"IA") {
+/// Matches an access key id of AWS: `AKIA` or `ASIA` around the letter at `at`, and 16 more.
+pub(super) fn aws_key_id<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    if at == lowest || bytes[at - 1] != b'A' || !bytes[at + 1..].starts_with(b"IA") {
         return None;
     }
-    place(bytes, at - 1, at + 3, 16, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    match_from(bytes, at - 1, at + 3, 16, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-/// An API key of Google: `AIza`, of which the last but one letter is at `at`.
-pub(super) fn google<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
-    let is = bytes[floor..at].ends_with(b"AI") && bytes.get(at + 1) == Some(&b'a');
-    let head = &bytes[at..bytes.len().min(at + LOOK)];
-    let is = is && run(head, is_base64url) >= 32;
-    is.then(|| place(bytes, at - 2, at, 0, is_base64url)).flatten()
+/// Matches an API key of Google: `AIza`, with the `z` at `at`.
+pub(super) fn google_api_key<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    let is = bytes[lowest..at].ends_with(b"AI") && bytes.get(at + 1) == Some(&b'a');
+    is.then(|| match_from(bytes, at - 2, at, 32, is_base64url)).flatten()
 }
 
-/// `Bearer …` and `Basic …`: what follows the word, when it is no word itself.
-pub(super) fn scheme<'k>(bytes: &[u8], at: usize) -> Option<Found<'k>> {
+/// Matches the credentials after `Bearer` or `Basic`, unless they look like a word.
+pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<Match<'k>> {
     let rest = &bytes[at..];
     let schemes: [&[u8]; 2] = [b"bearer ", b"basic "];
     let scheme = schemes.iter().find(|scheme| {
@@ -114,16 +113,16 @@ pub(super) fn scheme<'k>(bytes: &[u8], at: usize) -> Option<Found<'k>> {
     })?;
     let start = at + scheme.len();
     let class = |byte: u8| is_base64url(byte) || b"+/.~=".contains(&byte);
-    let head = &bytes[start..bytes.len().min(start + LOOK)];
+    let head = &bytes[start..bytes.len().min(start + LOOKAHEAD)];
     let head = &head[..run(head, class)];
     let mixed = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
     let random = head.iter().any(|byte| byte.is_ascii_digit() || *byte == b'=')
         || head.windows(2).any(mixed);
-    (head.len() >= 8 && random).then(|| place(bytes, start, start, 0, class)).flatten()
+    (head.len() >= 8 && random).then(|| match_from(bytes, start, start, 0, class)).flatten()
 }
 
-/// The path of a web hook, which is all that its sender has to know.
-pub(super) fn hook<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k>> {
+/// Matches the path of a webhook, which is a credential by itself.
+pub(super) fn webhook_path<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
     let hooks: [(&[u8], &[u8]); 5] = [
         (b"hooks.slack.com", b"/services/"),
         (b"hooks.slack.com", b"/workflows/"),
@@ -131,28 +130,28 @@ pub(super) fn hook<'k>(bytes: &[u8], floor: usize, at: usize) -> Option<Found<'k
         (b"discord.com", b"/api/webhooks/"),
         (b"discordapp.com", b"/api/webhooks/"),
     ];
-    let (before, rest) = (&bytes[floor..at], &bytes[at..]);
+    let (before, rest) = (&bytes[lowest..at], &bytes[at..]);
     let (_, path) =
         hooks.iter().find(|(host, path)| rest.starts_with(path) && before.ends_with(host))?;
     let start = at + path.len();
-    place(bytes, start, start, 8, |byte| is_base64url(byte) || byte == b'/')
+    match_from(bytes, start, start, 8, |byte| is_base64url(byte) || byte == b'/')
 }
 
-/// A JSON web token around the last letter of `eyJ`: two parts of which the second is an object
-/// too, or three and more.
+/// Matches a JSON web token around the `J` of `eyJ`: two parts of which the second is an object
+/// too, or at least three parts.
 pub(super) fn jwt<'k>(
     bytes: &[u8],
-    floor: usize,
+    lowest: usize,
     at: usize,
-    memory: &mut Memory,
-) -> Option<Found<'k>> {
-    if at < memory.jwt || !bytes[floor..at].ends_with(b"ey") {
+    state: &mut ScanState,
+) -> Option<Match<'k>> {
+    if at < state.jwt || !bytes[lowest..at].ends_with(b"ey") {
         return None;
     }
     let start = at - 2;
     let mut end = at + run(&bytes[at..], is_base64url);
-    // Whatever else begins in the first part has the same rest.
-    memory.jwt = end;
+    // A later candidate within the first part has the same rest.
+    state.jwt = end;
     let header = end - start;
     let mut parts = 1;
     let object = bytes.get(end + 1..).is_some_and(|rest| rest.starts_with(b"eyJ"));
@@ -165,31 +164,33 @@ pub(super) fn jwt<'k>(
         end += 1 + length;
     }
     let is = header >= 8 && (parts > 2 || parts > 1 && object);
-    is.then_some(Found { start, end, kind: JWT })
+    is.then_some(Match { start, end, kind: JWT })
 }
 
-/// A PEM block from its first dash to its last, or to the end of what could belong to it.
-pub(super) fn pem<'k>(bytes: &[u8], at: usize, memory: &mut Memory) -> Option<Found<'k>> {
+/// Matches a PEM block from its first dash to its last; without an end, up to the last byte that
+/// can belong to it.
+pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<Match<'k>> {
     let dashes = b"-----";
     let label = bytes[at..].strip_prefix(b"-----BEGIN ")?;
-    let label = &label[..label.len().min(LOOK)];
+    let label = &label[..label.len().min(LOOKAHEAD)];
     let length =
         run(label, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ');
     if length == 0 || !label[length..].starts_with(dashes) {
         return None;
     }
     let body = at + 11 + length + dashes.len();
-    let search =
-        |from: usize| memchr::memmem::find(&bytes[from..], b"-----END ").map(|place| from + place);
-    let close = match memory.pem {
+    let search = |from: usize| {
+        memchr::memmem::find(&bytes[from..], b"-----END ").map(|offset| from + offset)
+    };
+    let close = match state.pem {
         Some(None) => None,
         Some(Some(known)) if known >= body => Some(known),
         _ => search(body),
     };
-    memory.pem = Some(close);
+    state.pem = Some(close);
     let end = match close {
         Some(close) => {
-            let rest = &bytes[close + 9..bytes.len().min(close + 9 + LOOK + 5)];
+            let rest = &bytes[close + 9..bytes.len().min(close + 9 + LOOKAHEAD + 5)];
             let label = memchr::memmem::find(rest, dashes).map_or(0, |label| label + 5);
             close + 9 + label
         }
@@ -200,33 +201,33 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, memory: &mut Memory) -> Option<Fo
             body + run(&bytes[body..], inside)
         }
     };
-    Some(Found { start: at, end, kind: PEM })
+    Some(Match { start: at, end, kind: PEM })
 }
 
-/// The secret keys of AWS have no prefix: 40 characters of base64, near the word "secret" or the
-/// id of the key.
-pub(super) fn secret_keys(bytes: &[u8], found: &mut Vec<Found<'_>>) {
+/// Adds secret keys of AWS. They have no prefix: 40 characters of base64 near the word "secret" or
+/// an access key id.
+pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<Match<'_>>) {
     let ids: Vec<usize> = found
         .iter()
-        .filter(|place| {
-            let text = &bytes[place.start..place.end];
+        .filter(|hit| {
+            let text = &bytes[hit.start..hit.end];
             text.starts_with(b"AKIA") || text.starts_with(b"ASIA")
         })
-        .map(|place| place.end)
+        .map(|hit| hit.end)
         .collect();
     let words = memchr::memmem::find_iter(bytes, b"ecret")
         .chain(memchr::memmem::find_iter(bytes, b"ECRET"))
         .map(|word| word + 5);
     for from in ids.into_iter().chain(words) {
-        let (mut at, limit) = (from, bytes.len().min(from + LOOK + 41));
-        while at < limit.min(from + LOOK) {
+        let (mut at, limit) = (from, bytes.len().min(from + LOOKAHEAD + 41));
+        while at < limit.min(from + LOOKAHEAD) {
             let length = run(&bytes[at..limit], is_base64);
             let text = &bytes[at..at + length];
             let mixed = text.iter().any(u8::is_ascii_uppercase)
                 && text.iter().any(u8::is_ascii_lowercase)
                 && text.iter().any(u8::is_ascii_digit);
             if length == 40 && mixed {
-                found.push(Found { start: at, end: at + length, kind: SECRET });
+                found.push(Match { start: at, end: at + length, kind: SECRET });
                 break;
             }
             at += length.max(1);

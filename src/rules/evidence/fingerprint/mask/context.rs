@@ -1,21 +1,20 @@
-//! What a word is by what stands around it: a name of the program, a person, a secret.
+//! Classification of a word by the words before it: an identifier, a person, a secret.
 
 use super::word::{is_host, is_random, one_of};
 
-/// Whether a short word of capitals is the value of what is named before it: `in country DE`,
+/// Returns whether a short capitalised word is the value of the word before it: `in country DE`,
 /// `currency: EUR`.
-pub(super) fn is_about_a_choice(words: [&str; 2], word: &str) -> bool {
+pub(super) fn is_choice_value(words: [&str; 2], word: &str) -> bool {
     const CHOICES: [&str; 6] = ["country", "currency", "language", "locale", "region", "state"];
     (2..=3).contains(&word.len())
         && word.bytes().all(|b| b.is_ascii_uppercase())
         && (one_of(words[0], &CHOICES) || (words[0] == "code" && one_of(words[1], &CHOICES)))
 }
 
-/// Whether what stands in quotes is a word of the program: `'id'`, `"customerId"`, `'NoneType'`.
-/// A plain word may as well be a value, and somebody's name; so it stays only where a `thing` is
-/// named.
-pub(super) fn is_name(text: &str, thing: bool) -> bool {
-    // `com.acme.Customer.getEmail()` is one of the program in any case.
+/// Returns whether quoted text is an identifier: `'id'`, `"customerId"`, `'NoneType'`. A plain word
+/// may be a value or a person's name, and counts only after a word such as `field`.
+pub(super) fn is_identifier(text: &str, after_kind: bool) -> bool {
+    // `com.acme.Customer.getEmail()` is always an identifier.
     let (text, called) = match text.split_once('(') {
         Some((name, given)) if given.ends_with(')') && given.len() <= 64 => (name, true),
         _ => (text, false),
@@ -30,12 +29,12 @@ pub(super) fn is_name(text: &str, thing: bool) -> bool {
         .as_bytes()
         .windows(2)
         .any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
-    thing || called || joined || humped
+    after_kind || called || joined || humped
 }
 
-/// Whether the words before say that a key, a property or a type is named.
-pub(super) fn is_about_a_thing(words: [&str; 2]) -> bool {
-    const THINGS: [&str; 26] = [
+/// Returns whether the words before announce a key, a property or a type.
+pub(super) fn follows_identifier_kind(words: [&str; 2]) -> bool {
+    const IDENTIFIER_KINDS: [&str; 26] = [
         "property",
         "properties",
         "field",
@@ -63,17 +62,17 @@ pub(super) fn is_about_a_thing(words: [&str; 2]) -> bool {
         "of",
         "missing",
     ];
-    words.iter().any(|word| one_of(word, &THINGS))
+    words.iter().any(|word| one_of(word, &IDENTIFIER_KINDS))
 }
 
-/// Whether the words before say that a person is named.
-pub(super) fn is_about_a_person(words: [&str; 2]) -> bool {
-    const PERSONS: [&str; 8] =
+/// Returns whether the word before announces a person.
+pub(super) fn follows_person_word(words: [&str; 2]) -> bool {
+    const PERSON_WORDS: [&str; 8] =
         ["user", "username", "customer", "login", "email", "name", "account", "recipient"];
-    one_of(words[0], &PERSONS)
+    one_of(words[0], &PERSON_WORDS)
 }
 
-/// Whether a chunk is a secret because of what stands before it.
+/// Returns whether a chunk is a secret because of the words before it.
 pub(super) fn is_secret_after(words: [&str; 2], assigned: bool, chunk: &str) -> bool {
     const ALWAYS: [&str; 5] = ["password", "passwd", "pwd", "secret", "apikey"];
     const OFTEN: [&str; 8] = [

@@ -1,9 +1,9 @@
-//! What a word of an error's text is: a word, or a number, an id, a time, a host …
+//! Classification of a word by its form: a word, a number, an id, a time, a host …
 
-use super::Out;
+use super::MaskedText;
 
-/// Words that have a digit and are words all the same.
-const KNOWN: [&str; 24] = [
+/// Words with digits that are kept.
+const WORDS_WITH_DIGITS: [&str; 24] = [
     "s3",
     "ec2",
     "utf-8",
@@ -29,8 +29,8 @@ const KNOWN: [&str; 24] = [
     "route53",
     "log4j",
 ];
-/// The ends of names of hosts.
-const DOMAINS: [&str; 26] = [
+/// Last labels of host names.
+const HOST_SUFFIXES: [&str; 26] = [
     "com",
     "net",
     "org",
@@ -62,7 +62,7 @@ const UNITS: [&str; 18] = [
     "ms", "s", "m", "h", "d", "us", "ns", "sec", "secs", "min", "b", "kb", "mb", "gb", "kib",
     "mib", "gib", "x",
 ];
-const DAYS: [&str; 19] = [
+const DAYS_AND_MONTHS: [&str; 19] = [
     "mon", "tue", "wed", "thu", "fri", "sat", "sun", "jan", "feb", "mar", "apr", "may", "jun",
     "jul", "aug", "sep", "oct", "nov", "dec",
 ];
@@ -77,89 +77,89 @@ pub(super) fn starts_url(rest: &str) -> bool {
     len > 0 && rest[len..].starts_with("://")
 }
 
-/// Writes a chunk, masked. `words` stood before it, `next` follows.
-pub(super) fn write(chunk: &str, words: [&str; 2], next: &str, out: &mut Out) {
-    // Most words have letters only.
+/// Writes a chunk, masked. `words` are the two words before it, `next` the text after it.
+pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut MaskedText) {
+    // Fast path: most words have letters only.
     if chunk.bytes().all(|b| b.is_ascii_alphabetic()) {
-        let is_day = one_of(chunk, &DAYS)
+        let is_day = one_of(chunk, &DAYS_AND_MONTHS)
             && (next.trim_start_matches([',', ' ']).starts_with(|c: char| c.is_ascii_digit())
                 || words[0].ends_with(|c: char| c.is_ascii_digit()));
         return match (is_day, is_random(chunk)) {
-            (true, _) => out.mask("<time>"),
-            (_, true) => out.mask("<id>"),
-            _ => out.word(chunk),
+            (true, _) => out.push_mask("<time>"),
+            (_, true) => out.push_mask("<id>"),
+            _ => out.push_word(chunk),
         };
     }
     if starts_url(chunk) {
-        return url(chunk, out);
+        return write_url(chunk, out);
     }
     if let Some(rest) = chunk.strip_prefix("arn:") {
         let service = rest.split(':').nth(1).unwrap_or_default();
         let plain =
             service.len() <= 32 && service.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        out.word("arn:");
-        out.word(if plain { service } else { "" });
-        out.plain(':');
-        return out.mask("<*>");
+        out.push_word("arn:");
+        out.push_word(if plain { service } else { "" });
+        out.push(':');
+        return out.push_mask("<*>");
     }
     if chunk.starts_with("eyJ") && chunk.len() > 20 {
-        return out.mask("<secret>");
+        return out.push_mask("<secret>");
     }
     if let Some((user, host)) = chunk.split_once('@')
         && !user.is_empty()
     {
-        return at_sign(user, host, out);
+        return write_at_sign(user, host, out);
     }
     let digits = chunk.bytes().filter(u8::is_ascii_digit).count();
     if digits > 0 {
-        if one_of(chunk, &KNOWN) || is_kept_code(chunk, words, next) {
-            return out.word(chunk);
+        if one_of(chunk, &WORDS_WITH_DIGITS) || is_kept_code(chunk, words, next) {
+            return out.push_word(chunk);
         }
-        if let Some(mask) = with_digits(chunk, digits) {
-            return out.mask(mask);
+        if let Some(mask) = digit_mask(chunk, digits) {
+            return out.push_mask(mask);
         }
     }
     if let Some(separator) = chunk.chars().find(|c| "/\\:".contains(*c)) {
-        return pieces(chunk, separator, words, next, out);
+        return write_parts(chunk, separator, words, next, out);
     }
     if is_host(chunk) {
-        return out.mask("<host>");
+        return out.push_mask("<host>");
     }
-    plain(chunk, digits, out);
+    write_word(chunk, digits, out);
 }
 
-/// A word without a path in it.
-fn plain(chunk: &str, digits: usize, out: &mut Out) {
+/// Writes a word that has no path separator.
+fn write_word(chunk: &str, digits: usize, out: &mut MaskedText) {
     if digits == 0 {
-        return if is_random(chunk) { out.mask("<id>") } else { out.word(chunk) };
+        return if is_random(chunk) { out.push_mask("<id>") } else { out.push_word(chunk) };
     }
-    // `address1`, `worker7`: the number alone differs. `lines[3]` is another way to say it.
+    // `address1`, `worker7`: only the number varies.
     let stem = chunk.trim_end_matches(|c: char| c.is_ascii_digit());
     let is_stem = stem.len() >= 2 && stem.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.');
     if is_stem && chunk.len() - stem.len() <= 4 && !is_random(stem) && !is_hex(chunk) {
-        out.word(stem);
-        return out.mask("<num>");
+        out.push_word(stem);
+        return out.push_mask("<num>");
     }
-    // A dotted name keeps the parts that are words.
+    // Parts of a dotted name that are words stay.
     if chunk.contains('.') && chunk.split('.').all(|part| !part.is_empty()) {
-        for (place, part) in chunk.split('.').enumerate() {
-            if place > 0 {
-                out.plain('.');
+        for (index, part) in chunk.split('.').enumerate() {
+            if index > 0 {
+                out.push('.');
             }
             let digits = part.bytes().filter(u8::is_ascii_digit).count();
             if digits == 0 && !is_random(part) {
-                out.word(part);
+                out.push_word(part);
             } else {
-                out.mask(if digits == part.len() { "<num>" } else { "<id>" });
+                out.push_mask(if digits == part.len() { "<num>" } else { "<id>" });
             }
         }
         return;
     }
-    out.mask("<id>");
+    out.push_mask("<id>");
 }
 
-/// The masks of what has digits and a form of its own.
-fn with_digits(chunk: &str, digits: usize) -> Option<&'static str> {
+/// Returns the mask of a chunk with digits in a known format.
+fn digit_mask(chunk: &str, digits: usize) -> Option<&'static str> {
     let bytes = chunk.as_bytes();
     if is_number(chunk) {
         return Some("<num>");
@@ -174,18 +174,18 @@ fn with_digits(chunk: &str, digits: usize) -> Option<&'static str> {
     if is_time(bytes) {
         return Some("<time>");
     }
-    if is_address(chunk) {
+    if is_ip_address(chunk) {
         return Some("<host>");
     }
     let alone = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"+=_-".contains(b));
     (alone && digits >= 3 && chunk.len() >= 20).then_some("<id>")
 }
 
-/// A number, with a sign, a currency or a unit.
+/// Returns whether a chunk is a number, with a sign, a currency or a unit.
 fn is_number(chunk: &str) -> bool {
-    let bare = chunk.trim_start_matches(['-', '+', '#', '$', '~', '€', '£']);
-    let number = bare.trim_start_matches(|c: char| c.is_ascii_digit() || ".,_".contains(c));
-    if number.len() == bare.len() || !bare.starts_with(|c: char| c.is_ascii_digit()) {
+    let trimmed = chunk.trim_start_matches(['-', '+', '#', '$', '~', '€', '£']);
+    let number = trimmed.trim_start_matches(|c: char| c.is_ascii_digit() || ".,_".contains(c));
+    if number.len() == trimmed.len() || !trimmed.starts_with(|c: char| c.is_ascii_digit()) {
         return false;
     }
     let unit = number.trim_end_matches(['%', '/']);
@@ -195,10 +195,10 @@ fn is_number(chunk: &str) -> bool {
     unit.is_empty() || is_exponent || one_of(unit, &UNITS)
 }
 
-/// A date, a time of day, or both.
+/// Returns whether a chunk is a date, a time of day, or both.
 fn is_time(bytes: &[u8]) -> bool {
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let is = |at: usize, of: &[u8]| bytes.get(at).is_some_and(|b| of.contains(b));
+    let is = |at: usize, set: &[u8]| bytes.get(at).is_some_and(|b| set.contains(b));
     let rest_is_time = |from: usize| {
         bytes[from.min(bytes.len())..].iter().all(|b| b.is_ascii_digit() || b":.,+-TZ ".contains(b))
     };
@@ -217,10 +217,10 @@ fn is_time(bytes: &[u8]) -> bool {
     (dated && rest_is_time(9)) || (short && rest_is_time(6)) || (clock && rest_is_time(6))
 }
 
-/// An IP address, with or without a port.
-fn is_address(chunk: &str) -> bool {
-    let bare = chunk.trim_start_matches('/');
-    let (host, port) = bare.split_once(':').unwrap_or((bare, ""));
+/// Returns whether a chunk is an IP address, with or without a port.
+fn is_ip_address(chunk: &str) -> bool {
+    let trimmed = chunk.trim_start_matches('/');
+    let (host, port) = trimmed.split_once(':').unwrap_or((trimmed, ""));
     let parts = host.split('.').filter(|part| part.parse::<u8>().is_ok()).count();
     if parts == 4 && host.split('.').count() == 4 {
         return port.bytes().all(|b| b.is_ascii_digit());
@@ -229,72 +229,72 @@ fn is_address(chunk: &str) -> bool {
         && chunk.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'%' | b'.'))
 }
 
-/// The name of a host: lower case, and it ends as such names do.
+/// Returns whether a chunk is a host name: lower case, with a known suffix.
 pub(super) fn is_host(chunk: &str) -> bool {
     let Some((name, end)) = chunk.rsplit_once('.') else {
         return one_of(chunk, &["localhost"]);
     };
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b);
-    !name.is_empty() && DOMAINS.contains(&end) && name.bytes().all(plain) && name != "java"
+    !name.is_empty() && HOST_SUFFIXES.contains(&end) && name.bytes().all(plain) && name != "java"
 }
 
-fn at_sign(user: &str, host: &str, out: &mut Out) {
+fn write_at_sign(user: &str, host: &str, out: &mut MaskedText) {
     if host.contains('.') {
-        return out.mask("<email>");
+        return out.push_mask("<email>");
     }
     // Java prints an object as its class and its address.
     if is_hex(host) {
-        write(user, ["", ""], "", out);
-        out.plain('@');
-        return out.mask("<hex>");
+        write_masked(user, ["", ""], "", out);
+        out.push('@');
+        return out.push_mask("<hex>");
     }
-    out.mask("<id>");
+    out.push_mask("<id>");
 }
 
-/// A URL keeps the words of its path, which say what was asked for; never user, host or query.
-fn url(chunk: &str, out: &mut Out) {
+/// Writes a URL with the words of its path, which tell the operation; masks user, host and query.
+fn write_url(chunk: &str, out: &mut MaskedText) {
     let (scheme, rest) = chunk.split_once("://").unwrap_or(("", chunk));
-    out.word(scheme);
-    out.word("://");
-    out.mask("<host>");
+    out.push_word(scheme);
+    out.push_word("://");
+    out.push_mask("<host>");
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     for part in path.split('/').skip(1) {
-        out.plain('/');
-        part_of_path(part, out);
+        out.push('/');
+        write_path_part(part, out);
     }
     if path.len() < rest.len() {
-        out.word("?");
-        out.mask("<*>");
+        out.push_word("?");
+        out.push_mask("<*>");
     }
 }
 
-fn part_of_path(part: &str, out: &mut Out) {
+fn write_path_part(part: &str, out: &mut MaskedText) {
     let is_version =
         part.len() <= 3 && part.starts_with('v') && part[1..].bytes().all(|b| b.is_ascii_digit());
     let plain = part.bytes().all(|b| b.is_ascii_alphabetic() || b"-_.".contains(&b));
     if is_version || part.is_empty() || (plain && part.len() <= 40 && !is_random(part)) {
-        out.word(part);
+        out.push_word(part);
     } else if part.bytes().all(|b| b.is_ascii_digit()) {
-        out.mask("<num>");
+        out.push_mask("<num>");
     } else {
-        out.mask("<id>");
+        out.push_mask("<id>");
     }
 }
 
-/// A path, or names and numbers with colons between: `/var/task/index.js:12:5`.
-fn pieces(chunk: &str, separator: char, words: [&str; 2], next: &str, out: &mut Out) {
+/// Writes the parts of a path, or of names and numbers joined by colons: `/var/task/index.js:12:5`.
+fn write_parts(chunk: &str, separator: char, words: [&str; 2], next: &str, out: &mut MaskedText) {
     if separator == ':'
         && let Some((host, port)) = chunk.split_once(':')
         && is_host(host)
         && port.bytes().all(|b| b.is_ascii_digit())
     {
-        return out.mask("<host>");
+        return out.push_mask("<host>");
     }
     let mut folder = "";
     let is_path = separator != ':';
-    for (place, part) in chunk.split(separator).enumerate() {
-        if place > 0 {
-            out.plain(separator);
+    for (index, part) in chunk.split(separator).enumerate() {
+        if index > 0 {
+            out.push(separator);
         }
         let of_person = is_path && one_of(folder, &["home", "users", "user"]);
         folder = part;
@@ -302,14 +302,14 @@ fn pieces(chunk: &str, separator: char, words: [&str; 2], next: &str, out: &mut 
             continue;
         }
         if of_person {
-            out.mask("<*>");
+            out.push_mask("<*>");
         } else {
-            write(part, words, next, out);
+            write_masked(part, words, next, out);
         }
     }
 }
 
-/// Numbers that are the cause itself: a status, a signal, a database's code.
+/// Returns whether a number is the cause itself: a status, a signal, a database's code.
 fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
     let bytes = chunk.as_bytes();
     let [before, earlier] = words;
@@ -340,8 +340,7 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
         }
 }
 
-/// Whether a word that stands alone is an id or somebody's key: letters in no order, or capitals
-/// and digits.
+/// Returns whether a lone word is an id or a key: random letters, or capitals and digits.
 pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
     let has_digit = word.bytes().any(|b| b.is_ascii_digit());
     let has_small = word.bytes().any(|b| b.is_ascii_lowercase());
@@ -353,7 +352,7 @@ pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
         || is_random(word)
 }
 
-/// Whether letters, and perhaps digits, are in no order that a person would give them.
+/// Returns whether letters and digits look random.
 pub(super) fn is_random(word: &str) -> bool {
     const LONG: usize = 64;
     if word.len() < 16 {

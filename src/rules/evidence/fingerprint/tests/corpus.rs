@@ -1,17 +1,17 @@
-//! How well fingerprints group the dead letters of `tests/fixtures/messages`, for which a person has
-//! said what they died of.
+//! Precision and recall of fingerprints over `tests/fixtures/messages`, dead letters whose causes a
+//! person has labelled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use base64::Engine;
 use serde_json::Value;
 
 use super::super::*;
 use crate::rules::evidence::decode::decode;
-use crate::rules::evidence::message::{Attribute, Message};
+use crate::rules::evidence::message::Message;
+use crate::rules::evidence::tests::fixture;
 
-/// A message of the corpus, with what is expected of it and what came of it.
+/// A message of the corpus, its label and its fingerprint.
 pub(super) struct Letter {
     pub file: String,
     pub cause: String,
@@ -20,28 +20,7 @@ pub(super) struct Letter {
     pub found: Fingerprint,
 }
 
-pub(super) fn message(text: &str) -> Message {
-    let form: Value = serde_json::from_str(text).unwrap();
-    let texts = |key: &str| form.get(key).and_then(Value::as_object).cloned().unwrap_or_default();
-    let attribute = |value: &Value| match value {
-        Value::String(text) => Attribute::Text(text.clone()),
-        other => {
-            let text = other["base64"].as_str().unwrap();
-            Attribute::Binary(base64::engine::general_purpose::STANDARD.decode(text).unwrap())
-        }
-    };
-    Message {
-        id: "m".into(),
-        body: form["body"].as_str().unwrap().into(),
-        attributes: texts("attributes").iter().map(|(k, v)| (k.clone(), attribute(v))).collect(),
-        system: texts("system")
-            .into_iter()
-            .map(|(k, v)| (k, v.as_str().unwrap().to_owned()))
-            .collect(),
-    }
-}
-
-/// All of the corpus, in the order of its index.
+/// Returns the whole corpus in the order of its index.
 pub(super) fn letters() -> Vec<Letter> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/messages");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
@@ -49,50 +28,50 @@ pub(super) fn letters() -> Vec<Letter> {
     let entries = index["messages"].as_array().unwrap();
     let letter = |entry: &Value| {
         let file = entry["file"].as_str().unwrap().to_owned();
-        let message = message(&read(&file));
-        let found = of(&decode(&message));
+        let message = fixture(&read(&file));
+        let found = compute(&decode(&message));
         let held_out = entry["held_out"].as_bool().unwrap_or(false);
         Letter { cause: entry["cause"].as_str().unwrap().into(), file, held_out, message, found }
     };
     entries.iter().map(letter).collect()
 }
 
-/// Pairs that were put together, pairs that belong together, and pairs that are both.
+/// Numbers of pairs with the same fingerprint, with the same cause, and with both.
 #[derive(Default)]
 struct Pairs {
-    put: u32,
-    meant: u32,
+    joined: u32,
+    expected: u32,
     both: u32,
 }
 
 impl Pairs {
-    fn of(letters: &[Letter], counts: impl Fn(&Letter, &Letter) -> bool) -> Self {
+    fn count(letters: &[Letter], counts: impl Fn(&Letter, &Letter) -> bool) -> Self {
         let mut pairs = Pairs::default();
         for (place, a) in letters.iter().enumerate() {
             for b in letters[..place].iter().filter(|b| counts(a, b)) {
-                let (put, meant) = (a.found.id == b.found.id, a.cause == b.cause);
-                pairs.put += u32::from(put);
-                pairs.meant += u32::from(meant);
-                pairs.both += u32::from(put && meant);
+                let (joined, expected) = (a.found.id == b.found.id, a.cause == b.cause);
+                pairs.joined += u32::from(joined);
+                pairs.expected += u32::from(expected);
+                pairs.both += u32::from(joined && expected);
             }
         }
         pairs
     }
 
-    /// Of the pairs that were put together, how many belong together.
+    /// Returns the share of pairs with the same fingerprint that have the same cause.
     fn precision(&self) -> f64 {
-        f64::from(self.both) / f64::from(self.put)
+        f64::from(self.both) / f64::from(self.joined)
     }
 
-    /// Of the pairs that belong together, how many were put together.
+    /// Returns the share of pairs with the same cause that have the same fingerprint.
     fn recall(&self) -> f64 {
-        f64::from(self.both) / f64::from(self.meant)
+        f64::from(self.both) / f64::from(self.expected)
     }
 }
 
-/// Causes that were torn apart, and ids that have several causes. Of what is held out nothing is
-/// shown: who repairs a rule works on the rest.
-fn wrong(letters: &[Letter]) -> String {
+/// Lists causes with several ids, and ids with several causes. Held-out messages are not shown, so
+/// that nobody tunes a rule to them.
+fn errors(letters: &[Letter]) -> String {
     let letters: Vec<&Letter> = letters.iter().filter(|letter| !letter.held_out).collect();
     let mut by_cause: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut by_id: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -100,51 +79,51 @@ fn wrong(letters: &[Letter]) -> String {
         by_cause.entry(&letter.cause).or_default().insert(&letter.found.id);
         by_id.entry(&letter.found.id).or_default().insert(&letter.cause);
     }
-    let mut told = String::new();
+    let mut report = String::new();
     for (cause, _) in by_cause.iter().filter(|(_, ids)| ids.len() > 1) {
-        told += &format!("\ntorn apart: {cause}");
+        report += &format!("\nsplit cause: {cause}");
         for letter in letters.iter().filter(|letter| letter.cause == *cause) {
             let Fingerprint { id, why, .. } = &letter.found;
-            told += &format!("\n    {id} {}: {}", letter.file, why.join("; "));
+            report += &format!("\n    {id} {}: {}", letter.file, why.join("; "));
         }
     }
     for (id, causes) in by_id.iter().filter(|(_, causes)| causes.len() > 1) {
         let of_id = letters.iter().find(|letter| letter.found.id == **id);
         let title = of_id.map_or("", |letter| letter.found.title.as_str());
-        told += &format!("\nthrown together: {causes:?} as '{title}'");
+        report += &format!("\nmerged causes: {causes:?} as '{title}'");
     }
-    told
+    report
 }
 
-/// A pair with one held-out message in it is held out: it says whether a new message finds the
-/// group that was there.
+/// A pair with one held-out message is held out: it shows whether a new message joins an existing
+/// group.
 #[test]
-fn of_a_hundred_pairs_at_least_95_are_right_both_ways() {
+fn corpus_precision_and_recall_are_at_least_95_percent() {
     let letters = letters();
     let parts: [(&str, Pairs); 3] = [
-        ("tuning", Pairs::of(&letters, |a, b| !a.held_out && !b.held_out)),
-        ("held out", Pairs::of(&letters, |a, b| a.held_out || b.held_out)),
-        ("all", Pairs::of(&letters, |_, _| true)),
+        ("tuning", Pairs::count(&letters, |a, b| !a.held_out && !b.held_out)),
+        ("held out", Pairs::count(&letters, |a, b| a.held_out || b.held_out)),
+        ("all", Pairs::count(&letters, |_, _| true)),
     ];
     let figures: Vec<String> = parts
         .iter()
         .map(|(part, pairs)| {
-            let Pairs { put, meant, both } = pairs;
+            let Pairs { joined, expected, both } = pairs;
             let (precision, recall) = (pairs.precision(), pairs.recall());
-            format!("{part}: precision {precision:.3} ({both}/{put}), recall {recall:.3} ({both}/{meant})")
+            format!("{part}: precision {precision:.3} ({both}/{joined}), recall {recall:.3} ({both}/{expected})")
         })
         .collect();
     let figures = figures.join("\n");
     eprintln!("{figures}");
     for (part, pairs) in &parts {
         let good = pairs.precision() >= 0.95 && pairs.recall() >= 0.95;
-        assert!(good, "{part} is under 0.95\n{figures}{}", wrong(&letters));
+        assert!(good, "{part} is under 0.95\n{figures}{}", errors(&letters));
     }
 }
 
-/// What a corpus has to have before its figures say anything.
+/// Requirements on the corpus that give its figures meaning.
 #[test]
-fn the_corpus_is_large_and_part_of_it_is_held_out() {
+fn corpus_is_large_and_part_of_it_is_held_out() {
     let letters = letters();
     let causes = |held: Option<bool>| -> BTreeSet<&str> {
         let chosen =

@@ -1,4 +1,4 @@
-//! A message out of made-up bytes: a file of `tests/fixtures/messages`, or all of it a body.
+//! A message from random bytes: a file of `tests/fixtures/messages`, or else a body.
 
 use dlq::rules::evidence::message::{Attribute, Message};
 use serde_json::Value;
