@@ -85,8 +85,8 @@ impl SessionRunner {
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
             return Err(refused("only sessions of the agent claude can be resumed"));
         }
-        let keys = Keys::none().with_all(Sessions::SESSION);
-        self.store.update(&keys, |sessions: &mut Sessions| {
+        // A prefix of an id, the parts of a conversation, and the limit on sessions need all records.
+        self.store.update(&Keys::all(), |sessions: &mut Sessions| {
             let within = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
             let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
             let [ended] = found[..] else {

@@ -24,9 +24,9 @@ pub(super) fn pass(
     let cause = evidence.cause().map(|cause| cause.fingerprint.clone());
     let plan = &context.plan;
     let (spends, required) = (plan.agent.is_some(), plan.require_evidence);
-    // The claim is one update: of two sessions with one cause, the second sees the first.
-    let keys = Keys::none().with_all(Sessions::SESSION);
-    let next = context.store.update(&keys, |sessions: &mut Sessions| {
+    // The claim is one update: of two sessions with one cause, the second sees the first. Whether the
+    // first one still owns the cause depends on its incident.
+    let next = context.store.update(&Keys::all(), |sessions: &mut Sessions| {
         let owner = cause.as_ref().filter(|_| !plan.incident.forced);
         let owner = owner.and_then(|cause| preflight::owner(sessions, context.session, cause));
         let next = preflight::judge(&evidence.triage, spends, required, owner);

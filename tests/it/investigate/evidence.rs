@@ -138,6 +138,26 @@ fn cause_in_two_queues_is_investigated_once() {
     assert_eq!(read_text(&bench, "ran").lines().count(), 1);
 }
 
+/// The second session begins when the first has ended: an ended session owns its cause as well.
+#[test]
+fn cause_of_completed_session_is_not_investigated_again() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let same = ["{\"error\":\"TypeError: total is undefined\",\"order\":7}"];
+    create_dlq_with(&mut sqs, "orders-dlq", &same);
+    create_dlq_with(&mut sqs, "refunds-dlq", &same);
+    let mut bench = bench("one-cause-after", &server.url);
+    agent(&mut bench, QUICK_AGENT, "");
+    let config = read_text(&bench, "config.yaml")
+        .replace("require_evidence: false", "require_evidence: true")
+        .replace("max_concurrent: 8", "max_concurrent: 1");
+    bench.configure(&config);
+    let summaries = run_pipeline(&bench, "dlq-poll | dlq-investigate");
+    assert_eq!(summaries.iter().filter(|one| one.starts_with("completed")).count(), 1);
+    assert!(summaries.last().unwrap().ends_with("-dlq known_cause"), "{summaries:?}");
+    assert_eq!(read_text(&bench, "ran").lines().count(), 1);
+}
+
 #[test]
 fn missing_evidence_skips_until_retry_time() {
     let Some(server) = SqsServer::start() else { return };
