@@ -1,4 +1,4 @@
-//! One file of the journal, read line by line.
+//! A file of the journal, read line by line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,7 +12,7 @@ use crate::error::Error;
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
 
-/// One file of the journal, open for reading.
+/// A file of the journal, open for reading.
 pub struct Segment {
     reader: Box<dyn BufRead>,
     pub(super) path: PathBuf,

@@ -336,7 +336,7 @@ fn pattern_that_always_matches_replaces_the_whole_text() {
     assert_eq!(redactor.redact_text("<text:32>"), "<text:32>");
 }
 
-/// Not timed: with quadratic time this test would not end.
+/// Needs no clock: with quadratic time this test would not end.
 #[test]
 fn redaction_of_hostile_text_is_linear() {
     let rows = [
