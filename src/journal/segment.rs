@@ -73,9 +73,4 @@ impl Segment {
     pub fn line(&self) -> &[u8] {
         &self.line
     }
-
-    /// Returns the next whole line; `None` at the end.
-    pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.advance()?.then(|| std::mem::take(&mut self.line)))
-    }
 }

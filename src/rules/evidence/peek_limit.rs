@@ -99,11 +99,6 @@ impl PeekRefusal {
             PeekRefusal::Peeked(_) => "peeked",
         }
     }
-
-    /// Returns whether a later attempt can succeed with no other change.
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, PeekRefusal::InFlight(_))
-    }
 }
 
 impl fmt::Display for PeekRefusal {

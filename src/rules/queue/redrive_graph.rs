@@ -53,14 +53,6 @@ pub struct Survey {
     pub scopes: Vec<ScopeSurvey>,
 }
 
-impl Survey {
-    /// Whether the queue was listed; `None` when its scope could not be listed.
-    pub fn lists(&self, scope: usize, url: &str) -> Option<bool> {
-        let seen = self.scopes.get(scope)?.queues.as_ref().ok()?;
-        Some(seen.iter().any(|queue| queue.url == url))
-    }
-}
-
 /// The way in which a DLQ was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
