@@ -28,8 +28,8 @@ pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
     Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, Discover, Evidence,
-    Features, Format, Github, Level, LogFormat, Logging, Monitoring, Notifications, Origin,
-    QueueRule, Route, Settings, Severity, State,
+    Features, Github, Level, LogFormat, Logging, Monitoring, Notifications, Origin, QueueRule,
+    ResultFormat, Route, Settings, Severity, State,
 };
 
 use crate::error::Error;

@@ -9,7 +9,7 @@ mod keys;
 mod list;
 mod versioned;
 
-pub use keys::{Keys, Kind};
+pub use keys::{Keys, RecordKind};
 pub use list::{ListRest, join_list, join_map, split_list, split_map};
 pub use versioned::Versioned;
 
@@ -34,11 +34,11 @@ pub trait Document: Serialize + DeserializeOwned + Default {
 
     /// Calls `see` with the key of every record. Several records may share a key: they are asked
     /// for together.
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str));
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str));
 }
 
 /// Returns the first record of a document that `keys` does not name.
-pub fn foreign_record<D: Document>(document: &D, keys: &Keys<'_>) -> Option<(Kind, String)> {
+pub fn foreign_record<D: Document>(document: &D, keys: &Keys<'_>) -> Option<(RecordKind, String)> {
     let mut foreign = None;
     document.each_key(&mut |kind, id| {
         if foreign.is_none() && !keys.contains(kind, id) {

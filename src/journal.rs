@@ -99,13 +99,9 @@ impl Journal {
         store::sync_parent(&self.path)
     }
 
-    /// Opens all segments, oldest first, the current one last. They are opened under the lock, so
-    /// that a rotation meanwhile neither hides nor repeats a line.
-    pub fn open_all(&self) -> Result<Vec<Segment>, Error> {
-        Ok(self.open_identified()?.0)
-    }
-
-    /// Opens all segments, and returns the identity that the journal had under the lock.
+    /// Opens all segments, oldest first, the current one last, and returns the identity of the
+    /// journal. They are opened under the lock, so that a rotation meanwhile neither hides nor
+    /// repeats a line.
     fn open_identified(&self) -> Result<(Vec<Segment>, JournalIdentity), Error> {
         // Without a folder there is no journal and nothing to lock.
         let _lock = self
@@ -152,9 +148,9 @@ mod tests {
 
     fn all(journal: &Journal) -> Vec<String> {
         let mut lines = Vec::new();
-        for mut segment in journal.open_all().unwrap() {
-            while let Some(line) = segment.next_line().unwrap() {
-                lines.push(String::from_utf8(line).unwrap());
+        for mut segment in journal.open_identified().unwrap().0 {
+            while segment.advance().unwrap() {
+                lines.push(String::from_utf8(segment.line().to_owned()).unwrap());
             }
         }
         lines

@@ -43,11 +43,6 @@ impl Level {
         self.names().0
     }
 
-    /// Returns the level of that word, in any case of letters.
-    pub fn parse(name: &str) -> Option<Level> {
-        Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name))
-    }
-
     /// Returns the word in JSON, and the prefix of a message in text.
     const fn names(self) -> (&'static str, &'static str) {
         match self {

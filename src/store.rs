@@ -5,8 +5,8 @@
 //! take no lock and see the old document or the new one; a document that does not parse is never
 //! overwritten; a change to a record that was not asked for is refused. Never: locks a file that is
 //! renamed, deletes a lock file, or lets a thread wait for the world while it holds the lock of a
-//! document (see [`Wait`]). No other module locks files; fs2 is called by its full name, because std
-//! has methods of the same names.
+//! document (see [`BlockingWait`]). No other module locks files; fs2 is called by its full name,
+//! because std has methods of the same names.
 
 #![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
 
@@ -15,7 +15,7 @@ mod files;
 mod wait;
 
 pub use files::{append_private, create_private, make_dir, read_json, replace, sync_parent};
-pub use wait::{Wait, assert_may_wait};
+pub use wait::{BlockingWait, assert_may_wait};
 
 use std::fs::File;
 use std::io;

@@ -21,7 +21,7 @@ const PLANTED: [(&str, &str); 8] = [
 
 fuzz_target!(|data: &[u8]| {
     let [choice, data @ ..] = data else { return };
-    let redactor = Redactor::builtin();
+    let redactor = Redactor::default();
     let given = String::from_utf8_lossy(data);
     redact_twice(&redactor, &given);
 

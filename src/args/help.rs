@@ -17,7 +17,7 @@ pub fn text(head: &str, options: &[Opt], tail: &str) -> String {
 }
 
 fn lines(options: &[Opt], grouped: bool) -> String {
-    let shown: Vec<&Opt> = options.iter().chain(&COMMON).filter(|opt| !opt.hidden).collect();
+    let shown: Vec<&Opt> = options.iter().chain(&COMMON).collect();
     let together = |a: &&Opt, b: &&Opt| grouped && a.group.is_some() && a.group == b.group;
     let mut text = String::new();
     for group in shown.chunk_by(together) {

@@ -19,8 +19,6 @@ pub struct Opt {
     pub help: &'static str,
     /// The sentence for all options of a group, which share one line of a long `--help`.
     pub group: Option<&'static str>,
-    /// Left out of `--help` and completions: for the program's own children.
-    pub hidden: bool,
 }
 
 /// The values that an option accepts.
@@ -49,7 +47,6 @@ impl Opt {
             conflicts: &[],
             help,
             group: None,
-            hidden: false,
         }
     }
 
@@ -99,11 +96,6 @@ impl Opt {
     #[must_use]
     pub const fn conflicts(self, others: &'static [&'static str]) -> Self {
         Opt { conflicts: others, ..self }
-    }
-
-    #[must_use]
-    pub const fn hidden(self) -> Self {
-        Opt { hidden: true, ..self }
     }
 
     /// Returns the names with their dashes, the short one first.

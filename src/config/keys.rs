@@ -7,7 +7,7 @@
 use super::valid::{http_host, loopback};
 use super::value::{ConfigError, Field, Result};
 
-/// What is known about a key.
+/// Path, trust and default of a key.
 pub(super) struct KeySpec {
     /// Key with its section; `[]` stands for any entry: `aws.accounts[].profile`.
     pub path: &'static str,

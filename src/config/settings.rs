@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use evidence::Evidence;
-pub use investigation::{Agent, AutoInvestigation, Claude, Format, QueueRule};
+pub use investigation::{Agent, AutoInvestigation, Claude, QueueRule, ResultFormat};
 
 pub use crate::event::Severity;
 pub use crate::log::{Format as LogFormat, Level};
@@ -83,7 +83,7 @@ pub(super) fn sections() -> Vec<&'static str> {
 /// File behind the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// None: no file was found.
+    /// Absent when no file was found.
     pub path: Option<PathBuf>,
     /// False for a file that was found in the current folder without being named: whoever made
     /// the folder may be a stranger. See TRUST in dlq-config(5).

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// What the system that this one succeeds was configured with.
+/// The configuration of the system that this one succeeds.
 const OLDER_SYSTEM: &str = r#"
 aws: {profile: "FABIO-PROD", region: "sa-east-1"}
 monitoring: {check_interval: 30, notification_threshold: 1}
@@ -84,8 +84,10 @@ fn values_take_their_types() {
 #[test]
 fn an_agent_is_a_name_or_a_command_in_either_form() {
     let agent = |text: &str| read(text).unwrap().auto_investigation.agent;
-    let command =
-        Agent::Command(vec!["/opt/a.sh".into(), "--flag".into()], crate::config::Format::Text);
+    let command = Agent::Command(
+        vec!["/opt/a.sh".into(), "--flag".into()],
+        crate::config::ResultFormat::Text,
+    );
     for (name, known) in
         [("auto", Agent::Auto), ("claude", Agent::Claude), ("triage", Agent::Triage)]
     {

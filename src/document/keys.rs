@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A kind of record in a document, such as `session`.
-pub type Kind = &'static str;
+pub type RecordKind = &'static str;
 
 /// The records that a decision asks for. [`Keys::all`] and [`Keys::with_all`] are for decisions
 /// that need every record; ARCHITECTURE.md lists them with their reasons.
@@ -12,11 +12,11 @@ pub type Kind = &'static str;
 pub struct Keys<'a> {
     /// Every record of every kind.
     all: bool,
-    kinds: BTreeMap<Kind, Ids<'a>>,
+    kinds: BTreeMap<RecordKind, RecordIds<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Ids<'a> {
+enum RecordIds<'a> {
     All,
     Some(BTreeSet<Cow<'a, str>>),
 }
@@ -33,18 +33,18 @@ impl<'a> Keys<'a> {
     }
 
     /// Names one record.
-    pub fn one(kind: Kind, id: impl Into<Cow<'a, str>>) -> Self {
+    pub fn one(kind: RecordKind, id: impl Into<Cow<'a, str>>) -> Self {
         Keys::none().with(kind, [id])
     }
 
     /// Names more records of a kind, also such as do not exist yet.
     pub fn with<I: Into<Cow<'a, str>>>(
         mut self,
-        kind: Kind,
+        kind: RecordKind,
         ids: impl IntoIterator<Item = I>,
     ) -> Self {
-        if let Ids::Some(known) =
-            self.kinds.entry(kind).or_insert_with(|| Ids::Some(BTreeSet::new()))
+        if let RecordIds::Some(known) =
+            self.kinds.entry(kind).or_insert_with(|| RecordIds::Some(BTreeSet::new()))
         {
             known.extend(ids.into_iter().map(Into::into));
         }
@@ -52,22 +52,22 @@ impl<'a> Keys<'a> {
     }
 
     /// Names all records of a kind.
-    pub fn with_all(mut self, kind: Kind) -> Self {
-        self.kinds.insert(kind, Ids::All);
+    pub fn with_all(mut self, kind: RecordKind) -> Self {
+        self.kinds.insert(kind, RecordIds::All);
         self
     }
 
     /// Whether all records of a kind are named.
-    pub fn contains_all(&self, kind: Kind) -> bool {
-        self.all || matches!(self.kinds.get(kind), Some(Ids::All))
+    pub fn contains_all(&self, kind: RecordKind) -> bool {
+        self.all || matches!(self.kinds.get(kind), Some(RecordIds::All))
     }
 
     /// Whether a record is named.
-    pub fn contains(&self, kind: Kind, id: &str) -> bool {
+    pub fn contains(&self, kind: RecordKind, id: &str) -> bool {
         self.all
             || match self.kinds.get(kind) {
-                Some(Ids::All) => true,
-                Some(Ids::Some(ids)) => ids.contains(id),
+                Some(RecordIds::All) => true,
+                Some(RecordIds::Some(ids)) => ids.contains(id),
                 None => false,
             }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::keys::{Keys, Kind};
+use super::keys::{Keys, RecordKind};
 
 /// The records of a list that a decision did not ask for, and where the others stood among them.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ enum Slot<T> {
 /// Takes the records out of a list that `keys` does not name.
 pub fn split_list<T>(
     list: &mut Vec<T>,
-    kind: Kind,
+    kind: RecordKind,
     keys: &Keys<'_>,
     key_of: impl Fn(&T) -> String,
 ) -> ListRest<T> {
@@ -66,7 +66,7 @@ pub fn join_list<T>(list: &mut Vec<T>, rest: ListRest<T>, key_of: impl Fn(&T) ->
 /// records.
 pub fn split_map<V>(
     map: &mut BTreeMap<String, V>,
-    kind: Kind,
+    kind: RecordKind,
     keys: &Keys<'_>,
 ) -> BTreeMap<String, V> {
     if keys.contains_all(kind) {

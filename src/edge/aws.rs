@@ -29,9 +29,9 @@ use self::client::{Clients, Priority, ScopeClient};
 use crate::config::SecretValue;
 use crate::error::Error;
 use crate::glob::GlobList;
-use crate::rules::queue::discovery_cache::Key;
+use crate::rules::queue::discovery_cache::CacheKey;
 use crate::rules::queue::redrive_graph::{Discover, Survey};
-use crate::store::{Wait, assert_may_wait};
+use crate::store::{BlockingWait, assert_may_wait};
 
 /// An account in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -145,9 +145,14 @@ impl Sqs {
     }
 
     /// Returns the key of a scope in the discovery cache.
-    pub fn cache_key(&self, scope: usize, discover: Discover, patterns: Option<&GlobList>) -> Key {
+    pub fn cache_key(
+        &self,
+        scope: usize,
+        discover: Discover,
+        patterns: Option<&GlobList>,
+    ) -> CacheKey {
         let client = self.clients.scopes.get(scope);
-        Key {
+        CacheKey {
             endpoint: client.and_then(|client| client.endpoint.clone()),
             profile: client.and_then(ScopeClient::profile),
             region: self.region(scope).to_owned(),
@@ -190,7 +195,7 @@ impl Sqs {
 
     /// Runs the runtime until `ask` has its answer.
     fn sync<'a, F: Future>(&'a self, ask: impl FnOnce(&'a Clients) -> F) -> F::Output {
-        assert_may_wait(Wait::Network);
+        assert_may_wait(BlockingWait::Network);
         match &self.runtime {
             Some(runtime) => runtime.block_on(ask(&self.clients)),
             None => unreachable!("the runtime is taken in drop only"),

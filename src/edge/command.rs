@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::store::{Wait, assert_may_wait};
+use crate::store::{BlockingWait, assert_may_wait};
 
 /// The result of a command.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub fn run(
     max: u64,
     stderr: Stdio,
 ) -> Result<CommandResult, String> {
-    assert_may_wait(Wait::Command);
+    assert_may_wait(BlockingWait::Command);
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);

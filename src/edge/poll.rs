@@ -1,4 +1,4 @@
-//! One round of polling: find the queues, read their depth, report changes.
+//! A round of polling: find the queues, read their depth, report changes.
 //!
 //! Queues are read without a lock. Then one update of `queues.json` applies the readings and
 //! appends the events to the journal, so that overlapping runs report each edge once. The caller

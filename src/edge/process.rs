@@ -21,7 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Signal, kill_process};
 
 use crate::clock;
-use crate::store::{Wait, assert_may_wait};
+use crate::store::{BlockingWait, assert_may_wait};
 
 /// The variable that marks every process of an investigation. Its value is the session's folder:
 /// the session's id is the same in every state folder that sees the incident.
@@ -170,7 +170,7 @@ impl Tree {
     }
 
     fn gone_within(&self, patience: Duration, signal: Option<Signal>) -> bool {
-        assert_may_wait(Wait::ProcessEnd);
+        assert_may_wait(BlockingWait::ProcessEnd);
         let deadline = clock::tick() + patience;
         loop {
             let alive = self.alive();

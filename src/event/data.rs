@@ -125,7 +125,7 @@ part! {
         id: String,
         /// The number of messages of the sample.
         count: u64,
-        /// One line for people.
+        /// Text for people, in one line.
         title: String,
         /// The basis of the grouping: `producer_error`, `error_text`, `shape` or `opaque`.
         kind: String,
@@ -138,7 +138,7 @@ part! {
     Verdict {
         /// `confirmed`, `likely`, `inconclusive`, `not_a_bug`, or the word of a custom agent.
         status: String,
-        /// One line.
+        /// A single line.
         title: Option<String>,
         /// The category of the cause.
         category: Option<String>,

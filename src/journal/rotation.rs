@@ -1,6 +1,6 @@
 //! The limits of the journal on disk.
 
-/// When the journal is rotated, and how much of it is kept.
+/// The size at which the journal is rotated, and the number of files that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rotation {
     /// The size, in bytes, beyond which the file is rotated.

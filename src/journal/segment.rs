@@ -1,4 +1,4 @@
-//! One file of the journal, read line by line.
+//! A file of the journal, read line by line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,7 +12,7 @@ use crate::error::Error;
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
 
-/// One file of the journal, open for reading.
+/// A file of the journal, open for reading.
 pub struct Segment {
     reader: Box<dyn BufRead>,
     pub(super) path: PathBuf,
@@ -72,10 +72,5 @@ impl Segment {
     /// Returns the line that [`Segment::advance`] has found, without its LF.
     pub fn line(&self) -> &[u8] {
         &self.line
-    }
-
-    /// Returns the next whole line; `None` at the end.
-    pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.advance()?.then(|| std::mem::take(&mut self.line)))
     }
 }

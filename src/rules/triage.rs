@@ -146,7 +146,7 @@ pub struct Triage {
     pub fault: CodeFault,
     /// 0, 0.4, 0.6, 0.8 or 0.9.
     pub confidence: f64,
-    /// One line.
+    /// A single line.
     pub title: String,
     /// Explanation for the engineer on call.
     pub reason: String,

@@ -69,7 +69,7 @@ words!(VerdictStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelVerdict {
     pub status: VerdictStatus,
-    /// One line; never empty.
+    /// A single line; never empty.
     #[serde(default)]
     pub title: String,
     /// Kind of the cause.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::document::{Kind, join_map, split_map};
+use crate::document::{RecordKind, join_map, split_map};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ struct Counts {
     counts: BTreeMap<String, u64>,
 }
 
-const COUNT: Kind = "count";
+const COUNT: RecordKind = "count";
 
 impl Document for Counts {
     const NAME: &str = "count";
@@ -21,7 +21,7 @@ impl Document for Counts {
     fn join(&mut self, rest: Self::Rest) {
         join_map(&mut self.counts, rest);
     }
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
         self.counts.keys().for_each(|key| see(COUNT, key));
     }
 }
@@ -203,17 +203,18 @@ fn waits_inside_an_update_panic_but_for_the_start_of_a_supervisor() {
         catch_unwind(AssertUnwindSafe(update)).is_err()
     };
     for (wait, expected) in [
-        (Wait::Network, true),
-        (Wait::Command, true),
-        (Wait::ProcessEnd, true),
-        (Wait::SupervisorStart, false),
+        (BlockingWait::Network, true),
+        (BlockingWait::Command, true),
+        (BlockingWait::ProcessEnd, true),
+        (BlockingWait::SupervisorStart, false),
     ] {
         assert_eq!(panics(&|| assert_may_wait(wait)), expected, "{wait:?}");
         assert_may_wait(wait);
     }
     let nested = || drop(store.update(&Keys::all(), |_: &mut Counts| Ok(())));
     assert!(panics(&nested), "an update inside an update");
-    let elsewhere = || std::thread::spawn(|| assert_may_wait(Wait::Network)).join().unwrap();
+    let elsewhere =
+        || std::thread::spawn(|| assert_may_wait(BlockingWait::Network)).join().unwrap();
     assert!(!panics(&elsewhere), "another thread may wait");
     nested();
 }

@@ -1,9 +1,9 @@
-//! No wait for the world under the lock of a document.
+//! The ban on waiting for the world under the lock of a document.
 //!
 //! Every function that waits for the network or for another process says so first, by
 //! [`assert_may_wait`]. In a debug build, which is the one that the tests run, it panics when this
 //! thread is inside an update: the lock would stop every other program of the state folder for as
-//! long as the wait lasts. The only wait that is allowed there is [`Wait::SupervisorStart`].
+//! long as the wait lasts. Only [`BlockingWait::SupervisorStart`] is allowed there.
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ thread_local! {
 
 /// Something to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
+pub enum BlockingWait {
     /// An answer from the network.
     Network,
     /// A command that is run for its output, git among them.
@@ -26,15 +26,15 @@ pub enum Wait {
     SupervisorStart,
 }
 
-impl Wait {
+impl BlockingWait {
     fn is_allowed_in_update(self) -> bool {
-        self == Wait::SupervisorStart
+        self == BlockingWait::SupervisorStart
     }
 }
 
 /// Panics, in a debug build, when this thread may not wait because it updates a document.
 #[track_caller]
-pub fn assert_may_wait(wait: Wait) {
+pub fn assert_may_wait(wait: BlockingWait) {
     debug_assert!(
         UPDATING.get().is_none() || wait.is_allowed_in_update(),
         "wait for {wait:?} under the lock of '{}'",

@@ -234,7 +234,7 @@ fn printed_help(program: &str) -> String {
 
 /// The names of a program's options, with their dashes, that a user may give.
 fn table_options(tool: &Tool) -> BTreeSet<String> {
-    let shown = tool.options.iter().chain(&COMMON).filter(|opt| !opt.hidden);
+    let shown = tool.options.iter().chain(&COMMON);
     shown.flat_map(Opt::names).collect()
 }
 
@@ -256,7 +256,7 @@ fn option_names_and_conflicts_are_consistent() {
         assert_eq!(once.len(), names.len(), "{:?}: {names:?}", tool.name);
         for opt in all {
             assert_eq!(opt.value.is_empty(), opt.kind == ValueKind::Flag, "{}", opt.long);
-            assert!(opt.hidden || !opt.help.is_empty() && !opt.help.ends_with('.'), "{}", opt.long);
+            assert!(!opt.help.is_empty() && !opt.help.ends_with('.'), "{}", opt.long);
             for other in opt.conflicts {
                 assert!(names.contains(&format!("--{other}")), "{}: {other}", opt.long);
             }

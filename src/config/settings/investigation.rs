@@ -19,8 +19,11 @@ use crate::text::{safe, shorten};
 
 const MODEL: &str = "the name of a model such as claude-sonnet-5-5";
 
-const FORMATS: [(&str, Format); 3] =
-    [("text", Format::Text), ("json", Format::Json), ("stream-json", Format::StreamJson)];
+const FORMATS: [(&str, ResultFormat); 3] = [
+    ("text", ResultFormat::Text),
+    ("json", ResultFormat::Json),
+    ("stream-json", ResultFormat::StreamJson),
+];
 
 section! {
     /// `auto_investigation`: start, scope and budget of investigations.
@@ -110,7 +113,7 @@ section! {
     /// Program and its arguments.
     command: Vec<String> = required, file NoCommand => program();
     /// Form of its result: text, json or stream-json.
-    format: Format = "text", file Anyone => choice(&FORMATS);
+    format: ResultFormat = "text", file Anyone => choice(&FORMATS);
 }
 
 impl QueueRule {
@@ -133,7 +136,7 @@ impl Field<'_> {
             Value::Text(name) if name == "claude" => Ok(Agent::Claude),
             Value::Text(name) if name == "triage" => Ok(Agent::Triage),
             Value::Text(_) if self.command().is_some() => {
-                Ok(Agent::Command(self.program()?, Format::Text))
+                Ok(Agent::Command(self.program()?, ResultFormat::Text))
             }
             Value::Text(text) => {
                 let name = shorten(text, 60);
@@ -143,7 +146,7 @@ impl Field<'_> {
                 let agent: CommandAgent = read_entry(COMMAND, self)?;
                 Ok(Agent::Command(agent.command, agent.format))
             }
-            Value::List(_) => Ok(Agent::Command(self.program()?, Format::Text)),
+            Value::List(_) => Ok(Agent::Command(self.program()?, ResultFormat::Text)),
             _ => Err(self.problem(REMEDY)),
         }
     }
@@ -172,13 +175,13 @@ pub enum Agent {
     /// Fixed rules; no model is asked.
     Triage,
     /// A program and its arguments, run without a shell, and the form of its result.
-    Command(Vec<String>, Format),
+    Command(Vec<String>, ResultFormat),
 }
 
 /// Form of the result of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Format {
+pub enum ResultFormat {
     /// The last line is a JSON object.
     #[default]
     Text,

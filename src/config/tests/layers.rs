@@ -37,8 +37,10 @@ fn a_variable_overrides_the_file_and_is_read_by_type() {
     assert_eq!(settings.monitoring.expiry_tiers, [7200, 3600].map(Duration::from_secs));
     assert!(settings.auto_investigation.enabled);
     assert_eq!(settings.auto_investigation.timeout, Duration::from_secs(3));
-    let agent =
-        Agent::Command(vec!["/opt/agent.sh".into(), "--flag".into()], crate::config::Format::Text);
+    let agent = Agent::Command(
+        vec!["/opt/agent.sh".into(), "--flag".into()],
+        crate::config::ResultFormat::Text,
+    );
     assert_eq!(settings.auto_investigation.agent, agent);
     assert_eq!(settings.auto_investigation.claude.model, "claude-sonnet-5-5");
     assert_eq!(settings.logging.level, Level::Info);

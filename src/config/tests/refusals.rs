@@ -157,7 +157,7 @@ fn an_inline_secret_is_refused_with_the_remedy_and_never_shown() {
     }
 }
 
-/// What the parser or the reader may be in the middle of when it meets a secret.
+/// Covers each state of parser and reader in which a secret can occur.
 #[test]
 fn a_secret_in_a_wrong_place_is_not_shown() {
     let cases = [

@@ -50,7 +50,8 @@ impl Bench {
         std::fs::set_permissions(self.path(path), mode).unwrap();
     }
 
-    /// What a user's git says; with a name for commits, without the settings of this machine.
+    /// Returns the output of a user's git, with a name for commits and without the settings of
+    /// this machine.
     fn git(&self, place: &str, argv: &[&str]) -> String {
         let mut command = Command::new("git");
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));

@@ -20,7 +20,7 @@ use crate::log;
 use crate::rules::notification::message::{self, Notice};
 use crate::rules::notification::route::{Router, Routing};
 use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
-use crate::store::{Store, Wait, assert_may_wait};
+use crate::store::{BlockingWait, Store, assert_may_wait};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
@@ -65,7 +65,7 @@ enum DeliveryChannel {
 pub struct Dispatcher {
     router: Router,
     channels: Vec<(String, DeliveryChannel)>,
-    /// None in a dry run.
+    /// Absent in a dry run.
     state: Option<DispatcherState>,
     switches: Switches,
     color: bool,
@@ -300,7 +300,7 @@ impl Dispatcher {
 
     /// Waits for the deliveries under way, as long as those may take, and records them.
     fn complete_all(&mut self, out: &mut Output) -> Result<(), Error> {
-        assert_may_wait(Wait::ProcessEnd);
+        assert_may_wait(BlockingWait::ProcessEnd);
         let mut result = Ok(());
         while self.is_busy() {
             let polled = self.poll_children(out);

@@ -11,10 +11,8 @@ use crate::edge::aws::SurveyPlan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
-use crate::rules::queue::discovery_cache::{DiscoveryDoc, Entry, Key, fresh};
-use crate::rules::queue::document::{
-    Entry as WatchedEntry, Failure, SOURCE, Target, Watched, bucket,
-};
+use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc, fresh};
+use crate::rules::queue::document::{Failure, SOURCE, Target, Watched, WatchedQueue, bucket};
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
@@ -42,7 +40,7 @@ impl Poller {
             return Ok(());
         }
         let known: HashSet<&str> = targets.iter().map(|target| target.queue.arn.as_str()).collect();
-        let recorded = |entry: &WatchedEntry| {
+        let recorded = |entry: &WatchedQueue| {
             let queue = &entry.queue;
             if known.contains(queue.arn.as_str()) {
                 return None;
@@ -129,7 +127,7 @@ impl Poller {
         (targets, discovered_at)
     }
 
-    fn cache_key(&self, scope: usize) -> Key {
+    fn cache_key(&self, scope: usize) -> CacheKey {
         self.sqs.cache_key(scope, self.plan.discover, self.plan.patterns.as_ref())
     }
 
@@ -143,7 +141,7 @@ impl Poller {
         }
     }
 
-    fn all_cached(&self, doc: &DiscoveryDoc, good: impl Fn(&Entry) -> bool) -> bool {
+    fn all_cached(&self, doc: &DiscoveryDoc, good: impl Fn(&CacheEntry) -> bool) -> bool {
         (0..self.sqs.scopes()).all(|scope| doc.entry(&self.cache_key(scope)).is_some_and(&good))
     }
 

@@ -1,4 +1,4 @@
-//! What a run of `dlq-poll` polls, and how: settings and options in one value.
+//! The plan of a run of `dlq-poll`: settings and options in one value.
 
 use std::time::Duration;
 

@@ -9,13 +9,13 @@ use crate::edge::supervisor::{self, EventWriter, Plan, files, program};
 use crate::error::Error;
 use crate::event::InvestigationFailed;
 use crate::log;
-use crate::rules::investigation::plan::SessionEnd;
+use crate::rules::investigation::plan::ClosedSession;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 
 impl SessionRunner {
     /// Reports the end of a session whose supervisor is gone, and ends an agent that outlived it.
-    pub(super) fn report_end(&self, end: &SessionEnd) -> Result<(), Error> {
+    pub(super) fn report_end(&self, end: &ClosedSession) -> Result<(), Error> {
         let session = &end.session;
         let folder = self.folder(&session.id);
         if end.agent_runs {

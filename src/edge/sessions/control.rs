@@ -46,7 +46,7 @@ impl SessionRunner {
         store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
         // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not interrupted.
         let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
-        store::assert_may_wait(store::Wait::ProcessEnd);
+        store::assert_may_wait(store::BlockingWait::ProcessEnd);
         while store::is_locked(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
                 return Err(Error::failed(

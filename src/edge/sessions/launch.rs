@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::log;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
-use crate::store::{self, Wait};
+use crate::store::{self, BlockingWait};
 
 /// A supervisor that has not taken its lock after this time failed to start.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ impl SessionRunner {
             log::warn(&format!("the supervisor does not get this environment: {error}"));
         }
         let deadline = clock::tick() + START_PATIENCE;
-        store::assert_may_wait(Wait::SupervisorStart);
+        store::assert_may_wait(BlockingWait::SupervisorStart);
         while !store::is_locked(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
             if ended.is_some() || clock::tick() >= deadline {

@@ -12,7 +12,7 @@ use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
 use super::workspace::{self, Workspace};
 use super::{Plan, files, finish, program};
-use crate::config::{Format, SecretValue};
+use crate::config::{ResultFormat, SecretValue};
 use crate::edge::claude::launch::{self, CodeAccess, Launch, LaunchPaths, PreparedClaude};
 use crate::edge::process::{MARKER, Tree};
 use crate::edge::supervisor::agent_program::Program;
@@ -142,7 +142,7 @@ pub(super) fn follow_agent(
         tail.finish(&mut report);
     }
     let transcript = match agent.program.format {
-        Format::StreamJson => tail.map(|tail| tail.transcript),
+        ResultFormat::StreamJson => tail.map(|tail| tail.transcript),
         _ => context.plan.transcript(&context.folder),
     };
     Ok(AgentRun { result, transcript })
@@ -178,7 +178,7 @@ fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<Tr
     let hooked = hooked.map(|_| context.path(files::HOOKED));
     let expected = launch.map(|launch| launch.invocation().expected_init());
     let path = context.path(files::TRANSCRIPT);
-    let streams = agent.program.format == Format::StreamJson;
+    let streams = agent.program.format == ResultFormat::StreamJson;
     streams.then(|| TranscriptTail::new(path, expected, hooked))
 }
 

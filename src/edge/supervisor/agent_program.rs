@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Agent, AutoInvestigation, Format, Origin};
+use crate::config::{Agent, AutoInvestigation, Origin, ResultFormat};
 use crate::edge::process::find;
 use crate::rules::investigation::incident::Incident;
 
@@ -25,14 +25,15 @@ pub struct Program {
     /// Path and arguments. Those of Claude Code are added when it is started.
     pub argv: Vec<String>,
     /// Format of its output.
-    pub format: Format,
+    pub format: ResultFormat,
     /// Whether it is Claude Code.
     pub claude: bool,
 }
 
 /// Chooses the agent that the settings name; programs are looked for in `path`.
 pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> AgentChoice {
-    let claude = Program { argv: vec!["claude".into()], format: Format::StreamJson, claude: true };
+    let claude =
+        Program { argv: vec!["claude".into()], format: ResultFormat::StreamJson, claude: true };
     let (mut program, auto) = match &settings.agent {
         Agent::Triage => return AgentChoice { program: None, missing: None, stands_in: false },
         Agent::Command(argv, format) => {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use super::transcript_tail::TranscriptTail;
-use crate::config::{Claude, Format};
+use crate::config::{Claude, ResultFormat};
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
@@ -114,13 +114,13 @@ impl Plan {
     pub(super) fn transcript(&self, folder: &Path) -> Option<Transcript> {
         let path = folder.join(files::TRANSCRIPT);
         match self.agent.as_ref()?.format {
-            Format::Text => None,
-            Format::StreamJson => {
+            ResultFormat::Text => None,
+            ResultFormat::StreamJson => {
                 let mut tail = TranscriptTail::new(path, None, None);
                 tail.finish(&mut |_| ());
                 Some(tail.transcript)
             }
-            Format::Json => {
+            ResultFormat::Json => {
                 let mut bytes = Vec::new();
                 File::open(path).ok()?.take(JSON_MAX).read_to_end(&mut bytes).ok()?;
                 Some(Transcript::from_json(&bytes))
@@ -130,7 +130,7 @@ impl Plan {
 
     /// Whether the agent reports its cost, and so is held to the budget.
     pub fn spends(&self) -> bool {
-        self.agent.as_ref().is_some_and(|agent| agent.format != Format::Text)
+        self.agent.as_ref().is_some_and(|agent| agent.format != ResultFormat::Text)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{files, program};
 use crate::clock;
 use crate::edge::process::{self, Tree};
 use crate::error::Error;
-use crate::store::{Wait, assert_may_wait};
+use crate::store::{BlockingWait, assert_may_wait};
 
 /// Reason why waiting for a child has ended.
 pub(super) enum WaitResult {
@@ -60,7 +60,7 @@ pub(super) fn wait(
     timeout: Duration,
     check: &mut dyn FnMut() -> Option<WaitResult>,
 ) -> WaitResult {
-    assert_may_wait(Wait::ProcessEnd);
+    assert_may_wait(BlockingWait::ProcessEnd);
     let (sender, exited) = mpsc::channel();
     std::thread::spawn(move || {
         if let Ok(status) = child.wait() {
@@ -114,7 +114,7 @@ impl Watchdog {
 
     /// Ends the watchdog without ending the tree.
     pub(super) fn dismiss(mut self) -> Result<(), Error> {
-        assert_may_wait(Wait::ProcessEnd);
+        assert_may_wait(BlockingWait::ProcessEnd);
         let _ = self.0.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
         self.0.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
     }

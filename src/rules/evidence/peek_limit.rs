@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
+use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
 use crate::rules::queue::reading::Attributes;
 use crate::text;
 use crate::time::Timestamp;
@@ -41,7 +41,7 @@ impl Document for Peeks {
         join_list(&mut self.peeks, rest, |peek| peek.arn.clone());
     }
 
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
         self.peeks.iter().for_each(|peek| see(Self::QUEUE, &peek.arn));
     }
 }
@@ -98,11 +98,6 @@ impl PeekRefusal {
             PeekRefusal::Empty => "empty",
             PeekRefusal::Peeked(_) => "peeked",
         }
-    }
-
-    /// Returns whether a later attempt can succeed with no other change.
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, PeekRefusal::InFlight(_))
     }
 }
 
@@ -165,7 +160,7 @@ pub fn judge(
 
 impl Peeks {
     /// The kind of record of a queue, by its ARN: one for each incident.
-    pub const QUEUE: Kind = "peeked queue";
+    pub const QUEUE: RecordKind = "peeked queue";
 
     /// Returns the record of a queue and incident.
     pub fn get(&self, arn: &str, incident: &str) -> Option<&Peek> {

@@ -67,11 +67,6 @@ struct Match<'k> {
 }
 
 impl Redactor {
-    /// Returns a redactor of the built-in kinds alone.
-    pub fn builtin() -> Self {
-        Redactor::default()
-    }
-
     /// Returns a redactor of the built-in kinds and `patterns`. A match that a glob of `allow`
     /// covers wholly is kept; a text without `*?[]{}\` is such a glob. The error names the pattern
     /// and the reason.

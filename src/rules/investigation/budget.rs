@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::money::Usd;
-use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
+use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
 use crate::time::{Timestamp, show_span};
 
 /// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
@@ -23,8 +23,8 @@ const RUN_MAX: Duration = DAY;
 /// The cost of a run beyond its limit. An agent checks its limit after a response, not before: one
 /// with a limit of $0.50 was measured to end at $1.20.
 const OVERSHOOT: Usd = Usd::from_micros(750_000);
-/// The same as a share of the limit; the larger of the two counts, because more expensive runs have
-/// longer responses.
+/// The overshoot as a share of the limit; the larger of the two counts, because more expensive runs
+/// have longer responses.
 const OVERSHOOT_SHARE: f64 = 0.2;
 
 /// The limits of the configuration.
@@ -32,9 +32,9 @@ const OVERSHOOT_SHARE: f64 = 0.2;
 pub struct BudgetLimits {
     /// The limit that the agent gets, in US dollars.
     pub per_run: Usd,
-    /// For all runs in 24 hours; None: no limit.
+    /// The limit of all runs in 24 hours; None: no limit.
     pub per_day: Option<Usd>,
-    /// For all runs about one cause in 30 days; None: no limit.
+    /// The limit of all runs about one cause in 30 days; None: no limit.
     pub per_fingerprint: Option<Usd>,
     /// The share of the day, 0 to 1, that only runs near the loss of messages may use.
     pub reserve_for_expiry: f64,
@@ -74,7 +74,7 @@ impl Document for Budget {
         join_list(&mut self.spends, rest, |spend| spend.session.clone());
     }
 
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
         self.spends.iter().for_each(|spend| see(Self::SPEND, &spend.session));
     }
 }
@@ -244,7 +244,7 @@ impl Spend {
 
 impl Budget {
     /// The kind of record of a run, by the id of its session.
-    pub const SPEND: Kind = "spend";
+    pub const SPEND: RecordKind = "spend";
 
     /// Reserves the worst-case cost of a run and returns it. A session with an open reservation gets
     /// the same amount.

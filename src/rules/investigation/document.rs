@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::incident::Incident;
 use super::session::Session;
-use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
+use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
 use crate::time::Timestamp;
 
 /// The document `sessions.json`.
@@ -22,9 +22,9 @@ pub struct Sessions {
 
 impl Sessions {
     /// The kind of record of an investigation, by its id.
-    pub const SESSION: Kind = "session";
+    pub const SESSION: RecordKind = "session";
     /// The kind of record of an incident, by its id.
-    pub const INCIDENT: Kind = "incident";
+    pub const INCIDENT: RecordKind = "incident";
 }
 
 impl Document for Sessions {
@@ -44,7 +44,7 @@ impl Document for Sessions {
         join_list(&mut self.incidents, incidents, |incident| incident.id.clone());
     }
 
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
         self.sessions.iter().for_each(|session| see(Self::SESSION, &session.id));
         self.incidents.iter().for_each(|incident| see(Self::INCIDENT, &incident.id));
     }

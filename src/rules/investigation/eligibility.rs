@@ -33,9 +33,9 @@ pub struct QueueActivity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Eligibility {
     Start,
-    /// Not now; evaluate again.
+    /// The incident is evaluated again.
     Wait(SkipReason),
-    /// Not with the current configuration.
+    /// The current configuration excludes the incident.
     Never(SkipReason),
 }
 

@@ -73,7 +73,7 @@ impl Probes {
 
 /// A session whose supervisor is gone, as it is to be recorded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SessionEnd {
+pub struct ClosedSession {
     pub session: Session,
     /// The agent outlived its supervisor and is to be ended.
     pub agent_runs: bool,
@@ -97,7 +97,7 @@ pub enum Decision {
 /// The changes that one update makes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdatePlan {
-    pub close: Vec<SessionEnd>,
+    pub close: Vec<ClosedSession>,
     /// Sessions that another filter started and did not record. They come before every start,
     /// because they occupy a slot.
     pub adopt: Vec<SessionStart>,
@@ -218,7 +218,7 @@ impl Planner<'_> {
         };
         self.occupancy.add(&session, false);
         self.plan.clean_up.push(session.id.clone());
-        self.plan.close.push(SessionEnd { session, agent_runs: folder.agent_runs });
+        self.plan.close.push(ClosedSession { session, agent_runs: folder.agent_runs });
     }
 
     fn adopt(&mut self) {

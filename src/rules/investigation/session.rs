@@ -46,7 +46,7 @@ pub struct Session {
     pub cooldown_until: Option<Timestamp>,
     /// The number of bytes of the session's events that were printed.
     pub printed: u64,
-    /// In US dollars; null while the session runs, and when the agent does not report it.
+    /// The cost in US dollars; null while the session runs, and when the agent does not report it.
     #[serde(default, deserialize_with = "money::reported")]
     pub cost_usd: Option<Usd>,
     /// The fingerprint of the cause of most messages, once it is known.

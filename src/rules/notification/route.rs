@@ -54,7 +54,7 @@ pub struct Router {
 enum QueueScope<'a> {
     /// Every queue that a route could match.
     Any,
-    /// One queue; None for an event without a queue.
+    /// A single queue; None for an event without a queue.
     This(Option<&'a str>),
 }
 

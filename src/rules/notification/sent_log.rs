@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
+use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
 use crate::event::{self, Head};
 use crate::time::Timestamp;
 
@@ -72,14 +72,14 @@ impl Document for SentLog {
         join_list(&mut self.handled, rest, |entry| entry.key.id());
     }
 
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
         self.handled.iter().for_each(|entry| see(Self::NOTICE, &entry.key.id()));
     }
 }
 
 impl SentLog {
     /// The kind of record of a notice, by [`NoticeKey::id`].
-    pub const NOTICE: Kind = "notice";
+    pub const NOTICE: RecordKind = "notice";
 
     pub fn keys(&self) -> HashSet<NoticeKey> {
         self.handled.iter().map(|entry| entry.key.clone()).collect()

@@ -9,29 +9,29 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, Kind, ListRest, join_list, split_list};
+use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
 use crate::time::Timestamp;
 
 /// Entries that nobody has renewed for this long are dropped.
 const KEEP: Duration = Duration::from_secs(7 * 86_400);
 
-/// Where and how queues were looked for.
+/// The scope and the method of a discovery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
+pub struct CacheKey {
     /// Another server than AWS's.
     pub endpoint: Option<String>,
     /// The profile, when one is used.
     pub profile: Option<String>,
     /// The region.
     pub region: String,
-    /// By which signs.
+    /// The signs of a DLQ.
     pub discover: Discover,
     /// Name patterns instead of the built-in ones.
     pub patterns: Option<Vec<String>>,
 }
 
-impl Key {
+impl CacheKey {
     /// Returns the key of the record: one text for all parts.
     pub fn id(&self) -> String {
         // A struct of strings: this cannot fail.
@@ -39,19 +39,19 @@ impl Key {
     }
 }
 
-/// What was found there.
+/// The result of a discovery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Where and how.
-    pub key: Key,
-    /// When.
+pub struct CacheEntry {
+    /// The scope and the method.
+    pub key: CacheKey,
+    /// The time of the discovery.
     pub at: Timestamp,
     /// The DLQs.
     pub queues: Vec<DeadLetterQueue>,
 }
 
-impl Entry {
-    /// Its queues, for a run in which their scope has this place and label.
+impl CacheEntry {
+    /// Returns the queues for a run in which their scope has this index and label.
     pub fn queues_in<'a>(
         &'a self,
         scope: usize,
@@ -69,25 +69,25 @@ impl Entry {
 
 /// Whether an entry may be used instead of looking. One from the future may not: a clock was
 /// wrong, then or now.
-pub fn fresh(entry: &Entry, now: Timestamp, ttl: Duration) -> bool {
+pub fn fresh(entry: &CacheEntry, now: Timestamp, ttl: Duration) -> bool {
     entry.at <= now && now.since(entry.at) < ttl
 }
 
 /// The document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscoveryDoc {
-    entries: Vec<Entry>,
+    entries: Vec<CacheEntry>,
 }
 
 impl DiscoveryDoc {
-    /// The kind of record of a scope and a way to look, by [`Key::id`].
-    pub const ENTRY: Kind = "discovery";
+    /// The kind of record of a scope and a way to look, by [`CacheKey::id`].
+    pub const ENTRY: RecordKind = "discovery";
 }
 
 impl Document for DiscoveryDoc {
     const NAME: &str = "discovery";
     const VERSION: u64 = 1;
-    type Rest = ListRest<Entry>;
+    type Rest = ListRest<CacheEntry>;
 
     fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
         split_list(&mut self.entries, Self::ENTRY, keys, |entry| entry.key.id())
@@ -97,19 +97,19 @@ impl Document for DiscoveryDoc {
         join_list(&mut self.entries, rest, |entry| entry.key.id());
     }
 
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
         self.entries.iter().for_each(|entry| see(Self::ENTRY, &entry.key.id()));
     }
 }
 
 impl DiscoveryDoc {
-    /// What was found there in this way, however long ago.
-    pub fn entry(&self, key: &Key) -> Option<&Entry> {
+    /// Returns the result for a scope and method, of any age.
+    pub fn entry(&self, key: &CacheKey) -> Option<&CacheEntry> {
         self.entries.iter().find(|entry| entry.key == *key)
     }
 
     /// Records what was found, and drops what nobody has renewed.
-    pub fn put(&mut self, key: Key, at: Timestamp, mut queues: Vec<DeadLetterQueue>) {
+    pub fn put(&mut self, key: CacheKey, at: Timestamp, mut queues: Vec<DeadLetterQueue>) {
         if let Some(earlier) = self.entry(&key) {
             let found: HashMap<&str, Timestamp> =
                 earlier.queues.iter().map(|known| (known.arn.as_str(), known.found_at)).collect();
@@ -120,7 +120,7 @@ impl DiscoveryDoc {
             }
         }
         self.entries.retain(|entry| entry.key != key && at.since(entry.at) < KEEP);
-        self.entries.push(Entry { key, at, queues });
+        self.entries.push(CacheEntry { key, at, queues });
     }
 }
 
@@ -134,8 +134,8 @@ mod tests {
         Timestamp::from_millis(1_790_000_000_000).plus(Duration::from_secs(days * 86_400))
     }
 
-    fn key(region: &str) -> Key {
-        Key {
+    fn key(region: &str) -> CacheKey {
+        CacheKey {
             endpoint: None,
             profile: Some("prod".into()),
             region: region.into(),
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn cache_entry_is_fresh_for_ttl_and_never_from_future() {
-        let entry = Entry { key: key("eu-west-1"), at: at(1), queues: vec![] };
+        let entry = CacheEntry { key: key("eu-west-1"), at: at(1), queues: vec![] };
         let cases = [
             (at(1), true),
             (at(1).plus(MINUTE).minus(Duration::from_millis(1)), true),
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn cache_key_includes_method_and_old_entries_expire() {
         let mut doc = DiscoveryDoc::default();
-        let by_name = Key { discover: Discover::Name, ..key("a") };
+        let by_name = CacheKey { discover: Discover::Name, ..key("a") };
         doc.put(key("a"), at(0), vec![known("x", at(0))]);
         doc.put(by_name.clone(), at(6), vec![]);
         assert!(doc.entry(&key("a")).is_some());

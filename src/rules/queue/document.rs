@@ -11,15 +11,15 @@ use super::loss::MoveTask;
 use super::monitor;
 use super::monitor::{Edge, Observation, Policy, QueueEvent, Record};
 use super::reading::{ReadError, Reading};
-use crate::document::{Document, Keys, Kind, join_map, split_map};
+use crate::document::{Document, Keys, RecordKind, join_map, split_map};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
 use crate::time::Timestamp;
 
-/// The tool that tells all of this.
+/// The tool that emits these events.
 pub const SOURCE: &str = crate::event::ToolName::Poll.as_str();
 
-/// What a month of requests costs: AWS's price for a million, in US dollars, free tier aside.
+/// AWS's price of a million requests, in US dollars, without the free tier.
 const USD_PER_MILLION: f64 = 0.40;
 const MONTH_S: f64 = 30.0 * 86_400.0;
 
@@ -28,9 +28,9 @@ const MONTH_S: f64 = 30.0 * 86_400.0;
 pub struct Watched {
     /// The sequence that a queue without a record begins with: above every one that was dropped.
     floor: u64,
-    /// When each selection of queues was last polled as a whole.
+    /// The last time each selection of queues was polled as a whole.
     rounds: BTreeMap<String, Timestamp>,
-    /// What could not be polled at all, and why: told once.
+    /// The scopes that could not be polled, with the reason; each is reported once.
     #[serde(default)]
     failures: BTreeMap<String, String>,
     /// The queues that have gone, and when that was told: once, also while a cache has them.
@@ -38,29 +38,29 @@ pub struct Watched {
     gone: BTreeMap<String, Timestamp>,
     /// The queues that are not quiet, by ARN.
     /// Boxed, because the nodes of a map are half empty.
-    queues: BTreeMap<String, Box<Entry>>,
+    queues: BTreeMap<String, Box<WatchedQueue>>,
 }
 
 /// A queue that is not quiet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct WatchedQueue {
     /// The queue.
     pub queue: Queue,
-    /// What is remembered.
+    /// The record of the queue.
     pub record: Record,
 }
 
 impl Watched {
     /// The kind of record of a queue that is not quiet, by ARN.
-    pub const QUEUE: Kind = "queue";
+    pub const QUEUE: RecordKind = "queue";
     /// The kind of record of a queue that has gone, by ARN.
-    pub const GONE: Kind = "gone queue";
+    pub const GONE: RecordKind = "gone queue";
     /// The kind of record of a whole round, by selection.
-    pub const ROUND: Kind = "round";
+    pub const ROUND: RecordKind = "round";
     /// The kind of record of a scope that could not be polled, by account and region.
-    pub const FAILURE: Kind = "failure";
+    pub const FAILURE: RecordKind = "failure";
     /// The kind of the one record of sequences, whose key is empty.
-    pub const FLOOR: Kind = "floor";
+    pub const FLOOR: RecordKind = "floor";
 
     /// Returns the records that a round over these queues needs. Rounds, failures and queues that
     /// have gone are few, and the round also drops the old ones.
@@ -98,7 +98,7 @@ impl Document for Watched {
         join_map(&mut self.queues, rest.queues);
     }
 
-    fn each_key(&self, see: &mut dyn FnMut(Kind, &str)) {
+    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
         if self.floor != 0 {
             see(Self::FLOOR, "");
         }
@@ -116,9 +116,9 @@ pub struct Target {
     pub scope: usize,
     /// The queue.
     pub queue: Queue,
-    /// When it was found, for one that discovery has found.
+    /// The time of discovery; absent for a queue that was given.
     pub found_at: Option<Timestamp>,
-    /// How old a message may be when it arrives; see [`super::expiry::RetentionSettings`].
+    /// The highest age of a message when it arrives; see [`super::expiry::RetentionSettings`].
     pub age_max_s: Option<u64>,
 }
 
@@ -142,7 +142,7 @@ pub struct Failure {
     pub account: Option<String>,
     /// The region.
     pub region: String,
-    /// Why; `None` when all is well there.
+    /// The reason; `None` when the scope could be polled.
     pub reason: Option<String>,
 }
 
@@ -164,7 +164,7 @@ impl Say {
 
 impl Watched {
     /// The queues that are not quiet.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &WatchedQueue> {
         self.queues.values().map(|entry| &**entry)
     }
 
@@ -173,7 +173,7 @@ impl Watched {
         self.queues.contains_key(arn)
     }
 
-    /// How many of these queues have an open incident.
+    /// Counts the queues that have an open incident.
     pub fn raised<'a>(&self, arns: impl Iterator<Item = &'a str>) -> u64 {
         let open = |arn: &&str| self.queues.get(*arn).is_some_and(|e| e.record.incident.is_some());
         arns.filter(open).count() as u64
@@ -185,8 +185,8 @@ impl Watched {
         monitor::asks_for_tasks(policy, record, reading)
     }
 
-    /// When a queue without a record was last seen empty: at the last round of this selection, if
-    /// the queue was known when that began to read.
+    /// Returns the last time a queue without a record was empty: the last round of this selection,
+    /// if the queue was known when that began to read.
     fn empty_at(&self, selection: &str, found_at: Option<Timestamp>) -> Option<Timestamp> {
         let round = *self.rounds.get(selection)?;
         found_at.is_none_or(|found| found <= round).then_some(round)
@@ -258,7 +258,7 @@ impl Watched {
                 entry.record = record;
             }
             None => {
-                let entry = Entry { queue: queue.clone(), record };
+                let entry = WatchedQueue { queue: queue.clone(), record };
                 self.queues.insert(queue.arn.clone(), Box::new(entry));
             }
         }
@@ -289,7 +289,7 @@ impl Watched {
 }
 
 fn line(told: QueueEvent, queue: &Queue, at: Timestamp) -> Say {
-    fn of<D: Payload>(
+    fn event_line<D: Payload>(
         data: D,
         seq: u64,
         incident: Option<String>,
@@ -301,21 +301,21 @@ fn line(told: QueueEvent, queue: &Queue, at: Timestamp) -> Say {
     }
     let QueueEvent { edge, seq, incident, news } = told;
     let line = match edge {
-        Edge::Gone(data) => of(data, seq, incident, queue, at),
-        Edge::Polled(data) => of(data, seq, incident, queue, at),
-        Edge::Raised(data) => of(data, seq, incident, queue, at),
-        Edge::Grew(data) => of(data, seq, incident, queue, at),
-        Edge::Expiring(data) => of(data, seq, incident, queue, at),
-        Edge::LossSuspected(data) => of(data, seq, incident, queue, at),
-        Edge::Cleared(data) => of(data, seq, incident, queue, at),
-        Edge::Unreadable(data) => of(data, seq, incident, queue, at),
-        Edge::Readable(data) => of(data, seq, incident, queue, at),
+        Edge::Gone(data) => event_line(data, seq, incident, queue, at),
+        Edge::Polled(data) => event_line(data, seq, incident, queue, at),
+        Edge::Raised(data) => event_line(data, seq, incident, queue, at),
+        Edge::Grew(data) => event_line(data, seq, incident, queue, at),
+        Edge::Expiring(data) => event_line(data, seq, incident, queue, at),
+        Edge::LossSuspected(data) => event_line(data, seq, incident, queue, at),
+        Edge::Cleared(data) => event_line(data, seq, incident, queue, at),
+        Edge::Unreadable(data) => event_line(data, seq, incident, queue, at),
+        Edge::Readable(data) => event_line(data, seq, incident, queue, at),
     };
     Say { line, news }
 }
 
-/// The same for ten minutes: part of ids that nothing counts, so that a run that crashes before
-/// it could write down what it told repeats its ids.
+/// Returns the number of a period of ten minutes. It is part of ids that have no sequence, so that
+/// a run that crashes before it records its events repeats their ids.
 pub fn bucket(at: Timestamp) -> String {
     (at.millis() / 600_000).to_string()
 }
@@ -327,8 +327,8 @@ fn first_floor(begun: Timestamp) -> u64 {
     u64::try_from(begun.millis()).unwrap_or(0) / 600_000 * 1000
 }
 
-/// What to say of the queues that could not be read: a sentence for each reason, however many they
-/// are. With `news` only of those that have not been told to be unreadable before.
+/// Returns a sentence for each reason why queues could not be read, however many they are.
+/// With `news` only of those that were not reported as unreadable before.
 pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<String> {
     let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for one in polled.iter().filter(|one| !one.unlisted) {
@@ -351,7 +351,7 @@ pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<Strin
     reasons.into_iter().map(sentence).collect()
 }
 
-/// What a month of such rounds costs, in US dollars, to the cent's hundredth.
+/// Returns the cost of a month of such rounds, in US dollars, to a hundredth of a cent.
 pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
     let seconds = interval.as_secs_f64();
     #[allow(clippy::cast_precision_loss)] // Nobody makes 2^52 requests a round.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::dlq_name;
 use super::reading::{Attributes, Redrive};
-use super::redrive_graph::{Graph, Node, Survey};
+use super::redrive_graph::{Graph, QueueNode, Survey};
 use crate::event::{Finding, Queue};
 use crate::glob::GlobList;
 use crate::time::show_span;
@@ -48,7 +48,7 @@ pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<Linted> {
 fn judge(
     graph: &Graph,
     arns: &HashSet<&str>,
-    node: &Node,
+    node: &QueueNode,
     patterns: Option<&GlobList>,
 ) -> Vec<Finding> {
     let has_source = graph.sources(node).next().is_some();
@@ -80,7 +80,7 @@ fn judge(
 /// Compares the retention with that of the sources. A dead letter of a standard queue keeps the time
 /// at which it was first sent, so the DLQ may delete it on arrival when a source keeps messages as
 /// long. In FIFO queues the time starts at arrival.
-fn retention(graph: &Graph, node: &Node, attributes: &Attributes) -> Option<Finding> {
+fn retention(graph: &Graph, node: &QueueNode, attributes: &Attributes) -> Option<Finding> {
     if dlq_name::is_fifo(&node.place.name) {
         return None;
     }
@@ -119,7 +119,7 @@ fn orphan() -> Finding {
     finding("orphan", "advice", detail.into())
 }
 
-fn dangling(node: &Node, redrive: &Redrive) -> Finding {
+fn dangling(node: &QueueNode, redrive: &Redrive) -> Finding {
     let target = name_of(&redrive.target);
     let place = |arn: &str| arn.rsplit_once(':').map(|(place, _)| place.to_owned());
     let why = if place(&redrive.target) == place(&node.place.arn) {
@@ -131,7 +131,7 @@ fn dangling(node: &Node, redrive: &Redrive) -> Finding {
     finding("dangling-target", "error", detail)
 }
 
-fn mixed(node: &Node, redrive: &Redrive) -> Option<Finding> {
+fn mixed(node: &QueueNode, redrive: &Redrive) -> Option<Finding> {
     let target = name_of(&redrive.target);
     let kind = |fifo| {
         if fifo { "a FIFO queue" } else { "a standard queue" }

@@ -89,9 +89,9 @@ impl std::fmt::Display for LossReason {
 /// The judgement of a drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LossOutcome {
-    /// Somebody moved or deleted the messages.
+    /// A reader moved or deleted the messages.
     Moved,
-    /// Nobody is known to have moved or deleted them.
+    /// No reader is known to have moved or deleted the messages.
     Lost(LossReason),
 }
 

@@ -24,7 +24,7 @@ impl Counts {
     }
 }
 
-/// Where a queue sends its dead letters.
+/// The redrive policy of a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redrive {
     /// The ARN of the dead-letter queue.
@@ -33,22 +33,22 @@ pub struct Redrive {
     pub max_receive_count: Option<u64>,
 }
 
-/// What a queue says about itself.
+/// The attributes of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes {
-    /// Its ARN.
+    /// The ARN of the queue.
     pub arn: String,
-    /// How many messages it holds.
+    /// The numbers of messages.
     pub counts: Counts,
-    /// How long it keeps a message, in seconds.
+    /// The retention period, in seconds.
     pub retention_s: Option<u64>,
-    /// How long a received message stays invisible, in seconds.
+    /// The visibility timeout, in seconds.
     pub visibility_s: Option<u64>,
-    /// Where it sends its dead letters, if anywhere.
+    /// The redrive policy; absent when the queue has none.
     pub redrive: Option<Redrive>,
 }
 
-/// Why a queue could not be read.
+/// The error that hid the attributes of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
     /// The service asked for fewer requests, and went on asking through all attempts.
@@ -81,11 +81,11 @@ impl fmt::Display for ReadError {
     }
 }
 
-/// One attempt to read a queue.
+/// An attempt to read a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// When it was made.
+    /// The time of the attempt.
     pub at: Timestamp,
-    /// What came of it.
+    /// The attributes, or the error.
     pub result: Result<Attributes, ReadError>,
 }

@@ -18,12 +18,12 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Discover {
-    /// By redrive policy or name.
+    /// The union of both methods.
     #[default]
     Both,
-    /// As the target of a redrive policy.
+    /// The queue is the target of a redrive policy.
     Redrive,
-    /// By name.
+    /// The name is that of a DLQ.
     Name,
 }
 
@@ -53,23 +53,15 @@ pub struct Survey {
     pub scopes: Vec<ScopeSurvey>,
 }
 
-impl Survey {
-    /// Whether the queue was listed; `None` when its scope could not be listed.
-    pub fn lists(&self, scope: usize, url: &str) -> Option<bool> {
-        let seen = self.scopes.get(scope)?.queues.as_ref().ok()?;
-        Some(seen.iter().any(|queue| queue.url == url))
-    }
-}
-
 /// The way in which a DLQ was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundBy {
-    /// By a redrive policy.
+    /// A redrive policy names the queue.
     Redrive,
-    /// By name.
+    /// The name is that of a DLQ.
     Name,
-    /// By redrive policy and name.
+    /// Redrive policy and name agree.
     Both,
     /// The user named it.
     Given,
@@ -195,7 +187,7 @@ pub fn find(
 pub(super) struct Graph<'a> {
     scope: &'a ScopeSurvey,
     /// The queues with a valid URL.
-    pub(super) nodes: Vec<Node<'a>>,
+    pub(super) nodes: Vec<QueueNode<'a>>,
     /// Indices of the sources, by the ARN of the target.
     incoming: HashMap<&'a str, Vec<usize>>,
     /// Whether the redrive policies of all queues are known, so that no source is hidden.
@@ -203,7 +195,7 @@ pub(super) struct Graph<'a> {
 }
 
 /// A queue in the graph.
-pub(super) struct Node<'a> {
+pub(super) struct QueueNode<'a> {
     pub(super) place: QueueAddress,
     pub(super) url: &'a str,
     pub(super) attributes: Option<&'a Attributes>,
@@ -235,19 +227,19 @@ impl<'a> Graph<'a> {
                     incoming.entry(&redrive.target).or_default().push(nodes.len());
                 }
             }
-            nodes.push(Node { place, url: &queue.url, attributes });
+            nodes.push(QueueNode { place, url: &queue.url, attributes });
         }
         Graph { scope, nodes, incoming, complete }
     }
 
     /// Returns the source queues of a node.
-    pub(super) fn sources(&self, node: &Node) -> impl Iterator<Item = &Node<'a>> {
+    pub(super) fn sources(&self, node: &QueueNode) -> impl Iterator<Item = &QueueNode<'a>> {
         let indices = self.incoming.get(node.place.arn.as_str());
         indices.into_iter().flatten().map(|&index| &self.nodes[index])
     }
 
     /// Returns the queue as in events.
-    pub(super) fn queue(&self, node: &Node) -> Queue {
+    pub(super) fn queue(&self, node: &QueueNode) -> Queue {
         Queue {
             name: node.place.name.clone(),
             url: node.url.to_owned(),
@@ -259,14 +251,14 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn source_names(&self, node: &Node) -> Vec<String> {
+    fn source_names(&self, node: &QueueNode) -> Vec<String> {
         let names: BTreeSet<&str> = self.sources(node).map(|s| s.place.name.as_str()).collect();
         names.into_iter().map(str::to_owned).collect()
     }
 
     fn judge(
         &self,
-        node: &Node,
+        node: &QueueNode,
         discover: Discover,
         patterns: Option<&GlobList>,
     ) -> Option<DeadLetterQueue> {
@@ -295,7 +287,7 @@ impl<'a> Graph<'a> {
         })
     }
 
-    fn source_retention(&self, node: &Node, fifo: bool) -> Option<u64> {
+    fn source_retention(&self, node: &QueueNode, fifo: bool) -> Option<u64> {
         if fifo {
             return Some(0);
         }

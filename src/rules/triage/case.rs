@@ -1,4 +1,4 @@
-//! One group of dead letters with the facts around it: queue, source queue and size of the sample.
+//! A group of dead letters with the facts around it: queue, source queue and size of the sample.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::{Session, SessionStatus};
-use crate::rules::queue::document::{Entry, Watched};
+use crate::rules::queue::document::{Watched, WatchedQueue};
 use crate::time::Timestamp;
 
 /// The documents; None for one that could not be read.
@@ -159,7 +159,7 @@ fn open(
     now: Timestamp,
 ) -> Vec<IncidentRow> {
     let told = sessions.map_or(&[][..], |sessions| &sessions.incidents);
-    let entries: Vec<&Entry> = watched.map_or_else(Vec::new, |all| all.entries().collect());
+    let entries: Vec<&WatchedQueue> = watched.map_or_else(Vec::new, |all| all.entries().collect());
     let of_stream = told.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
         let cooldown = sessions.and_then(|all| all.cooldown_until(&one.queue.arn));
@@ -198,7 +198,7 @@ fn open(
 }
 
 /// Returns the depth, unless the last attempt to read the queue failed.
-fn depth(entry: &Entry) -> Option<u64> {
+fn depth(entry: &WatchedQueue) -> Option<u64> {
     let read = entry.record.read.filter(|_| entry.record.misses == 0);
     read.map(|(_, counts)| counts.depth())
 }

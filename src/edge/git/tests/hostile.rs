@@ -1,4 +1,4 @@
-//! What an agent can make of its worktree, and what becomes of it.
+//! Worktrees that an agent has damaged or turned against the tool.
 
 use super::*;
 

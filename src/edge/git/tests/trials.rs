@@ -1,4 +1,4 @@
-//! What a patch does, seen without what else lies about.
+//! The effect of a patch, without the other files of the worktree.
 
 use super::*;
 

@@ -164,7 +164,7 @@ fn fingerprint_separates_causes_and_joins_repeats() {
     }
 }
 
-/// The same cause occurs in many queues, and messages are delivered more than once.
+/// Messages of one cause occur in many queues and are delivered more than once.
 #[test]
 fn fingerprint_ignores_sqs_attributes() {
     let again = |message: &Message, place: usize| {

@@ -261,7 +261,7 @@ fn of_many_at_once_no_more_is_granted_than_fits() {
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
-/// What happens next: so many minutes pass, then one wants to start, or one ends.
+/// The next event: so many minutes pass, then a run asks to start, or one ends.
 #[derive(Debug, Clone)]
 enum Step {
     Start { near: bool },

@@ -70,7 +70,7 @@ fn locked() -> FolderState {
 fn words(document: &Sessions, plan: &UpdatePlan) -> Vec<String> {
     let id = |index: &usize| document.incidents[*index].id.clone();
     let mut words = Vec::new();
-    for SessionEnd { session, agent_runs } in &plan.close {
+    for ClosedSession { session, agent_runs } in &plan.close {
         let cools = if session.cooldown_until.is_some() { "" } else { ", no cooldown" };
         let agent = if *agent_runs { ", end the agent" } else { "" };
         let name = if session.id.len() > 9 { "the adopted" } else { &session.id };

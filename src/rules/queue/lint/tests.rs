@@ -1,4 +1,4 @@
-//! One graph a rule, and the graph in which nothing is wrong.
+//! A graph for each rule, and a graph without findings.
 
 use super::*;
 use crate::rules::queue::reading::{Counts, ReadError};

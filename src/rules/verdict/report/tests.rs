@@ -231,7 +231,7 @@ fn unchecked_report_escapes_text_and_names_unknown_facts() {
     assert_eq!(forged(&text), None);
 }
 
-/// What would be markup, in any order.
+/// Returns pieces that would be markup, in any order.
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = vec![
         "\n",

@@ -8,7 +8,7 @@ fn found(status: VerdictStatus, ids: &[&str], redrive: RedriveAdvice) -> ModelVe
     ModelVerdict { status, evidence, redrive, ..parse(&full()).unwrap() }
 }
 
-/// What exists in these tests.
+/// Returns the sources that exist in these tests.
 fn resolved() -> BTreeSet<String> {
     ["m1", "f1", "src/orders.py:12", "src/orders.py:12-14", "4f2a91c"].map(str::to_owned).into()
 }
