@@ -1,11 +1,12 @@
 //! One update of `sessions.json`, under its lock: apply, probe, plan, act, record.
 
-use super::events::{skipped, unread, would_start};
+use super::events::{skipped, would_start};
 use super::{SessionRunner, UpdateResult};
 use crate::clock;
 use crate::edge::supervisor::files;
 use crate::error::Error;
 use crate::log;
+use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::{self, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
@@ -152,10 +153,11 @@ impl SessionRunner {
     fn collect_events(&self, document: &Sessions, result: &mut UpdateResult) -> Result<(), Error> {
         for session in document.sessions.iter().filter(|session| self.has_unprinted(session)) {
             let path = self.folder(&session.id).join(files::EVENTS);
-            let (lines, printed) = unread(&path, session.printed)?;
-            if printed > session.printed {
-                result.lines.extend(lines);
-                result.printed.push((session.id.clone(), printed));
+            let lines = ndjson::lines_after(&path, session.printed)
+                .map_err(|error| Error::file("read", &path, &error))?;
+            if !lines.is_empty() {
+                result.printed.push((session.id.clone(), session.printed + lines.len() as u64));
+                result.lines.push(lines);
             }
         }
         Ok(())
