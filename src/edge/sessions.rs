@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub struct UpdateResult {
     /// The lines to print, each with its LF.
-    pub lines: Vec<Vec<u8>>,
+    pub lines: Vec<u8>,
     pub running: Vec<String>,
     /// The sessions that this update started or adopted.
     pub started: Vec<String>,

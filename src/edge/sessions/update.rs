@@ -39,7 +39,7 @@ impl SessionRunner {
         };
         self.record_decisions(document, &plan, evaluate_at, &mut result);
         if self.dry.is_none() {
-            self.journal.append(&result.lines.concat())?;
+            self.journal.append(&result.lines)?;
             self.collect_events(document, &mut result)?;
             document.remove(&plan.prune);
         }
@@ -135,12 +135,12 @@ impl SessionRunner {
                 Decision::Skip(index, reason) => {
                     let incident = &mut document.incidents[*index];
                     incident.reported.push(reason.word().into());
-                    result.lines.push(skipped(incident, reason, now));
+                    result.lines.extend(skipped(incident, reason, now));
                 }
                 Decision::Start(start) if self.dry.is_some() => {
                     let incident = &document.incidents[start.incident];
                     let line = would_start(incident, &start.session, self.agent_name(), now);
-                    result.lines.push(line);
+                    result.lines.extend(line);
                 }
                 // The supervisor writes this event.
                 Decision::Start(_) => {}
@@ -157,7 +157,7 @@ impl SessionRunner {
                 .map_err(|error| Error::file("read", &path, &error))?;
             if !lines.is_empty() {
                 result.printed.push((session.id.clone(), session.printed + lines.len() as u64));
-                result.lines.push(lines);
+                result.lines.extend(lines);
             }
         }
         Ok(())
