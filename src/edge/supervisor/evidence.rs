@@ -14,7 +14,7 @@ use crate::edge::evidence::read::{self, BundleContents};
 use crate::error::Error;
 use crate::event::{self, QueueSampled};
 use crate::log;
-use crate::rules::investigation::preflight::SampledEvidence;
+use crate::rules::investigation::preflight::{MissingEvidence, SampledEvidence};
 use crate::rules::triage::{self, Triage};
 use crate::store;
 use crate::text::shorten;
@@ -32,13 +32,6 @@ pub(super) struct EvidenceSummary {
     pub(super) report: String,
 }
 
-/// Reason for a missing bundle.
-struct Missing {
-    why: String,
-    /// Whether a later attempt may succeed.
-    temporary: bool,
-}
-
 impl EvidenceSummary {
     /// The cause of most messages.
     pub(super) fn cause(&self) -> Option<&Triage> {
@@ -46,10 +39,7 @@ impl EvidenceSummary {
     }
 
     pub(super) fn causes(&self) -> &[Triage] {
-        match &self.triage {
-            SampledEvidence::Judged(causes) => causes,
-            SampledEvidence::Missing { .. } => &[],
-        }
+        self.triage.as_deref().unwrap_or_default()
     }
 }
 
@@ -59,23 +49,16 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
         Some(path) => Ok(path.clone()),
         None => peek(context, environment).inspect(|path| add_to_plan(context, path)),
     };
-    let none = |Missing { why, temporary }| EvidenceSummary {
-        bundle: None,
-        report: triage::report::render_without_sample(&context.plan.incident.queue, &why),
-        triage: SampledEvidence::Missing { why, temporary },
-    };
-    let path = match found {
-        Ok(path) => path,
-        Err(missing) => return none(missing),
-    };
-    match judge(&path) {
-        Ok((causes, _)) if causes.is_empty() => {
-            none(Missing { why: "no message could be received".into(), temporary: false })
-        }
-        Ok((causes, report)) => {
-            EvidenceSummary { bundle: Some(path), triage: SampledEvidence::Judged(causes), report }
-        }
-        Err(error) => none(Missing { why: error.to_string(), temporary: false }),
+    match found.and_then(judge) {
+        Ok(evidence) => evidence,
+        Err(missing) => EvidenceSummary {
+            bundle: None,
+            report: triage::report::render_without_sample(
+                &context.plan.incident.queue,
+                &missing.why,
+            ),
+            triage: Err(missing),
+        },
     }
 }
 
@@ -90,8 +73,8 @@ fn add_to_plan(context: &SessionContext, bundle: &Path) {
     }
 }
 
-fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf, Missing> {
-    let failed = |why: String, temporary| Missing { why, temporary };
+fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf, MissingEvidence> {
+    let failed = |why: String, temporary| MissingEvidence { why, temporary };
     let Some(argv) = &context.plan.peek else {
         let why = "dlq-peek was not found beside dlq-investigate, nor in PATH";
         return Err(failed(why.into(), false));
@@ -119,9 +102,14 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
 }
 
 /// Runs the triage over a bundle, and renders its report.
-fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
-    let BundleContents { queue, fingerprints, timeline, facts, messages } = read::load(path)?;
+fn judge(bundle: PathBuf) -> Result<EvidenceSummary, MissingEvidence> {
+    let missing = |why: String| MissingEvidence { why, temporary: false };
+    let BundleContents { queue, fingerprints, timeline, facts, messages } =
+        read::load(&bundle).map_err(|error| missing(error.to_string()))?;
     let causes = triage::judge(&queue, &fingerprints, &facts);
+    if causes.is_empty() {
+        return Err(missing("no message could be received".into()));
+    }
     let all = triage::report::BundleFiles {
         queue: &queue,
         prints: &fingerprints,
@@ -129,5 +117,5 @@ fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
         timeline: &timeline,
     };
     let report = triage::report::render(all, &causes);
-    Ok((causes, report))
+    Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report })
 }

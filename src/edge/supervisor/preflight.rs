@@ -11,7 +11,7 @@ use crate::rules::investigation::budget::{Budget, BudgetExceeded, SpendRequest};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::preflight;
-use crate::rules::investigation::preflight::{PreflightResult, PreflightSkip};
+use crate::rules::investigation::preflight::PreflightSkip;
 use crate::rules::investigation::wait::Wait;
 use crate::store;
 
@@ -26,18 +26,16 @@ pub(super) fn pass(
     let (spends, required) = (plan.agent.is_some(), plan.require_evidence);
     // The claim is one update: of two sessions with one cause, the second sees the first.
     let keys = Keys::none().with_all(Sessions::SESSION);
-    let next = context.store.update(&keys, |sessions: &mut Sessions| {
+    let skip = context.store.update(&keys, |sessions: &mut Sessions| {
         let owner = cause.as_ref().filter(|_| !plan.incident.forced);
         let owner = owner.and_then(|cause| preflight::owner(sessions, context.session, cause));
-        let next = preflight::judge(&evidence.triage, spends, required, owner);
-        if let (PreflightResult::Proceed, Some(session)) =
-            (&next, sessions.session_mut(context.session))
-        {
+        let skip = preflight::judge(&evidence.triage, spends, required, owner);
+        if let (None, Some(session)) = (&skip, sessions.session_mut(context.session)) {
             session.fingerprint.clone_from(&cause);
         }
-        Ok(next)
+        Ok(skip)
     })?;
-    let PreflightResult::Skip(why) = next else { return Ok(Some(evidence)) };
+    let Some(why) = skip else { return Ok(Some(evidence)) };
     let mut detail = why.to_string();
     if let PreflightSkip::NotACodeBug(_) = why {
         let report = context.path(files::REPORT);
@@ -45,7 +43,9 @@ pub(super) fn pass(
         detail = format!("{detail}; see '{}'", report.display());
     }
     let wait = match &why {
-        PreflightSkip::NoEvidence { temporary: true, .. } => Some(retry_later(context, why.word())),
+        PreflightSkip::NoEvidence(missing) if missing.temporary => {
+            Some(retry_later(context, why.word()))
+        }
         PreflightSkip::KnownCause { session, .. } => {
             let session = Some(session.clone());
             Some(Wait { until: None, session, ..retry_later(context, why.word()) })
