@@ -63,6 +63,7 @@ use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
 use crate::rules::agent::last_line::AgentResult;
+use crate::rules::investigation::money::Usd;
 use crate::store::{Lock, Store};
 
 /// Names of the files in a session's folder.
@@ -152,25 +153,27 @@ fn run(
         return record_end(context, &finish::emit_triage(context, &evidence)?);
     };
     if context.path(files::STOP).exists() {
-        return record_end(context, &finish::emit_stopped(context, Some(0.0), None)?);
+        return record_end(context, &finish::emit_stopped(context, Some(Usd::NONE), None)?);
     }
     if context.time_remaining().is_zero() {
-        return record_end(context, &finish::emit_timed_out(context, Some(0.0), None)?);
+        return record_end(context, &finish::emit_timed_out(context, Some(Usd::NONE), None)?);
     }
     if let Some(why) = preflight::reserve_budget(context, &evidence)? {
         return preflight::finish_over_budget(context, &why);
     }
+    let settle =
+        |cost| preflight::settle_budget(context.store, context.session, &context.plan, cost);
     let workspace = match open_workspace(context, &evidence) {
         Ok(workspace) => workspace,
         Err(error) => {
             let end = finish::emit_not_started(context, &error);
-            preflight::settle_budget(context, Some(0.0))?;
+            settle(Some(Usd::NONE))?;
             return record_end(context, &end?);
         }
     };
     let end = run_agent(context, &agent, &workspace, &evidence);
     // Order matters: after a crash between any two steps the next filter can finish the rest.
-    preflight::settle_budget(context, end.as_ref().ok().and_then(|end| end.cost))?;
+    settle(end.as_ref().ok().and_then(|end| end.cost))?;
     clean_up(context, workspace);
     record_end(context, &end?)
 }

@@ -109,7 +109,10 @@ impl SessionRunner {
             let Decision::Start(start) = decision else { continue };
             let (index, session) = (start.incident, &start.session);
             document.sessions.push(session.clone());
-            if let Err(error) = self.launch(&document.incidents[index], session) {
+            let incident = &document.incidents[index];
+            if self.dry.is_none()
+                && let Err(error) = self.spawn(&self.session_plan(incident, session), session)
+            {
                 document.sessions.pop();
                 // The incident stays armed and is evaluated again.
                 log::warn(&format!("no investigation of queue '{}': {error}", session.queue_name));

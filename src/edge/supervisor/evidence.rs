@@ -2,7 +2,7 @@
 //!
 //! `dlq-peek` is a child, so that this program links nothing of AWS.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use super::environment::Variables;
 use super::{Plan, files};
 use crate::edge::command;
 use crate::edge::evidence::read::{self, BundleContents};
-use crate::error::Error;
 use crate::event::{self, QueueSampled};
 use crate::log;
 use crate::rules::investigation::preflight::{MissingEvidence, SampledEvidence};
@@ -47,7 +46,11 @@ impl EvidenceSummary {
 pub(super) fn collect(context: &SessionContext, environment: Variables) -> EvidenceSummary {
     let found = match &context.plan.bundle {
         Some(path) => Ok(path.clone()),
-        None => peek(context, environment).inspect(|path| add_to_plan(context, path)),
+        None => peek(context, environment).inspect(|path| {
+            // A session that resumes this one uses the same messages.
+            let plan = Plan { bundle: Some(path.clone()), ..context.plan.clone() };
+            log::warn_on_error(plan.write(&context.folder));
+        }),
     };
     match found.and_then(judge) {
         Ok(evidence) => evidence,
@@ -59,17 +62,6 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
             ),
             triage: Err(missing),
         },
-    }
-}
-
-/// Writes the bundle into `plan.json`: a session that resumes this one uses the same messages.
-fn add_to_plan(context: &SessionContext, bundle: &Path) {
-    let plan = Plan { bundle: Some(bundle.to_owned()), ..context.plan.clone() };
-    let kept = serde_json::to_vec(&plan)
-        .map_err(|error| Error::failed("encode", files::PLAN, error))
-        .and_then(|plan| store::replace(&context.path(files::PLAN), &plan));
-    if let Err(error) = kept {
-        log::warn(&error.to_string());
     }
 }
 
