@@ -199,18 +199,17 @@ fn run_agent(
         }
     };
     let run = follow_agent(context, agent, child, &mut watchdog, &stop)?;
-    let bundle = evidence.bundle.as_deref();
-    let end = conclude(context, agent, workspace, bundle, run, &stop, watchdog.pid());
+    let end = conclude(context, agent, workspace, evidence, run, &stop, watchdog.pid());
     watchdog.dismiss()?;
     end
 }
 
-/// Checks what the run has brought, and emits it.
+/// Checks the result of a run, and emits it.
 fn conclude(
     context: &SessionContext,
     agent: &PreparedAgent,
     workspace: &Workspace,
-    bundle: Option<&Path>,
+    evidence: &EvidenceSummary,
     run: AgentRun,
     stop: &StopRequest,
     watchdog: u32,
@@ -220,7 +219,7 @@ fn conclude(
     let changes = || describe_changes(context, workspace);
     let status = match run.result {
         WaitResult::Exited(status) => status,
-        // It has written its result.
+        // The agent has written its result.
         WaitResult::Lingering => ExitStatus::default(),
         WaitResult::Deadline => return finish::emit_timed_out(context, cost, changes().as_deref()),
         WaitResult::StopRequested => {
@@ -231,6 +230,7 @@ fn conclude(
             return finish::emit_outcome(context, failed, cost, None, changes().as_deref());
         }
     };
+    let bundle = evidence.bundle.as_deref();
     let outcome = read_outcome(context, agent.program, status, transcript, bundle, workspace)?;
     let (outcome, verdict) = verify_fix(context, outcome, workspace, stop, watchdog);
     let changes = if verdict.is_none() { changes() } else { None };

@@ -101,17 +101,14 @@ pub(super) fn read_outcome(
                 (AgentResult::Failed("no_result", why), None)
             }
             Ok(verdict) => {
-                let (cost, turns) = (transcript.cost_usd(), transcript.turns());
-                (
-                    AgentResult::Completed(Verdict::from(&verdict.checked), cost, turns),
-                    Some(verdict),
-                )
+                let checked = Verdict::from(&verdict.checked);
+                (AgentResult::Completed(checked, None, transcript.turns()), Some(verdict))
             }
         });
     }
     let outcome = match last_line::judge(exit, Some(result.as_bytes())) {
         AgentResult::Completed(verdict, cost, _) => {
-            AgentResult::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
+            AgentResult::Completed(verdict, cost, transcript.turns())
         }
         failed => failed,
     };

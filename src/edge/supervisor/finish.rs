@@ -56,7 +56,8 @@ pub(super) fn emit_started(
     })
 }
 
-/// Emits a result or a failure. `changes` describes what a session without a result has changed.
+/// Emits a result or a failure. `cost` is that of the transcript, which counts before the cost that
+/// the result states. `changes` describes what a session without a result has changed.
 pub(super) fn emit_outcome(
     context: &SessionContext,
     outcome: AgentResult,
