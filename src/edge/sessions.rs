@@ -55,7 +55,7 @@ pub struct SessionRunner {
     store: Store,
     journal: Journal,
     policy: UpdatePolicy,
-    /// Without an agent, the triage by rules is the result.
+    /// The agent; `None` when the triage by rules is the result.
     agent: Option<agent_program::Program>,
     /// The model's credential, when a variable holds it.
     credential: Option<SecretValue>,

@@ -62,7 +62,10 @@ fn all(
         }
         let events = folder.join(files::EVENTS);
         match ndjson::last_line(&events, event::LINE_MAX as u64) {
-            Ok(line) => found.told = line.and_then(|line| LastEvent::from_line(&line)),
+            Ok(line) => {
+                let read = line.and_then(|line| LastEvent::from_line(&line));
+                found.last_event = read.unwrap_or_default();
+            }
             Err(error) => problems.push(Error::file("read", &events, &error).to_string()),
         }
         seen.insert(session.id.clone(), found);

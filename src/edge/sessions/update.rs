@@ -1,4 +1,4 @@
-//! One update of `sessions.json`, under its lock: apply, probe, plan, act, record.
+//! An update of `sessions.json`, under its lock: apply, probe, plan, act, record.
 
 use super::events::{skipped, would_start};
 use super::{SessionRunner, UpdateResult};

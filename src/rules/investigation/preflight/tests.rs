@@ -101,12 +101,11 @@ fn a_cause_is_owned_while_its_incident_is_open() {
         ("it crashed", "f", "i1", SessionStatus::Crashed, false, None),
     ];
     for (rule, print, of, status, closed, running) in rows {
-        let mut sessions = Sessions::default();
-        sessions.incidents = vec![incident("i1", closed), incident("i2", false)];
-        sessions.sessions = vec![
-            session("a", of, print, status),
-            session("own", "i2", "f", SessionStatus::Running),
-        ];
+        let own = session("own", "i2", "f", SessionStatus::Running);
+        let sessions = Sessions {
+            sessions: vec![session("a", of, print, status), own],
+            incidents: vec![incident("i1", closed), incident("i2", false)],
+        };
         let found = owner(&sessions, "own", "f").map(|why| match why {
             PreflightSkip::KnownCause { session, running, .. } => {
                 assert_eq!(session, "a", "{rule}");
