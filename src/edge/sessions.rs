@@ -119,7 +119,7 @@ impl SessionRunner {
         })?;
         // Outside of the lock, because git may take long.
         for session in &result.clean_up {
-            self.clean_up(session)?;
+            self.run_cleanup("clean-up", session)?;
         }
         result.pruned.iter().for_each(|session| self.delete_folder(session));
         Ok(result)

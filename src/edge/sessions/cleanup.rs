@@ -71,15 +71,9 @@ impl SessionRunner {
         writer.emit(data)
     }
 
-    /// Settles the cost of a session whose supervisor died, and removes its worktree. Uncommitted
-    /// changes of a fix stay.
-    pub(super) fn clean_up(&self, session: &str) -> Result<(), Error> {
-        self.run_cleanup("clean-up", session)
-    }
-
     /// Runs a clean-up in `dlq-supervise`, which has git and reads transcripts, to its end. Its
     /// messages become messages of this program.
-    fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
+    pub(super) fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
         let failed = |cause: &str| Error::failed("clean up after session", session, cause);
         let ran = program::sibling()?
             .args([word, session])

@@ -8,10 +8,11 @@ use super::context::SessionContext;
 use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
-use super::workspace::{self, Workspace};
+use super::workspace::Workspace;
 use super::{Plan, files, finish, program};
 use crate::config::{Format, SecretValue};
 use crate::edge::claude::launch::{self, Launch, LaunchPaths, PreparedClaude};
+use crate::edge::git::EVIDENCE;
 use crate::edge::process::Tree;
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
@@ -77,7 +78,12 @@ pub(super) fn start_agent(
     let argv = match claude_launch(context, agent) {
         None => agent.program.argv.clone(),
         Some(launch) => {
-            let line = launch.command_line(&claude_paths(context))?;
+            let line = launch.command_line(&LaunchPaths {
+                conversation: context.conversation_folder(),
+                credential: context.path(files::KEY),
+                agents: context.path(files::AGENTS),
+                hooked: context.path(files::HOOKED),
+            })?;
             command.envs(line.environment);
             if let Some(pipe) = &line.token_pipe {
                 command.args(["--pipe", pipe]);
@@ -90,7 +96,7 @@ pub(super) fn start_agent(
     command.env("DLQ_SESSION", context.session).env("DLQ_INCIDENT", id);
     command.env("DLQ_QUEUE", &queue.name);
     if workspace.has_evidence {
-        command.env("DLQ_EVIDENCE", workspace.folder.join(workspace::EVIDENCE));
+        command.env("DLQ_EVIDENCE", workspace.folder.join(EVIDENCE));
     }
     if workspace.worktree.is_some() {
         command.env("DLQ_REPO", &workspace.folder);
@@ -156,15 +162,6 @@ fn claude_launch<'a>(context: &'a SessionContext, agent: &'a PreparedAgent) -> O
         resumed: plan.resumes.is_some(),
         fix: plan.code.as_ref().is_some_and(|code| code.fix),
     })
-}
-
-fn claude_paths(context: &SessionContext) -> LaunchPaths {
-    LaunchPaths {
-        conversation: context.conversation_folder(),
-        credential: context.path(files::KEY),
-        agents: context.path(files::AGENTS),
-        hooked: context.path(files::HOOKED),
-    }
 }
 
 /// The reader of an agent that writes its progress.

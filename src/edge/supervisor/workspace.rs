@@ -11,13 +11,11 @@ use std::path::{Path, PathBuf};
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
 use super::files;
-use crate::edge::git::{self, Worktree};
+use crate::edge::git::{self, EVIDENCE, Worktree};
 use crate::error::Error;
 use crate::log;
 use crate::store;
 
-/// Folder of the evidence in the workspace.
-pub(super) const EVIDENCE: &str = git::EVIDENCE;
 /// File with the last commits of the code.
 const HISTORY: &str = "history.txt";
 /// Levels of folders in a bundle.
