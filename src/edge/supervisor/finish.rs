@@ -29,17 +29,9 @@ const RETRY_MIN: Duration = Duration::from_secs(5 * 60);
 /// An emitted end, to be recorded by [`record_end`].
 pub(super) struct SessionEnd {
     status: SessionStatus,
-    /// Whether the queue gets a cooldown.
-    cooldown: bool,
-    /// Whether the incident is investigated again.
+    /// Whether the incident is investigated again; its queue then gets no cooldown.
     retry: bool,
     pub(super) cost: Option<Usd>,
-}
-
-impl SessionEnd {
-    fn new(status: SessionStatus, cost: Option<Usd>) -> Self {
-        SessionEnd { status, cooldown: true, retry: false, cost }
-    }
 }
 
 pub(super) fn emit_started(
@@ -94,11 +86,7 @@ pub(super) fn emit_outcome(
             })?;
             // An agent that never ran has cost nothing: no cooldown.
             let retry = reason == "could_not_start";
-            Ok(SessionEnd {
-                cooldown: !retry,
-                retry,
-                ..SessionEnd::new(SessionStatus::Failed, cost)
-            })
+            Ok(SessionEnd { status: SessionStatus::Failed, retry, cost })
         }
     }
 }
@@ -125,7 +113,7 @@ pub(super) fn emit_timed_out(
         cost_usd: cost.map(Usd::dollars),
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd::new(SessionStatus::TimedOut, cost))
+    Ok(SessionEnd { status: SessionStatus::TimedOut, retry: false, cost })
 }
 
 pub(super) fn emit_stopped(
@@ -140,7 +128,7 @@ pub(super) fn emit_stopped(
         cost_usd: cost.map(Usd::dollars),
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd::new(SessionStatus::Stopped, cost))
+    Ok(SessionEnd { status: SessionStatus::Stopped, retry: false, cost })
 }
 
 /// Emits the triage as the result of a session without an agent.
@@ -172,7 +160,7 @@ fn emit_completed(
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
     })?;
-    Ok(SessionEnd::new(SessionStatus::Completed, cost))
+    Ok(SessionEnd { status: SessionStatus::Completed, retry: false, cost })
 }
 
 /// Records an emitted end. Until then the session counts as running.
@@ -186,7 +174,7 @@ pub(super) fn record_end(context: &SessionContext, end: &SessionEnd) -> Result<(
         session.status = end.status;
         session.ended_at = Some(now);
         session.cost_usd = end.cost;
-        session.cooldown_until = end.cooldown.then_some(until);
+        session.cooldown_until = (!end.retry).then_some(until);
     })
 }
 
