@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -80,6 +81,13 @@ pub fn name() -> &'static str {
 /// Reports a problem after which the program goes on.
 pub fn warn(sentence: &str) {
     log(Level::Warn, sentence);
+}
+
+/// Reports a failure after which the program goes on.
+pub fn warn_on_error(result: Result<(), impl Display>) {
+    if let Err(error) = result {
+        warn(&error.to_string());
+    }
 }
 
 /// Reports progress, which `-v` shows.

@@ -1,12 +1,19 @@
-//! Appending to files of lines.
+//! Files of lines that grow at their end: add lines, read the last one, read what is new.
 //!
-//! Promises: the rest of a line that a crash has left never becomes part of the next one.
+//! Promises: a line that has no LF yet is never returned, because its writer may be about to finish
+//! it; what a crash has left of a line never becomes part of the next one.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 /// Bytes that are written at once.
 const BLOCK: usize = 64 * 1024;
+
+/// Adds a line, with its LF, to a file that was opened to append, and waits until it is on disk.
+pub fn append_line(file: File, line: &[u8]) -> io::Result<()> {
+    append_with(file, |out| out.write_all(line)).map(drop)
+}
 
 /// Adds the whole lines that `write` writes, waits until they are on disk, and returns the new size
 /// of the file. The rest of a torn line, as after a crash, becomes a line of its own.
@@ -23,6 +30,59 @@ pub fn append_with(
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_data()?;
     Ok(file.metadata()?.len())
+}
+
+/// Removes the rest of a torn line at the end of a file, for files in which every line is an event.
+pub fn cut_torn_line(file: &mut File) -> io::Result<()> {
+    if ends_with_lf(file)? {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    file.set_len(whole(&bytes) as u64)
+}
+
+/// Returns the last whole line of a file, without its LF, when it is at most `max` bytes long;
+/// `None` when there is no such line or no file.
+pub fn last_line(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut file) = open(path)? else { return Ok(None) };
+    let size = file.metadata()?.len();
+    // The line, its LF, the LF before it, and as much again of a line that is being written.
+    let from = size.saturating_sub(2 * max + 2);
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.read_to_end(&mut bytes)?;
+    let Some(line) = bytes[..whole(&bytes)].strip_suffix(b"\n") else { return Ok(None) };
+    let begin = line.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+    // Without an LF before it, it is whole only when it begins with the file.
+    let begin = begin.or((from == 0).then_some(0));
+    let line = begin.map(|begin| &line[begin..]);
+    Ok(line.filter(|line| line.len() as u64 <= max).map(<[u8]>::to_vec))
+}
+
+/// Returns the whole lines of a file behind the first `offset` bytes, each with its LF, as one piece;
+/// empty when there is no file. Their length is how far the next call goes on.
+pub fn lines_after(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+    let Some(mut file) = open(path)? else { return Ok(Vec::new()) };
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_to_end(&mut bytes)?;
+    bytes.truncate(whole(&bytes));
+    Ok(bytes)
+}
+
+/// Returns the length of the whole lines at the start of a text.
+fn whole(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a file ends with LF, or is empty.
@@ -67,14 +127,65 @@ mod tests {
     }
 
     #[test]
-    fn append_starts_a_line_of_its_own() {
+    fn append_line_starts_a_line_of_its_own() {
         for (before, after) in [("", "c\n"), ("a\n", "a\nc\n"), ("a\nb", "a\nb\nc\n")] {
             let lines = Lines::new("append", before);
-            append_with(lines.file(), |out| out.write_all(b"c\n")).unwrap();
+            append_line(lines.file(), b"c\n").unwrap();
             assert_eq!(lines.text(), after, "{before:?}");
         }
         let lines = Lines::new("size", "a\n");
         let size = append_with(lines.file(), |out| out.write_all(b"b\nc\n")).unwrap();
         assert_eq!((size, lines.text().as_str()), (6, "a\nb\nc\n"));
+    }
+
+    #[test]
+    fn cut_torn_line_keeps_whole_lines() {
+        for (before, after) in [("", ""), ("a\n", "a\n"), ("a\nb", "a\n"), ("b", "")] {
+            let lines = Lines::new("cut", before);
+            cut_torn_line(&mut lines.file()).unwrap();
+            assert_eq!(lines.text(), after, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn last_line_is_whole_and_within_the_limit() {
+        let long = format!("{}\n", "x".repeat(9));
+        let rows = [
+            ("", None),
+            ("half", None),
+            ("a\n", Some("a")),
+            ("a\nb\n", Some("b")),
+            ("a\nb\nhalf", Some("b")),
+            ("12345678\n", Some("12345678")),
+            (&long, None),
+            ("a\n123456789\n", None),
+            ("123456789\na\n", Some("a")),
+            ("a\n\n", Some("")),
+        ];
+        for (text, expected) in rows {
+            let lines = Lines::new("last", text);
+            let found = last_line(&lines.0, 8).unwrap();
+            assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{text:?}");
+        }
+        assert_eq!(last_line(Path::new("/no/such/file"), 8).unwrap(), None);
+    }
+
+    #[test]
+    fn lines_after_an_offset_are_whole() {
+        let rows = [
+            ("", 0, ""),
+            ("a\nb\n", 0, "a\nb\n"),
+            ("a\nb\n", 2, "b\n"),
+            ("a\nhalf", 2, ""),
+            ("a\nb\nhalf", 2, "b\n"),
+            ("a\n", 2, ""),
+            ("a\n", 99, ""),
+        ];
+        for (text, offset, expected) in rows {
+            let lines = Lines::new("after", text);
+            let found = lines_after(&lines.0, offset).unwrap();
+            assert_eq!(found, expected.as_bytes(), "{text:?} {offset}");
+        }
+        assert_eq!(lines_after(Path::new("/no/such/file"), 0).unwrap(), b"");
     }
 }

@@ -14,7 +14,9 @@ mod document_file;
 mod files;
 mod wait;
 
-pub use files::{append_private, create_private, make_dir, read_json, replace, sync_parent};
+pub use files::{
+    append_private, create_private, make_dir, read_json, remove, replace, sync_parent,
+};
 pub use wait::{BlockingWait, assert_may_wait};
 
 use std::fs::File;

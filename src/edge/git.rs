@@ -45,7 +45,7 @@ pub struct Worktree {
 pub enum CloseResult {
     /// Removed, with its branch unless that is in use elsewhere.
     Removed,
-    /// Kept, because of changes or on request.
+    /// Kept, because of changes.
     Kept,
     /// No worktree of this tool was there.
     Absent,
@@ -216,10 +216,10 @@ impl Worktree {
         Ok(Some(self.git.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
     }
 
-    /// Removes the worktree and its branch, unless it has changes or `keep` is set. Ignored files
-    /// and evidence are no changes.
-    pub fn close(self, keep: bool) -> Result<CloseResult, Error> {
-        if keep || !self.is_unchanged()? {
+    /// Removes the worktree and its branch, unless it has changes. Ignored files and evidence are no
+    /// changes.
+    pub fn close(self) -> Result<CloseResult, Error> {
+        if !self.is_unchanged()? {
             return Ok(CloseResult::Kept);
         }
         discard(&self.repository, &self.folder, &self.branch, &self.base)?;
@@ -245,7 +245,7 @@ pub fn discard_old(repo: &Path, folder: &Path) -> Result<(), Error> {
 /// agent would lose its files.
 pub fn sweep(repo: &Path, folder: &Path) -> Result<CloseResult, Error> {
     if let Some(worktree) = Worktree::find(repo, folder)? {
-        return worktree.close(false);
+        return worktree.close();
     }
     let folder = canonical(folder)?;
     let Some((base, branch)) = read_note(&folder) else {
@@ -269,12 +269,7 @@ fn discard(
     }
     repository.delete_branch(branch, base)?;
     let note = note(folder);
-    match std::fs::remove_file(&note) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", &note, &error))
-        }
-        _ => Ok(()),
-    }
+    store::remove(&note).map_err(|error| Error::file("remove", &note, &error))
 }
 
 /// Returns the path as git records it, and makes its parent folders.

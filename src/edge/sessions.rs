@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub struct UpdateResult {
     /// The lines to print, each with its LF.
-    pub lines: Vec<Vec<u8>>,
+    pub lines: Vec<u8>,
     pub running: Vec<String>,
     /// The sessions that this update started or adopted.
     pub started: Vec<String>,
@@ -55,7 +55,7 @@ pub struct SessionRunner {
     store: Store,
     journal: Journal,
     policy: UpdatePolicy,
-    /// Without an agent, the triage by rules is the result.
+    /// The agent; `None` when the triage by rules is the result.
     agent: Option<agent_program::Program>,
     /// The model's credential, when a variable holds it.
     credential: Option<SecretValue>,
@@ -119,7 +119,7 @@ impl SessionRunner {
         })?;
         // Outside of the lock, because git may take long.
         for session in &result.clean_up {
-            self.clean_up(session)?;
+            self.run_cleanup("clean-up", session)?;
         }
         result.pruned.iter().for_each(|session| self.delete_folder(session));
         Ok(result)

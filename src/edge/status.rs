@@ -1,27 +1,22 @@
 //! The reading of the state folder for `dlq-status`. Starts nothing, changes nothing and takes no
 //! lock: a probe of a session's lock releases it at once.
 
-use crate::rules::investigation::document::Sessions;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use super::session_folder::session_folder;
 use super::supervisor::files;
 use crate::clock;
 use crate::document::{Document, Keys};
 use crate::error::Error;
+use crate::event;
+use crate::ndjson;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
+use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
 use crate::rules::view::status::{LastEvent, SessionProbe, StateDocuments, StatusView};
 use crate::store::{self, Store};
-
-/// The bytes at the end of a session's events in which the last one is found: an event has less
-/// than 4 KiB.
-const TAIL: u64 = 64 * 1024;
 
 /// Reads the documents and probes the session folders.
 pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
@@ -65,29 +60,15 @@ fn all(
                 Err(error) => problems.push(error.to_string()),
             }
         }
-        match last(&folder.join(files::EVENTS)) {
-            Ok(line) => found.told = line.and_then(|line| LastEvent::from_line(&line)),
-            Err(error) => problems.push(error.to_string()),
+        let events = folder.join(files::EVENTS);
+        match ndjson::last_line(&events, event::LINE_MAX as u64) {
+            Ok(line) => {
+                let read = line.and_then(|line| LastEvent::from_line(&line));
+                found.last_event = read.unwrap_or_default();
+            }
+            Err(error) => problems.push(Error::file("read", &events, &error).to_string()),
         }
         seen.insert(session.id.clone(), found);
     }
     seen
-}
-
-/// Returns the last complete line of a file; None when there is none.
-fn last(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|mut file| {
-        let from = file.metadata()?.len().saturating_sub(TAIL);
-        file.seek(SeekFrom::Start(from))?;
-        file.take(TAIL).read_to_end(&mut bytes)
-    });
-    match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::file("read", path, &error)),
-        Ok(_) => {}
-    }
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let mut lines = bytes[..whole].trim_ascii_end().rsplit(|byte| *byte == b'\n');
-    Ok(lines.next().filter(|line| !line.is_empty()).map(<[u8]>::to_vec))
 }

@@ -63,6 +63,7 @@ use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
 use crate::rules::agent::last_line::AgentResult;
+use crate::rules::investigation::money::Usd;
 use crate::store::{Lock, Store};
 
 /// Names of the files in a session's folder.
@@ -152,25 +153,27 @@ fn run(
         return record_end(context, &finish::emit_triage(context, &evidence)?);
     };
     if context.path(files::STOP).exists() {
-        return record_end(context, &finish::emit_stopped(context, Some(0.0), None)?);
+        return record_end(context, &finish::emit_stopped(context, Some(Usd::NONE), None)?);
     }
     if context.time_remaining().is_zero() {
-        return record_end(context, &finish::emit_timed_out(context, Some(0.0), None)?);
+        return record_end(context, &finish::emit_timed_out(context, Some(Usd::NONE), None)?);
     }
     if let Some(why) = preflight::reserve_budget(context, &evidence)? {
         return preflight::finish_over_budget(context, &why);
     }
+    let settle =
+        |cost| preflight::settle_budget(context.store, context.session, &context.plan, cost);
     let workspace = match open_workspace(context, &evidence) {
         Ok(workspace) => workspace,
         Err(error) => {
             let end = finish::emit_not_started(context, &error);
-            preflight::settle_budget(context, Some(0.0))?;
+            settle(Some(Usd::NONE))?;
             return record_end(context, &end?);
         }
     };
     let end = run_agent(context, &agent, &workspace, &evidence);
     // Order matters: after a crash between any two steps the next filter can finish the rest.
-    preflight::settle_budget(context, end.as_ref().ok().and_then(|end| end.cost))?;
+    settle(end.as_ref().ok().and_then(|end| end.cost))?;
     clean_up(context, workspace);
     record_end(context, &end?)
 }
@@ -196,18 +199,17 @@ fn run_agent(
         }
     };
     let run = follow_agent(context, agent, child, &mut watchdog, &stop)?;
-    let bundle = evidence.bundle.as_deref();
-    let end = conclude(context, agent, workspace, bundle, run, &stop, watchdog.pid());
+    let end = conclude(context, agent, workspace, evidence, run, &stop, watchdog.pid());
     watchdog.dismiss()?;
     end
 }
 
-/// Checks what the run has brought, and emits it.
+/// Checks the result of a run, and emits it.
 fn conclude(
     context: &SessionContext,
     agent: &PreparedAgent,
     workspace: &Workspace,
-    bundle: Option<&Path>,
+    evidence: &EvidenceSummary,
     run: AgentRun,
     stop: &StopRequest,
     watchdog: u32,
@@ -217,7 +219,7 @@ fn conclude(
     let changes = || describe_changes(context, workspace);
     let status = match run.result {
         WaitResult::Exited(status) => status,
-        // It has written its result.
+        // The agent has written its result.
         WaitResult::Lingering => ExitStatus::default(),
         WaitResult::Deadline => return finish::emit_timed_out(context, cost, changes().as_deref()),
         WaitResult::StopRequested => {
@@ -228,6 +230,7 @@ fn conclude(
             return finish::emit_outcome(context, failed, cost, None, changes().as_deref());
         }
     };
+    let bundle = evidence.bundle.as_deref();
     let outcome = read_outcome(context, agent.program, status, transcript, bundle, workspace)?;
     let (outcome, verdict) = verify_fix(context, outcome, workspace, stop, watchdog);
     let changes = if verdict.is_none() { changes() } else { None };

@@ -1,3 +1,3 @@
-//! Views: what a person asks to see, computed from the state.
+//! Views of the state for a person.
 
 pub mod status;

@@ -56,6 +56,16 @@ pub fn make_dir(dir: &Path) -> Result<(), Error> {
         .map_err(|error| Error::file("make folder", dir, &error))
 }
 
+/// Removes a folder with its files, a file or a link, when it exists. Links are not followed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Creates or empties a file that only its owner can read.
 pub fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)

@@ -46,19 +46,14 @@ pub struct PreparedClaude {
     servers: Vec<String>,
 }
 
-/// Code that a session works on, as far as it decides which subagents and lines are allowed.
-#[derive(Clone, Copy)]
-pub struct CodeAccess<'a> {
-    /// Command that runs the tests.
-    pub test_command: Option<&'a [String]>,
-}
-
-/// Checks the program and loads all that it needs. An error says why it cannot be used.
+/// Checks the program and loads all that it needs. `has_code` says whether the session works on
+/// code, whose tests the command `tests` runs. An error says why the program cannot be used.
 pub fn prepare(
     program: &str,
     settings: &Claude,
     credential: Option<SecretValue>,
-    code: Option<CodeAccess>,
+    has_code: bool,
+    tests: Option<&[String]>,
 ) -> Result<PreparedClaude, String> {
     if let Some(why) =
         invocation::unsupported_reason(&ask(program, "--version"), &ask(program, "--help"))
@@ -75,15 +70,14 @@ pub fn prepare(
     };
     // With a credential its home folder is empty, and tests may need the user's.
     let home = credential.as_ref().and_then(|_| std::env::var("HOME").ok());
-    let test_command = code.and_then(|code| code.test_command);
-    let test_line =
-        test_command.map(|argv| invocation::test_line(argv, home.as_deref())).transpose()?;
+    let test_line = tests.map(|argv| invocation::test_line(argv, home.as_deref()));
+    let test_line = test_line.transpose()?;
     let template = agent_files::template(settings.prompt_file.as_deref());
     let template = template.map_err(in_key("prompt_file"))?;
     let own = settings.agents_dir.as_deref().map(agent_files::load).transpose();
     let own = own.map_err(in_key("agents_dir"))?;
     let all = merged(builtin(), own.unwrap_or_default())?;
-    let subagents = useful(all, code.is_some(), test_line.is_some());
+    let subagents = useful(all, has_code, test_line.is_some());
     let servers = match &settings.mcp_config {
         None => Vec::new(),
         Some(path) => {

@@ -24,8 +24,6 @@ pub struct Changes {
     pub truncated: bool,
     /// Commits that the base lacks, oldest first.
     pub commits: Vec<String>,
-    /// Whether evidence was committed. The patch lacks it, the commits have it: do not push them.
-    pub evidence_committed: bool,
 }
 
 impl Changes {
@@ -60,10 +58,9 @@ impl Worktree {
             // The last name may be cut.
             files.pop();
         }
-        let (commits, more) = self.commits(&[])?;
-        let evidence_committed = !self.commits(&["--", &format!(":(top){EVIDENCE}")])?.0.is_empty();
+        let (commits, more) = self.commits()?;
         let truncated = !whole || names.more || patch.more || more;
-        Ok(Changes { files, patch: patch.output, truncated, commits, evidence_committed })
+        Ok(Changes { files, patch: patch.output, truncated, commits })
     }
 
     /// Whether nothing was changed. For a folder that was removed or replaced only commits count.
@@ -71,11 +68,11 @@ impl Worktree {
         if self.folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             return Ok(self.changes()?.is_empty());
         }
-        Ok(self.commits(&[])?.0.is_empty())
+        Ok(self.commits()?.0.is_empty())
     }
 
     /// Lists the commits of the branch and of HEAD that the base lacks, and whether there are more.
-    fn commits(&self, paths: &[&str]) -> Result<(Vec<String>, bool), Error> {
+    fn commits(&self) -> Result<(Vec<String>, bool), Error> {
         // The repository knows them also when the folder is gone.
         let id = self.admin.file_name().unwrap_or_default().to_string_lossy();
         let mut tips = Vec::new();
@@ -88,7 +85,6 @@ impl Worktree {
         let (max, base) = (format!("--max-count={}", COMMITS_MAX + 1), format!("^{}", self.base));
         let mut argv = vec!["rev-list", "--topo-order", &max, &base];
         argv.extend(tips.iter().map(String::as_str));
-        argv.extend(paths);
         let listed = self.repository.git.must(&argv, TREE)?.line();
         let mut commits: Vec<String> = listed.lines().map(str::to_owned).collect();
         let more = commits.len() > COMMITS_MAX;

@@ -6,7 +6,6 @@
 //! rewrites the settings, and `git worktree prune`, which forgets unmounted worktrees of the user,
 //! are not used.
 
-use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +13,13 @@ use super::command;
 use super::command::{ASK, Git, TREE, argument};
 use crate::error::Error;
 use crate::rules::investigation::branch_name::{SAME_MAX, numbered};
+use crate::store;
 use crate::text::{nearest, safe};
 
 /// Branches that a message names.
 const NAMED: usize = 5;
 
-/// GitRepository of the user.
+/// Repository of the user.
 #[derive(Debug, Clone)]
 pub struct GitRepository {
     /// Canonical path of the configured folder.
@@ -194,13 +194,7 @@ impl GitRepository {
     /// without git, which refuses a worktree whose `.git` an agent has changed. Links are not
     /// followed.
     pub fn remove_worktree(&self, folder: &Path) -> Result<(), Error> {
-        let gone = match folder.symlink_metadata() {
-            Ok(found) if found.is_dir() => std::fs::remove_dir_all(folder),
-            Ok(_) => std::fs::remove_file(folder),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        };
-        gone.map_err(|error| Error::file("remove worktree", folder, &error))?;
+        store::remove(folder).map_err(|error| Error::file("remove worktree", folder, &error))?;
         if self.admin(folder).is_none() {
             return Ok(());
         }

@@ -26,12 +26,12 @@ impl Worktree {
         let folder = canonical(folder)?;
         let patch = patch.canonicalize().map_err(|error| Error::file("read", patch, &error))?;
         let worktree = TestWorktree { folder, repository: self.repository.clone() };
-        worktree.clear()?;
+        worktree.remove()?;
         match worktree.fill(&self.base, &patch) {
             Ok(()) => Ok(worktree),
             Err(error) => {
                 // The first failure is the one to report.
-                let _ = worktree.clear();
+                let _ = worktree.remove();
                 Err(error)
             }
         }
@@ -61,11 +61,7 @@ impl TestWorktree {
     }
 
     /// Removes the worktree with its files.
-    pub fn remove(self) -> Result<(), Error> {
-        self.clear()
-    }
-
-    fn clear(&self) -> Result<(), Error> {
+    pub fn remove(&self) -> Result<(), Error> {
         self.repository.remove_worktree(&self.folder)
     }
 }

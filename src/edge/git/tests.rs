@@ -121,7 +121,7 @@ fn git_takes_every_name_of_a_branch() {
         bench.git("repo", &["check-ref-format", "--branch", &name]);
         let folder = bench.path(&format!("state/{}/tree", name.len()));
         let workspace = Worktree::open(&bench.path("repo"), None, &name, &folder).unwrap();
-        assert_eq!(workspace.close(false), Ok(CloseResult::Removed), "{queue}");
+        assert_eq!(workspace.close(), Ok(CloseResult::Removed), "{queue}");
     }
     assert_eq!(bench.branches(), "");
 }
@@ -143,10 +143,10 @@ fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
     bench.write("state/a/tree/src/app.py", "fixed\n");
     bench.write("state/a/tree/large", &"x".repeat(100_000));
     assert_eq!(workspace.changes().unwrap().files, ["large", "src/app.py"]);
-    assert_eq!(workspace.close(false), Ok(CloseResult::Kept));
+    assert_eq!(workspace.close(), Ok(CloseResult::Kept));
     let unchanged = bench.open("b");
     assert_eq!(unchanged.branch(), "dlq/orders-dlq/01234567-2");
-    assert_eq!(unchanged.close(false), Ok(CloseResult::Removed));
+    assert_eq!(unchanged.close(), Ok(CloseResult::Removed));
     let after = bench.checkout();
     assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     let changed: Vec<_> = before.iter().filter(|(path, was)| after[*path] != **was).collect();
@@ -162,13 +162,10 @@ fn what_is_unchanged_goes_without_a_trace() {
     assert_eq!(bench.git("state/a/tree", &["status", "--porcelain"]), "");
     let changes = workspace.changes().unwrap();
     assert_eq!(changes, Changes::default());
-    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
     assert_eq!(std::fs::read_dir(bench.path("state/a")).unwrap().count(), 0);
     assert_eq!(bench.branches(), "");
     assert_eq!(bench.git("repo", &["worktree", "list"]).lines().count(), 1);
-    let kept = bench.open("b");
-    assert_eq!(kept.close(true), Ok(CloseResult::Kept));
-    assert!(bench.path("state/b/tree/.dlq").is_dir());
 }
 
 #[test]
@@ -188,7 +185,7 @@ fn changes_are_kept_and_their_patch_applies() {
     let files = [".gitignore", "bytes", "größe", "src/app.py", "src/new name.py"];
     assert_eq!(changes.files, files);
     assert_eq!(changes.commits, [first]);
-    assert!(!changes.truncated && !changes.evidence_committed);
+    assert!(!changes.truncated);
     assert!(!String::from_utf8_lossy(&changes.patch).contains("secret"));
     assert_eq!(std::fs::read(workspace.admin.join("index")).unwrap(), index, "the agent's index");
     assert!(!bench.path("state/a/tree.scan").exists());
@@ -201,10 +198,9 @@ fn changes_are_kept_and_their_patch_applies() {
     bench.git(tree, &["add", "--force", ".dlq/messages.json"]);
     bench.git(tree, &["commit", "--quiet", "--message", "leak"]);
     let changes = workspace.changes().unwrap();
-    assert!(changes.evidence_committed);
     assert_eq!((changes.files.len(), changes.commits.len()), (files.len(), 2));
     assert!(!String::from_utf8_lossy(&changes.patch).contains("secret"));
-    assert_eq!(workspace.close(false), Ok(CloseResult::Kept));
+    assert_eq!(workspace.close(), Ok(CloseResult::Kept));
     assert_eq!(bench.branches(), "dlq/orders-dlq/01234567");
 }
 
@@ -224,7 +220,7 @@ fn commits_are_kept_wherever_the_agent_has_put_them() {
         let commit = bench.commit(&tree, session);
         bench.git(&tree, argv);
         assert!(workspace.changes().unwrap().commits.contains(&commit), "{session}");
-        assert_eq!(workspace.close(false), Ok(CloseResult::Kept), "{session}");
+        assert_eq!(workspace.close(), Ok(CloseResult::Kept), "{session}");
         assert_eq!(
             sweep(&bench.path("repo"), &bench.path(&tree)),
             Ok(CloseResult::Kept),
@@ -266,7 +262,7 @@ fn many_at_once_have_a_worktree_and_a_branch_each() {
             let patch = String::from_utf8(one.changes().unwrap().patch).unwrap();
             assert!(patch.contains(&format!("\n+{n}\n")), "{patch}");
             std::fs::remove_file(one.folder().join("mine")).unwrap();
-            scope.spawn(|| assert_eq!(one.close(false), Ok(CloseResult::Removed)));
+            scope.spawn(|| assert_eq!(one.close(), Ok(CloseResult::Removed)));
         }
         branches
     });
@@ -346,7 +342,7 @@ fn nothing_that_a_repository_or_an_agent_names_is_run() {
     symlink(bench.path("theirs/.git"), bench.path("state/a/tree/.git")).unwrap();
     let _ = std::fs::remove_file(bench.path("ran"));
     assert_eq!(workspace.changes().unwrap().files, ["nested", "src/app.py"]);
-    assert_eq!(workspace.close(false), Ok(CloseResult::Kept));
+    assert_eq!(workspace.close(), Ok(CloseResult::Kept));
     let ran = std::fs::read_to_string(bench.path("ran")).unwrap_or_default();
     assert_eq!(ran, "");
 }
@@ -362,7 +358,7 @@ fn a_worktree_that_is_half_made_by_another_is_waited_for() {
         std::thread::sleep(std::time::Duration::from_millis(500));
         bench.write("repo/.git/worktrees/other/commondir", "../..\n");
         bench.write("repo/.git/worktrees/other/HEAD", "ref: refs/heads/main\n");
-        assert_eq!(open.join().unwrap().close(false), Ok(CloseResult::Removed));
+        assert_eq!(open.join().unwrap().close(), Ok(CloseResult::Removed));
     });
 }
 
@@ -396,7 +392,7 @@ fn the_base_is_what_was_fetched_last() {
     for (n, (rule, base, commit)) in rows.into_iter().enumerate() {
         let workspace = bench.open_at(base, &n.to_string()).unwrap();
         assert_eq!(workspace.base(), commit, "{rule}");
-        workspace.close(false).unwrap();
+        workspace.close().unwrap();
     }
     for (base, hint) in [
         ("mian", "no such branch (did you mean 'main'?)"),
@@ -419,7 +415,7 @@ fn worktrees_bare_repositories_and_folders_of_a_repository_do() {
         bench.write("state/x/tree/new", "x\n");
         assert_eq!(workspace.changes().unwrap().files, ["new"], "{place}");
         std::fs::remove_file(bench.path("state/x/tree/new")).unwrap();
-        assert_eq!(workspace.close(false), Ok(CloseResult::Removed), "{place}");
+        assert_eq!(workspace.close(), Ok(CloseResult::Removed), "{place}");
     }
 }
 
@@ -452,7 +448,7 @@ fn a_repository_of_another_user_does_when_it_is_named_itself() {
     }
     let workspace = bench.open("a");
     assert!(workspace.changes().unwrap().is_empty());
-    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
     // What somebody has put above the folder that was named is not meant.
     let (repo, folder) = (bench.path("repo/src"), bench.path("state/b/tree"));
     let error = Worktree::open(&repo, None, "dlq/a/b", &folder).unwrap_err().to_string();
@@ -495,7 +491,7 @@ fn names_that_are_taken_are_passed_or_told() {
     assert_eq!(workspace.branch(), "dlq/orders-dlq/01234567-3");
     let error = bench.open_at(None, "a").unwrap_err().to_string();
     assert!(error.ends_with("the path exists already; move it away"), "{error}");
-    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
     assert_eq!(bench.branches().lines().count(), 2, "those of others stay");
     bench.git("repo", &["branch", "blocked"]);
     let open = Worktree::open(&bench.path("repo"), None, "blocked/a", &bench.path("state/b/tree"));

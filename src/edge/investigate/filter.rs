@@ -70,7 +70,7 @@ impl Filter {
         }
         self.own.extend(result.started.iter().cloned());
         self.own.retain(|session| result.running.contains(session));
-        for line in &result.lines {
+        for line in result.lines.split_inclusive(|byte| *byte == b'\n') {
             out.put(line)?;
         }
         if !result.printed.is_empty() {

@@ -36,7 +36,7 @@ impl SessionRunner {
     /// second one does no harm.
     fn start_watchdog(&self, session: &Session) {
         let grace = self.settings.stop_grace.as_millis().to_string();
-        let started = program::sibling().and_then(|mut command| {
+        log::warn_on_error(program::sibling().and_then(|mut command| {
             command
                 .args(["watch", &session.id, &grace])
                 .env_clear()
@@ -47,11 +47,9 @@ impl SessionRunner {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()
+                .map(drop)
                 .map_err(|error| Error::failed("start", "a watchdog", error))
-        });
-        if let Err(error) = started {
-            log::warn(&error.to_string());
-        }
+        }));
     }
 
     fn report_crash(&self, session: &Session) -> Result<(), Error> {
@@ -73,15 +71,9 @@ impl SessionRunner {
         writer.emit(data)
     }
 
-    /// Settles the cost of a session whose supervisor died, and removes its worktree. Uncommitted
-    /// changes of a fix stay.
-    pub(super) fn clean_up(&self, session: &str) -> Result<(), Error> {
-        self.run_cleanup("clean-up", session)
-    }
-
     /// Runs a clean-up in `dlq-supervise`, which has git and reads transcripts, to its end. Its
     /// messages become messages of this program.
-    fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
+    pub(super) fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
         let failed = |cause: &str| Error::failed("clean up after session", session, cause);
         let ran = program::sibling()?
             .args([word, session])
@@ -110,13 +102,10 @@ impl SessionRunner {
     pub(super) fn delete_folder(&self, session: &str) {
         let folder = self.folder(session);
         let plan = store::read_json::<Plan>(&folder.join(files::PLAN));
-        if plan.is_ok_and(|plan| plan.code.is_some())
-            && let Err(error) = self.run_cleanup("discard", session)
-        {
-            log::warn(&error.to_string());
+        if plan.is_ok_and(|plan| plan.code.is_some()) {
+            log::warn_on_error(self.run_cleanup("discard", session));
         }
-        if let Err(error) = std::fs::remove_dir_all(&folder) {
-            log::warn(&Error::file("delete", &folder, &error).to_string());
-        }
+        let deleted = std::fs::remove_dir_all(&folder);
+        log::warn_on_error(deleted.map_err(|error| Error::file("delete", &folder, &error)));
     }
 }

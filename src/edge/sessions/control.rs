@@ -1,6 +1,5 @@
 //! The commands of a user: stop, retry, resume and explain.
 
-use crate::rules::investigation::document::Sessions;
 use std::time::Duration;
 
 use super::SessionRunner;
@@ -9,6 +8,7 @@ use crate::document::Keys;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
+use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
@@ -25,21 +25,9 @@ impl SessionRunner {
     /// when no such session runs.
     pub fn stop(&self, id: &str) -> Result<(), Error> {
         let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
-        let within = |session: &&Session| {
-            session.status == SessionStatus::Running && !id.is_empty() && session.id.starts_with(id)
-        };
-        let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
-        let session = match found[..] {
-            [session] => session,
-            [] => return Err(Error::failed("stop session", id, "no such session is running")),
-            _ => {
-                return Err(Error::failed(
-                    "stop session",
-                    id,
-                    "more than one session has this prefix",
-                ));
-            }
-        };
+        let running = sessions.sessions.iter().filter(|one| one.status == SessionStatus::Running);
+        let session = by_prefix(running, id, "no such session is running")
+            .map_err(|why| Error::failed("stop session", id, why))?;
         let folder = self.folder(&session.id);
         // Appended, not replaced: several stops may run at once.
         let mark = folder.join(files::STOP);
@@ -87,14 +75,8 @@ impl SessionRunner {
         }
         // A prefix of an id, the parts of a conversation, and the limit on sessions need all records.
         self.store.update(&Keys::all(), |sessions: &mut Sessions| {
-            let within = |one: &&Session| !id.is_empty() && one.id.starts_with(id);
-            let found: Vec<&Session> = sessions.sessions.iter().filter(within).collect();
-            let [ended] = found[..] else {
-                return Err(refused(match found.len() {
-                    0 => "no such session; see 'dlq-status'",
-                    _ => "more than one session has this prefix",
-                }));
-            };
+            let none = "no such session; see 'dlq-status'";
+            let ended = by_prefix(sessions.sessions.iter(), id, none).map_err(refused)?;
             if let Some(why) = not_resumable(ended.status) {
                 return Err(refused(why));
             }
@@ -119,7 +101,7 @@ impl SessionRunner {
             }
             let newest = parts.last().map_or(&ended.id, |last| &last.id);
             let session = self.next_part(ended, &first, newest);
-            let plan = self.plan_of_next(ended, &session, spent.dollars())?;
+            let plan = self.plan_of_next(ended, &session, spent)?;
             self.spawn(&plan, &session)?;
             let id = session.id.clone();
             sessions.sessions.push(session);
@@ -150,7 +132,7 @@ impl SessionRunner {
     }
 
     /// Returns the plan of the ended session with the current configuration.
-    fn plan_of_next(&self, ended: &Session, session: &Session, spent: f64) -> Result<Plan, Error> {
+    fn plan_of_next(&self, ended: &Session, session: &Session, spent: Usd) -> Result<Plan, Error> {
         let path = self.folder(&ended.id).join(files::PLAN);
         let earlier: Plan = store::read_json(&path)?;
         let incident = Incident { forced: true, ..earlier.incident };
@@ -199,6 +181,20 @@ impl SessionRunner {
             true => Err(no_incident("explain queue", queue)),
             false => Ok(text.into_bytes()),
         }
+    }
+}
+
+/// Returns the one session whose id begins with a text, or the reason why there is none.
+fn by_prefix<'a>(
+    sessions: impl Iterator<Item = &'a Session>,
+    prefix: &str,
+    none: &'static str,
+) -> Result<&'a Session, &'static str> {
+    let mut found = sessions.filter(|one| !prefix.is_empty() && one.id.starts_with(prefix));
+    match (found.next(), found.next()) {
+        (Some(session), None) => Ok(session),
+        (None, _) => Err(none),
+        _ => Err("more than one session has this prefix"),
     }
 }
 

@@ -1,12 +1,10 @@
-//! The events that the filter writes, and the reading of session events.
+//! The events that the filter writes, and the type of a session's last event.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::edge::supervisor::SOURCE;
-use crate::error::Error;
 use crate::event::{self, Event, InvestigationSkipped, InvestigationStarted, Line, Type};
+use crate::ndjson;
 use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
@@ -45,30 +43,11 @@ pub(super) fn would_start(
     Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
 }
 
-/// Returns the type of a session's last event.
+/// Returns the type of a session's last event; `None` when there is none.
 pub(super) fn last_event(path: &Path) -> Option<Type> {
-    let bytes = std::fs::read(path).ok()?;
-    let whole = &bytes[..=bytes.iter().rposition(|byte| *byte == b'\n')?];
-    let line = whole.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
-    match event::peek(line) {
+    let line = ndjson::last_line(path, event::LINE_MAX as u64).ok()??;
+    match event::peek(&line) {
         Line::Event(head) => head.known,
         _ => None,
     }
-}
-
-/// Returns the complete lines after the first `printed` bytes, and the offset behind them.
-pub(super) fn unread(path: &Path, printed: u64) -> Result<(Vec<Vec<u8>>, u64), Error> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|mut file| {
-        file.seek(SeekFrom::Start(printed))?;
-        file.read_to_end(&mut bytes)
-    });
-    match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), printed)),
-        Err(error) => return Err(Error::file("read", path, &error)),
-        Ok(_) => {}
-    }
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec);
-    Ok((lines.collect(), printed + whole as u64))
 }

@@ -12,6 +12,7 @@ use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
 use crate::log;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::Session;
 use crate::store::{self, BlockingWait};
 
@@ -19,14 +20,6 @@ use crate::store::{self, BlockingWait};
 const START_PATIENCE: Duration = Duration::from_secs(5);
 
 impl SessionRunner {
-    /// Starts the supervisor of a planned session.
-    pub(super) fn launch(&self, incident: &Incident, session: &Session) -> Result<(), Error> {
-        if self.dry.is_some() {
-            return Ok(());
-        }
-        self.spawn(&self.session_plan(incident, session), session)
-    }
-
     /// Creates the folder, starts the supervisor, and returns once that holds its lock, so that the
     /// session does not look crashed.
     pub(super) fn spawn(&self, plan: &Plan, session: &Session) -> Result<(), Error> {
@@ -39,9 +32,7 @@ impl SessionRunner {
         store::make_dir(&folder)?;
         // A failed start may have left a transcript; its lock file is never deleted.
         let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
-        let plan = serde_json::to_vec(plan)
-            .map_err(|error| Error::failed("encode", files::PLAN, error))?;
-        store::replace(&folder.join(files::PLAN), &plan)?;
+        plan.write(&folder)?;
         let log = folder.join(files::SUPERVISOR_LOG);
         let stderr =
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
@@ -94,7 +85,7 @@ impl SessionRunner {
             claude: self.settings.claude.clone(),
             limits: self.settings.limits(),
             peek: self.peek.as_ref().map(|argv| agent_program::peek_arguments(argv, incident)),
-            bundle: self.bundle(incident),
+            bundle: incident.bundle.as_ref().and_then(|path| self.bundle_at(Path::new(path))),
             require_evidence: self.settings.require_evidence,
             code: rule.and_then(|rule| {
                 Some(Code {
@@ -105,7 +96,7 @@ impl SessionRunner {
                 })
             }),
             resumes: None,
-            spent_usd: 0.0,
+            spent_usd: Usd::NONE,
             timeout_at: session.timeout_at,
             timeout_ms: millis(self.settings.timeout),
             grace_ms: millis(self.settings.stop_grace),
@@ -115,13 +106,7 @@ impl SessionRunner {
         }
     }
 
-    /// Returns the incident's evidence bundle. The path comes from outside: it is used only when it
-    /// leads into the evidence folder.
-    fn bundle(&self, incident: &Incident) -> Option<PathBuf> {
-        self.bundle_at(Path::new(incident.bundle.as_ref()?))
-    }
-
-    /// Returns a path when it leads into the evidence folder.
+    /// Returns the path of a bundle, which comes from outside, when it leads into the evidence folder.
     pub(super) fn bundle_at(&self, path: &Path) -> Option<PathBuf> {
         let path = std::fs::canonicalize(path).ok()?;
         let evidence = std::fs::canonicalize(self.store.dir().join("evidence")).ok()?;

@@ -1,11 +1,12 @@
 //! An update of `sessions.json`, under its lock: apply, probe, plan, act, record.
 
-use super::events::{skipped, unread, would_start};
+use super::events::{skipped, would_start};
 use super::{SessionRunner, UpdateResult};
 use crate::clock;
 use crate::edge::supervisor::files;
 use crate::error::Error;
 use crate::log;
+use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::{self, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
@@ -38,7 +39,7 @@ impl SessionRunner {
         };
         self.record_decisions(document, &plan, evaluate_at, &mut result);
         if self.dry.is_none() {
-            self.journal.append(&result.lines.concat())?;
+            self.journal.append(&result.lines)?;
             self.collect_events(document, &mut result)?;
             document.remove(&plan.prune);
         }
@@ -108,7 +109,10 @@ impl SessionRunner {
             let Decision::Start(start) = decision else { continue };
             let (index, session) = (start.incident, &start.session);
             document.sessions.push(session.clone());
-            if let Err(error) = self.launch(&document.incidents[index], session) {
+            let incident = &document.incidents[index];
+            if self.dry.is_none()
+                && let Err(error) = self.spawn(&self.session_plan(incident, session), session)
+            {
                 document.sessions.pop();
                 // The incident stays armed and is evaluated again.
                 log::warn(&format!("no investigation of queue '{}': {error}", session.queue_name));
@@ -134,12 +138,12 @@ impl SessionRunner {
                 Decision::Skip(index, reason) => {
                     let incident = &mut document.incidents[*index];
                     incident.reported.push(reason.word().into());
-                    result.lines.push(skipped(incident, reason, now));
+                    result.lines.extend(skipped(incident, reason, now));
                 }
                 Decision::Start(start) if self.dry.is_some() => {
                     let incident = &document.incidents[start.incident];
                     let line = would_start(incident, &start.session, self.agent_name(), now);
-                    result.lines.push(line);
+                    result.lines.extend(line);
                 }
                 // The supervisor writes this event.
                 Decision::Start(_) => {}
@@ -152,10 +156,11 @@ impl SessionRunner {
     fn collect_events(&self, document: &Sessions, result: &mut UpdateResult) -> Result<(), Error> {
         for session in document.sessions.iter().filter(|session| self.has_unprinted(session)) {
             let path = self.folder(&session.id).join(files::EVENTS);
-            let (lines, printed) = unread(&path, session.printed)?;
-            if printed > session.printed {
+            let lines = ndjson::lines_after(&path, session.printed)
+                .map_err(|error| Error::file("read", &path, &error))?;
+            if !lines.is_empty() {
+                result.printed.push((session.id.clone(), session.printed + lines.len() as u64));
                 result.lines.extend(lines);
-                result.printed.push((session.id.clone(), printed));
             }
         }
         Ok(())

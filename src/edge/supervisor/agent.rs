@@ -1,20 +1,19 @@
 //! The agent of a session: validated first, started later, then followed until it ends.
 
 use std::fs::File;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Child;
 
 use super::context::SessionContext;
-use super::environment::passed_on;
 use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
-use super::workspace::{self, Workspace};
+use super::workspace::Workspace;
 use super::{Plan, files, finish, program};
 use crate::config::{ResultFormat, SecretValue};
-use crate::edge::claude::launch::{self, CodeAccess, Launch, LaunchPaths, PreparedClaude};
-use crate::edge::process::{MARKER, Tree};
+use crate::edge::claude::launch::{self, Launch, LaunchPaths, PreparedClaude};
+use crate::edge::git::EVIDENCE;
+use crate::edge::process::Tree;
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::event::InvestigationProgressed;
@@ -52,9 +51,10 @@ pub(super) fn prepare_agent(
     let Some(program) = &plan.agent else { return Ok(None) };
     let mut agent = PreparedAgent { program, claude: None };
     if program.claude {
-        let code = plan.code.as_ref();
-        let code = code.map(|code| CodeAccess { test_command: code.test_command.as_deref() });
-        agent.claude = Some(launch::prepare(agent.name(), &plan.claude, credential, code)?);
+        let (code, claude) = (plan.code.as_ref(), &plan.claude);
+        let tests = code.and_then(|code| code.test_command.as_deref());
+        let prepared = launch::prepare(agent.name(), claude, credential, code.is_some(), tests)?;
+        agent.claude = Some(prepared);
     }
     Ok(Some(agent))
 }
@@ -74,13 +74,16 @@ pub(super) fn start_agent(
     };
     let stderr =
         stderr.file().try_clone().map_err(|error| Error::failed("share", "stderr.log", error))?;
-    let mut command = program::own();
-    command.args(["shim", &std::process::id().to_string()]);
-    command.env_clear().envs(passed_on());
+    let mut command = program::shim(&context.folder);
     let argv = match claude_launch(context, agent) {
         None => agent.program.argv.clone(),
         Some(launch) => {
-            let line = launch.command_line(&claude_paths(context))?;
+            let line = launch.command_line(&LaunchPaths {
+                conversation: context.conversation_folder(),
+                credential: context.path(files::KEY),
+                agents: context.path(files::AGENTS),
+                hooked: context.path(files::HOOKED),
+            })?;
             command.envs(line.environment);
             if let Some(pipe) = &line.token_pipe {
                 command.args(["--pipe", pipe]);
@@ -89,11 +92,11 @@ pub(super) fn start_agent(
         }
     };
     command.arg("--").args(argv);
-    command.env("TERM", "dumb").env(MARKER, &context.folder).env("DLQ_SESSION", context.session);
     let Incident { id, queue, .. } = &context.plan.incident;
-    command.env("DLQ_INCIDENT", id).env("DLQ_QUEUE", &queue.name);
+    command.env("DLQ_SESSION", context.session).env("DLQ_INCIDENT", id);
+    command.env("DLQ_QUEUE", &queue.name);
     if workspace.has_evidence {
-        command.env("DLQ_EVIDENCE", workspace.folder.join(workspace::EVIDENCE));
+        command.env("DLQ_EVIDENCE", workspace.folder.join(EVIDENCE));
     }
     if workspace.worktree.is_some() {
         command.env("DLQ_REPO", &workspace.folder);
@@ -106,7 +109,6 @@ pub(super) fn start_agent(
         .stdin(prompt)
         .stdout(transcript)
         .stderr(stderr)
-        .process_group(0)
         .spawn()
         .map_err(|error| Error::file("start", Path::new("the agent"), &error))
 }
@@ -162,15 +164,6 @@ fn claude_launch<'a>(context: &'a SessionContext, agent: &'a PreparedAgent) -> O
     })
 }
 
-fn claude_paths(context: &SessionContext) -> LaunchPaths {
-    LaunchPaths {
-        conversation: context.conversation_folder(),
-        credential: context.path(files::KEY),
-        agents: context.path(files::AGENTS),
-        hooked: context.path(files::HOOKED),
-    }
-}
-
 /// The reader of an agent that writes its progress.
 fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<TranscriptTail> {
     let launch = claude_launch(context, agent);
@@ -187,9 +180,7 @@ fn emit_progress(context: &SessionContext, number: u64, progress: Progress) {
     let Progress { step, subagent, tool, cost_usd } = progress;
     let (queue, session) = (context.queue(), context.session.to_owned());
     let data = InvestigationProgressed { queue, session, step, subagent, tool, cost_usd };
-    if let Err(error) = context.events().emit_numbered(number, data) {
-        log::warn(&error.to_string());
-    }
+    log::warn_on_error(context.events().emit_numbered(number, data));
 }
 
 /// The processes of a child, the agent or the tests.

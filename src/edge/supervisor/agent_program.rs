@@ -9,7 +9,7 @@ use crate::edge::process::find;
 use crate::rules::investigation::incident::Incident;
 
 /// Choice of an agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentChoice {
     /// The program; `None` for the triage alone.
     pub program: Option<Program>,
@@ -24,7 +24,7 @@ pub struct AgentChoice {
 pub struct Program {
     /// Path and arguments. Those of Claude Code are added when it is started.
     pub argv: Vec<String>,
-    /// Format of its output.
+    /// ResultFormat of its output.
     pub format: ResultFormat,
     /// Whether it is Claude Code.
     pub claude: bool,
@@ -32,25 +32,24 @@ pub struct Program {
 
 /// Chooses the agent that the settings name; programs are looked for in `path`.
 pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> AgentChoice {
-    let claude =
-        Program { argv: vec!["claude".into()], format: ResultFormat::StreamJson, claude: true };
-    let (mut program, auto) = match &settings.agent {
-        Agent::Triage => return AgentChoice { program: None, missing: None, stands_in: false },
+    let mut program = match &settings.agent {
+        Agent::Triage => return AgentChoice::default(),
         Agent::Command(argv, format) => {
-            (Program { argv: argv.clone(), format: *format, claude: false }, false)
+            Program { argv: argv.clone(), format: *format, claude: false }
         }
-        Agent::Claude => (claude, false),
-        Agent::Auto => (claude, true),
+        Agent::Claude | Agent::Auto => {
+            Program { argv: vec!["claude".into()], format: ResultFormat::StreamJson, claude: true }
+        }
     };
+    let mut missing = None;
     match find(&program.argv[0], path) {
         Some(found) => program.argv[0] = found.display().to_string(),
-        None if auto => return AgentChoice { program: None, missing: None, stands_in: true },
-        None => {
-            let missing = Some(program.argv[0].clone());
-            return AgentChoice { program: Some(program), missing, stands_in: false };
+        None if settings.agent == Agent::Auto => {
+            return AgentChoice { stands_in: true, ..AgentChoice::default() };
         }
+        None => missing = Some(program.argv[0].clone()),
     }
-    AgentChoice { program: Some(program), missing: None, stands_in: false }
+    AgentChoice { program: Some(program), missing, stands_in: false }
 }
 
 /// Finds `dlq-peek` in the folder of this program, else in `path`, and passes it the configuration

@@ -7,7 +7,6 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -24,6 +23,7 @@ use crate::rules::agent::last_line::{AgentResult, Exit};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
+use crate::rules::investigation::money::Usd;
 use crate::rules::verdict;
 use crate::rules::verdict::report::{Cost, Report};
 use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
@@ -101,17 +101,14 @@ pub(super) fn read_outcome(
                 (AgentResult::Failed("no_result", why), None)
             }
             Ok(verdict) => {
-                let (cost, turns) = (transcript.cost_usd(), transcript.turns());
-                (
-                    AgentResult::Completed(Verdict::from(&verdict.checked), cost, turns),
-                    Some(verdict),
-                )
+                let checked = Verdict::from(&verdict.checked);
+                (AgentResult::Completed(checked, None, transcript.turns()), Some(verdict))
             }
         });
     }
     let outcome = match last_line::judge(exit, Some(result.as_bytes())) {
         AgentResult::Completed(verdict, cost, _) => {
-            AgentResult::Completed(verdict, transcript.cost_usd().or(cost), transcript.turns())
+            AgentResult::Completed(verdict, cost, transcript.turns())
         }
         failed => failed,
     };
@@ -196,9 +193,8 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
 pub(super) fn render_report(
     context: &SessionContext,
     verdict: &CheckedVerdict,
-    usd: Option<f64>,
+    cost: Option<Usd>,
     turns: Option<u64>,
-    took: Duration,
 ) -> String {
     let path = |name: &str| context.path(name).display().to_string();
     let mut files = vec![
@@ -218,7 +214,7 @@ pub(super) fn render_report(
         excerpts: &verdict.excerpts,
         patch: verdict.patch.as_ref(),
         timeline: &verdict.timeline,
-        cost: Cost { usd, turns, took: Some(took) },
+        cost: Cost { usd: cost.map(Usd::dollars), turns, took: Some(context.elapsed()) },
         denied: &verdict.denied,
         files: &files,
     }

@@ -2,16 +2,16 @@
 //!
 //! A filter runs it as a child (`dlq-supervise clean-up`), because it needs git and the transcript.
 
+use std::path::Path;
+
 use super::context::canonical_session_folder;
+use super::preflight::settle_budget;
 use super::{Plan, files, plan};
-use crate::clock;
 use crate::document::Keys;
 use crate::edge::git;
 use crate::error::Error;
 use crate::log;
-use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::document::Sessions;
-use crate::rules::investigation::money::Usd;
 use crate::store::{self, Store};
 
 /// Settles the cost of a crashed session and removes its worktrees. Changes for a fix stay. Does
@@ -23,16 +23,16 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
     }
     let _ = std::fs::remove_file(folder.join(files::KEY));
     if let Ok(plan) = plan::read(&folder) {
-        settle_budget(store, session, &plan)?;
-        let first = plan.resumes.as_deref().unwrap_or(session);
-        let worktree = canonical_session_folder(store.dir(), first).join(files::TREE);
-        remove_test_worktree(store, session, &plan);
-        let removed = match &plan.code {
-            None => Ok(()),
-            Some(code) if code.fix => git::sweep(&code.repo, &worktree).map(drop),
-            Some(code) => git::discard_old(&code.repo, &worktree),
-        };
-        warn_on_error(removed);
+        record_cost(store, session, &plan, &folder)?;
+        if let Some(code) = &plan.code {
+            let first = plan.resumes.as_deref().unwrap_or(session);
+            let worktree = canonical_session_folder(store.dir(), first).join(files::TREE);
+            log::warn_on_error(git::remove_test_worktree(&code.repo, &folder.join(files::TRIAL)));
+            log::warn_on_error(match code.fix {
+                true => git::sweep(&code.repo, &worktree).map(drop),
+                false => git::discard_old(&code.repo, &worktree),
+            });
+        }
     }
     // One attempt: what could not be removed now is removed with the session.
     let _ = std::fs::remove_file(folder.join(files::UNSWEPT));
@@ -44,39 +44,22 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
 pub fn discard_worktrees(store: &Store, session: &str) {
     let folder = canonical_session_folder(store.dir(), session);
     let Ok(plan) = plan::read(&folder) else { return };
-    remove_test_worktree(store, session, &plan);
-    let Some(code) = plan.code.filter(|_| plan.resumes.is_none()) else { return };
-    warn_on_error(git::discard_old(&code.repo, &folder.join(files::TREE)));
-}
-
-fn remove_test_worktree(store: &Store, session: &str, plan: &Plan) {
-    let folder = canonical_session_folder(store.dir(), session).join(files::TRIAL);
-    if let Some(code) = &plan.code {
-        warn_on_error(git::remove_test_worktree(&code.repo, &folder));
+    let Some(code) = plan.code else { return };
+    log::warn_on_error(git::remove_test_worktree(&code.repo, &folder.join(files::TRIAL)));
+    if plan.resumes.is_none() {
+        log::warn_on_error(git::discard_old(&code.repo, &folder.join(files::TREE)));
     }
 }
 
 /// Records the cost that the agent has reported. Without a report it counts as reserved.
-fn settle_budget(store: &Store, session: &str, plan: &Plan) -> Result<(), Error> {
-    if !plan.spends() {
-        return Ok(());
-    }
-    let folder = canonical_session_folder(store.dir(), session);
-    let cost = plan.new_cost(plan.transcript(&folder).as_ref()).and_then(Usd::from_dollars);
-    store.update(&Keys::one(Budget::SPEND, session), |budget: &mut Budget| {
-        budget.settle(session, cost, clock::now());
-        Ok(())
-    })?;
+fn record_cost(store: &Store, session: &str, plan: &Plan, folder: &Path) -> Result<(), Error> {
+    let cost = plan.new_cost(plan.transcript(folder).as_ref());
+    settle_budget(store, session, plan, cost)?;
+    let Some(cost) = cost else { return Ok(()) };
     store.update(&Keys::one(Sessions::SESSION, session), |sessions: &mut Sessions| {
         if let Some(session) = sessions.session_mut(session) {
-            session.cost_usd = session.cost_usd.or(cost);
+            session.cost_usd.get_or_insert(cost);
         }
         Ok(())
     })
-}
-
-fn warn_on_error(result: Result<(), Error>) {
-    if let Err(error) = result {
-        log::warn(&error.to_string());
-    }
 }

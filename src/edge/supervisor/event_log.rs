@@ -2,8 +2,6 @@
 //!
 //! Promises: an event has the same id whoever writes it, so that a repeat does no harm.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{SOURCE, files};
@@ -11,7 +9,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::event::{self, Event, Payload, Queue};
 use crate::journal::Journal;
-use crate::store;
+use crate::{ndjson, store};
 
 /// Writer of a session's events.
 pub struct EventWriter<'a> {
@@ -44,29 +42,11 @@ impl EventWriter<'_> {
         let line = event.of_incident(self.incident.to_owned()).line();
         let path = self.folder.join(files::EVENTS);
         let written = store::append_private(&path).and_then(|mut file| {
-            cut_partial_line(&mut file)?;
-            file.write_all(&line)?;
-            file.sync_data()
+            // A filter prints each line of this file: a full disk may have left half a line.
+            ndjson::cut_torn_line(&mut file)?;
+            ndjson::append_line(file, &line)
         });
         written.map_err(|error| Error::file("write", &path, &error))?;
         self.journal.append(&line)
     }
-}
-
-/// Removes half a line at the end, as a full disk leaves it: text appended to it would be no
-/// event, and a filter prints each line of this file.
-fn cut_partial_line(file: &mut File) -> io::Result<()> {
-    let mut last = [b'\n'];
-    if file.seek(SeekFrom::End(0))? > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-    }
-    if last == *b"\n" {
-        return Ok(());
-    }
-    let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    file.set_len(whole as u64)
 }

@@ -2,7 +2,7 @@
 //!
 //! `dlq-peek` is a child, so that this program links nothing of AWS.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,10 +11,9 @@ use super::environment::Variables;
 use super::{Plan, files};
 use crate::edge::command;
 use crate::edge::evidence::read::{self, BundleContents};
-use crate::error::Error;
 use crate::event::{self, QueueSampled};
 use crate::log;
-use crate::rules::investigation::preflight::SampledEvidence;
+use crate::rules::investigation::preflight::{MissingEvidence, SampledEvidence};
 use crate::rules::triage::{self, Triage};
 use crate::store;
 use crate::text::shorten;
@@ -32,13 +31,6 @@ pub(super) struct EvidenceSummary {
     pub(super) report: String,
 }
 
-/// Reason for a missing bundle.
-struct Missing {
-    why: String,
-    /// Whether a later attempt may succeed.
-    temporary: bool,
-}
-
 impl EvidenceSummary {
     /// The cause of most messages.
     pub(super) fn cause(&self) -> Option<&Triage> {
@@ -46,10 +38,7 @@ impl EvidenceSummary {
     }
 
     pub(super) fn causes(&self) -> &[Triage] {
-        match &self.triage {
-            SampledEvidence::Judged(causes) => causes,
-            SampledEvidence::Missing { .. } => &[],
-        }
+        self.triage.as_deref().unwrap_or_default()
     }
 }
 
@@ -57,41 +46,27 @@ impl EvidenceSummary {
 pub(super) fn collect(context: &SessionContext, environment: Variables) -> EvidenceSummary {
     let found = match &context.plan.bundle {
         Some(path) => Ok(path.clone()),
-        None => peek(context, environment).inspect(|path| add_to_plan(context, path)),
+        None => peek(context, environment).inspect(|path| {
+            // A session that resumes this one uses the same messages.
+            let plan = Plan { bundle: Some(path.clone()), ..context.plan.clone() };
+            log::warn_on_error(plan.write(&context.folder));
+        }),
     };
-    let none = |Missing { why, temporary }| EvidenceSummary {
-        bundle: None,
-        report: triage::report::render_without_sample(&context.plan.incident.queue, &why),
-        triage: SampledEvidence::Missing { why, temporary },
-    };
-    let path = match found {
-        Ok(path) => path,
-        Err(missing) => return none(missing),
-    };
-    match judge(&path) {
-        Ok((causes, _)) if causes.is_empty() => {
-            none(Missing { why: "no message could be received".into(), temporary: false })
-        }
-        Ok((causes, report)) => {
-            EvidenceSummary { bundle: Some(path), triage: SampledEvidence::Judged(causes), report }
-        }
-        Err(error) => none(Missing { why: error.to_string(), temporary: false }),
+    match found.and_then(judge) {
+        Ok(evidence) => evidence,
+        Err(missing) => EvidenceSummary {
+            bundle: None,
+            report: triage::report::render_without_sample(
+                &context.plan.incident.queue,
+                &missing.why,
+            ),
+            triage: Err(missing),
+        },
     }
 }
 
-/// Writes the bundle into `plan.json`: a session that resumes this one uses the same messages.
-fn add_to_plan(context: &SessionContext, bundle: &Path) {
-    let plan = Plan { bundle: Some(bundle.to_owned()), ..context.plan.clone() };
-    let kept = serde_json::to_vec(&plan)
-        .map_err(|error| Error::failed("encode", files::PLAN, error))
-        .and_then(|plan| store::replace(&context.path(files::PLAN), &plan));
-    if let Err(error) = kept {
-        log::warn(&error.to_string());
-    }
-}
-
-fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf, Missing> {
-    let failed = |why: String, temporary| Missing { why, temporary };
+fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf, MissingEvidence> {
+    let failed = |why: String, temporary| MissingEvidence { why, temporary };
     let Some(argv) = &context.plan.peek else {
         let why = "dlq-peek was not found beside dlq-investigate, nor in PATH";
         return Err(failed(why.into(), false));
@@ -119,9 +94,14 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
 }
 
 /// Runs the triage over a bundle, and renders its report.
-fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
-    let BundleContents { queue, fingerprints, timeline, facts, messages } = read::load(path)?;
+fn judge(bundle: PathBuf) -> Result<EvidenceSummary, MissingEvidence> {
+    let missing = |why: String| MissingEvidence { why, temporary: false };
+    let BundleContents { queue, fingerprints, timeline, facts, messages } =
+        read::load(&bundle).map_err(|error| missing(error.to_string()))?;
     let causes = triage::judge(&queue, &fingerprints, &facts);
+    if causes.is_empty() {
+        return Err(missing("no message could be received".into()));
+    }
     let all = triage::report::BundleFiles {
         queue: &queue,
         prints: &fingerprints,
@@ -129,5 +109,5 @@ fn judge(path: &Path) -> Result<(Vec<Triage>, String), Error> {
         timeline: &timeline,
     };
     let report = triage::report::render(all, &causes);
-    Ok((causes, report))
+    Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report })
 }

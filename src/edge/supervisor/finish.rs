@@ -11,7 +11,7 @@ use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{
     InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStarted,
-    InvestigationStopped, InvestigationTimedOut,
+    InvestigationStopped, InvestigationTimedOut, Verdict,
 };
 use crate::rules::agent::last_line::AgentResult;
 use crate::rules::investigation::document::Sessions;
@@ -29,17 +29,9 @@ const RETRY_MIN: Duration = Duration::from_secs(5 * 60);
 /// An emitted end, to be recorded by [`record_end`].
 pub(super) struct SessionEnd {
     status: SessionStatus,
-    /// Whether the queue gets a cooldown.
-    cooldown: bool,
-    /// Whether the incident is investigated again.
+    /// Whether the incident is investigated again; its queue then gets no cooldown.
     retry: bool,
-    pub(super) cost: Option<f64>,
-}
-
-impl SessionEnd {
-    fn new(status: SessionStatus, cost: Option<f64>) -> Self {
-        SessionEnd { status, cooldown: true, retry: false, cost }
-    }
+    pub(super) cost: Option<Usd>,
 }
 
 pub(super) fn emit_started(
@@ -56,21 +48,20 @@ pub(super) fn emit_started(
     })
 }
 
-/// Emits a result or a failure. `changes` describes what a session without a result has changed.
+/// Emits a result or a failure. `cost` is that of the transcript, which counts before the cost that
+/// the result states. `changes` describes what a session without a result has changed.
 pub(super) fn emit_outcome(
     context: &SessionContext,
     outcome: AgentResult,
-    cost: Option<f64>,
+    cost: Option<Usd>,
     verdict: Option<&CheckedVerdict>,
     changes: Option<&str>,
 ) -> Result<SessionEnd, Error> {
-    let took = context.elapsed();
-    let (queue, session) = (context.queue(), context.session.to_owned());
     match outcome {
         AgentResult::Completed(result, reported, turns) => {
-            let cost_usd = cost.or(reported);
+            let cost = cost.or(reported.and_then(Usd::from_dollars));
             let text = match verdict {
-                Some(verdict) => render_report(context, verdict, cost_usd, turns, took),
+                Some(verdict) => render_report(context, verdict, cost, turns),
                 None => {
                     let incident = &context.plan.incident;
                     report::render_unchecked(
@@ -78,39 +69,24 @@ pub(super) fn emit_outcome(
                         &incident.id,
                         &incident.queue,
                         &result,
-                        took,
+                        context.elapsed(),
                     )
                 }
             };
-            let path = context.path(files::REPORT);
-            store::replace(&path, text.as_bytes())?;
-            context.emit(InvestigationCompleted {
-                queue,
-                session,
-                verdict: result,
-                cost_usd,
-                turns,
-                duration_s: took.as_secs(),
-                report: path.display().to_string(),
-            })?;
-            Ok(SessionEnd::new(SessionStatus::Completed, cost_usd))
+            emit_completed(context, result, cost, turns, &text)
         }
         AgentResult::Failed(reason, detail) => {
             context.emit(InvestigationFailed {
-                queue,
-                session,
+                queue: context.queue(),
+                session: context.session.into(),
                 reason: reason.into(),
                 detail: with_references(context, detail, changes),
-                cost_usd: cost,
-                duration_s: Some(took.as_secs()),
+                cost_usd: cost.map(Usd::dollars),
+                duration_s: Some(context.elapsed().as_secs()),
             })?;
             // An agent that never ran has cost nothing: no cooldown.
             let retry = reason == "could_not_start";
-            Ok(SessionEnd {
-                cooldown: !retry,
-                retry,
-                ..SessionEnd::new(SessionStatus::Failed, cost)
-            })
+            Ok(SessionEnd { status: SessionStatus::Failed, retry, cost })
         }
     }
 }
@@ -121,12 +97,12 @@ pub(super) fn emit_not_started(
     error: &Error,
 ) -> Result<SessionEnd, Error> {
     let failed = AgentResult::Failed("could_not_start", error.to_string());
-    emit_outcome(context, failed, Some(0.0), None, None)
+    emit_outcome(context, failed, Some(Usd::NONE), None, None)
 }
 
 pub(super) fn emit_timed_out(
     context: &SessionContext,
-    cost: Option<f64>,
+    cost: Option<Usd>,
     changes: Option<&str>,
 ) -> Result<SessionEnd, Error> {
     let timeout = show_span(Duration::from_millis(context.plan.timeout_ms));
@@ -134,25 +110,25 @@ pub(super) fn emit_timed_out(
         queue: context.queue(),
         session: context.session.into(),
         detail: with_references(context, format!("timed out after {timeout}"), changes),
-        cost_usd: cost,
+        cost_usd: cost.map(Usd::dollars),
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd::new(SessionStatus::TimedOut, cost))
+    Ok(SessionEnd { status: SessionStatus::TimedOut, retry: false, cost })
 }
 
 pub(super) fn emit_stopped(
     context: &SessionContext,
-    cost: Option<f64>,
+    cost: Option<Usd>,
     changes: Option<&str>,
 ) -> Result<SessionEnd, Error> {
     context.emit(InvestigationStopped {
         queue: context.queue(),
         session: context.session.into(),
         detail: with_references(context, "stopped on request".into(), changes),
-        cost_usd: cost,
+        cost_usd: cost.map(Usd::dollars),
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd::new(SessionStatus::Stopped, cost))
+    Ok(SessionEnd { status: SessionStatus::Stopped, retry: false, cost })
 }
 
 /// Emits the triage as the result of a session without an agent.
@@ -161,18 +137,30 @@ pub(super) fn emit_triage(
     evidence: &EvidenceSummary,
 ) -> Result<SessionEnd, Error> {
     emit_started(context, "triage", None)?;
-    let report = context.path(files::REPORT);
-    store::replace(&report, evidence.report.as_bytes())?;
+    let verdict = triage::verdict(evidence.causes());
+    emit_completed(context, verdict, Some(Usd::NONE), Some(0), &evidence.report)
+}
+
+/// Writes the report and emits the result.
+fn emit_completed(
+    context: &SessionContext,
+    verdict: Verdict,
+    cost: Option<Usd>,
+    turns: Option<u64>,
+    report: &str,
+) -> Result<SessionEnd, Error> {
+    let path = context.path(files::REPORT);
+    store::replace(&path, report.as_bytes())?;
     context.emit(InvestigationCompleted {
         queue: context.queue(),
-        session: context.session.to_owned(),
-        verdict: triage::verdict(evidence.causes()),
-        cost_usd: Some(0.0),
-        turns: Some(0),
+        session: context.session.into(),
+        verdict,
+        cost_usd: cost.map(Usd::dollars),
+        turns,
         duration_s: context.elapsed().as_secs(),
-        report: report.display().to_string(),
+        report: path.display().to_string(),
     })?;
-    Ok(SessionEnd::new(SessionStatus::Completed, Some(0.0)))
+    Ok(SessionEnd { status: SessionStatus::Completed, retry: false, cost })
 }
 
 /// Records an emitted end. Until then the session counts as running.
@@ -185,8 +173,8 @@ pub(super) fn record_end(context: &SessionContext, end: &SessionEnd) -> Result<(
     context.record(|session| {
         session.status = end.status;
         session.ended_at = Some(now);
-        session.cost_usd = end.cost.and_then(Usd::from_dollars);
-        session.cooldown_until = end.cooldown.then_some(until);
+        session.cost_usd = end.cost;
+        session.cooldown_until = (!end.retry).then_some(until);
     })
 }
 

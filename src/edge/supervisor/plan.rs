@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
 use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::money::Usd;
 use crate::store;
 use crate::time::Timestamp;
 
@@ -62,7 +63,7 @@ pub struct Plan {
     /// Session in which a resumed conversation began.
     pub resumes: Option<String>,
     /// Cost of the earlier sessions of a resumed conversation.
-    pub spent_usd: f64,
+    pub spent_usd: Usd,
     /// Deadline as events report it.
     pub timeout_at: Timestamp,
     /// Deadline in milliseconds from the start.
@@ -102,12 +103,17 @@ pub(super) fn read(folder: &Path) -> Result<Plan, Error> {
 }
 
 impl Plan {
+    /// Writes the plan into a session's folder.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        let plan = serde_json::to_vec(self)
+            .map_err(|error| Error::failed("encode", files::PLAN, error))?;
+        store::replace(&folder.join(files::PLAN), &plan)
+    }
+
     /// Cost of this run alone. A resumed conversation reports its total, so the cost of earlier
     /// runs is subtracted.
-    pub(super) fn new_cost(&self, transcript: Option<&Transcript>) -> Option<f64> {
-        let all = transcript?.cost_usd()?;
-        // Sums of binary fractions have long tails.
-        Some(((all - self.spent_usd).max(0.0) * 1e6).round() / 1e6)
+    pub(super) fn new_cost(&self, transcript: Option<&Transcript>) -> Option<Usd> {
+        Some(Usd::from_dollars(transcript?.cost_usd()?)?.less(self.spent_usd))
     }
 
     /// Parses the agent's whole output; `None` for an agent whose last line is its result.

@@ -2,8 +2,8 @@
 
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
-use super::files;
 use super::finish::{finish_skipped, retry_later};
+use super::{Plan, files};
 use crate::clock;
 use crate::document::Keys;
 use crate::error::Error;
@@ -11,9 +11,9 @@ use crate::rules::investigation::budget::{Budget, BudgetExceeded, SpendRequest};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::preflight;
-use crate::rules::investigation::preflight::{PreflightResult, PreflightSkip};
+use crate::rules::investigation::preflight::PreflightSkip;
 use crate::rules::investigation::wait::Wait;
-use crate::store;
+use crate::store::{self, Store};
 
 /// Claims the cause for this session and decides whether to go on. `None` when the session has
 /// ended as skipped, which is then emitted and recorded.
@@ -26,18 +26,16 @@ pub(super) fn pass(
     let (spends, required) = (plan.agent.is_some(), plan.require_evidence);
     // The claim is one update: of two sessions with one cause, the second sees the first. Whether the
     // first one still owns the cause depends on its incident.
-    let next = context.store.update(&Keys::all(), |sessions: &mut Sessions| {
+    let skip = context.store.update(&Keys::all(), |sessions: &mut Sessions| {
         let owner = cause.as_ref().filter(|_| !plan.incident.forced);
         let owner = owner.and_then(|cause| preflight::owner(sessions, context.session, cause));
-        let next = preflight::judge(&evidence.triage, spends, required, owner);
-        if let (PreflightResult::Proceed, Some(session)) =
-            (&next, sessions.session_mut(context.session))
-        {
+        let skip = preflight::judge(&evidence.triage, spends, required, owner);
+        if let (None, Some(session)) = (&skip, sessions.session_mut(context.session)) {
             session.fingerprint.clone_from(&cause);
         }
-        Ok(next)
+        Ok(skip)
     })?;
-    let PreflightResult::Skip(why) = next else { return Ok(Some(evidence)) };
+    let Some(why) = skip else { return Ok(Some(evidence)) };
     let mut detail = why.to_string();
     if let PreflightSkip::NotACodeBug(_) = why {
         let report = context.path(files::REPORT);
@@ -45,7 +43,9 @@ pub(super) fn pass(
         detail = format!("{detail}; see '{}'", report.display());
     }
     let wait = match &why {
-        PreflightSkip::NoEvidence { temporary: true, .. } => Some(retry_later(context, why.word())),
+        PreflightSkip::NoEvidence(missing) if missing.temporary => {
+            Some(retry_later(context, why.word()))
+        }
         PreflightSkip::KnownCause { session, .. } => {
             let session = Some(session.clone());
             Some(Wait { until: None, session, ..retry_later(context, why.word()) })
@@ -94,13 +94,17 @@ pub(super) fn finish_over_budget(
 }
 
 /// Replaces the reservation by the cost. An unknown cost counts as reserved.
-pub(super) fn settle_budget(context: &SessionContext, cost: Option<f64>) -> Result<(), Error> {
-    if !context.plan.spends() {
+pub(super) fn settle_budget(
+    store: &Store,
+    session: &str,
+    plan: &Plan,
+    cost: Option<Usd>,
+) -> Result<(), Error> {
+    if !plan.spends() {
         return Ok(());
     }
-    let keys = Keys::one(Budget::SPEND, context.session);
-    context.store.update(&keys, |budget: &mut Budget| {
-        budget.settle(context.session, cost.and_then(Usd::from_dollars), clock::now());
+    store.update(&Keys::one(Budget::SPEND, session), |budget: &mut Budget| {
+        budget.settle(session, cost, clock::now());
         Ok(())
     })
 }

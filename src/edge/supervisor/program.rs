@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::environment::passed_on;
+use crate::edge::process::MARKER;
 use crate::error::Error;
 
 /// Name of the program.
@@ -45,6 +47,16 @@ pub(super) fn own() -> Command {
         return command(OsStr::new("/proc/self/exe"));
     }
     command(std::env::current_exe().unwrap_or_else(|_| NAME.into()).as_os_str())
+}
+
+/// A command that executes the program and the arguments added to it, the agent or the tests of a
+/// session, in a process group that ends with this process.
+pub(super) fn shim(session_folder: &Path) -> Command {
+    let mut command = own();
+    command.args(["shim", &std::process::id().to_string()]);
+    command.env_clear().envs(passed_on()).env("TERM", "dumb").env(MARKER, session_folder);
+    command.process_group(0);
+    command
 }
 
 fn command(path: &OsStr) -> Command {

@@ -2,19 +2,16 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 
 use super::agent::process_tree;
 use super::check_verdict::CheckedVerdict;
 use super::context::SessionContext;
-use super::environment::passed_on;
 use super::wait::{StopRequest, WaitResult, wait};
 use super::workspace::Workspace;
 use super::{files, program};
 use crate::edge::git::{Changes, Worktree};
-use crate::edge::process::MARKER;
 use crate::error::Error;
 use crate::event::Verdict;
 use crate::log;
@@ -109,9 +106,7 @@ fn test_patch(
         }
     };
     let ran = run_tests(context, argv, tree.folder(), log, stop, watchdog);
-    if let Err(error) = tree.remove() {
-        log::warn(&error.to_string());
-    }
+    log::warn_on_error(tree.remove());
     Ok(TestRun { command, result: ran? })
 }
 
@@ -125,15 +120,13 @@ fn run_tests(
     watchdog: u32,
 ) -> Result<TestResult, Error> {
     let stderr = log.try_clone().map_err(|error| Error::failed("share", files::TESTS, error))?;
-    let mut command = program::own();
-    command.args(["shim", &std::process::id().to_string(), "--"]).args(argv);
-    command.env_clear().envs(passed_on()).env("TERM", "dumb").env(MARKER, &context.folder);
-    let child = command
+    let child = program::shim(&context.folder)
+        .arg("--")
+        .args(argv)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(stderr)
-        .process_group(0)
         .spawn()
         .map_err(|error| Error::failed("start", "the tests", error))?;
     let tree = process_tree(context, child.id(), watchdog);

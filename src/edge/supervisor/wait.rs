@@ -88,7 +88,7 @@ pub(super) fn wait(
 pub(super) struct Watchdog(Child);
 
 impl Watchdog {
-    /// Starts it, before the agent, so that no agent is without one.
+    /// Starts the watchdog, before the agent, so that no agent is without one.
     pub(super) fn start(context: &SessionContext) -> Result<Self, Error> {
         program::own()
             .args(["watch", context.session, &context.plan.grace_ms.to_string()])

@@ -4,20 +4,18 @@
 //! Promises: changes to the copy have no effect on the verdict, which is checked against the bundle.
 
 use std::fs::{DirEntry, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
 use super::files;
-use crate::edge::git::{self, Worktree};
+use crate::edge::git::{self, EVIDENCE, Worktree};
 use crate::error::Error;
 use crate::log;
 use crate::store;
 
-/// Folder of the evidence in the workspace.
-pub(super) const EVIDENCE: &str = git::EVIDENCE;
 /// File with the last commits of the code.
 const HISTORY: &str = "history.txt";
 /// Levels of folders in a bundle.
@@ -65,7 +63,7 @@ pub(super) fn open_workspace(
 /// Copies the evidence into a new folder: an agent may have replaced the earlier one by a link.
 fn copy_evidence(workspace: &Workspace, bundle: Option<&Path>) -> Result<(), Error> {
     let evidence = workspace.folder.join(EVIDENCE);
-    remove(&evidence)?;
+    store::remove(&evidence).map_err(|error| Error::file("remove", &evidence, &error))?;
     if workspace.worktree.is_none() && bundle.is_none() {
         return Ok(());
     }
@@ -83,21 +81,7 @@ pub(super) fn clean_up(context: &SessionContext, workspace: Workspace) {
     let _ = std::fs::remove_file(context.path(files::KEY));
     let Some(worktree) = workspace.worktree else { return };
     let fix = context.plan.code.as_ref().is_some_and(|code| code.fix);
-    let removed = if fix { worktree.close(false).map(drop) } else { worktree.discard() };
-    if let Err(error) = removed {
-        log::warn(&error.to_string());
-    }
-}
-
-/// Removes a folder, a link or a file. Links are not followed.
-fn remove(path: &Path) -> Result<(), Error> {
-    let removed = match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => Err(error),
-        Ok(there) if there.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-    };
-    removed.map_err(|error| Error::file("remove", path, &error))
+    log::warn_on_error(if fix { worktree.close().map(drop) } else { worktree.discard() });
 }
 
 /// Writes a file that must not exist yet.

@@ -30,15 +30,6 @@ pub struct QueueActivity {
     pub cooldown_until: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Eligibility {
-    Start,
-    /// The incident is evaluated again.
-    Wait(SkipReason),
-    /// The current configuration excludes the incident.
-    Never(SkipReason),
-}
-
 /// The reason why an incident is not investigated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SkipReason {
@@ -132,19 +123,14 @@ pub fn rules(
     ]
 }
 
-/// Judges one incident. The first rule that refuses gives the reason.
-pub fn judge(
+/// Returns the reason of the first rule that refuses; `None` when the incident may be investigated.
+pub fn skip_reason(
     policy: &StartPolicy,
     queue: &str,
     activity: &QueueActivity,
     now: Timestamp,
-) -> Eligibility {
-    let why = rules(policy, queue, activity, now).into_iter().find_map(|(_, why)| why);
-    match why {
-        None => Eligibility::Start,
-        Some(why @ (SkipReason::Disabled | SkipReason::NotTargeted)) => Eligibility::Never(why),
-        Some(why) => Eligibility::Wait(why),
-    }
+) -> Option<SkipReason> {
+    rules(policy, queue, activity, now).into_iter().find_map(|(_, why)| why)
 }
 
 #[cfg(test)]
@@ -200,15 +186,10 @@ mod tests {
             ),
         ];
         for (rule, policy, activity, reason) in rows {
-            let word = match judge(&policy, "orders-dlq", &activity, at(5000)) {
-                Eligibility::Start => None,
-                Eligibility::Wait(why) | Eligibility::Never(why) => Some(why.word()),
-            };
-            assert_eq!(word, reason, "{rule}");
+            let why = skip_reason(&policy, "orders-dlq", &activity, at(5000));
+            assert_eq!(why.map(|why| why.word()), reason, "{rule}");
         }
-        assert_eq!(
-            judge(&yes(), "other", &quiet(), at(0)),
-            Eligibility::Never(SkipReason::NotTargeted)
-        );
+        let other = skip_reason(&yes(), "other", &quiet(), at(0));
+        assert_eq!(other, Some(SkipReason::NotTargeted));
     }
 }

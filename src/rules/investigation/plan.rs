@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::budget::BudgetLimits;
 use super::document::Sessions;
-use super::eligibility::{self, Eligibility, QueueActivity, SkipReason, StartPolicy};
+use super::eligibility::{self, QueueActivity, SkipReason, StartPolicy};
 use super::incident::{self, Incident};
 use super::session::{Session, SessionStatus};
 use crate::event::Type;
@@ -250,16 +250,15 @@ impl Planner<'_> {
             if incident.forced {
                 activity.cooldown_until = None;
             }
-            match eligibility::judge(&self.policy.start, &incident.queue.name, &activity, now) {
-                Eligibility::Start => {
+            let queue = &incident.queue.name;
+            match eligibility::skip_reason(&self.policy.start, queue, &activity, now) {
+                None => {
                     let session = self.new_session(incident);
                     self.run(&session);
                     let start = SessionStart { incident: index, session };
                     self.plan.decisions.push(Decision::Start(Box::new(start)));
                 }
-                Eligibility::Wait(reason) | Eligibility::Never(reason) => {
-                    self.skip(index, reason);
-                }
+                Some(reason) => self.skip(index, reason),
             }
         }
     }

@@ -1,44 +1,31 @@
 //! The check between evidence and agent: whether there is something to investigate, and whether no
 //! other session does. Decides before anything is spent.
 
-use crate::rules::investigation::document::Sessions;
 use std::fmt;
 
-use super::session::SessionStatus;
+use super::document::Sessions;
+use super::session::{Session, SessionStatus};
 use crate::rules::triage::{CodeFault, Triage};
 
 /// The confidence from which a triage makes an investigation unnecessary.
 const SURE: f64 = 0.8;
 
-/// The result of the evidence step.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SampledEvidence {
-    /// The triage of a sample: at least one cause.
-    Judged(Vec<Triage>),
-    /// No sample.
-    Missing {
-        why: String,
-        /// A later attempt may succeed.
-        temporary: bool,
-    },
+/// The reason why there is no sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingEvidence {
+    pub why: String,
+    /// A later attempt may succeed.
+    pub temporary: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PreflightResult {
-    /// Run the agent, or report the triage when there is no agent.
-    Proceed,
-    Skip(PreflightSkip),
-}
+/// The triage of a sample, which has at least one cause.
+pub type SampledEvidence = Result<Vec<Triage>, MissingEvidence>;
 
 /// The reason why no agent is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PreflightSkip {
     /// The messages could not be sampled.
-    NoEvidence {
-        why: String,
-        /// A later attempt may succeed.
-        temporary: bool,
-    },
+    NoEvidence(MissingEvidence),
     /// Another session has the same cause.
     KnownCause { session: String, queue: String, running: bool },
     /// The code is not at fault; the sentence says what is.
@@ -49,7 +36,7 @@ impl PreflightSkip {
     /// Returns one word for programs.
     pub fn word(&self) -> &'static str {
         match self {
-            PreflightSkip::NoEvidence { .. } => "no_evidence",
+            PreflightSkip::NoEvidence(_) => "no_evidence",
             PreflightSkip::KnownCause { .. } => "known_cause",
             PreflightSkip::NotACodeBug(_) => "not_a_code_bug",
         }
@@ -59,8 +46,8 @@ impl PreflightSkip {
 impl fmt::Display for PreflightSkip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PreflightSkip::NoEvidence { why, .. } => {
-                write!(f, "no message could be looked at: {why}")
+            PreflightSkip::NoEvidence(missing) => {
+                write!(f, "no message could be looked at: {}", missing.why)
             }
             PreflightSkip::KnownCause { session, queue, running: true } => {
                 write!(f, "session {session} is investigating the same cause in queue '{queue}'")
@@ -73,38 +60,26 @@ impl fmt::Display for PreflightSkip {
     }
 }
 
-/// Decides whether to go on. `spends` says whether an agent follows: the triage alone costs nothing
-/// and is reported for every cause. `owner` is the result of [`owner`].
+/// Returns the reason why the session ends here; `None` when its agent runs, or its triage is the
+/// result. `spends` says whether an agent follows: the triage alone costs nothing and is reported for
+/// every cause. `owner` is the result of [`owner`].
 pub fn judge(
     evidence: &SampledEvidence,
     spends: bool,
     required: bool,
     owner: Option<PreflightSkip>,
-) -> PreflightResult {
-    match evidence {
-        SampledEvidence::Missing { why, temporary } if required => {
-            PreflightResult::Skip(PreflightSkip::NoEvidence {
-                why: why.clone(),
-                temporary: *temporary,
-            })
-        }
-        SampledEvidence::Missing { .. } => PreflightResult::Proceed,
-        SampledEvidence::Judged(causes) => {
-            let harmless =
-                |cause: &Triage| cause.fault == CodeFault::NotACodeBug && cause.confidence >= SURE;
-            match (owner, causes.first()) {
-                (Some(owner), _) => PreflightResult::Skip(owner),
-                // One cause that may be in the code is enough.
-                (None, Some(first)) if spends && causes.iter().all(harmless) => {
-                    PreflightResult::Skip(PreflightSkip::NotACodeBug(format!(
-                        "{}: {}",
-                        first.category, first.reason
-                    )))
-                }
-                _ => PreflightResult::Proceed,
-            }
-        }
-    }
+) -> Option<PreflightSkip> {
+    let causes = match evidence {
+        Err(missing) => return required.then(|| PreflightSkip::NoEvidence(missing.clone())),
+        Ok(causes) => causes,
+    };
+    let harmless =
+        |cause: &Triage| cause.fault == CodeFault::NotACodeBug && cause.confidence >= SURE;
+    owner.or_else(|| {
+        // One cause that may be in the code is enough.
+        let first = causes.first().filter(|_| spends && causes.iter().all(harmless))?;
+        Some(PreflightSkip::NotACodeBug(format!("{}: {}", first.category, first.reason)))
+    })
 }
 
 /// Returns the session that has the same cause: one that runs, or has a result while its incident
@@ -116,7 +91,7 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Prefli
     };
     let ours = sessions.sessions.iter().find(|session| session.id == own);
     let incident = ours.map(|session| session.incident.as_str());
-    let owns = |session: &&super::session::Session| {
+    let owns = |session: &&Session| {
         session.id != own
             && session.fingerprint.as_deref() == Some(fingerprint)
             && match session.status {

@@ -42,7 +42,7 @@ pub struct Session {
     /// The deadline.
     pub timeout_at: Timestamp,
     pub ended_at: Option<Timestamp>,
-    /// Before this time no other investigation of the queue starts.
+    /// The time before which no other investigation of the queue starts.
     pub cooldown_until: Option<Timestamp>,
     /// The number of bytes of the session's events that were printed.
     pub printed: u64,

@@ -6,7 +6,6 @@
 
 mod table;
 
-use crate::rules::investigation::document::Sessions;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -15,6 +14,7 @@ pub use last_event::LastEvent;
 pub use table::table;
 
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
+use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::{Session, SessionStatus};
@@ -34,7 +34,7 @@ pub struct StateDocuments {
 pub struct SessionProbe {
     /// Whether the supervisor's lock is held; None when unknown.
     pub held: Option<bool>,
-    pub told: Option<LastEvent>,
+    pub last_event: LastEvent,
 }
 
 /// The whole status.
@@ -91,14 +91,8 @@ pub struct SessionRow {
     pub ended_at: Option<Timestamp>,
     /// Seconds since the start.
     pub age_s: u64,
-    pub cost_usd: Option<Usd>,
-    /// The word of the verdict.
-    pub verdict: Option<String>,
-    pub title: Option<String>,
-    pub report: Option<String>,
-    /// The reason why there is no verdict, as one word.
-    pub reason: Option<String>,
-    pub detail: Option<String>,
+    #[serde(flatten)]
+    pub last_event: LastEvent,
 }
 
 /// Amounts in US dollars.
@@ -158,9 +152,9 @@ fn open(
     shown: &[SessionRow],
     now: Timestamp,
 ) -> Vec<IncidentRow> {
-    let told = sessions.map_or(&[][..], |sessions| &sessions.incidents);
+    let recorded = sessions.map_or(&[][..], |sessions| &sessions.incidents);
     let entries: Vec<&WatchedQueue> = watched.map_or_else(Vec::new, |all| all.entries().collect());
-    let of_stream = told.iter().filter(|one| one.closed_at.is_none()).map(|one| {
+    let of_stream = recorded.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
         let cooldown = sessions.and_then(|all| all.cooldown_until(&one.queue.arn));
         IncidentRow {
@@ -174,11 +168,11 @@ fn open(
             investigation: investigation(one, shown, cooldown.filter(|until| *until > now)),
         }
     });
-    let unheard = entries.iter().filter_map(|entry| {
+    let polled = entries.iter().filter_map(|entry| {
         let one = entry.record.incident.as_ref()?;
         let window = entry.record.window(None);
-        let heard = told.iter().any(|heard| heard.id == one.id);
-        (!heard).then(|| IncidentRow {
+        let is_recorded = recorded.iter().any(|other| other.id == one.id);
+        (!is_recorded).then(|| IncidentRow {
             incident: one.id.clone(),
             queue: entry.queue.name.clone(),
             arn: entry.queue.arn.clone(),
@@ -189,7 +183,7 @@ fn open(
             investigation: InvestigationState { state: "none", ..InvestigationState::default() },
         })
     });
-    let mut open: Vec<IncidentRow> = of_stream.chain(unheard).collect();
+    let mut open: Vec<IncidentRow> = of_stream.chain(polled).collect();
     open.sort_by_key(|one| {
         let loss = one.expires_after.or(one.expires_before);
         (loss.is_none(), loss, one.since, one.incident.clone())
@@ -237,16 +231,16 @@ fn shown(
     budget: Option<&Budget>,
     now: Timestamp,
 ) -> SessionRow {
-    let told = seen.and_then(|seen| seen.told.clone());
+    let mut last_event = seen.map(|seen| seen.last_event.clone()).unwrap_or_default();
     let dead = session.status == SessionStatus::Running && seen.and_then(|s| s.held) == Some(false);
     // The last event of a supervisor that died may report the end.
-    let ended = told.as_ref().and_then(|told| told.ended);
-    let status = if dead { ended.unwrap_or(SessionStatus::Crashed) } else { session.status };
+    let status =
+        if dead { last_event.ended.unwrap_or(SessionStatus::Crashed) } else { session.status };
     let settled = || {
         let mut spends = budget?.spends.iter();
         spends.find(|spend| spend.session == session.id && spend.settled_at.is_some())?.cost_usd
     };
-    let told = told.unwrap_or_default();
+    last_event.cost_usd = last_event.cost_usd.or_else(settled);
     SessionRow {
         id: session.id.clone(),
         incident: session.incident.clone(),
@@ -256,12 +250,7 @@ fn shown(
         started_at: session.start_time,
         ended_at: session.ended_at,
         age_s: now.since(session.start_time).as_secs(),
-        cost_usd: told.cost_usd.or_else(settled),
-        verdict: told.verdict,
-        title: told.title,
-        report: told.report,
-        reason: told.reason,
-        detail: told.detail,
+        last_event,
     }
 }
 

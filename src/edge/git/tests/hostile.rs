@@ -80,7 +80,7 @@ fn a_link_in_place_of_the_worktree_is_not_looked_into() {
         error,
         format!("cannot open '{}': it was replaced by a symbolic link", tree.display())
     );
-    assert_eq!(workspace.close(false), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
     assert!(outside.join("keep").is_file());
 }
 
@@ -179,7 +179,7 @@ fn what_the_index_or_the_settings_of_the_agent_say_hides_nothing() {
             "{rule}"
         );
         assert!(String::from_utf8_lossy(&changes.patch).contains("+evil"), "{rule}");
-        assert_eq!(workspace.close(false), Ok(CloseResult::Kept), "{rule}");
+        assert_eq!(workspace.close(), Ok(CloseResult::Kept), "{rule}");
         for key in ["sparse.expectFilesOutsideOfPatterns", "core.checkStat", "core.ignoreStat"] {
             bench.git("repo", &["config", key, ""]);
             bench.git("repo", &["config", "--unset-all", key]);

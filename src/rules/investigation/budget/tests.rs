@@ -38,7 +38,7 @@ fn spend(session: &str, from: i64, reserved: f64, end: Option<(Option<f64>, i64)
 }
 
 fn budget(spends: Vec<Spend>) -> Budget {
-    Budget { spends, ..Budget::default() }
+    Budget { spends }
 }
 
 fn loss(minutes: i64) -> SpendRequest {

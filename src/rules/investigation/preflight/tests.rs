@@ -1,7 +1,6 @@
 use super::*;
 use crate::event::Queue;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::session::Session;
 use crate::rules::triage::{Category, RedriveAdvice};
 use crate::time::Timestamp;
 
@@ -23,7 +22,7 @@ fn cause(fault: CodeFault, confidence: f64) -> Triage {
 }
 
 fn none(temporary: bool) -> SampledEvidence {
-    SampledEvidence::Missing { why: "it is a FIFO queue".into(), temporary }
+    Err(MissingEvidence { why: "it is a FIFO queue".into(), temporary })
 }
 
 #[test]
@@ -32,8 +31,7 @@ fn what_is_worth_an_agent() {
         Some(PreflightSkip::KnownCause { session: "s".into(), queue: "q".into(), running: true })
     };
     let sure = cause(CodeFault::NotACodeBug, 0.9);
-    let judged =
-        |causes: &[&Triage]| SampledEvidence::Judged(causes.iter().map(|c| (*c).clone()).collect());
+    let judged = |causes: &[&Triage]| Ok(causes.iter().map(|c| (*c).clone()).collect());
     let unsure = cause(CodeFault::NotACodeBug, 0.6);
     let bug = cause(CodeFault::CodeBug, 0.9);
     let rows = [
@@ -57,15 +55,10 @@ fn what_is_worth_an_agent() {
         ("no messages, the triage says so", none(true), false, true, None, Some("no_evidence")),
     ];
     for (rule, evidence, spends, required, owner, word) in rows {
-        let found = match judge(&evidence, spends, required, owner) {
-            PreflightResult::Proceed => None,
-            PreflightResult::Skip(why) => Some(why.word()),
-        };
-        assert_eq!(found, word, "{rule}");
+        let found = judge(&evidence, spends, required, owner);
+        assert_eq!(found.map(|why| why.word()), word, "{rule}");
     }
-    let PreflightResult::Skip(why) = judge(&judged(&[&sure]), true, true, None) else {
-        panic!("skipped")
-    };
+    let why = judge(&judged(&[&sure]), true, true, None).unwrap();
     assert_eq!(why.to_string(), "throttling: the function was throttled");
 }
 
@@ -108,12 +101,11 @@ fn a_cause_is_owned_while_its_incident_is_open() {
         ("it crashed", "f", "i1", SessionStatus::Crashed, false, None),
     ];
     for (rule, print, of, status, closed, running) in rows {
-        let mut sessions = Sessions::default();
-        sessions.incidents = vec![incident("i1", closed), incident("i2", false)];
-        sessions.sessions = vec![
-            session("a", of, print, status),
-            session("own", "i2", "f", SessionStatus::Running),
-        ];
+        let own = session("own", "i2", "f", SessionStatus::Running);
+        let sessions = Sessions {
+            sessions: vec![session("a", of, print, status), own],
+            incidents: vec![incident("i1", closed), incident("i2", false)],
+        };
         let found = owner(&sessions, "own", "f").map(|why| match why {
             PreflightSkip::KnownCause { session, running, .. } => {
                 assert_eq!(session, "a", "{rule}");

@@ -1,5 +1,7 @@
 //! The facts that `dlq-status` reads from the last event of a session.
 
+use serde::Serialize;
+
 use crate::event::{
     self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
     InvestigationTimedOut, Line, Type,
@@ -8,11 +10,13 @@ use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::SessionStatus;
 
 /// The facts of a session's last event.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct LastEvent {
     /// The status that the event reports; None when the event is not an end.
+    #[serde(skip)]
     pub ended: Option<SessionStatus>,
     pub cost_usd: Option<Usd>,
+    /// The word of the verdict.
     pub verdict: Option<String>,
     /// The title of the verdict.
     pub title: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{IncidentRow, InvestigationState, SessionRow, SpendSummary, StatusView};
+use super::{IncidentRow, InvestigationState, LastEvent, SessionRow, SpendSummary, StatusView};
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
@@ -141,9 +141,9 @@ impl TextTable {
                     0 => "0s".to_owned(), // Not 0ms: the age is known in seconds.
                     age => show_span(std::time::Duration::from_secs(age)),
                 },
-                one.cost_usd.map_or("-".to_owned(), |cost| cost.to_string()),
+                one.last_event.cost_usd.map_or("-".to_owned(), |cost| cost.to_string()),
             ];
-            (row, self.result(one, state))
+            (row, self.result(&one.last_event, state))
         };
         let rows = shown.iter().map(row).collect();
         self.rows(&["ID", "QUEUE", "STATUS", "AGE", "COST"], 1, rows);
@@ -153,9 +153,9 @@ impl TextTable {
         }
     }
 
-    /// Returns the result lines of a session. On a terminal the report's path is relative to the
+    /// Returns the result lines of a session's last event. On a terminal the report's path is relative to the
     /// state folder, so that it is not cut.
-    fn result(&self, one: &SessionRow, state: &str) -> Vec<String> {
+    fn result(&self, one: &LastEvent, state: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {
             (Some(word), Some(rest)) => Some(format!("{word}: {rest}")),

@@ -38,15 +38,14 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
     let mut closed = incident("c", "closed-dlq", &[]);
     closed.closed_at = Some(at(NOW));
     let runs = incident("r", "orders-dlq", &[]);
-    let mut sessions = Sessions::default();
-    sessions.sessions = vec![
+    let recorded = vec![
         session("eeeeeeee-4444", "d", &done.queue.name, "completed"),
         session("aaaaaaaa-1111", "w", "users-dlq", "failed"),
         session("bbbbbbbb-2222", "x", "dead-dlq", "running"),
         session("cccccccc-3333", "r", "orders-dlq", "running"),
     ];
-    sessions.incidents = vec![waits, done, closed, runs];
-    let told = LastEvent {
+    let sessions = Sessions { sessions: recorded, incidents: vec![waits, done, closed, runs] };
+    let completed = LastEvent {
         ended: Some(SessionStatus::Completed),
         cost_usd: Usd::from_dollars(0.42),
         verdict: Some("likely".into()),
@@ -55,9 +54,9 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
         ..LastEvent::default()
     };
     let seen = [
-        ("eeeeeeee-4444", SessionProbe { held: None, told: Some(told) }),
-        ("bbbbbbbb-2222", SessionProbe { held: Some(false), told: Some(LastEvent::default()) }),
-        ("cccccccc-3333", SessionProbe { held: Some(true), told: Some(LastEvent::default()) }),
+        ("eeeeeeee-4444", SessionProbe { held: None, last_event: completed }),
+        ("bbbbbbbb-2222", SessionProbe { held: Some(false), ..SessionProbe::default() }),
+        ("cccccccc-3333", SessionProbe { held: Some(true), ..SessionProbe::default() }),
     ];
     let mut budget = Budget::default();
     let want = SpendRequest { fingerprint: Some("ffffffffffff".into()), expires_after: None };
@@ -161,7 +160,7 @@ spend in 24 hours: $0.00 spent, $0.00 reserved, no limit
 fn a_supervisor_that_died_after_its_last_event_has_said_how_it_ended() {
     let mut rows = documents();
     let seen = rows.1.get_mut("bbbbbbbb-2222").unwrap();
-    seen.told = Some(LastEvent { ended: Some(SessionStatus::TimedOut), ..LastEvent::default() });
+    seen.last_event.ended = Some(SessionStatus::TimedOut);
     let view = view(&rows.0, &rows.1, &BudgetLimits::default(), "/state", at(NOW));
     let one = &view.sessions.unwrap()[1];
     assert_eq!((one.status.as_str(), one.recorded), ("timed_out", false));
