@@ -53,7 +53,7 @@ use self::check_verdict::read_outcome;
 use self::context::SessionContext;
 use self::environment::Variables;
 use self::evidence::EvidenceSummary;
-use self::finish::{SessionEnd, finish_skipped, record_end, retry_later};
+use self::finish::{EmittedEnd, finish_skipped, record_end, retry_later};
 use self::prompt::write_prompt;
 use self::run_tests::{describe_changes, verify_fix};
 use self::wait::{StopRequest, WaitResult, Watchdog};
@@ -185,7 +185,7 @@ fn run_agent(
     agent: &PreparedAgent,
     workspace: &Workspace,
     evidence: &EvidenceSummary,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     let stop = StopRequest::listen(&context.folder)?;
     let mut watchdog = Watchdog::start(context)?;
     let started = write_prompt(context, agent, workspace, evidence)
@@ -213,7 +213,7 @@ fn conclude(
     run: AgentRun,
     stop: &StopRequest,
     watchdog: u32,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     let transcript = run.transcript.as_ref();
     let cost = context.plan.new_cost(transcript);
     let changes = || describe_changes(context, workspace);

@@ -27,7 +27,7 @@ use crate::time::show_span;
 const RETRY_MIN: Duration = Duration::from_secs(5 * 60);
 
 /// An emitted end, to be recorded by [`record_end`].
-pub(super) struct SessionEnd {
+pub(super) struct EmittedEnd {
     status: SessionStatus,
     /// Whether the incident is investigated again; its queue then gets no cooldown.
     retry: bool,
@@ -56,7 +56,7 @@ pub(super) fn emit_outcome(
     cost: Option<Usd>,
     verdict: Option<&CheckedVerdict>,
     changes: Option<&str>,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     match outcome {
         AgentResult::Completed(result, reported, turns) => {
             let cost = cost.or(reported.and_then(Usd::from_dollars));
@@ -86,7 +86,7 @@ pub(super) fn emit_outcome(
             })?;
             // An agent that never ran has cost nothing: no cooldown.
             let retry = reason == "could_not_start";
-            Ok(SessionEnd { status: SessionStatus::Failed, retry, cost })
+            Ok(EmittedEnd { status: SessionStatus::Failed, retry, cost })
         }
     }
 }
@@ -95,7 +95,7 @@ pub(super) fn emit_outcome(
 pub(super) fn emit_not_started(
     context: &SessionContext,
     error: &Error,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     let failed = AgentResult::Failed("could_not_start", error.to_string());
     emit_outcome(context, failed, Some(Usd::NONE), None, None)
 }
@@ -104,7 +104,7 @@ pub(super) fn emit_timed_out(
     context: &SessionContext,
     cost: Option<Usd>,
     changes: Option<&str>,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     let timeout = show_span(Duration::from_millis(context.plan.timeout_ms));
     context.emit(InvestigationTimedOut {
         queue: context.queue(),
@@ -113,14 +113,14 @@ pub(super) fn emit_timed_out(
         cost_usd: cost.map(Usd::dollars),
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd { status: SessionStatus::TimedOut, retry: false, cost })
+    Ok(EmittedEnd { status: SessionStatus::TimedOut, retry: false, cost })
 }
 
 pub(super) fn emit_stopped(
     context: &SessionContext,
     cost: Option<Usd>,
     changes: Option<&str>,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     context.emit(InvestigationStopped {
         queue: context.queue(),
         session: context.session.into(),
@@ -128,14 +128,14 @@ pub(super) fn emit_stopped(
         cost_usd: cost.map(Usd::dollars),
         duration_s: context.elapsed().as_secs(),
     })?;
-    Ok(SessionEnd { status: SessionStatus::Stopped, retry: false, cost })
+    Ok(EmittedEnd { status: SessionStatus::Stopped, retry: false, cost })
 }
 
 /// Emits the triage as the result of a session without an agent.
 pub(super) fn emit_triage(
     context: &SessionContext,
     evidence: &EvidenceSummary,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     emit_started(context, "triage", None)?;
     let verdict = triage::verdict(evidence.causes());
     emit_completed(context, verdict, Some(Usd::NONE), Some(0), &evidence.report)
@@ -148,7 +148,7 @@ fn emit_completed(
     cost: Option<Usd>,
     turns: Option<u64>,
     report: &str,
-) -> Result<SessionEnd, Error> {
+) -> Result<EmittedEnd, Error> {
     let path = context.path(files::REPORT);
     store::replace(&path, report.as_bytes())?;
     context.emit(InvestigationCompleted {
@@ -160,11 +160,11 @@ fn emit_completed(
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
     })?;
-    Ok(SessionEnd { status: SessionStatus::Completed, retry: false, cost })
+    Ok(EmittedEnd { status: SessionStatus::Completed, retry: false, cost })
 }
 
 /// Records an emitted end. Until then the session counts as running.
-pub(super) fn record_end(context: &SessionContext, end: &SessionEnd) -> Result<(), Error> {
+pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(), Error> {
     if end.retry {
         hold_incident(context, Some(retry_later(context, "could_not_start")))?;
     }
