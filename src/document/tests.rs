@@ -50,7 +50,8 @@ fn list_is_split_by_keys_and_keeps_its_order() {
     let all = records(&["a", "b", "a", "c", "d"]);
     // The decision's records, and what stands in the list afterwards.
     type Change = fn(&mut Records);
-    let rows: [(&str, &[&str], &[&str], Change, &[&str]); 6] = [
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Change, &'a [&'a str]);
+    let rows: [Row<'_>; 6] = [
         ("nothing", &[], &[], |_| {}, &["a", "b", "a", "c", "d"]),
         ("no change", &["a", "d"], &["a", "a", "d"], |_| {}, &["a", "b", "a", "c", "d"]),
         ("removed", &["b", "c"], &["b", "c"], |r| drop(r.remove(0)), &["a", "a", "c", "d"]),

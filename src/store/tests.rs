@@ -199,7 +199,12 @@ fn waits_inside_an_update_panic_but_for_the_start_of_a_supervisor() {
     let folder = Folder::new("waits");
     let store = Store::open(&folder.0).unwrap();
     let panics = |act: &dyn Fn()| {
-        let update = || store.update(&Keys::all(), |_: &mut Counts| Ok(act()));
+        let update = || {
+            store.update(&Keys::all(), |_: &mut Counts| {
+                act();
+                Ok(())
+            })
+        };
         catch_unwind(AssertUnwindSafe(update)).is_err()
     };
     for (wait, expected) in [

@@ -50,7 +50,8 @@ mod tests {
         let network = || Err(ReadError::Network("connection refused".into()));
         let credentials = || Err(ReadError::Credentials("none found".into()));
         let denied = || Err(ReadError::Denied);
-        let cases: [(&str, Vec<Result<(), ReadError>>, Result<(), ReadError>); 8] = [
+        type Answer = Result<(), ReadError>;
+        let cases: [(&str, Vec<Answer>, Answer); 8] = [
             ("nothing was asked", vec![], Ok(())),
             ("fewer failures than the limit", vec![timeout(), timeout()], Ok(())),
             ("as many as the limit", vec![timeout(), timeout(), network()], network()),
