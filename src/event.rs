@@ -26,10 +26,13 @@ pub const LINE_MAX: usize = 4096;
 
 /// Declares an enum of words: the variants, all of them in order, and their spelling on the wire.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*
+    }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $(#[serde(rename = $word)] $variant,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)* }
 
         impl $name {
             pub const ALL: [$name; [$($word),*].len()] = [$($name::$variant,)*];
@@ -43,8 +46,15 @@ macro_rules! words {
                 Self::ALL.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
             }
         }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
     };
 }
+pub(crate) use words;
 
 words! {
     /// The severity of an event for people, mildest first.

@@ -7,10 +7,8 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::evidence::bundle::{Fingerprints, Group, QueueFacts, Sampled};
-use crate::event::Verdict;
+use crate::event::{Verdict, words};
 use crate::text::count;
 use crate::time::Timestamp;
 
@@ -25,26 +23,6 @@ mod error_patterns;
 mod judge;
 pub mod report;
 mod sentences;
-
-/// Implements `ALL`, `as_str` and `Display` for an enum of words.
-macro_rules! words {
-    ($type:ident { $($variant:ident => $word:literal,)+ }) => {
-        impl $type {
-            pub const ALL: &[$type] = &[$($type::$variant),+];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $word,)+ }
-            }
-        }
-
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-pub(super) use words;
 
 /// Facts of a sampled message that the rules read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,58 +59,42 @@ impl MessageFacts {
     }
 }
 
-/// Kind of a cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Category {
-    Throttling,
-    Permission,
-    MissingTarget,
-    /// A dependency failed for a while and has stopped failing.
-    ThirdPartyBurst,
-    /// A dependency failed, and nothing shows a recovery.
-    Dependency,
-    MisconfiguredQueue,
-    ExpiredOrDuplicate,
-    SchemaDrift,
-    PoisonMessage,
-    CodeError,
-    Unknown,
+words! {
+    /// Kind of a cause.
+    Category {
+        Throttling = "throttling",
+        Permission = "permission",
+        MissingTarget = "missing_target",
+        /// A dependency failed for a while and has stopped failing.
+        ThirdPartyBurst = "third_party_burst",
+        /// A dependency failed, and nothing shows a recovery.
+        Dependency = "dependency",
+        MisconfiguredQueue = "misconfigured_queue",
+        ExpiredOrDuplicate = "expired_or_duplicate",
+        SchemaDrift = "schema_drift",
+        PoisonMessage = "poison_message",
+        CodeError = "code_error",
+        Unknown = "unknown",
+    }
 }
 
-/// Fault of the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodeFault {
-    NotACodeBug,
-    CodeBug,
-    Unknown,
+words! {
+    /// Fault of the code.
+    CodeFault {
+        NotACodeBug = "not_a_code_bug",
+        CodeBug = "code_bug",
+        Unknown = "unknown",
+    }
 }
 
-/// Advice on a redrive, the most careful last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RedriveAdvice {
-    Safe,
-    AfterFix,
-    DoNot,
+words! {
+    /// Advice on a redrive, the most careful last.
+    RedriveAdvice {
+        Safe = "safe",
+        AfterFix = "after_fix",
+        DoNot = "do_not",
+    }
 }
-
-words!(Category {
-    Throttling => "throttling",
-    Permission => "permission",
-    MissingTarget => "missing_target",
-    ThirdPartyBurst => "third_party_burst",
-    Dependency => "dependency",
-    MisconfiguredQueue => "misconfigured_queue",
-    ExpiredOrDuplicate => "expired_or_duplicate",
-    SchemaDrift => "schema_drift",
-    PoisonMessage => "poison_message",
-    CodeError => "code_error",
-    Unknown => "unknown",
-});
-
-words!(CodeFault { NotACodeBug => "not_a_code_bug", CodeBug => "code_bug", Unknown => "unknown", });
-
-words!(RedriveAdvice { Safe => "safe", AfterFix => "after_fix", DoNot => "do_not", });
 
 /// Judgement of one group.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,8 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use super::triage::RedriveAdvice;
-use super::triage::words;
-use crate::event::Verdict;
+use crate::event::{Verdict, words};
 
 pub use check::{PatchFacts, TestResult, TestRun, VerdictCheck, apply_patch_facts, check};
 pub use citation::{Citation, citable_ids, citations};
@@ -44,26 +43,19 @@ pub mod limits {
     pub const STEPS: usize = 20;
 }
 
-/// Degree to which the evidence supports the root cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VerdictStatus {
-    /// The evidence proves the cause.
-    Confirmed,
-    /// The evidence points to the cause without proof.
-    Likely,
-    /// The cause is unknown.
-    Inconclusive,
-    /// The code is not at fault.
-    NotABug,
+words! {
+    /// Degree to which the evidence supports the root cause.
+    VerdictStatus {
+        /// The evidence proves the cause.
+        Confirmed = "confirmed",
+        /// The evidence points to the cause without proof.
+        Likely = "likely",
+        /// The cause is unknown.
+        Inconclusive = "inconclusive",
+        /// The code is not at fault.
+        NotABug = "not_a_bug",
+    }
 }
-
-words!(VerdictStatus {
-    Confirmed => "confirmed",
-    Likely => "likely",
-    Inconclusive => "inconclusive",
-    NotABug => "not_a_bug",
-});
 
 /// A verdict as a model states it. [`parse`] brings it within [`limits`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

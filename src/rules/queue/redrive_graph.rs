@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dlq_name;
 use super::reading::{Attributes, ReadError};
-use crate::event::Queue;
+use crate::event::{Queue, words};
 use crate::glob::GlobList;
 use crate::time::Timestamp;
 
@@ -53,29 +53,17 @@ pub struct Survey {
     pub scopes: Vec<ScopeSurvey>,
 }
 
-/// The way in which a DLQ was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FoundBy {
-    /// A redrive policy names the queue.
-    Redrive,
-    /// The name is that of a DLQ.
-    Name,
-    /// Redrive policy and name agree.
-    Both,
-    /// The user named it.
-    Given,
-}
-
-impl FoundBy {
-    /// Returns the word used in events.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            FoundBy::Redrive => "redrive",
-            FoundBy::Name => "name",
-            FoundBy::Both => "both",
-            FoundBy::Given => "given",
-        }
+words! {
+    /// The way in which a DLQ was found.
+    FoundBy {
+        /// A redrive policy names the queue.
+        Redrive = "redrive",
+        /// The name is that of a DLQ.
+        Name = "name",
+        /// Redrive policy and name agree.
+        Both = "both",
+        /// The user named it.
+        Given = "given",
     }
 }
 

@@ -17,7 +17,7 @@ pub fn schema() -> Value {
         json!({
             "status": {
                 "type": "string",
-                "enum": words(VerdictStatus::ALL, VerdictStatus::as_str),
+                "enum": VerdictStatus::ALL,
                 "description": "confirmed: the root cause is proven by the cited evidence, and a \
                     fix, if there is one, by tests. likely: the evidence points to it, and it is not \
                     proven. inconclusive: the cause is not known. not_a_bug: the code is not to \
@@ -27,7 +27,7 @@ pub fn schema() -> Value {
                 broken and why."),
             "category": {
                 "type": "string",
-                "enum": words(Category::ALL, Category::as_str),
+                "enum": Category::ALL,
                 "description": "The kind of the known cause; unknown when it is not known.",
             },
             "root_cause": nullable(limits::TEXT, "The known cause, in a paragraph, stated only as \
@@ -120,8 +120,4 @@ fn nullable(max: usize, description: &str) -> Value {
 
 fn list(max: usize, description: &str, items: Value) -> Value {
     json!({ "type": "array", "maxItems": max, "description": description, "items": items })
-}
-
-fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> Vec<&'static str> {
-    all.iter().copied().map(word).collect()
 }
