@@ -2,7 +2,7 @@
 //! result.
 //!
 //! Promises: the lines are external, and no line causes a panic or ends the parser. Unknown lines are
-//! skipped. A value that was not reported stays unknown.
+//! counted. A value that was not reported stays unknown.
 
 mod fields;
 mod init;
@@ -75,11 +75,17 @@ struct PartialDenial {
 #[derive(Debug, Default)]
 pub struct Transcript {
     lines: u64,
+    skipped: u64,
+    unknown: u64,
+    init: Option<Init>,
+    session: Option<String>,
     cost: Option<f64>,
     turns: Option<u64>,
     text: Option<String>,
     /// Structured output, and whether its result was good.
     structured: Option<(bool, Value)>,
+    /// URL of a pull request, and whether the agent opened it.
+    pull_request: Option<(bool, String)>,
     denials: BTreeMap<String, PartialDenial>,
     /// Names of subagents by the id of their task, or of the call that started them.
     names: BTreeMap<String, String>,
@@ -103,10 +109,14 @@ impl Transcript {
             return None;
         }
         self.lines += 1;
-        if line.len() > LINE_MAX {
+        let fields = if line.len() > LINE_MAX { None } else { JsonMembers::parse(line) };
+        let Some(fields) = fields else {
+            self.skipped += 1;
             return None;
+        };
+        if self.session.is_none() {
+            self.session = fields.word("session_id");
         }
-        let fields = JsonMembers::parse(line)?;
         match fields.word("type").as_deref() {
             Some("result") => self.result(&fields),
             Some("system") => self.system(&fields),
@@ -115,7 +125,11 @@ impl Transcript {
                 self.record_name(&fields);
                 None
             }
-            _ => None,
+            Some("stream_event" | "rate_limit_event" | "conversation_reset") => None,
+            _ => {
+                self.unknown += 1;
+                None
+            }
         }
     }
 
@@ -135,6 +149,28 @@ impl Transcript {
             }
         }
         transcript
+    }
+
+    /// Parses the whole output of format `text`. Any text is an answer, because the format reports
+    /// neither cost nor end; a last line that is a JSON object is the structured output.
+    pub fn from_text(bytes: &[u8]) -> Transcript {
+        let text = String::from_utf8_lossy(bytes);
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let object = |line: &str| serde_json::from_str(line).ok().filter(Value::is_object);
+        let structured = lines.clone().next_back().and_then(object);
+        Transcript {
+            good: lines.next().is_some(),
+            answered: structured.is_some(),
+            structured: structured.map(|value| (true, value)),
+            lines: text.lines().count() as u64,
+            text: Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            ..Transcript::default()
+        }
+    }
+
+    /// Returns the first start values.
+    pub fn init(&self) -> Option<&Init> {
+        self.init.as_ref()
     }
 
     /// Returns the total cost in US dollars. Every result reports the sum so far, so the greatest
@@ -162,6 +198,21 @@ impl Transcript {
         self.denials.iter().map(named).collect()
     }
 
+    /// Returns the URL of the opened pull request, as the CLI reports it, not the model.
+    pub fn pr_url(&self) -> Option<&str> {
+        self.pull_request.as_ref().map(|(_, url)| url.as_str())
+    }
+
+    /// Returns the number of lines that were too long or not a JSON object.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Returns the number of lines of an unknown type.
+    pub fn unknown(&self) -> u64 {
+        self.unknown
+    }
+
     /// Returns the text of the answer: the last that is neither empty nor an error.
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
@@ -171,6 +222,11 @@ impl Transcript {
     /// precedence. With background tasks there are several results, and the first may hold it.
     pub fn structured(&self) -> Option<&Value> {
         self.structured.as_ref().map(|(_, value)| value)
+    }
+
+    pub fn session_id(&self) -> Option<&str> {
+        let init = self.init.as_ref().map(|init| init.session_id.as_str());
+        init.filter(|id| !id.is_empty()).or(self.session.as_deref())
     }
 
     fn result(&mut self, fields: &JsonMembers) -> Option<TranscriptEvent> {

@@ -11,13 +11,20 @@ pub const MINIMUM: (u64, u64, u64) = (2, 1, 212);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Init {
     pub session_id: String,
+    pub model: String,
     pub tools: Vec<String>,
     /// Treatment of a tool that no rule allows.
     pub permission_mode: String,
     /// Names and states of the MCP servers.
     pub mcp_servers: Vec<(String, String)>,
+    /// Names of the subagents.
+    pub agents: Vec<String>,
     /// Release of the CLI.
     pub version: String,
+    /// Source of the API key.
+    pub api_key_source: String,
+    /// Current folder.
+    pub cwd: String,
     /// Members of `tools` and `mcp_servers` that were not reported: unknown is not empty.
     pub unlisted: Vec<String>,
 }
@@ -28,10 +35,14 @@ impl Init {
         let unlisted = ["tools", "mcp_servers"].into_iter().filter(|key| line.list(key).is_none());
         Init {
             session_id: text("session_id"),
+            model: text("model"),
             tools: names(line, "tools"),
             permission_mode: text("permissionMode"),
             mcp_servers: servers(line),
+            agents: names(line, "agents"),
             version: text("claude_code_version"),
+            api_key_source: text("apiKeySource"),
+            cwd: text("cwd"),
             unlisted: unlisted.map(str::to_owned).collect(),
         }
     }

@@ -1,7 +1,7 @@
 //! Lines between start and result: progress, names of subagents, and a refused key.
 
 use super::fields::JsonMembers;
-use super::{Init, Progress, Transcript, TranscriptEvent, caller};
+use super::{Init, Progress, Transcript, TranscriptEvent, caller, word};
 
 /// Error that the CLI reports for a refused key.
 const UNAUTHORIZED: &str = "authentication_failed";
@@ -14,7 +14,11 @@ impl Transcript {
         self.record_name(fields);
         let tool = || fields.word("tool_name");
         match fields.word("subtype").as_deref() {
-            Some("init") => Some(TranscriptEvent::Init(Init::from_line(fields))),
+            Some("init") => {
+                let init = Init::from_line(fields);
+                self.init.get_or_insert_with(|| init.clone());
+                Some(TranscriptEvent::Init(init))
+            }
             Some("api_retry") => {
                 let status = fields.get::<u64>("error_status");
                 if status == Some(401) || fields.word("error").as_deref() == Some(UNAUTHORIZED) {
@@ -26,7 +30,10 @@ impl Transcript {
                 self.deny(fields);
                 self.step("denied", fields, tool())
             }
-            Some("code_change_published") => self.step("pull request", fields, None),
+            Some("code_change_published") => {
+                self.record_pull_request(fields);
+                self.step("pull request", fields, None)
+            }
             Some("task_started") => {
                 let step =
                     if self.subagent(fields).is_some() { "subagent started" } else { "background" };
@@ -44,7 +51,20 @@ impl Transcript {
             }
             Some("thinking_tokens") => self.step("thinking", fields, None),
             Some("compact_boundary") => self.step("compacting", fields, None),
-            _ => None,
+            Some(
+                "task_updated"
+                | "background_tasks_changed"
+                | "status"
+                | "informational"
+                | "hook_started"
+                | "hook_response"
+                | "model_refusal_no_fallback"
+                | "ui_invalidate",
+            ) => None,
+            _ => {
+                self.unknown += 1;
+                None
+            }
         }
     }
 
@@ -99,6 +119,21 @@ impl Transcript {
     fn refused(&mut self) -> Option<TranscriptEvent> {
         self.unauthorized = true;
         Some(TranscriptEvent::Unauthorized)
+    }
+
+    /// Records a pull request. An opened one takes precedence over one that was only seen; of
+    /// several the last counts.
+    fn record_pull_request(&mut self, fields: &JsonMembers) {
+        let Some(url) = fields.get::<String>("url") else { return };
+        let web = url.starts_with("https://") || url.starts_with("http://");
+        // A URL is shown and opened unchanged, so one that needs escapes is ignored.
+        if !web || url.contains(char::is_whitespace) || word(&url) != url {
+            return;
+        }
+        let opened = fields.word("action").as_deref() == Some("created");
+        if opened || !matches!(self.pull_request, Some((true, _))) {
+            self.pull_request = Some((opened, url));
+        }
     }
 
     /// Returns the name of the subagent that a line is about or comes from.

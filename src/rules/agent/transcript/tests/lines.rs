@@ -78,24 +78,25 @@ fn results_add_up() {
 }
 
 #[test]
-fn unknown_lines_have_no_event() {
+fn unknown_lines_are_counted() {
     let long = format!(r#"{{"type":"result","x":"{}"}}"#, "x".repeat(LINE_MAX));
     let mut transcript = Transcript::default();
-    let lines: [&[u8]; 11] = [
-        b"",
-        b"not JSON",
-        b"[1]",
-        b"3",
-        b"{\"type\":\"result\"",
-        b"{\"type\":\"x\xff\"}",
-        long.as_bytes(),
-        b"{}",
-        b"{\"type\":7}",
-        b"{\"type\":\"new\"}",
-        b"{\"type\":\"system\",\"subtype\":\"new\"}",
+    let rows: [(&[u8], u64, u64); 11] = [
+        (b"", 0, 0),
+        (b"not JSON", 1, 0),
+        (b"[1]", 2, 0),
+        (b"3", 3, 0),
+        (b"{\"type\":\"result\"", 4, 0),
+        (b"{\"type\":\"x\xff\"}", 5, 0),
+        (long.as_bytes(), 6, 0),
+        (b"{}", 6, 1),
+        (b"{\"type\":7}", 6, 2),
+        (b"{\"type\":\"new\"}", 6, 3),
+        (b"{\"type\":\"system\",\"subtype\":\"new\"}", 6, 4),
     ];
-    for line in lines {
+    for (line, skipped, unknown) in rows {
         assert_eq!(transcript.read_line(line), None);
+        assert_eq!((transcript.skipped(), transcript.unknown()), (skipped, unknown));
     }
     // A result whose members have other forms than expected is still one, and says nothing.
     let odd = br#"{"type":"result","total_cost_usd":"1","num_turns":-1,"permission_denials":{},"result":[]}"#;
@@ -130,6 +131,35 @@ fn denial_counts_once_and_names_the_subagent() {
         ("Read", Some("log-analyzer"), None),
     ];
     assert_eq!(short, wanted);
+}
+
+#[test]
+fn pull_request_that_was_opened_takes_precedence() {
+    let line = |url: &str, action: &str| {
+        json!({"type": "system", "subtype": "code_change_published", "url": url, "action": action})
+            .to_string()
+    };
+    type Row = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>);
+    let rows: [Row; 5] = [
+        ("one", &[("https://h/1", "created")], Some("https://h/1")),
+        (
+            "seen later",
+            &[("https://h/1", "created"), ("https://h/2", "updated")],
+            Some("https://h/1"),
+        ),
+        (
+            "opened later",
+            &[("https://h/1", "created"), ("https://h/2", "created")],
+            Some("https://h/2"),
+        ),
+        ("no address of the web", &[("javascript:1", "created")], None),
+        ("one that steers a terminal", &[("https://h/\u{1b}[2J", "created")], None),
+    ];
+    for (rule, said, wanted) in rows {
+        let lines: Vec<String> = said.iter().map(|(url, action)| line(url, action)).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(transcript_of(&lines).pr_url(), wanted, "{rule}");
+    }
 }
 
 #[test]
@@ -187,4 +217,14 @@ fn line_yields_its_event() {
         };
         assert_eq!(found, wanted, "{line}");
     }
+}
+
+#[test]
+fn text_format_has_the_answer_in_its_last_line() {
+    let transcript = Transcript::from_text(b"some words\n{\"status\":\"likely\"}\n\n");
+    assert_eq!(transcript.structured(), Some(&json!({"status": "likely"})));
+    assert_eq!(outcome(Exit::Status(0), false, &transcript, true), AgentOutcome::Success);
+    let plain = Transcript::from_text(b"{\"status\":1}\nthat was it");
+    assert_eq!(plain.structured(), None);
+    assert_eq!(Transcript::from_text(b" \n").text(), None);
 }

@@ -1,6 +1,6 @@
 //! Differences between reported and expected start values.
 
-use super::recorded::read;
+use super::recorded::parsed;
 use super::*;
 
 fn asked() -> ExpectedInit {
@@ -119,12 +119,11 @@ fn difference_in_recorded_transcripts() {
         ("subagent.ndjson", None, "default", "'WebFetch'"),
     ];
     for (file, session, mode, wanted) in rows {
-        let bytes = read(file);
-        let init = first_init(bytes.split(|byte| *byte == b'\n')).unwrap();
+        let transcript = parsed(file);
         let mut asked = asked();
         asked.permission_mode = mode.into();
         asked.session_id = session.map(str::to_owned);
-        let found = difference(&asked, &init).unwrap_or_default();
+        let found = difference(&asked, transcript.init().unwrap()).unwrap_or_default();
         assert!(found.contains(wanted) && found.is_empty() == wanted.is_empty(), "{file}: {found}");
     }
 }
@@ -132,7 +131,7 @@ fn difference_in_recorded_transcripts() {
 #[test]
 fn difference_names_missing_lists() {
     let line = r#"{"type":"system","subtype":"init","session_id":"s","tools":["Read",{"name":"x"}],"permissionMode":"acceptEdits","claude_code_version":"2.1.330"}"#;
-    let found = difference(&asked(), &first_init([line.as_bytes()].into_iter()).unwrap()).unwrap();
+    let found = difference(&asked(), transcript_of(&[line]).init().unwrap()).unwrap();
     assert!(found.contains("does not list its MCP servers"), "{found}");
     assert!(found.contains(r#"'{"name":"x"}'"#), "{found}");
 }

@@ -29,7 +29,7 @@ fn call_accessors(transcript: &Transcript) {
     for denial in transcript.denials() {
         assert_eq!(safe(&denial.tool), denial.tool);
     }
-    let _ = transcript.text();
+    let _ = (transcript.text(), transcript.pr_url(), transcript.session_id());
 }
 
 proptest! {
@@ -44,6 +44,7 @@ proptest! {
         call_accessors(&transcript);
         let whole = lines.concat();
         call_accessors(&Transcript::from_json(&whole));
+        call_accessors(&Transcript::from_text(&whole));
         let _ = version(&String::from_utf8_lossy(&whole));
     }
 
@@ -60,6 +61,7 @@ proptest! {
         bytes[at] ^= flip;
         for bytes in [&bytes[..], &bytes[..at], &bytes[at..]] {
             call_accessors(&Transcript::from_json(bytes));
+            call_accessors(&Transcript::from_text(bytes));
         }
     }
 
@@ -78,5 +80,6 @@ proptest! {
         prop_assert_eq!(shuffled.turns(), straight.turns());
         prop_assert_eq!(shuffled.denials(), straight.denials());
         prop_assert_eq!(shuffled.structured(), straight.structured());
+        prop_assert_eq!(shuffled.pr_url(), straight.pr_url());
     }
 }

@@ -24,6 +24,8 @@ pub(super) fn parsed(file: &str) -> Transcript {
     let bytes = read(file);
     if file.ends_with(".json") {
         return Transcript::from_json(&bytes);
+    } else if file.ends_with(".txt") {
+        return Transcript::from_text(&bytes);
     }
     let mut transcript = Transcript::default();
     for line in bytes.split(|byte| *byte == b'\n') {
@@ -93,9 +95,6 @@ fn recorded_runs_match_their_index() {
     assert_eq!(index.len(), 59, "all of them");
     for entry in &index {
         let file = entry["file"].as_str().unwrap();
-        if file.ends_with(".txt") {
-            continue; // The format text has no transcript.
-        }
         let transcript = parsed(file);
         let code = entry["exit"].as_i64().unwrap() as i32;
         let exit = if code < 0 { Exit::Signal(-code) } else { Exit::Status(code) };
@@ -123,17 +122,19 @@ fn recorded_runs_match_their_index() {
         assert_eq!(transcript.denials().len() as u64, denied, "{file}: denials");
         let structured = results.iter().any(|result| result["structured_output"] == true);
         assert_eq!(transcript.structured().is_some(), structured, "{file}: structured output");
+        assert_eq!(transcript.skipped(), 0, "{file}: skipped");
+        assert_eq!(transcript.unknown(), 0, "{file}: unknown");
 
         let types = entry["types"].as_array().unwrap();
-        if !file.ends_with(".ndjson") {
-            continue;
-        }
-        let begun = types.iter().any(|kind| kind == "system:init");
-        let bytes = read(file);
-        let init = first_init(bytes.split(|byte| *byte == b'\n'));
-        assert_eq!(init.is_some(), begun, "{file}: init");
-        if let Some(init) = init {
+        let published = types.iter().any(|kind| kind == "system:code_change_published");
+        let url = published.then_some("https://github.com/example/demo-repo/pull/42");
+        assert_eq!(transcript.pr_url(), url, "{file}: pull request");
+        let begun =
+            types.iter().any(|kind| kind == "system:init") || file == "out-json-verbose.json";
+        assert_eq!(transcript.init().is_some(), begun, "{file}: init");
+        if let Some(init) = transcript.init() {
             assert_eq!(init.version, entry["cli_version"].as_str().unwrap(), "{file}: version");
+            assert_eq!(transcript.session_id(), Some(init.session_id.as_str()), "{file}: session");
         }
     }
 }
@@ -149,12 +150,14 @@ fn recorded_files_have_an_entry() {
 }
 
 #[test]
-fn format_json_matches_stream_json() {
+fn formats_json_and_text_match_stream_json() {
     let (streamed, all) = (parsed("tool-use.ndjson"), parsed("out-json-verbose.json"));
     assert_eq!((all.cost_usd(), all.turns()), (streamed.cost_usd(), streamed.turns()));
     assert_eq!(all.text(), streamed.text());
-    let one = parsed("out-json.json");
+    let (one, plain) = (parsed("out-json.json"), parsed("out-text.txt"));
     assert!(one.text().is_some_and(|text| text.starts_with("The DLQ holds 3 messages.")));
+    assert_eq!(plain.text(), one.text());
+    assert_eq!((plain.cost_usd(), plain.turns()), (None, None), "a text does not say");
 }
 
 /// The first retry reports it, not the last of the ten that the CLI makes.
