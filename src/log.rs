@@ -26,7 +26,6 @@ pub enum Format {
 
 /// The level of a message, mildest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
 pub enum Level {
     Debug,
     Info,

@@ -140,7 +140,7 @@ macro_rules! section {
         $(#[$meta])*
         pub struct $name {
             $($(#[doc = $doc])+ pub $field: $type,)*
-            $(#[allow(missing_docs)] pub $part: $part_type,)?
+            $(pub $part: $part_type,)?
         }
 
         impl Default for $name {

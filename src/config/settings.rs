@@ -29,7 +29,6 @@ use crate::journal::rotation::Rotation;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[allow(missing_docs)]
 pub struct Settings {
     pub aws: Aws,
     pub monitoring: Monitoring,

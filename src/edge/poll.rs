@@ -30,7 +30,7 @@ use crate::journal::Journal;
 use crate::log;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
-use crate::rules::queue::document::{Polled, SOURCE, Say, Target, Watched};
+use crate::rules::queue::document::{OutLine, Polled, SOURCE, Target, Watched};
 use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph;
@@ -118,7 +118,7 @@ impl Poller {
         let polled = self.poll(&targets)?;
         let finished = self.summary(&start, discovery_calls, &discovered, &polled);
         let incomplete = !all_found || finished.unreadable > 0;
-        let (lines, raised) = self.take(discovered, &polled, finished, sampled)?;
+        let (lines, raised) = self.apply(discovered, &polled, finished, sampled)?;
         drop(polled);
         targets.truncate(lasting);
         self.targets = targets;
@@ -179,7 +179,7 @@ impl Poller {
     }
 
     /// Applies the round to `queues.json` and appends its events to the journal, in one update.
-    fn take(
+    fn apply(
         &self,
         found: Discovered,
         polled: &[Polled<'_>],
@@ -189,11 +189,11 @@ impl Poller {
         let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
-            for say in doc.take_failures(&found.failures, sampled) {
-                lines.push(&say.line, say.news);
+            for line in doc.apply_failures(&found.failures, sampled) {
+                lines.push(&line.line, line.journaled);
             }
-            let mut push = |say: Say| lines.push(&say.line, say.news);
-            doc.take(&self.plan.policy, &self.key, sampled, polled, &mut push);
+            let mut push = |line: OutLine| lines.push(&line.line, line.journaled);
+            doc.apply_round(&self.plan.policy, &self.key, sampled, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
@@ -202,7 +202,7 @@ impl Poller {
             if !self.plan.dry_run {
                 self.journal.append_with(|out| lines.write_news(out))?;
             }
-            for sentence in document::complaints(polled, doc, self.plan.follow) {
+            for sentence in document::read_warnings(polled, doc, self.plan.follow) {
                 log::warn(&sentence);
             }
             // Discovery has appended its lines to the journal already.
@@ -242,7 +242,7 @@ impl Poller {
         self.with_watched(&keys, |doc| {
             let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
                 unlisted: reading.result == Err(ReadError::Missing)
-                    && (target.found_at.is_some() || doc.knows(&target.queue.arn))
+                    && (target.found_at.is_some() || doc.contains(&target.queue.arn))
                     && unlisted(target),
                 tasks: self.tasks(doc, target, &reading),
                 target,

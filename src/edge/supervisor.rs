@@ -68,7 +68,6 @@ use crate::store::{Lock, Store};
 
 /// Names of the files in a session's folder.
 pub mod files {
-    #![allow(missing_docs)]
     pub const PLAN: &str = "plan.json";
     pub const PROMPT: &str = "prompt.md";
     pub const TRANSCRIPT: &str = "transcript.ndjson";

@@ -29,7 +29,6 @@ macro_rules! part {
 macro_rules! payloads {
     ($($(#[$doc:meta])* $name:ident = $kind:literal $severity:ident by $tool:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)]
         pub enum Type { $($name,)* }
 
         impl Type {

@@ -83,7 +83,7 @@ impl Peeker {
         let found = self.with_incident(scope, queue)?;
         // An incident of a queue without a record is accepted as it is.
         let keys = Keys::one(Watched::QUEUE, arn.as_str());
-        let known = self.store.read::<Watched>(&keys)?.knows(&arn);
+        let known = self.store.read::<Watched>(&keys)?.contains(&arn);
         if known && found.incident.as_deref() != Some(incident) {
             return Ok(None);
         }

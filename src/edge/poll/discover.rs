@@ -12,7 +12,9 @@ use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
 use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc, fresh};
-use crate::rules::queue::document::{Failure, SOURCE, Target, Watched, WatchedQueue, bucket};
+use crate::rules::queue::document::{
+    SOURCE, ScopeFailure, Target, Watched, WatchedQueue, ten_minute_bucket,
+};
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
@@ -21,7 +23,7 @@ use crate::time::Timestamp;
 #[derive(Default)]
 pub(super) struct Discovered {
     pub(super) lines: RoundLines,
-    pub(super) failures: Vec<Failure>,
+    pub(super) failures: Vec<ScopeFailure>,
     /// Queues that are no longer listed or no longer DLQs. They are read one last time.
     pub(super) leaving: Vec<DeadLetterQueue>,
 }
@@ -207,20 +209,20 @@ impl Poller {
 }
 
 /// Converts the result of a scope's survey, and warns when it could not be listed.
-pub(super) fn failure(seen: &ScopeSurvey) -> Failure {
+pub(super) fn failure(seen: &ScopeSurvey) -> ScopeFailure {
     let reason = seen.queues.as_ref().err().map(ToString::to_string);
     let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
     if let Some(reason) = &reason {
         let whose = account.as_ref().map(|account| format!(" of '{account}'")).unwrap_or_default();
         log::warn(&format!("cannot list the queues{whose} in '{}': {reason}", seen.region));
     }
-    Failure { account, region: seen.region.clone(), reason }
+    ScopeFailure { account, region: seen.region.clone(), reason }
 }
 
 /// Returns the event line of a discovered queue.
 pub fn found_line(known: &DeadLetterQueue, at: Timestamp) -> Vec<u8> {
     let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
-    let id = event::derived_id(&[SOURCE, &known.arn, "found", &bucket(known.found_at)]);
+    let id = event::derived_id(&[SOURCE, &known.arn, "found", &ten_minute_bucket(known.found_at)]);
     Event::new(SOURCE, id, &known.name, at, data).line()
 }
 

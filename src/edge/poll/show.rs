@@ -9,7 +9,7 @@ use super::discover::{failure, found_line};
 use crate::edge::aws::{Sqs, SurveyPlan};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
-use crate::rules::queue::document::{Failure, SOURCE};
+use crate::rules::queue::document::{SOURCE, ScopeFailure};
 use crate::rules::queue::lint;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
@@ -22,7 +22,7 @@ pub fn show(sqs: &Sqs, plan: &PollPlan, lints: bool) -> Result<bool, Error> {
     let mut survey_plan = SurveyPlan::for_discovery(plan.discover);
     survey_plan.read_settings |= lints;
     let survey = sqs.survey(survey_plan);
-    let failures: Vec<Failure> = survey.scopes.iter().map(failure).collect();
+    let failures: Vec<ScopeFailure> = survey.scopes.iter().map(failure).collect();
     let failed = failures.iter().any(|failure| failure.reason.is_some());
     let people = wire::stdout_is_terminal();
     let text =

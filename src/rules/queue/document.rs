@@ -1,7 +1,8 @@
-//! The watched queues of a state folder: the document `queues.json`, and one round over it.
+//! The document `queues.json`, and the application of one round to it.
 //!
-//! It keeps the queues that are not quiet. Of the quiet ones it knows, for each selection of
-//! queues, when a whole round last read them: what was polled then and has no record was empty.
+//! The document has a record for each queue that is not quiet. For quiet queues it has only the time
+//! of the last whole round of each selection: a queue that was polled then and has no record was
+//! empty.
 
 use std::collections::BTreeMap;
 
@@ -23,30 +24,27 @@ pub const SOURCE: &str = crate::event::ToolName::Poll.as_str();
 const USD_PER_MILLION: f64 = 0.40;
 const MONTH_S: f64 = 30.0 * 86_400.0;
 
-/// The document.
+/// The document `queues.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watched {
-    /// The sequence that a queue without a record begins with: above every one that was dropped.
+    /// The first sequence number of a queue without a record; above those of all removed records.
     floor: u64,
     /// The last time each selection of queues was polled as a whole.
     rounds: BTreeMap<String, Timestamp>,
     /// The scopes that could not be polled, with the reason; each is reported once.
     #[serde(default)]
     failures: BTreeMap<String, String>,
-    /// The queues that have gone, and when that was told: once, also while a cache has them.
+    /// The time at which a gone queue was reported: once, even while the cache still has it.
     #[serde(default)]
     gone: BTreeMap<String, Timestamp>,
-    /// The queues that are not quiet, by ARN.
-    /// Boxed, because the nodes of a map are half empty.
+    /// The queues that are not quiet, by ARN. Boxed, because the nodes of a map are half empty.
     queues: BTreeMap<String, Box<WatchedQueue>>,
 }
 
 /// A queue that is not quiet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchedQueue {
-    /// The queue.
     pub queue: Queue,
-    /// The record of the queue.
     pub record: Record,
 }
 
@@ -112,9 +110,8 @@ impl Document for Watched {
 /// A queue to be polled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// The place of its scope among those of this run.
+    /// The index of the scope in this run.
     pub scope: usize,
-    /// The queue.
     pub queue: Queue,
     /// The time of discovery; absent for a queue that was given.
     pub found_at: Option<Timestamp>,
@@ -122,54 +119,43 @@ pub struct Target {
     pub age_max_s: Option<u64>,
 }
 
-/// A queue of a round, and what reading it brought.
+/// A queue of a round, with its reading.
 #[derive(Debug, Clone)]
 pub struct Polled<'a> {
-    /// The queue.
     pub target: &'a Target,
-    /// The attempt to read it.
     pub reading: Reading,
-    /// Whether a listing made after the reading lacks it.
+    /// Whether a listing made after the reading lacks the queue.
     pub unlisted: bool,
-    /// The answer about move tasks, when [`Watched::asks_for_tasks`] wanted one.
+    /// The answer about move tasks, if [`Watched::asks_for_tasks`] was true.
     pub tasks: Option<Result<Vec<MoveTask>, ReadError>>,
 }
 
 /// An account and region that could not be polled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The account, as far as it has a name.
+pub struct ScopeFailure {
+    /// The account, if it has a name.
     pub account: Option<String>,
-    /// The region.
     pub region: String,
     /// The reason; `None` when the scope could be polled.
     pub reason: Option<String>,
 }
 
-/// A line to print; one that is not news does not go to the journal.
+/// A line to print, with its LF.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Say {
-    /// The line, with its LF.
+pub struct OutLine {
     pub line: Vec<u8>,
-    /// Whether it is more than an unchanged reading.
-    pub news: bool,
-}
-
-impl Say {
-    /// A line that is news.
-    pub fn news(line: Vec<u8>) -> Self {
-        Say { line, news: true }
-    }
+    /// Whether the line goes to the journal; an unchanged reading does not.
+    pub journaled: bool,
 }
 
 impl Watched {
-    /// The queues that are not quiet.
+    /// Returns the queues that are not quiet.
     pub fn entries(&self) -> impl Iterator<Item = &WatchedQueue> {
         self.queues.values().map(|entry| &**entry)
     }
 
-    /// Whether the queue is one that is not quiet.
-    pub fn knows(&self, arn: &str) -> bool {
+    /// Whether the queue has a record.
+    pub fn contains(&self, arn: &str) -> bool {
         self.queues.contains_key(arn)
     }
 
@@ -192,23 +178,23 @@ impl Watched {
         found_at.is_none_or(|found| found <= round).then_some(round)
     }
 
-    /// Takes in a round whose first question was asked at `begun`, and gives the lines of it to
-    /// `say`, one by one: those of a large round are too many to be held.
-    pub fn take(
+    /// Applies a round whose first request was made at `begun`, and passes its lines to `emit` one by
+    /// one: a large round has too many to hold.
+    pub fn apply_round(
         &mut self,
         policy: &Policy,
         selection: &str,
         begun: Timestamp,
         polled: &[Polled<'_>],
-        say: &mut dyn FnMut(Say),
+        emit: &mut dyn FnMut(OutLine),
     ) {
         if self.floor == 0 {
             self.floor = first_floor(begun);
         }
-        // What is dropped in this update does not count in it: a run that crashes after telling the
-        // journal is followed by one that drops other queues, and tells the same ids.
+        // Records that this update removes do not raise the floor within it. After a crash between
+        // journal and document the next run may remove other records, and must make the same ids.
         let floor = self.floor;
-        // A clock that was far ahead has written these; what was seen then is not known any more.
+        // A clock that was far ahead wrote these times, so they prove nothing.
         self.rounds.retain(|_, at| *at <= begun.plus(DRIFT));
         for one in polled {
             let queue = &one.target.queue;
@@ -221,7 +207,7 @@ impl Watched {
             } else {
                 self.gone.insert(arn.into(), one.reading.at);
             }
-            let sample = Observation {
+            let observation = Observation {
                 arn,
                 reading: &one.reading,
                 empty_at: self.empty_at(selection, one.target.found_at).filter(|_| past.is_none()),
@@ -229,10 +215,10 @@ impl Watched {
                 unlisted: one.unlisted,
                 tasks: one.tasks.as_ref(),
             };
-            let (record, told) = monitor::judge(policy, past, sample, queue, floor);
-            let last = told.last().map(|told| told.seq + 1);
+            let (record, events) = monitor::judge(policy, past, observation, queue, floor);
+            let last = events.last().map(|event| event.seq + 1);
             let next_seq = last.or(past.map(|past| past.seq)).unwrap_or(0);
-            told.into_iter().for_each(|told| say(line(told, queue, one.reading.at)));
+            events.into_iter().for_each(|event| emit(line(event, queue, one.reading.at)));
             match record {
                 Some(record) => self.keep(queue, record),
                 None => {
@@ -243,7 +229,7 @@ impl Watched {
         }
         let round = self.rounds.entry(selection.into()).or_insert(begun);
         *round = (*round).max(begun);
-        // A selection that nobody has polled for a month is not polled any more.
+        // A selection that was not polled for a month is no longer in use.
         let month = std::time::Duration::from_secs(30 * 86_400);
         self.rounds.retain(|_, at| begun.since(*at) < month);
         self.gone.retain(|_, at| begun.since(*at) < month);
@@ -264,8 +250,8 @@ impl Watched {
         }
     }
 
-    /// Takes in which scopes could not be polled, and tells of each once for each reason.
-    pub fn take_failures(&mut self, failures: &[Failure], at: Timestamp) -> Vec<Say> {
+    /// Records which scopes could not be polled. Returns a line for each new reason.
+    pub fn apply_failures(&mut self, failures: &[ScopeFailure], at: Timestamp) -> Vec<OutLine> {
         let mut lines = Vec::new();
         for failure in failures {
             let scope = format!("{} {}", failure.account.as_deref().unwrap_or(""), failure.region);
@@ -281,14 +267,21 @@ impl Watched {
                 region: Some(failure.region.clone()),
                 reason: reason.clone(),
             };
-            let id = derived_id(&[SOURCE, PollFailed::TYPE.as_str(), &scope, reason, &bucket(at)]);
-            lines.push(Say::news(Event::new(SOURCE, id, "", at, data).line()));
+            let id = derived_id(&[
+                SOURCE,
+                PollFailed::TYPE.as_str(),
+                &scope,
+                reason,
+                &ten_minute_bucket(at),
+            ]);
+            let line = Event::new(SOURCE, id, "", at, data).line();
+            lines.push(OutLine { line, journaled: true });
         }
         lines
     }
 }
 
-fn line(told: QueueEvent, queue: &Queue, at: Timestamp) -> Say {
+fn line(event: QueueEvent, queue: &Queue, at: Timestamp) -> OutLine {
     fn event_line<D: Payload>(
         data: D,
         seq: u64,
@@ -299,7 +292,7 @@ fn line(told: QueueEvent, queue: &Queue, at: Timestamp) -> Say {
         let id = derived_id(&[SOURCE, &queue.arn, D::TYPE.as_str(), &seq.to_string()]);
         Event::new(SOURCE, id, &queue.name, at, data).of_incident(incident).line()
     }
-    let QueueEvent { edge, seq, incident, news } = told;
+    let QueueEvent { edge, seq, incident, news: journaled } = event;
     let line = match edge {
         Edge::Gone(data) => event_line(data, seq, incident, queue, at),
         Edge::Polled(data) => event_line(data, seq, incident, queue, at),
@@ -311,33 +304,33 @@ fn line(told: QueueEvent, queue: &Queue, at: Timestamp) -> Say {
         Edge::Unreadable(data) => event_line(data, seq, incident, queue, at),
         Edge::Readable(data) => event_line(data, seq, incident, queue, at),
     };
-    Say { line, news }
+    OutLine { line, journaled }
 }
 
 /// Returns the number of a period of ten minutes. It is part of ids that have no sequence, so that
 /// a run that crashes before it records its events repeats their ids.
-pub fn bucket(at: Timestamp) -> String {
+pub fn ten_minute_bucket(at: Timestamp) -> String {
     (at.millis() / 600_000).to_string()
 }
 
-/// The sequence that a document without a past begins with: above all that an earlier document of
-/// this folder has used (which somebody has moved away), or consumers would take its first edges
-/// for old ones; and the same for ten minutes, so that a first run that crashes repeats its ids.
+/// Returns the first sequence number of a new document. It is above all those of an earlier document
+/// that was moved away, because consumers would take repeated ids for old events. It is the same for
+/// ten minutes, so that a first run that crashes repeats its ids.
 fn first_floor(begun: Timestamp) -> u64 {
     u64::try_from(begun.millis()).unwrap_or(0) / 600_000 * 1000
 }
 
-/// Returns a sentence for each reason why queues could not be read, however many they are.
-/// With `news` only of those that were not reported as unreadable before.
-pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<String> {
+/// Returns a sentence for each reason for which queues could not be read. With `only_new`, queues that
+/// were reported as unreadable before are left out.
+pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Vec<String> {
     let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for one in polled.iter().filter(|one| !one.unlisted) {
-        let Err(miss) = &one.reading.result else {
+        let Err(error) = &one.reading.result else {
             continue;
         };
         let record = doc.queues.get(&one.target.queue.arn).map(|entry| &entry.record);
-        if !news || record.is_none_or(|record| record.misses <= monitor::MISSES) {
-            reasons.entry(miss.to_string()).or_default().push(&one.target.queue.name);
+        if !only_new || record.is_none_or(|record| record.misses <= monitor::MISSES) {
+            reasons.entry(error.to_string()).or_default().push(&one.target.queue.name);
         }
     }
     let sentence = |(reason, names): (String, Vec<&str>)| match names.as_slice() {
@@ -354,7 +347,7 @@ pub fn complaints(polled: &[Polled<'_>], doc: &Watched, news: bool) -> Vec<Strin
 /// Returns the cost of a month of such rounds, in US dollars, to a hundredth of a cent.
 pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
     let seconds = interval.as_secs_f64();
-    #[allow(clippy::cast_precision_loss)] // Nobody makes 2^52 requests a round.
+    #[allow(clippy::cast_precision_loss)] // A round makes fewer than 2^52 requests.
     let cost = calls as f64 * MONTH_S / seconds * USD_PER_MILLION / 1e6;
     (seconds > 0.0).then_some((cost * 1e4).round() / 1e4)
 }
@@ -396,16 +389,16 @@ mod tests {
         selection: &str,
         begun: Timestamp,
         polled: &[Polled<'_>],
-    ) -> Vec<Say> {
+    ) -> Vec<OutLine> {
         let mut lines = Vec::new();
-        doc.take(policy, selection, begun, polled, &mut |say| lines.push(say));
+        doc.apply_round(policy, selection, begun, polled, &mut |say| lines.push(say));
         lines
     }
 
     /// The types and ids of what a round tells.
     fn round(doc: &mut Watched, second: i64, polled: &[Polled<'_>]) -> Vec<(Type, String)> {
         let lines = take(doc, &policy(), "all", at(second), polled);
-        let heads = lines.iter().map(|say| match peek(say.line.trim_ascii_end()) {
+        let heads = lines.iter().map(|out| match peek(out.line.trim_ascii_end()) {
             Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
             other => panic!("{other:?}"),
         });
@@ -447,7 +440,7 @@ mod tests {
         let raise = |rest: &[Polled<'_>]| {
             let polled = [rest, &[polled(&dead, 30, Ok(1))]].concat();
             let lines = take(&mut doc.clone(), &all, "all", at(30), &polled);
-            let raise = |say: &Say| match peek(say.line.trim_ascii_end()) {
+            let raise = |out: &OutLine| match peek(out.line.trim_ascii_end()) {
                 Line::Event(head) if head.known == Some(Type::QueueRaised) => {
                     Some(head.id.into_owned())
                 }
@@ -510,10 +503,10 @@ mod tests {
     fn scope_failure_is_reported_once_for_each_reason() {
         let mut doc = Watched::default();
         let failure = |reason: Option<&str>| {
-            [Failure { account: None, region: "r".into(), reason: reason.map(str::to_owned) }]
+            [ScopeFailure { account: None, region: "r".into(), reason: reason.map(str::to_owned) }]
         };
         let told: Vec<usize> = [Some("a"), Some("a"), Some("b"), None, Some("b")]
-            .map(|reason| doc.take_failures(&failure(reason), at(0)).len())
+            .map(|reason| doc.apply_failures(&failure(reason), at(0)).len())
             .to_vec();
         assert_eq!(told, [1, 0, 1, 0, 1]);
     }
@@ -524,7 +517,7 @@ mod tests {
         let mut misses: Vec<Polled<'_>> =
             all.iter().map(|t| polled(t, 1, Err(ReadError::TimedOut))).collect();
         misses.push(polled(&all[0], 1, Err(ReadError::Denied)));
-        let said = complaints(&misses, &Watched::default(), true);
+        let said = read_warnings(&misses, &Watched::default(), true);
         let expected = [
             "cannot read queue 'q0': access denied",
             "cannot read 5 queues ('q0', 'q1', 'q2', …): no answer in time",
