@@ -108,7 +108,7 @@ fn notice_arrives_on_real_desktop() {
 
     // Without a daemon notify-send fails with a message.
     drop(desktop);
-    let output = bench.run("dlq-notify", &["--test-channel", "desk"], "");
+    let output = bench.run("dlq-notify", &["--test-channel", "desktop"], "");
     assert_eq!(output.code(), 1, "{}", output.stderr);
-    assert!(output.stderr.starts_with("dlq-notify: fatal: cannot notify channel 'desk': "));
+    assert!(output.stderr.starts_with("dlq-notify: fatal: cannot notify channel 'desktop': "));
 }
