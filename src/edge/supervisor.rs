@@ -1,10 +1,10 @@
 //! Supervisor of one session: parent of the agent, owner of the deadline and of the record.
 //!
-//! It runs in `dlq-supervise`, in a process session of its own, so that it outlives the filter, the
-//! pipeline and the terminal. It holds `supervisor.lock` for its life: a session runs exactly while
-//! that lock is held. It writes the session's events, first to the session's file, then to the
-//! journal. When it dies, its watchdog ends the agent's process tree, and the next filter records
-//! the session as crashed. It reads no configuration: the plan has all settings.
+//! The supervisor runs in `dlq-supervise`, in a process session of its own, so that it outlives the
+//! filter, the pipeline and the terminal. It holds `supervisor.lock` for its life: a session runs
+//! exactly while that lock is held. It writes the session's events, first to the session's file,
+//! then to the journal. When it dies, its watchdog ends the agent's process tree, and the next filter
+//! records the session as crashed. It reads no configuration: the plan has all settings.
 //!
 //! [`run`] is the sequence of steps. Each step is a function that takes the values of the steps
 //! before it, and the session's facts (`context.rs`), which no step changes:

@@ -1,7 +1,8 @@
 //! The private program `dlq-supervise`: how `dlq-investigate` finds it, and how it runs itself.
 //!
-//! It is a program of its own so that the filter stays small (Claude Code, git, transcripts,
-//! verdicts and reports are linked here only), and so that no option of the filter is private.
+//! The supervisor is a program of its own so that the filter stays small (Claude Code, git,
+//! transcripts, verdicts and reports are linked here only), and so that no option of the filter is
+//! private.
 //! `PATH` is not searched: a program of another release may be there.
 
 use std::ffi::OsStr;
