@@ -158,7 +158,7 @@ fn run(
         return record_end(context, &finish::emit_timed_out(context, Some(Usd::NONE), None)?);
     }
     if let Some(why) = preflight::reserve_budget(context, &evidence)? {
-        return preflight::finish_over_budget(context, &why);
+        return preflight::finish_over_budget(context, why);
     }
     let settle =
         |cost| preflight::settle_budget(context.store, context.session, &context.plan, cost);

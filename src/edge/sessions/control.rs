@@ -166,7 +166,7 @@ impl SessionRunner {
             for (name, why) in eligibility::rules(&self.policy.start, queue, &past, now) {
                 let (word, why) = match why {
                     None => ("yes", String::new()),
-                    Some(why) => ("no", format!(": {}", safe(&why.to_string()))),
+                    Some(why) => ("no", format!(": {}", safe(&why.detail))),
                 };
                 text.push_str(&format!("  {word:<4}{name}{why}\n"));
             }

@@ -137,7 +137,7 @@ impl SessionRunner {
             match decision {
                 Decision::Skip(index, reason) => {
                     let incident = &mut document.incidents[*index];
-                    incident.reported.push(reason.word().into());
+                    incident.reported.push(reason.word.into());
                     result.lines.extend(skipped(incident, reason, now));
                 }
                 Decision::Start(start) if self.dry.is_some() => {

@@ -4,11 +4,11 @@
 //! concurrent runs cannot spend the same money. An open reservation and an unknown cost count in
 //! full. Sums are of micro-dollars, so that 0.1 and 0.2 are 0.3.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::eligibility::SkipReason;
 use super::money::Usd;
 use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
 use crate::time::{Timestamp, show_span};
@@ -113,65 +113,6 @@ pub struct DaySpend {
     pub reserved: Usd,
 }
 
-/// The limit that a run would exceed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BudgetExceeded {
-    what: Limit,
-    /// The worst-case cost of the run.
-    pub wants: Usd,
-    /// The amount spent and reserved.
-    pub taken: Usd,
-    pub limit: Usd,
-    until: Option<Timestamp>,
-    left: Duration,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Limit {
-    /// The limit of a day.
-    Day,
-    /// The limit of a day less the share kept for incidents near their loss.
-    KeptForExpiry(Usd),
-    /// The limit of one cause.
-    Fingerprint,
-}
-
-impl BudgetExceeded {
-    /// Returns one word for programs.
-    pub fn word(&self) -> &'static str {
-        "budget"
-    }
-
-    /// Returns the time from which the budget suffices if nothing else is reserved. Settled runs can
-    /// free budget earlier. None when it never suffices.
-    pub fn until(&self) -> Option<Timestamp> {
-        self.until
-    }
-}
-
-impl fmt::Display for BudgetExceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BudgetExceeded { what, wants, taken, limit, until, left } = self;
-        let (whose, key) = match what {
-            Limit::Day => ("in 24 hours", "per_day"),
-            Limit::KeptForExpiry(_) => ("in 24 hours when no loss is near", "per_day"),
-            Limit::Fingerprint => ("on this cause in 30 days", "per_fingerprint"),
-        };
-        write!(f, "a run can cost {wants}, and of the {limit} that may be spent {whose}")?;
-        if let Limit::KeptForExpiry(kept) = what {
-            write!(f, " ({kept} more when one is)")?;
-        }
-        write!(f, ", {taken} is spent or reserved; ")?;
-        match until {
-            Some(until) => {
-                write!(f, "there is enough at {until} (in {}), or with", show_span(*left))?;
-            }
-            None => f.write_str("there is enough only with")?,
-        }
-        write!(f, " more in auto_investigation.budget_usd_{key}")
-    }
-}
-
 /// Returns the worst-case cost of a run in US dollars, which is more than its limit.
 pub fn worst_case(limits: &BudgetLimits) -> Usd {
     limits.per_run.plus(OVERSHOOT.max(limits.per_run.share(OVERSHOOT_SHARE)))
@@ -184,31 +125,44 @@ pub fn judge(
     budget: &Budget,
     want: &SpendRequest,
     now: Timestamp,
-) -> Result<Usd, BudgetExceeded> {
+) -> Result<Usd, SkipReason> {
     let wants = worst_case(limits);
     if let (Some(limit), Some(cause)) = (limits.per_fingerprint, &want.fingerprint) {
         let same = |spend: &&Spend| spend.fingerprint.as_ref() == Some(cause);
         let counted = budget.spends.iter().filter(same);
-        check_limit(Limit::Fingerprint, limit, wants, counted, KEPT, now)?;
+        check_limit(
+            "on this cause in 30 days",
+            "per_fingerprint",
+            limit,
+            wants,
+            counted,
+            KEPT,
+            now,
+        )?;
     }
     if let Some(whole) = limits.per_day {
         let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
         let kept = if near { Usd::NONE } else { whole.share(limits.reserve_for_expiry) };
-        let what = if kept == Usd::NONE { Limit::Day } else { Limit::KeptForExpiry(kept) };
-        check_limit(what, whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
+        let scope = match kept {
+            Usd::NONE => "in 24 hours".to_owned(),
+            kept => format!("in 24 hours when no loss is near ({kept} more when one is)"),
+        };
+        check_limit(&scope, "per_day", whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
     }
     Ok(wants)
 }
 
-/// Checks that another amount stays within a limit over a period.
+/// Checks that another amount stays within a limit over a period. The end of the reason is the time
+/// from which the budget suffices if nothing else is reserved; settled runs can free budget earlier.
 fn check_limit<'a>(
-    what: Limit,
+    scope: &str,
+    key: &str,
     limit: Usd,
     wants: Usd,
     spends: impl Iterator<Item = &'a Spend>,
     over: Duration,
     now: Timestamp,
-) -> Result<(), BudgetExceeded> {
+) -> Result<(), SkipReason> {
     let counted = spends.map(|spend| (spend.last().plus(over), spend.counts()));
     let mut counted: Vec<(Timestamp, Usd)> = counted.filter(|(until, _)| *until > now).collect();
     let taken: Usd = counted.iter().map(|(_, usd)| *usd).sum();
@@ -221,8 +175,15 @@ fn check_limit<'a>(
         rest.sum::<Usd>().plus(wants) <= limit
     };
     let until = counted.iter().map(|(until, _)| *until).find(enough);
-    let left = until.map_or(Duration::ZERO, |until| until.since(now));
-    Err(BudgetExceeded { what, wants, taken, limit, until, left })
+    let remedy = match until {
+        Some(until) => format!("at {until} (in {}), or with", show_span(until.since(now))),
+        None => "only with".to_owned(),
+    };
+    let detail = format!(
+        "a run can cost {wants}, and of the {limit} that may be spent {scope}, {taken} is spent or \
+         reserved; there is enough {remedy} more in auto_investigation.budget_usd_{key}"
+    );
+    Err(SkipReason { word: "budget", detail, until })
 }
 
 impl Spend {
@@ -255,7 +216,7 @@ impl Budget {
         queue: &str,
         want: &SpendRequest,
         now: Timestamp,
-    ) -> Result<Usd, BudgetExceeded> {
+    ) -> Result<Usd, SkipReason> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);

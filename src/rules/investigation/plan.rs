@@ -275,10 +275,9 @@ impl Planner<'_> {
     }
 
     fn skip(&mut self, index: usize, reason: SkipReason) {
-        let for_slot = matches!(reason, SkipReason::MaxConcurrent(_) | SkipReason::Running(_));
-        self.plan.waiting += usize::from(for_slot);
+        self.plan.waiting += usize::from(reason.ends_with_session());
         let reported = &self.document.incidents[index].reported;
-        if !reported.iter().any(|word| word == reason.word()) {
+        if !reported.iter().any(|word| word == reason.word) {
             self.plan.decisions.push(Decision::Skip(index, reason));
         }
     }

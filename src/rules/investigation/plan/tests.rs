@@ -80,7 +80,7 @@ fn words(document: &Sessions, plan: &UpdatePlan) -> Vec<String> {
     words.extend(plan.ended_waits.iter().map(|index| format!("end wait of {}", id(index))));
     words.extend(plan.decisions.iter().map(|decision| match decision {
         Decision::Start(start) => format!("start {}", id(&start.incident)),
-        Decision::Skip(index, reason) => format!("skip {}: {}", id(index), reason.word()),
+        Decision::Skip(index, reason) => format!("skip {}: {}", id(index), reason.word),
     }));
     words.extend(plan.prune.iter().map(|session| format!("prune {session}")));
     words
