@@ -63,13 +63,13 @@ impl Filter {
         out: &mut Output,
     ) -> Result<UpdateResult, Error> {
         let result = self.runner.update(std::mem::take(&mut self.changes), evaluate_at)?;
-        self.busy = !result.running.is_empty();
+        self.busy = !result.plan.running.is_empty();
         self.failed |= result.failed;
         for session in &result.started {
             log::info(&format!("session {session} is started"));
         }
         self.own.extend(result.started.iter().cloned());
-        self.own.retain(|session| result.running.contains(session));
+        self.own.retain(|session| result.plan.running.contains(session));
         for line in result.lines.split_inclusive(|byte| *byte == b'\n') {
             out.put(line)?;
         }
@@ -127,7 +127,7 @@ impl StreamFilter for Filter {
         loop {
             let result = self.evaluate(out)?;
             out.flush()?;
-            let awaited = !self.own.is_empty() || (result.waiting > 0 && self.busy);
+            let awaited = !self.own.is_empty() || (result.plan.waiting > 0 && self.busy);
             if self.no_wait || !awaited {
                 return Ok(self.failed);
             }

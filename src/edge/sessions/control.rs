@@ -110,7 +110,7 @@ impl SessionRunner {
     }
 
     fn occupancy(&self, document: &Sessions) -> Result<Occupancy, Error> {
-        let probes = self.probe_sessions(document)?;
+        let probes = self.probe(document, false)?;
         Ok(Occupancy::new(document, &probes, &self.time(Some(clock::now()))))
     }
 
