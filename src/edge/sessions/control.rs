@@ -118,16 +118,14 @@ impl SessionRunner {
         let begun = clock::now();
         Session {
             id: event::derived_id(&["resumed", newest]),
-            status: SessionStatus::Running,
-            pid: None,
+            incident: ended.incident.clone(),
+            queue_name: ended.queue_name.clone(),
+            queue: ended.queue.clone(),
             start_time: begun,
             timeout_at: begun.plus(self.settings.timeout),
-            ended_at: None,
-            cooldown_until: None,
-            printed: 0,
-            cost_usd: None,
+            fingerprint: ended.fingerprint.clone(),
             resumes: Some(first.to_owned()),
-            ..ended.clone()
+            ..Session::default()
         }
     }
 

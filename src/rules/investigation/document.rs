@@ -134,19 +134,13 @@ mod tests {
     fn session(id: &str, ended: Option<i64>) -> Session {
         Session {
             id: id.into(),
-            incident: String::new(),
             queue_name: "q".into(),
             queue: Queue { arn: "arn:q".into(), ..Queue::default() },
             status: if ended.is_some() { SessionStatus::Completed } else { SessionStatus::Running },
-            pid: None,
-            start_time: at(0),
             timeout_at: at(100),
             ended_at: ended.map(at),
             cooldown_until: ended.map(|second| at(second + 10)),
-            printed: 0,
-            cost_usd: None,
-            fingerprint: None,
-            resumes: None,
+            ..Session::default()
         }
     }
 

@@ -6,29 +6,32 @@
 use serde::{Deserialize, Serialize};
 
 use super::money::{self, Usd};
-use crate::event::{Queue, Type};
+use crate::event::{Queue, Type, words};
 use crate::time::Timestamp;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionStatus {
-    /// The supervisor was started.
-    Running,
-    /// The session ended with a result.
-    Completed,
-    /// The session ended without a result.
-    Failed,
-    /// The session was stopped at its deadline.
-    TimedOut,
-    /// A user stopped the session.
-    Stopped,
-    /// The supervisor found no reason to start the agent.
-    Skipped,
-    /// The supervisor died.
-    Crashed,
+words! {
+    /// The recorded status of a session.
+    #[derive(Default)]
+    SessionStatus {
+        /// The supervisor was started.
+        #[default]
+        Running = "running",
+        /// The session ended with a result.
+        Completed = "completed",
+        /// The session ended without a result.
+        Failed = "failed",
+        /// The session was stopped at its deadline.
+        TimedOut = "timed_out",
+        /// A user stopped the session.
+        Stopped = "stopped",
+        /// The supervisor found no reason to start the agent.
+        Skipped = "skipped",
+        /// The supervisor died.
+        Crashed = "crashed",
+    }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// The id, which is also the name of the session's folder.
     pub id: String,

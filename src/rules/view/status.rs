@@ -206,7 +206,7 @@ fn investigation(
     let session = newest.map(|session| session.id.clone());
     let reason = incident.reported.last().cloned();
     match newest {
-        Some(newest) if newest.status == word(SessionStatus::Running) => {
+        Some(newest) if newest.status == SessionStatus::Running.as_str() => {
             InvestigationState { state: "running", session, ..InvestigationState::default() }
         }
         Some(newest) if !incident.armed => {
@@ -245,19 +245,13 @@ fn shown(
         id: session.id.clone(),
         incident: session.incident.clone(),
         queue: session.queue_name.clone(),
-        status: word(status),
+        status: status.to_string(),
         recorded: !dead,
         started_at: session.start_time,
         ended_at: session.ended_at,
         age_s: now.since(session.start_time).as_secs(),
         last_event,
     }
-}
-
-/// Returns the word of the document.
-fn word(status: SessionStatus) -> String {
-    let value = serde_json::to_value(status).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn spent(budget: &Budget, limits: &BudgetLimits, now: Timestamp) -> SpendSummary {
