@@ -32,8 +32,8 @@ const OVERSHOOT_SHARE: f64 = 0.2;
 pub struct BudgetLimits {
     /// The limit that the agent gets, in US dollars.
     pub per_run: Usd,
-    /// The limit of all runs in 24 hours; None: no limit.
-    pub per_day: Option<Usd>,
+    /// The limit of all runs in 24 hours.
+    pub per_day: Usd,
     /// The limit of all runs about one cause in 30 days; None: no limit.
     pub per_fingerprint: Option<Usd>,
     /// The share of the day, 0 to 1, that only runs near the loss of messages may use.
@@ -46,7 +46,7 @@ impl Default for BudgetLimits {
     fn default() -> Self {
         BudgetLimits {
             per_run: Usd::from_micros(5_000_000),
-            per_day: Some(Usd::from_micros(25_000_000)),
+            per_day: Usd::from_micros(25_000_000),
             per_fingerprint: None,
             reserve_for_expiry: 0.2,
             near: Duration::from_secs(6 * 3600),
@@ -140,15 +140,14 @@ pub fn judge(
             now,
         )?;
     }
-    if let Some(whole) = limits.per_day {
-        let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
-        let kept = if near { Usd::NONE } else { whole.share(limits.reserve_for_expiry) };
-        let scope = match kept {
-            Usd::NONE => "in 24 hours".to_owned(),
-            kept => format!("in 24 hours when no loss is near ({kept} more when one is)"),
-        };
-        check_limit(&scope, "per_day", whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
-    }
+    let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
+    let kept = if near { Usd::NONE } else { limits.per_day.share(limits.reserve_for_expiry) };
+    let scope = match kept {
+        Usd::NONE => "in 24 hours".to_owned(),
+        kept => format!("in 24 hours when no loss is near ({kept} more when one is)"),
+    };
+    let (limit, counted) = (limits.per_day.less(kept), budget.spends.iter());
+    check_limit(&scope, "per_day", limit, wants, counted, DAY, now)?;
     Ok(wants)
 }
 

@@ -19,7 +19,7 @@ const DAYS: i64 = 24 * HOURS;
 fn limits() -> BudgetLimits {
     BudgetLimits {
         per_run: usd(1.0),
-        per_day: Some(usd(7.0)),
+        per_day: usd(7.0),
         reserve_for_expiry: 0.0,
         ..BudgetLimits::default()
     }
@@ -78,8 +78,6 @@ fn what_fits_into_a_day() {
         let found = judge(&limits(), &budget(spends), &SpendRequest::default(), at(now));
         assert_eq!(found.is_ok(), fits, "{rule}: {found:?}");
     }
-    let no_limit = BudgetLimits { per_day: None, ..limits() };
-    assert_eq!(judge(&no_limit, &budget(open(99)), &SpendRequest::default(), at(0)), Ok(usd(1.75)));
 }
 
 #[test]
@@ -101,7 +99,7 @@ fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
 
 #[test]
 fn a_cause_has_a_limit_of_its_own_for_a_month() {
-    let limits = BudgetLimits { per_fingerprint: Some(usd(3.0)), per_day: None, ..limits() };
+    let limits = BudgetLimits { per_fingerprint: Some(usd(3.0)), per_day: usd(99.0), ..limits() };
     let past = budget(vec![spend("s", 0, 1.75, Some((Some(1.5), 10)))]);
     let rows = [
         ("the same cause", of_cause("cause"), 10 * DAYS, false),
