@@ -27,7 +27,6 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility::StartPolicy;
 use crate::rules::investigation::incident::IncidentChange;
 use crate::rules::investigation::plan::{UpdatePlan, UpdatePolicy};
-use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -120,18 +119,6 @@ impl SessionRunner {
         }
         result.plan.prune.iter().for_each(|session| self.delete_folder(session));
         Ok(result)
-    }
-
-    /// Whether an update is worthwhile: a session runs or has unprinted events. Takes no lock.
-    pub fn is_busy(&self) -> Result<bool, Error> {
-        if self.dry.is_some() {
-            return Ok(false);
-        }
-        let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
-        let busy = |s: &Session| {
-            s.status == SessionStatus::Running || self.has_unprinted(&s.id, s.printed)
-        };
-        Ok(sessions.sessions.iter().any(busy))
     }
 
     /// Records how far the events of sessions have reached the reader. A filter that dies before

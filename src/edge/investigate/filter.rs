@@ -38,14 +38,21 @@ pub struct Filter {
 }
 
 impl Filter {
-    pub fn new(runner: SessionRunner, switches: Switches, dry_run: bool, no_wait: bool) -> Self {
+    /// Creates a filter. `resumed` is a session to wait for.
+    pub fn new(
+        runner: SessionRunner,
+        switches: Switches,
+        dry_run: bool,
+        no_wait: bool,
+        resumed: Option<String>,
+    ) -> Self {
         let clock = StreamClock::new(dry_run);
         Filter {
             runner,
             clock,
             switches,
             changes: Vec::new(),
-            own: Vec::new(),
+            own: Vec::from_iter(resumed),
             busy: true,
             no_wait: no_wait || dry_run,
             failed: false,
@@ -80,11 +87,6 @@ impl Filter {
         Ok(result)
     }
 
-    /// Adds a session to wait for.
-    pub fn wait_for(&mut self, session: String) {
-        self.own.push(session);
-    }
-
     /// Prints the new events of the sessions.
     pub fn print_pending(&mut self, out: &mut Output) -> Result<(), Error> {
         self.update(None, out)?;
@@ -117,8 +119,7 @@ impl StreamFilter for Filter {
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
-        self.busy = self.runner.is_busy()?;
-        if self.busy { self.update(None, out).map(|_| ()) } else { Ok(()) }
+        self.update(None, out).map(|_| ())
     }
 
     /// Judges a last time, then waits for the sessions that this run started and for incidents that

@@ -54,7 +54,7 @@ impl SessionRunner {
         if self.dry.is_none() {
             self.journal.append(&result.lines)?;
             self.collect_events(document, &mut result)?;
-            document.remove(&plan.prune);
+            document.sessions.retain(|session| !plan.prune.contains(&session.id));
         }
         result.failed = !unstartable.is_empty();
         result.plan = plan;

@@ -113,12 +113,6 @@ impl Sessions {
         let prunable = self.sessions.iter().filter(|session| !kept.contains(session.first_part()));
         prunable.map(|session| session.id.clone()).collect()
     }
-
-    pub fn remove(&mut self, ids: &[String]) {
-        if !ids.is_empty() {
-            self.sessions.retain(|session| !ids.contains(&session.id));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -151,7 +145,7 @@ mod tests {
         in_use: impl Fn(&Session) -> bool,
     ) -> Vec<String> {
         let gone = sessions.prunable(keep, Duration::from_secs(age_max), at(100), in_use);
-        sessions.remove(&gone);
+        sessions.sessions.retain(|session| !gone.contains(&session.id));
         gone
     }
 
