@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::eligibility::SkipReason;
 use super::money::Usd;
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::time::{Timestamp, show_span};
 
 /// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
@@ -64,18 +64,10 @@ pub struct Budget {
 impl Document for Budget {
     const NAME: &str = "budget";
     const VERSION: u64 = 1;
-    type Rest = ListRest<Spend>;
 
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_list(&mut self.spends, Self::SPEND, keys, |spend| spend.session.clone())
-    }
-
-    fn join(&mut self, rest: Self::Rest) {
-        join_list(&mut self.spends, rest, |spend| spend.session.clone());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.spends.iter().for_each(|spend| see(Self::SPEND, &spend.session));
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation
+            .list(Self::SPEND, &mut self.spends, &mut rest.spends, |spend| spend.session.clone());
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::{self, Head};
 use crate::time::Timestamp;
 
@@ -62,18 +62,9 @@ pub struct SentLog {
 impl Document for SentLog {
     const NAME: &str = "notices";
     const VERSION: u64 = 1;
-    type Rest = ListRest<SentEntry>;
 
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_list(&mut self.handled, Self::NOTICE, keys, |entry| entry.key.id())
-    }
-
-    fn join(&mut self, rest: Self::Rest) {
-        join_list(&mut self.handled, rest, |entry| entry.key.id());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.handled.iter().for_each(|entry| see(Self::NOTICE, &entry.key.id()));
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.list(Self::NOTICE, &mut self.handled, &mut rest.handled, |entry| entry.key.id());
     }
 }
 

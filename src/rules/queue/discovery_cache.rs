@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
 use crate::time::Timestamp;
 
@@ -87,18 +87,9 @@ impl DiscoveryDoc {
 impl Document for DiscoveryDoc {
     const NAME: &str = "discovery";
     const VERSION: u64 = 1;
-    type Rest = ListRest<CacheEntry>;
 
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_list(&mut self.entries, Self::ENTRY, keys, |entry| entry.key.id())
-    }
-
-    fn join(&mut self, rest: Self::Rest) {
-        join_list(&mut self.entries, rest, |entry| entry.key.id());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.entries.iter().for_each(|entry| see(Self::ENTRY, &entry.key.id()));
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.list(Self::ENTRY, &mut self.entries, &mut rest.entries, |entry| entry.key.id());
     }
 }
 
