@@ -157,8 +157,8 @@ fn run(
     if context.time_remaining().is_zero() {
         return record_end(context, &finish::emit_timed_out(context, Some(Usd::NONE), None)?);
     }
-    if let Some(why) = preflight::reserve_budget(context, &evidence)? {
-        return preflight::finish_over_budget(context, why);
+    if !preflight::reserve_budget(context, &evidence)? {
+        return Ok(());
     }
     let settle =
         |cost| preflight::settle_budget(context.store, context.session, &context.plan, cost);

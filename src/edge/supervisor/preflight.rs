@@ -7,12 +7,11 @@ use super::{Plan, files};
 use crate::clock;
 use crate::document::Keys;
 use crate::error::Error;
-use crate::rules::investigation::budget::{Budget, SpendRequest};
+use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::money::Usd;
-use crate::rules::investigation::preflight;
-use crate::rules::investigation::preflight::PreflightSkip;
+use crate::rules::investigation::preflight::{self, NOT_A_CODE_BUG, PreflightSkip, Retry};
 use crate::rules::investigation::wait::Wait;
 use crate::store::{self, Store};
 
@@ -36,59 +35,46 @@ pub(super) fn pass(
         }
         Ok(skip)
     })?;
-    let Some(why) = skip else { return Ok(Some(evidence)) };
-    let mut detail = why.to_string();
-    if let PreflightSkip::NotACodeBug(_) = why {
+    let Some(PreflightSkip { word, mut detail, retry }) = skip else { return Ok(Some(evidence)) };
+    if word == NOT_A_CODE_BUG {
         let report = context.path(files::REPORT);
         store::replace(&report, evidence.report.as_bytes())?;
         detail = format!("{detail}; see '{}'", report.display());
     }
-    let wait = match &why {
-        PreflightSkip::NoEvidence(missing) if missing.temporary => {
-            Some(retry_later(context, why.word()))
-        }
-        PreflightSkip::KnownCause { session, .. } => {
-            let session = Some(session.clone());
-            Some(Wait { until: None, session, ..retry_later(context, why.word()) })
-        }
-        _ => None,
+    let later = retry_later(context, word);
+    let wait = match retry {
+        Retry::Never => None,
+        Retry::AfterCooldown => Some(later),
+        Retry::AfterSession(id) => Some(Wait { until: None, session: Some(id), ..later }),
     };
-    finish_skipped(context, why.word(), detail, wait)?;
+    finish_skipped(context, word, detail, wait)?;
     Ok(None)
 }
 
-/// Reserves what the agent may cost, or returns why the budget does not allow it. An agent that
-/// does not report its cost is not limited.
+/// Reserves what the agent may cost. `false` when the budget does not allow it: the session has then
+/// ended as skipped, and the incident waits until the limit allows it. An agent that does not report
+/// its cost is not limited.
 pub(super) fn reserve_budget(
     context: &SessionContext,
     evidence: &EvidenceSummary,
-) -> Result<Option<SkipReason>, Error> {
+) -> Result<bool, Error> {
     let plan = &context.plan;
     if !plan.spends() {
-        return Ok(None);
+        return Ok(true);
     }
-    let fingerprint = evidence.cause().map(|cause| cause.fingerprint.clone());
-    let want = SpendRequest { fingerprint, expires_after: plan.incident.expires_after };
-    let (limits, queue) = (&plan.limits, &plan.incident.queue.name);
+    let cause = evidence.cause().map(|cause| cause.fingerprint.as_str());
     // The limits apply to the sum of all runs.
-    context.store.update(&Keys::all(), |budget: &mut Budget| {
+    let refusal = context.store.update(&Keys::all(), |budget: &mut Budget| {
         let now = clock::now();
         budget.clamp_future_times(now);
         budget.forget(now);
-        Ok(budget.reserve(limits, context.session, queue, &want, now).err())
-    })
-}
-
-/// Ends the session because of the budget; the incident waits until the limit allows it.
-pub(super) fn finish_over_budget(context: &SessionContext, why: SkipReason) -> Result<(), Error> {
-    let wait = Wait {
-        reason: why.word.into(),
-        since: clock::now(),
-        until: why.until,
-        session: None,
-        limits: Some(context.plan.limits.clone()),
-    };
-    finish_skipped(context, why.word, why.detail, Some(wait))
+        Ok(budget.reserve(&plan.limits, context.session, &plan.incident, cause, now).err())
+    })?;
+    let Some(SkipReason { word, detail, until }) = refusal else { return Ok(true) };
+    let limits = Some(plan.limits.clone());
+    let wait = Wait { reason: word.into(), since: clock::now(), until, session: None, limits };
+    finish_skipped(context, word, detail, Some(wait))?;
+    Ok(false)
 }
 
 /// Replaces the reservation by the cost. An unknown cost counts as reserved.

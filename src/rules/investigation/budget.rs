@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::eligibility::SkipReason;
+use super::incident::Incident;
 use super::money::Usd;
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::time::{Timestamp, show_span};
@@ -88,15 +89,6 @@ pub struct Spend {
     pub settled_at: Option<Timestamp>,
 }
 
-/// The facts that decide whether a run may start.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SpendRequest {
-    /// The fingerprint of the cause, when it is known.
-    pub fingerprint: Option<String>,
-    /// No message is lost before this time; None when unknown, which is not near.
-    pub expires_after: Option<Timestamp>,
-}
-
 /// The spend of a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DaySpend {
@@ -111,16 +103,18 @@ pub fn worst_case(limits: &BudgetLimits) -> Usd {
 }
 
 /// Decides whether a run may start, and returns the amount to reserve in US dollars. The limit of
-/// the cause is checked first, because it ends later.
+/// the cause is checked first, because it ends later. No message is lost before `expires_after`;
+/// an unknown loss is not near.
 pub fn judge(
     limits: &BudgetLimits,
     budget: &Budget,
-    want: &SpendRequest,
+    cause: Option<&str>,
+    expires_after: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Usd, SkipReason> {
     let wants = worst_case(limits);
-    if let (Some(limit), Some(cause)) = (limits.per_fingerprint, &want.fingerprint) {
-        let same = |spend: &&Spend| spend.fingerprint.as_ref() == Some(cause);
+    if let (Some(limit), Some(_)) = (limits.per_fingerprint, cause) {
+        let same = |spend: &&Spend| spend.fingerprint.as_deref() == cause;
         let counted = budget.spends.iter().filter(same);
         check_limit(
             "on this cause in 30 days",
@@ -132,7 +126,7 @@ pub fn judge(
             now,
         )?;
     }
-    let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
+    let near = expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
     let kept = if near { Usd::NONE } else { limits.per_day.share(limits.reserve_for_expiry) };
     let scope = match kept {
         Usd::NONE => "in 24 hours".to_owned(),
@@ -204,19 +198,19 @@ impl Budget {
         &mut self,
         limits: &BudgetLimits,
         session: &str,
-        queue: &str,
-        want: &SpendRequest,
+        incident: &Incident,
+        cause: Option<&str>,
         now: Timestamp,
     ) -> Result<Usd, SkipReason> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
         }
-        let amount = judge(limits, self, want, now)?;
+        let amount = judge(limits, self, cause, incident.expires_after, now)?;
         self.spends.push(Spend {
             session: session.to_owned(),
-            queue: queue.to_owned(),
-            fingerprint: want.fingerprint.clone(),
+            queue: incident.queue.name.clone(),
+            fingerprint: cause.map(str::to_owned),
             at: now,
             reserved_usd: amount,
             cost_usd: None,

@@ -1,14 +1,15 @@
 //! The check between evidence and agent: whether there is something to investigate, and whether no
 //! other session does. Decides before anything is spent.
 
-use std::fmt;
-
 use super::document::Sessions;
 use super::session::{Session, SessionStatus};
 use crate::rules::triage::{CodeFault, Triage};
 
 /// The confidence from which a triage makes an investigation unnecessary.
 const SURE: f64 = 0.8;
+
+/// The word for a cause that is not in the code.
+pub const NOT_A_CODE_BUG: &str = "not_a_code_bug";
 
 /// The reason why there is no sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,41 +24,22 @@ pub type SampledEvidence = Result<Vec<Triage>, MissingEvidence>;
 
 /// The reason why no agent is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PreflightSkip {
-    /// The messages could not be sampled.
-    NoEvidence(MissingEvidence),
-    /// Another session has the same cause.
-    KnownCause { session: String, queue: String, running: bool },
-    /// The code is not at fault; the sentence says what is.
-    NotACodeBug(String),
+pub struct PreflightSkip {
+    /// One word, for programs.
+    pub word: &'static str,
+    /// A sentence, for people.
+    pub detail: String,
+    pub retry: Retry,
 }
 
-impl PreflightSkip {
-    /// Returns one word for programs.
-    pub fn word(&self) -> &'static str {
-        match self {
-            PreflightSkip::NoEvidence(_) => "no_evidence",
-            PreflightSkip::KnownCause { .. } => "known_cause",
-            PreflightSkip::NotACodeBug(_) => "not_a_code_bug",
-        }
-    }
-}
-
-impl fmt::Display for PreflightSkip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PreflightSkip::NoEvidence(missing) => {
-                write!(f, "no message could be looked at: {}", missing.why)
-            }
-            PreflightSkip::KnownCause { session, queue, running: true } => {
-                write!(f, "session {session} is investigating the same cause in queue '{queue}'")
-            }
-            PreflightSkip::KnownCause { session, queue, running: false } => {
-                write!(f, "session {session} has investigated the same cause in queue '{queue}'")
-            }
-            PreflightSkip::NotACodeBug(what) => f.write_str(what),
-        }
-    }
+/// The time at which the incident is judged again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retry {
+    /// When the incident changes.
+    Never,
+    AfterCooldown,
+    /// When this session has ended without a result.
+    AfterSession(String),
 }
 
 /// Returns the reason why the session ends here; `None` when its agent runs, or its triage is the
@@ -70,7 +52,11 @@ pub fn judge(
     owner: Option<PreflightSkip>,
 ) -> Option<PreflightSkip> {
     let causes = match evidence {
-        Err(missing) => return required.then(|| PreflightSkip::NoEvidence(missing.clone())),
+        Err(missing) => {
+            let detail = format!("no message could be looked at: {}", missing.why);
+            let retry = if missing.temporary { Retry::AfterCooldown } else { Retry::Never };
+            return required.then_some(PreflightSkip { word: "no_evidence", detail, retry });
+        }
         Ok(causes) => causes,
     };
     let harmless =
@@ -78,7 +64,8 @@ pub fn judge(
     owner.or_else(|| {
         // One cause that may be in the code is enough.
         let first = causes.first().filter(|_| spends && causes.iter().all(harmless))?;
-        Some(PreflightSkip::NotACodeBug(format!("{}: {}", first.category, first.reason)))
+        let detail = format!("{}: {}", first.category, first.reason);
+        Some(PreflightSkip { word: NOT_A_CODE_BUG, detail, retry: Retry::Never })
     })
 }
 
@@ -104,11 +91,15 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Prefli
             }
     };
     let owner = sessions.sessions.iter().rev().find(owns)?;
-    Some(PreflightSkip::KnownCause {
-        session: owner.id.clone(),
-        queue: owner.queue_name.clone(),
-        running: owner.status == SessionStatus::Running,
-    })
+    let verb = if owner.status == SessionStatus::Running {
+        "is investigating"
+    } else {
+        "has investigated"
+    };
+    let (id, queue) = (&owner.id, &owner.queue_name);
+    let detail = format!("session {id} {verb} the same cause in queue '{queue}'");
+    let retry = Retry::AfterSession(id.clone());
+    Some(PreflightSkip { word: "known_cause", detail, retry })
 }
 
 #[cfg(test)]

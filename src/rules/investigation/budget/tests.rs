@@ -41,12 +41,13 @@ fn budget(spends: Vec<Spend>) -> Budget {
     Budget { spends }
 }
 
-fn loss(minutes: i64) -> SpendRequest {
-    SpendRequest { expires_after: Some(at(minutes)), ..SpendRequest::default() }
+fn loss(minutes: i64) -> Option<Timestamp> {
+    Some(at(minutes))
 }
 
-fn of_cause(cause: &str) -> SpendRequest {
-    SpendRequest { fingerprint: Some(cause.into()), ..SpendRequest::default() }
+/// An incident whose messages are not lost before this time.
+fn incident(expires_after: Option<Timestamp>) -> Incident {
+    Incident { expires_after, ..Incident::default() }
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn what_fits_into_a_day() {
         ("a clock that was ahead", vec![spend("s", 9 * DAYS, 6.0, None)], now, false),
     ];
     for (rule, spends, now, fits) in rows {
-        let found = judge(&limits(), &budget(spends), &SpendRequest::default(), at(now));
+        let found = judge(&limits(), &budget(spends), None, None, at(now));
         assert_eq!(found.is_ok(), fits, "{rule}: {found:?}");
     }
 }
@@ -85,15 +86,15 @@ fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
     let limits = BudgetLimits { reserve_for_expiry: 0.5, ..limits() };
     let taken = |n: usize| budget((0..n).map(|_| spend("s", 0, 1.75, None)).collect());
     let rows = [
-        ("before the part that is kept", 1, SpendRequest::default(), true),
-        ("into it", 2, SpendRequest::default(), false),
+        ("before the part that is kept", 1, None, true),
+        ("into it", 2, None, false),
         ("the loss is far", 2, loss(6 * HOURS + 1), false),
         ("the loss is near", 2, loss(6 * HOURS), true),
         ("it may have begun", 2, loss(-10), true),
         ("nor is there more than the day", 4, loss(0), false),
     ];
-    for (rule, count, want, fits) in rows {
-        assert_eq!(judge(&limits, &taken(count), &want, at(0)).is_ok(), fits, "{rule}");
+    for (rule, count, loss, fits) in rows {
+        assert_eq!(judge(&limits, &taken(count), None, loss, at(0)).is_ok(), fits, "{rule}");
     }
 }
 
@@ -102,13 +103,13 @@ fn a_cause_has_a_limit_of_its_own_for_a_month() {
     let limits = BudgetLimits { per_fingerprint: Some(usd(3.0)), per_day: usd(99.0), ..limits() };
     let past = budget(vec![spend("s", 0, 1.75, Some((Some(1.5), 10)))]);
     let rows = [
-        ("the same cause", of_cause("cause"), 10 * DAYS, false),
-        ("a month later", of_cause("cause"), 30 * DAYS + 10, true),
-        ("another", of_cause("other"), 10 * DAYS, true),
-        ("not known yet", SpendRequest::default(), 10 * DAYS, true),
+        ("the same cause", Some("cause"), 10 * DAYS, false),
+        ("a month later", Some("cause"), 30 * DAYS + 10, true),
+        ("another", Some("other"), 10 * DAYS, true),
+        ("not known yet", None, 10 * DAYS, true),
     ];
-    for (rule, want, now, fits) in rows {
-        assert_eq!(judge(&limits, &past, &want, at(now)).is_ok(), fits, "{rule}");
+    for (rule, cause, now, fits) in rows {
+        assert_eq!(judge(&limits, &past, cause, None, at(now)).is_ok(), fits, "{rule}");
     }
 }
 
@@ -118,7 +119,7 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
         spend("a", 0, 4.0, Some((Some(2.5), 60))),
         spend("b", 120, 4.0, Some((None, 180))),
     ]);
-    let why = judge(&limits(), &two, &SpendRequest::default(), at(240)).unwrap_err();
+    let why = judge(&limits(), &two, None, None, at(240)).unwrap_err();
     assert_eq!((why.word, why.until), ("budget", Some(at(DAYS + 60))));
     assert_eq!(
         why.detail,
@@ -127,7 +128,7 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
          auto_investigation.budget_usd_per_day"
     );
     let kept = BudgetLimits { reserve_for_expiry: 0.8, ..limits() };
-    let why = judge(&kept, &two, &SpendRequest::default(), at(240)).unwrap_err();
+    let why = judge(&kept, &two, None, None, at(240)).unwrap_err();
     assert_eq!(why.until, None, "however much is given back");
     assert_eq!(
         why.detail,
@@ -136,7 +137,7 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
          in auto_investigation.budget_usd_per_day"
     );
     let cause = BudgetLimits { per_fingerprint: Some(usd(7.0)), ..limits() };
-    let why = judge(&cause, &two, &of_cause("cause"), at(240)).unwrap_err();
+    let why = judge(&cause, &two, Some("cause"), None, at(240)).unwrap_err();
     assert_eq!(why.until, Some(at(30 * DAYS + 60)));
     assert!(why.detail.contains("on this cause in 30 days"), "{why:?}");
     assert!(why.detail.ends_with("auto_investigation.budget_usd_per_fingerprint"), "{why:?}");
@@ -144,10 +145,13 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
 
 #[test]
 fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
-    let (limits, want) = (limits(), of_cause("cause"));
+    let (limits, incident) = (limits(), incident(None));
     let mut budget = Budget::default();
     for minute in [0, 1] {
-        assert_eq!(budget.reserve(&limits, "a", "orders-dlq", &want, at(minute)), Ok(usd(1.75)));
+        assert_eq!(
+            budget.reserve(&limits, "a", &incident, Some("cause"), at(minute)),
+            Ok(usd(1.75))
+        );
     }
     assert_eq!(budget.day(at(2)), DaySpend { spent: Usd::NONE, reserved: usd(1.75) });
     let steps = [
@@ -169,7 +173,7 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
 fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
     for cost in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
         let mut budget = Budget::default();
-        budget.reserve(&limits(), "a", "q", &SpendRequest::default(), at(0)).unwrap();
+        budget.reserve(&limits(), "a", &incident(None), None, at(0)).unwrap();
         for (minute, cost) in [(1, cost), (2, Some(0.2))] {
             budget.settle("a", cost.and_then(Usd::from_dollars), at(minute));
             let day = DaySpend { spent: usd(1.75), reserved: Usd::NONE };
@@ -209,10 +213,10 @@ fn what_lies_in_the_future_counts_from_now_and_no_longer_than_anything_else() {
     for (row, from, end, until) in rows {
         let mut all = budget(vec![spend("s", from, 7.0, end.map(|end| (Some(7.0), end)))]);
         all.clamp_future_times(at(20));
-        let why = judge(&limits(), &all, &loss(20), at(20)).unwrap_err();
+        let why = judge(&limits(), &all, None, loss(20), at(20)).unwrap_err();
         assert_eq!(why.until, Some(at(until)), "{row}");
         all.clamp_future_times(at(30));
-        let why = judge(&limits(), &all, &loss(30), at(30)).unwrap_err();
+        let why = judge(&limits(), &all, None, loss(30), at(30)).unwrap_err();
         assert_eq!(why.until, Some(at(until)), "{row}: it stands still");
     }
 }
@@ -243,8 +247,8 @@ fn of_many_at_once_no_more_is_granted_than_fits() {
                 for run in 0..4 {
                     let session = format!("{thread}-{run}");
                     let reserve = |budget: &mut Budget| {
-                        let want = SpendRequest::default();
-                        Ok(budget.reserve(&limits(), &session, "q", &want, at(run)).is_ok())
+                        let incident = incident(None);
+                        Ok(budget.reserve(&limits(), &session, &incident, None, at(run)).is_ok())
                     };
                     if store.update(&Keys::all(), reserve).unwrap() {
                         granted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -284,9 +288,9 @@ proptest! {
             let now = at(minute);
             match step {
                 Step::Start { near } => {
-                    let want = if near { loss(minute) } else { SpendRequest::default() };
+                    let incident = incident(near.then_some(now));
                     let session = number.to_string();
-                    match budget.reserve(&limits, &session, "q", &want, now) {
+                    match budget.reserve(&limits, &session, &incident, None, now) {
                         Ok(_) if !near => ordinary.push(budget.day(now)),
                         Ok(_) => {}
                         // Nothing is refused that would fit, and the moment is the right one.
@@ -297,10 +301,10 @@ proptest! {
                             prop_assert!(taken > usd(7.0).less(kept));
                             if let Some(until) = why.until {
                                 let early = Timestamp::from_millis(until.millis() - 1);
-                                let near_then =
-                                    |at| SpendRequest { expires_after: near.then_some(at), ..want.clone() };
-                                prop_assert!(judge(&limits, &budget, &near_then(until), until).is_ok());
-                                prop_assert!(judge(&limits, &budget, &near_then(early), early).is_err());
+                                let fits = |now| {
+                                    judge(&limits, &budget, None, near.then_some(now), now).is_ok()
+                                };
+                                prop_assert!(fits(until) && !fits(early));
                             }
                         }
                     }

@@ -28,7 +28,9 @@ fn none(temporary: bool) -> SampledEvidence {
 #[test]
 fn what_is_worth_an_agent() {
     let owned = || {
-        Some(PreflightSkip::KnownCause { session: "s".into(), queue: "q".into(), running: true })
+        let detail = "session s is investigating the same cause in queue 'q'".into();
+        let retry = Retry::AfterSession("s".into());
+        Some(PreflightSkip { word: "known_cause", detail, retry })
     };
     let sure = cause(CodeFault::NotACodeBug, 0.9);
     let judged = |causes: &[&Triage]| Ok(causes.iter().map(|c| (*c).clone()).collect());
@@ -56,10 +58,10 @@ fn what_is_worth_an_agent() {
     ];
     for (rule, evidence, spends, required, owner, word) in rows {
         let found = judge(&evidence, spends, required, owner);
-        assert_eq!(found.map(|why| why.word()), word, "{rule}");
+        assert_eq!(found.map(|why| why.word), word, "{rule}");
     }
     let why = judge(&judged(&[&sure]), true, true, None).unwrap();
-    assert_eq!(why.to_string(), "throttling: the function was throttled");
+    assert_eq!(why.detail, "throttling: the function was throttled");
 }
 
 fn session(id: &str, incident: &str, print: &str, status: SessionStatus) -> Session {
@@ -97,12 +99,9 @@ fn a_cause_is_owned_while_its_incident_is_open() {
             sessions: vec![session("a", of, print, status), own],
             incidents: vec![incident("i1", closed), incident("i2", false)],
         };
-        let found = owner(&sessions, "own", "f").map(|why| match why {
-            PreflightSkip::KnownCause { session, running, .. } => {
-                assert_eq!(session, "a", "{rule}");
-                running
-            }
-            other => panic!("{rule}: {other}"),
+        let found = owner(&sessions, "own", "f").map(|why| {
+            assert_eq!(why.retry, Retry::AfterSession("a".into()), "{rule}");
+            why.detail.starts_with("session a is investigating the same cause in queue")
         });
         assert_eq!(found, running, "{rule}");
     }

@@ -1,6 +1,5 @@
 use super::*;
 use crate::event::Queue;
-use crate::rules::investigation::budget::SpendRequest;
 use crate::rules::investigation::incident::Incident;
 
 fn at(seconds: i64) -> Timestamp {
@@ -59,10 +58,9 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
         ("cccccccc-3333", SessionProbe { held: Some(true), ..SessionProbe::default() }),
     ];
     let mut budget = Budget::default();
-    let want = SpendRequest { fingerprint: Some("ffffffffffff".into()), expires_after: None };
-    budget
-        .reserve(&BudgetLimits::default(), "cccccccc-3333", "orders-dlq", &want, at(NOW))
-        .unwrap();
+    let limits = BudgetLimits::default();
+    let orders = incident("", "orders-dlq", &[]);
+    budget.reserve(&limits, "cccccccc-3333", &orders, Some("ffffffffffff"), at(NOW)).unwrap();
     let documents = StateDocuments {
         sessions: Some(sessions),
         watched: Some(Watched::default()),
