@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility::SkipReason;
+use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::preflight::{self, NOT_A_CODE_BUG, PreflightSkip, Retry};
 use crate::rules::investigation::wait::Wait;
@@ -63,12 +64,15 @@ pub(super) fn reserve_budget(
         return Ok(true);
     }
     let cause = evidence.cause().map(|cause| cause.fingerprint.as_str());
+    let Incident { queue, expires_after, .. } = &plan.incident;
     // The limits apply to the sum of all runs.
     let refusal = context.store.update(&Keys::all(), |budget: &mut Budget| {
         let now = clock::now();
         budget.clamp_future_times(now);
         budget.forget(now);
-        Ok(budget.reserve(&plan.limits, context.session, &plan.incident, cause, now).err())
+        let reserved =
+            budget.reserve(&plan.limits, context.session, &queue.name, cause, *expires_after, now);
+        Ok(reserved.err())
     })?;
     let Some(SkipReason { word, detail, until }) = refusal else { return Ok(true) };
     let limits = Some(plan.limits.clone());

@@ -9,7 +9,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::eligibility::SkipReason;
-use super::incident::Incident;
 use super::money::Usd;
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::time::{Timestamp, show_span};
@@ -198,18 +197,19 @@ impl Budget {
         &mut self,
         limits: &BudgetLimits,
         session: &str,
-        incident: &Incident,
+        queue: &str,
         cause: Option<&str>,
+        expires_after: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Usd, SkipReason> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
         }
-        let amount = judge(limits, self, cause, incident.expires_after, now)?;
+        let amount = judge(limits, self, cause, expires_after, now)?;
         self.spends.push(Spend {
             session: session.to_owned(),
-            queue: incident.queue.name.clone(),
+            queue: queue.to_owned(),
             fingerprint: cause.map(str::to_owned),
             at: now,
             reserved_usd: amount,

@@ -32,9 +32,9 @@ pub struct QueueActivity {
 /// The reason why an incident is not investigated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkipReason {
-    /// One word, for programs.
+    /// The reason as one word, for programs.
     pub word: &'static str,
-    /// A sentence, for people.
+    /// The reason as a sentence, for people.
     pub detail: String,
     /// The end of the reason, when it is known.
     pub until: Option<Timestamp>,

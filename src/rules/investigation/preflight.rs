@@ -25,9 +25,9 @@ pub type SampledEvidence = Result<Vec<Triage>, MissingEvidence>;
 /// The reason why no agent is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreflightSkip {
-    /// One word, for programs.
+    /// The reason as one word, for programs.
     pub word: &'static str,
-    /// A sentence, for people.
+    /// The reason as a sentence, for people.
     pub detail: String,
     pub retry: Retry,
 }
@@ -35,10 +35,10 @@ pub struct PreflightSkip {
 /// The time at which the incident is judged again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retry {
-    /// When the incident changes.
+    /// The next change of the incident.
     Never,
     AfterCooldown,
-    /// When this session has ended without a result.
+    /// The end of this session without a result.
     AfterSession(String),
 }
 

@@ -45,11 +45,6 @@ fn loss(minutes: i64) -> Option<Timestamp> {
     Some(at(minutes))
 }
 
-/// An incident whose messages are not lost before this time.
-fn incident(expires_after: Option<Timestamp>) -> Incident {
-    Incident { expires_after, ..Incident::default() }
-}
-
 #[test]
 fn the_worst_case_is_beyond_what_was_measured() {
     for (per_run, worst) in [(0.5, 1.25), (1.0, 1.75), (5.0, 6.0), (100.0, 120.0)] {
@@ -145,11 +140,11 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
 
 #[test]
 fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
-    let (limits, incident) = (limits(), incident(None));
+    let limits = limits();
     let mut budget = Budget::default();
     for minute in [0, 1] {
         assert_eq!(
-            budget.reserve(&limits, "a", &incident, Some("cause"), at(minute)),
+            budget.reserve(&limits, "a", "orders-dlq", Some("cause"), None, at(minute)),
             Ok(usd(1.75))
         );
     }
@@ -173,7 +168,7 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
 fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
     for cost in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
         let mut budget = Budget::default();
-        budget.reserve(&limits(), "a", &incident(None), None, at(0)).unwrap();
+        budget.reserve(&limits(), "a", "q", None, None, at(0)).unwrap();
         for (minute, cost) in [(1, cost), (2, Some(0.2))] {
             budget.settle("a", cost.and_then(Usd::from_dollars), at(minute));
             let day = DaySpend { spent: usd(1.75), reserved: Usd::NONE };
@@ -247,8 +242,7 @@ fn of_many_at_once_no_more_is_granted_than_fits() {
                 for run in 0..4 {
                     let session = format!("{thread}-{run}");
                     let reserve = |budget: &mut Budget| {
-                        let incident = incident(None);
-                        Ok(budget.reserve(&limits(), &session, &incident, None, at(run)).is_ok())
+                        Ok(budget.reserve(&limits(), &session, "q", None, None, at(run)).is_ok())
                     };
                     if store.update(&Keys::all(), reserve).unwrap() {
                         granted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -288,9 +282,9 @@ proptest! {
             let now = at(minute);
             match step {
                 Step::Start { near } => {
-                    let incident = incident(near.then_some(now));
+                    let loss = near.then_some(now);
                     let session = number.to_string();
-                    match budget.reserve(&limits, &session, &incident, None, now) {
+                    match budget.reserve(&limits, &session, "q", None, loss, now) {
                         Ok(_) if !near => ordinary.push(budget.day(now)),
                         Ok(_) => {}
                         // Nothing is refused that would fit, and the moment is the right one.

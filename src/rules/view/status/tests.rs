@@ -59,8 +59,8 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
     ];
     let mut budget = Budget::default();
     let limits = BudgetLimits::default();
-    let orders = incident("", "orders-dlq", &[]);
-    budget.reserve(&limits, "cccccccc-3333", &orders, Some("ffffffffffff"), at(NOW)).unwrap();
+    let cause = Some("ffffffffffff");
+    budget.reserve(&limits, "cccccccc-3333", "orders-dlq", cause, None, at(NOW)).unwrap();
     let documents = StateDocuments {
         sessions: Some(sessions),
         watched: Some(Watched::default()),
