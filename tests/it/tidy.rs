@@ -109,6 +109,19 @@ fn every_file_describes_its_content() {
 }
 
 #[test]
+fn decisions_over_all_records_are_listed() {
+    let page = read("ARCHITECTURE.md");
+    let listed = part(&page, "## State as keyed records", "\n## ");
+    let needs_all = |text: &str| ["Keys::all()", "with_all("].iter().any(|w| text.contains(w));
+    let unlisted = rust_files("src/edge").into_iter().filter_map(|(path, text)| {
+        let name = path.strip_prefix("src/").unwrap();
+        let named = listed.contains(&format!("`{name}`"));
+        (!is_test(&path) && needs_all(&code(&text)) && !named).then_some(path)
+    });
+    assert_none("files whose decisions over all records ARCHITECTURE.md omits", unlisted.collect());
+}
+
+#[test]
 fn files_and_functions_are_short() {
     let mut long = Vec::new();
     for (path, text) in rust_files("src") {

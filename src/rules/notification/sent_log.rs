@@ -13,7 +13,7 @@ use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_lis
 use crate::event::{self, Head};
 use crate::time::Timestamp;
 
-/// The time for which a notice is remembered. `scripts/pipeline` replays a day.
+/// The time for which a notice is remembered. `scripts/pipeline` replays 7 days.
 pub const KEPT_FOR: Duration = Duration::from_secs(8 * 86_400);
 
 /// The number of notices that are remembered.
