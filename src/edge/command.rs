@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::store::{BlockingWait, assert_may_wait};
+use crate::store::{self, BlockingWait};
 
 /// The result of a command.
 #[derive(Debug)]
@@ -32,7 +32,6 @@ pub fn run(
     max: u64,
     stderr: Stdio,
 ) -> Result<CommandResult, String> {
-    assert_may_wait(BlockingWait::Command);
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
@@ -44,7 +43,7 @@ pub fn run(
     let until = clock::tick() + deadline;
     let output = read(&mut child, max).and_then(|output| {
         let left = until.saturating_duration_since(clock::tick());
-        output.recv_timeout(left).ok().flatten()
+        store::receive(&output, left).ok().flatten()
     });
     let (mut output, more, ended) = match output {
         Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),
@@ -80,7 +79,7 @@ fn wait(child: &mut Child, until: Instant) -> Option<ExitStatus> {
         if clock::tick() >= until {
             return None;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        store::sleep(BlockingWait::Command, Duration::from_millis(5));
     }
 }
 
@@ -89,7 +88,7 @@ fn stop(child: &mut Child) {
         // The group may have ended by itself.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
-    let _ = child.wait();
+    let _ = store::wait_for_end(child);
 }
 
 #[cfg(test)]

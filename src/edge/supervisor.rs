@@ -64,7 +64,7 @@ use crate::config::SecretValue;
 use crate::error::Error;
 use crate::rules::agent::last_line::AgentResult;
 use crate::rules::investigation::money::Usd;
-use crate::store::{Lock, Store};
+use crate::store::{self, BlockingWait, Lock, Store};
 
 /// Names of the files in a session's folder.
 pub mod files {
@@ -126,7 +126,9 @@ fn take_lock(path: &Path) -> Result<Option<Lock>, Error> {
     let deadline = clock::tick() + LOCK_RETRY;
     loop {
         match Lock::try_take(path)? {
-            None if clock::tick() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            None if clock::tick() < deadline => {
+                store::sleep(BlockingWait::Lock, Duration::from_millis(2));
+            }
             taken => return Ok(taken),
         }
     }

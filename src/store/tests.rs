@@ -211,6 +211,7 @@ fn waits_inside_an_update_panic_but_for_the_start_of_a_supervisor() {
         (BlockingWait::Network, true),
         (BlockingWait::Command, true),
         (BlockingWait::ProcessEnd, true),
+        (BlockingWait::Lock, true),
         (BlockingWait::SupervisorStart, false),
     ] {
         assert_eq!(panics(&|| assert_may_wait(wait)), expected, "{wait:?}");

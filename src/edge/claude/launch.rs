@@ -21,7 +21,7 @@ use crate::rules::agent::invocation;
 use crate::rules::agent::invocation::Invocation;
 use crate::rules::agent::prompt;
 use crate::rules::agent::subagent::{Subagent, builtin, merged, to_json, useful};
-use crate::store;
+use crate::store::{self, BlockingWait};
 use crate::text::safe;
 
 /// Deadline of `--version`, `--help` and `mkfifo`, which take a tenth of a second.
@@ -225,6 +225,6 @@ fn write_credential(path: &Path, credential: &SecretValue) {
     }
     // Claude Code reopens the pipe by its descriptor: a writer must stay until it has read.
     while rustix::io::ioctl_fionread(&pipe).is_ok_and(|unread| unread > 0) {
-        std::thread::sleep(UNREAD);
+        store::sleep(BlockingWait::Command, UNREAD);
     }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::edge::command;
 use crate::error::Error;
+use crate::store::{self, BlockingWait};
 use crate::text::{safe, shorten};
 
 /// Oldest git with all features that are used (`add --sparse`, settings by environment).
@@ -179,7 +180,7 @@ impl Git {
             if answer.ok || !is_busy(&answer.complaint) || clock::tick() >= until {
                 return Ok(answer);
             }
-            std::thread::sleep(Duration::from_millis(50));
+            store::sleep(BlockingWait::Command, Duration::from_millis(50));
         }
     }
 
@@ -196,7 +197,7 @@ impl Git {
             Error::wrong(format!("cannot run 'git': {cause}; install git {major}.{minor} or later"))
         })?;
         // A process that git has left running may hold the pipe open: do not wait for it.
-        let said = complaints.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+        let said = store::receive(&complaints, Duration::from_secs(1)).unwrap_or_default();
         if ran.status.is_none() && !ran.more {
             return Err(failed(format!("it did not end within {} s", deadline.as_secs())));
         }

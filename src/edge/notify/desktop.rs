@@ -18,6 +18,7 @@ use crate::clock;
 use crate::error::io_cause;
 use crate::event::Severity;
 use crate::rules::notification::message::Notice;
+use crate::store;
 
 /// The number of children that run at once.
 pub const AT_ONCE: usize = 2;
@@ -166,7 +167,7 @@ impl<T> NotifierChild<T> {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = store::wait_for_end(&mut self.child);
     }
 
     /// Returns the first line that the child wrote to standard error. Reads only what is there: the

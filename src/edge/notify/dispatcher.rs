@@ -20,7 +20,7 @@ use crate::log;
 use crate::rules::notification::message::{self, Notice};
 use crate::rules::notification::route::{Router, Routing};
 use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
-use crate::store::{BlockingWait, Store, assert_may_wait};
+use crate::store::{self, BlockingWait, Store};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
@@ -300,13 +300,12 @@ impl Dispatcher {
 
     /// Waits for the deliveries under way, as long as those may take, and records them.
     fn complete_all(&mut self, out: &mut Output) -> Result<(), Error> {
-        assert_may_wait(BlockingWait::ProcessEnd);
         let mut result = Ok(());
         while self.is_busy() {
             let polled = self.poll_children(out);
             result = result.and(polled);
             if self.is_busy() {
-                std::thread::sleep(POLL_INTERVAL / 4);
+                store::sleep(BlockingWait::ProcessEnd, POLL_INTERVAL / 4);
             }
         }
         self.record();
