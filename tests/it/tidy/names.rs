@@ -81,7 +81,7 @@ fn type_names_are_defined_once() {
 
 /// `of` says neither that it constructs nor what it returns.
 #[test]
-fn no_function_is_called_of() {
+fn function_names_exclude_of() {
     let is_of = |line: &str| {
         item(line.trim_start(), "fn ") == Some("of")
             || item(line.trim_start(), "const fn ") == Some("of")
