@@ -1,4 +1,4 @@
-//! Names and prose: types, functions, sizes of programs, and the openings of doc comments.
+//! Names and prose: types, functions, tests, sizes of programs, and the openings of doc comments.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,10 @@ const VAGUE: [&str; 28] = [
     "So", "Somebody", "That", "Their", "They", "Those", "To", "What", "When", "Where", "Whether",
     "Who", "Why", "With", "Whose", "Here",
 ];
+
+/// First words of a test name that name no subject.
+const NO_SUBJECT: [&str; 12] =
+    ["a", "an", "the", "what", "it", "of", "no", "who", "whoever", "that", "those", "which"];
 
 /// Words that begin a question and still name what is returned.
 const ALLOWED: [&str; 1] = ["Whether"];
@@ -93,6 +97,30 @@ fn function_names_exclude_of() {
     );
 }
 
+/// Returns the names of the tests in a file.
+fn test_names(text: &str) -> Vec<&str> {
+    let tests = text.split("#[test]\n").skip(1);
+    tests.filter_map(|test| test.lines().find_map(|line| item(line.trim_start(), "fn "))).collect()
+}
+
+fn names_subject(test: &str) -> bool {
+    !NO_SUBJECT.contains(&test.split('_').next().unwrap_or_default())
+}
+
+/// A list of failures sorts and searches by subject.
+#[test]
+fn test_names_begin_with_their_subject() {
+    let (mut found, mut count) = (Vec::new(), 0);
+    for (path, text) in rust_files("src").into_iter().chain(rust_files("tests")) {
+        let names = test_names(&text);
+        count += names.len();
+        let vague = names.into_iter().filter(|name| !names_subject(name));
+        found.extend(vague.map(|name| format!("{path}: {name}")));
+    }
+    assert!(count > 600, "{count}");
+    assert_none("a test name begins without its subject", found);
+}
+
 #[test]
 fn programs_have_at_most_100_lines() {
     let long = rust_files("src/bin").into_iter().filter(|(_, text)| text.lines().count() > 100);
@@ -105,5 +133,7 @@ fn name_checks_find_names() {
     assert_eq!(item("fn of(", "fn "), Some("of"));
     assert_eq!(item("a struct B", "struct "), None);
     assert_eq!(first_word("It's here"), "It");
+    assert_eq!(test_names("fn a() {\n#[test]\n#[ignore]\n    fn b_c(d: u8) {\nfn e() {"), ["b_c"]);
+    assert!(!names_subject("a_replay") && !names_subject("it") && names_subject("item_of_a_list"));
     assert!(code("// x\ny").contains('y'));
 }
