@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prose_is_prose() {
+    fn prose_escapes_markdown() {
         let rows = [
             ("words", "It is null, 5 times (mostly).", "It is null, 5 times (mostly)."),
             ("a heading", "# Fixed", "\\# Fixed"),

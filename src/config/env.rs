@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_as_a_shell_would_read_simple_ones() {
+    fn env_file_lines_are_read_like_shell_assignments() {
         let cases = [
             ("a bare value", "A=b", "b"),
             ("spaces around it", "  A= b  ", "b"),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_line_is_named_by_file_and_line_and_its_value_is_not_shown() {
+    fn malformed_line_is_named_without_its_value() {
         let cases = [
             "hunter2",
             "A B=hunter2",
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_real_environment_wins_unless_it_is_empty() {
+    fn real_variable_precedes_env_file_unless_empty() {
         let env = with("REAL=file\nEMPTY=file\nOWN=file").unwrap();
         assert_eq!(env.get("REAL"), Some("real"));
         assert_eq!(env.get("EMPTY"), Some("file"));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_file_cannot_point_the_sdk_at_a_credential_process() {
+    fn untrusted_env_file_cannot_set_credential_process() {
         for name in RUNS_COMMANDS {
             let (line, path) = (format!("{name}=./evil"), Path::new("config/.env"));
             let error = Env::default().add_file(&line, path, false).unwrap_err().to_string();

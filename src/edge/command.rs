@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_ends_by_itself_or_is_ended() {
+    fn command_is_ended_at_deadline_or_output_limit() {
         let rows = [
             ("an answer", "printf abc", 10_000, "abc", false, Some(0)),
             ("as much as fits", "printf abcde", 10_000, "abcde", false, Some(0)),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_is_what_was_given() {
+    fn environment_of_command_is_the_given_one_alone() {
         let argv = ["/usr/bin/env".to_owned()];
         let environment = [("DLQ_ONLY".into(), "this".into())];
         let ran =

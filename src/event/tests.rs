@@ -75,7 +75,7 @@ fn derived_ids_are_equal_for_equal_parts() {
 }
 
 #[test]
-fn peek_tells_events_objects_and_bad_lines() {
+fn peek_distinguishes_events_objects_and_bad_lines() {
     let head = r#""specversion":"1.0","id":"i","source":"s","type":"queue.raised""#;
     let event = |extra: &str| format!("{{{head}{extra}}}");
     let events = [
@@ -132,7 +132,7 @@ fn schema_has_every_key_of_a_line() {
 }
 
 #[test]
-fn every_type_has_one_emitter() {
+fn event_types_have_one_emitter() {
     assert_eq!(ToolName::Peek.emits(), [Type::QueueSampled]);
     assert_eq!(ToolName::Log.emits(), []);
     let all: usize = ToolName::ALL.map(|tool| tool.emits().len()).iter().sum();

@@ -80,7 +80,7 @@ mod tests {
     const AGENT: &str = "---\ndescription: d\ntools: Read\n---\np\n";
 
     #[test]
-    fn files_are_read_in_order_and_only_those_of_subagents() {
+    fn subagent_files_are_read_in_order_up_to_16() {
         let dir = folder("order");
         for name in ["b.md", "a.md", "a.txt", ".#a.md", "c.md~"] {
             std::fs::write(dir.join(name), AGENT).unwrap();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_its_path() {
+    fn unreadable_subagent_file_is_named_with_its_path() {
         let dir = folder("told");
         let path = dir.join("x.md");
         let long = vec![b'a'; MAX_FILE + 1];
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_cannot_be_filled_is_refused_at_once() {
+    fn template_with_forbidden_placeholder_is_refused() {
         let dir = folder("template");
         let path = dir.join("prompt.md");
         std::fs::write(&path, "Look at {{depth}}").unwrap();

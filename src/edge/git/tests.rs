@@ -111,7 +111,7 @@ impl Bench {
 }
 
 #[test]
-fn git_takes_every_name_of_a_branch() {
+fn branch_name_of_any_queue_is_valid_for_git() {
     let bench = Bench::new("names");
     let long = "q".repeat(300);
     let names =
@@ -127,7 +127,7 @@ fn git_takes_every_name_of_a_branch() {
 }
 
 #[test]
-fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
+fn dirty_checkout_stays_unchanged() {
     let bench = Bench::new("dirty");
     bench.write("repo/src/app.py", "stashed\n");
     bench.git("repo", &["stash"]);
@@ -154,7 +154,7 @@ fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
 }
 
 #[test]
-fn what_is_unchanged_goes_without_a_trace() {
+fn unchanged_worktree_is_removed_with_its_branch() {
     let bench = Bench::new("unchanged");
     let workspace = bench.open("a");
     std::fs::write(workspace.evidence().join("messages.json"), "{}").unwrap();
@@ -205,7 +205,7 @@ fn changes_are_kept_and_their_patch_applies() {
 }
 
 #[test]
-fn commits_are_kept_wherever_the_agent_has_put_them() {
+fn commits_are_kept_on_any_branch_or_detached() {
     let bench = Bench::new("commits");
     for (session, argv) in [
         ("reverted", ["revert", "--no-edit", "HEAD"].as_slice()),
@@ -231,7 +231,7 @@ fn commits_are_kept_wherever_the_agent_has_put_them() {
 }
 
 #[test]
-fn a_long_patch_is_cut_and_a_broken_folder_is_no_failure() {
+fn patch_over_limit_or_with_nested_repository_is_truncated() {
     let bench = Bench::new("long");
     let workspace = bench.open("a");
     bench.write("state/a/tree/long", &"line\n".repeat(400_000));
@@ -248,7 +248,7 @@ fn a_long_patch_is_cut_and_a_broken_folder_is_no_failure() {
 }
 
 #[test]
-fn many_at_once_have_a_worktree_and_a_branch_each() {
+fn concurrent_sessions_have_own_worktree_and_branch() {
     let bench = Bench::new("many");
     let names: Vec<String> = (0..8).map(|n| format!("s{n}")).collect();
     let mut branches: Vec<String> = std::thread::scope(|scope| {
@@ -273,7 +273,7 @@ fn many_at_once_have_a_worktree_and_a_branch_each() {
 }
 
 #[test]
-fn a_lock_that_goes_is_waited_for() {
+fn index_lock_is_waited_for() {
     let bench = Bench::new("lock");
     let workspace = bench.open("a");
     let lock = workspace.admin.join("index.lock");
@@ -288,7 +288,7 @@ fn a_lock_that_goes_is_waited_for() {
 }
 
 #[test]
-fn nothing_that_a_repository_or_an_agent_names_is_run() {
+fn programs_named_by_repository_or_agent_are_not_run() {
     let bench = Bench::new("hostile");
     bench.script("evil", &format!("echo \"$0 $*\" >>{}; cat", bench.path("ran").display()));
     let evil = bench.path("evil").display().to_string();
@@ -348,7 +348,7 @@ fn nothing_that_a_repository_or_an_agent_names_is_run() {
 }
 
 #[test]
-fn a_worktree_that_is_half_made_by_another_is_waited_for() {
+fn open_waits_for_unfinished_worktree_of_another() {
     let bench = Bench::new("half");
     // What git shows for a moment: the folder is there, its files are empty.
     bench.write("repo/.git/worktrees/other/gitdir", "/nowhere/.git\n");
@@ -363,7 +363,7 @@ fn a_worktree_that_is_half_made_by_another_is_waited_for() {
 }
 
 #[test]
-fn evidence_does_not_follow_a_link_of_the_repository() {
+fn evidence_link_in_repository_is_refused() {
     let bench = Bench::new("link");
     symlink(&bench.0, bench.path("repo/.dlq")).unwrap();
     bench.commit("repo", "link");
@@ -374,7 +374,7 @@ fn evidence_does_not_follow_a_link_of_the_repository() {
 }
 
 #[test]
-fn the_base_is_what_was_fetched_last() {
+fn base_is_remote_branch_else_local_else_refused() {
     let bench = Bench::new("base");
     let first = bench.git("repo", &["rev-parse", "HEAD"]);
     bench.write("repo/more", "");
@@ -405,7 +405,7 @@ fn the_base_is_what_was_fetched_last() {
 }
 
 #[test]
-fn worktrees_bare_repositories_and_folders_of_a_repository_do() {
+fn open_accepts_linked_worktree_bare_repository_and_subfolder() {
     let bench = Bench::new("places");
     bench.git("repo", &["worktree", "add", "--quiet", "../linked", "-b", "linked"]);
     bench.git(".", &["clone", "--quiet", "--bare", "repo", "bare.git"]);
@@ -420,7 +420,7 @@ fn worktrees_bare_repositories_and_folders_of_a_repository_do() {
 }
 
 #[test]
-fn a_sparse_checkout_is_one_in_the_worktree_too() {
+fn sparse_checkout_applies_to_the_worktree() {
     let bench = Bench::new("sparse");
     bench.write("repo/other/file", "x");
     bench.commit("repo", "other");
@@ -433,7 +433,7 @@ fn a_sparse_checkout_is_one_in_the_worktree_too() {
 }
 
 #[test]
-fn a_repository_of_another_user_does_when_it_is_named_itself() {
+fn repository_of_another_user_is_accepted_at_its_root_only() {
     let bench = Bench::new("owner");
     bench.write("repo/src/deep/file", "x");
     bench.commit("repo", "deep");
@@ -456,7 +456,7 @@ fn a_repository_of_another_user_does_when_it_is_named_itself() {
 }
 
 #[test]
-fn what_is_no_repository_is_refused_with_the_remedy() {
+fn unusable_repository_is_refused_with_the_remedy() {
     let bench = Bench::empty("refused");
     bench.write("plain/file", "");
     let rows = [
@@ -483,7 +483,7 @@ fn what_is_no_repository_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn names_that_are_taken_are_passed_or_told() {
+fn branch_name_in_use_is_numbered_and_folder_in_use_refused() {
     let bench = Bench::new("taken");
     bench.git("repo", &["branch", "dlq/orders-dlq/01234567"]);
     bench.git("repo", &["branch", "dlq/orders-dlq/01234567-2"]);
@@ -500,7 +500,7 @@ fn names_that_are_taken_are_passed_or_told() {
 }
 
 #[test]
-fn a_crash_leaves_nothing_that_is_not_swept() {
+fn sweep_after_crash_removes_unchanged_and_keeps_changes() {
     let bench = Bench::new("crash");
     let repo = bench.path("repo");
     let folder = |name: &str| bench.path(&format!("state/{name}/tree"));
@@ -537,7 +537,7 @@ fn a_crash_leaves_nothing_that_is_not_swept() {
 }
 
 #[test]
-fn citations_are_resolved_in_what_was_there_before() {
+fn citations_are_resolved_in_the_base_only() {
     let bench = Bench::new("cited");
     bench.write("outside", "x\n");
     bench.write("repo/no-newline", "one\ntwo");

@@ -66,7 +66,7 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
-    fn colour_adds_nothing_that_the_words_do_not_say() {
+    fn colour_adds_escape_sequences_only() {
         let at = Timestamp::from_millis(0);
         let notice = Notice::plain(Severity::Error, "q", "it broke", "mend it", at);
         assert_eq!(line(&notice, false), "00:00:00Z ERROR q: it broke: mend it");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_needs_a_terminal_that_wants_it() {
+    fn colour_depends_on_option_terminal_and_environment() {
         let env = |name: &str, value: &str| Env::from_pairs([(name, value)]);
         let rows = [
             (Color::Auto, env("TERM", "xterm"), true, true),

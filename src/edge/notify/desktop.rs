@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_data_on_every_system() {
+    fn notice_text_is_passed_as_data_on_every_platform() {
         let (program, arguments) = command(Platform::Other, &notice("-n"));
         assert_eq!(program, "notify-send");
         let body = "ERROR 00:00:00Z\n&lt;b&gt;bold&lt;/b&gt; &amp; \"quoted\" 'text' \\\\033";
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn queue_over_100_joins_the_oldest_and_forgets_none() {
+    fn notices_over_100_join_the_oldest_and_lose_none() {
         let mut desktop = Desktop::default();
         let crowded = (0..150).filter(|n| desktop.push(notice("x"), *n)).count();
         assert_eq!(crowded, 50);

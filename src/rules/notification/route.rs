@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn table_agrees_with_the_rules() {
+    fn channel_table_agrees_with_the_rules() {
         let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
         for &known in Type::ALL {
             for severity in Severity::ALL {

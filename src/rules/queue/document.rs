@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn seen_empty_means_read_in_a_round() {
+    fn empty_time_needs_a_reading_in_that_round() {
         let [a, b, c] = [target("a", -1000), target("b", -1000), target("c", 10)];
         let mut doc = Watched::default();
         round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(ReadError::Denied))]);
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn many_failures_of_one_reason_are_one_warning() {
+    fn failures_of_one_reason_are_one_warning() {
         let all: Vec<Target> = (0..5).map(|n| target(&format!("q{n}"), 0)).collect();
         let mut misses: Vec<Polled<'_>> =
             all.iter().map(|t| polled(t, 1, Err(ReadError::TimedOut))).collect();

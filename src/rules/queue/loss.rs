@@ -204,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_counted_from_the_highest_depth_since() {
+    fn drop_ends_at_the_highest_depth_since() {
         let fall = story(&[(0, 5, 0), (30, 1, 0), (60, 3, 0), (90, 2, 0)]).unwrap();
         assert_eq!((fall.from, fall.to), (5, 3));
     }
 
     #[test]
-    fn what_leaves_one_by_one_is_told_as_a_whole() {
+    fn drop_in_small_steps_is_counted_in_full() {
         let (mut fall, mut past, mut told) = (None, None, 0);
         for (step, depth) in [10, 8, 6, 4, 2, 2, 2, 1, 1, 1, 1].into_iter().enumerate() {
             let now = at(i64::try_from(step).unwrap() * 40);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts() {
+    fn drop_outcome_depends_on_tasks_readers_and_retention() {
         let quiet = story(&[(1000, 5, 0), (1030, 2, 0), (1090, 2, 0)]).unwrap();
         let read = story(&[(1000, 5, 1), (1030, 2, 0), (1090, 2, 0)]).unwrap();
         let expired = DepthDrop { expired: true, ..quiet };

@@ -191,7 +191,7 @@ fn ids(story: &Story) -> Vec<String> {
 }
 
 #[test]
-fn triage_cites_existing_items_and_concludes_from_producers_only() {
+fn triage_cites_real_items_and_concludes_from_producers_only() {
     let lint = |rule: &str| Finding { rule: rule.into(), level: "x".into(), detail: "y".into() };
     for (rule, story, ..) in rows() {
         let linted = story.clone().queue(|queue| queue.lint = vec![lint("max-receive-count")]);

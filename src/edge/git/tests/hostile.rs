@@ -12,7 +12,7 @@ impl Bench {
 }
 
 #[test]
-fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
+fn damaged_worktree_is_removed_and_other_files_stay() {
     type Make = fn(&Bench, &Path);
     let rows: [(&str, Make); 10] = [
         ("no-link", |_, _| {}),
@@ -64,7 +64,7 @@ fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
 }
 
 #[test]
-fn a_link_in_place_of_the_worktree_is_not_looked_into() {
+fn worktree_replaced_by_link_is_not_followed() {
     let bench = Bench::new("linked");
     let workspace = bench.open("s");
     let (tree, outside) = (workspace.folder().to_owned(), bench.outside());
@@ -85,7 +85,7 @@ fn a_link_in_place_of_the_worktree_is_not_looked_into() {
 }
 
 #[test]
-fn only_commits_before_the_base_are_cited() {
+fn citable_commits_are_the_base_and_its_ancestors() {
     let bench = Bench::new("commits-cited");
     let first = bench.git("repo", &["rev-parse", "HEAD"]);
     bench.write("repo/more", "");
@@ -109,7 +109,7 @@ fn only_commits_before_the_base_are_cited() {
 
 /// Gits to come run what `hook.NAME.command` says, wherever the folder of the hooks is.
 #[test]
-fn hooks_that_are_settings_are_off_wherever_something_is_written() {
+fn hooks_from_settings_are_disabled_for_every_write() {
     let bench = Bench::new("settings");
     let repo = bench.path("repo");
     for (key, value) in [("command", "false"), ("event", "reference-transaction")] {
@@ -137,7 +137,7 @@ fn hooks_that_are_settings_are_off_wherever_something_is_written() {
 }
 
 #[test]
-fn what_the_index_or_the_settings_of_the_agent_say_hides_nothing() {
+fn changes_are_found_despite_index_and_settings_of_agent() {
     let bench = Bench::new("hidden");
     bench.write("repo/other/file", "x");
     let head = bench.commit("repo", "other");
@@ -210,7 +210,7 @@ fn modes_links_and_deletions_are_changes() {
 }
 
 #[test]
-fn what_a_checkout_has_made_of_line_ends_is_no_change() {
+fn line_end_conversion_by_checkout_is_no_change() {
     let bench = Bench::new("ends");
     // Committed before there were attributes: git would now write them in another way.
     bench.write("repo/old.txt", "one\r\ntwo\r\n");
@@ -241,7 +241,7 @@ fn what_a_checkout_has_made_of_line_ends_is_no_change() {
 }
 
 #[test]
-fn a_repository_in_the_worktree_hides_nothing() {
+fn nested_repository_is_listed_or_sets_truncated() {
     let bench = Bench::new("embedded");
     let head = bench.git("repo", &["rev-parse", "HEAD"]);
     bench.git("repo", &["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);

@@ -38,7 +38,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 }
 
 #[test]
-fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
+fn test_worktree_has_the_base_and_the_patch_only() {
     let bench = Bench::new("trial");
     bench.script("repo/run", "true");
     bench.write("repo/gone", "x");
@@ -89,7 +89,7 @@ fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
 }
 
 #[test]
-fn what_an_earlier_trial_has_left_goes_first() {
+fn test_worktree_replaces_leftover_of_an_earlier_one() {
     let bench = Bench::new("left");
     let workspace = bench.open("s");
     bench.write("state/s/tree/src/app.py", "fixed\n");
@@ -130,7 +130,7 @@ fn what_an_earlier_trial_has_left_goes_first() {
 }
 
 #[test]
-fn a_patch_that_does_not_apply_is_told_and_leaves_nothing() {
+fn test_worktree_with_failing_patch_names_cause_and_is_removed() {
     let bench = Bench::new("applies");
     let workspace = bench.open("s");
     let folder = bench.path("state/s/trial");
@@ -154,7 +154,7 @@ fn a_patch_that_does_not_apply_is_told_and_leaves_nothing() {
 }
 
 #[test]
-fn a_trial_of_a_sparse_checkout_is_sparse_but_for_the_patch() {
+fn test_worktree_of_sparse_checkout_adds_patched_files_only() {
     let bench = Bench::new("sparse-trial");
     bench.write("repo/other/file", "x\n");
     bench.write("repo/other/more", "x\n");
@@ -175,7 +175,7 @@ fn a_trial_of_a_sparse_checkout_is_sparse_but_for_the_patch() {
 }
 
 #[test]
-fn a_trial_runs_nothing_that_the_repository_names() {
+fn test_worktree_runs_no_program_named_by_repository() {
     let bench = Bench::new("armed");
     bench.write("repo/.gitattributes", "*.py filter=x\n");
     bench.commit("repo", "attributes");

@@ -26,7 +26,7 @@ fn none(temporary: bool) -> SampledEvidence {
 }
 
 #[test]
-fn what_is_worth_an_agent() {
+fn preflight_skips_non_bugs_known_causes_and_no_evidence() {
     let owned = || {
         Some(PreflightSkip::KnownCause { session: "s".into(), queue: "q".into(), running: true })
     };
@@ -88,7 +88,7 @@ fn incident(id: &str, closed: bool) -> Incident {
 }
 
 #[test]
-fn a_cause_is_owned_while_its_incident_is_open() {
+fn cause_is_owned_while_its_incident_is_open() {
     let rows = [
         ("nobody", "other", "i1", SessionStatus::Completed, false, None),
         ("it runs", "f", "i1", SessionStatus::Running, false, Some(true)),

@@ -51,7 +51,7 @@ fn findings(queues: Vec<ListedQueue>) -> Vec<String> {
 }
 
 #[test]
-fn lint_rules() {
+fn lint_finds_settings_that_lose_messages() {
     let slow = |seconds| {
         let mut source = queue("a", 4, Some(("a-dlq", 5)));
         if let Some(Ok(attributes)) = &mut source.attributes {

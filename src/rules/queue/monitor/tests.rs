@@ -108,7 +108,7 @@ fn word(edge: &Edge) -> Option<String> {
 }
 
 #[test]
-fn monitor_stories() {
+fn monitor_reports_the_edges_of_each_history() {
     let denied = || M(ReadError::Denied);
     type Row = (&'static str, Vec<(i64, S)>, Vec<(i64, &'static str)>);
     let rows: Vec<Row> = vec![

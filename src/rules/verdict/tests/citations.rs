@@ -6,7 +6,7 @@ use crate::rules::evidence::bundle::{
 use crate::time::Timestamp;
 
 #[test]
-fn citation_parses_items_places_and_commits() {
+fn citation_parses_items_files_and_commits() {
     let item = |text: &str| Some(Citation::Item(text.into()));
     let place = |path: &str, line, to| Some(Citation::File { path: path.into(), line, to });
     let file = |path: &str, line| place(path, line, None);

@@ -67,7 +67,7 @@ fn outcome_of_results_exits_and_signals() {
 }
 
 #[test]
-fn results_add_up() {
+fn cost_is_cumulative_and_turns_add_up_over_results() {
     let transcript = transcript_of(&[FILLED, GOOD, SLASH]);
     assert_eq!(transcript.cost_usd(), Some(0.5), "cumulative, so the greatest");
     assert_eq!(transcript.turns(), Some(3), "each counts its own");
