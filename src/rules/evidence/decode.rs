@@ -67,15 +67,19 @@ impl Content {
     /// Returns a digest that is equal for equal contents on every machine: it finds repeats without
     /// storing bodies.
     pub fn digest(&self) -> u64 {
-        let hash = match self {
-            Content::Json(value) => Sha256::digest(value.to_string()),
-            Content::Text(text) => Sha256::digest(text),
-            Content::Binary { len } => Sha256::digest(len.to_le_bytes()),
-        };
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash[..8]);
-        u64::from_be_bytes(first)
+        first_eight_bytes(match self {
+            Content::Json(value) => Sha256::new_with_prefix(value.to_string()),
+            Content::Text(text) => Sha256::new_with_prefix(text),
+            Content::Binary { len } => Sha256::new_with_prefix(len.to_le_bytes()),
+        })
     }
+}
+
+/// Returns the first eight bytes of a hash as a number.
+pub(super) fn first_eight_bytes(hash: Sha256) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
 }
 
 words! {
