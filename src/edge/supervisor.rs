@@ -20,8 +20,10 @@
 //! | `finish` | verdict | session end: an event, then the record |
 
 mod agent;
+mod agent_files;
 pub mod agent_program;
 mod check_verdict;
+mod claude;
 mod clean_up;
 mod context;
 mod environment;
@@ -139,7 +141,7 @@ fn run(
     credential: Option<SecretValue>,
 ) -> Result<(), Error> {
     // Validate the agent before receiving messages: an unsuitable program costs nothing.
-    let agent = match prepare_agent(&context.plan, credential) {
+    let agent = match prepare_agent(context, credential) {
         Ok(agent) => agent,
         Err(why) => {
             let retry = retry_later(context, "agent_unfit");

@@ -37,7 +37,7 @@ pub(super) fn write_prompt(
                 nonce: &nonce()?,
                 repository: plan.code.as_ref().map(|code| prompt::Repository {
                     base: code.base.as_deref(),
-                    test_line: claude.test_line.as_deref(),
+                    test_line: claude.call.test_line.as_deref(),
                     fix: code.fix,
                 }),
                 subagents: &claude.subagents,
