@@ -144,7 +144,7 @@ fn check(
         timeline,
         denied: denied.into_iter().collect(),
         patch: None,
-        branch: worktree.map(|worktree| worktree.branch().to_owned()),
+        branch: worktree.map(|worktree| worktree.branch.clone()),
     })
 }
 
@@ -178,12 +178,11 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
         Citation::Item(_) => None,
         Citation::Commit(hash) => Some(shorten(&worktree.commit(hash).ok()??, LINE).into_owned()),
         // A file without a line proves nothing.
-        Citation::File { line: None, .. } => None,
         Citation::File { path, line, to } => {
-            if to.is_some() {
+            if let Some(to) = to {
                 worktree.cited(path, *to).ok()??;
             }
-            let text = worktree.cited(path, *line).ok()??;
+            let text = worktree.cited(path, (*line)?).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn describe_changes(context: &SessionContext, workspace: &Workspace) 
     if let Err(error) = store::replace(&path, &changes.patch) {
         return Some(format!("its changes cannot be saved: {error}"));
     }
-    let branch = worktree.branch();
+    let branch = &worktree.branch;
     Some(format!("its changes are in '{}' and on branch '{branch}'", path.display()))
 }
 
@@ -105,7 +105,7 @@ fn test_patch(
             return Ok(TestRun { command, result: TestResult::NotStarted });
         }
     };
-    let ran = run_tests(context, argv, tree.folder(), log, stop, watchdog);
+    let ran = run_tests(context, argv, &tree.folder, log, stop, watchdog);
     log::warn_on_error(tree.remove());
     Ok(TestRun { command, result: ran? })
 }
