@@ -6,6 +6,7 @@ use std::process::Child;
 
 use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
+use super::finish::NoResult;
 use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
@@ -115,7 +116,7 @@ pub(super) fn follow_agent(
     };
     let result = wait(child, context.time_remaining(), &mut || {
         sampler.sample();
-        let asked = stop.is_made().then_some(WaitResult::StopRequested);
+        let asked = stop.is_made().then_some(WaitResult::Cut(NoResult::Stopped));
         asked.or_else(|| tail.as_mut()?.follow(&mut report))
     });
     end_tree(context, &result, tree);
