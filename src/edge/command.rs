@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::store::{self, BlockingWait};
 
+/// Bytes of standard error that are kept.
+const ERRORS_MAX: u64 = 4096;
+
 /// The result of a command.
 #[derive(Debug)]
 pub struct CommandResult {
@@ -19,6 +22,8 @@ pub struct CommandResult {
     pub output: Vec<u8>,
     /// Whether there was more output.
     pub more: bool,
+    /// Beginning of standard error, when that is a pipe.
+    pub errors: Vec<u8>,
     /// The exit status; `None` when the command was killed at the deadline or the output limit.
     pub status: Option<ExitStatus>,
 }
@@ -41,9 +46,10 @@ pub fn run(
     }
     let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
     let until = clock::tick() + deadline;
-    let output = read(&mut child, max).and_then(|output| {
+    let errors = child.stderr.take().map(|stderr| read(stderr, ERRORS_MAX));
+    let output = child.stdout.take().and_then(|stdout| {
         let left = until.saturating_duration_since(clock::tick());
-        store::receive(&output, left).ok().flatten()
+        store::receive(&read(stdout, max + 1), left).ok()
     });
     let (mut output, more, ended) = match output {
         Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),
@@ -54,20 +60,24 @@ pub fn run(
         stop(&mut child);
     }
     output.truncate(usize::try_from(max).unwrap_or(usize::MAX));
-    Ok(CommandResult { output, more, status: ended })
+    // A process that the command has left running may hold the pipe open: do not wait for it.
+    let errors = errors.and_then(|errors| store::receive(&errors, Duration::from_secs(1)).ok());
+    Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
 }
 
-/// Reads in a thread, which may outlive the deadline until the pipe closes.
-fn read(child: &mut Child, max: u64) -> Option<Receiver<Option<Vec<u8>>>> {
-    let stdout = child.stdout.take()?;
+/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. The rest
+/// is dropped, so that the command does not block.
+fn read(mut pipe: impl Read + Send + 'static, max: u64) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        let read = stdout.take(max + 1).read_to_end(&mut bytes);
-        // The receiver is dropped at the deadline.
-        let _ = sender.send(read.ok().map(|_| bytes));
+        if pipe.by_ref().take(max).read_to_end(&mut bytes).is_ok() {
+            // The receiver is dropped at the deadline.
+            let _ = sender.send(bytes);
+            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+        }
     });
-    Some(receiver)
+    receiver
 }
 
 /// Waits for the end of a command that has closed its output.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::context::{SessionContext, canonical_session_folder};
+use super::finish::NoResult;
 use super::{files, program};
 use crate::clock;
 use crate::edge::process::{self, Tree};
@@ -21,12 +22,10 @@ use crate::store;
 /// Reason why waiting for a child has ended.
 pub(super) enum WaitResult {
     Exited(ExitStatus),
-    Deadline,
-    StopRequested,
-    /// Output of the agent that requires its end: a reason code, and a sentence.
-    Aborted(&'static str, String),
     /// The agent has written its result and does not exit.
     Lingering,
+    /// Deadline, stop request, or output of the agent that requires its end.
+    Cut(NoResult),
 }
 
 /// A request to end the session: a signal, or the file `stop` in its folder.
@@ -71,14 +70,14 @@ pub(super) fn wait(
         let remaining = deadline.saturating_duration_since(clock::tick());
         match store::receive(&exited, remaining.min(CHECK)) {
             Ok(result) => return result,
-            Err(RecvTimeoutError::Disconnected) => return WaitResult::Deadline,
+            Err(RecvTimeoutError::Disconnected) => return WaitResult::Cut(NoResult::TimedOut),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(result) = check() {
             return result;
         }
         if remaining.is_zero() {
-            return WaitResult::Deadline;
+            return WaitResult::Cut(NoResult::TimedOut);
         }
     }
 }

@@ -51,7 +51,7 @@ fn test_worktree_has_the_base_and_the_patch_only() {
     bench.git("repo", &["add", ".gitattributes"]);
     bench.git("repo", &["commit", "--quiet", "--message", "attributes"]);
     let workspace = bench.open("s");
-    let tree = workspace.folder();
+    let tree = &workspace.folder;
     bench.write("state/s/tree/src/app.py", "one\ntwo \nthree");
     bench.write("state/s/tree/größe/new name.py", "new\n");
     bench.write("state/s/tree/ends.bat", "one\r\n2\r\n");
@@ -71,16 +71,16 @@ fn test_worktree_has_the_base_and_the_patch_only() {
     let objects = || bench.git("repo", &["count-objects", "--verbose"]);
     let (before, branches) = (objects(), bench.branches());
     let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
-    assert_eq!(files(trial.folder()), expected);
+    assert_eq!(files(&trial.folder), expected);
     let place = "state/s/trial";
-    assert_eq!(bench.git(place, &["rev-parse", "HEAD"]), workspace.base());
+    assert_eq!(bench.git(place, &["rev-parse", "HEAD"]), workspace.base);
     assert_eq!(bench.git(place, &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD");
     assert_eq!(bench.git(place, &["diff", "--cached", "--name-only"]), "");
     assert_eq!((objects(), bench.branches()), (before, branches));
     assert_eq!(bench.worktrees(), 3);
     // As tests do.
     bench.write("state/s/trial/build/output", "x");
-    let folder = trial.folder().to_owned();
+    let folder = trial.folder.clone();
     trial.remove().unwrap();
     assert!(!folder.exists());
     assert_eq!(bench.worktrees(), 2);
@@ -120,7 +120,7 @@ fn test_worktree_replaces_leftover_of_an_earlier_one() {
         assert!(!folder.join("build").exists(), "{rule}");
         assert_eq!(bench.git("state/s/trial", &["status", "--short"]), " M src/app.py", "{rule}");
         assert_eq!(bench.worktrees(), 3, "{rule}");
-        make(&bench, trial.folder());
+        make(&bench, &trial.folder);
         remove_test_worktree(&bench.path("repo"), &folder).unwrap();
         trial.remove().unwrap();
         assert!(folder.symlink_metadata().is_err(), "{rule}");
@@ -166,7 +166,7 @@ fn test_worktree_of_sparse_checkout_adds_patched_files_only() {
     bench.write("state/s/tree/outside/new", "new\n");
     let patch = bench.patch(&workspace);
     let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
-    let found: Vec<PathBuf> = files(trial.folder()).into_keys().collect();
+    let found: Vec<PathBuf> = files(&trial.folder).into_keys().collect();
     let expected = [".gitignore", "other/file", "outside/new", "src/app.py"].map(PathBuf::from);
     assert_eq!(found, expected);
     let status = bench.git("state/s/trial", &["status", "--short"]);
@@ -192,7 +192,7 @@ fn test_worktree_runs_no_program_named_by_repository() {
     }
     bench.git("repo", &["config", "filter.x.required", "true"]);
     let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
-    let app = std::fs::read_to_string(trial.folder().join("src/app.py")).unwrap();
+    let app = std::fs::read_to_string(trial.folder.join("src/app.py")).unwrap();
     assert_eq!(app, "fixed\n");
     trial.remove().unwrap();
     assert!(!bench.path("ran").exists());

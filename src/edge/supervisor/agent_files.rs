@@ -13,7 +13,7 @@ use crate::rules::agent::subagent;
 use crate::rules::agent::subagent::{MAX_AGENTS, MAX_FILE, Subagent};
 
 /// Loads the subagents of a folder, one per file that ends in `.md`, sorted by file name.
-pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
+pub(super) fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
     let unreadable = |error: std::io::Error| Error::file("read", dir, &error);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
@@ -40,7 +40,7 @@ pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
 }
 
 /// Returns the template of the prompt: that of the file, or the built-in one.
-pub fn template(path: Option<&Path>) -> Result<String, Error> {
+pub(super) fn template(path: Option<&Path>) -> Result<String, Error> {
     let Some(path) = path else { return Ok(prompt::TEMPLATE.to_owned()) };
     let text = text(path, prompt::MAX_PROMPT)?;
     prompt::check(&text).map_err(|why| Error::wrong(format!("{}: {why}", path.display())))?;
@@ -48,7 +48,7 @@ pub fn template(path: Option<&Path>) -> Result<String, Error> {
 }
 
 /// Reads a file of at most `max` bytes.
-pub fn text(path: &Path, max: usize) -> Result<String, Error> {
+pub(super) fn text(path: &Path, max: usize) -> Result<String, Error> {
     let unreadable = |error: std::io::Error| Error::file("read", path, &error);
     // Reading a pipe may never end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
