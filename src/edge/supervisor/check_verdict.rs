@@ -81,11 +81,8 @@ pub(super) fn read_outcome(
         return Ok((last_line::judge(exit, line.as_deref()), None));
     };
     let is_claude = program.claude;
-    match transcript::outcome(exit, false, transcript, is_claude) {
-        transcript::AgentOutcome::Failed { reason, detail } => {
-            return Ok((AgentResult::Failed(reason, detail), None));
-        }
-        transcript::AgentOutcome::Success => {}
+    if let Err((reason, detail)) = transcript::outcome(exit, false, transcript, is_claude) {
+        return Ok((AgentResult::Failed(reason, detail), None));
     }
     let result = match (transcript.structured(), transcript.text()) {
         (Some(result), _) => result.to_string(),
@@ -135,8 +132,8 @@ fn check(
         }
     }
     let mut denied = BTreeMap::new();
-    for denial in transcript.denials() {
-        *denied.entry(denial.tool).or_insert(0) += 1;
+    for tool in transcript.denied_tools() {
+        *denied.entry(tool.to_owned()).or_insert(0) += 1;
     }
     Ok(CheckedVerdict {
         checked: verdict::check(found, &resolved),
