@@ -25,7 +25,7 @@ use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
 use crate::rules::investigation::money::Usd;
 use crate::rules::verdict;
-use crate::rules::verdict::report::{Cost, Report};
+use crate::rules::verdict::report::Report;
 use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
 use crate::store;
 use crate::text;
@@ -211,7 +211,9 @@ pub(super) fn render_report(
         excerpts: &verdict.excerpts,
         patch: verdict.patch.as_ref(),
         timeline: &verdict.timeline,
-        cost: Cost { usd: cost.map(Usd::dollars), turns, took: Some(context.elapsed()) },
+        cost_usd: cost.map(Usd::dollars),
+        turns,
+        took: context.elapsed(),
         denied: &verdict.denied,
         files: &files,
     }
