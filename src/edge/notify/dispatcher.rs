@@ -18,7 +18,7 @@ use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, ToolNam
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::notification::message::{self, Notice};
-use crate::rules::notification::route::{Router, Routing};
+use crate::rules::notification::route::Router;
 use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
 use crate::store::{BlockingWait, Store, assert_may_wait};
 use crate::time::Timestamp;
@@ -129,10 +129,10 @@ impl Dispatcher {
         if self.muted {
             return Ok(());
         }
-        let channels = match self.router.route(head) {
-            Routing::Notify(channels) => channels,
-            Routing::Silent(_) => return Ok(()),
-        };
+        let channels = self.router.route(head);
+        if channels.is_empty() {
+            return Ok(());
+        }
         let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
         let notice = message::render(head, line, now);
         for at in channels {
