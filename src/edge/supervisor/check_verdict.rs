@@ -156,8 +156,7 @@ struct Citable {
 fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
     let logs = read::load_logs(bundle)?;
-    let ids = all.messages.iter().map(|message| message.id.as_str());
-    let resolved = verdict::citable_ids(&all.queue, &all.fingerprints, &all.timeline, &logs, ids);
+    let resolved = verdict::citable_ids(&all, &logs);
     let messages = all.messages.iter().map(|message| {
         let text = message.body.as_str().unwrap_or(message.form.as_str());
         (message.id.clone(), text.to_owned())
@@ -175,12 +174,10 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
         Citation::Item(_) => None,
         Citation::Commit(hash) => Some(shorten(&worktree.commit(hash).ok()??, LINE).into_owned()),
         // A file without a line proves nothing.
-        Citation::File { line: None, .. } => None,
-        Citation::File { path, line, to } => {
-            if to.is_some() {
-                worktree.cited(path, *to).ok()??;
-            }
-            let text = worktree.cited(path, *line).ok()??;
+        Citation::File { lines: None, .. } => None,
+        Citation::File { path, lines: Some((first, last)) } => {
+            worktree.cited(path, Some(*last)).ok()??;
+            let text = worktree.cited(path, Some(*first)).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())
         }
     }

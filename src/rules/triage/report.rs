@@ -7,27 +7,18 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::{CodeFault, Triage};
+use super::{BundleContents, CodeFault, Triage};
 use crate::event::{Finding, Queue};
 use crate::markdown::{EXCERPT, LIST, Page, fence, in_words, or_unknown, plain, span, span_of};
-use crate::rules::evidence::bundle::{Fingerprints, Group, QueueFacts, Sampled, Timeline};
+use crate::rules::evidence::bundle::{Group, QueueFacts, Timeline};
 use crate::text::count;
 use crate::time::show_span;
 
 /// Limit of a command, in characters; its words are shortened already.
 const COMMAND: usize = 8192;
 
-/// Parsed files of an evidence bundle.
-#[derive(Debug, Clone, Copy)]
-pub struct BundleFiles<'a> {
-    pub queue: &'a QueueFacts,
-    pub prints: &'a Fingerprints,
-    pub messages: &'a [Sampled],
-    pub timeline: &'a Timeline,
-}
-
 /// Renders the report of `triages`, which were judged from `bundle`.
-pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
+pub fn render(bundle: &BundleContents, triages: &[Triage]) -> String {
     let verdict = super::verdict(triages);
     let mut out = Page::default();
     out.line(format!("# Triage: {}", verdict.title.as_deref().unwrap_or("the cause is unknown")));
@@ -41,7 +32,7 @@ pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
     out.line(
         "No model was asked: fixed rules were applied to the evidence. Nobody has checked the result.",
     );
-    queue_facts(&mut out, bundle.queue);
+    queue_facts(&mut out, &bundle.queue);
     out.heading("Causes");
     let none = "Unknown: no message was sampled.";
     out.list(triages, "cause", none, |triage| cause(bundle, triage));
@@ -51,7 +42,7 @@ pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
         format!("- {id} ({}): {}", span(level), span_of(detail, 2 * EXCERPT))
     };
     out.list(&bundle.queue.lint, "finding", "No rule found any.", finding);
-    timeline(&mut out, bundle.timeline);
+    timeline(&mut out, &bundle.timeline);
     unknowns(&mut out, bundle, triages);
     out.text()
 }
@@ -109,7 +100,7 @@ fn queue_facts(out: &mut Page, queue: &QueueFacts) {
     });
 }
 
-fn cause(bundle: BundleFiles, triage: &Triage) -> String {
+fn cause(bundle: &BundleContents, triage: &Triage) -> String {
     let mut out = Page::default();
     out.line(format!("### {} ({})\n", triage.title, count(triage.count, "message")));
     out.line(format!("{}\n", triage.reason));
@@ -135,10 +126,10 @@ fn cause(bundle: BundleFiles, triage: &Triage) -> String {
 }
 
 /// Returns an item of the bundle on one line.
-fn excerpt(bundle: BundleFiles, id: &str) -> String {
-    let queue = bundle.queue;
+fn excerpt(bundle: &BundleContents, id: &str) -> String {
+    let queue = &bundle.queue;
     let is_group = |group: &&Group| group.item == id;
-    if let Some(group) = bundle.prints.fingerprints.iter().find(is_group) {
+    if let Some(group) = bundle.fingerprints.fingerprints.iter().find(is_group) {
         let why = group.why.first().map(|why| format!(", by {}", span(why))).unwrap_or_default();
         return format!("{}{why}", span(&group.title));
     }
@@ -163,10 +154,10 @@ fn excerpt(bundle: BundleFiles, id: &str) -> String {
     }
 }
 
-fn unknowns(out: &mut Page, bundle: BundleFiles, triages: &[Triage]) {
+fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
     out.heading("What is not known");
-    let queue = bundle.queue;
-    let sampled: u64 = bundle.prints.fingerprints.iter().map(|group| group.count).sum();
+    let queue = &bundle.queue;
+    let sampled: u64 = bundle.fingerprints.fingerprints.iter().map(|group| group.count).sum();
     match queue.depth {
         None => {
             out.line("- The number of messages. Messages outside the sample may have other causes.")
