@@ -93,7 +93,8 @@ fn wait(child: &mut Child, until: Instant) -> Option<ExitStatus> {
     }
 }
 
-fn stop(child: &mut Child) {
+/// Kills a child that leads a process group, with its group.
+pub(super) fn stop(child: &mut Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
         // The group may have ended by itself.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);

@@ -12,13 +12,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::clock;
+use crate::edge::command::stop;
 use crate::error::io_cause;
 use crate::event::Severity;
 use crate::rules::notification::message::Notice;
-use crate::store;
 
 /// The number of children that run at once.
 pub const AT_ONCE: usize = 2;
@@ -156,18 +155,9 @@ impl<T> NotifierChild<T> {
             Ok(None) => {}
             Err(error) => return Some(Err(DeliveryError::Failed(io_cause(&error)))),
         }
-        self.kill();
+        stop(&mut self.child);
         let seconds = DEADLINE.as_secs();
         Some(Err(DeliveryError::Failed(format!("no answer within {seconds} s"))))
-    }
-
-    fn kill(&mut self) {
-        // The child leads a process group, which ends with it.
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.kill();
-        let _ = store::wait_for_end(&mut self.child);
     }
 
     /// Returns the first line that the child wrote to standard error. Reads only what is there: the

@@ -24,7 +24,7 @@ use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
 use crate::rules::investigation::money::Usd;
 use crate::rules::verdict;
-use crate::rules::verdict::report::{Cost, Report};
+use crate::rules::verdict::report::Report;
 use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
 use crate::store;
 use crate::text;
@@ -72,11 +72,8 @@ pub(super) fn read_outcome(
         return Ok(Outcome::Unchecked(last_line::judge(exit, line.as_deref())));
     };
     let is_claude = program.claude;
-    match transcript::outcome(exit, false, transcript, is_claude) {
-        transcript::AgentOutcome::Failed { reason, detail } => {
-            return Ok(Outcome::Unchecked(AgentResult::Failed(reason, detail)));
-        }
-        transcript::AgentOutcome::Success => {}
+    if let Err((reason, detail)) = transcript::outcome(exit, false, transcript, is_claude) {
+        return Ok(Outcome::Unchecked(AgentResult::Failed(reason, detail)));
     }
     let result = match (transcript.structured(), transcript.text()) {
         (Some(result), _) => result.to_string(),
@@ -121,8 +118,8 @@ fn check(
         }
     }
     let mut denied = BTreeMap::new();
-    for denial in transcript.denials() {
-        *denied.entry(denial.tool).or_insert(0) += 1;
+    for tool in transcript.denied_tools() {
+        *denied.entry(tool.to_owned()).or_insert(0) += 1;
     }
     Ok(CheckedVerdict {
         checked: verdict::check(found, &resolved),
@@ -146,8 +143,7 @@ struct Citable {
 fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
     let logs = read::load_logs(bundle)?;
-    let ids = all.messages.iter().map(|message| message.id.as_str());
-    let resolved = verdict::citable_ids(&all.queue, &all.fingerprints, &all.timeline, &logs, ids);
+    let resolved = verdict::citable_ids(&all, &logs);
     let messages = all.messages.iter().map(|message| {
         let text = message.body.as_str().unwrap_or(message.form.as_str());
         (message.id.clone(), text.to_owned())
@@ -165,11 +161,10 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
         Citation::Item(_) => None,
         Citation::Commit(hash) => Some(shorten(&worktree.commit(hash).ok()??, LINE).into_owned()),
         // A file without a line proves nothing.
-        Citation::File { path, line, to } => {
-            if let Some(to) = to {
-                worktree.cited(path, *to).ok()??;
-            }
-            let text = worktree.cited(path, (*line)?).ok()??;
+        Citation::File { lines: None, .. } => None,
+        Citation::File { path, lines: Some((first, last)) } => {
+            worktree.cited(path, *last).ok()??;
+            let text = worktree.cited(path, *first).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())
         }
     }
@@ -199,11 +194,9 @@ pub(super) fn render_report(
         excerpts: &verdict.excerpts,
         patch: verdict.patch.as_ref(),
         timeline: &verdict.timeline,
-        cost: Cost {
-            usd: cost.map(Usd::dollars),
-            turns: verdict.turns,
-            took: Some(context.elapsed()),
-        },
+        cost_usd: cost.map(Usd::dollars),
+        turns: verdict.turns,
+        took: context.elapsed(),
         denied: &verdict.denied,
         files: &files,
     }

@@ -171,8 +171,7 @@ impl Invocation<'_> {
             tools: self.tools().iter().map(|tool| (*tool).to_owned()).collect(),
             permission_mode: self.mode().into(),
             mcp_servers: self.mcp_servers().to_vec(),
-            min_version: MINIMUM,
-            session_id: Some(self.conversation.to_owned()),
+            session_id: self.conversation.to_owned(),
         }
     }
 }

@@ -6,26 +6,27 @@
 use serde::{Deserialize, Serialize};
 
 use super::money::{self, Usd};
-use crate::event::{Queue, Type};
+use crate::event::{Queue, Type, words};
 use crate::time::Timestamp;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionStatus {
-    /// The supervisor was started.
-    Running,
-    /// The session ended with a result.
-    Completed,
-    /// The session ended without a result.
-    Failed,
-    /// The session was stopped at its deadline.
-    TimedOut,
-    /// A user stopped the session.
-    Stopped,
-    /// The supervisor found no reason to start the agent.
-    Skipped,
-    /// The supervisor died.
-    Crashed,
+words! {
+    /// State of a session, as far as it is recorded.
+    SessionStatus {
+        /// The supervisor was started.
+        Running = "running",
+        /// The session ended with a result.
+        Completed = "completed",
+        /// The session ended without a result.
+        Failed = "failed",
+        /// The session was stopped at its deadline.
+        TimedOut = "timed_out",
+        /// A user stopped the session.
+        Stopped = "stopped",
+        /// The supervisor found no reason to start the agent.
+        Skipped = "skipped",
+        /// The supervisor died.
+        Crashed = "crashed",
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
