@@ -16,7 +16,7 @@ pub use plan::{PollPlan, RunOptions};
 pub use scopes::{limits, narrow, scopes};
 pub use show::show;
 
-use discover::{Discovered, target};
+use discover::Discovered;
 
 use std::cell::RefCell;
 use std::time::Instant;
@@ -30,10 +30,11 @@ use crate::journal::Journal;
 use crate::log;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
-use crate::rules::queue::document::{OutLine, Polled, SOURCE, Target, Watched};
+use crate::rules::queue::document::Watched;
 use crate::rules::queue::loss::MoveTask;
+use crate::rules::queue::monitor::{Polled, SOURCE};
 use crate::rules::queue::reading::{ReadError, Reading};
-use crate::rules::queue::redrive_graph;
+use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::store::Store;
 use crate::text;
 use crate::time::Timestamp;
@@ -60,7 +61,7 @@ pub struct Poller {
     key: String,
     /// The documents as a dry run would leave them.
     dry: Option<RefCell<(Watched, DiscoveryDoc)>>,
-    targets: Vec<Target>,
+    targets: Vec<DeadLetterQueue>,
     /// The time at which the targets were discovered; with several scopes, the oldest.
     discovered_at: Option<Timestamp>,
     /// The number of requests of the last discovery.
@@ -108,7 +109,7 @@ impl Poller {
         }
         let mut targets = std::mem::take(&mut self.targets);
         let lasting = targets.len();
-        targets.extend(discovered.leaving.iter().map(target));
+        targets.extend(discovered.leaving.iter().cloned());
         self.add_recorded_queues(&mut targets)?;
         if targets.is_empty() && all_found && self.round == 1 {
             self.warn_that_there_is_no_dlq();
@@ -189,10 +190,8 @@ impl Poller {
         let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
-            for line in doc.apply_failures(&found.failures, sampled) {
-                lines.push(&line.line, line.journaled);
-            }
-            let mut push = |line: OutLine| lines.push(&line.line, line.journaled);
+            let mut push = |line: &[u8], news| lines.push(line, news);
+            doc.apply_failures(&found.failures, sampled, &mut push);
             doc.apply_round(&self.plan.policy, &self.key, sampled, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
@@ -216,7 +215,7 @@ impl Poller {
 
     /// Reads every target. Lists a scope again when a queue is missing there, and asks for move
     /// tasks where the rules need them.
-    fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
+    fn poll<'a>(&self, targets: &'a [DeadLetterQueue]) -> Result<Vec<Polled<'a>>, Error> {
         let readings = {
             let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
             self.sqs.read(&asked, AttributeSet::Counts)
@@ -228,21 +227,17 @@ impl Poller {
         scopes.dedup();
         let listed: Vec<(usize, Result<Vec<String>, ReadError>)> =
             scopes.into_iter().map(|scope| (scope, self.sqs.list(scope))).collect();
-        let unlisted = |target: &Target| {
+        let unlisted = |target: &DeadLetterQueue| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
             let Some((scope, Ok(urls))) = list else { return false };
-            redrive_graph::is_unlisted(
-                &target.queue,
-                target.found_at.is_none(),
-                urls,
-                self.sqs.region(*scope),
-            )
+            let region = self.sqs.region(*scope);
+            redrive_graph::is_unlisted(&target.queue, target.is_given(), urls, region)
         };
         let keys = Watched::keys_of_round(targets.iter().map(|one| one.queue.arn.as_str()));
         self.with_watched(&keys, |doc| {
             let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
                 unlisted: reading.result == Err(ReadError::Missing)
-                    && (target.found_at.is_some() || doc.contains(&target.queue.arn))
+                    && (!target.is_given() || doc.contains(&target.queue.arn))
                     && unlisted(target),
                 tasks: self.tasks(doc, target, &reading),
                 target,
@@ -255,7 +250,7 @@ impl Poller {
     fn tasks(
         &self,
         doc: &Watched,
-        target: &Target,
+        target: &DeadLetterQueue,
         reading: &Reading,
     ) -> Option<Result<Vec<MoveTask>, ReadError>> {
         if !doc.asks_for_tasks(&self.plan.policy, &target.queue.arn, reading) {

@@ -12,9 +12,8 @@ use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
 use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc, fresh};
-use crate::rules::queue::document::{
-    SOURCE, ScopeFailure, Target, Watched, WatchedQueue, ten_minute_bucket,
-};
+use crate::rules::queue::document::{ScopeFailure, Watched, WatchedQueue, ten_minute_bucket};
+use crate::rules::queue::monitor::SOURCE;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
@@ -37,11 +36,15 @@ impl Discovered {
 impl Poller {
     /// Adds recorded queues that discovery no longer finds, so that an incident is followed to its
     /// end.
-    pub(super) fn add_recorded_queues(&self, targets: &mut Vec<Target>) -> Result<(), Error> {
+    pub(super) fn add_recorded_queues(
+        &self,
+        targets: &mut Vec<DeadLetterQueue>,
+    ) -> Result<(), Error> {
         if !self.plan.given.is_empty() {
             return Ok(());
         }
         let known: HashSet<&str> = targets.iter().map(|target| target.queue.arn.as_str()).collect();
+        let now = clock::now();
         let recorded = |entry: &WatchedQueue| {
             let queue = &entry.queue;
             if known.contains(queue.arn.as_str()) {
@@ -53,12 +56,11 @@ impl Poller {
                     && (label.is_empty() || label == queue.account)
             });
             let scope = here.filter(|_| self.plan.selection.accepts(&queue.name))?;
-            let (queue, fifo) = (queue.clone(), queue.fifo);
-            Some(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) })
+            Some(DeadLetterQueue::given(scope, queue.clone(), now))
         };
         // Discovery does not name these queues, so their keys are unknown.
         let keys = Keys::none().with_all(Watched::QUEUE);
-        let more: Vec<Target> =
+        let more: Vec<DeadLetterQueue> =
             self.with_watched(&keys, |doc| doc.entries().filter_map(recorded).collect())?;
         targets.extend(more);
         Ok(())
@@ -69,15 +71,13 @@ impl Poller {
         let scopes: Vec<usize> = (0..self.sqs.scopes()).collect();
         let mut all = true;
         for name in &self.plan.given {
-            let is_it = |target: &Target| target.queue.name == *name || target.queue.url == *name;
+            let is_it =
+                |target: &DeadLetterQueue| target.queue.name == *name || target.queue.url == *name;
             if self.targets.iter().any(is_it) {
                 continue;
             }
             match self.sqs.find_queue(name, &scopes, at) {
-                Ok(found) => {
-                    let given = |dlq: &DeadLetterQueue| Target { found_at: None, ..target(dlq) };
-                    self.targets.extend(found.iter().map(given));
-                }
+                Ok(found) => self.targets.extend(found),
                 Err(error) => {
                     log::warn(&format!("cannot find queue '{name}': {error}"));
                     all = false;
@@ -117,14 +117,13 @@ impl Poller {
 
     /// Returns the targets in the cache, and when they were discovered; with several scopes, the
     /// oldest time.
-    fn cached_targets(&self, doc: &DiscoveryDoc) -> (Vec<Target>, Option<Timestamp>) {
+    fn cached_targets(&self, doc: &DiscoveryDoc) -> (Vec<DeadLetterQueue>, Option<Timestamp>) {
         let (mut targets, mut discovered_at) = (Vec::new(), None);
         for scope in 0..self.sqs.scopes() {
             let Some(entry) = doc.entry(&self.cache_key(scope)) else { continue };
             discovered_at = Some(discovered_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
             let known = entry.queues_in(scope, self.sqs.account(scope));
-            let wanted = known.filter(|known| self.plan.selection.accepts(&known.name));
-            targets.extend(wanted.map(|known| target(&known)));
+            targets.extend(known.filter(|known| self.plan.selection.accepts(&known.queue.name)));
         }
         (targets, discovered_at)
     }
@@ -202,9 +201,9 @@ impl Poller {
         list: &'a [DeadLetterQueue],
         others: &[DeadLetterQueue],
     ) -> impl Iterator<Item = &'a DeadLetterQueue> + use<'_, 'a> {
-        let others: HashSet<String> = others.iter().map(|known| known.arn.clone()).collect();
-        let wanted = |known: &&DeadLetterQueue| self.plan.selection.accepts(&known.name);
-        list.iter().filter(wanted).filter(move |known| !others.contains(&known.arn))
+        let others: HashSet<String> = others.iter().map(|known| known.queue.arn.clone()).collect();
+        let wanted = |known: &&DeadLetterQueue| self.plan.selection.accepts(&known.queue.name);
+        list.iter().filter(wanted).filter(move |known| !others.contains(&known.queue.arn))
     }
 }
 
@@ -221,16 +220,9 @@ pub(super) fn failure(seen: &ScopeSurvey) -> ScopeFailure {
 
 /// Returns the event line of a discovered queue.
 pub fn found_line(known: &DeadLetterQueue, at: Timestamp) -> Vec<u8> {
-    let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
-    let id = event::derived_id(&[SOURCE, &known.arn, "found", &ten_minute_bucket(known.found_at)]);
-    Event::new(SOURCE, id, &known.name, at, data).line()
-}
-
-pub(super) fn target(known: &DeadLetterQueue) -> Target {
-    Target {
-        scope: known.scope,
-        queue: known.queue(),
-        found_at: Some(known.found_at),
-        age_max_s: known.source_retention_s,
-    }
+    let queue = known.queue.clone();
+    let id = event::derived_id(&[SOURCE, &queue.arn, "found", &ten_minute_bucket(known.found_at)]);
+    let name = queue.name.clone();
+    let data = QueueFound { queue, found_by: known.found_by.as_str().into() };
+    Event::new(SOURCE, id, &name, at, data).line()
 }

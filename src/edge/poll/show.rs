@@ -9,8 +9,9 @@ use super::discover::{failure, found_line};
 use crate::edge::aws::{Sqs, SurveyPlan};
 use crate::error::Error;
 use crate::event::{self, Event, QueueLinted};
-use crate::rules::queue::document::{SOURCE, ScopeFailure};
+use crate::rules::queue::document::ScopeFailure;
 use crate::rules::queue::lint;
+use crate::rules::queue::monitor::SOURCE;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
 use crate::text;
@@ -34,22 +35,22 @@ pub fn show(sqs: &Sqs, plan: &PollPlan, lints: bool) -> Result<bool, Error> {
 fn list_text(survey: &Survey, plan: &PollPlan, people: bool) -> Vec<u8> {
     let known = redrive_graph::find(survey, plan.discover, plan.patterns.as_ref());
     let known: Vec<DeadLetterQueue> =
-        known.into_iter().filter(|known| plan.selection.accepts(&known.name)).collect();
+        known.into_iter().filter(|known| plan.selection.accepts(&known.queue.name)).collect();
     if !people {
         return known.iter().flat_map(|known| found_line(known, survey.at)).collect();
     }
-    let width = known.iter().map(|known| known.name.chars().count()).max().unwrap_or(0);
+    let width = known.iter().map(|known| known.queue.name.chars().count()).max().unwrap_or(0);
     let mut table = String::new();
     for one in &known {
+        let DeadLetterQueue { queue, found_by, .. } = one;
         let sources =
-            if one.sources.is_empty() { "unknown".into() } else { one.sources.join(", ") };
-        let name = text::safe(&one.name);
+            if queue.sources.is_empty() { "unknown".into() } else { queue.sources.join(", ") };
+        let name = text::safe(&queue.name);
         let _ = writeln!(
             table,
-            "{name:width$}  {}  {}  found by {}, fed by {}",
-            text::safe(&one.region),
-            text::safe(&one.account),
-            one.found_by.as_str(),
+            "{name:width$}  {}  {}  found by {found_by}, fed by {}",
+            text::safe(&queue.region),
+            text::safe(&queue.account),
             text::safe(&sources),
         );
     }

@@ -3,13 +3,13 @@
 use super::bundle::SourceFacts;
 use crate::event::Finding;
 use crate::rules::queue::lint::Linted;
-use crate::rules::queue::redrive_graph::{ListedQueue, QueueAddress};
+use crate::rules::queue::redrive_graph::{ListedQueue, queue_at};
 
 /// Returns facts about the source queues. An unreadable queue appears by name, with all else
 /// unknown.
 pub fn source_facts(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
     let source = |seen: &ListedQueue| {
-        let address = QueueAddress::parse(&seen.url, region)?;
+        let address = queue_at(&seen.url, region, "")?;
         let named = SourceFacts { name: address.name, arn: address.arn, ..SourceFacts::default() };
         let Some(Ok(said)) = &seen.attributes else { return Some(named) };
         Some(SourceFacts {

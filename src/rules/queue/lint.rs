@@ -33,11 +33,11 @@ pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<Linted> {
     let mut all = Vec::new();
     for (scope, seen) in survey.scopes.iter().enumerate() {
         let graph = Graph::new(seen);
-        let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.place.arn.as_str()).collect();
+        let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.queue.arn.as_str()).collect();
         for node in &graph.nodes {
             let findings = judge(&graph, &arns, node, patterns);
             if !findings.is_empty() {
-                let queue = graph.queue(node);
+                let queue = node.queue.clone();
                 all.push(Linted { scope, queue, findings });
             }
         }
@@ -51,8 +51,8 @@ fn judge(
     node: &QueueNode,
     patterns: Option<&GlobList>,
 ) -> Vec<Finding> {
-    let has_source = graph.sources(node).next().is_some();
-    let is_named = dlq_name::is_dlq_name(&node.place.name, patterns);
+    let has_source = !node.queue.sources.is_empty();
+    let is_named = dlq_name::is_dlq_name(&node.queue.name, patterns);
     let mut findings = Vec::new();
     if is_named && !has_source && graph.complete {
         findings.push(orphan());
@@ -81,13 +81,13 @@ fn judge(
 /// at which it was first sent, so the DLQ may delete it on arrival when a source keeps messages as
 /// long. In FIFO queues the time starts at arrival.
 fn retention(graph: &Graph, node: &QueueNode, attributes: &Attributes) -> Option<Finding> {
-    if dlq_name::is_fifo(&node.place.name) {
+    if dlq_name::is_fifo(&node.queue.name) {
         return None;
     }
     let own = attributes.retention_s?;
     let (longest, source) = graph
         .sources(node)
-        .filter_map(|source| Some((source.attributes?.retention_s?, source.place.name.as_str())))
+        .filter_map(|source| Some((source.attributes?.retention_s?, source.queue.name.as_str())))
         .max()?;
     let (level, verb) = match own.cmp(&longest) {
         std::cmp::Ordering::Less => ("error", "less than"),
@@ -122,7 +122,7 @@ fn orphan() -> Finding {
 fn dangling(node: &QueueNode, redrive: &Redrive) -> Finding {
     let target = name_of(&redrive.target);
     let place = |arn: &str| arn.rsplit_once(':').map(|(place, _)| place.to_owned());
-    let why = if place(&redrive.target) == place(&node.place.arn) {
+    let why = if place(&redrive.target) == place(&node.queue.arn) {
         "which does not exist"
     } else {
         "which is in another account or region, where SQS does not deliver"
@@ -136,7 +136,7 @@ fn mixed(node: &QueueNode, redrive: &Redrive) -> Option<Finding> {
     let kind = |fifo| {
         if fifo { "a FIFO queue" } else { "a standard queue" }
     };
-    let (own, other) = (dlq_name::is_fifo(&node.place.name), dlq_name::is_fifo(target));
+    let (own, other) = (dlq_name::is_fifo(&node.queue.name), dlq_name::is_fifo(target));
     (own != other).then(|| {
         let detail = format!(
             "it is {} and its dead-letter queue '{target}' is {}: they have to be of one kind",
