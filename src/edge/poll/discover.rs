@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use super::Poller;
 use super::round_lines::RoundLines;
 use crate::clock;
+use crate::config::Monitoring;
 use crate::document::Keys;
-use crate::edge::aws::SurveyPlan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
@@ -40,7 +40,7 @@ impl Poller {
         &self,
         targets: &mut Vec<DeadLetterQueue>,
     ) -> Result<(), Error> {
-        if !self.plan.given.is_empty() {
+        if !self.run.queues.is_empty() {
             return Ok(());
         }
         let known: HashSet<&str> = targets.iter().map(|target| target.queue.arn.as_str()).collect();
@@ -55,7 +55,7 @@ impl Poller {
                 self.sqs.region(*scope) == queue.region
                     && (label.is_empty() || label == queue.account)
             });
-            let scope = here.filter(|_| self.plan.selection.accepts(&queue.name))?;
+            let scope = here.filter(|_| self.monitoring.selects(&queue.name))?;
             Some(DeadLetterQueue::given(scope, queue.clone(), now))
         };
         // Discovery does not name these queues, so their keys are unknown.
@@ -70,7 +70,7 @@ impl Poller {
     pub(super) fn find_given(&mut self, at: Timestamp) -> bool {
         let scopes: Vec<usize> = (0..self.sqs.scopes()).collect();
         let mut all = true;
-        for name in &self.plan.given {
+        for name in &self.run.queues {
             let is_it =
                 |target: &DeadLetterQueue| target.queue.name == *name || target.queue.url == *name;
             if self.targets.iter().any(is_it) {
@@ -94,24 +94,25 @@ impl Poller {
         if let Some(survey) = self.sqs.take_survey() {
             return self.apply_survey(survey);
         }
-        if self.discovered_at.is_some_and(|at| now.since(at) < self.plan.ttl) {
+        if self.discovered_at.is_some_and(|at| now.since(at) < self.monitoring.discovery_interval) {
             return Ok(Discovered::default());
         }
         let cached = self.now_discovered()?;
-        let plan = SurveyPlan::for_discovery(self.plan.discover);
-        if std::mem::take(&mut self.plan.refresh) {
-            let survey = self.sqs.survey(plan);
+        let read = self.monitoring.discover.reads_attributes();
+        if std::mem::take(&mut self.run.refresh) {
+            let survey = self.sqs.survey(read);
             return self.apply_survey(survey);
         }
-        let is_fresh = self.all_cached(&cached, |entry| fresh(entry, now, self.plan.ttl));
-        if is_fresh || (self.plan.follow && self.all_cached(&cached, |_| true)) {
+        let is_fresh =
+            self.all_cached(&cached, |entry| fresh(entry, now, self.monitoring.discovery_interval));
+        if is_fresh || (self.run.is_repeated() && self.all_cached(&cached, |_| true)) {
             (self.targets, self.discovered_at) = self.cached_targets(&cached);
             if !is_fresh {
-                self.sqs.start_survey(plan);
+                self.sqs.start_survey(read);
             }
             return Ok(Discovered::default());
         }
-        let survey = self.sqs.survey(plan);
+        let survey = self.sqs.survey(read);
         self.apply_survey(survey)
     }
 
@@ -123,13 +124,13 @@ impl Poller {
             let Some(entry) = doc.entry(&self.cache_key(scope)) else { continue };
             discovered_at = Some(discovered_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
             let known = entry.queues_in(scope, self.sqs.account(scope));
-            targets.extend(known.filter(|known| self.plan.selection.accepts(&known.queue.name)));
+            targets.extend(known.filter(|known| self.monitoring.selects(&known.queue.name)));
         }
         (targets, discovered_at)
     }
 
     fn cache_key(&self, scope: usize) -> CacheKey {
-        self.sqs.cache_key(scope, self.plan.discover, self.plan.patterns.as_ref())
+        self.sqs.cache_key(scope, &self.monitoring)
     }
 
     fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
@@ -154,7 +155,8 @@ impl Poller {
             survey.scopes.iter().map(|_| Vec::new()).collect();
         // Not the time of the survey, which may have begun rounds ago: polling begins now.
         let now = clock::now();
-        for known in redrive_graph::find(&survey, self.plan.discover, self.plan.patterns.as_ref()) {
+        let Monitoring { discover, patterns, .. } = &self.monitoring;
+        for known in redrive_graph::find(&survey, *discover, patterns.as_ref()) {
             let scope = known.scope;
             by_scope[scope].push(DeadLetterQueue { found_at: now, ..known });
         }
@@ -177,7 +179,7 @@ impl Poller {
         drop(cached);
         // Journal first: after a crash in between, a new queue is reported again, not lost.
         let put = |doc: &mut DiscoveryDoc| {
-            if !self.plan.dry_run && !found.lines.is_empty() {
+            if !self.run.dry_run && !found.lines.is_empty() {
                 self.journal.append_with(|out| found.lines.write_news(out))?;
             }
             for (scope, here) in
@@ -202,7 +204,7 @@ impl Poller {
         others: &[DeadLetterQueue],
     ) -> impl Iterator<Item = &'a DeadLetterQueue> + use<'_, 'a> {
         let others: HashSet<String> = others.iter().map(|known| known.queue.arn.clone()).collect();
-        let wanted = |known: &&DeadLetterQueue| self.plan.selection.accepts(&known.queue.name);
+        let wanted = |known: &&DeadLetterQueue| self.monitoring.selects(&known.queue.name);
         list.iter().filter(wanted).filter(move |known| !others.contains(&known.queue.arn))
     }
 }

@@ -10,7 +10,7 @@ pub use record::{OpenIncident, Record};
 use std::time::Duration;
 
 use super::expiry::{self, ExpiryWindow, RetentionSettings};
-use super::loss::{self, LossOutcome, MoveTask};
+use super::loss::{self, MoveTask};
 use super::reading::{Attributes, Counts, ReadError, Reading};
 use super::redrive_graph::DeadLetterQueue;
 use super::threshold;
@@ -265,20 +265,18 @@ impl Judgement<'_> {
             None => return None,
         };
         self.record.fall = loss::rest(drop, depth, at);
-        match loss::judge(drop, tasks) {
-            LossOutcome::Moved => (!drop.read).then_some("redriven"),
-            LossOutcome::Lost(why) => {
-                let missing = drop.from - drop.to;
-                let detail = format!(
-                    "{} left within {}: {why}",
-                    text::count(missing, "message"),
-                    show_span(at.since(drop.from_at)),
-                );
-                let (queue, why) = (self.queue(), why.word().into());
-                self.emit(QueueLossSuspected { queue, missing, depth, why, detail });
-                drop.over.then_some("expired")
-            }
-        }
+        let Some(why) = loss::judge(drop, tasks) else {
+            return (!drop.read).then_some("redriven");
+        };
+        let missing = drop.from - drop.to;
+        let detail = format!(
+            "{} left within {}: {why}",
+            text::count(missing, "message"),
+            show_span(at.since(drop.from_at)),
+        );
+        let (queue, why) = (self.queue(), why.word().into());
+        self.emit(QueueLossSuspected { queue, missing, depth, why, detail });
+        drop.over.then_some("expired")
     }
 
     fn report_clear(&mut self) {

@@ -27,6 +27,13 @@ pub enum Discover {
     Name,
 }
 
+impl Discover {
+    /// Whether the method needs the attributes of all queues: a name is in the list already.
+    pub fn reads_attributes(self) -> bool {
+        self != Discover::Name
+    }
+}
+
 /// A listed queue, with its attributes if they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedQueue {
@@ -94,22 +101,6 @@ impl DeadLetterQueue {
     /// Whether discovery did not find the queue.
     pub fn is_given(&self) -> bool {
         self.found_by == FoundBy::Given
-    }
-}
-
-/// The selection of queues by name.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Selection {
-    /// Only these, unless empty.
-    pub matching: GlobList,
-    /// Never these, also if they match.
-    pub exclude: GlobList,
-}
-
-impl Selection {
-    /// Whether a queue of this name is selected.
-    pub fn accepts(&self, name: &str) -> bool {
-        (self.matching.is_empty() || self.matching.matches(name)) && !self.exclude.matches(name)
     }
 }
 
