@@ -177,6 +177,13 @@ section! {
     adaptive: bool = "false", env Anyone => unavailable();
 }
 
+impl Monitoring {
+    /// Whether a queue of this name is watched.
+    pub fn selects(&self, name: &str) -> bool {
+        (self.matching.is_empty() || self.matching.matches(name)) && !self.exclude.matches(name)
+    }
+}
+
 section! {
     /// `github`: no program of this version uses these keys.
     #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,7 @@ mod refusals;
 use std::time::Duration;
 
 use super::*;
+use crate::glob::GlobList;
 
 /// The configuration of the system that this one succeeds.
 const OLDER_SYSTEM: &str = r#"
@@ -142,4 +143,25 @@ fn secret_is_a_reference_to_variable_file_or_command() {
     assert_eq!(token("github: {token: {file: /run/t}}"), Secret::File("/run/t".into()));
     let command = Secret::Command(vec!["gh".into(), "auth".into(), "token".into()]);
     assert_eq!(token("github: {token: {command: [gh, auth, token]}}"), command);
+}
+
+#[test]
+fn selection_matches_and_excludes() {
+    let globs = |list: &[&str]| GlobList::any(list).unwrap();
+    let cases: [(&[&str], &[&str], bool); 6] = [
+        (&[], &[], true),
+        (&["orders*"], &[], true),
+        (&["billing*"], &[], false),
+        (&[], &["*-dlq"], false),
+        (&["orders*"], &["*-test-*"], true),
+        (&["orders*"], &["ORDERS-*"], false),
+    ];
+    for (matching, exclude, expected) in cases {
+        let monitoring = Monitoring {
+            matching: globs(matching),
+            exclude: globs(exclude),
+            ..Settings::default().monitoring
+        };
+        assert_eq!(monitoring.selects("orders-dlq"), expected, "{matching:?} {exclude:?}");
+    }
 }
