@@ -170,48 +170,48 @@ fn ended(line: &[u8]) -> Vec<u8> {
 
 /// Halves the longest list of the payload, or its longest text when there is no list.
 fn cut_longest(event: &mut Value) -> bool {
-    fn size(value: &Value) -> usize {
-        match value {
-            Value::Array(items) if items.len() > 1 => 10_000 + items.len(),
-            Value::String(text) => text.len(),
-            _ => 0,
-        }
-    }
-    fn longest(value: &Value, path: &mut Vec<String>, best: &mut (usize, Vec<String>)) {
-        if let Value::Object(map) = value {
-            for (key, item) in map {
-                path.push(key.clone());
-                if size(item) > best.0 {
-                    *best = (size(item), path.clone());
-                }
-                longest(item, path, best);
-                path.pop();
-            }
-        }
-    }
     let Some(data) = event.get_mut("data") else {
         return false;
     };
-    let mut best = (64, Vec::new());
-    longest(data, &mut Vec::new(), &mut best);
-    let Some((last, parents)) = best.1.split_last() else {
-        return false;
-    };
-    let holder = parents.iter().try_fold(data, |at, key| at.get_mut(key.as_str()));
-    let Some(Value::Object(holder)) = holder else {
-        return false;
-    };
-    match holder.get_mut(last) {
-        Some(Value::Array(items)) => items.truncate(items.len() / 2),
-        Some(Value::String(text)) => {
-            let half = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= text.len() / 2);
-            let half = half.last().unwrap_or(0);
-            text.truncate(half);
-        }
-        _ => return false,
+    let size = longest(data);
+    size > 64 && cut_first(data, size)
+}
+
+/// Returns the size of the longest value in an object. Any list is longer than any text.
+fn longest(object: &Value) -> usize {
+    let items = object.as_object().into_iter().flat_map(serde_json::Map::values);
+    items.map(|item| size(item).max(longest(item))).max().unwrap_or(0)
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) if items.len() > 1 => 10_000 + items.len(),
+        Value::String(text) => text.len(),
+        _ => 0,
     }
-    holder.insert("truncated".into(), Value::Bool(true));
-    true
+}
+
+/// Halves the first value of this size, and marks the object that has it.
+fn cut_first(object: &mut Value, longest: usize) -> bool {
+    let Value::Object(items) = object else {
+        return false;
+    };
+    for item in items.values_mut() {
+        if size(item) != longest {
+            if cut_first(item, longest) {
+                return true;
+            }
+            continue;
+        }
+        match item {
+            Value::Array(list) => list.truncate(list.len() / 2),
+            Value::String(text) => text.truncate(text.floor_char_boundary(text.len() / 2)),
+            _ => {}
+        }
+        items.insert("truncated".into(), Value::Bool(true));
+        return true;
+    }
+    false
 }
 
 /// Reads an event of a known type; None when its payload is not of that type.
