@@ -29,3 +29,4 @@ pub mod text;
 pub mod time;
 pub mod tool;
 pub mod wire;
+mod words;

@@ -4,30 +4,23 @@
 //! terminal already.
 
 use crate::config::Env;
-use crate::event::Severity;
+use crate::event::{Severity, words};
 use crate::log;
 use crate::rules::notification::message::Notice;
 
-/// The choices of `--color`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Color {
-    /// Colour on a terminal that has colours, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    Always,
-    Never,
+words! {
+    #[derive(Default)]
+    /// The choices of `--color`.
+    Color {
+        #[default]
+        /// Colour on a terminal that has colours, unless `NO_COLOR` is set.
+        Auto = "auto",
+        Always = "always",
+        Never = "never",
+    }
 }
 
 impl Color {
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "auto" => Some(Color::Auto),
-            "always" => Some(Color::Always),
-            "never" => Some(Color::Never),
-            _ => None,
-        }
-    }
-
     /// Returns whether the output is coloured.
     pub fn is_wanted(self, env: &Env, terminal: bool) -> bool {
         match self {
