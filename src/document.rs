@@ -11,6 +11,7 @@ mod list;
 mod versioned;
 
 pub use keys::{Keys, RecordKind};
+pub(crate) use list::list_document;
 pub use list::{ListRest, join_list, join_map, split_list, split_map};
 pub use versioned::Versioned;
 

@@ -32,3 +32,4 @@ pub mod text;
 pub mod time;
 pub mod tool;
 pub mod wire;
+mod words;

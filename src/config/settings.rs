@@ -96,12 +96,6 @@ impl Default for Origin {
     }
 }
 
-/// Words of `both`, `redrive` and `name`.
-const DISCOVER: [(&str, Discover); 3] =
-    [("both", Discover::Both), ("redrive", Discover::Redrive), ("name", Discover::Name)];
-
-const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-
 const REGION: &str = "a region such as sa-east-1";
 pub(super) const REPOSITORY: &str = "a repository such as owner/name";
 
@@ -156,7 +150,7 @@ section! {
     /// Queues that are never watched.
     exclude: GlobList = [], env Anyone => globs();
     /// Evidence that a queue is a dead-letter queue: a redrive policy, its name, or either.
-    discover: Discover = "both", env Anyone => choice(&DISCOVER);
+    discover: Discover = "both", env Anyone => choice(&Discover::ALL, Discover::as_str);
     /// Time between two searches for dead-letter queues.
     discovery_interval: Duration = "15m", env Anyone => span(SECOND..=DAY);
     /// Calls under way at once.
@@ -213,9 +207,9 @@ section! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct Logging, LOGGING for settings: Settings [logging] in "logging";
     /// Least level of the messages that are written.
-    level: Level = "WARN", env Anyone => choice(&Level::ALL.map(|level| (level.as_str(), level)));
+    level: Level = "WARN", env Anyone => choice(&Level::ALL, Level::as_str);
     /// Form of the messages.
-    format: LogFormat = "text", env Anyone => choice(&LOG_FORMATS);
+    format: LogFormat = "text", env Anyone => choice(&LogFormat::ALL, LogFormat::as_str);
 }
 
 section! {

@@ -62,6 +62,37 @@ pub fn join_list<T>(list: &mut Vec<T>, rest: ListRest<T>, key_of: impl Fn(&T) ->
     list.extend(changed.into_iter().flatten());
 }
 
+/// Makes a struct of lists a [`super::Document`]: its name and version, and for each list the
+/// type, the kind and the key of its records.
+macro_rules! list_document {
+    (
+        $document:ident in $name:literal, version $version:literal;
+        $($list:ident: $record:ty as $kind:expr => $key_of:expr;)*
+    ) => {
+        impl $crate::document::Document for $document {
+            const NAME: &str = $name;
+            const VERSION: u64 = $version;
+            type Rest = ($($crate::document::ListRest<$record>,)*);
+
+            fn split(&mut self, keys: &$crate::document::Keys<'_>) -> Self::Rest {
+                ($($crate::document::split_list(&mut self.$list, $kind, keys, $key_of),)*)
+            }
+
+            fn join(&mut self, ($($list,)*): Self::Rest) {
+                $($crate::document::join_list(&mut self.$list, $list, $key_of);)*
+            }
+
+            fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
+                $(
+                    let key_of: fn(&$record) -> String = $key_of;
+                    self.$list.iter().for_each(|record| see($kind, &key_of(record)));
+                )*
+            }
+        }
+    };
+}
+pub(crate) use list_document;
+
 /// Takes the records out of a map that `keys` does not name. The keys of the map are those of the
 /// records.
 pub fn split_map<V>(

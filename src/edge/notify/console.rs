@@ -9,8 +9,10 @@ use crate::log;
 use crate::rules::notification::message::Notice;
 
 words! {
+    #[derive(Default)]
     /// The choices of `--color`.
     Color {
+        #[default]
         /// Colour on a terminal that has colours, unless `NO_COLOR` is set.
         Auto = "auto",
         Always = "always",

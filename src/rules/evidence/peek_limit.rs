@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{RecordKind, list_document};
 use crate::rules::queue::reading::Attributes;
 use crate::text;
 use crate::time::Timestamp;
@@ -28,22 +28,9 @@ pub struct Peeks {
     pub peeks: Vec<Peek>,
 }
 
-impl Document for Peeks {
-    const NAME: &str = "peeks";
-    const VERSION: u64 = 1;
-    type Rest = ListRest<Peek>;
-
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_list(&mut self.peeks, Self::QUEUE, keys, |peek| peek.arn.clone())
-    }
-
-    fn join(&mut self, rest: Self::Rest) {
-        join_list(&mut self.peeks, rest, |peek| peek.arn.clone());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.peeks.iter().for_each(|peek| see(Self::QUEUE, &peek.arn));
-    }
+list_document! {
+    Peeks in "peeks", version 1;
+    peeks: Peek as Self::QUEUE => |peek| peek.arn.clone();
 }
 
 /// Passes over one queue for one incident.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::money::Usd;
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{RecordKind, list_document};
 use crate::time::{Timestamp, show_span};
 
 /// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
@@ -61,22 +61,9 @@ pub struct Budget {
     pub spends: Vec<Spend>,
 }
 
-impl Document for Budget {
-    const NAME: &str = "budget";
-    const VERSION: u64 = 1;
-    type Rest = ListRest<Spend>;
-
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_list(&mut self.spends, Self::SPEND, keys, |spend| spend.session.clone())
-    }
-
-    fn join(&mut self, rest: Self::Rest) {
-        join_list(&mut self.spends, rest, |spend| spend.session.clone());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.spends.iter().for_each(|spend| see(Self::SPEND, &spend.session));
-    }
+list_document! {
+    Budget in "budget", version 1;
+    spends: Spend as Self::SPEND => |spend| spend.session.clone();
 }
 
 /// The reservation and the cost of one run.

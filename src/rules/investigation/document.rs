@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::incident::Incident;
 use super::session::Session;
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{RecordKind, list_document};
 use crate::time::Timestamp;
 
 /// The document `sessions.json`.
@@ -27,27 +27,10 @@ impl Sessions {
     pub const INCIDENT: RecordKind = "incident";
 }
 
-impl Document for Sessions {
-    const NAME: &str = "sessions";
-    const VERSION: u64 = 1;
-    type Rest = (ListRest<Session>, ListRest<Incident>);
-
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        (
-            split_list(&mut self.sessions, Self::SESSION, keys, |session| session.id.clone()),
-            split_list(&mut self.incidents, Self::INCIDENT, keys, |incident| incident.id.clone()),
-        )
-    }
-
-    fn join(&mut self, (sessions, incidents): Self::Rest) {
-        join_list(&mut self.sessions, sessions, |session| session.id.clone());
-        join_list(&mut self.incidents, incidents, |incident| incident.id.clone());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.sessions.iter().for_each(|session| see(Self::SESSION, &session.id));
-        self.incidents.iter().for_each(|incident| see(Self::INCIDENT, &incident.id));
-    }
+list_document! {
+    Sessions in "sessions", version 1;
+    sessions: Session as Self::SESSION => |session| session.id.clone();
+    incidents: Incident as Self::INCIDENT => |incident| incident.id.clone();
 }
 
 impl Sessions {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{RecordKind, list_document};
 use crate::event::{self, Head};
 use crate::time::Timestamp;
 
@@ -59,22 +59,9 @@ pub struct SentLog {
     handled: Vec<SentEntry>,
 }
 
-impl Document for SentLog {
-    const NAME: &str = "notices";
-    const VERSION: u64 = 1;
-    type Rest = ListRest<SentEntry>;
-
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_list(&mut self.handled, Self::NOTICE, keys, |entry| entry.key.id())
-    }
-
-    fn join(&mut self, rest: Self::Rest) {
-        join_list(&mut self.handled, rest, |entry| entry.key.id());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.handled.iter().for_each(|entry| see(Self::NOTICE, &entry.key.id()));
-    }
+list_document! {
+    SentLog in "notices", version 1;
+    handled: SentEntry as Self::NOTICE => |entry| entry.key.id();
 }
 
 impl SentLog {
@@ -105,6 +92,7 @@ impl SentLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
     use crate::document::Versioned;
     use crate::event::{Line, peek};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Keys, ListRest, RecordKind, join_list, split_list};
+use crate::document::{RecordKind, list_document};
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
 use crate::time::Timestamp;
 
@@ -84,22 +84,9 @@ impl DiscoveryDoc {
     pub const ENTRY: RecordKind = "discovery";
 }
 
-impl Document for DiscoveryDoc {
-    const NAME: &str = "discovery";
-    const VERSION: u64 = 1;
-    type Rest = ListRest<CacheEntry>;
-
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_list(&mut self.entries, Self::ENTRY, keys, |entry| entry.key.id())
-    }
-
-    fn join(&mut self, rest: Self::Rest) {
-        join_list(&mut self.entries, rest, |entry| entry.key.id());
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.entries.iter().for_each(|entry| see(Self::ENTRY, &entry.key.id()));
-    }
+list_document! {
+    DiscoveryDoc in "discovery", version 1;
+    entries: CacheEntry as Self::ENTRY => |entry| entry.key.id();
 }
 
 impl DiscoveryDoc {

@@ -14,17 +14,18 @@ use crate::event::{Queue, words};
 use crate::glob::GlobList;
 use crate::time::Timestamp;
 
-/// The method that recognises dead-letter queues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Discover {
-    /// The union of both methods.
-    #[default]
-    Both,
-    /// The queue is the target of a redrive policy.
-    Redrive,
-    /// The name is that of a DLQ.
-    Name,
+words! {
+    #[derive(Default)]
+    /// The method that recognises dead-letter queues.
+    Discover {
+        #[default]
+        /// The union of both methods.
+        Both = "both",
+        /// The queue is the target of a redrive policy.
+        Redrive = "redrive",
+        /// The name is that of a DLQ.
+        Name = "name",
+    }
 }
 
 impl Discover {
