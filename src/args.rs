@@ -188,10 +188,7 @@ impl Given {
     pub fn common(&self) -> CommonOptions {
         CommonOptions {
             config: self.text("config").map(PathBuf::from),
-            log_format: self.text("log-format").map(|form| match form.as_str() {
-                "json" => Format::Json,
-                _ => Format::Text,
-            }),
+            log_format: self.text("log-format").and_then(|form| Format::parse(&form)),
             verbose: self.has("verbose"),
         }
     }

@@ -2,7 +2,6 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod claude;
 pub mod command;
 pub mod evidence;
 pub mod git;

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_file_is_named_with_its_cause() {
+    fn missing_file_is_named_with_its_cause() {
         let cause = std::fs::File::open("/no/such/file").unwrap_err();
         let error = Error::file("read", Path::new("/no/such/file"), &cause);
         assert_eq!(error.to_string(), "cannot read '/no/such/file': no such file or directory");

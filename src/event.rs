@@ -13,6 +13,8 @@ pub use data::*;
 pub use head::{Head, Line, peek};
 pub use schema::{JsonSchema, line_schema};
 
+pub(crate) use crate::words::words;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,38 +25,6 @@ use crate::time::Timestamp;
 
 /// The bytes below which an event stays: writes up to `PIPE_BUF` of Linux into one pipe are atomic.
 pub const LINE_MAX: usize = 4096;
-
-/// Declares an enum of words: the variants, all of them in order, and their spelling on the wire.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident {
-        $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[derive(serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)* }
-
-        impl $name {
-            pub const ALL: [$name; [$($word),*].len()] = [$($name::$variant,)*];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $word,)* }
-            }
-
-            /// Reads a word, in any case of letters.
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-pub(crate) use words;
 
 words! {
     /// The severity of an event for people, mildest first.
@@ -170,48 +140,48 @@ fn ended(line: &[u8]) -> Vec<u8> {
 
 /// Halves the longest list of the payload, or its longest text when there is no list.
 fn cut_longest(event: &mut Value) -> bool {
-    fn size(value: &Value) -> usize {
-        match value {
-            Value::Array(items) if items.len() > 1 => 10_000 + items.len(),
-            Value::String(text) => text.len(),
-            _ => 0,
-        }
-    }
-    fn longest(value: &Value, path: &mut Vec<String>, best: &mut (usize, Vec<String>)) {
-        if let Value::Object(map) = value {
-            for (key, item) in map {
-                path.push(key.clone());
-                if size(item) > best.0 {
-                    *best = (size(item), path.clone());
-                }
-                longest(item, path, best);
-                path.pop();
-            }
-        }
-    }
     let Some(data) = event.get_mut("data") else {
         return false;
     };
-    let mut best = (64, Vec::new());
-    longest(data, &mut Vec::new(), &mut best);
-    let Some((last, parents)) = best.1.split_last() else {
-        return false;
-    };
-    let holder = parents.iter().try_fold(data, |at, key| at.get_mut(key.as_str()));
-    let Some(Value::Object(holder)) = holder else {
-        return false;
-    };
-    match holder.get_mut(last) {
-        Some(Value::Array(items)) => items.truncate(items.len() / 2),
-        Some(Value::String(text)) => {
-            let half = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= text.len() / 2);
-            let half = half.last().unwrap_or(0);
-            text.truncate(half);
-        }
-        _ => return false,
+    let size = longest(data);
+    size > 64 && cut_first(data, size)
+}
+
+/// Returns the size of the longest value in an object. Any list is longer than any text.
+fn longest(object: &Value) -> usize {
+    let items = object.as_object().into_iter().flat_map(serde_json::Map::values);
+    items.map(|item| size(item).max(longest(item))).max().unwrap_or(0)
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) if items.len() > 1 => 10_000 + items.len(),
+        Value::String(text) => text.len(),
+        _ => 0,
     }
-    holder.insert("truncated".into(), Value::Bool(true));
-    true
+}
+
+/// Halves the first value of this size, and marks the object that has it.
+fn cut_first(object: &mut Value, longest: usize) -> bool {
+    let Value::Object(items) = object else {
+        return false;
+    };
+    for item in items.values_mut() {
+        if size(item) != longest {
+            if cut_first(item, longest) {
+                return true;
+            }
+            continue;
+        }
+        match item {
+            Value::Array(list) => list.truncate(list.len() / 2),
+            Value::String(text) => text.truncate(text.floor_char_boundary(text.len() / 2)),
+            _ => {}
+        }
+        items.insert("truncated".into(), Value::Bool(true));
+        return true;
+    }
+    false
 }
 
 /// Reads an event of a known type; None when its payload is not of that type.

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_covers_the_whole_name_in_any_case() {
+    fn pattern_matches_the_whole_name_in_any_case() {
         let cases = [
             ("an exact name", "orders-dlq", "orders-dlq", true),
             ("another case of letters", "Orders-DLQ", "orders-dlq", true),
@@ -80,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_covers_nothing() {
+    fn empty_list_matches_nothing() {
         assert!(!GlobList::default().matches("orders-dlq"));
         assert!(!GlobList::any::<&str>(&[]).unwrap().matches(""));
     }
 
     #[test]
-    fn a_wrong_pattern_is_named_with_its_reason() {
+    fn invalid_pattern_is_named_with_its_reason() {
         let error = GlobList::any(&["*-dlq", "[a-"]).unwrap_err();
         assert!(error.starts_with("'[a-' is not a pattern: "), "{error}");
         assert!(GlobList::any(&["x".repeat(MAX_PATTERN + 1)]).is_err());

@@ -9,6 +9,9 @@
 //!
 //! ARCHITECTURE.md explains how they work together.
 
+// Tests may sleep and start processes.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod args;
 pub mod clock;
 pub mod config;
@@ -29,3 +32,4 @@ pub mod text;
 pub mod time;
 pub mod tool;
 pub mod wire;
+mod words;

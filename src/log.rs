@@ -14,43 +14,38 @@ use serde_json::json;
 
 use crate::clock;
 use crate::text;
+use crate::words::words;
 
-/// The form of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// `dlq-poll: warning: cannot read queue 'orders-dlq': access denied`
-    Text,
-    /// A JSON object, for log collectors.
-    Json,
+words! {
+    /// The form of messages.
+    Format {
+        /// `dlq-poll: warning: cannot read queue 'orders-dlq': access denied`
+        Text = "text",
+        /// A JSON object, for log collectors.
+        Json = "json",
+    }
 }
 
-/// The level of a message, mildest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-    Critical,
+words! {
+    /// The level of a message, mildest first, with its word in JSON.
+    Level {
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+        Error = "ERROR",
+        Critical = "CRITICAL",
+    }
 }
 
 impl Level {
-    pub const ALL: [Level; 5] =
-        [Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical];
-
-    /// Returns the word in JSON.
-    pub const fn as_str(self) -> &'static str {
-        self.names().0
-    }
-
-    /// Returns the word in JSON, and the prefix of a message in text.
-    const fn names(self) -> (&'static str, &'static str) {
+    /// Returns what stands before a message in text.
+    const fn prefix(self) -> &'static str {
         match self {
-            Level::Debug => ("DEBUG", "debug: "),
-            Level::Info => ("INFO", ""),
-            Level::Warn => ("WARN", "warning: "),
-            Level::Error => ("ERROR", "error: "),
-            Level::Critical => ("CRITICAL", "fatal: "),
+            Level::Debug => "debug: ",
+            Level::Info => "",
+            Level::Warn => "warning: ",
+            Level::Error => "error: ",
+            Level::Critical => "fatal: ",
         }
     }
 }
@@ -105,17 +100,16 @@ pub fn log_incident(level: Level, sentence: &str, incident: Option<&str>) {
         return;
     }
     let sentence = text::safe(sentence);
-    let (word, prefix) = level.names();
     if JSON.load(Ordering::Relaxed) {
         let mut line = json!({
-            "time": clock::now(), "level": word, "tool": name(), "msg": sentence,
+            "time": clock::now(), "level": level, "tool": name(), "msg": sentence,
         });
         if let Some(incident) = incident {
             line["incident"] = json!(incident);
         }
         write_stderr(&line.to_string());
     } else {
-        write_stderr(&format!("{}: {prefix}{sentence}", name()));
+        write_stderr(&format!("{}: {}{sentence}", name(), level.prefix()));
     }
 }
 

@@ -26,14 +26,34 @@ impl Page {
         self.line(format!("{gap}## {text}\n"));
     }
 
-    /// Adds the first items, and the number of the others.
-    pub(super) fn list<T>(&mut self, items: &[T], noun: &str, mut show: impl FnMut(&mut Page, &T)) {
-        for item in items.iter().take(LIST) {
-            show(self, item);
-        }
+    /// Adds the first items, a text each, and the number of the others; `none` when there are none.
+    pub(super) fn list<T>(
+        &mut self,
+        items: &[T],
+        noun: &str,
+        none: &str,
+        show: impl FnMut(&T) -> String,
+    ) {
+        items.iter().take(LIST).map(show).for_each(|text| self.line(text));
         if items.len() > LIST {
             let more = count((items.len() - LIST) as u64, noun);
             self.line(format!("- … and {more} more."));
+        }
+        if items.is_empty() && !none.is_empty() {
+            self.line(none);
+        }
+    }
+
+    /// Adds facts, each with its name.
+    pub(super) fn facts<const N: usize>(&mut self, facts: [(&str, String); N]) {
+        for (name, value) in facts {
+            self.line(format!("- {name}: {value}"));
+        }
+    }
+
+    pub(super) fn steps(&mut self, steps: impl Iterator<Item = String>) {
+        for (number, step) in (1..).zip(steps) {
+            self.line(format!("{number}. {step}"));
         }
     }
 
@@ -52,8 +72,9 @@ pub(super) fn in_words(confidence: f64) -> &'static str {
     }
 }
 
-pub(super) fn unknown() -> String {
-    "unknown".into()
+/// Returns a value as text; `unknown` when it is not known.
+pub(super) fn or_unknown<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| "unknown".into(), show)
 }
 
 /// Returns untrusted text as a code span.
@@ -195,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prose_is_prose() {
+    fn prose_escapes_markdown() {
         let rows = [
             ("words", "It is null, 5 times (mostly).", "It is null, 5 times (mostly)."),
             ("a heading", "# Fixed", "\\# Fixed"),

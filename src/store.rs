@@ -17,7 +17,7 @@ mod wait;
 pub use files::{
     append_private, create_private, make_dir, read_json, remove, replace, sync_parent,
 };
-pub use wait::{BlockingWait, assert_may_wait};
+pub use wait::{BlockingWait, assert_may_wait, output_of, receive, sleep, wait_for_end};
 
 use std::fs::File;
 use std::io;

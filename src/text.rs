@@ -93,6 +93,16 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// Returns the error for an unknown word, with the nearest known one and all of them.
+pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    let word = shorten(word, 60);
+    let hint = match nearest(&word, known.iter().copied()) {
+        Some(near) => format!("did you mean '{near}'? "),
+        None => String::new(),
+    };
+    format!("unknown {what} '{}'; {hint}known: {}", safe(&word), known.join(", "))
+}
+
 /// Returns the Levenshtein distance in characters.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

@@ -20,7 +20,6 @@ fuzz_target!(|data: &[u8]| {
 
     // gzip within base64 counts as two layers; the last may exceed the limit by one.
     assert!(decoded.wrapped.len() <= LAYERS_MAX + 1, "layers: {:?}", decoded.wrapped);
-    assert!(decoded.notes.len() <= LAYERS_MAX + 2, "notes: {:?}", decoded.notes);
     let most = message.body.len().max(UNPACKED_MAX);
     match &decoded.content {
         Content::Json(_) => {}
@@ -35,7 +34,6 @@ fuzz_target!(|data: &[u8]| {
     }
     assert!(error.function.as_ref().is_none_or(|name| name.len() <= 80 && !name.is_empty()));
     assert!(error.target.as_ref().is_none_or(|target| target.len() <= 32));
-    let ids = [&decoded.request_id, &decoded.trace_id].into_iter().flatten();
-    assert!(ids.chain(decoded.correlation.values()).all(|id| id.len() <= 128), "a long id");
-    assert!(decoded.correlation.len() <= 9, "ids: {}", decoded.correlation.len());
+    let mut ids = [&decoded.request_id, &decoded.trace_id].into_iter().flatten();
+    assert!(ids.all(|id| id.len() <= 128), "a long id");
 });

@@ -96,7 +96,7 @@ fn help_version_and_schema_end_parsing() {
 }
 
 #[test]
-fn a_long_help_joins_the_options_of_a_group() {
+fn long_help_joins_the_options_of_a_group() {
     let short = help::text("usage: x\n\n", &TABLE, "");
     assert!(short.contains("\n  -n, --dry-run          write nothing\n"), "{short}");
     assert!(short.contains("\n      --type GLOB        only these; may be repeated\n"), "{short}");

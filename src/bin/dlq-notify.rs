@@ -26,7 +26,7 @@ impl Options {
         Ok(Options {
             dry_run: given.has("dry-run"),
             json: given.has("json"),
-            color: color.unwrap_or_default(),
+            color: color.unwrap_or(Color::Auto),
             test_channel: given.text("test-channel"),
         })
     }

@@ -64,7 +64,7 @@ fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     if options.peek.raw {
         log::warn("messages are shown without redaction, with any secrets in them");
     }
-    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
+    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &settings.monitoring)?;
     let store = tool::store(&settings, &env, !options.dry_run)?;
     let peeker = Peeker::open(sqs, &settings, store, options.dry_run)?;
     let mut out = Output::new();

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use dlq::args::{CommonOptions, Given, Overrides, ParseExit};
 use dlq::config::Settings;
 use dlq::edge::aws::Sqs;
-use dlq::edge::poll::{self, PollPlan, Poller, RunOptions};
+use dlq::edge::poll::{self, Poller, RunOptions};
 use dlq::error::Error;
 use dlq::glob::GlobList;
 use dlq::journal::Journal;
@@ -65,13 +65,13 @@ fn main() -> ExitCode {
 fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
     options.apply(&mut settings)?;
-    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &poll::limits(&settings))?;
-    let dry_run = options.run.dry_run;
-    let plan = PollPlan::new(&settings.monitoring, options.run);
+    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &settings.monitoring)?;
     if options.list || options.lint {
-        return poll::show(&sqs, &plan, options.lint).map(ExitOutcome::from_failed);
+        let shown = poll::show(&sqs, &settings.monitoring, options.lint);
+        return shown.map(ExitOutcome::from_failed);
     }
-    let store = tool::store(&settings, &env, !dry_run)?;
+    let store = tool::store(&settings, &env, !options.run.dry_run)?;
     let journal = Journal::new(&store, settings.state.rotation());
-    Poller::open(sqs, plan, &store, journal)?.rounds().map(ExitOutcome::from_failed)
+    let poller = Poller::open(sqs, settings.monitoring, options.run, store, journal)?;
+    poller.rounds().map(ExitOutcome::from_failed)
 }

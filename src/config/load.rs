@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_search_goes_from_near_to_far_and_does_not_need_a_home() {
+    fn search_order_is_nearest_first_and_needs_no_home() {
         let shown = |env: &Env| {
             let paths = searched(env).into_iter();
             paths.map(|(path, trusted)| format!("{} {trusted}", path.display())).collect::<Vec<_>>()
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn state_has_a_folder_or_a_remedy() {
+    fn state_folder_is_found_or_the_remedy_is_named() {
         let mut settings = Settings::default();
         let env = Env::from_pairs([("HOME", "/h")]);
         assert_eq!(state_dir(&settings, &env).unwrap(), Path::new("/h/.local/state/dlq"));

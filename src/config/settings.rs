@@ -96,12 +96,6 @@ impl Default for Origin {
     }
 }
 
-/// Words of `both`, `redrive` and `name`.
-const DISCOVER: [(&str, Discover); 3] =
-    [("both", Discover::Both), ("redrive", Discover::Redrive), ("name", Discover::Name)];
-
-const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-
 const REGION: &str = "a region such as sa-east-1";
 pub(super) const REPOSITORY: &str = "a repository such as owner/name";
 
@@ -156,7 +150,7 @@ section! {
     /// Queues that are never watched.
     exclude: GlobList = [], env Anyone => globs();
     /// Evidence that a queue is a dead-letter queue: a redrive policy, its name, or either.
-    discover: Discover = "both", env Anyone => choice(&DISCOVER);
+    discover: Discover = "both", env Anyone => choice(&Discover::ALL, Discover::as_str);
     /// Time between two searches for dead-letter queues.
     discovery_interval: Duration = "15m", env Anyone => span(SECOND..=DAY);
     /// Calls under way at once.
@@ -175,6 +169,13 @@ section! {
     growth_factor: u64 = "2", env Anyone => whole(2..=1000);
     /// Not available in this version.
     adaptive: bool = "false", env Anyone => unavailable();
+}
+
+impl Monitoring {
+    /// Whether a queue of this name is watched.
+    pub fn selects(&self, name: &str) -> bool {
+        (self.matching.is_empty() || self.matching.matches(name)) && !self.exclude.matches(name)
+    }
 }
 
 section! {
@@ -206,9 +207,9 @@ section! {
     #[derive(Debug, Clone, PartialEq)]
     pub struct Logging, LOGGING for settings: Settings [logging] in "logging";
     /// Least level of the messages that are written.
-    level: Level = "WARN", env Anyone => choice(&Level::ALL.map(|level| (level.as_str(), level)));
+    level: Level = "WARN", env Anyone => choice(&Level::ALL, Level::as_str);
     /// Form of the messages.
-    format: LogFormat = "text", env Anyone => choice(&LOG_FORMATS);
+    format: LogFormat = "text", env Anyone => choice(&LogFormat::ALL, LogFormat::as_str);
 }
 
 section! {

@@ -7,6 +7,7 @@ mod refusals;
 use std::time::Duration;
 
 use super::*;
+use crate::glob::GlobList;
 
 /// The configuration of the system that this one succeeds.
 const OLDER_SYSTEM: &str = r#"
@@ -36,7 +37,7 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn a_configuration_of_the_older_system_loads_unchanged() {
+fn older_configuration_loads_unchanged() {
     let settings = read(OLDER_SYSTEM).unwrap();
     assert_eq!(settings.aws.profile.as_deref(), Some("FABIO-PROD"));
     assert_eq!(settings.aws.region.as_deref(), Some("sa-east-1"));
@@ -50,7 +51,7 @@ fn a_configuration_of_the_older_system_loads_unchanged() {
 }
 
 #[test]
-fn nothing_configured_is_the_defaults() {
+fn empty_configuration_gives_the_defaults() {
     let defaults = Settings { origin: origin(true), ..Settings::default() };
     let mut sections = String::new();
     for section in super::sections() {
@@ -63,7 +64,7 @@ fn nothing_configured_is_the_defaults() {
 }
 
 #[test]
-fn values_take_their_types() {
+fn values_are_read_by_type() {
     let settings = read(
         "monitoring: {check_interval: 0x10, timeout: 1.5, expiry_tiers: [2h, 60], discover: NAME}\n\
          auto_investigation: {timeout_minutes: 0.05, cooldown_hours: 0, stop_grace_seconds: 0.5}\n\
@@ -82,7 +83,7 @@ fn values_take_their_types() {
 }
 
 #[test]
-fn an_agent_is_a_name_or_a_command_in_either_form() {
+fn agent_is_a_name_or_a_command_in_either_form() {
     let agent = |text: &str| read(text).unwrap().auto_investigation.agent;
     let command = Agent::Command(
         vec!["/opt/a.sh".into(), "--flag".into()],
@@ -98,7 +99,7 @@ fn an_agent_is_a_name_or_a_command_in_either_form() {
 }
 
 #[test]
-fn channels_and_routes_are_kept_in_order_and_routes_name_channels_that_exist() {
+fn routes_keep_their_order_and_need_known_channels() {
     // The routes stand before the channels on purpose.
     let text = "notifications:\n  routes:\n    - {type: 'queue.*', channels: [page]}\n    \
                 - {queue: [a, b], severity: error, channels: [page, term]}\n  channels:\n    \
@@ -136,10 +137,31 @@ fn channels_and_routes_are_kept_in_order_and_routes_name_channels_that_exist() {
 }
 
 #[test]
-fn a_secret_is_a_reference_in_one_of_three_forms() {
+fn secret_is_a_reference_to_variable_file_or_command() {
     let token = |text: &str| read(text).unwrap().github.token.unwrap();
     assert_eq!(token("github: {token: {env: GH_X}}"), Secret::Env("GH_X".into()));
     assert_eq!(token("github: {token: {file: /run/t}}"), Secret::File("/run/t".into()));
     let command = Secret::Command(vec!["gh".into(), "auth".into(), "token".into()]);
     assert_eq!(token("github: {token: {command: [gh, auth, token]}}"), command);
+}
+
+#[test]
+fn selection_matches_and_excludes() {
+    let globs = |list: &[&str]| GlobList::any(list).unwrap();
+    let cases: [(&[&str], &[&str], bool); 6] = [
+        (&[], &[], true),
+        (&["orders*"], &[], true),
+        (&["billing*"], &[], false),
+        (&[], &["*-dlq"], false),
+        (&["orders*"], &["*-test-*"], true),
+        (&["orders*"], &["ORDERS-*"], false),
+    ];
+    for (matching, exclude, expected) in cases {
+        let monitoring = Monitoring {
+            matching: globs(matching),
+            exclude: globs(exclude),
+            ..Settings::default().monitoring
+        };
+        assert_eq!(monitoring.selects("orders-dlq"), expected, "{matching:?} {exclude:?}");
+    }
 }

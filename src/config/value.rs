@@ -202,15 +202,14 @@ impl<'a> Field<'a> {
     }
 
     /// Reads one of some words, in any case of letters.
-    pub fn choice<T: Copy>(&self, words: &[(&str, T)]) -> Result<T> {
+    pub fn choice<T: Copy>(&self, all: &[T], as_str: fn(T) -> &'static str) -> Result<T> {
+        let given = |text: &str| all.iter().find(|one| as_str(**one).eq_ignore_ascii_case(text));
         let found = match &self.node.value {
-            Value::Text(text) => {
-                words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text.trim()))
-            }
+            Value::Text(text) => given(text.trim()),
             _ => None,
         };
-        found.map(|(_, choice)| *choice).ok_or_else(|| {
-            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        found.copied().ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(|one| as_str(*one)).collect();
             self.expected(&format!("one of {}", known.join(", ")))
         })
     }

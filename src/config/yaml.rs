@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_and_value_knows_its_line() {
+    fn keys_and_values_have_their_line() {
         let node =
             read("# top\na:\n  b: 1\n  c:\n    - x\n    - 'y'\nd: {e: 0.5, f: no}\n").unwrap();
         let mut found = Vec::new();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_read_is_null() {
+    fn empty_text_is_null() {
         for text in ["", "\n\n", "# only\n  # comments\n", "\u{feff}", "---\n", "---\n# x\n...\n"] {
             let node = read(text).unwrap();
             assert!(matches!(node.value, Value::Null), "{text:?} gave {node:?}");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_configuration_needs_is_refused_with_its_line() {
+    fn unsupported_yaml_is_refused_with_its_line() {
         let deep = format!("a: {}{}", "[".repeat(100), "]".repeat(100));
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for i in 1..9 {

@@ -192,7 +192,7 @@ fn check<D: Document>() {
 }
 
 #[test]
-fn every_document_loads_and_is_the_same_after_split_and_join() {
+fn documents_are_equal_after_load_split_and_join() {
     check::<Watched>();
     check::<DiscoveryDoc>();
     check::<Sessions>();

@@ -3,7 +3,7 @@
 //! Only this module knows the AWS SDK and `async`: one runtime on one thread, which runs while a
 //! method here runs. The requests of one scope (an account in a region) share connections; all
 //! scopes share the limits and the count of requests. Promises: no value is made up (a missing
-//! count is a [`ReadError`](crate::rules::queue::reading::ReadError)); a list is complete or an
+//! count is a [`ReadError`]); a list is complete or an
 //! error; no error text contains a secret.
 
 mod circuit_breaker;
@@ -20,17 +20,19 @@ pub use receive::{BATCH, Received};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use self::client::{Clients, Priority, ScopeClient};
-use crate::config::SecretValue;
-use crate::error::Error;
-use crate::glob::GlobList;
+use crate::config::{Monitoring, SecretValue};
+use crate::error::{Error, io_cause};
 use crate::rules::queue::discovery_cache::CacheKey;
-use crate::rules::queue::redrive_graph::{Discover, Survey};
+use crate::rules::queue::reading::ReadError;
+use crate::rules::queue::redrive_graph::Survey;
 use crate::store::{BlockingWait, assert_may_wait};
 
 /// An account in a region.
@@ -57,40 +59,6 @@ pub struct AccessKey {
     pub token: Option<SecretValue>,
 }
 
-/// Upper bounds of what is asked of SQS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestLimits {
-    /// Requests in flight at once.
-    pub concurrency: usize,
-    /// Requests started in a second, retries not counted.
-    pub rate_per_s: u32,
-    /// The time for one attempt at a request.
-    pub timeout: Duration,
-}
-
-/// The attributes to read of a queue. Either set costs one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttributeSet {
-    /// ARN, counts and retention; `visibility_s` and `redrive` are then `None`.
-    Counts,
-    /// Also the visibility timeout and the redrive policy.
-    Settings,
-}
-
-/// The extent of a survey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SurveyPlan {
-    /// Whether the settings of every queue are read. Without them queues are only listed.
-    pub read_settings: bool,
-}
-
-impl SurveyPlan {
-    /// Discovery by name alone needs no settings.
-    pub fn for_discovery(discover: Discover) -> Self {
-        SurveyPlan { read_settings: discover != Discover::Name }
-    }
-}
-
 /// SQS in all scopes of a run.
 #[derive(Debug)]
 pub struct Sqs {
@@ -103,14 +71,13 @@ pub struct Sqs {
 
 impl Sqs {
     /// Reads the configuration of every scope. Credentials are fetched with the first request.
-    pub fn connect(scopes: &[Scope], limits: &RequestLimits) -> Result<Self, Error> {
+    /// Requests are limited as in `limits`: in number, rate (without retries) and time.
+    pub fn connect(scopes: &[Scope], limits: &Monitoring) -> Result<Self, Error> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(4) // for host names and files
             .build()
-            .map_err(|error| {
-                Error::failed("start", "the runtime", crate::error::io_cause(&error))
-            })?;
+            .map_err(|error| Error::failed("start", "the runtime", io_cause(&error)))?;
         let calls = Arc::new(AtomicU64::new(0));
         let http = client::http_client();
         let configured = async {
@@ -134,30 +101,24 @@ impl Sqs {
         self.clients.scopes.len()
     }
 
-    /// Returns the region of a scope; empty when there is no such scope.
     pub fn region(&self, scope: usize) -> &str {
-        self.clients.scopes.get(scope).map_or("", |client| &client.region)
+        &self.clients.scopes[scope].region
     }
 
     /// Returns the name of a scope's account; empty when it has a number only.
     pub fn account(&self, scope: usize) -> &str {
-        self.clients.scopes.get(scope).map_or("", ScopeClient::account)
+        &self.clients.scopes[scope].scope.account
     }
 
     /// Returns the key of a scope in the discovery cache.
-    pub fn cache_key(
-        &self,
-        scope: usize,
-        discover: Discover,
-        patterns: Option<&GlobList>,
-    ) -> CacheKey {
-        let client = self.clients.scopes.get(scope);
+    pub fn cache_key(&self, scope: usize, monitoring: &Monitoring) -> CacheKey {
+        let client = &self.clients.scopes[scope];
         CacheKey {
-            endpoint: client.and_then(|client| client.endpoint.clone()),
-            profile: client.and_then(ScopeClient::profile),
-            region: self.region(scope).to_owned(),
-            discover,
-            patterns: patterns.map(|globs| globs.patterns().to_vec()),
+            endpoint: client.endpoint.clone(),
+            profile: client.profile(),
+            region: client.region.clone(),
+            discover: monitoring.discover,
+            patterns: monitoring.patterns.as_ref().map(|globs| globs.patterns().to_vec()),
         }
     }
 
@@ -172,17 +133,17 @@ impl Sqs {
         self.sync(async |_| tokio::time::sleep_until(moment.into()).await);
     }
 
-    /// Lists every queue in every scope, and reads the settings that `plan` asks for.
-    pub fn survey(&self, plan: SurveyPlan) -> Survey {
-        self.sync(|clients| clients.survey(plan, Priority::Foreground))
+    /// Lists every queue in every scope, and with `read` reads their attributes.
+    pub fn survey(&self, read: bool) -> Survey {
+        self.sync(|clients| clients.survey(read, Priority::Foreground))
     }
 
     /// Starts a survey in the background, unless one is running.
-    pub fn start_survey(&self, plan: SurveyPlan) {
+    pub fn start_survey(&self, read: bool) {
         let mut survey = self.survey.borrow_mut();
         if let (None, Some(runtime)) = (&*survey, &self.runtime) {
             let clients = self.clients.clone();
-            let task = async move { clients.survey(plan, Priority::Background).await };
+            let task = async move { clients.survey(read, Priority::Background).await };
             *survey = Some(runtime.spawn(task));
         }
     }
@@ -191,6 +152,15 @@ impl Sqs {
     pub fn take_survey(&self) -> Option<Survey> {
         let done = self.survey.borrow_mut().take_if(|task| task.is_finished())?;
         self.sync(|_| done).ok()
+    }
+
+    /// Sends a request, and waits for its answer.
+    fn request<T, E, F>(&self, scope: usize, send: impl FnOnce(Client) -> F) -> Result<T, ReadError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E>>>,
+    {
+        self.sync(|clients| clients.request(scope, Priority::Foreground, send))
     }
 
     /// Runs the runtime until `ask` has its answer.

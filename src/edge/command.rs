@@ -10,7 +10,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::store::{BlockingWait, assert_may_wait};
+use crate::store::{self, BlockingWait};
+
+/// Bytes of standard error that are kept.
+const ERRORS_MAX: u64 = 4096;
 
 /// The result of a command.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct CommandResult {
     pub output: Vec<u8>,
     /// Whether there was more output.
     pub more: bool,
+    /// Beginning of standard error, when that is a pipe.
+    pub errors: Vec<u8>,
     /// The exit status; `None` when the command was killed at the deadline or the output limit.
     pub status: Option<ExitStatus>,
 }
@@ -32,7 +37,6 @@ pub fn run(
     max: u64,
     stderr: Stdio,
 ) -> Result<CommandResult, String> {
-    assert_may_wait(BlockingWait::Command);
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
@@ -42,9 +46,10 @@ pub fn run(
     }
     let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
     let until = clock::tick() + deadline;
-    let output = read(&mut child, max).and_then(|output| {
+    let errors = child.stderr.take().map(|stderr| read(stderr, ERRORS_MAX));
+    let output = child.stdout.take().and_then(|stdout| {
         let left = until.saturating_duration_since(clock::tick());
-        output.recv_timeout(left).ok().flatten()
+        store::receive(&read(stdout, max + 1), left).ok()
     });
     let (mut output, more, ended) = match output {
         Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),
@@ -55,20 +60,24 @@ pub fn run(
         stop(&mut child);
     }
     output.truncate(usize::try_from(max).unwrap_or(usize::MAX));
-    Ok(CommandResult { output, more, status: ended })
+    // A process that the command has left running may hold the pipe open: do not wait for it.
+    let errors = errors.and_then(|errors| store::receive(&errors, Duration::from_secs(1)).ok());
+    Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
 }
 
-/// Reads in a thread, which may outlive the deadline until the pipe closes.
-fn read(child: &mut Child, max: u64) -> Option<Receiver<Option<Vec<u8>>>> {
-    let stdout = child.stdout.take()?;
+/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. The rest
+/// is dropped, so that the command does not block.
+fn read(mut pipe: impl Read + Send + 'static, max: u64) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        let read = stdout.take(max + 1).read_to_end(&mut bytes);
-        // The receiver is dropped at the deadline.
-        let _ = sender.send(read.ok().map(|_| bytes));
+        if pipe.by_ref().take(max).read_to_end(&mut bytes).is_ok() {
+            // The receiver is dropped at the deadline.
+            let _ = sender.send(bytes);
+            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+        }
     });
-    Some(receiver)
+    receiver
 }
 
 /// Waits for the end of a command that has closed its output.
@@ -80,16 +89,17 @@ fn wait(child: &mut Child, until: Instant) -> Option<ExitStatus> {
         if clock::tick() >= until {
             return None;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        store::sleep(BlockingWait::Command, Duration::from_millis(5));
     }
 }
 
-fn stop(child: &mut Child) {
+/// Kills a child that leads a process group, with its group.
+pub(super) fn stop(child: &mut Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
         // The group may have ended by itself.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
-    let _ = child.wait();
+    let _ = store::wait_for_end(child);
 }
 
 #[cfg(test)]
@@ -105,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_ends_by_itself_or_is_ended() {
+    fn command_is_ended_at_deadline_or_output_limit() {
         let rows = [
             ("an answer", "printf abc", 10_000, "abc", false, Some(0)),
             ("as much as fits", "printf abcde", 10_000, "abcde", false, Some(0)),
@@ -134,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_is_what_was_given() {
+    fn environment_of_command_is_the_given_one_alone() {
         let argv = ["/usr/bin/env".to_owned()];
         let environment = [("DLQ_ONLY".into(), "this".into())];
         let ran =

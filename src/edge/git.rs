@@ -10,10 +10,10 @@
 
 use std::path::{Path, PathBuf};
 
-use self::command::{ASK, Git, TREE, argument};
-pub use self::diff::{COMMITS_MAX, Changes, PATCH_MAX};
+use self::command::{ASK, Git, TREE};
+pub use self::diff::Changes;
 use self::repository::GitRepository;
-pub use self::test_worktree::{TestWorktree, remove_test_worktree};
+pub use self::test_worktree::remove_test_worktree;
 pub use crate::rules::investigation::branch_name::branch;
 
 use crate::error::Error;
@@ -27,28 +27,14 @@ const CITED_MAX: u64 = 8 << 20;
 /// Longest history, in bytes.
 const HISTORY_MAX: u64 = 256 << 10;
 
-/// A worktree on a branch of its own.
+/// A worktree on a branch of its own, complete or not, also one whose folder was removed or replaced.
 #[derive(Debug)]
 pub struct Worktree {
-    folder: PathBuf,
-    branch: String,
+    pub folder: PathBuf,
+    pub branch: String,
     /// Commit from which the branch started.
     base: String,
-    /// Git's folder of the worktree, `worktrees/ID` in the repository.
-    admin: PathBuf,
     repository: GitRepository,
-    git: Git,
-}
-
-/// Result of closing a worktree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseResult {
-    /// Removed, with its branch unless that is in use elsewhere.
-    Removed,
-    /// Kept, because of changes.
-    Kept,
-    /// No worktree of this tool was there.
-    Absent,
 }
 
 impl Worktree {
@@ -69,109 +55,71 @@ impl Worktree {
             return Err(Error::failed("make worktree", folder.display(), cause));
         }
         let branch = repository.create_branch(branch, &base)?;
-        // Written before the worktree: after a crash it identifies the worktree as ours.
-        let noted = store::replace(&note(&folder), format!("{base}\n{branch}\n").as_bytes());
-        let opened = noted.and_then(|()| {
-            let admin = repository.add_worktree(&folder, &[&branch])?;
-            let worktree = Worktree::at(&repository, &folder, &branch, &base, admin)?;
-            worktree.check_out()?;
-            Ok(worktree)
-        });
-        if opened.is_err() {
+        let worktree = Worktree { folder, branch, base, repository };
+        if let Err(error) = worktree.fill() {
             // The first failure is the one to report.
-            let _ = discard(&repository, &folder, &branch, &base);
+            let _ = worktree.discard();
+            return Err(error);
         }
-        opened
+        Ok(worktree)
     }
 
-    /// Returns the worktree that an earlier run has opened, when it exists and is complete.
-    pub fn reopen(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
-        let found = Worktree::find(repo, folder)?;
-        found.iter().try_for_each(|worktree| worktree.refuse_link("open"))?;
-        Ok(found)
-    }
-
-    /// Finds a complete worktree, also one whose folder was removed or replaced.
-    fn find(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
-        let repository = GitRepository::find(repo)?;
-        let folder = canonical(folder)?;
-        match (read_note(&folder), repository.admin(&folder)) {
-            (Some((base, branch)), Some(admin)) if admin.join("index").is_file() => {
-                Worktree::at(&repository, &folder, &branch, &base, admin).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn at(
-        repository: &GitRepository,
-        folder: &Path,
-        branch: &str,
-        base: &str,
-        admin: PathBuf,
-    ) -> Result<Self, Error> {
-        let git = Git::within(argument(&admin)?, argument(folder)?);
-        let (branch, base) = (branch.to_owned(), base.to_owned());
-        Ok(Worktree {
-            folder: folder.to_owned(),
-            branch,
-            base,
-            admin,
-            repository: repository.clone(),
-            git,
-        })
-    }
-
-    /// Refuses a symbolic link in place of the folder: it leads somewhere else.
-    fn refuse_link(&self, doing: &str) -> Result<(), Error> {
-        if self.folder.is_symlink() {
-            return Err(Error::failed(
-                doing,
-                self.folder.display(),
-                "it was replaced by a symbolic link",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Checks out the files, and makes the folder of the evidence.
-    fn check_out(&self) -> Result<(), Error> {
-        let git = self.git.clone().disarmed()?;
+    /// Makes the worktree and checks out the files.
+    fn fill(&self) -> Result<(), Error> {
+        // Written before the worktree: after a crash it identifies the worktree as ours.
+        let text = format!("{}\n{}\n", self.base, self.branch);
+        store::replace(&note(&self.folder), text.as_bytes())?;
+        self.repository.add_worktree(&self.folder, &[&self.branch])?;
+        let git = self.git()?.disarmed()?;
         git.must(&["reset", "--hard", "--quiet", "--no-recurse-submodules"], TREE)?;
-        let evidence = self.evidence();
+        let evidence = self.folder.join(EVIDENCE);
         // With a link of this name the evidence would go somewhere else.
         if evidence.symlink_metadata().is_ok() {
             let cause = format!("the repository has a '{EVIDENCE}' of its own; rename it");
             return Err(Error::failed("make folder", evidence.display(), cause));
         }
-        store::make_dir(&evidence)?;
-        let ignore = evidence.join(".gitignore");
-        std::fs::write(&ignore, "*\n").map_err(|error| Error::file("write", &ignore, &error))
+        Ok(())
     }
 
-    /// Folder of the worktree.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Finds the worktree that an earlier run has begun.
+    fn find(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
+        let folder = canonical(folder)?;
+        let Some((base, branch)) = read_note(&folder) else { return Ok(None) };
+        let repository = GitRepository::find(repo)?;
+        Ok(Some(Worktree { folder, branch, base, repository }))
     }
 
-    /// Folder of the evidence.
-    pub fn evidence(&self) -> PathBuf {
-        self.folder.join(EVIDENCE)
+    /// Returns the worktree that an earlier run has opened, when it exists and is complete.
+    pub fn reopen(repo: &Path, folder: &Path) -> Result<Option<Self>, Error> {
+        let found = Worktree::find(repo, folder)?.filter(Worktree::is_complete);
+        found.iter().try_for_each(|worktree| worktree.refuse_link("open"))?;
+        Ok(found)
     }
 
-    /// Name of the branch.
-    pub fn branch(&self) -> &str {
-        &self.branch
+    /// Whether the files were checked out.
+    fn is_complete(&self) -> bool {
+        self.repository.admin(&self.folder).is_ok_and(|admin| admin.join("index").is_file())
     }
 
-    /// Commit from which the branch started.
-    pub fn base(&self) -> &str {
-        &self.base
+    /// Git that works in the folder.
+    fn git(&self) -> Result<Git, Error> {
+        self.repository.git_in(&self.folder)
     }
 
-    /// Returns a line of a file in the base commit, counted from 1, or the empty text without a line
-    /// number. The text of a symbolic link is its target.
-    pub fn cited(&self, path: &str, line: Option<u64>) -> Result<Option<String>, Error> {
+    /// Refuses a symbolic link in place of the folder: it leads somewhere else.
+    fn refuse_link(&self, doing: &str) -> Result<(), Error> {
+        match self.folder.is_symlink() {
+            true => {
+                let cause = "it was replaced by a symbolic link";
+                Err(Error::failed(doing, self.folder.display(), cause))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Returns a line of a file in the base commit, counted from 1. The text of a symbolic link is its
+    /// target.
+    pub fn cited(&self, path: &str, line: u64) -> Result<Option<String>, Error> {
         let mut names: Vec<&str> = Vec::new();
         for part in Path::new(path).components() {
             match part {
@@ -181,11 +129,10 @@ impl Worktree {
             }
         }
         let object = format!("{}:{}", self.base, names.join("/"));
-        let read = self.git.run(&["cat-file", "blob", &object], ASK, CITED_MAX)?;
+        let read = self.git()?.run(&["cat-file", "blob", &object], ASK, CITED_MAX)?;
         if names.is_empty() || !read.ok {
             return Ok(None);
         }
-        let Some(line) = line else { return Ok(Some(String::new())) };
         let mut lines = read.output.split_inclusive(|byte| *byte == b'\n');
         let at = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
         let text = at.and_then(|at| lines.nth(at)).map(String::from_utf8_lossy);
@@ -196,7 +143,7 @@ impl Worktree {
     pub fn history(&self) -> Result<Vec<u8>, Error> {
         let argv = ["log", "--max-count=100", "--no-color", "--no-show-signature", "--name-only"];
         let form = ["--date=iso-strict", "--format=%ncommit %H%n  %ad %an%n  %s", &self.base];
-        Ok(self.git.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
+        Ok(self.git()?.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
     }
 
     /// Returns date, author and subject of a commit that is the base or an ancestor of it: an agent's
@@ -213,63 +160,46 @@ impl Worktree {
         }
         let argv = ["log", "--max-count=1", "--no-color", "--no-show-signature", "--date=short"];
         let form = ["--format=%ad %an: %s", &commit];
-        Ok(Some(self.git.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
+        Ok(Some(self.git()?.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
     }
 
     /// Removes the worktree and its branch, unless it has changes. Ignored files and evidence are no
-    /// changes.
-    pub fn close(self) -> Result<CloseResult, Error> {
-        if !self.is_unchanged()? {
-            return Ok(CloseResult::Kept);
+    /// changes. Returns whether it was removed.
+    pub fn close(&self) -> Result<bool, Error> {
+        let unchanged = self.is_unchanged()?;
+        if unchanged {
+            self.discard()?;
         }
-        discard(&self.repository, &self.folder, &self.branch, &self.base)?;
-        Ok(CloseResult::Removed)
+        Ok(unchanged)
     }
 
-    /// Removes the worktree with all changes. The branch stays when it has commits.
-    pub fn discard(self) -> Result<(), Error> {
-        discard(&self.repository, &self.folder, &self.branch, &self.base)
+    /// Removes worktree and note with all changes; the branch stays when it has commits. While the
+    /// note exists, the removal can be repeated.
+    pub fn discard(&self) -> Result<(), Error> {
+        // A folder that git does not list may be the user's.
+        if self.repository.admin(&self.folder).is_ok() {
+            self.repository.remove_worktree(&self.folder)?;
+        }
+        self.repository.delete_branch(&self.branch, &self.base)?;
+        let note = note(&self.folder);
+        store::remove(&note).map_err(|error| Error::file("remove", &note, &error))
     }
 }
 
 /// Removes the worktree of a session that has ended, with all changes.
 pub fn discard_old(repo: &Path, folder: &Path) -> Result<(), Error> {
-    let folder = canonical(folder)?;
-    match read_note(&folder) {
-        Some((base, branch)) => discard(&GitRepository::find(repo)?, &folder, &branch, &base),
-        None => Ok(()),
-    }
+    Worktree::find(repo, folder)?.map_or(Ok(()), |worktree| worktree.discard())
 }
 
 /// Removes the worktree of a crashed session, unless it has changes. The session must not run: its
 /// agent would lose its files.
-pub fn sweep(repo: &Path, folder: &Path) -> Result<CloseResult, Error> {
-    if let Some(worktree) = Worktree::find(repo, folder)? {
-        return worktree.close();
+pub fn sweep(repo: &Path, folder: &Path) -> Result<(), Error> {
+    match Worktree::find(repo, folder)? {
+        Some(worktree) if worktree.is_complete() => worktree.close().map(drop),
+        // Nothing was checked out yet.
+        Some(worktree) => worktree.discard(),
+        None => Ok(()),
     }
-    let folder = canonical(folder)?;
-    let Some((base, branch)) = read_note(&folder) else {
-        return Ok(CloseResult::Absent);
-    };
-    // Without an index nothing was checked out yet.
-    discard(&GitRepository::find(repo)?, &folder, &branch, &base)?;
-    Ok(CloseResult::Removed)
-}
-
-/// Removes worktree, branch and note, in this order: while the note exists, it can be repeated.
-fn discard(
-    repository: &GitRepository,
-    folder: &Path,
-    branch: &str,
-    base: &str,
-) -> Result<(), Error> {
-    // A folder that git does not list may be the user's.
-    if repository.admin(folder).is_some() {
-        repository.remove_worktree(folder)?;
-    }
-    repository.delete_branch(branch, base)?;
-    let note = note(folder);
-    store::remove(&note).map_err(|error| Error::file("remove", &note, &error))
 }
 
 /// Returns the path as git records it, and makes its parent folders.

@@ -11,7 +11,7 @@ use crate::config::{ChannelKind, Notifications};
 use crate::error::Error;
 use crate::event::Severity;
 use crate::rules::notification::message::Notice;
-use crate::store::{BlockingWait, assert_may_wait};
+use crate::store::{self, BlockingWait};
 use crate::text::nearest;
 use desktop::Desktop;
 
@@ -32,9 +32,8 @@ pub fn test_channel(notifications: &Notifications, name: &str, color: bool) -> R
     let mut desktop = Desktop::default();
     desktop.push(notice, ());
     let mut results = desktop.poll_children();
-    assert_may_wait(BlockingWait::ProcessEnd);
     while desktop.is_busy() {
-        std::thread::sleep(Duration::from_millis(5));
+        store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(5));
         results.extend(desktop.poll_children());
     }
     let failed = |error| Error::failed("notify channel", name, error);

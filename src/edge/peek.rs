@@ -169,7 +169,7 @@ impl Peeker {
         on_message: OnMessage<'_>,
     ) -> Result<PeekOutcome, Error> {
         let folder = self.store.dir().join("evidence").join(key);
-        let mut writer = BundleWriter::create(&folder, pass)?;
+        let mut writer = BundleWriter::create(&folder, pass, &self.redactor)?;
         let mut handles = Vec::new();
         let filed =
             self.receive(target, settings.attributes.counts, &mut writer, &mut handles, on_message);
@@ -188,10 +188,9 @@ impl Peeker {
         }
         let rule = self.rules.iter().find(|rule| rule.matching.matches(&target.queue.name));
         let commands = rule.map_or(&[][..], |rule| &rule.evidence);
-        writer.run_log_commands(commands, &target.queue, &self.redactor)?;
         let depth = settings.attributes.counts.depth();
-        let ids = writer.message_ids();
-        let (prints, path) = writer.finish(target.raised_at, settings.facts, &self.redactor)?;
+        let ids = writer.message_ids.clone();
+        let (prints, path) = writer.finish(target.raised_at, settings.facts, commands)?;
         let bundle = path.display().to_string();
         let causes = prints.fingerprints.iter().map(|group| Cause {
             id: group.id.clone(),
@@ -258,7 +257,7 @@ impl Peeker {
         &self,
         target: &PeekTarget,
         counts: Counts,
-        bundle: &mut BundleWriter,
+        bundle: &mut BundleWriter<'_>,
         handles: &mut Vec<String>,
         on_message: OnMessage<'_>,
     ) -> Result<Option<ReadError>, Error> {
@@ -284,7 +283,7 @@ impl Peeker {
             }
             handles.extend(batch.iter().map(|one| one.handle.clone()));
             for one in batch {
-                let sampled = bundle.add_message(&one.message, &self.redactor)?;
+                let sampled = bundle.add_message(&one.message)?;
                 on_message(&one.message, &sampled)?;
             }
         }

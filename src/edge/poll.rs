@@ -5,35 +5,36 @@
 //! prints the lines only after both are on disk. The decisions are in rules/.
 
 mod discover;
-mod plan;
+mod options;
 mod round_lines;
 mod rounds;
-
 mod scopes;
 mod show;
 
-pub use plan::{PollPlan, RunOptions};
-pub use scopes::{limits, narrow, scopes};
+pub use options::RunOptions;
+pub use scopes::{narrow, scopes};
 pub use show::show;
 
-use discover::{Discovered, target};
+use discover::Discovered;
 
 use std::cell::RefCell;
 use std::time::Instant;
 
 use crate::clock;
+use crate::config::Monitoring;
 use crate::document::Keys;
-use crate::edge::aws::{AttributeSet, Sqs};
+use crate::edge::aws::Sqs;
 use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
-use crate::rules::queue::document::{OutLine, Polled, SOURCE, Target, Watched};
+use crate::rules::queue::document::Watched;
 use crate::rules::queue::loss::MoveTask;
+use crate::rules::queue::monitor::{Policy, Polled, SOURCE};
 use crate::rules::queue::reading::{ReadError, Reading};
-use crate::rules::queue::redrive_graph;
+use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::store::Store;
 use crate::text;
 use crate::time::Timestamp;
@@ -53,14 +54,16 @@ struct Round {
 /// Polls round after round.
 pub struct Poller {
     sqs: Sqs,
-    plan: PollPlan,
+    monitoring: Monitoring,
+    run: RunOptions,
+    policy: Policy,
     store: Store,
     journal: Journal,
     /// Identifies this selection of queues in `queues.json`.
     key: String,
     /// The documents as a dry run would leave them.
     dry: Option<RefCell<(Watched, DiscoveryDoc)>>,
-    targets: Vec<Target>,
+    targets: Vec<DeadLetterQueue>,
     /// The time at which the targets were discovered; with several scopes, the oldest.
     discovered_at: Option<Timestamp>,
     /// The number of requests of the last discovery.
@@ -77,16 +80,24 @@ struct RoundStart {
 
 impl Poller {
     /// Opens the state; sends no request.
-    pub fn open(sqs: Sqs, plan: PollPlan, store: &Store, journal: Journal) -> Result<Self, Error> {
+    pub fn open(
+        sqs: Sqs,
+        monitoring: Monitoring,
+        run: RunOptions,
+        store: Store,
+        journal: Journal,
+    ) -> Result<Self, Error> {
         // Read the state even without a dry run, so that a corrupt file fails before any request.
-        let keys = if plan.dry_run { Keys::all() } else { Keys::none() };
+        let keys = if run.dry_run { Keys::all() } else { Keys::none() };
         let documents = (store.read(&keys)?, store.read(&keys)?);
-        let dry = plan.dry_run.then(|| RefCell::new(documents));
-        let key = selection_key(&sqs, &plan);
+        let dry = run.dry_run.then(|| RefCell::new(documents));
+        let key = selection_key(&sqs, &monitoring, &run);
         Ok(Poller {
             sqs,
-            plan,
-            store: store.clone(),
+            policy: run.policy(&monitoring),
+            monitoring,
+            run,
+            store,
             journal,
             key,
             dry,
@@ -108,7 +119,7 @@ impl Poller {
         }
         let mut targets = std::mem::take(&mut self.targets);
         let lasting = targets.len();
-        targets.extend(discovered.leaving.iter().map(target));
+        targets.extend(discovered.leaving.iter().cloned());
         self.add_recorded_queues(&mut targets)?;
         if targets.is_empty() && all_found && self.round == 1 {
             self.warn_that_there_is_no_dlq();
@@ -128,7 +139,7 @@ impl Poller {
     /// Brings the targets up to date. Returns also whether every scope could be listed, or every
     /// given queue was found.
     fn find_targets(&mut self, at: Timestamp) -> Result<(Discovered, bool), Error> {
-        if !self.plan.given.is_empty() {
+        if !self.run.queues.is_empty() {
             return Ok((Discovered::default(), self.find_given(at)));
         }
         let discovered = self.discover()?;
@@ -173,8 +184,9 @@ impl Poller {
 
     /// Returns the price of a month of rounds and discovery at their intervals, in US dollars.
     fn usd_month(&self, round_calls: u64) -> Option<f64> {
-        let rounds = document::usd_month(round_calls, self.plan.interval)?;
-        let discovery = document::usd_month(self.discovery_calls, self.plan.ttl)?;
+        let rounds = document::usd_month(round_calls, self.monitoring.check_interval)?;
+        let discovery =
+            document::usd_month(self.discovery_calls, self.monitoring.discovery_interval)?;
         Some(((rounds + discovery) * 1e4).round() / 1e4)
     }
 
@@ -189,20 +201,18 @@ impl Poller {
         let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
-            for line in doc.apply_failures(&found.failures, sampled) {
-                lines.push(&line.line, line.journaled);
-            }
-            let mut push = |line: OutLine| lines.push(&line.line, line.journaled);
-            doc.apply_round(&self.plan.policy, &self.key, sampled, polled, &mut push);
+            let mut push = |line: &[u8], news| lines.push(line, news);
+            doc.apply_failures(&found.failures, sampled, &mut push);
+            doc.apply_round(&self.policy, &self.key, sampled, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
             lines.push(&Event::new(SOURCE, id, "", now, finished).line(), true);
-            if !self.plan.dry_run {
+            if !self.run.dry_run {
                 self.journal.append_with(|out| lines.write_news(out))?;
             }
-            for sentence in document::read_warnings(polled, doc, self.plan.follow) {
+            for sentence in document::read_warnings(polled, doc, self.run.is_repeated()) {
                 log::warn(&sentence);
             }
             // Discovery has appended its lines to the journal already.
@@ -216,11 +226,10 @@ impl Poller {
 
     /// Reads every target. Lists a scope again when a queue is missing there, and asks for move
     /// tasks where the rules need them.
-    fn poll<'a>(&self, targets: &'a [Target]) -> Result<Vec<Polled<'a>>, Error> {
-        let readings = {
-            let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
-            self.sqs.read(&asked, AttributeSet::Counts)
-        };
+    fn poll<'a>(&self, targets: &'a [DeadLetterQueue]) -> Result<Vec<Polled<'a>>, Error> {
+        let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
+        let readings = self.sqs.read(&asked);
+        drop(asked);
         let missing = |at: usize| readings[at].result == Err(ReadError::Missing);
         let mut scopes: Vec<usize> =
             (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
@@ -228,21 +237,17 @@ impl Poller {
         scopes.dedup();
         let listed: Vec<(usize, Result<Vec<String>, ReadError>)> =
             scopes.into_iter().map(|scope| (scope, self.sqs.list(scope))).collect();
-        let unlisted = |target: &Target| {
+        let unlisted = |target: &DeadLetterQueue| {
             let list = listed.iter().find(|(scope, _)| *scope == target.scope);
             let Some((scope, Ok(urls))) = list else { return false };
-            redrive_graph::is_unlisted(
-                &target.queue,
-                target.found_at.is_none(),
-                urls,
-                self.sqs.region(*scope),
-            )
+            let region = self.sqs.region(*scope);
+            redrive_graph::is_unlisted(&target.queue, target.is_given(), urls, region)
         };
         let keys = Watched::keys_of_round(targets.iter().map(|one| one.queue.arn.as_str()));
         self.with_watched(&keys, |doc| {
             let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
                 unlisted: reading.result == Err(ReadError::Missing)
-                    && (target.found_at.is_some() || doc.contains(&target.queue.arn))
+                    && (!target.is_given() || doc.contains(&target.queue.arn))
                     && unlisted(target),
                 tasks: self.tasks(doc, target, &reading),
                 target,
@@ -255,10 +260,10 @@ impl Poller {
     fn tasks(
         &self,
         doc: &Watched,
-        target: &Target,
+        target: &DeadLetterQueue,
         reading: &Reading,
     ) -> Option<Result<Vec<MoveTask>, ReadError>> {
-        if !doc.asks_for_tasks(&self.plan.policy, &target.queue.arn, reading) {
+        if !doc.asks_for_tasks(&self.policy, &target.queue.arn, reading) {
             return None;
         }
         Some(self.sqs.move_tasks(target.scope, &target.queue.arn))
@@ -278,13 +283,13 @@ impl Poller {
 }
 
 /// Derives the key of a selection from the options and scopes that decide which queues it has.
-fn selection_key(sqs: &Sqs, plan: &PollPlan) -> String {
-    let mut parts: Vec<String> = plan.given.clone();
-    for list in [&plan.selection.matching, &plan.selection.exclude] {
+fn selection_key(sqs: &Sqs, monitoring: &Monitoring, run: &RunOptions) -> String {
+    let mut parts: Vec<String> = run.queues.clone();
+    for list in [&monitoring.matching, &monitoring.exclude] {
         parts.push(list.patterns().join(","));
     }
     for scope in 0..sqs.scopes() {
-        let key = sqs.cache_key(scope, plan.discover, plan.patterns.as_ref());
+        let key = sqs.cache_key(scope, monitoring);
         parts.push(serde_json::to_string(&key).unwrap_or_default());
     }
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();

@@ -21,7 +21,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Signal, kill_process};
 
 use crate::clock;
-use crate::store::{BlockingWait, assert_may_wait};
+use crate::store::{self, BlockingWait};
 
 /// The variable that marks every process of an investigation. Its value is the session's folder:
 /// the session's id is the same in every state folder that sees the incident.
@@ -170,7 +170,6 @@ impl Tree {
     }
 
     fn gone_within(&self, patience: Duration, signal: Option<Signal>) -> bool {
-        assert_may_wait(BlockingWait::ProcessEnd);
         let deadline = clock::tick() + patience;
         loop {
             let alive = self.alive();
@@ -183,7 +182,7 @@ impl Tree {
             if clock::tick() >= deadline {
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(20));
         }
     }
 }
@@ -223,7 +222,8 @@ fn table(folder: &Path) -> Vec<ProcessRow> {
 /// agent's process group must do.
 #[cfg(not(target_os = "linux"))]
 fn table(_folder: &Path) -> Vec<ProcessRow> {
-    let Ok(output) = Command::new("ps").args(["-axo", "pid=,ppid=,pgid=,stat="]).output() else {
+    let mut ps = Command::new("ps");
+    let Ok(output) = store::output_of(ps.args(["-axo", "pid=,ppid=,pgid=,stat="])) else {
         return Vec::new();
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn one_newline_is_stripped_and_no_more() {
+    fn secret_loses_one_trailing_newline_only() {
         let cases = [
             ("printf 'a'", "a"),
             ("echo a", "a"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_secret_is_an_error_that_does_not_show_it() {
+    fn invalid_secret_is_refused_without_showing_it() {
         let cases = [
             ("a failure", "echo hunter2; exit 3", "exit status: 3"),
             ("nothing", "true", "it is empty"),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_does_not_answer_is_stopped_with_its_children() {
+    fn command_past_deadline_is_stopped_with_its_children() {
         let dir = std::env::temp_dir().join(format!("dlq-secret-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let mark = dir.join("late");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_has_no_shell_and_no_input() {
+    fn command_has_no_shell_and_no_input() {
         let argv = ["echo", "$HOME; id"].map(str::to_owned);
         assert_eq!(from_command(&argv, DEADLINE).unwrap().expose(), "$HOME; id");
         assert!(from_command(&["cat".to_owned()], DEADLINE).is_err(), "cat read something");
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_everybody_can_read_is_refused_with_the_remedy() {
+    fn world_readable_file_is_refused_with_the_remedy() {
         let dir = std::env::temp_dir().join(format!("dlq-secret-file-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join("token");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_may_come_from_the_env_file() {
+    fn variable_may_come_from_the_env_file() {
         let mut env = Env::from_pairs([("EMPTY", "")]);
         env.add_file("TOKEN='hunter2'", Path::new(".env"), false).unwrap();
         assert_eq!(Secret::Env("TOKEN".into()).resolve(&env).unwrap().expose(), "hunter2");

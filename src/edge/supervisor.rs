@@ -20,8 +20,10 @@
 //! | `finish` | verdict | session end: an event, then the record |
 
 mod agent;
+mod agent_files;
 pub mod agent_program;
 mod check_verdict;
+mod claude;
 mod clean_up;
 mod context;
 mod environment;
@@ -49,22 +51,21 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use self::agent::{AgentRun, PreparedAgent, follow_agent, prepare_agent, start_agent};
-use self::check_verdict::read_outcome;
+use self::check_verdict::{Outcome, read_outcome};
 use self::context::SessionContext;
 use self::environment::Variables;
 use self::evidence::EvidenceSummary;
-use self::finish::{EmittedEnd, finish_skipped, record_end, retry_later};
+use self::finish::{EmittedEnd, NoResult, finish_skipped, record_end, retry_later};
 use self::prompt::write_prompt;
-use self::run_tests::{describe_changes, verify_fix};
+use self::run_tests::FixCheck;
 use self::wait::{StopRequest, WaitResult, Watchdog};
 use self::workspace::{Workspace, clean_up, open_workspace};
 use super::process;
 use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
-use crate::rules::agent::last_line::AgentResult;
 use crate::rules::investigation::money::Usd;
-use crate::store::{Lock, Store};
+use crate::store::{self, BlockingWait, Lock, Store};
 
 /// Names of the files in a session's folder.
 pub mod files {
@@ -126,7 +127,9 @@ fn take_lock(path: &Path) -> Result<Option<Lock>, Error> {
     let deadline = clock::tick() + LOCK_RETRY;
     loop {
         match Lock::try_take(path)? {
-            None if clock::tick() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            None if clock::tick() < deadline => {
+                store::sleep(BlockingWait::Lock, Duration::from_millis(2));
+            }
             taken => return Ok(taken),
         }
     }
@@ -139,7 +142,7 @@ fn run(
     credential: Option<SecretValue>,
 ) -> Result<(), Error> {
     // Validate the agent before receiving messages: an unsuitable program costs nothing.
-    let agent = match prepare_agent(&context.plan, credential) {
+    let agent = match prepare_agent(context, credential) {
         Ok(agent) => agent,
         Err(why) => {
             let retry = retry_later(context, "agent_unfit");
@@ -152,10 +155,16 @@ fn run(
         return record_end(context, &finish::emit_triage(context, &evidence)?);
     };
     if context.path(files::STOP).exists() {
-        return record_end(context, &finish::emit_stopped(context, Some(Usd::NONE), None)?);
+        return record_end(
+            context,
+            &finish::emit_no_result(context, NoResult::Stopped, Some(Usd::NONE), None)?,
+        );
     }
     if context.time_remaining().is_zero() {
-        return record_end(context, &finish::emit_timed_out(context, Some(Usd::NONE), None)?);
+        return record_end(
+            context,
+            &finish::emit_no_result(context, NoResult::TimedOut, Some(Usd::NONE), None)?,
+        );
     }
     if !preflight::reserve_budget(context, &evidence)? {
         return Ok(());
@@ -165,7 +174,8 @@ fn run(
     let workspace = match open_workspace(context, &evidence) {
         Ok(workspace) => workspace,
         Err(error) => {
-            let end = finish::emit_not_started(context, &error);
+            let why = NoResult::not_started(&error);
+            let end = finish::emit_no_result(context, why, Some(Usd::NONE), None);
             settle(Some(Usd::NONE))?;
             return record_end(context, &end?);
         }
@@ -189,16 +199,18 @@ fn run_agent(
     let mut watchdog = Watchdog::start(context)?;
     let started = write_prompt(context, agent, workspace, evidence)
         .and_then(|()| start_agent(context, agent, workspace));
-    let child = match started {
-        Ok(child) => child,
+    let end = match started {
+        Ok(child) => {
+            let run = follow_agent(context, agent, child, &mut watchdog, &stop)?;
+            let watchdog = watchdog.pid();
+            let check = FixCheck { context, workspace, stop: &stop, watchdog };
+            conclude(context, agent, evidence, run, &check)
+        }
         Err(error) => {
-            let end = finish::emit_not_started(context, &error);
-            watchdog.dismiss()?;
-            return end;
+            let why = NoResult::not_started(&error);
+            finish::emit_no_result(context, why, Some(Usd::NONE), None)
         }
     };
-    let run = follow_agent(context, agent, child, &mut watchdog, &stop)?;
-    let end = conclude(context, agent, workspace, evidence, run, &stop, watchdog.pid());
     watchdog.dismiss()?;
     end
 }
@@ -207,31 +219,26 @@ fn run_agent(
 fn conclude(
     context: &SessionContext,
     agent: &PreparedAgent,
-    workspace: &Workspace,
     evidence: &EvidenceSummary,
     run: AgentRun,
-    stop: &StopRequest,
-    watchdog: u32,
+    check: &FixCheck,
 ) -> Result<EmittedEnd, Error> {
     let transcript = run.transcript.as_ref();
     let cost = context.plan.new_cost(transcript);
-    let changes = || describe_changes(context, workspace);
+    let changes = || check.describe_changes();
     let status = match run.result {
         WaitResult::Exited(status) => status,
         // The agent has written its result.
         WaitResult::Lingering => ExitStatus::default(),
-        WaitResult::Deadline => return finish::emit_timed_out(context, cost, changes().as_deref()),
-        WaitResult::StopRequested => {
-            return finish::emit_stopped(context, cost, changes().as_deref());
-        }
-        WaitResult::Aborted(reason, detail) => {
-            let failed = AgentResult::Failed(reason, detail);
-            return finish::emit_outcome(context, failed, cost, None, changes().as_deref());
+        WaitResult::Cut(why) => {
+            return finish::emit_no_result(context, why, cost, changes().as_deref());
         }
     };
     let bundle = evidence.bundle.as_deref();
-    let outcome = read_outcome(context, agent.program, status, transcript, bundle, workspace)?;
-    let (outcome, verdict) = verify_fix(context, outcome, workspace, stop, watchdog);
-    let changes = if verdict.is_none() { changes() } else { None };
-    finish::emit_outcome(context, outcome, cost, verdict.as_ref(), changes.as_deref())
+    match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
+        Outcome::Checked(verdict) => finish::emit_checked(context, &check.verify(verdict), cost),
+        Outcome::Unchecked(stated) => {
+            finish::emit_unchecked(context, stated, cost, changes().as_deref())
+        }
+    }
 }

@@ -25,9 +25,19 @@ macro_rules! part {
     };
 }
 
+/// The severity of a type, or that which a method of its payload decides.
+macro_rules! severity {
+    ($payload:ident ($method:ident)) => {
+        $payload.$method()
+    };
+    ($payload:ident $severity:ident) => {
+        Severity::$severity
+    };
+}
+
 /// Declares every type with its payload, for the enum, the reader, the writer and the schema.
 macro_rules! payloads {
-    ($($(#[$doc:meta])* $name:ident = $kind:literal $severity:ident by $tool:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })*) => {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal $severity:tt by $tool:ident { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Type { $($name,)* }
 
@@ -64,7 +74,7 @@ macro_rules! payloads {
             impl Payload for $name {
                 const TYPE: Type = Type::$name;
                 fn severity(&self) -> Severity {
-                    self.weighed().unwrap_or(Severity::$severity)
+                    severity!(self $severity)
                 }
             }
         )*
@@ -81,13 +91,6 @@ macro_rules! payloads {
             if given == again { Ok(()) } else { Err(format!("read {given}, would write {again}")) }
         }
     };
-}
-
-/// The payloads that decide their severity themselves.
-trait Weighed {
-    fn weighed(&self) -> Option<Severity> {
-        None
-    }
 }
 
 part! {
@@ -212,7 +215,7 @@ payloads! {
     }
 
     /// Messages will be lost soon.
-    QueueExpiring = "queue.expiring" Error by Poll {
+    QueueExpiring = "queue.expiring" (severity_of_tier) by Poll {
         queue: Queue,
         /// The tier that was crossed: `24h`, `6h`, `1h`, or as configured.
         tier: String,
@@ -270,7 +273,7 @@ payloads! {
     }
 
     /// Problems of a queue's settings.
-    QueueLinted = "queue.linted" Info by Poll {
+    QueueLinted = "queue.linted" (severity_of_findings) by Poll {
         queue: Queue,
         findings: Vec<Finding>,
     }
@@ -325,7 +328,7 @@ payloads! {
     }
 
     /// An incident is not investigated, with the reason.
-    InvestigationSkipped = "investigation.skipped" Info by Investigate {
+    InvestigationSkipped = "investigation.skipped" (severity_of_reason) by Investigate {
         queue: Queue,
         /// The reason in one word, for programs.
         reason: String,
@@ -429,56 +432,30 @@ payloads! {
     }
 }
 
-macro_rules! weighed {
-    ($($name:ident),*) => { $(impl Weighed for $name {})* };
-}
-
-weighed!(
-    QueueFound,
-    QueueGone,
-    QueuePolled,
-    QueueRaised,
-    QueueGrew,
-    QueueLossSuspected,
-    QueueCleared,
-    QueueUnreadable,
-    QueueReadable,
-    QueueSampled,
-    PollFinished,
-    PollFailed,
-    InvestigationStarted,
-    InvestigationProgressed,
-    InvestigationCompleted,
-    InvestigationFailed,
-    InvestigationTimedOut,
-    InvestigationStopped,
-    NoticeSent,
-    NoticeFailed
-);
-
-impl Weighed for QueueExpiring {
+impl QueueExpiring {
     /// Raises the severity as the loss comes nearer: FATAL under two hours, WARN from a day on.
-    fn weighed(&self) -> Option<Severity> {
-        Some(match crate::time::parse_span(&self.tier).map_or(0, |span| span.as_secs() / 3600) {
+    fn severity_of_tier(&self) -> Severity {
+        match crate::time::parse_span(&self.tier).map_or(0, |span| span.as_secs() / 3600) {
             0..2 => Severity::Fatal,
             2..24 => Severity::Error,
             _ => Severity::Warn,
-        })
+        }
     }
 }
 
-impl Weighed for QueueLinted {
-    fn weighed(&self) -> Option<Severity> {
-        let has = |level: &str| self.findings.iter().any(|finding| finding.level == level);
-        Some(if has("error") || has("warning") { Severity::Warn } else { Severity::Info })
+impl QueueLinted {
+    fn severity_of_findings(&self) -> Severity {
+        let is_problem = |finding: &Finding| matches!(&*finding.level, "error" | "warning");
+        if self.findings.iter().any(is_problem) { Severity::Warn } else { Severity::Info }
     }
 }
 
-impl Weighed for InvestigationSkipped {
+impl InvestigationSkipped {
     /// Warns of the reasons that a person has to remove: no agent, or no money.
-    fn weighed(&self) -> Option<Severity> {
-        ["agent_missing", "agent_unfit", "budget"]
-            .contains(&self.reason.as_str())
-            .then_some(Severity::Warn)
+    fn severity_of_reason(&self) -> Severity {
+        match self.reason.as_str() {
+            "agent_missing" | "agent_unfit" | "budget" => Severity::Warn,
+            _ => Severity::Info,
+        }
     }
 }

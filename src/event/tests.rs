@@ -75,7 +75,7 @@ fn derived_ids_are_equal_for_equal_parts() {
 }
 
 #[test]
-fn peek_tells_events_objects_and_bad_lines() {
+fn peek_distinguishes_events_objects_and_bad_lines() {
     let head = r#""specversion":"1.0","id":"i","source":"s","type":"queue.raised""#;
     let event = |extra: &str| format!("{{{head}{extra}}}");
     let events = [
@@ -92,6 +92,8 @@ fn peek_tells_events_objects_and_bad_lines() {
         "{}".to_owned(),
         event(r#","type":"queue.cleared""#),
         event(r#","subject":7"#),
+        event(r#","subject":null"#),
+        event(r#","time":"2026-01-01T00:00:00Z","time":"2026-01-01T00:00:00Z""#),
         event(r#","incident":"\ud800""#),
         r#"{"specversion":"2.0","id":"i","source":"s","type":"t"}"#.to_owned(),
         format!("{{\"type\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000)),
@@ -99,8 +101,9 @@ fn peek_tells_events_objects_and_bad_lines() {
     for line in &objects {
         assert_eq!(peek(line.as_bytes()), Line::Object, "{line}");
     }
-    let bad: [&[u8]; 9] = [
+    let bad: [&[u8]; 10] = [
         b"[]",
+        br#"["1.0","queue.raised","i","s"]"#,
         b"7",
         b"{",
         b"{\"a\":1,}",
@@ -132,7 +135,7 @@ fn schema_has_every_key_of_a_line() {
 }
 
 #[test]
-fn every_type_has_one_emitter() {
+fn event_types_have_one_emitter() {
     assert_eq!(ToolName::Peek.emits(), [Type::QueueSampled]);
     assert_eq!(ToolName::Log.emits(), []);
     let all: usize = ToolName::ALL.map(|tool| tool.emits().len()).iter().sum();

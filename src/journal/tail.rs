@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn tail_repeats_nothing_after_a_crash_between_compressing_and_removing() {
+    fn tail_repeats_nothing_after_crash_before_segment_removal() {
         let (journal, dir) = journal("crash", 1 << 20, 5);
         write(&journal, 0..3);
         let mut tail = Tail::open(journal.clone()).unwrap();

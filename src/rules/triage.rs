@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::evidence::bundle::{Fingerprints, Group, QueueFacts, Sampled};
+use super::evidence::bundle::{Fingerprints, Group, QueueFacts, Sampled, Timeline};
 use crate::event::{Verdict, words};
 use crate::text::count;
 use crate::time::Timestamp;
@@ -23,6 +23,18 @@ mod error_patterns;
 mod judge;
 pub mod report;
 mod sentences;
+
+/// Contents of an evidence bundle, without its logs.
+#[derive(Debug, Clone, Default)]
+pub struct BundleContents {
+    pub queue: QueueFacts,
+    pub fingerprints: Fingerprints,
+    pub timeline: Timeline,
+    /// Facts of each message for the judgement.
+    pub facts: Vec<MessageFacts>,
+    /// Messages with excerpts for bodies.
+    pub messages: Vec<Sampled>,
+}
 
 /// Facts of a sampled message that the rules read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -122,16 +134,17 @@ pub struct Triage {
 }
 
 /// Judges every group, the largest first.
-pub fn judge(queue: &QueueFacts, prints: &Fingerprints, messages: &[MessageFacts]) -> Vec<Triage> {
+pub fn judge(bundle: &BundleContents) -> Vec<Triage> {
     let by_id: HashMap<&str, &MessageFacts> =
-        messages.iter().map(|message| (message.id.as_str(), message)).collect();
-    let sampled = prints.fingerprints.iter().map(|group| group.count).sum();
-    let mut groups: Vec<&Group> = prints.fingerprints.iter().collect();
+        bundle.facts.iter().map(|message| (message.id.as_str(), message)).collect();
+    let groups = &bundle.fingerprints.fingerprints;
+    let sampled = groups.iter().map(|group| group.count).sum();
+    let mut groups: Vec<&Group> = groups.iter().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     let triage = |group: &Group| {
-        let messages: Vec<&MessageFacts> =
-            group.messages.iter().filter_map(|id| by_id.get(id.as_str()).copied()).collect();
-        judge::triage(&GroupContext { queue, group, messages, sampled })
+        let messages = group.messages.iter().filter_map(|id| by_id.get(id.as_str()).copied());
+        let messages = messages.collect();
+        judge::triage(&GroupContext { queue: &bundle.queue, group, messages, sampled })
     };
     groups.into_iter().map(triage).collect()
 }

@@ -24,7 +24,8 @@ mod schema;
 /// Limits of a parsed verdict, in characters and items.
 pub mod limits {
     pub const TITLE: usize = 200;
-    pub const CATEGORY: usize = 60;
+    /// Category, and the word that judges a hypothesis.
+    pub const WORD: usize = 60;
     /// Root cause, summary of a fix, prevention.
     pub const TEXT: usize = 4000;
     /// Claim, hypothesis and its reason, step.

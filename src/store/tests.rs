@@ -73,7 +73,7 @@ fn failed_change_leaves_the_document_as_it_was() {
 }
 
 #[test]
-fn update_sees_the_records_that_it_asks_for_and_keeps_the_others() {
+fn update_sees_requested_records_and_keeps_the_others() {
     let folder = Folder::new("asked");
     let store = Store::open(&folder.0).unwrap();
     for key in ["a", "b", "c"] {
@@ -188,7 +188,7 @@ fn files_can_be_read_by_their_owner_only() {
 }
 
 #[test]
-fn waits_inside_an_update_panic_but_for_the_start_of_a_supervisor() {
+fn waits_inside_an_update_panic_except_supervisor_start() {
     let folder = Folder::new("waits");
     let store = Store::open(&folder.0).unwrap();
     let panics = |act: &dyn Fn()| {
@@ -204,6 +204,7 @@ fn waits_inside_an_update_panic_but_for_the_start_of_a_supervisor() {
         (BlockingWait::Network, true),
         (BlockingWait::Command, true),
         (BlockingWait::ProcessEnd, true),
+        (BlockingWait::Lock, true),
         (BlockingWait::SupervisorStart, false),
     ] {
         assert_eq!(panics(&|| assert_may_wait(wait)), expected, "{wait:?}");

@@ -1,11 +1,15 @@
-//! The ban on waiting for the world under the lock of a document.
+//! The ban on waiting under the lock of a document, and the functions that wait.
 //!
-//! Every function that waits for the network or for another process says so first, by
-//! [`assert_may_wait`]. In a debug build, which is the one that the tests run, it panics when this
-//! thread is inside an update: the lock would stop every other program of the state folder for as
-//! long as the wait lasts. Only [`BlockingWait::SupervisorStart`] is allowed there.
+//! The lock would stop every other program of the state folder for as long as the wait lasts.
+//! clippy.toml allows the waiting functions of std in this folder only, so all programs wait
+//! through this file and name a [`BlockingWait`]. [`assert_may_wait`] panics, in a debug build, when
+//! this thread is inside an update. Only [`BlockingWait::SupervisorStart`] is allowed there.
 
 use std::cell::Cell;
+use std::io;
+use std::process::{Child, Command, ExitStatus, Output};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 thread_local! {
     /// The document that this thread is updating.
@@ -17,10 +21,12 @@ thread_local! {
 pub enum BlockingWait {
     /// An answer from the network.
     Network,
-    /// A command that is run for its output, git among them.
+    /// A command that is run, git among them.
     Command,
     /// The end of another process.
     ProcessEnd,
+    /// A lock that another process holds for a moment.
+    Lock,
     /// The lock of a supervisor that was just started, for at most 5 seconds: until it is held the
     /// new session would look crashed to another filter. Allowed inside an update.
     SupervisorStart,
@@ -40,6 +46,34 @@ pub fn assert_may_wait(wait: BlockingWait) {
         "wait for {wait:?} under the lock of '{}'",
         UPDATING.get().unwrap_or_default(),
     );
+}
+
+/// Sleeps between two checks whether `wait` has ended.
+#[track_caller]
+pub fn sleep(wait: BlockingWait, span: Duration) {
+    assert_may_wait(wait);
+    std::thread::sleep(span);
+}
+
+/// Waits for the end of a child process, and reaps it.
+#[track_caller]
+pub fn wait_for_end(child: &mut Child) -> io::Result<ExitStatus> {
+    assert_may_wait(BlockingWait::ProcessEnd);
+    child.wait()
+}
+
+/// Runs a command to its end. Use `edge::command` for one that needs a deadline.
+#[track_caller]
+pub fn output_of(command: &mut Command) -> io::Result<Output> {
+    assert_may_wait(BlockingWait::Command);
+    command.output()
+}
+
+/// Receives the result of another thread, which waits for a process.
+#[track_caller]
+pub fn receive<T>(results: &Receiver<T>, timeout: Duration) -> Result<T, RecvTimeoutError> {
+    assert_may_wait(BlockingWait::ProcessEnd);
+    results.recv_timeout(timeout)
 }
 
 /// Marks this thread as updating a document, until it is dropped.

@@ -142,21 +142,21 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_line_is_a_failure() {
+    fn refused_line_is_a_failure() {
         let mut filter = Recorder::default();
         assert_eq!(run("not json\n{}\n", &mut filter), Ok(true));
         assert_eq!(filter.calls, ["object", "finish"]);
     }
 
     #[test]
-    fn an_error_aborts_without_finishing() {
+    fn error_aborts_without_finishing() {
         let mut filter = Recorder::default();
         assert_eq!(run("{\"fail\":1}\n{}\n", &mut filter), Err(Error::Pipe));
         assert_eq!(filter.calls, ["object", "abort"]);
     }
 
     #[test]
-    fn a_silent_input_makes_the_filter_idle() {
+    fn silent_input_makes_the_filter_idle() {
         let timeout = Some(Duration::from_millis(1));
         let mut filter = Recorder { timeout, ..Recorder::default() };
         assert_eq!(run("{}\n", &mut filter), Ok(false));

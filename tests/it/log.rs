@@ -30,7 +30,7 @@ fn successful_stdout(output: &Output) -> String {
 }
 
 #[test]
-fn journal_is_printed_unchanged_oldest_part_first() {
+fn journal_is_printed_unchanged_oldest_segment_first() {
     let bench = Bench::new("log");
     fill_journal(&bench, 500, 0..10);
     assert!(bench.state("journal.ndjson.2.gz").exists());
@@ -113,7 +113,7 @@ fn torn_lines_are_skipped_with_one_warning() {
 }
 
 #[test]
-fn unreadable_part_is_skipped_and_others_are_printed() {
+fn unreadable_segment_is_skipped_and_others_are_printed() {
     let bench = Bench::new("log-damaged");
     fill_journal(&bench, 500, 0..10);
     std::fs::write(bench.state("journal.ndjson.1.gz"), b"\x1f\x8bgarbage").unwrap();

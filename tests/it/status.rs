@@ -83,7 +83,7 @@ echo '{"status":"likely","title":"the total is \u001b[2J missing","cost_usd":0.4
     assert!(text.contains(one["id"].as_str().unwrap()), "{text}");
     assert!(text.contains("$0.42") && !text.contains('\u{1b}'), "{text}");
     assert_eq!(state_files(&bench), before);
-    assert_eq!(read_text(&bench, "ran"), "ran\n", "defect 8: what shows the status starts nothing");
+    assert_eq!(read_text(&bench, "ran"), "ran\n", "dlq-status starts nothing");
     assert_no_process_left(&bench);
 }
 

@@ -12,18 +12,13 @@ use crate::config::secret::Secret;
 use crate::config::valid;
 use crate::config::value::{Field, Result};
 use crate::config::yaml::Value;
+use crate::event::words;
 use crate::glob::GlobList;
 use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::money::Usd;
 use crate::text::{safe, shorten};
 
 const MODEL: &str = "the name of a model such as claude-sonnet-5-5";
-
-const FORMATS: [(&str, ResultFormat); 3] = [
-    ("text", ResultFormat::Text),
-    ("json", ResultFormat::Json),
-    ("stream-json", ResultFormat::StreamJson),
-];
 
 section! {
     /// `auto_investigation`: start, scope and budget of investigations.
@@ -113,7 +108,8 @@ section! {
     /// Program and its arguments.
     command: Vec<String> = required, file NoCommand => program();
     /// Form of its result: text, json or stream-json.
-    format: ResultFormat = "text", file Anyone => choice(&FORMATS);
+    format: ResultFormat = "text", file Anyone =>
+        choice(&ResultFormat::ALL, ResultFormat::as_str);
 }
 
 impl QueueRule {
@@ -178,15 +174,16 @@ pub enum Agent {
     Command(Vec<String>, ResultFormat),
 }
 
-/// Form of the result of an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResultFormat {
-    /// The last line is a JSON object.
-    #[default]
-    Text,
-    /// The whole output is one JSON document, as of `claude --output-format json`.
-    Json,
-    /// A JSON object a line, as of `claude --output-format stream-json`.
-    StreamJson,
+words! {
+    #[derive(Default)]
+    /// Form of the result of an agent.
+    ResultFormat {
+        #[default]
+        /// The last line is a JSON object.
+        Text = "text",
+        /// The whole output is one JSON document, as of `claude --output-format json`.
+        Json = "json",
+        /// A JSON object a line, as of `claude --output-format stream-json`.
+        StreamJson = "stream-json",
+    }
 }

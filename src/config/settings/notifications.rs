@@ -7,9 +7,6 @@ use crate::config::value::{Field, Result};
 use crate::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 
-const KINDS: [(&str, ChannelKind); 2] =
-    [("console", ChannelKind::Console), ("desktop", ChannelKind::Desktop)];
-
 keys! {
     NOTIFICATIONS for settings: Settings [notifications] in "notifications";
     /// Channels by name.
@@ -21,9 +18,10 @@ keys! {
 keys! {
     CHANNEL for entry: Channel [] in "notifications.channels[]";
     /// Type of the channel: console or desktop.
-    kind as "type": ChannelKind = required, file Anyone => choice(&KINDS);
+    kind as "type": ChannelKind = required, file Anyone =>
+        choice(&ChannelKind::ALL, ChannelKind::as_str);
     /// Least severity of the events that the channel shows.
-    min_severity: Option<Severity> = none, file Anyone => severity();
+    min_severity: Option<Severity> = none, file Anyone => choice(&Severity::ALL, Severity::as_str);
 }
 
 keys! {
@@ -33,7 +31,7 @@ keys! {
     /// Names of their queues.
     queues as "queue": Option<GlobList> = none, file Anyone => glob_or_globs();
     /// Least severity of the events.
-    severity: Option<Severity> = none, file Anyone => severity();
+    severity: Option<Severity> = none, file Anyone => choice(&Severity::ALL, Severity::as_str);
     /// Channels that get the events; an empty list mutes them.
     channels: Vec<String> = required, file Anyone => texts();
 }
@@ -45,10 +43,6 @@ impl Field<'_> {
 
     fn routes(&self, channels: &[Channel]) -> Result<Vec<Route>> {
         self.list(|entry| route(entry, channels))
-    }
-
-    fn severity(&self) -> Result<Severity> {
-        self.choice(&Severity::ALL.map(|severity| (severity.as_str(), severity)))
     }
 }
 

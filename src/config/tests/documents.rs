@@ -63,7 +63,7 @@ fn example_has_every_key_with_its_description_and_default() {
 }
 
 #[test]
-fn man_page_has_every_key_with_its_description_default_and_range() {
+fn man_page_has_keys_with_description_default_and_range() {
     for spec in specs() {
         let section = page_section(&format!(".Ss {}", spec.section()));
         let mut items = section.split(".It Cm ").filter_map(|item| item.split_once('\n'));
@@ -145,7 +145,7 @@ fn man_page_has_the_limits_of_the_code() {
 }
 
 #[test]
-fn no_variable_has_two_meanings() {
+fn variable_names_are_unique() {
     let mut variables: Vec<String> = setters().map(|key| key.spec.variable_name()).collect();
     variables.sort();
     variables.dedup();

@@ -13,7 +13,7 @@ fn with_env(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, Error> {
 }
 
 #[test]
-fn a_variable_overrides_the_file_and_is_read_by_type() {
+fn variable_overrides_the_file_and_is_read_by_type() {
     let pairs = [
         ("DLQ_MONITORING_CHECK_INTERVAL", "10s"),
         ("DLQ_MONITORING_TIMEOUT", "2"),
@@ -48,7 +48,7 @@ fn a_variable_overrides_the_file_and_is_read_by_type() {
 }
 
 #[test]
-fn a_wrong_variable_is_named_with_the_nearest_or_the_expected() {
+fn invalid_variable_is_named_with_nearest_or_expected() {
     let cases = [
         (
             "DLQ_MONITORING_CHEK_INTERVAL",
@@ -77,7 +77,7 @@ fn a_wrong_variable_is_named_with_the_nearest_or_the_expected() {
 }
 
 #[test]
-fn the_standard_aws_variables_are_a_layer_and_do_not_undo_lists() {
+fn aws_variables_are_a_layer_and_keep_configured_lists() {
     let env = [
         ("AWS_PROFILE", "env"),
         ("AWS_DEFAULT_REGION", "us-west-1"),
@@ -97,7 +97,7 @@ fn the_standard_aws_variables_are_a_layer_and_do_not_undo_lists() {
 }
 
 #[test]
-fn a_profile_and_a_key_of_the_environment_are_left_to_the_sdk() {
+fn profile_beside_access_key_is_resolved_by_the_sdk() {
     let (profile, key) = (("AWS_PROFILE", "env"), ("AWS_ACCESS_KEY_ID", "AKIA"));
     let own = ("DLQ_AWS_PROFILE", "own");
     type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
@@ -122,7 +122,7 @@ fn a_profile_and_a_key_of_the_environment_are_left_to_the_sdk() {
 }
 
 #[test]
-fn an_env_file_is_named_with_its_line_and_a_strangers_gives_no_command() {
+fn env_file_is_named_with_line_and_guarded_if_untrusted() {
     let beside = |text: &str, trusted: bool| {
         let mut env = Env::from_pairs([("DLQ_MONITORING_CONCURRENCY", "9")]);
         env.add_file(text, Path::new("config/.env"), trusted)?;
@@ -170,7 +170,7 @@ fn an_env_file_is_named_with_its_line_and_a_strangers_gives_no_command() {
 }
 
 #[test]
-fn a_flag_is_named_as_it_was_given() {
+fn flag_value_is_set_and_refusal_names_the_flag() {
     let mut settings = Settings::default();
     set(&mut settings, "monitoring.check_interval", "10s", "--interval").unwrap();
     assert_eq!(settings.monitoring.check_interval, Duration::from_secs(10));
@@ -203,7 +203,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn a_named_file_comes_before_one_that_is_found_and_must_exist() {
+fn named_file_precedes_found_one_and_must_exist() {
     let folder = Folder::new("order");
     let flag = folder.write("flag.yaml", "logging: {level: INFO}");
     let variable = folder.write("variable.yaml", "logging: {level: ERROR}");
@@ -225,7 +225,7 @@ fn a_named_file_comes_before_one_that_is_found_and_must_exist() {
 }
 
 #[test]
-fn the_env_file_beside_the_configuration_is_its_lower_layer() {
+fn env_file_beside_the_configuration_is_read() {
     let folder = Folder::new("beside");
     let path = folder.write("c.yaml", "github: {token: {env: MY_TOKEN}}");
     folder.write(".env", "export MY_TOKEN='hunter2'\nDLQ_LOGGING_FORMAT=json\n");
@@ -239,7 +239,7 @@ fn the_env_file_beside_the_configuration_is_its_lower_layer() {
 }
 
 #[test]
-fn a_file_over_its_limit_or_not_in_utf8_is_refused() {
+fn file_over_its_limit_or_not_in_utf8_is_refused() {
     let folder = Folder::new("limits");
     let most = format!("#{}", "x".repeat((1 << 20) - 1));
     assert!(load(Some(&folder.write("most.yaml", &most)), &mut Env::default()).is_ok());

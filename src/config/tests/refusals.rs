@@ -7,7 +7,7 @@ use crate::config::settings::specs;
 use crate::text;
 
 #[test]
-fn an_unknown_key_is_named_with_file_line_and_the_nearest_known() {
+fn unknown_key_is_named_with_line_and_nearest_known() {
     let cases = [
         (
             "a section",
@@ -54,7 +54,7 @@ fn an_unknown_key_is_named_with_file_line_and_the_nearest_known() {
 }
 
 #[test]
-fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
+fn invalid_value_is_named_with_line_key_and_expectation() {
     let cases = [
         (
             "monitoring:\n  check_interval: fast",
@@ -127,7 +127,7 @@ fn a_wrong_value_is_named_with_file_line_key_and_what_is_expected() {
 }
 
 #[test]
-fn an_inline_secret_is_refused_with_the_remedy_and_never_shown() {
+fn inline_secret_is_refused_with_the_remedy_and_not_shown() {
     let values = [
         "hunter2",
         "'hunter2'",
@@ -159,7 +159,7 @@ fn an_inline_secret_is_refused_with_the_remedy_and_never_shown() {
 
 /// Covers each state of parser and reader in which a secret can occur.
 #[test]
-fn a_secret_in_a_wrong_place_is_not_shown() {
+fn misplaced_secret_is_not_shown() {
     let cases = [
         "github: hunter2",
         "github: [hunter2]",
@@ -280,7 +280,7 @@ fn trust_of_every_guarded_key_is_tested() {
 }
 
 #[test]
-fn a_strangers_file_starts_and_sends_nothing() {
+fn untrusted_file_may_set_harmless_values() {
     // A user before an @ is refused in every file.
     let user = "aws: {endpoint_url: 'http://localhost:1@evil.example'}";
     assert!(refusal(user).contains("a user or a password"));
@@ -299,7 +299,7 @@ fn a_strangers_file_starts_and_sends_nothing() {
 }
 
 #[test]
-fn a_strangers_file_runs_no_command() {
+fn untrusted_file_runs_no_command() {
     let cases = [
         ("github.token", "github: {token: {command: [touch, x]}}"),
         ("auto_investigation.auth", "auto_investigation: {auth: {command: [touch, x]}}"),
@@ -326,7 +326,7 @@ fn a_strangers_file_runs_no_command() {
 }
 
 #[test]
-fn sentences_are_safe_for_a_terminal() {
+fn refusals_are_safe_for_a_terminal() {
     let cases = [
         "aws: {region: \"\\e[2J\"}",
         "logging: {level: \"\\e[2J\"}",
@@ -342,7 +342,7 @@ fn sentences_are_safe_for_a_terminal() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_at_all_is_more_than_refused(
+    fn random_text_causes_no_panic_and_a_safe_refusal(
         text in "[a-z: \\n\\[\\]{}'\"&*#,|>!~0-9-]{0,80}",
         value in "\\PC{0,30}",
         at in 0..setters().count(),

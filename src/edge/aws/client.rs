@@ -5,7 +5,8 @@
 //! every queue. They are renewed before they expire. After a refusal the configuration is read
 //! again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::error::Error as StdError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -22,7 +23,7 @@ use aws_sdk_sqs::config::{
     Builder, ConfigBag, Credentials, IdentityCache, Intercept, RuntimeComponents,
     SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_sdk_sqs::error::BoxError;
+use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
@@ -30,12 +31,15 @@ use tokio::sync::Mutex;
 
 use super::error;
 use super::rate_limit::RateLimiter;
-use super::{AccessKey, RequestLimits, Scope};
+use super::{AccessKey, Scope};
 use crate::clock;
+use crate::config::Monitoring;
 use crate::error::Error;
 use crate::rules::queue::reading::ReadError;
 use crate::time::Timestamp;
 
+/// A list has at most this many pages of 1,000 queues.
+const PAGES_MAX: usize = 1000;
 /// Attempts at a request, the first included.
 const ATTEMPTS: u32 = 4;
 /// The sum of the SDK's waits between attempts: 1, 2 and 4 seconds. The operation timeout adds it
@@ -67,12 +71,12 @@ pub(super) enum Priority {
 }
 
 impl Clients {
-    pub(super) fn new(scopes: Vec<ScopeClient>, limits: &RequestLimits) -> Self {
+    pub(super) fn new(scopes: Vec<ScopeClient>, limits: &Monitoring) -> Self {
         Clients {
             scopes,
             concurrency: limits.concurrency.max(1),
-            rate: RateLimiter::per_second(limits.rate_per_s),
-            background_rate: RateLimiter::per_second(limits.rate_per_s / 4),
+            rate: RateLimiter::per_second(limits.rate_limit),
+            background_rate: RateLimiter::per_second(limits.rate_limit / 4),
         }
     }
 
@@ -92,11 +96,47 @@ impl Clients {
         self.rate.acquire().await;
     }
 
-    pub(super) async fn client(&self, scope: usize) -> Result<Client, ReadError> {
-        match self.scopes.get(scope) {
-            Some(client) => client.client().await,
-            None => Err(ReadError::Other("there is no such scope".into())),
+    /// Sends a request when the limits allow it.
+    pub(super) async fn request<T, E, F>(
+        &self,
+        scope: usize,
+        priority: Priority,
+        send: impl FnOnce(Client) -> F,
+    ) -> Result<T, ReadError>
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        F: Future<Output = Result<T, SdkError<E>>>,
+    {
+        let client = self.scopes[scope].client().await?;
+        self.acquire(priority).await;
+        let result = send(client).await.map_err(|error| error::call_error(&error));
+        self.note_result(scope, result).await
+    }
+
+    /// Requests page after page of a list, and returns the URLs of all; a partial list is an error.
+    /// `send` gets the token of a page, and returns its URLs and the token of the next one.
+    pub(super) async fn pages<E, F>(
+        &self,
+        scope: usize,
+        priority: Priority,
+        action: &str,
+        send: impl Fn(Client, Option<String>) -> F,
+    ) -> Result<Vec<String>, ReadError>
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        F: Future<Output = Result<(Vec<String>, Option<String>), SdkError<E>>>,
+    {
+        let (mut all, mut tokens, mut token) = (Vec::new(), HashSet::new(), None);
+        for _ in 0..PAGES_MAX {
+            let (urls, next) = self.request(scope, priority, |client| send(client, token)).await?;
+            all.extend(urls);
+            match next.filter(|token| !token.is_empty()) {
+                None => return Ok(all),
+                Some(next) if tokens.insert(next.clone()) => token = Some(next),
+                Some(_) => return Err(ReadError::Other(format!("{action} returned a page twice"))),
+            }
         }
+        Err(ReadError::Other(format!("{action} has more than {PAGES_MAX} pages")))
     }
 
     /// Returns `result` unchanged, after invalidating credentials that the service refused.
@@ -105,8 +145,8 @@ impl Clients {
         scope: usize,
         result: Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        if let (Err(ReadError::Credentials(_)), Some(client)) = (&result, self.scopes.get(scope)) {
-            client.invalidate_credentials().await;
+        if let Err(ReadError::Credentials(_)) = result {
+            self.scopes[scope].invalidate_credentials().await;
         }
         result
     }
@@ -115,7 +155,7 @@ impl Clients {
 /// The client of one scope.
 #[derive(Debug)]
 pub(super) struct ScopeClient {
-    scope: Scope,
+    pub(super) scope: Scope,
     pub(super) region: String,
     /// A server other than AWS's, from any configuration.
     pub(super) endpoint: Option<String>,
@@ -136,7 +176,7 @@ impl ScopeClient {
     /// Reads the configuration. Sends a request only to find a region that is not configured.
     pub(super) async fn configure(
         scope: &Scope,
-        limits: &RequestLimits,
+        limits: &Monitoring,
         http: &SharedHttpClient,
         calls: &Arc<AtomicU64>,
     ) -> Result<Self, Error> {
@@ -162,11 +202,6 @@ impl ScopeClient {
             calls: calls.clone(),
             connection: Mutex::new(Connection { config: Some(config), client: None }),
         })
-    }
-
-    /// Returns the configured name of the account, else the profile, else nothing.
-    pub(super) fn account(&self) -> &str {
-        &self.scope.account
     }
 
     /// Returns the profile in use, for keys of the discovery cache.
@@ -208,7 +243,7 @@ impl ScopeClient {
     }
 
     /// Forgets credentials and configuration, so that the next client reads both again.
-    pub(super) async fn invalidate_credentials(&self) {
+    async fn invalidate_credentials(&self) {
         *self.connection.lock().await = Connection::default();
     }
 

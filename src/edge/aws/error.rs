@@ -1,6 +1,6 @@
 //! Maps errors of the SDK and of the service to [`ReadError`].
 //!
-//! The mapping is a pure function of [`Fault`]. No text of a credential, a signature or a
+//! No text of a credential, a signature or a
 //! command's output gets into a [`ReadError`]: those errors show their code only.
 
 use std::error::Error as StdError;
@@ -14,58 +14,23 @@ use crate::text::shorten;
 /// The longest text that is taken from a server, in characters.
 const TEXT_MAX: usize = 200;
 
-/// A failed call, without types of the SDK.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    Timeout,
-    /// No connection, or a broken one; with the innermost cause.
-    Connection(String),
-    /// The request could not be built.
-    Request(String),
-    /// An answer that could not be parsed.
-    Garbled {
-        status: u16,
-    },
-    /// An error answer.
-    Refused {
-        code: Option<String>,
-        message: Option<String>,
-        status: u16,
-    },
-}
-
-pub(super) fn read_error(fault: Fault) -> ReadError {
-    match fault {
-        Fault::Timeout => ReadError::TimedOut,
-        Fault::Connection(cause) => ReadError::Network(first_line(&cause)),
-        Fault::Request(cause) => {
-            ReadError::Other(format!("the request was not sent: {}", first_line(&cause)))
-        }
-        Fault::Garbled { status: 407 } | Fault::Refused { status: 407, .. } => {
-            ReadError::Network("the proxy asks for credentials (HTTP 407)".into())
-        }
-        Fault::Garbled { status } => {
-            refused(None, None, status).unwrap_or_else(|| ReadError::Other(not_sqs(status)))
-        }
-        Fault::Refused { code, message, status } => {
-            let code = code.as_deref().map(plain_code).filter(|code| !code.is_empty());
-            refused(code, message.as_deref(), status).unwrap_or_else(|| {
-                let message = message.as_deref().filter(|text| !text.trim().is_empty());
-                ReadError::Other(match (code, message) {
-                    (Some(code), Some(text)) => first_line(&format!("{code}: {text}")),
-                    (Some(code), None) => format!("{} (HTTP {status})", first_line(code)),
-                    (None, Some(text)) => first_line(&format!("HTTP {status}: {text}")),
-                    (None, None) if status < 300 => not_sqs(status),
-                    (None, None) => format!("the service answered HTTP {status}"),
-                })
-            })
-        }
+/// Classifies an answer that is an error, or that is not one of SQS. Pure.
+fn answer_error(code: Option<&str>, message: Option<&str>, status: u16) -> ReadError {
+    if status == 407 {
+        return ReadError::Network("the proxy asks for credentials (HTTP 407)".into());
     }
-}
-
-/// Describes an answer of a proxy or a captive portal.
-fn not_sqs(status: u16) -> String {
-    format!("the answer is not one of SQS (HTTP {status})")
+    let code = code.map(plain_code).filter(|code| !code.is_empty());
+    refused(code, message, status).unwrap_or_else(|| {
+        let message = message.filter(|text| !text.trim().is_empty());
+        ReadError::Other(match (code, message) {
+            (Some(code), Some(text)) => first_line(&format!("{code}: {text}")),
+            (Some(code), None) => format!("{} (HTTP {status})", first_line(code)),
+            (None, Some(text)) => first_line(&format!("HTTP {status}: {text}")),
+            // An answer of a proxy or a captive portal.
+            (None, None) if status < 300 => format!("the answer is not one of SQS (HTTP {status})"),
+            (None, None) => format!("the service answered HTTP {status}"),
+        })
+    })
 }
 
 /// Strips an error code of its qualifiers: `com.amazonaws.sqs#QueueDoesNotExist`,
@@ -136,21 +101,23 @@ where
     E: ProvideErrorMetadata + StdError + 'static,
 {
     let status = |raw: &aws_sdk_sqs::config::http::HttpResponse| raw.status().as_u16();
-    read_error(match error {
-        SdkError::TimeoutError(_) => Fault::Timeout,
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Fault::Timeout,
-        SdkError::DispatchFailure(failure) => Fault::Connection(
-            failure.as_connector_error().map_or_else(|| "the call broke".into(), |e| innermost(e)),
-        ),
-        SdkError::ConstructionFailure(_) => Fault::Request(innermost(error)),
-        SdkError::ResponseError(response) => Fault::Garbled { status: status(response.raw()) },
-        SdkError::ServiceError(service) => Fault::Refused {
-            code: service.err().code().map(str::to_owned),
-            message: service.err().message().map(str::to_owned),
-            status: status(service.raw()),
-        },
-        _ => Fault::Request(innermost(error)),
-    })
+    match error {
+        SdkError::TimeoutError(_) => ReadError::TimedOut,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => ReadError::TimedOut,
+        SdkError::DispatchFailure(failure) => {
+            let cause = failure.as_connector_error().map(|error| innermost(error));
+            ReadError::Network(first_line(&cause.unwrap_or_else(|| "the call broke".into())))
+        }
+        SdkError::ResponseError(response) => answer_error(None, None, status(response.raw())),
+        SdkError::ServiceError(service) => {
+            let error = service.err();
+            answer_error(error.code(), error.message(), status(service.raw()))
+        }
+        _ => {
+            let cause = first_line(&innermost(error));
+            ReadError::Other(format!("the request was not sent: {cause}"))
+        }
+    }
 }
 
 /// Classifies the error of a credential provider; `profile` is the configured one.

@@ -2,7 +2,7 @@
 
 use super::Sqs;
 use crate::rules::queue::reading::ReadError;
-use crate::rules::queue::redrive_graph::DeadLetterQueue;
+use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::time::Timestamp;
 
 impl Sqs {
@@ -21,7 +21,8 @@ impl Sqs {
         let mut error = ReadError::Missing;
         let mut add = |scope: usize, url: &str| {
             let (region, account) = (self.region(scope), self.account(scope));
-            found.extend(DeadLetterQueue::given(scope, url, region, account, at));
+            let queue = redrive_graph::queue_at(url, region, account);
+            found.extend(queue.map(|queue| DeadLetterQueue::given(scope, queue, at)));
         };
         if name.contains("://") {
             let in_url = |scope: &&usize| name.contains(&format!(".{}.", self.region(**scope)));

@@ -12,20 +12,29 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
+use super::Sqs;
 use super::circuit_breaker::CircuitBreaker;
 use super::client::{Clients, Priority};
 use super::error::call_error;
-use super::{AttributeSet, Sqs};
 use crate::clock;
 use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading, Redrive};
 
 /// A circuit breaker tolerates this many failures at least.
 const FAILURES_MIN: usize = 8;
+const ATTRIBUTES: [Name; 7] = [
+    Name::QueueArn,
+    Name::ApproximateNumberOfMessages,
+    Name::ApproximateNumberOfMessagesNotVisible,
+    Name::ApproximateNumberOfMessagesDelayed,
+    Name::MessageRetentionPeriod,
+    Name::VisibilityTimeout,
+    Name::RedrivePolicy,
+];
 
 impl Sqs {
     /// Reads queues, each given by its scope and URL, and returns the readings in their order.
-    pub fn read(&self, queues: &[(usize, String)], set: AttributeSet) -> Vec<Reading> {
-        self.sync(|clients| clients.read(queues, set, Priority::Foreground))
+    pub fn read(&self, queues: &[(usize, String)]) -> Vec<Reading> {
+        self.sync(|clients| clients.read(queues, Priority::Foreground))
     }
 }
 
@@ -51,14 +60,13 @@ impl Clients {
     pub(super) async fn read(
         &self,
         queues: &[(usize, String)],
-        set: AttributeSet,
         priority: Priority,
     ) -> Vec<Reading> {
         let workers = self.workers(priority);
         let readers = self.scope_readers(queues, workers.max(FAILURES_MIN)).await;
         let requests = stream::iter(0..queues.len()).map(|index| {
             let (scope, url) = &queues[index];
-            let read = self.read_one(&readers[scope], url, set, priority);
+            let read = self.read_one(&readers[scope], *scope, url, priority);
             async move { (index, read.await) }
         });
         // Unordered: one silent queue must not hold up the others.
@@ -67,16 +75,7 @@ impl Clients {
         while let Some((index, reading)) = answers.next().await {
             readings[index] = Some(reading);
         }
-        let readings: Vec<Reading> = readings.into_iter().flatten().collect();
-        let refused = queues
-            .iter()
-            .zip(&readings)
-            .filter(|(_, reading)| matches!(reading.result, Err(ReadError::Credentials(_))));
-        let refused: BTreeSet<usize> = refused.map(|((scope, _), _)| *scope).collect();
-        for client in refused.into_iter().filter_map(|scope| self.scopes.get(scope)) {
-            client.invalidate_credentials().await;
-        }
-        readings
+        readings.into_iter().flatten().collect()
     }
 
     /// Fetches the client of each scope once, or the reason why there is none.
@@ -86,9 +85,9 @@ impl Clients {
         limit: usize,
     ) -> HashMap<usize, ScopeReader> {
         let scopes: BTreeSet<usize> = queues.iter().map(|(scope, _)| *scope).collect();
-        let reader = async |scope| {
+        let reader = async |scope: usize| {
             let breaker = Mutex::new(CircuitBreaker::new(limit));
-            (scope, ScopeReader { client: self.client(scope).await, breaker })
+            (scope, ScopeReader { client: self.scopes[scope].client().await, breaker })
         };
         join_all(scopes.into_iter().map(reader)).await.into_iter().collect()
     }
@@ -96,8 +95,8 @@ impl Clients {
     async fn read_one(
         &self,
         reader: &ScopeReader,
+        scope: usize,
         url: &str,
-        set: AttributeSet,
         priority: Priority,
     ) -> Reading {
         let client = match reader.usable_client() {
@@ -106,32 +105,14 @@ impl Clients {
         };
         self.acquire(priority).await;
         let at = clock::now();
-        let names = Some(set.names().to_vec());
+        let names = Some(ATTRIBUTES.to_vec());
         let sent = client.get_queue_attributes().queue_url(url).set_attribute_names(names).send();
         let result = match sent.await {
             Ok(answer) => attributes(&answer.attributes.unwrap_or_default()),
             Err(error) => Err(call_error(&error)),
         };
         reader.record(&result);
-        Reading { at, result }
-    }
-}
-
-impl AttributeSet {
-    fn names(self) -> &'static [Name] {
-        const NAMES: [Name; 7] = [
-            Name::QueueArn,
-            Name::ApproximateNumberOfMessages,
-            Name::ApproximateNumberOfMessagesNotVisible,
-            Name::ApproximateNumberOfMessagesDelayed,
-            Name::MessageRetentionPeriod,
-            Name::VisibilityTimeout,
-            Name::RedrivePolicy,
-        ];
-        match self {
-            AttributeSet::Counts => &NAMES[..5],
-            AttributeSet::Settings => &NAMES,
-        }
+        Reading { at, result: self.note_result(scope, result).await }
     }
 }
 
@@ -193,7 +174,7 @@ mod tests {
 
     #[test]
     fn counts_missing_or_odd_are_an_error_never_zero() {
-        for name in &AttributeSet::Counts.names()[1..4] {
+        for name in &ATTRIBUTES[1..4] {
             let mut without = full();
             without.remove(name);
             assert!(attributes(&without).is_err(), "{name}");

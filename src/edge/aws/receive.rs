@@ -14,8 +14,6 @@ use aws_sdk_sqs::types::{
 };
 
 use super::Sqs;
-use super::client::Priority;
-use super::error::call_error;
 use crate::rules::evidence::message::{Attribute, Message};
 use crate::rules::queue::reading::ReadError;
 
@@ -25,8 +23,6 @@ pub const BATCH: usize = 10;
 const WAIT_S: i32 = 2;
 /// The timeout of a receive: ten messages of 1 MiB need more than the usual one.
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A list of source queues has at most this many pages.
-const PAGES_MAX: usize = 100;
 
 /// A message and its receipt handle.
 #[derive(Debug)]
@@ -52,10 +48,8 @@ impl Sqs {
         let once = Builder::default()
             .retry_config(RetryConfig::standard().with_max_attempts(1))
             .timeout_config(timeouts);
-        self.sync(async |clients| {
-            let client = clients.client(scope).await?;
-            clients.acquire(Priority::Foreground).await;
-            let answer = client
+        let answer = self.request(scope, |client| {
+            client
                 .receive_message()
                 .queue_url(url)
                 .max_number_of_messages(i32::try_from(max.min(BATCH)).unwrap_or(1))
@@ -66,69 +60,32 @@ impl Sqs {
                 .customize()
                 .config_override(once)
                 .send()
-                .await;
-            let answer = answer.map_err(|error| call_error(&error));
-            let answer = clients.note_result(scope, answer).await?;
-            Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
-        })
+        })?;
+        Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
     }
 
     /// Makes messages visible again, and returns how many could not be. A message whose visibility
     /// timeout has ended is visible already.
     pub fn put_back(&self, scope: usize, url: &str, handles: &[String]) -> usize {
-        self.sync(async |clients| {
-            let Ok(client) = clients.client(scope).await else { return handles.len() };
-            let mut failures = 0;
-            for batch in handles.chunks(BATCH) {
-                clients.acquire(Priority::Foreground).await;
-                let entries = batch.iter().enumerate().filter_map(|(at, handle)| {
-                    ChangeMessageVisibilityBatchRequestEntry::builder()
-                        .id(at.to_string())
-                        .receipt_handle(handle)
-                        .visibility_timeout(0)
-                        .build()
-                        .ok()
-                });
-                let request = client
-                    .change_message_visibility_batch()
-                    .queue_url(url)
-                    .set_entries(Some(entries.collect()));
-                failures += match request.send().await {
-                    Ok(answer) => {
-                        answer.failed.iter().filter(|one| !one.code.contains("NotInflight")).count()
-                    }
-                    Err(_) => batch.len(),
-                };
-            }
-            failures
-        })
-    }
-
-    /// Returns the URLs of the queues that send their dead letters to this one.
-    pub fn source_queues(&self, scope: usize, url: &str) -> Result<Vec<String>, ReadError> {
-        self.sync(async |clients| {
-            let client = clients.client(scope).await?;
-            let (mut urls, mut token) = (Vec::new(), None);
-            for _ in 0..PAGES_MAX {
-                clients.acquire(Priority::Foreground).await;
-                let page = client
-                    .list_dead_letter_source_queues()
-                    .queue_url(url)
-                    .max_results(1000)
-                    .set_next_token(token.take())
-                    .send()
-                    .await
-                    .map_err(|error| call_error(&error));
-                let page = clients.note_result(scope, page).await?;
-                urls.extend(page.queue_urls);
-                match page.next_token.filter(|token| !token.is_empty()) {
-                    None => return Ok(urls),
-                    next => token = next,
-                }
-            }
-            let pages = format!("ListDeadLetterSourceQueues has more than {PAGES_MAX} pages");
-            Err(ReadError::Other(pages))
-        })
+        let put_back = |batch: &[String]| {
+            let entries = batch.iter().enumerate().filter_map(|(at, handle)| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .receipt_handle(handle)
+                    .visibility_timeout(0)
+                    .build()
+                    .ok()
+            });
+            let entries = Some(entries.collect());
+            let answer = self.request(scope, |client| {
+                client.change_message_visibility_batch().queue_url(url).set_entries(entries).send()
+            });
+            let is_hidden = |code: &str| !code.contains("NotInflight");
+            answer.map_or(batch.len(), |answer| {
+                answer.failed.iter().filter(|one| is_hidden(&one.code)).count()
+            })
+        };
+        handles.chunks(BATCH).map(put_back).sum()
     }
 }
 

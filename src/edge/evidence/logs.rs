@@ -4,7 +4,6 @@
 //! keeps each of them one argument. Promises: no shell; a minute and half a MiB for a command,
 //! three minutes for all; output is redacted and escaped for terminals before it is written.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +11,6 @@ use std::time::Duration;
 use crate::clock;
 use crate::edge::command;
 use crate::error::Error;
-use crate::event::Queue;
 use crate::log;
 use crate::rules::evidence::bundle::{Log, Logs};
 use crate::rules::evidence::log_command;
@@ -20,7 +18,6 @@ use crate::rules::evidence::log_command::LogCommandValues;
 use crate::rules::evidence::redact::Redactor;
 use crate::store;
 use crate::text;
-use crate::time::Timestamp;
 
 /// The time for one command.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -30,89 +27,41 @@ const OUTPUT_MAX: u64 = 512 << 10;
 const COMMANDS_MAX: usize = 8;
 /// The time for all commands of one queue.
 const DEADLINE_ALL: Duration = Duration::from_secs(3 * 60);
-/// The longest id, in bytes; longer ones are ignored.
-const ID_MAX: usize = 128;
-/// Time added before and after the messages: clocks differ, and consumers log early and late.
-const MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// The values that log commands search for.
-#[derive(Debug, Default)]
-pub(crate) struct LogQuery {
-    messages: BTreeSet<String>,
-    requests: BTreeSet<String>,
-    traces: BTreeSet<String>,
-    first_sent: Option<Timestamp>,
-}
-
-impl LogQuery {
-    /// Adds the ids of a message. An id that looks like a secret is left out.
-    pub(crate) fn add(
-        &mut self,
-        message: &str,
-        request: Option<&str>,
-        trace: Option<&str>,
-        redactor: &Redactor,
-    ) {
-        let known = |id: Option<&str>| {
-            id.filter(|id| id.len() <= ID_MAX && redactor.redact_text(id) == **id)
-                .map(str::to_owned)
-        };
-        self.messages.insert(message.to_owned());
-        self.requests.extend(known(request));
-        self.traces.extend(known(trace));
-    }
-
-    /// Extends the searched time to include `at`.
-    pub(crate) fn note_sent_at(&mut self, at: Option<Timestamp>) {
-        self.first_sent = [self.first_sent, at].into_iter().flatten().min();
-    }
-
-    /// Runs the commands one after another and writes their output into `folder`.
-    pub(crate) fn run(
-        &self,
-        commands: &[Vec<String>],
-        queue: &Queue,
-        redactor: &Redactor,
-        folder: &Path,
-    ) -> Result<Logs, Error> {
-        let now = clock::now();
-        let list = |set: &BTreeSet<String>| set.iter().cloned().collect();
-        let values = LogCommandValues {
-            queue: queue.name.clone(),
-            start: self.first_sent.unwrap_or(now).minus(MARGIN),
-            end: now.plus(MARGIN),
-            message_ids: list(&self.messages),
-            request_ids: list(&self.requests),
-            trace_ids: list(&self.traces),
-        };
-        let mut logs = Logs::default();
-        let until = clock::tick() + DEADLINE_ALL;
-        for (at, argv) in commands.iter().take(COMMANDS_MAX).enumerate() {
-            let mut log = Log { id: format!("log:{}", at + 1), ..Log::default() };
-            match log_command::fill(argv, &values) {
-                Some(filled) => {
-                    let left = until.saturating_duration_since(clock::tick());
-                    run(&mut log, &filled, left.min(DEADLINE), redactor, folder)?;
-                }
-                None => {
-                    log.command.clone_from(argv);
-                    log.detail = Some("not run: the messages have no ids to put into it".into());
-                }
+/// Runs the commands one after another and writes their output into `folder`.
+pub(super) fn run_all(
+    commands: &[Vec<String>],
+    values: &LogCommandValues,
+    redactor: &Redactor,
+    folder: &Path,
+) -> Result<Logs, Error> {
+    let mut logs = Logs::default();
+    let until = clock::tick() + DEADLINE_ALL;
+    for (at, argv) in commands.iter().take(COMMANDS_MAX).enumerate() {
+        let mut log = Log { id: format!("log:{}", at + 1), ..Log::default() };
+        match log_command::fill(argv, values) {
+            Some(filled) => {
+                let left = until.saturating_duration_since(clock::tick());
+                run(&mut log, &filled, left.min(DEADLINE), redactor, folder)?;
             }
-            if let (None, Some(detail)) = (log.status, &log.detail) {
-                let program = argv.first().map_or("", String::as_str);
-                log::info(&format!("evidence command '{program}': {detail}"));
+            None => {
+                log.command.clone_from(argv);
+                log.detail = Some("not run: the messages have no ids to put into it".into());
             }
-            logs.logs.push(log);
         }
-        if commands.len() > COMMANDS_MAX {
-            log::warn(&format!(
-                "only the first {COMMANDS_MAX} evidence commands of queue '{}' are run",
-                queue.name
-            ));
+        if let (None, Some(detail)) = (log.status, &log.detail) {
+            let program = argv.first().map_or("", String::as_str);
+            log::info(&format!("evidence command '{program}': {detail}"));
         }
-        Ok(logs)
+        logs.logs.push(log);
     }
+    if commands.len() > COMMANDS_MAX {
+        log::warn(&format!(
+            "only the first {COMMANDS_MAX} evidence commands of queue '{}' are run",
+            values.queue
+        ));
+    }
+    Ok(logs)
 }
 
 fn run(

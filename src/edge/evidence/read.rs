@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, Timeline, files};
-use crate::rules::triage::MessageFacts;
+use crate::rules::triage::{BundleContents, MessageFacts};
 use crate::store;
 use crate::text::shorten;
 
@@ -18,20 +18,6 @@ const LINE_MAX: u64 = 16 << 20;
 const EXCERPT: usize = 256;
 /// Messages that the triage examines one by one.
 const MESSAGES_MAX: usize = 1000;
-
-/// Contents of a bundle, without its logs.
-pub struct BundleContents {
-    /// The queue's attributes.
-    pub queue: QueueFacts,
-    /// The groups of messages.
-    pub fingerprints: Fingerprints,
-    /// Times of the messages and of the queue.
-    pub timeline: Timeline,
-    /// Facts of each message for the triage.
-    pub facts: Vec<MessageFacts>,
-    /// Messages with excerpts for bodies.
-    pub messages: Vec<Sampled>,
-}
 
 /// Reads a bundle's queue, fingerprints, timeline and first [`MESSAGES_MAX`] messages.
 pub fn load(bundle: &Path) -> Result<BundleContents, Error> {

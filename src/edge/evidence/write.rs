@@ -3,13 +3,15 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::logs::LogQuery;
+use super::logs;
+use crate::clock;
 use crate::error::Error;
-use crate::event::Queue;
-use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, files};
+use crate::rules::evidence::bundle::{Fingerprints, QueueFacts, Sampled, files};
 use crate::rules::evidence::fingerprint;
 use crate::rules::evidence::fingerprint::Grouper;
+use crate::rules::evidence::log_command::{LogCommandValues, LoggedIds};
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::{decode, sample, timeline};
@@ -17,21 +19,31 @@ use crate::store;
 use crate::text;
 use crate::time::Timestamp;
 
+/// The longest id that is searched for in logs, in bytes.
+const ID_MAX: usize = 128;
+/// Time added before and after the messages: clocks differ, and consumers log early and late.
+const MARGIN: Duration = Duration::from_secs(5 * 60);
+
 /// A bundle that is not complete yet.
-pub(crate) struct BundleWriter {
+pub(crate) struct BundleWriter<'a> {
+    redactor: &'a Redactor,
     part: PathBuf,
     path: PathBuf,
     messages: BufWriter<File>,
     grouper: Grouper,
     facts: timeline::TimelineFacts,
-    ids: Vec<String>,
-    log_query: LogQuery,
-    logs: Logs,
+    /// The SQS id of each message, once for each time it was received.
+    pub(crate) message_ids: Vec<String>,
+    logged_ids: LoggedIds,
 }
 
-impl BundleWriter {
+impl<'a> BundleWriter<'a> {
     /// Creates the folder, and deletes incomplete bundles of earlier passes.
-    pub(crate) fn create(folder: &Path, pass: usize) -> Result<Self, Error> {
+    pub(crate) fn create(
+        folder: &Path,
+        pass: usize,
+        redactor: &'a Redactor,
+    ) -> Result<Self, Error> {
         let (part, path) = (folder.join(format!("{pass}.part")), folder.join(pass.to_string()));
         store::make_dir(folder)?;
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -44,36 +56,32 @@ impl BundleWriter {
         let file = store::create_private(&messages)
             .map_err(|error| Error::file("write", &messages, &error))?;
         Ok(BundleWriter {
+            redactor,
             part,
             path,
             messages: BufWriter::new(file),
             grouper: Grouper::default(),
             facts: timeline::TimelineFacts::default(),
-            ids: Vec::new(),
-            log_query: LogQuery::default(),
-            logs: Logs::default(),
+            message_ids: Vec::new(),
+            logged_ids: LoggedIds::default(),
         })
     }
 
     /// Redacts a message, writes it and adds it to its group.
-    pub(crate) fn add_message(
-        &mut self,
-        message: &Message,
-        redactor: &Redactor,
-    ) -> Result<Sampled, Error> {
+    pub(crate) fn add_message(&mut self, message: &Message) -> Result<Sampled, Error> {
         let decoded = decode::decode(message);
         let print = fingerprint::compute(&decoded);
-        self.ids.push(message.id.clone());
-        let id = format!("m{}", self.ids.len());
-        self.log_query.add(
-            &message.id,
-            decoded.request_id.as_deref(),
-            decoded.trace_id.as_deref(),
-            redactor,
-        );
+        self.message_ids.push(message.id.clone());
+        let id = format!("m{}", self.message_ids.len());
+        // An id that looks like a secret is not searched for.
+        let is_searched =
+            |id: &&String| id.len() <= ID_MAX && self.redactor.redact_text(id) == id.as_str();
+        self.logged_ids.messages.insert(message.id.clone());
+        self.logged_ids.requests.extend(decoded.request_id.iter().filter(is_searched).cloned());
+        self.logged_ids.traces.extend(decoded.trace_id.iter().filter(is_searched).cloned());
         let content = decoded.content.digest();
-        let sampled = sample::sampled_message(&id, message, decoded, &print.id, Some(redactor));
-        self.log_query.note_sent_at(sampled.sent_at);
+        let sampled =
+            sample::sampled_message(&id, message, decoded, &print.id, Some(self.redactor));
         let first = [self.facts.first_received_at, sampled.first_received_at];
         self.facts.first_received_at = first.into_iter().flatten().min();
         self.grouper.add(&id, sampled.sent_at, content, print);
@@ -85,44 +93,38 @@ impl BundleWriter {
         Ok(sampled)
     }
 
-    /// Returns the SQS id of each message, once for each time it was received.
-    pub(crate) fn message_ids(&self) -> Vec<String> {
-        self.ids.clone()
-    }
-
-    /// Runs the configured log commands and writes their output.
-    pub(crate) fn run_log_commands(
-        &mut self,
-        commands: &[Vec<String>],
-        queue: &Queue,
-        redactor: &Redactor,
-    ) -> Result<(), Error> {
-        self.logs = self.log_query.run(commands, queue, redactor, &self.part)?;
-        Ok(())
-    }
-
-    /// Writes the remaining files, and renames the folder to its final name.
+    /// Runs the configured log commands, writes the remaining files, and renames the folder to its
+    /// final name.
     pub(crate) fn finish(
         mut self,
         raised_at: Option<Timestamp>,
         queue_facts: QueueFacts,
-        redactor: &Redactor,
+        commands: &[Vec<String>],
     ) -> Result<(Fingerprints, PathBuf), Error> {
         let path = self.part.join(files::MESSAGES);
         let synced = self.messages.flush().and_then(|()| self.messages.get_ref().sync_all());
         synced.map_err(|error| Error::file("write", &path, &error))?;
         let mut prints = std::mem::take(&mut self.grouper).finish();
         for group in &mut prints.fingerprints {
-            sample::redact_group(group, redactor);
+            sample::redact_group(group, self.redactor);
         }
         self.facts.raised_at = raised_at;
         self.facts.asked_at = queue_facts.asked_at;
-        self.facts.taken = self.ids.len() as u64;
+        self.facts.taken = self.message_ids.len() as u64;
+        let now = clock::now();
+        let first_sent = prints.fingerprints.iter().filter_map(|group| group.first_sent_at).min();
+        let values = LogCommandValues {
+            queue: queue_facts.queue.name.clone(),
+            start: first_sent.unwrap_or(now).minus(MARGIN),
+            end: now.plus(MARGIN),
+            ids: std::mem::take(&mut self.logged_ids),
+        };
+        let logs = logs::run_all(commands, &values, self.redactor, &self.part)?;
         let timeline = timeline::build(&prints.fingerprints, self.facts);
         write(&self.part, files::QUEUE, &queue_facts)?;
         write(&self.part, files::FINGERPRINTS, &prints)?;
         write(&self.part, files::TIMELINE, &timeline)?;
-        write(&self.part, files::LOGS, &self.logs)?;
+        write(&self.part, files::LOGS, &logs)?;
         // An existing folder can only be one of an earlier pass with this number.
         let _ = fs::remove_dir_all(&self.path);
         fs::rename(&self.part, &self.path)
@@ -132,7 +134,7 @@ impl BundleWriter {
     }
 }
 
-impl Drop for BundleWriter {
+impl Drop for BundleWriter<'_> {
     /// Deletes the folder of an incomplete bundle.
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.part);

@@ -6,15 +6,14 @@
 //! about data only: ignored files, line ends, sparse checkouts.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use crate::clock;
 use crate::edge::command;
 use crate::error::Error;
+use crate::store::{self, BlockingWait};
 use crate::text::{safe, shorten};
 
 /// Oldest git with all features that are used (`add --sparse`, settings by environment).
@@ -28,8 +27,6 @@ pub const TREE: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Longest short output, in bytes.
 pub const ANSWER_MAX: u64 = 1 << 20;
-/// Bytes of its messages that are kept.
-const COMPLAINT_MAX: u64 = 4096;
 
 /// Git for one repository.
 #[derive(Debug, Clone)]
@@ -179,7 +176,7 @@ impl Git {
             if answer.ok || !is_busy(&answer.complaint) || clock::tick() >= until {
                 return Ok(answer);
             }
-            std::thread::sleep(Duration::from_millis(50));
+            store::sleep(BlockingWait::Command, Duration::from_millis(50));
         }
     }
 
@@ -188,19 +185,15 @@ impl Git {
         let mut all = vec!["git".to_owned(), "--no-pager".to_owned()];
         all.extend(self.location.iter().cloned());
         all.extend(argv.iter().map(|word| (*word).to_owned()));
-        let (complaints, stderr) =
-            complaints().map_err(|error| failed(crate::error::io_cause(&error)))?;
-        let ran = command::run(&all, Some(&self.environment()), deadline, max, stderr);
+        let ran = command::run(&all, Some(&self.environment()), deadline, max, Stdio::piped());
         let ran = ran.map_err(|cause| {
             let (major, minor) = OLDEST;
             Error::wrong(format!("cannot run 'git': {cause}; install git {major}.{minor} or later"))
         })?;
-        // A process that git has left running may hold the pipe open: do not wait for it.
-        let said = complaints.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
         if ran.status.is_none() && !ran.more {
             return Err(failed(format!("it did not end within {} s", deadline.as_secs())));
         }
-        let complaint = complaint(&String::from_utf8_lossy(&said));
+        let complaint = complaint(&String::from_utf8_lossy(&ran.errors));
         let code = ran.status.and_then(|status| status.code());
         let (ok, partly) = (ran.more || code == Some(0), code == Some(1));
         Ok(GitOutput { output: ran.output, more: ran.more, ok, partly, complaint })
@@ -221,24 +214,6 @@ impl Git {
 /// Names the command for a message.
 fn command_name(argv: &[&str]) -> String {
     format!("git {}", argv.first().unwrap_or(&""))
-}
-
-/// Makes a pipe for error messages that never fills: text beyond the limit is dropped.
-fn complaints() -> std::io::Result<(Receiver<Vec<u8>>, Stdio)> {
-    let (reader, writer) = std::io::pipe()?;
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        let mut reader = reader;
-        let read = reader.by_ref().take(COMPLAINT_MAX).read_to_end(&mut kept);
-        if read.is_ok() {
-            // The rest is read so that git does not block.
-            let _ = std::io::copy(&mut reader, &mut std::io::sink());
-        }
-        // The receiver may have given up.
-        let _ = sender.send(kept);
-    });
-    Ok((receiver, writer.into()))
 }
 
 /// Returns the first line that git marks as fatal or an error, else the last line.

@@ -9,8 +9,6 @@ use crate::error::Error;
 
 /// Longest patch in bytes; nobody reviews a longer one.
 pub const PATCH_MAX: u64 = 1 << 20;
-/// Most commits that are listed.
-pub const COMMITS_MAX: usize = 1000;
 
 /// Changes since the base.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,17 +17,17 @@ pub struct Changes {
     pub files: Vec<String>,
     /// Patch for `git apply`, from the base to the files.
     pub patch: Vec<u8>,
-    /// Whether something is missing: patch or lists were cut, git could not read a file, or there is
+    /// Whether something is missing: patch or list was cut, git could not read a file, or there is
     /// a nested repository, whose files are in no patch.
     pub truncated: bool,
-    /// Commits that the base lacks, oldest first.
-    pub commits: Vec<String>,
+    /// Whether there is a commit that the base lacks.
+    pub committed: bool,
 }
 
 impl Changes {
     /// Whether nothing was changed.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.commits.is_empty() && !self.truncated
+        self.files.is_empty() && !self.committed && !self.truncated
     }
 }
 
@@ -58,9 +56,8 @@ impl Worktree {
             // The last name may be cut.
             files.pop();
         }
-        let (commits, more) = self.commits()?;
-        let truncated = !whole || names.more || patch.more || more;
-        Ok(Changes { files, patch: patch.output, truncated, commits })
+        let truncated = !whole || names.more || patch.more;
+        Ok(Changes { files, patch: patch.output, truncated, committed: self.is_committed()? })
     }
 
     /// Whether nothing was changed. For a folder that was removed or replaced only commits count.
@@ -68,28 +65,24 @@ impl Worktree {
         if self.folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             return Ok(self.changes()?.is_empty());
         }
-        Ok(self.commits()?.0.is_empty())
+        Ok(!self.is_committed()?)
     }
 
-    /// Lists the commits of the branch and of HEAD that the base lacks, and whether there are more.
-    fn commits(&self) -> Result<(Vec<String>, bool), Error> {
-        // The repository knows them also when the folder is gone.
-        let id = self.admin.file_name().unwrap_or_default().to_string_lossy();
-        let mut tips = Vec::new();
-        for name in [format!("worktrees/{id}/HEAD"), format!("refs/heads/{}", self.branch)] {
-            tips.extend(self.repository.commit(&name)?);
+    /// Whether branch or HEAD has a commit that the base lacks.
+    fn is_committed(&self) -> Result<bool, Error> {
+        let mut names = vec![format!("refs/heads/{}", self.branch)];
+        // The repository knows HEAD also when the folder is gone.
+        if let Ok(admin) = self.repository.admin(&self.folder) {
+            let id = admin.file_name().unwrap_or_default().to_string_lossy();
+            names.push(format!("worktrees/{id}/HEAD"));
         }
-        if tips.is_empty() {
-            return Ok((Vec::new(), false));
+        for name in names {
+            let Some(tip) = self.repository.commit(&name)? else { continue };
+            let argv = ["rev-list", "--max-count=1", &tip, &format!("^{}", self.base)];
+            if !self.repository.git.must(&argv, TREE)?.line().is_empty() {
+                return Ok(true);
+            }
         }
-        let (max, base) = (format!("--max-count={}", COMMITS_MAX + 1), format!("^{}", self.base));
-        let mut argv = vec!["rev-list", "--topo-order", &max, &base];
-        argv.extend(tips.iter().map(String::as_str));
-        let listed = self.repository.git.must(&argv, TREE)?.line();
-        let mut commits: Vec<String> = listed.lines().map(str::to_owned).collect();
-        let more = commits.len() > COMMITS_MAX;
-        commits.truncate(COMMITS_MAX);
-        commits.reverse();
-        Ok((commits, more))
+        Ok(false)
     }
 }

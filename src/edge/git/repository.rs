@@ -148,46 +148,50 @@ impl GitRepository {
         Err(failed(&format!("{SAME_MAX} branches of that name exist; delete those that are done")))
     }
 
-    /// Deletes a branch that has no commit beyond its base and is checked out nowhere. Returns
-    /// whether it is gone.
-    pub fn delete_branch(&self, branch: &str, base: &str) -> Result<bool, Error> {
+    /// Deletes a branch that has no commit beyond its base and is checked out nowhere.
+    pub fn delete_branch(&self, branch: &str, base: &str) -> Result<(), Error> {
         let full = format!("refs/heads/{branch}");
-        let Some(tip) = self.commit(&full)? else {
-            return Ok(true);
-        };
+        let Some(tip) = self.commit(&full)? else { return Ok(()) };
         let more = self.git.must(&["rev-list", "--max-count=1", &tip, &format!("^{base}")], ASK)?;
         let used = self.git.must(&["for-each-ref", "--format=%(worktreepath)", &full], ASK)?;
-        if !more.line().is_empty() || !used.line().is_empty() {
-            return Ok(false);
+        if more.line().is_empty() && used.line().is_empty() {
+            // The old value makes sure that nobody has moved it since.
+            self.git.clone().disarmed()?.ask(&["update-ref", "-d", &full, &tip])?;
         }
-        // The old value makes sure that nobody has moved it since.
-        let git = self.git.clone().disarmed()?;
-        Ok(git.ask(&["update-ref", "-d", &full, &tip])?.ok)
+        Ok(())
     }
 
-    /// Makes a worktree without files, on a branch or `--detach`ed at a commit. Returns git's folder
-    /// of it.
-    pub fn add_worktree(&self, folder: &Path, at: &[&str]) -> Result<PathBuf, Error> {
+    /// Makes a worktree without files, on a branch or `--detach`ed at a commit.
+    pub fn add_worktree(&self, folder: &Path, at: &[&str]) -> Result<(), Error> {
         let mut argv = vec!["worktree", "add", "--quiet", "--no-checkout", argument(folder)?];
         argv.extend(at);
         let added = self.git.clone().disarmed()?.ask(&argv)?;
-        if !added.ok {
-            let cause = format!("{} (in '{}')", added.complaint, self.path.display());
-            return Err(Error::failed("make worktree", folder.display(), cause));
+        if added.ok {
+            return Ok(());
         }
-        self.admin(folder)
+        let cause = format!("{} (in '{}')", added.complaint, self.path.display());
+        Err(Error::failed("make worktree", folder.display(), cause))
+    }
+
+    /// Returns git's folder of a worktree, `worktrees/ID`, whether the worktree exists or not. The
+    /// search is in the repository: an agent may have written any file in the worktree.
+    pub fn admin(&self, folder: &Path) -> Result<PathBuf, Error> {
+        let link = folder.join(".git");
+        let is_its = |admin: &PathBuf| {
+            let named = std::fs::read(admin.join("gitdir")).unwrap_or_default();
+            named.trim_ascii_end() == link.as_os_str().as_bytes()
+        };
+        let entries = std::fs::read_dir(self.common.join("worktrees"));
+        let mut entries =
+            entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        entries
+            .find(is_its)
             .ok_or_else(|| Error::failed("find worktree", folder.display(), "git does not list it"))
     }
 
-    /// Returns git's folder of a worktree, whether the worktree exists or not. The search is in the
-    /// repository: an agent may have written any file in the worktree.
-    pub fn admin(&self, folder: &Path) -> Option<PathBuf> {
-        let link = folder.join(".git");
-        let entries = std::fs::read_dir(self.common.join("worktrees")).ok()?;
-        entries.filter_map(|entry| Some(entry.ok()?.path())).find(|admin| {
-            let named = std::fs::read(admin.join("gitdir")).unwrap_or_default();
-            named.trim_ascii_end() == link.as_os_str().as_bytes()
-        })
+    /// Returns a git that works in a worktree.
+    pub fn git_in(&self, folder: &Path) -> Result<Git, Error> {
+        Ok(Git::within(argument(&self.admin(folder)?)?, argument(folder)?))
     }
 
     /// Removes a worktree with its files, also a locked or incomplete one. The folder is deleted first,
@@ -195,7 +199,7 @@ impl GitRepository {
     /// followed.
     pub fn remove_worktree(&self, folder: &Path) -> Result<(), Error> {
         store::remove(folder).map_err(|error| Error::file("remove worktree", folder, &error))?;
-        if self.admin(folder).is_none() {
+        if self.admin(folder).is_err() {
             return Ok(());
         }
         let argv = ["worktree", "remove", "--force", "--force", argument(folder)?];

@@ -74,11 +74,12 @@ impl Worktree {
         let empty = scratch.0.join("empty");
         make_dir(&empty)?;
         let (index, base) = (scratch.0.join("index"), scratch.0.join("base"));
-        let git = Git::within(argument(&self.admin)?, argument(&empty)?).disarmed()?;
+        let admin = self.repository.admin(&self.folder)?;
+        let git = Git::within(argument(&admin)?, argument(&empty)?).disarmed()?;
         fill_index(&git.with("GIT_INDEX_FILE", &base), &self.base)?;
         std::fs::copy(&base, &index).map_err(|error| Error::file("copy", &base, &error))?;
 
-        let git = scratch.git(&self.git, &self.repository.common)?.with("GIT_INDEX_FILE", index);
+        let git = scratch.git(&self.git()?, &self.repository.common)?.with("GIT_INDEX_FILE", index);
         let (paths, mut whole) = self.paths_to_add(&git)?;
         // One unreadable file, or a nested repository without a commit, is no reason to fail.
         let mut argv = vec!["add", "--all", "--sparse", "--ignore-errors", "--"];

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::command::{ANSWER_MAX, Git, TREE, argument};
+use super::command::{ANSWER_MAX, TREE, argument};
 use super::repository::GitRepository;
 use super::snapshot::{Scratch, fill_index};
 use super::{Worktree, beside, canonical};
@@ -15,7 +15,7 @@ use crate::error::Error;
 /// Worktree for the tests of a patch, without a folder of evidence.
 #[derive(Debug)]
 pub struct TestWorktree {
-    folder: PathBuf,
+    pub folder: PathBuf,
     repository: GitRepository,
 }
 
@@ -40,10 +40,9 @@ impl Worktree {
 
 impl TestWorktree {
     fn fill(&self, base: &str, patch: &Path) -> Result<(), Error> {
-        let admin = self.repository.add_worktree(&self.folder, &["--detach", base])?;
+        self.repository.add_worktree(&self.folder, &["--detach", base])?;
         let scratch = Scratch::new(beside(&self.folder, "scan"))?;
-        let git = Git::within(argument(&admin)?, argument(&self.folder)?);
-        let git = scratch.git(&git, &self.repository.common)?;
+        let git = scratch.git(&self.repository.git_in(&self.folder)?, &self.repository.common)?;
         fill_index(&git, base)?;
         let argv = ["apply", "--cached", "--whitespace=nowarn", argument(patch)?];
         let applied = git.run(&argv, TREE, ANSWER_MAX)?;
@@ -53,11 +52,6 @@ impl TestWorktree {
         git.must(&["checkout-index", "--all", "--force", "--quiet", "--index"], TREE)?;
         // The patch's objects go away; in this worktree git shows an uncommitted change.
         git.must(&["reset", "--quiet", "--no-recurse-submodules"], TREE).map(drop)
-    }
-
-    /// Folder of the worktree.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Removes the worktree with its files.

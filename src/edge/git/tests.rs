@@ -78,7 +78,10 @@ impl Bench {
 
     fn open_at(&self, base: Option<&str>, session: &str) -> Result<Worktree, Error> {
         let folder = self.path(&format!("state/{session}/tree"));
-        Worktree::open(&self.path("repo"), base, "dlq/orders-dlq/01234567", &folder)
+        let repo = self.path("repo");
+        let workspace = Worktree::open(&repo, base, "dlq/orders-dlq/01234567", &folder)?;
+        self.write(&format!("state/{session}/tree/.dlq/.gitignore"), "*\n");
+        Ok(workspace)
     }
 
     /// Every file of the user's checkout and of its repository, but for what a workspace may add;
@@ -111,7 +114,7 @@ impl Bench {
 }
 
 #[test]
-fn git_takes_every_name_of_a_branch() {
+fn branch_name_of_any_queue_is_valid_for_git() {
     let bench = Bench::new("names");
     let long = "q".repeat(300);
     let names =
@@ -121,13 +124,13 @@ fn git_takes_every_name_of_a_branch() {
         bench.git("repo", &["check-ref-format", "--branch", &name]);
         let folder = bench.path(&format!("state/{}/tree", name.len()));
         let workspace = Worktree::open(&bench.path("repo"), None, &name, &folder).unwrap();
-        assert_eq!(workspace.close(), Ok(CloseResult::Removed), "{queue}");
+        assert_eq!(workspace.close(), Ok(true), "{queue}");
     }
     assert_eq!(bench.branches(), "");
 }
 
 #[test]
-fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
+fn dirty_checkout_stays_unchanged() {
     let bench = Bench::new("dirty");
     bench.write("repo/src/app.py", "stashed\n");
     bench.git("repo", &["stash"]);
@@ -138,15 +141,15 @@ fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
     bench.write("repo/build/ignored", "x");
     let before = bench.checkout();
     let workspace = bench.open("a");
-    let app = std::fs::read_to_string(workspace.folder().join("src/app.py")).unwrap();
+    let app = std::fs::read_to_string(workspace.folder.join("src/app.py")).unwrap();
     assert_eq!(app, "one\ntwo\nthree\n", "what is committed, not what lies about");
     bench.write("state/a/tree/src/app.py", "fixed\n");
     bench.write("state/a/tree/large", &"x".repeat(100_000));
     assert_eq!(workspace.changes().unwrap().files, ["large", "src/app.py"]);
-    assert_eq!(workspace.close(), Ok(CloseResult::Kept));
+    assert_eq!(workspace.close(), Ok(false));
     let unchanged = bench.open("b");
-    assert_eq!(unchanged.branch(), "dlq/orders-dlq/01234567-2");
-    assert_eq!(unchanged.close(), Ok(CloseResult::Removed));
+    assert_eq!(unchanged.branch, "dlq/orders-dlq/01234567-2");
+    assert_eq!(unchanged.close(), Ok(true));
     let after = bench.checkout();
     assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     let changed: Vec<_> = before.iter().filter(|(path, was)| after[*path] != **was).collect();
@@ -154,15 +157,15 @@ fn a_dirty_checkout_stays_as_it_is_to_the_byte() {
 }
 
 #[test]
-fn what_is_unchanged_goes_without_a_trace() {
+fn unchanged_worktree_is_removed_with_its_branch() {
     let bench = Bench::new("unchanged");
     let workspace = bench.open("a");
-    std::fs::write(workspace.evidence().join("messages.json"), "{}").unwrap();
+    bench.write("state/a/tree/.dlq/messages.json", "{}");
     bench.write("state/a/tree/build/output", "ignored");
     assert_eq!(bench.git("state/a/tree", &["status", "--porcelain"]), "");
     let changes = workspace.changes().unwrap();
     assert_eq!(changes, Changes::default());
-    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(true));
     assert_eq!(std::fs::read_dir(bench.path("state/a")).unwrap().count(), 0);
     assert_eq!(bench.branches(), "");
     assert_eq!(bench.git("repo", &["worktree", "list"]).lines().count(), 1);
@@ -172,22 +175,23 @@ fn what_is_unchanged_goes_without_a_trace() {
 fn changes_are_kept_and_their_patch_applies() {
     let bench = Bench::new("changed");
     let workspace = bench.open("a");
-    let (tree, base) = ("state/a/tree", workspace.base().to_owned());
-    std::fs::write(workspace.evidence().join("messages.json"), "secret").unwrap();
+    let (tree, base) = ("state/a/tree", workspace.base.clone());
+    bench.write("state/a/tree/.dlq/messages.json", "secret");
     bench.write("state/a/tree/src/app.py", "one\n2\nthree\n");
-    let first = bench.commit(tree, "fix");
+    bench.commit(tree, "fix");
     bench.write("state/a/tree/src/new name.py", "untracked\n");
     bench.write("state/a/tree/bytes", "\0\u{1}");
     bench.write("state/a/tree/größe", "x");
     std::fs::remove_file(bench.path("state/a/tree/.gitignore")).unwrap();
-    let index = std::fs::read(workspace.admin.join("index")).unwrap();
+    let admin = workspace.repository.admin(&workspace.folder).unwrap();
+    let index = std::fs::read(admin.join("index")).unwrap();
     let changes = workspace.changes().unwrap();
     let files = [".gitignore", "bytes", "größe", "src/app.py", "src/new name.py"];
     assert_eq!(changes.files, files);
-    assert_eq!(changes.commits, [first]);
+    assert!(changes.committed);
     assert!(!changes.truncated);
     assert!(!String::from_utf8_lossy(&changes.patch).contains("secret"));
-    assert_eq!(std::fs::read(workspace.admin.join("index")).unwrap(), index, "the agent's index");
+    assert_eq!(std::fs::read(admin.join("index")).unwrap(), index, "the agent's index");
     assert!(!bench.path("state/a/tree.scan").exists());
 
     bench.git("repo", &["worktree", "add", "--quiet", "--detach", "../again", &base]);
@@ -198,14 +202,14 @@ fn changes_are_kept_and_their_patch_applies() {
     bench.git(tree, &["add", "--force", ".dlq/messages.json"]);
     bench.git(tree, &["commit", "--quiet", "--message", "leak"]);
     let changes = workspace.changes().unwrap();
-    assert_eq!((changes.files.len(), changes.commits.len()), (files.len(), 2));
+    assert_eq!((changes.files.len(), changes.committed), (files.len(), true));
     assert!(!String::from_utf8_lossy(&changes.patch).contains("secret"));
-    assert_eq!(workspace.close(), Ok(CloseResult::Kept));
+    assert_eq!(workspace.close(), Ok(false));
     assert_eq!(bench.branches(), "dlq/orders-dlq/01234567");
 }
 
 #[test]
-fn commits_are_kept_wherever_the_agent_has_put_them() {
+fn commits_are_kept_on_any_branch_or_detached() {
     let bench = Bench::new("commits");
     for (session, argv) in [
         ("reverted", ["revert", "--no-edit", "HEAD"].as_slice()),
@@ -217,26 +221,23 @@ fn commits_are_kept_wherever_the_agent_has_put_them() {
         let workspace = bench.open(session);
         let tree = format!("state/{session}/tree");
         bench.write(&format!("{tree}/src/app.py"), session);
-        let commit = bench.commit(&tree, session);
+        bench.commit(&tree, session);
         bench.git(&tree, argv);
-        assert!(workspace.changes().unwrap().commits.contains(&commit), "{session}");
-        assert_eq!(workspace.close(), Ok(CloseResult::Kept), "{session}");
-        assert_eq!(
-            sweep(&bench.path("repo"), &bench.path(&tree)),
-            Ok(CloseResult::Kept),
-            "{session}"
-        );
+        assert!(workspace.changes().unwrap().committed, "{session}");
+        assert_eq!(workspace.close(), Ok(false), "{session}");
+        sweep(&bench.path("repo"), &bench.path(&tree)).unwrap();
+        assert!(bench.path(&tree).exists(), "{session}");
     }
     assert_eq!(bench.branches().lines().count(), 5);
 }
 
 #[test]
-fn a_long_patch_is_cut_and_a_broken_folder_is_no_failure() {
+fn patch_over_limit_or_with_nested_repository_is_truncated() {
     let bench = Bench::new("long");
     let workspace = bench.open("a");
     bench.write("state/a/tree/long", &"line\n".repeat(400_000));
     let changes = workspace.changes().unwrap();
-    assert_eq!((changes.patch.len() as u64, changes.truncated), (PATCH_MAX, true));
+    assert_eq!((changes.patch.len() as u64, changes.truncated), (diff::PATCH_MAX, true));
     bench.write("state/a/tree/long", "short\n");
     assert!(!workspace.changes().unwrap().truncated);
     bench.git("state/a/tree", &["init", "--quiet", "nested"]);
@@ -248,21 +249,21 @@ fn a_long_patch_is_cut_and_a_broken_folder_is_no_failure() {
 }
 
 #[test]
-fn many_at_once_have_a_worktree_and_a_branch_each() {
+fn concurrent_sessions_have_own_worktree_and_branch() {
     let bench = Bench::new("many");
     let names: Vec<String> = (0..8).map(|n| format!("s{n}")).collect();
     let mut branches: Vec<String> = std::thread::scope(|scope| {
         let opens: Vec<_> = names.iter().map(|name| scope.spawn(|| bench.open(name))).collect();
         let opened: Vec<Worktree> = opens.into_iter().map(|open| open.join().unwrap()).collect();
-        let branches = opened.iter().map(|one| one.branch().to_owned()).collect();
+        let branches = opened.iter().map(|one| one.branch.clone()).collect();
         for (n, one) in opened.iter().enumerate() {
-            std::fs::write(one.folder().join("mine"), n.to_string()).unwrap();
+            std::fs::write(one.folder.join("mine"), n.to_string()).unwrap();
         }
         for (n, one) in opened.into_iter().enumerate() {
             let patch = String::from_utf8(one.changes().unwrap().patch).unwrap();
             assert!(patch.contains(&format!("\n+{n}\n")), "{patch}");
-            std::fs::remove_file(one.folder().join("mine")).unwrap();
-            scope.spawn(|| assert_eq!(one.close(), Ok(CloseResult::Removed)));
+            std::fs::remove_file(one.folder.join("mine")).unwrap();
+            scope.spawn(move || assert_eq!(one.close(), Ok(true)));
         }
         branches
     });
@@ -273,13 +274,14 @@ fn many_at_once_have_a_worktree_and_a_branch_each() {
 }
 
 #[test]
-fn a_lock_that_goes_is_waited_for() {
+fn index_lock_is_waited_for() {
     let bench = Bench::new("lock");
     let workspace = bench.open("a");
-    let lock = workspace.admin.join("index.lock");
+    let lock = workspace.repository.admin(&workspace.folder).unwrap().join("index.lock");
     std::fs::write(&lock, "").unwrap();
     std::thread::scope(|scope| {
-        let fill = scope.spawn(|| workspace.git.must(&["reset", "--hard", "--quiet"], TREE));
+        let fill =
+            scope.spawn(|| workspace.git().unwrap().must(&["reset", "--hard", "--quiet"], TREE));
         std::thread::sleep(std::time::Duration::from_millis(300));
         assert!(!fill.is_finished());
         std::fs::remove_file(&lock).unwrap();
@@ -288,7 +290,7 @@ fn a_lock_that_goes_is_waited_for() {
 }
 
 #[test]
-fn nothing_that_a_repository_or_an_agent_names_is_run() {
+fn programs_named_by_repository_or_agent_are_not_run() {
     let bench = Bench::new("hostile");
     bench.script("evil", &format!("echo \"$0 $*\" >>{}; cat", bench.path("ran").display()));
     let evil = bench.path("evil").display().to_string();
@@ -325,8 +327,8 @@ fn nothing_that_a_repository_or_an_agent_names_is_run() {
     let head = bench.commit("state/a/tree/nested", "x");
     let _ = std::fs::remove_file(bench.path("ran"));
     workspace
-        .git
-        .clone()
+        .git()
+        .unwrap()
         .must(&["update-index", "--add", "--cacheinfo", &format!("160000,{head},nested")], TREE)
         .unwrap();
     for kind in ["clean", "process"] {
@@ -342,13 +344,13 @@ fn nothing_that_a_repository_or_an_agent_names_is_run() {
     symlink(bench.path("theirs/.git"), bench.path("state/a/tree/.git")).unwrap();
     let _ = std::fs::remove_file(bench.path("ran"));
     assert_eq!(workspace.changes().unwrap().files, ["nested", "src/app.py"]);
-    assert_eq!(workspace.close(), Ok(CloseResult::Kept));
+    assert_eq!(workspace.close(), Ok(false));
     let ran = std::fs::read_to_string(bench.path("ran")).unwrap_or_default();
     assert_eq!(ran, "");
 }
 
 #[test]
-fn a_worktree_that_is_half_made_by_another_is_waited_for() {
+fn open_waits_for_unfinished_worktree_of_another() {
     let bench = Bench::new("half");
     // What git shows for a moment: the folder is there, its files are empty.
     bench.write("repo/.git/worktrees/other/gitdir", "/nowhere/.git\n");
@@ -358,12 +360,12 @@ fn a_worktree_that_is_half_made_by_another_is_waited_for() {
         std::thread::sleep(std::time::Duration::from_millis(500));
         bench.write("repo/.git/worktrees/other/commondir", "../..\n");
         bench.write("repo/.git/worktrees/other/HEAD", "ref: refs/heads/main\n");
-        assert_eq!(open.join().unwrap().close(), Ok(CloseResult::Removed));
+        assert_eq!(open.join().unwrap().close(), Ok(true));
     });
 }
 
 #[test]
-fn evidence_does_not_follow_a_link_of_the_repository() {
+fn evidence_link_in_repository_is_refused() {
     let bench = Bench::new("link");
     symlink(&bench.0, bench.path("repo/.dlq")).unwrap();
     bench.commit("repo", "link");
@@ -374,7 +376,7 @@ fn evidence_does_not_follow_a_link_of_the_repository() {
 }
 
 #[test]
-fn the_base_is_what_was_fetched_last() {
+fn base_is_remote_branch_else_local_else_refused() {
     let bench = Bench::new("base");
     let first = bench.git("repo", &["rev-parse", "HEAD"]);
     bench.write("repo/more", "");
@@ -391,7 +393,7 @@ fn the_base_is_what_was_fetched_last() {
     ];
     for (n, (rule, base, commit)) in rows.into_iter().enumerate() {
         let workspace = bench.open_at(base, &n.to_string()).unwrap();
-        assert_eq!(workspace.base(), commit, "{rule}");
+        assert_eq!(&workspace.base, commit, "{rule}");
         workspace.close().unwrap();
     }
     for (base, hint) in [
@@ -405,7 +407,7 @@ fn the_base_is_what_was_fetched_last() {
 }
 
 #[test]
-fn worktrees_bare_repositories_and_folders_of_a_repository_do() {
+fn open_accepts_linked_worktree_bare_repository_and_subfolder() {
     let bench = Bench::new("places");
     bench.git("repo", &["worktree", "add", "--quiet", "../linked", "-b", "linked"]);
     bench.git(".", &["clone", "--quiet", "--bare", "repo", "bare.git"]);
@@ -415,25 +417,25 @@ fn worktrees_bare_repositories_and_folders_of_a_repository_do() {
         bench.write("state/x/tree/new", "x\n");
         assert_eq!(workspace.changes().unwrap().files, ["new"], "{place}");
         std::fs::remove_file(bench.path("state/x/tree/new")).unwrap();
-        assert_eq!(workspace.close(), Ok(CloseResult::Removed), "{place}");
+        assert_eq!(workspace.close(), Ok(true), "{place}");
     }
 }
 
 #[test]
-fn a_sparse_checkout_is_one_in_the_worktree_too() {
+fn sparse_checkout_applies_to_the_worktree() {
     let bench = Bench::new("sparse");
     bench.write("repo/other/file", "x");
     bench.commit("repo", "other");
     bench.git("repo", &["sparse-checkout", "set", "src"]);
     let workspace = bench.open("a");
-    assert!(!workspace.folder().join("other").exists());
+    assert!(!workspace.folder.join("other").exists());
     assert!(workspace.changes().unwrap().is_empty());
     bench.write("state/a/tree/outside/new", "x\n");
     assert_eq!(workspace.changes().unwrap().files, ["outside/new"]);
 }
 
 #[test]
-fn a_repository_of_another_user_does_when_it_is_named_itself() {
+fn repository_of_another_user_is_accepted_at_its_root_only() {
     let bench = Bench::new("owner");
     bench.write("repo/src/deep/file", "x");
     bench.commit("repo", "deep");
@@ -448,7 +450,7 @@ fn a_repository_of_another_user_does_when_it_is_named_itself() {
     }
     let workspace = bench.open("a");
     assert!(workspace.changes().unwrap().is_empty());
-    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(true));
     // What somebody has put above the folder that was named is not meant.
     let (repo, folder) = (bench.path("repo/src"), bench.path("state/b/tree"));
     let error = Worktree::open(&repo, None, "dlq/a/b", &folder).unwrap_err().to_string();
@@ -456,7 +458,7 @@ fn a_repository_of_another_user_does_when_it_is_named_itself() {
 }
 
 #[test]
-fn what_is_no_repository_is_refused_with_the_remedy() {
+fn unusable_repository_is_refused_with_the_remedy() {
     let bench = Bench::empty("refused");
     bench.write("plain/file", "");
     let rows = [
@@ -483,15 +485,15 @@ fn what_is_no_repository_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn names_that_are_taken_are_passed_or_told() {
+fn branch_name_in_use_is_numbered_and_folder_in_use_refused() {
     let bench = Bench::new("taken");
     bench.git("repo", &["branch", "dlq/orders-dlq/01234567"]);
     bench.git("repo", &["branch", "dlq/orders-dlq/01234567-2"]);
     let workspace = bench.open("a");
-    assert_eq!(workspace.branch(), "dlq/orders-dlq/01234567-3");
+    assert_eq!(workspace.branch, "dlq/orders-dlq/01234567-3");
     let error = bench.open_at(None, "a").unwrap_err().to_string();
     assert!(error.ends_with("the path exists already; move it away"), "{error}");
-    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(true));
     assert_eq!(bench.branches().lines().count(), 2, "those of others stay");
     bench.git("repo", &["branch", "blocked"]);
     let open = Worktree::open(&bench.path("repo"), None, "blocked/a", &bench.path("state/b/tree"));
@@ -500,35 +502,39 @@ fn names_that_are_taken_are_passed_or_told() {
 }
 
 #[test]
-fn a_crash_leaves_nothing_that_is_not_swept() {
+fn sweep_after_crash_removes_unchanged_and_keeps_changes() {
     let bench = Bench::new("crash");
     let repo = bench.path("repo");
     let folder = |name: &str| bench.path(&format!("state/{name}/tree"));
-    assert_eq!(sweep(&repo, &folder("never")), Ok(CloseResult::Absent));
+    let sweep = |name: &str| {
+        sweep(&repo, &folder(name)).unwrap();
+        folder(name).exists() || note(&folder(name)).exists()
+    };
+    assert!(!sweep("never"));
     drop(bench.open("unchanged"));
-    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(CloseResult::Removed));
-    assert_eq!(sweep(&repo, &folder("unchanged")), Ok(CloseResult::Absent));
+    assert!(!sweep("unchanged"));
+    assert!(!sweep("unchanged"));
 
     let half = bench.open("half");
-    std::fs::remove_file(half.admin.join("index")).unwrap();
-    std::fs::remove_file(half.folder().join("src/app.py")).unwrap();
-    std::fs::write(half.admin.join("locked"), "initializing").unwrap();
-    assert_eq!(sweep(&repo, &folder("half")), Ok(CloseResult::Removed));
-    assert!(!folder("half").exists());
+    let admin = half.repository.admin(&half.folder).unwrap();
+    std::fs::remove_file(admin.join("index")).unwrap();
+    std::fs::remove_file(half.folder.join("src/app.py")).unwrap();
+    std::fs::write(admin.join("locked"), "initializing").unwrap();
+    assert!(!sweep("half"));
 
     drop(bench.open("deleted"));
     std::fs::remove_dir_all(folder("deleted")).unwrap();
-    assert_eq!(sweep(&repo, &folder("deleted")), Ok(CloseResult::Removed));
+    assert!(!sweep("deleted"));
     drop(bench.open("lost"));
     bench.write("state/lost/tree/new", "");
     bench.git("state/lost/tree", &["switch", "--quiet", "--detach"]);
     bench.commit("state/lost/tree", "detached");
     std::fs::remove_dir_all(folder("lost")).unwrap();
-    assert_eq!(sweep(&repo, &folder("lost")), Ok(CloseResult::Kept));
+    assert!(sweep("lost"));
 
     drop(bench.open("changed"));
     bench.write("state/changed/tree/new", "");
-    assert_eq!(sweep(&repo, &folder("changed")), Ok(CloseResult::Kept));
+    assert!(sweep("changed"));
     let again = Worktree::reopen(&repo, &folder("changed")).unwrap().unwrap();
     assert_eq!(again.changes().unwrap().files, ["new"]);
     discard_old(&repo, &folder("changed")).unwrap();
@@ -537,7 +543,7 @@ fn a_crash_leaves_nothing_that_is_not_swept() {
 }
 
 #[test]
-fn citations_are_resolved_in_what_was_there_before() {
+fn citations_are_resolved_in_the_base_only() {
     let bench = Bench::new("cited");
     bench.write("outside", "x\n");
     bench.write("repo/no-newline", "one\ntwo");
@@ -550,32 +556,31 @@ fn citations_are_resolved_in_what_was_there_before() {
     bench.write("state/a/tree/new.py", "new\n");
     std::fs::remove_file(bench.path("state/a/tree/no-newline")).unwrap();
     let rows = [
-        ("a file", "src/app.py", None, true),
-        ("its first line", "src/app.py", Some(1), true),
-        ("its last line", "src/app.py", Some(3), true),
-        ("behind it", "src/app.py", Some(4), false),
-        ("line 0", "src/app.py", Some(0), false),
-        ("a last line without an end", "no-newline", Some(2), true),
-        ("behind that", "no-newline", Some(3), false),
-        ("no lines", "empty", Some(1), false),
-        ("with a dot", "./src/app.py", Some(1), true),
-        ("a link is a line", "inside", Some(1), true),
-        ("and is not followed", "inside", Some(3), false),
-        ("a link to the outside", "escape", Some(2), false),
-        ("a way out", "../../../outside", None, false),
-        ("a way out and in", "src/../src/app.py", None, false),
-        ("from the root", "/etc/passwd", None, false),
-        ("git's own", ".git", None, false),
-        ("a dot", ".", None, false),
-        ("what was made since", "new.py", None, false),
-        ("a folder", "src", None, false),
-        ("nothing", "", None, false),
-        ("what is missing", "src/none.py", None, false),
+        ("its first line", "src/app.py", 1, true),
+        ("its last line", "src/app.py", 3, true),
+        ("behind it", "src/app.py", 4, false),
+        ("line 0", "src/app.py", 0, false),
+        ("a last line without an end", "no-newline", 2, true),
+        ("behind that", "no-newline", 3, false),
+        ("no lines", "empty", 1, false),
+        ("with a dot", "./src/app.py", 1, true),
+        ("a link is a line", "inside", 1, true),
+        ("and is not followed", "inside", 3, false),
+        ("a link to the outside", "escape", 2, false),
+        ("a way out", "../../../outside", 1, false),
+        ("a way out and in", "src/../src/app.py", 1, false),
+        ("from the root", "/etc/passwd", 1, false),
+        ("git's own", ".git", 1, false),
+        ("a dot", ".", 1, false),
+        ("what was made since", "new.py", 1, false),
+        ("a folder", "src", 1, false),
+        ("nothing", "", 1, false),
+        ("what is missing", "src/none.py", 1, false),
     ];
     for (rule, path, line, there) in rows {
         assert_eq!(workspace.cited(path, line).unwrap().is_some(), there, "{rule}");
     }
-    assert_eq!(workspace.cited("no-newline", Some(2)).unwrap().unwrap(), "two");
+    assert_eq!(workspace.cited("no-newline", 2).unwrap().unwrap(), "two");
     let history = String::from_utf8(workspace.history().unwrap()).unwrap();
     assert!(history.contains(&format!("commit {head}\n")), "{history}");
     assert!(history.contains("  second\n") && history.contains("\nno-newline\n"), "{history}");

@@ -12,6 +12,7 @@ use crate::event::{Head, Type};
 use crate::log;
 use crate::rules::investigation::incident;
 use crate::rules::investigation::incident::IncidentChange;
+use crate::store::{self, BlockingWait};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
@@ -132,7 +133,7 @@ impl StreamFilter for Filter {
             if self.no_wait || !awaited {
                 return Ok(self.failed);
             }
-            std::thread::sleep(WAIT);
+            store::sleep(BlockingWait::ProcessEnd, WAIT);
         }
     }
 

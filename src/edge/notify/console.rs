@@ -4,30 +4,23 @@
 //! terminal already.
 
 use crate::config::Env;
-use crate::event::Severity;
+use crate::event::{Severity, words};
 use crate::log;
 use crate::rules::notification::message::Notice;
 
-/// The choices of `--color`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Color {
-    /// Colour on a terminal that has colours, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    Always,
-    Never,
+words! {
+    #[derive(Default)]
+    /// The choices of `--color`.
+    Color {
+        #[default]
+        /// Colour on a terminal that has colours, unless `NO_COLOR` is set.
+        Auto = "auto",
+        Always = "always",
+        Never = "never",
+    }
 }
 
 impl Color {
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "auto" => Some(Color::Auto),
-            "always" => Some(Color::Always),
-            "never" => Some(Color::Never),
-            _ => None,
-        }
-    }
-
     /// Returns whether the output is coloured.
     pub fn is_wanted(self, env: &Env, terminal: bool) -> bool {
         match self {
@@ -66,7 +59,7 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
-    fn colour_adds_nothing_that_the_words_do_not_say() {
+    fn colour_adds_escape_sequences_only() {
         let at = Timestamp::from_millis(0);
         let notice = Notice::plain(Severity::Error, "q", "it broke", "mend it", at);
         assert_eq!(line(&notice, false), "00:00:00Z ERROR q: it broke: mend it");
@@ -77,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_needs_a_terminal_that_wants_it() {
+    fn colour_depends_on_option_terminal_and_environment() {
         let env = |name: &str, value: &str| Env::from_pairs([(name, value)]);
         let rows = [
             (Color::Auto, env("TERM", "xterm"), true, true),

@@ -12,9 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::clock;
+use crate::edge::command::stop;
 use crate::error::io_cause;
 use crate::event::Severity;
 use crate::rules::notification::message::Notice;
@@ -155,18 +155,9 @@ impl<T> NotifierChild<T> {
             Ok(None) => {}
             Err(error) => return Some(Err(DeliveryError::Failed(io_cause(&error)))),
         }
-        self.kill();
+        stop(&mut self.child);
         let seconds = DEADLINE.as_secs();
         Some(Err(DeliveryError::Failed(format!("no answer within {seconds} s"))))
-    }
-
-    fn kill(&mut self) {
-        // The child leads a process group, which ends with it.
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 
     /// Returns the first line that the child wrote to standard error. Reads only what is there: the
@@ -245,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_data_on_every_system() {
+    fn notice_text_is_passed_as_data_on_every_platform() {
         let (program, arguments) = command(Platform::Other, &notice("-n"));
         assert_eq!(program, "notify-send");
         let body = "ERROR 00:00:00Z\n&lt;b&gt;bold&lt;/b&gt; &amp; \"quoted\" 'text' \\\\033";
@@ -261,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn queue_over_100_joins_the_oldest_and_forgets_none() {
+    fn notices_over_100_join_the_oldest_and_lose_none() {
         let mut desktop = Desktop::default();
         let crowded = (0..150).filter(|n| desktop.push(notice("x"), *n)).count();
         assert_eq!(crowded, 50);

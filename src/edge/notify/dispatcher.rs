@@ -18,9 +18,9 @@ use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, ToolNam
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::notification::message::{self, Notice};
-use crate::rules::notification::route::{Router, Routing};
+use crate::rules::notification::route::Router;
 use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
-use crate::store::{BlockingWait, Store, assert_may_wait};
+use crate::store::{self, BlockingWait, Store};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
@@ -56,15 +56,16 @@ struct NoticeContext {
     incident: Option<String>,
 }
 
-enum DeliveryChannel {
-    Console,
-    Desktop(Desktop<NoticeContext>),
+struct DeliveryChannel {
+    name: String,
+    /// None for the console.
+    desktop: Option<Desktop<NoticeContext>>,
 }
 
 /// The filter of `dlq-notify`.
 pub struct Dispatcher {
     router: Router,
-    channels: Vec<(String, DeliveryChannel)>,
+    channels: Vec<DeliveryChannel>,
     /// Absent in a dry run.
     state: Option<DispatcherState>,
     switches: Switches,
@@ -96,12 +97,9 @@ impl Dispatcher {
             Some(state) => state.store.read::<SentLog>(&Keys::all())?.keys(),
             None => HashSet::new(),
         };
-        let channels = notifications.channels.iter().map(|channel| {
-            let delivery = match channel.kind {
-                ChannelKind::Console => DeliveryChannel::Console,
-                ChannelKind::Desktop => DeliveryChannel::Desktop(Desktop::default()),
-            };
-            (channel.name.clone(), delivery)
+        let channels = notifications.channels.iter().map(|channel| DeliveryChannel {
+            name: channel.name.clone(),
+            desktop: (channel.kind == ChannelKind::Desktop).then(Desktop::default),
         });
         Ok(Dispatcher {
             router: Router::new(notifications),
@@ -129,18 +127,19 @@ impl Dispatcher {
         if self.muted {
             return Ok(());
         }
-        let channels = match self.router.route(head) {
-            Routing::Notify(channels) => channels,
-            Routing::Silent(_) => return Ok(()),
-        };
+        let channels = self.router.route(head);
+        if channels.is_empty() {
+            return Ok(());
+        }
         let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
         let notice = message::render(head, line, now);
         for at in channels {
-            let key = NoticeKey::new(&self.channels[at].0, head);
+            let key = NoticeKey::new(&self.channels[at].name, head);
             if self.known.insert(key.clone()) {
                 self.deliver(at, key, head, &notice, now, out)?;
             } else {
-                log::info(&format!("'{}' was sent to '{}' before", head.id, self.channels[at].0));
+                let name = &self.channels[at].name;
+                log::info(&format!("'{}' was sent to '{name}' before", head.id));
             }
         }
         if self.delivered.len() >= BATCH {
@@ -164,17 +163,13 @@ impl Dispatcher {
             subject: head.subject.as_deref().unwrap_or_default().to_owned(),
             incident: head.incident.as_deref().map(str::to_owned),
         };
-        match &mut self.channels[at].1 {
-            DeliveryChannel::Console => {
+        match &mut self.channels[at].desktop {
+            None => {
                 console::show(notice, self.color);
                 self.delivered.push(context.key);
             }
-            DeliveryChannel::Desktop(_) if self.state.is_none() => {
-                out.put(&sent_line(&context, now))?;
-            }
-            DeliveryChannel::Desktop(desktop) => {
-                self.overflowed += u64::from(desktop.push(notice.clone(), context));
-            }
+            Some(_) if self.state.is_none() => out.put(&sent_line(&context, now))?,
+            Some(desktop) => self.overflowed += u64::from(desktop.push(notice.clone(), context)),
         }
         Ok(())
     }
@@ -185,10 +180,7 @@ impl Dispatcher {
     }
 
     fn desktops(&self) -> impl Iterator<Item = &Desktop<NoticeContext>> {
-        self.channels.iter().filter_map(|(_, channel)| match channel {
-            DeliveryChannel::Desktop(desktop) => Some(desktop),
-            DeliveryChannel::Console => None,
-        })
+        self.channels.iter().filter_map(|channel| channel.desktop.as_ref())
     }
 
     fn is_busy(&self) -> bool {
@@ -201,8 +193,8 @@ impl Dispatcher {
             self.warn_once("more than 100 notices wait for the desktop: the oldest become one");
         }
         let mut results = Vec::new();
-        for (name, channel) in &mut self.channels {
-            if let DeliveryChannel::Desktop(desktop) = channel {
+        for DeliveryChannel { name, desktop } in &mut self.channels {
+            if let Some(desktop) = desktop {
                 results.extend(desktop.poll_children().into_iter().map(|one| (name.clone(), one)));
             }
         }
@@ -300,13 +292,12 @@ impl Dispatcher {
 
     /// Waits for the deliveries under way, as long as those may take, and records them.
     fn complete_all(&mut self, out: &mut Output) -> Result<(), Error> {
-        assert_may_wait(BlockingWait::ProcessEnd);
         let mut result = Ok(());
         while self.is_busy() {
             let polled = self.poll_children(out);
             result = result.and(polled);
             if self.is_busy() {
-                std::thread::sleep(POLL_INTERVAL / 4);
+                store::sleep(BlockingWait::ProcessEnd, POLL_INTERVAL / 4);
             }
         }
         self.record();

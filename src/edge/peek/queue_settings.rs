@@ -1,7 +1,6 @@
 //! Reading the settings of a queue and of its sources, without receiving a message.
 
 use super::{PeekTarget, Peeker};
-use crate::edge::aws::AttributeSet;
 use crate::error::Error;
 use crate::log;
 use crate::rules::evidence::bundle::QueueFacts;
@@ -23,7 +22,7 @@ impl Peeker {
     pub(super) fn read_settings(&self, target: &PeekTarget) -> Result<QueueSettings, Error> {
         let (scope, queue) = (target.scope, &target.queue);
         let failed = |error: &ReadError| Error::failed("read queue", &queue.name, error);
-        let reading = self.sqs.read(&[(scope, queue.url.clone())], AttributeSet::Settings).pop();
+        let reading = self.sqs.read(&[(scope, queue.url.clone())]).pop();
         let reading = reading.ok_or_else(|| failed(&ReadError::Other("no answer".into())))?;
         let attributes = reading.result.map_err(|error| failed(&error))?;
         let sources = self.sqs.source_queues(scope, &queue.url);
@@ -33,8 +32,7 @@ impl Peeker {
         let urls: Vec<String> =
             sources.iter().flatten().take(SOURCES_MAX).map(String::clone).collect();
         let jobs: Vec<_> = urls.iter().map(|url| (scope, url.clone())).collect();
-        let answers =
-            self.sqs.read(&jobs, AttributeSet::Settings).into_iter().map(|one| one.result);
+        let answers = self.sqs.read(&jobs).into_iter().map(|one| one.result);
         let mut listed_queues: Vec<ListedQueue> = urls
             .into_iter()
             .zip(answers)

@@ -36,7 +36,7 @@ impl Peeker {
         }
         let found = self.sqs.find_queue(name, &scopes, at);
         match found.map_err(|error| Error::failed("find queue", name, error))?.as_slice() {
-            [dlq] => self.with_incident(dlq.scope, dlq.queue()),
+            [dlq] => self.with_incident(dlq.scope, dlq.queue.clone()),
             several => Err(Error::wrong(format!(
                 "queue '{name}' is in {} scopes; select one with --account and --region, or give \
                  its URL",

@@ -6,15 +6,14 @@ use std::collections::HashSet;
 use super::Poller;
 use super::round_lines::RoundLines;
 use crate::clock;
+use crate::config::Monitoring;
 use crate::document::Keys;
-use crate::edge::aws::SurveyPlan;
 use crate::error::Error;
 use crate::event::{self, Event, QueueFound};
 use crate::log;
 use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc, fresh};
-use crate::rules::queue::document::{
-    SOURCE, ScopeFailure, Target, Watched, WatchedQueue, ten_minute_bucket,
-};
+use crate::rules::queue::document::{ScopeFailure, Watched, WatchedQueue, ten_minute_bucket};
+use crate::rules::queue::monitor::SOURCE;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
@@ -37,11 +36,15 @@ impl Discovered {
 impl Poller {
     /// Adds recorded queues that discovery no longer finds, so that an incident is followed to its
     /// end.
-    pub(super) fn add_recorded_queues(&self, targets: &mut Vec<Target>) -> Result<(), Error> {
-        if !self.plan.given.is_empty() {
+    pub(super) fn add_recorded_queues(
+        &self,
+        targets: &mut Vec<DeadLetterQueue>,
+    ) -> Result<(), Error> {
+        if !self.run.queues.is_empty() {
             return Ok(());
         }
         let known: HashSet<&str> = targets.iter().map(|target| target.queue.arn.as_str()).collect();
+        let now = clock::now();
         let recorded = |entry: &WatchedQueue| {
             let queue = &entry.queue;
             if known.contains(queue.arn.as_str()) {
@@ -52,13 +55,12 @@ impl Poller {
                 self.sqs.region(*scope) == queue.region
                     && (label.is_empty() || label == queue.account)
             });
-            let scope = here.filter(|_| self.plan.selection.accepts(&queue.name))?;
-            let (queue, fifo) = (queue.clone(), queue.fifo);
-            Some(Target { scope, queue, found_at: None, age_max_s: fifo.then_some(0) })
+            let scope = here.filter(|_| self.monitoring.selects(&queue.name))?;
+            Some(DeadLetterQueue::given(scope, queue.clone(), now))
         };
         // Discovery does not name these queues, so their keys are unknown.
         let keys = Keys::none().with_all(Watched::QUEUE);
-        let more: Vec<Target> =
+        let more: Vec<DeadLetterQueue> =
             self.with_watched(&keys, |doc| doc.entries().filter_map(recorded).collect())?;
         targets.extend(more);
         Ok(())
@@ -68,16 +70,14 @@ impl Poller {
     pub(super) fn find_given(&mut self, at: Timestamp) -> bool {
         let scopes: Vec<usize> = (0..self.sqs.scopes()).collect();
         let mut all = true;
-        for name in &self.plan.given {
-            let is_it = |target: &Target| target.queue.name == *name || target.queue.url == *name;
+        for name in &self.run.queues {
+            let is_it =
+                |target: &DeadLetterQueue| target.queue.name == *name || target.queue.url == *name;
             if self.targets.iter().any(is_it) {
                 continue;
             }
             match self.sqs.find_queue(name, &scopes, at) {
-                Ok(found) => {
-                    let given = |dlq: &DeadLetterQueue| Target { found_at: None, ..target(dlq) };
-                    self.targets.extend(found.iter().map(given));
-                }
+                Ok(found) => self.targets.extend(found),
                 Err(error) => {
                     log::warn(&format!("cannot find queue '{name}': {error}"));
                     all = false;
@@ -94,43 +94,43 @@ impl Poller {
         if let Some(survey) = self.sqs.take_survey() {
             return self.apply_survey(survey);
         }
-        if self.discovered_at.is_some_and(|at| now.since(at) < self.plan.ttl) {
+        if self.discovered_at.is_some_and(|at| now.since(at) < self.monitoring.discovery_interval) {
             return Ok(Discovered::default());
         }
         let cached = self.now_discovered()?;
-        let plan = SurveyPlan::for_discovery(self.plan.discover);
-        if std::mem::take(&mut self.plan.refresh) {
-            let survey = self.sqs.survey(plan);
+        let read = self.monitoring.discover.reads_attributes();
+        if std::mem::take(&mut self.run.refresh) {
+            let survey = self.sqs.survey(read);
             return self.apply_survey(survey);
         }
-        let is_fresh = self.all_cached(&cached, |entry| fresh(entry, now, self.plan.ttl));
-        if is_fresh || (self.plan.follow && self.all_cached(&cached, |_| true)) {
+        let is_fresh =
+            self.all_cached(&cached, |entry| fresh(entry, now, self.monitoring.discovery_interval));
+        if is_fresh || (self.run.is_repeated() && self.all_cached(&cached, |_| true)) {
             (self.targets, self.discovered_at) = self.cached_targets(&cached);
             if !is_fresh {
-                self.sqs.start_survey(plan);
+                self.sqs.start_survey(read);
             }
             return Ok(Discovered::default());
         }
-        let survey = self.sqs.survey(plan);
+        let survey = self.sqs.survey(read);
         self.apply_survey(survey)
     }
 
     /// Returns the targets in the cache, and when they were discovered; with several scopes, the
     /// oldest time.
-    fn cached_targets(&self, doc: &DiscoveryDoc) -> (Vec<Target>, Option<Timestamp>) {
+    fn cached_targets(&self, doc: &DiscoveryDoc) -> (Vec<DeadLetterQueue>, Option<Timestamp>) {
         let (mut targets, mut discovered_at) = (Vec::new(), None);
         for scope in 0..self.sqs.scopes() {
             let Some(entry) = doc.entry(&self.cache_key(scope)) else { continue };
             discovered_at = Some(discovered_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
             let known = entry.queues_in(scope, self.sqs.account(scope));
-            let wanted = known.filter(|known| self.plan.selection.accepts(&known.name));
-            targets.extend(wanted.map(|known| target(&known)));
+            targets.extend(known.filter(|known| self.monitoring.selects(&known.queue.name)));
         }
         (targets, discovered_at)
     }
 
     fn cache_key(&self, scope: usize) -> CacheKey {
-        self.sqs.cache_key(scope, self.plan.discover, self.plan.patterns.as_ref())
+        self.sqs.cache_key(scope, &self.monitoring)
     }
 
     fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
@@ -155,7 +155,8 @@ impl Poller {
             survey.scopes.iter().map(|_| Vec::new()).collect();
         // Not the time of the survey, which may have begun rounds ago: polling begins now.
         let now = clock::now();
-        for known in redrive_graph::find(&survey, self.plan.discover, self.plan.patterns.as_ref()) {
+        let Monitoring { discover, patterns, .. } = &self.monitoring;
+        for known in redrive_graph::find(&survey, *discover, patterns.as_ref()) {
             let scope = known.scope;
             by_scope[scope].push(DeadLetterQueue { found_at: now, ..known });
         }
@@ -178,7 +179,7 @@ impl Poller {
         drop(cached);
         // Journal first: after a crash in between, a new queue is reported again, not lost.
         let put = |doc: &mut DiscoveryDoc| {
-            if !self.plan.dry_run && !found.lines.is_empty() {
+            if !self.run.dry_run && !found.lines.is_empty() {
                 self.journal.append_with(|out| found.lines.write_news(out))?;
             }
             for (scope, here) in
@@ -202,9 +203,9 @@ impl Poller {
         list: &'a [DeadLetterQueue],
         others: &[DeadLetterQueue],
     ) -> impl Iterator<Item = &'a DeadLetterQueue> + use<'_, 'a> {
-        let others: HashSet<String> = others.iter().map(|known| known.arn.clone()).collect();
-        let wanted = |known: &&DeadLetterQueue| self.plan.selection.accepts(&known.name);
-        list.iter().filter(wanted).filter(move |known| !others.contains(&known.arn))
+        let others: HashSet<String> = others.iter().map(|known| known.queue.arn.clone()).collect();
+        let wanted = |known: &&DeadLetterQueue| self.monitoring.selects(&known.queue.name);
+        list.iter().filter(wanted).filter(move |known| !others.contains(&known.queue.arn))
     }
 }
 
@@ -221,16 +222,9 @@ pub(super) fn failure(seen: &ScopeSurvey) -> ScopeFailure {
 
 /// Returns the event line of a discovered queue.
 pub fn found_line(known: &DeadLetterQueue, at: Timestamp) -> Vec<u8> {
-    let data = QueueFound { queue: known.queue(), found_by: known.found_by.as_str().into() };
-    let id = event::derived_id(&[SOURCE, &known.arn, "found", &ten_minute_bucket(known.found_at)]);
-    Event::new(SOURCE, id, &known.name, at, data).line()
-}
-
-pub(super) fn target(known: &DeadLetterQueue) -> Target {
-    Target {
-        scope: known.scope,
-        queue: known.queue(),
-        found_at: Some(known.found_at),
-        age_max_s: known.source_retention_s,
-    }
+    let queue = known.queue.clone();
+    let id = event::derived_id(&[SOURCE, &queue.arn, "found", &ten_minute_bucket(known.found_at)]);
+    let name = queue.name.clone();
+    let data = QueueFound { queue, found_by: known.found_by.as_str().into() };
+    Event::new(SOURCE, id, &name, at, data).line()
 }

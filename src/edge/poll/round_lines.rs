@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_back_in_order_and_the_journal_gets_the_news() {
+    fn round_lines_keep_order_and_news_go_to_journal() {
         for count in [0, 1, 3000] {
             let line = |n: usize| format!("{{\"n\":{n},\"text\":\"{}\"}}\n", "x".repeat(n % 300));
             let mut lines = RoundLines::default();

@@ -12,16 +12,17 @@ impl Poller {
     pub fn rounds(mut self) -> Result<bool, Error> {
         let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
         let (mut out, mut beat) = (Output::new(), 0);
-        for number in 1..=self.plan.rounds {
+        let rounds = self.run.rounds.unwrap_or(if self.run.follow { u64::MAX } else { 1 });
+        for number in 1..=rounds {
             let round = self.round()?;
             for lines in &round.lines {
                 lines.each(&mut |line| out.line(line))?;
             }
-            if number == self.plan.rounds {
-                return Ok(round.incomplete || (self.plan.check && round.raised > 0));
+            if number == rounds {
+                return Ok(round.incomplete || (self.run.check && round.raised > 0));
             }
             let (next, moment) =
-                schedule::next_tick(beat, self.plan.interval, begun.elapsed(), salt);
+                schedule::next_tick(beat, self.monitoring.check_interval, begun.elapsed(), salt);
             beat = next;
             self.sqs.wait_until(begun + moment);
         }

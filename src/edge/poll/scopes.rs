@@ -1,7 +1,7 @@
-//! The scopes and request limits of a configuration.
+//! The scopes of a configuration.
 
-use crate::config::{Aws, Env, SecretValue, Settings};
-use crate::edge::aws::{AccessKey, RequestLimits, Scope};
+use crate::config::{Aws, Env, SecretValue};
+use crate::edge::aws::{AccessKey, Scope};
 
 /// Returns the scopes of a configuration: every account in every region.
 pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
@@ -55,14 +55,5 @@ pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
         for account in &mut aws.accounts {
             (account.region, account.regions) = (None, Vec::new());
         }
-    }
-}
-
-/// Returns the configured limits of requests.
-pub fn limits(settings: &Settings) -> RequestLimits {
-    RequestLimits {
-        concurrency: settings.monitoring.concurrency,
-        rate_per_s: settings.monitoring.rate_limit,
-        timeout: settings.monitoring.timeout,
     }
 }

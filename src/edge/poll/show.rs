@@ -4,13 +4,14 @@
 
 use std::fmt::Write;
 
-use super::PollPlan;
 use super::discover::{failure, found_line};
-use crate::edge::aws::{Sqs, SurveyPlan};
+use crate::config::Monitoring;
+use crate::edge::aws::Sqs;
 use crate::error::Error;
-use crate::event::{self, Event, QueueLinted};
-use crate::rules::queue::document::{SOURCE, ScopeFailure};
+use crate::event::{self, Event};
+use crate::rules::queue::document::ScopeFailure;
 use crate::rules::queue::lint;
+use crate::rules::queue::monitor::SOURCE;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
 use crate::text;
@@ -18,48 +19,49 @@ use crate::wire;
 
 /// Prints what discovery finds, or with `lints` what lint finds. Returns whether a scope could not
 /// be listed.
-pub fn show(sqs: &Sqs, plan: &PollPlan, lints: bool) -> Result<bool, Error> {
-    let mut survey_plan = SurveyPlan::for_discovery(plan.discover);
-    survey_plan.read_settings |= lints;
-    let survey = sqs.survey(survey_plan);
+pub fn show(sqs: &Sqs, monitoring: &Monitoring, lints: bool) -> Result<bool, Error> {
+    let survey = sqs.survey(lints || monitoring.discover.reads_attributes());
     let failures: Vec<ScopeFailure> = survey.scopes.iter().map(failure).collect();
     let failed = failures.iter().any(|failure| failure.reason.is_some());
     let people = wire::stdout_is_terminal();
-    let text =
-        if lints { lint_text(&survey, plan, people) } else { list_text(&survey, plan, people) };
+    let text = if lints {
+        lint_text(&survey, monitoring, people)
+    } else {
+        list_text(&survey, monitoring, people)
+    };
     wire::print(&text)?;
     Ok(failed)
 }
 
-fn list_text(survey: &Survey, plan: &PollPlan, people: bool) -> Vec<u8> {
-    let known = redrive_graph::find(survey, plan.discover, plan.patterns.as_ref());
+fn list_text(survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
+    let known = redrive_graph::find(survey, monitoring.discover, monitoring.patterns.as_ref());
     let known: Vec<DeadLetterQueue> =
-        known.into_iter().filter(|known| plan.selection.accepts(&known.name)).collect();
+        known.into_iter().filter(|known| monitoring.selects(&known.queue.name)).collect();
     if !people {
         return known.iter().flat_map(|known| found_line(known, survey.at)).collect();
     }
-    let width = known.iter().map(|known| known.name.chars().count()).max().unwrap_or(0);
+    let width = known.iter().map(|known| known.queue.name.chars().count()).max().unwrap_or(0);
     let mut table = String::new();
     for one in &known {
+        let DeadLetterQueue { queue, found_by, .. } = one;
         let sources =
-            if one.sources.is_empty() { "unknown".into() } else { one.sources.join(", ") };
-        let name = text::safe(&one.name);
+            if queue.sources.is_empty() { "unknown".into() } else { queue.sources.join(", ") };
+        let name = text::safe(&queue.name);
         let _ = writeln!(
             table,
-            "{name:width$}  {}  {}  found by {}, fed by {}",
-            text::safe(&one.region),
-            text::safe(&one.account),
-            one.found_by.as_str(),
+            "{name:width$}  {}  {}  found by {found_by}, fed by {}",
+            text::safe(&queue.region),
+            text::safe(&queue.account),
             text::safe(&sources),
         );
     }
     table.into_bytes()
 }
 
-fn lint_text(survey: &Survey, plan: &PollPlan, people: bool) -> Vec<u8> {
+fn lint_text(survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
     let mut lines = Vec::new();
-    let all = lint::lint(survey, plan.patterns.as_ref());
-    for one in all.into_iter().filter(|one| plan.selection.accepts(&one.queue.name)) {
+    let all = lint::lint(survey, monitoring.patterns.as_ref());
+    for one in all.into_iter().filter(|one| monitoring.selects(&one.queue.name)) {
         if people {
             for finding in &one.findings {
                 let name = text::safe(&one.queue.name);
@@ -73,8 +75,7 @@ fn lint_text(survey: &Survey, plan: &PollPlan, people: bool) -> Vec<u8> {
         let at = survey.at.to_string();
         let id = event::derived_id(&[SOURCE, &one.queue.arn, "linted", &rules.join(" "), &at]);
         let name = one.queue.name.clone();
-        let data = QueueLinted { queue: one.queue, findings: one.findings };
-        lines.extend(Event::new(SOURCE, id, &name, survey.at, data).line());
+        lines.extend(Event::new(SOURCE, id, &name, survey.at, one).line());
     }
     lines
 }

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_a_parenthesis_is_no_field() {
+    fn stat_fields_begin_after_name_with_parenthesis() {
         let stat = "7 (a) b 9) S 1 7 7 0 -1 4194560 9 0 0 0 5 6 7 8 20 0 1 0 99 1000 33 0";
         assert_eq!(fields(stat), Some((26, 33)));
         assert_eq!(fields("7 (a) S 1"), None);

@@ -74,14 +74,10 @@ impl SessionRunner {
     /// messages become messages of this program.
     pub(super) fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
         let failed = |cause: &str| Error::failed("clean up after session", session, cause);
-        let ran = program::sibling()?
-            .args([word, session])
-            .env("DLQ_STATE_DIR", self.store.dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .output()
-            .map_err(|error| failed(&error.to_string()))?;
+        let mut command = program::sibling()?;
+        command.args([word, session]).env("DLQ_STATE_DIR", self.store.dir());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let ran = store::output_of(&mut command).map_err(|error| failed(&error.to_string()))?;
         let text = String::from_utf8_lossy(&ran.stderr);
         let mut fatal = None;
         for line in text.lines() {

@@ -15,7 +15,7 @@ use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::plan::Occupancy;
 use crate::rules::investigation::session::{Session, SessionStatus};
-use crate::store;
+use crate::store::{self, BlockingWait};
 use crate::text::safe;
 
 /// The time a session may take to stop, in addition to the grace periods of its agent.
@@ -35,7 +35,6 @@ impl SessionRunner {
         store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
         // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not interrupted.
         let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
-        store::assert_may_wait(store::BlockingWait::ProcessEnd);
         while store::is_locked(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
                 return Err(Error::failed(
@@ -44,7 +43,7 @@ impl SessionRunner {
                     "it has not ended yet; while it samples messages it ends after that",
                 ));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(20));
         }
         Ok(())
     }

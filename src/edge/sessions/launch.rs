@@ -53,7 +53,6 @@ impl SessionRunner {
             log::warn(&format!("the supervisor does not get this environment: {error}"));
         }
         let deadline = clock::tick() + START_PATIENCE;
-        store::assert_may_wait(BlockingWait::SupervisorStart);
         while !store::is_locked(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
             if ended.is_some() || clock::tick() >= deadline {
@@ -66,10 +65,10 @@ impl SessionRunner {
                 let said = log.lines().last().unwrap_or("it said nothing").to_owned();
                 return Err(Error::failed("start", "the supervisor", said));
             }
-            std::thread::sleep(Duration::from_millis(2));
+            store::sleep(BlockingWait::SupervisorStart, Duration::from_millis(2));
         }
         // Liveness is decided by the lock; this thread only reaps the child.
-        std::thread::spawn(move || supervisor.wait());
+        std::thread::spawn(move || store::wait_for_end(&mut supervisor));
         Ok(())
     }
 

@@ -4,20 +4,22 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Child;
 
+use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
+use super::finish::NoResult;
 use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
 use super::workspace::Workspace;
-use super::{Plan, files, finish, program};
+use super::{files, finish, program};
 use crate::config::{ResultFormat, SecretValue};
-use crate::edge::claude::launch::{self, Launch, LaunchPaths, PreparedClaude};
 use crate::edge::git::EVIDENCE;
 use crate::edge::process::Tree;
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::event::InvestigationProgressed;
 use crate::log;
+use crate::rules::agent::invocation::Invocation;
 use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::incident::Incident;
 use crate::store::{self, Lock};
@@ -26,13 +28,7 @@ use crate::store::{self, Lock};
 pub(super) struct PreparedAgent<'a> {
     pub(super) program: &'a Program,
     /// Present for Claude Code only.
-    pub(super) claude: Option<PreparedClaude>,
-}
-
-impl PreparedAgent<'_> {
-    pub(super) fn name(&self) -> &str {
-        self.program.argv.first().map_or("claude", String::as_str)
-    }
+    pub(super) claude: Option<PreparedClaude<'a>>,
 }
 
 /// A run that has ended.
@@ -44,19 +40,16 @@ pub(super) struct AgentRun {
 
 /// Validates the plan's agent and loads its files; `None` when the plan has no agent. An error says
 /// why it cannot be used.
-pub(super) fn prepare_agent(
-    plan: &Plan,
+pub(super) fn prepare_agent<'a>(
+    context: &'a SessionContext,
     credential: Option<SecretValue>,
-) -> Result<Option<PreparedAgent<'_>>, String> {
-    let Some(program) = &plan.agent else { return Ok(None) };
-    let mut agent = PreparedAgent { program, claude: None };
-    if program.claude {
-        let (code, claude) = (plan.code.as_ref(), &plan.claude);
-        let tests = code.and_then(|code| code.test_command.as_deref());
-        let prepared = launch::prepare(agent.name(), claude, credential, code.is_some(), tests)?;
-        agent.claude = Some(prepared);
-    }
-    Ok(Some(agent))
+) -> Result<Option<PreparedAgent<'a>>, String> {
+    let Some(program) = &context.plan.agent else { return Ok(None) };
+    let claude = match program.claude {
+        true => Some(claude::prepare(context, program.name(), credential)?),
+        false => None,
+    };
+    Ok(Some(PreparedAgent { program, claude }))
 }
 
 /// Starts the agent's process, which waits for nothing: its prompt is its standard input.
@@ -75,23 +68,10 @@ pub(super) fn start_agent(
     let stderr =
         stderr.file().try_clone().map_err(|error| Error::failed("share", "stderr.log", error))?;
     let mut command = program::shim(&context.folder);
-    let argv = match claude_launch(context, agent) {
-        None => agent.program.argv.clone(),
-        Some(launch) => {
-            let line = launch.command_line(&LaunchPaths {
-                conversation: context.conversation_folder(),
-                credential: context.path(files::KEY),
-                agents: context.path(files::AGENTS),
-                hooked: context.path(files::HOOKED),
-            })?;
-            command.envs(line.environment);
-            if let Some(pipe) = &line.token_pipe {
-                command.args(["--pipe", pipe]);
-            }
-            line.argv
-        }
-    };
-    command.arg("--").args(argv);
+    match &agent.claude {
+        None => drop(command.arg("--").args(&agent.program.argv)),
+        Some(claude) => claude.complete(&mut command, context)?,
+    }
     let Incident { id, queue, .. } = &context.plan.incident;
     command.env("DLQ_SESSION", context.session).env("DLQ_INCIDENT", id);
     command.env("DLQ_QUEUE", &queue.name);
@@ -125,7 +105,7 @@ pub(super) fn follow_agent(
     let pid = child.id();
     watchdog.set_agent(pid);
     context.record(|session| session.pid = Some(pid.into()))?;
-    finish::emit_started(context, agent.name(), Some(pid.into()))?;
+    finish::emit_started(context, agent.program.name(), Some(pid.into()))?;
     let mut tail = transcript_tail(context, agent);
     let tree = process_tree(context, pid, watchdog.pid());
     let mut sampler = UsageSampler::new(&tree, context.path(files::USAGE));
@@ -136,7 +116,7 @@ pub(super) fn follow_agent(
     };
     let result = wait(child, context.time_remaining(), &mut || {
         sampler.sample();
-        let asked = stop.is_made().then_some(WaitResult::StopRequested);
+        let asked = stop.is_made().then_some(WaitResult::Cut(NoResult::Stopped));
         asked.or_else(|| tail.as_mut()?.follow(&mut report))
     });
     end_tree(context, &result, tree);
@@ -150,26 +130,11 @@ pub(super) fn follow_agent(
     Ok(AgentRun { result, transcript })
 }
 
-/// The launch of Claude Code; `None` for another agent.
-fn claude_launch<'a>(context: &'a SessionContext, agent: &'a PreparedAgent) -> Option<Launch<'a>> {
-    let plan = &context.plan;
-    Some(Launch {
-        program: agent.name(),
-        settings: &plan.claude,
-        prepared: agent.claude.as_ref()?,
-        budget_usd: plan.limits.per_run.dollars(),
-        conversation: plan.resumes.as_deref().unwrap_or(context.session),
-        resumed: plan.resumes.is_some(),
-        fix: plan.code.as_ref().is_some_and(|code| code.fix),
-    })
-}
-
 /// The reader of an agent that writes its progress.
 fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<TranscriptTail> {
-    let launch = claude_launch(context, agent);
-    let hooked = launch.as_ref().filter(|launch| !launch.settings.dangerously_skip_permissions);
-    let hooked = hooked.map(|_| context.path(files::HOOKED));
-    let expected = launch.map(|launch| launch.invocation().expected_init());
+    let call = agent.claude.as_ref().map(|claude| &claude.call);
+    let hooked = call.filter(|call| !call.unchecked).map(|_| context.path(files::HOOKED));
+    let expected = call.map(Invocation::expected_init);
     let path = context.path(files::TRANSCRIPT);
     let streams = agent.program.format == ResultFormat::StreamJson;
     streams.then(|| TranscriptTail::new(path, expected, hooked))

@@ -30,6 +30,13 @@ pub struct Program {
     pub claude: bool,
 }
 
+impl Program {
+    /// Its path, or its name when it was not found.
+    pub(super) fn name(&self) -> &str {
+        self.argv.first().map_or("claude", String::as_str)
+    }
+}
+
 /// Chooses the agent that the settings name; programs are looked for in `path`.
 pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> AgentChoice {
     let mut program = match &settings.agent {

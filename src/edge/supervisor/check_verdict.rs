@@ -17,7 +17,6 @@ use super::workspace::Workspace;
 use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
-use crate::event::Verdict;
 use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{AgentResult, Exit};
 use crate::rules::agent::transcript;
@@ -25,7 +24,7 @@ use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
 use crate::rules::investigation::money::Usd;
 use crate::rules::verdict;
-use crate::rules::verdict::report::{Cost, Report};
+use crate::rules::verdict::report::Report;
 use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
 use crate::store;
 use crate::text;
@@ -39,31 +38,23 @@ const LAST_LINE_MAX: u64 = 1 << 20;
 /// A verdict of Claude Code that was checked, and the details of its report.
 pub(super) struct CheckedVerdict {
     pub(super) checked: VerdictCheck,
+    /// Changes to the code, when a fix was requested.
+    pub(super) patch: Option<PatchFacts>,
+    pub(super) turns: Option<u64>,
     excerpts: BTreeMap<String, String>,
     timeline: Timeline,
     denied: Vec<(String, u64)>,
-    /// Changes to the code, when a fix was requested.
-    patch: Option<PatchFacts>,
     branch: Option<String>,
 }
 
-impl CheckedVerdict {
-    /// Adds the facts of a fix, which may lower the verdict.
-    pub(super) fn with_patch(self, patch: Option<PatchFacts>) -> Self {
-        let checked = match &patch {
-            None => self.checked,
-            Some(patch) => verdict::apply_patch_facts(self.checked, patch),
-        };
-        CheckedVerdict { checked, patch, ..self }
-    }
-
-    pub(super) fn with_note(mut self, note: String) -> Self {
-        self.checked.notes.push(note);
-        self
-    }
+/// Result of an agent that exited.
+pub(super) enum Outcome {
+    Checked(CheckedVerdict),
+    /// A failure, or the result of an agent other than Claude Code.
+    Unchecked(AgentResult),
 }
 
-/// Outcome of an agent that exited, with the checked verdict when it gave a full one.
+/// Reads the result of an agent that exited, and checks that of Claude Code.
 pub(super) fn read_outcome(
     context: &SessionContext,
     program: &Program,
@@ -71,21 +62,18 @@ pub(super) fn read_outcome(
     transcript: Option<&Transcript>,
     bundle: Option<&Path>,
     workspace: &Workspace,
-) -> Result<(AgentResult, Option<CheckedVerdict>), Error> {
+) -> Result<Outcome, Error> {
     let exit = match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Status(code),
         (None, signal) => Exit::Signal(signal.unwrap_or(0)),
     };
     let Some(transcript) = transcript else {
         let line = last_line(&context.path(files::TRANSCRIPT));
-        return Ok((last_line::judge(exit, line.as_deref()), None));
+        return Ok(Outcome::Unchecked(last_line::judge(exit, line.as_deref())));
     };
     let is_claude = program.claude;
-    match transcript::outcome(exit, false, transcript, is_claude) {
-        transcript::AgentOutcome::Failed { reason, detail } => {
-            return Ok((AgentResult::Failed(reason, detail), None));
-        }
-        transcript::AgentOutcome::Success => {}
+    if let Err((reason, detail)) = transcript::outcome(exit, false, transcript, is_claude) {
+        return Ok(Outcome::Unchecked(AgentResult::Failed(reason, detail)));
     }
     let result = match (transcript.structured(), transcript.text()) {
         (Some(result), _) => result.to_string(),
@@ -96,23 +84,18 @@ pub(super) fn read_outcome(
     if is_claude {
         let result = transcript.structured().unwrap_or(&Value::Null);
         return Ok(match check(result, bundle, workspace.worktree.as_ref(), transcript) {
+            Ok(verdict) => Outcome::Checked(verdict),
             Err(why) => {
                 let why = format!("its result is not a verdict: {}", text::safe(&why));
-                (AgentResult::Failed("no_result", why), None)
-            }
-            Ok(verdict) => {
-                let checked = Verdict::from(&verdict.checked);
-                (AgentResult::Completed(checked, None, transcript.turns()), Some(verdict))
+                Outcome::Unchecked(AgentResult::Failed("no_result", why))
             }
         });
     }
-    let outcome = match last_line::judge(exit, Some(result.as_bytes())) {
-        AgentResult::Completed(verdict, cost, _) => {
-            AgentResult::Completed(verdict, cost, transcript.turns())
-        }
-        failed => failed,
-    };
-    Ok((outcome, None))
+    let mut stated = last_line::judge(exit, Some(result.as_bytes()));
+    if let AgentResult::Completed(_, _, turns) = &mut stated {
+        *turns = transcript.turns();
+    }
+    Ok(Outcome::Unchecked(stated))
 }
 
 /// Checks the citations of a result. An error says why it is no verdict.
@@ -135,8 +118,8 @@ fn check(
         }
     }
     let mut denied = BTreeMap::new();
-    for denial in transcript.denials() {
-        *denied.entry(denial.tool).or_insert(0) += 1;
+    for tool in transcript.denied_tools() {
+        *denied.entry(tool.to_owned()).or_insert(0) += 1;
     }
     Ok(CheckedVerdict {
         checked: verdict::check(found, &resolved),
@@ -144,7 +127,8 @@ fn check(
         timeline,
         denied: denied.into_iter().collect(),
         patch: None,
-        branch: worktree.map(|worktree| worktree.branch().to_owned()),
+        turns: transcript.turns(),
+        branch: worktree.map(|worktree| worktree.branch.clone()),
     })
 }
 
@@ -159,8 +143,7 @@ struct Citable {
 fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
     let logs = read::load_logs(bundle)?;
-    let ids = all.messages.iter().map(|message| message.id.as_str());
-    let resolved = verdict::citable_ids(&all.queue, &all.fingerprints, &all.timeline, &logs, ids);
+    let resolved = verdict::citable_ids(&all, &logs);
     let messages = all.messages.iter().map(|message| {
         let text = message.body.as_str().unwrap_or(message.form.as_str());
         (message.id.clone(), text.to_owned())
@@ -178,12 +161,10 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
         Citation::Item(_) => None,
         Citation::Commit(hash) => Some(shorten(&worktree.commit(hash).ok()??, LINE).into_owned()),
         // A file without a line proves nothing.
-        Citation::File { line: None, .. } => None,
-        Citation::File { path, line, to } => {
-            if to.is_some() {
-                worktree.cited(path, *to).ok()??;
-            }
-            let text = worktree.cited(path, *line).ok()??;
+        Citation::File { lines: None, .. } => None,
+        Citation::File { path, lines: Some((first, last)) } => {
+            worktree.cited(path, *last).ok()??;
+            let text = worktree.cited(path, *first).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())
         }
     }
@@ -194,7 +175,6 @@ pub(super) fn render_report(
     context: &SessionContext,
     verdict: &CheckedVerdict,
     cost: Option<Usd>,
-    turns: Option<u64>,
 ) -> String {
     let path = |name: &str| context.path(name).display().to_string();
     let mut files = vec![
@@ -214,7 +194,9 @@ pub(super) fn render_report(
         excerpts: &verdict.excerpts,
         patch: verdict.patch.as_ref(),
         timeline: &verdict.timeline,
-        cost: Cost { usd: cost.map(Usd::dollars), turns, took: Some(context.elapsed()) },
+        cost_usd: cost.map(Usd::dollars),
+        turns: verdict.turns,
+        took: context.elapsed(),
         denied: &verdict.denied,
         files: &files,
     }

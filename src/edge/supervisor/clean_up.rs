@@ -29,7 +29,7 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
             let worktree = canonical_session_folder(store.dir(), first).join(files::TREE);
             log::warn_on_error(git::remove_test_worktree(&code.repo, &folder.join(files::TRIAL)));
             log::warn_on_error(match code.fix {
-                true => git::sweep(&code.repo, &worktree).map(drop),
+                true => git::sweep(&code.repo, &worktree),
                 false => git::discard_old(&code.repo, &worktree),
             });
         }

@@ -10,7 +10,7 @@ use super::context::SessionContext;
 use super::environment::Variables;
 use super::{Plan, files};
 use crate::edge::command;
-use crate::edge::evidence::read::{self, BundleContents};
+use crate::edge::evidence::read;
 use crate::event::{self, QueueSampled};
 use crate::log;
 use crate::rules::investigation::preflight::{MissingEvidence, SampledEvidence};
@@ -96,18 +96,11 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
 /// Runs the triage over a bundle, and renders its report.
 fn judge(bundle: PathBuf) -> Result<EvidenceSummary, MissingEvidence> {
     let missing = |why: String| MissingEvidence { why, temporary: false };
-    let BundleContents { queue, fingerprints, timeline, facts, messages } =
-        read::load(&bundle).map_err(|error| missing(error.to_string()))?;
-    let causes = triage::judge(&queue, &fingerprints, &facts);
+    let contents = read::load(&bundle).map_err(|error| missing(error.to_string()))?;
+    let causes = triage::judge(&contents);
     if causes.is_empty() {
         return Err(missing("no message could be received".into()));
     }
-    let all = triage::report::BundleFiles {
-        queue: &queue,
-        prints: &fingerprints,
-        messages: &messages,
-        timeline: &timeline,
-    };
-    let report = triage::report::render(all, &causes);
+    let report = triage::report::render(&contents, &causes);
     Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report })
 }

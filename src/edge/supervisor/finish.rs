@@ -15,6 +15,7 @@ use crate::event::{
 };
 use crate::rules::agent::last_line::AgentResult;
 use crate::rules::investigation::document::Sessions;
+use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::SessionStatus;
 use crate::rules::investigation::wait::Wait;
@@ -48,87 +49,83 @@ pub(super) fn emit_started(
     })
 }
 
-/// Emits a result or a failure. `cost` is that of the transcript, which counts before the cost that
-/// the result states. `changes` describes what a session without a result has changed.
-pub(super) fn emit_outcome(
-    context: &SessionContext,
-    outcome: AgentResult,
-    cost: Option<Usd>,
-    verdict: Option<&CheckedVerdict>,
-    changes: Option<&str>,
-) -> Result<EmittedEnd, Error> {
-    match outcome {
-        AgentResult::Completed(result, reported, turns) => {
-            let cost = cost.or(reported.and_then(Usd::from_dollars));
-            let text = match verdict {
-                Some(verdict) => render_report(context, verdict, cost, turns),
-                None => {
-                    let incident = &context.plan.incident;
-                    report::render_unchecked(
-                        context.session,
-                        &incident.id,
-                        &incident.queue,
-                        &result,
-                        context.elapsed(),
-                    )
-                }
-            };
-            emit_completed(context, result, cost, turns, &text)
-        }
-        AgentResult::Failed(reason, detail) => {
-            context.emit(InvestigationFailed {
-                queue: context.queue(),
-                session: context.session.into(),
-                reason: reason.into(),
-                detail: with_references(context, detail, changes),
-                cost_usd: cost.map(Usd::dollars),
-                duration_s: Some(context.elapsed().as_secs()),
-            })?;
-            // An agent that never ran has cost nothing: no cooldown.
-            let retry = reason == "could_not_start";
-            Ok(EmittedEnd { status: SessionStatus::Failed, retry, cost })
-        }
+/// Reason why a session has no result.
+pub(super) enum NoResult {
+    /// A reason code, and a sentence.
+    Failed(&'static str, String),
+    TimedOut,
+    Stopped,
+}
+
+impl NoResult {
+    pub(super) fn not_started(error: &Error) -> Self {
+        NoResult::Failed("could_not_start", error.to_string())
     }
 }
 
-/// Emits that the agent could not be started.
-pub(super) fn emit_not_started(
+/// Emits the end of a session without a result. `changes` describes what it has changed.
+pub(super) fn emit_no_result(
     context: &SessionContext,
-    error: &Error,
-) -> Result<EmittedEnd, Error> {
-    let failed = AgentResult::Failed("could_not_start", error.to_string());
-    emit_outcome(context, failed, Some(Usd::NONE), None, None)
-}
-
-pub(super) fn emit_timed_out(
-    context: &SessionContext,
+    why: NoResult,
     cost: Option<Usd>,
     changes: Option<&str>,
 ) -> Result<EmittedEnd, Error> {
-    let timeout = show_span(Duration::from_millis(context.plan.timeout_ms));
-    context.emit(InvestigationTimedOut {
-        queue: context.queue(),
-        session: context.session.into(),
-        detail: with_references(context, format!("timed out after {timeout}"), changes),
-        cost_usd: cost.map(Usd::dollars),
-        duration_s: context.elapsed().as_secs(),
-    })?;
-    Ok(EmittedEnd { status: SessionStatus::TimedOut, retry: false, cost })
+    let (queue, session) = (context.queue(), context.session.to_owned());
+    let (cost_usd, duration_s) = (cost.map(Usd::dollars), context.elapsed().as_secs());
+    let detail = |text| with_references(context, text, changes);
+    let (status, retry) = match why {
+        NoResult::Failed(reason, text) => {
+            let (detail, duration_s) = (detail(text), Some(duration_s));
+            let word = reason.to_owned();
+            let end =
+                InvestigationFailed { queue, session, reason: word, detail, cost_usd, duration_s };
+            context.emit(end)?;
+            // An agent that never ran has cost nothing: no cooldown.
+            (SessionStatus::Failed, reason == "could_not_start")
+        }
+        NoResult::TimedOut => {
+            let timeout = show_span(Duration::from_millis(context.plan.timeout_ms));
+            let detail = detail(format!("timed out after {timeout}"));
+            context.emit(InvestigationTimedOut { queue, session, detail, cost_usd, duration_s })?;
+            (SessionStatus::TimedOut, false)
+        }
+        NoResult::Stopped => {
+            let detail = detail("stopped on request".into());
+            context.emit(InvestigationStopped { queue, session, detail, cost_usd, duration_s })?;
+            (SessionStatus::Stopped, false)
+        }
+    };
+    Ok(EmittedEnd { status, retry, cost })
 }
 
-pub(super) fn emit_stopped(
+/// Emits a checked verdict.
+pub(super) fn emit_checked(
     context: &SessionContext,
+    verdict: &CheckedVerdict,
+    cost: Option<Usd>,
+) -> Result<EmittedEnd, Error> {
+    let report = render_report(context, verdict, cost);
+    emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
+}
+
+/// Emits what an agent other than Claude Code has stated. `cost` is that of the transcript, which
+/// counts before the cost that the agent states.
+pub(super) fn emit_unchecked(
+    context: &SessionContext,
+    stated: AgentResult,
     cost: Option<Usd>,
     changes: Option<&str>,
 ) -> Result<EmittedEnd, Error> {
-    context.emit(InvestigationStopped {
-        queue: context.queue(),
-        session: context.session.into(),
-        detail: with_references(context, "stopped on request".into(), changes),
-        cost_usd: cost.map(Usd::dollars),
-        duration_s: context.elapsed().as_secs(),
-    })?;
-    Ok(EmittedEnd { status: SessionStatus::Stopped, retry: false, cost })
+    let (result, stated_cost, turns) = match stated {
+        AgentResult::Completed(result, cost, turns) => (result, cost, turns),
+        AgentResult::Failed(reason, detail) => {
+            return emit_no_result(context, NoResult::Failed(reason, detail), cost, changes);
+        }
+    };
+    let Incident { id, queue, .. } = &context.plan.incident;
+    let report = report::render_unchecked(context.session, id, queue, &result, context.elapsed());
+    let cost = cost.or(stated_cost.and_then(Usd::from_dollars));
+    emit_completed(context, result, cost, turns, &report)
 }
 
 /// Emits the triage as the result of a session without an agent.

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_of_another_version_is_refused_by_its_number() {
+    fn plan_of_another_version_is_refused_by_its_number() {
         let folder = std::env::temp_dir().join(format!("dlq-plan-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(files::PLAN), r#"{"version":2,"incident":"of a later form"}"#)

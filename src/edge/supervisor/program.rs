@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_found_beside_the_program_then_in_libexec() {
+    fn supervisor_is_found_beside_the_filter_then_in_libexec() {
         let top = std::env::temp_dir().join(format!("dlq-sibling-{}", std::process::id()));
         let (bin, libexec) = (top.join("bin"), top.join(LIBEXEC));
         std::fs::create_dir_all(&bin).unwrap();

@@ -21,29 +21,26 @@ pub(super) fn write_prompt(
     workspace: &Workspace,
     evidence: &EvidenceSummary,
 ) -> Result<(), Error> {
-    let plan = &context.plan;
-    let folder = workspace.has_evidence.then_some(EVIDENCE);
-    let prompt = match &agent.claude {
-        None => prompt::plain_prompt(&plan.incident, folder),
+    let (plan, cause) = (&context.plan, evidence.cause());
+    let claude = agent.claude.as_ref();
+    let facts = prompt::Facts {
+        incident: &plan.incident,
+        fingerprint: cause.map(|cause| cause.fingerprint.as_str()),
+        cause: cause.map(|cause| cause.title.as_str()),
+        triage: cause.map(|cause| cause.reason.as_str()),
+        evidence: workspace.has_evidence.then_some(EVIDENCE),
+        nonce: &nonce()?,
+        repository: plan.code.as_ref().map(|code| prompt::Repository {
+            base: code.base.as_deref(),
+            test_line: claude.and_then(|claude| claude.call.test_line.as_deref()),
+            fix: code.fix,
+        }),
+        subagents: claude.map_or(&[], |claude| &claude.subagents),
+    };
+    let prompt = match claude {
+        None => prompt::plain_prompt(&facts),
         Some(_) if plan.resumes.is_some() => prompt::GO_ON.to_owned(),
-        Some(claude) => {
-            let cause = evidence.cause();
-            let facts = prompt::Facts {
-                incident: &plan.incident,
-                fingerprint: cause.map(|cause| cause.fingerprint.as_str()),
-                cause: cause.map(|cause| cause.title.as_str()),
-                triage: cause.map(|cause| cause.reason.as_str()),
-                evidence: folder,
-                nonce: &nonce()?,
-                repository: plan.code.as_ref().map(|code| prompt::Repository {
-                    base: code.base.as_deref(),
-                    test_line: claude.test_line.as_deref(),
-                    fix: code.fix,
-                }),
-                subagents: &claude.subagents,
-            };
-            prompt::fill(&claude.template, &facts).map_err(Error::wrong)?
-        }
+        Some(claude) => prompt::fill(&claude.template, &facts).map_err(Error::wrong)?,
     };
     store::replace(&context.path(files::PROMPT), prompt.as_bytes())
 }

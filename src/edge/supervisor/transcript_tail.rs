@@ -9,6 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::finish::NoResult;
 use super::wait::WaitResult;
 use crate::clock;
 use crate::rules::agent::transcript;
@@ -97,11 +98,11 @@ impl TranscriptTail {
             TranscriptEvent::Init(init) => {
                 let differs = transcript::difference(self.expected.as_ref()?, &init)?;
                 let why = format!("its permissions are not as requested: {differs}");
-                Some(WaitResult::Aborted("policy", why))
+                Some(abort("policy", &why))
             }
-            TranscriptEvent::Unauthorized => Some(WaitResult::Aborted(
+            TranscriptEvent::Unauthorized => Some(abort(
                 "unauthorized",
-                "the model's API refuses the credential; see auto_investigation.auth".into(),
+                "the model's API refuses the credential; see auto_investigation.auth",
             )),
             TranscriptEvent::Result => {
                 self.result_at.get_or_insert_with(clock::tick);
@@ -112,7 +113,7 @@ impl TranscriptTail {
             {
                 let why = "it runs no hooks, which limit what it may do: its managed settings may \
                            have disableAllHooks";
-                Some(WaitResult::Aborted("policy", why.into()))
+                Some(abort("policy", why))
             }
             TranscriptEvent::Progress(progress) => {
                 let now = clock::tick();
@@ -126,4 +127,8 @@ impl TranscriptTail {
             }
         }
     }
+}
+
+fn abort(reason: &'static str, why: &str) -> WaitResult {
+    WaitResult::Cut(NoResult::Failed(reason, why.to_owned()))
 }

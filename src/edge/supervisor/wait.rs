@@ -12,21 +12,20 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::context::{SessionContext, canonical_session_folder};
+use super::finish::NoResult;
 use super::{files, program};
 use crate::clock;
 use crate::edge::process::{self, Tree};
 use crate::error::Error;
-use crate::store::{BlockingWait, assert_may_wait};
+use crate::store;
 
 /// Reason why waiting for a child has ended.
 pub(super) enum WaitResult {
     Exited(ExitStatus),
-    Deadline,
-    StopRequested,
-    /// Output of the agent that requires its end: a reason code, and a sentence.
-    Aborted(&'static str, String),
     /// The agent has written its result and does not exit.
     Lingering,
+    /// Deadline, stop request, or output of the agent that requires its end.
+    Cut(NoResult),
 }
 
 /// A request to end the session: a signal, or the file `stop` in its folder.
@@ -60,26 +59,25 @@ pub(super) fn wait(
     timeout: Duration,
     check: &mut dyn FnMut() -> Option<WaitResult>,
 ) -> WaitResult {
-    assert_may_wait(BlockingWait::ProcessEnd);
     let (sender, exited) = mpsc::channel();
     std::thread::spawn(move || {
-        if let Ok(status) = child.wait() {
+        if let Ok(status) = store::wait_for_end(&mut child) {
             let _ = sender.send(WaitResult::Exited(status));
         }
     });
     let deadline = clock::tick() + timeout;
     loop {
         let remaining = deadline.saturating_duration_since(clock::tick());
-        match exited.recv_timeout(remaining.min(CHECK)) {
+        match store::receive(&exited, remaining.min(CHECK)) {
             Ok(result) => return result,
-            Err(RecvTimeoutError::Disconnected) => return WaitResult::Deadline,
+            Err(RecvTimeoutError::Disconnected) => return WaitResult::Cut(NoResult::TimedOut),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(result) = check() {
             return result;
         }
         if remaining.is_zero() {
-            return WaitResult::Deadline;
+            return WaitResult::Cut(NoResult::TimedOut);
         }
     }
 }
@@ -114,9 +112,9 @@ impl Watchdog {
 
     /// Ends the watchdog without ending the tree.
     pub(super) fn dismiss(mut self) -> Result<(), Error> {
-        assert_may_wait(BlockingWait::ProcessEnd);
         let _ = self.0.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
-        self.0.wait().map(|_| ()).map_err(|error| Error::failed("wait for", "the watchdog", error))
+        let failed = |error| Error::failed("wait for", "the watchdog", error);
+        store::wait_for_end(&mut self.0).map(drop).map_err(failed)
     }
 }
 

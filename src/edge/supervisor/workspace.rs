@@ -46,7 +46,7 @@ pub(super) fn open_workspace(
                 Some(worktree) => worktree,
                 None => Worktree::open(&code.repo, code.base.as_deref(), &branch, &at)?,
             };
-            (worktree.folder().to_owned(), Some(worktree))
+            (worktree.folder.clone(), Some(worktree))
         }
     };
     store::make_dir(&folder)?;

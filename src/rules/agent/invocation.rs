@@ -47,24 +47,23 @@ pub struct Invocation<'a> {
     /// Set when the conversation exists already.
     pub resumed: bool,
     /// File of the subagents; none: there are no subagents.
-    pub agents: Option<&'a str>,
+    pub agents: Option<String>,
     /// Only command line that a shell may run.
-    pub test_line: Option<&'a str>,
+    pub test_line: Option<String>,
     /// Set when the agent may change files.
     pub fix: bool,
     /// File of the MCP servers, and their names.
-    pub mcp: Option<(&'a str, &'a [String])>,
-    /// Program that prints the model's credential.
-    pub key_program: Option<&'a str>,
+    pub mcp: Option<(String, Vec<String>)>,
     /// This program, and a file whose existence shows that hooks run.
-    pub hooks: (&'a str, &'a str),
+    pub hooks: (String, String),
     /// Skips all permission checks; only at the user's explicit request.
     pub unchecked: bool,
 }
 
 impl Invocation<'_> {
-    /// Returns the program and its arguments. The prompt comes by standard input.
-    pub fn argv(&self) -> Vec<String> {
+    /// Returns the program and its arguments. The prompt comes by standard input; `key_program` prints
+    /// the model's credential.
+    pub fn argv(&self, key_program: Option<&str>) -> Vec<String> {
         let mut argv = vec![self.program.to_owned()];
         let fixed = [
             "-p",
@@ -96,9 +95,9 @@ impl Invocation<'_> {
         let conversation = if self.resumed { "--resume" } else { "--session-id" };
         argv.push(format!("{conversation}={}", self.conversation));
         argv.push(format!("--json-schema={}", verdict::schema()));
-        argv.extend(self.agents.map(|path| format!("--agents={path}")));
-        argv.extend(self.mcp.map(|(path, _)| format!("--mcp-config={path}")));
-        argv.push(format!("--settings={}", self.settings()));
+        argv.extend(self.agents.iter().map(|path| format!("--agents={path}")));
+        argv.extend(self.mcp.iter().map(|(path, _)| format!("--mcp-config={path}")));
+        argv.push(format!("--settings={}", self.settings(key_program)));
         argv
     }
 
@@ -106,21 +105,21 @@ impl Invocation<'_> {
     /// user's checkout, so worktrees are refused. Commands that Claude Code considers read-only can
     /// read any file (`diff --from-file`, `wc --files0-from`), so a hook allows one line only; a hook
     /// that cannot run refuses.
-    fn settings(&self) -> Value {
+    fn settings(&self, key_program: Option<&str>) -> Value {
         let mut settings = json!({});
-        if let Some(program) = self.key_program {
+        if let Some(program) = key_program {
             settings["apiKeyHelper"] = program.into();
         }
         if self.unchecked {
             return settings;
         }
         let hook = |command: String| json!([{ "type": "command", "command": command }]);
-        let (program, made) = self.hooks;
+        let (program, made) = &self.hooks;
         settings["hooks"] = json!({
             "SessionStart": [{ "hooks": hook(format!(": > {}", single_quote(made))) }],
             "WorktreeCreate": [{ "hooks": hook("exit 2".into()) }],
         });
-        if let Some(line) = self.test_line {
+        if let Some(line) = &self.test_line {
             let guard =
                 format!("{} only-line {} || exit 2", single_quote(program), single_quote(line));
             settings["hooks"]["PreToolUse"] = json!([{ "matcher": "Bash", "hooks": hook(guard) }]);
@@ -137,7 +136,7 @@ impl Invocation<'_> {
 
     fn tools(&self) -> Vec<&'static str> {
         let mut tools = self.granted();
-        tools.extend(self.agents.map(|_| "Agent"));
+        tools.extend(self.agents.as_ref().map(|_| "Agent"));
         tools
     }
 
@@ -149,9 +148,13 @@ impl Invocation<'_> {
     }
 
     fn allowed(&self) -> Vec<String> {
-        let servers = self.mcp.map_or(&[][..], |(_, names)| names);
-        let servers = servers.iter().map(|name| format!("mcp__{name}"));
-        self.test_line.map(|line| format!("Bash({line})")).into_iter().chain(servers).collect()
+        let servers = self.mcp_servers().iter().map(|name| format!("mcp__{name}"));
+        let tests = self.test_line.iter().map(|line| format!("Bash({line})"));
+        tests.chain(servers).collect()
+    }
+
+    fn mcp_servers(&self) -> &[String] {
+        self.mcp.as_ref().map_or(&[], |(_, names)| names)
     }
 
     fn mode(&self) -> &'static str {
@@ -167,9 +170,8 @@ impl Invocation<'_> {
         ExpectedInit {
             tools: self.tools().iter().map(|tool| (*tool).to_owned()).collect(),
             permission_mode: self.mode().into(),
-            mcp_servers: self.mcp.map(|(_, names)| names.to_vec()).unwrap_or_default(),
-            min_version: MINIMUM,
-            session_id: Some(self.conversation.to_owned()),
+            mcp_servers: self.mcp_servers().to_vec(),
+            session_id: self.conversation.to_owned(),
         }
     }
 }
@@ -294,8 +296,7 @@ mod tests {
             test_line: None,
             fix: false,
             mcp: None,
-            key_program: None,
-            hooks: ("/bin/dlq", "/s/it's"),
+            hooks: ("/bin/dlq".into(), "/s/it's".into()),
             unchecked: false,
         }
     }
@@ -310,7 +311,7 @@ mod tests {
 
     #[test]
     fn argv_allows_no_writes_commands_or_prompts() {
-        let argv = call().argv();
+        let argv = call().argv(None);
         for flag in ["--restricted", "--strict-mcp-config", "--setting-sources=", "--verbose"] {
             assert!(argv.iter().any(|word| word == flag), "{flag}");
         }
@@ -350,9 +351,10 @@ mod tests {
 
     #[test]
     fn argv_grants_only_what_each_option_needs() {
-        let names = ["aws-docs".to_owned()];
-        let tests = Invocation { test_line: Some("make test"), agents: Some("/a.json"), ..call() };
-        let argv = tests.argv();
+        let names = vec!["aws-docs".to_owned()];
+        let (test_line, agents) = (Some("make test".into()), Some("/a.json".into()));
+        let tests = Invocation { test_line, agents, ..call() };
+        let argv = tests.argv(None);
         assert_eq!(value(&argv, "--tools"), "Read,Grep,Glob,Bash,Agent");
         assert_eq!(value(&argv, "--allowedTools"), "Bash(make test)");
         let denied = value(&argv, "--disallowedTools");
@@ -363,15 +365,15 @@ mod tests {
         assert_eq!(tests.granted(), ["Read", "Grep", "Glob", "Bash"]);
 
         let fix = Invocation { fix: true, resumed: true, ..call() };
-        let argv = fix.argv();
+        let argv = fix.argv(None);
         assert_eq!(value(&argv, "--tools"), "Read,Grep,Glob,Edit,Write");
         assert_eq!(value(&argv, "--permission-mode"), "acceptEdits");
         assert_eq!(value(&argv, "--resume"), "s");
         let denied = value(&argv, "--disallowedTools");
         assert!(denied.contains("Edit(.github/**)") && denied.ends_with(",Bash"), "{denied}");
 
-        let more = Invocation { mcp: Some(("/m", &names)), key_program: Some("k 'x'"), ..call() };
-        let argv = more.argv();
+        let more = Invocation { mcp: Some(("/m".into(), names.clone())), ..call() };
+        let argv = more.argv(Some("k 'x'"));
         assert_eq!(value(&argv, "--mcp-config"), "/m");
         assert_eq!(value(&argv, "--allowedTools"), "mcp__aws-docs");
         let settings = value(&argv, "--settings");
@@ -379,7 +381,7 @@ mod tests {
         assert_eq!(more.expected_init().mcp_servers, names);
 
         let unchecked = Invocation { unchecked: true, ..call() };
-        let argv = unchecked.argv();
+        let argv = unchecked.argv(None);
         assert!(argv.iter().any(|word| word == "--dangerously-skip-permissions"));
         assert!(!argv.iter().any(|word| word == "--restricted"), "it would refuse the other");
         assert_eq!(unchecked.expected_init().permission_mode, "bypassPermissions");

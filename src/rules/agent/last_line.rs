@@ -14,6 +14,9 @@ pub enum Exit {
     Signal(i32),
 }
 
+/// Reason of a failure as a word, and as a sentence.
+pub type Failure = (&'static str, String);
+
 /// Result of an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AgentResult {
@@ -25,54 +28,51 @@ pub enum AgentResult {
 
 /// Judges an exit and the last line on standard output that is not blank.
 pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> AgentResult {
+    let (reason, detail) = match (exit_status(exit, last_line.is_none()), last_line) {
+        (Err(failure), _) => failure,
+        (Ok(0), None) => ("no_result", "the agent ended with status 0 and wrote nothing".into()),
+        (Ok(0), Some(line)) => match read_result(line) {
+            Some(result) => return result,
+            None => (
+                "no_result",
+                "the agent ended with status 0, but its last line is not a JSON object with a \
+                 status"
+                    .into(),
+            ),
+        },
+        (Ok(status), _) => ("exit_status", format!("the agent ended with status {status}")),
+    };
+    AgentResult::Failed(reason, detail)
+}
+
+/// Returns the status of an agent that ran to an end of its own.
+pub(super) fn exit_status(exit: Exit, silent: bool) -> Result<i32, Failure> {
     match exit {
-        Exit::Status(0) => {}
+        Exit::Signal(signal) => Err(("signal", format!("the agent was ended by signal {signal}"))),
         // The shim, a shell and env(1) exit so when a program cannot be run. A program with output
         // did run.
-        Exit::Status(126 | 127) if last_line.is_none() => {
-            return AgentResult::Failed("could_not_start", "the agent could not be started".into());
+        Exit::Status(126 | 127) if silent => {
+            Err(("could_not_start", "the agent could not be started".into()))
         }
-        Exit::Status(status) => {
-            return AgentResult::Failed(
-                "exit_status",
-                format!("the agent ended with status {status}"),
-            );
-        }
-        Exit::Signal(signal) => {
-            return AgentResult::Failed(
-                "signal",
-                format!("the agent was ended by signal {signal}"),
-            );
-        }
+        Exit::Status(status) => Ok(status),
     }
-    let Some(line) = last_line else {
-        return AgentResult::Failed(
-            "no_result",
-            "the agent ended with status 0 and wrote nothing".into(),
-        );
-    };
-    // The line is external: a member of an unexpected form is unknown.
-    let members: Value = serde_json::from_slice(line).unwrap_or_default();
+}
+
+/// Reads the line of an agent that ended with status 0. The line is external: a member of an
+/// unexpected form is unknown.
+fn read_result(line: &[u8]) -> Option<AgentResult> {
+    let members: Value = serde_json::from_slice(line).ok()?;
     let text = |key: &str| members.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| members.get(key).and_then(Value::as_f64);
-    match text("status").filter(|status| !status.is_empty()) {
-        Some(status) => {
-            let verdict = Verdict {
-                status,
-                title: text("title"),
-                category: text("category"),
-                confidence: number("confidence"),
-                redrive: text("redrive"),
-            };
-            let turns = members.get("turns").and_then(Value::as_u64);
-            AgentResult::Completed(verdict, number("cost_usd"), turns)
-        }
-        None => AgentResult::Failed(
-            "no_result",
-            "the agent ended with status 0, but its last line is not a JSON object with a status"
-                .into(),
-        ),
-    }
+    let verdict = Verdict {
+        status: text("status").filter(|status| !status.is_empty())?,
+        title: text("title"),
+        category: text("category"),
+        confidence: number("confidence"),
+        redrive: text("redrive"),
+    };
+    let turns = members.get("turns").and_then(Value::as_u64);
+    Some(AgentResult::Completed(verdict, number("cost_usd"), turns))
 }
 
 #[cfg(test)]

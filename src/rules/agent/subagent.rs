@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::text::{nearest, safe, shorten};
+use crate::text::{safe, shorten, unknown};
 
 /// Limit of a file, in bytes.
 pub const MAX_FILE: usize = 64 * 1024;
@@ -23,30 +23,15 @@ const KEYS: [&str; 4] = ["name", "description", "tools", "model"];
 
 /// Built-in subagents.
 const BUILTIN: [(&str, &str); 5] = [
-    (
-        "dlq-analysis",
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/dlq-analysis.md")),
-    ),
-    (
-        "log-analysis",
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/log-analysis.md")),
-    ),
-    (
-        "code-review",
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/code-review.md")),
-    ),
-    (
-        "config-check",
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/config-check.md")),
-    ),
-    (
-        "test-runner",
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/agents/test-runner.md")),
-    ),
+    ("dlq-analysis", include_str!("../../../config/agents/dlq-analysis.md")),
+    ("log-analysis", include_str!("../../../config/agents/log-analysis.md")),
+    ("code-review", include_str!("../../../config/agents/code-review.md")),
+    ("config-check", include_str!("../../../config/agents/config-check.md")),
+    ("test-runner", include_str!("../../../config/agents/test-runner.md")),
 ];
 
 /// Subagent to which the main agent can delegate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subagent {
     /// Name of the file without `.md`.
     pub name: String,
@@ -120,16 +105,6 @@ pub fn parse(file_stem: &str, text: &str) -> Result<Subagent, String> {
 /// Line and reason.
 type Refusal = (usize, String);
 
-#[derive(Default)]
-struct FrontMatter {
-    name: Option<String>,
-    description: Option<String>,
-    tools: Option<Vec<String>>,
-    model: Option<String>,
-    /// Keys of the front matter, also without a value: `inherit` sets no model.
-    given: Vec<&'static str>,
-}
-
 fn read(stem: &str, text: &str) -> Result<Subagent, Refusal> {
     if text.len() > MAX_FILE {
         return Err((1, format!("longer than {} KiB; shorten it", MAX_FILE / 1024)));
@@ -139,7 +114,9 @@ fn read(stem: &str, text: &str) -> Result<Subagent, Refusal> {
         let why = "expected '---', and below it 'name:', 'description:' and 'tools:'";
         return Err((1, why.into()));
     }
-    let mut head = FrontMatter::default();
+    let mut agent = Subagent { name: stem.to_owned(), ..Subagent::default() };
+    // Also keys without a value: `inherit` sets no model.
+    let mut given = Vec::new();
     let mut end = 1;
     loop {
         let Some((line, number)) = lines.next() else {
@@ -150,18 +127,26 @@ fn read(stem: &str, text: &str) -> Result<Subagent, Refusal> {
             "---" => break,
             "" => {}
             comment if comment.starts_with('#') => {}
-            entry => head.add(entry).map_err(|why| (number, why))?,
+            entry => agent.set(entry, &mut given).map_err(|why| (number, why))?,
         }
     }
-    let prompt = lines.map(|(line, _)| line).collect::<Vec<_>>().join("\n").trim().to_owned();
-    if prompt.is_empty() {
+    agent.prompt = lines.map(|(line, _)| line).collect::<Vec<_>>().join("\n").trim().to_owned();
+    if agent.prompt.is_empty() {
         return Err((end, "the prompt is empty; write below '---' what is to be done".into()));
     }
-    head.finish(stem, prompt).map_err(|why| (end, why))
+    if !is_name(stem) {
+        let why = "a name has 1 to 40 of a-z, 0-9 and '-'; rename the file";
+        return Err((end, why.into()));
+    }
+    match ["description", "tools"].into_iter().find(|key| !given.contains(key)) {
+        Some(key) => Err((end, format!("'{key}' is missing; add a line '{key}: ...'"))),
+        None => Ok(agent),
+    }
 }
 
-impl FrontMatter {
-    fn add(&mut self, entry: &str) -> Result<(), String> {
+impl Subagent {
+    /// Sets the value of a line of the front matter whose key is not among the `given` ones.
+    fn set(&mut self, entry: &str, given: &mut Vec<&str>) -> Result<(), String> {
         let Some((key, value)) = entry.split_once(':') else {
             let shown = shorten(entry, 60);
             return Err(format!("expected 'key: value', found '{}'", safe(&shown)));
@@ -170,41 +155,26 @@ impl FrontMatter {
         let Some(known) = KEYS.into_iter().find(|known| *known == key) else {
             return Err(unknown("key", key, &KEYS));
         };
-        if self.given.contains(&known) {
+        if given.contains(&known) {
             return Err(format!("'{known}' is given twice; keep one"));
         }
-        self.given.push(known);
+        given.push(known);
         let value = scalar(known, value)?;
         match known {
-            "name" => self.name = Some(value.to_owned()),
+            // Two files can then not be one subagent, and who replaces whom is seen by the file's name.
+            "name" if value != self.name => {
+                let name = shorten(value, 60);
+                return Err(format!("'name' is '{}'; give it the file's name", safe(&name)));
+            }
+            "name" => {}
             "description" if value.len() > MAX_DESCRIPTION => {
                 return Err(format!("'description' is longer than {MAX_DESCRIPTION} bytes"));
             }
-            "description" => self.description = Some(value.to_owned()),
-            "tools" => self.tools = Some(tools(value)?),
+            "description" => value.clone_into(&mut self.description),
+            "tools" => self.tools = tools(value)?,
             _ => self.model = model(value)?,
         }
         Ok(())
-    }
-
-    fn finish(self, stem: &str, prompt: String) -> Result<Subagent, String> {
-        // Two files can then not be one subagent, and who replaces whom is seen by the file's name.
-        if let Some(name) = self.name.filter(|name| name != stem) {
-            let name = shorten(&name, 60);
-            return Err(format!("'name' is '{}'; give it the file's name", safe(&name)));
-        }
-        if !is_name(stem) {
-            let why = "a name has 1 to 40 of a-z, 0-9 and '-'; rename the file";
-            return Err(why.into());
-        }
-        let missing = |key: &str| format!("'{key}' is missing; add a line '{key}: ...'");
-        Ok(Subagent {
-            name: stem.to_owned(),
-            description: self.description.ok_or_else(|| missing("description"))?,
-            prompt,
-            tools: self.tools.ok_or_else(|| missing("tools"))?,
-            model: self.model,
-        })
     }
 }
 
@@ -258,16 +228,6 @@ fn model(value: &str) -> Result<Option<String>, String> {
 fn is_name(name: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=40).contains(&name.len()) && name.bytes().all(fits)
-}
-
-/// Returns the error for an unknown word, with the nearest known one.
-fn unknown(what: &str, word: &str, known: &[&str]) -> String {
-    let word = shorten(word, 60);
-    let hint = match nearest(&word, known.iter().copied()) {
-        Some(near) => format!("did you mean '{near}'? "),
-        None => String::new(),
-    };
-    format!("unknown {what} '{}'; {hint}known: {}", safe(&word), known.join(", "))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod outcome;
 mod steps;
 
 pub use init::{ExpectedInit, Init, MINIMUM, difference, version};
-pub use outcome::{AgentOutcome, outcome};
+pub use outcome::outcome;
 
 use std::collections::BTreeMap;
 
@@ -53,44 +53,21 @@ pub struct Progress {
     pub cost_usd: Option<f64>,
 }
 
-/// Denied use of a tool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denial {
-    pub tool: String,
-    /// Subagent that requested it; none for the main agent, or when unknown.
-    pub subagent: Option<String>,
-    /// Short reason; none when not reported.
-    pub reason: Option<String>,
-}
-
-/// Denial as reported: `by` is an id whose name may come later.
-#[derive(Debug, Default)]
-struct PartialDenial {
-    tool: Option<String>,
-    by: Option<String>,
-    reason: Option<String>,
-}
-
 /// Facts of the lines so far.
 #[derive(Debug, Default)]
 pub struct Transcript {
     lines: u64,
     skipped: u64,
     unknown: u64,
-    init: Option<Init>,
-    session: Option<String>,
     cost: Option<f64>,
     turns: Option<u64>,
     text: Option<String>,
     /// Structured output, and whether its result was good.
     structured: Option<(bool, Value)>,
-    /// URL of a pull request, and whether the agent opened it.
-    pull_request: Option<(bool, String)>,
-    denials: BTreeMap<String, PartialDenial>,
+    /// Tools of the denied calls by the calls' ids; none when not reported.
+    denials: BTreeMap<String, Option<String>>,
     /// Names of subagents by the id of their task, or of the call that started them.
     names: BTreeMap<String, String>,
-    /// Ids of subagents by the id of the call that they made.
-    callers: BTreeMap<String, String>,
     unauthorized: bool,
     /// Set when a result was good.
     good: bool,
@@ -114,9 +91,6 @@ impl Transcript {
             self.skipped += 1;
             return None;
         };
-        if self.session.is_none() {
-            self.session = fields.word("session_id");
-        }
         match fields.word("type").as_deref() {
             Some("result") => self.result(&fields),
             Some("system") => self.system(&fields),
@@ -151,28 +125,6 @@ impl Transcript {
         transcript
     }
 
-    /// Parses the whole output of format `text`. Any text is an answer, because the format reports
-    /// neither cost nor end; a last line that is a JSON object is the structured output.
-    pub fn from_text(bytes: &[u8]) -> Transcript {
-        let text = String::from_utf8_lossy(bytes);
-        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-        let object = |line: &str| serde_json::from_str(line).ok().filter(Value::is_object);
-        let structured = lines.clone().next_back().and_then(object);
-        Transcript {
-            good: lines.next().is_some(),
-            answered: structured.is_some(),
-            structured: structured.map(|value| (true, value)),
-            lines: text.lines().count() as u64,
-            text: Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-            ..Transcript::default()
-        }
-    }
-
-    /// Returns the first start values.
-    pub fn init(&self) -> Option<&Init> {
-        self.init.as_ref()
-    }
-
     /// Returns the total cost in US dollars. Every result reports the sum so far, so the greatest
     /// counts; none when no result reports one, because unknown is not zero.
     pub fn cost_usd(&self) -> Option<f64> {
@@ -184,23 +136,9 @@ impl Transcript {
         self.turns
     }
 
-    /// Returns the denials, each call once, in the order of the calls' ids.
-    pub fn denials(&self) -> Vec<Denial> {
-        let named = |(call, denied): (&String, &PartialDenial)| Denial {
-            tool: denied.tool.clone().unwrap_or_else(|| "unknown".to_owned()),
-            subagent: denied
-                .by
-                .as_ref()
-                .or_else(|| self.callers.get(call))
-                .and_then(|id| self.names.get(id).cloned()),
-            reason: denied.reason.clone(),
-        };
-        self.denials.iter().map(named).collect()
-    }
-
-    /// Returns the URL of the opened pull request, as the CLI reports it, not the model.
-    pub fn pr_url(&self) -> Option<&str> {
-        self.pull_request.as_ref().map(|(_, url)| url.as_str())
+    /// Returns the tool of every denied call, in the order of the calls' ids.
+    pub fn denied_tools(&self) -> impl Iterator<Item = &str> {
+        self.denials.values().map(|tool| tool.as_deref().unwrap_or("unknown"))
     }
 
     /// Returns the number of lines that were too long or not a JSON object.
@@ -222,11 +160,6 @@ impl Transcript {
     /// precedence. With background tasks there are several results, and the first may hold it.
     pub fn structured(&self) -> Option<&Value> {
         self.structured.as_ref().map(|(_, value)| value)
-    }
-
-    pub fn session_id(&self) -> Option<&str> {
-        let init = self.init.as_ref().map(|init| init.session_id.as_str());
-        init.filter(|id| !id.is_empty()).or(self.session.as_deref())
     }
 
     fn result(&mut self, fields: &JsonMembers) -> Option<TranscriptEvent> {
@@ -269,11 +202,8 @@ impl Transcript {
             let input = fields.raw("tool_input").unwrap_or_default();
             format!("{} {input}", tool.as_deref().unwrap_or_default())
         });
-        let reason = fields.get::<String>("decision_reason").or_else(|| fields.get("message"));
-        let denied = self.denials.entry(call).or_default();
-        denied.tool = denied.tool.take().or(tool);
-        denied.by = denied.by.take().or_else(|| caller(fields));
-        denied.reason = denied.reason.take().or(reason.map(|reason| sentence(&reason)));
+        let known = self.denials.entry(call).or_default();
+        *known = known.take().or(tool);
     }
 
     /// Records the name of a subagent from a line with its type.
@@ -290,11 +220,6 @@ impl Transcript {
             self.names.insert(id, name);
         }
     }
-}
-
-/// Returns the id of the subagent that wrote a line.
-fn caller(fields: &JsonMembers) -> Option<String> {
-    fields.word("agent_id").or_else(|| fields.word("parent_tool_use_id"))
 }
 
 /// Makes an external word safe to show.

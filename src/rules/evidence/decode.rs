@@ -11,12 +11,11 @@ mod producer;
 mod trace;
 mod unwrap;
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::message::Message;
+use crate::event::words;
 pub use trace::last_segment;
 
 /// Length up to which a text is searched for an error.
@@ -30,7 +29,7 @@ pub struct Decoded {
     pub producer: Producer,
     pub payload: PayloadKind,
     /// Encodings, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`.
-    pub wrapped: Vec<String>,
+    pub wrapped: Vec<&'static str>,
     /// Unwrapped body.
     pub content: Content,
     /// Error that the message reports.
@@ -39,10 +38,6 @@ pub struct Decoded {
     pub request_id: Option<String>,
     /// Trace id of `AWSTraceHeader` or a `traceparent`.
     pub trace_id: Option<String>,
-    /// Other ids that link the message, by the key that they were found under.
-    pub correlation: BTreeMap<String, String>,
-    /// Reasons why a layer could not be decoded: `not JSON: nested too deeply`.
-    pub notes: Vec<String>,
 }
 
 /// An unwrapped body.
@@ -72,104 +67,91 @@ impl Content {
     /// Returns a digest that is equal for equal contents on every machine: it finds repeats without
     /// storing bodies.
     pub fn digest(&self) -> u64 {
-        let hash = match self {
-            Content::Json(value) => Sha256::digest(value.to_string()),
-            Content::Text(text) => Sha256::digest(text),
-            Content::Binary { len } => Sha256::digest(len.to_le_bytes()),
-        };
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash[..8]);
-        u64::from_be_bytes(first)
+        first_eight_bytes(match self {
+            Content::Json(value) => Sha256::new_with_prefix(value.to_string()),
+            Content::Text(text) => Sha256::new_with_prefix(text),
+            Content::Binary { len } => Sha256::new_with_prefix(len.to_le_bytes()),
+        })
     }
 }
 
-/// The service that put a message into a dead-letter queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Producer {
-    /// Redrive policy of an SQS queue: no error details.
-    Sqs,
-    /// Asynchronous Lambda invocation: error in attributes.
-    LambdaAsync,
-    /// On-failure destination of Lambda: a record with request and response.
-    LambdaDestination,
-    /// EventBridge rule: error in attributes.
-    EventbridgeRule,
-    /// EventBridge Scheduler: error in attributes.
-    Scheduler,
-    /// SNS subscription: an envelope, no error details.
-    Sns,
-    /// No known service: sent there directly.
-    Unknown,
+/// Returns the first eight bytes of a hash as a number.
+pub(super) fn first_eight_bytes(hash: Sha256) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
+}
+
+words! {
+    /// The service that put a message into a dead-letter queue.
+    Producer {
+        /// Redrive policy of an SQS queue: no error details.
+        Sqs = "sqs",
+        /// Asynchronous Lambda invocation: error in attributes.
+        LambdaAsync = "lambda_async",
+        /// On-failure destination of Lambda: a record with request and response.
+        LambdaDestination = "lambda_destination",
+        /// EventBridge rule: error in attributes.
+        EventbridgeRule = "eventbridge_rule",
+        /// EventBridge Scheduler: error in attributes.
+        Scheduler = "scheduler",
+        /// SNS subscription: an envelope, no error details.
+        Sns = "sns",
+        /// No known service: sent there directly.
+        Unknown = "unknown",
+    }
 }
 
 impl Producer {
-    /// Returns the word in events and files.
-    pub fn as_str(self) -> &'static str {
-        self.names().0
-    }
-
     /// Returns the name for people.
     pub fn name(self) -> &'static str {
-        self.names().1
-    }
-
-    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Producer::Sqs => ("sqs", "SQS"),
-            Producer::LambdaAsync => ("lambda_async", "Lambda"),
-            Producer::LambdaDestination => ("lambda_destination", "Lambda"),
-            Producer::EventbridgeRule => ("eventbridge_rule", "EventBridge"),
-            Producer::Scheduler => ("scheduler", "EventBridge Scheduler"),
-            Producer::Sns => ("sns", "SNS"),
-            Producer::Unknown => ("unknown", "unknown"),
+            Producer::Sqs => "SQS",
+            Producer::LambdaAsync | Producer::LambdaDestination => "Lambda",
+            Producer::EventbridgeRule => "EventBridge",
+            Producer::Scheduler => "EventBridge Scheduler",
+            Producer::Sns => "SNS",
+            Producer::Unknown => "unknown",
         }
     }
 }
 
-/// The kind of a payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PayloadKind {
-    S3Event,
-    EventbridgeEvent,
-    SnsNotification,
-    StepFunctions,
-    DynamodbStream,
-    KinesisRecords,
-    SqsRecords,
-    CloudwatchAlarm,
-    ExtendedClient,
-    Json,
-    Text,
-    Binary,
-    Empty,
+words! {
+    /// The kind of a payload.
+    PayloadKind {
+        S3Event = "s3_event",
+        EventbridgeEvent = "eventbridge_event",
+        SnsNotification = "sns_notification",
+        StepFunctions = "step_functions",
+        DynamodbStream = "dynamodb_stream",
+        KinesisRecords = "kinesis_records",
+        SqsRecords = "sqs_records",
+        CloudwatchAlarm = "cloudwatch_alarm",
+        ExtendedClient = "extended_client",
+        Json = "json",
+        Text = "text",
+        Binary = "binary",
+        Empty = "empty",
+    }
 }
 
 impl PayloadKind {
-    /// Returns the word in events and files.
-    pub fn as_str(self) -> &'static str {
-        self.names().0
-    }
-
     /// Returns the name for people.
     pub fn name(self) -> &'static str {
-        self.names().1
-    }
-
-    fn names(self) -> (&'static str, &'static str) {
         match self {
-            PayloadKind::S3Event => ("s3_event", "S3 event"),
-            PayloadKind::EventbridgeEvent => ("eventbridge_event", "EventBridge event"),
-            PayloadKind::SnsNotification => ("sns_notification", "SNS notification"),
-            PayloadKind::StepFunctions => ("step_functions", "Step Functions task"),
-            PayloadKind::DynamodbStream => ("dynamodb_stream", "DynamoDB stream records"),
-            PayloadKind::KinesisRecords => ("kinesis_records", "Kinesis records"),
-            PayloadKind::SqsRecords => ("sqs_records", "SQS records"),
-            PayloadKind::CloudwatchAlarm => ("cloudwatch_alarm", "CloudWatch alarm"),
-            PayloadKind::ExtendedClient => ("extended_client", "pointer to S3"),
-            PayloadKind::Json => ("json", "JSON"),
-            PayloadKind::Text => ("text", "text"),
-            PayloadKind::Binary => ("binary", "binary"),
-            PayloadKind::Empty => ("empty", "empty body"),
+            PayloadKind::S3Event => "S3 event",
+            PayloadKind::EventbridgeEvent => "EventBridge event",
+            PayloadKind::SnsNotification => "SNS notification",
+            PayloadKind::StepFunctions => "Step Functions task",
+            PayloadKind::DynamodbStream => "DynamoDB stream records",
+            PayloadKind::KinesisRecords => "Kinesis records",
+            PayloadKind::SqsRecords => "SQS records",
+            PayloadKind::CloudwatchAlarm => "CloudWatch alarm",
+            PayloadKind::ExtendedClient => "pointer to S3",
+            PayloadKind::Json => "JSON",
+            PayloadKind::Text => "text",
+            PayloadKind::Binary => "binary",
+            PayloadKind::Empty => "empty body",
         }
     }
 }
@@ -220,21 +202,17 @@ impl SourcedText {
 
 /// Unwraps a message and extracts its facts.
 pub fn decode(message: &Message) -> Decoded {
-    let unwrapped = unwrap::unwrap_body(&message.body);
-    let producer = producer::detect(message, &unwrapped);
-    let error = error_report::extract(message, producer, &unwrapped.content);
-    let payload = payload::classify(producer, &unwrapped);
-    let ids = ids::collect(message, &unwrapped);
+    let (wrapped, content) = unwrap::unwrap_body(&message.body);
+    let producer = producer::detect(message, &wrapped, &content);
+    let (request_id, trace_id) = ids::find(message, &content);
     Decoded {
         producer,
-        payload,
-        wrapped: unwrapped.wrapped.into_iter().map(str::to_owned).collect(),
-        content: unwrapped.content,
-        error,
-        request_id: ids.request,
-        trace_id: ids.trace,
-        correlation: ids.others,
-        notes: unwrapped.notes,
+        payload: payload::classify(producer, &wrapped, &content),
+        error: error_report::extract(message, producer, &content),
+        request_id,
+        trace_id,
+        wrapped,
+        content,
     }
 }
 

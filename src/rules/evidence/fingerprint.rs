@@ -15,8 +15,9 @@ mod table;
 use sha2::{Digest, Sha256};
 
 use super::decode::{
-    Content, Decoded, ErrorReport, PayloadKind, Producer, SourcedText, last_segment,
+    Content, Decoded, PayloadKind, Producer, SourcedText, first_eight_bytes, last_segment,
 };
+use crate::event::words;
 use crate::text::{safe, shorten};
 pub use group::Grouper;
 
@@ -30,28 +31,17 @@ const TEMPLATE_MAX: usize = 240;
 /// Limit on a code or a class, in bytes.
 const WORD_MAX: usize = 96;
 
-/// The basis of a fingerprint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Error reported by the producer.
-    ProducerError,
-    /// Error found in the payload.
-    ErrorText,
-    /// Keys of the payload and the types of their values.
-    Shape,
-    /// Masked text, or the size of binary data.
-    Opaque,
-}
-
-impl Kind {
-    /// Returns the word in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::ProducerError => "producer_error",
-            Kind::ErrorText => "error_text",
-            Kind::Shape => "shape",
-            Kind::Opaque => "opaque",
-        }
+words! {
+    /// The basis of a fingerprint.
+    Kind {
+        /// Error reported by the producer.
+        ProducerError = "producer_error",
+        /// Error found in the payload.
+        ErrorText = "error_text",
+        /// Keys of the payload and the types of their values.
+        Shape = "shape",
+        /// Masked text, or the size of binary data.
+        Opaque = "opaque",
     }
 }
 
@@ -75,29 +65,46 @@ pub struct Fingerprint {
     pub message: Option<String>,
 }
 
-/// Hash over the parts of an id. Each part is hashed with its length, so that different lists of
-/// parts cannot collide by concatenation.
-struct Parts(Sha256);
+/// A fingerprint under construction: the hash over the parts of its id, and their phrases. Each
+/// part is hashed with its length, so that different lists of parts cannot collide by
+/// concatenation.
+struct Parts {
+    kind: Kind,
+    hash: Sha256,
+    why: Vec<String>,
+}
 
 impl Parts {
     fn new(kind: Kind) -> Self {
-        let mut parts = Parts(Sha256::new());
+        let mut parts = Parts { kind, hash: Sha256::new(), why: Vec::new() };
         parts.add("version", &VERSION.to_string());
         parts.add("kind", kind.as_str());
         parts
     }
 
     fn add(&mut self, name: &str, text: &str) {
-        self.0.update(name);
-        self.0.update((text.len() as u64).to_be_bytes());
-        self.0.update(text);
+        self.hash.update(name);
+        self.hash.update((text.len() as u64).to_be_bytes());
+        self.hash.update(text);
     }
 
-    fn id(self) -> String {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let hash = self.0.finalize();
-        let digits = hash[..8].iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        digits.map(|digit| char::from(HEX[usize::from(digit)])).collect()
+    fn explain(&mut self, name: &str, text: &str, why: String) {
+        self.add(name, text);
+        self.why.push(why);
+    }
+
+    fn finish(self, decoded: &Decoded, title: &str) -> Fingerprint {
+        Fingerprint {
+            id: format!("{:016x}", first_eight_bytes(self.hash)),
+            kind: self.kind,
+            title: shorten(&safe(title), TITLE_MAX).into_owned(),
+            why: self.why,
+            producer: decoded.producer,
+            payload: decoded.payload,
+            code: None,
+            exception: None,
+            message: None,
+        }
     }
 }
 
@@ -110,26 +117,6 @@ pub fn compute(decoded: &Decoded) -> Fingerprint {
         Content::Json(value) => by_shape(decoded, value),
         Content::Text(text) => by_text(decoded, text),
         Content::Binary { len } => by_size(decoded, *len),
-    }
-}
-
-fn build(
-    decoded: &Decoded,
-    kind: Kind,
-    parts: Parts,
-    title: &str,
-    why: Vec<String>,
-) -> Fingerprint {
-    Fingerprint {
-        id: parts.id(),
-        kind,
-        title: shorten(&safe(title), TITLE_MAX).into_owned(),
-        why,
-        producer: decoded.producer,
-        payload: decoded.payload,
-        code: None,
-        exception: None,
-        message: None,
     }
 }
 
@@ -155,69 +142,50 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
     let function = error.function.as_deref().filter(|_| needs_function(class, message.as_deref()));
 
     let mut parts = Parts::new(kind);
-    let mut why = Vec::new();
+    let producer = decoded.producer.name();
     if error.by_producer {
         // Asynchronous invocations and destinations of Lambda report the same error.
-        parts.add("producer", decoded.producer.name());
+        parts.add("producer", producer);
     }
     let source = |said: &Option<SourcedText>| {
         let source = said.as_ref().map_or("", |said| said.source.as_str());
-        if error.by_producer {
-            format!("{}, {}", decoded.producer.name(), mask::mask_code(source, WORD_MAX))
-        } else {
-            mask::mask_code(source, WORD_MAX)
-        }
+        let source = mask::mask_code(source, WORD_MAX);
+        if error.by_producer { format!("{producer}, {source}") } else { source }
     };
     if let Some(code) = &code {
-        parts.add("code", code);
-        why.push(format!("error code '{code}' ({})", source(&error.code)));
+        parts.explain("code", code, format!("error code '{code}' ({})", source(&error.code)));
     }
     if let Some(class) = class {
-        parts.add("exception", class);
-        why.push(format!("exception '{class}' ({})", source(&error.exception)));
+        let why = format!("exception '{class}' ({})", source(&error.exception));
+        parts.explain("exception", class, why);
     }
     if let Some(message) = &message {
-        parts.add("message", &mask::case_folded(message));
         let text = shorten(message, TITLE_MAX);
-        why.push(format!("text '{text}' ({})", source(&error.message)));
+        let why = format!("text '{text}' ({})", source(&error.message));
+        parts.explain("message", &mask::case_folded(message), why);
     }
     if let Some(function) = function {
-        parts.add("place", function);
-        why.push(format!("in '{function}' (stack)"));
+        parts.explain("place", function, format!("in '{function}' (stack)"));
     }
     if let Some(target) = &error.target {
-        parts.add("target", target);
-        why.push(format!("to a target of '{}' (TARGET_ARN)", safe(target)));
+        let why = format!("to a target of '{}' (TARGET_ARN)", safe(target));
+        parts.explain("target", target, why);
     }
-    if why.is_empty() {
+    if parts.why.is_empty() {
         return None;
     }
-    let title = error_title(error, decoded, code.as_deref(), class, message.as_deref(), function);
-    let base = build(decoded, kind, parts, &title, why);
-    Some(Fingerprint { code, exception, message, ..base })
-}
-
-fn error_title(
-    error: &ErrorReport,
-    decoded: &Decoded,
-    code: Option<&str>,
-    class: Option<&str>,
-    message: Option<&str>,
-    function: Option<&str>,
-) -> String {
-    let head = class.or(code);
-    let mut title = match (head, message) {
+    let mut title = match (class.or(code.as_deref()), &message) {
         (Some(head), Some(message)) => format!("{head}: {message}"),
         (Some(head), None) => head.to_owned(),
-        (None, Some(message)) => message.to_owned(),
+        (None, Some(message)) => message.clone(),
         (None, None) => "an error without a text".to_owned(),
     };
     if let Some(function) = function {
         title = format!("{} in {function}", shorten(&title, TITLE_MAX - 30));
     } else if message.is_none() && error.by_producer {
-        title = format!("{title} ({})", decoded.producer.name());
+        title = format!("{title} ({producer})");
     }
-    title
+    Some(Fingerprint { code, exception, message, ..parts.finish(decoded, &title) })
 }
 
 /// Returns whether the function is part of the cause: for code faults such as a null pointer, and
@@ -279,55 +247,50 @@ fn by_shape(decoded: &Decoded, value: &serde_json::Value) -> Fingerprint {
     let shape = shape::json_shape(value);
     let mut parts = Parts::new(Kind::Shape);
     parts.add("paths", &shape.canonical);
-    let mut why = Vec::new();
     for (key, word) in &shape.words {
-        parts.add(key, word);
-        why.push(format!("{key} '{word}'"));
+        parts.explain(key, word, format!("{key} '{word}'"));
     }
-    why.push(format!("the payload's shape: {}", crate::text::count(shape.paths, "path")));
+    parts.why.push(format!("the payload's shape: {}", crate::text::count(shape.paths, "path")));
     let word = shape.words.last().map(|(_, word)| format!(" '{word}'")).unwrap_or_default();
     let title = format!("{}{word} {}", decoded.payload.name(), shape.outline);
-    build(decoded, Kind::Shape, parts, title.trim_end(), why)
+    parts.finish(decoded, title.trim_end())
 }
 
 fn by_text(decoded: &Decoded, text: &str) -> Fingerprint {
     let mut parts = Parts::new(Kind::Opaque);
-    if let Some(elements) = markup::xml_elements(text) {
-        parts.add("elements", &elements.canonical);
-        let why = vec![format!("its elements: {}", elements.outline)];
-        return build(decoded, Kind::Opaque, parts, &format!("XML with {}", elements.outline), why);
+    if let Some((names, outline)) = markup::xml_elements(text) {
+        parts.explain("elements", &names, format!("its elements: {outline}"));
+        return parts.finish(decoded, &format!("XML with {outline}"));
     }
     if let Some(columns) = table::column_names(text) {
-        parts.add("columns", &columns);
-        let why = vec![format!("its columns: {columns}")];
-        return build(decoded, Kind::Opaque, parts, &format!("table with {columns}"), why);
+        parts.explain("columns", &columns, format!("its columns: {columns}"));
+        return parts.finish(decoded, &format!("table with {columns}"));
     }
     let template = mask::template(text, TEMPLATE_MAX, false);
-    parts.add("text", &mask::case_folded(&template));
     if template.is_empty() {
-        return build(decoded, Kind::Opaque, parts, "empty body", vec!["no text".into()]);
+        parts.explain("text", "", "no text".into());
+        return parts.finish(decoded, "empty body");
     }
-    let title = format!("text: {template}");
-    let why = vec![format!("the text '{}'", shorten(&template, TITLE_MAX))];
-    Fingerprint { message: Some(template), ..build(decoded, Kind::Opaque, parts, &title, why) }
+    let why = format!("the text '{}'", shorten(&template, TITLE_MAX));
+    parts.explain("text", &mask::case_folded(&template), why);
+    let base = parts.finish(decoded, &format!("text: {template}"));
+    Fingerprint { message: Some(template), ..base }
 }
 
 fn by_size(decoded: &Decoded, len: usize) -> Fingerprint {
-    const SIZES: [(usize, &str); 5] = [
-        (1 << 10, "up to 1 KiB"),
-        (1 << 14, "up to 16 KiB"),
-        (1 << 18, "up to 256 KiB"),
-        (1 << 20, "up to 1 MiB"),
-        (usize::MAX, "over 1 MiB"),
-    ];
-    let size = SIZES.iter().find(|(max, _)| len <= *max).map_or("", |(_, size)| size);
+    let size = match len {
+        0..=0x400 => "up to 1 KiB",
+        0x401..=0x4000 => "up to 16 KiB",
+        0x4001..=0x4_0000 => "up to 256 KiB",
+        0x4_0001..=0x10_0000 => "up to 1 MiB",
+        _ => "over 1 MiB",
+    };
     let mut parts = Parts::new(Kind::Opaque);
-    parts.add("binary", size);
+    parts.explain("binary", size, format!("bytes that are no text, {size}"));
     for wrapping in &decoded.wrapped {
         parts.add("wrapped", wrapping);
     }
-    let why = vec![format!("bytes that are no text, {size}")];
-    build(decoded, Kind::Opaque, parts, &format!("binary, {size}"), why)
+    parts.finish(decoded, &format!("binary, {size}"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Never: a value from outside becomes an option, an expression or a second word. An id with a byte
 //! other than a letter, a digit or a few marks is left out.
 
+use std::collections::BTreeSet;
+
 use crate::time::Timestamp;
 
 /// Limit on ids in one command.
@@ -16,12 +18,18 @@ pub struct LogCommandValues {
     pub start: Timestamp,
     /// A moment after the sample was taken.
     pub end: Timestamp,
+    pub ids: LoggedIds,
+}
+
+/// The ids that consumers may have logged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoggedIds {
     /// SQS message ids.
-    pub message_ids: Vec<String>,
+    pub messages: BTreeSet<String>,
     /// Request ids found in the messages.
-    pub request_ids: Vec<String>,
+    pub requests: BTreeSet<String>,
     /// Trace ids found in the messages.
-    pub trace_ids: Vec<String>,
+    pub traces: BTreeSet<String>,
 }
 
 /// Returns the command with its placeholders filled in; `None` when it needs ids and there are
@@ -31,9 +39,9 @@ pub struct LogCommandValues {
 /// ids are joined with `|`, as patterns want them.
 pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
     let ids = [
-        ("{message_ids}", safe_ids(&values.message_ids)),
-        ("{request_ids}", safe_ids(&values.request_ids)),
-        ("{trace_ids}", safe_ids(&values.trace_ids)),
+        ("{message_ids}", safe_ids(&values.ids.messages)),
+        ("{request_ids}", safe_ids(&values.ids.requests)),
+        ("{trace_ids}", safe_ids(&values.ids.traces)),
     ];
     let mut words = Vec::new();
     for word in argv {
@@ -53,7 +61,7 @@ pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
                 word = word.replace(name, &ids.join("|"));
             }
         }
-        let queue = safe_ids(std::slice::from_ref(&values.queue)).join("");
+        let queue = safe_ids([&values.queue]).join("");
         if word.contains("{queue}") && queue.is_empty() {
             return None;
         }
@@ -73,7 +81,7 @@ pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
 }
 
 /// Returns the ids that are safe in a command line.
-fn safe_ids(ids: &[String]) -> Vec<&str> {
+fn safe_ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
     let is_id_byte =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'=');
     let is_safe = |id: &&str| {
@@ -81,26 +89,27 @@ fn safe_ids(ids: &[String]) -> Vec<&str> {
             && id.bytes().all(is_id_byte)
             && id.as_bytes()[0].is_ascii_alphanumeric()
     };
-    ids.iter().map(String::as_str).filter(is_safe).take(IDS_MAX).collect()
+    ids.into_iter().map(String::as_str).filter(is_safe).take(IDS_MAX).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn set(ids: &[&str]) -> BTreeSet<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
     fn values() -> LogCommandValues {
         LogCommandValues {
             queue: "orders-dlq.fifo".into(),
             start: Timestamp::from_millis(1_000),
             end: Timestamp::from_millis(61_000),
-            message_ids: vec!["a-1".into(), "b-2".into()],
-            request_ids: vec![
-                "--output".into(),
-                "x; rm -rf /".into(),
-                "$(id)".into(),
-                "r|.*".into(),
-            ],
-            trace_ids: vec!["Root=1-67891233-abcdef012345678912345678".into()],
+            ids: LoggedIds {
+                messages: set(&["a-1", "b-2"]),
+                requests: set(&["--output", "x; rm -rf /", "$(id)", "r|.*"]),
+                traces: set(&["Root=1-67891233-abcdef012345678912345678"]),
+            },
         }
     }
 
@@ -133,8 +142,9 @@ mod tests {
 
     #[test]
     fn ids_are_limited() {
-        let ids = (0..200).map(|n| format!("id{n}")).collect();
-        let values = LogCommandValues { message_ids: ids, ..values() };
+        let messages = (0..200).map(|n| format!("id{n}")).collect();
+        let ids = LoggedIds { messages, ..LoggedIds::default() };
+        let values = LogCommandValues { ids, ..values() };
         assert_eq!(fill(&["{message_ids}".into()], &values).unwrap().len(), IDS_MAX);
     }
 }

@@ -48,7 +48,7 @@ pub fn sampled_message(
         source_arn: system("DeadLetterQueueSourceArn").map(str::to_owned),
         system: redacted_entries(system_attributes, redactor),
         attributes: redacted_entries(attributes, redactor),
-        wrapped: decoded.wrapped,
+        wrapped: decoded.wrapped.into_iter().map(str::to_owned).collect(),
         form,
         size: message.body.len() as u64,
         body,

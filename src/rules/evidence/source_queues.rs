@@ -1,15 +1,14 @@
 //! The part of a bundle about the source queues of a dead-letter queue. Pure.
 
 use super::bundle::SourceFacts;
-use crate::event::Finding;
-use crate::rules::queue::lint::Linted;
-use crate::rules::queue::redrive_graph::{ListedQueue, QueueAddress};
+use crate::event::{Finding, QueueLinted};
+use crate::rules::queue::redrive_graph::{ListedQueue, queue_at};
 
 /// Returns facts about the source queues. An unreadable queue appears by name, with all else
 /// unknown.
 pub fn source_facts(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
     let source = |seen: &ListedQueue| {
-        let address = QueueAddress::parse(&seen.url, region)?;
+        let address = queue_at(&seen.url, region, "")?;
         let named = SourceFacts { name: address.name, arn: address.arn, ..SourceFacts::default() };
         let Some(Ok(said)) = &seen.attributes else { return Some(named) };
         Some(SourceFacts {
@@ -28,7 +27,7 @@ pub fn source_facts(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
 /// Returns the findings about the queue, and those about its sources prefixed with their names.
 /// `orphan` is dropped unless the sources are known: without them nothing shows that there are
 /// none.
-pub fn findings(linted: Vec<Linted>, queue: &str, sources_known: bool) -> Vec<Finding> {
+pub fn findings(linted: Vec<QueueLinted>, queue: &str, sources_known: bool) -> Vec<Finding> {
     let mut all = Vec::new();
     for one in linted {
         let own = one.queue.name == queue;
@@ -73,8 +72,7 @@ mod tests {
 
     #[test]
     fn finding_of_a_source_names_the_source() {
-        let linted = |name: &str, rule: &str| Linted {
-            scope: 0,
+        let linted = |name: &str, rule: &str| QueueLinted {
             queue: Queue { name: name.into(), ..Queue::default() },
             findings: vec![Finding {
                 rule: rule.into(),

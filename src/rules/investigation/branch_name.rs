@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_branch_is_named_by_queue_and_cause() {
+    fn branch_is_named_by_queue_and_cause() {
         let (cause, session) = (Some("0123456789abcdef"), "01890a5d-ac96-774b-bcce-b302099a8057");
         let long = "q".repeat(200);
         let rows = [

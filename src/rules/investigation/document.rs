@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_is_kept() {
+    fn pruning_keeps_running_unprinted_and_cooling_sessions() {
         let list = vec![
             session("old", Some(1)),
             session("running", None),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conversation_goes_with_its_last_part() {
+    fn conversation_is_pruned_as_a_whole() {
         let part = |id: &str, first: Option<&str>| Session {
             resumes: first.map(str::to_owned),
             ..session(id, Some(1))
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_in_the_future_has_ended_now_and_cools_down_as_long_as_it_would_have() {
+    fn cooldown_of_future_end_is_clamped() {
         const NOW: i64 = 1000;
         const YEARS: i64 = 100_000_000;
         // Its end and that of its cooldown; both afterwards.

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_rule_that_says_no_is_the_reason() {
+    fn skip_reason_is_the_first_refusing_rule() {
         let at = Timestamp::from_millis;
         let yes = || StartPolicy {
             enabled: true,

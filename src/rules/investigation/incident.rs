@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_changes_nothing() {
+    fn replay_changes_no_incident() {
         let day = vec![raised("a", 0, None), grew("a", 30), closed("a", 60), raised("b", 90, None)];
         let once = after(day.clone());
         let twice = after([day.clone(), day].concat());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_incident_is_armed_again_only_by_new_growth() {
+    fn finished_incident_is_armed_by_new_growth_only() {
         let mut incidents = after(vec![raised("a", 0, None), grew("a", 30)]);
         incidents[0].armed = false;
         apply_change(&mut incidents, raised("a", 0, None));
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn another_cause_arms_a_finished_incident_and_a_replay_does_not() {
+    fn finished_incident_is_armed_by_another_cause_once() {
         let sampled = |cause: &str| {
             let what = Change::Sampled(QueueSampled {
                 queue: Queue::default(),
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn nearest_to_loss_comes_first() {
+    fn evaluation_order_is_nearest_loss_first() {
         let incidents = after(vec![
             raised("unknown", 0, None),
             raised("late", 1, Some(900)),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_ends_a_wait_and_a_replay_does_not() {
+    fn wait_is_ended_by_new_edges_and_not_by_replay() {
         let expiring = |second| {
             let what = Change::Expiring(QueueExpiring {
                 queue: Queue::default(),
@@ -331,13 +331,13 @@ mod tests {
     }
 
     #[test]
-    fn a_raise_that_was_missed_is_made_up_for() {
+    fn incident_with_missed_raise_opens_on_growth() {
         assert_eq!(due(&after(vec![grew("a", 30)])), ["a"]);
         assert_eq!(after(vec![closed("a", 30)]), []);
     }
 
     #[test]
-    fn closed_ones_are_forgotten_after_the_longest_replay() {
+    fn closed_incidents_are_forgotten_after_8_days() {
         let mut incidents = after(vec![raised("a", 0, None), closed("a", 60)]);
         remove_forgotten(&mut incidents, at(60 + 7 * 86_400));
         assert_eq!(incidents.len(), 1);

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_exact_and_what_is_none_is_refused() {
+    fn amounts_are_exact_and_invalid_ones_are_refused() {
         let usd = |dollars| Usd::from_dollars(dollars).unwrap();
         assert_eq!(usd(0.1).plus(usd(0.2)), usd(0.3));
         let tenths = std::iter::repeat_n(usd(0.1), 1000).sum::<Usd>();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_shown_in_cents_and_never_as_nothing() {
+    fn amounts_are_shown_in_cents_and_small_ones_in_full() {
         let rows = [(0.0, "$0.00"), (1.2, "$1.20"), (0.0042, "$0.0042"), (1234.5, "$1234.50")];
         for (dollars, shown) in rows {
             assert_eq!(Usd::from_dollars(dollars).unwrap().to_string(), shown);

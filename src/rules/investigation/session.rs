@@ -10,7 +10,7 @@ use crate::event::{Queue, Type, words};
 use crate::time::Timestamp;
 
 words! {
-    /// The recorded status of a session.
+    /// State of a session, as far as it is recorded.
     #[derive(Default)]
     SessionStatus {
         /// The supervisor was started.

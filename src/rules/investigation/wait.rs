@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_by_what_it_waits_for() {
+    fn wait_ends_by_its_time_limits_or_session() {
         let limits = BudgetLimits::default();
         let more = BudgetLimits { per_run: limits.per_run.plus(limits.per_run), ..limits.clone() };
         let hour = Wait::ending_at("budget", at(0), at(3600));

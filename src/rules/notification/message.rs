@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::event::{self, Head, Payload, Severity, Type};
 use crate::text::{count, safe, shorten};
@@ -34,14 +34,12 @@ pub struct Notice {
     /// The queue or pull request, or the program that wrote the event.
     pub subject: String,
     pub what: String,
-    rest: Details,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Details {
     detail: Option<String>,
     next: Option<String>,
 }
+
+/// What happened, a detail of it, and what to do next.
+type Sentences = (String, Option<String>, Option<String>);
 
 impl Notice {
     /// Returns a notice without an event: a test, or a summary.
@@ -52,8 +50,8 @@ impl Notice {
         next: &str,
         now: Timestamp,
     ) -> Self {
-        let rest = Details { detail: None, next: Some(next.to_owned()) };
-        Notice { when: now.clock(), severity, subject: subject.into(), what: what.into(), rest }
+        let (subject, what, next) = (subject.into(), what.into(), Some(next.to_owned()));
+        Notice { when: now.clock(), severity, subject, what, detail: None, next }
     }
 
     /// Returns one line for a terminal or a log.
@@ -63,15 +61,10 @@ impl Notice {
 
     /// Returns the line without its time and severity.
     pub fn text(&self) -> String {
-        let mut text = self.what.clone();
-        if let Some(detail) = &self.rest.detail {
-            text.push_str("; ");
-            text.push_str(detail);
-        }
-        if let Some(next) = &self.rest.next {
-            text.push_str(": ");
-            text.push_str(next);
-        }
+        let part = |before: &str, part: &Option<String>| {
+            part.as_ref().map_or(String::new(), |part| format!("{before} {part}"))
+        };
+        let text = [self.what.clone(), part(";", &self.detail), part(":", &self.next)].concat();
         format!("{}: {}", self.subject, shorten(&text, BODY_MAX))
     }
 
@@ -81,9 +74,8 @@ impl Notice {
 
     /// Returns the body, which is never empty.
     pub fn body(&self) -> String {
-        let first = format!("{} {}", self.severity.as_str(), self.when);
-        let parts = [Some(&first), self.rest.detail.as_ref(), self.rest.next.as_ref()];
-        let lines: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        let mut lines = vec![format!("{} {}", self.severity.as_str(), self.when)];
+        lines.extend(self.detail.iter().chain(&self.next).cloned());
         shorten(&lines.join("\n"), BODY_MAX).into_owned()
     }
 }
@@ -91,101 +83,78 @@ impl Notice {
 /// Renders the notice of an event.
 pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
     let incident = head.incident.as_deref();
-    let (what, rest) =
-        head.known.and_then(|known| describe(known, line, incident, now)).unwrap_or_else(|| {
-            let what = match head.known {
-                None => cap(&head.kind).into_owned(),
-                Some(known) => format!("{}, with a payload that is not understood", known.as_str()),
-            };
-            (what, Details { detail: None, next: look(incident) })
-        });
+    let described = head.known.and_then(|known| describe(known, line, incident, now));
+    let (what, detail, next) = described.unwrap_or_else(|| {
+        let what = match head.known {
+            None => cap(&head.kind).into_owned(),
+            Some(known) => format!("{}, with a payload that is not understood", known.as_str()),
+        };
+        (what, None, look(incident))
+    });
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let mut subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
     if let Some(place) = place(line) {
         subject.push_str(&format!(" ({place})"));
     }
-    let when = head.time().map_or("at an unknown time".into(), |at| {
-        let day = if now.since(at).max(at.since(now)) > SAME_DAY {
-            at.to_string()
-        } else {
-            String::new()
-        };
-        format!("{}{}", day.get(..11).unwrap_or_default().replace('T', " "), at.clock())
-    });
-    Notice { when, severity: head.severity(), subject, what, rest }
+    let when = match head.time() {
+        None => "at an unknown time".into(),
+        Some(at) if now.since(at).max(at.since(now)) <= SAME_DAY => at.clock(),
+        Some(at) => format!("{} {}", at.to_string().split('T').next().unwrap_or(""), at.clock()),
+    };
+    Notice { when, severity: head.severity(), subject, what, detail, next }
 }
 
 /// Returns the region and account of the queue: its name may exist in several.
 fn place(line: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Event {
-        data: Data,
-    }
-    #[derive(Deserialize)]
-    struct Data {
-        queue: Queue,
-    }
-    #[derive(Deserialize)]
-    struct Queue {
-        #[serde(default)]
-        region: String,
-        #[serde(default)]
-        account: String,
-    }
-    let queue = serde_json::from_slice::<Event>(line).ok()?.data.queue;
-    let parts = [queue.region, queue.account];
-    let parts: Vec<_> =
-        parts.iter().filter(|part| !part.is_empty()).map(|part| cap(part)).collect();
+    let event: Value = serde_json::from_slice(line).ok()?;
+    let queue = event.pointer("/data/queue")?;
+    let parts = ["region", "account"].map(|key| queue.get(key)?.as_str().map(cap));
+    let parts: Vec<_> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Describes the payload; None when it is not of the type.
-fn describe(
-    known: Type,
-    line: &[u8],
-    incident: Option<&str>,
-    now: Timestamp,
-) -> Option<(String, Details)> {
+fn describe(known: Type, line: &[u8], incident: Option<&str>, now: Timestamp) -> Option<Sentences> {
     let look = || look(incident);
-    let quiet = |what: String| (what, Details::default());
     Some(match known {
         Type::QueueRaised => {
             let data = read::<event::QueueRaised>(line)?;
             let what =
                 format!("{} died (threshold {})", count(data.depth, "message"), data.threshold);
-            (what, rest(expiry(data.expires_after, data.expires_before, now), look()))
+            (what, Some(expiry(data.expires_after, data.expires_before, now)), look())
         }
         Type::QueueGrew => {
             let data = read::<event::QueueGrew>(line)?;
             let what = format!("grew to {}", count(data.depth, "dead message"));
-            (what, rest(format!("{} when it was raised", data.raised_depth), look()))
+            (what, Some(format!("{} when it was raised", data.raised_depth)), look())
         }
         Type::QueueExpiring => {
             let data = read::<event::QueueExpiring>(line)?;
-            let unread = || "an unknown number of messages".to_owned();
-            let depth = data.depth.map_or_else(unread, |depth| count(depth, "message"));
+            let depth = messages(data.depth);
+            let tier = cap(&data.tier);
             let first = if data.certain { data.expires_after } else { data.expires_before };
-            let what = match first {
-                Some(first) if first <= now => format!("{depth} may have been lost already"),
-                _ if data.certain => format!("{depth} may be lost within {}", cap(&data.tier)),
-                _ => format!(
-                    "{} will be lost within {} at the latest",
-                    oldest(data.depth),
-                    cap(&data.tier)
-                ),
+            let what = match (first, data.certain, data.depth) {
+                (Some(first), ..) if first <= now => format!("{depth} may have been lost already"),
+                (_, true, _) => format!("{depth} may be lost within {tier}"),
+                (.., Some(1)) => format!("the message will be lost within {tier} at the latest"),
+                (.., Some(_)) => {
+                    format!("the oldest of {depth} will be lost within {tier} at the latest")
+                }
+                (.., None) => {
+                    format!("the oldest messages will be lost within {tier} at the latest")
+                }
             };
             let region = Some(&data.queue.region).filter(|region| is_plain(region));
             let region = region.map_or(String::new(), |region| format!("--region {region} "));
             let save = format!("aws sqs start-message-move-task {region}--source-arn ");
             let save =
                 command("once the cause is fixed, run", &save, &data.queue.arn).or_else(look);
-            (what, rest(expiry(data.expires_after, data.expires_before, now), save))
+            (what, Some(expiry(data.expires_after, data.expires_before, now)), save)
         }
         Type::QueueLossSuspected => {
             let data = read::<event::QueueLossSuspected>(line)?;
             let what = format!("{} may have been lost", count(data.missing, "message"));
-            let left = format!("{}; {} left", cap(&data.detail), data.depth);
-            (what, rest(left, look()))
+            (what, Some(format!("{}; {} left", cap(&data.detail), data.depth)), look())
         }
         Type::QueueCleared => {
             let data = read::<event::QueueCleared>(line)?;
@@ -194,72 +163,111 @@ fn describe(
                 "unknown" => "cause unknown".into(),
                 cause => cap(cause),
             };
-            quiet(format!("empty again after {lasted} ({cause})"))
+            (format!("empty again after {lasted} ({cause})"), None, None)
         }
         Type::QueueUnreadable => {
             let data = read::<event::QueueUnreadable>(line)?;
             let what = format!("cannot be read: {}", cap(&data.reason));
-            let detail =
-                format!("{} in a row; its depth is unknown", count(data.misses, "failure"));
-            (what, rest(detail, poll(&data.queue.name)))
+            let failures = count(data.misses, "failure");
+            // A dry run, because a real one would use up the event of the next round.
+            let next = command("try", "dlq-poll --dry-run --queue ", &data.queue.name);
+            (what, Some(format!("{failures} in a row; its depth is unknown")), next)
         }
         Type::QueueReadable => {
             let data = read::<event::QueueReadable>(line)?;
-            let failures = count(data.misses, "failure");
-            quiet(format!("can be read again after {failures}; {}", count(data.depth, "message")))
+            let (failures, depth) = (count(data.misses, "failure"), messages(Some(data.depth)));
+            (format!("can be read again after {failures}; {depth}"), None, None)
         }
-        Type::QueueFound => quiet("a dead-letter queue was found".into()),
+        Type::QueueFound => ("a dead-letter queue was found".into(), None, None),
         Type::QueueGone => {
             let data = read::<event::QueueGone>(line)?;
             let depth = data.last_depth.map_or("unknown".into(), |depth| depth.to_string());
-            ("no longer exists".into(), rest(format!("its last depth was {depth}"), look()))
+            ("no longer exists".into(), Some(format!("its last depth was {depth}")), look())
         }
         Type::QueuePolled => {
             let data = read::<event::QueuePolled>(line)?;
-            quiet(match (data.depth, data.reason) {
-                (Some(depth), _) => count(depth, "message"),
+            let what = match (data.depth, data.reason) {
                 (None, Some(reason)) => format!("depth unknown: {}", cap(&reason)),
                 (None, None) => "depth unknown".into(),
-            })
+                (depth, _) => messages(depth),
+            };
+            (what, None, None)
         }
-        Type::QueueLinted => linted(&read(line)?),
+        Type::QueueLinted => {
+            let data = read::<event::QueueLinted>(line)?;
+            let what = count(data.findings.len() as u64, "finding");
+            let first = data.findings.first().map(|finding| cap(&finding.detail).into_owned());
+            (what, first, command("see all with", "dlq-poll --lint --queue ", &data.queue.name))
+        }
         Type::QueueSampled => sampled(&read(line)?, incident),
-        Type::PollFinished | Type::PollFailed => return polled(known, line),
+        Type::PollFinished => {
+            let data = read::<event::PollFinished>(line)?;
+            let took = show_span(Duration::from_millis(data.duration_ms));
+            let queues = count(data.queues, "queue");
+            let what = format!("round {} over {queues} took {took}", data.round);
+            (what, Some(format!("{} raised, {} unreadable", data.raised, data.unreadable)), None)
+        }
+        Type::PollFailed => poll_failed(&read(line)?),
         Type::NoticeSent => {
             let data = read::<event::NoticeSent>(line)?;
-            quiet(format!("a notice was sent to channel '{}'", cap(&data.channel)))
+            (format!("a notice was sent to channel '{}'", cap(&data.channel)), None, None)
         }
         Type::NoticeFailed => {
             let data = read::<event::NoticeFailed>(line)?;
             let (channel, error) = (cap(&data.channel), cap(&data.error));
-            quiet(format!("a notice to channel '{channel}' failed: {error}"))
+            (format!("a notice to channel '{channel}' failed: {error}"), None, None)
         }
-        _ => return investigated(known, line, incident, now),
+        Type::InvestigationSkipped => {
+            let data = read::<event::InvestigationSkipped>(line)?;
+            let until = data.until.map(|until| format!("until {}", moment(until, now)));
+            (format!("not investigated: {}", cap(&data.detail)), until, None)
+        }
+        Type::InvestigationStarted => {
+            let data = read::<event::InvestigationStarted>(line)?;
+            let what = format!("investigation by '{}' has started", cap(&data.agent));
+            (what, Some(format!("it is stopped at {}", moment(data.timeout_at, now))), None)
+        }
+        Type::InvestigationProgressed => {
+            let data = read::<event::InvestigationProgressed>(line)?;
+            let who = data.subagent.map_or(String::new(), |who| format!("{}: ", cap(&who)));
+            let tool = data.tool.map_or(String::new(), |tool| format!(" with {}", cap(&tool)));
+            let what = format!("{who}{}{tool}", cap(&data.step));
+            (what, data.cost_usd.map(|usd| cost(Some(usd))), None)
+        }
+        Type::InvestigationCompleted => {
+            let data = read::<event::InvestigationCompleted>(line)?;
+            let found = data.verdict.title.as_deref().unwrap_or("a result without a title");
+            let sure = data.verdict.confidence.map_or(String::new(), |confidence| {
+                format!(", confidence {:.0} %", confidence.clamp(0.0, 1.0) * 100.0)
+            });
+            let status = cap(&data.verdict.status);
+            let what = format!("investigation completed: {} ({status}{sure})", cap(found));
+            let detail = format!("took {}, {}", lasted(data.duration_s), cost(data.cost_usd));
+            (what, Some(detail), command("read", "", &data.report).or_else(look))
+        }
+        Type::InvestigationFailed => {
+            let data = read::<event::InvestigationFailed>(line)?;
+            ended("failed", &data.detail, data.duration_s, data.cost_usd, incident)
+        }
+        Type::InvestigationTimedOut => {
+            let data = read::<event::InvestigationTimedOut>(line)?;
+            let how = "stopped at its deadline";
+            ended(how, &data.detail, Some(data.duration_s), data.cost_usd, incident)
+        }
+        Type::InvestigationStopped => {
+            let data = read::<event::InvestigationStopped>(line)?;
+            ended("stopped", &data.detail, Some(data.duration_s), data.cost_usd, incident)
+        }
     })
 }
 
-fn linted(data: &event::QueueLinted) -> (String, Details) {
-    let what = count(data.findings.len() as u64, "finding");
-    let first = data.findings.first().map(|finding| cap(&finding.detail).into_owned());
-    (
-        what,
-        Details {
-            detail: first,
-            next: command("see all with", "dlq-poll --lint --queue ", &data.queue.name),
-        },
-    )
-}
-
-fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> (String, Details) {
+fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> Sentences {
     if let Some(word) = &data.refused {
         let why = data.detail.as_deref().filter(|detail| !detail.trim().is_empty());
-        let what = format!("not looked at: {}", cap(why.unwrap_or(word)));
-        return (what, Details { detail: None, next: look(incident) });
+        return (format!("not looked at: {}", cap(why.unwrap_or(word))), None, look(incident));
     }
     let Some(taken) = data.taken else {
-        let there =
-            data.depth.map_or("an unknown number of messages".into(), |n| count(n, "message"));
-        return (format!("would be looked at; {there}"), Details::default());
+        return (format!("would be looked at; {}", messages(data.depth)), None, None);
     };
     // The depth is approximate. A depth below the number received is not shown.
     let mut what = match data.depth.filter(|depth| *depth >= taken) {
@@ -280,110 +288,35 @@ fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> (String, Detai
     let detail = (data.overseen > 0)
         .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));
     let see = data.bundle.as_deref().and_then(|bundle| command("see", "", bundle));
-    (what, Details { detail, next: see.or_else(|| look(incident)) })
+    (what, detail, see.or_else(|| look(incident)))
 }
 
-fn polled(known: Type, line: &[u8]) -> Option<(String, Details)> {
-    if known == Type::PollFinished {
-        let data = read::<event::PollFinished>(line)?;
-        let took = show_span(Duration::from_millis(data.duration_ms));
-        let queues = count(data.queues, "queue");
-        let what = format!("round {} over {queues} took {took}", data.round);
-        let detail = format!("{} raised, {} unreadable", data.raised, data.unreadable);
-        return Some((what, rest(detail, None)));
-    }
-    let data = read::<event::PollFailed>(line)?;
+fn poll_failed(data: &event::PollFailed) -> Sentences {
     let place = |what: &str, name: &Option<String>| {
         name.as_ref().map_or(String::new(), |name| format!(" in {what} '{}'", cap(name)))
     };
     let (account, region) = (place("account", &data.account), place("region", &data.region));
     let what = format!("cannot poll{account}{region}: {}", cap(&data.reason));
-    let next = data
-        .region
-        .as_deref()
-        .and_then(|region| command("try", "aws sqs list-queues --region ", region));
-    Some((what, rest("nothing is known about the queues there".into(), next)))
+    let region = data.region.as_deref().unwrap_or_default();
+    let next = command("try", "aws sqs list-queues --region ", region);
+    (what, Some("nothing is known about the queues there".into()), next)
 }
 
-fn investigated(
-    known: Type,
-    line: &[u8],
+/// Describes an investigation that ended without a result.
+fn ended(
+    how: &str,
+    detail: &str,
+    seconds: Option<u64>,
+    usd: Option<f64>,
     incident: Option<&str>,
-    now: Timestamp,
-) -> Option<(String, Details)> {
-    Some(match known {
-        Type::InvestigationSkipped => {
-            let data = read::<event::InvestigationSkipped>(line)?;
-            let until = data.until.map(|until| format!("until {}", moment(until, now)));
-            (
-                format!("not investigated: {}", cap(&data.detail)),
-                Details { detail: until, next: None },
-            )
-        }
-        Type::InvestigationStarted => {
-            let data = read::<event::InvestigationStarted>(line)?;
-            let what = format!("investigation by '{}' has started", cap(&data.agent));
-            (what, rest(format!("it is stopped at {}", moment(data.timeout_at, now)), None))
-        }
-        Type::InvestigationCompleted => {
-            let data = read::<event::InvestigationCompleted>(line)?;
-            let found = data.verdict.title.as_deref().unwrap_or("a result without a title");
-            let mut weight = cap(&data.verdict.status).into_owned();
-            if let Some(confidence) = data.verdict.confidence {
-                weight
-                    .push_str(&format!(", confidence {:.0} %", confidence.clamp(0.0, 1.0) * 100.0));
-            }
-            let what = format!("investigation completed: {} ({weight})", cap(found));
-            let took = lasted(data.duration_s);
-            let read_it = command("read", "", &data.report);
-            (
-                what,
-                rest(
-                    format!("took {took}, {}", cost(data.cost_usd)),
-                    read_it.or_else(|| look(incident)),
-                ),
-            )
-        }
-        Type::InvestigationFailed => {
-            let data = read::<event::InvestigationFailed>(line)?;
-            let took = data.duration_s.map_or("after an unknown time".into(), |seconds| {
-                format!("after {}", lasted(seconds))
-            });
-            let what = format!("investigation failed: {}", cap(&data.detail));
-            (what, rest(format!("{took}, {}", cost(data.cost_usd)), look(incident)))
-        }
-        Type::InvestigationTimedOut => {
-            let data = read::<event::InvestigationTimedOut>(line)?;
-            let took = lasted(data.duration_s);
-            let what = format!("investigation stopped at its deadline: {}", cap(&data.detail));
-            (what, rest(format!("after {took}, {}", cost(data.cost_usd)), look(incident)))
-        }
-        Type::InvestigationProgressed => {
-            let data = read::<event::InvestigationProgressed>(line)?;
-            let who = data.subagent.as_deref().map(|who| format!("{}: ", cap(who)));
-            let tool = data.tool.as_deref().map(|tool| format!(" with {}", cap(tool)));
-            let what = [who.unwrap_or_default(), cap(&data.step).into(), tool.unwrap_or_default()];
-            (
-                what.concat(),
-                Details { detail: data.cost_usd.map(|usd| cost(Some(usd))), next: None },
-            )
-        }
-        Type::InvestigationStopped => {
-            let data = read::<event::InvestigationStopped>(line)?;
-            let took = lasted(data.duration_s);
-            let what = format!("investigation stopped: {}", cap(&data.detail));
-            (what, rest(format!("after {took}, {}", cost(data.cost_usd)), look(incident)))
-        }
-        _ => return None,
-    })
+) -> Sentences {
+    let took = seconds.map_or("an unknown time".into(), lasted);
+    let what = format!("investigation {how}: {}", cap(detail));
+    (what, Some(format!("after {took}, {}", cost(usd))), look(incident))
 }
 
 fn read<D: Payload>(line: &[u8]) -> Option<D> {
     event::read::<D>(line).map(|event| event.data)
-}
-
-fn rest(detail: String, next: Option<String>) -> Details {
-    Details { detail: Some(detail), next }
 }
 
 /// Returns text of an event, made safe and short.
@@ -395,12 +328,8 @@ fn cap(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn oldest(depth: Option<u64>) -> String {
-    match depth {
-        Some(1) => "the message".into(),
-        Some(depth) => format!("the oldest of {}", count(depth, "message")),
-        None => "the oldest messages".into(),
-    }
+fn messages(depth: Option<u64>) -> String {
+    depth.map_or("an unknown number of messages".into(), |depth| count(depth, "message"))
 }
 
 /// Formats a duration that was measured in whole seconds.
@@ -448,11 +377,6 @@ fn look(incident: Option<&str>) -> Option<String> {
     // A part of the id is unique, and fits a narrow terminal.
     let incident = incident?;
     command("look with", "dlq-log --incident ", incident.get(..13).unwrap_or(incident))
-}
-
-fn poll(queue: &str) -> Option<String> {
-    // A dry run, because a real one would use up the event of the next round.
-    command("try", "dlq-poll --dry-run --queue ", queue)
 }
 
 /// Returns `LEAD 'COMMAND WORD'`; None when the word is not safe in a shell.

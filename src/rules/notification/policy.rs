@@ -3,7 +3,7 @@
 //! Promises: channel names are unique, and routes name only channels that exist. The reader of the
 //! configuration checks both.
 
-use crate::event::Severity;
+use crate::event::{Severity, words};
 use crate::glob::GlobList;
 
 /// Channels, and the routes that choose between them.
@@ -34,14 +34,16 @@ pub struct Channel {
     pub min_severity: Option<Severity>,
 }
 
-/// Types of channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ChannelKind {
-    /// Lines on standard error.
-    #[default]
-    Console,
-    /// Desktop notifications.
-    Desktop,
+words! {
+    #[derive(Default)]
+    /// Types of channels.
+    ChannelKind {
+        #[default]
+        /// Lines on standard error.
+        Console = "console",
+        /// Desktop notifications.
+        Desktop = "desktop",
+    }
 }
 
 /// Rule that sends matching events to channels.

@@ -4,49 +4,16 @@
 //! never causes another. A table by type and severity holds the events that no channel accepts,
 //! because these are nearly all lines of a stream. Pure.
 
-use std::fmt;
-
 use super::policy::{Channel, Notifications, Route};
 use crate::event::{Head, Severity, Type};
-
-/// The channels of an event, or the reason for none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Routing {
-    /// Indexes into the channels of the configuration.
-    Notify(Vec<usize>),
-    Silent(SilenceReason),
-}
-
-/// The reasons for which an event goes to no channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SilenceReason {
-    AboutNotices,
-    /// A sign of life: for routes and channels of severity DEBUG only.
-    Heartbeat,
-    /// A route without channels matches.
-    Muted,
-    /// Every channel or route asks for a higher severity, or no route matches.
-    Unmatched,
-}
-
-impl fmt::Display for SilenceReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SilenceReason::AboutNotices => "the event is about a notice",
-            SilenceReason::Heartbeat => "the event is a heartbeat",
-            SilenceReason::Muted => "a route without channels matches",
-            SilenceReason::Unmatched => "the severity is too low, or no route matches",
-        })
-    }
-}
 
 /// The channels and routes of a configuration, with the table of what no channel accepts.
 #[derive(Debug)]
 pub struct Router {
     channels: Vec<Channel>,
     routes: Vec<Route>,
-    /// The reason for each type and severity that no channel accepts, whatever the queue.
-    silent: [[Option<SilenceReason>; Severity::ALL.len()]; Type::ALL.len()],
+    /// Whether no channel accepts a type and severity, whatever the queue.
+    silent: [[bool; Severity::ALL.len()]; Type::ALL.len()],
 }
 
 /// The queue of an event that is routed.
@@ -73,48 +40,37 @@ impl Router {
         let mut router = Router {
             channels: notifications.channels.clone(),
             routes: notifications.routes.clone(),
-            silent: [[None; Severity::ALL.len()]; Type::ALL.len()],
+            silent: [[false; Severity::ALL.len()]; Type::ALL.len()],
         };
         for &known in Type::ALL {
             for severity in Severity::ALL {
-                let kind = known.as_str();
-                let (known, queue) = (Some(known), QueueScope::Any);
-                let event = RoutedEvent { known, kind, severity, queue };
-                if let (Some(known), Routing::Silent(why)) = (known, router.decide(event)) {
-                    router.silent[known as usize][severity as usize] = Some(why);
-                }
+                let (kind, queue) = (known.as_str(), QueueScope::Any);
+                let event = RoutedEvent { known: Some(known), kind, severity, queue };
+                router.silent[known as usize][severity as usize] = router.decide(event).is_empty();
             }
         }
         router
     }
 
-    /// Returns the channels of the event with this head.
-    pub fn route(&self, head: &Head) -> Routing {
-        let severity = head.severity();
-        if let Some(known) = head.known
-            && let Some(why) = self.silent[known as usize][severity as usize]
-        {
-            return Routing::Silent(why);
+    /// Returns the channels of the event with this head: indexes into those of the configuration.
+    pub fn route(&self, head: &Head) -> Vec<usize> {
+        let (known, severity) = (head.known, head.severity());
+        if known.is_some_and(|known| self.silent[known as usize][severity as usize]) {
+            return Vec::new();
         }
         let queue = QueueScope::This(head.subject.as_deref());
-        self.decide(RoutedEvent { known: head.known, kind: &head.kind, severity, queue })
+        self.decide(RoutedEvent { known, kind: &head.kind, severity, queue })
     }
 
-    fn decide(&self, event: RoutedEvent) -> Routing {
-        if Type::NoticeSent.is_of_family(event.kind) {
-            return Routing::Silent(SilenceReason::AboutNotices);
-        }
-        if self.routes.iter().any(|route| event.is_muted_by(route)) {
-            return Routing::Silent(SilenceReason::Muted);
+    fn decide(&self, event: RoutedEvent) -> Vec<usize> {
+        if Type::NoticeSent.is_of_family(event.kind)
+            || self.routes.iter().any(|route| event.is_muted_by(route))
+        {
+            return Vec::new();
         }
         let channels = self.channels.iter().enumerate();
         let accepting = channels.filter(|(_, channel)| self.accepts(channel, event));
-        let chosen: Vec<usize> = accepting.map(|(at, _)| at).collect();
-        match (chosen.is_empty(), event.is_heartbeat()) {
-            (false, _) => Routing::Notify(chosen),
-            (true, true) => Routing::Silent(SilenceReason::Heartbeat),
-            (true, false) => Routing::Silent(SilenceReason::Unmatched),
-        }
+        accepting.map(|(at, _)| at).collect()
     }
 
     fn accepts(&self, channel: &Channel, event: RoutedEvent) -> bool {
@@ -207,10 +163,7 @@ mod tests {
             r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","severitytext":"{severity}"{subject}}}"#
         );
         let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
-        match router.route(&head) {
-            Routing::Notify(channels) => channels,
-            Routing::Silent(_) => Vec::new(),
-        }
+        router.route(&head)
     }
 
     #[test]
@@ -307,16 +260,13 @@ mod tests {
     }
 
     #[test]
-    fn table_agrees_with_the_rules() {
+    fn channel_table_agrees_with_the_rules() {
         let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
         for &known in Type::ALL {
             for severity in Severity::ALL {
                 let (kind, queue) = (known.as_str(), QueueScope::This(Some("q")));
                 let event = RoutedEvent { known: Some(known), kind, severity, queue };
-                let expected = match router.decide(event) {
-                    Routing::Notify(channels) => channels,
-                    Routing::Silent(_) => Vec::new(),
-                };
+                let expected = router.decide(event);
                 assert_eq!(channels(&router, kind, severity.as_str(), "q"), expected);
             }
         }

@@ -13,7 +13,7 @@ use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::{self, Head};
 use crate::time::Timestamp;
 
-/// The time for which a notice is remembered. `scripts/pipeline` replays a day.
+/// The time for which a notice is remembered. `scripts/pipeline` replays 7 days.
 pub const KEPT_FOR: Duration = Duration::from_secs(8 * 86_400);
 
 /// The number of notices that are remembered.
@@ -96,6 +96,7 @@ impl SentLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
     use crate::document::Versioned;
     use crate::event::{Line, peek};
 

@@ -40,7 +40,7 @@ impl CacheKey {
 }
 
 /// The result of a discovery.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CacheEntry {
     /// The scope and the method.
     pub key: CacheKey,
@@ -60,7 +60,7 @@ impl CacheEntry {
         self.queues.iter().map(move |known| {
             let mut known = DeadLetterQueue { scope, ..known.clone() };
             if !label.is_empty() {
-                label.clone_into(&mut known.account);
+                label.clone_into(&mut known.queue.account);
             }
             known
         })
@@ -74,7 +74,7 @@ pub fn fresh(entry: &CacheEntry, now: Timestamp, ttl: Duration) -> bool {
 }
 
 /// The document.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveryDoc {
     entries: Vec<CacheEntry>,
 }
@@ -102,10 +102,13 @@ impl DiscoveryDoc {
     /// Records what was found, and drops what nobody has renewed.
     pub fn put(&mut self, key: CacheKey, at: Timestamp, mut queues: Vec<DeadLetterQueue>) {
         if let Some(earlier) = self.entry(&key) {
-            let found: HashMap<&str, Timestamp> =
-                earlier.queues.iter().map(|known| (known.arn.as_str(), known.found_at)).collect();
+            let found: HashMap<&str, Timestamp> = earlier
+                .queues
+                .iter()
+                .map(|known| (known.queue.arn.as_str(), known.found_at))
+                .collect();
             for known in &mut queues {
-                if let Some(at) = found.get(known.arn.as_str()) {
+                if let Some(at) = found.get(known.queue.arn.as_str()) {
                     known.found_at = *at;
                 }
             }
@@ -118,6 +121,7 @@ impl DiscoveryDoc {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::queue::redrive_graph::queue_at;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -137,7 +141,7 @@ mod tests {
 
     fn known(name: &str, found: Timestamp) -> DeadLetterQueue {
         let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
-        DeadLetterQueue::given(1, &url, "eu-west-1", "", found).unwrap()
+        DeadLetterQueue::given(1, queue_at(&url, "eu-west-1", "").unwrap(), found)
     }
 
     #[test]
@@ -184,7 +188,7 @@ mod tests {
         let again: DiscoveryDoc = serde_json::from_str(&text).unwrap();
         let entry = again.entry(&key("a")).unwrap();
         let placed: Vec<DeadLetterQueue> = entry.queues_in(4, "shop").collect();
-        assert_eq!((placed[0].scope, placed[0].account.as_str()), (4, "shop"));
+        assert_eq!((placed[0].scope, placed[0].queue.account.as_str()), (4, "shop"));
         assert_eq!(
             entry.queues_in(1, "").collect::<Vec<_>>(),
             doc.entry(&key("a")).unwrap().queues

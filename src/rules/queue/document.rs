@@ -8,17 +8,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::loss::MoveTask;
 use super::monitor;
-use super::monitor::{Edge, Observation, Policy, QueueEvent, Record};
-use super::reading::{ReadError, Reading};
+use super::monitor::{Emit, Policy, Polled, Record, SOURCE};
+use super::reading::Reading;
+use super::redrive_graph::DeadLetterQueue;
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
 use crate::time::Timestamp;
-
-/// The tool that emits these events.
-pub const SOURCE: &str = crate::event::ToolName::Poll.as_str();
 
 /// AWS's price of a million requests, in US dollars, without the free tier.
 const USD_PER_MILLION: f64 = 0.40;
@@ -84,29 +81,6 @@ impl Document for Watched {
     }
 }
 
-/// A queue to be polled.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    /// The index of the scope in this run.
-    pub scope: usize,
-    pub queue: Queue,
-    /// The time of discovery; absent for a queue that was given.
-    pub found_at: Option<Timestamp>,
-    /// The highest age of a message when it arrives; see [`super::expiry::RetentionSettings`].
-    pub age_max_s: Option<u64>,
-}
-
-/// A queue of a round, with its reading.
-#[derive(Debug, Clone)]
-pub struct Polled<'a> {
-    pub target: &'a Target,
-    pub reading: Reading,
-    /// Whether a listing made after the reading lacks the queue.
-    pub unlisted: bool,
-    /// The answer about move tasks, if [`Watched::asks_for_tasks`] was true.
-    pub tasks: Option<Result<Vec<MoveTask>, ReadError>>,
-}
-
 /// An account and region that could not be polled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeFailure {
@@ -115,14 +89,6 @@ pub struct ScopeFailure {
     pub region: String,
     /// The reason; `None` when the scope could be polled.
     pub reason: Option<String>,
-}
-
-/// A line to print, with its LF.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutLine {
-    pub line: Vec<u8>,
-    /// Whether the line goes to the journal; an unchanged reading does not.
-    pub journaled: bool,
 }
 
 impl Watched {
@@ -150,9 +116,9 @@ impl Watched {
 
     /// Returns the last time a queue without a record was empty: the last round of this selection,
     /// if the queue was known when that began to read.
-    fn empty_at(&self, selection: &str, found_at: Option<Timestamp>) -> Option<Timestamp> {
+    fn empty_at(&self, selection: &str, target: &DeadLetterQueue) -> Option<Timestamp> {
         let round = *self.rounds.get(selection)?;
-        found_at.is_none_or(|found| found <= round).then_some(round)
+        (target.is_given() || target.found_at <= round).then_some(round)
     }
 
     /// Applies a round whose first request was made at `begun`, and passes its lines to `emit` one by
@@ -163,7 +129,7 @@ impl Watched {
         selection: &str,
         begun: Timestamp,
         polled: &[Polled<'_>],
-        emit: &mut dyn FnMut(OutLine),
+        emit: Emit<'_>,
     ) {
         if self.floor == 0 {
             self.floor = first_floor(begun);
@@ -184,24 +150,13 @@ impl Watched {
             } else {
                 self.gone.insert(arn.into(), one.reading.at);
             }
-            let observation = Observation {
-                arn,
-                reading: &one.reading,
-                empty_at: self.empty_at(selection, one.target.found_at).filter(|_| past.is_none()),
-                age_max_s: one.target.age_max_s,
-                unlisted: one.unlisted,
-                tasks: one.tasks.as_ref(),
-            };
-            let (record, events) = monitor::judge(policy, past, observation, queue, floor);
-            let last = events.last().map(|event| event.seq + 1);
-            let next_seq = last.or(past.map(|past| past.seq)).unwrap_or(0);
-            events.into_iter().for_each(|event| emit(line(event, queue, one.reading.at)));
-            match record {
-                Some(record) => self.keep(queue, record),
-                None => {
-                    self.queues.remove(arn);
-                    self.floor = self.floor.max(next_seq);
-                }
+            let empty_at = self.empty_at(selection, one.target);
+            let (record, keep) = monitor::judge(policy, past, one, empty_at, floor, emit);
+            if keep {
+                self.keep(queue, record);
+            } else {
+                self.queues.remove(arn);
+                self.floor = self.floor.max(record.seq);
             }
         }
         let round = self.rounds.entry(selection.into()).or_insert(begun);
@@ -227,9 +182,8 @@ impl Watched {
         }
     }
 
-    /// Records which scopes could not be polled. Returns a line for each new reason.
-    pub fn apply_failures(&mut self, failures: &[ScopeFailure], at: Timestamp) -> Vec<OutLine> {
-        let mut lines = Vec::new();
+    /// Records which scopes could not be polled. Emits a line for each new reason.
+    pub fn apply_failures(&mut self, failures: &[ScopeFailure], at: Timestamp, emit: Emit<'_>) {
         for failure in failures {
             let scope = format!("{} {}", failure.account.as_deref().unwrap_or(""), failure.region);
             let Some(reason) = &failure.reason else {
@@ -251,37 +205,9 @@ impl Watched {
                 reason,
                 &ten_minute_bucket(at),
             ]);
-            let line = Event::new(SOURCE, id, "", at, data).line();
-            lines.push(OutLine { line, journaled: true });
+            emit(&Event::new(SOURCE, id, "", at, data).line(), true);
         }
-        lines
     }
-}
-
-fn line(event: QueueEvent, queue: &Queue, at: Timestamp) -> OutLine {
-    fn event_line<D: Payload>(
-        data: D,
-        seq: u64,
-        incident: Option<String>,
-        queue: &Queue,
-        at: Timestamp,
-    ) -> Vec<u8> {
-        let id = derived_id(&[SOURCE, &queue.arn, D::TYPE.as_str(), &seq.to_string()]);
-        Event::new(SOURCE, id, &queue.name, at, data).of_incident(incident).line()
-    }
-    let QueueEvent { edge, seq, incident, news: journaled } = event;
-    let line = match edge {
-        Edge::Gone(data) => event_line(data, seq, incident, queue, at),
-        Edge::Polled(data) => event_line(data, seq, incident, queue, at),
-        Edge::Raised(data) => event_line(data, seq, incident, queue, at),
-        Edge::Grew(data) => event_line(data, seq, incident, queue, at),
-        Edge::Expiring(data) => event_line(data, seq, incident, queue, at),
-        Edge::LossSuspected(data) => event_line(data, seq, incident, queue, at),
-        Edge::Cleared(data) => event_line(data, seq, incident, queue, at),
-        Edge::Unreadable(data) => event_line(data, seq, incident, queue, at),
-        Edge::Readable(data) => event_line(data, seq, incident, queue, at),
-    };
-    OutLine { line, journaled }
 }
 
 /// Returns the number of a period of ten minutes. It is part of ids that have no sequence, so that
@@ -333,7 +259,8 @@ pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::event::{Line, Type, peek};
-    use crate::rules::queue::reading::{Attributes, Counts};
+    use crate::rules::queue::reading::{Attributes, Counts, ReadError};
+    use crate::rules::queue::redrive_graph::FoundBy;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
@@ -343,12 +270,16 @@ mod tests {
         Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers: Vec::new(), all: false }
     }
 
-    fn target(name: &str, found: i64) -> Target {
+    fn target(name: &str, found: i64) -> DeadLetterQueue {
         let queue = Queue { name: name.into(), arn: format!("arn:{name}"), ..Queue::default() };
-        Target { scope: 0, queue, found_at: Some(at(found)), age_max_s: Some(0) }
+        DeadLetterQueue {
+            found_by: FoundBy::Name,
+            source_retention_s: Some(0),
+            ..DeadLetterQueue::given(0, queue, at(found))
+        }
     }
 
-    fn polled(target: &Target, second: i64, depth: Result<u64, ReadError>) -> Polled<'_> {
+    fn polled(target: &DeadLetterQueue, second: i64, depth: Result<u64, ReadError>) -> Polled<'_> {
         let result = depth.map(|visible| Attributes {
             arn: target.queue.arn.clone(),
             counts: Counts { visible, ..Counts::default() },
@@ -366,16 +297,16 @@ mod tests {
         selection: &str,
         begun: Timestamp,
         polled: &[Polled<'_>],
-    ) -> Vec<OutLine> {
+    ) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
-        doc.apply_round(policy, selection, begun, polled, &mut |say| lines.push(say));
+        doc.apply_round(policy, selection, begun, polled, &mut |line, _| lines.push(line.to_vec()));
         lines
     }
 
     /// The types and ids of what a round tells.
     fn round(doc: &mut Watched, second: i64, polled: &[Polled<'_>]) -> Vec<(Type, String)> {
         let lines = take(doc, &policy(), "all", at(second), polled);
-        let heads = lines.iter().map(|out| match peek(out.line.trim_ascii_end()) {
+        let heads = lines.iter().map(|line| match peek(line.trim_ascii_end()) {
             Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
             other => panic!("{other:?}"),
         });
@@ -417,7 +348,7 @@ mod tests {
         let raise = |rest: &[Polled<'_>]| {
             let polled = [rest, &[polled(&dead, 30, Ok(1))]].concat();
             let lines = take(&mut doc.clone(), &all, "all", at(30), &polled);
-            let raise = |out: &OutLine| match peek(out.line.trim_ascii_end()) {
+            let raise = |line: &Vec<u8>| match peek(line.trim_ascii_end()) {
                 Line::Event(head) if head.known == Some(Type::QueueRaised) => {
                     Some(head.id.into_owned())
                 }
@@ -437,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn seen_empty_means_read_in_a_round() {
+    fn empty_time_needs_a_reading_in_that_round() {
         let [a, b, c] = [target("a", -1000), target("b", -1000), target("c", 10)];
         let mut doc = Watched::default();
         round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(ReadError::Denied))]);
@@ -472,8 +403,8 @@ mod tests {
         let (early, late) = (target("a", 30), target("b", 31));
         let mut doc = Watched::default();
         take(&mut doc, &policy(), "all", at(30), &[]);
-        assert_eq!(doc.empty_at("all", early.found_at), Some(at(30)));
-        assert_eq!(doc.empty_at("all", late.found_at), None);
+        assert_eq!(doc.empty_at("all", &early), Some(at(30)));
+        assert_eq!(doc.empty_at("all", &late), None);
     }
 
     #[test]
@@ -482,15 +413,17 @@ mod tests {
         let failure = |reason: Option<&str>| {
             [ScopeFailure { account: None, region: "r".into(), reason: reason.map(str::to_owned) }]
         };
-        let told: Vec<usize> = [Some("a"), Some("a"), Some("b"), None, Some("b")]
-            .map(|reason| doc.apply_failures(&failure(reason), at(0)).len())
-            .to_vec();
+        let told = [Some("a"), Some("a"), Some("b"), None, Some("b")].map(|reason| {
+            let mut lines = 0;
+            doc.apply_failures(&failure(reason), at(0), &mut |_, _| lines += 1);
+            lines
+        });
         assert_eq!(told, [1, 0, 1, 0, 1]);
     }
 
     #[test]
-    fn many_failures_of_one_reason_are_one_warning() {
-        let all: Vec<Target> = (0..5).map(|n| target(&format!("q{n}"), 0)).collect();
+    fn failures_of_one_reason_are_one_warning() {
+        let all: Vec<DeadLetterQueue> = (0..5).map(|n| target(&format!("q{n}"), 0)).collect();
         let mut misses: Vec<Polled<'_>> =
             all.iter().map(|t| polled(t, 1, Err(ReadError::TimedOut))).collect();
         misses.push(polled(&all[0], 1, Err(ReadError::Denied)));

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn expiry_ranges() {
+    fn expiry_range_depends_on_retention_of_dlq_and_source() {
         let rows = [
             // AWS's own example: one day in the source, four in the DLQ: lost after three.
             ("standard", cohort(0, 30), keeps(4 * DAY, DAY), Some(3 * DAY), Some(4 * DAY + 30)),

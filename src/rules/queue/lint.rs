@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::dlq_name;
 use super::reading::{Attributes, Redrive};
 use super::redrive_graph::{Graph, QueueNode, Survey};
-use crate::event::{Finding, Queue};
+use crate::event::{Finding, QueueLinted};
 use crate::glob::GlobList;
 use crate::time::show_span;
 
@@ -17,28 +17,17 @@ const RECEIVES_MIN: u64 = 5;
 /// The visibility timeout that SQS sets by default, in seconds.
 const VISIBILITY_DEFAULT_S: u64 = 30;
 
-/// A queue and its findings.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Linted {
-    /// The index of the scope in this run.
-    pub scope: usize,
-    /// The queue; it need not be a DLQ.
-    pub queue: Queue,
-    /// The findings, at least one.
-    pub findings: Vec<Finding>,
-}
-
-/// Returns the findings of a survey that read the queues' attributes, in its order.
-pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<Linted> {
+/// Returns the findings of a survey that read the queues' attributes, in its order. A queue with
+/// findings need not be a DLQ.
+pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<QueueLinted> {
     let mut all = Vec::new();
-    for (scope, seen) in survey.scopes.iter().enumerate() {
+    for seen in &survey.scopes {
         let graph = Graph::new(seen);
-        let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.place.arn.as_str()).collect();
+        let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.queue.arn.as_str()).collect();
         for node in &graph.nodes {
             let findings = judge(&graph, &arns, node, patterns);
             if !findings.is_empty() {
-                let queue = graph.queue(node);
-                all.push(Linted { scope, queue, findings });
+                all.push(QueueLinted { queue: node.queue.clone(), findings });
             }
         }
     }
@@ -51,43 +40,34 @@ fn judge(
     node: &QueueNode,
     patterns: Option<&GlobList>,
 ) -> Vec<Finding> {
-    let has_source = graph.sources(node).next().is_some();
-    let is_named = dlq_name::is_dlq_name(&node.place.name, patterns);
-    let mut findings = Vec::new();
-    if is_named && !has_source && graph.complete {
-        findings.push(orphan());
-    }
-    let Some(attributes) = node.attributes else {
-        return findings;
-    };
-    findings.extend(retention(graph, node, attributes));
-    let Some(redrive) = &attributes.redrive else {
-        return findings;
-    };
-    if has_source || is_named {
-        findings.push(chained(redrive));
-    }
-    if arns.contains(redrive.target.as_str()) {
-        findings.extend(mixed(node, redrive));
-    } else {
-        findings.push(dangling(node, redrive));
-    }
-    findings.extend(receives(redrive));
-    findings.extend(visibility(attributes));
-    findings
+    let has_source = !node.queue.sources.is_empty();
+    let is_named = dlq_name::is_dlq_name(&node.queue.name, patterns);
+    let redrive = node.attributes.and_then(|attributes| attributes.redrive.as_ref());
+    let findings = [
+        (is_named && !has_source && graph.complete).then(orphan),
+        node.attributes.and_then(|attributes| retention(graph, node, attributes)),
+        redrive.filter(|_| has_source || is_named).map(chained),
+        redrive.and_then(|redrive| match arns.contains(redrive.target.as_str()) {
+            true => mixed(node, redrive),
+            false => Some(dangling(node, redrive)),
+        }),
+        redrive.and_then(receives),
+        redrive.and(node.attributes).and_then(visibility),
+    ];
+    findings.into_iter().flatten().collect()
 }
 
 /// Compares the retention with that of the sources. A dead letter of a standard queue keeps the time
 /// at which it was first sent, so the DLQ may delete it on arrival when a source keeps messages as
 /// long. In FIFO queues the time starts at arrival.
 fn retention(graph: &Graph, node: &QueueNode, attributes: &Attributes) -> Option<Finding> {
-    if dlq_name::is_fifo(&node.place.name) {
+    if node.queue.fifo {
         return None;
     }
     let own = attributes.retention_s?;
     let (longest, source) = graph
         .sources(node)
-        .filter_map(|source| Some((source.attributes?.retention_s?, source.place.name.as_str())))
+        .filter_map(|source| Some((source.attributes?.retention_s?, source.queue.name.as_str())))
         .max()?;
     let (level, verb) = match own.cmp(&longest) {
         std::cmp::Ordering::Less => ("error", "less than"),
@@ -122,7 +102,7 @@ fn orphan() -> Finding {
 fn dangling(node: &QueueNode, redrive: &Redrive) -> Finding {
     let target = name_of(&redrive.target);
     let place = |arn: &str| arn.rsplit_once(':').map(|(place, _)| place.to_owned());
-    let why = if place(&redrive.target) == place(&node.place.arn) {
+    let why = if place(&redrive.target) == place(&node.queue.arn) {
         "which does not exist"
     } else {
         "which is in another account or region, where SQS does not deliver"
@@ -133,18 +113,15 @@ fn dangling(node: &QueueNode, redrive: &Redrive) -> Finding {
 
 fn mixed(node: &QueueNode, redrive: &Redrive) -> Option<Finding> {
     let target = name_of(&redrive.target);
-    let kind = |fifo| {
-        if fifo { "a FIFO queue" } else { "a standard queue" }
+    let (own, other) = match (node.queue.fifo, dlq_name::is_fifo(target)) {
+        (true, false) => ("a FIFO queue", "a standard queue"),
+        (false, true) => ("a standard queue", "a FIFO queue"),
+        _ => return None,
     };
-    let (own, other) = (dlq_name::is_fifo(&node.place.name), dlq_name::is_fifo(target));
-    (own != other).then(|| {
-        let detail = format!(
-            "it is {} and its dead-letter queue '{target}' is {}: they have to be of one kind",
-            kind(own),
-            kind(other)
-        );
-        finding("type-mismatch", "error", detail)
-    })
+    let detail = format!(
+        "it is {own} and its dead-letter queue '{target}' is {other}: they have to be of one kind"
+    );
+    Some(finding("type-mismatch", "error", detail))
 }
 
 fn receives(redrive: &Redrive) -> Option<Finding> {
@@ -162,15 +139,12 @@ fn receives(redrive: &Redrive) -> Option<Finding> {
 }
 
 fn visibility(attributes: &Attributes) -> Option<Finding> {
-    let visibility_s = attributes.visibility_s?;
-    (visibility_s <= VISIBILITY_DEFAULT_S).then(|| {
-        let detail = format!(
-            "a received message is visible again after {visibility_s}s: a consumer that takes \
-             longer gets it twice and dead-letters it early; for Lambda at least 6 times the \
-             function's timeout"
-        );
-        finding("visibility-timeout", "advice", detail)
-    })
+    let visibility_s = attributes.visibility_s.filter(|time| *time <= VISIBILITY_DEFAULT_S)?;
+    let detail = format!(
+        "a received message is visible again after {visibility_s}s: a consumer that takes longer \
+         gets it twice and dead-letters it early; for Lambda at least 6 times the function's timeout"
+    );
+    Some(finding("visibility-timeout", "advice", detail))
 }
 
 fn finding(rule: &str, level: &str, detail: String) -> Finding {

@@ -76,23 +76,12 @@ impl std::fmt::Display for LossReason {
             LossReason::Unexplained => {
                 f.write_str("no move task, nothing in flight and no act of ours explains it")
             }
-            LossReason::CannotTell(miss) => {
-                write!(
-                    f,
-                    "whether they were moved cannot be told: sqs:ListMessageMoveTasks: {miss}"
-                )
+            LossReason::CannotTell(error) => {
+                let action = "sqs:ListMessageMoveTasks";
+                write!(f, "whether they were moved cannot be told: {action}: {error}")
             }
         }
     }
-}
-
-/// The judgement of a drop.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LossOutcome {
-    /// A reader moved or deleted the messages.
-    Moved,
-    /// No reader is known to have moved or deleted the messages.
-    Lost(LossReason),
 }
 
 /// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry of
@@ -147,18 +136,19 @@ pub fn is_due(drop: Option<DepthDrop>, at: Timestamp) -> bool {
     drop.is_some_and(|drop| drop.samples >= 2 && at.since(drop.since) >= SETTLED)
 }
 
-/// Judges a drop that is due by the answer about move tasks.
-pub fn judge(drop: DepthDrop, tasks: &Result<Vec<MoveTask>, ReadError>) -> LossOutcome {
+/// Judges a drop that is due by the answer about move tasks. Returns why messages are missing;
+/// `None` when a reader moved or deleted them.
+pub fn judge(drop: DepthDrop, tasks: &Result<Vec<MoveTask>, ReadError>) -> Option<LossReason> {
     if drop.read {
-        return LossOutcome::Moved;
+        return None;
     }
     let explains =
         |task: &MoveTask| task.running || task.started_at >= drop.from_at.minus(TASK_REACH);
     match tasks {
-        Ok(tasks) if tasks.iter().any(explains) => LossOutcome::Moved,
-        Err(miss) => LossOutcome::Lost(LossReason::CannotTell(miss.clone())),
-        Ok(_) if drop.expired => LossOutcome::Lost(LossReason::Retention),
-        Ok(_) => LossOutcome::Lost(LossReason::Unexplained),
+        Ok(tasks) if tasks.iter().any(explains) => None,
+        Err(error) => Some(LossReason::CannotTell(error.clone())),
+        Ok(_) if drop.expired => Some(LossReason::Retention),
+        Ok(_) => Some(LossReason::Unexplained),
     }
 }
 
@@ -204,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_counted_from_the_highest_depth_since() {
+    fn drop_ends_at_the_highest_depth_since() {
         let fall = story(&[(0, 5, 0), (30, 1, 0), (60, 3, 0), (90, 2, 0)]).unwrap();
         assert_eq!((fall.from, fall.to), (5, 3));
     }
 
     #[test]
-    fn what_leaves_one_by_one_is_told_as_a_whole() {
+    fn drop_in_small_steps_is_counted_in_full() {
         let (mut fall, mut past, mut told) = (None, None, 0);
         for (step, depth) in [10, 8, 6, 4, 2, 2, 2, 1, 1, 1, 1].into_iter().enumerate() {
             let now = at(i64::try_from(step).unwrap() * 40);
@@ -226,33 +216,23 @@ mod tests {
     }
 
     #[test]
-    fn verdicts() {
+    fn drop_outcome_depends_on_tasks_readers_and_retention() {
         let quiet = story(&[(1000, 5, 0), (1030, 2, 0), (1090, 2, 0)]).unwrap();
         let read = story(&[(1000, 5, 1), (1030, 2, 0), (1090, 2, 0)]).unwrap();
         let expired = DepthDrop { expired: true, ..quiet };
         let task = |running, second| Ok(vec![MoveTask { running, started_at: at(second) }]);
         let rows = [
-            ("nobody", quiet, Ok(vec![]), LossOutcome::Lost(LossReason::Unexplained)),
-            ("retention", expired, Ok(vec![]), LossOutcome::Lost(LossReason::Retention)),
-            ("somebody reads", read, Ok(vec![]), LossOutcome::Moved),
-            ("a running task", quiet, task(true, -90_000), LossOutcome::Moved),
-            (
-                "a task that began after the higher count",
-                quiet,
-                task(false, 1010),
-                LossOutcome::Moved,
-            ),
-            (
-                "a task of long ago",
-                quiet,
-                task(false, 0),
-                LossOutcome::Lost(LossReason::Unexplained),
-            ),
+            ("nobody", quiet, Ok(vec![]), Some(LossReason::Unexplained)),
+            ("retention", expired, Ok(vec![]), Some(LossReason::Retention)),
+            ("somebody reads", read, Ok(vec![]), None),
+            ("a running task", quiet, task(true, -90_000), None),
+            ("a task that began after the higher count", quiet, task(false, 1010), None),
+            ("a task of long ago", quiet, task(false, 0), Some(LossReason::Unexplained)),
             (
                 "no permission",
                 expired,
                 Err(ReadError::Denied),
-                LossOutcome::Lost(LossReason::CannotTell(ReadError::Denied)),
+                Some(LossReason::CannotTell(ReadError::Denied)),
             ),
         ];
         for (rule, fall, tasks, verdict) in rows {

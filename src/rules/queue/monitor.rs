@@ -1,4 +1,4 @@
-//! The judgement of one queue: policy, record and reading in; the next record and the edges out.
+//! The judgement of one queue: policy, record and reading in; the next record and the event lines out.
 //!
 //! Promises: a failed reading changes nothing that is known about the messages. It never raises,
 //! never clears, and never counts as zero.
@@ -10,16 +10,19 @@ pub use record::{OpenIncident, Record};
 use std::time::Duration;
 
 use super::expiry::{self, ExpiryWindow, RetentionSettings};
-use super::loss::{self, LossOutcome, MoveTask};
+use super::loss::{self, MoveTask};
 use super::reading::{Attributes, Counts, ReadError, Reading};
+use super::redrive_graph::DeadLetterQueue;
 use super::threshold;
 use crate::event::{
-    Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected, QueuePolled,
-    QueueRaised, QueueReadable, QueueUnreadable,
+    Event, Payload, Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected,
+    QueuePolled, QueueRaised, QueueReadable, QueueUnreadable, ToolName, derived_id,
 };
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
+/// The program that writes these events.
+pub const SOURCE: &str = ToolName::Poll.as_str();
 /// Consecutive failed readings that make a queue unreadable; earlier ones are only warnings.
 pub const MISSES: u64 = 2;
 
@@ -38,46 +41,20 @@ pub struct Policy {
     pub all: bool,
 }
 
-/// A reading of the queue, with the facts around it.
-#[derive(Debug, Clone, Copy)]
-pub struct Observation<'a> {
-    /// The ARN; ids of edges are derived from it.
-    pub arn: &'a str,
-    pub reading: &'a Reading,
-    /// The last time the queue was seen empty, for a queue without a record.
-    pub empty_at: Option<Timestamp>,
-    /// The maximum age of an arriving message; see [`RetentionSettings::age_max_s`].
-    pub age_max_s: Option<u64>,
+/// A queue of a round, with its reading.
+#[derive(Debug, Clone)]
+pub struct Polled<'a> {
+    pub target: &'a DeadLetterQueue,
+    pub reading: Reading,
     /// Whether a listing made after the reading lacks the queue.
     pub unlisted: bool,
     /// The answer about move tasks, if [`asks_for_tasks`] was true.
-    pub tasks: Option<&'a Result<Vec<MoveTask>, ReadError>>,
+    pub tasks: Option<Result<Vec<MoveTask>, ReadError>>,
 }
 
-/// A change to report.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Edge {
-    Gone(QueueGone),
-    Polled(QueuePolled),
-    Raised(QueueRaised),
-    Grew(QueueGrew),
-    Expiring(QueueExpiring),
-    LossSuspected(QueueLossSuspected),
-    Cleared(QueueCleared),
-    Unreadable(QueueUnreadable),
-    Readable(QueueReadable),
-}
-
-/// An edge with its sequence number and its incident.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueueEvent {
-    pub edge: Edge,
-    /// The sequence number; part of the id.
-    pub seq: u64,
-    pub incident: Option<String>,
-    /// Whether the event goes to the journal; an unchanged reading does not.
-    pub news: bool,
-}
+/// A receiver of event lines, each with its LF. The flag says whether the line goes to the journal;
+/// an unchanged reading does not.
+pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
 
 /// Whether the next judgement needs the list of move tasks: a drop has lasted, or the queue is about
 /// to be cleared, and nobody was seen reading.
@@ -93,111 +70,93 @@ pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading)
         && fall.is_some_and(|fall| !fall.read)
 }
 
-/// Judges one reading of a queue. Returns the record to keep, `None` when the queue is quiet or gone,
-/// and the edges. `floor` is the first sequence number of a queue without a record.
+/// Judges one reading of a queue, and emits an event for each change. Returns the record, and whether
+/// to keep it: a queue that is quiet or gone needs none. `empty_at` is the last time a queue without a
+/// record was empty, `floor` its first sequence number.
 pub fn judge(
     policy: &Policy,
     past: Option<&Record>,
-    sample: Observation<'_>,
-    queue: &Queue,
+    polled: &Polled<'_>,
+    empty_at: Option<Timestamp>,
     floor: u64,
-) -> (Option<Record>, Vec<QueueEvent>) {
-    let at = sample.reading.at;
-    let past = past.map(|past| past.clamp_future_times(at));
-    let past = past.as_ref();
-    let past_is_newer = past.is_some_and(|past| past.sampled_at >= at)
-        || (past.is_none() && sample.empty_at.is_some_and(|empty| empty >= at));
-    if past_is_newer {
-        return (past.cloned(), Vec::new());
+    emit: Emit<'_>,
+) -> (Record, bool) {
+    let at = polled.reading.at;
+    let record = past.map_or_else(|| Record::new(floor, at), |past| past.clamp_future_times(at));
+    let newest = if past.is_some() { Some(record.sampled_at) } else { empty_at };
+    if newest.is_some_and(|newest| newest >= at) {
+        return (record, past.is_some());
     }
-    let mut judgement = Judgement {
-        policy,
-        sample,
-        queue,
-        record: past.cloned().unwrap_or_else(|| Record::new(floor, at)),
-        changed: false,
-        events: Vec::new(),
-    };
     // The last reading of a quiet queue found it empty.
     let before = match past {
-        Some(past) => past.read,
-        None => sample.empty_at.map(|empty| (empty, Counts::default())),
+        Some(_) => record.read,
+        None => empty_at.map(|empty| (empty, Counts::default())),
     };
+    let mut judgement = Judgement { policy, polled, record, emit };
     judgement.record.sampled_at = at;
-    match &sample.reading.result {
-        Err(ReadError::Missing) if sample.unlisted => {
+    match &polled.reading.result {
+        Err(ReadError::Missing) if polled.unlisted => {
             judgement.report_gone();
-            return (None, judgement.events);
+            return (judgement.record, false);
         }
-        Err(miss) => judgement.apply_error(miss),
+        Err(error) => judgement.apply_error(error),
         Ok(attributes) => judgement.apply_reading(attributes, before),
     }
     judgement.report_expiry();
-    let record = Some(judgement.record).filter(|record| !record.is_quiet());
-    (record, judgement.events)
+    let keep = !judgement.record.is_quiet();
+    (judgement.record, keep)
 }
 
 struct Judgement<'a> {
     policy: &'a Policy,
-    sample: Observation<'a>,
-    queue: &'a Queue,
+    polled: &'a Polled<'a>,
     record: Record,
-    /// Whether the counts differ from the previous reading.
-    changed: bool,
-    events: Vec<QueueEvent>,
+    emit: Emit<'a>,
 }
 
 impl Judgement<'_> {
-    fn emit(&mut self, edge: Edge) {
+    fn emit<D: Payload>(&mut self, data: D) {
+        self.emit_reading(data, true);
+    }
+
+    fn emit_reading<D: Payload>(&mut self, data: D, news: bool) {
+        let queue = &self.polled.target.queue;
+        let (kind, seq) = (D::TYPE.as_str(), self.record.seq.to_string());
+        let id = derived_id(&[SOURCE, &queue.arn, kind, &seq]);
         let incident = self.record.incident.as_ref().map(|incident| incident.id.clone());
-        let news = match &edge {
-            Edge::Polled(reading) => self.changed && reading.depth.is_some(),
-            _ => true,
-        };
-        self.events.push(QueueEvent { edge, seq: self.record.seq, incident, news });
+        let event = Event::new(SOURCE, id, &queue.name, self.polled.reading.at, data);
+        (self.emit)(&event.of_incident(incident).line(), news);
         self.record.seq += 1;
     }
 
     fn queue(&self) -> Queue {
-        self.queue.clone()
+        self.polled.target.queue.clone()
     }
 
     fn report_gone(&mut self) {
         let last_depth = self.record.read.map(|(_, counts)| counts.depth());
-        self.emit(Edge::Gone(QueueGone { queue: self.queue(), last_depth }));
+        self.emit(QueueGone { queue: self.queue(), last_depth });
     }
 
-    fn apply_error(&mut self, miss: &ReadError) {
+    fn apply_error(&mut self, error: &ReadError) {
         self.record.misses += 1;
         self.record.zeros = None;
-        let (misses, reason) = (self.record.misses, miss.to_string());
+        let (misses, reason) = (self.record.misses, error.to_string());
         if misses == MISSES {
-            let reason = reason.clone();
-            let unreadable = QueueUnreadable { queue: self.queue(), depth: None, reason, misses };
-            self.emit(Edge::Unreadable(unreadable));
+            let (queue, reason) = (self.queue(), reason.clone());
+            self.emit(QueueUnreadable { queue, depth: None, reason, misses });
         }
-        if self.policy.all {
-            self.emit(Edge::Polled(QueuePolled {
-                queue: self.queue(),
-                depth: None,
-                visible: None,
-                in_flight: None,
-                delayed: None,
-                previous: self.record.read.map(|(_, counts)| counts.depth()),
-                reason: Some(reason),
-            }));
-        }
+        let previous = self.record.read.map(|(_, counts)| counts.depth());
+        self.report_counts(None, previous, Some(reason), false);
     }
 
     fn apply_reading(&mut self, attributes: &Attributes, before: Option<(Timestamp, Counts)>) {
-        let (at, counts) = (self.sample.reading.at, attributes.counts);
+        let (at, counts) = (self.polled.reading.at, attributes.counts);
         let depth = counts.depth();
-        let settings = RetentionSettings {
-            retention_s: attributes.retention_s,
-            age_max_s: self.sample.age_max_s,
-        };
+        let age_max_s = self.polled.target.source_retention_s;
+        let settings = RetentionSettings { retention_s: attributes.retention_s, age_max_s };
         // The expiry before this reading: messages of then may have been lost since.
-        let window = self.record.window(self.sample.age_max_s);
+        let window = self.record.window(age_max_s);
         let misses = std::mem::take(&mut self.record.misses);
         let record = &mut self.record;
         record.retention_s = attributes.retention_s;
@@ -208,14 +167,16 @@ impl Judgement<'_> {
         record.fall = loss::follow(record.fall, before, counts, at, window);
         record.read = Some((at, counts));
         if misses >= MISSES {
-            self.emit(Edge::Readable(QueueReadable { queue: self.queue(), depth, misses }));
+            self.emit(QueueReadable { queue: self.queue(), depth, misses });
         }
-        self.report_counts(counts, before.map(|(_, counts)| counts));
+        let previous = before.map(|(_, counts)| counts.depth());
+        let changed = before.map_or(depth > 0, |(_, before)| before != counts);
+        self.report_counts(Some(counts), previous, None, changed);
         if self.record.incident.is_none() {
             // Below the threshold nothing was reported, so a drop is no loss.
             self.record.fall = None;
             if threshold::raises(self.policy.threshold, depth) {
-                self.raise(counts, before.map(|(_, counts)| counts.depth()));
+                self.raise(counts, previous);
             }
             return;
         }
@@ -226,36 +187,42 @@ impl Judgement<'_> {
         self.report_clear();
     }
 
-    fn report_counts(&mut self, counts: Counts, before: Option<Counts>) {
-        self.changed = before.map_or(counts.depth() > 0, |before| before != counts);
-        if !self.changed && !self.policy.all {
+    fn report_counts(
+        &mut self,
+        counts: Option<Counts>,
+        previous: Option<u64>,
+        reason: Option<String>,
+        changed: bool,
+    ) {
+        if !changed && !self.policy.all {
             return;
         }
-        self.emit(Edge::Polled(QueuePolled {
+        let polled = QueuePolled {
             queue: self.queue(),
-            depth: Some(counts.depth()),
-            visible: Some(counts.visible),
-            in_flight: Some(counts.in_flight),
-            delayed: Some(counts.delayed),
-            previous: before.map(Counts::depth),
-            reason: None,
-        }));
+            depth: counts.map(Counts::depth),
+            visible: counts.map(|counts| counts.visible),
+            in_flight: counts.map(|counts| counts.in_flight),
+            delayed: counts.map(|counts| counts.delayed),
+            previous,
+            reason,
+        };
+        self.emit_reading(polled, changed);
     }
 
     fn raise(&mut self, counts: Counts, previous: Option<u64>) {
         let depth = counts.depth();
-        let id =
-            crate::event::derived_id(&["incident", self.sample.arn, &self.record.seq.to_string()]);
+        let arn = &self.polled.target.queue.arn;
+        let id = derived_id(&["incident", arn, &self.record.seq.to_string()]);
         self.record.incident = Some(OpenIncident {
             id,
-            raised_at: self.sample.reading.at,
+            raised_at: self.polled.reading.at,
             raised_depth: depth,
             next_step: threshold::next_step(depth, self.policy.growth_factor, depth),
             cause: None,
             tier: None,
         });
-        let window = self.record.window(self.sample.age_max_s);
-        self.emit(Edge::Raised(QueueRaised {
+        let window = self.record.window(self.polled.target.source_retention_s);
+        self.emit(QueueRaised {
             queue: self.queue(),
             depth,
             visible: counts.visible,
@@ -266,7 +233,7 @@ impl Judgement<'_> {
             retention_s: self.record.retention_s,
             expires_after: window.after,
             expires_before: window.before,
-        }));
+        });
     }
 
     fn report_growth(&mut self, depth: u64) {
@@ -278,13 +245,13 @@ impl Judgement<'_> {
         }
         let raised_depth = incident.raised_depth;
         incident.next_step = threshold::next_step(raised_depth, self.policy.growth_factor, depth);
-        self.emit(Edge::Grew(QueueGrew { queue: self.queue(), depth, raised_depth }));
+        self.emit(QueueGrew { queue: self.queue(), depth, raised_depth });
     }
 
     /// Judges a drop that has lasted, or at the clear the whole drop. Returns the cause if it is known
     /// why the messages left.
     fn judge_drop(&mut self) -> Option<&'static str> {
-        let at = self.sample.reading.at;
+        let at = self.polled.reading.at;
         let depth = self.record.read.map_or(0, |(_, counts)| counts.depth());
         let clears = threshold::clears(self.policy.clear_after, self.record.zeros, at);
         let mut drop = self.record.fall.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
@@ -292,31 +259,28 @@ impl Judgement<'_> {
             drop.to = depth;
         }
         let unasked = Ok(Vec::new());
-        let tasks = match self.sample.tasks {
+        let tasks = match &self.polled.tasks {
             Some(tasks) => tasks,
             None if drop.read => &unasked,
             None => return None,
         };
         self.record.fall = loss::rest(drop, depth, at);
-        match loss::judge(drop, tasks) {
-            LossOutcome::Moved => (!drop.read).then_some("redriven"),
-            LossOutcome::Lost(why) => {
-                let missing = drop.from - drop.to;
-                let detail = format!(
-                    "{} left within {}: {why}",
-                    text::count(missing, "message"),
-                    show_span(at.since(drop.from_at)),
-                );
-                let (queue, why) = (self.queue(), why.word().into());
-                let lost = QueueLossSuspected { queue, missing, depth, why, detail };
-                self.emit(Edge::LossSuspected(lost));
-                drop.over.then_some("expired")
-            }
-        }
+        let Some(why) = loss::judge(drop, tasks) else {
+            return (!drop.read).then_some("redriven");
+        };
+        let missing = drop.from - drop.to;
+        let detail = format!(
+            "{} left within {}: {why}",
+            text::count(missing, "message"),
+            show_span(at.since(drop.from_at)),
+        );
+        let (queue, why) = (self.queue(), why.word().into());
+        self.emit(QueueLossSuspected { queue, missing, depth, why, detail });
+        drop.over.then_some("expired")
     }
 
     fn report_clear(&mut self) {
-        let at = self.sample.reading.at;
+        let at = self.polled.reading.at;
         let Some(incident) = &self.record.incident else {
             return;
         };
@@ -325,13 +289,13 @@ impl Judgement<'_> {
         }
         let duration_s = at.since(incident.raised_at).as_secs();
         let cause = incident.cause.clone().unwrap_or_else(|| "unknown".into());
-        self.emit(Edge::Cleared(QueueCleared { queue: self.queue(), duration_s, cause }));
+        self.emit(QueueCleared { queue: self.queue(), duration_s, cause });
         self.record.incident = None;
     }
 
     fn report_expiry(&mut self) {
-        let window = self.record.window(self.sample.age_max_s);
-        let at = self.sample.reading.at;
+        let window = self.record.window(self.polled.target.source_retention_s);
+        let at = self.polled.reading.at;
         let (Some(incident), Some(oldest)) =
             (&mut self.record.incident, self.record.cohorts.first())
         else {
@@ -345,15 +309,15 @@ impl Judgement<'_> {
             return;
         }
         incident.tier = Some((tier.as_secs(), *oldest));
-        let depth = self.sample.reading.result.as_ref().ok().map(|read| read.counts.depth());
-        self.emit(Edge::Expiring(QueueExpiring {
+        let depth = self.polled.reading.result.as_ref().ok().map(|read| read.counts.depth());
+        self.emit(QueueExpiring {
             queue: self.queue(),
             tier: tier_name(tier),
             certain,
             depth,
             expires_after: window.after,
             expires_before: window.before,
-        }));
+        });
     }
 }
 

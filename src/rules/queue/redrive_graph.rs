@@ -14,17 +14,25 @@ use crate::event::{Queue, words};
 use crate::glob::GlobList;
 use crate::time::Timestamp;
 
-/// The method that recognises dead-letter queues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Discover {
-    /// The union of both methods.
-    #[default]
-    Both,
-    /// The queue is the target of a redrive policy.
-    Redrive,
-    /// The name is that of a DLQ.
-    Name,
+words! {
+    #[derive(Default)]
+    /// The method that recognises dead-letter queues.
+    Discover {
+        #[default]
+        /// The union of both methods.
+        Both = "both",
+        /// The queue is the target of a redrive policy.
+        Redrive = "redrive",
+        /// The name is that of a DLQ.
+        Name = "name",
+    }
+}
+
+impl Discover {
+    /// Whether the method needs the attributes of all queues: a name is in the list already.
+    pub fn reads_attributes(self) -> bool {
+        self != Discover::Name
+    }
 }
 
 /// A listed queue, with its attributes if they were read.
@@ -62,28 +70,20 @@ words! {
         Name = "name",
         /// Redrive policy and name agree.
         Both = "both",
-        /// The user named it.
+        /// The user named it, or only an open incident knows it.
         Given = "given",
     }
 }
 
-/// A dead-letter queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A dead-letter queue, or another queue that is polled like one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetterQueue {
-    pub name: String,
-    pub url: String,
-    /// The ARN of the attributes, else the one that URL and region make.
-    pub arn: String,
-    pub region: String,
-    /// The account's label, else its number.
-    pub account: String,
+    #[serde(flatten)]
+    pub queue: Queue,
     /// The index of the scope in this run; not stored, because the next run may have other scopes.
     #[serde(skip)]
     pub scope: usize,
-    pub fifo: bool,
     pub found_by: FoundBy,
-    /// The names of the source queues, sorted.
-    pub sources: Vec<String>,
     /// The longest retention of a source, in seconds: the maximum age of an arriving message. Zero for
     /// FIFO (the age starts at arrival) and without sources; `None` when sources may be unseen.
     pub source_retention_s: Option<u64>,
@@ -92,58 +92,16 @@ pub struct DeadLetterQueue {
 }
 
 impl DeadLetterQueue {
-    /// Returns a queue that the user named, with unknown sources; `None` when `url` is not a queue URL.
-    pub fn given(
-        scope: usize,
-        url: &str,
-        region: &str,
-        account: &str,
-        at: Timestamp,
-    ) -> Option<Self> {
-        let place = QueueAddress::parse(url, region)?;
-        let fifo = dlq_name::is_fifo(&place.name);
-        Some(DeadLetterQueue {
-            url: url.to_owned(),
-            arn: place.arn,
-            region: region.to_owned(),
-            account: label_or_number(account, place.account),
-            scope,
-            fifo,
-            found_by: FoundBy::Given,
-            sources: Vec::new(),
-            source_retention_s: fifo.then_some(0),
-            found_at: at,
-            name: place.name,
-        })
+    /// Returns a queue that discovery did not find. Its sources may be unseen.
+    pub fn given(scope: usize, queue: Queue, at: Timestamp) -> Self {
+        let source_retention_s = queue.fifo.then_some(0);
+        let found_by = FoundBy::Given;
+        DeadLetterQueue { queue, scope, found_by, source_retention_s, found_at: at }
     }
 
-    /// Returns the queue as in events.
-    pub fn queue(&self) -> Queue {
-        Queue {
-            name: self.name.clone(),
-            url: self.url.clone(),
-            arn: self.arn.clone(),
-            region: self.region.clone(),
-            account: self.account.clone(),
-            fifo: self.fifo,
-            sources: self.sources.clone(),
-        }
-    }
-}
-
-/// The selection of queues by name.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Selection {
-    /// Only these, unless empty.
-    pub matching: GlobList,
-    /// Never these, also if they match.
-    pub exclude: GlobList,
-}
-
-impl Selection {
-    /// Whether a queue of this name is selected.
-    pub fn accepts(&self, name: &str) -> bool {
-        (self.matching.is_empty() || self.matching.matches(name)) && !self.exclude.matches(name)
+    /// Whether discovery did not find the queue.
+    pub fn is_given(&self) -> bool {
+        self.found_by == FoundBy::Given
     }
 }
 
@@ -156,24 +114,36 @@ pub fn find(
 ) -> Vec<DeadLetterQueue> {
     let mut found = Vec::new();
     let mut arns = HashSet::new();
-    for (index, scope) in survey.scopes.iter().enumerate() {
-        let graph = Graph::new(scope);
-        let mut here: Vec<DeadLetterQueue> = graph
-            .nodes
-            .iter()
-            .filter_map(|node| graph.judge(node, discover, patterns))
-            .filter(|known| arns.insert(known.arn.clone()))
-            .map(|known| DeadLetterQueue { scope: index, found_at: survey.at, ..known })
-            .collect();
-        here.sort_by(|a, b| a.name.cmp(&b.name));
+    for (scope, seen) in survey.scopes.iter().enumerate() {
+        let graph = Graph::new(seen);
+        let mut here: Vec<DeadLetterQueue> = Vec::new();
+        for node in &graph.nodes {
+            let Some(found_by) = found_by(&node.queue, discover, patterns) else { continue };
+            if arns.insert(node.queue.arn.clone()) {
+                let source_retention_s = graph.source_retention(node);
+                let (queue, found_at) = (node.queue.clone(), survey.at);
+                here.push(DeadLetterQueue { queue, scope, found_by, source_retention_s, found_at });
+            }
+        }
+        here.sort_by(|a, b| a.queue.name.cmp(&b.queue.name));
         found.append(&mut here);
     }
     found
 }
 
+fn found_by(queue: &Queue, discover: Discover, patterns: Option<&GlobList>) -> Option<FoundBy> {
+    let by_redrive = discover != Discover::Name && !queue.sources.is_empty();
+    let by_name = discover != Discover::Redrive && dlq_name::is_dlq_name(&queue.name, patterns);
+    match (by_redrive, by_name) {
+        (true, true) => Some(FoundBy::Both),
+        (true, false) => Some(FoundBy::Redrive),
+        (false, true) => Some(FoundBy::Name),
+        (false, false) => None,
+    }
+}
+
 /// The queues of one scope, and their redrive policies.
 pub(super) struct Graph<'a> {
-    scope: &'a ScopeSurvey,
     /// The queues with a valid URL.
     pub(super) nodes: Vec<QueueNode<'a>>,
     /// Indices of the sources, by the ARN of the target.
@@ -184,8 +154,7 @@ pub(super) struct Graph<'a> {
 
 /// A queue in the graph.
 pub(super) struct QueueNode<'a> {
-    pub(super) place: QueueAddress,
-    pub(super) url: &'a str,
+    pub(super) queue: Queue,
     pub(super) attributes: Option<&'a Attributes>,
 }
 
@@ -195,88 +164,40 @@ impl<'a> Graph<'a> {
         let mut complete = scope.queues.is_ok();
         let mut nodes = Vec::with_capacity(seen.len());
         let mut incoming: HashMap<&str, Vec<usize>> = HashMap::new();
-        for queue in seen {
-            let attributes = match &queue.attributes {
-                Some(Ok(attributes)) => Some(attributes),
-                // Also 'does not exist', which AWS answers after lost access as well.
-                Some(Err(_)) | None => {
-                    complete = false;
-                    None
-                }
-            };
-            let Some(mut place) = QueueAddress::parse(&queue.url, &scope.region) else {
+        for listed in seen {
+            // Also 'does not exist', which AWS answers after lost access as well.
+            let attributes = listed.attributes.as_ref().and_then(|read| read.as_ref().ok());
+            complete &= attributes.is_some();
+            let Some(mut queue) = queue_at(&listed.url, &scope.region, &scope.account) else {
                 continue;
             };
             if let Some(attributes) = attributes {
                 if !attributes.arn.is_empty() {
-                    place.arn.clone_from(&attributes.arn);
+                    queue.arn.clone_from(&attributes.arn);
                 }
                 if let Some(redrive) = &attributes.redrive {
                     incoming.entry(&redrive.target).or_default().push(nodes.len());
                 }
             }
-            nodes.push(QueueNode { place, url: &queue.url, attributes });
+            nodes.push(QueueNode { queue, attributes });
         }
-        Graph { scope, nodes, incoming, complete }
+        let mut graph = Graph { nodes, incoming, complete };
+        for index in 0..graph.nodes.len() {
+            let sources = graph.sources(&graph.nodes[index]);
+            let names: BTreeSet<String> = sources.map(|source| source.queue.name.clone()).collect();
+            graph.nodes[index].queue.sources = names.into_iter().collect();
+        }
+        graph
     }
 
     /// Returns the source queues of a node.
     pub(super) fn sources(&self, node: &QueueNode) -> impl Iterator<Item = &QueueNode<'a>> {
-        let indices = self.incoming.get(node.place.arn.as_str());
+        let indices = self.incoming.get(node.queue.arn.as_str());
         indices.into_iter().flatten().map(|&index| &self.nodes[index])
     }
 
-    /// Returns the queue as in events.
-    pub(super) fn queue(&self, node: &QueueNode) -> Queue {
-        Queue {
-            name: node.place.name.clone(),
-            url: node.url.to_owned(),
-            arn: node.place.arn.clone(),
-            region: self.scope.region.clone(),
-            account: label_or_number(&self.scope.account, node.place.account.clone()),
-            fifo: dlq_name::is_fifo(&node.place.name),
-            sources: self.source_names(node),
-        }
-    }
-
-    fn source_names(&self, node: &QueueNode) -> Vec<String> {
-        let names: BTreeSet<&str> = self.sources(node).map(|s| s.place.name.as_str()).collect();
-        names.into_iter().map(str::to_owned).collect()
-    }
-
-    fn judge(
-        &self,
-        node: &QueueNode,
-        discover: Discover,
-        patterns: Option<&GlobList>,
-    ) -> Option<DeadLetterQueue> {
-        let by_redrive = discover != Discover::Name && self.sources(node).next().is_some();
-        let by_name =
-            discover != Discover::Redrive && dlq_name::is_dlq_name(&node.place.name, patterns);
-        let found_by = match (by_redrive, by_name) {
-            (true, true) => FoundBy::Both,
-            (true, false) => FoundBy::Redrive,
-            (false, true) => FoundBy::Name,
-            (false, false) => return None,
-        };
-        let queue = self.queue(node);
-        Some(DeadLetterQueue {
-            source_retention_s: self.source_retention(node, queue.fifo),
-            name: queue.name,
-            url: queue.url,
-            arn: queue.arn,
-            region: queue.region,
-            account: queue.account,
-            scope: 0,
-            fifo: queue.fifo,
-            found_by,
-            sources: queue.sources,
-            found_at: Timestamp::from_millis(0),
-        })
-    }
-
-    fn source_retention(&self, node: &QueueNode, fifo: bool) -> Option<u64> {
-        if fifo {
+    fn source_retention(&self, node: &QueueNode) -> Option<u64> {
+        if node.queue.fifo {
             return Some(0);
         }
         if !self.complete {
@@ -293,61 +214,46 @@ impl<'a> Graph<'a> {
 /// host, so account and name are compared. A queue that the user named by URL may belong to another
 /// account, which the list does not cover.
 pub fn is_unlisted(queue: &Queue, was_named: bool, urls: &[String], region: &str) -> bool {
-    let Some(place) = QueueAddress::parse(&queue.url, region) else { return false };
-    let listed: Vec<QueueAddress> =
-        urls.iter().filter_map(|url| QueueAddress::parse(url, region)).collect();
-    let is_ours = !was_named || listed.iter().any(|other| other.account == place.account);
-    let is_there =
-        |other: &QueueAddress| other.account == place.account && other.name == place.name;
-    is_ours && !listed.iter().any(is_there)
+    let Some(own) = queue_at(&queue.url, region, "") else { return false };
+    let listed: Vec<Queue> = urls.iter().filter_map(|url| queue_at(url, region, "")).collect();
+    let is_ours = !was_named || listed.iter().any(|other| other.account == own.account);
+    is_ours && !listed.iter().any(|other| other.arn == own.arn)
 }
 
-/// The parts of a queue's URL: `…/<account>/<name>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueAddress {
-    pub name: String,
-    /// The number of the owning account.
-    pub account: String,
-    /// The ARN made from account, name and region.
-    pub arn: String,
-}
-
-impl QueueAddress {
-    /// Parses a queue's URL; `None` when it is not one. Some servers have no account number in the path;
-    /// it is then zero, as in their ARNs.
-    pub fn parse(url: &str, region: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        if scheme != "https" && scheme != "http" {
-            return None;
-        }
-        let (_, path) = rest.split(['?', '#']).next()?.split_once('/')?;
-        let mut parts = path.rsplit('/');
-        let name = parts.next().filter(|name| !name.is_empty())?;
-        let account = parts
-            .next()
-            .filter(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()))
-            .unwrap_or("000000000000");
-        let partition = match region {
-            r if r.starts_with("cn-") => "aws-cn",
-            r if r.starts_with("us-gov-") => "aws-us-gov",
-            r if r.starts_with("us-iso-") => "aws-iso",
-            r if r.starts_with("us-isob-") => "aws-iso-b",
-            r if r.starts_with("eu-isoe-") => "aws-iso-e",
-            r if r.starts_with("us-isof-") => "aws-iso-f",
-            r if r.starts_with("eusc-") => "aws-eusc",
-            _ => "aws",
-        };
-        Some(QueueAddress {
-            name: name.to_owned(),
-            account: account.to_owned(),
-            arn: format!("arn:{partition}:sqs:{region}:{account}:{name}"),
-        })
+/// Returns the queue of a URL `…/<account>/<name>`, with the ARN that account, name and region make;
+/// `None` when the URL is not one of a queue. Some servers have no account number in the path; it is
+/// then zero, as in their ARNs. `label` is the account's name; an empty one selects the number.
+pub fn queue_at(url: &str, region: &str, label: &str) -> Option<Queue> {
+    let (scheme, rest) = url.split_once("://")?;
+    if scheme != "https" && scheme != "http" {
+        return None;
     }
-}
-
-/// Returns the label, or the number when the label is empty.
-fn label_or_number(label: &str, number: String) -> String {
-    if label.is_empty() { number } else { label.to_owned() }
+    let (_, path) = rest.split(['?', '#']).next()?.split_once('/')?;
+    let mut parts = path.rsplit('/');
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let number = parts
+        .next()
+        .filter(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()))
+        .unwrap_or("000000000000");
+    let partition = match region {
+        r if r.starts_with("cn-") => "aws-cn",
+        r if r.starts_with("us-gov-") => "aws-us-gov",
+        r if r.starts_with("us-iso-") => "aws-iso",
+        r if r.starts_with("us-isob-") => "aws-iso-b",
+        r if r.starts_with("eu-isoe-") => "aws-iso-e",
+        r if r.starts_with("us-isof-") => "aws-iso-f",
+        r if r.starts_with("eusc-") => "aws-eusc",
+        _ => "aws",
+    };
+    Some(Queue {
+        name: name.to_owned(),
+        url: url.to_owned(),
+        arn: format!("arn:{partition}:sqs:{region}:{number}:{name}"),
+        region: region.to_owned(),
+        account: if label.is_empty() { number } else { label }.to_owned(),
+        fifo: dlq_name::is_fifo(name),
+        sources: Vec::new(),
+    })
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn raise_and_clear_stories() {
+    fn raise_at_threshold_and_clear_after_two_zeros() {
         type Row = (&'static str, &'static [(i64, Option<u64>)], &'static [(i64, &'static str)]);
         let rows: [Row; 7] = [
             ("one sample at the threshold raises", &[(0, Some(2))], &[(0, "raised")]),

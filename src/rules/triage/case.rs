@@ -27,7 +27,17 @@ pub(super) struct GroupContext<'a> {
     pub(super) sampled: u64,
 }
 
-impl GroupContext<'_> {
+impl<'a> GroupContext<'a> {
+    /// Returns the value that all messages have; none when they differ or it is unknown.
+    pub(super) fn shared(
+        &self,
+        value: impl Fn(&'a MessageFacts) -> &'a Option<String>,
+    ) -> Option<&'a str> {
+        let first = value(self.messages.first()?);
+        let same = self.messages.iter().all(|seen| value(seen) == first);
+        first.as_deref().filter(|_| same)
+    }
+
     /// Returns whether a service wrote the group's error. A message that SQS moved from another
     /// queue keeps the attributes and the body of its sender and proves nothing.
     pub(super) fn is_producers_own(&self) -> bool {
@@ -63,10 +73,8 @@ impl GroupContext<'_> {
 
     /// Returns the one source queue of all messages; none when there are several or it is unknown.
     pub(super) fn source(&self) -> Option<&SourceFacts> {
-        let arn = self.messages.first()?.source_arn.as_deref()?;
-        let same = self.messages.iter().all(|seen| seen.source_arn.as_deref() == Some(arn));
-        let sources = self.queue.sources.as_deref().unwrap_or_default();
-        sources.iter().find(|source| same && source.arn == arn)
+        let arn = self.shared(|seen| &seen.source_arn)?;
+        self.queue.sources.as_ref()?.iter().find(|source| source.arn == arn)
     }
 
     /// Returns whether the first failure makes a dead letter.

@@ -66,17 +66,12 @@ struct ResourceNames<'a> {
 }
 
 impl<'a> ResourceNames<'a> {
-    fn new(case: &'a GroupContext) -> Self {
+    fn new(case: &'a GroupContext<'a>) -> Self {
         let queue = &case.queue.queue;
         let region = Some(queue.region.as_str()).filter(|region| !region.is_empty());
-        let own = case.messages.first().filter(|_| case.is_producers_own());
-        let same = |a: Option<&'a str>, all: &dyn Fn(&str) -> bool| a.filter(|arn| all(arn));
-        let function = same(own.and_then(|seen| seen.target_arn.as_deref()), &|arn| {
-            case.messages.iter().all(|seen| seen.target_arn.as_deref() == Some(arn))
-        });
-        let rule = same(own.and_then(|seen| seen.rule_arn.as_deref()), &|arn| {
-            case.messages.iter().all(|seen| seen.rule_arn.as_deref() == Some(arn))
-        });
+        let is_own = case.is_producers_own();
+        let function = case.shared(|seen| &seen.target_arn).filter(|_| is_own);
+        let rule = case.shared(|seen| &seen.rule_arn).filter(|_| is_own);
         ResourceNames {
             region: region.or_else(|| queue.arn.split(':').nth(3)).unwrap_or_default(),
             function: function.and_then(function_of),

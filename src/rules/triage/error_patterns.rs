@@ -6,59 +6,28 @@
 
 use super::Category::{self, *};
 
-/// Error codes of producers, in lower case letters and digits.
-const CODES: [(Category, &[&str]); 6] = [
-    (
-        Throttling,
-        &[
-            "429",
-            "throttling",
-            "throttled",
-            "throttlingexception",
-            "throttledexception",
-            "toomanyrequests",
-            "toomanyrequestsexception",
-            "requestthrottled",
-            "reservedfunctionconcurrentinvocationlimitexceeded",
-        ],
-    ),
-    (
-        Permission,
-        &[
-            "401",
-            "403",
-            "nopermissions",
-            "accessdenied",
-            "accessdeniedexception",
-            "kmsaccessdeniedexception",
-            "notauthorized",
-            "unauthorizedoperation",
-        ],
-    ),
-    (
-        MissingTarget,
-        &[
-            "noresource",
-            "resourcenotfound",
-            "resourcenotfoundexception",
-            "nonexistentqueue",
-            "queuedoesnotexist",
-            "statemachinedoesnotexist",
-        ],
-    ),
-    (
-        Dependency,
-        &["502", "503", "504", "connectionfailure", "serviceunavailable", "timeout", "timedout"],
-    ),
-    (ExpiredOrDuplicate, &["eventageexceeded", "maximumeventageinseconds"]),
-    (SchemaDrift, &["invalidjson"]),
-];
+/// Signs of a category. Codes and classes are lower case letters and digits, classes without their
+/// packages; phrases are in lower case.
+struct ErrorSigns {
+    category: Category,
+    /// Words that are both codes and classes.
+    names: &'static [&'static str],
+    /// Error codes of producers.
+    codes: &'static [&'static str],
+    /// Exception classes.
+    classes: &'static [&'static str],
+    /// Phrases of error texts.
+    phrases: &'static [&'static str],
+}
 
-/// Exception classes without their packages.
-const CLASSES: [(Category, &[&str]); 6] = [
-    (
-        CodeError,
-        &[
+const NO_SIGNS: ErrorSigns =
+    ErrorSigns { category: Unknown, names: &[], codes: &[], classes: &[], phrases: &[] };
+
+/// Signs of a bug come first: a text with both signs must not end the search for a bug.
+const SIGNS: [ErrorSigns; 7] = [
+    ErrorSigns {
+        category: CodeError,
+        classes: &[
             "typeerror",
             "referenceerror",
             "nameerror",
@@ -93,94 +62,7 @@ const CLASSES: [(Category, &[&str]); 6] = [
             "arithmeticexception",
             "unsupportedoperationexception",
         ],
-    ),
-    (
-        SchemaDrift,
-        &[
-            "validationerror",
-            "jsondecodeerror",
-            "jsonparseexception",
-            "jsonmappingexception",
-            "jsonsyntaxexception",
-            "jsonexception",
-            "mismatchedinputexception",
-            "unrecognizedpropertyexception",
-            "invalidformatexception",
-            "schemaerror",
-            "schemavalidationexception",
-            "avrotypeexception",
-            "serializationexception",
-            "deserializationexception",
-            "unmarshaltypeerror",
-            "invalidprotocolbufferexception",
-            "zoderror",
-        ],
-    ),
-    (
-        Throttling,
-        &[
-            "throttling",
-            "throttlingexception",
-            "throttledexception",
-            "toomanyrequestsexception",
-            "requestthrottled",
-            "requestlimitexceeded",
-            "provisionedthroughputexceededexception",
-        ],
-    ),
-    (
-        Permission,
-        &[
-            "accessdenied",
-            "accessdeniedexception",
-            "kmsaccessdeniedexception",
-            "notauthorizedexception",
-            "authorizationerrorexception",
-            "unrecognizedclientexception",
-            "expiredtokenexception",
-        ],
-    ),
-    (
-        MissingTarget,
-        &[
-            "resourcenotfoundexception",
-            "queuedoesnotexist",
-            "queuedoesnotexistexception",
-            "nonexistentqueue",
-            "nosuchbucket",
-            "statemachinedoesnotexist",
-        ],
-    ),
-    (
-        Dependency,
-        &[
-            "connectexception",
-            "connectionerror",
-            "connectionrefusederror",
-            "connectionreseterror",
-            "connecttimeout",
-            "connecttimeouterror",
-            "connecttimeoutexception",
-            "endpointconnectionerror",
-            "httpserverunavailableexception",
-            "maxretryerror",
-            "newconnectionerror",
-            "readtimeout",
-            "readtimeouterror",
-            "serviceunavailable",
-            "serviceunavailableexception",
-            "sockettimeoutexception",
-            "unknownhostexception",
-        ],
-    ),
-];
-
-/// Phrases of error texts, in lower case. Signs of a bug come first: a text with both signs must not
-/// end the search for a bug.
-const PHRASES: [(Category, &[&str]); 6] = [
-    (
-        CodeError,
-        &[
+        phrases: &[
             "cannot read propert",
             "undefined is not",
             "is not a function",
@@ -199,10 +81,31 @@ const PHRASES: [(Category, &[&str]); 6] = [
             "keyerror:",
             "nullpointerexception",
         ],
-    ),
-    (
-        SchemaDrift,
-        &[
+        ..NO_SIGNS
+    },
+    ErrorSigns {
+        category: SchemaDrift,
+        codes: &["invalidjson"],
+        classes: &[
+            "validationerror",
+            "jsondecodeerror",
+            "jsonparseexception",
+            "jsonmappingexception",
+            "jsonsyntaxexception",
+            "jsonexception",
+            "mismatchedinputexception",
+            "unrecognizedpropertyexception",
+            "invalidformatexception",
+            "schemaerror",
+            "schemavalidationexception",
+            "avrotypeexception",
+            "serializationexception",
+            "deserializationexception",
+            "unmarshaltypeerror",
+            "invalidprotocolbufferexception",
+            "zoderror",
+        ],
+        phrases: &[
             "missing required",
             "missing field",
             "field required",
@@ -220,14 +123,37 @@ const PHRASES: [(Category, &[&str]); 6] = [
             "validation failed",
             "expecting value: line",
         ],
-    ),
-    (
-        Permission,
-        &["is not authorized to perform", "access denied", "accessdenied", "explicit deny"],
-    ),
-    (
-        MissingTarget,
-        &[
+        ..NO_SIGNS
+    },
+    ErrorSigns {
+        category: Permission,
+        names: &["accessdenied", "accessdeniedexception", "kmsaccessdeniedexception"],
+        codes: &["401", "403", "nopermissions", "notauthorized", "unauthorizedoperation"],
+        classes: &[
+            "notauthorizedexception",
+            "authorizationerrorexception",
+            "unrecognizedclientexception",
+            "expiredtokenexception",
+        ],
+        phrases: &[
+            "is not authorized to perform",
+            "access denied",
+            "accessdenied",
+            "explicit deny",
+        ],
+        ..NO_SIGNS
+    },
+    ErrorSigns {
+        category: MissingTarget,
+        names: &[
+            "resourcenotfoundexception",
+            "nonexistentqueue",
+            "queuedoesnotexist",
+            "statemachinedoesnotexist",
+        ],
+        codes: &["noresource", "resourcenotfound"],
+        classes: &["queuedoesnotexistexception", "nosuchbucket"],
+        phrases: &[
             "queue does not exist",
             "bucket does not exist",
             "topic does not exist",
@@ -236,10 +162,25 @@ const PHRASES: [(Category, &[&str]); 6] = [
             "function not found",
             "requested resource not found",
         ],
-    ),
-    (
-        Throttling,
-        &[
+        ..NO_SIGNS
+    },
+    ErrorSigns {
+        category: Throttling,
+        names: &[
+            "throttling",
+            "throttlingexception",
+            "throttledexception",
+            "toomanyrequestsexception",
+            "requestthrottled",
+        ],
+        codes: &[
+            "429",
+            "throttled",
+            "toomanyrequests",
+            "reservedfunctionconcurrentinvocationlimitexceeded",
+        ],
+        classes: &["requestlimitexceeded", "provisionedthroughputexceededexception"],
+        phrases: &[
             "rate exceeded",
             "rate limit",
             "too many requests",
@@ -248,10 +189,31 @@ const PHRASES: [(Category, &[&str]); 6] = [
             "reserved concurrency",
             "provisioned throughput",
         ],
-    ),
-    (
-        Dependency,
-        &[
+        ..NO_SIGNS
+    },
+    ErrorSigns {
+        category: Dependency,
+        names: &["serviceunavailable"],
+        codes: &["502", "503", "504", "connectionfailure", "timeout", "timedout"],
+        classes: &[
+            "connectexception",
+            "connectionerror",
+            "connectionrefusederror",
+            "connectionreseterror",
+            "connecttimeout",
+            "connecttimeouterror",
+            "connecttimeoutexception",
+            "endpointconnectionerror",
+            "httpserverunavailableexception",
+            "maxretryerror",
+            "newconnectionerror",
+            "readtimeout",
+            "readtimeouterror",
+            "serviceunavailableexception",
+            "sockettimeoutexception",
+            "unknownhostexception",
+        ],
+        phrases: &[
             "connection refused",
             "connection reset",
             "econnrefused",
@@ -268,36 +230,42 @@ const PHRASES: [(Category, &[&str]); 6] = [
             "request timed out",
             "temporarily unavailable",
         ],
-    ),
+        ..NO_SIGNS
+    },
+    ErrorSigns {
+        category: ExpiredOrDuplicate,
+        codes: &["eventageexceeded", "maximumeventageinseconds"],
+        ..NO_SIGNS
+    },
 ];
 
 /// Returns the category of a producer's error code.
 pub(super) fn category_of_code(code: &str) -> Option<Category> {
-    lookup(&CODES, code)
+    let code = normalize(code);
+    find(|signs| signs.names.contains(&code.as_str()) || signs.codes.contains(&code.as_str()))
 }
 
 /// Returns the category of an exception and its text. A known class decides.
 pub(super) fn category_of_error(class: Option<&str>, text: Option<&str>) -> Option<Category> {
     let text = text.map(str::to_lowercase);
     let text = text.as_deref().unwrap_or_default();
+    let class = class.map(normalize).unwrap_or_default();
+    let class = class.as_str();
     // JavaScript reports invalid JSON so.
-    if class.map(normalize).as_deref() == Some("syntaxerror") && text.contains("json") {
+    if class == "syntaxerror" && text.contains("json") {
         return Some(SchemaDrift);
     }
-    class.and_then(|class| lookup(&CLASSES, class)).or_else(|| {
-        let matches_any = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
-        PHRASES.iter().find(|(_, phrases)| matches_any(phrases)).map(|(category, _)| *category)
-    })
+    find(|signs| signs.names.contains(&class) || signs.classes.contains(&class))
+        .or_else(|| find(|signs| signs.phrases.iter().any(|phrase| text.contains(phrase))))
+}
+
+fn find(fits: impl Fn(&ErrorSigns) -> bool) -> Option<Category> {
+    SIGNS.iter().find(|signs| fits(signs)).map(|signs| signs.category)
 }
 
 /// Returns whether a producer's code says that the function ran and failed by itself.
 pub(super) fn is_function_error(code: &str) -> bool {
     matches!(normalize(code).as_str(), "200" | "unhandled" | "handled")
-}
-
-fn lookup(table: &[(Category, &[&str])], word: &str) -> Option<Category> {
-    let word = normalize(word);
-    table.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(category, _)| *category)
 }
 
 /// Turns `com.amazonaws.sqs#QueueDoesNotExist` into `queuedoesnotexist` and `NO_PERMISSIONS` into

@@ -4,31 +4,21 @@
 //! without hidden characters and behind more backticks than it holds: it cannot be a heading, a
 //! link, a mention or the end of a block. Unknown is stated as unknown. Every list has a limit.
 
+use std::fmt::Display;
 use std::time::Duration;
 
-use super::{CodeFault, Triage};
+use super::{BundleContents, CodeFault, Triage};
 use crate::event::{Finding, Queue};
-use crate::markdown::{EXCERPT, LIST, Page, fence, in_words, plain, span, span_of, unknown};
-use crate::rules::evidence::bundle::{
-    Fingerprints, Group, QueueFacts, Sampled, SourceFacts, Timeline,
-};
+use crate::markdown::{EXCERPT, LIST, Page, fence, in_words, or_unknown, plain, span, span_of};
+use crate::rules::evidence::bundle::{Group, QueueFacts, Timeline};
 use crate::text::count;
 use crate::time::show_span;
 
 /// Limit of a command, in characters; its words are shortened already.
 const COMMAND: usize = 8192;
 
-/// Parsed files of an evidence bundle.
-#[derive(Debug, Clone, Copy)]
-pub struct BundleFiles<'a> {
-    pub queue: &'a QueueFacts,
-    pub prints: &'a Fingerprints,
-    pub messages: &'a [Sampled],
-    pub timeline: &'a Timeline,
-}
-
 /// Renders the report of `triages`, which were judged from `bundle`.
-pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
+pub fn render(bundle: &BundleContents, triages: &[Triage]) -> String {
     let verdict = super::verdict(triages);
     let mut out = Page::default();
     out.line(format!("# Triage: {}", verdict.title.as_deref().unwrap_or("the cause is unknown")));
@@ -42,27 +32,17 @@ pub fn render(bundle: BundleFiles, triages: &[Triage]) -> String {
     out.line(
         "No model was asked: fixed rules were applied to the evidence. Nobody has checked the result.",
     );
-    queue_facts(&mut out, bundle.queue);
+    queue_facts(&mut out, &bundle.queue);
     out.heading("Causes");
-    out.list(triages, "cause", |out, triage| cause(out, bundle, triage));
-    if triages.is_empty() {
-        out.line("Unknown: no message was sampled.");
-    }
+    let none = "Unknown: no message was sampled.";
+    out.list(triages, "cause", none, |triage| cause(bundle, triage));
     out.heading("Settings that could be better");
-    out.list(&bundle.queue.lint, "finding", |out, Finding { rule, level, detail }| {
+    let finding = |Finding { rule, level, detail }: &Finding| {
         let id = span(&format!("lint.{rule}"));
-        out.line(format!("- {id} ({}): {}", span(level), span_of(detail, 2 * EXCERPT)));
-    });
-    if bundle.queue.lint.is_empty() {
-        out.line("No rule found any.");
-    }
-    out.heading("Timeline");
-    out.list(&bundle.timeline.timeline, "moment", |out, moment| {
-        out.line(format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what)));
-    });
-    if bundle.timeline.timeline.is_empty() {
-        out.line("No event is known.");
-    }
+        format!("- {id} ({}): {}", span(level), span_of(detail, 2 * EXCERPT))
+    };
+    out.list(&bundle.queue.lint, "finding", "No rule found any.", finding);
+    timeline(&mut out, &bundle.timeline);
     unknowns(&mut out, bundle, triages);
     out.text()
 }
@@ -80,79 +60,81 @@ pub fn render_without_sample(queue: &Queue, why: &str) -> String {
     out.text()
 }
 
-fn queue_facts(out: &mut Page, queue: &QueueFacts) {
-    out.heading("The queue");
-    let number = |n: Option<u64>| n.map_or_else(unknown, |n| n.to_string());
-    let text = |text: &str| if text.is_empty() { unknown() } else { span(text) };
-    for (name, value) in [
-        ("ARN (`q.queue`)", text(&queue.queue.arn)),
-        ("Region", text(&queue.queue.region)),
-        ("Asked at (`q.asked_at`)", queue.asked_at.map_or_else(unknown, |at| at.to_string())),
-        ("Depth (`q.depth`)", number(queue.depth)),
-        ("Visible (`q.visible`)", number(queue.visible)),
-        ("In flight (`q.in_flight`)", number(queue.in_flight)),
-        ("Delayed (`q.delayed`)", number(queue.delayed)),
-        ("Keeps messages (`q.retention_s`)", time(queue.retention_s)),
-        ("Visibility timeout (`q.visibility_s`)", time(queue.visibility_s)),
-    ] {
-        out.line(format!("- {name}: {value}"));
-    }
-    match queue.sources.as_deref() {
-        None => out.line("- Sources (`q.sources`): unknown"),
-        Some([]) => out.line("- Sources (`q.sources`): none"),
-        Some(sources) => {
-            out.line("- Sources (`q.sources`):");
-            out.list(sources, "source", |out, source: &SourceFacts| {
-                out.line(format!(
-                    "  - {}: depth {}, in flight {}, keeps messages {}, visibility timeout {}, \
-                     maxReceiveCount {}",
-                    span(&source.name),
-                    number(source.depth),
-                    number(source.in_flight),
-                    time(source.retention_s),
-                    time(source.visibility_s),
-                    number(source.max_receive_count)
-                ));
-            });
-        }
-    }
+/// Adds the timeline of a bundle.
+pub(in crate::rules) fn timeline(out: &mut Page, timeline: &Timeline) {
+    out.heading("Timeline");
+    out.list(&timeline.timeline, "moment", "No event is known.", |moment| {
+        format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what))
+    });
 }
 
-fn cause(out: &mut Page, bundle: BundleFiles, triage: &Triage) {
+fn queue_facts(out: &mut Page, queue: &QueueFacts) {
+    out.heading("The queue");
+    let text = |text: &str| or_unknown(Some(text).filter(|text| !text.is_empty()), span);
+    out.facts([
+        ("ARN (`q.queue`)", text(&queue.queue.arn)),
+        ("Region", text(&queue.queue.region)),
+        ("Asked at (`q.asked_at`)", shown(queue.asked_at)),
+        ("Depth (`q.depth`)", shown(queue.depth)),
+        ("Visible (`q.visible`)", shown(queue.visible)),
+        ("In flight (`q.in_flight`)", shown(queue.in_flight)),
+        ("Delayed (`q.delayed`)", shown(queue.delayed)),
+        ("Keeps messages (`q.retention_s`)", time(queue.retention_s)),
+        ("Visibility timeout (`q.visibility_s`)", time(queue.visibility_s)),
+    ]);
+    let Some(sources) = &queue.sources else {
+        return out.line("- Sources (`q.sources`): unknown");
+    };
+    out.line(format!("- Sources (`q.sources`):{}", if sources.is_empty() { " none" } else { "" }));
+    out.list(sources, "source", "", |source| {
+        format!(
+            "  - {}: depth {}, in flight {}, keeps messages {}, visibility timeout {}, \
+             maxReceiveCount {}",
+            span(&source.name),
+            shown(source.depth),
+            shown(source.in_flight),
+            time(source.retention_s),
+            time(source.visibility_s),
+            shown(source.max_receive_count)
+        )
+    });
+}
+
+fn cause(bundle: &BundleContents, triage: &Triage) -> String {
+    let mut out = Page::default();
     out.line(format!("### {} ({})\n", triage.title, count(triage.count, "message")));
     out.line(format!("{}\n", triage.reason));
     let (group, print) = (span(&triage.group), span(&triage.fingerprint));
-    out.line(format!("- Group: {group}, fingerprint {print}"));
-    out.line(format!("- Category: {}; code: {}", triage.category, triage.fault));
-    out.line(format!("- Confidence: {} ({})", in_words(triage.confidence), triage.confidence));
-    out.line(format!("- Redrive: {}", triage.redrive));
+    out.facts([
+        ("Group", format!("{group}, fingerprint {print}")),
+        ("Category", format!("{}; code: {}", triage.category, triage.fault)),
+        ("Confidence", format!("{} ({})", in_words(triage.confidence), triage.confidence)),
+        ("Redrive", triage.redrive.to_string()),
+    ]);
     out.line("\nEvidence:\n");
     for id in &triage.evidence {
         out.line(format!("- {}: {}", span(id), excerpt(bundle, id)));
     }
     out.line("\nNext:\n");
-    for (number, step) in triage.next.iter().enumerate() {
-        out.line(format!("{}. {step}", number + 1));
-    }
+    out.steps(triage.next.iter().cloned());
     if !triage.commands.is_empty() {
         let shown: Vec<String> = triage.commands.iter().map(|line| plain(line, COMMAND)).collect();
         let fence = fence(&shown.concat(), 3);
         out.line(format!("\n{fence}sh\n{}\n{fence}", shown.join("\n")));
     }
-    out.line("");
+    out.text()
 }
 
 /// Returns an item of the bundle on one line.
-fn excerpt(bundle: BundleFiles, id: &str) -> String {
-    let queue = bundle.queue;
+fn excerpt(bundle: &BundleContents, id: &str) -> String {
+    let queue = &bundle.queue;
     let is_group = |group: &&Group| group.item == id;
-    if let Some(group) = bundle.prints.fingerprints.iter().find(is_group) {
+    if let Some(group) = bundle.fingerprints.fingerprints.iter().find(is_group) {
         let why = group.why.first().map(|why| format!(", by {}", span(why))).unwrap_or_default();
         return format!("{}{why}", span(&group.title));
     }
     if let Some(seen) = bundle.messages.iter().find(|seen| seen.id == id) {
-        let sent = seen.sent_at.map_or_else(unknown, |at| at.to_string());
-        let times = seen.receives.map_or_else(unknown, |times| times.to_string());
+        let (sent, times) = (shown(seen.sent_at), shown(seen.receives));
         let body = match &seen.body {
             serde_json::Value::Null => seen.form.clone(),
             serde_json::Value::String(text) => span(text),
@@ -165,19 +147,17 @@ fn excerpt(bundle: BundleFiles, id: &str) -> String {
         return span_of(&finding.detail, 2 * EXCERPT);
     }
     match id {
-        "q.depth" => queue.depth.map_or_else(unknown, |depth| count(depth, "message")),
-        "q.asked_at" => queue.asked_at.map_or_else(unknown, |at| at.to_string()),
-        "q.sources" => {
-            queue.sources.as_ref().map_or_else(unknown, |all| count(all.len() as u64, "source"))
-        }
-        _ => unknown(),
+        "q.depth" => or_unknown(queue.depth, |depth| count(depth, "message")),
+        "q.asked_at" => shown(queue.asked_at),
+        "q.sources" => or_unknown(queue.sources.as_ref(), |all| count(all.len() as u64, "source")),
+        _ => shown(None::<&str>),
     }
 }
 
-fn unknowns(out: &mut Page, bundle: BundleFiles, triages: &[Triage]) {
+fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
     out.heading("What is not known");
-    let queue = bundle.queue;
-    let sampled: u64 = bundle.prints.fingerprints.iter().map(|group| group.count).sum();
+    let queue = &bundle.queue;
+    let sampled: u64 = bundle.fingerprints.fingerprints.iter().map(|group| group.count).sum();
     match queue.depth {
         None => {
             out.line("- The number of messages. Messages outside the sample may have other causes.")
@@ -208,6 +188,10 @@ fn unknowns(out: &mut Page, bundle: BundleFiles, triages: &[Triage]) {
     out.line("- Logs, deployments and code: they were not read.");
 }
 
+fn shown(value: Option<impl Display>) -> String {
+    or_unknown(value, |value| value.to_string())
+}
+
 fn time(seconds: Option<u64>) -> String {
-    seconds.map_or_else(unknown, |seconds| show_span(Duration::from_secs(seconds)))
+    or_unknown(seconds, |seconds| show_span(Duration::from_secs(seconds)))
 }

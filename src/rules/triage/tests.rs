@@ -1,4 +1,4 @@
-use super::report::{BundleFiles, render};
+use super::report::render;
 use super::*;
 use crate::event::{Finding, Queue};
 use crate::rules::evidence::bundle::{SourceFacts, Timeline};
@@ -111,11 +111,17 @@ impl Story {
     }
 
     fn judge(&self) -> Vec<Triage> {
-        judge(&self.queue, &self.prints(), &self.seen)
+        judge(&self.bundle())
     }
 
-    fn prints(&self) -> Fingerprints {
-        Fingerprints { fingerprints: self.groups.clone() }
+    fn bundle(&self) -> BundleContents {
+        BundleContents {
+            queue: self.queue.clone(),
+            fingerprints: Fingerprints { fingerprints: self.groups.clone() },
+            timeline: Timeline::default(),
+            facts: self.seen.clone(),
+            messages: self.sampled(),
+        }
     }
 
     fn sampled(&self) -> Vec<Sampled> {
@@ -139,14 +145,7 @@ impl Story {
     }
 
     fn report(&self) -> String {
-        let (prints, messages) = (self.prints(), self.sampled());
-        let bundle = BundleFiles {
-            queue: &self.queue,
-            prints: &prints,
-            messages: &messages,
-            timeline: &Timeline::default(),
-        };
-        render(bundle, &self.judge())
+        render(&self.bundle(), &self.judge())
     }
 }
 
@@ -191,7 +190,7 @@ fn ids(story: &Story) -> Vec<String> {
 }
 
 #[test]
-fn triage_cites_existing_items_and_concludes_from_producers_only() {
+fn triage_cites_real_items_and_concludes_from_producers_only() {
     let lint = |rule: &str| Finding { rule: rule.into(), level: "x".into(), detail: "y".into() };
     for (rule, story, ..) in rows() {
         let linted = story.clone().queue(|queue| queue.lint = vec![lint("max-receive-count")]);

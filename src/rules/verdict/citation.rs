@@ -9,7 +9,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::ModelVerdict;
-use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Timeline};
+use crate::rules::evidence::bundle::Logs;
+use crate::rules::triage::BundleContents;
 use crate::text::hidden;
 
 /// Citation that can be looked up. `Display` writes its canonical form.
@@ -21,10 +22,8 @@ pub enum Citation {
     File {
         /// Path relative to the repository, with `/`.
         path: String,
-        /// Line, or first line of a range.
-        line: Option<u64>,
-        /// Last line of a range.
-        to: Option<u64>,
+        /// First and last line.
+        lines: Option<(u64, u64)>,
     },
     /// A commit: 7 to 40 hex digits, in lower case.
     Commit(String),
@@ -43,18 +42,15 @@ impl Citation {
         if (7..=40).contains(&hash.len()) && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Some(Citation::Commit(hash.to_ascii_lowercase()));
         }
-        let (path, line) = match text.split_once("#L") {
-            Some((path, line)) => (path, Some(line)),
+        let (path, lines) = match text.split_once("#L") {
+            Some((path, lines)) => (path, Some(lines)),
             None => split_line(text),
         };
-        let (line, to) = match line {
-            None => (None, None),
-            Some(lines) => {
-                let (first, last) = line_numbers(lines)?;
-                (Some(first), Some(last).filter(|last| *last > first))
-            }
+        let lines = match lines {
+            None => None,
+            Some(lines) => Some(line_numbers(lines)?),
         };
-        Some(Citation::File { path: path_of(path)?, line, to })
+        Some(Citation::File { path: path_of(path)?, lines })
     }
 }
 
@@ -62,10 +58,12 @@ impl fmt::Display for Citation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Citation::Item(text) | Citation::Commit(text) => f.write_str(text),
-            Citation::File { path, line: None, .. } => f.write_str(path),
-            Citation::File { path, line: Some(line), to: None } => write!(f, "{path}:{line}"),
-            Citation::File { path, line: Some(line), to: Some(to) } => {
-                write!(f, "{path}:{line}-{to}")
+            Citation::File { path, lines: None } => f.write_str(path),
+            Citation::File { path, lines: Some((first, last)) } if first == last => {
+                write!(f, "{path}:{first}")
+            }
+            Citation::File { path, lines: Some((first, last)) } => {
+                write!(f, "{path}:{first}-{last}")
             }
         }
     }
@@ -83,20 +81,15 @@ pub fn citations(verdict: &ModelVerdict) -> Vec<Citation> {
 }
 
 /// Returns the ids that a bundle offers. A fact that is null has no id.
-pub fn citable_ids<'a>(
-    queue: &QueueFacts,
-    prints: &Fingerprints,
-    timeline: &Timeline,
-    logs: &Logs,
-    messages: impl Iterator<Item = &'a str>,
-) -> BTreeSet<String> {
-    let mut all: BTreeSet<String> = messages.map(str::to_owned).collect();
+pub fn citable_ids(bundle: &BundleContents, logs: &Logs) -> BTreeSet<String> {
+    let BundleContents { queue, fingerprints, timeline, facts, .. } = bundle;
+    let mut all: BTreeSet<String> = facts.iter().map(|message| message.id.clone()).collect();
     // The keys of the document are the ids.
-    if let Ok(Value::Object(facts)) = serde_json::to_value(queue) {
-        all.extend(facts.into_iter().filter(|(_, fact)| !fact.is_null()).map(|(key, _)| key));
+    if let Ok(Value::Object(members)) = serde_json::to_value(queue) {
+        all.extend(members.into_iter().filter(|(_, fact)| !fact.is_null()).map(|(key, _)| key));
     }
     all.extend(queue.lint.iter().map(|finding| format!("lint.{}", finding.rule)));
-    all.extend(prints.fingerprints.iter().map(|group| group.item.clone()));
+    all.extend(fingerprints.fingerprints.iter().map(|group| group.item.clone()));
     all.extend(timeline.timeline.iter().map(|moment| moment.id.clone()));
     all.extend(logs.logs.iter().map(|log| log.id.clone()));
     all

@@ -1,8 +1,8 @@
-//! Parser of a model's verdict: serde reads the form, then every text and list is cut to its limit.
+//! Parser of a model's verdict: every text and list is cut to the limit that [`super::schema`] states,
+//! then serde reads the form.
 //!
-//! Claude Code is started with [`super::schema`] and holds the answer to it, so a value of another
-//! form is refused. The schema says nothing about hidden characters, blank texts or two ids in one
-//! text.
+//! Claude Code is started with the schema and holds the answer to it, so a value of another form is
+//! refused. The schema says nothing about hidden characters, blank texts or two ids in one text.
 //!
 //! Promises: no value causes a panic. Parsing a parsed verdict again changes nothing. An unknown
 //! redrive advice becomes `do_not`. A note names whatever was cut, left out or replaced.
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::citation::Citation;
-use super::{Claim, Fix, Hypothesis, ModelVerdict, RedriveAdvice, limits};
+use super::{Claim, Fix, ModelVerdict, RedriveAdvice, limits, schema};
 use crate::text::{count, safe, shorten};
 
 /// Words that models write for an unknown value.
@@ -20,7 +20,8 @@ const NOTHING: [&str; 4] = ["null", "none", "n/a", "nil"];
 
 /// Parses a verdict. The error is a sentence that is safe to show.
 pub fn parse(value: &Value) -> Result<ModelVerdict, String> {
-    let Value::Object(mut members) = value.clone() else {
+    let mut value = value.clone();
+    let Value::Object(members) = &mut value else {
         return Err("the verdict is not a JSON object".into());
     };
     let mut clip = Clip::default();
@@ -31,7 +32,8 @@ pub fn parse(value: &Value) -> Result<ModelVerdict, String> {
         clip.notes.push(format!("the redrive advice {shown} is unknown: taken as do_not"));
         *advice = RedriveAdvice::DoNot.as_str().into();
     }
-    let read: ModelVerdict = serde_json::from_value(members.into()).map_err(|error| {
+    clip.cut_members(&mut value, &schema(), "");
+    let read: ModelVerdict = serde_json::from_value(value).map_err(|error| {
         let error = error.to_string();
         format!("the verdict does not match its schema: {}", safe(&shorten(&error, 200)))
     })?;
@@ -41,24 +43,49 @@ pub fn parse(value: &Value) -> Result<ModelVerdict, String> {
 #[derive(Default)]
 struct Clip {
     /// Number of texts that were cut, by field and limit.
-    cut: BTreeMap<(&'static str, usize), u64>,
+    cut: BTreeMap<(String, usize), u64>,
     notes: Vec<String>,
 }
 
 impl Clip {
-    fn verdict(mut self, read: ModelVerdict) -> ModelVerdict {
-        let mut verdict = ModelVerdict {
-            title: self.text(&read.title, "title", limits::TITLE),
-            category: self.optional(read.category, "category", limits::CATEGORY),
-            root_cause: self.optional(read.root_cause, "root_cause", limits::TEXT),
-            confidence: self.confidence(read.confidence),
-            evidence: self.evidence(read.evidence),
-            hypotheses: self.hypotheses(read.hypotheses),
-            fix: read.fix.map(|fix| self.fix(&fix)).filter(|fix| *fix != Fix::default()),
-            prevention: self.optional(read.prevention, "prevention", limits::TEXT),
-            next_steps: self.texts(&read.next_steps, "next_steps", limits::STEPS, limits::LINE),
-            ..read
-        };
+    /// Cuts the texts and lists of a value to the limits of its schema, and removes blank texts.
+    fn cut_members(&mut self, value: &mut Value, schema: &Value, field: &str) {
+        let schema = schema.get("anyOf").map_or(schema, |kinds| &kinds[0]);
+        let limit = |key: &str| schema[key].as_u64().map(|max| max as usize);
+        match value {
+            Value::String(text) => {
+                *text = self.text(text, field, limit("maxLength").unwrap_or(limits::WORD));
+            }
+            Value::Array(items) => {
+                self.list(items, field, limit("maxItems").unwrap_or(usize::MAX));
+                items.iter_mut().for_each(|item| self.cut_members(item, &schema["items"], field));
+                items.retain(|item| item != "");
+            }
+            Value::Object(members) => {
+                for (key, schema) in schema["properties"].as_object().into_iter().flatten() {
+                    let Some(member) = members.get_mut(key) else { continue };
+                    let field = [field, key].join(if field.is_empty() { "" } else { "." });
+                    self.cut_members(member, schema, &field);
+                    if member == "" {
+                        members.remove(key);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn verdict(mut self, mut verdict: ModelVerdict) -> ModelVerdict {
+        verdict.evidence = self.evidence(&verdict.evidence);
+        verdict.hypotheses.retain(|one| !one.hypothesis.is_empty() || !one.why.is_empty());
+        verdict.fix = verdict.fix.filter(|fix| *fix != Fix::default());
+        verdict.confidence = verdict.confidence.filter(|confidence| {
+            let is_known = (0.0..=1.0).contains(confidence);
+            if !is_known {
+                self.notes.push(format!("the confidence {confidence} is not from 0 to 1: unknown"));
+            }
+            is_known
+        });
         if verdict.title.is_empty() {
             self.notes.push("the verdict has no title".into());
             let cause = verdict.root_cause.as_deref().unwrap_or("A verdict without a title");
@@ -72,7 +99,7 @@ impl Clip {
     }
 
     /// Returns the text on one line; the empty text when it says nothing.
-    fn text(&mut self, text: &str, field: &'static str, max: usize) -> String {
+    fn text(&mut self, text: &str, field: &str, max: usize) -> String {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if NOTHING.iter().any(|word| line.eq_ignore_ascii_case(word)) {
             return String::new();
@@ -80,83 +107,33 @@ impl Clip {
         let line = safe(&line);
         let kept = shorten(&line, max);
         if kept != line {
-            *self.cut.entry((field, max)).or_default() += 1;
+            *self.cut.entry((field.to_owned(), max)).or_default() += 1;
         }
         kept.into_owned()
     }
 
-    fn optional(
-        &mut self,
-        text: Option<String>,
-        field: &'static str,
-        max: usize,
-    ) -> Option<String> {
-        text.map(|text| self.text(&text, field, max)).filter(|text| !text.is_empty())
-    }
-
-    fn list<'l, T>(&mut self, list: &'l [T], field: &str, max: usize) -> &'l [T] {
+    fn list<T>(&mut self, list: &mut Vec<T>, field: &str, max: usize) {
         if list.len() > max {
             let more = count((list.len() - max) as u64, "item");
             self.notes.push(format!("{more} of '{field}' over {max} were left out"));
+            list.truncate(max);
         }
-        &list[..list.len().min(max)]
     }
 
-    fn texts(
-        &mut self,
-        list: &[String],
-        field: &'static str,
-        items: usize,
-        max: usize,
-    ) -> Vec<String> {
-        let list = self.list(list, field, items).iter();
-        list.map(|text| self.text(text, field, max)).filter(|text| !text.is_empty()).collect()
-    }
-
-    fn confidence(&mut self, confidence: Option<f64>) -> Option<f64> {
-        let confidence = confidence?;
-        if !(0.0..=1.0).contains(&confidence) {
-            self.notes.push(format!("the confidence {confidence} is not from 0 to 1: unknown"));
-            return None;
-        }
-        Some(confidence)
-    }
-
-    fn evidence(&mut self, claims: Vec<Claim>) -> Vec<Claim> {
+    /// Returns a claim for each cited id: some models write 'm1, m2' for one claim.
+    fn evidence(&mut self, claims: &[Claim]) -> Vec<Claim> {
         let mut kept = Vec::new();
-        for Claim { id, claim } in self.list(&claims, "evidence", limits::EVIDENCE) {
-            let claim = self.text(claim, "evidence", limits::LINE);
-            let ids = self.text(id, "evidence", limits::NAME);
-            // Some models write 'm1, m2' for one claim.
+        for Claim { id: ids, claim } in claims {
             let split: Vec<&str> = ids.split([',', ';']).map(trim_citation).collect();
             let is_list = split.iter().all(|id| Citation::parse(id).is_some());
-            for id in if is_list { split } else { vec![trim_citation(&ids)] } {
-                let id = self.text(id, "evidence", limits::NAME);
+            for id in if is_list { split } else { vec![trim_citation(ids)] } {
+                let id = self.text(id, "evidence.id", limits::NAME);
                 kept.push(Claim { id, claim: claim.clone() });
             }
         }
         kept.retain(|claim| *claim != Claim::default());
-        self.list(&kept, "evidence", limits::EVIDENCE).to_vec()
-    }
-
-    fn hypotheses(&mut self, all: Vec<Hypothesis>) -> Vec<Hypothesis> {
-        let all = self.list(&all, "hypotheses", limits::HYPOTHESES).iter();
-        let mut line = |text: &str| self.text(text, "hypotheses", limits::LINE);
-        all.map(|Hypothesis { hypothesis, verdict, why }| Hypothesis {
-            hypothesis: line(hypothesis),
-            verdict: line(verdict),
-            why: line(why),
-        })
-        .filter(|kept| !kept.hypothesis.is_empty() || !kept.why.is_empty())
-        .collect()
-    }
-
-    fn fix(&mut self, fix: &Fix) -> Fix {
-        Fix {
-            summary: self.text(&fix.summary, "fix.summary", limits::TEXT),
-            files: self.texts(&fix.files, "fix.files", limits::FILES, limits::NAME),
-            tests: self.texts(&fix.tests, "fix.tests", limits::TESTS, limits::NAME),
-        }
+        self.list(&mut kept, "evidence", limits::EVIDENCE);
+        kept
     }
 }
 

@@ -5,7 +5,6 @@
 //! Unknown is stated as unknown. Every list has a limit.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::time::Duration;
 
 use super::{
@@ -13,9 +12,10 @@ use super::{
     VerdictStatus,
 };
 use crate::event::{Queue, Verdict};
-use crate::markdown::{EXCERPT, Page, in_words, prose, span, span_of, unknown};
+use crate::markdown::{EXCERPT, Page, in_words, or_unknown, prose, span, span_of};
 use crate::rules::evidence::bundle::Timeline;
 use crate::rules::triage::quoted;
+use crate::rules::triage::report::timeline;
 use crate::text::count;
 use crate::time::show_span;
 
@@ -36,20 +36,14 @@ pub struct Report<'a> {
     /// Changes that this tool has read; none without a repository.
     pub patch: Option<&'a PatchFacts>,
     pub timeline: &'a Timeline,
-    pub cost: Cost,
+    /// Cost in US dollars, as far as it is known.
+    pub cost_usd: Option<f64>,
+    pub turns: Option<u64>,
+    pub took: Duration,
     /// Denied tools and the number of denials.
     pub denied: &'a [(String, u64)],
     /// Names and paths of files, such as `the transcript` and `/…/transcript.ndjson`.
     pub files: &'a [(&'a str, String)],
-}
-
-/// Cost of an investigation, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Cost {
-    /// US dollars.
-    pub usd: Option<f64>,
-    pub turns: Option<u64>,
-    pub took: Option<Duration>,
 }
 
 impl Report<'_> {
@@ -57,16 +51,18 @@ impl Report<'_> {
         let verdict = &self.checked.verdict;
         let mut out = Page::default();
         out.line(format!("# {}\n", prose(&verdict.title)));
-        out.line(format!("- Status: {}", in_a_phrase(verdict.status)));
+        out.facts([("Status", in_a_phrase(verdict.status).into())]);
         if let Some((from, to)) = self.checked.demoted {
             out.line(format!("- The model stated {from}; lowered to {to}, see 'Checked' below"));
         }
-        out.line(format!("- Confidence: {}", sure(verdict.confidence)));
-        out.line(format!("- Category: {}", verdict.category.as_deref().map_or_else(unknown, span)));
-        out.line(format!("- Redrive: {}", redrive(verdict.redrive, self.queue)));
-        out.line(format!("- Queue: {}", span(&self.queue.name)));
-        out.line(format!("- Incident: {}", span(self.incident)));
-        out.line(format!("- Session: {}", span(self.session)));
+        out.facts([
+            ("Confidence", sure(verdict.confidence)),
+            ("Category", or_unknown(verdict.category.as_deref(), span)),
+            ("Redrive", redrive(verdict.redrive, self.queue)),
+            ("Queue", span(&self.queue.name)),
+            ("Incident", span(self.incident)),
+            ("Session", span(self.session)),
+        ]);
         out.heading("Root cause");
         out.line(text_or_unknown(&verdict.root_cause));
         self.evidence(&mut out);
@@ -75,23 +71,33 @@ impl Report<'_> {
         out.heading("Prevention");
         out.line(text_or_unknown(&verdict.prevention));
         out.heading("Next steps");
-        for (number, step) in verdict.next_steps.iter().enumerate() {
-            out.line(format!("{}. {}", number + 1, prose(step)));
-        }
+        out.steps(verdict.next_steps.iter().map(|step| prose(step)));
         if verdict.next_steps.is_empty() {
             out.line("None named.");
         }
-        self.happened(&mut out);
+        timeline(&mut out, self.timeline);
         self.checked(&mut out);
-        self.cost(&mut out);
-        self.rest(&mut out);
+        out.heading("Cost");
+        out.facts([
+            ("Cost", dollars(self.cost_usd)),
+            ("Turns", or_unknown(self.turns, |turns| turns.to_string())),
+            ("Took", show_span(self.took)),
+        ]);
+        out.heading("Denied tools");
+        out.list(self.denied, "tool", "None.", |(tool, times)| {
+            format!("- {}: {}", span(tool), count(*times, "time"))
+        });
+        out.heading("Files");
+        out.list(self.files, "file", "None kept.", |(what, path)| {
+            format!("- {}: {}", prose(what), span_of(path, PATH))
+        });
         out.text()
     }
 
     fn evidence(&self, out: &mut Page) {
         out.heading("Evidence");
         let claims = &self.checked.verdict.evidence;
-        out.list(claims, "claim", |out, Claim { id, claim }| {
+        out.list(claims, "claim", "None cited.", |Claim { id, claim }| {
             let cited = match id.as_str() {
                 "" => "cites nothing".into(),
                 id if self.checked.unresolved.iter().any(|gone| gone == id) => {
@@ -99,16 +105,11 @@ impl Report<'_> {
                 }
                 id => span(id),
             };
-            out.line(format!("- {cited}: {}", prose(claim)));
             let usual = Citation::parse(id).map(|cited| cited.to_string());
             let excerpt = self.excerpts.get(id).or_else(|| self.excerpts.get(&usual?));
-            if let Some(excerpt) = excerpt {
-                out.line(format!("  - {}", span_of(excerpt, ITEM)));
-            }
+            let excerpt = excerpt.map(|excerpt| format!("\n  - {}", span_of(excerpt, ITEM)));
+            format!("- {cited}: {}{}", prose(claim), excerpt.unwrap_or_default())
         });
-        if claims.is_empty() {
-            out.line("None cited.");
-        }
     }
 
     fn fix(&self, out: &mut Page) {
@@ -116,7 +117,7 @@ impl Report<'_> {
         if let Some(Fix { summary, files, tests }) = &self.checked.verdict.fix {
             out.line(format!("Claimed by the model: {}\n", prose(summary)));
             for (what, all) in [("Changed", files), ("Tested by", tests)] {
-                out.list(all, "name", |out, name| out.line(format!("- {what}: {}", span(name))));
+                out.list(all, "name", "", |name| format!("- {what}: {}", span(name)));
             }
             out.line("");
         } else {
@@ -129,10 +130,8 @@ impl Report<'_> {
             return;
         };
         out.line("Verified by this tool:\n");
-        out.list(files_changed, "file", |out, path| out.line(format!("- Changed: {}", span(path))));
-        if files_changed.is_empty() {
-            out.line("- Changed: nothing");
-        }
+        let changed = |path: &String| format!("- Changed: {}", span(path));
+        out.list(files_changed, "file", "- Changed: nothing", changed);
         out.line(match tests {
             None => "- Tests: this tool ran none".to_owned(),
             Some(TestRun { command, result: TestResult::Passed }) => {
@@ -142,17 +141,6 @@ impl Report<'_> {
                 format!("- Tests: **{}**, {}", result.sentence(), span(command))
             }
         });
-    }
-
-    fn happened(&self, out: &mut Page) {
-        out.heading("Timeline");
-        let moments = &self.timeline.timeline;
-        out.list(moments, "moment", |out, moment| {
-            out.line(format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what)));
-        });
-        if moments.is_empty() {
-            out.line("No event is known.");
-        }
     }
 
     fn checked(&self, out: &mut Page) {
@@ -168,31 +156,6 @@ impl Report<'_> {
             out.line("- The verdict has no citation that could be checked.");
         }
     }
-
-    fn cost(&self, out: &mut Page) {
-        out.heading("Cost");
-        let Cost { usd, turns, took } = self.cost;
-        out.line(format!("- Cost: {}", dollars(usd)));
-        out.line(format!("- Turns: {}", number(turns)));
-        out.line(format!("- Took: {}", took.map_or_else(unknown, show_span)));
-    }
-
-    fn rest(&self, out: &mut Page) {
-        out.heading("Denied tools");
-        out.list(self.denied, "tool", |out, (tool, times)| {
-            out.line(format!("- {}: {}", span(tool), count(*times, "time")));
-        });
-        if self.denied.is_empty() {
-            out.line("None.");
-        }
-        out.heading("Files");
-        out.list(self.files, "file", |out, (what, path)| {
-            out.line(format!("- {}: {}", prose(what), span_of(path, PATH)));
-        });
-        if self.files.is_empty() {
-            out.line("None kept.");
-        }
-    }
 }
 
 /// Renders the report for an agent without a full verdict. Nothing in it is checked.
@@ -203,10 +166,10 @@ pub fn render_unchecked(
     verdict: &Verdict,
     took: Duration,
 ) -> String {
-    let word = |text: &Option<String>| text.as_deref().map_or_else(unknown, span);
+    let word = |text: &Option<String>| or_unknown(text.as_deref(), span);
     let mut out = Page::default();
     out.line(format!("# {}\n", prose(verdict.title.as_deref().unwrap_or("Investigation"))));
-    for (name, value) in [
+    out.facts([
         ("Status", span(&verdict.status)),
         ("Confidence", sure(verdict.confidence)),
         ("Category", word(&verdict.category)),
@@ -215,25 +178,18 @@ pub fn render_unchecked(
         ("Incident", span(incident)),
         ("Session", span(session)),
         ("Took", show_span(took)),
-    ] {
-        out.line(format!("- {name}: {value}"));
-    }
+    ]);
     out.line("\nNone of this was checked. The agent's output is in `transcript.ndjson`.");
     out.text()
 }
 
 fn hypotheses(out: &mut Page, all: &[Hypothesis]) {
     out.heading("Hypotheses");
-    out.list(all, "hypothesis", |out, Hypothesis { hypothesis, verdict, why }| {
+    out.list(all, "hypothesis", "None named.", |Hypothesis { hypothesis, verdict, why }| {
         let verdict = if verdict.is_empty() { "not judged".into() } else { prose(verdict) };
-        out.line(format!("- {} ({verdict})", prose(hypothesis)));
-        if !why.is_empty() {
-            out.line(format!("  - Why: {}", prose(why)));
-        }
+        let why = if why.is_empty() { why.clone() } else { format!("\n  - Why: {}", prose(why)) };
+        format!("- {} ({verdict}){why}", prose(hypothesis))
     });
-    if all.is_empty() {
-        out.line("None named.");
-    }
 }
 
 fn in_a_phrase(status: VerdictStatus) -> &'static str {
@@ -276,22 +232,16 @@ fn text_or_unknown(text: &Option<String>) -> String {
 }
 
 fn sure(confidence: Option<f64>) -> String {
-    match confidence.filter(|sure| sure.is_finite()) {
-        Some(sure) => format!("{} ({sure}, stated by the model)", in_words(sure)),
-        None => unknown(),
-    }
+    let sure = confidence.filter(|sure| sure.is_finite());
+    or_unknown(sure, |sure| format!("{} ({sure}, stated by the model)", in_words(sure)))
 }
 
 fn dollars(usd: Option<f64>) -> String {
-    match usd.filter(|usd| usd.is_finite() && *usd >= 0.0) {
-        Some(usd) if usd > 0.0 && usd < 0.01 => "less than $0.01".into(),
-        Some(usd) => format!("${usd:.2}"),
-        None => unknown(),
-    }
-}
-
-fn number(n: Option<impl Display>) -> String {
-    n.map_or_else(unknown, |n| n.to_string())
+    or_unknown(usd.filter(|usd| usd.is_finite() && *usd >= 0.0), |usd| match usd {
+        0.0 => "$0.00".into(),
+        ..0.01 => "less than $0.01".into(),
+        _ => format!("${usd:.2}"),
+    })
 }
 
 #[cfg(test)]

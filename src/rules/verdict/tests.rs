@@ -160,7 +160,7 @@ fn long_texts_and_lists_are_cut_with_a_note() {
         (
             "evidence",
             json!([{"id": long, "claim": "x"}]),
-            "1 text of 'evidence' cut to 300 characters",
+            "1 text of 'evidence.id' cut to 300 characters",
         ),
         (
             "evidence",

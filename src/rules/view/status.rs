@@ -84,7 +84,7 @@ pub struct SessionRow {
     pub incident: String,
     pub queue: String,
     /// The recorded status, or the status by lock and last event where the record is behind.
-    pub status: String,
+    pub status: SessionStatus,
     /// Whether `sessions.json` has this status.
     pub recorded: bool,
     pub started_at: Timestamp,
@@ -206,11 +206,11 @@ fn investigation(
     let session = newest.map(|session| session.id.clone());
     let reason = incident.reported.last().cloned();
     match newest {
-        Some(newest) if newest.status == SessionStatus::Running.as_str() => {
+        Some(newest) if newest.status == SessionStatus::Running => {
             InvestigationState { state: "running", session, ..InvestigationState::default() }
         }
         Some(newest) if !incident.armed => {
-            let reason = Some(newest.status.clone());
+            let reason = Some(newest.status.to_string());
             InvestigationState { state: "ended", reason, session, until: None }
         }
         _ if incident.armed => {
@@ -245,7 +245,7 @@ fn shown(
         id: session.id.clone(),
         incident: session.incident.clone(),
         queue: session.queue_name.clone(),
-        status: status.to_string(),
+        status,
         recorded: !dead,
         started_at: session.start_time,
         ended_at: session.ended_at,

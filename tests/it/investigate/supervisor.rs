@@ -279,7 +279,7 @@ fn state_folders_do_not_end_each_others_agents() {
 }
 
 #[test]
-fn filter_without_supervisor_program_names_remedy_and_tries_again() {
+fn filter_without_supervisor_names_remedy_and_tries_again() {
     let mut bench = Bench::new("alone");
     agent(&mut bench, QUICK_AGENT, "");
     std::fs::create_dir_all(bench.path("bin")).unwrap();

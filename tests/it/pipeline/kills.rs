@@ -36,7 +36,7 @@ fn stage_pids(bench: &Bench) -> Option<[i32; 3]> {
 /// `DLQ_LONG`, as `scripts/check --long kills` sets it, runs more campaigns: a longer one would
 /// take quadratic time, because each restart replays the journal.
 #[test]
-fn hundred_kills_lose_no_notice_and_start_nothing_twice() {
+fn kills_of_stages_lose_no_notice_and_start_nothing_twice() {
     let campaigns = if std::env::var_os("DLQ_LONG").is_some() { 5 } else { 1 };
     for seed in 0..campaigns {
         campaign(0x5eed + seed);

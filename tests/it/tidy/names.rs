@@ -1,4 +1,4 @@
-//! Names and prose: types, functions, sizes of programs, and the openings of doc comments.
+//! Names and prose: types, functions, tests, sizes of programs, and the openings of doc comments.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,12 @@ const VAGUE: [&str; 28] = [
     "By", "From", "How", "It", "Its", "Nobody", "None", "Nothing", "Now", "Of", "One", "Same",
     "So", "Somebody", "That", "Their", "They", "Those", "To", "What", "When", "Where", "Whether",
     "Who", "Why", "With", "Whose", "Here",
+];
+
+/// First words of a test name that name no subject.
+const NO_SUBJECT: [&str; 18] = [
+    "a", "an", "the", "what", "it", "of", "no", "who", "whoever", "that", "those", "which",
+    "every", "only", "where", "when", "nobody", "nothing",
 ];
 
 /// Words that begin a question and still name what is returned.
@@ -81,7 +87,7 @@ fn type_names_are_defined_once() {
 
 /// `of` says neither that it constructs nor what it returns.
 #[test]
-fn no_function_is_called_of() {
+fn function_names_exclude_of() {
     let is_of = |line: &str| {
         item(line.trim_start(), "fn ") == Some("of")
             || item(line.trim_start(), "const fn ") == Some("of")
@@ -91,6 +97,30 @@ fn no_function_is_called_of() {
         "a function is called 'of'",
         found.map(|(path, number, line)| format!("{path}:{number}: {}", line.trim())).collect(),
     );
+}
+
+/// Returns the names of the tests in a file.
+fn test_names(text: &str) -> Vec<&str> {
+    let tests = text.split("#[test]\n").skip(1);
+    tests.filter_map(|test| test.lines().find_map(|line| item(line.trim_start(), "fn "))).collect()
+}
+
+fn names_subject(test: &str) -> bool {
+    !NO_SUBJECT.contains(&test.split('_').next().unwrap_or_default())
+}
+
+/// A list of failures sorts and searches by subject.
+#[test]
+fn test_names_begin_with_their_subject() {
+    let (mut found, mut count) = (Vec::new(), 0);
+    for (path, text) in rust_files("src").into_iter().chain(rust_files("tests")) {
+        let names = test_names(&text);
+        count += names.len();
+        let vague = names.into_iter().filter(|name| !names_subject(name));
+        found.extend(vague.map(|name| format!("{path}: {name}")));
+    }
+    assert!(count > 600, "{count}");
+    assert_none("a test name begins without its subject", found);
 }
 
 #[test]
@@ -105,5 +135,7 @@ fn name_checks_find_names() {
     assert_eq!(item("fn of(", "fn "), Some("of"));
     assert_eq!(item("a struct B", "struct "), None);
     assert_eq!(first_word("It's here"), "It");
+    assert_eq!(test_names("fn a() {\n#[test]\n#[ignore]\n    fn b_c(d: u8) {\nfn e() {"), ["b_c"]);
+    assert!(!names_subject("a_replay") && !names_subject("it") && names_subject("item_of_a_list"));
     assert!(code("// x\ny").contains('y'));
 }

@@ -1,77 +1,79 @@
-//! The classification of every fault, and texts that must not be repeated.
+//! The classification of errors, and texts that must not be repeated.
+
+use aws_sdk_sqs::operation::list_queues::ListQueuesError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::*;
 
-fn refusal(code: &str, status: u16) -> Fault {
-    Fault::Refused { code: (!code.is_empty()).then(|| code.to_owned()), message: None, status }
+#[test]
+fn failed_calls_map_to_read_errors() {
+    type CallError = SdkError<ListQueuesError>;
+    let broken = |cause: &str| ConnectorError::io(cause.into());
+    let cases: [(CallError, ReadError); 4] = [
+        (SdkError::timeout_error("late"), ReadError::TimedOut),
+        (SdkError::dispatch_failure(ConnectorError::timeout("late".into())), ReadError::TimedOut),
+        (
+            SdkError::dispatch_failure(broken("connection refused")),
+            ReadError::Network("connection refused".into()),
+        ),
+        (
+            SdkError::construction_failure("bad URL.\nmore"),
+            ReadError::Other("the request was not sent: bad URL".into()),
+        ),
+    ];
+    for (error, expected) in cases {
+        assert_eq!(call_error(&error), expected, "{error:?}");
+    }
 }
 
 #[test]
-fn faults_map_to_read_errors() {
+fn refusals_map_to_read_errors() {
     let expired = |code: &str| ReadError::Credentials(format!("they have expired ({code})"));
     let rejected =
         |code: &str| ReadError::Credentials(format!("AWS does not accept them ({code})"));
     let other = |text: &str| ReadError::Other(text.to_owned());
     let cases = [
-        (Fault::Timeout, ReadError::TimedOut),
-        (
-            Fault::Connection("connection refused".into()),
-            ReadError::Network("connection refused".into()),
-        ),
-        (Fault::Request("bad URL.\nmore".into()), other("the request was not sent: bad URL")),
-        (Fault::Garbled { status: 200 }, other("the answer is not one of SQS (HTTP 200)")),
-        (Fault::Garbled { status: 429 }, ReadError::Throttled),
-        (Fault::Garbled { status: 403 }, ReadError::Denied),
-        (
-            Fault::Garbled { status: 407 },
-            ReadError::Network("the proxy asks for credentials (HTTP 407)".into()),
-        ),
-        (refusal("QueueDoesNotExist", 400), ReadError::Missing),
-        (refusal("com.amazonaws.sqs#QueueDoesNotExist", 400), ReadError::Missing),
-        (refusal("AWS.SimpleQueueService.NonExistentQueue", 400), ReadError::Missing),
-        (
-            refusal("com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue", 400),
-            ReadError::Missing,
-        ),
-        (refusal("ResourceNotFoundException", 404), ReadError::Missing),
-        (refusal("RequestThrottled", 403), ReadError::Throttled),
-        (refusal("com.amazonaws.sqs#RequestThrottled", 400), ReadError::Throttled),
-        (refusal("Throttling", 400), ReadError::Throttled),
-        (refusal("ThrottlingException", 400), ReadError::Throttled),
-        (refusal("ThrottledException", 400), ReadError::Throttled),
-        (refusal("TooManyRequestsException", 429), ReadError::Throttled),
-        (refusal("RequestLimitExceeded", 503), ReadError::Throttled),
-        (refusal("SlowDown", 503), ReadError::Throttled),
-        (refusal("", 429), ReadError::Throttled),
-        (refusal("AccessDenied", 403), ReadError::Denied),
-        (refusal("AccessDeniedException", 400), ReadError::Denied),
-        (refusal("KmsAccessDenied", 400), ReadError::Denied),
-        (refusal("UnauthorizedOperation", 403), ReadError::Denied),
-        (refusal("AccessDenied:http://internal/", 403), ReadError::Denied),
-        (refusal("", 403), ReadError::Denied),
-        (refusal("ExpiredToken", 403), expired("ExpiredToken")),
-        (refusal("ExpiredTokenException", 400), expired("ExpiredTokenException")),
-        (refusal("InvalidClientTokenId", 403), rejected("InvalidClientTokenId")),
-        (refusal("UnrecognizedClientException", 400), rejected("UnrecognizedClientException")),
-        (refusal("SignatureDoesNotMatch", 403), rejected("SignatureDoesNotMatch")),
-        (refusal("InternalFailure", 500), other("InternalFailure (HTTP 500)")),
-        (refusal("", 500), other("the service answered HTTP 500")),
-        (refusal("", 503), other("the service answered HTTP 503")),
-        (refusal("", 200), other("the answer is not one of SQS (HTTP 200)")),
+        ("", 407, ReadError::Network("the proxy asks for credentials (HTTP 407)".into())),
+        ("QueueDoesNotExist", 400, ReadError::Missing),
+        ("com.amazonaws.sqs#QueueDoesNotExist", 400, ReadError::Missing),
+        ("AWS.SimpleQueueService.NonExistentQueue", 400, ReadError::Missing),
+        ("com.amazonaws.sqs#AWS.SimpleQueueService.NonExistentQueue", 400, ReadError::Missing),
+        ("ResourceNotFoundException", 404, ReadError::Missing),
+        ("RequestThrottled", 403, ReadError::Throttled),
+        ("com.amazonaws.sqs#RequestThrottled", 400, ReadError::Throttled),
+        ("Throttling", 400, ReadError::Throttled),
+        ("ThrottlingException", 400, ReadError::Throttled),
+        ("ThrottledException", 400, ReadError::Throttled),
+        ("TooManyRequestsException", 429, ReadError::Throttled),
+        ("RequestLimitExceeded", 503, ReadError::Throttled),
+        ("SlowDown", 503, ReadError::Throttled),
+        ("", 429, ReadError::Throttled),
+        ("AccessDenied", 403, ReadError::Denied),
+        ("AccessDeniedException", 400, ReadError::Denied),
+        ("KmsAccessDenied", 400, ReadError::Denied),
+        ("UnauthorizedOperation", 403, ReadError::Denied),
+        ("AccessDenied:http://internal/", 403, ReadError::Denied),
+        ("", 403, ReadError::Denied),
+        ("ExpiredToken", 403, expired("ExpiredToken")),
+        ("ExpiredTokenException", 400, expired("ExpiredTokenException")),
+        ("InvalidClientTokenId", 403, rejected("InvalidClientTokenId")),
+        ("UnrecognizedClientException", 400, rejected("UnrecognizedClientException")),
+        ("SignatureDoesNotMatch", 403, rejected("SignatureDoesNotMatch")),
+        ("InternalFailure", 500, other("InternalFailure (HTTP 500)")),
+        ("", 500, other("the service answered HTTP 500")),
+        ("", 503, other("the service answered HTTP 503")),
+        ("", 200, other("the answer is not one of SQS (HTTP 200)")),
     ];
-    for (fault, expected) in cases {
-        assert_eq!(read_error(fault.clone()), expected, "{fault:?}");
+    for (code, status, expected) in cases {
+        let given = (!code.is_empty()).then_some(code);
+        assert_eq!(answer_error(given, None, status), expected, "{code} {status}");
     }
 }
 
 #[test]
 fn service_text_is_cut_to_one_short_line() {
     let said = |code: &str, message: &str, status| {
-        read_error(Fault::Refused {
-            code: (!code.is_empty()).then(|| code.to_owned()),
-            message: Some(message.to_owned()),
-            status,
-        })
+        answer_error((!code.is_empty()).then_some(code), Some(message), status)
     };
     let cases = [
         (

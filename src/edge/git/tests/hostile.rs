@@ -12,7 +12,7 @@ impl Bench {
 }
 
 #[test]
-fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
+fn damaged_worktree_is_removed_and_other_files_stay() {
     type Make = fn(&Bench, &Path);
     let rows: [(&str, Make); 10] = [
         ("no-link", |_, _| {}),
@@ -44,13 +44,13 @@ fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
         for how in ["discard", "discard_old", "sweep"] {
             let bench = Bench::new(&format!("made-{rule}-{how}"));
             let (repo, workspace) = (bench.path("repo"), bench.open("s"));
-            let (tree, outside) = (workspace.folder().to_owned(), bench.outside());
+            let (tree, outside) = (workspace.folder.clone(), bench.outside());
             std::fs::remove_file(tree.join(".git")).unwrap();
             make(&bench, &tree);
             let done = match how {
                 "discard" => workspace.discard(),
                 "discard_old" => discard_old(&repo, &tree),
-                _ => sweep(&repo, &tree).map(|closed| assert_eq!(closed, CloseResult::Removed)),
+                _ => sweep(&repo, &tree),
             };
             assert_eq!(done, Ok(()), "{rule}, {how}");
             assert!(tree.symlink_metadata().is_err(), "{rule}, {how}");
@@ -64,10 +64,10 @@ fn a_worktree_is_removed_whatever_an_agent_has_made_of_it() {
 }
 
 #[test]
-fn a_link_in_place_of_the_worktree_is_not_looked_into() {
+fn worktree_replaced_by_link_is_not_followed() {
     let bench = Bench::new("linked");
     let workspace = bench.open("s");
-    let (tree, outside) = (workspace.folder().to_owned(), bench.outside());
+    let (tree, outside) = (workspace.folder.clone(), bench.outside());
     std::fs::remove_dir_all(&tree).unwrap();
     symlink(&outside, &tree).unwrap();
     let error = workspace.changes().unwrap_err().to_string();
@@ -80,12 +80,12 @@ fn a_link_in_place_of_the_worktree_is_not_looked_into() {
         error,
         format!("cannot open '{}': it was replaced by a symbolic link", tree.display())
     );
-    assert_eq!(workspace.close(), Ok(CloseResult::Removed));
+    assert_eq!(workspace.close(), Ok(true));
     assert!(outside.join("keep").is_file());
 }
 
 #[test]
-fn only_commits_before_the_base_are_cited() {
+fn citable_commits_are_the_base_and_its_ancestors() {
     let bench = Bench::new("commits-cited");
     let first = bench.git("repo", &["rev-parse", "HEAD"]);
     bench.write("repo/more", "");
@@ -109,7 +109,7 @@ fn only_commits_before_the_base_are_cited() {
 
 /// Gits to come run what `hook.NAME.command` says, wherever the folder of the hooks is.
 #[test]
-fn hooks_that_are_settings_are_off_wherever_something_is_written() {
+fn hooks_from_settings_are_disabled_for_every_write() {
     let bench = Bench::new("settings");
     let repo = bench.path("repo");
     for (key, value) in [("command", "false"), ("event", "reference-transaction")] {
@@ -123,7 +123,8 @@ fn hooks_that_are_settings_are_off_wherever_something_is_written() {
     let branch = repository.create_branch("dlq/a", &base).unwrap();
     repository.add_worktree(&folder, &[&branch]).unwrap();
     repository.remove_worktree(&folder).unwrap();
-    assert!(repository.delete_branch(&branch, &base).unwrap());
+    repository.delete_branch(&branch, &base).unwrap();
+    assert_eq!(bench.branches(), "");
     let trace = std::fs::read_to_string(trace).unwrap();
     let mut written = 0;
     for run in trace
@@ -137,7 +138,7 @@ fn hooks_that_are_settings_are_off_wherever_something_is_written() {
 }
 
 #[test]
-fn what_the_index_or_the_settings_of_the_agent_say_hides_nothing() {
+fn changes_are_found_despite_index_and_settings_of_agent() {
     let bench = Bench::new("hidden");
     bench.write("repo/other/file", "x");
     let head = bench.commit("repo", "other");
@@ -179,7 +180,7 @@ fn what_the_index_or_the_settings_of_the_agent_say_hides_nothing() {
             "{rule}"
         );
         assert!(String::from_utf8_lossy(&changes.patch).contains("+evil"), "{rule}");
-        assert_eq!(workspace.close(), Ok(CloseResult::Kept), "{rule}");
+        assert_eq!(workspace.close(), Ok(false), "{rule}");
         for key in ["sparse.expectFilesOutsideOfPatterns", "core.checkStat", "core.ignoreStat"] {
             bench.git("repo", &["config", key, ""]);
             bench.git("repo", &["config", "--unset-all", key]);
@@ -197,7 +198,7 @@ fn modes_links_and_deletions_are_changes() {
     bench.commit("repo", "modes");
     let workspace = bench.open("s");
     assert_eq!(workspace.is_unchanged(), Ok(true));
-    let tree = workspace.folder();
+    let tree = &workspace.folder;
     std::fs::set_permissions(tree.join("run"), std::fs::Permissions::from_mode(0o644)).unwrap();
     std::fs::remove_file(tree.join("gone")).unwrap();
     std::fs::remove_dir_all(tree.join("becomes/a")).unwrap();
@@ -210,7 +211,7 @@ fn modes_links_and_deletions_are_changes() {
 }
 
 #[test]
-fn what_a_checkout_has_made_of_line_ends_is_no_change() {
+fn line_end_conversion_by_checkout_is_no_change() {
     let bench = Bench::new("ends");
     // Committed before there were attributes: git would now write them in another way.
     bench.write("repo/old.txt", "one\r\ntwo\r\n");
@@ -226,7 +227,7 @@ fn what_a_checkout_has_made_of_line_ends_is_no_change() {
     for ends in ["false", "true", "input"] {
         bench.git("repo", &["config", "core.autocrlf", ends]);
         let workspace = bench.open(ends);
-        let file = |name: &str| workspace.folder().join(name);
+        let file = |name: &str| workspace.folder.join(name);
         assert_eq!(workspace.changes(), Ok(Changes::default()), "{ends}");
         // An editor that writes the same again.
         for name in ["old.txt", "mixed.bat", "id.c", "new.txt", "auto.csv"] {
@@ -241,7 +242,7 @@ fn what_a_checkout_has_made_of_line_ends_is_no_change() {
 }
 
 #[test]
-fn a_repository_in_the_worktree_hides_nothing() {
+fn nested_repository_is_listed_or_sets_truncated() {
     let bench = Bench::new("embedded");
     let head = bench.git("repo", &["rev-parse", "HEAD"]);
     bench.git("repo", &["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);
@@ -306,7 +307,7 @@ fn a_repository_in_the_worktree_hides_nothing() {
     ];
     for (rule, make, truncated, files) in rows {
         let workspace = bench.open("s");
-        make(&bench, workspace.folder());
+        make(&bench, &workspace.folder);
         let changes = workspace.changes().unwrap();
         assert_eq!(
             (changes.truncated, changes.files),

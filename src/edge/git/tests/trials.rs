@@ -38,7 +38,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 }
 
 #[test]
-fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
+fn test_worktree_has_the_base_and_the_patch_only() {
     let bench = Bench::new("trial");
     bench.script("repo/run", "true");
     bench.write("repo/gone", "x");
@@ -51,7 +51,7 @@ fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
     bench.git("repo", &["add", ".gitattributes"]);
     bench.git("repo", &["commit", "--quiet", "--message", "attributes"]);
     let workspace = bench.open("s");
-    let tree = workspace.folder();
+    let tree = &workspace.folder;
     bench.write("state/s/tree/src/app.py", "one\ntwo \nthree");
     bench.write("state/s/tree/größe/new name.py", "new\n");
     bench.write("state/s/tree/ends.bat", "one\r\n2\r\n");
@@ -71,16 +71,16 @@ fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
     let objects = || bench.git("repo", &["count-objects", "--verbose"]);
     let (before, branches) = (objects(), bench.branches());
     let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
-    assert_eq!(files(trial.folder()), expected);
+    assert_eq!(files(&trial.folder), expected);
     let place = "state/s/trial";
-    assert_eq!(bench.git(place, &["rev-parse", "HEAD"]), workspace.base());
+    assert_eq!(bench.git(place, &["rev-parse", "HEAD"]), workspace.base);
     assert_eq!(bench.git(place, &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD");
     assert_eq!(bench.git(place, &["diff", "--cached", "--name-only"]), "");
     assert_eq!((objects(), bench.branches()), (before, branches));
     assert_eq!(bench.worktrees(), 3);
     // As tests do.
     bench.write("state/s/trial/build/output", "x");
-    let folder = trial.folder().to_owned();
+    let folder = trial.folder.clone();
     trial.remove().unwrap();
     assert!(!folder.exists());
     assert_eq!(bench.worktrees(), 2);
@@ -89,7 +89,7 @@ fn a_trial_has_the_base_and_the_patch_and_nothing_else() {
 }
 
 #[test]
-fn what_an_earlier_trial_has_left_goes_first() {
+fn test_worktree_replaces_leftover_of_an_earlier_one() {
     let bench = Bench::new("left");
     let workspace = bench.open("s");
     bench.write("state/s/tree/src/app.py", "fixed\n");
@@ -120,7 +120,7 @@ fn what_an_earlier_trial_has_left_goes_first() {
         assert!(!folder.join("build").exists(), "{rule}");
         assert_eq!(bench.git("state/s/trial", &["status", "--short"]), " M src/app.py", "{rule}");
         assert_eq!(bench.worktrees(), 3, "{rule}");
-        make(&bench, trial.folder());
+        make(&bench, &trial.folder);
         remove_test_worktree(&bench.path("repo"), &folder).unwrap();
         trial.remove().unwrap();
         assert!(folder.symlink_metadata().is_err(), "{rule}");
@@ -130,7 +130,7 @@ fn what_an_earlier_trial_has_left_goes_first() {
 }
 
 #[test]
-fn a_patch_that_does_not_apply_is_told_and_leaves_nothing() {
+fn test_worktree_with_failing_patch_names_cause_and_is_removed() {
     let bench = Bench::new("applies");
     let workspace = bench.open("s");
     let folder = bench.path("state/s/trial");
@@ -154,7 +154,7 @@ fn a_patch_that_does_not_apply_is_told_and_leaves_nothing() {
 }
 
 #[test]
-fn a_trial_of_a_sparse_checkout_is_sparse_but_for_the_patch() {
+fn test_worktree_of_sparse_checkout_adds_patched_files_only() {
     let bench = Bench::new("sparse-trial");
     bench.write("repo/other/file", "x\n");
     bench.write("repo/other/more", "x\n");
@@ -166,7 +166,7 @@ fn a_trial_of_a_sparse_checkout_is_sparse_but_for_the_patch() {
     bench.write("state/s/tree/outside/new", "new\n");
     let patch = bench.patch(&workspace);
     let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
-    let found: Vec<PathBuf> = files(trial.folder()).into_keys().collect();
+    let found: Vec<PathBuf> = files(&trial.folder).into_keys().collect();
     let expected = [".gitignore", "other/file", "outside/new", "src/app.py"].map(PathBuf::from);
     assert_eq!(found, expected);
     let status = bench.git("state/s/trial", &["status", "--short"]);
@@ -175,7 +175,7 @@ fn a_trial_of_a_sparse_checkout_is_sparse_but_for_the_patch() {
 }
 
 #[test]
-fn a_trial_runs_nothing_that_the_repository_names() {
+fn test_worktree_runs_no_program_named_by_repository() {
     let bench = Bench::new("armed");
     bench.write("repo/.gitattributes", "*.py filter=x\n");
     bench.commit("repo", "attributes");
@@ -192,7 +192,7 @@ fn a_trial_runs_nothing_that_the_repository_names() {
     }
     bench.git("repo", &["config", "filter.x.required", "true"]);
     let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
-    let app = std::fs::read_to_string(trial.folder().join("src/app.py")).unwrap();
+    let app = std::fs::read_to_string(trial.folder.join("src/app.py")).unwrap();
     assert_eq!(app, "fixed\n");
     trial.remove().unwrap();
     assert!(!bench.path("ran").exists());

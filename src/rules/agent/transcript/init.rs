@@ -1,7 +1,7 @@
 //! Start values that Claude Code reports, compared with the expected ones. The CLI silently ignores
 //! settings of a wrong form, so only these values show what is in force.
 
-use super::fields::{self, JsonMembers};
+use super::fields::JsonMembers;
 use super::{sentence, word};
 
 /// Oldest supported release. Older ones leave the agent's commands running when they are stopped.
@@ -11,61 +11,35 @@ pub const MINIMUM: (u64, u64, u64) = (2, 1, 212);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Init {
     pub session_id: String,
-    pub model: String,
-    pub tools: Vec<String>,
+    /// Names of the tools; none when not reported, because unknown is not empty.
+    pub tools: Option<Vec<String>>,
     /// Treatment of a tool that no rule allows.
     pub permission_mode: String,
-    /// Names and states of the MCP servers.
-    pub mcp_servers: Vec<(String, String)>,
-    /// Names of the subagents.
-    pub agents: Vec<String>,
+    /// Names and states of the MCP servers; none when not reported.
+    pub mcp_servers: Option<Vec<(String, String)>>,
     /// Release of the CLI.
     pub version: String,
-    /// Source of the API key.
-    pub api_key_source: String,
-    /// Current folder.
-    pub cwd: String,
-    /// Members of `tools` and `mcp_servers` that were not reported: unknown is not empty.
-    pub unlisted: Vec<String>,
 }
 
 impl Init {
     pub(super) fn from_line(line: &JsonMembers) -> Init {
         let text = |key: &str| line.get::<String>(key).unwrap_or_default();
-        let unlisted = ["tools", "mcp_servers"].into_iter().filter(|key| line.list(key).is_none());
+        // An element of another form is kept as it was written, so that it counts as unexpected.
+        let tool = |raw: &str| serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned());
+        let server = |raw: &str| {
+            let server = JsonMembers::parse(raw.as_bytes());
+            let text = |key: &str| server.as_ref().and_then(|server| server.get::<String>(key));
+            (text("name").unwrap_or_else(|| raw.to_owned()), text("status").unwrap_or_default())
+        };
+        let (tools, servers) = (line.list("tools"), line.list("mcp_servers"));
         Init {
             session_id: text("session_id"),
-            model: text("model"),
-            tools: names(line, "tools"),
+            tools: tools.map(|all| all.iter().map(|raw| tool(raw.get())).collect()),
             permission_mode: text("permissionMode"),
-            mcp_servers: servers(line),
-            agents: names(line, "agents"),
+            mcp_servers: servers.map(|all| all.iter().map(|raw| server(raw.get())).collect()),
             version: text("claude_code_version"),
-            api_key_source: text("apiKeySource"),
-            cwd: text("cwd"),
-            unlisted: unlisted.map(str::to_owned).collect(),
         }
     }
-}
-
-/// Returns the names in a list. An element that is not a text is kept as it was written, so that it
-/// counts as unexpected.
-fn names(line: &JsonMembers, key: &str) -> Vec<String> {
-    let all = line.list(key).unwrap_or_default().into_iter();
-    let name = |raw: &str| serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned());
-    all.map(|raw| name(raw.get())).collect()
-}
-
-fn servers(line: &JsonMembers) -> Vec<(String, String)> {
-    let all = line.list("mcp_servers").unwrap_or_default().into_iter();
-    all.map(|raw| match fields::JsonMembers::parse(raw.get().as_bytes()) {
-        Some(server) => (
-            server.get("name").unwrap_or_else(|| raw.get().to_owned()),
-            server.get("status").unwrap_or_default(),
-        ),
-        None => (raw.get().to_owned(), String::new()),
-    })
-    .collect()
 }
 
 /// Expected start values.
@@ -77,61 +51,55 @@ pub struct ExpectedInit {
     pub permission_mode: String,
     /// Names of the MCP servers.
     pub mcp_servers: Vec<String>,
-    /// Oldest supported release.
-    pub min_version: (u64, u64, u64),
-    /// Session id, when this tool chose it.
-    pub session_id: Option<String>,
+    /// Session id, which this tool chose.
+    pub session_id: String,
 }
 
 /// Returns a sentence that names the differences from the expected start values, if any. Fewer tools
 /// than expected are harmless and no difference.
 pub fn difference(asked: &ExpectedInit, init: &Init) -> Option<String> {
     let mut found: Vec<String> = Vec::new();
-    for what in &init.unlisted {
-        found.push(format!("it does not list its {}", word(what).replace("mcp_", "MCP ")));
+    if let Some(tools) = &init.tools {
+        let more = quoted(tools.iter().filter(|tool| !has_tool(asked, tool)));
+        found.extend(more.map(|more| format!("it has unexpected tools: {more}")));
+    } else {
+        found.push("it does not list its tools".into());
     }
-    let more = init.tools.iter().filter(|tool| !has_tool(asked, tool));
-    list("tools", more, &mut found);
-    if mode(&init.permission_mode) != mode(&asked.permission_mode) {
-        let (is, wanted) = (word(&init.permission_mode), word(&asked.permission_mode));
-        found.push(format!("its permission mode is '{is}', not '{wanted}'"));
+    let (is, wanted) = (&init.permission_mode, &asked.permission_mode);
+    if mode(is) != mode(wanted) {
+        found.push(format!("its permission mode is '{}', not '{}'", word(is), word(wanted)));
     }
-    let names = init.mcp_servers.iter().map(|(name, _)| name);
-    list("MCP servers", names.filter(|name| !asked.mcp_servers.contains(name)), &mut found);
-    let lacking = asked.mcp_servers.iter().filter(|wanted| {
-        let started = |(name, state): &(String, String)| name == *wanted && state != "failed";
-        !init.mcp_servers.iter().any(started)
-    });
-    let lacking: Vec<String> = lacking.map(|name| format!("'{}'", word(name))).collect();
-    if !lacking.is_empty() {
-        found.push(format!("MCP servers that did not start: {}", lacking.join(", ")));
+    if let Some(servers) = &init.mcp_servers {
+        let names = servers.iter().map(|(name, _)| name);
+        let more = quoted(names.filter(|name| !asked.mcp_servers.contains(name)));
+        found.extend(more.map(|more| format!("it has unexpected MCP servers: {more}")));
+        let lacking = quoted(asked.mcp_servers.iter().filter(|wanted| {
+            !servers.iter().any(|(name, state)| name == *wanted && state != "failed")
+        }));
+        found.extend(lacking.map(|names| format!("MCP servers that did not start: {names}")));
+    } else {
+        found.push("it does not list its MCP servers".into());
     }
+    let is = word(&init.version);
     match version(&init.version) {
-        Some(known) if known >= asked.min_version => {}
+        Some(known) if known >= MINIMUM => {}
         Some(_) => {
-            let (major, minor, patch) = asked.min_version;
-            let is = word(&init.version);
+            let (major, minor, patch) = MINIMUM;
             found.push(format!("its version is {is}, older than {major}.{minor}.{patch}"));
         }
-        None => found.push(format!("its version is unknown: '{}'", word(&init.version))),
+        None => found.push(format!("its version is unknown: '{is}'")),
     }
-    if let Some(wanted) = &asked.session_id
-        && *wanted != init.session_id
-    {
-        let is = word(&init.session_id);
-        found.push(format!("its session is '{is}', not '{}'", word(wanted)));
+    let (is, wanted) = (&init.session_id, &asked.session_id);
+    if is != wanted {
+        found.push(format!("its session is '{}', not '{}'", word(is), word(wanted)));
     }
-    if found.is_empty() {
-        return None;
-    }
-    Some(format!("the agent differs from the request: {}", found.join("; ")))
+    (!found.is_empty()).then(|| format!("the agent differs from the request: {}", found.join("; ")))
 }
 
-fn list<'a>(what: &str, more: impl Iterator<Item = &'a String>, found: &mut Vec<String>) {
-    let more: Vec<String> = more.map(|name| format!("'{}'", word(name))).collect();
-    if !more.is_empty() {
-        found.push(format!("it has unexpected {what}: {}", sentence(&more.join(", "))));
-    }
+/// Returns external names as a sentence shows them; none when there are none.
+fn quoted<'a>(names: impl Iterator<Item = &'a String>) -> Option<String> {
+    let names: Vec<String> = names.map(|name| format!("'{}'", word(name))).collect();
+    (!names.is_empty()).then(|| sentence(&names.join(", ")))
 }
 
 /// Returns whether a tool is expected. The structured output is a tool that comes with its schema;

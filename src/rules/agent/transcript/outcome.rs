@@ -6,7 +6,7 @@
 
 use super::fields::JsonMembers;
 use super::{Transcript, sentence};
-use crate::rules::agent::last_line::Exit;
+use crate::rules::agent::last_line::{Exit, Failure, exit_status};
 
 /// Kind of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,43 +56,28 @@ impl ResultKind {
     }
 }
 
-/// Outcome of an agent's process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentOutcome {
-    Success,
-    /// No reliable answer.
-    Failed {
-        /// Word for programs.
-        reason: &'static str,
-        /// Sentence for people, safe to show.
-        detail: String,
-    },
-}
-
 /// Judges the end of the process. A success needs a good result, with a structured output if one is
-/// required, and the status 0, and no signal by this tool.
+/// required, and the status 0, and no signal by this tool. Anything else is no reliable answer.
 pub fn outcome(
     exit: Exit,
     signalled_by_us: bool,
     transcript: &Transcript,
     schema_wanted: bool,
-) -> AgentOutcome {
+) -> Result<(), Failure> {
     let enough = if schema_wanted { transcript.answered } else { transcript.good };
     if enough && exit == Exit::Status(0) && !signalled_by_us {
-        return AgentOutcome::Success;
-    }
-    let (reason, detail) = if transcript.unauthorized && !enough {
+        Ok(())
+    } else if transcript.unauthorized && !enough {
         // This tool may have ended the agent for this reason, which counts more than its signal.
-        refused(transcript)
+        Err(refused(transcript))
     } else if signalled_by_us {
-        stopped(exit)
+        Err(stopped(exit))
     } else {
-        by_itself(exit, transcript)
-    };
-    AgentOutcome::Failed { reason, detail }
+        Err(by_itself(exit, transcript))
+    }
 }
 
-fn refused(transcript: &Transcript) -> (&'static str, String) {
+fn refused(transcript: &Transcript) -> Failure {
     let detail = match &transcript.failed {
         Some(ResultKind::Failed(_, detail)) => detail.clone(),
         _ => "the agent was refused by the API: its key is not valid".to_owned(),
@@ -100,7 +85,7 @@ fn refused(transcript: &Transcript) -> (&'static str, String) {
     ("unauthorized", detail)
 }
 
-fn stopped(exit: Exit) -> (&'static str, String) {
+fn stopped(exit: Exit) -> Failure {
     match exit {
         Exit::Signal(9) => ("killed", "the agent was stopped by force".to_owned()),
         Exit::Signal(signal) => {
@@ -113,21 +98,16 @@ fn stopped(exit: Exit) -> (&'static str, String) {
 }
 
 /// Returns why an agent failed that this tool did not signal.
-fn by_itself(exit: Exit, transcript: &Transcript) -> (&'static str, String) {
+fn by_itself(exit: Exit, transcript: &Transcript) -> Failure {
     let silent = transcript.lines == 0;
-    let status = match exit {
-        Exit::Signal(signal) => {
-            return ("signal", format!("the agent was ended by signal {signal}"));
-        }
-        // The shim, a shell and env(1) exit so when a program cannot be run.
-        Exit::Status(126 | 127) if silent => {
-            return ("could_not_start", "the agent could not be started".to_owned());
-        }
-        // The CLI catches signals, cleans up, and exits with the status that a shell would report.
-        Exit::Status(status @ 129..160) => {
-            return ("signal", format!("the agent was ended by signal {}", status - 128));
-        }
-        Exit::Status(status) => status,
+    // The CLI catches signals, cleans up, and exits with the status that a shell would report.
+    let exit = match exit {
+        Exit::Status(status @ 129..160) => Exit::Signal(status - 128),
+        exit => exit,
+    };
+    let status = match exit_status(exit, silent) {
+        Ok(status) => status,
+        Err(failure) => return failure,
     };
     if let Some(ResultKind::Failed(reason, detail)) = &transcript.failed {
         return (reason, detail.clone());

@@ -1,7 +1,7 @@
 //! Lines between start and result: progress, names of subagents, and a refused key.
 
 use super::fields::JsonMembers;
-use super::{Init, Progress, Transcript, TranscriptEvent, caller, word};
+use super::{Init, Progress, Transcript, TranscriptEvent};
 
 /// Error that the CLI reports for a refused key.
 const UNAUTHORIZED: &str = "authentication_failed";
@@ -14,11 +14,7 @@ impl Transcript {
         self.record_name(fields);
         let tool = || fields.word("tool_name");
         match fields.word("subtype").as_deref() {
-            Some("init") => {
-                let init = Init::from_line(fields);
-                self.init.get_or_insert_with(|| init.clone());
-                Some(TranscriptEvent::Init(init))
-            }
+            Some("init") => Some(TranscriptEvent::Init(Init::from_line(fields))),
             Some("api_retry") => {
                 let status = fields.get::<u64>("error_status");
                 if status == Some(401) || fields.word("error").as_deref() == Some(UNAUTHORIZED) {
@@ -30,10 +26,7 @@ impl Transcript {
                 self.deny(fields);
                 self.step("denied", fields, tool())
             }
-            Some("code_change_published") => {
-                self.record_pull_request(fields);
-                self.step("pull request", fields, None)
-            }
+            Some("code_change_published") => self.step("pull request", fields, None),
             Some("task_started") => {
                 let step =
                     if self.subagent(fields).is_some() { "subagent started" } else { "background" };
@@ -87,7 +80,6 @@ impl Transcript {
         if !synthetic && error.is_none() {
             self.unauthorized = false; // The model has answered, so the key is valid.
         }
-        let by = caller(fields);
         let (mut step, mut tool) = ("writing", None);
         for block in &blocks {
             match block.word("type").as_deref() {
@@ -95,7 +87,7 @@ impl Transcript {
                 Some("tool_use") => {
                     step = "tool";
                     tool = block.word("name");
-                    self.record_call(block, by.as_deref());
+                    self.record_call(block);
                 }
                 _ => {}
             }
@@ -103,13 +95,10 @@ impl Transcript {
         self.step(step, fields, tool)
     }
 
-    /// Records the caller of a call, and the subagent that it starts.
-    fn record_call(&mut self, call: &JsonMembers, by: Option<&str>) {
-        let Some(id) = call.word("id") else { return };
-        if let Some(by) = by {
-            self.callers.insert(id.clone(), by.to_owned());
-        }
+    /// Records the name of the subagent that a call starts.
+    fn record_call(&mut self, call: &JsonMembers) {
         if matches!(call.word("name").as_deref(), Some("Agent" | "Task"))
+            && let Some(id) = call.word("id")
             && let Some(name) = call.object("input").and_then(|input| input.word("subagent_type"))
         {
             self.names.insert(id, name);
@@ -119,21 +108,6 @@ impl Transcript {
     fn refused(&mut self) -> Option<TranscriptEvent> {
         self.unauthorized = true;
         Some(TranscriptEvent::Unauthorized)
-    }
-
-    /// Records a pull request. An opened one takes precedence over one that was only seen; of
-    /// several the last counts.
-    fn record_pull_request(&mut self, fields: &JsonMembers) {
-        let Some(url) = fields.get::<String>("url") else { return };
-        let web = url.starts_with("https://") || url.starts_with("http://");
-        // A URL is shown and opened unchanged, so one that needs escapes is ignored.
-        if !web || url.contains(char::is_whitespace) || word(&url) != url {
-            return;
-        }
-        let opened = fields.word("action").as_deref() == Some("created");
-        if opened || !matches!(self.pull_request, Some((true, _))) {
-            self.pull_request = Some((opened, url));
-        }
     }
 
     /// Returns the name of the subagent that a line is about or comes from.

@@ -12,3 +12,11 @@ fn transcript_of(lines: &[&str]) -> Transcript {
     }
     transcript
 }
+
+fn first_init(lines: &[&[u8]]) -> Option<Init> {
+    let mut transcript = Transcript::default();
+    lines.iter().find_map(|line| match transcript.read_line(line)? {
+        TranscriptEvent::Init(init) => Some(init),
+        _ => None,
+    })
+}

@@ -31,41 +31,55 @@ impl<'a> ErrorFields<'a> {
     pub(super) fn collect(object: &'a Map<String, Value>) -> Self {
         let mut fields = ErrorFields::default();
         for (key, value) in object.iter().take(KEYS_MAX) {
-            let mut buffer = [0; 24];
-            let name = normalized_key(key, &mut buffer);
-            match value {
-                Value::String(text) if !means_no_error(text) => {
-                    fields.add_text(name, key, text, value)
-                }
-                Value::Number(_) => fields.add_number(name, key, value),
-                Value::Bool(false) => {
-                    fields.marks_error |= ["success", "sucesso", "succeeded"].contains(&name);
-                }
-                Value::Array(items) => match name {
-                    "stacktrace" | "stack" | "trace" | "traceback" | "backtrace" => {
-                        fields.stack = items.iter().any(Value::is_string).then_some(value);
-                    }
-                    "errors" => {
-                        let first = items.first().and_then(Value::as_object);
-                        fields.nested = fields.nested.or(first.map(|inner| (key.as_str(), inner)));
-                    }
-                    _ => {}
-                },
-                Value::Object(inner) => match name {
-                    "error" | "err" | "erro" | "exception" | "cause" | "failure"
-                    | "errordetails" | "lasterror" | "errorinfo" | "rootcause" => {
-                        fields.nested = fields.nested.or(Some((key, inner)));
-                    }
-                    _ => {}
-                },
-                _ => {}
-            }
+            fields.add(normalized_key(key, &mut [0; 24]), key, value);
         }
         fields
     }
 
+    fn add(&mut self, name: &str, key: &'a str, value: &'a Value) {
+        const ERROR_LEVELS: [&str; 5] = ["error", "fatal", "critical", "err", "severe"];
+        match (name, value) {
+            (_, Value::String(text)) if means_no_error(text) => {}
+            ("success" | "sucesso" | "succeeded", Value::Bool(false)) => self.marks_error = true,
+            ("level" | "severity" | "loglevel", Value::String(text)) => {
+                self.marks_error |=
+                    ERROR_LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text));
+            }
+            // Levels of pino and bunyan.
+            ("level", Value::Number(level)) => {
+                self.marks_error |= matches!(level.as_u64(), Some(50 | 60));
+            }
+            ("errorcode" | "errcode", Value::Number(code))
+                if [Some(0.0), Some(200.0)].contains(&code.as_f64()) => {}
+            ("errorcode" | "errcode", Value::String(_) | Value::Number(_)) => {
+                self.code = self.code.or(Some((key, value)));
+            }
+            (
+                "code" | "codigo" | "status" | "statuscode" | "httpstatus" | "httpstatuscode",
+                Value::String(_) | Value::Number(_),
+            ) => {
+                self.weak_code = self.weak_code.or(Some((key, value)));
+            }
+            ("stacktrace" | "stack" | "trace" | "traceback" | "backtrace", Value::Array(lines)) => {
+                self.stack = lines.iter().any(Value::is_string).then_some(value);
+            }
+            ("errors", Value::Array(items)) => {
+                let first = items.first().and_then(Value::as_object);
+                self.nested = self.nested.or(first.map(|inner| (key, inner)));
+            }
+            (
+                "error" | "err" | "erro" | "exception" | "cause" | "failure" | "errordetails"
+                | "lasterror" | "errorinfo" | "rootcause",
+                Value::Object(inner),
+            ) => {
+                self.nested = self.nested.or(Some((key, inner)));
+            }
+            (_, Value::String(text)) => self.add_text(name, key, text, value),
+            _ => {}
+        }
+    }
+
     fn add_text(&mut self, name: &str, key: &'a str, text: &'a str, value: &'a Value) {
-        let entry = Some((key, text));
         let slot = match name {
             "errortype"
             | "exceptionclass"
@@ -82,23 +96,12 @@ impl<'a> ErrorFields<'a> {
             | "excmessage" | "xexceptionmessage" | "mtfaultmessage" => &mut self.message,
             "error" | "err" | "exception" | "erro" => &mut self.error,
             "cause" => &mut self.cause,
-            "message" | "msg" | "mensagem" | "mensaje" | "reason" | "motivo" | "detail"
-            | "description" => {
-                // `message` wins over `reason`, `detail` and `description`.
-                let strong = ["message", "msg", "mensagem", "mensaje"].contains(&name);
-                if strong || self.weak_message.is_none() {
-                    self.weak_message = entry;
-                }
-                return;
+            // `message` wins over `reason`, `detail` and `description`.
+            "message" | "msg" | "mensagem" | "mensaje" => {
+                self.weak_message = None;
+                &mut self.weak_message
             }
-            "errorcode" | "errcode" => {
-                self.code = self.code.or(Some((key, value)));
-                return;
-            }
-            "code" | "codigo" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
-                self.weak_code = self.weak_code.or(Some((key, value)));
-                return;
-            }
+            "reason" | "motivo" | "detail" | "description" => &mut self.weak_message,
             "stacktrace"
             | "stack"
             | "traceback"
@@ -111,32 +114,10 @@ impl<'a> ErrorFields<'a> {
                 }
                 return;
             }
-            "level" | "severity" | "loglevel" => {
-                const ERROR_LEVELS: [&str; 5] = ["error", "fatal", "critical", "err", "severe"];
-                self.marks_error |=
-                    ERROR_LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text));
-                return;
-            }
             _ if text.contains('\n') => &mut self.multiline,
             _ => return,
         };
-        *slot = slot.or(entry);
-    }
-
-    fn add_number(&mut self, name: &str, key: &'a str, value: &'a Value) {
-        match name {
-            "errorcode" | "errcode" if value.as_f64().is_some_and(|n| n != 0.0 && n != 200.0) => {
-                self.code = self.code.or(Some((key, value)));
-            }
-            "code" | "codigo" | "status" | "statuscode" | "httpstatus" | "httpstatuscode" => {
-                self.weak_code = self.weak_code.or(Some((key, value)));
-            }
-            // Levels of pino and bunyan.
-            "level" => {
-                self.marks_error |= value.as_u64().is_some_and(|level| level == 50 || level == 60)
-            }
-            _ => {}
-        }
+        *slot = slot.or(Some((key, text)));
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::error_fields::ErrorFields;
 use super::trace::{self, Trace};
 use super::{Content, ErrorReport, Producer, SourcedText, TEXT_MAX, truncated};
-use crate::rules::evidence::message::{Attribute, Message};
+use crate::rules::evidence::message::Message;
 
 /// Limits on the search: values visited, depth of the payload, and depth of errors within errors.
 const VALUES_MAX: usize = 2_000;
@@ -17,8 +17,11 @@ const NEST_MAX: usize = 4;
 
 pub(super) fn extract(message: &Message, producer: Producer, content: &Content) -> ErrorReport {
     let mut reported = match producer {
-        Producer::LambdaAsync => lambda_error(message),
-        Producer::EventbridgeRule | Producer::Scheduler => eventbridge_error(message),
+        Producer::LambdaAsync => attribute_error(message, "ErrorMessage", "ErrorCode"),
+        Producer::EventbridgeRule | Producer::Scheduler => ErrorReport {
+            target: target_service(message),
+            ..attribute_error(message, "ERROR_MESSAGE", "ERROR_CODE")
+        },
         Producer::LambdaDestination => destination_error(content),
         Producer::Sqs | Producer::Sns | Producer::Unknown => ErrorReport::default(),
     };
@@ -42,26 +45,21 @@ fn text_attribute<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
     message.attributes.get(name)?.text().filter(|text| !text.trim().is_empty())
 }
 
-fn lambda_error(message: &Message) -> ErrorReport {
-    let mut error = text_attribute(message, "ErrorMessage")
-        .map(|text| error_in_text(text, "ErrorMessage", false))
+/// Returns the error of the producer's attributes: a text and a code, by their names.
+fn attribute_error(message: &Message, text_name: &str, code_name: &str) -> ErrorReport {
+    let mut error = text_attribute(message, text_name)
+        .map(|text| error_in_text(text, text_name, false))
         .unwrap_or_default();
     // Lambda's 200 means that the invocation succeeded and the function failed.
-    let code = text_attribute(message, "ErrorCode").filter(|code| *code != "200");
-    error.code = code.map(|code| SourcedText::new(code, "ErrorCode")).or(error.code);
+    let code = text_attribute(message, code_name)
+        .filter(|code| (code_name, *code) != ("ErrorCode", "200"));
+    error.code = code.map(|code| SourcedText::new(code, code_name)).or(error.code);
     error
 }
 
-fn eventbridge_error(message: &Message) -> ErrorReport {
-    let mut error = text_attribute(message, "ERROR_MESSAGE")
-        .map(|text| error_in_text(text, "ERROR_MESSAGE", false))
-        .unwrap_or_default();
-    let code =
-        text_attribute(message, "ERROR_CODE").map(|code| SourcedText::new(code, "ERROR_CODE"));
-    error.code = code.or(error.code);
-    let target = text_attribute(message, "TARGET_ARN").and_then(|arn| arn.split(':').nth(2));
-    error.target = target.map(|service| truncated(service, 32).to_owned());
-    error
+fn target_service(message: &Message) -> Option<String> {
+    let service = text_attribute(message, "TARGET_ARN")?.split(':').nth(2)?;
+    Some(truncated(service, 32).to_owned())
 }
 
 fn destination_error(content: &Content) -> ErrorReport {
@@ -84,11 +82,8 @@ fn destination_error(content: &Content) -> ErrorReport {
 
 /// Returns the error that a consumer attached to the message: `errorMessage`, `x-exception-fqcn` …
 fn error_in_attributes(message: &Message) -> Option<ErrorReport> {
-    let texts = message.attributes.iter().filter_map(|(name, value)| match value {
-        Attribute::Text(text) => {
-            Some((name.clone(), Value::String(truncated(text, TEXT_MAX).into())))
-        }
-        Attribute::Binary(_) => None,
+    let texts = message.attributes.iter().filter_map(|(name, value)| {
+        Some((name.clone(), Value::String(truncated(value.text()?, TEXT_MAX).into())))
     });
     error_in_object(&texts.collect(), false, 0)
 }
@@ -147,27 +142,18 @@ fn first_error(value: &Value) -> ErrorReport {
     let mut waiting = VecDeque::from([(value, 0)]);
     let mut seen = 0;
     while let Some((value, depth)) = waiting.pop_front() {
-        let object = match value {
-            Value::Object(object) => object,
-            Value::Array(items) => {
-                seen += 1;
-                if depth < DEPTH_MAX && seen < VALUES_MAX {
-                    let inner = items.iter().filter(|item| is_container(item)).take(VALUES_MAX);
-                    waiting.extend(inner.map(|item| (item, depth + 1)));
-                }
-                continue;
-            }
-            _ => continue,
-        };
-        seen += object.len() + 1;
+        let object = value.as_object();
+        seen += 1 + object.map_or(0, Map::len);
         if seen > VALUES_MAX {
             break;
         }
-        if let Some(error) = error_in_object(object, false, 0) {
+        if let Some(error) = object.and_then(|object| error_in_object(object, false, 0)) {
             return error;
         }
         if depth < DEPTH_MAX {
-            let inner = object.values().filter(|value| is_container(value));
+            let items = value.as_array().into_iter().flatten();
+            let inner = items.chain(object.into_iter().flat_map(Map::values));
+            let inner = inner.filter(|value| is_container(value)).take(VALUES_MAX);
             waiting.extend(inner.map(|value| (value, depth + 1)));
         }
     }
@@ -217,8 +203,12 @@ fn error_in_object(
         message = message.or(fields.cause);
         code = code.or(fields.weak_code.filter(|(_, value)| is_error_code(value)));
     }
-    error.code =
-        error.code.or_else(|| code.map(|(key, value)| SourcedText::new(&code_text(value), key)));
+    error.code = error.code.or_else(|| {
+        code.map(|(key, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            SourcedText::new(&text, key)
+        })
+    });
     error.exception = class.map(|(key, text)| SourcedText::new(text.trim(), key));
     error.function = fields.stack.and_then(|stack| trace::own_function(&stack_text(stack)));
     if let Some((key, text)) = message {
@@ -274,27 +264,16 @@ fn is_error_code(value: &Value) -> bool {
     }
 }
 
-fn code_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 /// Returns a stack trace as text, joining a list of lines.
 fn stack_text(stack: &Value) -> String {
     match stack {
         Value::String(text) => truncated(text, TEXT_MAX).to_owned(),
         Value::Array(lines) => {
-            let mut all = String::new();
-            for line in lines.iter().take(64).filter_map(Value::as_str) {
-                if all.len() > TEXT_MAX {
-                    break;
-                }
-                all.push_str(truncated(line, 1024));
-                all.push('\n');
-            }
-            all
+            let lines = lines.iter().take(64).filter_map(Value::as_str);
+            lines.fold(String::new(), |all, line| match all.len() > TEXT_MAX {
+                true => all,
+                false => all + truncated(line, 1024) + "\n",
+            })
         }
         _ => String::new(),
     }

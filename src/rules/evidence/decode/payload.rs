@@ -2,14 +2,13 @@
 
 use serde_json::Value;
 
-use super::unwrap::UnwrappedBody;
 use super::{Content, PayloadKind, Producer};
 
-pub(super) fn classify(producer: Producer, unwrapped: &UnwrappedBody) -> PayloadKind {
-    let value = match &unwrapped.content {
+pub(super) fn classify(producer: Producer, wrapped: &[&str], content: &Content) -> PayloadKind {
+    let value = match content {
         Content::Binary { .. } => return PayloadKind::Binary,
         Content::Text(text) if text.trim().is_empty() => return PayloadKind::Empty,
-        Content::Text(_) if unwrapped.sns_id.is_some() => return PayloadKind::SnsNotification,
+        Content::Text(_) if wrapped.contains(&"sns") => return PayloadKind::SnsNotification,
         Content::Text(_) => return PayloadKind::Text,
         Content::Json(value) => value,
     };
@@ -28,12 +27,8 @@ fn classify_json(value: &Value) -> PayloadKind {
     if says("Event", "s3:TestEvent") {
         PayloadKind::S3Event
     } else if has("detail-type") && has("detail") && has("source") {
-        let source = value.get("source").and_then(Value::as_str).unwrap_or_default();
-        if source == "aws.states" {
-            PayloadKind::StepFunctions
-        } else {
-            PayloadKind::EventbridgeEvent
-        }
+        let is_states = says("source", "aws.states");
+        if is_states { PayloadKind::StepFunctions } else { PayloadKind::EventbridgeEvent }
     } else if has("AlarmName") && has("NewStateValue") {
         PayloadKind::CloudwatchAlarm
     } else if is_step_functions(value) {

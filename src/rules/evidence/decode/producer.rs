@@ -3,11 +3,10 @@
 
 use serde_json::Value;
 
-use super::unwrap::UnwrappedBody;
 use super::{Content, Producer};
 use crate::rules::evidence::message::Message;
 
-pub(super) fn detect(message: &Message, unwrapped: &UnwrappedBody) -> Producer {
+pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> Producer {
     let has = |name: &str| message.attributes.contains_key(name);
     if has("SCHEDULE_ARN") && (has("ERROR_CODE") || has("EXECUTION_ID")) {
         return Producer::Scheduler;
@@ -18,7 +17,7 @@ pub(super) fn detect(message: &Message, unwrapped: &UnwrappedBody) -> Producer {
     if has("ErrorCode") && (has("RequestID") || has("ErrorMessage")) {
         return Producer::LambdaAsync;
     }
-    if let Content::Json(value) = &unwrapped.content
+    if let Content::Json(value) = content
         && is_destination_record(value)
     {
         return Producer::LambdaDestination;
@@ -27,7 +26,7 @@ pub(super) fn detect(message: &Message, unwrapped: &UnwrappedBody) -> Producer {
         return Producer::Sqs;
     }
     // SNS's own dead letters never were in a source queue.
-    if unwrapped.wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
+    if wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
 }
 
 /// Returns whether a value is Lambda's record of an asynchronous invocation or of a stream batch.

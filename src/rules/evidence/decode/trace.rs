@@ -65,7 +65,9 @@ pub(super) fn parse(text: &str) -> Trace<'_> {
     if let Some(at) = text.rfind("Traceback (most recent call last)") {
         return parse_python(&text[at..]);
     }
-    if let Some(rest) = after_line_start(text, "panic: ") {
+    if let Some(rest) =
+        text.strip_prefix("panic: ").or_else(|| Some(text.split_once("\npanic: ")?.1))
+    {
         return Trace {
             class: Some("panic"),
             message: message_before_stack(rest),
@@ -101,13 +103,6 @@ pub(super) fn is_class(word: &str) -> bool {
     last.starts_with(|c: char| c.is_ascii_uppercase())
         && CLASS_ENDS.iter().any(|end| last.ends_with(end))
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._$:\\".contains(&b))
-}
-
-fn after_line_start<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    text.strip_prefix(word).or_else(|| {
-        let at = text.match_indices(word).find(|(at, _)| text[..*at].ends_with('\n'))?.0;
-        Some(&text[at + word.len()..])
-    })
 }
 
 /// Returns the class, the code and the text after them, from the first lines.
@@ -209,14 +204,14 @@ fn is_frame(line: &str) -> bool {
 /// Returns the innermost function of the application's own code, or the innermost of all if every
 /// frame is a library's. Line numbers are dropped, because every deployment changes them.
 pub(super) fn own_function(stack: &str) -> Option<String> {
-    let is_python = stack.contains("File \"");
-    let frames: Vec<&str> =
+    let mut frames: Vec<&str> =
         stack.lines().map(str::trim).filter(|line| names_function(line)).collect();
-    let mut innermost: Box<dyn Iterator<Item = &&str>> =
-        if is_python { Box::new(frames.iter().rev()) } else { Box::new(frames.iter()) };
-    let own = innermost.by_ref().take(FRAMES_MAX).find(|line| !is_library_frame(line)).copied();
-    let first = if is_python { frames.last() } else { frames.first() };
-    function_name(own.or(first.copied())?)
+    // Python prints the innermost frame last.
+    if stack.contains("File \"") {
+        frames.reverse();
+    }
+    let own = frames.iter().take(FRAMES_MAX).find(|line| !is_library_frame(line));
+    function_name(own.or(frames.first())?)
 }
 
 /// Returns whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without

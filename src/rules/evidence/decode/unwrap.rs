@@ -1,5 +1,7 @@
 //! Unwrapping of a body: base64, gzip, JSON in a string, SNS, CloudWatch Logs.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -20,109 +22,64 @@ const PADDING: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, PADDING);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, PADDING);
 
-/// A body without its encodings.
-pub(super) struct UnwrappedBody {
-    pub wrapped: Vec<&'static str>,
-    pub content: Content,
-    pub notes: Vec<String>,
-    /// SNS message id, if SNS wrapped the body.
-    pub sns_id: Option<String>,
-}
-
-/// Result of unwrapping one layer.
-enum Layer {
-    /// An inner layer, with the name of the encoding.
-    Text(&'static str, String),
-    Bytes(&'static str, Vec<u8>),
-    /// The innermost content.
-    Content(Content),
-}
-
-/// Removes all encodings of a body.
-pub(super) fn unwrap_body(body: &str) -> UnwrappedBody {
-    let mut unwrapped = UnwrappedBody {
-        wrapped: Vec::new(),
-        content: Content::Binary { len: 0 },
-        notes: Vec::new(),
-        sns_id: None,
-    };
-    let mut owned: String;
-    let mut text = body;
+/// Removes all encodings of a body. Returns their names, outermost first, and the content.
+pub(super) fn unwrap_body(body: &str) -> (Vec<&'static str>, Content) {
+    let mut wrapped = Vec::new();
+    let mut text = Cow::Borrowed(body);
     loop {
-        let may_unwrap = unwrapped.wrapped.len() < LAYERS_MAX;
-        match unwrap_layer(text, may_unwrap, &mut unwrapped) {
-            Layer::Content(content) => {
-                unwrapped.content = content;
-                return unwrapped;
-            }
-            Layer::Text(name, inner) => {
-                unwrapped.wrapped.push(name);
-                owned = inner;
-            }
-            Layer::Bytes(name, bytes) => {
-                unwrapped.wrapped.push(name);
-                match decompress_to_text(bytes, &mut unwrapped) {
-                    Ok(inner) => owned = inner,
-                    Err(len) => {
-                        unwrapped.content = Content::Binary { len };
-                        return unwrapped;
-                    }
-                }
-            }
+        match remove_layer(&text, &mut wrapped) {
+            Ok(inner) => text = Cow::Owned(inner),
+            Err(content) => return (wrapped, content),
         }
-        text = &owned;
     }
 }
 
-fn unwrap_layer(text: &str, may_unwrap: bool, unwrapped: &mut UnwrappedBody) -> Layer {
+/// Returns the text within the outermost encoding, or the content if there is none.
+fn remove_layer(text: &str, wrapped: &mut Vec<&'static str>) -> Result<String, Content> {
     let trimmed = text.trim_start_matches('\u{feff}').trim();
+    let may_unwrap = wrapped.len() < LAYERS_MAX;
     match trimmed.as_bytes().first() {
-        Some(b'{' | b'[') => match serde_json::from_str::<Value>(trimmed) {
-            Ok(value) => return unwrap_json(value, may_unwrap, unwrapped),
-            Err(error) => unwrapped.notes.push(json_error_note(&error)),
-        },
+        Some(b'{' | b'[') => {
+            if let Ok(value) = serde_json::from_str(trimmed) {
+                return if may_unwrap {
+                    unwrap_json(value, wrapped)
+                } else {
+                    Err(Content::Json(value))
+                };
+            }
+        }
         Some(b'"') if may_unwrap => {
-            if let Ok(inner) = serde_json::from_str::<String>(trimmed) {
-                return Layer::Text("json_string", inner);
+            if let Ok(inner) = serde_json::from_str(trimmed) {
+                wrapped.push("json_string");
+                return Ok(inner);
             }
         }
         Some(_) if may_unwrap => {
             if let Some(bytes) = decode_base64(trimmed) {
-                return Layer::Bytes("base64", bytes);
+                wrapped.push("base64");
+                return decompress_to_text(bytes, wrapped);
             }
         }
         _ => {}
     }
-    Layer::Content(Content::Text(text.to_owned()))
+    Err(Content::Text(text.to_owned()))
 }
 
-fn json_error_note(error: &serde_json::Error) -> String {
-    let why = error.to_string();
-    if why.starts_with("recursion limit") {
-        "not JSON: nested too deeply".into()
-    } else if error.is_eof() {
-        "not JSON: it ends too early".into()
-    } else {
-        format!("not JSON at line {} column {}", error.line(), error.column())
+/// Returns the text within an SNS or CloudWatch Logs envelope, or the value itself.
+fn unwrap_json(mut value: Value, wrapped: &mut Vec<&'static str>) -> Result<String, Content> {
+    if is_sns(&value)
+        && let Some(Value::String(inner)) = value.get_mut("Message").map(Value::take)
+    {
+        wrapped.push("sns");
+        return Ok(inner);
     }
-}
-
-/// Returns the content of an SNS or CloudWatch Logs envelope, or the value itself.
-fn unwrap_json(mut value: Value, may_unwrap: bool, unwrapped: &mut UnwrappedBody) -> Layer {
-    if may_unwrap && is_sns(&value) {
-        unwrapped.sns_id = value.get("MessageId").and_then(Value::as_str).map(str::to_owned);
-        if let Some(Value::String(inner)) = value.get_mut("Message").map(Value::take) {
-            return Layer::Text("sns", inner);
-        }
+    // `awslogs.data` is always base64; leave anything else alone.
+    let data = value.pointer("/awslogs/data").and_then(Value::as_str);
+    if let Some(bytes) = data.and_then(decode_base64) {
+        wrapped.extend(["awslogs", "base64"]);
+        return decompress_to_text(bytes, wrapped);
     }
-    if may_unwrap && let Some(Value::String(data)) = value.pointer("/awslogs/data") {
-        // `awslogs.data` is always base64; leave anything else alone.
-        if let Some(bytes) = decode_base64(data) {
-            unwrapped.wrapped.push("awslogs");
-            return Layer::Bytes("base64", bytes);
-        }
-    }
-    Layer::Content(Content::Json(value))
+    Err(Content::Json(value))
 }
 
 fn is_sns(value: &Value) -> bool {
@@ -166,44 +123,38 @@ fn is_printable(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
-/// Returns the bytes as text, decompressed if need be; else the number of bytes.
-fn decompress_to_text(mut bytes: Vec<u8>, unwrapped: &mut UnwrappedBody) -> Result<String, usize> {
-    while bytes.starts_with(GZIP_MAGIC) && unwrapped.wrapped.len() < LAYERS_MAX {
-        unwrapped.wrapped.push("gzip");
-        let (inner, note) = gunzip(&bytes);
-        bytes = inner;
-        if let Some(note) = note {
-            unwrapped.notes.push(note.into());
-            return Err(bytes.len());
-        }
+/// Returns the bytes as text, decompressed if need be.
+fn decompress_to_text(
+    mut bytes: Vec<u8>,
+    wrapped: &mut Vec<&'static str>,
+) -> Result<String, Content> {
+    let binary = |len| Content::Binary { len };
+    while bytes.starts_with(GZIP_MAGIC) && wrapped.len() < LAYERS_MAX {
+        wrapped.push("gzip");
+        bytes = gunzip(&bytes).map_err(binary)?;
     }
-    String::from_utf8(bytes).map_err(|error| error.into_bytes().len())
+    String::from_utf8(bytes).map_err(|error| binary(error.as_bytes().len()))
 }
 
-/// Decompresses the first member of a gzip file; also returns a note about an error. Done by hand,
-/// because the crate's reader does I/O. The checksum is not verified, since the content is not
-/// trusted anyway.
-fn gunzip(bytes: &[u8]) -> (Vec<u8>, Option<&'static str>) {
-    const BROKEN: &str = "gzip: it does not unpack";
-    let Some(start) = gzip_header(bytes) else {
-        return (Vec::new(), Some(BROKEN));
-    };
+/// Decompresses the first member of a gzip file; the error is the number of bytes up to the damage
+/// or the limit. Done by hand, because the crate's reader does I/O. The checksum is not verified,
+/// since the content is not trusted anyway.
+fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, usize> {
+    let start = gzip_header(bytes).ok_or(0_usize)?;
     let mut inflate = Decompress::new(false);
     let mut out = Vec::with_capacity((bytes.len() * 4).min(UNPACKED_MAX));
     loop {
-        let read = start + usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
         let before = (inflate.total_in(), out.len());
+        let read = start + usize::try_from(before.0).unwrap_or(usize::MAX);
         let rest = bytes.get(read..).unwrap_or_default();
         match inflate.decompress_vec(rest, &mut out, FlushDecompress::None) {
-            Ok(Status::StreamEnd) => return (out, None),
-            Ok(_) if out.len() >= UNPACKED_MAX => {
-                return (out, Some("gzip: more than 1 MiB within, cut there"));
-            }
+            Ok(Status::StreamEnd) => return Ok(out),
+            Ok(_) if out.len() >= UNPACKED_MAX => return Err(out.len()),
             Ok(_) if out.len() == out.capacity() => {
                 out.reserve_exact(out.len().max(1024).min(UNPACKED_MAX - out.len()));
             }
             Ok(_) if before != (inflate.total_in(), out.len()) => {}
-            Ok(_) | Err(_) => return (out, Some(BROKEN)),
+            Ok(_) | Err(_) => return Err(out.len()),
         }
     }
 }

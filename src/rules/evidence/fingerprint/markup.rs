@@ -11,15 +11,9 @@ const NAME_MAX: usize = 64;
 /// Limit on names in a title.
 const NAMES_SHOWN: usize = 6;
 
-pub(super) struct XmlElements {
-    /// The root, then every other name once, sorted.
-    pub canonical: String,
-    /// `Order, Id, Line`.
-    pub outline: String,
-}
-
-/// Returns the elements of an XML text. HTML is excluded: its text is more telling.
-pub(super) fn xml_elements(text: &str) -> Option<XmlElements> {
+/// Returns the elements of an XML text: its root, then every other name once, sorted; and an
+/// outline of them: `Order, Id, Line`. HTML is excluded: its text is more telling.
+pub(super) fn xml_elements(text: &str) -> Option<(String, String)> {
     let text = text[..text.floor_char_boundary(INPUT_MAX)].trim_start_matches('\u{feff}').trim();
     if !text.starts_with('<') {
         return None;
@@ -47,17 +41,12 @@ pub(super) fn xml_elements(text: &str) -> Option<XmlElements> {
         return None;
     }
     names.remove(root);
-    let mut canonical = root.to_owned();
-    for name in &names {
-        canonical.push('\n');
-        canonical.push_str(name);
+    let names: Vec<&str> = std::iter::once(root).chain(names).collect();
+    let mut outline = names[..names.len().min(NAMES_SHOWN)].join(", ");
+    if names.len() > NAMES_SHOWN {
+        outline += &format!(", {} more", names.len() - NAMES_SHOWN);
     }
-    let mut shown: Vec<String> = vec![root.to_owned()];
-    shown.extend(names.iter().take(NAMES_SHOWN - 1).map(|name| (*name).to_owned()));
-    if names.len() >= NAMES_SHOWN {
-        shown.push(format!("{} more", names.len() + 1 - NAMES_SHOWN));
-    }
-    Some(XmlElements { canonical, outline: shown.join(", ") })
+    Some((names.join("\n"), outline))
 }
 
 fn is_name_char(c: char) -> bool {

@@ -200,24 +200,8 @@ impl<'a> Scan<'a> {
 
 /// Returns whether a character separates words.
 fn is_separator(c: char) -> bool {
-    matches!(
-        c,
-        '(' | ')'
-            | '['
-            | ']'
-            | '{'
-            | '}'
-            | '<'
-            | '>'
-            | ','
-            | ';'
-            | '|'
-            | '='
-            | '”'
-            | '’'
-            | '&'
-            | '?'
-    )
+    let is_bracket = matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '”' | '’');
+    is_bracket || matches!(c, ',' | ';' | '|' | '=' | '&' | '?')
 }
 
 fn ends_url(c: char) -> bool {

@@ -1,6 +1,8 @@
 //! The shape of a JSON value: paths of keys with the types of their values. Values themselves count
 //! only for the keys by which consumers distinguish messages.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::mask;
@@ -47,29 +49,22 @@ pub(super) struct JsonShape {
 }
 
 pub(super) fn json_shape(value: &Value) -> JsonShape {
-    let mut walk = Walk { arena: String::with_capacity(2048), paths: Vec::new(), values: 0 };
+    let mut walk = Walk::default();
     walk.visit(value, &mut String::with_capacity(128), 0);
-    let Walk { arena, mut paths, .. } = walk;
-    paths.sort_unstable_by(|a, b| arena[a.0..a.1].cmp(&arena[b.0..b.1]));
-    paths.dedup_by(|a, b| arena[a.0..a.1] == arena[b.0..b.1]);
-    let mut canonical = String::with_capacity(arena.len());
-    for (start, end) in &paths {
-        canonical.push_str(&arena[*start..*end]);
-        canonical.push('\n');
-    }
+    let canonical = walk.paths.iter().flat_map(|path| [path, "\n"]).collect();
     let mut words = Vec::new();
     for path in ["", "/Records/0", "/detail"] {
         if let Some(Value::Object(object)) = value.pointer(path) {
             add_discriminators(object, &mut words);
         }
     }
-    JsonShape { canonical, paths: paths.len() as u64, words, outline: outline(value) }
+    JsonShape { canonical, paths: walk.paths.len() as u64, words, outline: outline(value) }
 }
 
-/// Walk over a value. All paths share one string, to save allocations.
+/// Paths with their types, and the number of values visited.
+#[derive(Default)]
 struct Walk {
-    arena: String,
-    paths: Vec<(usize, usize)>,
+    paths: BTreeSet<String>,
     values: usize,
 }
 
@@ -79,9 +74,8 @@ impl Walk {
         if self.values > VALUES_MAX {
             return;
         }
-        let start = self.arena.len();
-        self.arena.push_str(path);
-        self.arena.push_str(match value {
+        let len = path.len();
+        path.push_str(match value {
             Value::Null => ":null",
             Value::Bool(_) => ":bool",
             Value::Number(_) => ":number",
@@ -89,11 +83,13 @@ impl Walk {
             Value::Array(_) => ":array",
             Value::Object(_) => ":object",
         });
-        self.paths.push((start, self.arena.len()));
+        if !self.paths.contains(path) {
+            self.paths.insert(path.clone());
+        }
+        path.truncate(len);
         if depth >= DEPTH_MAX {
             return;
         }
-        let len = path.len();
         match value {
             Value::Array(items) => {
                 path.push_str("[]");
@@ -109,9 +105,6 @@ impl Walk {
                     path.push_str(key_or_wildcard(key));
                     self.visit(value, path, depth + 1);
                     path.truncate(len);
-                    if self.values > VALUES_MAX {
-                        break;
-                    }
                 }
             }
             _ => {}

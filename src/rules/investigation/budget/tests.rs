@@ -46,14 +46,14 @@ fn loss(minutes: i64) -> Option<Timestamp> {
 }
 
 #[test]
-fn the_worst_case_is_beyond_what_was_measured() {
+fn worst_case_is_run_limit_plus_margin() {
     for (per_run, worst) in [(0.5, 1.25), (1.0, 1.75), (5.0, 6.0), (100.0, 120.0)] {
         assert_eq!(worst_case(&BudgetLimits { per_run: usd(per_run), ..limits() }), usd(worst));
     }
 }
 
 #[test]
-fn what_fits_into_a_day() {
+fn day_limit_counts_costs_and_reservations() {
     let open = |n: usize| (0..n).map(|_| spend("s", 0, 1.75, None)).collect::<Vec<_>>();
     let ended = |cost, end| vec![spend("s", 0, 6.0, Some((cost, end)))];
     let now = DAYS - 1;
@@ -77,7 +77,7 @@ fn what_fits_into_a_day() {
 }
 
 #[test]
-fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
+fn day_limit_keeps_a_share_for_incidents_near_loss() {
     let limits = BudgetLimits { reserve_for_expiry: 0.5, ..limits() };
     let taken = |n: usize| budget((0..n).map(|_| spend("s", 0, 1.75, None)).collect());
     let rows = [
@@ -94,7 +94,7 @@ fn a_part_of_the_day_is_kept_for_what_is_near_its_loss() {
 }
 
 #[test]
-fn a_cause_has_a_limit_of_its_own_for_a_month() {
+fn cause_limit_covers_30_days() {
     let limits = BudgetLimits { per_fingerprint: Some(usd(3.0)), per_day: usd(99.0), ..limits() };
     let past = budget(vec![spend("s", 0, 1.75, Some((Some(1.5), 10)))]);
     let rows = [
@@ -109,7 +109,7 @@ fn a_cause_has_a_limit_of_its_own_for_a_month() {
 }
 
 #[test]
-fn a_refusal_names_the_figures_the_key_and_the_moment() {
+fn refusal_names_the_figures_the_key_and_the_time() {
     let two = budget(vec![
         spend("a", 0, 4.0, Some((Some(2.5), 60))),
         spend("b", 120, 4.0, Some((None, 180))),
@@ -139,7 +139,7 @@ fn a_refusal_names_the_figures_the_key_and_the_moment() {
 }
 
 #[test]
-fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
+fn reservation_is_made_once_and_settled_at_cost() {
     let limits = limits();
     let mut budget = Budget::default();
     for minute in [0, 1] {
@@ -165,7 +165,7 @@ fn a_run_reserves_once_and_gives_back_what_it_did_not_cost() {
 }
 
 #[test]
-fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
+fn cost_unknown_or_invalid_counts_as_the_reservation() {
     for cost in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
         let mut budget = Budget::default();
         budget.reserve(&limits(), "a", "q", None, None, at(0)).unwrap();
@@ -178,7 +178,7 @@ fn a_cost_that_is_none_is_unknown_and_unknown_is_never_nothing() {
 }
 
 #[test]
-fn what_counts_nowhere_is_forgotten() {
+fn spends_are_forgotten_when_no_limit_counts_them() {
     let mut all = budget(vec![
         spend("ended", 0, 1.0, Some((None, 10))),
         spend("never settled", 0, 1.0, None),
@@ -193,7 +193,7 @@ fn what_counts_nowhere_is_forgotten() {
 }
 
 #[test]
-fn what_lies_in_the_future_counts_from_now_and_no_longer_than_anything_else() {
+fn future_times_of_spends_are_clamped_to_now() {
     const YEARS: i64 = 100 * 365 * DAYS;
     // From when, the end, and until when it counts in the budget of a day.
     let rows = [
@@ -217,7 +217,7 @@ fn what_lies_in_the_future_counts_from_now_and_no_longer_than_anything_else() {
 }
 
 #[test]
-fn amounts_that_are_none_are_no_document_of_ours() {
+fn invalid_amount_is_refused() {
     let good = serde_json::to_value(budget(vec![spend("a", 0, 1.5, None)])).unwrap();
     assert!(serde_json::from_value::<Budget>(good.clone()).is_ok());
     for key in ["reserved_usd", "cost_usd"] {
@@ -230,7 +230,7 @@ fn amounts_that_are_none_are_no_document_of_ours() {
 
 /// Eight at once, each with its own handles, as processes have them.
 #[test]
-fn of_many_at_once_no_more_is_granted_than_fits() {
+fn concurrent_reservations_stay_within_the_limit() {
     let dir = std::env::temp_dir().join(format!("dlq-budget-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&dir);
     let granted = std::sync::atomic::AtomicUsize::new(0);
@@ -273,7 +273,7 @@ fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
 
 proptest! {
     #[test]
-    fn no_24_hours_see_more_than_the_limit(steps in steps(), share in 0.0..0.6) {
+    fn day_limit_holds_in_any_24_hours(steps in steps(), share in 0.0..0.6) {
         let limits = BudgetLimits { reserve_for_expiry: share, ..limits() };
         let kept = usd(7.0).share(share);
         let (mut budget, mut minute, mut ordinary) = (Budget::default(), 0, Vec::new());

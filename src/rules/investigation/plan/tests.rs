@@ -189,7 +189,7 @@ fn incidents_are_started_or_skipped() {
 }
 
 #[test]
-fn a_dead_supervisor_frees_its_slot_and_starts_a_cooldown() {
+fn dead_supervisor_frees_its_slot_and_starts_a_cooldown() {
     let sessions = vec![session("s", "a", SessionStatus::Running)];
     let document = document(vec![incident("a"), incident("b")], sessions);
     let plan = plan(&policy(1), &document, &Probes::default(), &live());
@@ -220,7 +220,7 @@ fn unrecorded_sessions_are_adopted_first() {
 }
 
 #[test]
-fn an_incident_whose_supervisor_did_not_start_leaves_its_slot_to_others() {
+fn unstartable_incident_occupies_no_slot() {
     let document = document(vec![incident("a"), incident("b")], vec![]);
     let probes = Probes { unstartable: vec![0], ..Probes::default() };
     let plan = plan(&policy(1), &document, &probes, &live());
@@ -228,7 +228,7 @@ fn an_incident_whose_supervisor_did_not_start_leaves_its_slot_to_others() {
 }
 
 #[test]
-fn an_incident_waits_for_a_moment_or_a_session() {
+fn incident_waits_for_a_time_or_a_session() {
     let until = |seconds| Wait::ending_at("budget", at(NOW - 10), at(seconds));
     let owner = || Wait { until: None, session: Some("s".into()), ..until(NOW) };
     let future = Wait { since: at(NOW + 5), ..until(NOW + 60) };
@@ -254,7 +254,7 @@ fn an_incident_waits_for_a_moment_or_a_session() {
 }
 
 #[test]
-fn a_dry_run_closes_nothing_and_counts_sessions_until_their_deadline() {
+fn dry_run_closes_nothing_and_frees_slots_at_the_deadline() {
     let sessions = vec![session("s", "x", SessionStatus::Running)];
     let document = document(vec![incident("a")], sessions);
     let plan_at = |evaluate_at| {

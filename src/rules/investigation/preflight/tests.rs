@@ -26,7 +26,7 @@ fn none(temporary: bool) -> SampledEvidence {
 }
 
 #[test]
-fn what_is_worth_an_agent() {
+fn preflight_skips_non_bugs_known_causes_and_no_evidence() {
     let owned = || {
         let detail = "session s is investigating the same cause in queue 'q'".into();
         let retry = Retry::AfterSession("s".into());
@@ -81,7 +81,7 @@ fn incident(id: &str, closed: bool) -> Incident {
 }
 
 #[test]
-fn a_cause_is_owned_while_its_incident_is_open() {
+fn cause_is_owned_while_its_incident_is_open() {
     let rows = [
         ("nobody", "other", "i1", SessionStatus::Completed, false, None),
         ("it runs", "f", "i1", SessionStatus::Running, false, Some(true)),

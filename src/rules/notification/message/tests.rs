@@ -262,7 +262,7 @@ fn unknown_type_or_payload_has_a_general_text() {
 }
 
 #[test]
-fn every_known_type_has_a_text() {
+fn known_types_have_a_text() {
     let empty = |shape: &serde_json::Value| example(shape);
     for known in Type::ALL {
         let line = serde_json::json!({

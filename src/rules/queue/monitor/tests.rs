@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {
@@ -32,6 +34,8 @@ struct Story {
     empty_at: Option<Timestamp>,
     tasks: Result<Vec<MoveTask>, ReadError>,
     record: Option<Record>,
+    /// The number of the next event.
+    seq: u64,
     asked: u64,
 }
 
@@ -44,11 +48,12 @@ impl Story {
             empty_at: Some(at(-30)),
             tasks: Ok(Vec::new()),
             record: None,
+            seq: 0,
             asked: 0,
         }
     }
 
-    fn step(&mut self, second: i64, sample: S) -> Vec<QueueEvent> {
+    fn step(&mut self, second: i64, sample: S) -> Vec<Value> {
         let counts = match sample {
             D(visible) => Ok(Counts { visible, ..Counts::default() }),
             F(visible, in_flight) => Ok(Counts { visible, in_flight, delayed: 0 }),
@@ -65,17 +70,22 @@ impl Story {
         let reading = Reading { at: at(second), result };
         let asks = asks_for_tasks(&self.policy, self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
-        let sample = Observation {
-            arn: "arn:q",
-            reading: &reading,
-            empty_at: self.empty_at.filter(|_| self.record.is_none()),
-            age_max_s: self.age_max_s,
+        let queue = Queue { arn: "arn:q".into(), ..Queue::default() };
+        let given = DeadLetterQueue::given(0, queue, at(0));
+        let target = DeadLetterQueue { source_retention_s: self.age_max_s, ..given };
+        let polled = Polled {
+            target: &target,
+            reading,
             unlisted: matches!(sample, Unlisted),
-            tasks: asks.then_some(&self.tasks),
+            tasks: asks.then(|| self.tasks.clone()),
         };
-        let (record, told) =
-            judge(&self.policy, self.record.as_ref(), sample, &Queue::default(), 0);
-        self.record = record;
+        let (past, mut told) = (self.record.as_ref(), Vec::new());
+        let (record, keep) =
+            judge(&self.policy, past, &polled, self.empty_at, 0, &mut |line, _| {
+                told.push(serde_json::from_slice(line).unwrap());
+            });
+        self.seq = record.seq;
+        self.record = keep.then_some(record);
         told
     }
 
@@ -84,7 +94,7 @@ impl Story {
         let mut words = Vec::new();
         for (second, sample) in samples {
             for told in self.step(*second, sample.clone()) {
-                if let Some(word) = word(&told.edge) {
+                if let Some(word) = word(&told) {
                     words.push((*second, word));
                 }
             }
@@ -93,22 +103,30 @@ impl Story {
     }
 }
 
-fn word(edge: &Edge) -> Option<String> {
-    Some(match edge {
-        Edge::Polled(_) => return None,
-        Edge::Gone(_) => "gone".into(),
-        Edge::Raised(e) => format!("raised {}", e.depth),
-        Edge::Grew(e) => format!("grew {}", e.depth),
-        Edge::Expiring(e) => format!("expiring {}{}", e.tier, if e.certain { "" } else { "?" }),
-        Edge::LossSuspected(e) => format!("lost {} {}", e.missing, e.why),
-        Edge::Cleared(e) => format!("cleared {}", e.cause),
-        Edge::Unreadable(e) => format!("unreadable {}", e.misses),
-        Edge::Readable(e) => format!("readable {}", e.depth),
+fn word(told: &Value) -> Option<String> {
+    let data = |key: &str| match &told["data"][key] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(match told["type"].as_str()? {
+        "queue.polled" => return None,
+        "queue.gone" => "gone".into(),
+        "queue.raised" => format!("raised {}", data("depth")),
+        "queue.grew" => format!("grew {}", data("depth")),
+        "queue.expiring" => {
+            let certain = if told["data"]["certain"] == true { "" } else { "?" };
+            format!("expiring {}{certain}", data("tier"))
+        }
+        "queue.loss_suspected" => format!("lost {} {}", data("missing"), data("why")),
+        "queue.cleared" => format!("cleared {}", data("cause")),
+        "queue.unreadable" => format!("unreadable {}", data("misses")),
+        "queue.readable" => format!("readable {}", data("depth")),
+        other => panic!("{other}"),
     })
 }
 
 #[test]
-fn monitor_stories() {
+fn monitor_reports_the_edges_of_each_history() {
     let denied = || M(ReadError::Denied);
     type Row = (&'static str, Vec<(i64, S)>, Vec<(i64, &'static str)>);
     let rows: Vec<Row> = vec![
@@ -255,11 +273,8 @@ fn expiry_is_reported_while_queue_is_unreadable() {
     let words = story.tell(&[(0, D(2)), (7200, M(ReadError::TimedOut))]);
     assert_eq!(words[1], (7200, "expiring 24h".to_owned()));
     let told = story.step(100_000, M(ReadError::TimedOut));
-    let expiring = told.iter().find_map(|told| match &told.edge {
-        Edge::Expiring(expiring) => Some(expiring.clone()),
-        _ => None,
-    });
-    assert_eq!(expiring.unwrap().depth, None, "unknown is never a number");
+    let expiring = told.iter().find(|told| told["type"] == "queue.expiring").unwrap();
+    assert_eq!(expiring["data"]["depth"], Value::Null, "unknown is never a number");
 }
 
 #[test]
@@ -275,11 +290,11 @@ fn older_readings_change_nothing() {
     let mut story = Story::new();
     story.tell(&[(0, D(3)), (60, D(3))]);
     let before = story.record.clone();
-    assert_eq!(story.step(30, D(0)), []);
+    assert_eq!(story.step(30, D(0)), Vec::<Value>::new());
     assert_eq!(story.record, before);
     let mut quiet = Story::new();
     quiet.empty_at = Some(at(10));
-    assert_eq!(quiet.step(5, D(3)), [], "it has been seen empty since");
+    assert_eq!(quiet.step(5, D(3)), Vec::<Value>::new(), "it has been seen empty since");
 }
 
 #[test]
@@ -288,8 +303,9 @@ fn quiet_queue_has_no_record_and_ids_continue() {
     story.tell(&[(0, D(3)), (30, F(0, 3)), (60, D(0))]);
     let seq = story.record.as_ref().unwrap().seq;
     let told = story.step(120, D(0));
-    assert_eq!(told.last().unwrap().seq, seq);
-    assert!(told.last().unwrap().incident.is_some(), "the clear belongs to the incident");
+    let (cleared, polled) = (told.last().unwrap(), told.len() as u64);
+    assert_eq!(story.seq, seq + polled);
+    assert!(cleared["incident"].is_string(), "the clear belongs to the incident");
     assert_eq!(story.record, None);
 }
 
@@ -306,18 +322,18 @@ fn unread_queue_is_never_cleared() {
         let mut open = false;
         for (second, sample) in &samples {
             for told in story.step(*second, sample.clone()) {
-                match told.edge {
-                    Edge::Raised(_) => {
+                match told["type"].as_str().unwrap() {
+                    "queue.raised" => {
                         assert!(!open && matches!(sample, D(_) | F(..)), "code {code}");
                         open = true;
                     }
-                    Edge::Cleared(_) => {
+                    "queue.cleared" => {
                         assert!(open && matches!(sample, D(0)), "code {code}");
                         open = false;
                     }
-                    Edge::Gone(_) => open = false,
-                    Edge::Polled(polled) => {
-                        assert_eq!(polled.depth.is_none(), matches!(sample, M(_)))
+                    "queue.gone" => open = false,
+                    "queue.polled" => {
+                        assert_eq!(told["data"]["depth"].is_null(), matches!(sample, M(_)))
                     }
                     _ => {}
                 }

@@ -180,17 +180,11 @@ fn report_escapes_external_text() {
 #[test]
 fn report_shows_an_excerpt_of_a_hostile_body() {
     let story = rule(3).code("NO_PERMISSIONS");
-    let (prints, mut messages) = (story.prints(), story.sampled());
+    let mut bundle = story.bundle();
+    let messages = &mut bundle.messages;
     messages[0].body = serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)});
     (messages[1].body, messages[1].form) = (serde_json::Value::Null, "binary".into());
-    let timeline = Timeline::default();
-    let bundle = BundleFiles {
-        queue: &story.queue,
-        prints: &prints,
-        messages: &messages,
-        timeline: &timeline,
-    };
-    let report = render(bundle, &story.judge());
+    let report = render(&bundle, &story.judge());
     let bare = bare(&report);
     assert!(bare.iter().all(|line| !line.contains("Forged") && !line.contains('<')), "{report}");
     assert!(report.lines().all(|line| line.chars().count() < 500), "{report}");

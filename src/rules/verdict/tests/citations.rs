@@ -3,12 +3,16 @@ use crate::event::{Finding, Queue};
 use crate::rules::evidence::bundle::{
     Fingerprints, Group, Log, Logs, Moment, QueueFacts, Timeline,
 };
+use crate::rules::triage::{BundleContents, MessageFacts};
 use crate::time::Timestamp;
 
 #[test]
-fn citation_parses_items_places_and_commits() {
+fn citation_parses_items_files_and_commits() {
     let item = |text: &str| Some(Citation::Item(text.into()));
-    let place = |path: &str, line, to| Some(Citation::File { path: path.into(), line, to });
+    let place = |path: &str, first: Option<u64>, to: Option<u64>| {
+        let lines = first.map(|first| (first, to.unwrap_or(first)));
+        Some(Citation::File { path: path.into(), lines })
+    };
     let file = |path: &str, line| place(path, line, None);
     let commit = |text: &str| Some(Citation::Commit(text.into()));
     let rows = [
@@ -81,13 +85,15 @@ fn citable_ids_are_the_items_of_the_bundle() {
         what: "w".into(),
         items: Vec::new(),
     };
-    let all = citable_ids(
-        &facts,
-        &Fingerprints { fingerprints: vec![group] },
-        &Timeline { timeline: vec![moment] },
-        &Logs { logs: vec![Log { id: "log:1".into(), ..Log::default() }] },
-        ["m1", "m2"].into_iter(),
-    );
+    let bundle = BundleContents {
+        queue: facts,
+        fingerprints: Fingerprints { fingerprints: vec![group] },
+        timeline: Timeline { timeline: vec![moment] },
+        facts: ["m1", "m2"].map(|id| MessageFacts { id: id.into(), ..Default::default() }).into(),
+        messages: Vec::new(),
+    };
+    let logs = Logs { logs: vec![Log { id: "log:1".into(), ..Log::default() }] };
+    let all = citable_ids(&bundle, &logs);
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let offered = ["f1", "lint.chained", "log:1", "m1", "m2", "q.depth", "q.lint", "q.queue", "t1"];
     assert_eq!(all, offered, "and nothing that is null");

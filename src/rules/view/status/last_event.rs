@@ -1,11 +1,8 @@
 //! The facts that `dlq-status` reads from the last event of a session.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::event::{
-    self, InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStopped,
-    InvestigationTimedOut, Line, Type,
-};
+use crate::event::{self, Line, Verdict};
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::SessionStatus;
 
@@ -27,54 +24,41 @@ pub struct LastEvent {
     pub detail: Option<String>,
 }
 
+/// An event that ends a session.
+#[derive(Deserialize)]
+struct EndEvent {
+    data: EndData,
+}
+
+/// Members of the payloads. Each type has some of them.
+#[derive(Deserialize)]
+struct EndData {
+    cost_usd: Option<f64>,
+    verdict: Option<Verdict>,
+    report: Option<String>,
+    reason: Option<String>,
+    detail: Option<String>,
+}
+
 impl LastEvent {
     /// Reads a line; None when it is not a known event.
     pub fn from_line(line: &[u8]) -> Option<LastEvent> {
         let Line::Event(head) = event::peek(line) else {
             return None;
         };
-        let kind = head.known?;
-        let ended = SessionStatus::from_event(kind);
-        Some(match kind {
-            Type::InvestigationCompleted => {
-                let InvestigationCompleted { verdict, cost_usd, report, .. } =
-                    event::read(line)?.data;
-                LastEvent {
-                    ended,
-                    cost_usd: cost_usd.and_then(Usd::from_dollars),
-                    verdict: Some(verdict.status),
-                    title: verdict.title,
-                    report: Some(report),
-                    ..LastEvent::default()
-                }
-            }
-            Type::InvestigationFailed => {
-                let InvestigationFailed { reason, detail, cost_usd, .. } = event::read(line)?.data;
-                LastEvent::without_verdict(ended, cost_usd, Some(reason), detail)
-            }
-            Type::InvestigationTimedOut => {
-                let InvestigationTimedOut { detail, cost_usd, .. } = event::read(line)?.data;
-                LastEvent::without_verdict(ended, cost_usd, None, detail)
-            }
-            Type::InvestigationStopped => {
-                let InvestigationStopped { detail, cost_usd, .. } = event::read(line)?.data;
-                LastEvent::without_verdict(ended, cost_usd, None, detail)
-            }
-            Type::InvestigationSkipped => {
-                let InvestigationSkipped { reason, detail, .. } = event::read(line)?.data;
-                LastEvent::without_verdict(ended, None, Some(reason), detail)
-            }
-            _ => LastEvent::default(),
+        let Some(ended) = SessionStatus::from_event(head.known?) else {
+            return Some(LastEvent::default());
+        };
+        let EndEvent { data } = serde_json::from_slice(line).ok()?;
+        let (verdict, title) = data.verdict.map(|verdict| (verdict.status, verdict.title)).unzip();
+        Some(LastEvent {
+            ended: Some(ended),
+            cost_usd: data.cost_usd.and_then(Usd::from_dollars),
+            verdict,
+            title: title.flatten(),
+            report: data.report,
+            reason: data.reason,
+            detail: data.detail,
         })
-    }
-
-    fn without_verdict(
-        ended: Option<SessionStatus>,
-        cost_usd: Option<f64>,
-        reason: Option<String>,
-        detail: String,
-    ) -> LastEvent {
-        let cost_usd = cost_usd.and_then(Usd::from_dollars);
-        LastEvent { ended, cost_usd, reason, detail: Some(detail), ..LastEvent::default() }
     }
 }

@@ -70,7 +70,7 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
 }
 
 #[test]
-fn on_a_terminal_all_fits_80_columns() {
+fn table_on_a_terminal_fits_80_columns() {
     let (documents, seen) = documents();
     let view = view(&documents, &seen, &BudgetLimits::default(), "/state", at(NOW));
     let text = table(&view, true);
@@ -102,7 +102,7 @@ spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00
 }
 
 #[test]
-fn elsewhere_nothing_is_cut() {
+fn table_without_a_terminal_is_not_cut() {
     let (documents, seen) = documents();
     let view = view(&documents, &seen, &BudgetLimits::default(), "/state", at(NOW));
     let text = table(&view, false);
@@ -119,7 +119,7 @@ fn elsewhere_nothing_is_cut() {
 }
 
 #[test]
-fn what_could_not_be_read_is_unknown_and_what_nobody_has_heard_of_is_shown() {
+fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
     let limits = BudgetLimits { reserve_for_expiry: 0.0, ..BudgetLimits::default() };
     let none = view(&StateDocuments::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
     assert_eq!((&none.incidents, &none.sessions, &none.spend), (&None, &None, &None));
@@ -155,7 +155,7 @@ spend in 24 hours: $0.00 spent, $0.00 reserved, limit $25.00, left $25.00
 }
 
 #[test]
-fn a_supervisor_that_died_after_its_last_event_has_said_how_it_ended() {
+fn dead_supervisor_leaves_the_status_of_its_last_event() {
     let mut rows = documents();
     let seen = rows.1.get_mut("bbbbbbbb-2222").unwrap();
     seen.last_event.ended = Some(SessionStatus::TimedOut);

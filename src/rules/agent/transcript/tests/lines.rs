@@ -55,8 +55,8 @@ fn outcome_of_results_exits_and_signals() {
     ];
     for (rule, exit, by_us, lines, schema, wanted) in rows {
         let found = match outcome(*exit, *by_us, &transcript_of(lines), *schema) {
-            AgentOutcome::Success => "success",
-            AgentOutcome::Failed { reason, detail } => {
+            Ok(()) => "success",
+            Err((reason, detail)) => {
                 assert!(detail.starts_with("the agent "), "{rule}: {detail}");
                 assert_eq!(safe(&detail), detail, "{rule}");
                 reason
@@ -67,7 +67,7 @@ fn outcome_of_results_exits_and_signals() {
 }
 
 #[test]
-fn results_add_up() {
+fn cost_is_cumulative_and_turns_add_up_over_results() {
     let transcript = transcript_of(&[FILLED, GOOD, SLASH]);
     assert_eq!(transcript.cost_usd(), Some(0.5), "cumulative, so the greatest");
     assert_eq!(transcript.turns(), Some(3), "each counts its own");
@@ -114,52 +114,13 @@ fn lone_surrogates_are_replaced() {
 }
 
 #[test]
-fn denial_counts_once_and_names_the_subagent() {
+fn denial_counts_once() {
     let line = r#"{"type":"system","subtype":"permission_denied","tool_name":"Bash","tool_use_id":"c1","message":"no\u001b[2J","agent_id":"a1"}"#;
-    let started = r#"{"type":"system","subtype":"task_started","task_id":"a1","tool_use_id":"c0","subagent_type":"log-analyzer"}"#;
-    let call = r#"{"type":"assistant","parent_tool_use_id":"c0","message":{"content":[{"type":"tool_use","id":"c2","name":"Read"}]}}"#;
+    let unnamed = r#"{"type":"system","subtype":"permission_denied","tool_use_id":"c3"}"#;
     let result = r#"{"type":"result","permission_denials":[{"tool_name":"Bash","tool_use_id":"c1"},{"tool_name":"Read","tool_use_id":"c2"},{"tool_name":"Write","tool_input":{"a":1}},{"tool_name":"Write","tool_input":{"a":1}}]}"#;
-    let transcript = transcript_of(&[line, started, call, result, result]);
-    let found = transcript.denials();
-    let short: Vec<(&str, Option<&str>, Option<&str>)> = found
-        .iter()
-        .map(|denial| (denial.tool.as_str(), denial.subagent.as_deref(), denial.reason.as_deref()))
-        .collect();
-    let wanted = [
-        ("Write", None, None),
-        ("Bash", Some("log-analyzer"), Some("no\\u{1b}[2J")),
-        ("Read", Some("log-analyzer"), None),
-    ];
-    assert_eq!(short, wanted);
-}
-
-#[test]
-fn pull_request_that_was_opened_takes_precedence() {
-    let line = |url: &str, action: &str| {
-        json!({"type": "system", "subtype": "code_change_published", "url": url, "action": action})
-            .to_string()
-    };
-    type Row = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>);
-    let rows: [Row; 5] = [
-        ("one", &[("https://h/1", "created")], Some("https://h/1")),
-        (
-            "seen later",
-            &[("https://h/1", "created"), ("https://h/2", "updated")],
-            Some("https://h/1"),
-        ),
-        (
-            "opened later",
-            &[("https://h/1", "created"), ("https://h/2", "created")],
-            Some("https://h/2"),
-        ),
-        ("no address of the web", &[("javascript:1", "created")], None),
-        ("one that steers a terminal", &[("https://h/\u{1b}[2J", "created")], None),
-    ];
-    for (rule, said, wanted) in rows {
-        let lines: Vec<String> = said.iter().map(|(url, action)| line(url, action)).collect();
-        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        assert_eq!(transcript_of(&lines).pr_url(), wanted, "{rule}");
-    }
+    let transcript = transcript_of(&[line, unnamed, result, result]);
+    let found: Vec<&str> = transcript.denied_tools().collect();
+    assert_eq!(found, ["Write", "Bash", "Read", "unknown"]);
 }
 
 #[test]
@@ -217,14 +178,4 @@ fn line_yields_its_event() {
         };
         assert_eq!(found, wanted, "{line}");
     }
-}
-
-#[test]
-fn text_format_has_the_answer_in_its_last_line() {
-    let transcript = Transcript::from_text(b"some words\n{\"status\":\"likely\"}\n\n");
-    assert_eq!(transcript.structured(), Some(&json!({"status": "likely"})));
-    assert_eq!(outcome(Exit::Status(0), false, &transcript, true), AgentOutcome::Success);
-    let plain = Transcript::from_text(b"{\"status\":1}\nthat was it");
-    assert_eq!(plain.structured(), None);
-    assert_eq!(Transcript::from_text(b" \n").text(), None);
 }

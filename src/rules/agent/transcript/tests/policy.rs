@@ -1,6 +1,6 @@
 //! Differences between reported and expected start values.
 
-use super::recorded::parsed;
+use super::recorded::init_of;
 use super::*;
 
 fn asked() -> ExpectedInit {
@@ -9,8 +9,7 @@ fn asked() -> ExpectedInit {
         tools: all.map(str::to_owned).into(),
         permission_mode: "acceptEdits".into(),
         mcp_servers: Vec::new(),
-        min_version: MINIMUM,
-        session_id: None,
+        session_id: "s".into(),
     }
 }
 
@@ -18,11 +17,20 @@ fn as_asked() -> Init {
     let all = ["Task", "Bash", "Edit", "Glob", "Grep", "Read", "StructuredOutput", "Write"];
     Init {
         session_id: "s".into(),
-        tools: all.map(str::to_owned).into(),
+        tools: Some(all.map(str::to_owned).into()),
         permission_mode: "acceptEdits".into(),
+        mcp_servers: Some(Vec::new()),
         version: "2.1.330".into(),
         ..Init::default()
     }
+}
+
+fn tools(init: &mut Init) -> &mut Vec<String> {
+    init.tools.as_mut().unwrap()
+}
+
+fn servers(init: &mut Init) -> &mut Vec<(String, String)> {
+    init.mcp_servers.as_mut().unwrap()
 }
 
 #[test]
@@ -30,17 +38,17 @@ fn difference_names_every_unexpected_value() {
     type Change = fn(&mut ExpectedInit, &mut Init);
     let rows: [(&str, Change, &str); 20] = [
         ("as asked for", |_, _| {}, ""),
-        ("fewer tools", |_, init| init.tools.truncate(2), ""),
-        ("under its new name", |_, init| init.tools[0] = "Agent".into(), ""),
+        ("fewer tools", |_, init| tools(init).truncate(2), ""),
+        ("under its new name", |_, init| tools(init)[0] = "Agent".into(), ""),
         ("asked for under the old", |asked, _| asked.tools[6] = "Task".into(), ""),
         ("rules name tools", |asked, _| asked.tools[0] = "Bash(git log *)".into(), ""),
         (
             "a tool more",
-            |_, init| init.tools.push("WebFetch".into()),
+            |_, init| tools(init).push("WebFetch".into()),
             "unexpected tools: 'WebFetch'",
         ),
         ("none asked for", |asked, _| asked.tools.clear(), "'Task', 'Bash'"),
-        ("tools unknown", |_, init| init.unlisted.push("tools".into()), "does not list its tools"),
+        ("tools unknown", |_, init| init.tools = None, "does not list its tools"),
         (
             "a mode",
             |_, init| init.permission_mode = "bypassPermissions".into(),
@@ -57,15 +65,15 @@ fn difference_names_every_unexpected_value() {
         ),
         (
             "a server",
-            |_, init| init.mcp_servers.push(("evil\u{1b}".into(), "failed".into())),
+            |_, init| servers(init).push(("evil\u{1b}".into(), "failed".into())),
             "unexpected MCP servers: 'evil\\u{1b}'",
         ),
         (
             "a server that was asked for, with its tools",
             |asked, init| {
                 asked.mcp_servers.push("my logs".into());
-                init.mcp_servers.push(("my logs".into(), "connected".into()));
-                init.tools.push("mcp__my_logs__search".into());
+                servers(init).push(("my logs".into(), "connected".into()));
+                tools(init).push("mcp__my_logs__search".into());
             },
             "",
         ),
@@ -73,24 +81,20 @@ fn difference_names_every_unexpected_value() {
             "a server that did not start",
             |asked, init| {
                 asked.mcp_servers.push("logs".into());
-                init.mcp_servers.push(("logs".into(), "failed".into()));
+                servers(init).push(("logs".into(), "failed".into()));
             },
             "MCP servers that did not start: 'logs'",
         ),
         ("a server that is not there", |asked, _| asked.mcp_servers.push("x".into()), "start: 'x'"),
-        ("a tool of a server", |_, init| init.tools.push("mcp__x__y".into()), "'mcp__x__y'"),
+        ("a tool of a server", |_, init| tools(init).push("mcp__x__y".into()), "'mcp__x__y'"),
         (
             "an old release",
             |_, init| init.version = "2.1.197".into(),
             "is 2.1.197, older than 2.1.212",
         ),
         ("no release", |_, init| init.version = "new".into(), "unknown: 'new'"),
-        ("our session", |asked, _| asked.session_id = Some("s".into()), ""),
-        (
-            "another session",
-            |asked, _| asked.session_id = Some("t".into()),
-            "session is 's', not 't'",
-        ),
+        ("servers unknown", |_, init| init.mcp_servers = None, "does not list its MCP servers"),
+        ("another session", |asked, _| asked.session_id = "t".into(), "session is 's', not 't'"),
     ];
     for (rule, change, wanted) in rows {
         let (mut asked, mut init) = (asked(), as_asked());
@@ -119,11 +123,11 @@ fn difference_in_recorded_transcripts() {
         ("subagent.ndjson", None, "default", "'WebFetch'"),
     ];
     for (file, session, mode, wanted) in rows {
-        let transcript = parsed(file);
+        let init = init_of(file).unwrap();
         let mut asked = asked();
         asked.permission_mode = mode.into();
-        asked.session_id = session.map(str::to_owned);
-        let found = difference(&asked, transcript.init().unwrap()).unwrap_or_default();
+        asked.session_id = session.unwrap_or(&init.session_id).to_owned();
+        let found = difference(&asked, &init).unwrap_or_default();
         assert!(found.contains(wanted) && found.is_empty() == wanted.is_empty(), "{file}: {found}");
     }
 }
@@ -131,7 +135,7 @@ fn difference_in_recorded_transcripts() {
 #[test]
 fn difference_names_missing_lists() {
     let line = r#"{"type":"system","subtype":"init","session_id":"s","tools":["Read",{"name":"x"}],"permissionMode":"acceptEdits","claude_code_version":"2.1.330"}"#;
-    let found = difference(&asked(), transcript_of(&[line]).init().unwrap()).unwrap();
+    let found = difference(&asked(), &first_init(&[line.as_bytes()]).unwrap()).unwrap();
     assert!(found.contains("does not list its MCP servers"), "{found}");
     assert!(found.contains(r#"'{"name":"x"}'"#), "{found}");
 }

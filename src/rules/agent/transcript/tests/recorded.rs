@@ -24,14 +24,22 @@ pub(super) fn parsed(file: &str) -> Transcript {
     let bytes = read(file);
     if file.ends_with(".json") {
         return Transcript::from_json(&bytes);
-    } else if file.ends_with(".txt") {
-        return Transcript::from_text(&bytes);
     }
     let mut transcript = Transcript::default();
     for line in bytes.split(|byte| *byte == b'\n') {
         transcript.read_line(line);
     }
     transcript
+}
+
+/// Returns the first start values of a recorded run.
+pub(super) fn init_of(file: &str) -> Option<Init> {
+    let bytes = read(file);
+    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    if let Some(messages) = fields::list(&bytes) {
+        lines = messages.iter().map(|message| message.get().as_bytes()).collect();
+    }
+    first_init(&lines)
 }
 
 /// Returns the outcome that the index implies by exit, signal and results.
@@ -76,7 +84,7 @@ fn expected(entry: &Value) -> &'static str {
         return "bad_usage";
     }
     assert_eq!(exit, 0, "no rule for {entry}");
-    // The recorder did not look into these two formats.
+    // The recorder did not look into this format.
     if results.is_empty() && !entry["file"].as_str().unwrap().ends_with(".ndjson") {
         return "success";
     }
@@ -93,7 +101,9 @@ fn expected(entry: &Value) -> &'static str {
 fn recorded_runs_match_their_index() {
     let index = index();
     assert_eq!(index.len(), 59, "all of them");
-    for entry in &index {
+    // The last line of an agent with the format `text` is its result, so no transcript reads it.
+    let read = |entry: &&Value| !entry["file"].as_str().unwrap().ends_with(".txt");
+    for entry in index.iter().filter(read) {
         let file = entry["file"].as_str().unwrap();
         let transcript = parsed(file);
         let code = entry["exit"].as_i64().unwrap() as i32;
@@ -101,8 +111,8 @@ fn recorded_runs_match_their_index() {
         let by_us = entry["harness_killed"] == true || !entry["signal"].is_null();
         let schema = entry["argv"].as_array().unwrap().iter().any(|word| word == "--json-schema");
         let found = match outcome(exit, by_us, &transcript, schema) {
-            AgentOutcome::Success => "success",
-            AgentOutcome::Failed { reason, detail } => {
+            Ok(()) => "success",
+            Err((reason, detail)) => {
                 assert_eq!(safe(&detail), detail, "{file}: a raw control character");
                 reason
             }
@@ -119,22 +129,20 @@ fn recorded_runs_match_their_index() {
             assert_eq!(transcript.turns().unwrap_or(0), turns, "{file}: turns");
         }
         let denied: u64 = results.iter().map(|r| r["permission_denials"].as_u64().unwrap()).sum();
-        assert_eq!(transcript.denials().len() as u64, denied, "{file}: denials");
+        assert_eq!(transcript.denied_tools().count() as u64, denied, "{file}: denials");
         let structured = results.iter().any(|result| result["structured_output"] == true);
         assert_eq!(transcript.structured().is_some(), structured, "{file}: structured output");
         assert_eq!(transcript.skipped(), 0, "{file}: skipped");
         assert_eq!(transcript.unknown(), 0, "{file}: unknown");
 
         let types = entry["types"].as_array().unwrap();
-        let published = types.iter().any(|kind| kind == "system:code_change_published");
-        let url = published.then_some("https://github.com/example/demo-repo/pull/42");
-        assert_eq!(transcript.pr_url(), url, "{file}: pull request");
         let begun =
             types.iter().any(|kind| kind == "system:init") || file == "out-json-verbose.json";
-        assert_eq!(transcript.init().is_some(), begun, "{file}: init");
-        if let Some(init) = transcript.init() {
+        let init = init_of(file);
+        assert_eq!(init.is_some(), begun, "{file}: init");
+        if let Some(init) = init {
             assert_eq!(init.version, entry["cli_version"].as_str().unwrap(), "{file}: version");
-            assert_eq!(transcript.session_id(), Some(init.session_id.as_str()), "{file}: session");
+            assert!(!init.session_id.is_empty(), "{file}: session");
         }
     }
 }
@@ -150,14 +158,12 @@ fn recorded_files_have_an_entry() {
 }
 
 #[test]
-fn formats_json_and_text_match_stream_json() {
+fn format_json_matches_stream_json() {
     let (streamed, all) = (parsed("tool-use.ndjson"), parsed("out-json-verbose.json"));
     assert_eq!((all.cost_usd(), all.turns()), (streamed.cost_usd(), streamed.turns()));
     assert_eq!(all.text(), streamed.text());
-    let (one, plain) = (parsed("out-json.json"), parsed("out-text.txt"));
+    let one = parsed("out-json.json");
     assert!(one.text().is_some_and(|text| text.starts_with("The DLQ holds 3 messages.")));
-    assert_eq!(plain.text(), one.text());
-    assert_eq!((plain.cost_usd(), plain.turns()), (None, None), "a text does not say");
 }
 
 /// The first retry reports it, not the last of the ten that the CLI makes.
@@ -171,10 +177,7 @@ fn refused_key_is_reported_at_once() {
         let found = lines
             .position(|line| transcript.read_line(line) == Some(TranscriptEvent::Unauthorized));
         assert_eq!(found, Some(at), "{file}");
-        let AgentOutcome::Failed { reason, .. } = outcome(Exit::Status(0), true, &transcript, true)
-        else {
-            panic!("{file}: a success")
-        };
+        let (reason, _) = outcome(Exit::Status(0), true, &transcript, true).unwrap_err();
         assert_eq!(reason, "unauthorized", "{file}: our signal does not hide why");
     }
 }

@@ -197,24 +197,19 @@ fn is_number(chunk: &str) -> bool {
 
 /// Returns whether a chunk is a date, a time of day, or both.
 fn is_time(bytes: &[u8]) -> bool {
-    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let is = |at: usize, set: &[u8]| bytes.get(at).is_some_and(|b| set.contains(b));
-    let rest_is_time = |from: usize| {
-        bytes[from.min(bytes.len())..].iter().all(|b| b.is_ascii_digit() || b":.,+-TZ ".contains(b))
+    // A zero stands for any digit, a dash for any separator of a date.
+    const FORMS: [&[u8]; 3] = [b"0000-00-0", b"00-00-00", b"00:00:"];
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'-' => b"-/.".contains(byte),
+        form => byte == form,
     };
-    let dated =
-        (0..4).all(digit) && is(4, b"-/.") && digit(5) && digit(6) && is(7, b"-/.") && digit(8);
-    let short = digit(0)
-        && digit(1)
-        && is(2, b"/.-")
-        && digit(3)
-        && digit(4)
-        && is(5, b"/.-")
-        && digit(6)
-        && digit(7)
-        && bytes.len() >= 8;
-    let clock = digit(0) && digit(1) && is(2, b":") && digit(3) && digit(4) && is(5, b":");
-    (dated && rest_is_time(9)) || (short && rest_is_time(6)) || (clock && rest_is_time(6))
+    let goes_on = |byte: &u8| byte.is_ascii_digit() || b":.,+-TZ ".contains(byte);
+    FORMS.iter().any(|form| {
+        bytes.len() >= form.len()
+            && bytes.iter().zip(*form).all(fits)
+            && bytes[form.len()..].iter().all(goes_on)
+    })
 }
 
 /// Returns whether a chunk is an IP address, with or without a port.

@@ -13,7 +13,7 @@ use crate::rules::agent::subagent;
 use crate::rules::agent::subagent::{MAX_AGENTS, MAX_FILE, Subagent};
 
 /// Loads the subagents of a folder, one per file that ends in `.md`, sorted by file name.
-pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
+pub(super) fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
     let unreadable = |error: std::io::Error| Error::file("read", dir, &error);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
@@ -40,7 +40,7 @@ pub fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
 }
 
 /// Returns the template of the prompt: that of the file, or the built-in one.
-pub fn template(path: Option<&Path>) -> Result<String, Error> {
+pub(super) fn template(path: Option<&Path>) -> Result<String, Error> {
     let Some(path) = path else { return Ok(prompt::TEMPLATE.to_owned()) };
     let text = text(path, prompt::MAX_PROMPT)?;
     prompt::check(&text).map_err(|why| Error::wrong(format!("{}: {why}", path.display())))?;
@@ -48,7 +48,7 @@ pub fn template(path: Option<&Path>) -> Result<String, Error> {
 }
 
 /// Reads a file of at most `max` bytes.
-pub fn text(path: &Path, max: usize) -> Result<String, Error> {
+pub(super) fn text(path: &Path, max: usize) -> Result<String, Error> {
     let unreadable = |error: std::io::Error| Error::file("read", path, &error);
     // Reading a pipe may never end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -80,7 +80,7 @@ mod tests {
     const AGENT: &str = "---\ndescription: d\ntools: Read\n---\np\n";
 
     #[test]
-    fn files_are_read_in_order_and_only_those_of_subagents() {
+    fn subagent_files_are_read_in_order_up_to_16() {
         let dir = folder("order");
         for name in ["b.md", "a.md", "a.txt", ".#a.md", "c.md~"] {
             std::fs::write(dir.join(name), AGENT).unwrap();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_its_path() {
+    fn unreadable_subagent_file_is_named_with_its_path() {
         let dir = folder("told");
         let path = dir.join("x.md");
         let long = vec![b'a'; MAX_FILE + 1];
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_cannot_be_filled_is_refused_at_once() {
+    fn template_with_forbidden_placeholder_is_refused() {
         let dir = folder("template");
         let path = dir.join("prompt.md");
         std::fs::write(&path, "Look at {{depth}}").unwrap();

@@ -1,4 +1,0 @@
-//! Claude Code: the files that configure it, and its launch.
-
-pub mod agent_files;
-pub mod launch;

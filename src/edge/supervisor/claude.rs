@@ -1,0 +1,173 @@
+//! Launch of Claude Code: its subagents, MCP servers, home folder and credential.
+//!
+//! Promises: the model's credential is readable once, from a named pipe that is removed when Claude
+//! Code has read it. Tools start only after the model's first answer, so no tool finds the
+//! credential in a file, an argument or the environment. An API key is printed by a command
+//! (`apiKeyHelper`); a token comes through a file descriptor. Without a credential Claude Code uses
+//! the user's own login in the user's home folder.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::context::SessionContext;
+use super::{agent_files, files};
+use crate::config::{Env, SecretValue};
+use crate::edge::command;
+use crate::error::Error;
+use crate::rules::agent::invocation;
+use crate::rules::agent::invocation::Invocation;
+use crate::rules::agent::prompt;
+use crate::rules::agent::subagent::{Subagent, builtin, merged, to_json, useful};
+use crate::store::{self, BlockingWait};
+use crate::text::safe;
+
+/// Deadline of `--version`, `--help` and `mkfifo`, which take a tenth of a second.
+const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER_MAX: u64 = 256 << 10;
+/// Interval of the checks whether the credential was read.
+const UNREAD: Duration = Duration::from_millis(2);
+/// Longest file of MCP servers, in bytes.
+const MCP_MAX: usize = 256 << 10;
+
+/// A call of Claude Code, and the files and the credential that were loaded for it.
+pub(super) struct PreparedClaude<'a> {
+    /// The model's credential; `None` for the user's own login.
+    credential: Option<SecretValue>,
+    /// Template of the prompt.
+    pub(super) template: String,
+    /// Subagents that this session can use.
+    pub(super) subagents: Vec<Subagent>,
+    /// Permissions, limits and conversation.
+    pub(super) call: Invocation<'a>,
+}
+
+/// Checks the program and loads all that it needs. An error says why the program cannot be used.
+pub(super) fn prepare<'a>(
+    context: &'a SessionContext,
+    program: &'a str,
+    credential: Option<SecretValue>,
+) -> Result<PreparedClaude<'a>, String> {
+    if let Some(why) =
+        invocation::unsupported_reason(&ask(program, "--version"), &ask(program, "--help"))
+    {
+        return Err(format!("'{}' is not supported: {}", safe(program), safe(&why)));
+    }
+    let plan = &context.plan;
+    let (settings, code) = (&plan.claude, plan.code.as_ref());
+    if settings.dangerously_skip_permissions && rustix::process::geteuid().is_root() {
+        return Err("dangerously_skip_permissions: not as root; run it as another user".into());
+    }
+    let in_key = |key: &'static str| move |error: Error| format!("{key}: {error}");
+    let credential = match (credential, &settings.auth) {
+        (None, Some(auth)) => Some(auth.resolve(&Env::default()).map_err(in_key("auth"))?),
+        (credential, _) => credential,
+    };
+    // With a credential its home folder is empty, and tests may need the user's.
+    let home = credential.as_ref().and_then(|_| std::env::var("HOME").ok());
+    let tests = code.and_then(|code| code.test_command.as_deref());
+    let test_line = tests.map(|argv| invocation::test_line(argv, home.as_deref())).transpose()?;
+    let template = agent_files::template(settings.prompt_file.as_deref());
+    let template = template.map_err(in_key("prompt_file"))?;
+    let own = settings.agents_dir.as_deref().map(agent_files::load).transpose();
+    let own = own.map_err(in_key("agents_dir"))?;
+    let all = merged(builtin(), own.unwrap_or_default())?;
+    let subagents = useful(all, code.is_some(), test_line.is_some());
+    let mcp = settings.mcp_config.as_deref().map(mcp_servers).transpose()?;
+    let own = std::env::current_exe().map_err(|error| format!("cannot find itself: {error}"))?;
+    let path = |name: &str| context.path(name).display().to_string();
+    let call = Invocation {
+        program,
+        model: &settings.model,
+        max_turns: settings.max_turns,
+        budget_usd: plan.limits.per_run.dollars(),
+        conversation: plan.resumes.as_deref().unwrap_or(context.session),
+        resumed: plan.resumes.is_some(),
+        agents: (!subagents.is_empty()).then(|| path(files::AGENTS)),
+        test_line,
+        fix: code.is_some_and(|code| code.fix),
+        mcp,
+        hooks: (own.display().to_string(), path(files::HOOKED)),
+        unchecked: settings.dangerously_skip_permissions,
+    };
+    Ok(PreparedClaude { credential, template, subagents, call })
+}
+
+/// Path of a file of MCP servers, and the names of the servers.
+fn mcp_servers(path: &Path) -> Result<(String, Vec<String>), String> {
+    let text = agent_files::text(path, MCP_MAX).map_err(|error| format!("mcp_config: {error}"))?;
+    let path = path.display().to_string();
+    let names = invocation::mcp_servers(&text);
+    names.map_err(|why| format!("mcp_config '{path}': {why}")).map(|names| (path, names))
+}
+
+/// Output of the program for one option; empty when it cannot be run.
+fn ask(program: &str, option: &str) -> String {
+    let argv = [program.to_owned(), option.to_owned()];
+    let ran = command::run(&argv, None, ANSWER, ANSWER_MAX, Stdio::null());
+    ran.map(|ran| String::from_utf8_lossy(&ran.output).into_owned()).unwrap_or_default()
+}
+
+impl PreparedClaude<'_> {
+    /// Makes the folders and files of the call, starts to offer the credential, and adds arguments
+    /// and environment to the command that starts Claude Code.
+    pub(super) fn complete(
+        &self,
+        command: &mut Command,
+        context: &SessionContext,
+    ) -> Result<(), Error> {
+        let folder = |name: &str| {
+            let folder = context.conversation_folder().join(name);
+            store::make_dir(&folder).map(|()| folder)
+        };
+        command.env("TMPDIR", folder("tmp")?).envs(invocation::environment());
+        command.envs(context.plan.claude.base_url.as_ref().map(|url| ("ANTHROPIC_BASE_URL", url)));
+        let mut key_program = None;
+        if let Some(credential) = &self.credential {
+            // Its shell reads the startup files of the home folder, which may hold secrets.
+            command.env("HOME", folder("home")?).env("CLAUDE_CONFIG_DIR", folder("claude")?);
+            let path = offer_credential(&context.path(files::KEY), credential.clone())?;
+            if invocation::is_token(credential.expose()) {
+                command.args(["--pipe", &path]);
+            } else {
+                let words = ["cat".to_owned(), path];
+                key_program = Some(prompt::command_line(&words).map_err(Error::wrong)?);
+            }
+        }
+        let json = to_json(&self.subagents, &self.call.granted()).to_string();
+        store::replace(&context.path(files::AGENTS), json.as_bytes())?;
+        command.arg("--").args(self.call.argv(key_program.as_deref()));
+        Ok(())
+    }
+}
+
+/// Makes a pipe that gives the credential to its first reader only, and returns its path.
+fn offer_credential(path: &Path, credential: SecretValue) -> Result<String, Error> {
+    let failed = |cause: String| Error::failed("make pipe", path.display(), cause);
+    let _ = std::fs::remove_file(path);
+    let argv = ["mkfifo", "-m", "600", "--"].map(str::to_owned);
+    let argv = [&argv[..], &[path.display().to_string()]].concat();
+    let ran = command::run(&argv, None, ANSWER, 0, Stdio::null()).map_err(failed)?;
+    if !ran.status.is_some_and(|status| status.success()) {
+        return Err(failed("mkfifo failed".into()));
+    }
+    let pipe = path.to_owned();
+    // The thread waits for a reader; without one it ends with this process.
+    std::thread::spawn(move || write_credential(&pipe, &credential));
+    Ok(path.display().to_string())
+}
+
+fn write_credential(path: &Path, credential: &SecretValue) {
+    let Ok(mut pipe) = OpenOptions::new().write(true).open(path) else { return };
+    let _ = std::fs::remove_file(path);
+    // Without a credential the model refuses the agent, and the session reports that.
+    if pipe.write_all(credential.expose().as_bytes()).is_err() {
+        return;
+    }
+    // Claude Code reopens the pipe by its descriptor: a writer must stay until it has read.
+    while rustix::io::ioctl_fionread(&pipe).is_ok_and(|unread| unread > 0) {
+        store::sleep(BlockingWait::Command, UNREAD);
+    }
+}
