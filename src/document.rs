@@ -7,12 +7,11 @@
 //! the format on disk is the body's own fields behind a `version`.
 
 mod keys;
-mod list;
+mod sets;
 mod versioned;
 
 pub use keys::{Keys, RecordKind};
-pub(crate) use list::list_document;
-pub use list::{ListRest, join_list, join_map, split_list, split_map};
+pub use sets::SetOperation;
 pub use versioned::Versioned;
 
 use serde::Serialize;
@@ -25,22 +24,33 @@ pub trait Document: Serialize + DeserializeOwned + Default {
     /// The version that this program writes and the newest that it reads.
     const VERSION: u64;
 
-    /// Holds the records that a decision did not ask for.
-    type Rest;
+    /// Applies an operation to each set of records and to the same set of the rest. Several records
+    /// may share a key: they are asked for together.
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>);
 
-    /// Takes the records out that `keys` does not name.
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest;
+    /// Takes the records out that `keys` does not name, and returns them.
+    fn split(&mut self, keys: &Keys<'_>) -> Self {
+        let mut rest = Self::default();
+        self.each_set(&mut rest, &mut SetOperation::Split(keys));
+        rest
+    }
 
-    /// Puts the records back that [`Document::split`] has taken out.
-    fn join(&mut self, rest: Self::Rest);
+    /// Puts the records back that [`Document::split`] has taken out for the same keys.
+    fn join(&mut self, mut rest: Self, keys: &Keys<'_>) {
+        self.each_set(&mut rest, &mut SetOperation::Join(keys));
+    }
 
-    /// Calls `see` with the key of every record. Several records may share a key: they are asked
-    /// for together.
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str));
+    /// Calls `see` with the key of every record.
+    fn each_key(&mut self, see: &mut dyn FnMut(RecordKind, &str)) {
+        self.each_set(&mut Self::default(), &mut SetOperation::EachKey(see));
+    }
 }
 
 /// Returns the first record of a document that `keys` does not name.
-pub fn foreign_record<D: Document>(document: &D, keys: &Keys<'_>) -> Option<(RecordKind, String)> {
+pub fn foreign_record<D: Document>(
+    document: &mut D,
+    keys: &Keys<'_>,
+) -> Option<(RecordKind, String)> {
     let mut foreign = None;
     document.each_key(&mut |kind, id| {
         if foreign.is_none() && !keys.contains(kind, id) {

@@ -75,11 +75,11 @@ impl Store {
         let mut document: D = file.read()?;
         let rest = document.split(keys);
         let result = change(&mut document)?;
-        if let Some((kind, id)) = foreign_record(&document, keys) {
+        if let Some((kind, id)) = foreign_record(&mut document, keys) {
             let cause = format!("the {kind} '{id}' was changed and not asked for");
             return Err(Error::failed("update", D::NAME, cause));
         }
-        document.join(rest);
+        document.join(rest, keys);
         file.write(&document)?;
         Ok(result)
     }

@@ -11,7 +11,6 @@ use dlq::config::Switches;
 use dlq::edge::investigate::filter::Filter;
 use dlq::edge::sessions::SessionRunner;
 use dlq::error::Error;
-use dlq::log;
 use dlq::programs::INVESTIGATE;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{Input, Output, StreamFilter, run_filter};
@@ -46,29 +45,26 @@ fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(&common)?;
     let store = tool::store(&settings, &env, !options.dry_run)?;
     let runner = SessionRunner::open(store, &settings, &env, options.dry_run)?;
-    let switches = Switches::new(&settings);
     if let Some(queue) = &options.explain {
         return dlq::wire::print(&runner.explain(queue)?).map(|()| ExitOutcome::Done);
     }
-    let mut out = Output::new();
-    let dry_run = options.dry_run;
     if let Some(session) = &options.stop {
         runner.stop(session)?;
-        let mut filter = Filter::new(runner, switches, dry_run, true);
-        return filter.print_pending(&mut out).map(|()| ExitOutcome::Done);
     }
     if let Some(queue) = &options.retry {
         runner.retry(queue)?;
-        let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
-        return filter.finish(&mut out).map(ExitOutcome::from_failed);
     }
-    if let Some(session) = &options.resume {
-        let id = runner.resume(session)?;
-        log::info(&format!("session {id} is started"));
-        let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
-        filter.wait_for(id);
-        return filter.finish(&mut out).map(ExitOutcome::from_failed);
+    let resumed = options.resume.as_ref().map(|session| runner.resume(session)).transpose()?;
+    let is_request = options.retry.is_some() || resumed.is_some();
+    let mut out = Output::new();
+    let switches = Switches::new(&settings);
+    let mut filter = Filter::new(runner, switches, options.dry_run, options.no_wait, resumed);
+    if options.stop.is_some() {
+        return filter.print_pending(&mut out).map(|()| ExitOutcome::Done);
     }
-    let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
-    run_filter(&mut Input::stdin(), &mut out, &mut filter).map(ExitOutcome::from_failed)
+    let failed = match is_request {
+        true => filter.finish(&mut out),
+        false => run_filter(&mut Input::stdin(), &mut out, &mut filter),
+    };
+    failed.map(ExitOutcome::from_failed)
 }

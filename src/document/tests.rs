@@ -16,6 +16,16 @@ fn name((name, _): &(String, u32)) -> String {
     name.clone()
 }
 
+fn split(list: &mut Records, keys: &Keys<'_>) -> Records {
+    let mut rest = Vec::new();
+    SetOperation::Split(keys).list("r", list, &mut rest, name);
+    rest
+}
+
+fn join(list: &mut Records, mut rest: Records, keys: &Keys<'_>) {
+    SetOperation::Join(keys).list("r", list, &mut rest, name);
+}
+
 fn records(names: &[&str]) -> Records {
     (0..).zip(names).map(|(n, name)| ((*name).to_owned(), n)).collect()
 }
@@ -62,10 +72,10 @@ fn list_is_split_by_keys_and_keeps_its_order() {
     for (row, asked, seen, change, after) in rows {
         let mut list = all.clone();
         let keys = Keys::none().with("r", asked.iter().copied());
-        let rest = split_list(&mut list, "r", &keys, name);
+        let rest = split(&mut list, &keys);
         assert_eq!(names(&list), seen, "{row}");
         change(&mut list);
-        join_list(&mut list, rest, name);
+        join(&mut list, rest, &keys);
         assert_eq!(names(&list), after, "{row}");
     }
 }
@@ -82,11 +92,11 @@ proptest! {
         let keys = Keys::none().with("r", asked.iter().map(u8::to_string));
         let keys = if all { keys.with_all("r") } else { keys };
         let mut asked = list.clone();
-        let rest = split_list(&mut asked, "r", &keys, name);
+        let rest = split(&mut asked, &keys);
         let expected: Records =
             list.iter().filter(|(name, _)| keys.contains("r", name)).cloned().collect();
         prop_assert_eq!(&asked, &expected);
-        join_list(&mut asked, rest, name);
+        join(&mut asked, rest, &keys);
         prop_assert_eq!(asked, list);
     }
 
@@ -102,11 +112,12 @@ proptest! {
         let list = records(&texts.iter().map(String::as_str).collect::<Vec<_>>());
         let asked = asked.to_string();
         let mut changed = list.clone();
-        let rest = split_list(&mut changed, "r", &Keys::one("r", asked.as_str()), name);
+        let keys = Keys::one("r", asked.as_str());
+        let rest = split(&mut changed, &keys);
         changed.drain(..removed.min(changed.len()));
         changed.extend((0..added).map(|n| (asked.clone(), 100 + n)));
         let expected = changed.clone();
-        join_list(&mut changed, rest, name);
+        join(&mut changed, rest, &keys);
         let others = |list: &Records| -> Records {
             list.iter().filter(|(name, _)| *name != asked).cloned().collect()
         };
@@ -172,11 +183,11 @@ fn check<D: Document>() {
         let expected: Vec<_> =
             all.iter().filter(|(kind, id)| keys.contains(kind, id)).cloned().collect();
         assert_eq!(found, expected, "{}: {keys:?}", D::NAME);
-        assert_eq!(foreign_record(&document, &keys), None, "{}: {keys:?}", D::NAME);
-        document.join(rest);
+        assert_eq!(foreign_record(&mut document, &keys), None, "{}: {keys:?}", D::NAME);
+        document.join(rest, &keys);
         assert_eq!(written(&document), text, "{}: {keys:?}", D::NAME);
         let first = all.iter().find(|(kind, id)| !keys.contains(kind, id)).cloned();
-        assert_eq!(foreign_record(&document, &keys), first, "{}: {keys:?}", D::NAME);
+        assert_eq!(foreign_record(&mut document, &keys), first, "{}: {keys:?}", D::NAME);
     }
 }
 

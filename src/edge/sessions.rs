@@ -26,8 +26,7 @@ use crate::log;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility::StartPolicy;
 use crate::rules::investigation::incident::IncidentChange;
-use crate::rules::investigation::plan::UpdatePolicy;
-use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::rules::investigation::plan::{UpdatePlan, UpdatePolicy};
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -36,18 +35,15 @@ use crate::time::Timestamp;
 pub struct UpdateResult {
     /// The lines to print, each with its LF.
     pub lines: Vec<u8>,
-    pub running: Vec<String>,
+    /// The plan that was carried out.
+    pub plan: UpdatePlan,
     /// The sessions that this update started or adopted.
     pub started: Vec<String>,
     /// A supervisor could not be started. A warning was logged.
     pub failed: bool,
-    /// The number of incidents that wait for a running session to end.
-    pub waiting: usize,
     /// The sessions whose events are among the lines, and the offset behind those events: to be
     /// passed to [`SessionRunner::mark_printed`] once the lines have reached the reader.
     pub printed: Vec<(String, u64)>,
-    clean_up: Vec<String>,
-    pruned: Vec<String>,
 }
 
 /// Starts, closes and prunes the sessions of a state folder.
@@ -118,21 +114,11 @@ impl SessionRunner {
             self.change(sessions, changes, evaluate_at)
         })?;
         // Outside of the lock, because git may take long.
-        for session in &result.clean_up {
+        for session in &result.plan.clean_up {
             self.run_cleanup("clean-up", session)?;
         }
-        result.pruned.iter().for_each(|session| self.delete_folder(session));
+        result.plan.prune.iter().for_each(|session| self.delete_folder(session));
         Ok(result)
-    }
-
-    /// Whether an update is worthwhile: a session runs or has unprinted events. Takes no lock.
-    pub fn is_busy(&self) -> Result<bool, Error> {
-        if self.dry.is_some() {
-            return Ok(false);
-        }
-        let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
-        let busy = |s: &Session| s.status == SessionStatus::Running || self.has_unprinted(s);
-        Ok(sessions.sessions.iter().any(busy))
     }
 
     /// Records how far the events of sessions have reached the reader. A filter that dies before
@@ -160,8 +146,8 @@ impl SessionRunner {
         session_folder(self.store.dir(), session)
     }
 
-    fn has_unprinted(&self, session: &Session) -> bool {
-        let path = self.folder(&session.id).join(files::EVENTS);
-        std::fs::metadata(path).is_ok_and(|meta| meta.len() > session.printed)
+    fn has_unprinted(&self, session: &str, printed: u64) -> bool {
+        let path = self.folder(session).join(files::EVENTS);
+        std::fs::metadata(path).is_ok_and(|meta| meta.len() > printed)
     }
 }

@@ -167,7 +167,7 @@ fn run(
         );
     }
     if let Some(why) = preflight::reserve_budget(context, &evidence)? {
-        return preflight::finish_over_budget(context, &why);
+        return preflight::finish_over_budget(context, why);
     }
     let settle =
         |cost| preflight::settle_budget(context.store, context.session, &context.plan, cost);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::document::{RecordKind, join_map, split_map};
+use crate::document::{RecordKind, SetOperation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,15 +14,8 @@ const COUNT: RecordKind = "count";
 impl Document for Counts {
     const NAME: &str = "count";
     const VERSION: u64 = 1;
-    type Rest = BTreeMap<String, u64>;
-    fn split(&mut self, keys: &Keys<'_>) -> Self::Rest {
-        split_map(&mut self.counts, COUNT, keys)
-    }
-    fn join(&mut self, rest: Self::Rest) {
-        join_map(&mut self.counts, rest);
-    }
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        self.counts.keys().for_each(|key| see(COUNT, key));
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.map(COUNT, &mut self.counts, &mut rest.counts);
     }
 }
 

@@ -153,7 +153,7 @@ impl AutoInvestigation {
     pub fn limits(&self) -> BudgetLimits {
         BudgetLimits {
             per_run: Usd::from_dollars_or_zero(self.budget_usd_per_run),
-            per_day: Some(Usd::from_dollars_or_zero(self.budget_usd_per_day)),
+            per_day: Usd::from_dollars_or_zero(self.budget_usd_per_day),
             per_fingerprint: self.budget_usd_per_fingerprint.map(Usd::from_dollars_or_zero),
             reserve_for_expiry: self.budget_reserve_for_expiry,
             ..BudgetLimits::default()

@@ -39,14 +39,21 @@ pub struct Filter {
 }
 
 impl Filter {
-    pub fn new(runner: SessionRunner, switches: Switches, dry_run: bool, no_wait: bool) -> Self {
+    /// Creates a filter. `resumed` is a session to wait for.
+    pub fn new(
+        runner: SessionRunner,
+        switches: Switches,
+        dry_run: bool,
+        no_wait: bool,
+        resumed: Option<String>,
+    ) -> Self {
         let clock = StreamClock::new(dry_run);
         Filter {
             runner,
             clock,
             switches,
             changes: Vec::new(),
-            own: Vec::new(),
+            own: Vec::from_iter(resumed),
             busy: true,
             no_wait: no_wait || dry_run,
             failed: false,
@@ -64,13 +71,13 @@ impl Filter {
         out: &mut Output,
     ) -> Result<UpdateResult, Error> {
         let result = self.runner.update(std::mem::take(&mut self.changes), evaluate_at)?;
-        self.busy = !result.running.is_empty();
+        self.busy = !result.plan.running.is_empty();
         self.failed |= result.failed;
         for session in &result.started {
             log::info(&format!("session {session} is started"));
         }
         self.own.extend(result.started.iter().cloned());
-        self.own.retain(|session| result.running.contains(session));
+        self.own.retain(|session| result.plan.running.contains(session));
         for line in result.lines.split_inclusive(|byte| *byte == b'\n') {
             out.put(line)?;
         }
@@ -79,11 +86,6 @@ impl Filter {
             self.runner.mark_printed(&result.printed)?;
         }
         Ok(result)
-    }
-
-    /// Adds a session to wait for.
-    pub fn wait_for(&mut self, session: String) {
-        self.own.push(session);
     }
 
     /// Prints the new events of the sessions.
@@ -118,8 +120,7 @@ impl StreamFilter for Filter {
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
-        self.busy = self.runner.is_busy()?;
-        if self.busy { self.update(None, out).map(|_| ()) } else { Ok(()) }
+        self.update(None, out).map(|_| ())
     }
 
     /// Judges a last time, then waits for the sessions that this run started and for incidents that
@@ -128,7 +129,7 @@ impl StreamFilter for Filter {
         loop {
             let result = self.evaluate(out)?;
             out.flush()?;
-            let awaited = !self.own.is_empty() || (result.waiting > 0 && self.busy);
+            let awaited = !self.own.is_empty() || (result.plan.waiting > 0 && self.busy);
             if self.no_wait || !awaited {
                 return Ok(self.failed);
             }

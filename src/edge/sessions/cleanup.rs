@@ -9,16 +9,15 @@ use crate::edge::supervisor::{self, EventWriter, Plan, files, program};
 use crate::error::Error;
 use crate::event::InvestigationFailed;
 use crate::log;
-use crate::rules::investigation::plan::ClosedSession;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store;
 
 impl SessionRunner {
     /// Reports the end of a session whose supervisor is gone, and ends an agent that outlived it.
-    pub(super) fn report_end(&self, end: &ClosedSession) -> Result<(), Error> {
-        let session = &end.session;
+    pub(super) fn report_end(&self, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
-        if end.agent_runs {
+        // The agent holds the lock of its standard error.
+        if store::is_locked(&folder.join(files::STDERR))? {
             self.start_watchdog(session);
         }
         if session.status == SessionStatus::Crashed {

@@ -8,6 +8,7 @@ use crate::document::Keys;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
+use crate::log;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
@@ -104,12 +105,13 @@ impl SessionRunner {
             self.spawn(&plan, &session)?;
             let id = session.id.clone();
             sessions.sessions.push(session);
+            log::info(&format!("session {id} is started"));
             Ok(id)
         })
     }
 
     fn occupancy(&self, document: &Sessions) -> Result<Occupancy, Error> {
-        let probes = self.probe_sessions(document)?;
+        let probes = self.probe(document, false)?;
         Ok(Occupancy::new(document, &probes, &self.time(Some(clock::now()))))
     }
 
@@ -117,16 +119,14 @@ impl SessionRunner {
         let begun = clock::now();
         Session {
             id: event::derived_id(&["resumed", newest]),
-            status: SessionStatus::Running,
-            pid: None,
+            incident: ended.incident.clone(),
+            queue_name: ended.queue_name.clone(),
+            queue: ended.queue.clone(),
             start_time: begun,
             timeout_at: begun.plus(self.settings.timeout),
-            ended_at: None,
-            cooldown_until: None,
-            printed: 0,
-            cost_usd: None,
+            fingerprint: ended.fingerprint.clone(),
             resumes: Some(first.to_owned()),
-            ..ended.clone()
+            ..Session::default()
         }
     }
 
@@ -149,32 +149,27 @@ impl SessionRunner {
         let occupancy = self.occupancy(&sessions)?;
         let mut text = String::new();
         for incident in sessions.incidents.iter().filter(|one| is_open(one, queue)) {
-            let past = occupancy.activity(&incident.queue.arn);
-            text.push_str(&format!(
-                "incident {}, since {}\n",
-                safe(&incident.id),
-                incident.raised_at
-            ));
+            let (id, past) = (safe(&incident.id), occupancy.activity(&incident.queue.arn));
+            text.push_str(&format!("incident {id}, since {}\n", incident.raised_at));
+            let mut line = |is_met: bool, requirement: &str, why: &str| {
+                let word = if is_met { "yes" } else { "no" };
+                text.push_str(&format!("  {word:<4}{requirement}{why}\n"));
+            };
             if let Some(wait) = incident.wait.as_ref().filter(|_| !incident.forced) {
                 let owner = wait.session.as_ref().and_then(|id| sessions.session(id));
                 let stands = wait.is_active(now, &self.policy.limits, owner.map(|one| one.status));
                 let until = wait.until.map(|until| format!(", until {until}")).unwrap_or_default();
-                let word = if stands { "no" } else { "yes" };
-                text.push_str(&format!("  {word:<4}not waiting: {}{until}\n", wait.reason));
+                line(!stands, "not waiting", &format!(": {}{until}", wait.reason));
             }
-            for (name, why) in eligibility::rules(&self.policy.start, queue, &past, now) {
-                let (word, why) = match why {
-                    None => ("yes", String::new()),
-                    Some(why) => ("no", format!(": {}", safe(&why.to_string()))),
-                };
-                text.push_str(&format!("  {word:<4}{name}{why}\n"));
+            for (requirement, why) in eligibility::rules(&self.policy.start, queue, &past, now) {
+                let reason = why.as_ref().map(|why| format!(": {}", safe(&why.detail)));
+                line(why.is_none(), requirement, &reason.unwrap_or_default());
             }
-            let word = if incident.armed { "yes" } else { "no" };
             let why = match incident.armed {
                 true => "",
                 false => ": it was investigated, and has not grown since; --retry does it again",
             };
-            text.push_str(&format!("  {word:<4}to be judged{why}\n"));
+            line(incident.armed, "to be judged", why);
         }
         match text.is_empty() {
             true => Err(no_incident("explain queue", queue)),

@@ -14,13 +14,13 @@ use crate::time::Timestamp;
 pub(super) fn skipped(incident: &Incident, why: &SkipReason, now: Timestamp) -> Vec<u8> {
     let data = InvestigationSkipped {
         queue: incident.queue.clone(),
-        reason: why.word().into(),
-        detail: why.to_string(),
-        until: why.until(),
+        reason: why.word.into(),
+        detail: why.detail.clone(),
+        until: why.until,
     };
     let attempt = incident.attempts.to_string();
     let grown = incident.grew_at.map(|at| at.to_string()).unwrap_or_default();
-    let parts = [SOURCE, &incident.id, why.word(), &attempt, &grown];
+    let parts = [SOURCE, &incident.id, why.word, &attempt, &grown];
     let id = event::derived_id(&parts);
     Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
 }

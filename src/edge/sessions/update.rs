@@ -10,6 +10,7 @@ use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::{self, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
+use crate::rules::investigation::session::Session;
 use crate::time::Timestamp;
 
 impl SessionRunner {
@@ -28,9 +29,21 @@ impl SessionRunner {
         let mut result = UpdateResult::default();
         let mut unstartable = Vec::new();
         let plan = loop {
-            let plan = self.plan(document, evaluate_at, &unstartable)?;
-            self.close(document, &plan, &mut result)?;
+            let mut probes = self.probe(document, evaluate_at.is_some())?;
+            probes.unstartable.clone_from(&unstartable);
+            let plan = plan::plan(&self.policy, document, &probes, &self.time(evaluate_at));
+            for session in &plan.close {
+                self.report_end(session)?;
+            }
+            for index in &plan.ended_waits {
+                document.incidents[*index].wait = None;
+            }
             let failed = self.start(document, &plan, &mut result);
+            for closed in &plan.close {
+                if let Some(session) = document.session_mut(&closed.id) {
+                    session.clone_from(closed);
+                }
+            }
             if failed.is_empty() {
                 break plan;
             }
@@ -41,59 +54,15 @@ impl SessionRunner {
         if self.dry.is_none() {
             self.journal.append(&result.lines)?;
             self.collect_events(document, &mut result)?;
-            document.remove(&plan.prune);
+            document.sessions.retain(|session| !plan.prune.contains(&session.id));
         }
         result.failed = !unstartable.is_empty();
-        result.waiting = plan.waiting;
-        result.running = plan.running;
-        result.clean_up = plan.clean_up;
-        result.pruned = plan.prune;
+        result.plan = plan;
         Ok(result)
-    }
-
-    /// Probes the folders and makes a plan.
-    fn plan(
-        &self,
-        document: &Sessions,
-        evaluate_at: Option<Timestamp>,
-        unstartable: &[usize],
-    ) -> Result<UpdatePlan, Error> {
-        let mut probes = self.probe_sessions(document)?;
-        if evaluate_at.is_some() {
-            probes.unrecorded = self.probe_unrecorded(document)?;
-        }
-        probes.unstartable = unstartable.to_vec();
-        Ok(plan::plan(&self.policy, document, &probes, &self.time(evaluate_at)))
     }
 
     pub(super) fn time(&self, evaluate_at: Option<Timestamp>) -> UpdateTime {
         UpdateTime { wall: clock::now(), evaluate_at, dry_run: self.dry.is_some() }
-    }
-
-    /// Closes and adopts sessions, and ends waits.
-    fn close(
-        &self,
-        document: &mut Sessions,
-        plan: &UpdatePlan,
-        result: &mut UpdateResult,
-    ) -> Result<(), Error> {
-        for end in &plan.close {
-            self.report_end(end)?;
-        }
-        for start in &plan.adopt {
-            document.sessions.push(start.session.clone());
-            document.incidents[start.incident].record_attempt();
-            result.started.push(start.session.id.clone());
-        }
-        for end in &plan.close {
-            if let Some(session) = document.session_mut(&end.session.id) {
-                session.clone_from(&end.session);
-            }
-        }
-        for index in &plan.ended_waits {
-            document.incidents[*index].wait = None;
-        }
-        Ok(())
     }
 
     /// Starts the supervisors of the planned sessions, and returns the incidents whose supervisor
@@ -106,20 +75,19 @@ impl SessionRunner {
     ) -> Vec<usize> {
         let mut failed = Vec::new();
         for decision in &plan.decisions {
-            let Decision::Start(start) = decision else { continue };
-            let (index, session) = (start.incident, &start.session);
-            document.sessions.push(session.clone());
-            let incident = &document.incidents[index];
+            let Decision::Start(index, session) = decision else { continue };
+            document.sessions.push(Session::clone(session));
+            let incident = &document.incidents[*index];
             if self.dry.is_none()
                 && let Err(error) = self.spawn(&self.session_plan(incident, session), session)
             {
                 document.sessions.pop();
                 // The incident stays armed and is evaluated again.
                 log::warn(&format!("no investigation of queue '{}': {error}", session.queue_name));
-                failed.push(index);
+                failed.push(*index);
                 continue;
             }
-            document.incidents[index].record_attempt();
+            document.incidents[*index].record_attempt();
             result.started.push(session.id.clone());
         }
         failed
@@ -137,16 +105,15 @@ impl SessionRunner {
             match decision {
                 Decision::Skip(index, reason) => {
                     let incident = &mut document.incidents[*index];
-                    incident.reported.push(reason.word().into());
+                    incident.reported.push(reason.word.into());
                     result.lines.extend(skipped(incident, reason, now));
                 }
-                Decision::Start(start) if self.dry.is_some() => {
-                    let incident = &document.incidents[start.incident];
-                    let line = would_start(incident, &start.session, self.agent_name(), now);
-                    result.lines.extend(line);
+                Decision::Start(index, session) if self.dry.is_some() => {
+                    let incident = &document.incidents[*index];
+                    result.lines.extend(would_start(incident, session, self.agent_name(), now));
                 }
                 // The supervisor writes this event.
-                Decision::Start(_) => {}
+                Decision::Start(..) => {}
             }
         }
         incident::remove_forgotten(&mut document.incidents, now);
@@ -154,7 +121,10 @@ impl SessionRunner {
 
     /// Adds the events that sessions have written since the last update.
     fn collect_events(&self, document: &Sessions, result: &mut UpdateResult) -> Result<(), Error> {
-        for session in document.sessions.iter().filter(|session| self.has_unprinted(session)) {
+        for session in &document.sessions {
+            if !self.has_unprinted(&session.id, session.printed) {
+                continue;
+            }
             let path = self.folder(&session.id).join(files::EVENTS);
             let lines = ndjson::lines_after(&path, session.printed)
                 .map_err(|error| Error::file("read", &path, &error))?;

@@ -7,8 +7,9 @@ use super::{Plan, files};
 use crate::clock;
 use crate::document::Keys;
 use crate::error::Error;
-use crate::rules::investigation::budget::{Budget, BudgetExceeded, SpendRequest};
+use crate::rules::investigation::budget::{Budget, SpendRequest};
 use crate::rules::investigation::document::Sessions;
+use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::preflight;
 use crate::rules::investigation::preflight::PreflightSkip;
@@ -61,7 +62,7 @@ pub(super) fn pass(
 pub(super) fn reserve_budget(
     context: &SessionContext,
     evidence: &EvidenceSummary,
-) -> Result<Option<BudgetExceeded>, Error> {
+) -> Result<Option<SkipReason>, Error> {
     let plan = &context.plan;
     if !plan.spends() {
         return Ok(None);
@@ -79,18 +80,15 @@ pub(super) fn reserve_budget(
 }
 
 /// Ends the session because of the budget; the incident waits until the limit allows it.
-pub(super) fn finish_over_budget(
-    context: &SessionContext,
-    why: &BudgetExceeded,
-) -> Result<(), Error> {
+pub(super) fn finish_over_budget(context: &SessionContext, why: SkipReason) -> Result<(), Error> {
     let wait = Wait {
-        reason: why.word().into(),
+        reason: why.word.into(),
         since: clock::now(),
-        until: why.until(),
+        until: why.until,
         session: None,
         limits: Some(context.plan.limits.clone()),
     };
-    finish_skipped(context, why.word(), why.to_string(), Some(wait))
+    finish_skipped(context, why.word, why.detail, Some(wait))
 }
 
 /// Replaces the reservation by the cost. An unknown cost counts as reserved.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{RecordKind, list_document};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::rules::queue::reading::Attributes;
 use crate::text;
 use crate::time::Timestamp;
@@ -28,9 +28,13 @@ pub struct Peeks {
     pub peeks: Vec<Peek>,
 }
 
-list_document! {
-    Peeks in "peeks", version 1;
-    peeks: Peek as Self::QUEUE => |peek| peek.arn.clone();
+impl Document for Peeks {
+    const NAME: &str = "peeks";
+    const VERSION: u64 = 1;
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.list(Self::QUEUE, &mut self.peeks, &mut rest.peeks, |peek| peek.arn.clone());
+    }
 }
 
 /// Passes over one queue for one incident.

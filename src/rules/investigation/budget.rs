@@ -4,13 +4,13 @@
 //! concurrent runs cannot spend the same money. An open reservation and an unknown cost count in
 //! full. Sums are of micro-dollars, so that 0.1 and 0.2 are 0.3.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::eligibility::SkipReason;
 use super::money::Usd;
-use crate::document::{RecordKind, list_document};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::time::{Timestamp, show_span};
 
 /// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
@@ -32,8 +32,8 @@ const OVERSHOOT_SHARE: f64 = 0.2;
 pub struct BudgetLimits {
     /// The limit that the agent gets, in US dollars.
     pub per_run: Usd,
-    /// The limit of all runs in 24 hours; None: no limit.
-    pub per_day: Option<Usd>,
+    /// The limit of all runs in 24 hours.
+    pub per_day: Usd,
     /// The limit of all runs about one cause in 30 days; None: no limit.
     pub per_fingerprint: Option<Usd>,
     /// The share of the day, 0 to 1, that only runs near the loss of messages may use.
@@ -46,7 +46,7 @@ impl Default for BudgetLimits {
     fn default() -> Self {
         BudgetLimits {
             per_run: Usd::from_micros(5_000_000),
-            per_day: Some(Usd::from_micros(25_000_000)),
+            per_day: Usd::from_micros(25_000_000),
             per_fingerprint: None,
             reserve_for_expiry: 0.2,
             near: Duration::from_secs(6 * 3600),
@@ -61,9 +61,14 @@ pub struct Budget {
     pub spends: Vec<Spend>,
 }
 
-list_document! {
-    Budget in "budget", version 1;
-    spends: Spend as Self::SPEND => |spend| spend.session.clone();
+impl Document for Budget {
+    const NAME: &str = "budget";
+    const VERSION: u64 = 1;
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation
+            .list(Self::SPEND, &mut self.spends, &mut rest.spends, |spend| spend.session.clone());
+    }
 }
 
 /// The reservation and the cost of one run.
@@ -100,65 +105,6 @@ pub struct DaySpend {
     pub reserved: Usd,
 }
 
-/// The limit that a run would exceed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BudgetExceeded {
-    what: Limit,
-    /// The worst-case cost of the run.
-    pub wants: Usd,
-    /// The amount spent and reserved.
-    pub taken: Usd,
-    pub limit: Usd,
-    until: Option<Timestamp>,
-    left: Duration,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Limit {
-    /// The limit of a day.
-    Day,
-    /// The limit of a day less the share kept for incidents near their loss.
-    KeptForExpiry(Usd),
-    /// The limit of one cause.
-    Fingerprint,
-}
-
-impl BudgetExceeded {
-    /// Returns one word for programs.
-    pub fn word(&self) -> &'static str {
-        "budget"
-    }
-
-    /// Returns the time from which the budget suffices if nothing else is reserved. Settled runs can
-    /// free budget earlier. None when it never suffices.
-    pub fn until(&self) -> Option<Timestamp> {
-        self.until
-    }
-}
-
-impl fmt::Display for BudgetExceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BudgetExceeded { what, wants, taken, limit, until, left } = self;
-        let (whose, key) = match what {
-            Limit::Day => ("in 24 hours", "per_day"),
-            Limit::KeptForExpiry(_) => ("in 24 hours when no loss is near", "per_day"),
-            Limit::Fingerprint => ("on this cause in 30 days", "per_fingerprint"),
-        };
-        write!(f, "a run can cost {wants}, and of the {limit} that may be spent {whose}")?;
-        if let Limit::KeptForExpiry(kept) = what {
-            write!(f, " ({kept} more when one is)")?;
-        }
-        write!(f, ", {taken} is spent or reserved; ")?;
-        match until {
-            Some(until) => {
-                write!(f, "there is enough at {until} (in {}), or with", show_span(*left))?;
-            }
-            None => f.write_str("there is enough only with")?,
-        }
-        write!(f, " more in auto_investigation.budget_usd_{key}")
-    }
-}
-
 /// Returns the worst-case cost of a run in US dollars, which is more than its limit.
 pub fn worst_case(limits: &BudgetLimits) -> Usd {
     limits.per_run.plus(OVERSHOOT.max(limits.per_run.share(OVERSHOOT_SHARE)))
@@ -171,31 +117,43 @@ pub fn judge(
     budget: &Budget,
     want: &SpendRequest,
     now: Timestamp,
-) -> Result<Usd, BudgetExceeded> {
+) -> Result<Usd, SkipReason> {
     let wants = worst_case(limits);
     if let (Some(limit), Some(cause)) = (limits.per_fingerprint, &want.fingerprint) {
         let same = |spend: &&Spend| spend.fingerprint.as_ref() == Some(cause);
         let counted = budget.spends.iter().filter(same);
-        check_limit(Limit::Fingerprint, limit, wants, counted, KEPT, now)?;
+        check_limit(
+            "on this cause in 30 days",
+            "per_fingerprint",
+            limit,
+            wants,
+            counted,
+            KEPT,
+            now,
+        )?;
     }
-    if let Some(whole) = limits.per_day {
-        let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
-        let kept = if near { Usd::NONE } else { whole.share(limits.reserve_for_expiry) };
-        let what = if kept == Usd::NONE { Limit::Day } else { Limit::KeptForExpiry(kept) };
-        check_limit(what, whole.less(kept), wants, budget.spends.iter(), DAY, now)?;
-    }
+    let near = want.expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
+    let kept = if near { Usd::NONE } else { limits.per_day.share(limits.reserve_for_expiry) };
+    let scope = match kept {
+        Usd::NONE => "in 24 hours".to_owned(),
+        kept => format!("in 24 hours when no loss is near ({kept} more when one is)"),
+    };
+    let (limit, counted) = (limits.per_day.less(kept), budget.spends.iter());
+    check_limit(&scope, "per_day", limit, wants, counted, DAY, now)?;
     Ok(wants)
 }
 
-/// Checks that another amount stays within a limit over a period.
+/// Checks that another amount stays within a limit over a period. The end of the reason is the time
+/// from which the budget suffices if nothing else is reserved; settled runs can free budget earlier.
 fn check_limit<'a>(
-    what: Limit,
+    scope: &str,
+    key: &str,
     limit: Usd,
     wants: Usd,
     spends: impl Iterator<Item = &'a Spend>,
     over: Duration,
     now: Timestamp,
-) -> Result<(), BudgetExceeded> {
+) -> Result<(), SkipReason> {
     let counted = spends.map(|spend| (spend.last().plus(over), spend.counts()));
     let mut counted: Vec<(Timestamp, Usd)> = counted.filter(|(until, _)| *until > now).collect();
     let taken: Usd = counted.iter().map(|(_, usd)| *usd).sum();
@@ -208,8 +166,15 @@ fn check_limit<'a>(
         rest.sum::<Usd>().plus(wants) <= limit
     };
     let until = counted.iter().map(|(until, _)| *until).find(enough);
-    let left = until.map_or(Duration::ZERO, |until| until.since(now));
-    Err(BudgetExceeded { what, wants, taken, limit, until, left })
+    let remedy = match until {
+        Some(until) => format!("at {until} (in {}), or with", show_span(until.since(now))),
+        None => "only with".to_owned(),
+    };
+    let detail = format!(
+        "a run can cost {wants}, and of the {limit} that may be spent {scope}, {taken} is spent or \
+         reserved; there is enough {remedy} more in auto_investigation.budget_usd_{key}"
+    );
+    Err(SkipReason { word: "budget", detail, until })
 }
 
 impl Spend {
@@ -242,7 +207,7 @@ impl Budget {
         queue: &str,
         want: &SpendRequest,
         now: Timestamp,
-    ) -> Result<Usd, BudgetExceeded> {
+    ) -> Result<Usd, SkipReason> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);

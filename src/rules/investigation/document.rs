@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::incident::Incident;
 use super::session::Session;
-use crate::document::{RecordKind, list_document};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::time::Timestamp;
 
 /// The document `sessions.json`.
@@ -27,10 +27,15 @@ impl Sessions {
     pub const INCIDENT: RecordKind = "incident";
 }
 
-list_document! {
-    Sessions in "sessions", version 1;
-    sessions: Session as Self::SESSION => |session| session.id.clone();
-    incidents: Incident as Self::INCIDENT => |incident| incident.id.clone();
+impl Document for Sessions {
+    const NAME: &str = "sessions";
+    const VERSION: u64 = 1;
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        let (sessions, incidents) = (&mut self.sessions, &mut self.incidents);
+        operation.list(Self::SESSION, sessions, &mut rest.sessions, |one| one.id.clone());
+        operation.list(Self::INCIDENT, incidents, &mut rest.incidents, |one| one.id.clone());
+    }
 }
 
 impl Sessions {
@@ -96,12 +101,6 @@ impl Sessions {
         let prunable = self.sessions.iter().filter(|session| !kept.contains(session.first_part()));
         prunable.map(|session| session.id.clone()).collect()
     }
-
-    pub fn remove(&mut self, ids: &[String]) {
-        if !ids.is_empty() {
-            self.sessions.retain(|session| !ids.contains(&session.id));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -117,19 +116,13 @@ mod tests {
     fn session(id: &str, ended: Option<i64>) -> Session {
         Session {
             id: id.into(),
-            incident: String::new(),
             queue_name: "q".into(),
             queue: Queue { arn: "arn:q".into(), ..Queue::default() },
             status: if ended.is_some() { SessionStatus::Completed } else { SessionStatus::Running },
-            pid: None,
-            start_time: at(0),
             timeout_at: at(100),
             ended_at: ended.map(at),
             cooldown_until: ended.map(|second| at(second + 10)),
-            printed: 0,
-            cost_usd: None,
-            fingerprint: None,
-            resumes: None,
+            ..Session::default()
         }
     }
 
@@ -140,7 +133,7 @@ mod tests {
         in_use: impl Fn(&Session) -> bool,
     ) -> Vec<String> {
         let gone = sessions.prunable(keep, Duration::from_secs(age_max), at(100), in_use);
-        sessions.remove(&gone);
+        sessions.sessions.retain(|session| !gone.contains(&session.id));
         gone
     }
 

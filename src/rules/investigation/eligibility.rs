@@ -1,7 +1,6 @@
 //! The rules that decide whether an incident may be investigated now. They use only facts that are
 //! cheap to get.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::glob::GlobList;
@@ -32,95 +31,58 @@ pub struct QueueActivity {
 
 /// The reason why an incident is not investigated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SkipReason {
-    Disabled,
-    /// No pattern of the target queues matches.
-    NotTargeted,
-    AgentMissing(String),
-    /// The session that is investigating the queue.
-    Running(String),
-    /// The end of the cooldown, and the time until then.
-    CoolingDown(Timestamp, Duration),
-    /// The number of running sessions.
-    MaxConcurrent(usize),
+pub struct SkipReason {
+    /// Word for programs.
+    pub word: &'static str,
+    /// Sentence for people.
+    pub detail: String,
+    /// The end of the reason, when it is known.
+    pub until: Option<Timestamp>,
 }
 
 impl SkipReason {
-    /// Returns one word for programs.
-    pub fn word(&self) -> &'static str {
-        match self {
-            SkipReason::Disabled => "disabled",
-            SkipReason::NotTargeted => "not_targeted",
-            SkipReason::AgentMissing(_) => "agent_missing",
-            SkipReason::Running(_) => "already_running",
-            SkipReason::CoolingDown(..) => "cooldown",
-            SkipReason::MaxConcurrent(_) => "max_concurrent",
-        }
-    }
-
-    /// Returns the end of the reason, when it is known.
-    pub fn until(&self) -> Option<Timestamp> {
-        match self {
-            SkipReason::CoolingDown(until, _) => Some(*until),
-            _ => None,
-        }
+    /// Whether the reason ends with a running session.
+    pub fn ends_with_session(&self) -> bool {
+        matches!(self.word, "already_running" | "max_concurrent")
     }
 }
 
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SkipReason::Disabled => f.write_str("auto_investigation.enabled is false"),
-            SkipReason::NotTargeted => {
-                f.write_str("no pattern of auto_investigation.target_queues matches the queue")
-            }
-            SkipReason::AgentMissing(agent) => {
-                write!(f, "the agent '{agent}' was not found; it starts when it is there")
-            }
-            SkipReason::Running(session) => {
-                write!(f, "session {session} is investigating this queue")
-            }
-            SkipReason::CoolingDown(until, left) => {
-                write!(
-                    f,
-                    "the queue was investigated not long ago; again at {until} (in {})",
-                    show_span(*left)
-                )
-            }
-            SkipReason::MaxConcurrent(running) => {
-                write!(
-                    f,
-                    "{} running, as many as auto_investigation.max_concurrent allows",
-                    text::count(*running as u64, "investigation")
-                )
-            }
-        }
-    }
-}
-
-/// A rule's name, and the reason when it refuses.
-pub type Rule = (&'static str, Option<SkipReason>);
-
-/// Applies every rule, in order. The names say what a rule requires.
+/// Applies every rule, in order. Returns the requirement of each, and the reason when it is not met.
 pub fn rules(
     policy: &StartPolicy,
     queue: &str,
     activity: &QueueActivity,
     now: Timestamp,
-) -> [Rule; 6] {
-    let cooling = activity.cooldown_until.filter(|until| *until > now);
+) -> [(&'static str, Option<SkipReason>); 6] {
+    let QueueActivity { running_here, running, cooldown_until } = activity;
+    let disabled = (!policy.enabled).then(|| "auto_investigation.enabled is false".to_owned());
+    let untargeted = (!policy.targets.matches(queue))
+        .then(|| "no pattern of auto_investigation.target_queues matches the queue".to_owned());
+    let missing = policy
+        .agent_missing
+        .as_ref()
+        .map(|agent| format!("the agent '{agent}' was not found; it starts when it is there"));
+    let here = running_here.as_ref().map(|id| format!("session {id} is investigating this queue"));
+    let until = cooldown_until.filter(|until| *until > now);
+    let cooling = until.map(|until| {
+        let left = show_span(until.since(now));
+        format!("the queue was investigated not long ago; again at {until} (in {left})")
+    });
+    let full = (*running >= policy.max_concurrent).then(|| {
+        let running = text::count(*running as u64, "investigation");
+        format!("{running} running, as many as auto_investigation.max_concurrent allows")
+    });
     [
-        ("enabled", (!policy.enabled).then_some(SkipReason::Disabled)),
-        ("targeted", (!policy.targets.matches(queue)).then_some(SkipReason::NotTargeted)),
-        ("agent present", policy.agent_missing.clone().map(SkipReason::AgentMissing)),
-        ("not under way", activity.running_here.clone().map(SkipReason::Running)),
-        ("cooldown over", cooling.map(|until| SkipReason::CoolingDown(until, until.since(now)))),
-        (
-            "a place free",
-            (activity.running >= policy.max_concurrent)
-                .then_some(SkipReason::MaxConcurrent(activity.running)),
-        ),
+        ("enabled", "disabled", disabled, None),
+        ("targeted", "not_targeted", untargeted, None),
+        ("agent present", "agent_missing", missing, None),
+        ("not under way", "already_running", here, None),
+        ("cooldown over", "cooldown", cooling, until),
+        ("a place free", "max_concurrent", full, None),
     ]
+    .map(|(required, word, detail, until)| {
+        (required, detail.map(|detail| SkipReason { word, detail, until }))
+    })
 }
 
 /// Returns the reason of the first rule that refuses; `None` when the incident may be investigated.
@@ -187,9 +149,9 @@ mod tests {
         ];
         for (rule, policy, activity, reason) in rows {
             let why = skip_reason(&policy, "orders-dlq", &activity, at(5000));
-            assert_eq!(why.map(|why| why.word()), reason, "{rule}");
+            assert_eq!(why.map(|why| why.word), reason, "{rule}");
         }
         let other = skip_reason(&yes(), "other", &quiet(), at(0));
-        assert_eq!(other, Some(SkipReason::NotTargeted));
+        assert_eq!(other.map(|why| why.word), Some("not_targeted"));
     }
 }

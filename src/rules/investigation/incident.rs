@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::session::{Session, SessionStatus};
+use super::session::Session;
 use super::wait::Wait;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
 use crate::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// journal.
 pub const RETENTION: Duration = Duration::from_secs(8 * 86_400);
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     pub id: String,
     pub queue: Queue,
@@ -57,23 +57,7 @@ pub struct Incident {
 impl Incident {
     /// Creates an incident from its first event.
     pub fn new(id: &str, queue: Queue, at: Timestamp) -> Self {
-        Incident {
-            id: id.to_owned(),
-            queue,
-            raised_at: at,
-            depth: None,
-            expires_after: None,
-            expires_before: None,
-            grew_at: None,
-            closed_at: None,
-            armed: true,
-            forced: false,
-            wait: None,
-            reported: Vec::new(),
-            attempts: 0,
-            bundle: None,
-            causes: Vec::new(),
-        }
+        Incident { id: id.to_owned(), queue, raised_at: at, armed: true, ..Incident::default() }
     }
 
     /// Returns the id of the next session. It depends on the incident alone, so that every filter
@@ -89,16 +73,9 @@ impl Incident {
             incident: self.id.clone(),
             queue_name: self.queue.name.clone(),
             queue: self.queue.clone(),
-            status: SessionStatus::Running,
-            pid: None,
             start_time,
             timeout_at,
-            ended_at: None,
-            cooldown_until: None,
-            printed: 0,
-            cost_usd: None,
-            fingerprint: None,
-            resumes: None,
+            ..Session::default()
         }
     }
 
@@ -129,26 +106,10 @@ pub struct IncidentChange {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    Raised {
-        queue: Queue,
-        depth: u64,
-        expires_after: Option<Timestamp>,
-        expires_before: Option<Timestamp>,
-    },
-    Grew {
-        queue: Queue,
-        depth: u64,
-    },
-    Expiring {
-        queue: Queue,
-        depth: Option<u64>,
-        expires_after: Option<Timestamp>,
-        expires_before: Option<Timestamp>,
-    },
-    Sampled {
-        cause: Option<String>,
-        bundle: String,
-    },
+    Raised(QueueRaised),
+    Grew(QueueGrew),
+    Expiring(QueueExpiring),
+    Sampled(QueueSampled),
     /// The incident was cleared, or its queue is gone.
     Closed,
 }
@@ -156,27 +117,10 @@ pub enum Change {
 /// Returns the change that an event makes to its incident.
 pub fn incident_change(head: &Head<'_>, line: &[u8]) -> Option<IncidentChange> {
     let what = match head.known? {
-        Type::QueueRaised => {
-            let QueueRaised { queue, depth, expires_after, expires_before, .. } =
-                event::read(line)?.data;
-            Change::Raised { queue, depth, expires_after, expires_before }
-        }
-        Type::QueueGrew => {
-            let QueueGrew { queue, depth, .. } = event::read(line)?.data;
-            Change::Grew { queue, depth }
-        }
-        Type::QueueExpiring => {
-            let QueueExpiring { queue, depth, expires_after, expires_before, .. } =
-                event::read(line)?.data;
-            Change::Expiring { queue, depth, expires_after, expires_before }
-        }
-        Type::QueueSampled => {
-            let QueueSampled { fingerprints, bundle, .. } = event::read(line)?.data;
-            Change::Sampled {
-                cause: fingerprints.into_iter().next().map(|one| one.id),
-                bundle: bundle?,
-            }
-        }
+        Type::QueueRaised => Change::Raised(event::read(line)?.data),
+        Type::QueueGrew => Change::Grew(event::read(line)?.data),
+        Type::QueueExpiring => Change::Expiring(event::read(line)?.data),
+        Type::QueueSampled => Change::Sampled(event::read(line)?.data),
         Type::QueueCleared | Type::QueueGone => Change::Closed,
         _ => return None,
     };
@@ -192,22 +136,23 @@ pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
             known.closed_at.get_or_insert(at);
         }
         (Some(known), _) if known.closed_at.is_some() => {}
-        (Some(_), Change::Raised { .. }) | (None, Change::Closed) => {}
-        (Some(known), Change::Grew { depth, .. }) => {
+        (Some(known), Change::Grew(QueueGrew { depth, .. })) => {
             if known.grew_at.is_none_or(|before| at > before) {
                 known.grew_at = Some(at);
                 known.depth = Some(depth);
                 known.arm();
             }
         }
-        (Some(known), Change::Expiring { expires_after, expires_before, .. }) => {
-            known.expires_after = expires_after;
-            known.expires_before = expires_before;
+        (Some(known), Change::Expiring(loss)) => {
+            known.expires_after = loss.expires_after;
+            known.expires_before = loss.expires_before;
             // What is near its loss may have what others have not.
             known.wait.take_if(|wait| at > wait.since);
         }
-        (Some(known), Change::Sampled { cause, bundle }) => {
-            known.bundle = Some(bundle);
+        // Without a bundle nothing was received.
+        (Some(known), Change::Sampled(sample)) if sample.bundle.is_some() => {
+            known.bundle = sample.bundle;
+            let cause = sample.fingerprints.into_iter().next().map(|one| one.id);
             if let Some(cause) = cause.filter(|cause| !known.causes.contains(cause)) {
                 // A finished incident is judged again when another cause has come.
                 if !known.causes.is_empty() {
@@ -216,25 +161,21 @@ pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
                 known.causes.push(cause);
             }
         }
-        (None, what) => incidents.extend(opened(id, at, what)),
+        (Some(_), Change::Raised(_) | Change::Sampled(_)) => {}
+        (None, what) => incidents.extend(opened(&id, at, what)),
     }
 }
 
 /// Opens an incident at its raise, or later when the raise was missed.
-fn opened(id: String, at: Timestamp, what: Change) -> Option<Incident> {
+fn opened(id: &str, at: Timestamp, what: Change) -> Option<Incident> {
     let (queue, depth, expires_after, expires_before) = match what {
-        Change::Raised { queue, depth, expires_after, expires_before } => {
-            (queue, Some(depth), expires_after, expires_before)
-        }
-        Change::Grew { queue, depth } => (queue, Some(depth), None, None),
-        Change::Expiring { queue, depth, expires_after, expires_before } => {
-            (queue, depth, expires_after, expires_before)
-        }
+        Change::Raised(one) => (one.queue, Some(one.depth), one.expires_after, one.expires_before),
+        Change::Grew(one) => (one.queue, Some(one.depth), None, None),
+        Change::Expiring(one) => (one.queue, one.depth, one.expires_after, one.expires_before),
         // Without its raise nothing is known of the incident.
-        Change::Sampled { .. } | Change::Closed => return None,
+        Change::Sampled(_) | Change::Closed => return None,
     };
-    let begun = Incident::new(&id, queue, at);
-    Some(Incident { depth, expires_after, expires_before, ..begun })
+    Some(Incident { depth, expires_after, expires_before, ..Incident::new(id, queue, at) })
 }
 
 /// Returns the positions of the incidents to evaluate, nearest to loss first: by the earliest time
@@ -258,23 +199,30 @@ pub fn remove_forgotten(incidents: &mut Vec<Incident>, now: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Cause;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
     }
 
     fn raised(id: &str, second: i64, expires_before: Option<i64>) -> IncidentChange {
-        let what = Change::Raised {
+        let what = Change::Raised(QueueRaised {
             queue: Queue::default(),
             depth: 3,
+            visible: 3,
+            in_flight: 0,
+            delayed: 0,
+            previous: None,
+            threshold: 1,
+            retention_s: None,
             expires_after: None,
             expires_before: expires_before.map(at),
-        };
+        });
         IncidentChange { incident: id.into(), at: at(second), what }
     }
 
     fn grew(id: &str, second: i64) -> IncidentChange {
-        let what = Change::Grew { queue: Queue::default(), depth: 6 };
+        let what = Change::Grew(QueueGrew { queue: Queue::default(), depth: 6, raised_depth: 3 });
         IncidentChange { incident: id.into(), at: at(second), what }
     }
 
@@ -317,7 +265,21 @@ mod tests {
     #[test]
     fn finished_incident_is_armed_by_another_cause_once() {
         let sampled = |cause: &str| {
-            let what = Change::Sampled { cause: Some(cause.into()), bundle: format!("/{cause}") };
+            let what = Change::Sampled(QueueSampled {
+                queue: Queue::default(),
+                taken: Some(1),
+                depth: None,
+                refused: None,
+                detail: None,
+                fingerprints: vec![Cause {
+                    id: cause.into(),
+                    count: 1,
+                    title: String::new(),
+                    kind: "shape".into(),
+                }],
+                overseen: 0,
+                bundle: Some(format!("/{cause}")),
+            });
             IncidentChange { incident: "a".into(), at: at(10), what }
         };
         let mut incidents = after(vec![raised("a", 0, None), sampled("one")]);
@@ -347,13 +309,14 @@ mod tests {
     #[test]
     fn wait_is_ended_by_new_edges_and_not_by_replay() {
         let expiring = |second| {
-            let (after, before) = (Some(at(900)), Some(at(990)));
-            let what = Change::Expiring {
+            let what = Change::Expiring(QueueExpiring {
                 queue: Queue::default(),
+                tier: "1h".into(),
+                certain: true,
                 depth: None,
-                expires_after: after,
-                expires_before: before,
-            };
+                expires_after: Some(at(900)),
+                expires_before: Some(at(990)),
+            });
             IncidentChange { incident: "a".into(), at: at(second), what }
         };
         let wait = Some(Wait::ending_at("budget", at(100), at(5000)));

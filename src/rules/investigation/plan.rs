@@ -1,5 +1,5 @@
-//! The plan of one update of `sessions.json`: sessions to close, adopt and prune, incidents to
-//! skip, investigations to start.
+//! The plan of one update of `sessions.json`: sessions to close and prune, incidents to skip,
+//! investigations to start or to adopt.
 //!
 //! The plan depends on the document, the probes of the session folders and the time alone. The
 //! caller holds the document's lock, carries the plan out and records it.
@@ -43,9 +43,7 @@ pub struct UpdateTime {
 pub struct FolderState {
     /// The supervisor holds its lock, which means that the session runs.
     pub locked: bool,
-    /// The agent outlived its supervisor.
-    pub agent_runs: bool,
-    /// The type of the last event; probed only when the supervisor of a running session is gone.
+    /// The type of the last event; probed only when the supervisor is gone.
     pub last_event: Option<Type>,
     /// The folder has events that were not printed.
     pub unprinted: bool,
@@ -56,11 +54,9 @@ pub struct FolderState {
 /// The state of the world that an update decides by.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Probes {
-    /// The folders of recorded sessions, by session.
+    /// The folders of sessions, by session: of those that are recorded, and of those that another
+    /// filter started and did not record.
     pub folders: HashMap<String, FolderState>,
-    /// The folders of sessions that another filter started and did not record, by the position of
-    /// their incident in the document.
-    pub unrecorded: Vec<(usize, FolderState)>,
     /// The incidents whose supervisor failed to start during this update, by position.
     pub unstartable: Vec<usize>,
 }
@@ -71,39 +67,24 @@ impl Probes {
     }
 }
 
-/// A session whose supervisor is gone, as it is to be recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ClosedSession {
-    pub session: Session,
-    /// The agent outlived its supervisor and is to be ended.
-    pub agent_runs: bool,
-}
-
-/// A session to record for an incident, which is named by its position in the document.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SessionStart {
-    pub incident: usize,
-    pub session: Session,
-}
-
-/// The decision about one incident.
+/// The decision about one incident, which is named by its position in the document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
-    Start(Box<SessionStart>),
-    /// A reason that was not reported before, and the position of the incident.
+    /// The session to record, which another filter may have started.
+    Start(usize, Box<Session>),
+    /// A reason that was not reported before.
     Skip(usize, SkipReason),
 }
 
 /// The changes that one update makes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdatePlan {
-    pub close: Vec<ClosedSession>,
-    /// Sessions that another filter started and did not record. They come before every start,
-    /// because they occupy a slot.
-    pub adopt: Vec<SessionStart>,
+    /// Sessions whose supervisor is gone, as they are to be recorded.
+    pub close: Vec<Session>,
     /// The incidents whose wait is over, by position.
     pub ended_waits: Vec<usize>,
-    /// Decisions in the order of evaluation.
+    /// Decisions in the order of evaluation. Sessions that another filter started come first,
+    /// because they occupy a slot.
     pub decisions: Vec<Decision>,
     /// The number of incidents that wait for a running session to end.
     pub waiting: usize,
@@ -118,8 +99,7 @@ pub struct UpdatePlan {
 #[derive(Debug, Default)]
 pub struct Occupancy {
     running: usize,
-    sessions: HashMap<String, String>,
-    cooldowns: HashMap<String, Timestamp>,
+    queues: HashMap<String, QueueActivity>,
 }
 
 impl Occupancy {
@@ -132,23 +112,17 @@ impl Occupancy {
     }
 
     fn add(&mut self, session: &Session, running: bool) {
-        let arn = &session.queue.arn;
+        let queue = self.queues.entry(session.queue.arn.clone()).or_default();
         if running {
             self.running += 1;
-            self.sessions.insert(arn.clone(), session.id.clone());
+            queue.running_here = Some(session.id.clone());
         }
-        if let Some(until) = session.cooldown_until {
-            let latest = self.cooldowns.entry(arn.clone()).or_insert(until);
-            *latest = (*latest).max(until);
-        }
+        queue.cooldown_until = queue.cooldown_until.max(session.cooldown_until);
     }
 
     pub fn activity(&self, arn: &str) -> QueueActivity {
-        QueueActivity {
-            running_here: self.sessions.get(arn).cloned(),
-            running: self.running,
-            cooldown_until: self.cooldowns.get(arn).copied(),
-        }
+        let queue = self.queues.get(arn).cloned().unwrap_or_default();
+        QueueActivity { running: self.running, ..queue }
     }
 }
 
@@ -218,29 +192,30 @@ impl Planner<'_> {
         };
         self.occupancy.add(&session, false);
         self.plan.clean_up.push(session.id.clone());
-        self.plan.close.push(ClosedSession { session, agent_runs: folder.agent_runs });
+        self.plan.close.push(session);
     }
 
     fn adopt(&mut self) {
-        for (incident, folder) in &self.probes.unrecorded {
-            let session = self.new_session(&self.document.incidents[*incident]);
+        for (index, incident) in self.document.incidents.iter().enumerate() {
+            let Some(folder) = self.probes.folders.get(&incident.next_session_id()) else {
+                continue;
+            };
+            let session = self.new_session(incident);
             if folder.locked {
                 self.run(&session);
             } else {
                 self.end(&session, *folder);
             }
-            self.plan.adopt.push(SessionStart { incident: *incident, session });
+            self.plan.decisions.push(Decision::Start(index, Box::new(session)));
         }
     }
 
     fn evaluate(&mut self, now: Timestamp) {
         for index in incident::to_evaluate(&self.document.incidents) {
-            let adopted = self.plan.adopt.iter().any(|start| start.incident == index);
-            if adopted || self.probes.unstartable.contains(&index) {
-                continue;
-            }
             let incident = &self.document.incidents[index];
-            if self.is_waiting(incident, now) {
+            let is_adopted = self.probes.folders.contains_key(&incident.next_session_id());
+            let is_unstartable = self.probes.unstartable.contains(&index);
+            if is_adopted || is_unstartable || self.is_waiting(incident, now) {
                 continue;
             }
             if incident.wait.is_some() {
@@ -255,8 +230,7 @@ impl Planner<'_> {
                 None => {
                     let session = self.new_session(incident);
                     self.run(&session);
-                    let start = SessionStart { incident: index, session };
-                    self.plan.decisions.push(Decision::Start(Box::new(start)));
+                    self.plan.decisions.push(Decision::Start(index, Box::new(session)));
                 }
                 Some(reason) => self.skip(index, reason),
             }
@@ -266,7 +240,7 @@ impl Planner<'_> {
     fn is_waiting(&self, incident: &Incident, now: Timestamp) -> bool {
         let Some(wait) = &incident.wait else { return false };
         let status = wait.session.as_ref().and_then(|id| {
-            let closed = self.plan.close.iter().map(|end| &end.session).find(|one| one.id == *id);
+            let closed = self.plan.close.iter().find(|one| one.id == *id);
             closed.or_else(|| self.document.session(id)).map(|session| session.status)
         });
         // The wall clock wrote the wait; a replayed stream may be of any time.
@@ -275,10 +249,9 @@ impl Planner<'_> {
     }
 
     fn skip(&mut self, index: usize, reason: SkipReason) {
-        let for_slot = matches!(reason, SkipReason::MaxConcurrent(_) | SkipReason::Running(_));
-        self.plan.waiting += usize::from(for_slot);
+        self.plan.waiting += usize::from(reason.ends_with_session());
         let reported = &self.document.incidents[index].reported;
-        if !reported.iter().any(|word| word == reason.word()) {
+        if !reported.iter().any(|word| word == reason.word) {
             self.plan.decisions.push(Decision::Skip(index, reason));
         }
     }
@@ -300,8 +273,8 @@ impl Planner<'_> {
     /// Plans which sessions are deleted. Sessions that this plan closes stay until they are
     /// cleaned up.
     fn prune(&mut self) {
-        let is_start = |decision: &&Decision| matches!(decision, Decision::Start(_));
-        let added = self.plan.adopt.len() + self.plan.decisions.iter().filter(is_start).count();
+        let is_start = |decision: &&Decision| matches!(decision, Decision::Start(..));
+        let added = self.plan.decisions.iter().filter(is_start).count();
         let keep = self.policy.keep.saturating_sub(added);
         self.plan.prune =
             self.document.prunable(keep, self.policy.age_max, self.time.wall, |session| {

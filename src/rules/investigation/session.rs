@@ -10,9 +10,11 @@ use crate::event::{Queue, Type, words};
 use crate::time::Timestamp;
 
 words! {
-    /// State of a session, as far as it is recorded.
+    /// The recorded status of a session.
+    #[derive(Default)]
     SessionStatus {
         /// The supervisor was started.
+        #[default]
         Running = "running",
         /// The session ended with a result.
         Completed = "completed",
@@ -29,7 +31,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// The id, which is also the name of the session's folder.
     pub id: String,

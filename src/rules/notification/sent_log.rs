@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{RecordKind, list_document};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::{self, Head};
 use crate::time::Timestamp;
 
@@ -59,9 +59,13 @@ pub struct SentLog {
     handled: Vec<SentEntry>,
 }
 
-list_document! {
-    SentLog in "notices", version 1;
-    handled: SentEntry as Self::NOTICE => |entry| entry.key.id();
+impl Document for SentLog {
+    const NAME: &str = "notices";
+    const VERSION: u64 = 1;
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.list(Self::NOTICE, &mut self.handled, &mut rest.handled, |entry| entry.key.id());
+    }
 }
 
 impl SentLog {

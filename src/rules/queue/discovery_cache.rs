@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{RecordKind, list_document};
+use crate::document::{Document, RecordKind, SetOperation};
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
 use crate::time::Timestamp;
 
@@ -84,9 +84,13 @@ impl DiscoveryDoc {
     pub const ENTRY: RecordKind = "discovery";
 }
 
-list_document! {
-    DiscoveryDoc in "discovery", version 1;
-    entries: CacheEntry as Self::ENTRY => |entry| entry.key.id();
+impl Document for DiscoveryDoc {
+    const NAME: &str = "discovery";
+    const VERSION: u64 = 1;
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.list(Self::ENTRY, &mut self.entries, &mut rest.entries, |entry| entry.key.id());
+    }
 }
 
 impl DiscoveryDoc {

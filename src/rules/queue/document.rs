@@ -12,7 +12,7 @@ use super::monitor;
 use super::monitor::{Emit, Policy, Polled, Record, SOURCE};
 use super::reading::Reading;
 use super::redrive_graph::DeadLetterQueue;
-use crate::document::{Document, Keys, RecordKind, join_map, split_map};
+use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
 use crate::time::Timestamp;
@@ -71,36 +71,13 @@ impl Watched {
 impl Document for Watched {
     const NAME: &str = "queues";
     const VERSION: u64 = 1;
-    type Rest = Self;
 
-    fn split(&mut self, keys: &Keys<'_>) -> Self {
-        let asked = keys.contains(Self::FLOOR, "");
-        Watched {
-            floor: if asked { 0 } else { std::mem::take(&mut self.floor) },
-            rounds: split_map(&mut self.rounds, Self::ROUND, keys),
-            failures: split_map(&mut self.failures, Self::FAILURE, keys),
-            gone: split_map(&mut self.gone, Self::GONE, keys),
-            queues: split_map(&mut self.queues, Self::QUEUE, keys),
-        }
-    }
-
-    fn join(&mut self, rest: Self) {
-        // A floor that was asked for is 0 in the rest.
-        self.floor = self.floor.max(rest.floor);
-        join_map(&mut self.rounds, rest.rounds);
-        join_map(&mut self.failures, rest.failures);
-        join_map(&mut self.gone, rest.gone);
-        join_map(&mut self.queues, rest.queues);
-    }
-
-    fn each_key(&self, see: &mut dyn FnMut(RecordKind, &str)) {
-        if self.floor != 0 {
-            see(Self::FLOOR, "");
-        }
-        self.rounds.keys().for_each(|key| see(Self::ROUND, key));
-        self.failures.keys().for_each(|key| see(Self::FAILURE, key));
-        self.gone.keys().for_each(|key| see(Self::GONE, key));
-        self.queues.keys().for_each(|key| see(Self::QUEUE, key));
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.value(Self::FLOOR, &mut self.floor, &mut rest.floor);
+        operation.map(Self::ROUND, &mut self.rounds, &mut rest.rounds);
+        operation.map(Self::FAILURE, &mut self.failures, &mut rest.failures);
+        operation.map(Self::GONE, &mut self.gone, &mut rest.gone);
+        operation.map(Self::QUEUE, &mut self.queues, &mut rest.queues);
     }
 }
 

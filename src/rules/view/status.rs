@@ -102,11 +102,11 @@ pub struct SpendSummary {
     pub spent_usd: Usd,
     /// Reservations of sessions that may still run.
     pub reserved_usd: Usd,
-    /// The limit in 24 hours; null: no limit.
-    pub limit_usd: Option<Usd>,
-    pub left_usd: Option<Usd>,
+    /// The limit in 24 hours.
+    pub limit_usd: Usd,
+    pub left_usd: Usd,
     /// The rest of the budget when no loss is near.
-    pub left_unless_near_usd: Option<Usd>,
+    pub left_unless_near_usd: Usd,
     /// The most expensive cause first.
     pub fingerprints: Vec<CauseSpend>,
 }
@@ -256,18 +256,16 @@ fn shown(
 
 fn spent(budget: &Budget, limits: &BudgetLimits, now: Timestamp) -> SpendSummary {
     let day = budget.day(now);
-    let taken = day.spent.plus(day.reserved);
     let limit = limits.per_day;
-    let kept = |limit: Usd| limit.less(limit.share(limits.reserve_for_expiry));
-    let left = |limit: Usd| limit.less(taken);
+    let left = limit.less(day.spent.plus(day.reserved));
     let cause =
         |(fingerprint, usd): (&str, Usd)| CauseSpend { fingerprint: fingerprint.to_owned(), usd };
     SpendSummary {
         spent_usd: day.spent,
         reserved_usd: day.reserved,
         limit_usd: limit,
-        left_usd: limit.map(left),
-        left_unless_near_usd: limit.map(kept).map(left),
+        left_usd: left,
+        left_unless_near_usd: left.less(limit.share(limits.reserve_for_expiry)),
         fingerprints: budget.causes(now).into_iter().map(cause).collect(),
     }
 }

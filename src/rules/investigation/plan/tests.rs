@@ -70,17 +70,15 @@ fn locked() -> FolderState {
 fn words(document: &Sessions, plan: &UpdatePlan) -> Vec<String> {
     let id = |index: &usize| document.incidents[*index].id.clone();
     let mut words = Vec::new();
-    for ClosedSession { session, agent_runs } in &plan.close {
+    for session in &plan.close {
         let cools = if session.cooldown_until.is_some() { "" } else { ", no cooldown" };
-        let agent = if *agent_runs { ", end the agent" } else { "" };
         let name = if session.id.len() > 9 { "the adopted" } else { &session.id };
-        words.push(format!("close {name}: {:?}{cools}{agent}", session.status));
+        words.push(format!("close {name}: {:?}{cools}", session.status));
     }
-    words.extend(plan.adopt.iter().map(|start| format!("adopt for {}", id(&start.incident))));
     words.extend(plan.ended_waits.iter().map(|index| format!("end wait of {}", id(index))));
     words.extend(plan.decisions.iter().map(|decision| match decision {
-        Decision::Start(start) => format!("start {}", id(&start.incident)),
-        Decision::Skip(index, reason) => format!("skip {}: {}", id(index), reason.word()),
+        Decision::Start(index, _) => format!("start {}", id(index)),
+        Decision::Skip(index, reason) => format!("skip {}: {}", id(index), reason.word),
     }));
     words.extend(plan.prune.iter().map(|session| format!("prune {session}")));
     words
@@ -90,19 +88,10 @@ fn words(document: &Sessions, plan: &UpdatePlan) -> Vec<String> {
 fn sessions_are_closed_by_their_lock_and_last_event() {
     use SessionStatus::{Completed, Running};
     let dead = |last_event| FolderState { last_event, ..FolderState::default() };
-    let outlived = FolderState { agent_runs: true, ..FolderState::default() };
     let cleanup = FolderState { needs_cleanup: true, ..FolderState::default() };
     let rows = [
         ("it holds its lock", Running, locked(), vec![], vec!["s"], vec![]),
         ("no event", Running, dead(None), vec!["close s: Crashed"], vec![], vec!["s"]),
-        (
-            "its agent runs",
-            Running,
-            outlived,
-            vec!["close s: Crashed, end the agent"],
-            vec![],
-            vec!["s"],
-        ),
         (
             "the last event is no end",
             Running,
@@ -212,21 +201,21 @@ fn unrecorded_sessions_are_adopted_first() {
     let ended =
         FolderState { last_event: Some(Type::InvestigationCompleted), ..FolderState::default() };
     let rows = [
-        ("it runs", locked(), vec!["adopt for b", "skip a: max_concurrent"]),
-        ("it has ended", ended, vec!["close the adopted: Completed", "adopt for b", "start a"]),
+        ("it runs", locked(), vec!["start b", "skip a: max_concurrent"]),
+        ("it has ended", ended, vec!["close the adopted: Completed", "start b", "start a"]),
         (
             "it crashed",
             FolderState::default(),
-            vec!["close the adopted: Crashed", "adopt for b", "start a"],
+            vec!["close the adopted: Crashed", "start b", "start a"],
         ),
     ];
     for (row, folder, expected) in rows {
         let document = document(vec![incident("a"), incident("b")], vec![]);
-        let probes = Probes { unrecorded: vec![(1, folder)], ..Probes::default() };
-        let plan = plan(&policy(1), &document, &probes, &live());
+        let id = document.incidents[1].next_session_id();
+        let plan = plan(&policy(1), &document, &folders(&[(&id, folder)]), &live());
         assert_eq!(words(&document, &plan), expected, "{row}");
-        let adopted = &plan.adopt[0].session;
-        assert_eq!(adopted.id, document.incidents[1].next_session_id(), "{row}");
+        let Decision::Start(_, adopted) = &plan.decisions[0] else { panic!("{row}") };
+        assert_eq!(adopted.id, id, "{row}");
     }
 }
 
@@ -274,8 +263,8 @@ fn dry_run_closes_nothing_and_frees_slots_at_the_deadline() {
     assert_eq!(words(&document, &plan_at(Some(at(NOW)))), ["skip a: max_concurrent"]);
     let later = plan_at(Some(at(NOW + 500)));
     assert_eq!(words(&document, &later), ["start a"]);
-    let Decision::Start(start) = &later.decisions[0] else { panic!("a start") };
-    let times = (start.session.start_time, start.session.cooldown_until);
+    let Decision::Start(_, session) = &later.decisions[0] else { panic!("a start") };
+    let times = (session.start_time, session.cooldown_until);
     assert_eq!(times, (at(NOW + 500), Some(at(NOW + 500 + 600 + 3600))));
     assert_eq!(plan_at(None), UpdatePlan::default());
 }

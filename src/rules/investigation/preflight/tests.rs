@@ -63,22 +63,13 @@ fn preflight_skips_non_bugs_known_causes_and_no_evidence() {
 }
 
 fn session(id: &str, incident: &str, print: &str, status: SessionStatus) -> Session {
-    let at = Timestamp::from_millis(0);
     Session {
         id: id.into(),
         incident: incident.into(),
         queue_name: format!("queue of {id}"),
-        queue: Queue::default(),
         status,
-        pid: None,
-        start_time: at,
-        timeout_at: at,
-        ended_at: None,
-        cooldown_until: None,
-        printed: 0,
-        cost_usd: None,
         fingerprint: Some(print.into()),
-        resumes: None,
+        ..Session::default()
     }
 }
 

@@ -172,14 +172,12 @@ impl TextTable {
 
     fn spend(&mut self, spend: &SpendSummary) {
         let (spent, reserved) = (spend.spent_usd, spend.reserved_usd);
-        let limit = spend.limit_usd.map_or("no limit".to_owned(), |limit| {
-            let left = spend.left_usd.unwrap_or_default();
-            format!("limit {limit}, left {left}")
-        });
-        self.line(&format!("spend in 24 hours: {spent} spent, {reserved} reserved, {limit}"));
-        let unless = spend.left_unless_near_usd.filter(|left| Some(*left) != spend.left_usd);
-        if let Some(left) = unless {
-            self.line(&format!("  left when no loss is near: {left}"));
+        let (limit, left) = (spend.limit_usd, spend.left_usd);
+        self.line(&format!(
+            "spend in 24 hours: {spent} spent, {reserved} reserved, limit {limit}, left {left}"
+        ));
+        if spend.left_unless_near_usd != left {
+            self.line(&format!("  left when no loss is near: {}", spend.left_unless_near_usd));
         }
         if spend.fingerprints.is_empty() {
             return;

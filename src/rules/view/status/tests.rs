@@ -122,7 +122,7 @@ fn table_without_a_terminal_is_not_cut() {
 
 #[test]
 fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
-    let limits = BudgetLimits { per_day: None, ..BudgetLimits::default() };
+    let limits = BudgetLimits { reserve_for_expiry: 0.0, ..BudgetLimits::default() };
     let none = view(&StateDocuments::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
     assert_eq!((&none.incidents, &none.sessions, &none.spend), (&None, &None, &None));
     let text = "incidents: unknown\nsessions: unknown\nspend in 24 hours: unknown\n";
@@ -151,7 +151,7 @@ incidents: 2 open
   b      unknown  1m 30s  by 1h
     not yet seen by dlq-investigate
 sessions: unknown
-spend in 24 hours: $0.00 spent, $0.00 reserved, no limit
+spend in 24 hours: $0.00 spent, $0.00 reserved, limit $25.00, left $25.00
 ";
     assert_eq!(table(&view, true), expected, "\n{}", table(&view, true));
 }
