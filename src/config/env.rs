@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(env.get("REAL"), Some("real"));
         assert_eq!(env.get("EMPTY"), Some("file"));
         assert_eq!((env.get("OWN"), env.real("OWN")), (Some("file"), None));
-        assert_eq!(env.names().collect::<Vec<_>>(), ["EMPTY", "REAL", "OWN"]);
+        assert_eq!(env.names().collect::<Vec<_>>(), ["EMPTY", "OWN", "REAL"]);
     }
 
     #[test]

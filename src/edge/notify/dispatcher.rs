@@ -58,7 +58,7 @@ struct NoticeContext {
 
 struct DeliveryChannel {
     name: String,
-    /// None for the console.
+    /// Desktop notifier. None for the console.
     desktop: Option<Desktop<NoticeContext>>,
 }
 

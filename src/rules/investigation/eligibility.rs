@@ -32,9 +32,9 @@ pub struct QueueActivity {
 /// The reason why an incident is not investigated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkipReason {
-    /// The reason as one word, for programs.
+    /// Word for programs.
     pub word: &'static str,
-    /// The reason as a sentence, for people.
+    /// Sentence for people.
     pub detail: String,
     /// The end of the reason, when it is known.
     pub until: Option<Timestamp>,

@@ -10,7 +10,7 @@ use crate::event::{Queue, Type, words};
 use crate::time::Timestamp;
 
 words! {
-    /// State of a session, as far as it is recorded.
+    /// The recorded status of a session.
     #[derive(Default)]
     SessionStatus {
         /// The supervisor was started.

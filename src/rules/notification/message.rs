@@ -38,7 +38,7 @@ pub struct Notice {
     next: Option<String>,
 }
 
-/// What happened, a detail of it, and what to do next.
+/// Sentences of a notice: the event, a detail, the next step.
 type Sentences = (String, Option<String>, Option<String>);
 
 impl Notice {
