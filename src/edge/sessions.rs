@@ -6,7 +6,6 @@
 
 mod cleanup;
 mod control;
-mod events;
 mod launch;
 mod probe;
 mod update;

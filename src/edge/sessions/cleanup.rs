@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use super::SessionRunner;
-use crate::edge::supervisor::{self, EventWriter, Plan, files, program};
+use crate::edge::supervisor::{EventWriter, Plan, files, program};
 use crate::error::Error;
 use crate::event::InvestigationFailed;
 use crate::log;
@@ -35,19 +35,10 @@ impl SessionRunner {
     /// second one does no harm.
     fn start_watchdog(&self, session: &Session) {
         let grace = self.settings.stop_grace.as_millis().to_string();
-        log::warn_on_error(program::sibling().and_then(|mut command| {
-            command
-                .args(["watch", &session.id, &grace])
-                .env_clear()
-                .envs(supervisor::passed_on())
-                .process_group(0)
-                .env("DLQ_STATE_DIR", self.store.dir())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .map(drop)
-                .map_err(|error| Error::failed("start", "a watchdog", error))
+        let command = self.supervisor(&["watch", &session.id, &grace], true);
+        log::warn_on_error(command.and_then(|mut command| {
+            let started = command.process_group(0).stderr(Stdio::null()).spawn();
+            started.map(drop).map_err(|error| Error::failed("start", "a watchdog", error))
         }));
     }
 
@@ -74,9 +65,8 @@ impl SessionRunner {
     /// messages become messages of this program.
     pub(super) fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
         let failed = |cause: &str| Error::failed("clean up after session", session, cause);
-        let mut command = program::sibling()?;
-        command.args([word, session]).env("DLQ_STATE_DIR", self.store.dir());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut command = self.supervisor(&[word, session], false)?;
+        command.stderr(Stdio::piped());
         let ran = store::output_of(&mut command).map_err(|error| failed(&error.to_string()))?;
         let text = String::from_utf8_lossy(&ran.stderr);
         let mut fatal = None;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::SessionRunner;
@@ -36,13 +36,9 @@ impl SessionRunner {
         let log = folder.join(files::SUPERVISOR_LOG);
         let stderr =
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
-        let mut supervisor = program::sibling()?
-            .args(["run", &session.id])
-            .env_clear()
-            .envs(supervisor::passed_on())
-            .env("DLQ_STATE_DIR", self.store.dir())
+        let mut supervisor = self
+            .supervisor(&["run", &session.id], true)?
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
             .stderr(stderr)
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
@@ -70,6 +66,17 @@ impl SessionRunner {
         // Liveness is decided by the lock; this thread only reaps the child.
         std::thread::spawn(move || store::wait_for_end(&mut supervisor));
         Ok(())
+    }
+
+    /// Builds a command of `dlq-supervise`, with little of the environment when it is `bare`.
+    pub(super) fn supervisor(&self, arguments: &[&str], bare: bool) -> Result<Command, Error> {
+        let mut command = program::sibling()?;
+        if bare {
+            command.env_clear().envs(supervisor::passed_on());
+        }
+        command.args(arguments).env("DLQ_STATE_DIR", self.store.dir());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Ok(command)
     }
 
     /// Builds the plan that the supervisor reads.

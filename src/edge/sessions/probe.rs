@@ -1,9 +1,12 @@
 //! The probes of session folders: locks that are held, events that were written.
 
+use std::path::Path;
+
 use super::SessionRunner;
-use super::events::last_event;
 use crate::edge::supervisor::files;
 use crate::error::Error;
+use crate::event::{self, Line, Type};
+use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::plan::{FolderState, Probes};
 use crate::rules::investigation::session::SessionStatus;
@@ -55,5 +58,14 @@ impl SessionRunner {
     pub(super) fn has_begun(&self, session: &str) -> Result<bool, Error> {
         let folder = self.folder(session);
         Ok(store::is_locked(&folder.join(files::LOCK))? || folder.join(files::EVENTS).exists())
+    }
+}
+
+/// Returns the type of a session's last event; `None` when there is none.
+fn last_event(path: &Path) -> Option<Type> {
+    let line = ndjson::last_line(path, event::LINE_MAX as u64).ok()??;
+    match event::peek(&line) {
+        Line::Event(head) => head.known,
+        _ => None,
     }
 }

@@ -1,14 +1,15 @@
 //! An update of `sessions.json`, under its lock: apply, probe, plan, act, record.
 
-use super::events::{skipped, would_start};
 use super::{SessionRunner, UpdateResult};
 use crate::clock;
-use crate::edge::supervisor::files;
+use crate::edge::supervisor::{SOURCE, files};
 use crate::error::Error;
+use crate::event::{self, Event, InvestigationSkipped, InvestigationStarted, Type};
 use crate::log;
 use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
-use crate::rules::investigation::incident::{self, IncidentChange};
+use crate::rules::investigation::eligibility::SkipReason;
+use crate::rules::investigation::incident::{self, Incident, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
 use crate::rules::investigation::session::Session;
 use crate::time::Timestamp;
@@ -135,4 +136,32 @@ impl SessionRunner {
         }
         Ok(())
     }
+}
+
+/// Builds the event of an incident that is not investigated.
+fn skipped(incident: &Incident, why: &SkipReason, now: Timestamp) -> Vec<u8> {
+    let data = InvestigationSkipped {
+        queue: incident.queue.clone(),
+        reason: why.word.into(),
+        detail: why.detail.clone(),
+        until: why.until,
+    };
+    let attempt = incident.attempts.to_string();
+    let grown = incident.grew_at.map(|at| at.to_string()).unwrap_or_default();
+    let parts = [SOURCE, &incident.id, why.word, &attempt, &grown];
+    let id = event::derived_id(&parts);
+    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
+}
+
+/// Builds the event of an investigation that a dry run would start.
+fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timestamp) -> Vec<u8> {
+    let data = InvestigationStarted {
+        queue: incident.queue.clone(),
+        session: session.id.clone(),
+        agent: agent.to_owned(),
+        pid: None,
+        timeout_at: session.timeout_at,
+    };
+    let id = event::derived_id(&[SOURCE, &session.id, Type::InvestigationStarted.as_str()]);
+    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
 }

@@ -115,15 +115,8 @@ pub fn judge(
     if let (Some(limit), Some(_)) = (limits.per_fingerprint, cause) {
         let same = |spend: &&Spend| spend.fingerprint.as_deref() == cause;
         let counted = budget.spends.iter().filter(same);
-        check_limit(
-            "on this cause in 30 days",
-            "per_fingerprint",
-            limit,
-            wants,
-            counted,
-            KEPT,
-            now,
-        )?;
+        let scope = "on this cause in 30 days";
+        check_limit(scope, "per_fingerprint", limit, wants, counted, KEPT, now)?;
     }
     let near = expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
     let kept = if near { Usd::NONE } else { limits.per_day.share(limits.reserve_for_expiry) };

@@ -76,8 +76,7 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Prefli
         let incident = sessions.incidents.iter().find(|incident| incident.id == id);
         incident.is_some_and(|incident| incident.closed_at.is_none())
     };
-    let ours = sessions.sessions.iter().find(|session| session.id == own);
-    let incident = ours.map(|session| session.incident.as_str());
+    let incident = sessions.session(own).map(|session| session.incident.as_str());
     let owns = |session: &&Session| {
         session.id != own
             && session.fingerprint.as_deref() == Some(fingerprint)

@@ -64,14 +64,8 @@ impl SessionStatus {
     /// Returns the status of a session whose last event has this type; None when the event is not
     /// an end.
     pub fn from_event(kind: Type) -> Option<Self> {
-        match kind {
-            Type::InvestigationCompleted => Some(SessionStatus::Completed),
-            Type::InvestigationFailed => Some(SessionStatus::Failed),
-            Type::InvestigationTimedOut => Some(SessionStatus::TimedOut),
-            Type::InvestigationStopped => Some(SessionStatus::Stopped),
-            Type::InvestigationSkipped => Some(SessionStatus::Skipped),
-            _ => None,
-        }
+        // The name of an end is that of the status.
+        SessionStatus::parse(kind.as_str().strip_prefix("investigation.")?)
     }
 }
 
