@@ -107,12 +107,11 @@ impl StreamFilter for Filter {
         };
         self.changes.extend(incident::incident_change(head, line));
         if head.known == Some(Type::PollFinished) && self.clock.is_live(head.time(), clock::now()) {
-            self.evaluate(out).map(|_| ())
+            self.evaluate(out)?;
         } else if self.changes.len() >= CHANGES_MAX {
-            self.update(None, out).map(|_| ())
-        } else {
-            Ok(())
+            self.update(None, out)?;
         }
+        Ok(())
     }
 
     fn poll_timeout(&self) -> Option<Duration> {

@@ -48,6 +48,7 @@ impl SkipReason {
 }
 
 /// Applies every rule, in order. Returns the requirement of each, and the reason when it is not met.
+/// The first reason decides.
 pub fn rules(
     policy: &StartPolicy,
     queue: &str,
@@ -85,16 +86,6 @@ pub fn rules(
     })
 }
 
-/// Returns the reason of the first rule that refuses; `None` when the incident may be investigated.
-pub fn skip_reason(
-    policy: &StartPolicy,
-    queue: &str,
-    activity: &QueueActivity,
-    now: Timestamp,
-) -> Option<SkipReason> {
-    rules(policy, queue, activity, now).into_iter().find_map(|(_, why)| why)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +93,9 @@ mod tests {
     #[test]
     fn skip_reason_is_the_first_refusing_rule() {
         let at = Timestamp::from_millis;
+        let first_reason = |policy: &_, queue, activity: &_, now| {
+            rules(policy, queue, activity, at(now)).into_iter().find_map(|(_, why)| why)
+        };
         let yes = || StartPolicy {
             enabled: true,
             targets: GlobList::any(&["orders-*"]).unwrap(),
@@ -148,10 +142,10 @@ mod tests {
             ),
         ];
         for (rule, policy, activity, reason) in rows {
-            let why = skip_reason(&policy, "orders-dlq", &activity, at(5000));
+            let why = first_reason(&policy, "orders-dlq", &activity, 5000);
             assert_eq!(why.map(|why| why.word), reason, "{rule}");
         }
-        let other = skip_reason(&yes(), "other", &quiet(), at(0));
+        let other = first_reason(&yes(), "other", &quiet(), 0);
         assert_eq!(other.map(|why| why.word), Some("not_targeted"));
     }
 }

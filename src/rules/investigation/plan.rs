@@ -226,7 +226,8 @@ impl Planner<'_> {
                 activity.cooldown_until = None;
             }
             let queue = &incident.queue.name;
-            match eligibility::skip_reason(&self.policy.start, queue, &activity, now) {
+            let rules = eligibility::rules(&self.policy.start, queue, &activity, now);
+            match rules.into_iter().find_map(|(_, reason)| reason) {
                 None => {
                     let session = self.new_session(incident);
                     self.run(&session);
