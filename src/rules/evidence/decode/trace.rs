@@ -79,15 +79,8 @@ pub(super) fn parse(text: &str) -> Trace<'_> {
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
     let function =
         if text.contains('\n') { own_function(head).or_else(|| own_function(text)) } else { None };
-    match class_and_message(head) {
-        Some(head) => Trace {
-            class: Some(head.0),
-            code: head.1,
-            message: message_before_stack(head.2),
-            function,
-        },
-        None => Trace { message: message_before_stack(head), function, ..Trace::default() },
-    }
+    let (class, code, message) = class_and_message(head).unwrap_or((None, None, head));
+    Trace { class, code, message: message_before_stack(message), function }
 }
 
 /// Returns the last part of a class name, so that `java.net.SocketTimeoutException` and
@@ -106,37 +99,36 @@ pub(super) fn is_class(word: &str) -> bool {
 }
 
 /// Returns the class, the code and the text after them, from the first lines.
-fn class_and_message(text: &str) -> Option<(&str, Option<&str>, &str)> {
+fn class_and_message(text: &str) -> Option<(Option<&str>, Option<&str>, &str)> {
+    const WORD_ENDS: [char; 7] = [' ', '\t', '\n', '(', '"', '[', '\''];
     let mut offset = 0;
     for line in text.split_inclusive('\n').take(CLASS_LINES_MAX) {
-        let start = offset;
-        offset += line.len();
         if is_frame(line) {
             return None;
         }
-        let head = truncated(line, CLASS_COLUMN_MAX);
-        let mut at = 0;
-        for word in head.split_inclusive([' ', '\t', '\n', '(', '"', '[', '\'']) {
-            let end = start + at + word.len();
-            at += word.len();
-            let trimmed = word.trim_end_matches([' ', '\t', '\n', '(', '"', '[', '\'']);
+        let in_thread = line.trim().starts_with("Exception in thread");
+        let mut start = offset;
+        offset += line.len();
+        for word in truncated(line, CLASS_COLUMN_MAX).split_inclusive(WORD_ENDS) {
+            let end = start + word.len();
+            let trimmed = word.trim_end_matches(WORD_ENDS);
+            let rest = &text[start + trimmed.len()..];
+            start = end;
             if let Some(class) = trimmed.strip_suffix(':') {
                 if is_class(class) {
-                    return Some((class, None, text[end..].trim_start()));
+                    return Some((Some(class), None, text[end..].trim_start()));
                 }
                 continue;
             }
             // `Exception in thread "main" java.io.IOException`: skip the first word.
-            if !is_class(trimmed) || head[at..].starts_with("in thread ") {
+            if !is_class(trimmed) || text[end..offset].starts_with("in thread ") {
                 continue;
             }
-            let rest = &text[start + at - word.len() + trimmed.len()..];
             if let Some((code, message)) = bracketed_code(rest) {
-                return Some((trimmed, Some(code), message));
+                return Some((Some(trimmed), Some(code), message));
             }
-            let alone = line.trim() == trimmed || line.trim().starts_with("Exception in thread");
-            if alone {
-                return Some((trimmed, None, rest.trim_start()));
+            if in_thread || line.trim() == trimmed {
+                return Some((Some(trimmed), None, rest.trim_start()));
             }
         }
     }
@@ -178,21 +170,13 @@ fn parse_python(text: &str) -> Trace<'_> {
 
 /// Returns the text before its stack trace.
 fn message_before_stack(text: &str) -> &str {
-    let mut end = 0;
-    for line in text.split_inclusive('\n') {
-        let trimmed = line.trim_start();
-        let ends = is_frame(line)
-            || trimmed.starts_with("goroutine ")
-            || trimmed.starts_with("Caused by: ")
-            || trimmed.starts_with("--- End of")
-            || trimmed.starts_with("Stack trace:")
-            || trimmed.starts_with("[signal ");
-        if ends {
-            break;
-        }
-        end += line.len();
-    }
-    text[..end].trim()
+    const STARTS: [&str; 5] =
+        ["goroutine ", "Caused by: ", "--- End of", "Stack trace:", "[signal "];
+    let is_stack = |line: &str| {
+        is_frame(line) || STARTS.iter().any(|start| line.trim_start().starts_with(start))
+    };
+    let lines = text.split_inclusive('\n').take_while(|line| !is_stack(line));
+    text[..lines.map(str::len).sum()].trim()
 }
 
 fn is_frame(line: &str) -> bool {
@@ -254,9 +238,8 @@ fn function_name(line: &str) -> Option<String> {
             _ => file.rsplit('/').next().unwrap_or(file),
         }
     } else {
-        let trimmed = line.strip_prefix("at ").unwrap_or(line);
-        let trimmed = trimmed.strip_prefix("async ").unwrap_or(trimmed);
-        let trimmed = trimmed.strip_prefix("new ").unwrap_or(trimmed);
+        let words = ["at ", "async ", "new "];
+        let trimmed = words.iter().fold(line, |rest, word| rest.strip_prefix(word).unwrap_or(rest));
         let trimmed = method.as_deref().unwrap_or(trimmed);
         let trimmed = trimmed.split(['(', ' ']).next().unwrap_or(trimmed);
         if trimmed.starts_with(['/', '.']) || trimmed.starts_with("file:") {

@@ -161,24 +161,22 @@ fn write_word(chunk: &str, digits: usize, out: &mut MaskedText) {
 /// Returns the mask of a chunk with digits in a known format.
 fn digit_mask(chunk: &str, digits: usize) -> Option<&'static str> {
     let bytes = chunk.as_bytes();
+    let hex = chunk.strip_prefix("0x").or_else(|| chunk.strip_prefix("0X")).unwrap_or_default();
+    let is_uuid = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-');
+    let is_run = || bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"+=_-".contains(b));
     if is_number(chunk) {
-        return Some("<num>");
+        Some("<num>")
+    } else if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Some("<hex>")
+    } else if is_uuid {
+        Some("<id>")
+    } else if is_time(bytes) {
+        Some("<time>")
+    } else if is_ip_address(chunk) {
+        Some("<host>")
+    } else {
+        (digits >= 3 && bytes.len() >= 20 && is_run()).then_some("<id>")
     }
-    let hex = chunk.strip_prefix("0x").or_else(|| chunk.strip_prefix("0X"));
-    if hex.is_some_and(|hex| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit())) {
-        return Some("<hex>");
-    }
-    if chunk.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-') {
-        return Some("<id>");
-    }
-    if is_time(bytes) {
-        return Some("<time>");
-    }
-    if is_ip_address(chunk) {
-        return Some("<host>");
-    }
-    let alone = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"+=_-".contains(b));
-    (alone && digits >= 3 && chunk.len() >= 20).then_some("<id>")
 }
 
 /// Returns whether a chunk is a number, with a sign, a currency or a unit.
