@@ -1,7 +1,7 @@
 //! Parsing of exceptions and stack traces as the runtimes of Java, .NET, Node, Python and Go print
 //! them.
 
-use super::{TEXT_MAX, truncated};
+use super::{ErrorReport, SourcedText, TEXT_MAX, truncated};
 
 /// Limit on the frames of a stack that are read.
 const FRAMES_MAX: usize = 32;
@@ -49,38 +49,38 @@ const LIBRARY_MARKS: [&str; 30] = [
     "runtime.",
 ];
 
-/// An exception found in a text.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Trace<'a> {
-    pub class: Option<&'a str>,
-    /// `ERR_INVALID_ARG_TYPE` of `TypeError [ERR_INVALID_ARG_TYPE]: …`.
-    pub code: Option<&'a str>,
-    pub message: &'a str,
-    pub function: Option<String>,
+/// The class, the code, the message and the function of an exception. The code is
+/// `ERR_INVALID_ARG_TYPE` of `TypeError [ERR_INVALID_ARG_TYPE]: …`.
+type Exception<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Option<String>);
+
+/// Parses a text found under `source`. Without an exception in it, the message is the text up to
+/// the first frame.
+pub(super) fn parse(text: &str, source: &str) -> ErrorReport {
+    let (class, code, message, function) = parse_exception(truncated(text, TEXT_MAX).trim());
+    let said = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
+    ErrorReport {
+        code: code.and_then(said),
+        exception: class.and_then(said),
+        message: said(message),
+        function,
+        ..ErrorReport::default()
+    }
 }
 
-/// Parses a text. Without an exception in it, the message is the text up to the first frame.
-pub(super) fn parse(text: &str) -> Trace<'_> {
-    let text = truncated(text, TEXT_MAX).trim();
+fn parse_exception(text: &str) -> Exception<'_> {
     if let Some(at) = text.rfind("Traceback (most recent call last)") {
         return parse_python(&text[at..]);
     }
-    if let Some(rest) =
-        text.strip_prefix("panic: ").or_else(|| Some(text.split_once("\npanic: ")?.1))
-    {
-        return Trace {
-            class: Some("panic"),
-            message: message_before_stack(rest),
-            function: own_function(rest),
-            ..Trace::default()
-        };
+    let panic = text.strip_prefix("panic: ").or_else(|| Some(text.split_once("\npanic: ")?.1));
+    if let Some(rest) = panic {
+        return (Some("panic"), None, message_before_stack(rest), own_function(rest));
     }
     // The last `Caused by` is the root cause.
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
     let function =
         if text.contains('\n') { own_function(head).or_else(|| own_function(text)) } else { None };
     let (class, code, message) = class_and_message(head).unwrap_or((None, None, head));
-    Trace { class, code, message: message_before_stack(message), function }
+    (class, code, message_before_stack(message), function)
 }
 
 /// Returns the last part of a class name, so that `java.net.SocketTimeoutException` and
@@ -142,7 +142,7 @@ fn bracketed_code(rest: &str) -> Option<(&str, &str)> {
     (plain && code.len() <= 64).then_some((code, message))
 }
 
-fn parse_python(text: &str) -> Trace<'_> {
+fn parse_python(text: &str) -> Exception<'_> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let start = offset;
@@ -158,14 +158,12 @@ fn parse_python(text: &str) -> Trace<'_> {
             None => (line.trim(), rest[line.len().min(end)..end].trim()),
         };
         let named = !head.is_empty() && head.len() <= 128 && !head.contains(' ');
-        return Trace {
-            class: named.then_some(head),
-            message: if named { message } else { rest[..end].trim() },
-            function,
-            ..Trace::default()
+        return match named {
+            true => (Some(head), None, message, function),
+            false => (None, None, rest[..end].trim(), function),
         };
     }
-    Trace { message: "", function: own_function(text), ..Trace::default() }
+    (None, None, "", own_function(text))
 }
 
 /// Returns the text before its stack trace.

@@ -104,7 +104,7 @@ impl<'a> Scan<'a> {
             c if hidden(c) => self.at += c.len_utf8(),
             '\'' | '"' | '`' | '“' | '‘' => self.mask_quoted(rest, c),
             c if is_separator(c) => {
-                self.out.push(c);
+                self.out.text.push(c);
                 self.at += c.len_utf8();
             }
             _ => self.mask_chunk(rest),
@@ -122,7 +122,7 @@ impl<'a> Scan<'a> {
         let near = &inner[..inner.floor_char_boundary(QUOTE_MAX)];
         let within_word = quote == '\'' && self.out.ends_in_word();
         let end = if within_word { None } else { near.find(closing) };
-        self.out.push('\'');
+        self.out.text.push('\'');
         let Some(end) = end.filter(|end| !near[..*end].contains('\n')) else {
             self.at += quote.len_utf8();
             return;
@@ -144,7 +144,7 @@ impl<'a> Scan<'a> {
         } else {
             self.out.push_mask("<*>");
         }
-        self.out.push('\'');
+        self.out.text.push('\'');
         self.words = [content, self.words[0]];
         self.at += quote.len_utf8() + end + closing.len_utf8();
     }
@@ -173,9 +173,7 @@ impl<'a> Scan<'a> {
         } else {
             word::write_masked(trimmed, self.words, next, &mut self.out);
         }
-        for c in tail.chars() {
-            self.out.push(c);
-        }
+        self.out.text.push_str(tail);
         if trimmed.eq_ignore_ascii_case("values") && rest[end..].trim_start().starts_with('(') {
             // An SQL statement with its values inlined, which may be personal data.
             self.out.push_word(" (<*>)");
@@ -249,10 +247,6 @@ impl MaskedText {
         if !self.text.is_empty() && !self.text.ends_with(' ') {
             self.text.push(' ');
         }
-    }
-
-    fn push(&mut self, c: char) {
-        self.text.push(c);
     }
 
     fn push_word(&mut self, word: &str) {

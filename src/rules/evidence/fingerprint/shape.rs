@@ -121,7 +121,6 @@ fn is_scalar(value: &Value) -> bool {
 fn key_or_wildcard(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let is_data = key.len() > KEY_MAX
-        || (digits > 0 && digits == key.len())
         || (digits >= 3 && key.len() >= 8)
         || (digits > 0 && digits * 2 >= key.len())
         || key.contains('@')

@@ -14,8 +14,8 @@ const LOOKAHEAD: usize = 64;
 pub(super) struct ScanState {
     /// No JSON web token begins before this offset.
     jwt: usize,
-    /// End of the next PEM block, once searched; `Some(None)` if there is none.
-    pem: Option<Option<usize>>,
+    /// Offset of the last PEM end that was searched; `usize::MAX` if none follows.
+    pem: usize,
 }
 
 fn is_base64url(byte: u8) -> bool {
@@ -117,18 +117,16 @@ pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<Match<'
 
 /// Matches the path of a webhook, which is a credential by itself.
 pub(super) fn webhook_path<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
-    let hooks: [(&[u8], &[u8]); 5] = [
-        (b"hooks.slack.com", b"/services/"),
-        (b"hooks.slack.com", b"/workflows/"),
-        (b"hooks.slack.com", b"/triggers/"),
-        (b"discord.com", b"/api/webhooks/"),
-        (b"discordapp.com", b"/api/webhooks/"),
+    const HOOKS: [&[u8]; 5] = [
+        b"hooks.slack.com/services/",
+        b"hooks.slack.com/workflows/",
+        b"hooks.slack.com/triggers/",
+        b"discord.com/api/webhooks/",
+        b"discordapp.com/api/webhooks/",
     ];
-    let (before, rest) = (&bytes[lowest..at], &bytes[at..]);
-    let (_, path) =
-        hooks.iter().find(|(host, path)| rest.starts_with(path) && before.ends_with(host))?;
-    let start = at + path.len();
-    match_from(bytes, start, start, 8, |byte| is_base64url(byte) || byte == b'/')
+    let is = HOOKS.iter().any(|hook| bytes[lowest..=at].ends_with(hook));
+    let class = |byte: u8| is_base64url(byte) || byte == b'/';
+    is.then(|| match_from(bytes, at + 1, at + 1, 8, class)).flatten()
 }
 
 /// Matches a JSON web token around the `J` of `eyJ`: two parts of which the second is an object
@@ -173,27 +171,18 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<
         return None;
     }
     let body = at + 11 + length + dashes.len();
-    let search = |from: usize| {
-        memchr::memmem::find(&bytes[from..], b"-----END ").map(|offset| from + offset)
-    };
-    let close = match state.pem {
-        Some(None) => None,
-        Some(Some(known)) if known >= body => Some(known),
-        _ => search(body),
-    };
-    state.pem = Some(close);
-    let end = match close {
-        Some(close) => {
-            let rest = &bytes[close + 9..bytes.len().min(close + 9 + LOOKAHEAD + 5)];
-            let label = memchr::memmem::find(rest, dashes).map_or(0, |label| label + 5);
-            close + 9 + label
-        }
-        None => {
-            let inside = |byte: u8| {
-                is_base64(byte) || byte.is_ascii_whitespace() || b"=\\:,-".contains(&byte)
-            };
-            body + run(&bytes[body..], inside)
-        }
+    if state.pem < body {
+        let close = memchr::memmem::find(&bytes[body..], b"-----END ");
+        state.pem = close.map_or(usize::MAX, |offset| body + offset);
+    }
+    let end = if state.pem == usize::MAX {
+        let inside =
+            |byte: u8| is_base64(byte) || byte.is_ascii_whitespace() || b"=\\:,-".contains(&byte);
+        body + run(&bytes[body..], inside)
+    } else {
+        let from = state.pem + 9;
+        let rest = &bytes[from..bytes.len().min(from + LOOKAHEAD + 5)];
+        from + memchr::memmem::find(rest, dashes).map_or(0, |label| label + 5)
     };
     Some(Match { start: at, end, kind: PEM })
 }
