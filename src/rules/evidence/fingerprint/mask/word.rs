@@ -292,15 +292,12 @@ fn write_parts(chunk: &str, separator: char, words: [&str; 2], next: &str, out: 
             out.text.push(separator);
         }
         let of_person = is_path && one_of(folder, &["home", "users", "user"]);
-        folder = part;
-        if part.is_empty() {
-            continue;
-        }
-        if of_person {
+        if of_person && !part.is_empty() {
             out.push_mask("<*>");
         } else {
             write_masked(part, words, next, out);
         }
+        folder = part;
     }
 }
 
@@ -338,15 +335,12 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
 /// Returns whether a lone word is an id or a key: random letters, or capitals and digits.
 pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
     let has = |class: fn(&u8) -> bool| word.as_bytes().iter().any(class);
-    let has_digit = has(u8::is_ascii_digit);
+    let (has_digit, has_small) = (has(u8::is_ascii_digit), has(u8::is_ascii_lowercase));
+    let has_capital = has(u8::is_ascii_uppercase);
     let is_run =
         |joints: &[u8]| word.bytes().all(|b| b.is_ascii_alphanumeric() || joints.contains(&b));
-    (word.len() >= 16 && has_digit && !has(u8::is_ascii_lowercase) && is_run(b""))
-        || (word.len() >= 32
-            && has_digit
-            && has(u8::is_ascii_lowercase)
-            && has(u8::is_ascii_uppercase)
-            && is_run(b"+/="))
+    (word.len() >= 16 && has_digit && !has_small && is_run(b""))
+        || (word.len() >= 32 && has_digit && has_small && has_capital && is_run(b"+/="))
         || is_random(word)
 }
 
