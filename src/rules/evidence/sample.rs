@@ -28,11 +28,10 @@ pub fn sampled_message(
         (name.clone(), text)
     });
     let system_attributes = message.system.iter().map(|(name, text)| (name.clone(), text.clone()));
-    let form = decoded.content.form().to_owned();
-    let mut body = match decoded.content {
-        Content::Json(value) => value,
-        Content::Text(text) => Value::String(text),
-        Content::Binary { .. } => Value::Null,
+    let (form, mut body) = match decoded.content {
+        Content::Json(value) => ("json", value),
+        Content::Text(text) => ("text", Value::String(text)),
+        Content::Binary { .. } => ("binary", Value::Null),
     };
     if let Some(redactor) = redactor {
         redactor.redact_json(&mut body);
@@ -49,7 +48,7 @@ pub fn sampled_message(
         system: redacted_entries(system_attributes, redactor),
         attributes: redacted_entries(attributes, redactor),
         wrapped: decoded.wrapped.into_iter().map(str::to_owned).collect(),
-        form,
+        form: form.to_owned(),
         size: message.body.len() as u64,
         body,
     }
