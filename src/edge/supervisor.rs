@@ -223,20 +223,22 @@ fn conclude(
 ) -> Result<EmittedEnd, Error> {
     let transcript = run.transcript.as_ref();
     let cost = context.plan.new_cost(transcript);
-    let changes = || check.describe_changes();
+    let no_result =
+        |why| finish::emit_no_result(context, why, cost, check.describe_changes().as_deref());
     let status = match run.result {
         WaitResult::Exited(status) => status,
         // The agent has written its result.
         WaitResult::Lingering => ExitStatus::default(),
-        WaitResult::Cut(why) => {
-            return finish::emit_no_result(context, why, cost, changes().as_deref());
-        }
+        WaitResult::Cut(why) => return no_result(why),
     };
     let bundle = evidence.bundle.as_deref();
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
         Outcome::Checked(verdict) => finish::emit_checked(context, &check.verify(verdict), cost),
-        Outcome::Unchecked(stated) => {
-            finish::emit_unchecked(context, stated, cost, changes().as_deref())
+        Outcome::Stated(stated) => {
+            // The patch is kept, also without a check.
+            let _ = check.describe_changes();
+            finish::emit_stated(context, stated, cost)
         }
+        Outcome::Failed(reason, detail) => no_result(NoResult::Failed(reason, detail)),
     }
 }

@@ -137,7 +137,7 @@ fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<Tr
     let expected = call.map(Invocation::expected_init);
     let path = context.path(files::TRANSCRIPT);
     let streams = agent.program.format == ResultFormat::StreamJson;
-    streams.then(|| TranscriptTail::new(path, expected, hooked))
+    streams.then(|| TranscriptTail::new(&path, expected, hooked))
 }
 
 /// Emits progress. A failure ends no investigation.

@@ -18,7 +18,7 @@ use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
 use crate::rules::agent::last_line;
-use crate::rules::agent::last_line::{AgentResult, Exit};
+use crate::rules::agent::last_line::{Exit, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
@@ -49,9 +49,11 @@ pub(super) struct CheckedVerdict {
 
 /// Result of an agent that exited.
 pub(super) enum Outcome {
+    /// The result of Claude Code.
     Checked(CheckedVerdict),
-    /// A failure, or the result of an agent other than Claude Code.
-    Unchecked(AgentResult),
+    /// The result of another agent.
+    Stated(StatedResult),
+    Failed(&'static str, String),
 }
 
 /// Reads the result of an agent that exited, and checks that of Claude Code.
@@ -69,12 +71,15 @@ pub(super) fn read_outcome(
     };
     let Some(transcript) = transcript else {
         let line = last_line(&context.path(files::TRANSCRIPT));
-        return Ok(Outcome::Unchecked(last_line::judge(exit, line.as_deref())));
+        return Ok(match last_line::judge(exit, line.as_deref()) {
+            Ok(stated) => Outcome::Stated(stated),
+            Err((reason, detail)) => Outcome::Failed(reason, detail),
+        });
     };
     let is_claude = program.claude;
     match transcript::outcome(exit, false, transcript, is_claude) {
         transcript::AgentOutcome::Failed { reason, detail } => {
-            return Ok(Outcome::Unchecked(AgentResult::Failed(reason, detail)));
+            return Ok(Outcome::Failed(reason, detail));
         }
         transcript::AgentOutcome::Success => {}
     }
@@ -90,15 +95,14 @@ pub(super) fn read_outcome(
             Ok(verdict) => Outcome::Checked(verdict),
             Err(why) => {
                 let why = format!("its result is not a verdict: {}", text::safe(&why));
-                Outcome::Unchecked(AgentResult::Failed("no_result", why))
+                Outcome::Failed("no_result", why)
             }
         });
     }
-    let mut stated = last_line::judge(exit, Some(result.as_bytes()));
-    if let AgentResult::Completed(_, _, turns) = &mut stated {
-        *turns = transcript.turns();
-    }
-    Ok(Outcome::Unchecked(stated))
+    Ok(match last_line::judge(exit, Some(result.as_bytes())) {
+        Ok(stated) => Outcome::Stated(StatedResult { turns: transcript.turns(), ..stated }),
+        Err((reason, detail)) => Outcome::Failed(reason, detail),
+    })
 }
 
 /// Checks the citations of a result. An error says why it is no verdict.

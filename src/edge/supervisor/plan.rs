@@ -122,7 +122,7 @@ impl Plan {
         match self.agent.as_ref()?.format {
             ResultFormat::Text => None,
             ResultFormat::StreamJson => {
-                let mut tail = TranscriptTail::new(path, None, None);
+                let mut tail = TranscriptTail::new(&path, None, None);
                 tail.finish(&mut |_| ());
                 Some(tail.transcript)
             }

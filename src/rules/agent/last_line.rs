@@ -14,65 +14,51 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// Result of an agent.
+/// Result as the agent states it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum AgentResult {
-    /// Verdict, cost in US dollars and turns, as far as the agent states them.
-    Completed(Verdict, Option<f64>, Option<u64>),
-    /// Reason as a word, and as a sentence.
-    Failed(&'static str, String),
+pub struct StatedResult {
+    pub verdict: Verdict,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+    pub turns: Option<u64>,
 }
 
-/// Judges an exit and the last line on standard output that is not blank.
-pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> AgentResult {
-    match exit {
-        Exit::Status(0) => {}
+/// Judges an exit and the last line on standard output that is not blank. An error is the reason of a
+/// failure as a word, and as a sentence.
+pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Result<StatedResult, (&'static str, String)> {
+    let no_result = |why: &str| ("no_result", format!("the agent ended with status 0{why}"));
+    match (exit, last_line) {
+        (Exit::Status(0), None) => Err(no_result(" and wrote nothing")),
+        (Exit::Status(0), Some(line)) => stated_result(line)
+            .ok_or_else(|| no_result(", but its last line is not a JSON object with a status")),
         // The shim, a shell and env(1) exit so when a program cannot be run. A program with output
         // did run.
-        Exit::Status(126 | 127) if last_line.is_none() => {
-            return AgentResult::Failed("could_not_start", "the agent could not be started".into());
+        (Exit::Status(126 | 127), None) => {
+            Err(("could_not_start", "the agent could not be started".into()))
         }
-        Exit::Status(status) => {
-            return AgentResult::Failed(
-                "exit_status",
-                format!("the agent ended with status {status}"),
-            );
+        (Exit::Status(status), _) => {
+            Err(("exit_status", format!("the agent ended with status {status}")))
         }
-        Exit::Signal(signal) => {
-            return AgentResult::Failed(
-                "signal",
-                format!("the agent was ended by signal {signal}"),
-            );
+        (Exit::Signal(signal), _) => {
+            Err(("signal", format!("the agent was ended by signal {signal}")))
         }
     }
-    let Some(line) = last_line else {
-        return AgentResult::Failed(
-            "no_result",
-            "the agent ended with status 0 and wrote nothing".into(),
-        );
-    };
-    // The line is external: a member of an unexpected form is unknown.
-    let members: Value = serde_json::from_slice(line).unwrap_or_default();
+}
+
+/// Parses a line. The line is external: a member of an unexpected form is unknown.
+fn stated_result(line: &[u8]) -> Option<StatedResult> {
+    let members: Value = serde_json::from_slice(line).ok()?;
     let text = |key: &str| members.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| members.get(key).and_then(Value::as_f64);
-    match text("status").filter(|status| !status.is_empty()) {
-        Some(status) => {
-            let verdict = Verdict {
-                status,
-                title: text("title"),
-                category: text("category"),
-                confidence: number("confidence"),
-                redrive: text("redrive"),
-            };
-            let turns = members.get("turns").and_then(Value::as_u64);
-            AgentResult::Completed(verdict, number("cost_usd"), turns)
-        }
-        None => AgentResult::Failed(
-            "no_result",
-            "the agent ended with status 0, but its last line is not a JSON object with a status"
-                .into(),
-        ),
-    }
+    let verdict = Verdict {
+        status: text("status").filter(|status| !status.is_empty())?,
+        title: text("title"),
+        category: text("category"),
+        confidence: number("confidence"),
+        redrive: text("redrive"),
+    };
+    let turns = members.get("turns").and_then(Value::as_u64);
+    Some(StatedResult { verdict, cost_usd: number("cost_usd"), turns })
 }
 
 #[cfg(test)]
@@ -106,17 +92,13 @@ mod tests {
             ("killed", Exit::Signal(9), Some(full), "signal"),
         ];
         for (rule, exit, line, word) in rows {
-            let found = match judge(exit, line) {
-                AgentResult::Completed(..) => "completed",
-                AgentResult::Failed(reason, _) => reason,
-            };
+            let found = judge(exit, line).map_or_else(|(reason, _)| reason, |_| "completed");
             assert_eq!(found, word, "{rule}");
         }
-        let AgentResult::Completed(verdict, cost, turns) = judge(Exit::Status(0), Some(full))
-        else {
-            panic!("a full result")
-        };
-        assert_eq!((verdict.confidence, cost, turns), (Some(0.5), Some(1.25), Some(3)));
+        let stated = judge(Exit::Status(0), Some(full)).unwrap();
+        let verdict = stated.verdict;
+        let found = (verdict.confidence, stated.cost_usd, stated.turns);
+        assert_eq!(found, (Some(0.5), Some(1.25), Some(3)));
         assert_eq!(verdict.redrive, None, "a missing member is unknown");
     }
 }
