@@ -140,9 +140,6 @@ pub fn command_line(argv: &[String]) -> Result<String, String> {
 /// Splits a template into texts, each with the placeholder after it; the last text has none.
 fn parts(template: &str) -> Result<Vec<(&str, Option<Placeholder>)>, String> {
     let template = template.strip_prefix('\u{feff}').unwrap_or(template);
-    if template.len() > MAX_PROMPT {
-        return Err(format!("longer than {} KiB; shorten it", MAX_PROMPT / 1024));
-    }
     match template.trim_start().chars().next() {
         None => return Err("the template is empty; say in it what is to be done".into()),
         Some('/') => return Err("line 1: it begins with '/', like a command; use a word".into()),
