@@ -113,7 +113,7 @@ fn check(
     transcript: &Transcript,
 ) -> Result<CheckedVerdict, String> {
     let found = verdict::parse(result)?;
-    let Citable { mut resolved, mut excerpts, timeline } = match bundle {
+    let (mut resolved, mut excerpts, timeline) = match bundle {
         Some(bundle) => read_citable(bundle).map_err(|error| error.to_string())?,
         None => Citable::default(),
     };
@@ -139,13 +139,8 @@ fn check(
     })
 }
 
-/// Items of a bundle that a verdict may cite, with the text that a report shows of them.
-#[derive(Default)]
-struct Citable {
-    resolved: BTreeSet<String>,
-    excerpts: BTreeMap<String, String>,
-    timeline: Timeline,
-}
+/// Ids of a bundle that a verdict may cite, texts that a report shows of them, and the timeline.
+type Citable = (BTreeSet<String>, BTreeMap<String, String>, Timeline);
 
 fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
@@ -159,7 +154,7 @@ fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let groups = all.fingerprints.fingerprints.iter().map(|g| (g.item.clone(), g.title.clone()));
     let moments = all.timeline.timeline.iter().map(|one| (one.id.clone(), one.what.clone()));
     let excerpts = messages.chain(groups).chain(moments).collect();
-    Ok(Citable { resolved, excerpts, timeline: all.timeline })
+    Ok((resolved, excerpts, all.timeline))
 }
 
 /// The cited line or commit, or `None` when it does not exist or cannot be read: a citation counts
