@@ -167,20 +167,18 @@ fn run(
     if let Some(why) = preflight::reserve_budget(context, &evidence)? {
         return preflight::finish_over_budget(context, &why);
     }
-    let settle =
-        |cost| preflight::settle_budget(context.store, context.session, &context.plan, cost);
     let workspace = match open_workspace(context, &evidence) {
         Ok(workspace) => workspace,
         Err(error) => {
             let why = NoResult::not_started(&error);
             let end = finish::emit_no_result(context, why, Some(Usd::NONE), None);
-            settle(Some(Usd::NONE))?;
+            preflight::settle_budget(context, Some(Usd::NONE))?;
             return record_end(context, &end?);
         }
     };
     let end = run_agent(context, &agent, &workspace, &evidence);
     // Order matters: after a crash between any two steps the next filter can finish the rest.
-    settle(end.as_ref().ok().and_then(|end| end.cost))?;
+    preflight::settle_budget(context, end.as_ref().ok().and_then(|end| end.cost))?;
     clean_up(context, workspace);
     record_end(context, &end?)
 }
@@ -233,12 +231,14 @@ fn conclude(
     };
     let bundle = evidence.bundle.as_deref();
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
-        Outcome::Checked(verdict) => finish::emit_checked(context, &check.verify(verdict), cost),
-        Outcome::Stated(stated) => {
+        Ok(Outcome::Checked(verdict)) => {
+            finish::emit_checked(context, &check.verify(verdict), cost)
+        }
+        Ok(Outcome::Stated(stated)) => {
             // The patch is kept, also without a check.
             let _ = check.describe_changes();
             finish::emit_stated(context, stated, cost)
         }
-        Outcome::Failed(reason, detail) => no_result(NoResult::Failed(reason, detail)),
+        Err((reason, detail)) => no_result(NoResult::Failed(reason, detail)),
     }
 }

@@ -6,7 +6,6 @@ use std::process::Child;
 
 use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
-use super::finish::NoResult;
 use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
@@ -116,8 +115,7 @@ pub(super) fn follow_agent(
     };
     let result = wait(child, context.time_remaining(), &mut || {
         sampler.sample();
-        let asked = stop.is_made().then_some(WaitResult::Cut(NoResult::Stopped));
-        asked.or_else(|| tail.as_mut()?.follow(&mut report))
+        stop.check().or_else(|| tail.as_mut()?.follow(&mut report))
     });
     end_tree(context, &result, tree);
     if let Some(tail) = &mut tail {

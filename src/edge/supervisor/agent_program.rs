@@ -31,7 +31,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Its path, or its name when it was not found.
+    /// Path of the program, or its name when it was not found.
     pub(super) fn name(&self) -> &str {
         self.argv.first().map_or("claude", String::as_str)
     }

@@ -18,7 +18,7 @@ use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
 use crate::rules::agent::last_line;
-use crate::rules::agent::last_line::{Exit, StatedResult};
+use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
@@ -47,13 +47,12 @@ pub(super) struct CheckedVerdict {
     branch: Option<String>,
 }
 
-/// Result of an agent that exited.
+/// Result of an agent that succeeded.
 pub(super) enum Outcome {
     /// The result of Claude Code.
     Checked(CheckedVerdict),
     /// The result of another agent.
     Stated(StatedResult),
-    Failed(&'static str, String),
 }
 
 /// Reads the result of an agent that exited, and checks that of Claude Code.
@@ -64,22 +63,19 @@ pub(super) fn read_outcome(
     transcript: Option<&Transcript>,
     bundle: Option<&Path>,
     workspace: &Workspace,
-) -> Result<Outcome, Error> {
+) -> Result<Result<Outcome, Failure>, Error> {
     let exit = match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Status(code),
         (None, signal) => Exit::Signal(signal.unwrap_or(0)),
     };
     let Some(transcript) = transcript else {
         let line = last_line(&context.path(files::TRANSCRIPT));
-        return Ok(match last_line::judge(exit, line.as_deref()) {
-            Ok(stated) => Outcome::Stated(stated),
-            Err((reason, detail)) => Outcome::Failed(reason, detail),
-        });
+        return Ok(last_line::judge(exit, line.as_deref()).map(Outcome::Stated));
     };
     let is_claude = program.claude;
     match transcript::outcome(exit, false, transcript, is_claude) {
         transcript::AgentOutcome::Failed { reason, detail } => {
-            return Ok(Outcome::Failed(reason, detail));
+            return Ok(Err((reason, detail)));
         }
         transcript::AgentOutcome::Success => {}
     }
@@ -91,18 +87,12 @@ pub(super) fn read_outcome(
     store::replace(&context.path(files::RESULT), &safe)?;
     if is_claude {
         let result = transcript.structured().unwrap_or(&Value::Null);
-        return Ok(match check(result, bundle, workspace.worktree.as_ref(), transcript) {
-            Ok(verdict) => Outcome::Checked(verdict),
-            Err(why) => {
-                let why = format!("its result is not a verdict: {}", text::safe(&why));
-                Outcome::Failed("no_result", why)
-            }
-        });
+        let checked = check(result, bundle, workspace.worktree.as_ref(), transcript);
+        let failure = |why: String| format!("its result is not a verdict: {}", text::safe(&why));
+        return Ok(checked.map(Outcome::Checked).map_err(|why| ("no_result", failure(why))));
     }
-    Ok(match last_line::judge(exit, Some(result.as_bytes())) {
-        Ok(stated) => Outcome::Stated(StatedResult { turns: transcript.turns(), ..stated }),
-        Err((reason, detail)) => Outcome::Failed(reason, detail),
-    })
+    let stated = last_line::judge(exit, Some(result.as_bytes()));
+    Ok(stated.map(|stated| Outcome::Stated(StatedResult { turns: transcript.turns(), ..stated })))
 }
 
 /// Checks the citations of a result. An error says why it is no verdict.

@@ -2,8 +2,8 @@
 
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
+use super::files;
 use super::finish::{finish_skipped, retry_later};
-use super::{Plan, files};
 use crate::clock;
 use crate::document::Keys;
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::preflight;
 use crate::rules::investigation::preflight::PreflightSkip;
 use crate::rules::investigation::wait::Wait;
-use crate::store::{self, Store};
+use crate::store;
 
 /// Claims the cause for this session and decides whether to go on. `None` when the session has
 /// ended as skipped, which is then emitted and recorded.
@@ -94,17 +94,13 @@ pub(super) fn finish_over_budget(
 }
 
 /// Replaces the reservation by the cost. An unknown cost counts as reserved.
-pub(super) fn settle_budget(
-    store: &Store,
-    session: &str,
-    plan: &Plan,
-    cost: Option<Usd>,
-) -> Result<(), Error> {
-    if !plan.spends() {
+pub(super) fn settle_budget(context: &SessionContext, cost: Option<Usd>) -> Result<(), Error> {
+    if !context.plan.spends() {
         return Ok(());
     }
-    store.update(&Keys::one(Budget::SPEND, session), |budget: &mut Budget| {
-        budget.settle(session, cost, clock::now());
+    let keys = Keys::one(Budget::SPEND, context.session);
+    context.store.update(&keys, |budget: &mut Budget| {
+        budget.settle(context.session, cost, clock::now());
         Ok(())
     })
 }

@@ -23,9 +23,11 @@ pub struct StatedResult {
     pub turns: Option<u64>,
 }
 
-/// Judges an exit and the last line on standard output that is not blank. An error is the reason of a
-/// failure as a word, and as a sentence.
-pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Result<StatedResult, (&'static str, String)> {
+/// Reason of a failure as a word, and as a sentence.
+pub type Failure = (&'static str, String);
+
+/// Judges an exit and the last line on standard output that is not blank.
+pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Result<StatedResult, Failure> {
     let no_result = |why: &str| ("no_result", format!("the agent ended with status 0{why}"));
     match (exit, last_line) {
         (Exit::Status(0), None) => Err(no_result(" and wrote nothing")),
