@@ -23,7 +23,7 @@ mod yaml;
 use std::path::PathBuf;
 
 pub use env::Env;
-pub use load::{load, process_env, state_dir};
+pub use load::{load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
