@@ -6,9 +6,8 @@
 use std::process::ExitCode;
 
 use dlq::args::{CommonOptions, Given, Overrides, ParseExit, unexpected};
-use dlq::edge::aws::Sqs;
-use dlq::edge::peek::{IncidentPeeker, PeekRequest, Peeker};
-use dlq::edge::poll;
+use dlq::edge::aws::{self, Sqs};
+use dlq::edge::peek::{PeekRequest, Peeker};
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::PEEK;
@@ -60,16 +59,16 @@ fn main() -> ExitCode {
 fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
     options.overrides.apply(&mut settings)?;
-    poll::narrow(&mut settings.aws, |option| options.overrides.has(option));
+    aws::narrow(&mut settings.aws, |option| options.overrides.has(option));
     if options.peek.raw {
         log::warn("messages are shown without redaction, with any secrets in them");
     }
-    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &settings.monitoring)?;
+    let sqs = Sqs::connect(&aws::scopes(&settings.aws, &env), &settings.monitoring)?;
     let store = tool::store(&settings, &env, !options.dry_run)?;
-    let peeker = Peeker::open(sqs, &settings, store, options.dry_run)?;
+    let mut peeker = Peeker::open(sqs, &settings, store, options.dry_run)?;
     let mut out = Output::new();
     let failed = if options.peek.queues.is_empty() {
-        run_filter(&mut Input::stdin(), &mut out, &mut IncidentPeeker::new(peeker))?
+        run_filter(&mut Input::stdin(), &mut out, &mut peeker)?
     } else {
         peeker.by_hand(&options.peek, &mut out)?
     };

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use dlq::args::{CommonOptions, Given, Overrides, ParseExit};
 use dlq::config::Settings;
-use dlq::edge::aws::Sqs;
+use dlq::edge::aws::{self, Sqs};
 use dlq::edge::poll::{self, Poller, RunOptions};
 use dlq::error::Error;
 use dlq::glob::GlobList;
@@ -46,7 +46,7 @@ impl Options {
 
     fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
         self.overrides.apply(settings)?;
-        poll::narrow(&mut settings.aws, |option| self.overrides.has(option));
+        aws::narrow(&mut settings.aws, |option| self.overrides.has(option));
         let monitoring = &mut settings.monitoring;
         if let Some(matching) = &self.matching {
             monitoring.matching = matching.clone();
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     let (mut settings, env) = tool::settings(&common)?;
     options.apply(&mut settings)?;
-    let sqs = Sqs::connect(&poll::scopes(&settings.aws, &env), &settings.monitoring)?;
+    let sqs = Sqs::connect(&aws::scopes(&settings.aws, &env), &settings.monitoring)?;
     if options.list || options.lint {
         let shown = poll::show(&sqs, &settings.monitoring, options.lint);
         return shown.map(ExitOutcome::from_failed);
