@@ -157,7 +157,7 @@ fn set_from(settings: &mut Settings, key: &str, name: &str, env: &Env) -> Result
     };
     let trusted = match env.origin(name) {
         VariableOrigin::Environment => true,
-        VariableOrigin::File { trusted, .. } => trusted,
+        VariableOrigin::File { trusted, .. } => *trusted,
     };
     put(settings, key, value, name, Source::Variable { trusted })
         .map_err(|error| Error::wrong(format!("{}: {}", location(name, env), error.text)))

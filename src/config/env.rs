@@ -1,4 +1,4 @@
-//! Environment and `.env` file, as one map of two layers.
+//! Environment and `.env` file, as one map.
 //!
 //! Promises: the real environment wins; an empty value counts as unset; values are never shown,
 //! because many are secrets. Pure: `load.rs` reads the file.
@@ -13,16 +13,20 @@ use crate::text::safe;
 /// Environment of a program.
 #[derive(Clone, Default)]
 pub struct Env {
-    real: BTreeMap<String, String>,
-    file: BTreeMap<String, (u64, String)>,
-    file_path: PathBuf,
-    file_trusted: bool,
+    variables: BTreeMap<String, Variable>,
+}
+
+#[derive(Clone)]
+struct Variable {
+    value: String,
+    origin: VariableOrigin,
 }
 
 /// Place where a variable was set.
-pub(super) enum VariableOrigin<'a> {
+#[derive(Clone, PartialEq)]
+pub(super) enum VariableOrigin {
     Environment,
-    File { path: &'a Path, line: u64, trusted: bool },
+    File { path: PathBuf, line: u64, trusted: bool },
 }
 
 impl Env {
@@ -30,65 +34,58 @@ impl Env {
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        let real = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Env { real, ..Env::default() }
+        let variable = |(name, value): (K, V)| {
+            (name.into(), Variable { value: value.into(), origin: VariableOrigin::Environment })
+        };
+        Env { variables: pairs.into_iter().map(variable).collect() }
     }
 
     /// Returns the value of a variable from either layer. None: unset or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let file = || self.file.get(name).map(|(_, value)| value);
-        self.nonempty(name).or_else(file).map(String::as_str).filter(|value| !value.is_empty())
+        self.set(name).map(|variable| variable.value.as_str())
     }
 
     /// Returns the value of the real environment, for what a file that is not trusted must not decide.
     pub fn real(&self, name: &str) -> Option<&str> {
-        self.nonempty(name).map(String::as_str)
+        let real = |variable: &&Variable| variable.origin == VariableOrigin::Environment;
+        self.set(name).filter(real).map(|variable| variable.value.as_str())
     }
 
-    fn nonempty(&self, name: &str) -> Option<&String> {
-        self.real.get(name).filter(|value| !value.is_empty())
+    fn set(&self, name: &str) -> Option<&Variable> {
+        self.variables.get(name).filter(|variable| !variable.value.is_empty())
     }
 
     /// Returns the names of all variables, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let from_file = self.file.keys().filter(|name| !self.real.contains_key(*name));
-        self.real.keys().chain(from_file).map(String::as_str)
+        self.variables.keys().map(String::as_str)
     }
 
-    pub(super) fn origin(&self, name: &str) -> VariableOrigin<'_> {
-        match self.file.get(name) {
-            Some((line, _)) if self.nonempty(name).is_none() => VariableOrigin::File {
-                path: &self.file_path,
-                line: *line,
-                trusted: self.file_trusted,
-            },
-            _ => VariableOrigin::Environment,
-        }
+    pub(super) fn origin(&self, name: &str) -> &VariableOrigin {
+        self.variables.get(name).map_or(&VariableOrigin::Environment, |variable| &variable.origin)
     }
 
     /// Adds the text of a `.env` file as the lower layer.
     pub fn add_file(&mut self, text: &str, path: &Path, trusted: bool) -> Result<(), Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        for (line, number) in text.lines().zip(1..) {
-            let wrong = |why: &str| Error::wrong(format!("{}:{number}: {why}", path.display()));
-            if let Some((name, value)) = read_line(line).map_err(wrong)? {
-                if !trusted && RUNS_COMMANDS.contains(&name) {
-                    return Err(wrong(&format!(
-                        "'{name}' can run commands, which a .env file found in the current \
-                         folder may not; name the configuration with --config or \
-                         $DLQ_CONFIG"
-                    )));
-                }
-                if name == "DLQ_CONFIG" {
-                    return Err(wrong(
-                        "'DLQ_CONFIG' has no effect here; set it in the environment",
-                    ));
-                }
-                self.file.insert(name.to_owned(), (number, value));
+        for (text, line) in text.lines().zip(1..) {
+            let wrong = |why: &str| Error::wrong(format!("{}:{line}: {why}", path.display()));
+            let Some((name, value)) = read_line(text).map_err(wrong)? else {
+                continue;
+            };
+            if !trusted && RUNS_COMMANDS.contains(&name) {
+                return Err(wrong(&format!(
+                    "'{name}' can run commands, which a .env file found in the current folder may \
+                     not; name the configuration with --config or $DLQ_CONFIG"
+                )));
+            }
+            if name == "DLQ_CONFIG" {
+                return Err(wrong("'DLQ_CONFIG' has no effect here; set it in the environment"));
+            }
+            if self.real(name).is_none() {
+                let origin = VariableOrigin::File { path: path.to_owned(), line, trusted };
+                self.variables.insert(name.to_owned(), Variable { value, origin });
             }
         }
-        self.file_path = path.to_owned();
-        self.file_trusted = trusted;
         Ok(())
     }
 }
@@ -217,7 +214,7 @@ mod tests {
         assert_eq!(env.get("REAL"), Some("real"));
         assert_eq!(env.get("EMPTY"), Some("file"));
         assert_eq!((env.get("OWN"), env.real("OWN")), (Some("file"), None));
-        assert_eq!(env.names().collect::<Vec<_>>(), ["EMPTY", "REAL", "OWN"]);
+        assert_eq!(env.names().collect::<Vec<_>>(), ["EMPTY", "OWN", "REAL"]);
     }
 
     #[test]
