@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use dlq::args::{CommonOptions, Given, ParseExit};
+use dlq::args::Given;
 use dlq::config::Switches;
 use dlq::edge::investigate::filter::Filter;
 use dlq::edge::sessions::SessionRunner;
@@ -16,59 +16,39 @@ use dlq::programs::INVESTIGATE;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{Input, Output, StreamFilter, run_filter};
 
-struct Options {
-    no_wait: bool,
-    dry_run: bool,
-    stop: Option<String>,
-    retry: Option<String>,
-    resume: Option<String>,
-    explain: Option<String>,
-}
-
-impl Options {
-    fn parse(given: &Given) -> Result<Self, ParseExit> {
-        Ok(Options {
-            no_wait: given.has("no-wait"),
-            dry_run: given.has("dry-run"),
-            stop: given.text("stop"),
-            retry: given.text("retry"),
-            resume: given.text("resume"),
-            explain: given.text("explain"),
-        })
-    }
-}
-
 fn main() -> ExitCode {
-    tool::main(&INVESTIGATE, Options::parse, run)
+    tool::main(&INVESTIGATE, run)
 }
 
-fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
-    let (settings, env) = tool::settings(&common)?;
-    let store = tool::store(&settings, &env, !options.dry_run)?;
-    let runner = SessionRunner::open(store, &settings, &env, options.dry_run)?;
+fn run(given: &Given) -> Result<ExitOutcome, Error> {
+    let dry_run = given.has("dry-run");
+    let (settings, env) = tool::settings(given)?;
+    let store = tool::store(&settings, &env, !dry_run)?;
+    let runner = SessionRunner::open(store, &settings, &env, dry_run)?;
     let switches = Switches::new(&settings);
-    if let Some(queue) = &options.explain {
-        return dlq::wire::print(&runner.explain(queue)?).map(|()| ExitOutcome::Done);
+    if let Some(queue) = given.text("explain") {
+        return dlq::wire::print(&runner.explain(&queue)?).map(|()| ExitOutcome::Done);
     }
     let mut out = Output::new();
-    let dry_run = options.dry_run;
-    if let Some(session) = &options.stop {
-        runner.stop(session)?;
+    if let Some(session) = given.text("stop") {
+        runner.stop(&session)?;
         let mut filter = Filter::new(runner, switches, dry_run, true);
         return filter.print_pending(&mut out).map(|()| ExitOutcome::Done);
     }
-    if let Some(queue) = &options.retry {
+    let retried = given.text("retry");
+    if let Some(queue) = &retried {
         runner.retry(queue)?;
-        let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
-        return filter.finish(&mut out).map(ExitOutcome::from_failed);
     }
-    if let Some(session) = &options.resume {
-        let id = runner.resume(session)?;
+    let resumed = given.text("resume").map(|session| runner.resume(&session)).transpose()?;
+    let mut filter = Filter::new(runner, switches, dry_run, given.has("no-wait"));
+    let failed = if let Some(id) = resumed {
         log::info(&format!("session {id} is started"));
-        let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
         filter.wait_for(id);
-        return filter.finish(&mut out).map(ExitOutcome::from_failed);
-    }
-    let mut filter = Filter::new(runner, switches, dry_run, options.no_wait);
-    run_filter(&mut Input::stdin(), &mut out, &mut filter).map(ExitOutcome::from_failed)
+        filter.finish(&mut out)?
+    } else if retried.is_some() {
+        filter.finish(&mut out)?
+    } else {
+        run_filter(&mut Input::stdin(), &mut out, &mut filter)?
+    };
+    Ok(ExitOutcome::from_failed(failed))
 }
