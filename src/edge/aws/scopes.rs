@@ -47,10 +47,10 @@ fn access_key(env: &Env) -> Option<Credentials> {
 
 /// Removes configured lists of accounts or regions when an option names one of them.
 pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
-    if given("--profile") {
+    if given("profile") {
         aws.accounts.clear();
     }
-    if given("--region") {
+    if given("region") {
         aws.regions.clear();
         for account in &mut aws.accounts {
             (account.region, account.regions) = (None, Vec::new());
