@@ -5,20 +5,16 @@
 
 pub mod help;
 mod options;
-mod overrides;
 
 pub use options::{COMMON, Opt, ValueKind};
-pub use overrides::Overrides;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::glob::GlobList;
-use crate::log::Format;
 use crate::text;
 use crate::time;
-use overrides::Override;
 
 /// The reasons for which parsing ends before the program can start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +24,6 @@ pub enum ParseExit {
     Schema,
     /// Wrong usage, as a sentence.
     Wrong(String),
-}
-
-impl ParseExit {
-    pub fn wrong(sentence: impl Into<String>) -> Self {
-        ParseExit::Wrong(sentence.into())
-    }
 }
 
 impl From<lexopt::Error> for ParseExit {
@@ -50,27 +40,12 @@ impl From<lexopt::Error> for ParseExit {
     }
 }
 
-/// The values of the options that every program accepts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CommonOptions {
-    pub config: Option<PathBuf>,
-    pub log_format: Option<Format>,
-    pub verbose: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum GivenValue {
-    Flag,
-    Text(String),
-    Span(Duration),
-    Number(u64),
-}
-
 /// The options and operands that a command line gave.
 #[derive(Debug)]
 pub struct Given {
     options: &'static [Opt],
-    values: Vec<(&'static Opt, GivenValue)>,
+    /// A flag has the value `true`.
+    values: Vec<(&'static Opt, String)>,
     /// The arguments that are not options.
     pub operands: Vec<String>,
 }
@@ -93,7 +68,7 @@ impl Given {
                 lexopt::Arg::Value(word) => {
                     let word = utf8(word)?;
                     if !takes_operands {
-                        return Err(unexpected(&word));
+                        return Err(ParseExit::Wrong(unexpected(&word)));
                     }
                     self.operands.push(word);
                     continue;
@@ -103,14 +78,14 @@ impl Given {
             };
             let opt = self.find(&name).ok_or_else(|| unknown(&name))?;
             let value = match opt.kind {
-                ValueKind::Flag => GivenValue::Flag,
+                ValueKind::Flag => "true".to_owned(),
                 _ => checked(opt, &name, utf8(parser.value()?)?)?,
             };
             match opt.long {
                 "help" => return Err(ParseExit::Help),
                 "version" => return Err(ParseExit::Version),
                 "schema" => return Err(ParseExit::Schema),
-                _ if value == GivenValue::Flag && self.has(opt.long) => continue,
+                long if opt.kind == ValueKind::Flag && self.has(long) => continue,
                 long if !opt.repeatable && self.has(long) => {
                     return Err(ParseExit::Wrong(format!("option '{name}' is given twice")));
                 }
@@ -146,96 +121,70 @@ impl Given {
         self.values.iter().any(|(opt, _)| opt.long == long)
     }
 
-    fn all(&self, long: &str) -> impl Iterator<Item = &GivenValue> {
-        debug_assert!(self.find(&format!("--{long}")).is_some(), "no option '--{long}'");
-        self.values.iter().filter(move |(opt, _)| opt.long == long).map(|(_, value)| value)
-    }
-
     pub fn text(&self, long: &str) -> Option<String> {
         self.texts(long).pop()
     }
 
     pub fn texts(&self, long: &str) -> Vec<String> {
-        let text = |value: &GivenValue| match value {
-            GivenValue::Text(text) => Some(text.clone()),
-            _ => None,
-        };
-        self.all(long).filter_map(text).collect()
+        debug_assert!(self.find(&format!("--{long}")).is_some(), "no option '--{long}'");
+        let values = self.values.iter().filter(|(opt, _)| opt.long == long);
+        values.map(|(_, value)| value.clone()).collect()
     }
 
     pub fn span(&self, long: &str) -> Option<Duration> {
-        self.all(long).find_map(|value| match value {
-            GivenValue::Span(span) => Some(*span),
-            _ => None,
-        })
+        time::parse_span(&self.text(long)?).ok()
     }
 
     pub fn number(&self, long: &str) -> Option<u64> {
-        self.all(long).find_map(|value| match value {
-            GivenValue::Number(number) => Some(*number),
-            _ => None,
-        })
+        self.text(long)?.parse().ok()
     }
 
     /// Returns the patterns of a repeatable option, compiled; None when it was not given.
-    pub fn globs(&self, long: &str) -> Result<Option<GlobList>, ParseExit> {
+    pub fn globs(&self, long: &str) -> Result<Option<GlobList>, Error> {
         let patterns = self.texts(long);
-        let wrong = |why| ParseExit::Wrong(format!("option '--{long}': {why}"));
+        let wrong = |why| Error::Usage(format!("option '--{long}': {why}"));
         let given = !patterns.is_empty();
         given.then(|| GlobList::any(&patterns).map_err(wrong)).transpose()
     }
 
-    pub fn common(&self) -> CommonOptions {
-        CommonOptions {
-            config: self.text("config").map(PathBuf::from),
-            log_format: self.text("log-format").and_then(|form| Format::parse(&form)),
-            verbose: self.has("verbose"),
-        }
-    }
-
-    pub fn overrides(&self) -> Overrides {
-        let one = |(opt, value): &(&'static Opt, GivenValue)| {
-            let value = match value {
-                GivenValue::Flag => "true".to_owned(),
-                GivenValue::Text(text) => text.clone(),
-                GivenValue::Span(span) => format!("{}ms", span.as_millis()),
-                GivenValue::Number(number) => number.to_string(),
-            };
-            Some(Override { key: opt.setting?, value, option: format!("--{}", opt.long) })
-        };
-        Overrides(self.values.iter().filter_map(one).collect())
+    /// Returns the settings that options override: their keys and values, and the options with
+    /// their dashes.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, &str, String)> {
+        self.values
+            .iter()
+            .filter_map(|(opt, value)| Some((opt.setting?, &**value, format!("--{}", opt.long))))
     }
 }
 
-fn checked(opt: &Opt, name: &str, value: String) -> Result<GivenValue, ParseExit> {
-    let wrong = |wants: &str| {
-        ParseExit::Wrong(format!("option '{name}': '{}' is not {wants}", text::safe(&value)))
-    };
-    match opt.kind {
+/// Returns the value when the option accepts it.
+fn checked(opt: &Opt, name: &str, value: String) -> Result<String, ParseExit> {
+    let wrong = |wants: &str| format!("option '{name}': '{}' is not {wants}", text::safe(&value));
+    let refusal = match opt.kind {
         ValueKind::Text if opt.setting.is_none() && value.is_empty() => {
-            Err(ParseExit::Wrong(format!("option '{name}' wants a value that is not empty")))
+            Some(format!("option '{name}' wants a value that is not empty"))
         }
-        ValueKind::Flag | ValueKind::Text | ValueKind::Glob => Ok(GivenValue::Text(value)),
+        ValueKind::Flag | ValueKind::Text | ValueKind::Glob => None,
         ValueKind::Span => time::parse_span(&value)
-            .map(GivenValue::Span)
-            .map_err(|why| ParseExit::Wrong(format!("option '{name}': {}", text::safe(&why)))),
+            .err()
+            .map(|why| format!("option '{name}': {}", text::safe(&why))),
         ValueKind::Number(min, max) => {
-            let number = value.parse().ok().filter(|number| (min..=max).contains(number));
-            let wants = || format!("a whole number from {min} to {max}");
-            number.map(GivenValue::Number).ok_or_else(|| wrong(&wants()))
+            let fits = value.parse().is_ok_and(|number| (min..=max).contains(&number));
+            (!fits).then(|| wrong(&format!("a whole number from {min} to {max}")))
         }
-        ValueKind::Words(words) if words.contains(&value.as_str()) => Ok(GivenValue::Text(value)),
-        ValueKind::Words(words) => Err(wrong(&text::alternatives(words))),
-    }
+        ValueKind::Words(words) => {
+            (!words.contains(&value.as_str())).then(|| wrong(&text::alternatives(words)))
+        }
+    };
+    refusal.map_or(Ok(value), |sentence| Err(ParseExit::Wrong(sentence)))
 }
 
 fn unknown(option: &str) -> ParseExit {
     ParseExit::Wrong(format!("unknown option '{}'", text::safe(option)))
 }
 
-/// Refuses an operand.
-pub fn unexpected(operand: &str) -> ParseExit {
-    ParseExit::Wrong(format!("unexpected argument '{}'", text::safe(operand)))
+/// Returns the refusal of an operand.
+pub fn unexpected(operand: &str) -> String {
+    format!("unexpected argument '{}'", text::safe(operand))
 }
 
 fn utf8(word: OsString) -> Result<String, ParseExit> {

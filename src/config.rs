@@ -23,7 +23,7 @@ mod yaml;
 use std::path::PathBuf;
 
 pub use env::Env;
-pub use load::{load, process_env, state_dir};
+pub use load::{load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
@@ -55,14 +55,14 @@ pub fn parse(text: &str, origin: &Origin) -> Result<Settings, Error> {
 }
 
 fn read_root(settings: &mut Settings, root: &Node) -> value::Result<()> {
-    let source = Source::File { trusted: settings.origin.trusted };
-    let top = Field { path: String::new(), line: root.line, node: root, source };
+    let source = Source { is_variable: false, trusted: settings.origin.trusted };
+    let top = Field { path: String::new(), line: root.referenced.line(), node: root, source };
     match &root.value {
         Value::Null => return Ok(()),
         Value::Map(_) => {}
         _ => {
             let text = format!("expected a map of sections: {}", sections().join(", "));
-            return Err(ConfigError { line: root.line, text });
+            return Err(ConfigError { line: top.line, text });
         }
     }
     for (name, section) in top.any_entries()? {
@@ -124,7 +124,7 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
 /// Sets one key from a flag: `set(&mut settings, "monitoring.check_interval", "10s", "--interval")`.
 /// Commas separate the items of a list. A refusal calls the value `given_as`.
 pub fn set(settings: &mut Settings, key: &str, text: &str, given_as: &str) -> Result<(), Error> {
-    put(settings, key, text, given_as, Source::Variable { trusted: true })
+    put(settings, key, text, given_as, Source { is_variable: true, trusted: true })
         .map_err(|error| Error::wrong(error.text))
 }
 
@@ -147,7 +147,7 @@ fn put(
     let Some(setter) = setters().find(|known| known.spec.path == key && known.spec.variable) else {
         return Err(ConfigError { line: 0, text: unknown("", key, &[]) });
     };
-    let node = Node { line: 0, value: Value::Text(text.to_owned()) };
+    let node = yaml::outside_file(Value::Text(text.to_owned()));
     setter.apply(settings, &Field { path: given_as.to_owned(), line: 0, node: &node, source })
 }
 
@@ -159,7 +159,7 @@ fn set_from(settings: &mut Settings, key: &str, name: &str, env: &Env) -> Result
         VariableOrigin::Environment => true,
         VariableOrigin::File { trusted, .. } => *trusted,
     };
-    put(settings, key, value, name, Source::Variable { trusted })
+    put(settings, key, value, name, Source { is_variable: true, trusted })
         .map_err(|error| Error::wrong(format!("{}: {}", location(name, env), error.text)))
 }
 

@@ -11,6 +11,8 @@ use std::path::Path;
 pub enum Error {
     /// Wrong usage or configuration: another run fails too (exit status 2).
     Wrong(String),
+    /// Wrong usage of the options: as `Wrong`, and `--help` is the remedy.
+    Usage(String),
     /// An operation failed: another run may succeed (exit status 1).
     Failed(String),
     /// The reader of standard output closed the pipe: not a failure (exit status 0).
@@ -48,7 +50,9 @@ pub fn io_cause(error: &std::io::Error) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Wrong(sentence) | Error::Failed(sentence) => f.write_str(sentence),
+            Error::Wrong(sentence) | Error::Usage(sentence) | Error::Failed(sentence) => {
+                f.write_str(sentence)
+            }
             Error::Pipe => f.write_str("the reader closed the pipe"),
         }
     }

@@ -220,7 +220,7 @@ mod tests {
         for (tool, line, sentence) in rows {
             let words: Vec<_> = line.split(' ').map(Into::into).collect();
             let result = Given::new(tool.options).read(words, tool.takes_operands);
-            assert_eq!(result, Err(ParseExit::wrong(sentence)), "{line}");
+            assert_eq!(result, Err(ParseExit::Wrong(sentence.into())), "{line}");
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An instant in UTC, to the millisecond.
@@ -71,29 +71,16 @@ fn parse_own(b: &[u8]) -> Option<Timestamp> {
     }
     let (year, month, day) = (digits(&b[0..4])?, digits(&b[5..7])?, digits(&b[8..10])?);
     let (hour, minute, second) = (digits(&b[11..13])?, digits(&b[14..16])?, digits(&b[17..19])?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
-        return None; // chrono reads leap seconds.
-    }
-    // Days since 1970-01-01 in the proleptic Gregorian calendar, the year beginning in March.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let (era, of_era) = (y.div_euclid(400), y.rem_euclid(400));
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5 + day
-        - 1
-        - 719_468;
-    Some(Timestamp(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis))
+    // chrono reads leap seconds.
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    let at = date.and_hms_milli_opt(hour, minute, second, millis)?;
+    Some(Timestamp(at.and_utc().timestamp_millis()))
 }
 
-fn digits(bytes: &[u8]) -> Option<i64> {
+fn digits(bytes: &[u8]) -> Option<u32> {
     bytes
         .iter()
-        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
+        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
 }
 
 impl fmt::Display for Timestamp {

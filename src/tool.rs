@@ -4,14 +4,15 @@
 //! Promises: only this file ends a process; success prints nothing.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::args::{CommonOptions, Given, Opt, ParseExit, help};
+use crate::args::{Given, Opt, ParseExit, help};
 use crate::config::{self, Env, Settings};
 use crate::error::Error;
 use crate::event::{self, ToolName};
-use crate::log::{self, Level};
+use crate::log::{self, Format, Level};
 use crate::store::Store;
 use crate::wire;
 
@@ -53,32 +54,26 @@ impl ExitOutcome {
     }
 }
 
-/// Runs a program: parses its command line, runs it, and returns its exit status.
-pub fn main<O>(
-    tool: &'static Tool,
-    parse: fn(&Given) -> Result<O, ParseExit>,
-    run: fn(O, CommonOptions) -> Result<ExitOutcome, Error>,
-) -> ExitCode {
+/// Runs a program: reads its command line, runs it, and returns its exit status.
+pub fn main(tool: &'static Tool, run: fn(&Given) -> Result<ExitOutcome, Error>) -> ExitCode {
     let name = tool.name.as_str();
     begin(name);
     let mut given = Given::new(tool.options);
     let args = std::env::args_os().skip(1).collect::<Vec<_>>();
-    let parsed = given.read(args, tool.takes_operands).and_then(|()| parse(&given));
-    let common = given.common();
-    if let Some(format) = common.log_format {
+    let parsed = given.read(args, tool.takes_operands);
+    if let Some(format) = given.text("log-format").and_then(|form| Format::parse(&form)) {
         log::set_format(format);
     }
-    if common.verbose {
+    if given.has("verbose") {
         log::set_least(Level::Info);
     }
-    let outcome = match parsed {
-        Ok(options) => run(options, common),
+    exit_code(match parsed {
+        Ok(()) => run(&given),
         Err(ParseExit::Help) => print(&tool.help()),
         Err(ParseExit::Version) => print(&format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
         Err(ParseExit::Schema) => print(&format!("{:#}\n", event::line_schema(tool.name))),
-        Err(ParseExit::Wrong(what)) => Err(Error::Wrong(format!("{what}; try '{name} --help'"))),
-    };
-    exit_code(outcome)
+        Err(ParseExit::Wrong(sentence)) => Err(Error::Usage(sentence)),
+    })
 }
 
 /// Runs a program that other programs start, with words instead of options.
@@ -105,15 +100,17 @@ fn exit_code(outcome: Result<ExitOutcome, Error>) -> ExitCode {
         Ok(ExitOutcome::Done) | Err(Error::Pipe) => ExitCode::SUCCESS,
         Ok(ExitOutcome::Partly) => ExitCode::from(1),
         Ok(ExitOutcome::NotRun) => ExitCode::from(127),
-        Err(Error::Failed(sentence)) => {
-            log::log(Level::Critical, &sentence);
-            ExitCode::from(1)
-        }
-        Err(Error::Wrong(sentence)) => {
-            log::log(Level::Critical, &sentence);
-            ExitCode::from(2)
+        Err(Error::Failed(sentence)) => ended(&sentence, 1),
+        Err(Error::Wrong(sentence)) => ended(&sentence, 2),
+        Err(Error::Usage(sentence)) => {
+            ended(&format!("{sentence}; try '{} --help'", log::name()), 2)
         }
     }
+}
+
+fn ended(sentence: &str, status: u8) -> ExitCode {
+    log::log(Level::Critical, sentence);
+    ExitCode::from(status)
 }
 
 fn print(text: &str) -> Result<ExitOutcome, Error> {
@@ -121,15 +118,19 @@ fn print(text: &str) -> Result<ExitOutcome, Error> {
     Ok(ExitOutcome::Done)
 }
 
-/// Loads the configuration, and applies its `logging` settings where no option overrides them.
-pub fn settings(common: &CommonOptions) -> Result<(Settings, Env), Error> {
+/// Loads the configuration, and applies its `logging` settings where no option overrides them, and
+/// the settings of options. An error of these names the option.
+pub fn settings(given: &Given) -> Result<(Settings, Env), Error> {
     let mut env = config::process_env();
-    let settings = config::load(common.config.as_deref(), &mut env)?;
-    if common.log_format.is_none() {
+    let mut settings = config::load(given.text("config").as_deref().map(Path::new), &mut env)?;
+    if !given.has("log-format") {
         log::set_format(settings.logging.format);
     }
-    if !common.verbose {
+    if !given.has("verbose") {
         log::set_least(settings.logging.level);
+    }
+    for (key, value, option) in given.settings() {
+        config::set(&mut settings, key, value, &option)?;
     }
     Ok((settings, env))
 }

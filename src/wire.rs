@@ -157,17 +157,11 @@ impl<F: AsFd> Input<F> {
     }
 
     fn ready(&self, timeout: Option<Duration>) -> Result<bool, Error> {
-        let timeout = timeout.map(|span| Timespec {
-            tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: span.subsec_nanos().into(),
-        });
-        if timeout.is_none() {
-            return Ok(true); // Reading waits by itself.
-        }
-        match poll(&mut [PollFd::new(&self.from, PollFlags::IN)], timeout.as_ref()) {
-            Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(cannot("wait for", error.into())),
+        match timeout {
+            Some(span) => {
+                wait(&self.from, PollFlags::IN, span).map_err(|error| cannot("wait for", error))
+            }
+            None => Ok(true), // Reading waits by itself.
         }
     }
 
@@ -188,6 +182,20 @@ impl<F: AsFd> Input<F> {
             Err(error) => return Err(cannot("read", error.into())),
         }
         Ok(())
+    }
+}
+
+/// Waits until an event occurs on the file, for `span` at most. Returns whether one did; a signal
+/// ends the wait, too.
+fn wait(file: &impl AsFd, events: PollFlags, span: Duration) -> io::Result<bool> {
+    let timeout = Timespec {
+        tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: span.subsec_nanos().into(),
+    };
+    match poll(&mut [PollFd::new(file, events)], Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -247,18 +255,11 @@ impl Output {
     /// Waits for `span`. Returns [`Error::Pipe`] as soon as the reader closes the pipe, which a
     /// program without lines to write would not notice.
     pub fn pause(&self, span: Duration) -> Result<(), Error> {
-        let stdout = rustix::stdio::stdout();
-        let timeout = Timespec {
-            tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: span.subsec_nanos().into(),
-        };
-        let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
-        match poll(&mut asked, Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Ok(_) => Err(Error::Pipe), // Without requested events only the end is reported.
-            Err(error) => {
-                Err(Error::failed("wait for", "standard output", io_cause(&error.into())))
-            }
+        // Without requested events only the end is reported.
+        match wait(&rustix::stdio::stdout(), PollFlags::empty(), span) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Error::Pipe),
+            Err(error) => Err(Error::failed("wait for", "standard output", io_cause(&error))),
         }
     }
 

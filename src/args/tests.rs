@@ -24,12 +24,9 @@ fn common_options_are_read_anywhere() {
     let given = parse(&["a", "--config", "f.yaml", "--log-format=json", "-v", "-n", "b"]).unwrap();
     assert_eq!(given.operands, ["a", "b"]);
     assert!(given.has("dry-run"));
-    let common = CommonOptions {
-        config: Some("f.yaml".into()),
-        log_format: Some(Format::Json),
-        verbose: true,
-    };
-    assert_eq!(given.common(), common);
+    assert_eq!(given.text("config").as_deref(), Some("f.yaml"));
+    assert_eq!(given.text("log-format").as_deref(), Some("json"));
+    assert!(given.has("verbose"));
 }
 
 #[test]
@@ -44,12 +41,13 @@ fn values_are_read_by_their_kind() {
 }
 
 #[test]
-fn settings_become_overrides() {
-    let overrides = parse(&["--max", "3", "--interval", "2s"]).unwrap().overrides();
-    assert!(overrides.has("--max") && !overrides.has("--since"));
-    let mut settings = crate::config::Settings::default();
-    overrides.apply(&mut settings).unwrap();
-    assert_eq!(settings.monitoring.check_interval, Duration::from_secs(2));
+fn settings_of_options_have_their_keys() {
+    let given = parse(&["--max", "3", "-n", "--interval", "2s"]).unwrap();
+    let expected = [
+        ("evidence.max_messages", "3", "--max".to_owned()),
+        ("monitoring.check_interval", "2s", "--interval".to_owned()),
+    ];
+    assert_eq!(given.settings().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -73,14 +71,14 @@ fn wrong_usage_names_the_option() {
         (&["--interval", "1s", "--interval", "1s"], "option '--interval' is given twice"),
     ];
     for (words, sentence) in rows {
-        assert_eq!(parse(words).unwrap_err(), ParseExit::wrong(sentence), "{words:?}");
+        assert_eq!(parse(words).unwrap_err(), ParseExit::Wrong(sentence.into()), "{words:?}");
     }
 }
 
 #[test]
 fn operands_are_refused_where_the_program_takes_none() {
     let result = Given::new(&TABLE).read(["-n".into(), "a\u{1b}".into()], false);
-    assert_eq!(result, Err(ParseExit::wrong("unexpected argument 'a\\u{1b}'")));
+    assert_eq!(result, Err(ParseExit::Wrong("unexpected argument 'a\\u{1b}'".into())));
     assert_eq!(parse(&["--", "-n", ""]).unwrap().operands, ["-n", ""]);
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dlq::args::{CommonOptions, Given, ParseExit};
+use dlq::args::Given;
 use dlq::config::Switches;
 use dlq::edge::notify;
 use dlq::edge::notify::console::Color;
@@ -13,40 +13,23 @@ use dlq::programs::NOTIFY;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{self, Input, Output};
 
-struct Options {
-    dry_run: bool,
-    json: bool,
-    color: Color,
-    test_channel: Option<String>,
-}
-
-impl Options {
-    fn parse(given: &Given) -> Result<Self, ParseExit> {
-        let color = given.text("color").and_then(|word| Color::parse(&word));
-        Ok(Options {
-            dry_run: given.has("dry-run"),
-            json: given.has("json"),
-            color: color.unwrap_or(Color::Auto),
-            test_channel: given.text("test-channel"),
-        })
-    }
-}
-
 fn main() -> ExitCode {
-    tool::main(&NOTIFY, Options::parse, run)
+    tool::main(&NOTIFY, run)
 }
 
-fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
-    let (settings, env) = tool::settings(&common)?;
-    let color = options.color.is_wanted(&env, log::stderr_is_terminal());
-    if let Some(name) = &options.test_channel {
-        return notify::test_channel(&settings.notifications, name, color)
+fn run(given: &Given) -> Result<ExitOutcome, Error> {
+    let (settings, env) = tool::settings(given)?;
+    let color = given.text("color").and_then(|word| Color::parse(&word)).unwrap_or_default();
+    let color = color.is_wanted(&env, log::stderr_is_terminal());
+    if let Some(name) = given.text("test-channel") {
+        return notify::test_channel(&settings.notifications, &name, color)
             .map(|()| ExitOutcome::Done);
     }
-    let state = (!options.dry_run).then(|| DispatcherState::open(&settings, &env)).transpose()?;
+    let state =
+        (!given.has("dry-run")).then(|| DispatcherState::open(&settings, &env)).transpose()?;
     let switches = Switches::new(&settings);
     let mut dispatcher = Dispatcher::open(&settings.notifications, state, color, switches)?;
-    let hidden = wire::stdout_is_terminal() && !options.json;
+    let hidden = wire::stdout_is_terminal() && !given.has("json");
     let mut out = if hidden { Output::hidden() } else { Output::new() };
     wire::run_filter(&mut Input::stdin(), &mut out, &mut dispatcher).map(ExitOutcome::from_failed)
 }

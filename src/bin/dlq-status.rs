@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dlq::args::{CommonOptions, Given, ParseExit};
+use dlq::args::Given;
 use dlq::edge::status::look;
 use dlq::error::Error;
 use dlq::log::{self, Level};
@@ -12,27 +12,17 @@ use dlq::text;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire;
 
-struct Options {
-    json: bool,
-}
-
-impl Options {
-    fn parse(given: &Given) -> Result<Self, ParseExit> {
-        Ok(Options { json: given.has("json") })
-    }
-}
-
 fn main() -> ExitCode {
-    tool::main(&STATUS, Options::parse, run)
+    tool::main(&STATUS, run)
 }
 
-fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
-    let (settings, env) = tool::settings(&common)?;
+fn run(given: &Given) -> Result<ExitOutcome, Error> {
+    let (settings, env) = tool::settings(given)?;
     let store = tool::store(&settings, &env, false)?;
     let missing = !store.dir().is_dir();
     let view = look(&store, &settings.auto_investigation.limits());
     let terminal = wire::stdout_is_terminal();
-    if options.json {
+    if given.has("json") {
         let line = serde_json::to_string(&view)
             .map_err(|error| Error::failed("encode", store.dir().display(), error))?;
         let line = if terminal { text::safe_json(line.as_bytes()) } else { line.as_bytes().into() };

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::value::{ConfigError, Field, Result};
-use super::yaml::{Key, Node, Value};
+use serde_saphyr::Spanned;
+
+use super::yaml::{Node, Value};
 use crate::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
 use crate::time::parse_span;
@@ -12,29 +14,17 @@ use crate::time::parse_span;
 pub(super) const MAX_LIST: usize = 1000;
 
 impl<'a> Field<'a> {
-    fn nodes(&self) -> Result<&'a [Node]> {
-        match &self.node.value {
-            Value::List(list) if list.len() <= MAX_LIST => Ok(list),
-            Value::List(_) => Err(self.problem(format!("more than {MAX_LIST} entries"))),
-            _ => Err(self.expected_kind("a list")),
-        }
-    }
-
-    /// Returns the items of a list.
-    pub fn items(&self) -> Result<Vec<Field<'a>>> {
-        let list = self.nodes()?;
-        let item = |(at, node): (usize, &'a Node)| Field {
-            path: format!("{}[{at}]", self.path),
-            line: self.line,
-            node,
-            source: self.source,
-        };
-        Ok(list.iter().enumerate().map(item).collect())
-    }
-
     /// Reads a list of which `read` takes each item.
     pub fn list<T>(&self, read: impl Fn(&Field<'a>) -> Result<T>) -> Result<Vec<T>> {
-        self.items()?.iter().map(read).collect()
+        let Value::List(list) = &self.node.value else {
+            return Err(self.expected_kind("a list"));
+        };
+        if list.len() > MAX_LIST {
+            return Err(self.problem(format!("more than {MAX_LIST} entries")));
+        }
+        let item =
+            |(at, node)| read(&Field { path: format!("{}[{at}]", self.path), node, ..*self });
+        list.iter().enumerate().map(item).collect()
     }
 
     pub fn texts(&self) -> Result<Vec<String>> {
@@ -64,7 +54,7 @@ impl<'a> Field<'a> {
     /// Reads a pattern or a list of patterns.
     pub fn glob_or_globs(&self) -> Result<GlobList> {
         match &self.node.value {
-            Value::Text(_) if !self.is_variable() => self.glob(),
+            Value::Text(_) if !self.source.is_variable => self.glob(),
             _ => self.globs(),
         }
     }
@@ -131,7 +121,7 @@ impl<'a> Field<'a> {
     /// Returns the part of the value that names a program to run.
     pub fn command(&self) -> Option<Field<'a>> {
         let is_command = match &self.node.value {
-            Value::Text(text) => self.is_variable() && text.contains('/'),
+            Value::Text(text) => self.source.is_variable && text.contains('/'),
             Value::List(list) => !list.is_empty(),
             Value::Map(_) => {
                 let mut entries = self.any_entries().ok()?.into_iter();
@@ -162,9 +152,10 @@ impl<'a> Field<'a> {
         if map.len() > MAX_LIST {
             return Err(self.problem(format!("more than {MAX_LIST} entries")));
         }
-        let entry = |(key, node): &'a (Key, Node)| {
-            let path = join(&self.path, &key.name);
-            (key.name.as_str(), Field { path, line: key.line, node, source: self.source })
+        let entry = |(key, node): &'a (Spanned<String>, Node)| {
+            let path = join(&self.path, &key.value);
+            let line = key.referenced.line();
+            (key.value.as_str(), Field { path, line, node, source: self.source })
         };
         Ok(map.iter().map(entry).collect())
     }

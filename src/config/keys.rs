@@ -66,7 +66,7 @@ impl KeySpec {
 impl Trust {
     /// Refuses a value that is dangerous, if it comes from a file that is not trusted.
     pub fn check(self, field: &Field<'_>) -> Result<()> {
-        if field.source.is_trusted() {
+        if field.source.trusted {
             return Ok(());
         }
         match self {
@@ -212,12 +212,10 @@ macro_rules! row {
 
 /// The built-in value of a key.
 macro_rules! initial {
-    (none, $($reader:tt)*) => { None };
-    (required, $($reader:tt)*) => { Default::default() };
     ($default:literal, $reader:ident $args:tt) => {
         $crate::config::value::built_in($default, |field| field.$reader $args)
     };
-    ($empty:tt, $($reader:tt)*) => { Default::default() };
+    ($none:tt, $($reader:tt)*) => { Default::default() };
 }
 
 pub(super) use {initial, keys, row, section};

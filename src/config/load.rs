@@ -48,7 +48,7 @@ fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(Origin, PathBuf, S
     };
     let named = explicit.map(Path::to_owned).or_else(|| env.real("DLQ_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
-        return match read(&path, MAX_CONFIG) {
+        return match read_file(&path, MAX_CONFIG) {
             Ok(text) => found(path, true, text?),
             Err(cause) => {
                 let (path, cause) = (path.display(), io_cause(&cause));
@@ -96,14 +96,14 @@ fn read_searched(path: &Path, limit: u64) -> Result<Option<String>, Error> {
         Ok(meta) if !meta.is_file() => {
             Err(Error::wrong(format!("cannot read '{}': not a regular file", path.display())))
         }
-        Ok(_) => read(path, limit).map_err(failed)?.map(Some),
+        Ok(_) => read_file(path, limit).map_err(failed)?.map(Some),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(cause) => Err(failed(cause)),
     }
 }
 
 /// Reads a file. The outer error is that of the system, the inner one is about the content.
-fn read(path: &Path, limit: u64) -> std::io::Result<Result<String, Error>> {
+pub fn read_file(path: &Path, limit: u64) -> std::io::Result<Result<String, Error>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     let shown = path.display();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::valid::http_host;
-use super::yaml::{Node, Value};
+use super::yaml::{Node, Value, outside_file};
 use crate::text::{safe, shorten};
 use crate::time::{parse_span, show_span};
 
@@ -17,20 +17,12 @@ pub(super) const MAX_TEXT: usize = 4096;
 
 /// Layer that a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    /// A configuration file.
-    File { trusted: bool },
-    /// A variable or a flag. Its value is a text, in which commas separate the items of a list.
-    Variable { trusted: bool },
-}
-
-impl Source {
+pub(super) struct Source {
+    /// A variable or a flag, not a file. Its value is a text, in which commas separate the items of
+    /// a list.
+    pub is_variable: bool,
     /// Whether the source may set keys that [`super::keys::Trust`] guards.
-    pub fn is_trusted(self) -> bool {
-        match self {
-            Source::File { trusted } | Source::Variable { trusted } => trusted,
-        }
-    }
+    pub trusted: bool,
 }
 
 /// Refusal of a value, without the name of the file.
@@ -56,8 +48,8 @@ pub(super) struct Field<'a> {
 /// Reads a built-in default, which has the form of a variable's value.
 pub(super) fn built_in<T>(text: &str, read: impl Fn(&Field<'_>) -> Result<T>) -> T {
     let text = text.trim_matches(['[', ']']);
-    let node = Node { line: 0, value: Value::Text(text.to_owned()) };
-    let source = Source::Variable { trusted: true };
+    let node = outside_file(Value::Text(text.to_owned()));
+    let source = Source { is_variable: true, trusted: true };
     let field = Field { path: "built-in default".into(), line: 0, node: &node, source };
     read(&field).unwrap_or_else(|error| panic!("{}", error.text))
 }
@@ -65,7 +57,10 @@ pub(super) fn built_in<T>(text: &str, read: impl Fn(&Field<'_>) -> Result<T>) ->
 impl<'a> Field<'a> {
     /// Returns a refusal of the value itself.
     pub fn problem(&self, text: impl Into<String>) -> ConfigError {
-        let line = if self.node.line > 0 { self.node.line } else { self.line };
+        let line = match self.node.referenced.line() {
+            0 => self.line,
+            line => line,
+        };
         ConfigError { line, text: format!("'{}': {}", safe(&self.path), text.into()) }
     }
 
@@ -108,13 +103,9 @@ impl<'a> Field<'a> {
         empty || self.flag().is_ok_and(|on| !on)
     }
 
-    pub fn is_variable(&self) -> bool {
-        matches!(self.source, Source::Variable { .. })
-    }
-
     pub fn scalar(&self) -> Option<&str> {
         match &self.node.value {
-            Value::Text(text) if self.is_variable() => Some(text.trim()),
+            Value::Text(text) if self.source.is_variable => Some(text.trim()),
             _ => None,
         }
     }

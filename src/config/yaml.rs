@@ -5,14 +5,16 @@
 
 use std::fmt;
 
+use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Error, MessageFormatter, Spanned, UserMessageFormatter};
+use serde_saphyr::{Error, Location, MessageFormatter, Spanned, UserMessageFormatter};
 
-/// A value and its line (1 is the first; 0: none).
-#[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub line: u64,
-    pub value: Value,
+/// A value and where it stands.
+pub(super) type Node = Spanned<Value>;
+
+/// Returns a value that stands in no file: its line is 0.
+pub(super) fn outside_file(value: Value) -> Node {
+    Spanned::new(value, Location::UNKNOWN, Location::UNKNOWN)
 }
 
 /// Kinds of values.
@@ -24,14 +26,7 @@ pub(super) enum Value {
     Real(f64),
     Text(String),
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
-}
-
-/// A key and its line.
-#[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub line: u64,
-    pub name: String,
+    Map(Vec<(Spanned<String>, Node)>),
 }
 
 /// Deepest nesting of lists and maps.
@@ -45,7 +40,7 @@ pub(super) const MAX_REPLAYED: usize = 10_000;
 pub(super) fn read(text: &str) -> Result<Node, (u64, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        return Ok(Node { line: 0, value: Value::Null });
+        return Ok(outside_file(Value::Null));
     }
     // A person's configuration is shallow and small; the default limits are for data.
     let options = serde_saphyr::options! {
@@ -77,13 +72,6 @@ fn why(error: &Error) -> String {
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Node { line: spanned.referenced.line(), value: spanned.value })
-    }
-}
-
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any)
@@ -101,10 +89,6 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
 
@@ -129,23 +113,14 @@ impl<'de> Visitor<'de> for Any {
         Ok(Value::Text(text.to_owned()))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(node) = items.next_element::<Node>()? {
-            list.push(node);
-        }
-        Ok(Value::List(list))
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Value, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(items)).map(Value::List)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
-        while let Some(key) = entries.next_key::<Spanned<String>>()? {
-            let key = Key { line: key.referenced.line(), name: key.value };
-            map.push((key, entries.next_value::<Node>()?));
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
         }
         Ok(Value::Map(map))
     }
@@ -159,12 +134,12 @@ mod tests {
         match &node.value {
             Value::Map(map) => {
                 for (key, child) in map {
-                    found.push((key.name.clone(), key.line));
+                    found.push((key.value.clone(), key.referenced.line()));
                     lines(child, found);
                 }
             }
             Value::List(list) => list.iter().for_each(|child| lines(child, found)),
-            _ => found.push((format!("{:?}", node.value), node.line)),
+            _ => found.push((format!("{:?}", node.value), node.referenced.line())),
         }
     }
 

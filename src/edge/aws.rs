@@ -14,8 +14,10 @@ mod list;
 mod rate_limit;
 mod read;
 mod receive;
+mod scopes;
 
 pub use receive::{BATCH, Received};
+pub use scopes::{narrow, scopes};
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -23,12 +25,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use self::client::{Clients, Priority, ScopeClient};
-use crate::config::{Monitoring, SecretValue};
+use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
 use crate::rules::queue::discovery_cache::CacheKey;
 use crate::rules::queue::reading::ReadError;
@@ -36,7 +39,7 @@ use crate::rules::queue::redrive_graph::Survey;
 use crate::store::{BlockingWait, assert_may_wait};
 
 /// An account in a region.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone)]
 pub struct Scope {
     /// The configured name of the account, else the profile, else empty.
     pub account: String,
@@ -47,16 +50,7 @@ pub struct Scope {
     /// A server other than AWS's. `None` leaves the choice to the SDK.
     pub endpoint: Option<String>,
     /// An access key from a `.env` file, which the SDK does not read. A profile takes precedence.
-    pub access_key: Option<AccessKey>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessKey {
-    /// The access key id, which is not secret.
-    pub id: String,
-    pub secret: SecretValue,
-    /// The session token of a temporary key.
-    pub token: Option<SecretValue>,
+    pub access_key: Option<Credentials>,
 }
 
 /// SQS in all scopes of a run.

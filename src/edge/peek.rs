@@ -11,7 +11,6 @@ mod queue_settings;
 mod target;
 
 pub use by_hand::PeekRequest;
-pub use filter::IncidentPeeker;
 pub use target::PeekTarget;
 
 use queue_settings::QueueSettings;
@@ -61,6 +60,8 @@ pub struct Peeker {
     redactor: Redactor,
     keep: Duration,
     dry_run: bool,
+    /// Whether a peek of the filter has failed.
+    failed: bool,
 }
 
 fn peek_key(target: &PeekTarget) -> Keys<'_> {
@@ -84,6 +85,7 @@ impl Peeker {
             redactor,
             keep: Duration::from_secs(days * 86_400),
             dry_run,
+            failed: false,
         })
     }
 
@@ -120,42 +122,45 @@ impl Peeker {
         // Also forgets what is old, of any queue.
         let (pass, old) = self.store.update(&Keys::all(), |doc: &mut Peeks| {
             let verdict = judge(doc);
-            let peek = doc.entry(&target.queue.arn, &key, begun);
-            let pass = verdict.map(|()| {
+            if verdict.is_ok() {
                 let cause = target.cause.clone();
-                peek.passes.push(Pass { at: begun, cause, taken: None, bundle: None });
-                peek.passes.len()
-            });
-            Ok((pass, doc.prune(self.keep, begun)))
+                let pass = Pass { at: begun, cause, taken: None, bundle: None };
+                doc.entry(&target.queue.arn, &key, begun).passes.push(pass);
+            }
+            let old = doc.prune(self.keep, begun);
+            let peek = doc.entry(&target.queue.arn, &key, begun);
+            let pass = match verdict {
+                Ok(()) => Ok(peek.passes.len()),
+                Err(why) => Err(self.refuse(target, depth, why, &mut peek.refused)?),
+            };
+            Ok((pass, old))
         })?;
         self.delete_bundles(&old);
         match pass {
-            Err(why) => self.refuse(target, &key, depth, why),
+            Err(outcome) => Ok(outcome),
             Ok(pass) => self.pass(target, &key, pass, settings, on_message),
         }
     }
 
-    /// Reports a refusal; an event in the stream reports it once for each incident and reason.
+    /// Reports a refusal; an event in the stream reports it once for each incident and reason, which
+    /// `refused` records.
     fn refuse(
         &self,
         target: &PeekTarget,
-        key: &str,
         depth: u64,
         why: PeekRefusal,
+        refused: &mut Vec<String>,
     ) -> Result<PeekOutcome, Error> {
         let word = why.code().to_owned();
-        let line = self.line(target, 0, unsampled(target, depth, &Some(why.clone())));
-        let new = self.store.update(&peek_key(target), |doc: &mut Peeks| {
-            let refused = &mut doc.entry(&target.queue.arn, key, clock::now()).refused;
-            let new = !refused.contains(&word);
-            if new {
-                self.journal.append(&line)?;
-                refused.push(word);
-            }
-            Ok(new)
-        })?;
-        match new || target.cause.is_none() {
-            true => Ok(PeekOutcome::Reported { line, refusal: Some(why) }),
+        let refusal = Some(why);
+        let line = self.line(target, 0, unsampled(target, depth, &refusal));
+        let is_new = !refused.contains(&word);
+        if is_new {
+            self.journal.append(&line)?;
+            refused.push(word);
+        }
+        match is_new || target.cause.is_none() {
+            true => Ok(PeekOutcome::Reported { line, refusal }),
             false => Ok(PeekOutcome::AlreadyReported),
         }
     }

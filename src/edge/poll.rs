@@ -8,17 +8,15 @@ mod discover;
 mod options;
 mod round_lines;
 mod rounds;
-mod scopes;
 mod show;
 
 pub use options::RunOptions;
-pub use scopes::{narrow, scopes};
 pub use show::show;
 
 use discover::Discovered;
 
 use std::cell::RefCell;
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock;
 use crate::config::Monitoring;
@@ -31,7 +29,6 @@ use crate::log;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
 use crate::rules::queue::document::Watched;
-use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::monitor::{Policy, Polled, SOURCE};
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
@@ -71,13 +68,6 @@ pub struct Poller {
     round: u64,
 }
 
-/// The starting point of the figures of a round.
-struct RoundStart {
-    at: Timestamp,
-    tick: Instant,
-    api_calls: u64,
-}
-
 impl Poller {
     /// Opens the state; sends no request.
     pub fn open(
@@ -109,11 +99,15 @@ impl Poller {
     }
 
     fn round(&mut self) -> Result<Round, Error> {
-        let start =
-            RoundStart { at: clock::now(), tick: clock::tick(), api_calls: self.sqs.api_calls() };
+        let (begun, earlier_calls) = (clock::tick(), self.sqs.api_calls());
         self.round += 1;
-        let (discovered, all_found) = self.find_targets(start.at)?;
-        let discovery_calls = self.sqs.api_calls() - start.api_calls;
+        let given_found = self.find_given();
+        let discovered = match self.run.queues.is_empty() {
+            true => self.discover()?,
+            false => Discovered::default(),
+        };
+        let all_found = given_found && discovered.unlisted_scopes() == 0;
+        let discovery_calls = self.sqs.api_calls() - earlier_calls;
         if discovery_calls > 0 {
             self.discovery_calls = discovery_calls;
         }
@@ -122,53 +116,22 @@ impl Poller {
         targets.extend(discovered.leaving.iter().cloned());
         self.add_recorded_queues(&mut targets)?;
         if targets.is_empty() && all_found && self.round == 1 {
-            self.warn_that_there_is_no_dlq();
+            let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
+            log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
         }
         // After discovery, so that a queue found just now counts as read in this round.
         let sampled = clock::now();
         let polled = self.poll(&targets)?;
-        let finished = self.summary(&start, discovery_calls, &discovered, &polled);
-        let incomplete = !all_found || finished.unreadable > 0;
-        let (lines, raised) = self.apply(discovered, &polled, finished, sampled)?;
-        drop(polled);
-        targets.truncate(lasting);
-        self.targets = targets;
-        Ok(Round { lines, incomplete, raised })
-    }
-
-    /// Brings the targets up to date. Returns also whether every scope could be listed, or every
-    /// given queue was found.
-    fn find_targets(&mut self, at: Timestamp) -> Result<(Discovered, bool), Error> {
-        if !self.run.queues.is_empty() {
-            return Ok((Discovered::default(), self.find_given(at)));
-        }
-        let discovered = self.discover()?;
-        let all_listed = discovered.unlisted_scopes() == 0;
-        Ok((discovered, all_listed))
-    }
-
-    fn warn_that_there_is_no_dlq(&self) {
-        let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
-        log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
-    }
-
-    /// Returns the payload of the heartbeat; `raised` is filled in later, under the lock.
-    fn summary(
-        &self,
-        start: &RoundStart,
-        discovery_calls: u64,
-        discovered: &Discovered,
-        polled: &[Polled<'_>],
-    ) -> PollFinished {
-        let api_calls = self.sqs.api_calls() - start.api_calls;
+        let api_calls = self.sqs.api_calls() - earlier_calls;
         let is_unreadable = |one: &&Polled<'_>| one.reading.result.is_err() && !one.unlisted;
         let finished = PollFinished {
             round: self.round,
             queues: polled.len() as u64,
             unreadable: polled.iter().filter(is_unreadable).count() as u64,
             unlisted: discovered.unlisted_scopes(),
+            // Counted later, under the lock.
             raised: 0,
-            duration_ms: u64::try_from(start.tick.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             api_calls,
             usd_month: self.usd_month(api_calls - discovery_calls),
         };
@@ -179,7 +142,12 @@ impl Poller {
             finished.duration_ms,
             text::count(finished.api_calls, "request"),
         ));
-        finished
+        let incomplete = !all_found || finished.unreadable > 0;
+        let (lines, raised) = self.apply(discovered, &polled, finished, sampled)?;
+        drop(polled);
+        targets.truncate(lasting);
+        self.targets = targets;
+        Ok(Round { lines, incomplete, raised })
     }
 
     /// Returns the price of a month of rounds and discovery at their intervals, in US dollars.
@@ -230,43 +198,29 @@ impl Poller {
         let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
         let readings = self.sqs.read(&asked);
         drop(asked);
-        let missing = |at: usize| readings[at].result == Err(ReadError::Missing);
-        let mut scopes: Vec<usize> =
-            (0..targets.len()).filter(|at| missing(*at)).map(|at| targets[at].scope).collect();
-        scopes.sort_unstable();
-        scopes.dedup();
-        let listed: Vec<(usize, Result<Vec<String>, ReadError>)> =
-            scopes.into_iter().map(|scope| (scope, self.sqs.list(scope))).collect();
-        let unlisted = |target: &DeadLetterQueue| {
-            let list = listed.iter().find(|(scope, _)| *scope == target.scope);
-            let Some((scope, Ok(urls))) = list else { return false };
-            let region = self.sqs.region(*scope);
-            redrive_graph::is_unlisted(&target.queue, target.is_given(), urls, region)
+        let is_missing = |reading: &Reading| reading.result == Err(ReadError::Missing);
+        let missing = targets.iter().zip(&readings).filter(|(_, reading)| is_missing(reading));
+        let scopes: BTreeSet<usize> = missing.map(|(target, _)| target.scope).collect();
+        let list = |scope| Some((scope, self.sqs.list(scope).ok()?));
+        let listed: BTreeMap<usize, Vec<String>> = scopes.into_iter().filter_map(list).collect();
+        let is_unlisted = |target: &DeadLetterQueue| {
+            let urls = listed.get(&target.scope);
+            urls.is_some_and(|urls| redrive_graph::is_unlisted(target, urls))
         };
         let keys = Watched::keys_of_round(targets.iter().map(|one| one.queue.arn.as_str()));
         self.with_watched(&keys, |doc| {
             let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
-                unlisted: reading.result == Err(ReadError::Missing)
+                unlisted: is_missing(&reading)
                     && (!target.is_given() || doc.contains(&target.queue.arn))
-                    && unlisted(target),
-                tasks: self.tasks(doc, target, &reading),
+                    && is_unlisted(target),
+                tasks: doc
+                    .asks_for_tasks(&self.policy, &target.queue.arn, &reading)
+                    .then(|| self.sqs.move_tasks(target.scope, &target.queue.arn)),
                 target,
                 reading,
             });
             polled.collect()
         })
-    }
-
-    fn tasks(
-        &self,
-        doc: &Watched,
-        target: &DeadLetterQueue,
-        reading: &Reading,
-    ) -> Option<Result<Vec<MoveTask>, ReadError>> {
-        if !doc.asks_for_tasks(&self.policy, &target.queue.arn, reading) {
-            return None;
-        }
-        Some(self.sqs.move_tasks(target.scope, &target.queue.arn))
     }
 
     /// Reads the records that `keys` names; in a dry run `see` gets all of them.

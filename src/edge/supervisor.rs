@@ -169,20 +169,18 @@ fn run(
     if !preflight::reserve_budget(context, &evidence)? {
         return Ok(());
     }
-    let settle =
-        |cost| preflight::settle_budget(context.store, context.session, &context.plan, cost);
     let workspace = match open_workspace(context, &evidence) {
         Ok(workspace) => workspace,
         Err(error) => {
             let why = NoResult::not_started(&error);
             let end = finish::emit_no_result(context, why, Some(Usd::NONE), None);
-            settle(Some(Usd::NONE))?;
+            preflight::settle_budget(context, Some(Usd::NONE))?;
             return record_end(context, &end?);
         }
     };
     let end = run_agent(context, &agent, &workspace, &evidence);
     // Order matters: after a crash between any two steps the next filter can finish the rest.
-    settle(end.as_ref().ok().and_then(|end| end.cost))?;
+    preflight::settle_budget(context, end.as_ref().ok().and_then(|end| end.cost))?;
     clean_up(context, workspace);
     record_end(context, &end?)
 }
@@ -225,20 +223,24 @@ fn conclude(
 ) -> Result<EmittedEnd, Error> {
     let transcript = run.transcript.as_ref();
     let cost = context.plan.new_cost(transcript);
-    let changes = || check.describe_changes();
+    let no_result =
+        |why| finish::emit_no_result(context, why, cost, check.describe_changes().as_deref());
     let status = match run.result {
         WaitResult::Exited(status) => status,
         // The agent has written its result.
         WaitResult::Lingering => ExitStatus::default(),
-        WaitResult::Cut(why) => {
-            return finish::emit_no_result(context, why, cost, changes().as_deref());
-        }
+        WaitResult::Cut(why) => return no_result(why),
     };
     let bundle = evidence.bundle.as_deref();
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
-        Outcome::Checked(verdict) => finish::emit_checked(context, &check.verify(verdict), cost),
-        Outcome::Unchecked(stated) => {
-            finish::emit_unchecked(context, stated, cost, changes().as_deref())
+        Ok(Outcome::Checked(verdict)) => {
+            finish::emit_checked(context, &check.verify(verdict), cost)
         }
+        Ok(Outcome::Stated(stated)) => {
+            // The patch is kept, also without a check.
+            let _ = check.describe_changes();
+            finish::emit_stated(context, stated, cost)
+        }
+        Err((reason, detail)) => no_result(NoResult::Failed(reason, detail)),
     }
 }

@@ -86,8 +86,8 @@ fn man_page_has_keys_with_description_default_and_range() {
     }
     for key in setters() {
         // The refusal of a map names the range.
-        let node = Node { line: 1, value: Value::Map(Vec::new()) };
-        let source = Source::File { trusted: true };
+        let node = yaml::outside_file(Value::Map(Vec::new()));
+        let source = Source { is_variable: false, trusted: true };
         let field = Field { path: String::new(), line: 1, node: &node, source };
         let Err(error) = (key.set)(&mut Settings::default(), &field) else { continue };
         if let Some((_, range)) = error.text.split_once(" from ") {

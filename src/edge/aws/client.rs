@@ -29,9 +29,9 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use tokio::sync::Mutex;
 
+use super::Scope;
 use super::error;
 use super::rate_limit::RateLimiter;
-use super::{AccessKey, Scope};
 use crate::clock;
 use crate::config::Monitoring;
 use crate::error::Error;
@@ -180,14 +180,6 @@ impl ScopeClient {
         http: &SharedHttpClient,
         calls: &Arc<AtomicU64>,
     ) -> Result<Self, Error> {
-        if let Some(endpoint) = &scope.endpoint
-            && !endpoint.starts_with("http://")
-            && !endpoint.starts_with("https://")
-        {
-            return Err(Error::wrong(format!(
-                "the endpoint '{endpoint}' is not a URL such as http://127.0.0.1:4566"
-            )));
-        }
         let config = sdk_config(scope, http).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
         let region = region.filter(|region| !region.is_empty()).ok_or_else(|| no_region(scope))?;
@@ -268,14 +260,11 @@ impl ScopeClient {
 }
 
 fn no_region(scope: &Scope) -> Error {
-    Error::wrong(match &scope.profile {
-        Some(profile) => format!(
-            "no region for profile '{profile}': set its region in the AWS configuration, \
-             aws.region in config.yaml, or AWS_REGION"
-        ),
-        None => "no region: set aws.region in config.yaml, AWS_REGION, or a profile with a region"
-            .into(),
-    })
+    let profile = scope.profile.as_ref().map(|name| format!(" for profile '{name}'"));
+    Error::wrong(format!(
+        "no region{}: set aws.region in config.yaml, AWS_REGION, or the region of the profile",
+        profile.unwrap_or_default()
+    ))
 }
 
 /// Loads the SDK's configuration from files and environment. A configured profile is used alone,
@@ -289,10 +278,8 @@ async fn sdk_config(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
         loader = loader.region(Region::new(region.clone()));
     }
     let Some(profile) = &scope.profile else {
-        if let Some(AccessKey { id, secret, token }) = &scope.access_key {
-            let token = token.as_ref().map(|token| token.expose().to_owned());
-            let keys = Credentials::new(id, secret.expose(), token, None, ".env");
-            loader = loader.credentials_provider(keys);
+        if let Some(access_key) = &scope.access_key {
+            loader = loader.credentials_provider(access_key.clone());
         }
         return loader.load().await;
     };

@@ -1,9 +1,9 @@
 //! Finding a queue by its name or URL in the scopes of a run.
 
 use super::Sqs;
+use crate::clock;
 use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
-use crate::time::Timestamp;
 
 impl Sqs {
     /// Finds a queue: by name in each of `scopes`; by URL without a request, in the first scope of
@@ -15,8 +15,8 @@ impl Sqs {
         &self,
         name: &str,
         scopes: &[usize],
-        at: Timestamp,
     ) -> Result<Vec<DeadLetterQueue>, ReadError> {
+        let at = clock::now();
         let mut found = Vec::new();
         let mut error = ReadError::Missing;
         let mut add = |scope: usize, url: &str| {

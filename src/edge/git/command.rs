@@ -28,11 +28,48 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Longest short output, in bytes.
 pub const ANSWER_MAX: u64 = 1 << 20;
 
+/// Variables of every call, besides `PATH`.
+const ENVIRONMENT: [(&str, &str); 10] = [
+    ("HOME", "/nonexistent"),
+    ("LC_ALL", "C"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    // A partial clone fetches nothing.
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    // The reflog of a branch requires a name.
+    ("GIT_COMMITTER_NAME", "dlq-tools"),
+    ("GIT_COMMITTER_EMAIL", "dlq-tools@localhost"),
+];
+
+/// Settings of every call.
+const SETTINGS: [(&str, &str); 15] = [
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("core.untrackedCache", "false"),
+    ("core.pager", "cat"),
+    ("core.safecrlf", "false"),
+    ("core.quotePath", "false"),
+    ("core.splitIndex", "false"),
+    ("diff.external", ""),
+    ("protocol.allow", "never"),
+    ("credential.helper", ""),
+    ("commit.gpgSign", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("submodule.recurse", "false"),
+    // Relative paths add an extension to the settings of the user's repository.
+    ("worktree.useRelativePaths", "false"),
+];
+
 /// Git for one repository.
 #[derive(Debug, Clone)]
 pub struct Git {
     /// Arguments before the command, which locate the repository.
     location: Vec<String>,
+    /// Variables and settings of its calls alone.
     environment: Vec<(OsString, OsString)>,
     settings: Vec<(String, String)>,
 }
@@ -63,58 +100,18 @@ impl Git {
     /// Creates a git that finds the repository from a folder. Only that very folder may belong to
     /// another user: git refuses a repository of another user above it.
     pub fn at(folder: &str) -> Self {
-        let mut git = Git::bare(vec!["-C".to_owned(), folder.to_owned()]);
-        git.settings.push(("safe.directory".to_owned(), folder.to_owned()));
-        git
+        Git {
+            location: vec!["-C".to_owned(), folder.to_owned()],
+            environment: Vec::new(),
+            settings: vec![("safe.directory".to_owned(), folder.to_owned())],
+        }
     }
 
     /// Creates a git with a fixed repository: `.git` in the tree, which an agent may write, is not read.
     pub fn within(admin: &str, tree: &str) -> Self {
         let location = [format!("--git-dir={admin}"), format!("--work-tree={tree}")];
-        Git::bare(["-C", tree].map(str::to_owned).into_iter().chain(location).collect())
-    }
-
-    fn bare(location: Vec<String>) -> Self {
-        let fixed = [
-            ("HOME", "/nonexistent"),
-            ("LC_ALL", "C"),
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_ATTR_NOSYSTEM", "1"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-            // A partial clone fetches nothing.
-            ("GIT_NO_LAZY_FETCH", "1"),
-            ("GIT_NO_REPLACE_OBJECTS", "1"),
-            // The reflog of a branch requires a name.
-            ("GIT_COMMITTER_NAME", "dlq-tools"),
-            ("GIT_COMMITTER_EMAIL", "dlq-tools@localhost"),
-        ];
-        let path = std::env::var_os("PATH").map(|path| ("PATH".into(), path));
-        let fixed = fixed.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let settings = [
-            ("core.hooksPath", "/dev/null"),
-            ("core.fsmonitor", "false"),
-            ("core.untrackedCache", "false"),
-            ("core.pager", "cat"),
-            ("core.safecrlf", "false"),
-            ("core.quotePath", "false"),
-            ("core.splitIndex", "false"),
-            ("diff.external", ""),
-            ("protocol.allow", "never"),
-            ("credential.helper", ""),
-            ("commit.gpgSign", "false"),
-            ("gc.auto", "0"),
-            ("maintenance.auto", "false"),
-            ("submodule.recurse", "false"),
-            // Relative paths add an extension to the settings of the user's repository.
-            ("worktree.useRelativePaths", "false"),
-        ];
-        let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        Git {
-            location,
-            environment: path.into_iter().chain(fixed).collect(),
-            settings: settings.into(),
-        }
+        let location = ["-C", tree].map(str::to_owned).into_iter().chain(location).collect();
+        Git { location, environment: Vec::new(), settings: Vec::new() }
     }
 
     /// Adds a variable to the environment.
@@ -201,9 +198,14 @@ impl Git {
 
     /// Passes settings by environment, where a key may hold any character, also `=`.
     fn environment(&self) -> Vec<(OsString, OsString)> {
-        let mut all = self.environment.clone();
-        all.push(("GIT_CONFIG_COUNT".into(), self.settings.len().to_string().into()));
-        for (n, (key, value)) in self.settings.iter().enumerate() {
+        let path = std::env::var_os("PATH").map(|path| ("PATH".into(), path));
+        let fixed = ENVIRONMENT.map(|(name, value)| (name.into(), value.into()));
+        let own = self.environment.iter().cloned();
+        let mut all: Vec<_> = path.into_iter().chain(fixed).chain(own).collect();
+        let own = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let settings: Vec<_> = SETTINGS.into_iter().chain(own).collect();
+        all.push(("GIT_CONFIG_COUNT".into(), settings.len().to_string().into()));
+        for (n, (key, value)) in settings.into_iter().enumerate() {
             all.push((format!("GIT_CONFIG_KEY_{n}").into(), key.into()));
             all.push((format!("GIT_CONFIG_VALUE_{n}").into(), value.into()));
         }

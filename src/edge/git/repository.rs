@@ -128,9 +128,6 @@ impl GitRepository {
             if n == 1 && !self.git.ask(&["check-ref-format", &full])?.ok {
                 return Err(failed("git does not allow this name"));
             }
-            if self.git.ask(&["show-ref", "--verify", "--quiet", &full])?.ok {
-                continue;
-            }
             // The empty old value requires that the branch does not exist: a second attempt fails.
             let made = git.ask(&["update-ref", &full, base, ""])?;
             if made.ok {

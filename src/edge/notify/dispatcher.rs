@@ -193,13 +193,11 @@ impl Dispatcher {
             self.warn_once("more than 100 notices wait for the desktop: the oldest become one");
         }
         let mut results = Vec::new();
-        for DeliveryChannel { name, desktop } in &mut self.channels {
-            if let Some(desktop) = desktop {
-                results.extend(desktop.poll_children().into_iter().map(|one| (name.clone(), one)));
-            }
+        for desktop in self.channels.iter_mut().filter_map(|channel| channel.desktop.as_mut()) {
+            results.extend(desktop.poll_children());
         }
         let lines: Vec<Vec<u8>> =
-            results.into_iter().map(|(channel, result)| self.complete(&channel, result)).collect();
+            results.into_iter().filter_map(|result| self.complete(result)).collect();
         self.polled_at = clock::tick();
         let journaled = match &self.state {
             Some(state) => state.journal.append(&lines.concat()),
@@ -211,33 +209,21 @@ impl Dispatcher {
 
     /// Returns the event for the result of a delivery. The newest of several notices that were
     /// shown as one stands for all.
-    fn complete(&mut self, channel: &str, result: DeliveryResult<NoticeContext>) -> Vec<u8> {
-        let now = clock::now();
-        let newest = result.about.last().cloned();
-        let failure = match result.result {
-            Ok(()) => {
-                self.delivered.extend(result.about.into_iter().map(|context| context.key));
-                return newest.map(|context| sent_line(&context, now)).unwrap_or_default();
-            }
-            Err(failure) => failure,
+    fn complete(&mut self, result: DeliveryResult<NoticeContext>) -> Option<Vec<u8>> {
+        let (now, newest) = (clock::now(), result.about.last().cloned()?);
+        let Err(failure) = result.result else {
+            self.delivered.extend(result.about.into_iter().map(|context| context.key));
+            return Some(sent_line(&newest, now));
         };
         for context in &result.about {
             self.known.remove(&context.key);
         }
         // A machine without a notifier is not a failure of this run.
         self.failed |= matches!(failure, DeliveryError::Failed(_));
+        let (channel, event) = (newest.key.channel.clone(), newest.event.clone());
         let error = failure.to_string();
         self.warn_once(&format!("cannot notify channel '{channel}': {error}"));
-        let failed_line = |context: &NoticeContext| {
-            let data = NoticeFailed {
-                channel: channel.to_owned(),
-                event: context.event.clone(),
-                attempts: 1,
-                error: error.clone(),
-            };
-            notice_line(context, now, data)
-        };
-        newest.as_ref().map(failed_line).unwrap_or_default()
+        Some(notice_line(&newest, now, NoticeFailed { channel, event, attempts: 1, error }))
     }
 
     /// Records the deliveries for the next run. Those that cannot be recorded are tried again.

@@ -1,7 +1,6 @@
 //! `dlq-peek` by hand: peeks at the queues that are named.
 
 use super::{PeekOutcome, Peeker};
-use crate::clock;
 use crate::error::Error;
 use crate::log;
 use crate::rules::evidence::sample;
@@ -45,7 +44,7 @@ impl Peeker {
         request: &PeekRequest,
         out: &mut Output,
     ) -> Result<bool, Error> {
-        let mut target = self.find(queue, request.account.as_deref(), clock::now())?;
+        let mut target = self.find(queue, request.account.as_deref())?;
         if let Some(incident) = &request.incident {
             target.incident = Some(incident.clone());
         }

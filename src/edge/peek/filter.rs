@@ -7,24 +7,18 @@ use crate::event::{self, Head, QueueGrew, QueueRaised, Type};
 use crate::log;
 use crate::wire::{Output, StreamFilter};
 
-/// The filter and whether one of its peeks has failed.
-pub struct IncidentPeeker {
-    peeker: Peeker,
-    failed: bool,
-}
-
-impl StreamFilter for IncidentPeeker {
+impl StreamFilter for Peeker {
     fn on_line(
         &mut self,
         head: Option<&Head<'_>>,
         line: &[u8],
         out: &mut Output,
     ) -> Result<(), Error> {
-        let target = head.map_or(Ok(None), |head| self.target(head, line))?;
+        let target = head.map_or(Ok(None), |head| self.target_of_line(head, line))?;
         let Some(target) = target else { return Ok(()) };
         // Flush, so that the incident's line does not wait for the messages.
         out.flush()?;
-        match self.peeker.peek(&target, &mut |_, _| Ok(())) {
+        match self.peek(&target, &mut |_, _| Ok(())) {
             Ok(PeekOutcome::Reported { line, refusal }) => {
                 out.line(&line)?;
                 if let Some(refusal) = refusal {
@@ -47,20 +41,16 @@ impl StreamFilter for IncidentPeeker {
     }
 }
 
-impl IncidentPeeker {
-    pub fn new(peeker: Peeker) -> Self {
-        IncidentPeeker { peeker, failed: false }
-    }
-
+impl Peeker {
     /// Returns the queue to peek at, if the line is of an incident that begins or grows.
-    fn target(&self, head: &Head<'_>, line: &[u8]) -> Result<Option<PeekTarget>, Error> {
+    fn target_of_line(&self, head: &Head<'_>, line: &[u8]) -> Result<Option<PeekTarget>, Error> {
         let queue = match head.known {
             Some(Type::QueueRaised) => event::read::<QueueRaised>(line).map(|e| e.data.queue),
             Some(Type::QueueGrew) => event::read::<QueueGrew>(line).map(|e| e.data.queue),
             _ => None,
         };
         match (queue, head.incident.as_deref()) {
-            (Some(queue), Some(incident)) => self.peeker.target_of_event(queue, incident, &head.id),
+            (Some(queue), Some(incident)) => self.target_of_event(queue, incident, &head.id),
             _ => Ok(None),
         }
     }

@@ -22,21 +22,16 @@ pub struct PeekTarget {
 
 impl Peeker {
     /// Finds a queue by name or URL, in the given account if there is one.
-    pub fn find(
-        &self,
-        name: &str,
-        account: Option<&str>,
-        at: Timestamp,
-    ) -> Result<PeekTarget, Error> {
+    pub fn find(&self, name: &str, account: Option<&str>) -> Result<PeekTarget, Error> {
         let is_wanted = |scope: &usize| account.is_none_or(|account| self.is_in(*scope, account));
         let scopes: Vec<usize> = (0..self.sqs.scopes()).filter(is_wanted).collect();
         if scopes.is_empty() {
             let account = account.unwrap_or_default();
             return Err(Error::wrong(format!("no account '{account}' is configured")));
         }
-        let found = self.sqs.find_queue(name, &scopes, at);
+        let found = self.sqs.find_queue(name, &scopes);
         match found.map_err(|error| Error::failed("find queue", name, error))?.as_slice() {
-            [dlq] => self.with_incident(dlq.scope, dlq.queue.clone()),
+            [dlq] => Ok(self.with_record(dlq.scope, dlq.queue.clone())?.0),
             several => Err(Error::wrong(format!(
                 "queue '{name}' is in {} scopes; select one with --account and --region, or give \
                  its URL",
@@ -54,8 +49,9 @@ impl Peeker {
         }
     }
 
-    /// Adds what `queues.json` records of the queue: its incident and its sources.
-    fn with_incident(&self, scope: usize, mut queue: Queue) -> Result<PeekTarget, Error> {
+    /// Adds what `queues.json` records of the queue: its incident and its sources. Returns also
+    /// whether there is a record.
+    fn with_record(&self, scope: usize, mut queue: Queue) -> Result<(PeekTarget, bool), Error> {
         let watched: Watched = self.store.read(&Keys::one(Watched::QUEUE, queue.arn.as_str()))?;
         let entry = watched.entries().find(|entry| entry.queue.arn == queue.arn);
         let incident = entry.and_then(|entry| entry.record.incident.as_ref());
@@ -64,7 +60,7 @@ impl Peeker {
         if let Some(entry) = entry {
             queue.sources.clone_from(&entry.queue.sources);
         }
-        Ok(PeekTarget { scope, queue, incident, raised_at, cause: None })
+        Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 
     /// Returns the target of an event; `None` when its incident is no longer open, or its queue is in
@@ -79,12 +75,9 @@ impl Peeker {
         let here = (0..sqs.scopes())
             .find(|scope| sqs.region(*scope) == queue.region && self.is_in(*scope, &queue.account));
         let Some(scope) = here else { return Ok(None) };
-        let arn = queue.arn.clone();
-        let found = self.with_incident(scope, queue)?;
+        let (found, is_recorded) = self.with_record(scope, queue)?;
         // An incident of a queue without a record is accepted as it is.
-        let keys = Keys::one(Watched::QUEUE, arn.as_str());
-        let known = self.store.read::<Watched>(&keys)?.contains(&arn);
-        if known && found.incident.as_deref() != Some(incident) {
+        if is_recorded && found.incident.as_deref() != Some(incident) {
             return Ok(None);
         }
         let (incident, cause) = (Some(incident.to_owned()), Some(cause.to_owned()));

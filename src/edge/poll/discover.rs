@@ -67,7 +67,7 @@ impl Poller {
     }
 
     /// Finds the queues given by name or URL. Returns whether all were found.
-    pub(super) fn find_given(&mut self, at: Timestamp) -> bool {
+    pub(super) fn find_given(&mut self) -> bool {
         let scopes: Vec<usize> = (0..self.sqs.scopes()).collect();
         let mut all = true;
         for name in &self.run.queues {
@@ -76,7 +76,7 @@ impl Poller {
             if self.targets.iter().any(is_it) {
                 continue;
             }
-            match self.sqs.find_queue(name, &scopes, at) {
+            match self.sqs.find_queue(name, &scopes) {
                 Ok(found) => self.targets.extend(found),
                 Err(error) => {
                     log::warn(&format!("cannot find queue '{name}': {error}"));
@@ -150,31 +150,28 @@ impl Poller {
     /// Records the result of a survey. Returns what is new and what is leaving.
     fn apply_survey(&mut self, survey: Survey) -> Result<Discovered, Error> {
         let cached = self.now_discovered()?;
-        let mut found = Discovered::default();
-        let mut by_scope: Vec<Vec<DeadLetterQueue>> =
-            survey.scopes.iter().map(|_| Vec::new()).collect();
+        let Monitoring { discover, patterns, .. } = &self.monitoring;
+        let mut known = redrive_graph::find(&survey, *discover, patterns.as_ref());
+        let failures = survey.scopes.iter().map(failure).collect();
+        let mut found = Discovered { failures, ..Discovered::default() };
+        let at = survey.at;
+        drop(survey);
         // Not the time of the survey, which may have begun rounds ago: polling begins now.
         let now = clock::now();
-        let Monitoring { discover, patterns, .. } = &self.monitoring;
-        for known in redrive_graph::find(&survey, *discover, patterns.as_ref()) {
-            let scope = known.scope;
-            by_scope[scope].push(DeadLetterQueue { found_at: now, ..known });
-        }
-        let at = survey.at;
-        let listed = survey.scopes.iter().map(|seen| {
-            found.failures.push(failure(seen));
-            seen.queues.is_ok()
-        });
-        let listed: Vec<bool> = listed.collect();
-        drop(survey);
-        for (scope, here) in by_scope.iter().enumerate().filter(|(scope, _)| listed[*scope]) {
+        known.iter_mut().for_each(|known| known.found_at = now);
+        let mut listed = Vec::new();
+        for (scope, _) in found.failures.iter().enumerate().filter(|(_, one)| one.reason.is_none())
+        {
+            let here: Vec<DeadLetterQueue> =
+                known.extract_if(.., |known| known.scope == scope).collect();
             let earlier = cached.entry(&self.cache_key(scope));
             let label = self.sqs.account(scope);
             let earlier: Vec<DeadLetterQueue> =
                 earlier.map_or(Vec::new(), |entry| entry.queues_in(scope, label).collect());
-            let new = self.only_in(here, &earlier);
+            let new = self.only_in(&here, &earlier);
             new.for_each(|known| found.lines.push(&found_line(known, at), true));
-            found.leaving.extend(self.only_in(&earlier, here).cloned());
+            found.leaving.extend(self.only_in(&earlier, &here).cloned());
+            listed.push((scope, here));
         }
         drop(cached);
         // Journal first: after a crash in between, a new queue is reported again, not lost.
@@ -182,9 +179,7 @@ impl Poller {
             if !self.run.dry_run && !found.lines.is_empty() {
                 self.journal.append_with(|out| found.lines.write_news(out))?;
             }
-            for (scope, here) in
-                by_scope.into_iter().enumerate().filter(|(scope, _)| listed[*scope])
-            {
+            for (scope, here) in listed {
                 doc.put(self.cache_key(scope), at, here);
             }
             Ok(self.cached_targets(doc))

@@ -14,8 +14,8 @@ impl Poller {
         let (mut out, mut beat) = (Output::new(), 0);
         let rounds = self.run.rounds.unwrap_or(if self.run.follow { u64::MAX } else { 1 });
         for number in 1..=rounds {
-            let round = self.round()?;
-            for lines in &round.lines {
+            let mut round = self.round()?;
+            for lines in &mut round.lines {
                 lines.each(&mut |line| out.line(line))?;
             }
             if number == rounds {

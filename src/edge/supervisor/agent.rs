@@ -6,7 +6,6 @@ use std::process::Child;
 
 use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
-use super::finish::NoResult;
 use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, wait};
@@ -116,8 +115,7 @@ pub(super) fn follow_agent(
     };
     let result = wait(child, context.time_remaining(), &mut || {
         sampler.sample();
-        let asked = stop.is_made().then_some(WaitResult::Cut(NoResult::Stopped));
-        asked.or_else(|| tail.as_mut()?.follow(&mut report))
+        stop.check().or_else(|| tail.as_mut()?.follow(&mut report))
     });
     end_tree(context, &result, tree);
     if let Some(tail) = &mut tail {
@@ -137,7 +135,7 @@ fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<Tr
     let expected = call.map(Invocation::expected_init);
     let path = context.path(files::TRANSCRIPT);
     let streams = agent.program.format == ResultFormat::StreamJson;
-    streams.then(|| TranscriptTail::new(path, expected, hooked))
+    streams.then(|| TranscriptTail::new(&path, expected, hooked))
 }
 
 /// Emits progress. A failure ends no investigation.

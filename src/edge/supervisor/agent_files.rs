@@ -3,10 +3,9 @@
 //! They are read and checked before an investigation starts, so that an invalid file is reported
 //! before money is spent.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::config;
 use crate::error::Error;
 use crate::rules::agent::prompt;
 use crate::rules::agent::subagent;
@@ -54,15 +53,7 @@ pub(super) fn text(path: &Path, max: usize) -> Result<String, Error> {
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Error::wrong(format!("cannot read '{}': not a file", path.display())));
     }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > max {
-        let (path, max) = (path.display(), max / 1024);
-        return Err(Error::wrong(format!("cannot read '{path}': longer than {max} KiB")));
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::wrong(format!("cannot read '{}': not UTF-8", path.display())))
+    config::read_file(path, max as u64).map_err(unreadable)?
 }
 
 #[cfg(test)]
@@ -102,8 +93,8 @@ mod tests {
         let long = vec![b'a'; MAX_FILE + 1];
         let rows: [(&[u8], &str); 3] = [
             (b"---\ntolls: x\n", "/x.md:2: unknown key 'tolls'"),
-            (b"\xff", "/x.md': not UTF-8"),
-            (&long, "/x.md': longer than 64 KiB"),
+            (b"\xff", "/x.md:1: not UTF-8"),
+            (&long, "/x.md': larger than 64 KiB"),
         ];
         for (bytes, why) in rows {
             std::fs::write(&path, bytes).unwrap();

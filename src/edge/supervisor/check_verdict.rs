@@ -18,7 +18,7 @@ use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
 use crate::rules::agent::last_line;
-use crate::rules::agent::last_line::{AgentResult, Exit};
+use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
@@ -47,11 +47,12 @@ pub(super) struct CheckedVerdict {
     branch: Option<String>,
 }
 
-/// Result of an agent that exited.
+/// Result of an agent that succeeded.
 pub(super) enum Outcome {
+    /// The result of Claude Code.
     Checked(CheckedVerdict),
-    /// A failure, or the result of an agent other than Claude Code.
-    Unchecked(AgentResult),
+    /// The result of another agent.
+    Stated(StatedResult),
 }
 
 /// Reads the result of an agent that exited, and checks that of Claude Code.
@@ -62,18 +63,18 @@ pub(super) fn read_outcome(
     transcript: Option<&Transcript>,
     bundle: Option<&Path>,
     workspace: &Workspace,
-) -> Result<Outcome, Error> {
+) -> Result<Result<Outcome, Failure>, Error> {
     let exit = match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Status(code),
         (None, signal) => Exit::Signal(signal.unwrap_or(0)),
     };
     let Some(transcript) = transcript else {
         let line = last_line(&context.path(files::TRANSCRIPT));
-        return Ok(Outcome::Unchecked(last_line::judge(exit, line.as_deref())));
+        return Ok(last_line::judge(exit, line.as_deref()).map(Outcome::Stated));
     };
     let is_claude = program.claude;
-    if let Err((reason, detail)) = transcript::outcome(exit, false, transcript, is_claude) {
-        return Ok(Outcome::Unchecked(AgentResult::Failed(reason, detail)));
+    if let Err(failure) = transcript::outcome(exit, false, transcript, is_claude) {
+        return Ok(Err(failure));
     }
     let result = match (transcript.structured(), transcript.text()) {
         (Some(result), _) => result.to_string(),
@@ -83,19 +84,12 @@ pub(super) fn read_outcome(
     store::replace(&context.path(files::RESULT), &safe)?;
     if is_claude {
         let result = transcript.structured().unwrap_or(&Value::Null);
-        return Ok(match check(result, bundle, workspace.worktree.as_ref(), transcript) {
-            Ok(verdict) => Outcome::Checked(verdict),
-            Err(why) => {
-                let why = format!("its result is not a verdict: {}", text::safe(&why));
-                Outcome::Unchecked(AgentResult::Failed("no_result", why))
-            }
-        });
+        let checked = check(result, bundle, workspace.worktree.as_ref(), transcript);
+        let failure = |why: String| format!("its result is not a verdict: {}", text::safe(&why));
+        return Ok(checked.map(Outcome::Checked).map_err(|why| ("no_result", failure(why))));
     }
-    let mut stated = last_line::judge(exit, Some(result.as_bytes()));
-    if let AgentResult::Completed(_, _, turns) = &mut stated {
-        *turns = transcript.turns();
-    }
-    Ok(Outcome::Unchecked(stated))
+    let stated = last_line::judge(exit, Some(result.as_bytes()));
+    Ok(stated.map(|stated| Outcome::Stated(StatedResult { turns: transcript.turns(), ..stated })))
 }
 
 /// Checks the citations of a result. An error says why it is no verdict.
@@ -106,7 +100,7 @@ fn check(
     transcript: &Transcript,
 ) -> Result<CheckedVerdict, String> {
     let found = verdict::parse(result)?;
-    let Citable { mut resolved, mut excerpts, timeline } = match bundle {
+    let (mut resolved, mut excerpts, timeline) = match bundle {
         Some(bundle) => read_citable(bundle).map_err(|error| error.to_string())?,
         None => Citable::default(),
     };
@@ -132,13 +126,8 @@ fn check(
     })
 }
 
-/// Items of a bundle that a verdict may cite, with the text that a report shows of them.
-#[derive(Default)]
-struct Citable {
-    resolved: BTreeSet<String>,
-    excerpts: BTreeMap<String, String>,
-    timeline: Timeline,
-}
+/// Ids of a bundle that a verdict may cite, texts that a report shows of them, and the timeline.
+type Citable = (BTreeSet<String>, BTreeMap<String, String>, Timeline);
 
 fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
@@ -151,7 +140,7 @@ fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let groups = all.fingerprints.fingerprints.iter().map(|g| (g.item.clone(), g.title.clone()));
     let moments = all.timeline.timeline.iter().map(|one| (one.id.clone(), one.what.clone()));
     let excerpts = messages.chain(groups).chain(moments).collect();
-    Ok(Citable { resolved, excerpts, timeline: all.timeline })
+    Ok((resolved, excerpts, all.timeline))
 }
 
 /// The cited line or commit, or `None` when it does not exist or cannot be read: a citation counts

@@ -2,16 +2,12 @@
 //!
 //! A filter runs it as a child (`dlq-supervise clean-up`), because it needs git and the transcript.
 
-use std::path::Path;
-
-use super::context::canonical_session_folder;
+use super::context::{SessionContext, canonical_session_folder};
 use super::preflight::settle_budget;
-use super::{Plan, files, plan};
-use crate::document::Keys;
+use super::{files, plan};
 use crate::edge::git;
 use crate::error::Error;
 use crate::log;
-use crate::rules::investigation::document::Sessions;
 use crate::store::{self, Store};
 
 /// Settles the cost of a crashed session and removes its worktrees. Changes for a fix stay. Does
@@ -23,10 +19,16 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
     }
     let _ = std::fs::remove_file(folder.join(files::KEY));
     if let Ok(plan) = plan::read(&folder) {
-        record_cost(store, session, &plan, &folder)?;
+        let context = SessionContext::new(store, session, plan);
+        let plan = &context.plan;
+        // Without a report of its cost the agent counts as reserved.
+        let cost = plan.new_cost(plan.transcript(&folder).as_ref());
+        settle_budget(&context, cost)?;
+        if cost.is_some() {
+            context.record(|session| session.cost_usd = session.cost_usd.or(cost))?;
+        }
         if let Some(code) = &plan.code {
-            let first = plan.resumes.as_deref().unwrap_or(session);
-            let worktree = canonical_session_folder(store.dir(), first).join(files::TREE);
+            let worktree = context.conversation_folder().join(files::TREE);
             log::warn_on_error(git::remove_test_worktree(&code.repo, &folder.join(files::TRIAL)));
             log::warn_on_error(match code.fix {
                 true => git::sweep(&code.repo, &worktree),
@@ -49,17 +51,4 @@ pub fn discard_worktrees(store: &Store, session: &str) {
     if plan.resumes.is_none() {
         log::warn_on_error(git::discard_old(&code.repo, &folder.join(files::TREE)));
     }
-}
-
-/// Records the cost that the agent has reported. Without a report it counts as reserved.
-fn record_cost(store: &Store, session: &str, plan: &Plan, folder: &Path) -> Result<(), Error> {
-    let cost = plan.new_cost(plan.transcript(folder).as_ref());
-    settle_budget(store, session, plan, cost)?;
-    let Some(cost) = cost else { return Ok(()) };
-    store.update(&Keys::one(Sessions::SESSION, session), |sessions: &mut Sessions| {
-        if let Some(session) = sessions.session_mut(session) {
-            session.cost_usd.get_or_insert(cost);
-        }
-        Ok(())
-    })
 }

@@ -80,9 +80,7 @@ impl<'a> SessionContext<'a> {
     pub(super) fn record(&self, change: impl FnOnce(&mut Session)) -> Result<(), Error> {
         let keys = Keys::one(Sessions::SESSION, self.session);
         self.store.update(&keys, |sessions: &mut Sessions| {
-            if let Some(session) = sessions.session_mut(self.session) {
-                change(session);
-            }
+            sessions.session_mut(self.session).map(change);
             Ok(())
         })
     }

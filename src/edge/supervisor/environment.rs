@@ -25,32 +25,23 @@ pub fn passed_on() -> impl Iterator<Item = (&'static str, OsString)> {
 /// Encodes this process's environment and the model's credential for a supervisor's standard
 /// input. The credential is a variable without a name, which no environment can hold.
 pub fn to_hand_over(credential: Option<&SecretValue>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Some(credential) = credential {
-        bytes.push(b'=');
-        bytes.extend_from_slice(credential.expose().as_bytes());
-        bytes.push(0);
-    }
-    for (name, value) in std::env::vars_os() {
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.push(b'=');
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.push(0);
-    }
-    bytes
+    let credential = credential.map(|secret| (OsString::new(), secret.expose().into()));
+    let pairs = credential.into_iter().chain(std::env::vars_os());
+    pairs
+        .flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())
+        .collect()
 }
 
 /// Reads environment and credential from standard input, as [`to_hand_over`] encodes them.
 pub(super) fn receive() -> (Variables, Option<SecretValue>) {
     let mut bytes = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut bytes);
-    let pair = |entry: &[u8]| {
-        let at = entry.iter().position(|byte| *byte == b'=').filter(|at| *at > 0)?;
-        let text = |part: &[u8]| OsString::from_vec(part.to_vec());
+    let text = |part: &[u8]| OsString::from_vec(part.to_vec());
+    let pairs = bytes.split(|byte| *byte == 0).filter_map(|entry| {
+        let at = entry.iter().position(|byte| *byte == b'=')?;
         Some((text(&entry[..at]), text(&entry[at + 1..])))
-    };
-    let credential = bytes.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(b"="));
-    let credential = credential.and_then(|secret| String::from_utf8(secret.to_vec()).ok());
-    let variables = bytes.split(|byte| *byte == 0).filter_map(pair).collect();
+    });
+    let (unnamed, variables): (Variables, Variables) = pairs.partition(|(name, _)| name.is_empty());
+    let credential = unnamed.into_iter().find_map(|(_, secret)| secret.into_string().ok());
     (variables, credential.map(SecretValue::new))
 }

@@ -13,7 +13,7 @@ use crate::event::{
     InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStarted,
     InvestigationStopped, InvestigationTimedOut, Verdict,
 };
-use crate::rules::agent::last_line::AgentResult;
+use crate::rules::agent::last_line::StatedResult;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
@@ -108,24 +108,18 @@ pub(super) fn emit_checked(
     emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
 }
 
-/// Emits what an agent other than Claude Code has stated. `cost` is that of the transcript, which
-/// counts before the cost that the agent states.
-pub(super) fn emit_unchecked(
+/// Emits the result that an agent other than Claude Code has stated. `cost` is that of the transcript,
+/// which counts before the cost that the agent states.
+pub(super) fn emit_stated(
     context: &SessionContext,
-    stated: AgentResult,
+    stated: StatedResult,
     cost: Option<Usd>,
-    changes: Option<&str>,
 ) -> Result<EmittedEnd, Error> {
-    let (result, stated_cost, turns) = match stated {
-        AgentResult::Completed(result, cost, turns) => (result, cost, turns),
-        AgentResult::Failed(reason, detail) => {
-            return emit_no_result(context, NoResult::Failed(reason, detail), cost, changes);
-        }
-    };
+    let StatedResult { verdict, cost_usd, turns } = stated;
     let Incident { id, queue, .. } = &context.plan.incident;
-    let report = report::render_unchecked(context.session, id, queue, &result, context.elapsed());
-    let cost = cost.or(stated_cost.and_then(Usd::from_dollars));
-    emit_completed(context, result, cost, turns, &report)
+    let report = report::render_unchecked(context.session, id, queue, &verdict, context.elapsed());
+    let cost = cost.or(cost_usd.and_then(Usd::from_dollars));
+    emit_completed(context, verdict, cost, turns, &report)
 }
 
 /// Emits the triage as the result of a session without an agent.

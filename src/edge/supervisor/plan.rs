@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::files;
 use super::transcript_tail::TranscriptTail;
@@ -85,21 +86,17 @@ fn first_version() -> u32 {
 /// Reads the plan of a session's folder. A plan of another version is refused by its number,
 /// before any other field is read.
 pub(super) fn read(folder: &Path) -> Result<Plan, Error> {
-    #[derive(Deserialize)]
-    struct PlanVersion {
-        #[serde(default = "first_version")]
-        version: u32,
-    }
     let path = folder.join(files::PLAN);
-    let PlanVersion { version } = store::read_json(&path)?;
-    if version != PLAN_VERSION {
+    let plan: Value = store::read_json(&path)?;
+    let version = plan.get("version").map_or(Some(1), Value::as_u64).unwrap_or_default();
+    if version != u64::from(PLAN_VERSION) {
         let cause = format!(
             "its version is {version}, and this dlq-supervise reads version {PLAN_VERSION}; install \
              all programs from one release, then restart dlq-investigate"
         );
         return Err(Error::failed("read", path.display(), cause));
     }
-    store::read_json(&path)
+    serde_json::from_value(plan).map_err(|error| Error::failed("read", path.display(), error))
 }
 
 impl Plan {
@@ -122,7 +119,7 @@ impl Plan {
         match self.agent.as_ref()?.format {
             ResultFormat::Text => None,
             ResultFormat::StreamJson => {
-                let mut tail = TranscriptTail::new(path, None, None);
+                let mut tail = TranscriptTail::new(&path, None, None);
                 tail.finish(&mut |_| ());
                 Some(tail.transcript)
             }

@@ -2,8 +2,8 @@
 
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
+use super::files;
 use super::finish::{finish_skipped, retry_later};
-use super::{Plan, files};
 use crate::clock;
 use crate::document::Keys;
 use crate::error::Error;
@@ -14,7 +14,7 @@ use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::preflight::{self, NOT_A_CODE_BUG, PreflightSkip, Retry};
 use crate::rules::investigation::wait::Wait;
-use crate::store::{self, Store};
+use crate::store;
 
 /// Claims the cause for this session and decides whether to go on. `None` when the session has
 /// ended as skipped, which is then emitted and recorded.
@@ -82,17 +82,13 @@ pub(super) fn reserve_budget(
 }
 
 /// Replaces the reservation by the cost. An unknown cost counts as reserved.
-pub(super) fn settle_budget(
-    store: &Store,
-    session: &str,
-    plan: &Plan,
-    cost: Option<Usd>,
-) -> Result<(), Error> {
-    if !plan.spends() {
+pub(super) fn settle_budget(context: &SessionContext, cost: Option<Usd>) -> Result<(), Error> {
+    if !context.plan.spends() {
         return Ok(());
     }
-    store.update(&Keys::one(Budget::SPEND, session), |budget: &mut Budget| {
-        budget.settle(session, cost, clock::now());
+    let keys = Keys::one(Budget::SPEND, context.session);
+    context.store.update(&keys, |budget: &mut Budget| {
+        budget.settle(context.session, cost, clock::now());
         Ok(())
     })
 }

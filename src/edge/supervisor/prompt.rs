@@ -37,11 +37,12 @@ pub(super) fn write_prompt(
         }),
         subagents: claude.map_or(&[], |claude| &claude.subagents),
     };
-    let prompt = match claude {
-        None => prompt::plain_prompt(&facts),
-        Some(_) if plan.resumes.is_some() => prompt::GO_ON.to_owned(),
-        Some(claude) => prompt::fill(&claude.template, &facts).map_err(Error::wrong)?,
+    let template = match claude {
+        None => prompt::PLAIN,
+        Some(_) if plan.resumes.is_some() => prompt::GO_ON,
+        Some(claude) => &claude.template,
     };
+    let prompt = prompt::fill(template, &facts).map_err(Error::wrong)?;
     store::replace(&context.path(files::PROMPT), prompt.as_bytes())
 }
 

@@ -119,9 +119,7 @@ impl FixCheck<'_> {
             .spawn()
             .map_err(|error| Error::failed("start", "the tests", error))?;
         let tree = process_tree(context, child.id(), self.watchdog);
-        let result = wait(child, context.time_remaining(), &mut || {
-            self.stop.is_made().then_some(WaitResult::Cut(NoResult::Stopped))
-        });
+        let result = wait(child, context.time_remaining(), &mut || self.stop.check());
         // Processes that the tests have left running.
         tree.end(context.grace() / 2);
         Ok(match result {

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::finish::NoResult;
@@ -21,17 +21,14 @@ use crate::rules::agent::transcript::{
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Time that an agent has to exit after its result.
 const LINGER: Duration = Duration::from_secs(30);
-/// Bytes of one read.
-const CHUNK: u64 = 1 << 20;
 
 pub(super) struct TranscriptTail {
-    path: PathBuf,
+    file: Option<BufReader<File>>,
     /// Permissions that the agent must report; `None` for agents other than Claude Code.
     expected: Option<ExpectedInit>,
     /// File that a hook makes; without it the hooks, which limit the agent, do not run.
     hooked: Option<PathBuf>,
     pub(super) transcript: Transcript,
-    offset: u64,
     partial: Vec<u8>,
     reported: HashMap<(String, Option<String>), Instant>,
     result_at: Option<Instant>,
@@ -39,16 +36,15 @@ pub(super) struct TranscriptTail {
 
 impl TranscriptTail {
     pub(super) fn new(
-        path: PathBuf,
+        path: &Path,
         expected: Option<ExpectedInit>,
         hooked: Option<PathBuf>,
     ) -> Self {
         TranscriptTail {
-            path,
+            file: File::open(path).ok().map(BufReader::new),
             expected,
             hooked,
             transcript: Transcript::default(),
-            offset: 0,
             partial: Vec::new(),
             reported: HashMap::new(),
             result_at: None,
@@ -58,17 +54,8 @@ impl TranscriptTail {
     /// Reads the lines that were added. `report` gets the progress that is due.
     pub(super) fn follow(&mut self, report: &mut dyn FnMut(Progress)) -> Option<WaitResult> {
         let mut ended = None;
-        while let Some(bytes) = self.read_chunk() {
-            self.partial.extend(bytes);
-            let whole = self.partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            let lines: Vec<u8> = self.partial.drain(..whole).collect();
-            for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                ended = ended.or(self.apply_line(line, report));
-            }
-            // A line without an end is not kept for ever; the rest of it is no JSON.
-            if self.partial.len() > LINE_MAX {
-                self.partial.clear();
-            }
+        while let Some(line) = self.next_line() {
+            ended = ended.or(self.apply_line(line.trim_ascii_end(), report));
         }
         let late = self.result_at.is_some_and(|at| clock::tick() >= at + LINGER);
         ended.or(late.then_some(WaitResult::Lingering))
@@ -84,13 +71,13 @@ impl TranscriptTail {
         }
     }
 
-    fn read_chunk(&mut self) -> Option<Vec<u8>> {
-        let mut file = File::open(&self.path).ok()?;
-        file.seek(SeekFrom::Start(self.offset)).ok()?;
-        let mut bytes = Vec::new();
-        let count = file.take(CHUNK).read_to_end(&mut bytes).ok()?;
-        self.offset += count as u64;
-        (count > 0).then_some(bytes)
+    /// Reads a line that has its end, which may come with a later call.
+    fn next_line(&mut self) -> Option<Vec<u8>> {
+        let max = (LINE_MAX - self.partial.len() + 1) as u64;
+        self.file.as_mut()?.take(max).read_until(b'\n', &mut self.partial).ok()?;
+        let is_whole = self.partial.ends_with(b"\n");
+        // A line without an end is not kept for ever; the rest of it is no JSON.
+        (is_whole || self.partial.len() > LINE_MAX).then(|| std::mem::take(&mut self.partial))
     }
 
     fn apply_line(&mut self, line: &[u8], report: &mut dyn FnMut(Progress)) -> Option<WaitResult> {

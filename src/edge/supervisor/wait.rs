@@ -45,8 +45,9 @@ impl StopRequest {
         Ok(StopRequest { signalled, file: folder.join(files::STOP) })
     }
 
-    pub(super) fn is_made(&self) -> bool {
-        self.signalled.load(Ordering::Relaxed) || self.file.exists()
+    pub(super) fn check(&self) -> Option<WaitResult> {
+        let is_made = self.signalled.load(Ordering::Relaxed) || self.file.exists();
+        is_made.then_some(WaitResult::Cut(NoResult::Stopped))
     }
 }
 

@@ -3,9 +3,7 @@
 //!
 //! Promises: changes to the copy have no effect on the verdict, which is checked against the bundle.
 
-use std::fs::{DirEntry, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use super::context::SessionContext;
@@ -18,8 +16,6 @@ use crate::store;
 
 /// File with the last commits of the code.
 const HISTORY: &str = "history.txt";
-/// Levels of folders in a bundle.
-const DEPTH: u8 = 2;
 
 pub(super) struct Workspace {
     /// Current folder of the agent.
@@ -69,10 +65,10 @@ fn copy_evidence(workspace: &Workspace, bundle: Option<&Path>) -> Result<(), Err
     }
     store::make_dir(&evidence)?;
     if let Some(worktree) = &workspace.worktree {
-        write_new(&evidence.join(".gitignore"), b"*\n")?;
-        write_new(&evidence.join(HISTORY), &worktree.history()?)?;
+        store::replace(&evidence.join(".gitignore"), b"*\n")?;
+        store::replace(&evidence.join(HISTORY), &worktree.history()?)?;
     }
-    bundle.map_or(Ok(()), |bundle| copy(bundle, &evidence, DEPTH))
+    bundle.map_or(Ok(()), |bundle| copy(bundle, &evidence))
 }
 
 /// Removes what is no longer needed. A worktree with changes stays when a fix was requested, for
@@ -84,15 +80,8 @@ pub(super) fn clean_up(context: &SessionContext, workspace: Workspace) {
     log::warn_on_error(if fix { worktree.close().map(drop) } else { worktree.discard() });
 }
 
-/// Writes a file that must not exist yet.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let written = made.and_then(|mut file| file.write_all(bytes));
-    written.map_err(|error| Error::file("write", path, &error))
-}
-
 /// Copies files and folders. A bundle has nothing else; other kinds are skipped.
-fn copy(from: &Path, to: &Path, depth: u8) -> Result<(), Error> {
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error: std::io::Error| Error::file("copy", &path, &error)
@@ -102,9 +91,9 @@ fn copy(from: &Path, to: &Path, depth: u8) -> Result<(), Error> {
     for entry in entries {
         let (path, to) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().map_err(failed(&path))?;
-        if kind.is_dir() && depth > 1 {
+        if kind.is_dir() {
             store::make_dir(&to)?;
-            copy(&path, &to, depth - 1)?;
+            copy(&path, &to)?;
         } else if kind.is_file() {
             std::fs::copy(&path, &to).map_err(failed(&path))?;
         }

@@ -75,12 +75,10 @@ impl Invocation<'_> {
             "--disable-slash-commands",
         ];
         argv.extend(fixed.map(str::to_owned));
-        argv.push(match self.unchecked {
-            true => "--dangerously-skip-permissions".into(),
-            false => "--restricted".into(),
-        });
-        if !self.unchecked {
-            argv.push(format!("--permission-mode={}", self.mode()));
+        if self.unchecked {
+            argv.push("--dangerously-skip-permissions".into());
+        } else {
+            argv.extend(["--restricted".into(), format!("--permission-mode={}", self.mode())]);
         }
         // `--option=value` keeps a value that begins with a dash.
         argv.push(format!("--tools={}", self.tools().join(",")));

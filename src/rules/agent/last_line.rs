@@ -14,35 +14,27 @@ pub enum Exit {
     Signal(i32),
 }
 
+/// Result as the agent states it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatedResult {
+    pub verdict: Verdict,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+    pub turns: Option<u64>,
+}
+
 /// Reason of a failure as a word, and as a sentence.
 pub type Failure = (&'static str, String);
 
-/// Result of an agent.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AgentResult {
-    /// Verdict, cost in US dollars and turns, as far as the agent states them.
-    Completed(Verdict, Option<f64>, Option<u64>),
-    /// Reason as a word, and as a sentence.
-    Failed(&'static str, String),
-}
-
 /// Judges an exit and the last line on standard output that is not blank.
-pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> AgentResult {
-    let (reason, detail) = match (exit_status(exit, last_line.is_none()), last_line) {
-        (Err(failure), _) => failure,
-        (Ok(0), None) => ("no_result", "the agent ended with status 0 and wrote nothing".into()),
-        (Ok(0), Some(line)) => match read_result(line) {
-            Some(result) => return result,
-            None => (
-                "no_result",
-                "the agent ended with status 0, but its last line is not a JSON object with a \
-                 status"
-                    .into(),
-            ),
-        },
-        (Ok(status), _) => ("exit_status", format!("the agent ended with status {status}")),
-    };
-    AgentResult::Failed(reason, detail)
+pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Result<StatedResult, Failure> {
+    let no_result = |why: &str| ("no_result", format!("the agent ended with status 0{why}"));
+    match (exit_status(exit, last_line.is_none())?, last_line) {
+        (0, None) => Err(no_result(" and wrote nothing")),
+        (0, Some(line)) => stated_result(line)
+            .ok_or_else(|| no_result(", but its last line is not a JSON object with a status")),
+        (status, _) => Err(("exit_status", format!("the agent ended with status {status}"))),
+    }
 }
 
 /// Returns the status of an agent that ran to an end of its own.
@@ -58,9 +50,8 @@ pub(super) fn exit_status(exit: Exit, silent: bool) -> Result<i32, Failure> {
     }
 }
 
-/// Reads the line of an agent that ended with status 0. The line is external: a member of an
-/// unexpected form is unknown.
-fn read_result(line: &[u8]) -> Option<AgentResult> {
+/// Parses a line. The line is external: a member of an unexpected form is unknown.
+fn stated_result(line: &[u8]) -> Option<StatedResult> {
     let members: Value = serde_json::from_slice(line).ok()?;
     let text = |key: &str| members.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| members.get(key).and_then(Value::as_f64);
@@ -72,7 +63,7 @@ fn read_result(line: &[u8]) -> Option<AgentResult> {
         redrive: text("redrive"),
     };
     let turns = members.get("turns").and_then(Value::as_u64);
-    Some(AgentResult::Completed(verdict, number("cost_usd"), turns))
+    Some(StatedResult { verdict, cost_usd: number("cost_usd"), turns })
 }
 
 #[cfg(test)]
@@ -106,17 +97,13 @@ mod tests {
             ("killed", Exit::Signal(9), Some(full), "signal"),
         ];
         for (rule, exit, line, word) in rows {
-            let found = match judge(exit, line) {
-                AgentResult::Completed(..) => "completed",
-                AgentResult::Failed(reason, _) => reason,
-            };
+            let found = judge(exit, line).map_or_else(|(reason, _)| reason, |_| "completed");
             assert_eq!(found, word, "{rule}");
         }
-        let AgentResult::Completed(verdict, cost, turns) = judge(Exit::Status(0), Some(full))
-        else {
-            panic!("a full result")
-        };
-        assert_eq!((verdict.confidence, cost, turns), (Some(0.5), Some(1.25), Some(3)));
+        let stated = judge(Exit::Status(0), Some(full)).unwrap();
+        let verdict = stated.verdict;
+        let found = (verdict.confidence, stated.cost_usd, stated.turns);
+        assert_eq!(found, (Some(0.5), Some(1.25), Some(3)));
         assert_eq!(verdict.redrive, None, "a missing member is unknown");
     }
 }

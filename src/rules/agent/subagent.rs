@@ -82,11 +82,8 @@ pub fn to_json(agents: &[Subagent], granted: &[&str]) -> Value {
     for agent in agents {
         let tools: Vec<&String> =
             agent.tools.iter().filter(|tool| granted.contains(&tool.as_str())).collect();
-        let mut entry = json!({
-            "description": agent.description,
-            "prompt": agent.prompt,
-            "tools": tools,
-        });
+        let (description, prompt) = (&agent.description, &agent.prompt);
+        let mut entry = json!({ "description": description, "prompt": prompt, "tools": tools });
         if let Some(model) = &agent.model {
             entry["model"] = model.as_str().into();
         }
@@ -106,9 +103,6 @@ pub fn parse(file_stem: &str, text: &str) -> Result<Subagent, String> {
 type Refusal = (usize, String);
 
 fn read(stem: &str, text: &str) -> Result<Subagent, Refusal> {
-    if text.len() > MAX_FILE {
-        return Err((1, format!("longer than {} KiB; shorten it", MAX_FILE / 1024)));
-    }
     let mut lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().zip(1..);
     if lines.next().is_none_or(|(line, _)| line.trim_end() != "---") {
         let why = "expected '---', and below it 'name:', 'description:' and 'tools:'";

@@ -55,15 +55,6 @@ pub enum Content {
 }
 
 impl Content {
-    /// Returns `json`, `text` or `binary`.
-    pub fn form(&self) -> &'static str {
-        match self {
-            Content::Json(_) => "json",
-            Content::Text(_) => "text",
-            Content::Binary { .. } => "binary",
-        }
-    }
-
     /// Returns a digest that is equal for equal contents on every machine: it finds repeats without
     /// storing bodies.
     pub fn digest(&self) -> u64 {

@@ -38,46 +38,35 @@ pub struct LoggedIds {
 /// A word that consists of `{message_ids}` alone becomes one word per id; within a longer word the
 /// ids are joined with `|`, as patterns want them.
 pub fn fill(argv: &[String], values: &LogCommandValues) -> Option<Vec<String>> {
-    let ids = [
+    let lists = [
         ("{message_ids}", safe_ids(&values.ids.messages)),
         ("{request_ids}", safe_ids(&values.ids.requests)),
         ("{trace_ids}", safe_ids(&values.ids.traces)),
     ];
+    let mut texts = vec![
+        ("{queue}", safe_ids([&values.queue]).concat()),
+        ("{start}", values.start.to_string()),
+        ("{end}", values.end.to_string()),
+        ("{start_ms}", values.start.millis().to_string()),
+        ("{end_ms}", values.end.millis().to_string()),
+    ];
+    texts.extend(lists.iter().map(|(name, ids)| (*name, ids.join("|"))));
     let mut words = Vec::new();
     for word in argv {
-        if let Some((_, ids)) = ids.iter().find(|(name, _)| name == word) {
-            if ids.is_empty() {
-                return None;
-            }
-            words.extend(ids.iter().map(|id| (*id).to_owned()));
-            continue;
+        match lists.iter().find(|(name, ids)| name == word && !ids.is_empty()) {
+            Some((_, ids)) => words.extend(ids.iter().map(|id| (*id).to_owned())),
+            None => words.push(fill_word(word, &texts)?),
         }
-        let mut word = word.clone();
-        for (name, ids) in &ids {
-            if word.contains(name) {
-                if ids.is_empty() {
-                    return None;
-                }
-                word = word.replace(name, &ids.join("|"));
-            }
-        }
-        let queue = safe_ids([&values.queue]).join("");
-        if word.contains("{queue}") && queue.is_empty() {
-            return None;
-        }
-        let values_by_name = [
-            ("{queue}", queue),
-            ("{start}", values.start.to_string()),
-            ("{end}", values.end.to_string()),
-            ("{start_ms}", values.start.millis().to_string()),
-            ("{end_ms}", values.end.millis().to_string()),
-        ];
-        for (name, text) in values_by_name {
-            word = word.replace(name, &text);
-        }
-        words.push(word);
     }
     Some(words)
+}
+
+fn fill_word(word: &str, texts: &[(&str, String)]) -> Option<String> {
+    texts.iter().try_fold(word.to_owned(), |word, (name, text)| match word.contains(name) {
+        true if text.is_empty() => None,
+        true => Some(word.replace(name, text)),
+        false => Some(word),
+    })
 }
 
 /// Returns the ids that are safe in a command line.

@@ -84,27 +84,27 @@ impl Redactor {
         // A replacement can expose a match that its neighbours hid. Repeat until nothing is found,
         // which also makes redaction idempotent.
         let mut current = Cow::Borrowed(text);
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..=ROUNDS_MAX {
             match self.redact_once(&current) {
                 Some(next) => current = Cow::Owned(next),
                 None => return current,
             }
         }
-        match self.redact_once(&current) {
-            Some(_) => Cow::Owned(placeholder(TEXT, text)),
-            None => current,
-        }
+        Cow::Owned(placeholder(TEXT, text))
     }
 
     /// Redacts the parts between placeholders once, each as if it stood alone; `None` if nothing
     /// was found.
     fn redact_once(&self, text: &str) -> Option<String> {
         let mut found = Vec::new();
-        let mut from = 0;
-        let placeholders = Placeholders { redactor: self, text, at: 0 };
-        for (start, end) in placeholders {
-            self.find_matches(text, from, start, &mut found);
-            from = end;
+        let (mut from, mut at) = (0, 0);
+        while let Some(step) = memchr::memchr(b'<', &text.as_bytes()[at..]) {
+            let start = at + step;
+            at = start + 1;
+            if let Some(length) = self.placeholder_end(&text[start..]) {
+                self.find_matches(text, from, start, &mut found);
+                (from, at) = (start + length, start + length);
+            }
         }
         self.find_matches(text, from, text.len(), &mut found);
         if found.is_empty() {
@@ -158,29 +158,6 @@ impl Redactor {
     /// Returns whether the text is exactly one placeholder.
     fn is_placeholder(&self, text: &str) -> bool {
         self.placeholder_end(text) == Some(text.len())
-    }
-}
-
-/// Iterator over the ranges of the placeholders in a text.
-struct Placeholders<'a> {
-    redactor: &'a Redactor,
-    text: &'a str,
-    at: usize,
-}
-
-impl Iterator for Placeholders<'_> {
-    type Item = (usize, usize);
-
-    fn next(&mut self) -> Option<(usize, usize)> {
-        while let Some(step) = memchr::memchr(b'<', &self.text.as_bytes()[self.at..]) {
-            let start = self.at + step;
-            self.at = start + 1;
-            if let Some(length) = self.redactor.placeholder_end(&self.text[start..]) {
-                self.at = start + length;
-                return Some((start, self.at));
-            }
-        }
-        None
     }
 }
 

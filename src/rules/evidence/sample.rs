@@ -27,12 +27,10 @@ pub fn sampled_message(
         };
         (name.clone(), text)
     });
-    let system_attributes = message.system.iter().map(|(name, text)| (name.clone(), text.clone()));
-    let form = decoded.content.form().to_owned();
-    let mut body = match decoded.content {
-        Content::Json(value) => value,
-        Content::Text(text) => Value::String(text),
-        Content::Binary { .. } => Value::Null,
+    let (form, mut body) = match decoded.content {
+        Content::Json(value) => ("json", value),
+        Content::Text(text) => ("text", Value::String(text)),
+        Content::Binary { .. } => ("binary", Value::Null),
     };
     if let Some(redactor) = redactor {
         redactor.redact_json(&mut body);
@@ -46,10 +44,10 @@ pub fn sampled_message(
         first_received_at: moment("ApproximateFirstReceiveTimestamp"),
         receives: system("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
         source_arn: system("DeadLetterQueueSourceArn").map(str::to_owned),
-        system: redacted_entries(system_attributes, redactor),
-        attributes: redacted_entries(attributes, redactor),
+        system: redacted_entries(message.system.clone(), redactor),
+        attributes: redacted_entries(attributes.collect(), redactor),
         wrapped: decoded.wrapped.into_iter().map(str::to_owned).collect(),
-        form,
+        form: form.to_owned(),
         size: message.body.len() as u64,
         body,
     }
@@ -57,33 +55,22 @@ pub fn sampled_message(
 
 /// Returns texts by name. As in any JSON, a name such as `password` makes its value a secret.
 fn redacted_entries(
-    given: impl Iterator<Item = (String, String)>,
+    given: BTreeMap<String, String>,
     redactor: Option<&Redactor>,
 ) -> BTreeMap<String, String> {
-    let mut all = Value::Object(given.map(|(name, text)| (name, Value::String(text))).collect());
-    if let Some(redactor) = redactor {
-        redactor.redact_json(&mut all);
-    }
-    let Value::Object(all) = all else { return BTreeMap::new() };
-    let text = |(name, value)| match value {
-        Value::String(text) => (name, text),
-        other => (name, other.to_string()),
-    };
-    all.into_iter().map(text).collect()
+    let Some(redactor) = redactor else { return given };
+    let mut all = serde_json::json!(given);
+    redactor.redact_json(&mut all);
+    // Redaction makes texts of texts.
+    serde_json::from_value(all).unwrap_or_default()
 }
 
-/// Returns the unredacted line of a message whose redacted line is `kept`.
-pub fn unredacted(message: &Message, kept: &Sampled) -> Sampled {
-    sampled_message(&kept.id, message, decode(message), &kept.fingerprint, None)
-}
-
-/// Encodes a message as a JSON line without its LF: as it came with `raw`, else redacted.
-pub fn json_line(message: &Message, sampled: &Sampled, raw: bool) -> Vec<u8> {
-    let line = match raw {
-        true => serde_json::to_vec(&unredacted(message, sampled)),
-        false => serde_json::to_vec(sampled),
-    };
-    line.unwrap_or_default()
+/// Encodes a message, whose redacted form is `kept`, as a JSON line without its LF: as it came with
+/// `raw`, else redacted.
+pub fn json_line(message: &Message, kept: &Sampled, raw: bool) -> Vec<u8> {
+    let raw =
+        raw.then(|| sampled_message(&kept.id, message, decode(message), &kept.fingerprint, None));
+    serde_json::to_vec(raw.as_ref().unwrap_or(kept)).unwrap_or_default()
 }
 
 /// Redacts matches of the configured patterns in a group. The built-in kinds are masked already, so

@@ -45,44 +45,8 @@ pub struct MoveTask {
     pub started_at: Timestamp,
 }
 
-/// The reason why messages are missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LossReason {
-    /// The messages may have expired.
-    Retention,
-    /// No visible explanation.
-    Unexplained,
-    /// A move task might explain it, and the list of tasks could not be read.
-    CannotTell(ReadError),
-}
-
-impl LossReason {
-    /// Returns the word used in events.
-    pub fn word(&self) -> &'static str {
-        match self {
-            LossReason::Retention => "retention",
-            LossReason::Unexplained => "unexplained",
-            LossReason::CannotTell(_) => "cannot_tell",
-        }
-    }
-}
-
-impl std::fmt::Display for LossReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            LossReason::Retention => {
-                f.write_str("they may have reached the end of the queue's retention")
-            }
-            LossReason::Unexplained => {
-                f.write_str("no move task, nothing in flight and no act of ours explains it")
-            }
-            LossReason::CannotTell(error) => {
-                let action = "sqs:ListMessageMoveTasks";
-                write!(f, "whether they were moved cannot be told: {action}: {error}")
-            }
-        }
-    }
-}
+/// The reason why messages are missing: the word used in events, and a clause for people.
+pub type LossReason = (&'static str, String);
 
 /// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry of
 /// the messages of then.
@@ -146,9 +110,18 @@ pub fn judge(drop: DepthDrop, tasks: &Result<Vec<MoveTask>, ReadError>) -> Optio
         |task: &MoveTask| task.running || task.started_at >= drop.from_at.minus(TASK_REACH);
     match tasks {
         Ok(tasks) if tasks.iter().any(explains) => None,
-        Err(error) => Some(LossReason::CannotTell(error.clone())),
-        Ok(_) if drop.expired => Some(LossReason::Retention),
-        Ok(_) => Some(LossReason::Unexplained),
+        Err(error) => {
+            let action = "sqs:ListMessageMoveTasks";
+            let clause = format!("whether they were moved cannot be told: {action}: {error}");
+            Some(("cannot_tell", clause))
+        }
+        Ok(_) if drop.expired => {
+            Some(("retention", "they may have reached the end of the queue's retention".into()))
+        }
+        Ok(_) => {
+            let clause = "no move task, nothing in flight and no act of ours explains it";
+            Some(("unexplained", clause.into()))
+        }
     }
 }
 
@@ -222,21 +195,16 @@ mod tests {
         let expired = DepthDrop { expired: true, ..quiet };
         let task = |running, second| Ok(vec![MoveTask { running, started_at: at(second) }]);
         let rows = [
-            ("nobody", quiet, Ok(vec![]), Some(LossReason::Unexplained)),
-            ("retention", expired, Ok(vec![]), Some(LossReason::Retention)),
+            ("nobody", quiet, Ok(vec![]), Some("unexplained")),
+            ("retention", expired, Ok(vec![]), Some("retention")),
             ("somebody reads", read, Ok(vec![]), None),
             ("a running task", quiet, task(true, -90_000), None),
             ("a task that began after the higher count", quiet, task(false, 1010), None),
-            ("a task of long ago", quiet, task(false, 0), Some(LossReason::Unexplained)),
-            (
-                "no permission",
-                expired,
-                Err(ReadError::Denied),
-                Some(LossReason::CannotTell(ReadError::Denied)),
-            ),
+            ("a task of long ago", quiet, task(false, 0), Some("unexplained")),
+            ("no permission", expired, Err(ReadError::Denied), Some("cannot_tell")),
         ];
         for (rule, fall, tasks, verdict) in rows {
-            assert_eq!(judge(fall, &tasks), verdict, "{rule}");
+            assert_eq!(judge(fall, &tasks).map(|(word, _)| word), verdict, "{rule}");
         }
     }
 }

@@ -265,16 +265,16 @@ impl Judgement<'_> {
             None => return None,
         };
         self.record.fall = loss::rest(drop, depth, at);
-        let Some(why) = loss::judge(drop, tasks) else {
+        let Some((why, clause)) = loss::judge(drop, tasks) else {
             return (!drop.read).then_some("redriven");
         };
         let missing = drop.from - drop.to;
         let detail = format!(
-            "{} left within {}: {why}",
+            "{} left within {}: {clause}",
             text::count(missing, "message"),
             show_span(at.since(drop.from_at)),
         );
-        let (queue, why) = (self.queue(), why.word().into());
+        let (queue, why) = (self.queue(), why.into());
         self.emit(QueueLossSuspected { queue, missing, depth, why, detail });
         drop.over.then_some("expired")
     }

@@ -213,10 +213,11 @@ impl<'a> Graph<'a> {
 /// Whether a complete list of an account's queues lacks the queue. URLs of one queue may differ in the
 /// host, so account and name are compared. A queue that the user named by URL may belong to another
 /// account, which the list does not cover.
-pub fn is_unlisted(queue: &Queue, was_named: bool, urls: &[String], region: &str) -> bool {
-    let Some(own) = queue_at(&queue.url, region, "") else { return false };
-    let listed: Vec<Queue> = urls.iter().filter_map(|url| queue_at(url, region, "")).collect();
-    let is_ours = !was_named || listed.iter().any(|other| other.account == own.account);
+pub fn is_unlisted(known: &DeadLetterQueue, urls: &[String]) -> bool {
+    let parse = |url: &String| queue_at(url, &known.queue.region, "");
+    let Some(own) = parse(&known.queue.url) else { return false };
+    let listed: Vec<Queue> = urls.iter().filter_map(parse).collect();
+    let is_ours = !known.is_given() || listed.iter().any(|other| other.account == own.account);
     is_ours && !listed.iter().any(|other| other.arn == own.arn)
 }
 

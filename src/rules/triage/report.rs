@@ -20,15 +20,11 @@ const COMMAND: usize = 8192;
 /// Renders the report of `triages`, which were judged from `bundle`.
 pub fn render(bundle: &BundleContents, triages: &[Triage]) -> String {
     let verdict = super::verdict(triages);
-    let mut out = Page::default();
-    out.line(format!("# Triage: {}", verdict.title.as_deref().unwrap_or("the cause is unknown")));
-    out.line("");
-    out.line(format!("Queue: {}", span(&bundle.queue.queue.name)));
-    out.line("");
     let sure = verdict.confidence.map_or("none", in_words);
     let redrive = verdict.redrive.as_deref().unwrap_or("unknown");
-    out.line(format!("Status: {}. Confidence: {sure}. Redrive: {redrive}.", verdict.status));
-    out.line("");
+    let title = verdict.title.as_deref().unwrap_or("the cause is unknown");
+    let status = format!("{}. Confidence: {sure}. Redrive: {redrive}.\n", verdict.status);
+    let mut out = page(title, &bundle.queue.queue, &status);
     out.line(
         "No model was asked: fixed rules were applied to the evidence. Nobody has checked the result.",
     );
@@ -49,15 +45,17 @@ pub fn render(bundle: &BundleContents, triages: &[Triage]) -> String {
 
 /// Renders the report when no message could be sampled.
 pub fn render_without_sample(queue: &Queue, why: &str) -> String {
-    let mut out = Page::default();
-    out.line("# Triage: the cause is unknown");
-    out.line("");
-    out.line(format!("Queue: {}", span(&queue.name)));
-    out.line("");
-    out.line("Status: inconclusive. Confidence: none. Redrive: unknown.");
+    let status = "inconclusive. Confidence: none. Redrive: unknown.";
+    let mut out = page("the cause is unknown", queue, status);
     out.heading("What is not known");
     out.line(format!("- Why the messages failed: {}", span_of(why, 2 * EXCERPT)));
     out.text()
+}
+
+fn page(title: &str, queue: &Queue, status: &str) -> Page {
+    let mut out = Page::default();
+    out.line(format!("# Triage: {title}\n\nQueue: {}\n\nStatus: {status}", span(&queue.name)));
+    out
 }
 
 /// Adds the timeline of a bundle.

@@ -94,7 +94,7 @@ pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictC
     let notes = std::mem::take(&mut verdict.notes);
     let mut checked = VerdictCheck { verdict, unresolved, demoted: None, notes };
     if !checked.unresolved.is_empty() {
-        let names = named(checked.unresolved.iter().map(String::as_str));
+        let names = named(checked.unresolved.iter());
         checked.notes.push(format!("citations that do not exist: {names}"));
     }
     let from = checked.verdict.status;
@@ -121,49 +121,44 @@ pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictC
             || (from == VerdictStatus::NotABug && advice < RedriveAdvice::DoNot))
     {
         checked.verdict.redrive = RedriveAdvice::DoNot;
-        checked
-            .notes
-            .push(format!("the redrive advice was lowered from {advice} to do_not: {why}"));
+        let note = format!("the redrive advice was lowered from {advice} to do_not: {why}");
+        checked.notes.push(note);
     }
     checked
 }
 
 /// Checks the claimed fix against the changed files and the test run.
 pub fn apply_patch_facts(mut checked: VerdictCheck, patch: &PatchFacts) -> VerdictCheck {
-    let changed: BTreeSet<String> = patch.files_changed.iter().map(|path| normal(path)).collect();
-    let claimed: BTreeSet<String> = match &checked.verdict.fix {
-        Some(fix) => fix.files.iter().map(|path| normal(path)).collect(),
-        None => BTreeSet::new(),
-    };
+    let fix = checked.verdict.fix.as_ref();
+    let (claimed, tests) = fix.map_or((&[][..], &[][..]), |fix| (&fix.files, &fix.tests));
+    let paths = |all: &[String]| all.iter().map(|path| normal(path)).collect::<BTreeSet<_>>();
+    let (changed, claimed) = (paths(&patch.files_changed), paths(claimed));
     let mut notes = Vec::new();
-    let mut say = |text: String| notes.push(text);
-    if checked.verdict.fix.is_some() && changed.is_empty() {
-        say("it claims a fix, but no file was changed".into());
+    if fix.is_some() && changed.is_empty() {
+        notes.push("it claims a fix, but no file was changed".to_owned());
     }
-    let names = |all: &mut dyn Iterator<Item = &String>| named(all.map(String::as_str));
     if !changed.is_empty() && !claimed.is_subset(&changed) {
-        let names = names(&mut claimed.difference(&changed));
-        say(format!("it claims changes in files that were not changed: {names}"));
+        let names = named(claimed.difference(&changed));
+        notes.push(format!("it claims changes in files that were not changed: {names}"));
     }
     if !changed.is_subset(&claimed) {
-        let names = names(&mut changed.difference(&claimed));
-        say(format!("files were changed that it does not name: {names}"));
+        let names = named(changed.difference(&claimed));
+        notes.push(format!("files were changed that it does not name: {names}"));
     }
     if patch.truncated {
-        say("the patch is incomplete: it is too long, or holds a nested repository".into());
+        notes.push("the patch is incomplete: it is too long, or holds a nested repository".into());
     }
-    let has_tests = checked.verdict.fix.as_ref().is_some_and(|fix| !fix.tests.is_empty());
     let unproven = match &patch.tests {
         Some(TestRun { result: TestResult::Passed, .. }) => None,
         Some(TestRun { command, result }) => {
             let command = safe(&shorten(command, NAME)).into_owned();
             let how = result.sentence();
-            say(format!("the tests {how} when this tool ran them: '{command}'"));
+            notes.push(format!("the tests {how} when this tool ran them: '{command}'"));
             Some("the tests are not known to pass")
         }
         None => {
-            if has_tests {
-                say("it names tests, but this tool has run none".into());
+            if !tests.is_empty() {
+                notes.push("it names tests, but this tool has run none".into());
             }
             Some("this tool has run no tests on the patch")
         }
@@ -198,9 +193,9 @@ fn normal(path: &str) -> String {
     }
 }
 
-fn named<'a>(all: impl Iterator<Item = &'a str>) -> String {
-    let all: Vec<&str> = all.collect();
-    let show = |name: &&str| match *name {
+fn named<'a>(all: impl Iterator<Item = &'a String>) -> String {
+    let all: Vec<&String> = all.collect();
+    let show = |name: &&String| match name.as_str() {
         "" => "a claim that cites nothing".to_owned(),
         name => format!("'{}'", safe(&shorten(name, NAME))),
     };

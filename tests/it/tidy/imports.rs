@@ -36,7 +36,8 @@ const CRATES: [(&str, &[&str]); 8] = [
 ];
 
 /// Modules of std that a decision needs no world for.
-const PURE_STD: [&str; 16] = [
+const PURE_STD: [&str; 17] = [
+    "array",
     "borrow",
     "cmp",
     "collections",

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use regex_lite::{Captures, Regex};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -61,23 +62,11 @@ fn without_lone_surrogates(raw: &str) -> Option<String> {
     if !raw.contains("\\ud") && !raw.contains("\\uD") {
         return None;
     }
-    let unit = |at: usize| {
-        let hex = raw.get(at..at + 6)?.strip_prefix("\\u")?;
-        u16::from_str_radix(hex, 16).ok()
-    };
-    let mut whole = String::with_capacity(raw.len());
-    let mut at = 0;
-    while let Some(next) = raw[at..].find('\\').map(|found| at + found) {
-        whole.push_str(&raw[at..next]);
-        let (taken, lone) = match (unit(next), unit(next + 6)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, false),
-            (Some(0xd800..=0xdfff), _) => (6, true),
-            _ => (2, false), // Any other escape; its second byte may be a backslash.
-        };
-        let end = (next + taken).min(raw.len());
-        whole.push_str(if lone { "\\ufffd" } else { raw.get(next..end)? });
-        at = end;
-    }
-    whole.push_str(&raw[at..]);
-    Some(whole)
+    // A pair, a lone one, or any other escape, which may be a backslash.
+    let escape = Regex::new(r"(?i)\\(?:ud[89ab]..\\ud[c-f]..|(?<lone>ud[89a-f]..)|.)").ok()?;
+    let whole = escape.replace_all(raw, |found: &Captures| match found.name("lone") {
+        Some(_) => "\\ufffd".to_owned(),
+        None => found[0].to_owned(),
+    });
+    Some(whole.into_owned())
 }

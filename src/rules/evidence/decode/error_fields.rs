@@ -23,7 +23,7 @@ pub(super) struct ErrorFields<'a> {
     pub stack: Option<&'a Value>,
     /// Multi-line text under an unknown key, possibly a stack trace.
     pub multiline: Option<(&'a str, &'a str)>,
-    pub nested: Option<(&'a str, &'a Map<String, Value>)>,
+    pub nested: Option<&'a Map<String, Value>>,
     pub marks_error: bool,
 }
 
@@ -64,15 +64,14 @@ impl<'a> ErrorFields<'a> {
                 self.stack = lines.iter().any(Value::is_string).then_some(value);
             }
             ("errors", Value::Array(items)) => {
-                let first = items.first().and_then(Value::as_object);
-                self.nested = self.nested.or(first.map(|inner| (key, inner)));
+                self.nested = self.nested.or(items.first().and_then(Value::as_object));
             }
             (
                 "error" | "err" | "erro" | "exception" | "cause" | "failure" | "errordetails"
                 | "lasterror" | "errorinfo" | "rootcause",
                 Value::Object(inner),
             ) => {
-                self.nested = self.nested.or(Some((key, inner)));
+                self.nested = self.nested.or(Some(inner));
             }
             (_, Value::String(text)) => self.add_text(name, key, text, value),
             _ => {}

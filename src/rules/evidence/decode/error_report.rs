@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value};
 
 use super::error_fields::ErrorFields;
-use super::trace::{self, Trace};
-use super::{Content, ErrorReport, Producer, SourcedText, TEXT_MAX, truncated};
+use super::{Content, ErrorReport, Producer, SourcedText, TEXT_MAX, trace, truncated};
 use crate::rules::evidence::message::Message;
 
 /// Limits on the search: values visited, depth of the payload, and depth of errors within errors.
@@ -97,18 +96,12 @@ fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
     {
         return error;
     }
-    let Trace { class, code, message, function } = trace::parse(trimmed);
-    if free_text && class.is_none() && function.is_none() && !has_error_word(trimmed) {
+    let error = trace::parse(trimmed, source);
+    let is_certain = error.exception.is_some() || error.function.is_some();
+    if free_text && !is_certain && !has_error_word(trimmed) {
         return ErrorReport::default();
     }
-    let said = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
-    ErrorReport {
-        code: code.and_then(said),
-        exception: class.and_then(said),
-        message: said(message),
-        function,
-        ..ErrorReport::default()
-    }
+    error
 }
 
 /// Returns whether the first part of a text contains a word of errors.
@@ -172,10 +165,8 @@ fn error_in_object(
     nest: usize,
 ) -> Option<ErrorReport> {
     let fields = ErrorFields::collect(object);
-    let nested = match fields.nested {
-        Some((_, inner)) if nest < NEST_MAX => error_in_object(inner, true, nest + 1),
-        _ => None,
-    };
+    let nested = fields.nested.filter(|_| nest < NEST_MAX);
+    let nested = nested.and_then(|inner| error_in_object(inner, true, nest + 1));
     let strong = fields.class.is_some() || fields.message.is_some() || fields.stack.is_some();
     let is_error = in_error || strong || fields.error.is_some() || fields.marks_error;
     let mut error = ErrorReport::default();

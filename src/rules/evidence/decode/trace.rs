@@ -1,7 +1,7 @@
 //! Parsing of exceptions and stack traces as the runtimes of Java, .NET, Node, Python and Go print
 //! them.
 
-use super::{TEXT_MAX, truncated};
+use super::{ErrorReport, SourcedText, TEXT_MAX, truncated};
 
 /// Limit on the frames of a stack that are read.
 const FRAMES_MAX: usize = 32;
@@ -49,45 +49,38 @@ const LIBRARY_MARKS: [&str; 30] = [
     "runtime.",
 ];
 
-/// An exception found in a text.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Trace<'a> {
-    pub class: Option<&'a str>,
-    /// `ERR_INVALID_ARG_TYPE` of `TypeError [ERR_INVALID_ARG_TYPE]: …`.
-    pub code: Option<&'a str>,
-    pub message: &'a str,
-    pub function: Option<String>,
+/// The class, the code, the message and the function of an exception. The code is
+/// `ERR_INVALID_ARG_TYPE` of `TypeError [ERR_INVALID_ARG_TYPE]: …`.
+type Exception<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Option<String>);
+
+/// Parses a text found under `source`. Without an exception in it, the message is the text up to
+/// the first frame.
+pub(super) fn parse(text: &str, source: &str) -> ErrorReport {
+    let (class, code, message, function) = parse_exception(truncated(text, TEXT_MAX).trim());
+    let said = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
+    ErrorReport {
+        code: code.and_then(said),
+        exception: class.and_then(said),
+        message: said(message),
+        function,
+        ..ErrorReport::default()
+    }
 }
 
-/// Parses a text. Without an exception in it, the message is the text up to the first frame.
-pub(super) fn parse(text: &str) -> Trace<'_> {
-    let text = truncated(text, TEXT_MAX).trim();
+fn parse_exception(text: &str) -> Exception<'_> {
     if let Some(at) = text.rfind("Traceback (most recent call last)") {
         return parse_python(&text[at..]);
     }
-    if let Some(rest) =
-        text.strip_prefix("panic: ").or_else(|| Some(text.split_once("\npanic: ")?.1))
-    {
-        return Trace {
-            class: Some("panic"),
-            message: message_before_stack(rest),
-            function: own_function(rest),
-            ..Trace::default()
-        };
+    let panic = text.strip_prefix("panic: ").or_else(|| Some(text.split_once("\npanic: ")?.1));
+    if let Some(rest) = panic {
+        return (Some("panic"), None, message_before_stack(rest), own_function(rest));
     }
     // The last `Caused by` is the root cause.
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
     let function =
         if text.contains('\n') { own_function(head).or_else(|| own_function(text)) } else { None };
-    match class_and_message(head) {
-        Some(head) => Trace {
-            class: Some(head.0),
-            code: head.1,
-            message: message_before_stack(head.2),
-            function,
-        },
-        None => Trace { message: message_before_stack(head), function, ..Trace::default() },
-    }
+    let (class, code, message) = class_and_message(head).unwrap_or((None, None, head));
+    (class, code, message_before_stack(message), function)
 }
 
 /// Returns the last part of a class name, so that `java.net.SocketTimeoutException` and
@@ -106,37 +99,36 @@ pub(super) fn is_class(word: &str) -> bool {
 }
 
 /// Returns the class, the code and the text after them, from the first lines.
-fn class_and_message(text: &str) -> Option<(&str, Option<&str>, &str)> {
+fn class_and_message(text: &str) -> Option<(Option<&str>, Option<&str>, &str)> {
+    const WORD_ENDS: [char; 7] = [' ', '\t', '\n', '(', '"', '[', '\''];
     let mut offset = 0;
     for line in text.split_inclusive('\n').take(CLASS_LINES_MAX) {
-        let start = offset;
-        offset += line.len();
         if is_frame(line) {
             return None;
         }
-        let head = truncated(line, CLASS_COLUMN_MAX);
-        let mut at = 0;
-        for word in head.split_inclusive([' ', '\t', '\n', '(', '"', '[', '\'']) {
-            let end = start + at + word.len();
-            at += word.len();
-            let trimmed = word.trim_end_matches([' ', '\t', '\n', '(', '"', '[', '\'']);
+        let in_thread = line.trim().starts_with("Exception in thread");
+        let mut start = offset;
+        offset += line.len();
+        for word in truncated(line, CLASS_COLUMN_MAX).split_inclusive(WORD_ENDS) {
+            let end = start + word.len();
+            let trimmed = word.trim_end_matches(WORD_ENDS);
+            let rest = &text[start + trimmed.len()..];
+            start = end;
             if let Some(class) = trimmed.strip_suffix(':') {
                 if is_class(class) {
-                    return Some((class, None, text[end..].trim_start()));
+                    return Some((Some(class), None, text[end..].trim_start()));
                 }
                 continue;
             }
             // `Exception in thread "main" java.io.IOException`: skip the first word.
-            if !is_class(trimmed) || head[at..].starts_with("in thread ") {
+            if !is_class(trimmed) || text[end..offset].starts_with("in thread ") {
                 continue;
             }
-            let rest = &text[start + at - word.len() + trimmed.len()..];
             if let Some((code, message)) = bracketed_code(rest) {
-                return Some((trimmed, Some(code), message));
+                return Some((Some(trimmed), Some(code), message));
             }
-            let alone = line.trim() == trimmed || line.trim().starts_with("Exception in thread");
-            if alone {
-                return Some((trimmed, None, rest.trim_start()));
+            if in_thread || line.trim() == trimmed {
+                return Some((Some(trimmed), None, rest.trim_start()));
             }
         }
     }
@@ -150,7 +142,7 @@ fn bracketed_code(rest: &str) -> Option<(&str, &str)> {
     (plain && code.len() <= 64).then_some((code, message))
 }
 
-fn parse_python(text: &str) -> Trace<'_> {
+fn parse_python(text: &str) -> Exception<'_> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let start = offset;
@@ -166,33 +158,23 @@ fn parse_python(text: &str) -> Trace<'_> {
             None => (line.trim(), rest[line.len().min(end)..end].trim()),
         };
         let named = !head.is_empty() && head.len() <= 128 && !head.contains(' ');
-        return Trace {
-            class: named.then_some(head),
-            message: if named { message } else { rest[..end].trim() },
-            function,
-            ..Trace::default()
+        return match named {
+            true => (Some(head), None, message, function),
+            false => (None, None, rest[..end].trim(), function),
         };
     }
-    Trace { message: "", function: own_function(text), ..Trace::default() }
+    (None, None, "", own_function(text))
 }
 
 /// Returns the text before its stack trace.
 fn message_before_stack(text: &str) -> &str {
-    let mut end = 0;
-    for line in text.split_inclusive('\n') {
-        let trimmed = line.trim_start();
-        let ends = is_frame(line)
-            || trimmed.starts_with("goroutine ")
-            || trimmed.starts_with("Caused by: ")
-            || trimmed.starts_with("--- End of")
-            || trimmed.starts_with("Stack trace:")
-            || trimmed.starts_with("[signal ");
-        if ends {
-            break;
-        }
-        end += line.len();
-    }
-    text[..end].trim()
+    const STARTS: [&str; 5] =
+        ["goroutine ", "Caused by: ", "--- End of", "Stack trace:", "[signal "];
+    let is_stack = |line: &str| {
+        is_frame(line) || STARTS.iter().any(|start| line.trim_start().starts_with(start))
+    };
+    let lines = text.split_inclusive('\n').take_while(|line| !is_stack(line));
+    text[..lines.map(str::len).sum()].trim()
 }
 
 fn is_frame(line: &str) -> bool {
@@ -254,9 +236,8 @@ fn function_name(line: &str) -> Option<String> {
             _ => file.rsplit('/').next().unwrap_or(file),
         }
     } else {
-        let trimmed = line.strip_prefix("at ").unwrap_or(line);
-        let trimmed = trimmed.strip_prefix("async ").unwrap_or(trimmed);
-        let trimmed = trimmed.strip_prefix("new ").unwrap_or(trimmed);
+        let words = ["at ", "async ", "new "];
+        let trimmed = words.iter().fold(line, |rest, word| rest.strip_prefix(word).unwrap_or(rest));
         let trimmed = method.as_deref().unwrap_or(trimmed);
         let trimmed = trimmed.split(['(', ' ']).next().unwrap_or(trimmed);
         if trimmed.starts_with(['/', '.']) || trimmed.starts_with("file:") {

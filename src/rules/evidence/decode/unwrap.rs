@@ -90,29 +90,13 @@ fn is_sns(value: &Value) -> bool {
 
 /// Decodes text that plausibly is base64: only its alphabet, with printable text or gzip inside.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    if text.len() < BASE64_MIN {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_\n\r".contains(&byte);
+    if text.len() < BASE64_MIN || !text.bytes().all(is_base64) {
         return None;
     }
-    let (mut url_safe, mut has_line_breaks) = (false, false);
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => {}
-            b'-' | b'_' => url_safe = true,
-            b'\n' | b'\r' => has_line_breaks = true,
-            _ => return None,
-        }
-    }
-    let joined: String;
-    let text = if has_line_breaks {
-        joined = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
-        &joined
-    } else {
-        text
-    };
-    if !url_safe && text.len() % 4 == 1 {
-        return None;
-    }
-    let bytes = if url_safe { URL_SAFE.decode(text) } else { STANDARD.decode(text) }.ok()?;
+    let text = text.replace(['\n', '\r'], "");
+    let engine = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    let bytes = engine.decode(text).ok()?;
     let plausible =
         bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_printable);
     plausible.then_some(bytes)

@@ -1,13 +1,14 @@
 //! Grouping of a sample by fingerprint, message by message, without storing bodies.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Fingerprint, VERSION};
 use crate::rules::evidence::bundle::{Fingerprints, Group};
 use crate::time::Timestamp;
 
-/// Groups of the messages added so far. The order of adding affects only the order of the ids
-/// within a group.
+/// Groups of the messages added so far, by the id of their fingerprint. The order of adding affects
+/// only the order of the ids within a group.
 #[derive(Debug, Default)]
 pub struct Grouper {
     groups: BTreeMap<String, GroupBuilder>,
@@ -18,10 +19,9 @@ struct GroupBuilder {
     /// The smallest fingerprint of the group's messages, so that the order of arrival does not
     /// matter.
     representative: Fingerprint,
-    messages: Vec<String>,
     contents: HashSet<u64>,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
+    /// The messages and their times; the rest is empty.
+    group: Group,
 }
 
 impl Grouper {
@@ -32,67 +32,47 @@ impl Grouper {
         item: &str,
         sent: Option<Timestamp>,
         content: u64,
-        representative: Fingerprint,
+        fingerprint: Fingerprint,
     ) {
-        let group = match self.groups.get_mut(&representative.id) {
-            Some(group) => {
-                if representative < group.representative {
-                    group.representative = representative;
-                }
-                group
-            }
-            None => self.groups.entry(representative.id.clone()).or_insert_with(|| GroupBuilder {
-                representative,
-                messages: Vec::new(),
+        let entry = self.groups.entry(fingerprint.id.clone());
+        let GroupBuilder { representative, contents, group } =
+            entry.or_insert_with(|| GroupBuilder {
+                representative: fingerprint.clone(),
                 contents: HashSet::new(),
-                first: None,
-                last: None,
-            }),
-        };
+                group: Group::default(),
+            });
+        if fingerprint < *representative {
+            *representative = fingerprint;
+        }
+        contents.insert(content);
         group.messages.push(item.to_owned());
-        group.contents.insert(content);
-        group.first = group.first.into_iter().chain(sent).min();
-        group.last = group.last.into_iter().chain(sent).max();
+        group.first_sent_at = group.first_sent_at.into_iter().chain(sent).min();
+        group.last_sent_at = group.last_sent_at.into_iter().chain(sent).max();
     }
 
     /// Returns the groups as `f1`, `f2` …, the largest first; equal sizes in the order of the
     /// fingerprint.
     pub fn finish(self) -> Fingerprints {
         let mut groups: Vec<GroupBuilder> = self.groups.into_values().collect();
-        groups.sort_by(|a, b| {
-            b.messages
-                .len()
-                .cmp(&a.messages.len())
-                .then_with(|| a.representative.id.cmp(&b.representative.id))
-        });
-        let fingerprints = groups
-            .into_iter()
-            .enumerate()
-            .map(|(index, group)| group.into_group(format!("f{}", index + 1)))
-            .collect();
-        Fingerprints { fingerprints }
-    }
-}
-
-impl GroupBuilder {
-    fn into_group(self, item: String) -> Group {
-        Group {
-            item,
-            id: self.representative.id,
-            version: VERSION,
-            title: self.representative.title,
-            kind: self.representative.kind.as_str().into(),
-            why: self.representative.why,
-            producer: self.representative.producer.as_str().into(),
-            payload: self.representative.payload.as_str().into(),
-            code: self.representative.code,
-            exception: self.representative.exception,
-            message: self.representative.message,
-            count: self.messages.len() as u64,
-            messages: self.messages,
-            distinct: self.contents.len() as u64,
-            first_sent_at: self.first,
-            last_sent_at: self.last,
-        }
+        groups.sort_by_key(|builder| Reverse(builder.group.messages.len()));
+        let numbered = (1..).zip(groups);
+        let finished =
+            numbered.map(|(n, GroupBuilder { representative, contents, group })| Group {
+                item: format!("f{n}"),
+                id: representative.id,
+                version: VERSION,
+                title: representative.title,
+                kind: representative.kind.as_str().into(),
+                why: representative.why,
+                producer: representative.producer.as_str().into(),
+                payload: representative.payload.as_str().into(),
+                code: representative.code,
+                exception: representative.exception,
+                message: representative.message,
+                count: group.messages.len() as u64,
+                distinct: contents.len() as u64,
+                ..group
+            });
+        Fingerprints { fingerprints: finished.collect() }
     }
 }

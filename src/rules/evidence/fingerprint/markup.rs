@@ -21,8 +21,8 @@ pub(super) fn xml_elements(text: &str) -> Option<(String, String)> {
     let mut root = None;
     let mut names = BTreeSet::new();
     for part in text.split('<').skip(1) {
-        let end = part.find(|c: char| !is_name_char(c)).unwrap_or(part.len());
-        let name = &part[..end];
+        let is_end = |c: char| !(c.is_ascii_alphanumeric() || "_-.:".contains(c));
+        let name = part.split(is_end).next().unwrap_or_default();
         let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let is_data =
             name.len() > NAME_MAX || name.bytes().any(|b| b.is_ascii_digit()) || is_id(name);
@@ -47,8 +47,4 @@ pub(super) fn xml_elements(text: &str) -> Option<(String, String)> {
         outline += &format!(", {} more", names.len() - NAMES_SHOWN);
     }
     Some((names.join("\n"), outline))
-}
-
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':')
 }

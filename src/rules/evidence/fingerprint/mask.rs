@@ -104,7 +104,7 @@ impl<'a> Scan<'a> {
             c if hidden(c) => self.at += c.len_utf8(),
             '\'' | '"' | '`' | '“' | '‘' => self.mask_quoted(rest, c),
             c if is_separator(c) => {
-                self.out.push(c);
+                self.out.text.push(c);
                 self.at += c.len_utf8();
             }
             _ => self.mask_chunk(rest),
@@ -121,20 +121,20 @@ impl<'a> Scan<'a> {
         let inner = &rest[quote.len_utf8()..];
         let near = &inner[..inner.floor_char_boundary(QUOTE_MAX)];
         let within_word = quote == '\'' && self.out.ends_in_word();
-        let end = if within_word { None } else { near.find(closing) };
-        self.out.push('\'');
-        let Some(end) = end.filter(|end| !near[..*end].contains('\n')) else {
+        let content = near.split_once(closing).map(|(content, _)| content);
+        let is_sentence = |content: &str| {
+            content.split_whitespace().count() > QUOTED_WORDS_MAX
+                || (content.contains(' ') && is_error_key(self.words[0]))
+        };
+        self.out.text.push('\'');
+        let Some(content) = content
+            .filter(|content| !within_word && !content.contains('\n') && !is_sentence(content))
+        else {
             self.at += quote.len_utf8();
             return;
         };
-        let content = &near[..end];
-        let is_sentence = content.split_whitespace().count() > QUOTED_WORDS_MAX
-            || (content.contains(' ') && is_error_key(self.words[0]));
+        let end = content.len();
         let is_key = inner[end + closing.len_utf8()..].starts_with([':', '=']);
-        if is_sentence {
-            self.at += quote.len_utf8();
-            return;
-        }
         let is_identifier_kind =
             self.names_identifier || is_key || context::follows_identifier_kind(self.words);
         if context::is_identifier(content, is_identifier_kind)
@@ -144,7 +144,7 @@ impl<'a> Scan<'a> {
         } else {
             self.out.push_mask("<*>");
         }
-        self.out.push('\'');
+        self.out.text.push('\'');
         self.words = [content, self.words[0]];
         self.at += quote.len_utf8() + end + closing.len_utf8();
     }
@@ -173,9 +173,7 @@ impl<'a> Scan<'a> {
         } else {
             word::write_masked(trimmed, self.words, next, &mut self.out);
         }
-        for c in tail.chars() {
-            self.out.push(c);
-        }
+        self.out.text.push_str(tail);
         if trimmed.eq_ignore_ascii_case("values") && rest[end..].trim_start().starts_with('(') {
             // An SQL statement with its values inlined, which may be personal data.
             self.out.push_word(" (<*>)");
@@ -215,19 +213,16 @@ fn is_error_key(word: &str) -> bool {
 
 /// Returns the length of a terminal escape sequence.
 fn escape_len(rest: &str) -> usize {
-    let bytes = rest.as_bytes();
-    let (start, kind) = match bytes {
-        [0x1b, kind, ..] => (2, *kind),
-        [0x1b] => return 1,
-        _ => (2, b'['), // The two bytes of U+009B.
-    };
-    let tail = &bytes[start.min(bytes.len())..bytes.len().min(start + QUOTE_MAX)];
-    let ends = |test: fn(&u8) -> bool| tail.iter().position(test).map(|at| start + at);
-    match kind {
-        b'[' => ends(|b| (0x40..=0x7e).contains(b)).map_or(start, |at| at + 1),
+    match &rest.as_bytes()[..rest.len().min(2 + QUOTE_MAX)] {
+        // U+009B has two bytes in UTF-8.
+        [0x1b, b'[', tail @ ..] | [0xc2, 0x9b, tail @ ..] => {
+            tail.iter().position(|b| (0x40..=0x7e).contains(b)).map_or(2, |at| at + 3)
+        }
         // OSC extends to BEL or the next escape, which the next step reads.
-        b']' => ends(|b| matches!(b, 7 | 0x1b)).unwrap_or(start),
-        kind if kind.is_ascii() => 2,
+        [0x1b, b']', tail @ ..] => {
+            tail.iter().position(|b| matches!(b, 7 | 0x1b)).map_or(2, |at| at + 2)
+        }
+        [0x1b, kind, ..] if kind.is_ascii() => 2,
         _ => 1,
     }
 }
@@ -249,10 +244,6 @@ impl MaskedText {
         if !self.text.is_empty() && !self.text.ends_with(' ') {
             self.text.push(' ');
         }
-    }
-
-    fn push(&mut self, c: char) {
-        self.text.push(c);
     }
 
     fn push_word(&mut self, word: &str) {

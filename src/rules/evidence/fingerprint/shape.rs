@@ -52,12 +52,9 @@ pub(super) fn json_shape(value: &Value) -> JsonShape {
     let mut walk = Walk::default();
     walk.visit(value, &mut String::with_capacity(128), 0);
     let canonical = walk.paths.iter().flat_map(|path| [path, "\n"]).collect();
-    let mut words = Vec::new();
-    for path in ["", "/Records/0", "/detail"] {
-        if let Some(Value::Object(object)) = value.pointer(path) {
-            add_discriminators(object, &mut words);
-        }
-    }
+    let objects = ["", "/Records/0", "/detail"].into_iter();
+    let objects = objects.filter_map(|path| value.pointer(path)?.as_object());
+    let words = objects.flat_map(discriminators).collect();
     JsonShape { canonical, paths: walk.paths.len() as u64, words, outline: outline(value) }
 }
 
@@ -94,8 +91,8 @@ impl Walk {
             Value::Array(items) => {
                 path.push_str("[]");
                 // A list of scalars has the same shape as an empty one.
-                let inner = items.iter().take(ITEMS_MAX).filter(|item| !is_scalar(item));
-                for item in inner {
+                let is_part = |item: &&Value| item.is_array() || item.is_object() || item.is_null();
+                for item in items.iter().take(ITEMS_MAX).filter(is_part) {
                     self.visit(item, path, depth + 1);
                 }
             }
@@ -113,15 +110,10 @@ impl Walk {
     }
 }
 
-fn is_scalar(value: &Value) -> bool {
-    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
-}
-
 /// Returns the key, or `*` for a key that is data: an id, a date, an address.
 fn key_or_wildcard(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let is_data = key.len() > KEY_MAX
-        || (digits > 0 && digits == key.len())
         || (digits >= 3 && key.len() >= 8)
         || (digits > 0 && digits * 2 >= key.len())
         || key.contains('@')
@@ -129,17 +121,14 @@ fn key_or_wildcard(key: &str) -> &str {
     if is_data { "*" } else { key }
 }
 
-fn add_discriminators(object: &Map<String, Value>, words: &mut Vec<(&'static str, String)>) {
-    for key in DISCRIMINATORS {
-        let Some(Value::String(word)) = object.get(key) else {
-            continue;
-        };
+/// Returns the discriminators of an object by their keys.
+fn discriminators(object: &Map<String, Value>) -> impl Iterator<Item = (&'static str, String)> {
+    DISCRIMINATORS.into_iter().filter_map(|key| {
+        let word = object.get(key)?.as_str()?;
         // Consumers treat `ObjectCreated:Put` and `ObjectCreated:CompleteMultipartUpload` alike.
-        let word = if key == "eventName" { word.split(':').next().unwrap_or(word) } else { word };
-        if is_program_word(word) {
-            words.push((key, word.to_owned()));
-        }
-    }
+        let word = if key == "eventName" { word.split(':').next()? } else { word };
+        is_program_word(word).then(|| (key, word.to_owned()))
+    })
 }
 
 /// Returns whether a value is an identifier of a program rather than text of a person: letters and

@@ -15,75 +15,57 @@ const PHONE_MAX: usize = 15;
 /// Maximum groups of digits in a number.
 const GROUPS_MAX: usize = 8;
 
-/// Groups of digits with a separator between them.
-struct DigitGroups {
-    /// Start and end of each group.
-    ranges: [(usize, usize); GROUPS_MAX],
-    /// The separator before each group; 0 before the first.
-    separators: [u8; GROUPS_MAX],
-    count: usize,
+/// A group of digits in a number.
+struct DigitGroup {
+    start: usize,
+    end: usize,
+    /// The separator before the group; 0 before the first.
+    separator: u8,
 }
 
-impl DigitGroups {
-    fn read(bytes: &[u8], start: usize) -> Self {
-        let mut groups =
-            DigitGroups { ranges: [(0, 0); GROUPS_MAX], separators: [0; GROUPS_MAX], count: 0 };
-        let (mut at, mut separator) = (start, 0);
-        while groups.count < GROUPS_MAX {
-            // One digit more than a card has is enough to reject it.
-            let limit = bytes.len().min(at + CARD_MAX + 1);
-            let end = at + digits(&bytes[at..limit]);
-            groups.ranges[groups.count] = (at, end);
-            groups.separators[groups.count] = separator;
-            groups.count += 1;
-            let next = match bytes.get(end..).unwrap_or_default() {
-                [b')', b' ' | b'-', digit, ..] if digit.is_ascii_digit() => end + 2,
-                [b' ' | b'-' | b'.' | b'+' | b')', digit, ..] if digit.is_ascii_digit() => end + 1,
-                _ => break,
-            };
-            (at, separator) = (next, bytes[end]);
-        }
-        groups
+fn read_groups(bytes: &[u8], start: usize) -> Vec<DigitGroup> {
+    let mut groups = Vec::new();
+    let (mut start, mut separator) = (start, 0);
+    while groups.len() < GROUPS_MAX {
+        // One digit more than a card has is enough to reject it.
+        let limit = bytes.len().min(start + CARD_MAX + 1);
+        let end = start + digits(&bytes[start..limit]);
+        groups.push(DigitGroup { start, end, separator });
+        start = match bytes.get(end..).unwrap_or_default() {
+            [b')', b' ' | b'-', digit, ..] if digit.is_ascii_digit() => end + 2,
+            [b' ' | b'-' | b'.' | b'+' | b')', digit, ..] if digit.is_ascii_digit() => end + 1,
+            _ => break,
+        };
+        separator = bytes[end];
     }
-
-    fn length(&self, group: usize) -> usize {
-        self.ranges[group].1 - self.ranges[group].0
-    }
-
-    fn end(&self) -> usize {
-        self.ranges[self.count - 1].1
-    }
+    groups
 }
 
 /// Matches a card or telephone number at `start`, the first digit of its run.
 pub(super) fn card_or_phone<'k>(bytes: &[u8], lowest: usize, start: usize) -> Option<Match<'k>> {
-    let groups = DigitGroups::read(bytes, start);
+    let groups = read_groups(bytes, start);
     // Digits after a decimal point are a fraction.
     let fraction =
         start >= lowest + 2 && bytes[start - 1] == b'.' && bytes[start - 2].is_ascii_digit();
     if !fraction && let Some(end) = card_end(bytes, &groups) {
         return Some(Match { start, end, kind: CARD });
     }
-    grouped_number(bytes, lowest, start, &groups)
+    grouped_number(bytes, lowest, &groups)
 }
 
 /// Returns the end of the card number that the groups begin with.
-fn card_end(bytes: &[u8], groups: &DigitGroups) -> Option<usize> {
-    let mut number = [0; CARD_MAX];
-    let mut count = 0;
+fn card_end(bytes: &[u8], groups: &[DigitGroup]) -> Option<usize> {
+    let mut number = Vec::with_capacity(CARD_MAX);
     let mut best = None;
-    for group in 0..groups.count {
-        let (start, end) = groups.ranges[group];
-        let apart = group > 0 || groups.count > 1 && end - start < 13;
-        let alike = group < 2 || groups.separators[group] == groups.separators[1];
-        if count + end - start > CARD_MAX || apart && !(3..8).contains(&(end - start)) || !alike {
+    for (index, &DigitGroup { start, end, separator }) in groups.iter().enumerate() {
+        let length = end - start;
+        let apart = index > 0 || groups.len() > 1 && length < 13;
+        let alike = index < 2 || separator == groups[1].separator;
+        if number.len() + length > CARD_MAX || apart && !(3..8).contains(&length) || !alike {
             break;
         }
-        for byte in &bytes[start..end] {
-            number[count] = byte - b'0';
-            count += 1;
-        }
-        if is_issued_range(&number[..count]) && passes_luhn(&number[..count]) {
+        number.extend(bytes[start..end].iter().map(|byte| byte - b'0'));
+        if is_issued_range(&number) && passes_luhn(&number) {
             best = Some(end);
         }
     }
@@ -123,27 +105,19 @@ fn passes_luhn(number: &[u8]) -> bool {
 }
 
 /// Matches a number in a common national format that all groups together form.
-fn grouped_number<'k>(
-    bytes: &[u8],
-    lowest: usize,
-    start: usize,
-    groups: &DigitGroups,
-) -> Option<Match<'k>> {
-    if !(2..=5).contains(&groups.count) {
+fn grouped_number<'k>(bytes: &[u8], lowest: usize, groups: &[DigitGroup]) -> Option<Match<'k>> {
+    let ([DigitGroup { start, .. }, .., DigitGroup { end, .. }], 2..=5) = (groups, groups.len())
+    else {
         return None;
-    }
-    let end = groups.end();
+    };
+    let (start, end) = (*start, *end);
     let joined = |byte: u8| byte.is_ascii_alphanumeric() || b"_-/:.@".contains(&byte);
     let before = (start > lowest).then(|| bytes[start - 1]);
     if bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
         return None;
     }
-    let mut lengths = [0; 5];
-    for (group, length) in lengths.iter_mut().enumerate().take(groups.count) {
-        *length = groups.length(group);
-    }
-    let lengths = &lengths[..groups.count];
-    let separators = &groups.separators[1..groups.count];
+    let lengths: Vec<usize> = groups.iter().map(|group| group.end - group.start).collect();
+    let separators: Vec<u8> = groups[1..].iter().map(|group| group.separator).collect();
     if before == Some(b'(') && separators[0] == b')' {
         let rest: usize = lengths[1..].iter().sum();
         let is = (2..=4).contains(&lengths[0]) && (6..=9).contains(&rest);
@@ -152,11 +126,11 @@ fn grouped_number<'k>(
     if before.is_some_and(joined) || separators.contains(&b')') {
         return None;
     }
-    let first = |group: usize| bytes[groups.ranges[group].0];
+    let first = |group: usize| bytes[groups[group].start];
     let second = || bytes[start + 1];
     let same = separators.iter().all(|byte| *byte == separators[0] && *byte != b'+');
     let national = |group: usize| first(group) > b'1' && first(group + 1) > b'1';
-    let kind = match (lengths, separators) {
+    let kind = match (&lengths[..], &separators[..]) {
         ([3, 3, 3, 2], b"..-") | ([3, 2, 4], b"--") => PERSON,
         ([3, 3, 4], _) if same && national(0) => PHONE,
         ([1, 3, 3, 4], _) if same && first(0) == b'1' && national(1) => PHONE,

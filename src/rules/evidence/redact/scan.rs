@@ -59,11 +59,11 @@ fn match_at<'k>(
         b'+' => number::international_phone(bytes, lowest, at, at + 1),
         b'=' | b'>' => secret_name::assigned_value(bytes, lowest, at),
         b':' => secret_name::assigned_value(bytes, lowest, at).or_else(|| userinfo(bytes, at)),
-        b'_' => token::underscore_prefixed(bytes, lowest, at),
-        b'-' => token::dash_prefixed(bytes, lowest, at).or_else(|| token::pem(bytes, at, state)),
+        b'-' => token::prefixed(bytes, lowest, at)
+            .or_else(|| token::dash_prefixed(bytes, lowest, at))
+            .or_else(|| token::pem(bytes, at, state)),
         b'J' => token::jwt(bytes, lowest, at, state),
-        b'K' | b'S' => token::aws_key_id(bytes, lowest, at),
-        b'z' => token::google_api_key(bytes, lowest, at),
+        b'_' | b'K' | b'S' | b'z' => token::prefixed(bytes, lowest, at),
         b'B' | b'b' => token::authorization_value(bytes, at),
         b'/' => token::webhook_path(bytes, lowest, at),
         _ => None,

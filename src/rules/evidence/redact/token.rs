@@ -14,12 +14,20 @@ const LOOKAHEAD: usize = 64;
 pub(super) struct ScanState {
     /// No JSON web token begins before this offset.
     jwt: usize,
-    /// End of the next PEM block, once searched; `Some(None)` if there is none.
-    pem: Option<Option<usize>>,
+    /// Offset of the last PEM end that was searched; `usize::MAX` if none follows.
+    pem: usize,
 }
 
 fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+fn is_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn is_upper_or_digit(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
 
 fn is_base64(byte: u8) -> bool {
@@ -39,69 +47,55 @@ fn match_from<'k>(
     (length >= min).then_some(Match { start, end: from + length, kind: TOKEN })
 }
 
-/// Matches tokens of GitHub, npm and Stripe, whose prefix ends in the underscore at `at`.
-pub(super) fn underscore_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
-    let before = &bytes[lowest..at];
-    let alphanumeric = |byte: u8| byte.is_ascii_alphanumeric();
-    let prefixes: [(&[u8], usize); 12] = [
-        (b"ghp", 20),
-        (b"gho", 20),
-        (b"ghu", 20),
-        (b"ghs", 20),
-        (b"ghr", 20),
-        (b"npm", 20),
-        (b"github_pat", 20),
-        (b"sk_live", 10),
-        (b"rk_live", 10),
-        (b"sk_test", 10),
-        (b"rk_test", 10),
-        (b"whsec", 16),
-    ];
-    let (prefix, min) = prefixes.iter().find(|(prefix, _)| before.ends_with(prefix))?;
-    let start = at - prefix.len();
-    if *prefix == b"github_pat" {
-        return match_from(bytes, start, at + 1, *min, |byte| alphanumeric(byte) || byte == b'_');
-    }
-    match_from(bytes, start, at + 1, *min, alphanumeric)
+/// Tokens by prefix: the offset of the byte in the prefix that triggers the examination, the bytes
+/// that may follow the prefix, and their minimum number.
+const PREFIXES: [(&[u8], usize, fn(u8) -> bool, usize); 17] = [
+    // GitHub.
+    (b"ghp_", 3, is_alphanumeric, 20),
+    (b"gho_", 3, is_alphanumeric, 20),
+    (b"ghu_", 3, is_alphanumeric, 20),
+    (b"ghs_", 3, is_alphanumeric, 20),
+    (b"ghr_", 3, is_alphanumeric, 20),
+    (b"github_pat_", 10, |byte| is_alphanumeric(byte) || byte == b'_', 20),
+    // npm, Stripe, GitLab, Slack.
+    (b"npm_", 3, is_alphanumeric, 20),
+    (b"sk_live_", 7, is_alphanumeric, 10),
+    (b"rk_live_", 7, is_alphanumeric, 10),
+    (b"sk_test_", 7, is_alphanumeric, 10),
+    (b"rk_test_", 7, is_alphanumeric, 10),
+    (b"whsec_", 5, is_alphanumeric, 16),
+    (b"glpat-", 5, is_base64url, 16),
+    (b"xapp-", 4, is_base64url, 10),
+    // AWS, Google.
+    (b"AKIA", 1, is_upper_or_digit, 16),
+    (b"ASIA", 1, is_upper_or_digit, 16),
+    (b"AIza", 2, is_base64url, 30),
+];
+
+/// Matches a token of `PREFIXES` whose triggering byte is at `at`.
+pub(super) fn prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
+    PREFIXES.iter().find_map(|(prefix, offset, class, min)| {
+        let start = at.checked_sub(*offset).filter(|start| *start >= lowest)?;
+        let is = bytes[start..].starts_with(prefix);
+        is.then(|| match_from(bytes, start, start + prefix.len(), *min, class)).flatten()
+    })
 }
 
-/// Matches tokens of Slack, GitLab, Anthropic and OpenAI, whose prefix ends in the dash at `at`.
+/// Matches tokens of Slack, Anthropic and OpenAI, whose prefix ends in the dash at `at`.
 pub(super) fn dash_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
     let before = &bytes[lowest..at];
-    let head = &bytes[at + 1..bytes.len().min(at + 1 + LOOKAHEAD)];
-    let seen = run(head, is_base64url);
-    let slack = before.len() > 3
-        && before[..before.len() - 1].ends_with(b"xox")
-        && before[before.len() - 1].is_ascii_lowercase();
-    if slack || before.ends_with(b"xapp") {
+    if let [.., b'x', b'o', b'x', b'a'..=b'z'] = before {
         return match_from(bytes, at - 4, at + 1, 10, is_base64url);
     }
-    if before.ends_with(b"glpat") {
-        return match_from(bytes, at - 5, at + 1, 16, is_base64url);
-    }
-    if !before.ends_with(b"sk") {
-        return None;
-    }
     // `sk-` also ends "task-" and "disk-", which words may follow.
-    let whole = before.len() == 2 || !before[before.len() - 3].is_ascii_alphanumeric();
+    let [rest @ .., b's', b'k'] = before else { return None };
+    let whole = !rest.last().is_some_and(u8::is_ascii_alphanumeric);
+    let head = &bytes[at + 1..bytes.len().min(at + 1 + LOOKAHEAD)];
+    let seen = run(head, is_base64url);
     let named = head.starts_with(b"ant-") || head.starts_with(b"proj-");
     let mixed = head[..seen].iter().any(u8::is_ascii_digit);
     let is = mixed && (named && seen >= 14 || whole && seen >= 20);
     is.then(|| match_from(bytes, at - 2, at + 1, 0, is_base64url)).flatten()
-}
-
-/// Matches an access key id of AWS: `AKIA` or `ASIA` around the letter at `at`, and 16 more.
-pub(super) fn aws_key_id<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
-    if at == lowest || bytes[at - 1] != b'A' || !bytes[at + 1..].starts_with(b"IA") {
-        return None;
-    }
-    match_from(bytes, at - 1, at + 3, 16, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
-/// Matches an API key of Google: `AIza`, with the `z` at `at`.
-pub(super) fn google_api_key<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
-    let is = bytes[lowest..at].ends_with(b"AI") && bytes.get(at + 1) == Some(&b'a');
-    is.then(|| match_from(bytes, at - 2, at, 32, is_base64url)).flatten()
 }
 
 /// Matches the credentials after `Bearer` or `Basic`, unless they look like a word.
@@ -123,18 +117,16 @@ pub(super) fn authorization_value<'k>(bytes: &[u8], at: usize) -> Option<Match<'
 
 /// Matches the path of a webhook, which is a credential by itself.
 pub(super) fn webhook_path<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
-    let hooks: [(&[u8], &[u8]); 5] = [
-        (b"hooks.slack.com", b"/services/"),
-        (b"hooks.slack.com", b"/workflows/"),
-        (b"hooks.slack.com", b"/triggers/"),
-        (b"discord.com", b"/api/webhooks/"),
-        (b"discordapp.com", b"/api/webhooks/"),
+    const HOOKS: [&[u8]; 5] = [
+        b"hooks.slack.com/services/",
+        b"hooks.slack.com/workflows/",
+        b"hooks.slack.com/triggers/",
+        b"discord.com/api/webhooks/",
+        b"discordapp.com/api/webhooks/",
     ];
-    let (before, rest) = (&bytes[lowest..at], &bytes[at..]);
-    let (_, path) =
-        hooks.iter().find(|(host, path)| rest.starts_with(path) && before.ends_with(host))?;
-    let start = at + path.len();
-    match_from(bytes, start, start, 8, |byte| is_base64url(byte) || byte == b'/')
+    let is = HOOKS.iter().any(|hook| bytes[lowest..=at].ends_with(hook));
+    let class = |byte: u8| is_base64url(byte) || byte == b'/';
+    is.then(|| match_from(bytes, at + 1, at + 1, 8, class)).flatten()
 }
 
 /// Matches a JSON web token around the `J` of `eyJ`: two parts of which the second is an object
@@ -179,27 +171,18 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<
         return None;
     }
     let body = at + 11 + length + dashes.len();
-    let search = |from: usize| {
-        memchr::memmem::find(&bytes[from..], b"-----END ").map(|offset| from + offset)
-    };
-    let close = match state.pem {
-        Some(None) => None,
-        Some(Some(known)) if known >= body => Some(known),
-        _ => search(body),
-    };
-    state.pem = Some(close);
-    let end = match close {
-        Some(close) => {
-            let rest = &bytes[close + 9..bytes.len().min(close + 9 + LOOKAHEAD + 5)];
-            let label = memchr::memmem::find(rest, dashes).map_or(0, |label| label + 5);
-            close + 9 + label
-        }
-        None => {
-            let inside = |byte: u8| {
-                is_base64(byte) || byte.is_ascii_whitespace() || b"=\\:,-".contains(&byte)
-            };
-            body + run(&bytes[body..], inside)
-        }
+    if state.pem < body {
+        let close = memchr::memmem::find(&bytes[body..], b"-----END ");
+        state.pem = close.map_or(usize::MAX, |offset| body + offset);
+    }
+    let end = if state.pem == usize::MAX {
+        let inside =
+            |byte: u8| is_base64(byte) || byte.is_ascii_whitespace() || b"=\\:,-".contains(&byte);
+        body + run(&bytes[body..], inside)
+    } else {
+        let from = state.pem + 9;
+        let rest = &bytes[from..bytes.len().min(from + LOOKAHEAD + 5)];
+        from + memchr::memmem::find(rest, dashes).map_or(0, |label| label + 5)
     };
     Some(Match { start: at, end, kind: PEM })
 }

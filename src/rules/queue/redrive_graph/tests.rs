@@ -206,7 +206,11 @@ fn given_queue_has_unknown_sources() {
 
 #[test]
 fn list_covers_its_own_account_only() {
-    let queue = |url: &str| Queue { url: url.into(), ..Queue::default() };
+    let queue = |url: &str, was_named| {
+        let known = DeadLetterQueue::given(0, queue_at(url, "r", "").unwrap(), AT);
+        let found_by = if was_named { FoundBy::Given } else { FoundBy::Name };
+        DeadLetterQueue { found_by, ..known }
+    };
     let list = ["http://127.0.0.1:9/111111111111/a-dlq".to_owned()];
     let rows = [
         (
@@ -220,8 +224,8 @@ fn list_covers_its_own_account_only() {
         ("found before, not listed", "http://127.0.0.1:9/111111111111/b-dlq", false, true),
     ];
     for (rule, url, was_named, expected) in rows {
-        assert_eq!(is_unlisted(&queue(url), was_named, &list, "r"), expected, "{rule}");
+        assert_eq!(is_unlisted(&queue(url, was_named), &list), expected, "{rule}");
     }
-    let alone = queue("http://127.0.0.1:9/111111111111/a-dlq");
-    assert!(is_unlisted(&alone, false, &[], "r") && !is_unlisted(&alone, true, &[], "r"));
+    let alone = |was_named| queue("http://127.0.0.1:9/111111111111/a-dlq", was_named);
+    assert!(is_unlisted(&alone(false), &[]) && !is_unlisted(&alone(true), &[]));
 }

@@ -52,27 +52,27 @@ impl TextTable {
 
     /// Adds rows, each column as wide as its widest cell. On a terminal the column `names` shrinks
     /// so that the row fits. A row may have further lines below it.
-    fn rows(&mut self, head: &[&str], names: usize, rows: Vec<(Vec<String>, Vec<String>)>) {
-        let head = head.iter().map(|cell| (*cell).to_owned()).collect();
-        let mut rows: Vec<(Vec<String>, Vec<String>)> =
-            std::iter::once((head, Vec::new())).chain(rows).collect();
+    fn rows<const N: usize>(
+        &mut self,
+        head: [&str; N],
+        names: usize,
+        rows: Vec<([String; N], Vec<String>)>,
+    ) {
+        let head = (head.map(str::to_owned), Vec::new());
         // Escaped text decides the width, because it is longer.
-        for cell in rows.iter_mut().flat_map(|(row, _)| row) {
-            *cell = text::safe(cell).into_owned();
-        }
-        let columns = rows.first().map_or(0, |(row, _)| row.len());
-        let widest = |column: usize| {
-            let cells = rows.iter().filter_map(|(row, _)| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let escaped = |(row, below): ([String; N], Vec<String>)| {
+            (row.map(|cell| text::safe(&cell).into_owned()), below)
         };
-        let mut widths: Vec<usize> = (0..columns).map(widest).collect();
+        let rows: Vec<_> = std::iter::once(head).chain(rows).map(escaped).collect();
+        let widest = |column: usize| rows.iter().map(|(row, _)| row[column].chars().count()).max();
+        let mut widths: [usize; N] = std::array::from_fn(|column| widest(column).unwrap_or(0));
         let total: usize = widths.iter().map(|width| width + GAP).sum();
-        if let Some(width) = widths.get_mut(names).filter(|_| self.terminal && total > WIDTH) {
-            *width = width.saturating_sub(total - WIDTH).max(NAME_MIN);
+        if self.terminal && total > WIDTH {
+            widths[names] = widths[names].saturating_sub(total - WIDTH).max(NAME_MIN);
         }
-        for (mut row, below) in rows {
+        for (row, below) in rows {
             let mut line = String::new();
-            for (cell, width) in row.iter_mut().zip(&widths) {
+            for (cell, width) in row.iter().zip(&widths) {
                 let _ = write!(line, "  {:width$}", text::shorten(cell, *width));
             }
             self.line(&line);
@@ -95,11 +95,11 @@ impl TextTable {
         let row = |one: &IncidentRow| {
             let depth = one.depth.map_or("unknown".to_owned(), |depth| depth.to_string());
             let since = show_span(now.since(one.since));
-            let row = vec![one.queue.clone(), depth, since, loss(one, now)];
+            let row = [one.queue.clone(), depth, since, loss(one, now)];
             (row, vec![self.investigation(&one.investigation, now)])
         };
-        let rows = open.iter().map(row).collect();
-        self.rows(&["QUEUE", "DEPTH", "SINCE", "LOSS"], 0, rows);
+        let rows: Vec<_> = open.iter().map(row).collect();
+        self.rows(["QUEUE", "DEPTH", "SINCE", "LOSS"], 0, rows);
     }
 
     fn investigation(&self, of: &InvestigationState, now: Timestamp) -> String {
@@ -133,7 +133,7 @@ impl TextTable {
             .collect();
         let row = |one: &&SessionRow| {
             let unrecorded = if one.recorded { "" } else { " (not yet recorded)" };
-            let row = vec![
+            let row = [
                 self.id(&one.id).to_owned(),
                 one.queue.clone(),
                 format!("{}{unrecorded}", one.status),
@@ -145,8 +145,8 @@ impl TextTable {
             ];
             (row, self.result(&one.last_event, state))
         };
-        let rows = shown.iter().map(row).collect();
-        self.rows(&["ID", "QUEUE", "STATUS", "AGE", "COST"], 1, rows);
+        let rows: Vec<_> = shown.iter().map(row).collect();
+        self.rows(["ID", "QUEUE", "STATUS", "AGE", "COST"], 1, rows);
         let more = sessions.len() - shown.len();
         if more > 0 {
             self.line(&format!("  and {more} older; --json has all"));
@@ -184,10 +184,10 @@ impl TextTable {
         }
         let row = |one: &super::CauseSpend| {
             let cause = self.id(&one.fingerprint).to_owned();
-            (vec![cause, one.usd.to_string()], Vec::new())
+            ([cause, one.usd.to_string()], Vec::new())
         };
-        let rows = spend.fingerprints.iter().take(CAUSES).map(row).collect();
-        self.rows(&["CAUSE", "IN 30 DAYS"], 0, rows);
+        let rows: Vec<_> = spend.fingerprints.iter().take(CAUSES).map(row).collect();
+        self.rows(["CAUSE", "IN 30 DAYS"], 0, rows);
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
             service.len() <= 32 && service.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
         out.push_word("arn:");
         out.push_word(if plain { service } else { "" });
-        out.push(':');
+        out.text.push(':');
         return out.push_mask("<*>");
     }
     if chunk.starts_with("eyJ") && chunk.len() > 20 {
@@ -144,41 +144,46 @@ fn write_word(chunk: &str, digits: usize, out: &mut MaskedText) {
     if chunk.contains('.') && chunk.split('.').all(|part| !part.is_empty()) {
         for (index, part) in chunk.split('.').enumerate() {
             if index > 0 {
-                out.push('.');
+                out.text.push('.');
             }
-            let digits = part.bytes().filter(u8::is_ascii_digit).count();
-            if digits == 0 && !is_random(part) {
-                out.push_word(part);
-            } else {
-                out.push_mask(if digits == part.len() { "<num>" } else { "<id>" });
-            }
+            let has_digit = part.bytes().any(|b| b.is_ascii_digit());
+            write_part(part, !has_digit && !is_random(part), out);
         }
         return;
     }
     out.push_mask("<id>");
 }
 
+/// Writes a part of a name: itself if it is a word, else the mask of a number or an id.
+fn write_part(part: &str, is_word: bool, out: &mut MaskedText) {
+    if is_word {
+        out.push_word(part);
+    } else if part.bytes().all(|b| b.is_ascii_digit()) {
+        out.push_mask("<num>");
+    } else {
+        out.push_mask("<id>");
+    }
+}
+
 /// Returns the mask of a chunk with digits in a known format.
 fn digit_mask(chunk: &str, digits: usize) -> Option<&'static str> {
     let bytes = chunk.as_bytes();
+    let hex = chunk.strip_prefix("0x").or_else(|| chunk.strip_prefix("0X")).unwrap_or_default();
+    let is_uuid = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-');
+    let is_run = || bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"+=_-".contains(b));
     if is_number(chunk) {
-        return Some("<num>");
+        Some("<num>")
+    } else if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Some("<hex>")
+    } else if is_uuid {
+        Some("<id>")
+    } else if is_time(bytes) {
+        Some("<time>")
+    } else if is_ip_address(chunk) {
+        Some("<host>")
+    } else {
+        (digits >= 3 && bytes.len() >= 20 && is_run()).then_some("<id>")
     }
-    let hex = chunk.strip_prefix("0x").or_else(|| chunk.strip_prefix("0X"));
-    if hex.is_some_and(|hex| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit())) {
-        return Some("<hex>");
-    }
-    if chunk.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-') {
-        return Some("<id>");
-    }
-    if is_time(bytes) {
-        return Some("<time>");
-    }
-    if is_ip_address(chunk) {
-        return Some("<host>");
-    }
-    let alone = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"+=_-".contains(b));
-    (alone && digits >= 3 && chunk.len() >= 20).then_some("<id>")
 }
 
 /// Returns whether a chunk is a number, with a sign, a currency or a unit.
@@ -240,7 +245,7 @@ fn write_at_sign(user: &str, host: &str, out: &mut MaskedText) {
     // Java prints an object as its class and its address.
     if is_hex(host) {
         write_masked(user, ["", ""], "", out);
-        out.push('@');
+        out.text.push('@');
         return out.push_mask("<hex>");
     }
     out.push_mask("<id>");
@@ -254,7 +259,7 @@ fn write_url(chunk: &str, out: &mut MaskedText) {
     out.push_mask("<host>");
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     for part in path.split('/').skip(1) {
-        out.push('/');
+        out.text.push('/');
         write_path_part(part, out);
     }
     if path.len() < rest.len() {
@@ -267,13 +272,8 @@ fn write_path_part(part: &str, out: &mut MaskedText) {
     let is_version =
         part.len() <= 3 && part.starts_with('v') && part[1..].bytes().all(|b| b.is_ascii_digit());
     let plain = part.bytes().all(|b| b.is_ascii_alphabetic() || b"-_.".contains(&b));
-    if is_version || part.is_empty() || (plain && part.len() <= 40 && !is_random(part)) {
-        out.push_word(part);
-    } else if part.bytes().all(|b| b.is_ascii_digit()) {
-        out.push_mask("<num>");
-    } else {
-        out.push_mask("<id>");
-    }
+    let is_word = is_version || part.is_empty() || (plain && part.len() <= 40 && !is_random(part));
+    write_part(part, is_word, out);
 }
 
 /// Writes the parts of a path, or of names and numbers joined by colons: `/var/task/index.js:12:5`.
@@ -289,18 +289,15 @@ fn write_parts(chunk: &str, separator: char, words: [&str; 2], next: &str, out: 
     let is_path = separator != ':';
     for (index, part) in chunk.split(separator).enumerate() {
         if index > 0 {
-            out.push(separator);
+            out.text.push(separator);
         }
         let of_person = is_path && one_of(folder, &["home", "users", "user"]);
-        folder = part;
-        if part.is_empty() {
-            continue;
-        }
-        if of_person {
+        if of_person && !part.is_empty() {
             out.push_mask("<*>");
         } else {
             write_masked(part, words, next, out);
         }
+        folder = part;
     }
 }
 
@@ -337,9 +334,9 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
 
 /// Returns whether a lone word is an id or a key: random letters, or capitals and digits.
 pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
-    let has_digit = word.bytes().any(|b| b.is_ascii_digit());
-    let has_small = word.bytes().any(|b| b.is_ascii_lowercase());
-    let has_capital = word.bytes().any(|b| b.is_ascii_uppercase());
+    let has = |class: fn(&u8) -> bool| word.as_bytes().iter().any(class);
+    let (has_digit, has_small) = (has(u8::is_ascii_digit), has(u8::is_ascii_lowercase));
+    let has_capital = has(u8::is_ascii_uppercase);
     let is_run =
         |joints: &[u8]| word.bytes().all(|b| b.is_ascii_alphanumeric() || joints.contains(&b));
     (word.len() >= 16 && has_digit && !has_small && is_run(b""))
@@ -358,14 +355,12 @@ pub(super) fn is_random(word: &str) -> bool {
     if bytes.len() < 16 {
         return false;
     }
-    let (mut upper, mut digits, mut vowels, mut humps) = (0, 0, 0, 0);
-    for (at, byte) in bytes.iter().enumerate() {
-        upper += usize::from(byte.is_ascii_uppercase());
-        digits += usize::from(byte.is_ascii_digit());
-        vowels += usize::from(b"aeiouyAEIOUY".contains(byte));
-        let humped = at > 0 && byte.is_ascii_uppercase() && bytes[at - 1].is_ascii_lowercase();
-        humps += usize::from(humped);
-    }
+    let count = |class: fn(&u8) -> bool| bytes.iter().filter(|byte| class(byte)).count();
+    let digits = count(u8::is_ascii_digit);
+    let upper = count(u8::is_ascii_uppercase);
+    let vowels = count(|byte| b"aeiouyAEIOUY".contains(byte));
+    let is_hump = |pair: &&[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    let humps = bytes.windows(2).filter(is_hump).count();
     let len = bytes.len();
     len > LONG || digits >= 3 || vowels * 5 < len || (humps * 9 > len * 2 && upper * 10 > len * 3)
 }

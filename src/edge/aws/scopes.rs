@@ -1,7 +1,9 @@
 //! The scopes of a configuration.
 
-use crate::config::{Aws, Env, SecretValue};
-use crate::edge::aws::{AccessKey, Scope};
+use aws_sdk_sqs::config::Credentials;
+
+use super::Scope;
+use crate::config::{Aws, Env};
 
 /// Returns the scopes of a configuration: every account in every region.
 pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
@@ -34,23 +36,21 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
 }
 
 /// Returns the access key of a `.env` file. The SDK reads one in the real environment itself.
-fn access_key(env: &Env) -> Option<AccessKey> {
+fn access_key(env: &Env) -> Option<Credentials> {
     if env.real("AWS_ACCESS_KEY_ID").is_some() {
         return None;
     }
-    Some(AccessKey {
-        id: env.get("AWS_ACCESS_KEY_ID")?.to_owned(),
-        secret: SecretValue::new(env.get("AWS_SECRET_ACCESS_KEY")?),
-        token: env.get("AWS_SESSION_TOKEN").map(SecretValue::new),
-    })
+    let (id, secret) = (env.get("AWS_ACCESS_KEY_ID")?, env.get("AWS_SECRET_ACCESS_KEY")?);
+    let token = env.get("AWS_SESSION_TOKEN").map(str::to_owned);
+    Some(Credentials::new(id, secret, token, None, ".env"))
 }
 
 /// Removes configured lists of accounts or regions when an option names one of them.
 pub fn narrow(aws: &mut Aws, given: impl Fn(&str) -> bool) {
-    if given("--profile") {
+    if given("profile") {
         aws.accounts.clear();
     }
-    if given("--region") {
+    if given("region") {
         aws.regions.clear();
         for account in &mut aws.accounts {
             (account.region, account.regions) = (None, Vec::new());
