@@ -140,9 +140,7 @@ impl PayloadKind {
             PayloadKind::CloudwatchAlarm => "CloudWatch alarm",
             PayloadKind::ExtendedClient => "pointer to S3",
             PayloadKind::Json => "JSON",
-            PayloadKind::Text => "text",
-            PayloadKind::Binary => "binary",
-            PayloadKind::Empty => "empty body",
+            PayloadKind::Text | PayloadKind::Binary | PayloadKind::Empty => self.as_str(),
         }
     }
 }

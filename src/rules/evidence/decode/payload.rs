@@ -64,5 +64,5 @@ fn records_kind(first: &Value) -> Option<PayloadKind> {
 /// stored in S3.
 fn is_s3_pointer(value: &Value) -> bool {
     let class = value.get(0).and_then(Value::as_str).unwrap_or_default();
-    class.ends_with("S3Pointer") && value.get(1).is_some_and(|at| at.get("s3BucketName").is_some())
+    class.ends_with("S3Pointer") && value.pointer("/1/s3BucketName").is_some()
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use base64::Engine;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 use flate2::{Decompress, FlushDecompress, Status};
 use serde_json::Value;
 
@@ -16,11 +16,6 @@ const UNPACKED_MAX: usize = 1024 * 1024;
 /// Minimum length of base64; a shorter text is more likely a word.
 const BASE64_MIN: usize = 16;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 8];
-
-const PADDING: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, PADDING);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, PADDING);
 
 /// Removes all encodings of a body. Returns their names, outermost first, and the content.
 pub(super) fn unwrap_body(body: &str) -> (Vec<&'static str>, Content) {
@@ -95,7 +90,8 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let text = text.replace(['\n', '\r'], "");
-    let engine = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    let is_url_safe = text.contains(['-', '_']);
+    let engine = if is_url_safe { URL_SAFE_PAD_INDIFFERENT } else { STANDARD_PAD_INDIFFERENT };
     let bytes = engine.decode(text).ok()?;
     let plausible =
         bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_printable);

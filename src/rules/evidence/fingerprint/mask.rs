@@ -24,12 +24,14 @@ const QUOTED_WORDS_MAX: usize = 4;
 /// quotes is the name of a key or a property, and stays.
 pub(super) fn template(text: &str, max: usize, names_identifier: bool) -> String {
     let text = &text[..text.floor_char_boundary(INPUT_MAX)];
-    let mut scan =
-        Scan { text, at: 0, out: MaskedText::new(max), names_identifier, words: ["", ""] };
-    while scan.at < text.len() && scan.out.text.len() < max {
-        scan.step();
+    let out = MaskedText { text: String::with_capacity(max + 32), last: ("", 0) };
+    let mut scan = Scan { text, at: 0, out, names_identifier, words: ["", ""] };
+    while let Some(c) = text[scan.at..].chars().next()
+        && scan.out.text.len() < max
+    {
+        scan.step(c);
     }
-    scan.out.finish()
+    scan.out.finish(max)
 }
 
 /// Returns whether a text is a single quoted word. Python reports a missing key so, and Lambda
@@ -90,25 +92,17 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn step(&mut self) {
+    fn step(&mut self, c: char) {
         let rest = &self.text[self.at..];
-        let Some(c) = rest.chars().next() else {
-            return;
-        };
         match c {
-            '\u{1b}' | '\u{9b}' => self.at += escape_len(rest),
-            c if c.is_whitespace() || c.is_control() => {
-                self.out.push_space();
-                self.at += c.len_utf8();
-            }
-            c if hidden(c) => self.at += c.len_utf8(),
-            '\'' | '"' | '`' | '“' | '‘' => self.mask_quoted(rest, c),
-            c if is_separator(c) => {
-                self.out.text.push(c);
-                self.at += c.len_utf8();
-            }
-            _ => self.mask_chunk(rest),
+            '\u{1b}' | '\u{9b}' => return self.at += escape_len(rest),
+            '\'' | '"' | '`' | '“' | '‘' => return self.mask_quoted(rest, c),
+            c if c.is_whitespace() || c.is_control() => self.out.push_space(),
+            c if hidden(c) => {}
+            c if is_separator(c) => self.out.text.push(c),
+            _ => return self.mask_chunk(rest),
         }
+        self.at += c.len_utf8();
     }
 
     /// Keeps a quoted identifier, masks a quoted value, and reads on into a quoted sentence.
@@ -165,8 +159,7 @@ impl<'a> Scan<'a> {
         let assigned = before.ends_with(['=', ':']) && !before.ends_with("::");
         let next = rest[end..].trim_start_matches([' ', ')', ']']);
         // `Key (email)=(bob@example.com)`: databases name the column, then the value.
-        let is_value = before.ends_with(")=(") || context::is_choice_value(self.words, trimmed);
-        if is_value {
+        if before.ends_with(")=(") || context::is_choice_value(self.words, trimmed) {
             self.out.push_mask("<*>");
         } else if context::is_secret_after(self.words, assigned, trimmed) {
             self.out.push_mask("<secret>");
@@ -232,14 +225,9 @@ struct MaskedText {
     text: String,
     /// The last mask and its end, so that a list of numbers becomes one `<num>`.
     last: (&'static str, usize),
-    max: usize,
 }
 
 impl MaskedText {
-    fn new(max: usize) -> Self {
-        MaskedText { text: String::with_capacity(max + 32), last: ("", 0), max }
-    }
-
     fn push_space(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with(' ') {
             self.text.push(' ');
@@ -266,10 +254,10 @@ impl MaskedText {
         self.text.ends_with(|c: char| c.is_alphanumeric() || c == '>')
     }
 
-    fn finish(mut self) -> String {
-        if self.text.len() > self.max {
+    fn finish(mut self, max: usize) -> String {
+        if self.text.len() > max {
             // Cut at a space, so that no mask is split.
-            let end = self.text.floor_char_boundary(self.max);
+            let end = self.text.floor_char_boundary(max);
             let end = self.text[..end].rfind(' ').unwrap_or(end);
             self.text.truncate(end);
         }

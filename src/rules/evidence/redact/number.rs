@@ -45,8 +45,7 @@ fn read_groups(bytes: &[u8], start: usize) -> Vec<DigitGroup> {
 pub(super) fn card_or_phone<'k>(bytes: &[u8], lowest: usize, start: usize) -> Option<Match<'k>> {
     let groups = read_groups(bytes, start);
     // Digits after a decimal point are a fraction.
-    let fraction =
-        start >= lowest + 2 && bytes[start - 1] == b'.' && bytes[start - 2].is_ascii_digit();
+    let fraction = matches!(bytes[lowest..start], [.., b'0'..=b'9', b'.']);
     if !fraction && let Some(end) = card_end(bytes, &groups) {
         return Some(Match { start, end, kind: CARD });
     }
@@ -152,13 +151,8 @@ pub(super) fn international_phone<'k>(
     start: usize,
     after: usize,
 ) -> Option<Match<'k>> {
-    if start > lowest && bytes[start - 1].is_ascii_digit() {
-        return None;
-    }
-    let exponent = start > lowest + 1
-        && matches!(bytes[start - 1], b'e' | b'E')
-        && bytes[start - 2].is_ascii_digit();
-    if exponent {
+    // Neither a sum nor an exponent.
+    if let [.., b'0'..=b'9'] | [.., b'0'..=b'9', b'e' | b'E'] = bytes[lowest..start] {
         return None;
     }
     let (mut at, mut count, mut end) = (after, 0, None);
