@@ -6,12 +6,6 @@ pub(super) fn region(text: &str) -> bool {
     text.len() <= 64 && !text.starts_with('-') && text.chars().all(allowed)
 }
 
-/// The name of a model becomes an argument, and must not be an option.
-pub(super) fn model(text: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:/@[]".contains(c);
-    text.len() <= 200 && !text.starts_with('-') && text.chars().all(allowed)
-}
-
 /// A repository, `owner/name`, becomes part of a URL.
 pub(super) fn repository(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -55,7 +55,7 @@ use self::check_verdict::{Outcome, read_outcome};
 use self::context::SessionContext;
 use self::environment::Variables;
 use self::evidence::EvidenceSummary;
-use self::finish::{EmittedEnd, NoResult, finish_skipped, record_end, retry_later};
+use self::finish::{EmittedEnd, NoResult, emit_not_run, finish_skipped, record_end, retry_later};
 use self::prompt::write_prompt;
 use self::run_tests::FixCheck;
 use self::wait::{StopRequest, WaitResult, Watchdog};
@@ -64,7 +64,6 @@ use super::process;
 use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
-use crate::rules::investigation::money::Usd;
 use crate::store::{self, BlockingWait, Lock, Store};
 
 /// Names of the files in a session's folder.
@@ -155,33 +154,24 @@ fn run(
         return record_end(context, &finish::emit_triage(context, &evidence)?);
     };
     if context.path(files::STOP).exists() {
-        return record_end(
-            context,
-            &finish::emit_no_result(context, NoResult::Stopped, Some(Usd::NONE), None)?,
-        );
+        return record_end(context, &emit_not_run(context, NoResult::Stopped)?);
     }
     if context.time_remaining().is_zero() {
-        return record_end(
-            context,
-            &finish::emit_no_result(context, NoResult::TimedOut, Some(Usd::NONE), None)?,
-        );
+        return record_end(context, &emit_not_run(context, NoResult::TimedOut)?);
     }
     if !preflight::reserve_budget(context, &evidence)? {
         return Ok(());
     }
-    let workspace = match open_workspace(context, &evidence) {
-        Ok(workspace) => workspace,
-        Err(error) => {
-            let why = NoResult::not_started(&error);
-            let end = finish::emit_no_result(context, why, Some(Usd::NONE), None);
-            preflight::settle_budget(context, Some(Usd::NONE))?;
-            return record_end(context, &end?);
-        }
+    let opened = open_workspace(context, &evidence);
+    let end = match &opened {
+        Ok(workspace) => run_agent(context, &agent, workspace, &evidence),
+        Err(error) => emit_not_run(context, NoResult::not_started(error)),
     };
-    let end = run_agent(context, &agent, &workspace, &evidence);
     // Order matters: after a crash between any two steps the next filter can finish the rest.
     preflight::settle_budget(context, end.as_ref().ok().and_then(|end| end.cost))?;
-    clean_up(context, workspace);
+    if let Ok(workspace) = opened {
+        clean_up(context, workspace);
+    }
     record_end(context, &end?)
 }
 
@@ -204,10 +194,7 @@ fn run_agent(
             let check = FixCheck { context, workspace, stop: &stop, watchdog };
             conclude(context, agent, evidence, run, &check)
         }
-        Err(error) => {
-            let why = NoResult::not_started(&error);
-            finish::emit_no_result(context, why, Some(Usd::NONE), None)
-        }
+        Err(error) => emit_not_run(context, NoResult::not_started(&error)),
     };
     watchdog.dismiss()?;
     end
@@ -234,7 +221,7 @@ fn conclude(
     let bundle = evidence.bundle.as_deref();
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
         Ok(Outcome::Checked(verdict)) => {
-            finish::emit_checked(context, &check.verify(verdict), cost)
+            finish::emit_checked(context, &check.verify(*verdict), cost)
         }
         Ok(Outcome::Stated(stated)) => {
             // The patch is kept, also without a check.

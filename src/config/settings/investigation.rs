@@ -14,6 +14,7 @@ use crate::config::value::{Field, Result};
 use crate::config::yaml::Value;
 use crate::event::words;
 use crate::glob::GlobList;
+use crate::rules::agent::subagent::is_model;
 use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::money::Usd;
 use crate::text::{safe, shorten};
@@ -60,7 +61,7 @@ section! {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     pub struct Claude, CLAUDE for settings: Settings [auto_investigation.claude] in "auto_investigation";
     /// Model that claude asks.
-    model: String = "claude-sonnet-5-5", env Anyone => text_like(MODEL, valid::model);
+    model: String = "claude-sonnet-5-5", env Anyone => text_like(MODEL, is_model);
     /// Turns of the main agent in one run of claude.
     max_turns: u32 = "40", env Anyone => whole(1..=1000);
     /// URL of a gateway where claude asks the model.

@@ -9,7 +9,7 @@ use crate::config;
 use crate::error::Error;
 use crate::rules::agent::prompt;
 use crate::rules::agent::subagent;
-use crate::rules::agent::subagent::{MAX_AGENTS, MAX_FILE, Subagent};
+use crate::rules::agent::subagent::{MAX_FILE, Subagent};
 
 /// Loads the subagents of a folder, one per file that ends in `.md`, sorted by file name.
 pub(super) fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
@@ -22,11 +22,6 @@ pub(super) fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
         if !hidden && path.extension().is_some_and(|end| end == "md") {
             paths.push(path);
         }
-    }
-    if paths.len() > MAX_AGENTS {
-        let (dir, found) = (dir.display(), paths.len());
-        let why = format!("'{dir}': {found} subagents, and {MAX_AGENTS} are taken; remove some");
-        return Err(Error::wrong(why));
     }
     paths.sort();
     let read = |path: &PathBuf| {
@@ -78,11 +73,6 @@ mod tests {
         }
         let names: Vec<String> = load(&dir).unwrap().into_iter().map(|each| each.name).collect();
         assert_eq!(names, ["a", "b"]);
-        for n in 0..15 {
-            std::fs::write(dir.join(format!("n{n}.md")), AGENT).unwrap();
-        }
-        let why = load(&dir).unwrap_err().to_string();
-        assert!(why.contains("17 subagents, and 16 are taken"), "{why}");
         std::fs::remove_dir_all(dir).unwrap();
     }
 

@@ -50,7 +50,7 @@ pub(super) struct CheckedVerdict {
 /// Result of an agent that succeeded.
 pub(super) enum Outcome {
     /// The result of Claude Code.
-    Checked(CheckedVerdict),
+    Checked(Box<CheckedVerdict>),
     /// The result of another agent.
     Stated(StatedResult),
 }
@@ -86,7 +86,8 @@ pub(super) fn read_outcome(
         let result = transcript.structured().unwrap_or(&Value::Null);
         let checked = check(result, bundle, workspace.worktree.as_ref(), transcript);
         let failure = |why: String| format!("its result is not a verdict: {}", text::safe(&why));
-        return Ok(checked.map(Outcome::Checked).map_err(|why| ("no_result", failure(why))));
+        let checked = checked.map(|verdict| Outcome::Checked(Box::new(verdict)));
+        return Ok(checked.map_err(|why| ("no_result", failure(why))));
     }
     let stated = last_line::judge(exit, Some(result.as_bytes()));
     Ok(stated.map(|stated| Outcome::Stated(StatedResult { turns: transcript.turns(), ..stated })))

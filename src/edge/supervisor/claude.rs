@@ -73,7 +73,8 @@ pub(super) fn prepare<'a>(
     let template = template.map_err(in_key("prompt_file"))?;
     let own = settings.agents_dir.as_deref().map(agent_files::load).transpose();
     let own = own.map_err(in_key("agents_dir"))?;
-    let all = merged(builtin(), own.unwrap_or_default())?;
+    let all = merged(builtin(), own.unwrap_or_default());
+    let all = all.map_err(|why| format!("agents_dir: {why}"))?;
     let subagents = useful(all, code.is_some(), test_line.is_some());
     let mcp = settings.mcp_config.as_deref().map(mcp_servers).transpose()?;
     let own = std::env::current_exe().map_err(|error| format!("cannot find itself: {error}"))?;
@@ -122,7 +123,7 @@ impl PreparedClaude<'_> {
             let folder = context.conversation_folder().join(name);
             store::make_dir(&folder).map(|()| folder)
         };
-        command.env("TMPDIR", folder("tmp")?).envs(invocation::environment());
+        command.env("TMPDIR", folder("tmp")?).envs(invocation::ENVIRONMENT);
         command.envs(context.plan.claude.base_url.as_ref().map(|url| ("ANTHROPIC_BASE_URL", url)));
         let mut key_program = None;
         if let Some(credential) = &self.credential {

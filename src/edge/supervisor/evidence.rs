@@ -71,7 +71,6 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
         let why = "dlq-peek was not found beside dlq-investigate, nor in PATH";
         return Err(failed(why.into(), false));
     };
-    environment.retain(|(name, _)| name != "DLQ_STATE_DIR");
     environment.push(("DLQ_STATE_DIR".into(), context.store.dir().into()));
     let deadline = PEEK.min(Duration::from_millis(context.plan.timeout_ms));
     let log = context.path(files::SUPERVISOR_LOG);

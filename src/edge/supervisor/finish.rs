@@ -98,6 +98,11 @@ pub(super) fn emit_no_result(
     Ok(EmittedEnd { status, retry, cost })
 }
 
+/// Emits the end of a session whose agent did not run, and so has cost nothing.
+pub(super) fn emit_not_run(context: &SessionContext, why: NoResult) -> Result<EmittedEnd, Error> {
+    emit_no_result(context, why, Some(Usd::NONE), None)
+}
+
 /// Emits a checked verdict.
 pub(super) fn emit_checked(
     context: &SessionContext,

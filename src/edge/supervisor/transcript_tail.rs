@@ -22,6 +22,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Time that an agent has to exit after its result.
 const LINGER: Duration = Duration::from_secs(30);
 
+#[derive(Default)]
 pub(super) struct TranscriptTail {
     file: Option<BufReader<File>>,
     /// Permissions that the agent must report; `None` for agents other than Claude Code.
@@ -40,15 +41,8 @@ impl TranscriptTail {
         expected: Option<ExpectedInit>,
         hooked: Option<PathBuf>,
     ) -> Self {
-        TranscriptTail {
-            file: File::open(path).ok().map(BufReader::new),
-            expected,
-            hooked,
-            transcript: Transcript::default(),
-            partial: Vec::new(),
-            reported: HashMap::new(),
-            result_at: None,
-        }
+        let file = File::open(path).ok().map(BufReader::new);
+        TranscriptTail { file, expected, hooked, ..TranscriptTail::default() }
     }
 
     /// Reads the lines that were added. `report` gets the progress that is due.

@@ -26,11 +26,20 @@ const KEPT: [&str; 5] = [
     "Edit(.mcp.json)",
     "Edit(.gitmodules)",
 ];
-/// Retries of a failed request, and its timeout; with the defaults a wrong key costs minutes.
-const RETRIES: &str = "3";
-const REQUEST_MS: &str = "300000";
-/// Lifetime of the credential, which is given out once.
-const KEY_LASTS_MS: &str = "604800000";
+/// Variables that disable telemetry, updates and background tasks. A background task would outlive the
+/// result that it belongs to.
+pub const ENVIRONMENT: [(&str, &str); 8] = [
+    ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
+    // With the default retries and timeout a wrong key costs minutes.
+    ("CLAUDE_CODE_MAX_RETRIES", "3"),
+    ("API_TIMEOUT_MS", "300000"),
+    // The credential is given out once.
+    ("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", "604800000"),
+    ("DISABLE_AUTOUPDATER", "1"),
+    ("DISABLE_TELEMETRY", "1"),
+    ("DISABLE_ERROR_REPORTING", "1"),
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+];
 
 /// A call of Claude Code.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,21 +222,6 @@ pub fn mcp_servers(text: &str) -> Result<Vec<String>, String> {
         )),
         None => Ok(servers.keys().cloned().collect()),
     }
-}
-
-/// Returns variables that disable telemetry, updates and background tasks. A background task would
-/// outlive the result that it belongs to.
-pub fn environment() -> [(&'static str, &'static str); 8] {
-    [
-        ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
-        ("CLAUDE_CODE_MAX_RETRIES", RETRIES),
-        ("API_TIMEOUT_MS", REQUEST_MS),
-        ("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", KEY_LASTS_MS),
-        ("DISABLE_AUTOUPDATER", "1"),
-        ("DISABLE_TELEMETRY", "1"),
-        ("DISABLE_ERROR_REPORTING", "1"),
-        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-    ]
 }
 
 /// Variable with the number of the descriptor from which Claude Code reads an OAuth token.

@@ -12,11 +12,11 @@ use crate::text::{safe, shorten, unknown};
 /// Limit of a file, in bytes.
 pub const MAX_FILE: usize = 64 * 1024;
 /// Most subagents of an investigation.
-pub const MAX_AGENTS: usize = 16;
+const MAX_AGENTS: usize = 16;
 /// Limit of a description, in bytes: each request holds all of them.
 const MAX_DESCRIPTION: usize = 1024;
 /// Limit of a model's name, in bytes.
-const MAX_MODEL: usize = 100;
+const MAX_MODEL: usize = 200;
 
 const TOOLS: [&str; 6] = ["Read", "Grep", "Glob", "Bash", "Edit", "Write"];
 const KEYS: [&str; 4] = ["name", "description", "tools", "model"];
@@ -166,7 +166,13 @@ impl Subagent {
             }
             "description" => value.clone_into(&mut self.description),
             "tools" => self.tools = tools(value)?,
-            _ => self.model = model(value)?,
+            _ if value == "inherit" => {}
+            _ if is_model(value) => self.model = Some(value.to_owned()),
+            _ => {
+                let shown = shorten(value, 60);
+                let why = "expected 'inherit' or the name of a model, found";
+                return Err(format!("{why} '{}'", safe(&shown)));
+            }
         }
         Ok(())
     }
@@ -206,17 +212,10 @@ fn tools(value: &str) -> Result<Vec<String>, String> {
     Ok(tools)
 }
 
-fn model(value: &str) -> Result<Option<String>, String> {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/[]".contains(&b);
-    if value == "inherit" {
-        return Ok(None);
-    }
-    // A leading dash could become an option of a command line.
-    if value.len() > MAX_MODEL || value.starts_with('-') || !value.bytes().all(fits) {
-        let value = shorten(value, 60);
-        return Err(format!("expected 'inherit' or the name of a model, found '{}'", safe(&value)));
-    }
-    Ok(Some(value.to_owned()))
+/// Whether a text can be the name of a model, which becomes an argument and must not be an option.
+pub fn is_model(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._:/@[]".contains(&b);
+    text.len() <= MAX_MODEL && !text.starts_with('-') && text.bytes().all(fits)
 }
 
 fn is_name(name: &str) -> bool {
