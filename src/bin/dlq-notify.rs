@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use dlq::args::Given;
-use dlq::config::Switches;
 use dlq::edge::notify;
 use dlq::edge::notify::console::Color;
-use dlq::edge::notify::dispatcher::{Dispatcher, DispatcherState};
+use dlq::edge::notify::dispatcher::Dispatcher;
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::NOTIFY;
@@ -25,10 +24,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         return notify::test_channel(&settings.notifications, &name, color)
             .map(|()| ExitOutcome::Done);
     }
-    let state =
-        (!given.has("dry-run")).then(|| DispatcherState::open(&settings, &env)).transpose()?;
-    let switches = Switches::new(&settings);
-    let mut dispatcher = Dispatcher::open(&settings.notifications, state, color, switches)?;
+    let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color)?;
     let hidden = wire::stdout_is_terminal() && !given.has("json");
     let mut out = if hidden { Output::hidden() } else { Output::new() };
     wire::run_filter(&mut Input::stdin(), &mut out, &mut dispatcher).map(ExitOutcome::from_failed)

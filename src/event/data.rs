@@ -79,6 +79,18 @@ macro_rules! payloads {
             }
         )*
 
+        /// The payload of a known type.
+        pub enum AnyPayload { $($name($name),)* }
+
+        impl AnyPayload {
+            /// Reads the payload of a line; None when it is not of that type.
+            pub fn read(kind: Type, line: &[u8]) -> Option<AnyPayload> {
+                Some(match kind {
+                    $(Type::$name => AnyPayload::$name(super::read::<$name>(line)?.data),)*
+                })
+            }
+        }
+
         /// Checks that a line of a known type is exactly as this family writes it, for tests. The
         /// error has both forms.
         pub fn strict(kind: Type, line: &[u8]) -> Result<(), String> {

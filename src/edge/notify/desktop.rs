@@ -145,19 +145,17 @@ impl<T> Desktop<T> {
 impl<T> NotifierChild<T> {
     /// Returns the result; None while the child runs and has time left.
     fn ended(&mut self, now: Instant) -> Option<Result<(), DeliveryError>> {
-        match self.child.try_wait() {
+        let cause = match self.child.try_wait() {
             Ok(Some(status)) if status.success() => return Some(Ok(())),
-            Ok(Some(status)) => {
-                let said = self.stderr_line().unwrap_or_else(|| status.to_string());
-                return Some(Err(DeliveryError::Failed(said)));
-            }
+            Ok(Some(status)) => self.stderr_line().unwrap_or_else(|| status.to_string()),
             Ok(None) if now < self.until => return None,
-            Ok(None) => {}
-            Err(error) => return Some(Err(DeliveryError::Failed(io_cause(&error)))),
-        }
-        stop(&mut self.child);
-        let seconds = DEADLINE.as_secs();
-        Some(Err(DeliveryError::Failed(format!("no answer within {seconds} s"))))
+            Ok(None) => {
+                stop(&mut self.child);
+                format!("no answer within {} s", DEADLINE.as_secs())
+            }
+            Err(error) => io_cause(&error),
+        };
+        Some(Err(DeliveryError::Failed(cause)))
     }
 
     /// Returns the first line that the child wrote to standard error. Reads only what is there: the

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::config::{self, ChannelKind, Env, Notifications, Settings, Switches};
+use crate::config::{self, ChannelKind, Env, Settings, Switches};
 use crate::document::Keys;
 use crate::edge::notify::console;
 use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, ToolName, Type};
 use crate::journal::Journal;
 use crate::log;
-use crate::rules::notification::message::{self, Notice};
+use crate::rules::notification::message;
 use crate::rules::notification::route::Router;
 use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
 use crate::store::{self, BlockingWait, Store};
@@ -33,18 +33,10 @@ const WARNINGS_MAX: usize = 100;
 const SOURCE: &str = ToolName::Notify.as_str();
 
 /// The files that deliveries are recorded in.
-pub struct DispatcherState {
+struct DispatcherState {
     /// The folder of `notices.json`.
-    pub store: Store,
-    pub journal: Journal,
-}
-
-impl DispatcherState {
-    pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
-        let store = Store::open(&config::state_dir(settings, env)?)?;
-        let journal = Journal::new(&store, settings.state.rotation());
-        Ok(DispatcherState { store, journal })
-    }
+    store: Store,
+    journal: Journal,
 }
 
 /// The fields of an event that the record of its notice needs.
@@ -85,18 +77,17 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Opens the channels, and reads what earlier runs delivered. Without `state` nothing is
-    /// recorded.
-    pub fn open(
-        notifications: &Notifications,
-        state: Option<DispatcherState>,
-        color: bool,
-        mut switches: Switches,
-    ) -> Result<Self, Error> {
-        let known = match &state {
-            Some(state) => state.store.read::<SentLog>(&Keys::all())?.keys(),
-            None => HashSet::new(),
-        };
+    /// Opens the channels, and reads what earlier runs delivered. A dry run records nothing.
+    pub fn open(settings: &Settings, env: &Env, dry_run: bool, color: bool) -> Result<Self, Error> {
+        let (mut state, mut known) = (None, HashSet::new());
+        if !dry_run {
+            let store = Store::open(&config::state_dir(settings, env)?)?;
+            let journal = Journal::new(&store, settings.state.rotation());
+            known = store.read::<SentLog>(&Keys::all())?.keys();
+            state = Some(DispatcherState { store, journal });
+        }
+        let mut switches = Switches::new(settings);
+        let notifications = &settings.notifications;
         let channels = notifications.channels.iter().map(|channel| DeliveryChannel {
             name: channel.name.clone(),
             desktop: (channel.kind == ChannelKind::Desktop).then(Desktop::default),
@@ -134,42 +125,31 @@ impl Dispatcher {
         let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
         let notice = message::render(head, line, now);
         for at in channels {
-            let key = NoticeKey::new(&self.channels[at].name, head);
-            if self.known.insert(key.clone()) {
-                self.deliver(at, key, head, &notice, now, out)?;
-            } else {
-                let name = &self.channels[at].name;
+            let DeliveryChannel { name, desktop } = &mut self.channels[at];
+            let key = NoticeKey::new(name, head);
+            if !self.known.insert(key.clone()) {
                 log::info(&format!("'{}' was sent to '{name}' before", head.id));
+                continue;
+            }
+            let context = NoticeContext {
+                key,
+                event: head.id.clone().into_owned(),
+                subject: head.subject.as_deref().unwrap_or_default().to_owned(),
+                incident: head.incident.as_deref().map(str::to_owned),
+            };
+            match desktop {
+                None => {
+                    console::show(&notice, self.color);
+                    self.delivered.push(context.key);
+                }
+                Some(_) if self.state.is_none() => out.put(&sent_line(&context, now))?,
+                Some(desktop) => {
+                    self.overflowed += u64::from(desktop.push(notice.clone(), context));
+                }
             }
         }
         if self.delivered.len() >= BATCH {
             self.record();
-        }
-        Ok(())
-    }
-
-    fn deliver(
-        &mut self,
-        at: usize,
-        key: NoticeKey,
-        head: &Head,
-        notice: &Notice,
-        now: Timestamp,
-        out: &mut Output,
-    ) -> Result<(), Error> {
-        let context = NoticeContext {
-            key,
-            event: head.id.clone().into_owned(),
-            subject: head.subject.as_deref().unwrap_or_default().to_owned(),
-            incident: head.incident.as_deref().map(str::to_owned),
-        };
-        match &mut self.channels[at].desktop {
-            None => {
-                console::show(notice, self.color);
-                self.delivered.push(context.key);
-            }
-            Some(_) if self.state.is_none() => out.put(&sent_line(&context, now))?,
-            Some(desktop) => self.overflowed += u64::from(desktop.push(notice.clone(), context)),
         }
         Ok(())
     }

@@ -16,9 +16,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::rules::agent::last_line::Failure;
 use crate::text::{safe, shorten};
 use fields::JsonMembers;
-use outcome::ResultKind;
+use outcome::is_good;
 
 /// Limit of a line, in bytes. The CLI has written lines of 2 MB; a longer line is skipped and
 /// counted, so that one line cannot take all the memory.
@@ -62,7 +63,7 @@ pub struct Transcript {
     cost: Option<f64>,
     turns: Option<u64>,
     text: Option<String>,
-    /// Structured output, and whether its result was good.
+    /// Structured output, and whether its result was good. A good one stays.
     structured: Option<(bool, Value)>,
     /// Tools of the denied calls by the calls' ids; none when not reported.
     denials: BTreeMap<String, Option<String>>,
@@ -71,12 +72,10 @@ pub struct Transcript {
     unauthorized: bool,
     /// Set when a result was good.
     good: bool,
-    /// Set when a good result had a structured output.
-    answered: bool,
     /// Set when a result was neither good nor an error.
     idle: bool,
     /// Last result that was an error.
-    failed: Option<ResultKind>,
+    failed: Option<Failure>,
 }
 
 impl Transcript {
@@ -172,21 +171,20 @@ impl Transcript {
         for denial in fields.objects("permission_denials") {
             self.deny(&denial);
         }
-        let ending = ResultKind::from_result(fields);
-        let good = matches!(ending, ResultKind::Good);
+        let ending = is_good(fields);
+        let good = ending == Ok(true);
         if let Some(value) = fields.get::<Value>("structured_output").filter(|v| !v.is_null()) {
-            self.answered |= good;
             if good || !matches!(self.structured, Some((true, _))) {
                 self.structured = Some((good, value));
             }
         }
         let text = fields.get::<String>("result").filter(|text| !text.trim().is_empty());
         match ending {
-            ResultKind::Good => self.good = true,
-            ResultKind::Idle => self.idle = true,
-            ResultKind::Failed(reason, _) => {
-                self.unauthorized |= reason == "unauthorized";
-                self.failed = Some(ending);
+            Ok(true) => self.good = true,
+            Ok(false) => self.idle = true,
+            Err(failure) => {
+                self.unauthorized |= failure.0 == "unauthorized";
+                self.failed = Some(failure);
                 return Some(TranscriptEvent::Result);
             }
         }

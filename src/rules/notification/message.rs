@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::event::{self, Head, Payload, Severity, Type};
+use crate::event::{self, AnyPayload, Head, Severity};
 use crate::text::{count, safe, shorten};
 use crate::time::{Timestamp, show_span};
 
@@ -83,14 +83,15 @@ impl Notice {
 /// Renders the notice of an event.
 pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
     let incident = head.incident.as_deref();
-    let described = head.known.and_then(|known| describe(known, line, incident, now));
-    let (what, detail, next) = described.unwrap_or_else(|| {
-        let what = match head.known {
-            None => cap(&head.kind).into_owned(),
-            Some(known) => format!("{}, with a payload that is not understood", known.as_str()),
-        };
-        (what, None, look(incident))
-    });
+    let data = head.known.map(|known| (known, AnyPayload::read(known, line)));
+    let (what, detail, next) = match data {
+        Some((_, Some(data))) => describe(data, incident, now),
+        Some((known, None)) => {
+            let what = format!("{}, with a payload that is not understood", known.as_str());
+            (what, None, look(incident))
+        }
+        None => (cap(&head.kind).into_owned(), None, look(incident)),
+    };
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let mut subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
     if let Some(place) = place(line) {
@@ -113,23 +114,19 @@ fn place(line: &[u8]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Describes the payload; None when it is not of the type.
-fn describe(known: Type, line: &[u8], incident: Option<&str>, now: Timestamp) -> Option<Sentences> {
+fn describe(data: AnyPayload, incident: Option<&str>, now: Timestamp) -> Sentences {
     let look = || look(incident);
-    Some(match known {
-        Type::QueueRaised => {
-            let data = read::<event::QueueRaised>(line)?;
+    match data {
+        AnyPayload::QueueRaised(data) => {
             let what =
                 format!("{} died (threshold {})", count(data.depth, "message"), data.threshold);
             (what, Some(expiry(data.expires_after, data.expires_before, now)), look())
         }
-        Type::QueueGrew => {
-            let data = read::<event::QueueGrew>(line)?;
+        AnyPayload::QueueGrew(data) => {
             let what = format!("grew to {}", count(data.depth, "dead message"));
             (what, Some(format!("{} when it was raised", data.raised_depth)), look())
         }
-        Type::QueueExpiring => {
-            let data = read::<event::QueueExpiring>(line)?;
+        AnyPayload::QueueExpiring(data) => {
             let depth = messages(data.depth);
             let tier = cap(&data.tier);
             let first = if data.certain { data.expires_after } else { data.expires_before };
@@ -151,13 +148,11 @@ fn describe(known: Type, line: &[u8], incident: Option<&str>, now: Timestamp) ->
                 command("once the cause is fixed, run", &save, &data.queue.arn).or_else(look);
             (what, Some(expiry(data.expires_after, data.expires_before, now)), save)
         }
-        Type::QueueLossSuspected => {
-            let data = read::<event::QueueLossSuspected>(line)?;
+        AnyPayload::QueueLossSuspected(data) => {
             let what = format!("{} may have been lost", count(data.missing, "message"));
             (what, Some(format!("{}; {} left", cap(&data.detail), data.depth)), look())
         }
-        Type::QueueCleared => {
-            let data = read::<event::QueueCleared>(line)?;
+        AnyPayload::QueueCleared(data) => {
             let lasted = lasted(data.duration_s);
             let cause = match data.cause.as_str() {
                 "unknown" => "cause unknown".into(),
@@ -165,27 +160,23 @@ fn describe(known: Type, line: &[u8], incident: Option<&str>, now: Timestamp) ->
             };
             (format!("empty again after {lasted} ({cause})"), None, None)
         }
-        Type::QueueUnreadable => {
-            let data = read::<event::QueueUnreadable>(line)?;
+        AnyPayload::QueueUnreadable(data) => {
             let what = format!("cannot be read: {}", cap(&data.reason));
             let failures = count(data.misses, "failure");
             // A dry run, because a real one would use up the event of the next round.
             let next = command("try", "dlq-poll --dry-run --queue ", &data.queue.name);
             (what, Some(format!("{failures} in a row; its depth is unknown")), next)
         }
-        Type::QueueReadable => {
-            let data = read::<event::QueueReadable>(line)?;
+        AnyPayload::QueueReadable(data) => {
             let (failures, depth) = (count(data.misses, "failure"), messages(Some(data.depth)));
             (format!("can be read again after {failures}; {depth}"), None, None)
         }
-        Type::QueueFound => ("a dead-letter queue was found".into(), None, None),
-        Type::QueueGone => {
-            let data = read::<event::QueueGone>(line)?;
+        AnyPayload::QueueFound(_) => ("a dead-letter queue was found".into(), None, None),
+        AnyPayload::QueueGone(data) => {
             let depth = data.last_depth.map_or("unknown".into(), |depth| depth.to_string());
             ("no longer exists".into(), Some(format!("its last depth was {depth}")), look())
         }
-        Type::QueuePolled => {
-            let data = read::<event::QueuePolled>(line)?;
+        AnyPayload::QueuePolled(data) => {
             let what = match (data.depth, data.reason) {
                 (None, Some(reason)) => format!("depth unknown: {}", cap(&reason)),
                 (None, None) => "depth unknown".into(),
@@ -193,49 +184,41 @@ fn describe(known: Type, line: &[u8], incident: Option<&str>, now: Timestamp) ->
             };
             (what, None, None)
         }
-        Type::QueueLinted => {
-            let data = read::<event::QueueLinted>(line)?;
+        AnyPayload::QueueLinted(data) => {
             let what = count(data.findings.len() as u64, "finding");
             let first = data.findings.first().map(|finding| cap(&finding.detail).into_owned());
             (what, first, command("see all with", "dlq-poll --lint --queue ", &data.queue.name))
         }
-        Type::QueueSampled => sampled(&read(line)?, incident),
-        Type::PollFinished => {
-            let data = read::<event::PollFinished>(line)?;
+        AnyPayload::QueueSampled(data) => sampled(&data, incident),
+        AnyPayload::PollFinished(data) => {
             let took = show_span(Duration::from_millis(data.duration_ms));
             let queues = count(data.queues, "queue");
             let what = format!("round {} over {queues} took {took}", data.round);
             (what, Some(format!("{} raised, {} unreadable", data.raised, data.unreadable)), None)
         }
-        Type::PollFailed => poll_failed(&read(line)?),
-        Type::NoticeSent => {
-            let data = read::<event::NoticeSent>(line)?;
+        AnyPayload::PollFailed(data) => poll_failed(&data),
+        AnyPayload::NoticeSent(data) => {
             (format!("a notice was sent to channel '{}'", cap(&data.channel)), None, None)
         }
-        Type::NoticeFailed => {
-            let data = read::<event::NoticeFailed>(line)?;
+        AnyPayload::NoticeFailed(data) => {
             let (channel, error) = (cap(&data.channel), cap(&data.error));
             (format!("a notice to channel '{channel}' failed: {error}"), None, None)
         }
-        Type::InvestigationSkipped => {
-            let data = read::<event::InvestigationSkipped>(line)?;
+        AnyPayload::InvestigationSkipped(data) => {
             let until = data.until.map(|until| format!("until {}", moment(until, now)));
             (format!("not investigated: {}", cap(&data.detail)), until, None)
         }
-        Type::InvestigationStarted => {
-            let data = read::<event::InvestigationStarted>(line)?;
+        AnyPayload::InvestigationStarted(data) => {
             let what = format!("investigation by '{}' has started", cap(&data.agent));
             (what, Some(format!("it is stopped at {}", moment(data.timeout_at, now))), None)
         }
-        Type::InvestigationProgressed => {
-            let data = read::<event::InvestigationProgressed>(line)?;
+        AnyPayload::InvestigationProgressed(data) => {
             let who = data.subagent.map_or(String::new(), |who| format!("{}: ", cap(&who)));
             let tool = data.tool.map_or(String::new(), |tool| format!(" with {}", cap(&tool)));
             let what = format!("{who}{}{tool}", cap(&data.step));
             (what, data.cost_usd.map(|usd| cost(Some(usd))), None)
         }
-        Type::InvestigationCompleted => {
-            let data = read::<event::InvestigationCompleted>(line)?;
+        AnyPayload::InvestigationCompleted(data) => {
             let found = data.verdict.title.as_deref().unwrap_or("a result without a title");
             let sure = data.verdict.confidence.map_or(String::new(), |confidence| {
                 format!(", confidence {:.0} %", confidence.clamp(0.0, 1.0) * 100.0)
@@ -245,20 +228,17 @@ fn describe(known: Type, line: &[u8], incident: Option<&str>, now: Timestamp) ->
             let detail = format!("took {}, {}", lasted(data.duration_s), cost(data.cost_usd));
             (what, Some(detail), command("read", "", &data.report).or_else(look))
         }
-        Type::InvestigationFailed => {
-            let data = read::<event::InvestigationFailed>(line)?;
+        AnyPayload::InvestigationFailed(data) => {
             ended("failed", &data.detail, data.duration_s, data.cost_usd, incident)
         }
-        Type::InvestigationTimedOut => {
-            let data = read::<event::InvestigationTimedOut>(line)?;
+        AnyPayload::InvestigationTimedOut(data) => {
             let how = "stopped at its deadline";
             ended(how, &data.detail, Some(data.duration_s), data.cost_usd, incident)
         }
-        Type::InvestigationStopped => {
-            let data = read::<event::InvestigationStopped>(line)?;
+        AnyPayload::InvestigationStopped(data) => {
             ended("stopped", &data.detail, Some(data.duration_s), data.cost_usd, incident)
         }
-    })
+    }
 }
 
 fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> Sentences {
@@ -313,10 +293,6 @@ fn ended(
     let took = seconds.map_or("an unknown time".into(), lasted);
     let what = format!("investigation {how}: {}", cap(detail));
     (what, Some(format!("after {took}, {}", cost(usd))), look(incident))
-}
-
-fn read<D: Payload>(line: &[u8]) -> Option<D> {
-    event::read::<D>(line).map(|event| event.data)
 }
 
 /// Returns text of an event, made safe and short.

@@ -141,7 +141,6 @@ const SIGNS: [ErrorSigns; 7] = [
             "accessdenied",
             "explicit deny",
         ],
-        ..NO_SIGNS
     },
     ErrorSigns {
         category: MissingTarget,
@@ -162,7 +161,6 @@ const SIGNS: [ErrorSigns; 7] = [
             "function not found",
             "requested resource not found",
         ],
-        ..NO_SIGNS
     },
     ErrorSigns {
         category: Throttling,
@@ -189,7 +187,6 @@ const SIGNS: [ErrorSigns; 7] = [
             "reserved concurrency",
             "provisioned throughput",
         ],
-        ..NO_SIGNS
     },
     ErrorSigns {
         category: Dependency,
@@ -230,7 +227,6 @@ const SIGNS: [ErrorSigns; 7] = [
             "request timed out",
             "temporarily unavailable",
         ],
-        ..NO_SIGNS
     },
     ErrorSigns {
         category: ExpiredOrDuplicate,

@@ -69,15 +69,9 @@ impl fmt::Display for Citation {
     }
 }
 
-/// Returns the citations of a verdict, each once, in the order of the claims.
-pub fn citations(verdict: &ModelVerdict) -> Vec<Citation> {
-    let mut all = Vec::new();
-    for citation in verdict.evidence.iter().filter_map(|claim| Citation::parse(&claim.id)) {
-        if !all.contains(&citation) {
-            all.push(citation);
-        }
-    }
-    all
+/// Returns the citations of a verdict, each once.
+pub fn citations(verdict: &ModelVerdict) -> BTreeSet<Citation> {
+    verdict.evidence.iter().filter_map(|claim| Citation::parse(&claim.id)).collect()
 }
 
 /// Returns the ids that a bundle offers. A fact that is null has no id.

@@ -219,12 +219,9 @@ fn redrive(advice: RedriveAdvice, queue: &Queue) -> String {
 /// line would read a value such as `file://…` from a file.
 fn move_back(queue: &Queue) -> Option<String> {
     let arn = Some(queue.arn.as_str()).filter(|arn| arn.starts_with("arn:"))?;
-    let command = format!("aws sqs start-message-move-task --source-arn={}", quoted(arn));
     let region = arn.split(':').nth(3).filter(|region| !region.is_empty());
-    Some(match region {
-        Some(region) => format!("{command} --region={}", quoted(region)),
-        None => command,
-    })
+    let region = region.map_or(String::new(), |region| format!(" --region={}", quoted(region)));
+    Some(format!("aws sqs start-message-move-task --source-arn={}{region}", quoted(arn)))
 }
 
 fn text_or_unknown(text: &Option<String>) -> String {

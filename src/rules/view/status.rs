@@ -154,34 +154,29 @@ fn open(
 ) -> Vec<IncidentRow> {
     let recorded = sessions.map_or(&[][..], |sessions| &sessions.incidents);
     let entries: Vec<&WatchedQueue> = watched.map_or_else(Vec::new, |all| all.entries().collect());
+    let row = |one: &Incident, entry: Option<&&WatchedQueue>, investigation| IncidentRow {
+        incident: one.id.clone(),
+        queue: one.queue.name.clone(),
+        arn: one.queue.arn.clone(),
+        depth: entry.map_or(one.depth, |entry| depth(entry)),
+        since: one.raised_at,
+        expires_after: one.expires_after,
+        expires_before: one.expires_before,
+        investigation,
+    };
     let of_stream = recorded.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
         let cooldown = sessions.and_then(|all| all.cooldown_until(&one.queue.arn));
-        IncidentRow {
-            incident: one.id.clone(),
-            queue: one.queue.name.clone(),
-            arn: one.queue.arn.clone(),
-            depth: entry.map_or(one.depth, |entry| depth(entry)),
-            since: one.raised_at,
-            expires_after: one.expires_after,
-            expires_before: one.expires_before,
-            investigation: investigation(one, shown, cooldown.filter(|until| *until > now)),
-        }
+        row(one, entry, investigation(one, shown, cooldown.filter(|until| *until > now)))
     });
     let polled = entries.iter().filter_map(|entry| {
         let one = entry.record.incident.as_ref()?;
         let window = entry.record.window(None);
         let is_recorded = recorded.iter().any(|other| other.id == one.id);
-        (!is_recorded).then(|| IncidentRow {
-            incident: one.id.clone(),
-            queue: entry.queue.name.clone(),
-            arn: entry.queue.arn.clone(),
-            depth: depth(entry),
-            since: one.raised_at,
-            expires_after: window.after,
-            expires_before: window.before,
-            investigation: InvestigationState { state: "none", ..InvestigationState::default() },
-        })
+        let mut unseen = Incident::new(&one.id, entry.queue.clone(), one.raised_at);
+        (unseen.expires_after, unseen.expires_before) = (window.after, window.before);
+        let none = InvestigationState { state: "none", ..InvestigationState::default() };
+        (!is_recorded).then(|| row(&unseen, Some(entry), none))
     });
     let mut open: Vec<IncidentRow> = of_stream.chain(polled).collect();
     open.sort_by_key(|one| {

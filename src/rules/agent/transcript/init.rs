@@ -125,19 +125,10 @@ fn mode(name: &str) -> &str {
     if name == "manual" { "default" } else { name }
 }
 
-/// Parses the output of `claude --version`, such as `2.1.330 (Claude Code)`.
+/// Parses the output of `claude --version`, such as `2.1.330 (Claude Code)`. A pre-release such as
+/// `2.2.0-beta.1` counts as its release.
 pub fn version(text: &str) -> Option<(u64, u64, u64)> {
-    let first = text.split_whitespace().next()?;
-    let mut parts = first.splitn(3, '.');
-    let mut next = || parts.next();
-    let (major, minor, patch) = (next()?, next()?, next()?);
-    // A pre-release such as `2.2.0-beta.1` counts as its release.
-    let patch = patch.split(['-', '+']).next()?;
-    Some((number(major)?, number(minor)?, number(patch)?))
-}
-
-/// Parses digits only; `parse` alone would accept a sign.
-fn number(digits: &str) -> Option<u64> {
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { digits.parse().ok() } else { None }
+    let release = text.split_whitespace().next()?.split(['-', '+']).next()?;
+    let mut numbers = release.splitn(3, '.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
 }

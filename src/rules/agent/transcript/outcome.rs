@@ -8,52 +8,40 @@ use super::fields::JsonMembers;
 use super::{Transcript, sentence};
 use crate::rules::agent::last_line::{Exit, Failure, exit_status};
 
-/// Kind of a result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ResultKind {
-    Good,
-    /// Neither done nor failed: there was no work.
-    Idle,
-    /// Error as a word, and as a sentence.
-    Failed(&'static str, String),
-}
-
-impl ResultKind {
-    pub fn from_result(fields: &JsonMembers) -> ResultKind {
-        let subtype = fields.word("subtype").unwrap_or_default();
-        let terminal = fields.word("terminal_reason").unwrap_or_default();
-        let is_error = fields.get::<bool>("is_error");
-        if subtype == "success" && is_error == Some(false) {
-            return if terminal == "completed" { ResultKind::Good } else { ResultKind::Idle };
-        }
-        let status = fields.get::<u64>("api_error_status");
-        let errors = fields.get::<Vec<String>>("errors").unwrap_or_default().join("; ");
-        let words = fields.get::<String>("result").unwrap_or_default();
-        let words = sentence(if words.trim().is_empty() { &errors } else { &words });
-        let at_start = fields.word("startup_failure_reason").is_some()
-            || terminal.is_empty() && fields.get::<u64>("num_turns") == Some(0);
-        let (reason, what) = match (subtype.as_str(), terminal.as_str()) {
-            ("error_max_turns", _) | (_, "max_turns") => ("max_turns", "has used all its turns"),
-            ("error_max_budget_usd", _) | (_, "budget_exhausted") => {
-                ("budget", "has used its whole budget")
-            }
-            ("error_max_structured_output_retries", _)
-            | (_, "structured_output_retry_exhausted") => {
-                ("structured_output_invalid", "could not give its answer the requested form")
-            }
-            (_, "aborted_streaming" | "aborted_tools") => ("interrupted", "was interrupted"),
-            _ if status == Some(401) => ("unauthorized", "was refused by the API"),
-            (_, "api_error" | "prompt_too_long") => ("api_error", "received an API error"),
-            _ if status.is_some() => ("api_error", "received an API error"),
-            _ if at_start => ("could_not_start", "could not start its work"),
-            // Releases without `terminal_reason` report an API error as a success with `is_error`.
-            ("success", "") => ("api_error", "received an API error"),
-            _ => ("error_result", "ended with an error"),
-        };
-        let code = status.map(|status| format!(" ({status})")).unwrap_or_default();
-        let suffix = if words.is_empty() { words } else { format!(": {words}") };
-        ResultKind::Failed(reason, format!("the agent {what}{code}{suffix}"))
+/// Returns whether a result is good. One without work is neither good nor a failure.
+pub(super) fn is_good(fields: &JsonMembers) -> Result<bool, Failure> {
+    let subtype = fields.word("subtype").unwrap_or_default();
+    let terminal = fields.word("terminal_reason").unwrap_or_default();
+    let is_error = fields.get::<bool>("is_error");
+    if subtype == "success" && is_error == Some(false) {
+        return Ok(terminal == "completed");
     }
+    let status = fields.get::<u64>("api_error_status");
+    let errors = fields.get::<Vec<String>>("errors").unwrap_or_default().join("; ");
+    let words = fields.get::<String>("result").unwrap_or_default();
+    let words = sentence(if words.trim().is_empty() { &errors } else { &words });
+    let at_start = fields.word("startup_failure_reason").is_some()
+        || terminal.is_empty() && fields.get::<u64>("num_turns") == Some(0);
+    let (reason, what) = match (subtype.as_str(), terminal.as_str()) {
+        ("error_max_turns", _) | (_, "max_turns") => ("max_turns", "has used all its turns"),
+        ("error_max_budget_usd", _) | (_, "budget_exhausted") => {
+            ("budget", "has used its whole budget")
+        }
+        ("error_max_structured_output_retries", _) | (_, "structured_output_retry_exhausted") => {
+            ("structured_output_invalid", "could not give its answer the requested form")
+        }
+        (_, "aborted_streaming" | "aborted_tools") => ("interrupted", "was interrupted"),
+        _ if status == Some(401) => ("unauthorized", "was refused by the API"),
+        (_, "api_error" | "prompt_too_long") => ("api_error", "received an API error"),
+        _ if status.is_some() => ("api_error", "received an API error"),
+        _ if at_start => ("could_not_start", "could not start its work"),
+        // Releases without `terminal_reason` report an API error as a success with `is_error`.
+        ("success", "") => ("api_error", "received an API error"),
+        _ => ("error_result", "ended with an error"),
+    };
+    let code = status.map(|status| format!(" ({status})")).unwrap_or_default();
+    let suffix = if words.is_empty() { words } else { format!(": {words}") };
+    Err((reason, format!("the agent {what}{code}{suffix}")))
 }
 
 /// Judges the end of the process. A success needs a good result, with a structured output if one is
@@ -64,7 +52,8 @@ pub fn outcome(
     transcript: &Transcript,
     schema_wanted: bool,
 ) -> Result<(), Failure> {
-    let enough = if schema_wanted { transcript.answered } else { transcript.good };
+    let is_structured = matches!(transcript.structured, Some((true, _)));
+    let enough = if schema_wanted { is_structured } else { transcript.good };
     if enough && exit == Exit::Status(0) && !signalled_by_us {
         Ok(())
     } else if transcript.unauthorized && !enough {
@@ -78,11 +67,9 @@ pub fn outcome(
 }
 
 fn refused(transcript: &Transcript) -> Failure {
-    let detail = match &transcript.failed {
-        Some(ResultKind::Failed(_, detail)) => detail.clone(),
-        _ => "the agent was refused by the API: its key is not valid".to_owned(),
-    };
-    ("unauthorized", detail)
+    let detail = transcript.failed.as_ref().map(|(_, detail)| detail.clone());
+    let refused = || "the agent was refused by the API: its key is not valid".to_owned();
+    ("unauthorized", detail.unwrap_or_else(refused))
 }
 
 fn stopped(exit: Exit) -> Failure {
@@ -109,8 +96,8 @@ fn by_itself(exit: Exit, transcript: &Transcript) -> Failure {
         Ok(status) => status,
         Err(failure) => return failure,
     };
-    if let Some(ResultKind::Failed(reason, detail)) = &transcript.failed {
-        return (reason, detail.clone());
+    if let Some(failure) = &transcript.failed {
+        return failure.clone();
     }
     let ended = format!("the agent ended with status {status}");
     match status {

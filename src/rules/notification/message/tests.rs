@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Event, Line, Queue, peek, strict};
+use crate::event::{Event, Line, Payload, Queue, Type, peek, strict};
 
 const INCIDENT: &str = "1f2e3d4c-0000-8000-8000-000000000000";
 

@@ -64,8 +64,10 @@ impl TextTable {
             (row.map(|cell| text::safe(&cell).into_owned()), below)
         };
         let rows: Vec<_> = std::iter::once(head).chain(rows).map(escaped).collect();
-        let widest = |column: usize| rows.iter().map(|(row, _)| row[column].chars().count()).max();
-        let mut widths: [usize; N] = std::array::from_fn(|column| widest(column).unwrap_or(0));
+        let mut widths = [0; N];
+        for (column, cell) in rows.iter().flat_map(|(row, _)| (0..N).zip(row)) {
+            widths[column] = cell.chars().count().max(widths[column]);
+        }
         let total: usize = widths.iter().map(|width| width + GAP).sum();
         if self.terminal && total > WIDTH {
             widths[names] = widths[names].saturating_sub(total - WIDTH).max(NAME_MIN);
