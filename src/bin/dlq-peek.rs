@@ -65,7 +65,7 @@ fn run(options: Options, common: CommonOptions) -> Result<ExitOutcome, Error> {
     }
     let sqs = Sqs::connect(&aws::scopes(&settings.aws, &env), &settings.monitoring)?;
     let store = tool::store(&settings, &env, !options.dry_run)?;
-    let mut peeker = Peeker::open(sqs, &settings, store, options.dry_run)?;
+    let mut peeker = Peeker::open(sqs, settings, store, options.dry_run)?;
     let mut out = Output::new();
     let failed = if options.peek.queues.is_empty() {
         run_filter(&mut Input::stdin(), &mut out, &mut peeker)?
