@@ -55,7 +55,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     }
     let sqs = Sqs::connect(&aws::scopes(&settings.aws, &env), &settings.monitoring)?;
     let store = tool::store(&settings, &env, !dry_run)?;
-    let mut peeker = Peeker::open(sqs, &settings, store, dry_run)?;
+    let mut peeker = Peeker::open(sqs, settings, store, dry_run)?;
     let mut out = Output::new();
     let failed = if peek.queues.is_empty() {
         run_filter(&mut Input::stdin(), &mut out, &mut peeker)?

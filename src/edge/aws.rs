@@ -3,13 +3,12 @@
 //! Only this module knows the AWS SDK and `async`: one runtime on one thread, which runs while a
 //! method here runs. The requests of one scope (an account in a region) share connections; all
 //! scopes share the limits and the count of requests. Promises: no value is made up (a missing
-//! count is a [`ReadError`]); a list is complete or an
+//! count is a [`ReadError`](crate::rules::queue::reading::ReadError)); a list is complete or an
 //! error; no error text contains a secret.
 
 mod circuit_breaker;
 mod client;
 mod error;
-mod find;
 mod list;
 mod rate_limit;
 mod read;
@@ -24,9 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Credentials;
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use futures_util::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -34,7 +32,6 @@ use self::client::{Clients, Priority, ScopeClient};
 use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
 use crate::rules::queue::discovery_cache::CacheKey;
-use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::Survey;
 use crate::store::{BlockingWait, assert_may_wait};
 
@@ -74,14 +71,9 @@ impl Sqs {
             .map_err(|error| Error::failed("start", "the runtime", io_cause(&error)))?;
         let calls = Arc::new(AtomicU64::new(0));
         let http = client::http_client();
-        let configured = async {
-            let mut clients = Vec::with_capacity(scopes.len());
-            for scope in scopes {
-                clients.push(ScopeClient::configure(scope, limits, &http, &calls).await?);
-            }
-            Ok(clients)
-        };
-        let clients = Clients::new(runtime.block_on(configured)?, limits);
+        let configure = |scope| ScopeClient::configure(scope, limits, &http, &calls);
+        let configured = runtime.block_on(join_all(scopes.iter().map(configure)));
+        let clients = Clients::new(configured.into_iter().collect::<Result<_, _>>()?, limits);
         Ok(Sqs {
             runtime: Some(runtime),
             clients: Arc::new(clients),
@@ -146,15 +138,6 @@ impl Sqs {
     pub fn take_survey(&self) -> Option<Survey> {
         let done = self.survey.borrow_mut().take_if(|task| task.is_finished())?;
         self.sync(|_| done).ok()
-    }
-
-    /// Sends a request, and waits for its answer.
-    fn request<T, E, F>(&self, scope: usize, send: impl FnOnce(Client) -> F) -> Result<T, ReadError>
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        F: Future<Output = Result<T, SdkError<E>>>,
-    {
-        self.sync(|clients| clients.request(scope, Priority::Foreground, send))
     }
 
     /// Runs the runtime until `ask` has its answer.

@@ -18,7 +18,7 @@ use queue_settings::QueueSettings;
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::{Evidence, QueueRule, Settings};
+use crate::config::{Evidence, Settings};
 use crate::document::Keys;
 use crate::edge::aws::{BATCH, Sqs};
 use crate::edge::evidence::write::BundleWriter;
@@ -55,10 +55,8 @@ pub struct Peeker {
     sqs: Sqs,
     store: Store,
     journal: Journal,
-    limits: Evidence,
-    rules: Vec<QueueRule>,
+    settings: Settings,
     redactor: Redactor,
-    keep: Duration,
     dry_run: bool,
     /// Whether a peek of the filter has failed.
     failed: bool,
@@ -70,20 +68,17 @@ fn peek_key(target: &PeekTarget) -> Keys<'_> {
 
 impl Peeker {
     /// Opens the state; sends no request.
-    pub fn open(sqs: Sqs, settings: &Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
-        let limits = settings.evidence.clone();
-        let redactor = Redactor::new(&limits.redact, &limits.redact_allow).map_err(Error::wrong)?;
+    pub fn open(sqs: Sqs, settings: Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
+        let Evidence { redact, redact_allow, .. } = &settings.evidence;
+        let redactor = Redactor::new(redact, redact_allow).map_err(Error::wrong)?;
         // A corrupt file fails before any message is received.
         store.read::<Peeks>(&Keys::none())?;
-        let days = u64::from(settings.state.sessions_keep_days.max(14));
         Ok(Peeker {
             sqs,
             journal: Journal::new(&store, settings.state.rotation()),
             store,
-            limits,
-            rules: settings.auto_investigation.queues.clone(),
+            settings,
             redactor,
-            keep: Duration::from_secs(days * 86_400),
             dry_run,
             failed: false,
         })
@@ -96,29 +91,28 @@ impl Peeker {
         target: &PeekTarget,
         on_message: OnMessage<'_>,
     ) -> Result<PeekOutcome, Error> {
-        let key = incident_key(target);
+        let key = target.key();
         let doc: Peeks = self.store.read(&peek_key(target))?;
         let past = doc.get(&target.queue.arn, &key);
-        if target
-            .cause
-            .as_ref()
-            .is_some_and(|cause| past.is_some_and(|past| past.has_pass_for(cause)))
-        {
+        let has_pass = |cause: &String| past.is_some_and(|past| past.has_pass_for(cause));
+        if target.cause.as_ref().is_some_and(has_pass) {
             return Ok(PeekOutcome::AlreadyReported);
         }
         let settings = self.read_settings(target)?;
         let depth = settings.attributes.counts.depth();
-        let allow = self.limits.allow_fifo;
+        let allow = self.settings.evidence.allow_fifo;
         let judge = |doc: &Peeks| {
             let past = doc.get(&target.queue.arn, &key);
             peek_limit::judge(allow, target.queue.fifo, &settings.attributes, past)
         };
         if self.dry_run {
-            let refused = judge(&doc).err();
-            let line = self.line(target, 0, unsampled(target, depth, &refused));
-            return Ok(PeekOutcome::Reported { line, refusal: refused });
+            let refusal = judge(&doc).err();
+            let line = self.line(target, 0, unsampled(target, depth, refusal.as_ref()));
+            return Ok(PeekOutcome::Reported { line, refusal });
         }
         let begun = clock::now();
+        let days = u64::from(self.settings.state.sessions_keep_days.max(14));
+        let keep = Duration::from_secs(days * 86_400);
         // Also forgets what is old, of any queue.
         let (pass, old) = self.store.update(&Keys::all(), |doc: &mut Peeks| {
             let verdict = judge(doc);
@@ -127,7 +121,7 @@ impl Peeker {
                 let pass = Pass { at: begun, cause, taken: None, bundle: None };
                 doc.entry(&target.queue.arn, &key, begun).passes.push(pass);
             }
-            let old = doc.prune(self.keep, begun);
+            let old = doc.prune(keep, begun);
             let peek = doc.entry(&target.queue.arn, &key, begun);
             let pass = match verdict {
                 Ok(()) => Ok(peek.passes.len()),
@@ -138,7 +132,7 @@ impl Peeker {
         self.delete_bundles(&old);
         match pass {
             Err(outcome) => Ok(outcome),
-            Ok(pass) => self.pass(target, &key, pass, settings, on_message),
+            Ok(pass) => self.pass(target, pass, settings, on_message),
         }
     }
 
@@ -151,16 +145,15 @@ impl Peeker {
         why: PeekRefusal,
         refused: &mut Vec<String>,
     ) -> Result<PeekOutcome, Error> {
-        let word = why.code().to_owned();
-        let refusal = Some(why);
-        let line = self.line(target, 0, unsampled(target, depth, &refusal));
+        let word = why.code.to_owned();
+        let line = self.line(target, 0, unsampled(target, depth, Some(&why)));
         let is_new = !refused.contains(&word);
         if is_new {
             self.journal.append(&line)?;
             refused.push(word);
         }
         match is_new || target.cause.is_none() {
-            true => Ok(PeekOutcome::Reported { line, refusal }),
+            true => Ok(PeekOutcome::Reported { line, refusal: Some(why) }),
             false => Ok(PeekOutcome::AlreadyReported),
         }
     }
@@ -168,12 +161,11 @@ impl Peeker {
     fn pass(
         &self,
         target: &PeekTarget,
-        key: &str,
         pass: usize,
         settings: QueueSettings,
         on_message: OnMessage<'_>,
     ) -> Result<PeekOutcome, Error> {
-        let folder = self.store.dir().join("evidence").join(key);
+        let folder = self.store.dir().join("evidence").join(target.key());
         let mut writer = BundleWriter::create(&folder, pass, &self.redactor)?;
         let mut handles = Vec::new();
         let filed =
@@ -184,14 +176,15 @@ impl Peeker {
                 "{} of queue '{}' could not be put back; visible again within {}",
                 text::count(failures as u64, "message"),
                 target.queue.name,
-                crate::time::show_span(self.limits.visibility)
+                crate::time::show_span(self.settings.evidence.visibility)
             ));
         }
         if let Some(error) = filed? {
-            self.uncount_refused_pass(target, key, pass, &error)?;
+            self.uncount_refused_pass(target, pass, &error)?;
             return Err(Error::failed("receive from queue", &target.queue.name, error));
         }
-        let rule = self.rules.iter().find(|rule| rule.matching.matches(&target.queue.name));
+        let mut rules = self.settings.auto_investigation.queues.iter();
+        let rule = rules.find(|rule| rule.matching.matches(&target.queue.name));
         let commands = rule.map_or(&[][..], |rule| &rule.evidence);
         let depth = settings.attributes.counts.depth();
         let ids = writer.message_ids.clone();
@@ -207,14 +200,12 @@ impl Peeker {
             queue: target.queue.clone(),
             taken: Some(handles.len() as u64),
             depth: Some(depth),
-            refused: None,
-            detail: None,
             fingerprints: causes.collect(),
-            overseen: 0,
             bundle: Some(bundle.clone()),
+            ..QueueSampled::default()
         };
         let line = self.store.update(&peek_key(target), |doc: &mut Peeks| {
-            let peek = doc.entry(&target.queue.arn, key, clock::now());
+            let peek = doc.entry(&target.queue.arn, &target.key(), clock::now());
             let counted = ids.iter().map(|id| peek.count_received(id));
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
             if let Some(pass) = peek.passes.get_mut(pass - 1) {
@@ -233,21 +224,15 @@ impl Peeker {
     fn uncount_refused_pass(
         &self,
         target: &PeekTarget,
-        key: &str,
         pass: usize,
         error: &ReadError,
     ) -> Result<(), Error> {
-        if !matches!(
-            error,
-            ReadError::Denied
-                | ReadError::Throttled
-                | ReadError::Missing
-                | ReadError::Credentials(_)
-        ) {
+        use ReadError::{Credentials, Denied, Missing, Throttled};
+        if !matches!(error, Denied | Throttled | Missing | Credentials(_)) {
             return Ok(());
         }
         self.store.update(&peek_key(target), |doc: &mut Peeks| {
-            let passes = &mut doc.entry(&target.queue.arn, key, clock::now()).passes;
+            let passes = &mut doc.entry(&target.queue.arn, &target.key(), clock::now()).passes;
             // If another run has begun a pass since, this one stays counted.
             if passes.len() == pass {
                 passes.pop();
@@ -267,14 +252,15 @@ impl Peeker {
         on_message: OnMessage<'_>,
     ) -> Result<Option<ReadError>, Error> {
         // Limited to the visible ones: a receive of more would wait for new messages.
-        let max = self.limits.max_messages.min(counts.visible);
+        let Evidence { max_messages, visibility, .. } = self.settings.evidence;
+        let max = max_messages.min(counts.visible);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         // The first messages must not become visible while the last ones are received.
-        let until = clock::tick() + self.limits.visibility * 2 / 3;
+        let until = clock::tick() + visibility * 2 / 3;
         while handles.len() < max && clock::tick() < until {
             let (scope, url) = (target.scope, target.queue.url.as_str());
             let count = (max - handles.len()).min(BATCH);
-            let batch = match self.sqs.receive(scope, url, count, self.limits.visibility) {
+            let batch = match self.sqs.receive(scope, url, count, visibility) {
                 Ok(batch) => batch,
                 // Keep the messages received so far.
                 Err(error) if !handles.is_empty() => {
@@ -298,7 +284,7 @@ impl Peeker {
     fn line(&self, target: &PeekTarget, pass: usize, data: QueueSampled) -> Vec<u8> {
         let now = clock::now();
         let word = data.refused.clone().unwrap_or_default();
-        let (key, pass) = (incident_key(target), pass.to_string());
+        let (key, pass) = (target.key(), pass.to_string());
         let id = match (&target.cause, data.refused.is_some() || self.dry_run) {
             // A person may be refused repeatedly; each refusal is an event of its own.
             (None, true) => event::fresh_id(now, &target.queue.arn),
@@ -322,34 +308,15 @@ impl Peeker {
     }
 }
 
-/// Returns the incident to count passes under, which is also the name of a folder.
-fn incident_key(target: &PeekTarget) -> String {
-    let safe =
-        |id: &&String| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    match target.incident.as_ref().filter(safe) {
-        Some(incident) => incident.clone(),
-        // An unsafe id from outside must not become part of a path.
-        None => {
-            let incident = target.incident.as_deref().unwrap_or_default();
-            event::derived_id(&[SOURCE, &target.queue.arn, incident])
-        }
-    }
-}
-
 /// Returns the payload of a refusal, or of a dry run.
-fn unsampled(target: &PeekTarget, depth: u64, why: &Option<PeekRefusal>) -> QueueSampled {
+fn unsampled(target: &PeekTarget, depth: u64, why: Option<&PeekRefusal>) -> QueueSampled {
     QueueSampled {
         queue: target.queue.clone(),
-        taken: why.as_ref().map(|_| 0),
+        taken: why.map(|_| 0),
         depth: Some(depth),
-        refused: why.as_ref().map(|why| why.code().to_owned()),
-        detail: why.as_ref().map(PeekRefusal::to_string),
-        fingerprints: Vec::new(),
-        overseen: 0,
-        // The bundle of an earlier pass.
-        bundle: match why {
-            Some(PeekRefusal::Peeked(bundle)) => bundle.clone(),
-            _ => None,
-        },
+        refused: why.map(|why| why.code.to_owned()),
+        detail: why.map(|why| why.detail.clone()),
+        bundle: why.and_then(|why| why.bundle.clone()),
+        ..QueueSampled::default()
     }
 }

@@ -7,7 +7,6 @@
 mod discover;
 mod options;
 mod round_lines;
-mod rounds;
 mod show;
 
 pub use options::RunOptions;
@@ -29,12 +28,14 @@ use crate::log;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
 use crate::rules::queue::document::Watched;
-use crate::rules::queue::monitor::{Policy, Polled, SOURCE};
+use crate::rules::queue::monitor::{Policy, Polled, SOURCE, asks_for_tasks};
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
+use crate::rules::queue::schedule;
 use crate::store::Store;
 use crate::text;
 use crate::time::Timestamp;
+use crate::wire::Output;
 use round_lines::RoundLines;
 
 /// The result of one round.
@@ -96,6 +97,28 @@ impl Poller {
             discovery_calls: 0,
             round: 0,
         })
+    }
+
+    /// Makes all rounds of the run and prints their lines. Returns whether the last one failed: a
+    /// queue could not be read, or, with `check`, an incident is open.
+    pub fn rounds(mut self) -> Result<bool, Error> {
+        let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
+        let (mut out, mut beat) = (Output::new(), 0);
+        let rounds = self.run.rounds.unwrap_or(if self.run.follow { u64::MAX } else { 1 });
+        for number in 1..=rounds {
+            let mut round = self.round()?;
+            for lines in &mut round.lines {
+                lines.each(&mut |line| out.line(line))?;
+            }
+            if number == rounds {
+                return Ok(round.incomplete || (self.run.check && round.raised > 0));
+            }
+            let (next, moment) =
+                schedule::next_tick(beat, self.monitoring.check_interval, begun.elapsed(), salt);
+            beat = next;
+            self.sqs.wait_until(begun + moment);
+        }
+        Ok(false)
     }
 
     fn round(&mut self) -> Result<Round, Error> {
@@ -211,10 +234,9 @@ impl Poller {
         self.with_watched(&keys, |doc| {
             let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
                 unlisted: is_missing(&reading)
-                    && (!target.is_given() || doc.contains(&target.queue.arn))
+                    && (!target.is_given() || doc.record(&target.queue.arn).is_some())
                     && is_unlisted(target),
-                tasks: doc
-                    .asks_for_tasks(&self.policy, &target.queue.arn, &reading)
+                tasks: asks_for_tasks(&self.policy, doc.record(&target.queue.arn), &reading)
                     .then(|| self.sqs.move_tasks(target.scope, &target.queue.arn)),
                 target,
                 reading,

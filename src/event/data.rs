@@ -290,6 +290,7 @@ payloads! {
         findings: Vec<Finding>,
     }
 
+    #[derive(Default)]
     /// Dead letters were received, put back and filed as evidence, or the reason why not.
     QueueSampled = "queue.sampled" Info by Peek {
         queue: Queue,

@@ -1,5 +1,7 @@
 //! A circuit breaker: stops asking a scope in which nothing answers.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::rules::queue::reading::ReadError;
 
 /// The failures of one scope during one reading. A network that is down is noticed after the
@@ -7,36 +9,38 @@ use crate::rules::queue::reading::ReadError;
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     limit: usize,
-    answered: bool,
-    failures: usize,
-    last: Option<ReadError>,
+    /// The failures; `None` after an answer.
+    failures: Mutex<Option<Vec<ReadError>>>,
 }
 
 impl CircuitBreaker {
     /// Opens after `limit` failures, if nothing has answered by then.
     pub(super) fn new(limit: usize) -> Self {
-        CircuitBreaker { limit, answered: false, failures: 0, last: None }
+        CircuitBreaker { limit, failures: Mutex::new(Some(Vec::new())) }
     }
 
     /// Returns the last failure while the breaker is open, that is, no request should be sent.
     pub(super) fn check(&self) -> Result<(), ReadError> {
-        match &self.last {
-            Some(error) if !self.answered && self.failures >= self.limit => Err(error.clone()),
+        match self.failures().as_deref() {
+            Some(failures @ [.., last]) if failures.len() >= self.limit => Err(last.clone()),
             _ => Ok(()),
         }
     }
 
     /// Counts the result of a request. A refusal by the service is an answer, too.
-    pub(super) fn record<T>(&mut self, result: &Result<T, ReadError>) {
+    pub(super) fn record<T>(&self, result: &Result<T, ReadError>) {
+        use ReadError::{Credentials, Network, TimedOut};
+        let mut failures = self.failures();
         match result {
-            Err(
-                error @ (ReadError::Network(_) | ReadError::TimedOut | ReadError::Credentials(_)),
-            ) => {
-                self.failures += 1;
-                self.last = Some(error.clone());
+            Err(error @ (Network(_) | TimedOut | Credentials(_))) => {
+                failures.iter_mut().for_each(|failures| failures.push(error.clone()));
             }
-            _ => self.answered = true,
+            _ => *failures = None,
         }
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Option<Vec<ReadError>>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,7 +66,7 @@ mod tests {
             ("refusals alone", vec![denied(), denied(), denied()], Ok(())),
         ];
         for (rule, results, expected) in cases {
-            let mut breaker = CircuitBreaker::new(3);
+            let breaker = CircuitBreaker::new(3);
             results.iter().for_each(|result| breaker.record(result));
             assert_eq!(breaker.check(), expected, "{rule}");
         }

@@ -8,7 +8,9 @@ use super::client::{Clients, Priority};
 use crate::clock;
 use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::reading::ReadError;
-use crate::rules::queue::redrive_graph::{ListedQueue, ScopeSurvey, Survey};
+use crate::rules::queue::redrive_graph::{
+    DeadLetterQueue, ListedQueue, ScopeSurvey, Survey, queue_at,
+};
 use crate::time::Timestamp;
 
 impl Sqs {
@@ -18,10 +20,45 @@ impl Sqs {
     }
 
     /// Returns the URL of the queue with this name.
-    pub fn queue_url(&self, scope: usize, name: &str) -> Result<String, ReadError> {
+    fn queue_url(&self, scope: usize, name: &str) -> Result<String, ReadError> {
         let send = |client: Client| client.get_queue_url().queue_name(name).send();
-        let answer = self.request(scope, send)?;
+        let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
         answer.queue_url.ok_or_else(|| ReadError::Other("the answer has no URL".into()))
+    }
+
+    /// Finds a queue: by name in each of `scopes`; by URL without a request, in the first scope of
+    /// the region that the URL names, else in the first of `scopes`.
+    ///
+    /// Returns an error when no scope has the queue: that of a scope which could not be asked, if
+    /// there is one, else [`ReadError::Missing`].
+    pub fn find_queue(
+        &self,
+        name: &str,
+        scopes: &[usize],
+    ) -> Result<Vec<DeadLetterQueue>, ReadError> {
+        let at = clock::now();
+        let mut found = Vec::new();
+        let mut error = ReadError::Missing;
+        let mut add = |scope: usize, url: &str| {
+            let (region, account) = (self.region(scope), self.account(scope));
+            let queue = queue_at(url, region, account);
+            found.extend(queue.map(|queue| DeadLetterQueue::given(scope, queue, at)));
+        };
+        if name.contains("://") {
+            let in_url = |scope: &&usize| name.contains(&format!(".{}.", self.region(**scope)));
+            if let Some(scope) = scopes.iter().find(in_url).or(scopes.first()) {
+                add(*scope, name);
+            }
+        } else {
+            for scope in scopes {
+                match self.queue_url(*scope, name) {
+                    Ok(url) => add(*scope, &url),
+                    Err(ReadError::Missing) => {}
+                    Err(other) => error = other,
+                }
+            }
+        }
+        if found.is_empty() { Err(error) } else { Ok(found) }
     }
 
     /// Returns the URLs of the queues that send their dead letters to this one.
@@ -38,9 +75,10 @@ impl Sqs {
 
     /// Returns the last ten tasks that moved messages out of a DLQ, the newest first.
     pub fn move_tasks(&self, scope: usize, dlq_arn: &str) -> Result<Vec<MoveTask>, ReadError> {
-        let answer = self.request(scope, |client| {
+        let send = |client: Client| {
             client.list_message_move_tasks().source_arn(dlq_arn).max_results(10).send()
-        })?;
+        };
+        let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
         let tasks = answer.results.unwrap_or_default().into_iter().map(|task| MoveTask {
             running: task.status.as_deref() == Some("RUNNING"),
             started_at: Timestamp::from_millis(task.started_timestamp),

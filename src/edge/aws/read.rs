@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
@@ -41,19 +40,7 @@ impl Sqs {
 /// A scope during one call of [`Clients::read`].
 struct ScopeReader {
     client: Result<Client, ReadError>,
-    breaker: Mutex<CircuitBreaker>,
-}
-
-impl ScopeReader {
-    fn usable_client(&self) -> Result<&Client, ReadError> {
-        let client = self.client.as_ref().map_err(Clone::clone)?;
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).check()?;
-        Ok(client)
-    }
-
-    fn record<T>(&self, result: &Result<T, ReadError>) {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).record(result);
-    }
+    breaker: CircuitBreaker,
 }
 
 impl Clients {
@@ -86,7 +73,7 @@ impl Clients {
     ) -> HashMap<usize, ScopeReader> {
         let scopes: BTreeSet<usize> = queues.iter().map(|(scope, _)| *scope).collect();
         let reader = async |scope: usize| {
-            let breaker = Mutex::new(CircuitBreaker::new(limit));
+            let breaker = CircuitBreaker::new(limit);
             (scope, ScopeReader { client: self.scopes[scope].client().await, breaker })
         };
         join_all(scopes.into_iter().map(reader)).await.into_iter().collect()
@@ -99,9 +86,11 @@ impl Clients {
         url: &str,
         priority: Priority,
     ) -> Reading {
-        let client = match reader.usable_client() {
-            Ok(client) => client,
-            Err(error) => return Reading { at: clock::now(), result: Err(error) },
+        let client = match (reader.client.clone(), reader.breaker.check()) {
+            (Ok(client), Ok(())) => client,
+            (Err(error), _) | (_, Err(error)) => {
+                return Reading { at: clock::now(), result: Err(error) };
+            }
         };
         self.acquire(priority).await;
         let at = clock::now();
@@ -111,7 +100,7 @@ impl Clients {
             Ok(answer) => attributes(&answer.attributes.unwrap_or_default()),
             Err(error) => Err(call_error(&error)),
         };
-        reader.record(&result);
+        reader.breaker.record(&result);
         Reading { at, result: self.note_result(scope, result).await }
     }
 }

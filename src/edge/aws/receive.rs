@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
@@ -14,6 +15,7 @@ use aws_sdk_sqs::types::{
 };
 
 use super::Sqs;
+use super::client::Priority;
 use crate::rules::evidence::message::{Attribute, Message};
 use crate::rules::queue::reading::ReadError;
 
@@ -48,7 +50,7 @@ impl Sqs {
         let once = Builder::default()
             .retry_config(RetryConfig::standard().with_max_attempts(1))
             .timeout_config(timeouts);
-        let answer = self.request(scope, |client| {
+        let send = |client: Client| {
             client
                 .receive_message()
                 .queue_url(url)
@@ -60,7 +62,8 @@ impl Sqs {
                 .customize()
                 .config_override(once)
                 .send()
-        })?;
+        };
+        let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
         Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
     }
 
@@ -77,9 +80,10 @@ impl Sqs {
                     .ok()
             });
             let entries = Some(entries.collect());
-            let answer = self.request(scope, |client| {
+            let send = |client: Client| {
                 client.change_message_visibility_batch().queue_url(url).set_entries(entries).send()
-            });
+            };
+            let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send));
             let is_hidden = |code: &str| !code.contains("NotInflight");
             answer.map_or(batch.len(), |answer| {
                 answer.failed.iter().filter(|one| is_hidden(&one.code)).count()

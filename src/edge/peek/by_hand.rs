@@ -45,9 +45,7 @@ impl Peeker {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let mut target = self.find(queue, request.account.as_deref())?;
-        if let Some(incident) = &request.incident {
-            target.incident = Some(incident.clone());
-        }
+        target.incident = request.incident.clone().or(target.incident);
         let outcome = self.peek(&target, &mut |message, sampled| {
             if request.messages {
                 out.put(&sample::json_line(message, sampled, request.raw))?;
@@ -60,7 +58,7 @@ impl Peeker {
         }
         out.flush()?;
         if let Some(refusal) = &refusal {
-            log::warn(&format!("queue '{queue}' is not peeked: {refusal}"));
+            log::warn(&format!("queue '{queue}' is not peeked: {}", refusal.detail));
         }
         Ok(refusal.is_none())
     }

@@ -1,9 +1,9 @@
 //! `dlq-peek` as a filter: passes every line on, and peeks at the queue of each incident that
 //! begins or grows.
 
-use super::{PeekOutcome, PeekTarget, Peeker};
+use super::{PeekOutcome, Peeker};
 use crate::error::Error;
-use crate::event::{self, Head, QueueGrew, QueueRaised, Type};
+use crate::event::Head;
 use crate::log;
 use crate::wire::{Output, StreamFilter};
 
@@ -23,7 +23,7 @@ impl StreamFilter for Peeker {
                 out.line(&line)?;
                 if let Some(refusal) = refusal {
                     let queue = &target.queue.name;
-                    log::info(&format!("queue '{queue}' is not peeked: {refusal}"));
+                    log::info(&format!("queue '{queue}' is not peeked: {}", refusal.detail));
                 }
             }
             Ok(PeekOutcome::AlreadyReported) => {}
@@ -38,20 +38,5 @@ impl StreamFilter for Peeker {
 
     fn finish(&mut self, _: &mut Output) -> Result<bool, Error> {
         Ok(self.failed)
-    }
-}
-
-impl Peeker {
-    /// Returns the queue to peek at, if the line is of an incident that begins or grows.
-    fn target_of_line(&self, head: &Head<'_>, line: &[u8]) -> Result<Option<PeekTarget>, Error> {
-        let queue = match head.known {
-            Some(Type::QueueRaised) => event::read::<QueueRaised>(line).map(|e| e.data.queue),
-            Some(Type::QueueGrew) => event::read::<QueueGrew>(line).map(|e| e.data.queue),
-            _ => None,
-        };
-        match (queue, head.incident.as_deref()) {
-            (Some(queue), Some(incident)) => self.target_of_event(queue, incident, &head.id),
-            _ => Ok(None),
-        }
     }
 }

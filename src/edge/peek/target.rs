@@ -1,9 +1,9 @@
 //! The target of a peek: a queue, its scope, and its open incident.
 
-use super::Peeker;
+use super::{Peeker, SOURCE};
 use crate::document::Keys;
 use crate::error::Error;
-use crate::event::Queue;
+use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, Type};
 use crate::rules::queue::document::Watched;
 use crate::time::Timestamp;
 
@@ -18,6 +18,19 @@ pub struct PeekTarget {
     pub raised_at: Option<Timestamp>,
     /// The id of the event that caused the pass; `None` for a pass by hand.
     pub cause: Option<String>,
+}
+
+impl PeekTarget {
+    /// Returns the incident to count passes under, which is also the name of a folder.
+    pub(super) fn key(&self) -> String {
+        let incident = self.incident.as_deref().unwrap_or_default();
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        // An unsafe id from outside must not become part of a path.
+        match self.incident.is_some() && incident.len() <= 64 && incident.bytes().all(is_safe) {
+            true => incident.to_owned(),
+            false => event::derived_id(&[SOURCE, &self.queue.arn, incident]),
+        }
+    }
 }
 
 impl Peeker {
@@ -63,14 +76,21 @@ impl Peeker {
         Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 
-    /// Returns the target of an event; `None` when its incident is no longer open, or its queue is in
-    /// no scope of this run.
-    pub(super) fn target_of_event(
+    /// Returns the target of an incident that begins or grows; `None` for another line, and when the
+    /// incident is no longer open or its queue is in no scope of this run.
+    pub(super) fn target_of_line(
         &self,
-        queue: Queue,
-        incident: &str,
-        cause: &str,
+        head: &Head<'_>,
+        line: &[u8],
     ) -> Result<Option<PeekTarget>, Error> {
+        let queue = match head.known {
+            Some(Type::QueueRaised) => event::read::<QueueRaised>(line).map(|e| e.data.queue),
+            Some(Type::QueueGrew) => event::read::<QueueGrew>(line).map(|e| e.data.queue),
+            _ => None,
+        };
+        let (Some(queue), Some(incident)) = (queue, head.incident.as_deref()) else {
+            return Ok(None);
+        };
         let sqs = &self.sqs;
         let here = (0..sqs.scopes())
             .find(|scope| sqs.region(*scope) == queue.region && self.is_in(*scope, &queue.account));
@@ -80,7 +100,7 @@ impl Peeker {
         if is_recorded && found.incident.as_deref() != Some(incident) {
             return Ok(None);
         }
-        let (incident, cause) = (Some(incident.to_owned()), Some(cause.to_owned()));
+        let (incident, cause) = (Some(incident.to_owned()), Some(head.id.to_string()));
         Ok(Some(PeekTarget { incident, cause, ..found }))
     }
 }

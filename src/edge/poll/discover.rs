@@ -97,12 +97,11 @@ impl Poller {
         if self.discovered_at.is_some_and(|at| now.since(at) < self.monitoring.discovery_interval) {
             return Ok(Discovered::default());
         }
-        let cached = self.now_discovered()?;
         let read = self.monitoring.discover.reads_attributes();
         if std::mem::take(&mut self.run.refresh) {
-            let survey = self.sqs.survey(read);
-            return self.apply_survey(survey);
+            return self.apply_survey(self.sqs.survey(read));
         }
+        let cached = self.now_discovered()?;
         let is_fresh =
             self.all_cached(&cached, |entry| fresh(entry, now, self.monitoring.discovery_interval));
         if is_fresh || (self.run.is_repeated() && self.all_cached(&cached, |_| true)) {
@@ -112,8 +111,7 @@ impl Poller {
             }
             return Ok(Discovered::default());
         }
-        let survey = self.sqs.survey(read);
-        self.apply_survey(survey)
+        self.apply_survey(self.sqs.survey(read))
     }
 
     /// Returns the targets in the cache, and when they were discovered; with several scopes, the

@@ -6,7 +6,6 @@
 //! is recorded before the first receive, so that an interrupted one counts.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -66,61 +65,13 @@ pub struct Pass {
 
 /// Reason not to receive from a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PeekRefusal {
-    /// A FIFO queue: receiving blocks the message groups.
-    Fifo,
-    /// The queue has a redrive policy of its own; holds the name of its target.
-    Chained(String),
-    /// Another consumer is reading; holds the number of messages in flight.
-    InFlight(u64),
-    /// No message can be received.
-    Empty,
-    /// The limit of passes is reached; holds the path of the last bundle.
-    Peeked(Option<String>),
-}
-
-impl PeekRefusal {
-    /// Returns the reason code in events.
-    pub fn code(&self) -> &'static str {
-        match self {
-            PeekRefusal::Fifo => "fifo",
-            PeekRefusal::Chained(_) => "chained",
-            PeekRefusal::InFlight(_) => "in_flight",
-            PeekRefusal::Empty => "empty",
-            PeekRefusal::Peeked(_) => "peeked",
-        }
-    }
-}
-
-impl fmt::Display for PeekRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PeekRefusal::Fifo => f.write_str(
-                "it is a FIFO queue: receiving blocks the message groups until they are returned; \
-                 --allow-fifo does it",
-            ),
-            PeekRefusal::Chained(target) => write!(
-                f,
-                "it has a redrive policy of its own: receiving could push messages on to '{target}'"
-            ),
-            PeekRefusal::InFlight(count) => write!(
-                f,
-                "{} in flight: somebody else is reading it, or a peek was cut off not long ago",
-                text::count(*count, "message")
-            ),
-            PeekRefusal::Empty => f.write_str("no message can be received from it now"),
-            PeekRefusal::Peeked(bundle) => {
-                write!(
-                    f,
-                    "it was peeked {PASSES_MAX} times for this incident, which is the limit"
-                )?;
-                match bundle {
-                    Some(bundle) => write!(f, "; the evidence is in '{bundle}'"),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
+pub struct PeekRefusal {
+    /// The reason in one word, for programs.
+    pub code: &'static str,
+    /// The reason as a clause, for people.
+    pub detail: String,
+    /// The path of the last bundle, when the limit of passes is reached.
+    pub bundle: Option<String>,
 }
 
 /// Decides whether a pass may begin.
@@ -130,22 +81,38 @@ pub fn judge(
     said: &Attributes,
     past: Option<&Peek>,
 ) -> Result<(), PeekRefusal> {
+    let refuse = |code, detail| Err(PeekRefusal { code, detail, bundle: None });
     if let Some(past) = past.filter(|past| past.passes.len() >= PASSES_MAX) {
-        return Err(PeekRefusal::Peeked(
-            past.passes.iter().rev().find_map(|pass| pass.bundle.clone()),
-        ));
+        let bundle = past.passes.iter().rev().find_map(|pass| pass.bundle.clone());
+        let evidence = bundle.as_ref().map(|path| format!("; the evidence is in '{path}'"));
+        let detail = format!(
+            "it was peeked {PASSES_MAX} times for this incident, which is the limit{}",
+            evidence.unwrap_or_default()
+        );
+        return Err(PeekRefusal { code: "peeked", detail, bundle });
     }
     if fifo && !allow_fifo {
-        return Err(PeekRefusal::Fifo);
+        let detail = "it is a FIFO queue: receiving blocks the message groups until they are \
+                      returned; --allow-fifo does it";
+        return refuse("fifo", detail.into());
     }
     if let Some(redrive) = &said.redrive {
         let target = redrive.target.rsplit(':').next().unwrap_or_default();
-        return Err(PeekRefusal::Chained(target.to_owned()));
+        let detail = format!(
+            "it has a redrive policy of its own: receiving could push messages on to '{target}'"
+        );
+        return refuse("chained", detail);
     }
     match (said.counts.in_flight, said.counts.visible) {
-        (0, 0) => Err(PeekRefusal::Empty),
+        (0, 0) => refuse("empty", "no message can be received from it now".into()),
         (0, _) => Ok(()),
-        (count, _) => Err(PeekRefusal::InFlight(count)),
+        (count, _) => {
+            let detail = format!(
+                "{} in flight: somebody else is reading it, or a peek was cut off not long ago",
+                text::count(count, "message")
+            );
+            refuse("in_flight", detail)
+        }
     }
 }
 
@@ -257,13 +224,14 @@ mod tests {
         for (rule, allow, fifo, said, passes, reason) in rows {
             let past = past(passes);
             let found = judge(allow, fifo, &said, (passes > 0).then_some(&past));
-            assert_eq!(found.map_err(|why| why.code()).err(), reason, "{rule}");
+            assert_eq!(found.map_err(|why| why.code).err(), reason, "{rule}");
         }
         assert_eq!(judge(false, false, &said(1, 0, None), None), Ok(()));
         let why = judge(false, false, &said(1, 0, None), Some(&past(2))).unwrap_err();
-        assert!(why.to_string().ends_with("the evidence is in '/state/evidence/i/1'"), "{why}");
+        assert!(why.detail.ends_with("the evidence is in '/state/evidence/i/1'"), "{why:?}");
+        assert_eq!(why.bundle.as_deref(), Some("/state/evidence/i/1"));
         let why = judge(false, false, &said(1, 0, Some("arn:aws:sqs:x:1:next")), None).unwrap_err();
-        assert!(why.to_string().contains("'next'"), "{why}");
+        assert!(why.detail.contains("'next'"), "{why:?}");
     }
 
     #[test]

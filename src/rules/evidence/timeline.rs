@@ -20,42 +20,29 @@ pub struct TimelineFacts {
 /// Returns the moments in the order of time.
 pub fn build(groups: &[Group], facts: TimelineFacts) -> Timeline {
     let mut moments: Vec<(Timestamp, String, Vec<String>)> = Vec::new();
-    for group in groups {
-        let item = vec![group.item.clone()];
-        match (group.first_sent_at, group.last_sent_at) {
+    let mut add = |at, what: String, items| moments.push((at, what, items));
+    for Group { item, first_sent_at, last_sent_at, .. } in groups {
+        let items = vec![item.clone()];
+        match (*first_sent_at, *last_sent_at) {
             (Some(first), Some(last)) if first < last => {
-                moments.push((
-                    first,
-                    format!("the first message of {} was sent", group.item),
-                    item.clone(),
-                ));
-                moments.push((
-                    last,
-                    format!("the last message of {} in the sample was sent", group.item),
-                    item,
-                ));
+                add(first, format!("the first message of {item} was sent"), items.clone());
+                add(last, format!("the last message of {item} in the sample was sent"), items);
             }
-            (Some(first), _) => {
-                moments.push((first, format!("the message of {} was sent", group.item), item));
-            }
+            (Some(first), _) => add(first, format!("the message of {item} was sent"), items),
             (None, _) => {}
         }
     }
     // Later receives may be our own.
     let by_others = |at: &Timestamp| facts.asked_at.is_none_or(|asked| *at < asked);
     if let Some(at) = facts.first_received_at.filter(by_others) {
-        moments.push((
-            at,
-            "a message of the sample was received for the first time".into(),
-            Vec::new(),
-        ));
+        add(at, "a message of the sample was received for the first time".into(), Vec::new());
     }
     if let Some(at) = facts.raised_at {
-        moments.push((at, "the incident began".into(), Vec::new()));
+        add(at, "the incident began".into(), Vec::new());
     }
     if let Some(at) = facts.asked_at {
         let taken = text::count(facts.taken, "message");
-        moments.push((at, format!("a sample of {taken} was taken"), Vec::new()));
+        add(at, format!("a sample of {taken} was taken"), Vec::new());
     }
     moments.sort();
     let moment = |(n, (at, what, items))| Moment { id: format!("t{}", n + 1), at, what, items };

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::monitor;
 use super::monitor::{Emit, Policy, Polled, Record, SOURCE};
-use super::reading::Reading;
 use super::redrive_graph::DeadLetterQueue;
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
@@ -97,21 +96,15 @@ impl Watched {
         self.queues.values().map(|entry| &**entry)
     }
 
-    /// Whether the queue has a record.
-    pub fn contains(&self, arn: &str) -> bool {
-        self.queues.contains_key(arn)
-    }
-
     /// Counts the queues that have an open incident.
     pub fn raised<'a>(&self, arns: impl Iterator<Item = &'a str>) -> u64 {
-        let open = |arn: &&str| self.queues.get(*arn).is_some_and(|e| e.record.incident.is_some());
+        let open = |arn: &&str| self.record(arn).is_some_and(|record| record.incident.is_some());
         arns.filter(open).count() as u64
     }
 
-    /// Whether the next judgement of a queue needs the answer about move tasks.
-    pub fn asks_for_tasks(&self, policy: &Policy, arn: &str, reading: &Reading) -> bool {
-        let record = self.queues.get(arn).map(|entry| &entry.record);
-        monitor::asks_for_tasks(policy, record, reading)
+    /// Returns the record of a queue.
+    pub fn record(&self, arn: &str) -> Option<&Record> {
+        self.queues.get(arn).map(|entry| &entry.record)
     }
 
     /// Returns the last time a queue without a record was empty: the last round of this selection,
@@ -169,13 +162,8 @@ impl Watched {
 
     fn keep(&mut self, queue: &Queue, record: Record) {
         match self.queues.get_mut(&queue.arn) {
-            Some(entry) => {
-                if entry.queue != *queue {
-                    entry.queue.clone_from(queue);
-                }
-                entry.record = record;
-            }
-            None => {
+            Some(entry) if entry.queue == *queue => entry.record = record,
+            _ => {
                 let entry = WatchedQueue { queue: queue.clone(), record };
                 self.queues.insert(queue.arn.clone(), Box::new(entry));
             }
@@ -231,7 +219,7 @@ pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Ve
         let Err(error) = &one.reading.result else {
             continue;
         };
-        let record = doc.queues.get(&one.target.queue.arn).map(|entry| &entry.record);
+        let record = doc.record(&one.target.queue.arn);
         if !only_new || record.is_none_or(|record| record.misses <= monitor::MISSES) {
             reasons.entry(error.to_string()).or_default().push(&one.target.queue.name);
         }
@@ -259,7 +247,7 @@ pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::event::{Line, Type, peek};
-    use crate::rules::queue::reading::{Attributes, Counts, ReadError};
+    use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading};
     use crate::rules::queue::redrive_graph::FoundBy;
 
     fn at(seconds: i64) -> Timestamp {

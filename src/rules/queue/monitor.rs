@@ -181,10 +181,14 @@ impl Judgement<'_> {
             return;
         }
         self.report_growth(depth);
-        if let (Some(cause), Some(incident)) = (self.judge_drop(), &mut self.record.incident) {
+        let clears = threshold::clears(self.policy.clear_after, self.record.zeros, at);
+        let cause = self.judge_drop(depth, clears);
+        if let (Some(cause), Some(incident)) = (cause, &mut self.record.incident) {
             incident.cause = Some(cause.into());
         }
-        self.report_clear();
+        if clears {
+            self.report_clear();
+        }
     }
 
     fn report_counts(
@@ -237,12 +241,10 @@ impl Judgement<'_> {
     }
 
     fn report_growth(&mut self, depth: u64) {
-        let Some(incident) = &mut self.record.incident else {
+        let incident = self.record.incident.as_mut();
+        let Some(incident) = incident.filter(|incident| depth >= incident.next_step) else {
             return;
         };
-        if depth < incident.next_step {
-            return;
-        }
         let raised_depth = incident.raised_depth;
         incident.next_step = threshold::next_step(raised_depth, self.policy.growth_factor, depth);
         self.emit(QueueGrew { queue: self.queue(), depth, raised_depth });
@@ -250,10 +252,8 @@ impl Judgement<'_> {
 
     /// Judges a drop that has lasted, or at the clear the whole drop. Returns the cause if it is known
     /// why the messages left.
-    fn judge_drop(&mut self) -> Option<&'static str> {
+    fn judge_drop(&mut self, depth: u64, clears: bool) -> Option<&'static str> {
         let at = self.polled.reading.at;
-        let depth = self.record.read.map_or(0, |(_, counts)| counts.depth());
-        let clears = threshold::clears(self.policy.clear_after, self.record.zeros, at);
         let mut drop = self.record.fall.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
         if clears {
             drop.to = depth;
@@ -280,14 +280,10 @@ impl Judgement<'_> {
     }
 
     fn report_clear(&mut self) {
-        let at = self.polled.reading.at;
         let Some(incident) = &self.record.incident else {
             return;
         };
-        if !threshold::clears(self.policy.clear_after, self.record.zeros, at) {
-            return;
-        }
-        let duration_s = at.since(incident.raised_at).as_secs();
+        let duration_s = self.polled.reading.at.since(incident.raised_at).as_secs();
         let cause = incident.cause.clone().unwrap_or_else(|| "unknown".into());
         self.emit(QueueCleared { queue: self.queue(), duration_s, cause });
         self.record.incident = None;
