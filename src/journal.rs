@@ -5,15 +5,12 @@
 //! move up; the oldest beyond the number kept is deleted. A crash during a rotation can repeat
 //! lines, never lose one: readers recognise repeats by `source` and `id`.
 
-mod corrupt_lines;
 pub mod filter;
 pub mod print;
 pub mod rotation;
 mod segment;
 mod tail;
 
-pub use corrupt_lines::CorruptLines;
-pub use segment::Segment;
 pub use tail::Tail;
 
 use std::fs::File;
@@ -29,6 +26,7 @@ use crate::log;
 use crate::ndjson;
 use crate::store::{self, Lock, Store};
 use rotation::Rotation;
+use segment::Segment;
 
 /// The journal of a state folder.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Error;
-use crate::event::{Head, Type};
+use crate::event::Head;
 use crate::glob::GlobList;
 use crate::time::Timestamp;
 
@@ -18,8 +18,6 @@ const INCIDENT_LEN: usize = 36;
 #[derive(Debug, Default)]
 pub struct LogFilter {
     types: Option<GlobList>,
-    /// The result of `types` for each known type.
-    known: Vec<bool>,
     queues: Option<GlobList>,
     incident: Option<String>,
     /// The full id of the incident, as soon as a line with it was accepted.
@@ -35,9 +33,7 @@ impl LogFilter {
         queues: Option<GlobList>,
         incident: Option<String>,
     ) -> Self {
-        let fits = |kind: &Type| types.as_ref().is_none_or(|types| types.matches(kind.as_str()));
-        let known = Type::ALL.iter().map(fits).collect();
-        LogFilter { types, known, queues, incident, resolved: None, since: None }
+        LogFilter { types, queues, incident, resolved: None, since: None }
     }
 
     /// Returns whether the incident is named by the beginning of its id, which has to be resolved.
@@ -72,12 +68,9 @@ impl LogFilter {
             let any = self.types.is_none() && self.queues.is_none() && self.incident.is_none();
             return Ok(any && self.since.is_none());
         };
-        let type_fits = match (head.known, &self.types) {
-            (_, None) => true,
-            (Some(known), _) => self.known[known as usize],
-            (None, Some(types)) => types.matches(&head.kind),
-        };
-        if !type_fits {
+        if let Some(types) = &self.types
+            && !types.matches(&head.kind)
+        {
             return Ok(false);
         }
         if let Some(queues) = &self.queues
