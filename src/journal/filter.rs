@@ -64,29 +64,22 @@ impl LogFilter {
     /// Returns whether a line meets every condition; `head` is None for an object that is not an
     /// event.
     pub fn accepts(&mut self, head: Option<&Head>) -> Result<bool, Error> {
-        let Some(head) = head else {
-            let any = self.types.is_none() && self.queues.is_none() && self.incident.is_none();
-            return Ok(any && self.since.is_none());
+        let covers = |globs: &Option<GlobList>, text: Option<&str>| {
+            globs.as_ref().is_none_or(|globs| text.is_some_and(|text| globs.matches(text)))
         };
-        if let Some(types) = &self.types
-            && !types.matches(&head.kind)
-        {
-            return Ok(false);
-        }
-        if let Some(queues) = &self.queues
-            && !head.subject.as_deref().is_some_and(|subject| queues.matches(subject))
-        {
-            return Ok(false);
-        }
-        if let Some(since) = self.since
-            && head.time().is_none_or(|time| time < since)
+        let is_recent =
+            |since| head.and_then(Head::time).is_some_and(|time: Timestamp| time >= since);
+        if !covers(&self.types, head.map(|head| &*head.kind))
+            || !covers(&self.queues, head.and_then(|head| head.subject.as_deref()))
+            || !self.since.is_none_or(is_recent)
         {
             return Ok(false);
         }
         if self.incident.is_none() {
             return Ok(true);
         }
-        let Some(incident) = head.incident.as_deref().filter(|id| self.may_be_incident(id)) else {
+        let incident = head.and_then(|head| head.incident.as_deref());
+        let Some(incident) = incident.filter(|id| self.may_be_incident(id)) else {
             return Ok(false);
         };
         match &self.resolved {
