@@ -23,7 +23,6 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use document_file::DocumentFile;
 use wait::UpdateMark;
 
 use crate::document::{Document, Keys, foreign_record};
@@ -52,9 +51,13 @@ impl Store {
         &self.dir
     }
 
+    fn path<D: Document>(&self, extension: &str) -> PathBuf {
+        self.dir.join(format!("{}.{extension}", D::NAME))
+    }
+
     /// Returns the records that `keys` names; none when nothing was written yet.
     pub fn read<D: Document>(&self, keys: &Keys<'_>) -> Result<D, Error> {
-        let mut document: D = DocumentFile::new::<D>(&self.dir).read()?;
+        let mut document: D = document_file::read(&self.path::<D>("json"))?;
         document.split(keys);
         Ok(document)
     }
@@ -70,9 +73,9 @@ impl Store {
         change: impl FnOnce(&mut D) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let _mark = UpdateMark::set(D::NAME);
-        let _lock = Lock::wait(&self.dir.join(format!("{}.lock", D::NAME)))?;
-        let file = DocumentFile::new::<D>(&self.dir);
-        let mut document: D = file.read()?;
+        let _lock = Lock::wait(&self.path::<D>("lock"))?;
+        let path = self.path::<D>("json");
+        let mut document: D = document_file::read(&path)?;
         let rest = document.split(keys);
         let result = change(&mut document)?;
         if let Some((kind, id)) = foreign_record(&document, keys) {
@@ -80,7 +83,7 @@ impl Store {
             return Err(Error::failed("update", D::NAME, cause));
         }
         document.join(rest);
-        file.write(&document)?;
+        document_file::write(&path, &document)?;
         Ok(result)
     }
 }
