@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::error::Error;
+use crate::error::{Error, if_found};
 use crate::log;
 use crate::ndjson;
 use crate::store::{self, Lock, Store};
@@ -81,10 +81,7 @@ impl Journal {
             io::copy(&mut File::open(&self.path)?, &mut gzip)?;
             gzip.finish()?.sync_all()?;
             for n in (1..self.rotation.keep).rev() {
-                match std::fs::rename(self.segment_path(n), self.segment_path(n + 1)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+                if_found(std::fs::rename(self.segment_path(n), self.segment_path(n + 1)))?;
             }
             if self.rotation.keep > 0 {
                 std::fs::rename(&packed, self.segment_path(1))?;

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use wait::UpdateMark;
 
 use crate::document::{Document, Keys, foreign_record};
-use crate::error::Error;
+use crate::error::{Error, if_found};
 
 /// The state folder.
 #[derive(Debug, Clone)]
@@ -121,11 +121,8 @@ impl Lock {
 /// Whether any process holds the lock. Probes with a shared lock, which is released at once, so
 /// that two probes do not see each other.
 pub fn is_locked(path: &Path) -> Result<bool, Error> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Error::file("open", path, &error)),
-    };
+    let opened = if_found(File::open(path)).map_err(|error| Error::file("open", path, &error))?;
+    let Some(file) = opened else { return Ok(false) };
     match fs2::FileExt::try_lock_shared(&file) {
         Ok(()) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::files::replace_with;
 use crate::document::{Document, Versioned};
-use crate::error::Error;
+use crate::error::{Error, if_found};
 
 /// Bytes that are read or written at once.
 const BLOCK: usize = 64 * 1024;
@@ -17,11 +17,8 @@ const BLOCK: usize = 64 * 1024;
 /// Reads the document; an empty one when there is no file.
 pub(super) fn read<D: Document>(path: &Path) -> Result<D, Error> {
     let failed = |error: &io::Error| Error::file("read", path, error);
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(D::default()),
-        Err(error) => return Err(failed(&error)),
-    };
+    let opened = if_found(File::open(path)).map_err(|error| failed(&error))?;
+    let Some(file) = opened else { return Ok(D::default()) };
     let remedy = "move it away to start afresh";
     let document = serde_json::from_reader(BufReader::with_capacity(BLOCK, &file));
     let document: Versioned<D> = match document {
