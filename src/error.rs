@@ -4,6 +4,7 @@
 //! cause. Only `tool.rs` prints errors and ends the process.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 /// The reasons for which a program stops.
@@ -26,7 +27,7 @@ impl Error {
     }
 
     /// Returns the error of an operation on a file, with the cause in the words of the system.
-    pub fn file(doing: &str, path: &Path, cause: &std::io::Error) -> Self {
+    pub fn file(doing: &str, path: &Path, cause: &io::Error) -> Self {
         Error::failed(doing, path.display(), io_cause(cause))
     }
 
@@ -37,13 +38,22 @@ impl Error {
 }
 
 /// Returns the message of the operating system without Rust's "(os error 2)".
-pub fn io_cause(error: &std::io::Error) -> String {
+pub fn io_cause(error: &io::Error) -> String {
     let text = error.to_string();
     let plain = text.split(" (os error").next().unwrap_or(&text);
     let mut chars = plain.chars();
     match chars.next() {
         Some(first) => first.to_lowercase().chain(chars).collect(),
         None => text,
+    }
+}
+
+/// Returns None where the system found no such file.
+pub fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

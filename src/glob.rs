@@ -24,7 +24,6 @@ impl GlobList {
             }
             let glob = GlobBuilder::new(pattern)
                 .case_insensitive(true)
-                .literal_separator(false)
                 .build()
                 .map_err(|error| format!("'{pattern}' is not a pattern: {}", error.kind()))?;
             set.add(glob);

@@ -5,15 +5,12 @@
 //! move up; the oldest beyond the number kept is deleted. A crash during a rotation can repeat
 //! lines, never lose one: readers recognise repeats by `source` and `id`.
 
-mod corrupt_lines;
 pub mod filter;
 pub mod print;
 pub mod rotation;
 mod segment;
 mod tail;
 
-pub use corrupt_lines::CorruptLines;
-pub use segment::Segment;
 pub use tail::Tail;
 
 use std::fs::File;
@@ -24,11 +21,12 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::error::Error;
+use crate::error::{Error, if_found};
 use crate::log;
 use crate::ndjson;
 use crate::store::{self, Lock, Store};
 use rotation::Rotation;
+use segment::Segment;
 
 /// The journal of a state folder.
 #[derive(Debug, Clone)]
@@ -83,10 +81,7 @@ impl Journal {
             io::copy(&mut File::open(&self.path)?, &mut gzip)?;
             gzip.finish()?.sync_all()?;
             for n in (1..self.rotation.keep).rev() {
-                match std::fs::rename(self.segment_path(n), self.segment_path(n + 1)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+                if_found(std::fs::rename(self.segment_path(n), self.segment_path(n + 1)))?;
             }
             if self.rotation.keep > 0 {
                 std::fs::rename(&packed, self.segment_path(1))?;

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::error::if_found;
+
 /// Bytes that are written at once.
 const BLOCK: usize = 64 * 1024;
 
@@ -46,7 +48,7 @@ pub fn cut_torn_line(file: &mut File) -> io::Result<()> {
 /// Returns the last whole line of a file, without its LF, when it is at most `max` bytes long;
 /// `None` when there is no such line or no file.
 pub fn last_line(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
-    let Some(mut file) = open(path)? else { return Ok(None) };
+    let Some(mut file) = if_found(File::open(path))? else { return Ok(None) };
     let size = file.metadata()?.len();
     // The line, its LF, the LF before it, and as much again of a line that is being written.
     let from = size.saturating_sub(2 * max + 2);
@@ -64,7 +66,7 @@ pub fn last_line(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
 /// Returns the whole lines of a file behind the first `offset` bytes, each with its LF, as one piece;
 /// empty when there is no file. Their length is how far the next call goes on.
 pub fn lines_after(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
-    let Some(mut file) = open(path)? else { return Ok(Vec::new()) };
+    let Some(mut file) = if_found(File::open(path))? else { return Ok(Vec::new()) };
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(offset))?;
     file.read_to_end(&mut bytes)?;
@@ -75,14 +77,6 @@ pub fn lines_after(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
 /// Returns the length of the whole lines at the start of a text.
 fn whole(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
-}
-
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Whether a file ends with LF, or is empty.

@@ -23,11 +23,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use document_file::DocumentFile;
 use wait::UpdateMark;
 
 use crate::document::{Document, Keys, foreign_record};
-use crate::error::Error;
+use crate::error::{Error, if_found};
 
 /// The state folder.
 #[derive(Debug, Clone)]
@@ -52,9 +51,13 @@ impl Store {
         &self.dir
     }
 
+    fn path<D: Document>(&self, extension: &str) -> PathBuf {
+        self.dir.join(format!("{}.{extension}", D::NAME))
+    }
+
     /// Returns the records that `keys` names; none when nothing was written yet.
     pub fn read<D: Document>(&self, keys: &Keys<'_>) -> Result<D, Error> {
-        let mut document: D = DocumentFile::new::<D>(&self.dir).read()?;
+        let mut document: D = document_file::read(&self.path::<D>("json"))?;
         document.split(keys);
         Ok(document)
     }
@@ -70,9 +73,9 @@ impl Store {
         change: impl FnOnce(&mut D) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let _mark = UpdateMark::set(D::NAME);
-        let _lock = Lock::wait(&self.dir.join(format!("{}.lock", D::NAME)))?;
-        let file = DocumentFile::new::<D>(&self.dir);
-        let mut document: D = file.read()?;
+        let _lock = Lock::wait(&self.path::<D>("lock"))?;
+        let path = self.path::<D>("json");
+        let mut document: D = document_file::read(&path)?;
         let rest = document.split(keys);
         let result = change(&mut document)?;
         if let Some((kind, id)) = foreign_record(&mut document, keys) {
@@ -80,7 +83,7 @@ impl Store {
             return Err(Error::failed("update", D::NAME, cause));
         }
         document.join(rest, keys);
-        file.write(&document)?;
+        document_file::write(&path, &document)?;
         Ok(result)
     }
 }
@@ -118,11 +121,8 @@ impl Lock {
 /// Whether any process holds the lock. Probes with a shared lock, which is released at once, so
 /// that two probes do not see each other.
 pub fn is_locked(path: &Path) -> Result<bool, Error> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Error::file("open", path, &error)),
-    };
+    let opened = if_found(File::open(path)).map_err(|error| Error::file("open", path, &error))?;
+    let Some(file) = opened else { return Ok(false) };
     match fs2::FileExt::try_lock_shared(&file) {
         Ok(()) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),

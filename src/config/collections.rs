@@ -5,46 +5,37 @@ use std::time::Duration;
 use super::value::{ConfigError, Field, Result};
 use serde_saphyr::Spanned;
 
-use super::yaml::{Node, Value};
+use super::yaml::{Node, Value, outside_file};
 use crate::glob::GlobList;
 use crate::text::{nearest, safe, shorten};
-use crate::time::parse_span;
 
 /// Most entries of a list or a map.
 pub(super) const MAX_LIST: usize = 1000;
 
 impl<'a> Field<'a> {
-    /// Reads a list of which `read` takes each item.
-    pub fn list<T>(&self, read: impl Fn(&Field<'a>) -> Result<T>) -> Result<Vec<T>> {
+    /// Reads a list of which `read` takes each item. Commas separate the items of a variable.
+    pub fn list<T>(&self, read: impl Fn(&Field<'_>) -> Result<T>) -> Result<Vec<T>> {
+        if let Some(text) = self.scalar() {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            let nodes = parts.map(|part| outside_file(Value::Text(part.to_owned())));
+            return nodes.map(|node| read(&self.item(self.path.clone(), &node))).collect();
+        }
         let Value::List(list) = &self.node.value else {
             return Err(self.expected_kind("a list"));
         };
         if list.len() > MAX_LIST {
             return Err(self.problem(format!("more than {MAX_LIST} entries")));
         }
-        let item =
-            |(at, node)| read(&Field { path: format!("{}[{at}]", self.path), node, ..*self });
+        let item = |(at, node)| read(&self.item(format!("{}[{at}]", self.path), node));
         list.iter().enumerate().map(item).collect()
     }
 
-    pub fn texts(&self) -> Result<Vec<String>> {
-        if let Some(text) = self.scalar() {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            return Ok(parts.map(str::to_owned).collect());
-        }
-        self.list(Field::text)
+    fn item<'n>(&self, path: String, node: &'n Node) -> Field<'n> {
+        Field { path, line: self.line, node, source: self.source }
     }
 
-    /// Reads a list of texts that all fit.
-    pub fn texts_like(&self, what: &str, fits: fn(&str) -> bool) -> Result<Vec<String>> {
-        let texts = self.texts()?;
-        match texts.iter().find(|text| !fits(text)) {
-            Some(text) => {
-                let text = shorten(text, 60);
-                Err(self.problem(format!("expected {what}, found '{}'", safe(&text))))
-            }
-            None => Ok(texts),
-        }
+    pub fn texts(&self) -> Result<Vec<String>> {
+        self.list(|item| item.text())
     }
 
     pub fn globs(&self) -> Result<GlobList> {
@@ -54,7 +45,7 @@ impl<'a> Field<'a> {
     /// Reads a pattern or a list of patterns.
     pub fn glob_or_globs(&self) -> Result<GlobList> {
         match &self.node.value {
-            Value::Text(_) if !self.source.is_variable => self.glob(),
+            Value::Text(_) => self.glob(),
             _ => self.globs(),
         }
     }
@@ -99,15 +90,8 @@ impl<'a> Field<'a> {
         const MAX_TIERS: usize = 8;
         // A queue keeps messages for 14 days at most.
         let range = Duration::from_secs(1)..=Duration::from_secs(14 * 86_400);
-        let tiers: Vec<Duration> = match &self.node.value {
-            Value::Text(_) => {
-                let spans: std::result::Result<_, _> =
-                    self.texts()?.iter().map(|text| parse_span(text)).collect();
-                spans.map_err(|why| self.problem(safe(&why)))?
-            }
-            _ => self.list(|item| item.span(range.clone()))?,
-        };
-        if tiers.len() > MAX_TIERS || tiers.iter().any(|tier| !range.contains(tier)) {
+        let tiers = self.list(|item| item.span(range.clone()))?;
+        if tiers.len() > MAX_TIERS {
             let text = format!("expected up to {MAX_TIERS} durations from 1s to 14d");
             return Err(self.problem(text));
         }

@@ -26,39 +26,31 @@ pub fn process_env() -> Env {
 /// Finds and reads the configuration, and applies the environment to it. `explicit` is `--config`.
 /// The `.env` file beside the configuration becomes the lower layer of `env`.
 pub fn load(explicit: Option<&Path>, env: &mut Env) -> Result<Settings, Error> {
-    let mut settings = match find(explicit, env)? {
-        Some((origin, path, text)) => {
-            let settings = parse(&text, &origin)?;
-            let beside = path.with_file_name(".env");
-            if let Some(text) = read_searched(&beside, MAX_ENV)? {
-                env.add_file(&text, &beside, origin.trusted)?;
-            }
-            settings
+    let mut settings = Settings::default();
+    if let Some((path, trusted, text)) = find(explicit, env)? {
+        let beside = path.with_file_name(".env");
+        settings = parse(&text, &Origin { path: Some(path), trusted })?;
+        if let Some(text) = read_searched(&beside, MAX_ENV)? {
+            env.add_file(&text, &beside, trusted)?;
         }
-        None => Settings::default(),
-    };
+    }
     overlay(&mut settings, env)?;
     Ok(settings)
 }
 
-/// Returns the first configuration of the search order, with its text.
-fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(Origin, PathBuf, String)>, Error> {
-    let found = |path: PathBuf, trusted, text| {
-        Ok(Some((Origin { path: Some(path.clone()), trusted }, path, text)))
-    };
+/// Returns the first configuration of the search order: its path, whether it is trusted, its text.
+fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(PathBuf, bool, String)>, Error> {
     let named = explicit.map(Path::to_owned).or_else(|| env.real("DLQ_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
-        return match read_file(&path, MAX_CONFIG) {
-            Ok(text) => found(path, true, text?),
-            Err(cause) => {
-                let (path, cause) = (path.display(), io_cause(&cause));
-                Err(Error::wrong(format!("cannot read configuration '{path}': {cause}")))
-            }
-        };
+        let text = read_file(&path, MAX_CONFIG).map_err(|cause| {
+            let (path, cause) = (path.display(), io_cause(&cause));
+            Error::wrong(format!("cannot read configuration '{path}': {cause}"))
+        })?;
+        return Ok(Some((path, true, text?)));
     }
     for (path, trusted) in searched(env) {
         if let Some(text) = read_searched(&path, MAX_CONFIG)? {
-            return found(path, trusted, text);
+            return Ok(Some((path, trusted, text)));
         }
     }
     Ok(None)

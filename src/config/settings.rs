@@ -114,7 +114,7 @@ section! {
     /// Region to watch; without it, the region of the profile.
     region: Option<String> = none, env Anyone => text_like(REGION, valid::region);
     /// Regions to watch together.
-    regions: Vec<String> = [], env Anyone => texts_like(REGION, valid::region);
+    regions: Vec<String> = [], env Anyone => list(|item| item.text_like(REGION, valid::region));
     /// Accounts to watch together, each with a profile.
     accounts: Vec<Account> = [], file Anyone => list(|entry| read_entry(ACCOUNT, entry));
     /// Endpoint URL that replaces the endpoints of AWS.
@@ -132,7 +132,7 @@ section! {
     /// Region of the account; without it, that of the section.
     region: Option<String> = none, file Anyone => text_like(REGION, valid::region);
     /// Regions of the account; without them, those of the section.
-    regions: Vec<String> = [], file Anyone => texts_like(REGION, valid::region);
+    regions: Vec<String> = [], file Anyone => list(|item| item.text_like(REGION, valid::region));
 }
 
 section! {
@@ -187,7 +187,8 @@ section! {
     /// Hosts beside github.com.
     hosts: Vec<String> = [], env Anyone => texts();
     /// Repositories, as owner/name.
-    repos: Vec<String> = [], env Anyone => texts_like(REPOSITORY, valid::repository);
+    repos: Vec<String> = [], env Anyone =>
+        list(|item| item.text_like(REPOSITORY, valid::repository));
     /// Organisations.
     orgs: Vec<String> = [], env Anyone => texts();
 }

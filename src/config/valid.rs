@@ -39,11 +39,9 @@ pub(super) fn http_host(url: &str) -> Option<&str> {
 
 /// Whether a host, with or without a port, is this machine by its name.
 pub(super) fn loopback(host: &str) -> bool {
-    ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| match host.strip_prefix(name) {
-        Some("") => true,
-        Some(rest) => rest
-            .strip_prefix(':')
-            .is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())),
-        None => false,
+    let is_port = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| {
+        let rest = host.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
     })
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Error;
-use crate::event::{Head, Type};
+use crate::event::Head;
 use crate::glob::GlobList;
 use crate::time::Timestamp;
 
@@ -18,8 +18,6 @@ const INCIDENT_LEN: usize = 36;
 #[derive(Debug, Default)]
 pub struct LogFilter {
     types: Option<GlobList>,
-    /// The result of `types` for each known type.
-    known: Vec<bool>,
     queues: Option<GlobList>,
     incident: Option<String>,
     /// The full id of the incident, as soon as a line with it was accepted.
@@ -35,9 +33,7 @@ impl LogFilter {
         queues: Option<GlobList>,
         incident: Option<String>,
     ) -> Self {
-        let fits = |kind: &Type| types.as_ref().is_none_or(|types| types.matches(kind.as_str()));
-        let known = Type::ALL.iter().map(fits).collect();
-        LogFilter { types, known, queues, incident, resolved: None, since: None }
+        LogFilter { types, queues, incident, resolved: None, since: None }
     }
 
     /// Returns whether the incident is named by the beginning of its id, which has to be resolved.
@@ -68,32 +64,22 @@ impl LogFilter {
     /// Returns whether a line meets every condition; `head` is None for an object that is not an
     /// event.
     pub fn accepts(&mut self, head: Option<&Head>) -> Result<bool, Error> {
-        let Some(head) = head else {
-            let any = self.types.is_none() && self.queues.is_none() && self.incident.is_none();
-            return Ok(any && self.since.is_none());
+        let covers = |globs: &Option<GlobList>, text: Option<&str>| {
+            globs.as_ref().is_none_or(|globs| text.is_some_and(|text| globs.matches(text)))
         };
-        let type_fits = match (head.known, &self.types) {
-            (_, None) => true,
-            (Some(known), _) => self.known[known as usize],
-            (None, Some(types)) => types.matches(&head.kind),
-        };
-        if !type_fits {
-            return Ok(false);
-        }
-        if let Some(queues) = &self.queues
-            && !head.subject.as_deref().is_some_and(|subject| queues.matches(subject))
-        {
-            return Ok(false);
-        }
-        if let Some(since) = self.since
-            && head.time().is_none_or(|time| time < since)
+        let is_recent =
+            |since| head.and_then(Head::time).is_some_and(|time: Timestamp| time >= since);
+        if !covers(&self.types, head.map(|head| &*head.kind))
+            || !covers(&self.queues, head.and_then(|head| head.subject.as_deref()))
+            || !self.since.is_none_or(is_recent)
         {
             return Ok(false);
         }
         if self.incident.is_none() {
             return Ok(true);
         }
-        let Some(incident) = head.incident.as_deref().filter(|id| self.may_be_incident(id)) else {
+        let incident = head.and_then(|head| head.incident.as_deref());
+        let Some(incident) = incident.filter(|id| self.may_be_incident(id)) else {
             return Ok(false);
         };
         match &self.resolved {

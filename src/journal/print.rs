@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::filter::LogFilter;
-use super::{CorruptLines, Journal, Tail};
+use super::{Journal, Tail};
 use crate::error::Error;
 use crate::event::{self, Line};
 use crate::log;
@@ -85,4 +85,33 @@ pub fn matching_incidents(
         }
     }
     Ok(found)
+}
+
+/// Counts lines that are no events, as a crash leaves them, and reports them in one sentence.
+#[derive(Debug, Default)]
+struct CorruptLines {
+    count: u64,
+    first: String,
+}
+
+impl CorruptLines {
+    /// Counts the line at which `tail` stands.
+    fn add(&mut self, tail: &Tail) {
+        if self.count == 0 {
+            let (path, number) = tail.position();
+            self.first = format!("line {number} of '{}'", path.display());
+        }
+        self.count += 1;
+    }
+
+    /// Returns a sentence about the lines that were counted since the last call.
+    fn take_sentence(&mut self) -> Option<String> {
+        let (count, first) = (std::mem::take(&mut self.count), &self.first);
+        let left_out = "not whole, as after a crash: left out";
+        match count {
+            0 => None,
+            1 => Some(format!("{first} is {left_out}")),
+            _ => Some(format!("{count} lines are {left_out}; the first is {first}")),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::error::Error;
+use crate::error::{Error, if_found};
 
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
@@ -29,11 +29,7 @@ pub struct Segment {
 impl Segment {
     pub(super) fn open(path: &Path, packed: bool) -> Result<Option<Self>, Error> {
         let failed = |error: io::Error| Error::file("read", path, &error);
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
+        let Some(file) = if_found(File::open(path)).map_err(failed)? else { return Ok(None) };
         let inode = file.metadata().map_err(failed)?.ino();
         let reader: Box<dyn BufRead> = if packed {
             Box::new(BufReader::with_capacity(BLOCK, MultiGzDecoder::new(file)))

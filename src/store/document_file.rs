@@ -5,80 +5,64 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::files::replace_with;
 use crate::document::{Document, Versioned};
-use crate::error::Error;
+use crate::error::{Error, if_found};
 
 /// Bytes that are read or written at once.
 const BLOCK: usize = 64 * 1024;
 
-pub(super) struct DocumentFile {
-    path: PathBuf,
+/// Reads the document; an empty one when there is no file.
+pub(super) fn read<D: Document>(path: &Path) -> Result<D, Error> {
+    let failed = |error: &io::Error| Error::file("read", path, error);
+    let opened = if_found(File::open(path)).map_err(|error| failed(&error))?;
+    let Some(file) = opened else { return Ok(D::default()) };
+    let remedy = "move it away to start afresh";
+    let document = serde_json::from_reader(BufReader::with_capacity(BLOCK, &file));
+    let document: Versioned<D> = match document {
+        Ok(document) => document,
+        Err(error) if error.is_io() => return Err(failed(&error.into())),
+        Err(error) => {
+            let bytes = whole_text(&file).map_err(|error| failed(&error))?;
+            // A reader's position is one byte further on where it has looked ahead.
+            let error = serde_json::from_slice::<Versioned<D>>(&bytes).err().unwrap_or(error);
+            let offset = byte_offset(&bytes, &error);
+            let cause = format!("not a valid state file at byte {offset} ({error}); {remedy}");
+            return Err(Error::failed("read", path.display(), cause));
+        }
+    };
+    let version = document.version;
+    if version != D::VERSION {
+        let cause =
+            format!("its version is {version}, this program knows {}; {remedy}", D::VERSION);
+        return Err(Error::failed("read", path.display(), cause));
+    }
+    Ok(document.body)
 }
 
-impl DocumentFile {
-    pub(super) fn new<D: Document>(dir: &Path) -> Self {
-        DocumentFile { path: dir.join(format!("{}.json", D::NAME)) }
+/// Replaces the file, unless it holds the same already.
+pub(super) fn write<D: Document>(path: &Path, document: &D) -> Result<(), Error> {
+    let document = Versioned { version: D::VERSION, body: document };
+    if holds(path, &document) {
+        return Ok(());
     }
+    replace_with(path, |file: &mut BufWriter<File>| {
+        serde_json::to_writer(file, &document).map_err(io::Error::from)
+    })
+}
 
-    /// Reads the document; an empty one when there is no file.
-    pub(super) fn read<D: Document>(&self) -> Result<D, Error> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(D::default()),
-            Err(error) => return Err(self.failed("read", &error)),
-        };
-        let remedy = "move it away to start afresh";
-        let document = serde_json::from_reader(BufReader::with_capacity(BLOCK, &file));
-        let document: Versioned<D> = match document {
-            Ok(document) => document,
-            Err(error) if error.is_io() => return Err(self.failed("read", &error.into())),
-            Err(error) => {
-                let bytes = whole_text(&file).map_err(|error| self.failed("read", &error))?;
-                // A reader's position is one byte further on where it has looked ahead.
-                let error = serde_json::from_slice::<Versioned<D>>(&bytes).err().unwrap_or(error);
-                let offset = byte_offset(&bytes, &error);
-                let cause = format!("not a valid state file at byte {offset} ({error}); {remedy}");
-                return Err(Error::failed("read", self.path.display(), cause));
-            }
-        };
-        let version = document.version;
-        if version != D::VERSION {
-            let cause =
-                format!("its version is {version}, this program knows {}; {remedy}", D::VERSION);
-            return Err(Error::failed("read", self.path.display(), cause));
-        }
-        Ok(document.body)
-    }
-
-    /// Replaces the file, unless it holds the same already.
-    pub(super) fn write<D: Document>(&self, document: &D) -> Result<(), Error> {
-        let document = Versioned { version: D::VERSION, body: document };
-        if self.holds(&document) {
-            return Ok(());
-        }
-        replace_with(&self.path, |file: &mut BufWriter<File>| {
-            serde_json::to_writer(file, &document).map_err(io::Error::from)
-        })
-    }
-
-    /// Compares the file with the text of a document, up to the first difference.
-    fn holds<T: serde::Serialize>(&self, document: &T) -> bool {
-        let Ok(file) = File::open(&self.path) else { return false };
-        let mut comparison = Comparison { file: BufReader::with_capacity(BLOCK, file) };
-        // Serde writes many short pieces.
-        let mut text = BufWriter::with_capacity(BLOCK / 8, &mut comparison);
-        let equal = serde_json::to_writer(&mut text, document).is_ok() && text.flush().is_ok();
-        // After a difference the rest would be compared again when this is dropped.
-        drop(text.into_parts());
-        equal && matches!(comparison.file.read(&mut [0]), Ok(0))
-    }
-
-    fn failed(&self, doing: &str, error: &io::Error) -> Error {
-        Error::file(doing, &self.path, error)
-    }
+/// Compares the file with the text of a document, up to the first difference.
+fn holds<T: serde::Serialize>(path: &Path, document: &T) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut comparison = Comparison { file: BufReader::with_capacity(BLOCK, file) };
+    // Serde writes many short pieces.
+    let mut text = BufWriter::with_capacity(BLOCK / 8, &mut comparison);
+    let equal = serde_json::to_writer(&mut text, document).is_ok() && text.flush().is_ok();
+    // After a difference the rest would be compared again when this is dropped.
+    drop(text.into_parts());
+    equal && matches!(comparison.file.read(&mut [0]), Ok(0))
 }
 
 /// A writer that fails when what is written is not what the file holds.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::error::Error;
+use crate::error::{Error, if_found};
 
 /// Replaces the content of a file, so that a reader or a crash sees the old or the new content,
 /// never a part.
@@ -58,11 +58,10 @@ pub fn make_dir(dir: &Path) -> Result<(), Error> {
 
 /// Removes a folder with its files, a file or a link, when it exists. Links are not followed.
 pub fn remove(path: &Path) -> io::Result<()> {
-    match path.symlink_metadata() {
-        Ok(found) if found.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+    match if_found(path.symlink_metadata())? {
+        Some(found) if found.is_dir() => std::fs::remove_dir_all(path),
+        Some(_) => std::fs::remove_file(path),
+        None => Ok(()),
     }
 }
 

@@ -32,17 +32,11 @@ pub enum BlockingWait {
     SupervisorStart,
 }
 
-impl BlockingWait {
-    fn is_allowed_in_update(self) -> bool {
-        self == BlockingWait::SupervisorStart
-    }
-}
-
 /// Panics, in a debug build, when this thread may not wait because it updates a document.
 #[track_caller]
 pub fn assert_may_wait(wait: BlockingWait) {
     debug_assert!(
-        UPDATING.get().is_none() || wait.is_allowed_in_update(),
+        UPDATING.get().is_none() || wait == BlockingWait::SupervisorStart,
         "wait for {wait:?} under the lock of '{}'",
         UPDATING.get().unwrap_or_default(),
     );

@@ -99,7 +99,7 @@ section! {
     /// Whether claude may change files, in a worktree of its own.
     fix: bool = "false", file OffOnly("have files changed") => flag();
     /// Commands whose output is filed with a sample of the messages.
-    evidence: Vec<Vec<String>> = [], file NoCommand => list(Field::program);
+    evidence: Vec<Vec<String>> = [], file NoCommand => list(|entry| entry.program());
 }
 
 section! {

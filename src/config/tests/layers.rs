@@ -64,7 +64,7 @@ fn invalid_variable_is_named_with_nearest_or_expected() {
         ),
         ("DLQ_AUTO_INVESTIGATION_ENABLED", "maybe", "expected true or false, found 'maybe'"),
         ("DLQ_AUTO_INVESTIGATION_AGENT", "cluade", "unknown agent 'cluade'"),
-        ("DLQ_MONITORING_EXPIRY_TIERS", "1h,x", "'x' is not a duration"),
+        ("DLQ_MONITORING_EXPIRY_TIERS", "1h,x", "found 'x'"),
         ("DLQ_GITHUB_TOKEN", "hunter2", "'github.token' is set in the configuration file only"),
         ("AWS_REGION", "no/region", "environment: 'AWS_REGION': expected a region"),
     ];
