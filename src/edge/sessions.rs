@@ -123,9 +123,6 @@ impl SessionRunner {
     /// Records how far the events of sessions have reached the reader. A filter that dies before
     /// this prints them again.
     pub fn mark_printed(&self, printed: &[(String, u64)]) -> Result<(), Error> {
-        if printed.is_empty() {
-            return Ok(());
-        }
         let keys = Keys::none().with(Sessions::SESSION, printed.iter().map(|(id, _)| id.as_str()));
         self.store.update(&keys, |sessions: &mut Sessions| {
             for (id, printed) in printed {

@@ -15,7 +15,7 @@ use crate::config::yaml::Value;
 use crate::event::words;
 use crate::glob::GlobList;
 use crate::rules::agent::subagent::is_model;
-use crate::rules::investigation::budget::BudgetLimits;
+use crate::rules::investigation::budget::{BudgetLimits, NEAR_LOSS};
 use crate::rules::investigation::money::Usd;
 use crate::text::{safe, shorten};
 
@@ -152,12 +152,13 @@ impl Field<'_> {
 impl AutoInvestigation {
     /// Returns the budget.
     pub fn limits(&self) -> BudgetLimits {
+        let usd = |dollars| Usd::from_dollars(dollars).unwrap_or_default();
         BudgetLimits {
-            per_run: Usd::from_dollars_or_zero(self.budget_usd_per_run),
-            per_day: Usd::from_dollars_or_zero(self.budget_usd_per_day),
-            per_fingerprint: self.budget_usd_per_fingerprint.map(Usd::from_dollars_or_zero),
+            per_run: usd(self.budget_usd_per_run),
+            per_day: usd(self.budget_usd_per_day),
+            per_fingerprint: self.budget_usd_per_fingerprint.map(usd),
             reserve_for_expiry: self.budget_reserve_for_expiry,
-            ..BudgetLimits::default()
+            near: NEAR_LOSS,
         }
     }
 }

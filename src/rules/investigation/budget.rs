@@ -27,8 +27,11 @@ const OVERSHOOT: Usd = Usd::from_micros(750_000);
 /// have longer responses.
 const OVERSHOOT_SHARE: f64 = 0.2;
 
+/// The remaining time from which a loss is near.
+pub const NEAR_LOSS: Duration = Duration::from_secs(6 * 3600);
+
 /// The limits of the configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetLimits {
     /// The limit that the agent gets, in US dollars.
     pub per_run: Usd,
@@ -40,18 +43,6 @@ pub struct BudgetLimits {
     pub reserve_for_expiry: f64,
     /// A loss is near when at most this time remains.
     pub near: Duration,
-}
-
-impl Default for BudgetLimits {
-    fn default() -> Self {
-        BudgetLimits {
-            per_run: Usd::from_micros(5_000_000),
-            per_day: Usd::from_micros(25_000_000),
-            per_fingerprint: None,
-            reserve_for_expiry: 0.2,
-            near: Duration::from_secs(6 * 3600),
-        }
-    }
 }
 
 /// The document `budget.json`.

@@ -42,11 +42,6 @@ impl Usd {
     pub fn share(self, share: f64) -> Self {
         Usd((self.0 as f64 * share.clamp(0.0, 1.0)).round() as u64)
     }
-
-    /// Converts a limit of the configuration, which has checked it. An invalid limit becomes zero.
-    pub fn from_dollars_or_zero(dollars: f64) -> Self {
-        Usd::from_dollars(dollars).unwrap_or_default()
-    }
 }
 
 impl std::iter::Sum for Usd {

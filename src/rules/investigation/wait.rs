@@ -49,6 +49,7 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::investigation::money::Usd;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn wait_ends_by_its_time_limits_or_session() {
         let limits = BudgetLimits::default();
-        let more = BudgetLimits { per_run: limits.per_run.plus(limits.per_run), ..limits.clone() };
+        let more = BudgetLimits { per_run: Usd::from_micros(1), ..limits.clone() };
         let hour = Wait::ending_at("budget", at(0), at(3600));
         let spent = Wait { limits: Some(limits.clone()), ..hour.clone() };
         let owned = Wait { until: None, session: Some("s".into()), ..hour.clone() };

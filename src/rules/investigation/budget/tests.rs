@@ -9,7 +9,7 @@ fn at(minutes: i64) -> Timestamp {
 }
 
 fn usd(dollars: f64) -> Usd {
-    Usd::from_dollars_or_zero(dollars)
+    Usd::from_dollars(dollars).unwrap()
 }
 
 const HOURS: i64 = 60;
@@ -20,7 +20,7 @@ fn limits() -> BudgetLimits {
     BudgetLimits {
         per_run: usd(1.0),
         per_day: usd(7.0),
-        reserve_for_expiry: 0.0,
+        near: NEAR_LOSS,
         ..BudgetLimits::default()
     }
 }

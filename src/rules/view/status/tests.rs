@@ -12,6 +12,15 @@ fn queue(name: &str) -> Queue {
     Queue { name: name.into(), arn: format!("arn:{name}"), ..Queue::default() }
 }
 
+fn limits() -> BudgetLimits {
+    BudgetLimits {
+        per_run: Usd::from_micros(5_000_000),
+        per_day: Usd::from_micros(25_000_000),
+        reserve_for_expiry: 0.2,
+        ..BudgetLimits::default()
+    }
+}
+
 fn incident(id: &str, name: &str, reported: &[&str]) -> Incident {
     let reported = reported.iter().map(|word| (*word).to_owned()).collect();
     let begun = Incident::new(id, queue(name), at(NOW - 7380));
@@ -58,7 +67,7 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
         ("cccccccc-3333", SessionProbe { held: Some(true), ..SessionProbe::default() }),
     ];
     let mut budget = Budget::default();
-    let limits = BudgetLimits::default();
+    let limits = limits();
     let cause = Some("ffffffffffff");
     budget.reserve(&limits, "cccccccc-3333", "orders-dlq", cause, None, at(NOW)).unwrap();
     let documents = StateDocuments {
@@ -72,7 +81,7 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
 #[test]
 fn table_on_a_terminal_fits_80_columns() {
     let (documents, seen) = documents();
-    let view = view(&documents, &seen, &BudgetLimits::default(), "/state", at(NOW));
+    let view = view(&documents, &seen, &limits(), "/state", at(NOW));
     let text = table(&view, true);
     let wide = text.lines().find(|line| line.chars().count() > 80);
     assert_eq!(wide, None);
@@ -104,7 +113,7 @@ spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00
 #[test]
 fn table_without_a_terminal_is_not_cut() {
     let (documents, seen) = documents();
-    let view = view(&documents, &seen, &BudgetLimits::default(), "/state", at(NOW));
+    let view = view(&documents, &seen, &limits(), "/state", at(NOW));
     let text = table(&view, false);
     for whole in [
         "a-queue-with-a-name-that-is-longer-than-a-terminal-likes",
@@ -120,7 +129,7 @@ fn table_without_a_terminal_is_not_cut() {
 
 #[test]
 fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
-    let limits = BudgetLimits { reserve_for_expiry: 0.0, ..BudgetLimits::default() };
+    let limits = BudgetLimits { reserve_for_expiry: 0.0, ..limits() };
     let none = view(&StateDocuments::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
     assert_eq!((&none.incidents, &none.sessions, &none.spend), (&None, &None, &None));
     let text = "incidents: unknown\nsessions: unknown\nspend in 24 hours: unknown\n";
@@ -159,7 +168,7 @@ fn dead_supervisor_leaves_the_status_of_its_last_event() {
     let mut rows = documents();
     let seen = rows.1.get_mut("bbbbbbbb-2222").unwrap();
     seen.last_event.ended = Some(SessionStatus::TimedOut);
-    let view = view(&rows.0, &rows.1, &BudgetLimits::default(), "/state", at(NOW));
+    let view = view(&rows.0, &rows.1, &limits(), "/state", at(NOW));
     let one = &view.sessions.unwrap()[1];
     assert_eq!((one.status.as_str(), one.recorded), ("timed_out", false));
 }
