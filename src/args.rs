@@ -30,7 +30,7 @@ impl From<lexopt::Error> for ParseExit {
     fn from(error: lexopt::Error) -> Self {
         ParseExit::Wrong(match error {
             lexopt::Error::MissingValue { option: Some(option) } => {
-                format!("option '{}' wants a value", text::safe(&option))
+                format!("option '{}' requires a value", text::safe(&option))
             }
             lexopt::Error::UnexpectedValue { option, .. } => {
                 format!("option '{}' takes no value", text::safe(&option))
@@ -108,7 +108,7 @@ impl Given {
     fn check_conflicts(&self) -> Result<(), ParseExit> {
         for opt in self.options.iter().filter(|opt| self.has(opt.long)) {
             if let Some(other) = opt.conflicts.iter().find(|other| self.has(other)) {
-                let why = format!("option '--{}' does not go with '--{other}'", opt.long);
+                let why = format!("option '--{}' cannot be combined with '--{other}'", opt.long);
                 return Err(ParseExit::Wrong(why));
             }
         }
@@ -161,7 +161,7 @@ fn checked(opt: &Opt, name: &str, value: String) -> Result<String, ParseExit> {
     let wrong = |wants: &str| format!("option '{name}': '{}' is not {wants}", text::safe(&value));
     let refusal = match opt.kind {
         ValueKind::Text if opt.setting.is_none() && value.is_empty() => {
-            Some(format!("option '{name}' wants a value that is not empty"))
+            Some(format!("option '{name}' requires a value that is not empty"))
         }
         ValueKind::Flag | ValueKind::Text | ValueKind::Glob => None,
         ValueKind::Span => time::parse_span(&value)

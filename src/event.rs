@@ -57,7 +57,8 @@ impl ToolName {
 }
 
 impl Type {
-    /// Returns whether a type, known or not, has the same noun: `queue.raised`, `queue.new_one`.
+    /// Returns whether `kind`, known or not, shares this type's noun: `queue.raised`,
+    /// `queue.new_one`.
     pub fn is_of_family(self, kind: &str) -> bool {
         let noun = |kind: &str| kind.find('.').map_or(kind.len(), |dot| dot + 1);
         let (own, dot) = (self.as_str(), noun(self.as_str()));

@@ -210,10 +210,14 @@ mod tests {
         let rows: [(&Tool, &str, &str); 8] = [
             (&PEEK, "--max 1 --max 2 q", "option '--max' is given twice"),
             (&POLL, "--concurrency 1 --concurrency 2", "option '--concurrency' is given twice"),
-            (&POLL, "--list --queue q", "option '--list' does not go with '--queue'"),
+            (&POLL, "--list --queue q", "option '--list' cannot be combined with '--queue'"),
             (&POLL, "--discover x", "option '--discover': 'x' is not redrive, name or both"),
-            (&INVESTIGATE, "--stop s --explain q", "option '--stop' does not go with '--explain'"),
-            (&INVESTIGATE, "-n --retry q", "option '--retry' does not go with '--dry-run'"),
+            (
+                &INVESTIGATE,
+                "--stop s --explain q",
+                "option '--stop' cannot be combined with '--explain'",
+            ),
+            (&INVESTIGATE, "-n --retry q", "option '--retry' cannot be combined with '--dry-run'"),
             (&NOTIFY, "--color red", "option '--color': 'red' is not auto, always or never"),
             (&LOG, "x", "unexpected argument 'x'"),
         ];

@@ -53,17 +53,17 @@ fn settings_of_options_have_their_keys() {
 #[test]
 fn wrong_usage_names_the_option() {
     let rows: [(&[&str], &str); 13] = [
-        (&["--config"], "option '--config' wants a value"),
+        (&["--config"], "option '--config' requires a value"),
         (&["--config", "a", "--config", "b"], "option '--config' is given twice"),
         (&["--log-format", "xml"], "option '--log-format': 'xml' is not text or json"),
         (&["--verbose=yes", "-n"], "option '--verbose' takes no value"),
         (&["--no-such"], "unknown option '--no-such'"),
         (&["-x"], "unknown option '-x'"),
         (&["--\u{1b}[2J"], "unknown option '--\\u{1b}[2J'"),
-        (&["--retry", ""], "option '--retry' wants a value that is not empty"),
+        (&["--retry", ""], "option '--retry' requires a value that is not empty"),
         (&["--max", "1", "--max", "2"], "option '--max' is given twice"),
         (&["--rounds", "0"], "option '--rounds': '0' is not a whole number from 1 to 9"),
-        (&["-n", "--retry", "q"], "option '--retry' does not go with '--dry-run'"),
+        (&["-n", "--retry", "q"], "option '--retry' cannot be combined with '--dry-run'"),
         (
             &["--since", "30"],
             "option '--since': '30' is not a duration such as 500ms, 30s, 15m, 4h or 7d",

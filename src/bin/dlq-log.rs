@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 fn filter(given: &Given) -> Result<LogFilter, Error> {
     let incident = given.text("incident");
     if incident.as_ref().is_some_and(|id| id.chars().count() < INCIDENT_MIN) {
-        let why = format!("wants at least {INCIDENT_MIN} characters of an id");
+        let why = format!("requires at least {INCIDENT_MIN} characters of an id");
         return Err(Error::Usage(format!("option '--incident' {why}")));
     }
     Ok(LogFilter::new(given.globs("type")?, given.globs("queue")?, incident))

@@ -31,13 +31,16 @@ fn request(given: &Given) -> Result<PeekRequest, Error> {
         raw: given.has("raw"),
     };
     let wrong = [
-        (peek.raw && !peek.messages, "option '--raw' goes with '--messages'"),
-        (peek.messages && peek.queues.is_empty(), "option '--messages' wants a queue"),
+        (peek.raw && !peek.messages, "option '--raw' requires '--messages'"),
+        (peek.messages && peek.queues.is_empty(), "option '--messages' requires a queue"),
         (
             peek.messages && given.has("dry-run"),
-            "option '--messages' does not go with '--dry-run', which receives none",
+            "option '--messages' cannot be combined with '--dry-run', which receives none",
         ),
-        (peek.incident.is_some() && peek.queues.len() != 1, "option '--incident' wants one queue"),
+        (
+            peek.incident.is_some() && peek.queues.len() != 1,
+            "option '--incident' requires exactly one queue",
+        ),
     ];
     match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
         Some((_, sentence)) => Err(Error::Usage(sentence.to_owned())),

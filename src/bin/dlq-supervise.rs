@@ -78,5 +78,5 @@ fn check_line(line: &str) -> Result<(), Error> {
     if read.is_ok() && invocation::is_line(&call, line) {
         return Ok(());
     }
-    Err(Error::wrong(format!("no other command than this one may be run: {line}")))
+    Err(Error::wrong(format!("only this command may be run: {line}")))
 }

@@ -28,9 +28,9 @@ pub(super) struct KeySpec {
 /// be a stranger. The text completes "may not ...".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// No value is dangerous.
+    /// Every value is allowed.
     Anyone,
-    /// Every value is.
+    /// Every value is refused.
     Owner(&'static str),
     /// Every value but `false` and the empty list is.
     OffOnly(&'static str),

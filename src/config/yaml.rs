@@ -60,8 +60,8 @@ pub(super) fn read(text: &str) -> Result<Node, (u64, String)> {
 fn why(error: &Error) -> String {
     match error {
         Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => why(error),
-        Error::DuplicateMappingKey { .. } => "the same key stands in this map twice".into(),
-        Error::UnsupportedTag { .. } => "a tag that is not known here".into(),
+        Error::DuplicateMappingKey { .. } => "duplicate key in this map".into(),
+        Error::UnsupportedTag { .. } => "unknown tag".into(),
         Error::Message { .. }
         | Error::NonFiniteFloat { .. }
         | Error::SerdeInvalidType { .. }

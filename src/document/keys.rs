@@ -37,7 +37,7 @@ impl<'a> Keys<'a> {
         Keys::none().with(kind, [id])
     }
 
-    /// Names more records of a kind, also such as do not exist yet.
+    /// Adds records of a kind; they need not exist.
     pub fn with<I: Into<Cow<'a, str>>>(
         mut self,
         kind: RecordKind,

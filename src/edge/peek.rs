@@ -35,7 +35,7 @@ use crate::rules::queue::reading::{Counts, ReadError};
 use crate::store::Store;
 use crate::text;
 
-/// The tool that tells all of this.
+/// Source of the events of a peek.
 pub const SOURCE: &str = crate::event::ToolName::Peek.as_str();
 
 /// The result of a peek.

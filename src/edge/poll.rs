@@ -201,7 +201,7 @@ impl Poller {
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
             lines.push(&Event::new(SOURCE, id, "", now, finished).line(), true);
             if !self.run.dry_run {
-                self.journal.append_with(|out| lines.write_news(out))?;
+                self.journal.append_with(|out| lines.write_journaled(out))?;
             }
             for sentence in document::read_warnings(polled, doc, self.run.is_repeated()) {
                 log::warn(&sentence);

@@ -464,7 +464,7 @@ impl QueueLinted {
 }
 
 impl InvestigationSkipped {
-    /// Warns of the reasons that a person has to remove: no agent, or no money.
+    /// Returns WARN for reasons that need a person: no agent, or no money.
     fn severity_of_reason(&self) -> Severity {
         match self.reason.as_str() {
             "agent_missing" | "agent_unfit" | "budget" => Severity::Warn,

@@ -65,7 +65,7 @@ impl Clients {
         readings.into_iter().flatten().collect()
     }
 
-    /// Fetches the client of each scope once, or the reason why there is none.
+    /// Fetches each scope's client once, or its error.
     async fn scope_readers(
         &self,
         queues: &[(usize, String)],

@@ -84,7 +84,8 @@ impl<T> Default for Desktop<T> {
 }
 
 impl<T> Desktop<T> {
-    /// Queues a notice. Returns true when the oldest one lost its place to it and joins "and N more".
+    /// Queues a notice. Returns true when the queue was full and the
+    /// oldest notice was folded into "and N more".
     pub fn push(&mut self, notice: Notice, about: T) -> bool {
         self.waiting.push_back((notice, about));
         if self.waiting.len() <= WAITING_MAX {

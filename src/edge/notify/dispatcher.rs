@@ -256,7 +256,7 @@ impl Dispatcher {
         }
     }
 
-    /// Waits for the deliveries under way, as long as those may take, and records them.
+    /// Waits for the deliveries under way, each up to its deadline, and records them.
     fn complete_all(&mut self, out: &mut Output) -> Result<(), Error> {
         let mut result = Ok(());
         while self.is_busy() {

@@ -154,7 +154,7 @@ impl Poller {
         let mut found = Discovered { failures, ..Discovered::default() };
         let at = survey.at;
         drop(survey);
-        // Not the time of the survey, which may have begun rounds ago: polling begins now.
+        // The present, not the time of the survey, which may have started several rounds ago.
         let now = clock::now();
         known.iter_mut().for_each(|known| known.found_at = now);
         let mut listed = Vec::new();
@@ -175,7 +175,7 @@ impl Poller {
         // Journal first: after a crash in between, a new queue is reported again, not lost.
         let put = |doc: &mut DiscoveryDoc| {
             if !self.run.dry_run && !found.lines.is_empty() {
-                self.journal.append_with(|out| found.lines.write_news(out))?;
+                self.journal.append_with(|out| found.lines.write_journaled(out))?;
             }
             for (scope, here) in listed {
                 doc.put(self.cache_key(scope), at, here);

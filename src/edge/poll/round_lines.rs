@@ -20,11 +20,11 @@ const PRINTED_ONLY: u8 = b'-';
 pub struct RoundLines(Option<DeflateEncoder<Vec<u8>>>);
 
 impl RoundLines {
-    /// Adds a line; `news` says whether it is for the journal, too.
-    pub fn push(&mut self, line: &[u8], news: bool) {
+    /// Adds a line; `journaled`: it is also written to the journal.
+    pub fn push(&mut self, line: &[u8], journaled: bool) {
         let new = || DeflateEncoder::new(Vec::new(), Compression::fast());
         let packed = self.0.get_or_insert_with(new);
-        let mark = if news { JOURNALED } else { PRINTED_ONLY };
+        let mark = if journaled { JOURNALED } else { PRINTED_ONLY };
         // Writing to memory does not fail.
         let _ = packed.write_all(&[mark]).and_then(|()| packed.write_all(line));
     }
@@ -35,7 +35,7 @@ impl RoundLines {
     }
 
     /// Writes the lines that are for the journal. No line can be added afterwards.
-    pub fn write_news(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_journaled(&mut self, out: &mut impl Write) -> io::Result<()> {
         for line in self.marked() {
             if let Some(line) = line?.strip_prefix(&[JOURNALED]) {
                 out.write_all(line)?;
@@ -83,7 +83,7 @@ mod tests {
                     Ok(())
                 })
                 .unwrap();
-            lines.write_news(&mut journaled).unwrap();
+            lines.write_journaled(&mut journaled).unwrap();
             let all: String = (0..count).map(line).collect();
             let even: String = (0..count).step_by(2).map(line).collect();
             assert_eq!((printed, journaled), (all.into_bytes(), even.into_bytes()), "{count}");

@@ -89,7 +89,7 @@ impl SessionRunner {
             let parts = sessions.conversation(ended);
             let mut started = parts.iter().filter(|part| part.status != SessionStatus::Skipped);
             if started.next_back().is_some_and(|last| last.id != ended.id) {
-                return Err(refused("another session went on with it; resume that one"));
+                return Err(refused("another session has resumed it; resume that one"));
             }
             let spent = parts.iter().filter_map(|part| part.cost_usd).sum::<Usd>();
             let past = self.occupancy(sessions)?.activity(&ended.queue.arn);
@@ -210,5 +210,5 @@ fn is_open(incident: &Incident, queue: &str) -> bool {
 }
 
 fn no_incident(doing: &str, queue: &str) -> Error {
-    Error::failed(doing, queue, "no incident of it is open here; 'dlq-status' shows those that are")
+    Error::failed(doing, queue, "the queue has no open incident; 'dlq-status' shows the open ones")
 }

@@ -51,7 +51,7 @@ pub(super) fn prepare_agent<'a>(
     Ok(Some(PreparedAgent { program, claude }))
 }
 
-/// Starts the agent's process, which waits for nothing: its prompt is its standard input.
+/// Starts the agent with the prompt as its standard input.
 pub(super) fn start_agent(
     context: &SessionContext,
     agent: &PreparedAgent,

@@ -24,7 +24,7 @@ pub struct AgentChoice {
 pub struct Program {
     /// Path and arguments. Those of Claude Code are added when it is started.
     pub argv: Vec<String>,
-    /// ResultFormat of its output.
+    /// Format of its output.
     pub format: ResultFormat,
     /// Whether it is Claude Code.
     pub claude: bool,

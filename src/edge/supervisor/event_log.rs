@@ -1,6 +1,6 @@
 //! Event log of a session: its own file, from which a filter prints, then the journal.
 //!
-//! Promises: an event has the same id whoever writes it, so that a repeat does no harm.
+//! Promises: the id of an event does not depend on its writer, so a repeat does no harm.
 
 use std::path::Path;
 

@@ -113,8 +113,8 @@ pub(super) fn emit_checked(
     emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
 }
 
-/// Emits the result that an agent other than Claude Code has stated. `cost` is that of the transcript,
-/// which counts before the cost that the agent states.
+/// Emits the result that an agent other than Claude Code has stated. `cost`, that of the transcript,
+/// takes precedence over the cost that the agent states.
 pub(super) fn emit_stated(
     context: &SessionContext,
     stated: StatedResult,
@@ -174,7 +174,7 @@ pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(
     })
 }
 
-/// Emits and records an end before the agent. With a wait the incident is judged again later.
+/// Ends a session before its agent has started. With a wait the incident is judged again later.
 pub(super) fn finish_skipped(
     context: &SessionContext,
     reason: &str,

@@ -149,7 +149,7 @@ mod tests {
             .unwrap();
         let why = read(&folder).unwrap_err().to_string();
         assert!(why.contains("its version is 2, and this dlq-supervise reads version 1"), "{why}");
-        // Without the field it is of version 1, and the fields are looked at.
+        // A plan without the field is version 1, and its fields are parsed.
         std::fs::write(folder.join(files::PLAN), "{}").unwrap();
         let why = read(&folder).unwrap_err().to_string();
         assert!(why.contains("missing field `incident`"), "{why}");

@@ -128,8 +128,8 @@ pub fn watch(state: &Path, session: &str, grace: Duration) {
         return;
     }
     let root: Option<i32> = input.lines().next().and_then(|line| line.parse().ok());
-    // With an agent, this process is in the session that the supervisor led: while it lives, the
-    // kernel gives that number to nobody else.
+    // With an agent, this process is in the session that the supervisor led: the kernel
+    // reserves that number while this process lives.
     let group = match cfg!(target_os = "linux") {
         true => root.and_then(|_| process::own_session()),
         false => root,

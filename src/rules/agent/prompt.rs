@@ -55,8 +55,8 @@ const NONCE: &str = "nonce";
 /// Prompt of a resumed conversation.
 pub const GO_ON: &str = "\
 Go on with the investigation: it was ended before you gave a result. The folder and the evidence in it
-are as they were, unless a file is missing, which is then unknown. All that was said of whom to trust and
-of what never to do still holds. Fill the result schema, exactly once, as the very last thing.
+are as they were, unless a file is missing, which is then unknown. All earlier rules on trust and on
+forbidden actions still apply. Fill the result schema, exactly once, as the very last thing.
 ";
 
 /// Template for a program that is not Claude Code. It describes the required last line.
@@ -134,7 +134,7 @@ pub fn fill(template: &str, facts: &Facts) -> Result<String, String> {
     let prompt = no_at(&prompt);
     let nonce = facts.nonce.to_ascii_lowercase();
     if prompt.to_ascii_lowercase().matches(&nonce).count() != nonces {
-        return Err("the nonce stands in the template, or in what it is filled with".into());
+        return Err("the nonce occurs in the template or in a value".into());
     }
     if prompt.trim_start().starts_with('/') {
         return Err("the prompt would begin with '/', like a command; begin with a word".into());
@@ -150,13 +150,13 @@ pub fn check(template: &str) -> Result<(), String> {
     parts(template).map(drop)
 }
 
-/// A command as a line for a shell, exactly: what it is allowed by and what the agent is told have
-/// to be the same.
+/// Returns a command as a line for a shell. The permission rule and the prompt must contain the
+/// same text.
 pub fn command_line(argv: &[String]) -> Result<String, String> {
     let line = argv.iter().map(|word| shell::quote(word)).collect::<Vec<_>>().join(" ");
     if line.is_empty() || line.len() > COMMAND || line.chars().any(crate::text::hidden) {
         return Err(format!(
-            "test_command cannot be told to the agent: it has to be a line of 1 to {COMMAND} bytes \
+            "test_command cannot be passed to the agent: it must be a line of 1 to {COMMAND} bytes \
              without hidden characters; put it into a script"
         ));
     }

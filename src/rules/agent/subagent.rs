@@ -155,7 +155,7 @@ impl Subagent {
         given.push(known);
         let value = scalar(known, value)?;
         match known {
-            // Two files can then not be one subagent, and who replaces whom is seen by the file's name.
+            // Names are then unique, and the file name shows which built-in subagent it replaces.
             "name" if value != self.name => {
                 let name = shorten(value, 60);
                 return Err(format!("'name' is '{}'; give it the file's name", safe(&name)));

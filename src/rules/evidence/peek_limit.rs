@@ -93,7 +93,7 @@ pub fn judge(
     }
     if fifo && !allow_fifo {
         let detail = "it is a FIFO queue: receiving blocks the message groups until they are \
-                      returned; --allow-fifo does it";
+                      returned; use --allow-fifo to accept that";
         return refuse("fifo", detail.into());
     }
     if let Some(redrive) = &said.redrive {
@@ -108,7 +108,7 @@ pub fn judge(
         (0, _) => Ok(()),
         (count, _) => {
             let detail = format!(
-                "{} in flight: somebody else is reading it, or a peek was cut off not long ago",
+                "{} in flight: another consumer is reading it, or a peek was interrupted a moment ago",
                 text::count(count, "message")
             );
             refuse("in_flight", detail)

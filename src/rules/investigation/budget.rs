@@ -144,12 +144,12 @@ fn check_limit<'a>(
     };
     let until = counted.iter().map(|(until, _)| *until).find(enough);
     let remedy = match until {
-        Some(until) => format!("at {until} (in {}), or with", show_span(until.since(now))),
-        None => "only with".to_owned(),
+        Some(until) => format!("available at {until} (in {}), or ", show_span(until.since(now))),
+        None => String::new(),
     };
     let detail = format!(
-        "a run can cost {wants}, and of the {limit} that may be spent {scope}, {taken} is spent or \
-         reserved; there is enough {remedy} more in auto_investigation.budget_usd_{key}"
+        "a run can cost {wants}; {taken} is spent or reserved of the {limit} allowed {scope}; \
+         {remedy}raise auto_investigation.budget_usd_{key}"
     );
     Err(SkipReason { word: "budget", detail, until })
 }

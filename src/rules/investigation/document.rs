@@ -180,7 +180,7 @@ mod tests {
     fn cooldown_of_future_end_is_clamped() {
         const NOW: i64 = 1000;
         const YEARS: i64 = 100_000_000;
-        // Its end and that of its cooldown; both afterwards.
+        // Row: end, cooldown end, and both after clamping.
         let rows = [
             ("over", Some(100), Some(110), Some(100), Some(110)),
             ("under way", Some(995), Some(1005), Some(995), Some(1005)),
@@ -201,7 +201,7 @@ mod tests {
             sessions.clamp_future_times(at(NOW));
             let after = (sessions.sessions[0].ended_at, sessions.cooldown_until("arn:q"));
             assert_eq!(after, (ended_after.map(at), until_after.map(at)), "{row}");
-            // From then on the end stands still.
+            // Later clamps do not move the end.
             sessions.clamp_future_times(at(NOW + 5));
             assert_eq!(sessions.cooldown_until("arn:q"), after.1, "{row}");
         }

@@ -59,15 +59,14 @@ pub fn rules(
     let disabled = (!policy.enabled).then(|| "auto_investigation.enabled is false".to_owned());
     let untargeted = (!policy.targets.matches(queue))
         .then(|| "no pattern of auto_investigation.target_queues matches the queue".to_owned());
-    let missing = policy
-        .agent_missing
-        .as_ref()
-        .map(|agent| format!("the agent '{agent}' was not found; it starts when it is there"));
+    let missing = policy.agent_missing.as_ref().map(|agent| {
+        format!("the agent '{agent}' was not found; the investigation starts once it is installed")
+    });
     let here = running_here.as_ref().map(|id| format!("session {id} is investigating this queue"));
     let until = cooldown_until.filter(|until| *until > now);
     let cooling = until.map(|until| {
         let left = show_span(until.since(now));
-        format!("the queue was investigated not long ago; again at {until} (in {left})")
+        format!("the queue is in its cooldown until {until} (in {left})")
     });
     let full = (*running >= policy.max_concurrent).then(|| {
         let running = text::count(*running as u64, "investigation");
@@ -79,7 +78,7 @@ pub fn rules(
         ("agent present", "agent_missing", missing, None),
         ("not under way", "already_running", here, None),
         ("cooldown over", "cooldown", cooling, until),
-        ("a place free", "max_concurrent", full, None),
+        ("a free slot", "max_concurrent", full, None),
     ]
     .map(|(required, word, detail, until)| {
         (required, detail.map(|detail| SkipReason { word, detail, until }))

@@ -146,7 +146,7 @@ pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
         (Some(known), Change::Expiring(loss)) => {
             known.expires_after = loss.expires_after;
             known.expires_before = loss.expires_before;
-            // What is near its loss may have what others have not.
+            // Near its loss, an incident may use the reserved budget: its wait ends.
             known.wait.take_if(|wait| at > wait.since);
         }
         // Without a bundle nothing was received.
@@ -172,7 +172,7 @@ fn opened(id: &str, at: Timestamp, what: Change) -> Option<Incident> {
         Change::Raised(one) => (one.queue, Some(one.depth), one.expires_after, one.expires_before),
         Change::Grew(one) => (one.queue, Some(one.depth), None, None),
         Change::Expiring(one) => (one.queue, one.depth, one.expires_after, one.expires_before),
-        // Without its raise nothing is known of the incident.
+        // Such an event carries too little to open an incident.
         Change::Sampled(_) | Change::Closed => return None,
     };
     Some(Incident { depth, expires_after, expires_before, ..Incident::new(id, queue, at) })

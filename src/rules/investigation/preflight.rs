@@ -1,5 +1,5 @@
-//! The check between evidence and agent: whether there is something to investigate, and whether no
-//! other session does. Decides before anything is spent.
+//! The check between evidence and agent: whether there is something to investigate, and whether
+//! another session already investigates the cause. Decides before anything is spent.
 
 use super::document::Sessions;
 use super::session::{Session, SessionStatus};
@@ -53,7 +53,7 @@ pub fn judge(
 ) -> Option<PreflightSkip> {
     let causes = match evidence {
         Err(missing) => {
-            let detail = format!("no message could be looked at: {}", missing.why);
+            let detail = format!("no message could be sampled: {}", missing.why);
             let retry = if missing.temporary { Retry::AfterCooldown } else { Retry::Never };
             return required.then_some(PreflightSkip { word: "no_evidence", detail, retry });
         }

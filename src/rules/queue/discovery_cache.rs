@@ -13,7 +13,7 @@ use crate::document::{Document, RecordKind, SetOperation};
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
 use crate::time::Timestamp;
 
-/// Entries that nobody has renewed for this long are dropped.
+/// Entries that were not renewed for this long are dropped.
 const KEEP: Duration = Duration::from_secs(7 * 86_400);
 
 /// The scope and the method of a discovery.
@@ -67,8 +67,7 @@ impl CacheEntry {
     }
 }
 
-/// Whether an entry may be used instead of looking. One from the future may not: a clock was
-/// wrong, then or now.
+/// Whether an entry is fresh. An entry from the future is not: a clock was wrong, then or now.
 pub fn fresh(entry: &CacheEntry, now: Timestamp, ttl: Duration) -> bool {
     entry.at <= now && now.since(entry.at) < ttl
 }
@@ -99,7 +98,7 @@ impl DiscoveryDoc {
         self.entries.iter().find(|entry| entry.key == *key)
     }
 
-    /// Records what was found, and drops what nobody has renewed.
+    /// Records what was found, and drops entries that were not renewed.
     pub fn put(&mut self, key: CacheKey, at: Timestamp, mut queues: Vec<DeadLetterQueue>) {
         if let Some(earlier) = self.entry(&key) {
             let found: HashMap<&str, Timestamp> = earlier

@@ -85,8 +85,7 @@ fn retention(graph: &Graph, node: &QueueNode, attributes: &Attributes) -> Option
 
 fn chained(redrive: &Redrive) -> Finding {
     let detail = format!(
-        "it has a redrive policy of its own: whoever looks at its messages too often pushes them \
-         on to '{}'",
+        "it has a redrive policy of its own: repeated receives move its messages on to '{}'",
         name_of(&redrive.target)
     );
     finding("chained", "warning", detail)

@@ -1,4 +1,4 @@
-//! Suspected loss: messages left, and nobody is known to have moved or deleted them.
+//! Suspected loss: the depth fell, and no redrive or deletion is known.
 //!
 //! Counts are approximate, and people redrive. A drop of the depth is therefore suspected only after
 //! the lower count has lasted for two readings and a minute, with nothing in flight and no move task
@@ -48,8 +48,8 @@ pub struct MoveTask {
 /// The reason why messages are missing: the word used in events, and a clause for people.
 pub type LossReason = (&'static str, String);
 
-/// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry of
-/// the messages of then.
+/// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry at
+/// that reading.
 pub fn follow(
     drop: Option<DepthDrop>,
     past: Option<(Timestamp, Counts)>,
@@ -112,14 +112,15 @@ pub fn judge(drop: DepthDrop, tasks: &Result<Vec<MoveTask>, ReadError>) -> Optio
         Ok(tasks) if tasks.iter().any(explains) => None,
         Err(error) => {
             let action = "sqs:ListMessageMoveTasks";
-            let clause = format!("whether they were moved cannot be told: {action}: {error}");
+            let clause = format!("whether they were moved cannot be determined: {action}: {error}");
             Some(("cannot_tell", clause))
         }
         Ok(_) if drop.expired => {
             Some(("retention", "they may have reached the end of the queue's retention".into()))
         }
         Ok(_) => {
-            let clause = "no move task, nothing in flight and no act of ours explains it";
+            let clause =
+                "no move task, no message in flight and no deletion by these tools explains it";
             Some(("unexplained", clause.into()))
         }
     }

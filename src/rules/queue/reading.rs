@@ -51,11 +51,11 @@ pub struct Attributes {
 /// The error that hid the attributes of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
-    /// The service asked for fewer requests, and went on asking through all attempts.
+    /// The service throttled all attempts.
     Throttled,
     /// The permission is missing.
     Denied,
-    /// The queue does not exist, or so AWS says, also to who has lost the permission.
+    /// AWS reports that the queue does not exist; it does so too after lost access.
     Missing,
     /// No connection, or it broke.
     Network(String),

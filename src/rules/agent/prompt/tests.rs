@@ -126,7 +126,7 @@ fn template_is_filled_or_refused_with_its_line() {
             Ok("<data nonce=0190b3c4-5d6e-8f70-8123-456789abcdef>\norders-dlq\n\
                 </data nonce=0190b3c4-5d6e-8f70-8123-456789abcdef>"),
         ),
-        (NONCE, Err("the nonce stands in the template")),
+        (NONCE, Err("the nonce occurs in the template")),
     ];
     for (template, wanted) in rows {
         match (filled(template), wanted) {

@@ -118,18 +118,16 @@ fn refusal_names_the_figures_the_key_and_the_time() {
     assert_eq!((why.word, why.until), ("budget", Some(at(DAYS + 60))));
     assert_eq!(
         why.detail,
-        "a run can cost $1.75, and of the $7.00 that may be spent in 24 hours, $6.50 is spent or \
-         reserved; there is enough at 1970-01-02T01:00:00.000Z (in 21h), or with more in \
-         auto_investigation.budget_usd_per_day"
+        "a run can cost $1.75; $6.50 is spent or reserved of the $7.00 allowed in 24 hours; available \
+         at 1970-01-02T01:00:00.000Z (in 21h), or raise auto_investigation.budget_usd_per_day"
     );
     let kept = BudgetLimits { reserve_for_expiry: 0.8, ..limits() };
     let why = judge(&kept, &two, None, None, at(240)).unwrap_err();
     assert_eq!(why.until, None, "however much is given back");
     assert_eq!(
         why.detail,
-        "a run can cost $1.75, and of the $1.40 that may be spent in 24 hours when no loss is \
-         near ($5.60 more when one is), $6.50 is spent or reserved; there is enough only with more \
-         in auto_investigation.budget_usd_per_day"
+        "a run can cost $1.75; $6.50 is spent or reserved of the $1.40 allowed in 24 hours when no \
+         loss is near ($5.60 more when one is); raise auto_investigation.budget_usd_per_day"
     );
     let cause = BudgetLimits { per_fingerprint: Some(usd(7.0)), ..limits() };
     let why = judge(&cause, &two, Some("cause"), None, at(240)).unwrap_err();
