@@ -23,6 +23,7 @@ pub mod glob;
 pub mod journal;
 pub mod log;
 pub mod markdown;
+pub mod money;
 pub mod ndjson;
 pub mod programs;
 pub mod rules;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::valid::http_host;
 use super::yaml::{Node, Value, outside_file};
+use crate::money::Usd;
 use crate::text::{safe, shorten};
 use crate::time::{parse_span, show_span};
 
@@ -171,6 +172,11 @@ impl<'a> Field<'a> {
         self.number().filter(|number| range.contains(number)).ok_or_else(|| {
             self.expected(&format!("a number from {} to {}", range.start(), range.end()))
         })
+    }
+
+    /// Reads an amount of US dollars.
+    pub fn usd(&self, range: RangeInclusive<f64>) -> Result<Usd> {
+        self.real(range).map(|dollars| Usd::from_dollars(dollars).unwrap_or_default())
     }
 
     /// Reads a number of units of so many seconds each, to the millisecond.

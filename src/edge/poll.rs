@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::event::{self, Event, PollFinished};
 use crate::journal::Journal;
 use crate::log;
+use crate::money::Usd;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
 use crate::rules::queue::document::Watched;
@@ -174,11 +175,11 @@ impl Poller {
     }
 
     /// Returns the price of a month of rounds and discovery at their intervals, in US dollars.
-    fn usd_month(&self, round_calls: u64) -> Option<f64> {
+    fn usd_month(&self, round_calls: u64) -> Option<Usd> {
         let rounds = document::usd_month(round_calls, self.monitoring.check_interval)?;
         let discovery =
             document::usd_month(self.discovery_calls, self.monitoring.discovery_interval)?;
-        Some(((rounds + discovery) * 1e4).round() / 1e4)
+        Some(rounds.plus(discovery))
     }
 
     /// Applies the round to `queues.json` and appends its events to the journal, in one update.

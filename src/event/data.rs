@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::schema::{JsonSchema, object};
 use super::{Payload, Severity, ToolName};
+use crate::money::Usd;
 use crate::time::Timestamp;
 
 /// Declares an object inside payloads.
@@ -328,7 +329,7 @@ payloads! {
         /// The number of requests, retries included.
         api_calls: u64,
         /// The cost of the requests of a month of such rounds, in US dollars, without the free tier.
-        usd_month: Option<f64>,
+        usd_month: Option<Usd>,
     }
 
     /// A round or a part of it failed: the state of the queues there is unknown.
@@ -373,7 +374,7 @@ payloads! {
         /// The tool that the agent uses; null without one.
         tool: Option<String>,
         /// The cost so far in US dollars; null when the agent does not report it.
-        cost_usd: Option<f64>,
+        cost_usd: Option<Usd>,
     }
 
     /// The agent ended with a result.
@@ -383,7 +384,7 @@ payloads! {
         /// The result in short.
         verdict: Verdict,
         /// The cost in US dollars; null when the agent does not report it.
-        cost_usd: Option<f64>,
+        cost_usd: Option<Usd>,
         turns: Option<u64>,
         duration_s: u64,
         /// The path of the report.
@@ -399,7 +400,7 @@ payloads! {
         /// The reason as a sentence, for people.
         detail: String,
         /// The cost in US dollars; null when unknown.
-        cost_usd: Option<f64>,
+        cost_usd: Option<Usd>,
         duration_s: Option<u64>,
     }
 
@@ -410,7 +411,7 @@ payloads! {
         /// The reason as a sentence, for people.
         detail: String,
         /// The cost in US dollars; null when unknown.
-        cost_usd: Option<f64>,
+        cost_usd: Option<Usd>,
         duration_s: u64,
     }
 
@@ -421,7 +422,7 @@ payloads! {
         /// The reason as a sentence, for people.
         detail: String,
         /// The cost in US dollars; null when unknown.
-        cost_usd: Option<f64>,
+        cost_usd: Option<Usd>,
         duration_s: u64,
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Severity, ToolName};
+use crate::money::Usd;
 use crate::time::Timestamp;
 
 /// A type with a JSON Schema.
@@ -19,6 +20,7 @@ macro_rules! shapes {
 shapes! {
     u64 => {"type": "integer", "minimum": 0},
     f64 => {"type": "number"},
+    Usd => {"type": "number"},
     bool => {"type": "boolean"},
     String => {"type": "string"},
     Timestamp => {"type": "string", "format": "date-time"},

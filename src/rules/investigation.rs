@@ -6,7 +6,6 @@ pub mod budget;
 pub mod document;
 pub mod eligibility;
 pub mod incident;
-pub mod money;
 pub mod plan;
 pub mod preflight;
 pub mod session;

@@ -14,9 +14,9 @@ use crate::config::value::{Field, Result};
 use crate::config::yaml::Value;
 use crate::event::words;
 use crate::glob::GlobList;
+use crate::money::Usd;
 use crate::rules::agent::subagent::is_model;
 use crate::rules::investigation::budget::{BudgetLimits, NEAR_LOSS};
-use crate::rules::investigation::money::Usd;
 use crate::text::{safe, shorten};
 
 const MODEL: &str = "the name of a model such as claude-sonnet-5-5";
@@ -43,11 +43,11 @@ section! {
     /// Seconds from SIGINT to SIGTERM when an agent is stopped.
     stop_grace as "stop_grace_seconds": Duration = "10", env Anyone => units(1.0, 0.0..=600.0);
     /// US dollars for one investigation.
-    budget_usd_per_run: f64 = "5", env Anyone => real(0.01..=10_000.0);
+    budget_usd_per_run: Usd = "5", env Anyone => usd(0.01..=10_000.0);
     /// US dollars for all investigations of any 24 hours.
-    budget_usd_per_day: f64 = "25", env Anyone => real(0.0..=10_000.0);
+    budget_usd_per_day: Usd = "25", env Anyone => usd(0.0..=10_000.0);
     /// US dollars for all investigations of one cause in 30 days.
-    budget_usd_per_fingerprint: Option<f64> = none, env Anyone => real(0.0..=10_000.0);
+    budget_usd_per_fingerprint: Option<Usd> = none, env Anyone => usd(0.0..=10_000.0);
     /// Share of the budget of a day that is kept for causes whose messages can be lost within 6
     /// hours.
     budget_reserve_for_expiry: f64 = "0.2", env Anyone => real(0.0..=1.0);
@@ -152,11 +152,10 @@ impl Field<'_> {
 impl AutoInvestigation {
     /// Returns the budget.
     pub fn limits(&self) -> BudgetLimits {
-        let usd = |dollars| Usd::from_dollars(dollars).unwrap_or_default();
         BudgetLimits {
-            per_run: usd(self.budget_usd_per_run),
-            per_day: usd(self.budget_usd_per_day),
-            per_fingerprint: self.budget_usd_per_fingerprint.map(usd),
+            per_run: self.budget_usd_per_run,
+            per_day: self.budget_usd_per_day,
+            per_fingerprint: self.budget_usd_per_fingerprint,
             reserve_for_expiry: self.budget_reserve_for_expiry,
             near: NEAR_LOSS,
         }

@@ -11,8 +11,8 @@ use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
 use crate::log;
+use crate::money::Usd;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::Session;
 use crate::store::{self, BlockingWait};
 

@@ -17,12 +17,12 @@ use super::workspace::Workspace;
 use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
+use crate::money::Usd;
 use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::bundle::Timeline;
-use crate::rules::investigation::money::Usd;
 use crate::rules::verdict;
 use crate::rules::verdict::report::Report;
 use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
@@ -184,7 +184,7 @@ pub(super) fn render_report(
         excerpts: &verdict.excerpts,
         patch: verdict.patch.as_ref(),
         timeline: &verdict.timeline,
-        cost_usd: cost.map(Usd::dollars),
+        cost_usd: cost,
         turns: verdict.turns,
         took: context.elapsed(),
         denied: &verdict.denied,

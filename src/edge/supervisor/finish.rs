@@ -13,10 +13,10 @@ use crate::event::{
     InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStarted,
     InvestigationStopped, InvestigationTimedOut, Verdict,
 };
+use crate::money::Usd;
 use crate::rules::agent::last_line::StatedResult;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::SessionStatus;
 use crate::rules::investigation::wait::Wait;
 use crate::rules::triage;
@@ -71,7 +71,7 @@ pub(super) fn emit_no_result(
     changes: Option<&str>,
 ) -> Result<EmittedEnd, Error> {
     let (queue, session) = (context.queue(), context.session.to_owned());
-    let (cost_usd, duration_s) = (cost.map(Usd::dollars), context.elapsed().as_secs());
+    let (cost_usd, duration_s) = (cost, context.elapsed().as_secs());
     let detail = |text| with_references(context, text, changes);
     let (status, retry) = match why {
         NoResult::Failed(reason, text) => {
@@ -123,7 +123,7 @@ pub(super) fn emit_stated(
     let StatedResult { verdict, cost_usd, turns } = stated;
     let Incident { id, queue, .. } = &context.plan.incident;
     let report = report::render_unchecked(context.session, id, queue, &verdict, context.elapsed());
-    let cost = cost.or(cost_usd.and_then(Usd::from_dollars));
+    let cost = cost.or(cost_usd);
     emit_completed(context, verdict, cost, turns, &report)
 }
 
@@ -151,7 +151,7 @@ fn emit_completed(
         queue: context.queue(),
         session: context.session.into(),
         verdict,
-        cost_usd: cost.map(Usd::dollars),
+        cost_usd: cost,
         turns,
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),

@@ -13,10 +13,10 @@ use super::transcript_tail::TranscriptTail;
 use crate::config::{Claude, ResultFormat};
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
+use crate::money::Usd;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
 use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::money::Usd;
 use crate::store;
 use crate::time::Timestamp;
 
@@ -110,7 +110,7 @@ impl Plan {
     /// Cost of this run alone. A resumed conversation reports its total, so the cost of earlier
     /// runs is subtracted.
     pub(super) fn new_cost(&self, transcript: Option<&Transcript>) -> Option<Usd> {
-        Some(Usd::from_dollars(transcript?.cost_usd()?)?.less(self.spent_usd))
+        Some(transcript?.cost_usd()?.less(self.spent_usd))
     }
 
     /// Parses the agent's whole output; `None` for an agent whose last line is its result.

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::event::Verdict;
+use crate::money::Usd;
 
 /// Exit of the agent's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Exit {
 pub struct StatedResult {
     pub verdict: Verdict,
     /// US dollars.
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<Usd>,
     pub turns: Option<u64>,
 }
 
@@ -63,7 +64,7 @@ fn stated_result(line: &[u8]) -> Option<StatedResult> {
         redrive: text("redrive"),
     };
     let turns = members.get("turns").and_then(Value::as_u64);
-    Some(StatedResult { verdict, cost_usd: number("cost_usd"), turns })
+    Some(StatedResult { verdict, cost_usd: number("cost_usd").and_then(Usd::from_dollars), turns })
 }
 
 #[cfg(test)]
@@ -103,7 +104,7 @@ mod tests {
         let stated = judge(Exit::Status(0), Some(full)).unwrap();
         let verdict = stated.verdict;
         let found = (verdict.confidence, stated.cost_usd, stated.turns);
-        assert_eq!(found, (Some(0.5), Some(1.25), Some(3)));
+        assert_eq!(found, (Some(0.5), Usd::from_dollars(1.25), Some(3)));
         assert_eq!(verdict.redrive, None, "a missing member is unknown");
     }
 }

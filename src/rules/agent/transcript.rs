@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::money::Usd;
 use crate::rules::agent::last_line::Failure;
 use crate::text::{safe, shorten};
 use fields::JsonMembers;
@@ -51,7 +52,7 @@ pub struct Progress {
     pub subagent: Option<String>,
     pub tool: Option<String>,
     /// Total cost so far, in US dollars; none before the agent reports one.
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<Usd>,
 }
 
 /// Facts of the lines so far.
@@ -60,7 +61,7 @@ pub struct Transcript {
     lines: u64,
     skipped: u64,
     unknown: u64,
-    cost: Option<f64>,
+    cost: Option<Usd>,
     turns: Option<u64>,
     text: Option<String>,
     /// Structured output, and whether its result was good. A good one stays.
@@ -126,7 +127,7 @@ impl Transcript {
 
     /// Returns the total cost in US dollars. Every result reports the sum so far, so the greatest
     /// counts; none when no result reports one, because unknown is not zero.
-    pub fn cost_usd(&self) -> Option<f64> {
+    pub fn cost_usd(&self) -> Option<Usd> {
         self.cost
     }
 
@@ -162,9 +163,7 @@ impl Transcript {
     }
 
     fn result(&mut self, fields: &JsonMembers) -> Option<TranscriptEvent> {
-        if let Some(cost) = fields.get::<f64>("total_cost_usd").filter(|cost| *cost >= 0.0) {
-            self.cost = Some(self.cost.map_or(cost, |known| known.max(cost)));
-        }
+        self.cost = self.cost.max(fields.get::<Usd>("total_cost_usd"));
         if let Some(turns) = fields.get::<u64>("num_turns") {
             self.turns = Some(self.turns.unwrap_or(0).saturating_add(turns));
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::eligibility::SkipReason;
-use super::money::Usd;
 use crate::document::{Document, RecordKind, SetOperation};
+use crate::money::Usd;
 use crate::time::{Timestamp, show_span};
 
 /// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.

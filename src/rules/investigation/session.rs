@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::money::{self, Usd};
 use crate::event::{Queue, Type, words};
+use crate::money::{self, Usd};
 use crate::time::Timestamp;
 
 words! {

@@ -49,7 +49,7 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::investigation::money::Usd;
+    use crate::money::Usd;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)

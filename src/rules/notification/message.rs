@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::event::{self, AnyPayload, Head, Severity};
+use crate::money::Usd;
 use crate::text::{count, safe, shorten};
 use crate::time::{Timestamp, show_span};
 
@@ -287,7 +288,7 @@ fn ended(
     how: &str,
     detail: &str,
     seconds: Option<u64>,
-    usd: Option<f64>,
+    usd: Option<Usd>,
     incident: Option<&str>,
 ) -> Sentences {
     let took = seconds.map_or("an unknown time".into(), lasted);
@@ -344,8 +345,8 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-fn cost(usd: Option<f64>) -> String {
-    usd.map_or("cost unknown".into(), |usd| format!("cost ${usd:.2}"))
+fn cost(usd: Option<Usd>) -> String {
+    usd.map_or("cost unknown".into(), |usd| format!("cost {usd}"))
 }
 
 /// Suggests the command that prints the events of an incident.

@@ -14,6 +14,7 @@ use super::redrive_graph::DeadLetterQueue;
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
+use crate::money::Usd;
 use crate::time::Timestamp;
 
 /// AWS's price of a million requests, in US dollars, without the free tier.
@@ -236,11 +237,11 @@ pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Ve
 }
 
 /// Returns the cost of a month of such rounds, in US dollars, to a hundredth of a cent.
-pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<f64> {
+pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<Usd> {
     let seconds = interval.as_secs_f64();
     #[allow(clippy::cast_precision_loss)] // A round makes fewer than 2^52 requests.
     let cost = calls as f64 * MONTH_S / seconds * USD_PER_MILLION / 1e6;
-    (seconds > 0.0).then_some((cost * 1e4).round() / 1e4)
+    Usd::from_dollars((cost * 1e4).round() / 1e4)
 }
 
 #[cfg(test)]
@@ -426,7 +427,7 @@ mod tests {
     #[test]
     fn usd_month_is_price_of_rounds() {
         // facts: 1,000 queues every 30 s are 86.4 million requests, about 34 dollars.
-        assert_eq!(usd_month(1000, std::time::Duration::from_secs(30)), Some(34.56));
-        assert_eq!(usd_month(0, std::time::Duration::from_secs(30)), Some(0.0));
+        assert_eq!(usd_month(1000, std::time::Duration::from_secs(30)), Usd::from_dollars(34.56));
+        assert_eq!(usd_month(0, std::time::Duration::from_secs(30)), Some(Usd::NONE));
     }
 }

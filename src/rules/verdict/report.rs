@@ -13,6 +13,7 @@ use super::{
 };
 use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, in_words, or_unknown, prose, span, span_of};
+use crate::money::Usd;
 use crate::rules::evidence::bundle::Timeline;
 use crate::rules::triage::quoted;
 use crate::rules::triage::report::timeline;
@@ -37,7 +38,7 @@ pub struct Report<'a> {
     pub patch: Option<&'a PatchFacts>,
     pub timeline: &'a Timeline,
     /// Cost in US dollars, as far as it is known.
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<Usd>,
     pub turns: Option<u64>,
     pub took: Duration,
     /// Denied tools and the number of denials.
@@ -79,7 +80,7 @@ impl Report<'_> {
         self.checked(&mut out);
         out.heading("Cost");
         out.facts([
-            ("Cost", dollars(self.cost_usd)),
+            ("Cost", or_unknown(self.cost_usd, |usd| usd.to_string())),
             ("Turns", or_unknown(self.turns, |turns| turns.to_string())),
             ("Took", show_span(self.took)),
         ]);
@@ -231,14 +232,6 @@ fn text_or_unknown(text: &Option<String>) -> String {
 fn sure(confidence: Option<f64>) -> String {
     let sure = confidence.filter(|sure| sure.is_finite());
     or_unknown(sure, |sure| format!("{} ({sure}, stated by the model)", in_words(sure)))
-}
-
-fn dollars(usd: Option<f64>) -> String {
-    or_unknown(usd.filter(|usd| usd.is_finite() && *usd >= 0.0), |usd| match usd {
-        0.0 => "$0.00".into(),
-        ..0.01 => "less than $0.01".into(),
-        _ => format!("${usd:.2}"),
-    })
 }
 
 #[cfg(test)]

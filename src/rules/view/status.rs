@@ -13,10 +13,10 @@ use serde::Serialize;
 pub use last_event::LastEvent;
 pub use table::table;
 
+use crate::money::Usd;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::money::Usd;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::{Watched, WatchedQueue};
 use crate::time::Timestamp;

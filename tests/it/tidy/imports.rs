@@ -10,7 +10,10 @@ use super::{assert_none, code, is_test, rust_files};
 /// The levels of the modules, the lowest first. A file imports its own level and those before it.
 /// The longest prefix decides.
 const LEVELS: [&[&str]; 11] = [
-    &["text", "words", "shell", "time", "error", "glob", "markdown", "ndjson", "clock", "log"],
+    &[
+        "text", "words", "shell", "time", "error", "glob", "markdown", "money", "ndjson", "clock",
+        "log",
+    ],
     &["event"],
     &["wire", "document"],
     &["journal::filter", "journal::rotation"],

@@ -103,7 +103,7 @@ fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
         excerpts: &[("m1".to_owned(), format!("{{\"customer\":null}}{excerpt}"))].into(),
         patch: Some(&patch),
         timeline: &Timeline { timeline: vec![moment] },
-        cost_usd: Some(0.4213),
+        cost_usd: Usd::from_dollars(0.4213),
         turns: None,
         took: Duration::from_secs(95),
         denied: &[(format!("WebFetch{name}"), 2)],
@@ -205,21 +205,6 @@ fn redrive_command_quotes_its_words() {
         assert_eq!(redrive(advice, &queue), said, "{rule}");
     }
     assert!(!redrive(RedriveAdvice::DoNot, &queue("")).contains("aws"));
-}
-
-#[test]
-fn cost_is_shown_in_dollars_or_unknown() {
-    let rows = [
-        (None, "unknown"),
-        (Some(f64::NAN), "unknown"),
-        (Some(-1.0), "unknown"),
-        (Some(0.0), "$0.00"),
-        (Some(0.004), "less than $0.01"),
-        (Some(1.256), "$1.26"),
-    ];
-    for (usd, shown) in rows {
-        assert_eq!(dollars(usd), shown, "{usd:?}");
-    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::{self, Line, Verdict};
-use crate::rules::investigation::money::Usd;
+use crate::money::{self, Usd};
 use crate::rules::investigation::session::SessionStatus;
 
 /// The facts of a session's last event.
@@ -33,7 +33,8 @@ struct EndEvent {
 /// Members of the payloads. Each type has some of them.
 #[derive(Deserialize)]
 struct EndData {
-    cost_usd: Option<f64>,
+    #[serde(default, deserialize_with = "money::reported")]
+    cost_usd: Option<Usd>,
     verdict: Option<Verdict>,
     report: Option<String>,
     reason: Option<String>,
@@ -53,7 +54,7 @@ impl LastEvent {
         let (verdict, title) = data.verdict.map(|verdict| (verdict.status, verdict.title)).unzip();
         Some(LastEvent {
             ended: Some(ended),
-            cost_usd: data.cost_usd.and_then(Usd::from_dollars),
+            cost_usd: data.cost_usd,
             verdict,
             title: title.flatten(),
             report: data.report,

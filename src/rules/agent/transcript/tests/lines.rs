@@ -69,7 +69,7 @@ fn outcome_of_results_exits_and_signals() {
 #[test]
 fn cost_is_cumulative_and_turns_add_up_over_results() {
     let transcript = transcript_of(&[FILLED, GOOD, SLASH]);
-    assert_eq!(transcript.cost_usd(), Some(0.5), "cumulative, so the greatest");
+    assert_eq!(transcript.cost_usd(), Usd::from_dollars(0.5), "cumulative, so the greatest");
     assert_eq!(transcript.turns(), Some(3), "each counts its own");
     assert_eq!(transcript.text(), Some("done"), "the last that is not empty");
     assert_eq!(transcript.structured(), Some(&json!({"status": "likely"})));

@@ -121,7 +121,7 @@ fn recorded_runs_match_their_index() {
 
         let results = entry["results"].as_array().unwrap();
         let costs = results.iter().filter_map(|result| result["total_cost_usd"].as_f64());
-        let cost = costs.reduce(f64::max);
+        let cost = costs.reduce(f64::max).and_then(Usd::from_dollars);
         if file != "out-json-verbose.json" {
             assert_eq!(transcript.cost_usd(), cost, "{file}: cost");
             let turns: u64 =

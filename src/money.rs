@@ -105,7 +105,13 @@ mod tests {
 
     #[test]
     fn amounts_are_shown_in_cents_and_small_ones_in_full() {
-        let rows = [(0.0, "$0.00"), (1.2, "$1.20"), (0.0042, "$0.0042"), (1234.5, "$1234.50")];
+        let rows = [
+            (0.0, "$0.00"),
+            (1.2, "$1.20"),
+            (0.0042, "$0.0042"),
+            (1.256, "$1.26"),
+            (1234.5, "$1234.50"),
+        ];
         for (dollars, shown) in rows {
             assert_eq!(Usd::from_dollars(dollars).unwrap().to_string(), shown);
         }
