@@ -154,11 +154,6 @@ impl Redactor {
         let ours = size >= LENGTH_CLASS_MIN && size.is_power_of_two() && class == size.to_string();
         (known && ours).then_some(close + 2)
     }
-
-    /// Returns whether the text is exactly one placeholder.
-    fn is_placeholder(&self, text: &str) -> bool {
-        self.placeholder_end(text) == Some(text.len())
-    }
 }
 
 fn compile(pattern: &Pattern) -> Result<(String, regex_lite::Regex), String> {

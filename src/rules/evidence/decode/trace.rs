@@ -143,27 +143,23 @@ fn bracketed_code(rest: &str) -> Option<(&str, &str)> {
 }
 
 fn parse_python(text: &str) -> Exception<'_> {
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        let start = offset;
-        offset += line.len();
-        if start == 0 || line.trim().is_empty() || line.starts_with([' ', '\t']) {
-            continue;
-        }
-        let function = own_function(&text[..start]);
-        let rest = &text[start..];
-        let end = rest.find("\n\n").unwrap_or(rest.len());
-        let (head, message) = match line.split_once(':') {
-            Some((head, _)) => (head, rest[head.len() + 1..end].trim()),
-            None => (line.trim(), rest[line.len().min(end)..end].trim()),
-        };
-        let named = !head.is_empty() && head.len() <= 128 && !head.contains(' ');
-        return match named {
-            true => (Some(head), None, message, function),
-            false => (None, None, rest[..end].trim(), function),
-        };
+    let is_stack = |(index, line): &(usize, &str)| {
+        *index == 0 || line.trim().is_empty() || line.starts_with([' ', '\t'])
+    };
+    let stack = text.split_inclusive('\n').enumerate().take_while(is_stack);
+    let (stack, rest) = text.split_at(stack.map(|(_, line)| line.len()).sum());
+    let said = rest.split("\n\n").next().unwrap_or(rest);
+    let line = said.lines().next().unwrap_or_default();
+    let (head, message) = match line.split_once(':') {
+        Some((head, _)) => (head, &said[head.len() + 1..]),
+        None => (line.trim(), &said[line.len()..]),
+    };
+    let function = own_function(stack);
+    let named = !head.is_empty() && head.len() <= 128 && !head.contains(' ');
+    match named {
+        true => (Some(head), None, message.trim(), function),
+        false => (None, None, said.trim(), function),
     }
-    (None, None, "", own_function(text))
 }
 
 /// Returns the text before its stack trace.
@@ -199,14 +195,12 @@ pub(super) fn own_function(stack: &str) -> Option<String> {
 /// Returns whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without
 /// `at`.
 fn names_function(line: &str) -> bool {
-    if is_frame(line) {
-        return true;
-    }
-    let Some((name, rest)) = line.split_once('(') else {
-        return false;
-    };
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._$/<>*-".contains(&b));
-    name.contains('.') && plain && (rest.ends_with(')') || rest.contains("0x"))
+    is_frame(line)
+        || line.split_once('(').is_some_and(|(name, rest)| {
+            let is_name = |b: u8| b.is_ascii_alphanumeric() || b"._$/<>*-".contains(&b);
+            let is_called = rest.ends_with(')') || rest.contains("0x");
+            name.contains('.') && name.bytes().all(is_name) && is_called
+        })
 }
 
 fn is_library_frame(line: &str) -> bool {

@@ -4,6 +4,7 @@
 //! whatever it is, except null, booleans and the empty string. A redacted number becomes a string.
 //! No entry is lost: keys that become equal are numbered, `<email:32>#2`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -23,10 +24,8 @@ impl Redactor {
         match value {
             Value::Null | Value::Bool(_) => {}
             Value::Number(number) => {
-                let text = number.to_string();
-                let redacted = self.redact_text(&text);
-                if redacted != text {
-                    *value = Value::String(redacted.into_owned());
+                if let Cow::Owned(redacted) = self.redact_text(&number.to_string()) {
+                    *value = Value::String(redacted);
                 }
             }
             Value::String(text) => self.redact_string(text, levels),
@@ -83,41 +82,34 @@ impl Redactor {
                 return self.redact_object(map, 0);
             }
             Value::Number(number) => number.to_string(),
-            Value::String(text) => std::mem::take(text),
+            Value::String(text) => text.clone(),
         };
-        let stays = text.is_empty() || self.is_placeholder(&text) || self.allow.matches(&text);
-        let kept = if stays { text } else { placeholder(SECRET, &text) };
-        // An allowed number stays a number.
-        if !(stays && value.is_number()) {
-            *value = Value::String(kept);
+        let is_placeholder = self.placeholder_end(&text) == Some(text.len());
+        if !(text.is_empty() || is_placeholder || self.allow.matches(&text)) {
+            *value = Value::String(placeholder(SECRET, &text));
         }
     }
 
     fn redact_string(&self, text: &mut String, levels: usize) {
-        if levels > 0 && self.redact_embedded(text, levels - 1) {
+        if self.redact_embedded(text, levels) {
             return;
         }
-        let redacted = self.redact_text(text);
-        if redacted == *text {
-            return;
-        }
-        *text = redacted.into_owned();
+        let Cow::Owned(redacted) = self.redact_text(text) else { return };
+        *text = redacted;
         // With the match replaced, the text may be valid JSON.
-        if levels > 0 {
-            self.redact_embedded(text, levels - 1);
-        }
+        self.redact_embedded(text, levels);
     }
 
     /// Redacts JSON embedded in a string; returns whether the string is JSON.
     fn redact_embedded(&self, text: &mut String, levels: usize) -> bool {
-        if !text.trim_start().starts_with(['{', '[', '"']) {
+        if levels == 0 || !text.trim_start().starts_with(['{', '[', '"']) {
             return false;
         }
         let Ok(read) = serde_json::from_str::<Value>(text) else {
             return false;
         };
         let mut redacted = read.clone();
-        self.redact_nested(&mut redacted, levels);
+        self.redact_nested(&mut redacted, levels - 1);
         // The parser keeps one of two entries with the same name, and the dropped one was not
         // scanned.
         if redacted != read || count_members(&read) != count_colons(text) {

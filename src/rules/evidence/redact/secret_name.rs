@@ -118,11 +118,8 @@ pub(super) fn assigned_value<'k>(bytes: &[u8], lowest: usize, at: usize) -> Opti
     };
     let value = &bytes[from..to];
     let blank = value.iter().all(|byte| byte.is_ascii_whitespace());
-    (!blank && !EMPTY_VALUES.contains(&value)).then_some(Match {
-        start: from,
-        end: to,
-        kind: SECRET,
-    })
+    let is_secret = !blank && !EMPTY_VALUES.contains(&value);
+    is_secret.then_some(Match { start: from, end: to, kind: SECRET })
 }
 
 /// Returns the range of the name before the sign, without quotes.

@@ -9,6 +9,8 @@ use super::{JWT, Match, PEM, SECRET, TOKEN};
 /// Bytes of a candidate that are checked before it is accepted.
 const LOOKAHEAD: usize = 64;
 
+type ByteClass = fn(u8) -> bool;
+
 /// State of one pass, which keeps it linear.
 #[derive(Default)]
 pub(super) struct ScanState {
@@ -49,7 +51,7 @@ fn match_from<'k>(
 
 /// Tokens by prefix: the offset of the byte in the prefix that triggers the examination, the bytes
 /// that may follow the prefix, and their minimum number.
-const PREFIXES: [(&[u8], usize, fn(u8) -> bool, usize); 17] = [
+const PREFIXES: [(&[u8], usize, ByteClass, usize); 17] = [
     // GitHub.
     (b"ghp_", 3, is_alphanumeric, 20),
     (b"gho_", 3, is_alphanumeric, 20),
@@ -190,14 +192,8 @@ pub(super) fn pem<'k>(bytes: &[u8], at: usize, state: &mut ScanState) -> Option<
 /// Adds secret keys of AWS. They have no prefix: 40 characters of base64 near the word "secret" or
 /// an access key id.
 pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<Match<'_>>) {
-    let ids: Vec<usize> = found
-        .iter()
-        .filter(|hit| {
-            let text = &bytes[hit.start..hit.end];
-            text.starts_with(b"AKIA") || text.starts_with(b"ASIA")
-        })
-        .map(|hit| hit.end)
-        .collect();
+    let is_id = |hit: &&Match| matches!(bytes[hit.start..], [b'A', b'K' | b'S', b'I', b'A', ..]);
+    let ids: Vec<usize> = found.iter().filter(is_id).map(|hit| hit.end).collect();
     let words = memchr::memmem::find_iter(bytes, b"ecret")
         .chain(memchr::memmem::find_iter(bytes, b"ECRET"))
         .map(|word| word + 5);

@@ -111,13 +111,13 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
         return write_at_sign(user, host, out);
     }
     let digits = chunk.bytes().filter(u8::is_ascii_digit).count();
-    if digits > 0 {
-        if one_of(chunk, &WORDS_WITH_DIGITS) || is_kept_code(chunk, words, next) {
-            return out.push_word(chunk);
-        }
-        if let Some(mask) = digit_mask(chunk, digits) {
-            return out.push_mask(mask);
-        }
+    if digits > 0 && (one_of(chunk, &WORDS_WITH_DIGITS) || is_kept_code(chunk, words, next)) {
+        return out.push_word(chunk);
+    }
+    if digits > 0
+        && let Some(mask) = digit_mask(chunk, digits)
+    {
+        return out.push_mask(mask);
     }
     if let Some(separator) = chunk.chars().find(|c| "/\\:".contains(*c)) {
         return write_parts(chunk, separator, words, next, out);
