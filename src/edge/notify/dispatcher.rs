@@ -50,7 +50,7 @@ struct NoticeContext {
 
 struct DeliveryChannel {
     name: String,
-    /// None for the console.
+    /// Absent for the console.
     desktop: Option<Desktop<NoticeContext>>,
 }
 

@@ -38,7 +38,7 @@ pub struct Notice {
     next: Option<String>,
 }
 
-/// What happened, a detail of it, and what to do next.
+/// The event in words, a detail of it, and the next step for a person.
 type Sentences = (String, Option<String>, Option<String>);
 
 impl Notice {
