@@ -200,9 +200,8 @@ fn command(system: Platform, notice: &Notice) -> (&'static str, Vec<String>) {
                 "display notification (item 2 of argv) with title (item 1 of argv)",
                 "end run",
             ];
-            let mut arguments: Vec<String> = Vec::new();
-            arguments.extend(script.iter().flat_map(|line| ["-e".to_owned(), (*line).to_owned()]));
-            arguments.extend(["--".to_owned(), title, body]);
+            let script = script.iter().flat_map(|line| ["-e", *line]);
+            let arguments = script.chain(["--", &title, &body]).map(str::to_owned).collect();
             ("osascript", arguments)
         }
         Platform::Other => {

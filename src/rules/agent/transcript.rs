@@ -172,10 +172,10 @@ impl Transcript {
         }
         let ending = is_good(fields);
         let good = ending == Ok(true);
-        if let Some(value) = fields.get::<Value>("structured_output").filter(|v| !v.is_null()) {
-            if good || !matches!(self.structured, Some((true, _))) {
-                self.structured = Some((good, value));
-            }
+        if let Some(value) = fields.get::<Value>("structured_output").filter(|v| !v.is_null())
+            && (good || !matches!(self.structured, Some((true, _))))
+        {
+            self.structured = Some((good, value));
         }
         let text = fields.get::<String>("result").filter(|text| !text.trim().is_empty());
         match ending {

@@ -110,16 +110,15 @@ pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictC
         _ => (VerdictStatus::Inconclusive, "not all of its citations exist"),
     };
     checked.lower(to, why);
-    // The status `not_a_bug` is an advice in itself.
-    let careless = match from {
-        VerdictStatus::NotABug => to != from,
+    let advice = checked.verdict.redrive;
+    let is_careless = match (from, advice) {
+        (_, RedriveAdvice::DoNot) => false,
+        // The status `not_a_bug` is an advice in itself.
+        (VerdictStatus::NotABug, _) => to != from,
+        (_, RedriveAdvice::AfterFix) => false,
         _ => to == VerdictStatus::Inconclusive && (to != from || hits == 0),
     };
-    let advice = checked.verdict.redrive;
-    if careless
-        && (advice == RedriveAdvice::Safe
-            || (from == VerdictStatus::NotABug && advice < RedriveAdvice::DoNot))
-    {
+    if is_careless {
         checked.verdict.redrive = RedriveAdvice::DoNot;
         let note = format!("the redrive advice was lowered from {advice} to do_not: {why}");
         checked.notes.push(note);

@@ -9,8 +9,7 @@ use super::{VerdictStatus, limits};
 use crate::rules::triage::{Category, RedriveAdvice};
 
 pub fn schema() -> Value {
-    object(
-        "InvestigationResult",
+    let mut schema = object(
         "The result of the investigation of the dead letters of one queue. Plain sentences, no \
          Markdown. Known facts go into 'evidence' and 'root_cause'; whatever is only possible goes \
          into 'hypotheses'. Write null or an empty list for what is not known: never guess.",
@@ -42,7 +41,7 @@ pub fn schema() -> Value {
             },
             "evidence": list(limits::EVIDENCE, "Known facts only, each with where it can be looked \
                 up. Every id is checked by a program: one that does not exist lowers the status.",
-                object("", "A known fact.", json!({
+                object("A known fact.", json!({
                     "id": text(limits::NAME, "Exactly one of: an item of the evidence bundle as it \
                         is written there (m1, f1, t1, q.retention_s, lint.chained, log:1); a file \
                         and line of the repository (src/orders.py:42), relative, without ..; the \
@@ -50,7 +49,7 @@ pub fn schema() -> Value {
                     "claim": text(limits::LINE, "What that item shows, and nothing more."),
                 }))),
             "hypotheses": list(limits::HYPOTHESES, "Possible causes, the rejected ones too.",
-                object("", "A possible cause.", json!({
+                object("A possible cause.", json!({
                     "hypothesis": text(limits::LINE, "The possible cause."),
                     "verdict": {
                         "type": "string",
@@ -76,12 +75,13 @@ pub fn schema() -> Value {
             "next_steps": list(limits::STEPS, "What a person should do next, the first first.",
                 text(limits::LINE, "One step.")),
         }),
-    )
+    );
+    schema["title"] = "InvestigationResult".into();
+    schema
 }
 
 fn fix() -> Value {
     object(
-        "",
         "A change that is in the repository now. It is compared with the real difference.",
         json!({
             "summary": text(limits::TEXT, "What was changed, and why that removes the root cause."),
@@ -94,20 +94,16 @@ fn fix() -> Value {
 }
 
 /// Returns the schema of an object that requires every key and allows no other.
-fn object(title: &str, description: &str, properties: Value) -> Value {
+fn object(description: &str, properties: Value) -> Value {
     let required: Vec<&String> =
         properties.as_object().map(|all| all.keys().collect()).unwrap_or_default();
-    let mut object = json!({
+    json!({
         "type": "object",
         "description": description,
         "required": required,
         "additionalProperties": false,
         "properties": properties,
-    });
-    if !title.is_empty() {
-        object["title"] = title.into();
-    }
-    object
+    })
 }
 
 fn text(max: usize, description: &str) -> Value {

@@ -155,8 +155,8 @@ impl TextTable {
         }
     }
 
-    /// Returns the result lines of a session's last event. On a terminal the report's path is relative to the
-    /// state folder, so that it is not cut.
+    /// Returns the result lines of a session's last event. On a terminal the report's path is
+    /// relative to the state folder, so that it is not cut.
     fn result(&self, one: &LastEvent, state: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {

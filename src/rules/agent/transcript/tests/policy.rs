@@ -21,7 +21,6 @@ fn as_asked() -> Init {
         permission_mode: "acceptEdits".into(),
         mcp_servers: Some(Vec::new()),
         version: "2.1.330".into(),
-        ..Init::default()
     }
 }
 
