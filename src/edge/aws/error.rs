@@ -122,6 +122,8 @@ where
 
 /// Classifies the error of a credential provider; `profile` is the configured one.
 pub(super) fn credentials_error(error: &CredentialsError, profile: Option<&str>) -> ReadError {
+    let cause = innermost(error);
+    let mentions_sso = |text: String| text.contains("SSO") || text.contains("/sso/cache/");
     ReadError::Credentials(match (error, profile) {
         (CredentialsError::CredentialsNotLoaded(_), None) => "none found".into(),
         (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
@@ -130,23 +132,17 @@ pub(super) fn credentials_error(error: &CredentialsError, profile: Option<&str>)
         (CredentialsError::ProviderTimedOut(_), _) => {
             "their provider did not answer in time".into()
         }
-        _ => provider_text(error, profile),
+        // The SDK quotes the output of the command, which may contain a secret.
+        _ if cause.starts_with("Error retrieving credentials") => {
+            "the credential process failed; run it by hand to see why".into()
+        }
+        (CredentialsError::InvalidConfiguration(_), _) => first_line(&cause),
+        _ if chain(error).any(|error| mentions_sso(error.to_string())) => {
+            let profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
+            format!("no SSO session: run 'aws sso login{profile}'")
+        }
+        _ => first_line(&cause),
     })
-}
-
-fn provider_text(error: &CredentialsError, profile: Option<&str>) -> String {
-    let cause = innermost(error);
-    // The SDK quotes the output of the command, which may contain a secret.
-    if cause.starts_with("Error retrieving credentials") {
-        return "the credential process failed; run it by hand to see why".into();
-    }
-    let mentions_sso = |text: String| text.contains("SSO") || text.contains("/sso/cache/");
-    let misconfigured = matches!(error, CredentialsError::InvalidConfiguration(_));
-    if !misconfigured && chain(error).any(|error| mentions_sso(error.to_string())) {
-        let profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
-        return format!("no SSO session: run 'aws sso login{profile}'");
-    }
-    first_line(&cause)
 }
 
 /// Returns the innermost cause, without the operating system's error number.

@@ -106,11 +106,10 @@ impl Clients {
         let mut readings = Vec::new();
         if read {
             let each = lists.iter().enumerate();
-            let queues = each.flat_map(|(scope, urls)| {
-                let urls = urls.as_deref().unwrap_or_default();
-                urls.iter().map(move |url| (scope, url.clone()))
+            let each_url = each.flat_map(|(scope, urls)| {
+                urls.iter().flatten().map(move |url| (scope, url.clone()))
             });
-            let queues: Vec<_> = queues.collect();
+            let queues: Vec<_> = each_url.collect();
             readings = self.read(&queues, priority).await;
         }
         let mut readings = readings.into_iter();

@@ -8,31 +8,31 @@ use crate::config::{Aws, Env};
 /// Returns the scopes of a configuration: every account in every region.
 pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
     let access_key = access_key(env);
-    let spread =
+    let mut scopes = Vec::new();
+    let mut add =
         |account: &str, profile: Option<&String>, one: Option<&String>, many: &[String]| {
             let regions = if many.is_empty() { vec![one] } else { many.iter().map(Some).collect() };
-            let scope = |region: Option<&String>| Scope {
+            scopes.extend(regions.into_iter().map(|region| Scope {
                 account: account.to_owned(),
                 profile: profile.cloned(),
                 region: region.cloned(),
                 endpoint: aws.endpoint_url.clone(),
                 access_key: access_key.clone(),
-            };
-            regions.into_iter().map(scope).collect::<Vec<_>>()
+            }));
         };
     if aws.accounts.is_empty() {
         let account = aws.profile.as_deref().unwrap_or_default();
-        return spread(account, aws.profile.as_ref(), aws.region.as_ref(), &aws.regions);
+        add(account, aws.profile.as_ref(), aws.region.as_ref(), &aws.regions);
     }
-    let accounts = aws.accounts.iter().flat_map(|account| {
+    for account in &aws.accounts {
         let name = account.name.as_ref().unwrap_or(&account.profile);
         let (one, many) = match (&account.region, account.regions.as_slice()) {
             (None, []) => (aws.region.as_ref(), aws.regions.as_slice()),
             (one, many) => (one.as_ref(), many),
         };
-        spread(name, Some(&account.profile), one, many)
-    });
-    accounts.collect()
+        add(name, Some(&account.profile), one, many);
+    }
+    scopes
 }
 
 /// Returns the access key of a `.env` file. The SDK reads one in the real environment itself.

@@ -101,13 +101,10 @@ impl DiscoveryDoc {
     /// Records what was found, and drops entries that were not renewed.
     pub fn put(&mut self, key: CacheKey, at: Timestamp, mut queues: Vec<DeadLetterQueue>) {
         if let Some(earlier) = self.entry(&key) {
-            let found: HashMap<&str, Timestamp> = earlier
-                .queues
-                .iter()
-                .map(|known| (known.queue.arn.as_str(), known.found_at))
-                .collect();
+            let found: HashMap<&String, Timestamp> =
+                earlier.queues.iter().map(|known| (&known.queue.arn, known.found_at)).collect();
             for known in &mut queues {
-                if let Some(at) = found.get(known.queue.arn.as_str()) {
+                if let Some(at) = found.get(&known.queue.arn) {
                     known.found_at = *at;
                 }
             }

@@ -59,15 +59,10 @@ pub fn follow(
 ) -> Option<DepthDrop> {
     let depth = counts.depth();
     if let Some(drop) = drop {
-        let to = drop.to.max(depth);
+        let (to, samples) = (drop.to.max(depth), drop.samples + 1);
         let read = drop.read || counts.in_flight > 0;
         // The old depth is back: the count was only approximate.
-        return (to < drop.from).then_some(DepthDrop {
-            to,
-            samples: drop.samples + 1,
-            read,
-            ..drop
-        });
+        return (to < drop.from).then_some(DepthDrop { to, samples, read, ..drop });
     }
     let (from_at, before) = past?;
     (depth < before.depth()).then(|| DepthDrop {

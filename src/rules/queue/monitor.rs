@@ -96,7 +96,8 @@ pub fn judge(
     judgement.record.sampled_at = at;
     match &polled.reading.result {
         Err(ReadError::Missing) if polled.unlisted => {
-            judgement.report_gone();
+            let last_depth = judgement.record.read.map(|(_, counts)| counts.depth());
+            judgement.emit(QueueGone { queue: judgement.queue(), last_depth });
             return (judgement.record, false);
         }
         Err(error) => judgement.apply_error(error),
@@ -131,11 +132,6 @@ impl Judgement<'_> {
 
     fn queue(&self) -> Queue {
         self.polled.target.queue.clone()
-    }
-
-    fn report_gone(&mut self) {
-        let last_depth = self.record.read.map(|(_, counts)| counts.depth());
-        self.emit(QueueGone { queue: self.queue(), last_depth });
     }
 
     fn apply_error(&mut self, error: &ReadError) {
