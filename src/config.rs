@@ -27,9 +27,8 @@ pub use load::{load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
-    Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, Discover, Evidence,
-    Features, Github, Level, LogFormat, Logging, Monitoring, Notifications, Origin, QueueRule,
-    ResultFormat, Route, Settings, Severity, State,
+    Account, Agent, AutoInvestigation, Aws, ChannelKind, Claude, Evidence, Features, Monitoring,
+    Notifications, Origin, QueueRule, ResultFormat, Settings, State,
 };
 
 use crate::error::Error;

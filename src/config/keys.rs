@@ -66,14 +66,11 @@ impl KeySpec {
 impl Trust {
     /// Refuses a value that is dangerous, if it comes from a file that is not trusted.
     pub fn check(self, field: &Field<'_>) -> Result<()> {
-        if field.source.trusted {
-            return Ok(());
-        }
         match self {
+            _ if field.source.trusted => Ok(()),
             Trust::Anyone => Ok(()),
-            Trust::Owner(what) => Err(field.untrusted(what)),
             Trust::OffOnly(_) if field.is_off() => Ok(()),
-            Trust::OffOnly(what) => Err(field.untrusted(what)),
+            Trust::Owner(what) | Trust::OffOnly(what) => Err(field.untrusted(what)),
             Trust::Loopback => match field.text().ok().as_deref().and_then(http_host) {
                 Some(host) if !loopback(host) => {
                     Err(field.untrusted("name a server on another machine"))

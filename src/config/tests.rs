@@ -6,6 +6,7 @@ mod refusals;
 
 use std::time::Duration;
 
+use super::settings::{Discover, Level, LogFormat, Severity};
 use super::*;
 use crate::glob::GlobList;
 

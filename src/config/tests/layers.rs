@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::super::settings::{Level, LogFormat};
 use super::super::*;
 use super::read;
 
