@@ -33,23 +33,14 @@ impl SessionRunner {
             let mut probes = self.probe(document, evaluate_at.is_some())?;
             probes.unstartable.clone_from(&unstartable);
             let plan = plan::plan(&self.policy, document, &probes, &self.time(evaluate_at));
-            for session in &plan.close {
-                self.report_end(session)?;
-            }
-            for index in &plan.ended_waits {
-                document.incidents[*index].wait = None;
-            }
-            let failed = self.start(document, &plan, &mut result);
-            for closed in &plan.close {
-                if let Some(session) = document.session_mut(&closed.id) {
-                    session.clone_from(closed);
-                }
-            }
-            if failed.is_empty() {
+            let acts = self.act(document, &plan)?;
+            record_acts(document, &plan, &acts);
+            result.started.extend(acts.started.iter().map(|(_, session)| session.clone()));
+            if acts.failed.is_empty() {
                 break plan;
             }
             // The slot of a failed start goes to the next incident.
-            unstartable.extend(failed);
+            unstartable.extend(acts.failed);
         };
         self.record_decisions(document, &plan, evaluate_at, &mut result);
         if self.dry.is_none() {
@@ -66,15 +57,13 @@ impl SessionRunner {
         UpdateTime { wall: clock::now(), evaluate_at, dry_run: self.dry.is_some() }
     }
 
-    /// Starts the supervisors of the planned sessions, and returns the incidents whose supervisor
-    /// did not start. The slot of a session is reserved in the document first.
-    fn start(
-        &self,
-        document: &mut Sessions,
-        plan: &UpdatePlan,
-        result: &mut UpdateResult,
-    ) -> Vec<usize> {
-        let mut failed = Vec::new();
+    /// Reports the ended sessions and starts the supervisors of the planned ones. A session takes
+    /// its slot in the document before its supervisor starts, and gives it back when that fails.
+    fn act(&self, document: &mut Sessions, plan: &UpdatePlan) -> Result<Acts, Error> {
+        for session in &plan.close {
+            self.report_end(session)?;
+        }
+        let mut acts = Acts::default();
         for decision in &plan.decisions {
             let Decision::Start(index, session) = decision else { continue };
             document.sessions.push(Session::clone(session));
@@ -85,13 +74,12 @@ impl SessionRunner {
                 document.sessions.pop();
                 // The incident stays armed and is evaluated again.
                 log::warn(&format!("no investigation of queue '{}': {error}", session.queue_name));
-                failed.push(*index);
-                continue;
+                acts.failed.push(*index);
+            } else {
+                acts.started.push((*index, session.id.clone()));
             }
-            document.incidents[*index].record_attempt();
-            result.started.push(session.id.clone());
         }
-        failed
+        Ok(acts)
     }
 
     fn record_decisions(
@@ -135,6 +123,30 @@ impl SessionRunner {
             }
         }
         Ok(())
+    }
+}
+
+/// Results of the acts of a plan.
+#[derive(Default)]
+struct Acts {
+    /// Incidents and the sessions that were started for them.
+    started: Vec<(usize, String)>,
+    /// Incidents whose supervisor did not start.
+    failed: Vec<usize>,
+}
+
+/// Records the ended sessions, the ended waits and the attempts.
+fn record_acts(document: &mut Sessions, plan: &UpdatePlan, acts: &Acts) {
+    for closed in &plan.close {
+        if let Some(session) = document.session_mut(&closed.id) {
+            session.clone_from(closed);
+        }
+    }
+    for index in &plan.ended_waits {
+        document.incidents[*index].wait = None;
+    }
+    for (index, _) in &acts.started {
+        document.incidents[*index].record_attempt();
     }
 }
 

@@ -266,7 +266,11 @@ fn conflicting_options_are_refused() {
     for options in wrong {
         let output = bench.run("dlq-investigate", options, "");
         assert_eq!((output.code(), output.stdout.len()), (2, 0), "{options:?}");
-        assert!(output.stderr.contains("cannot be combined with"), "{options:?}: {}", output.stderr);
+        assert!(
+            output.stderr.contains("cannot be combined with"),
+            "{options:?}: {}",
+            output.stderr
+        );
     }
     assert!(!bench.state("sessions.json").exists());
 }
