@@ -12,7 +12,7 @@ use std::path::Path;
 pub enum Error {
     /// Wrong usage or configuration: another run fails too (exit status 2).
     Wrong(String),
-    /// Wrong usage of the options: as `Wrong`, and `--help` is the remedy.
+    /// Wrong options (exit status 2); the message refers to `--help`.
     Usage(String),
     /// An operation failed: another run may succeed (exit status 1).
     Failed(String),

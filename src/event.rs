@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use crate::time::Timestamp;
 
-/// The bytes below which an event stays: writes up to `PIPE_BUF` of Linux into one pipe are atomic.
+/// Size limit of the line of an event, in bytes: writes up to `PIPE_BUF` of Linux into one pipe are atomic.
 pub const LINE_MAX: usize = 4096;
 
 words! {

@@ -39,7 +39,7 @@ fn label(opt: &Opt) -> String {
     format!("{} {}", opt.names().join(", "), opt.value).trim_end().to_owned()
 }
 
-/// Returns what separates a line that reaches the column from its help.
+/// Returns the separator between options that fill their column and the help text.
 fn gap(line: &str) -> &'static str {
     if line.len() < COLUMN { "" } else { "  " }
 }

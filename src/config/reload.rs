@@ -33,7 +33,9 @@ impl Switches {
             self.read_at = clock::tick();
             match load(Some(path), &mut process_env()) {
                 Ok(settings) => self.now = settings.features,
-                Err(error) => log::warn(&format!("the switches stay as they are: {error}")),
+                Err(error) => log::warn(&format!(
+                    "cannot reload the switches features.*, the old values stay: {error}"
+                )),
             }
         }
         self.now

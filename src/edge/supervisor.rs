@@ -73,6 +73,7 @@ pub mod files {
     pub const TRANSCRIPT: &str = "transcript.ndjson";
     pub const STDERR: &str = "stderr.log";
     pub const SUPERVISOR_LOG: &str = "supervisor.log";
+    /// Lock of the session: held exactly while its supervisor runs.
     pub const LOCK: &str = "supervisor.lock";
     pub const EVENTS: &str = "events.ndjson";
     pub const REPORT: &str = "report.md";

@@ -58,9 +58,9 @@ macro_rules! payloads {
                 match self { $(Type::$name => ToolName::$tool,)* }
             }
 
-            /// Returns whether an originator writes the type, whose time is that of the stream.
-            pub fn is_originators(self) -> bool {
-                matches!(self.as_str().split('.').next(), Some("poll" | "queue" | "pr"))
+            /// Returns whether events of this type advance stream time: those of originators.
+            pub fn advances_stream_time(self) -> bool {
+                matches!(self.as_str().split('.').next(), Some("poll" | "queue"))
             }
 
             /// Returns the JSON Schema of the payload.

@@ -27,7 +27,7 @@ impl StreamClock {
     /// Advances the clock to the time of a line. Returns whether the line is a known event of an
     /// originator.
     pub fn observe(&mut self, head: &Head<'_>) -> bool {
-        if !head.known.is_some_and(|known| known.is_originators()) {
+        if !head.known.is_some_and(|known| known.advances_stream_time()) {
             return false;
         }
         self.newest = self.newest.max(head.time());

@@ -1,4 +1,4 @@
-//! The limits of the journal on disk.
+//! The limits of journal rotation; `Journal` rotates.
 
 /// The size at which the journal is rotated, and the number of files that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -80,7 +80,7 @@ pub struct ModelVerdict {
     /// Measures against a repetition.
     pub prevention: Option<String>,
     pub redrive: RedriveAdvice,
-    /// Steps for a person, the first first.
+    /// Next steps for a person, in order.
     #[serde(default)]
     pub next_steps: Vec<String>,
     /// Changes that the parser made, a sentence each. Not serialized: [`VerdictCheck`] keeps them.

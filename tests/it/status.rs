@@ -131,7 +131,7 @@ fn unreadable_document_is_named_and_rest_is_shown() {
         output.text(),
         "incidents: none open\nsessions: unknown\n\
          spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00\n  \
-         left when no loss is near: $14.00\n  CAUSE        IN 30 DAYS\n  cause-of-it  $6.00\n"
+         left for causes that are not near a loss: $14.00\n  CAUSE        IN 30 DAYS\n  cause-of-it  $6.00\n"
     );
     let output = bench.run("dlq-status", &["--json"], "");
     let all: Value = serde_json::from_str(&output.text()).unwrap();

@@ -262,7 +262,8 @@ impl ScopeClient {
 fn no_region(scope: &Scope) -> Error {
     let profile = scope.profile.as_ref().map(|name| format!(" for profile '{name}'"));
     Error::wrong(format!(
-        "no region{}: set aws.region in config.yaml, AWS_REGION, or the region of the profile",
+        "no region{}: give --region, or set aws.region in config.yaml, AWS_REGION, or the region of \
+         the profile",
         profile.unwrap_or_default()
     ))
 }

@@ -112,7 +112,7 @@ impl Dispatcher {
     /// Sends an event to the channels that it is routed to. An event that comes while the switch is
     /// off is not recorded as sent: a replay sends it.
     fn notify(&mut self, head: &Head, line: &[u8], out: &mut Output) -> Result<(), Error> {
-        if self.state.is_none() && head.known.is_some_and(Type::is_originators) {
+        if self.state.is_none() && head.known.is_some_and(Type::advances_stream_time) {
             self.stream_time = self.stream_time.max(head.time());
         }
         if self.muted {

@@ -71,7 +71,9 @@ impl SessionRunner {
     pub fn resume(&self, id: &str) -> Result<String, Error> {
         let refused = |why: &str| Error::failed("resume session", safe(id).as_ref(), why);
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
-            return Err(refused("only sessions of the agent claude can be resumed"));
+            return Err(refused(
+                "auto_investigation.agent is not claude, or Claude Code is not installed",
+            ));
         }
         // A prefix of an id, the parts of a conversation, and the limit on sessions need all records.
         self.store.update(&Keys::all(), |sessions: &mut Sessions| {

@@ -99,7 +99,7 @@ pub struct Facts<'a> {
     pub evidence: Option<&'a str>,
     /// Unguessable value in the marks: 16 to 64 letters, digits and dashes.
     pub nonce: &'a str,
-    /// Code, if there is any.
+    /// Working copy of the mapped repository; `None` if no repository is mapped.
     pub repository: Option<Repository<'a>>,
     pub subagents: &'a [Subagent],
 }
@@ -199,7 +199,9 @@ fn parts(template: &str) -> Result<Vec<(&str, Option<Placeholder>)>, String> {
     }
     found.push((rest, None));
     if inside {
-        return Err(format!("the data is not closed; add a line '{CLOSE}{{{{nonce}}}}>'"));
+        return Err(format!(
+            "the template has no end mark for its data; add a line '{CLOSE}{{{{nonce}}}}>'"
+        ));
     }
     Ok(found)
 }

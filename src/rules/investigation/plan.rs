@@ -175,7 +175,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Plans the end of a session whose supervisor is gone.
+    /// Plans the end of a session whose supervisor is gone: it has crashed, unless its last event
+    /// names another end.
     fn end(&mut self, session: &Session, folder: FolderState) {
         if self.time.dry_run {
             return;

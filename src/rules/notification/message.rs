@@ -32,7 +32,7 @@ pub struct Notice {
     /// The time of the event, with the date of another day.
     pub when: String,
     pub severity: Severity,
-    /// The queue or pull request, or the program that wrote the event.
+    /// Subject of the event, else the program that wrote it.
     pub subject: String,
     pub what: String,
     detail: Option<String>,

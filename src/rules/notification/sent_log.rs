@@ -1,4 +1,4 @@
-//! The log of sent notices, the document `notices.json`: no notice is sent twice.
+//! Deduplication of notices: the log of sent notices, document `notices.json`.
 //!
 //! A notice is remembered by its channel and the source and id of its event, for eight days and
 //! among at most 20,000: longer than any replay of the journal. Pure: the present is an argument,

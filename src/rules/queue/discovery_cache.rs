@@ -25,7 +25,7 @@ pub struct CacheKey {
     pub profile: Option<String>,
     /// The region.
     pub region: String,
-    /// The signs of a DLQ.
+    /// Evidence that a queue is a DLQ: a redrive policy, its name, or either.
     pub discover: Discover,
     /// Name patterns instead of the built-in ones.
     pub patterns: Option<Vec<String>>,

@@ -31,9 +31,9 @@ pub struct DepthDrop {
     pub samples: u64,
     /// Whether somebody was reading the queue, before or since.
     pub read: bool,
-    /// Whether the oldest messages may have expired by then.
+    /// Whether the oldest messages may have expired at the last reading.
     pub expired: bool,
-    /// Whether the oldest messages must have expired by then.
+    /// Whether the oldest messages must have expired at the last reading.
     #[serde(default)]
     pub over: bool,
 }

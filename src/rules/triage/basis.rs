@@ -17,10 +17,10 @@ pub(super) enum Basis {
     /// The producer's code.
     Code,
     /// The producer passes on an error of the function.
-    Handed,
+    PassedOn,
     /// The producer's code and its text disagree.
     Disagree,
-    /// The text of this many messages.
+    /// Errors in message bodies, and the number of messages that have one.
     Bodies(u64),
     /// Counts and settings.
     Counts,

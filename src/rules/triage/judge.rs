@@ -77,9 +77,9 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
                 {
                     (Some(Category::CodeError), Basis::Code)
                 }
-                (None, Some(text)) => (Some(text), Basis::Handed),
+                (None, Some(text)) => (Some(text), Basis::PassedOn),
                 (None, None) if case.are_too_old() => {
-                    (Some(Category::ExpiredOrDuplicate), Basis::Handed)
+                    (Some(Category::ExpiredOrDuplicate), Basis::PassedOn)
                 }
                 (None, None) => (None, Basis::Nothing),
             };
@@ -108,7 +108,7 @@ fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
     let sure = match basis {
         Basis::CodeAndText => SAID_TWICE,
         Basis::Code => SAID,
-        Basis::Handed | Basis::Bodies(SEVERAL..) => TEXT,
+        Basis::PassedOn | Basis::Bodies(SEVERAL..) => TEXT,
         Basis::Disagree | Basis::Bodies(_) | Basis::Counts => HINT,
         Basis::Nothing => 0.0,
     };

@@ -64,7 +64,9 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
     let how = match basis {
         Basis::CodeAndText => "The service that put them here says so, as a code and in words.",
         Basis::Code => "The service that put them here says so, as a code of its own.",
-        Basis::Handed => "The service that put them here only passes on an error that it received.",
+        Basis::PassedOn => {
+            "The service that put them here only passes on an error that it received."
+        }
         Basis::Disagree => "Its code says so, but its text says something else.",
         Basis::Bodies(_) => {
             "Only their text says so, and the sender may have written it: no proof."

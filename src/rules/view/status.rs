@@ -73,7 +73,7 @@ pub struct InvestigationState {
     pub state: &'static str,
     /// The newest reason reported for `waiting`; the session's status for `ended`.
     pub reason: Option<String>,
-    /// The end of the reason, when it is known.
+    /// Time until which the reason holds; null when unknown.
     pub until: Option<Timestamp>,
     pub session: Option<String>,
 }

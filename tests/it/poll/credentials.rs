@@ -18,7 +18,7 @@ fn missing_region_or_credentials_name_remedy() {
     };
     let (code, message) = with(&["AWS_REGION"]);
     assert_eq!((code, message.lines().count()), (2, 1));
-    assert!(message.contains("no region: set aws.region"), "{message}");
+    assert!(message.contains("no region: give --region, or set aws.region"), "{message}");
     let (code, message) = with(&["AWS_ACCESS_KEY_ID"]);
     assert_eq!(code, 1);
     assert!(message.contains("credentials: none found"), "{message}");

@@ -204,7 +204,7 @@ fn plain_prompt_escapes_hostile_names() {
     assert!(!prompt.contains("\n/clear"), "{prompt}");
 }
 
-/// Names by an author who knows the template and the nonce.
+/// Generates names of queues by an attacker who knows the template and the nonce.
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "@",

@@ -1,5 +1,5 @@
-//! Credentials recognised by their form: keys and tokens of the large providers, JSON web tokens,
-//! PEM blocks.
+//! Redaction of tokens and keys, which are recognised by their form: those of the large providers,
+//! JSON web tokens, PEM blocks.
 //!
 //! Promises: rejecting a candidate takes bounded time, or none of its bytes is scanned again.
 

@@ -179,7 +179,10 @@ impl TextTable {
             "spend in 24 hours: {spent} spent, {reserved} reserved, limit {limit}, left {left}"
         ));
         if spend.left_unless_near_usd != left {
-            self.line(&format!("  left when no loss is near: {}", spend.left_unless_near_usd));
+            self.line(&format!(
+                "  left for causes that are not near a loss: {}",
+                spend.left_unless_near_usd
+            ));
         }
         if spend.fingerprints.is_empty() {
             return;

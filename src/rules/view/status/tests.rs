@@ -103,7 +103,7 @@ sessions: 4 on record
     likely: an order that is \\u{202e}very that is \\u{202e}very that is \\u{202e}…
     sessions/eeeeeeee-4444/report.md
 spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00
-  left when no loss is near: $14.00
+  left for causes that are not near a loss: $14.00
   CAUSE     IN 30 DAYS
   ffffffff  $6.00
 ";
