@@ -100,8 +100,8 @@ fn orphan() -> Finding {
 
 fn dangling(node: &QueueNode, redrive: &Redrive) -> Finding {
     let target = name_of(&redrive.target);
-    let place = |arn: &str| arn.rsplit_once(':').map(|(place, _)| place.to_owned());
-    let why = if place(&redrive.target) == place(&node.queue.arn) {
+    let scope_of = |arn: &str| arn.rsplit_once(':').map(|(scope, _)| scope.to_owned());
+    let why = if scope_of(&redrive.target) == scope_of(&node.queue.arn) {
         "which does not exist"
     } else {
         "which is in another account or region, where SQS does not deliver"

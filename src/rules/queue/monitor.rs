@@ -62,12 +62,12 @@ pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading)
     let (Some(past), Ok(now)) = (past, &reading.result) else { return false };
     let past = past.clamp_future_times(reading.at);
     // The expiry decides the reason only, and is not needed here.
-    let fall = loss::follow(past.fall, past.read, now.counts, reading.at, ExpiryWindow::default());
+    let drop = loss::follow(past.drop, past.read, now.counts, reading.at, ExpiryWindow::default());
     let zeros = threshold::zeros(past.zeros, Some(now.counts.depth()), reading.at);
     let clears = threshold::clears(policy.clear_after, zeros, reading.at);
     past.incident.is_some()
-        && (clears || loss::is_due(fall, reading.at))
-        && fall.is_some_and(|fall| !fall.read)
+        && (clears || loss::is_due(drop, reading.at))
+        && drop.is_some_and(|drop| !drop.read)
 }
 
 /// Judges one reading of a queue, and emits an event for each change. Returns the record, and whether
@@ -83,7 +83,7 @@ pub fn judge(
 ) -> (Record, bool) {
     let at = polled.reading.at;
     let record = past.map_or_else(|| Record::new(floor, at), |past| past.clamp_future_times(at));
-    let newest = if past.is_some() { Some(record.sampled_at) } else { empty_at };
+    let newest = if past.is_some() { Some(record.attempted_at) } else { empty_at };
     if newest.is_some_and(|newest| newest >= at) {
         return (record, past.is_some());
     }
@@ -93,7 +93,7 @@ pub fn judge(
         None => empty_at.map(|empty| (empty, Counts::default())),
     };
     let mut judgement = Judgement { policy, polled, record, emit };
-    judgement.record.sampled_at = at;
+    judgement.record.attempted_at = at;
     match &polled.reading.result {
         Err(ReadError::Missing) if polled.unlisted => {
             let last_depth = judgement.record.read.map(|(_, counts)| counts.depth());
@@ -160,7 +160,7 @@ impl Judgement<'_> {
         let past_depth = before.map(|(time, counts)| (time, counts.depth()));
         record.cohorts = expiry::arrive(arrivals, past_depth, depth, at, settings);
         record.zeros = threshold::zeros(record.zeros, Some(depth), at);
-        record.fall = loss::follow(record.fall, before, counts, at, window);
+        record.drop = loss::follow(record.drop, before, counts, at, window);
         record.read = Some((at, counts));
         if misses >= MISSES {
             self.emit(QueueReadable { queue: self.queue(), depth, misses });
@@ -170,7 +170,7 @@ impl Judgement<'_> {
         self.report_counts(Some(counts), previous, None, changed);
         if self.record.incident.is_none() {
             // Below the threshold nothing was reported, so a drop is no loss.
-            self.record.fall = None;
+            self.record.drop = None;
             if threshold::raises(self.policy.threshold, depth) {
                 self.raise(counts, previous);
             }
@@ -250,7 +250,7 @@ impl Judgement<'_> {
     /// why the messages left.
     fn judge_drop(&mut self, depth: u64, clears: bool) -> Option<&'static str> {
         let at = self.polled.reading.at;
-        let mut drop = self.record.fall.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
+        let mut drop = self.record.drop.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
         if clears {
             drop.to = depth;
         }
@@ -260,7 +260,7 @@ impl Judgement<'_> {
             None if drop.read => &unasked,
             None => return None,
         };
-        self.record.fall = loss::rest(drop, depth, at);
+        self.record.drop = loss::rest(drop, depth, at);
         let Some((why, clause)) = loss::judge(drop, tasks) else {
             return (!drop.read).then_some("redriven");
         };
