@@ -31,7 +31,7 @@ pub const MARKER: &str = "DLQ_SESSION_DIR";
 const FILE_MAX: u64 = 1 << 30;
 
 /// The time that SIGKILL may take; a process in an uninterruptible wait takes longer.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Leaves the terminal and the process group of the caller.
 pub fn detach() {
@@ -105,9 +105,9 @@ pub struct Tree {
     /// The process session (without /proc: the process group) that only the tree uses.
     pub group: Option<i32>,
     /// The supervisor, if it is the caller: its descendants belong to the tree.
-    pub above: Option<i32>,
+    pub supervisor: Option<i32>,
     /// Descendants of the supervisor that do not belong to the tree.
-    pub spare: Vec<i32>,
+    pub excluded: Vec<i32>,
 }
 
 struct ProcessRow {
@@ -129,12 +129,12 @@ impl Tree {
             for row in &rows {
                 // The id may have been reused. Where the marker can be read, it is not needed.
                 let by_number = !cfg!(target_os = "linux") && Some(row.pid) == self.root;
-                let ours = row.marked
+                let belongs = row.marked
                     || by_number
                     || Some(row.group) == self.group
-                    || Some(row.parent) == self.above
+                    || Some(row.parent) == self.supervisor
                     || found.contains(&row.parent);
-                if ours && row.pid != own && !self.spare.contains(&row.pid) {
+                if belongs && row.pid != own && !self.excluded.contains(&row.pid) {
                     found.insert(row.pid);
                 }
             }
@@ -166,11 +166,11 @@ impl Tree {
             return true;
         }
         send(&alive, Signal::TERM);
-        self.gone_within(grace, None) || self.gone_within(KILL_PATIENCE, Some(Signal::KILL))
+        self.gone_within(grace, None) || self.gone_within(KILL_TIMEOUT, Some(Signal::KILL))
     }
 
-    fn gone_within(&self, patience: Duration, signal: Option<Signal>) -> bool {
-        let deadline = clock::tick() + patience;
+    fn gone_within(&self, timeout: Duration, signal: Option<Signal>) -> bool {
+        let deadline = clock::tick() + timeout;
         loop {
             let alive = self.alive();
             if alive.is_empty() {

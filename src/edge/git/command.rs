@@ -24,7 +24,7 @@ pub const ASK: Duration = Duration::from_secs(30);
 /// Deadline of calls that read or write a whole working tree.
 pub const TREE: Duration = Duration::from_secs(300);
 /// Time to wait for another git that works in the same repository.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest short output, in bytes.
 pub const ANSWER_MAX: u64 = 1 << 20;
 
@@ -167,7 +167,7 @@ impl Git {
 
     /// Runs a command, again while another git holds a lock.
     pub fn run(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<GitOutput, Error> {
-        let until = clock::tick() + PATIENCE;
+        let until = clock::tick() + LOCK_TIMEOUT;
         loop {
             let answer = self.once(argv, deadline, max)?;
             if answer.ok || !is_busy(&answer.complaint) || clock::tick() >= until {

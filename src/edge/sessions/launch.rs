@@ -17,7 +17,7 @@ use crate::rules::investigation::session::Session;
 use crate::store::{self, BlockingWait};
 
 /// A supervisor that has not taken its lock after this time failed to start.
-const START_PATIENCE: Duration = Duration::from_secs(5);
+const SUPERVISOR_START_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl SessionRunner {
     /// Creates the folder, starts the supervisor, and returns once that holds its lock, so that the
@@ -48,7 +48,7 @@ impl SessionRunner {
         if let Some(Err(error)) = handed {
             log::warn(&format!("the supervisor does not get this environment: {error}"));
         }
-        let deadline = clock::tick() + START_PATIENCE;
+        let deadline = clock::tick() + SUPERVISOR_START_TIMEOUT;
         while !store::is_locked(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
             if ended.is_some() || clock::tick() >= deadline {
@@ -58,8 +58,8 @@ impl SessionRunner {
                     return Ok(());
                 }
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
-                let said = log.lines().last().unwrap_or("it said nothing").to_owned();
-                return Err(Error::failed("start", "the supervisor", said));
+                let last = log.lines().last().unwrap_or("it said nothing").to_owned();
+                return Err(Error::failed("start", "the supervisor", last));
             }
             store::sleep(BlockingWait::SupervisorStart, Duration::from_millis(2));
         }

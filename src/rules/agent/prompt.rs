@@ -53,7 +53,7 @@ const PLACEHOLDERS: [Placeholder; 17] = [
 const NONCE: &str = "nonce";
 
 /// Prompt of a resumed conversation.
-pub const GO_ON: &str = "\
+pub const RESUME_PROMPT: &str = "\
 Go on with the investigation: it was ended before you gave a result. The folder and the evidence in it
 are as they were, unless a file is missing, which is then unknown. All earlier rules on trust and on
 forbidden actions still apply. Fill the result schema, exactly once, as the very last thing.
