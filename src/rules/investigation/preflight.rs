@@ -6,7 +6,7 @@ use super::session::{Session, SessionStatus};
 use crate::rules::triage::{CodeFault, Triage};
 
 /// The confidence from which a triage makes an investigation unnecessary.
-const SURE: f64 = 0.8;
+const CONFIDENCE_MIN: f64 = 0.8;
 
 /// The word for a cause that is not in the code.
 pub const NOT_A_CODE_BUG: &str = "not_a_code_bug";
@@ -59,8 +59,9 @@ pub fn judge(
         }
         Ok(causes) => causes,
     };
-    let harmless =
-        |cause: &Triage| cause.fault == CodeFault::NotACodeBug && cause.confidence >= SURE;
+    let harmless = |cause: &Triage| {
+        cause.fault == CodeFault::NotACodeBug && cause.confidence >= CONFIDENCE_MIN
+    };
     owner.or_else(|| {
         // One cause that may be in the code is enough.
         let first = causes.first().filter(|_| spends && causes.iter().all(harmless))?;
