@@ -296,16 +296,19 @@ fn event_types_and_fields_are_in_their_page() {
         };
         let lines: Vec<&str> = rest.lines().take_while(|line| !ends(line)).collect();
         for key in kind.shape()["properties"].as_object().unwrap().keys() {
-            let told = |line: &&str| {
+            let documented = |line: &&str| {
                 line.strip_prefix(".Cm ").is_some_and(|rest| rest.split(' ').next() == Some(key))
             };
             let general = key == "truncated" && page.contains("truncated");
-            assert!(general || lines.iter().any(told), "dlq-events(5): no '{key}' of {kind_name}");
+            assert!(
+                general || lines.iter().any(documented),
+                "dlq-events(5): no '{key}' of {kind_name}"
+            );
         }
     }
 }
 
-/// What stands between a text and the next end of a part of it.
+/// Returns the text between `from` and the next `to`, or the end.
 fn part<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let begins = text.find(from).unwrap_or_else(|| panic!("no '{from}'")) + from.len();
     let rest = &text[begins..];
@@ -322,7 +325,7 @@ fn fields_of_session_incident_and_spend_are_in_their_page() {
         ("budget.json", "src/rules/investigation/budget.rs", "Spend"),
     ] {
         let item = part(documents, &format!(".It Pa {document}\n"), "\n.It ");
-        let told: BTreeSet<&str> =
+        let documented: BTreeSet<&str> =
             item.lines().filter_map(|line| line.strip_prefix(".Cm ")?.split(' ').next()).collect();
         let code = read(folder);
         let fields = part(&code, &format!("\npub struct {name} {{\n"), "\n}").lines();
@@ -336,7 +339,7 @@ fn fields_of_session_incident_and_spend_are_in_their_page() {
             renamed.take().or(field)
         });
         for field in fields {
-            assert!(told.contains(field), "dlq-state(5): no '{field}' in {document}");
+            assert!(documented.contains(field), "dlq-state(5): no '{field}' in {document}");
         }
     }
 }
@@ -345,7 +348,7 @@ fn fields_of_session_incident_and_spend_are_in_their_page() {
 fn session_files_are_in_their_page() {
     let page = read("man/dlq-state.5");
     let items = part(&page, ".Ss Sessions\n", "\n.Ss ").lines();
-    let told: BTreeSet<&str> = items
+    let documented: BTreeSet<&str> = items
         .filter_map(|line| line.strip_prefix(".It Pa "))
         .flat_map(|line| line.split(' ').map(|word| word.trim_end_matches('/')))
         .collect();
@@ -354,7 +357,7 @@ fn session_files_are_in_their_page() {
     let names: Vec<&str> = names.filter_map(|line| line.split('"').nth(1)).collect();
     assert!(names.len() > 10, "{names:?}");
     for name in names {
-        assert!(told.contains(name), "dlq-state(5): no '{name}' in the folder of a session");
+        assert!(documented.contains(name), "dlq-state(5): no '{name}' in the folder of a session");
     }
 }
 
