@@ -48,8 +48,8 @@ pub fn run(
     let until = clock::tick() + deadline;
     let errors = child.stderr.take().map(|stderr| read(stderr, ERRORS_MAX));
     let output = child.stdout.take().and_then(|stdout| {
-        let left = until.saturating_duration_since(clock::tick());
-        store::receive(&read(stdout, max + 1), left).ok()
+        let remaining = until.saturating_duration_since(clock::tick());
+        store::receive(&read(stdout, max + 1), remaining).ok()
     });
     let (mut output, more, ended) = match output {
         Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),

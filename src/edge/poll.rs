@@ -104,7 +104,7 @@ impl Poller {
     /// queue could not be read, or, with `check`, an incident is open.
     pub fn rounds(mut self) -> Result<bool, Error> {
         let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
-        let (mut out, mut beat) = (Output::new(), 0);
+        let (mut out, mut tick) = (Output::new(), 0);
         let rounds = self.run.rounds.unwrap_or(if self.run.follow { u64::MAX } else { 1 });
         for number in 1..=rounds {
             let mut round = self.round()?;
@@ -115,8 +115,8 @@ impl Poller {
                 return Ok(round.incomplete || (self.run.check && round.raised > 0));
             }
             let (next, moment) =
-                schedule::next_tick(beat, self.monitoring.check_interval, begun.elapsed(), salt);
-            beat = next;
+                schedule::next_tick(tick, self.monitoring.check_interval, begun.elapsed(), salt);
+            tick = next;
             self.sqs.wait_until(begun + moment);
         }
         Ok(false)

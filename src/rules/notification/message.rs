@@ -95,8 +95,8 @@ pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
     };
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let mut subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
-    if let Some(place) = place(line) {
-        subject.push_str(&format!(" ({place})"));
+    if let Some(scope) = scope_of(line) {
+        subject.push_str(&format!(" ({scope})"));
     }
     let when = match head.time() {
         None => "at an unknown time".into(),
@@ -107,7 +107,7 @@ pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
 }
 
 /// Returns the region and account of the queue: its name may exist in several.
-fn place(line: &[u8]) -> Option<String> {
+fn scope_of(line: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(line).ok()?;
     let queue = event.pointer("/data/queue")?;
     let parts = ["region", "account"].map(|key| queue.get(key)?.as_str().map(cap));
@@ -273,10 +273,10 @@ fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> Sentences {
 }
 
 fn poll_failed(data: &event::PollFailed) -> Sentences {
-    let place = |what: &str, name: &Option<String>| {
+    let named = |what: &str, name: &Option<String>| {
         name.as_ref().map_or(String::new(), |name| format!(" in {what} '{}'", cap(name)))
     };
-    let (account, region) = (place("account", &data.account), place("region", &data.region));
+    let (account, region) = (named("account", &data.account), named("region", &data.region));
     let what = format!("cannot poll{account}{region}: {}", cap(&data.reason));
     let region = data.region.as_deref().unwrap_or_default();
     let next = command("try", "aws sqs list-queues --region ", region);

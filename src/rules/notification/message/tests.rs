@@ -272,7 +272,7 @@ fn known_types_have_a_text() {
         .to_string();
         strict(*known, line.as_bytes()).unwrap();
         let said = notice(line.as_bytes());
-        assert!(!said.what.contains(known.as_str()), "{known:?} is told in general: {said:?}");
+        assert!(!said.what.contains(known.as_str()), "{known:?} is described in general: {said:?}");
         assert!(!said.title().is_empty() && !said.body().is_empty());
     }
 }

@@ -112,7 +112,7 @@ fn unseen_sources_are_unknown() {
         attributes.retention_s = None;
     }
     let found = find(&survey(vec![silent, read("x-dlq", 60, None)]), Discover::Both, None);
-    assert_eq!(found[0].source_retention_s, None, "a source does not tell");
+    assert_eq!(found[0].source_retention_s, None, "a source does not show it");
 }
 
 #[test]
