@@ -107,7 +107,7 @@ impl SessionRunner {
             timeout_ms: millis(self.settings.timeout),
             grace_ms: millis(self.settings.stop_grace),
             cooldown_ms: millis(self.settings.cooldown),
-            journal_size_max: self.state.journal_max_mib << 20,
+            journal_size_max: self.state.rotation().size_max,
             journal_keep: self.state.journal_keep,
         }
     }
