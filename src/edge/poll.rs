@@ -29,7 +29,7 @@ use crate::money::Usd;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
 use crate::rules::queue::document::Watched;
-use crate::rules::queue::monitor::{Policy, Polled, SOURCE, asks_for_tasks};
+use crate::rules::queue::monitor::{Policy, Polled, asks_for_tasks};
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::rules::queue::schedule;
@@ -200,7 +200,7 @@ impl Poller {
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
-            lines.push(&Event::new(SOURCE, id, "", now, finished).line(), true);
+            lines.push(&Event::new(id, "", now, finished).line(), true);
             if !self.run.dry_run {
                 self.journal.append_with(|out| lines.write_journaled(out))?;
             }

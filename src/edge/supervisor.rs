@@ -101,9 +101,6 @@ pub mod files {
     pub const RESULT: &str = "result.json";
 }
 
-/// Source of a session's events.
-pub const SOURCE: &str = crate::event::ToolName::Investigate.as_str();
-
 /// A liveness probe holds the lock briefly; taking it is retried for this long.
 const LOCK_RETRY: Duration = Duration::from_millis(500);
 

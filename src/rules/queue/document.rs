@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::monitor;
-use super::monitor::{Emit, Policy, Polled, Record, SOURCE};
+use super::monitor::{Emit, Policy, Polled, Record};
 use super::redrive_graph::DeadLetterQueue;
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
-use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
+use crate::event::{Event, Payload, PollFailed, Queue};
 use crate::money::Usd;
 use crate::time::Timestamp;
 
@@ -187,14 +187,8 @@ impl Watched {
                 region: Some(failure.region.clone()),
                 reason: reason.clone(),
             };
-            let id = derived_id(&[
-                SOURCE,
-                PollFailed::TYPE.as_str(),
-                &scope,
-                reason,
-                &ten_minute_bucket(at),
-            ]);
-            emit(&Event::new(SOURCE, id, "", at, data).line(), true);
+            let parts = [PollFailed::TYPE.as_str(), &scope, reason, &ten_minute_bucket(at)];
+            emit(&Event::derived(&parts, "", at, data).line(), true);
         }
     }
 }

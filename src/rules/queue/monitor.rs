@@ -16,13 +16,11 @@ use super::redrive_graph::DeadLetterQueue;
 use super::threshold;
 use crate::event::{
     Event, Payload, Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected,
-    QueuePolled, QueueRaised, QueueReadable, QueueUnreadable, ToolName, derived_id,
+    QueuePolled, QueueRaised, QueueReadable, QueueUnreadable, derived_id,
 };
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
-/// The program that writes these events.
-pub const SOURCE: &str = ToolName::Poll.as_str();
 /// Consecutive failed readings that make a queue unreadable; earlier ones are only warnings.
 pub const MISSES: u64 = 2;
 
@@ -123,9 +121,9 @@ impl Judgement<'_> {
     fn emit_reading<D: Payload>(&mut self, data: D, news: bool) {
         let queue = &self.polled.target.queue;
         let (kind, seq) = (D::TYPE.as_str(), self.record.seq.to_string());
-        let id = derived_id(&[SOURCE, &queue.arn, kind, &seq]);
         let incident = self.record.incident.as_ref().map(|incident| incident.id.clone());
-        let event = Event::new(SOURCE, id, &queue.name, self.polled.reading.at, data);
+        let event =
+            Event::derived(&[&queue.arn, kind, &seq], &queue.name, self.polled.reading.at, data);
         (self.emit)(&event.of_incident(incident).line(), news);
         self.record.seq += 1;
     }

@@ -17,7 +17,7 @@ fn queue() -> Queue {
 }
 
 fn line_of<D: Payload>(data: D) -> Vec<u8> {
-    let event = Event::new("dlq-poll", "id".into(), "orders-dlq", now(), data);
+    let event = Event::new("id".into(), "orders-dlq", now(), data);
     let mut line = event.of_incident(INCIDENT.to_owned()).line();
     strict(D::TYPE, &line).unwrap();
     line.pop();
@@ -207,7 +207,7 @@ fn event_text_is_safe_and_short() {
         region: Some("eu-west-1'; reboot".into()),
         reason: evil.clone(),
     };
-    let mut event = Event::new("dlq-poll", "id".into(), &evil, now(), failed);
+    let mut event = Event::new("id".into(), &evil, now(), failed);
     event.incident = Some("$(reboot)".into());
     let line = event.line();
     let said = notice(&line[..line.len() - 1]);
