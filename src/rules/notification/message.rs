@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::event::{self, AnyPayload, Head, Severity};
 use crate::money::Usd;
+use crate::shell;
 use crate::text::{count, safe, shorten};
 use crate::time::{Timestamp, show_span};
 
@@ -142,7 +143,7 @@ fn describe(data: AnyPayload, incident: Option<&str>, now: Timestamp) -> Sentenc
                     format!("the oldest messages will be lost within {tier} at the latest")
                 }
             };
-            let region = Some(&data.queue.region).filter(|region| is_plain(region));
+            let region = Some(&data.queue.region).filter(|region| is_operand(region));
             let region = region.map_or(String::new(), |region| format!("--region {region} "));
             let save = format!("aws sqs start-message-move-task {region}--source-arn ");
             let save =
@@ -358,14 +359,13 @@ fn look(incident: Option<&str>) -> Option<String> {
 
 /// Returns `LEAD 'COMMAND WORD'`; None when the word is not safe in a shell.
 fn command(lead: &str, command: &str, word: &str) -> Option<String> {
-    is_plain(word).then(|| format!("{lead} '{command}{word}'"))
+    is_operand(word).then(|| format!("{lead} '{command}{word}'"))
 }
 
-/// Returns whether a word can be pasted into a shell unquoted.
-fn is_plain(word: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
-    let fits = !word.is_empty() && word.len() <= 256 && !word.starts_with('-');
-    fits && word.chars().all(plain)
+/// Returns whether a word can be pasted into a shell unquoted: it is no option and no assignment.
+fn is_operand(word: &str) -> bool {
+    let fits = word.len() <= 256 && !word.starts_with('-') && !word.contains('=');
+    fits && shell::is_bare(word)
 }
 
 #[cfg(test)]

@@ -228,6 +228,7 @@ fn command_needs_a_word_safe_in_a_shell() {
         ("orders-dlq", true),
         ("arn:aws:sqs:eu-west-1:1:q.fifo", true),
         ("--help", false),
+        ("a=b", false),
         ("a b", false),
         ("a;b", false),
         ("a'b", false),
