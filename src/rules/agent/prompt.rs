@@ -1,4 +1,4 @@
-//! Prompt of the investigator: facts from the events. Never: a message body.
+//! Prompt of the agent: facts from the events. Never: a message body.
 //!
 //! Promises: external text, such as a name, stands on one line, between two marks that its author
 //! cannot write, without hidden characters. A prompt holds no `@`, because Claude Code would open a
