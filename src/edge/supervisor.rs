@@ -13,11 +13,19 @@
 //! |---|---|---|
 //! | `agent::prepare_agent` | plan, credential | prepared agent |
 //! | `evidence::collect` | environment | evidence |
-//! | `preflight` | evidence | evidence with a claimed cause, reserved budget |
+//! | `preflight::pass` | evidence | evidence with a claimed cause |
+//! | `preflight::reserve_budget` | evidence | reserved budget |
 //! | `workspace::open_workspace` | evidence | workspace |
-//! | `agent::start_agent`, `follow_agent` | agent, workspace | agent run |
-//! | `check_verdict`, `run_tests` | run, evidence, workspace | checked verdict |
-//! | `finish` | verdict | session end: an event, then the record |
+//! | `StopRequest::listen`, `Watchdog::start` | session's facts | stop request, watchdog |
+//! | `prompt::write_prompt` | agent, workspace, evidence | prompt file |
+//! | `agent::start_agent` | agent, workspace | child process |
+//! | `agent::follow_agent` | agent, child, watchdog, stop request | agent run |
+//! | `check_verdict::read_outcome` | run, evidence, workspace | checked verdict or stated result |
+//! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with tested patch |
+//! | `finish::emit_checked`, `emit_stated`, `emit_no_result` | verdict, result or failure | end: an event |
+//! | `preflight::settle_budget` | cost | settled budget |
+//! | `workspace::clean_up` | workspace | |
+//! | `finish::record_end` | end | record |
 
 mod agent;
 mod agent_files;
