@@ -119,6 +119,18 @@ fn decisions_over_all_records_are_listed() {
     assert_none("files whose decisions over all records ARCHITECTURE.md omits", unlisted.collect());
 }
 
+/// Returns whether a line of code begins a function, of any visibility and with any qualifiers.
+fn begins_function(line: &str) -> bool {
+    let rest = line.strip_prefix("pub").unwrap_or(line);
+    let rest = match rest.strip_prefix('(') {
+        Some(scoped) => scoped.split_once(')').map_or("", |(_, rest)| rest),
+        None => rest,
+    };
+    let words = rest.split_whitespace();
+    let mut words = words.skip_while(|word| matches!(*word, "const" | "async" | "unsafe"));
+    words.next() == Some("fn")
+}
+
 #[test]
 fn files_and_functions_are_short() {
     let mut long = Vec::new();
@@ -136,18 +148,7 @@ fn files_and_functions_are_short() {
         for (number, line) in text.lines().enumerate() {
             let indent = line.len() - line.trim_start().len();
             let head = line.trim_start();
-            let begins = [
-                "fn ",
-                "pub fn ",
-                "async fn ",
-                "pub async fn ",
-                "pub(super) fn ",
-                "pub(crate) fn ",
-            ];
-            if open.is_none()
-                && begins.iter().any(|begin| head.starts_with(begin))
-                && !line.ends_with(';')
-            {
+            if open.is_none() && begins_function(head) && !line.ends_with(';') {
                 open = Some((number, indent, head.to_owned()));
             }
             if let Some((from, at, name)) = &open
@@ -393,4 +394,13 @@ fn tidy_searches_find() {
         ["--config", "--dry-run", "-n"].map(str::to_owned).into()
     );
     assert!(!uses(&["SystemTime::now"], "src", &[]).is_empty());
+    for head in [
+        "fn a() {",
+        "pub const fn a() {",
+        "pub(in crate::rules) fn a() {",
+        "pub(super) async fn a(",
+    ] {
+        assert!(begins_function(head), "{head}");
+    }
+    assert!(!begins_function("const A: u8 = 1;") && !begins_function("let f: fn() = a;"));
 }
