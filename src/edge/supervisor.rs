@@ -3,8 +3,8 @@
 //! The supervisor runs in `dlq-supervise`, in a process session of its own, so that it outlives the
 //! filter, the pipeline and the terminal. It holds `supervisor.lock` for its life: a session runs
 //! exactly while that lock is held. It writes the session's events, first to the session's file,
-//! then to the journal. When it dies, its watchdog ends the agent's process tree, and the next filter
-//! records the session as crashed. It reads no configuration: the plan has all settings.
+//! then to the journal. When it dies, its watchdog ends the agent's process tree, and the next
+//! filter records the session as crashed. It reads no configuration: the plan has all settings.
 //!
 //! [`run`] is the sequence of steps. Each step is a function that takes the values of the steps
 //! before it, and the session's facts (`context.rs`), which no step changes:
@@ -22,7 +22,8 @@
 //! | `agent::follow_agent` | agent, child, watchdog, stop request | agent run |
 //! | `check_verdict::read_outcome` | run, evidence, workspace | checked verdict or stated result |
 //! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with tested patch |
-//! | `finish::emit_checked`, `emit_stated`, `emit_no_result` | verdict, result or failure | end: an event |
+//! | `finish::emit_checked`, `emit_stated` | verdict or stated result | end: an event |
+//! | `finish::emit_no_result` | failure | end: an event |
 //! | `preflight::settle_budget` | cost | settled budget |
 //! | `workspace::clean_up` | workspace | |
 //! | `finish::record_end` | end | record |
