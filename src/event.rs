@@ -77,7 +77,8 @@ pub trait Payload: Serialize + DeserializeOwned + JsonSchema {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event<D> {
     specversion: String,
-    /// Unique together with `source`. Derived for edges and decisions: a repetition has the same id.
+    /// Unique together with `source`. Derived for edges and decisions: a repetition has the same
+    /// id.
     pub id: String,
     /// The name of the program.
     pub source: String,

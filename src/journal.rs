@@ -1,9 +1,9 @@
 //! The append-only log of every event that was originated, and its rotation.
 //!
 //! A writer locks `journal.lock`, opens the newest segment anew (it may have been rotated), and
-//! adds whole lines. A segment that exceeds its size is compressed into `journal.ndjson.1.gz` and the
-//! older ones move up; the oldest beyond the number kept is deleted. A crash during a rotation can repeat
-//! lines, never lose one: readers recognise repeats by `source` and `id`.
+//! adds whole lines. A segment that exceeds its size is compressed into `journal.ndjson.1.gz` and
+//! the older ones move up; the oldest beyond the number kept is deleted. A crash during a rotation
+//! can repeat lines, never lose one: readers recognise repeats by `source` and `id`.
 
 pub mod filter;
 pub mod print;

@@ -1,6 +1,7 @@
 //! Quoting for POSIX shells and zsh.
 
-/// Returns the text as one word: bare where no shell reads more into it, in single quotes otherwise.
+/// Returns the text as one word: bare where no shell reads more into it, in single quotes
+/// otherwise.
 pub fn quote(word: &str) -> String {
     if is_bare(word) { word.to_owned() } else { single_quote(word) }
 }

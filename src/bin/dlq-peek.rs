@@ -1,7 +1,7 @@
 //! dlq-peek - samples dead letters and says what they died of
 //!
-//! An originator when it is given queues, else a filter. A pass over a queue is in edge/peek.rs, the
-//! decisions in rules/evidence/.
+//! An originator when it is given queues, else a filter. A pass over a queue is in edge/peek.rs,
+//! the decisions in rules/evidence/.
 
 use std::process::ExitCode;
 

@@ -65,8 +65,8 @@ pub fn run(
     Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
 }
 
-/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. The rest
-/// is dropped, so that the command does not block.
+/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. The
+/// rest is dropped, so that the command does not block.
 fn read(mut pipe: impl Read + Send + 'static, max: u64) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -133,8 +133,8 @@ impl Peeker {
         }
     }
 
-    /// Reports a refusal; an event in the stream reports it once for each incident and reason, which
-    /// `refused` records.
+    /// Reports a refusal; an event in the stream reports it once for each incident and reason,
+    /// which `refused` records.
     fn refuse(
         &self,
         target: &PeekTarget,

@@ -73,8 +73,8 @@ pub fn become_child_of(parent: i32, argv: &[String], pipe: Option<(&str, &Path)>
     };
     let mut command = Command::new(program);
     if let Some((variable, path)) = pipe {
-        // Non-blocking, so that open does not wait for a writer; without CLOEXEC, so that exec keeps
-        // the descriptor.
+        // Non-blocking, so that open does not wait for a writer; without CLOEXEC, so that exec
+        // keeps the descriptor.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(pipe) => drop(command.env(variable, pipe.into_raw_fd().to_string())),
@@ -146,7 +146,8 @@ impl Tree {
     }
 
     /// Ends the whole tree: SIGINT to the agent, so that it can report its cost; after `grace`
-    /// SIGTERM to all; after another half of `grace` SIGKILL to all. Returns whether all have ended.
+    /// SIGTERM to all; after another half of `grace` SIGKILL to all. Returns whether all have
+    /// ended.
     pub fn stop(&self, grace: Duration) -> bool {
         if let Some(root) = self.root
             && self.alive().contains(&root)

@@ -1,5 +1,5 @@
-//! Project-wide invariants: ARCHITECTURE.md lists them; help, man pages and change log agree with the
-//! code.
+//! Project-wide invariants: ARCHITECTURE.md lists them; help, man pages and change log agree with
+//! the code.
 
 mod imports;
 mod names;
@@ -64,7 +64,8 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the uses of words in the code below `folder`, as `file:line: text`; `free` files may use them.
+/// Returns the uses of words in the code below `folder`, as `file:line: text`; `free` files may use
+/// them.
 fn uses(words: &[&str], folder: &str, free: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in rust_files(folder) {

@@ -1,9 +1,9 @@
 //! Running git: its settings, its output, and retries.
 //!
-//! Promises: no shell, no input, no network; a deadline and a limit on the output; no variable of the
-//! user's environment but `PATH`; no settings of the machine or the user; no program that a
-//! repository names (hooks, filters, monitors, differs, signers). A repository's own settings decide
-//! about data only: ignored files, line ends, sparse checkouts.
+//! Promises: no shell, no input, no network; a deadline and a limit on the output; no variable of
+//! the user's environment but `PATH`; no settings of the machine or the user; no program that a
+//! repository names (hooks, filters, monitors, differs, signers). A repository's own settings
+//! decide about data only: ignored files, line ends, sparse checkouts.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -107,7 +107,8 @@ impl Git {
         }
     }
 
-    /// Creates a git with a fixed repository: `.git` in the tree, which an agent may write, is not read.
+    /// Creates a git with a fixed repository: `.git` in the tree, which an agent may write, is not
+    /// read.
     pub fn within(admin: &str, tree: &str) -> Self {
         let location = [format!("--git-dir={admin}"), format!("--work-tree={tree}")];
         let location = ["-C", tree].map(str::to_owned).into_iter().chain(location).collect();
@@ -120,8 +121,8 @@ impl Git {
         self
     }
 
-    /// Disables the programs that the repository's settings name for files and events. Each use reads
-    /// the settings again: they may have changed.
+    /// Disables the programs that the repository's settings name for files and events. Each use
+    /// reads the settings again: they may have changed.
     pub fn disarmed(mut self) -> Result<Self, Error> {
         let pattern = r"^(filter|hook)\.";
         let named = self.ask(&["config", "--null", "--name-only", "--get-regexp", pattern])?;

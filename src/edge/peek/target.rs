@@ -76,8 +76,8 @@ impl Peeker {
         Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 
-    /// Returns the target of an incident that begins or grows; `None` for another line, and when the
-    /// incident is no longer open or its queue is in no scope of this run.
+    /// Returns the target of an incident that begins or grows; `None` for another line, and when
+    /// the incident is no longer open or its queue is in no scope of this run.
     pub(super) fn target_of_line(
         &self,
         head: &Head<'_>,

@@ -73,7 +73,8 @@ impl SessionRunner {
         if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
             return Err(refused("only sessions of the agent claude can be resumed"));
         }
-        // A prefix of an id, the parts of a conversation, and the limit on sessions need all records.
+        // A prefix of an id, the parts of a conversation, and the limit on sessions need all
+        // records.
         self.store.update(&Keys::all(), |sessions: &mut Sessions| {
             let none = "no such session; see 'dlq-status'";
             let ended = by_prefix(sessions.sessions.iter(), id, none).map_err(refused)?;

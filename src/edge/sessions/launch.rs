@@ -42,7 +42,8 @@ impl SessionRunner {
             .stderr(stderr)
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
-        // A pipe, because other processes of this user may read an environment: see edge/supervisor.
+        // A pipe, because other processes of this user may read an environment: see
+        // edge/supervisor.
         let handed = supervisor::to_hand_over(self.credential.as_ref());
         let handed = supervisor.stdin.take().map(|mut to| to.write_all(&handed));
         if let Some(Err(error)) = handed {
@@ -112,7 +113,8 @@ impl SessionRunner {
         }
     }
 
-    /// Returns the path of a bundle, which comes from outside, when it leads into the evidence folder.
+    /// Returns the path of a bundle, which comes from outside, when it leads into the evidence
+    /// folder.
     pub(super) fn bundle_at(&self, path: &Path) -> Option<PathBuf> {
         let path = std::fs::canonicalize(path).ok()?;
         let evidence = std::fs::canonicalize(self.store.dir().join("evidence")).ok()?;

@@ -113,8 +113,8 @@ pub(super) fn emit_checked(
     emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
 }
 
-/// Emits the result that an agent other than Claude Code has stated. `cost`, that of the transcript,
-/// takes precedence over the cost that the agent states.
+/// Emits the result that an agent other than Claude Code has stated. `cost`, that of the
+/// transcript, takes precedence over the cost that the agent states.
 pub(super) fn emit_stated(
     context: &SessionContext,
     stated: StatedResult,

@@ -47,8 +47,8 @@ impl SkipReason {
     }
 }
 
-/// Applies every rule, in order. Returns the requirement of each, and the reason when it is not met.
-/// The first reason decides.
+/// Applies every rule, in order. Returns the requirement of each, and the reason when it is not
+/// met. The first reason decides.
 pub fn rules(
     policy: &StartPolicy,
     queue: &str,

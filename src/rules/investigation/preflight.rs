@@ -43,8 +43,8 @@ pub enum Retry {
 }
 
 /// Returns the reason why the session ends here; `None` when its agent runs, or its triage is the
-/// result. `spends` says whether an agent follows: the triage alone costs nothing and is reported for
-/// every cause. `owner` is the result of [`owner`].
+/// result. `spends` says whether an agent follows: the triage alone costs nothing and is reported
+/// for every cause. `owner` is the result of [`owner`].
 pub fn judge(
     evidence: &SampledEvidence,
     spends: bool,

@@ -1,8 +1,8 @@
 //! The document `queues.json`, and the application of one round to it.
 //!
-//! The document has a record for each queue that is not quiet. For quiet queues it has only the time
-//! of the last whole round of each selection: a queue that was polled then and has no record was
-//! empty.
+//! The document has a record for each queue that is not quiet. For quiet queues it has only the
+//! time of the last whole round of each selection: a queue that was polled then and has no record
+//! was empty.
 
 use std::collections::BTreeMap;
 
@@ -115,8 +115,8 @@ impl Watched {
         (target.is_given() || target.found_at <= round).then_some(round)
     }
 
-    /// Applies a round whose first request was made at `begun`, and passes its lines to `emit` one by
-    /// one: a large round has too many to hold.
+    /// Applies a round whose first request was made at `begun`, and passes its lines to `emit` one
+    /// by one: a large round has too many to hold.
     pub fn apply_round(
         &mut self,
         policy: &Policy,
@@ -199,15 +199,15 @@ pub fn ten_minute_bucket(at: Timestamp) -> String {
     (at.millis() / 600_000).to_string()
 }
 
-/// Returns the first sequence number of a new document. It is above all those of an earlier document
-/// that was moved away, because consumers would take repeated ids for old events. It is the same for
-/// ten minutes, so that a first run that crashes repeats its ids.
+/// Returns the first sequence number of a new document. It is above all those of an earlier
+/// document that was moved away, because consumers would take repeated ids for old events. It is
+/// the same for ten minutes, so that a first run that crashes repeats its ids.
 fn first_floor(begun: Timestamp) -> u64 {
     u64::try_from(begun.millis()).unwrap_or(0) / 600_000 * 1000
 }
 
-/// Returns a sentence for each reason for which queues could not be read. With `only_new`, queues that
-/// were reported as unreadable before are left out.
+/// Returns a sentence for each reason for which queues could not be read. With `only_new`, queues
+/// that were reported as unreadable before are left out.
 pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Vec<String> {
     let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for one in polled.iter().filter(|one| !one.unlisted) {

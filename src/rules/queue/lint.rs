@@ -57,9 +57,9 @@ fn judge(
     findings.into_iter().flatten().collect()
 }
 
-/// Compares the retention with that of the sources. A dead letter of a standard queue keeps the time
-/// at which it was first sent, so the DLQ may delete it on arrival when a source keeps messages as
-/// long. In FIFO queues the time starts at arrival.
+/// Compares the retention with that of the sources. A dead letter of a standard queue keeps the
+/// time at which it was first sent, so the DLQ may delete it on arrival when a source keeps
+/// messages as long. In FIFO queues the time starts at arrival.
 fn retention(graph: &Graph, node: &QueueNode, attributes: &Attributes) -> Option<Finding> {
     if node.queue.fifo {
         return None;

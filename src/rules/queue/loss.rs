@@ -1,8 +1,8 @@
 //! Suspected loss: the depth fell, and no redrive or deletion is known.
 //!
-//! Counts are approximate, and people redrive. A drop of the depth is therefore suspected only after
-//! the lower count has lasted for two readings and a minute, with nothing in flight and no move task
-//! that explains it. Move tasks are asked for only then, because that costs a request.
+//! Counts are approximate, and people redrive. A drop of the depth is therefore suspected only
+//! after the lower count has lasted for two readings and a minute, with nothing in flight and no
+//! move task that explains it. Move tasks are asked for only then, because that costs a request.
 
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ pub struct MoveTask {
 /// The reason why messages are missing: the word used in events, and a clause for people.
 pub type LossReason = (&'static str, String);
 
-/// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry at
-/// that reading.
+/// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry
+/// at that reading.
 pub fn follow(
     drop: Option<DepthDrop>,
     past: Option<(Timestamp, Counts)>,
@@ -78,8 +78,8 @@ pub fn follow(
     })
 }
 
-/// Returns the part of a judged drop that lies below its `to`, so that messages that leave one by one
-/// are reported together.
+/// Returns the part of a judged drop that lies below its `to`, so that messages that leave one by
+/// one are reported together.
 pub fn rest(judged: DepthDrop, depth: u64, at: Timestamp) -> Option<DepthDrop> {
     (depth < judged.to).then_some(DepthDrop {
         from: judged.to,

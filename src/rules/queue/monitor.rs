@@ -1,4 +1,5 @@
-//! The judgement of one queue: policy, record and reading in; the next record and the event lines out.
+//! The judgement of one queue: policy, record and reading in; the next record and the event lines
+//! out.
 //!
 //! Promises: a failed reading changes nothing that is known about the messages. It never raises,
 //! never clears, and never counts as zero.
@@ -54,8 +55,8 @@ pub struct Polled<'a> {
 /// an unchanged reading does not.
 pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
 
-/// Whether the next judgement needs the list of move tasks: a drop has lasted, or the queue is about
-/// to be cleared, and nobody was seen reading.
+/// Whether the next judgement needs the list of move tasks: a drop has lasted, or the queue is
+/// about to be cleared, and nobody was seen reading.
 pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading) -> bool {
     let (Some(past), Ok(now)) = (past, &reading.result) else { return false };
     let past = past.clamp_future_times(reading.at);
@@ -68,9 +69,9 @@ pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading)
         && drop.is_some_and(|drop| !drop.read)
 }
 
-/// Judges one reading of a queue, and emits an event for each change. Returns the record, and whether
-/// to keep it: a queue that is quiet or gone needs none. `empty_at` is the last time a queue without a
-/// record was empty, `floor` its first sequence number.
+/// Judges one reading of a queue, and emits an event for each change. Returns the record, and
+/// whether to keep it: a queue that is quiet or gone needs none. `empty_at` is the last time a
+/// queue without a record was empty, `floor` its first sequence number.
 pub fn judge(
     policy: &Policy,
     past: Option<&Record>,
@@ -244,8 +245,8 @@ impl Judgement<'_> {
         self.emit(QueueGrew { queue: self.queue(), depth, raised_depth });
     }
 
-    /// Judges a drop that has lasted, or at the clear the whole drop. Returns the cause if it is known
-    /// why the messages left.
+    /// Judges a drop that has lasted, or at the clear the whole drop. Returns the cause if it is
+    /// known why the messages left.
     fn judge_drop(&mut self, depth: u64, clears: bool) -> Option<&'static str> {
         let at = self.polled.reading.at;
         let mut drop = self.record.drop.filter(|drop| clears || loss::is_due(Some(*drop), at))?;

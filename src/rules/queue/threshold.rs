@@ -1,8 +1,8 @@
 //! Raise, clear and growth of a queue: hysteresis over readings.
 //!
 //! One reading at or above the threshold raises. Only empty readings clear: a number of them in a
-//! row, over at least a minute, because counts need that long to settle. A failed reading starts the
-//! streak again. A raised queue between zero and the threshold stays raised.
+//! row, over at least a minute, because counts need that long to settle. A failed reading starts
+//! the streak again. A raised queue between zero and the threshold stays raised.
 
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub fn clears(clear_after: u64, run: Option<EmptyStreak>, at: Timestamp) -> bool
     run.is_some_and(|run| run.readings >= clear_after && at.since(run.since) >= SETTLED)
 }
 
-/// Returns the depth at which growth is reported next, after `depth` was reported: the first step of
-/// `raised_depth` × `factor`ⁿ above it.
+/// Returns the depth at which growth is reported next, after `depth` was reported: the first step
+/// of `raised_depth` × `factor`ⁿ above it.
 pub fn next_step(raised_depth: u64, factor: u64, depth: u64) -> u64 {
     let mut step = raised_depth.max(1);
     while step <= depth {

@@ -1,8 +1,8 @@
 //! Report of an investigation in Markdown, the verdict first.
 //!
-//! Promises: text of a model is prose without markup, and external text stands in code spans, so that
-//! neither can forge a heading, a link or a status. A lowered status is stated beside the status.
-//! Unknown is stated as unknown. Every list has a limit.
+//! Promises: text of a model is prose without markup, and external text stands in code spans, so
+//! that neither can forge a heading, a link or a status. A lowered status is stated beside the
+//! status. Unknown is stated as unknown. Every list has a limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Recorded runs in tests/fixtures/claude, compared with their index. The expectations come from the
-//! index alone, or from a plain search in the file.
+//! Recorded runs in tests/fixtures/claude, compared with their index. The expectations come from
+//! the index alone, or from a plain search in the file.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
