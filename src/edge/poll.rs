@@ -144,7 +144,7 @@ impl Poller {
             log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
         }
         // After discovery, so that a queue found just now counts as read in this round.
-        let sampled = clock::now();
+        let polled_at = clock::now();
         let polled = self.poll(&targets)?;
         let api_calls = self.sqs.api_calls() - earlier_calls;
         let is_unreadable = |one: &&Polled<'_>| one.reading.result.is_err() && !one.unlisted;
@@ -167,7 +167,7 @@ impl Poller {
             text::count(finished.api_calls, "request"),
         ));
         let incomplete = !all_found || finished.unreadable > 0;
-        let (lines, raised) = self.apply(discovered, &polled, finished, sampled)?;
+        let (lines, raised) = self.apply(discovered, &polled, finished, polled_at)?;
         drop(polled);
         targets.truncate(lasting);
         self.targets = targets;
@@ -188,14 +188,14 @@ impl Poller {
         found: Discovered,
         polled: &[Polled<'_>],
         mut finished: PollFinished,
-        sampled: Timestamp,
+        polled_at: Timestamp,
     ) -> Result<([RoundLines; 2], u64), Error> {
         let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
             let mut push = |line: &[u8], news| lines.push(line, news);
-            doc.apply_failures(&found.failures, sampled, &mut push);
-            doc.apply_round(&self.policy, &self.key, sampled, polled, &mut push);
+            doc.apply_failures(&found.failures, polled_at, &mut push);
+            doc.apply_round(&self.policy, &self.key, polled_at, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
