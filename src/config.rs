@@ -120,8 +120,9 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
     Ok(())
 }
 
-/// Sets one key from a flag: `set(&mut settings, "monitoring.check_interval", "10s", "--interval")`.
-/// Commas separate the items of a list. A refusal calls the value `given_as`.
+/// Sets one key from a flag:
+/// `set(&mut settings, "monitoring.check_interval", "10s", "--interval")`. Commas separate the
+/// items of a list. A refusal calls the value `given_as`.
 pub fn set(settings: &mut Settings, key: &str, text: &str, given_as: &str) -> Result<(), Error> {
     put(settings, key, text, given_as, Source { is_variable: true, trusted: true })
         .map_err(|error| Error::wrong(error.text))

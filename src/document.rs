@@ -1,10 +1,10 @@
 //! State documents as sets of keyed records. No I/O.
 //!
 //! A decision names the records that it needs by [`Keys`], and gets a document that holds those and
-//! no others: a record that was not named looks absent, so a decision has to name all that it reads.
-//! A store may keep all records of a document in one file, or each record by itself.
-//! Promises: a document that is split and joined again is the same document, in the same order;
-//! the format on disk is the body's own fields behind a `version`.
+//! no others: a record that was not named looks absent, so a decision has to name all that it
+//! reads. A store may keep all records of a document in one file, or each record by itself.
+//! Promises: a document that is split and joined again is the same document, in the same order; the
+//! format on disk is the body's own fields behind a `version`.
 
 mod keys;
 mod sets;

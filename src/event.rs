@@ -77,7 +77,8 @@ pub trait Payload: Serialize + DeserializeOwned + JsonSchema {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event<D> {
     specversion: String,
-    /// Unique together with `source`. Derived for edges and decisions: a repetition has the same id.
+    /// Unique together with `source`. Derived for edges and decisions: a repetition has the same
+    /// id.
     pub id: String,
     /// The name of the program.
     pub source: String,
@@ -96,11 +97,12 @@ pub struct Event<D> {
 }
 
 impl<D: Payload> Event<D> {
-    pub fn new(source: &str, id: String, subject: &str, time: Timestamp, data: D) -> Self {
+    /// Returns an event of the program that writes the type.
+    pub fn new(id: String, subject: &str, time: Timestamp, data: D) -> Self {
         Event {
             specversion: "1.0".into(),
             id,
-            source: source.into(),
+            source: D::TYPE.emitter().as_str().into(),
             kind: D::TYPE.as_str().into(),
             subject: subject.into(),
             time,
@@ -108,6 +110,12 @@ impl<D: Payload> Event<D> {
             severity: data.severity(),
             data,
         }
+    }
+
+    /// Returns an event whose id is derived from its program and `parts`.
+    pub fn derived(parts: &[&str], subject: &str, time: Timestamp, data: D) -> Self {
+        let id = derived_id(&[&[D::TYPE.emitter().as_str()], parts].concat());
+        Event::new(id, subject, time, data)
     }
 
     #[must_use]

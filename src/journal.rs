@@ -1,9 +1,9 @@
 //! The append-only log of every event that was originated, and its rotation.
 //!
-//! A writer locks `journal.lock`, opens the file anew (it may have been rotated), and adds whole
-//! lines. A file that exceeds its size is compressed into `journal.ndjson.1.gz` and the older ones
-//! move up; the oldest beyond the number kept is deleted. A crash during a rotation can repeat
-//! lines, never lose one: readers recognise repeats by `source` and `id`.
+//! A writer locks `journal.lock`, opens the newest segment anew (it may have been rotated), and
+//! adds whole lines. A segment that exceeds its size is compressed into `journal.ndjson.1.gz` and
+//! the older ones move up; the oldest beyond the number kept is deleted. A crash during a rotation
+//! can repeat lines, never lose one: readers recognise repeats by `source` and `id`.
 
 pub mod filter;
 pub mod print;
@@ -60,7 +60,7 @@ impl Journal {
         let size = store::append_private(&self.path)
             .and_then(|file| ndjson::append_with(file, write))
             .map_err(|error| Error::file("write", &self.path, &error))?;
-        // The lines are on disk: a file that stays too long is no reason to fail.
+        // The lines are on disk: a segment that stays too long is no reason to fail.
         if size > self.rotation.size_max
             && let Err(error) = self.rotate()
         {
@@ -94,7 +94,7 @@ impl Journal {
         store::sync_parent(&self.path)
     }
 
-    /// Opens all segments, oldest first, the current one last, and returns the identity of the
+    /// Opens all segments, oldest first, the newest one last, and returns the identity of the
     /// journal. They are opened under the lock, so that a rotation meanwhile neither hides nor
     /// repeats a line.
     fn open_identified(&self) -> Result<(Vec<Segment>, JournalIdentity), Error> {
@@ -124,7 +124,7 @@ impl Journal {
     }
 }
 
-/// The identity of the current segment, and of the newest compressed one.
+/// The identity of the newest segment, and of the newest compressed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct JournalIdentity {
     current: Option<u64>,

@@ -104,8 +104,8 @@ pub(super) fn fence(text: &str, least: usize) -> String {
     "`".repeat(least.max(longest + 1))
 }
 
-/// Returns untrusted sentences as prose. Code spans stay; a word that a browser would make a link or
-/// mention (`https://…`, `@name`, `#12`) becomes a code span.
+/// Returns untrusted sentences as prose. Code spans stay; a word that a browser would make a link
+/// or mention (`https://…`, `@name`, `#12`) becomes a code span.
 pub(super) fn prose(text: &str) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = safe(&folded);

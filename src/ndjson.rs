@@ -63,8 +63,8 @@ pub fn last_line(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(line.filter(|line| line.len() as u64 <= max).map(<[u8]>::to_vec))
 }
 
-/// Returns the whole lines of a file behind the first `offset` bytes, each with its LF, as one piece;
-/// empty when there is no file. Their length is how far the next call goes on.
+/// Returns the whole lines of a file behind the first `offset` bytes, each with its LF, as one
+/// piece; empty when there is no file. Their length is how far the next call goes on.
 pub fn lines_after(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
     let Some(mut file) = if_found(File::open(path))? else { return Ok(Vec::new()) };
     let mut bytes = Vec::new();

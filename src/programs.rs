@@ -79,7 +79,8 @@ queue of each incident that begins or grows.
 
 ",
     options: &[
-        Opt::flag("messages", "print the messages, redacted, instead of queue.sampled"),
+        Opt::flag("messages", "print the messages, redacted, instead of queue.sampled")
+            .conflicts(&["dry-run"]),
         Opt::flag("raw", "with --messages: print them unredacted, secrets included"),
         Opt::setting("max", "10", "evidence.max_messages", "receive at most so many messages"),
         Opt::setting(

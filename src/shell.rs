@@ -1,12 +1,15 @@
 //! Quoting for POSIX shells and zsh.
 
-/// Returns the text as one word: bare where no shell reads more into it, in single quotes otherwise.
+/// Returns the text as one word: bare where no shell reads more into it, in single quotes
+/// otherwise.
 pub fn quote(word: &str) -> String {
+    if is_bare(word) { word.to_owned() } else { single_quote(word) }
+}
+
+/// Returns whether a shell reads nothing more into the word.
+pub fn is_bare(word: &str) -> bool {
     // zsh replaces a leading `=` with the path of a command.
-    if !word.is_empty() && !word.starts_with('=') && word.bytes().all(is_plain) {
-        return word.to_owned();
-    }
-    single_quote(word)
+    !word.is_empty() && !word.starts_with('=') && word.bytes().all(is_plain)
 }
 
 /// Returns the text as one word in single quotes.

@@ -25,8 +25,8 @@ pub fn safe(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Escapes a line of JSON for a terminal. JSON's own escapes for the characters of [`safe`] keep the
-/// value equal.
+/// Escapes a line of JSON for a terminal. JSON's own escapes for the characters of [`safe`] keep
+/// the value equal.
 pub fn safe_json(line: &[u8]) -> Cow<'_, [u8]> {
     let text = String::from_utf8_lossy(line);
     if !text.chars().any(hidden) {

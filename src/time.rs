@@ -1,7 +1,7 @@
 //! Instants and durations, as they are written on the wire, in state and in options.
 //!
-//! An instant is UTC to the millisecond, written as RFC 3339 with `Z`. A duration has a unit: `30s`,
-//! `4h`. Pure: only `clock.rs` reads a clock.
+//! An instant is UTC to the millisecond, written as RFC 3339 with `Z`. A duration has a unit:
+//! `30s`, `4h`. Pure: only `clock.rs` reads a clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -57,8 +57,8 @@ impl Timestamp {
     }
 }
 
-/// Reads the form that this family writes, `2026-11-22T19:57:32[.123]Z`. Faster than chrono, because
-/// filters read the time of every line.
+/// Reads the form that this family writes, `2026-11-22T19:57:32[.123]Z`. Faster than chrono,
+/// because filters read the time of every line.
 fn parse_own(b: &[u8]) -> Option<Timestamp> {
     let millis = match (b.len(), b.last()) {
         (20, Some(b'Z')) => 0,

@@ -2,8 +2,8 @@
 //!
 //! A filter reads lines with [`Input`] and writes them unchanged with [`Output`].
 //!
-//! Promises: every line is checked to its last byte; output is written in blocks, and flushed before
-//! a read that may wait, so that no line is delayed; only this file writes standard output.
+//! Promises: every line is checked to its last byte; output is written in blocks, and flushed
+//! before a read that may wait, so that no line is delayed; only this file writes standard output.
 
 #![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
 

@@ -1,4 +1,4 @@
-//! dlq-log: prints the journal, all of it or the lines that meet some conditions, and follows it.
+//! dlq-log - prints and follows the journal: all of it, or the lines that meet some conditions
 
 use std::process::ExitCode;
 

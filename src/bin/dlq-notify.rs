@@ -1,4 +1,4 @@
-//! dlq-notify: passes every line on, and notifies people of the events that matter.
+//! dlq-notify - passes every line on, and notifies people of the events that matter
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! dlq-peek - samples dead letters and says what they died of
 //!
-//! An originator when it is given queues, else a filter. A pass over a queue is in edge/peek.rs, the
-//! decisions in rules/evidence/.
+//! An originator when it is given queues, else a filter. A pass over a queue is in edge/peek.rs,
+//! the decisions in rules/evidence/.
 
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     tool::main(&PEEK, run)
 }
 
-/// Reads what to peek at, and refuses options that do not go together.
+/// Reads what to peek at, and refuses options that lack another option or an operand.
 fn request(given: &Given) -> Result<PeekRequest, Error> {
     if let Some(empty) = given.operands.iter().find(|queue| queue.is_empty()) {
         return Err(Error::Usage(unexpected(empty)));
@@ -33,10 +33,6 @@ fn request(given: &Given) -> Result<PeekRequest, Error> {
     let wrong = [
         (peek.raw && !peek.messages, "option '--raw' requires '--messages'"),
         (peek.messages && peek.queues.is_empty(), "option '--messages' requires a queue"),
-        (
-            peek.messages && given.has("dry-run"),
-            "option '--messages' cannot be combined with '--dry-run', which receives none",
-        ),
         (
             peek.incident.is_some() && peek.queues.len() != 1,
             "option '--incident' requires exactly one queue",

@@ -1,4 +1,4 @@
-//! dlq-status: shows incidents, investigations and their cost, once. Starts nothing.
+//! dlq-status - shows incidents, investigations and their cost, once; starts nothing
 
 use std::process::ExitCode;
 

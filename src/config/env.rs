@@ -45,7 +45,8 @@ impl Env {
         self.set(name).map(|variable| variable.value.as_str())
     }
 
-    /// Returns the value of the real environment, for what a file that is not trusted must not decide.
+    /// Returns the value of the real environment, for what a file that is not trusted must not
+    /// decide.
     pub fn real(&self, name: &str) -> Option<&str> {
         let real = |variable: &&Variable| variable.origin == VariableOrigin::Environment;
         self.set(name).filter(real).map(|variable| variable.value.as_str())

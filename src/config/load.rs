@@ -65,7 +65,8 @@ fn searched(env: &Env) -> Vec<(PathBuf, bool)> {
     [here, own, system].into_iter().flatten().collect()
 }
 
-/// Returns the folder for state: `state.dir`, else `$XDG_STATE_HOME/dlq`, else `~/.local/state/dlq`.
+/// Returns the folder for state: `state.dir`, else `$XDG_STATE_HOME/dlq`, else
+/// `~/.local/state/dlq`.
 pub fn state_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
     let own = || base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("dlq"));
     settings.state.dir.clone().or_else(own).ok_or_else(|| {

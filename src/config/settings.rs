@@ -219,9 +219,9 @@ section! {
     pub struct State, STATE for settings: Settings [state] in "state";
     /// Folder of the state; without it, a folder of the XDG base directories.
     dir: Option<PathBuf> = none, env Owner("choose where files are written") => path();
-    /// Size at which the journal is rotated, in MiB.
+    /// Size at which the newest segment of the journal is rotated, in MiB.
     journal_max_mib: u64 = "16", env Anyone => whole(1..=1024);
-    /// Rotated journals that are kept.
+    /// Older segments of the journal that are kept.
     journal_keep: u32 = "8", env Anyone => whole(0..=100);
     /// Finished sessions that are kept.
     sessions_keep: u32 = "200", env Anyone => whole(1..=10_000);

@@ -17,8 +17,8 @@ pub enum SetOperation<'a> {
 }
 
 impl SetOperation<'_> {
-    /// Applies the operation to a list. Records that were asked for are put back in their old places,
-    /// new ones at the end.
+    /// Applies the operation to a list. Records that were asked for are put back in their old
+    /// places, new ones at the end.
     pub fn list<T: Clone>(
         &mut self,
         kind: RecordKind,

@@ -48,8 +48,8 @@ pub fn run(
     let until = clock::tick() + deadline;
     let errors = child.stderr.take().map(|stderr| read(stderr, ERRORS_MAX));
     let output = child.stdout.take().and_then(|stdout| {
-        let left = until.saturating_duration_since(clock::tick());
-        store::receive(&read(stdout, max + 1), left).ok()
+        let remaining = until.saturating_duration_since(clock::tick());
+        store::receive(&read(stdout, max + 1), remaining).ok()
     });
     let (mut output, more, ended) = match output {
         Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),
@@ -65,8 +65,8 @@ pub fn run(
     Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
 }
 
-/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. The rest
-/// is dropped, so that the command does not block.
+/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. The
+/// rest is dropped, so that the command does not block.
 fn read(mut pipe: impl Read + Send + 'static, max: u64) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -5,8 +5,8 @@
 //! or an agent names is run. The repository gets a branch, the branch's reflog, and an entry in
 //! `worktrees/`.
 //!
-//! Evidence is in `.dlq/`, with a `.gitignore` that says `*`: the agent's own git calls skip it too.
-//! Neither `info/exclude`, which all worktrees share, nor a setting of the user is written.
+//! Evidence is in `.dlq/`, with a `.gitignore` that says `*`: the agent's own git calls skip it
+//! too. Neither `info/exclude`, which all worktrees share, nor a setting of the user is written.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,8 @@ const CITED_MAX: u64 = 8 << 20;
 /// Longest history, in bytes.
 const HISTORY_MAX: u64 = 256 << 10;
 
-/// A worktree on a branch of its own, complete or not, also one whose folder was removed or replaced.
+/// A worktree on a branch of its own, complete or not, also one whose folder was removed or
+/// replaced.
 #[derive(Debug)]
 pub struct Worktree {
     pub folder: PathBuf,
@@ -117,8 +118,8 @@ impl Worktree {
         }
     }
 
-    /// Returns a line of a file in the base commit, counted from 1. The text of a symbolic link is its
-    /// target.
+    /// Returns a line of a file in the base commit, counted from 1. The text of a symbolic link is
+    /// its target.
     pub fn cited(&self, path: &str, line: u64) -> Result<Option<String>, Error> {
         let mut names: Vec<&str> = Vec::new();
         for part in Path::new(path).components() {
@@ -146,8 +147,9 @@ impl Worktree {
         Ok(self.git()?.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
     }
 
-    /// Returns date, author and subject of a commit that is the base or an ancestor of it: an agent's
-    /// own commit is no evidence. The hash needs at least 7 digits, so that none matches by chance.
+    /// Returns date, author and subject of a commit that is the base or an ancestor of it: an
+    /// agent's own commit is no evidence. The hash needs at least 7 digits, so that none matches by
+    /// chance.
     pub fn commit(&self, hash: &str) -> Result<Option<String>, Error> {
         if hash.len() < 7 || hash.len() > 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
@@ -163,8 +165,8 @@ impl Worktree {
         Ok(Some(self.git()?.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
     }
 
-    /// Removes the worktree and its branch, unless it has changes. Ignored files and evidence are no
-    /// changes. Returns whether it was removed.
+    /// Removes the worktree and its branch, unless it has changes. Ignored files and evidence are
+    /// no changes. Returns whether it was removed.
     pub fn close(&self) -> Result<bool, Error> {
         let unchanged = self.is_unchanged()?;
         if unchanged {

@@ -23,7 +23,7 @@ use crate::document::Keys;
 use crate::edge::aws::{BATCH, Sqs};
 use crate::edge::evidence::write::BundleWriter;
 use crate::error::Error;
-use crate::event::{self, Cause, Event, QueueSampled};
+use crate::event::{self, Cause, Event, QueueSampled, ToolName};
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::evidence::bundle::Sampled;
@@ -34,9 +34,6 @@ use crate::rules::evidence::redact::Redactor;
 use crate::rules::queue::reading::{Counts, ReadError};
 use crate::store::Store;
 use crate::text;
-
-/// Source of the events of a peek.
-pub const SOURCE: &str = crate::event::ToolName::Peek.as_str();
 
 /// The result of a peek.
 #[derive(Debug)]
@@ -136,8 +133,8 @@ impl Peeker {
         }
     }
 
-    /// Reports a refusal; an event in the stream reports it once for each incident and reason, which
-    /// `refused` records.
+    /// Reports a refusal; an event in the stream reports it once for each incident and reason,
+    /// which `refused` records.
     fn refuse(
         &self,
         target: &PeekTarget,
@@ -288,9 +285,11 @@ impl Peeker {
         let id = match (&target.cause, data.refused.is_some() || self.dry_run) {
             // A person may be refused repeatedly; each refusal is an event of its own.
             (None, true) => event::fresh_id(now, &target.queue.arn),
-            _ => event::derived_id(&[SOURCE, &target.queue.arn, &key, &pass, &word]),
+            _ => {
+                event::derived_id(&[ToolName::Peek.as_str(), &target.queue.arn, &key, &pass, &word])
+            }
         };
-        let event = Event::new(SOURCE, id, &target.queue.name, now, data);
+        let event = Event::new(id, &target.queue.name, now, data);
         event.of_incident(target.incident.clone()).line()
     }
 

@@ -29,7 +29,7 @@ use crate::money::Usd;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document;
 use crate::rules::queue::document::Watched;
-use crate::rules::queue::monitor::{Policy, Polled, SOURCE, asks_for_tasks};
+use crate::rules::queue::monitor::{Policy, Polled, asks_for_tasks};
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::rules::queue::schedule;
@@ -104,7 +104,7 @@ impl Poller {
     /// queue could not be read, or, with `check`, an incident is open.
     pub fn rounds(mut self) -> Result<bool, Error> {
         let (begun, salt) = (clock::tick(), u64::from(std::process::id()));
-        let (mut out, mut beat) = (Output::new(), 0);
+        let (mut out, mut tick) = (Output::new(), 0);
         let rounds = self.run.rounds.unwrap_or(if self.run.follow { u64::MAX } else { 1 });
         for number in 1..=rounds {
             let mut round = self.round()?;
@@ -115,8 +115,8 @@ impl Poller {
                 return Ok(round.incomplete || (self.run.check && round.raised > 0));
             }
             let (next, moment) =
-                schedule::next_tick(beat, self.monitoring.check_interval, begun.elapsed(), salt);
-            beat = next;
+                schedule::next_tick(tick, self.monitoring.check_interval, begun.elapsed(), salt);
+            tick = next;
             self.sqs.wait_until(begun + moment);
         }
         Ok(false)
@@ -144,7 +144,7 @@ impl Poller {
             log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
         }
         // After discovery, so that a queue found just now counts as read in this round.
-        let sampled = clock::now();
+        let polled_at = clock::now();
         let polled = self.poll(&targets)?;
         let api_calls = self.sqs.api_calls() - earlier_calls;
         let is_unreadable = |one: &&Polled<'_>| one.reading.result.is_err() && !one.unlisted;
@@ -167,7 +167,7 @@ impl Poller {
             text::count(finished.api_calls, "request"),
         ));
         let incomplete = !all_found || finished.unreadable > 0;
-        let (lines, raised) = self.apply(discovered, &polled, finished, sampled)?;
+        let (lines, raised) = self.apply(discovered, &polled, finished, polled_at)?;
         drop(polled);
         targets.truncate(lasting);
         self.targets = targets;
@@ -188,19 +188,19 @@ impl Poller {
         found: Discovered,
         polled: &[Polled<'_>],
         mut finished: PollFinished,
-        sampled: Timestamp,
+        polled_at: Timestamp,
     ) -> Result<([RoundLines; 2], u64), Error> {
         let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
             let mut push = |line: &[u8], news| lines.push(line, news);
-            doc.apply_failures(&found.failures, sampled, &mut push);
-            doc.apply_round(&self.policy, &self.key, sampled, polled, &mut push);
+            doc.apply_failures(&found.failures, polled_at, &mut push);
+            doc.apply_round(&self.policy, &self.key, polled_at, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
             let id = event::fresh_id(now, &format!("{} {}", std::process::id(), self.round));
-            lines.push(&Event::new(SOURCE, id, "", now, finished).line(), true);
+            lines.push(&Event::new(id, "", now, finished).line(), true);
             if !self.run.dry_run {
                 self.journal.append_with(|out| lines.write_journaled(out))?;
             }

@@ -31,7 +31,7 @@ pub const MARKER: &str = "DLQ_SESSION_DIR";
 const FILE_MAX: u64 = 1 << 30;
 
 /// The time that SIGKILL may take; a process in an uninterruptible wait takes longer.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Leaves the terminal and the process group of the caller.
 pub fn detach() {
@@ -73,8 +73,8 @@ pub fn become_child_of(parent: i32, argv: &[String], pipe: Option<(&str, &Path)>
     };
     let mut command = Command::new(program);
     if let Some((variable, path)) = pipe {
-        // Non-blocking, so that open does not wait for a writer; without CLOEXEC, so that exec keeps
-        // the descriptor.
+        // Non-blocking, so that open does not wait for a writer; without CLOEXEC, so that exec
+        // keeps the descriptor.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(pipe) => drop(command.env(variable, pipe.into_raw_fd().to_string())),
@@ -105,9 +105,9 @@ pub struct Tree {
     /// The process session (without /proc: the process group) that only the tree uses.
     pub group: Option<i32>,
     /// The supervisor, if it is the caller: its descendants belong to the tree.
-    pub above: Option<i32>,
+    pub supervisor: Option<i32>,
     /// Descendants of the supervisor that do not belong to the tree.
-    pub spare: Vec<i32>,
+    pub excluded: Vec<i32>,
 }
 
 struct ProcessRow {
@@ -129,12 +129,12 @@ impl Tree {
             for row in &rows {
                 // The id may have been reused. Where the marker can be read, it is not needed.
                 let by_number = !cfg!(target_os = "linux") && Some(row.pid) == self.root;
-                let ours = row.marked
+                let belongs = row.marked
                     || by_number
                     || Some(row.group) == self.group
-                    || Some(row.parent) == self.above
+                    || Some(row.parent) == self.supervisor
                     || found.contains(&row.parent);
-                if ours && row.pid != own && !self.spare.contains(&row.pid) {
+                if belongs && row.pid != own && !self.excluded.contains(&row.pid) {
                     found.insert(row.pid);
                 }
             }
@@ -146,7 +146,8 @@ impl Tree {
     }
 
     /// Ends the whole tree: SIGINT to the agent, so that it can report its cost; after `grace`
-    /// SIGTERM to all; after another half of `grace` SIGKILL to all. Returns whether all have ended.
+    /// SIGTERM to all; after another half of `grace` SIGKILL to all. Returns whether all have
+    /// ended.
     pub fn stop(&self, grace: Duration) -> bool {
         if let Some(root) = self.root
             && self.alive().contains(&root)
@@ -166,11 +167,11 @@ impl Tree {
             return true;
         }
         send(&alive, Signal::TERM);
-        self.gone_within(grace, None) || self.gone_within(KILL_PATIENCE, Some(Signal::KILL))
+        self.gone_within(grace, None) || self.gone_within(KILL_TIMEOUT, Some(Signal::KILL))
     }
 
-    fn gone_within(&self, patience: Duration, signal: Option<Signal>) -> bool {
-        let deadline = clock::tick() + patience;
+    fn gone_within(&self, timeout: Duration, signal: Option<Signal>) -> bool {
+        let deadline = clock::tick() + timeout;
         loop {
             let alive = self.alive();
             if alive.is_empty() {

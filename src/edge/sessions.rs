@@ -68,7 +68,7 @@ impl SessionRunner {
         let path = env.real("PATH");
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
         let chosen = agent_program::choose(&settings, path);
-        if chosen.stands_in && settings.enabled {
+        if chosen.is_fallback && settings.enabled {
             log::warn("Claude Code is not installed: incidents get a triage by rules instead");
         }
         let start = StartPolicy {

@@ -3,8 +3,8 @@
 //! The supervisor runs in `dlq-supervise`, in a process session of its own, so that it outlives the
 //! filter, the pipeline and the terminal. It holds `supervisor.lock` for its life: a session runs
 //! exactly while that lock is held. It writes the session's events, first to the session's file,
-//! then to the journal. When it dies, its watchdog ends the agent's process tree, and the next filter
-//! records the session as crashed. It reads no configuration: the plan has all settings.
+//! then to the journal. When it dies, its watchdog ends the agent's process tree, and the next
+//! filter records the session as crashed. It reads no configuration: the plan has all settings.
 //!
 //! [`run`] is the sequence of steps. Each step is a function that takes the values of the steps
 //! before it, and the session's facts (`context.rs`), which no step changes:
@@ -13,11 +13,20 @@
 //! |---|---|---|
 //! | `agent::prepare_agent` | plan, credential | prepared agent |
 //! | `evidence::collect` | environment | evidence |
-//! | `preflight` | evidence | evidence with a claimed cause, reserved budget |
+//! | `preflight::pass` | evidence | evidence with a claimed cause |
+//! | `preflight::reserve_budget` | evidence | reserved budget |
 //! | `workspace::open_workspace` | evidence | workspace |
-//! | `agent::start_agent`, `follow_agent` | agent, workspace | agent run |
-//! | `check_verdict`, `run_tests` | run, evidence, workspace | checked verdict |
-//! | `finish` | verdict | session end: an event, then the record |
+//! | `StopRequest::listen`, `Watchdog::start` | session's facts | stop request, watchdog |
+//! | `prompt::write_prompt` | agent, workspace, evidence | prompt file |
+//! | `agent::start_agent` | agent, workspace | child process |
+//! | `agent::follow_agent` | agent, child, watchdog, stop request | agent run |
+//! | `check_verdict::read_outcome` | run, evidence, workspace | checked verdict or stated result |
+//! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with tested patch |
+//! | `finish::emit_checked`, `emit_stated` | verdict or stated result | end: an event |
+//! | `finish::emit_no_result` | failure | end: an event |
+//! | `preflight::settle_budget` | cost | settled budget |
+//! | `workspace::clean_up` | workspace | |
+//! | `finish::record_end` | end | record |
 
 mod agent;
 mod agent_files;
@@ -101,9 +110,6 @@ pub mod files {
     /// The agent's result, in full.
     pub const RESULT: &str = "result.json";
 }
-
-/// Source of a session's events.
-pub const SOURCE: &str = crate::event::ToolName::Investigate.as_str();
 
 /// A liveness probe holds the lock briefly; taking it is retried for this long.
 const LOCK_RETRY: Duration = Duration::from_millis(500);

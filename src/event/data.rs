@@ -319,8 +319,8 @@ payloads! {
         queues: u64,
         /// The number of queues that could not be read.
         unreadable: u64,
-        /// The number of accounts and regions that could not be listed. Their queues are unknown and
-        /// not in `queues`.
+        /// The number of accounts and regions that could not be listed. Their queues are unknown
+        /// and not in `queues`.
         #[serde(default)]
         unlisted: u64,
         /// The number of queues with an open incident.
@@ -328,7 +328,8 @@ payloads! {
         duration_ms: u64,
         /// The number of requests, retries included.
         api_calls: u64,
-        /// The cost of the requests of a month of such rounds, in US dollars, without the free tier.
+        /// The cost of the requests of a month of such rounds, in US dollars, without the free
+        /// tier.
         usd_month: Option<Usd>,
     }
 

@@ -70,8 +70,8 @@ impl Head<'_> {
 pub enum Line<'a> {
     /// An event of CloudEvents 1.0.
     Event(Head<'a>),
-    /// A JSON object that is not an event of CloudEvents 1.0, or has a field of the head twice or of
-    /// a wrong type: passed on, not acted on.
+    /// A JSON object that is not an event of CloudEvents 1.0, or has a field of the head twice or
+    /// of a wrong type: passed on, not acted on.
     Object,
     /// Anything but a JSON object in UTF-8, with the reason.
     Bad(&'static str),

@@ -1,7 +1,7 @@
 //! Stream time: the newest time that an originator has written, which filters decide by.
 //!
-//! A recorded stream replays to the same decisions. Stream time is at most five minutes ahead of the
-//! wall clock, so that one wrong timestamp cannot end every cooldown.
+//! A recorded stream replays to the same decisions. Stream time is at most five minutes ahead of
+//! the wall clock, so that one wrong timestamp cannot end every cooldown.
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ fn raised(sources: usize) -> Event<QueueRaised> {
         expires_after: None,
         expires_before: None,
     };
-    Event::new("dlq-poll", derived_id(&["a"]), "orders-dlq", Timestamp::from_millis(0), data)
+    Event::new(derived_id(&["a"]), "orders-dlq", Timestamp::from_millis(0), data)
         .of_incident(derived_id(&["b"]))
 }
 
@@ -61,8 +61,7 @@ fn long_text_is_cut_between_characters() {
         attempts: 1,
         error: "ação".repeat(5000),
     };
-    let line =
-        Event::new("dlq-notify", derived_id(&[]), "", Timestamp::from_millis(0), failed).line();
+    let line = Event::new(derived_id(&[]), "", Timestamp::from_millis(0), failed).line();
     assert!(line.len() < LINE_MAX && std::str::from_utf8(&line).is_ok());
 }
 

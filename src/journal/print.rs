@@ -14,7 +14,7 @@ use crate::wire::Output;
 pub const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Prints the lines that pass the filter; with `follow`, until the reader closes the pipe. Returns
-/// whether a part of the journal could not be read.
+/// whether a segment of the journal could not be read.
 pub fn print(
     journal: Journal,
     filter: &mut LogFilter,

@@ -1,4 +1,4 @@
-//! A file of the journal, read line by line.
+//! A segment, which is a file of the journal, read line by line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,7 +12,7 @@ use crate::error::{Error, if_found};
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
 
-/// A file of the journal, open for reading.
+/// A segment, open for reading.
 pub struct Segment {
     reader: Box<dyn BufRead>,
     pub(super) path: PathBuf,

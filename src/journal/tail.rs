@@ -1,8 +1,8 @@
 //! The journal from its oldest line on, without end: the reader behind `dlq-log --follow`.
 //!
 //! Promises: over any number of rotations no line is lost and none is repeated. A rotation moves
-//! lines into another file, so the position is kept by content: the segment that was read to its end
-//! is recognised by its first line, and only newer segments are read.
+//! lines into another file, so the position is kept by content: the segment that was read to its
+//! end is recognised by its first line, and only newer segments are read.
 
 use std::collections::VecDeque;
 use std::path::Path;

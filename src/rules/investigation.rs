@@ -1,5 +1,5 @@
-//! Investigations: open incidents, which of them are eligible, their sessions and what they wait for,
-//! checks before any money is spent, and the budget.
+//! Investigations: open incidents, which of them are eligible, their sessions and what they wait
+//! for, checks before any money is spent, and the budget.
 
 pub mod branch_name;
 pub mod budget;

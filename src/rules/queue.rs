@@ -1,6 +1,6 @@
-//! Queues: which of them are dead-letter queues, how often they are read, and when their depth makes
-//! an event (raised, grew, expiring, cleared, unreadable); loss, lint, and the two documents of
-//! `dlq-poll`.
+//! Queues: which of them are dead-letter queues, how often they are read, and when their depth
+//! makes an event (raised, grew, expiring, cleared, unreadable); loss, lint, and the two documents
+//! of `dlq-poll`.
 
 pub mod discovery_cache;
 pub mod dlq_name;

@@ -2,8 +2,8 @@
 //! its report.
 //!
 //! Promises: a claim without existing evidence lowers the status. A note names whatever was cut,
-//! replaced or lowered; notes are this tool's sentences and never come from a model. Each text is on
-//! one line, holds no hidden character and has a known length. Unknown is null.
+//! replaced or lowered; notes are this tool's sentences and never come from a model. Each text is
+//! on one line, holds no hidden character and has a known length. Unknown is null.
 
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 //!
 //! The lock would stop every other program of the state folder for as long as the wait lasts.
 //! clippy.toml allows the waiting functions of std in this folder only, so all programs wait
-//! through this file and name a [`BlockingWait`]. [`assert_may_wait`] panics, in a debug build, when
-//! this thread is inside an update. Only [`BlockingWait::SupervisorStart`] is allowed there.
+//! through this file and name a [`BlockingWait`]. [`assert_may_wait`] panics, in a debug build,
+//! when this thread is inside an update. Only [`BlockingWait::SupervisorStart`] is allowed there.
 
 use std::cell::Cell;
 use std::io;

@@ -139,7 +139,7 @@ fn closed_stdout_ends_quietly() {
 fn follow_loses_and_repeats_nothing_over_rotations() {
     let bench = Bench::new("log-follow");
     let mut running = bench.start("dlq-log", &["--follow"]);
-    // A part holds three lines. The folder and the journal are created after the program has
+    // A segment holds three lines. The folder and the journal are created after the program has
     // started.
     let journal = journal(&bench, 500);
     let mut written = 0;

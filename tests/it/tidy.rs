@@ -1,5 +1,5 @@
-//! Project-wide invariants: ARCHITECTURE.md lists them; help, man pages and change log agree with the
-//! code.
+//! Project-wide invariants: ARCHITECTURE.md lists them; help, man pages and change log agree with
+//! the code.
 
 mod imports;
 mod names;
@@ -64,7 +64,8 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the uses of words in the code below `folder`, as `file:line: text`; `free` files may use them.
+/// Returns the uses of words in the code below `folder`, as `file:line: text`; `free` files may use
+/// them.
 fn uses(words: &[&str], folder: &str, free: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in rust_files(folder) {
@@ -119,6 +120,18 @@ fn decisions_over_all_records_are_listed() {
     assert_none("files whose decisions over all records ARCHITECTURE.md omits", unlisted.collect());
 }
 
+/// Returns whether a line of code begins a function, of any visibility and with any qualifiers.
+fn begins_function(line: &str) -> bool {
+    let rest = line.strip_prefix("pub").unwrap_or(line);
+    let rest = match rest.strip_prefix('(') {
+        Some(scoped) => scoped.split_once(')').map_or("", |(_, rest)| rest),
+        None => rest,
+    };
+    let words = rest.split_whitespace();
+    let mut words = words.skip_while(|word| matches!(*word, "const" | "async" | "unsafe"));
+    words.next() == Some("fn")
+}
+
 #[test]
 fn files_and_functions_are_short() {
     let mut long = Vec::new();
@@ -136,18 +149,7 @@ fn files_and_functions_are_short() {
         for (number, line) in text.lines().enumerate() {
             let indent = line.len() - line.trim_start().len();
             let head = line.trim_start();
-            let begins = [
-                "fn ",
-                "pub fn ",
-                "async fn ",
-                "pub async fn ",
-                "pub(super) fn ",
-                "pub(crate) fn ",
-            ];
-            if open.is_none()
-                && begins.iter().any(|begin| head.starts_with(begin))
-                && !line.ends_with(';')
-            {
+            if open.is_none() && begins_function(head) && !line.ends_with(';') {
                 open = Some((number, indent, head.to_owned()));
             }
             if let Some((from, at, name)) = &open
@@ -296,16 +298,19 @@ fn event_types_and_fields_are_in_their_page() {
         };
         let lines: Vec<&str> = rest.lines().take_while(|line| !ends(line)).collect();
         for key in kind.shape()["properties"].as_object().unwrap().keys() {
-            let told = |line: &&str| {
+            let documented = |line: &&str| {
                 line.strip_prefix(".Cm ").is_some_and(|rest| rest.split(' ').next() == Some(key))
             };
             let general = key == "truncated" && page.contains("truncated");
-            assert!(general || lines.iter().any(told), "dlq-events(5): no '{key}' of {kind_name}");
+            assert!(
+                general || lines.iter().any(documented),
+                "dlq-events(5): no '{key}' of {kind_name}"
+            );
         }
     }
 }
 
-/// What stands between a text and the next end of a part of it.
+/// Returns the text between `from` and the next `to`, or the end.
 fn part<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let begins = text.find(from).unwrap_or_else(|| panic!("no '{from}'")) + from.len();
     let rest = &text[begins..];
@@ -322,7 +327,7 @@ fn fields_of_session_incident_and_spend_are_in_their_page() {
         ("budget.json", "src/rules/investigation/budget.rs", "Spend"),
     ] {
         let item = part(documents, &format!(".It Pa {document}\n"), "\n.It ");
-        let told: BTreeSet<&str> =
+        let documented: BTreeSet<&str> =
             item.lines().filter_map(|line| line.strip_prefix(".Cm ")?.split(' ').next()).collect();
         let code = read(folder);
         let fields = part(&code, &format!("\npub struct {name} {{\n"), "\n}").lines();
@@ -336,7 +341,7 @@ fn fields_of_session_incident_and_spend_are_in_their_page() {
             renamed.take().or(field)
         });
         for field in fields {
-            assert!(told.contains(field), "dlq-state(5): no '{field}' in {document}");
+            assert!(documented.contains(field), "dlq-state(5): no '{field}' in {document}");
         }
     }
 }
@@ -345,7 +350,7 @@ fn fields_of_session_incident_and_spend_are_in_their_page() {
 fn session_files_are_in_their_page() {
     let page = read("man/dlq-state.5");
     let items = part(&page, ".Ss Sessions\n", "\n.Ss ").lines();
-    let told: BTreeSet<&str> = items
+    let documented: BTreeSet<&str> = items
         .filter_map(|line| line.strip_prefix(".It Pa "))
         .flat_map(|line| line.split(' ').map(|word| word.trim_end_matches('/')))
         .collect();
@@ -354,7 +359,7 @@ fn session_files_are_in_their_page() {
     let names: Vec<&str> = names.filter_map(|line| line.split('"').nth(1)).collect();
     assert!(names.len() > 10, "{names:?}");
     for name in names {
-        assert!(told.contains(name), "dlq-state(5): no '{name}' in the folder of a session");
+        assert!(documented.contains(name), "dlq-state(5): no '{name}' in the folder of a session");
     }
 }
 
@@ -390,4 +395,13 @@ fn tidy_searches_find() {
         ["--config", "--dry-run", "-n"].map(str::to_owned).into()
     );
     assert!(!uses(&["SystemTime::now"], "src", &[]).is_empty());
+    for head in [
+        "fn a() {",
+        "pub const fn a() {",
+        "pub(in crate::rules) fn a() {",
+        "pub(super) async fn a(",
+    ] {
+        assert!(begins_function(head), "{head}");
+    }
+    assert!(!begins_function("const A: u8 = 1;") && !begins_function("let f: fn() = a;"));
 }

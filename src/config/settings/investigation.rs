@@ -124,7 +124,8 @@ impl QueueRule {
 }
 
 impl Field<'_> {
-    /// Reads a name, a list, or `{command: [...]}`. In a variable, a text with a slash is a command.
+    /// Reads a name, a list, or `{command: [...]}`. In a variable, a text with a slash is a
+    /// command.
     fn agent(&self) -> Result<Agent> {
         const REMEDY: &str = "the agents known by name are 'auto', 'claude' and 'triage'; give \
                               another program as a list: [PROGRAM, ARGUMENT, ...]";

@@ -41,8 +41,8 @@ pub(super) fn run_all(
         let mut log = Log { id: format!("log:{}", at + 1), ..Log::default() };
         match log_command::fill(argv, values) {
             Some(filled) => {
-                let left = until.saturating_duration_since(clock::tick());
-                run(&mut log, &filled, left.min(DEADLINE), redactor, folder)?;
+                let remaining = until.saturating_duration_since(clock::tick());
+                run(&mut log, &filled, remaining.min(DEADLINE), redactor, folder)?;
             }
             None => {
                 log.command.clone_from(argv);

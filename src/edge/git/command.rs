@@ -1,9 +1,9 @@
 //! Running git: its settings, its output, and retries.
 //!
-//! Promises: no shell, no input, no network; a deadline and a limit on the output; no variable of the
-//! user's environment but `PATH`; no settings of the machine or the user; no program that a
-//! repository names (hooks, filters, monitors, differs, signers). A repository's own settings decide
-//! about data only: ignored files, line ends, sparse checkouts.
+//! Promises: no shell, no input, no network; a deadline and a limit on the output; no variable of
+//! the user's environment but `PATH`; no settings of the machine or the user; no program that a
+//! repository names (hooks, filters, monitors, differs, signers). A repository's own settings
+//! decide about data only: ignored files, line ends, sparse checkouts.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub const ASK: Duration = Duration::from_secs(30);
 /// Deadline of calls that read or write a whole working tree.
 pub const TREE: Duration = Duration::from_secs(300);
 /// Time to wait for another git that works in the same repository.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest short output, in bytes.
 pub const ANSWER_MAX: u64 = 1 << 20;
 
@@ -107,7 +107,8 @@ impl Git {
         }
     }
 
-    /// Creates a git with a fixed repository: `.git` in the tree, which an agent may write, is not read.
+    /// Creates a git with a fixed repository: `.git` in the tree, which an agent may write, is not
+    /// read.
     pub fn within(admin: &str, tree: &str) -> Self {
         let location = [format!("--git-dir={admin}"), format!("--work-tree={tree}")];
         let location = ["-C", tree].map(str::to_owned).into_iter().chain(location).collect();
@@ -120,8 +121,8 @@ impl Git {
         self
     }
 
-    /// Disables the programs that the repository's settings name for files and events. Each use reads
-    /// the settings again: they may have changed.
+    /// Disables the programs that the repository's settings name for files and events. Each use
+    /// reads the settings again: they may have changed.
     pub fn disarmed(mut self) -> Result<Self, Error> {
         let pattern = r"^(filter|hook)\.";
         let named = self.ask(&["config", "--null", "--name-only", "--get-regexp", pattern])?;
@@ -167,7 +168,7 @@ impl Git {
 
     /// Runs a command, again while another git holds a lock.
     pub fn run(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<GitOutput, Error> {
-        let until = clock::tick() + PATIENCE;
+        let until = clock::tick() + LOCK_TIMEOUT;
         loop {
             let answer = self.once(argv, deadline, max)?;
             if answer.ok || !is_busy(&answer.complaint) || clock::tick() >= until {

@@ -2,9 +2,9 @@
 //!
 //! Promises: a branch is made only where none exists, and deleted only while it has no commit that
 //! its base lacks. Both are atomic in git, so of two concurrent attempts one fails. The user's
-//! settings, index, working files and other worktrees stay as they are. Therefore `git branch`, which
-//! rewrites the settings, and `git worktree prune`, which forgets unmounted worktrees of the user,
-//! are not used.
+//! settings, index, working files and other worktrees stay as they are. Therefore `git branch`,
+//! which rewrites the settings, and `git worktree prune`, which forgets unmounted worktrees of the
+//! user, are not used.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -191,9 +191,9 @@ impl GitRepository {
         Ok(Git::within(argument(&self.admin(folder)?)?, argument(folder)?))
     }
 
-    /// Removes a worktree with its files, also a locked or incomplete one. The folder is deleted first,
-    /// without git, which refuses a worktree whose `.git` an agent has changed. Links are not
-    /// followed.
+    /// Removes a worktree with its files, also a locked or incomplete one. The folder is deleted
+    /// first, without git, which refuses a worktree whose `.git` an agent has changed. Links are
+    /// not followed.
     pub fn remove_worktree(&self, folder: &Path) -> Result<(), Error> {
         store::remove(folder).map_err(|error| Error::file("remove worktree", folder, &error))?;
         if self.admin(folder).is_err() {

@@ -1,10 +1,10 @@
 //! Snapshot of a worktree's files as a tree object, in a temporary index and object store.
 //!
-//! Promises: the agent's index and the user's objects are not changed. The agent's index is not read
-//! either: it can mark files as unchanged. The temporary index starts as the base, without file
-//! times, so that git reads every file. Files of a nested repository are missing, and the snapshot is
-//! then incomplete: git would read them by that repository's settings, which an agent may have
-//! written and which may name programs.
+//! Promises: the agent's index and the user's objects are not changed. The agent's index is not
+//! read either: it can mark files as unchanged. The temporary index starts as the base, without
+//! file times, so that git reads every file. Files of a nested repository are missing, and the
+//! snapshot is then incomplete: git would read them by that repository's settings, which an agent
+//! may have written and which may name programs.
 
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,8 @@ impl Scratch {
     }
 }
 
-/// Fills the index from a commit. The working tree of this git must be empty: the second call, which
-/// marks the files outside of a sparse checkout, would write files otherwise.
+/// Fills the index from a commit. The working tree of this git must be empty: the second call,
+/// which marks the files outside of a sparse checkout, would write files otherwise.
 pub(super) fn fill_index(git: &Git, base: &str) -> Result<(), Error> {
     git.must(&["read-tree", base], TREE)?;
     git.must(&["read-tree", "-m", "-u", base], TREE).map(drop)
@@ -68,8 +68,8 @@ struct ChangedFile {
 }
 
 impl Worktree {
-    /// Writes the files as a tree. Returns a git that can read the tree, its hash, and whether it is
-    /// complete.
+    /// Writes the files as a tree. Returns a git that can read the tree, its hash, and whether it
+    /// is complete.
     pub(super) fn write_tree(&self, scratch: &Scratch) -> Result<(Git, String, bool), Error> {
         let empty = scratch.0.join("empty");
         make_dir(&empty)?;
@@ -94,8 +94,8 @@ impl Worktree {
         Ok((git.clone(), git.must(&["write-tree"], TREE)?.line(), whole))
     }
 
-    /// Returns the paths to add, and whether they are all. Unmarks files outside of a sparse checkout
-    /// that exist.
+    /// Returns the paths to add, and whether they are all. Unmarks files outside of a sparse
+    /// checkout that exist.
     fn paths_to_add(&self, git: &Git) -> Result<(Vec<String>, bool), Error> {
         let (mut paths, mut whole) = (vec![".".to_owned(), format!(":(exclude){EVIDENCE}")], true);
         let mut existing = Vec::new();

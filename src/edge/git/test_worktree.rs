@@ -1,8 +1,8 @@
 //! Second worktree with the base and a patch alone, in which tests run without the other files of
 //! the agent's worktree, such as those that the repository ignores.
 //!
-//! Promises: no branch is made, and the repository gets no objects. The patch is applied to git's own
-//! form of the base, so that line ends and sparse checkouts make no difference.
+//! Promises: no branch is made, and the repository gets no objects. The patch is applied to git's
+//! own form of the base, so that line ends and sparse checkouts make no difference.
 
 use std::path::{Path, PathBuf};
 
@@ -20,8 +20,8 @@ pub struct TestWorktree {
 }
 
 impl Worktree {
-    /// Makes `folder` a worktree at the base of this one and applies the patch of a file. A folder of
-    /// an earlier run is removed first.
+    /// Makes `folder` a worktree at the base of this one and applies the patch of a file. A folder
+    /// of an earlier run is removed first.
     pub fn test_worktree(&self, folder: &Path, patch: &Path) -> Result<TestWorktree, Error> {
         let folder = canonical(folder)?;
         let patch = patch.canonicalize().map_err(|error| Error::file("read", patch, &error))?;

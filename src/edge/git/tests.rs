@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-/// A folder with a repository `repo` in it, and places for what is made of it.
+/// A folder with a repository `repo` in it, and folders for what is made of it.
 struct Bench(PathBuf);
 
 impl Drop for Bench {
@@ -52,7 +52,7 @@ impl Bench {
 
     /// Returns the output of a user's git, with a name for commits and without the settings of
     /// this machine.
-    fn git(&self, place: &str, argv: &[&str]) -> String {
+    fn git(&self, folder: &str, argv: &[&str]) -> String {
         let mut command = Command::new("git");
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         // The user may be another than the owner, where a test says so.
@@ -61,15 +61,15 @@ impl Bench {
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "A").env(format!("GIT_{who}_EMAIL"), "a@b");
         }
-        let output = command.arg("-C").arg(self.path(place)).args(argv).output().unwrap();
+        let output = command.arg("-C").arg(self.path(folder)).args(argv).output().unwrap();
         assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    fn commit(&self, place: &str, message: &str) -> String {
-        self.git(place, &["add", "--all"]);
-        self.git(place, &["commit", "--quiet", "--message", message]);
-        self.git(place, &["rev-parse", "HEAD"])
+    fn commit(&self, folder: &str, message: &str) -> String {
+        self.git(folder, &["add", "--all"]);
+        self.git(folder, &["commit", "--quiet", "--message", message]);
+        self.git(folder, &["rev-parse", "HEAD"])
     }
 
     fn open(&self, session: &str) -> Worktree {
@@ -301,19 +301,19 @@ fn programs_named_by_repository_or_agent_are_not_run() {
     let mut settings: Vec<(&str, &str)> =
         ["smudge", "clean", "process"].map(|kind| (kind, evil.as_str())).into();
     settings.push(("required", "true"));
-    let set = |place: &str, key: &str, value: &str| {
-        bench.git(place, &["config", key, value]);
+    let set = |folder: &str, key: &str, value: &str| {
+        bench.git(folder, &["config", key, value]);
     };
     let hooks = bench.path("repo/.git/hooks");
     let aside = bench.path("hooks");
     std::fs::rename(&hooks, &aside).unwrap();
     bench.commit("repo", "attributes");
-    let arm = |place: &str| {
+    let arm = |folder: &str| {
         for (kind, value) in &settings {
-            set(place, &format!("filter.x=y.z.{kind}"), value);
+            set(folder, &format!("filter.x=y.z.{kind}"), value);
         }
         for key in ["core.fsmonitor", "diff.external", "diff.evil.command", "diff.evil.textconv"] {
-            set(place, key, &evil);
+            set(folder, key, &evil);
         }
     };
     arm("repo");
@@ -411,13 +411,13 @@ fn open_accepts_linked_worktree_bare_repository_and_subfolder() {
     let bench = Bench::new("places");
     bench.git("repo", &["worktree", "add", "--quiet", "../linked", "-b", "linked"]);
     bench.git(".", &["clone", "--quiet", "--bare", "repo", "bare.git"]);
-    for place in ["linked", "bare.git", "repo/src", "repo/.git"] {
-        let (repo, folder) = (bench.path(place), bench.path("state/x/tree"));
+    for path in ["linked", "bare.git", "repo/src", "repo/.git"] {
+        let (repo, folder) = (bench.path(path), bench.path("state/x/tree"));
         let workspace = Worktree::open(&repo, Some("main"), "dlq/a/b", &folder).unwrap();
         bench.write("state/x/tree/new", "x\n");
-        assert_eq!(workspace.changes().unwrap().files, ["new"], "{place}");
+        assert_eq!(workspace.changes().unwrap().files, ["new"], "{path}");
         std::fs::remove_file(bench.path("state/x/tree/new")).unwrap();
-        assert_eq!(workspace.close(), Ok(true), "{place}");
+        assert_eq!(workspace.close(), Ok(true), "{path}");
     }
 }
 
@@ -467,9 +467,9 @@ fn unusable_repository_is_refused_with_the_remedy() {
         ("plain/file", "not a folder; name a clone"),
         ("nowhere", "no such file or directory; name a clone"),
     ];
-    for (place, cause) in rows {
+    for (path, cause) in rows {
         for base in [None, Some("main")] {
-            let repo = bench.path(place);
+            let repo = bench.path(path);
             let error = Worktree::open(&repo, base, "dlq/a/b", &bench.path("x/tree")).unwrap_err();
             assert_eq!(error, Error::wrong(format!("cannot use '{}': {cause}", repo.display())));
         }

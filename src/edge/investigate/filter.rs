@@ -1,5 +1,5 @@
-//! The stream through `dlq-investigate`: lines pass, incidents are judged at each heartbeat and at the
-//! end of the input, and events of the sessions are printed.
+//! The stream through `dlq-investigate`: lines pass, incidents are judged at each heartbeat and at
+//! the end of the input, and events of the sessions are printed.
 
 use std::time::Duration;
 

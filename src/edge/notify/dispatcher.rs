@@ -14,7 +14,7 @@ use crate::document::Keys;
 use crate::edge::notify::console;
 use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
 use crate::error::Error;
-use crate::event::{self, Event, Head, NoticeFailed, NoticeSent, Payload, ToolName, Type};
+use crate::event::{Event, Head, NoticeFailed, NoticeSent, Payload, Type};
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::notification::message;
@@ -30,7 +30,6 @@ const BATCH: usize = 256;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The number of different warnings that are printed.
 const WARNINGS_MAX: usize = 100;
-const SOURCE: &str = ToolName::Notify.as_str();
 
 /// The files that deliveries are recorded in.
 struct DispatcherState {
@@ -319,6 +318,7 @@ fn sent_line(context: &NoticeContext, now: Timestamp) -> Vec<u8> {
 
 fn notice_line<D: Payload>(context: &NoticeContext, now: Timestamp, data: D) -> Vec<u8> {
     let NoticeKey { channel, source, event } = &context.key;
-    let id = event::derived_id(&[SOURCE, source, event, channel, D::TYPE.as_str()]);
-    Event::new(SOURCE, id, &context.subject, now, data).of_incident(context.incident.clone()).line()
+    let parts = [source, event, channel, D::TYPE.as_str()];
+    let event = Event::derived(&parts, &context.subject, now, data);
+    event.of_incident(context.incident.clone()).line()
 }

@@ -1,9 +1,9 @@
 //! The target of a peek: a queue, its scope, and its open incident.
 
-use super::{Peeker, SOURCE};
+use super::Peeker;
 use crate::document::Keys;
 use crate::error::Error;
-use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, Type};
+use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, ToolName, Type};
 use crate::rules::queue::document::Watched;
 use crate::time::Timestamp;
 
@@ -28,7 +28,7 @@ impl PeekTarget {
         // An unsafe id from outside must not become part of a path.
         match self.incident.is_some() && incident.len() <= 64 && incident.bytes().all(is_safe) {
             true => incident.to_owned(),
-            false => event::derived_id(&[SOURCE, &self.queue.arn, incident]),
+            false => event::derived_id(&[ToolName::Peek.as_str(), &self.queue.arn, incident]),
         }
     }
 }
@@ -76,8 +76,8 @@ impl Peeker {
         Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 
-    /// Returns the target of an incident that begins or grows; `None` for another line, and when the
-    /// incident is no longer open or its queue is in no scope of this run.
+    /// Returns the target of an incident that begins or grows; `None` for another line, and when
+    /// the incident is no longer open or its queue is in no scope of this run.
     pub(super) fn target_of_line(
         &self,
         head: &Head<'_>,

@@ -9,11 +9,10 @@ use crate::clock;
 use crate::config::Monitoring;
 use crate::document::Keys;
 use crate::error::Error;
-use crate::event::{self, Event, QueueFound};
+use crate::event::{Event, QueueFound};
 use crate::log;
 use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc, fresh};
 use crate::rules::queue::document::{ScopeFailure, Watched, WatchedQueue, ten_minute_bucket};
-use crate::rules::queue::monitor::SOURCE;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::time::Timestamp;
@@ -215,9 +214,8 @@ pub(super) fn failure(seen: &ScopeSurvey) -> ScopeFailure {
 
 /// Returns the event line of a discovered queue.
 pub fn found_line(known: &DeadLetterQueue, at: Timestamp) -> Vec<u8> {
-    let queue = known.queue.clone();
-    let id = event::derived_id(&[SOURCE, &queue.arn, "found", &ten_minute_bucket(known.found_at)]);
-    let name = queue.name.clone();
-    let data = QueueFound { queue, found_by: known.found_by.as_str().into() };
-    Event::new(SOURCE, id, &name, at, data).line()
+    let queue = &known.queue;
+    let parts = [&*queue.arn, "found", &ten_minute_bucket(known.found_at)];
+    let data = QueueFound { queue: queue.clone(), found_by: known.found_by.as_str().into() };
+    Event::derived(&parts, &queue.name, at, data).line()
 }

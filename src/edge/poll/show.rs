@@ -8,10 +8,9 @@ use super::discover::{failure, found_line};
 use crate::config::Monitoring;
 use crate::edge::aws::Sqs;
 use crate::error::Error;
-use crate::event::{self, Event};
+use crate::event::{Event, Queue};
 use crate::rules::queue::document::ScopeFailure;
 use crate::rules::queue::lint;
-use crate::rules::queue::monitor::SOURCE;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
 use crate::text;
@@ -73,9 +72,9 @@ fn lint_text(survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> 
         }
         let rules: Vec<&str> = one.findings.iter().map(|finding| finding.rule.as_str()).collect();
         let at = survey.at.to_string();
-        let id = event::derived_id(&[SOURCE, &one.queue.arn, "linted", &rules.join(" "), &at]);
-        let name = one.queue.name.clone();
-        lines.extend(Event::new(SOURCE, id, &name, survey.at, one).line());
+        let Queue { name, arn, .. } = one.queue.clone();
+        let parts = [&*arn, "linted", &rules.join(" "), &at];
+        lines.extend(Event::derived(&parts, &name, survey.at, one).line());
     }
     lines
 }

@@ -19,7 +19,7 @@ use crate::store::{self, BlockingWait};
 use crate::text::safe;
 
 /// The time a session may take to stop, in addition to the grace periods of its agent.
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl SessionRunner {
     /// Requests the end of a session, named by its id or a unique prefix, and waits for it. Fails
@@ -34,7 +34,7 @@ impl SessionRunner {
         let mark = folder.join(files::STOP);
         store::append_private(&mark).map_err(|error| Error::file("make", &mark, &error))?;
         // SIGINT, SIGTERM and SIGKILL, and the first steps, which are not interrupted.
-        let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_PATIENCE;
+        let deadline = clock::tick() + self.settings.stop_grace * 2 + STOP_TIMEOUT;
         while store::is_locked(&folder.join(files::LOCK))? {
             if clock::tick() >= deadline {
                 return Err(Error::failed(
@@ -75,7 +75,8 @@ impl SessionRunner {
                 "auto_investigation.agent is not claude, or Claude Code is not installed",
             ));
         }
-        // A prefix of an id, the parts of a conversation, and the limit on sessions need all records.
+        // A prefix of an id, the parts of a conversation, and the limit on sessions need all
+        // records.
         self.store.update(&Keys::all(), |sessions: &mut Sessions| {
             let none = "no such session; see 'dlq-status'";
             let ended = by_prefix(sessions.sessions.iter(), id, none).map_err(refused)?;

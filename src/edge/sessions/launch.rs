@@ -17,7 +17,7 @@ use crate::rules::investigation::session::Session;
 use crate::store::{self, BlockingWait};
 
 /// A supervisor that has not taken its lock after this time failed to start.
-const START_PATIENCE: Duration = Duration::from_secs(5);
+const SUPERVISOR_START_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl SessionRunner {
     /// Creates the folder, starts the supervisor, and returns once that holds its lock, so that the
@@ -42,13 +42,14 @@ impl SessionRunner {
             .stderr(stderr)
             .spawn()
             .map_err(|error| Error::failed("start", "the supervisor", error))?;
-        // A pipe, because other processes of this user may read an environment: see edge/supervisor.
+        // A pipe, because other processes of this user may read an environment: see
+        // edge/supervisor.
         let handed = supervisor::to_hand_over(self.credential.as_ref());
         let handed = supervisor.stdin.take().map(|mut to| to.write_all(&handed));
         if let Some(Err(error)) = handed {
             log::warn(&format!("the supervisor does not get this environment: {error}"));
         }
-        let deadline = clock::tick() + START_PATIENCE;
+        let deadline = clock::tick() + SUPERVISOR_START_TIMEOUT;
         while !store::is_locked(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
             if ended.is_some() || clock::tick() >= deadline {
@@ -58,8 +59,8 @@ impl SessionRunner {
                     return Ok(());
                 }
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
-                let said = log.lines().last().unwrap_or("it said nothing").to_owned();
-                return Err(Error::failed("start", "the supervisor", said));
+                let last = log.lines().last().unwrap_or("it said nothing").to_owned();
+                return Err(Error::failed("start", "the supervisor", last));
             }
             store::sleep(BlockingWait::SupervisorStart, Duration::from_millis(2));
         }
@@ -107,12 +108,13 @@ impl SessionRunner {
             timeout_ms: millis(self.settings.timeout),
             grace_ms: millis(self.settings.stop_grace),
             cooldown_ms: millis(self.settings.cooldown),
-            journal_size_max: self.state.journal_max_mib << 20,
+            journal_size_max: self.state.rotation().size_max,
             journal_keep: self.state.journal_keep,
         }
     }
 
-    /// Returns the path of a bundle, which comes from outside, when it leads into the evidence folder.
+    /// Returns the path of a bundle, which comes from outside, when it leads into the evidence
+    /// folder.
     pub(super) fn bundle_at(&self, path: &Path) -> Option<PathBuf> {
         let path = std::fs::canonicalize(path).ok()?;
         let evidence = std::fs::canonicalize(self.store.dir().join("evidence")).ok()?;

@@ -2,9 +2,9 @@
 
 use super::{SessionRunner, UpdateResult};
 use crate::clock;
-use crate::edge::supervisor::{SOURCE, files};
+use crate::edge::supervisor::files;
 use crate::error::Error;
-use crate::event::{self, Event, InvestigationSkipped, InvestigationStarted, Type};
+use crate::event::{Event, InvestigationSkipped, InvestigationStarted, Type};
 use crate::log;
 use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
@@ -160,9 +160,9 @@ fn skipped(incident: &Incident, why: &SkipReason, now: Timestamp) -> Vec<u8> {
     };
     let attempt = incident.attempts.to_string();
     let grown = incident.grew_at.map(|at| at.to_string()).unwrap_or_default();
-    let parts = [SOURCE, &incident.id, why.word, &attempt, &grown];
-    let id = event::derived_id(&parts);
-    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
+    let parts = [&*incident.id, why.word, &attempt, &grown];
+    let event = Event::derived(&parts, &incident.queue.name, now, data);
+    event.of_incident(incident.id.clone()).line()
 }
 
 /// Builds the event of an investigation that a dry run would start.
@@ -174,6 +174,7 @@ fn would_start(incident: &Incident, session: &Session, agent: &str, now: Timesta
         pid: None,
         timeout_at: session.timeout_at,
     };
-    let id = event::derived_id(&[SOURCE, &session.id, Type::InvestigationStarted.as_str()]);
-    Event::new(SOURCE, id, &incident.queue.name, now, data).of_incident(incident.id.clone()).line()
+    let parts = [&*session.id, Type::InvestigationStarted.as_str()];
+    let event = Event::derived(&parts, &incident.queue.name, now, data);
+    event.of_incident(incident.id.clone()).line()
 }

@@ -153,8 +153,8 @@ pub(super) fn process_tree(context: &SessionContext, child: u32, watchdog: u32) 
         folder: context.folder.clone(),
         root: Some(number(child)),
         group: (!cfg!(target_os = "linux")).then_some(number(child)),
-        above: Some(number(std::process::id())),
-        spare: vec![number(watchdog)],
+        supervisor: Some(number(std::process::id())),
+        excluded: vec![number(watchdog)],
     }
 }
 

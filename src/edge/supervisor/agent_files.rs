@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn unreadable_subagent_file_is_named_with_its_path() {
-        let dir = folder("told");
+        let dir = folder("unreadable");
         let path = dir.join("x.md");
         let long = vec![b'a'; MAX_FILE + 1];
         let rows: [(&[u8], &str); 3] = [
@@ -88,8 +88,8 @@ mod tests {
         ];
         for (bytes, why) in rows {
             std::fs::write(&path, bytes).unwrap();
-            let told = load(&dir).unwrap_err();
-            assert!(matches!(told, Error::Wrong(_)) && told.to_string().contains(why), "{told}");
+            let error = load(&dir).unwrap_err();
+            assert!(matches!(error, Error::Wrong(_)) && error.to_string().contains(why), "{error}");
         }
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();

@@ -15,8 +15,8 @@ pub struct AgentChoice {
     pub program: Option<Program>,
     /// The program that was not found.
     pub missing: Option<String>,
-    /// `auto` chose the triage because Claude Code is not installed.
-    pub stands_in: bool,
+    /// Whether `auto` chose the triage because Claude Code is not installed.
+    pub is_fallback: bool,
 }
 
 /// Program of an agent.
@@ -52,11 +52,11 @@ pub fn choose(settings: &AutoInvestigation, path: Option<&str>) -> AgentChoice {
     match find(&program.argv[0], path) {
         Some(found) => program.argv[0] = found.display().to_string(),
         None if settings.agent == Agent::Auto => {
-            return AgentChoice { stands_in: true, ..AgentChoice::default() };
+            return AgentChoice { is_fallback: true, ..AgentChoice::default() };
         }
         None => missing = Some(program.argv[0].clone()),
     }
-    AgentChoice { program: Some(program), missing, stands_in: false }
+    AgentChoice { program: Some(program), missing, is_fallback: false }
 }
 
 /// Finds `dlq-peek` in the folder of this program, else in `path`, and passes it the configuration

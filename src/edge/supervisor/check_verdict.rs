@@ -73,7 +73,7 @@ pub(super) fn read_outcome(
         return Ok(last_line::judge(exit, line.as_deref()).map(Outcome::Stated));
     };
     let is_claude = program.claude;
-    if let Err(failure) = transcript::outcome(exit, false, transcript, is_claude) {
+    if let Err(failure) = transcript::outcome(exit, transcript, is_claude) {
         return Ok(Err(failure));
     }
     let result = match (transcript.structured(), transcript.text()) {
@@ -89,7 +89,7 @@ pub(super) fn read_outcome(
         let checked = checked.map(|verdict| Outcome::Checked(Box::new(verdict)));
         return Ok(checked.map_err(|why| ("no_result", failure(why))));
     }
-    let stated = last_line::judge(exit, Some(result.as_bytes()));
+    let stated = last_line::stated(Some(result.as_bytes()));
     Ok(stated.map(|stated| Outcome::Stated(StatedResult { turns: transcript.turns(), ..stated })))
 }
 

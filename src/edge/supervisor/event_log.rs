@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use super::{SOURCE, files};
+use super::files;
 use crate::clock;
 use crate::error::Error;
-use crate::event::{self, Event, Payload, Queue};
+use crate::event::{Event, Payload, Queue};
 use crate::journal::Journal;
 use crate::{ndjson, store};
 
@@ -28,17 +28,16 @@ pub struct EventWriter<'a> {
 impl EventWriter<'_> {
     /// Appends the only event of its type in this session.
     pub fn emit<D: Payload>(&self, data: D) -> Result<(), Error> {
-        self.append(&[SOURCE, self.session, D::TYPE.as_str()], data)
+        self.append(&[self.session, D::TYPE.as_str()], data)
     }
 
     /// Appends an event of a type of which a session has many; `number` counts from 1.
     pub fn emit_numbered<D: Payload>(&self, number: u64, data: D) -> Result<(), Error> {
-        self.append(&[SOURCE, self.session, D::TYPE.as_str(), &number.to_string()], data)
+        self.append(&[self.session, D::TYPE.as_str(), &number.to_string()], data)
     }
 
-    fn append<D: Payload>(&self, id: &[&str], data: D) -> Result<(), Error> {
-        let id = event::derived_id(id);
-        let event = Event::new(SOURCE, id, &self.queue.name, clock::now(), data);
+    fn append<D: Payload>(&self, parts: &[&str], data: D) -> Result<(), Error> {
+        let event = Event::derived(parts, &self.queue.name, clock::now(), data);
         let line = event.of_incident(self.incident.to_owned()).line();
         let path = self.folder.join(files::EVENTS);
         let written = store::append_private(&path).and_then(|mut file| {

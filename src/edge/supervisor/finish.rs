@@ -113,8 +113,8 @@ pub(super) fn emit_checked(
     emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
 }
 
-/// Emits the result that an agent other than Claude Code has stated. `cost`, that of the transcript,
-/// takes precedence over the cost that the agent states.
+/// Emits the result that an agent other than Claude Code has stated. `cost`, that of the
+/// transcript, takes precedence over the cost that the agent states.
 pub(super) fn emit_stated(
     context: &SessionContext,
     stated: StatedResult,
@@ -162,7 +162,7 @@ fn emit_completed(
 /// Records an emitted end. Until then the session counts as running.
 pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(), Error> {
     if end.retry {
-        hold_incident(context, Some(retry_later(context, "could_not_start")))?;
+        make_incident_wait(context, Some(retry_later(context, "could_not_start")))?;
     }
     let now = clock::now();
     let until = now.plus(Duration::from_millis(context.plan.cooldown_ms));
@@ -184,7 +184,7 @@ pub(super) fn finish_skipped(
     let until = wait.as_ref().and_then(|wait| wait.until);
     let (queue, reason) = (context.queue(), reason.to_owned());
     context.emit(InvestigationSkipped { queue, reason, detail, until })?;
-    hold_incident(context, wait)?;
+    make_incident_wait(context, wait)?;
     context.record(|session| {
         session.status = SessionStatus::Skipped;
         session.ended_at = Some(clock::now());
@@ -199,7 +199,7 @@ pub(super) fn retry_later(context: &SessionContext, reason: &str) -> Wait {
 }
 
 /// Records what the incident waits for; `None` removes an earlier wait.
-fn hold_incident(context: &SessionContext, wait: Option<Wait>) -> Result<(), Error> {
+fn make_incident_wait(context: &SessionContext, wait: Option<Wait>) -> Result<(), Error> {
     let keys = Keys::one(Sessions::INCIDENT, context.plan.incident.id.as_str());
     context.store.update(&keys, |sessions: &mut Sessions| {
         let id = &context.plan.incident.id;

@@ -73,9 +73,9 @@ pub struct Plan {
     pub grace_ms: u64,
     /// Milliseconds until the next investigation of the queue.
     pub cooldown_ms: u64,
-    /// Size of the journal in bytes.
+    /// Bytes beyond which the newest segment of the journal is rotated.
     pub journal_size_max: u64,
-    /// Rotated parts of the journal that are kept.
+    /// Older segments of the journal that are kept.
     pub journal_keep: u32,
 }
 

@@ -25,8 +25,8 @@ pub(super) fn pass(
     let cause = evidence.cause().map(|cause| cause.fingerprint.clone());
     let plan = &context.plan;
     let (spends, required) = (plan.agent.is_some(), plan.require_evidence);
-    // The claim is one update: of two sessions with one cause, the second sees the first. Whether the
-    // first one still owns the cause depends on its incident.
+    // The claim is one update: of two sessions with one cause, the second sees the first. Whether
+    // the first one still owns the cause depends on its incident.
     let skip = context.store.update(&Keys::all(), |sessions: &mut Sessions| {
         let owner = cause.as_ref().filter(|_| !plan.incident.forced);
         let owner = owner.and_then(|cause| preflight::owner(sessions, context.session, cause));
@@ -52,9 +52,9 @@ pub(super) fn pass(
     Ok(None)
 }
 
-/// Reserves what the agent may cost. `false` when the budget does not allow it: the session has then
-/// ended as skipped, and the incident waits until the limit allows it. An agent that does not report
-/// its cost is not limited.
+/// Reserves what the agent may cost. `false` when the budget does not allow it: the session has
+/// then ended as skipped, and the incident waits until the limit allows it. An agent that does not
+/// report its cost is not limited.
 pub(super) fn reserve_budget(
     context: &SessionContext,
     evidence: &EvidenceSummary,

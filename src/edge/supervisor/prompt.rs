@@ -39,7 +39,7 @@ pub(super) fn write_prompt(
     };
     let template = match claude {
         None => prompt::PLAIN,
-        Some(_) if plan.resumes.is_some() => prompt::GO_ON,
+        Some(_) if plan.resumes.is_some() => prompt::RESUME_PROMPT,
         Some(claude) => &claude.template,
     };
     let prompt = prompt::fill(template, &facts).map_err(Error::wrong)?;

@@ -1,7 +1,8 @@
 //! Folder in which an agent works: a worktree of the mapped code, or an empty folder, with a copy
 //! of the evidence in `.dlq/`.
 //!
-//! Promises: changes to the copy have no effect on the verdict, which is checked against the bundle.
+//! Promises: changes to the copy have no effect on the verdict, which is checked against the
+//! bundle.
 
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};

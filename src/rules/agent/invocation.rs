@@ -26,8 +26,8 @@ const KEPT: [&str; 5] = [
     "Edit(.mcp.json)",
     "Edit(.gitmodules)",
 ];
-/// Variables that disable telemetry, updates and background tasks. A background task would outlive the
-/// result that it belongs to.
+/// Variables that disable telemetry, updates and background tasks. A background task would outlive
+/// the result that it belongs to.
 pub const ENVIRONMENT: [(&str, &str); 8] = [
     ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
     // With the default retries and timeout a wrong key costs minutes.
@@ -70,8 +70,8 @@ pub struct Invocation<'a> {
 }
 
 impl Invocation<'_> {
-    /// Returns the program and its arguments. The prompt comes by standard input; `key_program` prints
-    /// the model's credential.
+    /// Returns the program and its arguments. The prompt comes by standard input; `key_program`
+    /// prints the model's credential.
     pub fn argv(&self, key_program: Option<&str>) -> Vec<String> {
         let mut argv = vec![self.program.to_owned()];
         let fixed = [
@@ -110,8 +110,8 @@ impl Invocation<'_> {
 
     /// Returns the settings that no flag covers. A subagent in its own worktree would work in the
     /// user's checkout, so worktrees are refused. Commands that Claude Code considers read-only can
-    /// read any file (`diff --from-file`, `wc --files0-from`), so a hook allows one line only; a hook
-    /// that cannot run refuses.
+    /// read any file (`diff --from-file`, `wc --files0-from`), so a hook allows one line only; a
+    /// hook that cannot run refuses.
     fn settings(&self, key_program: Option<&str>) -> Value {
         let mut settings = json!({});
         if let Some(program) = key_program {
@@ -189,8 +189,8 @@ pub fn is_line(call: &str, line: &str) -> bool {
     call["tool_name"] == "Bash" && call["tool_input"]["command"] == line
 }
 
-/// Returns the command line with which the agent runs the tests. `home` is set in it when it differs
-/// from the agent's. A line that a rule of Claude Code would read as a pattern is refused.
+/// Returns the command line with which the agent runs the tests. `home` is set in it when it
+/// differs from the agent's. A line that a rule of Claude Code would read as a pattern is refused.
 pub fn test_line(argv: &[String], home: Option<&str>) -> Result<String, String> {
     let mut words = Vec::new();
     if let Some(home) = home {

@@ -29,13 +29,18 @@ pub type Failure = (&'static str, String);
 
 /// Judges an exit and the last line on standard output that is not blank.
 pub fn judge(exit: Exit, last_line: Option<&[u8]>) -> Result<StatedResult, Failure> {
-    let no_result = |why: &str| ("no_result", format!("the agent ended with status 0{why}"));
-    match (exit_status(exit, last_line.is_none())?, last_line) {
-        (0, None) => Err(no_result(" and wrote nothing")),
-        (0, Some(line)) => stated_result(line)
-            .ok_or_else(|| no_result(", but its last line is not a JSON object with a status")),
-        (status, _) => Err(("exit_status", format!("the agent ended with status {status}"))),
+    match exit_status(exit, last_line.is_none())? {
+        0 => stated(last_line),
+        status => Err(("exit_status", format!("the agent ended with status {status}"))),
     }
+}
+
+/// Reads the result of an agent that ended with status 0 from its last line.
+pub fn stated(last_line: Option<&[u8]>) -> Result<StatedResult, Failure> {
+    let no_result = |why: &str| ("no_result", format!("the agent ended with status 0{why}"));
+    let line = last_line.ok_or_else(|| no_result(" and wrote nothing"))?;
+    stated_result(line)
+        .ok_or_else(|| no_result(", but its last line is not a JSON object with a status"))
 }
 
 /// Returns the status of an agent that ran to an end of its own.

@@ -1,4 +1,4 @@
-//! Prompt of the investigator: facts from the events. Never: a message body.
+//! Prompt of the agent: facts from the events. Never: a message body.
 //!
 //! Promises: external text, such as a name, stands on one line, between two marks that its author
 //! cannot write, without hidden characters. A prompt holds no `@`, because Claude Code would open a
@@ -53,7 +53,7 @@ const PLACEHOLDERS: [Placeholder; 17] = [
 const NONCE: &str = "nonce";
 
 /// Prompt of a resumed conversation.
-pub const GO_ON: &str = "\
+pub const RESUME_PROMPT: &str = "\
 Go on with the investigation: it was ended before you gave a result. The folder and the evidence in it
 are as they were, unless a file is missing, which is then unknown. All earlier rules on trust and on
 forbidden actions still apply. Fill the result schema, exactly once, as the very last thing.

@@ -1,9 +1,9 @@
-//! Subagents of an investigation: parser of their Markdown files with front matter, and the JSON for
-//! Claude Code.
+//! Subagents of an investigation: parser of their Markdown files with front matter, and the JSON
+//! for Claude Code.
 //!
 //! Promises: a subagent has the tools that its file names and no other, because the command line
-//! reads a missing list as "all" and ignores an unknown name. No file changes the meaning of another
-//! file. An error names the line and the remedy.
+//! reads a missing list as "all" and ignores an unknown name. No file changes the meaning of
+//! another file. An error names the line and the remedy.
 
 use serde_json::{Map, Value, json};
 

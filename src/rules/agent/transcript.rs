@@ -1,8 +1,8 @@
 //! Parser of the Claude Code CLI's output, line by line: start values, progress, cost, denials and
 //! result.
 //!
-//! Promises: the lines are external, and no line causes a panic or ends the parser. Unknown lines are
-//! counted. A value that was not reported stays unknown.
+//! Promises: the lines are external, and no line causes a panic or ends the parser. Unknown lines
+//! are counted. A value that was not reported stays unknown.
 
 mod fields;
 mod init;
@@ -191,8 +191,8 @@ impl Transcript {
         Some(TranscriptEvent::Result)
     }
 
-    /// Records a denial, from its own line or from a result. A denial in both is kept once; the tool
-    /// and its input identify a call without an id.
+    /// Records a denial, from its own line or from a result. A denial in both is kept once; the
+    /// tool and its input identify a call without an id.
     fn deny(&mut self, fields: &JsonMembers) {
         let tool = fields.word("tool_name");
         let call = fields.word("tool_use_id").unwrap_or_else(|| {

@@ -128,15 +128,15 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
         return None;
     }
     let kind = if error.by_producer { Kind::ProducerError } else { Kind::ErrorText };
-    let code = error.code.as_ref().map(|said| mask::mask_code(&said.text, WORD_MAX));
-    let exception = error.exception.as_ref().map(|said| mask::mask_class(&said.text, WORD_MAX));
+    let code = error.code.as_ref().map(|part| mask::mask_code(&part.text, WORD_MAX));
+    let exception = error.exception.as_ref().map(|part| mask::mask_class(&part.text, WORD_MAX));
     let class = exception.as_deref().map(last_segment).filter(|class| !class.is_empty());
     let message = error
         .message
         .as_ref()
-        .map(|said| {
-            let names = class.is_some_and(names_identifier) || mask::is_one_quote(&said.text);
-            mask::template(&said.text, TEMPLATE_MAX, names)
+        .map(|part| {
+            let names = class.is_some_and(names_identifier) || mask::is_one_quote(&part.text);
+            mask::template(&part.text, TEMPLATE_MAX, names)
         })
         .filter(|template| !template.is_empty());
     let function = error.function.as_deref().filter(|_| needs_function(class, message.as_deref()));
@@ -147,8 +147,8 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
         // Asynchronous invocations and destinations of Lambda report the same error.
         parts.add("producer", producer);
     }
-    let source = |said: &Option<SourcedText>| {
-        let source = said.as_ref().map_or("", |said| said.source.as_str());
+    let source = |part: &Option<SourcedText>| {
+        let source = part.as_ref().map_or("", |part| part.source.as_str());
         let source = mask::mask_code(source, WORD_MAX);
         if error.by_producer { format!("{producer}, {source}") } else { source }
     };

@@ -78,7 +78,7 @@ pub struct PeekRefusal {
 pub fn judge(
     allow_fifo: bool,
     fifo: bool,
-    said: &Attributes,
+    attributes: &Attributes,
     past: Option<&Peek>,
 ) -> Result<(), PeekRefusal> {
     let refuse = |code, detail| Err(PeekRefusal { code, detail, bundle: None });
@@ -96,14 +96,14 @@ pub fn judge(
                       returned; use --allow-fifo to accept that";
         return refuse("fifo", detail.into());
     }
-    if let Some(redrive) = &said.redrive {
+    if let Some(redrive) = &attributes.redrive {
         let target = redrive.target.rsplit(':').next().unwrap_or_default();
         let detail = format!(
             "it has a redrive policy of its own: receiving could push messages on to '{target}'"
         );
         return refuse("chained", detail);
     }
-    match (said.counts.in_flight, said.counts.visible) {
+    match (attributes.counts.in_flight, attributes.counts.visible) {
         (0, 0) => refuse("empty", "no message can be received from it now".into()),
         (0, _) => Ok(()),
         (count, _) => {
@@ -150,8 +150,8 @@ impl Peeks {
         let gone: Vec<String> =
             self.peeks.iter().filter(|peek| old(peek)).map(|peek| peek.incident.clone()).collect();
         self.peeks.retain(|peek| !old(peek));
-        let left = |id: &String| self.peeks.iter().any(|peek| peek.incident == *id);
-        gone.into_iter().filter(|id| !left(id)).collect()
+        let remains = |id: &String| self.peeks.iter().any(|peek| peek.incident == *id);
+        gone.into_iter().filter(|id| !remains(id)).collect()
     }
 }
 
@@ -181,7 +181,7 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    fn said(visible: u64, in_flight: u64, target: Option<&str>) -> Attributes {
+    fn queue(visible: u64, in_flight: u64, target: Option<&str>) -> Attributes {
         Attributes {
             arn: "arn:q".into(),
             counts: Counts { visible, in_flight, delayed: 1 },
@@ -208,29 +208,30 @@ mod tests {
     #[test]
     fn judge_refuses_unsafe_and_repeated_passes() {
         let rows = [
-            ("messages wait", false, false, said(3, 0, None), 0, None),
-            ("a second pass", false, false, said(3, 0, None), 1, None),
-            ("a third", false, false, said(3, 0, None), 2, Some("peeked")),
-            ("a third, of an empty queue", false, false, said(0, 0, None), 2, Some("peeked")),
-            ("order", false, true, said(3, 0, None), 0, Some("fifo")),
-            ("order, as asked for", true, true, said(3, 0, None), 0, None),
-            ("order, a third", true, true, said(3, 0, None), 2, Some("peeked")),
-            ("a chain", false, false, said(3, 0, Some("arn:x:next")), 0, Some("chained")),
-            ("a chain in order", true, true, said(3, 0, Some("arn:x:next")), 0, Some("chained")),
-            ("somebody reads", false, false, said(3, 1, None), 0, Some("in_flight")),
-            ("somebody reads all", false, false, said(0, 4, None), 0, Some("in_flight")),
-            ("nothing but delayed", false, false, said(0, 0, None), 0, Some("empty")),
+            ("messages wait", false, false, queue(3, 0, None), 0, None),
+            ("a second pass", false, false, queue(3, 0, None), 1, None),
+            ("a third", false, false, queue(3, 0, None), 2, Some("peeked")),
+            ("a third, of an empty queue", false, false, queue(0, 0, None), 2, Some("peeked")),
+            ("order", false, true, queue(3, 0, None), 0, Some("fifo")),
+            ("order, as asked for", true, true, queue(3, 0, None), 0, None),
+            ("order, a third", true, true, queue(3, 0, None), 2, Some("peeked")),
+            ("a chain", false, false, queue(3, 0, Some("arn:x:next")), 0, Some("chained")),
+            ("a chain in order", true, true, queue(3, 0, Some("arn:x:next")), 0, Some("chained")),
+            ("somebody reads", false, false, queue(3, 1, None), 0, Some("in_flight")),
+            ("somebody reads all", false, false, queue(0, 4, None), 0, Some("in_flight")),
+            ("nothing but delayed", false, false, queue(0, 0, None), 0, Some("empty")),
         ];
-        for (rule, allow, fifo, said, passes, reason) in rows {
+        for (rule, allow, fifo, queue, passes, reason) in rows {
             let past = past(passes);
-            let found = judge(allow, fifo, &said, (passes > 0).then_some(&past));
+            let found = judge(allow, fifo, &queue, (passes > 0).then_some(&past));
             assert_eq!(found.map_err(|why| why.code).err(), reason, "{rule}");
         }
-        assert_eq!(judge(false, false, &said(1, 0, None), None), Ok(()));
-        let why = judge(false, false, &said(1, 0, None), Some(&past(2))).unwrap_err();
+        assert_eq!(judge(false, false, &queue(1, 0, None), None), Ok(()));
+        let why = judge(false, false, &queue(1, 0, None), Some(&past(2))).unwrap_err();
         assert!(why.detail.ends_with("the evidence is in '/state/evidence/i/1'"), "{why:?}");
         assert_eq!(why.bundle.as_deref(), Some("/state/evidence/i/1"));
-        let why = judge(false, false, &said(1, 0, Some("arn:aws:sqs:x:1:next")), None).unwrap_err();
+        let why =
+            judge(false, false, &queue(1, 0, Some("arn:aws:sqs:x:1:next")), None).unwrap_err();
         assert!(why.detail.contains("'next'"), "{why:?}");
     }
 
@@ -264,7 +265,7 @@ mod tests {
         peeks.entry("d", "refused", at(90));
         let gone = peeks.prune(Duration::from_secs(60), at(100));
         assert_eq!(gone, ["two"], "of the other incident a queue is left");
-        let left: Vec<&str> = peeks.peeks.iter().map(|peek| peek.arn.as_str()).collect();
-        assert_eq!(left, ["b", "d"], "also what was only refused, for a while");
+        let kept: Vec<&str> = peeks.peeks.iter().map(|peek| peek.arn.as_str()).collect();
+        assert_eq!(kept, ["b", "d"], "also what was only refused, for a while");
     }
 }

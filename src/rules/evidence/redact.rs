@@ -151,8 +151,8 @@ impl Redactor {
         let (kind, class) = inner.get(..close)?.split_once(':')?;
         let known = KINDS.contains(&kind) || self.patterns.iter().any(|(name, _)| name == kind);
         let size: usize = class.parse().ok()?;
-        let ours = size >= LENGTH_CLASS_MIN && size.is_power_of_two() && class == size.to_string();
-        (known && ours).then_some(close + 2)
+        let fits = size >= LENGTH_CLASS_MIN && size.is_power_of_two() && class == size.to_string();
+        (known && fits).then_some(close + 2)
     }
 }
 

@@ -10,14 +10,14 @@ pub fn source_facts(seen: &[ListedQueue], region: &str) -> Vec<SourceFacts> {
     let source = |seen: &ListedQueue| {
         let address = queue_at(&seen.url, region, "")?;
         let named = SourceFacts { name: address.name, arn: address.arn, ..SourceFacts::default() };
-        let Some(Ok(said)) = &seen.attributes else { return Some(named) };
+        let Some(Ok(read)) = &seen.attributes else { return Some(named) };
         Some(SourceFacts {
-            arn: if said.arn.is_empty() { named.arn } else { said.arn.clone() },
-            depth: Some(said.counts.depth()),
-            in_flight: Some(said.counts.in_flight),
-            retention_s: said.retention_s,
-            visibility_s: said.visibility_s,
-            max_receive_count: said.redrive.as_ref().and_then(|policy| policy.max_receive_count),
+            arn: if read.arn.is_empty() { named.arn } else { read.arn.clone() },
+            depth: Some(read.counts.depth()),
+            in_flight: Some(read.counts.in_flight),
+            retention_s: read.retention_s,
+            visibility_s: read.visibility_s,
+            max_receive_count: read.redrive.as_ref().and_then(|policy| policy.max_receive_count),
             name: named.name,
         })
     };
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn unreadable_source_has_only_its_name() {
-        let said = Attributes {
+        let attributes = Attributes {
             arn: "arn:aws:sqs:eu-west-1:123456789012:orders".into(),
             counts: Counts { visible: 1, in_flight: 2, delayed: 3 },
             retention_s: Some(60),
@@ -61,7 +61,7 @@ mod tests {
         };
         let url = |name: &str| format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
         let seen = [
-            ListedQueue { url: url("orders"), attributes: Some(Ok(said)) },
+            ListedQueue { url: url("orders"), attributes: Some(Ok(attributes)) },
             ListedQueue { url: url("refunds"), attributes: Some(Err(ReadError::Denied)) },
         ];
         let found = source_facts(&seen, "eu-west-1");
@@ -82,12 +82,12 @@ mod tests {
         };
         let all =
             || vec![linted("dlq", "orphan"), linted("dlq", "chained"), linted("orders", "orphan")];
-        let said = |known| {
+        let details = |known| {
             let found = findings(all(), "dlq", known).into_iter();
             found.map(|one| one.rule + ": " + &one.detail).collect::<Vec<_>>()
         };
-        assert_eq!(said(true), ["orphan: so", "chained: so"]);
-        assert_eq!(said(false), ["chained: so"]);
+        assert_eq!(details(true), ["orphan: so", "chained: so"]);
+        assert_eq!(details(false), ["chained: so"]);
         let found = findings(vec![linted("orders", "visibility-timeout")], "dlq", true);
         assert_eq!(found[0].detail, "source 'orders': so");
     }

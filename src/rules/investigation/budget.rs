@@ -121,7 +121,8 @@ pub fn judge(
 }
 
 /// Checks that another amount stays within a limit over a period. The end of the reason is the time
-/// from which the budget suffices if nothing else is reserved; settled runs can free budget earlier.
+/// from which the budget suffices if nothing else is reserved; settled runs can free budget
+/// earlier.
 fn check_limit<'a>(
     scope: &str,
     key: &str,
@@ -175,8 +176,8 @@ impl Budget {
     /// The kind of record of a run, by the id of its session.
     pub const SPEND: RecordKind = "spend";
 
-    /// Reserves the worst-case cost of a run and returns it. A session with an open reservation gets
-    /// the same amount.
+    /// Reserves the worst-case cost of a run and returns it. A session with an open reservation
+    /// gets the same amount.
     pub fn reserve(
         &mut self,
         limits: &BudgetLimits,

@@ -47,8 +47,8 @@ impl SkipReason {
     }
 }
 
-/// Applies every rule, in order. Returns the requirement of each, and the reason when it is not met.
-/// The first reason decides.
+/// Applies every rule, in order. Returns the requirement of each, and the reason when it is not
+/// met. The first reason decides.
 pub fn rules(
     policy: &StartPolicy,
     queue: &str,
@@ -65,8 +65,8 @@ pub fn rules(
     let here = running_here.as_ref().map(|id| format!("session {id} is investigating this queue"));
     let until = cooldown_until.filter(|until| *until > now);
     let cooling = until.map(|until| {
-        let left = show_span(until.since(now));
-        format!("the queue is in its cooldown until {until} (in {left})")
+        let remaining = show_span(until.since(now));
+        format!("the queue is in its cooldown until {until} (in {remaining})")
     });
     let full = (*running >= policy.max_concurrent).then(|| {
         let running = text::count(*running as u64, "investigation");
@@ -132,9 +132,14 @@ mod tests {
                 QueueActivity { cooldown_until: Some(at(5000)), ..quiet() },
                 None,
             ),
-            ("one place left", yes(), QueueActivity { running: 1, ..quiet() }, None),
             (
-                "no place left",
+                "one session fewer than the limit",
+                yes(),
+                QueueActivity { running: 1, ..quiet() },
+                None,
+            ),
+            (
+                "as many sessions as the limit",
                 yes(),
                 QueueActivity { running: 2, ..quiet() },
                 Some("max_concurrent"),

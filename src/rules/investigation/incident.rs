@@ -293,7 +293,7 @@ mod tests {
         apply_change(&mut incidents, sampled("one"));
         apply_change(&mut incidents, sampled("two"));
         assert!(!incidents[0].armed);
-        assert_eq!(after(vec![sampled("one")]), [], "of an incident that nobody has told of");
+        assert_eq!(after(vec![sampled("one")]), [], "of an incident that no event has named");
     }
 
     #[test]

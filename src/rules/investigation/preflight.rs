@@ -6,7 +6,7 @@ use super::session::{Session, SessionStatus};
 use crate::rules::triage::{CodeFault, Triage};
 
 /// The confidence from which a triage makes an investigation unnecessary.
-const SURE: f64 = 0.8;
+const CONFIDENCE_MIN: f64 = 0.8;
 
 /// The word for a cause that is not in the code.
 pub const NOT_A_CODE_BUG: &str = "not_a_code_bug";
@@ -43,8 +43,8 @@ pub enum Retry {
 }
 
 /// Returns the reason why the session ends here; `None` when its agent runs, or its triage is the
-/// result. `spends` says whether an agent follows: the triage alone costs nothing and is reported for
-/// every cause. `owner` is the result of [`owner`].
+/// result. `spends` says whether an agent follows: the triage alone costs nothing and is reported
+/// for every cause. `owner` is the result of [`owner`].
 pub fn judge(
     evidence: &SampledEvidence,
     spends: bool,
@@ -59,8 +59,9 @@ pub fn judge(
         }
         Ok(causes) => causes,
     };
-    let harmless =
-        |cause: &Triage| cause.fault == CodeFault::NotACodeBug && cause.confidence >= SURE;
+    let harmless = |cause: &Triage| {
+        cause.fault == CodeFault::NotACodeBug && cause.confidence >= CONFIDENCE_MIN
+    };
     owner.or_else(|| {
         // One cause that may be in the code is enough.
         let first = causes.first().filter(|_| spends && causes.iter().all(harmless))?;

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::event::{self, AnyPayload, Head, Severity};
 use crate::money::Usd;
+use crate::shell;
 use crate::text::{count, safe, shorten};
 use crate::time::{Timestamp, show_span};
 
@@ -95,8 +96,8 @@ pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
     };
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let mut subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
-    if let Some(place) = place(line) {
-        subject.push_str(&format!(" ({place})"));
+    if let Some(scope) = scope_of(line) {
+        subject.push_str(&format!(" ({scope})"));
     }
     let when = match head.time() {
         None => "at an unknown time".into(),
@@ -107,7 +108,7 @@ pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
 }
 
 /// Returns the region and account of the queue: its name may exist in several.
-fn place(line: &[u8]) -> Option<String> {
+fn scope_of(line: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(line).ok()?;
     let queue = event.pointer("/data/queue")?;
     let parts = ["region", "account"].map(|key| queue.get(key)?.as_str().map(cap));
@@ -142,7 +143,7 @@ fn describe(data: AnyPayload, incident: Option<&str>, now: Timestamp) -> Sentenc
                     format!("the oldest messages will be lost within {tier} at the latest")
                 }
             };
-            let region = Some(&data.queue.region).filter(|region| is_plain(region));
+            let region = Some(&data.queue.region).filter(|region| is_operand(region));
             let region = region.map_or(String::new(), |region| format!("--region {region} "));
             let save = format!("aws sqs start-message-move-task {region}--source-arn ");
             let save =
@@ -273,10 +274,10 @@ fn sampled(data: &event::QueueSampled, incident: Option<&str>) -> Sentences {
 }
 
 fn poll_failed(data: &event::PollFailed) -> Sentences {
-    let place = |what: &str, name: &Option<String>| {
+    let named = |what: &str, name: &Option<String>| {
         name.as_ref().map_or(String::new(), |name| format!(" in {what} '{}'", cap(name)))
     };
-    let (account, region) = (place("account", &data.account), place("region", &data.region));
+    let (account, region) = (named("account", &data.account), named("region", &data.region));
     let what = format!("cannot poll{account}{region}: {}", cap(&data.reason));
     let region = data.region.as_deref().unwrap_or_default();
     let next = command("try", "aws sqs list-queues --region ", region);
@@ -358,14 +359,13 @@ fn look(incident: Option<&str>) -> Option<String> {
 
 /// Returns `LEAD 'COMMAND WORD'`; None when the word is not safe in a shell.
 fn command(lead: &str, command: &str, word: &str) -> Option<String> {
-    is_plain(word).then(|| format!("{lead} '{command}{word}'"))
+    is_operand(word).then(|| format!("{lead} '{command}{word}'"))
 }
 
-/// Returns whether a word can be pasted into a shell unquoted.
-fn is_plain(word: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
-    let fits = !word.is_empty() && word.len() <= 256 && !word.starts_with('-');
-    fits && word.chars().all(plain)
+/// Returns whether a word can be pasted into a shell unquoted: it is no option and no assignment.
+fn is_operand(word: &str) -> bool {
+    let fits = word.len() <= 256 && !word.starts_with('-') && !word.contains('=');
+    fits && shell::is_bare(word)
 }
 
 #[cfg(test)]

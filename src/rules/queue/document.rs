@@ -1,19 +1,19 @@
 //! The document `queues.json`, and the application of one round to it.
 //!
-//! The document has a record for each queue that is not quiet. For quiet queues it has only the time
-//! of the last whole round of each selection: a queue that was polled then and has no record was
-//! empty.
+//! The document has a record for each queue that is not quiet. For quiet queues it has only the
+//! time of the last whole round of each selection: a queue that was polled then and has no record
+//! was empty.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::monitor;
-use super::monitor::{Emit, Policy, Polled, Record, SOURCE};
+use super::monitor::{Emit, Policy, Polled, Record};
 use super::redrive_graph::DeadLetterQueue;
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
-use crate::event::{Event, Payload, PollFailed, Queue, derived_id};
+use crate::event::{Event, Payload, PollFailed, Queue};
 use crate::money::Usd;
 use crate::time::Timestamp;
 
@@ -115,8 +115,8 @@ impl Watched {
         (target.is_given() || target.found_at <= round).then_some(round)
     }
 
-    /// Applies a round whose first request was made at `begun`, and passes its lines to `emit` one by
-    /// one: a large round has too many to hold.
+    /// Applies a round whose first request was made at `begun`, and passes its lines to `emit` one
+    /// by one: a large round has too many to hold.
     pub fn apply_round(
         &mut self,
         policy: &Policy,
@@ -187,14 +187,8 @@ impl Watched {
                 region: Some(failure.region.clone()),
                 reason: reason.clone(),
             };
-            let id = derived_id(&[
-                SOURCE,
-                PollFailed::TYPE.as_str(),
-                &scope,
-                reason,
-                &ten_minute_bucket(at),
-            ]);
-            emit(&Event::new(SOURCE, id, "", at, data).line(), true);
+            let parts = [PollFailed::TYPE.as_str(), &scope, reason, &ten_minute_bucket(at)];
+            emit(&Event::derived(&parts, "", at, data).line(), true);
         }
     }
 }
@@ -205,15 +199,15 @@ pub fn ten_minute_bucket(at: Timestamp) -> String {
     (at.millis() / 600_000).to_string()
 }
 
-/// Returns the first sequence number of a new document. It is above all those of an earlier document
-/// that was moved away, because consumers would take repeated ids for old events. It is the same for
-/// ten minutes, so that a first run that crashes repeats its ids.
+/// Returns the first sequence number of a new document. It is above all those of an earlier
+/// document that was moved away, because consumers would take repeated ids for old events. It is
+/// the same for ten minutes, so that a first run that crashes repeats its ids.
 fn first_floor(begun: Timestamp) -> u64 {
     u64::try_from(begun.millis()).unwrap_or(0) / 600_000 * 1000
 }
 
-/// Returns a sentence for each reason for which queues could not be read. With `only_new`, queues that
-/// were reported as unreadable before are left out.
+/// Returns a sentence for each reason for which queues could not be read. With `only_new`, queues
+/// that were reported as unreadable before are left out.
 pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Vec<String> {
     let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for one in polled.iter().filter(|one| !one.unlisted) {
@@ -280,7 +274,7 @@ mod tests {
         Polled { target, reading, unlisted: false, tasks: None }
     }
 
-    fn take(
+    fn round_lines(
         doc: &mut Watched,
         policy: &Policy,
         selection: &str,
@@ -292,9 +286,9 @@ mod tests {
         lines
     }
 
-    /// The types and ids of what a round tells.
+    /// The types and ids of the events of a round.
     fn round(doc: &mut Watched, second: i64, polled: &[Polled<'_>]) -> Vec<(Type, String)> {
-        let lines = take(doc, &policy(), "all", at(second), polled);
+        let lines = round_lines(doc, &policy(), "all", at(second), polled);
         let heads = lines.iter().map(|line| match peek(line.trim_ascii_end()) {
             Line::Event(head) => (head.known.unwrap(), head.id.into_owned()),
             other => panic!("{other:?}"),
@@ -307,10 +301,10 @@ mod tests {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
         round(&mut doc, 0, &[polled(&a, 0, Ok(0))]);
         let before = doc.clone();
-        let told = round(&mut doc, 30, &[polled(&a, 30, Ok(3))]);
+        let first = round(&mut doc, 30, &[polled(&a, 30, Ok(3))]);
         let again = round(&mut before.clone(), 60, &[polled(&a, 60, Ok(4))]);
-        assert_eq!(told, again);
-        assert_eq!(told.len(), 1);
+        assert_eq!(first, again);
+        assert_eq!(first.len(), 1);
     }
 
     #[test]
@@ -333,10 +327,16 @@ mod tests {
         let (quiet, dead) = (target("a", -1000), target("b", -1000));
         let all = Policy { all: true, ..policy() };
         let mut doc = Watched::default();
-        take(&mut doc, &all, "all", at(0), &[polled(&quiet, 0, Ok(0)), polled(&dead, 0, Ok(0))]);
+        round_lines(
+            &mut doc,
+            &all,
+            "all",
+            at(0),
+            &[polled(&quiet, 0, Ok(0)), polled(&dead, 0, Ok(0))],
+        );
         let raise = |rest: &[Polled<'_>]| {
             let polled = [rest, &[polled(&dead, 30, Ok(1))]].concat();
-            let lines = take(&mut doc.clone(), &all, "all", at(30), &polled);
+            let lines = round_lines(&mut doc.clone(), &all, "all", at(30), &polled);
             let raise = |line: &Vec<u8>| match peek(line.trim_ascii_end()) {
                 Line::Event(head) if head.known == Some(Type::QueueRaised) => {
                     Some(head.id.into_owned())
@@ -363,14 +363,14 @@ mod tests {
         round(&mut doc, 0, &[polled(&a, 0, Ok(0)), polled(&b, 0, Err(ReadError::Denied))]);
         assert_eq!(doc.entries().count(), 1, "the quiet one has no record");
         let both = [polled(&a, 30, Ok(2)), polled(&b, 30, Ok(2))];
-        take(&mut doc, &policy(), "all", at(30), &both);
+        round_lines(&mut doc, &policy(), "all", at(30), &both);
         let cohort = |arn: &str| doc.queues[arn].record.cohorts[0].after;
         assert_eq!(cohort("arn:a"), Some(at(0)));
         assert_eq!(cohort("arn:b"), None, "it was not read then");
         let late = polled(&c, 60, Ok(1));
         let mut other = Watched::default();
-        take(&mut other, &policy(), "all", at(5), &[]);
-        take(&mut other, &policy(), "all", at(60), &[late]);
+        round_lines(&mut other, &policy(), "all", at(5), &[]);
+        round_lines(&mut other, &policy(), "all", at(60), &[late]);
         assert_eq!(
             other.queues["arn:c"].record.cohorts[0].after, None,
             "it was found after the round"
@@ -382,16 +382,16 @@ mod tests {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
         let gone =
             |second| Polled { unlisted: true, ..polled(&a, second, Err(ReadError::Missing)) };
-        let told = [polled(&a, 0, Ok(1)), gone(30), gone(60), polled(&a, 90, Ok(0)), gone(120)]
+        let counts = [polled(&a, 0, Ok(1)), gone(30), gone(60), polled(&a, 90, Ok(0)), gone(120)]
             .map(|one| round(&mut doc, one.reading.at.millis() / 1000, &[one]).len());
-        assert_eq!(told, [1, 1, 0, 0, 1]);
+        assert_eq!(counts, [1, 1, 0, 0, 1]);
     }
 
     #[test]
     fn queue_found_after_round_began_was_not_read_in_it() {
         let (early, late) = (target("a", 30), target("b", 31));
         let mut doc = Watched::default();
-        take(&mut doc, &policy(), "all", at(30), &[]);
+        round_lines(&mut doc, &policy(), "all", at(30), &[]);
         assert_eq!(doc.empty_at("all", &early), Some(at(30)));
         assert_eq!(doc.empty_at("all", &late), None);
     }
@@ -402,12 +402,12 @@ mod tests {
         let failure = |reason: Option<&str>| {
             [ScopeFailure { account: None, region: "r".into(), reason: reason.map(str::to_owned) }]
         };
-        let told = [Some("a"), Some("a"), Some("b"), None, Some("b")].map(|reason| {
+        let counts = [Some("a"), Some("a"), Some("b"), None, Some("b")].map(|reason| {
             let mut lines = 0;
             doc.apply_failures(&failure(reason), at(0), &mut |_, _| lines += 1);
             lines
         });
-        assert_eq!(told, [1, 0, 1, 0, 1]);
+        assert_eq!(counts, [1, 0, 1, 0, 1]);
     }
 
     #[test]
@@ -416,12 +416,12 @@ mod tests {
         let mut misses: Vec<Polled<'_>> =
             all.iter().map(|t| polled(t, 1, Err(ReadError::TimedOut))).collect();
         misses.push(polled(&all[0], 1, Err(ReadError::Denied)));
-        let said = read_warnings(&misses, &Watched::default(), true);
+        let warnings = read_warnings(&misses, &Watched::default(), true);
         let expected = [
             "cannot read queue 'q0': access denied",
             "cannot read 5 queues ('q0', 'q1', 'q2', …): no answer in time",
         ];
-        assert_eq!(said, expected);
+        assert_eq!(warnings, expected);
     }
 
     #[test]

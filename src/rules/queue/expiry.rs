@@ -4,9 +4,9 @@
 //! A batch of arrivals came in (t0, t1]: t0 is the last reading without it, t1 the first with it.
 //! In a standard queue a dead letter keeps the time of its first enqueue. The batch is therefore
 //! not lost before t0 + DLQ retention − the longest retention of a source, and is lost by
-//! t1 + DLQ retention. In a FIFO queue, and in a queue without a source, the time starts at arrival.
-//! Nothing shows which batch a removed message belonged to: the oldest batch counts until the queue
-//! is empty or the batch must have expired.
+//! t1 + DLQ retention. In a FIFO queue, and in a queue without a source, the time starts at
+//! arrival. Nothing shows which batch a removed message belonged to: the oldest batch counts until
+//! the queue is empty or the batch must have expired.
 
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ pub fn window(batch: ArrivalBatch, settings: RetentionSettings) -> ExpiryWindow 
     }
 }
 
-/// Returns the batches after one more reading. `past` is the time and depth of the reading before, if
-/// known.
+/// Returns the batches after one more reading. `past` is the time and depth of the reading before,
+/// if known.
 pub fn arrive(
     mut batches: Vec<ArrivalBatch>,
     past: Option<(Timestamp, u64)>,
@@ -97,9 +97,9 @@ pub fn arrive(
     batches
 }
 
-/// Returns the shortest tier that has been crossed, and whether that is certain. The tier counts from
-/// the earliest time of loss or, when that is unknown, from the latest. `tiers` are sorted, longest
-/// first.
+/// Returns the shortest tier that has been crossed, and whether that is certain. The tier counts
+/// from the earliest time of loss or, when that is unknown, from the latest. `tiers` are sorted,
+/// longest first.
 pub fn tier(tiers: &[Duration], window: ExpiryWindow, at: Timestamp) -> Option<(Duration, bool)> {
     let (end, certain) = match window {
         ExpiryWindow { after: Some(after), .. } => (after, true),

@@ -57,9 +57,9 @@ fn judge(
     findings.into_iter().flatten().collect()
 }
 
-/// Compares the retention with that of the sources. A dead letter of a standard queue keeps the time
-/// at which it was first sent, so the DLQ may delete it on arrival when a source keeps messages as
-/// long. In FIFO queues the time starts at arrival.
+/// Compares the retention with that of the sources. A dead letter of a standard queue keeps the
+/// time at which it was first sent, so the DLQ may delete it on arrival when a source keeps
+/// messages as long. In FIFO queues the time starts at arrival.
 fn retention(graph: &Graph, node: &QueueNode, attributes: &Attributes) -> Option<Finding> {
     if node.queue.fifo {
         return None;
@@ -100,8 +100,8 @@ fn orphan() -> Finding {
 
 fn dangling(node: &QueueNode, redrive: &Redrive) -> Finding {
     let target = name_of(&redrive.target);
-    let place = |arn: &str| arn.rsplit_once(':').map(|(place, _)| place.to_owned());
-    let why = if place(&redrive.target) == place(&node.queue.arn) {
+    let scope_of = |arn: &str| arn.rsplit_once(':').map(|(scope, _)| scope.to_owned());
+    let why = if scope_of(&redrive.target) == scope_of(&node.queue.arn) {
         "which does not exist"
     } else {
         "which is in another account or region, where SQS does not deliver"

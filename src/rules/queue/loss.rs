@@ -1,8 +1,8 @@
 //! Suspected loss: the depth fell, and no redrive or deletion is known.
 //!
-//! Counts are approximate, and people redrive. A drop of the depth is therefore suspected only after
-//! the lower count has lasted for two readings and a minute, with nothing in flight and no move task
-//! that explains it. Move tasks are asked for only then, because that costs a request.
+//! Counts are approximate, and people redrive. A drop of the depth is therefore suspected only
+//! after the lower count has lasted for two readings and a minute, with nothing in flight and no
+//! move task that explains it. Move tasks are asked for only then, because that costs a request.
 
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ pub struct DepthDrop {
     /// The first reading after the drop.
     pub since: Timestamp,
     /// The number of readings at or below `to`.
-    pub samples: u64,
+    #[serde(rename = "samples")]
+    pub readings: u64,
     /// Whether somebody was reading the queue, before or since.
     pub read: bool,
     /// Whether the oldest messages may have expired at the last reading.
@@ -48,8 +49,8 @@ pub struct MoveTask {
 /// The reason why messages are missing: the word used in events, and a clause for people.
 pub type LossReason = (&'static str, String);
 
-/// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry at
-/// that reading.
+/// Returns the drop after one more reading. `past` is the reading before, and `window` the expiry
+/// at that reading.
 pub fn follow(
     drop: Option<DepthDrop>,
     past: Option<(Timestamp, Counts)>,
@@ -59,10 +60,10 @@ pub fn follow(
 ) -> Option<DepthDrop> {
     let depth = counts.depth();
     if let Some(drop) = drop {
-        let (to, samples) = (drop.to.max(depth), drop.samples + 1);
+        let (to, readings) = (drop.to.max(depth), drop.readings + 1);
         let read = drop.read || counts.in_flight > 0;
         // The old depth is back: the count was only approximate.
-        return (to < drop.from).then_some(DepthDrop { to, samples, read, ..drop });
+        return (to < drop.from).then_some(DepthDrop { to, readings, read, ..drop });
     }
     let (from_at, before) = past?;
     (depth < before.depth()).then(|| DepthDrop {
@@ -70,29 +71,29 @@ pub fn follow(
         from_at,
         to: depth,
         since: at,
-        samples: 1,
+        readings: 1,
         read: before.in_flight > 0 || counts.in_flight > 0,
         expired: [window.after, window.before].into_iter().flatten().any(|end| end <= at),
         over: window.before.is_some_and(|end| end <= at),
     })
 }
 
-/// Returns the part of a judged drop that lies below its `to`, so that messages that leave one by one
-/// are reported together.
+/// Returns the part of a judged drop that lies below its `to`, so that messages that leave one by
+/// one are reported together.
 pub fn rest(judged: DepthDrop, depth: u64, at: Timestamp) -> Option<DepthDrop> {
     (depth < judged.to).then_some(DepthDrop {
         from: judged.to,
         from_at: judged.since,
         to: depth,
         since: at,
-        samples: 1,
+        readings: 1,
         ..judged
     })
 }
 
 /// Whether a drop has lasted long enough to ask for move tasks.
 pub fn is_due(drop: Option<DepthDrop>, at: Timestamp) -> bool {
-    drop.is_some_and(|drop| drop.samples >= 2 && at.since(drop.since) >= SETTLED)
+    drop.is_some_and(|drop| drop.readings >= 2 && at.since(drop.since) >= SETTLED)
 }
 
 /// Judges a drop that is due by the answer about move tasks. Returns why messages are missing;
@@ -134,54 +135,54 @@ mod tests {
     }
 
     /// Second, visible, in flight.
-    type Samples = [(i64, u64, u64)];
+    type Readings = [(i64, u64, u64)];
 
-    /// Returns the drop after the samples.
-    fn story(samples: &Samples) -> Option<DepthDrop> {
-        let (mut fall, mut past) = (None, None);
-        for &(second, visible, in_flight) in samples {
+    /// Returns the drop after the readings.
+    fn story(readings: &Readings) -> Option<DepthDrop> {
+        let (mut drop, mut past) = (None, None);
+        for &(second, visible, in_flight) in readings {
             let now = counts(visible, in_flight);
-            fall = follow(fall, past, now, at(second), ExpiryWindow::default());
+            drop = follow(drop, past, now, at(second), ExpiryWindow::default());
             past = Some((at(second), now));
         }
-        fall
+        drop
     }
 
     #[test]
     fn drop_is_due_after_two_readings_and_a_minute() {
-        let rows: [(&str, &Samples, bool); 5] = [
-            ("one lower sample", &[(0, 5, 0), (100, 2, 0)], false),
+        let rows: [(&str, &Readings, bool); 5] = [
+            ("one lower reading", &[(0, 5, 0), (100, 2, 0)], false),
             ("two within a minute", &[(0, 5, 0), (30, 2, 0), (60, 2, 0)], false),
             ("two over a minute", &[(0, 5, 0), (30, 2, 0), (90, 2, 0)], true),
             ("back up again", &[(0, 5, 0), (30, 2, 0), (60, 5, 0), (120, 5, 0)], false),
             ("received is not gone", &[(0, 5, 0), (30, 2, 3), (90, 2, 3)], false),
         ];
-        for (rule, samples, due) in rows {
-            let last = samples[samples.len() - 1].0;
-            assert_eq!(is_due(story(samples), at(last)), due, "{rule}");
+        for (rule, readings, due) in rows {
+            let last = readings[readings.len() - 1].0;
+            assert_eq!(is_due(story(readings), at(last)), due, "{rule}");
         }
     }
 
     #[test]
     fn drop_ends_at_the_highest_depth_since() {
-        let fall = story(&[(0, 5, 0), (30, 1, 0), (60, 3, 0), (90, 2, 0)]).unwrap();
-        assert_eq!((fall.from, fall.to), (5, 3));
+        let drop = story(&[(0, 5, 0), (30, 1, 0), (60, 3, 0), (90, 2, 0)]).unwrap();
+        assert_eq!((drop.from, drop.to), (5, 3));
     }
 
     #[test]
     fn drop_in_small_steps_is_counted_in_full() {
-        let (mut fall, mut past, mut told) = (None, None, 0);
+        let (mut drop, mut past, mut reported) = (None, None, 0);
         for (step, depth) in [10, 8, 6, 4, 2, 2, 2, 1, 1, 1, 1].into_iter().enumerate() {
             let now = at(i64::try_from(step).unwrap() * 40);
-            fall = follow(fall, past, counts(depth, 0), now, ExpiryWindow::default());
-            if is_due(fall, now) {
-                let judged = fall.unwrap();
-                told += judged.from - judged.to;
-                fall = rest(judged, depth, now);
+            drop = follow(drop, past, counts(depth, 0), now, ExpiryWindow::default());
+            if is_due(drop, now) {
+                let judged = drop.unwrap();
+                reported += judged.from - judged.to;
+                drop = rest(judged, depth, now);
             }
             past = Some((now, counts(depth, 0)));
         }
-        assert_eq!((told, fall), (9, None));
+        assert_eq!((reported, drop), (9, None));
     }
 
     #[test]
@@ -199,8 +200,8 @@ mod tests {
             ("a task of long ago", quiet, task(false, 0), Some("unexplained")),
             ("no permission", expired, Err(ReadError::Denied), Some("cannot_tell")),
         ];
-        for (rule, fall, tasks, verdict) in rows {
-            assert_eq!(judge(fall, &tasks).map(|(word, _)| word), verdict, "{rule}");
+        for (rule, drop, tasks, verdict) in rows {
+            assert_eq!(judge(drop, &tasks).map(|(word, _)| word), verdict, "{rule}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The judgement of one queue: policy, record and reading in; the next record and the event lines out.
+//! The judgement of one queue: policy, record and reading in; the next record and the event lines
+//! out.
 //!
 //! Promises: a failed reading changes nothing that is known about the messages. It never raises,
 //! never clears, and never counts as zero.
@@ -16,13 +17,11 @@ use super::redrive_graph::DeadLetterQueue;
 use super::threshold;
 use crate::event::{
     Event, Payload, Queue, QueueCleared, QueueExpiring, QueueGone, QueueGrew, QueueLossSuspected,
-    QueuePolled, QueueRaised, QueueReadable, QueueUnreadable, ToolName, derived_id,
+    QueuePolled, QueueRaised, QueueReadable, QueueUnreadable, derived_id,
 };
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
-/// The program that writes these events.
-pub const SOURCE: &str = ToolName::Poll.as_str();
 /// Consecutive failed readings that make a queue unreadable; earlier ones are only warnings.
 pub const MISSES: u64 = 2;
 
@@ -56,23 +55,23 @@ pub struct Polled<'a> {
 /// an unchanged reading does not.
 pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
 
-/// Whether the next judgement needs the list of move tasks: a drop has lasted, or the queue is about
-/// to be cleared, and nobody was seen reading.
+/// Whether the next judgement needs the list of move tasks: a drop has lasted, or the queue is
+/// about to be cleared, and nobody was seen reading.
 pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading) -> bool {
     let (Some(past), Ok(now)) = (past, &reading.result) else { return false };
     let past = past.clamp_future_times(reading.at);
     // The expiry decides the reason only, and is not needed here.
-    let fall = loss::follow(past.fall, past.read, now.counts, reading.at, ExpiryWindow::default());
+    let drop = loss::follow(past.drop, past.read, now.counts, reading.at, ExpiryWindow::default());
     let zeros = threshold::zeros(past.zeros, Some(now.counts.depth()), reading.at);
     let clears = threshold::clears(policy.clear_after, zeros, reading.at);
     past.incident.is_some()
-        && (clears || loss::is_due(fall, reading.at))
-        && fall.is_some_and(|fall| !fall.read)
+        && (clears || loss::is_due(drop, reading.at))
+        && drop.is_some_and(|drop| !drop.read)
 }
 
-/// Judges one reading of a queue, and emits an event for each change. Returns the record, and whether
-/// to keep it: a queue that is quiet or gone needs none. `empty_at` is the last time a queue without a
-/// record was empty, `floor` its first sequence number.
+/// Judges one reading of a queue, and emits an event for each change. Returns the record, and
+/// whether to keep it: a queue that is quiet or gone needs none. `empty_at` is the last time a
+/// queue without a record was empty, `floor` its first sequence number.
 pub fn judge(
     policy: &Policy,
     past: Option<&Record>,
@@ -83,7 +82,7 @@ pub fn judge(
 ) -> (Record, bool) {
     let at = polled.reading.at;
     let record = past.map_or_else(|| Record::new(floor, at), |past| past.clamp_future_times(at));
-    let newest = if past.is_some() { Some(record.sampled_at) } else { empty_at };
+    let newest = if past.is_some() { Some(record.attempted_at) } else { empty_at };
     if newest.is_some_and(|newest| newest >= at) {
         return (record, past.is_some());
     }
@@ -93,7 +92,7 @@ pub fn judge(
         None => empty_at.map(|empty| (empty, Counts::default())),
     };
     let mut judgement = Judgement { policy, polled, record, emit };
-    judgement.record.sampled_at = at;
+    judgement.record.attempted_at = at;
     match &polled.reading.result {
         Err(ReadError::Missing) if polled.unlisted => {
             let last_depth = judgement.record.read.map(|(_, counts)| counts.depth());
@@ -123,9 +122,9 @@ impl Judgement<'_> {
     fn emit_reading<D: Payload>(&mut self, data: D, news: bool) {
         let queue = &self.polled.target.queue;
         let (kind, seq) = (D::TYPE.as_str(), self.record.seq.to_string());
-        let id = derived_id(&[SOURCE, &queue.arn, kind, &seq]);
         let incident = self.record.incident.as_ref().map(|incident| incident.id.clone());
-        let event = Event::new(SOURCE, id, &queue.name, self.polled.reading.at, data);
+        let event =
+            Event::derived(&[&queue.arn, kind, &seq], &queue.name, self.polled.reading.at, data);
         (self.emit)(&event.of_incident(incident).line(), news);
         self.record.seq += 1;
     }
@@ -160,7 +159,7 @@ impl Judgement<'_> {
         let past_depth = before.map(|(time, counts)| (time, counts.depth()));
         record.cohorts = expiry::arrive(arrivals, past_depth, depth, at, settings);
         record.zeros = threshold::zeros(record.zeros, Some(depth), at);
-        record.fall = loss::follow(record.fall, before, counts, at, window);
+        record.drop = loss::follow(record.drop, before, counts, at, window);
         record.read = Some((at, counts));
         if misses >= MISSES {
             self.emit(QueueReadable { queue: self.queue(), depth, misses });
@@ -170,7 +169,7 @@ impl Judgement<'_> {
         self.report_counts(Some(counts), previous, None, changed);
         if self.record.incident.is_none() {
             // Below the threshold nothing was reported, so a drop is no loss.
-            self.record.fall = None;
+            self.record.drop = None;
             if threshold::raises(self.policy.threshold, depth) {
                 self.raise(counts, previous);
             }
@@ -246,11 +245,11 @@ impl Judgement<'_> {
         self.emit(QueueGrew { queue: self.queue(), depth, raised_depth });
     }
 
-    /// Judges a drop that has lasted, or at the clear the whole drop. Returns the cause if it is known
-    /// why the messages left.
+    /// Judges a drop that has lasted, or at the clear the whole drop. Returns the cause if it is
+    /// known why the messages left.
     fn judge_drop(&mut self, depth: u64, clears: bool) -> Option<&'static str> {
         let at = self.polled.reading.at;
-        let mut drop = self.record.fall.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
+        let mut drop = self.record.drop.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
         if clears {
             drop.to = depth;
         }
@@ -260,7 +259,7 @@ impl Judgement<'_> {
             None if drop.read => &unasked,
             None => return None,
         };
-        self.record.fall = loss::rest(drop, depth, at);
+        self.record.drop = loss::rest(drop, depth, at);
         let Some((why, clause)) = loss::judge(drop, tasks) else {
             return (!drop.read).then_some("redriven");
         };

@@ -1,8 +1,8 @@
 //! The redrive graph: dead-letter queues and their source queues, from a survey.
 //!
 //! A survey has the listed queues of each scope and their attributes. A DLQ is the target of a
-//! redrive policy, or a queue that is named like one. Promises: a part that the survey could not see
-//! is unknown, never "no source".
+//! redrive policy, or a queue that is named like one. Promises: a part that the survey could not
+//! see is unknown, never "no source".
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -84,8 +84,8 @@ pub struct DeadLetterQueue {
     #[serde(skip)]
     pub scope: usize,
     pub found_by: FoundBy,
-    /// The longest retention of a source, in seconds: the maximum age of an arriving message. Zero for
-    /// FIFO (the age starts at arrival) and without sources; `None` when sources may be unseen.
+    /// The longest retention of a source, in seconds: the maximum age of an arriving message. Zero
+    /// for FIFO (the age starts at arrival) and without sources; `None` when sources may be unseen.
     pub source_retention_s: Option<u64>,
     /// The time of the first discovery.
     pub found_at: Timestamp,
@@ -210,9 +210,9 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Whether a complete list of an account's queues lacks the queue. URLs of one queue may differ in the
-/// host, so account and name are compared. A queue that the user named by URL may belong to another
-/// account, which the list does not cover.
+/// Whether a complete list of an account's queues lacks the queue. URLs of one queue may differ in
+/// the host, so account and name are compared. A queue that the user named by URL may belong to
+/// another account, which the list does not cover.
 pub fn is_unlisted(known: &DeadLetterQueue, urls: &[String]) -> bool {
     let parse = |url: &String| queue_at(url, &known.queue.region, "");
     let Some(own) = parse(&known.queue.url) else { return false };
@@ -221,9 +221,10 @@ pub fn is_unlisted(known: &DeadLetterQueue, urls: &[String]) -> bool {
     is_ours && !listed.iter().any(|other| other.arn == own.arn)
 }
 
-/// Returns the queue of a URL `…/<account>/<name>`, with the ARN that account, name and region make;
-/// `None` when the URL is not one of a queue. Some servers have no account number in the path; it is
-/// then zero, as in their ARNs. `label` is the account's name; an empty one selects the number.
+/// Returns the queue of a URL `…/<account>/<name>`, with the ARN that account, name and region
+/// make; `None` when the URL is not one of a queue. Some servers have no account number in the
+/// path; it is then zero, as in their ARNs. `label` is the account's name; an empty one selects the
+/// number.
 pub fn queue_at(url: &str, region: &str, label: &str) -> Option<Queue> {
     let (scheme, rest) = url.split_once("://")?;
     if scheme != "https" && scheme != "http" {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 /// Returns the number and the time, since the start of the program, of the tick after `last`. Ticks
-/// that passed during a long round are skipped, so that rounds neither drift nor pile up. The jitter,
-/// chosen by `salt`, is less than a tenth of the interval, so that many pollers do not ask at once.
+/// that passed during a long round are skipped, so that rounds neither drift nor pile up. The
+/// jitter, chosen by `salt`, is less than a tenth of the interval, so that many pollers do not ask
+/// at once.
 pub fn next_tick(last: u64, interval: Duration, passed: Duration, salt: u64) -> (u64, Duration) {
     let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
     let tick = |number: u64| {

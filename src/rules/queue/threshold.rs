@@ -1,8 +1,8 @@
 //! Raise, clear and growth of a queue: hysteresis over readings.
 //!
 //! One reading at or above the threshold raises. Only empty readings clear: a number of them in a
-//! row, over at least a minute, because counts need that long to settle. A failed reading starts the
-//! streak again. A raised queue between zero and the threshold stays raised.
+//! row, over at least a minute, because counts need that long to settle. A failed reading starts
+//! the streak again. A raised queue between zero and the threshold stays raised.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ pub const SETTLED: Duration = Duration::from_secs(60);
 pub struct EmptyStreak {
     /// The time of the first one.
     pub since: Timestamp,
-    pub samples: u64,
+    #[serde(rename = "samples")]
+    pub readings: u64,
 }
 
 /// Whether a depth begins an incident.
@@ -29,18 +30,18 @@ pub fn raises(threshold: u64, depth: u64) -> bool {
 /// Returns the streak after one more reading; a depth of `None` could not be read and ends it.
 pub fn zeros(past: Option<EmptyStreak>, depth: Option<u64>, at: Timestamp) -> Option<EmptyStreak> {
     (depth == Some(0)).then(|| match past {
-        Some(run) => EmptyStreak { samples: run.samples + 1, ..run },
-        None => EmptyStreak { since: at, samples: 1 },
+        Some(run) => EmptyStreak { readings: run.readings + 1, ..run },
+        None => EmptyStreak { since: at, readings: 1 },
     })
 }
 
 /// Whether a streak of empty readings ends the incident.
 pub fn clears(clear_after: u64, run: Option<EmptyStreak>, at: Timestamp) -> bool {
-    run.is_some_and(|run| run.samples >= clear_after && at.since(run.since) >= SETTLED)
+    run.is_some_and(|run| run.readings >= clear_after && at.since(run.since) >= SETTLED)
 }
 
-/// Returns the depth at which growth is reported next, after `depth` was reported: the first step of
-/// `raised_depth` × `factor`ⁿ above it.
+/// Returns the depth at which growth is reported next, after `depth` was reported: the first step
+/// of `raised_depth` × `factor`ⁿ above it.
 pub fn next_step(raised_depth: u64, factor: u64, depth: u64) -> u64 {
     let mut step = raised_depth.max(1);
     while step <= depth {
@@ -60,10 +61,10 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
-    /// Returns the edges of samples (second, depth; `None` for a failed reading).
-    fn story(samples: &[(i64, Option<u64>)], threshold: u64) -> Vec<(i64, &'static str)> {
+    /// Returns the edges of readings (second, depth; `None` for a failed reading).
+    fn story(readings: &[(i64, Option<u64>)], threshold: u64) -> Vec<(i64, &'static str)> {
         let (mut raised, mut run, mut edges) = (false, None, Vec::new());
-        for &(second, depth) in samples {
+        for &(second, depth) in readings {
             run = zeros(run, depth, at(second));
             if !raised && depth.is_some_and(|depth| raises(threshold, depth)) {
                 raised = true;
@@ -80,7 +81,7 @@ mod tests {
     fn raise_at_threshold_and_clear_after_two_zeros() {
         type Row = (&'static str, &'static [(i64, Option<u64>)], &'static [(i64, &'static str)]);
         let rows: [Row; 7] = [
-            ("one sample at the threshold raises", &[(0, Some(2))], &[(0, "raised")]),
+            ("one reading at the threshold raises", &[(0, Some(2))], &[(0, "raised")]),
             ("below it nothing happens", &[(0, Some(1)), (30, Some(0))], &[]),
             (
                 "3,0,3,0 within a minute: one raise, no clear",
@@ -122,26 +123,29 @@ mod tests {
                 &[(0, "raised")],
             ),
         ];
-        for (rule, samples, edges) in rows {
-            assert_eq!(story(samples, 2), edges, "{rule}");
+        for (rule, readings, edges) in rows {
+            assert_eq!(story(readings, 2), edges, "{rule}");
         }
     }
 
-    /// Every sequence of six samples over five depths: edges alternate and begin with a raise,
+    /// Every sequence of six readings over five depths: edges alternate and begin with a raise,
     /// and no clear comes without two zeros that span a minute.
     #[test]
     fn edges_alternate_over_every_short_history() {
         let depths = [None, Some(0), Some(1), Some(2), Some(50)];
         for code in 0..depths.len().pow(6) {
             let pick = |n: u32| depths[code / depths.len().pow(n) % depths.len()];
-            let samples: Vec<_> = (0..6).map(|n| (i64::from(n) * 30, pick(n))).collect();
-            let edges = story(&samples, 2);
+            let readings: Vec<_> = (0..6).map(|n| (i64::from(n) * 30, pick(n))).collect();
+            let edges = story(&readings, 2);
             for (n, edge) in edges.iter().enumerate() {
-                assert_eq!(edge.1, if n % 2 == 0 { "raised" } else { "cleared" }, "{samples:?}");
+                assert_eq!(edge.1, if n % 2 == 0 { "raised" } else { "cleared" }, "{readings:?}");
             }
             for (second, _) in edges.iter().filter(|edge| edge.1 == "cleared") {
                 let last = usize::try_from(second / 30).unwrap();
-                assert!(samples[last - 2..=last].iter().all(|s| s.1 == Some(0)), "{samples:?}");
+                assert!(
+                    readings[last - 2..=last].iter().all(|one| one.1 == Some(0)),
+                    "{readings:?}"
+                );
             }
         }
     }

@@ -1,13 +1,15 @@
 //! Basis of a judgement, and the confidence that each basis allows.
 
-/// Error that the producer states as a code and in words.
-pub(super) const SAID_TWICE: f64 = 0.9;
-/// Error that the producer states as a code: the least confidence for a conclusion.
-pub(super) const SAID: f64 = 0.8;
-/// Error in the texts of several messages, which senders can write too.
+/// Confidence in an error that the producer states as a code and in words.
+pub(super) const CODE_AND_TEXT: f64 = 0.9;
+/// Confidence in an error that the producer states as a code: the least confidence for a
+/// conclusion.
+pub(super) const CODE: f64 = 0.8;
+/// Confidence in an error of the texts of several messages, which senders can write too.
 pub(super) const TEXT: f64 = 0.6;
-/// Error in the texts of one or two messages, or a cause that only counts and settings suggest.
-pub(super) const HINT: f64 = 0.4;
+/// Confidence in an error of the texts of one or two messages, or in a cause that only counts and
+/// settings suggest.
+pub(super) const SUGGESTION: f64 = 0.4;
 
 /// Source of the judgement of one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,8 +112,8 @@ impl<'a> GroupContext<'a> {
             && asked_at.since(*last) >= quiet.max(QUIET_MIN)
     }
 
-    /// Returns twice the longest time from the sending of a failing message to its arrival here; none
-    /// when it is unknown.
+    /// Returns twice the longest time from the sending of a failing message to its arrival here;
+    /// none when it is unknown.
     fn time_to_die(&self) -> Option<Duration> {
         if self.messages.iter().all(|seen| seen.source_arn.is_none()) {
             return Some(Duration::ZERO); // The sender gave up before it sent the message.

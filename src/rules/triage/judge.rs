@@ -2,7 +2,7 @@
 //!
 //! Never: reads a body.
 
-use super::basis::{Basis, HINT, SAID, SAID_TWICE, TEXT};
+use super::basis::{Basis, CODE, CODE_AND_TEXT, SUGGESTION, TEXT};
 use super::case::{GroupContext, SEVERAL};
 use super::{Category, CodeFault, RedriveAdvice, Triage, commands, error_patterns, sentences};
 use crate::rules::evidence::bundle::Group;
@@ -27,7 +27,7 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         | Category::Permission
         | Category::MissingTarget
         | Category::ThirdPartyBurst
-            if confidence >= SAID =>
+            if confidence >= CODE =>
         {
             CodeFault::NotACodeBug
         }
@@ -105,16 +105,16 @@ fn judge_counts(case: &GroupContext) -> (Category, Basis) {
 }
 
 fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
-    let sure = match basis {
-        Basis::CodeAndText => SAID_TWICE,
-        Basis::Code => SAID,
+    let confidence = match basis {
+        Basis::CodeAndText => CODE_AND_TEXT,
+        Basis::Code => CODE,
         Basis::PassedOn | Basis::Bodies(SEVERAL..) => TEXT,
-        Basis::Disagree | Basis::Bodies(_) | Basis::Counts => HINT,
+        Basis::Disagree | Basis::Bodies(_) | Basis::Counts => SUGGESTION,
         Basis::Nothing => 0.0,
     };
     // No code names the fault in a lasting failure, or the reason why a message became too old.
     let is_open = matches!(category, Category::Dependency | Category::ExpiredOrDuplicate);
-    if is_open || !case.stands_for_all() { sure.min(TEXT) } else { sure }
+    if is_open || !case.stands_for_all() { confidence.min(TEXT) } else { confidence }
 }
 
 fn evidence(case: &GroupContext, category: Category) -> Vec<String> {

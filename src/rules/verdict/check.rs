@@ -1,7 +1,7 @@
 //! Check of a verdict against the citations that exist, and against the patch.
 //!
-//! Promises: `confirmed`, `likely` and `not_a_bug` need evidence that exists, and `confirmed` with a
-//! patch needs tests that this tool has run. A check only lowers. Each change has a note with its
+//! Promises: `confirmed`, `likely` and `not_a_bug` need evidence that exists, and `confirmed` with
+//! a patch needs tests that this tool has run. A check only lowers. Each change has a note with its
 //! reason.
 
 use std::collections::BTreeSet;
@@ -77,8 +77,8 @@ impl TestResult {
 }
 
 /// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
-/// them. Each missing citation lowers the status by a step. A line of code exists when it did before
-/// the model changed anything.
+/// them. Each missing citation lowers the status by a step. A line of code exists when it did
+/// before the model changed anything.
 pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictCheck {
     let exists =
         |id: &str| Citation::parse(id).is_some_and(|cited| resolved.contains(&cited.to_string()));

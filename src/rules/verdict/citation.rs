@@ -30,8 +30,8 @@ pub enum Citation {
 }
 
 impl Citation {
-    /// Parses `m1`, `src/a.rs`, `src/a.rs:12`, `src/a.rs:12-20`, `src/a.rs#L12` or `4f2a91c`. Returns
-    /// none for a text that can never be looked up.
+    /// Parses `m1`, `src/a.rs`, `src/a.rs:12`, `src/a.rs:12-20`, `src/a.rs#L12` or `4f2a91c`.
+    /// Returns none for a text that can never be looked up.
     pub fn parse(text: &str) -> Option<Citation> {
         let text = text.trim();
         if is_item(text) {

@@ -1,5 +1,5 @@
-//! Parser of a model's verdict: every text and list is cut to the limit that [`super::schema`] states,
-//! then serde reads the form.
+//! Parser of a model's verdict: every text and list is cut to the limit that [`super::schema`]
+//! states, then serde reads the form.
 //!
 //! Claude Code is started with the schema and holds the answer to it, so a value of another form is
 //! refused. The schema says nothing about hidden characters, blank texts or two ids in one text.

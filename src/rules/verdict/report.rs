@@ -1,8 +1,8 @@
 //! Report of an investigation in Markdown, the verdict first.
 //!
-//! Promises: text of a model is prose without markup, and external text stands in code spans, so that
-//! neither can forge a heading, a link or a status. A lowered status is stated beside the status.
-//! Unknown is stated as unknown. Every list has a limit.
+//! Promises: text of a model is prose without markup, and external text stands in code spans, so
+//! that neither can forge a heading, a link or a status. A lowered status is stated beside the
+//! status. Unknown is stated as unknown. Every list has a limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl Report<'_> {
             out.line(format!("- The model stated {from}; lowered to {to}, see 'Checked' below"));
         }
         out.facts([
-            ("Confidence", sure(verdict.confidence)),
+            ("Confidence", confidence(verdict.confidence)),
             ("Category", or_unknown(verdict.category.as_deref(), span)),
             ("Redrive", redrive(verdict.redrive, self.queue)),
             ("Queue", span(&self.queue.name)),
@@ -172,7 +172,7 @@ pub fn render_unchecked(
     out.line(format!("# {}\n", prose(verdict.title.as_deref().unwrap_or("Investigation"))));
     out.facts([
         ("Status", span(&verdict.status)),
-        ("Confidence", sure(verdict.confidence)),
+        ("Confidence", confidence(verdict.confidence)),
         ("Category", word(&verdict.category)),
         ("Redrive", word(&verdict.redrive)),
         ("Queue", span(&queue.name)),
@@ -229,9 +229,9 @@ fn text_or_unknown(text: &Option<String>) -> String {
     text.as_deref().map_or_else(|| "Unknown.".into(), prose)
 }
 
-fn sure(confidence: Option<f64>) -> String {
-    let sure = confidence.filter(|sure| sure.is_finite());
-    or_unknown(sure, |sure| format!("{} ({sure}, stated by the model)", in_words(sure)))
+fn confidence(value: Option<f64>) -> String {
+    let value = value.filter(|value| value.is_finite());
+    or_unknown(value, |value| format!("{} ({value}, stated by the model)", in_words(value)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! JSON Schema of a verdict, for the agent's command line.
 //!
-//! Every key is required, and null where its value is unknown, so that a model has to consider each.
-//! The descriptions separate known facts from possible causes.
+//! Every key is required, and null where its value is unknown, so that a model has to consider
+//! each. The descriptions separate known facts from possible causes.
 
 use serde_json::{Value, json};
 

@@ -159,17 +159,17 @@ fn worktree_cannot_be_left_by_command_or_subagent() {
     let secret = bench.path("home/token").display().to_string();
     let isolated = json!({"description": "Look", "prompt": "Look.", "subagent_type": "code-review",
         "isolation": "worktree"});
-    let ours = test_line(&bench, "test.sh");
+    let allowed = test_line(&bench, "test.sh");
     let commands = [
         format!("diff --from-file={secret} orders.py"),
         format!("wc --files0-from={secret}"),
-        format!("{ours}; cat {secret}"),
+        format!("{allowed}; cat {secret}"),
         format!("git blame --ignore-revs-file={secret} orders.py"),
         "git stash show -p".into(),
         "cat orders.py".into(),
     ];
     let mut steps: Vec<Step> = commands.iter().map(|command| bash(command)).collect();
-    steps.extend([bash(&ours), tool("Agent", isolated), structured(verdict(Value::Null))]);
+    steps.extend([bash(&allowed), tool("Agent", isolated), structured(verdict(Value::Null))]);
     let read = [tool("Read", json!({"file_path": ".env"})), say("looked")];
     let script = Script::new(steps).agent("code-review", "You review the code", read);
     let api = FakeClaudeApi::start(script);

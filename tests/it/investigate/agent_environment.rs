@@ -40,8 +40,8 @@ fn agent_sees_neither_profile_nor_account_of_filter() {
 {QUICK_AGENT}"#
     );
     agent(&mut bench, &body, "");
-    let ours = read_text(&bench, "config.yaml");
-    bench.configure(&format!("{ours}aws: {{profile: profile-of-config, region: eu-north-1}}\n"));
+    let config = read_text(&bench, "config.yaml");
+    bench.configure(&format!("{config}aws: {{profile: profile-of-config, region: eu-north-1}}\n"));
     for (name, value) in [
         ("AWS_PROFILE", "profile-of-env"),
         ("AWS_DEFAULT_PROFILE", "profile-of-env"),

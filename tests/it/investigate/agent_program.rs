@@ -97,7 +97,7 @@ fn sampled(bench: &Bench, causes: Vec<Group>) -> String {
         files::FINGERPRINTS,
         serde_json::to_string(&Fingerprints { fingerprints: causes }).unwrap(),
     );
-    let event = Event::new("dlq-peek", "sampled".into(), "orders", seconds_ago(0), data);
+    let event = Event::new("sampled".into(), "orders", seconds_ago(0), data);
     String::from_utf8(event.of_incident("i".to_owned()).line()).unwrap()
 }
 

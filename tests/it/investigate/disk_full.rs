@@ -175,7 +175,7 @@ fn journal_rotation_failure_loses_no_event() {
     bench.set("DLQ_STATE_JOURNAL_MAX_MIB", "1");
     std::fs::create_dir_all(bench.state("")).unwrap();
     std::fs::write(bench.state("journal.ndjson"), "{}\n".repeat(400_000)).unwrap();
-    // A folder is in the place of the compressed part.
+    // A folder is in the place of the compressed segment.
     std::fs::create_dir(bench.state("journal.ndjson.tmp")).unwrap();
     let output = investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
     assert_eq!(output.code(), 0);

@@ -71,9 +71,9 @@ fn kill_filter_before_record(bench: &mut Bench, input: &str, kill_supervisor: bo
 
 /// Fails unless the next run has adopted the session: reported once and recorded.
 fn assert_adopted(bench: &Bench, session: &str, output: &str) {
-    let mut ours = summaries(output);
-    ours.retain(|message| message.ends_with(" orders"));
-    assert_eq!(ours, ["started orders", "completed orders"]);
+    let mut messages = summaries(output);
+    messages.retain(|message| message.ends_with(" orders"));
+    assert_eq!(messages, ["started orders", "completed orders"]);
     assert_eq!(read_text(bench, "ran").matches("orders\n").count(), 1, "the agent ran once");
     let document = sessions(bench);
     let recorded = document["sessions"].as_array().unwrap();

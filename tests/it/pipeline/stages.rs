@@ -56,7 +56,7 @@ fn status_2_of_stage_ends_pipeline() {
 fn signal_is_forwarded_and_stages_end() {
     for (name, number) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         // The shell would also report that the signal ended its 'sleep'.
-        let poll = "exec 2>/dev/null\ntrap 'echo told >> told; exit 0' TERM\necho > ready\n\
+        let poll = "exec 2>/dev/null\ntrap 'echo stopped >> stopped; exit 0' TERM\necho > ready\n\
              while :; do sleep 0.02; done";
         let bench = stages("signal", &[("dlq-poll", poll)]);
         let mut running = start(&bench, &[]);
@@ -70,7 +70,7 @@ fn signal_is_forwarded_and_stages_end() {
         assert_eq!((output.code(), output.stderr.as_str()), (number, ""));
         // The script waits for its stages.
         assert_eq!(processes_of(&bench), [0; 0]);
-        assert_eq!(read_text(&bench, "told"), "told\n");
+        assert_eq!(read_text(&bench, "stopped"), "stopped\n");
     }
 }
 

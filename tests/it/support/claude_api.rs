@@ -90,8 +90,8 @@ impl FakeClaudeApi {
 }
 
 impl ModelRequest {
-    /// Returns whether target or body holds a text, as bytes or in a string of its JSON. Headers are
-    /// not searched, because the key is in them.
+    /// Returns whether target or body holds a text, as bytes or in a string of its JSON. Headers
+    /// are not searched, because the key is in them.
     pub fn contains(&self, words: &str) -> bool {
         self.what.contains(words) || self.raw.contains(words) || holds(&self.body, words)
     }

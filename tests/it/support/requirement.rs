@@ -1,7 +1,7 @@
 //! Programs that tests need and that may be missing.
 //!
-//! A test whose program is missing is skipped with one line on standard error that names the remedy,
-//! and the runner counts it as passed. Under `CI=true` it fails instead.
+//! A test whose program is missing is skipped with one line on standard error that names the
+//! remedy, and the runner counts it as passed. Under `CI=true` it fails instead.
 
 use std::io::{Write, stderr};
 use std::path::PathBuf;

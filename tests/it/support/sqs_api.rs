@@ -240,8 +240,8 @@ fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (
     }
 }
 
-/// Lists URLs in pages of at most 1,000. As in SQS, a request without MaxResults gets the first page
-/// and no token.
+/// Lists URLs in pages of at most 1,000. As in SQS, a request without MaxResults gets the first
+/// page and no token.
 fn list(state: &SqsState, body: &Value, base: &str) -> Value {
     let urls: Vec<String> = state
         .queues

@@ -1,7 +1,8 @@
 //! The graph of imports between the files of `src/`, computed from `use` paths: no circle, and no
 //! import that runs upwards.
 //!
-//! Not seen: paths that a macro puts together. A parent module and its children count as one folder.
+//! Not seen: paths that a macro puts together. A parent module and its children count as one
+//! folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 

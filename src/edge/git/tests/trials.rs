@@ -72,10 +72,10 @@ fn test_worktree_has_the_base_and_the_patch_only() {
     let (before, branches) = (objects(), bench.branches());
     let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
     assert_eq!(files(&trial.folder), expected);
-    let place = "state/s/trial";
-    assert_eq!(bench.git(place, &["rev-parse", "HEAD"]), workspace.base);
-    assert_eq!(bench.git(place, &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD");
-    assert_eq!(bench.git(place, &["diff", "--cached", "--name-only"]), "");
+    let folder = "state/s/trial";
+    assert_eq!(bench.git(folder, &["rev-parse", "HEAD"]), workspace.base);
+    assert_eq!(bench.git(folder, &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD");
+    assert_eq!(bench.git(folder, &["diff", "--cached", "--name-only"]), "");
     assert_eq!((objects(), bench.branches()), (before, branches));
     assert_eq!(bench.worktrees(), 3);
     // As tests do.

@@ -56,8 +56,8 @@ pub(super) fn list(json: &[u8]) -> Option<Vec<&RawValue>> {
     serde_json::from_slice(json).ok()
 }
 
-/// Replaces lone surrogates; none when there is no escape of a surrogate. JavaScript leaves one when
-/// it cuts a text within a character, and serde_json refuses it.
+/// Replaces lone surrogates; none when there is no escape of a surrogate. JavaScript leaves one
+/// when it cuts a text within a character, and serde_json refuses it.
 fn without_lone_surrogates(raw: &str) -> Option<String> {
     if !raw.contains("\\ud") && !raw.contains("\\uD") {
         return None;

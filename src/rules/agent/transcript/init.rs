@@ -55,8 +55,8 @@ pub struct ExpectedInit {
     pub session_id: String,
 }
 
-/// Returns a sentence that names the differences from the expected start values, if any. Fewer tools
-/// than expected are harmless and no difference.
+/// Returns a sentence that names the differences from the expected start values, if any. Fewer
+/// tools than expected are harmless and no difference.
 pub fn difference(asked: &ExpectedInit, init: &Init) -> Option<String> {
     let mut found: Vec<String> = Vec::new();
     if let Some(tools) = &init.tools {

@@ -1,4 +1,4 @@
-//! Outcome of an agent, from its results, its exit and the signals that this tool sent.
+//! Outcome of an agent that exited, from its results and its exit.
 //!
 //! The exit status alone proves nothing: it is 0 after SIGINT, after a prompt that was read as a
 //! command, and without the requested structured output. The word `success` proves nothing either:
@@ -45,24 +45,17 @@ pub(super) fn is_good(fields: &JsonMembers) -> Result<bool, Failure> {
 }
 
 /// Judges the end of the process. A success needs a good result, with a structured output if one is
-/// required, and the status 0, and no signal by this tool. Anything else is no reliable answer.
-pub fn outcome(
-    exit: Exit,
-    signalled_by_us: bool,
-    transcript: &Transcript,
-    schema_wanted: bool,
-) -> Result<(), Failure> {
+/// required, and the status 0. Anything else is no reliable answer.
+pub fn outcome(exit: Exit, transcript: &Transcript, schema_wanted: bool) -> Result<(), Failure> {
     let is_structured = matches!(transcript.structured, Some((true, _)));
     let enough = if schema_wanted { is_structured } else { transcript.good };
-    if enough && exit == Exit::Status(0) && !signalled_by_us {
+    if enough && exit == Exit::Status(0) {
         Ok(())
     } else if transcript.unauthorized && !enough {
-        // This tool may have ended the agent for this reason, which counts more than its signal.
+        // This tool may have ended the agent for this reason, which counts more than its exit.
         Err(refused(transcript))
-    } else if signalled_by_us {
-        Err(stopped(exit))
     } else {
-        Err(by_itself(exit, transcript))
+        Err(failure(exit, transcript))
     }
 }
 
@@ -72,20 +65,8 @@ fn refused(transcript: &Transcript) -> Failure {
     ("unauthorized", detail.unwrap_or_else(refused))
 }
 
-fn stopped(exit: Exit) -> Failure {
-    match exit {
-        Exit::Signal(9) => ("killed", "the agent was stopped by force".to_owned()),
-        Exit::Signal(signal) => {
-            ("interrupted", format!("the agent was stopped, by signal {signal}"))
-        }
-        Exit::Status(status) => {
-            ("interrupted", format!("the agent was stopped, and ended with status {status}"))
-        }
-    }
-}
-
-/// Returns why an agent failed that this tool did not signal.
-fn by_itself(exit: Exit, transcript: &Transcript) -> Failure {
+/// Returns why an agent failed that was not refused.
+fn failure(exit: Exit, transcript: &Transcript) -> Failure {
     let silent = transcript.lines == 0;
     // The CLI catches signals, cleans up, and exits with the status that a shell would report.
     let exit = match exit {

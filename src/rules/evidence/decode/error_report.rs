@@ -205,10 +205,10 @@ fn error_in_object(
     if let Some((key, text)) = message {
         fill_missing(&mut error, error_in_text(text, key, false));
     } else if let (Some(stack), None) = (fields.stack, &error.exception) {
-        let said = error_in_text(&stack_text(stack), "stack", false);
+        let report = error_in_text(&stack_text(stack), "stack", false);
         // A list of plain words is no stack trace.
-        if said.exception.is_some() || said.function.is_some() {
-            fill_missing(&mut error, said);
+        if report.exception.is_some() || report.function.is_some() {
+            fill_missing(&mut error, report);
         }
     }
     // A wrapper has the same text for every cause: root cause and nested error are more specific.
@@ -220,9 +220,9 @@ fn error_in_object(
         && let Some((key, text)) = fields.multiline
     {
         // Only text with both a class and a function is certainly a trace.
-        let said = error_in_text(text, key, true);
-        if said.exception.is_some() && said.function.is_some() {
-            return Some(said);
+        let report = error_in_text(text, key, true);
+        if report.exception.is_some() && report.function.is_some() {
+            return Some(report);
         }
     }
     let known = error.exception.is_some() || error.message.is_some() || error.function.is_some();
@@ -232,8 +232,8 @@ fn error_in_object(
 /// Returns the root cause that a stack trace names.
 fn root_cause(stack: &Value) -> Option<ErrorReport> {
     let text = stack_text(stack);
-    let said = text.contains("\nCaused by: ").then(|| error_in_text(&text, "stack", false))?;
-    (said.exception.is_some() && said.message.is_some()).then_some(said)
+    let report = text.contains("\nCaused by: ").then(|| error_in_text(&text, "stack", false))?;
+    (report.exception.is_some() && report.message.is_some()).then_some(report)
 }
 
 /// Fills the missing fields from another report.

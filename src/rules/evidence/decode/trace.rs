@@ -57,11 +57,11 @@ type Exception<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Option<String>)
 /// the first frame.
 pub(super) fn parse(text: &str, source: &str) -> ErrorReport {
     let (class, code, message, function) = parse_exception(truncated(text, TEXT_MAX).trim());
-    let said = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
+    let sourced = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
     ErrorReport {
-        code: code.and_then(said),
-        exception: class.and_then(said),
-        message: said(message),
+        code: code.and_then(sourced),
+        exception: class.and_then(sourced),
+        message: sourced(message),
         function,
         ..ErrorReport::default()
     }
@@ -148,17 +148,17 @@ fn parse_python(text: &str) -> Exception<'_> {
     };
     let stack = text.split_inclusive('\n').enumerate().take_while(is_stack);
     let (stack, rest) = text.split_at(stack.map(|(_, line)| line.len()).sum());
-    let said = rest.split("\n\n").next().unwrap_or(rest);
-    let line = said.lines().next().unwrap_or_default();
+    let error = rest.split("\n\n").next().unwrap_or(rest);
+    let line = error.lines().next().unwrap_or_default();
     let (head, message) = match line.split_once(':') {
-        Some((head, _)) => (head, &said[head.len() + 1..]),
-        None => (line.trim(), &said[line.len()..]),
+        Some((head, _)) => (head, &error[head.len() + 1..]),
+        None => (line.trim(), &error[line.len()..]),
     };
     let function = own_function(stack);
     let named = !head.is_empty() && head.len() <= 128 && !head.contains(' ');
     match named {
         true => (Some(head), None, message.trim(), function),
-        false => (None, None, said.trim(), function),
+        false => (None, None, error.trim(), function),
     }
 }
 

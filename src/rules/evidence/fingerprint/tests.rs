@@ -167,21 +167,21 @@ fn fingerprint_separates_causes_and_joins_repeats() {
 /// Messages of one cause occur in many queues and are delivered more than once.
 #[test]
 fn fingerprint_ignores_sqs_attributes() {
-    let again = |message: &Message, place: usize| {
+    let again = |message: &Message, number: usize| {
         let mut message = message.clone();
-        message.id = format!("m{place}");
+        message.id = format!("m{number}");
         if let Some(queue) = message.system.get_mut("DeadLetterQueueSourceArn") {
-            *queue = format!("arn:aws:sqs:sa-east-1:{place}:queue-{place}");
+            *queue = format!("arn:aws:sqs:sa-east-1:{number}:queue-{number}");
         }
-        message.system.insert("SentTimestamp".into(), place.to_string());
-        message.system.insert("ApproximateReceiveCount".into(), place.to_string());
-        message.system.insert("SenderId".into(), format!("sender-{place}"));
+        message.system.insert("SentTimestamp".into(), number.to_string());
+        message.system.insert("ApproximateReceiveCount".into(), number.to_string());
+        message.system.insert("SenderId".into(), format!("sender-{number}"));
         message
     };
     for letter in corpus::letters() {
-        for place in [1, 77] {
-            let id = found(&again(&letter.message, place)).id;
-            assert_eq!(id, letter.found.id, "{} in queue {place}", letter.file);
+        for number in [1, 77] {
+            let id = found(&again(&letter.message, number)).id;
+            assert_eq!(id, letter.found.id, "{} in queue {number}", letter.file);
         }
     }
 }
@@ -209,7 +209,7 @@ fn grouping_ignores_the_order_of_messages() {
     assert_eq!(grouped(letters.iter().rev()), expected, "from the end");
     for step in [7, 11, 101] {
         // 215 is 5 times 43: a step coprime to both visits every message once.
-        let order = (0..letters.len()).map(|place| &letters[place * step % letters.len()]);
+        let order = (0..letters.len()).map(|index| &letters[index * step % letters.len()]);
         assert_eq!(grouped(order), expected, "every {step}th");
     }
 }
@@ -388,7 +388,7 @@ fn fingerprint_contains_no_secret_or_person() {
         "+55 11 99876-5432",
         "123.456.789-09",
     ];
-    let places = [
+    let texts = [
         ("text", "Cannot write to {} again"),
         ("an exception", "ValueError: no account {}"),
         ("in quotes", "KeyError: '{}'"),
@@ -404,8 +404,8 @@ fn fingerprint_contains_no_secret_or_person() {
         ("a row", "name,n\n{},1"),
     ];
     for secret in secrets {
-        for (what, place) in places {
-            let found = found_in(&place.replace("{}", secret));
+        for (what, text) in texts {
+            let found = found_in(&text.replace("{}", secret));
             assert!(!shown(&found).contains(secret), "{what}: {}", shown(&found));
         }
     }

@@ -17,7 +17,7 @@ fn queue() -> Queue {
 }
 
 fn line_of<D: Payload>(data: D) -> Vec<u8> {
-    let event = Event::new("dlq-poll", "id".into(), "orders-dlq", now(), data);
+    let event = Event::new("id".into(), "orders-dlq", now(), data);
     let mut line = event.of_incident(INCIDENT.to_owned()).line();
     strict(D::TYPE, &line).unwrap();
     line.pop();
@@ -207,7 +207,7 @@ fn event_text_is_safe_and_short() {
         region: Some("eu-west-1'; reboot".into()),
         reason: evil.clone(),
     };
-    let mut event = Event::new("dlq-poll", "id".into(), &evil, now(), failed);
+    let mut event = Event::new("id".into(), &evil, now(), failed);
     event.incident = Some("$(reboot)".into());
     let line = event.line();
     let said = notice(&line[..line.len() - 1]);
@@ -228,6 +228,7 @@ fn command_needs_a_word_safe_in_a_shell() {
         ("orders-dlq", true),
         ("arn:aws:sqs:eu-west-1:1:q.fifo", true),
         ("--help", false),
+        ("a=b", false),
         ("a b", false),
         ("a;b", false),
         ("a'b", false),
@@ -272,7 +273,7 @@ fn known_types_have_a_text() {
         .to_string();
         strict(*known, line.as_bytes()).unwrap();
         let said = notice(line.as_bytes());
-        assert!(!said.what.contains(known.as_str()), "{known:?} is told in general: {said:?}");
+        assert!(!said.what.contains(known.as_str()), "{known:?} is described in general: {said:?}");
         assert!(!said.title().is_empty() && !said.body().is_empty());
     }
 }

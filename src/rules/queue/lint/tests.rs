@@ -125,7 +125,7 @@ fn lint_finds_settings_that_lose_messages() {
         ),
         ("the default visibility", slow(Some(30)), &["a: advice visibility-timeout"]),
         ("a bit more", slow(Some(31)), &[]),
-        ("visibility is not told", slow(None), &[]),
+        ("the visibility timeout is unknown", slow(None), &[]),
         ("a plain queue", vec![queue("a", 1, None)], &[]),
     ];
     for (what, queues, expected) in cases {

@@ -18,7 +18,8 @@ pub struct Record {
     /// The number of edges so far; part of the id of the next one.
     pub seq: u64,
     /// The newest attempt to read the queue.
-    pub sampled_at: Timestamp,
+    #[serde(rename = "sampled_at")]
+    pub attempted_at: Timestamp,
     /// The newest successful reading.
     pub read: Option<(Timestamp, Counts)>,
     pub incident: Option<OpenIncident>,
@@ -31,7 +32,8 @@ pub struct Record {
     /// The retention at the newest reading.
     pub retention_s: Option<u64>,
     /// A drop of the depth that is not explained yet.
-    pub fall: Option<DepthDrop>,
+    #[serde(rename = "fall")]
+    pub drop: Option<DepthDrop>,
 }
 
 /// An incident between its raise and its clear.
@@ -53,14 +55,14 @@ impl Record {
     pub(super) fn new(seq: u64, at: Timestamp) -> Self {
         Record {
             seq,
-            sampled_at: at,
+            attempted_at: at,
             read: None,
             incident: None,
             zeros: None,
             misses: 0,
             cohorts: Vec::new(),
             retention_s: None,
-            fall: None,
+            drop: None,
         }
     }
 
@@ -68,13 +70,13 @@ impl Record {
     /// wrote them; otherwise nothing would be reported until that moment.
     pub(super) fn clamp_future_times(&self, at: Timestamp) -> Record {
         let mut record = self.clone();
-        if self.sampled_at <= at.plus(DRIFT) {
+        if self.attempted_at <= at.plus(DRIFT) {
             return record;
         }
         let before = at.minus(Duration::from_millis(1));
-        record.sampled_at = before;
+        record.attempted_at = before;
         record.read = self.read.map(|(_, counts)| (before, counts));
-        (record.zeros, record.fall) = (None, None);
+        (record.zeros, record.drop) = (None, None);
         // The times of arrival are lost; the messages were there before.
         record.cohorts.truncate(1);
         for cohort in &mut record.cohorts {

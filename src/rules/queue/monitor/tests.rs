@@ -53,8 +53,8 @@ impl Story {
         }
     }
 
-    fn step(&mut self, second: i64, sample: S) -> Vec<Value> {
-        let counts = match sample {
+    fn step(&mut self, second: i64, outcome: S) -> Vec<Value> {
+        let counts = match outcome {
             D(visible) => Ok(Counts { visible, ..Counts::default() }),
             F(visible, in_flight) => Ok(Counts { visible, in_flight, delayed: 0 }),
             M(ref miss) => Err(miss.clone()),
@@ -76,25 +76,25 @@ impl Story {
         let polled = Polled {
             target: &target,
             reading,
-            unlisted: matches!(sample, Unlisted),
+            unlisted: matches!(outcome, Unlisted),
             tasks: asks.then(|| self.tasks.clone()),
         };
-        let (past, mut told) = (self.record.as_ref(), Vec::new());
+        let (past, mut events) = (self.record.as_ref(), Vec::new());
         let (record, keep) =
             judge(&self.policy, past, &polled, self.empty_at, 0, &mut |line, _| {
-                told.push(serde_json::from_slice(line).unwrap());
+                events.push(serde_json::from_slice(line).unwrap());
             });
         self.seq = record.seq;
         self.record = keep.then_some(record);
-        told
+        events
     }
 
     /// Second and word for each edge but `polled`.
-    fn tell(&mut self, samples: &[(i64, S)]) -> Vec<(i64, String)> {
+    fn edges(&mut self, readings: &[(i64, S)]) -> Vec<(i64, String)> {
         let mut words = Vec::new();
-        for (second, sample) in samples {
-            for told in self.step(*second, sample.clone()) {
-                if let Some(word) = word(&told) {
+        for (second, reading) in readings {
+            for event in self.step(*second, reading.clone()) {
+                if let Some(word) = word(&event) {
                     words.push((*second, word));
                 }
             }
@@ -103,18 +103,18 @@ impl Story {
     }
 }
 
-fn word(told: &Value) -> Option<String> {
-    let data = |key: &str| match &told["data"][key] {
+fn word(event: &Value) -> Option<String> {
+    let data = |key: &str| match &event["data"][key] {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    Some(match told["type"].as_str()? {
+    Some(match event["type"].as_str()? {
         "queue.polled" => return None,
         "queue.gone" => "gone".into(),
         "queue.raised" => format!("raised {}", data("depth")),
         "queue.grew" => format!("grew {}", data("depth")),
         "queue.expiring" => {
-            let certain = if told["data"]["certain"] == true { "" } else { "?" };
+            let certain = if event["data"]["certain"] == true { "" } else { "?" };
             format!("expiring {}{certain}", data("tier"))
         }
         "queue.loss_suspected" => format!("lost {} {}", data("missing"), data("why")),
@@ -137,7 +137,7 @@ fn monitor_reports_the_edges_of_each_history() {
         ),
         ("in flight and delayed count", vec![(0, F(0, 2))], vec![(0, "raised 2")]),
         (
-            "0 to 50 within minutes of a raise is told",
+            "0 to 50 within minutes of a raise is reported",
             vec![(0, D(1)), (60, D(50)), (90, D(60)), (120, D(64))],
             vec![(0, "raised 1"), (60, "grew 50"), (120, "grew 64")],
         ),
@@ -146,7 +146,7 @@ fn monitor_reports_the_edges_of_each_history() {
             vec![(0, D(3)), (30, denied()), (60, denied()), (90, denied()), (120, D(3))],
             vec![(0, "raised 3"), (60, "unreadable 2"), (120, "readable 3")],
         ),
-        ("one miss tells nothing", vec![(0, denied()), (30, D(0))], vec![]),
+        ("one miss reports nothing", vec![(0, denied()), (30, D(0))], vec![]),
         (
             "a miss before anything was read raises nothing",
             vec![(0, denied()), (30, denied())],
@@ -178,8 +178,8 @@ fn monitor_reports_the_edges_of_each_history() {
             vec![(0, "raised 3"), (120, "cleared unknown"), (150, "raised 1")],
         ),
     ];
-    for (rule, samples, expected) in rows {
-        let words = Story::new().tell(&samples);
+    for (rule, readings, expected) in rows {
+        let words = Story::new().edges(&readings);
         let words: Vec<_> = words.iter().map(|(second, word)| (*second, word.as_str())).collect();
         assert_eq!(words, expected, "{rule}");
     }
@@ -190,7 +190,7 @@ fn move_tasks_are_asked_for_once_and_only_after_lasting_drop() {
     let mut story = Story::new();
     story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
     let words =
-        story.tell(&[(0, D(5)), (30, D(2)), (60, D(2)), (95, D(2)), (130, D(2)), (200, D(2))]);
+        story.edges(&[(0, D(5)), (30, D(2)), (60, D(2)), (95, D(2)), (130, D(2)), (200, D(2))]);
     assert_eq!(words, [(0, "raised 5".to_owned())]);
     assert_eq!(story.asked, 1);
 }
@@ -199,7 +199,7 @@ fn move_tasks_are_asked_for_once_and_only_after_lasting_drop() {
 fn clear_after_redrive_has_cause_redriven() {
     let mut story = Story::new();
     story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
-    let words = story.tell(&[(0, D(5)), (30, D(0)), (60, D(0)), (95, D(0))]);
+    let words = story.edges(&[(0, D(5)), (30, D(0)), (60, D(0)), (95, D(0))]);
     assert_eq!(words[1], (95, "cleared redriven".to_owned()));
 }
 
@@ -208,7 +208,7 @@ fn clear_of_queue_emptied_in_steps_has_known_cause() {
     let mut story = Story::new();
     story.tasks = Ok(vec![MoveTask { running: false, started_at: at(10) }]);
     let words =
-        story.tell(&[(0, D(5)), (30, D(2)), (95, D(2)), (120, F(0, 2)), (150, D(0)), (220, D(0))]);
+        story.edges(&[(0, D(5)), (30, D(2)), (95, D(2)), (120, F(0, 2)), (150, D(0)), (220, D(0))]);
     assert_eq!(words[1], (220, "cleared redriven".to_owned()));
 }
 
@@ -216,8 +216,8 @@ fn clear_of_queue_emptied_in_steps_has_known_cause() {
 fn loss_of_each_message_is_reported_once() {
     let mut story = Story::new();
     let drain = [10, 8, 6, 4, 2, 0, 0, 0];
-    let samples: Vec<(i64, S)> = (0..).step_by(40).zip(drain.map(D)).collect();
-    let lost: Vec<String> = story.tell(&samples).into_iter().map(|(_, word)| word).collect();
+    let readings: Vec<(i64, S)> = (0..).step_by(40).zip(drain.map(D)).collect();
+    let lost: Vec<String> = story.edges(&readings).into_iter().map(|(_, word)| word).collect();
     assert_eq!(lost[0], "raised 10");
     assert_eq!(lost.last().unwrap(), "cleared unknown");
     let numbers = lost.iter().filter_map(|word| word.strip_prefix("lost ")?.split(' ').next());
@@ -227,8 +227,8 @@ fn loss_of_each_message_is_reported_once() {
 #[test]
 fn future_times_of_record_silence_nothing() {
     let mut story = Story::new();
-    story.tell(&[(1_000_000, D(3))]);
-    let words = story.tell(&[(0, D(300)), (30, M(ReadError::Denied)), (60, M(ReadError::Denied))]);
+    story.edges(&[(1_000_000, D(3))]);
+    let words = story.edges(&[(0, D(300)), (30, M(ReadError::Denied)), (60, M(ReadError::Denied))]);
     let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
     assert_eq!(words, ["grew 300", "unreadable 2"]);
 }
@@ -238,9 +238,9 @@ fn tier_is_reported_once_however_many_arrive() {
     let mut story = Story::new();
     story.retention_s = 20 * HOUR;
     story.policy.growth_factor = 1000;
-    let samples: Vec<(i64, S)> =
+    let readings: Vec<(i64, S)> =
         (0..100).map(|n| (n * 10, D(u64::try_from(n).unwrap() + 1))).collect();
-    let expiring = story.tell(&samples).iter().filter(|(_, w)| w.starts_with("expiring")).count();
+    let expiring = story.edges(&readings).iter().filter(|(_, w)| w.starts_with("expiring")).count();
     assert_eq!(expiring, 1);
 }
 
@@ -248,7 +248,7 @@ fn tier_is_reported_once_however_many_arrive() {
 fn loss_without_permission_is_cannot_tell() {
     let mut story = Story::new();
     story.tasks = Err(ReadError::Denied);
-    let words = story.tell(&[(0, D(5)), (30, D(2)), (95, D(2))]);
+    let words = story.edges(&[(0, D(5)), (30, D(2)), (95, D(2))]);
     assert_eq!(words[1], (95, "lost 3 cannot_tell".to_owned()));
 }
 
@@ -257,8 +257,13 @@ fn expiry_is_reported_before_and_after() {
     let mut story = Story::new();
     story.retention_s = 2 * HOUR;
     let end = i64::try_from(2 * HOUR).unwrap();
-    let words =
-        story.tell(&[(0, D(2)), (end / 2, D(2)), (end, D(2)), (end + 60, D(0)), (end + 130, D(0))]);
+    let words = story.edges(&[
+        (0, D(2)),
+        (end / 2, D(2)),
+        (end, D(2)),
+        (end + 60, D(0)),
+        (end + 130, D(0)),
+    ]);
     let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
     assert_eq!(
         words,
@@ -270,10 +275,10 @@ fn expiry_is_reported_before_and_after() {
 fn expiry_is_reported_while_queue_is_unreadable() {
     let mut story = Story::new();
     story.retention_s = 25 * HOUR;
-    let words = story.tell(&[(0, D(2)), (7200, M(ReadError::TimedOut))]);
+    let words = story.edges(&[(0, D(2)), (7200, M(ReadError::TimedOut))]);
     assert_eq!(words[1], (7200, "expiring 24h".to_owned()));
-    let told = story.step(100_000, M(ReadError::TimedOut));
-    let expiring = told.iter().find(|told| told["type"] == "queue.expiring").unwrap();
+    let events = story.step(100_000, M(ReadError::TimedOut));
+    let expiring = events.iter().find(|event| event["type"] == "queue.expiring").unwrap();
     assert_eq!(expiring["data"]["depth"], Value::Null, "unknown is never a number");
 }
 
@@ -282,13 +287,13 @@ fn expiry_of_queue_never_seen_empty_is_uncertain() {
     let mut story = Story::new();
     story.empty_at = None;
     story.retention_s = 5 * HOUR;
-    assert_eq!(story.tell(&[(0, D(2))]), [(0, "raised 2".into()), (0, "expiring 6h?".into())]);
+    assert_eq!(story.edges(&[(0, D(2))]), [(0, "raised 2".into()), (0, "expiring 6h?".into())]);
 }
 
 #[test]
 fn older_readings_change_nothing() {
     let mut story = Story::new();
-    story.tell(&[(0, D(3)), (60, D(3))]);
+    story.edges(&[(0, D(3)), (60, D(3))]);
     let before = story.record.clone();
     assert_eq!(story.step(30, D(0)), Vec::<Value>::new());
     assert_eq!(story.record, before);
@@ -300,40 +305,40 @@ fn older_readings_change_nothing() {
 #[test]
 fn quiet_queue_has_no_record_and_ids_continue() {
     let mut story = Story::new();
-    story.tell(&[(0, D(3)), (30, F(0, 3)), (60, D(0))]);
+    story.edges(&[(0, D(3)), (30, F(0, 3)), (60, D(0))]);
     let seq = story.record.as_ref().unwrap().seq;
-    let told = story.step(120, D(0));
-    let (cleared, polled) = (told.last().unwrap(), told.len() as u64);
+    let events = story.step(120, D(0));
+    let (cleared, polled) = (events.last().unwrap(), events.len() as u64);
     assert_eq!(story.seq, seq + polled);
     assert!(cleared["incident"].is_string(), "the clear belongs to the incident");
     assert_eq!(story.record, None);
 }
 
-/// Every sequence of five samples over seven kinds: raise and clear or gone alternate, a miss is
+/// Every sequence of five readings over seven kinds: raise and clear or gone alternate, a miss is
 /// followed by neither, and a clear needs two zeros.
 #[test]
 fn unread_queue_is_never_cleared() {
     let kinds = [D(0), D(1), D(9), F(0, 2), M(ReadError::Denied), M(ReadError::Missing), Unlisted];
     for code in 0..kinds.len().pow(5) {
-        let samples: Vec<(i64, S)> = (0..5u32)
+        let readings: Vec<(i64, S)> = (0..5u32)
             .map(|n| (i64::from(n) * 40, kinds[code / kinds.len().pow(n) % kinds.len()].clone()))
             .collect();
         let mut story = Story::new();
         let mut open = false;
-        for (second, sample) in &samples {
-            for told in story.step(*second, sample.clone()) {
-                match told["type"].as_str().unwrap() {
+        for (second, reading) in &readings {
+            for event in story.step(*second, reading.clone()) {
+                match event["type"].as_str().unwrap() {
                     "queue.raised" => {
-                        assert!(!open && matches!(sample, D(_) | F(..)), "code {code}");
+                        assert!(!open && matches!(reading, D(_) | F(..)), "code {code}");
                         open = true;
                     }
                     "queue.cleared" => {
-                        assert!(open && matches!(sample, D(0)), "code {code}");
+                        assert!(open && matches!(reading, D(0)), "code {code}");
                         open = false;
                     }
                     "queue.gone" => open = false,
                     "queue.polled" => {
-                        assert_eq!(told["data"]["depth"].is_null(), matches!(sample, M(_)))
+                        assert_eq!(event["data"]["depth"].is_null(), matches!(reading, M(_)))
                     }
                     _ => {}
                 }

@@ -112,7 +112,7 @@ fn unseen_sources_are_unknown() {
         attributes.retention_s = None;
     }
     let found = find(&survey(vec![silent, read("x-dlq", 60, None)]), Discover::Both, None);
-    assert_eq!(found[0].source_retention_s, None, "a source does not tell");
+    assert_eq!(found[0].source_retention_s, None, "a source does not show it");
 }
 
 #[test]
@@ -176,9 +176,9 @@ fn queue_address_is_parsed_from_url() {
         ("", "us-east-1", None),
     ];
     for (url, region, expected) in cases {
-        let place = queue_at(url, region, "");
-        let place = place.as_ref().map(|p| (p.name.as_str(), p.arn.as_str()));
-        assert_eq!(place, expected, "{url}");
+        let address = queue_at(url, region, "");
+        let address = address.as_ref().map(|p| (p.name.as_str(), p.arn.as_str()));
+        assert_eq!(address, expected, "{url}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Script of the stand-in for the model: a list of steps for each agent.
 //!
-//! A step is chosen from the request alone, so that retries and concurrent agents each get their own
-//! answer.
+//! A step is chosen from the request alone, so that retries and concurrent agents each get their
+//! own answer.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ pub struct Script {
     pub(super) agents: Vec<Agent>,
 }
 
-/// Agent, known by a marker in its system prompt. The main agent has an empty marker and comes last.
+/// Agent, known by a marker in its system prompt. The main agent has an empty marker and comes
+/// last.
 #[derive(Debug, Clone)]
 pub(super) struct Agent {
     pub(super) name: String,

@@ -13,48 +13,31 @@ const OVERLOADED: &str = r#"{"type":"result","subtype":"success","is_error":true
 const INIT: &str = r#"{"type":"system","subtype":"init","session_id":"s","tools":[]}"#;
 
 #[test]
-fn outcome_of_results_exits_and_signals() {
-    type Row = (&'static str, Exit, bool, &'static [&'static str], bool, &'static str);
+fn outcome_of_results_and_exits() {
+    type Row = (&'static str, Exit, &'static [&'static str], bool, &'static str);
     let rows: &[Row] = &[
-        ("an answer", Exit::Status(0), false, &[INIT, GOOD], false, "success"),
-        ("an answer in its form", Exit::Status(0), false, &[FILLED], true, "success"),
-        (
-            "in the first of several",
-            Exit::Status(0),
-            false,
-            &[FILLED, SLASH, GOOD],
-            true,
-            "success",
-        ),
-        ("not in its form", Exit::Status(0), false, &[GOOD], true, "no_structured_output"),
-        ("an answer, then our signal", Exit::Status(0), true, &[GOOD], false, "interrupted"),
-        ("an answer, then SIGTERM of ours", Exit::Status(143), true, &[GOOD], false, "interrupted"),
-        ("an answer, then SIGKILL of ours", Exit::Signal(9), true, &[GOOD], false, "killed"),
-        ("an answer, then a status", Exit::Status(1), false, &[GOOD], false, "exit_status"),
-        (
-            "an answer, then an API error",
-            Exit::Status(1),
-            false,
-            &[GOOD, OVERLOADED],
-            false,
-            "api_error",
-        ),
-        ("the form on an error", Exit::Status(0), false, &[CUT, GOOD], true, "interrupted"),
-        ("the signal of a stranger", Exit::Signal(15), false, &[INIT], false, "signal"),
-        ("one that the CLI caught", Exit::Status(143), false, &[INIT], false, "signal"),
-        ("SIGINT of a stranger", Exit::Status(0), false, &[INIT, CUT], false, "interrupted"),
-        ("an API error with status 0", Exit::Status(0), false, &[OVERLOADED], false, "api_error"),
-        ("a slash command", Exit::Status(0), false, &[INIT, SLASH], false, "no_result"),
-        ("no result", Exit::Status(0), false, &[INIT], false, "no_result"),
-        ("nothing", Exit::Status(0), false, &[], false, "no_result"),
-        ("nothing, status 1", Exit::Status(1), false, &[], false, "bad_usage"),
-        ("only blank lines, status 1", Exit::Status(1), false, &["", " \r"], false, "bad_usage"),
-        ("nothing, another status", Exit::Status(3), false, &[], false, "exit_status"),
-        ("no such program", Exit::Status(127), false, &[], false, "could_not_start"),
-        ("no result, status 1", Exit::Status(1), false, &[INIT], false, "no_result"),
+        ("an answer", Exit::Status(0), &[INIT, GOOD], false, "success"),
+        ("an answer in its form", Exit::Status(0), &[FILLED], true, "success"),
+        ("in the first of several", Exit::Status(0), &[FILLED, SLASH, GOOD], true, "success"),
+        ("not in its form", Exit::Status(0), &[GOOD], true, "no_structured_output"),
+        ("an answer, then a status", Exit::Status(1), &[GOOD], false, "exit_status"),
+        ("an answer, then an API error", Exit::Status(1), &[GOOD, OVERLOADED], false, "api_error"),
+        ("the form on an error", Exit::Status(0), &[CUT, GOOD], true, "interrupted"),
+        ("the signal of a stranger", Exit::Signal(15), &[INIT], false, "signal"),
+        ("one that the CLI caught", Exit::Status(143), &[INIT], false, "signal"),
+        ("SIGINT of a stranger", Exit::Status(0), &[INIT, CUT], false, "interrupted"),
+        ("an API error with status 0", Exit::Status(0), &[OVERLOADED], false, "api_error"),
+        ("a slash command", Exit::Status(0), &[INIT, SLASH], false, "no_result"),
+        ("no result", Exit::Status(0), &[INIT], false, "no_result"),
+        ("nothing", Exit::Status(0), &[], false, "no_result"),
+        ("nothing, status 1", Exit::Status(1), &[], false, "bad_usage"),
+        ("only blank lines, status 1", Exit::Status(1), &["", " \r"], false, "bad_usage"),
+        ("nothing, another status", Exit::Status(3), &[], false, "exit_status"),
+        ("no such program", Exit::Status(127), &[], false, "could_not_start"),
+        ("no result, status 1", Exit::Status(1), &[INIT], false, "no_result"),
     ];
-    for (rule, exit, by_us, lines, schema, wanted) in rows {
-        let found = match outcome(*exit, *by_us, &transcript_of(lines), *schema) {
+    for (rule, exit, lines, schema, wanted) in rows {
+        let found = match outcome(*exit, &transcript_of(lines), *schema) {
             Ok(()) => "success",
             Err((reason, detail)) => {
                 assert!(detail.starts_with("the agent "), "{rule}: {detail}");

@@ -306,7 +306,7 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
     let bytes = chunk.as_bytes();
     let [before, earlier] = words;
     if bytes.iter().all(u8::is_ascii_digit) {
-        let said =
+        let labelled =
             one_of(before, &["status", "code", "http", "error", "statuscode", "status_code"])
                 || one_of(before, &["HTTP/1.1", "HTTP/2", "returned", "responded", "response"])
                 || (one_of(before, &["with", "is", "was", "of"])
@@ -318,7 +318,7 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
         let status = bytes.len() == 3 && matches!(bytes[0], b'4' | b'5');
         let ended = bytes.len() <= 3 && one_of(earlier, &["exit", "exited"])
             || one_of(before, &["signal", "errno", "sqlstate"]);
-        return (status && (said || named)) || ended;
+        return (status && (labelled || named)) || ended;
     }
     let letters = bytes.iter().take_while(|b| b.is_ascii_uppercase()).count();
     let number = bytes[letters..].strip_prefix(b"-").unwrap_or(&bytes[letters..]);

@@ -47,8 +47,8 @@ struct Pairs {
 impl Pairs {
     fn count(letters: &[Letter], counts: impl Fn(&Letter, &Letter) -> bool) -> Self {
         let mut pairs = Pairs::default();
-        for (place, a) in letters.iter().enumerate() {
-            for b in letters[..place].iter().filter(|b| counts(a, b)) {
+        for (index, a) in letters.iter().enumerate() {
+            for b in letters[..index].iter().filter(|b| counts(a, b)) {
                 let (joined, expected) = (a.found.id == b.found.id, a.cause == b.cause);
                 pairs.joined += u32::from(joined);
                 pairs.expected += u32::from(expected);
