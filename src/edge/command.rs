@@ -46,10 +46,10 @@ pub fn run(
     }
     let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
     let until = clock::tick() + deadline;
-    let errors = child.stderr.take().map(|stderr| read(stderr, ERRORS_MAX));
+    let errors = child.stderr.take().map(|stderr| read(stderr, ERRORS_MAX, true));
     let output = child.stdout.take().and_then(|stdout| {
         let remaining = until.saturating_duration_since(clock::tick());
-        store::receive(&read(stdout, max + 1), remaining).ok()
+        store::receive(&read(stdout, max + 1, false), remaining).ok()
     });
     let (mut output, more, ended) = match output {
         Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),
@@ -65,16 +65,19 @@ pub fn run(
     Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
 }
 
-/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. The
-/// rest is dropped, so that the command does not block.
-fn read(mut pipe: impl Read + Send + 'static, max: u64) -> Receiver<Vec<u8>> {
+/// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. `drain`
+/// reads the rest too, so that the command does not block; without it the pipe is closed, so that a
+/// process which has left the command's group gets SIGPIPE.
+fn read(mut pipe: impl Read + Send + 'static, max: u64, drain: bool) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if pipe.by_ref().take(max).read_to_end(&mut bytes).is_ok() {
             // The receiver is dropped at the deadline.
             let _ = sender.send(bytes);
-            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+            if drain {
+                let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+            }
         }
     });
     receiver
@@ -129,6 +132,22 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&ran.output), output, "{rule}");
             assert_eq!((ran.more, ran.status.and_then(|s| s.code())), (more, status), "{rule}");
         }
+    }
+
+    /// A process that left the command's group is not killed with it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn endless_descendant_gets_sigpipe_at_output_limit() {
+        let mark = std::env::temp_dir().join(format!("dlq-descendant-{}", std::process::id()));
+        let script =
+            format!("setsid sh -c 'yes; echo ended >{}' & exec >&-; sleep 600", mark.display());
+        assert!(shell(&script, 10_000, 5).more);
+        let deadline = clock::tick() + Duration::from_secs(20);
+        while !mark.exists() {
+            assert!(clock::tick() < deadline, "'yes' still writes");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::fs::remove_file(&mark).unwrap();
     }
 
     #[test]

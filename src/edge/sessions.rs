@@ -26,6 +26,7 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility::StartPolicy;
 use crate::rules::investigation::incident::IncidentChange;
 use crate::rules::investigation::plan::{UpdatePlan, UpdatePolicy};
+use crate::rules::investigation::session::SessionStatus;
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -118,6 +119,18 @@ impl SessionRunner {
         }
         result.plan.prune.iter().for_each(|session| self.delete_folder(session));
         Ok(result)
+    }
+
+    /// Whether a session runs by its record, or has unprinted events. Takes no lock.
+    pub fn is_busy(&self) -> Result<bool, Error> {
+        if self.dry.is_some() {
+            return Ok(false);
+        }
+        let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
+        Ok(sessions.sessions.iter().any(|session| {
+            session.status == SessionStatus::Running
+                || self.has_unprinted(&session.id, session.printed)
+        }))
     }
 
     /// Records how far the events of sessions have reached the reader. A filter that dies before

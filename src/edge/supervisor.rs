@@ -73,6 +73,7 @@ use super::process;
 use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
+use crate::money::Usd;
 use crate::store::{self, BlockingWait, Lock, Store};
 
 /// Names of the files in a session's folder.
@@ -175,7 +176,11 @@ fn run(
         Err(error) => emit_not_run(context, NoResult::not_started(error)),
     };
     // Order matters: after a crash between any two steps the next filter can finish the rest.
-    preflight::settle_budget(context, end.as_ref().ok().and_then(|end| end.cost))?;
+    let cost = match &opened {
+        Ok(_) => end.as_ref().ok().and_then(|end| end.cost),
+        Err(_) => Some(Usd::NONE),
+    };
+    preflight::settle_budget(context, cost)?;
     if let Ok(workspace) = opened {
         clean_up(context, workspace);
     }

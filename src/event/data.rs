@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::schema::{JsonSchema, object};
 use super::{Payload, Severity, ToolName};
-use crate::money::Usd;
+use crate::money::{self, Usd};
 use crate::time::Timestamp;
 
 /// Declares an object inside payloads.
@@ -330,6 +330,7 @@ payloads! {
         api_calls: u64,
         /// The cost of the requests of a month of such rounds, in US dollars, without the free
         /// tier.
+        #[serde(default, deserialize_with = "money::reported")]
         usd_month: Option<Usd>,
     }
 
@@ -375,6 +376,7 @@ payloads! {
         /// The tool that the agent uses; null without one.
         tool: Option<String>,
         /// The cost so far in US dollars; null when the agent does not report it.
+        #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
     }
 
@@ -385,6 +387,7 @@ payloads! {
         /// The result in short.
         verdict: Verdict,
         /// The cost in US dollars; null when the agent does not report it.
+        #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
         turns: Option<u64>,
         duration_s: u64,
@@ -401,6 +404,7 @@ payloads! {
         /// The reason as a sentence, for people.
         detail: String,
         /// The cost in US dollars; null when unknown.
+        #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
         duration_s: Option<u64>,
     }
@@ -412,6 +416,7 @@ payloads! {
         /// The reason as a sentence, for people.
         detail: String,
         /// The cost in US dollars; null when unknown.
+        #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
         duration_s: u64,
     }
@@ -423,6 +428,7 @@ payloads! {
         /// The reason as a sentence, for people.
         detail: String,
         /// The cost in US dollars; null when unknown.
+        #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
         duration_s: u64,
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::money::Usd;
 
 fn queue(sources: usize) -> Queue {
     Queue {
@@ -140,4 +141,15 @@ fn event_types_have_one_emitter() {
     let all: usize = ToolName::ALL.map(|tool| tool.emits().len()).iter().sum();
     assert_eq!(all, Type::ALL.len());
     assert_eq!(line_schema(ToolName::Status)["not"], serde_json::json!({}));
+}
+
+#[test]
+fn invalid_cost_of_a_payload_is_unknown() {
+    for (cost, read) in [("0.5", Usd::from_dollars(0.5)), ("-1", None), ("null", None)] {
+        let data = r#"{"queue":QUEUE,"session":"s","detail":"d","cost_usd":COST,"duration_s":1}"#;
+        let queue = serde_json::to_string(&queue(0)).unwrap();
+        let data = data.replace("QUEUE", &queue).replace("COST", cost);
+        let ended: InvestigationTimedOut = serde_json::from_str(&data).unwrap();
+        assert_eq!(ended.cost_usd, read, "{cost}");
+    }
 }

@@ -140,7 +140,7 @@ impl Clients {
     }
 
     /// Returns `result` unchanged, after invalidating credentials that the service refused.
-    pub(super) async fn note_result<T>(
+    async fn note_result<T>(
         &self,
         scope: usize,
         result: Result<T, ReadError>,
@@ -235,7 +235,7 @@ impl ScopeClient {
     }
 
     /// Forgets credentials and configuration, so that the next client reads both again.
-    async fn invalidate_credentials(&self) {
+    pub(super) async fn invalidate_credentials(&self) {
         *self.connection.lock().await = Connection::default();
     }
 

@@ -53,7 +53,7 @@ impl Clients {
         let readers = self.scope_readers(queues, workers.max(FAILURES_MIN)).await;
         let requests = stream::iter(0..queues.len()).map(|index| {
             let (scope, url) = &queues[index];
-            let read = self.read_one(&readers[scope], *scope, url, priority);
+            let read = self.read_one(&readers[scope], url, priority);
             async move { (index, read.await) }
         });
         // Unordered: one silent queue must not hold up the others.
@@ -62,7 +62,14 @@ impl Clients {
         while let Some((index, reading)) = answers.next().await {
             readings[index] = Some(reading);
         }
-        readings.into_iter().flatten().collect()
+        let readings: Vec<Reading> = readings.into_iter().flatten().collect();
+        // Once a scope: a reading that fails late must not discard credentials that are new again.
+        let refused = |reading: &Reading| matches!(reading.result, Err(ReadError::Credentials(_)));
+        let answered = queues.iter().zip(&readings).filter(|(_, reading)| refused(reading));
+        for scope in answered.map(|((scope, _), _)| *scope).collect::<BTreeSet<usize>>() {
+            self.scopes[scope].invalidate_credentials().await;
+        }
+        readings
     }
 
     /// Fetches each scope's client once, or its error.
@@ -79,13 +86,7 @@ impl Clients {
         join_all(scopes.into_iter().map(reader)).await.into_iter().collect()
     }
 
-    async fn read_one(
-        &self,
-        reader: &ScopeReader,
-        scope: usize,
-        url: &str,
-        priority: Priority,
-    ) -> Reading {
+    async fn read_one(&self, reader: &ScopeReader, url: &str, priority: Priority) -> Reading {
         let client = match (reader.client.clone(), reader.breaker.check()) {
             (Ok(client), Ok(())) => client,
             (Err(error), _) | (_, Err(error)) => {
@@ -101,7 +102,7 @@ impl Clients {
             Err(error) => Err(call_error(&error)),
         };
         reader.breaker.record(&result);
-        Reading { at, result: self.note_result(scope, result).await }
+        Reading { at, result }
     }
 }
 

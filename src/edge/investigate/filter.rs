@@ -48,6 +48,9 @@ impl Filter {
         resumed: Option<String>,
     ) -> Self {
         let clock = StreamClock::new(dry_run);
+        if let Some(session) = &resumed {
+            log::info(&format!("session {session} is started"));
+        }
         Filter {
             runner,
             clock,
@@ -119,7 +122,8 @@ impl StreamFilter for Filter {
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
-        self.update(None, out).map(|_| ())
+        self.busy = self.runner.is_busy()?;
+        if self.busy { self.update(None, out).map(|_| ()) } else { Ok(()) }
     }
 
     /// Judges a last time, then waits for the sessions that this run started and for incidents that

@@ -22,19 +22,17 @@ impl Peeker {
     pub(super) fn read_settings(&self, target: &PeekTarget) -> Result<QueueSettings, Error> {
         let (scope, queue) = (target.scope, &target.queue);
         let failed = |error: &ReadError| Error::failed("read queue", &queue.name, error);
+        let own = self.sqs.read(&[(scope, queue.url.clone())]).pop();
+        let reading = own.ok_or_else(|| failed(&ReadError::Other("no answer".into())))?;
+        let attributes = reading.result.map_err(|error| failed(&error))?;
         let sources = self.sqs.source_queues(scope, &queue.url);
         if let Err(error) = &sources {
             log::info(&format!("the sources of queue '{}' are unknown: {error}", queue.name));
         }
         let urls = sources.iter().flatten().take(SOURCES_MAX);
-        let asked: Vec<_> =
-            std::iter::once(&queue.url).chain(urls).map(|url| (scope, url.clone())).collect();
-        let mut readings = self.sqs.read(&asked).into_iter();
-        let own = readings.next();
-        let reading = own.ok_or_else(|| failed(&ReadError::Other("no answer".into())))?;
-        let attributes = reading.result.map_err(|error| failed(&error))?;
-        let listed = asked.into_iter().skip(1).zip(readings);
-        let mut listed_queues: Vec<ListedQueue> = listed
+        let asked: Vec<_> = urls.map(|url| (scope, url.clone())).collect();
+        let readings = self.sqs.read(&asked);
+        let mut listed_queues: Vec<ListedQueue> = (asked.into_iter().zip(readings))
             .map(|((_, url), reading)| ListedQueue { url, attributes: Some(reading.result) })
             .collect();
         let region = self.sqs.region(scope).to_owned();

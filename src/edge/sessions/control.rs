@@ -8,7 +8,6 @@ use crate::document::Keys;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
-use crate::log;
 use crate::money::Usd;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility;
@@ -108,7 +107,6 @@ impl SessionRunner {
             self.spawn(&plan, &session)?;
             let id = session.id.clone();
             sessions.sessions.push(session);
-            log::info(&format!("session {id} is started"));
             Ok(id)
         })
     }

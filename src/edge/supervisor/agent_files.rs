@@ -9,7 +9,7 @@ use crate::config;
 use crate::error::Error;
 use crate::rules::agent::prompt;
 use crate::rules::agent::subagent;
-use crate::rules::agent::subagent::{MAX_FILE, Subagent};
+use crate::rules::agent::subagent::{MAX_AGENTS, MAX_FILE, Subagent};
 
 /// Loads the subagents of a folder, one per file that ends in `.md`, sorted by file name.
 pub(super) fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
@@ -22,6 +22,11 @@ pub(super) fn load(dir: &Path) -> Result<Vec<Subagent>, Error> {
         if !hidden && path.extension().is_some_and(|end| end == "md") {
             paths.push(path);
         }
+    }
+    if paths.len() > MAX_AGENTS {
+        let (dir, found) = (dir.display(), paths.len());
+        let why = format!("{found} subagents, and at most {MAX_AGENTS} are allowed; remove some");
+        return Err(Error::wrong(format!("'{dir}': {why}")));
     }
     paths.sort();
     let read = |path: &PathBuf| {
@@ -73,6 +78,12 @@ mod tests {
         }
         let names: Vec<String> = load(&dir).unwrap().into_iter().map(|each| each.name).collect();
         assert_eq!(names, ["a", "b"]);
+        for number in 3..=17 {
+            std::fs::write(dir.join(format!("c{number}.md")), AGENT).unwrap();
+        }
+        let why = load(&dir).unwrap_err().to_string();
+        let wanted = format!("'{}': 17 subagents, and at most 16 are allowed", dir.display());
+        assert!(why.contains(&wanted), "{why}");
         std::fs::remove_dir_all(dir).unwrap();
     }
 

@@ -153,7 +153,9 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
         // A file without a line proves nothing.
         Citation::File { lines: None, .. } => None,
         Citation::File { path, lines: Some((first, last)) } => {
-            worktree.cited(path, *last).ok()??;
+            if last != first {
+                worktree.cited(path, *last).ok()??;
+            }
             let text = worktree.cited(path, *first).ok()??;
             Some(shorten(text.trim(), LINE).into_owned())
         }

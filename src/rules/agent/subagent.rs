@@ -12,7 +12,7 @@ use crate::text::{safe, shorten, unknown};
 /// Limit of a file, in bytes.
 pub const MAX_FILE: usize = 64 * 1024;
 /// Most subagents of an investigation.
-const MAX_AGENTS: usize = 16;
+pub const MAX_AGENTS: usize = 16;
 /// Limit of a description, in bytes: each request holds all of them.
 const MAX_DESCRIPTION: usize = 1024;
 /// Limit of a model's name, in bytes.
@@ -61,7 +61,9 @@ pub fn merged(builtin: Vec<Subagent>, own: Vec<Subagent>) -> Result<Vec<Subagent
     }
     if all.len() > MAX_AGENTS {
         let over = all.len() - MAX_AGENTS;
-        return Err(format!("more than {MAX_AGENTS} subagents; take {over} away"));
+        return Err(format!(
+            "more than {MAX_AGENTS} subagents with the built-in ones; remove {over} files"
+        ));
     }
     Ok(all)
 }

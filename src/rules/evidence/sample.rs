@@ -61,8 +61,9 @@ fn redacted_entries(
     let Some(redactor) = redactor else { return given };
     let mut all = serde_json::json!(given);
     redactor.redact_json(&mut all);
-    // Redaction makes texts of texts.
-    serde_json::from_value(all).unwrap_or_default()
+    let entries = all.as_object_mut().map(std::mem::take).into_iter().flatten();
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    entries.map(|(name, value)| (name, text(value))).collect()
 }
 
 /// Encodes a message, whose redacted form is `kept`, as a JSON line without its LF: as it came with

@@ -40,6 +40,10 @@ pub fn parse(value: &Value) -> Result<ModelVerdict, String> {
     Ok(clip.verdict(read))
 }
 
+fn says_nothing(line: &str) -> bool {
+    NOTHING.iter().any(|word| line.eq_ignore_ascii_case(word))
+}
+
 #[derive(Default)]
 struct Clip {
     /// Number of texts that were cut, by field and limit.
@@ -53,9 +57,12 @@ impl Clip {
         let schema = schema.get("anyOf").map_or(schema, |kinds| &kinds[0]);
         let limit = |key: &str| schema[key].as_u64().map(|max| max as usize);
         match value {
-            Value::String(text) => {
-                *text = self.text(text, field, limit("maxLength").unwrap_or(limits::WORD));
-            }
+            Value::String(text) => match limit("maxLength") {
+                Some(max) => *text = self.text(text, field, max),
+                // A word of a list, or a text where none is allowed: serde refuses what does not fit.
+                None if says_nothing(text.trim()) => text.clear(),
+                None => *text = shorten(&safe(text), limits::WORD).into_owned(),
+            },
             Value::Array(items) => {
                 self.list(items, field, limit("maxItems").unwrap_or(usize::MAX));
                 items.iter_mut().for_each(|item| self.cut_members(item, &schema["items"], field));
@@ -66,7 +73,7 @@ impl Clip {
                     let Some(member) = members.get_mut(key) else { continue };
                     let field = [field, key].join(if field.is_empty() { "" } else { "." });
                     self.cut_members(member, schema, &field);
-                    if member == "" {
+                    if member == "" && schema.get("maxLength").is_some() {
                         members.remove(key);
                     }
                 }
@@ -101,7 +108,7 @@ impl Clip {
     /// Returns the text on one line; the empty text when it says nothing.
     fn text(&mut self, text: &str, field: &str, max: usize) -> String {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if NOTHING.iter().any(|word| line.eq_ignore_ascii_case(word)) {
+        if says_nothing(&line) {
             return String::new();
         }
         let line = safe(&line);

@@ -59,6 +59,11 @@ fn status_outside_the_schema_is_refused() {
         assert!(refused.contains(why) && !refused.chars().any(hidden), "{rule}: {refused}");
     }
     assert!(with("status", None).unwrap_err().contains("missing field `status`"));
+    assert!(with("status", Some(json!(" likely "))).is_err());
+    for (field, word) in [("evidence", "n/a"), ("confidence", "null"), ("fix", "none")] {
+        let refused = with(field, Some(json!(word))).unwrap_err();
+        assert!(refused.contains("does not match its schema"), "{field}: {refused}");
+    }
     assert_eq!(parse(&json!([])), Err("the verdict is not a JSON object".into()));
     let long = with("status", Some(json!("x".repeat(5000)))).unwrap_err();
     assert!(long.chars().count() < 300, "{long}");

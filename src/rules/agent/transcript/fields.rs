@@ -2,6 +2,7 @@
 //! unexpected form counts as absent.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 use serde::de::DeserializeOwned;
@@ -63,8 +64,11 @@ fn without_lone_surrogates(raw: &str) -> Option<String> {
         return None;
     }
     // A pair, a lone one, or any other escape, which may be a backslash.
-    let escape = Regex::new(r"(?i)\\(?:ud[89ab]..\\ud[c-f]..|(?<lone>ud[89a-f]..)|.)").ok()?;
-    let whole = escape.replace_all(raw, |found: &Captures| match found.name("lone") {
+    static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let (high, low) = ("u[dD][89abAB][[:xdigit:]]{2}", "u[dD][c-fC-F][[:xdigit:]]{2}");
+        Regex::new(&format!(r"\\(?:{high}\\{low}|(?<lone>{high}|{low})|.)")).ok()
+    });
+    let whole = ESCAPE.as_ref()?.replace_all(raw, |found: &Captures| match found.name("lone") {
         Some(_) => "\\ufffd".to_owned(),
         None => found[0].to_owned(),
     });
