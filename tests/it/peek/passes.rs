@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::peek::{bundle_messages, create_dlq_with, peek};
 use crate::support::poll::{bench, journal, parse_output, poll};
-use crate::support::sqs_api::FakeSqs;
+use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{signal, wait_for};
 
@@ -245,4 +245,15 @@ fn refused_receive_counts_no_pass() {
     let peeks: Value =
         serde_json::from_slice(&std::fs::read(bench.state("peeks.json")).unwrap()).unwrap();
     assert_eq!(peeks["peeks"][0]["passes"], json!([]));
+}
+
+#[test]
+fn unreadable_queue_fails_before_its_sources_are_listed() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
+    let denied = Behavior::Refuse(403, "AccessDenied");
+    sqs.state().queue("orders-dlq").behavior = denied;
+    let output = bench("unreadable", &sqs.url).run("dlq-peek", &["orders-dlq"], "");
+    assert_eq!((output.code(), output.stdout.len()), (1, 0));
+    assert!(output.stderr.contains("cannot read queue 'orders-dlq'"), "{}", output.stderr);
+    assert_eq!(sqs.state().count("ListDeadLetterSourceQueues"), 0);
 }
