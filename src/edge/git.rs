@@ -195,7 +195,7 @@ pub fn discard_old(repo: &Path, folder: &Path) -> Result<(), Error> {
 
 /// Removes the worktree of a crashed session, unless it has changes. The session must not run: its
 /// agent would lose its files.
-pub fn sweep(repo: &Path, folder: &Path) -> Result<(), Error> {
+pub fn remove_unchanged(repo: &Path, folder: &Path) -> Result<(), Error> {
     match Worktree::find(repo, folder)? {
         Some(worktree) if worktree.is_complete() => worktree.close().map(drop),
         // Nothing was checked out yet.

@@ -4,7 +4,7 @@
 //! applied, the session folders are probed, a plan is made (see rules/investigation/plan.rs),
 //! carried out and recorded. An update never waits for an investigation.
 
-mod cleanup;
+mod clean_up;
 mod control;
 mod launch;
 mod probe;
@@ -115,7 +115,7 @@ impl SessionRunner {
         })?;
         // Outside of the lock, because git may take long.
         for session in &result.plan.clean_up {
-            self.run_cleanup("clean-up", session)?;
+            self.run_clean_up("clean-up", session)?;
         }
         result.plan.prune.iter().for_each(|session| self.delete_folder(session));
         Ok(result)

@@ -97,7 +97,7 @@ pub mod files {
     /// Proof that Claude Code runs its hooks.
     pub const HOOKED: &str = "hooked";
     /// Mark of a crashed session that is not cleaned up yet.
-    pub const UNSWEPT: &str = "unswept";
+    pub const NEEDS_CLEAN_UP: &str = "unswept";
     /// Changes in the worktree.
     pub const PATCH: &str = "patch.diff";
     /// Second worktree, with the patch alone, in which the tests run.

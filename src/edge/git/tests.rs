@@ -225,7 +225,7 @@ fn commits_are_kept_on_any_branch_or_detached() {
         bench.git(&tree, argv);
         assert!(workspace.changes().unwrap().committed, "{session}");
         assert_eq!(workspace.close(), Ok(false), "{session}");
-        sweep(&bench.path("repo"), &bench.path(&tree)).unwrap();
+        remove_unchanged(&bench.path("repo"), &bench.path(&tree)).unwrap();
         assert!(bench.path(&tree).exists(), "{session}");
     }
     assert_eq!(bench.branches().lines().count(), 5);
@@ -502,39 +502,39 @@ fn branch_name_in_use_is_numbered_and_folder_in_use_refused() {
 }
 
 #[test]
-fn sweep_after_crash_removes_unchanged_and_keeps_changes() {
+fn remove_unchanged_keeps_worktree_with_changes() {
     let bench = Bench::new("crash");
     let repo = bench.path("repo");
     let folder = |name: &str| bench.path(&format!("state/{name}/tree"));
-    let sweep = |name: &str| {
-        sweep(&repo, &folder(name)).unwrap();
+    let remains = |name: &str| {
+        remove_unchanged(&repo, &folder(name)).unwrap();
         folder(name).exists() || note(&folder(name)).exists()
     };
-    assert!(!sweep("never"));
+    assert!(!remains("never"));
     drop(bench.open("unchanged"));
-    assert!(!sweep("unchanged"));
-    assert!(!sweep("unchanged"));
+    assert!(!remains("unchanged"));
+    assert!(!remains("unchanged"));
 
     let half = bench.open("half");
     let admin = half.repository.admin(&half.folder).unwrap();
     std::fs::remove_file(admin.join("index")).unwrap();
     std::fs::remove_file(half.folder.join("src/app.py")).unwrap();
     std::fs::write(admin.join("locked"), "initializing").unwrap();
-    assert!(!sweep("half"));
+    assert!(!remains("half"));
 
     drop(bench.open("deleted"));
     std::fs::remove_dir_all(folder("deleted")).unwrap();
-    assert!(!sweep("deleted"));
+    assert!(!remains("deleted"));
     drop(bench.open("lost"));
     bench.write("state/lost/tree/new", "");
     bench.git("state/lost/tree", &["switch", "--quiet", "--detach"]);
     bench.commit("state/lost/tree", "detached");
     std::fs::remove_dir_all(folder("lost")).unwrap();
-    assert!(sweep("lost"));
+    assert!(remains("lost"));
 
     drop(bench.open("changed"));
     bench.write("state/changed/tree/new", "");
-    assert!(sweep("changed"));
+    assert!(remains("changed"));
     let again = Worktree::reopen(&repo, &folder("changed")).unwrap().unwrap();
     assert_eq!(again.changes().unwrap().files, ["new"]);
     discard_old(&repo, &folder("changed")).unwrap();

@@ -50,7 +50,7 @@ impl SessionRunner {
             locked,
             last_event: is_dead.then(|| last_event(&folder.join(files::EVENTS))).flatten(),
             unprinted: self.has_unprinted(session, printed),
-            needs_cleanup: folder.join(files::UNSWEPT).exists(),
+            needs_clean_up: folder.join(files::NEEDS_CLEAN_UP).exists(),
         })
     }
 

@@ -31,13 +31,13 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
             let worktree = context.conversation_folder().join(files::TREE);
             log::warn_on_error(git::remove_test_worktree(&code.repo, &folder.join(files::TRIAL)));
             log::warn_on_error(match code.fix {
-                true => git::sweep(&code.repo, &worktree),
+                true => git::remove_unchanged(&code.repo, &worktree),
                 false => git::discard_old(&code.repo, &worktree),
             });
         }
     }
     // One attempt: what could not be removed now is removed with the session.
-    let _ = std::fs::remove_file(folder.join(files::UNSWEPT));
+    let _ = std::fs::remove_file(folder.join(files::NEEDS_CLEAN_UP));
     Ok(())
 }
 

@@ -48,7 +48,7 @@ pub struct FolderState {
     /// The folder has events that were not printed.
     pub unprinted: bool,
     /// The worktree and the budget of a dead supervisor are still to be cleaned up.
-    pub needs_cleanup: bool,
+    pub needs_clean_up: bool,
 }
 
 /// The state of the world that an update decides by.
@@ -169,7 +169,7 @@ impl Planner<'_> {
                 self.plan.running.push(session.id.clone());
             } else if session.status == SessionStatus::Running {
                 self.end(session, folder);
-            } else if folder.needs_cleanup {
+            } else if folder.needs_clean_up {
                 self.plan.clean_up.push(session.id.clone());
             }
         }
@@ -281,7 +281,7 @@ impl Planner<'_> {
         self.plan.prune =
             self.document.prunable(keep, self.policy.age_max, self.time.wall, |session| {
                 let folder = self.probes.folder(&session.id);
-                folder.locked || folder.unprinted || folder.needs_cleanup
+                folder.locked || folder.unprinted || folder.needs_clean_up
             });
     }
 }

@@ -41,7 +41,7 @@ fn damaged_worktree_is_removed_and_other_files_stay() {
         }),
     ];
     for (rule, make) in rows {
-        for how in ["discard", "discard_old", "sweep"] {
+        for how in ["discard", "discard_old", "remove_unchanged"] {
             let bench = Bench::new(&format!("made-{rule}-{how}"));
             let (repo, workspace) = (bench.path("repo"), bench.open("s"));
             let (tree, outside) = (workspace.folder.clone(), bench.outside());
@@ -50,7 +50,7 @@ fn damaged_worktree_is_removed_and_other_files_stay() {
             let done = match how {
                 "discard" => workspace.discard(),
                 "discard_old" => discard_old(&repo, &tree),
-                _ => sweep(&repo, &tree),
+                _ => remove_unchanged(&repo, &tree),
             };
             assert_eq!(done, Ok(()), "{rule}, {how}");
             assert!(tree.symlink_metadata().is_err(), "{rule}, {how}");

@@ -88,7 +88,7 @@ fn words(document: &Sessions, plan: &UpdatePlan) -> Vec<String> {
 fn sessions_are_closed_by_their_lock_and_last_event() {
     use SessionStatus::{Completed, Running};
     let dead = |last_event| FolderState { last_event, ..FolderState::default() };
-    let cleanup = FolderState { needs_cleanup: true, ..FolderState::default() };
+    let unclean = FolderState { needs_clean_up: true, ..FolderState::default() };
     let rows = [
         ("it holds its lock", Running, locked(), vec![], vec!["s"], vec![]),
         ("no event", Running, dead(None), vec!["close s: Crashed"], vec![], vec!["s"]),
@@ -117,7 +117,7 @@ fn sessions_are_closed_by_their_lock_and_last_event() {
             vec!["s"],
         ),
         ("it has ended", Completed, dead(None), vec![], vec![], vec![]),
-        ("it ended and was not cleaned up", Completed, cleanup, vec![], vec![], vec!["s"]),
+        ("it ended and was not cleaned up", Completed, unclean, vec![], vec![], vec!["s"]),
     ];
     for (row, status, folder, expected, running, clean_up) in rows {
         let document = document(vec![], vec![session("s", "a", status)]);

@@ -1,4 +1,4 @@
-//! The ends of sessions: the report of a dead supervisor, the cleanup of its worktree and budget,
+//! The ends of sessions: the report of a dead supervisor, the clean-up of its worktree and budget,
 //! and the deletion of old sessions.
 
 use std::os::unix::process::CommandExt;
@@ -28,7 +28,7 @@ impl SessionRunner {
             let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
             self.journal.append(&events)?;
         }
-        store::replace(&folder.join(files::UNSWEPT), b"")
+        store::replace(&folder.join(files::NEEDS_CLEAN_UP), b"")
     }
 
     /// Starts a watchdog that ends the agent. The supervisor's own watchdog may have died, too; a
@@ -63,7 +63,7 @@ impl SessionRunner {
 
     /// Runs a clean-up in `dlq-supervise`, which has git and reads transcripts, to its end. Its
     /// messages become messages of this program.
-    pub(super) fn run_cleanup(&self, word: &str, session: &str) -> Result<(), Error> {
+    pub(super) fn run_clean_up(&self, word: &str, session: &str) -> Result<(), Error> {
         let failed = |cause: &str| Error::failed("clean up after session", session, cause);
         let mut command = self.supervisor(&[word, session], false)?;
         command.stderr(Stdio::piped());
@@ -88,7 +88,7 @@ impl SessionRunner {
         let folder = self.folder(session);
         let plan = store::read_json::<Plan>(&folder.join(files::PLAN));
         if plan.is_ok_and(|plan| plan.code.is_some()) {
-            log::warn_on_error(self.run_cleanup("discard", session));
+            log::warn_on_error(self.run_clean_up("discard", session));
         }
         let deleted = std::fs::remove_dir_all(&folder);
         log::warn_on_error(deleted.map_err(|error| Error::file("delete", &folder, &error)));
