@@ -60,9 +60,9 @@ pub fn merged(builtin: Vec<Subagent>, own: Vec<Subagent>) -> Result<Vec<Subagent
         }
     }
     if all.len() > MAX_AGENTS {
-        let over = all.len() - MAX_AGENTS;
+        let found = all.len();
         return Err(format!(
-            "more than {MAX_AGENTS} subagents with the built-in ones; remove {over} files"
+            "{found} subagents with the built-in ones, and at most {MAX_AGENTS} are allowed"
         ));
     }
     Ok(all)

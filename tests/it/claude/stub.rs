@@ -162,7 +162,10 @@ fn explain_names_refusing_rule_and_retry_passes_cooldown() {
     investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
     let explained = investigate(&bench, &["--explain", "orders"], "").text();
     assert!(explained.contains("  yes enabled\n"), "{explained}");
-    assert!(explained.contains("  no  cooldown over: the queue was investigated"), "{explained}");
+    assert!(
+        explained.contains("  no  cooldown over: the queue is in its cooldown until"),
+        "{explained}"
+    );
     assert!(explained.contains("  no  to be judged: it was investigated"), "{explained}");
     assert_eq!(read_text(&bench, "ran").lines().count(), 1, "an explanation starts nothing");
     let again = investigate(&bench, &["--retry", "orders"], "");

@@ -117,7 +117,7 @@ fn merged_replaces_and_adds_up_to_the_limit() {
     let many = |n: usize| (0..n).map(|n| agent(&format!("n{n}"), "2")).collect();
     assert_eq!(merged(some(), many(14)).unwrap().len(), MAX_AGENTS);
     let refused = merged(some(), many(15)).unwrap_err();
-    assert_eq!(refused, "more than 16 subagents; take 1 away");
+    assert_eq!(refused, "17 subagents with the built-in ones, and at most 16 are allowed");
 }
 
 #[test]
