@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -174,7 +175,9 @@ pub struct Running {
     child: Child,
     pub stdin: Option<ChildStdin>,
     lines: Receiver<Vec<u8>>,
-    stderr: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<()>>,
+    /// Standard error so far.
+    errors: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Running {
@@ -193,12 +196,15 @@ impl Running {
             }
         });
         let mut err = child.stderr.take().unwrap();
+        let errors = Arc::new(Mutex::new(Vec::new()));
+        let shared = errors.clone();
         let stderr = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let _ = err.read_to_end(&mut bytes);
-            String::from_utf8_lossy(&bytes).into_owned()
+            let mut block = [0; 4096];
+            while let Ok(count @ 1..) = err.read(&mut block) {
+                shared.lock().unwrap().extend_from_slice(&block[..count]);
+            }
         });
-        Running { stdin: child.stdin.take(), child, lines, stderr: Some(stderr) }
+        Running { stdin: child.stdin.take(), child, lines, stderr: Some(stderr), errors }
     }
 
     /// Writes to standard input, which stays open.
@@ -241,14 +247,20 @@ impl Running {
             std::thread::sleep(Duration::from_millis(2));
         };
         let stdout = self.lines.iter().flatten().collect();
-        let stderr = self.stderr.take().unwrap().join().unwrap();
+        self.stderr.take().unwrap().join().unwrap();
+        let stderr = String::from_utf8_lossy(&self.errors.lock().unwrap()).into_owned();
         Output { status, stdout, stderr }
     }
 }
 
 impl Drop for Running {
+    /// Shows what the program said when its test has failed.
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() && self.stderr.is_some() {
+            let errors = self.errors.lock().unwrap();
+            eprintln!("standard error of {}: {}", self.pid(), String::from_utf8_lossy(&errors));
+        }
     }
 }
 
