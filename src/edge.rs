@@ -1,4 +1,5 @@
-//! The edges: access to the outside world, without policy. Each file is one part of it.
+//! Input and output: access to the outside world, without policy, one part of it in each file. Not
+//! the edges of dlq(7), which are events.
 
 #[cfg(feature = "aws")]
 pub mod aws;

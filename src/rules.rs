@@ -1,4 +1,5 @@
-//! Decisions, by subject: policy, history and the moment in; a verdict with its reason out.
+//! Decisions, by subject: functions of policy, history and time that return a result and its
+//! reason.
 //!
 //! - [`queue`]: which queues are dead-letter queues, and when their depth makes an event.
 //! - [`evidence`]: what a dead letter shows, decoded, grouped, redacted and sampled.
@@ -9,7 +10,8 @@
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
 //! - [`view`]: what `dlq-status` shows.
 //!
-//! Never: files, network, clock, environment or threads. `tests/it/tidy.rs` reads the imports.
+//! Never: files, network, clock, environment or threads. `tests/it/tidy/imports.rs` reads the
+//! imports.
 
 pub mod agent;
 pub mod evidence;

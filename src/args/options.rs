@@ -1,5 +1,5 @@
-//! The description of an option: static data that the parser, `--help`, the check of the man pages
-//! and shell completions read.
+//! The description of an option: static data that the parser, `--help` and the check of the man
+//! pages read.
 
 /// An option of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! dlq-supervise - private program of dlq-investigate: the supervisor of a session and its children
 //!
 //! Not for people: the words below may change with any release. dlq-investigate starts it from its
-//! own folder (edge/supervisor/program.rs); it starts itself again as watchdog and shim.
+//! own folder (edge/supervisor/program.rs); it starts itself again as watchdog and shim, and Claude
+//! Code starts it as a hook.
 
 use std::io::Read;
 use std::path::Path;

@@ -32,11 +32,11 @@ pub(super) enum Trust {
     Anyone,
     /// Every value is refused.
     Owner(&'static str),
-    /// Every value but `false` and the empty list is.
+    /// Values other than `false` and the empty list are refused.
     OffOnly(&'static str),
-    /// A URL of another machine is.
+    /// URLs of other machines are refused.
     Loopback,
-    /// A value that names a program to run is.
+    /// Values that name a program to run are refused.
     NoCommand,
 }
 

@@ -107,11 +107,11 @@ impl SessionRunner {
         evaluate_at: Option<Timestamp>,
     ) -> Result<UpdateResult, Error> {
         if let Some(document) = &self.dry {
-            return self.change(&mut document.borrow_mut(), changes, evaluate_at);
+            return self.apply_and_plan(&mut document.borrow_mut(), changes, evaluate_at);
         }
         // Concurrency limits, pruning and the incidents need all records.
         let result = self.store.update(&Keys::all(), |sessions: &mut Sessions| {
-            self.change(sessions, changes, evaluate_at)
+            self.apply_and_plan(sessions, changes, evaluate_at)
         })?;
         // Outside of the lock, because git may take long.
         for session in &result.plan.clean_up {

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | `agent::prepare_agent` | plan, credential | prepared agent |
 //! | `evidence::collect` | environment | evidence |
-//! | `preflight::pass` | evidence | evidence with a claimed cause |
+//! | `preflight::claim_cause` | evidence | evidence with a claimed cause, or a skipped session |
 //! | `preflight::reserve_budget` | evidence | reserved budget |
 //! | `workspace::open_workspace` | evidence | workspace |
 //! | `StopRequest::listen`, `Watchdog::start` | session's facts | stop request, watchdog |
@@ -23,7 +23,10 @@
 //! | `check_verdict::read_outcome` | run, evidence, workspace | checked verdict or stated result |
 //! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with tested patch |
 //! | `finish::emit_checked`, `emit_stated` | verdict or stated result | end: an event |
-//! | `finish::emit_no_result` | failure | end: an event |
+//! | `finish::emit_triage` | evidence | end: an event, when the plan has no agent |
+//! | `finish::emit_no_result`, `emit_not_run` | failure, stop request, deadline | end: an event |
+//! | `FixCheck::save_changes` | workspace | patch of a run without a checked verdict |
+//! | `finish::finish_skipped` | reason, wait | end and record, before the agent has started |
 //! | `preflight::settle_budget` | cost | settled budget |
 //! | `workspace::clean_up` | workspace | |
 //! | `finish::record_end` | end | record |
@@ -96,7 +99,7 @@ pub mod files {
     pub const KEY: &str = "key";
     /// Proof that Claude Code runs its hooks.
     pub const HOOKED: &str = "hooked";
-    /// Mark of a crashed session that is not cleaned up yet.
+    /// Mark of a crashed session that is not cleaned up yet. State folders on disk have this name.
     pub const NEEDS_CLEAN_UP: &str = "unswept";
     /// Changes in the worktree.
     pub const PATCH: &str = "patch.diff";
@@ -157,7 +160,7 @@ fn run(
         }
     };
     let evidence = evidence::collect(context, environment);
-    let Some(evidence) = preflight::pass(context, evidence)? else { return Ok(()) };
+    let Some(evidence) = preflight::claim_cause(context, evidence)? else { return Ok(()) };
     let Some(agent) = agent else {
         return record_end(context, &finish::emit_triage(context, &evidence)?);
     };
@@ -223,7 +226,7 @@ fn conclude(
     let transcript = run.transcript.as_ref();
     let cost = context.plan.new_cost(transcript);
     let no_result =
-        |why| finish::emit_no_result(context, why, cost, check.describe_changes().as_deref());
+        |why| finish::emit_no_result(context, why, cost, check.save_changes().as_deref());
     let status = match run.result {
         WaitResult::Exited(status) => status,
         // The agent has written its result.
@@ -236,8 +239,8 @@ fn conclude(
             finish::emit_checked(context, &check.verify(*verdict), cost)
         }
         Ok(Outcome::Stated(stated)) => {
-            // The patch is kept, also without a check.
-            let _ = check.describe_changes();
+            // The patch is saved; the result of another agent is not checked.
+            let _ = check.save_changes();
             finish::emit_stated(context, stated, cost)
         }
         Err((reason, detail)) => no_result(NoResult::Failed(reason, detail)),

@@ -21,7 +21,7 @@ pub struct Segment {
     line: Vec<u8>,
     /// Whether `line` is whole, so that the next call begins another.
     whole: bool,
-    /// Whether `line` was only looked at and is returned once more.
+    /// Whether the next call returns `line` once more.
     pub(super) again: bool,
     pub(super) number: u64,
 }

@@ -1,8 +1,8 @@
 //! The ban on waiting under the lock of a document, and the functions that wait.
 //!
 //! The lock would stop every other program of the state folder for as long as the wait lasts.
-//! clippy.toml allows the waiting functions of std in this folder only, so all programs wait
-//! through this file and name a [`BlockingWait`]. [`assert_may_wait`] panics, in a debug build,
+//! clippy.toml refuses the waiting functions of std elsewhere, so all programs wait through this
+//! file and name a [`BlockingWait`]. [`assert_may_wait`] panics, in a debug build,
 //! when this thread is inside an update. Only [`BlockingWait::SupervisorStart`] is allowed there.
 
 use std::cell::Cell;

@@ -105,7 +105,7 @@ impl Worktree {
             let is_commit = about.split(' ').nth(1) == Some(COMMIT);
             if is_commit && file.symlink_metadata().is_ok_and(|found| found.is_dir()) {
                 paths.push(format!(":(exclude,literal){path}"));
-                // Git makes it empty.
+                // Git checks a nested repository out as an empty folder: its files are missing.
                 whole &= file.read_dir().is_ok_and(|mut inner| inner.next().is_none());
             } else if about.starts_with("S ") && file.symlink_metadata().is_ok() {
                 existing.push(path.to_owned());

@@ -1,5 +1,5 @@
-//! Resource usage of the processes of an investigation, for people and the dashboard, not for
-//! decisions. Known on Linux only.
+//! Resource usage of the processes of an investigation, for people, not for decisions. Known on
+//! Linux only.
 
 use serde::Serialize;
 

@@ -59,7 +59,7 @@ impl SessionRunner {
                     return Ok(());
                 }
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
-                let last = log.lines().last().unwrap_or("it said nothing").to_owned();
+                let last = log.lines().last().unwrap_or("it printed no message").to_owned();
                 return Err(Error::failed("start", "the supervisor", last));
             }
             store::sleep(BlockingWait::SupervisorStart, Duration::from_millis(2));

@@ -15,7 +15,9 @@ use crate::rules::investigation::session::Session;
 use crate::time::Timestamp;
 
 impl SessionRunner {
-    pub(super) fn change(
+    /// Applies the changes, then probes, plans, acts and records. Plans again, without the incident,
+    /// when a supervisor did not start.
+    pub(super) fn apply_and_plan(
         &self,
         document: &mut Sessions,
         changes: Vec<IncidentChange>,

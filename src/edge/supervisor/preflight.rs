@@ -18,7 +18,7 @@ use crate::store;
 
 /// Claims the cause for this session and decides whether to go on. `None` when the session has
 /// ended as skipped, which is then emitted and recorded.
-pub(super) fn pass(
+pub(super) fn claim_cause(
     context: &SessionContext,
     evidence: EvidenceSummary,
 ) -> Result<Option<EvidenceSummary>, Error> {

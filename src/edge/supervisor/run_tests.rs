@@ -43,8 +43,9 @@ impl FixCheck<'_> {
         verdict
     }
 
-    /// Describes uncommitted fix changes of a session that ended without a result.
-    pub(super) fn describe_changes(&self) -> Option<String> {
+    /// Saves the changes of a fix as `patch.diff`, and describes where they are; `None` without
+    /// changes.
+    pub(super) fn save_changes(&self) -> Option<String> {
         let (_, worktree) = self.fixed()?;
         let changes = match worktree.changes() {
             Ok(changes) if changes.is_empty() => return None,

@@ -72,7 +72,7 @@ pub fn fresh(entry: &CacheEntry, now: Timestamp, ttl: Duration) -> bool {
     entry.at <= now && now.since(entry.at) < ttl
 }
 
-/// The document.
+/// The document `discovery.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveryDoc {
     entries: Vec<CacheEntry>,

@@ -77,8 +77,8 @@ impl TestResult {
 }
 
 /// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
-/// them. Each missing citation lowers the status by a step. A line of code exists when it did
-/// before the model changed anything.
+/// them. Each missing citation lowers the status by a step. A cited line counts when
+/// it existed before the model changed anything.
 pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictCheck {
     let exists =
         |id: &str| Citation::parse(id).is_some_and(|cited| resolved.contains(&cited.to_string()));

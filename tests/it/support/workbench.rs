@@ -255,6 +255,7 @@ impl Running {
 
 impl Drop for Running {
     /// Shows what the program said when its test has failed.
+    #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() && self.stderr.is_some() {

@@ -109,7 +109,7 @@ fn names_subject(test: &str) -> bool {
     !NO_SUBJECT.contains(&test.split('_').next().unwrap_or_default())
 }
 
-/// A list of failures sorts and searches by subject.
+/// Test names begin with a subject, so that a list of failures sorts by it.
 #[test]
 fn test_names_begin_with_their_subject() {
     let (mut found, mut count) = (Vec::new(), 0);

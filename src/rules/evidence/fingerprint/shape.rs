@@ -11,7 +11,7 @@ use super::mask;
 const DEPTH_MAX: usize = 32;
 const VALUES_MAX: usize = 10_000;
 const ITEMS_MAX: usize = 100;
-/// A longer key is data.
+/// Longest key of a shape; a longer one counts as data.
 const KEY_MAX: usize = 64;
 /// Limits on the length of a discriminator, and on the keys in a title.
 const WORD_MAX: usize = 64;

@@ -236,7 +236,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("a bug, in bodies", text(4).class("TypeError"), CodeError, CodeBug, 0.6),
         ("a bug, in one body", text(1).class("TypeError"), CodeError, open, 0.4),
         ("an error that says little", text(4).class("ValueError"), Unknown, open, 0.0),
-        // What the kind does not vouch for.
+        // Groups whose kind proves no error.
         ("a shape with an error's words", shape(4).code("403").says(denied), Unknown, open, 0.0),
         ("nothing to read", Story::new("opaque", "sqs", 4), Unknown, open, 0.0),
     ]
