@@ -1,8 +1,8 @@
 //! Raise, clear and growth of a queue: hysteresis over readings.
 //!
-//! One reading at or above the threshold raises. Only empty readings clear: a number of them in a
-//! row, over at least a minute, because counts need that long to settle. A failed reading starts
-//! the streak again. A raised queue between zero and the threshold stays raised.
+//! A reading at or above the threshold raises the queue. Only empty readings clear it: a number of
+//! them in a row, over at least a minute, because counts need that long to settle. A failed reading
+//! starts the streak again. A raised queue between zero and the threshold stays raised.
 
 use std::time::Duration;
 
