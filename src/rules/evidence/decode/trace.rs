@@ -71,16 +71,51 @@ fn parse_exception(text: &str) -> Exception<'_> {
     if let Some(at) = text.rfind("Traceback (most recent call last)") {
         return parse_python(&text[at..]);
     }
-    let panic = text.strip_prefix("panic: ").or_else(|| Some(text.split_once("\npanic: ")?.1));
+    let panic = ["panic: ", "panic occurred: ", "recovered from panic: ", "panic recovered: "];
+    let panic = panic.iter().find_map(|start| text.strip_prefix(start));
+    let panic = panic.or_else(|| Some(text.split_once("\npanic: ")?.1));
     if let Some(rest) = panic {
         return (Some("panic"), None, message_before_stack(rest), own_function(rest));
     }
+    if let Some((class, message)) = elixir(text).or_else(|| ruby(text)) {
+        return (Some(class), None, message, own_function(text));
+    }
     // The last `Caused by` is the root cause.
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
+    let head = inner_of_wrapper(head).unwrap_or(head);
     let function =
         if text.contains('\n') { own_function(head).or_else(|| own_function(text)) } else { None };
     let (class, code, message) = class_and_message(head).unwrap_or((None, None, head));
     (class, code, message_before_stack(message), function)
+}
+
+/// Parses Elixir's `** (Ecto.NoResultsError) expected at least one result`.
+fn elixir(text: &str) -> Option<(&str, &str)> {
+    let (class, message) = text.strip_prefix("** (")?.split_once(") ")?;
+    let is_name = class.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b));
+    is_name.then(|| (class, message_before_stack(message)))
+}
+
+/// Parses Ruby's `undefined method 'x' for nil (NoMethodError)`: the class at the end of the line.
+fn ruby(text: &str) -> Option<(&str, &str)> {
+    let line = text.lines().next()?;
+    let (message, class) = line.strip_suffix(')')?.rsplit_once(" (")?;
+    let is_name = class.starts_with(|c: char| c.is_ascii_uppercase()) && is_class(class);
+    (is_name && !class.contains(' ')).then_some((class, message))
+}
+
+/// Returns the inner error of a .NET exception that only says that there is one.
+fn inner_of_wrapper(text: &str) -> Option<&str> {
+    const WRAPPERS: [&str; 4] = [
+        "AggregateException",
+        "TargetInvocationException",
+        "TypeInitializationException",
+        "inner exception for details",
+    ];
+    let (outer, _) = text.split_once("---> ")?;
+    let at = text.rfind("---> ")? + "---> ".len();
+    let inner = text[at..].trim_start_matches("(Inner Exception #0) ");
+    WRAPPERS.iter().any(|wrapper| outer.contains(wrapper)).then_some(inner)
 }
 
 /// Returns the last part of a class name, so that `java.net.SocketTimeoutException` and
@@ -115,10 +150,15 @@ fn class_and_message(text: &str) -> Option<(Option<&str>, Option<&str>, &str)> {
             let rest = &text[start + trimmed.len()..];
             start = end;
             if let Some(class) = trimmed.strip_suffix(':') {
-                if is_class(class) {
+                if is_class(class) || (offset == line.len() && is_constant(class)) {
                     return Some((Some(class), None, text[end..].trim_start()));
                 }
                 continue;
+            }
+            if is_class(trimmed)
+                && let Some(message) = after_number(rest)
+            {
+                return Some((Some(trimmed), None, message));
             }
             // `Exception in thread "main" java.io.IOException`: skip the first word.
             if !is_class(trimmed) || text[end..offset].starts_with("in thread ") {
@@ -133,6 +173,22 @@ fn class_and_message(text: &str) -> Option<(Option<&str>, Option<&str>, &str)> {
         }
     }
     None
+}
+
+/// Returns whether a word is a constant in modules of Ruby: `ActiveRecord::Deadlocked`.
+fn is_constant(word: &str) -> bool {
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    word.contains("::") && word.split("::").all(is_part)
+}
+
+/// Parses ` (0x80131904): message`: .NET writes the number of a system's error so.
+fn after_number(rest: &str) -> Option<&str> {
+    let (number, message) = rest.strip_prefix(" (")?.split_once("):")?;
+    let plain = number.bytes().all(|b| b.is_ascii_hexdigit() || b"x-, ".contains(&b));
+    (plain && number.len() <= 24).then(|| message.trim_start())
 }
 
 /// Parses ` [CODE]: message`.
@@ -170,7 +226,10 @@ fn message_before_stack(text: &str) -> &str {
         is_frame(line) || STARTS.iter().any(|start| line.trim_start().starts_with(start))
     };
     let lines = text.split_inclusive('\n').take_while(|line| !is_stack(line));
-    text[..lines.map(str::len).sum()].trim()
+    let message = text[..lines.map(str::len).sum()].trim();
+    let label = ["stacktrace:", "stack trace:", "stack:", "Stacktrace:"];
+    let message = label.iter().find_map(|end| message.strip_suffix(end)).unwrap_or(message);
+    message.trim_end().trim_end_matches(',')
 }
 
 fn is_frame(line: &str) -> bool {

@@ -1,0 +1,91 @@
+//! The meaning of a key: keys differ in case, separators and prefixes between frameworks, and agree
+//! in how they end.
+
+/// Longest normalized key. Of a longer one the end is read.
+pub(in crate::rules::evidence) const KEY_MAX: usize = 48;
+
+/// Returns a key in lower case without separators: `error_message`, `Error-Message` and
+/// `errorMessage` are equal. A long key loses its start.
+pub(in crate::rules::evidence) fn normalized_key<'a>(
+    key: &str,
+    buffer: &'a mut [u8; KEY_MAX],
+) -> &'a str {
+    let mut at = KEY_MAX;
+    for byte in key.bytes().rev().filter(u8::is_ascii_alphanumeric) {
+        if at == 0 {
+            break;
+        }
+        at -= 1;
+        buffer[at] = byte.to_ascii_lowercase();
+    }
+    std::str::from_utf8(&buffer[at..]).unwrap_or_default()
+}
+
+/// The part of an error that the value of a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Class,
+    Message,
+    /// The error itself: a text, a class or an object.
+    Error,
+    Code,
+    Stack,
+}
+
+/// Returns the role of a normalized key that is about a failure: `reasonpoisoned`,
+/// `nservicebusexceptioninfomessage`, `deadletterreason`.
+pub(super) fn role(name: &str) -> Option<Role> {
+    const STEMS: [&str; 10] = [
+        "error",
+        "exception",
+        "failure",
+        "failed",
+        "fault",
+        "reject",
+        "poison",
+        "deadletter",
+        "dlq",
+        "dlt",
+    ];
+    // The message that failed, rather than a message about the failure.
+    const PAYLOADS: [&str; 7] = [
+        "failedmessage",
+        "rejectedmessage",
+        "poisonmessage",
+        "poisonedmessage",
+        "deadlettermessage",
+        "dlqmessage",
+        "messagetype",
+    ];
+    const ENDS: [(Role, &[&str]); 5] = [
+        (Role::Stack, &["stacktrace", "stack", "trace", "traceback", "backtrace"]),
+        (Role::Class, &["type", "class", "classname", "fqcn", "errorname", "exceptionname"]),
+        (
+            Role::Message,
+            &[
+                "message",
+                "msg",
+                "reason",
+                "description",
+                "desc",
+                "detail",
+                "details",
+                "text",
+                "cause",
+            ],
+        ),
+        (Role::Code, &["code", "errornumber", "errno"]),
+        (Role::Error, &["error", "exception", "failure", "fault"]),
+    ];
+    let stem = STEMS.iter().find(|stem| name.contains(**stem))?;
+    let is_default = *stem == "fault" && name.contains("default");
+    let is_time = name.ends_with("timeoffailure") || name.ends_with("timeoferror");
+    if is_default || is_time || PAYLOADS.iter().any(|end| name.ends_with(end)) {
+        return None;
+    }
+    if name.starts_with("reason") || name.starts_with("cause") {
+        return Some(Role::Message);
+    }
+    let ends = |(_, ends): &&(Role, &[&str])| ends.iter().any(|end| name.ends_with(end));
+    ENDS.iter().find(ends).map(|(role, _)| *role)
+}
