@@ -34,7 +34,7 @@ Makes one round, for cron, or round after round with --follow.
             .group(REPEAT),
         Opt::valued("rounds", "N", ValueKind::Number(1, u64::MAX), "end after N rounds")
             .group(REPEAT),
-        Opt::text("queue", "NAME|URL", "poll this queue, without discovery").repeatable(),
+        Opt::text("queue", "NAME|URL|ARN", "poll this queue, without discovery").repeatable(),
         Opt::valued("match", "GLOB", ValueKind::Glob, "poll queues of such names only")
             .repeatable()
             .group(SELECT),

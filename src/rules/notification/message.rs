@@ -281,7 +281,7 @@ fn poll_failed(data: &event::PollFailed) -> Sentences {
     let what = format!("cannot poll{account}{region}: {}", cap(&data.reason));
     let region = data.region.as_deref().unwrap_or_default();
     let next = command("try", "aws sqs list-queues --region ", region);
-    (what, Some("nothing is known about the queues there".into()), next)
+    (what, Some("what is known about the queues there is not up to date".into()), next)
 }
 
 /// Describes an investigation that ended without a result.
