@@ -7,7 +7,7 @@ use dlq::clock;
 use dlq::config::state_dir;
 use dlq::error::Error;
 use dlq::journal::Journal;
-use dlq::journal::filter::{INCIDENT_MIN, LogFilter};
+use dlq::journal::filter::LogFilter;
 use dlq::journal::print::{POLL_INTERVAL, matching_incidents, print};
 use dlq::log;
 use dlq::programs::LOG;
@@ -20,12 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn filter(given: &Given) -> Result<LogFilter, Error> {
-    let incident = given.text("incident");
-    if incident.as_ref().is_some_and(|id| id.chars().count() < INCIDENT_MIN) {
-        let why = format!("requires at least {INCIDENT_MIN} characters of an id");
-        return Err(Error::Usage(format!("option '--incident' {why}")));
-    }
-    Ok(LogFilter::new(given.globs("type")?, given.globs("queue")?, incident))
+    Ok(LogFilter::new(given.globs("type")?, given.globs("queue")?, given.text("incident")))
 }
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
