@@ -3,9 +3,11 @@
 //! Parsing does no I/O, so that every command line is tested from an array. `--help` and the like
 //! end parsing with a [`ParseExit`]. An error names the option as it was typed.
 
+mod color;
 pub mod help;
 mod options;
 
+pub use color::{COLOR, Color};
 pub use options::{COMMON, Opt, Requirement, ValueKind};
 
 use std::ffi::OsString;

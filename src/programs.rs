@@ -1,6 +1,6 @@
 //! The programs: name, usage and options of each.
 
-use crate::args::{Opt, Requirement, ValueKind};
+use crate::args::{COLOR, Opt, Requirement, ValueKind};
 use crate::event::ToolName;
 use crate::journal::filter::INCIDENT_MIN;
 use crate::tool::Tool;
@@ -147,12 +147,7 @@ standard error, and on the desktop when the configuration says so.
     options: &[
         Opt::flag("dry-run", "notify on the console only, and record nothing").short('n'),
         Opt::flag("json", "print the lines also when standard output is a terminal"),
-        Opt::valued(
-            "color",
-            "WHEN",
-            ValueKind::Words(&["auto", "always", "never"]),
-            "auto, always or never: the colours of the console",
-        ),
+        COLOR,
         Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),
     ],
     takes_operands: false,
@@ -166,8 +161,9 @@ pub static LOG: Tool = Tool {
     name: ToolName::Log,
     usage: "usage: dlq-log [options]
 
-Prints the journal, oldest line first. With several conditions a line has to
-meet all of them.
+Prints the journal, oldest first: in sentences on a terminal, else its lines. On
+a terminal, --incident tells one incident as a story. With several conditions an
+event has to meet all of them.
 
 ",
     options: &[
@@ -183,10 +179,12 @@ meet all of them.
             ValueKind::Prefix(INCIDENT_MIN),
             "only events of this incident, by 8 or more characters",
         ),
+        Opt::flag("json", "print the lines also when standard output is a terminal"),
+        COLOR,
     ],
     takes_operands: false,
     notes: "
-environment: DLQ_CONFIG, DLQ_STATE_DIR
+environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-log(1), dlq-events(5).
 ",
 };
@@ -199,10 +197,10 @@ Shows the open incidents and what is done about each, the investigations and
 their results, and their cost. Starts nothing, changes nothing, asks AWS nothing.
 
 ",
-    options: &[Opt::flag("json", "print one JSON object with everything on record")],
+    options: &[Opt::flag("json", "print one JSON object with everything on record"), COLOR],
     takes_operands: false,
     notes: "
-environment: DLQ_CONFIG, DLQ_STATE_DIR
+environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-status(1), dlq(7).
 ",
 };
