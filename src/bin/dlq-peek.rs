@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use dlq::args::Given;
 use dlq::edge::aws::{self, Sqs};
-use dlq::edge::peek::{PeekRequest, Peeker};
+use dlq::edge::peek::{PeekRequest, Peeker, queue_required};
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::PEEK;
 use dlq::tool::{self, ExitOutcome};
-use dlq::wire::{Input, Output, run_filter};
+use dlq::wire::{self, Input, Output, run_filter};
 
 fn main() -> ExitCode {
     tool::main(&PEEK, run)
@@ -32,6 +32,9 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let peek = request(given);
     let dry_run = given.has("dry-run");
     let (mut settings, env) = tool::settings(given)?;
+    if peek.queues.is_empty() && wire::stdin_is_terminal() {
+        return Err(queue_required(&tool::store(&settings, &env, false)?));
+    }
     aws::narrow(&mut settings.aws, |option| given.has(option));
     if peek.raw {
         log::warn("messages are shown without redaction, with any secrets in them");
