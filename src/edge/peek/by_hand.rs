@@ -37,7 +37,7 @@ impl Peeker {
         Ok(failed)
     }
 
-    /// Returns whether messages were received, or in a dry run would be.
+    /// Returns whether messages were received and put back, or in a dry run would be.
     fn peek_by_name(
         &self,
         queue: &str,
@@ -52,7 +52,7 @@ impl Peeker {
             }
             Ok(())
         })?;
-        let PeekOutcome::Reported { line, refusal } = outcome else { return Ok(true) };
+        let PeekOutcome::Reported { line, refusal, partly } = outcome else { return Ok(true) };
         if !request.messages {
             out.put(&line)?;
         }
@@ -60,6 +60,6 @@ impl Peeker {
         if let Some(refusal) = &refusal {
             log::warn(&format!("queue '{queue}' is not peeked: {}", refusal.detail));
         }
-        Ok(refusal.is_none())
+        Ok(refusal.is_none() && !partly)
     }
 }
