@@ -14,7 +14,6 @@ use crate::time::Timestamp;
 
 use basis::TEXT;
 use case::GroupContext;
-pub(super) use commands::quoted;
 
 mod basis;
 mod case;

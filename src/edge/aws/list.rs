@@ -41,8 +41,10 @@ impl Sqs {
         let mut error = ReadError::Missing;
         let mut add = |scope: usize, url: &str| {
             let (region, account) = (self.region(scope), self.account(scope));
-            let queue = queue_at(url, region, account);
-            found.extend(queue.map(|queue| DeadLetterQueue::given(scope, queue, at)));
+            if let Some(mut queue) = queue_at(url, region, account) {
+                self.set_scope(scope, &mut queue);
+                found.push(DeadLetterQueue::given(scope, queue, at));
+            }
         };
         if name.contains("://") {
             let in_url = |scope: &&usize| name.contains(&format!(".{}.", self.region(**scope)));

@@ -49,11 +49,7 @@ impl Poller {
             if known.contains(queue.arn.as_str()) {
                 return None;
             }
-            let here = (0..self.sqs.scopes()).find(|scope| {
-                let label = self.sqs.account(*scope);
-                self.sqs.region(*scope) == queue.region
-                    && (label.is_empty() || label == queue.account)
-            });
+            let here = (0..self.sqs.scopes()).find(|scope| self.sqs.has(*scope, queue));
             let scope = here.filter(|_| self.monitoring.selects(&queue.name))?;
             Some(DeadLetterQueue::given(scope, queue.clone(), now))
         };
@@ -155,7 +151,10 @@ impl Poller {
         drop(survey);
         // The present, not the time of the survey, which may have started several rounds ago.
         let now = clock::now();
-        known.iter_mut().for_each(|known| known.found_at = now);
+        for known in &mut known {
+            known.found_at = now;
+            self.sqs.set_scope(known.scope, &mut known.queue);
+        }
         let mut listed = Vec::new();
         for (scope, _) in found.failures.iter().enumerate().filter(|(_, one)| one.reason.is_none())
         {
