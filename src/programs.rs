@@ -33,7 +33,7 @@ Makes one round, for cron, or round after round with --follow.
         Opt::setting("interval", "30s", "monitoring.check_interval", "make a round this often")
             .group(REPEAT),
         Opt::valued("rounds", "N", ValueKind::Least(1), "end after N rounds").group(REPEAT),
-        Opt::text("queue", "NAME|URL", "poll this queue, without discovery").repeatable(),
+        Opt::text("queue", "NAME|URL|ARN", "poll this queue, without discovery").repeatable(),
         Opt::setting("match", "GLOB", "monitoring.match", "poll queues of such names only")
             .repeatable()
             .group(SELECT),

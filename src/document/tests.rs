@@ -140,7 +140,7 @@ const DOCUMENTS: [(&str, &str); 6] = [
     ),
     (
         "discovery",
-        r#"{"version":1,"entries":[{"key":{"endpoint":null,"profile":"p","region":"r","discover":"both","patterns":null},"at":"2026-11-22T20:00:00.000Z","queues":[]},{"key":{"endpoint":null,"profile":"p","region":"s","discover":"both","patterns":null},"at":"2026-11-22T20:00:00.000Z","queues":[]}]}"#,
+        r#"{"version":1,"entries":[{"key":{"endpoint":null,"profile":"p","region":"r","discover":"both","patterns":null},"at":"2026-11-22T20:00:00.000Z","gap":null,"queues":[]},{"key":{"endpoint":null,"profile":"p","region":"s","discover":"both","patterns":null},"at":null,"gap":{"at":"2026-11-22T20:00:00.000Z","surveys":2,"unlisted":"throttled","unread":[{"reason":"throttled","count":4,"names":["a"]}]},"queues":[]}]}"#,
     ),
     (
         "sessions",

@@ -32,6 +32,7 @@ use self::client::{Clients, Priority, ScopeClient};
 use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
 use crate::event::Queue;
+use crate::rules::queue::address;
 use crate::rules::queue::discovery_cache::CacheKey;
 use crate::rules::queue::redrive_graph::Survey;
 use crate::store::{BlockingWait, assert_may_wait};
@@ -111,6 +112,11 @@ impl Sqs {
         queue.endpoint.clone_from(endpoint);
     }
 
+    /// Names a scope in a sentence.
+    pub fn place(&self, scope: usize) -> String {
+        address::place(self.account(scope), self.region(scope))
+    }
+
     /// Returns the key of a scope in the discovery cache.
     pub fn cache_key(&self, scope: usize, monitoring: &Monitoring) -> CacheKey {
         let client = &self.clients.scopes[scope];
@@ -134,19 +140,24 @@ impl Sqs {
         self.sync(async |_| tokio::time::sleep_until(moment.into()).await);
     }
 
-    /// Lists every queue in every scope, and with `read` reads their attributes.
-    pub fn survey(&self, read: bool) -> Survey {
-        self.sync(|clients| clients.survey(read, Priority::Foreground))
+    /// Lists every queue in these scopes, and with `read` reads their attributes.
+    pub fn survey(&self, scopes: &[usize], read: bool) -> Survey {
+        self.sync(|clients| clients.survey(scopes, read, Priority::Foreground))
     }
 
     /// Starts a survey in the background, unless one is running.
-    pub fn start_survey(&self, read: bool) {
+    pub fn start_survey(&self, scopes: Vec<usize>, read: bool) {
         let mut survey = self.survey.borrow_mut();
         if let (None, Some(runtime)) = (&*survey, &self.runtime) {
             let clients = self.clients.clone();
-            let task = async move { clients.survey(read, Priority::Background).await };
+            let task = async move { clients.survey(&scopes, read, Priority::Background).await };
             *survey = Some(runtime.spawn(task));
         }
+    }
+
+    /// Whether a background survey is running, or its result was not taken yet.
+    pub fn is_surveying(&self) -> bool {
+        self.survey.borrow().is_some()
     }
 
     /// Returns the result of a finished background survey, at most once.

@@ -325,10 +325,14 @@ payloads! {
         queues: u64,
         /// The number of queues that could not be read.
         unreadable: u64,
-        /// The number of accounts and regions that could not be listed. Their queues are unknown
-        /// and not in `queues`.
+        /// The number of accounts and regions that could not be listed. Only their queues of
+        /// earlier lists are in `queues`.
         #[serde(default)]
         unlisted: u64,
+        /// The number of queues whose redrive policy could not be read. DLQs that only they name
+        /// may be missing in `queues`.
+        #[serde(default)]
+        unsurveyed: u64,
         /// The number of queues with an open incident.
         raised: u64,
         duration_ms: u64,

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use super::Category;
 use super::case::GroupContext;
+use super::proof::Authorship;
+use super::{Category, MessageFacts};
 use crate::rules::aws_command::{AwsScope, word};
 use crate::shell;
 
@@ -28,6 +29,7 @@ pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<Stri
         all.extend(named.scope.line("aws sqs get-queue-url", &options));
     }
     all.extend(named.consumers(case));
+    all.extend(named.subscription(case));
     match category {
         Category::Throttling => all.extend(named.concurrency(case)),
         Category::Permission => {
@@ -62,15 +64,22 @@ struct ResourceNames<'a> {
     function: Option<&'a str>,
     /// Event bus, unless it is the default one, and rule.
     rule: Option<(Option<&'a str>, &'a str)>,
+    /// ARNs of an SNS topic and of a subscription.
+    topic: Option<&'a str>,
+    subscription: Option<&'a str>,
 }
 
 impl<'a> ResourceNames<'a> {
     fn new(case: &'a GroupContext<'a>) -> Option<Self> {
-        let is_own = case.is_producers_own();
-        let function = case.shared(|seen| &seen.target_arn).filter(|_| is_own);
-        let rule = case.shared(|seen| &seen.rule_arn).filter(|_| is_own);
+        let is_own = case.authorship() != Authorship::Anybody;
+        let own = |value: fn(&'a MessageFacts) -> &'a Option<String>| {
+            case.shared(value).filter(|_| is_own)
+        };
+        let (function, rule) = (own(|seen| &seen.target_arn), own(|seen| &seen.rule_arn));
         Some(ResourceNames {
             scope: AwsScope::of_queue(&case.queue.queue)?,
+            topic: own(|seen| &seen.topic_arn).filter(|arn| is_sns(arn)),
+            subscription: own(|seen| &seen.subscription_arn).filter(|arn| is_sns(arn)),
             function: function.and_then(function_of),
             rule: rule.and_then(rule_of),
         })
@@ -108,6 +117,28 @@ impl<'a> ResourceNames<'a> {
         self.scope.line("aws lambda list-functions", &[("query", &query)])
     }
 
+    /// Returns the commands about the SNS subscription that could not deliver. Without its name they
+    /// list the subscriptions.
+    fn subscription(&self, case: &GroupContext) -> Vec<String> {
+        if case.group.producer != "sns" {
+            return Vec::new();
+        }
+        let line = |command: &str, options: &[(&str, &str)]| self.scope.line(command, options);
+        let mut all = Vec::new();
+        all.extend(self.subscription.and_then(|arn| {
+            line("aws sns get-subscription-attributes", &[("subscription-arn", arn)])
+        }));
+        all.extend(match self.topic {
+            Some(arn) => line("aws sns list-subscriptions-by-topic", &[("topic-arn", arn)]),
+            None => line("aws sns list-subscriptions", &[]),
+        });
+        let topic = self.topic;
+        all.extend(
+            topic.and_then(|arn| line("aws sns get-topic-attributes", &[("topic-arn", arn)])),
+        );
+        all
+    }
+
     fn concurrency(&self, case: &GroupContext) -> Vec<String> {
         let mut all: Vec<String> =
             self.function("aws lambda get-function-concurrency").into_iter().collect();
@@ -138,6 +169,13 @@ impl<'a> ResourceNames<'a> {
         options.extend(start.as_deref().map(|start| ("start-time", start)));
         self.scope.line("aws cloudtrail lookup-events", &options)
     }
+}
+
+/// Returns whether a text is the ARN of an SNS topic or subscription.
+fn is_sns(arn: &str) -> bool {
+    arn.starts_with("arn:aws")
+        && arn.split(':').nth(2) == Some("sns")
+        && arn.split(':').all(is_name)
 }
 
 /// Returns the name in `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`.

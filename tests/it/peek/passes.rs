@@ -246,8 +246,9 @@ fn disk_full_returns_messages() {
 fn refused_receive_counts_no_pass() {
     let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
     let bench = bench("refused", &sqs.url);
+    let denied = Behavior::Refuse(403, "AccessDenied");
+    (sqs.state().receive, sqs.state().later_receives) = (denied.clone(), denied);
     for _ in 0..3 {
-        // The stand-in does not answer ReceiveMessage.
         let output = bench.run("dlq-peek", &["orders-dlq"], "");
         assert_eq!((output.code(), output.stdout.len()), (1, 0));
         assert!(

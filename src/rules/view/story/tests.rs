@@ -202,6 +202,7 @@ fn sentences_leave_out_heartbeats_and_count_them() {
         queues: 2,
         unreadable: 0,
         unlisted: 0,
+        unsurveyed: 0,
         raised: 0,
         duration_ms: 5,
         api_calls: 2,

@@ -276,6 +276,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 queues: 812,
                 unreadable: 3,
                 unlisted: 0,
+                unsurveyed: 0,
                 raised: 12,
                 duration_ms: 2140,
                 api_calls: 812,
