@@ -129,11 +129,19 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Returns the length of the first word, or of the command in quotes that the text begins with.
+/// Returns the length of the first word, or of the command that the text begins with: up to the
+/// closing quote, or without quotes to the end.
 fn unbreakable(text: &str) -> usize {
-    let is_command = ["'dlq-", "'aws "].iter().any(|start| text.starts_with(start));
-    let closing = if is_command { text[1..].find('\'') } else { None };
-    let from = closing.map_or(0, |at| at + 2);
+    let is_command = |text: &str| {
+        let options = text.strip_prefix("dlq-").and_then(|rest| rest.split_once(' '));
+        text.starts_with("aws ") || options.is_some_and(|(_, rest)| rest.starts_with('-'))
+    };
+    if is_command(text) {
+        return text.len();
+    }
+    let quoted =
+        text.strip_prefix('\'').filter(|rest| rest.starts_with("aws ") || rest.starts_with("dlq-"));
+    let from = quoted.and_then(|rest| rest.find('\'')).map_or(0, |at| at + 2);
     text[from..].find(' ').map_or(text.len(), |at| from + at)
 }
 
@@ -201,7 +209,7 @@ mod tests {
 
     #[test]
     fn wrap_breaks_between_words_and_keeps_commands_whole() {
-        let rows: [(&str, usize, &[&str]); 6] = [
+        let rows: [(&str, usize, &[&str]); 8] = [
             ("", 10, &[""]),
             ("one two three", 7, &["one two", "three"]),
             ("one two", 3, &["one", "two"]),
@@ -212,6 +220,8 @@ mod tests {
                 &["look:", "'dlq-log --incident 1f2e'", "now"],
             ),
             ("it's 'dlq-log", 5, &["it's", "'dlq-log"]),
+            ("dead: dlq-log --incident 1f2e", 9, &["dead:", "dlq-log --incident 1f2e"]),
+            ("dlq-log tells it", 9, &["dlq-log", "tells it"]),
         ];
         for (text, width, lines) in rows {
             assert_eq!(wrap(text, width), lines, "{text}");

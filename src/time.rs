@@ -49,12 +49,6 @@ impl Timestamp {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.0.saturating_sub(millis))
     }
-
-    /// Returns the time of day for people: `19:57:32Z`.
-    pub fn clock(self) -> String {
-        let text = self.to_string();
-        text.get(11..19).map_or(text.clone(), |time| format!("{time}Z"))
-    }
 }
 
 /// Reads the form that this family writes, `2026-11-22T19:57:32[.123]Z`. Faster than chrono,

@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 use self::client::{Clients, Priority, ScopeClient};
 use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
+use crate::event::Queue;
 use crate::rules::queue::address;
 use crate::rules::queue::discovery_cache::CacheKey;
 use crate::rules::queue::redrive_graph::Survey;
@@ -95,6 +96,20 @@ impl Sqs {
     /// Returns the name of a scope's account; empty when it has a number only.
     pub fn account(&self, scope: usize) -> &str {
         &self.clients.scopes[scope].scope.account
+    }
+
+    /// Returns whether a queue may be in a scope, by region and name of the account.
+    pub fn has(&self, scope: usize, queue: &Queue) -> bool {
+        let label = self.account(scope);
+        self.region(scope) == queue.region && (label.is_empty() || label == queue.account)
+    }
+
+    /// Records the profile and the endpoint of a scope in a queue, for commands that ask AWS the
+    /// same way. What the SDK itself finds in the environment, the AWS command line finds as well.
+    pub fn set_scope(&self, scope: usize, queue: &mut Queue) {
+        let Scope { profile, endpoint, .. } = &self.clients.scopes[scope].scope;
+        queue.profile.clone_from(profile);
+        queue.endpoint.clone_from(endpoint);
     }
 
     /// Names a scope in a sentence.

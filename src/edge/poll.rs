@@ -151,6 +151,10 @@ impl Poller {
         let lasting = targets.len();
         targets.extend(discovered.leaving.iter().cloned());
         self.add_recorded_queues(&mut targets)?;
+        // Records may come from another configuration, or from an earlier version.
+        for target in &mut targets {
+            self.sqs.set_scope(target.scope, &mut target.queue);
+        }
         if targets.is_empty() && unseen.is_empty() && self.round == 1 {
             let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
             log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));

@@ -17,7 +17,6 @@ use crate::time::Timestamp;
 
 use basis::TEXT;
 use case::GroupContext;
-pub(super) use commands::quoted;
 
 mod basis;
 mod case;

@@ -51,7 +51,8 @@ impl Sqs {
             }
         };
         let queue = queue_at(&url, self.region(scope), self.account(scope));
-        let queue = queue.ok_or_else(|| ReadError::Other("not the URL of a queue".into()))?;
+        let mut queue = queue.ok_or_else(|| ReadError::Other("not the URL of a queue".into()))?;
+        self.set_scope(scope, &mut queue);
         Ok(DeadLetterQueue::given(scope, queue, at))
     }
 

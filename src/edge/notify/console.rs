@@ -26,7 +26,7 @@ mod tests {
     fn colour_adds_escape_sequences_only() {
         let at = Timestamp::from_millis(0);
         let notice = Notice::plain(Severity::Error, "q", "it broke", "mend it", at);
-        assert_eq!(line(&notice, false), "00:00:00Z ERROR q: it broke: mend it");
+        assert_eq!(line(&notice, false), "00:00Z ERROR q: it broke: mend it");
         let coloured = line(&notice, true);
         assert_ne!(coloured, line(&notice, false));
         let plain = coloured.replace("\u{1b}[1;31m", "").replace("\u{1b}[0m", "");

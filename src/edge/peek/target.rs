@@ -120,6 +120,7 @@ impl Peeker {
         if let Some(entry) = entry {
             queue.sources.clone_from(&entry.queue.sources);
         }
+        self.sqs.set_scope(scope, &mut queue);
         Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 

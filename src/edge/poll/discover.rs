@@ -10,7 +10,7 @@ use super::round_lines::RoundLines;
 use crate::clock;
 use crate::document::Keys;
 use crate::error::Error;
-use crate::event::{Event, Queue, QueueFound};
+use crate::event::{Event, QueueFound};
 use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc};
 use crate::rules::queue::document::{
     FailedPart, ScopeFailure, Watched, WatchedQueue, ten_minute_bucket,
@@ -45,7 +45,7 @@ impl Poller {
             if known.contains(queue.arn.as_str()) || !self.monitoring.selects(&queue.name) {
                 return None;
             }
-            let scope = (0..self.sqs.scopes()).find(|scope| self.is_in(*scope, queue))?;
+            let scope = (0..self.sqs.scopes()).find(|scope| self.sqs.has(*scope, queue))?;
             Some(DeadLetterQueue::given(scope, queue.clone(), now))
         };
         // Discovery does not name these queues, so their keys are unknown.
@@ -54,12 +54,6 @@ impl Poller {
             self.with_watched(&keys, |doc| doc.entries().filter_map(recorded).collect())?;
         targets.extend(more);
         Ok(())
-    }
-
-    /// Whether a recorded queue belongs to a scope.
-    pub(super) fn is_in(&self, scope: usize, queue: &Queue) -> bool {
-        let label = self.sqs.account(scope);
-        self.sqs.region(scope) == queue.region && (label.is_empty() || label == queue.account)
     }
 
     /// Brings `targets` up to date: from the cache while it is fresh, else by a survey of the scopes
@@ -115,7 +109,11 @@ impl Poller {
             let entry = doc.entry(&self.cache_key(scope));
             let known = entry.map(|entry| entry.queues_in(scope, self.sqs.account(scope)));
             let selected = known.into_iter().flatten();
-            targets.extend(selected.filter(|known| self.monitoring.selects(&known.queue.name)));
+            let selected = selected.filter(|known| self.monitoring.selects(&known.queue.name));
+            targets.extend(selected.map(|mut known| {
+                self.sqs.set_scope(scope, &mut known.queue);
+                known
+            }));
             entries.push(entry.map(CacheEntry::without_queues));
         }
         redrive_graph::keep_first_of_each(&mut targets);

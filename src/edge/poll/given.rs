@@ -112,7 +112,7 @@ impl Poller {
         let now = clock::now();
         let keys = Keys::none().with_all(Watched::QUEUE);
         let recorded = self.with_watched(&keys, |doc| {
-            let is_it = |queue: &_| self.is_in(scope, queue);
+            let is_it = |queue: &_| self.sqs.has(scope, queue);
             let mut entries = doc.entries().map(|entry| &entry.queue);
             entries.find(|queue| queue.name == name && is_it(queue)).cloned()
         })?;

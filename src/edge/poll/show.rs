@@ -28,9 +28,9 @@ pub fn show(sqs: &Sqs, monitoring: &Monitoring, lints: bool) -> Result<bool, Err
     unseen.iter().for_each(|sentence| log::warn(sentence));
     let people = wire::stdout_is_terminal();
     let text = if lints {
-        lint_text(&survey, monitoring, people)
+        lint_text(sqs, &survey, monitoring, people)
     } else {
-        list_text(&survey, monitoring, people)
+        list_text(sqs, &survey, monitoring, people)
     };
     wire::print(&text)?;
     Ok(!unseen.is_empty())
@@ -52,10 +52,10 @@ fn unseen_sentences(seen: &ScopeSurvey, lints: bool) -> Vec<String> {
     unlisted.into_iter().chain(unread).collect()
 }
 
-fn list_text(survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
-    let known = redrive_graph::find(survey, monitoring.discover, monitoring.patterns.as_ref());
-    let known: Vec<DeadLetterQueue> =
-        known.into_iter().filter(|known| monitoring.selects(&known.queue.name)).collect();
+fn list_text(sqs: &Sqs, survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
+    let mut known = redrive_graph::find(survey, monitoring.discover, monitoring.patterns.as_ref());
+    known.retain(|known| monitoring.selects(&known.queue.name));
+    known.iter_mut().for_each(|known| sqs.set_scope(known.scope, &mut known.queue));
     if !people {
         return known.iter().flat_map(|known| found_line(known, survey.at)).collect();
     }
@@ -77,10 +77,14 @@ fn list_text(survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> 
     table.into_bytes()
 }
 
-fn lint_text(survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
+fn lint_text(sqs: &Sqs, survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
     let mut lines = Vec::new();
     let all = lint::lint(survey, monitoring.patterns.as_ref());
-    for one in all.into_iter().filter(|one| monitoring.selects(&one.queue.name)) {
+    for mut one in all.into_iter().filter(|one| monitoring.selects(&one.queue.name)) {
+        let is_in = |scope: &usize| sqs.has(*scope, &one.queue);
+        if let Some(scope) = (0..sqs.scopes()).find(is_in) {
+            sqs.set_scope(scope, &mut one.queue);
+        }
         if people {
             for finding in &one.findings {
                 let name = text::safe(&one.queue.name);

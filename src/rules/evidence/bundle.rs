@@ -154,6 +154,10 @@ pub struct Group {
     pub exception: Option<String>,
     /// Error text, with the parts that vary between messages masked.
     pub message: Option<String>,
+    /// Innermost place of the application's own code in the stack trace of one of the messages:
+    /// `worker.py line 12`.
+    #[serde(default)]
+    pub place: Option<String>,
     /// Number of messages in the sample.
     pub count: u64,
     /// Ids in `messages.ndjson`.

@@ -158,6 +158,9 @@ pub struct ErrorReport {
     pub message: Option<SourcedText>,
     /// Innermost function of the application's own code in the stack trace.
     pub function: Option<String>,
+    /// File and line of that function: `worker.py line 12`. No part of a fingerprint, because every
+    /// deployment changes it.
+    pub place: Option<String>,
     /// Service of the target ARN that the producer could not deliver to, such as `lambda`.
     pub target: Option<String>,
 }

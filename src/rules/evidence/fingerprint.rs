@@ -63,6 +63,8 @@ pub struct Fingerprint {
     pub exception: Option<String>,
     /// Masked error text.
     pub message: Option<String>,
+    /// File and line of the innermost own frame; no part of the id.
+    pub place: Option<String>,
 }
 
 /// A fingerprint under construction: the hash over the parts of its id, and their phrases. Each
@@ -104,6 +106,7 @@ impl Parts {
             code: None,
             exception: None,
             message: None,
+            place: None,
         }
     }
 }
@@ -185,7 +188,8 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
     } else if message.is_none() && error.by_producer {
         title = format!("{title} ({producer})");
     }
-    Some(Fingerprint { code, exception, message, ..parts.finish(decoded, &title) })
+    let place = error.place.clone();
+    Some(Fingerprint { code, exception, message, place, ..parts.finish(decoded, &title) })
 }
 
 /// Returns whether the function is part of the cause: for code faults such as a null pointer, and

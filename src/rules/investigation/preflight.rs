@@ -94,13 +94,11 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Prefli
             }
     };
     let owner = sessions.sessions.iter().rev().find(owns)?;
-    let verb = if owner.status == SessionStatus::Running {
-        "is investigating"
-    } else {
-        "has investigated"
-    };
     let (id, queue) = (&owner.id, &owner.queue_name);
-    let detail = format!("session {id} {verb} the same cause in queue '{queue}'");
+    // A part of the id is unique in practice, and fits a line.
+    let short = id.get(..8).unwrap_or(id);
+    let work = if owner.status == SessionStatus::Running { "running session" } else { "report" };
+    let detail = format!("same cause as {queue}, {work} {short}");
     let retry = Retry::AfterSession(id.clone());
     Some(PreflightSkip { word: KNOWN_CAUSE, detail, retry })
 }

@@ -307,7 +307,7 @@ pub fn queue_at(url: &str, region: &str, label: &str) -> Option<Queue> {
         region: region.to_owned(),
         account: if label.is_empty() { number } else { label }.to_owned(),
         fifo: dlq_name::is_fifo(name),
-        sources: Vec::new(),
+        ..Queue::default()
     })
 }
 

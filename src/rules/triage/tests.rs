@@ -2,6 +2,8 @@ use super::report::render;
 use super::*;
 use crate::event::{Finding, Queue};
 use crate::rules::evidence::bundle::{SourceFacts, Timeline};
+use crate::rules::queue::expiry::ExpiryWindow;
+use crate::rules::report::LossFacts;
 use rows::rows;
 
 mod outside;
@@ -33,6 +35,10 @@ fn source() -> SourceFacts {
         visibility_s: Some(30),
         max_receive_count: Some(5),
     }
+}
+
+fn no_loss() -> LossFacts {
+    LossFacts { window: ExpiryWindow::default(), now: at(86_400) }
 }
 
 /// A queue, a group and its messages: what a row changes.
@@ -162,7 +168,7 @@ impl Story {
     }
 
     fn report(&self) -> String {
-        render(&self.bundle(), &self.judge())
+        render(&self.bundle(), &self.judge(), no_loss())
     }
 }
 

@@ -6,10 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::page::{PageStyle, Shade};
 use crate::event::{AnyPayload, Head, Queue, Severity};
 use crate::rules::investigation::preflight::{KNOWN_CAUSE, NOT_A_CODE_BUG};
 use crate::rules::notification::message::{Notice, render};
+use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::sent_log::SentLog;
 use crate::shell;
 use crate::text::{count, safe, shorten, wrap};
@@ -31,11 +34,12 @@ pub struct JournalText {
     /// Events below this severity are left out.
     pub least: Severity,
     left_out: u64,
+    scopes: SeenScopes,
 }
 
 impl JournalText {
     pub fn new(style: PageStyle, least: Severity) -> Self {
-        JournalText { style, least, left_out: 0 }
+        JournalText { style, least, left_out: 0, scopes: SeenScopes::default() }
     }
 
     /// Returns the paragraph of an event; empty when it is left out.
@@ -44,11 +48,16 @@ impl JournalText {
             self.left_out += 1;
             return String::new();
         }
-        let notice = notice_then(head, line, now);
+        let mut notice = notice_then(head, line, now);
+        self.scopes.qualify(&mut notice, line);
         let word = self.style.severity(notice.severity);
         let columns = notice.when.chars().count() + notice.severity.as_str().len() + 2;
         let start = format!("{} {word} ", notice.when);
-        self.style.paragraph(&start, columns, &notice.text(), INDENT)
+        let text = notice.text();
+        let mut lines = text.lines();
+        let first = self.style.paragraph(&start, columns, lines.next().unwrap_or_default(), INDENT);
+        // Commands are not broken.
+        lines.fold(first, |text, line| format!("{text}{line}\n"))
     }
 
     /// Returns the sentence about what was left out since the last call.
@@ -62,6 +71,16 @@ impl JournalText {
             }
         }
     }
+}
+
+/// Returns the region and account of the queue of an event, in parentheses.
+fn place(line: &[u8]) -> String {
+    let event: Value = serde_json::from_slice(line).unwrap_or_default();
+    let part =
+        |key: &str| event.pointer(key).and_then(Value::as_str).map(|part| safe(part).into_owned());
+    let parts = ["/data/queue/region", "/data/queue/account"].map(part);
+    let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
 /// Returns the notice of an event as it read at that time: `in 2h` counts from the event. The date is
@@ -101,8 +120,9 @@ struct StoryState {
     was_sampled: bool,
     /// The newest event of an investigation.
     investigation: Option<Investigation>,
-    /// The next steps of the notices of the last raise and the last warning of a loss.
-    steps: [Option<String>; 2],
+    /// The instructions and commands of the notices of the last raise and the last warning of a
+    /// loss.
+    steps: [Vec<String>; 2],
 }
 
 #[derive(Debug)]
@@ -110,8 +130,8 @@ enum Investigation {
     /// The reason in one word.
     Skipped(String),
     Running(String),
-    /// The next step of its notice.
-    Completed(Option<String>),
+    /// The instructions and commands of its notice.
+    Completed(Vec<String>),
     WithoutResult,
 }
 
@@ -138,26 +158,25 @@ impl Story {
         if notice.severity == Severity::Debug {
             return String::new();
         }
-        let heading = self.heading(head, &notice);
-        let detail = notice.detail.as_ref().map_or(String::new(), |detail| format!("; {detail}"));
+        let heading = self.heading(head, &notice, line);
         self.scenes.push(Scene {
             event: head.id.to_string(),
             when: notice.when,
             severity: notice.severity,
-            text: notice.what + &detail,
+            text: notice.what,
             channels: self.sent.channels(head).into_iter().map(channel_name).collect(),
         });
         let due = if self.scenes.len() >= SCENES_MAX { self.take_scenes() } else { String::new() };
         heading + &due
     }
 
-    fn heading(&mut self, head: &Head<'_>, notice: &Notice) -> String {
+    fn heading(&mut self, head: &Head<'_>, notice: &Notice, line: &[u8]) -> String {
         if std::mem::replace(&mut self.has_heading, true) {
             return String::new();
         }
         let id = head.incident.as_deref().unwrap_or_default();
         let id = safe(id.get(..ID).unwrap_or(id)).into_owned();
-        let text = format!("incident {id} of {}", notice.subject);
+        let text = format!("incident {id} of {}{}", notice.subject, place(line));
         wrap(&text, self.style.width)
             .iter()
             .map(|line| format!("{}\n", self.style.paint(Shade::Heading, line)))
@@ -197,10 +216,16 @@ impl Story {
         }
         let mut text = scenes + &format!("{}\n", self.style.paint(Shade::Heading, "what next"));
         for step in self.state.next_steps() {
-            text += &self.style.paragraph("  ", 2, &step, INDENT);
+            text += &format!("  {step}\n");
         }
         text
     }
+}
+
+/// Returns the instructions and commands of a notice, without the one that prints the story.
+fn instructions(notice: &Notice) -> Vec<String> {
+    let lines = notice.below.iter().chain(&notice.next);
+    lines.filter(|line| !line.contains("dlq-log ")).cloned().collect()
 }
 
 fn channel_name(name: &str) -> String {
@@ -209,11 +234,10 @@ fn channel_name(name: &str) -> String {
 
 impl StoryState {
     fn add(&mut self, data: AnyPayload, notice: &Notice) {
-        let next = || notice.next.clone();
         match data {
-            AnyPayload::QueueRaised(data) => self.name(&data.queue, 0, next()),
-            AnyPayload::QueueGrew(data) => self.name(&data.queue, 0, next()),
-            AnyPayload::QueueExpiring(data) => self.name(&data.queue, 1, next()),
+            AnyPayload::QueueRaised(data) => self.name(&data.queue, 0, notice),
+            AnyPayload::QueueGrew(data) => self.name(&data.queue, 0, notice),
+            AnyPayload::QueueExpiring(data) => self.name(&data.queue, 1, notice),
             AnyPayload::QueueCleared(_) | AnyPayload::QueueGone(_) => self.has_ended = true,
             AnyPayload::QueueSampled(data) => self.was_sampled |= data.bundle.is_some(),
             AnyPayload::InvestigationSkipped(data) => {
@@ -223,7 +247,7 @@ impl StoryState {
                 self.investigation = Some(Investigation::Running(data.session));
             }
             AnyPayload::InvestigationCompleted(_) => {
-                self.investigation = Some(Investigation::Completed(next()));
+                self.investigation = Some(Investigation::Completed(instructions(notice)));
             }
             AnyPayload::InvestigationFailed(_)
             | AnyPayload::InvestigationTimedOut(_)
@@ -234,10 +258,9 @@ impl StoryState {
         }
     }
 
-    fn name(&mut self, queue: &Queue, step: usize, next: Option<String>) {
+    fn name(&mut self, queue: &Queue, step: usize, notice: &Notice) {
         self.queue.clone_from(&queue.name);
-        // The reader of the story looks already.
-        self.steps[step] = next.filter(|next| !next.contains("dlq-log "));
+        self.steps[step] = instructions(notice);
     }
 
     /// Returns the steps, the most urgent first; never none.
@@ -251,7 +274,7 @@ impl StoryState {
             is_shown.then(|| format!("{before}: '{options} {queue}'"))
         };
         let investigation = match &self.investigation {
-            Some(Investigation::Completed(next)) => next.clone(),
+            Some(Investigation::Completed(_)) => None,
             Some(Investigation::Running(session)) => {
                 let id: String = safe(session).chars().take(ID).collect();
                 Some(format!("wait for session {id}, which is investigating: 'dlq-status'"))
@@ -272,6 +295,9 @@ impl StoryState {
             _ => command("to see why the messages died", "dlq-peek"),
         };
         let mut steps: Vec<String> = self.steps.iter().rev().flatten().cloned().collect();
+        if let Some(Investigation::Completed(instructions)) = &self.investigation {
+            steps.extend(instructions.iter().cloned());
+        }
         steps.extend(investigation);
         if steps.is_empty() {
             steps.push("wait: nothing has to be done now".to_owned());

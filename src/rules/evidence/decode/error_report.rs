@@ -203,7 +203,8 @@ fn error_in_object(
         })
     });
     error.exception = class.map(|(key, text)| SourcedText::new(text.trim(), key));
-    error.function = fields.stack.and_then(|stack| trace::own_function(&stack_text(stack)));
+    let frame = fields.stack.map(|stack| trace::own_frame(&stack_text(stack))).unwrap_or_default();
+    (error.function, error.place) = (frame.function, frame.place);
     if let Some((key, text)) = message {
         fill_missing(&mut error, error_in_text(text, key, false));
     } else if let (Some(stack), None) = (fields.stack, &error.exception) {
@@ -243,7 +244,10 @@ fn fill_missing(error: &mut ErrorReport, other: ErrorReport) {
     error.code = error.code.take().or(other.code);
     error.exception = error.exception.take().or(other.exception);
     error.message = error.message.take().or(other.message);
-    error.function = error.function.take().or(other.function);
+    // The place belongs to the function.
+    if error.function.is_none() {
+        (error.function, error.place) = (other.function, other.place);
+    }
 }
 
 /// Returns whether a status is neither informational, success nor redirection.

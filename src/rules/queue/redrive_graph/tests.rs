@@ -76,8 +76,8 @@ fn dlqs_are_found_by_redrive_policy_and_by_name() {
             arn: arn("orders-dlq"),
             region: REGION.into(),
             account: "prod".into(),
-            fifo: false,
             sources: vec!["orders".into()],
+            ..Queue::default()
         }
     );
     assert_eq!(both[2].found_at, AT);

@@ -58,9 +58,7 @@ fn head(line: &[u8]) -> Head<'_> {
 
 /// Returns the sentence of a notice, with which the story tells the event.
 fn sentence(line: &[u8]) -> String {
-    let notice = render(&head(line), line, now());
-    let detail = notice.detail.map_or(String::new(), |detail| format!("; {detail}"));
-    notice.what + &detail
+    render(&head(line), line, now()).what
 }
 
 fn story(width: usize, lines: &[Vec<u8>]) -> String {
@@ -82,11 +80,10 @@ fn story_has_events_notices_and_next_step() {
         notice("1", "pager"),
         line("2", completed("the total is missing")),
     ];
-    let subject = render(&head(&lines[0]), &lines[0], now()).subject;
-    let read = render(&head(&lines[3]), &lines[3], now()).next.unwrap();
+    let read = render(&head(&lines[3]), &lines[3], now()).below.join("\n  ");
     let expected = format!(
-        "incident 1f2e3d4c-0000 of {subject}\n  19:57:32Z  ERROR  {}\n{:20}notified: console, \
-         pager\n  19:57:32Z  INFO   {}\nwhat next\n  {read}\n",
+        "incident 1f2e3d4c-0000 of orders-dlq (eu-west-1)\n  19:57Z  ERROR  {}\n{:17}notified: console, \
+         pager\n  19:57Z  INFO   {}\nwhat next\n  {read}\n",
         sentence(&lines[0]),
         "",
         sentence(&lines[3])
@@ -187,11 +184,13 @@ fn warning_of_a_loss_comes_first() {
         tier: "1h".into(),
         certain: true,
         depth: Some(3),
+        retention_s: None,
         expires_after: None,
         expires_before: None,
     };
     let lines = [line("1", raised()), line("2", expiring), line("3", completed("t"))];
-    let step = render(&head(&lines[1]), &lines[1], now()).next.unwrap();
+    let notice = render(&head(&lines[1]), &lines[1], now());
+    let step = notice.below.iter().chain(&notice.next).next().unwrap();
     let text = story(500, &lines);
     assert!(text.contains(&format!("what next\n  {step}\n  ")), "{text}");
 }
