@@ -50,7 +50,7 @@ def line_of_now(kind: str, name: str, **data: object) -> bytes:
 
 def raised_line(name: str) -> bytes:
     queue = {"name": name, "url": f"http://127.0.0.1:9/0/{name}", "arn": f"arn:aws:sqs:us-east-1:0:{name}"}
-    queue |= {"region": "us-east-1", "account": "0", "fifo": False, "sources": []}
+    queue |= {"region": "us-east-1", "account": "0", "fifo": False, "sources": [], "profile": None, "endpoint": None}
     return line_of_now(
         "queue.raised", name, queue=queue, depth=3, visible=3, in_flight=0, delayed=0, previous=0,
         threshold=1, retention_s=345600, expires_after=None, expires_before=None,

@@ -9,15 +9,21 @@
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
 //! - [`view`]: what `dlq-status` shows.
+//! - [`report`]: what the reports of triage and verdict share.
+//! - [`loss_text`]: in which words a loss is announced.
+//! - [`aws_command`]: which commands people are told to run, in the right account.
 //!
 //! Never: files, network, clock, environment or threads. `tests/it/tidy/imports.rs` reads the
 //! imports.
 
 pub mod agent;
+pub mod aws_command;
 pub mod evidence;
 pub mod investigation;
+pub mod loss_text;
 pub mod notification;
 pub mod queue;
+pub mod report;
 pub mod triage;
 pub mod verdict;
 pub mod view;

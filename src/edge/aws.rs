@@ -31,6 +31,8 @@ use tokio::task::JoinHandle;
 use self::client::{Clients, Priority, ScopeClient};
 use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
+use crate::event::Queue;
+use crate::rules::queue::address;
 use crate::rules::queue::discovery_cache::CacheKey;
 use crate::rules::queue::redrive_graph::Survey;
 use crate::store::{BlockingWait, assert_may_wait};
@@ -96,6 +98,25 @@ impl Sqs {
         &self.clients.scopes[scope].scope.account
     }
 
+    /// Returns whether a queue may be in a scope, by region and name of the account.
+    pub fn has(&self, scope: usize, queue: &Queue) -> bool {
+        let label = self.account(scope);
+        self.region(scope) == queue.region && (label.is_empty() || label == queue.account)
+    }
+
+    /// Records the profile and the endpoint of a scope in a queue, for commands that ask AWS the
+    /// same way. What the SDK itself finds in the environment, the AWS command line finds as well.
+    pub fn set_scope(&self, scope: usize, queue: &mut Queue) {
+        let Scope { profile, endpoint, .. } = &self.clients.scopes[scope].scope;
+        queue.profile.clone_from(profile);
+        queue.endpoint.clone_from(endpoint);
+    }
+
+    /// Names a scope in a sentence.
+    pub fn place(&self, scope: usize) -> String {
+        address::place(self.account(scope), self.region(scope))
+    }
+
     /// Returns the key of a scope in the discovery cache.
     pub fn cache_key(&self, scope: usize, monitoring: &Monitoring) -> CacheKey {
         let client = &self.clients.scopes[scope];
@@ -119,19 +140,24 @@ impl Sqs {
         self.sync(async |_| tokio::time::sleep_until(moment.into()).await);
     }
 
-    /// Lists every queue in every scope, and with `read` reads their attributes.
-    pub fn survey(&self, read: bool) -> Survey {
-        self.sync(|clients| clients.survey(read, Priority::Foreground))
+    /// Lists every queue in these scopes, and with `read` reads their attributes.
+    pub fn survey(&self, scopes: &[usize], read: bool) -> Survey {
+        self.sync(|clients| clients.survey(scopes, read, Priority::Foreground))
     }
 
     /// Starts a survey in the background, unless one is running.
-    pub fn start_survey(&self, read: bool) {
+    pub fn start_survey(&self, scopes: Vec<usize>, read: bool) {
         let mut survey = self.survey.borrow_mut();
         if let (None, Some(runtime)) = (&*survey, &self.runtime) {
             let clients = self.clients.clone();
-            let task = async move { clients.survey(read, Priority::Background).await };
+            let task = async move { clients.survey(&scopes, read, Priority::Background).await };
             *survey = Some(runtime.spawn(task));
         }
+    }
+
+    /// Whether a background survey is running, or its result was not taken yet.
+    pub fn is_surveying(&self) -> bool {
+        self.survey.borrow().is_some()
     }
 
     /// Returns the result of a finished background survey, at most once.

@@ -5,6 +5,7 @@
 //! prints the lines only after both are on disk. The decisions are in rules/.
 
 mod discover;
+mod given;
 mod options;
 mod round_lines;
 mod show;
@@ -12,7 +13,8 @@ mod show;
 pub use options::RunOptions;
 pub use show::show;
 
-use discover::Discovered;
+use discover::{Discovered, Unseen};
+use given::GivenQueue;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,9 +28,9 @@ use crate::event::{self, Event, PollFinished};
 use crate::journal::Journal;
 use crate::log;
 use crate::money::Usd;
-use crate::rules::queue::discovery_cache::DiscoveryDoc;
+use crate::rules::queue::discovery_cache::{CacheEntry, DiscoveryDoc};
 use crate::rules::queue::document;
-use crate::rules::queue::document::Watched;
+use crate::rules::queue::document::{ScopeFailure, Watched};
 use crate::rules::queue::monitor::{Policy, Polled, asks_for_tasks};
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
@@ -62,9 +64,13 @@ pub struct Poller {
     key: String,
     /// The documents as a dry run would leave them.
     dry: Option<RefCell<(Watched, DiscoveryDoc)>>,
+    /// The queues that the run was given, instead of those of discovery.
+    given: Vec<GivenQueue>,
     targets: Vec<DeadLetterQueue>,
-    /// The time at which the targets were discovered; with several scopes, the oldest.
-    discovered_at: Option<Timestamp>,
+    /// The cache entry of each scope without its queues; empty before the first round.
+    entries: Vec<Option<CacheEntry>>,
+    /// The warnings of the last round about what it could not see.
+    warned: BTreeSet<String>,
     /// The number of requests of the last discovery.
     discovery_calls: u64,
     round: u64,
@@ -84,7 +90,9 @@ impl Poller {
         let documents = (store.read(&keys)?, store.read(&keys)?);
         let dry = run.dry_run.then(|| RefCell::new(documents));
         let key = selection_key(&sqs, &monitoring, &run);
+        let given = run.queues.iter().map(|text| GivenQueue::new(text, &sqs));
         Ok(Poller {
+            given: given.collect::<Result<_, _>>()?,
             sqs,
             policy: run.policy(&monitoring),
             monitoring,
@@ -94,7 +102,8 @@ impl Poller {
             key,
             dry,
             targets: Vec::new(),
-            discovered_at: None,
+            entries: Vec::new(),
+            warned: BTreeSet::new(),
             discovery_calls: 0,
             round: 0,
         })
@@ -125,12 +134,15 @@ impl Poller {
     fn round(&mut self) -> Result<Round, Error> {
         let (begun, earlier_calls) = (clock::tick(), self.sqs.api_calls());
         self.round += 1;
-        let given_found = self.find_given();
-        let discovered = match self.run.queues.is_empty() {
-            true => self.discover()?,
-            false => Discovered::default(),
-        };
-        let all_found = given_found && discovered.unlisted_scopes() == 0;
+        let mut unseen = Unseen::default();
+        let mut discovered = Discovered::default();
+        if self.given.is_empty() {
+            discovered = self.discover()?;
+            unseen = self.unseen_parts();
+        } else {
+            self.find_given(&mut unseen)?;
+        }
+        self.warn_of(std::mem::take(&mut unseen.sentences));
         let discovery_calls = self.sqs.api_calls() - earlier_calls;
         if discovery_calls > 0 {
             self.discovery_calls = discovery_calls;
@@ -139,7 +151,11 @@ impl Poller {
         let lasting = targets.len();
         targets.extend(discovered.leaving.iter().cloned());
         self.add_recorded_queues(&mut targets)?;
-        if targets.is_empty() && all_found && self.round == 1 {
+        // Records may come from another configuration, or from an earlier version.
+        for target in &mut targets {
+            self.sqs.set_scope(target.scope, &mut target.queue);
+        }
+        if targets.is_empty() && unseen.is_empty() && self.round == 1 {
             let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
             log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
         }
@@ -151,8 +167,9 @@ impl Poller {
         let finished = PollFinished {
             round: self.round,
             queues: polled.len() as u64,
-            unreadable: polled.iter().filter(is_unreadable).count() as u64,
-            unlisted: discovered.unlisted_scopes(),
+            unreadable: polled.iter().filter(is_unreadable).count() as u64 + unseen.unfound_queues,
+            unlisted: unseen.unlisted_scopes,
+            unsurveyed: unseen.unsurveyed_queues,
             // Counted later, under the lock.
             raised: 0,
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -166,12 +183,20 @@ impl Poller {
             finished.duration_ms,
             text::count(finished.api_calls, "request"),
         ));
-        let incomplete = !all_found || finished.unreadable > 0;
-        let (lines, raised) = self.apply(discovered, &polled, finished, polled_at)?;
+        let incomplete = !unseen.is_empty() || finished.unreadable > 0;
+        let news = (discovered.lines, unseen.failures);
+        let (lines, raised) = self.apply(news, &polled, finished, polled_at)?;
         drop(polled);
         targets.truncate(lasting);
         self.targets = targets;
         Ok(Round { lines, incomplete, raised })
+    }
+
+    /// Warns of what the round cannot see, unless the round before said the same.
+    fn warn_of(&mut self, sentences: Vec<String>) {
+        let sentences: BTreeSet<String> = sentences.into_iter().collect();
+        sentences.difference(&self.warned).for_each(|sentence| log::warn(sentence));
+        self.warned = sentences;
     }
 
     /// Returns the price of a month of rounds and discovery at their intervals, in US dollars.
@@ -185,7 +210,7 @@ impl Poller {
     /// Applies the round to `queues.json` and appends its events to the journal, in one update.
     fn apply(
         &self,
-        found: Discovered,
+        (found, failures): (RoundLines, Vec<ScopeFailure>),
         polled: &[Polled<'_>],
         mut finished: PollFinished,
         polled_at: Timestamp,
@@ -194,7 +219,7 @@ impl Poller {
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
             let mut push = |line: &[u8], news| lines.push(line, news);
-            doc.apply_failures(&found.failures, polled_at, &mut push);
+            doc.apply_failures(&failures, polled_at, &mut push);
             doc.apply_round(&self.policy, &self.key, polled_at, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
@@ -208,7 +233,7 @@ impl Poller {
                 log::warn(&sentence);
             }
             // Discovery has appended its lines to the journal already.
-            Ok(([found.lines, lines], raised))
+            Ok(([found, lines], raised))
         };
         match &self.dry {
             Some(dry) => change(&mut dry.borrow_mut().0),
@@ -235,7 +260,7 @@ impl Poller {
         self.with_watched(&keys, |doc| {
             let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
                 unlisted: is_missing(&reading)
-                    && (!target.is_given() || doc.record(&target.queue.arn).is_some())
+                    && (!target.is_given() || doc.is_known(&target.queue.arn))
                     && is_unlisted(target),
                 tasks: asks_for_tasks(&self.policy, doc.record(&target.queue.arn), &reading)
                     .then(|| self.sqs.move_tasks(target.scope, &target.queue.arn)),

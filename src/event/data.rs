@@ -120,6 +120,10 @@ part! {
         fifo: bool,
         /// The names of the known source queues.
         sources: Vec<String>,
+        /// The profile with which the queue is asked; null for the default chain of credentials.
+        profile: Option<String>,
+        /// The configured endpoint of the queue's server; null for AWS's own.
+        endpoint: Option<String>,
     }
 }
 
@@ -237,6 +241,8 @@ payloads! {
         certain: bool,
         /// The present depth; null while the queue cannot be read.
         depth: Option<u64>,
+        /// The retention of the queue, in seconds; null when unknown.
+        retention_s: Option<u64>,
         /// No message is lost before this; null when unknown.
         expires_after: Option<Timestamp>,
         /// The oldest message is lost by this; null when unknown.
@@ -319,10 +325,14 @@ payloads! {
         queues: u64,
         /// The number of queues that could not be read.
         unreadable: u64,
-        /// The number of accounts and regions that could not be listed. Their queues are unknown
-        /// and not in `queues`.
+        /// The number of accounts and regions that could not be listed. Only their queues of
+        /// earlier lists are in `queues`.
         #[serde(default)]
         unlisted: u64,
+        /// The number of queues whose redrive policy could not be read. DLQs that only they name
+        /// may be missing in `queues`.
+        #[serde(default)]
+        unsurveyed: u64,
         /// The number of queues with an open incident.
         raised: u64,
         duration_ms: u64,

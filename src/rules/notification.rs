@@ -3,4 +3,5 @@
 pub mod message;
 pub mod policy;
 pub mod route;
+pub mod scope;
 pub mod sent_log;

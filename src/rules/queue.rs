@@ -2,6 +2,7 @@
 //! makes an event (raised, grew, expiring, cleared, unreadable); loss, lint, and the two documents
 //! of `dlq-poll`.
 
+pub mod address;
 pub mod discovery_cache;
 pub mod dlq_name;
 pub mod document;
@@ -12,4 +13,5 @@ pub mod monitor;
 pub mod reading;
 pub mod redrive_graph;
 pub mod schedule;
+pub mod survey_gap;
 pub mod threshold;

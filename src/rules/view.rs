@@ -1,3 +1,5 @@
-//! Views of the state for a person.
+//! Views of the state and of the journal for a person.
 
+pub mod page;
 pub mod status;
+pub mod story;

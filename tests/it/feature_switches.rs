@@ -56,5 +56,5 @@ fn notify_switch_takes_effect_while_running() {
     });
     let output = filter.finish();
     let notices = output.stderr;
-    assert!(notices.contains(" loud (") && !notices.contains(" silent ("), "{notices}");
+    assert!(notices.contains(" loud: ") && !notices.contains(" silent: "), "{notices}");
 }

@@ -5,6 +5,8 @@ mod discovery;
 mod edges;
 mod faults;
 mod follow;
+mod given;
 mod options;
 mod real_sqs;
 mod state;
+mod surveys;

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use super::Sqs;
 use super::client::{Clients, Priority};
 use crate::clock;
+use crate::rules::queue::address::{NameHint, QueueAddress};
 use crate::rules::queue::loss::MoveTask;
 use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::{
@@ -19,46 +20,55 @@ impl Sqs {
         self.sync(|clients| clients.list(scope, Priority::Foreground))
     }
 
-    /// Returns the URL of the queue with this name.
-    fn queue_url(&self, scope: usize, name: &str) -> Result<String, ReadError> {
-        let send = |client: Client| client.get_queue_url().queue_name(name).send();
-        let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
-        answer.queue_url.ok_or_else(|| ReadError::Other("the answer has no URL".into()))
+    /// Returns which of `scopes` may have a queue: for a URL the first one of its region, else the
+    /// first. Empty when no scope is in the region of an ARN.
+    pub fn scopes_for(&self, address: &QueueAddress, scopes: &[usize]) -> Vec<usize> {
+        let here = scopes.iter().filter(|scope| address.may_be_in(self.region(**scope))).copied();
+        match address {
+            QueueAddress::Url(_) => here.chain(scopes.first().copied()).take(1).collect(),
+            _ => here.collect(),
+        }
     }
 
-    /// Finds a queue: by name in each of `scopes`; by URL without a request, in the first scope of
-    /// the region that the URL names, else in the first of `scopes`.
-    ///
-    /// Returns an error when no scope has the queue: that of a scope which could not be asked, if
-    /// there is one, else [`ReadError::Missing`].
-    pub fn find_queue(
+    /// Compares a name that does not exist in a scope with those that do; with none when the scope
+    /// cannot be listed.
+    pub fn name_hint(&self, scope: usize, name: &str) -> NameHint {
+        NameHint::new(name, &self.list(scope).unwrap_or_default())
+    }
+
+    /// Finds a queue in a scope; by URL without a request.
+    pub fn look_up(
         &self,
-        name: &str,
-        scopes: &[usize],
-    ) -> Result<Vec<DeadLetterQueue>, ReadError> {
+        scope: usize,
+        address: &QueueAddress,
+    ) -> Result<DeadLetterQueue, ReadError> {
         let at = clock::now();
-        let mut found = Vec::new();
-        let mut error = ReadError::Missing;
-        let mut add = |scope: usize, url: &str| {
-            let (region, account) = (self.region(scope), self.account(scope));
-            let queue = queue_at(url, region, account);
-            found.extend(queue.map(|queue| DeadLetterQueue::given(scope, queue, at)));
+        let url = match address {
+            QueueAddress::Url(url) => url.clone(),
+            QueueAddress::Name(name) => self.queue_url(scope, name, None)?,
+            QueueAddress::Arn { account, name, .. } => {
+                self.queue_url(scope, name, Some(account))?
+            }
         };
-        if name.contains("://") {
-            let in_url = |scope: &&usize| name.contains(&format!(".{}.", self.region(**scope)));
-            if let Some(scope) = scopes.iter().find(in_url).or(scopes.first()) {
-                add(*scope, name);
-            }
-        } else {
-            for scope in scopes {
-                match self.queue_url(*scope, name) {
-                    Ok(url) => add(*scope, &url),
-                    Err(ReadError::Missing) => {}
-                    Err(other) => error = other,
-                }
-            }
-        }
-        if found.is_empty() { Err(error) } else { Ok(found) }
+        let queue = queue_at(&url, self.region(scope), self.account(scope));
+        let mut queue = queue.ok_or_else(|| ReadError::Other("not the URL of a queue".into()))?;
+        self.set_scope(scope, &mut queue);
+        Ok(DeadLetterQueue::given(scope, queue, at))
+    }
+
+    /// Returns the URL of the queue with this name, in another account if one is given.
+    fn queue_url(
+        &self,
+        scope: usize,
+        name: &str,
+        owner: Option<&String>,
+    ) -> Result<String, ReadError> {
+        let send = |client: Client| {
+            let request = client.get_queue_url().queue_name(name);
+            request.set_queue_owner_aws_account_id(owner.cloned()).send()
+        };
+        let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
+        answer.queue_url.ok_or_else(|| ReadError::Other("the answer has no URL".into()))
     }
 
     /// Returns the URLs of the queues that send their dead letters to this one.
@@ -100,22 +110,23 @@ impl Clients {
         self.pages(scope, priority, "ListQueues", send).await
     }
 
-    pub(super) async fn survey(&self, read: bool, priority: Priority) -> Survey {
+    /// Surveys the scopes of these indices.
+    pub(super) async fn survey(&self, scopes: &[usize], read: bool, priority: Priority) -> Survey {
         let at = clock::now();
-        let lists = join_all((0..self.scopes.len()).map(|scope| self.list(scope, priority))).await;
+        let lists = join_all(scopes.iter().map(|scope| self.list(*scope, priority))).await;
         let mut readings = Vec::new();
         if read {
-            let each = lists.iter().enumerate();
-            let each_url = each.flat_map(|(scope, urls)| {
-                urls.iter().flatten().map(move |url| (scope, url.clone()))
+            let each_url = scopes.iter().zip(&lists).flat_map(|(scope, urls)| {
+                urls.iter().flatten().map(move |url| (*scope, url.clone()))
             });
             let queues: Vec<_> = each_url.collect();
             readings = self.read(&queues, priority).await;
         }
         let mut readings = readings.into_iter();
-        let scopes = self.scopes.iter().zip(lists).map(|(client, urls)| ScopeSurvey {
-            region: client.region.clone(),
-            account: client.scope.account.clone(),
+        let surveys = scopes.iter().zip(lists).map(|(&scope, urls)| ScopeSurvey {
+            scope,
+            region: self.scopes[scope].region.clone(),
+            account: self.scopes[scope].scope.account.clone(),
             queues: urls.map(|urls| {
                 let listed = urls.into_iter().map(|url| ListedQueue {
                     url,
@@ -124,6 +135,6 @@ impl Clients {
                 listed.collect()
             }),
         });
-        Survey { at, scopes: scopes.collect() }
+        Survey { at, scopes: surveys.collect() }
     }
 }

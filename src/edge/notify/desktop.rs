@@ -237,7 +237,7 @@ mod tests {
     fn notice_text_is_passed_as_data_on_every_platform() {
         let (program, arguments) = command(Platform::Other, &notice("-n"));
         assert_eq!(program, "notify-send");
-        let body = "ERROR 00:00:00Z\n&lt;b&gt;bold&lt;/b&gt; &amp; \"quoted\" 'text' \\\\033";
+        let body = "ERROR 00:00Z\n&lt;b&gt;bold&lt;/b&gt; &amp; \"quoted\" 'text' \\\\033";
         let expected = ["--app-name=dlq-tools", "--urgency=critical", "--", "--help: -n", body];
         assert_eq!(arguments, expected);
 

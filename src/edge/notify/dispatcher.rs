@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::config::{self, ChannelKind, Env, Settings, Switches};
+use crate::config::{self, Aws, ChannelKind, Env, Settings, Switches};
 use crate::document::Keys;
 use crate::edge::notify::console;
 use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
@@ -19,6 +19,7 @@ use crate::journal::Journal;
 use crate::log;
 use crate::rules::notification::message;
 use crate::rules::notification::route::Router;
+use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
 use crate::store::{self, BlockingWait, Store};
 use crate::time::Timestamp;
@@ -60,6 +61,7 @@ pub struct Dispatcher {
     /// Absent in a dry run.
     state: Option<DispatcherState>,
     switches: Switches,
+    scopes: SeenScopes,
     color: bool,
     /// The notices that were delivered, by this run or an earlier one, or are being delivered.
     known: HashSet<NoticeKey>,
@@ -97,6 +99,7 @@ impl Dispatcher {
             state,
             muted: !switches.now().notify,
             switches,
+            scopes: configured_scopes(&settings.aws),
             color,
             known,
             delivered: Vec::new(),
@@ -122,7 +125,8 @@ impl Dispatcher {
             return Ok(());
         }
         let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
-        let notice = message::render(head, line, now);
+        let mut notice = message::render(head, line, now);
+        self.scopes.qualify(&mut notice, line);
         for at in channels {
             let DeliveryChannel { name, desktop } = &mut self.channels[at];
             let key = NoticeKey::new(name, head);
@@ -309,6 +313,13 @@ impl StreamFilter for Dispatcher {
         let _ = self.complete_all(&mut Output::hidden());
         Ok(())
     }
+}
+
+fn configured_scopes(aws: &Aws) -> SeenScopes {
+    let names = aws.accounts.iter().map(|one| one.name.as_ref().unwrap_or(&one.profile).as_str());
+    let regions = aws.accounts.iter().flat_map(|one| one.region.iter().chain(&one.regions));
+    let regions = regions.chain(aws.regions.iter()).map(String::as_str);
+    SeenScopes::new(names, regions)
 }
 
 fn sent_line(context: &NoticeContext, now: Timestamp) -> Vec<u8> {

@@ -51,7 +51,7 @@ impl Peeker {
         listed_queues
             .push(ListedQueue { url: queue.url.clone(), attributes: Some(Ok(attributes.clone())) });
         let account = self.sqs.account(scope).to_owned();
-        let scopes = vec![ScopeSurvey { region, account, queues: Ok(listed_queues) }];
+        let scopes = vec![ScopeSurvey { scope, region, account, queues: Ok(listed_queues) }];
         let linted = lint::lint(&Survey { at: reading.at, scopes }, None);
         facts.lint = source_queues::findings(linted, &queue.name, sources.is_ok());
         Ok(QueueSettings { attributes, facts })

@@ -4,7 +4,11 @@ use super::Peeker;
 use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, ToolName, Type};
+use crate::log;
+use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::document::Watched;
+use crate::rules::queue::reading::ReadError;
+use crate::rules::queue::redrive_graph::keep_first_of_each;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone)]
@@ -42,15 +46,58 @@ impl Peeker {
             let account = account.unwrap_or_default();
             return Err(Error::wrong(format!("no account '{account}' is configured")));
         }
-        let found = self.sqs.find_queue(name, &scopes);
-        match found.map_err(|error| Error::failed("find queue", name, error))?.as_slice() {
-            [dlq] => Ok(self.with_record(dlq.scope, dlq.queue.clone())?.0),
-            several => Err(Error::wrong(format!(
+        let address = QueueAddress::parse(name);
+        let scopes = self.sqs.scopes_for(&address, &scopes);
+        let (mut found, mut errors) = (Vec::new(), Vec::new());
+        for scope in &scopes {
+            match self.sqs.look_up(*scope, &address) {
+                Ok(dlq) => found.push(dlq),
+                Err(error) => errors.push((*scope, error)),
+            }
+        }
+        keep_first_of_each(&mut found);
+        match (found.as_slice(), errors.as_slice()) {
+            ([dlq], errors) => {
+                let unasked = errors.iter().filter(|(_, error)| *error != ReadError::Missing);
+                for (scope, error) in unasked {
+                    let place = self.sqs.place(*scope);
+                    log::warn(&format!("cannot look for queue '{name}' {place}: {error}"));
+                }
+                Ok(self.with_record(dlq.scope, dlq.queue.clone())?.0)
+            }
+            ([], []) => Err(Error::wrong(format!(
+                "queue '{name}' is in a region that is not asked; give --region"
+            ))),
+            ([], errors) => Err(self.not_found(name, &address, errors)),
+            (several, _) => Err(Error::wrong(format!(
                 "queue '{name}' is in {} scopes; select one with --account and --region, or give \
                  its URL",
                 several.len()
             ))),
         }
+    }
+
+    /// Returns the error of a queue that is in no scope: that of a scope which could not be asked,
+    /// if there is one.
+    fn not_found(
+        &self,
+        name: &str,
+        address: &QueueAddress,
+        errors: &[(usize, ReadError)],
+    ) -> Error {
+        let is_missing = |(_, error): &&(usize, ReadError)| *error == ReadError::Missing;
+        if let Some((scope, error)) = errors.iter().find(|one| !is_missing(one)) {
+            let place = self.sqs.place(*scope);
+            return Error::Failed(format!("cannot find queue '{name}' {place}: {error}"));
+        }
+        let places: Vec<String> = errors.iter().map(|(scope, _)| self.sqs.place(*scope)).collect();
+        let hint = errors.first().map(|(scope, _)| self.sqs.name_hint(*scope, address.name()));
+        Error::Failed(format!(
+            "cannot find queue '{name}' {}: {}{}",
+            places.join(", "),
+            ReadError::Missing,
+            hint.unwrap_or_default().sentence()
+        ))
     }
 
     /// Returns whether a scope may be the account of this name. A scope without a name matches any
@@ -73,6 +120,7 @@ impl Peeker {
         if let Some(entry) = entry {
             queue.sources.clone_from(&entry.queue.sources);
         }
+        self.sqs.set_scope(scope, &mut queue);
         Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 

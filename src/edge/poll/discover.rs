@@ -1,35 +1,31 @@
-//! The queues of a round: those given by name, or those of discovery (from the cache while it is
-//! fresh), and those with an open incident.
+//! The queues of discovery, from the cache or from a survey, and those with an open incident.
+//!
+//! What a survey could not see keeps its last known state and makes every round partial, until a
+//! later survey sees it. The decisions are in [`survey_gap`] and [`redrive_graph`].
 
 use std::collections::HashSet;
 
 use super::Poller;
 use super::round_lines::RoundLines;
 use crate::clock;
-use crate::config::Monitoring;
 use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{Event, QueueFound};
-use crate::log;
-use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc, fresh};
-use crate::rules::queue::document::{ScopeFailure, Watched, WatchedQueue, ten_minute_bucket};
+use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc};
+use crate::rules::queue::document::{
+    FailedPart, ScopeFailure, Watched, WatchedQueue, ten_minute_bucket,
+};
 use crate::rules::queue::redrive_graph;
-use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
+use crate::rules::queue::survey_gap::{self, SurveyGap, SurveyPace};
 use crate::time::Timestamp;
 
-/// The result of a discovery; empty when none was made.
+/// The news of a survey; empty when none was made.
 #[derive(Default)]
 pub(super) struct Discovered {
     pub(super) lines: RoundLines,
-    pub(super) failures: Vec<ScopeFailure>,
     /// Queues that are no longer listed or no longer DLQs. They are read one last time.
     pub(super) leaving: Vec<DeadLetterQueue>,
-}
-
-impl Discovered {
-    pub(super) fn unlisted_scopes(&self) -> u64 {
-        self.failures.iter().filter(|failure| failure.reason.is_some()).count() as u64
-    }
 }
 
 impl Poller {
@@ -39,22 +35,17 @@ impl Poller {
         &self,
         targets: &mut Vec<DeadLetterQueue>,
     ) -> Result<(), Error> {
-        if !self.run.queues.is_empty() {
+        if !self.given.is_empty() {
             return Ok(());
         }
         let known: HashSet<&str> = targets.iter().map(|target| target.queue.arn.as_str()).collect();
         let now = clock::now();
         let recorded = |entry: &WatchedQueue| {
             let queue = &entry.queue;
-            if known.contains(queue.arn.as_str()) {
+            if known.contains(queue.arn.as_str()) || !self.monitoring.selects(&queue.name) {
                 return None;
             }
-            let here = (0..self.sqs.scopes()).find(|scope| {
-                let label = self.sqs.account(*scope);
-                self.sqs.region(*scope) == queue.region
-                    && (label.is_empty() || label == queue.account)
-            });
-            let scope = here.filter(|_| self.monitoring.selects(&queue.name))?;
+            let scope = (0..self.sqs.scopes()).find(|scope| self.sqs.has(*scope, queue))?;
             Some(DeadLetterQueue::given(scope, queue.clone(), now))
         };
         // Discovery does not name these queues, so their keys are unknown.
@@ -65,72 +56,75 @@ impl Poller {
         Ok(())
     }
 
-    /// Finds the queues given by name or URL. Returns whether all were found.
-    pub(super) fn find_given(&mut self) -> bool {
-        let scopes: Vec<usize> = (0..self.sqs.scopes()).collect();
-        let mut all = true;
-        for name in &self.run.queues {
-            let is_it =
-                |target: &DeadLetterQueue| target.queue.name == *name || target.queue.url == *name;
-            if self.targets.iter().any(is_it) {
-                continue;
-            }
-            match self.sqs.find_queue(name, &scopes) {
-                Ok(found) => self.targets.extend(found),
-                Err(error) => {
-                    log::warn(&format!("cannot find queue '{name}': {error}"));
-                    all = false;
-                }
-            }
-        }
-        all
-    }
-
-    /// Brings `targets` up to date: from the cache while it is fresh, else by a survey. With
-    /// `follow`, a survey that only refreshes the cache runs in the background.
+    /// Brings `targets` up to date: from the cache while it is fresh, else by a survey of the scopes
+    /// that are due. In a run of several rounds, a survey of scopes that were listed before runs in
+    /// the background.
     pub(super) fn discover(&mut self) -> Result<Discovered, Error> {
-        let now = clock::now();
         if let Some(survey) = self.sqs.take_survey() {
-            return self.apply_survey(survey);
+            return self.apply_survey(&survey);
         }
-        if self.discovered_at.is_some_and(|at| now.since(at) < self.monitoring.discovery_interval) {
+        let refresh = std::mem::take(&mut self.run.refresh);
+        let is_first = self.entries.is_empty();
+        if self.sqs.is_surveying() || !(is_first || refresh || self.due(false).next().is_some()) {
             return Ok(Discovered::default());
         }
+        // Another run may have renewed the cache.
+        (self.targets, self.entries) = self.cached(&self.now_discovered()?);
+        let due: Vec<usize> = self.due(refresh).collect();
         let read = self.monitoring.discover.reads_attributes();
-        if std::mem::take(&mut self.run.refresh) {
-            return self.apply_survey(self.sqs.survey(read));
-        }
-        let cached = self.now_discovered()?;
-        let is_fresh =
-            self.all_cached(&cached, |entry| fresh(entry, now, self.monitoring.discovery_interval));
-        if is_fresh || (self.run.is_repeated() && self.all_cached(&cached, |_| true)) {
-            (self.targets, self.discovered_at) = self.cached_targets(&cached);
-            if !is_fresh {
-                self.sqs.start_survey(read);
+        let never_listed =
+            |scope: &usize| self.entries[*scope].as_ref().is_none_or(|e| e.at.is_none());
+        let never_listed: Vec<usize> = due.iter().copied().filter(never_listed).collect();
+        match (self.run.is_repeated() && !refresh, never_listed.is_empty()) {
+            _ if due.is_empty() => Ok(Discovered::default()),
+            (true, true) => {
+                self.sqs.start_survey(due, read);
+                Ok(Discovered::default())
             }
-            return Ok(Discovered::default());
+            (true, false) => self.apply_survey(&self.sqs.survey(&never_listed, read)),
+            (false, _) => self.apply_survey(&self.sqs.survey(&due, read)),
         }
-        self.apply_survey(self.sqs.survey(read))
     }
 
-    /// Returns the targets in the cache, and when they were discovered; with several scopes, the
-    /// oldest time.
-    fn cached_targets(&self, doc: &DiscoveryDoc) -> (Vec<DeadLetterQueue>, Option<Timestamp>) {
-        let (mut targets, mut discovered_at) = (Vec::new(), None);
+    /// Returns the scopes to survey now; with `refresh` all of them.
+    fn due(&self, refresh: bool) -> impl Iterator<Item = usize> {
+        let pace = SurveyPace {
+            interval: self.monitoring.discovery_interval,
+            round: self.monitoring.check_interval,
+            repeated: self.run.is_repeated(),
+        };
+        let now = clock::now();
+        let is_due = move |entry: &Option<CacheEntry>| match entry {
+            Some(entry) => survey_gap::is_due(entry.at, entry.gap.as_ref(), &pace, now),
+            None => true,
+        };
+        let entries = self.entries.iter().enumerate();
+        entries.filter(move |(_, entry)| refresh || is_due(entry)).map(|(scope, _)| scope)
+    }
+
+    /// Returns the selected queues of all scopes in the cache, and the entries without their queues.
+    fn cached(&self, doc: &DiscoveryDoc) -> (Vec<DeadLetterQueue>, Vec<Option<CacheEntry>>) {
+        let (mut targets, mut entries) = (Vec::new(), Vec::new());
         for scope in 0..self.sqs.scopes() {
-            let Some(entry) = doc.entry(&self.cache_key(scope)) else { continue };
-            discovered_at = Some(discovered_at.map_or(entry.at, |at: Timestamp| at.min(entry.at)));
-            let known = entry.queues_in(scope, self.sqs.account(scope));
-            targets.extend(known.filter(|known| self.monitoring.selects(&known.queue.name)));
+            let entry = doc.entry(&self.cache_key(scope));
+            let known = entry.map(|entry| entry.queues_in(scope, self.sqs.account(scope)));
+            let selected = known.into_iter().flatten();
+            let selected = selected.filter(|known| self.monitoring.selects(&known.queue.name));
+            targets.extend(selected.map(|mut known| {
+                self.sqs.set_scope(scope, &mut known.queue);
+                known
+            }));
+            entries.push(entry.map(CacheEntry::without_queues));
         }
-        (targets, discovered_at)
+        redrive_graph::keep_first_of_each(&mut targets);
+        (targets, entries)
     }
 
     fn cache_key(&self, scope: usize) -> CacheKey {
         self.sqs.cache_key(scope, &self.monitoring)
     }
 
-    fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
+    pub(super) fn now_discovered(&self) -> Result<DiscoveryDoc, Error> {
         match &self.dry {
             Some(dry) => Ok(dry.borrow().1.clone()),
             None => {
@@ -140,76 +134,99 @@ impl Poller {
         }
     }
 
-    fn all_cached(&self, doc: &DiscoveryDoc, good: impl Fn(&CacheEntry) -> bool) -> bool {
-        (0..self.sqs.scopes()).all(|scope| doc.entry(&self.cache_key(scope)).is_some_and(&good))
-    }
-
     /// Records the result of a survey. Returns what is new and what is leaving.
-    fn apply_survey(&mut self, survey: Survey) -> Result<Discovered, Error> {
-        let cached = self.now_discovered()?;
-        let Monitoring { discover, patterns, .. } = &self.monitoring;
-        let mut known = redrive_graph::find(&survey, *discover, patterns.as_ref());
-        let failures = survey.scopes.iter().map(failure).collect();
-        let mut found = Discovered { failures, ..Discovered::default() };
-        let at = survey.at;
-        drop(survey);
+    fn apply_survey(&mut self, survey: &Survey) -> Result<Discovered, Error> {
+        let mut found = Discovered::default();
         // The present, not the time of the survey, which may have started several rounds ago.
         let now = clock::now();
-        known.iter_mut().for_each(|known| known.found_at = now);
-        let mut listed = Vec::new();
-        for (scope, _) in found.failures.iter().enumerate().filter(|(_, one)| one.reason.is_none())
-        {
-            let here: Vec<DeadLetterQueue> =
-                known.extract_if(.., |known| known.scope == scope).collect();
-            let earlier = cached.entry(&self.cache_key(scope));
-            let label = self.sqs.account(scope);
-            let earlier: Vec<DeadLetterQueue> =
-                earlier.map_or(Vec::new(), |entry| entry.queues_in(scope, label).collect());
-            let new = self.only_in(&here, &earlier);
-            new.for_each(|known| found.lines.push(&found_line(known, at), true));
-            found.leaving.extend(self.only_in(&earlier, &here).cloned());
-            listed.push((scope, here));
-        }
-        drop(cached);
-        // Journal first: after a crash in between, a new queue is reported again, not lost.
-        let put = |doc: &mut DiscoveryDoc| {
+        let mut put = |doc: &mut DiscoveryDoc| {
+            let (earlier, _) = self.cached(doc);
+            for seen in &survey.scopes {
+                let patterns = self.monitoring.patterns.as_ref();
+                doc.record(self.cache_key(seen.scope), seen, patterns, survey.at, now);
+            }
+            let (targets, entries) = self.cached(doc);
+            for known in only_in(&targets, &earlier) {
+                found.lines.push(&found_line(known, survey.at), true);
+            }
+            found.leaving = only_in(&earlier, &targets).cloned().collect();
+            // Journal first: after a crash in between, a new queue is reported again, not lost.
             if !self.run.dry_run && !found.lines.is_empty() {
                 self.journal.append_with(|out| found.lines.write_journaled(out))?;
             }
-            for (scope, here) in listed {
-                doc.put(self.cache_key(scope), at, here);
-            }
-            Ok(self.cached_targets(doc))
+            Ok((targets, entries))
         };
-        (self.targets, self.discovered_at) = match &self.dry {
+        let recorded = match &self.dry {
             Some(dry) => put(&mut dry.borrow_mut().1)?,
             // Also drops old entries of other scopes.
             None => self.store.update(&Keys::all(), put)?,
         };
+        (self.targets, self.entries) = recorded;
         Ok(found)
     }
 
-    /// Returns the selected queues of `list` that `others` lacks.
-    fn only_in<'a>(
+    /// Returns what the newest survey of each scope could not see, and sentences about it.
+    pub(super) fn unseen_parts(&self) -> Unseen {
+        let mut unseen = Unseen::default();
+        for (scope, entry) in self.entries.iter().enumerate() {
+            let gap = entry.as_ref().and_then(|entry| entry.gap.as_ref());
+            let unlisted = gap.and_then(|gap| gap.unlisted.clone());
+            unseen.unlisted_scopes += u64::from(unlisted.is_some());
+            unseen.unsurveyed_queues += gap.map_or(0, SurveyGap::unread_queues);
+            for sentence in gap.into_iter().flat_map(|gap| gap.sentences(&self.sqs.place(scope))) {
+                unseen.sentences.push(sentence);
+            }
+            let reads = self.monitoring.discover.reads_attributes() && unlisted.is_none();
+            unseen.failures.push(self.failure(scope, FailedPart::List, unlisted));
+            match gap.filter(|gap| gap.is_partial()).map(SurveyGap::lasting_reason) {
+                // The next survey decides.
+                Some(None) => {}
+                reason if reads => {
+                    let part = FailedPart::RedrivePolicies;
+                    unseen.failures.push(self.failure(scope, part, reason.flatten()));
+                }
+                _ => {}
+            }
+        }
+        unseen
+    }
+
+    pub(super) fn failure(
         &self,
-        list: &'a [DeadLetterQueue],
-        others: &[DeadLetterQueue],
-    ) -> impl Iterator<Item = &'a DeadLetterQueue> + use<'_, 'a> {
-        let others: HashSet<String> = others.iter().map(|known| known.queue.arn.clone()).collect();
-        let wanted = |known: &&DeadLetterQueue| self.monitoring.selects(&known.queue.name);
-        list.iter().filter(wanted).filter(move |known| !others.contains(&known.queue.arn))
+        scope: usize,
+        part: FailedPart,
+        reason: Option<String>,
+    ) -> ScopeFailure {
+        let account = Some(self.sqs.account(scope).to_owned()).filter(|label| !label.is_empty());
+        ScopeFailure { account, region: Some(self.sqs.region(scope).to_owned()), part, reason }
     }
 }
 
-/// Converts the result of a scope's survey, and warns when it could not be listed.
-pub(super) fn failure(seen: &ScopeSurvey) -> ScopeFailure {
-    let reason = seen.queues.as_ref().err().map(ToString::to_string);
-    let account = Some(seen.account.clone()).filter(|account| !account.is_empty());
-    if let Some(reason) = &reason {
-        let whose = account.as_ref().map(|account| format!(" of '{account}'")).unwrap_or_default();
-        log::warn(&format!("cannot list the queues{whose} in '{}': {reason}", seen.region));
+/// The parts that a round cannot see, beside queues that it cannot read.
+#[derive(Default)]
+pub(super) struct Unseen {
+    /// Each part of a scope that was asked, with its failure or its recovery.
+    pub(super) failures: Vec<ScopeFailure>,
+    pub(super) sentences: Vec<String>,
+    pub(super) unlisted_scopes: u64,
+    pub(super) unsurveyed_queues: u64,
+    /// The number of queues that were named and not found.
+    pub(super) unfound_queues: u64,
+}
+
+impl Unseen {
+    pub(super) fn is_empty(&self) -> bool {
+        self.unlisted_scopes + self.unsurveyed_queues + self.unfound_queues == 0
     }
-    ScopeFailure { account, region: seen.region.clone(), reason }
+}
+
+/// Returns the queues of `list` that `others` lacks.
+fn only_in<'a>(
+    list: &'a [DeadLetterQueue],
+    others: &[DeadLetterQueue],
+) -> impl Iterator<Item = &'a DeadLetterQueue> + use<'a> {
+    let others: HashSet<String> = others.iter().map(|known| known.queue.arn.clone()).collect();
+    list.iter().filter(move |known| !others.contains(&known.queue.arn))
 }
 
 /// Returns the event line of a discovered queue.

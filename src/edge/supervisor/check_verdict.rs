@@ -22,7 +22,7 @@ use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
-use crate::rules::evidence::bundle::Timeline;
+use crate::rules::triage::BundleContents;
 use crate::rules::verdict;
 use crate::rules::verdict::report::Report;
 use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
@@ -42,7 +42,8 @@ pub(super) struct CheckedVerdict {
     pub(super) patch: Option<PatchFacts>,
     pub(super) turns: Option<u64>,
     excerpts: BTreeMap<String, String>,
-    timeline: Timeline,
+    /// The evidence; empty without any.
+    bundle: BundleContents,
     denied: Vec<(String, u64)>,
     branch: Option<String>,
 }
@@ -101,7 +102,7 @@ fn check(
     transcript: &Transcript,
 ) -> Result<CheckedVerdict, String> {
     let found = verdict::parse(result)?;
-    let (mut resolved, mut excerpts, timeline) = match bundle {
+    let (mut resolved, mut excerpts, contents) = match bundle {
         Some(bundle) => read_citable(bundle).map_err(|error| error.to_string())?,
         None => Citable::default(),
     };
@@ -119,7 +120,7 @@ fn check(
     Ok(CheckedVerdict {
         checked: verdict::check(found, &resolved),
         excerpts,
-        timeline,
+        bundle: contents,
         denied: denied.into_iter().collect(),
         patch: None,
         turns: transcript.turns(),
@@ -127,8 +128,8 @@ fn check(
     })
 }
 
-/// Ids of a bundle that a verdict may cite, texts that a report shows of them, and the timeline.
-type Citable = (BTreeSet<String>, BTreeMap<String, String>, Timeline);
+/// Ids of a bundle that a verdict may cite, texts that a report shows of them, and the bundle.
+type Citable = (BTreeSet<String>, BTreeMap<String, String>, BundleContents);
 
 fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
@@ -141,7 +142,7 @@ fn read_citable(bundle: &Path) -> Result<Citable, Error> {
     let groups = all.fingerprints.fingerprints.iter().map(|g| (g.item.clone(), g.title.clone()));
     let moments = all.timeline.timeline.iter().map(|one| (one.id.clone(), one.what.clone()));
     let excerpts = messages.chain(groups).chain(moments).collect();
-    Ok((resolved, excerpts, all.timeline))
+    Ok((resolved, excerpts, all))
 }
 
 /// The cited line or commit, or `None` when it does not exist or cannot be read: a citation counts
@@ -185,7 +186,8 @@ pub(super) fn render_report(
         checked: &verdict.checked,
         excerpts: &verdict.excerpts,
         patch: verdict.patch.as_ref(),
-        timeline: &verdict.timeline,
+        bundle: &verdict.bundle,
+        loss: context.loss(),
         cost_usd: cost,
         turns: verdict.turns,
         took: context.elapsed(),

@@ -15,6 +15,8 @@ use crate::journal::rotation::Rotation;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
+use crate::rules::queue::expiry::ExpiryWindow;
+use crate::rules::report::LossFacts;
 use crate::store::Store;
 
 pub(super) struct SessionContext<'a> {
@@ -52,6 +54,12 @@ impl<'a> SessionContext<'a> {
 
     pub(super) fn queue(&self) -> Queue {
         self.plan.incident.queue.clone()
+    }
+
+    /// Returns the facts of the incident about the loss of its messages, at this moment.
+    pub(super) fn loss(&self) -> LossFacts {
+        let Incident { expires_after: after, expires_before: before, .. } = self.plan.incident;
+        LossFacts { window: ExpiryWindow { after, before }, now: clock::now() }
     }
 
     pub(super) fn elapsed(&self) -> Duration {

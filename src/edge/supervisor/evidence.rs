@@ -14,6 +14,7 @@ use crate::edge::evidence::read;
 use crate::event::{self, QueueSampled};
 use crate::log;
 use crate::rules::investigation::preflight::{MissingEvidence, SampledEvidence};
+use crate::rules::report::LossFacts;
 use crate::rules::triage::{self, Triage};
 use crate::store;
 use crate::text::shorten;
@@ -52,13 +53,15 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
             log::warn_on_error(plan.write(&context.folder));
         }),
     };
-    match found.and_then(judge) {
+    let loss = context.loss();
+    match found.and_then(|bundle| judge(bundle, loss)) {
         Ok(evidence) => evidence,
         Err(missing) => EvidenceSummary {
             bundle: None,
             report: triage::report::render_without_sample(
                 &context.plan.incident.queue,
                 &missing.why,
+                loss,
             ),
             triage: Err(missing),
         },
@@ -93,13 +96,13 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
 }
 
 /// Runs the triage over a bundle, and renders its report.
-fn judge(bundle: PathBuf) -> Result<EvidenceSummary, MissingEvidence> {
+fn judge(bundle: PathBuf, loss: LossFacts) -> Result<EvidenceSummary, MissingEvidence> {
     let missing = |why: String| MissingEvidence { why, temporary: false };
     let contents = read::load(&bundle).map_err(|error| missing(error.to_string()))?;
     let causes = triage::judge(&contents);
     if causes.is_empty() {
         return Err(missing("no message could be received".into()));
     }
-    let report = triage::report::render(&contents, &causes);
+    let report = triage::report::render(&contents, &causes, loss);
     Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report })
 }

@@ -122,7 +122,8 @@ pub(super) fn emit_stated(
 ) -> Result<EmittedEnd, Error> {
     let StatedResult { verdict, cost_usd, turns } = stated;
     let Incident { id, queue, .. } = &context.plan.incident;
-    let report = report::render_unchecked(context.session, id, queue, &verdict, context.elapsed());
+    let (took, loss) = (context.elapsed(), context.loss());
+    let report = report::render_unchecked(context.session, id, queue, &verdict, took, loss);
     let cost = cost.or(cost_usd);
     emit_completed(context, verdict, cost, turns, &report)
 }

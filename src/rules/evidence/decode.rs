@@ -118,7 +118,7 @@ words! {
         EventbridgeRule = "eventbridge_rule",
         /// EventBridge Scheduler: error in attributes.
         Scheduler = "scheduler",
-        /// SNS subscription: an envelope, no error details.
+        /// SNS subscription: error in attributes, mostly around an envelope.
         Sns = "sns",
         /// No known service: sent there directly.
         Unknown = "unknown",
@@ -196,6 +196,9 @@ pub struct ErrorReport {
     pub message: Option<SourcedText>,
     /// Innermost function of the application's own code in the stack trace.
     pub function: Option<String>,
+    /// File and line of that function: `worker.py line 12`. No part of a fingerprint, because every
+    /// deployment changes it.
+    pub place: Option<String>,
     /// Resources that the producer names, by kind: `function`, `rule`, `target`, `stream`.
     pub owners: Vec<(&'static str, String)>,
 }

@@ -68,6 +68,8 @@ pub struct Fingerprint {
     pub exception: Option<String>,
     /// Masked error text.
     pub message: Option<String>,
+    /// File and line of the innermost own frame; no part of the id.
+    pub place: Option<String>,
     /// Typed paths of a payload that nothing else tells apart: messages with nearly the same form
     /// one group ([`Grouper`]).
     pub paths: Vec<String>,
@@ -120,6 +122,7 @@ impl Parts {
             exception: None,
             message: None,
             paths: Vec::new(),
+            place: None,
         }
     }
 }
@@ -217,7 +220,7 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
     let fingerprint = Fingerprint { code, exception, message, ..parts.finish(decoded, "") };
     let place = function.map_or(words, |function| format!(" in {function}"));
     let title = error_title(&fingerprint, error, place.trim_end());
-    Some(Fingerprint { title, ..fingerprint })
+    Some(Fingerprint { title, place: error.place.clone(), ..fingerprint })
 }
 
 /// Returns the title of an error: its class and text, where it happened, and whose it is.

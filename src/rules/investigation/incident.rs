@@ -314,6 +314,7 @@ mod tests {
                 tier: "1h".into(),
                 certain: true,
                 depth: None,
+                retention_s: None,
                 expires_after: Some(at(900)),
                 expires_before: Some(at(990)),
             });

@@ -11,6 +11,9 @@ const CONFIDENCE_MIN: f64 = 0.8;
 /// The word for a cause that is not in the code.
 pub const NOT_A_CODE_BUG: &str = "not_a_code_bug";
 
+/// The word for a cause that another session has.
+pub const KNOWN_CAUSE: &str = "known_cause";
+
 /// The reason why there is no sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingEvidence {
@@ -91,15 +94,13 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Prefli
             }
     };
     let owner = sessions.sessions.iter().rev().find(owns)?;
-    let verb = if owner.status == SessionStatus::Running {
-        "is investigating"
-    } else {
-        "has investigated"
-    };
     let (id, queue) = (&owner.id, &owner.queue_name);
-    let detail = format!("session {id} {verb} the same cause in queue '{queue}'");
+    // A part of the id is unique in practice, and fits a line.
+    let short = id.get(..8).unwrap_or(id);
+    let work = if owner.status == SessionStatus::Running { "running session" } else { "report" };
+    let detail = format!("same cause as {queue}, {work} {short}");
     let retry = Retry::AfterSession(id.clone());
-    Some(PreflightSkip { word: "known_cause", detail, retry })
+    Some(PreflightSkip { word: KNOWN_CAUSE, detail, retry })
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! A document of its own, keyed by server, profile and region, so that a run every minute does
 //! not ask every queue. Promises: a queue keeps the time at which it was found first; what was
-//! found in another way (by name only, by other patterns) is not taken for an answer.
+//! found in another way (by name only, by other patterns) is not taken for an answer; what a survey
+//! could not see stays as it was, and is recorded as a gap.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, RecordKind, SetOperation};
-use crate::rules::queue::redrive_graph::{DeadLetterQueue, Discover};
+use crate::glob::GlobList;
+use crate::rules::queue::redrive_graph::{self, DeadLetterQueue, Discover, ScopeSurvey};
+use crate::rules::queue::survey_gap::SurveyGap;
 use crate::time::Timestamp;
 
 /// Entries that were not renewed for this long are dropped.
@@ -39,13 +42,16 @@ impl CacheKey {
     }
 }
 
-/// The result of a discovery.
+/// The result of the surveys of a scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CacheEntry {
     /// The scope and the method.
     pub key: CacheKey,
-    /// The time of the discovery.
-    pub at: Timestamp,
+    /// The time of the last survey that could list the scope; `None` when none could.
+    pub at: Option<Timestamp>,
+    /// The gap of the newest survey.
+    #[serde(default)]
+    pub gap: Option<SurveyGap>,
     /// The DLQs.
     pub queues: Vec<DeadLetterQueue>,
 }
@@ -65,11 +71,17 @@ impl CacheEntry {
             known
         })
     }
-}
 
-/// Whether an entry is fresh. An entry from the future is not: a clock was wrong, then or now.
-pub fn fresh(entry: &CacheEntry, now: Timestamp, ttl: Duration) -> bool {
-    entry.at <= now && now.since(entry.at) < ttl
+    /// Returns the entry without its queues: how the scope was surveyed.
+    pub fn without_queues(&self) -> Self {
+        let (key, gap) = (self.key.clone(), self.gap.clone());
+        CacheEntry { key, at: self.at, gap, queues: Vec::new() }
+    }
+
+    /// Returns the time of the newest survey, whatever it could see.
+    fn surveyed_at(&self) -> Option<Timestamp> {
+        self.at.max(self.gap.as_ref().map(|gap| gap.at))
+    }
 }
 
 /// The document `discovery.json`.
@@ -86,6 +98,7 @@ impl DiscoveryDoc {
 impl Document for DiscoveryDoc {
     const NAME: &str = "discovery";
     const VERSION: u64 = 1;
+    const IS_CACHE: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::ENTRY, &mut self.entries, &mut rest.entries, |entry| entry.key.id());
@@ -98,28 +111,65 @@ impl DiscoveryDoc {
         self.entries.iter().find(|entry| entry.key == *key)
     }
 
-    /// Records what was found, and drops entries that were not renewed.
-    pub fn put(&mut self, key: CacheKey, at: Timestamp, mut queues: Vec<DeadLetterQueue>) {
-        if let Some(earlier) = self.entry(&key) {
-            let found: HashMap<&String, Timestamp> =
-                earlier.queues.iter().map(|known| (&known.queue.arn, known.found_at)).collect();
-            for known in &mut queues {
-                if let Some(at) = found.get(&known.queue.arn) {
-                    known.found_at = *at;
-                }
-            }
-        }
-        self.entries.retain(|entry| entry.key != key && at.since(entry.at) < KEEP);
-        self.entries.push(CacheEntry { key, at, queues });
+    /// Records the survey of a scope, which began at `at`, and drops entries that were not renewed.
+    /// What the survey could not see stays as it was. A newer survey in the document wins.
+    pub fn record(
+        &mut self,
+        key: CacheKey,
+        seen: &ScopeSurvey,
+        patterns: Option<&GlobList>,
+        at: Timestamp,
+        now: Timestamp,
+    ) {
+        let is_kept = |entry: &CacheEntry| {
+            entry.surveyed_at().is_some_and(|surveyed| at.since(surveyed) < KEEP)
+        };
+        let found = self.entries.iter().position(|entry| entry.key == key);
+        let past = found.map(|index| self.entries.swap_remove(index));
+        self.entries.retain(is_kept);
+        let is_newer = |past: &CacheEntry| {
+            past.surveyed_at().is_some_and(|surveyed| surveyed > at && surveyed <= now)
+        };
+        let entry = match past {
+            Some(newer) if is_newer(&newer) => newer,
+            past => renew(key, past, seen, patterns, at, now),
+        };
+        self.entries.push(entry);
     }
+}
+
+/// Returns the entry of a scope after a survey.
+fn renew(
+    key: CacheKey,
+    past: Option<CacheEntry>,
+    seen: &ScopeSurvey,
+    patterns: Option<&GlobList>,
+    at: Timestamp,
+    now: Timestamp,
+) -> CacheEntry {
+    let (listed_at, gap, known) =
+        past.map_or((None, None, Vec::new()), |past| (past.at, past.gap, past.queues));
+    if seen.queues.is_err() {
+        let gap = SurveyGap::find(seen, &known, gap.as_ref(), at);
+        return CacheEntry { key, at: listed_at, gap, queues: known };
+    }
+    let mut queues = redrive_graph::find_in(seen, &known, now, key.discover, patterns);
+    let found: HashMap<&String, Timestamp> =
+        known.iter().map(|known| (&known.queue.arn, known.found_at)).collect();
+    for queue in &mut queues {
+        if let Some(at) = found.get(&queue.queue.arn) {
+            queue.found_at = *at;
+        }
+    }
+    let gap = SurveyGap::find(seen, &queues, gap.as_ref(), at);
+    CacheEntry { key, at: Some(at), gap, queues }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::queue::redrive_graph::queue_at;
-
-    const MINUTE: Duration = Duration::from_secs(60);
+    use crate::rules::queue::reading::ReadError;
+    use crate::rules::queue::redrive_graph::ListedQueue;
 
     fn at(days: u64) -> Timestamp {
         Timestamp::from_millis(1_790_000_000_000).plus(Duration::from_secs(days * 86_400))
@@ -135,30 +185,34 @@ mod tests {
         }
     }
 
-    fn known(name: &str, found: Timestamp) -> DeadLetterQueue {
-        let url = format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
-        DeadLetterQueue::given(1, queue_at(&url, "eu-west-1", "").unwrap(), found)
+    fn url(name: &str) -> String {
+        format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}")
     }
 
-    #[test]
-    fn cache_entry_is_fresh_for_ttl_and_never_from_future() {
-        let entry = CacheEntry { key: key("eu-west-1"), at: at(1), queues: vec![] };
-        let cases = [
-            (at(1), true),
-            (at(1).plus(MINUTE).minus(Duration::from_millis(1)), true),
-            (at(1).plus(MINUTE), false),
-            (at(1).minus(Duration::from_millis(1)), false),
-        ];
-        for (now, expected) in cases {
-            assert_eq!(fresh(&entry, now, MINUTE), expected, "{now}");
-        }
+    /// A survey that listed these queues and read none.
+    fn survey(names: &[&str]) -> ScopeSurvey {
+        let listed = names.iter().map(|name| ListedQueue { url: url(name), attributes: None });
+        let (region, account) = ("eu-west-1".into(), String::new());
+        ScopeSurvey { scope: 1, region, account, queues: Ok(listed.collect()) }
+    }
+
+    fn denied() -> ScopeSurvey {
+        ScopeSurvey { queues: Err(ReadError::Denied), ..survey(&[]) }
+    }
+
+    fn record(doc: &mut DiscoveryDoc, key: CacheKey, day: u64, seen: &ScopeSurvey) {
+        doc.record(key, seen, None, at(day), at(day));
+    }
+
+    fn names(entry: &CacheEntry) -> Vec<&str> {
+        entry.queues.iter().map(|known| known.queue.name.as_str()).collect()
     }
 
     #[test]
     fn cached_queue_keeps_time_of_first_discovery() {
         let mut doc = DiscoveryDoc::default();
-        doc.put(key("a"), at(1), vec![known("x", at(1)), known("y", at(1))]);
-        doc.put(key("a"), at(2), vec![known("y", at(2)), known("z", at(2))]);
+        record(&mut doc, key("a"), 1, &survey(&["x-dlq", "y-dlq"]));
+        record(&mut doc, key("a"), 2, &survey(&["y-dlq", "z-dlq"]));
         let found: Vec<_> =
             doc.entry(&key("a")).unwrap().queues.iter().map(|k| k.found_at).collect();
         assert_eq!(found, [at(1), at(2)]);
@@ -168,18 +222,59 @@ mod tests {
     fn cache_key_includes_method_and_old_entries_expire() {
         let mut doc = DiscoveryDoc::default();
         let by_name = CacheKey { discover: Discover::Name, ..key("a") };
-        doc.put(key("a"), at(0), vec![known("x", at(0))]);
-        doc.put(by_name.clone(), at(6), vec![]);
+        record(&mut doc, key("a"), 0, &survey(&["x-dlq"]));
+        record(&mut doc, by_name.clone(), 6, &survey(&[]));
         assert!(doc.entry(&key("a")).is_some());
-        doc.put(key("b"), at(7), vec![]);
+        record(&mut doc, key("b"), 7, &survey(&[]));
         assert!(doc.entry(&key("a")).is_none(), "seven days");
         assert!(doc.entry(&by_name).is_some());
     }
 
     #[test]
+    fn unlisted_scope_keeps_its_queues_for_as_long_as_it_is_asked() {
+        let mut doc = DiscoveryDoc::default();
+        record(&mut doc, key("a"), 0, &survey(&["x-dlq"]));
+        for day in 1..30 {
+            record(&mut doc, key("a"), day, &denied());
+            record(&mut doc, key("b"), day, &survey(&[]));
+        }
+        let entry = doc.entry(&key("a")).unwrap();
+        assert_eq!((names(entry), entry.at), (vec!["x-dlq"], Some(at(0))));
+        let gap = entry.gap.as_ref().unwrap();
+        assert_eq!((gap.surveys, gap.unlisted.as_deref()), (29, Some("access denied")));
+        record(&mut doc, key("a"), 30, &survey(&["x-dlq"]));
+        let entry = doc.entry(&key("a")).unwrap();
+        assert_eq!((entry.at, &entry.gap), (Some(at(30)), &None));
+    }
+
+    #[test]
+    fn scope_that_was_never_listed_has_a_gap_and_no_queues() {
+        let mut doc = DiscoveryDoc::default();
+        record(&mut doc, key("a"), 0, &denied());
+        let entry = doc.entry(&key("a")).unwrap();
+        assert_eq!((names(entry).len(), entry.at), (0, None));
+        assert!(entry.gap.is_some());
+    }
+
+    /// Of two runs at once, that whose survey began later is right, whichever ends first.
+    #[test]
+    fn newer_survey_is_kept_unless_it_is_from_the_future() {
+        let rows =
+            [("older", 2, 2, "new-dlq"), ("newer", 4, 4, "old-dlq"), ("future", 1, 1, "old-dlq")];
+        for (rule, began, now, expected) in rows {
+            let mut doc = DiscoveryDoc::default();
+            let recorded = if rule == "future" { at(9) } else { at(3) };
+            doc.record(key("a"), &survey(&["new-dlq"]), None, recorded, recorded);
+            let now = if rule == "older" { at(3) } else { at(now) };
+            doc.record(key("a"), &survey(&["old-dlq"]), None, at(began), now);
+            assert_eq!(names(doc.entry(&key("a")).unwrap()), [expected], "{rule}");
+        }
+    }
+
+    #[test]
     fn cache_entry_round_trips_without_scope_index() {
         let mut doc = DiscoveryDoc::default();
-        doc.put(key("a"), at(1), vec![known("x", at(1))]);
+        record(&mut doc, key("a"), 1, &survey(&["x-dlq"]));
         let text = serde_json::to_string(&doc).unwrap();
         let again: DiscoveryDoc = serde_json::from_str(&text).unwrap();
         let entry = again.entry(&key("a")).unwrap();

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::monitor;
 use super::monitor::{Emit, Policy, Polled, Record};
 use super::redrive_graph::DeadLetterQueue;
+use super::survey_gap::name_queues;
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue};
@@ -28,7 +29,8 @@ pub struct Watched {
     floor: u64,
     /// The last time each selection of queues was polled as a whole.
     rounds: BTreeMap<String, Timestamp>,
-    /// The scopes that could not be polled, with the reason; each is reported once.
+    /// The scopes, parts of scopes and named queues that could not be polled, with the reason; each
+    /// is reported once.
     #[serde(default)]
     failures: BTreeMap<String, String>,
     /// The time at which a gone queue was reported: once, even while the cache still has it.
@@ -81,14 +83,40 @@ impl Document for Watched {
     }
 }
 
-/// An account and region that could not be polled.
+/// An account and region, or a part of it, that could not be polled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeFailure {
     /// The account, if it has a name.
     pub account: Option<String>,
-    pub region: String,
-    /// The reason; `None` when the scope could be polled.
+    /// The region; `None` when several were asked.
+    pub region: Option<String>,
+    pub part: FailedPart,
+    /// The reason; `None` when the part could be polled.
     pub reason: Option<String>,
+}
+
+/// The part of a scope that a failure is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailedPart {
+    /// The list of queues.
+    List,
+    /// The redrive policies of some queues.
+    RedrivePolicies,
+    /// A queue that was named and not found.
+    Queue(String),
+}
+
+impl ScopeFailure {
+    /// Returns the key of the record.
+    fn key(&self) -> String {
+        let (account, region) = (self.account.as_deref(), self.region.as_deref());
+        let scope = format!("{} {}", account.unwrap_or(""), region.unwrap_or(""));
+        match &self.part {
+            FailedPart::List => scope,
+            FailedPart::RedrivePolicies => format!("{scope} redrive policies"),
+            FailedPart::Queue(name) => format!("{scope} queue {name}"),
+        }
+    }
 }
 
 impl Watched {
@@ -106,6 +134,11 @@ impl Watched {
     /// Returns the record of a queue.
     pub fn record(&self, arn: &str) -> Option<&Record> {
         self.queues.get(arn).map(|entry| &entry.record)
+    }
+
+    /// Whether the queue has a record, or has gone.
+    pub fn is_known(&self, arn: &str) -> bool {
+        self.queues.contains_key(arn) || self.gone.contains_key(arn)
     }
 
     /// Returns the last time a queue without a record was empty: the last round of this selection,
@@ -171,10 +204,10 @@ impl Watched {
         }
     }
 
-    /// Records which scopes could not be polled. Emits a line for each new reason.
+    /// Records which scopes and parts of them could not be polled. Emits a line for each new reason.
     pub fn apply_failures(&mut self, failures: &[ScopeFailure], at: Timestamp, emit: Emit<'_>) {
         for failure in failures {
-            let scope = format!("{} {}", failure.account.as_deref().unwrap_or(""), failure.region);
+            let scope = failure.key();
             let Some(reason) = &failure.reason else {
                 self.failures.remove(&scope);
                 continue;
@@ -184,7 +217,7 @@ impl Watched {
             }
             let data = PollFailed {
                 account: failure.account.clone(),
-                region: Some(failure.region.clone()),
+                region: failure.region.clone(),
                 reason: reason.clone(),
             };
             let parts = [PollFailed::TYPE.as_str(), &scope, reason, &ten_minute_bucket(at)];
@@ -219,13 +252,8 @@ pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Ve
             reasons.entry(error.to_string()).or_default().push(&one.target.queue.name);
         }
     }
-    let sentence = |(reason, names): (String, Vec<&str>)| match names.as_slice() {
-        [one] => format!("cannot read queue '{one}': {reason}"),
-        names => {
-            let shown: Vec<String> = names.iter().take(3).map(|name| format!("'{name}'")).collect();
-            let more = if names.len() > 3 { ", …" } else { "" };
-            format!("cannot read {} queues ({}{more}): {reason}", names.len(), shown.join(", "))
-        }
+    let sentence = |(reason, names): (String, Vec<&str>)| {
+        format!("cannot read {}: {reason}", name_queues(names.len() as u64, &names))
     };
     reasons.into_iter().map(sentence).collect()
 }
@@ -400,7 +428,8 @@ mod tests {
     fn scope_failure_is_reported_once_for_each_reason() {
         let mut doc = Watched::default();
         let failure = |reason: Option<&str>| {
-            [ScopeFailure { account: None, region: "r".into(), reason: reason.map(str::to_owned) }]
+            let (region, part) = (Some("r".into()), FailedPart::List);
+            [ScopeFailure { account: None, region, part, reason: reason.map(str::to_owned) }]
         };
         let counts = [Some("a"), Some("a"), Some("b"), None, Some("b")].map(|reason| {
             let mut lines = 0;

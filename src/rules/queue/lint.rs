@@ -22,7 +22,7 @@ const VISIBILITY_DEFAULT_S: u64 = 30;
 pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<QueueLinted> {
     let mut all = Vec::new();
     for seen in &survey.scopes {
-        let graph = Graph::new(seen);
+        let graph = Graph::new(seen, &[]);
         let arns: HashSet<&str> = graph.nodes.iter().map(|node| node.queue.arn.as_str()).collect();
         for node in &graph.nodes {
             let findings = judge(&graph, &arns, node, patterns);

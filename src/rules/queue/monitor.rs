@@ -306,6 +306,7 @@ impl Judgement<'_> {
             tier: tier_name(tier),
             certain,
             depth,
+            retention_s: self.record.retention_s,
             expires_after: window.after,
             expires_before: window.before,
         });

@@ -2,7 +2,8 @@
 //!
 //! A survey has the listed queues of each scope and their attributes. A DLQ is the target of a
 //! redrive policy, or a queue that is named like one. Promises: a part that the survey could not
-//! see is unknown, never "no source".
+//! see is unknown, never "no source": a queue that could not be read keeps the DLQ that an earlier
+//! survey has read.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -46,6 +47,8 @@ pub struct ListedQueue {
 /// The survey of one scope: an account in a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeSurvey {
+    /// The index of the scope in this run.
+    pub scope: usize,
     pub region: String,
     /// The account's label; empty when only its number is known.
     pub account: String,
@@ -53,7 +56,7 @@ pub struct ScopeSurvey {
     pub queues: Result<Vec<ListedQueue>, ReadError>,
 }
 
-/// The survey of all scopes.
+/// The survey of all scopes, or of those that were due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
     /// The time at which the survey began.
@@ -112,22 +115,38 @@ pub fn find(
     discover: Discover,
     patterns: Option<&GlobList>,
 ) -> Vec<DeadLetterQueue> {
-    let mut found = Vec::new();
+    let find = |seen| find_in(seen, &[], survey.at, discover, patterns);
+    let mut found: Vec<DeadLetterQueue> = survey.scopes.iter().flat_map(find).collect();
+    keep_first_of_each(&mut found);
+    found
+}
+
+/// Removes each queue that an earlier element of the list has already.
+pub fn keep_first_of_each(queues: &mut Vec<DeadLetterQueue>) {
     let mut arns = HashSet::new();
-    for (scope, seen) in survey.scopes.iter().enumerate() {
-        let graph = Graph::new(seen);
-        let mut here: Vec<DeadLetterQueue> = Vec::new();
-        for node in &graph.nodes {
-            let Some(found_by) = found_by(&node.queue, discover, patterns) else { continue };
-            if arns.insert(node.queue.arn.clone()) {
-                let source_retention_s = graph.source_retention(node);
-                let (queue, found_at) = (node.queue.clone(), survey.at);
-                here.push(DeadLetterQueue { queue, scope, found_by, source_retention_s, found_at });
-            }
-        }
-        here.sort_by(|a, b| a.queue.name.cmp(&b.queue.name));
-        found.append(&mut here);
-    }
+    queues.retain(|known| arns.insert(known.queue.arn.clone()));
+}
+
+/// Returns the DLQs of one scope, sorted by name. `known` are those of the survey before: a queue
+/// whose attributes this survey could not read keeps the DLQ that it had then.
+pub fn find_in(
+    seen: &ScopeSurvey,
+    known: &[DeadLetterQueue],
+    at: Timestamp,
+    discover: Discover,
+    patterns: Option<&GlobList>,
+) -> Vec<DeadLetterQueue> {
+    let graph = Graph::new(seen, known);
+    let dead_letter_queue = |node: &QueueNode| {
+        let found_by = found_by(&node.queue, discover, patterns)?;
+        let source_retention_s = graph.source_retention(node);
+        let (queue, scope) = (node.queue.clone(), seen.scope);
+        Some(DeadLetterQueue { queue, scope, found_by, source_retention_s, found_at: at })
+    };
+    let mut found: Vec<DeadLetterQueue> =
+        graph.nodes.iter().filter_map(dead_letter_queue).collect();
+    found.sort_by(|a, b| a.queue.name.cmp(&b.queue.name));
+    keep_first_of_each(&mut found);
     found
 }
 
@@ -159,8 +178,9 @@ pub(super) struct QueueNode<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn new(scope: &'a ScopeSurvey) -> Self {
+    pub(super) fn new(scope: &'a ScopeSurvey, known: &'a [DeadLetterQueue]) -> Self {
         let seen = scope.queues.as_deref().unwrap_or_default();
+        let known = KnownQueues::new(known);
         let mut complete = scope.queues.is_ok();
         let mut nodes = Vec::with_capacity(seen.len());
         let mut incoming: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -171,13 +191,24 @@ impl<'a> Graph<'a> {
             let Some(mut queue) = queue_at(&listed.url, &scope.region, &scope.account) else {
                 continue;
             };
-            if let Some(attributes) = attributes {
-                if !attributes.arn.is_empty() {
-                    queue.arn.clone_from(&attributes.arn);
+            match (attributes, &listed.attributes) {
+                (Some(attributes), _) => {
+                    if !attributes.arn.is_empty() {
+                        queue.arn.clone_from(&attributes.arn);
+                    }
+                    if let Some(redrive) = &attributes.redrive {
+                        incoming.entry(&redrive.target).or_default().push(nodes.len());
+                    }
                 }
-                if let Some(redrive) = &attributes.redrive {
-                    incoming.entry(&redrive.target).or_default().push(nodes.len());
+                (None, Some(_)) => {
+                    if let Some(arn) = known.arns.get(listed.url.as_str()) {
+                        queue.arn = (*arn).to_owned();
+                    }
+                    for target in known.targets.get(queue.name.as_str()).into_iter().flatten() {
+                        incoming.entry(target).or_default().push(nodes.len());
+                    }
                 }
+                (None, None) => {}
             }
             nodes.push(QueueNode { queue, attributes });
         }
@@ -207,6 +238,28 @@ impl<'a> Graph<'a> {
         self.sources(node)
             .map(|source| source.attributes.and_then(|attributes| attributes.retention_s))
             .try_fold(0, |longest, retention| Some(longest.max(retention?)))
+    }
+}
+
+/// The DLQs of an earlier survey, as far as they stand in for what a survey could not read.
+#[derive(Default)]
+struct KnownQueues<'a> {
+    /// The ARN of each DLQ, by its URL.
+    arns: HashMap<&'a str, &'a str>,
+    /// The ARNs of its DLQs, by the name of a source.
+    targets: HashMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> KnownQueues<'a> {
+    fn new(known: &'a [DeadLetterQueue]) -> Self {
+        let mut index = KnownQueues::default();
+        for DeadLetterQueue { queue, .. } in known {
+            index.arns.insert(&queue.url, &queue.arn);
+            for source in &queue.sources {
+                index.targets.entry(source).or_default().push(&queue.arn);
+            }
+        }
+        index
     }
 }
 
@@ -254,7 +307,7 @@ pub fn queue_at(url: &str, region: &str, label: &str) -> Option<Queue> {
         region: region.to_owned(),
         account: if label.is_empty() { number } else { label }.to_owned(),
         fifo: dlq_name::is_fifo(name),
-        sources: Vec::new(),
+        ..Queue::default()
     })
 }
 

@@ -1,34 +1,35 @@
 //! Read-only commands to run next, ready for a shell.
 //!
-//! Promises: the shell reads every name as one word on one line, and no program reads it as an
-//! option, because values are given as `--option=value`. A function or rule appears only when a
-//! producer's own field names it and the name is valid on AWS.
+//! Promises: every line asks the account and region of the queue. A function or rule appears only
+//! when a producer's own field names it and the name is valid on AWS. A line whose words are not
+//! safe is left out.
 
 use std::time::Duration;
 
-use super::Category;
 use super::case::GroupContext;
+use super::proof::Authorship;
+use super::{Category, MessageFacts};
+use crate::rules::aws_command::{AwsScope, word};
 use crate::shell;
-use crate::text::{safe, shorten};
 
 /// Time before the first message in which its cause may lie.
 const BEFORE: Duration = Duration::from_secs(3600);
-/// Longest name or URL on AWS, in characters.
-const WORD_MAX: usize = 2048;
 
 /// Returns the commands for a group, in the order in which to run them.
 pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<String> {
     let queue = &case.queue.queue;
-    let named = ResourceNames::new(case);
+    let Some(named) = ResourceNames::new(case) else { return Vec::new() };
     let mut all = Vec::new();
     if !queue.url.is_empty() {
         let options = [("queue-url", queue.url.as_str()), ("attribute-names", "All")];
-        all.push(named.line("aws sqs get-queue-attributes", &options));
+        all.extend(named.scope.line("aws sqs get-queue-attributes", &options));
     }
     if let Some(source) = case.source() {
-        all.push(named.line("aws sqs get-queue-url", &[("queue-name", &source.name)]));
+        let options = [("queue-name", source.name.as_str())];
+        all.extend(named.scope.line("aws sqs get-queue-url", &options));
     }
     all.extend(named.consumers(case));
+    all.extend(named.subscription(case));
     match category {
         Category::Throttling => all.extend(named.concurrency(case)),
         Category::Permission => {
@@ -62,49 +63,45 @@ pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<Stri
 
 /// Names of AWS resources that the commands need.
 struct ResourceNames<'a> {
-    region: &'a str,
+    scope: AwsScope<'a>,
     function: Option<&'a str>,
     /// Event bus, unless it is the default one, and rule.
     rule: Option<(Option<&'a str>, &'a str)>,
+    /// ARNs of an SNS topic and of a subscription.
+    topic: Option<&'a str>,
+    subscription: Option<&'a str>,
 }
 
 impl<'a> ResourceNames<'a> {
-    fn new(case: &'a GroupContext<'a>) -> Self {
-        let queue = &case.queue.queue;
-        let region = Some(queue.region.as_str()).filter(|region| !region.is_empty());
-        let is_own = case.is_producers_own();
-        let function = case.shared(|seen| &seen.target_arn).filter(|_| is_own);
-        let rule = case.shared(|seen| &seen.rule_arn).filter(|_| is_own);
-        ResourceNames {
-            region: region.or_else(|| queue.arn.split(':').nth(3)).unwrap_or_default(),
+    fn new(case: &'a GroupContext<'a>) -> Option<Self> {
+        let is_own = case.authorship() != Authorship::Anybody;
+        let own = |value: fn(&'a MessageFacts) -> &'a Option<String>| {
+            case.shared(value).filter(|_| is_own)
+        };
+        let (function, rule) = (own(|seen| &seen.target_arn), own(|seen| &seen.rule_arn));
+        Some(ResourceNames {
+            scope: AwsScope::of_queue(&case.queue.queue)?,
+            topic: own(|seen| &seen.topic_arn).filter(|arn| is_sns(arn)),
+            subscription: own(|seen| &seen.subscription_arn).filter(|arn| is_sns(arn)),
             function: function.and_then(function_of),
             rule: rule.and_then(rule_of),
-        }
-    }
-
-    fn line(&self, command: &str, options: &[(&str, &str)]) -> String {
-        let mut line = command.to_owned();
-        let region = Some(("region", self.region)).filter(|(_, region)| !region.is_empty());
-        for (option, value) in options.iter().copied().chain(region) {
-            line.push_str(&format!(" --{option}={}", quoted(value)));
-        }
-        line
+        })
     }
 
     fn function(&self, command: &str) -> Option<String> {
-        Some(self.line(command, &[("function-name", self.function?)]))
+        self.scope.line(command, &[("function-name", self.function?)])
     }
 
     fn logs(&self) -> Option<String> {
         let group = format!("/aws/lambda/{}", self.function?);
-        Some(self.line(&format!("aws logs tail {}", quoted(&group)), &[("since", "1h")]))
+        self.scope.line(&format!("aws logs tail {}", word(&group)?), &[("since", "1h")])
     }
 
     fn rule(&self) -> Option<String> {
         let (bus, rule) = self.rule?;
         let mut options = vec![("rule", rule)];
         options.extend(bus.map(|bus| ("event-bus-name", bus)));
-        Some(self.line("aws events list-targets-by-rule", &options))
+        self.scope.line("aws events list-targets-by-rule", &options)
     }
 
     /// Returns the command that lists the functions that receive from the source, or that have this
@@ -112,20 +109,43 @@ impl<'a> ResourceNames<'a> {
     fn consumers(&self, case: &GroupContext) -> Option<String> {
         if let Some(source) = case.source() {
             let options = [("event-source-arn", source.arn.as_str())];
-            return Some(self.line("aws lambda list-event-source-mappings", &options));
+            return self.scope.line("aws lambda list-event-source-mappings", &options);
         }
         let arn = &case.queue.queue.arn;
         let is_lambda = case.group.producer == "lambda_async" && self.function.is_none();
-        (is_lambda && arn.bytes().all(shell::is_plain)).then(|| {
-            let query = format!("Functions[?DeadLetterConfig.TargetArn=='{arn}'].FunctionName");
-            self.line("aws lambda list-functions", &[("query", &query)])
-        })
+        if !is_lambda || !arn.bytes().all(shell::is_plain) {
+            return None;
+        }
+        let query = format!("Functions[?DeadLetterConfig.TargetArn=='{arn}'].FunctionName");
+        self.scope.line("aws lambda list-functions", &[("query", &query)])
+    }
+
+    /// Returns the commands about the SNS subscription that could not deliver. Without its name they
+    /// list the subscriptions.
+    fn subscription(&self, case: &GroupContext) -> Vec<String> {
+        if case.group.producer != "sns" {
+            return Vec::new();
+        }
+        let line = |command: &str, options: &[(&str, &str)]| self.scope.line(command, options);
+        let mut all = Vec::new();
+        all.extend(self.subscription.and_then(|arn| {
+            line("aws sns get-subscription-attributes", &[("subscription-arn", arn)])
+        }));
+        all.extend(match self.topic {
+            Some(arn) => line("aws sns list-subscriptions-by-topic", &[("topic-arn", arn)]),
+            None => line("aws sns list-subscriptions", &[]),
+        });
+        let topic = self.topic;
+        all.extend(
+            topic.and_then(|arn| line("aws sns get-topic-attributes", &[("topic-arn", arn)])),
+        );
+        all
     }
 
     fn concurrency(&self, case: &GroupContext) -> Vec<String> {
         let mut all: Vec<String> =
             self.function("aws lambda get-function-concurrency").into_iter().collect();
-        all.push(self.line("aws lambda get-account-settings", &[]));
+        all.extend(self.scope.line("aws lambda get-account-settings", &[]));
         let (first, last) = (case.group.first_sent_at, case.group.last_sent_at);
         if let (Some(function), Some(first), Some(last)) = (self.function, first, last) {
             let dimension = format!("Name=FunctionName,Value={function}");
@@ -138,7 +158,7 @@ impl<'a> ResourceNames<'a> {
                 ("period", "300"),
                 ("statistics", "Sum"),
             ];
-            all.push(self.line("aws cloudwatch get-metric-statistics", &options));
+            all.extend(self.scope.line("aws cloudwatch get-metric-statistics", &options));
         }
         all
     }
@@ -150,8 +170,15 @@ impl<'a> ResourceNames<'a> {
         let start = case.group.first_sent_at.map(|at| at.minus(BEFORE * 24).to_string());
         let mut options = vec![("lookup-attributes", lookup.as_str())];
         options.extend(start.as_deref().map(|start| ("start-time", start)));
-        Some(self.line("aws cloudtrail lookup-events", &options))
+        self.scope.line("aws cloudtrail lookup-events", &options)
     }
+}
+
+/// Returns whether a text is the ARN of an SNS topic or subscription.
+fn is_sns(arn: &str) -> bool {
+    arn.starts_with("arn:aws")
+        && arn.split(':').nth(2) == Some("sns")
+        && arn.split(':').all(is_name)
 }
 
 /// Returns the name in `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`.
@@ -178,9 +205,4 @@ fn rule_of(arn: &str) -> Option<(Option<&str>, &str)> {
 fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !text.is_empty() && text.len() <= 256 && !text.starts_with('-') && text.chars().all(plain)
-}
-
-/// Returns the text as one word for a shell, shortened, on one line, without hidden characters.
-pub(in crate::rules) fn quoted(word: &str) -> String {
-    shell::quote(&safe(&shorten(word, WORD_MAX)))
 }

@@ -1,124 +1,90 @@
-//! Report of a triage in Markdown, for a terminal or a browser.
+//! Report of a triage in Markdown, for a terminal or a browser, in the order of every report: see
+//! `rules/report.rs`.
 //!
 //! Promises: external text stands in code spans and fenced blocks only, on one line, shortened,
 //! without hidden characters and behind more backticks than it holds: it cannot be a heading, a
 //! link, a mention or the end of a block. Unknown is stated as unknown. Every list has a limit.
 
-use std::fmt::Display;
-use std::time::Duration;
-
-use super::{BundleContents, CodeFault, Triage};
+use super::{BundleContents, CodeFault, RedriveAdvice, Triage};
 use crate::event::{Finding, Queue};
-use crate::markdown::{EXCERPT, LIST, Page, fence, in_words, or_unknown, plain, span, span_of};
-use crate::rules::evidence::bundle::{Group, QueueFacts, Timeline};
+use crate::markdown::{EXCERPT, LIST, Page, in_words, or_unknown, span, span_of};
+use crate::rules::evidence::bundle::{Group, QueueFacts};
+use crate::rules::report::{self, LossFacts, queue_with_sources, shown};
 use crate::text::count;
-use crate::time::show_span;
 
-/// Limit of a command, in characters; its words are shortened already.
-const COMMAND: usize = 8192;
+const BY_RULES: &str = "built-in rules";
 
 /// Renders the report of `triages`, which were judged from `bundle`.
-pub fn render(bundle: &BundleContents, triages: &[Triage]) -> String {
+pub fn render(bundle: &BundleContents, triages: &[Triage], loss: LossFacts) -> String {
     let verdict = super::verdict(triages);
-    let sure = verdict.confidence.map_or("none", in_words);
-    let redrive = verdict.redrive.as_deref().unwrap_or("unknown");
-    let title = verdict.title.as_deref().unwrap_or("the cause is unknown");
-    let status = format!("{}. Confidence: {sure}. Redrive: {redrive}.\n", verdict.status);
-    let mut out = page(title, &bundle.queue.queue, &status);
+    let facts = &bundle.queue;
+    let queue = queue_with_sources(&facts.queue, facts.sources.as_deref(), &bundle.facts);
+    let loss = loss.with_sample(facts, bundle.facts.iter().filter_map(|seen| seen.sent_at).min());
+    let mut out = Page::default();
+    out.line(format!("# Triage: {}\n", verdict.title.as_deref().unwrap_or("the cause is unknown")));
+    report::head(&mut out, &queue, loss, facts.depth, facts.retention_s);
+    let advice = triages.iter().map(|each| each.redrive).max().unwrap_or(RedriveAdvice::DoNot);
+    let sure = report::confidence(verdict.confidence, BY_RULES);
+    report::judgement(&mut out, &verdict.status, sure, report::redrive(advice, &queue));
     out.line(
-        "No model was asked: fixed rules were applied to the evidence. Nobody has checked the result.",
+        "\nNo model was asked: fixed rules were applied to the evidence. Nobody has checked the result.",
     );
-    queue_facts(&mut out, &bundle.queue);
-    out.heading("Causes");
-    let none = "Unknown: no message was sampled.";
-    out.list(triages, "cause", none, |triage| cause(bundle, triage));
+    let is_single = triages.len() == 1;
+    out.list(triages, "cause", "\nThe cause is unknown: no message was sampled.", |triage| {
+        cause(bundle, triage, is_single)
+    });
     out.heading("Settings that could be better");
     let finding = |Finding { rule, level, detail }: &Finding| {
         let id = span(&format!("lint.{rule}"));
         format!("- {id} ({}): {}", span(level), span_of(detail, 2 * EXCERPT))
     };
-    out.list(&bundle.queue.lint, "finding", "No rule found any.", finding);
-    timeline(&mut out, &bundle.timeline);
+    out.list(&facts.lint, "finding", "No rule found any.", finding);
+    report::timeline(&mut out, &bundle.timeline);
     unknowns(&mut out, bundle, triages);
+    report::queue_settings(&mut out, facts);
     out.text()
 }
 
 /// Renders the report when no message could be sampled.
-pub fn render_without_sample(queue: &Queue, why: &str) -> String {
-    let status = "inconclusive. Confidence: none. Redrive: unknown.";
-    let mut out = page("the cause is unknown", queue, status);
+pub fn render_without_sample(queue: &Queue, why: &str, loss: LossFacts) -> String {
+    let mut out = Page::default();
+    out.line("# Triage: the cause is unknown\n");
+    report::head(&mut out, queue, loss, None, None);
+    let (sure, advice) = (report::confidence(None, BY_RULES), RedriveAdvice::DoNot);
+    report::judgement(&mut out, "inconclusive", sure, report::redrive(advice, queue));
     out.heading("What is not known");
     out.line(format!("- Why the messages failed: {}", span_of(why, 2 * EXCERPT)));
+    let facts = QueueFacts { queue: queue.clone(), ..QueueFacts::default() };
+    report::queue_settings(&mut out, &facts);
     out.text()
 }
 
-fn page(title: &str, queue: &Queue, status: &str) -> Page {
+fn cause(bundle: &BundleContents, triage: &Triage, is_single: bool) -> String {
     let mut out = Page::default();
-    out.line(format!("# Triage: {title}\n\nQueue: {}\n\nStatus: {status}", span(&queue.name)));
-    out
-}
-
-/// Adds the timeline of a bundle.
-pub(in crate::rules) fn timeline(out: &mut Page, timeline: &Timeline) {
-    out.heading("Timeline");
-    out.list(&timeline.timeline, "moment", "No event is known.", |moment| {
-        format!("- {} {}: {}", moment.at, span(&moment.id), span(&moment.what))
-    });
-}
-
-fn queue_facts(out: &mut Page, queue: &QueueFacts) {
-    out.heading("The queue");
-    let text = |text: &str| or_unknown(Some(text).filter(|text| !text.is_empty()), span);
-    out.facts([
-        ("ARN (`q.queue`)", text(&queue.queue.arn)),
-        ("Region", text(&queue.queue.region)),
-        ("Asked at (`q.asked_at`)", shown(queue.asked_at)),
-        ("Depth (`q.depth`)", shown(queue.depth)),
-        ("Visible (`q.visible`)", shown(queue.visible)),
-        ("In flight (`q.in_flight`)", shown(queue.in_flight)),
-        ("Delayed (`q.delayed`)", shown(queue.delayed)),
-        ("Keeps messages (`q.retention_s`)", time(queue.retention_s)),
-        ("Visibility timeout (`q.visibility_s`)", time(queue.visibility_s)),
-    ]);
-    let Some(sources) = &queue.sources else {
-        return out.line("- Sources (`q.sources`): unknown");
-    };
-    out.line(format!("- Sources (`q.sources`):{}", if sources.is_empty() { " none" } else { "" }));
-    out.list(sources, "source", "", |source| {
-        format!(
-            "  - {}: depth {}, in flight {}, keeps messages {}, visibility timeout {}, \
-             maxReceiveCount {}",
-            span(&source.name),
-            shown(source.depth),
-            shown(source.in_flight),
-            time(source.retention_s),
-            time(source.visibility_s),
-            shown(source.max_receive_count)
-        )
-    });
-}
-
-fn cause(bundle: &BundleContents, triage: &Triage) -> String {
-    let mut out = Page::default();
-    out.line(format!("### {} ({})\n", triage.title, count(triage.count, "message")));
+    let messages = count(triage.count, "message");
+    let title = if is_single { String::new() } else { format!(": {}", triage.title) };
+    out.heading(&format!("{}{title} ({messages})", report::CAUSE));
     out.line(format!("{}\n", triage.reason));
+    let mut groups = bundle.fingerprints.fingerprints.iter();
+    if let Some(group) = groups.find(|group| group.item == triage.group) {
+        out.line(format!("- Seen: {}", span(&group.title)));
+        if let Some(place) = &group.place {
+            out.line(format!("- Place: {}", span(place)));
+        }
+    }
     let (group, print) = (span(&triage.group), span(&triage.fingerprint));
     out.facts([
-        ("Group", format!("{group}, fingerprint {print}")),
         ("Category", format!("{}; code: {}", triage.category, triage.fault)),
         ("Confidence", format!("{} ({})", in_words(triage.confidence), triage.confidence)),
         ("Redrive", triage.redrive.to_string()),
+        ("Group", format!("{group}, fingerprint {print}")),
     ]);
-    out.line("\nEvidence:\n");
+    out.line(format!("\n{}:\n", report::WHAT_TO_DO));
+    out.steps(triage.next.iter().cloned());
+    report::commands(&mut out, &triage.commands);
+    out.line(format!("\n{}:\n", report::EVIDENCE));
     for id in &triage.evidence {
         out.line(format!("- {}: {}", span(id), excerpt(bundle, id)));
-    }
-    out.line("\nNext:\n");
-    out.steps(triage.next.iter().cloned());
-    if !triage.commands.is_empty() {
-        let shown: Vec<String> = triage.commands.iter().map(|line| plain(line, COMMAND)).collect();
-        let fence = fence(&shown.concat(), 3);
-        out.line(format!("\n{fence}sh\n{}\n{fence}", shown.join("\n")));
     }
     out.text()
 }
@@ -175,7 +141,7 @@ fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
     }
     let open: Vec<&str> = triages
         .iter()
-        .filter(|triage| triage.fault == CodeFault::Unknown)
+        .filter(|triage| matches!(triage.fault, CodeFault::Unknown | CodeFault::Unconfirmed))
         .map(|triage| triage.group.as_str())
         .collect();
     if !open.is_empty() {
@@ -184,12 +150,4 @@ fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
         out.line(format!("- Whether the code is at fault in {named}{more}."));
     }
     out.line("- Logs, deployments and code: they were not read.");
-}
-
-fn shown(value: Option<impl Display>) -> String {
-    or_unknown(value, |value| value.to_string())
-}
-
-fn time(seconds: Option<u64>) -> String {
-    or_unknown(seconds, |seconds| show_span(Duration::from_secs(seconds)))
 }

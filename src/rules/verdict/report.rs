@@ -1,4 +1,4 @@
-//! Report of an investigation in Markdown, the verdict first.
+//! Report of an investigation in Markdown, in the order of every report: see `rules/report.rs`.
 //!
 //! Promises: text of a model is prose without markup, and external text stands in code spans, so
 //! that neither can forge a heading, a link or a status. A lowered status is stated beside the
@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use super::{
     Citation, Claim, Fix, Hypothesis, PatchFacts, RedriveAdvice, TestResult, TestRun, VerdictCheck,
-    VerdictStatus,
 };
 use crate::event::{Queue, Verdict};
-use crate::markdown::{EXCERPT, Page, in_words, or_unknown, prose, span, span_of};
+use crate::markdown::{EXCERPT, Page, or_unknown, prose, span, span_of};
 use crate::money::Usd;
-use crate::rules::evidence::bundle::Timeline;
-use crate::rules::triage::quoted;
-use crate::rules::triage::report::timeline;
+use crate::rules::evidence::bundle::QueueFacts;
+use crate::rules::report::{self, LossFacts, queue_with_sources};
+use crate::rules::triage::BundleContents;
 use crate::text::count;
 use crate::time::show_span;
 
 /// Limit of a cited item, in characters.
 const ITEM: usize = 2 * EXCERPT;
+const BY_MODEL: &str = "the model";
 /// Limit of a path, in characters.
 const PATH: usize = 4096;
 
@@ -36,7 +36,9 @@ pub struct Report<'a> {
     pub excerpts: &'a BTreeMap<String, String>,
     /// Changes that this tool has read; none without a repository.
     pub patch: Option<&'a PatchFacts>,
-    pub timeline: &'a Timeline,
+    /// The evidence; empty without any.
+    pub bundle: &'a BundleContents,
+    pub loss: LossFacts,
     /// Cost in US dollars, as far as it is known.
     pub cost_usd: Option<Usd>,
     pub turns: Option<u64>,
@@ -49,37 +51,43 @@ pub struct Report<'a> {
 
 impl Report<'_> {
     pub fn render(&self) -> String {
+        let BundleContents { queue: known, facts: sample, timeline, .. } = self.bundle;
+        let facts = QueueFacts { queue: self.queue.clone(), ..known.clone() };
+        let queue = queue_with_sources(self.queue, facts.sources.as_deref(), sample);
+        let oldest = sample.iter().filter_map(|seen| seen.sent_at).min();
+        let loss = self.loss.with_sample(&facts, oldest);
         let verdict = &self.checked.verdict;
         let mut out = Page::default();
         out.line(format!("# {}\n", prose(&verdict.title)));
-        out.facts([("Status", in_a_phrase(verdict.status).into())]);
+        report::head(&mut out, &queue, loss, facts.depth, facts.retention_s);
+        let sure = report::confidence(verdict.confidence, BY_MODEL);
+        let redrive = report::redrive(verdict.redrive, &queue);
+        report::judgement(&mut out, verdict.status.as_str(), sure, redrive);
         if let Some((from, to)) = self.checked.demoted {
             out.line(format!("- The model stated {from}; lowered to {to}, see 'Checked' below"));
         }
-        out.facts([
-            ("Confidence", confidence(verdict.confidence)),
-            ("Category", or_unknown(verdict.category.as_deref(), span)),
-            ("Redrive", redrive(verdict.redrive, self.queue)),
-            ("Queue", span(&self.queue.name)),
-            ("Incident", span(self.incident)),
-            ("Session", span(self.session)),
-        ]);
-        out.heading("Root cause");
-        out.line(text_or_unknown(&verdict.root_cause));
-        self.evidence(&mut out);
-        hypotheses(&mut out, &verdict.hypotheses);
-        self.fix(&mut out);
-        out.heading("Prevention");
-        out.line(text_or_unknown(&verdict.prevention));
-        out.heading("Next steps");
+        out.heading(report::CAUSE);
+        out.line(format!("{}\n", text_or_unknown(&verdict.root_cause)));
+        if let Some(place) = self.place() {
+            out.line(format!("- Place: {}", span(&place)));
+        }
+        out.facts([("Category", or_unknown(verdict.category.as_deref(), span))]);
+        out.heading(report::WHAT_TO_DO);
         out.steps(verdict.next_steps.iter().map(|step| prose(step)));
         if verdict.next_steps.is_empty() {
             out.line("None named.");
         }
-        timeline(&mut out, self.timeline);
+        self.fix(&mut out);
+        self.evidence(&mut out);
+        hypotheses(&mut out, &verdict.hypotheses);
+        out.heading("Prevention");
+        out.line(text_or_unknown(&verdict.prevention));
         self.checked(&mut out);
-        out.heading("Cost");
+        report::timeline(&mut out, timeline);
+        out.heading("Session");
         out.facts([
+            ("Session", span(self.session)),
+            ("Incident", span(self.incident)),
             ("Cost", or_unknown(self.cost_usd, |usd| usd.to_string())),
             ("Turns", or_unknown(self.turns, |turns| turns.to_string())),
             ("Took", show_span(self.took)),
@@ -92,11 +100,25 @@ impl Report<'_> {
         out.list(self.files, "file", "None kept.", |(what, path)| {
             format!("- {}: {}", prose(what), span_of(path, PATH))
         });
+        report::queue_settings(&mut out, &facts);
         out.text()
     }
 
+    /// Returns the place in the code that the first claim with an existing one cites, else that of
+    /// the stack trace in the evidence: `src/orders.py line 12`.
+    fn place(&self) -> Option<String> {
+        let exists = |id: &&str| !self.checked.unresolved.iter().any(|gone| gone == id);
+        let claims = self.checked.verdict.evidence.iter().map(|claim| claim.id.as_str());
+        let cited = claims.filter(exists).find_map(|id| match Citation::parse(id)? {
+            Citation::File { path, lines: Some((line, _)) } => Some(format!("{path} line {line}")),
+            _ => None,
+        });
+        let mut groups = self.bundle.fingerprints.fingerprints.iter();
+        cited.or_else(|| groups.find_map(|group| group.place.clone()))
+    }
+
     fn evidence(&self, out: &mut Page) {
-        out.heading("Evidence");
+        out.heading(report::EVIDENCE);
         let claims = &self.checked.verdict.evidence;
         out.list(claims, "claim", "None cited.", |Claim { id, claim }| {
             let cited = match id.as_str() {
@@ -166,21 +188,27 @@ pub fn render_unchecked(
     queue: &Queue,
     verdict: &Verdict,
     took: Duration,
+    loss: LossFacts,
 ) -> String {
     let word = |text: &Option<String>| or_unknown(text.as_deref(), span);
     let mut out = Page::default();
     out.line(format!("# {}\n", prose(verdict.title.as_deref().unwrap_or("Investigation"))));
+    report::head(&mut out, queue, loss, None, None);
+    let sure = report::confidence(verdict.confidence, "the agent");
+    let advice = RedriveAdvice::ALL
+        .iter()
+        .find(|advice| verdict.redrive.as_deref() == Some(advice.as_str()));
+    let redrive = advice.map_or(word(&verdict.redrive), |advice| report::redrive(*advice, queue));
+    report::judgement(&mut out, &verdict.status, sure, redrive);
+    out.facts([("Category", word(&verdict.category))]);
+    out.line("\nNone of this was checked. The agent's output is in `transcript.ndjson`.");
+    out.heading("Session");
     out.facts([
-        ("Status", span(&verdict.status)),
-        ("Confidence", confidence(verdict.confidence)),
-        ("Category", word(&verdict.category)),
-        ("Redrive", word(&verdict.redrive)),
-        ("Queue", span(&queue.name)),
-        ("Incident", span(incident)),
         ("Session", span(session)),
+        ("Incident", span(incident)),
         ("Took", show_span(took)),
     ]);
-    out.line("\nNone of this was checked. The agent's output is in `transcript.ndjson`.");
+    report::queue_settings(&mut out, &QueueFacts { queue: queue.clone(), ..QueueFacts::default() });
     out.text()
 }
 
@@ -193,45 +221,8 @@ fn hypotheses(out: &mut Page, all: &[Hypothesis]) {
     });
 }
 
-fn in_a_phrase(status: VerdictStatus) -> &'static str {
-    match status {
-        VerdictStatus::Confirmed => "confirmed, the evidence proves the cause",
-        VerdictStatus::Likely => "likely, the evidence points to this cause but does not prove it",
-        VerdictStatus::Inconclusive => "inconclusive, the cause is not known",
-        VerdictStatus::NotABug => "not a bug, the code is not at fault",
-    }
-}
-
-fn redrive(advice: RedriveAdvice, queue: &Queue) -> String {
-    // AWS refuses to move messages that a service put there, and sources may be unknown.
-    let but = if queue.sources.is_empty() { ", if the messages came from a queue" } else { "" };
-    let how = match move_back(queue) {
-        Some(command) => format!("run {}{but}", span_of(&command, PATH)),
-        None => "put the messages back".to_owned(),
-    };
-    match advice {
-        RedriveAdvice::Safe => format!("safe; {how}"),
-        RedriveAdvice::AfterFix => format!("after the fix; when it is deployed, {how}"),
-        RedriveAdvice::DoNot => "do not put the messages back. Follow the next steps first".into(),
-    }
-}
-
-/// Returns the shell command that redrives a queue; none without the queue's ARN. The AWS command
-/// line would read a value such as `file://…` from a file.
-fn move_back(queue: &Queue) -> Option<String> {
-    let arn = Some(queue.arn.as_str()).filter(|arn| arn.starts_with("arn:"))?;
-    let region = arn.split(':').nth(3).filter(|region| !region.is_empty());
-    let region = region.map_or(String::new(), |region| format!(" --region={}", quoted(region)));
-    Some(format!("aws sqs start-message-move-task --source-arn={}{region}", quoted(arn)))
-}
-
 fn text_or_unknown(text: &Option<String>) -> String {
     text.as_deref().map_or_else(|| "Unknown.".into(), prose)
-}
-
-fn confidence(value: Option<f64>) -> String {
-    let value = value.filter(|value| value.is_finite());
-    or_unknown(value, |value| format!("{} ({value}, stated by the model)", in_words(value)))
 }
 
 #[cfg(test)]

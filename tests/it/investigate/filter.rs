@@ -57,7 +57,7 @@ esac"#;
     assert_eq!((&data["cost_usd"], &data["turns"]), (&1.5.into(), &4.into()));
     assert_eq!(data["verdict"]["title"], "t");
     let report = std::fs::read_to_string(data["report"].as_str().unwrap()).unwrap();
-    assert!(report.contains("Status: `confirmed`"), "{report}");
+    assert!(report.contains("- Status: confirmed, "), "{report}");
     // An agent that never ran starts no cooldown; all others do.
     for session in sessions(&bench)["sessions"].as_array().unwrap() {
         let cools = !session["cooldown_until"].is_null();

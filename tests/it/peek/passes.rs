@@ -8,6 +8,7 @@ use crate::support::peek::{bundle_messages, create_dlq_with, peek};
 use crate::support::poll::{bench, journal, parse_output, poll};
 use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::sqs_server::SqsServer;
+use crate::support::terminal::run_on_terminal;
 use crate::support::workbench::{signal, wait_for};
 
 /// Incident that an option names.
@@ -56,6 +57,19 @@ fn third_pass_is_refused_before_receiving() {
     let bundle = second.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
     assert!(third.stderr.contains(&format!("the evidence is in '{bundle}'")), "{}", third.stderr);
     assert_eq!(refused["data"]["bundle"], bundle, "what is known already");
+    let shown = bench.run("dlq-peek", &["--messages", "--raw", "orders-dlq"], "");
+    let filed = bundle_messages(second.single("queue.sampled"));
+    let lines: Vec<Value> =
+        shown.text().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "each message once, though both passes have filed it");
+    assert!(
+        lines.iter().all(|one| filed[one["message_id"].as_str().unwrap()] == *one),
+        "{lines:?}"
+    );
+    let note =
+        "queue 'orders-dlq' was peeked 2 times, which is the limit: showing 2 messages filed";
+    assert_eq!(shown.code(), 0);
+    assert!(shown.stderr.contains(note) && shown.stderr.contains("'--raw' has no"), "{shown:?}");
     let receive_counts = sqs.receive_counts(&dlq);
     assert!(receive_counts.values().all(|count| *count == 1 + 3 + 1), "{receive_counts:?}");
 }
@@ -232,8 +246,9 @@ fn disk_full_returns_messages() {
 fn refused_receive_counts_no_pass() {
     let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
     let bench = bench("refused", &sqs.url);
+    let denied = Behavior::Refuse(403, "AccessDenied");
+    (sqs.state().receive, sqs.state().later_receives) = (denied.clone(), denied);
     for _ in 0..3 {
-        // The stand-in does not answer ReceiveMessage.
         let output = bench.run("dlq-peek", &["orders-dlq"], "");
         assert_eq!((output.code(), output.stdout.len()), (1, 0));
         assert!(
@@ -247,6 +262,68 @@ fn refused_receive_counts_no_pass() {
     assert_eq!(peeks["peeks"][0]["passes"], json!([]));
 }
 
+/// By hand and in a pipe: what stays invisible is said, with the time of its end, and status 1.
+#[test]
+fn messages_that_stay_hidden_fail_the_pass() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 12)]);
+    let denied = Behavior::Refuse(403, "AccessDenied");
+    let one = |code| {
+        let codes = [("m3".to_owned(), code)];
+        (Behavior::Normal, codes.into_iter().collect::<std::collections::BTreeMap<_, _>>())
+    };
+    let none = Default::default;
+    let cases = [
+        (
+            "all are refused",
+            (denied, none()),
+            Some("12 messages back into queue 'orders-dlq': access denied; "),
+        ),
+        (
+            "one is refused",
+            one("InternalError"),
+            Some("1 message back into queue 'orders-dlq': InternalError; "),
+        ),
+        ("one is visible already", one("AWS.SimpleQueueService.MessageNotInflight"), None),
+        ("all are put back", (Behavior::Normal, none()), None),
+    ];
+    for (rule, (behavior, codes), expected) in cases {
+        (sqs.state().put_back, sqs.state().not_put_back) = (behavior, codes);
+        let raised = {
+            let bench = bench("raised", &sqs.url);
+            bench.run("dlq-poll", &[], "").text()
+        };
+        for (args, stdin) in
+            [(&["--max", "20", "orders-dlq"][..], ""), (&["--max", "20"], &*raised)]
+        {
+            sqs.state().requests.clear();
+            let bench = bench("hidden", &sqs.url);
+            let output = parse_output(bench.run("dlq-peek", args, stdin));
+            let sampled = output.single("queue.sampled");
+            assert_eq!(sampled["data"]["taken"], 12, "{rule}: {output:?}");
+            let Some(expected) = expected else {
+                assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{rule}");
+                continue;
+            };
+            assert_eq!((output.code, output.stderr.lines().count()), (1, 1), "{rule}: {output:?}");
+            let begin =
+                format!("dlq-peek: warning: cannot put {expected}SQS makes them visible again by ");
+            assert!(output.stderr.starts_with(&begin), "{rule}: {}", output.stderr);
+            let end = "Z, after their visibility timeout of 1m\n";
+            assert!(output.stderr.ends_with(end), "{rule}: {}", output.stderr);
+        }
+    }
+}
+
+#[test]
+fn sample_that_breaks_off_is_filed_and_fails_the_pass() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 25)]);
+    sqs.state().later_receives = Behavior::Refuse(403, "AccessDenied");
+    let output = peek(&bench("breaks-off", &sqs.url), &["--max", "25", "orders-dlq"]);
+    assert_eq!((output.code, &output.single("queue.sampled")["data"]["taken"]), (1, &json!(10)));
+    let message = "dlq-peek: warning: cannot receive more than 10 messages from queue 'orders-dlq': access denied\n";
+    assert_eq!(output.stderr, message);
+}
+
 #[test]
 fn unreadable_queue_fails_before_its_sources_are_listed() {
     let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
@@ -256,4 +333,20 @@ fn unreadable_queue_fails_before_its_sources_are_listed() {
     assert_eq!((output.code(), output.stdout.len()), (1, 0));
     assert!(output.stderr.contains("cannot read queue 'orders-dlq'"), "{}", output.stderr);
     assert_eq!(sqs.state().count("ListDeadLetterSourceQueues"), 0);
+}
+
+#[test]
+fn peek_without_queue_on_a_terminal_names_the_open_incidents() {
+    let bench = bench("bare", "http://127.0.0.1:9");
+    let shown = run_on_terminal(&bench, 80, "dlq-peek", &[]);
+    let start = "dlq-peek: fatal: standard input is a terminal: give a QUEUE, or pipe events in with \
+                 'dlq-poll | dlq-peek'";
+    assert_eq!((shown.code, shown.text), (Some(2), format!("{start}; try 'dlq-peek --help'\n")));
+    assert!(!bench.state("").exists());
+    let sqs = FakeSqs::start();
+    sqs.state().queue("orders-dlq").depth(3);
+    let open = crate::support::poll::bench("bare-open", &sqs.url);
+    poll(&open, &[]);
+    let shown = run_on_terminal(&open, 80, "dlq-peek", &[]);
+    assert!(shown.text.contains("; there are open incidents in 'orders-dlq'; try"), "{shown:?}");
 }

@@ -112,8 +112,8 @@ fn campaign(mut dice: u64) {
     assert_no_process_left(&bench);
 
     for n in 0..queues {
-        let begins = format!("ERROR q{n:03}-dlq (");
-        let is_it = |line: &str| line.contains(&begins) && line.contains("3 messages died");
+        let begins = format!("ERROR q{n:03}-dlq");
+        let is_it = |line: &str| line.contains(&begins) && line.contains(": 3 messages, ");
         assert!(stderr.lines().any(is_it), "no notice of q{n:03}-dlq");
     }
     let ran = read_text(&bench, "ran");

@@ -9,7 +9,7 @@ fn wrong_usage_is_one_line_and_status_2() {
     let cases: [(&[&str], &str); 11] = [
         (&["--no-such-flag"], "unknown option '--no-such-flag'"),
         (&["extra"], "extra"),
-        (&["--interval", "30"], "30"),
+        (&["--interval", "30x"], "30x"),
         (&["--interval", "0s"], "0s"),
         (&["--rounds", "0"], "0"),
         (&["--rounds", "many"], "many"),
@@ -113,8 +113,4 @@ fn queue_option_polls_named_queues_only() {
         (0, vec!["orders".to_owned(), "a-dlq".to_owned()])
     );
     assert_eq!(sqs.state().count("ListQueues"), 0);
-    let output = poll(&bench, &["--queue", "nowhere", "--queue", "a-dlq"]);
-    assert_eq!((output.code, output.edges().len()), (1, 0));
-    let message = "dlq-poll: warning: cannot find queue 'nowhere': does not exist, or access to it was lost\n";
-    assert_eq!(output.stderr, message);
 }

@@ -40,7 +40,7 @@ fn line(kind: &str, name: &str, incident: &str, at: Timestamp, data: &str) -> St
 fn queue(name: &str) -> String {
     let arn = format!("arn:aws:sqs:us-east-1:000000000000:{name}");
     format!(
-        r#"{{"name":"{name}","url":"http://127.0.0.1:9/0/{name}","arn":"{arn}","region":"us-east-1","account":"0","fifo":false,"sources":[]}}"#
+        r#"{{"name":"{name}","url":"http://127.0.0.1:9/0/{name}","arn":"{arn}","region":"us-east-1","account":"0","fifo":false,"sources":[],"profile":null,"endpoint":null}}"#
     )
 }
 

@@ -1,8 +1,9 @@
 //! Stand-in for SQS, for cases that a real server cannot be made to show: refusals, broken
 //! connections, missing answers, and names that no server accepts.
 //!
-//! The stand-in answers ListQueues (in pages, as SQS does), GetQueueAttributes, GetQueueUrl and
-//! ListMessageMoveTasks, and records every request.
+//! The stand-in answers ListQueues (in pages, as SQS does), GetQueueAttributes, GetQueueUrl,
+//! ListMessageMoveTasks, ListDeadLetterSourceQueues, ReceiveMessage and
+//! ChangeMessageVisibilityBatch, and records every request. Every region has the same queues.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -76,8 +77,22 @@ pub struct SqsState {
     pub queues: BTreeMap<String, FakeQueue>,
     /// Behavior of ListQueues.
     pub list: Behavior,
+    /// Behavior of ListQueues in some regions.
+    pub lists: BTreeMap<&'static str, Behavior>,
+    /// Behavior of the pages of ListQueues after the first one.
+    pub later_pages: Behavior,
+    /// Behavior of GetQueueUrl.
+    pub look_up: Behavior,
+    /// Behavior of the first ReceiveMessage.
+    pub receive: Behavior,
+    /// Behavior of the other ones.
+    pub later_receives: Behavior,
+    /// Behavior of ChangeMessageVisibilityBatch.
+    pub put_back: Behavior,
     /// Behavior of ListMessageMoveTasks.
     pub tasks: Behavior,
+    /// Receipt handles that ChangeMessageVisibilityBatch fails for, each with the error code.
+    pub not_put_back: BTreeMap<String, &'static str>,
     /// Results of ListMessageMoveTasks for any queue.
     pub move_tasks: Vec<Value>,
     pub requests: Vec<SqsRequest>,
@@ -127,6 +142,13 @@ impl FakeSqs {
         let state = Arc::new(Mutex::new(SqsState {
             queues: BTreeMap::new(),
             list: Behavior::Normal,
+            lists: BTreeMap::new(),
+            later_pages: Behavior::Normal,
+            look_up: Behavior::Normal,
+            receive: Behavior::Normal,
+            later_receives: Behavior::Normal,
+            put_back: Behavior::Normal,
+            not_put_back: BTreeMap::new(),
             tasks: Behavior::Normal,
             move_tasks: Vec::new(),
             requests: Vec::new(),
@@ -224,11 +246,25 @@ fn parse(request: &HttpRequest, body: &Value) -> SqsRequest {
 fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (Behavior, Value) {
     let missing = (Behavior::Refuse(400, "com.amazonaws.sqs#QueueDoesNotExist"), Value::Null);
     match (request.action.as_str(), state.queues.get(&request.queue)) {
-        ("ListQueues", _) => (state.list.clone(), list(state, body, base)),
+        ("ListQueues", _) => {
+            let behavior = match state.lists.get(request.region.as_str()) {
+                Some(behavior) => behavior,
+                None if body["NextToken"].is_string() => &state.later_pages,
+                None => &state.list,
+            };
+            (behavior.clone(), list(state, body, base))
+        }
+        ("ListDeadLetterSourceQueues", _) => (Behavior::Normal, json!({"queueUrls": []})),
+        ("ReceiveMessage", Some(known)) => {
+            let earlier = state.count("ReceiveMessage") - 1;
+            let behavior = if earlier == 0 { &state.receive } else { &state.later_receives };
+            (behavior.clone(), receive(known, earlier))
+        }
+        ("ChangeMessageVisibilityBatch", _) => (state.put_back.clone(), put_back(state, body)),
         ("ListMessageMoveTasks", _) => (state.tasks.clone(), json!({"Results": state.move_tasks})),
         ("GetQueueUrl", Some(_)) => {
             let url = queue_url(base, &request.queue);
-            (Behavior::Normal, json!({"QueueUrl": url}))
+            (state.look_up.clone(), json!({"QueueUrl": url}))
         }
         ("GetQueueAttributes", Some(known)) => {
             let wanted = body["AttributeNames"].as_array().unwrap();
@@ -236,8 +272,31 @@ fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (
             attributes.retain(|name, _| wanted.contains(&json!(name)));
             (known.behavior.clone(), json!({"Attributes": attributes}))
         }
+        ("GetQueueUrl", None) if state.look_up != Behavior::Normal => {
+            (state.look_up.clone(), Value::Null)
+        }
         _ => missing,
     }
+}
+
+/// Returns up to ten of a queue's messages; `earlier` receives have taken ten each.
+fn receive(queue: &FakeQueue, earlier: usize) -> Value {
+    let visible = &queue.attributes["ApproximateNumberOfMessages"];
+    let left = visible.parse::<usize>().unwrap().saturating_sub(earlier * 10);
+    let message = |n: usize| {
+        let id = format!("m{}", earlier * 10 + n);
+        json!({"MessageId": id, "ReceiptHandle": id, "Body": "{}", "Attributes": {}})
+    };
+    json!({"Messages": (0..left.min(10)).map(message).collect::<Vec<_>>()})
+}
+
+fn put_back(state: &SqsState, body: &Value) -> Value {
+    let entries = body["Entries"].as_array().unwrap().iter();
+    let failed = entries.filter_map(|entry| {
+        let code = state.not_put_back.get(entry["ReceiptHandle"].as_str().unwrap())?;
+        Some(json!({"Id": entry["Id"], "Code": code, "SenderFault": true}))
+    });
+    json!({"Successful": [], "Failed": failed.collect::<Vec<_>>()})
 }
 
 /// Lists URLs in pages of at most 1,000. As in SQS, a request without MaxResults gets the first

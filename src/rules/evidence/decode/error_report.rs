@@ -27,8 +27,9 @@ pub(super) fn extract(
     json: Option<&Value>,
 ) -> ErrorReport {
     let mut reported = match producer {
-        Producer::LambdaAsync => attribute_error(message, "ErrorMessage", "ErrorCode"),
-        Producer::Sns => attribute_error(message, "ErrorMessage", "ErrorCode"),
+        Producer::LambdaAsync | Producer::Sns => {
+            attribute_error(message, "ErrorMessage", "ErrorCode")
+        }
         Producer::EventbridgeRule | Producer::Scheduler => {
             attribute_error(message, "ERROR_MESSAGE", "ERROR_CODE")
         }
@@ -278,10 +279,12 @@ fn outer_error<'a>(
     let ends_container = message.is_some_and(|(_, text)| text.starts_with("Essential container"));
     let exit_code = fields.exit_code.filter(|_| ends_container);
     let code = code.or(exit_code.map(|(key, value)| (key, format!("{key} {value}"))));
+    let frame = fields.stack.map(|stack| trace::own_frame(&stack_text(stack))).unwrap_or_default();
     let error = ErrorReport {
         code: code.map(|(key, text)| SourcedText::new(&text, key)),
         exception: class.map(|(key, text)| SourcedText::new(text.trim(), key)),
-        function: fields.stack.and_then(|stack| trace::own_function(&stack_text(stack))),
+        function: frame.function,
+        place: frame.place,
         ..ErrorReport::default()
     };
     (error, message)
@@ -303,7 +306,10 @@ fn fill_missing(error: &mut ErrorReport, other: ErrorReport) {
     error.code = error.code.take().or(other.code);
     error.exception = error.exception.take().or(other.exception);
     error.message = error.message.take().or(other.message);
-    error.function = error.function.take().or(other.function);
+    // The place belongs to the function.
+    if error.function.is_none() {
+        (error.function, error.place) = (other.function, other.place);
+    }
     if error.owners.is_empty() {
         error.owners = other.owners;
     }

@@ -6,6 +6,10 @@ use serde_json::Value;
 use super::{Content, Producer};
 use crate::rules::evidence::message::{Attribute, Message};
 
+/// Prefixes of the codes that SNS passes on from the queue and the key of a subscription. They tell
+/// its letters from those of others when messages are delivered without an envelope.
+const SNS_CODES: [&str; 2] = ["AWS.SimpleQueueService.", "KMS."];
+
 pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> Producer {
     let has = |name: &str| message.attributes.contains_key(name);
     if has("SCHEDULE_ARN") && (has("ERROR_CODE") || has("EXECUTION_ID")) {
@@ -14,11 +18,18 @@ pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> 
     if has("RULE_ARN") && has("ERROR_CODE") {
         return Producer::EventbridgeRule;
     }
-    if let Some(code) = message.attributes.get("ErrorCode").and_then(Attribute::text)
-        && (has("RequestID") || has("ErrorMessage"))
-        && let Some(producer) = invoker(message, wrapped, code)
-    {
-        return producer;
+    if has("ErrorCode") && (has("RequestID") || has("ErrorMessage")) {
+        let code =
+            message.attributes.get("ErrorCode").and_then(Attribute::text).unwrap_or_default();
+        let is_sns =
+            wrapped.first() == Some(&"sns") || SNS_CODES.iter().any(|p| code.starts_with(p));
+        if is_sns && has("RequestID") {
+            return Producer::Sns;
+        }
+        // Lambda's code is the status of a response; a consumer writes other words.
+        if !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Producer::LambdaAsync;
+        }
     }
     if let Content::Json(value) = content
         && is_destination_record(value)
@@ -30,20 +41,6 @@ pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> 
     }
     // SNS's own dead letters never were in a source queue.
     if wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
-}
-
-/// Returns who wrote `ErrorCode` beside `RequestID`: Lambda, whose code is a status of HTTP, or SNS,
-/// whose code is a word or stands beside its own envelope.
-fn invoker(message: &Message, wrapped: &[&str], code: &str) -> Option<Producer> {
-    let is_redriven = message.system.contains_key("DeadLetterQueueSourceArn");
-    let is_status = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
-    if wrapped.first() == Some(&"sns") && !is_redriven {
-        return Some(Producer::Sns);
-    }
-    if is_status {
-        return Some(Producer::LambdaAsync);
-    }
-    (message.attributes.contains_key("RequestID") && !is_redriven).then_some(Producer::Sns)
 }
 
 /// Returns whether a value is Lambda's record of an asynchronous invocation or of a stream batch.

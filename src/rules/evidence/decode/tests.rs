@@ -70,6 +70,21 @@ fn producer_is_detected_by_its_marks() {
         ("a schedule", with_attributes("{}", &[("SCHEDULE_ARN", "a"), ("ERROR_CODE", "c")]), Scheduler),
         ("a schedule by its run", with_attributes("{}", &[("SCHEDULE_ARN", "a"), ("EXECUTION_ID", "e")]), Scheduler),
         ("a subscription", body(&sns("x")), Sns),
+        (
+            "a subscription with an error",
+            with_attributes(&sns("x"), &[("RequestID", "r"), ("ErrorCode", "503"), ("ErrorMessage", "x")]),
+            Sns,
+        ),
+        (
+            "a subscription without an envelope",
+            with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", "KMS.DisabledException")]),
+            Sns,
+        ),
+        (
+            "a consumer that writes its own code",
+            with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", "AccessDenied"), ("ErrorMessage", "x")]),
+            Unknown,
+        ),
         ("SNS in a queue that gave up", with_system(&sns("x"), &[source]), Sqs),
         ("a rule in a queue that gave up", {
             let rule = with_attributes("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]);
@@ -547,5 +562,42 @@ proptest! {
         let plain = decode(&body(&text)).content;
         prop_assert_eq!(decode(&body(&STANDARD.encode(gzip(text.as_bytes())))).content, plain.clone());
         prop_assert_eq!(decode(&body(&sns(&text))).content, plain);
+    }
+}
+
+#[test]
+fn place_is_file_and_line_of_innermost_own_frame() {
+    let rows = [
+        (
+            "Traceback (most recent call last):\n  File \"/var/task/worker.py\", line 12, in handle\n    \
+             pay(order)\n  File \"/var/task/site-packages/x.py\", line 3, in y\n    z()\nKeyError: 'a'",
+            Some("worker.py line 12"),
+        ),
+        (
+            "java.lang.NullPointerException: x\n\tat java.util.Map.get(Map.java:9)\n\t\
+             at com.acme.Billing.pay(Billing.java:41)",
+            Some("Billing.java line 41"),
+        ),
+        (
+            "TypeError: x is undefined\n    at /app/node_modules/a/b.js:1:2\n    \
+             at pay (/app/src/pay.js:12:5)",
+            Some("pay.js line 12"),
+        ),
+        ("TypeError: x\n    at file:///app/main.mjs:7:1", Some("main.mjs line 7")),
+        (
+            "System.InvalidOperationException: x\n   at Acme.Pay.Run(Order o) in C:\\src\\Pay.cs:line 77",
+            Some("Pay.cs line 77"),
+        ),
+        (
+            "panic: boom\n\ngoroutine 1 [running]:\nmain.(*Batch).Row(0xc000)\n\t/app/batch.go:31 +0x1d",
+            Some("batch.go line 31"),
+        ),
+        ("java.io.IOException: x\n\tat java.net.Socket.read(Socket.java:5)", None),
+        ("TypeError: x\n    at pay (<anonymous>)", None),
+        ("Error: x\n    at a (/app/`$(id)`.js:1:2)", None),
+        ("connection refused", None),
+    ];
+    for (text, place) in rows {
+        assert_eq!(trace::parse(text, "body").place.as_deref(), place, "{text}");
     }
 }

@@ -49,20 +49,30 @@ const LIBRARY_MARKS: [&str; 30] = [
     "runtime.",
 ];
 
-/// The class, the code, the message and the function of an exception. The code is
+/// The class, the code, the message and the frame of an exception. The code is
 /// `ERR_INVALID_ARG_TYPE` of `TypeError [ERR_INVALID_ARG_TYPE]: …`.
-type Exception<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Option<String>);
+type Exception<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Frame);
+
+/// The innermost frame of the application's own code.
+#[derive(Default)]
+pub(super) struct Frame {
+    /// The function, or that of the innermost frame of all if every frame is a library's.
+    pub(super) function: Option<String>,
+    /// File and line: `worker.py line 12`.
+    pub(super) place: Option<String>,
+}
 
 /// Parses a text found under `source`. Without an exception in it, the message is the text up to
 /// the first frame.
 pub(super) fn parse(text: &str, source: &str) -> ErrorReport {
-    let (class, code, message, function) = parse_exception(truncated(text, TEXT_MAX).trim());
+    let (class, code, message, frame) = parse_exception(truncated(text, TEXT_MAX).trim());
     let sourced = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
     ErrorReport {
         code: code.and_then(sourced),
         exception: class.and_then(sourced),
         message: sourced(message),
-        function,
+        function: frame.function,
+        place: frame.place,
         ..ErrorReport::default()
     }
 }
@@ -75,18 +85,23 @@ fn parse_exception(text: &str) -> Exception<'_> {
     let panic = panic.iter().find_map(|start| text.strip_prefix(start));
     let panic = panic.or_else(|| Some(text.split_once("\npanic: ")?.1));
     if let Some(rest) = panic {
-        return (Some("panic"), None, message_before_stack(rest), own_function(rest));
+        return (Some("panic"), None, message_before_stack(rest), own_frame(rest));
     }
     if let Some((class, message)) = elixir(text).or_else(|| ruby(text)) {
-        return (Some(class), None, message, own_function(text));
+        return (Some(class), None, message, own_frame(text));
     }
     // The last `Caused by` is the root cause.
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
     let head = inner_of_wrapper(head).unwrap_or(head);
-    let function =
-        if text.contains('\n') { own_function(head).or_else(|| own_function(text)) } else { None };
+    let mut frame = Frame::default();
+    if text.contains('\n') {
+        frame = own_frame(head);
+        if frame.function.is_none() {
+            frame = own_frame(text);
+        }
+    }
     let (class, code, message) = class_and_message(head).unwrap_or((None, None, head));
-    (class, code, message_before_stack(message), function)
+    (class, code, message_before_stack(message), frame)
 }
 
 /// Parses Elixir's `** (Ecto.NoResultsError) expected at least one result`.
@@ -210,11 +225,11 @@ fn parse_python(text: &str) -> Exception<'_> {
         Some((head, _)) => (head, &error[head.len() + 1..]),
         None => (line.trim(), &error[line.len()..]),
     };
-    let function = own_function(stack);
+    let frame = own_frame(stack);
     let named = !head.is_empty() && head.len() <= 128 && !head.contains(' ');
     match named {
-        true => (Some(head), None, message.trim(), function),
-        false => (None, None, error.trim(), function),
+        true => (Some(head), None, message.trim(), frame),
+        false => (None, None, error.trim(), frame),
     }
 }
 
@@ -238,17 +253,23 @@ fn is_frame(line: &str) -> bool {
         || trimmed.starts_with("File \"")
 }
 
-/// Returns the innermost function of the application's own code, or the innermost of all if every
-/// frame is a library's. Line numbers are dropped, because every deployment changes them.
-pub(super) fn own_function(stack: &str) -> Option<String> {
-    let mut frames: Vec<&str> =
-        stack.lines().map(str::trim).filter(|line| names_function(line)).collect();
+/// Returns the innermost frame of the application's own code. The function has no line number,
+/// because every deployment changes it; the place has.
+pub(super) fn own_frame(stack: &str) -> Frame {
+    let lines: Vec<&str> = stack.lines().map(str::trim).collect();
+    let mut frames: Vec<usize> = (0..lines.len()).filter(|at| names_function(lines[*at])).collect();
     // Python prints the innermost frame last.
     if stack.contains("File \"") {
         frames.reverse();
     }
-    let own = frames.iter().take(FRAMES_MAX).find(|line| !is_library_frame(line));
-    function_name(own.or(frames.first())?)
+    let own = frames.iter().take(FRAMES_MAX).find(|at| !is_library_frame(lines[**at]));
+    let Some(&at) = own.or(frames.first()) else {
+        return Frame::default();
+    };
+    // Go prints the place below the function.
+    let below = lines.get(at + 1).filter(|line| line.starts_with('/'));
+    let place = place_in(lines[at]).or_else(|| place_in(below?));
+    Frame { function: function_name(lines[at]), place: place.filter(|_| own.is_some()) }
 }
 
 /// Returns whether a line names a function: also Go's `main.handle(0xc000, …)` and Java's without
@@ -312,4 +333,29 @@ fn function_name(line: &str) -> Option<String> {
         }
     }
     (!shown.is_empty()).then_some(shown)
+}
+
+/// Returns the file and the line that a frame names: `worker.py line 12`.
+fn place_in(frame: &str) -> Option<String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let python = frame.strip_prefix("File \"").and_then(|rest| rest.split_once("\", line "));
+    let (path, line) = if let Some((path, rest)) = python {
+        (path, rest.split([',', ' ']).next()?)
+    } else if let Some((before, line)) = frame.rsplit_once(":line ") {
+        (before.rsplit(" in ").next()?, line.trim())
+    } else {
+        // `(Billing.java:12)`, `(/app/bill.js:12:5)`, `at /app/bill.js:12:5`, `/app/bill.go:12 +0x1d`
+        let inside = frame.rsplit_once('(').map(|(_, rest)| rest.trim_end_matches(')'));
+        let shown = inside.filter(|text| text.contains(':')).unwrap_or(frame);
+        let shown = shown.strip_prefix("at ").unwrap_or(shown).split(' ').next()?;
+        let (path, last) = shown.rsplit_once(':')?;
+        match path.rsplit_once(':').filter(|(_, line)| digits(line)) {
+            Some((path, line)) => (path, line),
+            None => (path, last),
+        }
+    };
+    let file = path.rsplit(['/', '\\']).next()?;
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    let is_file = file.contains('.') && file.len() <= FUNCTION_MAX && file.bytes().all(is_name);
+    (is_file && digits(line) && line.len() <= 7).then(|| format!("{file} line {line}"))
 }

@@ -89,6 +89,7 @@ impl Grouper {
                 code: representative.code,
                 exception: representative.exception,
                 message: representative.message,
+                place: representative.place,
                 count: group.messages.len() as u64,
                 distinct: contents.len() as u64,
                 ..group

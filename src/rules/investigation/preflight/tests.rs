@@ -28,7 +28,7 @@ fn none(temporary: bool) -> SampledEvidence {
 #[test]
 fn preflight_skips_non_bugs_known_causes_and_no_evidence() {
     let owned = || {
-        let detail = "session s is investigating the same cause in queue 'q'".into();
+        let detail = "same cause as q, running session s".into();
         let retry = Retry::AfterSession("s".into());
         Some(PreflightSkip { word: "known_cause", detail, retry })
     };
@@ -101,7 +101,7 @@ fn cause_is_owned_while_its_incident_is_open() {
         };
         let found = owner(&sessions, "own", "f").map(|why| {
             assert_eq!(why.retry, Retry::AfterSession("a".into()), "{rule}");
-            why.detail.starts_with("session a is investigating the same cause in queue")
+            why.detail.starts_with("same cause as ") && why.detail.ends_with("running session a")
         });
         assert_eq!(found, running, "{rule}");
     }

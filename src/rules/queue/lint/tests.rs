@@ -37,6 +37,7 @@ fn findings(queues: Vec<ListedQueue>) -> Vec<String> {
     let survey = Survey {
         at: Timestamp::from_millis(0),
         scopes: vec![ScopeSurvey {
+            scope: 0,
             region: "eu-west-1".into(),
             account: String::new(),
             queues: Ok(queues),
@@ -138,6 +139,7 @@ fn retention_finding_names_source_and_both_retentions() {
     let survey = Survey {
         at: Timestamp::from_millis(0),
         scopes: vec![ScopeSurvey {
+            scope: 0,
             region: "eu-west-1".into(),
             account: "prod".into(),
             queues: Ok(vec![queue("a", 4, Some(("a-dlq", 5))), queue("a-dlq", 1, None)]),
@@ -157,6 +159,7 @@ fn unlisted_scope_has_no_findings() {
     let survey = Survey {
         at: Timestamp::from_millis(0),
         scopes: vec![ScopeSurvey {
+            scope: 0,
             region: "eu-west-1".into(),
             account: String::new(),
             queues: Err(ReadError::Denied),

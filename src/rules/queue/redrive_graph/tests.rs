@@ -38,7 +38,7 @@ fn listed(name: &str) -> ListedQueue {
 }
 
 fn scope(queues: Vec<ListedQueue>) -> ScopeSurvey {
-    ScopeSurvey { region: REGION.into(), account: "prod".into(), queues: Ok(queues) }
+    ScopeSurvey { scope: 0, region: REGION.into(), account: "prod".into(), queues: Ok(queues) }
 }
 
 fn survey(queues: Vec<ListedQueue>) -> Survey {
@@ -76,8 +76,8 @@ fn dlqs_are_found_by_redrive_policy_and_by_name() {
             arn: arn("orders-dlq"),
             region: REGION.into(),
             account: "prod".into(),
-            fifo: false,
             sources: vec!["orders".into()],
+            ..Queue::default()
         }
     );
     assert_eq!(both[2].found_at, AT);
@@ -115,6 +115,67 @@ fn unseen_sources_are_unknown() {
     assert_eq!(found[0].source_retention_s, None, "a source does not show it");
 }
 
+/// Who names `morgue` after a survey, when `billing` and `refunds` did before.
+#[test]
+fn unread_source_keeps_the_dlq_that_it_had() {
+    let (denied, read) = (|name| missed(name, ReadError::Denied), read);
+    let other = |name| read(name, 60, Some("other-dlq"));
+    let cases = [
+        (
+            "both are read",
+            vec![read("billing", 60, Some("morgue")), read("refunds", 60, None)],
+            vec!["billing"],
+        ),
+        ("one is unread", vec![denied("billing"), read("refunds", 60, None)], vec!["billing"]),
+        (
+            "throttled",
+            vec![missed("billing", ReadError::Throttled), other("refunds")],
+            vec!["billing"],
+        ),
+        (
+            "lost access",
+            vec![missed("billing", ReadError::Missing), other("refunds")],
+            vec!["billing"],
+        ),
+        (
+            "silent",
+            vec![denied("refunds"), missed("billing", ReadError::TimedOut)],
+            vec!["billing", "refunds"],
+        ),
+        ("both name another one", vec![other("billing"), other("refunds")], vec![]),
+        ("both are gone", vec![read("orders", 60, None)], vec![]),
+        (
+            "unread, and never a source",
+            vec![denied("orders"), other("billing"), other("refunds")],
+            vec![],
+        ),
+    ];
+    let whole = scope(vec![
+        read("billing", 60, Some("morgue")),
+        read("refunds", 60, Some("morgue")),
+        read("morgue", 60, None),
+    ]);
+    let known = find_in(&whole, &[], AT, Discover::Both, None);
+    assert_eq!(names(&known), [("morgue", FoundBy::Redrive)]);
+    for (rule, mut queues, sources) in cases {
+        queues.push(read("morgue", 60, None));
+        let found = find_in(&scope(queues), &known, AT, Discover::Both, None);
+        let named: Vec<&str> = found
+            .iter()
+            .filter(|known| known.queue.name == "morgue")
+            .flat_map(|known| known.queue.sources.iter().map(String::as_str))
+            .collect();
+        assert_eq!(named, sources, "{rule}");
+    }
+    // The DLQ itself is unread, and its server makes other ARNs than its URLs say.
+    let mut odd = known.clone();
+    odd[0].queue.arn = "arn:aws:sqs:elsewhere:1:morgue".into();
+    let unread = scope(vec![denied("billing"), denied("morgue")]);
+    let found = find_in(&unread, &odd, AT, Discover::Both, None);
+    assert_eq!((found.len(), &found[0].queue.arn), (1, &odd[0].queue.arn));
+    assert_eq!(found[0].source_retention_s, None, "an unread source is unknown");
+}
+
 #[test]
 fn unlisted_scope_has_no_dlqs() {
     let mut survey = survey(vec![listed("x-dlq")]);
@@ -125,6 +186,7 @@ fn unlisted_scope_has_no_dlqs() {
 #[test]
 fn queue_in_two_scopes_is_one_same_name_elsewhere_another() {
     let elsewhere = ScopeSurvey {
+        scope: 2,
         region: "eu-west-1".into(),
         account: String::new(),
         queues: Ok(vec![ListedQueue {

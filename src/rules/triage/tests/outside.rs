@@ -1,7 +1,7 @@
 //! External text: hostile names, codes, texts and bodies.
 
 use super::*;
-use crate::rules::triage::commands::quoted;
+use crate::rules::aws_command::word;
 
 const HOSTILE: [&str; 12] = [
     "$(touch /tmp/x)",
@@ -44,8 +44,8 @@ fn everywhere(text: &str) -> Vec<Story> {
             .queue(|queue| {
                 queue.queue.name = text.into();
                 queue.queue.url = text.into();
-                queue.queue.arn = format!("arn:aws:sqs:{text}:1:{text}");
-                queue.queue.region = text.into();
+                queue.queue.arn = format!("arn:aws:sqs:eu-west-1:1:{text}");
+                queue.queue.profile = Some(text.into());
                 let finding = (text.to_owned(), text.to_owned(), text.to_owned());
                 queue.lint = vec![Finding { rule: finding.0, level: finding.1, detail: finding.2 }];
             })
@@ -81,8 +81,10 @@ fn text_story() -> Story {
 #[test]
 fn quoted_word_stays_one_word() {
     for hostile in HOSTILE.into_iter().chain(["plain-1_x.y/z:@=", "a'b''c", "ação dlq", "\\"]) {
-        let line = quoted(hostile);
-        let expected = vec![crate::text::safe(hostile).into_owned()];
+        let is_refused = hostile.contains(['\n', '\u{1b}']) || hostile.starts_with("file:");
+        assert_eq!(word(hostile).is_none(), is_refused, "{hostile:?}");
+        let Some(line) = word(hostile) else { continue };
+        let expected = vec![hostile.to_owned()];
         assert_eq!(words(&line), Some(expected), "{line}");
         assert!(!line.starts_with('='), "zsh: {line}");
     }
@@ -97,7 +99,9 @@ fn commands_quote_hostile_names() {
                 for line in &each.commands {
                     let words = words(line).unwrap_or_else(|| panic!("{hostile:?}: {line}"));
                     assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
-                    assert!(words.iter().all(|word| !word.starts_with("--profile")), "{line}");
+                    let profile = format!("--profile={hostile}");
+                    let is_profile = |word: &&String| word.starts_with("--profile");
+                    assert!(words.iter().filter(is_profile).eq([&profile]), "{line}");
                     assert!(!line.contains("function-name=file:"), "{line}");
                     let looks = ["get-", "list-", "lookup-", "tail"];
                     assert!(words[0] == "aws", "{line}");
@@ -136,6 +140,8 @@ fn bare(report: &str) -> Vec<String> {
         }
         lines.push(without_spans(line));
     }
+    // A command with an unsafe word is left out, with the empty line before it or its sentence.
+    lines.retain(|line| !line.is_empty() && !line.starts_with("- Redrive: after the fix"));
     assert_eq!(fence, None, "a block stays open: {report}");
     lines
 }
@@ -184,7 +190,7 @@ fn report_shows_an_excerpt_of_a_hostile_body() {
     let messages = &mut bundle.messages;
     messages[0].body = serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)});
     (messages[1].body, messages[1].form) = (serde_json::Value::Null, "binary".into());
-    let report = render(&bundle, &story.judge());
+    let report = render(&bundle, &story.judge(), no_loss());
     let bare = bare(&report);
     assert!(bare.iter().all(|line| !line.contains("Forged") && !line.contains('<')), "{report}");
     assert!(report.lines().all(|line| line.chars().count() < 500), "{report}");
@@ -254,6 +260,10 @@ fn message_facts_read_the_record_of_a_lambda_destination() {
     let seen = MessageFacts::from_sample(&sampled);
     assert_eq!(seen.exhausted.as_deref(), Some("EventAgeExceeded"));
     assert_eq!(seen.target_arn.as_deref(), Some(FUNCTION));
+    assert_eq!(seen.codes.record.as_deref(), Some("EventAgeExceeded"));
+    sampled.body["responseContext"] = serde_json::json!({"statusCode": 429});
+    sampled.body["responsePayload"] = serde_json::json!({"code": "403"});
+    assert_eq!(MessageFacts::from_sample(&sampled).codes.record.as_deref(), Some("429"));
     sampled.attributes.insert("TARGET_ARN".into(), "other".into());
     assert_eq!(
         MessageFacts::from_sample(&sampled).target_arn.as_deref(),

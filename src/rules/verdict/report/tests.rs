@@ -2,24 +2,26 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::rules::evidence::bundle::Moment;
+use crate::rules::evidence::bundle::{Moment, SourceFacts, Timeline};
+use crate::rules::queue::expiry::ExpiryWindow;
 use crate::rules::verdict::{ModelVerdict, apply_patch_facts, check, parse};
 use crate::text::hidden;
 use crate::time::Timestamp;
 
 /// The headings that a report has, beside its title.
-const HEADINGS: [&str; 11] = [
-    "## Root cause",
+const HEADINGS: [&str; 12] = [
+    "## Cause",
+    "## What to do",
+    "## Fix",
     "## Evidence",
     "## Hypotheses",
-    "## Fix",
     "## Prevention",
-    "## Next steps",
-    "## Timeline",
     "## Checked",
-    "## Cost",
+    "## Timeline",
+    "## Session",
     "## Denied tools",
     "## Files",
+    "## The queue",
 ];
 
 /// Everything outside of code spans, as CommonMark reads a line.
@@ -78,9 +80,24 @@ fn forged(text: &str) -> Option<String> {
     (titles != 1).then(|| format!("{titles} titles"))
 }
 
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+fn loss_in(seconds: u64) -> LossFacts {
+    let before = Some(NOW.plus(Duration::from_secs(seconds)));
+    LossFacts { window: ExpiryWindow { after: None, before }, now: NOW }
+}
+
 fn queue(name: &str) -> Queue {
-    let arn = format!("arn:aws:sqs:eu-west-1:1:orders-dlq{name}");
-    Queue { arn, sources: vec!["orders".into()], ..Queue::default() }
+    Queue {
+        name: format!("orders-dlq{name}"),
+        url: format!("https://sqs.eu-west-1.amazonaws.com/1/orders-dlq{name}"),
+        arn: format!("arn:aws:sqs:eu-west-1:1:orders-dlq{name}"),
+        region: "eu-west-1".into(),
+        account: format!("prod{name}"),
+        sources: vec!["orders".into()],
+        profile: Some(format!("prod{name}")),
+        ..Queue::default()
+    }
 }
 
 fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
@@ -91,18 +108,31 @@ fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
     let checked = apply_patch_facts(check(found, &resolved), &patch);
     let moment = Moment {
         id: "t1".into(),
-        at: Timestamp::from_millis(1_700_000_000_000),
+        at: NOW,
         what: format!("the incident began{excerpt}"),
         items: Vec::new(),
     };
     Report {
         session: "s1",
         incident: "i1",
-        queue: &Queue { name: format!("orders-dlq{name}"), ..queue(name) },
+        queue: &queue(name),
         checked: &checked,
         excerpts: &[("m1".to_owned(), format!("{{\"customer\":null}}{excerpt}"))].into(),
         patch: Some(&patch),
-        timeline: &Timeline { timeline: vec![moment] },
+        bundle: &BundleContents {
+            queue: QueueFacts {
+                depth: Some(12),
+                retention_s: Some(345_600),
+                sources: Some(vec![SourceFacts {
+                    name: format!("orders{name}"),
+                    ..SourceFacts::default()
+                }]),
+                ..QueueFacts::default()
+            },
+            timeline: Timeline { timeline: vec![moment] },
+            ..BundleContents::default()
+        },
+        loss: loss_in(6 * 3600),
         cost_usd: Usd::from_dollars(0.4213),
         turns: None,
         took: Duration::from_secs(95),
@@ -152,7 +182,8 @@ fn report_names_unknown_facts() {
         checked: &checked,
         excerpts: &BTreeMap::new(),
         patch: None,
-        timeline: &Timeline::default(),
+        bundle: &BundleContents::default(),
+        loss: LossFacts { window: ExpiryWindow::default(), now: NOW },
         cost_usd: None,
         turns: None,
         took: Duration::from_secs(2),
@@ -164,7 +195,9 @@ fn report_names_unknown_facts() {
         "- Confidence: unknown",
         "- Category: unknown",
         "- Redrive: do not put the messages back",
+        "- Messages: unknown\n- Loss: unknown",
         "- Cost: unknown\n- Turns: unknown\n- Took: 2s",
+        "- Sources (`q.sources`): unknown",
         "This tool has not checked for changes",
         "the redrive advice was lowered from safe to do\\_not",
         "## Denied tools\n\nNone.",
@@ -175,46 +208,20 @@ fn report_names_unknown_facts() {
 }
 
 #[test]
-fn redrive_command_quotes_its_words() {
-    const RUN: &str = "run `aws sqs start-message-move-task --source-arn";
-    const PLAIN: &str = "=arn:aws:sqs:eu-west-1:1:orders-dlq --region=eu-west-1`";
-    const FORGED: &str = "='arn:aws:sqs:$(id):1:a;id' --region='$(id)'`";
-    let of = |arn: &str| Queue { arn: arn.into(), ..queue("") };
-    let alone = Queue { sources: Vec::new(), ..queue("") };
-    let but = ", if the messages came from a queue";
-    let deployed = "after the fix; when it is deployed, ";
-    let rows = [
-        ("now", RedriveAdvice::Safe, queue(""), format!("safe; {RUN}{PLAIN}")),
-        ("later", RedriveAdvice::AfterFix, queue(""), format!("{deployed}{RUN}{PLAIN}")),
-        ("what AWS may refuse", RedriveAdvice::Safe, alone, format!("safe; {RUN}{PLAIN}{but}")),
-        (
-            "forged",
-            RedriveAdvice::Safe,
-            of("arn:aws:sqs:$(id):1:a;id"),
-            format!("safe; {RUN}{FORGED}"),
-        ),
-        (
-            "a file",
-            RedriveAdvice::Safe,
-            of("file:///etc/passwd"),
-            "safe; put the messages back".into(),
-        ),
-        ("unknown", RedriveAdvice::AfterFix, of(""), format!("{deployed}put the messages back")),
-    ];
-    for (rule, advice, queue, said) in rows {
-        assert_eq!(redrive(advice, &queue), said, "{rule}");
-    }
-    assert!(!redrive(RedriveAdvice::DoNot, &queue("")).contains("aws"));
-}
-
-#[test]
 fn unchecked_report_escapes_text_and_names_unknown_facts() {
     let verdict = Verdict {
         status: "likely".into(),
         title: Some("a\u{1b}[2Jb\n# forged".into()),
         ..Verdict::default()
     };
-    let text = render_unchecked("s", "i", &Queue::default(), &verdict, Duration::from_secs(2));
+    let text = render_unchecked(
+        "s",
+        "i",
+        &Queue::default(),
+        &verdict,
+        Duration::from_secs(2),
+        loss_in(60),
+    );
     assert!(text.contains("Confidence: unknown") && text.contains("Took: 2s"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains("\n# forged"), "{text}");
     assert_eq!(forged(&text), None);
@@ -288,7 +295,7 @@ proptest! {
         let shown = report_of(found, &excerpt, &other);
         prop_assert_eq!(forged(&shown), None, "\n{}", shown);
         let verdict = Verdict { status: text.clone(), title: Some(other), category: Some(text), ..Verdict::default() };
-        let shown = render_unchecked("s", "i", &Queue { name: excerpt, ..Queue::default() }, &verdict, Duration::ZERO);
+        let shown = render_unchecked("s", "i", &queue(&excerpt), &verdict, Duration::ZERO, loss_in(60));
         prop_assert_eq!(forged(&shown), None, "\n{}", shown);
     }
 }

@@ -1,0 +1,93 @@
+//! When messages are lost, in the words that notices and reports share.
+//!
+//! Promises: a span is rounded down, so that nobody has less time than stated; a time that is
+//! unknown is stated as unknown.
+
+use std::time::Duration;
+
+use crate::rules::queue::expiry::ExpiryWindow;
+use crate::time::Timestamp;
+
+/// The time before a loss from which it counts as near.
+const NEAR: Duration = Duration::from_secs(24 * 3600);
+
+/// Returns when the oldest of `depth` messages is lost, as a part of a sentence: `safe for 9d`,
+/// `first lost within 59m`.
+pub fn phrase(window: ExpiryWindow, depth: Option<u64>, now: Timestamp) -> String {
+    let first = if depth == Some(1) { "" } else { "first " };
+    match (window.after, window.before) {
+        (Some(end), _) | (None, Some(end)) if end <= now => match depth {
+            Some(1) => "may be lost".into(),
+            _ => "some may be lost".into(),
+        },
+        (Some(after), _) => format!("safe for {}", span(after.since(now))),
+        (None, Some(before)) => format!("{first}lost within {}", span(before.since(now))),
+        (None, None) => "loss time unknown".into(),
+    }
+}
+
+/// Returns [`phrase`] with the instant: `safe for 9d, until 2026-11-26 09:11Z`.
+pub fn phrase_with_instant(window: ExpiryWindow, depth: Option<u64>, now: Timestamp) -> String {
+    let text = phrase(window, depth, now);
+    match (window.after, window.before) {
+        (Some(end), _) | (None, Some(end)) if end <= now => {
+            format!("{text}, since {}", minute(end))
+        }
+        (Some(after), _) => format!("{text}, until {}", minute(after)),
+        (None, Some(before)) => format!("{text}, by {}", minute(before)),
+        (None, None) => "unknown".into(),
+    }
+}
+
+/// Returns whether a message may be lost within a day, as far as is known.
+pub fn is_near(window: ExpiryWindow, now: Timestamp) -> bool {
+    window.after.or(window.before).is_some_and(|end| end <= now.plus(NEAR))
+}
+
+/// Formats a span in one unit, rounded down: `9d`, `38h`, `59m`.
+pub fn span(span: Duration) -> String {
+    match span.as_secs() / 60 {
+        0 => "seconds".into(),
+        minutes @ 1..120 => format!("{minutes}m"),
+        minutes @ 120..2880 => format!("{}h", minutes / 60),
+        minutes => format!("{}d", minutes / 1440),
+    }
+}
+
+/// Formats an instant to the minute: `2026-11-24 10:00Z`.
+pub fn minute(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(..16).map_or(text.clone(), |minute| minute.replace('T', " ") + "Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phrase_states_the_least_time() {
+        let now = Timestamp::parse("2026-11-22T19:57:32Z").unwrap();
+        let at = |seconds: u64| Some(now.plus(Duration::from_secs(seconds)));
+        let rows = [
+            (at(3594), at(7200), Some(2), "safe for 59m", "until 2026-11-22 20:57Z", true),
+            (at(864_000), None, Some(2), "safe for 10d", "until 2026-12-02 19:57Z", false),
+            (None, at(3594), Some(2), "first lost within 59m", "by 2026-11-22 20:57Z", true),
+            (None, at(3594), Some(1), "lost within 59m", "by 2026-11-22 20:57Z", true),
+            (None, at(7199), None, "first lost within 119m", "by 2026-11-22 21:57Z", true),
+            (None, at(59), Some(1), "lost within seconds", "by 2026-11-22 19:58Z", true),
+            (None, at(172_799), Some(1), "lost within 47h", "by 2026-11-24 19:57Z", false),
+            (at(0), at(60), Some(2), "some may be lost", "since 2026-11-22 19:57Z", true),
+            (None, at(0), Some(1), "may be lost", "since 2026-11-22 19:57Z", true),
+        ];
+        for (after, before, depth, short, instant, near) in rows {
+            let window = ExpiryWindow { after, before };
+            assert_eq!(phrase(window, depth, now), short);
+            assert_eq!(phrase_with_instant(window, depth, now), format!("{short}, {instant}"));
+            assert_eq!(is_near(window, now), near, "{short}");
+        }
+        let unknown = ExpiryWindow::default();
+        assert_eq!(phrase(unknown, None, now), "loss time unknown");
+        assert_eq!(phrase_with_instant(unknown, None, now), "unknown");
+        assert!(!is_near(unknown, now));
+    }
+}

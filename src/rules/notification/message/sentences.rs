@@ -1,0 +1,300 @@
+//! The sentences of notices: one function for each subject, one arm for each type of event.
+//!
+//! A new type gets an arm in [`describe`]; a new reason for which nothing is investigated gets an
+//! arm in [`skip_reason`] when its sentence in the event is too long for a notice.
+
+use std::time::Duration;
+
+use super::{Sentences, cap, command};
+use crate::event::{self, AnyPayload};
+use crate::money::Usd;
+use crate::rules::aws_command::{move_back, raise_retention};
+use crate::rules::loss_text;
+use crate::rules::queue::expiry::ExpiryWindow;
+use crate::text::{count, shorten};
+use crate::time::{Timestamp, show_span};
+
+/// The fewest characters of a title that are shown, whatever else is in the line.
+const TITLE_MIN: usize = 20;
+/// The longest command of a notice, in bytes. A longer one is left out.
+const COMMAND_MAX: usize = 800;
+/// The time that AWS needs to apply a new retention.
+const RETENTION_APPLIES: Duration = Duration::from_secs(15 * 60);
+
+/// Input of the sentences of any event.
+pub(super) struct Context {
+    /// The command that tells the story of the incident.
+    pub(super) look: Option<String>,
+    pub(super) now: Timestamp,
+    /// The columns that are left in the first line.
+    pub(super) room: usize,
+}
+
+/// Returns the sentences of an event.
+pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
+    let look = || context.look.clone();
+    match data {
+        AnyPayload::QueueRaised(data) => {
+            let window = ExpiryWindow { after: data.expires_after, before: data.expires_before };
+            let loss = loss_text::phrase(window, Some(data.depth), context.now);
+            Sentences::of_what(format!("{}, {loss}", messages(Some(data.depth)))).with_next(look())
+        }
+        AnyPayload::QueueGrew(data) => {
+            let what = format!("grew from {} to {}", data.raised_depth, messages(Some(data.depth)));
+            Sentences::of_what(what).with_next(look())
+        }
+        AnyPayload::QueueExpiring(data) => expiring(&data, context),
+        AnyPayload::QueueLossSuspected(data) => {
+            let (why, detail) = match data.why.as_str() {
+                "retention" => ("perhaps expired", None),
+                "unexplained" => ("unexplained", None),
+                // The sentence names what has to be allowed.
+                _ => ("perhaps moved", Some(cap(&data.detail).into_owned())),
+            };
+            let what = format!("{} gone, {why}", messages(Some(data.missing)));
+            Sentences::of_what(what).with_next(look()).with_lines(detail)
+        }
+        AnyPayload::QueueCleared(data) => {
+            let cause = match data.cause.as_str() {
+                "unknown" => "cause unknown".into(),
+                cause => cap(cause),
+            };
+            Sentences::of_what(format!("empty again after {} ({cause})", lasted(data.duration_s)))
+        }
+        AnyPayload::QueueUnreadable(data) => {
+            // A dry run, because a real one would use up the event of the next round.
+            let next = command("dlq-poll -n --queue ", &data.queue.name);
+            Sentences::of_what(format!("unreadable: {}", cap(&data.reason))).with_next(next)
+        }
+        AnyPayload::QueueReadable(data) => {
+            let (failures, depth) = (count(data.misses, "failure"), messages(Some(data.depth)));
+            Sentences::of_what(format!("readable again after {failures}, {depth}"))
+        }
+        AnyPayload::QueueFound(_) => Sentences::of_what("a dead-letter queue was found"),
+        AnyPayload::QueueGone(data) => {
+            let depth = messages(data.last_depth);
+            Sentences::of_what(format!("no longer exists, before: {depth}")).with_next(look())
+        }
+        AnyPayload::QueuePolled(data) => Sentences::of_what(match (data.depth, data.reason) {
+            (None, Some(reason)) => format!("depth unknown: {}", cap(&reason)),
+            (None, None) => "depth unknown".into(),
+            (depth, _) => messages(depth),
+        }),
+        AnyPayload::QueueLinted(data) => linted(&data),
+        AnyPayload::QueueSampled(data) => sampled(&data, context),
+        AnyPayload::PollFinished(data) => {
+            let took = show_span(Duration::from_millis(data.duration_ms));
+            let (queues, raised) = (count(data.queues, "queue"), data.raised);
+            Sentences::of_what(format!(
+                "round {}: {queues} in {took}, {raised} raised, {} unreadable",
+                data.round, data.unreadable
+            ))
+        }
+        AnyPayload::PollFailed(data) => poll_failed(&data),
+        AnyPayload::NoticeSent(data) => {
+            Sentences::of_what(format!("a notice was sent to channel '{}'", cap(&data.channel)))
+        }
+        AnyPayload::NoticeFailed(data) => {
+            let (channel, error) = (cap(&data.channel), cap(&data.error));
+            Sentences::of_what(format!("a notice to channel '{channel}' failed: {error}"))
+        }
+        AnyPayload::InvestigationSkipped(data) => skipped(&data, context),
+        AnyPayload::InvestigationStarted(data) => {
+            let end = loss_text::span(data.timeout_at.since(context.now));
+            let agent = cap(&data.agent);
+            Sentences::of_what(format!("investigation by '{agent}' started, ends within {end}"))
+        }
+        AnyPayload::InvestigationProgressed(data) => {
+            let who = data.subagent.map_or(String::new(), |who| format!("{}: ", cap(&who)));
+            let tool = data.tool.map_or(String::new(), |tool| format!(" with {}", cap(&tool)));
+            let cost = data.cost_usd.map_or(String::new(), |usd| format!(", {usd} so far"));
+            Sentences::of_what(format!("{who}{}{tool}{cost}", cap(&data.step)))
+        }
+        AnyPayload::InvestigationCompleted(data) => completed(&data, context),
+        AnyPayload::InvestigationFailed(data) => {
+            ended("failed", &data.detail, data.duration_s, data.cost_usd, context)
+        }
+        AnyPayload::InvestigationTimedOut(data) => {
+            ended("ended", &data.detail, Some(data.duration_s), data.cost_usd, context)
+        }
+        AnyPayload::InvestigationStopped(data) => {
+            ended("ended", &data.detail, Some(data.duration_s), data.cost_usd, context)
+        }
+    }
+}
+
+/// Describes a near loss, and what prevents it: first more time, then the move back.
+fn expiring(data: &event::QueueExpiring, context: &Context) -> Sentences {
+    let window = ExpiryWindow { after: data.expires_after, before: data.expires_before };
+    let loss = loss_text::phrase(window, data.depth, context.now);
+    let sentences = Sentences::of_what(format!("{}, {loss}", messages(data.depth)));
+    let end = window.after.or(window.before);
+    let is_short = |command: &String| command.len() <= COMMAND_MAX;
+    let raise = raise_retention(&data.queue, data.retention_s).filter(is_short);
+    let below = if let Some(raise) = raise {
+        let is_late = end.is_some_and(|end| end < context.now.plus(RETENTION_APPLIES));
+        let text = match is_late {
+            false => {
+                "raise the retention first; it holds for messages already there, within 15 minutes:"
+            }
+            true => {
+                "raise the retention first; it takes up to 15 minutes, so it may come too late:"
+            }
+        };
+        vec![text.into(), raise]
+    } else if let Some(back) = move_back(&data.queue).filter(is_short) {
+        vec!["once the cause is fixed, move them back:".into(), back]
+    } else if !data.queue.sources.is_empty() {
+        // A name that no command may have.
+        vec!["once the cause is fixed, move them back".into()]
+    } else {
+        let text = "no source queue is known, so AWS may refuse to move them back: send them to their \
+                    target again";
+        vec![text.into()]
+    };
+    sentences.with_next(context.look.clone()).with_lines(below)
+}
+
+fn linted(data: &event::QueueLinted) -> Sentences {
+    let rules: Vec<_> = data.findings.iter().take(2).map(|finding| cap(&finding.rule)).collect();
+    let more = if data.findings.len() > rules.len() { ", …" } else { "" };
+    let names =
+        if rules.is_empty() { String::new() } else { format!(" ({}{more})", rules.join(", ")) };
+    let what = format!("{}{names}", count(data.findings.len() as u64, "finding"));
+    Sentences::of_what(what).with_next(command("dlq-poll --lint --queue ", &data.queue.name))
+}
+
+fn sampled(data: &event::QueueSampled, context: &Context) -> Sentences {
+    let look = || context.look.clone();
+    if let Some(word) = &data.refused {
+        let why = data.detail.as_deref().filter(|detail| !detail.trim().is_empty());
+        let what = format!("not sampled: {}", cap(why.unwrap_or(word)));
+        return Sentences::of_what(what).with_next(look());
+    }
+    let Some(taken) = data.taken else {
+        let depth = messages(data.depth);
+        return Sentences::of_what(format!("would be sampled, {depth}"));
+    };
+    // The depth is approximate. A depth below the number received is not shown.
+    let mut what = match data.depth.filter(|depth| *depth >= taken) {
+        Some(depth) => format!("sampled {taken} of {depth}"),
+        None => format!("sampled {}", messages(Some(taken))),
+    };
+    if let [first, rest @ ..] = data.fingerprints.as_slice() {
+        let more = match rest.len() as u64 {
+            0 => String::new(),
+            more => format!(", {}", count(more, "more cause")),
+        };
+        let head = format!("{what}: {} '", first.count);
+        what = fit(&head, &cap(&first.title), &format!("'{more}"), context.room);
+    }
+    let overseen = (data.overseen > 0)
+        .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));
+    Sentences::of_what(what).with_lines(overseen)
+}
+
+fn poll_failed(data: &event::PollFailed) -> Sentences {
+    let scope = match (data.region.as_deref().map(cap), data.account.as_deref().map(cap)) {
+        (Some(region), Some(account)) => format!(" {region} of '{account}'"),
+        (Some(region), None) => format!(" {region}"),
+        (None, Some(account)) => format!(" '{account}'"),
+        (None, None) => String::new(),
+    };
+    let what = format!("cannot poll{scope}: {}", cap(&data.reason));
+    Sentences::of_what(what).with_next(Some("dlq-poll --list".into()))
+}
+
+fn skipped(data: &event::InvestigationSkipped, context: &Context) -> Sentences {
+    let until = data.until.filter(|until| *until > context.now);
+    let wait = until.map(|until| format!(", for {}", loss_text::span(until.since(context.now))));
+    let wait = wait.unwrap_or_default();
+    match skip_reason(&data.reason) {
+        (lead, Some(why)) => Sentences::of_what(format!("{lead}: {why}{wait}")),
+        (lead, None) => in_one_line(lead, &data.detail, &wait, context),
+    }
+}
+
+/// Returns how a notice introduces a reason for which nothing is investigated: whether it passes
+/// by itself. A reason whose sentence in the event is long has a short one here.
+fn skip_reason(word: &str) -> (&'static str, Option<&'static str>) {
+    const NOT: &str = "not investigated";
+    const WAITS: &str = "investigation waits";
+    match word {
+        "not_targeted" => (NOT, Some("not in auto_investigation.target_queues")),
+        "already_running" => (WAITS, Some("one is running")),
+        "cooldown" => (WAITS, Some("the cooldown lasts")),
+        "max_concurrent" => (WAITS, Some("max_concurrent are running")),
+        "known_cause" => ("waits", None),
+        _ => (NOT, None),
+    }
+}
+
+fn completed(data: &event::InvestigationCompleted, context: &Context) -> Sentences {
+    let verdict = &data.verdict;
+    let title = verdict.title.as_deref().unwrap_or("a result without a title");
+    let sure = verdict.confidence.map_or(String::new(), |confidence| {
+        format!(" ({:.0} %)", confidence.clamp(0.0, 1.0) * 100.0)
+    });
+    let status = match verdict.status.as_str() {
+        "not_a_bug" => "not a bug".into(),
+        status => cap(status),
+    };
+    let tail = format!(", {}", cost(data.cost_usd));
+    let what = fit(&format!("{status}{sure}: "), &cap(title), &tail, context.room);
+    let report = super::is_operand(&data.report).then(|| format!("report: {}", data.report));
+    let next = if report.is_none() { context.look.clone() } else { None };
+    Sentences::of_what(what).with_next(next).with_lines(report)
+}
+
+/// Describes an investigation that ended without a result. Further sentences of the reason say
+/// where its output is and how to resume it.
+fn ended(
+    how: &str,
+    detail: &str,
+    seconds: Option<u64>,
+    usd: Option<Usd>,
+    context: &Context,
+) -> Sentences {
+    let took = seconds.map_or("an unknown time".into(), lasted);
+    let before = format!("investigation {how} after {took}, {}", cost(usd));
+    let sentences = in_one_line(&before, detail, "", context);
+    match sentences.below.is_empty() {
+        true => sentences.with_lines(context.look.clone()),
+        false => sentences,
+    }
+}
+
+/// Puts the first sentence of a detail between two texts, and the others below; all of them below
+/// when the first does not fit.
+fn in_one_line(before: &str, detail: &str, after: &str, context: &Context) -> Sentences {
+    let mut parts: Vec<String> = detail.split("; ").map(|part| cap(part).into_owned()).collect();
+    let line = format!("{before}: {}{after}", parts[0]);
+    if line.chars().count() > context.room {
+        return Sentences::of_what(format!("{before}{after}")).with_lines(parts);
+    }
+    parts.remove(0);
+    Sentences::of_what(line).with_lines(parts)
+}
+
+/// Puts a title between two texts, shortened so that the line has room for all.
+fn fit(before: &str, title: &str, after: &str, room: usize) -> String {
+    let used = before.chars().count() + after.chars().count();
+    let title = shorten(title, room.saturating_sub(used).max(TITLE_MIN));
+    format!("{before}{title}{after}")
+}
+
+fn messages(depth: Option<u64>) -> String {
+    depth.map_or("depth unknown".into(), |depth| count(depth, "message"))
+}
+
+/// Formats a duration that was measured in whole seconds.
+fn lasted(seconds: u64) -> String {
+    match seconds {
+        0 => "under a second".into(),
+        seconds => show_span(Duration::from_secs(seconds)),
+    }
+}
+
+fn cost(usd: Option<Usd>) -> String {
+    usd.map_or("cost unknown".into(), |usd| usd.to_string())
+}
