@@ -233,7 +233,10 @@ fn error_title(found: &Fingerprint, error: &ErrorReport, place: &str) -> String 
     };
     let title = match (class.or(found.code.as_deref()), &found.message) {
         (Some(head), Some(message)) => format!("{head}: {message}"),
-        (Some(head), None) => head.to_owned(),
+        (Some(class), None) => match &found.code {
+            Some(code) if class != code => format!("{class} [{code}]"),
+            _ => class.to_owned(),
+        },
         (None, Some(message)) => message.clone(),
         (None, None) => "an error without a text".to_owned(),
     };

@@ -64,3 +64,23 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn form_is_told_by_the_bytes() {
+        let rows: [(&[u8], &[&str]); 6] = [
+            (&[8, 150, 1, 18, 2, 7, 7, 8, 1], &[".1:number", ".2:bytes"]),
+            (&[0, 0, 0, 0, 41, 6, 98], &["schema 41"]),
+            (b"Obj\x01x", &["Avro file"]),
+            (&[8], &[]),
+            (&[18, 200, 1], &[]),
+            (&[255; 40], &[]),
+        ];
+        for (bytes, expected) in rows {
+            assert_eq!(form(bytes), expected, "{bytes:?}");
+        }
+    }
+}

@@ -39,6 +39,8 @@ pub(super) struct ErrorFields<'a> {
     pub exit_code: Option<(&'a str, &'a Value)>,
     /// The place in which a validator found its error: `["items", 3, "price"]`.
     pub location: Option<&'a Value>,
+    /// Kind and ARN of what could not be reached.
+    pub target: Option<(&'static str, &'a str)>,
     /// Family of a task of ECS.
     pub task: Option<&'a str>,
     pub code: Option<(&'a str, &'a Value)>,
@@ -56,11 +58,15 @@ impl<'a> ErrorFields<'a> {
         for (key, value) in object.iter().take(KEYS_MAX) {
             let mut buffer = [0; KEY_MAX];
             let name = normalized_key(key, &mut buffer);
-            let is_known = fields.add(name, key, value);
+            let is_known = fields.add_place(name, value) || fields.add(name, key, value);
             if !is_known && scope != Reach::Payload {
                 fields.add_by_end(name, key, value, scope);
             }
         }
+        // An answer of HTTP: its status says that its text is an error.
+        let is_status = |(key, _): &(&str, &Value)| key.to_ascii_lowercase().contains("status");
+        let status = fields.weak_code.filter(is_status).and_then(|(_, value)| value.as_u64());
+        fields.marks_error |= status.is_some_and(|status| (400..600).contains(&status));
         fields
     }
 
@@ -124,13 +130,27 @@ impl<'a> ErrorFields<'a> {
             ("errormessage" | "exceptionmessage" | "failurereason", Value::Object(inner)) => {
                 self.nested = self.nested.or(Some(inner));
             }
+            (_, Value::String(text)) => return self.add_text(name, key, text, value),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Adds the value of a key that says where an error happened; returns whether it does.
+    fn add_place(&mut self, name: &str, value: &'a Value) -> bool {
+        match (name, value) {
             ("path" | "loc" | "instancepath" | "datapath" | "propertypath" | "field", _) => {
                 self.location = self.location.or(Some(value));
+            }
+            ("targetarn", Value::String(arn)) => {
+                self.target = self.target.or(Some(("target", arn)))
+            }
+            ("functionarn", Value::String(arn)) => {
+                self.target = self.target.or(Some(("function", arn)));
             }
             ("group", Value::String(text)) if text.starts_with("family:") => {
                 self.task = self.task.or(text.strip_prefix("family:"));
             }
-            (_, Value::String(text)) => return self.add_text(name, key, text, value),
             _ => return false,
         }
         true

@@ -201,11 +201,16 @@ fn error_in_object(object: &Map<String, Value>, scope: Reach, nest: usize) -> Op
     if let (Reach::Error, Some(task)) = (scope, fields.task) {
         error.owners.push(("task", truncated(task, 96).to_owned()));
     }
+    if let Some((kind, arn)) = fields.target
+        && let Some(name) = owner::target(arn)
+    {
+        error.owners.push((kind, name));
+    }
     if let Some((key, text)) = message {
         fill_missing(&mut error, error_in_text(text, key, false));
         let place = fields.location.filter(|_| in_error).and_then(location_text);
         if let (Some(message), Some(place)) = (&mut error.message, place) {
-            message.text += &format!(" at '{place}'");
+            message.text += &format!(" at field '{place}'");
         }
     } else if let (Some(stack), None) = (fields.stack, &error.exception) {
         let report = error_in_text(&stack_text(stack), "stack", false);

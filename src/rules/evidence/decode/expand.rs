@@ -154,7 +154,9 @@ pub(super) fn form(text: &str) -> Option<Value> {
         }
         fields.insert(name.into_owned(), percent_decoded(value).into());
     }
-    (fields.len() > 1).then_some(Value::Object(fields))
+    // One field is enough if it is JSON, as `payload` of Slack is.
+    let is_json = |value: &Value| value.as_str().is_some_and(|text| text.starts_with(['{', '[']));
+    (fields.len() > 1 || fields.values().any(is_json)).then_some(Value::Object(fields))
 }
 
 /// Decodes `%2F` and `+`; returns the text itself if it is malformed.
@@ -176,4 +178,70 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
         });
     }
     String::from_utf8(out).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn json_is_expanded_wherever_it_stands() {
+        let inner = json!({"order": [1]});
+        let packed = STANDARD.encode(crate::rules::evidence::tests::gzip(br#"{"order":[1]}"#));
+        let rows = [
+            ("a string", json!({"x": inner.to_string()}), json!({"x": inner})),
+            (
+                "a string in a string",
+                json!({"x": json!({"y": inner.to_string()}).to_string()}),
+                json!({"x": {"y": inner}}),
+            ),
+            ("base64", json!([STANDARD.encode(inner.to_string())]), json!([inner])),
+            ("gzip", json!({"x": packed}), json!({"x": inner})),
+            ("SNS", json!({"x": {"Type": "String", "Value": "v"}}), json!({"x": "v"})),
+            ("SQS", json!({"x": {"stringValue": "v", "dataType": "String"}}), json!({"x": "v"})),
+            ("DynamoDB", json!({"x": {"NULL": true}}), json!({"x": null})),
+            ("pairs", json!({"x": [{"key": "k", "value": "v"}]}), json!({"x": {"k": "v"}})),
+        ];
+        for (what, given, expected) in rows {
+            assert_eq!(expanded(&given), Some(expected), "{what}");
+        }
+        let plain = [json!({"x": "[not JSON"}), json!({"type": "email", "value": "v"}), json!([1])];
+        for given in plain {
+            assert_eq!(expanded(&given).filter(|value| *value != given), None, "{given}");
+        }
+    }
+
+    #[test]
+    fn form_is_an_object_of_its_fields() {
+        let rows = [
+            ("a=1&b=x+y%21", Some(json!({"a": "1", "b": "x y!"}))),
+            ("payload=%7B%22a%22%3A1%7D", Some(json!({"payload": "{\"a\":1}"}))),
+            ("a=1", None),
+            ("a=1 b=2", None),
+            ("1=2&3=4", None),
+            ("https://example.com/?a=1&b=2", None),
+            ("a=%zz&b=2", Some(json!({"a": "%zz", "b": "2"}))),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(form(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn expansion_is_bounded() {
+        let mut deep = json!("x");
+        for _ in 0..20 {
+            deep = json!([deep.to_string()]);
+        }
+        assert!(expanded(&deep).is_some());
+        let bomb = STANDARD.encode(crate::rules::evidence::tests::gzip(&vec![b'1'; 900_000]));
+        let many: Vec<&str> = std::iter::repeat_n(bomb.as_str(), 2_000).collect();
+        let began = std::time::Instant::now();
+        expanded(&json!(many));
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    }
 }

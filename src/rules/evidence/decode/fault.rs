@@ -61,3 +61,41 @@ fn element_start(text: &str, name: &str) -> Option<usize> {
 fn truncated_end(text: &str, max: usize) -> &str {
     &text[text.ceil_char_boundary(text.len().saturating_sub(max))..]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_is_found_in_any_namespace() {
+        let rows = [
+            (
+                "<s:Body><s:Fault><faultcode>s:Server</faultcode><faultstring>no \
+                 stock</faultstring></s:Fault></s:Body>",
+                Some((Some("Server"), "no stock")),
+            ),
+            (
+                "<e:Fault><e:Code><e:Value>e:Sender</e:Value></e:Code><e:Reason><e:Text \
+                 xml:lang='en'>locked</e:Text></e:Reason></e:Fault>",
+                Some((Some("Sender"), "locked")),
+            ),
+            (
+                "<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>",
+                Some((Some("NoSuchKey"), "The key does not exist.")),
+            ),
+            ("<a><faultstring><![CDATA[x y]]></faultstring></a>", Some((None, "x y"))),
+            ("<Order><Message>hello</Message></Order>", None),
+            ("<Order><DefaultFault/></Order>", None),
+            ("no <faultstring>x</faultstring>", None),
+        ];
+        for (text, expected) in rows {
+            let found = fault(text);
+            let found = found.as_ref().map(|error| {
+                let text = |part: &Option<SourcedText>| part.as_ref().map(|part| part.text.clone());
+                (text(&error.code), text(&error.message).unwrap_or_default())
+            });
+            let expected = expected.map(|(code, text)| (code.map(str::to_owned), text.to_owned()));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

@@ -89,3 +89,43 @@ pub(super) fn role(name: &str) -> Option<Role> {
     let ends = |(_, ends): &&(Role, &[&str])| ends.iter().any(|end| name.ends_with(end));
     ENDS.iter().find(ends).map(|(role, _)| *role)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn role_follows_from_the_end_of_a_key() {
+        let rows = [
+            ("reason_poisoned", Some(Role::Message)),
+            ("NServiceBus.ExceptionInfo.ExceptionType", Some(Role::Class)),
+            ("NServiceBus.ExceptionInfo.Message", Some(Role::Message)),
+            ("NServiceBus.TimeOfFailure", None),
+            ("rbs2-error-details", Some(Role::Message)),
+            ("kafka_dlt-exception-fqcn", Some(Role::Class)),
+            ("__connect.errors.exception.class.name", Some(Role::Class)),
+            ("__connect.errors.connector.name", None),
+            ("dead-letter-cause-message", Some(Role::Message)),
+            ("DeadLetterErrorDescription", Some(Role::Message)),
+            ("x-exception-stacktrace", Some(Role::Stack)),
+            ("exceptionCode", Some(Role::Code)),
+            ("validationError", Some(Role::Error)),
+            ("default_message", None),
+            ("failedMessage", None),
+            ("rejectedMessageType", None),
+            ("error_count", None),
+            ("order", None),
+        ];
+        for (key, expected) in rows {
+            let mut buffer = [0; KEY_MAX];
+            assert_eq!(role(normalized_key(key, &mut buffer)), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn normalized_key_keeps_the_end_of_a_long_key() {
+        let mut buffer = [0; KEY_MAX];
+        let key = format!("{}_Error-Message", "x".repeat(200));
+        assert!(normalized_key(&key, &mut buffer).ends_with("xerrormessage"));
+    }
+}

@@ -29,11 +29,12 @@ pub(super) fn target(arn: &str) -> Option<String> {
     Some(format!("{service}:{}", &name[..end]))
 }
 
-/// Returns the table or stream of `arn:aws:dynamodb:…:table/NAME/stream/…` or
-/// `arn:aws:kinesis:…:stream/NAME`.
+/// Returns the table, stream or queue of `arn:aws:dynamodb:…:table/NAME/stream/…`,
+/// `arn:aws:kinesis:…:stream/NAME` or `arn:aws:sqs:…:NAME`.
 pub(in crate::rules::evidence) fn stream(arn: &str) -> Option<&str> {
-    let (_, resource) = resource(arn)?;
-    resource.split('/').nth(1).filter(|name| !name.is_empty())
+    let (service, resource) = resource(arn)?;
+    let name = if service == "sqs" { Some(resource) } else { resource.split('/').nth(1) };
+    name.filter(|name| !name.is_empty())
 }
 
 /// Returns the function, and for a batch of a stream the stream, of Lambda's record.
@@ -51,4 +52,30 @@ fn resource(arn: &str) -> Option<(&str, &str)> {
     let mut parts = arn.splitn(6, ':');
     let service = parts.nth(2)?;
     Some((truncated(service, 32), truncated(parts.nth(2)?, NAME_MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_is_the_name_in_an_arn() {
+        let arn = |rest: &str| format!("arn:aws:{rest}");
+        let lambda = arn("lambda:eu-west-1:1:function:bill:live");
+        assert_eq!(function(&lambda).as_deref(), Some("bill"));
+        assert_eq!(target(&lambda).as_deref(), Some("lambda:bill"));
+        assert_eq!(rule(&arn("events:eu-west-1:1:rule/bus/r")).as_deref(), Some("bus/r"));
+        let rows = [
+            ("events:eu-west-1:1:api-destination/crm/0e5f", Some("events:api-destination/crm")),
+            ("states:eu-west-1:1:stateMachine:dunning", Some("states:dunning")),
+            ("sqs:eu-west-1:1:crm", Some("sqs:crm")),
+            ("sqs", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(target(&arn(text)).as_deref(), expected, "{text}");
+        }
+        assert_eq!(stream(&arn("dynamodb:eu-west-1:1:table/t/stream/2026")), Some("t"));
+        assert_eq!(stream(&arn("sqs:eu-west-1:1:q")), Some("q"));
+        assert_eq!(stream("text"), None);
+    }
 }

@@ -67,6 +67,8 @@ pub(super) struct Frame {
 pub(super) fn parse(text: &str, source: &str) -> ErrorReport {
     let (class, code, message, frame) = parse_exception(truncated(text, TEXT_MAX).trim());
     let sourced = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
+    let chain = reference_chain(text).map(|chain| format!("{message} at field '{chain}'"));
+    let message = chain.as_deref().unwrap_or(message);
     ErrorReport {
         code: code.and_then(sourced),
         exception: class.and_then(sourced),
@@ -91,17 +93,42 @@ fn parse_exception(text: &str) -> Exception<'_> {
         return (Some(class), None, message, own_frame(text));
     }
     // The last `Caused by` is the root cause.
+    let root = text.rfind("Caused by: ").and_then(|at| qualified_class(&text[at + 11..]));
+    if let Some((class, message)) = root {
+        return (Some(class), None, message_before_stack(message), own_frame_or(message, text));
+    }
     let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
     let head = inner_of_wrapper(head).unwrap_or(head);
-    let mut frame = Frame::default();
-    if text.contains('\n') {
-        frame = own_frame(head);
-        if frame.function.is_none() {
-            frame = own_frame(text);
-        }
-    }
+    let frame = own_frame_or(head, text);
     let (class, code, message) = class_and_message(head).unwrap_or((None, None, head));
     (class, code, message_before_stack(message), frame)
+}
+
+/// Returns the frame of a part of a text, else that of the whole.
+fn own_frame_or(part: &str, text: &str) -> Frame {
+    if !text.contains('\n') {
+        return Frame::default();
+    }
+    let frame = own_frame(part);
+    if frame.function.is_some() { frame } else { own_frame(text) }
+}
+
+/// Parses `shop.orders.PriceMissing: text`: after `Caused by`, any name with its package is a class.
+fn qualified_class(text: &str) -> Option<(&str, &str)> {
+    let line = text.lines().next()?;
+    let (class, _) = line.split_once(':').unwrap_or((line, ""));
+    let is_name = class.bytes().all(|b| b.is_ascii_alphanumeric() || b"._$".contains(&b));
+    let last = class.rsplit('.').next()?;
+    let is_class = class.contains('.') && last.starts_with(|c: char| c.is_ascii_uppercase());
+    (is_name && is_class).then(|| (class, text[class.len()..].trim_start_matches(':').trim_start()))
+}
+
+/// Returns the place in a value that Jackson names at the end: `a.Order["qty"]`.
+fn reference_chain(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("(through reference chain: ")?;
+    let chain = truncated(rest.split(')').next()?, FUNCTION_MAX);
+    let is_kept = |c: &char| c.is_ascii_alphabetic() || "._$[]".contains(*c);
+    Some(chain.chars().filter(is_kept).collect())
 }
 
 /// Parses Elixir's `** (Ecto.NoResultsError) expected at least one result`.
@@ -235,8 +262,8 @@ fn parse_python(text: &str) -> Exception<'_> {
 
 /// Returns the text before its stack trace.
 fn message_before_stack(text: &str) -> &str {
-    const STARTS: [&str; 5] =
-        ["goroutine ", "Caused by: ", "--- End of", "Stack trace:", "[signal "];
+    const STARTS: [&str; 6] =
+        ["goroutine ", "Caused by: ", "--- End of", "Stack trace:", "[signal ", "JSON input:"];
     let is_stack = |line: &str| {
         is_frame(line) || STARTS.iter().any(|start| line.trim_start().starts_with(start))
     };

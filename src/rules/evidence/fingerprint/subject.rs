@@ -13,9 +13,13 @@ const WORDS_MAX: usize = 8;
 const KEYS_READ_MAX: usize = 200;
 
 /// Objects of a payload whose keys are read.
-const OBJECTS: [&str; 14] = [
+const OBJECTS: [&str; 18] = [
     "",
     "/Records/0",
+    "/Records/0/messageAttributes",
+    "/Records/0/body",
+    "/Records/0/Sns/MessageAttributes",
+    "/Records/0/Sns/Message",
     "/records/0",
     "/detail",
     "/headers",
@@ -49,6 +53,13 @@ enum Weight {
     Name,
 }
 
+/// Place of an object in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Headers,
+    Payload,
+}
+
 /// The subject of a message.
 #[derive(Debug, Default)]
 pub(super) struct Subject {
@@ -64,13 +75,18 @@ impl Subject {
     /// Returns the subject of a message from its attributes and its JSON.
     pub(super) fn new(attributes: &Map<String, Value>, json: Option<&Value>) -> Self {
         let mut subject = Subject::default();
-        subject.read(attributes, true);
+        subject.read(attributes, Place::Headers);
         for inner in attributes.values().filter_map(Value::as_object) {
-            subject.read(inner, true);
+            subject.read(inner, Place::Headers);
         }
         let Some(json) = json else { return subject };
-        for object in OBJECTS.iter().filter_map(|path| json.pointer(path)?.as_object()) {
-            subject.read(object, false);
+        for path in OBJECTS {
+            if let Some(object) = json.pointer(path).and_then(Value::as_object) {
+                let name = path.to_ascii_lowercase();
+                let is_headers = name.ends_with("headers") || name.ends_with("attributes");
+                let place = if is_headers { Place::Headers } else { Place::Payload };
+                subject.read(object, place);
+            }
         }
         for (path, label, weight) in NAMED {
             if let Some(word) = json.pointer(path).and_then(Value::as_str) {
@@ -82,19 +98,25 @@ impl Subject {
         subject
     }
 
-    fn read(&mut self, object: &Map<String, Value>, is_attributes: bool) {
-        const GIVEN: [&str; 9] = [
+    fn read(&mut self, object: &Map<String, Value>, place: Place) {
+        const GIVEN: [&str; 11] = [
             "args",
-            "Args",
             "arguments",
-            "kwargs",
-            "params",
             "argsrepr",
-            "RoutingKey",
+            "jobid",
             "jsonrpc",
-            "job_id",
+            "kwargs",
+            "opts",
+            "parameters",
+            "parametertypes",
+            "params",
+            "routingkey",
         ];
-        let is_call = !is_attributes && GIVEN.iter().any(|key| object.contains_key(*key));
+        let is_given = |key: &String| {
+            let mut buffer = [0; KEY_MAX];
+            GIVEN.contains(&normalized_key(key, &mut buffer))
+        };
+        let is_call = place == Place::Payload && object.keys().take(KEYS_READ_MAX).any(is_given);
         for (key, value) in object.iter().take(KEYS_READ_MAX) {
             let word = match value {
                 Value::String(word) => word,
@@ -107,15 +129,20 @@ impl Subject {
             let mut buffer = [0; KEY_MAX];
             let name = normalized_key(key, &mut buffer);
             self.is_change |= matches!(name, "op" | "operation");
-            if let Some((label, weight)) = meaning(name, is_call) {
+            let found = meaning(name, is_call);
+            let found = found.or_else(|| header_meaning(name).filter(|_| place == Place::Headers));
+            if let Some((label, weight)) = found {
                 match label {
-                    "stream" => {
+                    "origin" => {
                         if let Some(name) = stream_of(word) {
                             self.add(label, name, Weight::Part);
                         }
                     }
                     // Laravel's; elsewhere a person has a display name.
                     "class" if !word.contains('\\') => {}
+                    // A person has a name too.
+                    "name" if !is_dotted(word) => {}
+                    "call" if !is_dotted(word) && word.starts_with(|c: char| c.is_uppercase()) => {}
                     _ if value.is_string() || name.ends_with("type") => {
                         self.add(label, word, weight)
                     }
@@ -144,7 +171,7 @@ impl Subject {
         let has_kind = self.words.iter().any(|(label, _)| is_kind(label));
         let words = self.words.iter().filter(|(label, _)| !has_kind || is_kind(label)).take(3);
         let shown = words.map(|(label, word)| match *label {
-            label if !brief || matches!(label, "table" | "bucket" | "stream" | "topic") => {
+            label if !brief || matches!(label, "table" | "bucket" | "origin" | "topic") => {
                 format!("{label} '{word}'")
             }
             _ => format!("'{word}'"),
@@ -160,7 +187,7 @@ fn meaning(name: &str, is_call: bool) -> Option<(&'static str, Weight)> {
     Some(match name {
         "source" => ("source", Part),
         "eventsource" => ("event source", Part),
-        "eventsourcearn" => ("stream", Part),
+        "eventsourcearn" => ("origin", Part),
         "action" => ("action", Part),
         "topic" => ("topic", Part),
         "kind" => ("kind", Kind),
@@ -170,7 +197,8 @@ fn meaning(name: &str, is_call: bool) -> Option<(&'static str, Weight)> {
         "operation" => ("operation", Kind),
         "table" => ("table", Part),
         "task" | "class" | "job" | "method" | "function" | "worker" if is_call => ("job", Name),
-        "name" if is_call => ("job", Kind),
+        "name" if is_call => ("call", Kind),
+        "alarmname" => ("alarm", Name),
         "displayname" => ("class", Kind),
         "task" => ("task", Kind),
         "detailtype" => ("detail type", Name),
@@ -178,7 +206,9 @@ fn meaning(name: &str, is_call: bool) -> Option<(&'static str, Weight)> {
         "javatype" | "typeid" | "typename" => ("type", Name),
         "shoryukenclass" => ("job", Name),
         _ => {
-            const ENDS: [(&str, &str); 17] = [
+            const ENDS: [(&str, &str); 19] = [
+                ("notificationtype", "type"),
+                ("requesttype", "type"),
                 ("eventname", "event"),
                 ("eventtype", "event type"),
                 ("messagetype", "message type"),
@@ -204,6 +234,21 @@ fn meaning(name: &str, is_call: bool) -> Option<(&'static str, Weight)> {
             (label, Name)
         }
     })
+}
+
+/// Returns the meaning of a key of attributes or headers: `X-GitHub-Event`, `X-Shopify-Topic`.
+fn header_meaning(name: &str) -> Option<(&'static str, Weight)> {
+    match name {
+        "name" => Some(("name", Weight::Kind)),
+        _ if name.ends_with("event") => Some(("event", Weight::Name)),
+        _ if name.ends_with("topic") => Some(("topic", Weight::Part)),
+        _ => None,
+    }
+}
+
+/// Returns whether a word is a path of names: `events.OrderPlaced`, `mail:welcome`, `send_mail`.
+fn is_dotted(word: &str) -> bool {
+    word.bytes().any(|b| b".:_\\".contains(&b)) && !word.contains(' ')
 }
 
 /// Returns a word without what frameworks put around it: `urn:message:Shop:Paid`, `Shop.Paid,

@@ -208,7 +208,7 @@ fn grouping_ignores_the_order_of_messages() {
     let expected = grouped(letters.iter());
     assert_eq!(grouped(letters.iter().rev()), expected, "from the end");
     for step in [7, 11, 101] {
-        // 510 is 2 times 3, 5 and 17: a step coprime to all visits every message once.
+        // 558 is 2 times 9 and 31: a step coprime to all visits every message once.
         let order = (0..letters.len()).map(|index| &letters[index * step % letters.len()]);
         assert_eq!(grouped(order), expected, "every {step}th");
     }

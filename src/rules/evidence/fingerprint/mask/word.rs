@@ -114,6 +114,9 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
     if digits > 0 && (one_of(chunk, &WORDS_WITH_DIGITS) || is_kept_code(chunk, words, next)) {
         return out.push_word(chunk);
     }
+    if digits > 0 && is_constant(chunk, digits) {
+        return out.push_word(chunk);
+    }
     if digits > 0
         && let Some(mask) = digit_mask(chunk, digits)
     {
@@ -126,6 +129,13 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
         return out.push_mask("<host>");
     }
     write_word(chunk, digits, out);
+}
+
+/// Returns whether a chunk is the name of a constant: `NGHTTP2_INTERNAL_ERROR`.
+fn is_constant(chunk: &str, digits: usize) -> bool {
+    let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let letters = chunk.bytes().filter(u8::is_ascii_uppercase).count();
+    chunk.contains('_') && chunk.bytes().all(plain) && digits <= 3 && letters > digits * 4
 }
 
 /// Writes a word that has no path separator.
