@@ -1,3 +1,4 @@
 //! Views of the state for a person.
 
+pub mod queue_list;
 pub mod status;

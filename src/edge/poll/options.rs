@@ -1,7 +1,9 @@
 //! The options of a run of `dlq-poll`.
 
-use crate::config::Monitoring;
+use crate::config::{Monitoring, Settings};
+use crate::glob::GlobList;
 use crate::rules::queue::monitor::Policy;
+use crate::rules::queue::unmatched_pattern::NamedPatterns;
 
 /// The options of a run that are not settings.
 #[derive(Debug, Default, PartialEq)]
@@ -18,6 +20,29 @@ pub struct RunOptions {
     pub check: bool,
     /// Whether state and journal stay as they are.
     pub dry_run: bool,
+    /// The patterns of names that should match a queue.
+    pub patterns: Vec<NamedPatterns>,
+}
+
+/// Returns the patterns of names that a configuration has, with those of options `--match` and
+/// `--exclude` instead of its own.
+pub fn named_patterns(
+    settings: &Settings,
+    [matching, exclude]: [&Option<GlobList>; 2],
+) -> Vec<NamedPatterns> {
+    let (monitoring, investigation) = (&settings.monitoring, &settings.auto_investigation);
+    let either = |given: &'_ Option<GlobList>, option, key, configured| match given {
+        Some(given) => NamedPatterns::new(option, given),
+        None => NamedPatterns::new(key, configured),
+    };
+    let mut all = vec![
+        either(matching, "--match", "monitoring.match", &monitoring.matching),
+        either(exclude, "--exclude", "monitoring.exclude", &monitoring.exclude),
+        NamedPatterns::new("auto_investigation.target_queues", &investigation.target_queues),
+    ];
+    let matches = investigation.queues.iter().map(|rule| &rule.matching);
+    all.extend(matches.map(|one| NamedPatterns::new("auto_investigation.queues match", one)));
+    all
 }
 
 impl RunOptions {
