@@ -26,6 +26,7 @@ fn parse_message(line: &str) -> Option<Message> {
         body: line.get("body")?.as_str()?.to_owned(),
         attributes: texts("attributes").map(|(n, text)| (n, Attribute::Text(text))).collect(),
         system: texts("system").collect(),
+        ..Message::default()
     })
 }
 

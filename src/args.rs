@@ -3,18 +3,24 @@
 //! Parsing does no I/O, so that every command line is tested from an array. `--help` and the like
 //! end parsing with a [`ParseExit`]. An error names the option as it was typed.
 
+mod color;
 pub mod help;
 mod options;
 
-pub use options::{COMMON, Opt, ValueKind};
+pub use color::{COLOR, Color};
+pub use options::{COMMON, Opt, Requirement, ValueKind};
 
 use std::ffi::OsString;
 use std::time::Duration;
 
+use crate::config::{self, Settings};
 use crate::error::Error;
 use crate::glob::GlobList;
 use crate::text;
 use crate::time;
+
+/// The characters of a refused value that are shown.
+const FOUND_MAX: usize = 60;
 
 /// The reasons for which parsing ends before the program can start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +73,7 @@ impl Given {
             let name = match arg {
                 lexopt::Arg::Value(word) => {
                     let word = utf8(word)?;
-                    if !takes_operands {
+                    if !takes_operands || word.is_empty() {
                         return Err(ParseExit::Wrong(unexpected(&word)));
                     }
                     self.operands.push(word);
@@ -76,7 +82,7 @@ impl Given {
                 lexopt::Arg::Short(letter) => format!("-{letter}"),
                 lexopt::Arg::Long(name) => format!("--{name}"),
             };
-            let opt = self.find(&name).ok_or_else(|| unknown(&name))?;
+            let opt = self.find(&name).ok_or_else(|| self.unknown(&name))?;
             let value = match opt.kind {
                 ValueKind::Flag => "true".to_owned(),
                 _ => checked(opt, &name, utf8(parser.value()?)?)?,
@@ -92,7 +98,7 @@ impl Given {
                 _ => self.values.push((opt, value)),
             }
         }
-        self.check_conflicts()
+        self.check_combination()
     }
 
     fn find(&self, name: &str) -> Option<&'static Opt> {
@@ -105,14 +111,35 @@ impl Given {
         self.options.iter().chain(&COMMON).find(is_meant)
     }
 
-    fn check_conflicts(&self) -> Result<(), ParseExit> {
+    /// Checks the rules about options that are given together.
+    fn check_combination(&self) -> Result<(), ParseExit> {
         for opt in self.options.iter().filter(|opt| self.has(opt.long)) {
+            let refused =
+                |why: String| Err(ParseExit::Wrong(format!("option '--{}' {why}", opt.long)));
             if let Some(other) = opt.conflicts.iter().find(|other| self.has(other)) {
-                let why = format!("option '--{}' cannot be combined with '--{other}'", opt.long);
-                return Err(ParseExit::Wrong(why));
+                return refused(format!("cannot be combined with '--{other}'"));
+            }
+            match (opt.requires, self.operands.len()) {
+                (Some(Requirement::Option(other)), _) if !self.has(other) => {
+                    return refused(format!("requires '--{other}'"));
+                }
+                (Some(Requirement::Operand(what)), 0) => {
+                    return refused(format!("requires {what}"));
+                }
+                (Some(Requirement::OneOperand(what)), given) if given != 1 => {
+                    return refused(format!("requires exactly one {what}, found {given}"));
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    fn unknown(&self, given: &str) -> ParseExit {
+        let known = self.options.iter().chain(&COMMON).map(|opt| opt.long);
+        let near = given.strip_prefix("--").and_then(|name| text::nearest(name, known));
+        let hint = near.map_or(String::new(), |near| format!("; did you mean '--{near}'?"));
+        ParseExit::Wrong(format!("unknown option '{}'{hint}", text::safe(given)))
     }
 
     /// Returns whether the option was given.
@@ -132,7 +159,7 @@ impl Given {
     }
 
     pub fn span(&self, long: &str) -> Option<Duration> {
-        time::parse_span(&self.text(long)?).ok()
+        time::parse_span(&self.text(long)?)
     }
 
     pub fn number(&self, long: &str) -> Option<u64> {
@@ -147,39 +174,60 @@ impl Given {
         given.then(|| GlobList::any(&patterns).map_err(wrong)).transpose()
     }
 
-    /// Returns the settings that options override: their keys and values, and the options with
-    /// their dashes.
-    pub fn settings(&self) -> impl Iterator<Item = (&'static str, &str, String)> {
-        self.values
-            .iter()
-            .filter_map(|(opt, value)| Some((opt.setting?, &**value, format!("--{}", opt.long))))
+    /// Sets the settings that options override.
+    pub fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
+        for opt in self.options.iter().filter(|opt| self.has(opt.long)) {
+            override_setting(settings, opt, &self.texts(opt.long))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the options that were given and override a setting, with their dashes.
+    pub fn overriding(&self) -> Vec<String> {
+        let given = self.options.iter().filter(|opt| opt.setting.is_some() && self.has(opt.long));
+        given.map(|opt| format!("--{}", opt.long)).collect()
+    }
+}
+
+fn override_setting(settings: &mut Settings, opt: &Opt, values: &[String]) -> Result<(), Error> {
+    let name = format!("--{}", opt.long);
+    match (opt.setting, values) {
+        (Some(key), values) if opt.repeatable => config::set_list(settings, key, values, &name),
+        (Some(key), [.., value]) => config::set(settings, key, value, &name),
+        _ => Ok(()),
     }
 }
 
 /// Returns the value when the option accepts it.
 fn checked(opt: &Opt, name: &str, value: String) -> Result<String, ParseExit> {
-    let wrong = |wants: &str| format!("option '{name}': '{}' is not {wants}", text::safe(&value));
+    let expected = |what: &str| {
+        let found = text::shorten(&value, FOUND_MAX);
+        Some(format!("option '{name}': expected {what}, found '{}'", text::safe(&found)))
+    };
     let refusal = match opt.kind {
-        ValueKind::Text if opt.setting.is_none() && value.is_empty() => {
+        _ if opt.setting.is_some() => {
+            let values = std::slice::from_ref(&value);
+            override_setting(&mut Settings::default(), opt, values).err().map(|e| e.to_string())
+        }
+        ValueKind::Text if value.is_empty() => {
             Some(format!("option '{name}' requires a value that is not empty"))
         }
-        ValueKind::Flag | ValueKind::Text | ValueKind::Glob => None,
-        ValueKind::Span => time::parse_span(&value)
-            .err()
-            .map(|why| format!("option '{name}': {}", text::safe(&why))),
-        ValueKind::Number(min, max) => {
-            let fits = value.parse().is_ok_and(|number| (min..=max).contains(&number));
-            (!fits).then(|| wrong(&format!("a whole number from {min} to {max}")))
+        ValueKind::Prefix(least) if value.chars().count() < least => {
+            expected(&format!("at least {least} characters of an id"))
         }
-        ValueKind::Words(words) => {
-            (!words.contains(&value.as_str())).then(|| wrong(&text::alternatives(words)))
+        ValueKind::Glob => {
+            let why = GlobList::any(std::slice::from_ref(&value)).err();
+            why.map(|why| format!("option '{name}': {}", text::safe(&why)))
         }
+        ValueKind::Span if time::parse_span(&value).is_none() => expected(time::SPAN),
+        ValueKind::Least(least) if value.parse::<u64>().is_ok_and(|number| number >= least) => None,
+        ValueKind::Least(least) => expected(&format!("a whole number of at least {least}")),
+        ValueKind::Words(words) if !words.contains(&value.as_str()) => {
+            expected(&text::alternatives(words))
+        }
+        _ => None,
     };
     refusal.map_or(Ok(value), |sentence| Err(ParseExit::Wrong(sentence)))
-}
-
-fn unknown(option: &str) -> ParseExit {
-    ParseExit::Wrong(format!("unknown option '{}'", text::safe(option)))
 }
 
 /// Returns the refusal of an operand.

@@ -23,7 +23,7 @@ mod yaml;
 use std::path::PathBuf;
 
 pub use env::Env;
-pub use load::{load, process_env, read_file, state_dir};
+pub use load::{in_force, load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
@@ -120,12 +120,26 @@ pub fn overlay(settings: &mut Settings, env: &Env) -> Result<(), Error> {
     Ok(())
 }
 
-/// Sets one key from a flag:
-/// `set(&mut settings, "monitoring.check_interval", "10s", "--interval")`. Commas separate the
-/// items of a list. A refusal calls the value `given_as`.
-pub fn set(settings: &mut Settings, key: &str, text: &str, given_as: &str) -> Result<(), Error> {
-    put(settings, key, text, given_as, Source { is_variable: true, trusted: true })
-        .map_err(|error| Error::wrong(error.text))
+/// Sets one key from an option: `set(&mut settings, "monitoring.check_interval", "10s",
+/// "--interval")`. Commas separate the items of a list. A refusal names the option.
+pub fn set(settings: &mut Settings, key: &str, text: &str, option: &str) -> Result<(), Error> {
+    set_value(settings, key, Value::Text(text.to_owned()), option)
+}
+
+/// Sets one key, which takes a list, from an option that was given once for each item.
+pub fn set_list<T: AsRef<str>>(
+    settings: &mut Settings,
+    key: &str,
+    items: &[T],
+    option: &str,
+) -> Result<(), Error> {
+    let text = |item: &T| yaml::outside_file(Value::Text(item.as_ref().to_owned()));
+    set_value(settings, key, Value::List(items.iter().map(text).collect()), option)
+}
+
+fn set_value(settings: &mut Settings, key: &str, value: Value, option: &str) -> Result<(), Error> {
+    put(settings, key, value, option, Source { is_variable: true, trusted: true })
+        .map_err(|error| Error::Usage(format!("option {}", error.text)))
 }
 
 /// Whether the chain of the SDK, which takes an access key first, decides between key and profile:
@@ -140,14 +154,14 @@ fn keys_first(settings: &Settings, env: &Env) -> bool {
 fn put(
     settings: &mut Settings,
     key: &str,
-    text: &str,
+    value: Value,
     given_as: &str,
     source: Source,
 ) -> value::Result<()> {
     let Some(setter) = setters().find(|known| known.spec.path == key && known.spec.variable) else {
         return Err(ConfigError { line: 0, text: unknown("", key, &[]) });
     };
-    let node = yaml::outside_file(Value::Text(text.to_owned()));
+    let node = yaml::outside_file(value);
     setter.apply(settings, &Field { path: given_as.to_owned(), line: 0, node: &node, source })
 }
 
@@ -159,8 +173,12 @@ fn set_from(settings: &mut Settings, key: &str, name: &str, env: &Env) -> Result
         VariableOrigin::Environment => true,
         VariableOrigin::File { trusted, .. } => *trusted,
     };
+    let value = Value::Text(value.to_owned());
     put(settings, key, value, name, Source { is_variable: true, trusted })
-        .map_err(|error| Error::wrong(format!("{}: {}", location(name, env), error.text)))
+        .map_err(|error| Error::wrong(format!("{}: {}", location(name, env), error.text)))?;
+    let place = if env.real(name).is_some() { "" } else { " (.env)" };
+    settings.origin.variables.push(format!("{name}{place}"));
+    Ok(())
 }
 
 /// Returns where a variable was set: `environment`, or the file and line.

@@ -1,7 +1,8 @@
 //! The programs: name, usage and options of each.
 
-use crate::args::{Opt, ValueKind};
+use crate::args::{COLOR, Opt, Requirement, ValueKind};
 use crate::event::ToolName;
+use crate::journal::filter::INCIDENT_MIN;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
@@ -29,25 +30,22 @@ Makes one round, for cron, or round after round with --follow.
 ",
     options: &[
         Opt::flag("follow", "make round after round").group(REPEAT),
-        Opt::valued("interval", "30s", ValueKind::Span, "make a round this often")
-            .overriding("monitoring.check_interval")
+        Opt::setting("interval", "30s", "monitoring.check_interval", "make a round this often")
             .group(REPEAT),
-        Opt::valued("rounds", "N", ValueKind::Number(1, u64::MAX), "end after N rounds")
-            .group(REPEAT),
+        Opt::valued("rounds", "N", ValueKind::Least(1), "end after N rounds").group(REPEAT),
         Opt::text("queue", "NAME|URL|ARN", "poll this queue, without discovery").repeatable(),
-        Opt::valued("match", "GLOB", ValueKind::Glob, "poll queues of such names only")
+        Opt::setting("match", "GLOB", "monitoring.match", "poll queues of such names only")
             .repeatable()
             .group(SELECT),
-        Opt::valued("exclude", "GLOB", ValueKind::Glob, "leave out queues of such names")
+        Opt::setting("exclude", "GLOB", "monitoring.exclude", "leave out queues of such names")
             .repeatable()
             .group(SELECT),
-        Opt::valued(
+        Opt::setting(
             "discover",
             "HOW",
-            ValueKind::Words(&["redrive", "name", "both"]),
+            "monitoring.discover",
             "find queues by redrive policy, by name, or both (redrive|name|both)",
-        )
-        .overriding("monitoring.discover"),
+        ),
         Opt::flag("refresh", "look for queues now, whatever the cache holds"),
         Opt::flag("all", "print queue.polled for every queue"),
         Opt::flag("list", "print the queues that were found, with depth and sources, and end")
@@ -80,8 +78,10 @@ queue of each incident that begins or grows.
 ",
     options: &[
         Opt::flag("messages", "print the messages, redacted, instead of queue.sampled")
-            .conflicts(&["dry-run"]),
-        Opt::flag("raw", "with --messages: print them unredacted, secrets included"),
+            .conflicts(&["dry-run"])
+            .requires(Requirement::Operand("a queue")),
+        Opt::flag("raw", "with --messages: print them unredacted, secrets included")
+            .requires(Requirement::Option("messages")),
         Opt::setting("max", "10", "evidence.max_messages", "receive at most so many messages"),
         Opt::setting(
             "visibility",
@@ -91,7 +91,8 @@ queue of each incident that begins or grows.
         ),
         Opt::flag("allow-fifo", "also peek at FIFO queues: their message groups wait meanwhile")
             .overriding("evidence.allow_fifo"),
-        Opt::text("incident", "ID", "file the evidence under this incident"),
+        Opt::text("incident", "ID", "file the evidence under this incident")
+            .requires(Requirement::OneOperand("queue")),
         Opt::text("account", "NAME", "look for the queue in this account only"),
         PROFILE,
         REGION,
@@ -146,12 +147,7 @@ standard error, and on the desktop when the configuration says so.
     options: &[
         Opt::flag("dry-run", "notify on the console only, and record nothing").short('n'),
         Opt::flag("json", "print the lines also when standard output is a terminal"),
-        Opt::valued(
-            "color",
-            "WHEN",
-            ValueKind::Words(&["auto", "always", "never"]),
-            "auto, always or never: the colours of the console",
-        ),
+        COLOR,
         Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),
     ],
     takes_operands: false,
@@ -165,8 +161,9 @@ pub static LOG: Tool = Tool {
     name: ToolName::Log,
     usage: "usage: dlq-log [options]
 
-Prints the journal, oldest line first. With several conditions a line has to
-meet all of them.
+Prints the journal, oldest first: in sentences on a terminal, else its lines. On
+a terminal, --incident tells one incident as a story. With several conditions an
+event has to meet all of them.
 
 ",
     options: &[
@@ -176,11 +173,18 @@ meet all of them.
             .repeatable(),
         Opt::valued("queue", "GLOB", ValueKind::Glob, "only events about such a queue")
             .repeatable(),
-        Opt::text("incident", "ID", "only events of this incident, by 8 or more characters"),
+        Opt::valued(
+            "incident",
+            "ID",
+            ValueKind::Prefix(INCIDENT_MIN),
+            "only events of this incident, by 8 or more characters",
+        ),
+        Opt::flag("json", "print the lines also when standard output is a terminal"),
+        COLOR,
     ],
     takes_operands: false,
     notes: "
-environment: DLQ_CONFIG, DLQ_STATE_DIR
+environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-log(1), dlq-events(5).
 ",
 };
@@ -193,10 +197,10 @@ Shows the open incidents and what is done about each, the investigations and
 their results, and their cost. Starts nothing, changes nothing, asks AWS nothing.
 
 ",
-    options: &[Opt::flag("json", "print one JSON object with everything on record")],
+    options: &[Opt::flag("json", "print one JSON object with everything on record"), COLOR],
     takes_operands: false,
     notes: "
-environment: DLQ_CONFIG, DLQ_STATE_DIR
+environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-status(1), dlq(7).
 ",
 };
@@ -212,14 +216,22 @@ mod tests {
             (&PEEK, "--max 1 --max 2 q", "option '--max' is given twice"),
             (&POLL, "--concurrency 1 --concurrency 2", "option '--concurrency' is given twice"),
             (&POLL, "--list --queue q", "option '--list' cannot be combined with '--queue'"),
-            (&POLL, "--discover x", "option '--discover': 'x' is not redrive, name or both"),
+            (
+                &POLL,
+                "--discover x",
+                "option '--discover': expected both, redrive or name, found 'x'",
+            ),
             (
                 &INVESTIGATE,
                 "--stop s --explain q",
                 "option '--stop' cannot be combined with '--explain'",
             ),
             (&INVESTIGATE, "-n --retry q", "option '--retry' cannot be combined with '--dry-run'"),
-            (&NOTIFY, "--color red", "option '--color': 'red' is not auto, always or never"),
+            (
+                &NOTIFY,
+                "--color red",
+                "option '--color': expected auto, always or never, found 'red'",
+            ),
             (&LOG, "x", "unexpected argument 'x'"),
         ];
         for (tool, line, sentence) in rows {

@@ -82,9 +82,10 @@ pub fn alternatives(words: &[&str]) -> String {
     }
 }
 
-/// Returns the known word that a user who typed `word` most likely meant.
+/// Returns the known word that a user who typed `word` most likely meant. In a pattern, `*` stands
+/// for any text.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = word.chars().count().max(3) / 3 + 1;
+    let limit = word.chars().filter(|c| *c != '*').count().max(3) / 3 + 1;
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -103,17 +104,53 @@ pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     format!("unknown {what} '{}'; {hint}known: {}", safe(&word), known.join(", "))
 }
 
-/// Returns the Levenshtein distance in characters.
+/// Breaks text into lines of at most `width` characters, between words. A longer word is left whole,
+/// and so is a command in quotes, so that both can be copied.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let (mut used, mut rest) = (0, text);
+    while !rest.is_empty() {
+        let (word, after) = rest.split_at(unbreakable(rest));
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+        }
+        used += length;
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    lines
+}
+
+/// Returns the length of the first word, or of the command in quotes that the text begins with.
+fn unbreakable(text: &str) -> usize {
+    let is_command = ["'dlq-", "'aws "].iter().any(|start| text.starts_with(start));
+    let closing = if is_command { text[1..].find('\'') } else { None };
+    let from = closing.map_or(0, |at| at + 2);
+    text[from..].find(' ').map_or(text.len(), |at| from + at)
+}
+
+/// Returns the Levenshtein distance in characters; a `*` in `a` equals any text.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
+    for ca in a.chars() {
         let mut diagonal = row[0];
-        row[0] = i + 1;
+        row[0] = if ca == '*' { diagonal } else { diagonal + 1 };
         for (j, cb) in b.iter().enumerate() {
             let replaced = diagonal + usize::from(ca != *cb);
             diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+            row[j + 1] = match ca {
+                '*' => diagonal.min(row[j]),
+                _ => replaced.min(row[j] + 1).min(diagonal + 1),
+            };
         }
     }
     row[b.len()]
@@ -156,6 +193,29 @@ mod tests {
         let known = ["monitoring", "notifications", "aws"];
         assert_eq!(nearest("monitorng", known), Some("monitoring"));
         assert_eq!(nearest("zebra", known), None);
+        let queues = ["orders-dlq", "user-events-dlq"];
+        assert_eq!(nearest("order-*", queues), Some("orders-dlq"));
+        assert_eq!(nearest("*-event-dlq", queues), Some("user-events-dlq"));
+        assert_eq!(nearest("payments-*", queues), None);
+    }
+
+    #[test]
+    fn wrap_breaks_between_words_and_keeps_commands_whole() {
+        let rows: [(&str, usize, &[&str]); 6] = [
+            ("", 10, &[""]),
+            ("one two three", 7, &["one two", "three"]),
+            ("one two", 3, &["one", "two"]),
+            ("a-very-long-word b", 4, &["a-very-long-word", "b"]),
+            (
+                "look: 'dlq-log --incident 1f2e' now",
+                20,
+                &["look:", "'dlq-log --incident 1f2e'", "now"],
+            ),
+            ("it's 'dlq-log", 5, &["it's", "'dlq-log"]),
+        ];
+        for (text, width, lines) in rows {
+            assert_eq!(wrap(text, width), lines, "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Instants and durations, as they are written on the wire, in state and in options.
 //!
-//! An instant is UTC to the millisecond, written as RFC 3339 with `Z`. A duration has a unit:
-//! `30s`, `4h`. Pure: only `clock.rs` reads a clock.
+//! An instant is UTC to the millisecond, written as RFC 3339 with `Z`. A duration has a unit, as
+//! `30s` or `4h`, or is a number of seconds. Pure: only `clock.rs` reads a clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -109,24 +109,24 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Reads a duration with its unit: `500ms`, `30s`, `15m`, `4h`, `7d`. A number without a unit is
-/// ambiguous, and refused.
-pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+/// The durations that [`parse_span`] reads, in words.
+pub const SPAN: &str = "a duration such as 30s, 15m or 7d, or a number of seconds";
+
+/// Reads a duration of a file, a variable or an option: a whole number with its unit, or a number of
+/// seconds.
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit_ms = match unit {
+        "" => return Duration::try_from_secs_f64(number.parse().ok()?).ok(),
         "ms" => 1,
         "s" => 1000,
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
-        _ => 0,
+        _ => return None,
     };
-    let value: u64 = number.parse().unwrap_or(u64::MAX);
-    match value.checked_mul(unit_ms) {
-        Some(millis) if unit_ms > 0 && !number.is_empty() => Ok(Duration::from_millis(millis)),
-        _ => Err(format!("'{text}' is not a duration such as 500ms, 30s, 15m, 4h or 7d")),
-    }
+    number.parse::<u64>().ok()?.checked_mul(unit_ms).map(Duration::from_millis)
 }
 
 /// Formats a duration for people in its two largest units: `2d 3h`, `5m 10s`, `450ms`.
@@ -186,13 +186,22 @@ mod tests {
     }
 
     #[test]
-    fn parse_span_wants_a_unit() {
-        assert_eq!(parse_span("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(parse_span("4h"), Ok(Duration::from_secs(4 * 3600)));
-        assert_eq!(parse_span("500ms"), Ok(Duration::from_millis(500)));
-        for bad in ["30", "", "s", "-1s", "1.5h", "30 s", "99999999999999999999d"] {
-            assert!(parse_span(bad).is_err(), "{bad}");
+    fn parse_span_reads_units_and_seconds() {
+        let rows = [
+            ("30s", 30_000),
+            ("4h", 4 * 3_600_000),
+            ("500ms", 500),
+            ("30", 30_000),
+            ("0.5", 500),
+            ("0", 0),
+        ];
+        for (text, millis) in rows {
+            assert_eq!(parse_span(text), Some(Duration::from_millis(millis)), "{text}");
         }
+        for bad in ["", ".", "s", "-1s", "-1", "1.5h", "30 s", "inf", "99999999999999999999d"] {
+            assert_eq!(parse_span(bad), None, "{bad}");
+        }
+        assert_eq!(parse_span(&"9".repeat(400)), None);
     }
 
     #[test]

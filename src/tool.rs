@@ -103,7 +103,8 @@ fn exit_code(outcome: Result<ExitOutcome, Error>) -> ExitCode {
         Err(Error::Failed(sentence)) => ended(&sentence, 1),
         Err(Error::Wrong(sentence)) => ended(&sentence, 2),
         Err(Error::Usage(sentence)) => {
-            ended(&format!("{sentence}; try '{} --help'", log::name()), 2)
+            let end = if sentence.ends_with('?') { "" } else { ";" };
+            ended(&format!("{sentence}{end} try '{} --help'", log::name()), 2)
         }
     }
 }
@@ -119,7 +120,7 @@ fn print(text: &str) -> Result<ExitOutcome, Error> {
 }
 
 /// Loads the configuration, and applies its `logging` settings where no option overrides them, and
-/// the settings of options. An error of these names the option.
+/// the settings of options. An error of these names the option. `-v` reports the layers.
 pub fn settings(given: &Given) -> Result<(Settings, Env), Error> {
     let mut env = config::process_env();
     let mut settings = config::load(given.text("config").as_deref().map(Path::new), &mut env)?;
@@ -129,9 +130,8 @@ pub fn settings(given: &Given) -> Result<(Settings, Env), Error> {
     if !given.has("verbose") {
         log::set_least(settings.logging.level);
     }
-    for (key, value, option) in given.settings() {
-        config::set(&mut settings, key, value, &option)?;
-    }
+    given.apply(&mut settings)?;
+    log::info(&config::in_force(&settings, &env, &given.overriding()));
     Ok((settings, env))
 }
 

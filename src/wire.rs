@@ -17,6 +17,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::tcgetwinsize;
 
 use crate::error::{Error, io_cause};
 use crate::event::{self, Head, Line};
@@ -27,6 +28,8 @@ pub const LINE_CAP: usize = 1 << 20;
 /// The number of refused lines that are reported one by one.
 const WARNINGS_MAX: u64 = 100;
 const BLOCK: usize = 64 * 1024;
+/// The columns of a terminal that does not report its size.
+const WIDTH: usize = 80;
 
 /// The result of one read.
 pub enum Step<'a> {
@@ -59,8 +62,7 @@ pub struct Input<F> {
 impl Input<rustix::fd::BorrowedFd<'static>> {
     /// Reads standard input; reports when that is a terminal.
     pub fn stdin() -> Self {
-        use std::io::IsTerminal;
-        if io::stdin().is_terminal() {
+        if stdin_is_terminal() {
             log::write_stderr(&format!("{}: reading events from the terminal", log::name()));
         }
         Input::new(rustix::stdio::stdin())
@@ -246,6 +248,12 @@ impl Output {
         if self.buffer.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
+    /// Adds lines for people, which the caller has made safe for a terminal.
+    pub fn put_text(&mut self, text: &str) -> Result<(), Error> {
+        self.buffer.extend_from_slice(text.as_bytes());
+        if self.buffer.len() >= BLOCK { self.flush() } else { Ok(()) }
+    }
+
     /// Writes a line at once with one write(2), as originators do.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Error> {
         self.put(line)?;
@@ -286,6 +294,19 @@ pub fn print(text: &[u8]) -> Result<(), Error> {
 pub fn stdout_is_terminal() -> bool {
     use std::io::IsTerminal;
     io::stdout().is_terminal()
+}
+
+/// Returns the columns of the terminal that standard output is; None when it is no terminal.
+pub fn stdout_width() -> Option<usize> {
+    let size = stdout_is_terminal().then(|| tcgetwinsize(rustix::stdio::stdout()))?;
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    Some(if columns == 0 { WIDTH } else { columns })
+}
+
+/// Returns whether standard input is a terminal.
+pub fn stdin_is_terminal() -> bool {
+    use std::io::IsTerminal;
+    io::stdin().is_terminal()
 }
 
 fn write_all(mut bytes: &[u8]) -> Result<(), Error> {

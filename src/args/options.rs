@@ -15,23 +15,37 @@ pub struct Opt {
     pub repeatable: bool,
     /// Options, by their long names, that cannot be given beside this one.
     pub conflicts: &'static [&'static str],
+    pub requires: Option<Requirement>,
     /// The sentence of `--help`, without a full stop.
     pub help: &'static str,
     /// The sentence for all options of a group, which share one line of a long `--help`.
     pub group: Option<&'static str>,
 }
 
-/// The values that an option accepts.
+/// A further argument that an option needs beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requirement {
+    /// Another option, by its long name.
+    Option(&'static str),
+    /// At least one operand, which the text names: `a queue`.
+    Operand(&'static str),
+    /// Exactly one operand.
+    OneOperand(&'static str),
+}
+
+/// The values that an option accepts. The values for a setting are checked by the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     Flag,
-    /// Text that is not empty. The text for a setting is checked by the configuration instead.
+    /// Text that is not empty.
     Text,
+    /// The beginning of an id, of at least so many characters.
+    Prefix(usize),
     Glob,
-    /// A duration with its unit, such as `30s`.
+    /// A duration, as the configuration takes it.
     Span,
-    /// A whole number from the first to the second.
-    Number(u64, u64),
+    /// A whole number of at least this.
+    Least(u64),
     Words(&'static [&'static str]),
 }
 
@@ -45,6 +59,7 @@ impl Opt {
             setting: None,
             repeatable: false,
             conflicts: &[],
+            requires: None,
             help,
             group: None,
         }
@@ -96,6 +111,11 @@ impl Opt {
     #[must_use]
     pub const fn conflicts(self, others: &'static [&'static str]) -> Self {
         Opt { conflicts: others, ..self }
+    }
+
+    #[must_use]
+    pub const fn requires(self, what: Requirement) -> Self {
+        Opt { requires: Some(what), ..self }
     }
 
     /// Returns the names with their dashes, the short one first.

@@ -1,35 +1,52 @@
-//! dlq-log - prints and follows the journal: all of it, or the lines that meet some conditions
+//! dlq-log - prints and follows the journal: all of it, or what meets some conditions
 
 use std::process::ExitCode;
 
-use dlq::args::Given;
+use dlq::args::{Color, Given};
 use dlq::clock;
-use dlq::config::state_dir;
+use dlq::config::{Env, state_dir};
+use dlq::document::Keys;
 use dlq::error::Error;
+use dlq::event::Severity;
 use dlq::journal::Journal;
-use dlq::journal::filter::{INCIDENT_MIN, LogFilter};
-use dlq::journal::print::{POLL_INTERVAL, matching_incidents, print};
+use dlq::journal::filter::LogFilter;
+use dlq::journal::print::{Form, POLL_INTERVAL, matching_incidents, print};
 use dlq::log;
 use dlq::programs::LOG;
+use dlq::rules::notification::sent_log::SentLog;
+use dlq::rules::view::page::PageStyle;
+use dlq::rules::view::story::{JournalText, Story};
 use dlq::store::Store;
 use dlq::tool::{self, ExitOutcome};
-use dlq::wire::Output;
+use dlq::wire::{self, Output};
 
 fn main() -> ExitCode {
     tool::main(&LOG, run)
 }
 
-fn filter(given: &Given) -> Result<LogFilter, Error> {
-    let incident = given.text("incident");
-    if incident.as_ref().is_some_and(|id| id.chars().count() < INCIDENT_MIN) {
-        let why = format!("requires at least {INCIDENT_MIN} characters of an id");
-        return Err(Error::Usage(format!("option '--incident' {why}")));
+/// Returns sentences for a terminal, a story for one incident there, else lines.
+fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store) -> Form {
+    let Some(columns) = wire::stdout_width().filter(|_| !given.has("json")) else {
+        return Form::Lines;
+    };
+    let style = PageStyle::new(Some(columns), Color::given(given).is_wanted(env, true));
+    let is_chosen = given.has("verbose") || filter.has_types();
+    match (filter.has_incident(), is_chosen) {
+        (true, false) => {
+            let sent = store.read::<SentLog>(&Keys::all()).unwrap_or_else(|error| {
+                log::warn(&error.to_string());
+                SentLog::default()
+            });
+            Form::Story(Story::new(style, sent))
+        }
+        (_, true) => Form::Text(JournalText::new(style, Severity::Debug)),
+        _ => Form::Text(JournalText::new(style, Severity::Info)),
     }
-    Ok(LogFilter::new(given.globs("type")?, given.globs("queue")?, incident))
 }
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
-    let mut filter = filter(given)?;
+    let mut filter =
+        LogFilter::new(given.globs("type")?, given.globs("queue")?, given.text("incident"));
     let follow = given.has("follow");
     let (settings, env) = tool::settings(given)?;
     let dir = state_dir(&settings, &env)?;
@@ -41,7 +58,8 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         }
         out.pause(POLL_INTERVAL)?;
     }
-    let journal = Journal::new(&Store::open(&dir)?, settings.state.rotation());
+    let store = Store::open(&dir)?;
+    let journal = Journal::new(&store, settings.state.rotation());
     filter.since = given.span("since").map(|span| clock::now().minus(span));
     if filter.has_partial_incident() {
         let found = matching_incidents(&journal, &filter)?;
@@ -51,5 +69,6 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         }
         filter.resolve_incident(&found)?;
     }
-    print(journal, &mut filter, &mut out, follow).map(ExitOutcome::from_failed)
+    let mut form = form(given, &env, &filter, &store);
+    print(journal, &mut filter, &mut form, &mut out, follow).map(ExitOutcome::from_failed)
 }

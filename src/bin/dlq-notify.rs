@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use dlq::args::Given;
+use dlq::args::{Color, Given};
 use dlq::edge::notify;
-use dlq::edge::notify::console::Color;
 use dlq::edge::notify::dispatcher::Dispatcher;
 use dlq::error::Error;
 use dlq::log;
@@ -18,8 +17,7 @@ fn main() -> ExitCode {
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
-    let color = given.text("color").and_then(|word| Color::parse(&word)).unwrap_or_default();
-    let color = color.is_wanted(&env, log::stderr_is_terminal());
+    let color = Color::given(given).is_wanted(&env, log::stderr_is_terminal());
     if let Some(name) = given.text("test-channel") {
         return notify::test_channel(&settings.notifications, &name, color)
             .map(|()| ExitOutcome::Done);

@@ -5,49 +5,36 @@
 
 use std::process::ExitCode;
 
-use dlq::args::{Given, unexpected};
+use dlq::args::Given;
 use dlq::edge::aws::{self, Sqs};
-use dlq::edge::peek::{PeekRequest, Peeker};
+use dlq::edge::peek::{PeekRequest, Peeker, queue_required};
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::PEEK;
 use dlq::tool::{self, ExitOutcome};
-use dlq::wire::{Input, Output, run_filter};
+use dlq::wire::{self, Input, Output, run_filter};
 
 fn main() -> ExitCode {
     tool::main(&PEEK, run)
 }
 
-/// Reads what to peek at, and refuses options that lack another option or an operand.
-fn request(given: &Given) -> Result<PeekRequest, Error> {
-    if let Some(empty) = given.operands.iter().find(|queue| queue.is_empty()) {
-        return Err(Error::Usage(unexpected(empty)));
-    }
-    let peek = PeekRequest {
+fn request(given: &Given) -> PeekRequest {
+    PeekRequest {
         queues: given.operands.clone(),
         incident: given.text("incident"),
         account: given.text("account"),
         messages: given.has("messages"),
         raw: given.has("raw"),
-    };
-    let wrong = [
-        (peek.raw && !peek.messages, "option '--raw' requires '--messages'"),
-        (peek.messages && peek.queues.is_empty(), "option '--messages' requires a queue"),
-        (
-            peek.incident.is_some() && peek.queues.len() != 1,
-            "option '--incident' requires exactly one queue",
-        ),
-    ];
-    match wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
-        Some((_, sentence)) => Err(Error::Usage(sentence.to_owned())),
-        None => Ok(peek),
     }
 }
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
-    let peek = request(given)?;
+    let peek = request(given);
     let dry_run = given.has("dry-run");
     let (mut settings, env) = tool::settings(given)?;
+    if peek.queues.is_empty() && wire::stdin_is_terminal() {
+        return Err(queue_required(&tool::store(&settings, &env, false)?));
+    }
     aws::narrow(&mut settings.aws, |option| given.has(option));
     if peek.raw {
         log::warn("messages are shown without redaction, with any secrets in them");

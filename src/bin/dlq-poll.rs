@@ -18,7 +18,6 @@ fn main() -> ExitCode {
 }
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
-    let (matching, exclude) = (given.globs("match")?, given.globs("exclude")?);
     let mut run_options = RunOptions {
         queues: given.texts("queue"),
         follow: given.has("follow"),
@@ -31,13 +30,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     };
     let (mut settings, env) = tool::settings(given)?;
     aws::narrow(&mut settings.aws, |option| given.has(option));
-    run_options.patterns = poll::named_patterns(&settings, [&matching, &exclude]);
-    if let Some(matching) = matching {
-        settings.monitoring.matching = matching;
-    }
-    if let Some(exclude) = exclude {
-        settings.monitoring.exclude = exclude;
-    }
+    run_options.patterns = poll::named_patterns(&settings, |option| given.has(option));
     let sqs = Sqs::connect(&aws::scopes(&settings.aws, &env), &settings.monitoring)?;
     let lint = given.has("lint");
     if given.has("list") || lint {

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use dlq::args::Given;
+use dlq::args::{Color, Given};
 use dlq::edge::status::look;
 use dlq::error::Error;
 use dlq::log::{self, Level};
 use dlq::programs::STATUS;
-use dlq::rules::view::status::table;
+use dlq::rules::view::page::PageStyle;
+use dlq::rules::view::status::{TableStyle, table};
 use dlq::text;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire;
@@ -21,7 +22,8 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let store = tool::store(&settings, &env, false)?;
     let missing = !store.dir().is_dir();
     let view = look(&store, &settings.auto_investigation.limits());
-    let terminal = wire::stdout_is_terminal();
+    let columns = wire::stdout_width();
+    let terminal = columns.is_some();
     if given.has("json") {
         let line = serde_json::to_string(&view)
             .map_err(|error| Error::failed("encode", store.dir().display(), error))?;
@@ -31,7 +33,13 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         let dir = store.dir().display().to_string();
         wire::print(format!("nothing is known yet in '{}'\n", text::safe(&dir)).as_bytes())?;
     } else {
-        wire::print(table(&view, terminal).as_bytes())?;
+        let color = Color::given(given).is_wanted(&env, terminal);
+        let style = TableStyle {
+            page: PageStyle::new(columns, color),
+            short_ids: terminal,
+            has_scopes: settings.aws.has_scopes() || view.has_scopes(),
+        };
+        wire::print(table(&view, style).as_bytes())?;
     }
     for problem in &view.problems {
         log::log(Level::Error, problem);

@@ -26,7 +26,11 @@ impl<'a> Field<'a> {
         if list.len() > MAX_LIST {
             return Err(self.problem(format!("more than {MAX_LIST} entries")));
         }
-        let item = |(at, node)| read(&self.item(format!("{}[{at}]", self.path), node));
+        let path = |at: usize| match self.source.is_variable {
+            true => self.path.clone(), // An option, which is given once for each item.
+            false => format!("{}[{at}]", self.path),
+        };
+        let item = |(at, node)| read(&self.item(path(at), node));
         list.iter().enumerate().map(item).collect()
     }
 

@@ -29,7 +29,8 @@ pub fn load(explicit: Option<&Path>, env: &mut Env) -> Result<Settings, Error> {
     let mut settings = Settings::default();
     if let Some((path, trusted, text)) = find(explicit, env)? {
         let beside = path.with_file_name(".env");
-        settings = parse(&text, &Origin { path: Some(path), trusted })?;
+        let origin = Origin { path: Some(path), trusted, ..Origin::default() };
+        settings = parse(&text, &origin)?;
         if let Some(text) = read_searched(&beside, MAX_ENV)? {
             env.add_file(&text, &beside, trusted)?;
         }
@@ -66,12 +67,36 @@ fn searched(env: &Env) -> Vec<(PathBuf, bool)> {
 }
 
 /// Returns the folder for state: `state.dir`, else `$XDG_STATE_HOME/dlq`, else
-/// `~/.local/state/dlq`.
+/// `~/.local/state/dlq`. The path is absolute, and so are those of reports and evidence.
 pub fn state_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
     let own = || base(env, "XDG_STATE_HOME", ".local/state").map(|dir| dir.join("dlq"));
-    settings.state.dir.clone().or_else(own).ok_or_else(|| {
+    let dir = settings.state.dir.clone().or_else(own).ok_or_else(|| {
         Error::wrong("no folder for state: HOME is not set; set DLQ_STATE_DIR to an absolute path")
-    })
+    })?;
+    std::path::absolute(&dir).map_err(|error| Error::file("locate", &dir, &error))
+}
+
+/// Returns the sentence about the configuration in force and where it comes from; `options` are
+/// those that override settings.
+pub fn in_force(settings: &Settings, env: &Env, options: &[String]) -> String {
+    let Origin { path, trusted, variables } = &settings.origin;
+    let shown = |path: &Path| match std::path::absolute(path) {
+        Ok(path) => format!("'{}'", path.display()),
+        Err(_) => format!("'{}'", path.display()),
+    };
+    let mut parts = vec![match path {
+        Some(path) if *trusted => format!("file {}", shown(path)),
+        Some(path) => format!("file {}, found in the current folder", shown(path)),
+        None => "no file".to_owned(),
+    }];
+    for (layer, names) in [("environment", variables.as_slice()), ("options", options)] {
+        if !names.is_empty() {
+            parts.push(format!("{layer} {}", names.join(", ")));
+        }
+    }
+    parts.push("else the built-in defaults".to_owned());
+    parts.extend(state_dir(settings, env).ok().map(|dir| format!("state in {}", shown(&dir))));
+    format!("configuration: {}", parts.join("; "))
 }
 
 /// Returns a base folder of the XDG specification, which ignores relative paths.
@@ -130,6 +155,24 @@ mod tests {
     }
 
     #[test]
+    fn sentence_about_the_configuration_names_each_layer() {
+        let mut settings = Settings::default();
+        let env = Env::from_pairs([("HOME", "/h")]);
+        let end = "else the built-in defaults; state in '/h/.local/state/dlq'";
+        assert_eq!(in_force(&settings, &env, &[]), format!("configuration: no file; {end}"));
+        let variables = vec!["AWS_REGION".to_owned(), "DLQ_STATE_DIR (.env)".to_owned()];
+        settings.origin = Origin { path: Some("/c.yaml".into()), trusted: true, variables };
+        let options = ["--max".to_owned()];
+        let expected = "configuration: file '/c.yaml'; environment AWS_REGION, DLQ_STATE_DIR \
+                        (.env); options --max; ";
+        assert_eq!(in_force(&settings, &env, &options), format!("{expected}{end}"));
+        settings.origin =
+            Origin { path: Some("/c.yaml".into()), trusted: false, variables: vec![] };
+        let found = in_force(&settings, &env, &[]);
+        assert!(found.starts_with("configuration: file '/c.yaml', found in the current folder; "));
+    }
+
+    #[test]
     fn state_folder_is_found_or_the_remedy_is_named() {
         let mut settings = Settings::default();
         let env = Env::from_pairs([("HOME", "/h")]);
@@ -144,5 +187,8 @@ mod tests {
         );
         settings.state.dir = Some("/own".into());
         assert_eq!(state_dir(&settings, &Env::default()).unwrap(), Path::new("/own"));
+        settings.state.dir = Some("below".into());
+        let below = std::env::current_dir().unwrap().join("below");
+        assert_eq!(state_dir(&settings, &Env::default()).unwrap(), below);
     }
 }

@@ -39,7 +39,7 @@ pub struct Settings {
     pub features: Features,
     pub logging: Logging,
     pub state: State,
-    /// File behind the settings, and whether it is trusted.
+    /// File and variables behind the settings.
     pub origin: Origin,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn sections() -> Vec<&'static str> {
     sections
 }
 
-/// File behind the settings.
+/// File and variables behind the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Absent when no file was found.
@@ -87,12 +87,14 @@ pub struct Origin {
     /// False for a file that was found in the current folder without being named: whoever made
     /// the folder may be a stranger. See TRUST in dlq-config(5).
     pub trusted: bool,
+    /// The variables in force, in the order in which they applied; those of a `.env` file say so.
+    pub variables: Vec<String>,
 }
 
 impl Default for Origin {
     /// Returns the origin of the built-in defaults.
     fn default() -> Self {
-        Origin { path: None, trusted: true }
+        Origin { path: None, trusted: true, variables: Vec::new() }
     }
 }
 
@@ -119,6 +121,19 @@ section! {
     accounts: Vec<Account> = [], file Anyone => list(|entry| read_entry(ACCOUNT, entry));
     /// Endpoint URL that replaces the endpoints of AWS.
     endpoint_url: Option<String> = none, env Loopback => endpoint();
+}
+
+impl Aws {
+    /// Whether more than one account or region is watched.
+    pub fn has_scopes(&self) -> bool {
+        let regions = |own: &[String]| if own.is_empty() { self.regions.len() } else { own.len() };
+        let many = |account: &Account| account.region.is_none() && regions(&account.regions) > 1;
+        match self.accounts.as_slice() {
+            [] => self.regions.len() > 1,
+            [one] => many(one),
+            _ => true,
+        }
+    }
 }
 
 section! {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::valid::http_host;
 use super::yaml::{Node, Value, outside_file};
 use crate::money::Usd;
-use crate::text::{safe, shorten};
-use crate::time::{parse_span, show_span};
+use crate::text::{alternatives, safe, shorten};
+use crate::time::{SPAN, parse_span, show_span};
 
 /// Longest text, in bytes.
 pub(super) const MAX_TEXT: usize = 4096;
@@ -187,14 +187,13 @@ impl<'a> Field<'a> {
 
     /// Reads a duration: a number of seconds, or a text with a unit.
     pub fn span(&self, range: RangeInclusive<Duration>) -> Result<Duration> {
-        let span = match (self.number(), &self.node.value) {
-            (Some(seconds), _) => Duration::try_from_secs_f64(seconds).ok(),
-            (None, Value::Text(text)) => parse_span(text.trim()).ok(),
-            _ => None,
+        let span = match &self.node.value {
+            Value::Text(text) => parse_span(text.trim()),
+            _ => self.number().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         };
         span.filter(|span| range.contains(span)).ok_or_else(|| {
             let (least, most) = (show_span(*range.start()), show_span(*range.end()));
-            self.expected(&format!("seconds or a duration such as 30s, from {least} to {most}"))
+            self.expected(&format!("{SPAN}, from {least} to {most}"))
         })
     }
 
@@ -207,7 +206,7 @@ impl<'a> Field<'a> {
         };
         found.copied().ok_or_else(|| {
             let known: Vec<_> = all.iter().map(|one| as_str(*one)).collect();
-            self.expected(&format!("one of {}", known.join(", ")))
+            self.expected(&alternatives(&known))
         })
     }
 

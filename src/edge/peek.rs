@@ -10,7 +10,7 @@ mod filter;
 mod queue_settings;
 mod target;
 
-pub use by_hand::PeekRequest;
+pub use by_hand::{PeekRequest, queue_required};
 pub use target::PeekTarget;
 
 use queue_settings::QueueSettings;

@@ -6,19 +6,59 @@
 use std::collections::BTreeSet;
 
 use crate::error::Error;
-use crate::event::Head;
+use crate::event::{Head, Type};
 use crate::glob::GlobList;
+use crate::text::{count, nearest, safe};
 use crate::time::Timestamp;
 
 /// The fewest characters by which an incident may be named.
 pub const INCIDENT_MIN: usize = 8;
 const INCIDENT_LEN: usize = 36;
 
+/// The most names that are remembered, to find the nearest one.
+const NAMES_MAX: usize = 10_000;
+
+/// A condition on the type or on the queue of a line: a pattern that covers it.
+#[derive(Debug, Default)]
+struct NameCondition {
+    globs: Option<GlobList>,
+    /// Whether a line has met it.
+    is_met: bool,
+    /// The names of the lines, until one meets it.
+    names: BTreeSet<String>,
+}
+
+impl NameCondition {
+    fn accepts(&mut self, name: Option<&str>) -> bool {
+        let Some(globs) = &self.globs else { return true };
+        let is_met = name.is_some_and(|name| globs.matches(name));
+        self.is_met |= is_met;
+        if let Some(name) = name.filter(|_| !self.is_met && self.names.len() < NAMES_MAX)
+            && !self.names.contains(name)
+        {
+            self.names.insert(name.to_owned());
+        }
+        is_met
+    }
+
+    /// Returns the sentence about a condition that no line has met.
+    fn unmet(&self, option: &str, noun: &str, known: &[&str]) -> Option<String> {
+        let globs = self.globs.as_ref().filter(|_| !self.is_met)?;
+        let pattern = globs.patterns().first()?;
+        let names = self.names.iter().map(String::as_str).chain(known.iter().copied());
+        let hint = nearest(pattern, names)
+            .map_or_else(String::new, |near| format!("; did you mean '{}'?", safe(near)));
+        let there = count(self.names.len() as u64, noun);
+        let pattern = safe(pattern);
+        Some(format!("option '{option}': '{pattern}' matches none of {there} in the journal{hint}"))
+    }
+}
+
 /// The conditions on a line.
 #[derive(Debug, Default)]
 pub struct LogFilter {
-    types: Option<GlobList>,
-    queues: Option<GlobList>,
+    types: NameCondition,
+    queues: NameCondition,
     incident: Option<String>,
     /// The full id of the incident, as soon as a line with it was accepted.
     resolved: Option<String>,
@@ -33,7 +73,29 @@ impl LogFilter {
         queues: Option<GlobList>,
         incident: Option<String>,
     ) -> Self {
+        let condition = |globs| NameCondition { globs, ..NameCondition::default() };
+        let (types, queues) = (condition(types), condition(queues));
         LogFilter { types, queues, incident, resolved: None, since: None }
+    }
+
+    /// Returns a sentence for each option whose patterns match nothing in the lines so far.
+    pub fn unmet(&self) -> Vec<String> {
+        let types: Vec<&str> = Type::ALL.iter().map(|kind| kind.as_str()).collect();
+        let unmet = [
+            self.types.unmet("--type", "event type", &types),
+            self.queues.unmet("--queue", "queue name", &[]),
+        ];
+        unmet.into_iter().flatten().collect()
+    }
+
+    /// Returns whether the types of events are chosen.
+    pub fn has_types(&self) -> bool {
+        self.types.globs.is_some()
+    }
+
+    /// Returns whether one incident is chosen.
+    pub fn has_incident(&self) -> bool {
+        self.incident.is_some()
     }
 
     /// Returns whether the incident is named by the beginning of its id, which has to be resolved.
@@ -64,15 +126,11 @@ impl LogFilter {
     /// Returns whether a line meets every condition; `head` is None for an object that is not an
     /// event.
     pub fn accepts(&mut self, head: Option<&Head>) -> Result<bool, Error> {
-        let covers = |globs: &Option<GlobList>, text: Option<&str>| {
-            globs.as_ref().is_none_or(|globs| text.is_some_and(|text| globs.matches(text)))
-        };
         let is_recent =
             |since| head.and_then(Head::time).is_some_and(|time: Timestamp| time >= since);
-        if !covers(&self.types, head.map(|head| &*head.kind))
-            || !covers(&self.queues, head.and_then(|head| head.subject.as_deref()))
-            || !self.since.is_none_or(is_recent)
-        {
+        let has_type = self.types.accepts(head.map(|head| &*head.kind));
+        let has_queue = self.queues.accepts(head.and_then(|head| head.subject.as_deref()));
+        if !has_type || !has_queue || !self.since.is_none_or(is_recent) {
             return Ok(false);
         }
         if self.incident.is_none() {
@@ -138,6 +196,27 @@ mod tests {
         }
         assert!(LogFilter::new(None, None, None).accepts(None).unwrap());
         assert!(!LogFilter::new(globs("*"), None, None).accepts(None).unwrap());
+    }
+
+    #[test]
+    fn pattern_that_matches_nothing_is_named_with_the_nearest_name() {
+        let unmet = |types: &str, queues: &str| {
+            let mut filter = LogFilter::new(globs(types), globs(queues), None);
+            accepts(&mut filter, LINE);
+            accepts(&mut filter, BARE);
+            filter.unmet()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(unmet("queue.*", "orders-*"), none);
+        // Each pattern matches something, though no line meets both.
+        assert_eq!(unmet("deploy.*", "orders-*"), none);
+        let expected = [
+            "option '--type': 'queue.raise' matches none of 2 event types in the journal; did you \
+             mean 'queue.raised'?",
+            "option '--queue': 'order-*' matches none of 1 queue name in the journal; did you mean \
+             'orders-dlq'?",
+        ];
+        assert_eq!(unmet("queue.raise", "order-*"), expected);
     }
 
     #[test]

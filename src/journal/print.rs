@@ -1,23 +1,57 @@
-//! Printing of the journal: the lines that pass a [`LogFilter`], and those that are added later.
+//! Printing of the journal: the lines that pass a [`LogFilter`], and those that are added later, as
+//! lines or in sentences.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::filter::LogFilter;
 use super::{Journal, Tail};
+use crate::clock;
 use crate::error::Error;
-use crate::event::{self, Line};
+use crate::event::{self, Head, Line};
 use crate::log;
+use crate::rules::view::story::{JournalText, Story};
 use crate::wire::Output;
 
 /// The interval at which a journal is polled for new lines.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The form in which the journal is printed.
+#[derive(Debug)]
+pub enum Form {
+    /// The lines, byte for byte.
+    Lines,
+    Text(JournalText),
+    Story(Story),
+}
+
+impl Form {
+    fn put(&mut self, head: Option<&Head<'_>>, line: &[u8], out: &mut Output) -> Result<(), Error> {
+        let now = clock::now();
+        match (self, head) {
+            (Form::Text(form), Some(head)) => out.put_text(&form.event(head, line, now)),
+            (Form::Story(story), Some(head)) => out.put_text(&story.event(head, line, now)),
+            _ => out.put(line),
+        }
+    }
+
+    /// Prints what waits for further lines. `ends` says that there are none.
+    fn put_rest(&mut self, ends: bool, out: &mut Output) -> Result<(), Error> {
+        match self {
+            Form::Text(form) if ends => out.put_text(&form.end()),
+            Form::Story(story) if ends => out.put_text(&story.end()),
+            Form::Story(story) => out.put_text(&story.take_scenes()),
+            Form::Lines | Form::Text(_) => Ok(()),
+        }
+    }
+}
 
 /// Prints the lines that pass the filter; with `follow`, until the reader closes the pipe. Returns
 /// whether a segment of the journal could not be read.
 pub fn print(
     journal: Journal,
     filter: &mut LogFilter,
+    form: &mut Form,
     out: &mut Output,
     follow: bool,
 ) -> Result<bool, Error> {
@@ -26,7 +60,7 @@ pub fn print(
     loop {
         loop {
             match tail.advance() {
-                Ok(true) => print_line(&tail, filter, out, &mut corrupt)?,
+                Ok(true) => print_line(&tail, filter, form, out, &mut corrupt)?,
                 Ok(false) => break,
                 Err(error) => {
                     log::warn(&error.to_string());
@@ -34,11 +68,13 @@ pub fn print(
                 }
             }
         }
+        form.put_rest(!follow, out)?;
         out.flush()?;
         if let Some(sentence) = corrupt.take_sentence() {
             log::warn(&sentence);
         }
         if !follow {
+            filter.unmet().iter().for_each(|sentence| log::warn(sentence));
             return Ok(failed);
         }
         if !tail.renew()? {
@@ -54,13 +90,14 @@ pub fn print(
 fn print_line(
     tail: &Tail,
     filter: &mut LogFilter,
+    form: &mut Form,
     out: &mut Output,
     corrupt: &mut CorruptLines,
 ) -> Result<(), Error> {
     let line = tail.line();
     match event::peek(line) {
-        Line::Event(head) if filter.accepts(Some(&head))? => out.put(line),
-        Line::Object if filter.accepts(None)? => out.put(line),
+        Line::Event(head) if filter.accepts(Some(&head))? => form.put(Some(&head), line, out),
+        Line::Object if filter.accepts(None)? => form.put(None, line, out),
         Line::Event(_) | Line::Object => Ok(()),
         Line::Bad(_) => {
             corrupt.add(tail);

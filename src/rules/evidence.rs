@@ -9,6 +9,7 @@ pub mod message;
 pub mod peek_limit;
 pub mod redact;
 pub mod sample;
+pub mod sender;
 pub mod source_queues;
 pub mod timeline;
 

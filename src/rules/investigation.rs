@@ -6,6 +6,7 @@ pub mod budget;
 pub mod document;
 pub mod eligibility;
 pub mod incident;
+pub mod lookup;
 pub mod plan;
 pub mod preflight;
 pub mod session;

@@ -1,11 +1,14 @@
 //! Triage of dead letters by fixed rules, before any money is spent.
 //!
-//! Promises: 'not a code bug' follows only from a field that the producing service sets itself,
-//! never from the shape or the text of a message, because any sender can write 'AccessDenied' into
-//! it. Groups do not influence each other. Titles and reasons hold this tool's words and numbers
-//! only, no external text. Cited items exist. Unknown is stated as unknown.
+//! Promises: 'not a code bug' follows only from a field of a service that has proven to be the
+//! sender (`proof.rs`), never from the shape, the attributes or the text of a message alone, because
+//! any sender can write 'AccessDenied' into them. Groups do not influence each other. Titles and
+//! reasons hold this tool's words and numbers only, no external text. Cited items exist. Unknown is
+//! stated as unknown.
 
 use std::collections::HashMap;
+
+use serde_json::Value;
 
 use super::evidence::bundle::{Fingerprints, Group, QueueFacts, Sampled, Timeline};
 use crate::event::{Verdict, words};
@@ -21,6 +24,7 @@ mod case;
 mod commands;
 mod error_patterns;
 mod judge;
+mod proof;
 pub mod report;
 mod sentences;
 
@@ -43,6 +47,10 @@ pub struct MessageFacts {
     pub id: String,
     pub sent_at: Option<Timestamp>,
     pub receives: Option<u64>,
+    /// Principal that sent the message. SQS sets it; none in bundles that lack it.
+    pub sender_id: Option<String>,
+    /// Error codes in fields of services themselves, never of an error that they pass on.
+    pub codes: ServiceCodes,
     /// Source queue. SQS sets it, so its presence proves that SQS moved the message.
     pub source_arn: Option<String>,
     /// Limit that ended the retries, as the producer states it.
@@ -51,6 +59,23 @@ pub struct MessageFacts {
     pub rule_arn: Option<String>,
     /// Target, mostly a function, as the producer states it.
     pub target_arn: Option<String>,
+    /// Topic of an SNS envelope.
+    pub topic_arn: Option<String>,
+    /// Subscription of an SNS envelope.
+    pub subscription_arn: Option<String>,
+}
+
+/// Error codes of a message by the field that holds them. Each producer has its own field.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServiceCodes {
+    /// Attribute `ErrorCode`, of Lambda and SNS.
+    pub letter: Option<String>,
+    /// Whether `ErrorCode` has the data type Number.
+    pub is_number: bool,
+    /// Attribute `ERROR_CODE`, of EventBridge and its Scheduler.
+    pub event: Option<String>,
+    /// Status of the response, else the condition, in a record of Lambda.
+    pub record: Option<String>,
 }
 
 impl MessageFacts {
@@ -59,14 +84,27 @@ impl MessageFacts {
         // A Lambda destination writes a record instead of attributes.
         let record =
             |key: &str| Some(sampled.body.get("requestContext")?.get(key)?.as_str()?.to_owned());
+        // The status of a function that ran and failed is 200.
+        let status = sampled.body.pointer("/responseContext/statusCode").and_then(Value::as_u64);
+        let status = status.filter(|status| *status != 200).map(|status| status.to_string());
+        let codes = ServiceCodes {
+            letter: attribute("ErrorCode"),
+            is_number: sampled.attribute_types.get("ErrorCode").is_some_and(|t| t == "Number"),
+            event: attribute("ERROR_CODE"),
+            record: status.or_else(|| record("condition")),
+        };
         MessageFacts {
             id: sampled.id.clone(),
             sent_at: sampled.sent_at,
             receives: sampled.receives,
+            sender_id: sampled.system.get("SenderId").cloned(),
+            codes,
             source_arn: sampled.source_arn.clone(),
             exhausted: attribute("EXHAUSTED_RETRY_CONDITION").or_else(|| record("condition")),
             rule_arn: attribute("RULE_ARN"),
             target_arn: attribute("TARGET_ARN").or_else(|| record("functionArn")),
+            topic_arn: sampled.sns.as_ref().map(|sns| sns.topic_arn.clone()),
+            subscription_arn: sampled.sns.as_ref().and_then(|sns| sns.subscription_arn.clone()),
         }
     }
 }
@@ -94,6 +132,9 @@ words! {
     /// Fault of the code.
     CodeFault {
         NotACodeBug = "not_a_code_bug",
+        /// A service says that the code is not at fault, and nothing proves that the service said
+        /// it: a person has to confirm it.
+        Unconfirmed = "unconfirmed",
         CodeBug = "code_bug",
         Unknown = "unknown",
     }

@@ -9,6 +9,7 @@ mod disk_full;
 #[cfg(feature = "aws")]
 mod evidence;
 mod filter;
+mod named_queue;
 mod replay;
 mod session_end;
 mod supervisor;

@@ -4,6 +4,8 @@ use dlq::journal::Journal;
 use dlq::journal::rotation::Rotation;
 use dlq::store::Store;
 
+use crate::support::event_lines::{raised, seconds_ago};
+use crate::support::terminal::run_on_terminal;
 use crate::support::workbench::{Bench, Output, event};
 
 fn journal(bench: &Bench, size_max: u64) -> Journal {
@@ -184,4 +186,76 @@ fn follow_prints_partial_line_when_complete() {
     let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
     file.write_all(end.as_bytes()).unwrap();
     assert_eq!(running.line(), half);
+}
+
+#[test]
+fn terminal_shows_sentences_and_json_shows_lines() {
+    let mut bench = Bench::new("log-terminal");
+    let hostile = raised("orders-dlq", "1f2e3d4c-0000", seconds_ago(60), None)
+        .replace("us-east-1", "us-\u{9b}2J\u{202e}");
+    journal(&bench, 1 << 20).append(hostile.as_bytes()).unwrap();
+    let shown = run_on_terminal(&bench, 60, "dlq-log", &[]);
+    assert_eq!(shown.code, Some(0));
+    assert!(shown.text.contains("\u{1b}[1;31mERROR\u{1b}[0m orders-dlq"), "{}", shown.text);
+    let plain = run_on_terminal(&bench, 60, "dlq-log", &["--color", "never"]);
+    assert_eq!(plain.wide_line(60, &["'aws ", "'dlq-"]), None);
+    let plain = plain.text;
+    assert!(!plain.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{plain}");
+    assert!(plain.contains(" ERROR orders-dlq"), "{plain}");
+    bench.set("NO_COLOR", "1");
+    assert_eq!(run_on_terminal(&bench, 60, "dlq-log", &[]).text, plain);
+    let lines = run_on_terminal(&bench, 60, "dlq-log", &["--json"]).text;
+    let [line, given] = [lines.as_str(), hostile.as_str()]
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    assert_eq!(line, given);
+    assert_eq!(successful_stdout(&bench.run("dlq-log", &["--color", "always"], "")), hostile);
+}
+
+#[test]
+fn incident_is_told_as_a_story_on_a_terminal() {
+    let bench = Bench::new("log-story");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/monday.ndjson");
+    bench.write("state/journal.ndjson", std::fs::read(path).unwrap());
+    for columns in [60, 200] {
+        let args = ["--incident", "8dcf9e4c", "--color", "never"];
+        let shown = run_on_terminal(&bench, columns, "dlq-log", &args);
+        assert_eq!((shown.code, shown.wide_line(columns.into(), &[])), (Some(0), None));
+        let lines: Vec<&str> = shown.text.lines().collect();
+        assert!(lines[0].starts_with("incident 8dcf9e4c-04e6 of orders-dlq"), "{lines:?}");
+        let ends = ["what next", "  nothing: the incident has ended"];
+        assert_eq!(lines[lines.len() - 2..], ends, "{lines:?}");
+        let events = lines.iter().filter(|line| line.starts_with("  2026-11-16 "));
+        let severities: Vec<&str> = events.flat_map(|line| line.split("  ").nth(2)).collect();
+        assert_eq!(severities, ["ERROR", "ERROR", "ERROR", "INFO"], "{lines:?}");
+    }
+}
+
+#[test]
+fn pattern_without_a_match_is_reported_with_the_nearest_name() {
+    let bench = Bench::new("log-nearest");
+    fill_journal(&bench, 1 << 20, 0..2);
+    let output = bench.run("dlq-log", &["--queue", "order-*", "--type", "queue.raised"], "");
+    assert_eq!((output.code(), output.text().as_str()), (0, ""));
+    let expected = "dlq-log: warning: option '--queue': 'order-*' matches none of 1 queue name in \
+                    the journal; did you mean 'orders-dlq'?\n";
+    assert_eq!(output.stderr, expected);
+}
+
+#[test]
+fn verbose_reports_the_configuration_in_force() {
+    let mut bench = Bench::new("log-config");
+    fill_journal(&bench, 1 << 20, 0..1);
+    let state = bench.path("state").display().to_string();
+    let stderr = |bench: &Bench| bench.run("dlq-log", &["-v"], "").stderr;
+    let end = format!("else the built-in defaults; state in '{state}'\n");
+    let expected = format!("dlq-log: configuration: no file; environment DLQ_STATE_DIR; {end}");
+    assert_eq!(stderr(&bench), expected);
+    bench.configure("state: {journal_keep: 3}\n");
+    bench.write(".env", "DLQ_STATE_JOURNAL_KEEP=4\n");
+    let file = bench.path("config.yaml").display().to_string();
+    let expected = format!(
+        "dlq-log: configuration: file '{file}'; environment DLQ_STATE_DIR, DLQ_STATE_JOURNAL_KEEP \
+         (.env); {end}"
+    );
+    assert_eq!(stderr(&bench), expected);
 }

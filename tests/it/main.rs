@@ -16,6 +16,8 @@ mod peek;
 mod pipeline;
 #[cfg(feature = "aws")]
 mod poll;
+#[cfg(feature = "aws")]
+mod readme;
 mod status;
 mod store;
 mod support;

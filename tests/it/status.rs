@@ -8,6 +8,7 @@ use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
     QUICK_AGENT, agent, assert_no_process_left, investigate, read_text, sessions, summaries,
 };
+use crate::support::terminal::run_on_terminal;
 use crate::support::workbench::{Bench, Output, arguments_of, processes_of, signal, wait_for};
 
 fn status_json(bench: &Bench) -> Value {
@@ -107,7 +108,7 @@ fn session_lock_tells_running_from_crashed() {
     assert_eq!(status_json(&bench)["sessions"][0]["recorded"], false);
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "running", "it records nothing");
     let text = successful_stdout(&bench.run("dlq-status", &[], ""));
-    assert!(text.contains("  crashed (not yet recorded)  "), "{text}");
+    assert!(text.contains("  crashed  ") && text.contains("\n    not yet recorded\n"), "{text}");
     assert!(text.contains(&format!("session {session}: crashed\n")), "{text}");
     bench.write("open", "");
     assert_no_process_left(&bench);
@@ -186,4 +187,26 @@ fn status_starts_no_waiting_investigation_or_notice() {
     );
     assert_eq!(read_text(&bench, "ran"), "agent\n");
     assert_no_process_left(&bench);
+}
+
+#[test]
+fn table_is_as_wide_as_the_terminal_and_coloured_there_alone() {
+    let mut bench = Bench::new("status-terminal");
+    bench.configure("aws: {regions: [us-east-1, eu-west-1]}\n");
+    let name = "orders-dlq-of-a-service-with-a-long-name-in-production";
+    investigate(&bench, &[], raised(name, "i", seconds_ago(60), None) + &heartbeat(seconds_ago(0)));
+    for (columns, place) in [(60, "\n    in us-east-1, 0\n"), (200, "  us-east-1, 0\n")] {
+        let shown = run_on_terminal(&bench, columns, "dlq-status", &["--color", "never"]);
+        assert_eq!((shown.code, shown.wide_line(columns.into(), &[])), (Some(0), None));
+        assert!(shown.text.contains(name) && shown.text.contains(place), "{}", shown.text);
+    }
+    let auto = run_on_terminal(&bench, 80, "dlq-status", &[]).text;
+    assert!(auto.starts_with("\u{1b}[1mincidents: 1 open\u{1b}[0m\n"), "{auto}");
+    let piped = successful_stdout(&bench.run("dlq-status", &[], ""));
+    assert!(!piped.contains('\u{1b}'), "{piped}");
+    let always = successful_stdout(&bench.run("dlq-status", &["--color", "always"], ""));
+    assert!(always.contains('\u{1b}'), "{always}");
+    bench.set("NO_COLOR", "1");
+    let plain = run_on_terminal(&bench, 80, "dlq-status", &[]).text;
+    assert!(!plain.contains('\u{1b}'), "{plain}");
 }

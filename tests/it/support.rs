@@ -16,4 +16,5 @@ pub mod requirement;
 pub mod sqs_api;
 #[cfg(feature = "aws")]
 pub mod sqs_server;
+pub mod terminal;
 pub mod workbench;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::settings::{Level, LogFormat};
 use super::super::*;
 use super::read;
+use crate::glob::GlobList;
 
 fn with_env(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, Error> {
     let mut settings = read(text)?;
@@ -61,7 +62,7 @@ fn invalid_variable_is_named_with_nearest_or_expected() {
             "DLQ_MONITORING_CHECK_INTERVAL",
             "fast",
             "environment: 'DLQ_MONITORING_CHECK_INTERVAL': \
-          expected seconds or a duration",
+          expected a duration such as 30s",
         ),
         ("DLQ_AUTO_INVESTIGATION_ENABLED", "maybe", "expected true or false, found 'maybe'"),
         ("DLQ_AUTO_INVESTIGATION_AGENT", "cluade", "unknown agent 'cluade'"),
@@ -171,12 +172,24 @@ fn env_file_is_named_with_line_and_guarded_if_untrusted() {
 }
 
 #[test]
-fn flag_value_is_set_and_refusal_names_the_flag() {
+fn flag_value_is_set_and_refusal_names_the_option() {
     let mut settings = Settings::default();
-    set(&mut settings, "monitoring.check_interval", "10s", "--interval").unwrap();
+    set(&mut settings, "monitoring.check_interval", "10", "--interval").unwrap();
     assert_eq!(settings.monitoring.check_interval, Duration::from_secs(10));
     let error = set(&mut settings, "monitoring.check_interval", "0s", "--interval").unwrap_err();
-    assert!(error.to_string().starts_with("'--interval': expected seconds"), "{error}");
+    let expected = "option '--interval': expected a duration such as 30s, 15m or 7d, or a number \
+                    of seconds, from 100ms to 1d, found '0s'";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn flag_with_several_values_replaces_the_list_and_keeps_commas() {
+    let mut settings = Settings::default();
+    settings.monitoring.matching = GlobList::any(&["of-the-file"]).unwrap();
+    set_list(&mut settings, "monitoring.match", &["{a,b}-dlq", "c"], "--match").unwrap();
+    assert_eq!(settings.monitoring.matching.patterns(), ["{a,b}-dlq", "c"]);
+    let error = set_list(&mut settings, "monitoring.match", &["a", "[b"], "--match").unwrap_err();
+    assert!(error.to_string().starts_with("option '--match': '[b' is not a pattern"), "{error}");
 }
 
 /// A folder that is removed when the test ends.

@@ -59,12 +59,13 @@ fn invalid_value_is_named_with_line_key_and_expectation() {
         (
             "monitoring:\n  check_interval: fast",
             "config.yaml:2: 'monitoring.check_interval': \
-          expected seconds or a duration such as 30s, from 100ms to 1d, found 'fast'",
+          expected a duration such as 30s, 15m or 7d, or a number of seconds, from 100ms to \
+          1d, found 'fast'",
         ),
         ("monitoring: {check_interval: 0.05}", "from 100ms to 1d, found 0.05"),
         ("monitoring: {check_interval: -30}", "found -30"),
         ("monitoring: {check_interval: 1e300}", "from 100ms to 1d, found 1"),
-        ("monitoring: {check_interval: \"30\"}", "found '30'"),
+        ("monitoring: {check_interval: \"30 x\"}", "found '30 x'"),
         ("monitoring: {concurrency: 257}", "expected a whole number from 1 to 256, found 257"),
         ("monitoring: {concurrency: 1.5}", "expected a whole number from 1 to 256, found 1.5"),
         ("monitoring: {notification_threshold: 0}", "from 1 to 1000000000, found 0"),
@@ -73,7 +74,7 @@ fn invalid_value_is_named_with_line_key_and_expectation() {
         ("monitoring: {growth_factor: 1}", "from 2 to 1000, found 1"),
         ("monitoring: {clear_after: 0}", "found 0"),
         ("monitoring: {timeout: 2m}", "from 100ms to 1m, found '2m'"),
-        ("monitoring: {discover: nmae}", "expected one of both, redrive, name, found 'nmae'"),
+        ("monitoring: {discover: nmae}", "expected both, redrive or name, found 'nmae'"),
         ("monitoring: {exclude: \"*\"}", "'monitoring.exclude': expected a list, found a text"),
         ("monitoring:\n  match:\n    - a\n    - '[a-'", "'[a-' is not a pattern"),
         (
@@ -113,7 +114,7 @@ fn invalid_value_is_named_with_line_key_and_expectation() {
         ("auto_investigation: {queues: [{match: a, github: a}]}", "such as owner/name, found 'a'"),
         ("auto_investigation: {queues: [{match: a, base: --x}]}", "the name of a branch"),
         ("github: {repos: [a/../b]}", "expected a repository such as owner/name"),
-        ("logging: {level: LOUD}", "expected one of DEBUG, INFO, WARN, ERROR, CRITICAL"),
+        ("logging: {level: LOUD}", "expected DEBUG, INFO, WARN, ERROR or CRITICAL"),
         ("state: {journal_max_mib: 0}", "from 1 to 1024, found 0"),
         ("a: 1\na: 2", "config.yaml:2: "),
         ("aws: [", "config.yaml:"),

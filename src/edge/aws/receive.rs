@@ -103,7 +103,10 @@ impl Sqs {
 }
 
 fn received(given: aws_sdk_sqs::types::Message) -> Received {
-    let attributes = given.message_attributes.unwrap_or_default().into_iter();
+    let attributes = given.message_attributes.unwrap_or_default();
+    let types = attributes.iter().map(|(name, value)| (name.clone(), value.data_type.clone()));
+    let attribute_types = types.collect();
+    let attributes = attributes.into_iter();
     let system: HashMap<MessageSystemAttributeName, String> = given.attributes.unwrap_or_default();
     Received {
         handle: given.receipt_handle.unwrap_or_default(),
@@ -111,6 +114,7 @@ fn received(given: aws_sdk_sqs::types::Message) -> Received {
             id: given.message_id.unwrap_or_default(),
             body: given.body.unwrap_or_default(),
             attributes: attributes.map(|(name, value)| (name, attribute(value))).collect(),
+            attribute_types,
             system: system.into_iter().map(|(name, text)| (name.as_str().into(), text)).collect(),
         },
     }

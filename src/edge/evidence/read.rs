@@ -24,22 +24,37 @@ pub fn load(bundle: &Path) -> Result<BundleContents, Error> {
     let queue: QueueFacts = store::read_json(&bundle.join(files::QUEUE))?;
     let fingerprints: Fingerprints = store::read_json(&bundle.join(files::FINGERPRINTS))?;
     let timeline: Timeline = store::read_json(&bundle.join(files::TIMELINE))?;
+    let (mut facts, mut messages): (Vec<MessageFacts>, Vec<Sampled>) = (Vec::new(), Vec::new());
+    each_message(bundle, |sampled, _| {
+        facts.push(MessageFacts::from_sample(&sampled));
+        messages.push(Sampled { body: excerpt(sampled.body), ..sampled });
+        Ok(facts.len() < MESSAGES_MAX)
+    })?;
+    Ok(BundleContents { queue, fingerprints, timeline, facts, messages })
+}
+
+/// Passes each message of a bundle and its line, without its LF, to `visit`, until that returns
+/// false.
+pub fn each_message(
+    bundle: &Path,
+    mut visit: impl FnMut(Sampled, &[u8]) -> Result<bool, Error>,
+) -> Result<(), Error> {
     let path = bundle.join(files::MESSAGES);
     let file = File::open(&path).map_err(|error| Error::file("read", &path, &error))?;
     let mut lines = BufReader::new(file);
-    let (mut facts, mut messages): (Vec<MessageFacts>, Vec<Sampled>) = (Vec::new(), Vec::new());
-    while facts.len() < MESSAGES_MAX {
+    loop {
         let mut line = Vec::new();
         let read = lines.by_ref().take(LINE_MAX).read_until(b'\n', &mut line);
         if read.map_err(|error| Error::file("read", &path, &error))? == 0 {
-            break;
+            return Ok(());
         }
-        let sampled: Sampled = serde_json::from_slice(&line)
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let sampled: Sampled = serde_json::from_slice(line)
             .map_err(|error| Error::failed("read", path.display(), error))?;
-        facts.push(MessageFacts::from_sample(&sampled));
-        messages.push(Sampled { body: excerpt(sampled.body), ..sampled });
+        if !visit(sampled, line)? {
+            return Ok(());
+        }
     }
-    Ok(BundleContents { queue, fingerprints, timeline, facts, messages })
 }
 
 /// Reads the output of a bundle's log commands.

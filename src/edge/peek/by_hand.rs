@@ -1,10 +1,22 @@
 //! `dlq-peek` by hand: peeks at the queues that are named.
 
-use super::{PeekOutcome, Peeker};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{PeekOutcome, PeekTarget, Peeker, peek_key};
+use crate::document::Keys;
+use crate::edge::evidence::read;
 use crate::error::Error;
 use crate::log;
+use crate::rules::evidence::peek_limit::{PASSES_MAX, PEEKED, Peeks};
 use crate::rules::evidence::sample;
+use crate::rules::queue::document::Watched;
+use crate::store::Store;
+use crate::text::{count, safe};
 use crate::wire::Output;
+
+/// The most queues that are named where one is missing.
+const NAMES_MAX: usize = 5;
 
 /// The operands and options of a peek by hand.
 #[derive(Debug, Default, PartialEq)]
@@ -53,6 +65,10 @@ impl Peeker {
             Ok(())
         })?;
         let PeekOutcome::Reported { line, refusal, partly } = outcome else { return Ok(true) };
+        let is_at_limit = refusal.as_ref().is_some_and(|refusal| refusal.code == PEEKED);
+        if request.messages && is_at_limit {
+            return self.print_filed(&target, request.raw, out);
+        }
         if !request.messages {
             out.put(&line)?;
         }
@@ -62,4 +78,54 @@ impl Peeker {
         }
         Ok(refusal.is_none() && !partly)
     }
+
+    /// Prints the messages that the earlier passes have filed, those of the last pass first, each
+    /// once. Returns whether there were any.
+    fn print_filed(&self, target: &PeekTarget, raw: bool, out: &mut Output) -> Result<bool, Error> {
+        let doc: Peeks = self.store.read(&peek_key(target))?;
+        let past = doc.get(&target.queue.arn, &target.key());
+        let passes = past.map_or(&[][..], |past| &past.passes);
+        let mut printed = BTreeSet::new();
+        let mut newest = None;
+        for pass in passes.iter().rev() {
+            let Some(bundle) = &pass.bundle else { continue };
+            newest = newest.max(Some(pass.at));
+            read::each_message(Path::new(bundle), |sampled, line| {
+                if printed.insert(sampled.message_id) {
+                    out.put(line)?;
+                }
+                Ok(true)
+            })?;
+        }
+        out.flush()?;
+        let name = &target.queue.name;
+        let limit = format!("queue '{name}' was peeked {PASSES_MAX} times, which is the limit");
+        let Some(newest) = newest else {
+            log::warn(&format!("{limit}, and no message was filed"));
+            return Ok(false);
+        };
+        let filed = count(printed.len() as u64, "message");
+        let redacted =
+            if raw { "; what is filed is redacted, so '--raw' has no effect" } else { "" };
+        log::warn(&format!("{limit}: showing {filed} filed until {newest}{redacted}"));
+        Ok(true)
+    }
+}
+
+/// Returns the refusal of a start without a queue and without a pipe. It names the queues with an
+/// open incident.
+pub fn queue_required(store: &Store) -> Error {
+    let watched: Watched = store.read(&Keys::none().with_all(Watched::QUEUE)).unwrap_or_default();
+    let open = watched.entries().filter(|entry| entry.record.incident.is_some());
+    let names: Vec<_> = open.map(|entry| safe(&entry.queue.name).into_owned()).collect();
+    let shown = names.iter().take(NAMES_MAX).map(|name| format!("'{name}'")).collect::<Vec<_>>();
+    let open = match (names.len(), names.len() - shown.len()) {
+        (0, _) => String::new(),
+        (_, 0) => format!("; there are open incidents in {}", shown.join(", ")),
+        (_, more) => format!("; there are open incidents in {} and {more} more", shown.join(", ")),
+    };
+    Error::Usage(format!(
+        "standard input is a terminal: give a QUEUE, or pipe events in with 'dlq-poll | \
+         dlq-peek'{open}"
+    ))
 }

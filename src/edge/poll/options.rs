@@ -1,7 +1,6 @@
 //! The options of a run of `dlq-poll`.
 
 use crate::config::{Monitoring, Settings};
-use crate::glob::GlobList;
 use crate::rules::queue::monitor::Policy;
 use crate::rules::queue::unmatched_pattern::NamedPatterns;
 
@@ -24,20 +23,15 @@ pub struct RunOptions {
     pub patterns: Vec<NamedPatterns>,
 }
 
-/// Returns the patterns of names that a configuration has, with those of options `--match` and
-/// `--exclude` instead of its own.
-pub fn named_patterns(
-    settings: &Settings,
-    [matching, exclude]: [&Option<GlobList>; 2],
-) -> Vec<NamedPatterns> {
+/// Returns the patterns of names of a configuration. Options `--match` and `--exclude` have set some
+/// of them when they are `given`.
+pub fn named_patterns(settings: &Settings, given: impl Fn(&str) -> bool) -> Vec<NamedPatterns> {
     let (monitoring, investigation) = (&settings.monitoring, &settings.auto_investigation);
-    let either = |given: &'_ Option<GlobList>, option, key, configured| match given {
-        Some(given) => NamedPatterns::new(option, given),
-        None => NamedPatterns::new(key, configured),
-    };
+    let matching = if given("match") { "--match" } else { "monitoring.match" };
+    let exclude = if given("exclude") { "--exclude" } else { "monitoring.exclude" };
     let mut all = vec![
-        either(matching, "--match", "monitoring.match", &monitoring.matching),
-        either(exclude, "--exclude", "monitoring.exclude", &monitoring.exclude),
+        NamedPatterns::new(matching, &monitoring.matching),
+        NamedPatterns::new(exclude, &monitoring.exclude),
         NamedPatterns::new("auto_investigation.target_queues", &investigation.target_queues),
     ];
     let matches = investigation.queues.iter().map(|rule| &rule.matching);

@@ -12,6 +12,7 @@ use crate::money::Usd;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::lookup;
 use crate::rules::investigation::plan::Occupancy;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::store::{self, BlockingWait};
@@ -26,8 +27,8 @@ impl SessionRunner {
     pub fn stop(&self, id: &str) -> Result<(), Error> {
         let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
         let running = sessions.sessions.iter().filter(|one| one.status == SessionStatus::Running);
-        let session = by_prefix(running, id, "no such session is running")
-            .map_err(|why| Error::failed("stop session", id, why))?;
+        let session = lookup::session_by_prefix(running, id, "running session")
+            .map_err(|why| Error::failed("stop session", safe(id), why))?;
         let folder = self.folder(&session.id);
         // Appended, not replaced: several stops may run at once.
         let mark = folder.join(files::STOP);
@@ -47,22 +48,19 @@ impl SessionRunner {
         Ok(())
     }
 
-    /// Marks the open incidents of a queue for another investigation, ignoring the cooldown.
+    /// Marks the open incidents of a queue for another investigation, ignoring the cooldown. A name
+    /// that exists in several places is refused.
     pub fn retry(&self, queue: &str) -> Result<(), Error> {
         let keys = Keys::none().with_all(Sessions::INCIDENT);
-        let marked = self.store.update(&keys, |sessions: &mut Sessions| {
-            let mut marked = 0;
-            for incident in sessions.incidents.iter_mut().filter(|one| is_open(one, queue)) {
+        self.store.update(&keys, |sessions: &mut Sessions| {
+            let arn = lookup::open_queue(&sessions.incidents, queue, "investigate queue")?;
+            let marked = sessions.incidents.iter_mut().filter(|one| lookup::is_open(one, &arn));
+            for incident in marked {
                 incident.arm();
                 incident.forced = true;
-                marked += 1;
             }
-            Ok(marked)
-        })?;
-        match marked {
-            0 => Err(no_incident("investigate queue", queue)),
-            _ => Ok(()),
-        }
+            Ok(())
+        })
     }
 
     /// Starts a session that resumes one which ended without a result, and returns the new id. The
@@ -77,8 +75,8 @@ impl SessionRunner {
         // A prefix of an id, the parts of a conversation, and the limit on sessions need all
         // records.
         self.store.update(&Keys::all(), |sessions: &mut Sessions| {
-            let none = "no such session; see 'dlq-status'";
-            let ended = by_prefix(sessions.sessions.iter(), id, none).map_err(refused)?;
+            let ended = lookup::session_by_prefix(sessions.sessions.iter(), id, "session");
+            let ended = ended.map_err(|why| refused(&why))?;
             if let Some(why) = not_resumable(ended.status) {
                 return Err(refused(why));
             }
@@ -149,9 +147,10 @@ impl SessionRunner {
         sessions.clamp_future_times(now);
         let occupancy = self.occupancy(&sessions)?;
         let mut text = String::new();
-        for incident in sessions.incidents.iter().filter(|one| is_open(one, queue)) {
+        for incident in sessions.incidents.iter().filter(|one| lookup::is_open(one, queue)) {
             let (id, past) = (safe(&incident.id), occupancy.activity(&incident.queue.arn));
-            text.push_str(&format!("incident {id}, since {}\n", incident.raised_at));
+            let arn = safe(&incident.queue.arn);
+            text.push_str(&format!("incident {id}, since {}, of {arn}\n", incident.raised_at));
             let mut line = |is_met: bool, requirement: &str, why: &str| {
                 let word = if is_met { "yes" } else { "no" };
                 text.push_str(&format!("  {word:<4}{requirement}{why}\n"));
@@ -173,23 +172,12 @@ impl SessionRunner {
             line(incident.armed, "to be judged", why);
         }
         match text.is_empty() {
-            true => Err(no_incident("explain queue", queue)),
+            true => {
+                let why = lookup::no_incident(&sessions.incidents, queue);
+                Err(Error::failed("explain queue", safe(queue), why))
+            }
             false => Ok(text.into_bytes()),
         }
-    }
-}
-
-/// Returns the one session whose id begins with a text, or the reason why there is none.
-fn by_prefix<'a>(
-    sessions: impl Iterator<Item = &'a Session>,
-    prefix: &str,
-    none: &'static str,
-) -> Result<&'a Session, &'static str> {
-    let mut found = sessions.filter(|one| !prefix.is_empty() && one.id.starts_with(prefix));
-    match (found.next(), found.next()) {
-        (Some(session), None) => Ok(session),
-        (None, _) => Err(none),
-        _ => Err("more than one session has this prefix"),
     }
 }
 
@@ -204,12 +192,4 @@ fn not_resumable(status: SessionStatus) -> Option<&'static str> {
         | SessionStatus::Stopped
         | SessionStatus::Crashed => None,
     }
-}
-
-fn is_open(incident: &Incident, queue: &str) -> bool {
-    incident.closed_at.is_none() && incident.queue.name == queue
-}
-
-fn no_incident(doing: &str, queue: &str) -> Error {
-    Error::failed(doing, queue, "the queue has no open incident; 'dlq-status' shows the open ones")
 }

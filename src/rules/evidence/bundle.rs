@@ -38,10 +38,16 @@ pub struct Sampled {
     pub receives: Option<u64>,
     /// ARN of the queue that the message failed in, as SQS reports it.
     pub source_arn: Option<String>,
-    /// All system attributes of SQS.
+    /// All system attributes of SQS, `SenderId` included.
     pub system: BTreeMap<String, String>,
     /// Attributes set by the producer.
     pub attributes: BTreeMap<String, String>,
+    /// Data types of the attributes, as SQS reports them; empty in bundles of older versions.
+    #[serde(default)]
+    pub attribute_types: BTreeMap<String, String>,
+    /// SNS topic and subscription of an SNS envelope.
+    #[serde(default)]
+    pub sns: Option<SnsOrigin>,
     /// Encodings, outermost first: `base64`, `gzip`, `sns` …
     pub wrapped: Vec<String>,
     /// `json`, `text` or `binary`.
@@ -50,6 +56,15 @@ pub struct Sampled {
     pub size: u64,
     /// Unwrapped and redacted body: a JSON value, a text, or null for binary.
     pub body: Value,
+}
+
+/// Topic and subscription of an SNS envelope, whose body replaces it in the bundle. Anybody can
+/// write such an envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnsOrigin {
+    pub topic_arn: String,
+    /// Null when the envelope has no link that ends the subscription.
+    pub subscription_arn: Option<String>,
 }
 
 /// `queue.json`. Its keys are the ids that claims cite.

@@ -86,7 +86,7 @@ words! {
         EventbridgeRule = "eventbridge_rule",
         /// EventBridge Scheduler: error in attributes.
         Scheduler = "scheduler",
-        /// SNS subscription: an envelope, no error details.
+        /// SNS subscription: error in attributes, mostly around an envelope.
         Sns = "sns",
         /// No known service: sent there directly.
         Unknown = "unknown",

@@ -10,7 +10,9 @@ pub struct Message {
     pub body: String,
     /// Attributes set by the producer.
     pub attributes: BTreeMap<String, Attribute>,
-    /// System attributes: `SentTimestamp`, `ApproximateReceiveCount` …
+    /// Data types of the attributes, verbatim: `String`, `Number`, `Binary`, `Number.int` …
+    pub attribute_types: BTreeMap<String, String>,
+    /// System attributes: `SenderId`, `SentTimestamp`, `ApproximateReceiveCount` …
     pub system: BTreeMap<String, String>,
 }
 

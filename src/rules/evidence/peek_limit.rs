@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 
 /// SQS no longer counts a message in the age of its queue after three receives.
 pub const PASSES_MAX: usize = 2;
+/// The code of the refusal of a further pass.
+pub const PEEKED: &str = "peeked";
 /// Limit on remembered message ids per queue and incident.
 const SEEN_IDS_MAX: usize = 20_000;
 
@@ -89,7 +91,7 @@ pub fn judge(
             "it was peeked {PASSES_MAX} times for this incident, which is the limit{}",
             evidence.unwrap_or_default()
         );
-        return Err(PeekRefusal { code: "peeked", detail, bundle });
+        return Err(PeekRefusal { code: PEEKED, detail, bundle });
     }
     if fifo && !allow_fifo {
         let detail = "it is a FIFO queue: receiving blocks the message groups until they are \

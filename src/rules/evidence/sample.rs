@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::bundle::{Group, Sampled};
+use super::bundle::{Group, Sampled, SnsOrigin};
 use super::decode::{Content, Decoded, decode};
 use super::message::{Attribute, Message};
 use super::redact::Redactor;
+use super::sender;
 use crate::time::Timestamp;
+
+/// Longest ARN of a topic or subscription that is kept.
+const ARN_MAX: usize = 512;
 
 /// Returns the bundle line of a message. Without a redactor the texts stay as received.
 pub fn sampled_message(
@@ -44,13 +48,44 @@ pub fn sampled_message(
         first_received_at: moment("ApproximateFirstReceiveTimestamp"),
         receives: system("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
         source_arn: system("DeadLetterQueueSourceArn").map(str::to_owned),
-        system: redacted_entries(message.system.clone(), redactor),
+        system: system_attributes(message, redactor),
         attributes: redacted_entries(attributes.collect(), redactor),
+        attribute_types: redacted_entries(message.attribute_types.clone(), redactor),
+        sns: (decoded.wrapped.first() == Some(&"sns")).then(|| sns_origin(&message.body)).flatten(),
         wrapped: decoded.wrapped.into_iter().map(str::to_owned).collect(),
         form: form.to_owned(),
         size: message.body.len() as u64,
         body,
     }
+}
+
+/// Returns the system attributes. The `SenderId` of the Lambda service, which the triage relies on,
+/// has a fixed form and is kept; any other may be of a person, and is redacted.
+fn system_attributes(message: &Message, redactor: Option<&Redactor>) -> BTreeMap<String, String> {
+    const SENDER: &str = "SenderId";
+    let mut all = redacted_entries(message.system.clone(), redactor);
+    let known = message.system.get(SENDER).filter(|id| sender::is_lambda_service(id));
+    all.extend(known.map(|id| (SENDER.to_owned(), id.clone())));
+    all
+}
+
+/// Returns the topic and the subscription of an SNS envelope whose ARNs are well formed.
+fn sns_origin(envelope: &str) -> Option<SnsOrigin> {
+    let envelope: Value = serde_json::from_str(envelope.trim_start_matches('\u{feff}')).ok()?;
+    let arn = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.');
+        let is_arn = text.len() <= ARN_MAX && text.split(':').nth(2) == Some("sns");
+        (is_arn && text.starts_with("arn:aws") && text.chars().all(plain)).then(|| text.to_owned())
+    };
+    let subscription = || {
+        let link = envelope.get("UnsubscribeURL")?.as_str()?;
+        let (_, query) = link.split_once('?')?;
+        arn(query.split('&').find_map(|pair| pair.strip_prefix("SubscriptionArn="))?)
+    };
+    Some(SnsOrigin {
+        topic_arn: arn(envelope.get("TopicArn")?.as_str()?)?,
+        subscription_arn: subscription(),
+    })
 }
 
 /// Returns texts by name. As in any JSON, a name such as `password` makes its value a secret.

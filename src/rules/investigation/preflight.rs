@@ -11,6 +11,9 @@ const CONFIDENCE_MIN: f64 = 0.8;
 /// The word for a cause that is not in the code.
 pub const NOT_A_CODE_BUG: &str = "not_a_code_bug";
 
+/// The word for a cause that another session has.
+pub const KNOWN_CAUSE: &str = "known_cause";
+
 /// The reason why there is no sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingEvidence {
@@ -99,7 +102,7 @@ pub fn owner(sessions: &Sessions, own: &str, fingerprint: &str) -> Option<Prefli
     let (id, queue) = (&owner.id, &owner.queue_name);
     let detail = format!("session {id} {verb} the same cause in queue '{queue}'");
     let retry = Retry::AfterSession(id.clone());
-    Some(PreflightSkip { word: "known_cause", detail, retry })
+    Some(PreflightSkip { word: KNOWN_CAUSE, detail, retry })
 }
 
 #[cfg(test)]

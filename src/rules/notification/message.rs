@@ -36,8 +36,8 @@ pub struct Notice {
     /// Subject of the event, else the program that wrote it.
     pub subject: String,
     pub what: String,
-    detail: Option<String>,
-    next: Option<String>,
+    pub detail: Option<String>,
+    pub next: Option<String>,
 }
 
 /// Sentences of a notice: the event, a detail, the next step.

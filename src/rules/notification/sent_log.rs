@@ -76,6 +76,13 @@ impl SentLog {
         self.handled.iter().map(|entry| entry.key.clone()).collect()
     }
 
+    /// Returns the channels that have delivered a notice of an event.
+    pub fn channels(&self, head: &Head) -> Vec<&str> {
+        let key = NoticeKey::new("", head);
+        let is_it = |one: &&SentEntry| one.key.event == key.event && one.key.source == key.source;
+        self.handled.iter().filter(is_it).map(|one| one.key.channel.as_str()).collect()
+    }
+
     /// Adds delivered notices to those that other processes added, and drops old ones. Returns the
     /// number that was dropped before its time.
     pub fn remember(&mut self, delivered: &[NoticeKey], now: Timestamp) -> usize {

@@ -5,7 +5,7 @@ pub(super) const CODE_AND_TEXT: f64 = 0.9;
 /// Confidence in an error that the producer states as a code: the least confidence for a
 /// conclusion.
 pub(super) const CODE: f64 = 0.8;
-/// Confidence in an error of the texts of several messages, which senders can write too.
+/// Confidence in an error of the fields or texts of several messages, which senders can write too.
 pub(super) const TEXT: f64 = 0.6;
 /// Confidence in an error of the texts of one or two messages, or in a cause that only counts and
 /// settings suggest.
@@ -18,6 +18,8 @@ pub(super) enum Basis {
     CodeAndText,
     /// The producer's code.
     Code,
+    /// Fields name a service, and nothing proves that it sent them.
+    Claimed,
     /// The producer passes on an error of the function.
     PassedOn,
     /// The producer's code and its text disagree.
@@ -26,5 +28,7 @@ pub(super) enum Basis {
     Bodies(u64),
     /// Counts and settings.
     Counts,
+    /// The messages have an error that no rule knows.
+    UnknownError,
     Nothing,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::proof::{self, Authorship};
 use super::{Category, MessageFacts, error_patterns};
 use crate::rules::evidence::bundle::{Group, QueueFacts, SourceFacts};
 use crate::time::Timestamp;
@@ -38,13 +39,20 @@ impl<'a> GroupContext<'a> {
         first.as_deref().filter(|_| same)
     }
 
-    /// Returns whether a service wrote the group's error. A message that SQS moved from another
-    /// queue keeps the attributes and the body of its sender and proves nothing.
-    pub(super) fn is_producers_own(&self) -> bool {
-        let known = ["lambda_async", "lambda_destination", "eventbridge_rule", "scheduler"];
-        known.contains(&self.group.producer.as_str())
-            && self.is_whole()
-            && self.messages.iter().all(|seen| seen.source_arn.is_none())
+    /// Returns who wrote the group's error. Messages that are not at hand prove nothing.
+    pub(super) fn authorship(&self) -> Authorship {
+        match self.is_whole() {
+            true => proof::authorship(&self.group.producer, &self.messages),
+            false => Authorship::Anybody,
+        }
+    }
+
+    /// Returns whether a field of the service itself has a code of this category in every message.
+    /// The code of a group may be one that the service passes on from a function.
+    pub(super) fn states(&self, category: Category) -> bool {
+        let producer = &self.group.producer;
+        let code = |seen| error_patterns::category_of_code(proof::own_code(producer, seen)?);
+        self.messages.iter().all(|seen| code(seen) == Some(category))
     }
 
     /// Returns whether all messages of the group are available.

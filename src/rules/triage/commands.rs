@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use super::Category;
 use super::case::GroupContext;
+use super::proof::Authorship;
+use super::{Category, MessageFacts};
 use crate::shell;
 use crate::text::{safe, shorten};
 
@@ -29,6 +30,7 @@ pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<Stri
         all.push(named.line("aws sqs get-queue-url", &[("queue-name", &source.name)]));
     }
     all.extend(named.consumers(case));
+    all.extend(named.subscription(case));
     match category {
         Category::Throttling => all.extend(named.concurrency(case)),
         Category::Permission => {
@@ -63,16 +65,23 @@ struct ResourceNames<'a> {
     function: Option<&'a str>,
     /// Event bus, unless it is the default one, and rule.
     rule: Option<(Option<&'a str>, &'a str)>,
+    /// ARNs of an SNS topic and of a subscription.
+    topic: Option<&'a str>,
+    subscription: Option<&'a str>,
 }
 
 impl<'a> ResourceNames<'a> {
     fn new(case: &'a GroupContext<'a>) -> Self {
         let queue = &case.queue.queue;
         let region = Some(queue.region.as_str()).filter(|region| !region.is_empty());
-        let is_own = case.is_producers_own();
-        let function = case.shared(|seen| &seen.target_arn).filter(|_| is_own);
-        let rule = case.shared(|seen| &seen.rule_arn).filter(|_| is_own);
+        let is_own = case.authorship() != Authorship::Anybody;
+        let own = |value: fn(&'a MessageFacts) -> &'a Option<String>| {
+            case.shared(value).filter(|_| is_own)
+        };
+        let (function, rule) = (own(|seen| &seen.target_arn), own(|seen| &seen.rule_arn));
         ResourceNames {
+            topic: own(|seen| &seen.topic_arn).filter(|arn| is_sns(arn)),
+            subscription: own(|seen| &seen.subscription_arn).filter(|arn| is_sns(arn)),
             region: region.or_else(|| queue.arn.split(':').nth(3)).unwrap_or_default(),
             function: function.and_then(function_of),
             rule: rule.and_then(rule_of),
@@ -119,6 +128,26 @@ impl<'a> ResourceNames<'a> {
         })
     }
 
+    /// Returns the commands about the SNS subscription that could not deliver. Without its name they
+    /// list the subscriptions.
+    fn subscription(&self, case: &GroupContext) -> Vec<String> {
+        if case.group.producer != "sns" {
+            return Vec::new();
+        }
+        let mut all = Vec::new();
+        all.extend(self.subscription.map(|arn| {
+            self.line("aws sns get-subscription-attributes", &[("subscription-arn", arn)])
+        }));
+        all.push(match self.topic {
+            Some(arn) => self.line("aws sns list-subscriptions-by-topic", &[("topic-arn", arn)]),
+            None => self.line("aws sns list-subscriptions", &[]),
+        });
+        all.extend(
+            self.topic.map(|arn| self.line("aws sns get-topic-attributes", &[("topic-arn", arn)])),
+        );
+        all
+    }
+
     fn concurrency(&self, case: &GroupContext) -> Vec<String> {
         let mut all: Vec<String> =
             self.function("aws lambda get-function-concurrency").into_iter().collect();
@@ -149,6 +178,13 @@ impl<'a> ResourceNames<'a> {
         options.extend(start.as_deref().map(|start| ("start-time", start)));
         Some(self.line("aws cloudtrail lookup-events", &options))
     }
+}
+
+/// Returns whether a text is the ARN of an SNS topic or subscription.
+fn is_sns(arn: &str) -> bool {
+    arn.starts_with("arn:aws")
+        && arn.split(':').nth(2) == Some("sns")
+        && arn.split(':').all(is_name)
 }
 
 /// Returns the name in `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:VERSION]`.

@@ -4,6 +4,7 @@
 
 use super::basis::{Basis, CODE, CODE_AND_TEXT, SUGGESTION, TEXT};
 use super::case::{GroupContext, SEVERAL};
+use super::proof::Authorship;
 use super::{Category, CodeFault, RedriveAdvice, Triage, commands, error_patterns, sentences};
 use crate::rules::evidence::bundle::Group;
 
@@ -19,6 +20,8 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
             (Category::PoisonMessage, Basis::Bodies(1))
         }
         Some(category) => (category, basis),
+        // Counts never overrule an error that the messages have.
+        None if has_error(case.group) => (Category::Unknown, Basis::UnknownError),
         None => judge_counts(case),
     };
     let confidence = confidence(case, category, basis);
@@ -27,9 +30,9 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         | Category::Permission
         | Category::MissingTarget
         | Category::ThirdPartyBurst
-            if confidence >= CODE =>
+            if confidence >= CODE || basis == Basis::Claimed && case.stands_for_all() =>
         {
-            CodeFault::NotACodeBug
+            if basis == Basis::Claimed { CodeFault::Unconfirmed } else { CodeFault::NotACodeBug }
         }
         Category::CodeError if confidence >= TEXT => CodeFault::CodeBug,
         _ => CodeFault::Unknown,
@@ -39,7 +42,8 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         Category::ExpiredOrDuplicate | Category::Unknown => RedriveAdvice::DoNot,
         _ => RedriveAdvice::AfterFix,
     };
-    let is_few = matches!(basis, Basis::Code | Basis::CodeAndText) && !case.stands_for_all();
+    let is_coded = matches!(basis, Basis::Code | Basis::CodeAndText | Basis::Claimed);
+    let is_few = is_coded && !case.stands_for_all();
     Triage {
         group: case.group.item.clone(),
         fingerprint: case.group.id.clone(),
@@ -47,12 +51,12 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         category,
         fault,
         confidence,
-        title: sentences::title(category, confidence),
+        title: sentences::title(category, basis, confidence),
         reason: sentences::reason(category, basis, case.group.count, is_few),
         evidence: evidence(case, category),
         commands: commands::next_commands(case, category),
         redrive,
-        next: sentences::next_steps(category, redrive, case.has_single_try()),
+        next: sentences::next_steps(category, basis, redrive, case.has_single_try()),
     }
 }
 
@@ -67,6 +71,7 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
         "producer_error" => {
             let code = group.code.as_deref().and_then(error_patterns::category_of_code);
             let (sign, basis) = match (code, text()) {
+                (Some(code), _) if !case.states(code) => (Some(code), Basis::PassedOn),
                 (Some(code), Some(text)) if code == text => (Some(code), Basis::CodeAndText),
                 (Some(code), Some(Category::CodeError | Category::SchemaDrift)) => {
                     (Some(code), Basis::Disagree)
@@ -83,10 +88,22 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
                 }
                 (None, None) => (None, Basis::Nothing),
             };
-            (sign, if case.is_producers_own() { basis } else { bodies })
+            let is_coded = matches!(basis, Basis::Code | Basis::CodeAndText);
+            let basis = match case.authorship() {
+                Authorship::Proven => basis,
+                Authorship::Claimed if is_coded => Basis::Claimed,
+                Authorship::Claimed => basis,
+                Authorship::Anybody => bodies,
+            };
+            (sign, basis)
         }
         _ => (None, Basis::Nothing),
     }
+}
+
+/// Returns whether the messages of a group state an error.
+fn has_error(group: &Group) -> bool {
+    matches!(group.kind.as_str(), "error_text" | "producer_error")
 }
 
 /// Returns the category that counts and settings suggest when there is no error.
@@ -108,9 +125,9 @@ fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
     let confidence = match basis {
         Basis::CodeAndText => CODE_AND_TEXT,
         Basis::Code => CODE,
-        Basis::PassedOn | Basis::Bodies(SEVERAL..) => TEXT,
+        Basis::Claimed | Basis::PassedOn | Basis::Bodies(SEVERAL..) => TEXT,
         Basis::Disagree | Basis::Bodies(_) | Basis::Counts => SUGGESTION,
-        Basis::Nothing => 0.0,
+        Basis::UnknownError | Basis::Nothing => 0.0,
     };
     // No code names the fault in a lasting failure, or the reason why a message became too old.
     let is_open = matches!(category, Category::Dependency | Category::ExpiredOrDuplicate);

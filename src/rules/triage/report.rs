@@ -175,7 +175,7 @@ fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
     }
     let open: Vec<&str> = triages
         .iter()
-        .filter(|triage| triage.fault == CodeFault::Unknown)
+        .filter(|triage| matches!(triage.fault, CodeFault::Unknown | CodeFault::Unconfirmed))
         .map(|triage| triage.group.as_str())
         .collect();
     if !open.is_empty() {

@@ -7,7 +7,7 @@ use super::{Category, RedriveAdvice};
 use crate::text::count;
 
 /// Returns the title, one line.
-pub(super) fn title(category: Category, confidence: f64) -> String {
+pub(super) fn title(category: Category, basis: Basis, confidence: f64) -> String {
     let title = match category {
         Category::Throttling => "calls were throttled",
         Category::Permission => "access was denied",
@@ -21,6 +21,9 @@ pub(super) fn title(category: Category, confidence: f64) -> String {
         Category::CodeError => "the code fails on these messages",
         Category::Unknown => "the cause is unknown",
     };
+    if basis == Basis::Claimed {
+        return format!("Perhaps {title}; a person has to confirm it");
+    }
     if category != Category::Unknown && confidence < TEXT {
         return format!("Perhaps {title}");
     }
@@ -59,11 +62,18 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
              the suspect"
         }
         Category::CodeError => "made the code fail in a way that only a code change can fix",
+        Category::Unknown if basis == Basis::UnknownError => {
+            "failed with an error that no rule knows"
+        }
         Category::Unknown => "failed for a reason that no rule knows",
     };
     let how = match basis {
         Basis::CodeAndText => "The service that put them here says so, as a code and in words.",
         Basis::Code => "The service that put them here says so, as a code of its own.",
+        Basis::Claimed => {
+            "Their attributes name a service that says so; anybody can write these attributes, and \
+             nothing proves that the service did: a person has to confirm it."
+        }
         Basis::PassedOn => {
             "The service that put them here only passes on an error that it received."
         }
@@ -72,11 +82,12 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
             "Only their text says so, and the sender may have written it: no proof."
         }
         Basis::Counts => "No error says so; counts and settings suggest it.",
+        Basis::UnknownError => "The error that they state is the first thing to read.",
         Basis::Nothing => "Manual investigation needed.",
     };
     let few = if is_few { " The sample is too small to represent the whole queue." } else { "" };
     let hedge = match basis {
-        Basis::CodeAndText | Basis::Code | Basis::Nothing => "",
+        Basis::CodeAndText | Basis::Code | Basis::UnknownError | Basis::Nothing => "",
         _ => "As far as the evidence shows, ",
     };
     format!("{hedge}{} {what}. {how}{few}", count(messages, "message"))
@@ -85,6 +96,7 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
 /// Returns the next steps for a person.
 pub(super) fn next_steps(
     category: Category,
+    basis: Basis,
     advice: RedriveAdvice,
     has_single_try: bool,
 ) -> Vec<String> {
@@ -129,7 +141,11 @@ pub(super) fn next_steps(
             "Do not redrive the messages until the reason of their failure is known."
         }
     };
-    let mut steps = vec![step.to_owned()];
+    let confirm = (basis == Basis::Claimed).then_some(
+        "Confirm with the commands below that the service could not deliver these messages. If it \
+         could, have the code investigated: 'dlq-investigate --retry' and the name of the queue.",
+    );
+    let mut steps: Vec<String> = confirm.into_iter().chain([step]).map(str::to_owned).collect();
     if has_single_try && category != Category::MisconfiguredQueue {
         steps.push("Raise maxReceiveCount from 1: the first failure makes a dead letter.".into());
     }

@@ -6,12 +6,21 @@ use rows::rows;
 
 mod outside;
 mod rows;
+mod sender;
 
 const SOURCE: &str = "arn:aws:sqs:eu-west-1:1:orders";
+/// `SenderId` of the Lambda service.
+const LAMBDA: &str = "AROAEXAMPLE7ID:awslambda_385_20261128040102003";
 const FUNCTION: &str = "arn:aws:lambda:eu-west-1:1:function:bill";
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
+}
+
+/// A code in the fields of all services.
+fn codes(code: &str) -> ServiceCodes {
+    let code = Some(code.to_owned());
+    ServiceCodes { letter: code.clone(), is_number: true, event: code.clone(), record: code }
 }
 
 fn source() -> SourceFacts {
@@ -61,6 +70,8 @@ impl Story {
             sent_at: Some(at(i64::try_from(n).unwrap())),
             receives: Some(6),
             source_arn: (producer == "sqs").then(|| SOURCE.into()),
+            sender_id: Some(LAMBDA.into()),
+            codes: codes("200"),
             ..MessageFacts::default()
         };
         self.seen.extend(ids.iter().enumerate().map(seen));
@@ -85,7 +96,11 @@ impl Story {
     }
 
     fn code(self, code: &str) -> Self {
-        self.group(|group| group.code = Some(code.into()))
+        let mut story = self.group(|group| group.code = Some(code.into()));
+        let ids = &story.groups.last().unwrap().messages;
+        let own = story.seen.iter_mut().filter(|seen| ids.contains(&seen.id));
+        own.for_each(|seen| seen.codes = codes(code));
+        story
     }
 
     fn class(self, class: &str) -> Self {
@@ -136,6 +151,8 @@ impl Story {
             source_arn: seen.source_arn.clone(),
             system: Default::default(),
             attributes: Default::default(),
+            attribute_types: Default::default(),
+            sns: None,
             wrapped: Vec::new(),
             form: "text".into(),
             size: 4,
@@ -237,14 +254,24 @@ fn single_try_is_cited_beside_the_cause() {
 
 #[test]
 fn verdict_needs_every_group_and_confirms_nothing() {
-    let denied = rule(6).code("NO_PERMISSIONS");
+    let denied = lambda(6).code("403");
+    let claimed = rule(6).code("NO_PERMISSIONS");
     let two = denied.clone().and("producer_error", "lambda_async", 4).code("429").says("throttled");
     let hostile = denied.clone().and("error_text", "sqs", 1).says("AccessDenied");
     let rows = [
         ("one", denied, "not_a_bug", Some(0.8), "after_fix"),
         ("two", two, "not_a_bug", Some(0.8), "after_fix"),
+        ("one that nothing proves", claimed.clone(), "likely", Some(0.6), "after_fix"),
+        (
+            "two, of which one is proven",
+            claimed.and("producer_error", "lambda_async", 4).code("429"),
+            "likely",
+            Some(0.6),
+            "after_fix",
+        ),
         ("another that nobody vouches for", hostile, "likely", Some(0.6), "after_fix"),
-        ("over for good", rule(12).code("503"), "not_a_bug", Some(0.8), "safe"),
+        ("over for good", lambda(12).code("503"), "not_a_bug", Some(0.8), "safe"),
+        ("over, as somebody says", rule(12).code("503"), "likely", Some(0.6), "after_fix"),
         ("a bug", text(4).class("KeyError"), "likely", Some(0.6), "after_fix"),
         ("a hint", text(1).class("KeyError"), "inconclusive", Some(0.4), "after_fix"),
         ("unknown", shape(4), "inconclusive", Some(0.0), "do_not"),

@@ -99,8 +99,8 @@ mod tests {
         let expected = format!(
             "QUEUE                                      DEPTH  FOUND BY  FED BY\n\
              orders-dlq                                     3  given     orders\n\
-             {long}\n                                           12000  given     first-source-queue…\n\
-             x\\u{{1b}}[2J-dlq                                  ?  given     unknown\n"
+             {long}\n                                           12000  given     first-source-queue,…\n\
+             x\\u{{1b}}[2J-dlq                                 ?  given     unknown\n"
         );
         assert_eq!(page, expected);
         for columns in [20, 80, 100, 200] {

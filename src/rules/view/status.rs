@@ -6,12 +6,12 @@
 
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 pub use last_event::LastEvent;
-pub use table::table;
+pub use table::{TableStyle, table};
 
 use crate::money::Usd;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
@@ -56,6 +56,8 @@ pub struct IncidentRow {
     pub incident: String,
     pub queue: String,
     pub arn: String,
+    pub region: String,
+    pub account: String,
     /// Null when the last attempt to read the queue failed.
     pub depth: Option<u64>,
     pub since: Timestamp,
@@ -76,6 +78,17 @@ pub struct InvestigationState {
     /// Time until which the reason holds; null when unknown.
     pub until: Option<Timestamp>,
     pub session: Option<String>,
+    /// The session that investigates or has investigated the same cause, and is waited for.
+    pub same_cause: Option<SameCause>,
+}
+
+/// A session with the same cause as an incident.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SameCause {
+    pub session: String,
+    pub queue: String,
+    /// The path of its report, once there is one.
+    pub report: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -83,6 +96,8 @@ pub struct SessionRow {
     pub id: String,
     pub incident: String,
     pub queue: String,
+    pub region: String,
+    pub account: String,
     /// The recorded status, or the status by lock and last event where the record is behind.
     pub status: SessionStatus,
     /// Whether `sessions.json` has this status.
@@ -117,6 +132,15 @@ pub struct CauseSpend {
     pub fingerprint: String,
     /// US dollars in 30 days.
     pub usd: Usd,
+}
+
+impl StatusView {
+    /// Returns whether the open incidents are in more than one account or region.
+    pub fn has_scopes(&self) -> bool {
+        let open = self.incidents.iter().flatten();
+        let scopes: BTreeSet<_> = open.map(|one| (&one.region, &one.account)).collect();
+        scopes.len() > 1
+    }
 }
 
 /// Computes the view. `seen` is by session.
@@ -158,6 +182,8 @@ fn open(
         incident: one.id.clone(),
         queue: one.queue.name.clone(),
         arn: one.queue.arn.clone(),
+        region: one.queue.region.clone(),
+        account: one.queue.account.clone(),
         depth: entry.map_or(one.depth, |entry| depth(entry)),
         since: one.raised_at,
         expires_after: one.expires_after,
@@ -206,17 +232,28 @@ fn investigation(
         }
         Some(newest) if !incident.armed => {
             let reason = Some(newest.status.to_string());
-            InvestigationState { state: "ended", reason, session, until: None }
+            InvestigationState { state: "ended", reason, session, ..InvestigationState::default() }
         }
         _ if incident.armed => {
             let held = incident.wait.as_ref();
             let until = cooldown.filter(|_| reason.as_deref() == Some("cooldown"));
             let until = held.map_or(until, |hold| hold.until);
             let reason = held.map(|hold| hold.reason.clone()).or(reason);
-            InvestigationState { state: "waiting", reason, until, session }
+            let owner = held.and_then(|hold| hold.session.as_ref());
+            let same_cause = owner.map(|owner| same_cause(owner, shown));
+            InvestigationState { state: "waiting", reason, until, session, same_cause }
         }
         // The session was pruned.
         _ => InvestigationState { state: "ended", ..InvestigationState::default() },
+    }
+}
+
+fn same_cause(owner: &str, shown: &[SessionRow]) -> SameCause {
+    let row = shown.iter().find(|row| row.id == owner);
+    SameCause {
+        session: owner.to_owned(),
+        queue: row.map_or(String::new(), |row| row.queue.clone()),
+        report: row.and_then(|row| row.last_event.report.clone()),
     }
 }
 
@@ -240,6 +277,8 @@ fn shown(
         id: session.id.clone(),
         incident: session.incident.clone(),
         queue: session.queue_name.clone(),
+        region: session.queue.region.clone(),
+        account: session.queue.account.clone(),
         status,
         recorded: !dead,
         started_at: session.start_time,

@@ -147,7 +147,7 @@ fn stop_option_ends_running_session() {
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "stopped");
     let again = bench.run("dlq-investigate", &["--stop", &id], "");
     assert_eq!(again.code(), 1);
-    assert!(again.stderr.contains("no such session is running"), "{}", again.stderr);
+    assert!(again.stderr.contains("there is no running session"), "{}", again.stderr);
     assert_no_process_left(&bench);
 }
 
@@ -158,7 +158,7 @@ fn explain_names_refusing_rule_and_retry_passes_cooldown() {
     let bench = bench_with_stub("claude-retry", "2.1.330", &body, "");
     let unknown = bench.run("dlq-investigate", &["--explain", "orders"], "");
     assert_eq!((unknown.code(), unknown.stdout.len()), (1, 0));
-    assert!(unknown.stderr.contains("has no open incident"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("no queue has an open incident"), "{}", unknown.stderr);
     investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
     let explained = investigate(&bench, &["--explain", "orders"], "").text();
     assert!(explained.contains("  yes enabled\n"), "{explained}");

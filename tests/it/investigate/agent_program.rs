@@ -59,6 +59,8 @@ fn message(id: &str, cause: &Group) -> Sampled {
         source_arn: None,
         system: BTreeMap::new(),
         attributes: BTreeMap::new(),
+        attribute_types: BTreeMap::new(),
+        sns: None,
         wrapped: Vec::new(),
         form: "text".into(),
         size: 4,

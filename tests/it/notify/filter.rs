@@ -308,7 +308,7 @@ fn wrong_usage_is_one_line_and_status_2() {
         ("dlq-notify", ["--no-such-flag"].as_slice()),
         ("dlq-notify", &["--color", "red"]),
         ("dlq-notify", &["word"]),
-        ("dlq-log", &["--since", "1"]),
+        ("dlq-log", &["--since", "1x"]),
         ("dlq-log", &["--incident", "short"]),
         ("dlq-log", &["--type", "[a"]),
     ] {

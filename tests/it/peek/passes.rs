@@ -8,6 +8,7 @@ use crate::support::peek::{bundle_messages, create_dlq_with, peek};
 use crate::support::poll::{bench, journal, parse_output, poll};
 use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::sqs_server::SqsServer;
+use crate::support::terminal::run_on_terminal;
 use crate::support::workbench::{signal, wait_for};
 
 /// Incident that an option names.
@@ -56,6 +57,19 @@ fn third_pass_is_refused_before_receiving() {
     let bundle = second.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
     assert!(third.stderr.contains(&format!("the evidence is in '{bundle}'")), "{}", third.stderr);
     assert_eq!(refused["data"]["bundle"], bundle, "what is known already");
+    let shown = bench.run("dlq-peek", &["--messages", "--raw", "orders-dlq"], "");
+    let filed = bundle_messages(second.single("queue.sampled"));
+    let lines: Vec<Value> =
+        shown.text().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "each message once, though both passes have filed it");
+    assert!(
+        lines.iter().all(|one| filed[one["message_id"].as_str().unwrap()] == *one),
+        "{lines:?}"
+    );
+    let note =
+        "queue 'orders-dlq' was peeked 2 times, which is the limit: showing 2 messages filed";
+    assert_eq!(shown.code(), 0);
+    assert!(shown.stderr.contains(note) && shown.stderr.contains("'--raw' has no"), "{shown:?}");
     let receive_counts = sqs.receive_counts(&dlq);
     assert!(receive_counts.values().all(|count| *count == 1 + 3 + 1), "{receive_counts:?}");
 }
@@ -319,4 +333,20 @@ fn unreadable_queue_fails_before_its_sources_are_listed() {
     assert_eq!((output.code(), output.stdout.len()), (1, 0));
     assert!(output.stderr.contains("cannot read queue 'orders-dlq'"), "{}", output.stderr);
     assert_eq!(sqs.state().count("ListDeadLetterSourceQueues"), 0);
+}
+
+#[test]
+fn peek_without_queue_on_a_terminal_names_the_open_incidents() {
+    let bench = bench("bare", "http://127.0.0.1:9");
+    let shown = run_on_terminal(&bench, 80, "dlq-peek", &[]);
+    let start = "dlq-peek: fatal: standard input is a terminal: give a QUEUE, or pipe events in with \
+                 'dlq-poll | dlq-peek'";
+    assert_eq!((shown.code, shown.text), (Some(2), format!("{start}; try 'dlq-peek --help'\n")));
+    assert!(!bench.state("").exists());
+    let sqs = FakeSqs::start();
+    sqs.state().queue("orders-dlq").depth(3);
+    let open = crate::support::poll::bench("bare-open", &sqs.url);
+    poll(&open, &[]);
+    let shown = run_on_terminal(&open, 80, "dlq-peek", &[]);
+    assert!(shown.text.contains("; there are open incidents in 'orders-dlq'; try"), "{shown:?}");
 }

@@ -53,6 +53,24 @@ fn status_2_of_stage_ends_pipeline() {
 }
 
 #[test]
+fn replay_of_8_days_or_more_is_refused() {
+    let bench = stages("since", &[("dlq-poll", "exit 0")]);
+    for since in ["8d", "9d", "192h", "11520m", "691200"] {
+        let output = run(&bench, &["--once", "--since", since]);
+        assert_eq!(output.code(), 2, "{since}: {output:?}");
+        let message = format!(
+            "expected less than 8d, because the filters remember for 8 days what \
+                               was sent and what is closed, found '{since}'"
+        );
+        assert!(output.stderr.contains(&message), "{}", output.stderr);
+    }
+    assert_eq!(started(&bench, "dlq-"), 0);
+    for since in ["7d", "191h", "691199"] {
+        assert_eq!(run(&bench, &["--once", "--since", since]).code(), 0, "{since}");
+    }
+}
+
+#[test]
 fn signal_is_forwarded_and_stages_end() {
     for (name, number) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         // The shell would also report that the signal ended its 'sleep'.

@@ -9,7 +9,7 @@ fn wrong_usage_is_one_line_and_status_2() {
     let cases: [(&[&str], &str); 11] = [
         (&["--no-such-flag"], "unknown option '--no-such-flag'"),
         (&["extra"], "extra"),
-        (&["--interval", "30"], "30"),
+        (&["--interval", "30x"], "30x"),
         (&["--interval", "0s"], "0s"),
         (&["--rounds", "0"], "0"),
         (&["--rounds", "many"], "many"),

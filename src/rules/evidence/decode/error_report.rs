@@ -16,13 +16,15 @@ const NEST_MAX: usize = 4;
 
 pub(super) fn extract(message: &Message, producer: Producer, content: &Content) -> ErrorReport {
     let mut reported = match producer {
-        Producer::LambdaAsync => attribute_error(message, "ErrorMessage", "ErrorCode"),
+        Producer::LambdaAsync | Producer::Sns => {
+            attribute_error(message, "ErrorMessage", "ErrorCode")
+        }
         Producer::EventbridgeRule | Producer::Scheduler => ErrorReport {
             target: target_service(message),
             ..attribute_error(message, "ERROR_MESSAGE", "ERROR_CODE")
         },
         Producer::LambdaDestination => destination_error(content),
-        Producer::Sqs | Producer::Sns | Producer::Unknown => ErrorReport::default(),
+        Producer::Sqs | Producer::Unknown => ErrorReport::default(),
     };
     if !reported.is_none() {
         reported.by_producer = true;

@@ -4,7 +4,11 @@
 use serde_json::Value;
 
 use super::{Content, Producer};
-use crate::rules::evidence::message::Message;
+use crate::rules::evidence::message::{Attribute, Message};
+
+/// Prefixes of the codes that SNS passes on from the queue and the key of a subscription. They tell
+/// its letters from those of others when messages are delivered without an envelope.
+const SNS_CODES: [&str; 2] = ["AWS.SimpleQueueService.", "KMS."];
 
 pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> Producer {
     let has = |name: &str| message.attributes.contains_key(name);
@@ -15,7 +19,17 @@ pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> 
         return Producer::EventbridgeRule;
     }
     if has("ErrorCode") && (has("RequestID") || has("ErrorMessage")) {
-        return Producer::LambdaAsync;
+        let code =
+            message.attributes.get("ErrorCode").and_then(Attribute::text).unwrap_or_default();
+        let is_sns =
+            wrapped.first() == Some(&"sns") || SNS_CODES.iter().any(|p| code.starts_with(p));
+        if is_sns && has("RequestID") {
+            return Producer::Sns;
+        }
+        // Lambda's code is the status of a response; a consumer writes other words.
+        if !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Producer::LambdaAsync;
+        }
     }
     if let Content::Json(value) = content
         && is_destination_record(value)

@@ -70,6 +70,21 @@ fn producer_is_detected_by_its_marks() {
         ("a schedule", with_attributes("{}", &[("SCHEDULE_ARN", "a"), ("ERROR_CODE", "c")]), Scheduler),
         ("a schedule by its run", with_attributes("{}", &[("SCHEDULE_ARN", "a"), ("EXECUTION_ID", "e")]), Scheduler),
         ("a subscription", body(&sns("x")), Sns),
+        (
+            "a subscription with an error",
+            with_attributes(&sns("x"), &[("RequestID", "r"), ("ErrorCode", "503"), ("ErrorMessage", "x")]),
+            Sns,
+        ),
+        (
+            "a subscription without an envelope",
+            with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", "KMS.DisabledException")]),
+            Sns,
+        ),
+        (
+            "a consumer that writes its own code",
+            with_attributes("{}", &[("RequestID", "r"), ("ErrorCode", "AccessDenied"), ("ErrorMessage", "x")]),
+            Unknown,
+        ),
         ("SNS in a queue that gave up", with_system(&sns("x"), &[source]), Sqs),
         ("a rule in a queue that gave up", {
             let rule = with_attributes("{}", &[("RULE_ARN", "a"), ("ERROR_CODE", "c")]);

@@ -254,6 +254,10 @@ fn message_facts_read_the_record_of_a_lambda_destination() {
     let seen = MessageFacts::from_sample(&sampled);
     assert_eq!(seen.exhausted.as_deref(), Some("EventAgeExceeded"));
     assert_eq!(seen.target_arn.as_deref(), Some(FUNCTION));
+    assert_eq!(seen.codes.record.as_deref(), Some("EventAgeExceeded"));
+    sampled.body["responseContext"] = serde_json::json!({"statusCode": 429});
+    sampled.body["responsePayload"] = serde_json::json!({"code": "403"});
+    assert_eq!(MessageFacts::from_sample(&sampled).codes.record.as_deref(), Some("429"));
     sampled.attributes.insert("TARGET_ARN".into(), "other".into());
     assert_eq!(
         MessageFacts::from_sample(&sampled).target_arn.as_deref(),

@@ -7,13 +7,18 @@ pub(super) type Row = (&'static str, Story, Category, CodeFault, f64);
 
 pub(super) fn rows() -> Vec<Row> {
     use Category::*;
-    use CodeFault::{CodeBug, NotACodeBug};
+    use CodeFault::{CodeBug, NotACodeBug, Unconfirmed};
     let open = CodeFault::Unknown;
     let rate = "Rate Exceeded.";
     let denied = "User: <x> is not authorized to perform: sqs:SendMessage";
     let from_source = |seen: &mut MessageFacts| seen.source_arn = Some(SOURCE.into());
     let old = |seen: &mut MessageFacts| seen.exhausted = Some("MaximumEventAgeInSeconds".into());
     let error = "producer_error";
+    let no_sender = |seen: &mut MessageFacts| seen.sender_id = None;
+    let no_number = |seen: &mut MessageFacts| seen.codes.is_number = false;
+    let function = |seen: &mut MessageFacts| {
+        seen.sender_id = Some("AROAEXAMPLE7ID:awslambda_x".into());
+    };
     vec![
         // Throttling.
         ("429, said twice", lambda(12).code("429").says(rate), Throttling, NotACodeBug, 0.9),
@@ -36,7 +41,7 @@ pub(super) fn rows() -> Vec<Row> {
             0.4,
         ),
         // Permission.
-        ("no permission", rule(3).code("NO_PERMISSIONS"), Permission, NotACodeBug, 0.8),
+        ("no permission", rule(3).code("NO_PERMISSIONS"), Permission, Unconfirmed, 0.6),
         ("403", lambda(3).code("403").says("Access denied"), Permission, NotACodeBug, 0.9),
         ("a class handed on", lambda(3).class("x.AccessDeniedException"), Permission, open, 0.6),
         ("'AccessDenied' in bodies", text(50).says("AccessDenied"), Permission, open, 0.6),
@@ -60,7 +65,70 @@ pub(super) fn rows() -> Vec<Row> {
             open,
             0.6,
         ),
-        ("an unknown producer", Story::new(error, "sns", 3).code("403"), Permission, open, 0.6),
+        ("an unknown producer", Story::new(error, "unknown", 3).code("403"), Permission, open, 0.6),
+        ("a subscription", Story::new(error, "sns", 3).code("403"), Permission, Unconfirmed, 0.6),
+        (
+            "a subscription that SQS moved",
+            Story::new(error, "sns", 3).code("403").each(from_source),
+            Permission,
+            open,
+            0.6,
+        ),
+        // Lambda's own letters and records are told by their sender.
+        (
+            "a record of Lambda",
+            Story::new(error, "lambda_destination", 3).code("429").each(no_number),
+            Throttling,
+            NotACodeBug,
+            0.8,
+        ),
+        (
+            "a record that anybody wrote",
+            Story::new(error, "lambda_destination", 3).code("429").each(function),
+            Throttling,
+            open,
+            0.6,
+        ),
+        ("a letter of an old bundle", lambda(3).code("403").each(no_sender), Permission, open, 0.6),
+        (
+            "a letter that a function wrote",
+            lambda(3).code("403").each(function),
+            Permission,
+            open,
+            0.6,
+        ),
+        ("a letter without a number", lambda(3).code("403").each(no_number), Permission, open, 0.6),
+        (
+            "one letter of three without the sender",
+            {
+                let mut story = lambda(3).code("403");
+                story.seen[2].sender_id = None;
+                story
+            },
+            Permission,
+            open,
+            0.6,
+        ),
+        (
+            "one letter of three without a number",
+            {
+                let mut story = lambda(3).code("403");
+                story.seen[0].codes.is_number = false;
+                story
+            },
+            Permission,
+            open,
+            0.6,
+        ),
+        (
+            "a code in a text that Lambda passes on",
+            lambda(3).code("429").each(|seen| seen.codes = codes("200")),
+            Throttling,
+            open,
+            0.6,
+        ),
+        ("a letter that SQS moved", lambda(3).code("403").each(from_source), Permission, open, 0.6),
+        ("a proven outage", lambda(12).code("503"), ThirdPartyBurst, NotACodeBug, 0.8),
         (
             "messages that are not at hand",
             Story { seen: Vec::new(), ..rule(12).code("NO_PERMISSIONS") },
@@ -86,19 +154,19 @@ pub(super) fn rows() -> Vec<Row> {
             "a full receive of five thousand",
             rule(10).code("NO_PERMISSIONS").queue(|queue| queue.depth = Some(5000)),
             Permission,
-            NotACodeBug,
-            0.8,
+            Unconfirmed,
+            0.6,
         ),
         // A missing target.
-        ("no resource", rule(3).code("NO_RESOURCE"), MissingTarget, NotACodeBug, 0.8),
+        ("no resource", rule(3).code("NO_RESOURCE"), MissingTarget, Unconfirmed, 0.6),
         (
             "a missing queue",
             Story::new(error, "scheduler", 3)
                 .code("AWS.SimpleQueueService.NonExistentQueue")
                 .says("The specified queue does not exist."),
             MissingTarget,
-            NotACodeBug,
-            0.9,
+            Unconfirmed,
+            0.6,
         ),
         ("a missing row", text(3).says("user 7 does not exist"), Unknown, open, 0.0),
         (
@@ -109,7 +177,7 @@ pub(super) fn rows() -> Vec<Row> {
             0.6,
         ),
         // A dependency.
-        ("503 for a while", rule(12).code("503"), ThirdPartyBurst, NotACodeBug, 0.8),
+        ("503 for a while", rule(12).code("503"), ThirdPartyBurst, Unconfirmed, 0.6),
         (
             "503 until a moment ago",
             rule(12).code("503").queue(|queue| queue.asked_at = Some(at(60))),
@@ -219,10 +287,33 @@ pub(super) fn rows() -> Vec<Row> {
             0.0,
         ),
         ("settings alone", shape(4), Unknown, open, 0.0),
+        // An error counts more than numbers.
+        (
+            "an error, repeated",
+            lambda(5).says("row 17 has no currency").group(|group| group.distinct = 1),
+            Unknown,
+            open,
+            0.0,
+        ),
+        (
+            "an error in bodies, repeated",
+            text(5).says("row 17 has no currency").group(|group| group.distinct = 1),
+            Unknown,
+            open,
+            0.0,
+        ),
+        (
+            "an error after a single try",
+            text(4).says("no currency").source(|source| source.max_receive_count = Some(1)),
+            Unknown,
+            open,
+            0.0,
+        ),
+        ("an error, one message", text(1).says("row 17 has no currency"), Unknown, open, 0.0),
         ("repeats", shape(4).group(|group| group.distinct = 2), ExpiredOrDuplicate, open, 0.4),
         ("a repeat", shape(4).group(|group| group.distinct = 3), Unknown, open, 0.0),
         ("too old", rule(4).each(old), ExpiredOrDuplicate, open, 0.6),
-        ("too old, and why", rule(4).each(old).code("THROTTLING"), Throttling, NotACodeBug, 0.8),
+        ("too old, and why", rule(4).each(old).code("THROTTLING"), Throttling, Unconfirmed, 0.6),
         ("an age that a sender wrote", shape(4).each(old), Unknown, open, 0.0),
         // The code.
         ("a bug, said twice", lambda(4).code("200").class("KeyError"), CodeError, CodeBug, 0.8),

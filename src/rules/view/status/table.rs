@@ -1,107 +1,184 @@
-//! The view as text for people: aligned, escaped, and on a terminal no wider than that.
+//! The view as text for people: aligned, escaped, and as wide as the terminal.
+//!
+//! Promises: no name, id or path is cut, so that each can be copied; a name that is too long for its
+//! column has a line of its own.
 
-use std::fmt::Write;
+use std::time::Duration;
 
-use super::{IncidentRow, InvestigationState, LastEvent, SessionRow, SpendSummary, StatusView};
+use super::{
+    IncidentRow, InvestigationState, LastEvent, SameCause, SessionRow, SpendSummary, StatusView,
+};
+use crate::rules::investigation::session::SessionStatus;
+use crate::rules::view::page::{PageStyle, Shade};
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
-/// Columns of a terminal.
-const WIDTH: usize = 80;
-/// The minimum width of a shortened queue name, in characters.
+/// The narrowest column of names, in characters.
 const NAME_MIN: usize = 12;
-/// The characters of an id shown on a terminal.
+/// The characters of an id shown on a terminal. As the beginning of an id, options take them.
 const ID: usize = 8;
 /// The spaces before each column.
 const GAP: usize = 2;
+/// The indents of the lines below a row, and of their further lines.
+const BELOW: usize = 4;
+const FURTHER: usize = 6;
+/// The narrowest page on which the account and region have a column. On others they stand below the
+/// row.
+const SCOPE_COLUMN: usize = 100;
 /// The number of sessions shown; running sessions are always shown.
 const SESSIONS: usize = 20;
 /// The number of causes shown.
 const CAUSES: usize = 5;
+/// The times left at which a loss is near, and very near.
+const NEAR: Duration = Duration::from_secs(24 * 3600);
+const VERY_NEAR: Duration = Duration::from_secs(6 * 3600);
 
-/// Renders the view. Lines are cut to the terminal width only on a terminal.
-pub fn table(view: &StatusView, terminal: bool) -> String {
-    let mut page = TextTable { text: String::new(), terminal };
+/// The form of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableStyle {
+    pub page: PageStyle,
+    /// Whether ids are shown by their first characters.
+    pub short_ids: bool,
+    /// Whether more than one account or region is watched, so that each queue is shown with its
+    /// own.
+    pub has_scopes: bool,
+}
+
+/// Renders the view.
+pub fn table(view: &StatusView, style: TableStyle) -> String {
+    let mut page = TextTable { text: String::new(), style };
     match &view.incidents {
-        None => page.line("incidents: unknown"),
+        None => page.heading("incidents: unknown"),
         Some(open) => page.incidents(open, view.at),
     }
     match &view.sessions {
-        None => page.line("sessions: unknown"),
-        Some(sessions) => page.sessions(sessions, &view.state),
+        None => page.heading("sessions: unknown"),
+        Some(sessions) => page.sessions(sessions),
     }
     match &view.spend {
-        None => page.line("spend in 24 hours: unknown"),
+        None => page.heading("spend in 24 hours: unknown"),
         Some(spend) => page.spend(spend),
     }
     page.text
 }
 
+/// A cell of a table.
+struct Cell(String, Option<Shade>);
+
+impl Cell {
+    fn plain(text: impl Into<String>) -> Self {
+        Cell(text.into(), None)
+    }
+}
+
 struct TextTable {
     text: String,
-    terminal: bool,
+    style: TableStyle,
 }
 
 impl TextTable {
-    /// Adds a line, escaped and cut to the terminal width.
-    fn line(&mut self, line: &str) {
-        let line = text::safe(line.trim_end());
-        let shown = if self.terminal { text::shorten(&line, WIDTH) } else { line };
-        let _ = writeln!(self.text, "{shown}");
+    fn heading(&mut self, line: &str) {
+        self.text += &self.style.page.paint(Shade::Heading, line);
+        self.text.push('\n');
     }
 
-    /// Adds rows, each column as wide as its widest cell. On a terminal the column `names` shrinks
-    /// so that the row fits. A row may have further lines below it.
+    /// Adds a paragraph below a row.
+    fn below(&mut self, line: &str) {
+        let (line, start) = (text::safe(line), " ".repeat(BELOW));
+        self.text += &self.style.page.paragraph(&start, BELOW, &line, FURTHER);
+    }
+
+    /// Adds rows, each column as wide as its widest cell, but the column `names` only as wide as
+    /// the others leave it. A row may have further lines below it.
     fn rows<const N: usize>(
         &mut self,
         head: [&str; N],
         names: usize,
-        rows: Vec<([String; N], Vec<String>)>,
+        rows: Vec<([Cell; N], Vec<String>)>,
     ) {
-        let head = (head.map(str::to_owned), Vec::new());
+        let head = (head.map(|cell| Cell(cell.to_owned(), Some(Shade::Faint))), Vec::new());
         // Escaped text decides the width, because it is longer.
-        let escaped = |(row, below): ([String; N], Vec<String>)| {
-            (row.map(|cell| text::safe(&cell).into_owned()), below)
+        let escaped = |(row, below): ([Cell; N], Vec<String>)| {
+            (row.map(|Cell(cell, shade)| Cell(text::safe(&cell).into_owned(), shade)), below)
         };
         let rows: Vec<_> = std::iter::once(head).chain(rows).map(escaped).collect();
         let mut widths = [0; N];
-        for (column, cell) in rows.iter().flat_map(|(row, _)| (0..N).zip(row)) {
+        for (column, Cell(cell, _)) in rows.iter().flat_map(|(row, _)| (0..N).zip(row)) {
             widths[column] = cell.chars().count().max(widths[column]);
         }
-        let total: usize = widths.iter().map(|width| width + GAP).sum();
-        if self.terminal && total > WIDTH {
-            widths[names] = widths[names].saturating_sub(total - WIDTH).max(NAME_MIN);
-        }
+        // A column without any text takes no place.
+        let others = (0..N).filter(|column| *column != names && widths[*column] > 0);
+        let others: usize = others.map(|column| widths[column] + GAP).sum();
+        let left = self.style.page.width.saturating_sub(others + GAP).max(NAME_MIN);
+        let lengths = rows.iter().map(|(row, _)| row[names].0.chars().count());
+        widths[names] = lengths.filter(|length| *length <= left).max().unwrap_or(NAME_MIN);
         for (row, below) in rows {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                let _ = write!(line, "  {:width$}", text::shorten(cell, *width));
+            self.row(&row, &widths, names);
+            below.iter().for_each(|line| self.below(line));
+        }
+    }
+
+    fn row(&mut self, row: &[Cell], widths: &[usize], names: usize) {
+        let mut line = String::new();
+        let mut gap = 0;
+        for (column, Cell(cell, shade)) in row.iter().enumerate() {
+            if widths[column] == 0 {
+                continue;
             }
-            self.line(&line);
-            for line in below {
-                self.line(&format!("    {line}"));
+            let (length, width) = (cell.chars().count(), widths[column]);
+            line += &" ".repeat(gap + GAP);
+            line += &shade.map_or(cell.clone(), |shade| self.style.page.paint(shade, cell));
+            gap = width.saturating_sub(length);
+            if column == names && length > width {
+                line += &format!("\n{:indent$}", "", indent = column_start(widths, column) + width);
             }
         }
+        self.text += line.trim_end();
+        self.text.push('\n');
     }
 
     fn id<'a>(&self, id: &'a str) -> &'a str {
         let end = id.char_indices().nth(ID).map_or(id.len(), |(at, _)| at);
-        if self.terminal { &id[..end] } else { id }
+        if self.style.short_ids { &id[..end] } else { id }
+    }
+
+    /// Returns the heading of the column of regions and accounts; empty without that column.
+    fn scope_heading(&self) -> &'static str {
+        let has_column = self.style.has_scopes && self.style.page.width >= SCOPE_COLUMN;
+        if has_column { "WHERE" } else { "" }
+    }
+
+    /// Adds the region and account of a queue, where there are several, to its row: as the cell that
+    /// is returned, or to the lines below the row.
+    fn scope(&self, region: &str, account: &str, below: &mut Vec<String>) -> Cell {
+        let parts = [region, account].into_iter().filter(|part| !part.is_empty());
+        let scope = parts.collect::<Vec<_>>().join(", ");
+        if !self.scope_heading().is_empty() {
+            return Cell::plain(scope);
+        }
+        if self.style.has_scopes && !scope.is_empty() {
+            below.insert(0, format!("in {scope}"));
+        }
+        Cell::plain("")
     }
 
     fn incidents(&mut self, open: &[IncidentRow], now: Timestamp) {
         if open.is_empty() {
-            return self.line("incidents: none open");
+            return self.heading("incidents: none open");
         }
-        self.line(&format!("incidents: {} open", open.len()));
+        self.heading(&format!("incidents: {} open", open.len()));
         let row = |one: &IncidentRow| {
-            let depth = one.depth.map_or("unknown".to_owned(), |depth| depth.to_string());
-            let since = show_span(now.since(one.since));
-            let row = [one.queue.clone(), depth, since, loss(one, now)];
-            (row, vec![self.investigation(&one.investigation, now)])
+            let depth = match one.depth {
+                Some(depth) => Cell::plain(depth.to_string()),
+                None => Cell("unknown".to_owned(), Some(Shade::Warning)),
+            };
+            let since = Cell::plain(age(now.since(one.since)));
+            let mut below = vec![self.investigation(&one.investigation, now)];
+            let scope = self.scope(&one.region, &one.account, &mut below);
+            ([Cell::plain(&one.queue), depth, since, loss(one, now), scope], below)
         };
         let rows: Vec<_> = open.iter().map(row).collect();
-        self.rows(["QUEUE", "DEPTH", "SINCE", "LOSS"], 0, rows);
+        self.rows(["QUEUE", "DEPTH", "SINCE", "LOSS", self.scope_heading()], 0, rows);
     }
 
     fn investigation(&self, of: &InvestigationState, now: Timestamp) -> String {
@@ -111,22 +188,33 @@ impl TextTable {
             "running" => format!("session {session} running"),
             "ended" if session.is_empty() => "investigated; not again until it grows".into(),
             "ended" => format!("session {session}: {}", reason.unwrap_or("ended")),
-            "waiting" => match (reason, of.until) {
-                (None, _) => "to be evaluated at the next heartbeat".into(),
-                (Some(reason), None) => format!("waiting: {reason}"),
-                (Some(reason), Some(until)) => {
-                    format!("waiting: {reason}, for {}", show_span(until.since(now)))
-                }
-            },
+            "waiting" => {
+                let what = match (&of.same_cause, reason) {
+                    (Some(owner), _) => self.same_cause(owner),
+                    (None, Some(reason)) => format!("waiting: {reason}"),
+                    (None, None) => return "to be evaluated at the next heartbeat".into(),
+                };
+                let left = of.until.map(|until| show_span(until.since(now)));
+                left.map_or(what.clone(), |left| format!("{what}, for {left}"))
+            }
             _ => "not yet seen by dlq-investigate".into(),
         }
     }
 
-    fn sessions(&mut self, sessions: &[SessionRow], state: &str) {
-        if sessions.is_empty() {
-            return self.line("sessions: none on record");
+    fn same_cause(&self, owner: &SameCause) -> String {
+        let of = if owner.queue.is_empty() { "another queue" } else { &owner.queue };
+        let id = self.id(&owner.session);
+        match owner.report {
+            Some(_) => format!("same cause as {of}, report {id}"),
+            None => format!("same cause as {of}, session {id}"),
         }
-        self.line(&format!("sessions: {} on record", sessions.len()));
+    }
+
+    fn sessions(&mut self, sessions: &[SessionRow]) {
+        if sessions.is_empty() {
+            return self.heading("sessions: none on record");
+        }
+        self.heading(&format!("sessions: {} on record", sessions.len()));
         let shown: Vec<&SessionRow> = sessions
             .iter()
             .enumerate()
@@ -134,72 +222,92 @@ impl TextTable {
             .map(|(_, session)| session)
             .collect();
         let row = |one: &&SessionRow| {
-            let unrecorded = if one.recorded { "" } else { " (not yet recorded)" };
+            let cost = one.last_event.cost_usd.map_or("-".to_owned(), |cost| cost.to_string());
+            let mut below = result(&one.last_event);
+            if !one.recorded {
+                below.insert(0, "not yet recorded".to_owned());
+            }
             let row = [
-                self.id(&one.id).to_owned(),
-                one.queue.clone(),
-                format!("{}{unrecorded}", one.status),
-                match one.age_s {
-                    0 => "0s".to_owned(), // Not 0ms: the age is known in seconds.
-                    age => show_span(std::time::Duration::from_secs(age)),
-                },
-                one.last_event.cost_usd.map_or("-".to_owned(), |cost| cost.to_string()),
+                Cell::plain(self.id(&one.id)),
+                Cell::plain(&one.queue),
+                Cell(one.status.to_string(), shade(one.status)),
+                Cell::plain(age(Duration::from_secs(one.age_s))),
+                Cell::plain(cost),
+                self.scope(&one.region, &one.account, &mut below),
             ];
-            (row, self.result(&one.last_event, state))
+            (row, below)
         };
         let rows: Vec<_> = shown.iter().map(row).collect();
-        self.rows(["ID", "QUEUE", "STATUS", "AGE", "COST"], 1, rows);
+        self.rows(["ID", "QUEUE", "STATUS", "AGE", "COST", self.scope_heading()], 1, rows);
         let more = sessions.len() - shown.len();
         if more > 0 {
-            self.line(&format!("  and {more} older; --json has all"));
+            self.text += &format!("  and {more} older; --json has all\n");
         }
-    }
-
-    /// Returns the result lines of a session's last event. On a terminal the report's path is
-    /// relative to the state folder, so that it is not cut.
-    fn result(&self, one: &LastEvent, state: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {
-            (Some(word), Some(rest)) => Some(format!("{word}: {rest}")),
-            (word, rest) => word.clone().or_else(|| rest.clone()),
-        };
-        lines.extend(both(&one.verdict, &one.title));
-        lines.extend(both(&one.reason, &one.detail));
-        if let Some(report) = &one.report {
-            let within = report.strip_prefix(state).map(|rest| rest.trim_start_matches('/'));
-            lines.push(within.filter(|_| self.terminal).unwrap_or(report).to_owned());
-        }
-        lines
     }
 
     fn spend(&mut self, spend: &SpendSummary) {
         let (spent, reserved) = (spend.spent_usd, spend.reserved_usd);
         let (limit, left) = (spend.limit_usd, spend.left_usd);
-        self.line(&format!(
-            "spend in 24 hours: {spent} spent, {reserved} reserved, limit {limit}, left {left}"
-        ));
+        let amounts = format!("{spent} spent, {reserved} reserved, limit {limit}, left {left}");
+        let head = "spend in 24 hours:";
+        let heading = format!("{} ", self.style.page.paint(Shade::Heading, head));
+        self.text += &self.style.page.paragraph(&heading, head.len() + 1, &amounts, BELOW);
         if spend.left_unless_near_usd != left {
-            self.line(&format!(
-                "  left for causes that are not near a loss: {}",
+            self.text += &format!(
+                "  left for causes that are not near a loss: {}\n",
                 spend.left_unless_near_usd
-            ));
+            );
         }
         if spend.fingerprints.is_empty() {
             return;
         }
         let row = |one: &super::CauseSpend| {
             let cause = self.id(&one.fingerprint).to_owned();
-            ([cause, one.usd.to_string()], Vec::new())
+            ([Cell::plain(cause), Cell::plain(one.usd.to_string())], Vec::new())
         };
         let rows: Vec<_> = spend.fingerprints.iter().take(CAUSES).map(row).collect();
         self.rows(["CAUSE", "IN 30 DAYS"], 0, rows);
     }
 }
 
+/// Returns the characters before a column.
+fn column_start(widths: &[usize], column: usize) -> usize {
+    let before = widths[..column].iter().filter(|width| **width > 0);
+    before.map(|width| width + GAP).sum::<usize>() + GAP
+}
+
+/// Formats an age in whole seconds or more.
+fn age(span: Duration) -> String {
+    if span.as_secs() == 0 { "0s".to_owned() } else { show_span(span) }
+}
+
+/// Returns the result lines of a session's last event.
+fn result(one: &LastEvent) -> Vec<String> {
+    let mut lines = Vec::new();
+    let both = |word: &Option<String>, rest: &Option<String>| match (word, rest) {
+        (Some(word), Some(rest)) => Some(format!("{word}: {rest}")),
+        (word, rest) => word.clone().or_else(|| rest.clone()),
+    };
+    lines.extend(both(&one.verdict, &one.title));
+    lines.extend(one.detail.clone().or_else(|| one.reason.clone()));
+    lines.extend(one.report.clone());
+    lines
+}
+
+fn shade(status: SessionStatus) -> Option<Shade> {
+    match status {
+        SessionStatus::Running | SessionStatus::Completed => Some(Shade::Good),
+        SessionStatus::Failed | SessionStatus::TimedOut | SessionStatus::Crashed => {
+            Some(Shade::Bad)
+        }
+        SessionStatus::Stopped | SessionStatus::Skipped => None,
+    }
+}
+
 /// Describes when messages will be lost.
-fn loss(one: &IncidentRow, now: Timestamp) -> String {
+fn loss(one: &IncidentRow, now: Timestamp) -> Cell {
     let left = |at: Timestamp| show_span(at.since(now));
-    match (one.expires_after, one.expires_before) {
+    let text = match (one.expires_after, one.expires_before) {
         (_, Some(by)) if by <= now => "expiring now".into(),
         (Some(after), Some(by)) if after > now => {
             format!("not before {}, by {}", left(after), left(by))
@@ -208,5 +316,11 @@ fn loss(one: &IncidentRow, now: Timestamp) -> String {
         (Some(_), None) => "at any moment".into(),
         (_, Some(by)) => format!("by {}", left(by)),
         (None, None) => "unknown".into(),
-    }
+    };
+    let shade = one.expires_after.or(one.expires_before).and_then(|first| match first.since(now) {
+        left if left <= VERY_NEAR => Some(Shade::Bad),
+        left if left <= NEAR => Some(Shade::Warning),
+        _ => None,
+    });
+    Cell(text, shade)
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::event::Queue;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::wait::Wait;
+use crate::rules::view::page::PageStyle;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
@@ -10,6 +12,11 @@ const NOW: i64 = 100_000;
 
 fn queue(name: &str) -> Queue {
     Queue { name: name.into(), arn: format!("arn:{name}"), ..Queue::default() }
+}
+
+fn style(width: usize) -> TableStyle {
+    let page = PageStyle { width, color: false };
+    TableStyle { page, short_ids: true, has_scopes: false }
 }
 
 fn limits() -> BudgetLimits {
@@ -79,47 +86,71 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
 }
 
 #[test]
-fn table_on_a_terminal_fits_80_columns() {
+fn table_fits_a_terminal_and_cuts_nothing_that_is_copied() {
     let (documents, seen) = documents();
     let view = view(&documents, &seen, &limits(), "/state", at(NOW));
-    let text = table(&view, true);
-    let wide = text.lines().find(|line| line.chars().count() > 80);
-    assert_eq!(wide, None);
     let expected = "\
 incidents: 3 open
-  QUEUE                                       DEPTH  SINCE  LOSS
-  users-dlq                                   12     2h 3m  not before 5h, by 6h
+  QUEUE       DEPTH  SINCE  LOSS
+  users-dlq   12     2h 3m  not before 5h, by 6h
     waiting: cooldown, for 59m
-  a-queue-with-a-name-that-is-longer-than-a…  12     2h 3m  unknown
+  a-queue-with-a-name-that-is-longer-than-a-terminal-likes
+              12     2h 3m  unknown
     session eeeeeeee: completed
-  orders-dlq                                  12     2h 3m  unknown
+  orders-dlq  12     2h 3m  unknown
     session cccccccc running
 sessions: 4 on record
-  ID        QUEUE                         STATUS                      AGE  COST
-  cccccccc  orders-dlq                    running                     5m   -
-  bbbbbbbb  dead-dlq                      crashed (not yet recorded)  5m   -
-  aaaaaaaa  users-dlq                     failed                      5m   -
-  eeeeeeee  a-queue-with-a-name-that-is…  completed                   5m   $0.42
-    likely: an order that is \\u{202e}very that is \\u{202e}very that is \\u{202e}…
-    sessions/eeeeeeee-4444/report.md
+  ID        QUEUE       STATUS     AGE  COST
+  cccccccc  orders-dlq  running    5m   -
+  bbbbbbbb  dead-dlq    crashed    5m   -
+    not yet recorded
+  aaaaaaaa  users-dlq   failed     5m   -
+  eeeeeeee  a-queue-with-a-name-that-is-longer-than-a-terminal-likes
+                        completed  5m   $0.42
+    likely: an order that is \\u{202e}very that is \\u{202e}very that is
+      \\u{202e}very that is \\u{202e}very that is \\u{202e}very that is
+      \\u{202e}very that is \\u{202e}very that is \\u{202e}very that is
+      \\u{202e}very  has no total
+    /state/sessions/eeeeeeee-4444/report.md
 spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00
   left for causes that are not near a loss: $14.00
   CAUSE     IN 30 DAYS
   ffffffff  $6.00
 ";
+    let text = table(&view, style(80));
     assert_eq!(text, expected, "\n{text}");
 }
 
 #[test]
-fn table_without_a_terminal_is_not_cut() {
+fn table_is_as_wide_as_the_terminal() {
+    let (mut documents, seen) = documents();
+    for incident in &mut documents.sessions.as_mut().unwrap().incidents {
+        incident.queue.region = "eu-west-1".into();
+        incident.queue.account = "production".into();
+    }
+    let view = view(&documents, &seen, &limits(), "/state", at(NOW));
+    let path = "/state/sessions/eeeeeeee-4444/report.md";
+    let name = "a-queue-with-a-name-that-is-longer-than-a-terminal-likes";
+    for width in [60, 80, 100, 200] {
+        for has_scopes in [false, true] {
+            let text = table(&view, TableStyle { has_scopes, ..style(width) });
+            let wide = |line: &&str| line.chars().count() > width && !line.contains(name);
+            assert_eq!(text.lines().find(wide), None, "{width}:\n{text}");
+            assert!(text.contains(path) && text.contains("likely: an order that"), "{text}");
+            assert_eq!(text.contains("  WHERE\n"), has_scopes && width >= 100, "{text}");
+            assert_eq!(text.matches("eu-west-1, production").count(), 3 * usize::from(has_scopes));
+        }
+    }
+}
+
+#[test]
+fn whole_ids_are_shown_elsewhere_than_on_a_terminal() {
     let (documents, seen) = documents();
     let view = view(&documents, &seen, &limits(), "/state", at(NOW));
-    let text = table(&view, false);
+    let text = table(&view, TableStyle { short_ids: false, ..style(120) });
     for whole in [
         "a-queue-with-a-name-that-is-longer-than-a-terminal-likes",
         "cccccccc-3333",
-        "has no total",
-        "/state/sessions/eeeeeeee-4444/report.md",
         "ffffffffffff",
     ] {
         assert!(text.contains(whole), "{whole}:\n{text}");
@@ -128,12 +159,51 @@ fn table_without_a_terminal_is_not_cut() {
 }
 
 #[test]
+fn wait_for_the_same_cause_names_its_queue_and_report() {
+    let (mut documents, seen) = documents();
+    let incidents = &mut documents.sessions.as_mut().unwrap().incidents;
+    let wait = |session: &str| Wait {
+        session: Some(session.to_owned()),
+        until: None,
+        ..Wait::ending_at("known_cause", at(NOW), at(NOW))
+    };
+    incidents[0].wait = Some(wait("eeeeeeee-4444"));
+    let shown = |documents: &StateDocuments| {
+        let view = view(documents, &seen, &limits(), "/state", at(NOW));
+        let table = table(&view, style(200));
+        table.lines().nth(3).unwrap_or_default().to_owned()
+    };
+    let owner = "a-queue-with-a-name-that-is-longer-than-a-terminal-likes";
+    assert_eq!(shown(&documents), format!("    same cause as {owner}, report eeeeeeee"));
+    let incidents = &mut documents.sessions.as_mut().unwrap().incidents;
+    incidents[0].wait = Some(wait("cccccccc-3333"));
+    assert_eq!(shown(&documents), "    same cause as orders-dlq, session cccccccc");
+    let incidents = &mut documents.sessions.as_mut().unwrap().incidents;
+    incidents[0].wait = Some(wait("forgotten-9999"));
+    assert_eq!(shown(&documents), "    same cause as another queue, session forgotte");
+}
+
+#[test]
+fn colour_adds_escape_sequences_only() {
+    let (documents, seen) = documents();
+    let view = view(&documents, &seen, &limits(), "/state", at(NOW));
+    let page = PageStyle { width: 100, color: true };
+    let coloured = table(&view, TableStyle { page, ..style(100) });
+    assert!(coloured.contains("\u{1b}[1mincidents: 3 open\u{1b}[0m"), "{coloured}");
+    let mut plain = coloured;
+    for code in ["1", "2", "32", "33", "1;31", "0"] {
+        plain = plain.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(plain, table(&view, style(100)));
+}
+
+#[test]
 fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
     let limits = BudgetLimits { reserve_for_expiry: 0.0, ..limits() };
     let none = view(&StateDocuments::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
     assert_eq!((&none.incidents, &none.sessions, &none.spend), (&None, &None, &None));
     let text = "incidents: unknown\nsessions: unknown\nspend in 24 hours: unknown\n";
-    assert_eq!(table(&none, true), text);
+    assert_eq!(table(&none, style(80)), text);
     let entry = |name: &str, id: &str, misses: u64| {
         serde_json::json!({"queue": queue(name), "record": {
             "seq": 1, "sampled_at": at(NOW), "misses": misses, "zeros": null, "fall": null,
@@ -160,7 +230,7 @@ incidents: 2 open
 sessions: unknown
 spend in 24 hours: $0.00 spent, $0.00 reserved, limit $25.00, left $25.00
 ";
-    assert_eq!(table(&view, true), expected, "\n{}", table(&view, true));
+    assert_eq!(table(&view, style(80)), expected, "\n{}", table(&view, style(80)));
 }
 
 #[test]

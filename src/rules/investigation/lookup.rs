@@ -1,0 +1,166 @@
+//! The sessions and the open incidents that a person names. A name that fits none or several is
+//! refused with those that exist.
+
+use std::collections::BTreeSet;
+
+use super::incident::Incident;
+use super::session::Session;
+use crate::error::Error;
+use crate::text::{count, nearest, safe, shorten};
+
+/// The most sessions or places that a refusal names.
+const NAMED_MAX: usize = 4;
+/// The characters of a session's id in a refusal.
+const ID: usize = 13;
+/// The characters of a refused name that are shown.
+const NAME_MAX: usize = 80;
+
+/// Returns the one session whose id begins with a text, or the reason why there is none. `kind` says
+/// which sessions these are: `running session`.
+pub fn session_by_prefix<'a>(
+    sessions: impl Iterator<Item = &'a Session>,
+    prefix: &str,
+    kind: &str,
+) -> Result<&'a Session, String> {
+    let all: Vec<&Session> = sessions.collect();
+    let begins = |one: &&&Session| !prefix.is_empty() && one.id.starts_with(prefix);
+    let found: Vec<&Session> = all.iter().filter(begins).copied().collect();
+    match found.as_slice() {
+        [session] => Ok(session),
+        [] if all.is_empty() => Err(format!("there is no {kind}")),
+        [] => Err(format!("no {kind} has this id; there is {}", list(&all))),
+        several => {
+            Err(format!("{} begin like this: {}", count(several.len() as u64, kind), list(several)))
+        }
+    }
+}
+
+/// Lists sessions, the newest first.
+fn list(sessions: &[&Session]) -> String {
+    let name = |one: &&Session| {
+        let id: String = one.id.chars().take(ID).collect();
+        format!("{} ({})", safe(&id), safe(&one.queue_name))
+    };
+    named(sessions.iter().rev().map(name), sessions.len())
+}
+
+fn named(names: impl Iterator<Item = String>, all: usize) -> String {
+    let mut shown: Vec<String> = names.take(NAMED_MAX).collect();
+    if all > shown.len() {
+        shown.push(format!("{} more", all - shown.len()));
+    }
+    shown.join(", ")
+}
+
+/// Returns whether an incident is open and its queue has this name, URL or ARN.
+pub fn is_open(incident: &Incident, queue: &str) -> bool {
+    let own = &incident.queue;
+    incident.closed_at.is_none()
+        && [&own.name, &own.url, &own.arn].into_iter().any(|it| it == queue)
+}
+
+/// Returns the ARN of the one queue with open incidents that a person names by name, URL or ARN.
+pub fn open_queue(incidents: &[Incident], queue: &str, doing: &str) -> Result<String, Error> {
+    let named_so = incidents.iter().filter(|one| is_open(one, queue));
+    let arns: BTreeSet<&str> = named_so.map(|one| one.queue.arn.as_str()).collect();
+    match (arns.first(), arns.len()) {
+        (Some(arn), 1) => Ok((*arn).to_owned()),
+        (Some(_), places) => {
+            let arns = named(arns.iter().map(|arn| safe(arn).into_owned()), places);
+            let queue = safe(queue);
+            Err(Error::wrong(format!("queue '{queue}' is in {places} places; give one of {arns}")))
+        }
+        (None, _) => {
+            let shown = shorten(queue, NAME_MAX);
+            let why = no_incident(incidents, queue);
+            Err(Error::failed(doing, safe(&shown), why))
+        }
+    }
+}
+
+/// Returns the reason why no open incident is meant.
+pub fn no_incident(incidents: &[Incident], queue: &str) -> String {
+    let open = incidents.iter().filter(|one| one.closed_at.is_none());
+    let names: BTreeSet<&str> = open.map(|one| one.queue.name.as_str()).collect();
+    let none = "the queue has no open incident";
+    match nearest(queue, names.iter().copied()) {
+        _ if names.is_empty() => "no queue has an open incident".to_owned(),
+        Some(near) => {
+            let queues = count(names.len() as u64, "queue");
+            format!("{none}; the nearest of {queues} that have one is '{}'", safe(near))
+        }
+        None => format!("{none}; 'dlq-status' shows those that have one"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Queue;
+    use crate::time::Timestamp;
+
+    fn session(id: &str, queue: &str) -> Session {
+        Session { id: id.into(), queue_name: queue.into(), ..Session::default() }
+    }
+
+    #[test]
+    fn session_is_found_by_unique_prefix() {
+        let all =
+            [session("aaaa-1", "orders-dlq"), session("aaaa-2", "users-dlq"), session("b", "q")];
+        let find = |prefix: &str, count: usize| {
+            let found = session_by_prefix(all[..count].iter(), prefix, "running session");
+            found.map(|one| one.id.as_str())
+        };
+        assert_eq!(find("aaaa-2", 3), Ok("aaaa-2"));
+        assert_eq!(find("b", 3), Ok("b"));
+        let rows = [
+            (
+                "aaaa",
+                3,
+                "2 running sessions begin like this: aaaa-2 (users-dlq), aaaa-1 (orders-dlq)",
+            ),
+            ("", 1, "no running session has this id; there is aaaa-1 (orders-dlq)"),
+            ("c", 1, "no running session has this id; there is aaaa-1 (orders-dlq)"),
+            ("c", 0, "there is no running session"),
+        ];
+        for (prefix, count, why) in rows {
+            assert_eq!(find(prefix, count), Err(why.to_owned()), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn queue_in_two_places_is_asked_for() {
+        let incident = |region: &str, name: &str| {
+            let arn = format!("arn:aws:sqs:{region}:1:{name}");
+            let url = format!("https://sqs.{region}.amazonaws.com/1/{name}");
+            let queue = Queue { name: name.into(), arn, url, ..Queue::default() };
+            Incident::new(region, queue, Timestamp::from_millis(0))
+        };
+        let mut closed = incident("eu-west-9", "orders-dlq");
+        closed.closed_at = Some(Timestamp::from_millis(0));
+        let (here, there) =
+            (incident("eu-west-1", "orders-dlq"), incident("us-east-1", "orders-dlq"));
+        let users = incident("us-east-1", "users-dlq");
+        let all = [closed, here, there, users];
+        let find = |queue: &str| open_queue(&all, queue, "investigate queue");
+        let (arn, other) =
+            ("arn:aws:sqs:us-east-1:1:orders-dlq", "arn:aws:sqs:eu-west-1:1:orders-dlq");
+        assert_eq!(find("users-dlq").unwrap(), "arn:aws:sqs:us-east-1:1:users-dlq");
+        assert_eq!(find(arn).unwrap(), arn);
+        assert_eq!(find("https://sqs.us-east-1.amazonaws.com/1/orders-dlq").unwrap(), arn);
+        let which = format!("queue 'orders-dlq' is in 2 places; give one of {other}, {arn}");
+        assert_eq!(find("orders-dlq"), Err(Error::Wrong(which)));
+        let rows = [
+            (
+                "order-dlq",
+                "the queue has no open incident; the nearest of 2 queues that have one is 'orders-dlq'",
+            ),
+            ("zebra", "the queue has no open incident; 'dlq-status' shows those that have one"),
+        ];
+        for (queue, why) in rows {
+            let sentence = format!("cannot investigate queue '{queue}': {why}");
+            assert_eq!(find(queue), Err(Error::Failed(sentence)));
+        }
+        assert_eq!(no_incident(&all[..1], "orders-dlq"), "no queue has an open incident");
+    }
+}

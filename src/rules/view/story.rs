@@ -1,0 +1,284 @@
+//! The journal in sentences for people, and the story of one incident: what happened, who was
+//! notified, and what to do next.
+//!
+//! Promises: the sentences are those of notices; text from events is safe for a terminal; what is
+//! left out is counted. Pure: `now` is an argument.
+
+use std::collections::BTreeSet;
+
+use super::page::{PageStyle, Shade};
+use crate::event::{AnyPayload, Head, Queue, Severity};
+use crate::rules::investigation::preflight::{KNOWN_CAUSE, NOT_A_CODE_BUG};
+use crate::rules::notification::message::{Notice, render};
+use crate::rules::notification::sent_log::SentLog;
+use crate::shell;
+use crate::text::{count, safe, shorten, wrap};
+use crate::time::Timestamp;
+
+/// The number of scenes after which those that wait for their notices are printed.
+const SCENES_MAX: usize = 1000;
+/// The characters of an incident's id that are shown.
+const ID: usize = 13;
+/// The characters of a channel's name that are shown.
+const CHANNEL: usize = 30;
+/// The indent of the further lines of a sentence.
+const INDENT: usize = 4;
+
+/// The journal in sentences, one paragraph an event.
+#[derive(Debug)]
+pub struct JournalText {
+    pub style: PageStyle,
+    /// Events below this severity are left out.
+    pub least: Severity,
+    left_out: u64,
+}
+
+impl JournalText {
+    pub fn new(style: PageStyle, least: Severity) -> Self {
+        JournalText { style, least, left_out: 0 }
+    }
+
+    /// Returns the paragraph of an event; empty when it is left out.
+    pub fn event(&mut self, head: &Head<'_>, line: &[u8], now: Timestamp) -> String {
+        if head.severity() < self.least {
+            self.left_out += 1;
+            return String::new();
+        }
+        let notice = notice_then(head, line, now);
+        let word = self.style.severity(notice.severity);
+        let columns = notice.when.chars().count() + notice.severity.as_str().len() + 2;
+        let start = format!("{} {word} ", notice.when);
+        self.style.paragraph(&start, columns, &notice.text(), INDENT)
+    }
+
+    /// Returns the sentence about what was left out since the last call.
+    pub fn end(&mut self) -> String {
+        match std::mem::take(&mut self.left_out) {
+            0 => String::new(),
+            n => {
+                let what = count(n, "event");
+                let text = format!("{what} of severity DEBUG left out; -v shows them");
+                format!("{}\n", self.style.paint(Shade::Faint, &text))
+            }
+        }
+    }
+}
+
+/// Returns the notice of an event as it read at that time: `in 2h` counts from the event. The date is
+/// shown for events of another day than now.
+fn notice_then(head: &Head<'_>, line: &[u8], now: Timestamp) -> Notice {
+    let when = render(head, line, now).when;
+    Notice { when, ..render(head, line, head.time().unwrap_or(now)) }
+}
+
+/// An event of the story.
+#[derive(Debug)]
+struct Scene {
+    event: String,
+    when: String,
+    severity: Severity,
+    text: String,
+    /// The channels that have delivered a notice of it.
+    channels: BTreeSet<String>,
+}
+
+/// The story of one incident.
+#[derive(Debug)]
+pub struct Story {
+    style: PageStyle,
+    sent: SentLog,
+    /// The scenes that are not printed yet.
+    scenes: Vec<Scene>,
+    has_heading: bool,
+    state: StoryState,
+}
+
+/// The facts that decide what to do next.
+#[derive(Debug, Default)]
+struct StoryState {
+    queue: String,
+    has_ended: bool,
+    was_sampled: bool,
+    /// The newest event of an investigation.
+    investigation: Option<Investigation>,
+    /// The next steps of the notices of the last raise and the last warning of a loss.
+    steps: [Option<String>; 2],
+}
+
+#[derive(Debug)]
+enum Investigation {
+    /// The reason in one word.
+    Skipped(String),
+    Running(String),
+    /// The next step of its notice.
+    Completed(Option<String>),
+    WithoutResult,
+}
+
+impl Story {
+    /// Begins a story. `sent` says which notices were delivered so far.
+    pub fn new(style: PageStyle, sent: SentLog) -> Self {
+        Story { style, sent, scenes: Vec::new(), has_heading: false, state: StoryState::default() }
+    }
+
+    /// Adds an event of the incident. Returns text that is due.
+    pub fn event(&mut self, head: &Head<'_>, line: &[u8], now: Timestamp) -> String {
+        let data = head.known.and_then(|known| AnyPayload::read(known, line));
+        if let Some(AnyPayload::NoticeSent(sent)) = &data {
+            let channel = channel_name(&sent.channel);
+            if let Some(scene) = self.scenes.iter_mut().find(|scene| scene.event == sent.event) {
+                scene.channels.insert(channel);
+            }
+            return String::new();
+        }
+        if let Some(data) = data {
+            self.state.add(data, &render(head, line, now));
+        }
+        let notice = notice_then(head, line, now);
+        if notice.severity == Severity::Debug {
+            return String::new();
+        }
+        let heading = self.heading(head, &notice);
+        let detail = notice.detail.as_ref().map_or(String::new(), |detail| format!("; {detail}"));
+        self.scenes.push(Scene {
+            event: head.id.to_string(),
+            when: notice.when,
+            severity: notice.severity,
+            text: notice.what + &detail,
+            channels: self.sent.channels(head).into_iter().map(channel_name).collect(),
+        });
+        let due = if self.scenes.len() >= SCENES_MAX { self.take_scenes() } else { String::new() };
+        heading + &due
+    }
+
+    fn heading(&mut self, head: &Head<'_>, notice: &Notice) -> String {
+        if std::mem::replace(&mut self.has_heading, true) {
+            return String::new();
+        }
+        let id = head.incident.as_deref().unwrap_or_default();
+        let id = safe(id.get(..ID).unwrap_or(id)).into_owned();
+        let text = format!("incident {id} of {}", notice.subject);
+        wrap(&text, self.style.width)
+            .iter()
+            .map(|line| format!("{}\n", self.style.paint(Shade::Heading, line)))
+            .collect()
+    }
+
+    /// Returns the scenes since the last call.
+    pub fn take_scenes(&mut self) -> String {
+        let scenes = std::mem::take(&mut self.scenes);
+        let widest = scenes.iter().map(|scene| scene.when.chars().count()).max().unwrap_or(0);
+        let scene = |scene: &Scene| {
+            let (word, length) =
+                (self.style.severity(scene.severity), scene.severity.as_str().len());
+            let gap = " ".repeat(5_usize.saturating_sub(length));
+            let start = format!("  {:widest$}  {word}{gap}  ", scene.when);
+            let columns = widest + 6 + length + gap.len();
+            // On a narrow terminal a hanging indent would leave no room for the text.
+            let indent = if columns * 2 > self.style.width { INDENT } else { columns };
+            let text = self.style.paragraph(&start, columns, &scene.text, indent);
+            match scene.channels.is_empty() {
+                true => text,
+                false => {
+                    let names: Vec<&str> = scene.channels.iter().map(String::as_str).collect();
+                    let sent = format!("notified: {}", names.join(", "));
+                    format!("{text}{:indent$}{}\n", "", self.style.paint(Shade::Faint, &sent))
+                }
+            }
+        };
+        scenes.iter().map(scene).collect()
+    }
+
+    /// Returns what to do next; empty without any event.
+    pub fn end(&mut self) -> String {
+        let scenes = self.take_scenes();
+        if !self.has_heading {
+            return scenes;
+        }
+        let mut text = scenes + &format!("{}\n", self.style.paint(Shade::Heading, "what next"));
+        for step in self.state.next_steps() {
+            text += &self.style.paragraph("  ", 2, &step, INDENT);
+        }
+        text
+    }
+}
+
+fn channel_name(name: &str) -> String {
+    safe(&shorten(name, CHANNEL)).into_owned()
+}
+
+impl StoryState {
+    fn add(&mut self, data: AnyPayload, notice: &Notice) {
+        let next = || notice.next.clone();
+        match data {
+            AnyPayload::QueueRaised(data) => self.name(&data.queue, 0, next()),
+            AnyPayload::QueueGrew(data) => self.name(&data.queue, 0, next()),
+            AnyPayload::QueueExpiring(data) => self.name(&data.queue, 1, next()),
+            AnyPayload::QueueCleared(_) | AnyPayload::QueueGone(_) => self.has_ended = true,
+            AnyPayload::QueueSampled(data) => self.was_sampled |= data.bundle.is_some(),
+            AnyPayload::InvestigationSkipped(data) => {
+                self.investigation = Some(Investigation::Skipped(data.reason));
+            }
+            AnyPayload::InvestigationStarted(data) => {
+                self.investigation = Some(Investigation::Running(data.session));
+            }
+            AnyPayload::InvestigationCompleted(_) => {
+                self.investigation = Some(Investigation::Completed(next()));
+            }
+            AnyPayload::InvestigationFailed(_)
+            | AnyPayload::InvestigationTimedOut(_)
+            | AnyPayload::InvestigationStopped(_) => {
+                self.investigation = Some(Investigation::WithoutResult);
+            }
+            _ => {}
+        }
+    }
+
+    fn name(&mut self, queue: &Queue, step: usize, next: Option<String>) {
+        self.queue.clone_from(&queue.name);
+        // The reader of the story looks already.
+        self.steps[step] = next.filter(|next| !next.contains("dlq-log "));
+    }
+
+    /// Returns the steps, the most urgent first; never none.
+    fn next_steps(&self) -> Vec<String> {
+        if self.has_ended {
+            return vec!["nothing: the incident has ended".to_owned()];
+        }
+        let command = |before: &str, options: &str| {
+            let queue = shell::quote(&self.queue);
+            let is_shown = !self.queue.is_empty() && safe(&queue) == queue;
+            is_shown.then(|| format!("{before}: '{options} {queue}'"))
+        };
+        let investigation = match &self.investigation {
+            Some(Investigation::Completed(next)) => next.clone(),
+            Some(Investigation::Running(session)) => {
+                let id: String = safe(session).chars().take(ID).collect();
+                Some(format!("wait for session {id}, which is investigating: 'dlq-status'"))
+            }
+            Some(Investigation::WithoutResult) => {
+                command("to investigate it again", "dlq-investigate --retry")
+            }
+            Some(Investigation::Skipped(reason)) if reason == KNOWN_CAUSE => {
+                Some("to find the report of the same cause: 'dlq-status'".to_owned())
+            }
+            Some(Investigation::Skipped(reason)) if reason == NOT_A_CODE_BUG => {
+                command("to investigate it all the same", "dlq-investigate --retry")
+            }
+            Some(Investigation::Skipped(_)) if self.was_sampled => {
+                command("to see which rule holds it back", "dlq-investigate --explain")
+            }
+            _ if self.was_sampled => None,
+            _ => command("to see why the messages died", "dlq-peek"),
+        };
+        let mut steps: Vec<String> = self.steps.iter().rev().flatten().cloned().collect();
+        steps.extend(investigation);
+        if steps.is_empty() {
+            steps.push("wait: nothing has to be done now".to_owned());
+        }
+        steps
+    }
+}
+
+#[cfg(test)]
+mod tests;
