@@ -23,6 +23,8 @@ pub trait Document: Serialize + DeserializeOwned + Default {
     const NAME: &str;
     /// The version that this program writes and the newest that it reads.
     const VERSION: u64;
+    /// Whether the document is a cache: one that cannot be read counts as empty, and is overwritten.
+    const IS_CACHE: bool = false;
 
     /// Applies an operation to each set of records and to the same set of the rest. Several records
     /// may share a key: they are asked for together.

@@ -5,28 +5,25 @@
 //! take no lock and see the old document or the new one; a document that does not parse is never
 //! overwritten; a change to a record that was not asked for is refused. Never: locks a file that is
 //! renamed, deletes a lock file, or lets a thread wait for the world while it holds the lock of a
-//! document (see [`BlockingWait`]). No other module locks files; fs2 is called by its full name,
-//! because std has methods of the same names.
-
-#![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
+//! document (see [`BlockingWait`]). No other module locks files.
 
 mod document_file;
 mod files;
+mod lock;
 mod wait;
 
 pub use files::{
     append_private, create_private, make_dir, read_json, remove, replace, sync_parent,
 };
+pub use lock::{Lock, is_locked};
 pub use wait::{BlockingWait, assert_may_wait, output_of, receive, sleep, wait_for_end};
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use wait::UpdateMark;
 
 use crate::document::{Document, Keys, foreign_record};
-use crate::error::{Error, if_found};
+use crate::error::Error;
 
 /// The state folder.
 #[derive(Debug, Clone)]
@@ -85,48 +82,6 @@ impl Store {
         document.join(rest, keys);
         document_file::write(&path, &document)?;
         Ok(result)
-    }
-}
-
-/// A lock, held for as long as this value, or a child that was given its file, lives.
-#[derive(Debug)]
-pub struct Lock {
-    file: File,
-}
-
-impl Lock {
-    /// Waits for the lock.
-    pub fn wait(path: &Path) -> Result<Self, Error> {
-        let file = append_private(path).map_err(|error| Error::file("open", path, &error))?;
-        fs2::FileExt::lock_exclusive(&file).map_err(|error| Error::file("lock", path, &error))?;
-        Ok(Lock { file })
-    }
-
-    /// Takes the lock if it is free.
-    pub fn try_take(path: &Path) -> Result<Option<Self>, Error> {
-        let file = append_private(path).map_err(|error| Error::file("open", path, &error))?;
-        match fs2::FileExt::try_lock_exclusive(&file) {
-            Ok(()) => Ok(Some(Lock { file })),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(Error::file("lock", path, &error)),
-        }
-    }
-
-    /// Returns the file, to be given to a child: the lock is then held until both have closed it.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-}
-
-/// Whether any process holds the lock. Probes with a shared lock, which is released at once, so
-/// that two probes do not see each other.
-pub fn is_locked(path: &Path) -> Result<bool, Error> {
-    let opened = if_found(File::open(path)).map_err(|error| Error::file("open", path, &error))?;
-    let Some(file) = opened else { return Ok(false) };
-    match fs2::FileExt::try_lock_shared(&file) {
-        Ok(()) => Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-        Err(error) => Err(Error::file("probe the lock", path, &error)),
     }
 }
 

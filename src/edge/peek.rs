@@ -34,18 +34,28 @@ use crate::rules::evidence::redact::Redactor;
 use crate::rules::queue::reading::{Counts, ReadError};
 use crate::store::Store;
 use crate::text;
+use crate::time::{Timestamp, show_span};
 
 /// The result of a peek.
 #[derive(Debug)]
 pub enum PeekOutcome {
-    /// An event line to print, and why nothing was received.
-    Reported { line: Vec<u8>, refusal: Option<PeekRefusal> },
+    /// An event line to print, and why nothing was received. `partly`: a part of the pass has
+    /// failed, and a warning has said so.
+    Reported { line: Vec<u8>, refusal: Option<PeekRefusal>, partly: bool },
     /// An earlier run has peeked for this event, or reported this refusal. No line to print.
     AlreadyReported,
 }
 
 /// A callback for each message, after it was written to the bundle.
 pub type OnMessage<'a> = &'a mut dyn FnMut(&Message, &Sampled) -> Result<(), Error>;
+
+/// The messages that a pass has received.
+#[derive(Default)]
+struct Taken {
+    handles: Vec<String>,
+    /// The time of the last receive.
+    last_at: Option<Timestamp>,
+}
 
 /// Peeks at queues.
 pub struct Peeker {
@@ -105,7 +115,7 @@ impl Peeker {
         if self.dry_run {
             let refusal = judge(&doc).err();
             let line = self.line(target, 0, unsampled(target, depth, refusal.as_ref()));
-            return Ok(PeekOutcome::Reported { line, refusal });
+            return Ok(PeekOutcome::Reported { line, refusal, partly: false });
         }
         let begun = clock::now();
         let days = u64::from(self.settings.state.sessions_keep_days.max(14));
@@ -150,7 +160,7 @@ impl Peeker {
             refused.push(word);
         }
         match is_new || target.cause.is_none() {
-            true => Ok(PeekOutcome::Reported { line, refusal: Some(why) }),
+            true => Ok(PeekOutcome::Reported { line, refusal: Some(why), partly: false }),
             false => Ok(PeekOutcome::AlreadyReported),
         }
     }
@@ -164,22 +174,27 @@ impl Peeker {
     ) -> Result<PeekOutcome, Error> {
         let folder = self.store.dir().join("evidence").join(target.key());
         let mut writer = BundleWriter::create(&folder, pass, &self.redactor)?;
-        let mut handles = Vec::new();
+        let mut taken = Taken::default();
         let filed =
-            self.receive(target, settings.attributes.counts, &mut writer, &mut handles, on_message);
-        let failures = self.sqs.put_back(target.scope, &target.queue.url, &handles);
-        if failures > 0 {
-            log::warn(&format!(
-                "{} of queue '{}' could not be put back; visible again within {}",
-                text::count(failures as u64, "message"),
-                target.queue.name,
-                crate::time::show_span(self.settings.evidence.visibility)
-            ));
-        }
-        if let Some(error) = filed? {
-            self.uncount_refused_pass(target, pass, &error)?;
-            return Err(Error::failed("receive from queue", &target.queue.name, error));
-        }
+            self.receive(target, settings.attributes.counts, &mut writer, &mut taken, on_message);
+        let is_returned = self.put_back(target, &taken);
+        let handles = taken.handles;
+        let partly = match filed? {
+            None => !is_returned,
+            Some(error) if handles.is_empty() => {
+                self.uncount_refused_pass(target, pass, &error)?;
+                return Err(Error::failed("receive from queue", &target.queue.name, error));
+            }
+            // Keep the messages received so far.
+            Some(error) => {
+                log::warn(&format!(
+                    "cannot receive more than {} from queue '{}': {error}",
+                    text::count(handles.len() as u64, "message"),
+                    target.queue.name,
+                ));
+                true
+            }
+        };
         let mut rules = self.settings.auto_investigation.queues.iter();
         let rule = rules.find(|rule| rule.matching.matches(&target.queue.name));
         let commands = rule.map_or(&[][..], |rule| &rule.evidence);
@@ -213,7 +228,28 @@ impl Peeker {
             self.journal.append(&line)?;
             Ok(line)
         })?;
-        Ok(PeekOutcome::Reported { line, refusal: None })
+        Ok(PeekOutcome::Reported { line, refusal: None, partly })
+    }
+
+    /// Makes the messages of a pass visible again. Returns whether all are; a warning says when SQS
+    /// shows the others by itself.
+    fn put_back(&self, target: &PeekTarget, taken: &Taken) -> bool {
+        let Some((count, error)) =
+            self.sqs.put_back(target.scope, &target.queue.url, &taken.handles)
+        else {
+            return true;
+        };
+        let visibility = self.settings.evidence.visibility;
+        let until = taken.last_at.map(|at| format!(" by {}", at.plus(visibility)));
+        log::warn(&format!(
+            "cannot put {} back into queue '{}': {error}; SQS makes them visible again{}, after \
+             their visibility timeout of {}",
+            text::count(count as u64, "message"),
+            target.queue.name,
+            until.unwrap_or_default(),
+            show_span(visibility),
+        ));
+        false
     }
 
     /// Removes the record of a pass whose first receive was refused: it has taken nothing. A
@@ -238,14 +274,14 @@ impl Peeker {
         })
     }
 
-    /// Receives until the limit, the end of the queue or the end of the time. `handles` gets every
-    /// message received, also before an error. Returns why the first receive failed.
+    /// Receives until the limit, the end of the queue or the end of the time. `taken` gets every
+    /// message received, also before an error. Returns why a receive failed.
     fn receive(
         &self,
         target: &PeekTarget,
         counts: Counts,
         bundle: &mut BundleWriter<'_>,
-        handles: &mut Vec<String>,
+        taken: &mut Taken,
         on_message: OnMessage<'_>,
     ) -> Result<Option<ReadError>, Error> {
         // Limited to the visible ones: a receive of more would wait for new messages.
@@ -254,22 +290,18 @@ impl Peeker {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         // The first messages must not become visible while the last ones are received.
         let until = clock::tick() + visibility * 2 / 3;
-        while handles.len() < max && clock::tick() < until {
+        while taken.handles.len() < max && clock::tick() < until {
             let (scope, url) = (target.scope, target.queue.url.as_str());
-            let count = (max - handles.len()).min(BATCH);
+            let count = (max - taken.handles.len()).min(BATCH);
             let batch = match self.sqs.receive(scope, url, count, visibility) {
                 Ok(batch) => batch,
-                // Keep the messages received so far.
-                Err(error) if !handles.is_empty() => {
-                    log::warn(&format!("queue '{}': {error}", target.queue.name));
-                    return Ok(None);
-                }
                 Err(error) => return Ok(Some(error)),
             };
             if batch.is_empty() {
                 return Ok(None);
             }
-            handles.extend(batch.iter().map(|one| one.handle.clone()));
+            taken.last_at = Some(clock::now());
+            taken.handles.extend(batch.iter().map(|one| one.handle.clone()));
             for one in batch {
                 let sampled = bundle.add_message(&one.message)?;
                 on_message(&one.message, &sampled)?;

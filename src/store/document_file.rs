@@ -6,40 +6,63 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::files::replace_with;
 use crate::document::{Document, Versioned};
 use crate::error::{Error, if_found};
+use crate::log;
 
 /// Bytes that are read or written at once.
 const BLOCK: usize = 64 * 1024;
 
-/// Reads the document; an empty one when there is no file.
+/// Reads the document; an empty one when there is no file, or a cache is damaged.
 pub(super) fn read<D: Document>(path: &Path) -> Result<D, Error> {
     let failed = |error: &io::Error| Error::file("read", path, error);
     let opened = if_found(File::open(path)).map_err(|error| failed(&error))?;
     let Some(file) = opened else { return Ok(D::default()) };
-    let remedy = "move it away to start afresh";
-    let document = serde_json::from_reader(BufReader::with_capacity(BLOCK, &file));
+    match parse(&file).map_err(|error| failed(&error))? {
+        Ok(document) => Ok(document),
+        Err(defect) if D::IS_CACHE => {
+            warn_of_rebuild(path, &defect);
+            Ok(D::default())
+        }
+        Err(defect) => {
+            let cause = format!("{defect}; move it away to start afresh");
+            Err(Error::failed("read", path.display(), cause))
+        }
+    }
+}
+
+/// Parses a file. The inner error is the defect of its text.
+fn parse<D: Document>(file: &File) -> io::Result<Result<D, String>> {
+    let document = serde_json::from_reader(BufReader::with_capacity(BLOCK, file));
     let document: Versioned<D> = match document {
         Ok(document) => document,
-        Err(error) if error.is_io() => return Err(failed(&error.into())),
+        Err(error) if error.is_io() => return Err(error.into()),
         Err(error) => {
-            let bytes = whole_text(&file).map_err(|error| failed(&error))?;
+            let bytes = whole_text(file)?;
             // A reader's position is one byte further on where it has looked ahead.
             let error = serde_json::from_slice::<Versioned<D>>(&bytes).err().unwrap_or(error);
             let offset = byte_offset(&bytes, &error);
-            let cause = format!("not a valid state file at byte {offset} ({error}); {remedy}");
-            return Err(Error::failed("read", path.display(), cause));
+            return Ok(Err(format!("not a valid state file at byte {offset} ({error})")));
         }
     };
     let version = document.version;
-    if version != D::VERSION {
-        let cause =
-            format!("its version is {version}, this program knows {}; {remedy}", D::VERSION);
-        return Err(Error::failed("read", path.display(), cause));
+    Ok(if version == D::VERSION {
+        Ok(document.body)
+    } else {
+        Err(format!("its version is {version}, this program knows {}", D::VERSION))
+    })
+}
+
+/// Warns once in a process: a run reads a cache several times before it replaces it.
+fn warn_of_rebuild(path: &Path, defect: &str) {
+    static HAS_WARNED: AtomicBool = AtomicBool::new(false);
+    if !HAS_WARNED.swap(true, Ordering::Relaxed) {
+        let path = path.display();
+        log::warn(&format!("the cache '{path}' is rebuilt, because it cannot be read: {defect}"));
     }
-    Ok(document.body)
 }
 
 /// Replaces the file, unless it holds the same already.

@@ -3,6 +3,7 @@ use crate::document::{RecordKind, SetOperation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 struct Counts {
@@ -230,6 +231,29 @@ fn lock_is_held_until_every_holder_closes_its_file() {
     drop(lock);
     assert_eq!(is_locked(&path), Ok(true));
     drop(second);
+    assert_eq!(is_locked(&path), Ok(false));
+}
+
+#[test]
+fn lock_held_by_another_is_waited_for_and_given_up() {
+    let folder = Folder::new("given-up");
+    let store = Store::open(&folder.0).unwrap();
+    let path = store.dir().join("x.lock");
+    let span = Duration::from_millis;
+    let held = Lock::try_take(&path).unwrap().unwrap();
+    let error = Lock::wait_for(&path, span(1), span(30)).unwrap_err().to_string();
+    let begin = format!("cannot lock '{}': ", path.display());
+    assert!(
+        error.starts_with(&begin) && error.contains(" has held it for 30ms; end that process"),
+        "{error}"
+    );
+    #[cfg(target_os = "linux")]
+    assert!(error.contains(&format!(": process {} ('", std::process::id())), "{error}");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| Lock::wait_for(&path, span(0), span(60_000)));
+        drop(held);
+        assert!(waiting.join().unwrap().is_ok());
+    });
     assert_eq!(is_locked(&path), Ok(false));
 }
 

@@ -5,6 +5,8 @@
 //! file and name a [`BlockingWait`]. [`assert_may_wait`] panics, in a debug build,
 //! when this thread is inside an update. Only [`BlockingWait::SupervisorStart`] is allowed there.
 
+#![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
+
 use std::cell::Cell;
 use std::io;
 use std::process::{Child, Command, ExitStatus, Output};

@@ -67,9 +67,14 @@ impl Sqs {
         Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
     }
 
-    /// Makes messages visible again, and returns how many could not be. A message whose visibility
-    /// timeout has ended is visible already.
-    pub fn put_back(&self, scope: usize, url: &str, handles: &[String]) -> usize {
+    /// Makes messages visible again. Returns how many could not be, with the first reason. A message
+    /// whose visibility timeout has ended is visible already.
+    pub fn put_back(
+        &self,
+        scope: usize,
+        url: &str,
+        handles: &[String],
+    ) -> Option<(usize, ReadError)> {
         let put_back = |batch: &[String]| {
             let entries = batch.iter().enumerate().filter_map(|(at, handle)| {
                 ChangeMessageVisibilityBatchRequestEntry::builder()
@@ -84,12 +89,16 @@ impl Sqs {
                 client.change_message_visibility_batch().queue_url(url).set_entries(entries).send()
             };
             let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send));
-            let is_hidden = |code: &str| !code.contains("NotInflight");
-            answer.map_or(batch.len(), |answer| {
-                answer.failed.iter().filter(|one| is_hidden(&one.code)).count()
-            })
+            let hidden = match answer {
+                Err(error) => return Some((batch.len(), error)),
+                Ok(answer) => answer.failed.into_iter(),
+            };
+            let mut hidden = hidden.filter(|one| !one.code.contains("NotInflight"));
+            let first = ReadError::Other(hidden.next()?.code);
+            Some((1 + hidden.count(), first))
         };
-        handles.chunks(BATCH).map(put_back).sum()
+        let add = |(sum, first), (count, _)| (sum + count, first);
+        handles.chunks(BATCH).filter_map(put_back).reduce(add)
     }
 }
 

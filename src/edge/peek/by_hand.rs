@@ -49,7 +49,7 @@ impl Peeker {
         Ok(failed)
     }
 
-    /// Returns whether messages were received, or in a dry run would be.
+    /// Returns whether messages were received and put back, or in a dry run would be.
     fn peek_by_name(
         &self,
         queue: &str,
@@ -64,7 +64,7 @@ impl Peeker {
             }
             Ok(())
         })?;
-        let PeekOutcome::Reported { line, refusal } = outcome else { return Ok(true) };
+        let PeekOutcome::Reported { line, refusal, partly } = outcome else { return Ok(true) };
         let is_at_limit = refusal.as_ref().is_some_and(|refusal| refusal.code == PEEKED);
         if request.messages && is_at_limit {
             return self.print_filed(&target, request.raw, out);
@@ -76,7 +76,7 @@ impl Peeker {
         if let Some(refusal) = &refusal {
             log::warn(&format!("queue '{queue}' is not peeked: {}", refusal.detail));
         }
-        Ok(refusal.is_none())
+        Ok(refusal.is_none() && !partly)
     }
 
     /// Prints the messages that the earlier passes have filed, those of the last pass first, each

@@ -19,8 +19,9 @@ impl StreamFilter for Peeker {
         // Flush, so that the incident's line does not wait for the messages.
         out.flush()?;
         match self.peek(&target, &mut |_, _| Ok(())) {
-            Ok(PeekOutcome::Reported { line, refusal }) => {
+            Ok(PeekOutcome::Reported { line, refusal, partly }) => {
                 out.line(&line)?;
+                self.failed |= partly;
                 if let Some(refusal) = refusal {
                     let queue = &target.queue.name;
                     log::info(&format!("queue '{queue}' is not peeked: {}", refusal.detail));

@@ -262,6 +262,68 @@ fn refused_receive_counts_no_pass() {
     assert_eq!(peeks["peeks"][0]["passes"], json!([]));
 }
 
+/// By hand and in a pipe: what stays invisible is said, with the time of its end, and status 1.
+#[test]
+fn messages_that_stay_hidden_fail_the_pass() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 12)]);
+    let denied = Behavior::Refuse(403, "AccessDenied");
+    let one = |code| {
+        let codes = [("m3".to_owned(), code)];
+        (Behavior::Normal, codes.into_iter().collect::<std::collections::BTreeMap<_, _>>())
+    };
+    let none = Default::default;
+    let cases = [
+        (
+            "all are refused",
+            (denied, none()),
+            Some("12 messages back into queue 'orders-dlq': access denied; "),
+        ),
+        (
+            "one is refused",
+            one("InternalError"),
+            Some("1 message back into queue 'orders-dlq': InternalError; "),
+        ),
+        ("one is visible already", one("AWS.SimpleQueueService.MessageNotInflight"), None),
+        ("all are put back", (Behavior::Normal, none()), None),
+    ];
+    for (rule, (behavior, codes), expected) in cases {
+        (sqs.state().put_back, sqs.state().not_put_back) = (behavior, codes);
+        let raised = {
+            let bench = bench("raised", &sqs.url);
+            bench.run("dlq-poll", &[], "").text()
+        };
+        for (args, stdin) in
+            [(&["--max", "20", "orders-dlq"][..], ""), (&["--max", "20"], &*raised)]
+        {
+            sqs.state().requests.clear();
+            let bench = bench("hidden", &sqs.url);
+            let output = parse_output(bench.run("dlq-peek", args, stdin));
+            let sampled = output.single("queue.sampled");
+            assert_eq!(sampled["data"]["taken"], 12, "{rule}: {output:?}");
+            let Some(expected) = expected else {
+                assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{rule}");
+                continue;
+            };
+            assert_eq!((output.code, output.stderr.lines().count()), (1, 1), "{rule}: {output:?}");
+            let begin =
+                format!("dlq-peek: warning: cannot put {expected}SQS makes them visible again by ");
+            assert!(output.stderr.starts_with(&begin), "{rule}: {}", output.stderr);
+            let end = "Z, after their visibility timeout of 1m\n";
+            assert!(output.stderr.ends_with(end), "{rule}: {}", output.stderr);
+        }
+    }
+}
+
+#[test]
+fn sample_that_breaks_off_is_filed_and_fails_the_pass() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 25)]);
+    sqs.state().later_receives = Behavior::Refuse(403, "AccessDenied");
+    let output = peek(&bench("breaks-off", &sqs.url), &["--max", "25", "orders-dlq"]);
+    assert_eq!((output.code, &output.single("queue.sampled")["data"]["taken"]), (1, &json!(10)));
+    let message = "dlq-peek: warning: cannot receive more than 10 messages from queue 'orders-dlq': access denied\n";
+    assert_eq!(output.stderr, message);
+}
+
 #[test]
 fn unreadable_queue_fails_before_its_sources_are_listed() {
     let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);

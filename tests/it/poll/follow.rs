@@ -2,22 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::poll::{bench, journal, parse_output, poll};
+use crate::support::poll::{bench, journal, parse_output, poll, read_until};
 use crate::support::sqs_api::{Behavior, FakeSqs};
-use crate::support::workbench::{DEADLINE, Running, wait_for};
-
-/// Reads lines until an event of this type.
-#[track_caller]
-fn read_until(running: &mut Running, kind: &str) -> Value {
-    let begun = std::time::Instant::now();
-    loop {
-        let event: Value = serde_json::from_str(&running.line()).unwrap();
-        if event["type"] == kind {
-            return event;
-        }
-        assert!(begun.elapsed() < DEADLINE, "no {kind}");
-    }
-}
+use crate::support::workbench::wait_for;
 
 #[test]
 fn rounds_repeat_and_are_counted() {

@@ -1,8 +1,8 @@
 //! Queues that a run is given by name, URL or ARN: how they are found, and what is said when not.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::poll::{bench, poll};
+use crate::support::poll::{bench, journal, poll, read_until};
 use crate::support::sqs_api::{Behavior, FakeSqs, arn};
 
 const DENIED: Behavior = Behavior::Refuse(403, "com.amazonaws.sqs#AccessDeniedException");
@@ -132,16 +132,10 @@ fn named_queue_that_appears_is_polled_from_then_on() {
     let bench = bench("appears", &sqs.url);
     let mut running =
         bench.start("dlq-poll", &["--follow", "--interval", "200ms", "--queue", "orders-dlq"]);
-    let mut failures = 0;
-    loop {
-        let event: Value = serde_json::from_str(&running.line()).unwrap();
-        match event["type"].as_str().unwrap() {
-            "poll.failed" => failures += 1,
-            "poll.finished" => drop(sqs.state().queue("orders-dlq").depth(1)),
-            "queue.raised" => break,
-            _ => {}
-        }
-    }
-    assert_eq!(failures, 1);
+    read_until(&mut running, "poll.finished");
+    read_until(&mut running, "poll.finished");
+    sqs.state().queue("orders-dlq").depth(1);
+    assert_eq!(read_until(&mut running, "queue.raised")["subject"], "orders-dlq");
     running.kill();
+    assert_eq!(journal(&bench).iter().filter(|event| event["type"] == "poll.failed").count(), 1);
 }

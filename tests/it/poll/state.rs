@@ -12,19 +12,66 @@ fn corrupt_state_is_named_and_never_overwritten() {
     for (garbage, offset) in
         [("{\"version\":1,\"floor\":0,???", "byte 23"), ("", "byte 0"), ("\0\0", "byte 0")]
     {
-        for name in ["queues.json", "discovery.json"] {
-            let bench = bench("garbage", &sqs.url);
-            assert_eq!(poll(&bench, &[]).code, 0, "a missing state is a fresh start");
-            std::fs::write(bench.state(name), garbage).unwrap();
-            let output = poll(&bench, &["--refresh"]);
-            assert_eq!((output.code, output.events.len()), (1, 0), "{garbage:?} {output:?}");
-            assert_eq!(output.stderr.lines().count(), 1);
-            let path = bench.state(name).display().to_string();
-            assert!(output.stderr.contains(&path), "{}", output.stderr);
-            assert!(output.stderr.contains(offset), "{garbage:?}: {}", output.stderr);
-            assert_eq!(std::fs::read_to_string(bench.state(name)).unwrap(), garbage);
-        }
+        let bench = bench("garbage", &sqs.url);
+        assert_eq!(poll(&bench, &[]).code, 0, "a missing state is a fresh start");
+        std::fs::write(bench.state("queues.json"), garbage).unwrap();
+        let output = poll(&bench, &["--refresh"]);
+        assert_eq!((output.code, output.events.len()), (1, 0), "{garbage:?} {output:?}");
+        assert_eq!(output.stderr.lines().count(), 1);
+        let path = bench.state("queues.json").display().to_string();
+        assert!(output.stderr.contains(&path), "{}", output.stderr);
+        assert!(output.stderr.contains(offset), "{garbage:?}: {}", output.stderr);
+        assert_eq!(std::fs::read_to_string(bench.state("queues.json")).unwrap(), garbage);
     }
+}
+
+#[test]
+fn damaged_cache_is_rebuilt_with_a_warning() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 2)]);
+    let damages = [
+        ("{\"version\":1,\"entries\":[{", "not a valid state file at byte 24"),
+        ("", "not a valid state file at byte 0"),
+        ("\0\0", "not a valid state file at byte 0"),
+        ("{\"version\":9,\"entries\":[]}", "its version is 9, this program knows 1"),
+    ];
+    for (damaged, defect) in damages {
+        let bench = bench("cache", &sqs.url);
+        assert_eq!(poll(&bench, &[]).events_of("queue.raised").len(), 1);
+        let path = bench.state("discovery.json");
+        std::fs::write(&path, damaged).unwrap();
+        // A dry run reads the cache and does not replace it.
+        for args in [&["--dry-run"][..], &[]] {
+            let output = poll(&bench, args);
+            assert_eq!((output.code, output.edges().len()), (0, 0), "{damaged:?}: {output:?}");
+            assert_eq!(output.single("poll.finished")["data"]["raised"], 1);
+            let path = path.display();
+            let message = format!(
+                "dlq-poll: warning: the cache '{path}' is rebuilt, because it cannot be read: {defect}"
+            );
+            assert!(output.stderr.starts_with(&message), "{damaged:?}: {}", output.stderr);
+            assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+        }
+        let again = poll(&bench, &[]);
+        assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{damaged:?}");
+    }
+}
+
+#[test]
+fn lock_that_another_process_holds_is_named() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 2)]);
+    let bench = bench("held", &sqs.url);
+    assert_eq!(poll(&bench, &[]).code, 0);
+    let held = dlq::store::Lock::try_take(&bench.state("queues.lock")).unwrap().unwrap();
+    let mut running = bench.start("dlq-poll", &[]);
+    wait_for("a warning", || running.stderr().ends_with('\n'));
+    drop(held);
+    let output = running.finish();
+    assert_eq!(output.code(), 0);
+    let path = bench.state("queues.lock").display().to_string();
+    let begin = format!("dlq-poll: warning: waiting for the lock '{path}', which ");
+    assert!(output.stderr.starts_with(&begin), "{output:?}");
+    #[cfg(target_os = "linux")]
+    assert!(output.stderr.contains(&format!("which process {} ('", std::process::id())));
 }
 
 #[test]

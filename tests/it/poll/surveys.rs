@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::poll::{PollOutput, age_state, bench, poll};
+use crate::support::poll::{PollOutput, age_state, bench, poll, read_until};
 use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::workbench::Bench;
 
@@ -174,17 +174,11 @@ fn refresh_that_fails_is_repeated_in_next_rounds() {
         }
         let mut running =
             bench.start("dlq-poll", &["--follow", "--refresh", "--interval", "200ms"]);
-        let next = |running: &mut crate::support::workbench::Running, kind: &str| loop {
-            let event: Value = serde_json::from_str(&running.line()).unwrap();
-            if event["type"] == kind {
-                return event;
-            }
-        };
-        next(&mut running, "poll.finished");
+        read_until(&mut running, "poll.finished");
         sqs.state().queue("late-dlq").depth(1);
         sqs.state().list = Behavior::Normal;
         sqs.state().queue("orders").behavior = Behavior::Normal;
-        assert_eq!(next(&mut running, "queue.raised")["subject"], "late-dlq", "{name}");
+        assert_eq!(read_until(&mut running, "queue.raised")["subject"], "late-dlq", "{name}");
         running.kill();
     }
 }

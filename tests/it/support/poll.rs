@@ -9,7 +9,7 @@ use dlq::time::Timestamp;
 use serde_json::Value;
 
 use super::json_schema::validate;
-use super::workbench::{Bench, Output};
+use super::workbench::{Bench, DEADLINE, Output, Running};
 
 /// Creates a bench whose AWS endpoint is this URL, with worthless credentials.
 pub fn bench(name: &str, url: &str) -> Bench {
@@ -85,6 +85,19 @@ pub fn parse_output(output: Output) -> PollOutput {
     assert!(text.is_empty() || text.ends_with('\n'), "half a line: {text}");
     let events = text.lines().map(checked_event).collect();
     PollOutput { code: output.code(), stderr: output.stderr, events }
+}
+
+/// Reads lines of a running program until an event of this type.
+#[track_caller]
+pub fn read_until(running: &mut Running, kind: &str) -> Value {
+    let begun = std::time::Instant::now();
+    loop {
+        let event: Value = serde_json::from_str(&running.line()).unwrap();
+        if event["type"] == kind {
+            return event;
+        }
+        assert!(begun.elapsed() < DEADLINE, "no {kind}");
+    }
 }
 
 #[track_caller]

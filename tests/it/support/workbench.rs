@@ -231,6 +231,11 @@ impl Running {
         i32::try_from(self.child.id()).unwrap()
     }
 
+    /// Returns standard error so far.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.errors.lock().unwrap()).into_owned()
+    }
+
     /// Closes standard input and waits for the end.
     #[track_caller]
     pub fn finish(&mut self) -> Output {
@@ -248,8 +253,7 @@ impl Running {
         };
         let stdout = self.lines.iter().flatten().collect();
         self.stderr.take().unwrap().join().unwrap();
-        let stderr = String::from_utf8_lossy(&self.errors.lock().unwrap()).into_owned();
-        Output { status, stdout, stderr }
+        Output { status, stdout, stderr: self.stderr() }
     }
 }
 

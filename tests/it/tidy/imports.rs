@@ -36,7 +36,7 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("aws_smithy_runtime_api", &["src/edge/aws"]),
     ("futures_util", &["src/edge/aws"]),
     ("tokio", &["src/edge/aws"]),
-    ("fs2", &["src/store.rs"]),
+    ("fs2", &["src/store"]),
 ];
 
 /// Modules of std that a decision needs no world for.
