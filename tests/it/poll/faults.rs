@@ -182,19 +182,20 @@ fn hostile_names_are_escaped_in_messages() {
     assert!(!message.contains(raw), "{message:?}");
 }
 
-/// Events on a terminal are escaped and still valid JSON; on a pipe no byte is changed.
+/// Events and sentences on a terminal are escaped, and events still valid JSON; on a pipe no byte is changed.
 #[test]
 #[cfg(target_os = "linux")] // elsewhere `script` has other options
 fn event_lines_are_escaped_on_terminal() {
     let name = "x\u{202e}qld\u{9b}2J\u{1b}]52;c;aGk=\u{7}-dlq";
     let sqs = FakeSqs::start().with_queues(&[(name, 1)]);
     let bench = bench("terminal", &sqs.url);
-    for command in ["dlq-poll", "dlq-poll --list", "dlq-poll --lint", "dlq-log"] {
+    let commands = ["dlq-poll", "dlq-poll --list", "dlq-poll --lint", "dlq-log --json"];
+    for command in commands.into_iter().chain(["dlq-log --color never"]) {
         let shown = bench.shell(&format!("script -qec '{command}' /dev/null")).text();
         let raw = |c: char| !"\r\n".contains(c) && (c.is_control() || c == '\u{202e}');
         assert!(shown.contains("202e"), "{command}: {shown:?}");
         assert!(!shown.contains(raw), "{command}: {shown:?}");
-        if !command.contains("--") {
+        if ["dlq-poll", "dlq-log --json"].contains(&command) {
             let events = shown.lines().map(serde_json::from_str::<Value>);
             assert!(events.flatten().any(|event| event["subject"] == name), "{shown}");
         }
