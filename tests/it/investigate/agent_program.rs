@@ -132,7 +132,7 @@ fn example_agent_names_most_frequent_cause() {
             "redrive": "after_fix"})
     );
     let report = std::fs::read_to_string(last["data"]["report"].as_str().unwrap()).unwrap();
-    assert!(report.contains("Status: `likely`") && report.contains("TypeError"), "{report}");
+    assert!(report.contains("- Status: likely, ") && report.contains("TypeError"), "{report}");
     let transcript =
         format!("state/sessions/{}/transcript.ndjson", last["data"]["session"].as_str().unwrap());
     let lines = read_text(&bench, &transcript);
