@@ -6,6 +6,7 @@ use super::Settings;
 use crate::config::keys::Trust::{Anyone, OffOnly};
 use crate::config::keys::section;
 use crate::config::value::{Field, Result};
+use crate::event::words;
 use crate::rules::evidence::redact::{Pattern, Redactor};
 use crate::text::safe;
 
@@ -22,10 +23,22 @@ section! {
     visibility: Duration = "60s", env Anyone => span(VISIBILITY);
     /// Whether FIFO queues are read, which blocks their message groups during the pass.
     allow_fifo: bool = "false", env OffOnly("have message groups blocked") => flag();
+    /// Whether the cause of a dead letter that carries no error is searched for in CloudWatch Logs,
+    /// with the `aws` command: auto or off.
+    logs: LogSearch = "auto", env Anyone => choice(&LogSearch::ALL, LogSearch::as_str);
     /// Patterns to redact beside the built-in kinds: a name and a regular expression each.
     redact: Vec<Pattern> = {}, file Anyone => redact_patterns();
     /// Globs of texts that are not redacted.
     redact_allow: Vec<String> = [], env OffOnly("choose what is not redacted") => patterns();
+}
+
+words! {
+    /// Whether logs are searched for causes.
+    LogSearch {
+        /// Logs are searched where the `aws` command is installed and may ask.
+        Auto = "auto",
+        Off = "off",
+    }
 }
 
 impl Field<'_> {

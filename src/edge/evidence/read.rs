@@ -19,11 +19,12 @@ const EXCERPT: usize = 256;
 /// Messages that the triage examines one by one.
 const MESSAGES_MAX: usize = 1000;
 
-/// Reads a bundle's queue, fingerprints, timeline and first [`MESSAGES_MAX`] messages.
+/// Reads a bundle's queue, fingerprints, timeline, logs and first [`MESSAGES_MAX`] messages.
 pub fn load(bundle: &Path) -> Result<BundleContents, Error> {
     let queue: QueueFacts = store::read_json(&bundle.join(files::QUEUE))?;
     let fingerprints: Fingerprints = store::read_json(&bundle.join(files::FINGERPRINTS))?;
     let timeline: Timeline = store::read_json(&bundle.join(files::TIMELINE))?;
+    let logs = load_logs(bundle)?;
     let path = bundle.join(files::MESSAGES);
     let file = File::open(&path).map_err(|error| Error::file("read", &path, &error))?;
     let mut lines = BufReader::new(file);
@@ -39,7 +40,7 @@ pub fn load(bundle: &Path) -> Result<BundleContents, Error> {
         facts.push(MessageFacts::from_sample(&sampled));
         messages.push(Sampled { body: excerpt(sampled.body), ..sampled });
     }
-    Ok(BundleContents { queue, fingerprints, timeline, facts, messages })
+    Ok(BundleContents { queue, fingerprints, timeline, logs, facts, messages })
 }
 
 /// Reads the output of a bundle's log commands.

@@ -4,6 +4,8 @@
 //! without hidden characters and behind more backticks than it holds: it cannot be a heading, a
 //! link, a mention or the end of a block. Unknown is stated as unknown. Every list has a limit.
 
+mod logs;
+
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -140,6 +142,9 @@ fn excerpt(bundle: &BundleContents, id: &str) -> String {
         };
         return format!("sent {sent}, received {times}×, {} bytes: {body}", seen.size);
     }
+    if let Some(log) = bundle.logs.logs.iter().find(|log| log.id == id) {
+        return logs::excerpt(log);
+    }
     let finding = |rule: &str| queue.lint.iter().find(|finding| finding.rule == rule);
     if let Some(finding) = id.strip_prefix("lint.").and_then(finding) {
         return span_of(&finding.detail, 2 * EXCERPT);
@@ -183,7 +188,7 @@ fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
         let more = if open.len() > LIST { ", …" } else { "" };
         out.line(format!("- Whether the code is at fault in {named}{more}."));
     }
-    out.line("- Logs, deployments and code: they were not read.");
+    logs::unknowns(out, &bundle.logs);
 }
 
 fn shown(value: Option<impl Display>) -> String {

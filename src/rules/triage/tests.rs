@@ -131,6 +131,7 @@ impl Story {
 
     fn bundle(&self) -> BundleContents {
         BundleContents {
+            logs: Default::default(),
             queue: self.queue.clone(),
             fingerprints: Fingerprints { fingerprints: self.groups.clone() },
             timeline: Timeline::default(),
