@@ -6,6 +6,7 @@ use super::Settings;
 use crate::config::keys::Trust::{Anyone, OffOnly};
 use crate::config::keys::section;
 use crate::config::value::{Field, Result};
+use crate::config::yaml::Value;
 use crate::event::words;
 use crate::rules::evidence::redact::{Pattern, Redactor};
 use crate::text::safe;
@@ -25,7 +26,7 @@ section! {
     allow_fifo: bool = "false", env OffOnly("have message groups blocked") => flag();
     /// Whether the cause of a dead letter that carries no error is searched for in CloudWatch Logs,
     /// with the `aws` command: auto or off.
-    logs: LogSearch = "auto", env Anyone => choice(&LogSearch::ALL, LogSearch::as_str);
+    logs: LogSearch = "auto", env Anyone => log_search();
     /// Patterns to redact beside the built-in kinds: a name and a regular expression each.
     redact: Vec<Pattern> = {}, file Anyone => redact_patterns();
     /// Globs of texts that are not redacted.
@@ -42,6 +43,14 @@ words! {
 }
 
 impl Field<'_> {
+    /// Reads `auto` or `off`. YAML reads a bare `off` as false.
+    fn log_search(&self) -> Result<LogSearch> {
+        match self.node.value {
+            Value::Flag(false) => Ok(LogSearch::Off),
+            _ => self.choice(&LogSearch::ALL, LogSearch::as_str),
+        }
+    }
+
     /// Reads the map of redaction patterns. Their names replace the texts that they match.
     fn redact_patterns(&self) -> Result<Vec<Pattern>> {
         let mut patterns = Vec::new();
