@@ -4,6 +4,7 @@ use crate::event::{Finding, Queue};
 use crate::rules::evidence::bundle::{SourceFacts, Timeline};
 use rows::rows;
 
+mod logged;
 mod outside;
 mod rows;
 mod sender;
