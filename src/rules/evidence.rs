@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod decode;
 pub mod fingerprint;
 pub mod log_command;
+pub mod logs;
 pub mod message;
 pub mod peek_limit;
 pub mod redact;

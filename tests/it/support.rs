@@ -1,5 +1,7 @@
 //! Support code of the tests: throw-away folders, stand-ins for servers, and readers of output.
 
+#[cfg(feature = "aws")]
+pub mod aws_logs;
 pub mod claude_api;
 pub mod claude_cli;
 pub mod claude_stub;

@@ -208,6 +208,19 @@ pub fn decode(message: &Message) -> Decoded {
     }
 }
 
+/// Returns what a message would decode to whose error is this text of a log.
+pub fn from_log(text: &str, producer: Producer, payload: PayloadKind) -> Decoded {
+    Decoded {
+        producer,
+        payload,
+        wrapped: Vec::new(),
+        content: Content::Text(String::new()),
+        error: error_report::error_in_text(text, "log", false),
+        request_id: None,
+        trace_id: None,
+    }
+}
+
 /// Returns at most `max` bytes of a text, without splitting a character.
 fn truncated(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]

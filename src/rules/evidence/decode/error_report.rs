@@ -90,7 +90,7 @@ fn error_in_attributes(message: &Message) -> Option<ErrorReport> {
 }
 
 /// Parses a text that is, or may be, an error. Free text counts only if it looks like one.
-fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
+pub(super) fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
     let trimmed = truncated(text, TEXT_MAX).trim();
     if trimmed.starts_with('{')
         && let Ok(Value::Object(object)) = serde_json::from_str(trimmed)
