@@ -156,6 +156,8 @@ pub struct Triage {
     /// Item of the bundle, such as `f1`.
     pub group: String,
     pub fingerprint: String,
+    /// Whether the messages state an error. Else they only look alike.
+    pub states_error: bool,
     /// Messages of the sample in this group.
     pub count: u64,
     pub category: Category,

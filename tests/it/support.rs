@@ -6,6 +6,7 @@ pub mod claude_api;
 pub mod claude_cli;
 pub mod claude_stub;
 pub mod event_lines;
+pub mod evidence;
 pub mod http;
 pub mod investigate;
 pub mod json_schema;

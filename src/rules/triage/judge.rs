@@ -48,6 +48,7 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
     Triage {
         group: case.group.item.clone(),
         fingerprint: case.group.id.clone(),
+        states_error: has_error(case.group),
         count: case.group.count,
         category,
         fault,
