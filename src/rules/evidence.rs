@@ -4,6 +4,7 @@
 pub mod bundle;
 pub mod decode;
 pub mod fingerprint;
+mod inflate;
 pub mod log_command;
 pub mod logs;
 pub mod message;

@@ -73,6 +73,11 @@ pub(super) fn first_eight_bytes(hash: Sha256) -> u64 {
     u64::from_be_bytes(first)
 }
 
+/// Returns whether a text has no control characters other than line breaks and tabs.
+pub(super) fn is_printable(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
 words! {
     /// The service that put a message into a dead-letter queue.
     Producer {
