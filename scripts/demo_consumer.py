@@ -1,15 +1,16 @@
 """A shop's queues, and a consumer with a bug that produces dead letters.
 
-    demo_consumer.py ADDRESS
+    demo_consumer.py ADDRESS LOG
 
 Creates 12 queues (5 with a dead-letter queue, 5 dead-letter queues, 2 without), sends orders, and
 processes them. An order without a field that the code expects fails every time; after
 maxReceiveCount attempts SQS itself moves it. Other services put undeliverable messages directly into
-a dead-letter queue, with the reason in attributes: two queues get such messages. Returns when every
-dead letter is counted.
+a dead-letter queue, with the reason in attributes: two queues get such messages. The consumer writes
+its log to the file LOG. Returns when every dead letter is counted.
 """
 
 import json
+import logging
 import sys
 import time
 
@@ -47,6 +48,9 @@ COUNTS = [
 ]
 
 sqs = boto3.client("sqs", endpoint_url=sys.argv[1])
+log = logging.getLogger("consumer")
+log.addHandler(logging.FileHandler(sys.argv[2]))
+log.handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
 
 
 def create(name: str, **attributes: str) -> str:
@@ -89,6 +93,7 @@ def consume(url: str) -> tuple[int, int]:
                 handle(message["Body"])
             except KeyError:
                 failed += 1
+                log.exception("message %s failed", message["MessageId"])
                 # Return it at once rather than after the visibility timeout.
                 sqs.change_message_visibility(
                     QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0

@@ -27,8 +27,8 @@ pub use load::{in_force, load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use secret::{Secret, SecretValue};
 pub use settings::{
-    Account, Agent, AutoInvestigation, Aws, ChannelKind, Claude, Evidence, Features, Monitoring,
-    Notifications, Origin, QueueRule, ResultFormat, Settings, State,
+    Account, Agent, AutoInvestigation, Aws, ChannelKind, Claude, Evidence, Features, LogSearch,
+    Monitoring, Notifications, Origin, QueueRule, ResultFormat, Settings, State,
 };
 
 use crate::error::Error;

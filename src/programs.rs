@@ -48,7 +48,7 @@ Makes one round, for cron, or round after round with --follow.
         ),
         Opt::flag("refresh", "look for queues now, whatever the cache holds"),
         Opt::flag("all", "print queue.polled for every queue"),
-        Opt::flag("list", "print the queues that were found, with their sources, and end")
+        Opt::flag("list", "print the queues that were found, with depth and sources, and end")
             .conflicts(&["queue"]),
         Opt::flag("lint", "print problems of the queues' settings, and end").conflicts(&["queue"]),
         Opt::flag("check", "exit with 1 when a queue is raised or could not be read"),

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 }
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
-    let run_options = RunOptions {
+    let mut run_options = RunOptions {
         queues: given.texts("queue"),
         follow: given.has("follow"),
         rounds: given.number("rounds"),
@@ -26,13 +26,16 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         all: given.has("all"),
         check: given.has("check"),
         dry_run: given.has("dry-run"),
+        patterns: Vec::new(),
     };
     let (mut settings, env) = tool::settings(given)?;
     aws::narrow(&mut settings.aws, |option| given.has(option));
+    run_options.patterns = poll::named_patterns(&settings, |option| given.has(option));
     let sqs = Sqs::connect(&aws::scopes(&settings.aws, &env), &settings.monitoring)?;
     let lint = given.has("lint");
     if given.has("list") || lint {
-        return poll::show(&sqs, &settings.monitoring, lint).map(ExitOutcome::from_failed);
+        return poll::show(&sqs, &settings.monitoring, &run_options.patterns, lint)
+            .map(ExitOutcome::from_failed);
     }
     let store = tool::store(&settings, &env, !given.has("dry-run"))?;
     let journal = Journal::new(&store, settings.state.rotation());

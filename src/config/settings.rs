@@ -10,7 +10,7 @@ mod notifications;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use evidence::Evidence;
+pub use evidence::{Evidence, LogSearch};
 pub use investigation::{Agent, AutoInvestigation, Claude, QueueRule, ResultFormat};
 
 pub use crate::event::Severity;
@@ -66,6 +66,7 @@ pub(super) fn specs() -> Vec<&'static KeySpec> {
     let mut specs: Vec<_> = setters().map(|key| &key.spec).collect();
     specs.extend(ACCOUNT.iter().map(|key| &key.spec));
     specs.extend(investigation::QUEUE.iter().map(|key| &key.spec));
+    specs.extend(investigation::QUEUE_LOGS.iter().map(|key| &key.spec));
     specs.extend(investigation::COMMAND.iter().map(|key| &key.spec));
     specs.extend(notifications::CHANNEL.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));

@@ -32,6 +32,7 @@ use self::client::{Clients, Priority, ScopeClient};
 use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
 use crate::event::Queue;
+use crate::rules::evidence::logs::aws_cli::CallScope;
 use crate::rules::queue::address;
 use crate::rules::queue::discovery_cache::CacheKey;
 use crate::rules::queue::redrive_graph::Survey;
@@ -110,6 +111,23 @@ impl Sqs {
         let Scope { profile, endpoint, .. } = &self.clients.scopes[scope].scope;
         queue.profile.clone_from(profile);
         queue.endpoint.clone_from(endpoint);
+    }
+
+    /// Returns how the `aws` command asks in a scope, and the variables that it needs beside those
+    /// of this process.
+    pub fn call_scope(&self, scope: usize) -> (CallScope, Vec<(&'static str, String)>) {
+        let Scope { profile, endpoint, access_key, .. } = &self.clients.scopes[scope].scope;
+        let key = access_key.as_ref().filter(|_| profile.is_none()).into_iter().flat_map(|key| {
+            let token = key.session_token().map(|token| ("AWS_SESSION_TOKEN", token));
+            let secret = ("AWS_SECRET_ACCESS_KEY", key.secret_access_key());
+            [Some(("AWS_ACCESS_KEY_ID", key.access_key_id())), Some(secret), token]
+        });
+        let call = CallScope {
+            region: self.region(scope).to_owned(),
+            profile: profile.clone(),
+            endpoint: endpoint.clone(),
+        };
+        (call, key.flatten().map(|(name, value)| (name, value.to_owned())).collect())
     }
 
     /// Names a scope in a sentence.

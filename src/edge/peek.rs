@@ -18,15 +18,17 @@ use queue_settings::QueueSettings;
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::{Evidence, Settings};
+use crate::config::{Evidence, LogSearch, Settings};
 use crate::document::Keys;
 use crate::edge::aws::{BATCH, Sqs};
+use crate::edge::evidence::cloudwatch::LogSettings;
 use crate::edge::evidence::write::BundleWriter;
 use crate::error::Error;
 use crate::event::{self, Cause, Event, QueueSampled, ToolName};
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::evidence::bundle::Sampled;
+use crate::rules::evidence::logs::LogSource;
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::peek_limit;
 use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, PeekRefusal, Peeks};
@@ -200,7 +202,9 @@ impl Peeker {
         let commands = rule.map_or(&[][..], |rule| &rule.evidence);
         let depth = settings.attributes.counts.depth();
         let ids = writer.message_ids.clone();
-        let (prints, path) = writer.finish(target.raised_at, settings.facts, commands)?;
+        let searches = self.log_settings(target, rule.and_then(|rule| rule.logs.as_ref()));
+        let (prints, path) =
+            writer.finish(target.raised_at, settings.facts, commands, searches.as_ref())?;
         let bundle = path.display().to_string();
         let causes = prints.fingerprints.iter().map(|group| Cause {
             id: group.id.clone(),
@@ -250,6 +254,20 @@ impl Peeker {
             show_span(visibility),
         ));
         false
+    }
+
+    /// Returns how to search in CloudWatch Logs; `None` where that is switched off.
+    fn log_settings<'a>(
+        &'a self,
+        target: &PeekTarget,
+        source: Option<&'a LogSource>,
+    ) -> Option<LogSettings<'a>> {
+        let (mut scope, variables) = self.sqs.call_scope(target.scope);
+        // Older versions of the command ignore this variable, and would ask AWS.
+        let variable = || std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
+        scope.endpoint = scope.endpoint.or_else(variable);
+        let is_wanted = self.settings.evidence.logs == LogSearch::Auto;
+        is_wanted.then(|| LogSettings { scope, variables, source, state: self.store.dir() })
     }
 
     /// Removes the record of a pass whose first receive was refused: it has taken nothing. A

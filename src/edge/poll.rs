@@ -10,7 +10,7 @@ mod options;
 mod round_lines;
 mod show;
 
-pub use options::RunOptions;
+pub use options::{RunOptions, named_patterns};
 pub use show::show;
 
 use discover::{Discovered, Unseen};
@@ -35,6 +35,7 @@ use crate::rules::queue::monitor::{Policy, Polled, asks_for_tasks};
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::rules::queue::schedule;
+use crate::rules::queue::unmatched_pattern;
 use crate::store::Store;
 use crate::text;
 use crate::time::Timestamp;
@@ -142,6 +143,9 @@ impl Poller {
         } else {
             self.find_given(&mut unseen)?;
         }
+        if self.round == 1 && self.given.is_empty() && unseen.unlisted_scopes == 0 {
+            self.warn_of_unmatched_patterns()?;
+        }
         self.warn_of(std::mem::take(&mut unseen.sentences));
         let discovery_calls = self.sqs.api_calls() - earlier_calls;
         if discovery_calls > 0 {
@@ -197,6 +201,27 @@ impl Poller {
         let sentences: BTreeSet<String> = sentences.into_iter().collect();
         sentences.difference(&self.warned).for_each(|sentence| log::warn(sentence));
         self.warned = sentences;
+    }
+
+    /// Warns of patterns that match no dead-letter queue. A run of cron has too little to say: it
+    /// warns of those of its options only.
+    fn warn_of_unmatched_patterns(&mut self) -> Result<(), Error> {
+        let is_watched = self.run.is_repeated() || log::stderr_is_terminal();
+        let mut patterns = std::mem::take(&mut self.run.patterns);
+        patterns.retain(|list| is_watched || list.is_option());
+        if patterns.is_empty() {
+            return Ok(());
+        }
+        let doc = self.now_discovered()?;
+        let scopes = 0..self.sqs.scopes();
+        let entries = scopes.filter_map(|at| doc.entry(&self.sqs.cache_key(at, &self.monitoring)));
+        let names: BTreeSet<&str> = entries
+            .flat_map(|entry| &entry.queues)
+            .map(|known| known.queue.name.as_str())
+            .collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        unmatched_pattern::sentences(&patterns, &names).iter().for_each(|line| log::warn(line));
+        Ok(())
     }
 
     /// Returns the price of a month of rounds and discovery at their intervals, in US dollars.

@@ -482,10 +482,12 @@ impl QueueLinted {
 }
 
 impl InvestigationSkipped {
-    /// Returns WARN for reasons that need a person: no agent, or no money.
+    /// Returns WARN for reasons that need a person.
     fn severity_of_reason(&self) -> Severity {
         match self.reason.as_str() {
-            "agent_missing" | "agent_unfit" | "budget" => Severity::Warn,
+            "agent_missing" | "agent_unfit" | "budget" | "needs_person" | "unexplained" => {
+                Severity::Warn
+            }
             _ => Severity::Info,
         }
     }

@@ -4,7 +4,9 @@
 pub mod bundle;
 pub mod decode;
 pub mod fingerprint;
+mod inflate;
 pub mod log_command;
+pub mod logs;
 pub mod message;
 pub mod peek_limit;
 pub mod redact;

@@ -3,11 +3,14 @@
 
 pub mod branch_name;
 pub mod budget;
+pub mod claim;
+pub mod claimed_cause;
 pub mod document;
 pub mod eligibility;
 pub mod incident;
 pub mod lookup;
 pub mod plan;
 pub mod preflight;
+pub mod preflight_skip;
 pub mod session;
 pub mod wait;

@@ -15,3 +15,4 @@ pub mod redrive_graph;
 pub mod schedule;
 pub mod survey_gap;
 pub mod threshold;
+pub mod unmatched_pattern;

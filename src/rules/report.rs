@@ -121,8 +121,8 @@ pub(super) fn redrive(advice: RedriveAdvice, queue: &Queue) -> String {
 }
 
 /// Instruction for messages that AWS does not move back.
-const NO_SOURCE: &str = "send the messages to their target again, a few at first: no source queue is \
-                         known, and AWS moves back only messages that came from a queue";
+const NO_SOURCE: &str = "send the messages to their target again, a few at first: AWS moves back only \
+                         messages that came from a source queue, and none of these is known to";
 
 /// Adds commands in a block for a shell.
 pub(super) fn commands(out: &mut Page, all: &[String]) {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::evidence::bundle::{Fingerprints, Group, QueueFacts, Sampled, Timeline};
+use super::evidence::bundle::{Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline};
 use crate::event::{Verdict, words};
 use crate::text::count;
 use crate::time::Timestamp;
@@ -28,12 +28,14 @@ mod proof;
 pub mod report;
 mod sentences;
 
-/// Contents of an evidence bundle, without its logs.
+/// Contents of an evidence bundle.
 #[derive(Debug, Clone, Default)]
 pub struct BundleContents {
     pub queue: QueueFacts,
     pub fingerprints: Fingerprints,
     pub timeline: Timeline,
+    /// Log commands and searches, without their output.
+    pub logs: Logs,
     /// Facts of each message for the judgement.
     pub facts: Vec<MessageFacts>,
     /// Messages with excerpts for bodies.
@@ -162,6 +164,8 @@ pub struct Triage {
     /// Item of the bundle, such as `f1`.
     pub group: String,
     pub fingerprint: String,
+    /// Whether the messages state an error. Else they only look alike.
+    pub states_error: bool,
     /// Messages of the sample in this group.
     pub count: u64,
     pub category: Category,

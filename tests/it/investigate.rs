@@ -11,6 +11,7 @@ mod evidence;
 mod filter;
 mod named_queue;
 mod replay;
+mod same_shape;
 mod session_end;
 mod supervisor;
 mod unrecorded;

@@ -244,6 +244,7 @@ fn pattern_without_a_match_is_reported_with_the_nearest_name() {
 #[test]
 fn verbose_reports_the_configuration_in_force() {
     let mut bench = Bench::new("log-config");
+    bench.unset("DLQ_EVIDENCE_LOGS");
     fill_journal(&bench, 1 << 20, 0..1);
     let state = bench.path("state").display().to_string();
     let stderr = |bench: &Bench| bench.run("dlq-log", &["-v"], "").stderr;

@@ -1,4 +1,5 @@
 //! `dlq-peek`: its passes over a queue, and hostile messages.
 
 mod hostile;
+mod logs;
 mod passes;

@@ -1,9 +1,12 @@
 //! Support code of the tests: throw-away folders, stand-ins for servers, and readers of output.
 
+#[cfg(feature = "aws")]
+pub mod aws_logs;
 pub mod claude_api;
 pub mod claude_cli;
 pub mod claude_stub;
 pub mod event_lines;
+pub mod evidence;
 pub mod http;
 pub mod investigate;
 pub mod json_schema;

@@ -6,6 +6,8 @@ use super::Settings;
 use crate::config::keys::Trust::{Anyone, OffOnly};
 use crate::config::keys::section;
 use crate::config::value::{Field, Result};
+use crate::config::yaml::Value;
+use crate::event::words;
 use crate::rules::evidence::redact::{Pattern, Redactor};
 use crate::text::safe;
 
@@ -22,13 +24,33 @@ section! {
     visibility: Duration = "60s", env Anyone => span(VISIBILITY);
     /// Whether FIFO queues are read, which blocks their message groups during the pass.
     allow_fifo: bool = "false", env OffOnly("have message groups blocked") => flag();
+    /// Whether the cause of a dead letter that carries no error is searched for in CloudWatch Logs,
+    /// with the `aws` command: auto or off.
+    logs: LogSearch = "auto", env Anyone => log_search();
     /// Patterns to redact beside the built-in kinds: a name and a regular expression each.
     redact: Vec<Pattern> = {}, file Anyone => redact_patterns();
     /// Globs of texts that are not redacted.
     redact_allow: Vec<String> = [], env OffOnly("choose what is not redacted") => patterns();
 }
 
+words! {
+    /// Whether logs are searched for causes.
+    LogSearch {
+        /// Logs are searched where the `aws` command is installed and may ask.
+        Auto = "auto",
+        Off = "off",
+    }
+}
+
 impl Field<'_> {
+    /// Reads `auto` or `off`. YAML reads a bare `off` as false.
+    fn log_search(&self) -> Result<LogSearch> {
+        match self.node.value {
+            Value::Flag(false) => Ok(LogSearch::Off),
+            _ => self.choice(&LogSearch::ALL, LogSearch::as_str),
+        }
+    }
+
     /// Reads the map of redaction patterns. Their names replace the texts that they match.
     fn redact_patterns(&self) -> Result<Vec<Pattern>> {
         let mut patterns = Vec::new();

@@ -16,6 +16,7 @@ use crate::event::words;
 use crate::glob::GlobList;
 use crate::money::Usd;
 use crate::rules::agent::subagent::is_model;
+use crate::rules::evidence::logs::{LogSource, query};
 use crate::rules::investigation::budget::{BudgetLimits, NEAR_LOSS};
 use crate::text::{safe, shorten};
 
@@ -100,6 +101,24 @@ section! {
     fix: bool = "false", file OffOnly("have files changed") => flag();
     /// Commands whose output is filed with a sample of the messages.
     evidence: Vec<Vec<String>> = [], file NoCommand => list(|entry| entry.program());
+    /// Log of the consumer of the source queue, where it cannot be told from the queue: a function
+    /// or a log group.
+    logs: Option<LogSource> = none, file Owner(LOGS) => log_source();
+}
+
+const LOGS: &str = "choose which logs are read";
+
+section! {
+    /// Entry `logs` of a queue.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct QueueLogs, QUEUE_LOGS for entry: QueueLogs []
+        in "auto_investigation.queues[].logs";
+    /// Name of the Lambda function whose log is searched.
+    lambda: Option<String> = none, file Anyone =>
+        text_like("the name of a function such as orders", query::is_function);
+    /// Log group of CloudWatch Logs that is searched.
+    log_group: Option<String> = none, file Anyone =>
+        text_like("the name of a log group such as /ecs/orders", query::is_group);
 }
 
 section! {
@@ -124,6 +143,16 @@ impl QueueRule {
 }
 
 impl Field<'_> {
+    /// Reads `{lambda: NAME}` or `{log_group: GROUP}`.
+    fn log_source(&self) -> Result<LogSource> {
+        let logs: QueueLogs = read_entry(QUEUE_LOGS, self)?;
+        match (logs.lambda, logs.log_group) {
+            (Some(name), None) => Ok(LogSource::Lambda(name)),
+            (None, Some(group)) => Ok(LogSource::Group(group)),
+            _ => Err(self.problem("expected either 'lambda' or 'log_group'")),
+        }
+    }
+
     /// Reads a name, a list, or `{command: [...]}`. In a variable, a text with a slash is a
     /// command.
     fn agent(&self) -> Result<Agent> {

@@ -268,3 +268,18 @@ fn file_over_its_limit_or_not_in_utf8_is_refused() {
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
+
+#[test]
+fn log_search_is_switched_off_by_the_bare_word() {
+    let logs = |text: &str| read(text).map(|settings| settings.evidence.logs).ok();
+    let rows = [
+        ("evidence: {logs: off}", Some(LogSearch::Off)),
+        ("evidence: {logs: 'off'}", Some(LogSearch::Off)),
+        ("evidence: {logs: auto}", Some(LogSearch::Auto)),
+        ("evidence: {logs: on}", None),
+        ("evidence: {logs: sometimes}", None),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(logs(text), expected, "{text}");
+    }
+}

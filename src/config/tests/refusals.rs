@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 23] = [
+const GUARDED: [(&str, &str); 24] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -256,6 +256,10 @@ const GUARDED: [(&str, &str); 23] = [
     (
         "auto_investigation.queues[].evidence",
         "auto_investigation: {queues: [{match: a, evidence: [[touch]]}]}",
+    ),
+    (
+        "auto_investigation.queues[].logs",
+        "auto_investigation: {queues: [{match: a, logs: {log_group: /ecs/a}}]}",
     ),
 ];
 

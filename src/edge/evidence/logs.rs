@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use super::letters::Letters;
 use crate::clock;
 use crate::edge::command;
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::log;
 use crate::rules::evidence::bundle::{Log, Logs};
 use crate::rules::evidence::log_command;
 use crate::rules::evidence::log_command::LogCommandValues;
+use crate::rules::evidence::logs::command_output;
 use crate::rules::evidence::redact::Redactor;
 use crate::store;
 use crate::text;
@@ -28,10 +30,12 @@ const COMMANDS_MAX: usize = 8;
 /// The time for all commands of one queue.
 const DEADLINE_ALL: Duration = Duration::from_secs(3 * 60);
 
-/// Runs the commands one after another and writes their output into `folder`.
+/// Runs the commands one after another and writes their output into `folder`. Letters get the
+/// causes that the output shows.
 pub(super) fn run_all(
     commands: &[Vec<String>],
     values: &LogCommandValues,
+    letters: &mut Letters,
     redactor: &Redactor,
     folder: &Path,
 ) -> Result<Logs, Error> {
@@ -42,7 +46,9 @@ pub(super) fn run_all(
         match log_command::fill(argv, values) {
             Some(filled) => {
                 let remaining = until.saturating_duration_since(clock::tick());
-                run(&mut log, &filled, remaining.min(DEADLINE), redactor, folder)?;
+                let output = run(&mut log, &filled, remaining.min(DEADLINE), redactor, folder)?;
+                let causes = command_output::causes(&output, &letters.unexplained());
+                letters.explain(&mut log, causes, None, redactor);
             }
             None => {
                 log.command.clone_from(argv);
@@ -64,19 +70,20 @@ pub(super) fn run_all(
     Ok(logs)
 }
 
+/// Runs a command, writes its redacted output, and returns the output as it is.
 fn run(
     log: &mut Log,
     argv: &[String],
     deadline: Duration,
     redactor: &Redactor,
     folder: &Path,
-) -> Result<(), Error> {
+) -> Result<String, Error> {
     log.command = argv.iter().map(|word| redactor.redact_text(word).into_owned()).collect();
     let ran = match command::run(argv, None, deadline, OUTPUT_MAX, Stdio::null()) {
         Ok(ran) => ran,
         Err(cause) => {
             log.detail = Some(format!("could not be started: {cause}"));
-            return Ok(());
+            return Ok(String::new());
         }
     };
     log.status = ran.status.and_then(|status| status.code());
@@ -85,11 +92,11 @@ fn run(
         log.detail = Some(format!("stopped after {}s", deadline.as_secs()));
     }
     let output = String::from_utf8_lossy(&ran.output);
-    let output = redactor.redact_text(&output);
+    let redacted = redactor.redact_text(&output);
     let lines: Vec<String> =
-        output.lines().map(|line| text::safe(line) + "\n").map(Into::into).collect();
+        redacted.lines().map(|line| text::safe(line) + "\n").map(Into::into).collect();
     let name = format!("{}.txt", log.id.replace(':', "-"));
     store::replace(&folder.join(&name), lines.concat().as_bytes())?;
     log.file = Some(name);
-    Ok(())
+    Ok(output.into_owned())
 }

@@ -19,18 +19,19 @@ const EXCERPT: usize = 256;
 /// Messages that the triage examines one by one.
 const MESSAGES_MAX: usize = 1000;
 
-/// Reads a bundle's queue, fingerprints, timeline and first [`MESSAGES_MAX`] messages.
+/// Reads a bundle's queue, fingerprints, timeline, logs and first [`MESSAGES_MAX`] messages.
 pub fn load(bundle: &Path) -> Result<BundleContents, Error> {
     let queue: QueueFacts = store::read_json(&bundle.join(files::QUEUE))?;
     let fingerprints: Fingerprints = store::read_json(&bundle.join(files::FINGERPRINTS))?;
     let timeline: Timeline = store::read_json(&bundle.join(files::TIMELINE))?;
+    let logs = load_logs(bundle)?;
     let (mut facts, mut messages): (Vec<MessageFacts>, Vec<Sampled>) = (Vec::new(), Vec::new());
     each_message(bundle, |sampled, _| {
         facts.push(MessageFacts::from_sample(&sampled));
         messages.push(Sampled { body: excerpt(sampled.body), ..sampled });
         Ok(facts.len() < MESSAGES_MAX)
     })?;
-    Ok(BundleContents { queue, fingerprints, timeline, facts, messages })
+    Ok(BundleContents { queue, fingerprints, timeline, logs, facts, messages })
 }
 
 /// Passes each message of a bundle and its line, without its LF, to `visit`, until that returns

@@ -1,16 +1,17 @@
 //! Writing an evidence bundle: its folder has the name `N.part` until it is complete.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::cloudwatch::LogSettings;
+use super::letters::{Letters, lines_file};
 use super::logs;
 use crate::clock;
 use crate::error::Error;
-use crate::rules::evidence::bundle::{Fingerprints, QueueFacts, Sampled, files};
+use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, files};
 use crate::rules::evidence::fingerprint;
-use crate::rules::evidence::fingerprint::Grouper;
 use crate::rules::evidence::log_command::{LogCommandValues, LoggedIds};
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::redact::Redactor;
@@ -30,7 +31,7 @@ pub(crate) struct BundleWriter<'a> {
     part: PathBuf,
     path: PathBuf,
     messages: BufWriter<File>,
-    grouper: Grouper,
+    letters: Letters,
     facts: timeline::TimelineFacts,
     /// The SQS id of each message, once for each time it was received.
     pub(crate) message_ids: Vec<String>,
@@ -60,7 +61,7 @@ impl<'a> BundleWriter<'a> {
             part,
             path,
             messages: BufWriter::new(file),
-            grouper: Grouper::default(),
+            letters: Letters::default(),
             facts: timeline::TimelineFacts::default(),
             message_ids: Vec::new(),
             logged_ids: LoggedIds::default(),
@@ -79,12 +80,11 @@ impl<'a> BundleWriter<'a> {
         self.logged_ids.messages.insert(message.id.clone());
         self.logged_ids.requests.extend(decoded.request_id.iter().filter(is_searched).cloned());
         self.logged_ids.traces.extend(decoded.trace_id.iter().filter(is_searched).cloned());
-        let content = decoded.content.digest();
         let sampled =
-            sample::sampled_message(&id, message, decoded, &print.id, Some(self.redactor));
+            sample::sampled_message(&id, message, decoded.clone(), &print.id, Some(self.redactor));
         let first = [self.facts.first_received_at, sampled.first_received_at];
         self.facts.first_received_at = first.into_iter().flatten().min();
-        self.grouper.add(&id, sampled.sent_at, content, print);
+        self.letters.add(&decoded, &sampled, print);
         // Escaped, because cat(1) sends the file to a terminal as it is.
         let line = serde_json::to_vec(&sampled).unwrap_or_default();
         let line = text::safe_json(&line);
@@ -93,33 +93,39 @@ impl<'a> BundleWriter<'a> {
         Ok(sampled)
     }
 
-    /// Runs the configured log commands, writes the remaining files, and renames the folder to its
-    /// final name.
+    /// Runs the configured log commands, searches in CloudWatch Logs, writes the remaining files, and
+    /// renames the folder to its final name.
     pub(crate) fn finish(
         mut self,
         raised_at: Option<Timestamp>,
         queue_facts: QueueFacts,
         commands: &[Vec<String>],
+        settings: Option<&LogSettings<'_>>,
     ) -> Result<(Fingerprints, PathBuf), Error> {
         let path = self.part.join(files::MESSAGES);
         let synced = self.messages.flush().and_then(|()| self.messages.get_ref().sync_all());
         synced.map_err(|error| Error::file("write", &path, &error))?;
-        let mut prints = std::mem::take(&mut self.grouper).finish();
-        for group in &mut prints.fingerprints {
-            sample::redact_group(group, self.redactor);
-        }
         self.facts.raised_at = raised_at;
         self.facts.asked_at = queue_facts.asked_at;
         self.facts.taken = self.message_ids.len() as u64;
         let now = clock::now();
-        let first_sent = prints.fingerprints.iter().filter_map(|group| group.first_sent_at).min();
         let values = LogCommandValues {
             queue: queue_facts.queue.name.clone(),
-            start: first_sent.unwrap_or(now).minus(MARGIN),
+            start: self.letters.first_sent_at().unwrap_or(now).minus(MARGIN),
             end: now.plus(MARGIN),
             ids: std::mem::take(&mut self.logged_ids),
         };
-        let logs = logs::run_all(commands, &values, self.redactor, &self.part)?;
+        let (letters, redactor) = (&mut self.letters, self.redactor);
+        let mut logs = logs::run_all(commands, &values, letters, redactor, &self.part)?;
+        if let Some(settings) = settings {
+            letters.search(&mut logs, &queue_facts, raised_at, settings, redactor);
+        }
+        self.write_lines(&mut logs)?;
+        self.rewrite_fingerprints()?;
+        let mut prints = self.letters.group();
+        for group in &mut prints.fingerprints {
+            sample::redact_group(group, self.redactor);
+        }
         let timeline = timeline::build(&prints.fingerprints, self.facts);
         write(&self.part, files::QUEUE, &queue_facts)?;
         write(&self.part, files::FINGERPRINTS, &prints)?;
@@ -131,6 +137,41 @@ impl<'a> BundleWriter<'a> {
             .map_err(|error| Error::file("make folder", &self.path, &error))?;
         store::sync_parent(&self.path)?;
         Ok((prints, self.path.clone()))
+    }
+
+    /// Writes the lines that searches cite into files of their own, as the output of commands is.
+    fn write_lines(&self, logs: &mut Logs) -> Result<(), Error> {
+        for log in logs.logs.iter_mut().filter(|log| log.file.is_none() && !log.lines.is_empty()) {
+            let name = format!("{}.txt", log.id.replace(':', "-"));
+            store::replace(&self.part.join(&name), lines_file(&log.lines).as_bytes())?;
+            log.file = Some(name);
+        }
+        Ok(())
+    }
+
+    /// Replaces the fingerprints of the messages whose cause a log shows.
+    fn rewrite_fingerprints(&self) -> Result<(), Error> {
+        let replaced = self.letters.replaced();
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        let path = self.part.join(files::MESSAGES);
+        let failed = |error: std::io::Error| Error::file("read", &path, &error);
+        let lines = BufReader::new(File::open(&path).map_err(failed)?).split(b'\n');
+        store::replace_with(&path, |file| {
+            for (at, line) in lines.enumerate() {
+                let line = String::from_utf8_lossy(&line?).into_owned();
+                let new = replaced.iter().find(|(index, _, _)| *index == at);
+                let line = new.map_or(line.clone(), |(_, before, now)| {
+                    // Only the ids of the message stand before it, and a quote in them is escaped.
+                    let key = |id: &str| format!("\"fingerprint\":\"{id}\"");
+                    line.replacen(&key(before), &key(now), 1)
+                });
+                file.write_all(line.as_bytes())?;
+                file.write_all(b"\n")?;
+            }
+            Ok(())
+        })
     }
 }
 

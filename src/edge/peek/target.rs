@@ -1,5 +1,7 @@
 //! The target of a peek: a queue, its scope, and its open incident.
 
+use std::collections::BTreeSet;
+
 use super::Peeker;
 use crate::document::Keys;
 use crate::error::Error;
@@ -9,6 +11,7 @@ use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::document::Watched;
 use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::keep_first_of_each;
+use crate::text;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone)]
@@ -44,7 +47,14 @@ impl Peeker {
         let scopes: Vec<usize> = (0..self.sqs.scopes()).filter(is_wanted).collect();
         if scopes.is_empty() {
             let account = account.unwrap_or_default();
-            return Err(Error::wrong(format!("no account '{account}' is configured")));
+            let names: BTreeSet<_> =
+                (0..self.sqs.scopes()).map(|at| self.sqs.account(at)).collect();
+            let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+            let why = match names.as_slice() {
+                [] => format!("no account '{}' is configured", text::safe(account)),
+                names => text::unknown("account", account, names),
+            };
+            return Err(Error::Usage(format!("option '--account': {why}")));
         }
         let address = QueueAddress::parse(name);
         let scopes = self.sqs.scopes_for(&address, &scopes);

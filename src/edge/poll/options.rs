@@ -1,7 +1,8 @@
 //! The options of a run of `dlq-poll`.
 
-use crate::config::Monitoring;
+use crate::config::{Monitoring, Settings};
 use crate::rules::queue::monitor::Policy;
+use crate::rules::queue::unmatched_pattern::NamedPatterns;
 
 /// The options of a run that are not settings.
 #[derive(Debug, Default, PartialEq)]
@@ -18,6 +19,24 @@ pub struct RunOptions {
     pub check: bool,
     /// Whether state and journal stay as they are.
     pub dry_run: bool,
+    /// The patterns of names that should match a queue.
+    pub patterns: Vec<NamedPatterns>,
+}
+
+/// Returns the patterns of names of a configuration. Options `--match` and `--exclude` have set some
+/// of them when they are `given`.
+pub fn named_patterns(settings: &Settings, given: impl Fn(&str) -> bool) -> Vec<NamedPatterns> {
+    let (monitoring, investigation) = (&settings.monitoring, &settings.auto_investigation);
+    let matching = if given("match") { "--match" } else { "monitoring.match" };
+    let exclude = if given("exclude") { "--exclude" } else { "monitoring.exclude" };
+    let mut all = vec![
+        NamedPatterns::new(matching, &monitoring.matching),
+        NamedPatterns::new(exclude, &monitoring.exclude),
+        NamedPatterns::new("auto_investigation.target_queues", &investigation.target_queues),
+    ];
+    let matches = investigation.queues.iter().map(|rule| &rule.matching);
+    all.extend(matches.map(|one| NamedPatterns::new("auto_investigation.queues match", one)));
+    all
 }
 
 impl RunOptions {

@@ -2,7 +2,7 @@
 //!
 //! Prints a table on a terminal, and events otherwise.
 
-use std::fmt::Write;
+use std::collections::HashMap;
 
 use super::discover::found_line;
 use crate::config::Monitoring;
@@ -15,25 +15,74 @@ use crate::rules::queue::lint;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::rules::queue::survey_gap::{self, name_queues};
+use crate::rules::queue::unmatched_pattern::{self, NamedPatterns};
+use crate::rules::view::queue_list;
 use crate::text;
 use crate::wire;
 
 /// Prints what discovery finds, or with `lints` what lint finds. Returns whether a part could not
 /// be seen.
-pub fn show(sqs: &Sqs, monitoring: &Monitoring, lints: bool) -> Result<bool, Error> {
+pub fn show(
+    sqs: &Sqs,
+    monitoring: &Monitoring,
+    patterns: &[NamedPatterns],
+    lints: bool,
+) -> Result<bool, Error> {
     let scopes: Vec<usize> = (0..sqs.scopes()).collect();
     let survey = sqs.survey(&scopes, lints || monitoring.discover.reads_attributes());
-    let unseen: Vec<String> =
+    let mut unseen: Vec<String> =
         survey.scopes.iter().flat_map(|seen| unseen_sentences(seen, lints)).collect();
-    unseen.iter().for_each(|sentence| log::warn(sentence));
-    let people = wire::stdout_is_terminal();
+    let mut known = redrive_graph::find(&survey, monitoring.discover, monitoring.patterns.as_ref());
+    known.iter_mut().for_each(|known| sqs.set_scope(known.scope, &mut known.queue));
+    if survey.scopes.iter().all(|seen| seen.queues.is_ok()) {
+        let names: Vec<&str> = known.iter().map(|known| known.queue.name.as_str()).collect();
+        unmatched_pattern::sentences(patterns, &names).iter().for_each(|line| log::warn(line));
+    }
+    let columns = wire::stdout_width();
     let text = if lints {
-        lint_text(sqs, &survey, monitoring, people)
+        lint_text(sqs, &survey, monitoring, columns.is_some())
     } else {
-        list_text(sqs, &survey, monitoring, people)
+        let selected = known.iter().filter(|known| monitoring.selects(&known.queue.name));
+        match columns {
+            Some(columns) => {
+                let listed = with_depth(sqs, &survey, selected.collect(), &mut unseen);
+                queue_list::render(&listed, columns).into_bytes()
+            }
+            None => selected.flat_map(|known| found_line(known, survey.at)).collect(),
+        }
     };
+    unseen.iter().for_each(|sentence| log::warn(sentence));
     wire::print(&text)?;
     Ok(!unseen.is_empty())
+}
+
+/// Returns each queue with its depth: that of the survey, else that of a reading, whose error goes
+/// to `unseen`.
+fn with_depth<'a>(
+    sqs: &Sqs,
+    survey: &Survey,
+    queues: Vec<&'a DeadLetterQueue>,
+    unseen: &mut Vec<String>,
+) -> Vec<(&'a DeadLetterQueue, Option<u64>)> {
+    let listed = survey.scopes.iter().flat_map(|seen| seen.queues.iter().flatten());
+    let read = listed.filter_map(|listed| {
+        let depth = listed.attributes.as_ref()?.as_ref().ok().map(|read| read.counts.depth());
+        Some((listed.url.as_str(), depth))
+    });
+    let read: HashMap<&str, Option<u64>> = read.collect();
+    let is_unasked = |known: &&&DeadLetterQueue| !read.contains_key(known.queue.url.as_str());
+    let asked: Vec<_> = queues.iter().filter(is_unasked).collect();
+    let urls: Vec<_> = asked.iter().map(|known| (known.scope, known.queue.url.clone())).collect();
+    let mut read: HashMap<String, Option<u64>> =
+        read.into_iter().map(|(url, depth)| (url.to_owned(), depth)).collect();
+    for (known, reading) in asked.iter().zip(sqs.read(&urls)) {
+        if let Err(error) = &reading.result {
+            unseen.push(format!("cannot read queue '{}': {error}", known.queue.name));
+        }
+        let depth = reading.result.ok().map(|attributes| attributes.counts.depth());
+        read.insert(known.queue.url.clone(), depth);
+    }
+    queues.into_iter().map(|known| (known, read.get(&known.queue.url).copied().flatten())).collect()
 }
 
 /// Returns a sentence for each reason for which a part of a scope was not seen.
@@ -50,31 +99,6 @@ fn unseen_sentences(seen: &ScopeSurvey, lints: bool) -> Vec<String> {
         format!("cannot read {queues} {place}: {}; {result}", group.reason)
     });
     unlisted.into_iter().chain(unread).collect()
-}
-
-fn list_text(sqs: &Sqs, survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
-    let mut known = redrive_graph::find(survey, monitoring.discover, monitoring.patterns.as_ref());
-    known.retain(|known| monitoring.selects(&known.queue.name));
-    known.iter_mut().for_each(|known| sqs.set_scope(known.scope, &mut known.queue));
-    if !people {
-        return known.iter().flat_map(|known| found_line(known, survey.at)).collect();
-    }
-    let width = known.iter().map(|known| known.queue.name.chars().count()).max().unwrap_or(0);
-    let mut table = String::new();
-    for one in &known {
-        let DeadLetterQueue { queue, found_by, .. } = one;
-        let sources =
-            if queue.sources.is_empty() { "unknown".into() } else { queue.sources.join(", ") };
-        let name = text::safe(&queue.name);
-        let _ = writeln!(
-            table,
-            "{name:width$}  {}  {}  found by {found_by}, fed by {}",
-            text::safe(&queue.region),
-            text::safe(&queue.account),
-            text::safe(&sources),
-        );
-    }
-    table.into_bytes()
 }
 
 fn lint_text(sqs: &Sqs, survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {

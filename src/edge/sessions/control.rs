@@ -9,6 +9,7 @@ use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
 use crate::money::Usd;
+use crate::rules::investigation::claim::{self, WaitedFor};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility;
 use crate::rules::investigation::incident::Incident;
@@ -156,8 +157,10 @@ impl SessionRunner {
                 text.push_str(&format!("  {word:<4}{requirement}{why}\n"));
             };
             if let Some(wait) = incident.wait.as_ref().filter(|_| !incident.forced) {
-                let owner = wait.session.as_ref().and_then(|id| sessions.session(id));
-                let stands = wait.is_active(now, &self.policy.limits, owner.map(|one| one.status));
+                let known: Vec<&Session> = sessions.sessions.iter().collect();
+                let state = claim::waited_for(wait, incident, &known, &sessions.incidents);
+                let stands = state != WaitedFor::Gone;
+                let stands = wait.is_active(now, &self.policy.limits, stands);
                 let until = wait.until.map(|until| format!(", until {until}")).unwrap_or_default();
                 line(!stands, "not waiting", &format!(": {}{until}", wait.reason));
             }

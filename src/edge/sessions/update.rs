@@ -147,6 +147,9 @@ fn record_acts(document: &mut Sessions, plan: &UpdatePlan, acts: &Acts) {
     for index in &plan.ended_waits {
         document.incidents[*index].wait = None;
     }
+    for (index, wait) in &plan.changed_waits {
+        document.incidents[*index].wait = Some(wait.clone());
+    }
     for (index, _) in &acts.started {
         document.incidents[*index].record_attempt();
     }

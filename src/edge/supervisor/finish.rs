@@ -17,7 +17,7 @@ use crate::money::Usd;
 use crate::rules::agent::last_line::StatedResult;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::session::SessionStatus;
+use crate::rules::investigation::session::{self, SessionStatus};
 use crate::rules::investigation::wait::Wait;
 use crate::rules::triage;
 use crate::rules::verdict::report;
@@ -32,6 +32,8 @@ pub(super) struct EmittedEnd {
     status: SessionStatus,
     /// Whether the incident is investigated again; its queue then gets no cooldown.
     retry: bool,
+    /// The status of the verdict.
+    verdict: Option<String>,
     pub(super) cost: Option<Usd>,
 }
 
@@ -95,7 +97,7 @@ pub(super) fn emit_no_result(
             (SessionStatus::Stopped, false)
         }
     };
-    Ok(EmittedEnd { status, retry, cost })
+    Ok(EmittedEnd { status, retry, verdict: None, cost })
 }
 
 /// Emits the end of a session whose agent did not run, and so has cost nothing.
@@ -148,6 +150,7 @@ fn emit_completed(
 ) -> Result<EmittedEnd, Error> {
     let path = context.path(files::REPORT);
     store::replace(&path, report.as_bytes())?;
+    let status = Some(verdict.status.clone());
     context.emit(InvestigationCompleted {
         queue: context.queue(),
         session: context.session.into(),
@@ -157,7 +160,7 @@ fn emit_completed(
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
     })?;
-    Ok(EmittedEnd { status: SessionStatus::Completed, retry: false, cost })
+    Ok(EmittedEnd { status: SessionStatus::Completed, retry: false, verdict: status, cost })
 }
 
 /// Records an emitted end. Until then the session counts as running.
@@ -167,11 +170,26 @@ pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(
     }
     let now = clock::now();
     let until = now.plus(Duration::from_millis(context.plan.cooldown_ms));
-    context.record(|session| {
-        session.status = end.status;
-        session.ended_at = Some(now);
-        session.cost_usd = end.cost;
-        session.cooldown_until = (!end.retry).then_some(until);
+    let incident = context.plan.incident.id.as_str();
+    let keys = Keys::one(Sessions::SESSION, context.session).with(Sessions::INCIDENT, [incident]);
+    // The triage alone is no investigation, and explains nothing away.
+    let is_unexplained =
+        context.plan.agent.is_some() && end.verdict.as_deref() == Some(session::INCONCLUSIVE);
+    context.store.update(&keys, |sessions: &mut Sessions| {
+        let mut cause = None;
+        if let Some(session) = sessions.session_mut(context.session) {
+            session.status = end.status;
+            session.verdict.clone_from(&end.verdict);
+            session.ended_at = Some(now);
+            session.cost_usd = end.cost;
+            session.cooldown_until = (!end.retry).then_some(until);
+            cause.clone_from(&session.fingerprint);
+        }
+        let incident = sessions.incidents.iter_mut().find(|one| one.id == incident);
+        if let (true, Some(incident), Some(cause)) = (is_unexplained, incident, cause) {
+            incident.record_unexplained(&cause);
+        }
+        Ok(())
     })
 }
 

@@ -9,10 +9,15 @@ use crate::document::Keys;
 use crate::error::Error;
 use crate::money::Usd;
 use crate::rules::investigation::budget::Budget;
+use crate::rules::investigation::claim;
+use crate::rules::investigation::claimed_cause::ClaimedCause;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::incident::Incident;
-use crate::rules::investigation::preflight::{self, NOT_A_CODE_BUG, PreflightSkip, Retry};
+use crate::rules::investigation::preflight::{self, PreflightFacts};
+use crate::rules::investigation::preflight_skip::{
+    NEEDS_PERSON, NOT_A_CODE_BUG, PreflightSkip, Retry, UNEXPLAINED,
+};
 use crate::rules::investigation::wait::Wait;
 use crate::store;
 
@@ -22,22 +27,31 @@ pub(super) fn claim_cause(
     context: &SessionContext,
     evidence: EvidenceSummary,
 ) -> Result<Option<EvidenceSummary>, Error> {
-    let cause = evidence.cause().map(|cause| cause.fingerprint.clone());
+    let cause = evidence.cause().map(ClaimedCause::from);
     let plan = &context.plan;
-    let (spends, required) = (plan.agent.is_some(), plan.require_evidence);
+    let Incident { id, queue, forced, .. } = &plan.incident;
+    let facts = PreflightFacts {
+        queue,
+        spends: plan.agent.is_some(),
+        requires_evidence: plan.require_evidence,
+        forced: *forced,
+    };
     // The claim is one update: of two sessions with one cause, the second sees the first. Whether
     // the first one still owns the cause depends on its incident.
     let skip = context.store.update(&Keys::all(), |sessions: &mut Sessions| {
-        let owner = cause.as_ref().filter(|_| !plan.incident.forced);
-        let owner = owner.and_then(|cause| preflight::owner(sessions, context.session, cause));
-        let skip = preflight::judge(&evidence.triage, spends, required, owner);
-        if let (None, Some(session)) = (&skip, sessions.session_mut(context.session)) {
-            session.fingerprint.clone_from(&cause);
+        let refusal = cause.as_ref().and_then(|cause| {
+            let others = sessions.sessions.iter().filter(|one| one.id != context.session);
+            claim::refusal(cause, id, queue, &others.collect::<Vec<_>>(), &sessions.incidents)
+        });
+        let skip = preflight::judge(&evidence.triage, facts, refusal);
+        if let Some(session) = sessions.session_mut(context.session) {
+            let claimed = cause.as_ref().filter(|_| skip.is_none());
+            session.fingerprint = claimed.map(|cause| cause.fingerprint.clone());
         }
         Ok(skip)
     })?;
     let Some(PreflightSkip { word, mut detail, retry }) = skip else { return Ok(Some(evidence)) };
-    if word == NOT_A_CODE_BUG {
+    if [NOT_A_CODE_BUG, NEEDS_PERSON].contains(&word) {
         let report = context.path(files::REPORT);
         store::replace(&report, evidence.report.as_bytes())?;
         detail = format!("{detail}; see '{}'", report.display());
@@ -46,7 +60,11 @@ pub(super) fn claim_cause(
     let wait = match retry {
         Retry::Never => None,
         Retry::AfterCooldown => Some(later),
-        Retry::AfterSession(id) => Some(Wait { until: None, session: Some(id), ..later }),
+        Retry::AfterSession(id) => Some(Wait { until: None, session: Some(id), cause, ..later }),
+        // What only a person, or a change of the incident, can end.
+        Retry::ByPerson => {
+            Some(Wait { until: None, cause: cause.filter(|_| word == UNEXPLAINED), ..later })
+        }
     };
     finish_skipped(context, word, detail, wait)?;
     Ok(None)
@@ -76,7 +94,14 @@ pub(super) fn reserve_budget(
     })?;
     let Some(SkipReason { word, detail, until }) = refusal else { return Ok(true) };
     let limits = Some(plan.limits.clone());
-    let wait = Wait { reason: word.into(), since: clock::now(), until, session: None, limits };
+    let wait = Wait {
+        reason: word.into(),
+        since: clock::now(),
+        until,
+        session: None,
+        limits,
+        cause: None,
+    };
     finish_skipped(context, word, detail, Some(wait))?;
     Ok(false)
 }

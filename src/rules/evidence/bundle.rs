@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::logs::FoundBy;
+use super::logs::answer::AnswerKind;
 use crate::event::{Finding, Queue};
 use crate::time::Timestamp;
 
@@ -166,6 +168,13 @@ pub struct Group {
     pub distinct: u64,
     pub first_sent_at: Option<Timestamp>,
     pub last_sent_at: Option<Timestamp>,
+    /// The rule that found the error in a log: `message_id` or `recurrence`; null when the messages
+    /// carry the error themselves, or there is none.
+    #[serde(default)]
+    pub found_by: Option<FoundBy>,
+    /// Ids in `logs.json` of the output that holds the error.
+    #[serde(default)]
+    pub logs: Vec<String>,
 }
 
 /// `timeline.json`.
@@ -187,19 +196,20 @@ pub struct Moment {
     pub items: Vec<String>,
 }
 
-/// `logs.json`: output of the configured log commands.
+/// `logs.json`: output of the configured log commands, and searches in CloudWatch Logs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Logs {
-    /// Commands in the order of the configuration.
+    /// Commands in the order of the configuration, then searches.
     pub logs: Vec<Log>,
 }
 
-/// Output of one command.
+/// Output of one command, or a search.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Log {
     /// `log:1`, `log:2` …
     pub id: String,
-    /// Command line with placeholders filled in.
+    /// Command line with placeholders filled in; of a search, one that shows what was searched, or
+    /// what would have been asked.
     pub command: Vec<String>,
     /// Exit status; null when the command was stopped or could not be started.
     pub status: Option<i32>,
@@ -209,4 +219,45 @@ pub struct Log {
     pub file: Option<String>,
     /// Whether output beyond the limit was dropped.
     pub truncated: bool,
+    /// The answer of a search; null for a command.
+    #[serde(default)]
+    pub answer: Option<AnswerKind>,
+    /// Log group of a search; null when it is not known.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Cost of a search; null for a command.
+    #[serde(default)]
+    pub cost: Option<SearchCost>,
+    /// Lines that show a cause.
+    #[serde(default)]
+    pub lines: Vec<LogLine>,
+}
+
+/// Cost of a search in CloudWatch Logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SearchCost {
+    /// Calls of the `aws` command.
+    pub calls: u64,
+    /// Bytes that it wrote.
+    pub bytes: u64,
+    pub millis: u64,
+}
+
+/// A line of a log that shows a cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub at: Timestamp,
+    /// Stream in the log group; empty for the output of a command.
+    pub stream: String,
+    /// Id of the line in its log, or its number in the output of a command.
+    pub event: String,
+    /// Ids in `messages.ndjson`.
+    pub messages: Vec<String>,
+    pub found_by: FoundBy,
+    /// The receive of the message to which the line belongs, from 1; null when that is unknown.
+    pub receive: Option<u64>,
+    /// Receives after which SQS moves a message.
+    pub receives: Option<u64>,
+    /// The redacted line.
+    pub text: String,
 }

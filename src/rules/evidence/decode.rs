@@ -105,6 +105,11 @@ pub(super) fn first_eight_bytes(hash: Sha256) -> u64 {
     u64::from_be_bytes(first)
 }
 
+/// Returns whether a text has no control characters other than line breaks and tabs.
+pub(super) fn is_printable(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
 words! {
     /// The service that put a message into a dead-letter queue.
     Producer {
@@ -273,6 +278,21 @@ fn text_attributes(message: &Message, carried: Map<String, Value>) -> Map<String
     match expand::expanded(&all).unwrap_or(all) {
         Value::Object(all) => all,
         _ => Map::new(),
+    }
+}
+
+/// Returns what a message would decode to whose error is this text of a log.
+pub fn from_log(text: &str, producer: Producer, payload: PayloadKind) -> Decoded {
+    Decoded {
+        producer,
+        payload,
+        wrapped: Vec::new(),
+        content: Content::Text(String::new()),
+        error: error_report::error_in_text(text, "log", false),
+        request_id: None,
+        trace_id: None,
+        expanded: None,
+        attributes: Map::new(),
     }
 }
 

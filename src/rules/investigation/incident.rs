@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 /// A closed incident is kept for this long in stream time, which is longer than any replay of the
 /// journal.
 pub const RETENTION: Duration = Duration::from_secs(8 * 86_400);
+/// The number of unexplained causes that an incident remembers.
+const UNEXPLAINED_MAX: usize = 8;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -52,6 +54,9 @@ pub struct Incident {
     /// The fingerprints of the causes of most messages, each once.
     #[serde(default)]
     pub causes: Vec<String>,
+    /// The fingerprints that an agent has investigated and not explained, once for each time.
+    #[serde(default)]
+    pub unexplained: Vec<String>,
 }
 
 impl Incident {
@@ -68,7 +73,10 @@ impl Incident {
 
     /// Creates the record of the next session.
     pub fn next_session(&self, start_time: Timestamp, timeout_at: Timestamp) -> Session {
+        let waited = self.wait.as_ref().and_then(|wait| wait.cause.as_ref());
         Session {
+            // Expected until the evidence shows it, so that others with the same cause wait.
+            fingerprint: waited.map(|cause| cause.fingerprint.clone()),
             id: self.next_session_id(),
             incident: self.id.clone(),
             queue_name: self.queue.name.clone(),
@@ -86,6 +94,14 @@ impl Incident {
         self.forced = false;
         // The next cooldown is reported again.
         self.reported.retain(|word| word != "cooldown");
+    }
+
+    /// Records that an agent has not explained a cause.
+    pub fn record_unexplained(&mut self, fingerprint: &str) {
+        if self.unexplained.len() == UNEXPLAINED_MAX {
+            self.unexplained.remove(0);
+        }
+        self.unexplained.push(fingerprint.to_owned());
     }
 
     /// Marks the incident for evaluation and forgets what was reported.

@@ -8,10 +8,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::budget::BudgetLimits;
+use super::claim::{self, WaitedFor};
 use super::document::Sessions;
 use super::eligibility::{self, QueueActivity, SkipReason, StartPolicy};
 use super::incident::{self, Incident};
+use super::preflight_skip::PreflightSkip;
 use super::session::{Session, SessionStatus};
+use super::wait::Wait;
 use crate::event::Type;
 use crate::time::Timestamp;
 
@@ -83,6 +86,8 @@ pub struct UpdatePlan {
     pub close: Vec<Session>,
     /// The incidents whose wait is over, by position.
     pub ended_waits: Vec<usize>,
+    /// The incidents that wait for something else than before, by position.
+    pub changed_waits: Vec<(usize, Wait)>,
     /// Decisions in the order of evaluation. Sessions that another filter started come first,
     /// because they occupy a slot.
     pub decisions: Vec<Decision>,
@@ -216,7 +221,7 @@ impl Planner<'_> {
             let incident = &self.document.incidents[index];
             let is_adopted = self.probes.folders.contains_key(&incident.next_session_id());
             let is_unstartable = self.probes.unstartable.contains(&index);
-            if is_adopted || is_unstartable || self.is_waiting(incident, now) {
+            if is_adopted || is_unstartable || self.is_waiting(index, now) {
                 continue;
             }
             if incident.wait.is_some() {
@@ -239,15 +244,41 @@ impl Planner<'_> {
         }
     }
 
-    fn is_waiting(&self, incident: &Incident, now: Timestamp) -> bool {
+    /// Whether an incident waits. Plans the change when it waits for something else than before.
+    fn is_waiting(&mut self, index: usize, now: Timestamp) -> bool {
+        let incident = &self.document.incidents[index];
         let Some(wait) = &incident.wait else { return false };
-        let status = wait.session.as_ref().and_then(|id| {
-            let closed = self.plan.close.iter().find(|one| one.id == *id);
-            closed.or_else(|| self.document.session(id)).map(|session| session.status)
-        });
+        let incidents = &self.document.incidents;
+        let state = claim::waited_for(wait, incident, &self.sessions(), incidents);
         // The wall clock wrote the wait; a replayed stream may be of any time.
         let now = if self.time.dry_run { now.max(wait.since) } else { self.time.wall };
-        wait.is_active(now, &self.policy.limits, status)
+        let is_active = wait.is_active(now, &self.policy.limits, state != WaitedFor::Gone);
+        if let (true, WaitedFor::Replaced(skip)) = (is_active, state) {
+            let PreflightSkip { word, detail, retry } = skip;
+            let session = retry.session().map(str::to_owned);
+            let changed = Wait { reason: word.into(), session, ..wait.clone() };
+            let is_other = word != wait.reason;
+            self.plan.changed_waits.push((index, changed));
+            if is_other {
+                self.skip(index, SkipReason { word, detail, until: None });
+            }
+        }
+        is_active
+    }
+
+    /// Returns the sessions as they are once the plan is carried out, the oldest first.
+    fn sessions(&self) -> Vec<&Session> {
+        let plan = &self.plan;
+        let closed = |id: &str| plan.close.iter().find(|one| one.id == *id);
+        let known = self.document.sessions.iter().map(|one| closed(&one.id).unwrap_or(one));
+        // A dry run closes nothing.
+        let known = known
+            .filter(|one| one.status != SessionStatus::Running || plan.running.contains(&one.id));
+        let started = plan.decisions.iter().filter_map(|decision| match decision {
+            Decision::Start(_, session) => Some(&**session),
+            Decision::Skip(..) => None,
+        });
+        known.chain(started).collect()
     }
 
     fn skip(&mut self, index: usize, reason: SkipReason) {

@@ -52,9 +52,12 @@ pub struct Session {
     /// The cost in US dollars; null while the session runs, and when the agent does not report it.
     #[serde(default, deserialize_with = "money::reported")]
     pub cost_usd: Option<Usd>,
-    /// The fingerprint of the cause of most messages, once it is known.
+    /// The fingerprint of the cause of most messages, once it is known or expected.
     #[serde(default)]
     pub fingerprint: Option<String>,
+    /// The status of the verdict; null before there is one.
+    #[serde(default)]
+    pub verdict: Option<String>,
     /// The first session of the conversation that this one resumes.
     #[serde(default)]
     pub resumes: Option<String>,
@@ -69,7 +72,15 @@ impl SessionStatus {
     }
 }
 
+/// The status of a verdict that names no cause.
+pub const INCONCLUSIVE: &str = "inconclusive";
+
 impl Session {
+    /// Whether the session ended with a result that names a cause.
+    pub fn has_found_cause(&self) -> bool {
+        self.status == SessionStatus::Completed && self.verdict.as_deref() != Some(INCONCLUSIVE)
+    }
+
     /// Returns the first session of the conversation, which may be this one.
     pub fn first_part(&self) -> &str {
         self.resumes.as_deref().unwrap_or(&self.id)

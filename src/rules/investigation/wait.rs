@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::BudgetLimits;
+use super::claimed_cause::ClaimedCause;
 use super::session::SessionStatus;
 use crate::time::Timestamp;
 
@@ -15,8 +16,12 @@ pub struct Wait {
     pub since: Timestamp,
     /// The wait ends at this time.
     pub until: Option<Timestamp>,
-    /// The wait ends when this session has ended without a result.
+    /// The session that is waited for. The wait ends when it has ended without a result, unless
+    /// `cause` says what the wait is for.
     pub session: Option<String>,
+    /// The wait ends when nothing prevents the investigation of this cause.
+    #[serde(default)]
+    pub cause: Option<ClaimedCause>,
     /// The wait ends when the configured limits differ from these.
     pub limits: Option<BudgetLimits>,
 }
@@ -25,24 +30,23 @@ impl Wait {
     /// Creates a wait that ends at a time.
     pub fn ending_at(reason: &str, since: Timestamp, until: Timestamp) -> Self {
         let reason = reason.to_owned();
-        Wait { reason, since, until: Some(until), session: None, limits: None }
+        Wait { reason, since, until: Some(until), session: None, cause: None, limits: None }
     }
 
-    /// Whether the wait goes on. `session` is the status of the session that it names; None when
-    /// that session is no longer recorded.
-    pub fn is_active(
-        &self,
-        now: Timestamp,
-        limits: &BudgetLimits,
-        session: Option<SessionStatus>,
-    ) -> bool {
+    /// Whether a session with this status is still waited for; None when it is no longer recorded.
+    pub fn awaits(&self, session: Option<SessionStatus>) -> bool {
+        self.session.is_none()
+            || matches!(session, Some(SessionStatus::Running | SessionStatus::Completed))
+    }
+
+    /// Whether the wait goes on. `stands` says whether what it is for still stands; see
+    /// [`super::claim::waited_for`].
+    pub fn is_active(&self, now: Timestamp, limits: &BudgetLimits, stands: bool) -> bool {
         // A clock that was ahead wrote a wait that has not begun.
         let begun = now >= self.since;
         let same = self.limits.as_ref().is_none_or(|before| before == limits);
         let ahead = self.until.is_none_or(|until| now < until);
-        let awaited = self.session.is_none()
-            || matches!(session, Some(SessionStatus::Running | SessionStatus::Completed));
-        begun && same && ahead && awaited
+        begun && same && ahead && stands
     }
 }
 
@@ -76,7 +80,8 @@ mod tests {
             ("its owner is forgotten", &owned, 1, &limits, None, false),
         ];
         for (rule, wait, now, limits, session, is_active) in rows {
-            assert_eq!(wait.is_active(at(now), limits, session), is_active, "{rule}");
+            let stands = wait.awaits(session);
+            assert_eq!(wait.is_active(at(now), limits, stands), is_active, "{rule}");
         }
     }
 }

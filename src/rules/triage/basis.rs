@@ -1,5 +1,7 @@
 //! Basis of a judgement, and the confidence that each basis allows.
 
+use crate::rules::evidence::logs::FoundBy;
+
 /// Confidence in an error that the producer states as a code and in words.
 pub(super) const CODE_AND_TEXT: f64 = 0.9;
 /// Confidence in an error that the producer states as a code: the least confidence for a
@@ -26,6 +28,8 @@ pub(super) enum Basis {
     Disagree,
     /// Errors in message bodies, and the number of messages that have one.
     Bodies(u64),
+    /// An error in the log of the consumer, and the rule that found it.
+    Logged(FoundBy),
     /// Counts and settings.
     Counts,
     /// The messages have an error that no rule knows.

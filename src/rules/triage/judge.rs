@@ -17,7 +17,8 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         Some(Category::Dependency) if case.has_stopped() => (Category::ThirdPartyBurst, basis),
         // One message proves no schema drift: others of its kind may be readable.
         Some(Category::SchemaDrift) if case.group.distinct < 2 => {
-            (Category::PoisonMessage, Basis::Bodies(1))
+            let basis = if let Basis::Logged(_) = basis { basis } else { Basis::Bodies(1) };
+            (Category::PoisonMessage, basis)
         }
         Some(category) => (category, basis),
         // Counts never overrule an error that the messages have.
@@ -49,6 +50,7 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
     Triage {
         group: case.group.item.clone(),
         fingerprint: case.group.id.clone(),
+        states_error: has_error(case.group),
         count: case.group.count,
         category,
         fault,
@@ -67,7 +69,8 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
     let group = case.group;
     let text =
         || error_patterns::category_of_error(group.exception.as_deref(), group.message.as_deref());
-    let bodies = Basis::Bodies(group.count);
+    // Whoever sends messages can have a consumer log a text: a log proves as much as they do.
+    let bodies = group.found_by.map_or(Basis::Bodies(group.count), Basis::Logged);
     if group.payload == "s3_test_event" && group.kind == "shape" {
         return (Some(Category::Harmless), bodies);
     }
@@ -130,7 +133,7 @@ fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
     let confidence = match basis {
         Basis::CodeAndText => CODE_AND_TEXT,
         Basis::Code => CODE,
-        Basis::Claimed | Basis::PassedOn | Basis::Bodies(SEVERAL..) => TEXT,
+        Basis::Claimed | Basis::PassedOn | Basis::Bodies(SEVERAL..) | Basis::Logged(_) => TEXT,
         Basis::Disagree | Basis::Bodies(_) | Basis::Counts => SUGGESTION,
         Basis::UnknownError | Basis::Nothing => 0.0,
     };
@@ -143,6 +146,7 @@ fn evidence(case: &GroupContext, category: Category) -> Vec<String> {
     let queue = case.queue;
     let mut cited = vec![case.group.item.clone()];
     cited.extend(case.messages.iter().take(CITED).map(|seen| seen.id.clone()));
+    cited.extend(case.group.logs.iter().take(CITED).cloned());
     let mut cite = |id: &str, is_known: bool| {
         if is_known {
             cited.push(id.to_owned());

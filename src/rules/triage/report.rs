@@ -5,6 +5,8 @@
 //! without hidden characters and behind more backticks than it holds: it cannot be a heading, a
 //! link, a mention or the end of a block. Unknown is stated as unknown. Every list has a limit.
 
+mod logs;
+
 use super::{BundleContents, CodeFault, RedriveAdvice, Triage};
 use crate::event::{Finding, Queue};
 use crate::markdown::{EXCERPT, LIST, Page, in_words, or_unknown, span, span_of};
@@ -106,6 +108,9 @@ fn excerpt(bundle: &BundleContents, id: &str) -> String {
         };
         return format!("sent {sent}, received {times}×, {} bytes: {body}", seen.size);
     }
+    if let Some(log) = bundle.logs.logs.iter().find(|log| log.id == id) {
+        return logs::excerpt(log);
+    }
     let finding = |rule: &str| queue.lint.iter().find(|finding| finding.rule == rule);
     if let Some(finding) = id.strip_prefix("lint.").and_then(finding) {
         return span_of(&finding.detail, 2 * EXCERPT);
@@ -149,5 +154,5 @@ fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
         let more = if open.len() > LIST { ", …" } else { "" };
         out.line(format!("- Whether the code is at fault in {named}{more}."));
     }
-    out.line("- Logs, deployments and code: they were not read.");
+    logs::unknowns(out, &bundle.logs);
 }

@@ -4,6 +4,7 @@
 
 use super::basis::{Basis, TEXT};
 use super::{Category, RedriveAdvice};
+use crate::rules::evidence::logs::FoundBy;
 use crate::text::count;
 
 /// Returns the title, one line.
@@ -95,6 +96,13 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
         Basis::Disagree => "Its code says so, but its text says something else.",
         Basis::Bodies(_) => {
             "Only their text says so, and the sender may have written it: no proof."
+        }
+        Basis::Logged(FoundBy::MessageId) => {
+            "The log of the consumer says so, where it names a message by its id."
+        }
+        Basis::Logged(FoundBy::Recurrence) => {
+            "One error recurs in the log of the consumer whenever these messages were received, and \
+             not between: likely, and no proof."
         }
         Basis::Counts => "No error says so; counts and settings suggest it.",
         Basis::UnknownError => "The error that they state is the first thing to read.",

@@ -6,6 +6,7 @@ use crate::rules::queue::expiry::ExpiryWindow;
 use crate::rules::report::LossFacts;
 use rows::rows;
 
+mod logged;
 mod outside;
 mod rows;
 mod sender;
@@ -137,6 +138,7 @@ impl Story {
 
     fn bundle(&self) -> BundleContents {
         BundleContents {
+            logs: Default::default(),
             queue: self.queue.clone(),
             fingerprints: Fingerprints { fingerprints: self.groups.clone() },
             timeline: Timeline::default(),

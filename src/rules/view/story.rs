@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::page::{PageStyle, Shade};
 use crate::event::{AnyPayload, Head, Queue, Severity};
-use crate::rules::investigation::preflight::{KNOWN_CAUSE, NOT_A_CODE_BUG};
+use crate::rules::investigation::preflight_skip::{KNOWN_CAUSE, NOT_A_CODE_BUG};
 use crate::rules::notification::message::{Notice, render};
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::sent_log::SentLog;

@@ -1,16 +1,13 @@
 //! Custom agents, as dlq-investigate(1) describes them: the example program, and the result in each
 //! output format.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use dlq::event::{Cause, Event, Queue, QueueSampled};
-use dlq::rules::evidence::bundle::{
-    Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline, files,
-};
+use dlq::rules::evidence::bundle::Group;
 use serde_json::{Value, json};
 
 use crate::support::event_lines::{heartbeat, raised, seconds_ago};
+use crate::support::evidence::{self, cause};
 use crate::support::investigate::{
     agent, assert_no_process_left, investigate, own_events, read_text, sessions, summaries,
 };
@@ -30,77 +27,9 @@ fn example(bench: &mut Bench, required: bool) {
     configure(bench, path.to_str().unwrap(), "text", required);
 }
 
-/// Creates a cause with these messages.
-fn cause(item: &str, kind: &str, title: &str, messages: &[&str]) -> Group {
-    Group {
-        item: item.into(),
-        id: format!("{item:0>16}"),
-        version: 1,
-        title: title.into(),
-        kind: kind.into(),
-        producer: "sqs".into(),
-        payload: "text".into(),
-        count: messages.len() as u64,
-        messages: messages.iter().map(|id| (*id).to_owned()).collect(),
-        distinct: 1,
-        ..Group::default()
-    }
-}
-
-fn message(id: &str, cause: &Group) -> Sampled {
-    Sampled {
-        id: id.into(),
-        message_id: format!("message {id}"),
-        fingerprint: cause.id.clone(),
-        untrusted: true,
-        sent_at: Some(seconds_ago(60)),
-        first_received_at: None,
-        receives: Some(3),
-        source_arn: None,
-        system: BTreeMap::new(),
-        attributes: BTreeMap::new(),
-        attribute_types: BTreeMap::new(),
-        sns: None,
-        wrapped: Vec::new(),
-        form: "text".into(),
-        size: 4,
-        body: json!("text"),
-    }
-}
-
 /// Writes evidence into the state folder and returns its `queue.sampled` line.
 fn sampled(bench: &Bench, causes: Vec<Group>) -> String {
-    let write =
-        |name: &str, content: String| bench.write(&format!("state/evidence/i/1/{name}"), content);
-    let messages =
-        causes.iter().flat_map(|cause| cause.messages.iter().map(move |id| message(id, cause)));
-    let lines = messages.map(|message| serde_json::to_string(&message).unwrap() + "\n");
-    let folder = write(files::MESSAGES, lines.collect()).parent().unwrap().display().to_string();
-    write(files::QUEUE, serde_json::to_string(&QueueFacts::default()).unwrap());
-    write(files::TIMELINE, serde_json::to_string(&Timeline::default()).unwrap());
-    write(files::LOGS, serde_json::to_string(&Logs::default()).unwrap());
-    let summaries = |group: &Group| Cause {
-        id: group.id.clone(),
-        count: group.count,
-        title: group.title.clone(),
-        kind: group.kind.clone(),
-    };
-    let data = QueueSampled {
-        queue: Queue { name: "orders".into(), ..Queue::default() },
-        taken: Some(causes.iter().map(|cause| cause.count).sum()),
-        depth: Some(3),
-        refused: None,
-        detail: None,
-        fingerprints: causes.iter().map(summaries).collect(),
-        overseen: 0,
-        bundle: Some(folder),
-    };
-    write(
-        files::FINGERPRINTS,
-        serde_json::to_string(&Fingerprints { fingerprints: causes }).unwrap(),
-    );
-    let event = Event::new("sampled".into(), "orders", seconds_ago(0), data);
-    String::from_utf8(event.of_incident("i".to_owned()).line()).unwrap()
+    evidence::sampled(bench, "orders", "i", causes)
 }
 
 /// Investigates a queue; returns the summaries of all events and the last event.
@@ -132,7 +61,7 @@ fn example_agent_names_most_frequent_cause() {
             "redrive": "after_fix"})
     );
     let report = std::fs::read_to_string(last["data"]["report"].as_str().unwrap()).unwrap();
-    assert!(report.contains("Status: `likely`") && report.contains("TypeError"), "{report}");
+    assert!(report.contains("- Status: likely, ") && report.contains("TypeError"), "{report}");
     let transcript =
         format!("state/sessions/{}/transcript.ndjson", last["data"]["session"].as_str().unwrap());
     let lines = read_text(&bench, &transcript);

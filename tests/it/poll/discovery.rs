@@ -100,8 +100,66 @@ fn lint_reports_settings_that_lose_messages() {
     assert_eq!(found, expected);
     assert_eq!(output.events_of("queue.linted").len(), output.events.len());
     assert!(!bench.state("").exists(), "a look remembers nothing");
-    // Settings that cannot be read are not reported.
-    sqs.state().queue("good").behavior = Behavior::Refuse(403, "AccessDenied");
-    let partial = poll(&bench, &["--lint", "--match", "lone*"]);
-    assert_eq!(partial.events.len(), 0, "{partial:?}");
+}
+
+#[test]
+fn list_and_lint_name_what_they_could_not_read() {
+    let sqs = FakeSqs::start().with_queues(&[("good", 0), ("good-dlq", 1), ("lone-dlq", 0)]);
+    sqs.state().queue("good").redrives_to("good-dlq", 1);
+    let bench = bench("unjudged", &sqs.url);
+    let run = |option: &str| {
+        let output = poll(&bench, &[option]);
+        (output.code, output.events.len(), output.stderr)
+    };
+    assert_eq!(run("--list"), (0, 2, String::new()));
+    assert_eq!(run("--lint"), (0, 3, String::new()));
+    let denied = Behavior::Refuse(403, "AccessDenied");
+    sqs.state().queue("good").behavior = denied.clone();
+    let begin = "dlq-poll: warning: cannot read queue 'good' in 'us-east-1': access denied; ";
+    let begin = begin.to_owned();
+    let list = "dead-letter queues that only they name may be missing\n";
+    assert_eq!(run("--list"), (1, 2, begin.clone() + list));
+    let lint = "their settings are not judged, nor whether a dead-letter queue is an orphan\n";
+    assert_eq!(run("--lint"), (1, 0, begin + lint));
+    for (name, _) in [("good-dlq", 0), ("lone-dlq", 0)] {
+        sqs.state().queue(name).behavior = denied.clone();
+    }
+    let all = "dlq-poll: warning: cannot read 3 queues ('good', 'good-dlq', 'lone-dlq') in \
+               'us-east-1': access denied; "
+        .to_owned();
+    assert_eq!(run("--list"), (1, 2, all.clone() + list));
+    assert_eq!(run("--lint"), (1, 0, all + lint));
+    sqs.state().list = denied;
+    let unlisted = "dlq-poll: warning: cannot list the queues in 'us-east-1': access denied\n";
+    assert_eq!(run("--list"), (1, 0, unlisted.to_owned()));
+    assert_eq!(run("--lint"), (1, 0, unlisted.to_owned()));
+    assert!(!bench.state("").exists(), "a look remembers nothing");
+}
+
+/// A depth that could not be read is not 0, whichever way the queues were found.
+#[test]
+#[cfg(target_os = "linux")] // elsewhere `script` has other options
+fn list_on_terminal_shows_depth_and_whole_names() {
+    let long = format!("{}-dlq", "n".repeat(76));
+    let sqs = FakeSqs::start().with_queues(&[("a-dlq", 7), ("b-dlq", 0), ("c-dlq", 1), (&long, 2)]);
+    sqs.state().queue("b-dlq").behavior = Behavior::Refuse(403, "AccessDenied");
+    let bench = bench("table", &sqs.url);
+    for how in ["both", "name"] {
+        let command = format!("dlq-poll --list --discover {how} 2>/dev/null; echo \"status $?\"");
+        let shown = bench.shell(&format!("stty cols 80; script -qec '{command}' /dev/null")).text();
+        let rows: Vec<Vec<&str>> =
+            shown.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+        let expected = [
+            &["QUEUE", "DEPTH"][..],
+            &["a-dlq", "7"],
+            &["b-dlq", "?"],
+            &["c-dlq", "1"],
+            &[&long],
+            &["2", "name"],
+            &["status", "1"],
+        ];
+        assert_eq!(rows, expected, "{how}: {shown}");
+        let broken = shown.lines().any(|line| line != long && line.chars().count() > 80);
+        assert!(!broken, "{how}: {shown}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Options of `dlq-poll`: usage, discovery, dry run and named queues.
 
 use crate::support::poll::{age_state, bench, poll};
-use crate::support::sqs_api::FakeSqs;
+use crate::support::sqs_api::{Behavior, FakeSqs};
 
 #[test]
 fn wrong_usage_is_one_line_and_status_2() {
@@ -64,6 +64,47 @@ fn discovery_cache_limits_api_calls_of_rounds() {
     assert_eq!(calls(&[]).0, (1, 61 + 31));
     assert_eq!(calls(&["--match", "job-1*", "--exclude", "*-11-*"]).0, (0, 10));
     assert_eq!(calls(&["--queue", &sqs.queue_url("job-3")]).0, (0, 1));
+}
+
+/// Each pattern that matches nothing is a warning of the first round, with the nearest name.
+#[test]
+fn unmatched_pattern_is_reported_once() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 0), ("billing-dlq", 0)]);
+    let mut bench = bench("unmatched", &sqs.url);
+    bench.configure(
+        "monitoring: {exclude: ['test-*']}\n\
+         auto_investigation: {target_queues: ['biling-dlq', 'orders-*'], queues: [{match: 'zebra'}]}\n",
+    );
+    let none = |origin: &str, nearest: &str| {
+        format!("dlq-poll: warning: {origin}: none of 2 dead-letter queues matches{nearest}\n")
+    };
+    let option = none("--match 'ordes-*'", "; the nearest is 'orders-dlq'");
+    let configured = [
+        none("monitoring.exclude 'test-*'", ""),
+        none("auto_investigation.target_queues 'biling-dlq'", "; the nearest is 'billing-dlq'"),
+        none("auto_investigation.queues match 'zebra'", ""),
+    ];
+    let rounds = ["--follow", "--interval", "100ms", "--rounds", "3"];
+    let cases: [(&[&str], String); 4] = [
+        // Runs of cron, with a fresh cache and without.
+        (&[], String::new()),
+        (&["--refresh", "--match", "ordes-*"], option.clone()),
+        (&rounds, configured.concat()),
+        (&["--list", "--match", "ordes-*"], option + &configured.concat()),
+    ];
+    for (args, expected) in cases {
+        let output = poll(&bench, args);
+        let warnings: String = output
+            .stderr
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("no dead-letter queue was found"))
+            .collect();
+        assert_eq!((output.code, warnings), (0, expected), "{args:?}");
+    }
+    // A list that fails proves nothing about a pattern.
+    sqs.state().list = Behavior::Refuse(403, "AccessDenied");
+    let output = poll(&bench, &["--refresh", "--match", "ordes-*"]);
+    assert!(!output.stderr.contains("ordes"), "{}", output.stderr);
 }
 
 #[test]

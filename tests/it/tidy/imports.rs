@@ -40,9 +40,10 @@ const CRATES: [(&str, &[&str]); 8] = [
 ];
 
 /// Modules of std that a decision needs no world for.
-const PURE_STD: [&str; 17] = [
+const PURE_STD: [&str; 18] = [
     "array",
     "borrow",
+    "cell",
     "cmp",
     "collections",
     "convert",

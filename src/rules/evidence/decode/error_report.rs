@@ -103,7 +103,7 @@ fn destination_error(record: &Value) -> ErrorReport {
 }
 
 /// Parses a text that is, or may be, an error. Free text counts only if it looks like one.
-fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
+pub(super) fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
     let trimmed = truncated(text, TEXT_MAX).trim();
     if trimmed.starts_with('{')
         && let Ok(Value::Object(object)) = serde_json::from_str(trimmed)

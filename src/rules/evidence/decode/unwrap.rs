@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
-use flate2::{Decompress, FlushDecompress, Status};
 use serde_json::{Map, Value};
 
-use super::{Content, binary};
+use super::{Content, binary, is_printable};
+use crate::rules::evidence::inflate::{gunzip, is_gzip};
 
 /// Limit on nested encodings; deeper nesting is an attack.
 const LAYERS_MAX: usize = 6;
@@ -21,7 +21,6 @@ const BYTES_MIN: usize = 24;
 const UNMARKED_MIN: usize = 40;
 /// Limit on the attributes of an envelope that are read.
 const ATTRIBUTES_MAX: usize = 64;
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 8];
 
 /// A body without its encodings.
 pub(super) struct Unwrapped {
@@ -145,14 +144,8 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let is_url_safe = text.contains(['-', '_']);
     let engine = if is_url_safe { URL_SAFE_PAD_INDIFFERENT } else { STANDARD_PAD_INDIFFERENT };
     let bytes = engine.decode(text).ok()?;
-    let plausible =
-        bytes.starts_with(GZIP_MAGIC) || std::str::from_utf8(&bytes).is_ok_and(is_printable);
+    let plausible = is_gzip(&bytes) || std::str::from_utf8(&bytes).is_ok_and(is_printable);
     plausible.then_some(bytes)
-}
-
-/// Returns whether a text has no control characters other than line breaks and tabs.
-fn is_printable(text: &str) -> bool {
-    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 /// Returns the bytes as text, decompressed if need be.
@@ -161,54 +154,12 @@ fn decompress_to_text(
     wrapped: &mut Vec<&'static str>,
 ) -> Result<String, Content> {
     let damaged = |len| Content::Binary { len, form: Vec::new() };
-    while bytes.starts_with(GZIP_MAGIC) && wrapped.len() < LAYERS_MAX {
+    while is_gzip(&bytes) && wrapped.len() < LAYERS_MAX {
         wrapped.push("gzip");
-        bytes = gunzip(&bytes).map_err(damaged)?;
+        bytes = gunzip(&bytes, UNPACKED_MAX).map_err(damaged)?;
     }
     String::from_utf8(bytes).map_err(|error| {
         let bytes = error.as_bytes();
         Content::Binary { len: bytes.len(), form: binary::form(bytes) }
     })
-}
-
-/// Decompresses the first member of a gzip file; the error is the number of bytes up to the damage
-/// or the limit. Done by hand, because the crate's reader does I/O. The checksum is not verified,
-/// since the content is not trusted anyway.
-fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, usize> {
-    let start = gzip_header(bytes).ok_or(0_usize)?;
-    let mut inflate = Decompress::new(false);
-    let mut out = Vec::with_capacity((bytes.len() * 4).min(UNPACKED_MAX));
-    loop {
-        let before = (inflate.total_in(), out.len());
-        let read = start + usize::try_from(before.0).unwrap_or(usize::MAX);
-        let rest = bytes.get(read..).unwrap_or_default();
-        match inflate.decompress_vec(rest, &mut out, FlushDecompress::None) {
-            Ok(Status::StreamEnd) => return Ok(out),
-            Ok(_) if out.len() >= UNPACKED_MAX => return Err(out.len()),
-            Ok(_) if out.len() == out.capacity() => {
-                out.reserve_exact(out.len().max(1024).min(UNPACKED_MAX - out.len()));
-            }
-            Ok(_) if before != (inflate.total_in(), out.len()) => {}
-            Ok(_) | Err(_) => return Err(out.len()),
-        }
-    }
-}
-
-/// Returns the offset of the compressed data.
-fn gzip_header(bytes: &[u8]) -> Option<usize> {
-    let flags = *bytes.get(3)?;
-    let mut at = 10;
-    if flags & 4 != 0 {
-        let extra = bytes.get(at..at + 2)?;
-        at += 2 + usize::from(u16::from_le_bytes([extra[0], extra[1]]));
-    }
-    for flag in [8, 16] {
-        if flags & flag != 0 {
-            at += bytes.get(at..)?.iter().position(|byte| *byte == 0)? + 1;
-        }
-    }
-    if flags & 2 != 0 {
-        at += 2;
-    }
-    (at <= bytes.len()).then_some(at)
 }

@@ -5,22 +5,27 @@
 //! No entry is lost: keys that become equal are numbered, `<email:32>#2`.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{Redactor, SECRET, placeholder, secret_name};
+use super::{
+    DECODED_MAX, LEVELS_MAX, Nesting, Redactor, SECRET, command_line, placeholder, secret_name,
+};
 
-/// Levels of JSON embedded in strings that are parsed; deeper levels are scanned as text.
-const EMBEDDED_LEVELS_MAX: usize = 4;
+/// Keys of the name and of the value in a list of names and values.
+const NAME_KEYS: [&str; 6] = ["name", "key", "header", "field", "parametername", "parameter"];
+const VALUE_KEYS: [&str; 5] = ["value", "values", "stringvalue", "binaryvalue", "content"];
 
 impl Redactor {
     /// Redacts a value in place.
     pub fn redact_json(&self, value: &mut Value) {
-        self.redact_nested(value, EMBEDDED_LEVELS_MAX);
+        let bytes = Cell::new(DECODED_MAX);
+        self.redact_nested(value, Nesting { levels: LEVELS_MAX, bytes: &bytes });
     }
 
-    fn redact_nested(&self, value: &mut Value, levels: usize) {
+    pub(super) fn redact_nested(&self, value: &mut Value, nesting: Nesting<'_>) {
         match value {
             Value::Null | Value::Bool(_) => {}
             Value::Number(number) => {
@@ -28,25 +33,40 @@ impl Redactor {
                     *value = Value::String(redacted);
                 }
             }
-            Value::String(text) => self.redact_string(text, levels),
-            Value::Array(values) => {
-                values.iter_mut().for_each(|value| self.redact_nested(value, levels))
-            }
-            Value::Object(map) => self.redact_object(map, levels),
+            Value::String(text) => self.redact_string(text, nesting),
+            Value::Array(values) => self.redact_array(values, nesting),
+            Value::Object(map) => self.redact_object(map, nesting),
         }
     }
 
-    fn redact_object(&self, map: &mut Map<String, Value>, levels: usize) {
+    fn redact_array(&self, values: &mut [Value], nesting: Nesting<'_>) {
+        let mut announced = false;
+        for at in 0..values.len() {
+            let announces = announces_secret(&values[at], values.get(at + 1));
+            if announced {
+                self.redact_leaves(&mut values[at]);
+            } else {
+                self.redact_nested(&mut values[at], nesting);
+            }
+            announced = announces && !announced;
+        }
+    }
+
+    fn redact_object(&self, map: &mut Map<String, Value>, nesting: Nesting<'_>) {
         let mut renamed = Vec::new();
+        let named = names_secret(map);
         for (name, value) in map.iter_mut() {
             let shown = self.redact_text(name);
             // Also check the redacted name, so that redacting the result again changes nothing.
             if secret_name::is_secret_name(name)
                 || shown != *name && secret_name::is_secret_name(&shown)
+                || named && is_one_of(name, &VALUE_KEYS)
+                || secret_name::is_often_secret(name)
+                    && value.as_str().is_some_and(|text| secret_name::is_random(text.as_bytes()))
             {
                 self.redact_leaves(value);
             } else {
-                self.redact_nested(value, levels);
+                self.redact_nested(value, nesting);
             }
             if shown != *name {
                 renamed.push((name.clone(), shown.into_owned()));
@@ -78,8 +98,12 @@ impl Redactor {
                 return values.iter_mut().for_each(|value| self.redact_leaves(value));
             }
             Value::Object(map) => {
-                map.values_mut().for_each(|value| self.redact_leaves(value));
-                return self.redact_object(map, 0);
+                // `{"Type": "String", "Value": "…"}`: the type says nothing of the value.
+                let is_type = |key: &str| matches!(key, "Type" | "DataType");
+                let values = map.iter_mut().filter(|(key, _)| !is_type(key));
+                values.for_each(|(_, value)| self.redact_leaves(value));
+                let bytes = Cell::new(0);
+                return self.redact_object(map, Nesting { levels: 0, bytes: &bytes });
             }
             Value::Number(number) => number.to_string(),
             Value::String(text) => text.clone(),
@@ -90,26 +114,28 @@ impl Redactor {
         }
     }
 
-    fn redact_string(&self, text: &mut String, levels: usize) {
-        if self.redact_embedded(text, levels) {
+    pub(super) fn redact_string(&self, text: &mut String, nesting: Nesting<'_>) {
+        if self.redact_embedded(text, nesting) {
             return;
         }
-        let Cow::Owned(redacted) = self.redact_text(text) else { return };
+        let Cow::Owned(redacted) = self.redact_text_within(text, nesting) else { return };
         *text = redacted;
         // With the match replaced, the text may be valid JSON.
-        self.redact_embedded(text, levels);
+        self.redact_embedded(text, nesting);
     }
 
     /// Redacts JSON embedded in a string; returns whether the string is JSON.
-    fn redact_embedded(&self, text: &mut String, levels: usize) -> bool {
-        if levels == 0 || !text.trim_start().starts_with(['{', '[', '"']) {
+    fn redact_embedded(&self, text: &mut String, nesting: Nesting<'_>) -> bool {
+        let Some(inner) = nesting.inner() else { return false };
+        let trimmed = text.trim_start_matches('\u{feff}');
+        if !trimmed.trim_start().starts_with(['{', '[', '"']) {
             return false;
         }
-        let Ok(read) = serde_json::from_str::<Value>(text) else {
+        let Ok(read) = serde_json::from_str::<Value>(trimmed) else {
             return false;
         };
         let mut redacted = read.clone();
-        self.redact_nested(&mut redacted, levels - 1);
+        self.redact_nested(&mut redacted, inner);
         // The parser keeps one of two entries with the same name, and the dropped one was not
         // scanned.
         if redacted != read || count_members(&read) != count_colons(text) {
@@ -117,6 +143,27 @@ impl Redactor {
         }
         true
     }
+}
+
+/// Returns whether the object is a pair of a secret name and its value: `{"name": "DB_PASSWORD",
+/// "value": "…"}`.
+fn names_secret(map: &Map<String, Value>) -> bool {
+    map.iter().any(|(key, name)| {
+        let name = name.as_str().unwrap_or_default();
+        is_one_of(key, &NAME_KEYS) && name.len() <= 64 && secret_name::is_secret_name(name)
+    })
+}
+
+fn is_one_of(key: &str, keys: &[&str]) -> bool {
+    keys.iter().any(|known| known.eq_ignore_ascii_case(key))
+}
+
+/// Returns whether an element of a list says that the next one is a secret: raw headers, and the
+/// words of a command line. `["password", "email"]` is a list of names.
+fn announces_secret(value: &Value, next: Option<&Value>) -> bool {
+    let (Value::String(name), Some(Value::String(next))) = (value, next) else { return false };
+    command_line::takes_secret(name, next)
+        || secret_name::is_header(name) && next.bytes().any(|byte| !byte.is_ascii_lowercase())
 }
 
 /// Returns the number of entries in all objects of the value.

@@ -1,17 +1,18 @@
-//! A single pass over a text that examines only trigger bytes, those that can begin a secret or its
-//! separator.
+//! Passes over a text. The first examines only trigger bytes, those that can begin a secret or its
+//! separator; the others search one kind each.
 //!
 //! Promises: each examination is bounded, or ends where the next one begins, so that a pass is
-//! linear. Matches are ordered, do not overlap, and lie on character boundaries.
+//! linear. Matches of different passes may overlap, so that a match of one kind does not hide the
+//! rest of another. Matches lie on character boundaries.
 
 use super::bytes::{digits, run};
 use super::{EMAIL, Match, SECRET};
-use super::{number, secret_name, token};
+use super::{assigned, command_line, iban, number, php, token, webhook};
 
 /// Bytes that trigger an examination.
 const TRIGGERS: [bool; 256] = {
     let mut triggers = [false; 256];
-    let bytes = b"@%\\0123456789+_-JKSzBb=:>/";
+    let bytes = b"@%\\0123456789+_-JKSz:";
     let mut i = 0;
     while i < bytes.len() {
         triggers[bytes[i] as usize] = true;
@@ -20,9 +21,21 @@ const TRIGGERS: [bool; 256] = {
     triggers
 };
 
-/// Returns all matches of the built-in kinds.
+/// Returns all matches of the built-in kinds, in no order.
 pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<Match<'k>> {
     let mut found = Vec::new();
+    find_by_trigger(bytes, &mut found);
+    token::find_aws_secret_keys(bytes, &mut found);
+    token::find_authorization(bytes, &mut found);
+    token::find_pem(bytes, &mut found);
+    assigned::find(bytes, &mut found);
+    php::find(bytes, &mut found);
+    command_line::find(bytes, &mut found);
+    webhook::find(bytes, &mut found);
+    found
+}
+
+fn find_by_trigger(bytes: &[u8], found: &mut Vec<Match<'_>>) {
     let mut state = token::ScanState::default();
     let (mut at, mut lowest) = (0, 0);
     while let Some(step) = bytes[at..].iter().position(|byte| TRIGGERS[usize::from(*byte)]) {
@@ -36,8 +49,6 @@ pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<Match<'k>> {
             None => at += 1,
         }
     }
-    token::find_aws_secret_keys(bytes, &mut found);
-    found
 }
 
 /// Returns the match that the byte at `at` triggers; it begins at or after `lowest`.
@@ -55,17 +66,16 @@ fn match_at<'k>(
         b'%' if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") => {
             number::international_phone(bytes, lowest, at, at + 3)
         }
-        b'0'..=b'9' => number::card_or_phone(bytes, lowest, at),
+        b'0'..=b'9' => {
+            iban::iban(bytes, lowest, at).or_else(|| number::card_or_phone(bytes, lowest, at))
+        }
         b'+' => number::international_phone(bytes, lowest, at, at + 1),
-        b'=' | b'>' => secret_name::assigned_value(bytes, lowest, at),
-        b':' => secret_name::assigned_value(bytes, lowest, at).or_else(|| userinfo(bytes, at)),
-        b'-' => token::prefixed(bytes, lowest, at)
-            .or_else(|| token::dash_prefixed(bytes, lowest, at))
-            .or_else(|| token::pem(bytes, at, state)),
+        b':' => userinfo(bytes, at),
+        b'-' => {
+            token::prefixed(bytes, lowest, at).or_else(|| token::dash_prefixed(bytes, lowest, at))
+        }
         b'J' => token::jwt(bytes, lowest, at, state),
         b'_' | b'K' | b'S' | b'z' => token::prefixed(bytes, lowest, at),
-        b'B' | b'b' => token::authorization_value(bytes, at),
-        b'/' => token::webhook_path(bytes, lowest, at),
         _ => None,
     }
 }
@@ -128,6 +138,14 @@ fn domain(bytes: &[u8]) -> Option<usize> {
 
 /// Matches the user and password of `https://user:password@host`.
 fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<Match<'k>> {
+    // `jdbc:oracle:thin:user/password@host`
+    if bytes[..=colon].ends_with(b":thin:") {
+        let start = colon + 1;
+        let head = &bytes[start..bytes.len().min(start + 128)];
+        let length = run(head, |byte| !byte.is_ascii_whitespace() && !b"@\"':".contains(&byte));
+        let is_pair = head[..length].contains(&b'/') && head.get(length) == Some(&b'@');
+        return is_pair.then_some(Match { start, end: start + length, kind: SECRET });
+    }
     let slashes: &[&[u8]] = &[b"//", b"\\/\\/"];
     let slash = slashes.iter().find(|slash| bytes[colon + 1..].starts_with(slash))?;
     let start = colon + 1 + slash.len();

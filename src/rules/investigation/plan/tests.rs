@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::Queue;
 use crate::glob::GlobList;
+use crate::rules::investigation::claimed_cause::{ClaimedCause, Likeness};
 use crate::rules::investigation::wait::Wait;
 
 const NOW: i64 = 10_000;
@@ -79,6 +80,11 @@ fn words(document: &Sessions, plan: &UpdatePlan) -> Vec<String> {
     words.extend(plan.decisions.iter().map(|decision| match decision {
         Decision::Start(index, _) => format!("start {}", id(index)),
         Decision::Skip(index, reason) => format!("skip {}: {}", id(index), reason.word),
+    }));
+    words.extend(plan.changed_waits.iter().map(|(index, wait)| {
+        let session = wait.session.as_deref().unwrap_or("nothing");
+        let session = if session.len() > 9 { "the new session" } else { session };
+        format!("{} waits for {session}", id(index))
     }));
     words.extend(plan.prune.iter().map(|session| format!("prune {session}")));
     words
@@ -249,6 +255,72 @@ fn incident_waits_for_a_time_or_a_session() {
         let sessions = vec![session("s", "x", SessionStatus::Running)];
         let document = document(vec![waiting], sessions);
         let plan = plan(&policy(2), &document, &folders(&[("s", folder)]), &live());
+        assert_eq!(words(&document, &plan), expected, "{row}");
+    }
+}
+
+#[test]
+fn incidents_of_one_shape_are_started_one_at_a_time() {
+    let cause = ClaimedCause { fingerprint: "f".into(), likeness: Likeness::Shape };
+    let wait = Wait {
+        reason: "same_shape".into(),
+        until: None,
+        session: Some("s".into()),
+        cause: Some(cause),
+        ..Wait::ending_at("", at(NOW - 10), at(NOW))
+    };
+    let waiting = |id: &str| Incident { wait: Some(wait.clone()), ..incident(id) };
+    let owner = |status, verdict: &str| Session {
+        fingerprint: Some("f".into()),
+        verdict: Some(verdict.into()),
+        ..session("s", "x", status)
+    };
+    let in_vain = |times: usize| {
+        let mut incident = Incident { armed: false, ..incident("x") };
+        (0..times).for_each(|_| incident.record_unexplained("f"));
+        incident
+    };
+    let forced = || Incident { wait: None, forced: true, ..waiting("a") };
+    use SessionStatus::{Completed, Running};
+    let rows = [
+        ("it runs", owner(Running, ""), 0, waiting("a"), vec![]),
+        (
+            "it has ended, and the next is one",
+            owner(Completed, "likely"),
+            0,
+            waiting("a"),
+            vec!["end wait of a", "start a", "b waits for the new session"],
+        ),
+        (
+            "it has ended in vain",
+            owner(Completed, "inconclusive"),
+            1,
+            waiting("a"),
+            vec!["end wait of a", "start a", "b waits for the new session"],
+        ),
+        (
+            "two have ended in vain",
+            owner(Completed, "inconclusive"),
+            2,
+            waiting("a"),
+            vec![
+                "skip a: unexplained",
+                "skip b: unexplained",
+                "a waits for nothing",
+                "b waits for nothing",
+            ],
+        ),
+        (
+            "two have ended in vain, and a person asks",
+            owner(Completed, "inconclusive"),
+            2,
+            forced(),
+            vec!["start a", "skip b: unexplained", "b waits for nothing"],
+        ),
+    ];
+    for (row, owner, times, first, expected) in rows {
+        let document = document(vec![in_vain(times), first, waiting("b")], vec![owner]);
+        let plan = plan(&policy(5), &document, &folders(&[("s", locked())]), &live());
         assert_eq!(words(&document, &plan), expected, "{row}");
     }
 }

@@ -208,10 +208,14 @@ fn skipped(data: &event::InvestigationSkipped, context: &Context) -> Sentences {
     let until = data.until.filter(|until| *until > context.now);
     let wait = until.map(|until| format!(", for {}", loss_text::span(until.since(context.now))));
     let wait = wait.unwrap_or_default();
-    match skip_reason(&data.reason) {
+    let sentences = match skip_reason(&data.reason) {
         (lead, Some(why)) => Sentences::of_what(format!("{lead}: {why}{wait}")),
         (lead, None) => in_one_line(lead, &data.detail, &wait, context),
-    }
+    };
+    // Only a person starts these.
+    let is_by_hand = ["needs_person", "unexplained"].contains(&data.reason.as_str());
+    let retry = command("dlq-investigate --retry ", &data.queue.name).filter(|_| is_by_hand);
+    sentences.with_next(retry)
 }
 
 /// Returns how a notice introduces a reason for which nothing is investigated: whether it passes
@@ -224,7 +228,8 @@ fn skip_reason(word: &str) -> (&'static str, Option<&'static str>) {
         "already_running" => (WAITS, Some("one is running")),
         "cooldown" => (WAITS, Some("the cooldown lasts")),
         "max_concurrent" => (WAITS, Some("max_concurrent are running")),
-        "known_cause" => ("waits", None),
+        "known_cause" | "same_shape" => ("waits", None),
+        "needs_person" => ("needs a person", Some("nothing proves who states the cause")),
         _ => (NOT, None),
     }
 }

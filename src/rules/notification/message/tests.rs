@@ -2,7 +2,7 @@ use super::*;
 use crate::event::{self, Event, Line, Payload, Queue, Type, peek, strict};
 use crate::money::Usd;
 
-use table::{MOVE, expiring, table};
+use table::{MOVE, expiring, skipped, table};
 
 mod table;
 
@@ -75,6 +75,18 @@ fn first_line_has_at_most_100_columns() {
         }
     }
     assert_eq!(types, [], "types without a row");
+}
+
+#[test]
+fn skip_that_needs_a_person_names_the_command() {
+    for (reason, text) in [
+        ("needs_person", "needs a person: nothing proves who states the cause"),
+        ("unexplained", "not investigated: twice in vain"),
+    ] {
+        let notice = notice(&line_of(skipped(reason, "twice in vain", None)));
+        let expected = format!("{NAME}: {text}\n    dlq-investigate --retry {NAME}");
+        assert_eq!(notice.text(), expected, "{reason}");
+    }
 }
 
 #[test]

@@ -122,6 +122,7 @@ fn judged(messages: &[Message]) -> Vec<Triage> {
     }
     let story = shape(1);
     judge(&BundleContents {
+        logs: Default::default(),
         queue: QueueFacts { depth: Some(messages.len() as u64), ..story.queue },
         fingerprints: grouper.finish(),
         timeline: Timeline::default(),

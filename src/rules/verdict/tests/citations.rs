@@ -86,6 +86,7 @@ fn citable_ids_are_the_items_of_the_bundle() {
         items: Vec::new(),
     };
     let bundle = BundleContents {
+        logs: Default::default(),
         queue: facts,
         fingerprints: Fingerprints { fingerprints: vec![group] },
         timeline: Timeline { timeline: vec![moment] },

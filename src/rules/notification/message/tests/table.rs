@@ -63,7 +63,11 @@ fn lost(why: &str, detail: &str) -> event::QueueLossSuspected {
     event::QueueLossSuspected { queue: queue(), missing: 4, depth: 8, why, detail }
 }
 
-fn skipped(reason: &str, detail: &str, until: Option<Timestamp>) -> event::InvestigationSkipped {
+pub(super) fn skipped(
+    reason: &str,
+    detail: &str,
+    until: Option<Timestamp>,
+) -> event::InvestigationSkipped {
     let (reason, detail) = (reason.into(), detail.into());
     event::InvestigationSkipped { queue: queue(), reason, detail, until }
 }

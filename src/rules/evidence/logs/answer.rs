@@ -1,0 +1,148 @@
+//! Answers of a search in logs, each with its reason.
+//!
+//! 'No cause' is said only by a search that could see everything it asked for, and not too early.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::event::words;
+use crate::time::Timestamp;
+
+/// Time after a move within which lines may still be missing: AWS says that logs of Lambda can take
+/// 5 to 10 minutes to show.
+pub const DELAY: Duration = Duration::from_secs(10 * 60);
+
+words! {
+    /// The kind of an answer.
+    AnswerKind {
+        /// The log shows the cause of every letter that was asked about.
+        Found = "found",
+        /// Some letters have a cause, and others do not.
+        Partly = "partly",
+        NoCause = "no_cause",
+        /// The lines may not have arrived yet.
+        NotYet = "not_yet",
+        /// A limit ended the search.
+        Cut = "cut",
+        Denied = "denied",
+        /// The log group cannot be told.
+        UnknownGroup = "unknown_group",
+        NoCommand = "no_command",
+        /// The messages were received, and no invocation started.
+        NeverRun = "never_run",
+        /// AWS could not be asked, or gave no usable answer.
+        Failed = "failed",
+    }
+}
+
+/// An answer and the reason for it, a clause for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogAnswer {
+    pub kind: AnswerKind,
+    pub reason: String,
+}
+
+impl LogAnswer {
+    pub fn new(kind: AnswerKind, reason: impl Into<String>) -> Self {
+        LogAnswer { kind, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for LogAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.kind {
+            AnswerKind::Found => "from logs",
+            AnswerKind::Partly => "from logs, in part",
+            AnswerKind::NoCause => "no cause in the logs",
+            AnswerKind::NotYet => "not yet",
+            AnswerKind::Cut => "cut",
+            AnswerKind::Denied => "denied",
+            AnswerKind::UnknownGroup => "cannot tell the log group",
+            AnswerKind::NoCommand => "no aws command",
+            AnswerKind::NeverRun => "received but never run",
+            AnswerKind::Failed => "not read",
+        };
+        write!(f, "{word}: {}", self.reason)
+    }
+}
+
+/// The course of a search that asked everything it wanted to, for its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Course {
+    pub(super) letters: usize,
+    pub(super) explained: usize,
+    /// Whether a question was answered in part only.
+    pub(super) is_partial: bool,
+    /// Letters whose receives were examined, and those of them without any invocation.
+    pub(super) examined: usize,
+    pub(super) never_run: usize,
+    /// The latest moment at which a letter without a cause was moved.
+    pub(super) moved_at: Option<Timestamp>,
+}
+
+/// Returns the answer of a search that ran to its end.
+pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
+    let Course { letters, explained, .. } = *course;
+    let of = format!("{explained} of {}", crate::text::count(letters as u64, "message"));
+    if explained > 0 && explained == letters {
+        return LogAnswer::new(AnswerKind::Found, format!("the cause of {of}"));
+    }
+    let (kind, reason) = if course.is_partial {
+        (AnswerKind::Cut, "the log has more lines than a search reads".to_owned())
+    } else if course.moved_at.is_some_and(|at| now < at.plus(DELAY)) {
+        let reason = "the messages died less than 10 minutes ago, and their lines may still be on \
+                      their way; the next sample asks again";
+        (AnswerKind::NotYet, reason.to_owned())
+    } else if course.examined > 0 && course.never_run == course.examined {
+        let reason = "no invocation started when the messages were received: the function was \
+                      throttled, or another consumer received them";
+        (AnswerKind::NeverRun, reason.to_owned())
+    } else {
+        let reason = "no line with the id of a message reports an error, and no error recurs at \
+                      every receive";
+        (AnswerKind::NoCause, reason.to_owned())
+    };
+    match explained {
+        0 => LogAnswer { kind, reason },
+        _ => {
+            let rest = LogAnswer { kind, reason };
+            LogAnswer::new(AnswerKind::Partly, format!("the cause of {of}; of the others: {rest}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_no_cause_is_given_by_complete_and_late_searches_only() {
+        let at = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
+        let quiet = Course {
+            letters: 3,
+            explained: 0,
+            is_partial: false,
+            examined: 3,
+            never_run: 0,
+            moved_at: Some(at(0)),
+        };
+        let rows = [
+            (Course { explained: 3, is_partial: true, ..quiet }, 1, AnswerKind::Found),
+            (Course { explained: 1, ..quiet }, 60, AnswerKind::Partly),
+            (quiet, 9, AnswerKind::NotYet),
+            (quiet, 10, AnswerKind::NoCause),
+            (Course { moved_at: None, ..quiet }, 0, AnswerKind::NoCause),
+            (Course { is_partial: true, ..quiet }, 9, AnswerKind::Cut),
+            (Course { never_run: 3, ..quiet }, 60, AnswerKind::NeverRun),
+            (Course { never_run: 2, ..quiet }, 60, AnswerKind::NoCause),
+            (Course { examined: 0, ..quiet }, 60, AnswerKind::NoCause),
+        ];
+        for (course, minutes, kind) in rows {
+            assert_eq!(conclude(&course, at(minutes)).kind, kind, "{course:?}");
+        }
+        let partly = conclude(&Course { explained: 1, ..quiet }, at(5));
+        let text = partly.to_string();
+        assert!(text.starts_with("from logs, in part: the cause of 1 of 3 messages"), "{text}");
+        assert!(text.contains("not yet: "), "{text}");
+    }
+}

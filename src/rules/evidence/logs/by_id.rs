@@ -1,0 +1,153 @@
+//! The rule by message id: the error on a line with the id, else in the invocation of that line.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use super::invocation::{self, LoggedRun};
+use super::line::{self, uuids};
+use super::{Consumer, LogEvent, fingerprint_of};
+use crate::rules::evidence::fingerprint::Fingerprint;
+
+/// Invocations of one letter that are examined, the newest first.
+const INVOCATIONS_MAX: usize = 3;
+/// Time after a line in which a logger that splits traces writes the rest.
+const SPLIT: Duration = Duration::from_secs(1);
+
+/// The error of a letter, and the line that reports it.
+pub(super) type Found = (Fingerprint, LogEvent);
+
+/// Finds the error of a message among `hits`, the lines with its id in the order of time. `block`
+/// returns the lines of a stream from a line on, for as long as an invocation can take.
+pub(super) fn cause<E>(
+    id: &str,
+    hits: &[&LogEvent],
+    consumer: &Consumer,
+    mut block: impl FnMut(&LogEvent, Duration) -> Result<Vec<LogEvent>, E>,
+) -> Result<Option<Found>, E> {
+    // An error without a class may be explained by the lines that follow it.
+    let mut vague: Option<Found> = None;
+    for hit in hits.iter().rev() {
+        let Some(found) = on_line(hit) else { continue };
+        if found.exception.is_some() {
+            return Ok(Some((found, (*hit).clone())));
+        }
+        vague = vague.or(Some((found, (*hit).clone())));
+    }
+    let span = consumer.timeout + SPLIT;
+    for first in first_hits(hits, span).into_iter().rev().take(INVOCATIONS_MAX) {
+        let mut events = block(first, if consumer.function.is_some() { span } else { SPLIT })?;
+        invocation::sort(&mut events);
+        if consumer.function.is_none()
+            && !events.iter().any(|event| line::mark(&event.text).is_some())
+        {
+            // Threads share the stream: only the rest of a split trace belongs to the line.
+            if let Some(found) = split_trace(first, &events) {
+                return Ok(Some(found));
+            }
+            continue;
+        }
+        match in_block(id, first, &events) {
+            InBlock::Found(found) => return Ok(Some(*found)),
+            InBlock::Ambiguous => return Ok(vague),
+            InBlock::Nothing => {}
+        }
+    }
+    Ok(vague)
+}
+
+fn on_line(event: &LogEvent) -> Option<Fingerprint> {
+    fingerprint_of(&line::error_of(&event.text)?.text)
+}
+
+/// Returns the first hit of each invocation: hits of one stream that lie close together.
+fn first_hits<'e>(hits: &[&'e LogEvent], span: Duration) -> Vec<&'e LogEvent> {
+    let mut firsts: Vec<&LogEvent> = Vec::new();
+    for hit in hits {
+        let known =
+            firsts.iter().any(|first| first.stream == hit.stream && hit.at.since(first.at) <= span);
+        if !known {
+            firsts.push(*hit);
+        }
+    }
+    firsts
+}
+
+enum InBlock {
+    Found(Box<Found>),
+    /// The invocation had several messages and several errors.
+    Ambiguous,
+    Nothing,
+}
+
+/// Finds the error in the lines of a stream from the hit on.
+fn in_block(id: &str, hit: &LogEvent, events: &[LogEvent]) -> InBlock {
+    let invocations = invocation::group(events);
+    let is_hit = |event: &&LogEvent| event.id == hit.id && event.at == hit.at;
+    let Some(own) = invocations.iter().find(|one| one.lines.iter().any(is_hit)) else {
+        return InBlock::Nothing;
+    };
+    let found = |event: &LogEvent, text: &str| {
+        let found = fingerprint_of(text).map(|print| Box::new((print, event.clone())));
+        found.map_or(InBlock::Nothing, InBlock::Found)
+    };
+    if let Some((event, error)) = own.errors().find(|(_, error)| error.terminal) {
+        return found(event, &error.text);
+    }
+    let others = |event: &LogEvent| {
+        let request = own.request.as_deref().unwrap_or_default();
+        uuids(&event.text).any(|other| other != id && other != request)
+    };
+    if hit.text.contains("Records") || others(hit) {
+        return one_of(own, found);
+    }
+    let after = own.lines.iter().skip_while(|event| !is_hit(event)).skip(1);
+    for event in after.take_while(|event| !others(event)) {
+        if let Some(error) = line::error_of(&event.text) {
+            return found(event, &error.text);
+        }
+    }
+    InBlock::Nothing
+}
+
+/// Returns the error of an invocation whose line names all messages of the batch: the only one.
+fn one_of(own: &LoggedRun<'_>, found: impl Fn(&LogEvent, &str) -> InBlock) -> InBlock {
+    let errors: Vec<_> = own.errors().collect();
+    let distinct: BTreeSet<_> = errors.iter().map(|(_, e)| signature_of(&e.text)).collect();
+    match (errors.first(), distinct.len()) {
+        (Some((event, error)), 1) => found(event, &error.text),
+        (Some(_), _) => InBlock::Ambiguous,
+        (None, _) => InBlock::Nothing,
+    }
+}
+
+fn signature_of(text: &str) -> Option<String> {
+    fingerprint_of(text).map(|print| signature(&print))
+}
+
+/// Returns what errors of one cause share: class and masked text. The place in the code is not part
+/// of it, because a handler logs it in one line and not in the next.
+pub(super) fn signature(print: &Fingerprint) -> String {
+    let class = print.exception.as_deref().or(print.code.as_deref()).unwrap_or_default();
+    format!("{class}: {}", print.message.as_deref().unwrap_or_default())
+}
+
+/// Returns the error of a trace whose lines follow the hit as lines of their own.
+fn split_trace(hit: &LogEvent, events: &[LogEvent]) -> Option<Found> {
+    let mut seen = HashSet::new();
+    let own = events.iter().filter(|event| event.stream == hit.stream);
+    let mut rest =
+        own.skip_while(|event| event.id != hit.id).filter(|event| seen.insert(&event.id));
+    rest.next()?;
+    let starts =
+        ["Traceback (most recent call last)", "Exception in thread ", "panic: ", "Caused by: "];
+    let is_trace = |text: &str| {
+        text.starts_with([' ', '\t'])
+            || starts.iter().any(|start| text.starts_with(start))
+            || fingerprint_of(text).is_some_and(|found| found.exception.is_some())
+    };
+    let trace: Vec<&str> =
+        rest.map(|event| event.text.as_str()).take_while(|text| is_trace(text)).collect();
+    let found = fingerprint_of(&trace.join("\n")).filter(|found| found.exception.is_some())?;
+    line::error_of(&hit.text)?;
+    Some((found, hit.clone()))
+}
