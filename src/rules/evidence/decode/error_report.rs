@@ -66,6 +66,7 @@ fn owners(
     }
     let named = [
         ("rule", text_attribute(message, "RULE_ARN").and_then(owner::rule)),
+        ("schedule", text_attribute(message, "SCHEDULE_ARN").and_then(owner::schedule)),
         ("target", text_attribute(message, "TARGET_ARN").and_then(owner::target)),
     ];
     named.into_iter().filter_map(|(kind, name)| Some((kind, name?))).collect()

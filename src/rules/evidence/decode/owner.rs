@@ -18,6 +18,13 @@ pub(super) fn rule(arn: &str) -> Option<String> {
     Some(resource(arn)?.1.strip_prefix("rule/")?.to_owned())
 }
 
+/// Returns the schedule of `arn:aws:scheduler:…:schedule/GROUP/NAME`, with its group unless that is
+/// the default one.
+pub(super) fn schedule(arn: &str) -> Option<String> {
+    let name = resource(arn)?.1.strip_prefix("schedule/")?;
+    Some(name.strip_prefix("default/").unwrap_or(name).to_owned())
+}
+
 /// Returns a target as its service and its name: `sqs:crm`, `lambda:bill`,
 /// `events:api-destination/crm`.
 pub(super) fn target(arn: &str) -> Option<String> {
@@ -65,6 +72,10 @@ mod tests {
         assert_eq!(function(&lambda).as_deref(), Some("bill"));
         assert_eq!(target(&lambda).as_deref(), Some("lambda:bill"));
         assert_eq!(rule(&arn("events:eu-west-1:1:rule/bus/r")).as_deref(), Some("bus/r"));
+        let schedule =
+            |name: &str| super::schedule(&arn(&format!("scheduler:r:1:schedule/{name}")));
+        assert_eq!(schedule("default/nightly").as_deref(), Some("nightly"));
+        assert_eq!(schedule("billing/nightly").as_deref(), Some("billing/nightly"));
         let rows = [
             ("events:eu-west-1:1:api-destination/crm/0e5f", Some("events:api-destination/crm")),
             ("states:eu-west-1:1:stateMachine:dunning", Some("states:dunning")),
