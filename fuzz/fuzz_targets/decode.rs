@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     match &decoded.content {
         Content::Json(_) => {}
         Content::Text(text) => assert!(text.len() <= most, "a text of {}", text.len()),
-        Content::Binary { len } => assert!(*len <= most, "{len} bytes"),
+        Content::Binary { len, .. } => assert!(*len <= most, "{len} bytes"),
     }
     let error = &decoded.error;
     for SourcedText { text, source } in

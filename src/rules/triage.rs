@@ -22,6 +22,7 @@ mod basis;
 mod case;
 mod commands;
 mod error_patterns;
+mod http_status;
 mod judge;
 mod proof;
 pub mod report;
@@ -124,6 +125,13 @@ words! {
         ExpiredOrDuplicate = "expired_or_duplicate",
         SchemaDrift = "schema_drift",
         PoisonMessage = "poison_message",
+        /// The consumer needed longer than it was given.
+        TimedOut = "timed_out",
+        OutOfMemory = "out_of_memory",
+        /// The consumer's process ended before it had finished, without an error of its own.
+        ProcessEnded = "process_ended",
+        /// Messages that nobody misses: tests of a service.
+        Harmless = "harmless",
         CodeError = "code_error",
         Unknown = "unknown",
     }

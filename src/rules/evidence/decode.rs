@@ -3,23 +3,34 @@
 //! Promises: no input causes a panic or more than linear time; every layer, text and search has a
 //! limit. Never: runs, fetches or trusts anything that a message contains.
 
+mod binary;
+mod error_detail;
 mod error_fields;
 mod error_report;
+mod expand;
+mod fault;
 mod ids;
+mod key;
+mod owner;
 mod payload;
 mod producer;
 mod trace;
 mod unwrap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::message::Message;
 use crate::event::words;
+pub(super) use key::{KEY_MAX, normalized_key};
+pub(super) use owner::stream as stream_of;
+pub(super) use payload::s3_pointer;
 pub use trace::last_segment;
 
 /// Length up to which a text is searched for an error.
 const TEXT_MAX: usize = 8 * 1024;
+/// Limit on the length of an attribute that is read; JSON in it is longer than other texts.
+const ATTRIBUTE_MAX: usize = 64 * 1024;
 /// Limit on the length of an extracted field.
 const FIELD_MAX: usize = 4 * 1024;
 
@@ -32,12 +43,31 @@ pub struct Decoded {
     pub wrapped: Vec<&'static str>,
     /// Unwrapped body.
     pub content: Content,
+    /// Content with the JSON in its strings expanded; a form as an object. None if that changes
+    /// nothing.
+    pub expanded: Option<Value>,
+    /// Text attributes, and those of an SNS envelope, expanded likewise.
+    pub attributes: Map<String, Value>,
     /// Error that the message reports.
     pub error: ErrorReport,
     /// Id of the failed request.
     pub request_id: Option<String>,
     /// Trace id of `AWSTraceHeader` or a `traceparent`.
     pub trace_id: Option<String>,
+}
+
+impl Decoded {
+    /// Returns the JSON to analyse, if the content is or holds any.
+    pub fn json(&self) -> Option<&Value> {
+        json_of(&self.content, self.expanded.as_ref())
+    }
+}
+
+fn json_of<'a>(content: &'a Content, expanded: Option<&'a Value>) -> Option<&'a Value> {
+    match content {
+        Content::Json(value) => Some(expanded.unwrap_or(value)),
+        _ => expanded,
+    }
 }
 
 /// An unwrapped body.
@@ -51,6 +81,8 @@ pub enum Content {
     Binary {
         /// Number of bytes, up to the limit on decompression.
         len: usize,
+        /// Parts of the format, if it is known: `.1:number` of a Protocol Buffer, `schema 7`.
+        form: Vec<String>,
     },
 }
 
@@ -61,7 +93,7 @@ impl Content {
         first_eight_bytes(match self {
             Content::Json(value) => Sha256::new_with_prefix(value.to_string()),
             Content::Text(text) => Sha256::new_with_prefix(text),
-            Content::Binary { len } => Sha256::new_with_prefix(len.to_le_bytes()),
+            Content::Binary { len, .. } => Sha256::new_with_prefix(len.to_le_bytes()),
         })
     }
 }
@@ -116,6 +148,8 @@ words! {
     /// The kind of a payload.
     PayloadKind {
         S3Event = "s3_event",
+        /// S3's test of a new notification: nothing is in it to process.
+        S3TestEvent = "s3_test_event",
         EventbridgeEvent = "eventbridge_event",
         SnsNotification = "sns_notification",
         StepFunctions = "step_functions",
@@ -124,6 +158,8 @@ words! {
         SqsRecords = "sqs_records",
         CloudwatchAlarm = "cloudwatch_alarm",
         ExtendedClient = "extended_client",
+        /// Fields of a form: `a=1&b=2`.
+        Form = "form",
         Json = "json",
         Text = "text",
         Binary = "binary",
@@ -136,6 +172,7 @@ impl PayloadKind {
     pub fn name(self) -> &'static str {
         match self {
             PayloadKind::S3Event => "S3 event",
+            PayloadKind::S3TestEvent => "S3 test event",
             PayloadKind::EventbridgeEvent => "EventBridge event",
             PayloadKind::SnsNotification => "SNS notification",
             PayloadKind::StepFunctions => "Step Functions task",
@@ -145,6 +182,7 @@ impl PayloadKind {
             PayloadKind::CloudwatchAlarm => "CloudWatch alarm",
             PayloadKind::ExtendedClient => "pointer to S3",
             PayloadKind::Json => "JSON",
+            PayloadKind::Form => "form",
             PayloadKind::Text | PayloadKind::Binary | PayloadKind::Empty => self.as_str(),
         }
     }
@@ -166,8 +204,8 @@ pub struct ErrorReport {
     /// File and line of that function: `worker.py line 12`. No part of a fingerprint, because every
     /// deployment changes it.
     pub place: Option<String>,
-    /// Service of the target ARN that the producer could not deliver to, such as `lambda`.
-    pub target: Option<String>,
+    /// Resources that the producer names, by kind: `function`, `rule`, `target`, `stream`.
+    pub owners: Vec<(&'static str, String)>,
 }
 
 impl ErrorReport {
@@ -199,17 +237,47 @@ impl SourcedText {
 
 /// Unwraps a message and extracts its facts.
 pub fn decode(message: &Message) -> Decoded {
-    let (wrapped, content) = unwrap::unwrap_body(&message.body);
+    let unwrap::Unwrapped { layers: wrapped, attributes, content } =
+        unwrap::unwrap_body(&message.body);
+    let attributes = text_attributes(message, attributes);
+    let expanded = match &content {
+        Content::Json(value) => expand::expanded(value),
+        Content::Text(text) => {
+            expand::form(text).map(|form| expand::expanded(&form).unwrap_or(form))
+        }
+        Content::Binary { .. } => None,
+    };
     let producer = producer::detect(message, &wrapped, &content);
     let (request_id, trace_id) = ids::find(message, &content);
+    let json = json_of(&content, expanded.as_ref());
     Decoded {
         producer,
-        payload: payload::classify(producer, &wrapped, &content),
-        error: error_report::extract(message, producer, &content),
+        payload: payload::classify(producer, &wrapped, &content, expanded.is_some()),
+        error: error_report::extract(message, producer, &attributes, &content, json),
         request_id,
         trace_id,
         wrapped,
         content,
+        expanded,
+        attributes,
+    }
+}
+
+/// Returns the text attributes of a message and those that an envelope carried, expanded.
+fn text_attributes(message: &Message, carried: Map<String, Value>) -> Map<String, Value> {
+    if message.attributes.is_empty() && carried.is_empty() {
+        return carried;
+    }
+    let mut all = carried;
+    for (name, value) in &message.attributes {
+        if let Some(text) = value.text() {
+            all.insert(name.clone(), truncated(text, ATTRIBUTE_MAX).into());
+        }
+    }
+    let all = Value::Object(all);
+    match expand::expanded(&all).unwrap_or(all) {
+        Value::Object(all) => all,
+        _ => Map::new(),
     }
 }
 
@@ -223,27 +291,14 @@ pub fn from_log(text: &str, producer: Producer, payload: PayloadKind) -> Decoded
         error: error_report::error_in_text(text, "log", false),
         request_id: None,
         trace_id: None,
+        expanded: None,
+        attributes: Map::new(),
     }
 }
 
 /// Returns at most `max` bytes of a text, without splitting a character.
 fn truncated(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
-}
-
-/// Returns a key in lower case without separators: `error_message`, `Error-Message` and
-/// `errorMessage` are equal. Returns an empty string for a key longer than the buffer, as no known
-/// key is.
-fn normalized_key<'a>(key: &str, buffer: &'a mut [u8; 24]) -> &'a str {
-    let mut len = 0;
-    for byte in key.bytes().filter(u8::is_ascii_alphanumeric) {
-        let Some(slot) = buffer.get_mut(len) else {
-            return "";
-        };
-        *slot = byte.to_ascii_lowercase();
-        len += 1;
-    }
-    std::str::from_utf8(&buffer[..len]).unwrap_or_default()
 }
 
 #[cfg(test)]

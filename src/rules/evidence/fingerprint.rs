@@ -6,20 +6,25 @@
 //! title contains nothing that looks like a secret, a person or a number that varies. Never: reads
 //! the queue's name, or stores a body.
 
+mod content;
 mod group;
 mod markup;
 mod mask;
 mod shape;
+mod subject;
 mod table;
+mod titles;
 
 use sha2::{Digest, Sha256};
 
 use super::decode::{
-    Content, Decoded, PayloadKind, Producer, SourcedText, first_eight_bytes, last_segment,
+    Content, Decoded, ErrorReport, PayloadKind, Producer, SourcedText, first_eight_bytes,
+    last_segment,
 };
 use crate::event::words;
 use crate::text::{safe, shorten};
 pub use group::Grouper;
+use subject::Subject;
 
 /// Version of the rules. Raise it with every change that changes an id.
 pub const VERSION: u32 = 1;
@@ -65,6 +70,16 @@ pub struct Fingerprint {
     pub message: Option<String>,
     /// File and line of the innermost own frame; no part of the id.
     pub place: Option<String>,
+    /// Typed paths of a payload that nothing else tells apart: messages with nearly the same form
+    /// one group ([`Grouper`]).
+    pub paths: Vec<String>,
+}
+
+impl Fingerprint {
+    /// Returns the reasons that are words, not the form of a payload.
+    fn words(&self) -> &[String] {
+        &self.why[..self.why.len() - usize::from(!self.paths.is_empty())]
+    }
 }
 
 /// A fingerprint under construction: the hash over the parts of its id, and their phrases. Each
@@ -99,13 +114,14 @@ impl Parts {
         Fingerprint {
             id: format!("{:016x}", first_eight_bytes(self.hash)),
             kind: self.kind,
-            title: shorten(&safe(title), TITLE_MAX).into_owned(),
+            title: title_of(title, ""),
             why: self.why,
             producer: decoded.producer,
             payload: decoded.payload,
             code: None,
             exception: None,
             message: None,
+            paths: Vec::new(),
             place: None,
         }
     }
@@ -116,10 +132,29 @@ pub fn compute(decoded: &Decoded) -> Fingerprint {
     if let Some(fingerprint) = by_error(decoded) {
         return fingerprint;
     }
-    match &decoded.content {
-        Content::Json(value) => by_shape(decoded, value),
-        Content::Text(text) => by_text(decoded, text),
-        Content::Binary { len } => by_size(decoded, *len),
+    if let Some(fingerprint) = content::by_pointer(decoded) {
+        return fingerprint;
+    }
+    let subject = Subject::new(&decoded.attributes, decoded.json());
+    let mut parts = Parts::new(if subject.is_telling || decoded.json().is_some() {
+        Kind::Shape
+    } else {
+        Kind::Opaque
+    });
+    add_subject(&mut parts, &subject);
+    if subject.is_telling {
+        let title = subject.title(decoded.payload != PayloadKind::Json);
+        let title = match decoded.payload {
+            PayloadKind::Json => title,
+            other => format!("{} {title}", other.name()),
+        };
+        return parts.finish(decoded, &title);
+    }
+    match (decoded.json(), &decoded.content) {
+        (Some(value), _) => content::by_shape(parts, decoded, value, &subject),
+        (None, Content::Binary { len, form }) => content::by_bytes(parts, decoded, *len, form),
+        (None, Content::Text(text)) => content::by_text(parts, decoded, text),
+        (None, Content::Json(_)) => content::by_text(parts, decoded, ""),
     }
 }
 
@@ -163,33 +198,91 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
         parts.explain("exception", class, why);
     }
     if let Some(message) = &message {
-        let text = shorten(message, TITLE_MAX);
-        let why = format!("text '{text}' ({})", source(&error.message));
+        let why = format!("text '{message}' ({})", source(&error.message));
         parts.explain("message", &mask::case_folded(message), why);
     }
     if let Some(function) = function {
         parts.explain("place", function, format!("in '{function}' (stack)"));
     }
-    if let Some(target) = &error.target {
-        let why = format!("to a target of '{}' (TARGET_ARN)", safe(target));
-        parts.explain("target", target, why);
+    for (kind, name) in &error.owners {
+        let name = mask::mask_code(name, WORD_MAX);
+        parts.explain(kind, &name, format!("{kind} '{name}'"));
     }
     if parts.why.is_empty() {
         return None;
     }
-    let mut title = match (class.or(code.as_deref()), &message) {
+    let mut words = String::new();
+    if message.is_none() && function.is_none() {
+        let subject = Subject::new(&decoded.attributes, decoded.json());
+        add_subject(&mut parts, &subject);
+        words = format!(" {}", subject.title(false));
+    }
+    let fingerprint = Fingerprint { code, exception, message, ..parts.finish(decoded, "") };
+    let place = function.map_or(words, |function| format!(" in {function}"));
+    let title = error_title(&fingerprint, error, place.trim_end());
+    Some(Fingerprint { title, place: error.place.clone(), ..fingerprint })
+}
+
+/// Returns the title of an error: its class and text, where it happened, and whose it is.
+fn error_title(found: &Fingerprint, error: &ErrorReport, place: &str) -> String {
+    let class = found.exception.as_deref().filter(|class| !class.is_empty());
+    // A class alone is shown whole.
+    let class = match &found.message {
+        Some(_) => class.map(last_segment).filter(|class| !says_nothing(class)),
+        None => class,
+    };
+    let title = match (class.or(found.code.as_deref()), &found.message) {
         (Some(head), Some(message)) => format!("{head}: {message}"),
-        (Some(head), None) => head.to_owned(),
+        (Some(class), None) => match &found.code {
+            Some(code) if class != code => format!("{class} [{code}]"),
+            _ => class.to_owned(),
+        },
         (None, Some(message)) => message.clone(),
         (None, None) => "an error without a text".to_owned(),
     };
-    if let Some(function) = function {
-        title = format!("{} in {function}", shorten(&title, TITLE_MAX - 30));
-    } else if message.is_none() && error.by_producer {
-        title = format!("{title} ({producer})");
+    let owners = error.owners.iter();
+    let owners: Vec<String> =
+        owners.map(|(kind, name)| format!("{kind} {}", mask::mask_code(name, WORD_MAX))).collect();
+    let of = if !owners.is_empty() {
+        format!(" ({})", owners.join(", "))
+    } else if found.message.is_none() && error.by_producer {
+        format!(" ({})", found.producer.name())
+    } else {
+        String::new()
+    };
+    title_of(&title, &format!("{place}{of}"))
+}
+
+/// Adds the words of a message's subject to the parts.
+fn add_subject(parts: &mut Parts, subject: &Subject) {
+    for (label, word) in &subject.words {
+        parts.explain(label, word, format!("{label} '{word}'"));
     }
-    let place = error.place.clone();
-    Some(Fingerprint { code, exception, message, place, ..parts.finish(decoded, &title) })
+}
+
+/// Returns a title of limited length, whose end stays: an error often names its cause last.
+fn title_of(title: &str, place: &str) -> String {
+    let (title, place) = (safe(title), safe(place));
+    let place = shorten(&place, TITLE_MAX / 2);
+    let max = TITLE_MAX - place.chars().count();
+    let len = title.chars().count();
+    if len <= max {
+        return format!("{title}{place}");
+    }
+    let tail_len = max * 2 / 5;
+    let head: String = title.chars().take(max - tail_len - 3).collect();
+    let tail: String = title.chars().skip(len - tail_len).collect();
+    // Cut between words where one is near.
+    let head = head.rsplit_once(' ').map_or(&*head, |(head, _)| head);
+    let tail = tail.split_once(' ').map_or(&*tail, |(_, tail)| tail);
+    format!("{head} … {tail}{place}")
+}
+
+/// Returns whether the name of a class adds nothing to its text.
+fn says_nothing(class: &str) -> bool {
+    const EMPTY: [&str; 8] =
+        ["Box", "Error", "Exception", "ExitError", "Timedout", "errorString", "wrapError", "Fault"];
+    EMPTY.contains(&class)
 }
 
 /// Returns whether the function is part of the cause: for code faults such as a null pointer, and
@@ -245,56 +338,6 @@ fn names_identifier(class: &str) -> bool {
         "NullPointer",
     ];
     IDENTIFIER_CLASSES.iter().any(|part| class.contains(part))
-}
-
-fn by_shape(decoded: &Decoded, value: &serde_json::Value) -> Fingerprint {
-    let shape = shape::json_shape(value);
-    let mut parts = Parts::new(Kind::Shape);
-    parts.add("paths", &shape.canonical);
-    for (key, word) in &shape.words {
-        parts.explain(key, word, format!("{key} '{word}'"));
-    }
-    parts.why.push(format!("the payload's shape: {}", crate::text::count(shape.paths, "path")));
-    let word = shape.words.last().map(|(_, word)| format!(" '{word}'")).unwrap_or_default();
-    let title = format!("{}{word} {}", decoded.payload.name(), shape.outline);
-    parts.finish(decoded, title.trim_end())
-}
-
-fn by_text(decoded: &Decoded, text: &str) -> Fingerprint {
-    let mut parts = Parts::new(Kind::Opaque);
-    if let Some((names, outline)) = markup::xml_elements(text) {
-        parts.explain("elements", &names, format!("its elements: {outline}"));
-        return parts.finish(decoded, &format!("XML with {outline}"));
-    }
-    if let Some(columns) = table::column_names(text) {
-        parts.explain("columns", &columns, format!("its columns: {columns}"));
-        return parts.finish(decoded, &format!("table with {columns}"));
-    }
-    let template = mask::template(text, TEMPLATE_MAX, false);
-    if template.is_empty() {
-        parts.explain("text", "", "no text".into());
-        return parts.finish(decoded, "empty body");
-    }
-    let why = format!("the text '{}'", shorten(&template, TITLE_MAX));
-    parts.explain("text", &mask::case_folded(&template), why);
-    let base = parts.finish(decoded, &format!("text: {template}"));
-    Fingerprint { message: Some(template), ..base }
-}
-
-fn by_size(decoded: &Decoded, len: usize) -> Fingerprint {
-    let size = match len {
-        0..=0x400 => "up to 1 KiB",
-        0x401..=0x4000 => "up to 16 KiB",
-        0x4001..=0x4_0000 => "up to 256 KiB",
-        0x4_0001..=0x10_0000 => "up to 1 MiB",
-        _ => "over 1 MiB",
-    };
-    let mut parts = Parts::new(Kind::Opaque);
-    parts.explain("binary", size, format!("bytes that are no text, {size}"));
-    for wrapping in &decoded.wrapped {
-        parts.add("wrapped", wrapping);
-    }
-    parts.finish(decoded, &format!("binary, {size}"))
 }
 
 #[cfg(test)]

@@ -46,9 +46,12 @@ pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<Stri
             all.extend(named.rule());
             all.extend(named.logs());
         }
-        Category::MisconfiguredQueue => {}
+        Category::MisconfiguredQueue | Category::Harmless => {}
         Category::SchemaDrift
         | Category::PoisonMessage
+        | Category::TimedOut
+        | Category::OutOfMemory
+        | Category::ProcessEnded
         | Category::CodeError
         | Category::Unknown => {
             all.extend(named.function("aws lambda get-function-configuration"));

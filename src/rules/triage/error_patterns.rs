@@ -5,6 +5,7 @@
 //! be believed.
 
 use super::Category::{self, *};
+use super::http_status;
 
 /// Signs of a category. Codes and classes are lower case letters and digits, classes without their
 /// packages; phrases are in lower case.
@@ -24,7 +25,7 @@ const NO_SIGNS: ErrorSigns =
     ErrorSigns { category: Unknown, names: &[], codes: &[], classes: &[], phrases: &[] };
 
 /// Signs of a bug come first: a text with both signs must not end the search for a bug.
-const SIGNS: [ErrorSigns; 7] = [
+const SIGNS: [ErrorSigns; 10] = [
     ErrorSigns {
         category: CodeError,
         classes: &[
@@ -99,6 +100,22 @@ const SIGNS: [ErrorSigns; 7] = [
             "schemaerror",
             "schemavalidationexception",
             "avrotypeexception",
+            "avroruntimeexception",
+            "schemaparseexception",
+            "schemaprojectorexception",
+            "dataexception",
+            "invaliddefinitionexception",
+            "valueinstantiationexception",
+            "jsonprocessingexception",
+            "jsonserializationexception",
+            "jsonreaderexception",
+            "jsondecodingexception",
+            "missingfieldexception",
+            "unknownfieldexception",
+            "httpmessagenotreadableexception",
+            "requestvalidationerror",
+            "parsererror",
+            "decodeerror",
             "serializationexception",
             "deserializationexception",
             "unmarshaltypeerror",
@@ -122,6 +139,32 @@ const SIGNS: [ErrorSigns; 7] = [
             "schema validation",
             "validation failed",
             "expecting value: line",
+            "validation error for",
+            "validation errors for",
+            "input should be",
+            "invalid type:",
+            "invalid value:",
+            "unknown variant",
+            "expected value at line",
+            "eof while parsing",
+            "trailing characters at line",
+            "json value could not be converted",
+            "invalid character '",
+            "unexpected end of json input",
+            "json: ",
+            "invalid_type",
+            "must have required propert",
+            "must not have additional propert",
+            "expected number, received",
+            "expected string, received",
+            "unknown magic byte",
+            "invalid wire type",
+            "wrong wire type",
+            "protocol message contained an invalid tag",
+            "could not be deserialized",
+            "polymorphic serializer",
+            "serializer for subclass",
+            "malformed json",
         ],
         ..NO_SIGNS
     },
@@ -189,6 +232,28 @@ const SIGNS: [ErrorSigns; 7] = [
         ],
     },
     ErrorSigns {
+        category: OutOfMemory,
+        codes: &["137"],
+        classes: &["outofmemoryerror", "outofmemoryexception", "memoryerror", "oomkilled"],
+        phrases: &[
+            "out of memory",
+            "outofmemory",
+            "oomkilled",
+            "oom-kill",
+            "memory limit",
+            "memory size of",
+            "memory size exhausted",
+            "due to memory usage",
+            "cannot allocate memory",
+            // Lambda ends a function so when its memory is used up.
+            "signal: killed",
+            "exit status 137",
+            "exit code 137",
+            "exitcode 137",
+        ],
+        ..NO_SIGNS
+    },
+    ErrorSigns {
         category: Dependency,
         names: &["serviceunavailable"],
         codes: &["502", "503", "504", "connectionfailure", "timeout", "timedout"],
@@ -229,8 +294,54 @@ const SIGNS: [ErrorSigns; 7] = [
         ],
     },
     ErrorSigns {
+        category: TimedOut,
+        classes: &[
+            "timedout",
+            "timeout",
+            "timeouterror",
+            "timeoutexception",
+            "timelimitexceeded",
+            "softtimelimitexceeded",
+            "deadlineexceeded",
+            "timeouterrorexception",
+            "taskcanceledexception",
+        ],
+        phrases: &[
+            "task timed out",
+            "timed out after",
+            "has timed out",
+            "timeout expired",
+            "timed out",
+            "deadline exceeded",
+            "deadlineexceeded",
+            "timeout of",
+            "time limit exceeded",
+            "timeout exceeded",
+        ],
+        ..NO_SIGNS
+    },
+    ErrorSigns {
+        category: ProcessEnded,
+        classes: &["exiterror", "workerlosterror"],
+        phrases: &[
+            "exit status",
+            "exited with code",
+            "exit code",
+            "exitcode ",
+            "runtime exited",
+            "essential container",
+            "host ec2",
+            "spot interruption",
+            "sigkill",
+            "sigterm",
+            "signal: ",
+            "process terminated",
+        ],
+        ..NO_SIGNS
+    },
+    ErrorSigns {
         category: ExpiredOrDuplicate,
-        codes: &["eventageexceeded", "maximumeventageinseconds"],
+        codes: &["eventageexceeded", "maximumeventageinseconds", "recordageexceeded"],
         ..NO_SIGNS
     },
 ];
@@ -253,6 +364,7 @@ pub(super) fn category_of_error(class: Option<&str>, text: Option<&str>) -> Opti
     }
     find(|signs| signs.names.contains(&class) || signs.classes.contains(&class))
         .or_else(|| find(|signs| signs.phrases.iter().any(|phrase| text.contains(phrase))))
+        .or_else(|| http_status::category(text))
 }
 
 fn find(fits: impl Fn(&ErrorSigns) -> bool) -> Option<Category> {

@@ -19,6 +19,10 @@ pub(super) fn title(category: Category, basis: Basis, confidence: f64) -> String
         Category::ExpiredOrDuplicate => "messages came too late or more than once",
         Category::SchemaDrift => "messages have a form that the consumer does not expect",
         Category::PoisonMessage => "one message cannot be processed",
+        Category::TimedOut => "the consumer needed longer than it was given",
+        Category::OutOfMemory => "the consumer ran out of memory",
+        Category::ProcessEnded => "the consumer's process ended before it had finished",
+        Category::Harmless => "these are test messages of S3, with nothing in them to process",
         Category::CodeError => "the code fails on these messages",
         Category::Unknown => "the cause is unknown",
     };
@@ -62,6 +66,17 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
             "failed with a content that no other message of the sample shares: the content itself is \
              the suspect"
         }
+        Category::TimedOut => {
+            "failed because their consumer did not finish in the time it was given"
+        }
+        Category::OutOfMemory => "failed because their consumer ran out of memory",
+        Category::ProcessEnded => {
+            "failed because the process of their consumer ended before it had finished"
+        }
+        Category::Harmless => {
+            "are the test that S3 sends when a notification is configured (s3:TestEvent): the \
+             consumer expects records, and there are none"
+        }
         Category::CodeError => "made the code fail in a way that only a code change can fix",
         Category::Unknown if basis == Basis::UnknownError => {
             "failed with an error that no rule knows"
@@ -101,14 +116,9 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
     format!("{hedge}{} {what}. {how}{few}", count(messages, "message"))
 }
 
-/// Returns the next steps for a person.
-pub(super) fn next_steps(
-    category: Category,
-    basis: Basis,
-    advice: RedriveAdvice,
-    has_single_try: bool,
-) -> Vec<String> {
-    let step = match category {
+/// Returns what a person does first.
+fn first_step(category: Category) -> &'static str {
+    match category {
         Category::Throttling => {
             "Find the function's reserved concurrency and raise it, or let its event source call \
              it less at once (MaximumConcurrency)."
@@ -133,9 +143,35 @@ pub(super) fn next_steps(
         Category::PoisonMessage => {
             "Read this message, and the log of the times when it was received."
         }
+        Category::TimedOut => {
+            "Compare the duration of a normal run with the timeout; find out what the consumer \
+             waited for."
+        }
+        Category::OutOfMemory => {
+            "Compare the memory of a normal run with the limit, and the size of these messages with \
+             that of others."
+        }
+        Category::ProcessEnded => "Read the last lines of the consumer's log before its end.",
+        Category::Harmless => {
+            "Delete these messages: nothing is lost with them. Let the consumer ignore s3:TestEvent, \
+             which comes again with every change of the bucket's notifications."
+        }
         Category::CodeError => "Have the code investigated.",
         Category::Unknown => "Read the log of the consumer of the source queue.",
-    };
+    }
+}
+
+/// Returns the next steps for a person.
+pub(super) fn next_steps(
+    category: Category,
+    basis: Basis,
+    advice: RedriveAdvice,
+    has_single_try: bool,
+) -> Vec<String> {
+    let step = first_step(category);
+    if category == Category::Harmless {
+        return vec![step.to_owned()];
+    }
     let redrive = match advice {
         // Only messages from a service are judged safe, and SQS cannot move those back.
         RedriveAdvice::Safe => {

@@ -2,10 +2,24 @@
 
 use serde_json::{Map, Value};
 
-use super::normalized_key;
+use super::key::{KEY_MAX, Role, normalized_key, role};
 
 /// Limit on the keys of an object that are read.
 const KEYS_MAX: usize = 2_000;
+/// Longest name of a class or a code.
+const WORD_MAX: usize = 160;
+
+/// Place of an object, which decides which of its keys count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Deep in a payload: keys that say the same everywhere. A payment that was rejected has an
+    /// `errorReason` of its own.
+    Payload,
+    /// Attributes, headers, and the outer objects of a payload: also keys by their ends.
+    Outer,
+    /// The value of an error key: also everyday words.
+    Error,
+}
 
 /// Keys of an object that describe an error. The weak ones, such as `name` and `code`, count only
 /// in an object that is known to describe an error.
@@ -18,6 +32,17 @@ pub(super) struct ErrorFields<'a> {
     pub error: Option<(&'a str, &'a str)>,
     pub cause: Option<(&'a str, &'a str)>,
     pub weak_message: Option<(&'a str, &'a str)>,
+    /// A word about a failure: `rejectionReason: DeliveryError`.
+    pub word: Option<(&'a str, &'a str)>,
+    /// `StatusReason`, `StoppedReason` of a failed job.
+    pub reason: Option<(&'a str, &'a str)>,
+    pub exit_code: Option<(&'a str, &'a Value)>,
+    /// The place in which a validator found its error: `["items", 3, "price"]`.
+    pub location: Option<&'a Value>,
+    /// Kind and ARN of what could not be reached.
+    pub target: Option<(&'static str, &'a str)>,
+    /// Family of a task of ECS.
+    pub task: Option<&'a str>,
     pub code: Option<(&'a str, &'a Value)>,
     pub weak_code: Option<(&'a str, &'a Value)>,
     pub stack: Option<&'a Value>,
@@ -28,15 +53,25 @@ pub(super) struct ErrorFields<'a> {
 }
 
 impl<'a> ErrorFields<'a> {
-    pub(super) fn collect(object: &'a Map<String, Value>) -> Self {
+    pub(super) fn collect(object: &'a Map<String, Value>, scope: Reach) -> Self {
         let mut fields = ErrorFields::default();
         for (key, value) in object.iter().take(KEYS_MAX) {
-            fields.add(normalized_key(key, &mut [0; 24]), key, value);
+            let mut buffer = [0; KEY_MAX];
+            let name = normalized_key(key, &mut buffer);
+            let is_known = fields.add_place(name, value) || fields.add(name, key, value);
+            if !is_known && scope != Reach::Payload {
+                fields.add_by_end(name, key, value, scope);
+            }
         }
+        // An answer of HTTP: its status says that its text is an error.
+        let is_status = |(key, _): &(&str, &Value)| key.to_ascii_lowercase().contains("status");
+        let status = fields.weak_code.filter(is_status).and_then(|(_, value)| value.as_u64());
+        fields.marks_error |= status.is_some_and(|status| (400..600).contains(&status));
         fields
     }
 
-    fn add(&mut self, name: &str, key: &'a str, value: &'a Value) {
+    /// Adds the value of a key that is known by its whole name; returns whether it is.
+    fn add(&mut self, name: &str, key: &'a str, value: &'a Value) -> bool {
         const ERROR_LEVELS: [&str; 5] = ["error", "fatal", "critical", "err", "severe"];
         match (name, value) {
             (_, Value::String(text)) if means_no_error(text) => {}
@@ -54,6 +89,15 @@ impl<'a> ErrorFields<'a> {
             ("errorcode" | "errcode", Value::String(_) | Value::Number(_)) => {
                 self.code = self.code.or(Some((key, value)));
             }
+            ("grpcstatus", Value::String(code)) if code != "0" => {
+                self.code = self.code.or(Some((key, value)));
+            }
+            // The error classes of a job of Rails, with their numbers: `{"[Net::ReadTimeout]":5}`.
+            ("exceptionexecutions", Value::Object(counts)) => {
+                let last = counts.keys().next_back();
+                let class = last.and_then(|all| all.trim_matches(['[', ']']).split(',').next());
+                self.class = self.class.or(class.map(|class| (key, class)));
+            }
             (
                 "code" | "codigo" | "status" | "statuscode" | "httpstatus" | "httpstatuscode",
                 Value::String(_) | Value::Number(_),
@@ -65,6 +109,8 @@ impl<'a> ErrorFields<'a> {
             }
             ("errors", Value::Array(items)) => {
                 self.nested = self.nested.or(items.first().and_then(Value::as_object));
+                let text = items.first().and_then(Value::as_str);
+                self.error = self.error.or(text.map(|text| (key, text)));
             }
             (
                 "error" | "err" | "erro" | "exception" | "cause" | "failure" | "errordetails"
@@ -73,12 +119,85 @@ impl<'a> ErrorFields<'a> {
             ) => {
                 self.nested = self.nested.or(Some(inner));
             }
-            (_, Value::String(text)) => self.add_text(name, key, text, value),
+            // A validator lists what it found.
+            (
+                "error" | "err" | "errormessage" | "errordetails" | "validationerrors"
+                | "exceptionmessage",
+                Value::Array(items),
+            ) => {
+                self.nested = self.nested.or(items.first().and_then(Value::as_object));
+            }
+            ("errormessage" | "exceptionmessage" | "failurereason", Value::Object(inner)) => {
+                self.nested = self.nested.or(Some(inner));
+            }
+            (_, Value::String(text)) => return self.add_text(name, key, text, value),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Adds the value of a key that says where an error happened; returns whether it does.
+    fn add_place(&mut self, name: &str, value: &'a Value) -> bool {
+        match (name, value) {
+            ("path" | "loc" | "instancepath" | "datapath" | "propertypath" | "field", _) => {
+                self.location = self.location.or(Some(value));
+            }
+            ("targetarn", Value::String(arn)) => {
+                self.target = self.target.or(Some(("target", arn)))
+            }
+            ("functionarn", Value::String(arn)) => {
+                self.target = self.target.or(Some(("function", arn)));
+            }
+            ("group", Value::String(text)) if text.starts_with("family:") => {
+                self.task = self.task.or(text.strip_prefix("family:"));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Adds the value of a key that says by its end that it is about a failure.
+    fn add_by_end(&mut self, name: &str, key: &'a str, value: &'a Value, scope: Reach) {
+        const JOB_REASONS: [&str; 3] = ["reason", "statusmessage", "failedmessage"];
+        let role = role(name);
+        match (role, value) {
+            (Some(Role::Class), Value::String(text)) if is_one_word(text) => {
+                let is_root = name.contains("cause") || name.contains("root");
+                self.class = self.class.filter(|_| !is_root).or(Some((key, text)));
+            }
+            (Some(Role::Message), Value::String(text)) if is_one_word(text) => {
+                self.word = self.word.or(Some((key, text)));
+            }
+            (Some(Role::Message), Value::String(text)) => {
+                self.message = self.message.or(Some((key, text)));
+            }
+            (Some(Role::Error), Value::String(text)) => {
+                self.error = self.error.or(Some((key, text)));
+            }
+            (Some(Role::Error | Role::Message), Value::Object(inner)) => {
+                self.nested = self.nested.or(Some(inner));
+            }
+            (Some(Role::Stack), Value::String(text)) if text.contains('\n') => {
+                self.stack = self.stack.or(Some(value));
+            }
+            (Some(Role::Code), Value::String(_)) => self.code = self.code.or(Some((key, value))),
+            (Some(Role::Code), Value::Number(code)) if code.as_f64() != Some(0.0) => {
+                self.code = self.code.or(Some((key, value)));
+            }
+            (None, Value::String(text))
+                if scope == Reach::Error && JOB_REASONS.iter().any(|end| name.ends_with(end)) =>
+            {
+                self.reason = self.reason.or(Some((key, text)));
+            }
+            (None, Value::Number(code)) if name == "exitcode" && code.as_f64() != Some(0.0) => {
+                self.exit_code = self.exit_code.or(Some((key, value)));
+            }
             _ => {}
         }
     }
 
-    fn add_text(&mut self, name: &str, key: &'a str, text: &'a str, value: &'a Value) {
+    /// Adds a text under a key that is known by its whole name; returns whether it is.
+    fn add_text(&mut self, name: &str, key: &'a str, text: &'a str, value: &'a Value) -> bool {
         let slot = match name {
             "errortype"
             | "exceptionclass"
@@ -92,7 +211,9 @@ impl<'a> ErrorFields<'a> {
             "name" | "type" | "class" | "classname" => &mut self.weak_class,
             "errormessage" | "errormsg" | "errmsg" | "exceptionmessage" | "errordescription"
             | "failurereason" | "failuremessage" | "lasterror" | "errordetail" | "errortext"
-            | "excmessage" | "xexceptionmessage" | "mtfaultmessage" => &mut self.message,
+            | "excmessage" | "xexceptionmessage" | "mtfaultmessage" | "grpcmessage" => {
+                &mut self.message
+            }
             "error" | "err" | "exception" | "erro" => &mut self.error,
             "cause" => &mut self.cause,
             // `message` wins over `reason`, `detail` and `description`.
@@ -111,13 +232,23 @@ impl<'a> ErrorFields<'a> {
                 if text.contains('\n') || text.contains("at ") {
                     self.stack = Some(value);
                 }
-                return;
+                return true;
             }
-            _ if text.contains('\n') => &mut self.multiline,
-            _ => return,
+            _ => {
+                if text.contains('\n') {
+                    self.multiline = self.multiline.or(Some((key, text)));
+                }
+                return false;
+            }
         };
         *slot = slot.or(Some((key, text)));
+        true
     }
+}
+
+/// Returns whether a text is a name rather than a sentence.
+fn is_one_word(text: &str) -> bool {
+    text.len() <= WORD_MAX && !text.trim().contains(char::is_whitespace)
 }
 
 /// Returns whether a value means that there is no error.

@@ -5,41 +5,71 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use super::error_fields::ErrorFields;
-use super::{Content, ErrorReport, Producer, SourcedText, TEXT_MAX, trace, truncated};
+use super::error_detail::{inner_reason, location_text};
+use super::error_fields::{ErrorFields, Reach};
+use super::{
+    Content, ErrorReport, Producer, SourcedText, TEXT_MAX, fault, owner, trace, truncated,
+};
 use crate::rules::evidence::message::Message;
 
 /// Limits on the search: values visited, depth of the payload, and depth of errors within errors.
 const VALUES_MAX: usize = 2_000;
 const DEPTH_MAX: usize = 10;
 const NEST_MAX: usize = 4;
+/// Depth up to which keys of a payload count by their ends.
+const OUTER_DEPTH: usize = 1;
 
-pub(super) fn extract(message: &Message, producer: Producer, content: &Content) -> ErrorReport {
+pub(super) fn extract(
+    message: &Message,
+    producer: Producer,
+    attributes: &Map<String, Value>,
+    content: &Content,
+    json: Option<&Value>,
+) -> ErrorReport {
     let mut reported = match producer {
         Producer::LambdaAsync | Producer::Sns => {
             attribute_error(message, "ErrorMessage", "ErrorCode")
         }
-        Producer::EventbridgeRule | Producer::Scheduler => ErrorReport {
-            target: target_service(message),
-            ..attribute_error(message, "ERROR_MESSAGE", "ERROR_CODE")
-        },
-        Producer::LambdaDestination => destination_error(content),
+        Producer::EventbridgeRule | Producer::Scheduler => {
+            attribute_error(message, "ERROR_MESSAGE", "ERROR_CODE")
+        }
+        Producer::LambdaDestination => json.map(destination_error).unwrap_or_default(),
         Producer::Sqs | Producer::Unknown => ErrorReport::default(),
     };
     if !reported.is_none() {
         reported.by_producer = true;
+        reported.owners = owners(message, producer, json);
         return reported;
     }
-    if !message.attributes.is_empty()
-        && let Some(error) = error_in_attributes(message)
+    if !attributes.is_empty()
+        && let Some(error) = first_error(ErrorSearch::Attributes(attributes))
     {
         return error;
     }
-    match content {
-        Content::Json(value) => first_error(value),
-        Content::Text(text) => error_in_text(text, "body", true),
-        Content::Binary { .. } => ErrorReport::default(),
+    match (json, content) {
+        (Some(value), _) => first_error(ErrorSearch::Payload(value)).unwrap_or_default(),
+        (None, Content::Text(text)) => {
+            fault::fault(text).unwrap_or_else(|| error_in_text(text, "body", true))
+        }
+        (None, _) => ErrorReport::default(),
     }
+}
+
+/// Returns the resources that a producer names beside its error.
+fn owners(
+    message: &Message,
+    producer: Producer,
+    json: Option<&Value>,
+) -> Vec<(&'static str, String)> {
+    if producer == Producer::LambdaDestination {
+        return json.map(owner::of_record).unwrap_or_default();
+    }
+    let named = [
+        ("rule", text_attribute(message, "RULE_ARN").and_then(owner::rule)),
+        ("schedule", text_attribute(message, "SCHEDULE_ARN").and_then(owner::schedule)),
+        ("target", text_attribute(message, "TARGET_ARN").and_then(owner::target)),
+    ];
+    named.into_iter().filter_map(|(kind, name)| Some((kind, name?))).collect()
 }
 
 fn text_attribute<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
@@ -58,17 +88,9 @@ fn attribute_error(message: &Message, text_name: &str, code_name: &str) -> Error
     error
 }
 
-fn target_service(message: &Message) -> Option<String> {
-    let service = text_attribute(message, "TARGET_ARN")?.split(':').nth(2)?;
-    Some(truncated(service, 32).to_owned())
-}
-
-fn destination_error(content: &Content) -> ErrorReport {
-    let Content::Json(record) = content else {
-        return ErrorReport::default();
-    };
+fn destination_error(record: &Value) -> ErrorReport {
     let mut error = match record.get("responsePayload") {
-        Some(Value::Object(object)) => error_in_object(object, true, 0).unwrap_or_default(),
+        Some(Value::Object(object)) => error_in_object(object, Reach::Error, 0).unwrap_or_default(),
         Some(Value::String(text)) => error_in_text(text, "responsePayload", false),
         _ => ErrorReport::default(),
     };
@@ -81,20 +103,12 @@ fn destination_error(content: &Content) -> ErrorReport {
     error
 }
 
-/// Returns the error that a consumer attached to the message: `errorMessage`, `x-exception-fqcn` …
-fn error_in_attributes(message: &Message) -> Option<ErrorReport> {
-    let texts = message.attributes.iter().filter_map(|(name, value)| {
-        Some((name.clone(), Value::String(truncated(value.text()?, TEXT_MAX).into())))
-    });
-    error_in_object(&texts.collect(), false, 0)
-}
-
 /// Parses a text that is, or may be, an error. Free text counts only if it looks like one.
 pub(super) fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
     let trimmed = truncated(text, TEXT_MAX).trim();
     if trimmed.starts_with('{')
         && let Ok(Value::Object(object)) = serde_json::from_str(trimmed)
-        && let Some(error) = error_in_object(&object, true, 0)
+        && let Some(error) = error_in_object(&object, Reach::Error, 0)
     {
         return error;
     }
@@ -132,9 +146,24 @@ fn has_error_word(text: &str) -> bool {
         .any(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
+/// The start of a search for an error.
+enum ErrorSearch<'a> {
+    Attributes(&'a Map<String, Value>),
+    Payload(&'a Value),
+}
+
 /// Returns the error of the shallowest object that describes one.
-fn first_error(value: &Value) -> ErrorReport {
-    let mut waiting = VecDeque::from([(value, 0)]);
+fn first_error(head: ErrorSearch) -> Option<ErrorReport> {
+    let (outer, mut waiting) = match head {
+        ErrorSearch::Payload(value) => (OUTER_DEPTH, VecDeque::from([(value, 0)])),
+        ErrorSearch::Attributes(attributes) => {
+            if let Some(error) = error_in_object(attributes, Reach::Outer, 0) {
+                return Some(error);
+            }
+            let inner = attributes.values().filter(|value| is_container(value));
+            (DEPTH_MAX, inner.map(|value| (value, 1)).collect())
+        }
+    };
     let mut seen = 0;
     while let Some((value, depth)) = waiting.pop_front() {
         let object = value.as_object();
@@ -142,8 +171,9 @@ fn first_error(value: &Value) -> ErrorReport {
         if seen > VALUES_MAX {
             break;
         }
-        if let Some(error) = object.and_then(|object| error_in_object(object, false, 0)) {
-            return error;
+        let scope = if depth <= outer { Reach::Outer } else { Reach::Payload };
+        if let Some(error) = object.and_then(|object| error_in_object(object, scope, 0)) {
+            return Some(error);
         }
         if depth < DEPTH_MAX {
             let items = value.as_array().into_iter().flatten();
@@ -152,61 +182,37 @@ fn first_error(value: &Value) -> ErrorReport {
             waiting.extend(inner.map(|value| (value, depth + 1)));
         }
     }
-    ErrorReport::default()
+    None
 }
 
 fn is_container(value: &Value) -> bool {
     value.is_object() || value.is_array()
 }
 
-/// Returns the error that an object is or contains. Weak keys count if the object is `in_error`,
-/// the value of an error key.
-fn error_in_object(
-    object: &Map<String, Value>,
-    in_error: bool,
-    nest: usize,
-) -> Option<ErrorReport> {
-    let fields = ErrorFields::collect(object);
+/// Returns the error that an object is or contains.
+fn error_in_object(object: &Map<String, Value>, scope: Reach, nest: usize) -> Option<ErrorReport> {
+    let in_error = scope == Reach::Error;
+    let mut fields = ErrorFields::collect(object, scope);
     let nested = fields.nested.filter(|_| nest < NEST_MAX);
-    let nested = nested.and_then(|inner| error_in_object(inner, true, nest + 1));
-    let strong = fields.class.is_some() || fields.message.is_some() || fields.stack.is_some();
-    let is_error = in_error || strong || fields.error.is_some() || fields.marks_error;
-    let mut error = ErrorReport::default();
-    let mut message = fields.message;
-    let mut class = fields.class;
-    if is_error {
-        class = class.or(fields.weak_class.filter(|(_, text)| in_error || trace::is_class(text)));
-        message = message.or(fields.weak_message);
+    let nested = nested.and_then(|inner| error_in_object(inner, Reach::Error, nest + 1));
+    if in_error && nested.is_none() {
+        fields.reason = inner_reason(object).or(fields.reason);
     }
-    let mut code = fields.code;
-    if let Some((key, text)) = fields.error {
-        let beside = message.or(fields.cause);
-        if class.is_none() && trace::is_class(text) {
-            class = Some((key, text));
-            message = beside;
-        } else if let Some(beside) = beside.filter(|_| !text.contains(char::is_whitespace)) {
-            // `invalid_grant`, `States.TaskFailed`: a code, with its description beside it.
-            error.code = Some(SourcedText::new(text, key));
-            message = Some(beside);
-        } else {
-            message = fields.message.or(Some((key, text)));
-        }
+    let (mut error, message) = outer_error(&fields, in_error, nested.is_some());
+    if let (Reach::Error, Some(task)) = (scope, fields.task) {
+        error.owners.push(("task", truncated(task, 96).to_owned()));
     }
-    if is_error {
-        message = message.or(fields.cause);
-        code = code.or(fields.weak_code.filter(|(_, value)| is_error_code(value)));
+    if let Some((kind, arn)) = fields.target
+        && let Some(name) = owner::target(arn)
+    {
+        error.owners.push((kind, name));
     }
-    error.code = error.code.or_else(|| {
-        code.map(|(key, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            SourcedText::new(&text, key)
-        })
-    });
-    error.exception = class.map(|(key, text)| SourcedText::new(text.trim(), key));
-    let frame = fields.stack.map(|stack| trace::own_frame(&stack_text(stack))).unwrap_or_default();
-    (error.function, error.place) = (frame.function, frame.place);
     if let Some((key, text)) = message {
         fill_missing(&mut error, error_in_text(text, key, false));
+        let place = fields.location.filter(|_| in_error).and_then(location_text);
+        if let (Some(message), Some(place)) = (&mut error.message, place) {
+            message.text += &format!(" at field '{place}'");
+        }
     } else if let (Some(stack), None) = (fields.stack, &error.exception) {
         let report = error_in_text(&stack_text(stack), "stack", false);
         // A list of plain words is no stack trace.
@@ -232,6 +238,68 @@ fn error_in_object(
     (known || (error.code.is_some() && (in_error || fields.code.is_some()))).then_some(error)
 }
 
+/// Returns the class, the code and the function that the fields of an object name, and its text.
+fn outer_error<'a>(
+    fields: &ErrorFields<'a>,
+    in_error: bool,
+    has_nested: bool,
+) -> (ErrorReport, Option<(&'a str, &'a str)>) {
+    let strong = fields.class.is_some() || fields.message.is_some() || fields.stack.is_some();
+    let is_error = in_error || strong || fields.error.is_some() || fields.marks_error;
+    let (mut class, mut message) = (fields.class, fields.message);
+    let mut code_word = None;
+    if let Some((key, word)) = fields.word {
+        // A class or a text beside it says more.
+        if message.is_some() || fields.error.is_some() {
+            code_word = Some((key, word));
+        } else if trace::is_class(word) {
+            class = class.or(Some((key, word)));
+        } else {
+            message = Some((key, word));
+        }
+    }
+    if is_error {
+        class = class.or(fields.weak_class.filter(|(_, text)| in_error || trace::is_class(text)));
+        message = message.or(fields.weak_message).or(fields.reason);
+    }
+    if let Some((key, text)) = fields.error {
+        let beside = message.or(fields.cause);
+        let is_word = !text.contains(char::is_whitespace);
+        if class.is_none() && trace::is_class(text) {
+            class = Some((key, text));
+            message = beside;
+        } else if is_word && (beside.is_some() || has_nested) {
+            // `invalid_grant`, `States.TaskFailed`: a code, with its description beside it.
+            code_word = Some((key, text));
+            message = beside;
+        } else {
+            message = fields.message.or(Some((key, text)));
+        }
+    }
+    if is_error {
+        message = message.or(fields.cause);
+    }
+    let weak = fields.weak_code.filter(|(_, value)| is_error && is_error_code(value));
+    let code = fields.code.or(weak).map(|(key, value)| (key, scalar_text(value)));
+    let code = code_word.map(|(key, word)| (key, word.to_owned())).or(code);
+    let ends_container = message.is_some_and(|(_, text)| text.starts_with("Essential container"));
+    let exit_code = fields.exit_code.filter(|_| ends_container);
+    let code = code.or(exit_code.map(|(key, value)| (key, format!("{key} {value}"))));
+    let frame = fields.stack.map(|stack| trace::own_frame(&stack_text(stack))).unwrap_or_default();
+    let error = ErrorReport {
+        code: code.map(|(key, text)| SourcedText::new(&text, key)),
+        exception: class.map(|(key, text)| SourcedText::new(text.trim(), key)),
+        function: frame.function,
+        place: frame.place,
+        ..ErrorReport::default()
+    };
+    (error, message)
+}
+
+fn scalar_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Returns the root cause that a stack trace names.
 fn root_cause(stack: &Value) -> Option<ErrorReport> {
     let text = stack_text(stack);
@@ -248,6 +316,9 @@ fn fill_missing(error: &mut ErrorReport, other: ErrorReport) {
     if error.function.is_none() {
         (error.function, error.place) = (other.function, other.place);
     }
+    if error.owners.is_empty() {
+        error.owners = other.owners;
+    }
 }
 
 /// Returns whether a status is neither informational, success nor redirection.
@@ -256,9 +327,17 @@ fn is_error_code(value: &Value) -> bool {
         Value::Number(number) => {
             number.as_f64().is_some_and(|n| n != 0.0 && !(100.0..400.0).contains(&n))
         }
+        Value::String(text) if says_only_failed(text) => false,
         Value::String(text) => text.parse::<u32>().map_or(true, |n| !(100..400).contains(&n)),
         _ => false,
     }
+}
+
+/// Returns whether a status says no more than that there is an error.
+fn says_only_failed(text: &str) -> bool {
+    ["failed", "failure", "error", "fail", "dead"]
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// Returns a stack trace as text, joining a list of lines.

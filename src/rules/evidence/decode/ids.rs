@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Content, normalized_key, truncated};
+use super::key::{KEY_MAX, normalized_key};
+use super::{Content, truncated};
 use crate::rules::evidence::message::Message;
 
 /// Limit on the length of an id.
@@ -21,7 +22,7 @@ pub(super) fn find(message: &Message, content: &Content) -> (Option<String>, Opt
     let objects = OBJECTS.iter().filter_map(|path| value.pointer(path)?.as_object());
     let keys = objects.flatten().filter_map(|(key, value)| Some((key, value.as_str()?)));
     for (key, text) in attributes.chain(keys).filter(|(_, text)| !text.is_empty()) {
-        match normalized_key(key, &mut [0; 24]) {
+        match normalized_key(key, &mut [0; KEY_MAX]) {
             "requestid" | "awsrequestid" | "xrequestid" => request = request.or(Some(text)),
             "traceparent" => trace = trace.or(text.split('-').nth(1)),
             "traceid" | "xamzntraceid" => trace = trace.or(Some(text)),

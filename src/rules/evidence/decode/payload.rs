@@ -4,10 +4,19 @@ use serde_json::Value;
 
 use super::{Content, PayloadKind, Producer};
 
-pub(super) fn classify(producer: Producer, wrapped: &[&str], content: &Content) -> PayloadKind {
+/// Limit on the keys of a pointer to S3.
+const POINTER_KEYS_MAX: usize = 4;
+
+pub(super) fn classify(
+    producer: Producer,
+    wrapped: &[&str],
+    content: &Content,
+    is_form: bool,
+) -> PayloadKind {
     let value = match content {
         Content::Binary { .. } => return PayloadKind::Binary,
         Content::Text(text) if text.trim().is_empty() => return PayloadKind::Empty,
+        Content::Text(_) if is_form => return PayloadKind::Form,
         Content::Text(_) if wrapped.contains(&"sns") => return PayloadKind::SnsNotification,
         Content::Text(_) => return PayloadKind::Text,
         Content::Json(value) => value,
@@ -25,7 +34,7 @@ fn classify_json(value: &Value) -> PayloadKind {
     let has = |key: &str| value.get(key).is_some();
     let says = |key: &str, what: &str| value.get(key).and_then(Value::as_str) == Some(what);
     if says("Event", "s3:TestEvent") {
-        PayloadKind::S3Event
+        PayloadKind::S3TestEvent
     } else if has("detail-type") && has("detail") && has("source") {
         let is_states = says("source", "aws.states");
         if is_states { PayloadKind::StepFunctions } else { PayloadKind::EventbridgeEvent }
@@ -33,7 +42,7 @@ fn classify_json(value: &Value) -> PayloadKind {
         PayloadKind::CloudwatchAlarm
     } else if is_step_functions(value) {
         PayloadKind::StepFunctions
-    } else if is_s3_pointer(value) {
+    } else if s3_pointer(value).is_some() {
         PayloadKind::ExtendedClient
     } else {
         PayloadKind::Json
@@ -60,9 +69,22 @@ fn records_kind(first: &Value) -> Option<PayloadKind> {
     })
 }
 
-/// Returns whether the value is the pointer that the SQS extended client leaves for a message
-/// stored in S3.
-fn is_s3_pointer(value: &Value) -> bool {
-    let class = value.get(0).and_then(Value::as_str).unwrap_or_default();
-    class.ends_with("S3Pointer") && value.pointer("/1/s3BucketName").is_some()
+/// Returns the bucket of the pointer that an SQS extended client leaves for a message stored in S3.
+/// Java's client writes its class before it.
+pub(in crate::rules::evidence) fn s3_pointer(value: &Value) -> Option<&str> {
+    let object = match value {
+        Value::Array(items) => match &items[..] {
+            [Value::String(class), Value::Object(pointer)] if class.ends_with("S3Pointer") => {
+                pointer
+            }
+            _ => return None,
+        },
+        Value::Object(object) if object.len() <= POINTER_KEYS_MAX => object,
+        _ => return None,
+    };
+    let key = |name: &str| {
+        let found = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        found.1.as_str()
+    };
+    key("s3Key").and(key("s3BucketName"))
 }

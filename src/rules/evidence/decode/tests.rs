@@ -102,7 +102,7 @@ fn payload_is_classified_by_its_keys() {
     let records = |source: &str| json!({"Records": [{"eventSource": source}]}).to_string();
     let rows = [
         ("S3", records("aws:s3"), S3Event),
-        ("a test of S3", r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#.into(), S3Event),
+        ("a test of S3", r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#.into(), S3TestEvent),
         ("DynamoDB", records("aws:dynamodb"), DynamodbStream),
         ("Kinesis", records("aws:kinesis"), KinesisRecords),
         ("SQS", records("aws:sqs"), SqsRecords),
@@ -128,6 +128,9 @@ fn payload_is_classified_by_its_keys() {
         ("broken JSON", r#"{"a":"#.into(), Text),
         ("blank", " \n".into(), Empty),
         ("bytes", STANDARD.encode(gzip(&[0, 159, 146, 150])), Binary),
+        ("bytes in base64", "AAECAwQFBgcICQoLDA0ODxAREhM=".into(), Binary),
+        ("a form", "Body=hello+there&From=%2B1415".into(), Form),
+        ("a pointer of another client", r#"{"s3BucketName":"b","s3Key":"k"}"#.into(), ExtendedClient),
     ];
     for (what, text, expected) in rows {
         assert_eq!(decode(&body(&text)).payload, expected, "{what}");
@@ -173,7 +176,7 @@ fn unencoded_lookalikes_stay_unchanged() {
         ("a word", "deadbeefcafe"),
         ("a long word", "internationalization"),
         ("an id", "8f14e45fceea46729c6a1c2d3e4f5a6b"),
-        ("base64 of bytes that are no text", "AAECAwQFBgcICQoLDA0ODxAREhM="),
+        ("a path", "/usr/lib/python3/dist/pkg/core"),
         ("a number", "12345678901234567890"),
         ("an envelope without a type", r#"{"Message":"{}","MessageId":"m"}"#),
         ("logs that are none", r#"{"awslogs":{"data":"no base64!"}}"#),
@@ -198,7 +201,10 @@ fn malformed_encodings_stay_as_they_are() {
     let cut = &gzip(b"the order has failed")[..24];
     for (what, packed, least) in [("a bomb", &bomb[..], 1024 * 1024), ("gzip cut off", cut, 0)] {
         let content = decode(&body(&STANDARD.encode(packed))).content;
-        assert!(matches!(content, Content::Binary { len } if len >= least), "{what}: {content:?}");
+        assert!(
+            matches!(content, Content::Binary { len, .. } if len >= least),
+            "{what}: {content:?}"
+        );
     }
 }
 
@@ -214,7 +220,7 @@ fn layers_and_sizes_are_limited() {
     assert!(matches!(&decoded.content, Content::Text(text) if text.starts_with('"')));
 
     let decoded = decode(&body(&STANDARD.encode(gzip(&vec![b'x'; 64 * MIB]))));
-    assert_eq!(decoded.content, Content::Binary { len: MIB }, "a bomb");
+    assert_eq!(decoded.content, Content::Binary { len: MIB, form: Vec::new() }, "a bomb");
 
     let mut packed = b"core of the thing".to_vec();
     for _ in 0..9 {
@@ -445,7 +451,14 @@ fn error_of_the_producer_is_extracted() {
         let found = parts.map(|part| part.as_ref().map(|said| said.text.as_str()));
         assert_eq!(found, expected, "{what}");
         assert!(error.by_producer, "{what}");
-        assert_eq!(error.target.as_deref(), (what == "a rule").then_some("sqs"), "{what}");
+        let owners: Vec<String> =
+            error.owners.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
+        let expected = match what {
+            "a rule" => "target sqs:crm",
+            "a record" | "a record without a word" => "function f",
+            _ => "",
+        };
+        assert_eq!(owners.join(", "), expected, "{what}");
     }
 }
 

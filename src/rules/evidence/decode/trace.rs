@@ -67,6 +67,8 @@ pub(super) struct Frame {
 pub(super) fn parse(text: &str, source: &str) -> ErrorReport {
     let (class, code, message, frame) = parse_exception(truncated(text, TEXT_MAX).trim());
     let sourced = |text: &str| (!text.is_empty()).then(|| SourcedText::new(text, source));
+    let chain = reference_chain(text).map(|chain| format!("{message} at field '{chain}'"));
+    let message = chain.as_deref().unwrap_or(message);
     ErrorReport {
         code: code.and_then(sourced),
         exception: class.and_then(sourced),
@@ -81,21 +83,81 @@ fn parse_exception(text: &str) -> Exception<'_> {
     if let Some(at) = text.rfind("Traceback (most recent call last)") {
         return parse_python(&text[at..]);
     }
-    let panic = text.strip_prefix("panic: ").or_else(|| Some(text.split_once("\npanic: ")?.1));
+    let panic = ["panic: ", "panic occurred: ", "recovered from panic: ", "panic recovered: "];
+    let panic = panic.iter().find_map(|start| text.strip_prefix(start));
+    let panic = panic.or_else(|| Some(text.split_once("\npanic: ")?.1));
     if let Some(rest) = panic {
         return (Some("panic"), None, message_before_stack(rest), own_frame(rest));
     }
-    // The last `Caused by` is the root cause.
-    let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
-    let mut frame = Frame::default();
-    if text.contains('\n') {
-        frame = own_frame(head);
-        if frame.function.is_none() {
-            frame = own_frame(text);
-        }
+    if let Some((class, message)) = elixir(text).or_else(|| ruby(text)) {
+        return (Some(class), None, message, own_frame(text));
     }
+    // The last `Caused by` is the root cause.
+    let root = text.rfind("Caused by: ").and_then(|at| qualified_class(&text[at + 11..]));
+    if let Some((class, message)) = root {
+        return (Some(class), None, message_before_stack(message), own_frame_or(message, text));
+    }
+    let head = text.rfind("Caused by: ").map_or(text, |at| &text[at + "Caused by: ".len()..]);
+    let head = inner_of_wrapper(head).unwrap_or(head);
+    let frame = own_frame_or(head, text);
     let (class, code, message) = class_and_message(head).unwrap_or((None, None, head));
     (class, code, message_before_stack(message), frame)
+}
+
+/// Returns the frame of a part of a text, else that of the whole.
+fn own_frame_or(part: &str, text: &str) -> Frame {
+    if !text.contains('\n') {
+        return Frame::default();
+    }
+    let frame = own_frame(part);
+    if frame.function.is_some() { frame } else { own_frame(text) }
+}
+
+/// Parses `shop.orders.PriceMissing: text`: after `Caused by`, any name with its package is a class.
+fn qualified_class(text: &str) -> Option<(&str, &str)> {
+    let line = text.lines().next()?;
+    let (class, _) = line.split_once(':').unwrap_or((line, ""));
+    let is_name = class.bytes().all(|b| b.is_ascii_alphanumeric() || b"._$".contains(&b));
+    let last = class.rsplit('.').next()?;
+    let is_class = class.contains('.') && last.starts_with(|c: char| c.is_ascii_uppercase());
+    (is_name && is_class).then(|| (class, text[class.len()..].trim_start_matches(':').trim_start()))
+}
+
+/// Returns the place in a value that Jackson names at the end: `a.Order["qty"]`.
+fn reference_chain(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("(through reference chain: ")?;
+    let chain = truncated(rest.split(')').next()?, FUNCTION_MAX);
+    let is_kept = |c: &char| c.is_ascii_alphabetic() || "._$[]".contains(*c);
+    Some(chain.chars().filter(is_kept).collect())
+}
+
+/// Parses Elixir's `** (Ecto.NoResultsError) expected at least one result`.
+fn elixir(text: &str) -> Option<(&str, &str)> {
+    let (class, message) = text.strip_prefix("** (")?.split_once(") ")?;
+    let is_name = class.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b));
+    is_name.then(|| (class, message_before_stack(message)))
+}
+
+/// Parses Ruby's `undefined method 'x' for nil (NoMethodError)`: the class at the end of the line.
+fn ruby(text: &str) -> Option<(&str, &str)> {
+    let line = text.lines().next()?;
+    let (message, class) = line.strip_suffix(')')?.rsplit_once(" (")?;
+    let is_name = class.starts_with(|c: char| c.is_ascii_uppercase()) && is_class(class);
+    (is_name && !class.contains(' ')).then_some((class, message))
+}
+
+/// Returns the inner error of a .NET exception that only says that there is one.
+fn inner_of_wrapper(text: &str) -> Option<&str> {
+    const WRAPPERS: [&str; 4] = [
+        "AggregateException",
+        "TargetInvocationException",
+        "TypeInitializationException",
+        "inner exception for details",
+    ];
+    let (outer, _) = text.split_once("---> ")?;
+    let at = text.rfind("---> ")? + "---> ".len();
+    let inner = text[at..].trim_start_matches("(Inner Exception #0) ");
+    WRAPPERS.iter().any(|wrapper| outer.contains(wrapper)).then_some(inner)
 }
 
 /// Returns the last part of a class name, so that `java.net.SocketTimeoutException` and
@@ -130,10 +192,15 @@ fn class_and_message(text: &str) -> Option<(Option<&str>, Option<&str>, &str)> {
             let rest = &text[start + trimmed.len()..];
             start = end;
             if let Some(class) = trimmed.strip_suffix(':') {
-                if is_class(class) {
+                if is_class(class) || (offset == line.len() && is_constant(class)) {
                     return Some((Some(class), None, text[end..].trim_start()));
                 }
                 continue;
+            }
+            if is_class(trimmed)
+                && let Some(message) = after_number(rest)
+            {
+                return Some((Some(trimmed), None, message));
             }
             // `Exception in thread "main" java.io.IOException`: skip the first word.
             if !is_class(trimmed) || text[end..offset].starts_with("in thread ") {
@@ -148,6 +215,22 @@ fn class_and_message(text: &str) -> Option<(Option<&str>, Option<&str>, &str)> {
         }
     }
     None
+}
+
+/// Returns whether a word is a constant in modules of Ruby: `ActiveRecord::Deadlocked`.
+fn is_constant(word: &str) -> bool {
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    word.contains("::") && word.split("::").all(is_part)
+}
+
+/// Parses ` (0x80131904): message`: .NET writes the number of a system's error so.
+fn after_number(rest: &str) -> Option<&str> {
+    let (number, message) = rest.strip_prefix(" (")?.split_once("):")?;
+    let plain = number.bytes().all(|b| b.is_ascii_hexdigit() || b"x-, ".contains(&b));
+    (plain && number.len() <= 24).then(|| message.trim_start())
 }
 
 /// Parses ` [CODE]: message`.
@@ -179,13 +262,16 @@ fn parse_python(text: &str) -> Exception<'_> {
 
 /// Returns the text before its stack trace.
 fn message_before_stack(text: &str) -> &str {
-    const STARTS: [&str; 5] =
-        ["goroutine ", "Caused by: ", "--- End of", "Stack trace:", "[signal "];
+    const STARTS: [&str; 6] =
+        ["goroutine ", "Caused by: ", "--- End of", "Stack trace:", "[signal ", "JSON input:"];
     let is_stack = |line: &str| {
         is_frame(line) || STARTS.iter().any(|start| line.trim_start().starts_with(start))
     };
     let lines = text.split_inclusive('\n').take_while(|line| !is_stack(line));
-    text[..lines.map(str::len).sum()].trim()
+    let message = text[..lines.map(str::len).sum()].trim();
+    let label = ["stacktrace:", "stack trace:", "stack:", "Stacktrace:"];
+    let message = label.iter().find_map(|end| message.strip_suffix(end)).unwrap_or(message);
+    message.trim_end().trim_end_matches(',')
 }
 
 fn is_frame(line: &str) -> bool {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Content, is_printable};
+use super::{Content, binary, is_printable};
 use crate::rules::evidence::inflate::{gunzip, is_gzip};
 
 /// Limit on nested encodings; deeper nesting is an attack.
@@ -15,28 +15,53 @@ const LAYERS_MAX: usize = 6;
 const UNPACKED_MAX: usize = 1024 * 1024;
 /// Minimum length of base64; a shorter text is more likely a word.
 const BASE64_MIN: usize = 16;
+/// Shortest base64 of bytes that are no text.
+const BYTES_MIN: usize = 24;
+/// Shortest base64 without padding and signs that is told from an id.
+const UNMARKED_MIN: usize = 40;
+/// Limit on the attributes of an envelope that are read.
+const ATTRIBUTES_MAX: usize = 64;
 
-/// Removes all encodings of a body. Returns their names, outermost first, and the content.
-pub(super) fn unwrap_body(body: &str) -> (Vec<&'static str>, Content) {
-    let mut wrapped = Vec::new();
+/// A body without its encodings.
+pub(super) struct Unwrapped {
+    /// Names of the encodings, outermost first.
+    pub layers: Vec<&'static str>,
+    /// Attributes of the envelopes.
+    pub attributes: Map<String, Value>,
+    pub content: Content,
+}
+
+/// Removes all encodings of a body.
+pub(super) fn unwrap_body(body: &str) -> Unwrapped {
+    let (mut layers, mut attributes) = (Vec::new(), Map::new());
     let mut text = Cow::Borrowed(body);
     loop {
-        match remove_layer(&text, &mut wrapped) {
+        match remove_layer(&text, &mut layers, &mut attributes) {
             Ok(inner) => text = Cow::Owned(inner),
-            Err(content) => return (wrapped, content),
+            Err(content) => return Unwrapped { layers, attributes, content },
         }
     }
 }
 
+/// Returns the JSON in base64, compressed or not.
+pub(super) fn json_in_base64(text: &str) -> Option<Value> {
+    let text = decompress_to_text(decode_base64(text)?, &mut Vec::new()).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
 /// Returns the text within the outermost encoding, or the content if there is none.
-fn remove_layer(text: &str, wrapped: &mut Vec<&'static str>) -> Result<String, Content> {
+fn remove_layer(
+    text: &str,
+    wrapped: &mut Vec<&'static str>,
+    attributes: &mut Map<String, Value>,
+) -> Result<String, Content> {
     let trimmed = text.trim_start_matches('\u{feff}').trim();
     let may_unwrap = wrapped.len() < LAYERS_MAX;
     match trimmed.as_bytes().first() {
         Some(b'{' | b'[') => {
             if let Ok(value) = serde_json::from_str(trimmed) {
                 return if may_unwrap {
-                    unwrap_json(value, wrapped)
+                    unwrap_json(value, wrapped, attributes)
                 } else {
                     Err(Content::Json(value))
                 };
@@ -53,6 +78,10 @@ fn remove_layer(text: &str, wrapped: &mut Vec<&'static str>) -> Result<String, C
                 wrapped.push("base64");
                 return decompress_to_text(bytes, wrapped);
             }
+            if let Some(bytes) = opaque_bytes(trimmed) {
+                wrapped.push("base64");
+                return Err(Content::Binary { len: bytes.len(), form: binary::form(&bytes) });
+            }
         }
         _ => {}
     }
@@ -60,11 +89,18 @@ fn remove_layer(text: &str, wrapped: &mut Vec<&'static str>) -> Result<String, C
 }
 
 /// Returns the text within an SNS or CloudWatch Logs envelope, or the value itself.
-fn unwrap_json(mut value: Value, wrapped: &mut Vec<&'static str>) -> Result<String, Content> {
+fn unwrap_json(
+    mut value: Value,
+    wrapped: &mut Vec<&'static str>,
+    attributes: &mut Map<String, Value>,
+) -> Result<String, Content> {
     if is_sns(&value)
         && let Some(Value::String(inner)) = value.get_mut("Message").map(Value::take)
     {
         wrapped.push("sns");
+        if let Some(Value::Object(carried)) = value.get_mut("MessageAttributes").map(Value::take) {
+            attributes.extend(carried.into_iter().take(ATTRIBUTES_MAX));
+        }
         return Ok(inner);
     }
     // `awslogs.data` is always base64; leave anything else alone.
@@ -80,6 +116,22 @@ fn is_sns(value: &Value) -> bool {
     value.get("Type").and_then(Value::as_str) == Some("Notification")
         && value.get("TopicArn").is_some_and(Value::is_string)
         && value.get("Message").is_some_and(Value::is_string)
+}
+
+/// Decodes base64 of bytes that are no text. An id or a path is told from it by its length, its
+/// padding or its letters.
+fn opaque_bytes(text: &str) -> Option<Vec<u8>> {
+    let has = |class: fn(&u8) -> bool| text.as_bytes().iter().any(class);
+    let is_mixed =
+        || has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
+    let is_marked = text.ends_with('=')
+        || (text.contains('+') && text.contains('/'))
+        || (text.len() >= UNMARKED_MIN && text.len().is_multiple_of(4) && is_mixed());
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\n\r".contains(&byte);
+    if text.len() < BYTES_MIN || !is_marked || !text.bytes().all(is_base64) {
+        return None;
+    }
+    STANDARD_PAD_INDIFFERENT.decode(text.replace(['\n', '\r'], "")).ok()
 }
 
 /// Decodes text that plausibly is base64: only its alphabet, with printable text or gzip inside.
@@ -101,10 +153,13 @@ fn decompress_to_text(
     mut bytes: Vec<u8>,
     wrapped: &mut Vec<&'static str>,
 ) -> Result<String, Content> {
-    let binary = |len| Content::Binary { len };
+    let damaged = |len| Content::Binary { len, form: Vec::new() };
     while is_gzip(&bytes) && wrapped.len() < LAYERS_MAX {
         wrapped.push("gzip");
-        bytes = gunzip(&bytes, UNPACKED_MAX).map_err(binary)?;
+        bytes = gunzip(&bytes, UNPACKED_MAX).map_err(damaged)?;
     }
-    String::from_utf8(bytes).map_err(|error| binary(error.as_bytes().len()))
+    String::from_utf8(bytes).map_err(|error| {
+        let bytes = error.as_bytes();
+        Content::Binary { len: bytes.len(), form: binary::form(bytes) }
+    })
 }

@@ -145,7 +145,8 @@ impl<'a> Scan<'a> {
 
     /// Masks a run without a space.
     fn mask_chunk(&mut self, rest: &'a str) {
-        let is_url = word::starts_url(rest);
+        let is_path = rest.starts_with('/') && context::follows_url_word(self.words);
+        let is_url = is_path || word::starts_url(rest);
         let end = rest
             .char_indices()
             .find(|(at, c)| if is_url { ends_url(*c) } else { self.ends_chunk(rest, *at, *c) })
@@ -164,7 +165,10 @@ impl<'a> Scan<'a> {
         } else if context::is_secret_after(self.words, assigned, trimmed) {
             self.out.push_mask("<secret>");
         } else {
-            word::write_masked(trimmed, self.words, next, &mut self.out);
+            match is_path {
+                true => word::write_url_path(trimmed, &mut self.out),
+                false => word::write_masked(trimmed, self.words, next, &mut self.out),
+            }
         }
         self.out.text.push_str(tail);
         if trimmed.eq_ignore_ascii_case("values") && rest[end..].trim_start().starts_with('(') {

@@ -1,9 +1,8 @@
-//! The shape of a JSON value: paths of keys with the types of their values. Values themselves count
-//! only for the keys by which consumers distinguish messages.
+//! The shape of a JSON value: paths of keys with the types of their values.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::mask;
 
@@ -13,49 +12,26 @@ const VALUES_MAX: usize = 10_000;
 const ITEMS_MAX: usize = 100;
 /// Longest key of a shape; a longer one counts as data.
 const KEY_MAX: usize = 64;
-/// Limits on the length of a discriminator, and on the keys in a title.
-const WORD_MAX: usize = 64;
+/// Limit on the keys in a title.
 const KEYS_SHOWN: usize = 6;
 
-/// Keys whose value, if a word, names the type of a message. Two commands can have the same fields
-/// and run different code, so this word is part of the shape.
-const DISCRIMINATORS: [&str; 16] = [
-    "source",
-    "detail-type",
-    "eventSource",
-    "eventName",
-    "eventType",
-    "event_type",
-    "event-type",
-    "event",
-    "Event",
-    "type",
-    "@type",
-    "messageType",
-    "message_type",
-    "action",
-    "command",
-    "kind",
-];
-
 pub(super) struct JsonShape {
-    /// Every path with its type once, sorted.
-    pub canonical: String,
-    pub paths: u64,
-    /// Discriminators by key.
-    pub words: Vec<(&'static str, String)>,
+    /// Every path with its type once, sorted. A null says nothing: it has no path.
+    pub paths: Vec<String>,
     /// `with customer, items[], total`.
     pub outline: String,
+}
+
+impl JsonShape {
+    pub(super) fn canonical(&self) -> String {
+        self.paths.iter().flat_map(|path| [path, "\n"]).collect()
+    }
 }
 
 pub(super) fn json_shape(value: &Value) -> JsonShape {
     let mut walk = Walk::default();
     walk.visit(value, &mut String::with_capacity(128), 0);
-    let canonical = walk.paths.iter().flat_map(|path| [path, "\n"]).collect();
-    let objects = ["", "/Records/0", "/detail"].into_iter();
-    let objects = objects.filter_map(|path| value.pointer(path)?.as_object());
-    let words = objects.flat_map(discriminators).collect();
-    JsonShape { canonical, paths: walk.paths.len() as u64, words, outline: outline(value) }
+    JsonShape { paths: walk.paths.into_iter().collect(), outline: outline(value) }
 }
 
 /// Paths with their types, and the number of values visited.
@@ -73,7 +49,7 @@ impl Walk {
         }
         let len = path.len();
         path.push_str(match value {
-            Value::Null => ":null",
+            Value::Null => return,
             Value::Bool(_) => ":bool",
             Value::Number(_) => ":number",
             Value::String(_) => ":string",
@@ -91,7 +67,7 @@ impl Walk {
             Value::Array(items) => {
                 path.push_str("[]");
                 // A list of scalars has the same shape as an empty one.
-                let is_part = |item: &&Value| item.is_array() || item.is_object() || item.is_null();
+                let is_part = |item: &&Value| item.is_array() || item.is_object();
                 for item in items.iter().take(ITEMS_MAX).filter(is_part) {
                     self.visit(item, path, depth + 1);
                 }
@@ -119,28 +95,6 @@ fn key_or_wildcard(key: &str) -> &str {
         || key.contains('@')
         || mask::is_id(key);
     if is_data { "*" } else { key }
-}
-
-/// Returns the discriminators of an object by their keys.
-fn discriminators(object: &Map<String, Value>) -> impl Iterator<Item = (&'static str, String)> {
-    DISCRIMINATORS.into_iter().filter_map(|key| {
-        let word = object.get(key)?.as_str()?;
-        // Consumers treat `ObjectCreated:Put` and `ObjectCreated:CompleteMultipartUpload` alike.
-        let word = if key == "eventName" { word.split(':').next()? } else { word };
-        is_program_word(word).then(|| (key, word.to_owned()))
-    })
-}
-
-/// Returns whether a value is an identifier of a program rather than text of a person: letters and
-/// separators, with one digit at most, for a version.
-fn is_program_word(word: &str) -> bool {
-    let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    (2..=WORD_MAX).contains(&word.len())
-        && !mask::is_id(word)
-        && word.starts_with(|c: char| c.is_ascii_alphabetic())
-        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/ ".contains(&b))
-        && digits <= 1
-        && word.bytes().filter(|b| *b == b' ').count() <= 6
 }
 
 fn outline(value: &Value) -> String {

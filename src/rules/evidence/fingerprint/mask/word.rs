@@ -114,6 +114,9 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
     if digits > 0 && (one_of(chunk, &WORDS_WITH_DIGITS) || is_kept_code(chunk, words, next)) {
         return out.push_word(chunk);
     }
+    if digits > 0 && is_constant(chunk, digits) {
+        return out.push_word(chunk);
+    }
     if digits > 0
         && let Some(mask) = digit_mask(chunk, digits)
     {
@@ -126,6 +129,13 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
         return out.push_mask("<host>");
     }
     write_word(chunk, digits, out);
+}
+
+/// Returns whether a chunk is the name of a constant: `NGHTTP2_INTERNAL_ERROR`.
+fn is_constant(chunk: &str, digits: usize) -> bool {
+    let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let letters = chunk.bytes().filter(u8::is_ascii_uppercase).count();
+    chunk.contains('_') && chunk.bytes().all(plain) && digits <= 3 && letters > digits * 4
 }
 
 /// Writes a word that has no path separator.
@@ -257,23 +267,35 @@ fn write_url(chunk: &str, out: &mut MaskedText) {
     out.push_word(scheme);
     out.push_word("://");
     out.push_mask("<host>");
-    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let path = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    write_url_path(&rest[path..], out);
+}
+
+/// Writes the path of a URL and masks its query. Segments with digits, names of files, and what
+/// follows a collection such as `customers` are values.
+pub(super) fn write_url_path(chunk: &str, out: &mut MaskedText) {
+    let path = chunk.split(['?', '#']).next().unwrap_or_default();
+    let mut is_item = false;
     for part in path.split('/').skip(1) {
         out.text.push('/');
-        write_path_part(part, out);
+        let is_version = part.len() <= 3
+            && part.starts_with('v')
+            && part[1..].bytes().all(|b| b.is_ascii_digit());
+        let plain = part.bytes().all(|b| b.is_ascii_alphabetic() || b"-_".contains(&b));
+        let is_word = plain && part.len() <= 40 && !is_random(part);
+        let is_collection = is_word && part.len() > 3 && part.ends_with('s');
+        if part.is_empty() || is_version || (is_word && !is_item) {
+            out.push_word(part);
+            is_item = is_collection;
+        } else {
+            out.push_mask("<*>");
+            is_item = false;
+        }
     }
-    if path.len() < rest.len() {
+    if path.len() < chunk.len() {
         out.push_word("?");
         out.push_mask("<*>");
     }
-}
-
-fn write_path_part(part: &str, out: &mut MaskedText) {
-    let is_version =
-        part.len() <= 3 && part.starts_with('v') && part[1..].bytes().all(|b| b.is_ascii_digit());
-    let plain = part.bytes().all(|b| b.is_ascii_alphabetic() || b"-_.".contains(&b));
-    let is_word = is_version || part.is_empty() || (plain && part.len() <= 40 && !is_random(part));
-    write_part(part, is_word, out);
 }
 
 /// Writes the parts of a path, or of names and numbers joined by colons: `/var/task/index.js:12:5`.

@@ -326,7 +326,7 @@ impl World<'_> {
                 Some(Poison::Memory) => {
                     at += log.world.random.within(0.2, 1.0);
                     log.killed(at);
-                    end = Some("ExitError");
+                    end = Some("Runtime exited");
                     environment.stream = None;
                 }
                 None => {}

@@ -130,12 +130,12 @@ impl LineWriter<'_, '_> {
         let (status, text) = match end {
             None => ("success", ""),
             Some("Task timed out") => ("timeout", "\tStatus: timeout"),
-            Some("ExitError") => ("error", "\tStatus: error\tError Type: Runtime.ExitError"),
+            Some("Runtime exited") => ("error", "\tStatus: error\tError Type: Runtime.ExitError"),
             // A text report does not say that an exception was not handled.
             Some(_) => ("error", ""),
         };
         let more = match end {
-            Some("ExitError") => json!({"status": status, "errorType": "Runtime.ExitError"}),
+            Some("Runtime exited") => json!({"status": status, "errorType": "Runtime.ExitError"}),
             _ => json!({"status": status}),
         };
         let report = format!(

@@ -1,0 +1,86 @@
+//! The form of bytes that are no text.
+
+/// Limits on the fields that are read, and on the number of one.
+const FIELDS_MAX: usize = 200;
+const NUMBER_MAX: u64 = 10_000;
+
+/// Returns what the bytes are, as parts: the fields of a Protocol Buffer with their wire types, the
+/// schema of a record of a schema registry, or the name of a format. Empty if nothing fits.
+pub(super) fn form(bytes: &[u8]) -> Vec<String> {
+    const MAGICS: [(&[u8], &str); 8] = [
+        (b"Obj\x01", "Avro file"),
+        (b"\xac\xed\x00\x05", "Java object"),
+        (b"\x80\x04\x95", "Python pickle"),
+        (b"\x89PNG", "PNG image"),
+        (b"\xff\xd8\xff", "JPEG image"),
+        (b"PK\x03\x04", "ZIP archive"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard data"),
+        (b"\x1f\x8b", "gzip data"),
+    ];
+    if let Some((_, name)) = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return vec![(*name).to_owned()];
+    }
+    // A schema registry's records begin with a zero and the number of the schema.
+    if let [0, a, b, c, d, _, ..] = *bytes {
+        let schema = u32::from_be_bytes([a, b, c, d]);
+        if u64::from(schema) <= NUMBER_MAX * 100 {
+            return vec![format!("schema {schema}")];
+        }
+    }
+    protobuf(bytes).unwrap_or_default()
+}
+
+/// Returns the fields of a Protocol Buffer; none unless all bytes are fields.
+fn protobuf(mut bytes: &[u8]) -> Option<Vec<String>> {
+    let mut fields = std::collections::BTreeSet::new();
+    for _ in 0..FIELDS_MAX {
+        if bytes.is_empty() {
+            break;
+        }
+        let tag = varint(&mut bytes)?;
+        let number = Some(tag >> 3).filter(|number| (1..=NUMBER_MAX).contains(number))?;
+        let (kind, len) = match tag & 7 {
+            0 => ("number", varint(&mut bytes).map(|_| 0)?),
+            1 => ("fixed64", 8),
+            2 => ("bytes", usize::try_from(varint(&mut bytes)?).ok()?),
+            5 => ("fixed32", 4),
+            _ => return None,
+        };
+        bytes = bytes.get(len..)?;
+        fields.insert(format!(".{number}:{kind}"));
+    }
+    (bytes.is_empty() && !fields.is_empty()).then(|| fields.into_iter().collect())
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn form_is_told_by_the_bytes() {
+        let rows: [(&[u8], &[&str]); 6] = [
+            (&[8, 150, 1, 18, 2, 7, 7, 8, 1], &[".1:number", ".2:bytes"]),
+            (&[0, 0, 0, 0, 41, 6, 98], &["schema 41"]),
+            (b"Obj\x01x", &["Avro file"]),
+            (&[8], &[]),
+            (&[18, 200, 1], &[]),
+            (&[255; 40], &[]),
+        ];
+        for (bytes, expected) in rows {
+            assert_eq!(form(bytes), expected, "{bytes:?}");
+        }
+    }
+}

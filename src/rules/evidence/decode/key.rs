@@ -1,0 +1,131 @@
+//! The meaning of a key: keys differ in case, separators and prefixes between frameworks, and agree
+//! in how they end.
+
+/// Longest normalized key. Of a longer one the end is read.
+pub(in crate::rules::evidence) const KEY_MAX: usize = 48;
+
+/// Returns a key in lower case without separators: `error_message`, `Error-Message` and
+/// `errorMessage` are equal. A long key loses its start.
+pub(in crate::rules::evidence) fn normalized_key<'a>(
+    key: &str,
+    buffer: &'a mut [u8; KEY_MAX],
+) -> &'a str {
+    let mut at = KEY_MAX;
+    for byte in key.bytes().rev().filter(u8::is_ascii_alphanumeric) {
+        if at == 0 {
+            break;
+        }
+        at -= 1;
+        buffer[at] = byte.to_ascii_lowercase();
+    }
+    std::str::from_utf8(&buffer[at..]).unwrap_or_default()
+}
+
+/// The part of an error that the value of a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Class,
+    Message,
+    /// The error itself: a text, a class or an object.
+    Error,
+    Code,
+    Stack,
+}
+
+/// Returns the role of a normalized key that is about a failure: `reasonpoisoned`,
+/// `nservicebusexceptioninfomessage`, `deadletterreason`.
+pub(super) fn role(name: &str) -> Option<Role> {
+    const STEMS: [&str; 10] = [
+        "error",
+        "exception",
+        "failure",
+        "failed",
+        "fault",
+        "reject",
+        "poison",
+        "deadletter",
+        "dlq",
+        "dlt",
+    ];
+    // The message that failed, rather than a message about the failure.
+    const PAYLOADS: [&str; 7] = [
+        "failedmessage",
+        "rejectedmessage",
+        "poisonmessage",
+        "poisonedmessage",
+        "deadlettermessage",
+        "dlqmessage",
+        "messagetype",
+    ];
+    const ENDS: [(Role, &[&str]); 5] = [
+        (Role::Stack, &["stacktrace", "stack", "trace", "traceback", "backtrace"]),
+        (Role::Class, &["type", "class", "classname", "fqcn", "errorname", "exceptionname"]),
+        (
+            Role::Message,
+            &[
+                "message",
+                "msg",
+                "reason",
+                "description",
+                "desc",
+                "detail",
+                "details",
+                "text",
+                "cause",
+            ],
+        ),
+        (Role::Code, &["code", "errornumber", "errno"]),
+        (Role::Error, &["error", "exception", "failure", "fault"]),
+    ];
+    let stem = STEMS.iter().find(|stem| name.contains(**stem))?;
+    let is_default = *stem == "fault" && name.contains("default");
+    let is_time = name.ends_with("timeoffailure") || name.ends_with("timeoferror");
+    if is_default || is_time || PAYLOADS.iter().any(|end| name.ends_with(end)) {
+        return None;
+    }
+    if name.starts_with("reason") || name.starts_with("cause") {
+        return Some(Role::Message);
+    }
+    let ends = |(_, ends): &&(Role, &[&str])| ends.iter().any(|end| name.ends_with(end));
+    ENDS.iter().find(ends).map(|(role, _)| *role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn role_follows_from_the_end_of_a_key() {
+        let rows = [
+            ("reason_poisoned", Some(Role::Message)),
+            ("NServiceBus.ExceptionInfo.ExceptionType", Some(Role::Class)),
+            ("NServiceBus.ExceptionInfo.Message", Some(Role::Message)),
+            ("NServiceBus.TimeOfFailure", None),
+            ("rbs2-error-details", Some(Role::Message)),
+            ("kafka_dlt-exception-fqcn", Some(Role::Class)),
+            ("__connect.errors.exception.class.name", Some(Role::Class)),
+            ("__connect.errors.connector.name", None),
+            ("dead-letter-cause-message", Some(Role::Message)),
+            ("DeadLetterErrorDescription", Some(Role::Message)),
+            ("x-exception-stacktrace", Some(Role::Stack)),
+            ("exceptionCode", Some(Role::Code)),
+            ("validationError", Some(Role::Error)),
+            ("default_message", None),
+            ("failedMessage", None),
+            ("rejectedMessageType", None),
+            ("error_count", None),
+            ("order", None),
+        ];
+        for (key, expected) in rows {
+            let mut buffer = [0; KEY_MAX];
+            assert_eq!(role(normalized_key(key, &mut buffer)), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn normalized_key_keeps_the_end_of_a_long_key() {
+        let mut buffer = [0; KEY_MAX];
+        let key = format!("{}_Error-Message", "x".repeat(200));
+        assert!(normalized_key(&key, &mut buffer).ends_with("xerrormessage"));
+    }
+}
