@@ -1,5 +1,6 @@
-//! `dlq-peek`: its passes over a queue, and hostile messages.
+//! `dlq-peek`: its passes over a queue, hostile messages, and secrets.
 
 mod hostile;
 mod logs;
 mod passes;
+mod secrets;

@@ -5,6 +5,8 @@ pub mod aws_logs;
 pub mod claude_api;
 pub mod claude_cli;
 pub mod claude_stub;
+#[cfg(feature = "aws")]
+pub mod encoding;
 pub mod event_lines;
 pub mod evidence;
 pub mod http;

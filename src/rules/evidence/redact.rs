@@ -27,10 +27,13 @@ mod json;
 mod number;
 mod percent;
 mod php;
+mod phrase;
+mod prefix;
 mod protobuf;
 mod scan;
 mod secret_name;
 mod token;
+mod value;
 mod webhook;
 
 /// Limit on configured patterns.

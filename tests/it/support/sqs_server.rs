@@ -151,6 +151,18 @@ impl Client {
         format!("arn:aws:sqs:{}:000000000000:{name}", self.region)
     }
 
+    /// Sends a message with attributes that are texts, directly to a queue, as Lambda, SNS and
+    /// EventBridge do.
+    pub fn send_with(&mut self, url: &str, body: &str, attributes: &[(&str, &str)]) {
+        let attribute = |(name, text): &(&str, &str)| {
+            ((*name).to_owned(), json!({"DataType": "String", "StringValue": text}))
+        };
+        let attributes: serde_json::Map<_, _> = attributes.iter().map(attribute).collect();
+        let message =
+            json!({"QueueUrl": url, "MessageBody": body, "MessageAttributes": attributes});
+        self.call("SendMessage", &message);
+    }
+
     #[track_caller]
     pub fn send(&mut self, url: &str, body: &str) {
         let mut message = json!({"QueueUrl": url, "MessageBody": body});

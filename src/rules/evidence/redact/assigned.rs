@@ -4,18 +4,18 @@
 
 use super::bytes::run;
 use super::secret_name::{
-    EMPTY_VALUES, NAME_MAX, NormalizedName, QUERY_NAMES, is_of_random, is_random, is_secret_name,
+    EMPTY_VALUES, NAME_MAX, NormalizedName, QUERY_NAMES, QUERY_RANDOM_NAMES, is_random,
+    is_secret_name,
 };
+use super::value::{SPELLED_QUOTES, random_after, tag_value, value_after};
 use super::{Match, SECRET};
 
 /// Limit on the search for the beginning of a tag, and for the name before a value, in bytes.
 const LOOKBACK: usize = 128;
-/// Limit on the length of a value that must look random, in bytes.
-const RANDOM_MAX: usize = 256;
-/// Quotes as HTML, JSON and others spell them within a text.
-const SPELLED_QUOTES: [&[u8]; 8] =
-    [b"&quot;", b"&#34;", b"&#x22;", b"&#39;", b"&apos;", b"\\u0022", b"\\u0027", b"\\x22"];
-
+/// Limit on the spaces between a name and its sign.
+const SPACES_MAX: usize = 40;
+/// Second words of names: `API key`.
+const SECOND_WORDS: [&str; 5] = ["key", "code", "id", "phrase", "word"];
 /// Adds the values of secret names.
 pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
     let (mut at, mut lowest) = (0, 0);
@@ -34,45 +34,123 @@ pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
 
 /// Returns the range of the value after the sign at `at`, if a secret name stands before it.
 fn assigned_value(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)> {
-    let tag = bytes[at] == b'>';
+    let arrow = bytes[lowest..at].ends_with(b" -");
+    let tag = bytes[at] == b'>' && !arrow;
+    let sign = if arrow { at - 1 } else { at };
     let (start, end) =
-        if tag { tag_before(bytes, lowest, at)? } else { name_before(bytes, lowest, at)? };
+        if tag { tag_before(bytes, lowest, at)? } else { name_before(bytes, lowest, sign)? };
     // Fast path: a name cannot end in a separator.
-    if !bytes[end - 1].is_ascii_alphanumeric() {
+    if !is_of_word(bytes[end - 1]) {
         return None;
     }
     let name = NormalizedName::read(&bytes[start..end]);
     let asked = start > lowest && matches!(bytes[start - 1], b'?' | b'&');
-    let known = name.is_secret()
+    let paired = name.text == "value" || tag && name.text == "string";
+    let known = name.is_secret() && !is_of_arn(bytes, lowest, start, end)
         || asked && QUERY_NAMES.contains(&name.text.as_str())
-        || name.text == "value" && follows_secret_name(bytes, lowest, start);
-    let often = !known && name.is_often_secret();
+        || paired && follows_secret_name(bytes, lowest, start)
+        || SECOND_WORDS.contains(&name.text.as_str())
+            && two_words_before(bytes, lowest, start, end)
+                .is_some_and(|name| NormalizedName::read(name).is_secret());
+    let often = !known
+        && (name.is_often_secret() || asked && QUERY_RANDOM_NAMES.contains(&name.text.as_str()));
     if !known && !often {
         return None;
     }
     let (from, to) = match tag {
         true => tag_value(bytes, at + 1),
         false if often => random_after(bytes, at)?,
-        false => value_after(bytes, at, name.is_of_line())?,
+        false => {
+            let listed =
+                bytes[lowest..start].ends_with(b";") || bytes[lowest..start].ends_with(b"; ");
+            value_after(bytes, at, name.is_of_line(), listed)?
+        }
     };
     let value = &bytes[from..to];
     let blank = value.iter().all(|byte| byte.is_ascii_whitespace());
-    let is_secret = !blank && !EMPTY_VALUES.contains(&value) && (known || is_random(value));
+    let is_said = bytes[at] == b':' && is_prose(value)
+        || name.text == "token" && follows_unexpected(&bytes[lowest..start]);
+    let is_count = name.is_count() && value.iter().all(u8::is_ascii_digit);
+    let says_nothing = blank || is_said || is_count || EMPTY_VALUES.contains(&value);
+    let is_secret = !says_nothing && (known || is_random(value));
     is_secret.then_some((from, to))
 }
 
-/// Returns whether the name of a pair stands before its value: `name="password" value="…"`.
+/// Returns whether a byte can end a name. A byte of a letter that is not ASCII can.
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// Returns whether a value continues a sentence about its name: `password: must not be blank`.
+fn is_prose(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 22] = [
+        b"must",
+        b"is",
+        b"should",
+        b"cannot",
+        b"can't",
+        b"may",
+        b"has",
+        b"was",
+        b"not",
+        b"does",
+        b"unexpected",
+        b"expected",
+        b"invalid",
+        b"incorrect",
+        b"required",
+        b"missing",
+        b"expired",
+        b"unknown",
+        b"too",
+        b"field",
+        b"length",
+        b"cannot",
+    ];
+    WORDS.contains(&value)
+}
+
+/// Returns whether a parser reports the token: `Unexpected token: EOF`.
+fn follows_unexpected(before: &[u8]) -> bool {
+    before.ends_with(b"nexpected ")
+}
+
+/// Returns whether the name is a part of an ARN: `:111122223333:secret:prod/db`.
+fn is_of_arn(bytes: &[u8], lowest: usize, start: usize, end: usize) -> bool {
+    let ended = bytes[lowest..start].strip_suffix(b":").and_then(|before| before.last());
+    ended.is_some_and(u8::is_ascii_digit) && bytes.get(end) == Some(&b':')
+}
+
+/// Returns the name with the word before it.
+fn two_words_before(bytes: &[u8], lowest: usize, start: usize, end: usize) -> Option<&[u8]> {
+    let before = bytes[lowest..start].strip_suffix(b" ")?;
+    let length = before.iter().rev().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    (length > 0).then(|| &bytes[start - 1 - length..end])
+}
+
+/// Returns whether the name of a pair stands before its value: `name="password" value="…"`,
+/// `<key>password</key><value>…`.
 fn follows_secret_name(bytes: &[u8], lowest: usize, value: usize) -> bool {
     let window = &bytes[lowest.max(value.saturating_sub(LOOKBACK))..value];
     let window = window.to_ascii_lowercase();
+    let named = |key: &[u8]| {
+        memchr::memmem::rfind_iter(&window, key).find_map(|at| named_after(&window, at + key.len()))
+    };
     let keys: [&[u8]; 3] = [b"name", b"key", b"header"];
-    let key = keys.iter().filter_map(|key| Some(memchr::memmem::rfind(&window, key)? + key.len()));
-    let Some(from) = key.max() else { return false };
+    let last = keys.into_iter().filter_map(named).max_by_key(|(at, _)| *at);
+    last.is_some_and(|(_, name)| is_secret_name(name))
+}
+
+/// Returns the name that a key at the end `at` assigns, and where it begins.
+fn named_after(window: &[u8], at: usize) -> Option<(usize, &str)> {
     let is_joint = |byte: u8| byte.is_ascii_whitespace() || b"\"'\\=:>".contains(&byte);
-    let from = from + run(&window[from..], is_joint);
+    let joint = run(&window[at..], is_joint);
+    let from = at + joint;
     let length =
         run(&window[from..], |byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    std::str::from_utf8(&window[from..from + length]).is_ok_and(is_secret_name)
+    let signed = window[at..from].iter().any(|byte| b"=:>".contains(byte));
+    let name = std::str::from_utf8(&window[from..from + length]).ok()?;
+    (signed && length > 0).then_some((from, name))
 }
 
 /// Returns the length of the quote, plain or spelled, that the text ends in.
@@ -99,17 +177,21 @@ fn name_before(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)>
         let head = &bytes[lowest.max(from.saturating_sub(most))..from];
         from - head.iter().rev().take_while(|byte| class(**byte)).count()
     };
-    let mut end = back(at, 2, &|byte| byte == b' ');
+    let mut end = back(at, SPACES_MAX, &|byte| byte == b' ' || byte == b'\t');
+    // `password\:…` of a properties file.
+    end = back(end, 1, &|byte| byte == b'\\');
     end -= quote_before(&bytes[lowest..end]);
-    // `user[password]=…`, and `params["password"] = …`
+    // `user[password]=…`, `params["password"] = …`, and `passwords[0]=…`
     let brackets: [&[u8]; 3] = [b"]", b"%5D", b"%5d"];
     if let Some(bracket) = brackets.iter().find(|bracket| bytes[lowest..end].ends_with(bracket)) {
         end -= bracket.len();
+        let index = back(end, 4, &|byte| byte.is_ascii_digit());
+        if index < end && bytes[lowest..index].ends_with(b"[") {
+            end = index - 1;
+        }
         end -= quote_before(&bytes[lowest..end]);
     }
-    let start = back(end, NAME_MAX, &|byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-    });
+    let start = back(end, NAME_MAX, &|byte| is_of_word(byte) || b"_-.".contains(&byte));
     (start < end).then_some((start, end))
 }
 
@@ -125,16 +207,6 @@ fn tag_before(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)> 
     let name = &name[..length];
     let space = name.iter().rposition(|byte| *byte == b':').map_or(0, |colon| colon + 1);
     (space < length).then_some((open + 1 + space, open + 1 + length))
-}
-
-/// Returns the range of the text within a tag.
-fn tag_value(bytes: &[u8], from: usize) -> (usize, usize) {
-    if let Some(data) = bytes[from..].strip_prefix(b"<![CDATA[") {
-        let from = from + 9;
-        let length = memchr::memmem::find(data, b"]]>").unwrap_or(data.len());
-        return (from, from + length);
-    }
-    (from, from + run(&bytes[from..], |byte| byte != b'<'))
 }
 
 /// Adds the values of a form in parts: the name, an empty line, and the value up to the next line.
@@ -166,81 +238,4 @@ fn find_in_parts(bytes: &[u8], found: &mut Vec<Match<'_>>) {
             lowest = end;
         }
     }
-}
-
-/// Returns the range of the random value after a sign and quotes.
-fn random_after(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    let joint = |byte: u8| byte == b' ' || b"\"'\\=>".contains(&byte);
-    let head = &bytes[at + 1..bytes.len().min(at + 17)];
-    let from = at + 1 + run(head, joint);
-    let length = run(&bytes[from..bytes.len().min(from + RANDOM_MAX)], is_of_random);
-    let value = &bytes[from..from + length];
-    let end = value.iter().rposition(|byte| !b",.:".contains(byte))?;
-    Some((from, from + end + 1))
-}
-
-/// Returns the range of the value after `=`, `:`, `=>` or `:=`: a quoted text, a word, or the rest
-/// of the line.
-fn value_after(bytes: &[u8], at: usize, line: bool) -> Option<(usize, usize)> {
-    let skip = |from: usize, most: usize, class: &dyn Fn(u8) -> bool| {
-        from + bytes[from..].iter().take(most).take_while(|byte| class(**byte)).count()
-    };
-    let mut from = skip(at + 1, 2, &|byte| byte == b'=' || byte == b'>');
-    from = skip(from, 8, &|byte| matches!(byte, b' ' | b'\t' | b'[' | b'+'));
-    let open = skip(from, 8, &|byte| byte == b'\\');
-    let spelled = SPELLED_QUOTES.iter().find_map(|quote| {
-        let at = if quote.starts_with(b"\\") { open.max(from + 1) - 1 } else { open };
-        bytes[at..].starts_with(quote).then_some((at + quote.len(), quote))
-    });
-    if let Some((start, quote)) = spelled {
-        let rest = &bytes[start..];
-        let length = memchr::memmem::find(rest, quote).unwrap_or(rest.len());
-        let escapes = rest[..length].iter().rev().take_while(|byte| **byte == b'\\').count();
-        return Some((start, start + length - escapes));
-    }
-    if let Some(quote @ (b'"' | b'\'' | b'`')) = bytes.get(open).copied() {
-        return Some((open + 1, quoted_end(bytes, open + 1, quote, open - from)));
-    }
-    if line {
-        return Some((from, line_end(bytes, from)));
-    }
-    let ends = |offset: usize, byte: u8| match byte {
-        b'\n' | b'\r' | b'"' => true,
-        b'\\' => matches!(bytes.get(from + offset + 1), Some(b'"' | b'\'')),
-        _ => byte.is_ascii_whitespace() || b",;&'`)]}<>|{".contains(&byte),
-    };
-    let rest = &bytes[from..];
-    let length = rest.iter().enumerate().position(|(offset, byte)| ends(offset, *byte));
-    Some((from, from + length.unwrap_or(rest.len())))
-}
-
-/// Returns the end of a header's value: a quote or the end of the line, which may be escaped.
-/// `Digest username="bob"` goes on after its quotes.
-fn line_end(bytes: &[u8], from: usize) -> usize {
-    let (mut quoted, mut last) = (false, b' ');
-    for (offset, byte) in bytes[from..].iter().enumerate() {
-        let next = bytes.get(from + offset + 1);
-        match byte {
-            b'\n' | b'\r' => return from + offset,
-            b'\\' if matches!(next, Some(b'"' | b'\'' | b'n' | b'r')) => return from + offset,
-            b'"' if !quoted && last != b'=' => return from + offset,
-            b'"' => quoted = !quoted,
-            _ => {}
-        }
-        last = *byte;
-    }
-    bytes.len()
-}
-
-/// Returns the end of a quoted value whose opening quote has this many backslashes; the end of the
-/// text if the quote is not closed.
-fn quoted_end(bytes: &[u8], from: usize, quote: u8, escapes: usize) -> usize {
-    for offset in memchr::memchr_iter(quote, &bytes[from..]) {
-        let before = bytes[from..from + offset].iter().rev().take_while(|byte| **byte == b'\\');
-        let count = before.count();
-        if count <= escapes || escapes == 0 && count.is_multiple_of(2) {
-            return from + offset - count.min(escapes);
-        }
-    }
-    bytes.len()
 }

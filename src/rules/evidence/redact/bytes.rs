@@ -1,4 +1,4 @@
-//! Runs of bytes of one class.
+//! Classes of bytes, and runs of one class.
 
 /// Returns the number of leading ASCII digits.
 pub(super) fn digits(bytes: &[u8]) -> usize {
@@ -8,4 +8,12 @@ pub(super) fn digits(bytes: &[u8]) -> usize {
 /// Returns the number of leading bytes of `class`.
 pub(super) fn run(bytes: &[u8], class: impl Fn(u8) -> bool) -> usize {
     bytes.iter().position(|byte| !class(*byte)).unwrap_or(bytes.len())
+}
+
+pub(super) fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+pub(super) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
 }

@@ -9,6 +9,8 @@ use super::{Match, SECRET};
 /// Limit on the length of an option, and on the search for the program before it, in bytes.
 const OPTION_MAX: usize = 64;
 const PROGRAM_MAX: usize = 256;
+/// Minimum length of an option after one dash that is no group of letters.
+const LONG_MIN: usize = 5;
 
 /// Adds the values of options.
 pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
@@ -46,6 +48,8 @@ fn option_value(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)
         "-u" => is_pair(value) && follows_program(bytes, lowest, at, &[b"curl", b"wget", b"http "]),
         "-p" if is_glued => follows_program(bytes, lowest, at, &[b"mysql", b"sshpass"]),
         "-p" => follows_program(bytes, lowest, at, &[b"sshpass"]),
+        "-A" | "-X" => follows_program(bytes, lowest, at, &[b"snmp"]),
+        "-a" => follows_program(bytes, lowest, at, &[b"redis-cli"]),
         _ => takes(option, value),
     };
     (is_secret && !value.is_empty()).then_some((start, start + value.len()))
@@ -70,7 +74,10 @@ fn is_pair(value: &[u8]) -> bool {
 }
 
 fn takes(option: &str, value: &[u8]) -> bool {
-    let Some(name) = option.strip_prefix("--") else { return false };
+    // One dash stands before the options of PowerShell and Go.
+    let long = option.strip_prefix("--");
+    let short = || option.strip_prefix('-').filter(|name| name.len() >= LONG_MIN);
+    let Some(name) = long.or_else(short) else { return false };
     !value.starts_with(b"-")
         && match name {
             "user" | "proxy-user" => is_pair(value),

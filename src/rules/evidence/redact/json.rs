@@ -58,7 +58,8 @@ impl Redactor {
         for (name, value) in map.iter_mut() {
             let shown = self.redact_text(name);
             // Also check the redacted name, so that redacting the result again changes nothing.
-            if secret_name::is_secret_name(name)
+            let counts = value.is_number() && secret_name::is_count(name);
+            if secret_name::is_secret_name(name) && !counts
                 || shown != *name && secret_name::is_secret_name(&shown)
                 || named && is_one_of(name, &VALUE_KEYS)
                 || secret_name::is_often_secret(name)

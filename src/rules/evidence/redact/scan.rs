@@ -7,12 +7,15 @@
 
 use super::bytes::{digits, run};
 use super::{EMAIL, Match, SECRET};
-use super::{assigned, command_line, iban, number, php, token, webhook};
+use super::{assigned, command_line, iban, number, php, phrase, prefix, token, webhook};
+
+/// Limit on the length of a user and a password before an address, in bytes.
+const DSN_MAX: usize = 128;
 
 /// Bytes that trigger an examination.
 const TRIGGERS: [bool; 256] = {
     let mut triggers = [false; 256];
-    let bytes = b"@%\\0123456789+_-JKSz:";
+    let bytes = b"@%\\0123456789+_-J:";
     let mut i = 0;
     while i < bytes.len() {
         triggers[bytes[i] as usize] = true;
@@ -25,10 +28,12 @@ const TRIGGERS: [bool; 256] = {
 pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<Match<'k>> {
     let mut found = Vec::new();
     find_by_trigger(bytes, &mut found);
+    prefix::find_plain(bytes, &mut found);
     token::find_aws_secret_keys(bytes, &mut found);
     token::find_authorization(bytes, &mut found);
     token::find_pem(bytes, &mut found);
     assigned::find(bytes, &mut found);
+    phrase::find(bytes, &mut found);
     php::find(bytes, &mut found);
     command_line::find(bytes, &mut found);
     webhook::find(bytes, &mut found);
@@ -60,7 +65,7 @@ fn match_at<'k>(
 ) -> Option<Match<'k>> {
     let rest = &bytes[at..];
     match bytes[at] {
-        b'@' => email(bytes, lowest, at, at + 1),
+        b'@' => email(bytes, lowest, at, at + 1).or_else(|| dsn(bytes, lowest, at)),
         b'\\' if rest.starts_with(b"\\u0040") => email(bytes, lowest, at, at + 6),
         b'%' if rest.starts_with(b"%40") => email(bytes, lowest, at, at + 3),
         b'%' if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") => {
@@ -71,11 +76,9 @@ fn match_at<'k>(
         }
         b'+' => number::international_phone(bytes, lowest, at, at + 1),
         b':' => userinfo(bytes, at),
-        b'-' => {
-            token::prefixed(bytes, lowest, at).or_else(|| token::dash_prefixed(bytes, lowest, at))
-        }
+        b'-' => prefix::dashed(bytes, lowest, at),
         b'J' => token::jwt(bytes, lowest, at, state),
-        b'_' | b'K' | b'S' | b'z' => token::prefixed(bytes, lowest, at),
+        b'_' => prefix::underscored(bytes, lowest, at),
         _ => None,
     }
 }
@@ -134,6 +137,17 @@ fn domain(bytes: &[u8]) -> Option<usize> {
         }
         at += 1;
     }
+}
+
+/// Matches the user and password of `user:password@tcp(host)`, as drivers of Go have it.
+fn dsn<'k>(bytes: &[u8], lowest: usize, at_sign: usize) -> Option<Match<'k>> {
+    let rest = &bytes[at_sign + 1..];
+    let head = &bytes[lowest.max(at_sign.saturating_sub(DSN_MAX))..at_sign];
+    let is_of_pair = |byte: u8| !byte.is_ascii_whitespace() && !b"\"'`=/".contains(&byte);
+    let length = head.iter().rev().take_while(|byte| is_of_pair(**byte)).count();
+    let is = (rest.starts_with(b"tcp(") || rest.starts_with(b"unix("))
+        && head[head.len() - length..].contains(&b':');
+    is.then_some(Match { start: at_sign - length, end: at_sign, kind: SECRET })
 }
 
 /// Matches the user and password of `https://user:password@host`.

@@ -8,26 +8,42 @@ pub(super) const NAME_MAX: usize = 64;
 /// Minimum length of a random value.
 const RANDOM_MIN: usize = 16;
 /// Secret names at the end of any name, in the singular and the plural.
-const SECRET_ENDS: [&str; 30] = [
+const SECRET_ENDS: [&str; 49] = [
     "accesskey",
     "accesskeyid",
     "accountkey",
     "apikey",
     "authkey",
     "authorization",
+    "backupcode",
+    "connectsid",
+    "contrasea",
+    "contrasena",
     "cookie",
     "credential",
     "cvc",
     "cvv",
     "encryptionkey",
+    "functionkey",
+    "functionskey",
+    "kennwort",
     "masterkey",
+    "motdepasse",
+    "onetimecode",
+    "otpcode",
     "passcode",
+    "passkey",
     "passphrase",
     "passwd",
     "password",
     "passwordhash",
+    "passwort",
     "privatekey",
+    "privatekeyid",
+    "privatemac",
     "pwd",
+    "recoverycode",
+    "rediscliauth",
     "secret",
     "secretkey",
     "secretstring",
@@ -37,8 +53,11 @@ const SECRET_ENDS: [&str; 30] = [
     "senha",
     "sessid",
     "sessionid",
+    "sharedkey",
     "signingkey",
+    "subscriptionkey",
     "token",
+    "verificationcode",
 ];
 /// Secret names that also end harmless words (`compass`), and must be a word of their own.
 const SECRET_WORDS: [&str; 7] = ["cpf", "iban", "otp", "pass", "pin", "session", "ssn"];
@@ -46,7 +65,9 @@ const SECRET_WORDS: [&str; 7] = ["cpf", "iban", "otp", "pass", "pin", "session",
 const OFTEN_SECRET_WORDS: [&str; 6] =
     ["auth", "hmac", "hmacsha", "sig", "signature", "signaturesha"];
 /// Secret names in the query of a URL only.
-pub(super) const QUERY_NAMES: [&str; 3] = ["sig", "signature", "xamzsignature"];
+pub(super) const QUERY_NAMES: [&str; 4] = ["sid", "sig", "signature", "xamzsignature"];
+/// Names in the query of a URL whose value is secret if it looks random.
+pub(super) const QUERY_RANDOM_NAMES: [&str; 2] = ["assertion", "code"];
 /// Values that are no secret under any name.
 pub(super) const EMPTY_VALUES: [&[u8]; 8] =
     [b"null", b"true", b"false", b"none", b"None", b"True", b"False", b"undefined"];
@@ -84,7 +105,7 @@ impl NormalizedName {
         let single = text.strip_suffix('s').unwrap_or(text);
         SECRET_ENDS.iter().any(|name| text.ends_with(name) || single.ends_with(name))
             || SECRET_WORDS.iter().any(|name| self.ends_in_word(name))
-            || text == QUERY_NAMES[2]
+            || text == "xamzsignature"
     }
 
     pub(super) fn is_often_secret(&self) -> bool {
@@ -94,6 +115,11 @@ impl NormalizedName {
     /// Returns whether the value extends to the end of the line.
     pub(super) fn is_of_line(&self) -> bool {
         self.text.ends_with("authorization") || self.text.ends_with("cookie")
+    }
+
+    /// Returns whether a number under this name is a count: `max_tokens`.
+    pub(super) fn is_count(&self) -> bool {
+        self.text.ends_with("tokens")
     }
 
     fn ends_in_word(&self, word: &str) -> bool {
@@ -109,6 +135,11 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 /// Returns whether values under this name are secret if they look random.
 pub(super) fn is_often_secret(name: &str) -> bool {
     NormalizedName::read(name.as_bytes()).is_often_secret()
+}
+
+/// Returns whether a number under this name is a count.
+pub(super) fn is_count(name: &str) -> bool {
+    NormalizedName::read(name.as_bytes()).is_count()
 }
 
 /// Returns whether a text is the name of an HTTP header with a secret value.

@@ -1,19 +1,20 @@
-//! Redaction of tokens and keys, which are recognised by their form: those of the large providers,
-//! JSON web tokens, PEM blocks.
+//! Redaction of credentials after the word of a scheme, JSON web tokens, PEM blocks, and secret keys
+//! of AWS.
 //!
 //! Promises: rejecting a candidate takes bounded time, or none of its bytes is scanned again.
 
-use super::bytes::run;
-use super::{JWT, Match, PEM, SECRET, TOKEN};
+use super::bytes::{is_base64, is_base64url, run};
+use super::prefix::match_from;
+use super::{JWT, Match, PEM, SECRET};
 
 /// Bytes of a candidate that are checked before it is accepted.
 const LOOKAHEAD: usize = 64;
 
 /// Length of a secret key of AWS.
 const AWS_SECRET_KEY: usize = 40;
+/// Minimum length of a line of a JSON web token that goes on in the next one.
+const JWT_LINE_MIN: usize = 60;
 const PEM_BEGIN: &[u8] = b"-----BEGIN ";
-
-type ByteClass = fn(u8) -> bool;
 
 /// State of one pass, which keeps it linear.
 #[derive(Default)]
@@ -22,101 +23,10 @@ pub(super) struct ScanState {
     jwt: usize,
 }
 
-fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
-}
-
-fn is_alphanumeric(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-}
-
-fn is_upper_or_digit(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit()
-}
-
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
-}
-
-/// Returns the match from `start` through the bytes of `class` at `from`, if there are at least
-/// `min` of these.
-fn match_from<'k>(
-    bytes: &[u8],
-    start: usize,
-    from: usize,
-    min: usize,
-    class: impl Fn(u8) -> bool,
-) -> Option<Match<'k>> {
-    let length = run(&bytes[from..], class);
-    (length >= min).then_some(Match { start, end: from + length, kind: TOKEN })
-}
-
-/// Tokens by prefix: the offset of the byte in the prefix that triggers the examination, the bytes
-/// that may follow the prefix, and their minimum number.
-const PREFIXES: [(&[u8], usize, ByteClass, usize); 28] = [
-    // GitHub.
-    (b"ghp_", 3, is_alphanumeric, 20),
-    (b"gho_", 3, is_alphanumeric, 20),
-    (b"ghu_", 3, is_alphanumeric, 20),
-    (b"ghs_", 3, is_alphanumeric, 20),
-    (b"ghr_", 3, is_alphanumeric, 20),
-    (b"github_pat_", 10, |byte| is_alphanumeric(byte) || byte == b'_', 20),
-    // npm, Stripe, GitLab, Slack.
-    (b"npm_", 3, is_alphanumeric, 20),
-    (b"sk_live_", 7, is_alphanumeric, 10),
-    (b"rk_live_", 7, is_alphanumeric, 10),
-    (b"sk_test_", 7, is_alphanumeric, 10),
-    (b"rk_test_", 7, is_alphanumeric, 10),
-    (b"whsec_", 5, is_alphanumeric, 16),
-    (b"glpat-", 5, is_base64url, 16),
-    (b"xapp-", 4, is_base64url, 10),
-    // Shopify, DigitalOcean, Hugging Face, Grafana, PyPI, Square, SendGrid.
-    (b"shpat_", 5, is_alphanumeric, 20),
-    (b"shpss_", 5, is_alphanumeric, 20),
-    (b"dop_v1_", 6, is_alphanumeric, 20),
-    (b"hf_", 2, is_alphanumeric, 30),
-    (b"glsa_", 4, |byte| is_alphanumeric(byte) || byte == b'_', 20),
-    (b"pypi-", 4, is_base64url, 20),
-    (b"sq0atp-", 6, is_base64url, 20),
-    (b"SG.", 0, |byte| is_base64url(byte) || byte == b'.', 40),
-    // Keys of SSH: RSA, DSS and Ed25519; ECDSA.
-    (b"AAAAB3NzaC1", 7, is_base64, 20),
-    (b"AAAAC3NzaC1", 7, is_base64, 20),
-    (b"AAAAE2VjZHNhLXNoYTItbmlzdHA", 23, is_base64, 20),
-    // AWS, Google.
-    (b"AKIA", 1, is_upper_or_digit, 16),
-    (b"ASIA", 1, is_upper_or_digit, 16),
-    (b"AIza", 2, is_base64url, 30),
-];
-
-/// Matches a token of `PREFIXES` whose triggering byte is at `at`.
-pub(super) fn prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
-    PREFIXES.iter().find_map(|(prefix, offset, class, min)| {
-        let start = at.checked_sub(*offset).filter(|start| *start >= lowest)?;
-        let is = bytes[start..].starts_with(prefix);
-        is.then(|| match_from(bytes, start, start + prefix.len(), *min, class)).flatten()
-    })
-}
-
-/// Matches tokens of Slack, Anthropic and OpenAI, whose prefix ends in the dash at `at`.
-pub(super) fn dash_prefixed<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<Match<'k>> {
-    let before = &bytes[lowest..at];
-    if let [.., b'x', b'o', b'x', b'a'..=b'z'] = before {
-        return match_from(bytes, at - 4, at + 1, 10, is_base64url);
-    }
-    // `sk-` also ends "task-" and "disk-", which words may follow.
-    let [rest @ .., b's', b'k'] = before else { return None };
-    let whole = !rest.last().is_some_and(u8::is_ascii_alphanumeric);
-    let head = &bytes[at + 1..bytes.len().min(at + 1 + LOOKAHEAD)];
-    let seen = run(head, is_base64url);
-    let named = head.starts_with(b"ant-") || head.starts_with(b"proj-");
-    let mixed = head[..seen].iter().any(u8::is_ascii_digit);
-    let is = mixed && (named && seen >= 14 || whole && seen >= 20);
-    is.then(|| match_from(bytes, at - 2, at + 1, 0, is_base64url)).flatten()
-}
-
 /// Schemes of an authorization, and the minimum length of their credentials in a text.
-const SCHEMES: [(&[u8], usize); 8] = [
+const SCHEMES: [(&[u8], usize); 10] = [
+    (b"auth plain", 8),
+    (b"auth login", 8),
     (b"bearer", 8),
     (b"basic", 8),
     (b"negotiate", 16),
@@ -180,22 +90,47 @@ pub(super) fn jwt<'k>(
         return None;
     }
     let start = at - 2;
-    let mut end = at + run(&bytes[at..], is_base64url);
+    let mut line = start;
+    let mut end = part_end(bytes, at, &mut line);
     // A later candidate within the first part has the same rest.
     state.jwt = end;
     let header = end - start;
     let mut parts = 1;
-    let object = bytes.get(end + 1..).is_some_and(|rest| rest.starts_with(b"eyJ"));
+    let next = |end: usize| end + 1 + line_break(&bytes[bytes.len().min(end + 1)..]);
+    let object = bytes.get(next(end)..).is_some_and(|rest| rest.starts_with(b"eyJ"));
     while parts < 5 && bytes.get(end) == Some(&b'.') {
-        let length = run(&bytes[end + 1..], is_base64url);
-        if length == 0 && parts > 1 {
+        let from = next(end);
+        line = if from > end + 1 { from } else { line };
+        let to = part_end(bytes, from, &mut line);
+        if to == from && parts > 1 {
             break;
         }
         parts += 1;
-        end += 1 + length;
+        end = if to == from { end + 1 } else { to };
     }
     let is = header >= 8 && (parts > 2 || parts > 1 && object);
     is.then_some(Match { start, end, kind: JWT })
+}
+
+/// Returns the end of a part of a JSON web token, which may go on in the next line.
+/// `line` is where the line begins.
+fn part_end(bytes: &[u8], from: usize, line: &mut usize) -> usize {
+    let mut end = from;
+    loop {
+        end += run(&bytes[end..], is_base64url);
+        let broken = line_break(&bytes[end..]);
+        let goes_on = bytes.get(end + broken).is_some_and(|byte| is_base64url(*byte));
+        if broken == 0 || end - *line < JWT_LINE_MIN || !goes_on {
+            return end;
+        }
+        (end, *line) = (end + broken, end + broken);
+    }
+}
+
+/// Returns the length of a line break at the start, which may be escaped.
+fn line_break(bytes: &[u8]) -> usize {
+    let breaks: [&[u8]; 4] = [b"\n", b"\r\n", b"\\n", b"\\r\\n"];
+    breaks.iter().find(|text| bytes.starts_with(text)).map_or(0, |text| text.len())
 }
 
 /// Adds the PEM blocks.
