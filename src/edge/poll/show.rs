@@ -35,8 +35,8 @@ pub fn show(
     let mut known = redrive_graph::find(&survey, monitoring.discover, monitoring.patterns.as_ref());
     known.iter_mut().for_each(|known| sqs.set_scope(known.scope, &mut known.queue));
     if survey.scopes.iter().all(|seen| seen.queues.is_ok()) {
-        let names: Vec<&str> = known.iter().map(|known| known.queue.name.as_str()).collect();
-        unmatched_pattern::sentences(patterns, &names).iter().for_each(|line| log::warn(line));
+        let queues = known.iter().map(|known| &known.queue);
+        unmatched_pattern::sentences(patterns, queues).iter().for_each(|line| log::warn(line));
     }
     let columns = wire::stdout_width();
     let text = if lints {
