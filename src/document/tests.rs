@@ -136,7 +136,7 @@ proptest! {
 const DOCUMENTS: [(&str, &str); 6] = [
     (
         "queues",
-        r#"{"version":1,"floor":2983000,"rounds":{"r1":"2026-11-22T20:00:00.000Z","r2":"2026-11-22T21:00:00.000Z"},"failures":{" eu-west-1":"access denied"},"gone":{"arn:g":"2026-11-22T20:00:00.000Z"},"queues":{"arn:a":{"queue":{"name":"a","url":"u","arn":"arn:a","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"record":{"seq":1,"sampled_at":"2026-11-22T20:00:00.000Z","read":null,"incident":null,"zeros":null,"misses":1,"cohorts":[],"retention_s":null,"fall":null}},"arn:b":{"queue":{"name":"b","url":"u","arn":"arn:b","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"record":{"seq":1,"sampled_at":"2026-11-22T20:00:00.000Z","read":null,"incident":null,"zeros":null,"misses":1,"cohorts":[],"retention_s":null,"fall":null}}}}"#,
+        r#"{"version":1,"floor":2983000,"rounds":{"r1":"2026-11-22T20:00:00.000Z","r2":"2026-11-22T21:00:00.000Z"},"failures":{" eu-west-1":{"reason":"access denied","at":"2026-11-22T20:00:00.000Z"}},"gone":{"arn:g":"2026-11-22T20:00:00.000Z"},"queues":{"arn:a":{"queue":{"name":"a","url":"u","arn":"arn:a","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"record":{"seq":1,"sampled_at":"2026-11-22T20:00:00.000Z","read":null,"incident":null,"zeros":null,"misses":1,"cohorts":[],"retention_s":null,"fall":null}},"arn:b":{"queue":{"name":"b","url":"u","arn":"arn:b","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"record":{"seq":1,"sampled_at":"2026-11-22T20:00:00.000Z","read":null,"incident":null,"zeros":null,"misses":1,"cohorts":[],"retention_s":null,"fall":null}}}}"#,
     ),
     (
         "discovery",

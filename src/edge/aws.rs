@@ -113,10 +113,10 @@ impl Sqs {
         queue.endpoint.clone_from(endpoint);
     }
 
-    /// Returns how the `aws` command asks in a scope, and the variables that it needs beside those
-    /// of this process.
+    /// Returns how the `aws` command asks in a scope, with the endpoint of SQS, and the variables
+    /// that it needs beside those of this process.
     pub fn call_scope(&self, scope: usize) -> (CallScope, Vec<(&'static str, String)>) {
-        let Scope { profile, endpoint, access_key, .. } = &self.clients.scopes[scope].scope;
+        let Scope { profile, access_key, .. } = &self.clients.scopes[scope].scope;
         let key = access_key.as_ref().filter(|_| profile.is_none()).into_iter().flat_map(|key| {
             let token = key.session_token().map(|token| ("AWS_SESSION_TOKEN", token));
             let secret = ("AWS_SECRET_ACCESS_KEY", key.secret_access_key());
@@ -125,7 +125,8 @@ impl Sqs {
         let call = CallScope {
             region: self.region(scope).to_owned(),
             profile: profile.clone(),
-            endpoint: endpoint.clone(),
+            endpoint: self.clients.scopes[scope].endpoint.clone(),
+            ..CallScope::default()
         };
         (call, key.flatten().map(|(name, value)| (name, value.to_owned())).collect())
     }

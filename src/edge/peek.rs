@@ -262,10 +262,10 @@ impl Peeker {
         target: &PeekTarget,
         source: Option<&'a LogSource>,
     ) -> Option<LogSettings<'a>> {
-        let (mut scope, variables) = self.sqs.call_scope(target.scope);
-        // Older versions of the command ignore this variable, and would ask AWS.
-        let variable = || std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty());
-        scope.endpoint = scope.endpoint.or_else(variable);
+        let (scope, variables) = self.sqs.call_scope(target.scope);
+        // Older versions of the command ignore these variables, and would ask AWS.
+        let variable = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
+        let scope = scope.with_servers(&target.queue.url, variable);
         let is_wanted = self.settings.evidence.logs == LogSearch::Auto;
         is_wanted.then(|| LogSettings { scope, variables, source, state: self.store.dir() })
     }

@@ -215,12 +215,8 @@ impl Poller {
         let doc = self.now_discovered()?;
         let scopes = 0..self.sqs.scopes();
         let entries = scopes.filter_map(|at| doc.entry(&self.sqs.cache_key(at, &self.monitoring)));
-        let names: BTreeSet<&str> = entries
-            .flat_map(|entry| &entry.queues)
-            .map(|known| known.queue.name.as_str())
-            .collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        unmatched_pattern::sentences(&patterns, &names).iter().for_each(|line| log::warn(line));
+        let queues = entries.flat_map(|entry| entry.queues.iter().map(|known| &known.queue));
+        unmatched_pattern::sentences(&patterns, queues).iter().for_each(|line| log::warn(line));
         Ok(())
     }
 

@@ -245,6 +245,10 @@ impl Caller<'_> {
             let reason = "a name has characters that cannot be passed to aws";
             return Err(LogAnswer::new(AnswerKind::Failed, reason));
         };
+        let service = argv.get(1).map_or("", String::as_str);
+        if let Some(answer) = self.settings.scope.refusal_of(service) {
+            return Err(answer);
+        }
         if self.cost.calls >= CALLS_MAX {
             return cut(&format!("{CALLS_MAX} calls were made"));
         }

@@ -15,8 +15,9 @@ use crate::rules::queue::discovery_cache::{CacheEntry, CacheKey, DiscoveryDoc};
 use crate::rules::queue::document::{
     FailedPart, ScopeFailure, Watched, WatchedQueue, ten_minute_bucket,
 };
+use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph;
-use crate::rules::queue::redrive_graph::{DeadLetterQueue, Survey};
+use crate::rules::queue::redrive_graph::{DeadLetterQueue, ListedQueue, Survey};
 use crate::rules::queue::survey_gap::{self, SurveyGap, SurveyPace};
 use crate::time::Timestamp;
 
@@ -61,7 +62,7 @@ impl Poller {
     /// the background.
     pub(super) fn discover(&mut self) -> Result<Discovered, Error> {
         if let Some(survey) = self.sqs.take_survey() {
-            return self.apply_survey(&survey);
+            return self.apply_survey(survey);
         }
         let refresh = std::mem::take(&mut self.run.refresh);
         let is_first = self.entries.is_empty();
@@ -81,8 +82,8 @@ impl Poller {
                 self.sqs.start_survey(due, read);
                 Ok(Discovered::default())
             }
-            (true, false) => self.apply_survey(&self.sqs.survey(&never_listed, read)),
-            (false, _) => self.apply_survey(&self.sqs.survey(&due, read)),
+            (true, false) => self.apply_survey(self.sqs.survey(&never_listed, read)),
+            (false, _) => self.apply_survey(self.sqs.survey(&due, read)),
         }
     }
 
@@ -134,8 +135,31 @@ impl Poller {
         }
     }
 
+    /// Adds to a survey the known queues that a list lacks and that do not answer that they do not
+    /// exist: such a list is behind, and the queue may fill.
+    fn add_unlisted(&self, survey: &mut Survey) -> Result<(), Error> {
+        let doc = self.now_discovered()?;
+        for seen in &mut survey.scopes {
+            let Some(entry) = doc.entry(&self.cache_key(seen.scope)) else { continue };
+            let unlisted = redrive_graph::unlisted(&entry.queues, seen).into_iter();
+            let asked: Vec<_> = unlisted.map(|url| (seen.scope, url.to_owned())).collect();
+            let readings = self.sqs.read(&asked).into_iter().map(|reading| reading.result);
+            let answers = asked.into_iter().zip(readings).map(|((_, url), result)| (url, result));
+            let exists = |(_, result): &(_, _)| *result != Err(ReadError::Missing);
+            let more = answers
+                .filter(exists)
+                .map(|(url, result)| ListedQueue { url, attributes: Some(result) });
+            if let Ok(listed) = &mut seen.queues {
+                listed.extend(more);
+            }
+        }
+        Ok(())
+    }
+
     /// Records the result of a survey. Returns what is new and what is leaving.
-    fn apply_survey(&mut self, survey: &Survey) -> Result<Discovered, Error> {
+    fn apply_survey(&mut self, mut survey: Survey) -> Result<Discovered, Error> {
+        self.add_unlisted(&mut survey)?;
+        let survey = &survey;
         let mut found = Discovered::default();
         // The present, not the time of the survey, which may have started several rounds ago.
         let now = clock::now();

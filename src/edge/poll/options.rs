@@ -36,6 +36,8 @@ pub fn named_patterns(settings: &Settings, given: impl Fn(&str) -> bool) -> Vec<
     ];
     let matches = investigation.queues.iter().map(|rule| &rule.matching);
     all.extend(matches.map(|one| NamedPatterns::new("auto_investigation.queues match", one)));
+    let routed = settings.notifications.routes.iter().filter_map(|route| route.queues.as_ref());
+    all.extend(routed.map(|one| NamedPatterns::new("notifications.routes queue", one)));
     all
 }
 

@@ -14,7 +14,7 @@ use crate::rules::queue::address;
 use crate::rules::queue::lint;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
-use crate::rules::queue::survey_gap::{self, name_queues};
+use crate::rules::queue::survey_gap::{self, UnreadQueues, name_queues};
 use crate::rules::queue::unmatched_pattern::{self, NamedPatterns};
 use crate::rules::view::queue_list;
 use crate::text;
@@ -31,12 +31,12 @@ pub fn show(
     let scopes: Vec<usize> = (0..sqs.scopes()).collect();
     let survey = sqs.survey(&scopes, lints || monitoring.discover.reads_attributes());
     let mut unseen: Vec<String> =
-        survey.scopes.iter().flat_map(|seen| unseen_sentences(seen, lints)).collect();
+        survey.scopes.iter().flat_map(|seen| unseen_sentences(seen, monitoring, lints)).collect();
     let mut known = redrive_graph::find(&survey, monitoring.discover, monitoring.patterns.as_ref());
     known.iter_mut().for_each(|known| sqs.set_scope(known.scope, &mut known.queue));
     if survey.scopes.iter().all(|seen| seen.queues.is_ok()) {
-        let names: Vec<&str> = known.iter().map(|known| known.queue.name.as_str()).collect();
-        unmatched_pattern::sentences(patterns, &names).iter().for_each(|line| log::warn(line));
+        let queues = known.iter().map(|known| &known.queue);
+        unmatched_pattern::sentences(patterns, queues).iter().for_each(|line| log::warn(line));
     }
     let columns = wire::stdout_width();
     let text = if lints {
@@ -85,20 +85,33 @@ fn with_depth<'a>(
     queues.into_iter().map(|known| (known, read.get(&known.queue.url).copied().flatten())).collect()
 }
 
-/// Returns a sentence for each reason for which a part of a scope was not seen.
-fn unseen_sentences(seen: &ScopeSurvey, lints: bool) -> Vec<String> {
+/// Returns a sentence for each reason for which a part of a scope was not seen. A list needs all
+/// queues, because each may name a dead-letter queue; lint needs those of the selection.
+fn unseen_sentences(seen: &ScopeSurvey, monitoring: &Monitoring, lints: bool) -> Vec<String> {
     let place = address::place(&seen.account, &seen.region);
-    let unlisted = seen.queues.as_ref().err();
-    let unlisted = unlisted.map(|error| format!("cannot list the queues {place}: {error}"));
+    if let Err(error) = &seen.queues {
+        return vec![format!("cannot list the queues {place}: {error}")];
+    }
     let result = match lints {
         true => "their settings are not judged, nor whether a dead-letter queue is an orphan",
         false => "dead-letter queues that only they name may be missing",
     };
-    let unread = survey_gap::unread_queues(seen).into_iter().map(|group| {
+    let unread = survey_gap::unread_queues(seen, |name| !lints || monitoring.selects(name));
+    let sentence = |group: UnreadQueues| {
         let queues = name_queues(group.count, &group.names);
         format!("cannot read {queues} {place}: {}; {result}", group.reason)
-    });
-    unlisted.into_iter().chain(unread).collect()
+    };
+    let sentences: Vec<String> = unread.into_iter().map(sentence).collect();
+    if !lints || !sentences.is_empty() {
+        return sentences;
+    }
+    let mut undecided = lint::undecided_orphans(seen, monitoring.patterns.as_ref());
+    undecided.retain(|name| monitoring.selects(name));
+    let sentence = format!(
+        "cannot tell whether {} {place} has a source: queues outside of the selection cannot be read",
+        name_queues(undecided.len() as u64, &undecided)
+    );
+    if undecided.is_empty() { sentences } else { vec![sentence] }
 }
 
 fn lint_text(sqs: &Sqs, survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {

@@ -15,6 +15,7 @@ mod invocation;
 pub mod line;
 pub mod query;
 pub mod search;
+mod servers;
 mod windows;
 
 #[cfg(test)]

@@ -5,13 +5,14 @@
 //! was empty.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::monitor;
 use super::monitor::{Emit, Policy, Polled, Record};
 use super::redrive_graph::DeadLetterQueue;
-use super::survey_gap::name_queues;
+use super::survey_gap::{self, UnreadQueues, name_queues};
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue};
@@ -21,6 +22,11 @@ use crate::time::Timestamp;
 /// AWS's price of a million requests, in US dollars, without the free tier.
 const USD_PER_MILLION: f64 = 0.40;
 const MONTH_S: f64 = 30.0 * 86_400.0;
+/// Failures, selections and gone queues that were not seen for this long are dropped.
+const KEEP: Duration = Duration::from_secs(30 * 86_400);
+/// The most failures that are kept: beyond it the oldest are dropped, and reported once more when
+/// they occur again.
+const FAILURES_MAX: usize = 1000;
 
 /// The document `queues.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,12 +38,20 @@ pub struct Watched {
     /// The scopes, parts of scopes and named queues that could not be polled, with the reason; each
     /// is reported once.
     #[serde(default)]
-    failures: BTreeMap<String, String>,
+    failures: BTreeMap<String, KnownFailure>,
     /// The time at which a gone queue was reported: once, even while the cache still has it.
     #[serde(default)]
     gone: BTreeMap<String, Timestamp>,
     /// The queues that are not quiet, by ARN. Boxed, because the nodes of a map are half empty.
     queues: BTreeMap<String, Box<WatchedQueue>>,
+}
+
+/// A failure that was reported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KnownFailure {
+    reason: String,
+    /// The time of the last round that had it.
+    at: Timestamp,
 }
 
 /// A queue that is not quiet.
@@ -188,10 +202,8 @@ impl Watched {
         }
         let round = self.rounds.entry(selection.into()).or_insert(begun);
         *round = (*round).max(begun);
-        // A selection that was not polled for a month is no longer in use.
-        let month = std::time::Duration::from_secs(30 * 86_400);
-        self.rounds.retain(|_, at| begun.since(*at) < month);
-        self.gone.retain(|_, at| begun.since(*at) < month);
+        self.rounds.retain(|_, at| begun.since(*at) < KEEP);
+        self.gone.retain(|_, at| begun.since(*at) < KEEP);
     }
 
     fn keep(&mut self, queue: &Queue, record: Record) {
@@ -212,7 +224,9 @@ impl Watched {
                 self.failures.remove(&scope);
                 continue;
             };
-            if self.failures.insert(scope.clone(), reason.clone()).as_ref() == Some(reason) {
+            let known = KnownFailure { reason: reason.clone(), at };
+            let past = self.failures.insert(scope.clone(), known);
+            if past.is_some_and(|past| past.reason == *reason) {
                 continue;
             }
             let data = PollFailed {
@@ -222,6 +236,18 @@ impl Watched {
             };
             let parts = [PollFailed::TYPE.as_str(), &scope, reason, &ten_minute_bucket(at)];
             emit(&Event::derived(&parts, "", at, data).line(), true);
+        }
+        self.forget_old_failures(at);
+    }
+
+    /// Drops failures that are no longer seen: of a scope that left the configuration, or of a
+    /// queue that nobody names any more.
+    fn forget_old_failures(&mut self, now: Timestamp) {
+        self.failures.retain(|_, known| now.since(known.at) < KEEP);
+        while self.failures.len() > FAILURES_MAX {
+            let oldest = self.failures.iter().min_by_key(|(_, known)| known.at);
+            let Some(oldest) = oldest.map(|(scope, _)| scope.clone()) else { return };
+            self.failures.remove(&oldest);
         }
     }
 }
@@ -242,20 +268,18 @@ fn first_floor(begun: Timestamp) -> u64 {
 /// Returns a sentence for each reason for which queues could not be read. With `only_new`, queues
 /// that were reported as unreadable before are left out.
 pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Vec<String> {
-    let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for one in polled.iter().filter(|one| !one.unlisted) {
-        let Err(error) = &one.reading.result else {
-            continue;
-        };
+    let is_new = |one: &Polled<'_>| {
         let record = doc.record(&one.target.queue.arn);
-        if !only_new || record.is_none_or(|record| record.misses <= monitor::MISSES) {
-            reasons.entry(error.to_string()).or_default().push(&one.target.queue.name);
-        }
-    }
-    let sentence = |(reason, names): (String, Vec<&str>)| {
-        format!("cannot read {}: {reason}", name_queues(names.len() as u64, &names))
+        !only_new || record.is_none_or(|record| record.misses <= monitor::MISSES)
     };
-    reasons.into_iter().map(sentence).collect()
+    let unread = polled.iter().filter(|one| !one.unlisted && is_new(one)).filter_map(|one| {
+        let error = one.reading.result.as_ref().err()?;
+        Some((one.target.queue.name.clone(), error.to_string()))
+    });
+    let sentence = |group: UnreadQueues| {
+        format!("cannot read {}: {}", name_queues(group.count, &group.names), group.reason)
+    };
+    survey_gap::by_reason(unread).into_iter().map(sentence).collect()
 }
 
 /// Returns the cost of a month of such rounds, in US dollars, to a hundredth of a cent.
@@ -437,6 +461,31 @@ mod tests {
             lines
         });
         assert_eq!(counts, [1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn failures_are_kept_for_30_days_and_at_most_1000() {
+        let mut doc = Watched::default();
+        let failure = |name: &str| ScopeFailure {
+            account: None,
+            region: Some("r".into()),
+            part: FailedPart::Queue(name.into()),
+            reason: Some("it does not exist".into()),
+        };
+        let day = |days: i64| at(days * 86_400);
+        let mut apply = |name: &str, now: Timestamp| {
+            let mut lines = 0;
+            doc.apply_failures(&[failure(name)], now, &mut |_, _| lines += 1);
+            (lines, doc.failures.len())
+        };
+        assert_eq!(apply("typo", day(0)), (1, 1));
+        assert_eq!(apply("lasting", day(20)), (1, 2));
+        assert_eq!(apply("lasting", day(40)), (0, 1), "the last round with a typo is long ago");
+        assert_eq!(apply("lasting", day(60)), (0, 1), "a failure that lasts is reported once");
+        for n in 0..2 * FAILURES_MAX {
+            let (_, kept) = apply(&format!("job-{n}"), day(61));
+            assert_eq!(kept, FAILURES_MAX.min(n + 2));
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::dlq_name;
 use super::reading::{Attributes, Redrive};
-use super::redrive_graph::{Graph, QueueNode, Survey};
-use crate::event::{Finding, QueueLinted};
+use super::redrive_graph::{Graph, QueueNode, ScopeSurvey, Survey};
+use crate::event::{Finding, Queue, QueueLinted};
 use crate::glob::GlobList;
 use crate::time::show_span;
 
@@ -32,6 +32,17 @@ pub fn lint(survey: &Survey, patterns: Option<&GlobList>) -> Vec<QueueLinted> {
         }
     }
     all
+}
+
+/// Returns the names of queues of which cannot be told whether they are orphans, because the survey
+/// could not read queues that may be their sources.
+pub fn undecided_orphans(seen: &ScopeSurvey, patterns: Option<&GlobList>) -> Vec<String> {
+    let graph = Graph::new(seen, &[]);
+    let is_undecided = |queue: &&Queue| {
+        !graph.complete && queue.sources.is_empty() && dlq_name::is_dlq_name(&queue.name, patterns)
+    };
+    let queues = graph.nodes.iter().map(|node| &node.queue);
+    queues.filter(is_undecided).map(|queue| queue.name.clone()).collect()
 }
 
 fn judge(

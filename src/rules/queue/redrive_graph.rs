@@ -263,6 +263,21 @@ impl<'a> KnownQueues<'a> {
     }
 }
 
+/// Returns the URLs of the known queues that the list of a scope lacks; none when it was not listed.
+pub fn unlisted<'a>(known: &'a [DeadLetterQueue], seen: &ScopeSurvey) -> Vec<&'a str> {
+    let Ok(listed) = &seen.queues else { return Vec::new() };
+    let urls: HashSet<&str> = listed.iter().map(|queue| queue.url.as_str()).collect();
+    let known = known.iter().map(|known| known.queue.url.as_str());
+    let mut unlisted: Vec<&str> = known.filter(|url| !urls.contains(url)).collect();
+    if !unlisted.is_empty() {
+        // URLs of one queue may differ in the host.
+        let arn = |url: &str| queue_at(url, &seen.region, "").map(|queue| queue.arn);
+        let arns: HashSet<String> = urls.into_iter().filter_map(arn).collect();
+        unlisted.retain(|url| arn(url).is_some_and(|arn| !arns.contains(&arn)));
+    }
+    unlisted
+}
+
 /// Whether a complete list of an account's queues lacks the queue. URLs of one queue may differ in
 /// the host, so account and name are compared. A queue that the user named by URL may belong to
 /// another account, which the list does not cover.

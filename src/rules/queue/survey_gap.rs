@@ -16,6 +16,10 @@ use crate::time::Timestamp;
 const LIST_RETRY_MAX: Duration = Duration::from_secs(2 * 60);
 /// The most names that a sentence has.
 const NAMES_MAX: usize = 3;
+/// The most reasons that are told apart: AWS may name the queue in each of ten thousand denials.
+const REASONS_MAX: usize = 8;
+/// The reason of the queues beyond.
+const OTHER_REASONS: &str = "other reasons";
 
 /// The parts of a scope that its newest survey could not see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +69,7 @@ impl SurveyGap {
         let polled: HashSet<&str> = found.iter().map(|known| known.queue.url.as_str()).collect();
         let is_unread = unread(seen).next().is_some();
         let unread = unread(seen).filter(|(url, _)| !polled.contains(url));
-        let unread = group_unread(seen, unread);
+        let unread = by_reason(named(seen, unread));
         (is_unread || unlisted.is_some()).then_some(SurveyGap { at, surveys, unlisted, unread })
     }
 
@@ -133,9 +137,9 @@ pub fn is_due(
     }
 }
 
-/// Returns the queues of a survey that could not be read, by reason.
-pub fn unread_queues(seen: &ScopeSurvey) -> Vec<UnreadQueues> {
-    group_unread(seen, unread(seen))
+/// Returns the queues of a survey that could not be read, by reason: those whose name is `asked`.
+pub fn unread_queues(seen: &ScopeSurvey, asked: impl Fn(&str) -> bool) -> Vec<UnreadQueues> {
+    by_reason(named(seen, unread(seen)).filter(|(name, _)| asked(name)))
 }
 
 /// Iterates over the URLs and errors of queues that could not be read.
@@ -146,24 +150,35 @@ fn unread(seen: &ScopeSurvey) -> impl Iterator<Item = (&str, String)> {
     })
 }
 
-fn group_unread<'a>(
+/// Replaces URLs by names.
+fn named<'a>(
     seen: &ScopeSurvey,
     unread: impl Iterator<Item = (&'a str, String)>,
-) -> Vec<UnreadQueues> {
+) -> impl Iterator<Item = (String, String)> {
+    unread.map(|(url, reason)| {
+        let queue = queue_at(url, &seen.region, "");
+        (queue.map_or_else(|| url.to_owned(), |queue| queue.name), reason)
+    })
+}
+
+/// Groups names of queues by the reason for which they could not be read. Queues of the ninth
+/// reason and more are one group.
+pub fn by_reason(unread: impl Iterator<Item = (String, String)>) -> Vec<UnreadQueues> {
     let mut groups: BTreeMap<String, UnreadQueues> = BTreeMap::new();
-    for (url, reason) in unread {
-        let group = groups.entry(reason.clone()).or_insert_with(|| UnreadQueues {
-            reason,
-            count: 0,
-            names: Vec::new(),
-        });
+    let mut others: Option<UnreadQueues> = None;
+    for (name, reason) in unread {
+        let new = |reason| UnreadQueues { reason, count: 0, names: Vec::new() };
+        let is_full = groups.len() >= REASONS_MAX && !groups.contains_key(&reason);
+        let group = match is_full {
+            true => others.get_or_insert_with(|| new(OTHER_REASONS.to_owned())),
+            false => groups.entry(reason.clone()).or_insert_with(|| new(reason)),
+        };
         group.count += 1;
         if group.names.len() < NAMES_MAX {
-            let queue = queue_at(url, &seen.region, "");
-            group.names.push(queue.map_or_else(|| url.to_owned(), |queue| queue.name));
+            group.names.push(name);
         }
     }
-    groups.into_values().collect()
+    groups.into_values().chain(others).collect()
 }
 
 /// Names queues in a sentence: `queue 'a'`, or `5 queues ('a', 'b', 'c', …)`.

@@ -1,5 +1,8 @@
 //! Patterns of names that match no queue, with the nearest name.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::Queue;
 use crate::glob::GlobList;
 
 /// A list of patterns, and its name in a sentence: an option or a key of the configuration.
@@ -20,31 +23,73 @@ impl NamedPatterns {
     }
 }
 
-/// Returns a sentence for each pattern that matches none of the queues. Without any queue there is
-/// nothing to compare with.
-pub fn sentences(lists: &[NamedPatterns], names: &[&str]) -> Vec<String> {
+/// Returns a sentence for each pattern that matches none of the dead-letter queues. Without any
+/// queue there is nothing to compare with.
+pub fn sentences<'a>(
+    lists: &[NamedPatterns],
+    queues: impl Iterator<Item = &'a Queue>,
+) -> Vec<String> {
+    let known = KnownNames::new(queues);
+    if known.dead_letter_queues.is_empty() {
+        return Vec::new();
+    }
     let patterns =
         lists.iter().flat_map(|list| list.patterns.iter().map(|pattern| (list.origin, pattern)));
     let is_unmatched = |(_, pattern): &(_, &String)| {
         let glob = GlobList::any(&[pattern]);
-        !names.is_empty() && glob.is_ok_and(|glob| !names.iter().any(|name| glob.matches(name)))
+        glob.is_ok_and(|glob| !known.dead_letter_queues.iter().any(|name| glob.matches(name)))
     };
     let unmatched = patterns.filter(is_unmatched).map(|(origin, pattern)| {
-        let queues = match names.len() {
+        let queues = match known.dead_letter_queues.len() {
             1 => "the only dead-letter queue does not match".to_owned(),
             count => format!("none of {count} dead-letter queues matches"),
         };
-        let nearest = nearest(pattern, names);
-        let nearest = nearest.map_or(String::new(), |name| format!("; the nearest is '{name}'"));
-        format!("{origin} '{pattern}': {queues}{nearest}")
+        format!("{origin} '{pattern}': {queues}{}", known.hint(pattern))
     });
     unmatched.collect()
 }
 
-/// Returns the name that needs the fewest changes to match, if they are few.
-fn nearest<'a>(pattern: &str, names: &[&'a str]) -> Option<&'a str> {
+/// The names that a pattern is compared with.
+struct KnownNames<'a> {
+    dead_letter_queues: BTreeSet<&'a str>,
+    /// The names of source queues, each with a dead-letter queue of it.
+    sources: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> KnownNames<'a> {
+    fn new(queues: impl Iterator<Item = &'a Queue>) -> Self {
+        let (mut dead_letter_queues, mut sources) = (BTreeSet::new(), BTreeMap::new());
+        for queue in queues {
+            dead_letter_queues.insert(queue.name.as_str());
+            sources.extend(queue.sources.iter().map(|source| (source.as_str(), &*queue.name)));
+        }
+        sources.retain(|source, _| !dead_letter_queues.contains(source));
+        KnownNames { dead_letter_queues, sources }
+    }
+
+    /// Returns the end of a sentence about a pattern without a match: the source queue that it
+    /// matches, else the nearest name; empty when none is near.
+    fn hint(&self, pattern: &str) -> String {
+        let glob = GlobList::any(&[pattern]);
+        let is_match = |(source, _): &(&&str, _)| glob.as_ref().is_ok_and(|g| g.matches(source));
+        if let Some((source, dlq)) = self.sources.iter().find(is_match) {
+            return format!("; it matches '{source}', a source queue of '{dlq}'");
+        }
+        let names = self.dead_letter_queues.iter().chain(self.sources.keys());
+        match nearest(pattern, names.copied()) {
+            None => String::new(),
+            Some(name) => match self.sources.get(name) {
+                None => format!("; the nearest is '{name}'"),
+                Some(dlq) => format!("; the nearest is '{name}', a source queue of '{dlq}'"),
+            },
+        }
+    }
+}
+
+/// Returns the name that needs the fewest changes to match, if they are few; the first of several.
+fn nearest<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let literal = pattern.chars().filter(|c| *c != '*').count();
-    let near = names.iter().map(|name| (changes(pattern, name), *name)).min_by_key(|near| near.0);
+    let near = names.map(|name| (changes(pattern, name), name)).min_by_key(|near| near.0);
     near.filter(|(changes, _)| *changes <= literal / 3).map(|(_, name)| name)
 }
 
@@ -73,41 +118,52 @@ fn changes(pattern: &str, name: &str) -> usize {
 mod tests {
     use super::*;
 
+    fn said(pattern: &str, queues: &[Queue]) -> Vec<String> {
+        let list = [NamedPatterns { origin: "--match", patterns: vec![pattern.into()] }];
+        sentences(&list, queues.iter())
+    }
+
+    fn queue(name: &str, sources: &[&str]) -> Queue {
+        let sources = sources.iter().map(|source| (*source).to_owned()).collect();
+        Queue { name: name.into(), sources, ..Queue::default() }
+    }
+
     #[test]
     fn unmatched_pattern_is_named_with_number_of_queues_and_nearest_name() {
-        let names = ["orders-dlq", "billing-dlq-prod", "Stack-OrdersDLQ1A2B3C4D"];
-        let none = "--match 'X': none of 3 dead-letter queues matches";
+        let queues = [
+            queue("orders-dlq", &["orders"]),
+            queue("billing-dlq-prod", &[]),
+            queue("Stack-OrdersDLQ1A2B3C4D", &[]),
+            queue("parking-lot", &["shipments", "orders-dlq"]),
+        ];
+        let none = "--match 'X': none of 4 dead-letter queues matches";
         let cases = [
             ("orders-dlq", None),
             ("*", None),
             ("STACK-*", None),
-            ("ordes-dlq", Some("orders-dlq")),
-            ("ordes-*", Some("orders-dlq")),
-            ("*biling*", Some("billing-dlq-prod")),
-            ("stak-orders*", Some("Stack-OrdersDLQ1A2B3C4D")),
+            ("ordes-dlq", Some("; the nearest is 'orders-dlq'")),
+            ("ordes-*", Some("; the nearest is 'orders-dlq'")),
+            ("ordes*", Some("; the nearest is 'orders-dlq'")),
+            ("*biling*", Some("; the nearest is 'billing-dlq-prod'")),
+            ("stak-orders*", Some("; the nearest is 'Stack-OrdersDLQ1A2B3C4D'")),
+            ("shipmnts", Some("; the nearest is 'shipments', a source queue of 'parking-lot'")),
+            ("shipmnt*", Some("; the nearest is 'shipments', a source queue of 'parking-lot'")),
+            ("shipments", Some("; it matches 'shipments', a source queue of 'parking-lot'")),
+            ("ship*", Some("; it matches 'shipments', a source queue of 'parking-lot'")),
             ("zebra-*", Some("")),
             ("payments", Some("")),
         ];
-        for (pattern, nearest) in cases {
-            let list = NamedPatterns { origin: "--match", patterns: vec![pattern.into()] };
-            let said = sentences(&[list], &names);
-            let expected: Vec<String> = nearest
-                .map(|nearest| match nearest {
-                    "" => none.replace('X', pattern),
-                    name => none.replace('X', pattern) + &format!("; the nearest is '{name}'"),
-                })
-                .into_iter()
-                .collect();
-            assert_eq!(said, expected, "{pattern}");
+        for (pattern, hint) in cases {
+            let expected: Vec<String> =
+                hint.map(|hint| none.replace('X', pattern) + hint).into_iter().collect();
+            assert_eq!(said(pattern, &queues), expected, "{pattern}");
         }
     }
 
     #[test]
     fn pattern_is_compared_with_queues_only() {
-        let list =
-            [NamedPatterns { origin: "--match", patterns: vec!["a".into(), "orders".into()] }];
-        assert_eq!(sentences(&list, &[]), Vec::<String>::new());
+        assert_eq!(said("a", &[]), Vec::<String>::new());
         let only = "--match 'a': the only dead-letter queue does not match";
-        assert_eq!(sentences(&list, &["orders"]), [only]);
+        assert_eq!(said("a", &[queue("orders", &[])]), [only]);
     }
 }

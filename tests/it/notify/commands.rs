@@ -7,8 +7,8 @@ use dlq::event::{Event, Queue, QueueExpiring};
 use dlq::time::Timestamp;
 use serde_json::json;
 
+use crate::support::aws_logs::aws_v1;
 use crate::support::poll::{bench, journal};
-use crate::support::requirement::has_aws;
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{Bench, Output, wait_for};
 
@@ -25,15 +25,14 @@ fn run(bench: &Bench, line: &str) -> Output {
 #[test]
 fn suggested_commands_run_as_they_stand() {
     let Some(server) = SqsServer::start() else { return };
-    if !has_aws() {
-        return;
-    }
+    let Some(aws) = aws_v1() else { return };
     let mut sqs = server.client();
     let dlq = sqs.create("orders-dlq", &json!({"MessageRetentionPeriod": "7200"}));
     let source = sqs.create_source("orders", "orders-dlq");
     let error = "TypeError: x is undefined\n    at pay (/app/src/pay.js:12:5)";
     sqs.dead_letter(&source, &dlq, &[error, error]);
     let mut bench = bench("suggested", &server.url);
+    bench.stub("aws", &format!("#!/bin/sh\nexec '{}/aws' \"$@\"\n", aws.display()));
     bench.write("aws-config", format!("[profile \"{PROFILE}\"]\nregion = us-east-1\n"));
     let keys = "aws_access_key_id = test\naws_secret_access_key = test\n";
     bench.write("aws-credentials", format!("[{PROFILE}]\n{keys}"));

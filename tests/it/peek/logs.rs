@@ -232,6 +232,25 @@ fn old_version_cannot_tell_custom_log_group() {
     assert_eq!(groups["fingerprints"][0]["found_by"], "message_id");
 }
 
+/// AWS itself, with whatever credentials there are, knows nothing of a queue at another server.
+#[test]
+fn endpoint_of_sqs_alone_switches_search_off() {
+    let aws = FakeAws::start(Setup { log: Log::Silent, group: None, may_list: true });
+    let mut bench = bench_with("logs-endpoint", &aws.url, Path::new("/nonexistent"));
+    let marker = bench.path("aws-was-run");
+    bench.stub("aws", &format!("#!/bin/sh\ntouch '{}'\n", marker.display()));
+    bench.unset("AWS_ENDPOINT_URL");
+    bench.set("AWS_ENDPOINT_URL_SQS", &aws.url);
+    let (_, logs, groups) = sampled(&bench);
+    let log = &logs["logs"][0];
+    let detail = log["detail"].as_str().unwrap();
+    assert_eq!(log["answer"], "no_endpoint", "{log}");
+    assert!(detail.contains(&aws.url) && detail.contains("set AWS_ENDPOINT_URL"), "{detail}");
+    assert_eq!(log["cost"]["calls"], 0, "{log}");
+    assert_eq!(groups["fingerprints"][0]["kind"], "shape");
+    assert!(!marker.exists());
+}
+
 #[test]
 fn missing_command_leaves_the_question() {
     let aws = FakeAws::start(Setup { log: Log::Silent, group: None, may_list: true });

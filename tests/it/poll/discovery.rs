@@ -136,6 +136,26 @@ fn list_and_lint_name_what_they_could_not_read() {
     assert!(!bench.state("").exists(), "a look remembers nothing");
 }
 
+#[test]
+fn lint_judges_the_selection_only() {
+    let queues = [("good", 0), ("good-dlq", 0), ("other", 0), ("lone-dlq", 0)];
+    let sqs = FakeSqs::start().with_queues(&queues);
+    sqs.state().queue("good").redrives_to("good-dlq", 5);
+    sqs.state().queue("other").behavior = Behavior::Refuse(403, "AccessDenied");
+    let bench = bench("lint-selection", &sqs.url);
+    let run = |glob: &str| {
+        let output = poll(&bench, &["--lint", "--match", glob]);
+        (output.code, output.stderr)
+    };
+    assert_eq!(run("good*"), (0, String::new()), "'other' is outside of the selection");
+    let undecided = "dlq-poll: warning: cannot tell whether queue 'lone-dlq' in 'us-east-1' has a \
+                     source: queues outside of the selection cannot be read\n";
+    assert_eq!(run("lone*"), (1, undecided.to_owned()));
+    let (code, stderr) = run("*o*");
+    assert_eq!((code, stderr.lines().count()), (1, 1), "{stderr}");
+    assert!(stderr.contains("cannot read queue 'other'"), "{stderr}");
+}
+
 /// A depth that could not be read is not 0, whichever way the queues were found.
 #[test]
 #[cfg(target_os = "linux")] // elsewhere `script` has other options

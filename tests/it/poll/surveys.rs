@@ -106,6 +106,39 @@ fn survey_that_is_cut_off_unwatches_nothing() {
     assert_eq!(poll(&bench, &[]).subjects("queue.raised"), ["parking-lot"]);
 }
 
+/// A list that is behind lacks a queue that exists; only the queue itself can tell that it is gone.
+#[test]
+fn unlisted_dlq_is_watched_until_it_does_not_exist() {
+    let (sqs, bench) = surveyed("unlisted");
+    sqs.state().queue("billing-dlq");
+    poll(&bench, &["--refresh"]);
+    let hide = |hidden: bool| {
+        for name in ["parking-lot", "billing-dlq"] {
+            sqs.state().queue(name).hidden = hidden;
+        }
+    };
+    let round = |what: &str, code: i32, queues: u64| {
+        let output = poll(&bench, &["--refresh"]);
+        assert_eq!((output.code, counts(&output)), (code, [queues, 0, 0]), "{what}: {output:?}");
+        output
+    };
+    hide(true);
+    for _ in 0..2 {
+        assert_eq!(round("unlisted", 0, 2).edges().len(), 0);
+    }
+    sqs.state().queue("billing-dlq").behavior = Behavior::Silent;
+    assert_eq!(round("silent", 1, 2).events_of("queue.gone").len(), 0);
+    sqs.state().queue("billing-dlq").behavior = Behavior::Normal;
+    sqs.state().queue("billing-dlq").depth(1);
+    assert_eq!(round("filled", 0, 2).subjects("queue.raised"), ["billing-dlq"]);
+    sqs.state().queue("billing-dlq").depth(0);
+    for name in ["parking-lot", "billing-dlq"] {
+        sqs.state().queues.remove(name);
+    }
+    assert_eq!(round("deleted", 0, 2).events_of("queue.gone").len(), 2);
+    assert_eq!(poll(&bench, &[]).events_of("queue.gone").len(), 0);
+}
+
 #[test]
 fn list_that_breaks_off_unwatches_nothing() {
     let sqs = FakeSqs::start().with_job_queues(1100, 0);

@@ -45,16 +45,3 @@ pub fn has_jq() -> bool {
     let version = std::process::Command::new("jq").arg("--version").output();
     is_met(version.is_ok(), "jq is not installed; install the package jq")
 }
-
-/// Returns whether the AWS command line can be run.
-#[cfg(feature = "aws")]
-pub fn has_aws() -> bool {
-    let version = std::process::Command::new("aws").arg("--version").output();
-    let is_there = version.is_ok_and(|output| output.status.success());
-    // Not required: the commands are also parsed by a test beside the rule.
-    let skipped = "skipped: aws is not installed; install the package awscli\n";
-    if !is_there {
-        let _ = write!(stderr(), "{skipped}");
-    }
-    is_there
-}

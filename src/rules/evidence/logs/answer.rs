@@ -28,6 +28,8 @@ words! {
         /// The log group cannot be told.
         UnknownGroup = "unknown_group",
         NoCommand = "no_command",
+        /// The queue is at another server than AWS's, and no server of logs is named.
+        NoEndpoint = "no_endpoint",
         /// The messages were received, and no invocation started.
         NeverRun = "never_run",
         /// AWS could not be asked, or gave no usable answer.
@@ -59,6 +61,7 @@ impl fmt::Display for LogAnswer {
             AnswerKind::Denied => "denied",
             AnswerKind::UnknownGroup => "cannot tell the log group",
             AnswerKind::NoCommand => "no aws command",
+            AnswerKind::NoEndpoint => "not asked",
             AnswerKind::NeverRun => "received but never run",
             AnswerKind::Failed => "not read",
         };

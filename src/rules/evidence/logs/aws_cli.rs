@@ -24,8 +24,12 @@ pub struct CallScope {
     pub region: String,
     /// The profile of the scope; its credentials are used alone.
     pub profile: Option<String>,
-    /// The configured endpoint.
+    /// The configured endpoint of all services.
     pub endpoint: Option<String>,
+    /// Endpoints of single services, by the word of the command line.
+    pub service_endpoints: Vec<(&'static str, String)>,
+    /// The server of SQS, when it is none of AWS.
+    pub sqs_server: Option<String>,
 }
 
 impl CallScope {
@@ -54,7 +58,8 @@ impl CallScope {
         words.extend(options.iter().map(|(name, value)| format!("--{name}={value}")));
         words.push(format!("--region={}", self.region));
         words.extend(self.profile.iter().map(|profile| format!("--profile={profile}")));
-        words.extend(self.endpoint.iter().map(|url| format!("--endpoint-url={url}")));
+        let endpoint = service.first().and_then(|service| self.endpoint_for(service));
+        words.extend(endpoint.map(|url| format!("--endpoint-url={url}")));
         words.extend(fixed.iter().map(|word| (*word).to_owned()));
         words
     }

@@ -1,9 +1,14 @@
 //! The rule by recurrence: one error that recurs at every receive of a message, and not between.
+//!
+//! A function logs where an invocation starts. The log of another consumer, a task of ECS for
+//! example, shows only when an error was logged: that proves less, so letters of several moments
+//! have to agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::by_id::signature;
 use super::invocation;
+use super::line::{self, LineError};
 use super::windows::{RecurrenceWindows, Window};
 use super::{CitedLine, LogEvent, fingerprint_of};
 use crate::rules::evidence::fingerprint::Fingerprint;
@@ -13,6 +18,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Recurrence {
     Found(Box<Fingerprint>, Vec<CitedLine>),
+    /// The same by the times of errors alone.
+    FoundByTime(Box<Fingerprint>, Vec<CitedLine>),
     /// No error, several errors, or one that occurs at control moments as well.
     Nothing,
     /// No invocation started at any receive.
@@ -35,31 +42,33 @@ pub(super) fn cause<E>(
     windows: &RecurrenceWindows,
     mut ask: impl FnMut(Window) -> Result<Vec<LogEvent>, E>,
 ) -> Result<Recurrence, E> {
-    let (mut recurring, mut lines): (Option<Errors>, BTreeMap<String, Vec<CitedLine>>) =
-        (None, BTreeMap::new());
+    let (mut started, mut logged) = (Recurring::default(), Recurring::default());
     let mut has_started = false;
     for (receive, window) in &windows.receives {
-        let (errors, starts) = errors_of(&mut ask(*window)?, *window);
+        let mut events = ask(*window)?;
+        let (errors, starts) = errors_of(&mut events, *window);
         has_started |= starts;
-        for (signature, seen) in &errors {
-            let cited = CitedLine { event: seen.event.clone(), receive: Some(*receive) };
-            lines.entry(signature.clone()).or_default().push(cited);
+        started.add(*receive, errors);
+        if let Some(delay) = windows.error_delay {
+            logged.add(*receive, errors_within(&events, window.extended(delay)));
         }
-        let kept = match recurring.take() {
-            None => errors,
-            Some(known) => known.into_iter().filter(|(key, _)| errors.contains_key(key)).collect(),
-        };
-        if kept.is_empty() && has_started {
+        let is_lost = started.is_lost() && (has_started || logged.is_lost());
+        if is_lost && (has_started || windows.error_delay.is_some()) {
             return Ok(Recurrence::Nothing);
         }
-        recurring = Some(kept);
     }
-    if !has_started {
+    let by_time = windows.error_delay.filter(|_| !has_started);
+    if !has_started && by_time.is_none() {
         return Ok(Recurrence::NeverStarted);
     }
-    let mut recurring = recurring.unwrap_or_default();
+    let Recurring { errors, mut lines } = if has_started { started } else { logged };
+    let mut recurring = errors.unwrap_or_default();
     for control in &windows.controls {
-        let (errors, _) = errors_of(&mut ask(*control)?, *control);
+        let mut events = ask(*control)?;
+        let errors = match by_time {
+            None => errors_of(&mut events, *control).0,
+            Some(delay) => errors_within(&events, control.extended(delay)),
+        };
         recurring.retain(|signature, _| !errors.contains_key(signature));
         if recurring.is_empty() {
             return Ok(Recurrence::Nothing);
@@ -72,10 +81,61 @@ pub(super) fn cause<E>(
     let first = recurring.pop_first().filter(|_| recurring.is_empty());
     Ok(match first {
         Some((key, seen)) => {
-            Recurrence::Found(Box::new(seen.fingerprint), lines.remove(&key).unwrap_or_default())
+            let (print, lines) = (Box::new(seen.fingerprint), lines.remove(&key));
+            let lines = lines.unwrap_or_default();
+            match by_time {
+                None => Recurrence::Found(print, lines),
+                Some(_) => Recurrence::FoundByTime(print, lines),
+            }
         }
         None => Recurrence::Nothing,
     })
+}
+
+/// The errors that occurred at every receive so far.
+#[derive(Default)]
+struct Recurring {
+    /// `None` before the first receive.
+    errors: Option<Errors>,
+    lines: BTreeMap<String, Vec<CitedLine>>,
+}
+
+impl Recurring {
+    fn add(&mut self, receive: u64, errors: Errors) {
+        for (signature, seen) in &errors {
+            let cited = CitedLine { event: seen.event.clone(), receive: Some(receive) };
+            self.lines.entry(signature.clone()).or_default().push(cited);
+        }
+        self.errors = Some(match self.errors.take() {
+            None => errors,
+            Some(known) => known.into_iter().filter(|(key, _)| errors.contains_key(key)).collect(),
+        });
+    }
+
+    /// Whether no error can recur any more.
+    fn is_lost(&self) -> bool {
+        self.errors.as_ref().is_none_or(BTreeMap::is_empty)
+    }
+}
+
+/// Returns the errors that lines of a span report.
+fn errors_within(events: &[LogEvent], window: Window) -> Errors {
+    let mut errors = Errors::new();
+    for event in events.iter().filter(|event| window.holds(event.at)) {
+        if let Some(error) = line::error_of(&event.text) {
+            add_error(&mut errors, event, &error);
+        }
+    }
+    errors
+}
+
+fn add_error(errors: &mut Errors, event: &LogEvent, error: &LineError) {
+    if let Some(fingerprint) = fingerprint_of(&error.text) {
+        let key = signature(&fingerprint);
+        let is_specific = error.terminal || fingerprint.exception.is_some();
+        let event = event.clone();
+        errors.entry(key).or_insert(Seen { fingerprint, event, is_specific });
+    }
 }
 
 /// Returns the errors of the invocations that start in a span, and whether any starts there.
@@ -94,12 +154,7 @@ fn errors_of(events: &mut [LogEvent], window: Window) -> (Errors, bool) {
             found.retain(|(_, error)| error.terminal);
         }
         for (event, error) in found {
-            if let Some(fingerprint) = fingerprint_of(&error.text) {
-                let key = signature(&fingerprint);
-                let is_specific = error.terminal || fingerprint.exception.is_some();
-                let event = event.clone();
-                errors.entry(key).or_insert(Seen { fingerprint, event, is_specific });
-            }
+            add_error(&mut errors, event, &error);
         }
     }
     (errors, starts)

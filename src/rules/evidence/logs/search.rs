@@ -10,10 +10,13 @@ use super::by_recurrence::{self, Recurrence};
 use super::query::{self, ERRORS_PATTERN, IDS_MAX, LogQuery};
 use super::windows::{self, Window};
 use super::{CitedLine, Consumer, FoundBy, Letter, LogEvent, LoggedCause, by_id, line};
+use crate::rules::evidence::fingerprint::Fingerprint;
 use crate::time::Timestamp;
 
 /// Moments of first receive that are examined by recurrence.
 pub const MOMENTS_MAX: usize = 3;
+/// Moments that have to agree on an error that is known by its times alone.
+const AGREE_MIN: usize = 3;
 /// Letters that are searched for.
 pub const LETTERS_MAX: usize = 100;
 /// The longest span of one question by id; a longer one is asked in parts.
@@ -214,6 +217,7 @@ impl Search<'_> {
             .filter(|(_, letter)| !self.has_cause(letter))
             .filter_map(|(at, letter)| Some((at, letter.first_received_at?)))
             .collect();
+        let mut by_time: Vec<(Vec<usize>, Fingerprint, Vec<CitedLine>)> = Vec::new();
         for (first, members) in by_recurrence::moments(&firsts, MOMENTS_MAX) {
             let Some(windows) = windows::recurrence(first, self.consumer) else { continue };
             let timeout = self.consumer.timeout;
@@ -231,17 +235,39 @@ impl Search<'_> {
                 Recurrence::Nothing => {}
                 Recurrence::NeverStarted => self.never_run += members.len(),
                 Recurrence::Found(fingerprint, lines) => {
-                    let cause = |at: usize| LoggedCause {
-                        item: letters[at].item.clone(),
-                        by: FoundBy::Recurrence,
-                        fingerprint: (*fingerprint).clone(),
-                        lines: lines.clone(),
-                    };
-                    self.causes.extend(members.into_iter().map(cause));
+                    self.explain(letters, &members, &fingerprint, &lines);
+                }
+                Recurrence::FoundByTime(fingerprint, lines) => {
+                    by_time.push((members, *fingerprint, lines));
                 }
             }
         }
+        let agree = |print: &Fingerprint| {
+            let key = by_id::signature(print);
+            by_time.iter().filter(|(_, other, _)| by_id::signature(other) == key).count()
+        };
+        for (members, fingerprint, lines) in &by_time {
+            if agree(fingerprint) >= AGREE_MIN {
+                self.explain(letters, members, fingerprint, lines);
+            }
+        }
         Ok(())
+    }
+
+    /// Adds a recurring cause of letters.
+    fn explain(
+        &mut self,
+        letters: &[Letter],
+        members: &[usize],
+        fingerprint: &Fingerprint,
+        lines: &[CitedLine],
+    ) {
+        self.causes.extend(members.iter().map(|&at| LoggedCause {
+            item: letters[at].item.clone(),
+            by: FoundBy::Recurrence,
+            fingerprint: fingerprint.clone(),
+            lines: lines.to_vec(),
+        }));
     }
 
     /// Asks for lines, and drops those of other functions that share the group.

@@ -294,3 +294,56 @@ fn cited_lines_are_redacted_and_merged() {
         assert_eq!((lines[0].receive, lines[0].receives), (Some(2), Some(3)));
     }
 }
+
+/// Lines of a task, which has no invocations: an error at each receive of letters first received at
+/// these moments.
+fn task_lines(firsts: &[(i64, &str)]) -> Vec<LogEvent> {
+    let lines = firsts.iter().flat_map(|(first, error)| {
+        (0..3i64).map(move |receive| (first + receive * 36_000 + 700, (*error).to_owned()))
+    });
+    let line = |(id, (at, text)): (u32, (i64, String))| LogEvent {
+        stream: "orders/worker/0a1b".into(),
+        ..event(at, id, &text)
+    };
+    (1..).zip(lines).map(line).collect()
+}
+
+#[test]
+fn task_without_invocations_needs_three_moments_that_agree() {
+    const KEY: &str = "ERROR failed\nKeyError: 'sku'";
+    const VALUE: &str = "ERROR failed\nValueError: no quantity";
+    let task = Consumer { group: "/ecs/orders".into(), function: None, ..consumer() };
+    let moments = [100_000, 300_000, 500_000];
+    let background: Vec<(i64, &str)> = (0..200).map(|n| (100_000 + n * 4000, KEY)).collect();
+    let all = |errors: [&'static str; 3]| task_lines(&[0, 1, 2].map(|n| (moments[n], errors[n])));
+    let rows = [
+        ("all agree", all([KEY; 3]), 3, AnswerKind::Found),
+        ("one differs", all([KEY, KEY, VALUE]), 3, AnswerKind::NoCause),
+        (
+            "two letters",
+            task_lines(&[(moments[0], KEY), (moments[1], KEY)]),
+            2,
+            AnswerKind::NoCause,
+        ),
+        ("always there", task_lines(&background), 3, AnswerKind::NoCause),
+        ("silent", Vec::new(), 3, AnswerKind::NoCause),
+    ];
+    for (name, lines, count, kind) in rows {
+        let mut asked = 0;
+        let mut ask = |query: &LogQuery| {
+            asked += 1;
+            let here = |event: &&LogEvent| query.window.holds(event.at);
+            Ok(LogPage { events: lines.iter().filter(here).cloned().collect(), complete: true })
+        };
+        let letters: Vec<Letter> = (moments.iter().take(count).enumerate())
+            .map(|(n, first)| Letter { item: format!("m{n}"), ..letter(Some(*first)) })
+            .collect();
+        let found = search::search(&letters, &task, at(700_000), at(4_000_000), &mut ask);
+        let causes = if kind == AnswerKind::Found { 3 } else { 0 };
+        assert_eq!((found.answer.kind, found.causes.len()), (kind, causes), "{name}: {found:?}");
+        assert!(asked <= 2 + 3 * 6, "{name}: {asked}");
+        for cause in &found.causes {
+            assert_eq!((cause.by, cause.lines.len()), (FoundBy::Recurrence, 3), "{name}");
+        }
+    }
+}

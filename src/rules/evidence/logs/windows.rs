@@ -15,6 +15,11 @@ const ALL_MAX: u64 = 6;
 /// Receives that recurrence needs at least: a single one proves nothing.
 const RECEIVES_MIN: u64 = 2;
 
+/// The part of the retry interval, and the longest time, that a consumer without a known time limit
+/// takes until it logs its error.
+const ERROR_DELAY_PART: u32 = 5;
+const ERROR_DELAY_MAX: Duration = Duration::from_secs(30);
+
 /// A span of time, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -25,6 +30,11 @@ pub struct Window {
 impl Window {
     pub(super) fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && at <= self.to
+    }
+
+    /// Returns the window, with later lines.
+    pub(super) fn extended(&self, by: Duration) -> Window {
+        Window { from: self.from, to: self.to.plus(by) }
     }
 
     fn shifted(&self, by: Duration) -> Window {
@@ -38,6 +48,9 @@ impl Window {
 pub(super) struct RecurrenceWindows {
     pub(super) receives: Vec<(u64, Window)>,
     pub(super) controls: Vec<Window>,
+    /// Time after the start of a consumer without invocations within which its error is expected;
+    /// none for a function, and when the spans would overlap with their controls.
+    pub(super) error_delay: Option<Duration>,
 }
 
 /// Returns the spans for a letter that was first received at `first`; none when the receives are
@@ -60,7 +73,10 @@ pub(super) fn recurrence(first: Timestamp, consumer: &Consumer) -> Option<Recurr
     let receives: Vec<(u64, Window)> = numbers.map(|k| (k + 1, window(k))).collect();
     let widest = receives.iter().map(|(_, window)| window.to.since(window.from)).max()?;
     let controls = receives.iter().map(|(_, window)| window.shifted(interval / 2)).collect();
-    (interval > widest * 2).then_some(RecurrenceWindows { receives, controls })
+    let delay = (interval / ERROR_DELAY_PART).min(ERROR_DELAY_MAX);
+    let has_room = consumer.function.is_none() && interval > (widest + delay) * 2;
+    let error_delay = has_room.then_some(delay);
+    (interval > widest * 2).then_some(RecurrenceWindows { receives, controls, error_delay })
 }
 
 /// Returns a letter's first receive, unless it cannot be that of its consumer: it lies before the

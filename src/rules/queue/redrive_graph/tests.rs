@@ -291,3 +291,30 @@ fn list_covers_its_own_account_only() {
     let alone = |was_named| queue("http://127.0.0.1:9/111111111111/a-dlq", was_named);
     assert!(is_unlisted(&alone(false), &[]) && !is_unlisted(&alone(true), &[]));
 }
+
+#[test]
+fn known_queue_is_unlisted_unless_its_account_and_name_are_listed() {
+    let known: Vec<DeadLetterQueue> = ["a-dlq", "b-dlq"]
+        .map(|name| queue_at(&url(name), REGION, "").unwrap())
+        .into_iter()
+        .map(|queue| DeadLetterQueue::given(0, queue, AT))
+        .collect();
+    let other_host = url("b-dlq").replace("sqs.sa-east-1", "sa-east-1.queue");
+    let other_account = url("b-dlq").replace("123456789012", "999999999999");
+    assert!(other_host != url("b-dlq") && other_account != url("b-dlq"));
+    let rows: [(&[String], &[&str]); 5] = [
+        (&[url("a-dlq"), url("b-dlq")], &[]),
+        (&[url("a-dlq"), other_host], &[]),
+        (&[url("a-dlq"), other_account], &["b-dlq"]),
+        (&[url("a-dlq")], &["b-dlq"]),
+        (&[], &["a-dlq", "b-dlq"]),
+    ];
+    for (urls, expected) in rows {
+        let queues = urls.iter().map(|url| ListedQueue { url: url.clone(), attributes: None });
+        let seen = scope(queues.collect());
+        let expected: Vec<String> = expected.iter().map(|name| url(name)).collect();
+        assert_eq!(unlisted(&known, &seen), expected, "{urls:?}");
+    }
+    let failed = ScopeSurvey { queues: Err(ReadError::TimedOut), ..scope(Vec::new()) };
+    assert!(unlisted(&known, &failed).is_empty(), "without a list nothing is known");
+}

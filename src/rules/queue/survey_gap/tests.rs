@@ -124,3 +124,21 @@ fn survey_without_a_gap_is_repeated_after_the_interval() {
         assert_eq!(is_due(last, None, &pace, now), expected, "{rule}");
     }
 }
+
+/// AWS may name the resource in each denial, so that ten thousand queues have as many reasons.
+#[test]
+fn reasons_are_told_apart_up_to_a_limit() {
+    let unread = |reasons: usize| {
+        (0..20_000).map(move |n| (format!("q{n:05}"), format!("denied on {:05}", n % reasons)))
+    };
+    let counts = |reasons| {
+        let groups = by_reason(unread(reasons));
+        let total: u64 = groups.iter().map(|group| group.count).sum();
+        assert!(groups.iter().all(|group| group.names.len() <= NAMES_MAX));
+        (groups.len(), total)
+    };
+    assert_eq!([1, 8, 9, 20_000].map(counts).map(|(groups, _)| groups), [1, 8, 9, 9]);
+    assert_eq!(counts(20_000), (9, 20_000));
+    let last = by_reason(unread(20_000)).pop().unwrap();
+    assert_eq!((last.reason.as_str(), last.count), ("other reasons", 19_992));
+}

@@ -92,6 +92,7 @@ fn report_names_answer_and_command_where_log_shows_nothing() {
         (AnswerKind::Denied, "denied: so"),
         (AnswerKind::UnknownGroup, "cannot tell the log group: so"),
         (AnswerKind::NoCommand, "no aws command: so"),
+        (AnswerKind::NoEndpoint, "not asked: so"),
         (AnswerKind::NeverRun, "received but never run: so"),
     ] {
         let logs = Logs { logs: vec![log(kind, "so")] };

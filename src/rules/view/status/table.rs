@@ -9,6 +9,7 @@ use super::{
     IncidentRow, InvestigationState, LastEvent, SameCause, SessionRow, SpendSummary, StatusView,
 };
 use crate::rules::investigation::session::SessionStatus;
+use crate::rules::loss_text;
 use crate::rules::view::page::{PageStyle, Shade};
 use crate::text;
 use crate::time::{Timestamp, show_span};
@@ -306,15 +307,15 @@ fn shade(status: SessionStatus) -> Option<Shade> {
 
 /// Describes when messages will be lost.
 fn loss(one: &IncidentRow, now: Timestamp) -> Cell {
-    let left = |at: Timestamp| show_span(at.since(now));
+    let left = |at: Timestamp| loss_text::span(at.since(now));
     let text = match (one.expires_after, one.expires_before) {
         (_, Some(by)) if by <= now => "expiring now".into(),
         (Some(after), Some(by)) if after > now => {
-            format!("not before {}, by {}", left(after), left(by))
+            format!("not before {}, within {}", left(after), left(by))
         }
         (Some(after), None) if after > now => format!("not before {}", left(after)),
         (Some(_), None) => "at any moment".into(),
-        (_, Some(by)) => format!("by {}", left(by)),
+        (_, Some(by)) => format!("within {}", left(by)),
         (None, None) => "unknown".into(),
     };
     let shade = one.expires_after.or(one.expires_before).and_then(|first| match first.since(now) {

@@ -92,7 +92,7 @@ fn table_fits_a_terminal_and_cuts_nothing_that_is_copied() {
     let expected = "\
 incidents: 3 open
   QUEUE       DEPTH  SINCE  LOSS
-  users-dlq   12     2h 3m  not before 5h, by 6h
+  users-dlq   12     2h 3m  not before 5h, within 6h
     waiting: cooldown, for 59m
   a-queue-with-a-name-that-is-longer-than-a-terminal-likes
               12     2h 3m  unknown
@@ -223,9 +223,9 @@ fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
     let expected = "\
 incidents: 2 open
   QUEUE  DEPTH    SINCE   LOSS
-  a      3        1m 30s  by 1h
+  a      3        1m 30s  within 60m
     not yet seen by dlq-investigate
-  b      unknown  1m 30s  by 1h
+  b      unknown  1m 30s  within 60m
     not yet seen by dlq-investigate
 sessions: unknown
 spend in 24 hours: $0.00 spent, $0.00 reserved, limit $25.00, left $25.00

@@ -23,6 +23,8 @@ pub(super) enum LogForm {
     Text,
     Json,
     Node,
+    /// A task without invocations, as of ECS.
+    Task,
 }
 
 /// Places where the code logs the ids of messages.
@@ -90,11 +92,11 @@ impl Random {
         from + self.unit() * (to - from)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
-    fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {
             items.swap(at, self.below(at + 1));
         }

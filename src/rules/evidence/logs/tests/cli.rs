@@ -80,6 +80,7 @@ fn arguments_hold_no_file_and_no_option() {
         region: region.into(),
         profile: profile.map(str::to_owned),
         endpoint: Some("http://127.0.0.1:1".into()),
+        ..CallScope::default()
     };
     let good = scope("eu-west-1", Some("prod"));
     let asked = |group: &str, stream: Option<&str>| LogQuery {

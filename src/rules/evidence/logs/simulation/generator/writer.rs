@@ -19,6 +19,9 @@ impl LineWriter<'_, '_> {
     }
 
     fn platform(&mut self, at: f64, kind: &str, text: String, more: Value) {
+        if self.world.mix.form == LogForm::Task {
+            return;
+        }
         let mut record = json!({"requestId": self.request});
         record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let line =
@@ -70,6 +73,7 @@ impl LineWriter<'_, '_> {
         let request = self.request;
         let tail = error.map(|(class, text)| format!("\n{class}: {text}")).unwrap_or_default();
         let line = match self.world.mix.form {
+            LogForm::Task => format!("{} {level} {text}{tail}", moment(at)),
             LogForm::Text => format!("[{level}]\t{}\t{request}\t{text}{tail}", moment(at)),
             LogForm::Node => format!("{}\t{request}\t{level}\t{text}{tail}", moment(at)),
             LogForm::Json => {
@@ -89,6 +93,7 @@ impl LineWriter<'_, '_> {
     pub(super) fn unhandled(&mut self, at: f64, (class, text): (&str, &str)) {
         let line = match self.world.mix.form {
             LogForm::Json => return self.line(at, "ERROR", "", Some((class, text))),
+            LogForm::Task => return self.line(at, "ERROR", "unhandled", Some((class, text))),
             LogForm::Node => {
                 let stack =
                     [format!("{class}: {text}"), "    at handler (/var/task/index.js:7:19)".into()];
@@ -124,7 +129,7 @@ impl LineWriter<'_, '_> {
 
     pub(super) fn report(&mut self, at: f64, start: f64, end: Option<&str>) {
         let request = self.request;
-        if self.world.mix.form != LogForm::Json {
+        if matches!(self.world.mix.form, LogForm::Text | LogForm::Node) {
             self.put(at, format!("END RequestId: {request}"));
         }
         let (status, text) = match end {
