@@ -12,6 +12,7 @@ mod circuit_breaker;
 mod client;
 mod credential_process;
 mod credentials;
+mod endpoints;
 mod error;
 mod http;
 mod list;

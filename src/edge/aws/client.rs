@@ -27,7 +27,7 @@ use super::Scope;
 use super::attempts::{Answers, NoRetryOfSilence, RequestCounter};
 use super::proxy::Proxies;
 use super::rate_limit::RateLimiter;
-use super::{credentials, error, profiles, regions};
+use super::{credentials, endpoints, error, profiles, regions};
 use crate::clock;
 use crate::config::Monitoring;
 use crate::error::Error;
@@ -44,7 +44,7 @@ const BACKOFF: Duration = Duration::from_secs(7);
 /// The longest wait for a connection. With a shorter request timeout it is nine tenths of that, so
 /// that the error says what was waited for.
 const CONNECT: Duration = Duration::from_millis(3100);
-/// The longest wait for an answer of a service that signs in.
+/// The longest wait for a service that signs in, all attempts together.
 const SIGN_IN_ANSWER: Duration = Duration::from_secs(5);
 /// Attempts at a request for signing in.
 const SIGN_IN_ATTEMPTS: u32 = 2;
@@ -197,9 +197,7 @@ impl ScopeClient {
         let Some(region) = region.filter(|region| !region.is_empty()) else {
             return Err(no_region(scope).await);
         };
-        let from_env = std::env::var("AWS_ENDPOINT_URL_SQS").ok().filter(|url| !url.is_empty());
-        let endpoint = scope.endpoint.clone().or(from_env);
-        let endpoint = endpoint.or_else(|| config.endpoint_url().map(str::to_owned));
+        let endpoint = endpoints::of_sqs(scope, &config).map_err(Error::wrong)?;
         check_region(&region, endpoint.is_some())?;
         Ok(ScopeClient {
             endpoint,
@@ -293,9 +291,8 @@ impl ScopeClient {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_classifier(NoRetryOfSilence(self.answers.clone()))
             .interceptor(RequestCounter(self.calls.clone(), self.answers.clone()));
-        if let Some(endpoint) = &self.scope.endpoint {
-            builder = builder.endpoint_url(endpoint);
-        }
+        // The SDK panics at an empty one.
+        builder.set_endpoint_url(self.endpoint.clone());
         Client::from_conf(builder.build())
     }
 }
@@ -303,8 +300,9 @@ impl ScopeClient {
 /// Refuses a region that would break a host name or a header, and, where AWS itself is asked, one
 /// that cannot exist. Other servers have names of their own.
 fn check_region(region: &str, other_server: bool) -> Result<(), Error> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if regions::has_form(region) || (other_server && region.chars().all(plain)) {
+    let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let label = region.chars().all(is_label) && !region.starts_with('-') && !region.ends_with('-');
+    if regions::has_form(region) || (other_server && label) {
         return Ok(());
     }
     Err(Error::wrong(regions::hint(region).unwrap_or_default()))
@@ -336,6 +334,7 @@ async fn sdk_config(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(SIGN_IN_ANSWER)
+        .operation_timeout(SIGN_IN_ANSWER)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http.clone())

@@ -22,6 +22,7 @@ use aws_sdk_sqs::config::{Credentials, ProvideCredentials, SharedHttpClient};
 use super::Scope;
 use super::access_key::{PARTS, VARIABLES, flaw};
 use super::credential_process;
+use super::endpoints;
 use super::profiles::{self, Base, Chain};
 use super::sign_in_error::{no_instance_role, none_found, refusal};
 use crate::clock;
@@ -176,6 +177,12 @@ impl SignIn<'_> {
     async fn of_profile(&self, name: &str, chain: &Chain) -> Result<Credentials, String> {
         let base = &chain.profile;
         self.ask(format!("profile '{name}'"));
+        if let Base::Sso { .. } = &chain.base {
+            endpoints::check_service(self.config, "SSO")?;
+        }
+        if let (Base::WebIdentity(_), _) | (_, [_, ..]) = (&chain.base, chain.roles.as_slice()) {
+            endpoints::check_service(self.config, "STS")?;
+        }
         match &chain.base {
             Base::Process(command) => {
                 let who = format!("the credential process of profile '{base}'");
@@ -234,6 +241,7 @@ impl SignIn<'_> {
             return Ok(None);
         };
         self.ask("web identity");
+        endpoints::check_service(self.config, "STS")?;
         readable(&file)
             .map_err(|cause| format!("AWS_WEB_IDENTITY_TOKEN_FILE names '{file}': {cause}"))?;
         let chain =
@@ -246,6 +254,7 @@ impl SignIn<'_> {
 
     async fn container(&self) -> Place {
         self.ask("the container's credentials endpoint");
+        endpoints::check_container()?;
         check_container_token()?;
         let provider = EcsCredentialsProvider::builder().configure(&self.provider).build();
         match provider.provide_credentials().await {
@@ -258,6 +267,7 @@ impl SignIn<'_> {
     async fn instance(&self, tried: &mut Vec<String>) -> Place {
         const IMDS: &str = "the instance metadata service, IMDS";
         self.ask(IMDS);
+        endpoints::check_variable("AWS_EC2_METADATA_SERVICE_ENDPOINT")?;
         let provider = ImdsCredentialsProvider::builder().configure(&self.provider).build();
         let error = match provider.provide_credentials().await {
             Ok(credentials) => return Ok(Some(credentials)),

@@ -6,6 +6,7 @@
 use aws_config::profile::{Profile, ProfileSet};
 
 use super::access_key::{PROFILE_KEYS, flaw};
+use super::regions;
 use crate::text::{nearest, safe, shorten};
 
 /// The way in which a profile gets its credentials.
@@ -183,8 +184,12 @@ fn sso_base(profiles: &ProfileSet, profile: &Profile) -> Result<Base, String> {
         ("sso_start_url", found[0]),
         ("sso_region", found[1]),
     ];
-    if let Some((key, _)) = pairs.iter().find(|(_, value)| value.is_none()) {
+    if let Some((key, _)) = pairs.iter().find(|(_, value)| value.is_none_or(str::is_empty)) {
         return Err(format!("profile '{name}' signs in by SSO and lacks {key}"));
+    }
+    if let Some(region) = found[1].filter(|region| !regions::has_form(region)) {
+        let hint = regions::hint(region).unwrap_or_default();
+        return Err(format!("profile '{name}' signs in by SSO: {hint}"));
     }
     let text = |at: usize| pairs[at].1.unwrap_or_default().to_owned();
     Ok(Base::Sso { account: text(0), role: text(1) })

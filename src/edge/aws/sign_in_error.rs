@@ -55,10 +55,9 @@ pub(super) fn refusal(error: &CredentialsError, signing: Option<&Chain>) -> Stri
     let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
     let says = |part: &str| texts.iter().any(|text| text.contains(part));
     if says("timed out") || says("timeout occurred") {
-        return match signing.map(|chain| (&chain.base, chain.roles.is_empty())) {
-            Some((Base::Sso { .. }, true)) => "SSO did not answer in time".into(),
-            Some((Base::Source(_) | Base::Key, true)) | None => "no answer in time".into(),
-            Some(_) => "STS did not answer in time".into(),
+        return match service(signing) {
+            Some(service) => format!("{service} did not answer in time"),
+            None => "no answer in time".into(),
         };
     }
     if let Some(Chain { profile, base: Base::Sso { .. }, .. }) = signing {
@@ -69,9 +68,20 @@ pub(super) fn refusal(error: &CredentialsError, signing: Option<&Chain>) -> Stri
             return format!("no SSO session: run 'aws sso login --profile {profile}'");
         }
     }
-    match error {
-        CredentialsError::ProviderTimedOut(_) => "no answer in time".into(),
-        _ => plain(&innermost(error)),
+    match (error, plain(&innermost(error)), service(signing)) {
+        (CredentialsError::ProviderTimedOut(_), ..) => "no answer in time".into(),
+        (_, Some(text), _) => text,
+        (_, None, Some(service)) => format!("the answer is not one of {service}"),
+        (_, None, None) => "the answer cannot be read".into(),
+    }
+}
+
+/// Returns the service that is asked last.
+fn service(signing: Option<&Chain>) -> Option<&'static str> {
+    match (&signing?.base, signing?.roles.as_slice()) {
+        (Base::Sso { .. }, []) => Some("SSO"),
+        (Base::Source(_) | Base::Key, []) => None,
+        _ => Some("STS"),
     }
 }
 
@@ -91,17 +101,19 @@ fn answer(error: &CredentialsError) -> Option<(String, String)> {
 
 /// Returns the sentence about the refusal of STS or SSO.
 fn service_refusal(code: &str, message: &str, signing: Option<&Chain>) -> String {
-    let shown = || if code.is_empty() { "no code".to_owned() } else { first_line(code) };
-    let says = first_line(message);
-    let says = if says.is_empty() { shown() } else { format!("{}: {says}", shown()) };
-    let Some(Chain { profile, base, roles }) = signing else { return plain(&says) };
+    let shown = if code.is_empty() { "an error without a code".into() } else { first_line(code) };
+    let says = match plain(message) {
+        Some(text) if !text.is_empty() => format!("{shown}: {text}"),
+        _ => shown,
+    };
+    let Some(Chain { profile, base, roles }) = signing else { return says };
     let sso = ["Unauthorized", "Forbidden", "ResourceNotFound", "InvalidRequest", "InvalidGrant"];
     if let Base::Sso { account, role } = base
         && sso.iter().any(|start| code.starts_with(start))
     {
         return match code {
             "ForbiddenException" | "ResourceNotFoundException" => {
-                plain(&format!("SSO refuses the role '{role}' in account '{account}' ({says})"))
+                format!("SSO refuses the role '{role}' in account '{account}' ({says})")
             }
             _ => sso_login(profile),
         };
@@ -137,10 +149,7 @@ fn service_refusal(code: &str, message: &str, signing: Option<&Chain>) -> String
         | "InvalidIdentityTokenException" => {
             format!("AWS does not accept {whose} ({code})")
         }
-        _ => plain(&match (base, roles.as_slice()) {
-            (Base::Sso { .. }, []) => format!("SSO answered {says}"),
-            _ => format!("STS answered {says}"),
-        }),
+        _ => format!("{} answered {says}", service(signing).unwrap_or("STS")),
     }
 }
 
@@ -150,11 +159,12 @@ fn sso_login(profile: &str) -> String {
     )
 }
 
-/// Returns a text without Rust's debug format; what has some of it is replaced.
-fn plain(text: &str) -> String {
+/// Returns the first line of a text, or the HTTP status in it. `None` for Rust's debug format, and
+/// for the words of a parser.
+fn plain(text: &str) -> Option<String> {
     if let Some((_, status)) = text.split_once("StatusCode(") {
-        return format!("HTTP {}", status.chars().take(3).collect::<String>());
+        return Some(format!("HTTP {}", status.chars().take(3).collect::<String>()));
     }
-    let debug = ["Some(", "Err(", "Error {", "{ "].iter().any(|mark| text.contains(mark));
-    if debug { "their provider failed".into() } else { first_line(text) }
+    let marks = ["Some(", "Err(", "Error {", "{ ", "Error at offset", "error parsing XML"];
+    (!marks.iter().any(|mark| text.contains(mark))).then(|| first_line(text))
 }

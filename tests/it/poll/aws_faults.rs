@@ -106,6 +106,18 @@ fn variables() -> Vec<Row> {
             .set("AWS_CONFIG_FILE", "DIR/damaged"),
         row("endpoint is no URL").set("AWS_ENDPOINT_URL", "127.0.0.1:9"),
         row("endpoint has a newline").set("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9/\n"),
+        row("endpoint is empty").proxy("http://127.0.0.1:9").set("AWS_ENDPOINT_URL", ""),
+        row("endpoint of SQS is empty").set("AWS_ENDPOINT_URL_SQS", ""),
+        row("endpoint has a space").set("AWS_ENDPOINT_URL", "http://127.0.0.1:9/a b"),
+        row("endpoint of STS is empty").profile("role").set("AWS_ENDPOINT_URL_STS", ""),
+        row("endpoint of STS is no URL").profile("role").set("AWS_ENDPOINT_URL_STS", "a b"),
+        row("endpoint of SSO is empty").profile("sso").set("AWS_ENDPOINT_URL_SSO", ""),
+        row("endpoint of SSO is no URL").profile("sso").set("AWS_ENDPOINT_URL_SSO", "sso:443"),
+        row("endpoint of a profile is empty").profile("endpoint-empty").proxy("http://127.0.0.1:9"),
+        row("endpoint of a profile is no URL").profile("endpoint-odd").unset("AWS_ENDPOINT_URL"),
+        row("endpoint of a section of services is empty")
+            .profile("services-empty")
+            .unset("AWS_ENDPOINT_URL"),
         row("the same region twice").set("DLQ_AWS_REGIONS", "us-east-1,us-east-1"),
     ]
 }
@@ -147,6 +159,7 @@ fn profiles() -> Vec<Row> {
         ("SSO token has a newline", "sso-newline"),
         ("SSO profile without a section", "sso-lost"),
         ("SSO profile is incomplete", "sso-half"),
+        ("SSO region is of another form", "sso-region"),
     ];
     let mut rows: Vec<Row> = plain.map(|(fault, name)| row(fault).profile(name).keyless()).into();
     rows.push(row("source environment, which has none").profile("environment").keyless());
@@ -155,6 +168,7 @@ fn profiles() -> Vec<Row> {
             .profile("environment")
             .set("AWS_SESSION_TOKEN", "hunter2\n"),
     );
+    rows.push(row("AWS_PROFILE names none that exists").keyless().set("AWS_PROFILE", "production"));
     rows.push(row("configuration file is damaged").keyless().set("AWS_CONFIG_FILE", "DIR/damaged"));
     rows
 }
@@ -179,6 +193,18 @@ fn places() -> Vec<Row> {
                     .into(),
             ),
         ),
+        row("instance metadata refuses").imds("http://SERVER").answer("imds token", status(403)),
+        row("instance role prints no JSON").imds("http://SERVER").answer("imds role", status(200)),
+        row("instance metadata at no URL").imds("a b"),
+        row("container endpoint is no URL").keyless().set(uri, "a b"),
+        row("container endpoint is empty").keyless().set(uri, ""),
+        row("container endpoint is no path")
+            .keyless()
+            .set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a b"),
+        row("container endpoint prints no JSON")
+            .keyless()
+            .set(uri, "http://SERVER/container")
+            .answer("container", status(200)),
         row("container role").keyless().set(uri, "http://SERVER/container"),
         row("container endpoint answers 404")
             .keyless()
@@ -256,6 +282,17 @@ fn sign_in_refusals() -> Vec<Row> {
             .profile("mfa")
             .answer("sts AssumeRole", Answer::sts_error("AccessDenied", user)),
     );
+    let portal = || Answer::Body(200, "<html>Welcome".into());
+    rows.push(row("STS is a captive portal").profile("role").answer("sts AssumeRole", portal()));
+    rows.push(
+        row("SSO is a captive portal").profile("sso").answer("sso GetRoleCredentials", portal()),
+    );
+    rows.push(
+        row("STS answers HTTP 403 without a code")
+            .profile("role")
+            .answer("sts AssumeRole", Answer::Body(403, "<html>no".into())),
+    );
+    rows.push(row("SSO is silent").profile("sso").answer("sso GetRoleCredentials", Answer::Silent));
     rows.push(row("STS is silent").profile("role").answer("sts AssumeRole", Answer::Silent));
     rows.push(
         row("STS is closed").profile("role").set("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9"),
