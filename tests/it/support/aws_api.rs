@@ -4,6 +4,7 @@
 //! Every service gives working credentials or a correct answer until a test scripts another one.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
@@ -39,6 +40,7 @@ impl Answer {
 /// Running stand-in; it stops when the value is dropped.
 pub struct FakeAws {
     pub url: String,
+    requests: Arc<Mutex<Vec<String>>>,
     _server: HttpServer,
 }
 
@@ -47,8 +49,11 @@ impl FakeAws {
     pub fn start(script: &[(&str, Answer)]) -> Self {
         let script: BTreeMap<String, Answer> =
             script.iter().map(|(key, answer)| ((*key).to_owned(), answer.clone())).collect();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let asked = requests.clone();
         let server = HttpServer::start(move |request, reply| {
             let key = service(request);
+            asked.lock().unwrap().push(key.clone());
             match script.get(&key) {
                 Some(Answer::Silent) => reply.hang(),
                 Some(Answer::Body(status, body)) => {
@@ -60,7 +65,12 @@ impl FakeAws {
                 None => answer(&key, request, reply),
             }
         });
-        FakeAws { url: server.url.clone(), _server: server }
+        FakeAws { url: server.url.clone(), requests, _server: server }
+    }
+
+    /// Returns how many requests were for this service and action.
+    pub fn count(&self, key: &str) -> usize {
+        self.requests.lock().unwrap().iter().filter(|one| *one == key).count()
     }
 }
 
