@@ -135,6 +135,9 @@ fn scope_given_twice_is_polled_once() {
             assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{case}");
             assert_eq!(output.events_of("queue.raised").len(), raised, "{case}");
             assert_eq!(output.single("poll.finished")["data"]["queues"], 1, "{case}");
+            let lists = sqs.state().count("ListQueues");
+            let profiles = 1 + usize::from(case.starts_with("profiles"));
+            assert!(raised == 0 || lists == profiles, "{case}: {lists} lists");
             let read = sqs.state().count("GetQueueAttributes");
             assert!(raised == 1 || read == 1, "{case}: {read} readings");
         }
