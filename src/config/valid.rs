@@ -30,7 +30,7 @@ pub(super) fn variable(name: &str) -> bool {
 
 /// Returns the host of an http or https URL, with its port, read so strictly that no client can
 /// find another one.
-pub(super) fn http_host(url: &str) -> Option<&str> {
+pub fn http_host(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
     let host = rest.split(['/', '?', '#']).next()?;
     let plain = !url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\');

@@ -6,17 +6,29 @@
 //! count is a [`ReadError`](crate::rules::queue::reading::ReadError)); a list is complete or an
 //! error; no error text contains a secret.
 
+mod access_key;
+mod attempts;
 mod circuit_breaker;
 mod client;
+mod credential_process;
+mod credentials;
+mod endpoints;
 mod error;
+mod http;
 mod list;
+mod profiles;
+mod proxy;
 mod rate_limit;
 mod read;
 mod receive;
+mod regions;
 mod scopes;
+mod sign_in_error;
 
 pub use receive::{BATCH, Received};
 pub use scopes::{narrow, scopes};
+
+use scopes::without_repeats;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -29,6 +41,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use self::client::{Clients, Priority, ScopeClient};
+use self::proxy::Proxies;
 use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
 use crate::event::Queue;
@@ -69,14 +82,18 @@ impl Sqs {
     pub fn connect(scopes: &[Scope], limits: &Monitoring) -> Result<Self, Error> {
         let runtime = Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(4) // for host names and files
+            .max_blocking_threads(32) // for host names; a lookup may hang
             .build()
             .map_err(|error| Error::failed("start", "the runtime", io_cause(&error)))?;
         let calls = Arc::new(AtomicU64::new(0));
-        let http = client::http_client();
-        let configure = |scope| ScopeClient::configure(scope, limits, &http, &calls);
+        let proxies = Proxies::from_variables(|name| std::env::var(name).ok())?;
+        let proxies = Arc::new(proxies);
+        let http = http::http_client(proxies.clone());
+        check_execution_env()?;
+        let configure = |scope| ScopeClient::configure(scope, limits, (&http, &proxies), &calls);
         let configured = runtime.block_on(join_all(scopes.iter().map(configure)));
-        let clients = Clients::new(configured.into_iter().collect::<Result<_, _>>()?, limits);
+        let scopes = configured.into_iter().collect::<Result<_, _>>()?;
+        let clients = Clients::new(without_repeats(scopes)?, limits);
         Ok(Sqs {
             runtime: Some(runtime),
             clients: Arc::new(clients),
@@ -193,6 +210,14 @@ impl Sqs {
             None => unreachable!("the runtime is taken in drop only"),
         }
     }
+}
+
+/// Refuses a variable that the SDK puts into a header as it is.
+fn check_execution_env() -> Result<(), Error> {
+    const NAME: &str = "AWS_EXECUTION_ENV";
+    let value = std::env::var(NAME).unwrap_or_default();
+    let flaw = access_key::flaw(&value.replace(' ', ""));
+    flaw.map_or(Ok(()), |flaw| Err(Error::wrong(format!("{NAME} {flaw}; remove it"))))
 }
 
 impl Drop for Sqs {

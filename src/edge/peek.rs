@@ -278,8 +278,8 @@ impl Peeker {
         pass: usize,
         error: &ReadError,
     ) -> Result<(), Error> {
-        use ReadError::{Credentials, Denied, Missing, Throttled};
-        if !matches!(error, Denied | Throttled | Missing | Credentials(_)) {
+        use ReadError::{Credentials, Denied, Missing, NotAuthorized, Throttled};
+        if !matches!(error, Denied | NotAuthorized(_) | Throttled | Missing | Credentials(_)) {
             return Ok(());
         }
         self.store.update(&peek_key(target), |doc: &mut Peeks| {

@@ -1,6 +1,8 @@
 //! Support code of the tests: throw-away folders, stand-ins for servers, and readers of output.
 
 #[cfg(feature = "aws")]
+pub mod aws_api;
+#[cfg(feature = "aws")]
 pub mod aws_logs;
 pub mod claude_api;
 pub mod claude_cli;

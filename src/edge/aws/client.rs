@@ -5,33 +5,29 @@
 //! every queue. They are renewed before they expire. After a refusal the configuration is read
 //! again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::error::Error as StdError;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{
-    Builder, ConfigBag, Credentials, IdentityCache, Intercept, RuntimeComponents,
-    SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+    Builder, Credentials, IdentityCache, SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
-use tokio::sync::Mutex;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use super::Scope;
-use super::error;
+use super::attempts::{Answers, NoRetryOfSilence, RequestCounter};
+use super::proxy::Proxies;
 use super::rate_limit::RateLimiter;
+use super::{credentials, endpoints, error, profiles, regions};
 use crate::clock;
 use crate::config::Monitoring;
 use crate::error::Error;
@@ -45,10 +41,13 @@ const ATTEMPTS: u32 = 4;
 /// The sum of the SDK's waits between attempts: 1, 2 and 4 seconds. The operation timeout adds it
 /// to the time for answers; otherwise lasting throttling would be reported as a timeout.
 const BACKOFF: Duration = Duration::from_secs(7);
-/// The longest wait for a connection; a shorter request timeout takes precedence.
+/// The longest wait for a connection. With a shorter request timeout it is nine tenths of that, so
+/// that the error says what was waited for.
 const CONNECT: Duration = Duration::from_millis(3100);
-/// The longest wait for credentials: a provider may call two services, or prompt a person.
-const SIGN_IN: Duration = Duration::from_secs(30);
+/// The longest wait for a service that signs in, all attempts together.
+const SIGN_IN_ANSWER: Duration = Duration::from_secs(5);
+/// Attempts at a request for signing in.
+const SIGN_IN_ATTEMPTS: u32 = 2;
 /// Credentials that expire within this time are renewed.
 const RENEW: Duration = Duration::from_secs(5 * 60);
 
@@ -56,6 +55,9 @@ const RENEW: Duration = Duration::from_secs(5 * 60);
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) scopes: Vec<ScopeClient>,
+    /// Requests in flight at once; a background survey may use a quarter.
+    in_flight: Semaphore,
+    background_in_flight: Semaphore,
     concurrency: usize,
     rate: RateLimiter,
     background_rate: RateLimiter,
@@ -74,6 +76,8 @@ impl Clients {
     pub(super) fn new(scopes: Vec<ScopeClient>, limits: &Monitoring) -> Self {
         Clients {
             scopes,
+            in_flight: Semaphore::new(limits.concurrency.max(1)),
+            background_in_flight: Semaphore::new((limits.concurrency / 4).max(1)),
             concurrency: limits.concurrency.max(1),
             rate: RateLimiter::per_second(limits.rate_limit),
             background_rate: RateLimiter::per_second(limits.rate_limit / 4),
@@ -88,12 +92,16 @@ impl Clients {
         }
     }
 
-    /// Waits until the rate limit allows a request.
-    pub(super) async fn acquire(&self, priority: Priority) {
+    /// Waits until the limits allow a request, which may be in flight while the result is held.
+    pub(super) async fn acquire(&self, priority: Priority) -> [Option<SemaphorePermit<'_>>; 2] {
+        let mut permits = [None, None];
         if priority == Priority::Background {
+            permits[0] = self.background_in_flight.acquire().await.ok();
             self.background_rate.acquire().await;
         }
+        permits[1] = self.in_flight.acquire().await.ok();
         self.rate.acquire().await;
+        permits
     }
 
     /// Sends a request when the limits allow it.
@@ -108,9 +116,11 @@ impl Clients {
         F: Future<Output = Result<T, SdkError<E>>>,
     {
         let client = self.scopes[scope].client().await?;
-        self.acquire(priority).await;
-        let result = send(client).await.map_err(|error| error::call_error(&error));
-        self.note_result(scope, result).await
+        let permits = self.acquire(priority).await;
+        let result = send(client).await;
+        drop(permits);
+        let explained = |error| self.scopes[scope].explained(error::call_error(&error), "");
+        self.note_result(scope, result.map_err(explained)).await
     }
 
     /// Requests page after page of a list, and returns the URLs of all; a partial list is an error.
@@ -162,6 +172,8 @@ pub(super) struct ScopeClient {
     timeout: Duration,
     http: SharedHttpClient,
     calls: Arc<AtomicU64>,
+    proxies: Arc<Proxies>,
+    pub(super) answers: Answers,
     connection: Mutex<Connection>,
 }
 
@@ -177,21 +189,25 @@ impl ScopeClient {
     pub(super) async fn configure(
         scope: &Scope,
         limits: &Monitoring,
-        http: &SharedHttpClient,
+        (http, proxies): (&SharedHttpClient, &Arc<Proxies>),
         calls: &Arc<AtomicU64>,
     ) -> Result<Self, Error> {
         let config = sdk_config(scope, http).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
-        let region = region.filter(|region| !region.is_empty()).ok_or_else(|| no_region(scope))?;
-        let from_env = std::env::var("AWS_ENDPOINT_URL_SQS").ok().filter(|url| !url.is_empty());
-        let endpoint = scope.endpoint.clone().or(from_env);
+        let Some(region) = region.filter(|region| !region.is_empty()) else {
+            return Err(no_region(scope).await);
+        };
+        let endpoint = endpoints::of_sqs(scope, &config).map_err(Error::wrong)?;
+        check_region(&region, endpoint.is_some())?;
         Ok(ScopeClient {
-            endpoint: endpoint.or_else(|| config.endpoint_url().map(str::to_owned)),
+            endpoint,
             scope: scope.clone(),
             region,
             timeout: limits.timeout,
             http: http.clone(),
             calls: calls.clone(),
+            proxies: proxies.clone(),
+            answers: Answers::default(),
             connection: Mutex::new(Connection { config: Some(config), client: None }),
         })
     }
@@ -215,12 +231,9 @@ impl ScopeClient {
             Some(config) => config,
             None => sdk_config(&self.scope, &self.http).await,
         };
-        match sign_in(&config, self.scope.profile.as_deref()).await {
+        match credentials::sign_in(&self.scope, &config, &self.http).await {
             Ok(credentials) => {
-                let end = credentials.expiry().map(|at| {
-                    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-                    Timestamp::from_millis(0).plus(since)
-                });
+                let end = credentials::expiry(&credentials);
                 let client = self.build(&config, credentials);
                 *connection =
                     Connection { config: Some(config), client: Some((client.clone(), end)) };
@@ -234,6 +247,31 @@ impl ScopeClient {
         }
     }
 
+    /// Adds to an error what it does not know: the endpoint that is silent, and that the region may
+    /// not exist. Of a denial, the resource is left out when it is the queue at `url` itself.
+    pub(super) fn explained(&self, error: ReadError, url: &str) -> ReadError {
+        match error {
+            ReadError::TimedOut if !self.answers.any() => {
+                let unanswered = self.answers.url().map(|url| self.proxies.silence(url));
+                unanswered.map_or(ReadError::TimedOut, ReadError::Network)
+            }
+            ReadError::Network(cause) if self.endpoint.is_none() => {
+                let hint = regions::hint(&self.region).map(|hint| format!("; {hint}"));
+                ReadError::Network(cause + &hint.unwrap_or_default())
+            }
+            ReadError::NotAuthorized(what) => {
+                let queue = url.rsplit('/').next().filter(|name| !name.is_empty());
+                let own = queue.and_then(|queue| what.strip_suffix(&format!(":{queue}")));
+                let action = own.and_then(|own| own.split_once(" on "));
+                ReadError::NotAuthorized(match action {
+                    Some((action, _)) => action.to_owned(),
+                    None => what,
+                })
+            }
+            other => other,
+        }
+    }
+
     /// Forgets credentials and configuration, so that the next client reads both again.
     pub(super) async fn invalidate_credentials(&self) {
         *self.connection.lock().await = Connection::default();
@@ -241,7 +279,7 @@ impl ScopeClient {
 
     fn build(&self, config: &SdkConfig, credentials: Credentials) -> Client {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT.min(self.timeout))
+            .connect_timeout(CONNECT.min(self.timeout * 9 / 10))
             .operation_attempt_timeout(self.timeout)
             .operation_timeout(self.timeout * ATTEMPTS + BACKOFF)
             .build();
@@ -251,15 +289,37 @@ impl ScopeClient {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .interceptor(RequestCounter(self.calls.clone()));
-        if let Some(endpoint) = &self.scope.endpoint {
-            builder = builder.endpoint_url(endpoint);
-        }
+            .retry_classifier(NoRetryOfSilence(self.answers.clone()))
+            .interceptor(RequestCounter(self.calls.clone(), self.answers.clone()));
+        // The SDK panics at an empty one.
+        builder.set_endpoint_url(self.endpoint.clone());
         Client::from_conf(builder.build())
     }
 }
 
-fn no_region(scope: &Scope) -> Error {
+/// Refuses a region that would break a host name or a header, and, where AWS itself is asked, one
+/// that cannot exist. Other servers have names of their own.
+fn check_region(region: &str, other_server: bool) -> Result<(), Error> {
+    let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let label = region.chars().all(is_label) && !region.starts_with('-') && !region.ends_with('-');
+    if regions::has_form(region) || (other_server && label) {
+        return Ok(());
+    }
+    Err(Error::wrong(regions::hint(region).unwrap_or_default()))
+}
+
+/// Returns the error of a scope without a region.
+async fn no_region(scope: &Scope) -> Error {
+    let from_env = std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
+    if let Some(name) = scope.profile.as_ref().or(from_env.as_ref()) {
+        match profiles::load(name).await {
+            Err(cause) => return Error::wrong(cause),
+            Ok(set) if set.get_profile(name).is_none() => {
+                return Error::wrong(profiles::missing(&set, name));
+            }
+            Ok(_) => {}
+        }
+    }
     let profile = scope.profile.as_ref().map(|name| format!(" for profile '{name}'"));
     Error::wrong(format!(
         "no region{}: give --region, or set aws.region in config.yaml, AWS_REGION, or the region of \
@@ -268,86 +328,33 @@ fn no_region(scope: &Scope) -> Error {
     ))
 }
 
-/// Loads the SDK's configuration from files and environment. A configured profile is used alone,
-/// and its region first: the default chains would prefer the environment.
+/// Loads the SDK's configuration from files and environment, without credentials. The region of a
+/// configured profile comes first: the default chain would prefer the environment.
 async fn sdk_config(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.clone());
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(SIGN_IN_ANSWER)
+        .operation_timeout(SIGN_IN_ANSWER)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http.clone())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(SIGN_IN_ATTEMPTS))
+        .no_credentials();
     if let Ok(name) = AppName::new("dlq-tools") {
         loader = loader.app_name(name);
     }
     if let Some(region) = &scope.region {
         loader = loader.region(Region::new(region.clone()));
     }
-    let Some(profile) = &scope.profile else {
-        if let Some(access_key) = &scope.access_key {
-            loader = loader.credentials_provider(access_key.clone());
+    if let Some(profile) = &scope.profile {
+        loader = loader.profile_name(profile);
+        let own = ProfileFileRegionProvider::builder().profile_name(profile).build();
+        if scope.region.is_none()
+            && let Some(region) = own.region().await
+        {
+            loader = loader.region(region);
         }
-        return loader.load().await;
-    };
-    let own = ProfileFileRegionProvider::builder().profile_name(profile).build();
-    if scope.region.is_none()
-        && let Some(region) = own.region().await
-    {
-        loader = loader.region(region);
     }
-    let config = loader.profile_name(profile).no_credentials().load().await;
-    let provider = ProviderConfig::without_region()
-        .with_http_client(http.clone())
-        .with_region(config.region().cloned());
-    let alone = ProfileFileCredentialsProvider::builder()
-        .configure(&provider)
-        .profile_name(profile)
-        .build();
-    let alone = SharedCredentialsProvider::new(alone);
-    config.into_builder().credentials_provider(alone).build()
-}
-
-async fn sign_in(config: &SdkConfig, profile: Option<&str>) -> Result<Credentials, ReadError> {
-    let none = || ReadError::Credentials("none found".into());
-    let provider = config.credentials_provider().ok_or_else(none)?;
-    let asked = provider.as_ref().provide_credentials();
-    match tokio::time::timeout(SIGN_IN, asked).await {
-        Ok(Ok(credentials)) => Ok(credentials),
-        Ok(Err(error)) => Err(error::credentials_error(&error, profile)),
-        Err(_) => Err(ReadError::Credentials("their provider did not answer in time".into())),
-    }
-}
-
-/// Returns the HTTP client of all scopes: TLS by ring, proxies from the environment, and a pool of
-/// connections. Connectors depend on the timeouts only, so that clients can share them.
-pub(super) fn http_client() -> SharedHttpClient {
-    let made: std::sync::Mutex<HashMap<_, SharedHttpConnector>> = Default::default();
-    http_client_fn(move |settings, components| {
-        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
-        let timeouts = (settings.connect_timeout(), settings.read_timeout());
-        let make = || {
-            let mut connector = aws_smithy_http_client::Connector::builder()
-                .connector_settings(settings.clone())
-                .proxy_config(ProxyConfig::from_env());
-            connector.set_sleep_impl(components.sleep_impl());
-            let tls = Provider::Rustls(CryptoMode::Ring);
-            SharedHttpConnector::new(connector.tls_provider(tls).build())
-        };
-        made.entry(timeouts).or_insert_with(make).clone()
-    })
-}
-
-/// Counts requests as they are sent, retries included.
-#[derive(Debug)]
-struct RequestCounter(Arc<AtomicU64>);
-
-impl Intercept for RequestCounter {
-    fn name(&self) -> &'static str {
-        "RequestCounter"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
+    loader.load().await
 }

@@ -1,15 +1,19 @@
 //! Maps errors of the SDK and of the service to [`ReadError`].
 //!
-//! No text of a credential, a signature or a
-//! command's output gets into a [`ReadError`]: those errors show their code only.
+//! No text of a credential or a signature gets into a [`ReadError`]: of refusals about them only
+//! the code is shown, and of denials the action and the resource.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
-use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::primitives::{DateTime, DateTimeFormat};
 
+use crate::clock;
 use crate::rules::queue::reading::ReadError;
-use crate::text::shorten;
+use crate::text::{safe, shorten};
+use crate::time::{Timestamp, show_span};
 
 /// The longest text that is taken from a server, in characters.
 const TEXT_MAX: usize = 200;
@@ -35,7 +39,7 @@ fn answer_error(code: Option<&str>, message: Option<&str>, status: u16) -> ReadE
 
 /// Strips an error code of its qualifiers: `com.amazonaws.sqs#QueueDoesNotExist`,
 /// `AWS.SimpleQueueService.NonExistentQueue`, `AccessDenied:http://…`.
-fn plain_code(code: &str) -> &str {
+pub(super) fn plain_code(code: &str) -> &str {
     let code = code.rsplit('#').next().unwrap_or(code);
     let code = code.split(':').next().unwrap_or(code);
     code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code)
@@ -54,7 +58,8 @@ fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<Rea
         {
             ReadError::Throttled
         }
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+        _ if code.starts_with("KMS.") || code.starts_with("Kms") => kms_refusal(code, message)?,
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
             ReadError::Credentials(format!("they have expired ({code})"))
         }
         "InvalidClientTokenId"
@@ -67,16 +72,10 @@ fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<Rea
         | "MissingAuthenticationTokenException" => {
             ReadError::Credentials(format!("AWS does not accept them ({code})"))
         }
-        "RequestTimeTooSkewed" => {
-            ReadError::Credentials(format!("the clock of this machine is wrong ({code})"))
-        }
-        _ if code.contains("AccessDenied")
-            || code.starts_with("Unauthorized")
-            || code.starts_with("NotAuthorized")
-            || code == "AuthorizationError" =>
-        {
-            ReadError::Denied
-        }
+        _ if is_denial(code) => match message.and_then(denial) {
+            Some(what) => ReadError::NotAuthorized(what),
+            None => ReadError::Denied,
+        },
         _ if status == 429 => ReadError::Throttled,
         "" if status == 401 => ReadError::Credentials("not accepted (HTTP 401)".into()),
         "" if status == 403 => ReadError::Denied,
@@ -89,8 +88,97 @@ fn refused(code: Option<&str>, message: Option<&str>, status: u16) -> Option<Rea
     })
 }
 
+/// Whether a code is that of a missing permission.
+pub(super) fn is_denial(code: &str) -> bool {
+    code.contains("AccessDenied")
+        || code.starts_with("Unauthorized")
+        || code.starts_with("NotAuthorized")
+        || code == "AuthorizationError"
+}
+
+/// Returns action and resource of a denial: `User: … is not authorized to perform:
+/// sqs:ListQueues on resource: arn:… because no identity-based policy allows the … action`.
+pub(super) fn denial(message: &str) -> Option<String> {
+    let word_after = |mark: &str| {
+        let word = message.split_once(mark)?.1.split_whitespace().next()?;
+        let word = word.trim_end_matches(['.', ',']);
+        (!word.is_empty()).then(|| safe(&shorten(word, TEXT_MAX)).into_owned())
+    };
+    let mut what = word_after("to perform: ").or_else(|| word_after("to perform "))?;
+    if let Some(resource) = word_after("on resource: ") {
+        what = format!("{what} on {resource}");
+    }
+    // The usual reason, that no policy allows the action, says nothing new.
+    if message.contains("explicit deny") {
+        what += ", by an explicit deny";
+    }
+    Some(what)
+}
+
+/// Classifies an error of the key with which a queue is encrypted.
+fn kms_refusal(code: &str, message: Option<&str>) -> Option<ReadError> {
+    if code.to_ascii_lowercase().contains("throttl") {
+        return None;
+    }
+    let message = message.unwrap_or_default();
+    Some(if is_denial(code) {
+        let what = denial(message).map_or_else(String::new, |what| format!(": {what}"));
+        ReadError::NotAuthorized(format!("KMS refuses the key of the queue ({code}){what}"))
+    } else {
+        let says = first_line(message);
+        let says = if says.is_empty() { says } else { format!(": {says}") };
+        ReadError::Other(format!("KMS cannot use the key of the queue ({code}){says}"))
+    })
+}
+
+/// Returns the sentence about a wrong clock, if a refusal is about the time of the request. `date`
+/// is the time of the answer.
+pub(super) fn clock_fault(
+    code: &str,
+    message: &str,
+    date: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<String> {
+    /// AWS accepts requests that are five minutes off; less is no fault of the clock.
+    const SKEW_MIN: Duration = Duration::from_secs(60);
+    let by_message = ["Signature expired", "Signature not yet current", "Request has expired"];
+    let by_code = ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
+    if !by_code.contains(&code) && !by_message.iter().any(|text| message.contains(text)) {
+        return None;
+    }
+    let mut times = message.split([' ', '(', ')']).filter_map(basic_time);
+    // '… expired: SIGNED is now earlier than LIMIT (SERVER - 5 min.)'
+    let in_message = (times.next(), times.nth(1));
+    let skew = |here: Timestamp, there: Timestamp| {
+        let (ahead, behind) = (here.since(there), there.since(here));
+        let (span, word) = if ahead > behind { (ahead, "ahead") } else { (behind, "behind") };
+        (span >= SKEW_MIN).then(|| format!("is {} {word}", show_span(span)))
+    };
+    let found = date.and_then(|date| skew(now, date)).or_else(|| match in_message {
+        (Some(signed), Some(server)) => skew(signed, server),
+        _ => None,
+    });
+    let found = found.unwrap_or_else(|| "is wrong, or requests arrive minutes late".into());
+    Some(format!("the clock of this machine {found} ({code})"))
+}
+
+/// Parses `20230101T000000Z`.
+fn basic_time(text: &str) -> Option<Timestamp> {
+    let good = text.len() == 16 && text.is_ascii();
+    let part = |from: usize, to: usize| good.then(|| &text[from..to]);
+    Timestamp::parse(&format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        part(0, 4)?,
+        part(4, 6)?,
+        part(6, 8)?,
+        part(9, 11)?,
+        part(11, 13)?,
+        part(13, 15)?
+    ))
+}
+
 /// Returns the first line of an external text, shortened.
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     shorten(line.trim_end_matches(['.', ' ']), TEXT_MAX).into_owned()
 }
@@ -100,7 +188,7 @@ pub(super) fn call_error<E>(error: &SdkError<E>) -> ReadError
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
-    let status = |raw: &aws_sdk_sqs::config::http::HttpResponse| raw.status().as_u16();
+    let status = |raw: &HttpResponse| raw.status().as_u16();
     match error {
         SdkError::TimeoutError(_) => ReadError::TimedOut,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => ReadError::TimedOut,
@@ -110,8 +198,15 @@ where
         }
         SdkError::ResponseError(response) => answer_error(None, None, status(response.raw())),
         SdkError::ServiceError(service) => {
-            let error = service.err();
-            answer_error(error.code(), error.message(), status(service.raw()))
+            let (error, raw) = (service.err(), service.raw());
+            let (code, message) = (error.code().map(plain_code), error.message());
+            let about_time = code.and_then(|code| {
+                clock_fault(code, message.unwrap_or_default(), date(raw), clock::now())
+            });
+            match about_time {
+                Some(fault) => ReadError::Credentials(fault),
+                None => answer_error(code, message, status(raw)),
+            }
         }
         _ => {
             let cause = first_line(&innermost(error));
@@ -120,33 +215,15 @@ where
     }
 }
 
-/// Classifies the error of a credential provider; `profile` is the configured one.
-pub(super) fn credentials_error(error: &CredentialsError, profile: Option<&str>) -> ReadError {
-    let cause = innermost(error);
-    let mentions_sso = |text: String| text.contains("SSO") || text.contains("/sso/cache/");
-    ReadError::Credentials(match (error, profile) {
-        (CredentialsError::CredentialsNotLoaded(_), None) => "none found".into(),
-        (CredentialsError::CredentialsNotLoaded(_), Some(profile)) => {
-            format!("profile '{profile}' does not exist, or has none")
-        }
-        (CredentialsError::ProviderTimedOut(_), _) => {
-            "their provider did not answer in time".into()
-        }
-        // The SDK quotes the output of the command, which may contain a secret.
-        _ if cause.starts_with("Error retrieving credentials") => {
-            "the credential process failed; run it by hand to see why".into()
-        }
-        (CredentialsError::InvalidConfiguration(_), _) => first_line(&cause),
-        _ if chain(error).any(|error| mentions_sso(error.to_string())) => {
-            let profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
-            format!("no SSO session: run 'aws sso login{profile}'")
-        }
-        _ => first_line(&cause),
-    })
+/// Returns the time of an answer.
+fn date(answer: &HttpResponse) -> Option<Timestamp> {
+    let text = answer.headers().get("date")?;
+    let millis = DateTime::from_str(text, DateTimeFormat::HttpDate).ok()?.to_millis().ok()?;
+    Some(Timestamp::from_millis(millis))
 }
 
 /// Returns the innermost cause, without the operating system's error number.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     let last = chain(error).last().unwrap_or(error);
     match last.downcast_ref::<std::io::Error>() {
         Some(cause) => crate::error::io_cause(cause),
@@ -155,7 +232,7 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Iterates over an error and its causes.
-fn chain<'a>(
+pub(super) fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())

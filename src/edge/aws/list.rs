@@ -99,6 +99,7 @@ impl Sqs {
 
 impl Clients {
     async fn list(&self, scope: usize, priority: Priority) -> Result<Vec<String>, ReadError> {
+        self.scopes[scope].answers.begin();
         let send = |client: Client, token| {
             // Without MaxResults, SQS cuts the list at 1,000 and returns no token.
             let request = client.list_queues().max_results(1000).set_next_token(token);
@@ -110,31 +111,36 @@ impl Clients {
         self.pages(scope, priority, "ListQueues", send).await
     }
 
-    /// Surveys the scopes of these indices.
+    /// Surveys the scopes of these indices, each by itself: a silent one must not hold up others.
     pub(super) async fn survey(&self, scopes: &[usize], read: bool, priority: Priority) -> Survey {
         let at = clock::now();
-        let lists = join_all(scopes.iter().map(|scope| self.list(*scope, priority))).await;
-        let mut readings = Vec::new();
-        if read {
-            let each_url = scopes.iter().zip(&lists).flat_map(|(scope, urls)| {
-                urls.iter().flatten().map(move |url| (*scope, url.clone()))
-            });
-            let queues: Vec<_> = each_url.collect();
-            readings = self.read(&queues, priority).await;
-        }
-        let mut readings = readings.into_iter();
-        let surveys = scopes.iter().zip(lists).map(|(&scope, urls)| ScopeSurvey {
-            scope,
-            region: self.scopes[scope].region.clone(),
-            account: self.scopes[scope].scope.account.clone(),
-            queues: urls.map(|urls| {
-                let listed = urls.into_iter().map(|url| ListedQueue {
-                    url,
-                    attributes: readings.next().map(|reading| reading.result),
-                });
-                listed.collect()
-            }),
+        let surveys = scopes.iter().map(async |&scope| {
+            let queues = match self.list(scope, priority).await {
+                Ok(urls) => Ok(self.listed(scope, urls, read, priority).await),
+                Err(error) => Err(error),
+            };
+            let client = &self.scopes[scope];
+            let (region, account) = (client.region.clone(), client.scope.account.clone());
+            ScopeSurvey { scope, region, account, queues }
         });
-        Survey { at, scopes: surveys.collect() }
+        Survey { at, scopes: join_all(surveys).await }
+    }
+
+    /// Returns the listed queues of a scope, with `read` also their attributes.
+    async fn listed(
+        &self,
+        scope: usize,
+        urls: Vec<String>,
+        read: bool,
+        priority: Priority,
+    ) -> Vec<ListedQueue> {
+        let queues: Vec<(usize, String)> = urls.into_iter().map(|url| (scope, url)).collect();
+        let readings = if read { self.read(&queues, priority).await } else { Vec::new() };
+        let mut readings = readings.into_iter();
+        let listed = queues.into_iter().map(|(_, url)| ListedQueue {
+            url,
+            attributes: readings.next().map(|reading| reading.result),
+        });
+        listed.collect()
     }
 }

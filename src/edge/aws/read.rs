@@ -3,23 +3,26 @@
 //! Promises: one reading for each queue, in the order given; never more requests in flight than
 //! allowed; a missing count is a [`ReadError`], never zero.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Sqs;
 use super::circuit_breaker::CircuitBreaker;
-use super::client::{Clients, Priority};
+use super::client::{Clients, Priority, ScopeClient};
 use super::error::call_error;
 use crate::clock;
 use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading, Redrive};
 
-/// A circuit breaker tolerates this many failures at least.
-const FAILURES_MIN: usize = 8;
+/// The least and the most requests that a scope which has not answered may have in flight. Its
+/// circuit breaker opens after as many failures.
+const PROBES: (usize, usize) = (4, 8);
 const ATTRIBUTES: [Name; 7] = [
     Name::QueueArn,
     Name::ApproximateNumberOfMessages,
@@ -38,9 +41,13 @@ impl Sqs {
 }
 
 /// A scope during one call of [`Clients::read`].
-struct ScopeReader {
-    client: Result<Client, ReadError>,
+struct ScopeReader<'a> {
+    scope: &'a ScopeClient,
+    client: Client,
     breaker: CircuitBreaker,
+    /// Limits the requests until one is answered, so that a silent scope does not use up the limit
+    /// of all.
+    probes: Semaphore,
 }
 
 impl Clients {
@@ -49,59 +56,84 @@ impl Clients {
         queues: &[(usize, String)],
         priority: Priority,
     ) -> Vec<Reading> {
+        let mut by_scope: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (index, (scope, _)) in queues.iter().enumerate() {
+            by_scope.entry(*scope).or_default().push(index);
+        }
+        let readings = Mutex::new(vec![None; queues.len()]);
+        let put = |index: usize, reading| {
+            readings.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(reading);
+        };
+        // Each scope by itself: one that is slow to sign in or to answer must not hold up others.
+        let read = by_scope
+            .into_iter()
+            .map(|(scope, indices)| self.read_scope(scope, indices, queues, priority, &put));
+        join_all(read).await;
+        let readings = readings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        readings.into_iter().flatten().collect()
+    }
+
+    /// Reads the queues of one scope, given by their indices.
+    async fn read_scope(
+        &self,
+        scope: usize,
+        indices: Vec<usize>,
+        queues: &[(usize, String)],
+        priority: Priority,
+        put: &(dyn Fn(usize, Reading) + Sync),
+    ) {
+        let scope = &self.scopes[scope];
+        let client = match scope.client().await {
+            Ok(client) => client,
+            Err(error) => {
+                for index in indices {
+                    put(index, Reading { at: clock::now(), result: Err(error.clone()) });
+                }
+                return;
+            }
+        };
+        scope.answers.begin();
         let workers = self.workers(priority);
-        let readers = self.scope_readers(queues, workers.max(FAILURES_MIN)).await;
-        let requests = stream::iter(0..queues.len()).map(|index| {
-            let (scope, url) = &queues[index];
-            let read = self.read_one(&readers[scope], url, priority);
+        let probes = (workers / 4).clamp(PROBES.0, PROBES.1);
+        let (breaker, probes) = (CircuitBreaker::new(probes), Semaphore::new(probes));
+        let reader = ScopeReader { scope, client, breaker, probes };
+        let requests = stream::iter(indices).map(|index| {
+            let read = self.read_one(&reader, &queues[index].1, priority);
             async move { (index, read.await) }
         });
         // Unordered: one silent queue must not hold up the others.
         let mut answers = pin!(requests.buffer_unordered(workers));
-        let mut readings = vec![None; queues.len()];
+        let mut refused = false;
         while let Some((index, reading)) = answers.next().await {
-            readings[index] = Some(reading);
+            refused |= matches!(reading.result, Err(ReadError::Credentials(_)));
+            put(index, reading);
         }
-        let readings: Vec<Reading> = readings.into_iter().flatten().collect();
-        // Once a scope: a reading that fails late must not discard credentials that are new again.
-        let refused = |reading: &Reading| matches!(reading.result, Err(ReadError::Credentials(_)));
-        let answered = queues.iter().zip(&readings).filter(|(_, reading)| refused(reading));
-        for scope in answered.map(|((scope, _), _)| *scope).collect::<BTreeSet<usize>>() {
-            self.scopes[scope].invalidate_credentials().await;
+        // At the end: a reading that fails late must not discard credentials that are new again.
+        if refused {
+            scope.invalidate_credentials().await;
         }
-        readings
     }
 
-    /// Fetches each scope's client once, or its error.
-    async fn scope_readers(
-        &self,
-        queues: &[(usize, String)],
-        limit: usize,
-    ) -> HashMap<usize, ScopeReader> {
-        let scopes: BTreeSet<usize> = queues.iter().map(|(scope, _)| *scope).collect();
-        let reader = async |scope: usize| {
-            let breaker = CircuitBreaker::new(limit);
-            (scope, ScopeReader { client: self.scopes[scope].client().await, breaker })
-        };
-        join_all(scopes.into_iter().map(reader)).await.into_iter().collect()
-    }
-
-    async fn read_one(&self, reader: &ScopeReader, url: &str, priority: Priority) -> Reading {
-        let client = match (reader.client.clone(), reader.breaker.check()) {
-            (Ok(client), Ok(())) => client,
-            (Err(error), _) | (_, Err(error)) => {
-                return Reading { at: clock::now(), result: Err(error) };
-            }
-        };
-        self.acquire(priority).await;
+    async fn read_one(&self, reader: &ScopeReader<'_>, url: &str, priority: Priority) -> Reading {
+        // Closed by the first answer, or by as many failures as there are probes.
+        let probe = reader.probes.acquire().await.ok();
+        if let Err(error) = reader.breaker.check() {
+            return Reading { at: clock::now(), result: Err(error) };
+        }
+        let _permits = self.acquire(priority).await;
         let at = clock::now();
         let names = Some(ATTRIBUTES.to_vec());
-        let sent = client.get_queue_attributes().queue_url(url).set_attribute_names(names).send();
-        let result = match sent.await {
+        let queue = reader.client.get_queue_attributes().queue_url(url);
+        let result = match queue.set_attribute_names(names).send().await {
             Ok(answer) => attributes(&answer.attributes.unwrap_or_default()),
-            Err(error) => Err(call_error(&error)),
+            Err(error) => Err(reader.scope.explained(call_error(&error), url)),
         };
         reader.breaker.record(&result);
+        if reader.breaker.is_decided() {
+            reader.probes.close();
+        }
+        // No other request takes the place of a probe that failed.
+        probe.into_iter().for_each(SemaphorePermit::forget);
         Reading { at, result }
     }
 }

@@ -3,7 +3,9 @@
 use aws_sdk_sqs::config::Credentials;
 
 use super::Scope;
+use super::client::ScopeClient;
 use crate::config::{Aws, Env};
+use crate::error::Error;
 
 /// Returns the scopes of a configuration: every account in every region.
 pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
@@ -33,6 +35,30 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
         add(name, Some(&account.profile), one, many);
     }
     scopes
+}
+
+/// Removes scopes that are the same as an earlier one. Two names for one account are an error: the
+/// queues would have the first name only, and a rule for the second would never match.
+pub(super) fn without_repeats(scopes: Vec<ScopeClient>) -> Result<Vec<ScopeClient>, Error> {
+    let mut kept: Vec<ScopeClient> = Vec::with_capacity(scopes.len());
+    for one in scopes {
+        let key = |one: &ScopeClient| (one.profile(), one.region.clone(), one.endpoint.clone());
+        match kept.iter().find(|other| key(other) == key(&one)) {
+            None => kept.push(one),
+            Some(other) if other.scope.account == one.scope.account => {}
+            Some(other) => {
+                return Err(Error::wrong(format!(
+                    "aws.accounts: '{}' and '{}' are both the profile '{}' in region '{}'; remove \
+                     one of them",
+                    other.scope.account,
+                    one.scope.account,
+                    one.profile().unwrap_or_default(),
+                    one.region
+                )));
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// Returns the access key of a `.env` file. The SDK reads one in the real environment itself.

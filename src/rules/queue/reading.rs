@@ -53,8 +53,10 @@ pub struct Attributes {
 pub enum ReadError {
     /// The service throttled all attempts.
     Throttled,
-    /// The permission is missing.
+    /// The permission is missing; the service does not say which.
     Denied,
+    /// The permission is missing that the service names: action and resource.
+    NotAuthorized(String),
     /// AWS reports that the queue does not exist; it does so too after lost access.
     Missing,
     /// No connection, or it broke.
@@ -72,6 +74,7 @@ impl fmt::Display for ReadError {
         match self {
             ReadError::Throttled => f.write_str("throttled"),
             ReadError::Denied => f.write_str("access denied"),
+            ReadError::NotAuthorized(what) => write!(f, "access denied: {what}"),
             ReadError::Missing => f.write_str("does not exist, or access to it was lost"),
             ReadError::Network(what) => write!(f, "network: {what}"),
             ReadError::TimedOut => f.write_str("no answer in time"),

@@ -170,8 +170,20 @@ impl HttpRequest {
 impl Reply<'_> {
     /// Sends a whole response.
     pub fn send(&mut self, status: u16, content_type: &str, body: &str) -> Result<(), Closed> {
-        let length = body.len();
-        let head = head(status, content_type, &format!("content-length: {length}"));
+        self.send_with(status, content_type, &[], body)
+    }
+
+    /// Sends a whole response with more headers.
+    pub fn send_with(
+        &mut self,
+        status: u16,
+        content_type: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<(), Closed> {
+        let more = headers.iter().map(|(name, value)| format!("\r\n{name}: {value}"));
+        let length = format!("content-length: {}{}", body.len(), more.collect::<String>());
+        let head = head(status, content_type, &length);
         let body = if self.bodiless { "" } else { body };
         self.write((head + body).as_bytes())
     }

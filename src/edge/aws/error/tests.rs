@@ -50,7 +50,6 @@ fn refusals_map_to_read_errors() {
         ("", 429, ReadError::Throttled),
         ("AccessDenied", 403, ReadError::Denied),
         ("AccessDeniedException", 400, ReadError::Denied),
-        ("KmsAccessDenied", 400, ReadError::Denied),
         ("UnauthorizedOperation", 403, ReadError::Denied),
         ("AccessDenied:http://internal/", 403, ReadError::Denied),
         ("", 403, ReadError::Denied),
@@ -100,39 +99,102 @@ fn service_text_is_cut_to_one_short_line() {
 }
 
 #[test]
-fn credential_process_output_is_not_quoted() {
-    let cause = "Error retrieving credentials: external process exited with code exit \
-                 status: 1. Stderr: SECRET";
-    let error = CredentialsError::provider_error(cause);
-    let said = credentials_error(&error, Some("shop")).to_string();
-    assert_eq!(said, "credentials: the credential process failed; run it by hand to see why");
+fn denial_names_action_and_resource_as_given() {
+    let user = "User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform:";
+    let because = "because no identity-based policy allows the sqs:ListQueues action";
+    let cases = [
+        (
+            format!("{user} sqs:ListQueues on resource: arn:aws:sqs:eu-west-1:1:* {because}"),
+            Some("sqs:ListQueues on arn:aws:sqs:eu-west-1:1:*"),
+        ),
+        (
+            format!(
+                "{user} sqs:x on resource: arn:aws:sqs:eu-west-1:1:q with an explicit deny in a service control policy"
+            ),
+            Some("sqs:x on arn:aws:sqs:eu-west-1:1:q, by an explicit deny"),
+        ),
+        (format!("{user} sts:AssumeRole."), Some("sts:AssumeRole")),
+        (
+            "Not authorized to perform sts:AssumeRoleWithWebIdentity".to_owned(),
+            Some("sts:AssumeRoleWithWebIdentity"),
+        ),
+        (format!("{user} a\u{1b}[2J on resource: b\u{202e}"), Some("a\\u{1b}[2J on b\\u{202e}")),
+        ("Access to the resource https://sqs… is denied.".to_owned(), None),
+        (format!("{user} "), None),
+    ];
+    for (message, expected) in cases {
+        assert_eq!(denial(&message).as_deref(), expected, "{message}");
+    }
+    let long = denial(&format!("{user} {} on resource: {}", "a".repeat(999), "b".repeat(999)));
+    assert!(long.unwrap().chars().count() < 2 * TEXT_MAX + 10);
 }
 
 #[test]
-fn missing_credentials_name_the_remedy() {
-    let sso = || "failed to read `/home/x/.aws/sso/cache/1.json`".to_owned();
+fn kms_errors_name_kms() {
+    let user = "User: x is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:k";
     let cases = [
-        (CredentialsError::not_loaded_no_source(), None, "none found"),
         (
-            CredentialsError::not_loaded_no_source(),
-            Some("shop"),
-            "profile 'shop' does not exist, or has none",
-        ),
-        (CredentialsError::provider_error(sso()), None, "no SSO session: run 'aws sso login'"),
-        (
-            CredentialsError::provider_error(sso()),
-            Some("shop"),
-            "no SSO session: run 'aws sso login --profile shop'",
+            "KMS.AccessDeniedException",
+            user,
+            "access denied: KMS refuses the key of the queue (KMS.AccessDeniedException): \
+             kms:Decrypt on arn:aws:kms:k",
         ),
         (
-            CredentialsError::invalid_configuration("profile `x` has invalid SSO config: y"),
-            Some("x"),
-            "profile `x` has invalid SSO config: y",
+            "KmsAccessDenied",
+            "The ciphertext refers to a key.",
+            "access denied: KMS refuses the key of the queue (KmsAccessDenied)",
         ),
-        (CredentialsError::provider_error("no such host\nmore"), None, "no such host"),
+        (
+            "KMS.DisabledException",
+            "arn:aws:kms:k is disabled.",
+            "KMS cannot use the key of the queue (KMS.DisabledException): arn:aws:kms:k is disabled",
+        ),
+        ("KmsNotFound", "", "KMS cannot use the key of the queue (KmsNotFound)"),
+        (
+            "KMS.InvalidStateException",
+            "",
+            "KMS cannot use the key of the queue (KMS.InvalidStateException)",
+        ),
+        ("KmsThrottled", "Rate exceeded", "throttled"),
     ];
-    for (error, profile, expected) in cases {
-        let said = credentials_error(&error, profile).to_string();
-        assert_eq!(said, format!("credentials: {expected}"));
+    for (code, message, expected) in cases {
+        assert_eq!(answer_error(Some(code), Some(message), 400).to_string(), expected);
+    }
+}
+
+#[test]
+fn clock_fault_says_how_much() {
+    let at = |text: &str| Timestamp::parse(text).unwrap();
+    let now = at("2026-01-01T12:00:00Z");
+    let expired = "Signature expired: 20260101T120000Z is now earlier than 20260101T121500Z \
+                   (20260101T122000Z - 5 min.)";
+    let early = "Signature not yet current: 20260101T120000Z is still later than \
+                 20260101T113000Z (20260101T112500Z + 5 min.)";
+    let wrong = |what: &str, code: &str| Some(format!("the clock of this machine {what} ({code})"));
+    let late = "is wrong, or requests arrive minutes late";
+    let signature = "InvalidSignatureException";
+    let mismatch = "SignatureDoesNotMatch";
+    let cases = [
+        (signature, expired, None, wrong("is 20m behind", signature)),
+        (mismatch, expired, None, wrong("is 20m behind", mismatch)),
+        (signature, early, None, wrong("is 35m ahead", signature)),
+        // The time of the answer precedes that of the message, which a retry has corrected.
+        (signature, expired, Some("2026-01-01T10:00:00Z"), wrong("is 2h ahead", signature)),
+        (signature, expired, Some("2026-01-01T12:00:10Z"), wrong("is 20m behind", signature)),
+        (
+            "RequestTimeTooSkewed",
+            "",
+            Some("2026-01-02T12:00:00Z"),
+            wrong("is 1d behind", "RequestTimeTooSkewed"),
+        ),
+        ("RequestExpired", "Request has expired.", None, wrong(late, "RequestExpired")),
+        (signature, "Signature expired: soon (x)", None, wrong(late, signature)),
+        (signature, "Signature expired: 2026é101T12000Z (é)", None, wrong(late, signature)),
+        (signature, "Credential should be scoped to a valid region.", None, None),
+        (mismatch, "The request signature we calculated does not match", None, None),
+        ("ExpiredToken", "The security token included in the request is expired", None, None),
+    ];
+    for (code, message, date, expected) in cases {
+        assert_eq!(clock_fault(code, message, date.map(at), now), expected, "{code} {message}");
     }
 }

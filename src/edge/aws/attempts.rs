@@ -1,0 +1,105 @@
+//! Attempts at requests: counted, and not repeated where nothing answers.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sqs::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+
+use crate::clock;
+
+/// A scope that has answered nothing for this long is not asked again by the same request.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// The answers of a scope during one reading.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answers(Arc<AnswerState>);
+
+#[derive(Debug, Default)]
+struct AnswerState {
+    /// The start of the reading.
+    begun: Mutex<Option<Instant>>,
+    answered: AtomicBool,
+    /// The URL that is asked.
+    url: OnceLock<String>,
+}
+
+impl Answers {
+    /// Begins a reading, and forgets earlier answers.
+    pub(super) fn begin(&self) {
+        *self.0.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::tick());
+        self.0.answered.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether there was an answer.
+    pub(super) fn any(&self) -> bool {
+        self.0.answered.load(Ordering::Relaxed)
+    }
+
+    /// Returns the URL of the first request; `None` before it.
+    pub(super) fn url(&self) -> Option<&str> {
+        self.0.url.get().map(String::as_str)
+    }
+
+    fn is_silent(&self) -> bool {
+        let begun = *self.0.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.any() && begun.is_none_or(|begun| begun.elapsed() >= SILENCE_MAX)
+    }
+}
+
+/// Counts requests as they are sent, retries included, and notes answers.
+#[derive(Debug)]
+pub(super) struct RequestCounter(pub(super) Arc<AtomicU64>, pub(super) Answers);
+
+impl Intercept for RequestCounter {
+    fn name(&self) -> &'static str {
+        "RequestCounter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.1.0.url.get_or_init(|| context.request().uri().to_owned());
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_after_transmit(
+        &self,
+        _: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.1.0.answered.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Refuses to repeat a request to a scope that is silent, so that the scope costs one timeout and
+/// not one for each attempt.
+#[derive(Debug)]
+pub(super) struct NoRetryOfSilence(pub(super) Answers);
+
+impl ClassifyRetry for NoRetryOfSilence {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.output_or_error() {
+            Some(Err(error)) if error.is_timeout_error() && self.0.is_silent() => {
+                RetryAction::RetryForbidden
+            }
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "NoRetryOfSilence"
+    }
+}

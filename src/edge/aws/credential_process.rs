@@ -1,0 +1,148 @@
+//! Credentials from the command of a `credential_process`.
+//!
+//! The SDK leaves a command that does not end running, and quotes its output in errors. Promises:
+//! dropping the future ends the command with its process group; no error shows any of the output,
+//! which may hold a secret.
+
+use std::process::Stdio;
+use std::time::UNIX_EPOCH;
+
+use aws_sdk_sqs::config::Credentials;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+use crate::time::Timestamp;
+
+/// The longest output, in bytes.
+const OUTPUT_MAX: u64 = 64 << 10;
+
+/// Runs the command and reads its answer. Errors say what the command did: `failed (exit status 1)`.
+pub(super) async fn run(command: &str) -> Result<Credentials, String> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).process_group(0).kill_on_drop(true);
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let started = shell.spawn().map_err(|cause| crate::error::io_cause(&cause));
+    let mut running = Running(Some(started.map_err(|cause| format!("did not start ({cause})"))?));
+    let Some(child) = &mut running.0 else { unreachable!("it was stored above") };
+    let mut output = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        let read = stdout.take(OUTPUT_MAX + 1).read_to_end(&mut output).await;
+        read.map_err(|_| "closed its output")?;
+    }
+    if output.len() as u64 > OUTPUT_MAX {
+        return Err("printed more than 64 KiB".into());
+    }
+    let status = child.wait().await.map_err(|_| "was not waited for")?;
+    // What the command has left running, such as a cache of credentials, lives on.
+    running.0 = None;
+    match status.code() {
+        Some(0) => parse(&output),
+        Some(code) => Err(format!("failed (exit status {code})")),
+        None => Err("was ended by a signal".into()),
+    }
+}
+
+/// A command that is killed with its process group when it is dropped.
+struct Running(Option<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let id = self.0.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(Pid::from_raw) {
+            // The group may have ended by itself.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Parses the output, a JSON object with `Version`, `AccessKeyId`, `SecretAccessKey`, and perhaps
+/// `SessionToken` and `Expiration`.
+fn parse(output: &[u8]) -> Result<Credentials, String> {
+    let Ok(Value::Object(answer)) = serde_json::from_slice(output) else {
+        return Err("printed no JSON object".into());
+    };
+    let get = |name: &str| {
+        let mut pairs = answer.iter();
+        pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    };
+    if get("Version").and_then(Value::as_u64) != Some(1) {
+        return Err("printed no 'Version' 1".into());
+    }
+    let text = |name| get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let wanted = |name| text(name).ok_or_else(|| format!("printed no '{name}'"));
+    let expiry = text("Expiration").map(|text| {
+        let at = Timestamp::parse(text).ok_or("printed an 'Expiration' that is no time")?;
+        Ok::<_, String>(UNIX_EPOCH + at.since(Timestamp::from_millis(0)))
+    });
+    let (id, secret) = (wanted("AccessKeyId")?, wanted("SecretAccessKey")?);
+    let token = text("SessionToken").map(str::to_owned);
+    Ok(Credentials::new(id, secret, token, expiry.transpose()?, "credential_process"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use futures_util::future::select;
+
+    use super::*;
+    use crate::clock;
+
+    /// A command may start others, which end with it.
+    #[test]
+    fn dropped_command_ends_with_its_process_group() {
+        let file = std::env::temp_dir().join(format!("dlq-process-{}", std::process::id()));
+        let command = format!(
+            "echo $$ >'{0}.new'; mv '{0}.new' '{0}'; sleep 600 & sleep 600",
+            file.display()
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let until = clock::tick() + Duration::from_secs(20);
+        let started = async {
+            while !file.exists() {
+                assert!(clock::tick() < until, "the command did not start");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        runtime.block_on(async {
+            select(pin!(run(&command)), pin!(started)).await;
+        });
+        let group = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let group = Pid::from_raw(group).unwrap();
+        while rustix::process::test_kill_process_group(group).is_ok() {
+            assert!(clock::tick() < until, "the group lives on");
+            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
+        }
+    }
+
+    #[test]
+    fn process_output_is_parsed_and_never_quoted() {
+        let key = r#""AccessKeyId":"AKID","SecretAccessKey":"hunter2""#;
+        let rows = [
+            (format!(r#"{{"Version":1,{key}}}"#), None),
+            (format!(r#"{{"version":1,{key},"SessionToken":"t","Other":[1]}}"#), None),
+            (format!(r#"{{"Version":1,{key},"Expiration":"2099-01-01T00:00:00+00:00"}}"#), None),
+            (
+                format!(r#"{{"Version":1,{key},"Expiration":"hunter2"}}"#),
+                Some("printed an 'Expiration' that is no time"),
+            ),
+            (format!(r#"{{"Version":2,{key}}}"#), Some("printed no 'Version' 1")),
+            (format!(r#"{{{key}}}"#), Some("printed no 'Version' 1")),
+            (
+                r#"{"Version":1,"AccessKeyId":"hunter2"}"#.into(),
+                Some("printed no 'SecretAccessKey'"),
+            ),
+            (r#"{"Version":1,"AccessKeyId":""}"#.into(), Some("printed no 'AccessKeyId'")),
+            ("hunter2".into(), Some("printed no JSON object")),
+            (String::new(), Some("printed no JSON object")),
+        ];
+        for (output, expected) in rows {
+            let parsed = parse(output.as_bytes());
+            assert_eq!(parsed.err().as_deref(), expected, "{output}");
+        }
+    }
+}

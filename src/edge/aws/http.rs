@@ -1,0 +1,139 @@
+//! The HTTP client of all requests, also of those for credentials.
+//!
+//! TLS by ring, a pool of connections, and the proxies of the environment. Promises: the error of a
+//! request names the endpoint, and the proxy if there is one; a connection that is not made in time
+//! is not tried again within the request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_sqs::config::SharedHttpClient;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
+use super::error::innermost;
+use super::proxy::{Proxies, Proxy, SILENCE, unanswered};
+
+/// Returns the HTTP client of all scopes. Connectors depend on the timeouts only, so that clients
+/// can share them.
+pub(super) fn http_client(proxies: Arc<Proxies>) -> SharedHttpClient {
+    let made: Mutex<HashMap<_, SharedHttpConnector>> = Mutex::default();
+    http_client_fn(move |settings, components| {
+        let timeouts = (settings.connect_timeout(), settings.read_timeout());
+        let make = || {
+            let (settings, sleep) = (settings.clone(), components.sleep_impl());
+            let connector = move |proxy: ProxyConfig| {
+                let mut connector = aws_smithy_http_client::Connector::builder()
+                    .connector_settings(settings.clone())
+                    .proxy_config(proxy);
+                connector.set_sleep_impl(sleep.clone());
+                let tls = Provider::Rustls(CryptoMode::Ring);
+                SharedHttpConnector::new(connector.tls_provider(tls).build())
+            };
+            SharedHttpConnector::new(RoutingConnector {
+                proxies: proxies.clone(),
+                connector: Box::new(connector),
+                made: Mutex::default(),
+            })
+        };
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.entry(timeouts).or_insert_with(make).clone()
+    })
+}
+
+/// Sends each request directly or through its proxy.
+struct RoutingConnector {
+    proxies: Arc<Proxies>,
+    connector: Box<dyn Fn(ProxyConfig) -> SharedHttpConnector + Send + Sync>,
+    /// The connectors that were needed so far, by the URL of the proxy.
+    made: Mutex<HashMap<Option<String>, SharedHttpConnector>>,
+}
+
+impl RoutingConnector {
+    fn connector(&self, proxy: Option<&Proxy>) -> Result<SharedHttpConnector, ConnectorError> {
+        let url = proxy.map(|proxy| proxy.url.clone());
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connector) = made.get(&url) {
+            return Ok(connector.clone());
+        }
+        let config = match &url {
+            Some(url) => ProxyConfig::all(url.as_str())
+                .map_err(|error| ConnectorError::user(error.to_string().into()))?,
+            None => ProxyConfig::disabled(),
+        };
+        let connector = (self.connector)(config);
+        Ok(made.entry(url).or_insert(connector).clone())
+    }
+}
+
+impl HttpConnector for RoutingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (endpoint, proxy) = self.proxies.route(request.uri());
+        let connector = match self.connector(proxy.as_ref()) {
+            Ok(connector) => connector,
+            Err(error) => return HttpConnectorFuture::ready(Err(error)),
+        };
+        let sent = connector.call(request);
+        HttpConnectorFuture::new(async move {
+            sent.await.map_err(|error| named(&error, endpoint, proxy))
+        })
+    }
+}
+
+impl fmt::Debug for RoutingConnector {
+    /// Without the proxies, whose URLs may hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoutingConnector").finish_non_exhaustive()
+    }
+}
+
+/// The failure of a request that got no answer.
+#[derive(Debug)]
+pub(super) struct Unanswered(String);
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
+/// Adds endpoint and proxy to an error. A connector's timeout is one of connecting: that of an
+/// answer is not the connector's.
+fn named(error: &ConnectorError, endpoint: String, proxy: Option<Proxy>) -> ConnectorError {
+    let cause = if error.is_timeout() { SILENCE.to_owned() } else { plain(&innermost(error)) };
+    let refused = cause.contains("407");
+    let unanswered = Box::new(Unanswered(unanswered(&endpoint, proxy.as_ref(), &cause)));
+    match (error.is_timeout(), error.is_io(), error.as_other()) {
+        // Of no kind that is tried again.
+        (true, _, _) => ConnectorError::other(unanswered, None),
+        _ if refused => ConnectorError::user(unanswered),
+        (_, true, _) => ConnectorError::io(unanswered),
+        _ if error.is_user() => ConnectorError::user(unanswered),
+        (_, _, kind) => ConnectorError::other(unanswered, kind),
+    }
+}
+
+/// Puts causes of the libraries into words.
+fn plain(cause: &str) -> String {
+    if cause.contains("failed to lookup address") || cause.contains("nodename nor servname") {
+        return "the name of the host is not known".into();
+    }
+    let known = [
+        ("tunnel error: proxy auth", "the proxy asks for credentials (HTTP 407)"),
+        ("tunnel error: unexpected end", "the proxy closed the connection"),
+        ("tunnel error:", "the proxy refused the connection"),
+        ("UnknownIssuer", "its certificate is from an issuer that is not trusted"),
+        ("connection closed before message completed", "the connection was closed"),
+        ("unexpected end of file", "the connection was closed"),
+    ];
+    let found = known.iter().find(|(text, _)| cause.contains(text));
+    found.map_or_else(|| cause.to_owned(), |(_, words)| (*words).to_owned())
+}
