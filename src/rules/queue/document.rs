@@ -48,10 +48,28 @@ pub struct Watched {
 
 /// A failure that was reported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredFailure")]
 struct KnownFailure {
     reason: String,
     /// The time of the last round that had it.
     at: Timestamp,
+}
+
+/// The forms of a failure in the file. Before failures had a time, they were texts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredFailure {
+    Reason(String),
+    Known { reason: String, at: Timestamp },
+}
+
+impl From<StoredFailure> for KnownFailure {
+    fn from(stored: StoredFailure) -> Self {
+        match stored {
+            StoredFailure::Reason(reason) => KnownFailure { reason, at: Timestamp::from_millis(0) },
+            StoredFailure::Known { reason, at } => KnownFailure { reason, at },
+        }
+    }
 }
 
 /// A queue that is not quiet.
@@ -486,6 +504,13 @@ mod tests {
             let (_, kept) = apply(&format!("job-{n}"), day(61));
             assert_eq!(kept, FAILURES_MAX.min(n + 2));
         }
+    }
+
+    #[test]
+    fn failure_without_a_time_is_read() {
+        let old = r#"{"floor":0,"rounds":{},"failures":{"x":"denied"},"queues":{}}"#;
+        let read: Watched = serde_json::from_str(old).unwrap();
+        assert_eq!(read.failures["x"], KnownFailure { reason: "denied".into(), at: at(0) });
     }
 
     #[test]

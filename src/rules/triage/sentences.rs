@@ -38,7 +38,17 @@ pub(super) fn title(category: Category, basis: Basis, confidence: f64) -> String
 
 /// Returns the explanation: what happened, and the basis of that.
 pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bool) -> String {
-    let what = match category {
+    let (what, how) = (what_happened(category, basis), how_known(basis));
+    let few = if is_few { " The sample is too small to represent the whole queue." } else { "" };
+    let hedge = match basis {
+        Basis::CodeAndText | Basis::Code | Basis::UnknownError | Basis::Nothing => "",
+        _ => "As far as the evidence shows, ",
+    };
+    format!("{hedge}{} {what}. {how}{few}", count(messages, "message"))
+}
+
+fn what_happened(category: Category, basis: Basis) -> &'static str {
+    match category {
         Category::Throttling => "were rejected because too many calls ran at once",
         Category::Permission => "failed because a permission was missing",
         Category::MissingTarget => "failed because their target does not exist",
@@ -82,8 +92,11 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
             "failed with an error that no rule knows"
         }
         Category::Unknown => "failed for a reason that no rule knows",
-    };
-    let how = match basis {
+    }
+}
+
+fn how_known(basis: Basis) -> &'static str {
+    match basis {
         Basis::CodeAndText => "The service that put them here says so, as a code and in words.",
         Basis::Code => "The service that put them here says so, as a code of its own.",
         Basis::Claimed => {
@@ -107,13 +120,7 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
         Basis::Counts => "No error says so; counts and settings suggest it.",
         Basis::UnknownError => "The error that they state is the first thing to read.",
         Basis::Nothing => "Manual investigation needed.",
-    };
-    let few = if is_few { " The sample is too small to represent the whole queue." } else { "" };
-    let hedge = match basis {
-        Basis::CodeAndText | Basis::Code | Basis::UnknownError | Basis::Nothing => "",
-        _ => "As far as the evidence shows, ",
-    };
-    format!("{hedge}{} {what}. {how}{few}", count(messages, "message"))
+    }
 }
 
 /// Returns what a person does first.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::key::{KEY_MAX, Role, normalized_key, role};
+use super::key::{ErrorPart, KEY_MAX, normalized_key, role};
 
 /// Limit on the keys of an object that are read.
 const KEYS_MAX: usize = 2_000;
@@ -161,27 +161,29 @@ impl<'a> ErrorFields<'a> {
         const JOB_REASONS: [&str; 3] = ["reason", "statusmessage", "failedmessage"];
         let role = role(name);
         match (role, value) {
-            (Some(Role::Class), Value::String(text)) if is_one_word(text) => {
+            (Some(ErrorPart::Class), Value::String(text)) if is_one_word(text) => {
                 let is_root = name.contains("cause") || name.contains("root");
                 self.class = self.class.filter(|_| !is_root).or(Some((key, text)));
             }
-            (Some(Role::Message), Value::String(text)) if is_one_word(text) => {
+            (Some(ErrorPart::Message), Value::String(text)) if is_one_word(text) => {
                 self.word = self.word.or(Some((key, text)));
             }
-            (Some(Role::Message), Value::String(text)) => {
+            (Some(ErrorPart::Message), Value::String(text)) => {
                 self.message = self.message.or(Some((key, text)));
             }
-            (Some(Role::Error), Value::String(text)) => {
+            (Some(ErrorPart::Error), Value::String(text)) => {
                 self.error = self.error.or(Some((key, text)));
             }
-            (Some(Role::Error | Role::Message), Value::Object(inner)) => {
+            (Some(ErrorPart::Error | ErrorPart::Message), Value::Object(inner)) => {
                 self.nested = self.nested.or(Some(inner));
             }
-            (Some(Role::Stack), Value::String(text)) if text.contains('\n') => {
+            (Some(ErrorPart::Stack), Value::String(text)) if text.contains('\n') => {
                 self.stack = self.stack.or(Some(value));
             }
-            (Some(Role::Code), Value::String(_)) => self.code = self.code.or(Some((key, value))),
-            (Some(Role::Code), Value::Number(code)) if code.as_f64() != Some(0.0) => {
+            (Some(ErrorPart::Code), Value::String(_)) => {
+                self.code = self.code.or(Some((key, value)))
+            }
+            (Some(ErrorPart::Code), Value::Number(code)) if code.as_f64() != Some(0.0) => {
                 self.code = self.code.or(Some((key, value)));
             }
             (None, Value::String(text))

@@ -23,7 +23,7 @@ pub(in crate::rules::evidence) fn normalized_key<'a>(
 
 /// The part of an error that the value of a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ErrorPart {
     Class,
     Message,
     /// The error itself: a text, a class or an object.
@@ -34,7 +34,7 @@ pub(super) enum Role {
 
 /// Returns the role of a normalized key that is about a failure: `reasonpoisoned`,
 /// `nservicebusexceptioninfomessage`, `deadletterreason`.
-pub(super) fn role(name: &str) -> Option<Role> {
+pub(super) fn role(name: &str) -> Option<ErrorPart> {
     const STEMS: [&str; 10] = [
         "error",
         "exception",
@@ -57,11 +57,11 @@ pub(super) fn role(name: &str) -> Option<Role> {
         "dlqmessage",
         "messagetype",
     ];
-    const ENDS: [(Role, &[&str]); 5] = [
-        (Role::Stack, &["stacktrace", "stack", "trace", "traceback", "backtrace"]),
-        (Role::Class, &["type", "class", "classname", "fqcn", "errorname", "exceptionname"]),
+    const ENDS: [(ErrorPart, &[&str]); 5] = [
+        (ErrorPart::Stack, &["stacktrace", "stack", "trace", "traceback", "backtrace"]),
+        (ErrorPart::Class, &["type", "class", "classname", "fqcn", "errorname", "exceptionname"]),
         (
-            Role::Message,
+            ErrorPart::Message,
             &[
                 "message",
                 "msg",
@@ -74,8 +74,8 @@ pub(super) fn role(name: &str) -> Option<Role> {
                 "cause",
             ],
         ),
-        (Role::Code, &["code", "errornumber", "errno"]),
-        (Role::Error, &["error", "exception", "failure", "fault"]),
+        (ErrorPart::Code, &["code", "errornumber", "errno"]),
+        (ErrorPart::Error, &["error", "exception", "failure", "fault"]),
     ];
     let stem = STEMS.iter().find(|stem| name.contains(**stem))?;
     let is_default = *stem == "fault" && name.contains("default");
@@ -84,9 +84,9 @@ pub(super) fn role(name: &str) -> Option<Role> {
         return None;
     }
     if name.starts_with("reason") || name.starts_with("cause") {
-        return Some(Role::Message);
+        return Some(ErrorPart::Message);
     }
-    let ends = |(_, ends): &&(Role, &[&str])| ends.iter().any(|end| name.ends_with(end));
+    let ends = |(_, ends): &&(ErrorPart, &[&str])| ends.iter().any(|end| name.ends_with(end));
     ENDS.iter().find(ends).map(|(role, _)| *role)
 }
 
@@ -97,19 +97,19 @@ mod tests {
     #[test]
     fn role_follows_from_the_end_of_a_key() {
         let rows = [
-            ("reason_poisoned", Some(Role::Message)),
-            ("NServiceBus.ExceptionInfo.ExceptionType", Some(Role::Class)),
-            ("NServiceBus.ExceptionInfo.Message", Some(Role::Message)),
+            ("reason_poisoned", Some(ErrorPart::Message)),
+            ("NServiceBus.ExceptionInfo.ExceptionType", Some(ErrorPart::Class)),
+            ("NServiceBus.ExceptionInfo.Message", Some(ErrorPart::Message)),
             ("NServiceBus.TimeOfFailure", None),
-            ("rbs2-error-details", Some(Role::Message)),
-            ("kafka_dlt-exception-fqcn", Some(Role::Class)),
-            ("__connect.errors.exception.class.name", Some(Role::Class)),
+            ("rbs2-error-details", Some(ErrorPart::Message)),
+            ("kafka_dlt-exception-fqcn", Some(ErrorPart::Class)),
+            ("__connect.errors.exception.class.name", Some(ErrorPart::Class)),
             ("__connect.errors.connector.name", None),
-            ("dead-letter-cause-message", Some(Role::Message)),
-            ("DeadLetterErrorDescription", Some(Role::Message)),
-            ("x-exception-stacktrace", Some(Role::Stack)),
-            ("exceptionCode", Some(Role::Code)),
-            ("validationError", Some(Role::Error)),
+            ("dead-letter-cause-message", Some(ErrorPart::Message)),
+            ("DeadLetterErrorDescription", Some(ErrorPart::Message)),
+            ("x-exception-stacktrace", Some(ErrorPart::Stack)),
+            ("exceptionCode", Some(ErrorPart::Code)),
+            ("validationError", Some(ErrorPart::Error)),
             ("default_message", None),
             ("failedMessage", None),
             ("rejectedMessageType", None),

@@ -53,9 +53,9 @@ enum Weight {
     Name,
 }
 
-/// Place of an object in a message.
+/// The part of a message that an object stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum MessagePart {
     Headers,
     Payload,
 }
@@ -75,16 +75,16 @@ impl Subject {
     /// Returns the subject of a message from its attributes and its JSON.
     pub(super) fn new(attributes: &Map<String, Value>, json: Option<&Value>) -> Self {
         let mut subject = Subject::default();
-        subject.read(attributes, Place::Headers);
+        subject.read(attributes, MessagePart::Headers);
         for inner in attributes.values().filter_map(Value::as_object) {
-            subject.read(inner, Place::Headers);
+            subject.read(inner, MessagePart::Headers);
         }
         let Some(json) = json else { return subject };
         for path in OBJECTS {
             if let Some(object) = json.pointer(path).and_then(Value::as_object) {
                 let name = path.to_ascii_lowercase();
                 let is_headers = name.ends_with("headers") || name.ends_with("attributes");
-                let place = if is_headers { Place::Headers } else { Place::Payload };
+                let place = if is_headers { MessagePart::Headers } else { MessagePart::Payload };
                 subject.read(object, place);
             }
         }
@@ -98,7 +98,7 @@ impl Subject {
         subject
     }
 
-    fn read(&mut self, object: &Map<String, Value>, place: Place) {
+    fn read(&mut self, object: &Map<String, Value>, place: MessagePart) {
         const GIVEN: [&str; 11] = [
             "args",
             "arguments",
@@ -116,7 +116,8 @@ impl Subject {
             let mut buffer = [0; KEY_MAX];
             GIVEN.contains(&normalized_key(key, &mut buffer))
         };
-        let is_call = place == Place::Payload && object.keys().take(KEYS_READ_MAX).any(is_given);
+        let is_call =
+            place == MessagePart::Payload && object.keys().take(KEYS_READ_MAX).any(is_given);
         for (key, value) in object.iter().take(KEYS_READ_MAX) {
             let word = match value {
                 Value::String(word) => word,
@@ -130,7 +131,8 @@ impl Subject {
             let name = normalized_key(key, &mut buffer);
             self.is_change |= matches!(name, "op" | "operation");
             let found = meaning(name, is_call);
-            let found = found.or_else(|| header_meaning(name).filter(|_| place == Place::Headers));
+            let found =
+                found.or_else(|| header_meaning(name).filter(|_| place == MessagePart::Headers));
             if let Some((label, weight)) = found {
                 match label {
                     "origin" => {
