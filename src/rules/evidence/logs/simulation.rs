@@ -151,7 +151,7 @@ fn run_samples(mix: &Mix, seeds: std::ops::Range<u64>, mixed: bool) -> Score {
         let (log, dead) = generate(mix, seed);
         let mut random = Random::new(seed ^ 0x5eed);
         let last = log[log.len() - 1].at;
-        let has_line = |truth: &str| !truth.contains("timed out") && truth != "ExitError";
+        let has_line = |truth: &str| !truth.contains("timed out") && truth != "Runtime exited";
         let logged: Vec<&Dead> =
             dead.iter().filter(|one| one.truth.is_some_and(has_line)).collect();
         for _ in 0..15 {
