@@ -8,7 +8,7 @@ pub(super) const NAME_MAX: usize = 64;
 /// Minimum length of a random value.
 const RANDOM_MIN: usize = 16;
 /// Secret names at the end of any name, in the singular and the plural.
-const SECRET_ENDS: [&str; 69] = [
+const SECRET_ENDS: [&str; 71] = [
     "accesskey",
     "accesskeyid",
     "accountkey",
@@ -33,6 +33,7 @@ const SECRET_ENDS: [&str; 69] = [
     "functionskey",
     "hmackey",
     "kennwort",
+    "keypass",
     "licensekey",
     "magiclink",
     "masterkey",
@@ -73,6 +74,7 @@ const SECRET_ENDS: [&str; 69] = [
     "signingkey",
     "sshkey",
     "storagekey",
+    "storepass",
     "subscriptionkey",
     "token",
     "verificationcode",
