@@ -283,6 +283,11 @@ fn messages_that_stay_hidden_fail_the_pass() {
             one("InternalError"),
             Some("1 message back into queue 'orders-dlq': InternalError; "),
         ),
+        (
+            "nothing is confirmed",
+            (Behavior::Body("{}"), none()),
+            Some("12 messages back into queue 'orders-dlq': the answer does not confirm it; "),
+        ),
         ("one is visible already", one("AWS.SimpleQueueService.MessageNotInflight"), None),
         ("all are put back", (Behavior::Normal, none()), None),
     ];
