@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use dlq::args::{Color, Given};
 use dlq::clock;
-use dlq::config::{Env, state_dir};
+use dlq::config::{Aws, Env, state_dir};
 use dlq::document::Keys;
 use dlq::error::Error;
 use dlq::event::Severity;
@@ -48,7 +48,7 @@ fn resolve_incident(filter: &mut LogFilter, journal: &Journal, follow: bool) -> 
 }
 
 /// Returns sentences for a terminal, a story for one incident there, else lines.
-fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store) -> Form {
+fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store, aws: &Aws) -> Form {
     let Some(columns) = wire::stdout_width().filter(|_| !given.has("json")) else {
         return Form::Lines;
     };
@@ -60,10 +60,10 @@ fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store) -> Form {
                 log::warn(&error.to_string());
                 SentLog::default()
             });
-            Form::Story(Story::new(style, sent))
+            Form::Story(Story::new(style, sent, aws.has_scopes()))
         }
-        (_, true) => Form::Text(JournalText::new(style, Severity::Debug)),
-        _ => Form::Text(JournalText::new(style, Severity::Info)),
+        (_, true) => Form::Text(JournalText::new(style, Severity::Debug, aws.seen_scopes())),
+        _ => Form::Text(JournalText::new(style, Severity::Info, aws.seen_scopes())),
     }
 }
 
@@ -89,6 +89,6 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let journal = Journal::new(&store, settings.state.rotation());
     filter.since = given.span("since").map(|span| clock::now().minus(span));
     resolve_incident(&mut filter, &journal, follow)?;
-    let mut form = form(given, &env, &filter, &store);
+    let mut form = form(given, &env, &filter, &store, &settings.aws);
     print(journal, &mut filter, &mut form, &mut out, follow).map(ExitOutcome::from_failed)
 }

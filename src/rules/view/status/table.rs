@@ -128,6 +128,13 @@ impl TextTable {
             }
             let (length, width) = (cell.chars().count(), widths[column]);
             line += &" ".repeat(gap + GAP);
+            // A name that is longer than the rest of the page begins as far left as it has to.
+            if column == names && column_start(widths, column) + length > self.style.page.width {
+                let indent = self.style.page.width.saturating_sub(length).min(GAP);
+                let before = line.trim_end();
+                line = if before.is_empty() { String::new() } else { format!("{before}\n") };
+                line += &" ".repeat(indent);
+            }
             line += &shade.map_or(cell.clone(), |shade| self.style.page.paint(shade, cell));
             gap = width.saturating_sub(length);
             if column == names && length > width {
