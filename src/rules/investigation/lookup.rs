@@ -93,17 +93,21 @@ pub fn open_queue(incidents: &[Incident], queue: &str, doing: &str) -> Result<St
     let arns: BTreeSet<&str> = named_so.map(|one| one.queue.arn.as_str()).collect();
     match (arns.first(), arns.len()) {
         (Some(arn), 1) => Ok((*arn).to_owned()),
-        (Some(_), places) => {
-            let arns = named(arns.iter().map(|arn| safe(arn).into_owned()), places);
-            let queue = safe(queue);
-            Err(Error::wrong(format!("queue '{queue}' is in {places} places; give one of {arns}")))
-        }
+        (Some(_), _) => Err(in_several_places(queue, &arns)),
         (None, _) => {
             let shown = shorten(queue, NAME_MAX);
             let why = no_incident(incidents, queue);
             Err(Error::failed(doing, safe(&shown), why))
         }
     }
+}
+
+/// Returns the refusal of a name that several queues have.
+pub fn in_several_places(queue: &str, arns: &BTreeSet<&str>) -> Error {
+    let places = arns.len();
+    let arns = named(arns.iter().map(|arn| safe(arn).into_owned()), places);
+    let queue = safe(queue);
+    Error::wrong(format!("queue '{queue}' is in {places} places; give one of {arns}"))
 }
 
 /// Returns the reason why no open incident is meant.
