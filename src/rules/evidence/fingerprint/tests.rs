@@ -13,6 +13,7 @@ use crate::text::hidden;
 use crate::time::Timestamp;
 
 mod corpus;
+mod hostile;
 
 fn found(message: &Message) -> Fingerprint {
     compute(&decode(message))
