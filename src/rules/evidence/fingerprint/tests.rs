@@ -195,8 +195,8 @@ fn grouped<'a>(letters: impl Iterator<Item = &'a corpus::Letter>) -> Value {
     let mut grouper = Grouper::default();
     for letter in letters {
         let content = decode(&letter.message).content.digest();
-        let sent = letter.message.system["SentTimestamp"].parse().map(Timestamp::from_millis);
-        grouper.add(&letter.file, sent.ok(), content, letter.found.clone());
+        let sent = letter.message.system.get("SentTimestamp").and_then(|sent| sent.parse().ok());
+        grouper.add(&letter.file, sent.map(Timestamp::from_millis), content, letter.found.clone());
     }
     let mut written = serde_json::to_value(grouper.finish()).unwrap();
     // The messages of a group keep the order of arrival.
@@ -213,7 +213,7 @@ fn grouping_ignores_the_order_of_messages() {
     let expected = grouped(letters.iter());
     assert_eq!(grouped(letters.iter().rev()), expected, "from the end");
     for step in [7, 11, 101] {
-        // 558 is 2 times 9 and 31: a step coprime to all visits every message once.
+        // 628 is 4 times 157: a step coprime to both visits every message once.
         let order = (0..letters.len()).map(|index| &letters[index * step % letters.len()]);
         assert_eq!(grouped(order), expected, "every {step}th");
     }
