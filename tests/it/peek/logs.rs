@@ -143,7 +143,7 @@ fn answers_of_search_are_told_apart() {
     let rows = [
         ("recurrence", setup(Log::Lines(recurring())), "found", "1 of 1 message"),
         ("custom-group", custom, "found", "1 of 1 message"),
-        ("empty", setup(Log::Lines(Vec::new())), "never_run", "no invocation started"),
+        ("empty", setup(Log::Lines(Vec::new())), "never_run", "the log shows no invocation"),
         ("throttled", setup(Log::Refuse("ThrottlingException")), "cut", "too often"),
         ("denied", setup(Log::Refuse("AccessDeniedException")), "denied", "logs:FilterLogEvents"),
         ("no-list", denied, "denied", "lambda:ListEventSourceMappings"),
