@@ -126,7 +126,7 @@ pub fn parse_span(text: &str) -> Option<Duration> {
 /// Formats a duration for people in its two largest units: `2d 3h`, `5m 10s`, `450ms`.
 pub fn show_span(span: Duration) -> String {
     let seconds = span.as_secs();
-    if seconds == 0 {
+    if seconds == 0 && !span.is_zero() {
         return format!("{}ms", span.as_millis());
     }
     let parts = [
@@ -136,7 +136,8 @@ pub fn show_span(span: Duration) -> String {
         (seconds % 60, "s"),
     ];
     let first = parts.iter().position(|(n, _)| *n > 0).unwrap_or(3);
-    let shown = parts[first..].iter().take(2).filter(|(n, _)| *n > 0);
+    let shown = parts[first..].iter().take(2).enumerate();
+    let shown = shown.filter(|(at, (n, _))| *at == 0 || *n > 0).map(|(_, part)| part);
     shown.map(|(n, unit)| format!("{n}{unit}")).collect::<Vec<_>>().join(" ")
 }
 
@@ -200,7 +201,8 @@ mod tests {
 
     #[test]
     fn show_span_has_two_units_at_most() {
-        assert_eq!(show_span(Duration::from_secs(0)), "0ms");
+        assert_eq!(show_span(Duration::ZERO), "0s");
+        assert_eq!(show_span(Duration::from_millis(450)), "450ms");
         assert_eq!(show_span(Duration::from_secs(90)), "1m 30s");
         assert_eq!(show_span(Duration::from_secs(3 * 86_400)), "3d");
         assert_eq!(show_span(Duration::from_secs(86_400 + 61)), "1d");

@@ -4,19 +4,21 @@ use std::process::ExitCode;
 
 use dlq::args::{Color, Given};
 use dlq::clock;
-use dlq::config::{Env, state_dir};
+use dlq::config::{Aws, Env, state_dir};
 use dlq::document::Keys;
 use dlq::error::Error;
 use dlq::event::Severity;
 use dlq::journal::Journal;
 use dlq::journal::filter::LogFilter;
-use dlq::journal::print::{Form, POLL_INTERVAL, matching_incidents, print};
+use dlq::journal::print::{Form, JournalIncidents, POLL_INTERVAL, print};
 use dlq::log;
 use dlq::programs::LOG;
+use dlq::rules::investigation::lookup::no_such_id;
 use dlq::rules::notification::sent_log::SentLog;
 use dlq::rules::view::page::PageStyle;
 use dlq::rules::view::story::{JournalText, Story};
 use dlq::store::Store;
+use dlq::text::safe;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{self, Output};
 
@@ -24,8 +26,29 @@ fn main() -> ExitCode {
     tool::main(&LOG, run)
 }
 
+/// Returns the error of an incident that the journal does not have.
+fn unknown_incident(id: &str, why: &str) -> Error {
+    Error::failed("find incident", safe(id), why)
+}
+
+/// Resolves the incident of the filter. One that does not exist is an error, or is waited for.
+fn resolve_incident(filter: &mut LogFilter, journal: &Journal, follow: bool) -> Result<(), Error> {
+    let Some(id) = filter.incident().map(str::to_owned) else { return Ok(()) };
+    let incidents = JournalIncidents::read(journal, filter)?;
+    if incidents.found.is_empty() {
+        let others = incidents.others.iter().map(|(id, queue)| (id.as_str(), queue.as_str()));
+        let why = no_such_id("incident", &id, &others.collect::<Vec<_>>());
+        let error = unknown_incident(&id, &why);
+        match follow {
+            true => log::warn(&error.to_string()),
+            false => return Err(error),
+        }
+    }
+    filter.resolve_incident(&incidents.found)
+}
+
 /// Returns sentences for a terminal, a story for one incident there, else lines.
-fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store) -> Form {
+fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store, aws: &Aws) -> Form {
     let Some(columns) = wire::stdout_width().filter(|_| !given.has("json")) else {
         return Form::Lines;
     };
@@ -37,10 +60,10 @@ fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store) -> Form {
                 log::warn(&error.to_string());
                 SentLog::default()
             });
-            Form::Story(Story::new(style, sent))
+            Form::Story(Story::new(style, sent, aws.has_scopes()))
         }
-        (_, true) => Form::Text(JournalText::new(style, Severity::Debug)),
-        _ => Form::Text(JournalText::new(style, Severity::Info)),
+        (_, true) => Form::Text(JournalText::new(style, Severity::Debug, aws.seen_scopes())),
+        _ => Form::Text(JournalText::new(style, Severity::Info, aws.seen_scopes())),
     }
 }
 
@@ -53,7 +76,11 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let mut out = Output::new();
     while !dir.is_dir() {
         if !follow {
-            log::info(&format!("there is no journal yet in '{}'", dir.display()));
+            let why = format!("there is no journal yet in '{}'", dir.display());
+            if let Some(id) = filter.incident() {
+                return Err(unknown_incident(id, &why));
+            }
+            log::info(&why);
             return Ok(ExitOutcome::Done);
         }
         out.pause(POLL_INTERVAL)?;
@@ -61,14 +88,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let store = Store::open(&dir)?;
     let journal = Journal::new(&store, settings.state.rotation());
     filter.since = given.span("since").map(|span| clock::now().minus(span));
-    if filter.has_partial_incident() {
-        let found = matching_incidents(&journal, &filter)?;
-        if found.is_empty() && !follow {
-            let dir = dir.display();
-            log::warn(&format!("the journal in '{dir}' has no event of such an incident"));
-        }
-        filter.resolve_incident(&found)?;
-    }
-    let mut form = form(given, &env, &filter, &store);
+    resolve_incident(&mut filter, &journal, follow)?;
+    let mut form = form(given, &env, &filter, &store, &settings.aws);
     print(journal, &mut filter, &mut form, &mut out, follow).map(ExitOutcome::from_failed)
 }

@@ -26,6 +26,7 @@ use super::secret::Secret;
 use super::valid;
 use crate::glob::GlobList;
 use crate::journal::rotation::Rotation;
+use crate::rules::notification::scope::SeenScopes;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -125,6 +126,15 @@ section! {
 }
 
 impl Aws {
+    /// Returns the accounts and regions, as far as they are configured.
+    pub fn seen_scopes(&self) -> SeenScopes {
+        let names = self.accounts.iter().map(|one| one.name.as_ref().unwrap_or(&one.profile));
+        let names = names.map(String::as_str);
+        let regions = self.accounts.iter().flat_map(|one| one.region.iter().chain(&one.regions));
+        let regions = regions.chain(self.regions.iter()).map(String::as_str);
+        SeenScopes::new(names, regions)
+    }
+
     /// Whether more than one account or region is watched.
     pub fn has_scopes(&self) -> bool {
         let regions = |own: &[String]| if own.is_empty() { self.regions.len() } else { own.len() };

@@ -12,16 +12,18 @@ use crate::error::Error;
 use crate::event::Severity;
 use crate::rules::notification::message::Notice;
 use crate::store::{self, BlockingWait};
-use crate::text::nearest;
+use crate::text::unknown;
 use desktop::Desktop;
 
 /// Sends one test notice through the channel of that name, and waits for the result.
 pub fn test_channel(notifications: &Notifications, name: &str, color: bool) -> Result<(), Error> {
     let channels = &notifications.channels;
     let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
-        let known = nearest(name, channels.iter().map(|channel| channel.name.as_str()));
-        let hint = known.map_or(String::new(), |known| format!("; did you mean '{known}'?"));
-        return Err(Error::wrong(format!("no channel '{name}' in the configuration{hint}")));
+        let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+        return Err(Error::wrong(format!(
+            "option '--test-channel': {}",
+            unknown("channel", name, &names)
+        )));
     };
     let next = format!("channel '{name}' works");
     let notice = Notice::plain(Severity::Info, "dlq-tools", "a test notice", &next, clock::now());

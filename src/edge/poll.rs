@@ -159,9 +159,9 @@ impl Poller {
         for target in &mut targets {
             self.sqs.set_scope(target.scope, &mut target.queue);
         }
-        if targets.is_empty() && unseen.is_empty() && self.round == 1 {
-            let regions: Vec<&str> = (0..self.sqs.scopes()).map(|at| self.sqs.region(at)).collect();
-            log::warn(&format!("no dead-letter queue was found in '{}'", regions.join("', '")));
+        let sees_nothing = targets.is_empty() && unseen.is_empty();
+        if sees_nothing && self.round == 1 {
+            self.warn_of_no_queue()?;
         }
         // After discovery, so that a queue found just now counts as read in this round.
         let polled_at = clock::now();
@@ -187,7 +187,9 @@ impl Poller {
             finished.duration_ms,
             text::count(finished.api_calls, "request"),
         ));
-        let incomplete = !unseen.is_empty() || finished.unreadable > 0;
+        // A check of nothing is no check: a misspelt pattern would pass it for ever.
+        let incomplete =
+            !unseen.is_empty() || finished.unreadable > 0 || (sees_nothing && self.run.check);
         let news = (discovered.lines, unseen.failures);
         let (lines, raised) = self.apply(news, &polled, finished, polled_at)?;
         drop(polled);
@@ -201,6 +203,18 @@ impl Poller {
         let sentences: BTreeSet<String> = sentences.into_iter().collect();
         sentences.difference(&self.warned).for_each(|sentence| log::warn(sentence));
         self.warned = sentences;
+    }
+
+    /// Warns that no queue is polled: there is none, or the patterns select none.
+    fn warn_of_no_queue(&mut self) -> Result<(), Error> {
+        let doc = self.now_discovered()?;
+        let scopes = 0..self.sqs.scopes();
+        let entries =
+            scopes.clone().filter_map(|at| doc.entry(&self.sqs.cache_key(at, &self.monitoring)));
+        let known: usize = entries.map(|entry| entry.queues.len()).sum();
+        let regions: Vec<&str> = scopes.map(|at| self.sqs.region(at)).collect();
+        log::warn(&unmatched_pattern::nothing_selected(known, &regions));
+        Ok(())
     }
 
     /// Warns of patterns that match no dead-letter queue. A run of cron has too little to say: it

@@ -13,7 +13,6 @@ use crate::time::Timestamp;
 
 /// The fewest characters by which an incident may be named.
 pub const INCIDENT_MIN: usize = 8;
-const INCIDENT_LEN: usize = 36;
 
 /// The most names that are remembered, to find the nearest one.
 const NAMES_MAX: usize = 10_000;
@@ -98,9 +97,9 @@ impl LogFilter {
         self.incident.is_some()
     }
 
-    /// Returns whether the incident is named by the beginning of its id, which has to be resolved.
-    pub fn has_partial_incident(&self) -> bool {
-        self.incident.as_ref().is_some_and(|id| id.len() < INCIDENT_LEN)
+    /// Returns the id of the chosen incident, or its beginning, as it was given.
+    pub fn incident(&self) -> Option<&str> {
+        self.incident.as_deref()
     }
 
     /// Returns whether the id begins as the given one.
@@ -222,7 +221,7 @@ mod tests {
     #[test]
     fn partial_incident_is_one_incident_only() {
         let mut filter = LogFilter::new(None, None, Some("1f2e3d4c".into()));
-        assert!(filter.has_partial_incident() && filter.may_be_incident("1f2e3d4c-0000"));
+        assert!(filter.has_incident() && filter.may_be_incident("1f2e3d4c-0000"));
         let two = BTreeSet::from(["1f2e3d4c-0000".to_owned(), "1f2e3d4c-1111".to_owned()]);
         let error = filter.resolve_incident(&two).unwrap_err();
         assert!(matches!(error, Error::Wrong(_)) && error.to_string().contains("any of 2"));

@@ -106,22 +106,38 @@ fn print_line(
     }
 }
 
-/// Returns the incidents of the journal whose ids begin as the filter's.
-pub fn matching_incidents(
-    journal: &Journal,
-    filter: &LogFilter,
-) -> Result<BTreeSet<String>, Error> {
-    let mut tail = Tail::open(journal.clone())?;
-    let mut found = BTreeSet::new();
-    // Read errors are reported when the lines are printed.
-    while tail.advance().unwrap_or(true) {
-        if let Line::Event(head) = event::peek(tail.line())
-            && let Some(incident) = head.incident.filter(|id| filter.may_be_incident(id))
-        {
-            found.insert(incident.into_owned());
+/// The most incidents that are remembered, to find the nearest one.
+const OTHERS_MAX: usize = 10_000;
+
+/// The incidents of a journal, as far as they matter to a filter.
+#[derive(Debug, Default)]
+pub struct JournalIncidents {
+    /// Ids that begin as the filter's.
+    pub found: BTreeSet<String>,
+    /// Other ids with the names of their queues: the first ones, the oldest first.
+    pub others: Vec<(String, String)>,
+}
+
+impl JournalIncidents {
+    /// Reads the journal once.
+    pub fn read(journal: &Journal, filter: &LogFilter) -> Result<Self, Error> {
+        let mut tail = Tail::open(journal.clone())?;
+        let (mut incidents, mut seen) = (JournalIncidents::default(), BTreeSet::new());
+        // Read errors are reported when the lines are printed.
+        while tail.advance().unwrap_or(true) {
+            let Line::Event(Head { incident: Some(id), subject, .. }) = event::peek(tail.line())
+            else {
+                continue;
+            };
+            if filter.may_be_incident(&id) {
+                incidents.found.insert(id.into_owned());
+            } else if seen.len() < OTHERS_MAX && seen.insert(id.to_string()) {
+                let queue = subject.unwrap_or_default().into_owned();
+                incidents.others.push((id.into_owned(), queue));
+            }
         }
+        Ok(incidents)
     }
-    Ok(found)
 }
 
 /// Counts lines that are no events, as a crash leaves them, and reports them in one sentence.

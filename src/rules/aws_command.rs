@@ -91,7 +91,7 @@ fn is_endpoint(url: &str) -> bool {
     is_http && url.bytes().all(|b| b.is_ascii_graphic()) && !url.contains(['@', '\\'])
 }
 
-fn is_queue_arn(arn: &str) -> bool {
+pub fn is_queue_arn(arn: &str) -> bool {
     let is_sqs = arn.starts_with("arn:") && arn.split(':').nth(2) == Some("sqs");
     is_sqs && arn.bytes().all(shell::is_plain)
 }

@@ -178,7 +178,7 @@ pub struct Triage {
     pub reason: String,
     /// Items of the bundle that support the judgement.
     pub evidence: Vec<String>,
-    /// Read-only shell commands to run next.
+    /// Shell commands to run next.
     pub commands: Vec<String>,
     pub redrive: RedriveAdvice,
     /// Next steps for a person.

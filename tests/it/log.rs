@@ -79,12 +79,36 @@ fn filter_options_select_events() {
         let expected: String = expected.iter().map(|&n| all[n].as_str()).collect();
         assert_eq!(successful_stdout(&bench.run("dlq-log", args, "")), expected, "{args:?}");
     }
-    let none = bench.run("dlq-log", &["--incident", "cccccccc"], "");
-    assert_eq!((none.code(), none.text().as_str()), (0, ""));
-    assert!(none.stderr.contains("has no event of such an incident"), "{none:?}");
     let several = bench.run("dlq-log", &["--incident", "bbbbbbbb"], "");
     assert_eq!((several.code(), several.text()), (2, String::new()));
     assert!(several.stderr.contains("any of 2: bbbbbbbb-1, bbbbbbbb-2"), "{}", several.stderr);
+}
+
+#[test]
+fn unknown_incident_is_an_error_with_the_nearest_or_those_that_exist() {
+    let bench = Bench::new("log-unknown");
+    let whole = "aaaaaaaa-1111-2222-3333-444444444444";
+    let stderr = |id: &str| {
+        let output = bench.run("dlq-log", &["--incident", id], "");
+        assert_eq!((output.code(), output.text().as_str()), (1, ""), "{output:?}");
+        output.stderr
+    };
+    let state = bench.path("state");
+    let why = format!("there is no journal yet in '{}'", state.display());
+    let expected =
+        |id: &str, why: &str| format!("dlq-log: fatal: cannot find incident '{id}': {why}\n");
+    assert_eq!(stderr("aaaaaaaa"), expected("aaaaaaaa", &why));
+    journal(&bench, 1 << 20).append(line(0).as_bytes()).unwrap();
+    assert_eq!(stderr("aaaaaaaa"), expected("aaaaaaaa", "there is no incident"));
+    let event = event("queue.raised", "1", "ERROR", &format!(r#","incident":"{whole}""#));
+    journal(&bench, 1 << 20).append(event.as_bytes()).unwrap();
+    let near = "no incident has this id; did you mean aaaaaaaa-1111 (orders-dlq)?";
+    let far = "no incident has this id; there is aaaaaaaa-1111 (orders-dlq)";
+    let changed = whole.replace("444444444444", "555555555555");
+    for (id, why) in [("aaaaaaab", near), (changed.as_str(), near), ("cccccccc", far)] {
+        assert_eq!(stderr(id), expected(id, why));
+    }
+    assert_eq!(successful_stdout(&bench.run("dlq-log", &["--incident", whole], "")), event);
 }
 
 #[test]

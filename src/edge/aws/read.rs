@@ -11,6 +11,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Sqs;
@@ -138,11 +139,17 @@ impl Clients {
     }
 }
 
-/// Parses the attributes of a queue. Odd values are unknown; odd or missing counts are an error.
+/// Parses the attributes of a queue. Odd values are unknown. Odd or missing counts are an error, and
+/// so is a redrive policy that is no JSON: the dead-letter queue that it names would be left out.
 fn attributes(given: &HashMap<Name, String>) -> Result<Attributes, ReadError> {
     let number = |name: Name| given.get(&name)?.trim().parse::<u64>().ok();
     let no_counts = || ReadError::Other("the answer has no counts".into());
     let count = |name| number(name).ok_or_else(no_counts);
+    let policy = given.get(&Name::RedrivePolicy).filter(|policy| !policy.trim().is_empty());
+    let policy: Option<Value> = match policy.map(|policy| serde_json::from_str(policy)) {
+        Some(Err(_)) => return Err(ReadError::Other("its redrive policy is no JSON".into())),
+        read => read.and_then(Result::ok),
+    };
     Ok(Attributes {
         arn: given.get(&Name::QueueArn).cloned().unwrap_or_default(),
         counts: Counts {
@@ -152,13 +159,12 @@ fn attributes(given: &HashMap<Name, String>) -> Result<Attributes, ReadError> {
         },
         retention_s: number(Name::MessageRetentionPeriod),
         visibility_s: number(Name::VisibilityTimeout),
-        redrive: given.get(&Name::RedrivePolicy).and_then(|policy| redrive(policy)),
+        redrive: policy.as_ref().and_then(redrive),
     })
 }
 
 /// Parses `{"deadLetterTargetArn":"arn:…","maxReceiveCount":5}`, the count a number or a string.
-fn redrive(policy: &str) -> Option<Redrive> {
-    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+fn redrive(policy: &Value) -> Option<Redrive> {
     let target = policy.get("deadLetterTargetArn")?.as_str().filter(|arn| !arn.is_empty())?;
     let count = policy.get("maxReceiveCount");
     let count = count.and_then(|n| n.as_u64().or_else(|| n.as_str()?.trim().parse().ok()));
@@ -232,8 +238,14 @@ mod tests {
             ("[]", None),
         ];
         for (policy, expected) in cases {
-            let count = redrive(policy).map(|redrive| redrive.max_receive_count);
-            assert_eq!(count, expected, "{policy}");
+            let mut all = full();
+            all.insert(Name::RedrivePolicy, policy.into());
+            let redrive = attributes(&all).unwrap().redrive;
+            assert_eq!(redrive.map(|one| one.max_receive_count), expected, "{policy}");
         }
+        let mut broken = full();
+        broken.insert(Name::RedrivePolicy, "{\"deadLetter".into());
+        let error = attributes(&broken).unwrap_err().to_string();
+        assert_eq!(error, "its redrive policy is no JSON");
     }
 }

@@ -11,7 +11,8 @@ use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName,
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue,
+    MessageSystemAttributeName,
 };
 
 use super::Sqs;
@@ -67,8 +68,8 @@ impl Sqs {
         Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
     }
 
-    /// Makes messages visible again. Returns how many could not be, with the first reason. A message
-    /// whose visibility timeout has ended is visible already.
+    /// Makes messages visible again. Returns how many SQS does not confirm, with the first reason. A
+    /// message whose visibility timeout has ended is visible already.
     pub fn put_back(
         &self,
         scope: usize,
@@ -89,13 +90,16 @@ impl Sqs {
                 client.change_message_visibility_batch().queue_url(url).set_entries(entries).send()
             };
             let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send));
-            let hidden = match answer {
+            let answer = match answer {
                 Err(error) => return Some((batch.len(), error)),
-                Ok(answer) => answer.failed.into_iter(),
+                Ok(answer) => answer,
             };
-            let mut hidden = hidden.filter(|one| !one.code.contains("NotInflight"));
-            let first = ReadError::Other(hidden.next()?.code);
-            Some((1 + hidden.count(), first))
+            let is_visible = |one: &&BatchResultErrorEntry| one.code.contains("NotInflight");
+            let visible = answer.failed.iter().filter(is_visible).count();
+            let hidden = batch.len().saturating_sub(answer.successful.len() + visible);
+            let code = answer.failed.iter().find(|one| !is_visible(one)).map(|one| &*one.code);
+            let reason = ReadError::Other(code.unwrap_or("the answer does not confirm it").into());
+            (hidden > 0).then_some((hidden, reason))
         };
         let add = |(sum, first), (count, _)| (sum + count, first);
         handles.chunks(BATCH).filter_map(put_back).reduce(add)

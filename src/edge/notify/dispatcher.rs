@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::config::{self, Aws, ChannelKind, Env, Settings, Switches};
+use crate::config::{self, ChannelKind, Env, Settings, Switches};
 use crate::document::Keys;
 use crate::edge::notify::console;
 use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
@@ -99,7 +99,7 @@ impl Dispatcher {
             state,
             muted: !switches.now().notify,
             switches,
-            scopes: configured_scopes(&settings.aws),
+            scopes: settings.aws.seen_scopes(),
             color,
             known,
             delivered: Vec::new(),
@@ -313,13 +313,6 @@ impl StreamFilter for Dispatcher {
         let _ = self.complete_all(&mut Output::hidden());
         Ok(())
     }
-}
-
-fn configured_scopes(aws: &Aws) -> SeenScopes {
-    let names = aws.accounts.iter().map(|one| one.name.as_ref().unwrap_or(&one.profile).as_str());
-    let regions = aws.accounts.iter().flat_map(|one| one.region.iter().chain(&one.regions));
-    let regions = regions.chain(aws.regions.iter()).map(String::as_str);
-    SeenScopes::new(names, regions)
 }
 
 fn sent_line(context: &NoticeContext, now: Timestamp) -> Vec<u8> {

@@ -7,6 +7,7 @@ use super::{PeekOutcome, PeekTarget, Peeker, peek_key};
 use crate::document::Keys;
 use crate::edge::evidence::read;
 use crate::error::Error;
+use crate::journal::filter::INCIDENT_MIN;
 use crate::log;
 use crate::rules::evidence::peek_limit::{PASSES_MAX, PEEKED, Peeks};
 use crate::rules::evidence::sample;
@@ -39,7 +40,9 @@ impl Peeker {
         for queue in &request.queues {
             match self.peek_by_name(queue, request, out) {
                 Ok(received) => failed |= !received,
-                Err(error @ (Error::Pipe | Error::Wrong(_))) => return Err(error),
+                Err(error @ (Error::Pipe | Error::Wrong(_) | Error::Usage(_))) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     log::warn(&error.to_string());
                     failed = true;
@@ -57,7 +60,10 @@ impl Peeker {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let mut target = self.find(queue, request.account.as_deref())?;
-        target.incident = request.incident.clone().or(target.incident);
+        target.incident = match (&request.incident, target.incident) {
+            (Some(given), open) => Some(incident_of(queue, given, open)),
+            (None, open) => open,
+        };
         let outcome = self.peek(&target, &mut |message, sampled| {
             if request.messages {
                 out.put(&sample::json_line(message, sampled, request.raw))?;
@@ -110,6 +116,20 @@ impl Peeker {
         log::warn(&format!("{limit}: showing {filed} filed until {newest}{redacted}"));
         Ok(true)
     }
+}
+
+/// Returns the incident to file a pass under: the open one when the given id is its beginning, else
+/// the given one, with a warning that names the open one.
+fn incident_of(queue: &str, given: &str, open: Option<String>) -> String {
+    match open {
+        Some(open) if given.len() >= INCIDENT_MIN && open.starts_with(given) => return open,
+        Some(open) => log::warn(&format!(
+            "incident '{}' is not the one that is open in queue '{queue}': '{open}'",
+            safe(given)
+        )),
+        None => {}
+    }
+    given.to_owned()
 }
 
 /// Returns the refusal of a start without a queue and without a pipe. It names the queues with an

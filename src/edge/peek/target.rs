@@ -7,6 +7,7 @@ use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, ToolName, Type};
 use crate::log;
+use crate::rules::investigation::lookup;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::document::Watched;
 use crate::rules::queue::reading::ReadError;
@@ -79,11 +80,10 @@ impl Peeker {
                 "queue '{name}' is in a region that is not asked; give --region"
             ))),
             ([], errors) => Err(self.not_found(name, &address, errors)),
-            (several, _) => Err(Error::wrong(format!(
-                "queue '{name}' is in {} scopes; select one with --account and --region, or give \
-                 its URL",
-                several.len()
-            ))),
+            (several, _) => {
+                let arns = several.iter().map(|dlq| dlq.queue.arn.as_str()).collect();
+                Err(lookup::in_several_places(name, &arns))
+            }
         }
     }
 

@@ -10,12 +10,14 @@ use crate::edge::aws::Sqs;
 use crate::error::Error;
 use crate::event::{Event, Queue};
 use crate::log;
+use crate::rules::notification::scope::SeenScopes;
 use crate::rules::queue::address;
 use crate::rules::queue::lint;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ScopeSurvey, Survey};
 use crate::rules::queue::survey_gap::{self, UnreadQueues, name_queues};
 use crate::rules::queue::unmatched_pattern::{self, NamedPatterns};
+use crate::rules::view::page::PageStyle;
 use crate::rules::view::queue_list;
 use crate::text;
 use crate::wire;
@@ -40,7 +42,7 @@ pub fn show(
     }
     let columns = wire::stdout_width();
     let text = if lints {
-        lint_text(sqs, &survey, monitoring, columns.is_some())
+        lint_text(sqs, &survey, monitoring, columns)
     } else {
         let selected = known.iter().filter(|known| monitoring.selects(&known.queue.name));
         match columns {
@@ -114,20 +116,32 @@ fn unseen_sentences(seen: &ScopeSurvey, monitoring: &Monitoring, lints: bool) ->
     if undecided.is_empty() { sentences } else { vec![sentence] }
 }
 
-fn lint_text(sqs: &Sqs, survey: &Survey, monitoring: &Monitoring, people: bool) -> Vec<u8> {
+fn lint_text(
+    sqs: &Sqs,
+    survey: &Survey,
+    monitoring: &Monitoring,
+    columns: Option<usize>,
+) -> Vec<u8> {
     let mut lines = Vec::new();
+    let seen = || survey.scopes.iter();
+    let mut scopes = SeenScopes::new(
+        seen().map(|seen| seen.account.as_str()),
+        seen().map(|seen| seen.region.as_str()),
+    );
     let all = lint::lint(survey, monitoring.patterns.as_ref());
     for mut one in all.into_iter().filter(|one| monitoring.selects(&one.queue.name)) {
         let is_in = |scope: &usize| sqs.has(*scope, &one.queue);
         if let Some(scope) = (0..sqs.scopes()).find(is_in) {
             sqs.set_scope(scope, &mut one.queue);
         }
-        if people {
+        if columns.is_some() {
+            let style = PageStyle::new(columns, false);
+            let place = scopes.place(Some(&one.queue.region), Some(&one.queue.account));
+            let name = text::safe(&one.queue.name);
             for finding in &one.findings {
-                let name = text::safe(&one.queue.name);
                 let detail = text::safe(&finding.detail);
-                let line = format!("{name}: {}: {detail} ({})\n", finding.level, finding.rule);
-                lines.extend(line.into_bytes());
+                let line = format!("{}: {detail} ({})", finding.level, finding.rule);
+                lines.extend(style.paragraph("", 0, &format!("{name}{place}: {line}"), 4).bytes());
             }
             continue;
         }

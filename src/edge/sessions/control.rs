@@ -27,8 +27,7 @@ impl SessionRunner {
     /// when no such session runs.
     pub fn stop(&self, id: &str) -> Result<(), Error> {
         let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
-        let running = sessions.sessions.iter().filter(|one| one.status == SessionStatus::Running);
-        let session = lookup::session_by_prefix(running, id, "running session")
+        let session = running_session(&sessions, id)
             .map_err(|why| Error::failed("stop session", safe(id), why))?;
         let folder = self.folder(&session.id);
         // Appended, not replaced: several stops may run at once.
@@ -68,11 +67,6 @@ impl SessionRunner {
     /// cooldown and sessions with the same cause do not prevent it.
     pub fn resume(&self, id: &str) -> Result<String, Error> {
         let refused = |why: &str| Error::failed("resume session", safe(id).as_ref(), why);
-        if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
-            return Err(refused(
-                "auto_investigation.agent is not claude, or Claude Code is not installed",
-            ));
-        }
         // A prefix of an id, the parts of a conversation, and the limit on sessions need all
         // records.
         self.store.update(&Keys::all(), |sessions: &mut Sessions| {
@@ -80,6 +74,11 @@ impl SessionRunner {
             let ended = ended.map_err(|why| refused(&why))?;
             if let Some(why) = not_resumable(ended.status) {
                 return Err(refused(why));
+            }
+            if !self.agent.as_ref().is_some_and(|agent| agent.claude) {
+                return Err(refused(
+                    "auto_investigation.agent is not claude, or Claude Code is not installed",
+                ));
             }
             let first = ended.first_part().to_owned();
             let written = self.folder(&first).join(files::TRANSCRIPT);
@@ -182,6 +181,18 @@ impl SessionRunner {
             false => Ok(text.into_bytes()),
         }
     }
+}
+
+/// Returns the one running session whose id begins with a text, or the reason why there is none.
+fn running_session<'a>(sessions: &'a Sessions, id: &str) -> Result<&'a Session, String> {
+    let all = || sessions.sessions.iter();
+    let running = all().filter(|one| one.status == SessionStatus::Running);
+    lookup::session_by_prefix(running, id, "running session").map_err(|why| {
+        match lookup::session_by_prefix(all(), id, "session") {
+            Ok(_) => "it has ended already".to_owned(),
+            Err(_) => why,
+        }
+    })
 }
 
 /// Returns the reason why a session with this status cannot be resumed.

@@ -8,8 +8,11 @@
 
 mod content;
 mod group;
+mod interchange;
 mod markup;
 mod mask;
+mod request;
+mod serialized;
 mod shape;
 mod subject;
 mod table;
@@ -232,12 +235,18 @@ fn error_title(found: &Fingerprint, error: &ErrorReport, place: &str) -> String 
         None => class,
     };
     let title = match (class.or(found.code.as_deref()), &found.message) {
+        // A number alone says nothing.
+        (Some(code), None) if code.bytes().all(|b| b.is_ascii_digit()) => {
+            let source = error.code.as_ref().map_or("code", |part| part.source.as_str());
+            format!("{} {code}", mask::mask_code(source, WORD_MAX))
+        }
         (Some(head), Some(message)) => format!("{head}: {message}"),
         (Some(class), None) => match &found.code {
             Some(code) if class != code => format!("{class} [{code}]"),
             _ => class.to_owned(),
         },
-        (None, Some(message)) => message.clone(),
+        // A line of a log begins with its time.
+        (None, Some(message)) => message.strip_prefix("<time> ").unwrap_or(message).to_owned(),
         (None, None) => "an error without a text".to_owned(),
     };
     let owners = error.owners.iter();

@@ -1,5 +1,5 @@
-//! The sessions and the open incidents that a person names. A name that fits none or several is
-//! refused with those that exist.
+//! The sessions, the incidents and the queues that a person names. A name that fits none or several
+//! is refused with the nearest one, or with those that exist.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,8 @@ use crate::text::{count, nearest, safe, shorten};
 const NAMED_MAX: usize = 4;
 /// The characters of a session's id in a refusal.
 const ID: usize = 13;
+/// The fewest characters of an id for which the nearest is named: fewer are near to any.
+const NEAREST_MIN: usize = 8;
 /// The characters of a refused name that are shown.
 const NAME_MAX: usize = 80;
 
@@ -27,21 +29,47 @@ pub fn session_by_prefix<'a>(
     let found: Vec<&Session> = all.iter().filter(begins).copied().collect();
     match found.as_slice() {
         [session] => Ok(session),
-        [] if all.is_empty() => Err(format!("there is no {kind}")),
-        [] => Err(format!("no {kind} has this id; there is {}", list(&all))),
+        [] => {
+            let known = all.iter().map(|one| (one.id.as_str(), one.queue_name.as_str()));
+            Err(no_such_id(kind, prefix, &known.collect::<Vec<_>>()))
+        }
         several => {
             Err(format!("{} begin like this: {}", count(several.len() as u64, kind), list(several)))
         }
     }
 }
 
+/// Returns the reason why nothing of a kind has an id that begins with a text: the nearest id, else
+/// those that exist, the newest first. `known` has the ids with the names of their queues, the oldest
+/// first.
+pub fn no_such_id(kind: &str, prefix: &str, known: &[(&str, &str)]) -> String {
+    let length = prefix.chars().count();
+    let beginning = |id: &str| id.chars().take(length).collect::<String>();
+    let newest_first = || known.iter().rev();
+    let beginnings: Vec<String> = newest_first().map(|(id, _)| beginning(id)).collect();
+    let near = nearest(prefix, beginnings.iter().map(String::as_str))
+        .filter(|_| length >= NEAREST_MIN)
+        .and_then(|near| newest_first().find(|(id, _)| id.starts_with(near)));
+    match near {
+        _ if known.is_empty() => format!("there is no {kind}"),
+        Some((id, queue)) => format!("no {kind} has this id; did you mean {}?", shown(id, queue)),
+        None => {
+            let names = newest_first().map(|(id, queue)| shown(id, queue));
+            format!("no {kind} has this id; there is {}", named(names, known.len()))
+        }
+    }
+}
+
+/// Returns an id, shortened, with the name of its queue.
+fn shown(id: &str, queue: &str) -> String {
+    let id: String = id.chars().take(ID).collect();
+    format!("{} ({})", safe(&id), safe(queue))
+}
+
 /// Lists sessions, the newest first.
 fn list(sessions: &[&Session]) -> String {
-    let name = |one: &&Session| {
-        let id: String = one.id.chars().take(ID).collect();
-        format!("{} ({})", safe(&id), safe(&one.queue_name))
-    };
-    named(sessions.iter().rev().map(name), sessions.len())
+    let names = sessions.iter().rev().map(|one| shown(&one.id, &one.queue_name));
+    named(names, sessions.len())
 }
 
 fn named(names: impl Iterator<Item = String>, all: usize) -> String {
@@ -65,17 +93,21 @@ pub fn open_queue(incidents: &[Incident], queue: &str, doing: &str) -> Result<St
     let arns: BTreeSet<&str> = named_so.map(|one| one.queue.arn.as_str()).collect();
     match (arns.first(), arns.len()) {
         (Some(arn), 1) => Ok((*arn).to_owned()),
-        (Some(_), places) => {
-            let arns = named(arns.iter().map(|arn| safe(arn).into_owned()), places);
-            let queue = safe(queue);
-            Err(Error::wrong(format!("queue '{queue}' is in {places} places; give one of {arns}")))
-        }
+        (Some(_), _) => Err(in_several_places(queue, &arns)),
         (None, _) => {
             let shown = shorten(queue, NAME_MAX);
             let why = no_incident(incidents, queue);
             Err(Error::failed(doing, safe(&shown), why))
         }
     }
+}
+
+/// Returns the refusal of a name that several queues have.
+pub fn in_several_places(queue: &str, arns: &BTreeSet<&str>) -> Error {
+    let places = arns.len();
+    let arns = named(arns.iter().map(|arn| safe(arn).into_owned()), places);
+    let queue = safe(queue);
+    Error::wrong(format!("queue '{queue}' is in {places} places; give one of {arns}"))
 }
 
 /// Returns the reason why no open incident is meant.
@@ -105,23 +137,31 @@ mod tests {
 
     #[test]
     fn session_is_found_by_unique_prefix() {
-        let all =
-            [session("aaaa-1", "orders-dlq"), session("aaaa-2", "users-dlq"), session("b", "q")];
+        let all = [
+            session("aaaa-1000", "orders-dlq"),
+            session("aaaa-2000", "users-dlq"),
+            session("b", "q"),
+        ];
         let find = |prefix: &str, count: usize| {
             let found = session_by_prefix(all[..count].iter(), prefix, "running session");
             found.map(|one| one.id.as_str())
         };
-        assert_eq!(find("aaaa-2", 3), Ok("aaaa-2"));
+        assert_eq!(find("aaaa-2", 3), Ok("aaaa-2000"));
         assert_eq!(find("b", 3), Ok("b"));
         let rows = [
             (
                 "aaaa",
                 3,
-                "2 running sessions begin like this: aaaa-2 (users-dlq), aaaa-1 (orders-dlq)",
+                "2 running sessions begin like this: aaaa-2000 (users-dlq), aaaa-1000 (orders-dlq)",
             ),
-            ("", 1, "no running session has this id; there is aaaa-1 (orders-dlq)"),
-            ("c", 1, "no running session has this id; there is aaaa-1 (orders-dlq)"),
+            ("", 1, "no running session has this id; there is aaaa-1000 (orders-dlq)"),
+            ("c", 1, "no running session has this id; there is aaaa-1000 (orders-dlq)"),
             ("c", 0, "there is no running session"),
+            (
+                "aaab-1000",
+                3,
+                "no running session has this id; did you mean aaaa-1000 (orders-dlq)?",
+            ),
         ];
         for (prefix, count, why) in rows {
             assert_eq!(find(prefix, count), Err(why.to_owned()), "{prefix}");

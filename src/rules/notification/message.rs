@@ -131,6 +131,15 @@ fn with_lines(mut text: String, lines: &[String], before: &str) -> String {
 
 /// Renders the notice of an event.
 pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
+    render_within(COLUMNS, head, line, now)
+}
+
+/// Renders the notice of an event for a reader that breaks lines itself: no title is shortened to fit.
+pub fn render_whole(head: &Head, line: &[u8], now: Timestamp) -> Notice {
+    render_within(usize::MAX, head, line, now)
+}
+
+fn render_within(columns: usize, head: &Head, line: &[u8], now: Timestamp) -> Notice {
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
     let severity = head.severity();
@@ -146,7 +155,7 @@ pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
     let context = sentences::Context {
         look: look.clone(),
         now,
-        room: COLUMNS.saturating_sub(used.iter().sum::<usize>() + " ".len() * 2 + ": ".len()),
+        room: columns.saturating_sub(used.iter().sum::<usize>() + " ".len() * 2 + ": ".len()),
     };
     let Sentences { what, next, below } = match head.known {
         None => Sentences::of_what(cap(&head.kind)).with_next(look),

@@ -35,7 +35,7 @@ impl Distinct {
 }
 
 impl SeenScopes {
-    /// Starts with the accounts and regions of a configuration.
+    /// Starts with the accounts and regions that are given.
     pub fn new<'a>(
         accounts: impl IntoIterator<Item = &'a str>,
         regions: impl IntoIterator<Item = &'a str>,
@@ -54,15 +54,18 @@ impl SeenScopes {
         let [region, account] = ["region", "account"].map(|key| {
             queue.get(key).and_then(Value::as_str).filter(|name| !name.trim().is_empty())
         });
+        notice.subject.push_str(&self.place(region, account));
+    }
+
+    /// Returns the region and account of a queue in parentheses, each if there are several.
+    pub fn place(&mut self, region: Option<&str>, account: Option<&str>) -> String {
         region.into_iter().for_each(|name| self.regions.add(name));
         account.into_iter().for_each(|name| self.accounts.add(name));
         let region = region.filter(|_| self.regions.has_more);
         let account = account.filter(|_| self.accounts.has_more);
         let named = |name: &str| shorten(&safe(name.trim()), NAME_MAX).into_owned();
         let names: Vec<String> = region.into_iter().chain(account).map(named).collect();
-        if !names.is_empty() {
-            notice.subject.push_str(&format!(" ({})", names.join(", ")));
-        }
+        if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
     }
 }
 

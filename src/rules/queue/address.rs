@@ -21,9 +21,9 @@ pub enum QueueAddress {
 impl QueueAddress {
     /// Reads an address. Text that is neither a URL nor an ARN of SQS is a name.
     pub fn parse(text: &str) -> Self {
-        let text = text.trim();
+        let text = text.trim().trim_end_matches('/');
         if text.contains("://") {
-            return QueueAddress::Url(text.trim_end_matches('/').to_owned());
+            return QueueAddress::Url(text.to_owned());
         }
         match text.split(':').collect::<Vec<_>>().as_slice() {
             ["arn", _, "sqs", region, account, name]
@@ -115,6 +115,7 @@ mod tests {
             (&format!("{bare}/"), url(bare), "orders-dlq"),
             (&format!("{bare}//"), url(bare), "orders-dlq"),
             ("arn:aws:sqs:eu-west-1:123456789012:o.fifo", arn("eu-west-1", "o.fifo"), "o.fifo"),
+            ("arn:aws:sqs:eu-west-1:123456789012:o/", arn("eu-west-1", "o"), "o"),
             ("arn:aws-cn:sqs:cn-north-1:123456789012:o", arn("cn-north-1", "o"), "o"),
             (
                 "arn:aws:sns:eu-west-1:123456789012:o",

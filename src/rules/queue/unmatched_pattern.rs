@@ -49,6 +49,19 @@ pub fn sentences<'a>(
     unmatched.collect()
 }
 
+/// Returns the sentence for a selection without queues, of `known` dead-letter queues in these
+/// regions.
+pub fn nothing_selected(known: usize, regions: &[&str]) -> String {
+    let regions = format!("'{}'", regions.join("', '"));
+    match known {
+        0 => format!("no dead-letter queue was found in {regions}"),
+        1 => format!("the only dead-letter queue in {regions} is not selected: nothing is polled"),
+        _ => format!(
+            "none of {known} dead-letter queues in {regions} is selected: nothing is polled"
+        ),
+    }
+}
+
 /// The names that a pattern is compared with.
 struct KnownNames<'a> {
     dead_letter_queues: BTreeSet<&'a str>,
@@ -117,6 +130,18 @@ fn changes(pattern: &str, name: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_selection_is_told_from_an_empty_region() {
+        let rows = [
+            (0, "no dead-letter queue was found in 'r', 's'"),
+            (1, "the only dead-letter queue in 'r', 's' is not selected: nothing is polled"),
+            (7, "none of 7 dead-letter queues in 'r', 's' is selected: nothing is polled"),
+        ];
+        for (known, expected) in rows {
+            assert_eq!(nothing_selected(known, &["r", "s"]), expected);
+        }
+    }
 
     fn said(pattern: &str, queues: &[Queue]) -> Vec<String> {
         let list = [NamedPatterns { origin: "--match", patterns: vec![pattern.into()] }];

@@ -1,22 +1,24 @@
-//! Read-only commands to run next, ready for a shell.
+//! Commands to run next, ready for a shell: read-only ones, and at the end the one that has the code
+//! investigated, where a step says so.
 //!
-//! Promises: every line asks the account and region of the queue. A function or rule appears only
+//! Promises: every other line asks the account and region of the queue. A function or rule appears only
 //! when a producer's own field names it and the name is valid on AWS. A line whose words are not
 //! safe is left out.
 
 use std::time::Duration;
 
+use super::basis::Basis;
 use super::case::GroupContext;
 use super::proof::Authorship;
 use super::{Category, MessageFacts};
-use crate::rules::aws_command::{AwsScope, word};
+use crate::rules::aws_command::{AwsScope, is_queue_arn, word};
 use crate::shell;
 
 /// Time before the first message in which its cause may lie.
 const BEFORE: Duration = Duration::from_secs(3600);
 
 /// Returns the commands for a group, in the order in which to run them.
-pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<String> {
+pub(super) fn next_commands(case: &GroupContext, category: Category, basis: Basis) -> Vec<String> {
     let queue = &case.queue.queue;
     let Some(named) = ResourceNames::new(case) else { return Vec::new() };
     let mut all = Vec::new();
@@ -58,7 +60,15 @@ pub(super) fn next_commands(case: &GroupContext, category: Category) -> Vec<Stri
             all.extend(named.logs());
         }
     }
+    if category == Category::CodeError || basis == Basis::Claimed {
+        all.extend(investigate(&queue.arn));
+    }
     all
+}
+
+/// Returns the command that investigates again. The ARN is the name that only one queue has.
+fn investigate(arn: &str) -> Option<String> {
+    is_queue_arn(arn).then(|| format!("dlq-investigate --retry {arn}"))
 }
 
 /// Names of AWS resources that the commands need.

@@ -58,7 +58,7 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         title: sentences::title(category, basis, confidence),
         reason: sentences::reason(category, basis, case.group.count, is_few),
         evidence: evidence(case, category),
-        commands: commands::next_commands(case, category),
+        commands: commands::next_commands(case, category, basis),
         redrive,
         next: sentences::next_steps(category, basis, redrive, case.has_single_try()),
     }

@@ -163,7 +163,10 @@ fn first_step(category: Category) -> &'static str {
             "Delete these messages: nothing is lost with them. Let the consumer ignore s3:TestEvent, \
              which comes again with every change of the bucket's notifications."
         }
-        Category::CodeError => "Have the code investigated.",
+        Category::CodeError => {
+            "Have the code investigated, with an agent that reads it (auto_investigation.agent: \
+             claude), by 'dlq-investigate --retry' below."
+        }
         Category::Unknown => "Read the log of the consumer of the source queue.",
     }
 }
@@ -194,7 +197,7 @@ pub(super) fn next_steps(
     };
     let confirm = (basis == Basis::Claimed).then_some(
         "Confirm with the commands below that the service could not deliver these messages. If it \
-         could, have the code investigated: 'dlq-investigate --retry' and the name of the queue.",
+         could, have the code investigated by 'dlq-investigate --retry'.",
     );
     let mut steps: Vec<String> = confirm.into_iter().chain([step]).map(str::to_owned).collect();
     if has_single_try && category != Category::MisconfiguredQueue {

@@ -203,6 +203,26 @@ fn triage_judges_causes_near_misses_and_forgeries() {
     }
 }
 
+#[test]
+fn step_to_have_the_code_investigated_has_its_command() {
+    let command = "dlq-investigate --retry arn:aws:sqs:eu-west-1:1:orders-dlq";
+    let mut steps = 0;
+    for (rule, story, ..) in rows() {
+        for each in story.judge() {
+            let of_code =
+                |step: &String| step.to_lowercase().contains("have the code investigated");
+            let has_step = each.next.iter().any(of_code);
+            assert_eq!(
+                each.commands.last().is_some_and(|last| last == command),
+                has_step,
+                "{rule}"
+            );
+            steps += usize::from(has_step);
+        }
+    }
+    assert!(steps > 4, "{steps} steps");
+}
+
 /// Every id that a story's bundle has, and whose value is known.
 fn ids(story: &Story) -> Vec<String> {
     let mut ids: Vec<String> = story.groups.iter().map(|group| group.item.clone()).collect();

@@ -62,6 +62,12 @@ impl PageStyle {
         self.paint(shade, severity.as_str())
     }
 
+    /// Returns a paragraph of its own: every line is indented, and none is longer than the width but
+    /// for what has to be copied whole.
+    pub fn indented(self, indent: usize, text: &str) -> String {
+        self.paragraph(&" ".repeat(indent), indent, text, indent)
+    }
+
     /// Returns a paragraph as lines: `head`, then the text, of which further lines are indented by
     /// `indent` columns. `columns` is the width of the head without its colours.
     pub fn paragraph(self, head: &str, columns: usize, text: &str, indent: usize) -> String {

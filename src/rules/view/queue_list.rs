@@ -18,6 +18,9 @@ const GAP: &str = "  ";
 /// Renders the queues, each with its depth, for a terminal of so many columns. Region and account
 /// have columns when they differ.
 pub fn render(queues: &[(&DeadLetterQueue, Option<u64>)], columns: usize) -> String {
+    if queues.is_empty() {
+        return "no dead-letter queue was found\n".to_owned();
+    }
     let place = |known: &DeadLetterQueue| (known.queue.region.clone(), known.queue.account.clone());
     let places: BTreeSet<_> = queues.iter().map(|(known, _)| place(known)).collect();
     let mut rows =
@@ -95,6 +98,7 @@ mod tests {
             queue("x\u{1b}[2J-dlq", "eu-west-1", &[]),
         ];
         let [a, b, c] = &queues;
+        assert_eq!(render(&[], 80), "no dead-letter queue was found\n");
         let page = render(&[(a, Some(3)), (b, Some(12_000)), (c, None)], 80);
         let expected = format!(
             "QUEUE                                      DEPTH  FOUND BY  FED BY\n\

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::page::{PageStyle, Shade};
-use crate::event::{AnyPayload, Head, Queue, Severity};
+use crate::event::{AnyPayload, Head, Queue, Severity, Type};
 use crate::rules::investigation::preflight_skip::{KNOWN_CAUSE, NOT_A_CODE_BUG};
-use crate::rules::notification::message::{Notice, render};
+use crate::rules::notification::message::{Notice, render_whole};
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::sent_log::SentLog;
 use crate::shell;
@@ -24,6 +24,8 @@ const SCENES_MAX: usize = 1000;
 const ID: usize = 13;
 /// The characters of a channel's name that are shown.
 const CHANNEL: usize = 30;
+/// The indent of the steps at the end of a story.
+const STEP: usize = 2;
 /// The indent of the further lines of a sentence.
 const INDENT: usize = 4;
 
@@ -38,8 +40,9 @@ pub struct JournalText {
 }
 
 impl JournalText {
-    pub fn new(style: PageStyle, least: Severity) -> Self {
-        JournalText { style, least, left_out: 0, scopes: SeenScopes::default() }
+    /// Begins the text. `scopes` has the accounts and regions of the configuration.
+    pub fn new(style: PageStyle, least: Severity, scopes: SeenScopes) -> Self {
+        JournalText { style, least, left_out: 0, scopes }
     }
 
     /// Returns the paragraph of an event; empty when it is left out.
@@ -56,8 +59,7 @@ impl JournalText {
         let text = notice.text();
         let mut lines = text.lines();
         let first = self.style.paragraph(&start, columns, lines.next().unwrap_or_default(), INDENT);
-        // Commands are not broken.
-        lines.fold(first, |text, line| format!("{text}{line}\n"))
+        lines.fold(first, |text, line| text + &self.style.indented(INDENT, line.trim_start()))
     }
 
     /// Returns the sentence about what was left out since the last call.
@@ -86,8 +88,8 @@ fn place(line: &[u8]) -> String {
 /// Returns the notice of an event as it read at that time: `in 2h` counts from the event. The date is
 /// shown for events of another day than now.
 fn notice_then(head: &Head<'_>, line: &[u8], now: Timestamp) -> Notice {
-    let when = render(head, line, now).when;
-    Notice { when, ..render(head, line, head.time().unwrap_or(now)) }
+    let when = render_whole(head, line, now).when;
+    Notice { when, ..render_whole(head, line, head.time().unwrap_or(now)) }
 }
 
 /// An event of the story.
@@ -97,6 +99,8 @@ struct Scene {
     when: String,
     severity: Severity,
     text: String,
+    /// Further sentences, but for the steps that the end of the story has.
+    details: Vec<String>,
     /// The channels that have delivered a notice of it.
     channels: BTreeSet<String>,
 }
@@ -106,6 +110,8 @@ struct Scene {
 pub struct Story {
     style: PageStyle,
     sent: SentLog,
+    /// Whether a name of a queue may stand for several, so that commands have its ARN.
+    has_scopes: bool,
     /// The scenes that are not printed yet.
     scenes: Vec<Scene>,
     has_heading: bool,
@@ -116,6 +122,7 @@ pub struct Story {
 #[derive(Debug, Default)]
 struct StoryState {
     queue: String,
+    arn: String,
     has_ended: bool,
     was_sampled: bool,
     /// The newest event of an investigation.
@@ -136,9 +143,11 @@ enum Investigation {
 }
 
 impl Story {
-    /// Begins a story. `sent` says which notices were delivered so far.
-    pub fn new(style: PageStyle, sent: SentLog) -> Self {
-        Story { style, sent, scenes: Vec::new(), has_heading: false, state: StoryState::default() }
+    /// Begins a story. `sent` says which notices were delivered so far, and `has_scopes` whether more
+    /// than one account or region is watched.
+    pub fn new(style: PageStyle, sent: SentLog, has_scopes: bool) -> Self {
+        let state = StoryState::default();
+        Story { style, sent, has_scopes, scenes: Vec::new(), has_heading: false, state }
     }
 
     /// Adds an event of the incident. Returns text that is due.
@@ -152,18 +161,22 @@ impl Story {
             return String::new();
         }
         if let Some(data) = data {
-            self.state.add(data, &render(head, line, now));
+            self.state.add(data, &render_whole(head, line, now));
         }
         let notice = notice_then(head, line, now);
         if notice.severity == Severity::Debug {
             return String::new();
         }
         let heading = self.heading(head, &notice, line);
+        let is_at_end =
+            matches!(head.known, Some(Type::QueueExpiring | Type::InvestigationCompleted));
+        let details = if is_at_end { Vec::new() } else { instructions(&notice) };
         self.scenes.push(Scene {
             event: head.id.to_string(),
             when: notice.when,
             severity: notice.severity,
             text: notice.what,
+            details,
             channels: self.sent.channels(head).into_iter().map(channel_name).collect(),
         });
         let due = if self.scenes.len() >= SCENES_MAX { self.take_scenes() } else { String::new() };
@@ -196,6 +209,8 @@ impl Story {
             // On a narrow terminal a hanging indent would leave no room for the text.
             let indent = if columns * 2 > self.style.width { INDENT } else { columns };
             let text = self.style.paragraph(&start, columns, &scene.text, indent);
+            let details = scene.details.iter().map(|line| self.style.indented(indent, line));
+            let text = text + &details.collect::<String>();
             match scene.channels.is_empty() {
                 true => text,
                 false => {
@@ -215,8 +230,8 @@ impl Story {
             return scenes;
         }
         let mut text = scenes + &format!("{}\n", self.style.paint(Shade::Heading, "what next"));
-        for step in self.state.next_steps() {
-            text += &format!("  {step}\n");
+        for step in self.state.next_steps(self.has_scopes) {
+            text += &self.style.indented(STEP, &step);
         }
         text
     }
@@ -260,16 +275,19 @@ impl StoryState {
 
     fn name(&mut self, queue: &Queue, step: usize, notice: &Notice) {
         self.queue.clone_from(&queue.name);
+        self.arn.clone_from(&queue.arn);
         self.steps[step] = instructions(notice);
     }
 
-    /// Returns the steps, the most urgent first; never none.
-    fn next_steps(&self) -> Vec<String> {
+    /// Returns the steps, the most urgent first; never none. With `has_scopes` a command has the ARN of
+    /// the queue.
+    fn next_steps(&self, has_scopes: bool) -> Vec<String> {
         if self.has_ended {
             return vec!["nothing: the incident has ended".to_owned()];
         }
         let command = |before: &str, options: &str| {
-            let queue = shell::quote(&self.queue);
+            let name = if has_scopes && !self.arn.is_empty() { &self.arn } else { &self.queue };
+            let queue = shell::quote(name);
             let is_shown = !self.queue.is_empty() && safe(&queue) == queue;
             is_shown.then(|| format!("{before}: '{options} {queue}'"))
         };

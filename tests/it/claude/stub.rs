@@ -147,7 +147,7 @@ fn stop_option_ends_running_session() {
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "stopped");
     let again = bench.run("dlq-investigate", &["--stop", &id], "");
     assert_eq!(again.code(), 1);
-    assert!(again.stderr.contains("there is no running session"), "{}", again.stderr);
+    assert!(again.stderr.contains("it has ended already"), "{}", again.stderr);
     assert_no_process_left(&bench);
 }
 

@@ -107,7 +107,9 @@ fn unrecorded_session_is_adopted_while_it_runs() {
     let first = investigate(&bench, &["--no-wait"], &input).text();
     assert_eq!(read_text(&bench, "ran"), "orders\n");
     bench.write("open", "");
-    wait_for("its end", || read_text(&bench, "state/journal.ndjson").contains("n.completed"));
+    // The supervisor records the session after its last event.
+    assert_no_process_left(&bench);
+    assert!(read_text(&bench, "state/journal.ndjson").contains("n.completed"));
     let second = investigate(&bench, &[], &input).text();
     assert_adopted(&bench, &session, &(first + &second));
     assert_eq!(investigate(&bench, &[], &input).text(), input, "reported once");

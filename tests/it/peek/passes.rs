@@ -40,6 +40,28 @@ fn messages_are_returned_and_received_once() {
 }
 
 #[test]
+fn pass_is_filed_under_the_open_incident_that_the_id_begins() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
+    let bench = bench("peek-incident", &server.url);
+    bench.run("dlq-poll", &[], "");
+    let raised = journal(&bench).into_iter().find(|event| event["type"] == "queue.raised");
+    let open = raised.unwrap()["incident"].as_str().unwrap().to_owned();
+    let of = |id: &str| {
+        let output = bench.run("dlq-peek", &["--dry-run", "--incident", id, "orders-dlq"], "");
+        let event: Value = serde_json::from_str(output.text().trim()).unwrap();
+        (event["incident"].as_str().unwrap().to_owned(), output.stderr)
+    };
+    assert_eq!(of(&open[..8]), (open.clone(), String::new()));
+    let warning = format!(
+        "dlq-peek: warning: incident '{INCIDENT}' is not the one that is open in queue \
+         'orders-dlq': '{open}'\n"
+    );
+    assert_eq!(of(INCIDENT), (INCIDENT.to_owned(), warning));
+}
+
+#[test]
 fn third_pass_is_refused_before_receiving() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
@@ -282,6 +304,11 @@ fn messages_that_stay_hidden_fail_the_pass() {
             "one is refused",
             one("InternalError"),
             Some("1 message back into queue 'orders-dlq': InternalError; "),
+        ),
+        (
+            "nothing is confirmed",
+            (Behavior::Body("{}"), none()),
+            Some("12 messages back into queue 'orders-dlq': the answer does not confirm it; "),
         ),
         ("one is visible already", one("AWS.SimpleQueueService.MessageNotInflight"), None),
         ("all are put back", (Behavior::Normal, none()), None),

@@ -41,7 +41,9 @@ fn look_up_that_fails_is_an_event() {
         std::thread::spawn(move || {
             let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
             let mut bench = bench(&format!("look-up-{name}"), &sqs.url);
-            bench.configure("monitoring: {timeout: 200ms}");
+            if name == "silent" {
+                bench.configure("monitoring: {timeout: 200ms}");
+            }
             sqs.state().look_up = behavior;
             let output = poll(&bench, &["--queue", "orders-dlq"]);
             assert_eq!((output.code, output.edges()), (1, vec!["poll.failed ".to_owned()]));
@@ -54,6 +56,7 @@ fn look_up_that_fails_is_an_event() {
             );
             assert!(output.stderr.starts_with(&message), "{name}: {}", output.stderr);
             sqs.state().look_up = Behavior::Normal;
+            bench.configure("");
             let found = poll(&bench, &["--queue", "orders-dlq"]);
             assert_eq!((found.code, found.subjects("queue.raised").len()), (0, 1), "{name}");
         })

@@ -97,7 +97,7 @@ fn unmatched_pattern_is_reported_once() {
         let warnings: String = output
             .stderr
             .split_inclusive('\n')
-            .filter(|line| !line.contains("no dead-letter queue was found"))
+            .filter(|line| !line.contains("is selected: nothing is polled"))
             .collect();
         assert_eq!((output.code, warnings), (0, expected), "{args:?}");
     }
@@ -117,6 +117,11 @@ fn check_returns_1_while_a_queue_is_raised() {
         assert_eq!(poll(&bench, args).code, 1, "{args:?}");
     }
     assert_eq!(poll(&bench, &["--check", "--exclude", "b-*"]).code, 0);
+    let none = poll(&bench, &["--check", "--match", "c-*"]);
+    assert_eq!(none.code, 1, "a check of no queue");
+    let sentence = "none of 2 dead-letter queues in 'us-east-1' is selected: nothing is polled";
+    assert!(none.stderr.contains(sentence), "{}", none.stderr);
+    assert_eq!(poll(&bench, &["--match", "c-*"]).code, 0);
     assert_eq!(poll(&bench, &[]).code, 0, "without it a raise is no failure");
 }
 

@@ -291,12 +291,16 @@ fn receive(queue: &FakeQueue, earlier: usize) -> Value {
 }
 
 fn put_back(state: &SqsState, body: &Value) -> Value {
-    let entries = body["Entries"].as_array().unwrap().iter();
-    let failed = entries.filter_map(|entry| {
-        let code = state.not_put_back.get(entry["ReceiptHandle"].as_str().unwrap())?;
-        Some(json!({"Id": entry["Id"], "Code": code, "SenderFault": true}))
-    });
-    json!({"Successful": [], "Failed": failed.collect::<Vec<_>>()})
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for entry in body["Entries"].as_array().unwrap() {
+        match state.not_put_back.get(entry["ReceiptHandle"].as_str().unwrap()) {
+            None => successful.push(json!({"Id": entry["Id"]})),
+            Some(code) => {
+                failed.push(json!({"Id": entry["Id"], "Code": code, "SenderFault": true}));
+            }
+        }
+    }
+    json!({"Successful": successful, "Failed": failed})
 }
 
 /// Lists URLs in pages of at most 1,000. As in SQS, a request without MaxResults gets the first

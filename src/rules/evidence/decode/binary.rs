@@ -17,8 +17,17 @@ pub(super) fn form(bytes: &[u8]) -> Vec<String> {
         (b"\x28\xb5\x2f\xfd", "Zstandard data"),
         (b"\x1f\x8b", "gzip data"),
     ];
+    if let Some(class) = java_class(bytes) {
+        return vec![format!("Java object {class}")];
+    }
     if let Some((_, name)) = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return vec![(*name).to_owned()];
+    }
+    // AWS Glue writes a version, a compression and the id of the schema; Avro a mark and a hash.
+    match bytes {
+        [3, 0 | 5, id @ ..] if id.len() >= 16 => return vec![format!("schema {}", hex(&id[..16]))],
+        [0xc3, 1, id @ ..] if id.len() >= 8 => return vec![format!("schema {}", hex(&id[..8]))],
+        _ => {}
     }
     // A schema registry's records begin with a zero and the number of the schema.
     if let [0, a, b, c, d, _, ..] = *bytes {
@@ -28,6 +37,20 @@ pub(super) fn form(bytes: &[u8]) -> Vec<String> {
         }
     }
     protobuf(bytes).unwrap_or_default()
+}
+
+/// Returns the class of a serialized object of Java.
+fn java_class(bytes: &[u8]) -> Option<&str> {
+    let [high, low, rest @ ..] = bytes.strip_prefix(b"\xac\xed\x00\x05sr")? else { return None };
+    let name = rest.get(..usize::from(u16::from_be_bytes([*high, *low])))?;
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"._$".contains(b);
+    std::str::from_utf8(name)
+        .ok()
+        .filter(|name| name.len() <= 96 && name.bytes().all(|b| is_name(&b)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the fields of a Protocol Buffer; none unless all bytes are fields.
@@ -71,10 +94,14 @@ mod tests {
 
     #[test]
     fn form_is_told_by_the_bytes() {
-        let rows: [(&[u8], &[&str]); 6] = [
+        let rows: [(&[u8], &[&str]); 10] = [
             (&[8, 150, 1, 18, 2, 7, 7, 8, 1], &[".1:number", ".2:bytes"]),
             (&[0, 0, 0, 0, 41, 6, 98], &["schema 41"]),
             (b"Obj\x01x", &["Avro file"]),
+            (b"\xac\xed\x00\x05sr\x00\x08a.Placed\x00", &["Java object a.Placed"]),
+            (b"\xac\xed\x00\x05sr\x00\x08a.Pl", &["Java object"]),
+            (b"\x03\x000123456789abcdef\x02", &["schema 30313233343536373839616263646566"]),
+            (b"\xc3\x0101234567\x02", &["schema 3031323334353637"]),
             (&[8], &[]),
             (&[18, 200, 1], &[]),
             (&[255; 40], &[]),

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::key::{ErrorPart, KEY_MAX, normalized_key, role};
+use super::trace;
 
 /// Limit on the keys of an object that are read.
 const KEYS_MAX: usize = 2_000;
@@ -216,6 +217,8 @@ impl<'a> ErrorFields<'a> {
             | "excmessage" | "xexceptionmessage" | "mtfaultmessage" | "grpcmessage" => {
                 &mut self.message
             }
+            // Resque writes its class here, and the text as `error`.
+            "exception" if trace::is_class(text) => &mut self.class,
             "error" | "err" | "exception" | "erro" => &mut self.error,
             "cause" => &mut self.cause,
             // `message` wins over `reason`, `detail` and `description`.

@@ -46,6 +46,9 @@ pub(super) fn extract(
     {
         return error;
     }
+    if let Some(error) = json.and_then(pipe_error) {
+        return error;
+    }
     match (json, content) {
         (Some(value), _) => first_error(ErrorSearch::Payload(value)).unwrap_or_default(),
         (None, Content::Text(text)) => {
@@ -88,6 +91,17 @@ fn attribute_error(message: &Message, text_name: &str, code_name: &str) -> Error
     error
 }
 
+/// Returns the error of the record that EventBridge Pipes leaves for a batch of a stream.
+fn pipe_error(record: &Value) -> Option<ErrorReport> {
+    let condition = record.pointer("/context/condition")?.as_str()?;
+    let owners = owner::of_pipe(record);
+    (!owners.is_empty()).then(|| ErrorReport {
+        code: Some(SourcedText::new(condition, "condition")),
+        owners,
+        ..ErrorReport::default()
+    })
+}
+
 fn destination_error(record: &Value) -> ErrorReport {
     let mut error = match record.get("responsePayload") {
         Some(Value::Object(object)) => error_in_object(object, Reach::Error, 0).unwrap_or_default(),
@@ -105,7 +119,7 @@ fn destination_error(record: &Value) -> ErrorReport {
 
 /// Parses a text that is, or may be, an error. Free text counts only if it looks like one.
 pub(super) fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
-    let trimmed = truncated(text, TEXT_MAX).trim();
+    let trimmed = without_payload(truncated(text, TEXT_MAX).trim());
     if trimmed.starts_with('{')
         && let Ok(Value::Object(object)) = serde_json::from_str(trimmed)
         && let Some(error) = error_in_object(&object, Reach::Error, 0)
@@ -118,6 +132,14 @@ pub(super) fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorR
         return ErrorReport::default();
     }
     error
+}
+
+/// Returns a text without the message that it quotes after a line such as `Payload:`.
+fn without_payload(text: &str) -> &str {
+    const WORDS: [&str; 5] = ["Payload:", "Message body:", "Body:", "Request body:", "Event:"];
+    let lines = text.match_indices('\n').map(|(at, _)| at);
+    let mut ends = lines.filter(|at| WORDS.iter().any(|word| text[at + 1..].starts_with(word)));
+    ends.next().map_or(text, |end| text[..end].trim_end())
 }
 
 /// Returns whether the first part of a text contains a word of errors.
@@ -208,7 +230,13 @@ fn error_in_object(object: &Map<String, Value>, scope: Reach, nest: usize) -> Op
         error.owners.push((kind, name));
     }
     if let Some((key, text)) = message {
-        fill_missing(&mut error, error_in_text(text, key, false));
+        // Spring appends what it wraps; its class and its text say most.
+        let (wrapper, inner) = match text.rsplit_once("; nested exception is ") {
+            Some((_, inner)) => (error.exception.take(), inner),
+            None => (None, text),
+        };
+        fill_missing(&mut error, error_in_text(inner, key, false));
+        error.exception = error.exception.or(wrapper);
         let place = fields.location.filter(|_| in_error).and_then(location_text);
         if let (Some(message), Some(place)) = (&mut error.message, place) {
             message.text += &format!(" at field '{place}'");

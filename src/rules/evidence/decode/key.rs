@@ -21,6 +21,9 @@ pub(in crate::rules::evidence) fn normalized_key<'a>(
     std::str::from_utf8(&buffer[at..]).unwrap_or_default()
 }
 
+/// Length up to which the end of a key says nothing about a failure: `type`, `classname`.
+const CLASS_END_MAX: usize = "classname".len();
+
 /// The part of an error that the value of a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorPart {
@@ -75,7 +78,7 @@ pub(super) fn role(name: &str) -> Option<ErrorPart> {
             ],
         ),
         (ErrorPart::Code, &["code", "errornumber", "errno"]),
-        (ErrorPart::Error, &["error", "exception", "failure", "fault"]),
+        (ErrorPart::Error, &["error", "exception", "failure", "fault", "exceptioncaught"]),
     ];
     let stem = STEMS.iter().find(|stem| name.contains(**stem))?;
     let is_default = *stem == "fault" && name.contains("default");
@@ -86,8 +89,25 @@ pub(super) fn role(name: &str) -> Option<ErrorPart> {
     if name.starts_with("reason") || name.starts_with("cause") {
         return Some(ErrorPart::Message);
     }
-    let ends = |(_, ends): &&(ErrorPart, &[&str])| ends.iter().any(|end| name.ends_with(end));
-    ENDS.iter().find(ends).map(|(role, _)| *role)
+    let (role, end) = ENDS.iter().find_map(|(role, ends)| {
+        let longest =
+            ends.iter().filter(|end| name.ends_with(**end)).max_by_key(|end| end.len())?;
+        Some((*role, *longest))
+    })?;
+    let of = name.strip_suffix(end).unwrap_or(name);
+    (role != ErrorPart::Class || end.len() > CLASS_END_MAX || is_failure(of, &STEMS))
+        .then_some(role)
+}
+
+/// Returns whether a key without its end names the failure itself: the type of a consumer is no
+/// class of an error.
+fn is_failure(of: &str, stems: &[&str]) -> bool {
+    const PARTS: [&str; 5] = ["cause", "root", "inner", "info", "s"];
+    let mut of = of;
+    while let Some(rest) = PARTS.iter().find_map(|part| of.strip_suffix(part)) {
+        of = rest;
+    }
+    stems.iter().any(|stem| of.ends_with(stem))
 }
 
 #[cfg(test)]
@@ -113,6 +133,10 @@ mod tests {
             ("default_message", None),
             ("failedMessage", None),
             ("rejectedMessageType", None),
+            ("MT-Fault-ConsumerType", None),
+            ("MT-Fault-ExceptionType", Some(ErrorPart::Class)),
+            ("kafka_dlt-exception-cause-fqcn", Some(ErrorPart::Class)),
+            ("CamelExceptionCaught", Some(ErrorPart::Error)),
             ("error_count", None),
             ("order", None),
         ];

@@ -54,6 +54,14 @@ pub(super) fn of_record(record: &Value) -> Vec<(&'static str, String)> {
     named.into_iter().filter_map(|(kind, name)| Some((kind, name?))).collect()
 }
 
+/// Returns the pipe and the stream of a record of EventBridge Pipes.
+pub(super) fn of_pipe(record: &Value) -> Vec<(&'static str, String)> {
+    let pipe = record.pointer("/context/partnerResourceArn").and_then(Value::as_str);
+    let pipe = pipe.and_then(|arn| Some(resource(arn)?.1.strip_prefix("pipe/")?.to_owned()));
+    let Some(pipe) = pipe else { return Vec::new() };
+    std::iter::once(("pipe", pipe)).chain(of_record(record)).collect()
+}
+
 /// Returns the service and the resource of an ARN, both shortened.
 fn resource(arn: &str) -> Option<(&str, &str)> {
     let mut parts = arn.splitn(6, ':');

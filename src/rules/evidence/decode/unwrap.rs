@@ -98,6 +98,9 @@ fn unwrap_json(
         && let Some(Value::String(inner)) = value.get_mut("Message").map(Value::take)
     {
         wrapped.push("sns");
+        if let Some(topic) = value.get_mut("TopicArn").map(Value::take) {
+            attributes.insert("TopicArn".into(), topic);
+        }
         if let Some(Value::Object(carried)) = value.get_mut("MessageAttributes").map(Value::take) {
             attributes.extend(carried.into_iter().take(ATTRIBUTES_MAX));
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::subject::Subject;
 use super::{Fingerprint, Kind, Parts, TEMPLATE_MAX, TITLE_MAX, WORD_MAX};
-use super::{markup, mask, shape, table};
+use super::{interchange, markup, mask, serialized, shape, table};
 use crate::rules::evidence::decode::{Decoded, s3_pointer};
 use crate::text::shorten;
 
@@ -43,6 +43,14 @@ pub(super) fn by_text(mut parts: Parts, decoded: &Decoded, text: &str) -> Finger
     if let Some((names, outline)) = markup::xml_elements(text) {
         parts.explain("elements", &names, format!("its elements: {outline}"));
         return parts.finish(decoded, &format!("XML with {outline}"));
+    }
+    if let Some(kind) = interchange::message_type(text) {
+        parts.explain("message type", &kind, format!("message type '{kind}'"));
+        return parts.finish(decoded, &kind);
+    }
+    if let Some(class) = serialized::php_class(text) {
+        parts.explain("class", &class, format!("class '{class}'"));
+        return parts.finish(decoded, &format!("PHP object '{class}'"));
     }
     if let Some(columns) = table::column_names(text) {
         parts.explain("columns", &columns, format!("its columns: {columns}"));

@@ -133,6 +133,7 @@ impl<'a> Scan<'a> {
             self.names_identifier || is_key || context::follows_identifier_kind(self.words);
         if context::is_identifier(content, is_identifier_kind)
             && !context::follows_person_word(self.words)
+            && !context::follows_value_word(self.words)
         {
             self.out.push_word(content);
         } else {
@@ -167,6 +168,7 @@ impl<'a> Scan<'a> {
         } else {
             match is_path {
                 true => word::write_url_path(trimmed, &mut self.out),
+                false if context::is_class_path(trimmed) => self.out.push_word(trimmed),
                 false => word::write_masked(trimmed, self.words, next, &mut self.out),
             }
         }

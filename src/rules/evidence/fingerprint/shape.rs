@@ -92,7 +92,7 @@ fn key_or_wildcard(key: &str) -> &str {
     let is_data = key.len() > KEY_MAX
         || (digits >= 3 && key.len() >= 8)
         || (digits > 0 && digits * 2 >= key.len())
-        || key.contains('@')
+        || key.get(1..).is_some_and(|rest| rest.contains('@'))
         || mask::is_id(key);
     if is_data { "*" } else { key }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::mask;
+use super::{mask, request};
 use crate::rules::evidence::decode::{KEY_MAX, normalized_key, stream_of};
 
 /// Limits on the length of a word, and on the words of a subject.
@@ -13,7 +13,7 @@ const WORDS_MAX: usize = 8;
 const KEYS_READ_MAX: usize = 200;
 
 /// Objects of a payload whose keys are read.
-const OBJECTS: [&str; 18] = [
+const OBJECTS: [&str; 21] = [
     "",
     "/Records/0",
     "/Records/0/messageAttributes",
@@ -21,7 +21,10 @@ const OBJECTS: [&str; 18] = [
     "/Records/0/Sns/MessageAttributes",
     "/Records/0/Sns/Message",
     "/records/0",
+    "/Records/0/kinesis/data",
+    "/kinesis/data",
     "/detail",
+    "/detail/metadata",
     "/headers",
     "/Headers",
     "/source",
@@ -34,9 +37,12 @@ const OBJECTS: [&str; 18] = [
     "/body",
 ];
 /// Objects that are named themselves.
-const NAMED: [(&str, &str, Weight); 5] = [
+const NAMED: [(&str, &str, Weight); 8] = [
     ("/table/name", "table", Weight::Name),
     ("/trigger/name", "trigger", Weight::Name),
+    ("/Records/0/Sns/TopicArn", "topic", Weight::Part),
+    ("/info/fieldName", "field", Weight::Name),
+    ("/pattern/cmd", "pattern", Weight::Name),
     ("/request/operationName", "operation", Weight::Name),
     ("/Records/0/s3/bucket/name", "bucket", Weight::Part),
     ("/detail/bucket/name", "bucket", Weight::Part),
@@ -83,10 +89,21 @@ impl Subject {
         for path in OBJECTS {
             if let Some(object) = json.pointer(path).and_then(Value::as_object) {
                 let name = path.to_ascii_lowercase();
-                let is_headers = name.ends_with("headers") || name.ends_with("attributes");
+                let is_headers =
+                    ["headers", "attributes", "metadata"].iter().any(|end| name.ends_with(end));
                 let place = if is_headers { MessagePart::Headers } else { MessagePart::Payload };
                 subject.read(object, place);
             }
+        }
+        // The adapter of a framework is given the job as its first argument.
+        if json.get("class").and_then(Value::as_str).is_some_and(is_framework)
+            && let Some(object) = json.pointer("/args/0").and_then(Value::as_object)
+        {
+            subject.read(object, MessagePart::Payload);
+        }
+        if let Some(route) = request::route(json) {
+            subject.is_telling = true;
+            subject.words.push(("route", route));
         }
         for (path, label, weight) in NAMED {
             if let Some(word) = json.pointer(path).and_then(Value::as_str) {
@@ -116,6 +133,10 @@ impl Subject {
             let mut buffer = [0; KEY_MAX];
             GIVEN.contains(&normalized_key(key, &mut buffer))
         };
+        // An event has its content beside its name.
+        let has_content = ["data", "payload", "properties"]
+            .iter()
+            .any(|key| object.get(*key).is_some_and(Value::is_object));
         let is_call =
             place == MessagePart::Payload && object.keys().take(KEYS_READ_MAX).any(is_given);
         for (key, value) in object.iter().take(KEYS_READ_MAX) {
@@ -130,7 +151,14 @@ impl Subject {
             let mut buffer = [0; KEY_MAX];
             let name = normalized_key(key, &mut buffer);
             self.is_change |= matches!(name, "op" | "operation");
-            let found = meaning(name, is_call);
+            let found = match name {
+                // Jackson, Spring Data and JSON-LD name the type of an object.
+                "class" | "type" if key.starts_with(['@', '_', '$']) => {
+                    Some(("type", Weight::Kind))
+                }
+                "name" if has_content && !is_call => Some(("name", Weight::Kind)),
+                _ => meaning(name, is_call),
+            };
             let found =
                 found.or_else(|| header_meaning(name).filter(|_| place == MessagePart::Headers));
             if let Some((label, weight)) = found {
@@ -156,6 +184,9 @@ impl Subject {
 
     fn add(&mut self, label: &'static str, word: &str, weight: Weight) {
         let word = trimmed(word, label);
+        // The name of a topic, of its ARN.
+        let word =
+            if word.starts_with("arn:") { word.rsplit(':').next().unwrap_or(word) } else { word };
         let is_known = self.words.iter().any(|(_, known)| known == word);
         if is_known || self.words.len() >= WORDS_MAX || !is_program_word(word) || is_framework(word)
         {
@@ -199,6 +230,8 @@ fn meaning(name: &str, is_call: bool) -> Option<(&'static str, Weight)> {
         "operation" => ("operation", Kind),
         "table" => ("table", Part),
         "task" | "class" | "job" | "method" | "function" | "worker" if is_call => ("job", Name),
+        "wrapped" if is_call => ("job", Name),
+        "pattern" => ("pattern", Kind),
         "name" if is_call => ("call", Kind),
         "alarmname" => ("alarm", Name),
         "displayname" => ("class", Kind),
@@ -244,6 +277,7 @@ fn header_meaning(name: &str) -> Option<(&'static str, Weight)> {
         "name" => Some(("name", Weight::Kind)),
         _ if name.ends_with("event") => Some(("event", Weight::Name)),
         _ if name.ends_with("topic") => Some(("topic", Weight::Part)),
+        "topicarn" => Some(("topic", Weight::Part)),
         _ => None,
     }
 }
@@ -285,8 +319,8 @@ fn is_qualified(word: &str) -> bool {
 }
 
 /// Returns whether a word names a part of a framework, which is the same for every message.
-fn is_framework(word: &str) -> bool {
-    const STARTS: [&str; 13] = [
+pub(super) fn is_framework(word: &str) -> bool {
+    const STARTS: [&str; 15] = [
         "Illuminate\\",
         "Symfony\\",
         "ActiveJob::",
@@ -300,6 +334,8 @@ fn is_framework(word: &str) -> bool {
         "MT_",
         "application/",
         "text/",
+        "aws:kinesis:record",
+        "$default",
     ];
     STARTS.iter().any(|start| word.starts_with(start))
 }

@@ -13,6 +13,7 @@ use crate::text::hidden;
 use crate::time::Timestamp;
 
 mod corpus;
+mod hostile;
 
 fn found(message: &Message) -> Fingerprint {
     compute(&decode(message))
@@ -23,7 +24,7 @@ fn found_in(text: &str) -> Fingerprint {
 }
 
 /// Label, text, expected template.
-const MASKED: [(&str, &str, &str); 48] = [
+const MASKED: [(&str, &str, &str); 52] = [
     ("words stay", "Connection refused", "Connection refused"),
     ("a number", "order 4711 failed", "order <num> failed"),
     ("a list of numbers", "rows 1, 2, 3 failed", "rows <num> failed"),
@@ -48,6 +49,10 @@ const MASKED: [(&str, &str, &str); 48] = [
     ("an address", "to bob@example.com", "to <email>"),
     ("a numbered thing", "worker7 died", "worker<num> died"),
     ("a value in quotes", "no plan 'Gold'", "no plan '<*>'"),
+    ("the path of a class", "(psycopg2.OperationalError) no", "(psycopg2.OperationalError) no"),
+    ("a value with a hump", "input_value='xgSl'", "input_value='<*>'"),
+    ("a value after its word", "Truncated value: 'wDjM'.", "Truncated value: '<*>'."),
+    ("a token", "token 'fooBar': was expecting JSON", "token '<*>': was expecting JSON"),
     ("a number in quotes", "'12' is none", "'<*>' is none"),
     ("a column in quotes", "column 'total' is null", "column 'total' is null"),
     ("a name with a hump in quotes", "'customerId' is null", "'customerId' is null"),

@@ -97,8 +97,9 @@ pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
                       their way; run 'dlq-peek' again later";
         (AnswerKind::NotYet, reason.to_owned())
     } else if course.examined > 0 && course.never_run == course.examined {
-        let reason = "no invocation started when the messages were received: the function was \
-                      throttled, or another consumer received them";
+        let reason = "the log shows no invocation when the messages were received: the function \
+                      was throttled, another consumer received them, or the log of that time is \
+                      gone";
         (AnswerKind::NeverRun, reason.to_owned())
     } else {
         let reason = "no line with the id of a message reports an error, and no error recurs at \

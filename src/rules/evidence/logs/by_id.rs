@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::invocation::{self, LoggedRun};
-use super::line::{self, uuids};
+use super::line::{self, Mark, uuids};
 use super::{Consumer, LogEvent, fingerprint_of};
 use crate::rules::evidence::fingerprint::Fingerprint;
 
@@ -26,15 +26,19 @@ pub(super) fn cause<E>(
 ) -> Result<Option<Found>, E> {
     // An error without a class may be explained by the lines that follow it.
     let mut vague: Option<Found> = None;
-    for hit in hits.iter().rev() {
-        let Some(found) = on_line(hit) else { continue };
-        if found.exception.is_some() {
-            return Ok(Some((found, (*hit).clone())));
-        }
-        vague = vague.or(Some((found, (*hit).clone())));
-    }
     let span = consumer.timeout + SPLIT;
-    for first in first_hits(hits, span).into_iter().rev().take(INVOCATIONS_MAX) {
+    let firsts = first_hits(hits, span);
+    // The first error of the last invocation: what follows it is often its consequence.
+    for first in firsts.iter().rev() {
+        for hit in hits.iter().filter(|hit| is_near(first, hit, span)) {
+            let Some(found) = on_line(id, hit) else { continue };
+            if found.exception.is_some() {
+                return Ok(Some((found, (*hit).clone())));
+            }
+            vague = vague.or(Some((found, (*hit).clone())));
+        }
+    }
+    for first in firsts.into_iter().rev().take(INVOCATIONS_MAX) {
         let mut events = block(first, if consumer.function.is_some() { span } else { SPLIT })?;
         invocation::sort(&mut events);
         if consumer.function.is_none()
@@ -55,21 +59,45 @@ pub(super) fn cause<E>(
     Ok(vague)
 }
 
-fn on_line(event: &LogEvent) -> Option<Fingerprint> {
+/// Returns whether a text names a message: its whole id, and no longer word.
+pub(super) fn names(text: &str, id: &str) -> bool {
+    let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    text.match_indices(id).any(|(at, _)| {
+        let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+        !id.is_empty() && !is_part(before) && !is_part(text.as_bytes().get(at + id.len()))
+    })
+}
+
+/// Returns the error of a line that is not about another message.
+fn on_line(id: &str, event: &LogEvent) -> Option<Fingerprint> {
+    if is_about_another(id, event) {
+        return None;
+    }
     fingerprint_of(&line::error_of(&event.text)?.text)
+}
+
+/// Returns whether a line names another message first.
+fn is_about_another(id: &str, event: &LogEvent) -> bool {
+    let request = match line::mark(&event.text) {
+        Some(Mark::Start(id) | Mark::Report(id) | Mark::Request(id)) => id,
+        None => String::new(),
+    };
+    uuids(&event.text).find(|other| *other != request).is_some_and(|first| first != id)
 }
 
 /// Returns the first hit of each invocation: hits of one stream that lie close together.
 fn first_hits<'e>(hits: &[&'e LogEvent], span: Duration) -> Vec<&'e LogEvent> {
     let mut firsts: Vec<&LogEvent> = Vec::new();
     for hit in hits {
-        let known =
-            firsts.iter().any(|first| first.stream == hit.stream && hit.at.since(first.at) <= span);
-        if !known {
+        if !firsts.iter().any(|first| is_near(first, hit, span)) {
             firsts.push(*hit);
         }
     }
     firsts
+}
+
+fn is_near(first: &LogEvent, hit: &LogEvent, span: Duration) -> bool {
+    first.stream == hit.stream && hit.at >= first.at && hit.at.since(first.at) <= span
 }
 
 enum InBlock {
@@ -98,7 +126,7 @@ fn in_block(id: &str, hit: &LogEvent, events: &[LogEvent]) -> InBlock {
         uuids(&event.text).any(|other| other != id && other != request)
     };
     if hit.text.contains("Records") || others(hit) {
-        return one_of(own, found);
+        return one_of(id, own, found);
     }
     let after = own.lines.iter().skip_while(|event| !is_hit(event)).skip(1);
     for event in after.take_while(|event| !others(event)) {
@@ -110,8 +138,8 @@ fn in_block(id: &str, hit: &LogEvent, events: &[LogEvent]) -> InBlock {
 }
 
 /// Returns the error of an invocation whose line names all messages of the batch: the only one.
-fn one_of(own: &LoggedRun<'_>, found: impl Fn(&LogEvent, &str) -> InBlock) -> InBlock {
-    let errors: Vec<_> = own.errors().collect();
+fn one_of(id: &str, own: &LoggedRun<'_>, found: impl Fn(&LogEvent, &str) -> InBlock) -> InBlock {
+    let errors: Vec<_> = own.errors().filter(|(event, _)| !is_about_another(id, event)).collect();
     let distinct: BTreeSet<_> = errors.iter().map(|(_, e)| signature_of(&e.text)).collect();
     match (errors.first(), distinct.len()) {
         (Some((event, error)), 1) => found(event, &error.text),

@@ -36,7 +36,7 @@ pub fn causes(output: &str, letters: &[Letter]) -> Vec<LoggedCause> {
     };
     let cause = |letter: &Letter| {
         let hits: Vec<&LogEvent> =
-            events.iter().filter(|event| event.text.contains(&letter.message_id)).collect();
+            events.iter().filter(|event| by_id::names(&event.text, &letter.message_id)).collect();
         let Ok(found) = by_id::cause(&letter.message_id, &hits, &consumer, block);
         let (fingerprint, event) = found?;
         let lines = vec![CitedLine { event, receive: None }];

@@ -95,14 +95,16 @@ fn json_error(object: &Map<String, Value>) -> Option<LineError> {
     }
     const LEVELS: [&str; 5] = ["error", "fatal", "critical", "severe", "panic"];
     let levels = ["level", "log_level", "severity", "levelname", "@l"];
-    let is_error = levels.iter().filter_map(|key| object.get(*key)).any(|level| match level {
+    let level = levels.iter().find_map(|key| object.get(*key));
+    let is_error = level.map(|level| match level {
         Value::String(text) => LEVELS.iter().any(|word| word.eq_ignore_ascii_case(text)),
         // Levels of pino and bunyan.
         Value::Number(number) => matches!(number.as_u64(), Some(50 | 60)),
         _ => false,
     });
     let inner = object.get("message").filter(|inner| inner.get("errorType").is_some());
-    if !is_error && inner.is_none() && !object.contains_key("errorType") {
+    // The level of a line decides; a sender may have written the rest.
+    if !is_error.unwrap_or(inner.is_some() || object.contains_key("errorType")) {
         return None;
     }
     let is_bare = match object.get("message") {
@@ -178,6 +180,7 @@ fn runtime_error(line: &str) -> Option<LineError> {
 /// Parses lines of other loggers: a level before the text, or an exception.
 fn text_error(line: &str) -> Option<LineError> {
     const LEVELS: [&str; 5] = ["ERROR", "FATAL", "CRITICAL", "SEVERE", "PANIC"];
+    const OTHER_LEVELS: [&str; 7] = ["TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "FINE"];
     const STARTS: [&str; 4] =
         ["Traceback (most recent call last)", "panic: ", "Exception in thread ", "fatal error: "];
     let starts = STARTS.iter().any(|start| line.starts_with(start));
@@ -187,9 +190,14 @@ fn text_error(line: &str) -> Option<LineError> {
     }
     let first = line.lines().next()?;
     let head = &first[..first.floor_char_boundary(LEVEL_COLUMN_MAX)];
+    // Behind a brace begins what a sender may have written.
+    let head = head.split('{').next().unwrap_or(head);
     let mut from = 0;
     for word in head.split(|c: char| !c.is_ascii_alphabetic() && c != '_') {
         let end = from + word.len();
+        if OTHER_LEVELS.contains(&word) {
+            return None;
+        }
         if LEVELS.contains(&word) {
             let text =
                 line[end..].trim_start_matches(|c: char| c.is_whitespace() || "]):|-".contains(c));

@@ -141,7 +141,7 @@ impl Search<'_> {
         let mut blocks: Vec<(LogEvent, Vec<LogEvent>)> = Vec::new();
         for letter in letters {
             let own: Vec<&LogEvent> =
-                hits.iter().filter(|event| event.text.contains(&letter.message_id)).collect();
+                hits.iter().filter(|event| by_id::names(&event.text, &letter.message_id)).collect();
             let consumer = self.consumer;
             let block = |event: &LogEvent, span| self.block(&mut blocks, event, span);
             let Some((fingerprint, event)) =

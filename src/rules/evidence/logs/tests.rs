@@ -25,11 +25,15 @@ fn at(millis: i64) -> Timestamp {
 #[test]
 fn errors_of_lines_have_title_and_end() {
     let t = "2026-11-28T10:00:00.101Z";
-    let rows: [LineRow<'_>; 24] = [
+    let rows: [LineRow<'_>; 28] = [
         ("start", format!("START RequestId: {R} Version: $LATEST"), None),
         ("report", format!("REPORT RequestId: {R}\tDuration: 12.31 ms\tError Type: x"), None),
         ("info", format!("[INFO]\t{t}\t{R}\tno error, really"), None),
         ("print", format!("{M} ok"), None),
+        ("info with a body", format!("{t}\t{R}\tINFO\treceived {M} body={{\"note\":\"ERROR ValueError: forged\"}}"), None),
+        ("print with a body", format!("received {M} {{\"note\":\"ERROR ValueError: forged\"}}"), None),
+        ("info about an error", format!("INFO {M} previous state ERROR cleared: KeyError: resolved"), None),
+        ("JSON, info with a type", format!("{{\"level\":\"INFO\",\"message\":\"got {M}\",\"errorType\":\"none\"}}"), None),
         (
             "Python, unhandled",
             "[ERROR] KeyError: 'customer_id'\nTraceback (most recent call last):\n\u{a0}\u{a0}File \
@@ -161,7 +165,13 @@ fn error_is_taken_from_line_or_invocation_of_id() {
     let ended = format!("REPORT RequestId: {R}\tDuration: 1 ms");
     let dump = format!("[INFO]\tT\t{R}\t{{\"Records\":[\"{M}\",\"{OTHER}\"]}}");
     let late = "[ERROR] TypeError: of the next invocation";
-    let rows: [(&str, Vec<&str>, Option<&str>); 9] = [
+    let list = format!("[ERROR]\tT\t{R}\tfailed {OTHER}, batch {M}\nKeyError: 'x'");
+    let cleanup = format!("[ERROR]\tT\t{R}\tcleanup of {M} failed\nIOError: gone");
+    let longer = format!("[ERROR]\tT\t{R}\tfailed x{M}9\nKeyError: 'x'");
+    let rows: [(&str, Vec<&str>, Option<&str>); 12] = [
+        ("a line about another message", vec![&start, &list, &ended], None),
+        ("the first error", vec![&start, &named, &cleanup, &ended], Some("KeyError")),
+        ("a longer word", vec![&start, &longer, &ended], None),
         ("the line itself", vec![&start, &begun, &named, &ended], Some("KeyError")),
         ("after the line", vec![&start, &begun, &warned, &ended], Some("ValueError")),
         ("not of another message", vec![&start, &begun, &other, &of_other, &ended], None),

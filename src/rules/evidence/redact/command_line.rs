@@ -4,6 +4,7 @@
 
 use super::bytes::run;
 use super::secret_name::{is_often_secret, is_random, is_secret_name};
+use super::value::quoted_end;
 use super::{Match, SECRET};
 
 /// Limit on the length of an option, and on the search for the program before it, in bytes.
@@ -11,6 +12,46 @@ const OPTION_MAX: usize = 64;
 const PROGRAM_MAX: usize = 256;
 /// Minimum length of an option after one dash that is no group of letters.
 const LONG_MIN: usize = 5;
+
+/// Limit on the letters before the one that takes a value, and on a value in quotes.
+const GROUP_MAX: usize = 8;
+const VALUE_MAX: usize = 256;
+
+/// An option of one letter whose value is secret.
+struct ShortOption {
+    letter: u8,
+    programs: &'static [&'static [u8]],
+    /// Whether the value is a user and a password.
+    is_pair: bool,
+    /// Whether the value may follow without a space.
+    takes_glued: bool,
+}
+
+const SHORT_OPTIONS: [ShortOption; 8] = [
+    ShortOption { letter: b'u', programs: &[b"curl", b"wget"], is_pair: true, takes_glued: true },
+    ShortOption { letter: b'U', programs: &[b"curl"], is_pair: true, takes_glued: true },
+    ShortOption {
+        letter: b'a',
+        programs: &[b"http ", b"https "],
+        is_pair: true,
+        takes_glued: false,
+    },
+    ShortOption { letter: b'a', programs: &[b"redis-cli"], is_pair: false, takes_glued: false },
+    ShortOption {
+        letter: b'p',
+        programs: &[b"mysql", b"mariadb"],
+        is_pair: false,
+        takes_glued: true,
+    },
+    ShortOption {
+        letter: b'p',
+        programs: &[b"sshpass", b" login"],
+        is_pair: false,
+        takes_glued: true,
+    },
+    ShortOption { letter: b'X', programs: &[b"snmp"], is_pair: false, takes_glued: false },
+    ShortOption { letter: b'A', programs: &[b"snmp"], is_pair: false, takes_glued: false },
+];
 
 /// Adds the values of options.
 pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
@@ -32,38 +73,58 @@ pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
 fn option_value(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)> {
     let head = &bytes[at..bytes.len().min(at + OPTION_MAX)];
     let length = run(head, |byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let name = std::str::from_utf8(&head[..length]).ok()?;
-    // The value may be glued to a short option, or be the next word of a list.
-    let short = matches!(name.as_bytes(), [b'-', b'u' | b'p', ..]);
-    let is_glued = short && length > 2;
-    let option = if is_glued { &name[..2] } else { name };
-    let joints = &bytes[at + option.len()..bytes.len().min(at + option.len() + 8)];
+    let name = &head[..length];
+    let line = line_before(bytes, lowest, at);
+    for option in SHORT_OPTIONS {
+        if let Some(length) = letter_end(name, option.letter)
+            && (option.takes_glued || length == name.len())
+            && option.programs.iter().any(|one| memchr::memmem::find(line, one).is_some())
+            && let Some((start, end)) = value_after(bytes, at + length, length < name.len())
+            && (!option.is_pair || is_pair(&bytes[start..end]))
+        {
+            return Some((start, end));
+        }
+    }
+    let (start, end) = value_after(bytes, at + length, false)?;
+    takes(std::str::from_utf8(name).ok()?, &bytes[start..end]).then_some((start, end))
+}
+
+/// Returns the end of a letter in a group of options, `-sSu`.
+fn letter_end(name: &[u8], letter: u8) -> Option<usize> {
+    let group = name.strip_prefix(b"-").filter(|group| !group.starts_with(b"-"))?;
+    let before = group.iter().position(|byte| *byte == letter)?;
+    (before <= GROUP_MAX && group[..before].iter().all(u8::is_ascii_alphabetic))
+        .then_some(before + 2)
+}
+
+/// Returns the range of a value after an option: quoted, or a word.
+fn value_after(bytes: &[u8], after: usize, is_glued: bool) -> Option<(usize, usize)> {
+    let joints = &bytes[after..bytes.len().min(after + 8)];
     let joint = run(joints, |byte| byte == b' ' || b"\"',=".contains(&byte));
-    let start = at + option.len() + joint;
     if joint == 0 && !is_glued {
         return None;
     }
-    let value = &bytes[start..start + run(&bytes[start..], is_of_word)];
-    let is_secret = match option {
-        "-u" => is_pair(value) && follows_program(bytes, lowest, at, &[b"curl", b"wget", b"http "]),
-        "-p" if is_glued => follows_program(bytes, lowest, at, &[b"mysql", b"sshpass"]),
-        "-p" => follows_program(bytes, lowest, at, &[b"sshpass"]),
-        "-A" | "-X" => follows_program(bytes, lowest, at, &[b"snmp"]),
-        "-a" => follows_program(bytes, lowest, at, &[b"redis-cli"]),
-        _ => takes(option, value),
-    };
-    (is_secret && !value.is_empty()).then_some((start, start + value.len()))
+    let start = after + joint;
+    let word = start + run(&bytes[start..], is_of_word);
+    let quote = bytes[..start].last().filter(|byte| joint > 0 && matches!(byte, b'"' | b'\''));
+    // A password in quotes may have spaces and other signs.
+    let line = &bytes[..bytes.len().min(start + VALUE_MAX)];
+    let line = &line[..start + run(&line[start..], |byte| byte != b'\n')];
+    let quoted =
+        quote.map(|quote| quoted_end(line, start, *quote, 0)).filter(|end| *end < line.len());
+    let end = quoted.unwrap_or(word);
+    (end > start).then_some((start, end))
 }
 
 fn is_of_word(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && !b"\"'`,;|&<>)]}".contains(&byte)
 }
 
-/// Returns whether a program stands before the option, on the same line.
-fn follows_program(bytes: &[u8], lowest: usize, at: usize, programs: &[&[u8]]) -> bool {
+/// Returns the part of a command line before an option. A line that ends in a backslash goes on.
+fn line_before(bytes: &[u8], lowest: usize, at: usize) -> &[u8] {
     let head = &bytes[lowest.max(at.saturating_sub(PROGRAM_MAX))..at];
-    let line = memchr::memrchr(b'\n', head).map_or(head, |end| &head[end..]);
-    programs.iter().any(|program| memchr::memmem::find(line, program).is_some())
+    let is_end = |end: &usize| !head[..*end].trim_ascii_end().ends_with(b"\\");
+    memchr::memrchr_iter(b'\n', head).find(is_end).map_or(head, |end| &head[end..])
 }
 
 /// Returns whether a value is a user and a password; `1000:1000` are ids.

@@ -165,6 +165,20 @@ fn userinfo<'k>(bytes: &[u8], colon: usize) -> Option<Match<'k>> {
     let start = colon + 1 + slash.len();
     let ends = |byte: u8| byte.is_ascii_whitespace() || b"/\\?#\"'<>`".contains(&byte);
     let authority = run(&bytes[start..], |byte| !ends(byte));
-    let length = memchr::memrchr(b'@', &bytes[start..start + authority])?;
+    let length = memchr::memrchr(b'@', &bytes[start..start + authority])
+        .or_else(|| unescaped_password(&bytes[start..], authority))?;
     (length > 0).then_some(Match { start, end: start + length, kind: SECRET })
+}
+
+/// Returns the length of a user and a password with a slash or another sign that ought to be
+/// escaped: `app:pa/ss@host`. Digits before the slash are a port.
+fn unescaped_password(rest: &[u8], authority: usize) -> Option<usize> {
+    let colon = memchr::memchr(b':', &rest[..authority])?;
+    if rest[colon + 1..authority].iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let head = &rest[..rest.len().min(DSN_MAX)];
+    let is_of_password = |byte: u8| !byte.is_ascii_whitespace() && !b"\"'<>`\\".contains(&byte);
+    let length = run(head, |byte| is_of_password(byte) && byte != b'@');
+    (head.get(length) == Some(&b'@')).then_some(length)
 }

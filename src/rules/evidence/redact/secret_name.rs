@@ -8,7 +8,7 @@ pub(super) const NAME_MAX: usize = 64;
 /// Minimum length of a random value.
 const RANDOM_MIN: usize = 16;
 /// Secret names at the end of any name, in the singular and the plural.
-const SECRET_ENDS: [&str; 49] = [
+const SECRET_ENDS: [&str; 71] = [
     "accesskey",
     "accesskeyid",
     "accountkey",
@@ -16,19 +16,30 @@ const SECRET_ENDS: [&str; 49] = [
     "authkey",
     "authorization",
     "backupcode",
+    "clientassertion",
+    "clientkey",
+    "codeverifier",
     "connectsid",
     "contrasea",
     "contrasena",
     "cookie",
     "credential",
+    "csrf",
     "cvc",
     "cvv",
+    "deploykey",
     "encryptionkey",
     "functionkey",
     "functionskey",
+    "hmackey",
     "kennwort",
+    "keypass",
+    "licensekey",
+    "magiclink",
     "masterkey",
+    "mnemonic",
     "motdepasse",
+    "mothersmaidenname",
     "onetimecode",
     "otpcode",
     "passcode",
@@ -41,29 +52,41 @@ const SECRET_ENDS: [&str; 49] = [
     "privatekey",
     "privatekeyid",
     "privatemac",
+    "psw",
     "pwd",
+    "pword",
     "recoverycode",
+    "recoveryphrase",
     "rediscliauth",
     "secret",
     "secretkey",
     "secretstring",
     "secretvalue",
+    "securityanswer",
     "securitycode",
     "seedphrase",
     "senha",
+    "serverkey",
+    "servicekey",
     "sessid",
     "sessionid",
     "sharedkey",
     "signingkey",
+    "sshkey",
+    "storagekey",
+    "storepass",
     "subscriptionkey",
     "token",
     "verificationcode",
+    "webhookkey",
+    "xsrf",
 ];
 /// Secret names that also end harmless words (`compass`), and must be a word of their own.
-const SECRET_WORDS: [&str; 7] = ["cpf", "iban", "otp", "pass", "pin", "session", "ssn"];
+const SECRET_WORDS: [&str; 10] =
+    ["cpf", "cred", "iban", "otp", "pass", "pin", "psk", "pw", "session", "ssn"];
 /// Names whose value is secret if it looks random: signatures of webhooks, credentials of registries.
-const OFTEN_SECRET_WORDS: [&str; 6] =
-    ["auth", "hmac", "hmacsha", "sig", "signature", "signaturesha"];
+const OFTEN_SECRET_WORDS: [&str; 8] =
+    ["auth", "hmac", "hmacsha", "salt", "seed", "sig", "signature", "signaturesha"];
 /// Secret names in the query of a URL only.
 pub(super) const QUERY_NAMES: [&str; 4] = ["sid", "sig", "signature", "xamzsignature"];
 /// Names in the query of a URL whose value is secret if it looks random.
@@ -72,7 +95,7 @@ pub(super) const QUERY_RANDOM_NAMES: [&str; 2] = ["assertion", "code"];
 pub(super) const EMPTY_VALUES: [&[u8]; 8] =
     [b"null", b"true", b"false", b"none", b"None", b"True", b"False", b"undefined"];
 
-/// Letters and digits of a name in lower case, without trailing digits.
+/// Letters and digits of a name in lower case, without trailing digits and version: `api_key_v2`.
 pub(super) struct NormalizedName {
     pub(super) text: String,
     /// Offsets of the words in `text`.
@@ -96,7 +119,10 @@ impl NormalizedName {
             last = *byte;
         }
         let end = read.text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        read.text.truncate(end);
+        let is_version = end < read.text.len()
+            && read.text[..end].ends_with('v')
+            && read.words.contains(&(end - 1));
+        read.text.truncate(end - usize::from(is_version));
         read
     }
 

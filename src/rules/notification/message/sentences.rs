@@ -185,8 +185,8 @@ fn sampled(data: &event::QueueSampled, context: &Context) -> Sentences {
             0 => String::new(),
             more => format!(", {}", count(more, "more cause")),
         };
-        let head = format!("{what}: {} '", first.count);
-        what = fit(&head, &cap(&first.title), &format!("'{more}"), context.room);
+        let head = format!("{what}: {} × ", first.count);
+        what = fit(&head, &cap(&first.title), &more, context.room);
     }
     let overseen = (data.overseen > 0)
         .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));

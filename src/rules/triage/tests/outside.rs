@@ -99,6 +99,10 @@ fn commands_quote_hostile_names() {
                 for line in &each.commands {
                     let words = words(line).unwrap_or_else(|| panic!("{hostile:?}: {line}"));
                     assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
+                    if words[..2] == ["dlq-investigate", "--retry"] {
+                        assert!(words.len() == 3 && words[2].starts_with("arn:aws:sqs:"), "{line}");
+                        continue;
+                    }
                     let profile = format!("--profile={hostile}");
                     let is_profile = |word: &&String| word.starts_with("--profile");
                     assert!(words.iter().filter(is_profile).eq([&profile]), "{line}");

@@ -128,6 +128,13 @@ impl TextTable {
             }
             let (length, width) = (cell.chars().count(), widths[column]);
             line += &" ".repeat(gap + GAP);
+            // A name that is longer than the rest of the page begins as far left as it has to.
+            if column == names && column_start(widths, column) + length > self.style.page.width {
+                let indent = self.style.page.width.saturating_sub(length).min(GAP);
+                let before = line.trim_end();
+                line = if before.is_empty() { String::new() } else { format!("{before}\n") };
+                line += &" ".repeat(indent);
+            }
             line += &shade.map_or(cell.clone(), |shade| self.style.page.paint(shade, cell));
             gap = width.saturating_sub(length);
             if column == names && length > width {
@@ -279,7 +286,7 @@ fn column_start(widths: &[usize], column: usize) -> usize {
 
 /// Formats an age in whole seconds or more.
 fn age(span: Duration) -> String {
-    if span.as_secs() == 0 { "0s".to_owned() } else { show_span(span) }
+    show_span(Duration::from_secs(span.as_secs()))
 }
 
 /// Returns the result lines of a session's last event.
@@ -308,6 +315,10 @@ fn shade(status: SessionStatus) -> Option<Shade> {
 /// Describes when messages will be lost.
 fn loss(one: &IncidentRow, now: Timestamp) -> Cell {
     let left = |at: Timestamp| loss_text::span(at.since(now));
+    // An incident ends when the queue stays empty, so it may be open with nothing to lose.
+    if one.depth == Some(0) {
+        return Cell::plain("empty");
+    }
     let text = match (one.expires_after, one.expires_before) {
         (_, Some(by)) if by <= now => "expiring now".into(),
         (Some(after), Some(by)) if after > now => {

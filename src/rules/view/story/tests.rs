@@ -4,6 +4,7 @@ use crate::event::{
     InvestigationCompleted, PollFinished, QueueCleared, QueueExpiring, QueueRaised,
 };
 use crate::event::{QueueSampled, Verdict};
+use crate::rules::notification::message::render;
 
 const INCIDENT: &str = "1f2e3d4c-0000-8000-8000-000000000000";
 
@@ -62,7 +63,7 @@ fn sentence(line: &[u8]) -> String {
 }
 
 fn story(width: usize, lines: &[Vec<u8>]) -> String {
-    let mut story = Story::new(PageStyle { width, color: false }, SentLog::default());
+    let mut story = Story::new(PageStyle { width, color: false }, SentLog::default(), false);
     let told: String = lines.iter().map(|line| story.event(&head(line), line, now())).collect();
     told + &story.end()
 }
@@ -174,6 +175,36 @@ fn next_step_follows_from_the_newest_events() {
 }
 
 #[test]
+fn commands_have_the_arn_where_a_name_may_stand_for_several_queues() {
+    let arn = "arn:aws:sqs:eu-west-1:123456789012:orders-dlq";
+    let raised = QueueRaised { queue: Queue { arn: arn.into(), ..queue() }, ..raised() };
+    let line = line("1", raised);
+    let style = PageStyle { width: 500, color: false };
+    for (has_scopes, name) in [(false, "orders-dlq"), (true, arn)] {
+        let mut story = Story::new(style, SentLog::default(), has_scopes);
+        story.event(&head(&line), &line, now());
+        let end = story.end();
+        assert!(end.ends_with(&format!("'dlq-peek {name}'\n")), "{end}");
+    }
+}
+
+#[test]
+fn failure_is_told_with_all_that_its_notice_says() {
+    let failed = crate::event::InvestigationFailed {
+        queue: queue(),
+        session: "5e551011-0000".into(),
+        reason: "no_verdict".into(),
+        detail: format!("{}; its output is in '/state/agent.log'", "it broke ".repeat(12)),
+        cost_usd: None,
+        duration_s: Some(1),
+    };
+    let text = story(500, &[line("1", raised()), line("2", failed)]);
+    let why = "it broke ".repeat(12);
+    assert!(text.contains(&format!(": {}\n", why.trim())), "{text}");
+    assert!(text.contains(&format!("\n{:17}its output is in '/state/agent.log'\n", "")), "{text}");
+}
+
+#[test]
 fn warning_of_a_loss_comes_first() {
     let expiring = QueueExpiring {
         queue: Queue {
@@ -210,7 +241,8 @@ fn sentences_leave_out_heartbeats_and_count_them() {
     };
     let lines = [line("1", heartbeat.clone()), line("2", raised()), line("3", heartbeat)];
     let text = |least| {
-        let mut form = JournalText::new(PageStyle { width: 500, color: false }, least);
+        let mut form =
+            JournalText::new(PageStyle { width: 500, color: false }, least, SeenScopes::default());
         let told: String = lines.iter().map(|line| form.event(&head(line), line, now())).collect();
         told + &form.end()
     };

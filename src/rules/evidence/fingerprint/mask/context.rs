@@ -81,6 +81,29 @@ pub(super) fn follows_person_word(words: [&str; 2]) -> bool {
     one_of(words[0], &PERSON_WORDS)
 }
 
+/// Returns whether the word before announces a value: `input_value='…'`, `token 'x'`, `entry 'x'`.
+pub(super) fn follows_value_word(words: [&str; 2]) -> bool {
+    const VALUE_WORDS: [&str; 8] =
+        ["value", "input", "got", "received", "token", "entry", "string", "literal"];
+    let last = words[0].rsplit(['_', '.']).next().unwrap_or(words[0]);
+    one_of(last, &VALUE_WORDS)
+}
+
+/// Returns whether a chunk with digits is the path of a class: `psycopg2.OperationalError`,
+/// `System.Int32`.
+pub(super) fn is_class_path(chunk: &str) -> bool {
+    const DIGITS_MAX: usize = 2;
+    let digits = chunk.bytes().filter(u8::is_ascii_digit).count();
+    let begins = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'.';
+    (1..=DIGITS_MAX).contains(&digits)
+        && chunk.bytes().all(is_name)
+        && chunk.rsplit_once('.').is_some_and(|(_, last)| {
+            last.len() > 3 && last.starts_with(|c: char| c.is_ascii_uppercase())
+        })
+        && chunk.split('.').all(|part| begins(part) && !is_random(part))
+}
+
 /// Returns whether a chunk is a secret because of the words before it.
 pub(super) fn is_secret_after(words: [&str; 2], assigned: bool, chunk: &str) -> bool {
     const ALWAYS: [&str; 5] = ["password", "passwd", "pwd", "secret", "apikey"];

@@ -17,6 +17,11 @@ const SECRETS: &[(&str, &str)] = &[
     ("Postgres with quotes", "host=db password='hunter2hunt3 x' user=app"),
     ("MongoDB", "mongodb+srv://app:hunter2hunt3@c0.mongodb.net/?retryWrites=true"),
     ("MongoDB, two hosts", "mongodb://app:hunter2hunt3@a:27017,b:27017/x?replicaSet=r"),
+    ("Postgres with a slash", "postgres://app:hunter2/hunt3hunter2hunt3@db/orders"),
+    ("short names", r#"{"pw":"hunter2hunt3","a":{"psw":"hunter2hunt3"},"cred":"hunter2hunt3"}"#),
+    ("a name with its version", r#"{"api_key_v2":"hunter2hunt3","sshKey":"hunter2hunt3"}"#),
+    ("answers", r#"{"securityAnswer":"hunter2hunt3","mnemonic":"hunter2hunt3 apple"}"#),
+    ("OAuth", "code_verifier=hunter2hunt3&client_assertion=hunter2hunt3"),
     ("AMQP", "amqp://guest:hunter2hunt3@mq:5672/%2f"),
     ("Redis", "rediss://default:hunter2hunt3@cache:6380/0"),
     ("redis-cli", "redis-cli -h cache -a hunter2hunt3 ping"),
@@ -264,6 +269,8 @@ const TOKENS: &[(&str, &str, &str)] = &[
 
 /// Texts that people and the investigation need, and which stay unchanged.
 const NEEDED: &[&str] = &[
+    "https://registry.example.com:4873/@scope/package and https://example.com/a:b@c",
+    "{\"password_pwned\":0,\"backlog_seed\":42,\"credits\":3,\"pw_count\":1}",
     "7f3c2a90-1b4d-4c7e-9a65-0d2e8f1b3c4a",
     "arn:aws:lambda:eu-west-1:123456789012:function:orders-worker:42",
     "arn:aws:states:us-east-1:111122223333:execution:dunning:7f3c2a90-1b4d-4c7e-9a65-0d2e8f1b3c4a",

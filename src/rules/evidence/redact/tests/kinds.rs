@@ -135,7 +135,7 @@ fn undecodable_text_is_shown_by_length_and_digest() {
 }
 
 /// Label, text, expected result.
-const FOUND_TOO: [(&str, &str, &str); 59] = [
+const FOUND_TOO: [(&str, &str, &str); 67] = [
     ("PHP", r#"s:8:"password";s:12:"hunter2hunt3";}"#, r#"s:8:"password";s:12:"<secret:16>";}"#),
     ("PHP, a number", r#"s:3:"pin";i:4711;"#, r#"s:3:"pin";i:<secret:8>;"#),
     ("PHP, escaped", r#"s:5:\"token\";s:3:\"abc\";"#, r#"s:5:\"token\";s:3:\"<secret:8>\";"#),
@@ -163,6 +163,14 @@ const FOUND_TOO: [(&str, &str, &str); 59] = [
     ),
     ("curl", "curl -u bob:hunter2 https://x", "curl -u <secret:16> https://x"),
     ("curl, glued", "curl -sS -ubob:hunter2", "curl -sS -u<secret:16>"),
+    ("curl, a group", "curl -sSu bob:hunter2 https://x", "curl -sSu <secret:16> https://x"),
+    ("curl, proxy", "curl -U bob:hunter2 https://x", "curl -U <secret:16> https://x"),
+    ("curl, spaces", "curl -ku 'ad min:a b!' https://x", "curl -ku '<secret:16>' https://x"),
+    ("curl, two lines", "curl \\\n  -u bob:hunter2", "curl \\\n  -u <secret:16>"),
+    ("curl, another line", "curl x\nsort -u bob:hunter2", "curl x\nsort -u bob:hunter2"),
+    ("a registry", "docker login -u bob -p hunter2", "docker login -u bob -p <secret:8>"),
+    ("HTTPie", "http -a bob:hunter2 x", "http -a <secret:16> x"),
+    ("keytool", "keytool -storepass hunter2", "keytool -storepass <secret:8>"),
     ("curl, quoted", "--user 'bob:hunter2' x", "--user '<secret:16>' x"),
     ("an option", "x --db-password hunter2 --y", "x --db-password <secret:8> --y"),
     ("MySQL", "mysql -uroot -phunter2 db", "mysql -uroot -p<secret:8> db"),

@@ -262,11 +262,11 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 Some(47),
                 vec![cause(7, "TypeError: x is undefined"), cause(3, "b"), cause(1, "c")],
             )),
-            "INFO: sampled 10 of 47: 7 'TypeError: x is undefined', 2 more causes",
+            "INFO: sampled 10 of 47: 7 × TypeError: x is undefined, 2 more causes",
         ),
         row(
             line_of(sampled(Some(10), Some(47), vec![cause(10, &"timed out ".repeat(9))])),
-            "INFO: sampled 10 of 47: 10 'timed out timed out timed out timed out ti…'",
+            "INFO: sampled 10 of 47: 10 × timed out timed out timed out timed out ti…",
         ),
         row(line_of(sampled(Some(3), Some(2), Vec::new())), "INFO: sampled 3 messages"),
         row(
