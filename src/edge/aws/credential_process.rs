@@ -4,19 +4,24 @@
 //! dropping the future ends the command with its process group; no error shows any of the output,
 //! which may hold a secret.
 
+use std::pin::pin;
 use std::process::Stdio;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_sqs::config::Credentials;
+use futures_util::future::{Either, select};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
 use crate::time::Timestamp;
 
 /// The longest output, in bytes.
-const OUTPUT_MAX: u64 = 64 << 10;
+const OUTPUT_MAX: usize = 64 << 10;
+/// The longest wait for the end of the output when the command has ended: what it left running may
+/// hold the pipe open.
+const AFTER_END: Duration = Duration::from_millis(500);
 
 /// Runs the command and reads its answer. Errors say what the command did: `failed (exit status 1)`.
 pub(super) async fn run(command: &str) -> Result<Credentials, String> {
@@ -27,14 +32,25 @@ pub(super) async fn run(command: &str) -> Result<Credentials, String> {
     let mut running = Running(Some(started.map_err(|cause| format!("did not start ({cause})"))?));
     let Some(child) = &mut running.0 else { unreachable!("it was stored above") };
     let mut output = Vec::new();
+    let mut ended = None;
     if let Some(stdout) = child.stdout.take() {
-        let read = stdout.take(OUTPUT_MAX + 1).read_to_end(&mut output).await;
-        read.map_err(|_| "closed its output")?;
+        match select(pin!(read(stdout, &mut output)), pin!(child.wait())).await {
+            Either::Left((read, _)) => read.map_err(|_| "closed its output")?,
+            Either::Right((status, rest)) => {
+                // Everything that the command printed is in the pipe.
+                let _ = tokio::time::timeout(AFTER_END, rest).await;
+                ended = Some(status);
+            }
+        }
     }
-    if output.len() as u64 > OUTPUT_MAX {
+    if output.len() > OUTPUT_MAX {
         return Err("printed more than 64 KiB".into());
     }
-    let status = child.wait().await.map_err(|_| "was not waited for")?;
+    let status = match ended {
+        Some(status) => status,
+        None => child.wait().await,
+    };
+    let status = status.map_err(|_| "was not waited for")?;
     // What the command has left running, such as a cache of credentials, lives on.
     running.0 = None;
     match status.code() {
@@ -42,6 +58,13 @@ pub(super) async fn run(command: &str) -> Result<Credentials, String> {
         Some(code) => Err(format!("failed (exit status {code})")),
         None => Err("was ended by a signal".into()),
     }
+}
+
+/// Reads to the end, or one byte more than a command may print. A reader that is dropped has stored
+/// what it has read.
+async fn read(mut from: ChildStdout, output: &mut Vec<u8>) -> std::io::Result<()> {
+    while output.len() <= OUTPUT_MAX && from.read_buf(output).await? > 0 {}
+    Ok(())
 }
 
 /// A command that is killed with its process group when it is dropped.
@@ -83,11 +106,6 @@ fn parse(output: &[u8]) -> Result<Credentials, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::time::Duration;
-
-    use futures_util::future::select;
-
     use super::*;
     use crate::clock;
 
@@ -117,6 +135,25 @@ mod tests {
             assert!(clock::tick() < until, "the group lives on");
             runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
         }
+    }
+
+    /// What a command leaves running holds its output open, and lives on.
+    #[test]
+    fn output_counts_when_the_command_has_ended() {
+        let key = r#""AccessKeyId":"AKID","SecretAccessKey":"hunter2""#;
+        let file = std::env::temp_dir().join(format!("dlq-process-left-{}", std::process::id()));
+        let command = format!(
+            "sleep 600 & echo $! >'{}'; printf '%s' '{{\"Version\":1,{key}}}'",
+            file.display()
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let found = runtime
+            .block_on(async { tokio::time::timeout(Duration::from_secs(30), run(&command)).await });
+        let left = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let killed = rustix::process::kill_process(Pid::from_raw(left).unwrap(), Signal::KILL);
+        let credentials = found.expect("the command was waited for").unwrap();
+        assert_eq!((credentials.access_key_id(), killed), ("AKID", Ok(())));
     }
 
     #[test]

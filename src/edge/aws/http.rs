@@ -126,14 +126,64 @@ fn plain(cause: &str) -> String {
     if cause.contains("failed to lookup address") || cause.contains("nodename nor servname") {
         return "the name of the host is not known".into();
     }
+    if let Some(fault) = cause.split_once("invalid peer certificate: ").map(|(_, fault)| fault) {
+        return certificate_fault(fault);
+    }
     let known = [
         ("tunnel error: proxy auth", "the proxy asks for credentials (HTTP 407)"),
         ("tunnel error: unexpected end", "the proxy closed the connection"),
         ("tunnel error:", "the proxy refused the connection"),
-        ("UnknownIssuer", "its certificate is from an issuer that is not trusted"),
         ("connection closed before message completed", "the connection was closed"),
         ("unexpected end of file", "the connection was closed"),
     ];
     let found = known.iter().find(|(text, _)| cause.contains(text));
     found.map_or_else(|| cause.to_owned(), |(_, words)| (*words).to_owned())
+}
+
+/// Puts the fault of a certificate into words. The library writes most of them as Rust writes a value.
+fn certificate_fault(fault: &str) -> String {
+    const TRUST: &str = "its certificate is from an issuer that is not trusted; set SSL_CERT_FILE to \
+                         a PEM file of all issuers to trust (AWS_CA_BUNDLE has no effect here)";
+    const CLOCK: &str = "or the clock of this machine is wrong";
+    let is = |words: &[&str]| words.iter().any(|word| fault.contains(word));
+    if is(&["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"]) {
+        TRUST.into()
+    } else if is(&["not valid for name", "NotValidForName"]) {
+        "its certificate is that of another host; a proxy may answer in its place".into()
+    } else if is(&["expired", "Expired"]) {
+        format!("its certificate has expired, {CLOCK}")
+    } else if is(&["not valid yet", "NotValidYet"]) {
+        format!("its certificate is not valid yet, {CLOCK}")
+    } else if is(&["Revoked"]) {
+        "its certificate is revoked".into()
+    } else {
+        "its certificate cannot be verified".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificate_faults_are_sentences() {
+        let rows = [
+            ("UnknownIssuer", "set SSL_CERT_FILE"),
+            ("Other(OtherError(CaUsedAsEndEntity))", "set SSL_CERT_FILE"),
+            ("BadSignature", "set SSL_CERT_FILE"),
+            (
+                "certificate not valid for name \"sqs\"; certificate is only valid for DnsName(\"x\")",
+                "that of another host",
+            ),
+            ("certificate expired: verification time 9 (UNIX), but", "has expired"),
+            ("NotValidYet", "the clock of this machine"),
+            ("Revoked", "revoked"),
+            ("Other(OtherError(UnsupportedCertVersion))", "cannot be verified"),
+        ];
+        for (fault, expected) in rows {
+            let text = plain(&format!("invalid peer certificate: {fault}"));
+            assert!(text.starts_with("its certificate ") && text.contains(expected), "{text}");
+            assert!(!text.contains("Name") && !text.contains("Other"), "{text}");
+        }
+    }
 }

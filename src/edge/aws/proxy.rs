@@ -100,7 +100,8 @@ pub(super) fn unanswered(endpoint: &str, proxy: Option<&Proxy>, cause: &str) -> 
     }
 }
 
-/// Parses `[http[s]://][USER[:PASSWORD]@]HOST[:PORT][/]`.
+/// Parses `http[s]://[USER[:PASSWORD]@]HOST[:PORT][/]`, where `http://` may be left out if there is a
+/// port: a word alone is no address of a proxy.
 fn parse(variable: &'static str, value: &str) -> Option<Proxy> {
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
     let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -115,7 +116,8 @@ fn parse(variable: &'static str, value: &str) -> Option<Proxy> {
         Some(address) => address.parse::<IpAddr>().is_ok(),
         None => !name.is_empty() && name.chars().all(is_bare),
     };
-    let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let has_scheme = value.contains("://");
+    let good_port = port.map_or(has_scheme, |port| port.parse::<u16>().is_ok_and(|port| port > 0));
     let plain = rest.chars().all(|c| c.is_ascii_graphic());
     let good = ["http", "https"].contains(&scheme) && good_name && good_port && plain;
     let url = format!("{scheme}://{rest}");
@@ -234,6 +236,9 @@ mod tests {
         }
         let bad = [
             "http://",
+            "notaurl",
+            "user@notaurl/",
+            "proxy.example.com",
             "p:port",
             "p:0",
             "p:99999",

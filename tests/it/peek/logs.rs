@@ -134,8 +134,21 @@ fn recurring() -> Vec<(i64, String)> {
 }
 
 #[test]
-fn answers_of_search_are_told_apart() {
-    let Some(v1) = aws_v1() else { return };
+fn answers_of_search_are_told_apart_with_version_1() {
+    if let Some(v1) = aws_v1() {
+        answers_are_told_apart("v1", &v1);
+    }
+}
+
+#[test]
+fn answers_of_search_are_told_apart_with_version_2() {
+    if let Some(v2) = aws_v2() {
+        answers_are_told_apart("v2", &v2);
+    }
+}
+
+/// Searches once for each behavior of the stand-in, with the `aws` command of a folder.
+fn answers_are_told_apart(version: &str, aws_folder: &Path) {
     let setup = |log| Setup { log, group: None, may_list: true };
     let named = vec![(200, format!("[ERROR] failed {MESSAGE}: KeyError: 'sku'"))];
     let custom = Setup { group: Some("/app/custom"), ..setup(Log::Lines(named)) };
@@ -160,10 +173,15 @@ fn answers_of_search_are_told_apart() {
     ];
     std::thread::scope(|scope| {
         for (name, setup, answer, reason) in rows {
-            let v1 = &v1;
+            // The faults of a server; a call of version 2 takes seconds, and Debian's is an old one,
+            // which has another answer where it cannot see the log group.
+            let is_fault = ["throttled", "denied", "html", "silent", "endless"].contains(&name);
+            if version == "v2" && !is_fault {
+                continue;
+            }
             scope.spawn(move || {
                 let aws = FakeAws::start(setup);
-                let bench = bench_with(&format!("logs-{name}"), &aws.url, v1);
+                let bench = bench_with(&format!("logs-{version}-{name}"), &aws.url, aws_folder);
                 let (_, logs, groups) = sampled(&bench);
                 let log = &logs["logs"][0];
                 let (found, detail) =

@@ -7,6 +7,7 @@
 mod rows;
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Mutex;
@@ -24,8 +25,28 @@ const TABLE: &str = include_str!("../../fixtures/aws/faults.txt");
 /// Rows at work at once.
 const THREADS: usize = 12;
 
+/// Servers that all rows share, by the words that stand for their addresses.
+type Shared = [(&'static str, String); 2];
+
+/// Starts a server whose certificate is signed by itself, and returns its address. It sends a
+/// recorded hello of TLS 1.2: a client that trusts the certificate would refuse the signature.
+fn self_signed_server() -> String {
+    const HELLO: &[u8] = include_bytes!("../../fixtures/aws/self-signed.tls");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // The client may leave at any moment.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(HELLO);
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    address
+}
+
 /// Folder of a row: profiles, programs, tokens and the cache of SSO.
-fn prepare(row: &Row, server: &str, silent: &str) -> Bench {
+fn prepare(row: &Row, server: &str, shared: &Shared) -> Bench {
     let mut bench = bench("aws-fault", &format!("http://{server}"));
     let dir = bench.dir().display().to_string();
     bench.write("aws-config", PROFILES.replace("DIR", &dir));
@@ -50,8 +71,9 @@ fn prepare(row: &Row, server: &str, silent: &str) -> Bench {
         match value {
             None => bench.unset(name),
             Some(value) => {
-                let value = value.replace("SERVER", server).replace("SILENT", silent);
-                bench.set(name, value.replace("DIR", &dir));
+                let value = value.replace("SERVER", server).replace("DIR", &dir);
+                let filled = shared.iter().fold(value, |value, (word, at)| value.replace(word, at));
+                bench.set(name, filled);
             }
         }
     }
@@ -59,20 +81,21 @@ fn prepare(row: &Row, server: &str, silent: &str) -> Bench {
 }
 
 /// Runs `dlq-poll` in a row, and returns its exit status and standard error.
-fn outcome(row: &Row, silent: &str) -> String {
+fn outcome(row: &Row, shared: &Shared) -> String {
     let aws = FakeAws::start(&row.script);
     let server = aws.url.trim_start_matches("http://");
-    let bench = prepare(row, server, silent);
+    let bench = prepare(row, server, shared);
     let profile = row.profile.map(|name| ["--profile", name]);
     let output = bench.run("dlq-poll", profile.as_ref().map_or(&[], |args| args), "");
-    let text = output.stderr.replace(server, "SERVER").replace(silent, "SILENT");
+    let text = output.stderr.replace(server, "SERVER");
+    let text = shared.iter().fold(text, |text, (word, at)| text.replace(at, word));
     let text = text.replace(&bench.dir().display().to_string(), "DIR");
     assert_eq!(processes_of(&bench), [0; 0], "{}: a process lives on", row.fault);
     if row.is_silent() {
         let asked = row.script.iter().map(|(key, _)| aws.count(key)).sum::<usize>();
         assert!(asked <= 1, "{}: asked {asked} times", row.fault);
     }
-    let debug = ["Some(", "Error {", "{ ", "Signature=", "panicked", "hunter2"];
+    let debug = ["Some(", "Other(", "Error {", "{ ", "Signature=", "panicked", "hunter2"];
     let bad = debug.iter().find(|mark| text.contains(*mark) || output.text().contains(*mark));
     assert_eq!(bad, None, "{}: {text}", row.fault);
     let code = output.code();
@@ -83,7 +106,8 @@ fn outcome(row: &Row, silent: &str) -> String {
 #[test]
 fn aws_faults_have_their_exit_status_and_sentence() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = silent.local_addr().unwrap().to_string();
+    let shared: Shared =
+        [("SILENT", silent.local_addr().unwrap().to_string()), ("TLS", self_signed_server())];
     let tables = tables();
     let rows: Vec<&Row> = tables.iter().flat_map(|(_, rows)| rows).collect();
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
@@ -91,7 +115,7 @@ fn aws_faults_have_their_exit_status_and_sentence() {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = outcome(row, &address);
+                    let outcome = outcome(row, &shared);
                     outcomes.lock().unwrap().insert(row.fault, outcome);
                 }
             });

@@ -5,16 +5,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
 use super::http::{Closed, HttpRequest, HttpServer, Reply};
+
+const JSON: &str = "application/x-amz-json-1.0";
+/// The time by which a server is ahead; half a minute more than the three hours of the messages, as
+/// a test takes time.
+const DATE_AHEAD: Duration = Duration::from_secs(3 * 3600 + 30);
 
 /// Scripted answer of a service.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// Status and body.
     Body(u16, String),
+    /// Status and body, with a `Date` that is three hours ahead.
+    Ahead(u16, String),
     /// No answer.
     Silent,
 }
@@ -56,11 +64,17 @@ impl FakeAws {
             asked.lock().unwrap().push(key.clone());
             match script.get(&key) {
                 Some(Answer::Silent) => reply.hang(),
+                Some(Answer::Ahead(status, body)) => {
+                    let date =
+                        chrono::DateTime::<chrono::Utc>::from(SystemTime::now() + DATE_AHEAD);
+                    let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                    reply.send_with(*status, JSON, &[("date", &date)], body)
+                }
                 Some(Answer::Body(status, body)) => {
                     let code = body.split('"').nth(3).filter(|_| key.starts_with("sso"));
                     let headers = [("x-amzn-errortype", code.unwrap_or_default())];
                     let more = if code.is_some() { &headers[..] } else { &[] };
-                    reply.send_with(*status, "application/x-amz-json-1.0", more, body)
+                    reply.send_with(*status, JSON, more, body)
                 }
                 None => answer(&key, request, reply),
             }

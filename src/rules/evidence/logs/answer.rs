@@ -94,7 +94,7 @@ pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
         (AnswerKind::Cut, "the log has more lines than a search reads".to_owned())
     } else if course.moved_at.is_some_and(|at| now < at.plus(DELAY)) {
         let reason = "the messages died less than 10 minutes ago, and their lines may still be on \
-                      their way; the next sample asks again";
+                      their way; run 'dlq-peek' again later";
         (AnswerKind::NotYet, reason.to_owned())
     } else if course.examined > 0 && course.never_run == course.examined {
         let reason = "the log shows no invocation when the messages were received: the function \

@@ -1,10 +1,12 @@
 //! The rows of the table: faults and how they are made.
 
+use serde_json::json;
+
 use crate::support::aws_api::Answer;
 
 /// Row of the table: a fault, the profile, variables (`None` removes one), and scripted answers.
-/// `SERVER` and `SILENT` in a value are addresses, `DIR` is the folder of the row. No program listens
-/// on port 9.
+/// `SERVER`, `SILENT` and `TLS` in a value are addresses, `DIR` is the folder of the row. No program
+/// listens on port 9.
 pub struct Row {
     pub fault: &'static str,
     pub profile: Option<&'static str>,
@@ -88,6 +90,9 @@ fn variables() -> Vec<Row> {
         row("AWS_EXECUTION_ENV has a newline").set("AWS_EXECUTION_ENV", "x\ny"),
         row("region with a space and a newline").set("AWS_REGION", "us east\n1"),
         row("region of another form").unset("AWS_ENDPOINT_URL").set("AWS_REGION", "useast1"),
+        row("region is a zone").unset("AWS_ENDPOINT_URL").set("AWS_REGION", "us-east-1a"),
+        row("region without a direction").unset("AWS_ENDPOINT_URL").set("AWS_REGION", "moon-1"),
+        row("region without a direction, another server").set("AWS_REGION", "moon-1"),
         row("region of another form, another server").set("AWS_REGION", "elasticmq"),
         row("region that is not known").set("AWS_REGION", "us-esat-1").proxy("http://127.0.0.1:9"),
         row("region of a profile with a space").profile("region-odd").unset("AWS_REGION"),
@@ -331,7 +336,16 @@ fn sqs_refusals() -> Vec<Row> {
     let refused = rows.into_iter().map(|(fault, status, code, message)| {
         row(fault).answer("sqs ListQueues", Answer::sqs_error(status, code, message))
     });
-    refused.collect()
+    let mut rows: Vec<Row> = refused.collect();
+    let dated = [
+        ("wrong clock: expired, and the answer is dated", "RequestExpired"),
+        ("wrong clock: skewed, and the answer is dated", "RequestTimeTooSkewed"),
+    ];
+    rows.extend(dated.map(|(fault, code)| {
+        let body = json!({"__type": code, "message": "Request has expired."}).to_string();
+        row(fault).answer("sqs ListQueues", Answer::Ahead(400, body))
+    }));
+    rows
 }
 
 fn network() -> Vec<Row> {
@@ -340,6 +354,10 @@ fn network() -> Vec<Row> {
         row("SQS is silent").set("AWS_ENDPOINT_URL", "http://SILENT"),
         row("SQS is a captive portal")
             .answer("sqs ListQueues", Answer::Body(200, "<html>Welcome".into())),
+        row("certificate of SQS is self-signed").set("AWS_ENDPOINT_URL", "https://TLS"),
+        row("certificate of STS is self-signed")
+            .profile("role")
+            .set("AWS_ENDPOINT_URL_STS", "https://TLS"),
         row("proxy is closed").proxy("http://user:hunter2@127.0.0.1:9"),
         row("proxy is silent").proxy("http://SILENT"),
         row("proxy refuses").proxy("http://SERVER"),
@@ -356,6 +374,9 @@ fn network() -> Vec<Row> {
             .set("HTTP_PROXY", "http://127.0.0.1:9")
             .set("AWS_ENDPOINT_URL", "http://sqs.nowhere.test"),
         row("proxy is no URL").set("HTTPS_PROXY", "http://"),
+        row("proxy is a word, by HTTPS_PROXY").set("HTTPS_PROXY", "notaurl"),
+        row("proxy is a word, by http_proxy").set("http_proxy", "notaurl"),
+        row("proxy is a word, by ALL_PROXY").set("ALL_PROXY", "notaurl"),
         row("proxy is no URL, with a password").set("https_proxy", "http://user:hunter2@:1"),
         row("proxy is SOCKS").set("ALL_PROXY", "socks5://127.0.0.1:9"),
     ]
