@@ -133,17 +133,13 @@ fn recurring() -> Vec<(i64, String)> {
     (0..3).flat_map(invocation).collect()
 }
 
+/// One version after the other: together they would need more time than a search has.
 #[test]
-fn answers_of_search_are_told_apart_with_version_1() {
-    if let Some(v1) = aws_v1() {
-        answers_are_told_apart("v1", &v1);
-    }
-}
-
-#[test]
-fn answers_of_search_are_told_apart_with_version_2() {
-    if let Some(v2) = aws_v2() {
-        answers_are_told_apart("v2", &v2);
+fn answers_of_search_are_told_apart_with_both_versions() {
+    for (version, folder) in [("v1", aws_v1()), ("v2", aws_v2())] {
+        if let Some(folder) = folder {
+            answers_are_told_apart(version, &folder);
+        }
     }
 }
 
