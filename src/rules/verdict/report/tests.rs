@@ -29,7 +29,8 @@ fn outside(line: &str) -> String {
     let (mut kept, mut rest) = (String::new(), line);
     while let Some(c) = rest.chars().next() {
         if c == '\\' {
-            // An escaped character is no markup.
+            // An escaped character is no markup, and keeps its neighbours apart.
+            kept.push(' ');
             let next = rest[1..].chars().next().map_or(0, char::len_utf8);
             rest = &rest[1 + next..];
             continue;
