@@ -122,6 +122,24 @@ spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00
 }
 
 #[test]
+fn reason_of_waiting_is_a_clause() {
+    let (mut documents, seen) = documents();
+    let rows = [
+        ("needs_person", "    waits for a person: nothing proves who states the cause"),
+        ("unexplained", "    waits for --retry or new evidence: investigations found no cause"),
+        ("new_word", "    waiting: new_word"),
+    ];
+    for (word, expected) in rows {
+        let incidents = &mut documents.sessions.as_mut().unwrap().incidents;
+        for incident in incidents.iter_mut().filter(|incident| !incident.reported.is_empty()) {
+            incident.reported = vec![word.into()];
+        }
+        let text = table(&view(&documents, &seen, &limits(), "/state", at(NOW)), style(80));
+        assert!(text.lines().any(|line| line.starts_with(expected)), "{word}:\n{text}");
+    }
+}
+
+#[test]
 fn empty_queue_has_no_loss() {
     let (mut documents, seen) = documents();
     for incident in &mut documents.sessions.as_mut().unwrap().incidents {
