@@ -24,7 +24,7 @@ use crate::edge::aws::{BATCH, Sqs};
 use crate::edge::evidence::cloudwatch::LogSettings;
 use crate::edge::evidence::write::BundleWriter;
 use crate::error::Error;
-use crate::event::{self, Cause, Event, QueueSampled, ToolName};
+use crate::event::{self, Cause, Event, Queue, QueueSampled, ToolName};
 use crate::journal::Journal;
 use crate::log;
 use crate::rules::evidence::bundle::Sampled;
@@ -33,6 +33,8 @@ use crate::rules::evidence::message::Message;
 use crate::rules::evidence::peek_limit;
 use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, PeekRefusal, Peeks};
 use crate::rules::evidence::redact::Redactor;
+use crate::rules::queue::document::Watched;
+use crate::rules::queue::expiry;
 use crate::rules::queue::reading::{Counts, ReadError};
 use crate::store::Store;
 use crate::text;
@@ -57,6 +59,8 @@ struct Taken {
     handles: Vec<String>,
     /// The time of the last receive.
     last_at: Option<Timestamp>,
+    /// The first sending of the oldest message.
+    oldest_sent_at: Option<Timestamp>,
 }
 
 /// Peeks at queues.
@@ -180,7 +184,7 @@ impl Peeker {
         let filed =
             self.receive(target, settings.attributes.counts, &mut writer, &mut taken, on_message);
         let is_returned = self.put_back(target, &taken);
-        let handles = taken.handles;
+        let handles = &taken.handles;
         let partly = match filed? {
             None => !is_returned,
             Some(error) if handles.is_empty() => {
@@ -203,6 +207,7 @@ impl Peeker {
         let depth = settings.attributes.counts.depth();
         let ids = writer.message_ids.clone();
         let searches = self.log_settings(target, rule.and_then(|rule| rule.logs.as_ref()));
+        let expires_before = self.record_age(target, &taken, settings.attributes.retention_s)?;
         let (prints, path) =
             writer.finish(target.raised_at, settings.facts, commands, searches.as_ref())?;
         let bundle = path.display().to_string();
@@ -217,6 +222,7 @@ impl Peeker {
             taken: Some(handles.len() as u64),
             depth: Some(depth),
             fingerprints: causes.collect(),
+            expires_before,
             bundle: Some(bundle.clone()),
             ..QueueSampled::default()
         };
@@ -233,6 +239,24 @@ impl Peeker {
             Ok(line)
         })?;
         Ok(PeekOutcome::Reported { line, refusal: None, partly })
+    }
+
+    /// Records the age of the oldest message in `queues.json`, because no reading of a depth shows
+    /// it. Returns the time at which that message is lost.
+    fn record_age(
+        &self,
+        target: &PeekTarget,
+        taken: &Taken,
+        retention_s: Option<u64>,
+    ) -> Result<Option<Timestamp>, Error> {
+        let Queue { arn, fifo, .. } = &target.queue;
+        if let Some(sent_at) = taken.oldest_sent_at {
+            self.store.update(&Keys::one(Watched::QUEUE, arn), |watched: &mut Watched| {
+                watched.add_sample(arn, sent_at);
+                Ok(())
+            })?;
+        }
+        Ok(expiry::loss_of_message(taken.oldest_sent_at, retention_s, *fifo))
     }
 
     /// Makes the messages of a pass visible again. Returns whether all are; a warning says when SQS
@@ -322,6 +346,8 @@ impl Peeker {
             taken.handles.extend(batch.iter().map(|one| one.handle.clone()));
             for one in batch {
                 let sampled = bundle.add_message(&one.message)?;
+                taken.oldest_sent_at =
+                    taken.oldest_sent_at.into_iter().chain(sampled.sent_at).min();
                 on_message(&one.message, &sampled)?;
             }
         }

@@ -313,6 +313,9 @@ payloads! {
         fingerprints: Vec<Cause>,
         /// The number of messages that were received more often than allowed.
         overseen: u64,
+        /// The oldest received message is lost by this; null when unknown.
+        #[serde(default)]
+        expires_before: Option<Timestamp>,
         /// The folder of the evidence.
         bundle: Option<String>,
     }
@@ -485,9 +488,8 @@ impl InvestigationSkipped {
     /// Returns WARN for reasons that need a person.
     fn severity_of_reason(&self) -> Severity {
         match self.reason.as_str() {
-            "agent_missing" | "agent_unfit" | "budget" | "needs_person" | "unexplained" => {
-                Severity::Warn
-            }
+            "agent_missing" | "agent_unfit" | "budget" | "needs_person" | "no_evidence"
+            | "unexplained" => Severity::Warn,
             _ => Severity::Info,
         }
     }

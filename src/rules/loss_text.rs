@@ -12,7 +12,8 @@ use crate::time::Timestamp;
 const NEAR: Duration = Duration::from_secs(24 * 3600);
 
 /// Returns when the oldest of `depth` messages is lost, as a part of a sentence: `safe for 9d`,
-/// `first lost within 59m`.
+/// `first lost within 59m`. A bound that is far gives no time to wait: the messages may be older
+/// than is known.
 pub fn phrase(window: ExpiryWindow, depth: Option<u64>, now: Timestamp) -> String {
     let first = if depth == Some(1) { "" } else { "first " };
     match (window.after, window.before) {
@@ -21,7 +22,13 @@ pub fn phrase(window: ExpiryWindow, depth: Option<u64>, now: Timestamp) -> Strin
             _ => "some may be lost".into(),
         },
         (Some(after), _) => format!("safe for {}", span(after.since(now))),
-        (None, Some(before)) => format!("{first}lost within {}", span(before.since(now))),
+        (None, Some(before)) => {
+            let left = before.since(now);
+            match left > NEAR {
+                true => format!("{first}lost in {} or sooner", span(left)),
+                false => format!("{first}lost within {}", span(left)),
+            }
+        }
         (None, None) => "loss time unknown".into(),
     }
 }
@@ -41,7 +48,7 @@ pub fn phrase_with_instant(window: ExpiryWindow, depth: Option<u64>, now: Timest
 
 /// Returns whether a message may be lost within a day, as far as is known.
 pub fn is_near(window: ExpiryWindow, now: Timestamp) -> bool {
-    window.after.or(window.before).is_some_and(|end| end <= now.plus(NEAR))
+    window.first().is_some_and(|end| end <= now.plus(NEAR))
 }
 
 /// Formats a span in one unit, rounded down: `9d`, `38h`, `59m`.
@@ -75,7 +82,7 @@ mod tests {
             (None, at(3594), Some(1), "lost within 59m", "by 2026-11-22 20:57Z", true),
             (None, at(7199), None, "first lost within 119m", "by 2026-11-22 21:57Z", true),
             (None, at(59), Some(1), "lost within seconds", "by 2026-11-22 19:58Z", true),
-            (None, at(172_799), Some(1), "lost within 47h", "by 2026-11-24 19:57Z", false),
+            (None, at(172_799), Some(1), "lost in 47h or sooner", "by 2026-11-24 19:57Z", false),
             (at(0), at(60), Some(2), "some may be lost", "since 2026-11-22 19:57Z", true),
             (None, at(0), Some(1), "may be lost", "since 2026-11-22 19:57Z", true),
         ];

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::aws_command::{move_back, raise_retention};
 use super::evidence::bundle::{QueueFacts, SourceFacts, Timeline};
 use super::loss_text;
-use super::queue::expiry::ExpiryWindow;
+use super::queue::expiry::{self, ExpiryWindow};
 use super::triage::{MessageFacts, RedriveAdvice};
 use crate::event::Queue;
 use crate::markdown::{Page, fence, in_words, or_unknown, plain, span, span_of};
@@ -36,11 +36,8 @@ impl LossFacts {
     /// from the time at which it was first sent.
     #[must_use]
     pub fn with_sample(self, queue: &QueueFacts, oldest: Option<Timestamp>) -> Self {
-        let retention = queue.retention_s.filter(|_| !queue.queue.fifo).map(Duration::from_secs);
-        let end = oldest.zip(retention).map(|(oldest, retention)| oldest.plus(retention));
-        let before = self.window.before.into_iter().chain(end).min();
-        let after = self.window.after.filter(|after| before.is_none_or(|before| *after < before));
-        LossFacts { window: ExpiryWindow { after, before }, ..self }
+        let end = expiry::loss_of_message(oldest, queue.retention_s, queue.queue.fifo);
+        LossFacts { window: self.window.with_loss_at(end), ..self }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Promises: 'not a code bug' follows only from a field of a service that has proven to be the
 //! sender (`proof.rs`), never from the shape, the attributes or the text of a message alone, because
 //! any sender can write 'AccessDenied' into them. Groups do not influence each other. Titles and
-//! reasons hold this tool's words and numbers only, no external text. Cited items exist. Unknown is
+//! reasons of groups hold this tool's words and numbers only; the title of a verdict begins with the
+//! error of the main cause, which is external text. Cited items exist. Unknown is
 //! stated as unknown.
 
 use std::collections::HashMap;
@@ -166,6 +167,10 @@ pub struct Triage {
     pub fingerprint: String,
     /// Whether the messages state an error. Else they only look alike.
     pub states_error: bool,
+    /// Class and text of that error, on one line.
+    pub error: Option<String>,
+    /// Place of the error in the application's own code.
+    pub place: Option<String>,
     /// Messages of the sample in this group.
     pub count: u64,
     pub category: Category,
@@ -201,6 +206,21 @@ pub fn judge(bundle: &BundleContents) -> Vec<Triage> {
     groups.into_iter().map(triage).collect()
 }
 
+/// Returns the title of the causes without their errors. Behind an error it goes on with a small
+/// letter.
+fn judged_title(triages: &[Triage]) -> String {
+    let Some(first) = triages.first() else { return "The cause is unknown".into() };
+    let mut title = first.title.clone();
+    if first.error.is_some() {
+        title = title.chars().next().into_iter().flat_map(char::to_lowercase).collect::<String>()
+            + title.get(1..).unwrap_or_default();
+    }
+    match triages.len() as u64 - 1 {
+        0 => title,
+        more => format!("{title} (and {})", count(more, "other cause")),
+    }
+}
+
 /// Returns the verdict over all groups. The status is never `confirmed`, because nobody has checked
 /// it, and is `not_a_bug` only when every group is.
 pub fn verdict(triages: &[Triage]) -> Verdict {
@@ -223,9 +243,10 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
     } else {
         ("inconclusive", first.confidence)
     };
-    let title = match triages.len() as u64 - 1 {
-        0 => first.title.clone(),
-        more => format!("{} (and {})", first.title, count(more, "other cause")),
+    let judged = judged_title(triages);
+    let title = match &first.error {
+        Some(error) => format!("{error}; {judged}"),
+        None => judged,
     };
     let redrive = triages.iter().map(|each| each.redrive).max();
     Verdict {

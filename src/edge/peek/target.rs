@@ -52,7 +52,11 @@ impl Peeker {
                 (0..self.sqs.scopes()).map(|at| self.sqs.account(at)).collect();
             let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
             let why = match names.as_slice() {
-                [] => format!("no account '{}' is configured", text::safe(account)),
+                [] => format!(
+                    "no account '{0}' is configured; set 'aws.profile' to the profile of that account \
+                     in the configuration that every program reads, or give --profile",
+                    text::safe(account)
+                ),
                 names => text::unknown("account", account, names),
             };
             return Err(Error::Usage(format!("option '--account': {why}")));

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use super::SessionRunner;
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
+use crate::event::Queue;
 use crate::log;
 use crate::money::Usd;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
+use crate::rules::queue::document::Watched;
 use crate::store::{self, BlockingWait};
 
 /// A supervisor that has not taken its lock after this time failed to start.
@@ -91,7 +94,9 @@ impl SessionRunner {
             agent: self.agent.clone(),
             claude: self.settings.claude.clone(),
             limits: self.settings.limits(),
-            peek: self.peek.as_ref().map(|argv| agent_program::peek_arguments(argv, incident)),
+            peek: self.peek.as_ref().map(|argv| {
+                agent_program::peek_arguments(argv, incident, self.polled(incident).as_ref())
+            }),
             bundle: incident.bundle.as_ref().and_then(|path| self.bundle_at(Path::new(path))),
             require_evidence: self.settings.require_evidence,
             code: rule.and_then(|rule| {
@@ -111,6 +116,14 @@ impl SessionRunner {
             journal_size_max: self.state.rotation().size_max,
             journal_keep: self.state.journal_keep,
         }
+    }
+
+    /// Returns the queue of an incident as `dlq-poll` has recorded it.
+    fn polled(&self, incident: &Incident) -> Option<Queue> {
+        let arn = incident.queue.arn.as_str();
+        let watched: Watched = self.store.read(&Keys::one(Watched::QUEUE, arn)).ok()?;
+        let entry = watched.entries().find(|entry| entry.queue.arn == arn);
+        entry.map(|entry| entry.queue.clone())
     }
 
     /// Returns the path of a bundle, which comes from outside, when it leads into the evidence

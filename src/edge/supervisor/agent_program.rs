@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Agent, AutoInvestigation, Origin, ResultFormat};
 use crate::edge::process::find;
+use crate::event::Queue;
 use crate::rules::investigation::incident::Incident;
 
 /// Choice of an agent.
@@ -74,13 +75,23 @@ pub fn peek(origin: &Origin, path: Option<&str>) -> Option<Vec<String>> {
     Some(argv)
 }
 
-/// Arguments of `dlq-peek` for an incident.
-pub fn peek_arguments(peek: &[String], incident: &Incident) -> Vec<String> {
+/// Arguments of `dlq-peek` for an incident. `polled` is the queue as `dlq-poll` has recorded it.
+///
+/// A profile that only an option of `dlq-poll` named is in no configuration. It is taken from the
+/// record alone: a line on standard input must not choose whose credentials are used.
+pub fn peek_arguments(peek: &[String], incident: &Incident, polled: Option<&Queue>) -> Vec<String> {
     let queue = &incident.queue;
+    let profile = polled.and_then(|polled| polled.profile.as_deref());
+    // An account without a name of its own has that of its profile.
+    let profile = profile.filter(|profile| !profile.is_empty() && *profile == queue.account);
+    let account = match profile {
+        Some(profile) => ("--profile", profile),
+        None => ("--account", queue.account.as_str()),
+    };
     let mut argv = peek.to_vec();
     // With `=` a value that begins with a dash is no option.
     argv.push(format!("--incident={}", incident.id));
-    for (option, value) in [("--region", &queue.region), ("--account", &queue.account)] {
+    for (option, value) in [("--region", queue.region.as_str()), account] {
         if !value.is_empty() {
             argv.push(format!("{option}={value}"));
         }
@@ -88,4 +99,33 @@ pub fn peek_arguments(peek: &[String], incident: &Incident) -> Vec<String> {
     let name = if queue.url.is_empty() { &queue.name } else { &queue.url };
     argv.extend(["--".to_owned(), name.clone()]);
     argv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_comes_from_the_record_and_not_from_a_line() {
+        let queue = |account: &str, profile: Option<&str>| Queue {
+            name: "orders-dlq".into(),
+            region: "eu-west-1".into(),
+            account: account.into(),
+            profile: profile.map(str::to_owned),
+            ..Queue::default()
+        };
+        let named = queue("base", Some("base"));
+        let rows = [
+            ("by an option of dlq-poll", named.clone(), Some(named.clone()), "--profile=base"),
+            ("by the line alone", named.clone(), None, "--account=base"),
+            ("another one", queue("base", Some("x")), Some(queue("9", None)), "--account=base"),
+            ("a name of its own", queue("a", None), Some(queue("a", Some("p"))), "--account=a"),
+        ];
+        for (rule, queue, polled, option) in rows {
+            let incident = Incident { id: "i".into(), queue, ..Incident::default() };
+            let argv = peek_arguments(&["dlq-peek".into()], &incident, polled.as_ref());
+            let expected = ["dlq-peek", "--incident=i", "--region=eu-west-1", option];
+            assert!(argv.starts_with(&expected.map(str::to_owned)), "{rule}: {argv:?}");
+        }
+    }
 }

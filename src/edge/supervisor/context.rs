@@ -15,7 +15,6 @@ use crate::journal::rotation::Rotation;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
-use crate::rules::queue::expiry::ExpiryWindow;
 use crate::rules::report::LossFacts;
 use crate::store::Store;
 
@@ -58,8 +57,7 @@ impl<'a> SessionContext<'a> {
 
     /// Returns the facts of the incident about the loss of its messages, at this moment.
     pub(super) fn loss(&self) -> LossFacts {
-        let Incident { expires_after: after, expires_before: before, .. } = self.plan.incident;
-        LossFacts { window: ExpiryWindow { after, before }, now: clock::now() }
+        LossFacts { window: self.plan.incident.window(), now: clock::now() }
     }
 
     pub(super) fn elapsed(&self) -> Duration {

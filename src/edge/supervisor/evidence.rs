@@ -30,6 +30,8 @@ pub(super) struct EvidenceSummary {
     pub(super) triage: SampledEvidence,
     /// Text of the triage report.
     pub(super) report: String,
+    /// The loss of the messages, as far as the sample shows it.
+    pub(super) loss: LossFacts,
 }
 
 impl EvidenceSummary {
@@ -64,6 +66,7 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
                 loss,
             ),
             triage: Err(missing),
+            loss,
         },
     }
 }
@@ -103,6 +106,8 @@ fn judge(bundle: PathBuf, loss: LossFacts) -> Result<EvidenceSummary, MissingEvi
     if causes.is_empty() {
         return Err(missing("no message could be received".into()));
     }
+    let oldest = contents.facts.iter().filter_map(|seen| seen.sent_at).min();
+    let loss = loss.with_sample(&contents.queue, oldest);
     let report = triage::report::render(&contents, &causes, loss);
-    Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report })
+    Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report, loss })
 }

@@ -21,7 +21,7 @@ use crate::rules::investigation::preflight_skip::{
 use crate::rules::investigation::wait::Wait;
 use crate::store;
 
-/// Claims the cause for this session and decides whether to go on. `None` when the session has
+/// Records what the sample shows of the loss, claims the cause for this session and decides whether to go on. `None` when the session has
 /// ended as skipped, which is then emitted and recorded.
 pub(super) fn claim_cause(
     context: &SessionContext,
@@ -44,6 +44,9 @@ pub(super) fn claim_cause(
             claim::refusal(cause, id, queue, &others.collect::<Vec<_>>(), &sessions.incidents)
         });
         let skip = preflight::judge(&evidence.triage, facts, refusal);
+        if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
+            incident.add_sample(evidence.loss.window.before);
+        }
         if let Some(session) = sessions.session_mut(context.session) {
             let claimed = cause.as_ref().filter(|_| skip.is_none());
             session.fingerprint = claimed.map(|cause| cause.fingerprint.clone());
@@ -82,14 +85,13 @@ pub(super) fn reserve_budget(
         return Ok(true);
     }
     let cause = evidence.cause().map(|cause| cause.fingerprint.as_str());
-    let Incident { queue, expires_after, .. } = &plan.incident;
+    let (queue, loss) = (&plan.incident.queue, evidence.loss.window.first());
     // The limits apply to the sum of all runs.
     let refusal = context.store.update(&Keys::all(), |budget: &mut Budget| {
         let now = clock::now();
         budget.clamp_future_times(now);
         budget.forget(now);
-        let reserved =
-            budget.reserve(&plan.limits, context.session, &queue.name, cause, *expires_after, now);
+        let reserved = budget.reserve(&plan.limits, context.session, &queue.name, cause, loss, now);
         Ok(reserved.err())
     })?;
     let Some(SkipReason { word, detail, until }) = refusal else { return Ok(true) };

@@ -23,8 +23,10 @@ pub(super) fn write_prompt(
 ) -> Result<(), Error> {
     let (plan, cause) = (&context.plan, evidence.cause());
     let claude = agent.claude.as_ref();
+    let mut incident = plan.incident.clone();
+    incident.add_sample(evidence.loss.window.before);
     let facts = prompt::Facts {
-        incident: &plan.incident,
+        incident: &incident,
         fingerprint: cause.map(|cause| cause.fingerprint.as_str()),
         cause: cause.map(|cause| cause.title.as_str()),
         triage: cause.map(|cause| cause.reason.as_str()),

@@ -1,5 +1,9 @@
-//! Sender of a message, as SQS reports it: the system attribute `SenderId`, which no sender can
-//! write.
+//! Sender of a message, as SQS reports it: the system attribute `SenderId`, which no message can
+//! carry.
+//!
+//! The name of a session in it is free text of `sts:AssumeRole`: whoever may assume a role of the
+//! account that may send to the queue can choose the form of Lambda. So the account's own
+//! administrators can forge it, and nobody outside of the account can, unless a role trusts them.
 
 /// Digits of the time at the end of a session name of Lambda.
 const TIME_DIGITS: usize = 17;

@@ -93,13 +93,13 @@ pub fn worst_case(limits: &BudgetLimits) -> Usd {
 }
 
 /// Decides whether a run may start, and returns the amount to reserve in US dollars. The limit of
-/// the cause is checked first, because it ends later. No message is lost before `expires_after`;
-/// an unknown loss is not near.
+/// the cause is checked first, because it ends later. `loss` is the time from which a message may be
+/// lost; an unknown loss is not near.
 pub fn judge(
     limits: &BudgetLimits,
     budget: &Budget,
     cause: Option<&str>,
-    expires_after: Option<Timestamp>,
+    loss: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Usd, SkipReason> {
     let wants = worst_case(limits);
@@ -109,7 +109,7 @@ pub fn judge(
         let scope = "on this cause in 30 days";
         check_limit(scope, "per_fingerprint", limit, wants, counted, KEPT, now)?;
     }
-    let near = expires_after.is_some_and(|loss| loss.since(now) <= limits.near);
+    let near = loss.is_some_and(|loss| loss.since(now) <= limits.near);
     let kept = if near { Usd::NONE } else { limits.per_day.share(limits.reserve_for_expiry) };
     let scope = match kept {
         Usd::NONE => "in 24 hours".to_owned(),
@@ -184,14 +184,14 @@ impl Budget {
         session: &str,
         queue: &str,
         cause: Option<&str>,
-        expires_after: Option<Timestamp>,
+        loss: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Usd, SkipReason> {
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
         }
-        let amount = judge(limits, self, cause, expires_after, now)?;
+        let amount = judge(limits, self, cause, loss, now)?;
         self.spends.push(Spend {
             session: session.to_owned(),
             queue: queue.to_owned(),

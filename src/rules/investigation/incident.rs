@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::session::Session;
 use super::wait::Wait;
 use crate::event::{self, Head, Queue, QueueExpiring, QueueGrew, QueueRaised, QueueSampled, Type};
+use crate::rules::queue::expiry::ExpiryWindow;
 use crate::time::Timestamp;
 
 /// A closed incident is kept for this long in stream time, which is longer than any replay of the
@@ -96,6 +97,17 @@ impl Incident {
         self.reported.retain(|word| word != "cooldown");
     }
 
+    /// Returns the range in which the first message is lost.
+    pub fn window(&self) -> ExpiryWindow {
+        ExpiryWindow { after: self.expires_after, before: self.expires_before }
+    }
+
+    /// Narrows that range by the oldest message of a sample.
+    pub fn add_sample(&mut self, expires_before: Option<Timestamp>) {
+        let window = self.window().with_loss_at(expires_before);
+        (self.expires_after, self.expires_before) = (window.after, window.before);
+    }
+
     /// Records that an agent has not explained a cause.
     pub fn record_unexplained(&mut self, fingerprint: &str) {
         if self.unexplained.len() == UNEXPLAINED_MAX {
@@ -168,6 +180,7 @@ pub fn apply_change(incidents: &mut Vec<Incident>, change: IncidentChange) {
         // Without a bundle nothing was received.
         (Some(known), Change::Sampled(sample)) if sample.bundle.is_some() => {
             known.bundle = sample.bundle;
+            known.add_sample(sample.expires_before);
             let cause = sample.fingerprints.into_iter().next().map(|one| one.id);
             if let Some(cause) = cause.filter(|cause| !known.causes.contains(cause)) {
                 // A finished incident is judged again when another cause has come.
@@ -201,7 +214,7 @@ pub fn to_evaluate(incidents: &[Incident]) -> Vec<usize> {
     let mut due: Vec<usize> = (0..incidents.len()).filter(|at| is_due(&incidents[*at])).collect();
     due.sort_by_key(|at| {
         let incident = &incidents[*at];
-        let loss = incident.expires_after.or(incident.expires_before);
+        let loss = incident.window().first();
         (loss.is_none(), loss, incident.raised_at, &incident.id)
     });
     due
@@ -294,6 +307,7 @@ mod tests {
                     kind: "shape".into(),
                 }],
                 overseen: 0,
+                expires_before: None,
                 bundle: Some(format!("/{cause}")),
             });
             IncidentChange { incident: "a".into(), at: at(10), what }
@@ -320,6 +334,27 @@ mod tests {
             raised("soon", 2, Some(100)),
         ]);
         assert_eq!(due(&incidents), ["soon", "late", "unknown"]);
+    }
+
+    #[test]
+    fn sampled_incident_is_evaluated_by_the_age_of_its_messages() {
+        let sampled = |id: &str, by: Option<i64>| {
+            let bundle = Some("/bundle".to_owned());
+            let expires_before = by.map(at);
+            let data = QueueSampled { expires_before, bundle, ..QueueSampled::default() };
+            IncidentChange { incident: id.into(), at: at(10), what: Change::Sampled(data) }
+        };
+        let mut incidents = after(vec![raised("a", 0, Some(900)), raised("b", 1, Some(800))]);
+        apply_change(&mut incidents, sampled("a", None));
+        assert_eq!(due(&incidents), ["b", "a"]);
+        apply_change(&mut incidents, sampled("a", Some(100)));
+        assert_eq!(due(&incidents), ["a", "b"]);
+        apply_change(&mut incidents, sampled("a", Some(200)));
+        assert_eq!(incidents[0].expires_before, Some(at(100)), "a younger sample");
+        // Messages are lost from a time on that is no longer true.
+        incidents[0].expires_after = Some(at(150));
+        apply_change(&mut incidents, sampled("a", Some(120)));
+        assert_eq!(incidents[0].window().first(), Some(at(100)));
     }
 
     #[test]

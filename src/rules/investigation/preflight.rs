@@ -63,17 +63,16 @@ fn harmless(causes: &[Triage], facts: PreflightFacts<'_>) -> Option<PreflightSki
     let is_claimed = |cause: &&Triage| cause.fault == CodeFault::Unconfirmed;
     let first = causes.first().filter(|_| facts.spends)?;
     if causes.iter().all(|cause| is_proven(&cause)) {
-        let detail = format!("{}: {}", first.category, first.reason);
+        let reason = first.reason.trim_end_matches('.');
+        let detail = format!("{}: {reason}", first.category);
         return Some(PreflightSkip { word: NOT_A_CODE_BUG, detail, retry: Retry::Never });
     }
     let is_harmless = causes.iter().all(|cause| is_proven(&cause) || is_claimed(&cause));
     let claimed = causes.iter().find(is_claimed).filter(|_| is_harmless && !facts.forced)?;
     let detail = format!(
-        "a person has to confirm the cause, because nothing proves who states it; {} investigates. \
-         {}: {}",
-        retry_command(facts.queue),
+        "a person has to confirm the cause ({}), because nothing proves who states it; {} investigates",
         claimed.category,
-        claimed.reason
+        retry_command(facts.queue)
     );
     Some(PreflightSkip { word: NEEDS_PERSON, detail, retry: Retry::ByPerson })
 }

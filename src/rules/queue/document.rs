@@ -168,6 +168,14 @@ impl Watched {
         self.queues.get(arn).map(|entry| &entry.record)
     }
 
+    /// Records the first sending of the oldest message that a sample has received. A quiet queue has
+    /// no record; in a FIFO queue the age of a message counts from its arrival.
+    pub fn add_sample(&mut self, arn: &str, oldest_sent_at: Timestamp) {
+        if let Some(entry) = self.queues.get_mut(arn).filter(|entry| !entry.queue.fifo) {
+            entry.record.add_sample(oldest_sent_at);
+        }
+    }
+
     /// Whether the queue has a record, or has gone.
     pub fn is_known(&self, arn: &str) -> bool {
         self.queues.contains_key(arn) || self.gone.contains_key(arn)

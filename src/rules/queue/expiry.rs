@@ -1,12 +1,13 @@
-//! The time at which messages will be lost, computed from arrivals and settings; no message is
-//! received.
+//! The time at which messages will be lost, computed from arrivals, settings and samples; no
+//! message is received for it.
 //!
 //! A batch of arrivals came in (t0, t1]: t0 is the last reading without it, t1 the first with it.
 //! In a standard queue a dead letter keeps the time of its first enqueue. The batch is therefore
 //! not lost before t0 + DLQ retention − the longest retention of a source, and is lost by
 //! t1 + DLQ retention. In a FIFO queue, and in a queue without a source, the time starts at
 //! arrival. Nothing shows which batch a removed message belonged to: the oldest batch counts until
-//! the queue is empty or the batch must have expired.
+//! the queue is empty or the batch must have expired. SQS tells no age of a message without a
+//! receive: a sample (`dlq-peek`) knows better, and narrows the range.
 
 use std::time::Duration;
 
@@ -38,6 +39,32 @@ pub struct ExpiryWindow {
     pub before: Option<Timestamp>,
 }
 
+impl ExpiryWindow {
+    /// Narrows the window by a message that is lost at `end`.
+    #[must_use]
+    pub fn with_loss_at(self, end: Option<Timestamp>) -> Self {
+        let before = self.before.into_iter().chain(end).min();
+        let after = self.after.filter(|after| before.is_none_or(|before| *after < before));
+        ExpiryWindow { after, before }
+    }
+
+    /// Returns the time from which on a message may be lost, or else the latest time of the loss.
+    pub fn first(self) -> Option<Timestamp> {
+        self.after.or(self.before)
+    }
+}
+
+/// Returns the time at which a message is lost that was first sent at `sent_at`; none in a FIFO
+/// queue, where its age counts from its arrival.
+pub fn loss_of_message(
+    sent_at: Option<Timestamp>,
+    retention_s: Option<u64>,
+    is_fifo: bool,
+) -> Option<Timestamp> {
+    let (sent_at, retention_s) = sent_at.zip(retention_s).filter(|_| !is_fifo)?;
+    Some(sent_at.plus(Duration::from_secs(retention_s)))
+}
+
 /// The settings that decide when messages expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RetentionSettings {
@@ -63,6 +90,11 @@ pub fn window(batch: ArrivalBatch, settings: RetentionSettings) -> ExpiryWindow 
     }
 }
 
+/// Returns whether a message with this time of loss is gone, also from a queue that deletes late.
+pub fn is_lost(end: Timestamp, at: Timestamp) -> bool {
+    end.plus(LATE) <= at
+}
+
 /// Returns the batches after one more reading. `past` is the time and depth of the reading before,
 /// if known.
 pub fn arrive(
@@ -79,7 +111,7 @@ pub fn arrive(
         batches.push(ArrivalBatch { after: past.map(|(time, _)| time), by: at });
     }
     let lost = |batch: &ArrivalBatch| {
-        window(*batch, settings).before.is_some_and(|before| before.plus(LATE) <= at)
+        window(*batch, settings).before.is_some_and(|before| is_lost(before, at))
     };
     while let Some(oldest) = batches.first().copied().filter(lost) {
         batches.remove(0);

@@ -158,6 +158,7 @@ impl Judgement<'_> {
         let arrivals = std::mem::take(&mut record.cohorts);
         let past_depth = before.map(|(time, counts)| (time, counts.depth()));
         record.cohorts = expiry::arrive(arrivals, past_depth, depth, at, settings);
+        record.forget_lost_sample(at);
         record.zeros = threshold::zeros(record.zeros, Some(depth), at);
         record.drop = loss::follow(record.drop, before, counts, at, window);
         record.read = Some((at, counts));

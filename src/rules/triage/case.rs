@@ -47,6 +47,21 @@ impl<'a> GroupContext<'a> {
         }
     }
 
+    /// Returns the category of the error code. That the retries have ended only says when the service
+    /// gave up: its status, and an error in words, say why.
+    pub(super) fn stated_category(&self, has_text: bool) -> Option<Category> {
+        let code = self.group.code.as_deref().and_then(error_patterns::category_of_code)?;
+        if code != Category::ExpiredOrDuplicate {
+            return Some(code);
+        }
+        let producer = &self.group.producer;
+        let own = |seen| error_patterns::category_of_code(proof::own_code(producer, seen)?);
+        let first = self.messages.first().and_then(|seen| own(seen));
+        let is_shared = self.messages.iter().all(|seen| own(seen) == first);
+        let status = first.filter(|own| is_shared && *own != Category::ExpiredOrDuplicate);
+        status.or_else(|| (!has_text).then_some(code))
+    }
+
     /// Returns whether a field of the service itself has a code of this category in every message.
     /// The code of a group may be one that the service passes on from a function.
     pub(super) fn states(&self, category: Category) -> bool {

@@ -253,6 +253,31 @@ const SIGNS: [ErrorSigns; 10] = [
         ],
         ..NO_SIGNS
     },
+    // The limit of the consumer itself. A call that it waited for is a dependency.
+    ErrorSigns {
+        category: TimedOut,
+        classes: &[
+            "statestimeout",
+            "sandboxtimedout",
+            "timelimitexceeded",
+            "softtimelimitexceeded",
+            "jobtimeoutexception",
+            "timeoutexceededexception",
+        ],
+        phrases: &[
+            "task timed out",
+            "has timed out.",
+            "time limit exceeded",
+            "timelimitexceeded",
+            "task exceeded maximum timeout",
+            "maximum execution time",
+            "attempt duration exceeded timeout",
+            "active longer than specified deadline",
+            "job deadline exceeded",
+            "exceeded by function",
+        ],
+        ..NO_SIGNS
+    },
     ErrorSigns {
         category: Dependency,
         names: &["serviceunavailable"],
@@ -273,6 +298,11 @@ const SIGNS: [ErrorSigns; 10] = [
             "readtimeouterror",
             "serviceunavailableexception",
             "sockettimeoutexception",
+            "timeout",
+            "timeouterror",
+            "timeoutexception",
+            "deadlineexceeded",
+            "taskcanceledexception",
             "unknownhostexception",
         ],
         phrases: &[
@@ -286,39 +316,14 @@ const SIGNS: [ErrorSigns; 10] = [
             "service unavailable",
             "bad gateway",
             "gateway timeout",
-            "connection timed out",
-            "connect timed out",
-            "read timed out",
-            "request timed out",
-            "temporarily unavailable",
-        ],
-    },
-    ErrorSigns {
-        category: TimedOut,
-        classes: &[
-            "timedout",
-            "timeout",
-            "timeouterror",
-            "timeoutexception",
-            "timelimitexceeded",
-            "softtimelimitexceeded",
-            "deadlineexceeded",
-            "timeouterrorexception",
-            "taskcanceledexception",
-        ],
-        phrases: &[
-            "task timed out",
-            "timed out after",
-            "has timed out",
-            "timeout expired",
             "timed out",
+            "temporarily unavailable",
+            "timeout expired",
+            "timeout exceeded",
+            "timeout of",
             "deadline exceeded",
             "deadlineexceeded",
-            "timeout of",
-            "time limit exceeded",
-            "timeout exceeded",
         ],
-        ..NO_SIGNS
     },
     ErrorSigns {
         category: ProcessEnded,
@@ -356,7 +361,12 @@ pub(super) fn category_of_code(code: &str) -> Option<Category> {
 pub(super) fn category_of_error(class: Option<&str>, text: Option<&str>) -> Option<Category> {
     let text = text.map(str::to_lowercase);
     let text = text.as_deref().unwrap_or_default();
-    let class = class.map(normalize).unwrap_or_default();
+    let class = match class.unwrap_or_default() {
+        // The last part alone is also the name of a dependency's error.
+        "States.Timeout" => "statestimeout".into(),
+        "Sandbox.Timedout" => "sandboxtimedout".into(),
+        class => normalize(class),
+    };
     let class = class.as_str();
     // JavaScript reports invalid JSON so.
     if class == "syntaxerror" && text.contains("json") {

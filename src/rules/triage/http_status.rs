@@ -27,7 +27,7 @@ pub(super) fn category(text: &str) -> Option<Category> {
                 "404" | "410" => return Some(MissingTarget),
                 "429" => return Some(Throttling),
                 "400" | "413" | "415" | "422" => return Some(SchemaDrift),
-                "408" => return Some(TimedOut),
+                "408" => return Some(Dependency),
                 _ if number.starts_with('5') => return Some(Dependency),
                 _ => {}
             }

@@ -7,9 +7,13 @@ use super::case::{GroupContext, SEVERAL};
 use super::proof::Authorship;
 use super::{Category, CodeFault, RedriveAdvice, Triage, commands, error_patterns, sentences};
 use crate::rules::evidence::bundle::Group;
+use crate::text::{safe, shorten};
 
 /// Most messages that are cited for a group.
 const CITED: usize = 3;
+
+/// Most characters of an error in a title.
+const ERROR_MAX: usize = 80;
 
 pub(super) fn triage(case: &GroupContext) -> Triage {
     let (sign, basis) = judge_error(case);
@@ -51,11 +55,13 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         group: case.group.item.clone(),
         fingerprint: case.group.id.clone(),
         states_error: has_error(case.group),
+        error: error(case.group),
+        place: case.group.place.clone(),
         count: case.group.count,
         category,
         fault,
         confidence,
-        title: sentences::title(category, basis, confidence),
+        title: sentences::title(category, basis),
         reason: sentences::reason(category, basis, case.group.count, is_few),
         evidence: evidence(case, category),
         commands: commands::next_commands(case, category, basis),
@@ -77,7 +83,7 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
     match group.kind.as_str() {
         "error_text" => (text(), bodies),
         "producer_error" => {
-            let code = group.code.as_deref().and_then(error_patterns::category_of_code);
+            let code = case.stated_category(text().is_some() || group.exception.is_some());
             let (sign, basis) = match (code, text()) {
                 (Some(code), _) if !case.states(code) => (Some(code), Basis::PassedOn),
                 (Some(code), Some(text)) if code == text => (Some(code), Basis::CodeAndText),
@@ -91,7 +97,7 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
                     (Some(Category::CodeError), Basis::Code)
                 }
                 (None, Some(text)) => (Some(text), Basis::PassedOn),
-                (None, None) if case.are_too_old() => {
+                (None, None) if group.exception.is_none() && case.are_too_old() => {
                     (Some(Category::ExpiredOrDuplicate), Basis::PassedOn)
                 }
                 (None, None) => (None, Basis::Nothing),
@@ -107,6 +113,19 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
         }
         _ => (None, Basis::Nothing),
     }
+}
+
+/// Returns the class and text of the error, on one line.
+fn error(group: &Group) -> Option<String> {
+    let class = group.exception.as_deref().map(|class| class.rsplit('.').next().unwrap_or(class));
+    let text = match (class.or(group.code.as_deref()), group.message.as_deref()) {
+        (Some(class), Some(text)) if !text.starts_with(class) => format!("{class}: {text}"),
+        (_, Some(text)) => text.to_owned(),
+        (class, None) => class?.to_owned(),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = safe(&shorten(text.trim_end_matches('.'), ERROR_MAX)).into_owned();
+    Some(text).filter(|text| has_error(group) && !text.is_empty())
 }
 
 /// Returns whether the messages of a group state an error.

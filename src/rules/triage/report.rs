@@ -21,10 +21,23 @@ pub fn render(bundle: &BundleContents, triages: &[Triage], loss: LossFacts) -> S
     let verdict = super::verdict(triages);
     let facts = &bundle.queue;
     let queue = queue_with_sources(&facts.queue, facts.sources.as_deref(), &bundle.facts);
-    let loss = loss.with_sample(facts, bundle.facts.iter().filter_map(|seen| seen.sent_at).min());
     let mut out = Page::default();
-    out.line(format!("# Triage: {}\n", verdict.title.as_deref().unwrap_or("the cause is unknown")));
+    let first = triages.first();
+    let error = first.and_then(|first| first.error.as_deref()).map(|error| span_of(error, EXCERPT));
+    let title = super::judged_title(triages);
+    match &error {
+        Some(error) => out.line(format!("# Triage: {error}; {title}\n")),
+        None => out.line(format!("# Triage: {title}\n")),
+    }
     report::head(&mut out, &queue, loss, facts.depth, facts.retention_s);
+    if let Some(first) = first {
+        let place = first.place.as_deref().map(|place| format!(" at {}", span(place)));
+        let cause = error.map(|error| error + &place.unwrap_or_default());
+        out.facts([
+            ("Cause", cause.unwrap_or_else(|| first.title.clone())),
+            ("First", first.next.first().cloned().unwrap_or_default()),
+        ]);
+    }
     let advice = triages.iter().map(|each| each.redrive).max().unwrap_or(RedriveAdvice::DoNot);
     let sure = report::confidence(verdict.confidence, BY_RULES);
     report::judgement(&mut out, &verdict.status, sure, report::redrive(advice, &queue));

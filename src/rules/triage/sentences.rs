@@ -2,19 +2,19 @@
 //!
 //! Promises: they hold this tool's words and numbers only, no external text.
 
-use super::basis::{Basis, TEXT};
+use super::basis::Basis;
 use super::{Category, RedriveAdvice};
 use crate::rules::evidence::logs::FoundBy;
 use crate::text::count;
 
 /// Returns the title, one line.
-pub(super) fn title(category: Category, basis: Basis, confidence: f64) -> String {
+pub(super) fn title(category: Category, basis: Basis) -> String {
     let title = match category {
         Category::Throttling => "calls were throttled",
         Category::Permission => "access was denied",
         Category::MissingTarget => "the target does not exist",
         Category::ThirdPartyBurst => "a dependency failed for a while, and has stopped failing",
-        Category::Dependency => "a dependency failed and may still fail",
+        Category::Dependency => "a dependency failed or did not answer",
         Category::MisconfiguredQueue => "the source queue allows a single try",
         Category::ExpiredOrDuplicate => "messages came too late or more than once",
         Category::SchemaDrift => "messages have a form that the consumer does not expect",
@@ -29,7 +29,8 @@ pub(super) fn title(category: Category, basis: Basis, confidence: f64) -> String
     if basis == Basis::Claimed {
         return format!("Perhaps {title}; a person has to confirm it");
     }
-    if category != Category::Unknown && confidence < TEXT {
+    // Only a service that has proven to be the sender states a fact.
+    if category != Category::Unknown && !matches!(basis, Basis::CodeAndText | Basis::Code) {
         return format!("Perhaps {title}");
     }
     let mut letters = title.chars();

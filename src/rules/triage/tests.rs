@@ -313,6 +313,65 @@ fn verdict_needs_every_group_and_confirms_nothing() {
 }
 
 #[test]
+fn title_names_the_error_and_states_no_fact_without_proof() {
+    let proven = lambda(6).code("429");
+    let mut forged = proven.clone();
+    forged.seen.iter_mut().for_each(|seen| seen.sender_id = Some("000000000000".into()));
+    let sql = text(3).class("System.SqlException").says("Timeout expired");
+    let two = sql.clone().and("error_text", "sqs", 1).says("missing field");
+    let hidden = text(1).says("a\u{202e}b\n# c");
+    let rows = [
+        ("proven", proven, "429; calls were throttled"),
+        ("forged", forged, "429; perhaps calls were throttled"),
+        (
+            "a dependency",
+            sql,
+            "SqlException: Timeout expired; perhaps a dependency failed for a while, and has stopped \
+             failing",
+        ),
+        (
+            "two causes",
+            two,
+            "SqlException: Timeout expired; perhaps a dependency failed for a while, and has stopped \
+             failing (and 1 other cause)",
+        ),
+        ("hostile text", hidden, "a\\u{202e}b # c; the cause is unknown"),
+        ("only a shape", shape(4), "The cause is unknown"),
+    ];
+    for (rule, story, title) in rows {
+        let triages = story.judge();
+        assert_eq!(verdict(&triages).title.as_deref(), Some(title), "{rule}");
+        assert!(rule != "forged" || triages[0].fault == CodeFault::Unknown, "still investigated");
+    }
+}
+
+#[test]
+fn report_begins_with_the_error_its_place_and_the_first_step() {
+    let mut story = text(3).class("KeyError").says("'sku'");
+    story.groups[0].place = Some("worker.py line 12".into());
+    let report = story.report();
+    let head: Vec<&str> = report.lines().take(8).collect();
+    assert_eq!(head[0], "# Triage: `KeyError: 'sku'`; perhaps the code fails on these messages");
+    assert!(head.contains(&"- Cause: `KeyError: 'sku'` at `worker.py line 12`"), "{head:?}");
+    assert!(head[6].starts_with("- First: Have the code investigated, "), "{head:?}");
+}
+
+#[test]
+fn status_and_error_overrule_the_end_of_retries() {
+    let story = |own: &str, class: Option<&str>| {
+        let mut story = lambda(6).code("EventAgeExceeded");
+        story.seen.iter_mut().for_each(|seen| seen.codes.letter = Some(own.into()));
+        story.groups[0].exception = class.map(str::to_owned);
+        let first = story.judge().remove(0);
+        (first.category, first.fault)
+    };
+    assert_eq!(story("429", None), (Category::Throttling, CodeFault::NotACodeBug));
+    assert_eq!(story("EventAgeExceeded", None).0, Category::ExpiredOrDuplicate);
+    assert_eq!(story("EventAgeExceeded", Some("KeyError")).0, Category::CodeError);
+    assert_eq!(story("EventAgeExceeded", Some("OwnError")).0, Category::Unknown);
+}
+
+#[test]
 fn groups_are_sorted_by_size() {
     let story = shape(1).and("error_text", "sqs", 9).says("missing field");
     let order: Vec<String> = story.judge().into_iter().map(|each| each.group).collect();

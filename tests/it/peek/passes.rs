@@ -1,7 +1,9 @@
 //! Passes of `dlq-peek` over a real SQS server: every message is returned, and passes are limited.
 
 use std::process::Stdio;
+use std::time::Duration;
 
+use dlq::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::peek::{bundle_messages, create_dlq_with, peek};
@@ -37,6 +39,31 @@ fn messages_are_returned_and_received_once() {
     }
     assert_eq!(bundle_messages.len(), 5);
     assert_eq!(journal(&bench).last().unwrap(), sampled);
+}
+
+#[test]
+fn age_of_sampled_messages_narrows_their_loss() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
+    let bench = bench("age", &server.url);
+    // The messages were sent before the first round: its bound is later than the loss.
+    let raised = poll(&bench, &[]).single("queue.raised")["data"]["expires_before"].clone();
+    let output = peek(&bench, &["orders-dlq"]);
+    let sampled = output.single("queue.sampled")["data"]["expires_before"].clone();
+    let moment = |value: &Value| Timestamp::parse(value.as_str().unwrap()).unwrap();
+    assert!(moment(&sampled) < moment(&raised), "{sampled} and {raised}");
+    let record = || {
+        let text = std::fs::read_to_string(bench.state("queues.json")).unwrap();
+        let doc: Value = serde_json::from_str(&text).unwrap();
+        let queues = doc["queues"].as_object().unwrap();
+        queues.values().next().unwrap()["record"].clone()
+    };
+    let retention_s = record()["retention_s"].as_u64().unwrap();
+    let sent_at = moment(&record()["oldest_sent_at"]);
+    assert_eq!(sent_at.plus(Duration::from_secs(retention_s)), moment(&sampled));
+    poll(&bench, &[]);
+    assert_eq!(moment(&record()["oldest_sent_at"]), sent_at, "a round keeps it");
 }
 
 #[test]

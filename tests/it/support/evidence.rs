@@ -75,6 +75,7 @@ pub fn sampled(bench: &Bench, queue: &str, incident: &str, causes: Vec<Group>) -
         detail: None,
         fingerprints: causes.iter().map(summaries).collect(),
         overseen: 0,
+        expires_before: None,
         bundle: Some(folder),
     };
     write(

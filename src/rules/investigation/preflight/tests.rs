@@ -7,6 +7,8 @@ fn cause(fault: CodeFault, confidence: f64) -> Triage {
         group: "f1".into(),
         fingerprint: "0".repeat(16),
         states_error: true,
+        error: None,
+        place: None,
         count: 1,
         category: Category::Throttling,
         fault,
@@ -89,9 +91,8 @@ fn preflight_skips_non_bugs_known_causes_and_no_evidence() {
     assert_eq!(
         (why.detail.as_str(), why.retry),
         (
-            "a person has to confirm the cause, because nothing proves who states it; \
-             'dlq-investigate --retry orders-dlq' investigates. throttling: the function was \
-             throttled",
+            "a person has to confirm the cause (throttling), because nothing proves who states it; \
+             'dlq-investigate --retry orders-dlq' investigates",
             Retry::ByPerson
         )
     );

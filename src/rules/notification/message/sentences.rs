@@ -127,7 +127,9 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
 fn expiring(data: &event::QueueExpiring, context: &Context) -> Sentences {
     let window = ExpiryWindow { after: data.expires_after, before: data.expires_before };
     let loss = loss_text::phrase(window, data.depth, context.now);
-    let sentences = Sentences::of_what(format!("{}, {loss}", messages(data.depth)));
+    // A raise at the same moment has the same numbers.
+    let what = data.depth.map_or("expiring, depth unknown".into(), |n| format!("{n} expiring"));
+    let sentences = Sentences::of_what(format!("{what}, {loss}"));
     let end = window.after.or(window.before);
     let is_short = |command: &String| command.len() <= COMMAND_MAX;
     let raise = raise_retention(&data.queue, data.retention_s).filter(is_short);

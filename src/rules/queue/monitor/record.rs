@@ -29,6 +29,10 @@ pub struct Record {
     pub misses: u64,
     /// Arrivals, oldest first; the expiry is computed from them.
     pub cohorts: Vec<ArrivalBatch>,
+    /// The time at which the oldest message of the samples was first sent; none in a FIFO queue, and
+    /// once that message is lost.
+    #[serde(default)]
+    pub oldest_sent_at: Option<Timestamp>,
     /// The retention at the newest reading.
     pub retention_s: Option<u64>,
     /// A drop of the depth that is not explained yet.
@@ -61,6 +65,7 @@ impl Record {
             zeros: None,
             misses: 0,
             cohorts: Vec::new(),
+            oldest_sent_at: None,
             retention_s: None,
             drop: None,
         }
@@ -92,9 +97,32 @@ impl Record {
             && self.read.is_some_and(|(_, counts)| counts.depth() == 0)
     }
 
-    /// Returns the expiry of the oldest arrivals.
+    /// Returns the expiry of the oldest arrivals, as far as these and samples show it.
     pub fn window(&self, age_max_s: Option<u64>) -> ExpiryWindow {
         let keeps = RetentionSettings { retention_s: self.retention_s, age_max_s };
-        self.cohorts.first().map(|cohort| expiry::window(*cohort, keeps)).unwrap_or_default()
+        let first = self.cohorts.first();
+        let window = first.map(|cohort| expiry::window(*cohort, keeps)).unwrap_or_default();
+        window.with_loss_at(self.loss_of_sample())
+    }
+
+    /// Records when a message was first sent that a sample has received.
+    pub(in crate::rules::queue) fn add_sample(&mut self, sent_at: Timestamp) {
+        self.oldest_sent_at = self.oldest_sent_at.into_iter().chain([sent_at]).min();
+    }
+
+    /// Forgets the oldest sampled message once it is lost or the queue is empty. Messages that were
+    /// behind it have tiers of their own.
+    pub(super) fn forget_lost_sample(&mut self, at: Timestamp) {
+        let is_lost = self.loss_of_sample().is_some_and(|end| expiry::is_lost(end, at));
+        if !is_lost && !self.cohorts.is_empty() {
+            return;
+        }
+        if let (Some(_), Some(incident)) = (self.oldest_sent_at.take(), &mut self.incident) {
+            incident.tier = None;
+        }
+    }
+
+    fn loss_of_sample(&self) -> Option<Timestamp> {
+        expiry::loss_of_message(self.oldest_sent_at, self.retention_s, false)
     }
 }

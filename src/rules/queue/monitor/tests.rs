@@ -272,6 +272,33 @@ fn expiry_is_reported_before_and_after() {
 }
 
 #[test]
+fn expiry_follows_the_age_of_sampled_messages() {
+    let (hour, day) = (3600, 24 * 3600);
+    let mut story = Story { age_max_s: Some(96 * HOUR), ..Story::new() };
+    assert_eq!(story.edges(&[(0, D(2)), (30, D(2))]), [(0, "raised 2".into())]);
+    // They are 3 days and 20 hours old, of 4 days.
+    let sample = |story: &mut Story, sent: i64| {
+        story.record.as_mut().unwrap().add_sample(at(sent));
+        story.record.as_ref().unwrap().window(story.age_max_s)
+    };
+    let window = sample(&mut story, -92 * hour);
+    assert_eq!(window, ExpiryWindow { after: None, before: Some(at(4 * hour)) });
+    assert_eq!(sample(&mut story, -10 * hour), window, "a younger one says nothing more");
+    assert_eq!(
+        story.edges(&[(60, D(2)), (3 * hour, D(2)), (3 * hour + 30, D(2))]),
+        [(60, "expiring 6h?".into()), (3 * hour, "expiring 1h?".into())]
+    );
+    // The oldest is lost. The other one has its own tiers.
+    assert_eq!(
+        story.edges(&[(4 * hour + 301, D(1)), (3 * day, D(1)), (3 * day + 30, D(1))]),
+        [(3 * day, "lost 1 retention".into()), (3 * day, "expiring 24h?".into())]
+    );
+    sample(&mut story, 2 * day);
+    story.edges(&[(3 * day + 60, D(0))]);
+    assert_eq!(story.record.unwrap().oldest_sent_at, None, "an empty queue has no oldest message");
+}
+
+#[test]
 fn expiry_is_reported_while_queue_is_unreadable() {
     let mut story = Story::new();
     story.retention_s = 25 * HOUR;

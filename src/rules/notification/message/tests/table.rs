@@ -141,23 +141,23 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         ),
         row(
             line_of(expiring(5, false, Some(345_600))),
-            &format!("ERROR: 12 messages, first lost within 6h: {LOOK}\n    {RAISE}:\n    {SET}"),
+            &format!("ERROR: 12 expiring, first lost within 6h: {LOOK}\n    {RAISE}:\n    {SET}"),
         ),
         row(
             line_of(expiring(5, true, None)),
-            &format!("ERROR: 12 messages, safe for 5h: {LOOK}\n    {RAISE}:\n    {SET}"),
+            &format!("ERROR: 12 expiring, safe for 5h: {LOOK}\n    {RAISE}:\n    {SET}"),
         ),
         row(
             line_of(expiring(0, true, Some(60))),
             &format!(
-                "ERROR: 12 messages, some may be lost: {LOOK}\n    raise the retention first; it takes \
+                "ERROR: 12 expiring, some may be lost: {LOOK}\n    raise the retention first; it takes \
                  up to 15 minutes, so it may come too late:\n    {SET}"
             ),
         ),
         row(
             line_of(expiring(5, true, FOURTEEN_DAYS)),
             &format!(
-                "ERROR: 12 messages, safe for 5h: {LOOK}\n    once the cause is fixed, move them \
+                "ERROR: 12 expiring, safe for 5h: {LOOK}\n    once the cause is fixed, move them \
                  back:\n    {MOVE}"
             ),
         ),
@@ -168,7 +168,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 ..expiring(5, true, FOURTEEN_DAYS)
             }),
             &format!(
-                "ERROR: depth unknown, safe for 5h: {LOOK}\n    no source queue is \
+                "ERROR: expiring, depth unknown, safe for 5h: {LOOK}\n    no source queue is \
                  known, so AWS may refuse to move them back: send them to their target again"
             ),
         ),
@@ -178,7 +178,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 ..expiring(5, true, Some(60))
             }),
             &format!(
-                "ERROR: 12 messages, safe for 5h: {LOOK}\n    once the cause is fixed, move them back"
+                "ERROR: 12 expiring, safe for 5h: {LOOK}\n    once the cause is fixed, move them back"
             ),
         ),
         row(
