@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// What a command leaves running holds its output open, and lives on.
+    /// A process that the command leaves running holds its output open, and lives on.
     #[test]
     fn output_counts_when_the_command_has_ended() {
         let key = r#""AccessKeyId":"AKID","SecretAccessKey":"hunter2""#;

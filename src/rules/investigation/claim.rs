@@ -25,7 +25,7 @@ const NAMED: usize = 3;
 pub enum WaitedFor {
     /// No reason is left.
     Gone,
-    /// The same reason and session as before.
+    /// The reason and the session have not changed.
     Stands,
     /// Another reason or session.
     Replaced(PreflightSkip),

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Recurrence {
     Found(Box<Fingerprint>, Vec<CitedLine>),
-    /// The same by the times of errors alone.
+    /// An error that recurs by its times alone, without invocations.
     FoundByTime(Box<Fingerprint>, Vec<CitedLine>),
     /// No error, several errors, or one that occurs at control moments as well.
     Nothing,
