@@ -11,6 +11,7 @@
 //! - [`view`]: what `dlq-status` shows.
 //! - [`report`]: what the reports of triage and verdict share.
 //! - [`loss_text`]: in which words a loss is announced.
+//! - [`working_time`]: which times of the week are working or quiet hours.
 //! - [`aws_command`]: which commands people are told to run, in the right account.
 //!
 //! Never: files, network, clock, environment or threads. `tests/it/tidy/imports.rs` reads the
@@ -27,3 +28,4 @@ pub mod report;
 pub mod triage;
 pub mod verdict;
 pub mod view;
+pub mod working_time;

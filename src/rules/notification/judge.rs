@@ -1,0 +1,382 @@
+//! The stages of notification in their order: what an event changes for a channel, and what is due.
+//!
+//! [`judge_event`] looks at an event, [`judge_due`] at the time. Both change the [`Topic`], the record
+//! of a problem on a channel, and return what is to be done. Promises: a problem is told once, and
+//! again only for a [`SendReason`]; an event that waits is in the record, so that a restart forgets
+//! none. Pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::ack::Acks;
+use super::escalate::due_steps;
+use super::facts::{Change, EventFacts};
+use super::group::{DueNotice, clear_wait};
+use super::inhibit::{Growth, judge_growth};
+use super::notices::Problem;
+use super::policy::{GroupBy, RoutePolicy};
+use super::quiet::QuietHours;
+use super::repeat::judge_repeat;
+use super::silence::Silences;
+use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Told, Topic};
+use crate::event::Severity;
+use crate::time::Timestamp;
+
+/// The time after which a problem that every round reports, and that was not reported, is a new one.
+const PERSISTS_FOR: Duration = Duration::from_secs(3600);
+/// The time in which a queue's problems are one where notices are grouped by queue.
+const DAY: Duration = Duration::from_secs(86_400);
+/// The time in which a problem that comes back has come back, and is not a new one.
+const AGAIN_WITHIN: Duration = Duration::from_secs(7 * 86_400);
+
+/// The decision about an event on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is told at a moment.
+    Send(SendReason, Timestamp),
+    /// It updates the notice where the channel can do that.
+    Update,
+    /// It is not told.
+    Drop(DropReason),
+}
+
+/// The reasons for which an event is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// People know already.
+    AlreadyTold,
+    /// The problem came back before its end was told.
+    Flapping,
+    /// The problem was over before it was told.
+    Over,
+    /// A step of work is not told.
+    Progress,
+    /// No route sends it to the channel.
+    NotRouted,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Decision::Send(reason, at) => write!(f, "sent at {at}: {reason}"),
+            Decision::Update => f.write_str("updates the notice where the channel can do that"),
+            Decision::Drop(reason) => write!(f, "not sent: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DropReason::AlreadyTold => "it was told already",
+            DropReason::Flapping => "the problem came back before its end was told",
+            DropReason::Over => "the problem was over before it was told",
+            DropReason::Progress => "a step of an investigation is not told",
+            DropReason::NotRouted => "no route sends it to this channel",
+        })
+    }
+}
+
+/// How an event reaches a channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Routing<'a> {
+    pub policy: &'a RoutePolicy,
+    /// Whether a route sends the event to the channel.
+    pub is_routed: bool,
+    /// Whether the route names the type of the event in full.
+    pub is_named: bool,
+}
+
+/// Returns what an event changes for a channel, and changes its topic.
+pub fn judge_event(
+    topic: &mut Topic,
+    problem: &Problem,
+    facts: &EventFacts,
+    line: &str,
+    routing: Routing<'_>,
+    now: Timestamp,
+) -> Decision {
+    let decision = decide(topic, problem, facts, routing, now);
+    topic.touched = topic.touched.max(facts.at);
+    topic.subject.clone_from(&facts.subject);
+    topic.persists = facts.change == Change::Persists;
+    match (&facts.change, decision) {
+        (Change::Ends { .. }, _) => {
+            topic.ended_at = topic.ended_at.or(Some(now));
+            topic.pending.retain(|one| matches!(one.reason, SendReason::Ended | SendReason::News));
+        }
+        (Change::Begins, Decision::Drop(DropReason::Flapping)) => {
+            topic.ended_at = None;
+            topic.pending.retain(|one| one.reason != SendReason::Ended);
+            topic.flaps.retain(|at| now.since(*at) <= super::group::FLAP_SPAN);
+            topic.flaps.push(now);
+        }
+        (Change::Begins | Change::Persists, Decision::Send(..)) => restart(topic),
+        _ => {}
+    }
+    if facts.incident.is_some() {
+        topic.incident.clone_from(&facts.incident);
+    }
+    if let Decision::Send(reason, due) = decision {
+        let hold = match (due > now, reason) {
+            (false, _) => None,
+            (true, SendReason::Ended) => Some(HoldReason::Stable),
+            (true, _) => Some(HoldReason::Group),
+        };
+        if topic.pending.len() == PENDING_MAX {
+            topic.pending.remove(0);
+        }
+        let (key, line) = (facts.key.clone(), line.to_owned());
+        let (severity, at) = (facts.severity, facts.at);
+        topic.pending.push(Pending { key, reason, severity, at, due, hold, line });
+    }
+    decision
+}
+
+/// Forgets what was told of an earlier problem of the same queue.
+fn restart(topic: &mut Topic) {
+    topic.told = None;
+    topic.ended_at = None;
+    topic.is_end_told = false;
+    topic.acked_until = None;
+    topic.escalated = 0;
+    topic.handle = None;
+    topic.pending.clear();
+}
+
+fn decide(
+    topic: &Topic,
+    problem: &Problem,
+    facts: &EventFacts,
+    routing: Routing<'_>,
+    now: Timestamp,
+) -> Decision {
+    use Decision::{Drop, Send, Update};
+    use DropReason::{AlreadyTold, Flapping, NotRouted, Over, Progress};
+    let policy = routing.policy;
+    let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
+    if !routing.is_routed {
+        let is_back = matches!(facts.change, Change::Begins) && topic.ended_at.is_some();
+        return Drop(if is_back && topic.told.is_some() { Flapping } else { NotRouted });
+    }
+    match &facts.change {
+        Change::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
+        Change::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
+            Some(ended) if !topic.is_end_told && is_flapping(topic, ended, policy, now) => {
+                Drop(Flapping)
+            }
+            Some(ended) if policy.group_by == GroupBy::Queue && now.since(ended) <= DAY => {
+                Drop(Flapping)
+            }
+            Some(ended) if now.since(ended) <= AGAIN_WITHIN => {
+                Send(SendReason::Again, now.plus(policy.group_wait))
+            }
+            _ => Send(SendReason::New, now.plus(policy.group_wait)),
+        },
+        Change::Persists if topic.told.is_some() || waits_to_begin => {
+            let is_new = facts.at.since(topic.touched) > PERSISTS_FOR && !waits_to_begin;
+            if is_new { Send(SendReason::New, now.plus(policy.group_wait)) } else { Drop(AlreadyTold) }
+        }
+        Change::Persists => Send(SendReason::New, now.plus(policy.group_wait)),
+        Change::Grows(depth) => match &topic.told {
+            None if waits_to_begin => Drop(AlreadyTold),
+            None => Send(SendReason::New, now.plus(policy.group_wait)),
+            Some(told) => match judge_growth(told, problem, *depth, facts.severity) {
+                Growth::Worse => Send(SendReason::Severity, now),
+                Growth::Tenfold => Send(SendReason::Grew, now),
+                Growth::Update | Growth::Inhibited => Update,
+            },
+        },
+        Change::Nears(tier) => {
+            let is_told = topic.told.as_ref().is_some_and(|told| told.tiers.contains(tier));
+            if is_told { Drop(AlreadyTold) } else { Send(SendReason::Tier, now) }
+        }
+        Change::Ends { lost: true } if !topic.is_end_told => Send(SendReason::Ended, now),
+        Change::Ends { .. } if topic.ended_at.is_some() => Drop(AlreadyTold),
+        Change::Ends { .. } if topic.told.is_none() && !topic.pending.is_empty() => Drop(Over),
+        Change::Ends { .. } => {
+            Send(SendReason::Ended, now.plus(clear_wait(topic, policy.clear_wait, now)))
+        }
+        Change::News => Send(SendReason::News, now),
+        Change::Progress if routing.is_named => Send(SendReason::News, now),
+        Change::Progress if topic.is_open() => Update,
+        Change::Progress => Drop(Progress),
+    }
+}
+
+/// Returns whether a problem that has come back never counted as ended.
+fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Timestamp) -> bool {
+    topic.awaits(SendReason::Ended)
+        || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
+}
+
+/// What restrains the notices of a channel at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Restraints<'a> {
+    pub silences: &'a Silences,
+    pub acks: &'a Acks,
+    /// The quiet hours, when they hold for the channel.
+    pub quiet: Option<&'a QuietHours>,
+}
+
+impl Restraints<'_> {
+    /// Returns why and until when notices about a topic wait. An acknowledgement does not hold back
+    /// the end of a problem.
+    pub fn hold(
+        &self,
+        topic: &Topic,
+        severity: Severity,
+        is_end: bool,
+        now: Timestamp,
+    ) -> Option<(HoldReason, Timestamp)> {
+        if let Some(silence) = self.silences.of_subject(&topic.subject, now) {
+            return Some((HoldReason::Silence, silence.until));
+        }
+        if let Some(until) = self.ack(topic, now).filter(|_| !is_end) {
+            return Some((HoldReason::Ack, until));
+        }
+        let until = self.quiet.and_then(|quiet| quiet.hold(severity, now))?;
+        Some((HoldReason::QuietHours, until))
+    }
+
+    fn ack(&self, topic: &Topic, now: Timestamp) -> Option<Timestamp> {
+        self.acks.until(topic.incident.as_deref(), &topic.subject, now)
+    }
+}
+
+/// What is due on a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Due {
+    /// A notice to the channel of the topic.
+    Notice(DueNotice),
+    /// A notice to the channel of an escalation step.
+    Escalation(String, DueNotice),
+    /// Notices wait from now on for the end of quiet hours, a silence or an acknowledgement.
+    Held(HoldReason, Timestamp),
+}
+
+/// Returns what is due on a topic, and changes the topic as if it were done.
+pub fn judge_due(
+    topic: &mut Topic,
+    problem: Option<&Problem>,
+    policy: &RoutePolicy,
+    restraints: Restraints<'_>,
+    now: Timestamp,
+) -> Vec<Due> {
+    let mut due = Vec::new();
+    if topic.pending.iter().any(|one| one.due <= now) {
+        due.extend(release(topic, problem, restraints, now));
+    }
+    if topic.persists && now.since(topic.touched) > PERSISTS_FOR {
+        topic.ended_at = topic.ended_at.or(Some(topic.touched));
+    }
+    if !topic.is_open() || !topic.pending.is_empty() {
+        return due;
+    }
+    let Some(told) = topic.told.clone() else { return due };
+    let ack = restraints.ack(topic, now);
+    if ack.is_some() {
+        topic.acked_until = ack;
+    }
+    let hold = restraints.hold(topic, told.severity, false, now);
+    for step in due_steps(&policy.escalate, topic, is_restraining(hold), now) {
+        let notice = reminder(topic, problem, &told, SendReason::Escalated, now);
+        due.push(Due::Escalation(step.to.clone(), notice));
+    }
+    topic.escalated += due.iter().filter(|one| matches!(one, Due::Escalation(..))).count();
+    let is_acked = ack.is_some() || hold.is_some();
+    let interval = policy.repeat_interval;
+    if let Some(reason) = judge_repeat(&told, interval, topic.acked_until, is_acked, now) {
+        let notice = reminder(topic, problem, &told, reason, now);
+        topic.acked_until = None;
+        topic.told = Some(Told { at: now, repeats: told.repeats + 1, ..told });
+        due.push(Due::Notice(notice));
+    }
+    due
+}
+
+/// Quiet hours do not stop an escalation: somebody was to be told in any case.
+fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
+    matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
+}
+
+/// Takes what waits on a topic, or makes it wait longer.
+fn release(
+    topic: &mut Topic,
+    problem: Option<&Problem>,
+    restraints: Restraints<'_>,
+    now: Timestamp,
+) -> Option<Due> {
+    let last = topic.pending.last()?;
+    let (reason, severity) = (last.reason, topic.pending_severity());
+    let is_end = reason == SendReason::Ended;
+    if let Some((why, until)) = restraints.hold(topic, severity, is_end, now) {
+        if why == HoldReason::Ack {
+            topic.acked_until = Some(until);
+        }
+        let was_held = topic.pending.iter().all(|one| one.hold == Some(why));
+        for one in &mut topic.pending {
+            (one.due, one.hold) = (until, Some(why));
+        }
+        return (!was_held).then_some(Due::Held(why, until));
+    }
+    // A group tells everything that waits; only an end waits on its own.
+    let reason = topic.pending.iter().map(|one| one.reason).min_by_key(|one| *one as u8)?;
+    let notice = DueNotice::new(topic, problem, reason);
+    tell(topic, now);
+    Some(Due::Notice(notice))
+}
+
+/// Records that everything that waits was told.
+fn tell(topic: &mut Topic, now: Timestamp) {
+    let pending = std::mem::take(&mut topic.pending);
+    for one in pending {
+        if one.reason == SendReason::Ended {
+            topic.is_end_told = true;
+            continue;
+        }
+        let known = topic.told.take();
+        if one.reason == SendReason::News {
+            // A result alone is no problem that goes on.
+            topic.told = known;
+            continue;
+        }
+        let facts = super::facts::reread(&one.line);
+        let mut told = known.unwrap_or_else(|| Told {
+            first_at: now,
+            at: now,
+            severity: one.severity,
+            depth: None,
+            tiers: Vec::new(),
+            line: one.line.clone(),
+            repeats: 0,
+        });
+        told.at = now;
+        told.severity = told.severity.max(one.severity);
+        told.line.clone_from(&one.line);
+        if let Some(facts) = facts {
+            told.depth = facts.depth.or(told.depth);
+            if let Change::Nears(tier) = facts.change {
+                told.tiers.push(tier);
+            }
+        }
+        topic.told = Some(told);
+    }
+}
+
+/// Returns the notice that tells again what was told.
+fn reminder(
+    topic: &Topic,
+    problem: Option<&Problem>,
+    told: &Told,
+    reason: SendReason,
+    now: Timestamp,
+) -> DueNotice {
+    let key = super::facts::reread(&told.line).map(|facts| facts.key).unwrap_or_default();
+    let (severity, line) = (told.severity, told.line.clone());
+    let event = Pending { key, reason, severity, at: told.first_at, due: now, hold: None, line };
+    DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
+}
+
+#[cfg(test)]
+mod tests;
