@@ -148,6 +148,7 @@ standard error, and on the desktop when the configuration says so.
         Opt::flag("dry-run", "notify on the console only, and record nothing").short('n'),
         Opt::flag("json", "print the lines also when standard output is a terminal"),
         COLOR,
+        Opt::valued("drain", "SPAN", ValueKind::Span, "deliver for so long after the end of input"),
         Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),
     ],
     takes_operands: false,

@@ -1,6 +1,7 @@
 //! dlq-notify - passes every line on, and notifies people of the events that matter
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use dlq::args::{Color, Given};
 use dlq::edge::notify;
@@ -10,6 +11,9 @@ use dlq::log;
 use dlq::programs::NOTIFY;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{self, Input, Output};
+
+/// The time for deliveries after the end of the input.
+const DRAIN: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     tool::main(&NOTIFY, run)
@@ -22,7 +26,8 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         return notify::test_channel(&settings.notifications, &name, color)
             .map(|()| ExitOutcome::Done);
     }
-    let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color)?;
+    let drain = given.span("drain").unwrap_or(DRAIN);
+    let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color, drain)?;
     let hidden = wire::stdout_is_terminal() && !given.has("json");
     let mut out = if hidden { Output::hidden() } else { Output::new() };
     wire::run_filter(&mut Input::stdin(), &mut out, &mut dispatcher).map(ExitOutcome::from_failed)

@@ -71,6 +71,9 @@ pub(super) fn specs() -> Vec<&'static KeySpec> {
     specs.extend(investigation::COMMAND.iter().map(|key| &key.spec));
     specs.extend(notifications::CHANNEL.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));
+    specs.extend(notifications::ROUTE_POLICY.iter().map(|key| &key.spec));
+    specs.extend(notifications::ESCALATION.iter().map(|key| &key.spec));
+    specs.extend(notifications::QUIET.iter().map(|key| &key.spec));
     specs
 }
 

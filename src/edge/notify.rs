@@ -1,8 +1,12 @@
 //! Notification channels, one a file, and the dispatcher that sends to them.
 
+pub mod attempt;
 pub mod console;
 pub mod desktop;
 pub mod dispatcher;
+pub mod drain;
+pub mod outbox;
+pub mod records;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! and what was told. One stage a file, in the order of [`judge`] and [`plan`].
 
 pub mod ack;
+pub mod delivery;
 pub mod escalate;
 pub mod facts;
 pub mod group;
@@ -9,6 +10,7 @@ pub mod inhibit;
 pub mod judge;
 pub mod message;
 pub mod notices;
+pub mod outbox;
 pub mod plan;
 pub mod policy;
 pub mod quiet;

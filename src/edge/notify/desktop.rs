@@ -17,7 +17,9 @@ use crate::clock;
 use crate::edge::command::stop;
 use crate::error::io_cause;
 use crate::event::Severity;
+use crate::rules::notification::delivery::{Delivery, Outcome};
 use crate::rules::notification::message::Notice;
+use crate::store::{self, BlockingWait};
 
 /// The number of children that run at once.
 pub const AT_ONCE: usize = 2;
@@ -172,6 +174,23 @@ impl<T> NotifierChild<T> {
         let text = String::from_utf8_lossy(&bytes[..count]);
         let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
         Some(line.to_owned())
+    }
+}
+
+/// Shows a notice, and waits for its program.
+pub fn deliver(delivery: &Delivery) -> Outcome {
+    let mut desktop = Desktop::default();
+    desktop.push(delivery.notice.clone(), ());
+    let mut results = desktop.poll_children();
+    while desktop.is_busy() {
+        store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(5));
+        results.extend(desktop.poll_children());
+    }
+    match results.pop().map(|one| one.result) {
+        Some(Err(error)) => {
+            Outcome::Later { cause: error.to_string(), after: None, unknown: false }
+        }
+        _ => Outcome::Delivered { handle: None },
     }
 }
 

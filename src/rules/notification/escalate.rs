@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// A step of an escalation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EscalationStep {
-    /// The time from the first notice to the step.
+    /// The time from the first notice, or the end of an acknowledgement, to the step.
     pub after: Duration,
     /// The channel that is told.
     pub to: String,
@@ -27,7 +27,7 @@ pub fn due_steps<'a>(
         return &[];
     };
     let rest = steps.get(topic.escalated..).unwrap_or_default();
-    let due = rest.iter().take_while(|step| now >= told.first_at.plus(step.after)).count();
+    let due = rest.iter().take_while(|step| now >= told.unacked_since.plus(step.after)).count();
     &rest[..due]
 }
 
@@ -47,6 +47,7 @@ mod tests {
         let steps = [step(15, "lead"), step(60, "pager")];
         let told = Told {
             first_at: at(0),
+            unacked_since: at(0),
             at: at(50),
             severity: Severity::Error,
             depth: None,

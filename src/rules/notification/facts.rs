@@ -115,6 +115,10 @@ impl EventFacts {
                 let scope = [data.account, data.region].map(Option::unwrap_or_default);
                 (format!("poll\n{}", scope.join("\n")), Change::Persists)
             }
+            AnyPayload::PollMissing(_) => ("missing".to_owned(), Change::Begins),
+            AnyPayload::PollResumed(_) => {
+                ("missing".to_owned(), Change::Ends { lost: false })
+            }
             AnyPayload::InvestigationStarted(data) => {
                 self.working = Some(true);
                 (of_queue("queue", &data.queue), Change::Progress)
@@ -166,6 +170,8 @@ pub fn can_concern_all(known: Type) -> bool {
             | Type::QueueSampled
             | Type::QueueUnreadable
             | Type::QueueReadable
+            | Type::PollMissing
+            | Type::PollResumed
             | Type::InvestigationStarted
             | Type::InvestigationCompleted
             | Type::InvestigationFailed

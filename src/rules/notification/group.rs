@@ -32,6 +32,8 @@ pub struct DueNotice {
     pub cause: Option<String>,
     /// Whether it waited for the end of quiet hours.
     pub was_quiet: bool,
+    /// The number of the reminder or of the escalation step; 0 for a first notice.
+    pub ordinal: u64,
 }
 
 impl DueNotice {
@@ -44,6 +46,7 @@ impl DueNotice {
             events: topic.pending.clone(),
             cause: problem.and_then(|problem| Some(problem.cause.as_ref()?.id.clone())),
             was_quiet: topic.pending.iter().any(|one| one.hold == Some(HoldReason::QuietHours)),
+            ordinal: 0,
         }
     }
 }
@@ -102,6 +105,7 @@ mod tests {
             events: vec![Pending { key, reason, severity, at, due: at, hold: None, line }],
             cause: (!cause.is_empty()).then(|| cause.to_owned()),
             was_quiet,
+            ordinal: 0,
         }
     }
 

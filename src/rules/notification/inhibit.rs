@@ -42,6 +42,7 @@ mod tests {
     fn growth_is_sent_again_when_worse_or_tenfold_without_work() {
         let told = |depth| Told {
             first_at: Timestamp::from_millis(0),
+            unacked_since: Timestamp::from_millis(0),
             at: Timestamp::from_millis(0),
             severity: Severity::Error,
             depth,

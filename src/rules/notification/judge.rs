@@ -279,20 +279,33 @@ pub fn judge_due(
         topic.acked_until = ack;
     }
     let hold = restraints.hold(topic, told.severity, false, now);
-    for step in due_steps(&policy.escalate, topic, is_restraining(hold), now) {
-        let notice = reminder(topic, problem, &told, SendReason::Escalated, now);
-        due.push(Due::Escalation(step.to.clone(), notice));
-    }
-    topic.escalated += due.iter().filter(|one| matches!(one, Due::Escalation(..))).count();
-    let is_acked = ack.is_some() || hold.is_some();
+    let is_restrained = ack.is_some() || hold.is_some();
     let interval = policy.repeat_interval;
-    if let Some(reason) = judge_repeat(&told, interval, topic.acked_until, is_acked, now) {
-        let notice = reminder(topic, problem, &told, reason, now);
-        topic.acked_until = None;
-        topic.told = Some(Told { at: now, repeats: told.repeats + 1, ..told });
+    if let Some(reason) = judge_repeat(&told, interval, topic.acked_until, is_restrained, now) {
+        let ordinal = told.repeats + 1;
+        let notice = DueNotice { ordinal, ..reminder(topic, problem, &told, reason, now) };
+        told_again(topic, reason, now);
         due.push(Due::Notice(notice));
     }
+    for step in due_steps(&policy.escalate, topic, is_restraining(hold), now) {
+        topic.escalated += 1;
+        let notice = reminder(topic, problem, &told, SendReason::Escalated, now);
+        let ordinal = topic.escalated as u64;
+        due.push(Due::Escalation(step.to.clone(), DueNotice { ordinal, ..notice }));
+    }
     due
+}
+
+/// Records that people were told again. Without its acknowledgement a problem escalates anew.
+fn told_again(topic: &mut Topic, reason: SendReason, now: Timestamp) {
+    topic.acked_until = None;
+    if let Some(told) = &mut topic.told {
+        told.at = now;
+        told.repeats += 1;
+        if reason == SendReason::AckExpired {
+            told.unacked_since = now;
+        }
+    }
 }
 
 /// Quiet hours do not stop an escalation: somebody was to be told in any case.
@@ -322,8 +335,13 @@ fn release(
     }
     // A group tells everything that waits; only an end waits on its own.
     let reason = topic.pending.iter().map(|one| one.reason).min_by_key(|one| *one as u8)?;
+    let is_ack_over = topic.pending.iter().all(|one| one.hold == Some(HoldReason::Ack));
+    let reason = if is_ack_over && topic.is_open() { SendReason::AckExpired } else { reason };
     let notice = DueNotice::new(topic, problem, reason);
     tell(topic, now);
+    if reason == SendReason::AckExpired {
+        told_again(topic, reason, now);
+    }
     Some(Due::Notice(notice))
 }
 
@@ -344,6 +362,7 @@ fn tell(topic: &mut Topic, now: Timestamp) {
         let facts = super::facts::reread(&one.line);
         let mut told = known.unwrap_or_else(|| Told {
             first_at: now,
+            unacked_since: now,
             at: now,
             severity: one.severity,
             depth: None,
@@ -378,5 +397,3 @@ fn reminder(
     DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
 }
 
-#[cfg(test)]
-mod tests;

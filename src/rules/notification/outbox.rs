@@ -4,15 +4,18 @@
 //! beginning; the pause after a failed attempt is an instant in the file, which a restart keeps; what
 //! is old news when it can be sent is summed up. Pure: the present is an argument.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ack::Acks;
-use super::delivery::{Action, Delivery};
+use super::delivery::{Action, Delivery, EVENT_MAX};
+use super::group::DueNotice;
 use super::message::Notice;
 use super::notices::EventKey;
+use super::plan::PlannedDelivery;
 use super::silence::Silences;
 use super::topic::SendReason;
 use crate::event::Severity;
@@ -59,7 +62,55 @@ pub enum Withdrawal {
     Acked,
 }
 
+impl fmt::Display for Withdrawal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Withdrawal::Silenced => "its queue is silenced",
+            Withdrawal::Acked => "it is acknowledged",
+        })
+    }
+}
+
 impl OutboxEntry {
+    /// Returns the entry of a delivery that was just decided. `now` is the moment of the decision in
+    /// the stream, `wall` by the clock.
+    pub fn new(planned: &PlannedDelivery, notice: Notice, now: Timestamp, wall: Timestamp) -> Self {
+        let first = &planned.notices[0];
+        let event = first.events.last().map(|event| event.key.clone()).unwrap_or_default();
+        let is_end = planned.reason == SendReason::Ended;
+        let action = match (planned.is_update, is_end) {
+            (true, _) => Action::Update,
+            (false, true) => Action::Resolve,
+            (false, false) => Action::Trigger,
+        };
+        let line = match planned.notices.as_slice() {
+            [one] => one.events.last().map(|event| event.line.clone()),
+            _ => None,
+        };
+        let incident_of = |due: &DueNotice| due.incident.clone().unwrap_or_default();
+        OutboxEntry {
+            sequence: planned.sequence,
+            channel: planned.channel.clone(),
+            reason: planned.reason,
+            delivery: Delivery {
+                id: planned.id.clone(),
+                action,
+                incident: first.incident.clone(),
+                event: line.filter(|line| !line.is_empty() && line.len() <= EVENT_MAX),
+                notice,
+                handle: planned.handle.clone(),
+                at: now,
+            },
+            event,
+            subjects: planned.notices.iter().map(|due| due.subject.clone()).collect(),
+            incidents: planned.notices.iter().map(incident_of).collect(),
+            fallback: planned.fallback.clone(),
+            queued_at: wall,
+            attempts: 0,
+            not_before: None,
+        }
+    }
+
     /// Returns why the delivery is not to be sent any more: people have silenced or acknowledged all
     /// that it tells of. The end of a problem is sent although it was acknowledged.
     pub fn withdrawal(

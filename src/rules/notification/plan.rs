@@ -33,6 +33,8 @@ pub struct PlanInput<'a> {
     pub notifications: &'a Notifications,
     pub silences: &'a Silences,
     pub acks: &'a Acks,
+    /// Whether nothing more comes: then no notice waits for others.
+    pub is_final: bool,
 }
 
 /// A delivery to a channel.
@@ -52,6 +54,17 @@ pub struct PlannedDelivery {
     pub handle: Option<String>,
     /// The channel that gets what this one refuses.
     pub fallback: Option<String>,
+}
+
+impl PlannedDelivery {
+    /// Returns the title of the cause that several notices share.
+    pub fn title(&self, notices: &Notices) -> Option<String> {
+        let [first, _, ..] = self.notices.as_slice() else { return None };
+        let cause = first.cause.as_ref()?;
+        let is_shared = self.notices.iter().all(|one| one.cause.as_ref() == Some(cause));
+        let problem = notices.problems.get(&first.problem).filter(|_| is_shared)?;
+        Some(problem.cause.as_ref()?.title.clone())
+    }
 }
 
 /// A notice that waits from now on.
@@ -213,6 +226,9 @@ fn collect_due(
     let mut by_channel: BTreeMap<String, Vec<DueNotice>> = BTreeMap::new();
     let told_causes = told_causes(notices);
     for topic in notices.topics.values_mut() {
+        if input.is_final {
+            topic.end_group_wait(now);
+        }
         let Some(channel) = notifications.channels.iter().find(|one| one.name == topic.channel)
         else {
             continue;
@@ -275,15 +291,13 @@ fn deliver(
     let first = &set[0];
     let key = Topic::key(&channel.name, &first.problem);
     let topic = notices.topics.get(&key);
-    let told = topic.and_then(|topic| topic.told.as_ref()).map_or(0, |told| told.repeats);
     let event = first.events.last();
     let parts = [
         channel.name.as_str(),
         event.map_or("", |one| &one.key.source),
         event.map_or("", |one| &one.key.event),
         first.reason.as_str(),
-        &told.to_string(),
-        &topic.map_or(0, |topic| topic.escalated).to_string(),
+        &first.ordinal.to_string(),
     ];
     let id = event::derived_id(&parts);
     let topics = set.iter().map(|one| Topic::key(&channel.name, &one.problem)).collect();

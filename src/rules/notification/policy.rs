@@ -18,13 +18,15 @@ pub struct Notifications {
     /// Routes in the order of the file. A channel that no route names keeps its defaults.
     pub routes: Vec<Route>,
     pub quiet_hours: Option<QuietHours>,
+    /// The number of missing rounds after which a notice is sent. 0: none is sent.
+    pub heartbeat_rounds: u32,
 }
 
 impl Default for Notifications {
     fn default() -> Self {
         let console =
             Channel { name: "console".into(), ..Channel::default() };
-        Notifications { channels: vec![console], routes: Vec::new(), quiet_hours: None }
+        Notifications { channels: vec![console], routes: Vec::new(), quiet_hours: None, heartbeat_rounds: 5 }
     }
 }
 
@@ -50,6 +52,11 @@ impl Channel {
     /// Returns whether the channel can replace a notice by a newer one.
     pub fn can_update(&self) -> bool {
         self.kind == ChannelKind::Desktop
+    }
+
+    /// Returns the least time between two deliveries.
+    pub fn interval(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Returns whether notices of several incidents may be one.

@@ -33,6 +33,7 @@ mod tests {
         let at = |minutes: u64| Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes));
         let told = Told {
             first_at: at(0),
+            unacked_since: at(0),
             at: at(10),
             severity: Severity::Error,
             depth: None,

@@ -182,7 +182,7 @@ mod tests {
     const D: usize = 1;
 
     fn channel(name: &str, kind: ChannelKind, least: Option<Least>) -> Channel {
-        Channel { name: name.into(), kind, min_severity: least }
+        Channel { name: name.into(), kind, min_severity: least, ..Channel::default() }
     }
 
     fn two(console: Option<Least>, desktop: Option<Least>, routes: Vec<Route>) -> Router {
@@ -190,7 +190,7 @@ mod tests {
             channel("console", ChannelKind::Console, console),
             channel("desktop", ChannelKind::Desktop, desktop),
         ];
-        Router::new(&Notifications { channels, routes })
+        Router::new(&Notifications { channels, routes, ..Notifications::default() })
     }
 
     fn route(types: &str, queues: &str, severity: Option<Least>, to: &[&str]) -> Route {
@@ -200,6 +200,7 @@ mod tests {
             queues: globs(queues),
             severity,
             channels: to.iter().map(|&name| name.into()).collect(),
+            ..Route::default()
         }
     }
 
@@ -210,7 +211,58 @@ mod tests {
             r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","severitytext":"{severity}"{subject}}}"#
         );
         let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
-        router.route(&head)
+        indexes(router.route(&head, line.as_bytes()))
+    }
+
+    fn indexes(routed: Vec<RoutedChannel>) -> Vec<usize> {
+        routed.iter().map(|one| one.channel).collect()
+    }
+
+    #[test]
+    fn route_matches_account_and_pull_request() {
+        let in_account = |account: &str| Route {
+            accounts: Some(GlobList::any(&[account]).unwrap()),
+            ..route("", "", Some(Least::Info), &["desktop"])
+        };
+        let of_ours = |ours| Route {
+            ours: Some(ours),
+            ..route("pr.*", "", Some(Least::Info), &["desktop"])
+        };
+        let queue = r#""data":{"queue":{"arn":"arn:aws:sqs:eu-west-1:123:q","account":"prod","profile":"p1"}}"#;
+        let pull = r#""data":{"pr":{"ours":true}}"#;
+        let rows: [(Route, &str, &str, &[usize]); 8] = [
+            (in_account("prod"), "queue.found", queue, &[D]),
+            (in_account("123"), "queue.found", queue, &[D]),
+            (in_account("p*"), "queue.found", queue, &[D]),
+            (in_account("test"), "queue.found", queue, &[]),
+            (in_account("*"), "queue.found", r#""data":{}"#, &[]),
+            (of_ours(true), "pr.merged", pull, &[D]),
+            (of_ours(false), "pr.merged", pull, &[]),
+            (of_ours(false), "pr.merged", r#""data":{"pr":{}}"#, &[]),
+        ];
+        for (route, kind, data, expected) in rows {
+            let router = two(None, None, vec![route.clone()]);
+            let line = format!(
+                r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","subject":"q",{data}}}"#
+            );
+            let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
+            let found = indexes(router.route(&head, line.as_bytes()));
+            assert_eq!(found, expected, "{route:?} {data}");
+        }
+    }
+
+    #[test]
+    fn first_route_that_names_the_channel_decides() {
+        let routes = vec![
+            route("queue.grew", "", None, &["console"]),
+            route("queue.*", "", None, &["desktop"]),
+            route("queue.grew", "", None, &["desktop"]),
+        ];
+        let router = two(None, None, routes);
+        let line = r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.grew","subject":"q","severitytext":"ERROR"}"#;
+        let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
+        let routed = |channel, route| RoutedChannel { channel, route: Some(route), is_named: true };
+        assert_eq!(router.route(&head, line.as_bytes()), [routed(C, 0), routed(D, 1)]);
     }
 
     #[test]
@@ -309,11 +361,12 @@ mod tests {
     #[test]
     fn channel_table_agrees_with_the_rules() {
         let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
+        let payload = LinePayload { line: b"{}", fields: OnceCell::new() };
         for &known in Type::ALL {
             for severity in Severity::ALL {
-                let (kind, queue) = (known.as_str(), QueueScope::This(Some("q")));
+                let (kind, queue) = (known.as_str(), QueueScope::This(Some("q"), &payload));
                 let event = RoutedEvent { known: Some(known), kind, severity, queue };
-                let expected = router.decide(event);
+                let expected = indexes(router.decide(event));
                 assert_eq!(channels(&router, kind, severity.as_str(), "q"), expected);
             }
         }

@@ -72,6 +72,8 @@ pub struct Told {
     /// The first and the newest notice of this problem.
     pub first_at: Timestamp,
     pub at: Timestamp,
+    /// The first notice, or the end of an acknowledgement, whichever is later.
+    pub unacked_since: Timestamp,
     pub severity: Severity,
     pub depth: Option<u64>,
     pub tiers: Vec<String>,
@@ -130,6 +132,12 @@ impl Topic {
     /// Returns whether an event with this reason waits.
     pub fn awaits(&self, reason: SendReason) -> bool {
         self.pending.iter().any(|one| one.reason == reason)
+    }
+
+    /// Makes due what waits for others only.
+    pub fn end_group_wait(&mut self, now: Timestamp) {
+        let grouped = self.pending.iter_mut().filter(|one| one.hold == Some(HoldReason::Group));
+        grouped.for_each(|one| one.due = one.due.min(now));
     }
 
     /// Returns the highest severity of what waits.
