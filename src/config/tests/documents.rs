@@ -86,7 +86,6 @@ fn man_page_has_keys_with_description_default_and_range() {
             default => default,
         };
         if let Some(default) = default {
-            let default = default.trim_matches(['[', ']']);
             assert!(head.ends_with(&format!("default {default}")), "man page: {}", spec.path);
         }
     }

@@ -62,6 +62,8 @@ pub struct Dispatcher {
     switches: Switches,
     scopes: SeenScopes,
     clock: StreamClock,
+    /// The newest time of any event, which is the present of a dry run without an originator.
+    newest: Option<Timestamp>,
     color: bool,
     arrived: Vec<ArrivedEvent>,
     finished: Vec<Finished>,
@@ -87,7 +89,7 @@ impl Dispatcher {
             let mut all = Drain::new(&opened.store);
             for channel in &notifications.channels {
                 let attempt = attempt::open(channel, env)?;
-                all.add(&channel.name, attempt, channel.interval(), channel.can_merge());
+                all.add(channel, attempt);
             }
             opened.recover(&notifications)?;
             (state, drain) = (Some(opened), Some(all));
@@ -104,6 +106,7 @@ impl Dispatcher {
             switches,
             scopes: settings.aws.seen_scopes(),
             clock: StreamClock::new(dry_run),
+            newest: None,
             color,
             arrived: Vec::new(),
             finished: Vec::new(),
@@ -113,13 +116,22 @@ impl Dispatcher {
         })
     }
 
+    /// Returns the moment to decide by.
+    fn now(&self) -> Timestamp {
+        let wall = match &self.state {
+            Some(_) => clock::now(),
+            None => self.newest.unwrap_or(Timestamp::from_millis(0)),
+        };
+        self.clock.now(wall)
+    }
+
     /// Takes an event that a channel gets, or that changes what is known of a problem.
     fn take(&mut self, head: &Head<'_>, line: &[u8]) {
         let channels = self.router.route(head, line);
         if channels.is_empty() && !head.known.is_some_and(can_concern_all) {
             return;
         }
-        let now = self.clock.now(clock::now());
+        let now = self.now();
         let facts = EventFacts::read(head, line, now);
         let line = match std::str::from_utf8(line) {
             Ok(text) if line.len() <= event::LINE_MAX => text.trim_end().to_owned(),
@@ -131,7 +143,7 @@ impl Dispatcher {
     /// Plans what people are told, and begins to tell them.
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
         let arrived = std::mem::take(&mut self.arrived);
-        let now = self.clock.now(clock::now());
+        let now = self.now();
         let Some(state) = &self.state else {
             let (silences, acks) = Default::default();
             let notifications = &self.notifications;
@@ -335,6 +347,9 @@ impl StreamFilter for Dispatcher {
     ) -> Result<(), Error> {
         let Some(head) = head else { return Ok(()) };
         self.clock.observe(head);
+        if self.state.is_none() {
+            self.newest = self.newest.max(head.time());
+        }
         let is_round = head.known == Some(Type::PollFinished);
         if is_round {
             self.muted = !self.switches.now().notify;

@@ -16,6 +16,7 @@ use crate::document::Keys;
 use crate::error::Error;
 use crate::rules::notification::delivery::Outcome;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal, digest};
+use crate::rules::notification::policy::Channel;
 use crate::store::{self, Lock, Store};
 use crate::time::Timestamp;
 
@@ -23,6 +24,8 @@ use crate::time::Timestamp;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// The pause of a channel from which on another process may deliver.
 const RELEASED_FROM: Duration = Duration::from_secs(1);
+/// The entries that may wait where a longer backlog is summed up.
+const BACKLOG_MAX: usize = 100;
 /// The entries that become one digest at most.
 const DIGEST_MAX: usize = 1000;
 
@@ -56,6 +59,7 @@ struct ChannelDrain {
     outbox: ChannelOutbox,
     thread: Option<ChannelThread>,
     can_merge: bool,
+    sums_up: bool,
     /// The least time between two attempts.
     interval: Duration,
     lock: Option<Lock>,
@@ -76,14 +80,15 @@ impl Drain {
     }
 
     /// Adds a channel. Without an attempt it delivers nothing.
-    pub fn add(&mut self, name: &str, attempt: Option<Attempt>, interval: Duration, can_merge: bool) {
+    pub fn add(&mut self, channel: &Channel, attempt: Option<Attempt>) {
         let number = self.channels.len();
         let sender = self.sender.clone();
         self.channels.push(ChannelDrain {
-            outbox: ChannelOutbox::new(&self.store, name),
+            outbox: ChannelOutbox::new(&self.store, &channel.name),
             thread: attempt.map(|attempt| ChannelThread::start(number, attempt, sender)),
-            can_merge,
-            interval,
+            can_merge: channel.can_merge(),
+            sums_up: channel.sums_up(),
+            interval: channel.interval(),
             lock: None,
             waiting: VecDeque::new(),
             under_way: Vec::new(),
@@ -167,7 +172,7 @@ impl Drain {
             channel.unrecorded.insert(entry.delivery.id.clone());
             return Ok(Some(DrainResult { channel: number, entries: vec![entry], completion }));
         }
-        let entries = channel.take_with_old_news(entry, now)?;
+        let entries = channel.take_together(entry, now)?;
         let delivery = match entries.as_slice() {
             [one] => one.delivery.clone(),
             several => digest(several, now),
@@ -281,18 +286,23 @@ impl ChannelDrain {
         Ok(None)
     }
 
-    /// Takes the first entry from the list, with those that are old news as well.
-    fn take_with_old_news(
+    /// Takes the first entry from the list, with those that are old news as well, or too many.
+    fn take_together(
         &mut self,
         first: OutboxEntry,
         now: Timestamp,
     ) -> Result<Vec<OutboxEntry>, Error> {
         self.waiting.pop_front();
+        let excess = self.waiting.len().saturating_sub(BACKLOG_MAX);
+        let excess = if self.sums_up { excess } else { 0 };
+        let is_old = self.can_merge && first.is_old_news(now);
         let mut entries = vec![first];
-        while self.can_merge && entries[0].is_old_news(now) && entries.len() < DIGEST_MAX {
+        while entries.len() < DIGEST_MAX && (is_old || entries.len() <= excess) {
             let Some(name) = self.waiting.front() else { break };
             match self.outbox.read(name)? {
-                Some(entry) if entry.is_old_news(now) => entries.push(entry),
+                Some(entry) if entries.len() <= excess || entry.is_old_news(now) => {
+                    entries.push(entry);
+                }
                 Some(_) => break,
                 None => {}
             }

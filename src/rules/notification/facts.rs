@@ -62,7 +62,8 @@ impl EventFacts {
             at: head.time().unwrap_or(now),
             severity: head.severity(),
             incident: head.incident.as_deref().map(str::to_owned),
-            topic: topic(head, &subject),
+            // An event whose payload names no topic is one of its own.
+            topic: format!("event\n{}\n{}", head.source, head.id),
             subject,
             change: Change::News,
             working: None,
@@ -178,16 +179,6 @@ pub fn can_concern_all(known: Type) -> bool {
             | Type::InvestigationTimedOut
             | Type::InvestigationStopped
     )
-}
-
-/// Returns the topic of an event whose payload names none: its subject among events of its noun, or
-/// the event itself.
-fn topic(head: &Head, subject: &str) -> String {
-    let noun = head.kind.split('.').next().unwrap_or_default();
-    match (head.known, subject) {
-        (None, subject) if !subject.is_empty() => format!("{noun}\n{subject}"),
-        _ => format!("event\n{}\n{}", head.source, head.id),
-    }
 }
 
 /// Reads the facts of a line that was kept.

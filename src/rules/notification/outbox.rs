@@ -163,11 +163,11 @@ fn pause(id: &str, attempts: u64) -> Duration {
     doubled.mul_f64(0.8 + 0.4 * f64::from(byte) / 255.0)
 }
 
-/// Returns one notice in place of several that are old news.
+/// Returns one notice in place of several that are old news or too many.
 pub fn digest(entries: &[OutboxEntry], now: Timestamp) -> Delivery {
     let first = entries.iter().map(|entry| entry.queued_at).min().unwrap_or(now);
     let severity = entries.iter().map(|entry| entry.delivery.notice.severity).max();
-    let what = format!("could not be sent since {first}");
+    let what = format!("waiting since {first}");
     let subject = count(entries.len() as u64, "notice");
     let next = "dlq-status";
     let severity = severity.unwrap_or(Severity::Info);
@@ -270,11 +270,11 @@ mod tests {
     }
 
     #[test]
-    fn old_news_are_one_notice_that_counts_them() {
+    fn old_news_is_one_notice_that_counts_them() {
         let entries = vec![entry(&["q"], &["i"], SendReason::New); 50];
         assert!(!entries[0].is_old_news(at(3599)) && entries[0].is_old_news(at(3600)));
         let delivery = digest(&entries, at(7200));
-        assert_eq!(delivery.notice.title(), "50 notices: could not be sent since 1970-01-01T00:00:00.000Z");
+        assert_eq!(delivery.notice.title(), "50 notices: waiting since 1970-01-01T00:00:00.000Z");
         assert_eq!(delivery.notice.below.len(), DIGEST_LINES + 1);
         assert_eq!(delivery.notice.below[DIGEST_LINES], "and 10 more");
         assert_eq!(delivery.id, "id");

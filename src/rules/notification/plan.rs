@@ -130,8 +130,10 @@ fn judge_arrived(
 ) -> BTreeMap<String, Pending> {
     let channels = &input.notifications.channels;
     let mut known: HashSet<NoticeKey> = notices.keys();
-    let mut updated = BTreeMap::new();
+    let (mut updated, mut moment) = (BTreeMap::new(), Timestamp::default());
     for ArrivedEvent { facts, line, channels: routed } in arrived {
+        // Each event is judged at its own time, so that a replay judges like a live stream.
+        moment = facts.at.min(now).max(moment);
         let problem = notices.problems.entry(facts.topic.clone()).or_default();
         problem.apply(facts);
         for (at, channel) in channels.iter().enumerate() {
@@ -152,7 +154,7 @@ fn judge_arrived(
                 is_named: route.is_some_and(|route| route.is_named),
             };
             let problem = notices.problems.get(&facts.topic).cloned().unwrap_or_default();
-            let decision = judge_event(topic, &problem, facts, line, routing, now);
+            let decision = judge_event(topic, &problem, facts, line, routing, moment);
             if decision == Decision::Update {
                 let (key_of_event, line) = (facts.key.clone(), line.clone());
                 let (reason, severity) = (SendReason::News, facts.severity);

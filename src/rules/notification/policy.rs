@@ -54,6 +54,11 @@ impl Channel {
         self.kind == ChannelKind::Desktop
     }
 
+    /// Returns whether a long backlog is summed up: nobody reads a hundred notices one by one.
+    pub fn sums_up(&self) -> bool {
+        self.kind == ChannelKind::Desktop
+    }
+
     /// Returns the least time between two deliveries.
     pub fn interval(&self) -> Duration {
         Duration::ZERO

@@ -44,8 +44,13 @@ fn single(due: &DueNotice, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
     if let Some(before) = again(due, now) {
         notice.what = format!("{before}: {}", notice.what);
     }
-    for other in rendered {
-        notice.below.push(other.what);
+    let mut reasons: Vec<SendReason> = due.events.iter().map(|event| event.reason).collect();
+    let begins = matches!(reasons.remove(first), SendReason::New | SendReason::Again);
+    for (other, reason) in rendered.into_iter().zip(reasons) {
+        // A problem that begins near its loss has said so.
+        if !(begins && reason == SendReason::Tier) {
+            notice.below.push(other.what);
+        }
         let further = other.below.into_iter().filter(|line| !notice.below.contains(line));
         let further: Vec<String> = further.collect();
         notice.below.extend(further);
