@@ -318,6 +318,8 @@ fn waits_for(reason: &str) -> String {
         "needs_person" => "waits for a person: nothing proves who states the cause",
         "unexplained" => "waits for --retry or new evidence: investigations found no cause",
         "same_shape" => "waits for a session about messages of the same shape",
+        "cooldown" => "waits for the end of the cooldown",
+        "known_cause" => "waits for a session about the same cause",
         "no_evidence" => "waits for a sample of the messages",
         "budget" => "waits: the budget is used up",
         "already_running" | "max_concurrent" => "waits for the end of another investigation",
@@ -333,25 +335,15 @@ fn waits_for(reason: &str) -> String {
 
 /// Describes when messages will be lost.
 fn loss(one: &IncidentRow, now: Timestamp) -> Cell {
-    let left = |at: Timestamp| loss_text::span(at.since(now));
     // An incident ends when the queue stays empty, so it may be open with nothing to lose.
     if one.depth == Some(0) {
         return Cell::plain("empty");
     }
-    let text = match (one.expires_after, one.expires_before) {
-        (_, Some(by)) if by <= now => "expiring now".into(),
-        (Some(after), Some(by)) if after > now => {
-            format!("not before {}, within {}", left(after), left(by))
-        }
-        (Some(after), None) if after > now => format!("not before {}", left(after)),
-        (Some(_), None) => "at any moment".into(),
-        (_, Some(by)) => format!("within {}", left(by)),
-        (None, None) => "unknown".into(),
-    };
-    let shade = one.expires_after.or(one.expires_before).and_then(|first| match first.since(now) {
+    let window = one.window();
+    let shade = window.first().and_then(|first| match first.since(now) {
         left if left <= VERY_NEAR => Some(Shade::Bad),
         left if left <= NEAR => Some(Shade::Warning),
         _ => None,
     });
-    Cell(text, shade)
+    Cell(loss_text::clause(window, now), shade)
 }
