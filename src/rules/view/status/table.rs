@@ -47,7 +47,14 @@ pub struct TableStyle {
 
 /// Renders the view.
 pub fn table(view: &StatusView, style: TableStyle) -> String {
-    let mut page = TextTable { text: String::new(), style };
+    let rows = view.incidents.iter().flatten().map(|row| (&row.region, &row.account));
+    let sessions = view.sessions.iter().flatten().map(|row| (&row.region, &row.account));
+    let scopes: Vec<_> = rows.chain(sessions).collect();
+    let regions = scopes.iter().any(|(region, _)| *region != scopes[0].0);
+    let accounts = scopes.iter().any(|(_, account)| *account != scopes[0].1);
+    // What all rows share is left out; without a difference both are shown.
+    let parts = (regions || !accounts, accounts || !regions);
+    let mut page = TextTable { text: String::new(), style, parts };
     match &view.incidents {
         None => page.heading("incidents: unknown"),
         Some(open) => page.incidents(open, view.at),
@@ -75,6 +82,8 @@ impl Cell {
 struct TextTable {
     text: String,
     style: TableStyle,
+    /// Whether regions are shown, and accounts.
+    parts: (bool, bool),
 }
 
 impl TextTable {
@@ -159,8 +168,9 @@ impl TextTable {
     /// Adds the region and account of a queue, where there are several, to its row: as the cell that
     /// is returned, or to the lines below the row.
     fn scope(&self, region: &str, account: &str, below: &mut Vec<String>) -> Cell {
-        let parts = [region, account].into_iter().filter(|part| !part.is_empty());
-        let scope = parts.collect::<Vec<_>>().join(", ");
+        let parts = [(region, self.parts.0), (account, self.parts.1)].into_iter();
+        let parts = parts.filter(|(part, is_shown)| *is_shown && !part.is_empty());
+        let scope = parts.map(|(part, _)| part).collect::<Vec<_>>().join(", ");
         if !self.scope_heading().is_empty() {
             return Cell::plain(scope);
         }

@@ -176,6 +176,28 @@ fn table_is_as_wide_as_the_terminal() {
 }
 
 #[test]
+fn column_of_places_has_what_differs() {
+    let rows = [
+        (["eu-west-1", "us-east-1"], ["prod", "prod"], "eu-west-1"),
+        (["eu-west-1", "eu-west-1"], ["prod", "test"], "prod"),
+        (["eu-west-1", "us-east-1"], ["prod", "test"], "eu-west-1, prod"),
+        (["eu-west-1", "eu-west-1"], ["prod", "prod"], "eu-west-1, prod"),
+    ];
+    for (regions, accounts, shown) in rows {
+        let (mut documents, seen) = documents();
+        let sessions = documents.sessions.as_mut().unwrap();
+        sessions.sessions.clear();
+        for (at, one) in sessions.incidents.iter_mut().enumerate() {
+            one.queue.region = regions[at.min(1)].into();
+            one.queue.account = accounts[at.min(1)].into();
+        }
+        let view = view(&documents, &seen, &limits(), "/state", at(NOW));
+        let text = table(&view, TableStyle { has_scopes: true, ..style(120) });
+        assert!(text.lines().nth(2).unwrap().ends_with(&format!("  {shown}")), "{text}");
+    }
+}
+
+#[test]
 fn whole_ids_are_shown_elsewhere_than_on_a_terminal() {
     let (documents, seen) = documents();
     let view = view(&documents, &seen, &limits(), "/state", at(NOW));
