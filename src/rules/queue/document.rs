@@ -375,6 +375,22 @@ mod tests {
     }
 
     #[test]
+    fn sample_narrows_the_loss_in_standard_queues_only() {
+        let standard = target("a", 0);
+        let fifo = Queue { fifo: true, ..target("b.fifo", 0).queue };
+        let fifo = DeadLetterQueue { queue: fifo, ..target("b.fifo", 0) };
+        let mut doc = Watched::default();
+        let readings = [polled(&standard, 10, Ok(2)), polled(&fifo, 10, Ok(2))];
+        round(&mut doc, 10, &readings);
+        for (name, sent_at) in [("arn:a", Some(at(-50))), ("arn:b.fifo", None), ("arn:quiet", None)]
+        {
+            doc.add_sample(name, at(-50));
+            let record = doc.record(name);
+            assert_eq!(record.and_then(|record| record.oldest_sent_at), sent_at, "{name}");
+        }
+    }
+
+    #[test]
     fn ids_repeat_after_crash_between_journal_and_state() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
         round(&mut doc, 0, &[polled(&a, 0, Ok(0))]);
