@@ -234,7 +234,10 @@ fn error_title(found: &Fingerprint, error: &ErrorReport, place: &str) -> String 
         Some(_) => class.map(last_segment).filter(|class| !says_nothing(class)),
         None => class,
     };
-    let title = match (class.or(found.code.as_deref()), &found.message) {
+    // IAM names the resource, then that no policy allows the action.
+    let message = found.message.as_deref();
+    let message = message.map(|text| text.split(" because no ").next().unwrap_or(text));
+    let title = match (class.or(found.code.as_deref()), message) {
         // A number alone says nothing.
         (Some(code), None) if code.bytes().all(|b| b.is_ascii_digit()) => {
             let source = error.code.as_ref().map_or("code", |part| part.source.as_str());

@@ -1,6 +1,7 @@
 //! Classification of a word by the words before it: an identifier, a person, a secret.
 
-use super::word::{is_host, is_random, one_of};
+use super::random::is_random;
+use super::word::{is_host, one_of};
 
 /// Returns whether a short capitalised word is the value of the word before it: `in country DE`,
 /// `currency: EUR`.
