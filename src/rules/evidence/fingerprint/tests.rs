@@ -353,7 +353,7 @@ fn why_lists_the_parts_of_the_fingerprint() {
             &[
                 "exception 'TypeError' (body)",
                 "text 'x is not a function' (body)",
-                "in 'priceOf' (stack)",
+                "in 'priceOf' of 'price.js' (stack)",
             ],
         ),
         (
@@ -576,9 +576,9 @@ fn changed(value: &Value, by: i32) -> Value {
 proptest! {
     #[test]
     fn shape_ignores_values(value in payload(), by in any::<i32>()) {
-        let (one, other) = (shape::json_shape(&value), shape::json_shape(&changed(&value, by)));
-        prop_assert_eq!(one.paths, other.paths);
-        prop_assert_eq!(one.outline, other.outline);
+        let other = changed(&value, by);
+        prop_assert_eq!(shape::paths(&value), shape::paths(&other));
+        prop_assert_eq!(shape::outline(&value), shape::outline(&other));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Causes that differ in one word of their text, and repeats that differ in more.
 
-use super::found_in;
+use super::{found, found_in, json, with_attributes};
 
 /// Kind, a text, a repeat of its cause, another cause, and what the title of the first names.
 type Row = (&'static str, String, String, String, &'static str);
@@ -123,4 +123,159 @@ fn place_in_the_infrastructure_is_part_of_a_cause() {
             "/var/task/certs/ca.pem",
         ),
     ]);
+}
+
+#[test]
+fn field_that_a_validator_names_is_part_of_a_cause() {
+    let zod = r#"{"error":{"name":"ZodError","issues":[{"code":"invalid_type","expected":"string","received":"undefined","path":["items",{X}],"message":"Required"}]}}"#;
+    let joi = r#"{"name":"ValidationError","_original":{},"details":[{"message":"value is required","path":["items",{X}],"type":"any.required"}]}"#;
+    let field = [r#"0,"price""#, r#"7,"price""#, r#"0,"sku""#];
+    assert_causes(vec![
+        row("Zod", zod, field, "items.price"),
+        row("Joi", joi, field, "items.price"),
+        row(
+            "Zod in its own text",
+            r#"{"name":"ZodError","message":"[{\"code\":\"invalid_type\",\"path\":[\"items\",{X}],\"message\":\"Required\"}]"}"#,
+            [r#"0,\"price\""#, r#"7,\"price\""#, r#"0,\"sku\""#],
+            "items.price",
+        ),
+        row(
+            "pydantic",
+            r#"{"error":"invalid order","detail":[{"loc":["body","items",{X}],"msg":"field required","type":"value_error.missing"}]}"#,
+            field,
+            "body.items.price",
+        ),
+        row(
+            "class-validator",
+            r#"{"errors":[{"target":{"n":1},"property":"{X}","constraints":{"isInt":"must be an integer number"}}]}"#,
+            ["qty", "qty", "price"],
+            "qty",
+        ),
+        row(
+            "Nest",
+            r#"{"statusCode":400,"error":"Bad Request","message":["{X} must be an integer number"]}"#,
+            ["qty", "qty", "price"],
+            "qty must be an integer",
+        ),
+        row(
+            "Laravel",
+            r#"{"message":"The given data was invalid.","errors":{"{X}":["is required"]}}"#,
+            ["qty", "qty", "price"],
+            "qty",
+        ),
+    ]);
+}
+
+#[test]
+fn function_of_an_error_without_own_words_is_part_of_a_cause() {
+    let python = "Traceback (most recent call last):\n  File \"/app/main.py\", line 5, in handle\n    \
+                  f(x)\n  File \"/app/{X}\n    return int(raw)\nValueError: invalid literal for \
+                  int() with base 10: 'x9'";
+    let go = "panic: runtime error: invalid memory address or nil pointer dereference\n[signal \
+              SIGSEGV: segmentation violation]\n\ngoroutine 1 [running]:\n{X})\n\t/app/x.go:12 \
+              +0x1d\nmain.main()\n\t/app/main.go:5 +0x20";
+    let ruby = r#"{"error_class":"NoMethodError","error_message":"undefined method `total' for nil:NilClass","error_backtrace":["/app/{X}'","/usr/gems/sidekiq.rb:2:in `call'"]}"#;
+    assert_causes(vec![
+        row(
+            "Python",
+            python,
+            [
+                "a.py\", line 7, in parse_qty",
+                "a.py\", line 9, in parse_qty",
+                "b.py\", line 7, in parse_price",
+            ],
+            "parse_qty",
+        ),
+        row(
+            "Go",
+            go,
+            ["main.price(0xc000", "main.price(0xc0ff", "main.stock(0xc000"],
+            "main.price",
+        ),
+        row(
+            "Rust",
+            "thread 'main' panicked at src/{X}:\ncalled `Option::unwrap()` on a `None` value",
+            ["price.rs:12:5", "price.rs:19:9", "stock.rs:12:5"],
+            "src/price.rs",
+        ),
+        row("Ruby", ruby, ["a.rb:1:in `price", "a.rb:9:in `price", "b.rb:1:in `stock"], "price"),
+    ]);
+}
+
+#[test]
+fn code_in_a_text_or_beside_it_is_part_of_a_cause() {
+    assert_causes(vec![
+        row(
+            "JSON in a text",
+            r#"{"error":"Request failed: {\"code\":\"{X}\",\"id\":\"a1\"}"}"#,
+            ["E1", "E1", "E2"],
+            "E1",
+        ),
+        row(
+            "a stopped task",
+            r#"{"taskArn":"arn:aws:ecs:r:1:task/c/1","lastStatus":"STOPPED","stoppedReason":"{X}"}"#,
+            [
+                "Task failed ELB health checks",
+                "Task failed ELB health checks",
+                "Host EC2 was terminated",
+            ],
+            "health checks",
+        ),
+        row(
+            "a fault in XML",
+            "<reply><fault><code>{X}</code><message>it broke</message></fault></reply>",
+            ["E1", "E1", "E2"],
+            "E1",
+        ),
+        row(
+            "a class in a message",
+            r#"{"message":"SqlException (0x80131904): {X}"}"#,
+            ["Invalid object name", "Invalid object name", "Login failed"],
+            "SqlException: Invalid object name",
+        ),
+        row(
+            "failures of a batch",
+            r#"{"failures":[{"id":"a1","reason":"{X}"}]}"#,
+            ["no stock left", "no stock left", "card was declined"],
+            "no stock left",
+        ),
+        row("a status", r#"{"statusCode":{X},"order":7}"#, ["500", "500", "404"], "500"),
+    ]);
+    let attribute = |name: &str, text: &str| found(&with_attributes("{}", &[(name, text)]));
+    for (name, one, other) in [
+        ("x-death-reason", "rejected", "expired"),
+        (
+            "CamelExceptionCaught",
+            "java.io.IOException: no disk left",
+            "java.io.IOException: no such host",
+        ),
+    ] {
+        let (a, b) = (attribute(name, one), attribute(name, other));
+        assert!(a.id != b.id, "{name}: {:?}", a.why);
+    }
+}
+
+#[test]
+fn map_by_ids_has_one_shape() {
+    let rows = [
+        (
+            "two maps",
+            json!({"prices": {"RAX": 1, "BOL": 2, "KIM": 3}}),
+            json!({"prices": {"TUV": 1, "WIX": 2, "ZEN": 4}}),
+        ),
+        (
+            "a map of objects",
+            json!({"stock": {"RAX": {"n": 1}, "BOL": {"n": 2}, "KIM": {"n": 3}}}),
+            json!({"stock": {"TUV": {"n": 1}, "WIX": {"n": 2}, "ZEN": {"n": 2}, "YAK": {"n": 2}}}),
+        ),
+        ("ids", json!({"by": {"SKU1": 1}}), json!({"by": {"SKU2": 1, "SKU17": 2}})),
+    ];
+    for (what, one, other) in rows {
+        let [a, b] = [one, other].map(|value| found_in(&value.to_string()));
+        assert_eq!(a.id, b.id, "{what}: {} / {}", a.title, b.title);
+    }
+    let settings =
+        [json!({"x": {"host": "a", "name": "b"}}), json!({"x": {"city": "a", "zone": "b"}})];
+    let [a, b] = settings.map(|value| found_in(&value.to_string()).id);
+    assert_ne!(a, b);
 }
