@@ -25,7 +25,7 @@ fn found_in(text: &str) -> Fingerprint {
 }
 
 /// Label, text, expected template.
-const MASKED: [(&str, &str, &str); 70] = [
+const MASKED: [(&str, &str, &str); 72] = [
     ("words stay", "Connection refused", "Connection refused"),
     ("a number", "order 4711 failed", "order <num> failed"),
     ("a list of numbers", "rows 1, 2, 3 failed", "rows <num> failed"),
@@ -91,6 +91,16 @@ const MASKED: [(&str, &str, &str); 70] = [
     ("a region in a host", "to sqs.eu-west-1.amazonaws.com", "to sqs.<*>.amazonaws.com"),
     ("a pod", "to web-7f9c8d6b5-xkcdq.svc", "to web-<*>.svc"),
     ("a user of a URL", "amqps://bob:x@mq.example.com:5671/v", "amqps://mq.example.com:5671/v"),
+    (
+        "a hook of Teams",
+        "https://a.webhook.office.com/webhookb2/8f14e45f-ceea-4672-9c6a-1c2d3e4f5a6b@8f14e45f-ceea-4672-9c6a-1c2d3e4f5a6b/IncomingWebhook/0f4d1e2c3b4a59687f6e5d4c3b2a1908/8f14e45f-ceea-4672-9c6a-1c2d3e4f5a6b",
+        "https://a.webhook.office.com/<*>/IncomingWebhook/<*>",
+    ),
+    (
+        "a key of letters in a URL",
+        "https://a.example/x/abababababababab",
+        "https://a.example/x/<*>",
+    ),
     ("a secret for a host", "https://AbCd/x", "https://<host>/x"),
     ("an address of a URL", "http://10.0.0.1:8080/x", "http://<host>:8080/x"),
     ("a host in quotes", "host 'db.internal' is unknown", "host 'db.internal' is unknown"),

@@ -12,6 +12,12 @@ const CHOSEN_PORT_MIN: u16 = 32_768;
 /// Limits on the lengths of a host and of the file of a deployment.
 const HOST_MAX: usize = 128;
 const FILE_MAX: usize = 96;
+/// Words after a collection that name an operation on it rather than one of its items.
+const OPERATIONS: [&str; 26] = [
+    "batch", "bulk", "cancel", "capture", "complete", "confirm", "count", "create", "delete",
+    "download", "export", "import", "list", "login", "logout", "notify", "refund", "register",
+    "search", "send", "submit", "sync", "update", "upload", "validate", "verify",
+];
 
 /// Returns whether a number is the port of a service.
 pub(super) fn is_service_port(number: &str) -> bool {
@@ -68,7 +74,7 @@ fn is_varying(part: &str) -> bool {
     let bytes = part.as_bytes();
     let is_vowel = |byte: &u8| b"aeiouy".contains(&byte.to_ascii_lowercase());
     let no_vowel = bytes.len() >= 5 && !bytes.iter().any(is_vowel);
-    let is_hex = bytes.len() >= 7 && bytes.iter().all(u8::is_ascii_hexdigit);
+    let is_hex = bytes.len() > 7 && bytes.iter().all(u8::is_ascii_hexdigit);
     (bytes.iter().any(u8::is_ascii_digit) && !WITH_DIGIT.contains(&part))
         || !bytes.iter().all(u8::is_ascii_alphanumeric)
         || (no_vowel && !WITHOUT_VOWEL.contains(&part))
@@ -144,9 +150,16 @@ pub(super) fn write_url_path(chunk: &str, out: &mut MaskedText) {
             && part.starts_with('v')
             && part[1..].bytes().all(|b| b.is_ascii_digit());
         let plain = part.bytes().all(|b| b.is_ascii_alphabetic() || b"-_".contains(&b));
-        let is_word = plain && part.len() <= 40 && !is_random(part);
-        let is_collection = is_word && part.len() > 3 && part.ends_with('s');
-        if part.is_empty() || is_version || (is_word && !is_item) {
+        let is_word = plain
+            && part.len() <= 40
+            && !is_random(part)
+            && !part.split(['-', '_']).any(is_varying);
+        let is_collection = is_word
+            && part.len() > 3
+            && part.ends_with('s')
+            && !["ss", "us", "is"].iter().any(|end| part.ends_with(end));
+        let is_operation = !is_item || OPERATIONS.contains(&part);
+        if part.is_empty() || is_version || (is_word && is_operation) {
             out.push_word(part);
             is_item = is_collection;
         } else {

@@ -279,3 +279,86 @@ fn map_by_ids_has_one_shape() {
     let [a, b] = settings.map(|value| found_in(&value.to_string()).id);
     assert_ne!(a, b);
 }
+
+#[test]
+fn message_and_owner_are_part_of_a_cause() {
+    assert_causes(vec![
+        row(
+            "a class of Jackson",
+            r#"{"@class":"com.acme.{X}","n":1}"#,
+            ["OrderPlaced", "OrderPlaced", "OrderPaid"],
+            "com.acme.OrderPlaced",
+        ),
+        row(
+            "a topic",
+            r#"{"Type":"Notification","TopicArn":"arn:aws:sns:r:1:{X}","Message":"{\"n\":1}"}"#,
+            ["orders", "orders", "guests"],
+            "topic 'orders'",
+        ),
+        row(
+            "a nested exception",
+            r#"{"exception":"org.springframework.dao.DataAccessException: could not execute; nested exception is java.sql.SQLException: {X}"}"#,
+            ["no table orders", "no table orders", "lock was not granted"],
+            "SQLException: no table orders",
+        ),
+        row(
+            "an error before its payload",
+            r#"{"error":"ValueError: {X}"}"#,
+            [
+                r#"no price\nPayload: {\"order\":\"a1\"}"#,
+                r#"no price\nPayload: {\"guest\":\"late\"}"#,
+                r#"no stock\nPayload: {\"order\":\"a1\"}"#,
+            ],
+            "ValueError: no price",
+        ),
+        row(
+            "a pipe",
+            r#"{"context":{"condition":"RetryAttemptsExhausted","partnerResourceArn":"arn:aws:pipes:r:1:pipe/{X}"},"payload":[{"n":1}]}"#,
+            ["billing", "billing", "search"],
+            "pipe billing",
+        ),
+        row(
+            "a closure of Laravel",
+            r#"{"displayName":"Closure ({X})","job":"Illuminate\\Queue\\CallQueuedHandler@call","maxTries":null,"data":{"commandName":"Illuminate\\Queue\\CallQueuedClosure","command":"O:34"}}"#,
+            ["web.php:12", "web.php:19", "api.php:12"],
+            "Closure in web.php",
+        ),
+        row(
+            "an operation on a collection",
+            "failed: POST https://shop.example.com/v1/{X}",
+            ["orders/search", "orders/search", "orders/export"],
+            "/orders/search",
+        ),
+        row(
+            "an item of a collection",
+            "failed: GET https://shop.example.com/v1/{X}",
+            ["orders/abc", "orders/def", "status/abc"],
+            "/orders/<*>",
+        ),
+        row(
+            "a site",
+            "Error: item {X}",
+            [
+                "a-12 not found in warehouse BER",
+                "b-77 not found in warehouse MUC",
+                "a-12 is locked in warehouse BER",
+            ],
+            "in warehouse <*>",
+        ),
+    ]);
+}
+
+#[test]
+fn title_of_binary_body_names_its_format() {
+    let rows = [
+        ("CgVoZWxsbxAB", "binary, Protocol Buffer with 1 bytes, 2 number"),
+        ("OrderCreated", "text: OrderCreated"),
+        ("gqVvcmRlcs0BAKVwcmljZctAJAAAAAAAAA==", "binary, MessagePack from 'order' on"),
+    ];
+    for (text, title) in rows {
+        assert_eq!(found_in(text).title, title, "{text}");
+    }
+    let typed = |name: &str| found(&with_attributes("CgVoZWxsbxAB", &[("proto-type", name)]));
+    let (one, other) = (typed("shop.OrderPlaced"), typed("shop.OrderPaid"));
+    assert!(one.id != other.id && one.title.contains("shop.OrderPlaced"), "{}", one.title);
+}
