@@ -15,6 +15,7 @@ const COUNT: RecordKind = "count";
 impl Document for Counts {
     const NAME: &str = "count";
     const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some("then count again");
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.map(COUNT, &mut self.counts, &mut rest.counts);
     }
