@@ -52,6 +52,23 @@ impl Drop for Folder {
 }
 
 #[test]
+fn planted_links_are_not_followed() {
+    let folder = Folder::new("links");
+    let store = Store::open(&folder.0).unwrap();
+    let (victim, link) = (folder.0.join("victim"), |name| folder.0.join(name));
+    std::fs::write(&victim, "theirs").unwrap();
+    std::os::unix::fs::symlink(&victim, link("count.tmp")).unwrap();
+    assert_eq!(add(&store, "a", 1), Ok(1));
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "theirs");
+    assert_eq!(count(&store, "a"), 1);
+    std::fs::remove_file(link("count.lock")).unwrap();
+    std::os::unix::fs::symlink(link("elsewhere"), link("count.lock")).unwrap();
+    let error = add(&store, "a", 1).unwrap_err().to_string();
+    assert!(error.contains("count.lock"), "{error}");
+    assert!(!link("elsewhere").exists());
+}
+
+#[test]
 fn missing_document_is_empty_and_an_update_stays() {
     let folder = Folder::new("fresh");
     let store = Store::open(&folder.0).unwrap();
