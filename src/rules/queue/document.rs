@@ -105,6 +105,8 @@ impl Watched {
 impl Document for Watched {
     const NAME: &str = "queues";
     const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> =
+        Some("then run 'dlq-poll', which raises each queue that is not empty as a new incident");
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.value(Self::FLOOR, &mut self.floor, &mut rest.floor);
