@@ -151,7 +151,7 @@ impl OptionValue {
     /// Returns where the secret in a value begins, if there is one.
     fn secret_of(self, value: &[u8]) -> Option<usize> {
         match self {
-            OptionValue::Secret => Some(0),
+            OptionValue::Secret => (!is_ports(value)).then_some(0),
             OptionValue::Pair(sign) => is_pair(value, sign).then_some(0),
             OptionValue::Header => {
                 let colon = memchr::memchr(b':', value)?;
@@ -162,6 +162,11 @@ impl OptionValue {
             }
         }
     }
+}
+
+/// Returns whether a value is the two ports of `docker run mongo -p 27017:27017`.
+fn is_ports(value: &[u8]) -> bool {
+    value.contains(&b':') && value.iter().all(|byte| byte.is_ascii_digit() || *byte == b':')
 }
 
 /// Returns whether a value is a user and a password; `1000:1000` are ids.

@@ -206,12 +206,25 @@ pub(super) fn is_header(name: &str) -> bool {
         && (read.is_of_line() || name.contains('-') && (read.is_secret() || read.is_often_secret()))
 }
 
-/// Returns whether a value looks random: long, without spaces, with letters and digits.
+/// Returns whether a value looks random: long, without spaces, with letters and digits, neither a
+/// URL nor a time.
 pub(super) fn is_random(value: &[u8]) -> bool {
     value.len() >= RANDOM_MIN
         && value.iter().all(|byte| is_of_random(*byte))
         && value.iter().any(u8::is_ascii_digit)
         && value.iter().any(u8::is_ascii_alphabetic)
+        && !value.windows(3).any(|three| three == b"://")
+        && !is_time(value)
+}
+
+/// Returns whether a value begins as `2026-11-29T`.
+fn is_time(value: &[u8]) -> bool {
+    let form = b"0000-00-00T";
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        form => byte == form,
+    };
+    value.iter().zip(form).all(fits)
 }
 
 /// Returns whether a byte can be part of a random value, such as `t=1764300000,v1=5257a8…`.

@@ -119,6 +119,9 @@ const TOKENS: &[(&str, &str, &str)] = &[
 const NEEDED: &[&str] = &[
     "curl -H 'Content-Type: application/json' -H 'X-Request-Id: 7f3c2a90' -sS -o out -X POST x",
     "sort -u a:b -p x; mkdir -p /var/lib/hunter2; cp -p a1b2c3 b; ssh -p 2222 host; nc -w 5 db 5432",
+    "docker run -d mongo -p 27017:27017; docker run mysql -p 3306:3306",
+    r#"{"lastRefresh":"2026-11-29T07:47:13.123Z","dsn":"mysql://db2.internal:3306/orders"}"#,
+    "next_refresh=2026-11-29T07:47:13Z dsn=postgres://db1.internal:5432/orders x",
     "docker run -p 8080:80 img; psql -U app -p 5432; npm config set registry https://x.io/",
     "id,name,token_count,status\n1,bob,3,open\n2,ann,4,closed",
     "error,token,line\n",
