@@ -23,8 +23,9 @@ pub trait Document: Serialize + DeserializeOwned + Default {
     const NAME: &str;
     /// The version that this program writes and the newest that it reads.
     const VERSION: u64;
-    /// Whether the document is a cache: one that cannot be read counts as empty, and is overwritten.
-    const IS_CACHE: bool = false;
+    /// The consequence of moving a damaged file away, and the command that restores most of it.
+    /// `None` for a cache: one that cannot be read counts as empty, and is overwritten.
+    const WITHOUT: Option<&str>;
 
     /// Applies an operation to each set of records and to the same set of the rest. Several records
     /// may share a key: they are asked for together.

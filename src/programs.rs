@@ -193,13 +193,29 @@ See dlq-log(1), dlq-events(5).
 pub static STATUS: Tool = Tool {
     name: ToolName::Status,
     usage: "usage: dlq-status [options]
+       dlq-status --ack INCIDENT [SPAN]    dlq-status --silence GLOB SPAN [--reason TEXT]
 
 Shows the open incidents and what is done about each, the investigations and
-their results, and their cost. Starts nothing, changes nothing, asks AWS nothing.
+their results, and their cost. Starts nothing and asks AWS nothing; with --ack,
+--snooze or --silence it records what dlq-notify then does not send.
 
 ",
-    options: &[Opt::flag("json", "print one JSON object with everything on record"), COLOR],
-    takes_operands: false,
+    options: &[
+        Opt::flag("json", "print one JSON object with everything on record"),
+        COLOR,
+        Opt::valued("ack", "INCIDENT", ValueKind::Prefix(INCIDENT_MIN), "an incident is taken care of, for 24h")
+            .conflicts(&["snooze", "silence", "unack", "unsilence"]),
+        Opt::text("snooze", "owner/repo#12", "the same of a pull request, for SPAN")
+            .conflicts(&["silence", "unack", "unsilence"]),
+        Opt::text("unack", "KEY", "end an acknowledgement or a snooze")
+            .conflicts(&["silence", "unsilence"]),
+        Opt::valued("silence", "GLOB", ValueKind::Glob, "send nothing about such queues, for SPAN")
+            .conflicts(&["unsilence"]),
+        Opt::text("unsilence", "GLOB", "end a silence"),
+        Opt::text("reason", "TEXT", "why the queues are silenced")
+            .requires(Requirement::Option("silence")),
+    ],
+    takes_operands: true,
     notes: "
 environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-status(1), dlq(7).

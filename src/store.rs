@@ -32,9 +32,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the folder, and makes it (0700) when it is missing.
+    /// Opens the folder, and makes it (0700) when it is missing. The mode of one that exists stays: it
+    /// may hold other files.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         make_dir(dir)?;
+        files::warn_of_writable(dir);
         Ok(Store::at(dir))
     }
 

@@ -33,7 +33,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(text.len() <= FIELD_MAX && source.len() <= 64, "text: {text:?} in {source:?}");
     }
     assert!(error.function.as_ref().is_none_or(|name| name.len() <= 80 && !name.is_empty()));
-    assert!(error.target.as_ref().is_none_or(|target| target.len() <= 32));
+    let is_within = |name: &String| !name.is_empty() && name.len() <= FIELD_MAX;
+    assert!(error.owners.iter().all(|(_, name)| is_within(name)), "owners: {:?}", error.owners);
     let mut ids = [&decoded.request_id, &decoded.trace_id].into_iter().flatten();
     assert!(ids.all(|id| id.len() <= 128), "a long id");
 });

@@ -45,8 +45,7 @@ use round_lines::RoundLines;
 /// The result of one round.
 #[derive(Debug, Default)]
 struct Round {
-    /// The lines of discovery, then those of the round, in the order to print them.
-    lines: [RoundLines; 2],
+    lines: RoundLines,
     /// Whether a queue or scope could not be read. A warning has named it.
     incomplete: bool,
     /// The number of polled queues that have an open incident.
@@ -70,6 +69,8 @@ pub struct Poller {
     targets: Vec<DeadLetterQueue>,
     /// The cache entry of each scope without its queues; empty before the first round.
     entries: Vec<Option<CacheEntry>>,
+    /// The lines of the last discovery, in the journal and not yet printed.
+    found: RoundLines,
     /// The warnings of the last round about what it could not see.
     warned: BTreeSet<String>,
     /// The number of requests of the last discovery.
@@ -104,6 +105,7 @@ impl Poller {
             dry,
             targets: Vec::new(),
             entries: Vec::new(),
+            found: RoundLines::default(),
             warned: BTreeSet::new(),
             discovery_calls: 0,
             round: 0,
@@ -117,10 +119,13 @@ impl Poller {
         let (mut out, mut tick) = (Output::new(), 0);
         let rounds = self.run.rounds.unwrap_or(if self.run.follow { u64::MAX } else { 1 });
         for number in 1..=rounds {
-            let mut round = self.round()?;
-            for lines in &mut round.lines {
-                lines.each(&mut |line| out.line(line))?;
-            }
+            let round = self.round();
+            // Also when the round has failed: the cache holds what was found, so that no later run
+            // reports it.
+            let printed = std::mem::take(&mut self.found).each(&mut |line| out.line(line));
+            let mut round = round?;
+            printed?;
+            round.lines.each(&mut |line| out.line(line))?;
             if number == rounds {
                 return Ok(round.incomplete || (self.run.check && round.raised > 0));
             }
@@ -139,6 +144,7 @@ impl Poller {
         let mut discovered = Discovered::default();
         if self.given.is_empty() {
             discovered = self.discover()?;
+            self.found = std::mem::take(&mut discovered.lines);
             unseen = self.unseen_parts();
         } else {
             self.find_given(&mut unseen)?;
@@ -190,8 +196,7 @@ impl Poller {
         // A check of nothing is no check: a misspelt pattern would pass it for ever.
         let incomplete =
             !unseen.is_empty() || finished.unreadable > 0 || (sees_nothing && self.run.check);
-        let news = (discovered.lines, unseen.failures);
-        let (lines, raised) = self.apply(news, &polled, finished, polled_at)?;
+        let (lines, raised) = self.apply(&unseen.failures, &polled, finished, polled_at)?;
         drop(polled);
         targets.truncate(lasting);
         self.targets = targets;
@@ -245,16 +250,16 @@ impl Poller {
     /// Applies the round to `queues.json` and appends its events to the journal, in one update.
     fn apply(
         &self,
-        (found, failures): (RoundLines, Vec<ScopeFailure>),
+        failures: &[ScopeFailure],
         polled: &[Polled<'_>],
         mut finished: PollFinished,
         polled_at: Timestamp,
-    ) -> Result<([RoundLines; 2], u64), Error> {
+    ) -> Result<(RoundLines, u64), Error> {
         let keys = Watched::keys_of_round(polled.iter().map(|one| one.target.queue.arn.as_str()));
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
             let mut push = |line: &[u8], news| lines.push(line, news);
-            doc.apply_failures(&failures, polled_at, &mut push);
+            doc.apply_failures(failures, polled_at, &mut push);
             doc.apply_round(&self.policy, &self.key, polled_at, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
@@ -267,8 +272,7 @@ impl Poller {
             for sentence in document::read_warnings(polled, doc, self.run.is_repeated()) {
                 log::warn(&sentence);
             }
-            // Discovery has appended its lines to the journal already.
-            Ok(([found, lines], raised))
+            Ok((lines, raised))
         };
         match &self.dry {
             Some(dry) => change(&mut dry.borrow_mut().0),

@@ -188,6 +188,18 @@ impl Tree {
     }
 }
 
+/// Returns the ids of the live descendants of a process.
+pub fn descendants(pid: i32) -> Vec<i32> {
+    // No process is marked with this folder, or writes to a log in it.
+    let folder = PathBuf::from("/dev/null/none");
+    Tree { folder, supervisor: Some(pid), ..Tree::default() }.alive()
+}
+
+/// Kills processes.
+pub fn kill(pids: &[i32]) {
+    send(pids, Signal::KILL);
+}
+
 fn send(pids: &[i32], signal: Signal) {
     for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
         // The process may have ended by itself.

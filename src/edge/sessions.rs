@@ -110,15 +110,20 @@ impl SessionRunner {
             return self.apply_and_plan(&mut document.borrow_mut(), changes, evaluate_at);
         }
         // Concurrency limits, pruning and the incidents need all records.
-        let result = self.store.update(&Keys::all(), |sessions: &mut Sessions| {
+        self.store.update(&Keys::all(), |sessions: &mut Sessions| {
             self.apply_and_plan(sessions, changes, evaluate_at)
-        })?;
-        // Outside of the lock, because git may take long.
-        for session in &result.plan.clean_up {
-            self.run_clean_up("clean-up", session)?;
+        })
+    }
+
+    /// Cleans up after ended sessions. Called without the lock, because git may take long, and after
+    /// the lines of the update were printed, which no later update would repeat.
+    pub fn clean_up(&self, plan: &UpdatePlan) -> Result<(), Error> {
+        if self.dry.is_some() {
+            return Ok(());
         }
-        result.plan.prune.iter().for_each(|session| self.delete_folder(session));
-        Ok(result)
+        plan.clean_up.iter().try_for_each(|session| self.run_clean_up("clean-up", session))?;
+        plan.prune.iter().for_each(|session| self.delete_folder(session));
+        Ok(())
     }
 
     /// Whether a session runs by its record, or has unprinted events. Takes no lock.

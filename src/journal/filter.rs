@@ -63,6 +63,7 @@ pub struct LogFilter {
     resolved: Option<String>,
     /// The time of the oldest line that is accepted.
     pub since: Option<Timestamp>,
+    has_accepted: bool,
 }
 
 impl LogFilter {
@@ -74,7 +75,7 @@ impl LogFilter {
     ) -> Self {
         let condition = |globs| NameCondition { globs, ..NameCondition::default() };
         let (types, queues) = (condition(types), condition(queues));
-        LogFilter { types, queues, incident, resolved: None, since: None }
+        LogFilter { types, queues, incident, ..LogFilter::default() }
     }
 
     /// Returns a sentence for each option whose patterns match nothing in the lines so far.
@@ -84,7 +85,14 @@ impl LogFilter {
             self.types.unmet("--type", "event type", &types),
             self.queues.unmet("--queue", "queue name", &[]),
         ];
-        unmet.into_iter().flatten().collect()
+        let unmet: Vec<String> = unmet.into_iter().flatten().collect();
+        let is_silent = unmet.is_empty() && !self.has_accepted && self.is_set();
+        let together = "no event in the journal meets all of the given conditions together";
+        unmet.into_iter().chain(is_silent.then(|| together.to_owned())).collect()
+    }
+
+    fn is_set(&self) -> bool {
+        self.types.globs.is_some() || self.queues.globs.is_some() || self.incident.is_some()
     }
 
     /// Returns whether the types of events are chosen.
@@ -125,6 +133,12 @@ impl LogFilter {
     /// Returns whether a line meets every condition; `head` is None for an object that is not an
     /// event.
     pub fn accepts(&mut self, head: Option<&Head>) -> Result<bool, Error> {
+        let is_accepted = self.meets_all(head)?;
+        self.has_accepted |= is_accepted;
+        Ok(is_accepted)
+    }
+
+    fn meets_all(&mut self, head: Option<&Head>) -> Result<bool, Error> {
         let is_recent =
             |since| head.and_then(Head::time).is_some_and(|time: Timestamp| time >= since);
         let has_type = self.types.accepts(head.map(|head| &*head.kind));
@@ -208,7 +222,8 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(unmet("queue.*", "orders-*"), none);
         // Each pattern matches something, though no line meets both.
-        assert_eq!(unmet("deploy.*", "orders-*"), none);
+        let together = ["no event in the journal meets all of the given conditions together"];
+        assert_eq!(unmet("deploy.*", "orders-*"), together);
         let expected = [
             "option '--type': 'queue.raise' matches none of 2 event types in the journal; did you \
              mean 'queue.raised'?",

@@ -1,7 +1,7 @@
-//! When messages are lost, in the words that notices and reports share.
+//! When messages are lost, in the words that notices, reports, the log and the status share.
 //!
-//! Promises: a span is rounded down, so that nobody has less time than stated; a time that is
-//! unknown is stated as unknown.
+//! Promises: a span is rounded down, so that nobody has less time than stated, but for a minute; a
+//! time that is unknown is stated as unknown.
 
 use std::time::Duration;
 
@@ -11,25 +11,34 @@ use crate::time::Timestamp;
 /// The time before a loss from which it counts as near.
 const NEAR: Duration = Duration::from_secs(24 * 3600);
 
-/// Returns when the oldest of `depth` messages is lost, as a part of a sentence: `safe for 9d`,
-/// `first lost within 59m`. A bound that is far gives no time to wait: the messages may be older
-/// than is known.
-pub fn phrase(window: ExpiryWindow, depth: Option<u64>, now: Timestamp) -> String {
-    let first = if depth == Some(1) { "" } else { "first " };
+/// The time from a reading to the notice of it, which a span of hours or days does not count.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Returns when the oldest message is lost, as a clause: `safe for 9d`, `within 59m`. A bound that is
+/// far gives no time to wait: the messages may be older than is known.
+pub fn clause(window: ExpiryWindow, now: Timestamp) -> String {
     match (window.after, window.before) {
-        (Some(end), _) | (None, Some(end)) if end <= now => match depth {
-            Some(1) => "may be lost".into(),
-            _ => "some may be lost".into(),
-        },
+        (Some(end), _) | (None, Some(end)) if end <= now => "may be lost".into(),
         (Some(after), _) => format!("safe for {}", span(after.since(now))),
-        (None, Some(before)) => {
-            let left = before.since(now);
-            match left > NEAR {
-                true => format!("{first}lost in {} or sooner", span(left)),
-                false => format!("{first}lost within {}", span(left)),
-            }
-        }
+        (None, Some(before)) => match before.since(now) {
+            left if left > NEAR => format!("in {} or sooner", span(left)),
+            left => format!("within {}", span(left)),
+        },
+        (None, None) => "unknown".into(),
+    }
+}
+
+/// Returns [`clause`] for the oldest of `depth` messages, as a part of a sentence: `safe for 9d`,
+/// `first lost within 59m`.
+pub fn phrase(window: ExpiryWindow, depth: Option<u64>, now: Timestamp) -> String {
+    let clause = clause(window, now);
+    let is_one = depth == Some(1);
+    match (window.after, window.before) {
+        (Some(end), _) | (None, Some(end)) if end <= now && !is_one => format!("some {clause}"),
+        (None, Some(before)) if before > now && is_one => format!("lost {clause}"),
+        (None, Some(before)) if before > now => format!("first lost {clause}"),
         (None, None) => "loss time unknown".into(),
+        _ => clause,
     }
 }
 
@@ -51,13 +60,14 @@ pub fn is_near(window: ExpiryWindow, now: Timestamp) -> bool {
     window.first().is_some_and(|end| end <= now.plus(NEAR))
 }
 
-/// Formats a span in one unit, rounded down: `9d`, `38h`, `59m`.
+/// Formats a span in one unit, rounded down: `9d`, `38h`, `59m`. What lacks up to a minute of an hour
+/// or a day counts as whole, so that a notice says the same as the log of its event.
 pub fn span(span: Duration) -> String {
-    match span.as_secs() / 60 {
-        0 => "seconds".into(),
-        minutes @ 1..120 => format!("{minutes}m"),
-        minutes @ 120..2880 => format!("{}h", minutes / 60),
-        minutes => format!("{}d", minutes / 1440),
+    match (span.as_secs() / 60, (span + GRACE).as_secs() / 3600) {
+        (0, _) => "seconds".into(),
+        (minutes @ 1..120, _) => format!("{minutes}m"),
+        (_, hours @ ..48) => format!("{hours}h"),
+        (_, hours) => format!("{}d", hours / 24),
     }
 }
 
@@ -81,8 +91,11 @@ mod tests {
             (None, at(3594), Some(2), "first lost within 59m", "by 2026-11-22 20:57Z", true),
             (None, at(3594), Some(1), "lost within 59m", "by 2026-11-22 20:57Z", true),
             (None, at(7199), None, "first lost within 119m", "by 2026-11-22 21:57Z", true),
+            (None, at(345_599), Some(1), "lost in 4d or sooner", "by 2026-11-26 19:57Z", false),
+            (at(345_540), None, None, "safe for 4d", "until 2026-11-26 19:56Z", false),
+            (at(345_539), None, None, "safe for 3d", "until 2026-11-26 19:56Z", false),
             (None, at(59), Some(1), "lost within seconds", "by 2026-11-22 19:58Z", true),
-            (None, at(172_799), Some(1), "lost in 47h or sooner", "by 2026-11-24 19:57Z", false),
+            (None, at(172_739), Some(1), "lost in 47h or sooner", "by 2026-11-24 19:56Z", false),
             (at(0), at(60), Some(2), "some may be lost", "since 2026-11-22 19:57Z", true),
             (None, at(0), Some(1), "may be lost", "since 2026-11-22 19:57Z", true),
         ];

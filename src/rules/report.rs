@@ -13,7 +13,7 @@ use super::loss_text;
 use super::queue::expiry::{self, ExpiryWindow};
 use super::triage::{MessageFacts, RedriveAdvice};
 use crate::event::Queue;
-use crate::markdown::{Page, fence, in_words, or_unknown, plain, span, span_of};
+use crate::markdown::{EXCERPT, Page, fence, in_words, or_unknown, plain, span, span_of};
 use crate::time::{Timestamp, show_span};
 
 /// Headings of the parts that both reports have.
@@ -58,19 +58,53 @@ pub(super) fn queue_with_sources(
     queue
 }
 
-/// Adds the head of a report, after its title: the queue, the loss, and how to prevent it.
+/// The cause in the head of a report.
+#[derive(Debug, Default)]
+pub(super) struct Lead {
+    /// Class and text of the error, external text.
+    pub error: Option<String>,
+    /// Place in the code, external text.
+    pub place: Option<String>,
+    /// The cause in words, as Markdown, when no error is known.
+    pub words: String,
+    /// The first step, as Markdown.
+    pub first: Option<String>,
+}
+
+impl Lead {
+    fn cause(&self) -> String {
+        let place = self.place.as_deref().map(|place| format!(" at {}", span(place)));
+        let error = self.error.as_deref().map(|error| span_of(error, EXCERPT));
+        error.unwrap_or_else(|| self.words.clone()) + &place.unwrap_or_default()
+    }
+}
+
+/// Adds the head of a report, after its title: the queue, how many of its messages were seen, the
+/// loss and how to prevent it, the cause, and what to do first.
 pub(super) fn head(
     out: &mut Page,
     queue: &Queue,
+    (depth, seen): (Option<u64>, u64),
     loss: LossFacts,
-    depth: Option<u64>,
     retention_s: Option<u64>,
+    lead: Lead,
 ) {
+    let part = depth.filter(|depth| seen > 0 && seen < *depth);
+    let part = part.map_or(String::new(), |_| format!(", of which {seen} were seen"));
     out.facts([
         ("Queue", span(&queue.name)),
-        ("Messages", or_unknown(depth, |depth| depth.to_string())),
+        ("Messages", or_unknown(depth, |depth| depth.to_string()) + &part),
         ("Loss", loss_text::phrase_with_instant(loss.window, depth, loss.now)),
     ]);
+    raise_first(out, queue, loss, retention_s);
+    out.facts([("Cause", lead.cause())]);
+    if let Some(step) = lead.first {
+        out.facts([("First", step)]);
+    }
+}
+
+/// Adds the command that keeps the messages for longer, when the loss is near.
+fn raise_first(out: &mut Page, queue: &Queue, loss: LossFacts, retention_s: Option<u64>) {
     if !loss_text::is_near(loss.window, loss.now) {
         return;
     }
@@ -249,10 +283,42 @@ mod tests {
         for (rule, after, before, retention, raised) in rows {
             let loss = LossFacts { window: ExpiryWindow { after, before }, now };
             let mut out = Page::default();
-            head(&mut out, &queue(), loss, Some(2), retention);
+            head(&mut out, &queue(), (Some(2), 2), loss, retention, Lead::default());
             let text = out.text();
             assert_eq!(text.contains("aws sqs set-queue-attributes"), raised, "{rule}: {text}");
             assert_eq!(text.contains("in the queue already"), raised, "{rule}");
+        }
+    }
+
+    #[test]
+    fn head_names_the_error_its_place_and_how_much_was_seen() {
+        let (error, place) = (Some("KeyError: 'a`b'".to_owned()), Some("w.py line 12".to_owned()));
+        let words = "Perhaps calls were throttled".to_owned();
+        let lead = |error: &Option<String>, place: &Option<String>| Lead {
+            error: error.clone(),
+            place: place.clone(),
+            words: words.clone(),
+            first: Some("Look.".into()),
+        };
+        let rows = [
+            (&error, &place, "``KeyError: 'a`b'`` at `w.py line 12`"),
+            (&error, &None, "``KeyError: 'a`b'``"),
+            (&None, &place, "Perhaps calls were throttled at `w.py line 12`"),
+            (&None, &None, "Perhaps calls were throttled"),
+        ];
+        let loss = LossFacts { window: ExpiryWindow::default(), now: Timestamp::from_millis(0) };
+        for (error, place, cause) in rows {
+            let mut out = Page::default();
+            head(&mut out, &queue(), (Some(5000), 10), loss, None, lead(error, place));
+            let tail = format!("- Loss: unknown\n- Cause: {cause}\n- First: Look.\n");
+            let text = out.text();
+            assert!(text.contains("- Messages: 5000, of which 10 were seen\n"), "{text}");
+            assert!(text.ends_with(&tail), "{text}");
+        }
+        for (depth, seen) in [(Some(10), 10), (Some(9), 10), (Some(3), 0), (None, 10)] {
+            let mut out = Page::default();
+            head(&mut out, &queue(), (depth, seen), loss, None, Lead::default());
+            assert!(!out.text().contains("of which"), "{depth:?} {seen}");
         }
     }
 

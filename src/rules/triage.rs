@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::evidence::bundle::{Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline};
 use crate::event::{Verdict, words};
-use crate::text::count;
+use crate::text::{count, safe, shorten};
 use crate::time::Timestamp;
 
 use basis::TEXT;
@@ -41,6 +41,13 @@ pub struct BundleContents {
     pub facts: Vec<MessageFacts>,
     /// Messages with excerpts for bodies.
     pub messages: Vec<Sampled>,
+}
+
+impl BundleContents {
+    /// Returns the number of sampled messages.
+    pub fn sampled(&self) -> u64 {
+        self.fingerprints.fingerprints.iter().map(|group| group.count).sum()
+    }
 }
 
 /// Facts of a sampled message that the rules read.
@@ -159,6 +166,9 @@ words! {
     }
 }
 
+/// Most characters of an error in a title.
+const ERROR_MAX: usize = 80;
+
 /// Judgement of one group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Triage {
@@ -175,12 +185,14 @@ pub struct Triage {
     pub count: u64,
     pub category: Category,
     pub fault: CodeFault,
-    /// 0, 0.4, 0.6, 0.8 or 0.9.
+    /// At most what the basis allows, and what the sample says of the queue.
     pub confidence: f64,
     /// A single line.
     pub title: String,
     /// Explanation for the engineer on call.
     pub reason: String,
+    /// Messages of the sample and of the queue, when the sample is a part.
+    pub unseen: Option<(u64, u64)>,
     /// Items of the bundle that support the judgement.
     pub evidence: Vec<String>,
     /// Shell commands to run next.
@@ -195,7 +207,7 @@ pub fn judge(bundle: &BundleContents) -> Vec<Triage> {
     let by_id: HashMap<&str, &MessageFacts> =
         bundle.facts.iter().map(|message| (message.id.as_str(), message)).collect();
     let groups = &bundle.fingerprints.fingerprints;
-    let sampled = groups.iter().map(|group| group.count).sum();
+    let sampled = bundle.sampled();
     let mut groups: Vec<&Group> = groups.iter().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     let triage = |group: &Group| {
@@ -243,7 +255,10 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
     } else {
         ("inconclusive", first.confidence)
     };
-    let judged = judged_title(triages);
+    let mut judged = judged_title(triages);
+    if let Some((sampled, depth)) = first.unseen.filter(|_| status == "not_a_bug") {
+        judged += &format!(" ({sampled} of {depth} messages seen)");
+    }
     let title = match &first.error {
         Some(error) => format!("{error}; {judged}"),
         None => judged,
@@ -256,6 +271,24 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
         confidence: Some(confidence),
         redrive: redrive.map(|advice| advice.to_string()),
     }
+}
+
+/// Returns the class and text of the error, on one line.
+pub fn error(group: &Group) -> Option<String> {
+    let class = group.exception.as_deref().map(|class| class.rsplit('.').next().unwrap_or(class));
+    let text = match (class.or(group.code.as_deref()), group.message.as_deref()) {
+        (Some(class), Some(text)) if !text.starts_with(class) => format!("{class}: {text}"),
+        (_, Some(text)) => text.to_owned(),
+        (class, None) => class?.to_owned(),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = safe(&shorten(text.trim_end_matches('.'), ERROR_MAX)).into_owned();
+    Some(text).filter(|text| has_error(group) && !text.is_empty())
+}
+
+/// Returns whether the messages of a group state an error.
+fn has_error(group: &Group) -> bool {
+    matches!(group.kind.as_str(), "error_text" | "producer_error")
 }
 
 #[cfg(test)]

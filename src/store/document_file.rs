@@ -23,14 +23,16 @@ pub(super) fn read<D: Document>(path: &Path) -> Result<D, Error> {
     let Some(file) = opened else { return Ok(D::default()) };
     match parse(&file).map_err(|error| failed(&error))? {
         Ok(document) => Ok(document),
-        Err(defect) if D::IS_CACHE => {
-            warn_of_rebuild(path, &defect);
-            Ok(D::default())
-        }
-        Err(defect) => {
-            let cause = format!("{defect}; move it away to start afresh");
-            Err(Error::failed("read", path.display(), cause))
-        }
+        Err(defect) => match D::WITHOUT {
+            None => {
+                warn_of_rebuild(path, &defect);
+                Ok(D::default())
+            }
+            Some(without) => {
+                let cause = format!("{defect}; move it away, {without}");
+                Err(Error::failed("read", path.display(), cause))
+            }
+        },
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, if_found};
+use crate::{log, shell};
 
 /// Replaces the content of a file, so that a reader or a crash sees the old or the new content,
 /// never a part.
@@ -56,6 +58,17 @@ pub fn make_dir(dir: &Path) -> Result<(), Error> {
         .map_err(|error| Error::file("make folder", dir, &error))
 }
 
+/// Warns of a folder in which other users can replace files.
+pub fn warn_of_writable(dir: &Path) {
+    let mode = std::fs::metadata(dir).map_or(0, |found| found.permissions().mode() & 0o777);
+    if mode & 0o022 != 0 {
+        let (path, quoted) = (dir.display(), shell::quote(&dir.to_string_lossy()));
+        log::warn(&format!(
+            "other users can write to the state folder '{path}' (mode {mode:04o}): run 'chmod 700 {quoted}'"
+        ));
+    }
+}
+
 /// Removes a folder with its files, a file or a link, when it exists. Links are not followed.
 pub fn remove(path: &Path) -> io::Result<()> {
     match if_found(path.symlink_metadata())? {
@@ -65,12 +78,17 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Creates or empties a file that only its owner can read.
+/// Creates a file that only its owner can read, in the place of an earlier one. A link of this name
+/// is replaced and not followed.
 pub fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    if_found(std::fs::remove_file(path))?;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Opens a file to add to its end, and creates it readable by its owner only.
+/// Opens a file to add to its end, and creates it readable by its owner only. A link of this name is
+/// an error.
 pub fn append_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600);
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
 }

@@ -15,6 +15,7 @@ const COUNT: RecordKind = "count";
 impl Document for Counts {
     const NAME: &str = "count";
     const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some("then count again");
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.map(COUNT, &mut self.counts, &mut rest.counts);
     }
@@ -48,6 +49,23 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+#[test]
+fn planted_links_are_not_followed() {
+    let folder = Folder::new("links");
+    let store = Store::open(&folder.0).unwrap();
+    let (victim, link) = (folder.0.join("victim"), |name| folder.0.join(name));
+    std::fs::write(&victim, "theirs").unwrap();
+    std::os::unix::fs::symlink(&victim, link("count.tmp")).unwrap();
+    assert_eq!(add(&store, "a", 1), Ok(1));
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "theirs");
+    assert_eq!(count(&store, "a"), 1);
+    std::fs::remove_file(link("count.lock")).unwrap();
+    std::os::unix::fs::symlink(link("elsewhere"), link("count.lock")).unwrap();
+    let error = add(&store, "a", 1).unwrap_err().to_string();
+    assert!(error.contains("count.lock"), "{error}");
+    assert!(!link("elsewhere").exists());
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use dlq::document::Keys;
 use dlq::rules::investigation::document::Sessions;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use dlq::store::Store;
@@ -58,4 +60,22 @@ fn store_loses_no_update_of_eight_processes() {
     let document: Value = serde_json::from_slice(&document).unwrap();
     std::fs::remove_dir_all(&state).unwrap();
     assert_eq!(document["incidents"][0]["attempts"], 8000);
+}
+
+#[test]
+fn state_folder_that_others_can_write_to_is_named() {
+    let bench = Bench::new("modes");
+    std::fs::create_dir_all(bench.state("")).unwrap();
+    for (mode, is_named) in [(0o700, false), (0o755, false), (0o775, true), (0o777, true)] {
+        std::fs::set_permissions(bench.state(""), Permissions::from_mode(mode)).unwrap();
+        let output = bench.run("dlq-notify", &[], "");
+        let warning = format!(
+            "dlq-notify: warning: other users can write to the state folder '{0}' (mode {mode:04o}): \
+             run 'chmod 700 {0}'\n",
+            bench.path("state").display()
+        );
+        assert_eq!(output.stderr, if is_named { warning } else { String::new() });
+        let kept = std::fs::metadata(bench.state("")).unwrap().permissions().mode();
+        assert_eq!((output.code(), kept & 0o777), (0, mode));
+    }
 }

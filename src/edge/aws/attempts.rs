@@ -1,5 +1,6 @@
 //! Attempts at requests: counted, and not repeated where nothing answers.
 
+use std::error::Error as StdError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use aws_sdk_sqs::config::interceptors::{
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 
 use crate::clock;
@@ -84,15 +86,24 @@ impl Intercept for RequestCounter {
     }
 }
 
+/// Whether no program listens at the address.
+fn is_refused(error: Option<&ConnectorError>) -> bool {
+    let cause = error.and_then(StdError::source);
+    cause.is_some_and(|cause| cause.to_string().ends_with("connection refused"))
+}
+
 /// Refuses to repeat a request to a scope that is silent, so that the scope costs one timeout and
-/// not one for each attempt.
+/// not one for each attempt, and to one that has only refused connections.
 #[derive(Debug)]
 pub(super) struct NoRetryOfSilence(pub(super) Answers);
 
 impl ClassifyRetry for NoRetryOfSilence {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.output_or_error() {
-            Some(Err(error)) if error.is_timeout_error() && self.0.is_silent() => {
+            Some(Err(error))
+                if (error.is_timeout_error() && self.0.is_silent())
+                    || (is_refused(error.as_connector_error()) && !self.0.any()) =>
+            {
                 RetryAction::RetryForbidden
             }
             _ => RetryAction::NoActionIndicated,

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::ProfileFileRegionProvider;
@@ -48,6 +48,8 @@ const CONNECT: Duration = Duration::from_millis(3100);
 const SIGN_IN_ANSWER: Duration = Duration::from_secs(5);
 /// Attempts at a request for signing in.
 const SIGN_IN_ATTEMPTS: u32 = 2;
+/// A sign-in that fails after this time is not repeated for ten times as long.
+const SLOW_SIGN_IN: Duration = Duration::from_secs(2);
 /// Credentials that expire within this time are renewed.
 const RENEW: Duration = Duration::from_secs(5 * 60);
 
@@ -182,6 +184,14 @@ struct Connection {
     config: Option<SdkConfig>,
     /// A client, and when its credentials expire.
     client: Option<(Client, Option<Timestamp>)>,
+    /// The failure of a slow sign-in, and until when it stands for further ones.
+    failed: Option<(Instant, ReadError)>,
+}
+
+/// Returns how long a scope is not signed in to again after an attempt that failed in `took`: each
+/// part of a round would wait for it again.
+fn pause_after(took: Duration) -> Option<Duration> {
+    (took >= SLOW_SIGN_IN).then(|| took * 10)
 }
 
 impl ScopeClient {
@@ -198,7 +208,7 @@ impl ScopeClient {
             return Err(no_region(scope).await);
         };
         let endpoint = endpoints::of_sqs(scope, &config).map_err(Error::wrong)?;
-        check_region(&region, endpoint.is_some())?;
+        check_region(&region, endpoint.as_deref())?;
         Ok(ScopeClient {
             endpoint,
             scope: scope.clone(),
@@ -208,7 +218,7 @@ impl ScopeClient {
             calls: calls.clone(),
             proxies: proxies.clone(),
             answers: Answers::default(),
-            connection: Mutex::new(Connection { config: Some(config), client: None }),
+            connection: Mutex::new(Connection { config: Some(config), ..Connection::default() }),
         })
     }
 
@@ -227,6 +237,12 @@ impl ScopeClient {
         {
             return Ok(client.clone());
         }
+        if let Some((until, error)) = &connection.failed
+            && clock::tick() < *until
+        {
+            return Err(error.clone());
+        }
+        let begun = clock::tick();
         let config = match connection.config.take() {
             Some(config) => config,
             None => sdk_config(&self.scope, &self.http).await,
@@ -235,14 +251,19 @@ impl ScopeClient {
             Ok(credentials) => {
                 let end = credentials::expiry(&credentials);
                 let client = self.build(&config, credentials);
-                *connection =
-                    Connection { config: Some(config), client: Some((client.clone(), end)) };
+                connection.config = Some(config);
+                connection.client = Some((client.clone(), end));
+                connection.failed = None;
                 Ok(client)
             }
             // Keep using credentials that have not expired. The next call reads the files again.
             Err(error) => match &connection.client {
                 Some((client, Some(end))) if *end > clock::now() => Ok(client.clone()),
-                _ => Err(error),
+                _ => {
+                    let pause = pause_after(begun.elapsed());
+                    connection.failed = pause.map(|pause| (clock::tick() + pause, error.clone()));
+                    Err(error)
+                }
             },
         }
     }
@@ -301,10 +322,13 @@ impl ScopeClient {
 }
 
 /// Refuses a region that would break a host name or a header, and, where AWS itself is asked, one
-/// that cannot exist. Other servers have names of their own.
-fn check_region(region: &str, other_server: bool) -> Result<(), Error> {
+/// that cannot exist. Other servers have names of their own, such as 'elasticmq' or 'ru-central1'; a
+/// zone is no region there either.
+fn check_region(region: &str, endpoint: Option<&str>) -> Result<(), Error> {
     let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let label = region.chars().all(is_label) && !region.starts_with('-') && !region.ends_with('-');
+    let is_aws = |url: &str| url.contains(".amazonaws.com") || url.contains(".api.aws");
+    let other_server = endpoint.is_some_and(|url| !is_aws(url)) && !regions::is_zone(region);
     if regions::has_form(region) || (other_server && label) {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! Credentials from the command of a `credential_process`.
 //!
 //! The SDK leaves a command that does not end running, and quotes its output in errors. Promises:
-//! dropping the future ends the command with its process group; no error shows any of the output,
+//! dropping the future ends the command with its process group and its descendants; no error shows any of the output,
 //! which may hold a secret.
 
 use std::pin::pin;
@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::edge::process;
 use crate::time::Timestamp;
 
 /// The longest output, in bytes.
@@ -74,8 +75,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         let id = self.0.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(Pid::from_raw) {
+            // Before the command is killed, which cuts the descent: what has left its group.
+            let left = process::descendants(group.as_raw_nonzero().get());
             // The group may have ended by itself.
             let _ = kill_process_group(group, Signal::KILL);
+            process::kill(&left);
         }
     }
 }
@@ -109,12 +113,12 @@ mod tests {
     use super::*;
     use crate::clock;
 
-    /// A command may start others, which end with it.
+    /// A command may start others, also in sessions of their own.
     #[test]
-    fn dropped_command_ends_with_its_process_group() {
+    fn dropped_command_ends_with_its_descendants() {
         let file = std::env::temp_dir().join(format!("dlq-process-{}", std::process::id()));
         let command = format!(
-            "echo $$ >'{0}.new'; mv '{0}.new' '{0}'; sleep 600 & sleep 600",
+            "setsid sleep 600 & echo $$ $! >{0}.new; mv {0}.new {0}; sleep 600",
             file.display()
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -128,11 +132,16 @@ mod tests {
         runtime.block_on(async {
             select(pin!(run(&command)), pin!(started)).await;
         });
-        let group = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
         std::fs::remove_file(&file).unwrap();
-        let group = Pid::from_raw(group).unwrap();
-        while rustix::process::test_kill_process_group(group).is_ok() {
-            assert!(clock::tick() < until, "the group lives on");
+        let mut ids = text.split_whitespace().map(|id| Pid::from_raw(id.parse().unwrap()).unwrap());
+        let (group, left) = (ids.next().unwrap(), ids.next().unwrap());
+        let is_alive = || {
+            rustix::process::test_kill_process_group(group).is_ok()
+                || rustix::process::test_kill_process(left).is_ok()
+        };
+        while is_alive() {
+            assert!(clock::tick() < until, "a process lives on");
             runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
         }
     }

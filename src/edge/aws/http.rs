@@ -109,12 +109,13 @@ impl std::error::Error for Unanswered {}
 /// answer is not the connector's.
 fn named(error: &ConnectorError, endpoint: String, proxy: Option<Proxy>) -> ConnectorError {
     let cause = if error.is_timeout() { SILENCE.to_owned() } else { plain(&innermost(error)) };
-    let refused = cause.contains("407");
+    // Another attempt would end the same way.
+    let is_final = cause.contains("407") || cause.starts_with(CERTIFICATE);
     let unanswered = Box::new(Unanswered(unanswered(&endpoint, proxy.as_ref(), &cause)));
     match (error.is_timeout(), error.is_io(), error.as_other()) {
         // Of no kind that is tried again.
         (true, _, _) => ConnectorError::other(unanswered, None),
-        _ if refused => ConnectorError::user(unanswered),
+        _ if is_final => ConnectorError::user(unanswered),
         (_, true, _) => ConnectorError::io(unanswered),
         _ if error.is_user() => ConnectorError::user(unanswered),
         (_, _, kind) => ConnectorError::other(unanswered, kind),
@@ -139,6 +140,9 @@ fn plain(cause: &str) -> String {
     let found = known.iter().find(|(text, _)| cause.contains(text));
     found.map_or_else(|| cause.to_owned(), |(_, words)| (*words).to_owned())
 }
+
+/// The begin of each sentence about a certificate.
+const CERTIFICATE: &str = "its certificate ";
 
 /// Puts the fault of a certificate into words. The library writes most of them as Rust writes a value.
 fn certificate_fault(fault: &str) -> String {
@@ -182,7 +186,7 @@ mod tests {
         ];
         for (fault, expected) in rows {
             let text = plain(&format!("invalid peer certificate: {fault}"));
-            assert!(text.starts_with("its certificate ") && text.contains(expected), "{text}");
+            assert!(text.starts_with(CERTIFICATE) && text.contains(expected), "{text}");
             assert!(!text.contains("Name") && !text.contains("Other"), "{text}");
         }
     }

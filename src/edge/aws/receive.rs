@@ -19,6 +19,8 @@ use super::Sqs;
 use super::client::Priority;
 use crate::rules::evidence::message::{Attribute, Message};
 use crate::rules::queue::reading::ReadError;
+use crate::text;
+use crate::time::show_span;
 
 /// The most messages in one request, received or put back.
 pub const BATCH: usize = 10;
@@ -36,7 +38,9 @@ pub struct Received {
 }
 
 impl Sqs {
-    /// Receives up to ten messages, which stay invisible for `invisible`.
+    /// Receives up to ten messages, which stay invisible for `invisible`. A message without an id
+    /// cannot be cited, and one without a receipt handle cannot be put back: an answer with such a
+    /// message is an error, and its other messages are put back.
     pub fn receive(
         &self,
         scope: usize,
@@ -65,7 +69,21 @@ impl Sqs {
                 .send()
         };
         let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
+        let batch: Vec<Received> =
+            answer.messages.unwrap_or_default().into_iter().map(received).collect();
+        let is_whole = |one: &&Received| !one.message.id.is_empty() && !one.handle.is_empty();
+        let odd = batch.len() - batch.iter().filter(is_whole).count();
+        if odd == 0 {
+            return Ok(batch);
+        }
+        let handles = batch.iter().map(|one| one.handle.clone()).filter(|one| !one.is_empty());
+        self.put_back(scope, url, &handles.collect::<Vec<_>>());
+        Err(ReadError::Other(format!(
+            "{odd} of {} came without an id or a receipt handle; what is not put back stays \
+             invisible for {}",
+            text::count(batch.len() as u64, "message"),
+            show_span(invisible)
+        )))
     }
 
     /// Makes messages visible again. Returns how many SQS does not confirm, with the first reason. A

@@ -67,6 +67,12 @@ pub(super) fn has_form(region: &str) -> bool {
     }
 }
 
+/// Whether a text is an availability zone, such as `us-east-1a`.
+pub(super) fn is_zone(text: &str) -> bool {
+    let region = text.strip_suffix(|c: char| c.is_ascii_lowercase());
+    region.is_some_and(|region| KNOWN.contains(&region))
+}
+
 /// Returns the sentence about a region that is not known; `None` for a known one.
 pub(super) fn hint(region: &str) -> Option<String> {
     if KNOWN.contains(&region) {

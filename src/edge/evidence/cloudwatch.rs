@@ -51,6 +51,8 @@ struct Caller<'a> {
     cost: SearchCost,
     /// The command line that shows a person what is searched.
     shown: Vec<String>,
+    /// The sentence about the mapping, when it does not run.
+    disabled: Option<String>,
     /// Whether the command line may have dropped the log group of the function.
     may_have_dropped_group: bool,
 }
@@ -70,6 +72,7 @@ pub(super) fn search_log(
         until: begun + SEARCH_MAX,
         cost: SearchCost::default(),
         shown: Vec::new(),
+        disabled: None,
         may_have_dropped_group: false,
     };
     let (mut answer, mut causes, mut group) = match caller.consumer(source) {
@@ -90,6 +93,9 @@ pub(super) fn search_log(
         (answer, causes, group) = (why, Vec::new(), None);
     }
     caller.cost.millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if let Some(disabled) = caller.disabled {
+        answer.reason = format!("{}; {disabled}", answer.reason);
+    }
     let log = Log {
         command: caller.shown,
         detail: Some(answer.reason),
@@ -139,6 +145,7 @@ impl Caller<'_> {
                 self.shown = scope.shown(&aws_cli::MAPPINGS, &options);
                 let mappings = self.mappings(&source.arn)?;
                 let mapping = aws_cli::consumer_of(&mappings)?;
+                self.disabled = mapping.disabled();
                 let arn = mapping.function_arn.as_str();
                 let name = query::function_name(arn).ok_or_else(aws_cli::unreadable)?;
                 let batching =

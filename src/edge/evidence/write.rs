@@ -11,7 +11,6 @@ use super::logs;
 use crate::clock;
 use crate::error::Error;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, files};
-use crate::rules::evidence::fingerprint;
 use crate::rules::evidence::log_command::{LogCommandValues, LoggedIds};
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::redact::Redactor;
@@ -71,7 +70,7 @@ impl<'a> BundleWriter<'a> {
     /// Redacts a message, writes it and adds it to its group.
     pub(crate) fn add_message(&mut self, message: &Message) -> Result<Sampled, Error> {
         let decoded = decode::decode(message);
-        let print = fingerprint::compute(&decoded);
+        let print = sample::fingerprint_of(&decoded, self.redactor);
         self.message_ids.push(message.id.clone());
         let id = format!("m{}", self.message_ids.len());
         // An id that looks like a secret is not searched for.

@@ -88,6 +88,7 @@ impl Filter {
             out.flush()?;
             self.runner.mark_printed(&result.printed)?;
         }
+        self.runner.clean_up(&result.plan)?;
         Ok(result)
     }
 
@@ -145,6 +146,7 @@ impl StreamFilter for Filter {
         if *error != Error::Pipe {
             return Ok(());
         }
-        self.runner.update(std::mem::take(&mut self.changes), None).map(|_| ())
+        let result = self.runner.update(std::mem::take(&mut self.changes), None)?;
+        self.runner.clean_up(&result.plan)
     }
 }

@@ -21,13 +21,13 @@ use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
 use crate::rules::notification::message::Notice;
 use crate::rules::notification::message::merged::compose;
-use crate::rules::notification::notices::{EventKey, Notices};
+use crate::rules::notification::notices::{EventKey, KEPT_MAX, NoticeKey, Notices};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{
     ArrivedEvent, FlushPlan, HeldNotice, PlanInput, PlannedDelivery, plan,
 };
 use crate::rules::notification::policy::Notifications;
-use crate::rules::notification::route::Router;
+use crate::rules::notification::route::{RoutedChannel, Router};
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::{HoldReason, SendReason};
 use crate::text::count;
@@ -65,6 +65,8 @@ pub struct Dispatcher {
     /// The newest time of any event, which is the present of a dry run without an originator.
     newest: Option<Timestamp>,
     color: bool,
+    /// The events that were judged, as far as this process knows.
+    known: HashSet<NoticeKey>,
     arrived: Vec<ArrivedEvent>,
     finished: Vec<Finished>,
     polled_at: Instant,
@@ -83,7 +85,7 @@ impl Dispatcher {
         drain_for: Duration,
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
-        let (mut state, mut drain) = (None, None);
+        let (mut state, mut drain, mut known) = (None, None, HashSet::new());
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
@@ -92,6 +94,7 @@ impl Dispatcher {
                 all.add(channel, attempt);
             }
             opened.recover(&notifications)?;
+            known = opened.judged()?;
             (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
@@ -108,6 +111,7 @@ impl Dispatcher {
             clock: StreamClock::new(dry_run),
             newest: None,
             color,
+            known,
             arrived: Vec::new(),
             finished: Vec::new(),
             polled_at: clock::tick(),
@@ -131,8 +135,16 @@ impl Dispatcher {
         if channels.is_empty() && !head.known.is_some_and(can_concern_all) {
             return;
         }
-        let now = self.now();
-        let facts = EventFacts::read(head, line, now);
+        let key = EventKey::new(head);
+        let is_known = |one: &RoutedChannel| {
+            let channel = &self.notifications.channels[one.channel].name;
+            self.known.contains(&NoticeKey::new(channel, &key))
+        };
+        if !channels.is_empty() && channels.iter().all(is_known) {
+            log::info(&format!("'{}' was judged before", head.id));
+            return;
+        }
+        let facts = EventFacts::read(head, line, self.now());
         let line = match std::str::from_utf8(line) {
             Ok(text) if line.len() <= event::LINE_MAX => text.trim_end().to_owned(),
             _ => head.without_payload(),
@@ -162,13 +174,30 @@ impl Dispatcher {
                     .collect()
             });
         match planned {
-            Ok((plan, entries)) => self.dispatch(&plan, entries, now, out),
+            Ok((plan, entries)) => {
+                self.remember(&arrived);
+                self.dispatch(&plan, entries, now, out)
+            }
             Err(error) => {
                 self.report_error(Err(error));
                 self.arrived = arrived;
                 let excess = self.arrived.len().saturating_sub(BACKLOG_MAX);
                 self.arrived.drain(..excess);
                 Ok(())
+            }
+        }
+    }
+
+    /// Remembers the events that were judged.
+    fn remember(&mut self, arrived: &[ArrivedEvent]) {
+        if self.known.len() > 2 * KEPT_MAX {
+            // The document still has them.
+            self.known.clear();
+        }
+        for event in arrived {
+            for one in &event.channels {
+                let channel = &self.notifications.channels[one.channel].name;
+                self.known.insert(NoticeKey::new(channel, &event.facts.key));
             }
         }
     }
@@ -358,8 +387,10 @@ impl StreamFilter for Dispatcher {
             return Ok(());
         }
         self.take(head, line);
+        // Without a routed event an old round has nothing to tell.
         let is_live = is_round && self.clock.is_live(head.time(), clock::now());
-        if is_live || self.arrived.len() >= BATCH {
+        let has_routed = || self.arrived.iter().any(|event| !event.channels.is_empty());
+        if is_live || (is_round && has_routed()) || self.arrived.len() >= BATCH {
             return self.flush(false, out);
         }
         if self.is_busy() && self.polled_at.elapsed() >= POLL_INTERVAL {

@@ -1,6 +1,8 @@
 //! The records of `dlq-notify`: `notices.json`, the drafts of the outbox that belong to it, and the
 //! journal.
 
+use std::collections::HashSet;
+
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, state_dir};
 use crate::document::Keys;
@@ -9,7 +11,7 @@ use crate::edge::notify::outbox::ChannelOutbox;
 use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
-use crate::rules::notification::notices::{Notices, QueuedDelivery};
+use crate::rules::notification::notices::{NoticeKey, Notices, QueuedDelivery};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
 use crate::rules::notification::policy::Notifications;
@@ -47,9 +49,12 @@ impl DispatcherState {
     pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
         let store = Store::open(&state_dir(settings, env)?)?;
         let journal = Journal::new(&store, settings.state.rotation());
-        // A document that cannot be read is an error now, and not at the first event.
-        store.read::<Notices>(&Keys::none())?;
         Ok(DispatcherState { store, journal })
+    }
+
+    /// Returns the events that were judged.
+    pub fn judged(&self) -> Result<HashSet<NoticeKey>, Error> {
+        Ok(self.store.read::<Notices>(&Keys::none().with_all(Notices::NOTICE))?.keys())
     }
 
     /// Takes up the drafts that a crash has left: those that were recorded become entries, and the

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, ToolName, Type};
 use crate::log;
 use crate::rules::investigation::lookup;
-use crate::rules::queue::address::QueueAddress;
+use crate::rules::queue::address::{self, QueueAddress};
 use crate::rules::queue::document::Watched;
 use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::keep_first_of_each;
@@ -104,8 +104,16 @@ impl Peeker {
             let place = self.sqs.place(*scope);
             return Error::Failed(format!("cannot find queue '{name}' {place}: {error}"));
         }
-        let places: Vec<String> = errors.iter().map(|(scope, _)| self.sqs.place(*scope)).collect();
         let hint = errors.first().map(|(scope, _)| self.sqs.name_hint(*scope, address.name()));
+        let number = hint.as_ref().map(|hint| hint.account.as_str()).unwrap_or_default();
+        let place = |(at, (scope, _)): (usize, &(usize, ReadError))| {
+            // The number of the account is known where the names were listed.
+            match self.sqs.account(*scope) {
+                "" if at == 0 => address::place(number, self.sqs.region(*scope)),
+                _ => self.sqs.place(*scope),
+            }
+        };
+        let places: Vec<String> = errors.iter().enumerate().map(place).collect();
         Error::Failed(format!(
             "cannot find queue '{name}' {}: {}{}",
             places.join(", "),

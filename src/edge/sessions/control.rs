@@ -16,6 +16,7 @@ use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::lookup;
 use crate::rules::investigation::plan::Occupancy;
 use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::rules::queue::document::Watched;
 use crate::store::{self, BlockingWait};
 use crate::text::safe;
 
@@ -52,8 +53,10 @@ impl SessionRunner {
     /// that exists in several places is refused.
     pub fn retry(&self, queue: &str) -> Result<(), Error> {
         let keys = Keys::none().with_all(Sessions::INCIDENT);
+        let polled = self.polled_queues();
         self.store.update(&keys, |sessions: &mut Sessions| {
-            let arn = lookup::open_queue(&sessions.incidents, queue, "investigate queue")?;
+            let incidents = &sessions.incidents;
+            let arn = lookup::open_queue(incidents, &polled, queue, "investigate queue")?;
             let marked = sessions.incidents.iter_mut().filter(|one| lookup::is_open(one, &arn));
             for incident in marked {
                 incident.arm();
@@ -107,6 +110,11 @@ impl SessionRunner {
             sessions.sessions.push(session);
             Ok(id)
         })
+    }
+
+    /// Returns the records of `dlq-poll`, for a sentence; none when they cannot be read.
+    fn polled_queues(&self) -> Watched {
+        self.store.read(&Keys::none().with_all(Watched::QUEUE)).unwrap_or_default()
     }
 
     fn occupancy(&self, document: &Sessions) -> Result<Occupancy, Error> {
@@ -175,7 +183,7 @@ impl SessionRunner {
         }
         match text.is_empty() {
             true => {
-                let why = lookup::no_incident(&sessions.incidents, queue);
+                let why = lookup::no_incident(&sessions.incidents, &self.polled_queues(), queue);
                 Err(Error::failed("explain queue", safe(queue), why))
             }
             false => Ok(text.into_bytes()),

@@ -9,6 +9,8 @@ mod error_fields;
 mod error_report;
 mod expand;
 mod fault;
+mod frame;
+mod free_text;
 mod ids;
 mod key;
 mod owner;
@@ -214,6 +216,15 @@ impl ErrorReport {
         self.code.is_none()
             && self.exception.is_none()
             && self.message.is_none()
+            && self.function.is_none()
+    }
+
+    /// Returns whether all that is known is one word.
+    fn is_word(&self) -> bool {
+        let is_word = |part: &SourcedText| !part.text.trim().contains(char::is_whitespace);
+        self.message.as_ref().is_some_and(is_word)
+            && self.code.is_none()
+            && self.exception.is_none()
             && self.function.is_none()
     }
 }

@@ -205,7 +205,8 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
         parts.explain("message", &mask::case_folded(message), why);
     }
     if let Some(function) = function {
-        parts.explain("place", function, format!("in '{function}' (stack)"));
+        let of = file_of(error, function);
+        parts.explain("place", &format!("{function}{of}"), format!("in '{function}'{of} (stack)"));
     }
     for (kind, name) in &error.owners {
         let name = mask::mask_code(name, WORD_MAX);
@@ -215,15 +216,32 @@ fn by_error(decoded: &Decoded) -> Option<Fingerprint> {
         return None;
     }
     let mut words = String::new();
+    let mut paths = Vec::new();
     if message.is_none() && function.is_none() {
         let subject = Subject::new(&decoded.attributes, decoded.json());
         add_subject(&mut parts, &subject);
         words = format!(" {}", subject.title(false));
+        // A code alone, such as a status, says nothing about what it answers.
+        if class.is_none() && !error.by_producer && !subject.is_telling {
+            paths = decoded
+                .json()
+                .map(|value| content::add_shape(&mut parts, value))
+                .unwrap_or_default();
+        }
     }
-    let fingerprint = Fingerprint { code, exception, message, ..parts.finish(decoded, "") };
+    let fingerprint = Fingerprint { code, exception, message, paths, ..parts.finish(decoded, "") };
     let place = function.map_or(words, |function| format!(" in {function}"));
     let title = error_title(&fingerprint, error, place.trim_end());
     Some(Fingerprint { title, place: error.place.clone(), ..fingerprint })
+}
+
+/// Returns the file of a function, as a phrase; none where the function's class names it, or where
+/// the name has a hash, as that of a bundle.
+fn file_of(error: &ErrorReport, function: &str) -> String {
+    let file = error.place.as_deref().and_then(|place| place.split(' ').next());
+    let is_plain =
+        |file: &&str| !function.contains('.') && !file.bytes().any(|b| b.is_ascii_digit());
+    file.filter(is_plain).map_or(String::new(), |file| format!(" of '{file}'"))
 }
 
 /// Returns the title of an error: its class and text, where it happened, and whose it is.
@@ -234,7 +252,10 @@ fn error_title(found: &Fingerprint, error: &ErrorReport, place: &str) -> String 
         Some(_) => class.map(last_segment).filter(|class| !says_nothing(class)),
         None => class,
     };
-    let title = match (class.or(found.code.as_deref()), &found.message) {
+    // IAM names the resource, then that no policy allows the action.
+    let message = found.message.as_deref();
+    let message = message.map(|text| text.split(" because no ").next().unwrap_or(text));
+    let title = match (class.or(found.code.as_deref()), message) {
         // A number alone says nothing.
         (Some(code), None) if code.bytes().all(|b| b.is_ascii_digit()) => {
             let source = error.code.as_ref().map_or("code", |part| part.source.as_str());
@@ -294,11 +315,19 @@ fn says_nothing(class: &str) -> bool {
     EMPTY.contains(&class)
 }
 
-/// Returns whether the function is part of the cause: for code faults such as a null pointer, and
-/// for errors with less than two words of text. Others, such as a timeout, can occur in any
+/// Returns whether the function is part of the cause: for code faults such as a null pointer or a
+/// number that cannot be read, whose text is the runtime's, and for errors with less than two words of text. Others, such as a timeout, can occur in any
 /// function.
 fn needs_function(class: Option<&str>, message: Option<&str>) -> bool {
-    const CODE_FAULTS: [&str; 24] = [
+    const CODE_FAULTS: [&str; 32] = [
+        "ValueError",
+        "UnicodeDecodeError",
+        "NoMethodError",
+        "ArgumentError",
+        "NumberFormatException",
+        "FormatException",
+        "IllegalArgumentException",
+        "IllegalStateException",
         "TypeError",
         "ReferenceError",
         "RangeError",

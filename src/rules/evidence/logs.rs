@@ -30,6 +30,7 @@ use crate::rules::evidence::bundle::LogLine;
 use crate::rules::evidence::decode::{PayloadKind, Producer, from_log};
 use crate::rules::evidence::fingerprint::{self, Fingerprint};
 use crate::rules::evidence::redact::Redactor;
+use crate::rules::evidence::sample;
 use crate::text::shorten;
 use crate::time::Timestamp;
 
@@ -167,9 +168,10 @@ fn redacted_text(text: &str, redactor: &Redactor) -> String {
     shorten(&redacted, TEXT_MAX).into_owned()
 }
 
-/// Returns the fingerprint of an error text of a log, as if a message had carried the error.
+/// Returns the fingerprint of an error text of a log, as if a message had carried the error. Matches
+/// of configured patterns are redacted in the finished groups.
 pub fn fingerprint_of(text: &str) -> Option<Fingerprint> {
     let decoded = from_log(text, Producer::Sqs, PayloadKind::Text);
-    let found = fingerprint::compute(&decoded);
+    let found = sample::fingerprint_of(&decoded, &Redactor::default());
     (found.kind == fingerprint::Kind::ErrorText).then_some(found)
 }

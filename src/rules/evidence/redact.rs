@@ -24,6 +24,8 @@ mod command_line;
 mod encoded;
 mod iban;
 mod json;
+mod link;
+mod manifest;
 mod number;
 mod percent;
 mod php;
@@ -32,6 +34,8 @@ mod prefix;
 mod protobuf;
 mod scan;
 mod secret_name;
+mod sql;
+mod table;
 mod token;
 mod value;
 mod webhook;
@@ -164,6 +168,24 @@ impl Redactor {
             }
         }
         Cow::Owned(placeholder(TEXT, text))
+    }
+
+    /// Returns a text with each match as its kind alone, `<token>`, as masks are written. What is
+    /// encoded stays.
+    pub fn mask_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let found = self.find_matches(text);
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for Match { start, end, kind } in found {
+            out.push_str(&text[from..start]);
+            out.push_str(&format!("<{kind}>"));
+            from = end;
+        }
+        out.push_str(&text[from..]);
+        Cow::Owned(out)
     }
 
     /// Redacts the parts between placeholders once, each as if it stood alone; `None` if nothing

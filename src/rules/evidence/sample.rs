@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::bundle::{Group, Sampled, SnsOrigin};
 use super::decode::{Content, Decoded, decode};
+use super::fingerprint::{self, Fingerprint};
 use super::message::{Attribute, Message};
 use super::redact::Redactor;
 use super::sender;
@@ -13,6 +14,32 @@ use crate::time::Timestamp;
 
 /// Longest ARN of a topic or subscription that is kept.
 const ARN_MAX: usize = 512;
+
+/// Returns the fingerprint of a message. Its texts are those of the redacted message, because a mask
+/// can hide by what redaction knows a secret, such as the host of a webhook. Its id is that of the
+/// message as received, and does not depend on the configuration.
+pub fn fingerprint_of(decoded: &Decoded, redactor: &Redactor) -> Fingerprint {
+    let found = fingerprint::compute(decoded);
+    let mut clean = decoded.clone();
+    let error = &mut clean.error;
+    let texts = [&mut error.code, &mut error.exception, &mut error.message];
+    let texts = texts.into_iter().flatten().map(|part| &mut part.text);
+    let texts = texts.chain(&mut error.function).chain(&mut error.place);
+    let texts = texts.chain(error.owners.iter_mut().map(|(_, name)| name));
+    // The title of XML and of other serializations has names only.
+    let content = match &mut clean.content {
+        Content::Text(text) if found.message.is_some() => Some(text),
+        _ => None,
+    };
+    for text in texts.chain(content) {
+        *text = redactor.mask_text(text).into_owned();
+    }
+    if clean == *decoded {
+        return found;
+    }
+    let shown = fingerprint::compute(&clean);
+    Fingerprint { id: found.id, kind: found.kind, paths: found.paths, ..shown }
+}
 
 /// Returns the bundle line of a message. Without a redactor the texts stay as received.
 pub fn sampled_message(
@@ -109,8 +136,7 @@ pub fn json_line(message: &Message, kept: &Sampled, raw: bool) -> Vec<u8> {
     serde_json::to_vec(raw.as_ref().unwrap_or(kept)).unwrap_or_default()
 }
 
-/// Redacts matches of the configured patterns in a group. The built-in kinds are masked already, so
-/// that a fingerprint does not depend on the configuration.
+/// Redacts what is left in the texts of a group: names of keys and types, and what a log has said.
 pub fn redact_group(group: &mut Group, redactor: &Redactor) {
     let texts = [
         Some(&mut group.title),
@@ -122,3 +148,6 @@ pub fn redact_group(group: &mut Group, redactor: &Redactor) {
         *text = redactor.redact_text(text).into_owned();
     }
 }
+
+#[cfg(test)]
+mod tests;

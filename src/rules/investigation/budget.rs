@@ -55,6 +55,7 @@ pub struct Budget {
 impl Document for Budget {
     const NAME: &str = "budget";
     const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some("which forgets what was spent until now");
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation

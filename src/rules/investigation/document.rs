@@ -30,6 +30,10 @@ impl Sessions {
 impl Document for Sessions {
     const NAME: &str = "sessions";
     const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some(
+        "then run 'dlq-log --json --since 7d | dlq-investigate', which finds the open \
+         incidents and running sessions again; cooldowns and ended sessions are forgotten",
+    );
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         let (sessions, incidents) = (&mut self.sessions, &mut self.incidents);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::incident::Incident;
 use super::session::Session;
 use crate::error::Error;
+use crate::rules::queue::document::{Watched, WatchedQueue};
 use crate::text::{count, nearest, safe, shorten};
 
 /// The most sessions or places that a refusal names.
@@ -88,7 +89,13 @@ pub fn is_open(incident: &Incident, queue: &str) -> bool {
 }
 
 /// Returns the ARN of the one queue with open incidents that a person names by name, URL or ARN.
-pub fn open_queue(incidents: &[Incident], queue: &str, doing: &str) -> Result<String, Error> {
+/// `polled` has the queues for which `dlq-poll` has an open incident.
+pub fn open_queue(
+    incidents: &[Incident],
+    polled: &Watched,
+    queue: &str,
+    doing: &str,
+) -> Result<String, Error> {
     let named_so = incidents.iter().filter(|one| is_open(one, queue));
     let arns: BTreeSet<&str> = named_so.map(|one| one.queue.arn.as_str()).collect();
     match (arns.first(), arns.len()) {
@@ -96,7 +103,7 @@ pub fn open_queue(incidents: &[Incident], queue: &str, doing: &str) -> Result<St
         (Some(_), _) => Err(in_several_places(queue, &arns)),
         (None, _) => {
             let shown = shorten(queue, NAME_MAX);
-            let why = no_incident(incidents, queue);
+            let why = no_incident(incidents, polled, queue);
             Err(Error::failed(doing, safe(&shown), why))
         }
     }
@@ -110,8 +117,18 @@ pub fn in_several_places(queue: &str, arns: &BTreeSet<&str>) -> Error {
     Error::wrong(format!("queue '{queue}' is in {places} places; give one of {arns}"))
 }
 
-/// Returns the reason why no open incident is meant.
-pub fn no_incident(incidents: &[Incident], queue: &str) -> String {
+/// Returns the reason why no open incident is meant: also that only `dlq-poll` knows it yet.
+pub fn no_incident(incidents: &[Incident], polled: &Watched, queue: &str) -> String {
+    let is_polled = |entry: &WatchedQueue| {
+        let own = &entry.queue;
+        entry.record.incident.is_some()
+            && [&own.name, &own.url, &own.arn].into_iter().any(|it| it == queue)
+    };
+    if polled.entries().any(is_polled) {
+        return "dlq-investigate has not yet seen its open incident; pipe the journal into it: \
+                'dlq-log | dlq-investigate'"
+            .to_owned();
+    }
     let open = incidents.iter().filter(|one| one.closed_at.is_none());
     let names: BTreeSet<&str> = open.map(|one| one.queue.name.as_str()).collect();
     let none = "the queue has no open incident";
@@ -182,7 +199,24 @@ mod tests {
             (incident("eu-west-1", "orders-dlq"), incident("us-east-1", "orders-dlq"));
         let users = incident("us-east-1", "users-dlq");
         let all = [closed, here, there, users];
-        let find = |queue: &str| open_queue(&all, queue, "investigate queue");
+        let polled: Watched = serde_json::from_value(serde_json::json!({
+            "version": 1, "floor": 0, "rounds": {}, "queues": {"arn:new": {
+                "queue": Queue { name: "new-dlq".into(), arn: "arn:new".into(), ..Queue::default() },
+                "record": {
+                    "seq": 1, "sampled_at": Timestamp::from_millis(0), "misses": 0, "zeros": null,
+                    "fall": null, "read": null, "cohorts": [], "retention_s": null,
+                    "incident": {"id": "i", "raised_at": Timestamp::from_millis(0),
+                                 "raised_depth": 3, "next_step": 6, "tier": null},
+                },
+            }},
+        }))
+        .unwrap();
+        for name in ["new-dlq", "arn:new"] {
+            let why = no_incident(&all, &polled, name);
+            assert!(why.starts_with("dlq-investigate has not yet seen its open incident"), "{why}");
+        }
+        assert_eq!(no_incident(&all[..1], &polled, "old-dlq"), "no queue has an open incident");
+        let find = |queue: &str| open_queue(&all, &Watched::default(), queue, "investigate queue");
         let (arn, other) =
             ("arn:aws:sqs:us-east-1:1:orders-dlq", "arn:aws:sqs:eu-west-1:1:orders-dlq");
         assert_eq!(find("users-dlq").unwrap(), "arn:aws:sqs:us-east-1:1:users-dlq");
@@ -201,6 +235,9 @@ mod tests {
             let sentence = format!("cannot investigate queue '{queue}': {why}");
             assert_eq!(find(queue), Err(Error::Failed(sentence)));
         }
-        assert_eq!(no_incident(&all[..1], "orders-dlq"), "no queue has an open incident");
+        assert_eq!(
+            no_incident(&all[..1], &Watched::default(), "orders-dlq"),
+            "no queue has an open incident"
+        );
     }
 }

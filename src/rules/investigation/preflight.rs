@@ -7,8 +7,9 @@ use super::preflight_skip::{
 use crate::event::Queue;
 use crate::rules::triage::{CodeFault, Triage};
 
-/// The confidence from which a triage makes an investigation unnecessary.
-const CONFIDENCE_MIN: f64 = 0.8;
+/// The confidence from which a triage makes an investigation unnecessary: that of ten proven messages
+/// of any number. An agent would see no more of them.
+const CONFIDENCE_MIN: f64 = 0.7;
 
 /// The reason why there is no sample.
 #[derive(Debug, Clone, PartialEq, Eq)]

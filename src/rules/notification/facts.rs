@@ -1,6 +1,6 @@
 //! The facts of an event that the stages of notification decide by.
 //!
-//! Promises: every type of event has a [`Change`]; equal lines have equal facts. Pure.
+//! Promises: every type of event has a [`TopicChange`]; equal lines have equal facts. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// What an event says about its topic.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum TopicChange {
     /// The problem begins.
     Begins,
     /// The problem exists, and is reported again in every round.
@@ -38,7 +38,7 @@ pub struct EventFacts {
     pub incident: Option<String>,
     /// The key of the problem that the event is about.
     pub topic: String,
-    pub change: Change,
+    pub change: TopicChange,
     /// Whether work on the incident begins (true) or ends (false) with the event.
     pub working: Option<bool>,
     /// The most frequent cause, by its fingerprint, when the event names it.
@@ -65,7 +65,7 @@ impl EventFacts {
             // An event whose payload names no topic is one of its own.
             topic: format!("event\n{}\n{}", head.source, head.id),
             subject,
-            change: Change::News,
+            change: TopicChange::News,
             working: None,
             cause: None,
             depth: None,
@@ -81,72 +81,72 @@ impl EventFacts {
         let (topic, change) = match data {
             AnyPayload::QueueRaised(data) => {
                 self.depth = Some(data.depth);
-                (of_queue("queue", &data.queue), Change::Begins)
+                (of_queue("queue", &data.queue), TopicChange::Begins)
             }
             AnyPayload::QueueGrew(data) => {
                 self.depth = Some(data.depth);
-                (of_queue("queue", &data.queue), Change::Grows(data.depth))
+                (of_queue("queue", &data.queue), TopicChange::Grows(data.depth))
             }
             AnyPayload::QueueExpiring(data) => {
                 self.depth = data.depth;
-                (of_queue("queue", &data.queue), Change::Nears(data.tier))
+                (of_queue("queue", &data.queue), TopicChange::Nears(data.tier))
             }
             AnyPayload::QueueCleared(data) => {
                 let lost = data.cause == "expired";
-                (of_queue("queue", &data.queue), Change::Ends { lost })
+                (of_queue("queue", &data.queue), TopicChange::Ends { lost })
             }
             AnyPayload::QueueGone(data) => {
                 let lost = data.last_depth.is_none_or(|depth| depth > 0);
-                (of_queue("queue", &data.queue), Change::Ends { lost })
+                (of_queue("queue", &data.queue), TopicChange::Ends { lost })
             }
-            AnyPayload::QueueLossSuspected(data) => (of_queue("queue", &data.queue), Change::News),
+            AnyPayload::QueueLossSuspected(data) => (of_queue("queue", &data.queue), TopicChange::News),
             AnyPayload::QueueSampled(data) => {
                 let first = data.fingerprints.into_iter().next();
                 self.cause = first.map(|cause| NamedCause { id: cause.id, title: cause.title });
-                (of_queue("queue", &data.queue), Change::Progress)
+                (of_queue("queue", &data.queue), TopicChange::Progress)
             }
             AnyPayload::QueueUnreadable(data) => {
-                (of_queue("unreadable", &data.queue), Change::Begins)
+                (of_queue("unreadable", &data.queue), TopicChange::Begins)
             }
             AnyPayload::QueueReadable(data) => {
-                (of_queue("unreadable", &data.queue), Change::Ends { lost: false })
+                (of_queue("unreadable", &data.queue), TopicChange::Ends { lost: false })
             }
-            AnyPayload::QueueLinted(data) => (of_queue("lint", &data.queue), Change::Persists),
+            AnyPayload::QueueLinted(data) => (of_queue("lint", &data.queue), TopicChange::Persists),
             AnyPayload::PollFailed(data) => {
                 let scope = [data.account, data.region].map(Option::unwrap_or_default);
-                (format!("poll\n{}", scope.join("\n")), Change::Persists)
+                (format!("poll\n{}", scope.join("\n")), TopicChange::Persists)
             }
-            AnyPayload::PollMissing(_) => ("missing".to_owned(), Change::Begins),
+            AnyPayload::PollMissing(_) => ("missing".to_owned(), TopicChange::Begins),
             AnyPayload::PollResumed(_) => {
-                ("missing".to_owned(), Change::Ends { lost: false })
+                ("missing".to_owned(), TopicChange::Ends { lost: false })
             }
             AnyPayload::InvestigationStarted(data) => {
                 self.working = Some(true);
-                (of_queue("queue", &data.queue), Change::Progress)
+                (of_queue("queue", &data.queue), TopicChange::Progress)
             }
             AnyPayload::InvestigationProgressed(data) => {
-                (of_queue("queue", &data.queue), Change::Progress)
+                (of_queue("queue", &data.queue), TopicChange::Progress)
             }
             AnyPayload::InvestigationSkipped(data) => {
                 let is_news = self.severity >= Severity::Warn;
-                let change = if is_news { Change::News } else { Change::Progress };
+                let change = if is_news { TopicChange::News } else { TopicChange::Progress };
                 (of_queue("queue", &data.queue), change)
             }
             AnyPayload::InvestigationCompleted(data) => {
                 self.working = Some(false);
-                (of_queue("queue", &data.queue), Change::News)
+                (of_queue("queue", &data.queue), TopicChange::News)
             }
             AnyPayload::InvestigationFailed(data) => {
                 self.working = Some(false);
-                (of_queue("queue", &data.queue), Change::News)
+                (of_queue("queue", &data.queue), TopicChange::News)
             }
             AnyPayload::InvestigationTimedOut(data) => {
                 self.working = Some(false);
-                (of_queue("queue", &data.queue), Change::News)
+                (of_queue("queue", &data.queue), TopicChange::News)
             }
             AnyPayload::InvestigationStopped(data) => {
                 self.working = Some(false);
-                (of_queue("queue", &data.queue), Change::News)
+                (of_queue("queue", &data.queue), TopicChange::News)
             }
             _ => return,
         };
@@ -157,7 +157,7 @@ impl EventFacts {
     pub fn concerns_all(&self) -> bool {
         self.working.is_some()
             || self.cause.is_some()
-            || matches!(self.change, Change::Begins | Change::Ends { .. })
+            || matches!(self.change, TopicChange::Begins | TopicChange::Ends { .. })
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::ack::Acks;
 use super::escalate::due_steps;
-use super::facts::{Change, EventFacts};
+use super::facts::{TopicChange, EventFacts};
 use super::group::{DueNotice, clear_wait};
 use super::inhibit::{Growth, judge_growth};
 use super::notices::Problem;
@@ -99,19 +99,19 @@ pub fn judge_event(
     let decision = decide(topic, problem, facts, routing, now);
     topic.touched = topic.touched.max(facts.at);
     topic.subject.clone_from(&facts.subject);
-    topic.persists = facts.change == Change::Persists;
+    topic.persists = facts.change == TopicChange::Persists;
     match (&facts.change, decision) {
-        (Change::Ends { .. }, _) => {
+        (TopicChange::Ends { .. }, _) => {
             topic.ended_at = topic.ended_at.or(Some(now));
             topic.pending.retain(|one| matches!(one.reason, SendReason::Ended | SendReason::News));
         }
-        (Change::Begins, Decision::Drop(DropReason::Flapping)) => {
+        (TopicChange::Begins, Decision::Drop(DropReason::Flapping)) => {
             topic.ended_at = None;
             topic.pending.retain(|one| one.reason != SendReason::Ended);
             topic.flaps.retain(|at| now.since(*at) <= super::group::FLAP_SPAN);
             topic.flaps.push(now);
         }
-        (Change::Begins | Change::Persists, Decision::Send(..)) => restart(topic),
+        (TopicChange::Begins | TopicChange::Persists, Decision::Send(..)) => restart(topic),
         _ => {}
     }
     if facts.incident.is_some() {
@@ -156,12 +156,12 @@ fn decide(
     let policy = routing.policy;
     let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
     if !routing.is_routed {
-        let is_back = matches!(facts.change, Change::Begins) && topic.ended_at.is_some();
+        let is_back = matches!(facts.change, TopicChange::Begins) && topic.ended_at.is_some();
         return Drop(if is_back && topic.told.is_some() { Flapping } else { NotRouted });
     }
     match &facts.change {
-        Change::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
-        Change::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
+        TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
+        TopicChange::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
             Some(ended) if !topic.is_end_told && is_flapping(topic, ended, policy, now) => {
                 Drop(Flapping)
             }
@@ -173,12 +173,12 @@ fn decide(
             }
             _ => Send(SendReason::New, now.plus(policy.group_wait)),
         },
-        Change::Persists if topic.told.is_some() || waits_to_begin => {
+        TopicChange::Persists if topic.told.is_some() || waits_to_begin => {
             let is_new = facts.at.since(topic.touched) > PERSISTS_FOR && !waits_to_begin;
             if is_new { Send(SendReason::New, now.plus(policy.group_wait)) } else { Drop(AlreadyTold) }
         }
-        Change::Persists => Send(SendReason::New, now.plus(policy.group_wait)),
-        Change::Grows(depth) => match &topic.told {
+        TopicChange::Persists => Send(SendReason::New, now.plus(policy.group_wait)),
+        TopicChange::Grows(depth) => match &topic.told {
             None if waits_to_begin => Drop(AlreadyTold),
             None => Send(SendReason::New, now.plus(policy.group_wait)),
             Some(told) => match judge_growth(told, problem, *depth, facts.severity) {
@@ -187,20 +187,20 @@ fn decide(
                 Growth::Update | Growth::Inhibited => Update,
             },
         },
-        Change::Nears(tier) => {
+        TopicChange::Nears(tier) => {
             let is_told = topic.told.as_ref().is_some_and(|told| told.tiers.contains(tier));
             if is_told { Drop(AlreadyTold) } else { Send(SendReason::Tier, now) }
         }
-        Change::Ends { lost: true } if !topic.is_end_told => Send(SendReason::Ended, now),
-        Change::Ends { .. } if topic.ended_at.is_some() => Drop(AlreadyTold),
-        Change::Ends { .. } if topic.told.is_none() && !topic.pending.is_empty() => Drop(Over),
-        Change::Ends { .. } => {
+        TopicChange::Ends { lost: true } if !topic.is_end_told => Send(SendReason::Ended, now),
+        TopicChange::Ends { .. } if topic.ended_at.is_some() => Drop(AlreadyTold),
+        TopicChange::Ends { .. } if topic.told.is_none() && !topic.pending.is_empty() => Drop(Over),
+        TopicChange::Ends { .. } => {
             Send(SendReason::Ended, now.plus(clear_wait(topic, policy.clear_wait, now)))
         }
-        Change::News => Send(SendReason::News, now),
-        Change::Progress if routing.is_named => Send(SendReason::News, now),
-        Change::Progress if topic.is_open() => Update,
-        Change::Progress => Drop(Progress),
+        TopicChange::News => Send(SendReason::News, now),
+        TopicChange::Progress if routing.is_named => Send(SendReason::News, now),
+        TopicChange::Progress if topic.is_open() => Update,
+        TopicChange::Progress => Drop(Progress),
     }
 }
 
@@ -375,7 +375,7 @@ fn tell(topic: &mut Topic, now: Timestamp) {
         told.line.clone_from(&one.line);
         if let Some(facts) = facts {
             told.depth = facts.depth.or(told.depth);
-            if let Change::Nears(tier) = facts.change {
+            if let TopicChange::Nears(tier) = facts.change {
                 told.tiers.push(tier);
             }
         }

@@ -153,6 +153,10 @@ fn is_zero(number: &u64) -> bool {
 impl Document for Notices {
     const NAME: &str = "notices";
     const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some(
+        "then run 'dlq-log --json --since 1h | dlq-notify', which repeats the notices of the \
+         last hour",
+    );
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::NOTICE, &mut self.handled, &mut rest.handled, |entry| entry.key.id());

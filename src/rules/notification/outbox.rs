@@ -151,7 +151,8 @@ impl OutboxEntry {
 
     /// Returns whether it has become old news.
     pub fn is_old_news(&self, now: Timestamp) -> bool {
-        now.since(self.queued_at) >= OLD_NEWS
+        // A replay decides about events of the past.
+        now.since(self.queued_at.min(self.delivery.at)) >= OLD_NEWS
     }
 }
 

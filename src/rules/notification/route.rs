@@ -268,13 +268,14 @@ mod tests {
     #[test]
     fn default_notifies_of_problems_and_their_end() {
         let router = two(None, Some(Least::Error), Vec::new());
-        let rows: [(&str, &str, &[usize]); 13] = [
+        let rows: [(&str, &str, &[usize]); 14] = [
             ("queue.raised", "ERROR", &[C, D]),
             ("queue.expiring", "WARN", &[C]),
             ("queue.expiring", "FATAL", &[C, D]),
             ("queue.found", "INFO", &[]),
             ("queue.cleared", "INFO", &[C]),
             ("investigation.completed", "INFO", &[C]),
+            ("investigation.skipped", "WARN", &[C]),
             ("investigation.started", "INFO", &[]),
             ("queue.polled", "DEBUG", &[]),
             ("poll.finished", "DEBUG", &[]),

@@ -98,7 +98,7 @@ impl DiscoveryDoc {
 impl Document for DiscoveryDoc {
     const NAME: &str = "discovery";
     const VERSION: u64 = 1;
-    const IS_CACHE: bool = true;
+    const WITHOUT: Option<&str> = None;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::ENTRY, &mut self.entries, &mut rest.entries, |entry| entry.key.id());

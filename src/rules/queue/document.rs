@@ -105,6 +105,8 @@ impl Watched {
 impl Document for Watched {
     const NAME: &str = "queues";
     const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> =
+        Some("then run 'dlq-poll', which raises each queue that is not empty as a new incident");
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.value(Self::FLOOR, &mut self.floor, &mut rest.floor);
@@ -372,6 +374,22 @@ mod tests {
             other => panic!("{other:?}"),
         });
         heads.filter(|(kind, _)| *kind != Type::QueuePolled).collect()
+    }
+
+    #[test]
+    fn sample_narrows_the_loss_in_standard_queues_only() {
+        let standard = target("a", 0);
+        let fifo = Queue { fifo: true, ..target("b.fifo", 0).queue };
+        let fifo = DeadLetterQueue { queue: fifo, ..target("b.fifo", 0) };
+        let mut doc = Watched::default();
+        let readings = [polled(&standard, 10, Ok(2)), polled(&fifo, 10, Ok(2))];
+        round(&mut doc, 10, &readings);
+        for (name, sent_at) in [("arn:a", Some(at(-50))), ("arn:b.fifo", None), ("arn:quiet", None)]
+        {
+            doc.add_sample(name, at(-50));
+            let record = doc.record(name);
+            assert_eq!(record.and_then(|record| record.oldest_sent_at), sent_at, "{name}");
+        }
     }
 
     #[test]

@@ -86,6 +86,28 @@ impl<'a> GroupContext<'a> {
         self.is_covered() || self.sampled >= SAMPLE_MIN
     }
 
+    /// Returns the numbers of sampled messages and of all, when the sample is a part.
+    pub(super) fn unseen(&self) -> Option<(u64, u64)> {
+        let depth = self.queue.depth.filter(|depth| self.sampled < *depth)?;
+        Some((self.sampled, depth))
+    }
+
+    /// Returns the share of the queue's messages that the sample says something of, rounded down: all
+    /// that were seen, and of the others the share that shows no other cause with a certainty of 95 %
+    /// (the lower bound of Wilson's interval for n of n, n / (n + 1.96²)).
+    pub(super) fn share_covered(&self) -> f64 {
+        if self.is_covered() {
+            return 1.0;
+        }
+        let seen = self.sampled as f64;
+        let bound = seen / (seen + 1.96 * 1.96);
+        let share = self.queue.depth.map_or(bound, |depth| {
+            let depth = depth as f64;
+            (seen + (depth - seen) * bound) / depth
+        });
+        (share * 100.0).floor() / 100.0
+    }
+
     pub(super) fn are_too_old(&self) -> bool {
         let is_age = |word: &str| {
             error_patterns::category_of_code(word) == Some(Category::ExpiredOrDuplicate)

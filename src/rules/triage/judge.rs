@@ -5,15 +5,14 @@
 use super::basis::{Basis, CODE, CODE_AND_TEXT, SUGGESTION, TEXT};
 use super::case::{GroupContext, SEVERAL};
 use super::proof::Authorship;
-use super::{Category, CodeFault, RedriveAdvice, Triage, commands, error_patterns, sentences};
+use super::{
+    Category, CodeFault, RedriveAdvice, Triage, commands, error, error_patterns, has_error,
+    sentences,
+};
 use crate::rules::evidence::bundle::Group;
-use crate::text::{safe, shorten};
 
 /// Most messages that are cited for a group.
 const CITED: usize = 3;
-
-/// Most characters of an error in a title.
-const ERROR_MAX: usize = 80;
 
 pub(super) fn triage(case: &GroupContext) -> Triage {
     let (sign, basis) = judge_error(case);
@@ -30,14 +29,19 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         None => judge_counts(case),
     };
     let confidence = confidence(case, category, basis);
+    let is_coded = matches!(basis, Basis::Code | Basis::CodeAndText | Basis::Claimed);
     let fault = match category {
         Category::Throttling
         | Category::Permission
         | Category::MissingTarget
         | Category::ThirdPartyBurst
-            if confidence >= CODE || basis == Basis::Claimed && case.stands_for_all() =>
+            if is_coded && case.stands_for_all() =>
         {
-            if basis == Basis::Claimed { CodeFault::Unconfirmed } else { CodeFault::NotACodeBug }
+            if basis == Basis::Claimed {
+                CodeFault::Unconfirmed
+            } else {
+                CodeFault::NotACodeBug
+            }
         }
         Category::CodeError if confidence >= TEXT => CodeFault::CodeBug,
         _ => CodeFault::Unknown,
@@ -49,7 +53,6 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         }
         _ => RedriveAdvice::AfterFix,
     };
-    let is_coded = matches!(basis, Basis::Code | Basis::CodeAndText | Basis::Claimed);
     let is_few = is_coded && !case.stands_for_all();
     Triage {
         group: case.group.item.clone(),
@@ -63,6 +66,7 @@ pub(super) fn triage(case: &GroupContext) -> Triage {
         confidence,
         title: sentences::title(category, basis),
         reason: sentences::reason(category, basis, case.group.count, is_few),
+        unseen: case.unseen(),
         evidence: evidence(case, category),
         commands: commands::next_commands(case, category, basis),
         redrive,
@@ -115,24 +119,6 @@ fn judge_error(case: &GroupContext) -> (Option<Category>, Basis) {
     }
 }
 
-/// Returns the class and text of the error, on one line.
-fn error(group: &Group) -> Option<String> {
-    let class = group.exception.as_deref().map(|class| class.rsplit('.').next().unwrap_or(class));
-    let text = match (class.or(group.code.as_deref()), group.message.as_deref()) {
-        (Some(class), Some(text)) if !text.starts_with(class) => format!("{class}: {text}"),
-        (_, Some(text)) => text.to_owned(),
-        (class, None) => class?.to_owned(),
-    };
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = safe(&shorten(text.trim_end_matches('.'), ERROR_MAX)).into_owned();
-    Some(text).filter(|text| has_error(group) && !text.is_empty())
-}
-
-/// Returns whether the messages of a group state an error.
-fn has_error(group: &Group) -> bool {
-    matches!(group.kind.as_str(), "error_text" | "producer_error")
-}
-
 /// Returns the category that counts and settings suggest when there is no error.
 fn judge_counts(case: &GroupContext) -> (Category, Basis) {
     let Group { count, distinct, .. } = *case.group;
@@ -158,7 +144,8 @@ fn confidence(case: &GroupContext, category: Category, basis: Basis) -> f64 {
     };
     // No code names the fault in a lasting failure, or the reason why a message became too old.
     let is_open = matches!(category, Category::Dependency | Category::ExpiredOrDuplicate);
-    if is_open || !case.stands_for_all() { confidence.min(TEXT) } else { confidence }
+    let is_weak = is_open || !case.stands_for_all();
+    confidence.min(if is_weak { TEXT } else { case.share_covered() })
 }
 
 fn evidence(case: &GroupContext, category: Category) -> Vec<String> {

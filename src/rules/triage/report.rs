@@ -11,7 +11,7 @@ use super::{BundleContents, CodeFault, RedriveAdvice, Triage};
 use crate::event::{Finding, Queue};
 use crate::markdown::{EXCERPT, LIST, Page, in_words, or_unknown, span, span_of};
 use crate::rules::evidence::bundle::{Group, QueueFacts};
-use crate::rules::report::{self, LossFacts, queue_with_sources, shown};
+use crate::rules::report::{self, Lead, LossFacts, queue_with_sources, shown};
 use crate::text::count;
 
 const BY_RULES: &str = "built-in rules";
@@ -29,15 +29,15 @@ pub fn render(bundle: &BundleContents, triages: &[Triage], loss: LossFacts) -> S
         Some(error) => out.line(format!("# Triage: {error}; {title}\n")),
         None => out.line(format!("# Triage: {title}\n")),
     }
-    report::head(&mut out, &queue, loss, facts.depth, facts.retention_s);
-    if let Some(first) = first {
-        let place = first.place.as_deref().map(|place| format!(" at {}", span(place)));
-        let cause = error.map(|error| error + &place.unwrap_or_default());
-        out.facts([
-            ("Cause", cause.unwrap_or_else(|| first.title.clone())),
-            ("First", first.next.first().cloned().unwrap_or_default()),
-        ]);
-    }
+    let lead = first.map(|first| Lead {
+        error: first.error.clone(),
+        place: first.place.clone(),
+        words: first.title.clone(),
+        first: first.next.first().cloned(),
+    });
+    let lead = lead.unwrap_or_else(unknown);
+    let depth = (facts.depth, bundle.sampled());
+    report::head(&mut out, &queue, depth, loss, facts.retention_s, lead);
     let advice = triages.iter().map(|each| each.redrive).max().unwrap_or(RedriveAdvice::DoNot);
     let sure = report::confidence(verdict.confidence, BY_RULES);
     report::judgement(&mut out, &verdict.status, sure, report::redrive(advice, &queue));
@@ -64,7 +64,7 @@ pub fn render(bundle: &BundleContents, triages: &[Triage], loss: LossFacts) -> S
 pub fn render_without_sample(queue: &Queue, why: &str, loss: LossFacts) -> String {
     let mut out = Page::default();
     out.line("# Triage: the cause is unknown\n");
-    report::head(&mut out, queue, loss, None, None);
+    report::head(&mut out, queue, (None, 0), loss, None, unknown());
     let (sure, advice) = (report::confidence(None, BY_RULES), RedriveAdvice::DoNot);
     report::judgement(&mut out, "inconclusive", sure, report::redrive(advice, queue));
     out.heading("What is not known");
@@ -72,6 +72,11 @@ pub fn render_without_sample(queue: &Queue, why: &str, loss: LossFacts) -> Strin
     let facts = QueueFacts { queue: queue.clone(), ..QueueFacts::default() };
     report::queue_settings(&mut out, &facts);
     out.text()
+}
+
+/// Returns the head of a report without a cause.
+fn unknown() -> Lead {
+    Lead { words: "unknown".into(), ..Lead::default() }
 }
 
 fn cause(bundle: &BundleContents, triage: &Triage, is_single: bool) -> String {
@@ -139,7 +144,7 @@ fn excerpt(bundle: &BundleContents, id: &str) -> String {
 fn unknowns(out: &mut Page, bundle: &BundleContents, triages: &[Triage]) {
     out.heading("What is not known");
     let queue = &bundle.queue;
-    let sampled: u64 = bundle.fingerprints.fingerprints.iter().map(|group| group.count).sum();
+    let sampled = bundle.sampled();
     match queue.depth {
         None => {
             out.line("- The number of messages. Messages outside the sample may have other causes.")

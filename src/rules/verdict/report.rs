@@ -14,8 +14,8 @@ use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, or_unknown, prose, span, span_of};
 use crate::money::Usd;
 use crate::rules::evidence::bundle::QueueFacts;
-use crate::rules::report::{self, LossFacts, queue_with_sources};
-use crate::rules::triage::BundleContents;
+use crate::rules::report::{self, Lead, LossFacts, queue_with_sources};
+use crate::rules::triage::{self, BundleContents};
 use crate::text::count;
 use crate::time::show_span;
 
@@ -59,7 +59,8 @@ impl Report<'_> {
         let verdict = &self.checked.verdict;
         let mut out = Page::default();
         out.line(format!("# {}\n", prose(&verdict.title)));
-        report::head(&mut out, &queue, loss, facts.depth, facts.retention_s);
+        let depth = (facts.depth, self.bundle.sampled());
+        report::head(&mut out, &queue, depth, loss, facts.retention_s, self.lead());
         let sure = report::confidence(verdict.confidence, BY_MODEL);
         let redrive = report::redrive(verdict.redrive, &queue);
         report::judgement(&mut out, verdict.status.as_str(), sure, redrive);
@@ -102,6 +103,18 @@ impl Report<'_> {
         });
         report::queue_settings(&mut out, &facts);
         out.text()
+    }
+
+    /// Returns the error of the largest group that states one, its place, and what to do first.
+    fn lead(&self) -> Lead {
+        let verdict = &self.checked.verdict;
+        let mut groups = self.bundle.fingerprints.fingerprints.iter();
+        Lead {
+            error: groups.find_map(triage::error),
+            place: self.place(),
+            words: prose(&verdict.title),
+            first: verdict.next_steps.first().map(|step| prose(step)),
+        }
     }
 
     /// Returns the place in the code that the first claim with an existing one cites, else that of
@@ -193,7 +206,8 @@ pub fn render_unchecked(
     let word = |text: &Option<String>| or_unknown(text.as_deref(), span);
     let mut out = Page::default();
     out.line(format!("# {}\n", prose(verdict.title.as_deref().unwrap_or("Investigation"))));
-    report::head(&mut out, queue, loss, None, None);
+    let words = verdict.title.as_deref().map_or("unknown".into(), prose);
+    report::head(&mut out, queue, (None, 0), loss, None, Lead { words, ..Lead::default() });
     let sure = report::confidence(verdict.confidence, "the agent");
     let advice = RedriveAdvice::ALL
         .iter()

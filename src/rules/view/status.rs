@@ -19,6 +19,7 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::queue::document::{Watched, WatchedQueue};
+use crate::rules::queue::expiry::{self, ExpiryWindow};
 use crate::time::Timestamp;
 
 /// The documents; None for one that could not be read.
@@ -66,6 +67,13 @@ pub struct IncidentRow {
     /// The oldest message is lost by this time.
     pub expires_before: Option<Timestamp>,
     pub investigation: InvestigationState,
+}
+
+impl IncidentRow {
+    /// Returns the range in which the first message is lost.
+    pub fn window(&self) -> ExpiryWindow {
+        ExpiryWindow { after: self.expires_after, before: self.expires_before }
+    }
 }
 
 /// The state of an incident's investigation.
@@ -178,17 +186,20 @@ fn open(
 ) -> Vec<IncidentRow> {
     let recorded = sessions.map_or(&[][..], |sessions| &sessions.incidents);
     let entries: Vec<&WatchedQueue> = watched.map_or_else(Vec::new, |all| all.entries().collect());
-    let row = |one: &Incident, entry: Option<&&WatchedQueue>, investigation| IncidentRow {
-        incident: one.id.clone(),
-        queue: one.queue.name.clone(),
-        arn: one.queue.arn.clone(),
-        region: one.queue.region.clone(),
-        account: one.queue.account.clone(),
-        depth: entry.map_or(one.depth, |entry| depth(entry)),
-        since: one.raised_at,
-        expires_after: one.expires_after,
-        expires_before: one.expires_before,
-        investigation,
+    let row = |one: &Incident, entry: Option<&&WatchedQueue>, investigation| {
+        let window = loss(one, entry.copied(), now);
+        IncidentRow {
+            incident: one.id.clone(),
+            queue: one.queue.name.clone(),
+            arn: one.queue.arn.clone(),
+            region: one.queue.region.clone(),
+            account: one.queue.account.clone(),
+            depth: entry.map_or(one.depth, |entry| depth(entry)),
+            since: one.raised_at,
+            expires_after: window.after,
+            expires_before: window.before,
+            investigation,
+        }
     };
     let of_stream = recorded.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
@@ -197,19 +208,32 @@ fn open(
     });
     let polled = entries.iter().filter_map(|entry| {
         let one = entry.record.incident.as_ref()?;
-        let window = entry.record.window(None);
         let is_recorded = recorded.iter().any(|other| other.id == one.id);
-        let mut unseen = Incident::new(&one.id, entry.queue.clone(), one.raised_at);
-        (unseen.expires_after, unseen.expires_before) = (window.after, window.before);
+        let unseen = Incident::new(&one.id, entry.queue.clone(), one.raised_at);
         let none = InvestigationState { state: "none", ..InvestigationState::default() };
         (!is_recorded).then(|| row(&unseen, Some(entry), none))
     });
     let mut open: Vec<IncidentRow> = of_stream.chain(polled).collect();
     open.sort_by_key(|one| {
-        let loss = one.expires_after.or(one.expires_before);
+        let loss = one.window().first();
         (loss.is_none(), loss, one.since, one.incident.clone())
     });
     open
+}
+
+/// Returns when messages are lost: by the record of `dlq-poll` where the incident is open there,
+/// because the end of an incident's own range is that of messages which may be gone.
+fn loss(one: &Incident, entry: Option<&WatchedQueue>, now: Timestamp) -> ExpiryWindow {
+    let is_open = |entry: &&WatchedQueue| {
+        entry.record.incident.as_ref().is_some_and(|open| open.id == one.id)
+    };
+    let Some(polled) = entry.filter(is_open).map(|entry| entry.record.window(None)) else {
+        return one.window();
+    };
+    // Only events tell the settings of the sources, and so the first moment of a loss.
+    let is_past = one.expires_before.is_some_and(|end| expiry::is_lost(end, now));
+    let after = one.expires_after.filter(|_| !is_past);
+    ExpiryWindow { after, before: None }.with_loss_at(polled.before)
 }
 
 /// Returns the depth, unless the last attempt to read the queue failed.

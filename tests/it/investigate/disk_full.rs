@@ -1,10 +1,9 @@
 //! Full disk: a session ends with a reason, errors name the file, nothing hangs, and the next run
 //! continues once there is room.
 //!
-//! A file system of a few pages fills up for real where it can be mounted. Elsewhere a link to
-//! `/dev/full` gives the same error for a file that is written anew.
+//! A file system of a few pages fills up for real where it can be mounted. A folder of
+//! its name makes the write of a single file fail as well.
 
-use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -14,8 +13,6 @@ use crate::support::investigate::{
     summaries,
 };
 use crate::support::workbench::{Bench, processes_of, signal, wait_for};
-
-const FULL: &str = "no space left on device";
 
 /// Small file system for the folders of sessions, unmounted on drop.
 struct SmallFileSystem(PathBuf);
@@ -78,13 +75,13 @@ fn disk_full_for_transcript_fails_session_with_reason() {
 /// Fails unless a run on a full disk ends with one message that names the file, and passes all
 /// lines on.
 #[track_caller]
-fn assert_disk_full(bench: &Bench, input: &str, file: &str) -> String {
+fn assert_unwritable(bench: &Bench, input: &str, file: &str) -> String {
     let output = bench.run("dlq-investigate", &[], input);
     assert_eq!(output.code(), 1, "{output:?}");
     assert!(output.text().starts_with(input), "{output:?}");
     let last = output.stderr.lines().last().unwrap_or_default();
     assert!(last.starts_with("dlq-investigate: fatal: cannot write '"), "{}", output.stderr);
-    assert!(last.contains(file) && last.contains(FULL), "{}", output.stderr);
+    assert!(last.contains(file) && last.contains("is a directory"), "{}", output.stderr);
     output.text()
 }
 
@@ -94,13 +91,13 @@ fn disk_full_for_document_fails_run_and_next_run_continues() {
     agent(&mut bench, &format!("echo ran >> \"@/ran\"; {QUICK_AGENT}"), "");
     std::fs::create_dir_all(bench.state("")).unwrap();
     let temporary = bench.state("sessions.tmp");
-    symlink("/dev/full", &temporary).unwrap();
+    std::fs::create_dir(&temporary).unwrap();
     let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
-    let mut all = assert_disk_full(&bench, &input, "state/sessions.tmp");
+    let mut all = assert_unwritable(&bench, &input, "state/sessions.tmp");
     assert_no_process_left(&bench);
-    all += &assert_disk_full(&bench, &input, "state/sessions.tmp");
+    all += &assert_unwritable(&bench, &input, "state/sessions.tmp");
     assert_no_process_left(&bench);
-    std::fs::remove_file(&temporary).unwrap();
+    std::fs::remove_dir(&temporary).unwrap();
     all += &investigate(&bench, &[], &input).text();
     assert_eq!(summaries(&all), ["started orders", "completed orders"]);
     assert_eq!(read_text(&bench, "ran"), "ran\n");
@@ -113,11 +110,11 @@ fn disk_full_for_journal_delays_report_of_session() {
     agent(&mut bench, QUICK_AGENT, "");
     std::fs::create_dir_all(bench.state("")).unwrap();
     let journal = bench.state("journal.ndjson");
-    symlink("/dev/full", &journal).unwrap();
+    std::fs::create_dir(&journal).unwrap();
     let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
-    let mut all = assert_disk_full(&bench, &input, "state/journal.ndjson");
+    let mut all = assert_unwritable(&bench, &input, "state/journal.ndjson");
     assert_no_process_left(&bench);
-    std::fs::remove_file(&journal).unwrap();
+    std::fs::remove_dir(&journal).unwrap();
     all += &investigate(&bench, &[], &input).text();
     let ends = summaries(&all);
     assert_eq!(ends.last().unwrap(), "failed orders crashed", "{ends:?}");

@@ -89,6 +89,29 @@ fn retention_keeps_resumed_sessions_together() {
     assert_no_process_left(&bench);
 }
 
+/// The damage may last, and each run would fail before it prints.
+#[test]
+fn events_are_printed_when_a_clean_up_fails() {
+    let body = format!("cat >/dev/null; {INIT_LINE}; {}", result_line(&verdict()));
+    let body = format!("{body}; touch @/ran; exec sleep 600");
+    let bench = bench_with_stub("clean-up-fails", "2.1.330", &body, "");
+    investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
+    wait_for("it is at work", || bench.path("ran").exists());
+    let id = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    for pid in processes_of(&bench) {
+        if arguments_of(pid).contains("dlq-supervise run ") {
+            signal("KILL", pid);
+        }
+    }
+    wait_for("the agent has ended", || processes_of(&bench).is_empty());
+    bench.write("state/budget.json", "damaged");
+    let output = bench.run("dlq-investigate", &[], "");
+    assert!(output.stderr.contains(&format!("clean up after session '{id}'")), "{output:?}");
+    assert_eq!(output.code(), 1);
+    assert_eq!(summaries(&output.text()), ["started orders", "failed orders crashed"]);
+    assert_no_process_left(&bench);
+}
+
 /// A signal counts also after the agent has ended, while its tests run.
 #[test]
 fn signal_during_fix_tests_stops_them() {

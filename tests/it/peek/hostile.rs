@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::encoding::{base64, gzip};
 use crate::support::peek::{bundle_messages, peek};
 use crate::support::poll::bench;
+use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::sqs_server::SqsServer;
 
 #[test]
@@ -61,6 +62,27 @@ fn hostile_bodies_neither_crash_nor_reach_terminal() {
     assert!(!files.contains(raw), "{:?}", files.find(raw));
     let title = |cause: &Value| cause["title"].as_str().unwrap().chars().any(char::is_control);
     assert!(!sampled["data"]["fingerprints"].as_array().unwrap().iter().any(title));
+}
+
+/// Such a message cannot be cited or put back; the others of the answer are put back.
+#[test]
+fn message_without_id_or_receipt_handle_is_an_error() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 2)]);
+    let bodies = [
+        r#"{"Messages":[{"MessageId":"a","ReceiptHandle":"a","Body":""},{"ReceiptHandle":"b","Body":""}]}"#,
+        r#"{"Messages":[{"MessageId":"a","ReceiptHandle":"a","Body":""},{"MessageId":"b","Body":""}]}"#,
+        r#"{"Messages":[{"MessageId":"a","ReceiptHandle":"a","Body":""},{"MessageId":"","ReceiptHandle":""}]}"#,
+    ];
+    for body in bodies {
+        sqs.state().receive = Behavior::Body(body);
+        sqs.state().requests.clear();
+        let output = bench("odd", &sqs.url).run("dlq-peek", &["orders-dlq"], "");
+        assert_eq!((output.code(), output.text().as_str()), (1, ""), "{body}: {output:?}");
+        let message = "dlq-peek: warning: cannot receive from queue 'orders-dlq': 1 of 2 messages came \
+                       without an id or a receipt handle; what is not put back stays invisible for 1m\n";
+        assert_eq!(output.stderr, message, "{body}");
+        assert_eq!(sqs.state().count("ChangeMessageVisibilityBatch"), 1, "{body}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::secrets;
 use crate::support::aws_logs::{FakeAws, Log, MESSAGE, Setup, VISIBILITY, aws_v1, aws_v2};
 use crate::support::peek::peek;
 use crate::support::poll::bench;
@@ -45,8 +46,9 @@ impl Drop for Moto {
 fn bench_with(name: &str, url: &str, aws: &Path) -> Bench {
     let mut bench = bench(name, url);
     bench.unset("DLQ_EVIDENCE_LOGS");
-    let bins = std::env::var("PATH").unwrap_or_default();
-    bench.set("PATH", format!("{}:{bins}", aws.display()));
+    let others = std::env::var("PATH").unwrap_or_default();
+    let programs = Path::new(env!("CARGO_BIN_EXE_dlq-log")).parent().unwrap();
+    bench.set("PATH", format!("{}:{}:{others}", aws.display(), programs.display()));
     bench
 }
 
@@ -114,6 +116,38 @@ fn cause_is_found_by_message_id_with_both_versions() {
         let messages = std::fs::read_to_string(format!("{bundle}/messages.ndjson")).unwrap();
         let print = group["id"].as_str().unwrap();
         assert_eq!(messages.matches(print).count(), 3, "the messages name their group");
+    }
+}
+
+/// A line of a log becomes a title, a citation in the report and in the prompt, and a notice.
+#[test]
+fn planted_secrets_of_log_lines_are_in_no_output_file_or_prompt() {
+    let Some(folder) = aws_v1() else { return };
+    let planted: Vec<(String, String)> =
+        (0..secrets::KINDS.len()).map(|kind| secrets::secret(kind, 0)).collect();
+    // The title shows the beginning of the first text.
+    let webhook = secrets::KINDS.iter().position(|(name, _)| *name == "Teams").unwrap();
+    let mut text = format!("[ERROR] failed {MESSAGE}: CallError: {}", planted[webhook].0);
+    for (secret, _) in &planted {
+        text += &format!("\n  note: {secret}");
+    }
+    let log = Log::Lines(vec![(200, text)]);
+    let aws = FakeAws::start(Setup { log, group: None, may_list: true });
+    let mut bench = bench_with("logs-secrets", &aws.url, &folder);
+    secrets::configure(&mut bench);
+    let line = "dlq-poll --queue orders-dlq | dlq-peek | dlq-investigate | dlq-notify; \
+                dlq-log --json; dlq-log | cat; dlq-status; dlq-status --json; dlq-log --json | \
+                dlq-investigate --agent triage | dlq-notify";
+    let output = bench.shell(line);
+    let printed = output.text() + &output.stderr;
+    let (everything, files) = secrets::everything_written(&bench, printed.clone());
+    for needed in ["prompts", "report.md", "fingerprints.json", "notices.json", "journal.ndjson"] {
+        assert!(files.contains(needed), "{needed}: {files}{printed}");
+    }
+    assert!(everything.matches("CallError: https://<host>").count() > 3, "{everything}");
+    for (secret, core) in &planted {
+        let seen = secrets::forms(core).into_iter().find(|form| everything.contains(form));
+        assert!(seen.is_none(), "{secret}: {}", seen.unwrap());
     }
 }
 

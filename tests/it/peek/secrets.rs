@@ -10,7 +10,7 @@ use crate::support::workbench::Bench;
 
 /// Kinds of secrets as a producer could write them. `#` stands for digits that are unique to the
 /// message, and the text between `«` and `»` must be found nowhere.
-const KINDS: [(&str, &str); 31] = [
+pub(super) const KINDS: [(&str, &str); 35] = [
     ("mail", "«ada.lovelace.#@example.org»"),
     ("card", "card"),
     ("IBAN", "iban"),
@@ -42,6 +42,10 @@ const KINDS: [(&str, &str); 31] = [
     ("Python", "{'user': 'bob', 'password': '«tiger-lily-#»'}"),
     ("Telegram", "bot123456789:«AAHdqTcvCH1vGWJxfSeofSAs0K5PALDs#»"),
     ("npm", "//registry.npmjs.org/:_authToken=«0a1b2c3d-#»"),
+    ("Teams", "https://a.webhook.office.com/webhookb2/a@b/IncomingWebhook/«deadbeefcafefeed#»/c"),
+    ("SQL values", "INSERT INTO t (user, pwd) VALUES ('bob', '«tiger-lily-#»')"),
+    ("hash", "$2b$12$«R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0#»"),
+    ("header", "curl -H 'X-Auth: «quiet-river-#»' https://x.example.org"),
 ];
 
 /// Places of a secret in a message.
@@ -90,7 +94,7 @@ fn iban(number: usize) -> String {
 }
 
 /// Returns a secret of this kind, and the part of it that must be found nowhere.
-fn secret(kind: usize, place: usize) -> (String, String) {
+pub(super) fn secret(kind: usize, place: usize) -> (String, String) {
     let number = 1000 + kind * 100 + place;
     let text = match KINDS[kind].1 {
         "card" => format!("«{}»", card(number)),
@@ -161,7 +165,7 @@ fn send(sqs: &mut Client, dlq: &str, place: &str, secret: &str) {
 }
 
 /// Returns the forms in which a secret could be written.
-fn forms(core: &str) -> Vec<String> {
+pub(super) fn forms(core: &str) -> Vec<String> {
     let escaped =
         |unit: &str| core.chars().map(|c| format!("{unit}{:04x}", u32::from(c))).collect();
     let mut forms = vec![core.to_owned(), hex(core), percent(core), escaped("\\u")];
@@ -174,7 +178,7 @@ fn forms(core: &str) -> Vec<String> {
     forms
 }
 
-fn configure(bench: &mut Bench) {
+pub(super) fn configure(bench: &mut Bench) {
     let agent =
         bench.stub("agent", "#!/bin/sh\ncat >>\"$0.prompts\"\necho '{\"status\":\"likely\"}'\n");
     bench.configure(&format!(
@@ -183,6 +187,16 @@ fn configure(bench: &mut Bench) {
          notifications: {{channels: {{console: {{type: console, min_severity: DEBUG}}}}}}\n",
         agent.display()
     ));
+}
+
+/// Returns what was printed with the content of all files, and the names of the files.
+pub(super) fn everything_written(bench: &Bench, printed: String) -> (String, String) {
+    let mut everything = printed;
+    let files = bench.shell("find . -type f ! -name '*.gz' ! -name '*.sock'").text();
+    for file in files.lines() {
+        everything += &String::from_utf8_lossy(&std::fs::read(bench.path(file)).unwrap());
+    }
+    (everything, files)
 }
 
 #[test]
@@ -208,15 +222,10 @@ fn planted_secrets_are_in_no_output_file_or_prompt() {
         let sampled = format!("place-{place}-dlq\"");
         assert!(printed.contains(&sampled), "{sampled}: {printed}");
     }
-    let mut everything = printed.into_bytes();
-    let files = bench.shell("find . -type f ! -name '*.gz' ! -name '*.sock'").text();
-    for file in files.lines() {
-        everything.extend(std::fs::read(bench.path(file)).unwrap());
-    }
+    let (everything, files) = everything_written(&bench, printed);
     for needed in ["prompts", "report.md", "messages.ndjson", "journal.ndjson"] {
         assert!(files.contains(needed), "{needed}: {files}");
     }
-    let everything = String::from_utf8_lossy(&everything);
     let messages = everything.matches("\"untrusted\":true").count();
     assert!(messages > PLACES.len() * KINDS.len(), "{messages} messages");
     let mut found = Vec::new();

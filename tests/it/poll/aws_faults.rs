@@ -30,7 +30,7 @@ type Shared = [(&'static str, String); 2];
 
 /// Starts a server whose certificate is signed by itself, and returns its address. It sends a
 /// recorded hello of TLS 1.2: a client that trusts the certificate would refuse the signature.
-fn self_signed_server() -> String {
+pub fn self_signed_server() -> String {
     const HELLO: &[u8] = include_bytes!("../../fixtures/aws/self-signed.tls");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -193,3 +193,30 @@ fn silent_scope_costs_one_timeout_and_holds_up_no_other() {
     );
     assert!(output.stderr.contains(&message), "{}", output.stderr);
 }
+
+/// Each part of a round, and each round, would wait for it again.
+#[test]
+fn slow_sign_in_that_failed_is_not_repeated_at_once() {
+    let sqs = FakeSqs::start();
+    let mut bench = bench("slow", &sqs.url);
+    let command = format!("echo >>{}; sleep 2.1; exit 3", bench.path("ran").display());
+    bench.write("aws-config", format!("[profile slow]\ncredential_process = {command}\n"));
+    bench.unset("AWS_ACCESS_KEY_ID");
+    let args = ["--profile", "slow", "--follow", "--interval", "100ms", "--rounds", "4"];
+    let output = poll(&bench, &args);
+    assert_eq!((output.code, output.events_of("poll.finished").len()), (1, 4), "{output:?}");
+    assert!(output.stderr.contains("failed (exit status 3)"), "{output:?}");
+    assert_eq!(std::fs::read_to_string(bench.path("ran")).unwrap(), "\n");
+}
+
+#[test]
+fn refused_connection_and_bad_certificate_are_tried_once() {
+    let calls = |url: &str| {
+        let output = poll(&bench("refused", url), &[]);
+        assert_eq!(output.code, 1, "{output:?}");
+        output.single("poll.finished")["data"]["api_calls"].as_u64().unwrap()
+    };
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(calls(&format!("http://{closed}")), 1);
+    assert_eq!(calls(&format!("https://{}", super::aws_faults::self_signed_server())), 1);
+}

@@ -112,6 +112,23 @@ fn crash_between_journal_and_document_repeats_event_id() {
     assert_eq!(id(poll(&bench, &[]).single("queue.raised")), first[0]);
 }
 
+/// The cache holds a queue that was found, so that no later run would report it.
+#[test]
+fn found_queue_is_printed_when_its_round_fails() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 2)]);
+    let bench = bench("found", &sqs.url);
+    // One line fits into the journal; those of the round do not.
+    let died = parse_output(bench.shell("ulimit -f 1; dlq-poll"));
+    assert_eq!((died.code, died.subjects("queue.found")), (1, vec!["orders-dlq".to_owned()]));
+    assert!(died.stderr.ends_with("journal.ndjson': file too large\n"), "{died:?}");
+    let written = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
+    let first: Value = serde_json::from_str(written.lines().next().unwrap()).unwrap();
+    assert_eq!(first, died.events[0]);
+    let next = poll(&bench, &[]);
+    assert_eq!((next.code, next.edges()), (0, vec!["queue.raised orders-dlq".to_owned()]));
+    assert_eq!(next.events_of("queue.found").len(), 0);
+}
+
 /// A slow run does not overwrite a newer reading of another run.
 #[test]
 fn older_reading_is_dropped() {

@@ -9,6 +9,11 @@ use crate::support::workbench::Bench;
 
 const DENIED: Behavior = Behavior::Refuse(403, "com.amazonaws.sqs#AccessDeniedException");
 
+/// Attributes with a redrive policy that is cut off.
+const DAMAGED_POLICY: &str = r#"{"Attributes":{"ApproximateNumberOfMessages":"0",
+    "ApproximateNumberOfMessagesNotVisible":"0","ApproximateNumberOfMessagesDelayed":"0",
+    "RedrivePolicy":"{\"deadLetterTargetArn\":\"arn"}}"#;
+
 /// Creates a queue whose DLQ only its redrive policy names, and a first round that has found it.
 fn surveyed(name: &str) -> (FakeSqs, Bench) {
     let sqs = FakeSqs::start().with_queues(&[("parking-lot", 0), ("orders", 0)]);
@@ -36,6 +41,7 @@ fn unread_source_leaves_its_dlq_watched() {
         ("silent", Behavior::Silent, "no answer in time"),
         ("dropped", Behavior::Disconnect, "network: "),
         ("portal", Behavior::Body("<html>"), "the answer is not one of SQS"),
+        ("damaged", Behavior::Body(DAMAGED_POLICY), "its redrive policy is no JSON"),
         (
             "gone",
             Behavior::Refuse(400, "QueueDoesNotExist"),

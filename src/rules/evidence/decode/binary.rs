@@ -29,6 +29,9 @@ pub(super) fn form(bytes: &[u8]) -> Vec<String> {
         [0xc3, 1, id @ ..] if id.len() >= 8 => return vec![format!("schema {}", hex(&id[..8]))],
         _ => {}
     }
+    if let Some(key) = messagepack_key(bytes) {
+        return vec![format!("MessagePack from '{key}' on")];
+    }
     // A schema registry's records begin with a zero and the number of the schema.
     if let [0, a, b, c, d, _, ..] = *bytes {
         let schema = u32::from_be_bytes([a, b, c, d]);
@@ -47,6 +50,14 @@ fn java_class(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(name)
         .ok()
         .filter(|name| name.len() <= 96 && name.bytes().all(|b| is_name(&b)))
+}
+
+/// Returns the first key of a map of MessagePack.
+fn messagepack_key(bytes: &[u8]) -> Option<&str> {
+    let [0x81..=0x8f, len @ 0xa1..=0xbf, rest @ ..] = bytes else { return None };
+    let key = rest.get(..usize::from(len & 0x1f))?;
+    let is_name = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
+    std::str::from_utf8(key).ok().filter(|_| key.iter().all(is_name))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -94,7 +105,9 @@ mod tests {
 
     #[test]
     fn form_is_told_by_the_bytes() {
-        let rows: [(&[u8], &[&str]); 10] = [
+        let rows: [(&[u8], &[&str]); 12] = [
+            (b"\x82\xa5order\x01\xa1n\x02", &["MessagePack from 'order' on"]),
+            (b"\x82\xa5o", &[]),
             (&[8, 150, 1, 18, 2, 7, 7, 8, 1], &[".1:number", ".2:bytes"]),
             (&[0, 0, 0, 0, 41, 6, 98], &["schema 41"]),
             (b"Obj\x01x", &["Avro file"]),

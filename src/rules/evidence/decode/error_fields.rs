@@ -40,6 +40,10 @@ pub(super) struct ErrorFields<'a> {
     pub exit_code: Option<(&'a str, &'a Value)>,
     /// The place in which a validator found its error: `["items", 3, "price"]`.
     pub location: Option<&'a Value>,
+    /// The field that is the key of its errors: `{"price": ["is required"]}`.
+    pub field: Option<&'a str>,
+    /// First of several texts; a message only beside a sign of an error.
+    pub listed: Option<(&'a str, &'a str)>,
     /// Kind and ARN of what could not be reached.
     pub target: Option<(&'static str, &'a str)>,
     /// Family of a task of ECS.
@@ -51,6 +55,10 @@ pub(super) struct ErrorFields<'a> {
     pub multiline: Option<(&'a str, &'a str)>,
     pub nested: Option<&'a Map<String, Value>>,
     pub marks_error: bool,
+    /// Whether the object describes a task of ECS that stopped.
+    pub is_stopped: bool,
+    /// Whether a status of HTTP says that there is an error.
+    pub has_error_status: bool,
 }
 
 impl<'a> ErrorFields<'a> {
@@ -67,7 +75,13 @@ impl<'a> ErrorFields<'a> {
         // An answer of HTTP: its status says that its text is an error.
         let is_status = |(key, _): &(&str, &Value)| key.to_ascii_lowercase().contains("status");
         let status = fields.weak_code.filter(is_status).and_then(|(_, value)| value.as_u64());
-        fields.marks_error |= status.is_some_and(|status| (400..600).contains(&status));
+        let is_error = status.is_some_and(|status| (400..600).contains(&status));
+        fields.marks_error |= is_error;
+        fields.has_error_status = is_error
+            && fields.weak_code.is_some_and(|(key, _)| !key.eq_ignore_ascii_case("status"));
+        if fields.marks_error || fields.error.is_some() {
+            fields.message = fields.message.or(fields.listed);
+        }
         fields
     }
 
@@ -120,18 +134,44 @@ impl<'a> ErrorFields<'a> {
             ) => {
                 self.nested = self.nested.or(Some(inner));
             }
-            // A validator lists what it found.
-            (
-                "error" | "err" | "errormessage" | "errordetails" | "validationerrors"
-                | "exceptionmessage",
-                Value::Array(items),
-            ) => {
-                self.nested = self.nested.or(items.first().and_then(Value::as_object));
-            }
             ("errormessage" | "exceptionmessage" | "failurereason", Value::Object(inner)) => {
                 self.nested = self.nested.or(Some(inner));
             }
             (_, Value::String(text)) => return self.add_text(name, key, text, value),
+            _ => return self.add_findings(name, key, value),
+        }
+        true
+    }
+
+    /// Adds what a validator or a batch lists; returns whether the key does.
+    fn add_findings(&mut self, name: &str, key: &'a str, value: &'a Value) -> bool {
+        match (name, value) {
+            (
+                "error" | "err" | "errormessage" | "errordetails" | "validationerrors"
+                | "exceptionmessage" | "failures",
+                Value::Array(items),
+            ) => {
+                self.nested = self.nested.or(items.first().and_then(Value::as_object));
+            }
+            ("issues" | "details" | "detail" | "message", Value::Array(items)) => {
+                let first = items.first();
+                let found = first.and_then(Value::as_object).filter(|item| is_finding(item));
+                self.nested = self.nested.or(found);
+                let text = first.and_then(Value::as_str).filter(|_| name == "message");
+                self.listed = self.listed.or(text.map(|text| (key, text)));
+            }
+            ("errors", Value::Object(fields)) => {
+                let found =
+                    fields.iter().find_map(|(field, texts)| Some((field, texts.get(0)?.as_str()?)));
+                if let Some((field, text)) = found {
+                    self.message = self.message.or(Some((key, text)));
+                    self.field = Some(field);
+                }
+            }
+            ("constraints", Value::Object(texts)) => {
+                let found = texts.iter().find_map(|(rule, text)| Some((&**rule, text.as_str()?)));
+                self.weak_message = self.weak_message.or(found);
+            }
             _ => return false,
         }
         true
@@ -140,7 +180,11 @@ impl<'a> ErrorFields<'a> {
     /// Adds the value of a key that says where an error happened; returns whether it does.
     fn add_place(&mut self, name: &str, value: &'a Value) -> bool {
         match (name, value) {
-            ("path" | "loc" | "instancepath" | "datapath" | "propertypath" | "field", _) => {
+            (
+                "path" | "loc" | "instancepath" | "datapath" | "propertypath" | "field"
+                | "property" | "propertyname",
+                _,
+            ) => {
                 self.location = self.location.or(Some(value));
             }
             ("targetarn", Value::String(arn)) => {
@@ -181,11 +225,19 @@ impl<'a> ErrorFields<'a> {
             (Some(ErrorPart::Stack), Value::String(text)) if text.contains('\n') => {
                 self.stack = self.stack.or(Some(value));
             }
+            (Some(ErrorPart::Stack), Value::Array(lines)) if lines.iter().any(Value::is_string) => {
+                self.stack = self.stack.or(Some(value));
+            }
             (Some(ErrorPart::Code), Value::String(_)) => {
                 self.code = self.code.or(Some((key, value)))
             }
             (Some(ErrorPart::Code), Value::Number(code)) if code.as_f64() != Some(0.0) => {
                 self.code = self.code.or(Some((key, value)));
+            }
+            (None, Value::String(text)) if name == "stoppedreason" && !text.is_empty() => {
+                self.reason = self.reason.or(Some((key, text)));
+                self.is_stopped = true;
+                self.marks_error = true;
             }
             (None, Value::String(text))
                 if scope == Reach::Error && JOB_REASONS.iter().any(|end| name.ends_with(end)) =>
@@ -249,6 +301,12 @@ impl<'a> ErrorFields<'a> {
         *slot = slot.or(Some((key, text)));
         true
     }
+}
+
+/// Returns whether an object is what a validator found: a field and what is wrong with it.
+fn is_finding(item: &Map<String, Value>) -> bool {
+    let has = |names: &[&str]| names.iter().any(|name| item.contains_key(*name));
+    has(&["path", "loc", "property", "field"]) && has(&["message", "msg", "constraints"])
 }
 
 /// Returns whether a text is a name rather than a sentence.

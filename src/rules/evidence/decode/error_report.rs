@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::error_detail::{inner_reason, location_text};
 use super::error_fields::{ErrorFields, Reach};
+use super::free_text::{has_error_word, without_payload};
 use super::{
-    Content, ErrorReport, Producer, SourcedText, TEXT_MAX, fault, owner, trace, truncated,
+    Content, ErrorReport, Producer, SourcedText, TEXT_MAX, fault, frame, owner, trace, truncated,
 };
 use crate::rules::evidence::message::Message;
 
@@ -44,7 +45,9 @@ pub(super) fn extract(
     if !attributes.is_empty()
         && let Some(error) = first_error(ErrorSearch::Attributes(attributes))
     {
-        return error;
+        // `rejected` alone says less than the payload.
+        let inner = json.filter(|_| error.is_word());
+        return inner.and_then(|value| first_error(ErrorSearch::Payload(value))).unwrap_or(error);
     }
     if let Some(error) = json.and_then(pipe_error) {
         return error;
@@ -120,13 +123,20 @@ fn destination_error(record: &Value) -> ErrorReport {
 /// Parses a text that is, or may be, an error. Free text counts only if it looks like one.
 pub(super) fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorReport {
     let trimmed = without_payload(truncated(text, TEXT_MAX).trim());
-    if trimmed.starts_with('{')
-        && let Ok(Value::Object(object)) = serde_json::from_str(trimmed)
-        && let Some(error) = error_in_object(&object, Reach::Error, 0)
-    {
+    if let Some(error) = error_in_json(trimmed) {
         return error;
     }
-    let error = trace::parse(trimmed, source);
+    let mut error = trace::parse(trimmed, source);
+    if let Some(message) = &mut error.message
+        && let Some(at) = message.text.find("{\"").or_else(|| message.text.find("[{"))
+        && let Some(inner) = error_in_json(&message.text[at..])
+    {
+        // What stands before says who answered so.
+        message.text.truncate(at);
+        message.text += inner.message.as_ref().map_or("", |inner| &inner.text);
+        error.code = inner.code.or(error.code);
+        error.exception = error.exception.or(inner.exception);
+    }
     let is_certain = error.exception.is_some() || error.function.is_some();
     if free_text && !is_certain && !has_error_word(trimmed) {
         return ErrorReport::default();
@@ -134,38 +144,15 @@ pub(super) fn error_in_text(text: &str, source: &str, free_text: bool) -> ErrorR
     error
 }
 
-/// Returns a text without the message that it quotes after a line such as `Payload:`.
-fn without_payload(text: &str) -> &str {
-    const WORDS: [&str; 5] = ["Payload:", "Message body:", "Body:", "Request body:", "Event:"];
-    let lines = text.match_indices('\n').map(|(at, _)| at);
-    let mut ends = lines.filter(|at| WORDS.iter().any(|word| text[at + 1..].starts_with(word)));
-    ends.next().map_or(text, |end| text[..end].trim_end())
-}
-
-/// Returns whether the first part of a text contains a word of errors.
-fn has_error_word(text: &str) -> bool {
-    const WORDS: [&str; 17] = [
-        "error",
-        "erro",
-        "falha",
-        "falhou",
-        "exception",
-        "failed",
-        "failure",
-        "fatal",
-        "panic",
-        "timeout",
-        "refused",
-        "denied",
-        "timed",
-        "unable",
-        "invalid",
-        "unauthorized",
-        "throttled",
-    ];
-    truncated(text, 512)
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .any(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)))
+/// Returns the error that a text in JSON describes, whatever stands behind it: an object, or the first
+/// of a list.
+fn error_in_json(text: &str) -> Option<ErrorReport> {
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    let value = serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()?;
+    let object = value.as_object().or_else(|| value.get(0)?.as_object())?;
+    error_in_object(object, Reach::Error, 0)
 }
 
 /// The start of a search for an error.
@@ -217,7 +204,7 @@ fn error_in_object(object: &Map<String, Value>, scope: Reach, nest: usize) -> Op
     let mut fields = ErrorFields::collect(object, scope);
     let nested = fields.nested.filter(|_| nest < NEST_MAX);
     let nested = nested.and_then(|inner| error_in_object(inner, Reach::Error, nest + 1));
-    if in_error && nested.is_none() {
+    if (in_error || fields.is_stopped) && nested.is_none() {
         fields.reason = inner_reason(object).or(fields.reason);
     }
     let (mut error, message) = outer_error(&fields, in_error, nested.is_some());
@@ -238,6 +225,7 @@ fn error_in_object(object: &Map<String, Value>, scope: Reach, nest: usize) -> Op
         fill_missing(&mut error, error_in_text(inner, key, false));
         error.exception = error.exception.or(wrapper);
         let place = fields.location.filter(|_| in_error).and_then(location_text);
+        let place = place.or_else(|| location_text(&fields.field?.into()));
         if let (Some(message), Some(place)) = (&mut error.message, place) {
             message.text += &format!(" at field '{place}'");
         }
@@ -263,7 +251,8 @@ fn error_in_object(object: &Map<String, Value>, scope: Reach, nest: usize) -> Op
         }
     }
     let known = error.exception.is_some() || error.message.is_some() || error.function.is_some();
-    (known || (error.code.is_some() && (in_error || fields.code.is_some()))).then_some(error)
+    let is_code = in_error || fields.code.is_some() || fields.has_error_status;
+    (known || (error.code.is_some() && is_code)).then_some(error)
 }
 
 /// Returns the class, the code and the function that the fields of an object name, and its text.
@@ -273,7 +262,12 @@ fn outer_error<'a>(
     has_nested: bool,
 ) -> (ErrorReport, Option<(&'a str, &'a str)>) {
     let strong = fields.class.is_some() || fields.message.is_some() || fields.stack.is_some();
-    let is_error = in_error || strong || fields.error.is_some() || fields.marks_error;
+    let names_class = |(_, text): (_, &str)| trace::begins_with_class(text);
+    let is_error = in_error
+        || strong
+        || fields.error.is_some()
+        || fields.marks_error
+        || fields.weak_message.is_some_and(names_class);
     let (mut class, mut message) = (fields.class, fields.message);
     let mut code_word = None;
     if let Some((key, word)) = fields.word {
@@ -313,7 +307,7 @@ fn outer_error<'a>(
     let ends_container = message.is_some_and(|(_, text)| text.starts_with("Essential container"));
     let exit_code = fields.exit_code.filter(|_| ends_container);
     let code = code.or(exit_code.map(|(key, value)| (key, format!("{key} {value}"))));
-    let frame = fields.stack.map(|stack| trace::own_frame(&stack_text(stack))).unwrap_or_default();
+    let frame = fields.stack.map(|stack| frame::own_frame(&stack_text(stack))).unwrap_or_default();
     let error = ErrorReport {
         code: code.map(|(key, text)| SourcedText::new(&text, key)),
         exception: class.map(|(key, text)| SourcedText::new(text.trim(), key)),

@@ -21,6 +21,8 @@ pub(super) fn fault(text: &str) -> Option<ErrorReport> {
         (first(&["Value"]), first(&["Text"]))
     } else if element_start(text, "Error").is_some() {
         (first(&["Code"]), first(&["Message"]))
+    } else if ["fault", "error"].iter().any(|name| element_start(text, name).is_some()) {
+        (first(&["code"]), first(&["message", "reason", "text"]))
     } else {
         return None;
     };
@@ -83,6 +85,11 @@ mod tests {
                 "<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>",
                 Some((Some("NoSuchKey"), "The key does not exist.")),
             ),
+            (
+                "<reply><fault><code>E1</code><message>no stock</message></fault></reply>",
+                Some((Some("E1"), "no stock")),
+            ),
+            ("<r><error><message>no stock</message></error></r>", Some((None, "no stock"))),
             ("<a><faultstring><![CDATA[x y]]></faultstring></a>", Some((None, "x y"))),
             ("<Order><Message>hello</Message></Order>", None),
             ("<Order><DefaultFault/></Order>", None),

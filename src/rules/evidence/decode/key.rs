@@ -38,7 +38,7 @@ pub(super) enum ErrorPart {
 /// Returns the role of a normalized key that is about a failure: `reasonpoisoned`,
 /// `nservicebusexceptioninfomessage`, `deadletterreason`.
 pub(super) fn role(name: &str) -> Option<ErrorPart> {
-    const STEMS: [&str; 10] = [
+    const STEMS: [&str; 12] = [
         "error",
         "exception",
         "failure",
@@ -49,6 +49,9 @@ pub(super) fn role(name: &str) -> Option<ErrorPart> {
         "deadletter",
         "dlq",
         "dlt",
+        // RabbitMQ's `x-first-death-reason`.
+        "xdeath",
+        "xfirstdeath",
     ];
     // The message that failed, rather than a message about the failure.
     const PAYLOADS: [&str; 7] = [
@@ -137,6 +140,9 @@ mod tests {
             ("MT-Fault-ExceptionType", Some(ErrorPart::Class)),
             ("kafka_dlt-exception-cause-fqcn", Some(ErrorPart::Class)),
             ("CamelExceptionCaught", Some(ErrorPart::Error)),
+            ("x-death-reason", Some(ErrorPart::Message)),
+            ("x-first-death-reason", Some(ErrorPart::Message)),
+            ("dateOfDeath", None),
             ("error_count", None),
             ("order", None),
         ];

@@ -17,6 +17,8 @@ const UNPACKED_MAX: usize = 1024 * 1024;
 const BASE64_MIN: usize = 16;
 /// Shortest base64 of bytes that are no text.
 const BYTES_MIN: usize = 24;
+/// Shortest base64 of a Protocol Buffer.
+const BUFFER_MIN: usize = 12;
 /// Shortest base64 without padding and signs that is told from an id.
 const UNMARKED_MIN: usize = 40;
 /// Limit on the attributes of an envelope that are read.
@@ -131,6 +133,14 @@ fn opaque_bytes(text: &str) -> Option<Vec<u8>> {
         || (text.contains('+') && text.contains('/'))
         || (text.len() >= UNMARKED_MIN && text.len().is_multiple_of(4) && is_mixed());
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\n\r".contains(&byte);
+    // A shorter text has to hold the fields of a Protocol Buffer.
+    if (BUFFER_MIN..BYTES_MIN).contains(&text.len()) && text.bytes().all(is_base64) {
+        let bytes = STANDARD_PAD_INDIFFERENT.decode(text).ok()?;
+        let form = binary::form(&bytes);
+        let has_fields = form.len() > 1 && form.iter().all(|field| field.starts_with('.'));
+        let is_mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+        return (has_fields && is_mixed && text.len().is_multiple_of(4)).then_some(bytes);
+    }
     if text.len() < BYTES_MIN || !is_marked || !text.bytes().all(is_base64) {
         return None;
     }

@@ -28,15 +28,21 @@ pub(super) fn by_shape(
     value: &Value,
     subject: &Subject,
 ) -> Fingerprint {
-    let shape = shape::json_shape(value);
-    parts.add("paths", &shape.canonical());
-    let count = crate::text::count(shape.paths.len() as u64, "path");
-    parts.why.push(format!("the payload's shape: {count}"));
-    let parts_of_title = [decoded.payload.name(), &subject.title(true), &shape.outline];
+    let paths = add_shape(&mut parts, value);
+    let outline = shape::outline(value);
+    let parts_of_title = [decoded.payload.name(), &subject.title(true), &outline];
     let shown: Vec<&str> = parts_of_title.into_iter().filter(|part| !part.is_empty()).collect();
-    let print = parts.finish(decoded, &shown.join(" "));
-    let paths = if shape.paths.len() > PATHS_MAX { Vec::new() } else { shape.paths };
-    Fingerprint { paths, ..print }
+    Fingerprint { paths, ..parts.finish(decoded, &shown.join(" ")) }
+}
+
+/// Adds the shape of a payload to the parts; returns its paths, if they are few enough to be compared.
+pub(super) fn add_shape(parts: &mut Parts, value: &Value) -> Vec<String> {
+    let paths = shape::paths(value);
+    let canonical: String = paths.iter().flat_map(|path| [path, "\n"]).collect();
+    parts.add("paths", &canonical);
+    let count = crate::text::count(paths.len() as u64, "path");
+    parts.why.push(format!("the payload's shape: {count}"));
+    if paths.len() > PATHS_MAX { Vec::new() } else { paths }
 }
 
 pub(super) fn by_text(mut parts: Parts, decoded: &Decoded, text: &str) -> Fingerprint {

@@ -3,10 +3,12 @@
 //!
 //! The text is read once, word by word; `word.rs` classifies the words.
 
+mod address;
 mod context;
+mod random;
 mod word;
 
-pub(super) use word::is_id;
+pub(super) use random::is_id;
 
 use crate::rules::evidence::decode::last_segment;
 use crate::text::hidden;
@@ -131,11 +133,16 @@ impl<'a> Scan<'a> {
         let is_key = inner[end + closing.len_utf8()..].starts_with([':', '=']);
         let is_identifier_kind =
             self.names_identifier || is_key || context::follows_identifier_kind(self.words);
-        if context::is_identifier(content, is_identifier_kind)
-            && !context::follows_person_word(self.words)
-            && !context::follows_value_word(self.words)
+        let is_value =
+            context::follows_person_word(self.words) || context::follows_value_word(self.words);
+        if is_value {
+            self.out.push_mask("<*>");
+        } else if context::is_identifier(content, is_identifier_kind)
+            || address::is_deployed_file(content)
         {
             self.out.push_word(content);
+        } else if word::is_host(content) {
+            address::write_host(content, &mut self.out);
         } else {
             self.out.push_mask("<*>");
         }
@@ -154,7 +161,7 @@ impl<'a> Scan<'a> {
             .map_or(rest.len(), |(at, _)| at)
             .max(rest.chars().next().map_or(1, char::len_utf8));
         let chunk = &rest[..end];
-        let trimmed = chunk.trim_end_matches(['.', ':', '!', '?', ',', '…']);
+        let trimmed = chunk.trim_end_matches(['.', ':', '!', '?', ',', '…', '-']);
         let (trimmed, tail) =
             if trimmed.is_empty() { (chunk, "") } else { (trimmed, &chunk[trimmed.len()..]) };
         let before = self.text[..self.at].trim_end_matches(['"', '\'', ' ']);
@@ -167,7 +174,7 @@ impl<'a> Scan<'a> {
             self.out.push_mask("<secret>");
         } else {
             match is_path {
-                true => word::write_url_path(trimmed, &mut self.out),
+                true => address::write_url_path(trimmed, &mut self.out),
                 false if context::is_class_path(trimmed) => self.out.push_word(trimmed),
                 false => word::write_masked(trimmed, self.words, next, &mut self.out),
             }
@@ -258,6 +265,11 @@ impl MaskedText {
 
     fn ends_in_word(&self) -> bool {
         self.text.ends_with(|c: char| c.is_alphanumeric() || c == '>')
+    }
+
+    /// Returns whether the text ends in an address of IPv6 in brackets, before its port.
+    fn ends_in_address(&self) -> bool {
+        self.text.ends_with("<host>]") || self.text.ends_with("::<num>]")
     }
 
     fn finish(mut self, max: usize) -> String {

@@ -55,7 +55,7 @@ mod tests {
             ),
             (
                 json!({"method": "POST", "url": "https://a.example/v1/x?y=1"}),
-                Some("POST https://<host>/v1/x"),
+                Some("POST https://a.example/v1/x"),
             ),
             (json!({"method": "orders.create", "url": "/x"}), None),
             (json!({"httpMethod": "GET"}), None),

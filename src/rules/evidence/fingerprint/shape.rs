@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use std::mem::discriminant;
+
+use serde_json::{Map, Value};
 
 use super::mask;
 
@@ -12,26 +14,16 @@ const VALUES_MAX: usize = 10_000;
 const ITEMS_MAX: usize = 100;
 /// Longest key of a shape; a longer one counts as data.
 const KEY_MAX: usize = 64;
+/// Fewest values of a map without digits in its keys.
+const MAP_MIN: usize = 3;
 /// Limit on the keys in a title.
 const KEYS_SHOWN: usize = 6;
 
-pub(super) struct JsonShape {
-    /// Every path with its type once, sorted. A null says nothing: it has no path.
-    pub paths: Vec<String>,
-    /// `with customer, items[], total`.
-    pub outline: String,
-}
-
-impl JsonShape {
-    pub(super) fn canonical(&self) -> String {
-        self.paths.iter().flat_map(|path| [path, "\n"]).collect()
-    }
-}
-
-pub(super) fn json_shape(value: &Value) -> JsonShape {
+/// Returns every path of a value with its type once, sorted. A null says nothing: it has no path.
+pub(super) fn paths(value: &Value) -> Vec<String> {
     let mut walk = Walk::default();
     walk.visit(value, &mut String::with_capacity(128), 0);
-    JsonShape { paths: walk.paths.into_iter().collect(), outline: outline(value) }
+    walk.paths.into_iter().collect()
 }
 
 /// Paths with their types, and the number of values visited.
@@ -73,9 +65,10 @@ impl Walk {
                 }
             }
             Value::Object(object) => {
+                let is_map = is_map_by_ids(object);
                 for (key, value) in object {
                     path.push('.');
-                    path.push_str(key_or_wildcard(key));
+                    path.push_str(if is_map { "*" } else { key_or_wildcard(key) });
                     self.visit(value, path, depth + 1);
                     path.truncate(len);
                 }
@@ -97,7 +90,33 @@ fn key_or_wildcard(key: &str) -> &str {
     if is_data { "*" } else { key }
 }
 
-fn outline(value: &Value) -> String {
+/// Returns whether the keys of an object are ids: values of one kind under codes, or several objects
+/// with the same keys.
+fn is_map_by_ids(object: &Map<String, Value>) -> bool {
+    let has_digit = |key: &String| key.bytes().any(|b| b.is_ascii_digit());
+    let has_small = |key: &String| key.bytes().any(|b| b.is_ascii_lowercase());
+    let mut values = object.values();
+    let Some(first) = values.next() else { return false };
+    if values.any(|value| discriminant(value) != discriminant(first)) {
+        return false;
+    }
+    let mut keys = object.keys();
+    let are_codes = || !object.keys().any(|key| has_small(key) || key.len() < 2);
+    match first {
+        _ if keys.all(has_digit) => object.len() > 1 || are_codes(),
+        // A row of a database has names in capitals as well, and texts.
+        Value::Number(_) => object.len() >= MAP_MIN && are_codes(),
+        Value::Object(inner) => {
+            let is_same =
+                |value: &Value| value.as_object().is_some_and(|it| it.keys().eq(inner.keys()));
+            object.len() >= MAP_MIN && !inner.is_empty() && object.values().all(is_same)
+        }
+        _ => false,
+    }
+}
+
+/// Returns the keys of a value for a title: `with customer, items[], total`.
+pub(super) fn outline(value: &Value) -> String {
     let (object, list) = match value {
         Value::Object(object) => (object, ""),
         Value::Array(items) => match items.first() {

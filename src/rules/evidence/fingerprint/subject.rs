@@ -169,7 +169,7 @@ impl Subject {
                         }
                     }
                     // Laravel's; elsewhere a person has a display name.
-                    "class" if !word.contains('\\') => {}
+                    "class" if !word.contains('\\') => self.add_closure(word, weight),
                     // A person has a name too.
                     "name" if !is_dotted(word) => {}
                     "call" if !is_dotted(word) && word.starts_with(|c: char| c.is_uppercase()) => {}
@@ -179,6 +179,14 @@ impl Subject {
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// Adds `Closure (web.php:12)` of Laravel without the line, which every deployment changes.
+    fn add_closure(&mut self, word: &str, weight: Weight) {
+        let file = word.strip_prefix("Closure (").and_then(|rest| rest.split([':', ')']).next());
+        if let Some(file) = file {
+            self.add("class", &format!("Closure in {file}"), weight);
         }
     }
 
@@ -276,6 +284,7 @@ fn header_meaning(name: &str) -> Option<(&'static str, Weight)> {
     match name {
         "name" => Some(("name", Weight::Kind)),
         _ if name.ends_with("event") => Some(("event", Weight::Name)),
+        _ if name.ends_with("prototype") => Some(("message type", Weight::Name)),
         _ if name.ends_with("topic") => Some(("topic", Weight::Part)),
         "topicarn" => Some(("topic", Weight::Part)),
         _ => None,

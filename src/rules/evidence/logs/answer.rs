@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 /// 5 to 10 minutes to show.
 pub const DELAY: Duration = Duration::from_secs(10 * 60);
 
+/// The shortest retention that a log group can have: one day.
+const RETENTION_MIN: Duration = Duration::from_secs(24 * 3600);
+
 words! {
     /// The kind of an answer.
     AnswerKind {
@@ -79,6 +82,8 @@ pub(super) struct Course {
     /// Letters whose receives were examined, and those of them without any invocation.
     pub(super) examined: usize,
     pub(super) never_run: usize,
+    /// The latest first receive of those.
+    pub(super) received_at: Option<Timestamp>,
     /// The latest moment at which a letter without a cause was moved.
     pub(super) moved_at: Option<Timestamp>,
 }
@@ -97,10 +102,7 @@ pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
                       their way; run 'dlq-peek' again later";
         (AnswerKind::NotYet, reason.to_owned())
     } else if course.examined > 0 && course.never_run == course.examined {
-        let reason = "the log shows no invocation when the messages were received: the function \
-                      was throttled, another consumer received them, or the log of that time is \
-                      gone";
-        (AnswerKind::NeverRun, reason.to_owned())
+        none_started(course.received_at, now)
     } else {
         let reason = "no line with the id of a message reports an error, and no error recurs at \
                       every receive";
@@ -111,6 +113,22 @@ pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
         _ => {
             let rest = LogAnswer { kind, reason };
             LogAnswer::new(AnswerKind::Partly, format!("the cause of {of}; of the others: {rest}"))
+        }
+    }
+}
+
+/// Returns the answer when the log has no invocation at the receives. After the shortest retention of
+/// a log group, that proves nothing.
+fn none_started(received_at: Option<Timestamp>, now: Timestamp) -> (AnswerKind, String) {
+    const NONE: &str = "the log shows no invocation when the messages were received";
+    match received_at.is_some_and(|at| now.since(at) < RETENTION_MIN) {
+        true => {
+            let why = "the function was throttled, or another consumer received them";
+            (AnswerKind::NeverRun, format!("{NONE}: {why}"))
+        }
+        false => {
+            let why = "more than a day ago: the log of that time may have expired";
+            (AnswerKind::NoCause, format!("{NONE}, {why}"))
         }
     }
 }
@@ -128,6 +146,7 @@ mod tests {
             is_partial: false,
             examined: 3,
             never_run: 0,
+            received_at: Some(at(-1)),
             moved_at: Some(at(0)),
         };
         let rows = [
@@ -138,6 +157,9 @@ mod tests {
             (Course { moved_at: None, ..quiet }, 0, AnswerKind::NoCause),
             (Course { is_partial: true, ..quiet }, 9, AnswerKind::Cut),
             (Course { never_run: 3, ..quiet }, 60, AnswerKind::NeverRun),
+            (Course { never_run: 3, ..quiet }, 24 * 60 - 2, AnswerKind::NeverRun),
+            (Course { never_run: 3, ..quiet }, 24 * 60 - 1, AnswerKind::NoCause),
+            (Course { never_run: 3, received_at: None, ..quiet }, 60, AnswerKind::NoCause),
             (Course { never_run: 2, ..quiet }, 60, AnswerKind::NoCause),
             (Course { examined: 0, ..quiet }, 60, AnswerKind::NoCause),
         ];

@@ -124,6 +124,23 @@ pub struct Mapping {
     pub maximum_batching_window_in_seconds: u64,
 }
 
+impl Mapping {
+    fn is_enabled(&self) -> bool {
+        self.state.is_empty() || self.state.starts_with("Enabl")
+    }
+
+    /// Returns the sentence about a mapping that does not run, so that messages wait until they
+    /// expire, or another consumer receives them.
+    pub fn disabled(&self) -> Option<String> {
+        let is_word = self.state.chars().all(|c| c.is_ascii_alphabetic());
+        let state = if is_word { self.state.as_str() } else { "unknown" };
+        let name = query::function_name(&self.function_arn)?;
+        (!self.is_enabled()).then(|| {
+            format!("the event source mapping of '{name}' is not enabled now (state {state})")
+        })
+    }
+}
+
 /// A page of the functions that read a queue.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -183,9 +200,8 @@ pub fn read_events(output: &[u8]) -> Option<EventsPage> {
 /// Selects the consumer of a queue among the functions that read it: the enabled one, or the only
 /// one.
 pub fn consumer_of(mappings: &[Mapping]) -> Result<&Mapping, LogAnswer> {
-    let is_enabled =
-        |mapping: &&Mapping| mapping.state.is_empty() || mapping.state.starts_with("Enabl");
-    let mut enabled: Vec<&Mapping> = mappings.iter().filter(is_enabled).collect();
+    let mut enabled: Vec<&Mapping> =
+        mappings.iter().filter(|mapping| mapping.is_enabled()).collect();
     if enabled.is_empty() {
         enabled = mappings.iter().collect();
     }

@@ -52,6 +52,7 @@ struct Search<'a> {
     is_partial: bool,
     examined: usize,
     never_run: usize,
+    received_at: Option<Timestamp>,
 }
 
 /// Searches for the causes of `letters`, which were seen in the dead-letter queue at `seen`: the
@@ -77,6 +78,7 @@ pub fn search(
         is_partial: false,
         examined: 0,
         never_run: 0,
+        received_at: None,
     };
     let ended = search.run(&letters);
     let explained = search.causes.len();
@@ -98,6 +100,7 @@ pub fn search(
                 is_partial: search.is_partial,
                 examined: search.examined,
                 never_run: search.never_run,
+                received_at: search.received_at,
                 moved_at: open.map(moved).max(),
             };
             conclude(&course, now)
@@ -233,7 +236,10 @@ impl Search<'_> {
             self.examined += members.len();
             match found {
                 Recurrence::Nothing => {}
-                Recurrence::NeverStarted => self.never_run += members.len(),
+                Recurrence::NeverStarted => {
+                    self.never_run += members.len();
+                    self.received_at = self.received_at.max(Some(first));
+                }
                 Recurrence::Found(fingerprint, lines) => {
                     self.explain(letters, &members, &fingerprint, &lines);
                 }

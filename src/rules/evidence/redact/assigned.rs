@@ -3,6 +3,7 @@
 //! Promises: the search before a sign is bounded; the search after it ends with the value found.
 
 use super::bytes::run;
+use super::link;
 use super::secret_name::{
     EMPTY_VALUES, NAME_MAX, NormalizedName, QUERY_NAMES, QUERY_RANDOM_NAMES, is_random,
     is_secret_name,
@@ -45,17 +46,19 @@ fn assigned_value(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usiz
     }
     let name = NormalizedName::read(&bytes[start..end]);
     let asked = start > lowest && matches!(bytes[start - 1], b'?' | b'&');
-    let paired = name.text == "value" || tag && name.text == "string";
+    let is_content = name.text == "content" && bytes[at] == b'=';
+    let paired = name.text == "value" || is_content || tag && name.text == "string";
     let known = name.is_secret() && !is_of_arn(bytes, lowest, start, end)
         || asked && QUERY_NAMES.contains(&name.text.as_str())
-        || paired && follows_secret_name(bytes, lowest, start)
+        || paired && (follows_secret_name(bytes, lowest, start) || is_of_input(bytes, start))
         || SECOND_WORDS.contains(&name.text.as_str())
             && two_words_before(bytes, lowest, start, end)
                 .is_some_and(|name| NormalizedName::read(name).is_secret());
     let often = !known
         && (name.is_often_secret() || asked && QUERY_RANDOM_NAMES.contains(&name.text.as_str()));
     if !known && !often {
-        return None;
+        let (from, to) = random_after(bytes, at).filter(|_| asked && bytes[at] == b'=')?;
+        return link::is_asked(bytes, lowest, start, &bytes[from..to]).then_some((from, to));
     }
     let (from, to) = match tag {
         true => tag_value(bytes, at + 1),
@@ -139,6 +142,20 @@ fn follows_secret_name(bytes: &[u8], lowest: usize, value: usize) -> bool {
     let keys: [&[u8]; 3] = [b"name", b"key", b"header"];
     let last = keys.into_iter().filter_map(named).max_by_key(|(at, _)| *at);
     last.is_some_and(|(_, name)| is_secret_name(name))
+}
+
+/// Returns whether a value belongs to a field of HTML for a password, or with a secret name:
+/// `<input value="…" type="password">`.
+fn is_of_input(bytes: &[u8], value: usize) -> bool {
+    let before = &bytes[value.saturating_sub(LOOKBACK)..value];
+    let Some(open) = memchr::memmem::rfind(before, b"<input") else { return false };
+    let tag = &bytes[value - before.len() + open..bytes.len().min(value + LOOKBACK)];
+    let tag = tag[..run(tag, |byte| byte != b'>')].to_ascii_lowercase();
+    let says = |key: &[u8]| {
+        let at = memchr::memmem::find(&tag, key)? + key.len();
+        named_after(&tag, at).map(|(_, name)| name)
+    };
+    says(b"type") == Some("password") || says(b" name").is_some_and(is_secret_name)
 }
 
 /// Returns the name that a key at the end `at` assigns, and where it begins.

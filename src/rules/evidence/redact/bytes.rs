@@ -1,4 +1,12 @@
-//! Classes of bytes, and runs of one class.
+//! Classes of bytes, runs of one class, and searchers.
+
+use memchr::memmem::Finder;
+
+/// Returns searchers for texts that are searched for in every message; to make one takes longer than
+/// to search a line.
+pub(super) fn finders(texts: impl IntoIterator<Item = &'static [u8]>) -> Vec<Finder<'static>> {
+    texts.into_iter().map(Finder::new).collect()
+}
 
 /// Returns the number of leading ASCII digits.
 pub(super) fn digits(bytes: &[u8]) -> usize {

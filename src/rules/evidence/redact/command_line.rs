@@ -17,40 +17,56 @@ const LONG_MIN: usize = 5;
 const GROUP_MAX: usize = 8;
 const VALUE_MAX: usize = 256;
 
-/// An option of one letter whose value is secret.
+/// An option of one letter whose value is secret, or contains one.
 struct ShortOption {
     letter: u8,
     programs: &'static [&'static [u8]],
-    /// Whether the value is a user and a password.
-    is_pair: bool,
+    value: OptionValue,
     /// Whether the value may follow without a space.
     takes_glued: bool,
 }
 
-const SHORT_OPTIONS: [ShortOption; 8] = [
-    ShortOption { letter: b'u', programs: &[b"curl", b"wget"], is_pair: true, takes_glued: true },
-    ShortOption { letter: b'U', programs: &[b"curl"], is_pair: true, takes_glued: true },
-    ShortOption {
-        letter: b'a',
-        programs: &[b"http ", b"https "],
-        is_pair: true,
-        takes_glued: false,
-    },
-    ShortOption { letter: b'a', programs: &[b"redis-cli"], is_pair: false, takes_glued: false },
-    ShortOption {
-        letter: b'p',
-        programs: &[b"mysql", b"mariadb"],
-        is_pair: false,
-        takes_glued: true,
-    },
-    ShortOption {
-        letter: b'p',
-        programs: &[b"sshpass", b" login"],
-        is_pair: false,
-        takes_glued: true,
-    },
-    ShortOption { letter: b'X', programs: &[b"snmp"], is_pair: false, takes_glued: false },
-    ShortOption { letter: b'A', programs: &[b"snmp"], is_pair: false, takes_glued: false },
+/// The form of the value of an option.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OptionValue {
+    Secret,
+    /// A user and a password, with this sign between them.
+    Pair(u8),
+    /// A header of HTTP.
+    Header,
+}
+
+const fn option(
+    letter: u8,
+    programs: &'static [&'static [u8]],
+    value: OptionValue,
+    takes_glued: bool,
+) -> ShortOption {
+    ShortOption { letter, programs, value, takes_glued }
+}
+
+const SHORT_OPTIONS: [ShortOption; 11] = [
+    option(b'u', &[b"curl", b"wget"], OptionValue::Pair(b':'), true),
+    option(b'U', &[b"curl"], OptionValue::Pair(b':'), true),
+    option(b'U', &[b"smb", b"rpcclient"], OptionValue::Pair(b'%'), false),
+    option(b'H', &[b"curl"], OptionValue::Header, true),
+    option(b'a', &[b"http ", b"https "], OptionValue::Pair(b':'), false),
+    option(b'a', &[b"redis-cli"], OptionValue::Secret, false),
+    option(
+        b'p',
+        &[b"mysql", b"mariadb", b"sshpass", b" login", b"mongo", b"cqlsh", b"7z "],
+        OptionValue::Secret,
+        true,
+    ),
+    option(
+        b'P',
+        &[b"mosquitto", b"sqlcmd", b"bcp ", b"unzip ", b"ipmitool"],
+        OptionValue::Secret,
+        false,
+    ),
+    option(b'w', &[b"ldap"], OptionValue::Secret, false),
+    option(b'A', &[b"snmp"], OptionValue::Secret, false),
+    option(b'X', &[b"snmp"], OptionValue::Secret, false),
 ];
 
 /// Adds the values of options.
@@ -80,13 +96,17 @@ fn option_value(bytes: &[u8], lowest: usize, at: usize) -> Option<(usize, usize)
             && (option.takes_glued || length == name.len())
             && option.programs.iter().any(|one| memchr::memmem::find(line, one).is_some())
             && let Some((start, end)) = value_after(bytes, at + length, length < name.len())
-            && (!option.is_pair || is_pair(&bytes[start..end]))
+            && let Some(before) = option.value.secret_of(&bytes[start..end])
         {
-            return Some((start, end));
+            return Some((start + before, end));
         }
     }
     let (start, end) = value_after(bytes, at + length, false)?;
-    takes(std::str::from_utf8(name).ok()?, &bytes[start..end]).then_some((start, end))
+    let value = &bytes[start..end];
+    if name == b"--header" {
+        return Some((start + OptionValue::Header.secret_of(value)?, end));
+    }
+    takes(std::str::from_utf8(name).ok()?, value).then_some((start, end))
 }
 
 /// Returns the end of a letter in a group of options, `-sSu`.
@@ -127,11 +147,33 @@ fn line_before(bytes: &[u8], lowest: usize, at: usize) -> &[u8] {
     memchr::memrchr_iter(b'\n', head).find(is_end).map_or(head, |end| &head[end..])
 }
 
+impl OptionValue {
+    /// Returns where the secret in a value begins, if there is one.
+    fn secret_of(self, value: &[u8]) -> Option<usize> {
+        match self {
+            OptionValue::Secret => (!is_ports(value)).then_some(0),
+            OptionValue::Pair(sign) => is_pair(value, sign).then_some(0),
+            OptionValue::Header => {
+                let colon = memchr::memchr(b':', value)?;
+                let name = std::str::from_utf8(&value[..colon]).ok()?;
+                let start = colon + 1 + run(&value[colon + 1..], |byte| byte == b' ');
+                let is_secret = is_secret_name(name) || is_often_secret(name);
+                (is_secret && start < value.len()).then_some(start)
+            }
+        }
+    }
+}
+
+/// Returns whether a value is the two ports of `docker run mongo -p 27017:27017`.
+fn is_ports(value: &[u8]) -> bool {
+    value.contains(&b':') && value.iter().all(|byte| byte.is_ascii_digit() || *byte == b':')
+}
+
 /// Returns whether a value is a user and a password; `1000:1000` are ids.
-fn is_pair(value: &[u8]) -> bool {
-    let colon = value.iter().position(|byte| *byte == b':');
-    colon.is_some_and(|colon| colon + 1 < value.len())
-        && value.iter().any(|byte| !byte.is_ascii_digit() && *byte != b':')
+fn is_pair(value: &[u8], sign: u8) -> bool {
+    let at = memchr::memchr(sign, value);
+    at.is_some_and(|at| at + 1 < value.len())
+        && value.iter().any(|byte| !byte.is_ascii_digit() && *byte != sign)
 }
 
 fn takes(option: &str, value: &[u8]) -> bool {
@@ -141,7 +183,7 @@ fn takes(option: &str, value: &[u8]) -> bool {
     let Some(name) = long.or_else(short) else { return false };
     !value.starts_with(b"-")
         && match name {
-            "user" | "proxy-user" => is_pair(value),
+            "user" | "proxy-user" => is_pair(value, b':'),
             name if is_often_secret(name) => is_random(value),
             name => is_secret_name(name),
         }
@@ -150,7 +192,8 @@ fn takes(option: &str, value: &[u8]) -> bool {
 /// Returns whether an option of a list of words takes the next word as its secret.
 pub(super) fn takes_secret(option: &str, value: &str) -> bool {
     match option {
-        "-u" => is_pair(value.as_bytes()) && !value.contains([' ', '/']),
+        "-u" => is_pair(value.as_bytes(), b':') && !value.contains([' ', '/']),
+        "-H" | "--header" => OptionValue::Header.secret_of(value.as_bytes()).is_some(),
         option => option.len() <= OPTION_MAX && takes(option, value.as_bytes()),
     }
 }

@@ -11,12 +11,14 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::{
-    DECODED_MAX, LEVELS_MAX, Nesting, Redactor, SECRET, command_line, placeholder, secret_name,
+    DECODED_MAX, LEVELS_MAX, Nesting, Redactor, SECRET, command_line, phrase, placeholder,
+    secret_name,
 };
 
 /// Keys of the name and of the value in a list of names and values.
-const NAME_KEYS: [&str; 6] = ["name", "key", "header", "field", "parametername", "parameter"];
-const VALUE_KEYS: [&str; 5] = ["value", "values", "stringvalue", "binaryvalue", "content"];
+/// An entry of a map in a Protocol Buffer has its name in field 1, and its value in field 2.
+const NAME_KEYS: [&str; 7] = ["name", "key", "header", "field", "parametername", "parameter", "1"];
+const VALUE_KEYS: [&str; 6] = ["value", "values", "stringvalue", "binaryvalue", "content", "2"];
 
 impl Redactor {
     /// Redacts a value in place.
@@ -41,6 +43,12 @@ impl Redactor {
 
     fn redact_array(&self, values: &mut [Value], nesting: Nesting<'_>) {
         let mut announced = false;
+        if let [Value::String(name), Value::String(text)] = values
+            && secret_name::is_secret_name(name)
+            && !phrase::looks_named(text.as_bytes())
+        {
+            return self.redact_leaves(&mut values[1]);
+        }
         for at in 0..values.len() {
             let announces = announces_secret(&values[at], values.get(at + 1));
             if announced {
@@ -55,6 +63,7 @@ impl Redactor {
     fn redact_object(&self, map: &mut Map<String, Value>, nesting: Nesting<'_>) {
         let mut renamed = Vec::new();
         let named = names_secret(map);
+        let is_manifest = map.get("kind").is_some_and(|kind| kind == "Secret");
         for (name, value) in map.iter_mut() {
             let shown = self.redact_text(name);
             // Also check the redacted name, so that redacting the result again changes nothing.
@@ -62,6 +71,7 @@ impl Redactor {
             if secret_name::is_secret_name(name) && !counts
                 || shown != *name && secret_name::is_secret_name(&shown)
                 || named && is_one_of(name, &VALUE_KEYS)
+                || is_manifest && matches!(name.as_str(), "data" | "stringData")
                 || secret_name::is_often_secret(name)
                     && value.as_str().is_some_and(|text| secret_name::is_random(text.as_bytes()))
             {

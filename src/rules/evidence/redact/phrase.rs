@@ -3,13 +3,43 @@
 //!
 //! Promises: each search is bounded, or ends with the value found.
 
-use super::bytes::run;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::bytes::{finders, run};
 use super::secret_name::{EMPTY_VALUES, is_secret_name};
 use super::value::quoted_end;
 use super::{Match, SECRET};
 
-/// Words before a password, as SQL, sentences and tables have them.
-const WORDS: [&[u8]; 6] = [b"assword", b"ASSWORD", b"asscode", b"assphrase", b" BY", b" by"];
+/// Words before a password, as SQL, sentences and tables have them: the part that is searched for,
+/// and its possible ends.
+const WORDS: [(&[u8], &[&[u8]]); 7] = [
+    (b"ass", &[b"word", b"code", b"phrase", b"wort", b"e"]),
+    (b"ASSWORD", &[b""]),
+    (b"ontrase", &["ña".as_bytes(), b"na"]),
+    (b"senha", &[b""]),
+    (b"achtwoord", &[b""]),
+    (b" BY", &[b""]),
+    (b" by", &[b""]),
+];
+/// Words between a name and its value, and signs.
+const COPULAS: [&[u8]; 14] = [
+    b": ",
+    b"is: ",
+    b"is ",
+    b"was ",
+    b"to ",
+    b"lautet ",
+    b"lautet: ",
+    b"ist ",
+    b"ist: ",
+    b"est ",
+    b"es ",
+    b"es: ",
+    "é ".as_bytes(),
+    "è ".as_bytes(),
+];
 /// Minimum length of a text with a word and a password.
 const TEXT_MIN: usize = 12;
 /// Limit on the length of a name, in bytes.
@@ -19,6 +49,12 @@ const BARE_MIN: usize = 6;
 /// Angle brackets of a tag as HTML and JSON spell them.
 const SPELLED_TAGS: [(&[u8], &[u8]); 3] =
     [(b"&lt;", b"&gt;"), (b"\\u003c", b"\\u003e"), (b"\\u003C", b"\\u003E")];
+
+static WORD_FINDERS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| finders(WORDS.iter().map(|(word, _)| *word)));
+static TAG_FINDERS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| finders(SPELLED_TAGS.iter().map(|(_, close)| *close)));
+static SETTING_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("onfig"));
 
 /// Adds the values.
 pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
@@ -32,18 +68,27 @@ pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
         }
         end
     };
-    for word in WORDS {
+    for ((word, ends), finder) in WORDS.iter().zip(&*WORD_FINDERS) {
         let mut lowest = 0;
-        for at in memchr::memmem::find_iter(bytes, word) {
-            let after = at + word.len();
-            if at >= lowest && (word[0] != b' ' || is_identified(&bytes[..at])) {
+        for at in finder.find_iter(bytes) {
+            let rest = &bytes[at + word.len()..];
+            let Some(end) = ends.iter().find(|end| rest.starts_with(end)) else { continue };
+            let is_word = match *end {
+                b"e" => bytes[..at].ends_with(b"ot de p"),
+                _ => word[0] != b' ' || is_identified(&bytes[..at]),
+            };
+            if at >= lowest && is_word {
+                let after = at + word.len() + end.len();
                 lowest = said_after(bytes, after).map_or(lowest, &mut add);
             }
         }
     }
-    for (open, close) in SPELLED_TAGS {
+    for at in SETTING_FINDER.find_iter(bytes) {
+        set_after(bytes, at + 5).map(&mut add);
+    }
+    for ((open, close), finder) in SPELLED_TAGS.iter().zip(&*TAG_FINDERS) {
         let mut lowest = 0;
-        for at in memchr::memmem::find_iter(bytes, close) {
+        for at in finder.find_iter(bytes) {
             if at >= lowest
                 && let Some(value) = in_spelled_tag(bytes, at, open, close)
             {
@@ -81,8 +126,7 @@ fn said_after(bytes: &[u8], after: usize) -> Option<(usize, usize)> {
     if at == 0 {
         return None;
     }
-    let words: [&[u8]; 4] = [b"is: ", b"is ", b"was ", b"to "];
-    if let Some(word) = words.iter().find(|word| rest[at..].starts_with(word)) {
+    if let Some(word) = COPULAS.iter().find(|word| rest[at..].starts_with(word)) {
         at += word.len();
     }
     if let Some(value) = quoted(at) {
@@ -94,6 +138,18 @@ fn said_after(bytes: &[u8], after: usize) -> Option<(usize, usize)> {
     let mixed = word.iter().any(u8::is_ascii_digit) && word.iter().any(u8::is_ascii_alphabetic);
     let assigns = word.iter().any(|byte| b"=:".contains(byte));
     (word.len() >= BARE_MIN && mixed && !assigns).then_some((after + at, after + at + word.len()))
+}
+
+/// Returns the range of a value that a command sets: `aws configure set aws_secret_access_key …`.
+fn set_after(bytes: &[u8], after: usize) -> Option<(usize, usize)> {
+    let rest = &bytes[after..];
+    let rest = rest.strip_prefix(b"ure").unwrap_or(rest).strip_prefix(b" set ")?;
+    let is_of_word = |byte: u8| !byte.is_ascii_whitespace() && !b"\"'`,;=".contains(&byte);
+    let length = run(&rest[..rest.len().min(NAME_MAX)], is_of_word);
+    let name = std::str::from_utf8(&rest[..length]).ok().filter(|name| is_secret_name(name))?;
+    let value = rest[name.len()..].strip_prefix(b" ")?;
+    let start = bytes.len() - value.len();
+    Some((start, start + run(value, is_of_word)))
 }
 
 /// Returns the range of the text after a tag that ends at `at`.
@@ -108,11 +164,13 @@ fn in_spelled_tag(bytes: &[u8], at: usize, open: &[u8], close: &[u8]) -> Option<
     is_secret_name(name).then(|| (start, end()))
 }
 
-/// Returns the range of the second of two quoted texts in brackets, `('password', 'x')` or
-/// `{password,<<"x">>}`, if the first is a secret name. `("password", "email")` is a list of names.
+/// Returns the range of the second of two quoted texts in brackets, `('password', 'x')`,
+/// `["password", "x"]` or `{password,<<"x">>}`, if the first is a secret name. `("password",
+/// "email")` is a list of names.
 fn paired(bytes: &[u8], comma: usize) -> Option<(usize, usize)> {
     let head = &bytes[comma.saturating_sub(NAME_MAX)..comma];
-    let open = memchr::memrchr2(b'(', b'{', head)?;
+    let open = memchr::memrchr3(b'(', b'{', b'[', head)?;
+    let is_list = head[open] == b'[';
     let quotes = |byte: &u8| matches!(byte, b'\'' | b'"' | b'u' | b'b');
     let name = &head[open + 1..];
     let name =
@@ -128,7 +186,15 @@ fn paired(bytes: &[u8], comma: usize) -> Option<(usize, usize)> {
     let quote = *rest.get(open).filter(|byte| matches!(byte, b'\'' | b'"'))?;
     let start = comma + 1 + open + 1;
     let end = quoted_end(bytes, start, quote, 0);
-    let closed = bytes.get(end + 1).is_none_or(|byte| b")}>".contains(byte));
+    let closed = bytes.get(end + 1).is_none_or(|byte| b")}>]".contains(byte));
     let is_name = bytes[start..end].iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    let is_name = is_name || is_list && looks_named(&bytes[start..end]);
     (closed && !is_name).then_some((start, end))
+}
+
+/// Returns whether a text in a list looks like a name: letters, signs within names, and a number.
+pub(super) fn looks_named(text: &[u8]) -> bool {
+    let digits = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_of_name = |byte: &u8| byte.is_ascii_alphabetic() || b"_-.".contains(byte);
+    digits < 3 && text[..text.len() - digits].iter().all(is_of_name)
 }

@@ -3,7 +3,11 @@
 //! Promises: rejecting a candidate takes bounded time, or none of its bytes is scanned again. A new
 //! form of token is a row of `UNDERSCORE_FORMS`, `DASH_FORMS` or `PLAIN_FORMS`.
 
-use super::bytes::{is_base64, is_base64url, run};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::bytes::{finders, is_base64, is_base64url, run};
 use super::{Match, TOKEN};
 
 /// Bytes of a candidate that are checked before it is accepted.
@@ -15,7 +19,7 @@ type ByteClass = fn(u8) -> bool;
 type TokenForm = (&'static [u8], ByteClass, usize);
 
 /// Tokens whose prefix ends in `_`.
-const UNDERSCORE_FORMS: [TokenForm; 36] = [
+const UNDERSCORE_FORMS: [TokenForm; 39] = [
     // GitHub.
     (b"ghp_", is_alphanumeric, 20),
     (b"gho_", is_alphanumeric, 20),
@@ -58,6 +62,10 @@ const UNDERSCORE_FORMS: [TokenForm; 36] = [
     (b"pnu_", is_alphanumeric, 30),
     (b"sntrys_", is_base64, 40),
     (b"sntryu_", is_alphanumeric, 40),
+    // PostHog; Notion, the older form.
+    (b"phx_", is_alphanumeric, 40),
+    (b"phc_", is_alphanumeric, 40),
+    (b"secret_", is_alphanumeric, 43),
 ];
 
 /// Tokens whose prefix ends in `-`.
@@ -119,6 +127,9 @@ const PLAIN_FORMS: [TokenForm; 21] = [
     (b"7Q~", |byte| is_base64url(byte) || byte == b'~' || byte == b'.', 30),
 ];
 
+static PLAIN_FINDERS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| finders(PLAIN_FORMS.iter().map(|(prefix, ..)| *prefix)));
+
 /// Matches a token of `forms`, whose prefix ends at `at`.
 fn formed<'k>(bytes: &[u8], lowest: usize, at: usize, forms: &[TokenForm]) -> Option<Match<'k>> {
     let before = &bytes[lowest..=at];
@@ -141,12 +152,12 @@ pub(super) fn underscored<'k>(bytes: &[u8], lowest: usize, at: usize) -> Option<
 
 /// Adds the tokens of `PLAIN_FORMS`.
 pub(super) fn find_plain(bytes: &[u8], found: &mut Vec<Match<'_>>) {
-    for (prefix, class, min) in &PLAIN_FORMS {
+    for ((prefix, class, min), finder) in PLAIN_FORMS.iter().zip(&*PLAIN_FINDERS) {
         if bytes.len() < prefix.len() + min {
             continue;
         }
         let mut lowest = 0;
-        for at in memchr::memmem::find_iter(bytes, prefix) {
+        for at in finder.find_iter(bytes) {
             if at >= lowest
                 && let Some(hit) = match_from(bytes, at, at + prefix.len(), *min, class)
             {
@@ -156,6 +167,7 @@ pub(super) fn find_plain(bytes: &[u8], found: &mut Vec<Match<'_>>) {
         }
     }
     find_telegram(bytes, found);
+    find_terraform(bytes, found);
 }
 
 /// Adds tokens of bots of Telegram: `123456789:AA…`.
@@ -165,6 +177,18 @@ fn find_telegram(bytes: &[u8], found: &mut Vec<Match<'_>>) {
         if (8..=10).contains(&digits) {
             found.extend(match_from(bytes, at - digits, at + 1, 35, is_base64url));
         }
+    }
+}
+
+/// Adds tokens of Terraform: 14 letters and digits, `.atlasv1.`, and the key.
+fn find_terraform(bytes: &[u8], found: &mut Vec<Match<'_>>) {
+    const MIDDLE: &[u8] = b".atlasv1.";
+    if bytes.len() < MIDDLE.len() + 60 {
+        return;
+    }
+    for at in memchr::memmem::find_iter(bytes, MIDDLE) {
+        let head = bytes[..at].iter().rev().take(14).take_while(|byte| is_alphanumeric(**byte));
+        found.extend(match_from(bytes, at - head.count(), at + MIDDLE.len(), 40, is_base64url));
     }
 }
 

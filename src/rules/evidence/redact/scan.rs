@@ -7,7 +7,10 @@
 
 use super::bytes::{digits, run};
 use super::{EMAIL, Match, SECRET};
-use super::{assigned, command_line, iban, number, php, phrase, prefix, token, webhook};
+use super::{
+    assigned, command_line, iban, link, manifest, number, php, phrase, prefix, sql, table, token,
+    webhook,
+};
 
 /// Limit on the length of a user and a password before an address, in bytes.
 const DSN_MAX: usize = 128;
@@ -32,11 +35,15 @@ pub(super) fn find_secrets<'k>(bytes: &[u8]) -> Vec<Match<'k>> {
     token::find_aws_secret_keys(bytes, &mut found);
     token::find_authorization(bytes, &mut found);
     token::find_pem(bytes, &mut found);
+    token::find_hashes(bytes, &mut found);
     assigned::find(bytes, &mut found);
     phrase::find(bytes, &mut found);
     php::find(bytes, &mut found);
     command_line::find(bytes, &mut found);
     webhook::find(bytes, &mut found);
+    table::find(bytes, &mut found);
+    sql::find(bytes, &mut found);
+    manifest::find(bytes, &mut found);
     found
 }
 
@@ -75,7 +82,7 @@ fn match_at<'k>(
             iban::iban(bytes, lowest, at).or_else(|| number::card_or_phone(bytes, lowest, at))
         }
         b'+' => number::international_phone(bytes, lowest, at, at + 1),
-        b':' => userinfo(bytes, at),
+        b':' => userinfo(bytes, at).or_else(|| link::path(bytes, at)),
         b'-' => prefix::dashed(bytes, lowest, at),
         b'J' => token::jwt(bytes, lowest, at, state),
         b'_' => prefix::underscored(bytes, lowest, at),

@@ -8,7 +8,7 @@ pub(super) const NAME_MAX: usize = 64;
 /// Minimum length of a random value.
 const RANDOM_MIN: usize = 16;
 /// Secret names at the end of any name, in the singular and the plural.
-const SECRET_ENDS: [&str; 71] = [
+const SECRET_ENDS: [&str; 75] = [
     "accesskey",
     "accesskeyid",
     "accountkey",
@@ -37,11 +37,13 @@ const SECRET_ENDS: [&str; 71] = [
     "licensekey",
     "magiclink",
     "masterkey",
+    "mfaseed",
     "mnemonic",
     "motdepasse",
     "mothersmaidenname",
     "onetimecode",
     "otpcode",
+    "otpseed",
     "passcode",
     "passkey",
     "passphrase",
@@ -77,16 +79,37 @@ const SECRET_ENDS: [&str; 71] = [
     "storepass",
     "subscriptionkey",
     "token",
+    "totpseed",
     "verificationcode",
+    "wachtwoord",
     "webhookkey",
     "xsrf",
 ];
 /// Secret names that also end harmless words (`compass`), and must be a word of their own.
-const SECRET_WORDS: [&str; 10] =
-    ["cpf", "cred", "iban", "otp", "pass", "pin", "psk", "pw", "session", "ssn"];
+const SECRET_WORDS: [&str; 11] =
+    ["cpf", "cred", "iban", "otp", "pass", "pin", "psk", "pw", "session", "ssn", "totp"];
 /// Names whose value is secret if it looks random: signatures of webhooks, credentials of registries.
-const OFTEN_SECRET_WORDS: [&str; 8] =
-    ["auth", "hmac", "hmacsha", "salt", "seed", "sig", "signature", "signaturesha"];
+const OFTEN_SECRET_WORDS: [&str; 19] = [
+    "algoliakey",
+    "auth",
+    "connectionstring",
+    "datadogkey",
+    "dsn",
+    "googlekey",
+    "hmac",
+    "hmacsha",
+    "mailgunkey",
+    "openaikey",
+    "refresh",
+    "salt",
+    "seed",
+    "sendgridkey",
+    "sig",
+    "signature",
+    "signaturesha",
+    "stripekey",
+    "twiliokey",
+];
 /// Secret names in the query of a URL only.
 pub(super) const QUERY_NAMES: [&str; 4] = ["sid", "sig", "signature", "xamzsignature"];
 /// Names in the query of a URL whose value is secret if it looks random.
@@ -128,8 +151,13 @@ impl NormalizedName {
 
     pub(super) fn is_secret(&self) -> bool {
         let text = self.text.as_str();
-        let single = text.strip_suffix('s').unwrap_or(text);
-        SECRET_ENDS.iter().any(|name| text.ends_with(name) || single.ends_with(name))
+        // Fast path: the last letter.
+        let is_end = |text: &str, name: &str| {
+            name.as_bytes().last() == text.as_bytes().last() && text.ends_with(name)
+        };
+        let ends = |text: &str| SECRET_ENDS.iter().any(|name| is_end(text, name));
+        ends(text)
+            || text.strip_suffix('s').is_some_and(ends)
             || SECRET_WORDS.iter().any(|name| self.ends_in_word(name))
             || text == "xamzsignature"
     }
@@ -149,7 +177,8 @@ impl NormalizedName {
     }
 
     fn ends_in_word(&self, word: &str) -> bool {
-        self.text.strip_suffix(word).is_some_and(|rest| self.words.contains(&rest.len()))
+        self.text.as_bytes().last() == word.as_bytes().last()
+            && self.text.strip_suffix(word).is_some_and(|rest| self.words.contains(&rest.len()))
     }
 }
 
@@ -177,12 +206,25 @@ pub(super) fn is_header(name: &str) -> bool {
         && (read.is_of_line() || name.contains('-') && (read.is_secret() || read.is_often_secret()))
 }
 
-/// Returns whether a value looks random: long, without spaces, with letters and digits.
+/// Returns whether a value looks random: long, without spaces, with letters and digits, neither a
+/// URL nor a time.
 pub(super) fn is_random(value: &[u8]) -> bool {
     value.len() >= RANDOM_MIN
         && value.iter().all(|byte| is_of_random(*byte))
         && value.iter().any(u8::is_ascii_digit)
         && value.iter().any(u8::is_ascii_alphabetic)
+        && !value.windows(3).any(|three| three == b"://")
+        && !is_time(value)
+}
+
+/// Returns whether a value begins as `2026-11-29T`.
+fn is_time(value: &[u8]) -> bool {
+    let form = b"0000-00-00T";
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        form => byte == form,
+    };
+    value.iter().zip(form).all(fits)
 }
 
 /// Returns whether a byte can be part of a random value, such as `t=1764300000,v1=5257a8…`.

@@ -7,6 +7,7 @@ use super::*;
 
 mod forms;
 mod kinds;
+mod places;
 
 const JWT_OF_BOB: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJib2IifQ.dBjftJeZ4CVPmB92K27uhbUJU1p1r";
 const PEM_KEY: &str =
@@ -435,6 +436,24 @@ fn redaction_of_hostile_text_is_linear() {
         "user[0]",
         "; password=",
         "nexpected token:",
+        "a,token\n",
+        "a,token\na,b\n",
+        "|token|\n",
+        "VALUES (",
+        "(pin) VALUES (",
+        "(pin) VALUES ('",
+        "kind: Secret\n",
+        "kind: Secret\ndata:\n a: b\n",
+        "<input value=",
+        "https://a/reset/",
+        "?a=b&reset",
+        "$6$",
+        "$6$a$",
+        ".atlasv1.",
+        "localhost:*:a:",
+        "config set token ",
+        "curl -H 'X-Auth:",
+        "[\"token\",\"",
     ];
     let slow: Vec<_> = rows.into_iter().filter(|unit| grows_faster_than_its_text(unit)).collect();
     assert!(slow.is_empty(), "{slow:?}");

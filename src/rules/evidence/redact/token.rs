@@ -205,3 +205,50 @@ pub(super) fn find_aws_secret_keys(bytes: &[u8], found: &mut Vec<Match<'_>>) {
         }
     }
 }
+
+/// Schemes of hashed passwords in crypt's form, `$2b$12$…`, and words before that of Django.
+const HASHES: [&[u8]; 15] = [
+    b"1",
+    b"5",
+    b"6",
+    b"7",
+    b"2a",
+    b"2b",
+    b"2y",
+    b"y",
+    b"apr1",
+    b"scrypt",
+    b"argon2i",
+    b"argon2d",
+    b"argon2id",
+    b"pbkdf2-sha256",
+    b"pbkdf2-sha512",
+];
+const DJANGO: [&[u8]; 3] = [b"pbkdf2_sha256", b"pbkdf2_sha1", b"bcrypt_sha256"];
+/// Minimum length of what follows the scheme.
+const HASH_MIN: usize = 24;
+
+/// Adds hashed passwords.
+pub(super) fn find_hashes(bytes: &[u8], found: &mut Vec<Match<'_>>) {
+    let is_of_hash = |byte: u8| is_base64(byte) || b"$.=,_-".contains(&byte);
+    let mut lowest = 0;
+    for at in memchr::memchr_iter(b'$', bytes) {
+        if at < lowest {
+            continue;
+        }
+        let rest = &bytes[at + 1..];
+        let close = rest.iter().take(16).position(|byte| *byte == b'$');
+        let is_crypt = close.is_some_and(|close| HASHES.contains(&&rest[..close]));
+        let django = DJANGO.iter().find(|name| bytes[..at].ends_with(name));
+        let start = match (is_crypt, django) {
+            (true, _) => at,
+            (false, Some(name)) => at - name.len(),
+            (false, None) => continue,
+        };
+        let length = run(rest, is_of_hash);
+        lowest = at + 1 + length;
+        if length >= HASH_MIN && memchr::memchr_iter(b'$', &rest[..length]).count() > 1 {
+            found.push(Match { start, end: lowest, kind: SECRET });
+        }
+    }
+}

@@ -2,7 +2,11 @@
 //!
 //! Promises: the search after a host ends with the path found.
 
-use super::bytes::run;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::bytes::{finders, run};
 use super::{Match, TOKEN};
 
 /// Minimum length of the secret part of a path.
@@ -23,18 +27,21 @@ const HOOKS: [(&[u8], &[u8], usize); 10] = [
     (b"hook.integromat.com", b"/", 0),
 ];
 
+static HOST_FINDERS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| finders(HOOKS.iter().map(|(host, ..)| *host)));
+
 /// Adds the secret paths.
 pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
     // Fast path: no host without a path.
     if bytes.len() < URL_MIN || memchr::memchr(b'/', bytes).is_none() {
         return;
     }
-    for (host, path, words) in HOOKS {
+    for ((host, path, words), finder) in HOOKS.iter().zip(&*HOST_FINDERS) {
         let mut lowest = 0;
-        for at in memchr::memmem::find_iter(bytes, host) {
+        for at in finder.find_iter(bytes) {
             let after = Some(at + host.len()).filter(|_| at >= lowest);
             let Some(mut start) = after.and_then(|at| skip_path(bytes, at, path)) else { continue };
-            for _ in 0..words {
+            for _ in 0..*words {
                 start += run(&bytes[start..], |byte| byte.is_ascii_alphanumeric() || byte == b'_');
                 start = skip_path(bytes, start, b"/").unwrap_or(start);
             }

@@ -9,6 +9,7 @@ fn cause(fault: CodeFault, confidence: f64) -> Triage {
         states_error: true,
         error: None,
         place: None,
+        unseen: None,
         count: 1,
         category: Category::Throttling,
         fault,

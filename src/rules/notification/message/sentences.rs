@@ -227,7 +227,9 @@ fn sampled(data: &event::QueueSampled, context: &Context) -> Sentences {
     }
     let overseen = (data.overseen > 0)
         .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));
-    Sentences::of_what(what).with_lines(overseen)
+    let window = ExpiryWindow { after: None, before: data.expires_before };
+    let loss = data.expires_before.map(|_| loss_text::phrase(window, data.depth, context.now));
+    Sentences::of_what(what).with_lines(loss.into_iter().chain(overseen))
 }
 
 fn poll_failed(data: &event::PollFailed) -> Sentences {

@@ -86,7 +86,10 @@ fn skip_that_needs_a_person_names_the_command() {
         let notice = notice(&line_of(skipped(reason, "twice in vain", None)));
         let expected = format!("{NAME}: {text}\n    dlq-investigate --retry {NAME}");
         assert_eq!(notice.text(), expected, "{reason}");
+        assert_eq!(notice.severity, Severity::Warn, "{reason}");
     }
+    assert_eq!(notice(&line_of(skipped("no_evidence", "", None))).severity, Severity::Warn);
+    assert_eq!(notice(&line_of(skipped("cooldown", "", None))).severity, Severity::Info);
 }
 
 #[test]

@@ -265,6 +265,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("a read", text(3).class("requests.exceptions.ReadTimeout"), ThirdPartyBurst, open, 0.6),
         ("a connection", text(3).says("connect timed out"), ThirdPartyBurst, open, 0.6),
         ("Celery's limit", text(3).class("billiard.SoftTimeLimitExceeded"), TimedOut, open, 0.6),
+        ("Lambda's limit", text(3).class("Sandbox.Timedout"), TimedOut, open, 0.6),
         ("Step Functions' limit", text(3).class("States.Timeout"), TimedOut, open, 0.6),
         ("memory", text(3).says("JavaScript heap out of memory"), OutOfMemory, open, 0.6),
         ("a class of memory", text(3).class("java.lang.OutOfMemoryError"), OutOfMemory, open, 0.6),
@@ -306,6 +307,13 @@ pub(super) fn rows() -> Vec<Row> {
         (
             "a destination fails",
             text(3).says("Request failed with status code 503"),
+            ThirdPartyBurst,
+            open,
+            0.6,
+        ),
+        (
+            "a destination's own timeout",
+            text(3).says("Request failed with status code 408"),
             ThirdPartyBurst,
             open,
             0.6,

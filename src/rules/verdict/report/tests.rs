@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::rules::evidence::bundle::{Moment, SourceFacts, Timeline};
+use crate::rules::evidence::bundle::{Fingerprints, Group, Moment, SourceFacts, Timeline};
 use crate::rules::queue::expiry::ExpiryWindow;
 use crate::rules::verdict::{ModelVerdict, apply_patch_facts, check, parse};
 use crate::text::hidden;
@@ -101,6 +101,20 @@ fn queue(name: &str) -> Queue {
     }
 }
 
+/// Two groups, of which the larger states no error.
+fn groups(text: &str) -> Fingerprints {
+    let group = |count, class: &str| Group {
+        kind: "error_text".into(),
+        count,
+        exception: Some(class.into()),
+        message: Some(format!("'NoneType' has no attribute 'id'{text}")),
+        place: Some(format!("worker.py line 12{text}")),
+        ..Group::default()
+    };
+    let shape = Group { kind: "shape".into(), place: None, ..group(4, "Shape") };
+    Fingerprints { fingerprints: vec![shape, group(3, "builtins.TypeError")] }
+}
+
 fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
     let run = Some(TestRun { command: format!("pytest -q{name}"), result: TestResult::Passed });
@@ -130,6 +144,7 @@ fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
                 }]),
                 ..QueueFacts::default()
             },
+            fingerprints: groups(excerpt),
             timeline: Timeline { timeline: vec![moment] },
             ..BundleContents::default()
         },

@@ -47,7 +47,14 @@ pub struct TableStyle {
 
 /// Renders the view.
 pub fn table(view: &StatusView, style: TableStyle) -> String {
-    let mut page = TextTable { text: String::new(), style };
+    let rows = view.incidents.iter().flatten().map(|row| (&row.region, &row.account));
+    let sessions = view.sessions.iter().flatten().map(|row| (&row.region, &row.account));
+    let scopes: Vec<_> = rows.chain(sessions).collect();
+    let regions = scopes.iter().any(|(region, _)| *region != scopes[0].0);
+    let accounts = scopes.iter().any(|(_, account)| *account != scopes[0].1);
+    // What all rows share is left out; without a difference both are shown.
+    let parts = (regions || !accounts, accounts || !regions);
+    let mut page = TextTable { text: String::new(), style, parts };
     match &view.incidents {
         None => page.heading("incidents: unknown"),
         Some(open) => page.incidents(open, view.at),
@@ -75,6 +82,8 @@ impl Cell {
 struct TextTable {
     text: String,
     style: TableStyle,
+    /// Whether regions are shown, and accounts.
+    parts: (bool, bool),
 }
 
 impl TextTable {
@@ -159,8 +168,9 @@ impl TextTable {
     /// Adds the region and account of a queue, where there are several, to its row: as the cell that
     /// is returned, or to the lines below the row.
     fn scope(&self, region: &str, account: &str, below: &mut Vec<String>) -> Cell {
-        let parts = [region, account].into_iter().filter(|part| !part.is_empty());
-        let scope = parts.collect::<Vec<_>>().join(", ");
+        let parts = [(region, self.parts.0), (account, self.parts.1)].into_iter();
+        let parts = parts.filter(|(part, is_shown)| *is_shown && !part.is_empty());
+        let scope = parts.map(|(part, _)| part).collect::<Vec<_>>().join(", ");
         if !self.scope_heading().is_empty() {
             return Cell::plain(scope);
         }
@@ -318,6 +328,8 @@ fn waits_for(reason: &str) -> String {
         "needs_person" => "waits for a person: nothing proves who states the cause",
         "unexplained" => "waits for --retry or new evidence: investigations found no cause",
         "same_shape" => "waits for a session about messages of the same shape",
+        "cooldown" => "waits for the end of the cooldown",
+        "known_cause" => "waits for a session about the same cause",
         "no_evidence" => "waits for a sample of the messages",
         "budget" => "waits: the budget is used up",
         "already_running" | "max_concurrent" => "waits for the end of another investigation",
@@ -333,25 +345,15 @@ fn waits_for(reason: &str) -> String {
 
 /// Describes when messages will be lost.
 fn loss(one: &IncidentRow, now: Timestamp) -> Cell {
-    let left = |at: Timestamp| loss_text::span(at.since(now));
     // An incident ends when the queue stays empty, so it may be open with nothing to lose.
     if one.depth == Some(0) {
         return Cell::plain("empty");
     }
-    let text = match (one.expires_after, one.expires_before) {
-        (_, Some(by)) if by <= now => "expiring now".into(),
-        (Some(after), Some(by)) if after > now => {
-            format!("not before {}, within {}", left(after), left(by))
-        }
-        (Some(after), None) if after > now => format!("not before {}", left(after)),
-        (Some(_), None) => "at any moment".into(),
-        (_, Some(by)) => format!("within {}", left(by)),
-        (None, None) => "unknown".into(),
-    };
-    let shade = one.expires_after.or(one.expires_before).and_then(|first| match first.since(now) {
+    let window = one.window();
+    let shade = window.first().and_then(|first| match first.since(now) {
         left if left <= VERY_NEAR => Some(Shade::Bad),
         left if left <= NEAR => Some(Shade::Warning),
         _ => None,
     });
-    Cell(text, shade)
+    Cell(loss_text::clause(window, now), shade)
 }

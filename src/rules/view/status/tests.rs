@@ -2,6 +2,7 @@ use super::*;
 use crate::event::Queue;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::wait::Wait;
+use crate::rules::loss_text;
 use crate::rules::view::page::PageStyle;
 
 fn at(seconds: i64) -> Timestamp {
@@ -92,8 +93,8 @@ fn table_fits_a_terminal_and_cuts_nothing_that_is_copied() {
     let expected = "\
 incidents: 3 open
   QUEUE       DEPTH  SINCE  LOSS
-  users-dlq   12     2h 3m  not before 5h, within 6h
-    waiting: cooldown, for 59m
+  users-dlq   12     2h 3m  safe for 5h
+    waits for the end of the cooldown, for 59m
   a-queue-with-a-name-that-is-longer-than-a-terminal-likes
               12     2h 3m  unknown
     session eeeeeeee: completed
@@ -127,6 +128,8 @@ fn reason_of_waiting_is_a_clause() {
     let rows = [
         ("needs_person", "    waits for a person: nothing proves who states the cause"),
         ("unexplained", "    waits for --retry or new evidence: investigations found no cause"),
+        ("cooldown", "    waits for the end of the cooldown"),
+        ("known_cause", "    waits for a session about the same cause"),
         ("new_word", "    waiting: new_word"),
     ];
     for (word, expected) in rows {
@@ -148,7 +151,7 @@ fn empty_queue_has_no_loss() {
     let view = view(&documents, &seen, &limits(), "/state", at(NOW));
     let text = table(&view, style(200));
     assert!(text.contains("users-dlq") && text.contains("  0      2h 3m  empty\n"), "{text}");
-    assert!(!text.contains("not before"), "{text}");
+    assert!(!text.contains("safe for"), "{text}");
 }
 
 #[test]
@@ -169,6 +172,28 @@ fn table_is_as_wide_as_the_terminal() {
             assert_eq!(text.contains("  WHERE\n"), has_scopes && width >= 100, "{text}");
             assert_eq!(text.matches("eu-west-1, production").count(), 3 * usize::from(has_scopes));
         }
+    }
+}
+
+#[test]
+fn column_of_places_has_what_differs() {
+    let rows = [
+        (["eu-west-1", "us-east-1"], ["prod", "prod"], "eu-west-1"),
+        (["eu-west-1", "eu-west-1"], ["prod", "test"], "prod"),
+        (["eu-west-1", "us-east-1"], ["prod", "test"], "eu-west-1, prod"),
+        (["eu-west-1", "eu-west-1"], ["prod", "prod"], "eu-west-1, prod"),
+    ];
+    for (regions, accounts, shown) in rows {
+        let (mut documents, seen) = documents();
+        let sessions = documents.sessions.as_mut().unwrap();
+        sessions.sessions.clear();
+        for (at, one) in sessions.incidents.iter_mut().enumerate() {
+            one.queue.region = regions[at.min(1)].into();
+            one.queue.account = accounts[at.min(1)].into();
+        }
+        let view = view(&documents, &seen, &limits(), "/state", at(NOW));
+        let text = table(&view, TableStyle { has_scopes: true, ..style(120) });
+        assert!(text.lines().nth(2).unwrap().ends_with(&format!("  {shown}")), "{text}");
     }
 }
 
@@ -224,6 +249,49 @@ fn colour_adds_escape_sequences_only() {
         plain = plain.replace(&format!("\u{1b}[{code}m"), "");
     }
     assert_eq!(plain, table(&view, style(100)));
+}
+
+/// The end that an incident has recorded may be that of messages which are gone.
+#[test]
+fn loss_is_that_of_the_record_in_the_words_of_notices() {
+    let hours = |hours: i64| Some(at(NOW + hours * 3600));
+    let days = |days: i64| hours(24 * days);
+    // The range of the incident, the oldest sampled message, and the newest arrivals; 4 days are kept.
+    let rows = [
+        ("as it was raised", (None, days(4)), None, NOW, "in 4d or sooner"),
+        ("a notice came a moment later", (None, days(4)), None, NOW - 1, "in 4d or sooner"),
+        ("a sample knows better", (None, days(4)), hours(-92), NOW, "within 4h"),
+        ("the sampled one is gone", (None, hours(-1)), None, NOW, "in 4d or sooner"),
+        ("safe", (days(3), days(4)), None, NOW, "safe for 3d"),
+        ("safe, but for a sample", (days(3), days(4)), hours(-92), NOW, "within 4h"),
+        ("no longer safe", (hours(-1), days(4)), None, NOW, "may be lost"),
+        ("those that were not safe are gone", (hours(-9), hours(-1)), None, NOW, "in 4d or sooner"),
+    ];
+    for (rule, (after, before), oldest, by, words) in rows {
+        let (mut documents, seen) = documents();
+        let mut one = incident("i", "b", &[]);
+        (one.expires_after, one.expires_before) = (after, before);
+        documents.sessions.as_mut().unwrap().incidents = vec![one];
+        let entry = serde_json::json!({"queue": queue("b"), "record": {
+            "seq": 1, "sampled_at": at(NOW), "misses": 0, "zeros": null, "fall": null,
+            "read": [at(NOW), {"visible": 3, "in_flight": 0, "delayed": 0}],
+            "incident": {"id": "i", "raised_at": at(NOW), "raised_depth": 3, "next_step": 6,
+                         "tier": null},
+            "cohorts": [{"after": null, "by": at(by)}], "retention_s": 4 * 86_400,
+            "oldest_sent_at": oldest,
+        }});
+        let queues = serde_json::json!({"version": 1, "floor": 0, "rounds": {}, "queues": {
+            "arn:b": entry,
+        }});
+        documents.watched = Some(serde_json::from_value(queues).unwrap());
+        let view = view(&documents, &seen, &limits(), "/state", at(NOW));
+        let text = table(&view, style(120));
+        let row = text.lines().nth(2).unwrap();
+        assert!(row.ends_with(&format!("2h 3m  {words}")), "{rule}: {row}");
+        let window = view.incidents.as_ref().unwrap()[0].window();
+        let notice = loss_text::phrase(window, Some(3), at(NOW));
+        assert!(notice.ends_with(words), "{rule}: {notice}");
+    }
 }
 
 #[test]

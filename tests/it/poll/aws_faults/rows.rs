@@ -93,6 +93,10 @@ fn variables() -> Vec<Row> {
         row("region is a zone").unset("AWS_ENDPOINT_URL").set("AWS_REGION", "us-east-1a"),
         row("region without a direction").unset("AWS_ENDPOINT_URL").set("AWS_REGION", "moon-1"),
         row("region without a direction, another server").set("AWS_REGION", "moon-1"),
+        row("region is a zone, another server").set("AWS_REGION", "us-east-1a"),
+        row("region of another form, endpoint of AWS")
+            .set("AWS_ENDPOINT_URL", "https://vpce-1.sqs.us-east-1.vpce.amazonaws.com")
+            .set("AWS_REGION", "useast1"),
         row("region of another form, another server").set("AWS_REGION", "elasticmq"),
         row("region that is not known").set("AWS_REGION", "us-esat-1").proxy("http://127.0.0.1:9"),
         row("region of a profile with a space").profile("region-odd").unset("AWS_REGION"),

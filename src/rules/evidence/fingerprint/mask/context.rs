@@ -1,11 +1,27 @@
 //! Classification of a word by the words before it: an identifier, a person, a secret.
 
-use super::word::{is_host, is_random, one_of};
+use super::random::is_random;
+use super::word::{is_host, one_of};
 
 /// Returns whether a short capitalised word is the value of the word before it: `in country DE`,
 /// `currency: EUR`.
 pub(super) fn is_choice_value(words: [&str; 2], word: &str) -> bool {
-    const CHOICES: [&str; 6] = ["country", "currency", "language", "locale", "region", "state"];
+    const CHOICES: [&str; 14] = [
+        "country",
+        "currency",
+        "language",
+        "locale",
+        "region",
+        "state",
+        "warehouse",
+        "depot",
+        "airport",
+        "station",
+        "store",
+        "plant",
+        "market",
+        "branch",
+    ];
     (2..=3).contains(&word.len())
         && word.bytes().all(|b| b.is_ascii_uppercase())
         && (one_of(words[0], &CHOICES) || (words[0] == "code" && one_of(words[1], &CHOICES)))

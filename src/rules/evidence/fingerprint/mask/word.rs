@@ -1,6 +1,7 @@
 //! Classification of a word by its form: a word, a number, an id, a time, a host …
 
-use super::MaskedText;
+use super::random::is_random;
+use super::{MaskedText, address};
 
 /// Words with digits that are kept.
 const WORDS_WITH_DIGITS: [&str; 24] = [
@@ -91,16 +92,10 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
         };
     }
     if starts_url(chunk) {
-        return write_url(chunk, out);
+        return address::write_url(chunk, out);
     }
     if let Some(rest) = chunk.strip_prefix("arn:") {
-        let service = rest.split(':').nth(1).unwrap_or_default();
-        let plain =
-            service.len() <= 32 && service.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        out.push_word("arn:");
-        out.push_word(if plain { service } else { "" });
-        out.text.push(':');
-        return out.push_mask("<*>");
+        return address::write_arn(rest, out);
     }
     if chunk.starts_with("eyJ") && chunk.len() > 20 {
         return out.push_mask("<secret>");
@@ -120,13 +115,14 @@ pub(super) fn write_masked(chunk: &str, words: [&str; 2], next: &str, out: &mut 
     if digits > 0
         && let Some(mask) = digit_mask(chunk, digits)
     {
-        return out.push_mask(mask);
+        out.push_mask(mask);
+        return address::write_port_of(chunk, mask, out);
     }
     if let Some(separator) = chunk.chars().find(|c| "/\\:".contains(*c)) {
         return write_parts(chunk, separator, words, next, out);
     }
     if is_host(chunk) {
-        return out.push_mask("<host>");
+        return address::write_host(chunk, out);
     }
     write_word(chunk, digits, out);
 }
@@ -261,51 +257,15 @@ fn write_at_sign(user: &str, host: &str, out: &mut MaskedText) {
     out.push_mask("<id>");
 }
 
-/// Writes a URL with the words of its path, which tell the operation; masks user, host and query.
-fn write_url(chunk: &str, out: &mut MaskedText) {
-    let (scheme, rest) = chunk.split_once("://").unwrap_or(("", chunk));
-    out.push_word(scheme);
-    out.push_word("://");
-    out.push_mask("<host>");
-    let path = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    write_url_path(&rest[path..], out);
-}
-
-/// Writes the path of a URL and masks its query. Segments with digits, names of files, and what
-/// follows a collection such as `customers` are values.
-pub(super) fn write_url_path(chunk: &str, out: &mut MaskedText) {
-    let path = chunk.split(['?', '#']).next().unwrap_or_default();
-    let mut is_item = false;
-    for part in path.split('/').skip(1) {
-        out.text.push('/');
-        let is_version = part.len() <= 3
-            && part.starts_with('v')
-            && part[1..].bytes().all(|b| b.is_ascii_digit());
-        let plain = part.bytes().all(|b| b.is_ascii_alphabetic() || b"-_".contains(&b));
-        let is_word = plain && part.len() <= 40 && !is_random(part);
-        let is_collection = is_word && part.len() > 3 && part.ends_with('s');
-        if part.is_empty() || is_version || (is_word && !is_item) {
-            out.push_word(part);
-            is_item = is_collection;
-        } else {
-            out.push_mask("<*>");
-            is_item = false;
-        }
-    }
-    if path.len() < chunk.len() {
-        out.push_word("?");
-        out.push_mask("<*>");
-    }
-}
-
 /// Writes the parts of a path, or of names and numbers joined by colons: `/var/task/index.js:12:5`.
 fn write_parts(chunk: &str, separator: char, words: [&str; 2], next: &str, out: &mut MaskedText) {
     if separator == ':'
         && let Some((host, port)) = chunk.split_once(':')
-        && is_host(host)
         && port.bytes().all(|b| b.is_ascii_digit())
+        && (is_host(host) || (host.is_empty() && out.ends_in_address()))
     {
-        return out.push_mask("<host>");
+        address::write_host(host, out);
+        return address::write_port(port, out);
     }
     let mut folder = "";
     let is_path = separator != ':';
@@ -336,11 +296,12 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
                         earlier,
                         &["failed", "responded", "error", "code", "status", "rejected"],
                     ));
-        let named = next.starts_with(|c: char| c.is_ascii_uppercase());
+        let named = next.starts_with(|c: char| c.is_ascii_uppercase()) || next.starts_with("from ");
+        let port = one_of(before, &["port"]) && address::is_service_port(chunk);
         let status = bytes.len() == 3 && matches!(bytes[0], b'4' | b'5');
         let ended = bytes.len() <= 3 && one_of(earlier, &["exit", "exited"])
             || one_of(before, &["signal", "errno", "sqlstate"]);
-        return (status && (labelled || named)) || ended;
+        return (status && (labelled || named)) || ended || port;
     }
     let letters = bytes.iter().take_while(|b| b.is_ascii_uppercase()).count();
     let number = bytes[letters..].strip_prefix(b"-").unwrap_or(&bytes[letters..]);
@@ -352,39 +313,6 @@ fn is_kept_code(chunk: &str, words: [&str; 2], next: &str) -> bool {
             "P" => number.len() == 4,
             _ => false,
         }
-}
-
-/// Returns whether a lone word is an id or a key: random letters, or capitals and digits.
-pub(in crate::rules::evidence::fingerprint) fn is_id(word: &str) -> bool {
-    let has = |class: fn(&u8) -> bool| word.as_bytes().iter().any(class);
-    let (has_digit, has_small) = (has(u8::is_ascii_digit), has(u8::is_ascii_lowercase));
-    let has_capital = has(u8::is_ascii_uppercase);
-    let is_run =
-        |joints: &[u8]| word.bytes().all(|b| b.is_ascii_alphanumeric() || joints.contains(&b));
-    (word.len() >= 16 && has_digit && !has_small && is_run(b""))
-        || (word.len() >= 32 && has_digit && has_small && has_capital && is_run(b"+/="))
-        || is_random(word)
-}
-
-/// Returns whether letters and digits look random.
-pub(super) fn is_random(word: &str) -> bool {
-    const LONG: usize = 64;
-    if word.len() < 16 {
-        return false;
-    }
-    let longest = word.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|part| part.len());
-    let bytes = longest.unwrap_or_default().as_bytes();
-    if bytes.len() < 16 {
-        return false;
-    }
-    let count = |class: fn(&u8) -> bool| bytes.iter().filter(|byte| class(byte)).count();
-    let digits = count(u8::is_ascii_digit);
-    let upper = count(u8::is_ascii_uppercase);
-    let vowels = count(|byte| b"aeiouyAEIOUY".contains(byte));
-    let is_hump = |pair: &&[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
-    let humps = bytes.windows(2).filter(is_hump).count();
-    let len = bytes.len();
-    len > LONG || digits >= 3 || vowels * 5 < len || (humps * 9 > len * 2 && upper * 10 > len * 3)
 }
 
 fn is_hex(word: &str) -> bool {

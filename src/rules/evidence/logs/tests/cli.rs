@@ -153,6 +153,11 @@ fn consumer_is_the_one_enabled_function() {
             (found, _) => panic!("{given:?}: {found:?}"),
         }
     }
+    let said = "the event source mapping of 'a' is not enabled now (state Disabled)";
+    let states = [("Disabled", Some(said)), ("Enabled", None), ("Enabling", None), ("", None)];
+    for (state, expected) in states {
+        assert_eq!(mapping("a", state).disabled().as_deref(), expected, "{state}");
+    }
     let knows = |text: &str| aws_cli::version(text).map(aws_cli::knows_log_group);
     assert_eq!(knows("aws-cli/2.9.19 Python/3.11.2"), Some(false));
     assert_eq!([knows("aws-cli/1.44.24 x"), knows("aws-cli/2.13.37 x")], [Some(true), Some(true)]);

@@ -102,6 +102,10 @@ fn protocol_buffer_is_shown_by_its_fields() {
     let bytes = [field(1, b"lou@example.com"), vec![2 << 3, 7], field(3, &inner)].concat();
     let shown = r#"<base64:64><protobuf:64>{"1":"<email:16>","2":7,"3":{"2":"<card:16>"}}"#;
     assert_eq!(redacted(&base64(bytes)), shown);
+    let entry = [field(1, b"api_token"), field(2, b"Zq1-hunter")].concat();
+    let map = [field(1, b"orders.v1"), field(7, &entry), field(7, &field(1, b"city"))].concat();
+    let shown = r#"<base64:64><protobuf:64>{"1":"orders.v1","7":[{"1":"api_token","2":"<secret:16>"},{"1":"city"}]}"#;
+    assert_eq!(redacted(&base64(map)), shown, "a map");
 }
 
 #[test]

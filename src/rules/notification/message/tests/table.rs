@@ -270,6 +270,13 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         ),
         row(line_of(sampled(Some(3), Some(2), Vec::new())), "INFO: sampled 3 messages"),
         row(
+            line_of(event::QueueSampled {
+                expires_before: in_hours(3),
+                ..sampled(Some(3), Some(3), Vec::new())
+            }),
+            "INFO: sampled 3 of 3\n    first lost within 3h",
+        ),
+        row(
             line_of(refused("it is a FIFO queue")),
             &format!("INFO: not sampled: it is a FIFO queue: {LOOK}"),
         ),
