@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod delivery;
 pub mod message;
+pub mod payload;
 pub mod policy;
 pub mod route;
 pub mod scope;
