@@ -1,6 +1,7 @@
 //! Notifications: the channels of an event, the text of a notice, and the log of sent notices.
 
 pub mod answer;
+pub mod connection;
 pub mod delivery;
 pub mod message;
 pub mod payload;
