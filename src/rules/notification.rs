@@ -2,6 +2,8 @@
 //! and what was told. One stage a file, in the order of [`judge`] and [`plan`].
 
 pub mod ack;
+pub mod answer;
+pub mod connection;
 pub mod delivery;
 pub mod escalate;
 pub mod facts;
@@ -12,6 +14,7 @@ pub mod message;
 pub mod notices;
 pub mod outbox;
 pub mod plan;
+pub mod payload;
 pub mod policy;
 pub mod quiet;
 pub mod repeat;

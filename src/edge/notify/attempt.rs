@@ -1,27 +1,49 @@
-//! One attempt to deliver, by the type of the channel, and the thread in which a channel makes its
-//! attempts.
+//! The thread in which a channel makes its attempts, one after the other.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-use super::desktop;
-use crate::config::{ChannelKind, Env};
+use super::ChannelSender;
+use crate::config::{Channel, ChannelKind, Env};
+use crate::edge::http::Client;
 use crate::error::Error;
 use crate::rules::notification::delivery::{Delivery, Outcome};
-use crate::rules::notification::policy::Channel;
 
 /// The time for one attempt.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The same of a program on this machine that shows a notice.
+const DESKTOP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A function that makes one attempt.
 pub type Attempt = Box<dyn FnMut(&Delivery) -> Outcome + Send>;
 
-/// Opens a channel; None for the console, which needs no attempts.
-pub fn open(channel: &Channel, _env: &Env) -> Result<Option<Attempt>, Error> {
-    Ok(match channel.kind {
-        ChannelKind::Console => None,
-        ChannelKind::Desktop => Some(Box::new(|delivery| desktop::deliver(delivery))),
-    })
+/// Returns the attempts of a channel; None for the console, which needs none. The secrets of the
+/// channel are fetched by the first attempt, and again after one that could not have them.
+pub fn open(channel: &Channel, env: &Env, http: &Arc<Client>) -> Option<Attempt> {
+    if channel.kind == ChannelKind::Console {
+        return None;
+    }
+    let (channel, env, http) = (channel.clone(), env.clone(), http.clone());
+    let deadline = match channel.kind {
+        ChannelKind::Desktop => DESKTOP_DEADLINE,
+        _ => DEADLINE,
+    };
+    let mut sender: Option<ChannelSender> = None;
+    Some(Box::new(move |delivery| {
+        let opened = match sender.take() {
+            Some(opened) => Ok(opened),
+            None => ChannelSender::new(&channel, &env, &http, false),
+        };
+        match opened {
+            Ok(opened) => sender.insert(opened).deliver(delivery, deadline),
+            Err(error) => not_ready(&error),
+        }
+    }))
+}
+
+fn not_ready(error: &Error) -> Outcome {
+    Outcome::Later { cause: error.to_string(), after: None, unknown: false }
 }
 
 /// The thread of a channel. It ends with the process: an attempt under way is then unknown, and its

@@ -6,6 +6,7 @@
 //! shows the console's lines and the events of other deliveries, and records nothing.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempt;
@@ -13,6 +14,7 @@ use super::drain::{Completion, Drain, DrainResult};
 use super::records::{DispatcherState, Finished};
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, Switches};
+use crate::edge::http::Client;
 use crate::edge::notify::console;
 use crate::error::Error;
 use crate::event::stream_time::StreamClock;
@@ -89,9 +91,9 @@ impl Dispatcher {
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
+            let http = Arc::new(Client::new(env)?);
             for channel in &notifications.channels {
-                let attempt = attempt::open(channel, env)?;
-                all.add(channel, attempt);
+                all.add(channel, attempt::open(channel, env, &http));
             }
             opened.recover(&notifications)?;
             known = opened.judged()?;

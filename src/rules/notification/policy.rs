@@ -1,12 +1,13 @@
 //! Notification policy: the channels and routes that a configuration defines.
 //!
-//! Promises: channel names are unique, and routes name only channels that exist. The reader of the
-//! configuration checks both.
+//! Promises: channel names are unique, routes name only channels that exist, and each channel has the
+//! keys that its type needs, and no others. The reader of the configuration checks that.
 
 use std::time::Duration;
 
 use super::escalate::EscalationStep;
 use super::quiet::QuietHours;
+use super::connection::{ChannelConnection, Rate};
 use crate::event::{Severity, words};
 use crate::glob::GlobList;
 
@@ -41,32 +42,20 @@ pub struct Channel {
     pub min_severity: Option<Severity>,
     /// Whether quiet hours hold for the channel. None: the default of its type.
     pub quiet_hours: Option<bool>,
+    /// Address, credentials and pace.
+    pub connection: ChannelConnection,
 }
 
 impl Channel {
     /// Returns whether quiet hours hold for the channel: those that people hear or see at once.
     pub fn keeps_quiet(&self) -> bool {
-        self.quiet_hours.unwrap_or(self.kind == ChannelKind::Desktop)
-    }
-
-    /// Returns whether the channel can replace a notice by a newer one.
-    pub fn can_update(&self) -> bool {
-        self.kind == ChannelKind::Desktop
+        let is_heard = matches!(self.kind, ChannelKind::Desktop | ChannelKind::Slack);
+        self.quiet_hours.unwrap_or(is_heard)
     }
 
     /// Returns whether a long backlog is summed up: nobody reads a hundred notices one by one.
     pub fn sums_up(&self) -> bool {
-        self.kind == ChannelKind::Desktop
-    }
-
-    /// Returns the least time between two deliveries.
-    pub fn interval(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    /// Returns whether notices of several incidents may be one.
-    pub fn can_merge(&self) -> bool {
-        true
+        matches!(self.kind, ChannelKind::Desktop | ChannelKind::Slack)
     }
 }
 
@@ -79,6 +68,84 @@ words! {
         Console = "console",
         /// Desktop notifications.
         Desktop = "desktop",
+        /// A channel of Slack.
+        Slack = "slack",
+        /// A receiver of Standard Webhooks.
+        Webhook = "webhook",
+        /// A service of PagerDuty.
+        PagerDuty = "pagerduty",
+        /// A command.
+        Exec = "exec",
+    }
+}
+
+impl ChannelKind {
+    /// Returns the keys of [`ChannelConnection`] that a channel of this type may have.
+    pub fn own_keys(self) -> &'static [&'static str] {
+        match self {
+            ChannelKind::Console => &[],
+            ChannelKind::Desktop => &["rate"],
+            ChannelKind::Slack => &["token", "channel", "url", "endpoint", "rate"],
+            ChannelKind::Webhook => &["url", "secret", "rate"],
+            ChannelKind::PagerDuty => &["key", "endpoint", "rate"],
+            ChannelKind::Exec => &["command", "rate"],
+        }
+    }
+}
+
+impl Channel {
+    /// Returns what a channel lacks, or has too much of, to reach its service.
+    pub fn incomplete(&self) -> Option<&'static str> {
+        let ChannelConnection { url, token, channel, key, command, .. } = &self.connection;
+        match self.kind {
+            ChannelKind::Slack => match (url, token, channel) {
+                (Some(_), None, None) | (None, Some(_), Some(_)) => None,
+                (None, Some(_), None) => {
+                    Some("a channel of type slack with a token needs 'channel'")
+                }
+                (None, None, _) => Some(
+                    "a channel of type slack needs 'token' and 'channel', or the 'url' of a webhook",
+                ),
+                (Some(_), ..) => {
+                    Some("a channel of type slack has a 'url', or 'token' and 'channel', not both")
+                }
+            },
+            ChannelKind::Webhook if url.is_none() => Some("a channel of type webhook needs 'url'"),
+            ChannelKind::PagerDuty if key.is_none() => {
+                Some("a channel of type pagerduty needs 'key'")
+            }
+            ChannelKind::Exec if command.is_empty() => {
+                Some("a channel of type exec needs 'command'")
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the least time between two deliveries.
+    pub fn interval(&self) -> Duration {
+        let per_second = |count| Rate { count, per: Duration::from_secs(1) };
+        let default = match self.kind {
+            ChannelKind::Slack => Some(per_second(1)),
+            ChannelKind::PagerDuty => Some(per_second(2)),
+            ChannelKind::Webhook => Some(per_second(20)),
+            ChannelKind::Console | ChannelKind::Desktop | ChannelKind::Exec => None,
+        };
+        self.connection.rate.or(default).map_or(Duration::ZERO, Rate::interval)
+    }
+
+    /// Returns whether the channel can replace a notice by a newer one.
+    pub fn can_update(&self) -> bool {
+        match self.kind {
+            ChannelKind::Desktop | ChannelKind::PagerDuty => true,
+            ChannelKind::Slack => self.connection.token.is_some(),
+            ChannelKind::Console | ChannelKind::Webhook | ChannelKind::Exec => false,
+        }
+    }
+
+    /// Returns whether notices of several incidents may be one. PagerDuty has an alert for each
+    /// incident: a resolve of one of several would close them all.
+    pub fn can_merge(&self) -> bool {
+        self.kind != ChannelKind::PagerDuty
     }
 }
 
@@ -157,5 +224,26 @@ impl RoutePolicy {
 impl Default for RoutePolicy {
     fn default() -> Self {
         RoutePolicy::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interval_without_rate_is_that_of_the_service() {
+        let rows = [
+            (ChannelKind::Console, 0),
+            (ChannelKind::Desktop, 0),
+            (ChannelKind::Slack, 1000),
+            (ChannelKind::Webhook, 50),
+            (ChannelKind::PagerDuty, 500),
+            (ChannelKind::Exec, 0),
+        ];
+        for (kind, millis) in rows {
+            let channel = Channel { kind, ..Channel::default() };
+            assert_eq!(channel.interval(), Duration::from_millis(millis), "{kind}");
+        }
     }
 }
