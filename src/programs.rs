@@ -149,6 +149,8 @@ standard error, and on the desktop when the configuration says so.
         Opt::flag("json", "print the lines also when standard output is a terminal"),
         COLOR,
         Opt::valued("drain", "SPAN", ValueKind::Span, "deliver for so long after the end of input"),
+        Opt::flag("check-heartbeat", "notify when no round has finished in time; reads no input")
+            .conflicts(&["dry-run", "test-channel"]),
         Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),
     ],
     takes_operands: false,
@@ -203,10 +205,18 @@ their results, and their cost. Starts nothing and asks AWS nothing; with --ack,
     options: &[
         Opt::flag("json", "print one JSON object with everything on record"),
         COLOR,
-        Opt::valued("ack", "INCIDENT", ValueKind::Prefix(INCIDENT_MIN), "an incident is taken care of, for 24h")
-            .conflicts(&["snooze", "silence", "unack", "unsilence"]),
-        Opt::text("snooze", "owner/repo#12", "the same of a pull request, for SPAN")
-            .conflicts(&["silence", "unack", "unsilence"]),
+        Opt::valued(
+            "ack",
+            "INCIDENT",
+            ValueKind::Prefix(INCIDENT_MIN),
+            "an incident is taken care of, for 24h",
+        )
+        .conflicts(&["snooze", "silence", "unack", "unsilence"]),
+        Opt::text("snooze", "owner/repo#12", "the same of a pull request, for SPAN").conflicts(&[
+            "silence",
+            "unack",
+            "unsilence",
+        ]),
         Opt::text("unack", "KEY", "end an acknowledgement or a snooze")
             .conflicts(&["silence", "unsilence"]),
         Opt::valued("silence", "GLOB", ValueKind::Glob, "send nothing about such queues, for SPAN")

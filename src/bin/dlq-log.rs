@@ -60,7 +60,7 @@ fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store, aws: &Aws) 
                 log::warn(&error.to_string());
                 Notices::default()
             });
-            Form::Story(Story::new(style, sent, aws.has_scopes()))
+            Form::Story(Box::new(Story::new(style, sent, aws.has_scopes())))
         }
         (_, true) => Form::Text(JournalText::new(style, Severity::Debug, aws.seen_scopes())),
         _ => Form::Text(JournalText::new(style, Severity::Info, aws.seen_scopes())),

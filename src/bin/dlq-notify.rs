@@ -10,7 +10,7 @@ use dlq::error::Error;
 use dlq::log;
 use dlq::programs::NOTIFY;
 use dlq::tool::{self, ExitOutcome};
-use dlq::wire::{self, Input, Output};
+use dlq::wire::{self, Input, Output, StreamFilter};
 
 /// The time for deliveries after the end of the input.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -28,7 +28,21 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     }
     let drain = given.span("drain").unwrap_or(DRAIN);
     let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color, drain)?;
+    if given.has("check-heartbeat") {
+        return check_heartbeat(&mut dispatcher);
+    }
     let hidden = wire::stdout_is_terminal() && !given.has("json");
     let mut out = if hidden { Output::hidden() } else { Output::new() };
     wire::run_filter(&mut Input::stdin(), &mut out, &mut dispatcher).map(ExitOutcome::from_failed)
+}
+
+/// Notifies people when no round has finished in time.
+fn check_heartbeat(dispatcher: &mut Dispatcher) -> Result<ExitOutcome, Error> {
+    let mut out = Output::new();
+    if !dispatcher.check_heartbeat(&mut out)? {
+        return Err(Error::Failed("no round of dlq-poll is on record yet".into()));
+    }
+    let failed = dispatcher.finish(&mut out)?;
+    out.flush()?;
+    Ok(ExitOutcome::from_failed(failed))
 }

@@ -5,10 +5,11 @@ pub mod console;
 pub mod desktop;
 pub mod dispatcher;
 pub mod drain;
-pub mod outbox;
-pub mod records;
 pub mod exec;
+pub mod lines;
+pub mod outbox;
 pub mod pagerduty;
+pub mod records;
 pub mod slack;
 pub mod webhook;
 

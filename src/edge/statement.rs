@@ -23,11 +23,25 @@ use crate::time::{SPAN, Timestamp, parse_span, show_span};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Statement {
     /// An incident, by the beginning of its id, is taken care of.
-    Ack { incident: String, span: Duration },
-    Snooze { pull_request: String, span: Duration },
-    Unack { key: String },
-    Silence { glob: String, span: Duration, reason: Option<String> },
-    Unsilence { glob: String },
+    Ack {
+        incident: String,
+        span: Duration,
+    },
+    Snooze {
+        pull_request: String,
+        span: Duration,
+    },
+    Unack {
+        key: String,
+    },
+    Silence {
+        glob: String,
+        span: Duration,
+        reason: Option<String>,
+    },
+    Unsilence {
+        glob: String,
+    },
 }
 
 impl Statement {
@@ -74,9 +88,9 @@ impl Statement {
 }
 
 fn is_pull_request(text: &str) -> bool {
-    let parts = text.split_once('#').and_then(|(repo, number)| {
-        Some((repo.split_once('/')?, number.parse::<u64>().ok()?))
-    });
+    let parts = text
+        .split_once('#')
+        .and_then(|(repo, number)| Some((repo.split_once('/')?, number.parse::<u64>().ok()?)));
     parts.is_some_and(|((owner, repo), _)| !owner.is_empty() && !repo.is_empty())
 }
 
@@ -97,7 +111,11 @@ pub fn record(settings: &Settings, env: &Env, statement: &Statement) -> Result<V
             let known = store.read::<Acks>(&Keys::all())?;
             let mut matching = known.acks.iter().filter(|one| one.key.starts_with(key.as_str()));
             let Some(found) = matching.next().map(|one| one.key.clone()) else {
-                return Err(nothing("acknowledgement", key, known.acks.iter().map(|one| &*one.key)));
+                return Err(nothing(
+                    "acknowledgement",
+                    key,
+                    known.acks.iter().map(|one| &*one.key),
+                ));
             };
             store.update(&Keys::one(Acks::ACK, found.as_str()), |acks: &mut Acks| {
                 Ok(acks.end(&found, now))

@@ -475,7 +475,7 @@ payloads! {
         until: Timestamp,
     }
 
-    /// Nobody acknowledged a notice in time, and another channel is told.
+    /// A notice was not acknowledged in time, and another channel is told.
     NoticeEscalated = "notice.escalated" Warn by Notify {
         /// The channel that is told.
         channel: String,
@@ -491,7 +491,7 @@ payloads! {
         until: Option<Timestamp>,
     }
 
-    /// Nothing is sent about some queues for a time.
+    /// Notices about some queues are held back for a time.
     NoticeSilenced = "notice.silenced" Info by Status {
         /// The pattern of their names.
         glob: String,

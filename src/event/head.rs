@@ -80,7 +80,8 @@ impl Head<'_> {
             "severitytext": self.severity(),
             "data": {},
         });
-        let texts = [("time", &self.time), ("subject", &self.subject), ("incident", &self.incident)];
+        let texts =
+            [("time", &self.time), ("subject", &self.subject), ("incident", &self.incident)];
         for (key, text) in texts {
             if let Some(text) = text {
                 line[key] = shorten(text, TEXT_MAX).into();

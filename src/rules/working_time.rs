@@ -127,7 +127,8 @@ mod tests {
     fn window_ends_in_its_local_time() {
         // (window, moment, end)
         let night = window("Europe/Berlin", "22:00", "07:00", &[]);
-        let work = window("America/Sao_Paulo", "09:00", "18:00", &["mon", "tue", "wed", "thu", "fri"]);
+        let work =
+            window("America/Sao_Paulo", "09:00", "18:00", &["mon", "tue", "wed", "thu", "fri"]);
         let weekend = window("UTC", "00:00", "00:00", &["sat", "sun"]);
         let always = window("UTC", "00:00", "00:00", &[]);
         let rows = [
@@ -155,7 +156,12 @@ mod tests {
             ("a weekend", "2026-11-27T15:00:00Z", "2026-11-30T09:00:00Z", 3600 * 2),
             ("within one day", "2026-11-27T08:00:00Z", "2026-11-27T10:30:00Z", 9000),
             ("backwards", "2026-11-27T10:00:00Z", "2026-11-27T08:00:00Z", 0),
-            ("a week with a change of the clock", "2026-10-23T00:00:00Z", "2026-10-30T00:00:00Z", 3600 * 40),
+            (
+                "a week with a change of the clock",
+                "2026-10-23T00:00:00Z",
+                "2026-10-30T00:00:00Z",
+                3600 * 40,
+            ),
         ];
         for (rule, from, to, seconds) in rows {
             let expected = Duration::from_secs(seconds);

@@ -116,7 +116,7 @@ keys! {
 
 keys! {
     ROUTE_POLICY for entry: Route [policy] in "notifications.routes[]";
-    /// What makes notices one: incident, fingerprint or queue.
+    /// Scope within which notices are one: incident, fingerprint or queue.
     group_by: GroupBy = "incident", file Anyone => choice(&GroupBy::ALL, GroupBy::as_str);
     /// Time for which a first notice waits for others.
     group_wait: Duration = "0s", file Anyone => span(Duration::ZERO..=HOUR);

@@ -58,7 +58,7 @@ impl ChannelThread {
     pub fn start(number: usize, mut attempt: Attempt, outcomes: Sender<(usize, Outcome)>) -> Self {
         let (jobs, waiting) = mpsc::channel::<Delivery>();
         std::thread::spawn(move || {
-            while let Ok(delivery) = waiting.recv() {
+            for delivery in waiting {
                 if outcomes.send((number, attempt(&delivery))).is_err() {
                     break;
                 }

@@ -55,9 +55,10 @@ impl Desktop {
 
 /// Returns the outcome for a program that could not be started.
 pub(super) fn not_started(program: &str, error: &std::io::Error) -> Outcome {
-    if error.kind() == ErrorKind::NotFound {
-        return Outcome::Refused { cause: format!("there is no program '{program}' here") };
-    }
-    let cause = format!("cannot start '{program}': {}", io_cause(error));
+    let cause = match error.kind() {
+        // Somebody may install it.
+        ErrorKind::NotFound => format!("there is no program '{program}' here"),
+        _ => format!("cannot start '{program}': {}", io_cause(error)),
+    };
     Outcome::Later { cause, after: None, unknown: false }
 }

@@ -5,12 +5,15 @@
 //! crash repeats it rather than loses it; a failure is reported and never stops the stream. A dry run
 //! shows the console's lines and the events of other deliveries, and records nothing.
 
+mod stream;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempt;
 use super::drain::{Completion, Drain, DrainResult};
+use super::lines::{entry_of, escalated_line, failed_line, held_line, sent_line};
 use super::records::{DispatcherState, Finished};
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, Switches};
@@ -18,34 +21,27 @@ use crate::edge::http::Client;
 use crate::edge::notify::console;
 use crate::error::Error;
 use crate::event::stream_time::StreamClock;
-use crate::event::{self, Event, Head, NoticeEscalated, NoticeFailed, NoticeHeld, NoticeSent, Payload, Type};
+use crate::event::{self, Head};
 use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
-use crate::rules::notification::message::Notice;
-use crate::rules::notification::message::merged::compose;
-use crate::rules::notification::notices::{EventKey, KEPT_MAX, NoticeKey, Notices};
+use crate::rules::notification::notice_key::{EventKey, NoticeKey};
+use crate::rules::notification::notices::{KEPT_MAX, Notices};
 use crate::rules::notification::outbox::OutboxEntry;
-use crate::rules::notification::plan::{
-    ArrivedEvent, FlushPlan, HeldNotice, PlanInput, PlannedDelivery, plan,
-};
+use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
 use crate::rules::notification::policy::Notifications;
 use crate::rules::notification::route::{RoutedChannel, Router};
 use crate::rules::notification::scope::SeenScopes;
-use crate::rules::notification::topic::{HoldReason, SendReason};
+use crate::rules::notification::topic::SendReason;
 use crate::text::count;
 use crate::time::Timestamp;
-use crate::wire::{Output, StreamFilter};
+use crate::wire::Output;
 
 /// The number of events that are planned together.
 const BATCH: usize = 256;
 /// The number of events that wait while their plan cannot be written. The journal has the others.
 const BACKLOG_MAX: usize = 10_000;
-/// The silence of the stream after which events are planned.
-const ROUND_GAP: Duration = Duration::from_millis(100);
 /// The interval at which attempts under way are looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// The interval at which pauses and heartbeats are looked at.
-const IDLE_INTERVAL: Duration = Duration::from_millis(500);
 /// The number of different warnings that are printed.
 const WARNINGS_MAX: usize = 100;
 /// The number of deliveries that are recorded together.
@@ -61,6 +57,10 @@ pub struct Dispatcher {
     memory: Notices,
     drain: Option<Drain>,
     drain_for: Duration,
+    /// The configured time from one round to the next.
+    round_interval: Duration,
+    /// Whether this process has seen the end of a round.
+    has_pulse: bool,
     switches: Switches,
     scopes: SeenScopes,
     clock: StreamClock,
@@ -107,6 +107,8 @@ impl Dispatcher {
             memory: Notices::default(),
             drain,
             drain_for,
+            round_interval: settings.monitoring.check_interval,
+            has_pulse: false,
             muted: !switches.now().notify,
             switches,
             scopes: settings.aws.seen_scopes(),
@@ -166,15 +168,14 @@ impl Dispatcher {
             self.memory.queue.clear();
             return self.show(plan, now, out);
         };
-        let planned =
-            state.plan(&self.notifications, &arrived, is_final, now, |plan, titles| {
-                let scopes = &mut self.scopes;
-                plan.deliveries
-                    .iter()
-                    .zip(titles)
-                    .map(|(delivery, title)| entry_of(delivery, title.as_deref(), scopes, now))
-                    .collect()
-            });
+        let planned = state.plan(&self.notifications, &arrived, is_final, now, |plan, titles| {
+            let scopes = &mut self.scopes;
+            plan.deliveries
+                .iter()
+                .zip(titles)
+                .map(|(delivery, title)| entry_of(delivery, title.as_deref(), scopes, now))
+                .collect()
+        });
         match planned {
             Ok((plan, entries)) => {
                 self.remember(&arrived);
@@ -238,7 +239,8 @@ impl Dispatcher {
         let escalated = entries.iter().filter(|entry| entry.reason == SendReason::Escalated);
         lines.extend(escalated.map(|entry| escalated_line(entry, now)));
         for entry in entries {
-            let position = self.notifications.channels.iter().position(|one| one.name == entry.channel);
+            let position =
+                self.notifications.channels.iter().position(|one| one.name == entry.channel);
             let Some((number, drain)) = position.zip(self.drain.as_mut()) else { continue };
             if self.notifications.channels[number].kind == ChannelKind::Console {
                 console::show(&entry.delivery.notice, self.color);
@@ -367,120 +369,4 @@ impl Dispatcher {
 fn waits(count_of: usize) -> String {
     let verb = if count_of == 1 { "waits" } else { "wait" };
     format!("{} {verb}", count(count_of as u64, "notice"))
-}
-
-impl StreamFilter for Dispatcher {
-    fn on_line(
-        &mut self,
-        head: Option<&Head<'_>>,
-        line: &[u8],
-        out: &mut Output,
-    ) -> Result<(), Error> {
-        let Some(head) = head else { return Ok(()) };
-        self.clock.observe(head);
-        if self.state.is_none() {
-            self.newest = self.newest.max(head.time());
-        }
-        let is_round = head.known == Some(Type::PollFinished);
-        if is_round {
-            self.muted = !self.switches.now().notify;
-        }
-        if self.muted {
-            return Ok(());
-        }
-        self.take(head, line);
-        // Without a routed event an old round has nothing to tell.
-        let is_live = is_round && self.clock.is_live(head.time(), clock::now());
-        let has_routed = || self.arrived.iter().any(|event| !event.channels.is_empty());
-        if is_live || (is_round && has_routed()) || self.arrived.len() >= BATCH {
-            return self.flush(false, out);
-        }
-        if self.is_busy() && self.polled_at.elapsed() >= POLL_INTERVAL {
-            return self.poll(Duration::ZERO, out);
-        }
-        Ok(())
-    }
-
-    fn poll_timeout(&self) -> Option<Duration> {
-        if self.drain.as_ref().is_some_and(Drain::is_attempting) || !self.finished.is_empty() {
-            return Some(POLL_INTERVAL);
-        }
-        if !self.arrived.is_empty() {
-            return Some(ROUND_GAP);
-        }
-        self.is_busy().then_some(IDLE_INTERVAL)
-    }
-
-    fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
-        if !self.arrived.is_empty() {
-            return self.flush(false, out);
-        }
-        self.poll(Duration::ZERO, out)?;
-        self.record();
-        Ok(())
-    }
-
-    fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
-        if !self.muted {
-            self.flush(true, out)?;
-        }
-        self.drain(out).map(|()| self.failed)
-    }
-
-    /// Plans, delivers and records what has come. The error that ended the stream is the one that is
-    /// reported.
-    fn abort(&mut self, _error: &Error) -> Result<(), Error> {
-        let mut hidden = Output::hidden();
-        let _ = self.flush(true, &mut hidden);
-        let _ = self.drain(&mut hidden);
-        Ok(())
-    }
-}
-
-/// Returns the entry of a planned delivery.
-fn entry_of(
-    planned: &PlannedDelivery,
-    title: Option<&str>,
-    scopes: &mut SeenScopes,
-    now: Timestamp,
-) -> OutboxEntry {
-    let notice: Notice = compose(&planned.notices, title, scopes, now);
-    OutboxEntry::new(planned, notice, now, clock::now())
-}
-
-fn sent_line(entry: &OutboxEntry, now: Timestamp) -> Vec<u8> {
-    let (channel, event) = (entry.channel.clone(), entry.event.event.clone());
-    let attempts = entry.attempts.max(1);
-    notice_line(entry, now, NoticeSent { channel, event, attempts })
-}
-
-fn failed_line(entry: &OutboxEntry, error: &str, now: Timestamp) -> Vec<u8> {
-    let (channel, event) = (entry.channel.clone(), entry.event.event.clone());
-    let (attempts, error) = (entry.attempts, error.to_owned());
-    notice_line(entry, now, NoticeFailed { channel, event, attempts, error })
-}
-
-fn escalated_line(entry: &OutboxEntry, now: Timestamp) -> Vec<u8> {
-    let (channel, event) = (entry.channel.clone(), entry.event.event.clone());
-    notice_line(entry, now, NoticeEscalated { channel, event })
-}
-
-/// Returns the event of a notice that waits for something that people have decided.
-fn held_line(held: &HeldNotice) -> Option<Vec<u8>> {
-    if matches!(held.reason, HoldReason::Group | HoldReason::Stable) {
-        return None;
-    }
-    let (reason, until) = (held.reason.as_str().to_owned(), held.until);
-    let EventKey { source, event } = held.event.key.clone();
-    let parts = [source.as_str(), &event, &held.channel, &reason, &until.to_string()];
-    let data = NoticeHeld { channel: held.channel.clone(), event: event.clone(), reason: reason.clone(), until };
-    let line = Event::derived(&parts, &held.subject, held.event.at, data);
-    Some(line.of_incident(held.incident.clone()).line())
-}
-
-fn notice_line<D: Payload>(entry: &OutboxEntry, now: Timestamp, data: D) -> Vec<u8> {
-    let parts = [entry.delivery.id.as_str(), D::TYPE.as_str()];
-    let subject = entry.subjects.first().map_or("", String::as_str);
-    let event = Event::derived(&parts, subject, now, data);
-    event.of_incident(entry.delivery.incident.clone()).line()
 }

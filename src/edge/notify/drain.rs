@@ -29,14 +29,20 @@ const BACKLOG_MAX: usize = 100;
 /// The entries that become one digest at most.
 const DIGEST_MAX: usize = 1000;
 
-/// What became of a delivery.
+/// The result of a delivery.
 #[derive(Debug)]
 pub enum Completion {
-    Sent { handle: Option<String> },
+    Sent {
+        handle: Option<String>,
+    },
     Withdrawn(Withdrawal),
     /// Another attempt comes later.
-    Postponed { cause: String },
-    Failed { cause: String },
+    Postponed {
+        cause: String,
+    },
+    Failed {
+        cause: String,
+    },
 }
 
 /// The result of an attempt, with the entries that it was about.
@@ -269,9 +275,9 @@ impl ChannelDrain {
             self.waiting = self.outbox.names()?.into();
             let is_over = |name: &OsString| {
                 let name = name.to_string_lossy();
-                name.split_once('-').and_then(|(_, rest)| rest.strip_suffix(".json")).is_some_and(
-                    |id| self.unrecorded.contains(id),
-                )
+                name.split_once('-')
+                    .and_then(|(_, rest)| rest.strip_suffix(".json"))
+                    .is_some_and(|id| self.unrecorded.contains(id))
             };
             self.waiting.retain(|name| !is_over(name));
             self.is_stale = false;

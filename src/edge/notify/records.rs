@@ -2,6 +2,7 @@
 //! journal.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, state_dir};
@@ -11,7 +12,9 @@ use crate::edge::notify::outbox::ChannelOutbox;
 use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
-use crate::rules::notification::notices::{NoticeKey, Notices, QueuedDelivery};
+use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
+use crate::rules::notification::notice_key::NoticeKey;
+use crate::rules::notification::notices::{Notices, QueuedDelivery};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
 use crate::rules::notification::policy::Notifications;
@@ -144,6 +147,29 @@ impl DispatcherState {
             }
         }
         Ok(())
+    }
+
+    /// Records the end of a round. Returns that rounds finish again, when they were missing.
+    pub fn beat(&self, at: Timestamp) -> Result<Option<Pulse>, Error> {
+        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(at)))
+    }
+
+    /// Returns that rounds are missing, to one process, once. None without a round on record.
+    pub fn check_heartbeat(
+        &self,
+        rounds: u32,
+        interval: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Option<Pulse>>, Error> {
+        let mut seen: Heartbeat = self.store.read(&Keys::all())?;
+        if seen.last.is_none() {
+            return Ok(None);
+        }
+        if seen.check(rounds, interval, now).is_none() {
+            return Ok(Some(None));
+        }
+        let check = |heart: &mut Heartbeat| Ok(heart.check(rounds, interval, now));
+        self.store.update(&Keys::all(), check).map(Some)
     }
 
     /// Returns the number of deliveries in the outbox; 0 when it cannot be read.

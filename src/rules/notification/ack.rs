@@ -46,7 +46,12 @@ impl Acks {
     pub const ACK: RecordKind = "ack";
 
     /// Returns the end of the acknowledgement of an incident, or of a pull request.
-    pub fn until(&self, incident: Option<&str>, subject: &str, now: Timestamp) -> Option<Timestamp> {
+    pub fn until(
+        &self,
+        incident: Option<&str>,
+        subject: &str,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let covers = |one: &&Ack| Some(one.key.as_str()) == incident || one.key == subject;
         let in_force = self.acks.iter().filter(covers).filter(|one| now < one.until);
         in_force.map(|one| one.until).max()

@@ -57,7 +57,8 @@ mod tests {
         };
         let open = Topic { told: Some(told), ..Topic::default() };
         let ended = Topic { ended_at: Some(at(1)), ..open.clone() };
-        let rows: [(&str, &Topic, usize, bool, u64, &[&str]); 7] = [
+        type Row<'a> = (&'a str, &'a Topic, usize, bool, u64, &'a [&'a str]);
+        let rows: [Row<'_>; 7] = [
             ("too early", &open, 0, false, 14, &[]),
             ("the first", &open, 0, false, 15, &["lead"]),
             ("taken", &open, 1, false, 16, &[]),
@@ -69,7 +70,11 @@ mod tests {
         for (rule, topic, escalated, restrained, now, expected) in rows {
             let topic = Topic { escalated, ..topic.clone() };
             let due = due_steps(&steps, &topic, restrained, at(now));
-            assert_eq!(due.iter().map(|step| step.to.as_str()).collect::<Vec<_>>(), expected, "{rule}");
+            assert_eq!(
+                due.iter().map(|step| step.to.as_str()).collect::<Vec<_>>(),
+                expected,
+                "{rule}"
+            );
         }
     }
 }

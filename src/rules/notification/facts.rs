@@ -4,11 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::notices::EventKey;
+use super::notice_key::EventKey;
 use crate::event::{self, AnyPayload, Head, Queue, Severity, Type};
 use crate::time::Timestamp;
 
-/// What an event says about its topic.
+/// The change of a problem that an event reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TopicChange {
     /// The problem begins.
@@ -76,8 +76,13 @@ impl EventFacts {
         facts
     }
 
+    /// Takes the end of an investigation.
+    fn ended(&mut self, queue: &Queue) -> (String, TopicChange) {
+        self.working = Some(false);
+        (of_queue("queue", queue), TopicChange::News)
+    }
+
     fn fill(&mut self, data: AnyPayload) {
-        let of_queue = |kind: &str, queue: &Queue| format!("{kind}\n{}", queue.arn);
         let (topic, change) = match data {
             AnyPayload::QueueRaised(data) => {
                 self.depth = Some(data.depth);
@@ -99,7 +104,9 @@ impl EventFacts {
                 let lost = data.last_depth.is_none_or(|depth| depth > 0);
                 (of_queue("queue", &data.queue), TopicChange::Ends { lost })
             }
-            AnyPayload::QueueLossSuspected(data) => (of_queue("queue", &data.queue), TopicChange::News),
+            AnyPayload::QueueLossSuspected(data) => {
+                (of_queue("queue", &data.queue), TopicChange::News)
+            }
             AnyPayload::QueueSampled(data) => {
                 let first = data.fingerprints.into_iter().next();
                 self.cause = first.map(|cause| NamedCause { id: cause.id, title: cause.title });
@@ -117,9 +124,7 @@ impl EventFacts {
                 (format!("poll\n{}", scope.join("\n")), TopicChange::Persists)
             }
             AnyPayload::PollMissing(_) => ("missing".to_owned(), TopicChange::Begins),
-            AnyPayload::PollResumed(_) => {
-                ("missing".to_owned(), TopicChange::Ends { lost: false })
-            }
+            AnyPayload::PollResumed(_) => ("missing".to_owned(), TopicChange::Ends { lost: false }),
             AnyPayload::InvestigationStarted(data) => {
                 self.working = Some(true);
                 (of_queue("queue", &data.queue), TopicChange::Progress)
@@ -132,22 +137,10 @@ impl EventFacts {
                 let change = if is_news { TopicChange::News } else { TopicChange::Progress };
                 (of_queue("queue", &data.queue), change)
             }
-            AnyPayload::InvestigationCompleted(data) => {
-                self.working = Some(false);
-                (of_queue("queue", &data.queue), TopicChange::News)
-            }
-            AnyPayload::InvestigationFailed(data) => {
-                self.working = Some(false);
-                (of_queue("queue", &data.queue), TopicChange::News)
-            }
-            AnyPayload::InvestigationTimedOut(data) => {
-                self.working = Some(false);
-                (of_queue("queue", &data.queue), TopicChange::News)
-            }
-            AnyPayload::InvestigationStopped(data) => {
-                self.working = Some(false);
-                (of_queue("queue", &data.queue), TopicChange::News)
-            }
+            AnyPayload::InvestigationCompleted(data) => self.ended(&data.queue),
+            AnyPayload::InvestigationFailed(data) => self.ended(&data.queue),
+            AnyPayload::InvestigationTimedOut(data) => self.ended(&data.queue),
+            AnyPayload::InvestigationStopped(data) => self.ended(&data.queue),
             _ => return,
         };
         (self.topic, self.change) = (topic, change);
@@ -159,6 +152,11 @@ impl EventFacts {
             || self.cause.is_some()
             || matches!(self.change, TopicChange::Begins | TopicChange::Ends { .. })
     }
+}
+
+/// Returns the topic of a kind of problem of a queue.
+fn of_queue(kind: &str, queue: &Queue) -> String {
+    format!("{kind}\n{}", queue.arn)
 }
 
 /// Returns whether events of a type can concern all channels: see [`EventFacts::concerns_all`].

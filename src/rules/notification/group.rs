@@ -18,7 +18,7 @@ pub fn clear_wait(topic: &Topic, wait: Duration, now: Timestamp) -> Duration {
     doubled.min(FLAP_SPAN.max(wait))
 }
 
-/// What is due to be told of one topic.
+/// A notice that is due on one topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueNotice {
     /// The key of the problem.
@@ -91,7 +91,7 @@ fn merge_key(notice: &DueNotice) -> Option<MergeKey> {
 mod tests {
     use super::*;
     use crate::event::Severity;
-    use crate::rules::notification::notices::EventKey;
+    use crate::rules::notification::notice_key::EventKey;
 
     fn due(subject: &str, reason: SendReason, cause: &str, was_quiet: bool) -> DueNotice {
         let key = EventKey { source: "dlq-poll".into(), event: subject.into() };
@@ -114,9 +114,8 @@ mod tests {
         use SendReason::{Ended, New, News};
         let sizes = |notices: &[(SendReason, &str, bool)]| {
             let named = notices.iter().enumerate();
-            let due = named.map(|(n, (reason, cause, quiet))| {
-                due(&format!("q{n}"), *reason, cause, *quiet)
-            });
+            let due = named
+                .map(|(n, (reason, cause, quiet))| due(&format!("q{n}"), *reason, cause, *quiet));
             merge(due.collect()).iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert_eq!(sizes(&[(New, "c", false), (New, "c", false)]), [2], "one cause");

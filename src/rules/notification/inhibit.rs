@@ -7,14 +7,14 @@ use crate::event::Severity;
 /// The factor by which a problem has to grow before it is sent again.
 const FACTOR: u64 = 10;
 
-/// What happens to growth of a problem that people know of.
+/// The treatment of growth of a problem that people know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
-    /// It is sent again, because the severity has risen.
+    /// Sent again, because the severity has risen.
     Worse,
-    /// It is sent again, because it is tenfold.
+    /// Sent again, because it is tenfold.
     Tenfold,
-    /// It updates the notice where the channel can do that.
+    /// An update of the notice where the channel can do that.
     Update,
     /// The same, because work on the incident goes on.
     Inhibited,
@@ -25,7 +25,8 @@ pub fn judge_growth(told: &Told, problem: &Problem, depth: u64, severity: Severi
     if severity > told.severity {
         return Growth::Worse;
     }
-    let is_tenfold = told.depth.is_some_and(|known| depth >= known.saturating_mul(FACTOR).max(FACTOR));
+    let is_tenfold =
+        told.depth.is_some_and(|known| depth >= known.saturating_mul(FACTOR).max(FACTOR));
     match (is_tenfold, problem.working) {
         (true, true) => Growth::Inhibited,
         (true, false) => Growth::Tenfold,

@@ -5,12 +5,12 @@
 //! again only for a [`SendReason`]; an event that waits is in the record, so that a restart forgets
 //! none. Pure.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::ack::Acks;
+use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
-use super::facts::{TopicChange, EventFacts};
+use super::facts::{EventFacts, TopicChange};
 use super::group::{DueNotice, clear_wait};
 use super::inhibit::{Growth, judge_growth};
 use super::notices::Problem;
@@ -29,55 +29,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The time in which a problem that comes back has come back, and is not a new one.
 const AGAIN_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 
-/// The decision about an event on a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// It is told at a moment.
-    Send(SendReason, Timestamp),
-    /// It updates the notice where the channel can do that.
-    Update,
-    /// It is not told.
-    Drop(DropReason),
-}
-
-/// The reasons for which an event is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DropReason {
-    /// People know already.
-    AlreadyTold,
-    /// The problem came back before its end was told.
-    Flapping,
-    /// The problem was over before it was told.
-    Over,
-    /// A step of work is not told.
-    Progress,
-    /// No route sends it to the channel.
-    NotRouted,
-}
-
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Decision::Send(reason, at) => write!(f, "sent at {at}: {reason}"),
-            Decision::Update => f.write_str("updates the notice where the channel can do that"),
-            Decision::Drop(reason) => write!(f, "not sent: {reason}"),
-        }
-    }
-}
-
-impl fmt::Display for DropReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DropReason::AlreadyTold => "it was told already",
-            DropReason::Flapping => "the problem came back before its end was told",
-            DropReason::Over => "the problem was over before it was told",
-            DropReason::Progress => "a step of an investigation is not told",
-            DropReason::NotRouted => "no route sends it to this channel",
-        })
-    }
-}
-
-/// How an event reaches a channel.
+/// The way by which an event reaches a channel.
 #[derive(Debug, Clone, Copy)]
 pub struct Routing<'a> {
     pub policy: &'a RoutePolicy,
@@ -95,7 +47,7 @@ pub fn judge_event(
     line: &str,
     routing: Routing<'_>,
     now: Timestamp,
-) -> Decision {
+) -> NoticeDecision {
     let decision = decide(topic, problem, facts, routing, now);
     topic.touched = topic.touched.max(facts.at);
     topic.subject.clone_from(&facts.subject);
@@ -105,19 +57,19 @@ pub fn judge_event(
             topic.ended_at = topic.ended_at.or(Some(now));
             topic.pending.retain(|one| matches!(one.reason, SendReason::Ended | SendReason::News));
         }
-        (TopicChange::Begins, Decision::Drop(DropReason::Flapping)) => {
+        (TopicChange::Begins, NoticeDecision::Drop(DropReason::Flapping)) => {
             topic.ended_at = None;
             topic.pending.retain(|one| one.reason != SendReason::Ended);
             topic.flaps.retain(|at| now.since(*at) <= super::group::FLAP_SPAN);
             topic.flaps.push(now);
         }
-        (TopicChange::Begins | TopicChange::Persists, Decision::Send(..)) => restart(topic),
+        (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(..)) => restart(topic),
         _ => {}
     }
     if facts.incident.is_some() {
         topic.incident.clone_from(&facts.incident);
     }
-    if let Decision::Send(reason, due) = decision {
+    if let NoticeDecision::Send(reason, due) = decision {
         let hold = match (due > now, reason) {
             (false, _) => None,
             (true, SendReason::Ended) => Some(HoldReason::Stable),
@@ -150,9 +102,9 @@ fn decide(
     facts: &EventFacts,
     routing: Routing<'_>,
     now: Timestamp,
-) -> Decision {
-    use Decision::{Drop, Send, Update};
+) -> NoticeDecision {
     use DropReason::{AlreadyTold, Flapping, NotRouted, Over, Progress};
+    use NoticeDecision::{Drop, Send, Update};
     let policy = routing.policy;
     let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
     if !routing.is_routed {
@@ -175,7 +127,11 @@ fn decide(
         },
         TopicChange::Persists if topic.told.is_some() || waits_to_begin => {
             let is_new = facts.at.since(topic.touched) > PERSISTS_FOR && !waits_to_begin;
-            if is_new { Send(SendReason::New, now.plus(policy.group_wait)) } else { Drop(AlreadyTold) }
+            if is_new {
+                Send(SendReason::New, now.plus(policy.group_wait))
+            } else {
+                Drop(AlreadyTold)
+            }
         }
         TopicChange::Persists => Send(SendReason::New, now.plus(policy.group_wait)),
         TopicChange::Grows(depth) => match &topic.told {
@@ -210,7 +166,7 @@ fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Times
         || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
 }
 
-/// What restrains the notices of a channel at a moment.
+/// The restraints of the notices of a channel.
 #[derive(Debug, Clone, Copy)]
 pub struct Restraints<'a> {
     pub silences: &'a Silences,
@@ -244,7 +200,7 @@ impl Restraints<'_> {
     }
 }
 
-/// What is due on a topic.
+/// An act that is due on a topic.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Due {
     /// A notice to the channel of the topic.
@@ -396,4 +352,3 @@ fn reminder(
     let event = Pending { key, reason, severity, at: told.first_at, due: now, hold: None, line };
     DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
 }
-

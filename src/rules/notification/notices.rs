@@ -11,9 +11,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{EventFacts, NamedCause};
+use super::notice_key::{EventKey, NoticeKey};
 use super::topic::Topic;
 use crate::document::{Document, RecordKind, SetOperation};
-use crate::event::{self, Head};
+use crate::event::Head;
 use crate::time::Timestamp;
 
 /// The time for which a judged event is remembered. `scripts/pipeline` replays 7 days.
@@ -24,46 +25,6 @@ pub const KEPT_MAX: usize = 20_000;
 
 /// The number of topics and of problems that are remembered.
 pub const TOPICS_MAX: usize = 10_000;
-
-/// The length over which a source or id is stored as its hash: a foreign line may hold a mebibyte.
-const TEXT_MAX: usize = 128;
-
-/// The identity of an event.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct EventKey {
-    pub source: String,
-    pub event: String,
-}
-
-impl EventKey {
-    pub fn new(head: &Head) -> Self {
-        let text = |text: &str| {
-            if text.len() > TEXT_MAX { event::derived_id(&[text]) } else { text.to_owned() }
-        };
-        EventKey { source: text(&head.source), event: text(&head.id) }
-    }
-}
-
-/// The identity of a notice: an event on a channel.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct NoticeKey {
-    pub channel: String,
-    #[serde(flatten)]
-    pub event: EventKey,
-}
-
-impl NoticeKey {
-    pub fn new(channel: &str, event: &EventKey) -> Self {
-        NoticeKey { channel: channel.to_owned(), event: event.clone() }
-    }
-
-    /// Returns the key of the record: one text for all parts.
-    pub fn id(&self) -> String {
-        // Escaped, so that no part can hold the separator.
-        let part = |text: &str| text.escape_default().to_string();
-        [part(&self.channel), part(&self.event.source), part(&self.event.event)].join("\n")
-    }
-}
 
 /// An event that was judged for a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +49,7 @@ fn is_yes(flag: &bool) -> bool {
     *flag
 }
 
-/// What is known of a problem, whatever channels its events are routed to.
+/// The state of a problem, whatever channels its events are routed to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
     pub incident: Option<String>,
@@ -132,7 +93,7 @@ pub struct Notices {
     /// Events up to this time count as judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Timestamp>,
-    /// What a channel was told of a problem, by [`Topic::key`].
+    /// The problems as channels were told of them, by [`Topic::key`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<String, Topic>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -302,19 +263,5 @@ mod tests {
         let read: Versioned<Notices> = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), json);
         assert_eq!(read.body.keys(), HashSet::from([judged(7, at(0)).key]));
-    }
-
-    #[test]
-    fn key_of_a_long_id_is_a_hash() {
-        let line = |last: &str| {
-            let id = "x".repeat(5000) + last;
-            format!(r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"t"}}"#)
-        };
-        let key_of = |line: &str| {
-            let Line::Event(head) = peek(line.as_bytes()) else { panic!() };
-            EventKey::new(&head)
-        };
-        assert_eq!(key_of(&line("a")).event.len(), 36);
-        assert_ne!(key_of(&line("a")), key_of(&line("b")));
     }
 }

@@ -14,7 +14,7 @@ use super::ack::Acks;
 use super::delivery::{Action, Delivery, EVENT_MAX};
 use super::group::DueNotice;
 use super::message::Notice;
-use super::notices::EventKey;
+use super::notice_key::EventKey;
 use super::plan::PlannedDelivery;
 use super::silence::Silences;
 use super::topic::SendReason;
@@ -55,7 +55,7 @@ pub struct OutboxEntry {
     pub not_before: Option<Timestamp>,
 }
 
-/// Why a delivery is dropped instead of sent.
+/// The reason for which a delivery is dropped instead of sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withdrawal {
     Silenced,
@@ -151,8 +151,7 @@ impl OutboxEntry {
 
     /// Returns whether it has become old news.
     pub fn is_old_news(&self, now: Timestamp) -> bool {
-        // A replay decides about events of the past.
-        now.since(self.queued_at.min(self.delivery.at)) >= OLD_NEWS
+        now.since(self.queued_at) >= OLD_NEWS
     }
 }
 

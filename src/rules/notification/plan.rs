@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::ack::Acks;
+use super::decision::NoticeDecision;
 use super::facts::EventFacts;
 use super::group::{DueNotice, merge};
-use super::judge::{Decision, Due, Restraints, Routing, judge_due, judge_event};
-use super::notices::{JudgedEvent, NoticeKey, Notices, Problem, QueuedDelivery};
+use super::judge::{Due, Restraints, Routing, judge_due, judge_event};
+use super::notice_key::NoticeKey;
+use super::notices::{JudgedEvent, Notices, Problem, QueuedDelivery};
 use super::policy::{Channel, GroupBy, Notifications};
 use super::route::RoutedChannel;
 use super::silence::Silences;
@@ -155,7 +157,7 @@ fn judge_arrived(
             };
             let problem = notices.problems.get(&facts.topic).cloned().unwrap_or_default();
             let decision = judge_event(topic, &problem, facts, line, routing, moment);
-            if decision == Decision::Update {
+            if decision == NoticeDecision::Update {
                 let (key_of_event, line) = (facts.key.clone(), line.clone());
                 let (reason, severity) = (SendReason::News, facts.severity);
                 let event = Pending {
@@ -172,7 +174,7 @@ fn judge_arrived(
             if route.is_some() {
                 let key = NoticeKey::new(&channel.name, &facts.key);
                 known.insert(key.clone());
-                let is_told = matches!(decision, Decision::Send(..));
+                let is_told = matches!(decision, NoticeDecision::Send(..));
                 judged.push(JudgedEvent { key, at: facts.at, is_told, why: decision.to_string() });
             }
         }
@@ -241,21 +243,27 @@ fn collect_due(
         let problem = notices.problems.get(&topic.problem);
         for due in judge_due(topic, problem, policy, restraints, now) {
             match due {
-                Due::Notice(notice) if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) => {}
+                Due::Notice(notice)
+                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) => {}
                 Due::Notice(notice) => {
                     by_channel.entry(topic.channel.clone()).or_default().push(notice);
                 }
                 Due::Escalation(to, notice) => by_channel.entry(to).or_default().push(notice),
-                Due::Held(reason, until) => held.extend(topic.pending.last().map(|event| HeldNotice {
-                    channel: topic.channel.clone(),
-                    subject: topic.subject.clone(),
-                    incident: topic.incident.clone(),
-                    event: event.clone(),
-                    reason,
-                    until,
-                })),
+                Due::Held(reason, until) => {
+                    held.extend(topic.pending.last().map(|event| HeldNotice {
+                        channel: topic.channel.clone(),
+                        subject: topic.subject.clone(),
+                        incident: topic.incident.clone(),
+                        event: event.clone(),
+                        reason,
+                        until,
+                    }))
+                }
             }
         }
+    }
+    for due in by_channel.values_mut() {
+        due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
     }
     by_channel
 }
@@ -303,9 +311,7 @@ fn deliver(
     ];
     let id = event::derived_id(&parts);
     let topics = set.iter().map(|one| Topic::key(&channel.name, &one.problem)).collect();
-    notices
-        .queue
-        .insert(id.clone(), QueuedDelivery { channel: channel.name.clone(), topics });
+    notices.queue.insert(id.clone(), QueuedDelivery { channel: channel.name.clone(), topics });
     let route = topic.and_then(|topic| topic.route);
     PlannedDelivery {
         id,

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use super::connection::{ChannelConnection, Rate};
 use super::escalate::EscalationStep;
 use super::quiet::QuietHours;
-use super::connection::{ChannelConnection, Rate};
 use crate::event::{Severity, words};
 use crate::glob::GlobList;
 
@@ -25,9 +25,13 @@ pub struct Notifications {
 
 impl Default for Notifications {
     fn default() -> Self {
-        let console =
-            Channel { name: "console".into(), ..Channel::default() };
-        Notifications { channels: vec![console], routes: Vec::new(), quiet_hours: None, heartbeat_rounds: 5 }
+        let console = Channel { name: "console".into(), ..Channel::default() };
+        Notifications {
+            channels: vec![console],
+            routes: Vec::new(),
+            quiet_hours: None,
+            heartbeat_rounds: 5,
+        }
     }
 }
 
@@ -169,7 +173,7 @@ pub struct Route {
 
 words! {
     #[derive(Default)]
-    /// What makes notices one.
+    /// The scope within which notices are one.
     GroupBy {
         /// A problem of a queue, from its begin to its end.
         #[default]
@@ -181,7 +185,7 @@ words! {
     }
 }
 
-/// How notices of a route are restrained, repeated and escalated.
+/// The restraint, repetition and escalation of the notices of a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoutePolicy {
     pub group_by: GroupBy,

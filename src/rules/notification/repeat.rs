@@ -48,7 +48,14 @@ mod tests {
             ("three reminders late", hour, None, false, 300, Some(SendReason::Repeat)),
             ("no reminders wanted", None, None, false, 9000, None),
             ("acknowledged", hour, Some(at(600)), true, 300, None),
-            ("acknowledgement expired", None, Some(at(60)), false, 60, Some(SendReason::AckExpired)),
+            (
+                "acknowledgement expired",
+                None,
+                Some(at(60)),
+                false,
+                60,
+                Some(SendReason::AckExpired),
+            ),
         ];
         for (rule, interval, acked_until, is_acked, now, expected) in rows {
             let found = judge_repeat(&told, interval, acked_until, is_acked, at(now));

@@ -121,9 +121,8 @@ impl Router {
                 && (chosen || event.is_notable())
         });
         let (first, route) = through.next()?;
-        let names_type = |route: &Route| {
-            route.types.as_ref().is_some_and(|types| types.names(event.kind))
-        };
+        let names_type =
+            |route: &Route| route.types.as_ref().is_some_and(|types| types.names(event.kind));
         let is_named = names_type(route) || through.any(|(_, route)| names_type(route));
         Some(RoutedChannel { channel: at, route: Some(first), is_named })
     }
@@ -164,8 +163,7 @@ impl RoutedEvent<'_> {
 
     /// Returns whether a route without channels matches for certain.
     fn is_muted_by(self, route: &Route) -> bool {
-        let depends =
-            route.queues.is_some() || route.accounts.is_some() || route.ours.is_some();
+        let depends = route.queues.is_some() || route.accounts.is_some() || route.ours.is_some();
         let certain = !depends || matches!(self.queue, QueueScope::This(..));
         route.channels.is_empty() && certain && self.matches_route(route)
     }
@@ -224,10 +222,8 @@ mod tests {
             accounts: Some(GlobList::any(&[account]).unwrap()),
             ..route("", "", Some(Least::Info), &["desktop"])
         };
-        let of_ours = |ours| Route {
-            ours: Some(ours),
-            ..route("pr.*", "", Some(Least::Info), &["desktop"])
-        };
+        let of_ours =
+            |ours| Route { ours: Some(ours), ..route("pr.*", "", Some(Least::Info), &["desktop"]) };
         let queue = r#""data":{"queue":{"arn":"arn:aws:sqs:eu-west-1:123:q","account":"prod","profile":"p1"}}"#;
         let pull = r#""data":{"pr":{"ours":true}}"#;
         let rows: [(Route, &str, &str, &[usize]); 8] = [

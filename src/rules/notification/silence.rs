@@ -34,7 +34,8 @@ pub struct Silences {
 impl Document for Silences {
     const NAME: &str = "silences";
     const VERSION: u64 = 1;
-    const WITHOUT: Option<&str> = Some("then silence the queues again, with 'dlq-status --silence'");
+    const WITHOUT: Option<&str> =
+        Some("then silence the queues again, with 'dlq-status --silence'");
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::SILENCE, &mut self.silences, &mut rest.silences, |one| one.id.clone());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::notices::EventKey;
+use super::notice_key::EventKey;
 use crate::event::{Severity, words};
 use crate::time::Timestamp;
 
@@ -66,7 +66,7 @@ pub struct Pending {
     pub line: String,
 }
 
-/// What a channel was told last.
+/// The last notice of a channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// The first and the newest notice of this problem.

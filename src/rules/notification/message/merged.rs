@@ -147,12 +147,7 @@ fn expiry(event: &Pending) -> Option<ExpiryWindow> {
 }
 
 /// Renders an event from its line; a short text stands for a line that was too long to keep.
-fn render_event(
-    event: &Pending,
-    subject: &str,
-    scopes: &mut SeenScopes,
-    now: Timestamp,
-) -> Notice {
+fn render_event(event: &Pending, subject: &str, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
     let line = event.line.trim_end().as_bytes();
     let Line::Event(head) = event::peek(line) else {
         let what = "an event that is too long to be shown";

@@ -142,7 +142,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[test]
 fn problem_is_told_once_and_again_when_it_gets_worse() {
     let mut story = Story::new(RoutePolicy::default());
-    let rows: [(f64, &[(&str, &str, &str)], &[(&str, &[&str])]); 12] = [
+    type Row<'a> = (f64, &'a [(&'a str, &'a str, &'a str)], &'a [(&'a str, &'a [&'a str])]);
+    let rows: [Row<'_>; 12] = [
         (0.0, &[("queue.raised", "a", "3")], &[("new", &["a"])]),
         (0.5, &[("queue.raised", "a", "3")], &[]),
         (1.0, &[("queue.grew", "a", "6")], &[]),
@@ -281,16 +282,14 @@ fn ack_stops_reminders_and_escalation_until_it_expires() {
 
 #[test]
 fn silenced_problem_is_told_afterwards_if_it_goes_on() {
-    let silence = Silence {
-        id: "s".into(),
-        glob: "a*".into(),
-        from: at(0.0),
-        until: at(60.0),
-        reason: None,
-    };
+    let silence =
+        Silence { id: "s".into(), glob: "a*".into(), from: at(0.0), until: at(60.0), reason: None };
     let mut story = Story::new(RoutePolicy::default());
     story.silences.add(silence, at(0.0));
-    assert_eq!(story.round(1.0, &[("queue.raised", "a1", "3"), ("queue.raised", "a2", "3")]), told(&[]));
+    assert_eq!(
+        story.round(1.0, &[("queue.raised", "a1", "3"), ("queue.raised", "a2", "3")]),
+        told(&[])
+    );
     assert_eq!(story.round(30.0, &[("queue.cleared", "a2", "redriven")]), told(&[]));
     assert_eq!(story.round(60.0, &[]), told(&[("new", &["a1"])]));
     assert_eq!(story.round(90.0, &[]), told(&[]));
