@@ -10,8 +10,13 @@ use dlq::config::Env;
 use dlq::edge::http::{Client, Method, Request};
 use dlq::rules::http::{HttpAnswer, RequestError};
 use dlq::time::Timestamp;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
 
 use crate::support::http::{Closed, HttpRequest, HttpServer, Reply};
+use crate::support::requirement::is_met;
+use crate::support::workbench::Bench;
 
 const SECRET: &str = "hunter2";
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -209,4 +214,71 @@ fn certificate_of_unknown_authority_is_refused_before_anything_is_sent() {
     assert!(text.starts_with("'localhost:") && text.contains("invalid peer certificate"), "{text}");
     assert!(text.contains("SSL_CERT_FILE") && !text.contains(SECRET), "{text}");
     assert!(server.join().unwrap().len() < 100, "only an alert");
+}
+
+/// Makes an authority, and a certificate of it for localhost.
+fn make_certificates(bench: &Bench) {
+    bench.write("ext", "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n");
+    let line = "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca && \
+                openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost && \
+                openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+                -extfile ext -out certificate.pem";
+    let output = bench.shell(line);
+    assert_eq!(output.code(), 0, "{}", output.stderr);
+}
+
+/// Answers the first request of each connection, and returns the port.
+fn start_tls_server(bench: &Bench) -> u16 {
+    let certificate = CertificateDer::from_pem_file(bench.path("certificate.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(bench.path("key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut connection = ServerConnection::new(config.clone()).unwrap();
+            let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+            let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+            while !request.ends_with(b"}}") {
+                match tls.read(&mut buffer) {
+                    Ok(count) if count > 0 => request.extend(&buffer[..count]),
+                    // The client refuses the certificate.
+                    _ => break,
+                }
+            }
+            let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+            connection.send_close_notify();
+            let _ = connection.complete_io(&mut stream);
+        }
+    });
+    port
+}
+
+#[test]
+fn certificate_of_a_company_is_trusted_by_ssl_cert_file() {
+    let has_openssl = std::process::Command::new("openssl").arg("version").output().is_ok();
+    if !is_met(has_openssl, "openssl is not installed; install the package openssl") {
+        return;
+    }
+    let mut bench = Bench::new("company-authority");
+    make_certificates(&bench);
+    let port = start_tls_server(&bench);
+    let url = format!("https://localhost:{port}/hook");
+    bench
+        .configure(&format!("notifications: {{channels: {{w: {{type: webhook, url: '{url}'}}}}}}"));
+    let test = |bench: &Bench| bench.run("dlq-notify", &["--test-channel", "w"], "");
+    let refused = test(&bench);
+    assert_eq!(refused.code(), 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("$SSL_CERT_FILE"), "{}", refused.stderr);
+    let authority = bench.path("ca.pem");
+    bench.set("SSL_CERT_FILE", authority);
+    let trusted = test(&bench);
+    assert_eq!((trusted.code(), trusted.stderr.as_str()), (0, ""));
 }

@@ -336,3 +336,36 @@ fn hanging_command_is_killed_with_what_has_left_its_session() {
         }
     }
 }
+
+/// The stubs print what they get; the commands are those of the manual.
+#[test]
+fn command_recipes_of_the_manual_pass_title_and_body_as_data() {
+    let page = include_str!("../../../man/dlq-notify.1");
+    let (_, recipes) = page.split_once(".\\\" recipes\n.Bd -literal\n").unwrap();
+    let recipes = recipes.split("\n.Ed").next().unwrap().replace("\\e", "\\");
+    let mut bench = Bench::new("recipes");
+    bench.configure(&recipes);
+    bench.set("TOPIC_ARN", "arn:t");
+    let stub = "#!/bin/sh\n{ printf '%s\\n' \"${0##*/}\" \"$@\"; [ -t 0 ] || cat; } > \"${0%/*}/../got\"\n";
+    for program in ["apprise", "curl", "aws", "mail"] {
+        bench.stub(program, stub);
+    }
+    let (title, body) =
+        ("dlq-tools: a test notice", "dlq-tools: a test notice\nchannel 'NAME' works");
+    let rows: [(&str, &str, &[&str]); 4] = [
+        ("apprise", "apprise", &["--title=TITLE\n", "--body=BODY\n"]),
+        ("ntfy", "curl", &["Title: TITLE\n", "\n@-\n", "dlq\nBODY"]),
+        ("sns", "aws", &["sns\npublish\n--topic-arn=arn:t\n", "--message=INFO BODY\n"]),
+        ("mail", "mail", &["-s\nTITLE\n", "ops@example.org\nBODY\n"]),
+    ];
+    for (name, program, parts) in rows {
+        let output = bench.run("dlq-notify", &["--test-channel", name], "");
+        assert_eq!((output.code(), output.stderr.as_str()), (0, ""), "{name}");
+        let got = std::fs::read_to_string(bench.path("got")).unwrap();
+        assert!(got.starts_with(&format!("{program}\n")), "{got}");
+        for part in parts {
+            let part = part.replace("TITLE", title).replace("BODY", &body.replace("NAME", name));
+            assert!(got.contains(&part), "{name}: {part} in {got}");
+        }
+    }
+}
