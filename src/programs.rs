@@ -140,8 +140,8 @@ pub static NOTIFY: Tool = Tool {
     name: ToolName::Notify,
     usage: "usage: dlq-notify [options] < EVENTS
 
-Passes every event on unchanged, and notifies people of those that matter: on
-standard error, and on the desktop when the configuration says so.
+Passes every event on unchanged, and notifies people of those that matter,
+through the channels of the configuration.
 
 ",
     options: &[
@@ -149,7 +149,7 @@ standard error, and on the desktop when the configuration says so.
         Opt::flag("json", "print the lines also when standard output is a terminal"),
         COLOR,
         Opt::valued("drain", "SPAN", ValueKind::Span, "deliver for so long after the end of input"),
-        Opt::flag("check-heartbeat", "notify when no round has finished in time; reads no input")
+        Opt::flag("check-heartbeat", "notify when rounds are missing; read no input")
             .conflicts(&["dry-run", "test-channel"]),
         Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),
     ],
@@ -195,11 +195,10 @@ See dlq-log(1), dlq-events(5).
 pub static STATUS: Tool = Tool {
     name: ToolName::Status,
     usage: "usage: dlq-status [options]
-       dlq-status --ack INCIDENT [SPAN]    dlq-status --silence GLOB SPAN [--reason TEXT]
+       dlq-status --ack INCIDENT [SPAN] | --silence GLOB SPAN
 
-Shows the open incidents and what is done about each, the investigations and
-their results, and their cost. Starts nothing and asks AWS nothing; with --ack,
---snooze or --silence it records what dlq-notify then does not send.
+Shows the open incidents, the investigations and their cost. Starts nothing.
+Some options record what dlq-notify then does not send.
 
 ",
     options: &[

@@ -6,3 +6,4 @@ mod commands;
 mod desktop;
 mod filter;
 mod judges;
+mod outbox;

@@ -44,6 +44,8 @@ const BACKLOG_MAX: usize = 10_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The number of different warnings that are printed.
 const WARNINGS_MAX: usize = 100;
+/// The time for attempts under way when the time for deliveries is over.
+const LAST_ATTEMPTS: Duration = Duration::from_secs(2);
 /// The number of deliveries that are recorded together.
 const RECORDS_MAX: usize = 256;
 
@@ -351,11 +353,24 @@ impl Dispatcher {
     fn drain(&mut self, out: &mut Output) -> Result<(), Error> {
         let until = clock::tick() + self.drain_for;
         let wall = clock::now().plus(self.drain_for);
-        while self.is_busy() && clock::tick() < until {
+        while clock::tick() < until {
+            if !self.is_busy() {
+                // A record can queue what a channel refused for its fallback.
+                self.record();
+                if !self.is_busy() {
+                    break;
+                }
+            }
             self.poll(POLL_INTERVAL / 4, out)?;
             if self.drain.as_ref().is_some_and(|drain| drain.is_pausing_until(wall)) {
                 break;
             }
+        }
+        // What is under way would be sent again if its end were not seen.
+        let until = clock::tick() + LAST_ATTEMPTS;
+        self.drain.iter_mut().for_each(Drain::begin_no_more);
+        while self.drain.as_ref().is_some_and(Drain::is_attempting) && clock::tick() < until {
+            self.poll(POLL_INTERVAL / 4, out)?;
         }
         self.record();
         let rest = self.state.as_ref().map_or(0, DispatcherState::waiting);

@@ -57,6 +57,8 @@ pub struct DrainResult {
 pub struct Drain {
     store: Store,
     channels: Vec<ChannelDrain>,
+    /// Whether no attempt begins any more.
+    is_closing: bool,
     outcomes: Receiver<(usize, Outcome)>,
     sender: Sender<(usize, Outcome)>,
 }
@@ -82,7 +84,7 @@ struct ChannelDrain {
 impl Drain {
     pub fn new(store: &Store) -> Self {
         let (sender, outcomes) = mpsc::channel();
-        Drain { store: store.clone(), channels: Vec::new(), outcomes, sender }
+        Drain { store: store.clone(), channels: Vec::new(), is_closing: false, outcomes, sender }
     }
 
     /// Adds a channel. Without an attempt it delivers nothing.
@@ -119,6 +121,11 @@ impl Drain {
         self.channels[channel].is_stale = true;
     }
 
+    /// Lets the attempts under way be the last ones.
+    pub fn begin_no_more(&mut self) {
+        self.is_closing = true;
+    }
+
     /// Returns whether a channel has something to deliver, or may have.
     pub fn is_busy(&self) -> bool {
         self.channels.iter().any(ChannelDrain::is_busy)
@@ -131,9 +138,11 @@ impl Drain {
 
     /// Returns whether nothing can be delivered before `until`.
     pub fn is_pausing_until(&self, until: Timestamp) -> bool {
-        self.channels.iter().filter(|channel| channel.is_busy()).all(|channel| {
-            channel.under_way.is_empty() && channel.not_before.is_some_and(|at| at >= until)
-        })
+        let mut busy = self.channels.iter().filter(|channel| channel.is_busy()).peekable();
+        busy.peek().is_some()
+            && busy.all(|channel| {
+                channel.under_way.is_empty() && channel.not_before.is_some_and(|at| at >= until)
+            })
     }
 
     /// Begins what can begin, and returns what has ended. Waits for an end for at most `wait`.
@@ -155,7 +164,7 @@ impl Drain {
     /// Begins the next attempt of a channel. Returns a delivery that needs none.
     fn begin(&mut self, number: usize) -> Result<Option<DrainResult>, Error> {
         let channel = &mut self.channels[number];
-        if channel.thread.is_none() || !channel.is_due() {
+        if self.is_closing || channel.thread.is_none() || !channel.is_due() {
             return Ok(None);
         }
         let Some(entry) = channel.next_entry()? else { return Ok(None) };
