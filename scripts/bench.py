@@ -60,8 +60,8 @@ def mask(path: str) -> None:
     varies = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(\.\d+)*|https?://\S+")
     with open(path) as file:
         messages = [json.loads(line) for line in file]
-    began, count = time.monotonic(), 0
-    while time.monotonic() - began < 2:
+    began, count = time.process_time(), 0
+    while time.process_time() - began < 2:
         for message in messages:
             text = message["body"]
             try:
@@ -71,7 +71,7 @@ def mask(path: str) -> None:
                 pass
             hashlib.sha256(varies.sub("#", text).encode()).hexdigest()
             count += 1
-    print(f"{count / (time.monotonic() - began):.0f}")
+    print(f"{count / (time.process_time() - began):.0f}")
 
 
 @dataclass

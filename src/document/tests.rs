@@ -144,7 +144,7 @@ const DOCUMENTS: [(&str, &str); 6] = [
     ),
     (
         "sessions",
-        r#"{"version":1,"sessions":[],"incidents":[{"id":"i1","queue":{"name":"a","url":"u","arn":"arn:a","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"raised_at":"2026-11-22T20:00:00.000Z","depth":3,"expires_after":null,"expires_before":null,"grew_at":null,"closed_at":null,"armed":true,"forced":false,"hold":null,"reported":[],"attempts":0,"bundle":null,"causes":[],"unexplained":[]},{"id":"i2","queue":{"name":"a","url":"u","arn":"arn:a","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"raised_at":"2026-11-22T20:00:00.000Z","depth":3,"expires_after":null,"expires_before":null,"grew_at":null,"closed_at":null,"armed":true,"forced":false,"hold":null,"reported":[],"attempts":0,"bundle":null,"causes":[],"unexplained":[]}]}"#,
+        r#"{"version":1,"sessions":[],"incidents":[{"id":"i1","queue":{"name":"a","url":"u","arn":"arn:a","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"raised_at":"2026-11-22T20:00:00.000Z","depth":3,"expires_after":null,"expires_before":null,"grew_at":null,"closed_at":null,"armed":true,"forced":false,"hold":null,"reported":[],"attempts":0,"bundle":null,"second_look":false,"causes":[],"unexplained":[]},{"id":"i2","queue":{"name":"a","url":"u","arn":"arn:a","region":"r","account":"","fifo":false,"sources":[],"profile":null,"endpoint":null},"raised_at":"2026-11-22T20:00:00.000Z","depth":3,"expires_after":null,"expires_before":null,"grew_at":null,"closed_at":null,"armed":true,"forced":false,"hold":null,"reported":[],"attempts":0,"bundle":null,"second_look":false,"causes":[],"unexplained":[]}]}"#,
     ),
     (
         "budget",

@@ -114,16 +114,16 @@ impl Peeker {
         let settings = self.read_settings(target)?;
         let depth = settings.attributes.counts.depth();
         let allow = self.settings.evidence.allow_fifo;
+        let begun = clock::now();
         let judge = |doc: &Peeks| {
             let past = doc.get(&target.queue.arn, &key);
-            peek_limit::judge(allow, target.queue.fifo, &settings.attributes, past)
+            peek_limit::judge(allow, target.queue.fifo, &settings.attributes, past, begun)
         };
         if self.dry_run {
             let refusal = judge(&doc).err();
             let line = self.line(target, 0, unsampled(target, depth, refusal.as_ref()));
             return Ok(PeekOutcome::Reported { line, refusal, partly: false });
         }
-        let begun = clock::now();
         let days = u64::from(self.settings.state.sessions_keep_days.max(14));
         let keep = Duration::from_secs(days * 86_400);
         // Also forgets what is old, of any queue.
@@ -131,7 +131,7 @@ impl Peeker {
             let verdict = judge(doc);
             if verdict.is_ok() {
                 let cause = target.cause.clone();
-                let pass = Pass { at: begun, cause, taken: None, bundle: None };
+                let pass = Pass { at: begun, cause, taken: None, bundle: None, early: false };
                 doc.entry(&target.queue.arn, &key, begun).passes.push(pass);
             }
             let old = doc.prune(keep, begun);
@@ -208,7 +208,7 @@ impl Peeker {
         let ids = writer.message_ids.clone();
         let searches = self.log_settings(target, rule.and_then(|rule| rule.logs.as_ref()));
         let expires_before = self.record_age(target, &taken, settings.attributes.retention_s)?;
-        let (prints, path) =
+        let (prints, path, early) =
             writer.finish(target.raised_at, settings.facts, commands, searches.as_ref())?;
         let bundle = path.display().to_string();
         let causes = prints.fingerprints.iter().map(|group| Cause {
@@ -232,7 +232,7 @@ impl Peeker {
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
             if let Some(pass) = peek.passes.get_mut(pass - 1) {
                 pass.taken = data.taken;
-                pass.bundle = Some(bundle);
+                (pass.bundle, pass.early) = (Some(bundle), early);
             }
             let line = self.line(target, pass, data);
             self.journal.append(&line)?;

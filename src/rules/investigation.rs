@@ -12,5 +12,6 @@ pub mod lookup;
 pub mod plan;
 pub mod preflight;
 pub mod preflight_skip;
+pub mod second_look;
 pub mod session;
 pub mod wait;

@@ -12,6 +12,8 @@ mod filter;
 mod named_queue;
 mod replay;
 mod same_shape;
+#[cfg(feature = "aws")]
+mod second_look;
 mod session_end;
 mod supervisor;
 mod unrecorded;

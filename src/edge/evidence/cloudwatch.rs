@@ -15,8 +15,8 @@ use crate::edge::command;
 use crate::rules::evidence::bundle::{Log, SearchCost, SourceFacts};
 use crate::rules::evidence::logs::answer::{AnswerKind, LogAnswer};
 use crate::rules::evidence::logs::aws_cli::{self, CallScope, FunctionFacts, MappingsPage};
-use crate::rules::evidence::logs::query::{self, LogQuery, PAGES_MAX};
-use crate::rules::evidence::logs::search::{LogPage, search};
+use crate::rules::evidence::logs::query::{self, LogPage, LogQuery};
+use crate::rules::evidence::logs::search::search;
 use crate::rules::evidence::logs::{Consumer, Letter, LogSource, LoggedCause};
 use crate::time::Timestamp;
 
@@ -229,7 +229,7 @@ impl Caller<'_> {
         }
         let mut page = LogPage::default();
         let mut token: Option<String> = None;
-        for _ in 0..PAGES_MAX {
+        for _ in 0..asked.pages {
             let argv = self.settings.scope.events(asked, token.as_deref());
             let output = self.call(argv, aws_cli::EVENTS[1])?;
             let answer = aws_cli::read_events(&output).ok_or_else(aws_cli::unreadable)?;

@@ -93,14 +93,14 @@ impl<'a> BundleWriter<'a> {
     }
 
     /// Runs the configured log commands, searches in CloudWatch Logs, writes the remaining files, and
-    /// renames the folder to its final name.
+    /// renames the folder to its final name. Also returns whether the logs were asked too early.
     pub(crate) fn finish(
         mut self,
         raised_at: Option<Timestamp>,
         queue_facts: QueueFacts,
         commands: &[Vec<String>],
         settings: Option<&LogSettings<'_>>,
-    ) -> Result<(Fingerprints, PathBuf), Error> {
+    ) -> Result<(Fingerprints, PathBuf, bool), Error> {
         let path = self.part.join(files::MESSAGES);
         let synced = self.messages.flush().and_then(|()| self.messages.get_ref().sync_all());
         synced.map_err(|error| Error::file("write", &path, &error))?;
@@ -135,7 +135,7 @@ impl<'a> BundleWriter<'a> {
         fs::rename(&self.part, &self.path)
             .map_err(|error| Error::file("make folder", &self.path, &error))?;
         store::sync_parent(&self.path)?;
-        Ok((prints, self.path.clone()))
+        Ok((prints, self.path.clone(), logs.is_early()))
     }
 
     /// Writes the lines that searches cite into files of their own, as the output of commands is.

@@ -16,6 +16,7 @@ use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::lookup;
 use crate::rules::investigation::plan::Occupancy;
 use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::rules::investigation::wait;
 use crate::rules::queue::document::Watched;
 use crate::store::{self, BlockingWait};
 use crate::text::safe;
@@ -169,7 +170,7 @@ impl SessionRunner {
                 let stands = state != WaitedFor::Gone;
                 let stands = wait.is_active(now, &self.policy.limits, stands);
                 let until = wait.until.map(|until| format!(", until {until}")).unwrap_or_default();
-                line(!stands, "not waiting", &format!(": {}{until}", wait.reason));
+                line(!stands, "not waiting", &format!(": {}{until}", wait::clause(&wait.reason)));
             }
             for (requirement, why) in eligibility::rules(&self.policy.start, queue, &past, now) {
                 let reason = why.as_ref().map(|why| format!(": {}", safe(&why.detail)));

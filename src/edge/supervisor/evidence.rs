@@ -14,6 +14,7 @@ use crate::edge::evidence::read;
 use crate::event::{self, QueueSampled};
 use crate::log;
 use crate::rules::investigation::preflight::{MissingEvidence, SampledEvidence};
+use crate::rules::investigation::second_look;
 use crate::rules::report::LossFacts;
 use crate::rules::triage::{self, Triage};
 use crate::store;
@@ -30,6 +31,8 @@ pub(super) struct EvidenceSummary {
     pub(super) triage: SampledEvidence,
     /// Text of the triage report.
     pub(super) report: String,
+    /// Whether the logs were asked too early.
+    pub(super) logs_early: bool,
     /// The loss of the messages, as far as the sample shows it.
     pub(super) loss: LossFacts,
 }
@@ -43,17 +46,30 @@ impl EvidenceSummary {
     pub(super) fn causes(&self) -> &[Triage] {
         self.triage.as_deref().unwrap_or_default()
     }
+
+    /// Whether the incident is looked at once more when its logs are complete.
+    pub(super) fn needs_second_look(&self, context: &SessionContext) -> bool {
+        second_look::is_due(self.logs_early, self.causes(), &context.plan.incident)
+    }
 }
 
-/// Takes the bundle that the plan names, or has `dlq-peek` collect one, and runs the triage.
+/// Takes the bundle that the plan names, or has `dlq-peek` collect one, and runs the triage. A second
+/// look takes a bundle whose logs were asked too early only when there is no other.
 pub(super) fn collect(context: &SessionContext, environment: Variables) -> EvidenceSummary {
+    let is_early = |path: &PathBuf| {
+        context.plan.incident.second_look && read::load_logs(path).is_ok_and(|logs| logs.is_early())
+    };
     let found = match &context.plan.bundle {
-        Some(path) => Ok(path.clone()),
-        None => peek(context, environment).inspect(|path| {
-            // A session that resumes this one uses the same messages.
-            let plan = Plan { bundle: Some(path.clone()), ..context.plan.clone() };
-            log::warn_on_error(plan.write(&context.folder));
-        }),
+        Some(path) if !is_early(path) => Ok(path.clone()),
+        earlier => match peek(context, environment) {
+            Ok(path) => {
+                // A session that resumes this one uses the same messages.
+                let plan = Plan { bundle: Some(path.clone()), ..context.plan.clone() };
+                log::warn_on_error(plan.write(&context.folder));
+                Ok(path)
+            }
+            Err(missing) => earlier.clone().ok_or(missing),
+        },
     };
     let loss = context.loss();
     match found.and_then(|bundle| judge(bundle, loss)) {
@@ -66,6 +82,7 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
                 loss,
             ),
             triage: Err(missing),
+            logs_early: false,
             loss,
         },
     }
@@ -109,5 +126,6 @@ fn judge(bundle: PathBuf, loss: LossFacts) -> Result<EvidenceSummary, MissingEvi
     let oldest = contents.facts.iter().filter_map(|seen| seen.sent_at).min();
     let loss = loss.with_sample(&contents.queue, oldest);
     let report = triage::report::render(&contents, &causes, loss);
-    Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report, loss })
+    let logs_early = contents.logs.is_early();
+    Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report, logs_early, loss })
 }

@@ -17,6 +17,7 @@ use crate::money::Usd;
 use crate::rules::agent::last_line::StatedResult;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::second_look;
 use crate::rules::investigation::session::{self, SessionStatus};
 use crate::rules::investigation::wait::Wait;
 use crate::rules::triage;
@@ -30,8 +31,8 @@ const RETRY_MIN: Duration = Duration::from_secs(5 * 60);
 /// An emitted end, to be recorded by [`record_end`].
 pub(super) struct EmittedEnd {
     status: SessionStatus,
-    /// Whether the incident is investigated again; its queue then gets no cooldown.
-    retry: bool,
+    /// The wait after which the incident is investigated again; its queue then gets no cooldown.
+    again: Option<Wait>,
     /// The status of the verdict.
     verdict: Option<String>,
     pub(super) cost: Option<Usd>,
@@ -75,7 +76,7 @@ pub(super) fn emit_no_result(
     let (queue, session) = (context.queue(), context.session.to_owned());
     let (cost_usd, duration_s) = (cost, context.elapsed().as_secs());
     let detail = |text| with_references(context, text, changes);
-    let (status, retry) = match why {
+    let (status, again) = match why {
         NoResult::Failed(reason, text) => {
             let (detail, duration_s) = (detail(text), Some(duration_s));
             let word = reason.to_owned();
@@ -83,21 +84,22 @@ pub(super) fn emit_no_result(
                 InvestigationFailed { queue, session, reason: word, detail, cost_usd, duration_s };
             context.emit(end)?;
             // An agent that never ran has cost nothing: no cooldown.
-            (SessionStatus::Failed, reason == "could_not_start")
+            let wait = retry_later(context, reason);
+            (SessionStatus::Failed, Some(wait).filter(|_| reason == "could_not_start"))
         }
         NoResult::TimedOut => {
             let timeout = show_span(Duration::from_millis(context.plan.timeout_ms));
             let detail = detail(format!("timed out after {timeout}"));
             context.emit(InvestigationTimedOut { queue, session, detail, cost_usd, duration_s })?;
-            (SessionStatus::TimedOut, false)
+            (SessionStatus::TimedOut, None)
         }
         NoResult::Stopped => {
             let detail = detail("stopped on request".into());
             context.emit(InvestigationStopped { queue, session, detail, cost_usd, duration_s })?;
-            (SessionStatus::Stopped, false)
+            (SessionStatus::Stopped, None)
         }
     };
-    Ok(EmittedEnd { status, retry, verdict: None, cost })
+    Ok(EmittedEnd { status, again, verdict: None, cost })
 }
 
 /// Emits the end of a session whose agent did not run, and so has cost nothing.
@@ -137,7 +139,9 @@ pub(super) fn emit_triage(
 ) -> Result<EmittedEnd, Error> {
     emit_started(context, "triage", None)?;
     let verdict = triage::verdict(evidence.causes());
-    emit_completed(context, verdict, Some(Usd::NONE), Some(0), &evidence.report)
+    let end = emit_completed(context, verdict, Some(Usd::NONE), Some(0), &evidence.report)?;
+    let is_due = evidence.needs_second_look(context);
+    Ok(EmittedEnd { again: is_due.then(|| second_look::wait(clock::now())), ..end })
 }
 
 /// Writes the report and emits the result.
@@ -160,13 +164,13 @@ fn emit_completed(
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
     })?;
-    Ok(EmittedEnd { status: SessionStatus::Completed, retry: false, verdict: status, cost })
+    Ok(EmittedEnd { status: SessionStatus::Completed, again: None, verdict: status, cost })
 }
 
 /// Records an emitted end. Until then the session counts as running.
 pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(), Error> {
-    if end.retry {
-        make_incident_wait(context, Some(retry_later(context, "could_not_start")))?;
+    if let Some(wait) = &end.again {
+        make_incident_wait(context, Some(wait.clone()))?;
     }
     let now = clock::now();
     let until = now.plus(Duration::from_millis(context.plan.cooldown_ms));
@@ -182,7 +186,7 @@ pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(
             session.verdict.clone_from(&end.verdict);
             session.ended_at = Some(now);
             session.cost_usd = end.cost;
-            session.cooldown_until = (!end.retry).then_some(until);
+            session.cooldown_until = end.again.is_none().then_some(until);
             cause.clone_from(&session.fingerprint);
         }
         let incident = sessions.incidents.iter_mut().find(|one| one.id == incident);
@@ -224,6 +228,7 @@ fn make_incident_wait(context: &SessionContext, wait: Option<Wait>) -> Result<()
         let id = &context.plan.incident.id;
         if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
             incident.armed |= wait.is_some();
+            incident.second_look |= wait.as_ref().is_some_and(Wait::is_for_logs);
             incident.wait = wait;
         }
         Ok(())

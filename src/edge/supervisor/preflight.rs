@@ -18,6 +18,7 @@ use crate::rules::investigation::preflight::{self, PreflightFacts};
 use crate::rules::investigation::preflight_skip::{
     NEEDS_PERSON, NOT_A_CODE_BUG, PreflightSkip, Retry, UNEXPLAINED,
 };
+use crate::rules::investigation::second_look;
 use crate::rules::investigation::wait::Wait;
 use crate::store;
 
@@ -35,6 +36,7 @@ pub(super) fn claim_cause(
         spends: plan.agent.is_some(),
         requires_evidence: plan.require_evidence,
         forced: *forced,
+        logs_again: evidence.needs_second_look(context),
     };
     // The claim is one update: of two sessions with one cause, the second sees the first. Whether
     // the first one still owns the cause depends on its incident.
@@ -46,6 +48,11 @@ pub(super) fn claim_cause(
         let skip = preflight::judge(&evidence.triage, facts, refusal);
         if let Some(incident) = sessions.incidents.iter_mut().find(|one| one.id == *id) {
             incident.add_sample(evidence.loss.window.before);
+            if facts.logs_again {
+                // In case that no other can be collected.
+                let bundle = evidence.bundle.as_ref().map(|path| path.display().to_string());
+                incident.bundle = incident.bundle.take().or(bundle);
+            }
         }
         if let Some(session) = sessions.session_mut(context.session) {
             let claimed = cause.as_ref().filter(|_| skip.is_none());
@@ -63,6 +70,7 @@ pub(super) fn claim_cause(
     let wait = match retry {
         Retry::Never => None,
         Retry::AfterCooldown => Some(later),
+        Retry::AfterLogs => Some(second_look::wait(clock::now())),
         Retry::AfterSession(id) => Some(Wait { until: None, session: Some(id), cause, ..later }),
         // What only a person, or a change of the incident, can end.
         Retry::ByPerson => {

@@ -203,6 +203,13 @@ pub struct Logs {
     pub logs: Vec<Log>,
 }
 
+impl Logs {
+    /// Whether a search was too early to be complete.
+    pub fn is_early(&self) -> bool {
+        self.logs.iter().any(|log| log.answer == Some(AnswerKind::NotYet))
+    }
+}
+
 /// Output of one command, or a search.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Log {

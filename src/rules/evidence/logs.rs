@@ -12,6 +12,7 @@ mod by_id;
 mod by_recurrence;
 pub mod command_output;
 mod invocation;
+mod known_lines;
 pub mod line;
 pub mod query;
 pub mod search;

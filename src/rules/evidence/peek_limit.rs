@@ -3,7 +3,8 @@
 //! Receiving has side effects: it hides messages from other consumers for a while, counts as a
 //! receive, moves a message on where the queue has a redrive policy of its own, and blocks message
 //! groups in FIFO queues. Hence the limit of [`PASSES_MAX`] passes per queue and incident. A pass
-//! is recorded before the first receive, so that an interrupted one counts.
+//! is recorded before the first receive, so that an interrupted one counts. A pass that asked the
+//! logs too early is made up for by one more, when the logs are complete.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, RecordKind, SetOperation};
+use crate::rules::evidence::logs::answer::DELAY;
 use crate::rules::queue::reading::Attributes;
 use crate::text;
 use crate::time::Timestamp;
@@ -64,6 +66,9 @@ pub struct Pass {
     pub taken: Option<u64>,
     /// Path of the bundle written.
     pub bundle: Option<String>,
+    /// Whether the logs were asked too early.
+    #[serde(default)]
+    pub early: bool,
 }
 
 /// Reason not to receive from a queue.
@@ -83,13 +88,15 @@ pub fn judge(
     fifo: bool,
     attributes: &Attributes,
     past: Option<&Peek>,
+    now: Timestamp,
 ) -> Result<(), PeekRefusal> {
     let refuse = |code, detail| Err(PeekRefusal { code, detail, bundle: None });
-    if let Some(past) = past.filter(|past| past.passes.len() >= PASSES_MAX) {
+    if let Some(past) = past.filter(|past| past.passes.len() >= past.passes_max(now)) {
         let bundle = past.passes.iter().rev().find_map(|pass| pass.bundle.clone());
         let evidence = bundle.as_ref().map(|path| format!("; the evidence is in '{path}'"));
         let detail = format!(
-            "it was peeked {PASSES_MAX} times for this incident, which is the limit{}",
+            "it was peeked {} times for this incident, which is the limit{}",
+            past.passes.len(),
             evidence.unwrap_or_default()
         );
         return Err(PeekRefusal { code: PEEKED, detail, bundle });
@@ -164,6 +171,13 @@ impl Peek {
         self.passes.iter().any(|pass| pass.cause.as_deref() == Some(cause))
     }
 
+    /// Returns how many passes there may be: one more for logs that were asked too early, when they
+    /// are complete.
+    fn passes_max(&self, now: Timestamp) -> usize {
+        let is_complete = |pass: &Pass| pass.early && now >= pass.at.plus(DELAY);
+        PASSES_MAX + usize::from(self.passes.iter().any(is_complete))
+    }
+
     /// Counts our own receive of a message, and returns the total.
     pub fn count_received(&mut self, message: &str) -> u64 {
         if !self.seen.contains_key(message) && self.seen.len() >= SEEN_IDS_MAX {
@@ -203,6 +217,7 @@ mod tests {
             cause: Some(format!("cause {n}")),
             taken: None,
             bundle: (n == 0).then(|| "/state/evidence/i/1".into()),
+            early: false,
         };
         peek.passes = (0..passes).map(pass).collect();
         peek.clone()
@@ -226,16 +241,39 @@ mod tests {
         ];
         for (rule, allow, fifo, queue, passes, reason) in rows {
             let past = past(passes);
-            let found = judge(allow, fifo, &queue, (passes > 0).then_some(&past));
+            let found = judge(allow, fifo, &queue, (passes > 0).then_some(&past), at(0));
             assert_eq!(found.map_err(|why| why.code).err(), reason, "{rule}");
         }
-        assert_eq!(judge(false, false, &queue(1, 0, None), None), Ok(()));
-        let why = judge(false, false, &queue(1, 0, None), Some(&past(2))).unwrap_err();
+        assert_eq!(judge(false, false, &queue(1, 0, None), None, at(0)), Ok(()));
+        let why = judge(false, false, &queue(1, 0, None), Some(&past(2)), at(0)).unwrap_err();
         assert!(why.detail.ends_with("the evidence is in '/state/evidence/i/1'"), "{why:?}");
         assert_eq!(why.bundle.as_deref(), Some("/state/evidence/i/1"));
-        let why =
-            judge(false, false, &queue(1, 0, Some("arn:aws:sqs:x:1:next")), None).unwrap_err();
+        let why = judge(false, false, &queue(1, 0, Some("arn:aws:sqs:x:1:next")), None, at(0))
+            .unwrap_err();
         assert!(why.detail.contains("'next'"), "{why:?}");
+    }
+
+    #[test]
+    fn early_pass_allows_one_more_when_the_logs_are_complete() {
+        // Passes, those of them that were early, seconds after the first, whether another is allowed.
+        let rows: [(usize, &[usize], i64, bool); 8] = [
+            (1, &[0], 0, true),
+            (2, &[0], 599, false),
+            (2, &[0], 600, true),
+            (2, &[1], 600, false),
+            (2, &[1], 601, true),
+            (2, &[], 6000, false),
+            (3, &[0], 6000, false),
+            (3, &[0, 1, 2], 6000, false),
+        ];
+        for (passes, early, second, is_allowed) in rows {
+            let mut past = past(passes);
+            for (n, pass) in past.passes.iter_mut().enumerate() {
+                (pass.at, pass.early) = (at(n as i64), early.contains(&n));
+            }
+            let found = judge(false, false, &queue(3, 0, None), Some(&past), at(second));
+            assert_eq!(found.is_ok(), is_allowed, "{passes} {early:?} {second}");
+        }
     }
 
     #[test]
@@ -262,7 +300,8 @@ mod tests {
     fn prune_removes_old_records_and_returns_finished_incidents() {
         let mut peeks = Peeks::default();
         for (arn, incident, second) in [("a", "one", 0), ("b", "one", 100), ("c", "two", 0)] {
-            let pass = Pass { at: at(second), cause: None, taken: None, bundle: None };
+            let pass =
+                Pass { at: at(second), cause: None, taken: None, bundle: None, early: false };
             peeks.entry(arn, incident, at(0)).passes.push(pass);
         }
         peeks.entry("d", "refused", at(90));

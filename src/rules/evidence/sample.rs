@@ -1,5 +1,6 @@
 //! A received message as a line of the bundle: unwrapped, redacted, and marked as untrusted. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -20,22 +21,28 @@ const ARN_MAX: usize = 512;
 /// message as received, and does not depend on the configuration.
 pub fn fingerprint_of(decoded: &Decoded, redactor: &Redactor) -> Fingerprint {
     let found = fingerprint::compute(decoded);
-    let mut clean = decoded.clone();
-    let error = &mut clean.error;
+    // The payload is copied only for a secret: a copy costs twice as much as this redaction.
+    let mut error = decoded.error.clone();
     let texts = [&mut error.code, &mut error.exception, &mut error.message];
     let texts = texts.into_iter().flatten().map(|part| &mut part.text);
     let texts = texts.chain(&mut error.function).chain(&mut error.place);
-    let texts = texts.chain(error.owners.iter_mut().map(|(_, name)| name));
-    // The title of XML and of other serializations has names only.
-    let content = match &mut clean.content {
-        Content::Text(text) if found.message.is_some() => Some(text),
-        _ => None,
-    };
-    for text in texts.chain(content) {
-        *text = redactor.mask_text(text).into_owned();
+    let mut is_clean = true;
+    for text in texts.chain(error.owners.iter_mut().map(|(_, name)| name)) {
+        if let Cow::Owned(masked) = redactor.mask_text(text) {
+            (*text, is_clean) = (masked, false);
+        }
     }
-    if clean == *decoded {
+    // The title of XML and of other serializations has names only.
+    let content = match &decoded.content {
+        Content::Text(text) if found.message.is_some() => redactor.mask_text(text),
+        _ => Cow::Borrowed(""),
+    };
+    if is_clean && matches!(content, Cow::Borrowed(_)) {
         return found;
+    }
+    let mut clean = Decoded { error, ..decoded.clone() };
+    if let Cow::Owned(masked) = content {
+        clean.content = Content::Text(masked);
     }
     let shown = fingerprint::compute(&clean);
     Fingerprint { id: found.id, kind: found.kind, paths: found.paths, ..shown }

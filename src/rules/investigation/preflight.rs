@@ -2,8 +2,9 @@
 //! another session already investigates the cause (`claim.rs`). Decides before anything is spent.
 
 use super::preflight_skip::{
-    KNOWN_CAUSE, NEEDS_PERSON, NOT_A_CODE_BUG, PreflightSkip, Retry, retry_command,
+    KNOWN_CAUSE, LOGS_NOT_YET, NEEDS_PERSON, NOT_A_CODE_BUG, PreflightSkip, Retry, retry_command,
 };
+use super::second_look;
 use crate::event::Queue;
 use crate::rules::triage::{CodeFault, Triage};
 
@@ -32,6 +33,8 @@ pub struct PreflightFacts<'a> {
     pub requires_evidence: bool,
     /// A person asks for the investigation.
     pub forced: bool,
+    /// The logs were asked too early, and are asked once more: see [`second_look::is_due`].
+    pub logs_again: bool,
 }
 
 /// Returns the reason why the session ends here; `None` when its agent runs, or its triage is the
@@ -50,6 +53,11 @@ pub fn judge(
         }
         Ok(causes) => causes,
     };
+    // What the logs will show decides whether the cause is known or was investigated in vain.
+    if facts.logs_again && facts.spends && !facts.forced {
+        let (word, detail) = (LOGS_NOT_YET, second_look::DETAIL.to_owned());
+        return Some(PreflightSkip { word, detail, retry: Retry::AfterLogs });
+    }
     // Without an agent nothing is spent, and only a cause that is known elsewhere is left to it.
     let refusal = refusal.filter(|skip| facts.spends || skip.word == KNOWN_CAUSE);
     refusal.filter(|_| !facts.forced).or_else(|| harmless(causes, facts))

@@ -12,6 +12,8 @@ pub const NEEDS_PERSON: &str = "needs_person";
 pub const KNOWN_CAUSE: &str = "known_cause";
 /// The word for messages of the same shape as those that another session investigates.
 pub const SAME_SHAPE: &str = "same_shape";
+/// The word for logs that may lack lines.
+pub const LOGS_NOT_YET: &str = "logs_not_yet";
 /// The word for a cause or shape that was investigated in vain.
 pub const UNEXPLAINED: &str = "unexplained";
 
@@ -31,6 +33,8 @@ pub enum Retry {
     /// The next change of the incident.
     Never,
     AfterCooldown,
+    /// The time by which the logs have all lines.
+    AfterLogs,
     /// The end of this session.
     AfterSession(String),
     /// A request by a person, or the next change of the incident.

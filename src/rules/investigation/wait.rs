@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::BudgetLimits;
 use super::claimed_cause::ClaimedCause;
+use super::preflight_skip::LOGS_NOT_YET;
 use super::session::SessionStatus;
 use crate::time::Timestamp;
 
@@ -33,6 +34,11 @@ impl Wait {
         Wait { reason, since, until: Some(until), session: None, cause: None, limits: None }
     }
 
+    /// Whether the lines of a log are waited for. These come with time alone.
+    pub fn is_for_logs(&self) -> bool {
+        self.reason == LOGS_NOT_YET
+    }
+
     /// Whether a session with this status is still waited for; None when it is no longer recorded.
     pub fn awaits(&self, session: Option<SessionStatus>) -> bool {
         self.session.is_none()
@@ -48,6 +54,28 @@ impl Wait {
         let ahead = self.until.is_none_or(|until| now < until);
         begun && same && ahead && stands
     }
+}
+
+/// Returns the clause for a reason for which an incident is not investigated.
+pub fn clause(reason: &str) -> String {
+    let clause = match reason {
+        "needs_person" => "waits for a person: nothing proves who states the cause",
+        "unexplained" => "waits for --retry or new evidence: investigations found no cause",
+        "same_shape" => "waits for a session about messages of the same shape",
+        "cooldown" => "waits for the end of the cooldown",
+        "known_cause" => "waits for a session about the same cause",
+        LOGS_NOT_YET => "waits for the lines of the log, then looks once more",
+        "no_evidence" => "waits for a sample of the messages",
+        "budget" => "waits: the budget is used up",
+        "already_running" | "max_concurrent" => "waits for the end of another investigation",
+        "not_a_code_bug" => "not investigated: the code is not at fault",
+        "not_targeted" => "not investigated: not in auto_investigation.target_queues",
+        "disabled" => "not investigated: auto_investigation.enabled is false",
+        "agent_missing" => "waits: the agent is not installed",
+        "agent_unfit" => "waits: the agent does not fit",
+        word => return format!("waiting: {word}"),
+    };
+    clause.to_owned()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! Skipped without the program; see `support::requirement`.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -67,7 +67,6 @@ fn failure_has_reason_and_cost() {
         let api = FakeClaudeApi::start(script);
         let mut bench = Bench::new("real-ends");
         configure_claude(&mut bench, &cli, &api, more, "");
-        let began = Instant::now();
         let events = run(&bench);
         let data = last_data(&events);
         match reason {
@@ -81,7 +80,6 @@ fn failure_has_reason_and_cost() {
         if rule == "an answer too dear" {
             assert!(data["cost_usd"].as_f64().unwrap() > 0.5, "{data}");
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "{rule}");
         // Nothing was changed, so neither worktree nor branch is left.
         assert_eq!(
             bench.shell("cd repo && git worktree list | wc -l; git branch").text(),
@@ -279,10 +277,8 @@ fn killed_supervisor_ends_process_tree_of_claude() {
     let supervisor = processes_of(&bench)
         .into_iter()
         .find(|pid| arguments_of(*pid).contains("dlq-supervise run "));
-    let killed = Instant::now();
     signal("KILL", supervisor.unwrap());
     wait_for("the tree is gone", || processes_of(&bench).is_empty());
-    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     let rest = investigate(&bench, &[], "");
     assert_eq!(summaries(&rest.text()).last().unwrap(), "failed orders crashed");
     assert_eq!(sessions(&bench)["sessions"][0]["status"], "crashed");

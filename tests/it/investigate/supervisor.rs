@@ -1,6 +1,6 @@
 //! Supervisors: the deadline, the process tree, and a supervisor that is killed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::event_lines::{grew, heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
@@ -151,9 +151,7 @@ fn killed_supervisor_ends_process_tree() {
     );
     let first = start_and_wait(&bench);
     kill(&bench, "run");
-    let begun = Instant::now();
     wait_for("the tree has gone", || living_processes(&bench).is_empty());
-    assert!(begun.elapsed() < Duration::from_secs(10));
     let again = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
     let output = investigate(&bench, &[], &again);
     let all = first + ", " + &summaries(&output.text()).join(", ");

@@ -2,7 +2,6 @@
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use crate::support::event_lines::unusual_lines;
 use crate::support::investigate::assert_no_process_left;
@@ -341,12 +340,11 @@ fn ctrl_c_ends_dlq_notify_while_notifier_hangs() {
     let mut running = Running::spawn(command.process_group(0).stdin(Stdio::piped()));
     running.write(event("queue.odd", "id", "ERROR", ""));
     wait_for("the notifier hangs", || bench.path("hangs").exists());
-    let begun = Instant::now();
     signal("INT", -running.pid());
     let output = running.finish();
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5));
-    // A notifier has its own process group and may outlive the program.
+    // A notifier has its own process group and outlives the program, which did not wait for it.
+    assert!(!processes_of(&bench).is_empty());
     for pid in processes_of(&bench) {
         signal("KILL", pid);
     }

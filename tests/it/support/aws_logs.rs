@@ -2,7 +2,8 @@
 //! refusals, silence, endless pages, a log group of its own.
 //!
 //! It has one dead letter in `orders-dlq`, which the function `orders` received three times, 30
-//! seconds apart, an hour ago. The stand-in records the requests of the `aws` command.
+//! seconds apart, an hour ago unless a test says otherwise. The stand-in records the requests of the
+//! `aws` command.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -49,18 +50,31 @@ pub struct FakeAws {
     pub url: String,
     /// Operations of Lambda and CloudWatch Logs that were asked for, with their bodies.
     pub asked: Arc<Mutex<Vec<(String, Value)>>>,
+    setup: Arc<Mutex<Setup>>,
     _server: HttpServer,
 }
 
 impl FakeAws {
     pub fn start(setup: Setup) -> Self {
+        Self::start_after(setup, 3600)
+    }
+
+    /// Starts the stand-in so many seconds after the first receive.
+    pub fn start_after(setup: Setup, seconds: i64) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let shared = asked.clone();
-        let first = millis() - 3_600_000;
+        let setup = Arc::new(Mutex::new(setup));
+        let (shared, current) = (asked.clone(), setup.clone());
+        let first = millis() - seconds * 1000;
         let server = HttpServer::start(move |request, reply| {
+            let setup = current.lock().unwrap().clone();
             respond(request, &setup, first, &shared, reply)
         });
-        FakeAws { url: server.url.clone(), asked, _server: server }
+        FakeAws { url: server.url.clone(), asked, setup, _server: server }
+    }
+
+    /// Changes the answers of the log.
+    pub fn set_log(&self, log: Log) {
+        self.setup.lock().unwrap().log = log;
     }
 }
 

@@ -84,6 +84,8 @@ pub(super) struct Course {
     pub(super) never_run: usize,
     /// The latest first receive of those.
     pub(super) received_at: Option<Timestamp>,
+    /// Receives that recurrence examined of how many, when those were not all.
+    pub(super) thinned: Option<(usize, u64)>,
     /// The latest moment at which a letter without a cause was moved.
     pub(super) moved_at: Option<Timestamp>,
 }
@@ -92,14 +94,19 @@ pub(super) struct Course {
 pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
     let Course { letters, explained, .. } = *course;
     let of = format!("{explained} of {}", crate::text::count(letters as u64, "message"));
+    let spread = course
+        .thinned
+        .map(|(some, all)| format!("; recurrence was judged by {some} of {all} receives"));
+    let spread = spread.unwrap_or_default();
     if explained > 0 && explained == letters {
-        return LogAnswer::new(AnswerKind::Found, format!("the cause of {of}"));
+        return LogAnswer::new(AnswerKind::Found, format!("the cause of {of}{spread}"));
     }
     let (kind, reason) = if course.is_partial {
         (AnswerKind::Cut, "the log has more lines than a search reads".to_owned())
     } else if course.moved_at.is_some_and(|at| now < at.plus(DELAY)) {
         let reason = "the messages died less than 10 minutes ago, and their lines may still be on \
-                      their way; run 'dlq-peek' again later";
+                      their way; an investigation looks once more by itself, and 'dlq-peek' does \
+                      when it is run again after that time";
         (AnswerKind::NotYet, reason.to_owned())
     } else if course.examined > 0 && course.never_run == course.examined {
         none_started(course.received_at, now)
@@ -108,6 +115,7 @@ pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
                       every receive";
         (AnswerKind::NoCause, reason.to_owned())
     };
+    let reason = reason + &spread;
     match explained {
         0 => LogAnswer { kind, reason },
         _ => {
@@ -147,6 +155,7 @@ mod tests {
             examined: 3,
             never_run: 0,
             received_at: Some(at(-1)),
+            thinned: None,
             moved_at: Some(at(0)),
         };
         let rows = [
@@ -166,6 +175,10 @@ mod tests {
         for (course, minutes, kind) in rows {
             assert_eq!(conclude(&course, at(minutes)).kind, kind, "{course:?}");
         }
+        let found = Course { explained: 3, thinned: Some((6, 10)), ..quiet };
+        let text = conclude(&found, at(5)).to_string();
+        let expected = "the cause of 3 of 3 messages; recurrence was judged by 6 of 10 receives";
+        assert_eq!(text, format!("from logs: {expected}"));
         let partly = conclude(&Course { explained: 1, ..quiet }, at(5));
         let text = partly.to_string();
         assert!(text.starts_with("from logs, in part: the cause of 1 of 3 messages"), "{text}");

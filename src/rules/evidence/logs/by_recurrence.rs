@@ -4,7 +4,7 @@
 //! example, shows only when an error was logged: that proves less, so letters of several moments
 //! have to agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::by_id::signature;
 use super::invocation;
@@ -160,9 +160,9 @@ fn errors_of(events: &mut [LogEvent], window: Window) -> (Errors, bool) {
     (errors, starts)
 }
 
-/// Returns the moments of first receive, at most `max`, each with the letters that share it: those
-/// within a second.
-pub(super) fn moments<T: Copy>(firsts: &[(T, Timestamp)], max: usize) -> Vec<(Timestamp, Vec<T>)> {
+/// Returns the moments of first receive, each with the letters that share it: those within a second.
+/// The moment of most letters comes first.
+pub(super) fn moments<T: Copy>(firsts: &[(T, Timestamp)]) -> Vec<(Timestamp, Vec<T>)> {
     let mut sorted: Vec<_> = firsts.to_vec();
     sorted.sort_by_key(|(_, at)| *at);
     let mut moments: Vec<(Timestamp, Vec<T>)> = Vec::new();
@@ -172,9 +172,6 @@ pub(super) fn moments<T: Copy>(firsts: &[(T, Timestamp)], max: usize) -> Vec<(Ti
             _ => moments.push((at, vec![letter])),
         }
     }
-    // The best-filled moments explain the most letters.
     moments.sort_by_key(|(_, letters)| std::cmp::Reverse(letters.len()));
-    let kept: BTreeSet<_> = moments.iter().take(max).map(|(at, _)| *at).collect();
-    moments.retain(|(at, _)| kept.contains(at));
     moments
 }

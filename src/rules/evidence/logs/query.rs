@@ -3,6 +3,7 @@
 //! Both command lines of AWS read a value such as `file://…` from a file. A value with another
 //! character than its kind allows is refused.
 
+use super::LogEvent;
 use super::windows::Window;
 
 /// Ids in one pattern: AWS allows 1,024 characters.
@@ -11,6 +12,16 @@ pub const IDS_MAX: usize = 25;
 pub const LIMIT: u32 = 1000;
 /// Answers to one question.
 pub const PAGES_MAX: usize = 3;
+/// Answers to a question about a whole span of receives, which others follow when it has more.
+pub(super) const WHOLE_PAGES_MAX: usize = 2;
+
+/// Lines that answer a question.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogPage {
+    pub events: Vec<LogEvent>,
+    /// Whether the answer holds every line that was asked for.
+    pub complete: bool,
+}
 
 /// A question for the lines of a log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +32,8 @@ pub struct LogQuery {
     /// AWS's pattern; the answer is filtered again.
     pub pattern: Option<String>,
     pub stream: Option<String>,
+    /// Answers that are asked for at most.
+    pub pages: usize,
 }
 
 /// Returns the pattern for lines with any of these message ids.

@@ -1,22 +1,30 @@
 //! A search in the log of one consumer for the causes of dead letters.
 //!
-//! First by message id, for all letters; then by recurrence, for the letters of at most
-//! [`MOMENTS_MAX`] moments of first receive. A failure ends the search and keeps what was found.
+//! First by message id, for all letters; then by recurrence, for the letters of each moment of first
+//! receive. Where the log has too many lines to be asked at once, those are [`MOMENTS_MAX`] moments.
+//! A failure ends the search and keeps what was found.
 
 use std::time::Duration;
 
 use super::answer::{AnswerKind, Course, LogAnswer, conclude};
 use super::by_recurrence::{self, Recurrence};
-use super::query::{self, ERRORS_PATTERN, IDS_MAX, LogQuery};
-use super::windows::{self, Window};
-use super::{CitedLine, Consumer, FoundBy, Letter, LogEvent, LoggedCause, by_id, line};
+use super::known_lines::{self, KnownLines};
+use super::query::{self, ERRORS_PATTERN, IDS_MAX, LogPage, LogQuery, PAGES_MAX, WHOLE_PAGES_MAX};
+use super::windows::{self, RecurrenceWindows, Window};
+use super::{CitedLine, Consumer, FoundBy, Letter, LogEvent, LoggedCause, by_id};
 use crate::rules::evidence::fingerprint::Fingerprint;
 use crate::time::Timestamp;
 
-/// Moments of first receive that are examined by recurrence.
+/// Moments of first receive that are examined by questions of their own.
 pub const MOMENTS_MAX: usize = 3;
 /// Moments that have to agree on an error that is known by its times alone.
 const AGREE_MIN: usize = 3;
+/// Questions of recurrence that ask for one receive or control each.
+const ASKED_MAX: usize = 24;
+/// Receives that are examined by such questions.
+const RECEIVES_MAX: usize = 10;
+/// Questions for the lines of all receives and controls together.
+const PIECES_MAX: u128 = 4;
 /// Letters that are searched for.
 pub const LETTERS_MAX: usize = 100;
 /// The longest span of one question by id; a longer one is asked in parts.
@@ -24,14 +32,8 @@ const SPAN_MAX: Duration = Duration::from_secs(15 * 60);
 /// Time around a receive, and after the sight of a letter, in which its lines may lie.
 const MARGIN: Duration = Duration::from_secs(60);
 const RECEIVE_MARGIN: Duration = Duration::from_secs(5);
-
-/// Lines that answer a question.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LogPage {
-    pub events: Vec<LogEvent>,
-    /// Whether the answer holds every line that was asked for.
-    pub complete: bool,
-}
+/// Time after the time limit of an invocation in which its last line is written.
+const END_MARGIN: Duration = Duration::from_millis(500);
 
 /// The asker of a log. A failure is the answer of the whole search.
 pub type Ask<'a> = &'a mut dyn FnMut(&LogQuery) -> Result<LogPage, LogAnswer>;
@@ -53,6 +55,9 @@ struct Search<'a> {
     examined: usize,
     never_run: usize,
     received_at: Option<Timestamp>,
+    known: KnownLines,
+    /// Receives that were examined of how many, when those were not all.
+    thinned: Option<(usize, u64)>,
 }
 
 /// Searches for the causes of `letters`, which were seen in the dead-letter queue at `seen`: the
@@ -79,6 +84,8 @@ pub fn search(
         examined: 0,
         never_run: 0,
         received_at: None,
+        known: KnownLines::default(),
+        thinned: None,
     };
     let ended = search.run(&letters);
     let explained = search.causes.len();
@@ -101,6 +108,7 @@ pub fn search(
                 examined: search.examined,
                 never_run: search.never_run,
                 received_at: search.received_at,
+                thinned: search.thinned,
                 moved_at: open.map(moved).max(),
             };
             conclude(&course, now)
@@ -130,7 +138,7 @@ impl Search<'_> {
         let mut is_partial = false;
         for windows in self.id_windows(letters) {
             for window in windows {
-                let page = self.lines(window, Some(&pattern), None)?;
+                let page = self.lines(window, Some(&pattern), None, PAGES_MAX)?;
                 is_partial |= !page.complete;
                 let has_id = |event: &LogEvent| ids.iter().any(|id| event.text.contains(id));
                 hits.extend(page.events.into_iter().filter(has_id));
@@ -210,7 +218,7 @@ impl Search<'_> {
             return Ok(Vec::new());
         }
         let window = Window { from: event.at, to: event.at.plus(span) };
-        let page = self.lines(window, None, Some(&event.stream))?;
+        let page = self.lines(window, None, Some(&event.stream), PAGES_MAX)?;
         blocks.push((event.clone(), page.events.clone()));
         Ok(page.events)
     }
@@ -220,18 +228,39 @@ impl Search<'_> {
             .filter(|(_, letter)| !self.has_cause(letter))
             .filter_map(|(at, letter)| Some((at, letter.first_received_at?)))
             .collect();
+        let moments: Vec<(RecurrenceWindows, Timestamp, Vec<usize>)> =
+            (by_recurrence::moments(&firsts).into_iter())
+                .filter_map(|(first, members)| {
+                    Some((windows::recurrence(first, self.consumer)?, first, members))
+                })
+                .collect();
+        let spans: Vec<Window> =
+            moments.iter().filter_map(|(windows, ..)| windows.span()).collect();
+        let (from, to) = (spans.iter().map(|span| span.from), spans.iter().map(|span| span.to));
+        if let (Some(from), Some(to)) = (from.min(), to.max()) {
+            self.learn(self.with_ends(Window { from, to }))?;
+        }
         let mut by_time: Vec<(Vec<usize>, Fingerprint, Vec<CitedLine>)> = Vec::new();
-        for (first, members) in by_recurrence::moments(&firsts, MOMENTS_MAX) {
-            let Some(windows) = windows::recurrence(first, self.consumer) else { continue };
-            let timeout = self.consumer.timeout;
+        let mut asked = 0;
+        for (mut windows, first, members) in moments {
+            let Some(span) = windows.span().map(|span| self.with_ends(span)) else { continue };
+            if self.known.get(span).is_none() {
+                asked += 1;
+                let calls = 2 * windows.receives.len().min(RECEIVES_MAX);
+                if asked > MOMENTS_MAX.min(ASKED_MAX / calls) {
+                    continue;
+                }
+            }
+            if !self.learn(span)? {
+                let all = windows.receives.len();
+                windows.thin_out(RECEIVES_MAX);
+                if windows.receives.len() < all {
+                    self.thinned = Some((windows.receives.len(), self.consumer.receives));
+                }
+            }
             let found = by_recurrence::cause(&windows, |window| {
-                let to = window.to.plus(timeout + Duration::from_millis(500));
-                let page = self.lines(Window { to, ..window }, Some(ERRORS_PATTERN), None)?;
-                self.is_partial |= !page.complete;
-                let matters = |event: &LogEvent| {
-                    line::mark(&event.text).is_some() || line::error_of(&event.text).is_some()
-                };
-                Ok::<_, LogAnswer>(page.events.into_iter().filter(matters).collect())
+                let window = self.with_ends(window);
+                self.errors(window)
             })?;
             self.examined += members.len();
             match found {
@@ -260,6 +289,34 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Returns a span of starts, with the ends of the invocations that start there.
+    fn with_ends(&self, window: Window) -> Window {
+        window.extended(self.consumer.timeout + END_MARGIN)
+    }
+
+    /// Asks for all lines of a span that matter to recurrence, unless the log has too many. Returns
+    /// whether they are known.
+    fn learn(&mut self, span: Window) -> Result<bool, LogAnswer> {
+        // Fewer questions than receives and controls need.
+        let max = u128::from(self.consumer.receives).min(PIECES_MAX);
+        let mut known = std::mem::take(&mut self.known);
+        let learnt = known.learn(span, max, |piece| {
+            self.lines(piece, Some(ERRORS_PATTERN), None, WHOLE_PAGES_MAX)
+        });
+        self.known = known;
+        learnt
+    }
+
+    /// Returns the lines of a span that matter to recurrence.
+    fn errors(&mut self, span: Window) -> Result<Vec<LogEvent>, LogAnswer> {
+        if let Some(known) = self.known.get(span) {
+            return Ok(known.to_vec());
+        }
+        let page = self.lines(span, Some(ERRORS_PATTERN), None, PAGES_MAX)?;
+        self.is_partial |= !page.complete;
+        Ok(page.events.into_iter().filter(known_lines::matters).collect())
+    }
+
     /// Adds a recurring cause of letters.
     fn explain(
         &mut self,
@@ -282,12 +339,14 @@ impl Search<'_> {
         window: Window,
         pattern: Option<&str>,
         stream: Option<&str>,
+        pages: usize,
     ) -> Result<LogPage, LogAnswer> {
         let mut page = (self.ask)(&LogQuery {
             group: self.consumer.group.clone(),
             window,
             pattern: pattern.map(str::to_owned),
             stream: stream.map(str::to_owned),
+            pages,
         })?;
         let function = self.consumer.function.as_deref();
         page.events.retain(|event| {

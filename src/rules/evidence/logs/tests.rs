@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::answer::{AnswerKind, LogAnswer};
 use super::line::{Mark, error_of, mark, uuids};
+use super::query::LogPage;
 use super::query::LogQuery;
-use super::search::LogPage;
 use super::*;
 use crate::rules::evidence::redact::Redactor;
 

@@ -10,8 +10,6 @@ const BEFORE_FIRST: Duration = Duration::from_millis(200);
 const BEFORE: Duration = Duration::from_millis(500);
 /// Time after a receive within which its invocation starts, and what each earlier receive adds.
 const AFTER: Duration = Duration::from_millis(1500);
-/// Receives beyond which only the first two and the last two are examined.
-const ALL_MAX: u64 = 6;
 /// Receives that recurrence needs at least: a single one proves nothing.
 const RECEIVES_MIN: u64 = 2;
 
@@ -30,6 +28,10 @@ pub struct Window {
 impl Window {
     pub(super) fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && at <= self.to
+    }
+
+    pub(super) fn covers(&self, other: Window) -> bool {
+        self.from <= other.from && other.to <= self.to
     }
 
     /// Returns the window, with later lines.
@@ -53,6 +55,26 @@ pub(super) struct RecurrenceWindows {
     pub(super) error_delay: Option<Duration>,
 }
 
+impl RecurrenceWindows {
+    /// Returns the span that holds all receives and controls.
+    pub(super) fn span(&self) -> Option<Window> {
+        let (from, to) = (self.receives.first()?.1.from, self.controls.last()?.to);
+        Some(Window { from, to })
+    }
+
+    /// Leaves at most `max` receives, evenly spread, the first and the last among them, and as many
+    /// controls.
+    pub(super) fn thin_out(&mut self, max: usize) {
+        let (n, last) = (self.receives.len(), max.saturating_sub(1).max(1));
+        if n <= max {
+            return;
+        }
+        let kept: Vec<usize> = (0..max).map(|at| (at * (n - 1) + last / 2) / last).collect();
+        self.receives = kept.iter().map(|at| self.receives[*at]).collect();
+        self.controls = kept.iter().map(|at| self.controls[*at]).collect();
+    }
+}
+
 /// Returns the spans for a letter that was first received at `first`; none when the receives are
 /// too few or too close to be told from their controls.
 pub(super) fn recurrence(first: Timestamp, consumer: &Consumer) -> Option<RecurrenceWindows> {
@@ -69,8 +91,7 @@ pub(super) fn recurrence(first: Timestamp, consumer: &Consumer) -> Option<Recurr
             to: at.plus(AFTER.saturating_mul(times.saturating_add(1))),
         }
     };
-    let numbers = (0..n).filter(|k| n <= ALL_MAX || *k < 2 || *k >= n - 2);
-    let receives: Vec<(u64, Window)> = numbers.map(|k| (k + 1, window(k))).collect();
+    let receives: Vec<(u64, Window)> = (0..n).map(|k| (k + 1, window(k))).collect();
     let widest = receives.iter().map(|(_, window)| window.to.since(window.from)).max()?;
     let controls = receives.iter().map(|(_, window)| window.shifted(interval / 2)).collect();
     let delay = (interval / ERROR_DELAY_PART).min(ERROR_DELAY_MAX);
@@ -138,14 +159,39 @@ mod tests {
     #[test]
     fn windows_need_several_receives_and_room_for_controls() {
         let rows =
-            [(1, 36, 0), (2, 36, 2), (3, 11, 3), (3, 10, 0), (6, 36, 6), (7, 300, 4), (50, 100, 0)];
+            [(1, 36, 0), (2, 36, 2), (3, 11, 3), (3, 10, 0), (6, 36, 6), (9, 300, 9), (50, 100, 0)];
         for (receives, visibility, count) in rows {
             let found = recurrence(at(0), &consumer(receives, visibility));
             let found = found.map_or(0, |windows| windows.receives.len());
             assert_eq!(found, count, "{receives} receives, visibility timeout {visibility}");
         }
-        let numbers = recurrence(at(0), &consumer(9, 300)).unwrap().receives;
-        assert_eq!(numbers.iter().map(|(k, _)| *k).collect::<Vec<_>>(), [1, 2, 8, 9]);
+    }
+
+    #[test]
+    fn thinned_windows_are_spread_evenly_with_their_controls() {
+        let rows: [(u64, usize, &[u64]); 6] = [
+            (3, 6, &[1, 2, 3]),
+            (6, 6, &[1, 2, 3, 4, 5, 6]),
+            (7, 6, &[1, 2, 3, 5, 6, 7]),
+            (10, 6, &[1, 3, 5, 6, 8, 10]),
+            (100, 6, &[1, 21, 41, 60, 80, 100]),
+            (9, 2, &[1, 9]),
+        ];
+        for (receives, max, expected) in rows {
+            let mut found = recurrence(at(0), &consumer(receives, 900)).unwrap();
+            found.thin_out(max);
+            let numbers: Vec<u64> = found.receives.iter().map(|(k, _)| *k).collect();
+            assert_eq!(numbers, expected, "{receives} {max}");
+            let half = Duration::from_secs(450);
+            let belong = found.receives.iter().zip(&found.controls);
+            assert!(belong.into_iter().all(|((_, own), control)| own.shifted(half) == *control));
+        }
+    }
+
+    #[test]
+    fn span_holds_first_receive_and_last_control() {
+        let found = recurrence(at(100_000), &consumer(3, 36)).unwrap().span().unwrap();
+        assert_eq!((found.from.millis(), found.to.millis()), (99_800, 176_500 + 18_000));
     }
 
     #[test]

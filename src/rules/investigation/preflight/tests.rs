@@ -35,10 +35,16 @@ fn refused(word: &'static str) -> Option<PreflightSkip> {
 #[test]
 fn preflight_skips_non_bugs_known_causes_and_no_evidence() {
     let queue = Queue { name: "orders-dlq".into(), ..Queue::default() };
-    let agent =
-        PreflightFacts { queue: &queue, spends: true, requires_evidence: true, forced: false };
+    let agent = PreflightFacts {
+        queue: &queue,
+        spends: true,
+        requires_evidence: true,
+        forced: false,
+        logs_again: false,
+    };
     let triage = PreflightFacts { spends: false, ..agent };
     let forced = PreflightFacts { forced: true, ..agent };
+    let early = PreflightFacts { logs_again: true, ..agent };
     let lenient = PreflightFacts { requires_evidence: false, ..agent };
     let judged = |causes: &[&Triage]| Ok(causes.iter().map(|c| (*c).clone()).collect());
     let sure = cause(CodeFault::NotACodeBug, 0.9);
@@ -78,6 +84,28 @@ fn preflight_skips_non_bugs_known_causes_and_no_evidence() {
         ("in vain", judged(&[&bug]), agent, refused("unexplained"), Some("unexplained")),
         ("in vain, free of charge", judged(&[&bug]), triage, refused("unexplained"), None),
         ("in vain, and a person asks", judged(&[&bug]), forced, refused("unexplained"), None),
+        ("logs to come", judged(&[&bug]), early, None, Some("logs_not_yet")),
+        (
+            "logs to come, and in vain until now",
+            judged(&[&bug]),
+            early,
+            refused("unexplained"),
+            Some("logs_not_yet"),
+        ),
+        (
+            "logs to come, free of charge",
+            judged(&[&bug]),
+            PreflightFacts { logs_again: true, ..triage },
+            None,
+            None,
+        ),
+        (
+            "logs to come, and a person asks",
+            judged(&[&bug]),
+            PreflightFacts { logs_again: true, ..forced },
+            None,
+            None,
+        ),
         ("no messages", none(false), agent, None, Some("no_evidence")),
         ("no messages, not needed", none(false), lenient, None, None),
         ("no messages, the triage says so", none(true), triage, None, Some("no_evidence")),

@@ -267,6 +267,7 @@ fn skip_reason(word: &str) -> (&'static str, Option<&'static str>) {
         "already_running" => (WAITS, Some("one is running")),
         "cooldown" => (WAITS, Some("the cooldown lasts")),
         "max_concurrent" => (WAITS, Some("max_concurrent are running")),
+        "logs_not_yet" => (WAITS, Some("the log may lack lines")),
         "known_cause" | "same_shape" => ("waits", None),
         "needs_person" => ("needs a person", Some("nothing proves who states the cause")),
         _ => (NOT, None),

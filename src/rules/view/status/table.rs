@@ -9,6 +9,7 @@ use super::{
     IncidentRow, InvestigationState, LastEvent, SameCause, SessionRow, SpendSummary, StatusView,
 };
 use crate::rules::investigation::session::SessionStatus;
+use crate::rules::investigation::wait;
 use crate::rules::loss_text;
 use crate::rules::view::page::{PageStyle, Shade};
 use crate::text;
@@ -209,7 +210,7 @@ impl TextTable {
             "waiting" => {
                 let what = match (&of.same_cause, reason) {
                     (Some(owner), _) => self.same_cause(owner),
-                    (None, Some(reason)) => waits_for(reason),
+                    (None, Some(reason)) => wait::clause(reason),
                     (None, None) => return "to be evaluated at the next heartbeat".into(),
                 };
                 let left = of.until.map(|until| show_span(until.since(now)));
@@ -320,27 +321,6 @@ fn shade(status: SessionStatus) -> Option<Shade> {
         }
         SessionStatus::Stopped | SessionStatus::Skipped => None,
     }
-}
-
-/// Returns the clause for a reason for which an incident is not investigated.
-fn waits_for(reason: &str) -> String {
-    let clause = match reason {
-        "needs_person" => "waits for a person: nothing proves who states the cause",
-        "unexplained" => "waits for --retry or new evidence: investigations found no cause",
-        "same_shape" => "waits for a session about messages of the same shape",
-        "cooldown" => "waits for the end of the cooldown",
-        "known_cause" => "waits for a session about the same cause",
-        "no_evidence" => "waits for a sample of the messages",
-        "budget" => "waits: the budget is used up",
-        "already_running" | "max_concurrent" => "waits for the end of another investigation",
-        "not_a_code_bug" => "not investigated: the code is not at fault",
-        "not_targeted" => "not investigated: not in auto_investigation.target_queues",
-        "disabled" => "not investigated: auto_investigation.enabled is false",
-        "agent_missing" => "waits: the agent is not installed",
-        "agent_unfit" => "waits: the agent does not fit",
-        word => return format!("waiting: {word}"),
-    };
-    clause.to_owned()
 }
 
 /// Describes when messages will be lost.

@@ -128,6 +128,7 @@ fn reason_of_waiting_is_a_clause() {
     let rows = [
         ("needs_person", "    waits for a person: nothing proves who states the cause"),
         ("unexplained", "    waits for --retry or new evidence: investigations found no cause"),
+        ("logs_not_yet", "    waits for the lines of the log, then looks once more"),
         ("cooldown", "    waits for the end of the cooldown"),
         ("known_cause", "    waits for a session about the same cause"),
         ("new_word", "    waiting: new_word"),

@@ -1,13 +1,11 @@
 //! Time of decoding and fingerprinting over messages that are made to be slow.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
 use super::super::*;
 use crate::rules::evidence::decode::decode;
 use crate::rules::evidence::message::Message;
-use crate::rules::evidence::tests::{body, with_attributes};
+use crate::rules::evidence::tests::{body, grows_faster_than_its_text, with_attributes};
 
 /// Units that a hostile sender repeats.
 const UNITS: [&str; 58] = [
@@ -88,24 +86,10 @@ fn fingerprint_of_hostile_text_takes_linear_time() {
     let mut slow = Vec::new();
     for unit in UNITS {
         for (at, place) in PLACES.into_iter().enumerate() {
-            if grows_faster_than_its_text(unit, place) {
+            if grows_faster_than_its_text(unit, 1 << 13, |text| compute(&decode(&place(&text)))) {
                 slow.push((unit, at));
             }
         }
     }
     assert!(slow.is_empty(), "{slow:?}");
-}
-
-/// Returns whether eight times the text takes more than 24 times as long; with quadratic time it
-/// takes 64 times. The best of several runs counts, because other programs take time as well.
-// Only the library must not read the clock: it makes the decisions.
-#[allow(clippy::disallowed_methods)]
-fn grows_faster_than_its_text(unit: &str, place: fn(&str) -> Message) -> bool {
-    let time = |size: usize| {
-        let message = place(&unit.repeat(size / unit.len()));
-        let began = Instant::now();
-        let found = compute(&decode(&message));
-        (began.elapsed().max(Duration::from_micros(200)), found).0
-    };
-    (0..6).all(|_| time(1 << 16) > time(1 << 13) * 24)
 }

@@ -88,6 +88,7 @@ fn arguments_hold_no_file_and_no_option() {
         window: windows::Window { from: at(1), to: at(2) },
         pattern: Some(query::ids_pattern(&[M])),
         stream: stream.map(str::to_owned),
+        pages: query::PAGES_MAX,
     };
     let argv =
         good.events(&asked("/aws/lambda/x", Some("2026/11/28/[$LATEST]0a")), Some("t")).unwrap();

@@ -378,6 +378,10 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             "INFO: investigation waits: max_concurrent are running",
         ),
         row(
+            line_of(skipped("logs_not_yet", "the messages died less than 10 minutes ago, …", None)),
+            "INFO: investigation waits: the log may lack lines",
+        ),
+        row(
             line_of(skipped("known_cause", "same cause as payments-dlq, report c0a4f8e3", None)),
             "INFO: waits: same cause as payments-dlq, report c0a4f8e3",
         ),
