@@ -8,6 +8,7 @@
 //! - [`agent`]: how the agent is prompted and invoked, and what its output means.
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
+//! - [`speech`]: which sentence an event is spoken in, by which voice and player.
 //! - [`view`]: what `dlq-status` shows.
 //! - [`report`]: what the reports of triage and verdict share.
 //! - [`loss_text`]: in which words a loss is announced.
@@ -24,6 +25,7 @@ pub mod loss_text;
 pub mod notification;
 pub mod queue;
 pub mod report;
+pub mod speech;
 pub mod triage;
 pub mod verdict;
 pub mod view;
