@@ -30,7 +30,7 @@ pub use settings::{
     Account, Agent, AutoInvestigation, Aws, ChannelKind, Claude, Evidence, Features, LogSearch,
     Monitoring, Notifications, Origin, QueueRule, ResultFormat, Settings, State,
 };
-pub use valid::http_host;
+pub use valid::{http_host, loopback};
 
 use crate::error::Error;
 use crate::text::{nearest, safe};

@@ -6,6 +6,7 @@ pub mod aws;
 pub mod command;
 pub mod evidence;
 pub mod git;
+pub mod http;
 pub mod investigate;
 pub mod notify;
 #[cfg(feature = "aws")]
@@ -13,6 +14,7 @@ pub mod peek;
 #[cfg(feature = "aws")]
 pub mod poll;
 pub mod process;
+mod proxy;
 pub mod secret;
 pub mod session_folder;
 pub mod sessions;

@@ -7,6 +7,7 @@
 //! - [`investigation`]: which incident is investigated, when, and for how much money.
 //! - [`agent`]: how the agent is prompted and invoked, and what its output means.
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
+//! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
 //! - [`speech`]: which sentence an event is spoken in, by which voice and player.
 //! - [`view`]: what `dlq-status` shows.
@@ -20,6 +21,7 @@
 pub mod agent;
 pub mod aws_command;
 pub mod evidence;
+pub mod http;
 pub mod investigation;
 pub mod loss_text;
 pub mod notification;

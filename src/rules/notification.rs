@@ -1,5 +1,6 @@
 //! Notifications: the channels of an event, the text of a notice, and the log of sent notices.
 
+pub mod delivery;
 pub mod message;
 pub mod policy;
 pub mod route;

@@ -7,6 +7,7 @@
 mod claude;
 mod feature_switches;
 mod golden;
+mod http;
 mod investigate;
 mod log;
 mod manual;
