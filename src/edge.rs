@@ -18,5 +18,6 @@ mod proxy;
 pub mod secret;
 pub mod session_folder;
 pub mod sessions;
+pub mod speech;
 pub mod status;
 pub mod supervisor;

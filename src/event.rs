@@ -48,6 +48,7 @@ words! {
         Notify = "dlq-notify",
         Log = "dlq-log",
         Status = "dlq-status",
+        Say = "dlq-say",
     }
 }
 

@@ -128,9 +128,29 @@ fn routes_keep_their_order_and_need_known_channels() {
         ("notifications: {routes: [{type: x}]}", "'channels' is missing: Channels that get"),
         (
             "notifications: {channels: {a: {}}}",
-            "'type' is missing: Type of the channel: console or",
+            "'type' is missing: Type of the channel: console, desktop or",
         ),
-        ("notifications: {channels: {a: {type: slack}}}", "expected console or desktop"),
+        (
+            "notifications: {channels: {a: {type: desktop, voice: x}}}",
+            "unknown key 'notifications.channels.a.voice'",
+        ),
+        (
+            "notifications: {channels: {a: {type: speech, engine: elevenlabs}}}",
+            "'voice' is missing",
+        ),
+        ("notifications: {channels: {a: {type: speech, voice: ../x}}}", "the id of a voice"),
+        ("notifications: {channels: {a: {type: speech, format: pcm_16000}}}", "mp3_, wav_ or"),
+        ("notifications: {channels: {a: {type: speech, key: x}}}", "cannot be in the file"),
+        ("notifications: {channels: {a: {type: speech, volume: 101}}}", "from 0 to 100"),
+        (
+            "notifications: {channels: {a: {type: speech, settings: {speed: 9}}}}",
+            "from 0.5 to 2, found 9",
+        ),
+        (
+            "notifications: {channels: {a: {type: speech, base_url: 'http://evil.example'}}}",
+            "expected an https URL",
+        ),
+        ("notifications: {channels: {a: {type: slack}}}", "expected console, desktop or speech"),
     ];
     for (text, expected) in cases {
         assert!(refusal(text).contains(expected), "{text}: {}", refusal(text));

@@ -3,6 +3,7 @@
 pub mod console;
 pub mod desktop;
 pub mod dispatcher;
+pub mod speech;
 
 use std::time::Duration;
 

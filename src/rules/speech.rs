@@ -9,12 +9,14 @@
 //! - [`fallback`]: why a local voice speaks, and how often that is said.
 //! - [`cache`]: which files of the cache are deleted.
 //! - [`player`]: which program plays which format.
+//! - [`settings`]: the settings of a channel of type `speech`.
 
 pub mod audio;
 pub mod cache;
 pub mod fallback;
 pub mod player;
 pub mod sentence;
+pub mod settings;
 pub mod sound;
 pub mod spoken_text;
 pub mod synthesis;

@@ -1,10 +1,12 @@
 //! Reader of the notification policy: `notifications`.
 
+use super::speech::SPEECH;
 use super::{Channel, ChannelKind, Route, Settings, Severity};
 use crate::config::keys::Trust::Anyone;
-use crate::config::keys::{keys, read_entry, read_map};
+use crate::config::keys::{Setter, keys, read_entry, read_map};
 use crate::config::value::{Field, Result};
 use crate::glob::GlobList;
+use crate::rules::speech::settings::SpeechEngine;
 use crate::text::{nearest, safe, shorten};
 
 keys! {
@@ -17,7 +19,7 @@ keys! {
 
 keys! {
     CHANNEL for entry: Channel [] in "notifications.channels[]";
-    /// Type of the channel: console or desktop.
+    /// Type of the channel: console, desktop or speech.
     kind as "type": ChannelKind = required, file Anyone =>
         choice(&ChannelKind::ALL, ChannelKind::as_str);
     /// Least severity of the events that the channel shows.
@@ -52,7 +54,15 @@ fn channel(name: &str, field: &Field<'_>) -> Result<Channel> {
         return Err(field.problem("expected a name of 1 to 64 bytes"));
     }
     let mut channel = Channel { name: name.to_owned(), ..Channel::default() };
-    read_map(&mut channel, CHANNEL.iter(), field)?;
+    let entries = field.any_entries()?;
+    let kind = entries.iter().find(|(key, _)| *key == "type");
+    let kind = kind.and_then(|(_, kind)| kind.choice(&ChannelKind::ALL, ChannelKind::as_str).ok());
+    // A key of another type is refused as unknown.
+    let own: &[Setter<Channel>] = if kind == Some(ChannelKind::Speech) { SPEECH } else { &[] };
+    read_map(&mut channel, CHANNEL.iter().chain(own), field)?;
+    if channel.speech.engine == SpeechEngine::ElevenLabs && channel.speech.voice.is_none() {
+        return Err(field.problem("'voice' is missing: engine elevenlabs needs the id of a voice"));
+    }
     Ok(channel)
 }
 

@@ -5,6 +5,7 @@
 
 use crate::event::{Severity, words};
 use crate::glob::GlobList;
+use crate::rules::speech::settings::SpeechSettings;
 
 /// Channels, and the routes that choose between them.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +18,7 @@ pub struct Notifications {
 
 impl Default for Notifications {
     fn default() -> Self {
-        let console =
-            Channel { name: "console".into(), kind: ChannelKind::Console, min_severity: None };
+        let console = Channel { name: "console".into(), ..Channel::default() };
         Notifications { channels: vec![console], routes: Vec::new() }
     }
 }
@@ -32,6 +32,8 @@ pub struct Channel {
     pub kind: ChannelKind,
     /// Least severity that the channel shows. None: the defaults of the routing rule.
     pub min_severity: Option<Severity>,
+    /// Settings of the type `speech`.
+    pub speech: SpeechSettings,
 }
 
 words! {
@@ -43,6 +45,8 @@ words! {
         Console = "console",
         /// Desktop notifications.
         Desktop = "desktop",
+        /// Sentences that are spoken.
+        Speech = "speech",
     }
 }
 

@@ -135,7 +135,7 @@ mod tests {
     const D: usize = 1;
 
     fn channel(name: &str, kind: ChannelKind, least: Option<Least>) -> Channel {
-        Channel { name: name.into(), kind, min_severity: least }
+        Channel { name: name.into(), kind, min_severity: least, ..Channel::default() }
     }
 
     fn two(console: Option<Least>, desktop: Option<Least>, routes: Vec<Route>) -> Router {

@@ -17,8 +17,8 @@ words! {
     FallbackReason {
         /// No key is configured, or it cannot be read.
         NoKey = "no_key",
-        /// No voice is configured.
-        NoVoice = "no_voice",
+        /// No program here plays the configured format.
+        NoPlayer = "no_player",
         Quota = "quota",
         InvalidKey = "invalid_key",
         MissingPermission = "missing_permission",
@@ -30,6 +30,8 @@ words! {
         Network = "network",
         /// The answer is no audio.
         NotAudio = "not_audio",
+        /// The audio cannot be filed.
+        Disk = "disk",
     }
 }
 
@@ -41,8 +43,8 @@ impl FallbackReason {
     const fn sentence(self) -> &'static str {
         match self {
             FallbackReason::NoKey => "no key of ElevenLabs",
-            FallbackReason::NoVoice => {
-                "no voice of ElevenLabs is configured; set 'voice' in the channel"
+            FallbackReason::NoPlayer => {
+                "no program here plays the configured format; install mpv, or set a format wav_..."
             }
             FallbackReason::Quota => "the quota of ElevenLabs is used up",
             FallbackReason::InvalidKey => "ElevenLabs refuses the key",
@@ -54,6 +56,7 @@ impl FallbackReason {
             FallbackReason::Unavailable => "ElevenLabs fails",
             FallbackReason::Network => "ElevenLabs cannot be reached",
             FallbackReason::NotAudio => "the answer of ElevenLabs was dropped",
+            FallbackReason::Disk => "the audio of ElevenLabs cannot be filed",
         }
     }
 

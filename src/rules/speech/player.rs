@@ -2,6 +2,8 @@
 //!
 //! Promises: text and paths are arguments that no program reads as options. Pure.
 
+use std::time::Duration;
+
 use super::audio::AudioFormat;
 use crate::words::words;
 
@@ -11,7 +13,7 @@ words! {
         /// macOS.
         Afplay = "afplay",
         Mpv = "mpv",
-        /// Ends with status 0 when it could not play: files are checked before.
+        /// Ends at once with status 0 when it could not play.
         Ffplay = "ffplay",
         /// PipeWire.
         PwPlay = "pw-play",
@@ -66,6 +68,12 @@ impl Player {
     }
 }
 
+/// Whether a player that ended with status 0 can have played audio of this length: it needs most of
+/// that time. Without a sound device [`Player::Ffplay`] ends at once.
+pub fn can_have_played(length: Option<Duration>, took: Duration) -> bool {
+    length.is_none_or(|length| took >= length * 4 / 5)
+}
+
 /// Returns the installed players of a format, in the order in which they are tried.
 pub fn players(format: AudioFormat, is_installed: impl Fn(&str) -> bool) -> Vec<Player> {
     let all = Player::ALL.into_iter();
@@ -85,14 +93,15 @@ impl LocalVoice {
     }
 
     /// Returns the command for a text of [`super::spoken_text::sentence`], which begins with a letter
-    /// or a digit.
-    pub fn command(self, text: &str, language: Option<&str>) -> Vec<String> {
+    /// or a digit. `to_stdout`, where possible, writes audio instead of speaking.
+    pub fn command(self, text: &str, language: Option<&str>, to_stdout: bool) -> Vec<String> {
         let mut words = vec![self.as_str()];
         match self {
             LocalVoice::Say => {}
             LocalVoice::EspeakNg => {
                 words.extend(language.into_iter().flat_map(|language| ["-v", language]));
-                words.extend(["--stdout", "--"]);
+                words.extend(to_stdout.then_some("--stdout"));
+                words.push("--");
             }
             LocalVoice::SpdSay => {
                 words.push("--wait");
@@ -122,6 +131,22 @@ mod tests {
             assert_eq!(players(format, all), expected, "{format}");
         }
         assert_eq!(players(AudioFormat::Mp3, |name| name == "aplay"), []);
+    }
+
+    #[test]
+    fn player_needs_the_time_of_the_audio() {
+        let rows = [
+            (Some(2000), 2100, true),
+            (Some(2000), 1600, true),
+            (Some(2000), 1599, false),
+            (Some(2000), 100, false),
+            (Some(0), 0, true),
+            (None, 0, true),
+        ];
+        for (length, took, expected) in rows {
+            let length = length.map(Duration::from_millis);
+            assert_eq!(can_have_played(length, Duration::from_millis(took)), expected, "{took}");
+        }
     }
 
     #[test]
@@ -158,13 +183,13 @@ mod tests {
             assert_eq!(found, expected, "{installed:?}");
         }
         let rows = [
-            (LocalVoice::Say, None, "say Hi"),
-            (LocalVoice::EspeakNg, None, "espeak-ng --stdout -- Hi"),
-            (LocalVoice::EspeakNg, Some("pt"), "espeak-ng -v pt --stdout -- Hi"),
-            (LocalVoice::SpdSay, Some("pt"), "spd-say --wait --language pt -- Hi"),
+            (LocalVoice::Say, None, true, "say Hi"),
+            (LocalVoice::EspeakNg, None, false, "espeak-ng -- Hi"),
+            (LocalVoice::EspeakNg, Some("pt"), true, "espeak-ng -v pt --stdout -- Hi"),
+            (LocalVoice::SpdSay, Some("pt"), true, "spd-say --wait --language pt -- Hi"),
         ];
-        for (voice, language, expected) in rows {
-            assert_eq!(voice.command("Hi", language).join(" "), expected);
+        for (voice, language, to_stdout, expected) in rows {
+            assert_eq!(voice.command("Hi", language, to_stdout).join(" "), expected);
         }
     }
 }

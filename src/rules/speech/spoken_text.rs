@@ -239,6 +239,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_becomes_short_and_harmless(
+            chars in proptest::collection::vec(proptest::char::any(), 0..600),
+        ) {
+            let text: String = chars.into_iter().collect();
+            for spoken in [sentence(&text), name(&text)] {
+                assert!(spoken.chars().count() <= SENTENCE_MAX);
+                assert!(spoken.chars().all(|c| self::spoken(c) == c), "{spoken:?}");
+                assert!(spoken.chars().next().is_none_or(char::is_alphanumeric), "{spoken:?}");
+            }
+        }
+    }
+
     #[test]
     fn sentence_keeps_words_and_their_marks() {
         let rows = [

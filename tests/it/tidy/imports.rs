@@ -13,7 +13,7 @@ use super::{assert_none, code, is_test, rust_files};
 const LEVELS: [&[&str]; 11] = [
     &[
         "text", "words", "shell", "time", "error", "glob", "markdown", "money", "ndjson", "clock",
-        "log",
+        "log", "secret",
     ],
     &["event"],
     &["wire", "document"],
