@@ -216,7 +216,7 @@ fn tilde(settings: &mut Settings, env: &Env) {
     };
     let investigation = &mut settings.auto_investigation;
     let claude = &mut investigation.claude;
-    let channels = settings.notifications.channels.iter_mut().map(|one| &mut one.speech.key);
+    let channels = settings.notifications.channels.iter_mut().map(|one| &mut one.speech.api_key);
     let secrets = [&mut settings.github.token, &mut claude.auth].into_iter().chain(channels);
     let secret_files = secrets.filter_map(|secret| match secret {
         Some(Secret::File(path)) => Some(path),

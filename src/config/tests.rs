@@ -140,7 +140,7 @@ fn routes_keep_their_order_and_need_known_channels() {
         ),
         ("notifications: {channels: {a: {type: speech, voice: ../x}}}", "the id of a voice"),
         ("notifications: {channels: {a: {type: speech, format: pcm_16000}}}", "mp3_, wav_ or"),
-        ("notifications: {channels: {a: {type: speech, key: x}}}", "cannot be in the file"),
+        ("notifications: {channels: {a: {type: speech, api_key: x}}}", "cannot be in the file"),
         ("notifications: {channels: {a: {type: speech, volume: 101}}}", "from 0 to 100"),
         (
             "notifications: {channels: {a: {type: speech, settings: {speed: 9}}}}",

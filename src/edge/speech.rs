@@ -137,7 +137,7 @@ impl<'a> Speaker<'a> {
         if format.is_none_or(|format| self.programs().players(format).is_empty()) {
             return Err(SynthesisFailure::new(FallbackReason::NoPlayer, ""));
         }
-        let secret = self.settings.key().resolve(self.env).map_err(|error| {
+        let secret = self.settings.api_key().resolve(self.env).map_err(|error| {
             SynthesisFailure::new(FallbackReason::NoKey, safe(&error.to_string()))
         })?;
         let account = voice.account(secret.expose());
@@ -253,7 +253,7 @@ impl<'a> Speaker<'a> {
                     false => format!("by a request to {}", voice.base_url),
                 };
                 let asked = (format!("ElevenLabs, voice '{}', {how}", voice.id), player(format));
-                match self.settings.key().resolve(self.env) {
+                match self.settings.api_key().resolve(self.env) {
                     Err(error)
                         if how != "from the cache"
                             && self.settings.engine == SpeechEngine::Auto =>

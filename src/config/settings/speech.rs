@@ -34,7 +34,7 @@ keys! {
     /// Base URL of the API, for a regional host or a stand-in.
     base_url: String = "https://api.elevenlabs.io", file Loopback => base_url();
     /// Key of the API; without it, ELEVENLABS_API_KEY.
-    key: Option<Secret> = none, file Owner("choose which secret is sent") => secret();
+    api_key: Option<Secret> = none, file Owner("choose which secret is sent") => secret();
     /// Volume; 0 mutes the channel.
     volume: u8 = "100", file Anyone => whole(0..=100);
     /// Size of the cache of audio, in MiB.

@@ -238,8 +238,8 @@ const GUARDED: [(&str, &str); 27] = [
     ),
     ("notifications.channels[].voice", "notifications: {channels: {a: {type: speech, voice: x}}}"),
     (
-        "notifications.channels[].key",
-        "notifications: {channels: {a: {type: speech, key: {file: /x}}}}",
+        "notifications.channels[].api_key",
+        "notifications: {channels: {a: {type: speech, api_key: {file: /x}}}}",
     ),
     ("evidence.allow_fifo", "evidence: {allow_fifo: true}"),
     ("evidence.redact_allow", "evidence: {redact_allow: ['*']}"),

@@ -31,7 +31,7 @@ pub struct SpeechSettings {
     /// Base URL without a slash at its end.
     pub base_url: String,
     /// Key of the API. None: see [`SpeechSettings::key`].
-    pub key: Option<Secret>,
+    pub api_key: Option<Secret>,
     /// 0 to 100; 0: nothing is said.
     pub volume: u8,
     pub cache_max_mib: u64,
@@ -50,7 +50,7 @@ impl Default for SpeechSettings {
             language: None,
             seed: None,
             base_url: "https://api.elevenlabs.io".into(),
-            key: None,
+            api_key: None,
             volume: 100,
             cache_max_mib: 64,
             quota_reserve: None,
@@ -60,8 +60,8 @@ impl Default for SpeechSettings {
 
 impl SpeechSettings {
     /// Returns the reference to the key of the API.
-    pub fn key(&self) -> Secret {
-        self.key.clone().unwrap_or_else(|| Secret::Env("ELEVENLABS_API_KEY".into()))
+    pub fn api_key(&self) -> Secret {
+        self.api_key.clone().unwrap_or_else(|| Secret::Env("ELEVENLABS_API_KEY".into()))
     }
 
     /// Returns the voice of ElevenLabs, if one is configured.
