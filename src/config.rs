@@ -216,10 +216,11 @@ fn tilde(settings: &mut Settings, env: &Env) {
     };
     let investigation = &mut settings.auto_investigation;
     let claude = &mut investigation.claude;
-    let channels = settings.notifications.channels.iter_mut().map(|one| &mut one.speech.api_key);
-    let secrets = [&mut settings.github.token, &mut claude.auth].into_iter().chain(channels);
+    let channels = settings.notifications.channels.iter_mut();
+    let secrets = [&mut settings.github.token, &mut claude.auth].into_iter().flatten();
+    let secrets = secrets.chain(channels.flat_map(|channel| channel.secrets()));
     let secret_files = secrets.filter_map(|secret| match secret {
-        Some(Secret::File(path)) => Some(path),
+        Secret::File(path) => Some(path),
         _ => None,
     });
     let repos = investigation.queues.iter_mut().filter_map(|rule| rule.repo.as_mut());

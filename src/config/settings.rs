@@ -73,6 +73,7 @@ pub(super) fn specs() -> Vec<&'static KeySpec> {
     specs.extend(notifications::CHANNEL.iter().map(|key| &key.spec));
     specs.extend(speech::SPEECH.iter().map(|key| &key.spec));
     specs.extend(speech::VOICE_SETTINGS.iter().map(|key| &key.spec));
+    specs.extend(notifications::CONNECTION.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));
     specs
 }

@@ -3,7 +3,6 @@
 use super::Channel;
 use crate::config::keys::Trust::{Anyone, Loopback, Owner};
 use crate::config::keys::{keys, read_entry};
-use crate::config::valid::{http_host, loopback};
 use crate::config::value::{Field, Result};
 use crate::rules::speech::audio::AudioFormat;
 use crate::rules::speech::settings::SpeechEngine;
@@ -63,10 +62,9 @@ impl Field<'_> {
 
     /// Reads a URL that a key may be sent to, without the slash at its end.
     fn base_url(&self) -> Result<String> {
-        let url = self.endpoint()?;
-        let is_private = url.starts_with("https://") || http_host(&url).is_some_and(loopback);
-        if !is_private || url.contains(['?', '#']) {
-            return Err(self.problem("expected an https URL without a query"));
+        let url = self.https_url()?;
+        if url.contains(['?', '#']) {
+            return Err(self.problem("expected a URL without a query"));
         }
         Ok(url.trim_end_matches('/').to_owned())
     }

@@ -1,11 +1,15 @@
 //! Notification policy: the channels and routes that a configuration defines.
 //!
-//! Promises: channel names are unique, and routes name only channels that exist. The reader of the
-//! configuration checks both.
+//! Promises: channel names are unique, routes name only channels that exist, and each channel has the
+//! keys that its type needs, and no others. The reader of the configuration checks that.
 
+use std::time::Duration;
+
+use super::connection::{ChannelConnection, Rate};
 use crate::event::{Severity, words};
 use crate::glob::GlobList;
-use crate::rules::speech::settings::SpeechSettings;
+use crate::rules::speech::settings::{SpeechEngine, SpeechSettings};
+use crate::secret::Secret;
 
 /// Channels, and the routes that choose between them.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +36,8 @@ pub struct Channel {
     pub kind: ChannelKind,
     /// Least severity that the channel shows. None: the defaults of the routing rule.
     pub min_severity: Option<Severity>,
+    /// Address, credentials and pace.
+    pub connection: ChannelConnection,
     /// Settings of the type `speech`.
     pub speech: SpeechSettings,
 }
@@ -47,6 +53,101 @@ words! {
         Desktop = "desktop",
         /// Sentences that are spoken.
         Speech = "speech",
+        /// A channel of Slack.
+        Slack = "slack",
+        /// A receiver of Standard Webhooks.
+        Webhook = "webhook",
+        /// A service of PagerDuty.
+        PagerDuty = "pagerduty",
+        /// A command.
+        Exec = "exec",
+    }
+}
+
+impl ChannelKind {
+    /// Returns the keys of [`ChannelConnection`] that a channel of this type may have.
+    pub fn own_keys(self) -> &'static [&'static str] {
+        match self {
+            ChannelKind::Console => &[],
+            ChannelKind::Desktop | ChannelKind::Speech => &["rate"],
+            ChannelKind::Slack => &["token", "channel", "url", "endpoint", "rate"],
+            ChannelKind::Webhook => &["url", "secret", "rate"],
+            ChannelKind::PagerDuty => &["key", "endpoint", "rate"],
+            ChannelKind::Exec => &["command", "rate"],
+        }
+    }
+}
+
+impl Channel {
+    /// Returns what a channel lacks, or has too much of, to reach its service.
+    pub fn incomplete(&self) -> Option<&'static str> {
+        let ChannelConnection { url, token, channel, key, command, .. } = &self.connection;
+        match self.kind {
+            ChannelKind::Slack => match (url, token, channel) {
+                (Some(_), None, None) | (None, Some(_), Some(_)) => None,
+                (None, Some(_), None) => {
+                    Some("a channel of type slack with a token needs 'channel'")
+                }
+                (None, None, _) => Some(
+                    "a channel of type slack needs 'token' and 'channel', or the 'url' of a webhook",
+                ),
+                (Some(_), ..) => {
+                    Some("a channel of type slack has a 'url', or 'token' and 'channel', not both")
+                }
+            },
+            ChannelKind::Webhook if url.is_none() => Some("a channel of type webhook needs 'url'"),
+            ChannelKind::PagerDuty if key.is_none() => {
+                Some("a channel of type pagerduty needs 'key'")
+            }
+            ChannelKind::Exec if command.is_empty() => {
+                Some("a channel of type exec needs 'command'")
+            }
+            ChannelKind::Speech
+                if self.speech.engine == SpeechEngine::ElevenLabs
+                    && self.speech.voice.is_none() =>
+            {
+                Some("a channel of type speech with engine elevenlabs needs 'voice'")
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the references to secrets.
+    pub fn secrets(&mut self) -> impl Iterator<Item = &mut Secret> {
+        self.connection.secrets().chain(&mut self.speech.api_key)
+    }
+
+    /// Returns the least time between two deliveries.
+    pub fn interval(&self) -> Duration {
+        let per_second = |count| Rate { count, per: Duration::from_secs(1) };
+        let default = match self.kind {
+            ChannelKind::Slack => Some(per_second(1)),
+            ChannelKind::PagerDuty => Some(per_second(2)),
+            ChannelKind::Webhook => Some(per_second(20)),
+            ChannelKind::Console
+            | ChannelKind::Desktop
+            | ChannelKind::Speech
+            | ChannelKind::Exec => None,
+        };
+        self.connection.rate.or(default).map_or(Duration::ZERO, Rate::interval)
+    }
+
+    /// Returns whether the channel can replace a notice by a newer one.
+    pub fn can_update(&self) -> bool {
+        match self.kind {
+            ChannelKind::Desktop | ChannelKind::PagerDuty => true,
+            ChannelKind::Slack => self.connection.token.is_some(),
+            ChannelKind::Console
+            | ChannelKind::Speech
+            | ChannelKind::Webhook
+            | ChannelKind::Exec => false,
+        }
+    }
+
+    /// Returns whether notices of several incidents may be one. PagerDuty has an alert for each
+    /// incident: a resolve of one of several would close them all.
+    pub fn can_merge(&self) -> bool {
+        self.kind != ChannelKind::PagerDuty
     }
 }
 
@@ -61,4 +162,25 @@ pub struct Route {
     pub severity: Option<Severity>,
     /// Names of channels. An empty list mutes the events.
     pub channels: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interval_without_rate_is_that_of_the_service() {
+        let rows = [
+            (ChannelKind::Console, 0),
+            (ChannelKind::Desktop, 0),
+            (ChannelKind::Slack, 1000),
+            (ChannelKind::Webhook, 50),
+            (ChannelKind::PagerDuty, 500),
+            (ChannelKind::Exec, 0),
+        ];
+        for (kind, millis) in rows {
+            let channel = Channel { kind, ..Channel::default() };
+            assert_eq!(channel.interval(), Duration::from_millis(millis), "{kind}");
+        }
+    }
 }
