@@ -19,8 +19,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
     let color = Color::given(given).is_wanted(&env, log::stderr_is_terminal());
     if let Some(name) = given.text("test-channel") {
-        return notify::test_channel(&settings.notifications, &name, color)
-            .map(|()| ExitOutcome::Done);
+        return notify::test_channel(&settings, &env, &name, color).map(|()| ExitOutcome::Done);
     }
     let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color)?;
     let hidden = wire::stdout_is_terminal() && !given.has("json");

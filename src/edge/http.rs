@@ -154,7 +154,7 @@ impl Read for WatchedBody {
 }
 
 /// Returns why a URL is not asked.
-fn check(url: &str) -> Result<(), String> {
+pub fn check(url: &str) -> Result<(), String> {
     let Some(host) = http_host(url) else {
         return Err("the URL is not one of http or https".to_owned());
     };

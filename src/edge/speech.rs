@@ -199,7 +199,7 @@ impl<'a> Speaker<'a> {
     }
 
     fn programs(&self) -> Programs<'_> {
-        Programs { path: self.env.get("PATH") }
+        Programs { path: self.env.real("PATH") }
     }
 
     fn local_voice(&self) -> Option<LocalVoice> {

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dlq::config::Env;
@@ -32,24 +32,10 @@ fn post(url: &str) -> Result<HttpAnswer, RequestError> {
     send(&Env::default(), Method::Post, &format!("{url}/services/{SECRET}"), DEADLINE)
 }
 
-/// Starts a server that keeps the requests it gets.
-fn recording<F>(respond: F) -> (HttpServer, Arc<Mutex<Vec<HttpRequest>>>)
-where
-    F: Fn(&HttpRequest, &mut Reply<'_>) -> Result<(), Closed> + Send + Sync + 'static,
-{
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let kept = seen.clone();
-    let server = HttpServer::start(move |request, reply| {
-        kept.lock().unwrap().push(request.clone());
-        respond(request, reply)
-    });
-    (server, seen)
-}
-
 #[test]
 fn answer_of_every_status_arrives_with_headers_and_body() {
     for status in [200, 202, 302, 400, 404, 410, 429, 500, 503] {
-        let (server, seen) = recording(move |_, reply| {
+        let (server, seen) = HttpServer::recording(move |_, reply| {
             reply.send_with(status, "text/plain", &[("Retry-After", "7")], "no_service")
         });
         let answer = post(&server.url).unwrap();
@@ -138,9 +124,9 @@ fn request_without_answer_may_have_arrived_once_its_body_was_sent() {
 
 #[test]
 fn redirect_is_followed_for_get_and_on_the_same_server_only() {
-    let (other, reached) = recording(|_, reply| reply.send(200, "text/plain", "other"));
+    let (other, reached) = HttpServer::recording(|_, reply| reply.send(200, "text/plain", "other"));
     let elsewhere = other.url.clone();
-    let (server, seen) = recording(move |request, reply| {
+    let (server, seen) = HttpServer::recording(move |request, reply| {
         let location = match request.path() {
             "/here" => "/there",
             "/away" => elsewhere.as_str(),
@@ -174,8 +160,8 @@ fn plain_http_to_another_machine_is_refused() {
 
 #[test]
 fn proxy_serves_other_machines_only() {
-    let (proxy, asked) = recording(|_, reply| reply.send(403, "text/plain", "no"));
-    let (server, seen) = recording(|_, reply| reply.send(200, "text/plain", "ok"));
+    let (proxy, asked) = HttpServer::recording(|_, reply| reply.send(403, "text/plain", "no"));
+    let (server, seen) = HttpServer::recording(|_, reply| reply.send(200, "text/plain", "ok"));
     let variables =
         ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, proxy.url.clone()));
     let mut env = Env::from_pairs(variables);

@@ -1,5 +1,6 @@
 //! `dlq-notify`: the filter and its channels.
 
+mod channels;
 #[cfg(feature = "aws")]
 mod commands;
 mod desktop;

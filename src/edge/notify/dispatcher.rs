@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::{self, ChannelKind, Env, Settings, Switches};
 use crate::document::Keys;
 use crate::edge::notify::console;
-use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
+use crate::edge::notify::desktop_queue::{DeliveryError, DeliveryResult, DesktopQueue};
 use crate::error::Error;
 use crate::event::{Event, Head, NoticeFailed, NoticeSent, Payload, Type};
 use crate::journal::Journal;
@@ -51,7 +51,7 @@ struct NoticeContext {
 struct DeliveryChannel {
     name: String,
     /// Desktop notifier. None for the console.
-    desktop: Option<Desktop<NoticeContext>>,
+    desktop: Option<DesktopQueue<NoticeContext>>,
 }
 
 /// The filter of `dlq-notify`.
@@ -91,7 +91,7 @@ impl Dispatcher {
         let notifications = &settings.notifications;
         let channels = notifications.channels.iter().map(|channel| DeliveryChannel {
             name: channel.name.clone(),
-            desktop: (channel.kind == ChannelKind::Desktop).then(Desktop::default),
+            desktop: (channel.kind == ChannelKind::Desktop).then(DesktopQueue::default),
         });
         Ok(Dispatcher {
             router: Router::new(notifications),
@@ -162,12 +162,12 @@ impl Dispatcher {
         self.state.as_ref().map_or(self.stream_time, |_| Some(clock::now()))
     }
 
-    fn desktops(&self) -> impl Iterator<Item = &Desktop<NoticeContext>> {
+    fn desktops(&self) -> impl Iterator<Item = &DesktopQueue<NoticeContext>> {
         self.channels.iter().filter_map(|channel| channel.desktop.as_ref())
     }
 
     fn is_busy(&self) -> bool {
-        self.desktops().any(Desktop::is_busy)
+        self.desktops().any(DesktopQueue::is_busy)
     }
 
     /// Reports, journals and prints the results of the deliveries that have ended.
@@ -229,7 +229,7 @@ impl Dispatcher {
         });
         match updated {
             Ok((dropped, mut keys)) => {
-                let pending = self.desktops().flat_map(Desktop::pending);
+                let pending = self.desktops().flat_map(DesktopQueue::pending);
                 keys.extend(pending.map(|context| context.key.clone()));
                 self.known = keys;
                 self.delivered.clear();

@@ -2,35 +2,29 @@
 //!
 //! Promises: text of others is never an argument; a child is killed with its player at the deadline.
 
-use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::ExitStatus;
 use std::time::Duration;
 
+use super::desktop::not_started;
+use super::unanswered;
 use crate::config::{Channel, Origin};
-use crate::edge::command::stop;
-use crate::error::{Error, io_cause};
+use crate::edge::command;
+use crate::error::Error;
 use crate::event::{Line, peek};
+use crate::log;
 use crate::rules::notification::delivery::{Delivery, Outcome};
 use crate::rules::speech::sentence::{Spoken, of_event, of_words};
-use crate::store::{self, BlockingWait};
-use crate::{clock, log};
 
 const PROGRAM: &str = "dlq-say";
 /// The time for a notice: others that speak, two requests, and the audio.
 pub const DEADLINE: Duration = Duration::from_secs(150);
-/// The bytes of standard error that are read.
-const ERRORS_MAX: u64 = 4096;
 /// The exit status of wrong usage or configuration.
 const WRONG: i32 = 2;
 
 /// A channel that speaks.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Speech {
-    program: PathBuf,
-    arguments: Vec<String>,
+    argv: Vec<String>,
 }
 
 impl Speech {
@@ -40,40 +34,25 @@ impl Speech {
     pub fn new(channel: &Channel, origin: &Origin) -> Result<Self, Error> {
         let own = std::env::current_exe().map_err(|error| Error::failed("find", PROGRAM, error))?;
         let beside = Some(own.with_file_name(PROGRAM)).filter(|path| path.is_file());
-        let mut arguments = vec!["--channel".to_owned(), channel.name.clone()];
+        let program = beside.map_or(PROGRAM.to_owned(), |path| path.display().to_string());
+        let mut argv = vec![program, "--channel".to_owned(), channel.name.clone()];
         if let Some(path) = origin.path.as_ref().filter(|_| origin.trusted) {
-            arguments.extend(["--config".to_owned(), path.display().to_string()]);
+            argv.extend(["--config".to_owned(), path.display().to_string()]);
         }
-        Ok(Speech { program: beside.unwrap_or_else(|| PROGRAM.into()), arguments })
+        Ok(Speech { argv })
     }
 
     /// Says a notice. A notice of several events is said in the words of its title.
     pub fn deliver(&self, delivery: &Delivery, deadline: Duration) -> Outcome {
-        let spoken = spoken(delivery);
-        match self.start(&spoken) {
-            Ok(child) => outcome(child, deadline),
-            Err(cause) => Outcome::Refused { cause },
+        let Spoken { text, sound } = spoken(delivery);
+        let argv = [&self.argv[..], &["--sound".to_owned(), sound.to_string()]].concat();
+        match command::run_notifier(&argv, &[], text.into_bytes(), deadline) {
+            Err(error) => not_started(&argv[0], &error),
+            Ok(ran) => match ran.status {
+                None => unanswered(deadline),
+                Some(status) => outcome(status, &ran.errors),
+            },
         }
-    }
-
-    fn start(&self, spoken: &Spoken) -> Result<Child, String> {
-        let failed = |error: std::io::Error| {
-            format!("cannot start '{}': {}", self.program.display(), io_cause(&error))
-        };
-        let mut child = Command::new(&self.program)
-            .args(&self.arguments)
-            .args(["--sound", spoken.sound.as_str()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
-        if let Some(mut input) = child.stdin.take() {
-            // A sentence fits into a pipe; a child that has ended tells why by its status.
-            let _ = input.write_all(spoken.text.as_bytes());
-        }
-        Ok(child)
     }
 }
 
@@ -86,53 +65,23 @@ fn spoken(delivery: &Delivery) -> Spoken {
     }
 }
 
-/// Waits for the end of `dlq-say`. Its warnings are passed on.
-fn outcome(mut child: Child, deadline: Duration) -> Outcome {
-    let until = clock::tick() + deadline;
-    let errors = child.stderr.take().map(|pipe| {
-        let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = pipe.take(ERRORS_MAX).read_to_end(&mut text);
-            // The receiver is gone after the deadline.
-            let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
-        });
-        receiver
-    });
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if clock::tick() < until => {}
-            Ok(None) | Err(_) => {
-                stop(&mut child);
-                let cause = format!("no end within {} s", deadline.as_secs());
-                return Outcome::Later { cause, after: None, unknown: true };
-            }
-        }
-        store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(10));
-    };
-    let errors = errors.and_then(|errors| store::receive(&errors, Duration::from_secs(1)).ok());
-    let errors = errors.unwrap_or_default();
+/// Judges the exit status of `dlq-say`, whose last line is then the cause. Its warnings are passed on.
+fn outcome(status: ExitStatus, errors: &[u8]) -> Outcome {
+    let errors = String::from_utf8_lossy(errors);
     let lines = errors.lines().map(|line| line.strip_prefix("dlq-say: ").unwrap_or(line));
     let mut lines: Vec<&str> = lines.collect();
-    let cause = match status.code() {
-        Some(0) => None,
-        _ => Some(lines.pop().map_or_else(|| status.to_string(), str::to_owned)),
-    };
+    let last = if status.success() { None } else { lines.pop() };
     for line in lines {
         log::warn(&format!("{PROGRAM}: {}", line.trim_start_matches("warning: ")));
     }
-    match (cause, status.code()) {
-        (None, _) => Outcome::Delivered { handle: None },
-        (Some(cause), Some(WRONG)) => Outcome::Refused { cause: fatal_cause(&cause) },
-        (Some(cause), _) => {
-            Outcome::Later { cause: fatal_cause(&cause), after: None, unknown: false }
-        }
+    if status.success() {
+        return Outcome::Delivered { handle: None };
     }
-}
-
-fn fatal_cause(line: &str) -> String {
-    line.trim_start_matches("fatal: ").to_owned()
+    let cause = last.map_or(status.to_string(), |line| line.trim_start_matches("fatal: ").into());
+    match status.code() {
+        Some(WRONG) => Outcome::Refused { cause },
+        _ => Outcome::Later { cause, after: None, unknown: false },
+    }
 }
 
 #[cfg(test)]
@@ -168,8 +117,8 @@ mod tests {
         let text = format!("#!/bin/sh\n{{ echo \"$*\"; cat; }} > '{}'\n{script}\n", out.display());
         std::fs::write(&program, text).unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-        let arguments = vec!["--channel".to_owned(), "voice".to_owned()];
-        let outcome = Speech { program, arguments }.deliver(delivery, Duration::from_secs(2));
+        let argv = vec![program.display().to_string(), "--channel".into(), "voice".into()];
+        let outcome = Speech { argv }.deliver(delivery, Duration::from_secs(2));
         let taken = std::fs::read_to_string(&out).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
         (outcome, taken)
@@ -211,7 +160,7 @@ mod tests {
                 "echo 'dlq-say: warning: x' >&2; echo 'dlq-say: fatal: no channel' >&2; exit 2",
                 Outcome::Refused { cause: "no channel".into() },
             ),
-            ("hanging", "sleep 600 & wait", later("no end within 2 s", true)),
+            ("hanging", "sleep 600 & wait", later("no answer within 2s", true)),
         ];
         for (name, script, expected) in rows {
             assert_eq!(deliver(name, script, &delivery(None)).0, expected, "{name}");

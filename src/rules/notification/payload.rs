@@ -4,6 +4,7 @@
 //! option or a line of its own; every body is within the documented limits of its service, whatever
 //! the notice holds.
 
+pub mod desktop;
 pub mod exec;
 pub mod pagerduty;
 pub mod slack;

@@ -152,6 +152,25 @@ fn interrupt_ends_player_and_frees_the_lock() {
     assert_eq!(bench.run("dlq-say", &["Hi"], "").code(), 0);
 }
 
+/// The channel gives its configuration to dlq-say, which another run would not find.
+#[test]
+fn notify_speaks_by_its_own_configuration() {
+    let mut bench = bench("say-notify");
+    let config = "notifications: {channels: {voice: {type: speech, language: en-gb}}}";
+    let config = bench.write("named.yaml", config).display().to_string();
+    let args = ["--config", &config, "--test-channel", "voice"];
+    let output = bench.run("dlq-notify", &args, "");
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    let spoken = "-v en-gb --stdout -- Notice, tools: a test notice.";
+    assert_eq!(lines(&bench, "spoken"), [spoken]);
+    bench.stub("espeak-ng", "#!/bin/sh\nexit 9\n");
+    let output = bench.run("dlq-notify", &args, "");
+    assert_eq!(output.code(), 1);
+    let fatal = "dlq-notify: fatal: cannot notify channel 'voice': cannot say the sentence: \
+                 espeak-ng: exit status: 9\n";
+    assert_eq!(output.stderr, fatal);
+}
+
 #[test]
 fn muted_channel_and_dry_run_do_nothing() {
     let server = ElevenLabs::start(|_| Vec::new());
