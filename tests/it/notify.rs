@@ -5,3 +5,4 @@ mod channels;
 mod commands;
 mod desktop;
 mod filter;
+mod judges;

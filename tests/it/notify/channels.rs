@@ -14,12 +14,12 @@ use dlq::time::Timestamp;
 use crate::support::http::{Closed, HttpRequest, HttpServer, Reply};
 use crate::support::workbench::{Bench, wait_for};
 
-const POSTED: &str = r#"{"ok":true,"channel":"C01","ts":"1503435956.000247"}"#;
-const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const DEADLINE: Duration = Duration::from_secs(20);
+pub const POSTED: &str = r#"{"ok":true,"channel":"C01","ts":"1503435956.000247"}"#;
+pub const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Configurations of one channel each; URL stands for the address of the server.
-const CHANNELS: [(&str, &str); 4] = [
+pub const CHANNELS: [(&str, &str); 4] = [
     ("slack webhook", "{type: slack, url: {env: HOOK}}"),
     ("slack bot", "{type: slack, token: {env: TOKEN}, channel: '#ops', endpoint: 'URL/api'}"),
     ("webhook", "{type: webhook, url: 'URL/hunter2', secret: {env: SIGNING}}"),
@@ -44,7 +44,7 @@ fn channel(text: &str, server: &str) -> Channel {
     settings.notifications.channels[0].clone()
 }
 
-fn sender(text: &str, server: &str) -> ChannelSender {
+pub fn sender(text: &str, server: &str) -> ChannelSender {
     let env = Env::from_pairs(variables(server));
     let http = Arc::new(Client::new(&env).unwrap());
     ChannelSender::new(&channel(text, server), &Origin::default(), &env, &http, false).unwrap()
@@ -65,7 +65,7 @@ pub fn delivery(action: Action, handle: Option<&str>) -> Delivery {
 }
 
 /// Answers as the service of the path does.
-fn accept(request: &HttpRequest, reply: &mut Reply<'_>) -> Result<(), Closed> {
+pub fn accept(request: &HttpRequest, reply: &mut Reply<'_>) -> Result<(), Closed> {
     match request.path() {
         "/api/chat.postMessage" | "/api/chat.update" => reply.send(200, "application/json", POSTED),
         "/v2/enqueue" => reply.send(202, "application/json", r#"{"status":"success"}"#),
@@ -121,8 +121,8 @@ fn failing_channel_is_named_without_its_secrets() {
     for (name, text) in CHANNELS {
         let server = HttpServer::start(|request, reply| {
             // A service may quote what it got.
-            let quoted = format!("hunter2 {} {}", request.target, request.text());
-            let sentence = serde_json::json!({"message": quoted, "errors": ["xoxb-hunter2"]});
+            let quoted = format!("hunter2 {}", request.target);
+            let sentence = serde_json::json!({"message": "xoxb-hunter2", "errors": [quoted]});
             reply.send(400, "text/plain", &sentence.to_string())
         });
         let mut bench = Bench::new("refused");

@@ -68,7 +68,12 @@ fn respond(
         "good" | "restricted" => {}
         "poor" => return refuse(401, "quota_exceeded"),
         "forbidden" => return refuse(401, "missing_permissions"),
-        _ => return refuse(401, "invalid_api_key"),
+        // A server may repeat what it was sent.
+        key => {
+            let message = format!("'{key}' is no key");
+            let refusal = json!({"detail": {"status": "invalid_api_key", "message": message}});
+            return reply.send_json(401, &refusal);
+        }
     }
     match text {
         _ if text.contains("busy") => refuse(429, "system_busy"),
