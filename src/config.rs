@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 pub use crate::secret::{Secret, SecretValue};
 pub use env::Env;
-pub use load::{in_force, load, process_env, read_file, state_dir};
+pub use load::{cache_dir, in_force, load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use settings::{
     Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, Evidence, Features,
@@ -218,7 +218,7 @@ fn tilde(settings: &mut Settings, env: &Env) {
     let claude = &mut investigation.claude;
     let channels = settings.notifications.channels.iter_mut();
     let secrets = [&mut settings.github.token, &mut claude.auth].into_iter().flatten();
-    let secrets = secrets.chain(channels.flat_map(|channel| channel.connection.secrets()));
+    let secrets = secrets.chain(channels.flat_map(|channel| channel.secrets()));
     let secret_files = secrets.filter_map(|secret| match secret {
         Secret::File(path) => Some(path),
         _ => None,

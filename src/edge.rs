@@ -18,6 +18,7 @@ mod proxy;
 pub mod secret;
 pub mod session_folder;
 pub mod sessions;
+pub mod speech;
 pub mod statement;
 pub mod status;
 pub mod supervisor;

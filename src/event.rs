@@ -7,10 +7,12 @@
 
 mod data;
 mod head;
+mod pull_request;
 mod schema;
 
 pub use data::*;
 pub use head::{Head, Line, peek};
+pub use pull_request::{PullRequest, PullRequestNews};
 pub use schema::{JsonSchema, line_schema};
 
 pub(crate) use crate::words::words;
@@ -48,6 +50,7 @@ words! {
         Notify = "dlq-notify",
         Log = "dlq-log",
         Status = "dlq-status",
+        Say = "dlq-say",
     }
 }
 

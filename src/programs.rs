@@ -3,10 +3,11 @@
 use crate::args::{COLOR, Opt, Requirement, ValueKind};
 use crate::event::ToolName;
 use crate::journal::filter::INCIDENT_MIN;
+use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 6] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS];
+pub static ALL: [&Tool; 7] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS, &SAY];
 
 const PROFILE: Opt =
     Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
@@ -229,6 +230,41 @@ Some options record what dlq-notify then does not send.
 environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-status(1), dlq(7).
 ",
+};
+
+pub static SAY: Tool = Tool {
+    name: ToolName::Say,
+    usage: "usage: dlq-say [options] SENTENCE
+       dlq-say [options] < SENTENCE
+       dlq-say --test [--channel NAME]
+
+Says one sentence aloud, by ElevenLabs where a channel of type speech names a
+voice, else by a voice of this machine. One process speaks at a time.
+
+",
+    options: &[
+        Opt::text("channel", "NAME", "use the settings of this channel of type speech"),
+        Opt::valued("sound", "NAME", ValueKind::Words(&SOUNDS), "play this sound first"),
+        Opt::flag("test", "say one sentence by each voice, and print the result of each")
+            .conflicts(&["sound", "dry-run"]),
+        Opt::flag("dry-run", "say nothing; print what would be said, and how").short('n'),
+    ],
+    takes_operands: true,
+    notes: "
+environment: DLQ_CONFIG, ELEVENLABS_API_KEY, XDG_CACHE_HOME, PATH
+See dlq-say(1), dlq-config(5).
+",
+};
+
+/// The names of sounds.
+const SOUNDS: [&str; Sound::ALL.len()] = {
+    let mut names = [""; Sound::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Sound::ALL[at].as_str();
+        at += 1;
+    }
+    names
 };
 
 #[cfg(test)]

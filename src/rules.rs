@@ -9,6 +9,7 @@
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
 //! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
+//! - [`speech`]: which sentence an event is spoken in, by which voice and player.
 //! - [`view`]: what `dlq-status` shows.
 //! - [`report`]: what the reports of triage and verdict share.
 //! - [`loss_text`]: in which words a loss is announced.
@@ -27,6 +28,7 @@ pub mod loss_text;
 pub mod notification;
 pub mod queue;
 pub mod report;
+pub mod speech;
 pub mod triage;
 pub mod verdict;
 pub mod view;

@@ -23,8 +23,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
     let color = Color::given(given).is_wanted(&env, log::stderr_is_terminal());
     if let Some(name) = given.text("test-channel") {
-        return notify::test_channel(&settings.notifications, &env, &name, color)
-            .map(|()| ExitOutcome::Done);
+        return notify::test_channel(&settings, &env, &name, color).map(|()| ExitOutcome::Done);
     }
     let drain = given.span("drain").unwrap_or(DRAIN);
     let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color, drain)?;

@@ -6,6 +6,7 @@
 mod evidence;
 mod investigation;
 mod notifications;
+mod speech;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub(super) fn specs() -> Vec<&'static KeySpec> {
     specs.extend(investigation::QUEUE_LOGS.iter().map(|key| &key.spec));
     specs.extend(investigation::COMMAND.iter().map(|key| &key.spec));
     specs.extend(notifications::CHANNEL.iter().map(|key| &key.spec));
+    specs.extend(speech::SPEECH.iter().map(|key| &key.spec));
+    specs.extend(speech::VOICE_SETTINGS.iter().map(|key| &key.spec));
     specs.extend(notifications::CONNECTION.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE_POLICY.iter().map(|key| &key.spec));

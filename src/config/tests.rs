@@ -127,8 +127,28 @@ fn routes_keep_their_order_and_need_known_channels() {
             "unknown channel 'console'; known: a",
         ),
         ("notifications: {routes: [{type: x}]}", "'channels' is missing: Channels that get"),
+        (
+            "notifications: {channels: {a: {type: desktop, voice: x}}}",
+            "no such key; one of type speech has",
+        ),
+        ("notifications: {channels: {a: {type: speech, engine: elevenlabs}}}", "needs 'voice'"),
+        ("notifications: {channels: {a: {type: speech, voice: ../x}}}", "the id of a voice"),
+        ("notifications: {channels: {a: {type: speech, format: pcm_16000}}}", "mp3_, wav_ or"),
+        ("notifications: {channels: {a: {type: speech, api_key: x}}}", "cannot be in the file"),
+        ("notifications: {channels: {a: {type: speech, volume: 101}}}", "from 0 to 100"),
+        (
+            "notifications: {channels: {a: {type: speech, settings: {speed: 9}}}}",
+            "from 0.5 to 2, found 9",
+        ),
+        (
+            "notifications: {channels: {a: {type: speech, base_url: 'http://evil.example'}}}",
+            "only https is used",
+        ),
         ("notifications: {channels: {a: {}}}", "'type' is missing: Type of the channel: console, "),
-        ("notifications: {channels: {a: {type: slak}}}", "expected console, desktop, slack, "),
+        (
+            "notifications: {channels: {a: {type: slak}}}",
+            "expected console, desktop, speech, slack, ",
+        ),
     ];
     for (text, expected) in cases {
         assert!(refusal(text).contains(expected), "{text}: {}", refusal(text));
@@ -146,6 +166,7 @@ fn channel_has_the_keys_of_its_type() {
         "type: pagerduty, key: {env: K}, endpoint: 'https://events.eu.pagerduty.com'",
         "type: exec, command: [apprise, --config, /etc/apprise], rate: 1/s",
         "type: desktop, rate: 2/s",
+        "type: speech, engine: elevenlabs, voice: v-1, api_key: {file: /k}, settings: {speed: 1.1}",
     ];
     for text in good {
         assert!(read(&channel(text)).is_ok(), "{text}: {}", refusal(&channel(text)));
@@ -179,7 +200,7 @@ fn channel_has_the_keys_of_its_type() {
         ),
         ("command: [a], type: desktop", "one of type exec has"),
         ("type: pagerduty, url: hunter2", "one of type slack or webhook has"),
-        ("type: console, rate: 1/s", "one of type desktop, slack, webhook, pagerduty or exec has"),
+        ("type: console, rate: 1/s", "desktop, speech, slack, webhook, pagerduty or exec has"),
         ("type: webhook, ulr: 'https://example.org'", "did you mean"),
     ];
     for (text, expected) in bad {

@@ -11,13 +11,14 @@ pub mod outbox;
 pub mod pagerduty;
 pub mod records;
 pub mod slack;
+pub mod speech;
 pub mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::{Channel, ChannelKind, Env, Notifications};
+use crate::config::{Channel, ChannelKind, Env, Origin, Settings};
 use crate::edge::http::{self, Client, Method, Request};
 use crate::error::Error;
 use crate::event::{Severity, fresh_id};
@@ -40,6 +41,7 @@ pub enum ChannelSender {
     /// Standard error, with or without colours.
     Console(bool),
     Desktop(desktop::Desktop),
+    Speech(speech::Speech),
     Slack(slack::Slack),
     Webhook(webhook::Webhook),
     PagerDuty(pagerduty::PagerDuty),
@@ -47,14 +49,17 @@ pub enum ChannelSender {
 }
 
 impl ChannelSender {
-    /// Fetches the secrets of a channel, which can take seconds where a command has them.
+    /// Fetches the secrets of a channel, which can take seconds where a command has them. `origin` is
+    /// that of the configuration.
     pub fn new(
         channel: &Channel,
+        origin: &Origin,
         env: &Env,
         http: &Arc<Client>,
         color: bool,
     ) -> Result<Self, Error> {
         Ok(match channel.kind {
+            ChannelKind::Speech => ChannelSender::Speech(speech::Speech::new(channel, origin)?),
             ChannelKind::Console => ChannelSender::Console(color),
             ChannelKind::Desktop => ChannelSender::Desktop(desktop::Desktop::default()),
             ChannelKind::Slack => ChannelSender::Slack(slack::Slack::new(channel, env, http)?),
@@ -68,7 +73,7 @@ impl ChannelSender {
         })
     }
 
-    /// Delivers a notice; blocks, up to the deadline.
+    /// Delivers a notice; blocks, up to the deadline. Speech takes the time that it needs.
     pub fn deliver(&self, delivery: &Delivery, deadline: Duration) -> Outcome {
         match self {
             ChannelSender::Console(color) => {
@@ -76,6 +81,9 @@ impl ChannelSender {
                 Outcome::Delivered { handle: None }
             }
             ChannelSender::Desktop(sender) => sender.deliver(delivery, deadline),
+            ChannelSender::Speech(sender) => {
+                sender.deliver(delivery, deadline.max(speech::DEADLINE))
+            }
             ChannelSender::Slack(sender) => sender.deliver(delivery, deadline),
             ChannelSender::Webhook(sender) => sender.deliver(delivery, deadline),
             ChannelSender::PagerDuty(sender) => sender.deliver(delivery, deadline),
@@ -85,13 +93,8 @@ impl ChannelSender {
 }
 
 /// Sends one test notice through the channel of that name, and waits for the result.
-pub fn test_channel(
-    notifications: &Notifications,
-    env: &Env,
-    name: &str,
-    color: bool,
-) -> Result<(), Error> {
-    let channels = &notifications.channels;
+pub fn test_channel(settings: &Settings, env: &Env, name: &str, color: bool) -> Result<(), Error> {
+    let channels = &settings.notifications.channels;
     let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
         let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
         return Err(Error::wrong(format!(
@@ -100,7 +103,7 @@ pub fn test_channel(
         )));
     };
     let http = Arc::new(Client::new(env)?);
-    let sender = ChannelSender::new(channel, env, &http, color)?;
+    let sender = ChannelSender::new(channel, &settings.origin, env, &http, color)?;
     let now = clock::now();
     let next = format!("channel '{name}' works");
     let delivery = Delivery {

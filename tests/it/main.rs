@@ -19,6 +19,7 @@ mod pipeline;
 mod poll;
 #[cfg(feature = "aws")]
 mod readme;
+mod say;
 mod status;
 mod store;
 mod support;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::speech::SPEECH;
 use super::{Channel, ChannelKind, Route, Settings, Severity};
 use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, Owner};
-use crate::config::keys::{keys, read_entry, read_map, section};
+use crate::config::keys::{Setter, keys, read_entry, read_map, section};
 use crate::config::valid::{http_host, loopback};
 use crate::config::value::{Field, Result};
 use crate::config::yaml::Value;
@@ -61,7 +62,7 @@ fn is_day(text: &str) -> bool {
 
 keys! {
     CHANNEL for entry: Channel [] in "notifications.channels[]";
-    /// Type of the channel: console, desktop, slack, webhook, pagerduty or exec.
+    /// Type of the channel: console, desktop, speech, slack, webhook, pagerduty or exec.
     kind as "type": ChannelKind = required, file Anyone =>
         choice(&ChannelKind::ALL, ChannelKind::as_str);
     /// Least severity of the events that the channel shows.
@@ -183,7 +184,7 @@ impl Field<'_> {
     }
 
     /// Reads a URL that notices may be sent to.
-    fn https_url(&self) -> Result<String> {
+    pub(super) fn https_url(&self) -> Result<String> {
         let url = self.endpoint()?;
         let host = http_host(&url).unwrap_or_default();
         if url.starts_with("https://") || loopback(host) {
@@ -208,7 +209,7 @@ fn channel(name: &str, field: &Field<'_>) -> Result<Channel> {
     }
     check_keys(field)?;
     let mut channel = Channel { name: name.to_owned(), ..Channel::default() };
-    read_map(&mut channel, CHANNEL.iter().chain(CONNECTION), field)?;
+    read_map(&mut channel, CHANNEL.iter().chain(CONNECTION).chain(SPEECH), field)?;
     match channel.incomplete() {
         Some(problem) => Err(field.problem(problem)),
         None => Ok(channel),
@@ -222,14 +223,18 @@ fn check_keys(field: &Field<'_>) -> Result<()> {
     let kind =
         kind.and_then(|(_, kind)| kind.text().ok()).and_then(|kind| ChannelKind::parse(&kind));
     let Some(kind) = kind else { return Ok(()) };
-    let foreign = |name: &&str| {
-        let known = CONNECTION.iter().any(|key| key.spec.name() == *name);
-        known && !kind.own_keys().contains(name)
+    let is_in =
+        |keys: &[Setter<Channel>], name: &str| keys.iter().any(|key| key.spec.name() == name);
+    let owns = |kind: ChannelKind, name: &str| {
+        let speaks = kind == ChannelKind::Speech && is_in(SPEECH, name);
+        speaks || kind.own_keys().contains(&name)
     };
+    let foreign =
+        |name: &&str| (is_in(CONNECTION, name) || is_in(SPEECH, name)) && !owns(kind, name);
     match entries.iter().find(|(name, _)| foreign(name)) {
         None => Ok(()),
         Some((name, field)) => {
-            let types = ChannelKind::ALL.iter().filter(|kind| kind.own_keys().contains(name));
+            let types = ChannelKind::ALL.iter().filter(|kind| owns(**kind, name));
             let types: Vec<&str> = types.map(|kind| kind.as_str()).collect();
             Err(field.problem(format!(
                 "a channel of type {kind} has no such key; one of type {} has",

@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 33] = [
+const GUARDED: [(&str, &str); 36] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -232,6 +232,15 @@ const GUARDED: [(&str, &str); 33] = [
     ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example?@localhost'}"),
     ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost:'}"),
     ("auto_investigation.base_url", "auto_investigation: {base_url: 'https://evil.example'}"),
+    (
+        "notifications.channels[].base_url",
+        "notifications: {channels: {a: {type: speech, base_url: 'https://evil.example'}}}",
+    ),
+    ("notifications.channels[].voice", "notifications: {channels: {a: {type: speech, voice: x}}}"),
+    (
+        "notifications.channels[].api_key",
+        "notifications: {channels: {a: {type: speech, api_key: {file: /x}}}}",
+    ),
     ("evidence.allow_fifo", "evidence: {allow_fifo: true}"),
     ("evidence.redact_allow", "evidence: {redact_allow: ['*']}"),
     ("state.dir", "state: {dir: /tmp/x}"),

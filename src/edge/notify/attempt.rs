@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use super::ChannelSender;
-use crate::config::{Channel, ChannelKind, Env};
+use crate::config::{Channel, ChannelKind, Env, Origin};
 use crate::edge::http::Client;
 use crate::error::Error;
 use crate::rules::notification::delivery::{Delivery, Outcome};
@@ -20,11 +20,12 @@ pub type Attempt = Box<dyn FnMut(&Delivery) -> Outcome + Send>;
 
 /// Returns the attempts of a channel; None for the console, which needs none. The secrets of the
 /// channel are fetched by the first attempt, and again after one that could not have them.
-pub fn open(channel: &Channel, env: &Env, http: &Arc<Client>) -> Option<Attempt> {
+pub fn open(channel: &Channel, origin: &Origin, env: &Env, http: &Arc<Client>) -> Option<Attempt> {
     if channel.kind == ChannelKind::Console {
         return None;
     }
-    let (channel, env, http) = (channel.clone(), env.clone(), http.clone());
+    let (channel, origin) = (channel.clone(), origin.clone());
+    let (env, http) = (env.clone(), http.clone());
     let deadline = match channel.kind {
         ChannelKind::Desktop => DESKTOP_DEADLINE,
         _ => DEADLINE,
@@ -33,7 +34,7 @@ pub fn open(channel: &Channel, env: &Env, http: &Arc<Client>) -> Option<Attempt>
     Some(Box::new(move |delivery| {
         let opened = match sender.take() {
             Some(opened) => Ok(opened),
-            None => ChannelSender::new(&channel, &env, &http, false),
+            None => ChannelSender::new(&channel, &origin, &env, &http, false),
         };
         match opened {
             Ok(opened) => sender.insert(opened).deliver(delivery, deadline),

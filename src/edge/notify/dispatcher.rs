@@ -95,7 +95,7 @@ impl Dispatcher {
             let mut all = Drain::new(&opened.store);
             let http = Arc::new(Client::new(env)?);
             for channel in &notifications.channels {
-                all.add(channel, attempt::open(channel, env, &http));
+                all.add(channel, attempt::open(channel, &settings.origin, env, &http));
             }
             opened.recover(&notifications)?;
             known = opened.judged()?;

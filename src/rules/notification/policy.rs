@@ -10,6 +10,8 @@ use super::escalate::EscalationStep;
 use super::quiet::QuietHours;
 use crate::event::{Severity, words};
 use crate::glob::GlobList;
+use crate::rules::speech::settings::{SpeechEngine, SpeechSettings};
+use crate::secret::Secret;
 
 /// Channels, and the routes that choose between them.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,18 +50,21 @@ pub struct Channel {
     pub quiet_hours: Option<bool>,
     /// Address, credentials and pace.
     pub connection: ChannelConnection,
+    /// Settings of the type `speech`.
+    pub speech: SpeechSettings,
 }
 
 impl Channel {
     /// Returns whether quiet hours hold for the channel: those that people hear or see at once.
     pub fn keeps_quiet(&self) -> bool {
-        let is_heard = matches!(self.kind, ChannelKind::Desktop | ChannelKind::Slack);
+        let is_heard =
+            matches!(self.kind, ChannelKind::Desktop | ChannelKind::Speech | ChannelKind::Slack);
         self.quiet_hours.unwrap_or(is_heard)
     }
 
     /// Returns whether a long backlog is summed up: nobody reads a hundred notices one by one.
     pub fn sums_up(&self) -> bool {
-        matches!(self.kind, ChannelKind::Desktop | ChannelKind::Slack)
+        matches!(self.kind, ChannelKind::Desktop | ChannelKind::Speech | ChannelKind::Slack)
     }
 }
 
@@ -72,6 +77,8 @@ words! {
         Console = "console",
         /// Desktop notifications.
         Desktop = "desktop",
+        /// Sentences that are spoken.
+        Speech = "speech",
         /// A channel of Slack.
         Slack = "slack",
         /// A receiver of Standard Webhooks.
@@ -88,7 +95,7 @@ impl ChannelKind {
     pub fn own_keys(self) -> &'static [&'static str] {
         match self {
             ChannelKind::Console => &[],
-            ChannelKind::Desktop => &["rate"],
+            ChannelKind::Desktop | ChannelKind::Speech => &["rate"],
             ChannelKind::Slack => &["token", "channel", "url", "endpoint", "rate"],
             ChannelKind::Webhook => &["url", "secret", "rate"],
             ChannelKind::PagerDuty => &["key", "endpoint", "rate"],
@@ -121,8 +128,19 @@ impl Channel {
             ChannelKind::Exec if command.is_empty() => {
                 Some("a channel of type exec needs 'command'")
             }
+            ChannelKind::Speech
+                if self.speech.engine == SpeechEngine::ElevenLabs
+                    && self.speech.voice.is_none() =>
+            {
+                Some("a channel of type speech with engine elevenlabs needs 'voice'")
+            }
             _ => None,
         }
+    }
+
+    /// Returns the references to secrets.
+    pub fn secrets(&mut self) -> impl Iterator<Item = &mut Secret> {
+        self.connection.secrets().chain(&mut self.speech.api_key)
     }
 
     /// Returns the least time between two deliveries.
@@ -132,7 +150,10 @@ impl Channel {
             ChannelKind::Slack => Some(per_second(1)),
             ChannelKind::PagerDuty => Some(per_second(2)),
             ChannelKind::Webhook => Some(per_second(20)),
-            ChannelKind::Console | ChannelKind::Desktop | ChannelKind::Exec => None,
+            ChannelKind::Console
+            | ChannelKind::Desktop
+            | ChannelKind::Speech
+            | ChannelKind::Exec => None,
         };
         self.connection.rate.or(default).map_or(Duration::ZERO, Rate::interval)
     }
@@ -142,7 +163,10 @@ impl Channel {
         match self.kind {
             ChannelKind::Desktop | ChannelKind::PagerDuty => true,
             ChannelKind::Slack => self.connection.token.is_some(),
-            ChannelKind::Console | ChannelKind::Webhook | ChannelKind::Exec => false,
+            ChannelKind::Console
+            | ChannelKind::Speech
+            | ChannelKind::Webhook
+            | ChannelKind::Exec => false,
         }
     }
 

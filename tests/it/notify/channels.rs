@@ -47,7 +47,7 @@ fn channel(text: &str, server: &str) -> Channel {
 pub fn sender(text: &str, server: &str) -> ChannelSender {
     let env = Env::from_pairs(variables(server));
     let http = Arc::new(Client::new(&env).unwrap());
-    ChannelSender::new(&channel(text, server), &env, &http, false).unwrap()
+    ChannelSender::new(&channel(text, server), &Origin::default(), &env, &http, false).unwrap()
 }
 
 pub fn delivery(action: Action, handle: Option<&str>) -> Delivery {

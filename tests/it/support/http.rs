@@ -202,6 +202,12 @@ impl Reply<'_> {
         self.write((head + body).as_bytes())
     }
 
+    /// Sends a whole response of any bytes.
+    pub fn send_bytes(&mut self, status: u16, kind: &str, body: &[u8]) -> Result<(), Closed> {
+        let length = format!("content-length: {}", body.len());
+        self.write(&[head(status, kind, &length).as_bytes(), body].concat())
+    }
+
     /// Sends a whole response in JSON.
     pub fn send_json(&mut self, status: u16, body: &Value) -> Result<(), Closed> {
         self.send(status, "application/json", &body.to_string())

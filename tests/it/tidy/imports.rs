@@ -42,13 +42,14 @@ const CRATES: [(&str, &[&str]); 10] = [
 ];
 
 /// Modules of std that a decision needs no world for.
-const PURE_STD: [&str; 18] = [
+const PURE_STD: [&str; 19] = [
     "array",
     "borrow",
     "cell",
     "cmp",
     "collections",
     "convert",
+    "f64",
     "fmt",
     "hash",
     "iter",
