@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{bench, configure, lines, wav};
 use crate::support::elevenlabs::ElevenLabs;
-use crate::support::workbench::{Bench, Running, is_alive, signal, wait_for};
+use crate::support::workbench::{Bench, Running, event, is_alive, signal, wait_for};
 use dlq::rules::speech::sound::Sound;
 
 #[test]
@@ -169,6 +169,35 @@ fn notify_speaks_by_its_own_configuration() {
     let fatal = "dlq-notify: fatal: cannot notify channel 'voice': cannot say the sentence: \
                  espeak-ng: exit status: 9\n";
     assert_eq!(output.stderr, fatal);
+}
+
+#[test]
+fn events_of_a_stream_are_spoken_once() {
+    let mut bench = bench("say-stream");
+    bench.configure(
+        "notifications:\n  channels: {voice: {type: speech}}\n  routes: [{type: '*', channels: [voice]}]",
+    );
+    let request = r#","data":{"pr":{"repo":"acme/orders","title":"x","ours":true}}"#;
+    let stream = [
+        event("deploy.failed", "one", "ERROR", ""),
+        event("pr.merged", "two", "INFO", request).replace("orders-dlq", "acme/orders#1"),
+    ];
+    for _ in 0..2 {
+        let output = bench.run("dlq-notify", &[], stream.concat());
+        assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    }
+    let mut spoken = lines(&bench, "spoken");
+    spoken.sort();
+    let expected = [
+        "--stdout -- Error, orders: deploy failed.",
+        "--stdout -- Good news! Our pull request in orders was merged.",
+    ];
+    assert_eq!(spoken, expected);
+    let played = lines(&bench, "played").concat();
+    assert!(
+        played.contains("sound-alarm.wav") && played.contains("sound-celebration.wav"),
+        "{played}"
+    );
 }
 
 #[test]
