@@ -150,6 +150,11 @@ through the channels of the configuration.
         Opt::flag("json", "print the lines also when standard output is a terminal"),
         COLOR,
         Opt::valued("drain", "SPAN", ValueKind::Span, "deliver for so long after the end of input"),
+        Opt::text("explain", "EVENT", "print what decided about an event, by its id").conflicts(&[
+            "check-heartbeat",
+            "dry-run",
+            "test-channel",
+        ]),
         Opt::flag("check-heartbeat", "notify when rounds are missing; read no input")
             .conflicts(&["dry-run", "test-channel"]),
         Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),

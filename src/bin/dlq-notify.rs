@@ -6,6 +6,7 @@ use std::time::Duration;
 use dlq::args::{Color, Given};
 use dlq::edge::notify;
 use dlq::edge::notify::dispatcher::Dispatcher;
+use dlq::edge::notify::explain::explain_event;
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::NOTIFY;
@@ -24,6 +25,10 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let color = Color::given(given).is_wanted(&env, log::stderr_is_terminal());
     if let Some(name) = given.text("test-channel") {
         return notify::test_channel(&settings, &env, &name, color).map(|()| ExitOutcome::Done);
+    }
+    if let Some(id) = given.text("explain") {
+        wire::print(explain_event(&settings, &env, &id)?.as_bytes())?;
+        return Ok(ExitOutcome::Done);
     }
     let drain = given.span("drain").unwrap_or(DRAIN);
     let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color, drain)?;

@@ -6,6 +6,7 @@ pub mod desktop;
 pub mod dispatcher;
 pub mod drain;
 pub mod exec;
+pub mod explain;
 pub mod lines;
 pub mod outbox;
 pub mod pagerduty;

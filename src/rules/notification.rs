@@ -7,6 +7,7 @@ pub mod connection;
 pub mod decision;
 pub mod delivery;
 pub mod escalate;
+pub mod explain;
 pub mod facts;
 pub mod group;
 pub mod heartbeat;

@@ -179,3 +179,32 @@ fn missing_rounds_are_told_once() {
     let again = bench.run("dlq-notify", &["--check-heartbeat"], "");
     assert_eq!((again.code(), again.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn explanation_names_route_decision_and_silence() {
+    let mut bench = Bench::new("explain");
+    bench.configure(
+        "notifications:\n  channels: {console: {type: console}, hook: {type: webhook, url: 'http://127.0.0.1:1/x'}}\n  \
+         routes:\n    - {type: other, channels: [hook]}\n    - {type: queue.odd, channels: [console]}\n",
+    );
+    let line = event("queue.odd", "the-id", "ERROR", "");
+    bench.write("state/journal.ndjson", &line);
+    bench.run("dlq-notify", &[], &line);
+    bench.run("dlq-status", &["--silence", "orders-*", "1h", "--reason", "migration"], "");
+    let output = bench.run("dlq-notify", &["--explain", "the-id"], "");
+    assert_eq!(output.code(), 0, "{}", output.stderr);
+    let text = output.text();
+    for expected in [
+        "queue.odd about 'orders-dlq', ERROR, 2026-11-22T19:57:32.000Z\n",
+        "silenced by 'orders-*' until ",
+        ": migration\n",
+        "channel 'console': by route 2, which names its type\n    sent at ",
+        ": news\n",
+        "channel 'hook': no route sends it there\n",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let unknown = bench.run("dlq-notify", &["--explain", "another"], "");
+    assert_eq!(unknown.code(), 2);
+    assert!(unknown.stderr.contains("no event of the journal has the id 'another'"));
+}
