@@ -22,15 +22,15 @@ mod yaml;
 
 use std::path::PathBuf;
 
+pub use crate::secret::{Secret, SecretValue};
 pub use env::Env;
-pub use load::{in_force, load, process_env, read_file, state_dir};
+pub use load::{cache_dir, in_force, load, process_env, read_file, state_dir};
 pub use reload::Switches;
-pub use secret::{Secret, SecretValue};
 pub use settings::{
-    Account, Agent, AutoInvestigation, Aws, ChannelKind, Claude, Evidence, Features, LogSearch,
-    Monitoring, Notifications, Origin, QueueRule, ResultFormat, Settings, State,
+    Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, Evidence, Features,
+    LogSearch, Monitoring, Notifications, Origin, QueueRule, ResultFormat, Settings, State,
 };
-pub use valid::http_host;
+pub use valid::{http_host, loopback};
 
 use crate::error::Error;
 use crate::text::{nearest, safe};
@@ -216,12 +216,13 @@ fn tilde(settings: &mut Settings, env: &Env) {
     };
     let investigation = &mut settings.auto_investigation;
     let claude = &mut investigation.claude;
-    let secret_files = [&mut settings.github.token, &mut claude.auth].into_iter().filter_map(
-        |secret| match secret {
-            Some(Secret::File(path)) => Some(path),
-            _ => None,
-        },
-    );
+    let channels = settings.notifications.channels.iter_mut();
+    let secrets = [&mut settings.github.token, &mut claude.auth].into_iter().flatten();
+    let secrets = secrets.chain(channels.flat_map(|channel| channel.secrets()));
+    let secret_files = secrets.filter_map(|secret| match secret {
+        Secret::File(path) => Some(path),
+        _ => None,
+    });
     let repos = investigation.queues.iter_mut().filter_map(|rule| rule.repo.as_mut());
     let given = [&mut claude.agents_dir, &mut claude.prompt_file, &mut claude.mcp_config];
     let given = given.into_iter().filter_map(Option::as_mut);

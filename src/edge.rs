@@ -6,6 +6,7 @@ pub mod aws;
 pub mod command;
 pub mod evidence;
 pub mod git;
+pub mod http;
 pub mod investigate;
 pub mod notify;
 #[cfg(feature = "aws")]
@@ -13,8 +14,11 @@ pub mod peek;
 #[cfg(feature = "aws")]
 pub mod poll;
 pub mod process;
+mod proxy;
 pub mod secret;
 pub mod session_folder;
 pub mod sessions;
+pub mod speech;
+pub mod statement;
 pub mod status;
 pub mod supervisor;

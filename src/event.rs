@@ -7,10 +7,12 @@
 
 mod data;
 mod head;
+mod pull_request;
 mod schema;
 
 pub use data::*;
 pub use head::{Head, Line, peek};
+pub use pull_request::{PullRequest, PullRequestNews};
 pub use schema::{JsonSchema, line_schema};
 
 pub(crate) use crate::words::words;
@@ -27,9 +29,11 @@ use crate::time::Timestamp;
 pub const LINE_MAX: usize = 4096;
 
 words! {
+    #[derive(Default)]
     /// The severity of an event for people, mildest first.
     Severity {
         Debug = "DEBUG",
+        #[default]
         Info = "INFO",
         Warn = "WARN",
         Error = "ERROR",
@@ -46,6 +50,7 @@ words! {
         Notify = "dlq-notify",
         Log = "dlq-log",
         Status = "dlq-status",
+        Say = "dlq-say",
     }
 }
 
@@ -211,6 +216,46 @@ pub fn read<D: Payload>(line: &[u8]) -> Option<Event<D>> {
         incident: event.incident,
         severity: event.severity,
     })
+}
+
+/// The fields of a payload that routes of notices match.
+#[derive(Debug, Default)]
+pub struct RoutedFields {
+    /// The account of the queue, by its name and by its id.
+    pub accounts: Vec<String>,
+    /// Whether the pull request is one that this family has opened.
+    pub ours: Option<bool>,
+}
+
+/// Reads the fields that routes match, of an event of any type.
+pub fn routed_fields(line: &[u8]) -> RoutedFields {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Line {
+        data: Data,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Data {
+        queue: QueueFields,
+        pr: PullRequest,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct QueueFields {
+        account: Option<String>,
+        profile: Option<String>,
+        arn: Option<String>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct PullRequest {
+        ours: Option<bool>,
+    }
+    let Line { data: Data { queue, pr } } = serde_json::from_slice(line).unwrap_or_default();
+    let id = queue.arn.as_deref().and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
+    let accounts = [queue.account, queue.profile, id].into_iter().flatten();
+    RoutedFields { accounts: accounts.collect(), ours: pr.ours }
 }
 
 /// Derives an id from its parts: a UUIDv8 from their SHA-256. Equal parts have equal ids.

@@ -38,6 +38,11 @@ impl GlobList {
         self.set.is_match(name)
     }
 
+    /// Whether any pattern is this name, without wildcards.
+    pub fn names(&self, name: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.eq_ignore_ascii_case(name))
+    }
+
     /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()

@@ -9,7 +9,7 @@ pub mod filter;
 pub mod print;
 pub mod rotation;
 mod segment;
-mod tail;
+pub mod tail;
 
 pub use tail::Tail;
 

@@ -4,7 +4,8 @@
 //!   lines and runs filters, [`journal`] is the append-only log, [`store`] holds locked JSON
 //!   documents.
 //! - The frame of the programs: [`programs`] describes each one, [`tool`] is their `main`, [`args`]
-//!   parses options, [`config`] validates settings, [`error`] and [`log`] report problems.
+//!   parses options, [`config`] validates settings, [`secret`] refers to secrets, [`error`] and
+//!   [`log`] report problems.
 //! - [`rules`] decides without I/O; [`edge`] does the I/O without decisions.
 //!
 //! ARCHITECTURE.md explains how they work together.
@@ -27,6 +28,7 @@ pub mod money;
 pub mod ndjson;
 pub mod programs;
 pub mod rules;
+pub mod secret;
 pub mod shell;
 pub mod store;
 pub mod text;

@@ -3,10 +3,11 @@
 use crate::args::{COLOR, Opt, Requirement, ValueKind};
 use crate::event::ToolName;
 use crate::journal::filter::INCIDENT_MIN;
+use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 6] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS];
+pub static ALL: [&Tool; 7] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS, &SAY];
 
 const PROFILE: Opt =
     Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
@@ -140,14 +141,22 @@ pub static NOTIFY: Tool = Tool {
     name: ToolName::Notify,
     usage: "usage: dlq-notify [options] < EVENTS
 
-Passes every event on unchanged, and notifies people of those that matter: on
-standard error, and on the desktop when the configuration says so.
+Passes every event on unchanged, and notifies people of those that matter,
+through the channels of the configuration.
 
 ",
     options: &[
         Opt::flag("dry-run", "notify on the console only, and record nothing").short('n'),
         Opt::flag("json", "print the lines also when standard output is a terminal"),
         COLOR,
+        Opt::valued("drain", "SPAN", ValueKind::Span, "deliver for so long after the end of input"),
+        Opt::text("explain", "EVENT", "print what decided about an event, by its id").conflicts(&[
+            "check-heartbeat",
+            "dry-run",
+            "test-channel",
+        ]),
+        Opt::flag("check-heartbeat", "notify when rounds are missing; read no input")
+            .conflicts(&["dry-run", "test-channel"]),
         Opt::text("test-channel", "NAME", "send one test notice through this channel, and end"),
     ],
     takes_operands: false,
@@ -192,17 +201,75 @@ See dlq-log(1), dlq-events(5).
 pub static STATUS: Tool = Tool {
     name: ToolName::Status,
     usage: "usage: dlq-status [options]
+       dlq-status --ack INCIDENT [SPAN] | --silence GLOB SPAN
 
-Shows the open incidents and what is done about each, the investigations and
-their results, and their cost. Starts nothing, changes nothing, asks AWS nothing.
+Shows the open incidents, the investigations and their cost. Starts nothing.
+Some options record what dlq-notify then does not send.
 
 ",
-    options: &[Opt::flag("json", "print one JSON object with everything on record"), COLOR],
-    takes_operands: false,
+    options: &[
+        Opt::flag("json", "print one JSON object with everything on record"),
+        COLOR,
+        Opt::valued(
+            "ack",
+            "INCIDENT",
+            ValueKind::Prefix(INCIDENT_MIN),
+            "an incident is taken care of, for 24h",
+        )
+        .conflicts(&["snooze", "silence", "unack", "unsilence"]),
+        Opt::text("snooze", "owner/repo#12", "the same of a pull request, for SPAN").conflicts(&[
+            "silence",
+            "unack",
+            "unsilence",
+        ]),
+        Opt::text("unack", "KEY", "end an acknowledgement or a snooze")
+            .conflicts(&["silence", "unsilence"]),
+        Opt::valued("silence", "GLOB", ValueKind::Glob, "send nothing about such queues, for SPAN")
+            .conflicts(&["unsilence"]),
+        Opt::text("unsilence", "GLOB", "end a silence"),
+        Opt::text("reason", "TEXT", "why the queues are silenced")
+            .requires(Requirement::Option("silence")),
+    ],
+    takes_operands: true,
     notes: "
 environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-status(1), dlq(7).
 ",
+};
+
+pub static SAY: Tool = Tool {
+    name: ToolName::Say,
+    usage: "usage: dlq-say [options] SENTENCE
+       dlq-say [options] < SENTENCE
+       dlq-say --test [--channel NAME]
+
+Says one sentence aloud, by ElevenLabs where a channel of type speech names a
+voice, else by a voice of this machine. One process speaks at a time.
+
+",
+    options: &[
+        Opt::text("channel", "NAME", "use the settings of this channel of type speech"),
+        Opt::valued("sound", "NAME", ValueKind::Words(&SOUNDS), "play this sound first"),
+        Opt::flag("test", "say one sentence by each voice, and print the result of each")
+            .conflicts(&["sound", "dry-run"]),
+        Opt::flag("dry-run", "say nothing; print what would be said, and how").short('n'),
+    ],
+    takes_operands: true,
+    notes: "
+environment: DLQ_CONFIG, ELEVENLABS_API_KEY, XDG_CACHE_HOME, PATH
+See dlq-say(1), dlq-config(5).
+",
+};
+
+/// The names of sounds.
+const SOUNDS: [&str; Sound::ALL.len()] = {
+    let mut names = [""; Sound::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Sound::ALL[at].as_str();
+        at += 1;
+    }
+    names
 };
 
 #[cfg(test)]

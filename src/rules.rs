@@ -7,10 +7,13 @@
 //! - [`investigation`]: which incident is investigated, when, and for how much money.
 //! - [`agent`]: how the agent is prompted and invoked, and what its output means.
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
+//! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
+//! - [`speech`]: which sentence an event is spoken in, by which voice and player.
 //! - [`view`]: what `dlq-status` shows.
 //! - [`report`]: what the reports of triage and verdict share.
 //! - [`loss_text`]: in which words a loss is announced.
+//! - [`working_time`]: which times of the week are working or quiet hours.
 //! - [`aws_command`]: which commands people are told to run, in the right account.
 //!
 //! Never: files, network, clock, environment or threads. `tests/it/tidy/imports.rs` reads the
@@ -19,11 +22,14 @@
 pub mod agent;
 pub mod aws_command;
 pub mod evidence;
+pub mod http;
 pub mod investigation;
 pub mod loss_text;
 pub mod notification;
 pub mod queue;
 pub mod report;
+pub mod speech;
 pub mod triage;
 pub mod verdict;
 pub mod view;
+pub mod working_time;

@@ -32,6 +32,12 @@ impl Timestamp {
         })
     }
 
+    /// Reads the date of an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let parsed = DateTime::parse_from_rfc2822(text).ok()?;
+        Some(Timestamp(parsed.timestamp_millis()))
+    }
+
     /// Returns the time since `earlier`; zero after the clock has stepped back.
     pub fn since(self, earlier: Timestamp) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);

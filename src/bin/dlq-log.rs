@@ -14,7 +14,7 @@ use dlq::journal::print::{Form, JournalIncidents, POLL_INTERVAL, print};
 use dlq::log;
 use dlq::programs::LOG;
 use dlq::rules::investigation::lookup::no_such_id;
-use dlq::rules::notification::sent_log::SentLog;
+use dlq::rules::notification::notices::Notices;
 use dlq::rules::view::page::PageStyle;
 use dlq::rules::view::story::{JournalText, Story};
 use dlq::store::Store;
@@ -56,11 +56,11 @@ fn form(given: &Given, env: &Env, filter: &LogFilter, store: &Store, aws: &Aws) 
     let is_chosen = given.has("verbose") || filter.has_types();
     match (filter.has_incident(), is_chosen) {
         (true, false) => {
-            let sent = store.read::<SentLog>(&Keys::all()).unwrap_or_else(|error| {
+            let sent = store.read::<Notices>(&Keys::all()).unwrap_or_else(|error| {
                 log::warn(&error.to_string());
-                SentLog::default()
+                Notices::default()
             });
-            Form::Story(Story::new(style, sent, aws.has_scopes()))
+            Form::Story(Box::new(Story::new(style, sent, aws.has_scopes())))
         }
         (_, true) => Form::Text(JournalText::new(style, Severity::Debug, aws.seen_scopes())),
         _ => Form::Text(JournalText::new(style, Severity::Info, aws.seen_scopes())),

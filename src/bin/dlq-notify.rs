@@ -1,15 +1,20 @@
 //! dlq-notify - passes every line on, and notifies people of the events that matter
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use dlq::args::{Color, Given};
 use dlq::edge::notify;
 use dlq::edge::notify::dispatcher::Dispatcher;
+use dlq::edge::notify::explain::explain_event;
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::NOTIFY;
 use dlq::tool::{self, ExitOutcome};
-use dlq::wire::{self, Input, Output};
+use dlq::wire::{self, Input, Output, StreamFilter};
+
+/// The time for deliveries after the end of the input.
+const DRAIN: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     tool::main(&NOTIFY, run)
@@ -19,11 +24,29 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
     let color = Color::given(given).is_wanted(&env, log::stderr_is_terminal());
     if let Some(name) = given.text("test-channel") {
-        return notify::test_channel(&settings.notifications, &name, color)
-            .map(|()| ExitOutcome::Done);
+        return notify::test_channel(&settings, &env, &name, color).map(|()| ExitOutcome::Done);
     }
-    let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color)?;
+    if let Some(id) = given.text("explain") {
+        wire::print(explain_event(&settings, &env, &id)?.as_bytes())?;
+        return Ok(ExitOutcome::Done);
+    }
+    let drain = given.span("drain").unwrap_or(DRAIN);
+    let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color, drain)?;
+    if given.has("check-heartbeat") {
+        return check_heartbeat(&mut dispatcher);
+    }
     let hidden = wire::stdout_is_terminal() && !given.has("json");
     let mut out = if hidden { Output::hidden() } else { Output::new() };
     wire::run_filter(&mut Input::stdin(), &mut out, &mut dispatcher).map(ExitOutcome::from_failed)
+}
+
+/// Notifies people when no round has finished in time.
+fn check_heartbeat(dispatcher: &mut Dispatcher) -> Result<ExitOutcome, Error> {
+    let mut out = Output::new();
+    if !dispatcher.check_heartbeat(&mut out)? {
+        return Err(Error::Failed("no round of dlq-poll is on record yet".into()));
+    }
+    let failed = dispatcher.finish(&mut out)?;
+    out.flush()?;
+    Ok(ExitOutcome::from_failed(failed))
 }

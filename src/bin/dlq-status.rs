@@ -1,8 +1,9 @@
-//! dlq-status - shows incidents, investigations and their cost, once; starts nothing
+//! dlq-status - shows incidents, investigations and their cost, and records what people say about them
 
 use std::process::ExitCode;
 
 use dlq::args::{Color, Given};
+use dlq::edge::statement::{self, Statement};
 use dlq::edge::status::look;
 use dlq::error::Error;
 use dlq::log::{self, Level};
@@ -19,6 +20,11 @@ fn main() -> ExitCode {
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
+    if let Some(statement) = Statement::from_given(given)? {
+        let line = statement::record(&settings, &env, &statement)?;
+        wire::print(&line)?;
+        return Ok(ExitOutcome::Done);
+    }
     let store = tool::store(&settings, &env, false)?;
     let missing = !store.dir().is_dir();
     let view = look(&store, &settings.auto_investigation.limits());

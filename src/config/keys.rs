@@ -6,6 +6,7 @@
 
 use super::valid::{http_host, loopback};
 use super::value::{ConfigError, Field, Result};
+use super::yaml::Value;
 
 /// Path, trust and default of a key.
 pub(super) struct KeySpec {
@@ -71,6 +72,10 @@ impl Trust {
             Trust::Anyone => Ok(()),
             Trust::OffOnly(_) if field.is_off() => Ok(()),
             Trust::Owner(what) | Trust::OffOnly(what) => Err(field.untrusted(what)),
+            // A reference to a secret that may name any server.
+            Trust::Loopback if matches!(field.node.value, Value::Map(_)) => {
+                Err(field.untrusted("name a server on another machine"))
+            }
             Trust::Loopback => match field.text().ok().as_deref().and_then(http_host) {
                 Some(host) if !loopback(host) => {
                     Err(field.untrusted("name a server on another machine"))

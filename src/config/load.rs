@@ -76,6 +76,15 @@ pub fn state_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
     std::path::absolute(&dir).map_err(|error| Error::file("locate", &dir, &error))
 }
 
+/// Returns the folder for files that can be made again: `$XDG_CACHE_HOME/dlq`, else `~/.cache/dlq`,
+/// else a folder in that for state.
+pub fn cache_dir(settings: &Settings, env: &Env) -> Result<PathBuf, Error> {
+    match base(env, "XDG_CACHE_HOME", ".cache") {
+        Some(dir) => Ok(dir.join("dlq")),
+        None => state_dir(settings, env).map(|dir| dir.join("cache")),
+    }
+}
+
 /// Returns the sentence about the configuration in force and where it comes from; `options` are
 /// those that override settings.
 pub fn in_force(settings: &Settings, env: &Env, options: &[String]) -> String {

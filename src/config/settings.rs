@@ -6,6 +6,7 @@
 mod evidence;
 mod investigation;
 mod notifications;
+mod speech;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,11 +23,11 @@ pub use crate::rules::queue::redrive_graph::Discover;
 use super::keys::KeySpec;
 use super::keys::Trust::{Anyone, Loopback, NoCommand, Owner};
 use super::keys::{Setter, read_entry, section};
-use super::secret::Secret;
 use super::valid;
 use crate::glob::GlobList;
 use crate::journal::rotation::Rotation;
 use crate::rules::notification::scope::SeenScopes;
+use crate::secret::Secret;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,7 +71,13 @@ pub(super) fn specs() -> Vec<&'static KeySpec> {
     specs.extend(investigation::QUEUE_LOGS.iter().map(|key| &key.spec));
     specs.extend(investigation::COMMAND.iter().map(|key| &key.spec));
     specs.extend(notifications::CHANNEL.iter().map(|key| &key.spec));
+    specs.extend(speech::SPEECH.iter().map(|key| &key.spec));
+    specs.extend(speech::VOICE_SETTINGS.iter().map(|key| &key.spec));
+    specs.extend(notifications::CONNECTION.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));
+    specs.extend(notifications::ROUTE_POLICY.iter().map(|key| &key.spec));
+    specs.extend(notifications::ESCALATION.iter().map(|key| &key.spec));
+    specs.extend(notifications::QUIET.iter().map(|key| &key.spec));
     specs
 }
 

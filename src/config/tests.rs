@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::settings::{Discover, Level, LogFormat, Severity};
 use super::*;
 use crate::glob::GlobList;
+use crate::rules::notification::connection::ChannelUrl;
 
 /// The configuration of the system that this one succeeds.
 const OLDER_SYSTEM: &str = r#"
@@ -127,14 +128,92 @@ fn routes_keep_their_order_and_need_known_channels() {
         ),
         ("notifications: {routes: [{type: x}]}", "'channels' is missing: Channels that get"),
         (
-            "notifications: {channels: {a: {}}}",
-            "'type' is missing: Type of the channel: console or",
+            "notifications: {channels: {a: {type: desktop, voice: x}}}",
+            "no such key; one of type speech has",
         ),
-        ("notifications: {channels: {a: {type: slack}}}", "expected console or desktop"),
+        ("notifications: {channels: {a: {type: speech, engine: elevenlabs}}}", "needs 'voice'"),
+        ("notifications: {channels: {a: {type: speech, voice: ../x}}}", "the id of a voice"),
+        ("notifications: {channels: {a: {type: speech, format: pcm_16000}}}", "mp3_, wav_ or"),
+        ("notifications: {channels: {a: {type: speech, api_key: x}}}", "cannot be in the file"),
+        ("notifications: {channels: {a: {type: speech, volume: 101}}}", "from 0 to 100"),
+        (
+            "notifications: {channels: {a: {type: speech, settings: {speed: 9}}}}",
+            "from 0.5 to 2, found 9",
+        ),
+        (
+            "notifications: {channels: {a: {type: speech, base_url: 'http://evil.example'}}}",
+            "only https is used",
+        ),
+        ("notifications: {channels: {a: {}}}", "'type' is missing: Type of the channel: console, "),
+        (
+            "notifications: {channels: {a: {type: slak}}}",
+            "expected console, desktop, speech, slack, ",
+        ),
     ];
     for (text, expected) in cases {
         assert!(refusal(text).contains(expected), "{text}: {}", refusal(text));
     }
+}
+
+#[test]
+fn channel_has_the_keys_of_its_type() {
+    let channel = |text: &str| format!("notifications: {{channels: {{a: {{{text}}}}}}}");
+    let good = [
+        "type: slack, token: {env: T}, channel: '#ops', rate: 30/m, endpoint: 'http://localhost:1'",
+        "type: slack, url: {file: /run/hook}",
+        "type: webhook, url: 'https://example.org/hook', secret: {env: S}",
+        "type: webhook, url: {env: HOOK}, rate: 1000/s",
+        "type: pagerduty, key: {env: K}, endpoint: 'https://events.eu.pagerduty.com'",
+        "type: exec, command: [apprise, --config, /etc/apprise], rate: 1/s",
+        "type: desktop, rate: 2/s",
+        "type: speech, engine: elevenlabs, voice: v-1, api_key: {file: /k}, settings: {speed: 1.1}",
+    ];
+    for text in good {
+        assert!(read(&channel(text)).is_ok(), "{text}: {}", refusal(&channel(text)));
+    }
+    let bad = [
+        ("type: slack", "needs 'token' and 'channel', or the 'url' of a webhook"),
+        ("type: slack, channel: a", "needs 'token' and 'channel', or the 'url' of a webhook"),
+        ("type: slack, token: {env: T}", "with a token needs 'channel'"),
+        ("type: slack, url: {env: T}, channel: a", "not both"),
+        ("type: slack, url: {env: T}, token: {env: T}", "not both"),
+        ("type: slack, token: {env: T}, channel: 'a b'", "1 to 80 bytes without blanks"),
+        ("type: slack, url: 'https://hooks.example/hunter2'", "a secret cannot be in the file"),
+        ("type: slack, token: hunter2, channel: a", "a secret cannot be in the file"),
+        ("type: pagerduty, key: hunter2", "a secret cannot be in the file"),
+        ("type: webhook, secret: {env: S}", "a channel of type webhook needs 'url'"),
+        ("type: webhook, url: 'http://example.org'", "only https is used, except on this machine"),
+        ("type: webhook, url: 'https://me:hunter2@example.org'", "a user or a password"),
+        ("type: webhook, url: [a]", "give it as {env: NAME}"),
+        ("type: pagerduty", "a channel of type pagerduty needs 'key'"),
+        ("type: pagerduty, key: {env: K}, endpoint: 'http://example.org'", "only https is used"),
+        ("type: exec", "a channel of type exec needs 'command'"),
+        ("type: exec, command: []", "a command needs a program"),
+        ("type: exec, command: [./notify]", "depends on the current folder"),
+        ("type: exec, command: notify", "expected a list"),
+        ("type: exec, command: [a], rate: 0/s", "a rate such as 1/s, 30/m or 100/h"),
+        ("type: exec, command: [a], rate: 5", "a rate such as 1/s, 30/m or 100/h"),
+        (
+            "type: console, token: {env: T}",
+            "'notifications.channels.a.token': a channel of type console has no such key; one of \
+             type slack has",
+        ),
+        ("command: [a], type: desktop", "one of type exec has"),
+        ("type: pagerduty, url: hunter2", "one of type slack or webhook has"),
+        ("type: console, rate: 1/s", "desktop, speech, slack, webhook, pagerduty or exec has"),
+        ("type: webhook, ulr: 'https://example.org'", "did you mean"),
+    ];
+    for (text, expected) in bad {
+        let sentence = refusal(&channel(text));
+        assert!(sentence.contains(expected), "{text}: {sentence}");
+        assert!(!sentence.contains("hunter2"), "{text}: {sentence}");
+    }
+    let env = Env::from_pairs([("HOME", "/h")]);
+    let text = channel("type: slack, url: {file: ~/hook}");
+    let mut settings = read(&text).unwrap();
+    overlay(&mut settings, &env).unwrap();
+    let expected = ChannelUrl::Secret(Secret::File("/h/hook".into()));
+    assert_eq!(settings.notifications.channels[0].connection.url, Some(expected));
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub fn http_host(url: &str) -> Option<&str> {
 }
 
 /// Whether a host, with or without a port, is this machine by its name.
-pub(super) fn loopback(host: &str) -> bool {
+pub fn loopback(host: &str) -> bool {
     let is_port = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| {
         let rest = host.strip_prefix(name);

@@ -65,7 +65,7 @@ impl<'a> Field<'a> {
         ConfigError { line, text: format!("'{}': {}", safe(&self.path), text.into()) }
     }
 
-    fn expected(&self, what: &str) -> ConfigError {
+    pub fn expected(&self, what: &str) -> ConfigError {
         let found = match &self.node.value {
             Value::Flag(flag) => format!("{flag}"),
             Value::Whole(number) => format!("{number}"),

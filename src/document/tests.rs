@@ -5,7 +5,7 @@ use super::*;
 use crate::rules::evidence::peek_limit::Peeks;
 use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::document::Sessions;
-use crate::rules::notification::sent_log::SentLog;
+use crate::rules::notification::notices::Notices;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document::Watched;
 
@@ -197,7 +197,7 @@ fn documents_are_equal_after_load_split_and_join() {
     check::<DiscoveryDoc>();
     check::<Sessions>();
     check::<Budget>();
-    check::<SentLog>();
+    check::<Notices>();
     check::<Peeks>();
 }
 

@@ -17,7 +17,6 @@ mod error;
 mod http;
 mod list;
 mod profiles;
-mod proxy;
 mod rate_limit;
 mod read;
 mod receive;
@@ -41,7 +40,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use self::client::{Clients, Priority, ScopeClient};
-use self::proxy::Proxies;
+use super::proxy::Proxies;
 use crate::config::Monitoring;
 use crate::error::{Error, io_cause};
 use crate::event::Queue;

@@ -1,19 +1,27 @@
 //! Runs a command for its output: no shell, no input, a deadline, and a limit on the output.
 //!
-//! Processes that the command starts end with it, unless they leave its process group.
+//! Processes that the command starts end with it, unless they leave its process group. Those of
+//! [`run_notifier`] end also then, where the system lets their environment be read.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use super::process;
 use crate::clock;
 use crate::store::{self, BlockingWait};
 
 /// Bytes of standard error that are kept.
 const ERRORS_MAX: u64 = 4096;
+
+/// The variable that marks the processes of a notifier.
+const NOTIFIER_RUN: &str = "DLQ_NOTICE_RUN";
+/// The time to wait for the end of the output of a command that has ended.
+const PIPE_CLOSE: Duration = Duration::from_millis(500);
 
 /// The result of a command.
 #[derive(Debug)]
@@ -63,6 +71,42 @@ pub fn run(
     // A process that the command has left running may hold the pipe open: do not wait for it.
     let errors = errors.and_then(|errors| store::receive(&errors, Duration::from_secs(1)).ok());
     Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
+}
+
+/// Runs a command that delivers a notice: `input` is its standard input, `variables` are added to the
+/// inherited environment, and the beginning of its output is kept. At the deadline its whole process
+/// tree is killed. What it leaves running when it ends by itself is its own matter.
+pub fn run_notifier(
+    argv: &[String],
+    variables: &[(&str, String)],
+    input: Vec<u8>,
+    deadline: Duration,
+) -> io::Result<CommandResult> {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let run = format!("{}.{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+    let mut command = Command::new(program);
+    command.args(arguments).process_group(0);
+    command.envs(variables.iter().map(|(name, value)| (name, value))).env(NOTIFIER_RUN, &run);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let until = clock::tick() + deadline;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that does not read must not stop us.
+        std::thread::spawn(move || stdin.write_all(&input));
+    }
+    let output = child.stdout.take().map(|pipe| read(pipe, ERRORS_MAX, true));
+    let errors = child.stderr.take().map(|pipe| read(pipe, ERRORS_MAX, true));
+    let status = wait(&mut child, until);
+    if status.is_none() {
+        process::kill_marked(&format!("{NOTIFIER_RUN}={run}"));
+        stop(&mut child);
+    }
+    // What the command has left running may hold the pipes open.
+    let kept = |pipe: Option<Receiver<Vec<u8>>>| {
+        pipe.and_then(|pipe| store::receive(&pipe, PIPE_CLOSE).ok()).unwrap_or_default()
+    };
+    Ok(CommandResult { output: kept(output), more: false, errors: kept(errors), status })
 }
 
 /// Reads up to `max` bytes in a thread, which may outlive the deadline until the pipe closes. `drain`
@@ -148,6 +192,42 @@ mod tests {
             std::thread::sleep(Duration::from_millis(10));
         }
         std::fs::remove_file(&mark).unwrap();
+    }
+
+    /// The deadline ends processes that have left the group and the session, and whose parent has died.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn notifier_that_leaves_its_session_is_killed_at_the_deadline() {
+        let mark = std::env::temp_dir().join(format!("dlq-notifier-{}", std::process::id()));
+        let script = format!(
+            "(setsid sh -c 'sleep 2; echo x >{}' & ) ; setsid sleep 600 & exec sleep 600",
+            mark.display()
+        );
+        let argv = ["sh", "-c", &script].map(str::to_owned);
+        let ran = run_notifier(&argv, &[], Vec::new(), Duration::from_millis(500)).unwrap();
+        assert!(ran.status.is_none());
+        std::thread::sleep(Duration::from_millis(2500));
+        assert!(!mark.exists(), "a process lived on");
+    }
+
+    #[test]
+    fn notifier_gets_input_and_variables_and_may_leave_a_process() {
+        let notifier = |script: &str, input: Vec<u8>| {
+            let argv = ["sh", "-c", script].map(str::to_owned);
+            let variables = [("DLQ_NOTICE_TITLE", "a\nb".to_owned())];
+            run_notifier(&argv, &variables, input, Duration::from_secs(10)).unwrap()
+        };
+        let ran =
+            notifier("cat; printf %s \"$DLQ_NOTICE_TITLE\"; echo e >&2; exit 3", b"{}\n".into());
+        assert_eq!((ran.output.as_slice(), ran.errors.as_slice()), (&b"{}\na\nb"[..], &b"e\n"[..]));
+        assert_eq!(ran.status.unwrap().code(), Some(3));
+        // More input than a pipe holds, to a command that does not read it.
+        let begun = clock::tick();
+        let ran = notifier("sleep 5 & exit 0", vec![b'x'; 1 << 20]);
+        assert!(ran.status.unwrap().success() && begun.elapsed() < Duration::from_secs(4));
+        let missing = ["/no/such/program".to_owned()];
+        let error = run_notifier(&missing, &[], Vec::new(), Duration::from_secs(1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

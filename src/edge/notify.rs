@@ -1,23 +1,101 @@
 //! Notification channels, one a file, and the dispatcher that sends to them.
 
+pub mod attempt;
 pub mod console;
 pub mod desktop;
 pub mod dispatcher;
+pub mod drain;
+pub mod exec;
+pub mod explain;
+pub mod lines;
+pub mod outbox;
+pub mod pagerduty;
+pub mod records;
+pub mod slack;
+pub mod speech;
+pub mod webhook;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::{ChannelKind, Notifications};
+use crate::config::{Channel, ChannelKind, Env, Origin, Settings};
+use crate::edge::http::{self, Client, Method, Request};
 use crate::error::Error;
-use crate::event::Severity;
+use crate::event::{Severity, fresh_id};
+use crate::rules::http::{HttpAnswer, RequestError};
+use crate::rules::notification::delivery::{Action, Delivery, Outcome};
 use crate::rules::notification::message::Notice;
-use crate::store::{self, BlockingWait};
-use crate::text::unknown;
-use desktop::Desktop;
+use crate::secret::{Secret, SecretValue};
+use crate::text::{safe, shorten, unknown};
+use crate::time::show_span;
+
+/// The bytes of an answer that are read. Slack answers with the message.
+const ANSWER_MAX: u64 = 256 << 10;
+/// The time for a test notice.
+const TEST_DEADLINE: Duration = Duration::from_secs(15);
+/// The longest line of a command that is shown, in characters.
+const LINE_MAX: usize = 200;
+
+/// A channel that is ready to deliver; threads can share it. Each delivery is one attempt.
+pub enum ChannelSender {
+    /// Standard error, with or without colours.
+    Console(bool),
+    Desktop(desktop::Desktop),
+    Speech(speech::Speech),
+    Slack(slack::Slack),
+    Webhook(webhook::Webhook),
+    PagerDuty(pagerduty::PagerDuty),
+    Exec(exec::Exec),
+}
+
+impl ChannelSender {
+    /// Fetches the secrets of a channel, which can take seconds where a command has them. `origin` is
+    /// that of the configuration.
+    pub fn new(
+        channel: &Channel,
+        origin: &Origin,
+        env: &Env,
+        http: &Arc<Client>,
+        color: bool,
+    ) -> Result<Self, Error> {
+        Ok(match channel.kind {
+            ChannelKind::Speech => ChannelSender::Speech(speech::Speech::new(channel, origin)?),
+            ChannelKind::Console => ChannelSender::Console(color),
+            ChannelKind::Desktop => ChannelSender::Desktop(desktop::Desktop::default()),
+            ChannelKind::Slack => ChannelSender::Slack(slack::Slack::new(channel, env, http)?),
+            ChannelKind::Webhook => {
+                ChannelSender::Webhook(webhook::Webhook::new(channel, env, http)?)
+            }
+            ChannelKind::PagerDuty => {
+                ChannelSender::PagerDuty(pagerduty::PagerDuty::new(channel, env, http)?)
+            }
+            ChannelKind::Exec => ChannelSender::Exec(exec::Exec::new(channel, env)?),
+        })
+    }
+
+    /// Delivers a notice; blocks, up to the deadline. Speech takes the time that it needs.
+    pub fn deliver(&self, delivery: &Delivery, deadline: Duration) -> Outcome {
+        match self {
+            ChannelSender::Console(color) => {
+                console::show(&delivery.notice, *color);
+                Outcome::Delivered { handle: None }
+            }
+            ChannelSender::Desktop(sender) => sender.deliver(delivery, deadline),
+            ChannelSender::Speech(sender) => {
+                sender.deliver(delivery, deadline.max(speech::DEADLINE))
+            }
+            ChannelSender::Slack(sender) => sender.deliver(delivery, deadline),
+            ChannelSender::Webhook(sender) => sender.deliver(delivery, deadline),
+            ChannelSender::PagerDuty(sender) => sender.deliver(delivery, deadline),
+            ChannelSender::Exec(sender) => sender.deliver(delivery, deadline),
+        }
+    }
+}
 
 /// Sends one test notice through the channel of that name, and waits for the result.
-pub fn test_channel(notifications: &Notifications, name: &str, color: bool) -> Result<(), Error> {
-    let channels = &notifications.channels;
+pub fn test_channel(settings: &Settings, env: &Env, name: &str, color: bool) -> Result<(), Error> {
+    let channels = &settings.notifications.channels;
     let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
         let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
         return Err(Error::wrong(format!(
@@ -25,19 +103,98 @@ pub fn test_channel(notifications: &Notifications, name: &str, color: bool) -> R
             unknown("channel", name, &names)
         )));
     };
+    let http = Arc::new(Client::new(env)?);
+    let sender = ChannelSender::new(channel, &settings.origin, env, &http, color)?;
+    let now = clock::now();
     let next = format!("channel '{name}' works");
-    let notice = Notice::plain(Severity::Info, "dlq-tools", "a test notice", &next, clock::now());
-    if channel.kind == ChannelKind::Console {
-        console::show(&notice, color);
-        return Ok(());
+    let delivery = Delivery {
+        id: fresh_id(now, &std::process::id().to_string()),
+        action: Action::Trigger,
+        incident: None,
+        event: None,
+        notice: Notice::plain(Severity::Info, "dlq-tools", "a test notice", &next, now),
+        handle: None,
+        at: now,
+    };
+    let mut outcome = sender.deliver(&delivery, TEST_DEADLINE);
+    if channel.kind == ChannelKind::PagerDuty && matches!(outcome, Outcome::Delivered { .. }) {
+        // Nobody has to close the alert of a test.
+        let resolve = Delivery { action: Action::Resolve, ..delivery };
+        outcome = sender.deliver(&resolve, TEST_DEADLINE);
     }
-    let mut desktop = Desktop::default();
-    desktop.push(notice, ());
-    let mut results = desktop.poll_children();
-    while desktop.is_busy() {
-        store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(5));
-        results.extend(desktop.poll_children());
+    match outcome {
+        Outcome::Delivered { .. } => Ok(()),
+        Outcome::Later { cause, after, unknown } => {
+            let again = after.map(|after| format!("; try again in {}", show_span(after)));
+            let arrived = if unknown { "; it may have arrived" } else { "" };
+            let cause = format!("{cause}{arrived}{}", again.unwrap_or_default());
+            Err(Error::failed("notify channel", name, cause))
+        }
+        Outcome::Refused { cause } | Outcome::Gone { cause } => {
+            Err(Error::failed("notify channel", name, cause))
+        }
     }
-    let failed = |error| Error::failed("notify channel", name, error);
-    results.into_iter().try_for_each(|one| one.result.map_err(failed))
+}
+
+/// A URL that notices are posted to, which may be a secret.
+struct Endpoint {
+    http: Arc<Client>,
+    url: SecretValue,
+}
+
+impl Endpoint {
+    /// Refuses a URL that no notice can be sent to.
+    fn new(channel: &Channel, http: &Arc<Client>, url: SecretValue) -> Result<Self, Error> {
+        http::check(url.expose()).map_err(|why| unusable(channel, &why))?;
+        Ok(Endpoint { http: http.clone(), url })
+    }
+
+    /// Posts JSON to a path below the URL.
+    fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        deadline: Duration,
+    ) -> Result<HttpAnswer, RequestError> {
+        let url = format!("{}{path}", self.url.expose());
+        let mut all = vec![("content-type", "application/json; charset=utf-8")];
+        all.extend(headers);
+        self.http.send(&Request {
+            method: Method::Post,
+            url: &url,
+            headers: &all,
+            body,
+            deadline,
+            answer_max: ANSWER_MAX,
+        })
+    }
+}
+
+/// Fetches a secret of a channel.
+fn secret(channel: &Channel, key: &str, secret: &Secret, env: &Env) -> Result<SecretValue, Error> {
+    let named = |cause: String| format!("channel '{}': {key}: {cause}", safe(&channel.name));
+    secret.resolve(env).map_err(|error| match error {
+        Error::Wrong(cause) => Error::Wrong(named(cause)),
+        Error::Failed(cause) => Error::Failed(named(cause)),
+        other => other,
+    })
+}
+
+/// Returns the error of a channel whose configuration no attempt can use.
+fn unusable(channel: &Channel, why: &str) -> Error {
+    Error::wrong(format!("channel '{}' cannot be used: {why}", safe(&channel.name)))
+}
+
+/// Returns the outcome of a command that was killed at its deadline.
+fn unanswered(deadline: Duration) -> Outcome {
+    let cause = format!("no answer within {}", show_span(deadline));
+    Outcome::Later { cause, after: None, unknown: true }
+}
+
+/// Returns the first line that a command wrote, safe and short.
+fn first_line(output: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(output);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(shorten(&safe(line), LINE_MAX).into_owned())
 }

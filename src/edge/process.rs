@@ -200,6 +200,36 @@ pub fn kill(pids: &[i32]) {
     send(pids, Signal::KILL);
 }
 
+/// Kills the processes whose environment has this pair, `NAME=value`, also those that have left the
+/// process group and the session of their parent. Returns whether none is left. Environments are
+/// read from /proc; elsewhere no process is found.
+pub fn kill_marked(pair: &str) -> bool {
+    let deadline = clock::tick() + KILL_TIMEOUT;
+    loop {
+        let found: Vec<i32> = pids().into_iter().filter(|pid| has_variable(*pid, pair)).collect();
+        if found.is_empty() {
+            return true;
+        }
+        send(&found, Signal::KILL);
+        if clock::tick() >= deadline {
+            return false;
+        }
+        store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(5));
+    }
+}
+
+/// Returns the ids in /proc.
+fn pids() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Returns whether the environment of a process has the pair. That of a zombie is empty.
+fn has_variable(pid: i32, pair: &str) -> bool {
+    let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environ.split(|byte| *byte == 0).any(|one| one == pair.as_bytes())
+}
+
 fn send(pids: &[i32], signal: Signal) {
     for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
         // The process may have ended by itself.
@@ -212,23 +242,18 @@ fn send(pids: &[i32], signal: Signal) {
 fn table(folder: &Path) -> Vec<ProcessRow> {
     let marker = format!("{MARKER}={}", folder.display());
     let log = folder.join("stderr.log");
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid: i32| {
+    let rows = pids().into_iter().filter_map(|pid| {
         // "PID (NAME) STATE PPID PGRP SESSION …": the name may hold anything, also a parenthesis.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
         let state = fields.next()?;
         let parent = fields.next()?.parse().ok()?;
         let group = fields.nth(1)?.parse().ok()?;
-        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let marked = environ.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes())
+        let marked = has_variable(pid, &marker)
             || std::fs::read_link(format!("/proc/{pid}/fd/2")).is_ok_and(|file| file == log);
         (!matches!(state, "Z" | "X")).then_some(ProcessRow { pid, parent, group, marked })
-    })
-    .collect()
+    });
+    rows.collect()
 }
 
 /// Lists every process that is not a zombie. Environments cannot be read here: descent and the

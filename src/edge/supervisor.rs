@@ -63,7 +63,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use self::agent::{AgentRun, PreparedAgent, follow_agent, prepare_agent, start_agent};
-use self::check_verdict::{Outcome, read_outcome};
+use self::check_verdict::{CheckOutcome, read_outcome};
 use self::context::SessionContext;
 use self::environment::Variables;
 use self::evidence::EvidenceSummary;
@@ -235,10 +235,10 @@ fn conclude(
     };
     let bundle = evidence.bundle.as_deref();
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
-        Ok(Outcome::Checked(verdict)) => {
+        Ok(CheckOutcome::Checked(verdict)) => {
             finish::emit_checked(context, &check.verify(*verdict), cost)
         }
-        Ok(Outcome::Stated(stated)) => {
+        Ok(CheckOutcome::Stated(stated)) => {
             // The patch is saved; the result of another agent is not checked.
             let _ = check.save_changes();
             finish::emit_stated(context, stated, cost)

@@ -464,6 +464,55 @@ payloads! {
         attempts: u64,
         error: String,
     }
+
+    /// A notice waits for the end of quiet hours, of a silence or of an acknowledgement.
+    NoticeHeld = "notice.held" Debug by Notify {
+        channel: String,
+        /// The id of the event of the notice.
+        event: String,
+        /// `quiet_hours`, `silence` or `ack`.
+        reason: String,
+        until: Timestamp,
+    }
+
+    /// A notice was not acknowledged in time, and another channel is told.
+    NoticeEscalated = "notice.escalated" Warn by Notify {
+        /// The channel that is told.
+        channel: String,
+        /// The id of the event of the notice.
+        event: String,
+    }
+
+    /// A person takes care of an incident or a pull request.
+    NoticeAcked = "notice.acked" Info by Status {
+        /// The id of the incident, or `owner/repo#12`.
+        key: String,
+        /// The end of the acknowledgement; null when it was taken back.
+        until: Option<Timestamp>,
+    }
+
+    /// Notices about some queues are held back for a time.
+    NoticeSilenced = "notice.silenced" Info by Status {
+        /// The pattern of their names.
+        glob: String,
+        /// The end of the silence; null when it was taken back.
+        until: Option<Timestamp>,
+        reason: Option<String>,
+    }
+
+    /// No round has finished for a time in which several should have.
+    PollMissing = "poll.missing" Error by Notify {
+        /// The end of the last round.
+        last: Timestamp,
+        /// The usual time from one round to the next, in seconds.
+        interval_s: u64,
+    }
+
+    /// Rounds finish again.
+    PollResumed = "poll.resumed" Info by Notify {
+        /// The end of the last round before the gap.
+        last: Timestamp,
+    }
 }
 
 impl QueueExpiring {

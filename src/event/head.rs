@@ -7,7 +7,11 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny};
 
 use super::{Severity, Type};
+use crate::text::shorten;
 use crate::time::Timestamp;
+
+/// The longest text of a head that is kept without its payload, in characters.
+const TEXT_MAX: usize = 500;
 
 /// The envelope of an event.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
@@ -62,6 +66,28 @@ impl Head<'_> {
     /// Returns the severity, which is INFO for an event without one.
     pub fn severity(&self) -> Severity {
         self.severity.as_deref().and_then(Severity::parse).unwrap_or(Severity::Info)
+    }
+}
+
+impl Head<'_> {
+    /// Returns a line with the head alone, for an event that is too long to keep.
+    pub fn without_payload(&self) -> String {
+        let mut line = serde_json::json!({
+            "specversion": "1.0",
+            "id": shorten(&self.id, TEXT_MAX),
+            "source": shorten(&self.source, TEXT_MAX),
+            "type": shorten(&self.kind, TEXT_MAX),
+            "severitytext": self.severity(),
+            "data": {},
+        });
+        let texts =
+            [("time", &self.time), ("subject", &self.subject), ("incident", &self.incident)];
+        for (key, text) in texts {
+            if let Some(text) = text {
+                line[key] = shorten(text, TEXT_MAX).into();
+            }
+        }
+        line.to_string()
     }
 }
 

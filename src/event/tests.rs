@@ -140,7 +140,7 @@ fn event_types_have_one_emitter() {
     assert_eq!(ToolName::Log.emits(), []);
     let all: usize = ToolName::ALL.map(|tool| tool.emits().len()).iter().sum();
     assert_eq!(all, Type::ALL.len());
-    assert_eq!(line_schema(ToolName::Status)["not"], serde_json::json!({}));
+    assert_eq!(line_schema(ToolName::Log)["not"], serde_json::json!({}));
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub enum Form {
     /// The lines, byte for byte.
     Lines,
     Text(JournalText),
-    Story(Story),
+    Story(Box<Story>),
 }
 
 impl Form {

@@ -1,7 +1,28 @@
-//! Notifications: the channels of an event, the text of a notice, and the log of sent notices.
+//! Notifications: the channels of an event, when and how often people are told, the text of a notice,
+//! and what was told. One stage a file, in the order of [`judge`] and [`plan`].
 
+pub mod ack;
+pub mod answer;
+pub mod connection;
+pub mod decision;
+pub mod delivery;
+pub mod escalate;
+pub mod explain;
+pub mod facts;
+pub mod group;
+pub mod heartbeat;
+pub mod inhibit;
+pub mod judge;
 pub mod message;
+pub mod notice_key;
+pub mod notices;
+pub mod outbox;
+pub mod payload;
+pub mod plan;
 pub mod policy;
+pub mod quiet;
+pub mod repeat;
 pub mod route;
 pub mod scope;
-pub mod sent_log;
+pub mod silence;
+pub mod topic;

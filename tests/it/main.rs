@@ -7,6 +7,7 @@
 mod claude;
 mod feature_switches;
 mod golden;
+mod http;
 mod investigate;
 mod log;
 mod manual;
@@ -18,6 +19,7 @@ mod pipeline;
 mod poll;
 #[cfg(feature = "aws")]
 mod readme;
+mod say;
 mod status;
 mod store;
 mod support;

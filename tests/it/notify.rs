@@ -1,6 +1,9 @@
 //! `dlq-notify`: the filter and its channels.
 
+mod channels;
 #[cfg(feature = "aws")]
 mod commands;
 mod desktop;
 mod filter;
+mod judges;
+mod outbox;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::{REPOSITORY, Settings};
 use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, OffOnly, Owner};
 use crate::config::keys::{read_entry, section};
-use crate::config::secret::Secret;
 use crate::config::valid;
 use crate::config::value::{Field, Result};
 use crate::config::yaml::Value;
@@ -18,6 +17,7 @@ use crate::money::Usd;
 use crate::rules::agent::subagent::is_model;
 use crate::rules::evidence::logs::{LogSource, query};
 use crate::rules::investigation::budget::{BudgetLimits, NEAR_LOSS};
+use crate::secret::Secret;
 use crate::text::{safe, shorten};
 
 const MODEL: &str = "the name of a model such as claude-sonnet-5-5";

@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 24] = [
+const GUARDED: [(&str, &str); 36] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -232,6 +232,15 @@ const GUARDED: [(&str, &str); 24] = [
     ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example?@localhost'}"),
     ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost:'}"),
     ("auto_investigation.base_url", "auto_investigation: {base_url: 'https://evil.example'}"),
+    (
+        "notifications.channels[].base_url",
+        "notifications: {channels: {a: {type: speech, base_url: 'https://evil.example'}}}",
+    ),
+    ("notifications.channels[].voice", "notifications: {channels: {a: {type: speech, voice: x}}}"),
+    (
+        "notifications.channels[].api_key",
+        "notifications: {channels: {a: {type: speech, api_key: {file: /x}}}}",
+    ),
     ("evidence.allow_fifo", "evidence: {allow_fifo: true}"),
     ("evidence.redact_allow", "evidence: {redact_allow: ['*']}"),
     ("state.dir", "state: {dir: /tmp/x}"),
@@ -261,6 +270,42 @@ const GUARDED: [(&str, &str); 24] = [
         "auto_investigation.queues[].logs",
         "auto_investigation: {queues: [{match: a, logs: {log_group: /ecs/a}}]}",
     ),
+    (
+        "notifications.channels[].token",
+        "notifications: {channels: {a: {type: slack, token: {env: A}, channel: b}}}",
+    ),
+    (
+        "notifications.channels[].url",
+        "notifications: {channels: {a: {type: slack, url: {env: A}}}}",
+    ),
+    (
+        "notifications.channels[].url",
+        "notifications: {channels: {a: {type: webhook, url: {env: A}}}}",
+    ),
+    (
+        "notifications.channels[].url",
+        "notifications: {channels: {a: {type: webhook, url: 'https://evil.example'}}}",
+    ),
+    (
+        "notifications.channels[].secret",
+        "notifications: {channels: {a: {type: webhook, url: 'http://localhost', secret: {command: [touch, x]}}}}",
+    ),
+    (
+        "notifications.channels[].key",
+        "notifications: {channels: {a: {type: pagerduty, key: {env: A}}}}",
+    ),
+    (
+        "notifications.channels[].endpoint",
+        "notifications: {channels: {a: {type: slack, endpoint: 'https://evil.example', token: {env: A}, channel: b}}}",
+    ),
+    (
+        "notifications.channels[].endpoint",
+        "notifications: {channels: {a: {type: pagerduty, endpoint: 'https://evil.example', key: {env: A}}}}",
+    ),
+    (
+        "notifications.channels[].command",
+        "notifications: {channels: {a: {type: exec, command: [touch, x]}}}",
+    ),
 ];
 
 /// The key table decides for every key; a guarded one needs a case here and a line in the manual.
@@ -268,7 +313,10 @@ const GUARDED: [(&str, &str); 24] = [
 fn trust_of_every_guarded_key_is_tested() {
     for spec in specs().into_iter().filter(|spec| spec.trust != Trust::Anyone) {
         // The command of an agent is refused with the agent.
-        let parent = spec.path.strip_suffix(".command").unwrap_or(spec.path);
+        let parent = match spec.path {
+            "auto_investigation.agent.command" => "auto_investigation.agent",
+            path => path,
+        };
         assert!(GUARDED.iter().any(|(path, _)| *path == parent), "{}", spec.path);
     }
     for (path, text) in GUARDED {
@@ -276,7 +324,7 @@ fn trust_of_every_guarded_key_is_tested() {
         assert!(specs().iter().any(guarded), "{path}");
         assert!(read(text).is_ok(), "{text}");
         let sentence = parse(text, &origin(false)).unwrap_err().to_string();
-        let key = path.replace("[]", "[0]");
+        let key = path.replace("channels[]", "channels.a").replace("[]", "[0]");
         for part in ["config.yaml:", &key, "found in the current folder", "--config or $DLQ_CONFIG"]
         {
             assert!(sentence.contains(part), "{part}: {sentence}");
@@ -297,6 +345,8 @@ fn untrusted_file_may_set_harmless_values() {
         "aws: {endpoint_url: 'http://[::1]:80?x'}",
         "aws: {endpoint_url: 'http://localhost'}",
         "state: {journal_keep: 3, dir: }",
+        "notifications: {channels: {a: {type: webhook, url: 'http://localhost:1/x', secret: {env: A}}}}",
+        "notifications: {channels: {a: {type: desktop, rate: 1/s}}}",
     ];
     for text in harmless {
         assert!(parse(text, &origin(false)).is_ok(), "{text}");

@@ -25,11 +25,11 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use super::Scope;
 use super::attempts::{Answers, NoRetryOfSilence, RequestCounter};
-use super::proxy::Proxies;
 use super::rate_limit::RateLimiter;
 use super::{credentials, endpoints, error, profiles, regions};
 use crate::clock;
 use crate::config::Monitoring;
+use crate::edge::proxy::{Proxies, SILENCE, unanswered};
 use crate::error::Error;
 use crate::rules::queue::reading::ReadError;
 use crate::time::Timestamp;
@@ -273,8 +273,11 @@ impl ScopeClient {
     pub(super) fn explained(&self, error: ReadError, url: &str) -> ReadError {
         match error {
             ReadError::TimedOut if !self.answers.any() => {
-                let unanswered = self.answers.url().map(|url| self.proxies.silence(url));
-                unanswered.map_or(ReadError::TimedOut, ReadError::Network)
+                let silence = |url| {
+                    let (endpoint, proxy) = self.proxies.route(url);
+                    unanswered(&endpoint, proxy.as_ref(), SILENCE)
+                };
+                self.answers.url().map(silence).map_or(ReadError::TimedOut, ReadError::Network)
             }
             ReadError::Network(cause) if self.endpoint.is_none() => {
                 let hint = regions::hint(&self.region).map(|hint| format!("; {hint}"));

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::error::innermost;
-use super::proxy::{Proxies, Proxy, SILENCE, unanswered};
+use crate::edge::proxy::{Proxies, Proxy, SILENCE, unanswered};
 
 /// Returns the HTTP client of all scopes. Connectors depend on the timeouts only, so that clients
 /// can share them.

@@ -1,266 +1,64 @@
 //! The desktop channel: `notify-send`, or `osascript` on macOS, one child process a notice.
 //!
-//! Promises: no call waits for a child; at most two children run at once, for at most five seconds
-//! each; at most a hundred notices wait, and beyond that the oldest become one "and N more". Text
-//! is an argument after `--`: nothing in it can be an option, a script or markup.
+//! Promises: the notifier is killed at the deadline with all that it has started. A notice of an
+//! incident that is shown already is replaced, where `notify-send` can do that.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::io::{ErrorKind, Read};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
+use super::{first_line, unanswered};
 use crate::clock;
-use crate::edge::command::stop;
+use crate::edge::command;
 use crate::error::io_cause;
-use crate::event::Severity;
-use crate::rules::notification::message::Notice;
+use crate::rules::notification::delivery::{Delivery, Outcome};
+use crate::rules::notification::payload::desktop::{self, Platform, Replacing};
 
-/// The number of children that run at once.
-pub const AT_ONCE: usize = 2;
-/// The number of notices that wait for a child.
-pub const WAITING_MAX: usize = 100;
-/// The time after which a child is killed.
-pub const DEADLINE: Duration = Duration::from_secs(5);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Platform {
-    MacOs,
-    Other,
-}
-
-const PLATFORM: Platform =
+pub(super) const PLATFORM: Platform =
     if cfg!(target_os = "macos") { Platform::MacOs } else { Platform::Other };
 
-/// The reasons for which a notice was not shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeliveryError {
-    /// The notifier program is not installed.
-    Missing(&'static str),
-    /// The program failed, or could not be started.
-    Failed(String),
+/// The notifier of this machine's desktop.
+#[derive(Debug, Default)]
+pub struct Desktop {
+    /// Whether `notify-send` has turned out to be one that cannot replace.
+    is_old: AtomicBool,
 }
 
-impl fmt::Display for DeliveryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DeliveryError::Missing(program) => write!(f, "there is no program '{program}' here"),
-            DeliveryError::Failed(cause) => f.write_str(cause),
-        }
-    }
-}
-
-/// The result of one delivery.
-#[derive(Debug)]
-pub struct DeliveryResult<T> {
-    /// The contexts of the notices that the delivery showed as one.
-    pub about: Vec<T>,
-    pub result: Result<(), DeliveryError>,
-}
-
-/// The notices for the desktop, waiting and being shown; `T` is the context of a notice.
-#[derive(Debug)]
-pub struct Desktop<T> {
-    waiting: VecDeque<(Notice, T)>,
-    running: Vec<NotifierChild<T>>,
-    /// The notices that are shown as "and N more", after those that wait.
-    more: Vec<T>,
-}
-
-#[derive(Debug)]
-struct NotifierChild<T> {
-    child: Child,
-    until: Instant,
-    about: Vec<T>,
-}
-
-impl<T> Default for Desktop<T> {
-    fn default() -> Self {
-        Desktop { waiting: VecDeque::new(), running: Vec::new(), more: Vec::new() }
-    }
-}
-
-impl<T> Desktop<T> {
-    /// Queues a notice. Returns true when the queue was full and the
-    /// oldest notice was folded into "and N more".
-    pub fn push(&mut self, notice: Notice, about: T) -> bool {
-        self.waiting.push_back((notice, about));
-        if self.waiting.len() <= WAITING_MAX {
-            return false;
-        }
-        self.more.extend(self.waiting.pop_front().map(|(_, about)| about));
-        true
-    }
-
-    /// Returns whether a notice waits or is being shown.
-    pub fn is_busy(&self) -> bool {
-        !(self.waiting.is_empty() && self.running.is_empty() && self.more.is_empty())
-    }
-
-    /// Returns the contexts of the notices that wait or are being shown.
-    pub fn pending(&self) -> impl Iterator<Item = &T> {
-        let running = self.running.iter().flat_map(|running| &running.about);
-        let waiting = self.waiting.iter().map(|(_, about)| about);
-        running.chain(waiting).chain(&self.more)
-    }
-
-    /// Collects ended children, kills late ones, and starts the next. Never waits.
-    pub fn poll_children(&mut self) -> Vec<DeliveryResult<T>> {
-        let now = clock::tick();
-        let mut done = Vec::new();
-        for mut running in std::mem::take(&mut self.running) {
-            match running.ended(now) {
-                Some(result) => done.push(DeliveryResult { about: running.about, result }),
-                None => self.running.push(running),
-            }
-        }
-        while self.running.len() < AT_ONCE {
-            let Some((notice, about)) = self.next_notice() else {
-                break;
+impl Desktop {
+    /// Shows a notice. The handle is the id that the desktop gave to it.
+    pub fn deliver(&self, delivery: &Delivery, deadline: Duration) -> Outcome {
+        let until = clock::tick() + deadline;
+        loop {
+            let is_old = self.is_old.load(Ordering::Relaxed);
+            let replacing = if is_old { Replacing::Impossible } else { Replacing::Possible };
+            let argv = desktop::command(PLATFORM, replacing, delivery);
+            let remaining = until.saturating_duration_since(clock::tick());
+            let ran = match command::run_notifier(&argv, &[], Vec::new(), remaining) {
+                Ok(ran) => ran,
+                Err(error) => return not_started(&argv[0], &error),
             };
-            match start(&notice) {
-                Ok(child) => {
-                    self.running.push(NotifierChild { child, until: now + DEADLINE, about });
+            let cause = match ran.status {
+                None => return unanswered(deadline),
+                Some(status) if status.success() => {
+                    let id = desktop::id(&String::from_utf8_lossy(&ran.output));
+                    return Outcome::Delivered { handle: id.map(|id| id.to_string()) };
                 }
-                Err(failure) => done.push(DeliveryResult { about, result: Err(failure) }),
-            }
-        }
-        done
-    }
-
-    fn next_notice(&mut self) -> Option<(Notice, Vec<T>)> {
-        if let Some((notice, about)) = self.waiting.pop_front() {
-            return Some((notice, vec![about]));
-        }
-        let about = std::mem::take(&mut self.more);
-        let what = format!("and {} more", about.len());
-        let next = "they were too many to show; see them with 'dlq-log --since 1h'";
-        let notice = Notice::plain(Severity::Warn, "dlq-tools", &what, next, clock::now());
-        (!about.is_empty()).then_some((notice, about))
-    }
-}
-
-impl<T> NotifierChild<T> {
-    /// Returns the result; None while the child runs and has time left.
-    fn ended(&mut self, now: Instant) -> Option<Result<(), DeliveryError>> {
-        let cause = match self.child.try_wait() {
-            Ok(Some(status)) if status.success() => return Some(Ok(())),
-            Ok(Some(status)) => self.stderr_line().unwrap_or_else(|| status.to_string()),
-            Ok(None) if now < self.until => return None,
-            Ok(None) => {
-                stop(&mut self.child);
-                format!("no answer within {} s", DEADLINE.as_secs())
-            }
-            Err(error) => io_cause(&error),
-        };
-        Some(Err(DeliveryError::Failed(cause)))
-    }
-
-    /// Returns the first line that the child wrote to standard error. Reads only what is there: the
-    /// child's own children may still hold the pipe open.
-    fn stderr_line(&mut self) -> Option<String> {
-        let mut pipe = self.child.stderr.take()?;
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&now))
-            .ok()
-            .filter(|ready| *ready > 0)?;
-        let mut bytes = [0; 512];
-        let count = pipe.read(&mut bytes).ok()?;
-        let text = String::from_utf8_lossy(&bytes[..count]);
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-        Some(line.to_owned())
-    }
-}
-
-fn start(notice: &Notice) -> Result<Child, DeliveryError> {
-    let (program, arguments) = command(PLATFORM, notice);
-    let child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn();
-    child.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => DeliveryError::Missing(program),
-        _ => DeliveryError::Failed(format!("cannot start '{program}': {}", io_cause(&error))),
-    })
-}
-
-/// Returns the program and its arguments. The text follows `--`, and is data to every program.
-fn command(system: Platform, notice: &Notice) -> (&'static str, Vec<String>) {
-    let (title, body) = (notice.title(), notice.body());
-    match system {
-        Platform::MacOs => {
-            let script = [
-                "on run argv",
-                "display notification (item 2 of argv) with title (item 1 of argv)",
-                "end run",
-            ];
-            let script = script.iter().flat_map(|line| ["-e", *line]);
-            let arguments = script.chain(["--", &title, &body]).map(str::to_owned).collect();
-            ("osascript", arguments)
-        }
-        Platform::Other => {
-            let urgency = match notice.severity {
-                Severity::Debug | Severity::Info => "low",
-                Severity::Warn => "normal",
-                Severity::Error | Severity::Fatal => "critical",
+                Some(status) => first_line(&ran.errors).unwrap_or_else(|| status.to_string()),
             };
-            let urgency = format!("--urgency={urgency}");
-            let app = "--app-name=dlq-tools".to_owned();
-            ("notify-send", vec![app, urgency, "--".to_owned(), title, escape_markup(&body)])
+            if is_old || !cause.contains("--print-id") {
+                return Outcome::Later { cause, after: None, unknown: false };
+            }
+            self.is_old.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// Escapes a body, which most notification daemons read as markup. Before them `notify-send` reads
-/// a backslash as an escape: `\033` would arrive as ESC.
-fn escape_markup(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::Timestamp;
-
-    fn notice(what: &str) -> Notice {
-        let next = "<b>bold</b> & \"quoted\" 'text' \\033";
-        Notice::plain(Severity::Error, "--help", what, next, Timestamp::from_millis(0))
-    }
-
-    #[test]
-    fn notice_text_is_passed_as_data_on_every_platform() {
-        let (program, arguments) = command(Platform::Other, &notice("-n"));
-        assert_eq!(program, "notify-send");
-        let body = "ERROR 00:00Z\n&lt;b&gt;bold&lt;/b&gt; &amp; \"quoted\" 'text' \\\\033";
-        let expected = ["--app-name=dlq-tools", "--urgency=critical", "--", "--help: -n", body];
-        assert_eq!(arguments, expected);
-
-        let (program, arguments) = command(Platform::MacOs, &notice("\" & do shell script \"x"));
-        assert_eq!(program, "osascript");
-        let dashes = arguments.iter().position(|argument| argument == "--").unwrap();
-        assert_eq!(arguments[dashes + 1], "--help: \" & do shell script \"x");
-        assert!(arguments[..dashes].iter().all(|argument| !argument.contains("do shell")));
-        assert_eq!(arguments.len(), dashes + 3);
-    }
-
-    #[test]
-    fn notices_over_100_join_the_oldest_and_lose_none() {
-        let mut desktop = Desktop::default();
-        let crowded = (0..150).filter(|n| desktop.push(notice("x"), *n)).count();
-        assert_eq!(crowded, 50);
-        assert_eq!(desktop.pending().count(), 150);
-        let mut shown = Vec::new();
-        while let Some((notice, about)) = desktop.next_notice() {
-            shown.push((notice.what, about.len()));
-        }
-        assert_eq!(shown.len(), 101);
-        assert_eq!(shown.last(), Some(&("and 50 more".to_owned(), 50)));
-        assert!(!desktop.is_busy());
-    }
+/// Returns the outcome for a program that could not be started.
+pub(super) fn not_started(program: &str, error: &std::io::Error) -> Outcome {
+    let cause = match error.kind() {
+        // Somebody may install it.
+        ErrorKind::NotFound => format!("there is no program '{program}' here"),
+        _ => format!("cannot start '{program}': {}", io_cause(error)),
+    };
+    Outcome::Later { cause, after: None, unknown: false }
 }

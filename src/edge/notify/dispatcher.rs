@@ -1,248 +1,334 @@
-//! The dispatcher of `dlq-notify`: routes events to channels, and records what was delivered.
+//! The dispatcher of `dlq-notify`: gathers routed events, plans what people are told, and delivers.
 //!
-//! Promises: a notice is delivered first and recorded after, so that a crash repeats it rather than
-//! loses it; records are written in batches; an event is sent to a channel once. A failure to
-//! deliver or to record is reported, makes the exit status 1, and never stops the stream. A dry run
-//! delivers to the console only, and records nothing.
+//! Promises: an event is judged in one update of `notices.json`, which also decides between processes;
+//! a delivery is in the outbox before it is attempted, and out of it after it was recorded, so that a
+//! crash repeats it rather than loses it; a failure is reported and never stops the stream. A dry run
+//! shows the console's lines and the events of other deliveries, and records nothing.
+
+mod stream;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::attempt;
+use super::drain::{Completion, Drain, DrainResult};
+use super::lines::{entry_of, escalated_line, failed_line, held_line, sent_line};
+use super::records::{DispatcherState, Finished};
 use crate::clock;
-use crate::config::{self, ChannelKind, Env, Settings, Switches};
-use crate::document::Keys;
+use crate::config::{ChannelKind, Env, Settings, Switches};
+use crate::edge::http::Client;
 use crate::edge::notify::console;
-use crate::edge::notify::desktop::{DeliveryError, DeliveryResult, Desktop};
 use crate::error::Error;
-use crate::event::{Event, Head, NoticeFailed, NoticeSent, Payload, Type};
-use crate::journal::Journal;
+use crate::event::stream_time::StreamClock;
+use crate::event::{self, Head};
 use crate::log;
-use crate::rules::notification::message;
-use crate::rules::notification::route::Router;
+use crate::rules::notification::facts::{EventFacts, can_concern_all};
+use crate::rules::notification::notice_key::{EventKey, NoticeKey};
+use crate::rules::notification::notices::{KEPT_MAX, Notices};
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
+use crate::rules::notification::policy::Notifications;
+use crate::rules::notification::route::{RoutedChannel, Router};
 use crate::rules::notification::scope::SeenScopes;
-use crate::rules::notification::sent_log::{KEPT_MAX, NoticeKey, SentLog};
-use crate::store::{self, BlockingWait, Store};
+use crate::rules::notification::topic::SendReason;
+use crate::text::count;
 use crate::time::Timestamp;
-use crate::wire::{Output, StreamFilter};
+use crate::wire::Output;
 
-/// The number of deliveries after which they are recorded.
+/// The number of events that are planned together.
 const BATCH: usize = 256;
-/// The interval at which notifier children are polled.
+/// The number of events that wait while their plan cannot be written. The journal has the others.
+const BACKLOG_MAX: usize = 10_000;
+/// The interval at which attempts under way are looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The number of different warnings that are printed.
 const WARNINGS_MAX: usize = 100;
-
-/// The files that deliveries are recorded in.
-struct DispatcherState {
-    /// The folder of `notices.json`.
-    store: Store,
-    journal: Journal,
-}
-
-/// The fields of an event that the record of its notice needs.
-#[derive(Debug, Clone)]
-struct NoticeContext {
-    key: NoticeKey,
-    event: String,
-    subject: String,
-    incident: Option<String>,
-}
-
-struct DeliveryChannel {
-    name: String,
-    /// Desktop notifier. None for the console.
-    desktop: Option<Desktop<NoticeContext>>,
-}
+/// The time for attempts under way when the time for deliveries is over.
+const LAST_ATTEMPTS: Duration = Duration::from_secs(2);
+/// The number of deliveries that are recorded together.
+const RECORDS_MAX: usize = 256;
 
 /// The filter of `dlq-notify`.
 pub struct Dispatcher {
+    notifications: Notifications,
     router: Router,
-    channels: Vec<DeliveryChannel>,
     /// Absent in a dry run.
     state: Option<DispatcherState>,
+    /// The records of a dry run.
+    memory: Notices,
+    drain: Option<Drain>,
+    drain_for: Duration,
+    /// The configured time from one round to the next.
+    round_interval: Duration,
+    /// Whether this process has seen the end of a round.
+    has_pulse: bool,
     switches: Switches,
     scopes: SeenScopes,
+    clock: StreamClock,
+    /// The newest time of any event, which is the present of a dry run without an originator.
+    newest: Option<Timestamp>,
     color: bool,
-    /// The notices that were delivered, by this run or an earlier one, or are being delivered.
+    /// The events that were judged, as far as this process knows.
     known: HashSet<NoticeKey>,
-    /// Delivered and not yet recorded.
-    delivered: Vec<NoticeKey>,
-    /// The newest time of the stream, which is the present of a dry run.
-    stream_time: Option<Timestamp>,
+    arrived: Vec<ArrivedEvent>,
+    finished: Vec<Finished>,
     polled_at: Instant,
     warnings: HashSet<String>,
-    /// The number of notices that did not fit into the desktop's queue since the last poll.
-    overflowed: u64,
     muted: bool,
     failed: bool,
 }
 
 impl Dispatcher {
-    /// Opens the channels, and reads what earlier runs delivered. A dry run records nothing.
-    pub fn open(settings: &Settings, env: &Env, dry_run: bool, color: bool) -> Result<Self, Error> {
-        let (mut state, mut known) = (None, HashSet::new());
+    /// Opens the channels, and takes up what earlier runs left. A dry run records nothing.
+    pub fn open(
+        settings: &Settings,
+        env: &Env,
+        dry_run: bool,
+        color: bool,
+        drain_for: Duration,
+    ) -> Result<Self, Error> {
+        let notifications = settings.notifications.clone();
+        let (mut state, mut drain, mut known) = (None, None, HashSet::new());
         if !dry_run {
-            let store = Store::open(&config::state_dir(settings, env)?)?;
-            let journal = Journal::new(&store, settings.state.rotation());
-            known = store.read::<SentLog>(&Keys::all())?.keys();
-            state = Some(DispatcherState { store, journal });
+            let opened = DispatcherState::open(settings, env)?;
+            let mut all = Drain::new(&opened.store);
+            let http = Arc::new(Client::new(env)?);
+            for channel in &notifications.channels {
+                all.add(channel, attempt::open(channel, &settings.origin, env, &http));
+            }
+            opened.recover(&notifications)?;
+            known = opened.judged()?;
+            (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
-        let notifications = &settings.notifications;
-        let channels = notifications.channels.iter().map(|channel| DeliveryChannel {
-            name: channel.name.clone(),
-            desktop: (channel.kind == ChannelKind::Desktop).then(Desktop::default),
-        });
         Ok(Dispatcher {
-            router: Router::new(notifications),
-            channels: channels.collect(),
+            router: Router::new(&notifications),
+            notifications,
             state,
+            memory: Notices::default(),
+            drain,
+            drain_for,
+            round_interval: settings.monitoring.check_interval,
+            has_pulse: false,
             muted: !switches.now().notify,
             switches,
             scopes: settings.aws.seen_scopes(),
+            clock: StreamClock::new(dry_run),
+            newest: None,
             color,
             known,
-            delivered: Vec::new(),
-            stream_time: None,
+            arrived: Vec::new(),
+            finished: Vec::new(),
             polled_at: clock::tick(),
             warnings: HashSet::new(),
-            overflowed: 0,
             failed: false,
         })
     }
 
-    /// Sends an event to the channels that it is routed to. An event that comes while the switch is
-    /// off is not recorded as sent: a replay sends it.
-    fn notify(&mut self, head: &Head, line: &[u8], out: &mut Output) -> Result<(), Error> {
-        if self.state.is_none() && head.known.is_some_and(Type::advances_stream_time) {
-            self.stream_time = self.stream_time.max(head.time());
+    /// Returns the moment to decide by.
+    fn now(&self) -> Timestamp {
+        let wall = match &self.state {
+            Some(_) => clock::now(),
+            None => self.newest.unwrap_or(Timestamp::from_millis(0)),
+        };
+        self.clock.now(wall)
+    }
+
+    /// Takes an event that a channel gets, or that changes what is known of a problem.
+    fn take(&mut self, head: &Head<'_>, line: &[u8]) {
+        let channels = self.router.route(head, line);
+        if channels.is_empty() && !head.known.is_some_and(can_concern_all) {
+            return;
         }
-        if self.muted {
-            return Ok(());
+        let key = EventKey::new(head);
+        let is_known = |one: &RoutedChannel| {
+            let channel = &self.notifications.channels[one.channel].name;
+            self.known.contains(&NoticeKey::new(channel, &key))
+        };
+        if !channels.is_empty() && channels.iter().all(is_known) {
+            log::info(&format!("'{}' was judged before", head.id));
+            return;
         }
-        let channels = self.router.route(head);
-        if channels.is_empty() {
-            return Ok(());
+        let facts = EventFacts::read(head, line, self.now());
+        let line = match std::str::from_utf8(line) {
+            Ok(text) if line.len() <= event::LINE_MAX => text.trim_end().to_owned(),
+            _ => head.without_payload(),
+        };
+        self.arrived.push(ArrivedEvent { facts, line, channels });
+    }
+
+    /// Plans what people are told, and begins to tell them.
+    fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
+        let arrived = std::mem::take(&mut self.arrived);
+        let now = self.now();
+        let Some(state) = &self.state else {
+            let (silences, acks) = Default::default();
+            let notifications = &self.notifications;
+            let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final };
+            let plan = plan(&mut self.memory, &arrived, input, now);
+            self.memory.queue.clear();
+            return self.show(plan, now, out);
+        };
+        let planned = state.plan(&self.notifications, &arrived, is_final, now, |plan, titles| {
+            let scopes = &mut self.scopes;
+            plan.deliveries
+                .iter()
+                .zip(titles)
+                .map(|(delivery, title)| entry_of(delivery, title.as_deref(), scopes, now))
+                .collect()
+        });
+        match planned {
+            Ok((plan, entries)) => {
+                self.remember(&arrived);
+                self.dispatch(&plan, entries, now, out)
+            }
+            Err(error) => {
+                self.report_error(Err(error));
+                self.arrived = arrived;
+                let excess = self.arrived.len().saturating_sub(BACKLOG_MAX);
+                self.arrived.drain(..excess);
+                Ok(())
+            }
         }
-        let now = self.now().or(head.time()).unwrap_or(Timestamp::from_millis(0));
-        let mut notice = message::render(head, line, now);
-        self.scopes.qualify(&mut notice, line);
-        for at in channels {
-            let DeliveryChannel { name, desktop } = &mut self.channels[at];
-            let key = NoticeKey::new(name, head);
-            if !self.known.insert(key.clone()) {
-                log::info(&format!("'{}' was sent to '{name}' before", head.id));
+    }
+
+    /// Remembers the events that were judged.
+    fn remember(&mut self, arrived: &[ArrivedEvent]) {
+        if self.known.len() > 2 * KEPT_MAX {
+            // The document still has them.
+            self.known.clear();
+        }
+        for event in arrived {
+            for one in &event.channels {
+                let channel = &self.notifications.channels[one.channel].name;
+                self.known.insert(NoticeKey::new(channel, &event.facts.key));
+            }
+        }
+    }
+
+    /// Shows the deliveries of a dry run.
+    fn show(&mut self, plan: FlushPlan, now: Timestamp, out: &mut Output) -> Result<(), Error> {
+        for delivery in &plan.deliveries {
+            let title = None;
+            let entry = entry_of(delivery, title, &mut self.scopes, now);
+            if self.is_console(&entry.channel) {
+                console::show(&entry.delivery.notice, self.color);
+            } else {
+                out.put(&sent_line(&entry, now))?;
+            }
+        }
+        plan.held.iter().filter_map(held_line).try_for_each(|line| out.put(&line))
+    }
+
+    fn is_console(&self, name: &str) -> bool {
+        let mut channels = self.notifications.channels.iter();
+        channels.any(|channel| channel.name == name && channel.kind == ChannelKind::Console)
+    }
+
+    /// Journals and prints what was planned, and hands the deliveries to their channels.
+    fn dispatch(
+        &mut self,
+        plan: &FlushPlan,
+        entries: Vec<OutboxEntry>,
+        now: Timestamp,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        if plan.forgotten > 0 {
+            self.warn_once("more than 20000 notices in 8 days: the oldest are forgotten");
+        }
+        let mut lines: Vec<Vec<u8>> = plan.held.iter().filter_map(held_line).collect();
+        let escalated = entries.iter().filter(|entry| entry.reason == SendReason::Escalated);
+        lines.extend(escalated.map(|entry| escalated_line(entry, now)));
+        for entry in entries {
+            let position =
+                self.notifications.channels.iter().position(|one| one.name == entry.channel);
+            let Some((number, drain)) = position.zip(self.drain.as_mut()) else { continue };
+            if self.notifications.channels[number].kind == ChannelKind::Console {
+                console::show(&entry.delivery.notice, self.color);
+                self.finished.push(Finished::told(number, entry, None));
                 continue;
             }
-            let context = NoticeContext {
-                key,
-                event: head.id.clone().into_owned(),
-                subject: head.subject.as_deref().unwrap_or_default().to_owned(),
-                incident: head.incident.as_deref().map(str::to_owned),
-            };
-            match desktop {
-                None => {
-                    console::show(&notice, self.color);
-                    self.delivered.push(context.key);
-                }
-                Some(_) if self.state.is_none() => out.put(&sent_line(&context, now))?,
-                Some(desktop) => {
-                    self.overflowed += u64::from(desktop.push(notice.clone(), context));
-                }
+            let released = drain.outbox(number).release(&entry);
+            drain.wake(number);
+            self.report_error(released);
+        }
+        self.put(&lines, out)?;
+        self.record();
+        self.poll(Duration::ZERO, out)
+    }
+
+    /// Appends lines to the journal, then prints them.
+    fn put(&mut self, lines: &[Vec<u8>], out: &mut Output) -> Result<(), Error> {
+        if let (Some(state), false) = (&self.state, lines.is_empty()) {
+            let journaled = state.journal.append(&lines.concat());
+            self.report_error(journaled);
+        }
+        lines.iter().try_for_each(|line| out.put(line))
+    }
+
+    /// Takes the results of attempts, journals and prints them, and begins further attempts.
+    fn poll(&mut self, wait: Duration, out: &mut Output) -> Result<(), Error> {
+        let Some(drain) = &mut self.drain else { return Ok(()) };
+        let results = drain.tick(wait);
+        self.polled_at = clock::tick();
+        let mut lines = Vec::new();
+        for result in results {
+            match result {
+                Ok(result) => self.complete(result, &mut lines),
+                Err(error) => self.report_error(Err(error)),
             }
         }
-        if self.delivered.len() >= BATCH {
+        self.put(&lines, out)?;
+        if self.finished.len() >= RECORDS_MAX {
             self.record();
         }
         Ok(())
     }
 
-    /// Returns the present: the stream's in a dry run, so that a recording replays to equal lines.
-    fn now(&self) -> Option<Timestamp> {
-        self.state.as_ref().map_or(self.stream_time, |_| Some(clock::now()))
-    }
-
-    fn desktops(&self) -> impl Iterator<Item = &Desktop<NoticeContext>> {
-        self.channels.iter().filter_map(|channel| channel.desktop.as_ref())
-    }
-
-    fn is_busy(&self) -> bool {
-        self.desktops().any(Desktop::is_busy)
-    }
-
-    /// Reports, journals and prints the results of the deliveries that have ended.
-    fn poll_children(&mut self, out: &mut Output) -> Result<(), Error> {
-        if std::mem::take(&mut self.overflowed) > 0 {
-            self.warn_once("more than 100 notices wait for the desktop: the oldest become one");
-        }
-        let mut results = Vec::new();
-        for desktop in self.channels.iter_mut().filter_map(|channel| channel.desktop.as_mut()) {
-            results.extend(desktop.poll_children());
-        }
-        let lines: Vec<Vec<u8>> =
-            results.into_iter().filter_map(|result| self.complete(result)).collect();
-        self.polled_at = clock::tick();
-        let journaled = match &self.state {
-            Some(state) => state.journal.append(&lines.concat()),
-            None => Ok(()),
-        };
-        self.report_error(journaled);
-        lines.iter().try_for_each(|line| out.put(line))
-    }
-
-    /// Returns the event for the result of a delivery. The newest of several notices that were
-    /// shown as one stands for all.
-    fn complete(&mut self, result: DeliveryResult<NoticeContext>) -> Option<Vec<u8>> {
-        let (now, newest) = (clock::now(), result.about.last().cloned()?);
-        let Err(failure) = result.result else {
-            self.delivered.extend(result.about.into_iter().map(|context| context.key));
-            return Some(sent_line(&newest, now));
-        };
-        for context in &result.about {
-            self.known.remove(&context.key);
-        }
-        // A machine without a notifier is not a failure of this run.
-        self.failed |= matches!(failure, DeliveryError::Failed(_));
-        let (channel, event) = (newest.key.channel.clone(), newest.event.clone());
-        let error = failure.to_string();
-        self.warn_once(&format!("cannot notify channel '{channel}': {error}"));
-        Some(notice_line(&newest, now, NoticeFailed { channel, event, attempts: 1, error }))
-    }
-
-    /// Records the deliveries for the next run. Those that cannot be recorded are tried again.
-    fn record(&mut self) {
-        let Some(state) = &self.state else {
-            self.delivered.clear();
-            if self.known.len() > KEPT_MAX {
-                self.known.clear();
-            }
-            return;
-        };
-        if self.delivered.is_empty() {
-            return;
-        }
-        let delivered = &self.delivered;
-        // The cap and the age limit apply to all notices, and other runs send notices too.
-        let updated = state.store.update(&Keys::all(), |sent_log: &mut SentLog| {
-            let dropped = sent_log.remember(delivered, clock::now());
-            Ok((dropped, sent_log.keys()))
-        });
-        match updated {
-            Ok((dropped, mut keys)) => {
-                let pending = self.desktops().flat_map(Desktop::pending);
-                keys.extend(pending.map(|context| context.key.clone()));
-                self.known = keys;
-                self.delivered.clear();
-                if dropped > 0 {
-                    self.warn_once("more than 20000 notices in 8 days: the oldest are forgotten");
+    /// Takes the result of an attempt. Adds its events to `lines`.
+    fn complete(&mut self, result: DrainResult, lines: &mut Vec<Vec<u8>>) {
+        let (now, number) = (clock::now(), result.channel);
+        let name = self.notifications.channels[number].name.clone();
+        match result.completion {
+            Completion::Sent { handle } => {
+                for entry in result.entries {
+                    lines.push(sent_line(&entry, now));
+                    self.finished.push(Finished::told(number, entry, handle.clone()));
                 }
             }
-            Err(error) => {
-                self.report_error(Err(error));
-                let excess = self.delivered.len().saturating_sub(KEPT_MAX);
-                self.delivered.drain(..excess);
+            Completion::Withdrawn(why) => {
+                for entry in result.entries {
+                    let title = entry.delivery.notice.title();
+                    log::info(&format!("'{title}' is not sent to '{name}': {why}"));
+                    self.finished.push(Finished::told(number, entry, None));
+                }
+            }
+            Completion::Postponed { cause } => {
+                self.warn_once(&format!("cannot notify channel '{name}', tried again: {cause}"));
+            }
+            Completion::Failed { cause } => {
+                self.failed = true;
+                self.warn_once(&format!("cannot notify channel '{name}': {cause}"));
+                for entry in result.entries {
+                    lines.push(failed_line(&entry, &cause, now));
+                    self.finished.push(Finished::refused(number, entry));
+                }
             }
         }
+    }
+
+    /// Records the deliveries that have ended, and removes their files.
+    fn record(&mut self) {
+        let Some((state, drain)) = self.state.as_ref().zip(self.drain.as_mut()) else { return };
+        if self.finished.is_empty() {
+            return;
+        }
+        let recorded = state.record(&self.notifications, &self.finished, drain);
+        if recorded.is_ok() {
+            self.finished.clear();
+        }
+        self.report_error(recorded);
     }
 
     /// Reports an error without stopping the stream.
@@ -259,70 +345,43 @@ impl Dispatcher {
         }
     }
 
-    /// Waits for the deliveries under way, each up to its deadline, and records them.
-    fn complete_all(&mut self, out: &mut Output) -> Result<(), Error> {
-        let mut result = Ok(());
-        while self.is_busy() {
-            let polled = self.poll_children(out);
-            result = result.and(polled);
-            if self.is_busy() {
-                store::sleep(BlockingWait::ProcessEnd, POLL_INTERVAL / 4);
+    fn is_busy(&self) -> bool {
+        self.drain.as_ref().is_some_and(Drain::is_busy)
+    }
+
+    /// Delivers until everything is delivered, or the time for it is over.
+    fn drain(&mut self, out: &mut Output) -> Result<(), Error> {
+        let until = clock::tick() + self.drain_for;
+        let wall = clock::now().plus(self.drain_for);
+        while clock::tick() < until {
+            if !self.is_busy() {
+                // A record can queue what a channel refused for its fallback.
+                self.record();
+                if !self.is_busy() {
+                    break;
+                }
+            }
+            self.poll(POLL_INTERVAL / 4, out)?;
+            if self.drain.as_ref().is_some_and(|drain| drain.is_pausing_until(wall)) {
+                break;
             }
         }
-        self.record();
-        result
-    }
-}
-
-impl StreamFilter for Dispatcher {
-    fn on_line(
-        &mut self,
-        head: Option<&Head<'_>>,
-        line: &[u8],
-        out: &mut Output,
-    ) -> Result<(), Error> {
-        if let Some(head) = head {
-            if head.known == Some(Type::PollFinished) {
-                self.muted = !self.switches.now().notify;
-            }
-            self.notify(head, line, out)?;
+        // What is under way would be sent again if its end were not seen.
+        let until = clock::tick() + LAST_ATTEMPTS;
+        self.drain.iter_mut().for_each(Drain::begin_no_more);
+        while self.drain.as_ref().is_some_and(Drain::is_attempting) && clock::tick() < until {
+            self.poll(POLL_INTERVAL / 4, out)?;
         }
-        if self.is_busy() && self.polled_at.elapsed() >= POLL_INTERVAL {
-            return self.poll_children(out);
-        }
-        Ok(())
-    }
-
-    fn poll_timeout(&self) -> Option<Duration> {
-        (!self.delivered.is_empty() || self.is_busy()).then_some(POLL_INTERVAL)
-    }
-
-    fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
-        let result = self.poll_children(out);
         self.record();
-        result
-    }
-
-    fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
-        self.complete_all(out).map(|()| self.failed)
-    }
-
-    /// Completes and records the deliveries under way. The error that ended the stream is the one
-    /// that is reported.
-    fn abort(&mut self, _error: &Error) -> Result<(), Error> {
-        let _ = self.complete_all(&mut Output::hidden());
+        let rest = self.state.as_ref().map_or(0, DispatcherState::waiting);
+        if rest > 0 {
+            log::warn(&format!("{} in the outbox; the next run sends them", waits(rest)));
+        }
         Ok(())
     }
 }
 
-fn sent_line(context: &NoticeContext, now: Timestamp) -> Vec<u8> {
-    let (channel, event) = (context.key.channel.clone(), context.event.clone());
-    notice_line(context, now, NoticeSent { channel, event, attempts: 1 })
-}
-
-fn notice_line<D: Payload>(context: &NoticeContext, now: Timestamp, data: D) -> Vec<u8> {
-    let NoticeKey { channel, source, event } = &context.key;
-    let parts = [source, event, channel, D::TYPE.as_str()];
-    let event = Event::derived(&parts, &context.subject, now, data);
-    event.of_incident(context.incident.clone()).line()
+fn waits(count_of: usize) -> String {
+    let verb = if count_of == 1 { "waits" } else { "wait" };
+    format!("{} {verb}", count(count_of as u64, "notice"))
 }

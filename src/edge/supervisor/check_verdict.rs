@@ -49,7 +49,7 @@ pub(super) struct CheckedVerdict {
 }
 
 /// Result of an agent that succeeded.
-pub(super) enum Outcome {
+pub(super) enum CheckOutcome {
     /// The result of Claude Code.
     Checked(Box<CheckedVerdict>),
     /// The result of another agent.
@@ -64,14 +64,14 @@ pub(super) fn read_outcome(
     transcript: Option<&Transcript>,
     bundle: Option<&Path>,
     workspace: &Workspace,
-) -> Result<Result<Outcome, Failure>, Error> {
+) -> Result<Result<CheckOutcome, Failure>, Error> {
     let exit = match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Status(code),
         (None, signal) => Exit::Signal(signal.unwrap_or(0)),
     };
     let Some(transcript) = transcript else {
         let line = last_line(&context.path(files::TRANSCRIPT));
-        return Ok(last_line::judge(exit, line.as_deref()).map(Outcome::Stated));
+        return Ok(last_line::judge(exit, line.as_deref()).map(CheckOutcome::Stated));
     };
     let is_claude = program.claude;
     if let Err(failure) = transcript::outcome(exit, transcript, is_claude) {
@@ -87,11 +87,12 @@ pub(super) fn read_outcome(
         let result = transcript.structured().unwrap_or(&Value::Null);
         let checked = check(result, bundle, workspace.worktree.as_ref(), transcript);
         let failure = |why: String| format!("its result is not a verdict: {}", text::safe(&why));
-        let checked = checked.map(|verdict| Outcome::Checked(Box::new(verdict)));
+        let checked = checked.map(|verdict| CheckOutcome::Checked(Box::new(verdict)));
         return Ok(checked.map_err(|why| ("no_result", failure(why))));
     }
     let stated = last_line::stated(Some(result.as_bytes()));
-    Ok(stated.map(|stated| Outcome::Stated(StatedResult { turns: transcript.turns(), ..stated })))
+    Ok(stated
+        .map(|stated| CheckOutcome::Stated(StatedResult { turns: transcript.turns(), ..stated })))
 }
 
 /// Checks the citations of a result. An error says why it is no verdict.

@@ -10,11 +10,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{AnyPayload, Head, Severity};
 use crate::shell;
-use crate::text::{safe, shorten};
+use crate::text::{safe, shorten, wrap};
 use crate::time::Timestamp;
 
+pub mod merged;
 mod sentences;
 
 /// The columns of the first line, when names have usual lengths.
@@ -32,8 +35,11 @@ const SAME_DAY: Duration = Duration::from_secs(12 * 3600);
 /// The characters of an incident's id in a command: unique in practice, and short.
 const INCIDENT: usize = 8;
 
+/// The characters of all names of a notice.
+const NAMES_MAX: usize = 8000;
+
 /// The text of a notice.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// The time of the event, with the date of another day.
     pub when: String,
@@ -45,6 +51,9 @@ pub struct Notice {
     pub next: Option<String>,
     /// Further lines: an instruction or a command each.
     pub below: Vec<String>,
+    /// The queues that the notice is about, when they are many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// Sentences of a notice, by their place.
@@ -79,7 +88,7 @@ impl Notice {
         now: Timestamp,
     ) -> Self {
         let (subject, what, next) = (subject.into(), what.into(), Some(next.to_owned()));
-        Notice { when: time_of_day(now), severity, subject, what, next, below: Vec::new() }
+        Notice { when: time_of_day(now), severity, subject, what, next, ..Notice::default() }
     }
 
     /// Returns the text for a terminal or a log: one line, and an indented one for each further
@@ -92,15 +101,42 @@ impl Notice {
     pub fn text(&self) -> String {
         let text = format!("{}: {}", self.subject, self.what);
         let Some(next) = &self.next else {
-            return with_lines(text, &self.below, INDENTED);
+            return self.with_names(with_lines(text, &self.below, INDENTED));
         };
         let line = format!("{text}: {next}");
         let before = [&self.when, self.severity.as_str(), &line].map(|part| part.chars().count());
         if before.iter().sum::<usize>() + " ".len() * 2 <= COLUMNS {
-            return with_lines(line, &self.below, INDENTED);
+            return self.with_names(with_lines(line, &self.below, INDENTED));
         }
         let text = with_lines(text, std::slice::from_ref(next), INDENTED);
-        with_lines(text, &self.below, INDENTED)
+        self.with_names(with_lines(text, &self.below, INDENTED))
+    }
+
+    /// Adds the names in lines of [`COLUMNS`], and counts those without room.
+    fn with_names(&self, mut text: String) -> String {
+        if self.names.is_empty() {
+            return text;
+        }
+        for line in wrap(&self.name_list(NAMES_MAX), COLUMNS - INDENTED.len() + 1) {
+            text.push_str(INDENTED);
+            text.push_str(&line);
+        }
+        text
+    }
+
+    /// Returns the names as one text of about `max` characters, and the number of the others.
+    pub fn name_list(&self, max: usize) -> String {
+        let mut used = 0;
+        let mut fits = |name: &&String| {
+            used += name.chars().count() + ", ".len();
+            used <= max
+        };
+        let shown: Vec<&str> =
+            self.names.iter().take_while(|name| fits(name)).map(String::as_str).collect();
+        match self.names.len() - shown.len() {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        }
     }
 
     pub fn title(&self) -> String {
@@ -111,7 +147,9 @@ impl Notice {
     pub fn body(&self) -> String {
         let text = format!("{} {}", self.severity.as_str(), self.when);
         let text = with_lines(text, self.next.as_slice(), "\n");
-        with_lines(text, &self.below, "\n")
+        let text = with_lines(text, &self.below, "\n");
+        let room = BODY_MAX.saturating_sub(text.chars().count());
+        if self.names.is_empty() { text } else { format!("{text}\n{}", self.name_list(room)) }
     }
 }
 
@@ -167,7 +205,7 @@ fn render_within(columns: usize, head: &Head, line: &[u8], now: Timestamp) -> No
             }
         },
     };
-    Notice { when, severity, subject, what, next, below }
+    Notice { when, severity, subject, what, next, below, ..Notice::default() }
 }
 
 /// Formats the time of day to the minute: `19:57Z`.

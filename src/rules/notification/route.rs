@@ -1,11 +1,14 @@
-//! Routing: the channels of an event, by the type, queue and severity in its head.
+//! Routing: the channels of an event, by its type, queue, severity, account and pull request.
 //!
-//! Promises: equal heads have equal channels; an event about notices has none, so that a notice
+//! Promises: equal events have equal channels; an event about notices has none, so that a notice
 //! never causes another. A table by type and severity holds the events that no channel accepts,
-//! because these are nearly all lines of a stream. Pure.
+//! because these are nearly all lines of a stream. A channel gets what any of the routes that name it
+//! lets through; the first of these decides how the notice is restrained. Pure.
+
+use std::cell::OnceCell;
 
 use super::policy::{Channel, Notifications, Route};
-use crate::event::{Head, Severity, Type};
+use crate::event::{self, Head, Severity, Type};
 
 /// The channels and routes of a configuration, with the table of what no channel accepts.
 #[derive(Debug)]
@@ -16,13 +19,36 @@ pub struct Router {
     silent: [[bool; Severity::ALL.len()]; Type::ALL.len()],
 }
 
+/// A channel that gets an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoutedChannel {
+    /// The index of the channel in the configuration.
+    pub channel: usize,
+    /// The index of the route that decides how the notice is restrained; None for the defaults.
+    pub route: Option<usize>,
+    /// Whether the route names the type of the event in full.
+    pub is_named: bool,
+}
+
 /// The queue of an event that is routed.
 #[derive(Clone, Copy)]
 enum QueueScope<'a> {
-    /// Every queue that a route could match.
+    /// Every queue that a route could match, and every payload.
     Any,
-    /// A single queue; None for an event without a queue.
-    This(Option<&'a str>),
+    /// A single queue, None for an event without a queue; and the payload.
+    This(Option<&'a str>, &'a LinePayload<'a>),
+}
+
+/// The fields of the payload that routes match, read when a route asks for them.
+struct LinePayload<'a> {
+    line: &'a [u8],
+    fields: OnceCell<event::RoutedFields>,
+}
+
+impl LinePayload<'_> {
+    fn fields(&self) -> &event::RoutedFields {
+        self.fields.get_or_init(|| event::routed_fields(self.line))
+    }
 }
 
 /// The parts of an event that decide its channels.
@@ -52,45 +78,53 @@ impl Router {
         router
     }
 
-    /// Returns the channels of the event with this head: indexes into those of the configuration.
-    pub fn route(&self, head: &Head) -> Vec<usize> {
+    /// Returns the channels of an event.
+    pub fn route(&self, head: &Head, line: &[u8]) -> Vec<RoutedChannel> {
         let (known, severity) = (head.known, head.severity());
         if known.is_some_and(|known| self.silent[known as usize][severity as usize]) {
             return Vec::new();
         }
-        let queue = QueueScope::This(head.subject.as_deref());
+        let payload = LinePayload { line, fields: OnceCell::new() };
+        let queue = QueueScope::This(head.subject.as_deref(), &payload);
         self.decide(RoutedEvent { known, kind: &head.kind, severity, queue })
     }
 
-    fn decide(&self, event: RoutedEvent) -> Vec<usize> {
+    fn decide(&self, event: RoutedEvent) -> Vec<RoutedChannel> {
         if Type::NoticeSent.is_of_family(event.kind)
             || self.routes.iter().any(|route| event.is_muted_by(route))
         {
             return Vec::new();
         }
         let channels = self.channels.iter().enumerate();
-        let accepting = channels.filter(|(_, channel)| self.accepts(channel, event));
-        accepting.map(|(at, _)| at).collect()
+        channels.filter_map(|(at, channel)| self.accept(at, channel, event)).collect()
     }
 
-    fn accepts(&self, channel: &Channel, event: RoutedEvent) -> bool {
+    /// Returns how a channel gets an event.
+    fn accept(&self, at: usize, channel: &Channel, event: RoutedEvent) -> Option<RoutedChannel> {
         let minimum = channel.min_severity;
         if minimum.is_some_and(|minimum| event.severity < minimum) {
-            return false;
+            return None;
         }
-        let names_channel = |route: &&Route| route.channels.contains(&channel.name);
-        let mut routes = self.routes.iter().filter(names_channel).peekable();
+        let names_channel = |route: &Route| route.channels.contains(&channel.name);
+        let routes = self.routes.iter().enumerate();
+        let mut routes = routes.filter(|(_, route)| names_channel(route)).peekable();
         if routes.peek().is_none() {
             // Without a route the threshold of the channel decides, or the default.
-            return minimum.is_some() || event.is_notable();
+            let accepts = minimum.is_some() || event.is_notable();
+            return accepts.then_some(RoutedChannel { channel: at, route: None, is_named: false });
         }
-        routes.any(|route| {
+        let mut through = routes.filter(|(_, route)| {
             let chosen = route.types.is_some() || route.severity.is_some() || minimum.is_some();
             let debug = [route.severity, minimum].contains(&Some(Severity::Debug));
             event.matches_route(route)
                 && (debug || !event.is_heartbeat())
                 && (chosen || event.is_notable())
-        })
+        });
+        let (first, route) = through.next()?;
+        let names_type =
+            |route: &Route| route.types.as_ref().is_some_and(|types| types.names(event.kind));
+        let is_named = names_type(route) || through.any(|(_, route)| names_type(route));
+        Some(RoutedChannel { channel: at, route: Some(first), is_named })
     }
 }
 
@@ -110,16 +144,27 @@ impl RoutedEvent<'_> {
     /// Returns whether the route matches.
     fn matches_route(self, route: &Route) -> bool {
         let type_fits = route.types.as_ref().is_none_or(|types| types.matches(self.kind));
-        let queue_fits = match (&route.queues, self.queue) {
-            (None, _) | (Some(_), QueueScope::Any) => true,
-            (Some(queues), QueueScope::This(name)) => name.is_some_and(|name| queues.matches(name)),
+        if !type_fits || route.severity.is_some_and(|minimum| self.severity < minimum) {
+            return false;
+        }
+        let QueueScope::This(name, payload) = self.queue else { return true };
+        let queue_fits = route
+            .queues
+            .as_ref()
+            .is_none_or(|queues| name.is_some_and(|name| queues.matches(name)));
+        let account_fits = || {
+            route.accounts.as_ref().is_none_or(|accounts| {
+                payload.fields().accounts.iter().any(|account| accounts.matches(account))
+            })
         };
-        type_fits && queue_fits && route.severity.is_none_or(|minimum| self.severity >= minimum)
+        let is_ours = || route.ours.is_none_or(|ours| payload.fields().ours == Some(ours));
+        queue_fits && account_fits() && is_ours()
     }
 
     /// Returns whether a route without channels matches for certain.
     fn is_muted_by(self, route: &Route) -> bool {
-        let certain = route.queues.is_none() || matches!(self.queue, QueueScope::This(_));
+        let depends = route.queues.is_some() || route.accounts.is_some() || route.ours.is_some();
+        let certain = !depends || matches!(self.queue, QueueScope::This(..));
         route.channels.is_empty() && certain && self.matches_route(route)
     }
 }
@@ -135,7 +180,7 @@ mod tests {
     const D: usize = 1;
 
     fn channel(name: &str, kind: ChannelKind, least: Option<Least>) -> Channel {
-        Channel { name: name.into(), kind, min_severity: least }
+        Channel { name: name.into(), kind, min_severity: least, ..Channel::default() }
     }
 
     fn two(console: Option<Least>, desktop: Option<Least>, routes: Vec<Route>) -> Router {
@@ -143,7 +188,7 @@ mod tests {
             channel("console", ChannelKind::Console, console),
             channel("desktop", ChannelKind::Desktop, desktop),
         ];
-        Router::new(&Notifications { channels, routes })
+        Router::new(&Notifications { channels, routes, ..Notifications::default() })
     }
 
     fn route(types: &str, queues: &str, severity: Option<Least>, to: &[&str]) -> Route {
@@ -153,6 +198,7 @@ mod tests {
             queues: globs(queues),
             severity,
             channels: to.iter().map(|&name| name.into()).collect(),
+            ..Route::default()
         }
     }
 
@@ -163,7 +209,56 @@ mod tests {
             r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","severitytext":"{severity}"{subject}}}"#
         );
         let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
-        router.route(&head)
+        indexes(router.route(&head, line.as_bytes()))
+    }
+
+    fn indexes(routed: Vec<RoutedChannel>) -> Vec<usize> {
+        routed.iter().map(|one| one.channel).collect()
+    }
+
+    #[test]
+    fn route_matches_account_and_pull_request() {
+        let in_account = |account: &str| Route {
+            accounts: Some(GlobList::any(&[account]).unwrap()),
+            ..route("", "", Some(Least::Info), &["desktop"])
+        };
+        let of_ours =
+            |ours| Route { ours: Some(ours), ..route("pr.*", "", Some(Least::Info), &["desktop"]) };
+        let queue = r#""data":{"queue":{"arn":"arn:aws:sqs:eu-west-1:123:q","account":"prod","profile":"p1"}}"#;
+        let pull = r#""data":{"pr":{"ours":true}}"#;
+        let rows: [(Route, &str, &str, &[usize]); 8] = [
+            (in_account("prod"), "queue.found", queue, &[D]),
+            (in_account("123"), "queue.found", queue, &[D]),
+            (in_account("p*"), "queue.found", queue, &[D]),
+            (in_account("test"), "queue.found", queue, &[]),
+            (in_account("*"), "queue.found", r#""data":{}"#, &[]),
+            (of_ours(true), "pr.merged", pull, &[D]),
+            (of_ours(false), "pr.merged", pull, &[]),
+            (of_ours(false), "pr.merged", r#""data":{"pr":{}}"#, &[]),
+        ];
+        for (route, kind, data, expected) in rows {
+            let router = two(None, None, vec![route.clone()]);
+            let line = format!(
+                r#"{{"specversion":"1.0","id":"i","source":"s","type":"{kind}","subject":"q",{data}}}"#
+            );
+            let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
+            let found = indexes(router.route(&head, line.as_bytes()));
+            assert_eq!(found, expected, "{route:?} {data}");
+        }
+    }
+
+    #[test]
+    fn first_route_that_names_the_channel_decides() {
+        let routes = vec![
+            route("queue.grew", "", None, &["console"]),
+            route("queue.*", "", None, &["desktop"]),
+            route("queue.grew", "", None, &["desktop"]),
+        ];
+        let router = two(None, None, routes);
+        let line = r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.grew","subject":"q","severitytext":"ERROR"}"#;
+        let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
+        let routed = |channel, route| RoutedChannel { channel, route: Some(route), is_named: true };
+        assert_eq!(router.route(&head, line.as_bytes()), [routed(C, 0), routed(D, 1)]);
     }
 
     #[test]
@@ -263,11 +358,12 @@ mod tests {
     #[test]
     fn channel_table_agrees_with_the_rules() {
         let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
+        let payload = LinePayload { line: b"{}", fields: OnceCell::new() };
         for &known in Type::ALL {
             for severity in Severity::ALL {
-                let (kind, queue) = (known.as_str(), QueueScope::This(Some("q")));
+                let (kind, queue) = (known.as_str(), QueueScope::This(Some("q"), &payload));
                 let event = RoutedEvent { known: Some(known), kind, severity, queue };
-                let expected = router.decide(event);
+                let expected = indexes(router.decide(event));
                 assert_eq!(channels(&router, kind, severity.as_str(), "q"), expected);
             }
         }

@@ -12,8 +12,8 @@ use super::page::{PageStyle, Shade};
 use crate::event::{AnyPayload, Head, Queue, Severity, Type};
 use crate::rules::investigation::preflight_skip::{KNOWN_CAUSE, NOT_A_CODE_BUG};
 use crate::rules::notification::message::{Notice, render_whole};
+use crate::rules::notification::notices::Notices;
 use crate::rules::notification::scope::SeenScopes;
-use crate::rules::notification::sent_log::SentLog;
 use crate::shell;
 use crate::text::{count, safe, shorten, wrap};
 use crate::time::Timestamp;
@@ -109,7 +109,7 @@ struct Scene {
 #[derive(Debug)]
 pub struct Story {
     style: PageStyle,
-    sent: SentLog,
+    sent: Notices,
     /// Whether a name of a queue may stand for several, so that commands have its ARN.
     has_scopes: bool,
     /// The scenes that are not printed yet.
@@ -145,7 +145,7 @@ enum Investigation {
 impl Story {
     /// Begins a story. `sent` says which notices were delivered so far, and `has_scopes` whether more
     /// than one account or region is watched.
-    pub fn new(style: PageStyle, sent: SentLog, has_scopes: bool) -> Self {
+    pub fn new(style: PageStyle, sent: Notices, has_scopes: bool) -> Self {
         let state = StoryState::default();
         Story { style, sent, has_scopes, scenes: Vec::new(), has_heading: false, state }
     }

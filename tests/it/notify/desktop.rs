@@ -2,7 +2,12 @@
 //! own message bus.
 
 use std::process::Stdio;
+use std::time::Duration;
 
+use dlq::event::Severity;
+use dlq::rules::notification::delivery::{Action, Outcome};
+
+use super::channels::delivery;
 use crate::support::requirement::is_met;
 use crate::support::workbench::{Bench, Running, event, wait_for};
 
@@ -65,6 +70,72 @@ fn shown_notices(bench: &Bench) -> Vec<[String; 4]> {
     let text = std::fs::read_to_string(bench.path("shown")).unwrap_or_default();
     let words: Vec<&str> = text.split_terminator('\0').collect();
     words.chunks_exact(4).map(|four| std::array::from_fn(|at| four[at].to_owned())).collect()
+}
+
+/// Delivers two notices of one incident, when a variable says that this process is a child of the
+/// next tests. Prints the outcomes.
+#[test]
+fn delivery_worker() {
+    if std::env::var("DLQ_TEST_DELIVERIES").is_err() {
+        return;
+    }
+    let sender = dlq::edge::notify::desktop::Desktop::default();
+    let mut one = delivery(Action::Trigger, None);
+    for severity in [Severity::Warn, Severity::Fatal] {
+        one.notice.severity = severity;
+        let outcome = sender.deliver(&one, Duration::from_secs(20));
+        println!("\noutcome {outcome:?}");
+        let Outcome::Delivered { handle } = outcome else { return };
+        one.handle = handle;
+        one.action = Action::Update;
+    }
+}
+
+/// Runs the worker with the environment of the bench, and returns its outcomes.
+fn deliver_twice(bench: &mut Bench) -> Vec<String> {
+    bench.set("DLQ_TEST_DELIVERIES", "1");
+    let program = std::env::current_exe().unwrap();
+    let args = ["--exact", "notify::desktop::delivery_worker", "--nocapture"];
+    let output = bench.run(program.to_str().unwrap(), &args, "");
+    let text = output.text();
+    let outcomes = text.lines().filter_map(|line| line.strip_prefix("outcome "));
+    outcomes.map(str::to_owned).collect()
+}
+
+#[test]
+fn notice_of_an_incident_is_one_bubble_on_real_desktop() {
+    let missing = missing();
+    if !is_met(missing.is_empty(), &format!("not installed: {}", missing.join(", "))) {
+        return;
+    }
+    let mut bench = Bench::new("desktop-update");
+    let _desktop = start_desktop(&mut bench);
+    let outcomes = deliver_twice(&mut bench);
+    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    assert!(outcomes[0].starts_with("Delivered { handle: Some("), "{outcomes:?}");
+    assert_eq!(outcomes[0], outcomes[1], "the same bubble");
+    wait_for("both notices are shown", || shown_notices(&bench).len() >= 2);
+    let notices = shown_notices(&bench);
+    let title = "orders-dlq: 12 <b>messages</b> & more";
+    assert_eq!((notices[0][1].as_str(), notices[0][3].as_str()), (title, "NORMAL"));
+    assert_eq!((notices[1][1].as_str(), notices[1][3].as_str()), (title, "CRITICAL"));
+    let count = bench.run("dunstctl", &["count", "displayed"], "");
+    assert_eq!(count.text().trim(), "1", "{count:?}");
+}
+
+#[test]
+fn notify_send_that_cannot_replace_is_used_without() {
+    let mut bench = Bench::new("old-notify-send");
+    bench.stub(
+        "notify-send",
+        "#!/bin/sh\ncase \"$*\" in *--print-id*) echo 'Unknown option --print-id' >&2; exit 1;; esac\n\
+         printf '%s\\n' \"$2 $4\" >> \"${0%/*}/../shown\"\n",
+    );
+    let outcomes = deliver_twice(&mut bench);
+    assert_eq!(outcomes, ["Delivered { handle: None }"; 2]);
+    let title = "orders-dlq: 12 <b>messages</b> & more";
+    let shown = std::fs::read_to_string(bench.path("shown")).unwrap();
+    assert_eq!(shown, format!("--urgency=normal {title}\n--urgency=critical {title}\n"));
 }
 
 #[test]

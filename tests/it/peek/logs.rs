@@ -144,7 +144,10 @@ fn planted_secrets_of_log_lines_are_in_no_output_file_or_prompt() {
     for needed in ["prompts", "report.md", "fingerprints.json", "notices.json", "journal.ndjson"] {
         assert!(files.contains(needed), "{needed}: {files}{printed}");
     }
-    assert!(everything.matches("CallError: https://a.webhook.office.com/").count() > 3, "{everything}");
+    assert!(
+        everything.matches("CallError: https://a.webhook.office.com/").count() > 3,
+        "{everything}"
+    );
     for (secret, core) in &planted {
         let seen = secrets::forms(core).into_iter().find(|form| everything.contains(form));
         assert!(seen.is_none(), "{secret}: {}", seen.unwrap());

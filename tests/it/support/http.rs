@@ -82,6 +82,20 @@ impl HttpServer {
         });
         HttpServer { url, connections, accepting: Some(accepting) }
     }
+
+    /// Starts a server that also keeps the requests it gets.
+    pub fn recording<F>(respond: F) -> (Self, Arc<Mutex<Vec<HttpRequest>>>)
+    where
+        F: Fn(&HttpRequest, &mut Reply<'_>) -> Result<(), Closed> + Send + Sync + 'static,
+    {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let kept = seen.clone();
+        let server = HttpServer::start(move |request, reply| {
+            kept.lock().unwrap().push(request.clone());
+            respond(request, reply)
+        });
+        (server, seen)
+    }
 }
 
 impl Drop for HttpServer {
@@ -188,6 +202,12 @@ impl Reply<'_> {
         self.write((head + body).as_bytes())
     }
 
+    /// Sends a whole response of any bytes.
+    pub fn send_bytes(&mut self, status: u16, kind: &str, body: &[u8]) -> Result<(), Closed> {
+        let length = format!("content-length: {}", body.len());
+        self.write(&[head(status, kind, &length).as_bytes(), body].concat())
+    }
+
     /// Sends a whole response in JSON.
     pub fn send_json(&mut self, status: u16, body: &Value) -> Result<(), Closed> {
         self.send(status, "application/json", &body.to_string())
@@ -218,6 +238,14 @@ impl Reply<'_> {
         let stop = self.connections.stop.lock().unwrap();
         let waiting = self.connections.stopped.wait_timeout_while(stop, time, |stop| !*stop);
         if *waiting.unwrap().0 { Err(Closed) } else { Ok(()) }
+    }
+
+    /// Sends a gibibyte, as far as the client takes it.
+    pub fn send_gibibyte(&mut self) -> Result<(), Closed> {
+        self.begin_chunks("text/plain")?;
+        let chunk = "x".repeat(1 << 16);
+        (0..1 << 14).try_for_each(|_| self.send_chunk(&chunk))?;
+        self.end_chunks()
     }
 
     /// Sends nothing until the client gives up or the server stops.

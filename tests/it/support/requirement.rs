@@ -29,6 +29,13 @@ pub fn sqs_server() -> Option<PathBuf> {
     is_met(program.is_some(), missing).then_some(program)?
 }
 
+/// Returns the program that judges bodies by the libraries of their services.
+pub fn notice_judge() -> Option<PathBuf> {
+    let program = std::env::var_os("DLQ_NOTICE_JUDGE").map(PathBuf::from);
+    let missing = "DLQ_NOTICE_JUDGE is not set; run scripts/test, which sets it";
+    is_met(program.is_some(), missing).then_some(program)?
+}
+
 /// Returns the real Claude Code.
 pub fn claude_cli() -> Option<PathBuf> {
     let program = std::env::var_os("DLQ_E2E_CLAUDE").map(PathBuf::from);

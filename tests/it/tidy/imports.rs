@@ -13,7 +13,7 @@ use super::{assert_none, code, is_test, rust_files};
 const LEVELS: [&[&str]; 11] = [
     &[
         "text", "words", "shell", "time", "error", "glob", "markdown", "money", "ndjson", "clock",
-        "log",
+        "log", "secret",
     ],
     &["event"],
     &["wire", "document"],
@@ -28,7 +28,7 @@ const LEVELS: [&[&str]; 11] = [
 ];
 
 /// Crates that only the files below a path may name.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("aws_config", &["src/edge/aws"]),
     ("aws_credential_types", &["src/edge/aws"]),
     ("aws_sdk_sqs", &["src/edge/aws"]),
@@ -37,16 +37,19 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("futures_util", &["src/edge/aws"]),
     ("tokio", &["src/edge/aws"]),
     ("fs2", &["src/store"]),
+    ("rustls", &["src/edge/http.rs"]),
+    ("ureq", &["src/edge/http.rs"]),
 ];
 
 /// Modules of std that a decision needs no world for.
-const PURE_STD: [&str; 18] = [
+const PURE_STD: [&str; 19] = [
     "array",
     "borrow",
     "cell",
     "cmp",
     "collections",
     "convert",
+    "f64",
     "fmt",
     "hash",
     "iter",

@@ -98,6 +98,41 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
             let (channel, error) = (cap(&data.channel), cap(&data.error));
             Sentences::of_what(format!("a notice to channel '{channel}' failed: {error}"))
         }
+        AnyPayload::NoticeHeld(data) => {
+            let (channel, reason) = (cap(&data.channel), cap(&data.reason));
+            let until = loss_text::span(data.until.since(context.now));
+            Sentences::of_what(format!(
+                "a notice to channel '{channel}' waits for {until} ({reason})"
+            ))
+        }
+        AnyPayload::NoticeEscalated(data) => {
+            let channel = cap(&data.channel);
+            Sentences::of_what(format!("not acknowledged in time: channel '{channel}' is told"))
+        }
+        AnyPayload::NoticeAcked(data) => Sentences::of_what(match data.until {
+            Some(until) => {
+                let span = loss_text::span(until.since(context.now));
+                format!("'{}' is acknowledged for {span}", cap(&data.key))
+            }
+            None => format!("'{}' is no longer acknowledged", cap(&data.key)),
+        }),
+        AnyPayload::NoticeSilenced(data) => {
+            let glob = cap(&data.glob);
+            let reason = data.reason.map_or(String::new(), |why| format!(": {}", cap(&why)));
+            Sentences::of_what(match data.until {
+                Some(until) => {
+                    let span = loss_text::span(until.since(context.now));
+                    format!("queues '{glob}' are silenced for {span}{reason}")
+                }
+                None => format!("queues '{glob}' are no longer silenced"),
+            })
+        }
+        AnyPayload::PollMissing(data) => {
+            let since = loss_text::span(context.now.since(data.last));
+            let what = format!("no round has finished for {since}: dead letters go unnoticed");
+            Sentences::of_what(what).with_next(Some("dlq-status".into()))
+        }
+        AnyPayload::PollResumed(_) => Sentences::of_what("rounds finish again"),
         AnyPayload::InvestigationSkipped(data) => skipped(&data, context),
         AnyPayload::InvestigationStarted(data) => {
             let end = loss_text::span(data.timeout_at.since(context.now));

@@ -63,7 +63,7 @@ fn sentence(line: &[u8]) -> String {
 }
 
 fn story(width: usize, lines: &[Vec<u8>]) -> String {
-    let mut story = Story::new(PageStyle { width, color: false }, SentLog::default(), false);
+    let mut story = Story::new(PageStyle { width, color: false }, Notices::default(), false);
     let told: String = lines.iter().map(|line| story.event(&head(line), line, now())).collect();
     told + &story.end()
 }
@@ -181,7 +181,7 @@ fn commands_have_the_arn_where_a_name_may_stand_for_several_queues() {
     let line = line("1", raised);
     let style = PageStyle { width: 500, color: false };
     for (has_scopes, name) in [(false, "orders-dlq"), (true, arn)] {
-        let mut story = Story::new(style, SentLog::default(), has_scopes);
+        let mut story = Story::new(style, Notices::default(), has_scopes);
         story.event(&head(&line), &line, now());
         let end = story.end();
         assert!(end.ends_with(&format!("'dlq-peek {name}'\n")), "{end}");

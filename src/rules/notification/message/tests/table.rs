@@ -317,6 +317,47 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             "ERROR: a notice to channel 'desk' failed: no display",
         ),
         row(
+            line_of(event::NoticeHeld {
+                channel: "desk".into(),
+                event: "e".into(),
+                reason: "quiet_hours".into(),
+                until: in_hours(5).unwrap(),
+            }),
+            "DEBUG: a notice to channel 'desk' waits for 5h (quiet_hours)",
+        ),
+        row(
+            line_of(event::NoticeEscalated { channel: "pager".into(), event: "e".into() }),
+            "WARN: not acknowledged in time: channel 'pager' is told",
+        ),
+        row(
+            line_of(event::NoticeAcked { key: "o/r#12".into(), until: in_hours(5) }),
+            "INFO: 'o/r#12' is acknowledged for 5h",
+        ),
+        row(
+            line_of(event::NoticeAcked { key: "o/r#12".into(), until: None }),
+            "INFO: 'o/r#12' is no longer acknowledged",
+        ),
+        row(
+            line_of(event::NoticeSilenced {
+                glob: "orders-*".into(),
+                until: in_hours(2),
+                reason: Some("migration".into()),
+            }),
+            "INFO: queues 'orders-*' are silenced for 2h: migration",
+        ),
+        row(
+            line_of(event::NoticeSilenced { glob: "orders-*".into(), until: None, reason: None }),
+            "INFO: queues 'orders-*' are no longer silenced",
+        ),
+        row(
+            line_of(event::PollMissing { last: now().minus(MINUTES_5), interval_s: 30 }),
+            "ERROR: no round has finished for 5m: dead letters go unnoticed\n    dlq-status",
+        ),
+        row(
+            line_of(event::PollResumed { last: now().minus(MINUTES_5) }),
+            "INFO: rounds finish again",
+        ),
+        row(
             line_of(skipped("disabled", "auto_investigation.enabled is false", None)),
             "INFO: not investigated: auto_investigation.enabled is false",
         ),
@@ -425,3 +466,5 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         ),
     ]
 }
+
+const MINUTES_5: std::time::Duration = std::time::Duration::from_secs(300);

@@ -72,12 +72,6 @@ impl Proxies {
         (endpoint.to_owned(), self.select(scheme, host).cloned())
     }
 
-    /// Returns the words about a URL that gives no answer.
-    pub(super) fn silence(&self, url: &str) -> String {
-        let (endpoint, proxy) = self.route(url);
-        unanswered(&endpoint, proxy.as_ref(), SILENCE)
-    }
-
     /// Returns the proxy of a request; `None` when the request goes directly.
     fn select(&self, scheme: &str, host: &str) -> Option<&Proxy> {
         let proxy = if scheme == "https" { &self.https } else { &self.http };

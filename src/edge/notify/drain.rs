@@ -1,0 +1,328 @@
+//! Delivery from the outbox: one attempt at a time on each channel, all channels at once.
+//!
+//! Promises: no call waits for a channel; a channel that fails or hangs delays no other; the pause
+//! after a failure holds for the whole channel, so that the order stays; what people have silenced or
+//! acknowledged meanwhile is not sent.
+
+use std::collections::{HashSet, VecDeque};
+use std::ffi::OsString;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, ChannelThread};
+use super::outbox::ChannelOutbox;
+use crate::clock;
+use crate::document::Keys;
+use crate::error::Error;
+use crate::rules::notification::delivery::Outcome;
+use crate::rules::notification::outbox::{OutboxEntry, Withdrawal, digest};
+use crate::rules::notification::policy::Channel;
+use crate::store::{self, Lock, Store};
+use crate::time::Timestamp;
+
+/// The pause between two attempts to take the lock of a channel.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// The pause of a channel from which on another process may deliver.
+const RELEASED_FROM: Duration = Duration::from_secs(1);
+/// The entries that may wait where a longer backlog is summed up.
+const BACKLOG_MAX: usize = 100;
+/// The entries that become one digest at most.
+const DIGEST_MAX: usize = 1000;
+
+/// The result of a delivery.
+#[derive(Debug)]
+pub enum Completion {
+    Sent {
+        handle: Option<String>,
+    },
+    Withdrawn(Withdrawal),
+    /// Another attempt comes later.
+    Postponed {
+        cause: String,
+    },
+    Failed {
+        cause: String,
+    },
+}
+
+/// The result of an attempt, with the entries that it was about.
+#[derive(Debug)]
+pub struct DrainResult {
+    pub channel: usize,
+    pub entries: Vec<OutboxEntry>,
+    pub completion: Completion,
+}
+
+/// The delivery of all channels.
+pub struct Drain {
+    store: Store,
+    channels: Vec<ChannelDrain>,
+    /// Whether no attempt begins any more.
+    is_closing: bool,
+    outcomes: Receiver<(usize, Outcome)>,
+    sender: Sender<(usize, Outcome)>,
+}
+
+struct ChannelDrain {
+    outbox: ChannelOutbox,
+    thread: Option<ChannelThread>,
+    can_merge: bool,
+    sums_up: bool,
+    /// The least time between two attempts.
+    interval: Duration,
+    lock: Option<Lock>,
+    waiting: VecDeque<OsString>,
+    under_way: Vec<OutboxEntry>,
+    /// The ids of entries whose end is not recorded. They are still in the folder.
+    unrecorded: HashSet<String>,
+    /// Whether the folder may hold entries that are not in `waiting`.
+    is_stale: bool,
+    not_before: Option<Timestamp>,
+    next_at: Instant,
+}
+
+impl Drain {
+    pub fn new(store: &Store) -> Self {
+        let (sender, outcomes) = mpsc::channel();
+        Drain { store: store.clone(), channels: Vec::new(), is_closing: false, outcomes, sender }
+    }
+
+    /// Adds a channel. Without an attempt it delivers nothing.
+    pub fn add(&mut self, channel: &Channel, attempt: Option<Attempt>) {
+        let number = self.channels.len();
+        let sender = self.sender.clone();
+        self.channels.push(ChannelDrain {
+            outbox: ChannelOutbox::new(&self.store, &channel.name),
+            thread: attempt.map(|attempt| ChannelThread::start(number, attempt, sender)),
+            can_merge: channel.can_merge(),
+            sums_up: channel.sums_up(),
+            interval: channel.interval(),
+            lock: None,
+            waiting: VecDeque::new(),
+            under_way: Vec::new(),
+            unrecorded: HashSet::new(),
+            is_stale: true,
+            not_before: None,
+            next_at: clock::tick(),
+        });
+    }
+
+    pub fn outbox(&self, channel: usize) -> &ChannelOutbox {
+        &self.channels[channel].outbox
+    }
+
+    /// Forgets an entry whose end is recorded and whose file is gone.
+    pub fn forget(&mut self, channel: usize, id: &str) {
+        self.channels[channel].unrecorded.remove(id);
+    }
+
+    /// Tells that a channel has new entries.
+    pub fn wake(&mut self, channel: usize) {
+        self.channels[channel].is_stale = true;
+    }
+
+    /// Lets the attempts under way be the last ones.
+    pub fn begin_no_more(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Returns whether a channel has something to deliver, or may have.
+    pub fn is_busy(&self) -> bool {
+        self.channels.iter().any(ChannelDrain::is_busy)
+    }
+
+    /// Returns whether an attempt is under way.
+    pub fn is_attempting(&self) -> bool {
+        self.channels.iter().any(|channel| !channel.under_way.is_empty())
+    }
+
+    /// Returns whether nothing can be delivered before `until`.
+    pub fn is_pausing_until(&self, until: Timestamp) -> bool {
+        let mut busy = self.channels.iter().filter(|channel| channel.is_busy()).peekable();
+        busy.peek().is_some()
+            && busy.all(|channel| {
+                channel.under_way.is_empty() && channel.not_before.is_some_and(|at| at >= until)
+            })
+    }
+
+    /// Begins what can begin, and returns what has ended. Waits for an end for at most `wait`.
+    pub fn tick(&mut self, wait: Duration) -> Vec<Result<DrainResult, Error>> {
+        let mut results = Vec::new();
+        for number in 0..self.channels.len() {
+            if let Some(result) = self.begin(number).transpose() {
+                results.push(result);
+            }
+        }
+        let mut wait = if results.is_empty() { wait } else { Duration::ZERO };
+        while let Ok((number, outcome)) = store::receive(&self.outcomes, wait) {
+            results.push(self.end(number, outcome));
+            wait = Duration::ZERO;
+        }
+        results
+    }
+
+    /// Begins the next attempt of a channel. Returns a delivery that needs none.
+    fn begin(&mut self, number: usize) -> Result<Option<DrainResult>, Error> {
+        let channel = &mut self.channels[number];
+        if self.is_closing || channel.thread.is_none() || !channel.is_due() {
+            return Ok(None);
+        }
+        let Some(entry) = channel.next_entry()? else { return Ok(None) };
+        let now = clock::now();
+        if let Some(at) = entry.not_before.filter(|at| *at > now) {
+            channel.pause_until(at, now);
+            return Ok(None);
+        }
+        let silences = self.store.read(&Keys::all())?;
+        let acks = self.store.read(&Keys::all())?;
+        let completion = match entry.withdrawal(&silences, &acks, now) {
+            Some(why) => Some(Completion::Withdrawn(why)),
+            None if entry.is_given_up(now) => {
+                Some(Completion::Failed { cause: "it could not be delivered for 3 days".into() })
+            }
+            None => None,
+        };
+        if let Some(completion) = completion {
+            channel.waiting.pop_front();
+            channel.unrecorded.insert(entry.delivery.id.clone());
+            return Ok(Some(DrainResult { channel: number, entries: vec![entry], completion }));
+        }
+        let entries = channel.take_together(entry, now)?;
+        let delivery = match entries.as_slice() {
+            [one] => one.delivery.clone(),
+            several => digest(several, now),
+        };
+        channel.under_way = entries;
+        channel.next_at = clock::tick() + channel.interval;
+        if !channel.thread.as_ref().is_some_and(|thread| thread.begin(delivery)) {
+            let entries = std::mem::take(&mut channel.under_way);
+            let completion = Completion::Postponed { cause: "its thread has ended".into() };
+            return Ok(Some(DrainResult { channel: number, entries, completion }));
+        }
+        Ok(None)
+    }
+
+    /// Records the outcome of an attempt in the file of the entry.
+    fn end(&mut self, number: usize, outcome: Outcome) -> Result<DrainResult, Error> {
+        let channel = &mut self.channels[number];
+        let mut entries = std::mem::take(&mut channel.under_way);
+        let completion = match outcome {
+            Outcome::Delivered { handle } => {
+                entries.iter_mut().for_each(|entry| entry.attempts += 1);
+                Completion::Sent { handle }
+            }
+            Outcome::Refused { cause } | Outcome::Gone { cause } => {
+                entries.iter_mut().for_each(|entry| entry.attempts += 1);
+                Completion::Failed { cause }
+            }
+            Outcome::Later { cause, after, .. } => {
+                let now = clock::now();
+                for entry in &mut entries {
+                    entry.postpone(after, now);
+                    channel.outbox.rewrite(entry)?;
+                }
+                channel.is_stale = true;
+                channel.waiting.clear();
+                if let Some(at) = entries.iter().filter_map(|entry| entry.not_before).min() {
+                    channel.pause_until(at, now);
+                }
+                Completion::Postponed { cause }
+            }
+        };
+        if !matches!(completion, Completion::Postponed { .. }) {
+            let ids = entries.iter().map(|entry| entry.delivery.id.clone());
+            channel.unrecorded.extend(ids);
+        }
+        Ok(DrainResult { channel: number, entries, completion })
+    }
+}
+
+impl ChannelDrain {
+    fn is_busy(&self) -> bool {
+        self.thread.is_some()
+            && (self.is_stale || !self.waiting.is_empty() || !self.under_way.is_empty())
+    }
+
+    fn is_due(&self) -> bool {
+        let is_paused = self.not_before.is_some_and(|at| clock::now() < at);
+        self.under_way.is_empty() && !is_paused && self.is_busy() && clock::tick() >= self.next_at
+    }
+
+    /// Pauses the channel. Other processes may look after it in a long pause.
+    fn pause_until(&mut self, at: Timestamp, now: Timestamp) {
+        self.not_before = Some(at);
+        if at.since(now) >= RELEASED_FROM {
+            self.release();
+        }
+    }
+
+    /// Lets other processes deliver, unless they would deliver again what is not recorded yet.
+    fn release(&mut self) {
+        if self.unrecorded.is_empty() {
+            self.lock = None;
+        }
+    }
+
+    /// Returns the oldest entry, which stays in the list; None when there is none, or when another
+    /// process delivers.
+    fn next_entry(&mut self) -> Result<Option<OutboxEntry>, Error> {
+        if self.lock.is_none() {
+            // Without entries no folder is made.
+            if self.outbox.names()?.is_empty() {
+                self.is_stale = false;
+                self.waiting.clear();
+                return Ok(None);
+            }
+            self.lock = self.outbox.lock()?;
+            self.is_stale = true;
+        }
+        if self.lock.is_none() {
+            self.next_at = clock::tick() + LOCK_PAUSE;
+            return Ok(None);
+        }
+        if self.waiting.is_empty() || self.is_stale {
+            self.waiting = self.outbox.names()?.into();
+            let is_over = |name: &OsString| {
+                let name = name.to_string_lossy();
+                name.split_once('-')
+                    .and_then(|(_, rest)| rest.strip_suffix(".json"))
+                    .is_some_and(|id| self.unrecorded.contains(id))
+            };
+            self.waiting.retain(|name| !is_over(name));
+            self.is_stale = false;
+        }
+        while let Some(name) = self.waiting.front() {
+            if let Some(entry) = self.outbox.read(name)? {
+                return Ok(Some(entry));
+            }
+            self.waiting.pop_front();
+        }
+        self.release();
+        Ok(None)
+    }
+
+    /// Takes the first entry from the list, with those that are old news as well, or too many.
+    fn take_together(
+        &mut self,
+        first: OutboxEntry,
+        now: Timestamp,
+    ) -> Result<Vec<OutboxEntry>, Error> {
+        self.waiting.pop_front();
+        let excess = self.waiting.len().saturating_sub(BACKLOG_MAX);
+        let excess = if self.sums_up { excess } else { 0 };
+        let is_old = self.can_merge && first.is_old_news(now);
+        let mut entries = vec![first];
+        while entries.len() < DIGEST_MAX && (is_old || entries.len() <= excess) {
+            let Some(name) = self.waiting.front() else { break };
+            match self.outbox.read(name)? {
+                Some(entry) if entries.len() <= excess || entry.is_old_news(now) => {
+                    entries.push(entry);
+                }
+                Some(_) => break,
+                None => {}
+            }
+            self.waiting.pop_front();
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,85 @@
+//! The entries and the events of planned deliveries.
+
+use crate::clock;
+use crate::event::{
+    Event, NoticeEscalated, NoticeFailed, NoticeHeld, NoticeSent, Payload, PollMissing, PollResumed,
+};
+use crate::rules::notification::heartbeat::Pulse;
+use crate::rules::notification::message::merged::compose;
+use crate::rules::notification::notice_key::EventKey;
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::plan::{HeldNotice, PlannedDelivery};
+use crate::rules::notification::scope::SeenScopes;
+use crate::rules::notification::topic::HoldReason;
+use crate::time::Timestamp;
+
+/// Returns the entry of a planned delivery.
+pub fn entry_of(
+    planned: &PlannedDelivery,
+    title: Option<&str>,
+    scopes: &mut SeenScopes,
+    now: Timestamp,
+) -> OutboxEntry {
+    let notice = compose(&planned.notices, title, scopes, now);
+    OutboxEntry::new(planned, notice, now, clock::now())
+}
+
+/// Returns the event of a delivery that succeeded.
+pub fn sent_line(entry: &OutboxEntry, now: Timestamp) -> Vec<u8> {
+    let (channel, event) = (entry.channel.clone(), entry.event.event.clone());
+    let attempts = entry.attempts.max(1);
+    notice_line(entry, now, NoticeSent { channel, event, attempts })
+}
+
+/// Returns the event of a delivery that failed for good.
+pub fn failed_line(entry: &OutboxEntry, error: &str, now: Timestamp) -> Vec<u8> {
+    let (channel, event) = (entry.channel.clone(), entry.event.event.clone());
+    let (attempts, error) = (entry.attempts, error.to_owned());
+    notice_line(entry, now, NoticeFailed { channel, event, attempts, error })
+}
+
+/// Returns the event of an escalation.
+pub fn escalated_line(entry: &OutboxEntry, now: Timestamp) -> Vec<u8> {
+    let (channel, event) = (entry.channel.clone(), entry.event.event.clone());
+    notice_line(entry, now, NoticeEscalated { channel, event })
+}
+
+/// Returns the event of a notice that waits for something that people have decided.
+pub fn held_line(held: &HeldNotice) -> Option<Vec<u8>> {
+    if matches!(held.reason, HoldReason::Group | HoldReason::Stable) {
+        return None;
+    }
+    let (reason, until) = (held.reason.as_str().to_owned(), held.until);
+    let EventKey { source, event } = held.event.key.clone();
+    let parts = [source.as_str(), &event, &held.channel, &reason, &until.to_string()];
+    let data = NoticeHeld {
+        channel: held.channel.clone(),
+        event: event.clone(),
+        reason: reason.clone(),
+        until,
+    };
+    let line = Event::derived(&parts, &held.subject, held.event.at, data);
+    Some(line.of_incident(held.incident.clone()).line())
+}
+
+/// Returns the event of a change of the heartbeat. Every process derives the same id.
+pub fn pulse_line(pulse: Pulse, now: Timestamp) -> Vec<u8> {
+    match pulse {
+        Pulse::Missing(last, interval) => {
+            let parts = ["missing", &last.to_string()];
+            let data = PollMissing { last, interval_s: interval.as_secs() };
+            Event::derived(&parts, "", now, data).line()
+        }
+        Pulse::Resumed(last) => {
+            let parts = ["resumed", &last.to_string()];
+            Event::derived(&parts, "", now, PollResumed { last }).line()
+        }
+    }
+}
+
+fn notice_line<D: Payload>(entry: &OutboxEntry, now: Timestamp, data: D) -> Vec<u8> {
+    let parts = [entry.delivery.id.as_str(), D::TYPE.as_str()];
+    let subject = entry.subjects.first().map_or("", String::as_str);
+    let event = Event::derived(&parts, subject, now, data);
+    event.of_incident(entry.delivery.incident.clone()).line()
+}

@@ -1,0 +1,142 @@
+//! The outbox on disk: a folder for each channel, a file for each delivery.
+//!
+//! Promises: a file is synced before its delivery is attempted, and removed after it was recorded;
+//! names sort in the order of decisions; of all processes one at a time delivers to a channel. A file
+//! is first a draft: it belongs to an update of `notices.json` that may not come to its end, and is
+//! released after that.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, if_found};
+use crate::event::derived_id;
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::store::{self, Lock, Store};
+
+/// The folder of all channels, in the state folder.
+const FOLDER: &str = "outbox";
+/// The ending of an entry that is ready, and of one that is not.
+const ENTRY: &str = "json";
+const DRAFT: &str = "draft";
+/// The characters of a channel's name in the name of its folder.
+const NAME_MAX: usize = 32;
+
+/// The outbox of a channel.
+#[derive(Debug, Clone)]
+pub struct ChannelOutbox {
+    folder: PathBuf,
+}
+
+impl ChannelOutbox {
+    pub fn new(store: &Store, channel: &str) -> Self {
+        ChannelOutbox { folder: store.dir().join(FOLDER).join(folder_name(channel)) }
+    }
+
+    /// Writes an entry as a draft, and syncs it.
+    pub fn draft(&self, entry: &OutboxEntry) -> Result<(), Error> {
+        store::make_dir(&self.folder)?;
+        self.write_as(entry, DRAFT)
+    }
+
+    /// Makes a draft an entry; another process may have done so.
+    pub fn release(&self, entry: &OutboxEntry) -> Result<(), Error> {
+        let (draft, path) = (self.path(entry, DRAFT), self.path(entry, ENTRY));
+        let renamed = if_found(std::fs::rename(&draft, &path));
+        renamed.map(|_| ()).map_err(|error| Error::file("rename", &draft, &error))
+    }
+
+    /// Replaces an entry, to record an attempt.
+    pub fn rewrite(&self, entry: &OutboxEntry) -> Result<(), Error> {
+        self.write_as(entry, ENTRY)
+    }
+
+    fn write_as(&self, entry: &OutboxEntry, ending: &str) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(entry)
+            .map_err(|error| Error::failed("encode", self.folder.display(), error))?;
+        store::replace(&self.path(entry, ending), &bytes)
+    }
+
+    /// Returns the drafts that a crash may have left.
+    pub fn drafts(&self) -> Result<Vec<OsString>, Error> {
+        self.list(DRAFT)
+    }
+
+    /// Returns the names of the entries, the oldest decision first.
+    pub fn names(&self) -> Result<Vec<OsString>, Error> {
+        self.list(ENTRY)
+    }
+
+    fn list(&self, wanted: &str) -> Result<Vec<OsString>, Error> {
+        let failed = |error: &std::io::Error| Error::file("read", &self.folder, error);
+        let listed = if_found(std::fs::read_dir(&self.folder)).map_err(|error| failed(&error))?;
+        let Some(listed) = listed else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for file in listed {
+            let name = file.map_err(|error| failed(&error))?.file_name();
+            if Path::new(&name).extension().is_some_and(|ending| ending == wanted) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads an entry; None when another process has removed it.
+    pub fn read(&self, name: &OsString) -> Result<Option<OutboxEntry>, Error> {
+        let path = self.folder.join(name);
+        let bytes = if_found(std::fs::read(&path));
+        let Some(bytes) = bytes.map_err(|error| Error::file("read", &path, &error))? else {
+            return Ok(None);
+        };
+        let entry = serde_json::from_slice(&bytes);
+        entry.map(Some).map_err(|error| {
+            Error::failed("read", path.display(), format!("{error}; move it away to go on"))
+        })
+    }
+
+    /// Removes an entry that was delivered, and is recorded as such.
+    pub fn remove(&self, entry: &OutboxEntry) -> Result<(), Error> {
+        for ending in [DRAFT, ENTRY] {
+            let path = self.path(entry, ending);
+            store::remove(&path).map_err(|error| Error::file("remove", &path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the right to deliver to the channel, unless another process has it.
+    pub fn lock(&self) -> Result<Option<Lock>, Error> {
+        store::make_dir(&self.folder)?;
+        Lock::try_take(&self.folder.join("channel.lock"))
+    }
+
+    fn path(&self, entry: &OutboxEntry, ending: &str) -> PathBuf {
+        self.folder.join(format!("{:012}-{}.{ending}", entry.sequence, entry.delivery.id))
+    }
+}
+
+/// Returns a name that can be read and is that of no other channel.
+fn folder_name(channel: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !channel.is_empty() && channel.len() <= NAME_MAX && channel.chars().all(is_plain) {
+        return channel.to_owned();
+    }
+    let plain: String = channel.chars().filter(|c| is_plain(*c)).take(NAME_MAX).collect();
+    let hash = derived_id(&[channel]);
+    format!("{plain}.{}", hash.get(..8).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_has_the_name_of_its_channel_as_far_as_a_file_can() {
+        assert_eq!(folder_name("slack-ops_1"), "slack-ops_1");
+        let odd = ["../../etc", "a/b", "a b", ".", "..", &"x".repeat(64), "Ä", "a.b"];
+        let names: Vec<String> = odd.iter().map(|name| folder_name(name)).collect();
+        for (name, folder) in odd.iter().zip(&names) {
+            assert!(!folder.contains('/') && !folder.starts_with(".."), "{name}: {folder}");
+            assert_eq!(names.iter().filter(|one| *one == folder).count(), 1, "{name}");
+        }
+    }
+}

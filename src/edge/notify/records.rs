@@ -1,0 +1,204 @@
+//! The records of `dlq-notify`: `notices.json`, the drafts of the outbox that belong to it, and the
+//! journal.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::clock;
+use crate::config::{ChannelKind, Env, Settings, state_dir};
+use crate::document::Keys;
+use crate::edge::notify::drain::Drain;
+use crate::edge::notify::outbox::ChannelOutbox;
+use crate::error::Error;
+use crate::event::derived_id;
+use crate::journal::Journal;
+use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
+use crate::rules::notification::notice_key::NoticeKey;
+use crate::rules::notification::notices::{Notices, QueuedDelivery};
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
+use crate::rules::notification::policy::Notifications;
+use crate::store::Store;
+use crate::time::Timestamp;
+
+/// The files of `dlq-notify`.
+pub struct DispatcherState {
+    /// The folder of `notices.json`.
+    pub store: Store,
+    pub journal: Journal,
+}
+
+/// A delivery that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    channel: usize,
+    entry: OutboxEntry,
+    handle: Option<String>,
+    /// Whether the channel refused it, so that its fallback is told.
+    is_refused: bool,
+}
+
+impl Finished {
+    pub fn told(channel: usize, entry: OutboxEntry, handle: Option<String>) -> Self {
+        Finished { channel, entry, handle, is_refused: false }
+    }
+
+    pub fn refused(channel: usize, entry: OutboxEntry) -> Self {
+        Finished { channel, entry, handle: None, is_refused: true }
+    }
+}
+
+impl DispatcherState {
+    pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
+        let store = Store::open(&state_dir(settings, env)?)?;
+        let journal = Journal::new(&store, settings.state.rotation());
+        Ok(DispatcherState { store, journal })
+    }
+
+    /// Returns the events that were judged.
+    pub fn judged(&self) -> Result<HashSet<NoticeKey>, Error> {
+        Ok(self.store.read::<Notices>(&Keys::none().with_all(Notices::NOTICE))?.keys())
+    }
+
+    /// Takes up the drafts that a crash has left: those that were recorded become entries, and the
+    /// others are removed, because their events are judged again.
+    pub fn recover(&self, notifications: &Notifications) -> Result<(), Error> {
+        let mut left = Vec::new();
+        for channel in &notifications.channels {
+            let outbox = ChannelOutbox::new(&self.store, &channel.name);
+            for name in outbox.drafts()? {
+                left.push((channel.kind, outbox.clone(), name));
+            }
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        let keys = Keys::none().with_all(Notices::DELIVERY);
+        self.store.update(&keys, |notices: &mut Notices| {
+            for (kind, outbox, name) in left {
+                let Some(entry) = outbox.read(&name)? else { continue };
+                match notices.queue.contains_key(&entry.delivery.id) {
+                    // Another process may be about to print it.
+                    true if kind == ChannelKind::Console => {}
+                    true => outbox.release(&entry)?,
+                    false => outbox.remove(&entry)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Plans in one update, in which the entries of the plan become drafts.
+    pub fn plan(
+        &self,
+        notifications: &Notifications,
+        arrived: &[ArrivedEvent],
+        is_final: bool,
+        now: Timestamp,
+        entries_of: impl FnOnce(&FlushPlan, Vec<Option<String>>) -> Vec<OutboxEntry>,
+    ) -> Result<(FlushPlan, Vec<OutboxEntry>), Error> {
+        let silences = self.store.read(&Keys::all())?;
+        let acks = self.store.read(&Keys::all())?;
+        let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final };
+        self.store.update(&Keys::all(), |notices: &mut Notices| {
+            let plan = plan(notices, arrived, input, now);
+            let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
+            let entries = entries_of(&plan, titles);
+            for entry in &entries {
+                ChannelOutbox::new(&self.store, &entry.channel).draft(entry)?;
+            }
+            Ok((plan, entries))
+        })
+    }
+
+    /// Records deliveries that have ended, queues those of refused ones for the fallback, and removes
+    /// the files.
+    pub fn record(
+        &self,
+        notifications: &Notifications,
+        finished: &[Finished],
+        drain: &mut Drain,
+    ) -> Result<(), Error> {
+        let mut released = Vec::new();
+        self.store.update(&Keys::all(), |notices: &mut Notices| {
+            for Finished { entry, handle, is_refused, .. } in finished {
+                let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
+                for topic in &queued.topics {
+                    if let (Some(topic), Some(handle)) = (notices.topics.get_mut(topic), handle) {
+                        topic.handle = Some(handle.clone());
+                    }
+                }
+                if let Some(entry) = fallback(notices, notifications, entry, *is_refused) {
+                    ChannelOutbox::new(&self.store, &entry.channel).draft(&entry)?;
+                    released.push(entry);
+                }
+            }
+            Ok(())
+        })?;
+        for Finished { channel, entry, .. } in finished {
+            drain.outbox(*channel).remove(entry)?;
+            drain.forget(*channel, &entry.delivery.id);
+        }
+        for entry in released {
+            ChannelOutbox::new(&self.store, &entry.channel).release(&entry)?;
+            let position = notifications.channels.iter().position(|one| one.name == entry.channel);
+            if let Some(number) = position {
+                drain.wake(number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the end of a round. Returns that rounds finish again, when they were missing.
+    pub fn beat(&self, at: Timestamp) -> Result<Option<Pulse>, Error> {
+        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(at)))
+    }
+
+    /// Returns that rounds are missing, to one process, once. None without a round on record.
+    pub fn check_heartbeat(
+        &self,
+        rounds: u32,
+        interval: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Option<Pulse>>, Error> {
+        let mut seen: Heartbeat = self.store.read(&Keys::all())?;
+        if seen.last.is_none() {
+            return Ok(None);
+        }
+        if seen.check(rounds, interval, now).is_none() {
+            return Ok(Some(None));
+        }
+        let check = |heart: &mut Heartbeat| Ok(heart.check(rounds, interval, now));
+        self.store.update(&Keys::all(), check).map(Some)
+    }
+
+    /// Returns the number of deliveries in the outbox; 0 when it cannot be read.
+    pub fn waiting(&self) -> usize {
+        let keys = Keys::none().with_all(Notices::DELIVERY);
+        self.store.read::<Notices>(&keys).map_or(0, |notices| notices.queue.len())
+    }
+}
+
+/// Returns the entry for the fallback of a refused delivery, and records it.
+fn fallback(
+    notices: &mut Notices,
+    notifications: &Notifications,
+    entry: &OutboxEntry,
+    is_refused: bool,
+) -> Option<OutboxEntry> {
+    let name = entry.fallback.as_ref().filter(|_| is_refused)?;
+    let channel = notifications.channels.iter().find(|one| one.name == *name)?;
+    notices.sequence += 1;
+    let mut fallback = entry.clone();
+    fallback.delivery.id = derived_id(&[&entry.delivery.id, name]);
+    fallback.delivery.handle = None;
+    fallback.channel.clone_from(&channel.name);
+    fallback.sequence = notices.sequence;
+    fallback.fallback = None;
+    fallback.attempts = 0;
+    fallback.not_before = None;
+    fallback.queued_at = clock::now();
+    let queued = QueuedDelivery { channel: name.clone(), topics: Vec::new() };
+    notices.queue.insert(fallback.delivery.id.clone(), queued);
+    Some(fallback)
+}

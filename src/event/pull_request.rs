@@ -1,0 +1,69 @@
+//! Events about pull requests, as far as they are spoken. Recorded streams have them; no program of
+//! this version writes them.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Head;
+
+/// The news of a pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullRequestNews {
+    /// A new one, ours or to be reviewed.
+    Opened,
+    ReviewDue,
+    Approved,
+    ChangesRequested,
+    ChecksFailed,
+    Merged,
+    Deployed,
+    /// The end without a merge.
+    Closed,
+}
+
+/// The part of the payload that is spoken.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct PullRequest {
+    /// `owner/name`; empty when the payload has none.
+    #[serde(default)]
+    pub repo: String,
+    #[serde(default)]
+    pub title: String,
+    /// Whether dlq-tools opened it.
+    #[serde(default)]
+    pub ours: bool,
+}
+
+impl PullRequestNews {
+    /// Returns the news of an event about a pull request; None for any other type.
+    pub fn read(head: &Head, line: &[u8]) -> Option<(Self, PullRequest)> {
+        #[derive(Deserialize)]
+        struct Outer<'a> {
+            #[serde(borrow)]
+            data: &'a RawValue,
+        }
+        #[derive(Deserialize)]
+        struct Inner {
+            pr: PullRequest,
+        }
+        let news = match &*head.kind {
+            "pr.found" | "pr.opened" => PullRequestNews::Opened,
+            "pr.review_due" => PullRequestNews::ReviewDue,
+            "pr.approved" => PullRequestNews::Approved,
+            "pr.changes_requested" => PullRequestNews::ChangesRequested,
+            "pr.checks_failed" => PullRequestNews::ChecksFailed,
+            "pr.merged" => PullRequestNews::Merged,
+            "pr.deployed" => PullRequestNews::Deployed,
+            "pr.closed" => PullRequestNews::Closed,
+            _ => return None,
+        };
+        let data = serde_json::from_slice::<Outer>(line).ok();
+        let data = data.and_then(|outer| serde_json::from_str::<Inner>(outer.data.get()).ok());
+        let mut request = data.map_or_else(PullRequest::default, |inner| inner.pr);
+        if request.repo.is_empty() {
+            let subject = head.subject.as_deref().unwrap_or_default();
+            subject.split('#').next().unwrap_or_default().clone_into(&mut request.repo);
+        }
+        Some((news, request))
+    }
+}

@@ -1,0 +1,104 @@
+//! Acknowledgements: the document `acks.json`, and which notices they hold back.
+//!
+//! `dlq-status --ack` and `--snooze` write the document; `dlq-notify` reads it before each attempt.
+//! Pure.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, RecordKind, SetOperation};
+use crate::time::Timestamp;
+
+/// The duration of an acknowledgement that names none.
+pub const DEFAULT_SPAN: Duration = Duration::from_secs(86_400);
+/// The longest acknowledgement.
+pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+/// The number of acknowledgements in force.
+pub const ACKS_MAX: usize = 10_000;
+
+/// The statement of a person that an incident or a pull request is being taken care of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The id of the incident, or `owner/repo#12`.
+    pub key: String,
+    pub at: Timestamp,
+    pub until: Timestamp,
+}
+
+/// The document `acks.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acks {
+    pub acks: Vec<Ack>,
+}
+
+impl Document for Acks {
+    const NAME: &str = "acks";
+    const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some("then acknowledge again, with 'dlq-status --ack'");
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.list(Self::ACK, &mut self.acks, &mut rest.acks, |one| one.key.clone());
+    }
+}
+
+impl Acks {
+    pub const ACK: RecordKind = "ack";
+
+    /// Returns the end of the acknowledgement of an incident, or of a pull request.
+    pub fn until(
+        &self,
+        incident: Option<&str>,
+        subject: &str,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let covers = |one: &&Ack| Some(one.key.as_str()) == incident || one.key == subject;
+        let in_force = self.acks.iter().filter(covers).filter(|one| now < one.until);
+        in_force.map(|one| one.until).max()
+    }
+
+    /// Adds an acknowledgement in place of an older one, and drops those that have ended.
+    pub fn add(&mut self, ack: Ack, now: Timestamp) {
+        self.acks.retain(|one| one.until > now && one.key != ack.key);
+        self.acks.push(ack);
+        let excess = self.acks.len().saturating_sub(ACKS_MAX);
+        self.acks.drain(..excess);
+    }
+
+    /// Ends an acknowledgement. Returns whether there was one.
+    pub fn end(&mut self, key: &str, now: Timestamp) -> bool {
+        let before = self.acks.len();
+        self.acks.retain(|one| one.until > now && one.key != key);
+        self.acks.len() < before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: u64) -> Timestamp {
+        Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes))
+    }
+
+    #[test]
+    fn ack_covers_its_incident_or_pull_request_until_its_end() {
+        let mut acks = Acks::default();
+        acks.add(Ack { key: "i1".into(), at: at(0), until: at(60) }, at(0));
+        acks.add(Ack { key: "o/r#12".into(), at: at(0), until: at(30) }, at(0));
+        let rows = [
+            (Some("i1"), "orders-dlq", 59, Some(60)),
+            (Some("i1"), "orders-dlq", 60, None),
+            (Some("i2"), "orders-dlq", 0, None),
+            (None, "o/r#12", 29, Some(30)),
+            (Some("i2"), "o/r#12", 29, Some(30)),
+            (None, "orders-dlq", 0, None),
+        ];
+        for (incident, subject, moment, until) in rows {
+            let found = acks.until(incident, subject, at(moment));
+            assert_eq!(found, until.map(at), "{incident:?} {subject} at {moment}");
+        }
+        assert!(acks.end("i1", at(1)));
+        assert_eq!(acks.until(Some("i1"), "", at(1)), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! Escalation: who is told when nobody has acknowledged a notice. Pure.
+
+use std::time::Duration;
+
+use super::topic::Topic;
+use crate::time::Timestamp;
+
+/// A step of an escalation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EscalationStep {
+    /// The time from the first notice, or the end of an acknowledgement, to the step.
+    pub after: Duration,
+    /// The channel that is told.
+    pub to: String,
+}
+
+/// Returns the steps that are due and were not taken. An acknowledged, silenced or ended problem has
+/// none.
+pub fn due_steps<'a>(
+    steps: &'a [EscalationStep],
+    topic: &Topic,
+    is_restrained: bool,
+    now: Timestamp,
+) -> &'a [EscalationStep] {
+    let Some(told) = topic.told.as_ref().filter(|_| topic.ended_at.is_none() && !is_restrained)
+    else {
+        return &[];
+    };
+    let rest = steps.get(topic.escalated..).unwrap_or_default();
+    let due = rest.iter().take_while(|step| now >= told.unacked_since.plus(step.after)).count();
+    &rest[..due]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Severity;
+    use crate::rules::notification::topic::Told;
+
+    #[test]
+    fn each_step_is_taken_once_in_its_time() {
+        let at = |minutes: u64| Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes));
+        let step = |minutes: u64, to: &str| EscalationStep {
+            after: Duration::from_secs(60 * minutes),
+            to: to.into(),
+        };
+        let steps = [step(15, "lead"), step(60, "pager")];
+        let told = Told {
+            first_at: at(0),
+            unacked_since: at(0),
+            at: at(50),
+            severity: Severity::Error,
+            depth: None,
+            tiers: Vec::new(),
+            line: String::new(),
+            repeats: 0,
+        };
+        let open = Topic { told: Some(told), ..Topic::default() };
+        let ended = Topic { ended_at: Some(at(1)), ..open.clone() };
+        type Row<'a> = (&'a str, &'a Topic, usize, bool, u64, &'a [&'a str]);
+        let rows: [Row<'_>; 7] = [
+            ("too early", &open, 0, false, 14, &[]),
+            ("the first", &open, 0, false, 15, &["lead"]),
+            ("taken", &open, 1, false, 16, &[]),
+            ("both, after a long sleep", &open, 0, false, 61, &["lead", "pager"]),
+            ("acknowledged", &open, 0, true, 61, &[]),
+            ("ended", &ended, 0, false, 61, &[]),
+            ("never told", &Topic::default(), 0, false, 61, &[]),
+        ];
+        for (rule, topic, escalated, restrained, now, expected) in rows {
+            let topic = Topic { escalated, ..topic.clone() };
+            let due = due_steps(&steps, &topic, restrained, at(now));
+            assert_eq!(
+                due.iter().map(|step| step.to.as_str()).collect::<Vec<_>>(),
+                expected,
+                "{rule}"
+            );
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The facts of an event that the stages of notification decide by.
+//!
+//! Promises: every type of event has a [`TopicChange`]; equal lines have equal facts. Pure.
+
+use serde::{Deserialize, Serialize};
+
+use super::notice_key::EventKey;
+use crate::event::{self, AnyPayload, Head, Queue, Severity, Type};
+use crate::time::Timestamp;
+
+/// The change of a problem that an event reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TopicChange {
+    /// The problem begins.
+    Begins,
+    /// The problem exists, and is reported again in every round.
+    Persists,
+    /// The depth has crossed a growth step.
+    Grows(u64),
+    /// An expiry tier was crossed.
+    Nears(String),
+    /// The problem has ended; `lost` when messages were lost by it.
+    Ends { lost: bool },
+    /// A result, or another event that is told once.
+    News,
+    /// A step of work that goes on.
+    Progress,
+}
+
+/// The facts of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventFacts {
+    pub key: EventKey,
+    pub at: Timestamp,
+    pub severity: Severity,
+    /// The name of the queue, or the pull request.
+    pub subject: String,
+    pub incident: Option<String>,
+    /// The key of the problem that the event is about.
+    pub topic: String,
+    pub change: TopicChange,
+    /// Whether work on the incident begins (true) or ends (false) with the event.
+    pub working: Option<bool>,
+    /// The most frequent cause, by its fingerprint, when the event names it.
+    pub cause: Option<NamedCause>,
+    pub depth: Option<u64>,
+}
+
+/// A cause and its title.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedCause {
+    pub id: String,
+    pub title: String,
+}
+
+impl EventFacts {
+    /// Reads the facts of a line. `now` stands for a time that is missing.
+    pub fn read(head: &Head, line: &[u8], now: Timestamp) -> Self {
+        let subject = head.subject.as_deref().unwrap_or_default().to_owned();
+        let mut facts = EventFacts {
+            key: EventKey::new(head),
+            at: head.time().unwrap_or(now),
+            severity: head.severity(),
+            incident: head.incident.as_deref().map(str::to_owned),
+            // An event whose payload names no topic is one of its own.
+            topic: format!("event\n{}\n{}", head.source, head.id),
+            subject,
+            change: TopicChange::News,
+            working: None,
+            cause: None,
+            depth: None,
+        };
+        if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
+            facts.fill(data);
+        }
+        facts
+    }
+
+    /// Takes the end of an investigation.
+    fn ended(&mut self, queue: &Queue) -> (String, TopicChange) {
+        self.working = Some(false);
+        (of_queue("queue", queue), TopicChange::News)
+    }
+
+    fn fill(&mut self, data: AnyPayload) {
+        let (topic, change) = match data {
+            AnyPayload::QueueRaised(data) => {
+                self.depth = Some(data.depth);
+                (of_queue("queue", &data.queue), TopicChange::Begins)
+            }
+            AnyPayload::QueueGrew(data) => {
+                self.depth = Some(data.depth);
+                (of_queue("queue", &data.queue), TopicChange::Grows(data.depth))
+            }
+            AnyPayload::QueueExpiring(data) => {
+                self.depth = data.depth;
+                (of_queue("queue", &data.queue), TopicChange::Nears(data.tier))
+            }
+            AnyPayload::QueueCleared(data) => {
+                let lost = data.cause == "expired";
+                (of_queue("queue", &data.queue), TopicChange::Ends { lost })
+            }
+            AnyPayload::QueueGone(data) => {
+                let lost = data.last_depth.is_none_or(|depth| depth > 0);
+                (of_queue("queue", &data.queue), TopicChange::Ends { lost })
+            }
+            AnyPayload::QueueLossSuspected(data) => {
+                (of_queue("queue", &data.queue), TopicChange::News)
+            }
+            AnyPayload::QueueSampled(data) => {
+                let first = data.fingerprints.into_iter().next();
+                self.cause = first.map(|cause| NamedCause { id: cause.id, title: cause.title });
+                (of_queue("queue", &data.queue), TopicChange::Progress)
+            }
+            AnyPayload::QueueUnreadable(data) => {
+                (of_queue("unreadable", &data.queue), TopicChange::Begins)
+            }
+            AnyPayload::QueueReadable(data) => {
+                (of_queue("unreadable", &data.queue), TopicChange::Ends { lost: false })
+            }
+            AnyPayload::QueueLinted(data) => (of_queue("lint", &data.queue), TopicChange::Persists),
+            AnyPayload::PollFailed(data) => {
+                let scope = [data.account, data.region].map(Option::unwrap_or_default);
+                (format!("poll\n{}", scope.join("\n")), TopicChange::Persists)
+            }
+            AnyPayload::PollMissing(_) => ("missing".to_owned(), TopicChange::Begins),
+            AnyPayload::PollResumed(_) => ("missing".to_owned(), TopicChange::Ends { lost: false }),
+            AnyPayload::InvestigationStarted(data) => {
+                self.working = Some(true);
+                (of_queue("queue", &data.queue), TopicChange::Progress)
+            }
+            AnyPayload::InvestigationProgressed(data) => {
+                (of_queue("queue", &data.queue), TopicChange::Progress)
+            }
+            AnyPayload::InvestigationSkipped(data) => {
+                let is_news = self.severity >= Severity::Warn;
+                let change = if is_news { TopicChange::News } else { TopicChange::Progress };
+                (of_queue("queue", &data.queue), change)
+            }
+            AnyPayload::InvestigationCompleted(data) => self.ended(&data.queue),
+            AnyPayload::InvestigationFailed(data) => self.ended(&data.queue),
+            AnyPayload::InvestigationTimedOut(data) => self.ended(&data.queue),
+            AnyPayload::InvestigationStopped(data) => self.ended(&data.queue),
+            _ => return,
+        };
+        (self.topic, self.change) = (topic, change);
+    }
+
+    /// Returns whether the event changes what is known of a problem, whoever it is routed to.
+    pub fn concerns_all(&self) -> bool {
+        self.working.is_some()
+            || self.cause.is_some()
+            || matches!(self.change, TopicChange::Begins | TopicChange::Ends { .. })
+    }
+}
+
+/// Returns the topic of a kind of problem of a queue.
+fn of_queue(kind: &str, queue: &Queue) -> String {
+    format!("{kind}\n{}", queue.arn)
+}
+
+/// Returns whether events of a type can concern all channels: see [`EventFacts::concerns_all`].
+pub fn can_concern_all(known: Type) -> bool {
+    matches!(
+        known,
+        Type::QueueRaised
+            | Type::QueueCleared
+            | Type::QueueGone
+            | Type::QueueSampled
+            | Type::QueueUnreadable
+            | Type::QueueReadable
+            | Type::PollMissing
+            | Type::PollResumed
+            | Type::InvestigationStarted
+            | Type::InvestigationCompleted
+            | Type::InvestigationFailed
+            | Type::InvestigationTimedOut
+            | Type::InvestigationStopped
+    )
+}
+
+/// Reads the facts of a line that was kept.
+pub fn reread(line: &str) -> Option<EventFacts> {
+    match event::peek(line.trim_end().as_bytes()) {
+        event::Line::Event(head) => {
+            Some(EventFacts::read(&head, line.as_bytes(), Timestamp::default()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,143 @@
+//! Grouping: how long a notice waits for others, and which notices become one. Pure.
+
+use std::time::Duration;
+
+use super::notices::Problem;
+use super::topic::{HoldReason, Pending, SendReason, Topic};
+use crate::time::Timestamp;
+
+/// The time in which flapping lengthens the wait for an end.
+pub const FLAP_SPAN: Duration = Duration::from_secs(3600);
+/// The number of notices without a known cause that are sent apart.
+pub const APART_MAX: usize = 3;
+
+/// Returns how long a problem has to be over before its end is told: twice as long for each time
+/// that it has come back within an hour, an hour at most.
+pub fn clear_wait(topic: &Topic, wait: Duration, now: Timestamp) -> Duration {
+    let doubled = wait.saturating_mul(1 << topic.flaps_since(now, FLAP_SPAN).min(10));
+    doubled.min(FLAP_SPAN.max(wait))
+}
+
+/// A notice that is due on one topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueNotice {
+    /// The key of the problem.
+    pub problem: String,
+    pub subject: String,
+    pub incident: Option<String>,
+    pub reason: SendReason,
+    /// The events to tell of, oldest first; never empty.
+    pub events: Vec<Pending>,
+    /// The fingerprint of the cause, when it is known.
+    pub cause: Option<String>,
+    /// Whether it waited for the end of quiet hours.
+    pub was_quiet: bool,
+    /// The number of the reminder or of the escalation step; 0 for a first notice.
+    pub ordinal: u64,
+}
+
+impl DueNotice {
+    pub fn new(topic: &Topic, problem: Option<&Problem>, reason: SendReason) -> Self {
+        DueNotice {
+            problem: topic.problem.clone(),
+            subject: topic.subject.clone(),
+            incident: topic.incident.clone(),
+            reason,
+            events: topic.pending.clone(),
+            cause: problem.and_then(|problem| Some(problem.cause.as_ref()?.id.clone())),
+            was_quiet: topic.pending.iter().any(|one| one.hold == Some(HoldReason::QuietHours)),
+            ordinal: 0,
+        }
+    }
+}
+
+/// Returns the due notices of a channel as sets, each of which is sent as one: those that waited for
+/// the end of quiet hours; beginnings, ends and tiers with one cause; and more than [`APART_MAX`] of
+/// them without a known cause.
+pub fn merge(due: Vec<DueNotice>) -> Vec<Vec<DueNotice>> {
+    let mut sets: Vec<(Option<MergeKey>, Vec<DueNotice>)> = Vec::new();
+    for notice in due {
+        let key = merge_key(&notice);
+        match sets.iter_mut().find(|(known, _)| known.is_some() && *known == key) {
+            Some((_, set)) => set.push(notice),
+            None => sets.push((key, vec![notice])),
+        }
+    }
+    let apart = |(key, set): (Option<MergeKey>, Vec<DueNotice>)| match key {
+        Some((_, Some(_)) | ("", None)) => vec![set],
+        Some((_, None)) if set.len() > APART_MAX => vec![set],
+        _ => set.into_iter().map(|one| vec![one]).collect(),
+    };
+    sets.into_iter().flat_map(apart).collect()
+}
+
+/// The word of what is merged (empty for a digest after quiet hours), and the cause.
+type MergeKey = (&'static str, Option<String>);
+
+fn merge_key(notice: &DueNotice) -> Option<MergeKey> {
+    if notice.was_quiet {
+        return Some(("", None));
+    }
+    match notice.reason {
+        SendReason::New | SendReason::Again => Some(("begins", notice.cause.clone())),
+        SendReason::Ended | SendReason::Tier | SendReason::Repeat | SendReason::AckExpired => {
+            Some((notice.reason.as_str(), notice.cause.clone()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Severity;
+    use crate::rules::notification::notice_key::EventKey;
+
+    fn due(subject: &str, reason: SendReason, cause: &str, was_quiet: bool) -> DueNotice {
+        let key = EventKey { source: "dlq-poll".into(), event: subject.into() };
+        let at = Timestamp::from_millis(0);
+        let (severity, line) = (Severity::Error, String::new());
+        DueNotice {
+            problem: subject.into(),
+            subject: subject.into(),
+            incident: None,
+            reason,
+            events: vec![Pending { key, reason, severity, at, due: at, hold: None, line }],
+            cause: (!cause.is_empty()).then(|| cause.to_owned()),
+            was_quiet,
+            ordinal: 0,
+        }
+    }
+
+    #[test]
+    fn one_cause_or_a_storm_becomes_one_notice() {
+        use SendReason::{Ended, New, News};
+        let sizes = |notices: &[(SendReason, &str, bool)]| {
+            let named = notices.iter().enumerate();
+            let due = named
+                .map(|(n, (reason, cause, quiet))| due(&format!("q{n}"), *reason, cause, *quiet));
+            merge(due.collect()).iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[(New, "c", false), (New, "c", false)]), [2], "one cause");
+        assert_eq!(sizes(&[(New, "c", false), (New, "d", false)]), [1, 1], "two causes");
+        assert_eq!(sizes(&[(New, "", false); 3]), [1, 1, 1], "few without a cause");
+        assert_eq!(sizes(&[(New, "", false); 4]), [4], "many without a cause");
+        assert_eq!(sizes(&[(New, "c", false), (Ended, "c", false)]), [1, 1], "two reasons");
+        assert_eq!(sizes(&[(News, "c", false); 5]), [1; 5], "results");
+        assert_eq!(sizes(&[(News, "", true), (New, "c", true)]), [2], "after quiet hours");
+    }
+
+    #[test]
+    fn flapping_lengthens_the_wait_up_to_an_hour() {
+        let at = |minutes: u64| Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes));
+        let five = Duration::from_secs(300);
+        let rows = [(0, 5), (1, 10), (2, 20), (3, 40), (4, 60), (40, 60)];
+        for (flaps, minutes) in rows {
+            let topic = Topic { flaps: vec![at(10); flaps], ..Topic::default() };
+            assert_eq!(clear_wait(&topic, five, at(20)), Duration::from_secs(60 * minutes));
+        }
+        let topic = Topic { flaps: vec![at(10)], ..Topic::default() };
+        assert_eq!(clear_wait(&topic, five, at(71)), five, "an hour later");
+        assert_eq!(clear_wait(&topic, FLAP_SPAN * 3, at(20)), FLAP_SPAN * 3, "a longer wait");
+    }
+}

@@ -1,0 +1,117 @@
+//! The heartbeat: whether rounds still finish, document `heartbeat.json`.
+//!
+//! Nothing in a stream says that nothing comes, so that this decision goes by the wall clock, which is
+//! an argument. Pure.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, RecordKind, SetOperation};
+use crate::time::Timestamp;
+
+/// The shortest gap that counts as missing rounds.
+const SHORTEST_GAP: Duration = Duration::from_secs(60);
+/// The longest time between two rounds that counts as their interval.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+
+/// The document `heartbeat.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The end of the newest round.
+    pub last: Option<Timestamp>,
+    /// The time between the two newest rounds, in seconds.
+    pub interval_s: Option<u64>,
+    /// Whether people were told that rounds are missing.
+    pub is_missing: bool,
+}
+
+impl Document for Heartbeat {
+    const NAME: &str = "heartbeat";
+    const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = None;
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.value(Self::HEARTBEAT, self, rest);
+    }
+}
+
+/// A change of the heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulse {
+    /// Rounds are missing: the end of the last one, and the usual interval.
+    Missing(Timestamp, Duration),
+    /// Rounds finish again; the end of the last one before the gap.
+    Resumed(Timestamp),
+}
+
+impl Heartbeat {
+    pub const HEARTBEAT: RecordKind = "heartbeat";
+
+    /// Records the end of a round. Returns that rounds finish again, when they were missing.
+    pub fn beat(&mut self, at: Timestamp) -> Option<Pulse> {
+        let before = self.last.replace(at)?.min(at);
+        let gap = at.since(before);
+        let resumed = self.is_missing.then_some(Pulse::Resumed(before));
+        if !self.is_missing && !gap.is_zero() && gap <= LONGEST_INTERVAL {
+            self.interval_s = Some(gap.as_secs().max(1));
+        }
+        self.is_missing = false;
+        resumed
+    }
+
+    /// Returns that rounds are missing, once: none has finished for a number of intervals, of which
+    /// the longer of the configured and the usual one counts.
+    pub fn check(&mut self, rounds: u32, interval: Duration, now: Timestamp) -> Option<Pulse> {
+        let last = self.last?;
+        let usual = self.interval_s.map_or(interval, Duration::from_secs).max(interval);
+        let allowed = usual.saturating_mul(rounds).max(SHORTEST_GAP);
+        if rounds == 0 || self.is_missing || now.since(last) <= allowed {
+            return None;
+        }
+        self.is_missing = true;
+        Some(Pulse::Missing(last, usual))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(0).plus(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn missing_rounds_are_told_once_and_their_return_too() {
+        let (rounds, interval) = (5, Duration::from_secs(30));
+        let mut heart = Heartbeat::default();
+        assert_eq!(heart.check(rounds, interval, at(900)), None, "nothing is known");
+        assert_eq!(heart.beat(at(0)), None);
+        assert_eq!(heart.beat(at(30)), None);
+        assert_eq!(heart.check(rounds, interval, at(180)), None);
+        let missing = Pulse::Missing(at(30), interval);
+        assert_eq!(heart.check(rounds, interval, at(181)), Some(missing));
+        assert_eq!(heart.check(rounds, interval, at(999)), None, "once");
+        assert_eq!(heart.beat(at(1000)), Some(Pulse::Resumed(at(30))));
+        assert_eq!(heart.beat(at(1030)), None);
+        assert_eq!(heart.check(0, interval, at(99_999)), None, "switched off");
+    }
+
+    #[test]
+    fn interval_is_the_usual_one_where_that_is_longer() {
+        let rows = [
+            ("cron, every 5 minutes", 300, 30, 1500),
+            ("configured for longer", 30, 60, 300),
+            ("every second", 1, 1, 60),
+        ];
+        for (rule, usual, configured, allowed) in rows {
+            let mut heart = Heartbeat::default();
+            heart.beat(at(0));
+            heart.beat(at(usual));
+            let interval = Duration::from_secs(configured);
+            assert_eq!(heart.check(5, interval, at(usual + allowed)), None, "{rule}");
+            assert!(heart.check(5, interval, at(usual + allowed + 1)).is_some(), "{rule}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The stages of notification in their order: what an event changes for a channel, and what is due.
+//!
+//! [`judge_event`] looks at an event, [`judge_due`] at the time. Both change the [`Topic`], the record
+//! of a problem on a channel, and return what is to be done. Promises: a problem is told once, and
+//! again only for a [`SendReason`]; an event that waits is in the record, so that a restart forgets
+//! none. Pure.
+
+use std::time::Duration;
+
+use super::ack::Acks;
+use super::decision::{DropReason, NoticeDecision};
+use super::escalate::due_steps;
+use super::facts::{EventFacts, TopicChange};
+use super::group::{DueNotice, clear_wait};
+use super::inhibit::{Growth, judge_growth};
+use super::notices::Problem;
+use super::policy::{GroupBy, RoutePolicy};
+use super::quiet::QuietHours;
+use super::repeat::judge_repeat;
+use super::silence::Silences;
+use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Told, Topic};
+use crate::event::Severity;
+use crate::time::Timestamp;
+
+/// The time after which a problem that every round reports, and that was not reported, is a new one.
+const PERSISTS_FOR: Duration = Duration::from_secs(3600);
+/// The time in which a queue's problems are one where notices are grouped by queue.
+const DAY: Duration = Duration::from_secs(86_400);
+/// The time in which a problem that comes back has come back, and is not a new one.
+const AGAIN_WITHIN: Duration = Duration::from_secs(7 * 86_400);
+
+/// The way by which an event reaches a channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Routing<'a> {
+    pub policy: &'a RoutePolicy,
+    /// Whether a route sends the event to the channel.
+    pub is_routed: bool,
+    /// Whether the route names the type of the event in full.
+    pub is_named: bool,
+}
+
+/// Returns what an event changes for a channel, and changes its topic.
+pub fn judge_event(
+    topic: &mut Topic,
+    problem: &Problem,
+    facts: &EventFacts,
+    line: &str,
+    routing: Routing<'_>,
+    now: Timestamp,
+) -> NoticeDecision {
+    let decision = decide(topic, problem, facts, routing, now);
+    topic.touched = topic.touched.max(facts.at);
+    topic.subject.clone_from(&facts.subject);
+    topic.persists = facts.change == TopicChange::Persists;
+    match (&facts.change, decision) {
+        (TopicChange::Ends { .. }, _) => {
+            topic.ended_at = topic.ended_at.or(Some(now));
+            topic.pending.retain(|one| matches!(one.reason, SendReason::Ended | SendReason::News));
+        }
+        (TopicChange::Begins, NoticeDecision::Drop(DropReason::Flapping)) => {
+            topic.ended_at = None;
+            topic.pending.retain(|one| one.reason != SendReason::Ended);
+            topic.flaps.retain(|at| now.since(*at) <= super::group::FLAP_SPAN);
+            topic.flaps.push(now);
+        }
+        (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(..)) => restart(topic),
+        _ => {}
+    }
+    if facts.incident.is_some() {
+        topic.incident.clone_from(&facts.incident);
+    }
+    if let NoticeDecision::Send(reason, due) = decision {
+        let hold = match (due > now, reason) {
+            (false, _) => None,
+            (true, SendReason::Ended) => Some(HoldReason::Stable),
+            (true, _) => Some(HoldReason::Group),
+        };
+        if topic.pending.len() == PENDING_MAX {
+            topic.pending.remove(0);
+        }
+        let (key, line) = (facts.key.clone(), line.to_owned());
+        let (severity, at) = (facts.severity, facts.at);
+        topic.pending.push(Pending { key, reason, severity, at, due, hold, line });
+    }
+    decision
+}
+
+/// Forgets what was told of an earlier problem of the same queue.
+fn restart(topic: &mut Topic) {
+    topic.told = None;
+    topic.ended_at = None;
+    topic.is_end_told = false;
+    topic.acked_until = None;
+    topic.escalated = 0;
+    topic.handle = None;
+    topic.pending.clear();
+}
+
+fn decide(
+    topic: &Topic,
+    problem: &Problem,
+    facts: &EventFacts,
+    routing: Routing<'_>,
+    now: Timestamp,
+) -> NoticeDecision {
+    use DropReason::{AlreadyTold, Flapping, NotRouted, Over, Progress};
+    use NoticeDecision::{Drop, Send, Update};
+    let policy = routing.policy;
+    let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
+    if !routing.is_routed {
+        let is_back = matches!(facts.change, TopicChange::Begins) && topic.ended_at.is_some();
+        return Drop(if is_back && topic.told.is_some() { Flapping } else { NotRouted });
+    }
+    match &facts.change {
+        TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
+        TopicChange::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
+            Some(ended) if !topic.is_end_told && is_flapping(topic, ended, policy, now) => {
+                Drop(Flapping)
+            }
+            Some(ended) if policy.group_by == GroupBy::Queue && now.since(ended) <= DAY => {
+                Drop(Flapping)
+            }
+            Some(ended) if now.since(ended) <= AGAIN_WITHIN => {
+                Send(SendReason::Again, now.plus(policy.group_wait))
+            }
+            _ => Send(SendReason::New, now.plus(policy.group_wait)),
+        },
+        TopicChange::Persists if topic.told.is_some() || waits_to_begin => {
+            let is_new = facts.at.since(topic.touched) > PERSISTS_FOR && !waits_to_begin;
+            if is_new {
+                Send(SendReason::New, now.plus(policy.group_wait))
+            } else {
+                Drop(AlreadyTold)
+            }
+        }
+        TopicChange::Persists => Send(SendReason::New, now.plus(policy.group_wait)),
+        TopicChange::Grows(depth) => match &topic.told {
+            None if waits_to_begin => Drop(AlreadyTold),
+            None => Send(SendReason::New, now.plus(policy.group_wait)),
+            Some(told) => match judge_growth(told, problem, *depth, facts.severity) {
+                Growth::Worse => Send(SendReason::Severity, now),
+                Growth::Tenfold => Send(SendReason::Grew, now),
+                Growth::Update | Growth::Inhibited => Update,
+            },
+        },
+        TopicChange::Nears(tier) => {
+            let is_told = topic.told.as_ref().is_some_and(|told| told.tiers.contains(tier));
+            if is_told { Drop(AlreadyTold) } else { Send(SendReason::Tier, now) }
+        }
+        TopicChange::Ends { lost: true } if !topic.is_end_told => Send(SendReason::Ended, now),
+        TopicChange::Ends { .. } if topic.ended_at.is_some() => Drop(AlreadyTold),
+        TopicChange::Ends { .. } if topic.told.is_none() && !topic.pending.is_empty() => Drop(Over),
+        TopicChange::Ends { .. } => {
+            Send(SendReason::Ended, now.plus(clear_wait(topic, policy.clear_wait, now)))
+        }
+        TopicChange::News => Send(SendReason::News, now),
+        TopicChange::Progress if routing.is_named => Send(SendReason::News, now),
+        TopicChange::Progress if topic.is_open() => Update,
+        TopicChange::Progress => Drop(Progress),
+    }
+}
+
+/// Returns whether a problem that has come back never counted as ended.
+fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Timestamp) -> bool {
+    topic.awaits(SendReason::Ended)
+        || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
+}
+
+/// The restraints of the notices of a channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Restraints<'a> {
+    pub silences: &'a Silences,
+    pub acks: &'a Acks,
+    /// The quiet hours, when they hold for the channel.
+    pub quiet: Option<&'a QuietHours>,
+}
+
+impl Restraints<'_> {
+    /// Returns why and until when notices about a topic wait. An acknowledgement does not hold back
+    /// the end of a problem.
+    pub fn hold(
+        &self,
+        topic: &Topic,
+        severity: Severity,
+        is_end: bool,
+        now: Timestamp,
+    ) -> Option<(HoldReason, Timestamp)> {
+        if let Some(silence) = self.silences.of_subject(&topic.subject, now) {
+            return Some((HoldReason::Silence, silence.until));
+        }
+        if let Some(until) = self.ack(topic, now).filter(|_| !is_end) {
+            return Some((HoldReason::Ack, until));
+        }
+        let until = self.quiet.and_then(|quiet| quiet.hold(severity, now))?;
+        Some((HoldReason::QuietHours, until))
+    }
+
+    fn ack(&self, topic: &Topic, now: Timestamp) -> Option<Timestamp> {
+        self.acks.until(topic.incident.as_deref(), &topic.subject, now)
+    }
+}
+
+/// An act that is due on a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Due {
+    /// A notice to the channel of the topic.
+    Notice(DueNotice),
+    /// A notice to the channel of an escalation step.
+    Escalation(String, DueNotice),
+    /// Notices wait from now on for the end of quiet hours, a silence or an acknowledgement.
+    Held(HoldReason, Timestamp),
+}
+
+/// Returns what is due on a topic, and changes the topic as if it were done.
+pub fn judge_due(
+    topic: &mut Topic,
+    problem: Option<&Problem>,
+    policy: &RoutePolicy,
+    restraints: Restraints<'_>,
+    now: Timestamp,
+) -> Vec<Due> {
+    let mut due = Vec::new();
+    if topic.pending.iter().any(|one| one.due <= now) {
+        due.extend(release(topic, problem, restraints, now));
+    }
+    if topic.persists && now.since(topic.touched) > PERSISTS_FOR {
+        topic.ended_at = topic.ended_at.or(Some(topic.touched));
+    }
+    if !topic.is_open() || !topic.pending.is_empty() {
+        return due;
+    }
+    let Some(told) = topic.told.clone() else { return due };
+    let ack = restraints.ack(topic, now);
+    if ack.is_some() {
+        topic.acked_until = ack;
+    }
+    let hold = restraints.hold(topic, told.severity, false, now);
+    let is_restrained = ack.is_some() || hold.is_some();
+    let interval = policy.repeat_interval;
+    if let Some(reason) = judge_repeat(&told, interval, topic.acked_until, is_restrained, now) {
+        let ordinal = told.repeats + 1;
+        let notice = DueNotice { ordinal, ..reminder(topic, problem, &told, reason, now) };
+        told_again(topic, reason, now);
+        due.push(Due::Notice(notice));
+    }
+    for step in due_steps(&policy.escalate, topic, is_restraining(hold), now) {
+        topic.escalated += 1;
+        let notice = reminder(topic, problem, &told, SendReason::Escalated, now);
+        let ordinal = topic.escalated as u64;
+        due.push(Due::Escalation(step.to.clone(), DueNotice { ordinal, ..notice }));
+    }
+    due
+}
+
+/// Records that people were told again. Without its acknowledgement a problem escalates anew.
+fn told_again(topic: &mut Topic, reason: SendReason, now: Timestamp) {
+    topic.acked_until = None;
+    if let Some(told) = &mut topic.told {
+        told.at = now;
+        told.repeats += 1;
+        if reason == SendReason::AckExpired {
+            told.unacked_since = now;
+        }
+    }
+}
+
+/// Quiet hours do not stop an escalation: somebody was to be told in any case.
+fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
+    matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
+}
+
+/// Takes what waits on a topic, or makes it wait longer.
+fn release(
+    topic: &mut Topic,
+    problem: Option<&Problem>,
+    restraints: Restraints<'_>,
+    now: Timestamp,
+) -> Option<Due> {
+    let last = topic.pending.last()?;
+    let (reason, severity) = (last.reason, topic.pending_severity());
+    let is_end = reason == SendReason::Ended;
+    if let Some((why, until)) = restraints.hold(topic, severity, is_end, now) {
+        if why == HoldReason::Ack {
+            topic.acked_until = Some(until);
+        }
+        let was_held = topic.pending.iter().all(|one| one.hold == Some(why));
+        for one in &mut topic.pending {
+            (one.due, one.hold) = (until, Some(why));
+        }
+        return (!was_held).then_some(Due::Held(why, until));
+    }
+    // A group tells everything that waits; only an end waits on its own.
+    let reason = topic.pending.iter().map(|one| one.reason).min_by_key(|one| *one as u8)?;
+    let is_ack_over = topic.pending.iter().all(|one| one.hold == Some(HoldReason::Ack));
+    let reason = if is_ack_over && topic.is_open() { SendReason::AckExpired } else { reason };
+    let notice = DueNotice::new(topic, problem, reason);
+    tell(topic, now);
+    if reason == SendReason::AckExpired {
+        told_again(topic, reason, now);
+    }
+    Some(Due::Notice(notice))
+}
+
+/// Records that everything that waits was told.
+fn tell(topic: &mut Topic, now: Timestamp) {
+    let pending = std::mem::take(&mut topic.pending);
+    for one in pending {
+        if one.reason == SendReason::Ended {
+            topic.is_end_told = true;
+            continue;
+        }
+        let known = topic.told.take();
+        if one.reason == SendReason::News {
+            // A result alone is no problem that goes on.
+            topic.told = known;
+            continue;
+        }
+        let facts = super::facts::reread(&one.line);
+        let mut told = known.unwrap_or_else(|| Told {
+            first_at: now,
+            unacked_since: now,
+            at: now,
+            severity: one.severity,
+            depth: None,
+            tiers: Vec::new(),
+            line: one.line.clone(),
+            repeats: 0,
+        });
+        told.at = now;
+        told.severity = told.severity.max(one.severity);
+        told.line.clone_from(&one.line);
+        if let Some(facts) = facts {
+            told.depth = facts.depth.or(told.depth);
+            if let TopicChange::Nears(tier) = facts.change {
+                told.tiers.push(tier);
+            }
+        }
+        topic.told = Some(told);
+    }
+}
+
+/// Returns the notice that tells again what was told.
+fn reminder(
+    topic: &Topic,
+    problem: Option<&Problem>,
+    told: &Told,
+    reason: SendReason,
+    now: Timestamp,
+) -> DueNotice {
+    let key = super::facts::reread(&told.line).map(|facts| facts.key).unwrap_or_default();
+    let (severity, line) = (told.severity, told.line.clone());
+    let event = Pending { key, reason, severity, at: told.first_at, due: now, hold: None, line };
+    DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
+}

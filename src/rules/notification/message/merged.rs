@@ -1,0 +1,159 @@
+//! The text of a notice that tells of several events, or of one event again.
+//!
+//! Promises: the first line says how many queues there are, how much is at stake and the cause that
+//! they share; every queue is named as far as there is room, and the others are counted.
+
+use std::time::Duration;
+
+use super::{Notice, cap, render, time_of_day};
+use crate::event::{self, AnyPayload, Line};
+use crate::rules::loss_text;
+use crate::rules::notification::facts::reread;
+use crate::rules::notification::group::DueNotice;
+use crate::rules::notification::scope::SeenScopes;
+use crate::rules::notification::topic::{Pending, SendReason};
+use crate::rules::queue::expiry::ExpiryWindow;
+use crate::text::{count, safe, shorten};
+use crate::time::{Timestamp, show_span};
+
+/// The longest name in a list of names, in characters.
+const NAME_MAX: usize = 100;
+/// The notices that are told with a sentence each.
+const SENTENCES_MAX: usize = 8;
+
+/// Returns the text of a set of due notices, `title` being that of their common cause.
+pub fn compose(
+    set: &[DueNotice],
+    title: Option<&str>,
+    scopes: &mut SeenScopes,
+    now: Timestamp,
+) -> Notice {
+    match set {
+        [one] => single(one, scopes, now),
+        _ => several(set, title, scopes, now),
+    }
+}
+
+fn single(due: &DueNotice, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
+    let mut rendered: Vec<Notice> =
+        due.events.iter().map(|event| render_event(event, &due.subject, scopes, now)).collect();
+    // The most severe comes first, the newest of equals.
+    let severities = rendered.iter().enumerate().map(|(at, one)| (one.severity, at));
+    let first = severities.max().map_or(0, |(_, at)| at);
+    let mut notice = rendered.remove(first);
+    if let Some(before) = again(due, now) {
+        notice.what = format!("{before}: {}", notice.what);
+    }
+    let mut reasons: Vec<SendReason> = due.events.iter().map(|event| event.reason).collect();
+    let begins = matches!(reasons.remove(first), SendReason::New | SendReason::Again);
+    for (other, reason) in rendered.into_iter().zip(reasons) {
+        // A problem that begins near its loss has said so.
+        if !(begins && reason == SendReason::Tier) {
+            notice.below.push(other.what);
+        }
+        let further = other.below.into_iter().filter(|line| !notice.below.contains(line));
+        let further: Vec<String> = further.collect();
+        notice.below.extend(further);
+    }
+    notice
+}
+
+/// Returns why an event is told again.
+fn again(due: &DueNotice, now: Timestamp) -> Option<String> {
+    let first = due.events.first()?;
+    let lasts = || show_span(Duration::from_secs(now.since(first.at).as_secs().max(1)));
+    Some(match due.reason {
+        SendReason::Again => "again".into(),
+        SendReason::Repeat => format!("still open after {}", lasts()),
+        SendReason::AckExpired => "the acknowledgement has expired".into(),
+        SendReason::Escalated => format!("not acknowledged for {}", lasts()),
+        _ => return None,
+    })
+}
+
+fn several(
+    set: &[DueNotice],
+    title: Option<&str>,
+    scopes: &mut SeenScopes,
+    now: Timestamp,
+) -> Notice {
+    let events = || set.iter().filter_map(|due| due.events.last());
+    let severity = events().map(|event| event.severity).max().unwrap_or(event::Severity::Info);
+    let at = events().map(|event| event.at).max().unwrap_or(now);
+    let is_digest = set.iter().any(|due| due.was_quiet);
+    let stake = stake(set, now);
+    let what = match set[0].reason {
+        _ if is_digest => "while it was quiet".into(),
+        SendReason::Ended => "empty again".into(),
+        SendReason::Repeat => format!("still open: {stake}"),
+        SendReason::AckExpired => format!("the acknowledgement has expired: {stake}"),
+        SendReason::Escalated => format!("not acknowledged: {stake}"),
+        SendReason::Tier => format!("expiring: {stake}"),
+        _ => stake,
+    };
+    let what = match title {
+        Some(title) => format!("{what}, one cause: {}", cap(title)),
+        None => what,
+    };
+    let subject = match is_digest {
+        true => count(set.len() as u64, "notice"),
+        false => count(set.len() as u64, "queue"),
+    };
+    let next = Some("dlq-status".to_owned());
+    let mut notice =
+        Notice { when: time_of_day(at), severity, subject, what, next, ..Notice::default() };
+    if is_digest || set.len() <= SENTENCES_MAX {
+        for due in set {
+            let one = single(due, scopes, now);
+            notice.below.push(format!("{}: {}", one.subject, one.what));
+        }
+    } else {
+        let name = |due: &DueNotice| shorten(&safe(&due.subject), NAME_MAX).into_owned();
+        notice.names = set.iter().map(name).collect();
+    }
+    notice
+}
+
+/// Returns how many messages the events tell of, and when the first of them are lost.
+fn stake(set: &[DueNotice], now: Timestamp) -> String {
+    let (mut depth, mut window) = (Some(0_u64), ExpiryWindow::default());
+    for event in set.iter().filter_map(|due| due.events.last()) {
+        let facts = reread(&event.line);
+        depth = depth.zip(facts.and_then(|facts| facts.depth)).map(|(sum, one)| sum + one);
+        if let Some(one) = expiry(event) {
+            window.after = earlier(window.after, one.after);
+            window.before = earlier(window.before, one.before);
+        }
+    }
+    let messages = depth.map_or("depth unknown".into(), |depth| count(depth, "message"));
+    format!("{messages}, {}", loss_text::phrase(window, depth, now))
+}
+
+fn earlier(known: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    [known, other].into_iter().flatten().min()
+}
+
+fn expiry(event: &Pending) -> Option<ExpiryWindow> {
+    let Line::Event(head) = event::peek(event.line.trim_end().as_bytes()) else { return None };
+    match AnyPayload::read(head.known?, event.line.as_bytes())? {
+        AnyPayload::QueueRaised(data) => {
+            Some(ExpiryWindow { after: data.expires_after, before: data.expires_before })
+        }
+        AnyPayload::QueueExpiring(data) => {
+            Some(ExpiryWindow { after: data.expires_after, before: data.expires_before })
+        }
+        _ => None,
+    }
+}
+
+/// Renders an event from its line; a short text stands for a line that was too long to keep.
+fn render_event(event: &Pending, subject: &str, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
+    let line = event.line.trim_end().as_bytes();
+    let Line::Event(head) = event::peek(line) else {
+        let what = "an event that is too long to be shown";
+        return Notice::plain(event.severity, &cap(subject), what, "dlq-log --since 1h", event.at);
+    };
+    let mut notice = render(&head, line, now);
+    scopes.qualify(&mut notice, line);
+    notice
+}

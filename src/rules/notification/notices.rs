@@ -1,0 +1,267 @@
+//! The document `notices.json`: which events were judged, what people were told, and what waits.
+//!
+//! A judged event is remembered by channel, source and id, for eight days and among at most 20,000:
+//! longer than any replay of the journal. What the cap drops early is covered by [`Notices::floor`]:
+//! an older event counts as judged, so that a replay never sends thousands of notices again. Pure:
+//! the present is an argument, and the store does the locking.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{EventFacts, NamedCause};
+use super::notice_key::{EventKey, NoticeKey};
+use super::topic::Topic;
+use crate::document::{Document, RecordKind, SetOperation};
+use crate::event::Head;
+use crate::time::Timestamp;
+
+/// The time for which a judged event is remembered. `scripts/pipeline` replays 7 days.
+pub const KEPT_FOR: Duration = Duration::from_secs(8 * 86_400);
+
+/// The number of judged events that are remembered.
+pub const KEPT_MAX: usize = 20_000;
+
+/// The number of topics and of problems that are remembered.
+pub const TOPICS_MAX: usize = 10_000;
+
+/// An event that was judged for a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedEvent {
+    #[serde(flatten)]
+    pub key: NoticeKey,
+    pub at: Timestamp,
+    /// Whether the channel was told, or will be; true as well for notices that an older version sent.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub is_told: bool,
+    /// The decision and its reason.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+/// The state of a problem, whatever channels its events are routed to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    pub incident: Option<String>,
+    /// Whether an investigation of it runs.
+    pub working: bool,
+    pub cause: Option<NamedCause>,
+    /// The time of the newest event.
+    pub at: Timestamp,
+}
+
+impl Problem {
+    /// Applies an event, unless a newer one was applied. A new incident starts afresh.
+    pub fn apply(&mut self, facts: &EventFacts) {
+        if facts.at < self.at {
+            return;
+        }
+        if facts.incident.is_some() && facts.incident != self.incident {
+            *self = Problem { incident: facts.incident.clone(), ..Problem::default() };
+        }
+        self.at = facts.at;
+        self.working = facts.working.unwrap_or(self.working);
+        if facts.cause.is_some() {
+            self.cause.clone_from(&facts.cause);
+        }
+    }
+}
+
+/// A delivery in the outbox. Its content is the file of that id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueuedDelivery {
+    pub channel: String,
+    /// The topics that the delivery tells of.
+    pub topics: Vec<String>,
+}
+
+/// The document `notices.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notices {
+    /// The judged events, oldest first.
+    handled: Vec<JudgedEvent>,
+    /// Events up to this time count as judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Timestamp>,
+    /// The problems as channels were told of them, by [`Topic::key`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<String, Topic>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub problems: BTreeMap<String, Problem>,
+    /// The deliveries in the outbox, by their ids.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub queue: BTreeMap<String, QueuedDelivery>,
+    /// The number of the newest delivery, which orders the outbox.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sequence: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Document for Notices {
+    const NAME: &str = "notices";
+    const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some(
+        "then run 'dlq-log --json --since 1h | dlq-notify', which repeats the notices of the \
+         last hour",
+    );
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        operation.list(Self::NOTICE, &mut self.handled, &mut rest.handled, |entry| entry.key.id());
+        operation.value(Self::FLOOR, &mut self.floor, &mut rest.floor);
+        operation.map(Self::TOPIC, &mut self.topics, &mut rest.topics);
+        operation.map(Self::PROBLEM, &mut self.problems, &mut rest.problems);
+        operation.map(Self::DELIVERY, &mut self.queue, &mut rest.queue);
+        operation.value(Self::SEQUENCE, &mut self.sequence, &mut rest.sequence);
+    }
+}
+
+impl Notices {
+    /// The kind of record of a judged event, by [`NoticeKey::id`].
+    pub const NOTICE: RecordKind = "notice";
+    pub const FLOOR: RecordKind = "floor";
+    pub const TOPIC: RecordKind = "topic";
+    pub const PROBLEM: RecordKind = "problem";
+    pub const DELIVERY: RecordKind = "delivery";
+    pub const SEQUENCE: RecordKind = "sequence";
+
+    pub fn keys(&self) -> HashSet<NoticeKey> {
+        self.handled.iter().map(|entry| entry.key.clone()).collect()
+    }
+
+    /// Returns the judgements of an event, one a channel.
+    pub fn judged<'a>(&'a self, event: &'a EventKey) -> impl Iterator<Item = &'a JudgedEvent> {
+        self.handled.iter().filter(move |one| one.key.event == *event)
+    }
+
+    /// Returns the channels that were told of an event, or will be.
+    pub fn channels(&self, head: &Head) -> Vec<&str> {
+        let key = EventKey::new(head);
+        let told = self.handled.iter().filter(|one| one.is_told && one.key.event == key);
+        told.map(|one| one.key.channel.as_str()).collect()
+    }
+
+    /// Adds judged events to those that other processes added, and drops old ones. Returns the
+    /// number that was dropped before its time.
+    pub fn remember(&mut self, judged: Vec<JudgedEvent>, now: Timestamp) -> usize {
+        let oldest = now.minus(KEPT_FOR);
+        self.handled.retain(|entry| entry.at >= oldest);
+        self.handled.extend(judged);
+        let too_many = self.handled.len().saturating_sub(KEPT_MAX);
+        let newest = self.handled.drain(..too_many).map(|entry| entry.at).max();
+        self.floor = self.floor.max(newest).filter(|floor| *floor >= oldest);
+        too_many
+    }
+
+    /// Drops topics and problems that have ended long ago, then those beyond the limits, the longest
+    /// untouched first.
+    pub fn forget_old(&mut self, now: Timestamp) {
+        let oldest = now.minus(KEPT_FOR);
+        self.topics.retain(|_, topic| !topic.is_settled() || topic.touched >= oldest);
+        self.problems.retain(|_, problem| problem.at >= oldest);
+        drop_oldest(&mut self.topics, |topic| topic.touched);
+        drop_oldest(&mut self.problems, |problem| problem.at);
+    }
+}
+
+fn drop_oldest<V>(map: &mut BTreeMap<String, V>, at: impl Fn(&V) -> Timestamp) {
+    let excess = map.len().saturating_sub(TOPICS_MAX);
+    if excess == 0 {
+        return;
+    }
+    let mut times: Vec<Timestamp> = map.values().map(&at).collect();
+    times.sort_unstable();
+    let last = times[excess - 1];
+    map.retain(|_, value| at(value) > last);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Versioned;
+    use crate::event::{Line, peek};
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn at(days: u32) -> Timestamp {
+        Timestamp::from_millis(0).plus(DAY * days)
+    }
+
+    fn judged(n: usize, at: Timestamp) -> JudgedEvent {
+        let event = EventKey { source: "dlq-poll".into(), event: format!("{n}") };
+        let key = NoticeKey { channel: "console".into(), event };
+        JudgedEvent { key, at, is_told: true, why: String::new() }
+    }
+
+    #[test]
+    fn judged_event_is_remembered_for_8_days() {
+        let mut notices = Notices::default();
+        assert_eq!(notices.remember(vec![judged(1, at(10)), judged(2, at(10))], at(10)), 0);
+        notices.remember(vec![judged(3, at(17))], at(18));
+        assert_eq!(notices.keys().len(), 3, "eight days to the minute");
+        notices.remember(Vec::new(), at(19));
+        assert_eq!(notices.keys(), HashSet::from([judged(3, at(17)).key]));
+    }
+
+    #[test]
+    fn limit_drops_the_oldest_and_raises_the_floor() {
+        let mut notices = Notices::default();
+        let all = (0..KEPT_MAX + 5).map(|n| judged(n, at(1).plus(Duration::from_secs(n as u64))));
+        assert_eq!(notices.remember(all.collect(), at(1)), 5);
+        assert_eq!(notices.floor, Some(at(1).plus(Duration::from_secs(4))));
+        assert!(!notices.keys().contains(&judged(4, at(1)).key));
+        notices.remember(Vec::new(), at(10));
+        assert_eq!(notices.floor, None, "what is forgotten by age needs no floor");
+    }
+
+    #[test]
+    fn topics_beyond_the_limit_go_oldest_first() {
+        let mut notices = Notices::default();
+        for n in 0..TOPICS_MAX + 2 {
+            let touched = at(1).plus(Duration::from_secs(n as u64));
+            notices.topics.insert(format!("{n}"), Topic { touched, ..Topic::default() });
+        }
+        notices.forget_old(at(2));
+        assert_eq!(notices.topics.len(), TOPICS_MAX);
+        assert!(!notices.topics.contains_key("1") && notices.topics.contains_key("2"));
+        notices.forget_old(at(20));
+        assert!(notices.topics.is_empty(), "settled ones are forgotten by age");
+    }
+
+    #[test]
+    fn problem_is_not_changed_by_an_older_event() {
+        let facts = |seconds: u64, working| {
+            let line = r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#;
+            let Line::Event(head) = peek(line.as_bytes()) else { panic!() };
+            let now = at(1).plus(Duration::from_secs(seconds));
+            EventFacts { working: Some(working), ..EventFacts::read(&head, line.as_bytes(), now) }
+        };
+        let mut problem = Problem::default();
+        problem.apply(&facts(10, true));
+        problem.apply(&facts(5, false));
+        assert!(problem.working);
+        problem.apply(&facts(11, false));
+        assert!(!problem.working);
+    }
+
+    #[test]
+    fn document_of_the_first_version_is_read_and_written_alike() {
+        let json = r#"{"version":1,"handled":[{"channel":"console","source":"dlq-poll","event":"7","at":"1970-01-01T00:00:00.000Z"}]}"#;
+        let read: Versioned<Notices> = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), json);
+        assert_eq!(read.body.keys(), HashSet::from([judged(7, at(0)).key]));
+    }
+}

@@ -1,0 +1,282 @@
+//! The outbox: a delivery from its decision to its success, one file each.
+//!
+//! Promises: attempts are made in the order of decisions, so that an end never overtakes its
+//! beginning; the pause after a failed attempt is an instant in the file, which a restart keeps; what
+//! is old news when it can be sent is summed up. Pure: the present is an argument.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::ack::Acks;
+use super::delivery::{Action, Delivery, EVENT_MAX};
+use super::group::DueNotice;
+use super::message::Notice;
+use super::notice_key::EventKey;
+use super::plan::PlannedDelivery;
+use super::silence::Silences;
+use super::topic::SendReason;
+use crate::event::Severity;
+use crate::text::count;
+use crate::time::Timestamp;
+
+/// The first pause after a failed attempt; each one is twice as long as the one before.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The longest pause that a service can ask for.
+pub const ASKED_PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// The age from which a notice is old news.
+pub const OLD_NEWS: Duration = Duration::from_secs(3600);
+/// The age at which a delivery is given up.
+pub const GIVEN_UP: Duration = Duration::from_secs(3 * 86_400);
+/// The lines of a digest.
+const DIGEST_LINES: usize = 40;
+
+/// A delivery that was decided and has not succeeded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutboxEntry {
+    pub sequence: u64,
+    pub channel: String,
+    pub reason: SendReason,
+    pub delivery: Delivery,
+    /// The event that decided, for `notice.sent`.
+    pub event: EventKey,
+    /// The queues or pull requests, and the incidents, that it tells of.
+    pub subjects: Vec<String>,
+    pub incidents: Vec<String>,
+    pub fallback: Option<String>,
+    /// The moment of the decision, by the wall clock.
+    pub queued_at: Timestamp,
+    pub attempts: u64,
+    /// No attempt is made before this.
+    pub not_before: Option<Timestamp>,
+}
+
+/// The reason for which a delivery is dropped instead of sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawal {
+    Silenced,
+    Acked,
+}
+
+impl fmt::Display for Withdrawal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Withdrawal::Silenced => "its queue is silenced",
+            Withdrawal::Acked => "it is acknowledged",
+        })
+    }
+}
+
+impl OutboxEntry {
+    /// Returns the entry of a delivery that was just decided. `now` is the moment of the decision in
+    /// the stream, `wall` by the clock.
+    pub fn new(planned: &PlannedDelivery, notice: Notice, now: Timestamp, wall: Timestamp) -> Self {
+        let first = &planned.notices[0];
+        let event = first.events.last().map(|event| event.key.clone()).unwrap_or_default();
+        let is_end = planned.reason == SendReason::Ended;
+        let action = match (planned.is_update, is_end) {
+            (true, _) => Action::Update,
+            (false, true) => Action::Resolve,
+            (false, false) => Action::Trigger,
+        };
+        let line = match planned.notices.as_slice() {
+            [one] => one.events.last().map(|event| event.line.clone()),
+            _ => None,
+        };
+        let incident_of = |due: &DueNotice| due.incident.clone().unwrap_or_default();
+        OutboxEntry {
+            sequence: planned.sequence,
+            channel: planned.channel.clone(),
+            reason: planned.reason,
+            delivery: Delivery {
+                id: planned.id.clone(),
+                action,
+                incident: first.incident.clone(),
+                event: line.filter(|line| !line.is_empty() && line.len() <= EVENT_MAX),
+                notice,
+                handle: planned.handle.clone(),
+                at: now,
+            },
+            event,
+            subjects: planned.notices.iter().map(|due| due.subject.clone()).collect(),
+            incidents: planned.notices.iter().map(incident_of).collect(),
+            fallback: planned.fallback.clone(),
+            queued_at: wall,
+            attempts: 0,
+            not_before: None,
+        }
+    }
+
+    /// Returns why the delivery is not to be sent any more: people have silenced or acknowledged all
+    /// that it tells of. The end of a problem is sent although it was acknowledged.
+    pub fn withdrawal(
+        &self,
+        silences: &Silences,
+        acks: &Acks,
+        now: Timestamp,
+    ) -> Option<Withdrawal> {
+        let is_silenced = |subject: &String| silences.of_subject(subject, now).is_some();
+        if !self.subjects.is_empty() && self.subjects.iter().all(is_silenced) {
+            return Some(Withdrawal::Silenced);
+        }
+        let is_acked = |at: usize| {
+            let incident = self.incidents.get(at).map(String::as_str).filter(|id| !id.is_empty());
+            let subject = self.subjects.get(at).map_or("", String::as_str);
+            acks.until(incident, subject, now).is_some()
+        };
+        let count = self.incidents.len().max(self.subjects.len());
+        let all_acked = count > 0 && (0..count).all(is_acked);
+        (all_acked && self.reason != SendReason::Ended).then_some(Withdrawal::Acked)
+    }
+
+    /// Records a failed attempt: the next one comes after a pause that the service asks for, or that
+    /// doubles.
+    pub fn postpone(&mut self, asked: Option<Duration>, now: Timestamp) {
+        let pause = match asked {
+            Some(asked) => asked.clamp(FIRST_PAUSE, ASKED_PAUSE_MAX),
+            None => pause(&self.delivery.id, self.attempts),
+        };
+        self.attempts += 1;
+        self.not_before = Some(now.plus(pause));
+    }
+
+    /// Returns whether it is too late for another attempt.
+    pub fn is_given_up(&self, now: Timestamp) -> bool {
+        now.since(self.queued_at) >= GIVEN_UP
+    }
+
+    /// Returns whether it has become old news.
+    pub fn is_old_news(&self, now: Timestamp) -> bool {
+        now.since(self.queued_at) >= OLD_NEWS
+    }
+}
+
+/// Returns the pause after a number of failed attempts: up to a fifth shorter or longer, by the id,
+/// so that channels that failed together do not come back together.
+fn pause(id: &str, attempts: u64) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16)).min(LONGEST_PAUSE);
+    let byte = Sha256::digest(format!("{id} {attempts}"))[0];
+    doubled.mul_f64(0.8 + 0.4 * f64::from(byte) / 255.0)
+}
+
+/// Returns one notice in place of several that are old news or too many.
+pub fn digest(entries: &[OutboxEntry], now: Timestamp) -> Delivery {
+    let first = entries.iter().map(|entry| entry.queued_at).min().unwrap_or(now);
+    let severity = entries.iter().map(|entry| entry.delivery.notice.severity).max();
+    let what = format!("waiting since {first}");
+    let subject = count(entries.len() as u64, "notice");
+    let next = "dlq-status";
+    let severity = severity.unwrap_or(Severity::Info);
+    let mut notice = Notice::plain(severity, &subject, &what, next, now);
+    let line = |entry: &OutboxEntry| {
+        let Notice { when, subject, what, .. } = &entry.delivery.notice;
+        format!("{when} {subject}: {what}")
+    };
+    notice.below = entries.iter().take(DIGEST_LINES).map(line).collect();
+    let more = entries.len().saturating_sub(DIGEST_LINES);
+    if more > 0 {
+        notice.below.push(format!("and {more} more"));
+    }
+    Delivery {
+        id: entries.first().map(|entry| entry.delivery.id.clone()).unwrap_or_default(),
+        action: Action::Trigger,
+        incident: None,
+        event: None,
+        notice,
+        handle: None,
+        at: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::notification::ack::Ack;
+    use crate::rules::notification::silence::Silence;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(0).plus(Duration::from_secs(seconds))
+    }
+
+    fn entry(subjects: &[&str], incidents: &[&str], reason: SendReason) -> OutboxEntry {
+        let notice = Notice::plain(Severity::Error, "orders-dlq", "it broke", "look", at(0));
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        OutboxEntry {
+            sequence: 1,
+            channel: "slack".into(),
+            reason,
+            delivery: Delivery {
+                id: "id".into(),
+                action: Action::Trigger,
+                incident: None,
+                event: None,
+                notice,
+                handle: None,
+                at: at(0),
+            },
+            event: EventKey::default(),
+            subjects: texts(subjects),
+            incidents: texts(incidents),
+            fallback: None,
+            queued_at: at(0),
+            attempts: 0,
+            not_before: None,
+        }
+    }
+
+    #[test]
+    fn pause_doubles_within_its_limits() {
+        let mut entry = entry(&["q"], &["i"], SendReason::New);
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            entry.postpone(None, at(0));
+            pauses.push(entry.not_before.unwrap().since(at(0)).as_secs_f64());
+        }
+        for (attempts, pause) in pauses.iter().enumerate() {
+            let middle = f64::from(1 << attempts.min(16)).min(300.0);
+            assert!((middle * 0.8..=middle * 1.2).contains(pause), "{attempts}: {pause}");
+        }
+        entry.postpone(Some(Duration::from_secs(42)), at(0));
+        assert_eq!(entry.not_before, Some(at(42)), "Retry-After");
+        entry.postpone(Some(Duration::from_secs(86_400)), at(0));
+        assert_eq!(entry.not_before, Some(at(3600)), "a Retry-After of a day");
+        assert_eq!(entry.attempts, 14);
+    }
+
+    #[test]
+    fn delivery_is_withdrawn_when_all_that_it_tells_of_is_silenced_or_acked() {
+        let mut silences = Silences::default();
+        let (glob, reason) = ("orders-*".to_owned(), None);
+        silences.add(Silence { id: "s".into(), glob, from: at(0), until: at(60), reason }, at(0));
+        let mut acks = Acks::default();
+        acks.add(Ack { key: "i1".into(), at: at(0), until: at(60) }, at(0));
+        use SendReason::{Ended, New};
+        let rows: [(&str, OutboxEntry, u64, Option<Withdrawal>); 7] = [
+            ("neither", entry(&["q"], &["i2"], New), 1, None),
+            ("silenced", entry(&["orders-dlq"], &["i2"], New), 1, Some(Withdrawal::Silenced)),
+            ("silence is over", entry(&["orders-dlq"], &["i2"], New), 60, None),
+            ("one of two", entry(&["orders-dlq", "q"], &["i2", "i3"], New), 1, None),
+            ("acknowledged", entry(&["q"], &["i1"], New), 1, Some(Withdrawal::Acked)),
+            ("one of two", entry(&["q", "p"], &["i1", "i2"], New), 1, None),
+            ("the end of what was acknowledged", entry(&["q"], &["i1"], Ended), 1, None),
+        ];
+        for (rule, entry, now, expected) in rows {
+            assert_eq!(entry.withdrawal(&silences, &acks, at(now)), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn old_news_is_one_notice_that_counts_them() {
+        let entries = vec![entry(&["q"], &["i"], SendReason::New); 50];
+        assert!(!entries[0].is_old_news(at(3599)) && entries[0].is_old_news(at(3600)));
+        let delivery = digest(&entries, at(7200));
+        assert_eq!(delivery.notice.title(), "50 notices: waiting since 1970-01-01T00:00:00.000Z");
+        assert_eq!(delivery.notice.below.len(), DIGEST_LINES + 1);
+        assert_eq!(delivery.notice.below[DIGEST_LINES], "and 10 more");
+        assert_eq!(delivery.id, "id");
+    }
+}

@@ -1,0 +1,51 @@
+//! Events of PagerDuty's Events API v2.
+//!
+//! The incident's id is the deduplication key: an update is another trigger of the same alert, and
+//! a resolve closes that alert and no other.
+
+use serde_json::{Value, json};
+
+use super::{NAME_MAX, Texts, bounded, event};
+use crate::event::Severity;
+use crate::rules::notification::delivery::{Action, Delivery};
+
+/// The longest deduplication key, in characters.
+const KEY_MAX: usize = 255;
+
+/// Returns the event for the integration with this key.
+pub fn body(delivery: &Delivery, routing_key: &str) -> Value {
+    let key = delivery.incident.as_deref().filter(|incident| !incident.trim().is_empty());
+    let key = bounded(key.unwrap_or(&delivery.id), KEY_MAX);
+    let action = match delivery.action {
+        Action::Trigger | Action::Update => "trigger",
+        Action::Resolve => "resolve",
+    };
+    let texts = Texts::new(&delivery.notice);
+    let source = bounded(delivery.notice.subject.trim(), NAME_MAX);
+    let source = if source.is_empty() { "dlq-tools".to_owned() } else { source };
+    json!({
+        "routing_key": routing_key,
+        "event_action": action,
+        "dedup_key": key,
+        "client": "dlq-tools",
+        "payload": {
+            "summary": texts.sentence,
+            "source": source,
+            "severity": severity(delivery.notice.severity),
+            "timestamp": delivery.at,
+            "custom_details": {
+                "what to do": texts.lines.join("\n"),
+                "event": event(delivery),
+            },
+        },
+    })
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Fatal => "critical",
+        Severity::Error => "error",
+        Severity::Warn => "warning",
+        Severity::Info | Severity::Debug => "info",
+    }
+}

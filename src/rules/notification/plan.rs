@@ -1,0 +1,329 @@
+//! The plan of a flush: the events that have arrived since the last one, and the time that has
+//! passed, become deliveries.
+//!
+//! Promises: an event is judged once for a channel, by whichever process comes first; everything
+//! that a delivery needs after a crash is in `notices.json` and in the outbox; equal documents,
+//! events and moments have equal plans. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::ack::Acks;
+use super::decision::NoticeDecision;
+use super::facts::EventFacts;
+use super::group::{DueNotice, merge};
+use super::judge::{Due, Restraints, Routing, judge_due, judge_event};
+use super::notice_key::NoticeKey;
+use super::notices::{JudgedEvent, Notices, Problem, QueuedDelivery};
+use super::policy::{Channel, GroupBy, Notifications};
+use super::route::RoutedChannel;
+use super::silence::Silences;
+use super::topic::{HoldReason, Pending, SendReason, Topic};
+use crate::event;
+use crate::time::Timestamp;
+
+/// An event that has arrived, and the channels that get it.
+#[derive(Debug, Clone)]
+pub struct ArrivedEvent {
+    pub facts: EventFacts,
+    pub line: String,
+    pub channels: Vec<RoutedChannel>,
+}
+
+/// The policy and the statements of people that a plan goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanInput<'a> {
+    pub notifications: &'a Notifications,
+    pub silences: &'a Silences,
+    pub acks: &'a Acks,
+    /// Whether nothing more comes: then no notice waits for others.
+    pub is_final: bool,
+}
+
+/// A delivery to a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedDelivery {
+    /// The id of the delivery, equal for all attempts and in every process.
+    pub id: String,
+    /// The place in the order of deliveries.
+    pub sequence: u64,
+    /// The name of the channel.
+    pub channel: String,
+    /// Whether it replaces what the channel shows, and is no new notice.
+    pub is_update: bool,
+    pub reason: SendReason,
+    pub notices: Vec<DueNotice>,
+    /// The reference by which the channel updates its notice.
+    pub handle: Option<String>,
+    /// The channel that gets what this one refuses.
+    pub fallback: Option<String>,
+}
+
+impl PlannedDelivery {
+    /// Returns the title of the cause that several notices share.
+    pub fn title(&self, notices: &Notices) -> Option<String> {
+        let [first, _, ..] = self.notices.as_slice() else { return None };
+        let cause = first.cause.as_ref()?;
+        let is_shared = self.notices.iter().all(|one| one.cause.as_ref() == Some(cause));
+        let problem = notices.problems.get(&first.problem).filter(|_| is_shared)?;
+        Some(problem.cause.as_ref()?.title.clone())
+    }
+}
+
+/// A notice that waits from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldNotice {
+    pub channel: String,
+    pub subject: String,
+    pub incident: Option<String>,
+    pub event: Pending,
+    pub reason: HoldReason,
+    pub until: Timestamp,
+}
+
+/// The result of a plan.
+#[derive(Debug, Default)]
+pub struct FlushPlan {
+    pub deliveries: Vec<PlannedDelivery>,
+    pub held: Vec<HeldNotice>,
+    /// The number of judged events that were forgotten before their time.
+    pub forgotten: usize,
+}
+
+/// Judges the events that have arrived and the time that has passed.
+pub fn plan(
+    notices: &mut Notices,
+    arrived: &[ArrivedEvent],
+    input: PlanInput<'_>,
+    now: Timestamp,
+) -> FlushPlan {
+    let mut judged = Vec::new();
+    let updated = judge_arrived(notices, arrived, input, now, &mut judged);
+    let mut flush = FlushPlan { forgotten: notices.remember(judged, now), ..FlushPlan::default() };
+    for (key, progress) in updated {
+        flush.deliveries.extend(update(notices, input, &key, progress));
+    }
+    let due = collect_due(notices, input, now, &mut flush.held);
+    for (channel, due) in due {
+        let Some(channel) = input.notifications.channels.iter().find(|one| one.name == channel)
+        else {
+            continue;
+        };
+        let sets = match channel.can_merge() {
+            true => merge(due),
+            false => due.into_iter().map(|one| vec![one]).collect(),
+        };
+        for set in sets {
+            let delivery = deliver(notices, input.notifications, channel, set);
+            flush.deliveries.push(delivery);
+        }
+    }
+    notices.forget_old(now);
+    flush
+}
+
+/// Judges the events that no process has judged before. Returns the topics whose notice is to be
+/// updated, each with the newest event.
+fn judge_arrived(
+    notices: &mut Notices,
+    arrived: &[ArrivedEvent],
+    input: PlanInput<'_>,
+    now: Timestamp,
+    judged: &mut Vec<JudgedEvent>,
+) -> BTreeMap<String, Pending> {
+    let channels = &input.notifications.channels;
+    let mut known: HashSet<NoticeKey> = notices.keys();
+    let (mut updated, mut moment) = (BTreeMap::new(), Timestamp::default());
+    for ArrivedEvent { facts, line, channels: routed } in arrived {
+        // Each event is judged at its own time, so that a replay judges like a live stream.
+        moment = facts.at.min(now).max(moment);
+        let problem = notices.problems.entry(facts.topic.clone()).or_default();
+        problem.apply(facts);
+        for (at, channel) in channels.iter().enumerate() {
+            let route = routed.iter().find(|one| one.channel == at);
+            let key = Topic::key(&channel.name, &facts.topic);
+            if !is_to_be_judged(notices, &known, channel, facts, route.is_some(), &key) {
+                continue;
+            }
+            let topic = notices.topics.entry(key.clone()).or_insert_with(|| Topic {
+                channel: channel.name.clone(),
+                problem: facts.topic.clone(),
+                ..Topic::default()
+            });
+            topic.route = route.map_or(topic.route, |route| route.route);
+            let routing = Routing {
+                policy: input.notifications.policy(topic.route, &channel.name),
+                is_routed: route.is_some(),
+                is_named: route.is_some_and(|route| route.is_named),
+            };
+            let problem = notices.problems.get(&facts.topic).cloned().unwrap_or_default();
+            let decision = judge_event(topic, &problem, facts, line, routing, moment);
+            if decision == NoticeDecision::Update {
+                let (key_of_event, line) = (facts.key.clone(), line.clone());
+                let (reason, severity) = (SendReason::News, facts.severity);
+                let event = Pending {
+                    key: key_of_event,
+                    reason,
+                    severity,
+                    at: facts.at,
+                    due: now,
+                    hold: None,
+                    line,
+                };
+                updated.insert(key, event);
+            }
+            if route.is_some() {
+                let key = NoticeKey::new(&channel.name, &facts.key);
+                known.insert(key.clone());
+                let is_told = matches!(decision, NoticeDecision::Send(..));
+                judged.push(JudgedEvent { key, at: facts.at, is_told, why: decision.to_string() });
+            }
+        }
+    }
+    updated
+}
+
+/// Returns whether an event is new to a channel. One that is not routed there matters only to a
+/// topic that is older.
+fn is_to_be_judged(
+    notices: &Notices,
+    known: &HashSet<NoticeKey>,
+    channel: &Channel,
+    facts: &EventFacts,
+    is_routed: bool,
+    topic: &str,
+) -> bool {
+    if !is_routed {
+        return facts.concerns_all()
+            && notices.topics.get(topic).is_some_and(|topic| topic.touched < facts.at);
+    }
+    let is_below = notices.floor.is_some_and(|floor| facts.at <= floor);
+    !is_below && !known.contains(&NoticeKey::new(&channel.name, &facts.key))
+}
+
+/// Returns the delivery that updates the notice of a topic.
+fn update(
+    notices: &mut Notices,
+    input: PlanInput<'_>,
+    key: &str,
+    progress: Pending,
+) -> Option<PlannedDelivery> {
+    let topic = notices.topics.get(key)?;
+    let channel = input.notifications.channels.iter().find(|one| one.name == topic.channel)?;
+    let handle = topic.handle.clone().filter(|_| channel.can_update() && topic.is_open())?;
+    let told = topic.told.as_ref()?;
+    let first = Pending { line: told.line.clone(), severity: told.severity, ..progress.clone() };
+    let problem = notices.problems.get(&topic.problem);
+    let events = vec![first, progress];
+    let notice = DueNotice { events, ..DueNotice::new(topic, problem, SendReason::News) };
+    let delivery = deliver(notices, input.notifications, channel, vec![notice]);
+    Some(PlannedDelivery { is_update: true, handle: Some(handle), ..delivery })
+}
+
+/// Collects what is due, by channel.
+fn collect_due(
+    notices: &mut Notices,
+    input: PlanInput<'_>,
+    now: Timestamp,
+    held: &mut Vec<HeldNotice>,
+) -> BTreeMap<String, Vec<DueNotice>> {
+    let notifications = input.notifications;
+    let mut by_channel: BTreeMap<String, Vec<DueNotice>> = BTreeMap::new();
+    let told_causes = told_causes(notices);
+    for topic in notices.topics.values_mut() {
+        if input.is_final {
+            topic.end_group_wait(now);
+        }
+        let Some(channel) = notifications.channels.iter().find(|one| one.name == topic.channel)
+        else {
+            continue;
+        };
+        let quiet = notifications.quiet_hours.as_ref().filter(|_| channel.keeps_quiet());
+        let restraints = Restraints { silences: input.silences, acks: input.acks, quiet };
+        let policy = notifications.policy(topic.route, &topic.channel);
+        let problem = notices.problems.get(&topic.problem);
+        for due in judge_due(topic, problem, policy, restraints, now) {
+            match due {
+                Due::Notice(notice)
+                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) => {}
+                Due::Notice(notice) => {
+                    by_channel.entry(topic.channel.clone()).or_default().push(notice);
+                }
+                Due::Escalation(to, notice) => by_channel.entry(to).or_default().push(notice),
+                Due::Held(reason, until) => {
+                    held.extend(topic.pending.last().map(|event| HeldNotice {
+                        channel: topic.channel.clone(),
+                        subject: topic.subject.clone(),
+                        incident: topic.incident.clone(),
+                        event: event.clone(),
+                        reason,
+                        until,
+                    }))
+                }
+            }
+        }
+    }
+    for due in by_channel.values_mut() {
+        due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
+    }
+    by_channel
+}
+
+/// Returns the causes that channels were told of, in problems that go on.
+fn told_causes(notices: &Notices) -> BTreeSet<(String, String)> {
+    let open = notices.topics.values().filter(|topic| topic.is_open());
+    let cause = |problem: Option<&Problem>| Some(problem?.cause.as_ref()?.id.clone());
+    open.filter_map(|topic| {
+        Some((topic.channel.clone(), cause(notices.problems.get(&topic.problem))?))
+    })
+    .collect()
+}
+
+/// Returns whether a beginning is left out because the channel knows its cause from another queue.
+fn is_of_told_cause(
+    notice: &DueNotice,
+    group_by: GroupBy,
+    channel: &Channel,
+    told: &BTreeSet<(String, String)>,
+) -> bool {
+    let begins = matches!(notice.reason, SendReason::New | SendReason::Again);
+    let cause = notice.cause.as_ref().filter(|_| begins && group_by == GroupBy::Fingerprint);
+    cause.is_some_and(|cause| told.contains(&(channel.name.clone(), cause.clone())))
+}
+
+/// Plans the delivery of a set of notices, and records it.
+fn deliver(
+    notices: &mut Notices,
+    notifications: &Notifications,
+    channel: &Channel,
+    set: Vec<DueNotice>,
+) -> PlannedDelivery {
+    notices.sequence += 1;
+    let first = &set[0];
+    let key = Topic::key(&channel.name, &first.problem);
+    let topic = notices.topics.get(&key);
+    let event = first.events.last();
+    let parts = [
+        channel.name.as_str(),
+        event.map_or("", |one| &one.key.source),
+        event.map_or("", |one| &one.key.event),
+        first.reason.as_str(),
+        &first.ordinal.to_string(),
+    ];
+    let id = event::derived_id(&parts);
+    let topics = set.iter().map(|one| Topic::key(&channel.name, &one.problem)).collect();
+    notices.queue.insert(id.clone(), QueuedDelivery { channel: channel.name.clone(), topics });
+    let route = topic.and_then(|topic| topic.route);
+    PlannedDelivery {
+        id,
+        sequence: notices.sequence,
+        channel: channel.name.clone(),
+        is_update: false,
+        reason: first.reason,
+        handle: topic.and_then(|topic| topic.handle.clone()),
+        fallback: notifications.policy(route, &channel.name).fallback.clone(),
+        notices: set,
+    }
+}
+
+#[cfg(test)]
+mod tests;

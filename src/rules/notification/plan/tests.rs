@@ -1,0 +1,355 @@
+use std::time::Duration;
+
+use super::*;
+use crate::event::{self, Line, Severity};
+use crate::glob::GlobList;
+use crate::rules::notification::ack::Ack;
+use crate::rules::notification::escalate::EscalationStep;
+use crate::rules::notification::policy::{Route, RoutePolicy};
+use crate::rules::notification::quiet::QuietHours;
+use crate::rules::notification::route::Router;
+use crate::rules::notification::silence::Silence;
+use crate::rules::working_time::{DAYS, WeekWindow, parse_time};
+
+/// The start of all stories: a Sunday at noon.
+const NOON: &str = "2026-11-29T12:00:00Z";
+
+/// A `dlq-notify` with one channel, whose runs are flushes.
+struct Story {
+    notifications: Notifications,
+    silences: Silences,
+    acks: Acks,
+    notices: Notices,
+    events: usize,
+}
+
+/// A delivery in short: its reason, and the queues that it tells of.
+type Told = (String, Vec<String>);
+
+impl Story {
+    fn new(policy: RoutePolicy) -> Self {
+        let channel = |name: &str| Channel { name: name.into(), ..Channel::default() };
+        let route = |name: &str, types: &str| Route {
+            types: Some(GlobList::any(&[types]).unwrap()),
+            channels: vec![name.into()],
+            policy: policy.clone(),
+            ..Route::default()
+        };
+        Story {
+            notifications: Notifications {
+                channels: vec![channel("slack"), channel("pager")],
+                routes: vec![route("slack", "*"), route("pager", "none")],
+                ..Notifications::default()
+            },
+            silences: Silences::default(),
+            acks: Acks::default(),
+            notices: Notices::default(),
+            events: 0,
+        }
+    }
+
+    /// Plans a round at a minute, in which events arrive: type, queue, and a number or word.
+    fn round(&mut self, minute: f64, events: &[(&str, &str, &str)]) -> Vec<Told> {
+        self.run(minute, events, false)
+    }
+
+    fn run(&mut self, minute: f64, events: &[(&str, &str, &str)], is_final: bool) -> Vec<Told> {
+        let now = at(minute);
+        let router = Router::new(&self.notifications);
+        let mut arrived = Vec::new();
+        for (kind, queue, detail) in events {
+            self.events += 1;
+            let line = line(kind, queue, detail, self.events, now);
+            arrived.push(read(&router, &line, now));
+        }
+        self.plan(&arrived, is_final, now)
+    }
+
+    fn plan(&mut self, arrived: &[ArrivedEvent], is_final: bool, now: Timestamp) -> Vec<Told> {
+        let (notifications, silences, acks) = (&self.notifications, &self.silences, &self.acks);
+        let input = PlanInput { notifications, silences, acks, is_final };
+        // A restart between two rounds changes nothing.
+        let stored = serde_json::to_string(&self.notices).unwrap();
+        self.notices = serde_json::from_str(&stored).unwrap();
+        let plan = plan(&mut self.notices, arrived, input, now);
+        let told = |delivery: &PlannedDelivery| {
+            let queues = delivery.notices.iter().map(|one| one.subject.clone()).collect();
+            let to = if delivery.channel == "slack" { "" } else { " to pager" };
+            (format!("{}{to}", delivery.reason), queues)
+        };
+        plan.deliveries.iter().map(told).collect()
+    }
+
+    fn ack(&mut self, key: &str, minute: f64, until: f64) {
+        let ack = Ack { key: key.into(), at: at(minute), until: at(until) };
+        self.acks.add(ack, at(minute));
+    }
+}
+
+fn at(minute: f64) -> Timestamp {
+    Timestamp::parse(NOON).unwrap().plus(Duration::from_millis((minute * 60_000.0) as u64))
+}
+
+fn read(router: &Router, line: &str, now: Timestamp) -> ArrivedEvent {
+    let Line::Event(head) = event::peek(line.as_bytes()) else { panic!("{line}") };
+    ArrivedEvent {
+        facts: EventFacts::read(&head, line.as_bytes(), now),
+        line: line.to_owned(),
+        channels: router.route(&head, line.as_bytes()),
+    }
+}
+
+/// Writes an event. The incident of a queue has its name.
+fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) -> String {
+    let depth: u64 = detail.parse().unwrap_or(3);
+    let severity = match (kind, detail) {
+        ("queue.expiring", "1h") => "FATAL",
+        ("queue.raised" | "queue.grew" | "queue.expiring" | "poll.failed", _) => "ERROR",
+        _ => "INFO",
+    };
+    let mut data = serde_json::json!({
+        "queue": {
+            "name": queue, "url": "", "arn": format!("arn:aws:sqs:eu-west-1:1:{queue}"),
+            "region": "eu-west-1", "account": "1", "fifo": false, "sources": [],
+            "profile": null, "endpoint": null,
+        },
+        "depth": depth, "visible": depth, "in_flight": 0, "delayed": 0, "previous": null,
+        "threshold": 1, "retention_s": null, "expires_after": null, "expires_before": null,
+        "raised_depth": 1, "tier": detail, "certain": true, "duration_s": 60, "cause": detail,
+        "session": "s", "agent": "triage", "pid": null, "timeout_at": now,
+        "verdict": {"status": "likely"}, "report": "/r", "turns": null,
+        "taken": 1, "refused": null, "detail": null, "overseen": 0, "bundle": null,
+        "fingerprints": [{"id": detail, "count": 1, "title": detail, "kind": "error_text"}],
+        "reason": "cooldown", "until": null, "misses": 3,
+    });
+    if kind == "poll.failed" {
+        data = serde_json::json!({"account": null, "region": queue, "reason": "denied"});
+    }
+    serde_json::json!({
+        "specversion": "1.0", "id": format!("{number}"), "source": "test", "type": kind,
+        "subject": queue, "time": now, "incident": queue, "severitytext": severity, "data": data,
+    })
+    .to_string()
+}
+
+fn told(rows: &[(&str, &[&str])]) -> Vec<Told> {
+    let queues = |queues: &[&str]| queues.iter().map(|queue| (*queue).to_owned()).collect();
+    rows.iter().map(|(reason, names)| ((*reason).to_owned(), queues(names))).collect()
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn problem_is_told_once_and_again_when_it_gets_worse() {
+    let mut story = Story::new(RoutePolicy::default());
+    type Row<'a> = (f64, &'a [(&'a str, &'a str, &'a str)], &'a [(&'a str, &'a [&'a str])]);
+    let rows: [Row<'_>; 12] = [
+        (0.0, &[("queue.raised", "a", "3")], &[("new", &["a"])]),
+        (0.5, &[("queue.raised", "a", "3")], &[]),
+        (1.0, &[("queue.grew", "a", "6")], &[]),
+        (2.0, &[("queue.grew", "a", "31")], &[("grew", &["a"])]),
+        (3.0, &[("queue.expiring", "a", "24h")], &[("tier", &["a"])]),
+        (3.5, &[("queue.expiring", "a", "24h")], &[]),
+        (4.0, &[("investigation.started", "a", "")], &[]),
+        (4.5, &[("queue.grew", "a", "900")], &[]),
+        (5.0, &[("investigation.completed", "a", "")], &[("news", &["a"])]),
+        (6.0, &[("queue.grew", "a", "9000")], &[("grew", &["a"])]),
+        (7.0, &[("queue.expiring", "a", "1h")], &[("tier", &["a"])]),
+        (99.0, &[], &[]),
+    ];
+    for (minute, events, expected) in rows {
+        assert_eq!(story.round(minute, events), told(expected), "at {minute}");
+    }
+}
+
+#[test]
+fn end_is_told_after_stable_emptiness_and_loss_at_once() {
+    let mut story = Story::new(RoutePolicy::default());
+    story.round(0.0, &[("queue.raised", "a", "3"), ("queue.raised", "b", "3")]);
+    assert_eq!(story.round(1.0, &[("queue.cleared", "a", "redriven")]), told(&[]));
+    assert_eq!(story.round(1.0, &[("queue.cleared", "b", "expired")]), told(&[("ended", &["b"])]));
+    assert_eq!(story.round(5.9, &[]), told(&[]));
+    assert_eq!(story.round(6.0, &[]), told(&[("ended", &["a"])]));
+    assert_eq!(story.round(60.0, &[("queue.raised", "a", "3")]), told(&[("again", &["a"])]));
+    let later = 60.0 * 24.0 * 9.0;
+    story.round(61.0, &[("queue.cleared", "a", "redriven")]);
+    story.round(70.0, &[]);
+    assert_eq!(story.round(later, &[("queue.raised", "a", "3")]), told(&[("new", &["a"])]));
+}
+
+#[test]
+fn flapping_for_an_hour_is_one_notice() {
+    for period in [1.0, 2.5, 4.0, 5.0] {
+        let mut story = Story::new(RoutePolicy::default());
+        let (mut minute, mut sent) = (0.0, Vec::new());
+        while minute < 60.0 {
+            sent.extend(story.round(minute, &[("queue.raised", "a", "3")]));
+            minute += period;
+            sent.extend(story.round(minute, &[("queue.cleared", "a", "unknown")]));
+            minute += period;
+        }
+        assert_eq!(sent, told(&[("new", &["a"])]), "every {period} minutes");
+        // It is over when it has stayed empty.
+        let mut end = Vec::new();
+        for minute in 60..240 {
+            end.extend(story.round(f64::from(minute) + period * 2.0, &[]));
+        }
+        assert_eq!(end, told(&[("ended", &["a"])]), "every {period} minutes");
+    }
+}
+
+#[test]
+fn problem_that_is_over_before_it_is_told_is_not_told() {
+    let policy = RoutePolicy { group_wait: MINUTE, ..RoutePolicy::default() };
+    let mut story = Story::new(policy);
+    assert_eq!(story.round(0.0, &[("queue.raised", "a", "3")]), told(&[]));
+    assert_eq!(story.round(0.5, &[("queue.cleared", "a", "purged")]), told(&[]));
+    assert_eq!(story.round(9.0, &[]), told(&[]));
+    story.round(10.0, &[("queue.raised", "b", "3")]);
+    let lost = [("queue.cleared", "b", "expired")];
+    assert_eq!(story.round(10.5, &lost), told(&[("ended", &["b"])]), "lost messages are told");
+}
+
+#[test]
+fn group_wait_gathers_and_ends_with_the_input() {
+    let policy = RoutePolicy { group_wait: MINUTE, ..RoutePolicy::default() };
+    let mut story = Story::new(policy.clone());
+    let cause = |queue| ("queue.sampled", queue, "cause-1");
+    story.round(0.0, &[("queue.raised", "a", "3"), cause("a")]);
+    story.round(0.5, &[("queue.raised", "b", "3"), cause("b")]);
+    assert_eq!(story.round(1.0, &[]), told(&[("new", &["a"])]));
+    assert_eq!(story.round(1.5, &[]), told(&[("new", &["b"])]));
+    let mut story = Story::new(policy);
+    story.round(0.0, &[("queue.raised", "a", "3"), cause("a")]);
+    let at_end = story.run(0.2, &[("queue.raised", "b", "3"), cause("b")], true);
+    assert_eq!(at_end, told(&[("new", &["a", "b"])]));
+}
+
+#[test]
+fn storm_is_one_notice_that_names_its_queues() {
+    let names: Vec<String> = (0..500).map(|n| format!("q{n:03}")).collect();
+    for with_cause in [true, false] {
+        let mut events: Vec<(&str, &str, &str)> = Vec::new();
+        for name in &names {
+            events.push(("queue.raised", name, "3"));
+            if with_cause {
+                events.push(("queue.sampled", name, "cause-1"));
+            }
+        }
+        let mut story = Story::new(RoutePolicy::default());
+        let sent = story.round(0.0, &events);
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].1, names);
+    }
+}
+
+#[test]
+fn queues_with_a_cause_that_is_known_are_not_told_where_causes_are_grouped() {
+    let by_cause = RoutePolicy { group_by: GroupBy::Fingerprint, ..RoutePolicy::default() };
+    for (policy, expected) in
+        [(by_cause, told(&[])), (RoutePolicy::default(), told(&[("new", &["b"])]))]
+    {
+        let mut story = Story::new(policy);
+        story.round(0.0, &[("queue.raised", "a", "3"), ("queue.sampled", "a", "cause-1")]);
+        let events = [("queue.raised", "b", "3"), ("queue.sampled", "b", "cause-1")];
+        assert_eq!(story.round(5.0, &events), expected);
+    }
+}
+
+#[test]
+fn ack_stops_reminders_and_escalation_until_it_expires() {
+    let policy = RoutePolicy {
+        repeat_interval: Some(60 * MINUTE),
+        escalate: vec![EscalationStep { after: 15 * MINUTE, to: "pager".into() }],
+        ..RoutePolicy::default()
+    };
+    let mut story = Story::new(policy.clone());
+    story.round(0.0, &[("queue.raised", "a", "3")]);
+    assert_eq!(story.round(14.0, &[]), told(&[]));
+    assert_eq!(story.round(15.0, &[]), told(&[("escalated to pager", &["a"])]));
+    assert_eq!(story.round(16.0, &[]), told(&[]), "a step is taken once");
+    assert_eq!(story.round(61.0, &[]), told(&[("repeat", &["a"])]));
+
+    let mut story = Story::new(policy);
+    story.round(0.0, &[("queue.raised", "a", "3")]);
+    story.ack("a", 5.0, 125.0);
+    assert_eq!(story.round(15.0, &[]), told(&[]), "no escalation");
+    assert_eq!(story.round(61.0, &[("queue.grew", "a", "900")]), told(&[]), "no reminder");
+    assert_eq!(story.round(125.0, &[]), told(&[("ack_expired", &["a"])]));
+    assert_eq!(story.round(139.0, &[]), told(&[]));
+    assert_eq!(story.round(140.0, &[]), told(&[("escalated to pager", &["a"])]));
+}
+
+#[test]
+fn silenced_problem_is_told_afterwards_if_it_goes_on() {
+    let silence =
+        Silence { id: "s".into(), glob: "a*".into(), from: at(0.0), until: at(60.0), reason: None };
+    let mut story = Story::new(RoutePolicy::default());
+    story.silences.add(silence, at(0.0));
+    assert_eq!(
+        story.round(1.0, &[("queue.raised", "a1", "3"), ("queue.raised", "a2", "3")]),
+        told(&[])
+    );
+    assert_eq!(story.round(30.0, &[("queue.cleared", "a2", "redriven")]), told(&[]));
+    assert_eq!(story.round(60.0, &[]), told(&[("new", &["a1"])]));
+    assert_eq!(story.round(90.0, &[]), told(&[]));
+}
+
+#[test]
+fn quiet_hours_end_in_one_digest_and_fatal_breaks_through() {
+    let mut story = Story::new(RoutePolicy::default());
+    story.notifications.channels[0].quiet_hours = Some(true);
+    story.notifications.quiet_hours = Some(QuietHours {
+        window: WeekWindow {
+            zone: jiff::tz::TimeZone::UTC,
+            from: parse_time("12:00").unwrap(),
+            to: parse_time("18:00").unwrap(),
+            days: DAYS.iter().map(|(_, day)| *day).collect(),
+        },
+        severity: Severity::Fatal,
+    });
+    assert_eq!(story.round(1.0, &[("queue.raised", "a", "3")]), told(&[]));
+    assert_eq!(story.round(2.0, &[("queue.raised", "b", "3")]), told(&[]));
+    assert_eq!(story.round(3.0, &[("investigation.completed", "c", "")]), told(&[]));
+    let fatal = [("queue.raised", "d", "3"), ("queue.expiring", "d", "1h")];
+    assert_eq!(story.round(4.0, &fatal), told(&[("new", &["d"])]));
+    assert_eq!(story.round(359.0, &[]), told(&[]));
+    assert_eq!(story.round(360.0, &[]), told(&[("new", &["a", "b", "c"])]));
+}
+
+#[test]
+fn failure_of_every_round_is_told_once_while_it_lasts() {
+    let mut story = Story::new(RoutePolicy::default());
+    let failed = [("poll.failed", "eu-west-1", "")];
+    assert_eq!(story.round(0.0, &failed), told(&[("new", &["eu-west-1"])]));
+    for minute in 1..90 {
+        assert_eq!(story.round(f64::from(minute), &failed), told(&[]));
+    }
+    assert_eq!(story.round(151.0, &failed), told(&[("new", &["eu-west-1"])]), "an hour later");
+}
+
+#[test]
+fn event_is_judged_once_by_any_number_of_processes() {
+    let mut story = Story::new(RoutePolicy::default());
+    let router = Router::new(&story.notifications);
+    let line = line("queue.odd", "a", "", 7, at(0.0)).replace("INFO", "ERROR");
+    let arrived = [read(&router, &line, at(0.0))];
+    assert_eq!(story.plan(&arrived, false, at(0.0)), told(&[("news", &["a"])]));
+    assert_eq!(story.plan(&arrived, false, at(1.0)), told(&[]));
+    story.notices = Notices::default();
+    story.notices.floor = Some(at(0.0));
+    assert_eq!(story.plan(&arrived, false, at(1.0)), told(&[]), "older than what was forgotten");
+}
+
+#[test]
+fn end_that_is_not_routed_still_ends_the_problem() {
+    let mut story = Story::new(RoutePolicy::default());
+    let raised = Some(GlobList::any(&["queue.raised"]).unwrap());
+    story.notifications.routes[0].types = raised;
+    assert_eq!(story.round(0.0, &[("queue.raised", "a", "3")]), told(&[("new", &["a"])]));
+    assert_eq!(story.round(1.0, &[("queue.cleared", "a", "redriven")]), told(&[]));
+    assert_eq!(story.round(2.0, &[("queue.raised", "a", "3")]), told(&[]), "it flaps");
+    assert_eq!(story.round(3.0, &[("queue.cleared", "a", "redriven")]), told(&[]));
+    assert_eq!(story.round(60.0, &[]), told(&[]));
+    assert_eq!(story.round(90.0, &[("queue.raised", "a", "3")]), told(&[("again", &["a"])]));
+}

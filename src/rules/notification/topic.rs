@@ -1,0 +1,153 @@
+//! What a channel was told of a problem, and what waits to be told: a record of `notices.json`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::notice_key::EventKey;
+use crate::event::{Severity, words};
+use crate::time::Timestamp;
+
+/// The events of one topic that wait together at most. Beyond them the oldest is left out.
+pub const PENDING_MAX: usize = 8;
+
+words! {
+    /// The reasons for which a notice is sent.
+    SendReason {
+        /// A problem has begun.
+        New = "new",
+        /// A problem has begun again after people were told that it had ended.
+        Again = "again",
+        /// The problem has grown tenfold since people were told.
+        Grew = "grew",
+        /// The severity has risen.
+        Severity = "severity",
+        /// An expiry tier was crossed.
+        Tier = "tier",
+        /// There is a result, or another event that is told once.
+        News = "news",
+        /// The problem has ended.
+        Ended = "ended",
+        /// The acknowledgement has expired and the problem goes on.
+        AckExpired = "ack_expired",
+        /// The interval of the reminder has passed.
+        Repeat = "repeat",
+        /// The notice was not acknowledged in time.
+        Escalated = "escalated",
+    }
+}
+
+words! {
+    /// The reasons for which a notice waits.
+    HoldReason {
+        /// Others may join it.
+        Group = "group",
+        /// The queue has to stay empty.
+        Stable = "stable",
+        Silence = "silence",
+        Ack = "ack",
+        QuietHours = "quiet_hours",
+    }
+}
+
+/// An event that waits to be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    #[serde(flatten)]
+    pub key: EventKey,
+    pub reason: SendReason,
+    pub severity: Severity,
+    /// The time of the event.
+    pub at: Timestamp,
+    /// The moment at which it is told.
+    pub due: Timestamp,
+    pub hold: Option<HoldReason>,
+    /// The line of the event; empty for one that is longer than events are.
+    pub line: String,
+}
+
+/// The last notice of a channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The first and the newest notice of this problem.
+    pub first_at: Timestamp,
+    pub at: Timestamp,
+    /// The first notice, or the end of an acknowledgement, whichever is later.
+    pub unacked_since: Timestamp,
+    pub severity: Severity,
+    pub depth: Option<u64>,
+    pub tiers: Vec<String>,
+    /// The line of the event that describes the problem best, for reminders.
+    pub line: String,
+    pub repeats: u64,
+}
+
+/// The record of a problem on a channel.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Topic {
+    pub channel: String,
+    /// The key of the problem.
+    pub problem: String,
+    /// The queue, or the pull request.
+    pub subject: String,
+    pub incident: Option<String>,
+    /// The index of the route by which its events came.
+    pub route: Option<usize>,
+    pub told: Option<Told>,
+    /// The end of the problem, told or not.
+    pub ended_at: Option<Timestamp>,
+    pub is_end_told: bool,
+    /// The moments at which the problem came back before its end was told.
+    pub flaps: Vec<Timestamp>,
+    pub pending: Vec<Pending>,
+    /// The end of the acknowledgement that covers the problem.
+    pub acked_until: Option<Timestamp>,
+    /// The number of escalation steps that were taken.
+    pub escalated: usize,
+    /// The reference by which the channel updates its notice.
+    pub handle: Option<String>,
+    /// Whether every round reports the problem while it lasts: it has no event of its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub persists: bool,
+    /// The time of the newest event.
+    pub touched: Timestamp,
+}
+
+impl Topic {
+    /// Returns the key of the record.
+    pub fn key(channel: &str, problem: &str) -> String {
+        format!("{channel}\n{problem}")
+    }
+
+    /// Returns whether people were told of a problem that goes on.
+    pub fn is_open(&self) -> bool {
+        self.told.is_some() && self.ended_at.is_none()
+    }
+
+    /// Returns whether nothing more will be sent unless an event comes.
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && !self.is_open()
+    }
+
+    /// Returns whether an event with this reason waits.
+    pub fn awaits(&self, reason: SendReason) -> bool {
+        self.pending.iter().any(|one| one.reason == reason)
+    }
+
+    /// Makes due what waits for others only.
+    pub fn end_group_wait(&mut self, now: Timestamp) {
+        let grouped = self.pending.iter_mut().filter(|one| one.hold == Some(HoldReason::Group));
+        grouped.for_each(|one| one.due = one.due.min(now));
+    }
+
+    /// Returns the highest severity of what waits.
+    pub fn pending_severity(&self) -> Severity {
+        self.pending.iter().map(|one| one.severity).max().unwrap_or(Severity::Info)
+    }
+
+    /// Returns how often the problem came back in the hour before `now`.
+    pub fn flaps_since(&self, now: Timestamp, span: Duration) -> u32 {
+        let recent = self.flaps.iter().filter(|at| now.since(**at) <= span);
+        u32::try_from(recent.count()).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,210 @@
+//! Deliveries that outlive failures of channels, crashes, and other runs at the same time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::http::HttpServer;
+use crate::support::workbench::{Bench, event, signal, wait_for};
+
+/// A command that notes the id of each delivery and the event that it is about.
+const NOTING: &str =
+    "#!/bin/sh\nline=\"$DLQ_NOTICE_ID $(cat)\"\nprintf '%s\\n' \"$line\" >> \"${0%/*}/../told\"\n";
+
+/// Configures one channel that runs the noting command.
+fn noting(bench: &mut Bench) {
+    let program = bench.stub("note", NOTING).display().to_string();
+    bench.configure(&format!(
+        "notifications: {{channels: {{c: {{type: exec, command: [{program}]}}}}}}"
+    ));
+}
+
+/// Returns how often each event was told, and the ids of its deliveries.
+fn told(bench: &Bench) -> BTreeMap<String, Vec<String>> {
+    let text = std::fs::read_to_string(bench.path("told")).unwrap_or_default();
+    let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in text.lines() {
+        let (id, event) = line.split_once(' ').unwrap();
+        let event: serde_json::Value = serde_json::from_str(event).unwrap();
+        told.entry(event["id"].as_str().unwrap().to_owned()).or_default().push(id.to_owned());
+    }
+    told
+}
+
+fn errors(from: usize, count: usize) -> String {
+    (from..from + count).map(|n| event("queue.odd", &format!("id-{n}"), "ERROR", "")).collect()
+}
+
+/// Returns the entries of a channel's outbox.
+fn entries(bench: &Bench, channel: &str) -> usize {
+    let listed = std::fs::read_dir(bench.state("outbox").join(channel));
+    listed.map_or(0, |files| {
+        let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.ends_with(".json") || name.ends_with(".draft")).count()
+    })
+}
+
+#[test]
+fn five_runs_at_once_send_each_notice_once() {
+    let mut bench = Bench::new("five-runs");
+    noting(&mut bench);
+    bench.write("lines", errors(0, 20));
+    let run = "dlq-notify < lines > /dev/null";
+    let output = bench.shell(&format!("{}wait", format!("{run} & ").repeat(5)));
+    assert_eq!(output.stderr, "");
+    let told = told(&bench);
+    assert_eq!(told.len(), 20);
+    assert!(told.values().all(|ids| ids.len() == 1), "{told:?}");
+    assert_eq!(entries(&bench, "c"), 0);
+}
+
+#[test]
+fn notice_outlives_an_outage_under_its_id_and_in_order() {
+    let (state, seen) = (Arc::new(AtomicU64::new(503)), Arc::new(Mutex::new(Vec::new())));
+    let server = HttpServer::start({
+        let (state, seen) = (state.clone(), seen.clone());
+        move |request, reply| {
+            let id = request.header("webhook-id").unwrap_or_default().to_owned();
+            let event = request.json()["data"]["event"]["id"].as_str().unwrap_or("?").to_owned();
+            let status = u16::try_from(state.load(Ordering::SeqCst)).unwrap();
+            seen.lock().unwrap().push((status, id, event));
+            reply.send(status, "text/plain", "")
+        }
+    });
+    let mut bench = Bench::new("outage");
+    let channel = format!("{{type: webhook, url: '{}/hook', rate: 1000/s}}", server.url);
+    bench.configure(&format!("notifications: {{channels: {{c: {channel}}}}}"));
+    let output = bench.run("dlq-notify", &["--drain", "1s"], errors(0, 3));
+    assert_eq!(output.code(), 0, "they stand safely in the outbox: {}", output.stderr);
+    assert!(output.stderr.contains("3 notices wait in the outbox"), "{}", output.stderr);
+    assert_eq!(entries(&bench, "c"), 3);
+    state.store(200, Ordering::SeqCst);
+    wait_for("the outbox is empty", || {
+        bench.run("dlq-notify", &["--drain", "1s"], errors(0, 3));
+        entries(&bench, "c") == 0
+    });
+    let seen = seen.lock().unwrap();
+    let failed = seen.iter().find(|(status, ..)| *status == 503).unwrap();
+    let sent: Vec<_> = seen.iter().filter(|(status, ..)| *status == 200).collect();
+    let events: Vec<&str> = sent.iter().map(|(_, _, event)| event.as_str()).collect();
+    assert_eq!(events, ["id-0", "id-1", "id-2"]);
+    assert_eq!(sent[0].1, failed.1, "one id for all attempts");
+}
+
+#[test]
+fn refused_notice_goes_to_the_fallback() {
+    let server = HttpServer::start(|_, reply| reply.send(404, "text/plain", "gone away"));
+    let mut bench = Bench::new("fallback");
+    let program = bench.stub("note", NOTING).display().to_string();
+    bench.configure(&format!(
+        "notifications:\n  channels:\n    hook: {{type: webhook, url: '{}/x'}}\n    spare: {{type: exec, \
+         command: [{program}]}}\n  routes:\n    - {{severity: WARN, channels: [hook], fallback: \
+         spare}}\n    - {{type: none, channels: [spare]}}\n",
+        server.url
+    ));
+    let output = bench.run("dlq-notify", &[], errors(0, 2));
+    assert_eq!(output.code(), 1, "{}", output.stderr);
+    assert!(
+        output.stderr.contains("cannot notify channel 'hook': answer 404"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(output.text().matches("\"notice.failed\"").count(), 2, "{}", output.text());
+    assert_eq!(told(&bench).len(), 2, "{}", output.stderr);
+    assert_eq!(entries(&bench, "hook") + entries(&bench, "spare"), 0);
+}
+
+#[test]
+fn silence_withdraws_what_waits_in_the_outbox() {
+    let mut bench = Bench::new("withdrawn");
+    noting(&mut bench);
+    bench.stub("note", "#!/bin/sh\nexit 1\n");
+    bench.run("dlq-notify", &["--drain", "500ms"], errors(0, 1));
+    assert_eq!(entries(&bench, "c"), 1);
+    let silenced = bench.run("dlq-status", &["--silence", "orders-*", "1h"], "");
+    assert_eq!(silenced.code(), 0, "{}", silenced.stderr);
+    bench.stub("note", NOTING);
+    wait_for("the outbox is empty", || {
+        bench.run("dlq-notify", &["--drain", "1s"], "");
+        entries(&bench, "c") == 0
+    });
+    assert!(told(&bench).is_empty(), "{:?}", told(&bench));
+}
+
+#[test]
+fn killed_run_loses_no_notice_and_repeats_only_under_one_id() {
+    let mut bench = Bench::new("killed");
+    noting(&mut bench);
+    let mut total = 0;
+    for round in 0..12_u64 {
+        let lines = errors(total, 5);
+        total += 5;
+        let mut running = bench.start("dlq-notify", &[]);
+        running.write(&lines);
+        // Points between the plan, the attempts and their record.
+        std::thread::sleep(Duration::from_millis(40 + 17 * round));
+        signal("KILL", running.pid());
+        drop(running.finish());
+        // The journal is replayed after a crash.
+        bench.run("dlq-notify", &[], &lines);
+    }
+    bench.run("dlq-notify", &[], errors(0, total));
+    let told = told(&bench);
+    assert_eq!(told.len(), total, "lost: {told:?}");
+    for (event, ids) in &told {
+        assert!(ids.len() <= 2, "{event}: {ids:?}");
+        assert!(ids.iter().all(|id| *id == ids[0]), "{event}: {ids:?}");
+    }
+    assert_eq!(entries(&bench, "c"), 0);
+}
+
+#[test]
+fn missing_rounds_are_told_once() {
+    let mut bench = Bench::new("missing-rounds");
+    bench.configure("notifications: {heartbeat_rounds: 2}\nmonitoring: {check_interval: 0.1}");
+    let nothing = bench.run("dlq-notify", &["--check-heartbeat"], "");
+    assert_eq!((nothing.code(), nothing.text()), (1, String::new()), "{}", nothing.stderr);
+    let heart = |seconds: i64| {
+        let at = dlq::clock::now().minus(Duration::from_secs(seconds.unsigned_abs()));
+        format!(r#"{{"version":1,"last":"{at}","interval_s":1,"is_missing":false}}"#)
+    };
+    bench.write("state/heartbeat.json", heart(30));
+    let fine = bench.run("dlq-notify", &["--check-heartbeat"], "");
+    assert_eq!((fine.code(), fine.stderr.as_str()), (0, ""));
+    bench.write("state/heartbeat.json", heart(90));
+    let missing = bench.run("dlq-notify", &["--check-heartbeat"], "");
+    assert!(missing.stderr.contains("no round has finished for 1m"), "{}", missing.stderr);
+    assert!(missing.text().contains("\"poll.missing\""), "{}", missing.text());
+    let again = bench.run("dlq-notify", &["--check-heartbeat"], "");
+    assert_eq!((again.code(), again.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn explanation_names_route_decision_and_silence() {
+    let mut bench = Bench::new("explain");
+    bench.configure(
+        "notifications:\n  channels: {console: {type: console}, hook: {type: webhook, url: 'http://127.0.0.1:1/x'}}\n  \
+         routes:\n    - {type: other, channels: [hook]}\n    - {type: queue.odd, channels: [console]}\n",
+    );
+    let line = event("queue.odd", "the-id", "ERROR", "");
+    bench.write("state/journal.ndjson", &line);
+    bench.run("dlq-notify", &[], &line);
+    bench.run("dlq-status", &["--silence", "orders-*", "1h", "--reason", "migration"], "");
+    let output = bench.run("dlq-notify", &["--explain", "the-id"], "");
+    assert_eq!(output.code(), 0, "{}", output.stderr);
+    let text = output.text();
+    for expected in [
+        "queue.odd about 'orders-dlq', ERROR, 2026-11-22T19:57:32.000Z\n",
+        "silenced by 'orders-*' until ",
+        ": migration\n",
+        "channel 'console': by route 2, which names its type\n    sent at ",
+        ": news\n",
+        "channel 'hook': no route sends it there\n",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let unknown = bench.run("dlq-notify", &["--explain", "another"], "");
+    assert_eq!(unknown.code(), 2);
+    assert!(unknown.stderr.contains("no event of the journal has the id 'another'"));
+}
