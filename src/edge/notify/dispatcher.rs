@@ -36,8 +36,10 @@ use crate::text::count;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
-/// The number of events that are planned together.
-const BATCH: usize = 256;
+/// The number of events that are planned together: a storm of that many queues is one notice.
+const BATCH: usize = 4096;
+/// The longest time for which events wait for the end of a round.
+const BATCH_TIME: Duration = Duration::from_secs(1);
 /// The number of events that wait while their plan cannot be written. The journal has the others.
 const BACKLOG_MAX: usize = 10_000;
 /// The interval at which attempts under way are looked at.
@@ -72,6 +74,8 @@ pub struct Dispatcher {
     /// The events that were judged, as far as this process knows.
     known: HashSet<NoticeKey>,
     arrived: Vec<ArrivedEvent>,
+    /// The arrival of the first of them.
+    arrived_at: Instant,
     finished: Vec<Finished>,
     polled_at: Instant,
     warnings: HashSet<String>,
@@ -119,6 +123,7 @@ impl Dispatcher {
             color,
             known,
             arrived: Vec::new(),
+            arrived_at: clock::tick(),
             finished: Vec::new(),
             polled_at: clock::tick(),
             warnings: HashSet::new(),
@@ -155,6 +160,9 @@ impl Dispatcher {
             Ok(text) if line.len() <= event::LINE_MAX => text.trim_end().to_owned(),
             _ => head.without_payload(),
         };
+        if self.arrived.is_empty() {
+            self.arrived_at = clock::tick();
+        }
         self.arrived.push(ArrivedEvent { facts, line, channels });
     }
 
