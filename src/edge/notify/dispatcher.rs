@@ -94,6 +94,7 @@ impl Dispatcher {
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
         let (mut state, mut drain, mut known) = (None, None, HashSet::new());
+        let mut unprinted = Vec::new();
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
@@ -101,7 +102,7 @@ impl Dispatcher {
             for channel in &notifications.channels {
                 all.add(channel, attempt::open(channel, &settings.origin, env, &http));
             }
-            opened.recover(&notifications)?;
+            unprinted = opened.recover(&notifications)?;
             known = opened.judged()?;
             (state, drain) = (Some(opened), Some(all));
         }
@@ -124,7 +125,7 @@ impl Dispatcher {
             known,
             arrived: Vec::new(),
             arrived_at: clock::tick(),
-            finished: Vec::new(),
+            finished: console::print_left(unprinted, &settings.notifications, color),
             polled_at: clock::tick(),
             warnings: HashSet::new(),
             failed: false,

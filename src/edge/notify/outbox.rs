@@ -5,7 +5,8 @@
 //! is first a draft: it belongs to an update of `notices.json` that may not come to its end, and is
 //! released after that.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, if_found};
@@ -32,10 +33,20 @@ impl ChannelOutbox {
         ChannelOutbox { folder: store.dir().join(FOLDER).join(folder_name(channel)) }
     }
 
-    /// Writes an entry as a draft, and syncs it.
+    /// Writes an entry as a draft, and syncs it, but not the folder.
     pub fn draft(&self, entry: &OutboxEntry) -> Result<(), Error> {
         store::make_dir(&self.folder)?;
-        self.write_as(entry, DRAFT)
+        let path = self.path(entry, DRAFT);
+        let written = store::create_private(&path).and_then(|mut file| {
+            file.write_all(&encode(entry)?)?;
+            file.sync_all()
+        });
+        written.map_err(|error| Error::file("write", &path, &error))
+    }
+
+    /// Syncs the folder after its drafts.
+    pub fn sync(&self) -> Result<(), Error> {
+        store::sync_parent(&self.folder.join(DRAFT))
     }
 
     /// Makes a draft an entry; another process may have done so.
@@ -47,18 +58,23 @@ impl ChannelOutbox {
 
     /// Replaces an entry, to record an attempt.
     pub fn rewrite(&self, entry: &OutboxEntry) -> Result<(), Error> {
-        self.write_as(entry, ENTRY)
+        store::replace_with(&self.path(entry, ENTRY), |file| file.write_all(&encode(entry)?))
     }
 
-    fn write_as(&self, entry: &OutboxEntry, ending: &str) -> Result<(), Error> {
-        let bytes = serde_json::to_vec(entry)
-            .map_err(|error| Error::failed("encode", self.folder.display(), error))?;
-        store::replace(&self.path(entry, ending), &bytes)
-    }
-
-    /// Returns the drafts that a crash may have left.
+    /// Returns the drafts that a crash may have left. Their content may be incomplete.
     pub fn drafts(&self) -> Result<Vec<OsString>, Error> {
         self.list(DRAFT)
+    }
+
+    /// Makes a draft that is recorded an entry, and removes any other.
+    pub fn settle_draft(&self, name: &OsStr, is_recorded: bool) -> Result<(), Error> {
+        let draft = self.folder.join(name);
+        let settled = match is_recorded {
+            true => std::fs::rename(&draft, draft.with_extension(ENTRY)),
+            false => store::remove(&draft),
+        };
+        let settled = if_found(settled).map(|_| ());
+        settled.map_err(|error| Error::file("settle the draft", &draft, &error))
     }
 
     /// Returns the names of the entries, the oldest decision first.
@@ -112,6 +128,16 @@ impl ChannelOutbox {
     fn path(&self, entry: &OutboxEntry, ending: &str) -> PathBuf {
         self.folder.join(format!("{:012}-{}.{ending}", entry.sequence, entry.delivery.id))
     }
+}
+
+/// Returns the id of the delivery in the name of a file.
+pub fn id_of(name: &OsStr) -> Option<&str> {
+    let (_, rest) = name.to_str()?.split_once('-')?;
+    rest.rsplit_once('.').map(|(id, _)| id)
+}
+
+fn encode(entry: &OutboxEntry) -> io::Result<Vec<u8>> {
+    serde_json::to_vec(entry).map_err(io::Error::from)
 }
 
 /// Returns a name that can be read and is that of no other channel.

@@ -1,14 +1,14 @@
 //! The records of `dlq-notify`: `notices.json`, the drafts of the outbox that belong to it, and the
 //! journal.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, state_dir};
 use crate::document::Keys;
 use crate::edge::notify::drain::Drain;
-use crate::edge::notify::outbox::ChannelOutbox;
+use crate::edge::notify::outbox::{ChannelOutbox, id_of};
 use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
@@ -20,6 +20,9 @@ use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan}
 use crate::rules::notification::policy::Notifications;
 use crate::store::Store;
 use crate::time::Timestamp;
+
+/// The time in which a living process has printed what is for its console.
+const PRINTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The files of `dlq-notify`.
 pub struct DispatcherState {
@@ -61,8 +64,9 @@ impl DispatcherState {
     }
 
     /// Takes up the drafts that a crash has left: those that were recorded become entries, and the
-    /// others are removed, because their events are judged again.
-    pub fn recover(&self, notifications: &Notifications) -> Result<(), Error> {
+    /// others are removed, because their events are judged again. Returns those for a console, whose
+    /// process has not printed them for a minute.
+    pub fn recover(&self, notifications: &Notifications) -> Result<Vec<OutboxEntry>, Error> {
         let mut left = Vec::new();
         for channel in &notifications.channels {
             let outbox = ChannelOutbox::new(&self.store, &channel.name);
@@ -71,20 +75,22 @@ impl DispatcherState {
             }
         }
         if left.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let keys = Keys::none().with_all(Notices::DELIVERY);
+        let mut unprinted = Vec::new();
         self.store.update(&keys, |notices: &mut Notices| {
             for (kind, outbox, name) in left {
-                let Some(entry) = outbox.read(&name)? else { continue };
-                match notices.queue.contains_key(&entry.delivery.id) {
-                    // Another process may be about to print it.
-                    true if kind == ChannelKind::Console => {}
-                    true => outbox.release(&entry)?,
-                    false => outbox.remove(&entry)?,
+                let is_recorded = id_of(&name).is_some_and(|id| notices.queue.contains_key(id));
+                if !(is_recorded && kind == ChannelKind::Console) {
+                    outbox.settle_draft(&name, is_recorded)?;
+                    continue;
                 }
+                let entry = outbox.read(&name)?;
+                let old = entry.filter(|one| clock::now().since(one.queued_at) >= PRINTED_WITHIN);
+                unprinted.extend(old);
             }
-            Ok(())
+            Ok(unprinted)
         })
     }
 
@@ -104,9 +110,13 @@ impl DispatcherState {
             let plan = plan(notices, arrived, input, now);
             let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
             let entries = entries_of(&plan, titles);
+            let mut outboxes = BTreeMap::new();
             for entry in &entries {
-                ChannelOutbox::new(&self.store, &entry.channel).draft(entry)?;
+                let new = || ChannelOutbox::new(&self.store, &entry.channel);
+                outboxes.entry(&entry.channel).or_insert_with(new).draft(entry)?;
             }
+            outboxes.values().try_for_each(ChannelOutbox::sync)?;
+            drop(outboxes);
             Ok((plan, entries))
         })
     }
