@@ -19,6 +19,8 @@ const FOLDER: &str = "outbox";
 /// The ending of an entry that is ready, and of one that is not.
 const ENTRY: &str = "json";
 const DRAFT: &str = "draft";
+/// The number of processes that have a slot at once.
+const SLOTS_MAX: u32 = 64;
 /// The characters of a channel's name in the name of its folder.
 const NAME_MAX: usize = 32;
 
@@ -42,6 +44,11 @@ impl ChannelOutbox {
             file.sync_all()
         });
         written.map_err(|error| Error::file("write", &path, &error))
+    }
+
+    /// Replaces a draft.
+    pub fn redraft(&self, entry: &OutboxEntry) -> Result<(), Error> {
+        store::replace_with(&self.path(entry, DRAFT), |file| file.write_all(&encode(entry)?))
     }
 
     /// Syncs the folder after its drafts.
@@ -128,6 +135,36 @@ impl ChannelOutbox {
     fn path(&self, entry: &OutboxEntry, ending: &str) -> PathBuf {
         self.folder.join(format!("{:012}-{}.{ending}", entry.sequence, entry.delivery.id))
     }
+}
+
+/// The slot of a process that prints to a console. Its lock is held as long as the process lives, so
+/// that another process sees which notices nobody will print.
+#[derive(Debug)]
+pub struct ConsoleSlot {
+    pub number: u32,
+    _lock: Lock,
+}
+
+impl ConsoleSlot {
+    /// Takes the first free slot; None when all are taken.
+    pub fn take(store: &Store) -> Result<Option<Self>, Error> {
+        store::make_dir(&store.dir().join(FOLDER))?;
+        for number in 0..SLOTS_MAX {
+            if let Some(lock) = Lock::try_take(&slot_path(store, number))? {
+                return Ok(Some(ConsoleSlot { number, _lock: lock }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Returns whether the process of a slot lives.
+pub fn is_slot_taken(store: &Store, number: u32) -> Result<bool, Error> {
+    store::is_locked(&slot_path(store, number))
+}
+
+fn slot_path(store: &Store, number: u32) -> PathBuf {
+    store.dir().join(FOLDER).join(format!("console-{number}.lock"))
 }
 
 /// Returns the id of the delivery in the name of a file.

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, state_dir};
 use crate::document::Keys;
 use crate::edge::notify::drain::Drain;
-use crate::edge::notify::outbox::{ChannelOutbox, id_of};
+use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot, id_of, is_slot_taken};
 use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
@@ -21,7 +21,7 @@ use crate::rules::notification::policy::Notifications;
 use crate::store::Store;
 use crate::time::Timestamp;
 
-/// The time in which a living process has printed what is for its console.
+/// The time in which a process without a slot has printed what is for its console.
 const PRINTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The files of `dlq-notify`.
@@ -29,6 +29,8 @@ pub struct DispatcherState {
     /// The folder of `notices.json`.
     pub store: Store,
     pub journal: Journal,
+    /// The slot of this process; None when all are taken.
+    slot: Option<ConsoleSlot>,
 }
 
 /// A delivery that has ended.
@@ -55,7 +57,8 @@ impl DispatcherState {
     pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
         let store = Store::open(&state_dir(settings, env)?)?;
         let journal = Journal::new(&store, settings.state.rotation());
-        Ok(DispatcherState { store, journal })
+        let slot = ConsoleSlot::take(&store)?;
+        Ok(DispatcherState { store, journal, slot })
     }
 
     /// Returns the events that were judged.
@@ -64,8 +67,8 @@ impl DispatcherState {
     }
 
     /// Takes up the drafts that a crash has left: those that were recorded become entries, and the
-    /// others are removed, because their events are judged again. Returns those for a console, whose
-    /// process has not printed them for a minute.
+    /// others are removed, because their events are judged again. Returns those for a console whose
+    /// process has ended, as this process's own.
     pub fn recover(&self, notifications: &Notifications) -> Result<Vec<OutboxEntry>, Error> {
         let mut left = Vec::new();
         for channel in &notifications.channels {
@@ -86,12 +89,30 @@ impl DispatcherState {
                     outbox.settle_draft(&name, is_recorded)?;
                     continue;
                 }
-                let entry = outbox.read(&name)?;
-                let old = entry.filter(|one| clock::now().since(one.queued_at) >= PRINTED_WITHIN);
-                unprinted.extend(old);
+                let Some(mut entry) = outbox.read(&name)? else { continue };
+                if self.is_printed_by_another(&entry)? {
+                    continue;
+                }
+                entry.slot = self.slot();
+                outbox.redraft(&entry)?;
+                unprinted.push(entry);
             }
             Ok(unprinted)
         })
+    }
+
+    fn slot(&self) -> Option<u32> {
+        self.slot.as_ref().map(|slot| slot.number)
+    }
+
+    /// Returns whether a living process is about to print an entry.
+    fn is_printed_by_another(&self, entry: &OutboxEntry) -> Result<bool, Error> {
+        match entry.slot {
+            // The slot was free when this process took it.
+            Some(number) if Some(number) == self.slot() => Ok(false),
+            Some(number) => is_slot_taken(&self.store, number),
+            None => Ok(clock::now().since(entry.queued_at) < PRINTED_WITHIN),
+        }
     }
 
     /// Plans in one update, in which the entries of the plan become drafts.
@@ -109,7 +130,8 @@ impl DispatcherState {
         self.store.update(&Keys::all(), |notices: &mut Notices| {
             let plan = plan(notices, arrived, input, now);
             let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
-            let entries = entries_of(&plan, titles);
+            let mut entries = entries_of(&plan, titles);
+            entries.iter_mut().for_each(|entry| entry.slot = self.slot());
             let mut outboxes = BTreeMap::new();
             for entry in &entries {
                 let new = || ChannelOutbox::new(&self.store, &entry.channel);
