@@ -1,4 +1,4 @@
-//! When messages are lost, in the words that notices, reports, the log and the status share.
+//! The words for a loss that notices, reports, the log and the status share.
 //!
 //! Promises: a span is rounded down, so that nobody has less time than stated, but for a minute; a
 //! time that is unknown is stated as unknown.

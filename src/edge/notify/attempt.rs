@@ -12,7 +12,7 @@ use crate::rules::notification::delivery::{Delivery, Outcome};
 
 /// The time for one attempt.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The same of a program on this machine that shows a notice.
+/// The time for a program of this machine that shows a notice.
 const DESKTOP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A function that makes one attempt.

@@ -3,12 +3,25 @@
 //! Promises: colour only where it is wanted; the severity is also a word. The notice is safe for a
 //! terminal already.
 
+use super::records::Finished;
 use crate::log;
 use crate::rules::notification::message::Notice;
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::policy::Notifications;
 use crate::rules::view::page::PageStyle;
 
 pub fn show(notice: &Notice, color: bool) {
     log::write_stderr(&line(notice, color));
+}
+
+/// Prints what a crash has kept from the console.
+pub fn print_left(left: Vec<OutboxEntry>, known: &Notifications, color: bool) -> Vec<Finished> {
+    let told = left.into_iter().filter_map(|entry| {
+        let number = known.channels.iter().position(|one| one.name == entry.channel)?;
+        show(&entry.delivery.notice, color);
+        Some(Finished::told(number, entry, None))
+    });
+    told.collect()
 }
 
 fn line(notice: &Notice, color: bool) -> String {

@@ -36,8 +36,10 @@ use crate::text::count;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
-/// The number of events that are planned together.
-const BATCH: usize = 256;
+/// The number of events that are planned together: a storm of that many queues is one notice.
+const BATCH: usize = 4096;
+/// The longest time for which events wait for the end of a round.
+const BATCH_TIME: Duration = Duration::from_secs(1);
 /// The number of events that wait while their plan cannot be written. The journal has the others.
 const BACKLOG_MAX: usize = 10_000;
 /// The interval at which attempts under way are looked at.
@@ -72,6 +74,8 @@ pub struct Dispatcher {
     /// The events that were judged, as far as this process knows.
     known: HashSet<NoticeKey>,
     arrived: Vec<ArrivedEvent>,
+    /// The arrival of the first of them.
+    arrived_at: Instant,
     finished: Vec<Finished>,
     polled_at: Instant,
     warnings: HashSet<String>,
@@ -90,6 +94,7 @@ impl Dispatcher {
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
         let (mut state, mut drain, mut known) = (None, None, HashSet::new());
+        let mut unprinted = Vec::new();
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
@@ -97,7 +102,7 @@ impl Dispatcher {
             for channel in &notifications.channels {
                 all.add(channel, attempt::open(channel, &settings.origin, env, &http));
             }
-            opened.recover(&notifications)?;
+            unprinted = opened.recover(&notifications)?;
             known = opened.judged()?;
             (state, drain) = (Some(opened), Some(all));
         }
@@ -119,7 +124,8 @@ impl Dispatcher {
             color,
             known,
             arrived: Vec::new(),
-            finished: Vec::new(),
+            arrived_at: clock::tick(),
+            finished: console::print_left(unprinted, &settings.notifications, color),
             polled_at: clock::tick(),
             warnings: HashSet::new(),
             failed: false,
@@ -155,6 +161,9 @@ impl Dispatcher {
             Ok(text) if line.len() <= event::LINE_MAX => text.trim_end().to_owned(),
             _ => head.without_payload(),
         };
+        if self.arrived.is_empty() {
+            self.arrived_at = clock::tick();
+        }
         self.arrived.push(ArrivedEvent { facts, line, channels });
     }
 

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, ChannelThread};
-use super::outbox::ChannelOutbox;
+use super::outbox::{self, ChannelOutbox};
 use crate::clock;
 use crate::document::Keys;
 use crate::error::Error;
@@ -283,10 +283,7 @@ impl ChannelDrain {
         if self.waiting.is_empty() || self.is_stale {
             self.waiting = self.outbox.names()?.into();
             let is_over = |name: &OsString| {
-                let name = name.to_string_lossy();
-                name.split_once('-')
-                    .and_then(|(_, rest)| rest.strip_suffix(".json"))
-                    .is_some_and(|id| self.unrecorded.contains(id))
+                outbox::id_of(name).is_some_and(|id| self.unrecorded.contains(id))
             };
             self.waiting.retain(|name| !is_over(name));
             self.is_stale = false;

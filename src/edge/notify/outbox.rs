@@ -5,7 +5,8 @@
 //! is first a draft: it belongs to an update of `notices.json` that may not come to its end, and is
 //! released after that.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, if_found};
@@ -18,6 +19,8 @@ const FOLDER: &str = "outbox";
 /// The ending of an entry that is ready, and of one that is not.
 const ENTRY: &str = "json";
 const DRAFT: &str = "draft";
+/// The number of processes that have a slot at once.
+const SLOTS_MAX: u32 = 64;
 /// The characters of a channel's name in the name of its folder.
 const NAME_MAX: usize = 32;
 
@@ -32,10 +35,25 @@ impl ChannelOutbox {
         ChannelOutbox { folder: store.dir().join(FOLDER).join(folder_name(channel)) }
     }
 
-    /// Writes an entry as a draft, and syncs it.
+    /// Writes an entry as a draft, and syncs it, but not the folder.
     pub fn draft(&self, entry: &OutboxEntry) -> Result<(), Error> {
         store::make_dir(&self.folder)?;
-        self.write_as(entry, DRAFT)
+        let path = self.path(entry, DRAFT);
+        let written = store::create_private(&path).and_then(|mut file| {
+            file.write_all(&encode(entry)?)?;
+            file.sync_all()
+        });
+        written.map_err(|error| Error::file("write", &path, &error))
+    }
+
+    /// Replaces a draft.
+    pub fn redraft(&self, entry: &OutboxEntry) -> Result<(), Error> {
+        store::replace_with(&self.path(entry, DRAFT), |file| file.write_all(&encode(entry)?))
+    }
+
+    /// Syncs the folder after its drafts.
+    pub fn sync(&self) -> Result<(), Error> {
+        store::sync_parent(&self.folder.join(DRAFT))
     }
 
     /// Makes a draft an entry; another process may have done so.
@@ -47,18 +65,23 @@ impl ChannelOutbox {
 
     /// Replaces an entry, to record an attempt.
     pub fn rewrite(&self, entry: &OutboxEntry) -> Result<(), Error> {
-        self.write_as(entry, ENTRY)
+        store::replace_with(&self.path(entry, ENTRY), |file| file.write_all(&encode(entry)?))
     }
 
-    fn write_as(&self, entry: &OutboxEntry, ending: &str) -> Result<(), Error> {
-        let bytes = serde_json::to_vec(entry)
-            .map_err(|error| Error::failed("encode", self.folder.display(), error))?;
-        store::replace(&self.path(entry, ending), &bytes)
-    }
-
-    /// Returns the drafts that a crash may have left.
+    /// Returns the drafts that a crash may have left. Their content may be incomplete.
     pub fn drafts(&self) -> Result<Vec<OsString>, Error> {
         self.list(DRAFT)
+    }
+
+    /// Makes a draft that is recorded an entry, and removes any other.
+    pub fn settle_draft(&self, name: &OsStr, is_recorded: bool) -> Result<(), Error> {
+        let draft = self.folder.join(name);
+        let settled = match is_recorded {
+            true => std::fs::rename(&draft, draft.with_extension(ENTRY)),
+            false => store::remove(&draft),
+        };
+        let settled = if_found(settled).map(|_| ());
+        settled.map_err(|error| Error::file("settle the draft", &draft, &error))
     }
 
     /// Returns the names of the entries, the oldest decision first.
@@ -112,6 +135,46 @@ impl ChannelOutbox {
     fn path(&self, entry: &OutboxEntry, ending: &str) -> PathBuf {
         self.folder.join(format!("{:012}-{}.{ending}", entry.sequence, entry.delivery.id))
     }
+}
+
+/// The slot of a process that prints to a console. Its lock is held as long as the process lives, so
+/// that another process sees which notices nobody will print.
+#[derive(Debug)]
+pub struct ConsoleSlot {
+    pub number: u32,
+    _lock: Lock,
+}
+
+impl ConsoleSlot {
+    /// Takes the first free slot; None when all are taken.
+    pub fn take(store: &Store) -> Result<Option<Self>, Error> {
+        store::make_dir(&store.dir().join(FOLDER))?;
+        for number in 0..SLOTS_MAX {
+            if let Some(lock) = Lock::try_take(&slot_path(store, number))? {
+                return Ok(Some(ConsoleSlot { number, _lock: lock }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Returns whether the process of a slot lives.
+pub fn is_slot_taken(store: &Store, number: u32) -> Result<bool, Error> {
+    store::is_locked(&slot_path(store, number))
+}
+
+fn slot_path(store: &Store, number: u32) -> PathBuf {
+    store.dir().join(FOLDER).join(format!("console-{number}.lock"))
+}
+
+/// Returns the id of the delivery in the name of a file.
+pub fn id_of(name: &OsStr) -> Option<&str> {
+    let (_, rest) = name.to_str()?.split_once('-')?;
+    rest.rsplit_once('.').map(|(id, _)| id)
+}
+
+fn encode(entry: &OutboxEntry) -> io::Result<Vec<u8>> {
+    serde_json::to_vec(entry).map_err(io::Error::from)
 }
 
 /// Returns a name that can be read and is that of no other channel.

@@ -1,14 +1,14 @@
 //! The records of `dlq-notify`: `notices.json`, the drafts of the outbox that belong to it, and the
 //! journal.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, state_dir};
 use crate::document::Keys;
 use crate::edge::notify::drain::Drain;
-use crate::edge::notify::outbox::ChannelOutbox;
+use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot, id_of, is_slot_taken};
 use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
@@ -21,11 +21,16 @@ use crate::rules::notification::policy::Notifications;
 use crate::store::Store;
 use crate::time::Timestamp;
 
+/// The time in which a process without a slot has printed what is for its console.
+const PRINTED_WITHIN: Duration = Duration::from_secs(60);
+
 /// The files of `dlq-notify`.
 pub struct DispatcherState {
     /// The folder of `notices.json`.
     pub store: Store,
     pub journal: Journal,
+    /// The slot of this process; None when all are taken.
+    slot: Option<ConsoleSlot>,
 }
 
 /// A delivery that has ended.
@@ -52,7 +57,8 @@ impl DispatcherState {
     pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
         let store = Store::open(&state_dir(settings, env)?)?;
         let journal = Journal::new(&store, settings.state.rotation());
-        Ok(DispatcherState { store, journal })
+        let slot = ConsoleSlot::take(&store)?;
+        Ok(DispatcherState { store, journal, slot })
     }
 
     /// Returns the events that were judged.
@@ -61,8 +67,9 @@ impl DispatcherState {
     }
 
     /// Takes up the drafts that a crash has left: those that were recorded become entries, and the
-    /// others are removed, because their events are judged again.
-    pub fn recover(&self, notifications: &Notifications) -> Result<(), Error> {
+    /// others are removed, because their events are judged again. Returns those for a console whose
+    /// process has ended, as this process's own.
+    pub fn recover(&self, notifications: &Notifications) -> Result<Vec<OutboxEntry>, Error> {
         let mut left = Vec::new();
         for channel in &notifications.channels {
             let outbox = ChannelOutbox::new(&self.store, &channel.name);
@@ -71,21 +78,41 @@ impl DispatcherState {
             }
         }
         if left.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let keys = Keys::none().with_all(Notices::DELIVERY);
+        let mut unprinted = Vec::new();
         self.store.update(&keys, |notices: &mut Notices| {
             for (kind, outbox, name) in left {
-                let Some(entry) = outbox.read(&name)? else { continue };
-                match notices.queue.contains_key(&entry.delivery.id) {
-                    // Another process may be about to print it.
-                    true if kind == ChannelKind::Console => {}
-                    true => outbox.release(&entry)?,
-                    false => outbox.remove(&entry)?,
+                let is_recorded = id_of(&name).is_some_and(|id| notices.queue.contains_key(id));
+                if !(is_recorded && kind == ChannelKind::Console) {
+                    outbox.settle_draft(&name, is_recorded)?;
+                    continue;
                 }
+                let Some(mut entry) = outbox.read(&name)? else { continue };
+                if self.is_printed_by_another(&entry)? {
+                    continue;
+                }
+                entry.slot = self.slot();
+                outbox.redraft(&entry)?;
+                unprinted.push(entry);
             }
-            Ok(())
+            Ok(unprinted)
         })
+    }
+
+    fn slot(&self) -> Option<u32> {
+        self.slot.as_ref().map(|slot| slot.number)
+    }
+
+    /// Returns whether a living process is about to print an entry.
+    fn is_printed_by_another(&self, entry: &OutboxEntry) -> Result<bool, Error> {
+        match entry.slot {
+            // The slot was free when this process took it.
+            Some(number) if Some(number) == self.slot() => Ok(false),
+            Some(number) => is_slot_taken(&self.store, number),
+            None => Ok(clock::now().since(entry.queued_at) < PRINTED_WITHIN),
+        }
     }
 
     /// Plans in one update, in which the entries of the plan become drafts.
@@ -103,10 +130,15 @@ impl DispatcherState {
         self.store.update(&Keys::all(), |notices: &mut Notices| {
             let plan = plan(notices, arrived, input, now);
             let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
-            let entries = entries_of(&plan, titles);
+            let mut entries = entries_of(&plan, titles);
+            entries.iter_mut().for_each(|entry| entry.slot = self.slot());
+            let mut outboxes = BTreeMap::new();
             for entry in &entries {
-                ChannelOutbox::new(&self.store, &entry.channel).draft(entry)?;
+                let new = || ChannelOutbox::new(&self.store, &entry.channel);
+                outboxes.entry(&entry.channel).or_insert_with(new).draft(entry)?;
             }
+            outboxes.values().try_for_each(ChannelOutbox::sync)?;
+            drop(outboxes);
             Ok((plan, entries))
         })
     }

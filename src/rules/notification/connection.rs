@@ -1,4 +1,4 @@
-//! How a channel reaches its service: address, credentials by reference, and pace.
+//! The connection of a channel to its service: address, credentials by reference, and pace.
 
 use std::time::Duration;
 

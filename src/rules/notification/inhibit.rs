@@ -16,7 +16,7 @@ pub enum Growth {
     Tenfold,
     /// An update of the notice where the channel can do that.
     Update,
-    /// The same, because work on the incident goes on.
+    /// An update only, because work on the incident goes on.
     Inhibited,
 }
 

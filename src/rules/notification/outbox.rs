@@ -53,6 +53,9 @@ pub struct OutboxEntry {
     pub attempts: u64,
     /// No attempt is made before this.
     pub not_before: Option<Timestamp>,
+    /// The slot of the process that prints the notice, when the channel is a console.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u32>,
 }
 
 /// The reason for which a delivery is dropped instead of sent.
@@ -108,6 +111,7 @@ impl OutboxEntry {
             queued_at: wall,
             attempts: 0,
             not_before: None,
+            slot: None,
         }
     }
 
@@ -225,6 +229,7 @@ mod tests {
             queued_at: at(0),
             attempts: 0,
             not_before: None,
+            slot: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a channel was told of a problem, and what waits to be told: a record of `notices.json`.
+//! A topic: the record in `notices.json` of what a channel was told of a problem, and of what waits.
 
 use std::time::Duration;
 

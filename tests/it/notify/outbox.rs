@@ -208,3 +208,37 @@ fn explanation_names_route_decision_and_silence() {
     assert_eq!(unknown.code(), 2);
     assert!(unknown.stderr.contains("no event of the journal has the id 'another'"));
 }
+
+#[test]
+fn console_prints_what_a_crash_kept_from_it() {
+    let mut bench = Bench::new("console-crash");
+    bench.configure("notifications: {channels: {console: {type: console}}}");
+    bench.run("dlq-notify", &[], errors(0, 1));
+    // The state after a kill between the record and the line.
+    let id = "0195c7a4-0000-8000-8000-000000000000";
+    let at = dlq::clock::now();
+    let notice = serde_json::json!({
+        "when": "19:57Z", "severity": "ERROR", "subject": "orders-dlq", "what": "kept back",
+        "next": null, "below": [],
+    });
+    let entry = serde_json::json!({
+        "sequence": 9, "channel": "console", "reason": "news", "subjects": ["orders-dlq"],
+        "delivery": {"id": id, "action": "trigger", "incident": null, "event": null,
+            "notice": notice, "handle": null, "at": at},
+        "event": {"source": "test", "event": "e"}, "incidents": [""], "fallback": null,
+        "queued_at": at, "attempts": 0, "not_before": null, "slot": 3,
+    });
+    bench.write(&format!("state/outbox/console/000000000009-{id}.draft"), entry.to_string());
+    let path = bench.state("notices.json");
+    let mut notices: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    notices["queue"][id] = serde_json::json!({"channel": "console", "topics": []});
+    std::fs::write(&path, notices.to_string()).unwrap();
+    let output = bench.run("dlq-notify", &[], "");
+    assert_eq!(
+        (output.code(), output.stderr.as_str()),
+        (0, "19:57Z ERROR orders-dlq: kept back\n")
+    );
+    assert_eq!(bench.run("dlq-notify", &[], "").stderr, "");
+    assert_eq!(entries(&bench, "console"), 0);
+}

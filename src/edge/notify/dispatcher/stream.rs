@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{BATCH, Dispatcher, POLL_INTERVAL};
+use super::{BATCH, BATCH_TIME, Dispatcher, POLL_INTERVAL};
 use crate::clock;
 use crate::edge::notify::drain::Drain;
 use crate::edge::notify::lines::pulse_line;
@@ -80,7 +80,9 @@ impl StreamFilter for Dispatcher {
         }
         // Without a routed event an old round has nothing to tell.
         let has_routed = || self.arrived.iter().any(|event| !event.channels.is_empty());
-        if live || (is_round && has_routed()) || self.arrived.len() >= BATCH {
+        let is_full = self.arrived.len() >= BATCH
+            || (!self.arrived.is_empty() && self.arrived_at.elapsed() >= BATCH_TIME);
+        if live || (is_round && has_routed()) || is_full {
             return self.flush(false, out);
         }
         if self.is_busy() && self.polled_at.elapsed() >= POLL_INTERVAL {

@@ -1,7 +1,7 @@
 //! Spans of a log of which recurrence knows all lines that matter to it.
 //!
-//! One question about a span costs less than one for each receive and each control, when the log has
-//! few enough lines. A span with too many lines is asked for in pieces; how long they may be is learnt.
+//! A question about a span costs less than one for each receive and each control, when the log has few
+//! enough lines. A span with too many lines is asked for in pieces; how long they may be is learnt.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Notice, cap, render, time_of_day};
+use super::{COLUMNS, Notice, cap, render, time_of_day};
 use crate::event::{self, AnyPayload, Line};
 use crate::rules::loss_text;
 use crate::rules::notification::facts::reread;
@@ -18,6 +18,10 @@ use crate::time::{Timestamp, show_span};
 
 /// The longest name in a list of names, in characters.
 const NAME_MAX: usize = 100;
+/// The characters of the time, and those between the parts of the first line.
+const PUNCTUATION: usize = 10;
+/// The fewest characters of a cause's title.
+const TITLE_MIN: usize = 20;
 /// The notices that are told with a sentence each.
 const SENTENCES_MAX: usize = 8;
 
@@ -91,13 +95,18 @@ fn several(
         SendReason::Tier => format!("expiring: {stake}"),
         _ => stake,
     };
-    let what = match title {
-        Some(title) => format!("{what}, one cause: {}", cap(title)),
-        None => what,
-    };
     let subject = match is_digest {
         true => count(set.len() as u64, "notice"),
         false => count(set.len() as u64, "queue"),
+    };
+    let what = match title {
+        Some(title) => {
+            let before = format!("{what}, one cause: ");
+            let used = [&before, &subject, severity.as_str()].map(|part| part.chars().count());
+            let room = COLUMNS.saturating_sub(used.iter().sum::<usize>() + PUNCTUATION);
+            format!("{before}{}", shorten(&cap(title), room.max(TITLE_MIN)))
+        }
+        None => what,
     };
     let next = Some("dlq-status".to_owned());
     let mut notice =

@@ -1,4 +1,4 @@
-//! What a command of a channel gets: the notice in variables, the event on its standard input.
+//! The input of a channel's command: the notice in variables, the event on its standard input.
 //!
 //! Nothing is an argument: the text of a notice cannot become an option of the command.
 

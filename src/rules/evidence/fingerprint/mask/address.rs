@@ -1,7 +1,7 @@
 //! Masking of addresses: hosts, ports, URLs and ARNs.
 //!
-//! What the infrastructure of a team keeps stays, for it tells causes apart: names of DNS, ports of
-//! services, the resource of an ARN. Masked are the numbers and hashes in a name, IP addresses, ports
+//! Names that the infrastructure of a team keeps stay, because they tell causes apart: names of DNS,
+//! ports of services, the resource of an ARN. Masked are the numbers and hashes in a name, IP addresses, ports
 //! that the system chose for one connection, accounts, regions, ids and users.
 
 use super::MaskedText;
