@@ -10,7 +10,6 @@ use crate::rules::notification::notice_key::EventKey;
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{HeldNotice, PlannedDelivery};
 use crate::rules::notification::scope::SeenScopes;
-use crate::rules::notification::topic::HoldReason;
 use crate::time::Timestamp;
 
 /// Returns the entry of a planned delivery.
@@ -46,7 +45,7 @@ pub fn escalated_line(entry: &OutboxEntry, now: Timestamp) -> Vec<u8> {
 
 /// Returns the event of a notice that waits for something that people have decided.
 pub fn held_line(held: &HeldNotice) -> Option<Vec<u8>> {
-    if matches!(held.reason, HoldReason::Group | HoldReason::Stable) {
+    if !held.reason.is_restraint() {
         return None;
     }
     let (reason, until) = (held.reason.as_str().to_owned(), held.until);

@@ -97,6 +97,7 @@ fn merge_key(notice: &DueNotice) -> Option<MergeKey> {
 mod tests {
     use super::*;
     use crate::event::Severity;
+    use crate::rules::notification::facts::NamedCause;
     use crate::rules::notification::notice_key::EventKey;
 
     fn due(subject: &str, reason: SendReason, cause: &str, was_quiet: bool) -> DueNotice {
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn one_cause_or_a_storm_becomes_one_notice() {
-        use SendReason::{Ended, New, News};
+        use SendReason::{AckExpired, Ended, New, News, Repeat, Tier};
         let sizes = |notices: &[(SendReason, &str, bool)]| {
             let named = notices.iter().enumerate();
             let due = named
@@ -132,7 +133,26 @@ mod tests {
         assert_eq!(sizes(&[(New, "", false); 4]), [4], "many without a cause");
         assert_eq!(sizes(&[(New, "c", false), (Ended, "c", false)]), [1, 1], "two reasons");
         assert_eq!(sizes(&[(News, "c", false); 5]), [1; 5], "results");
+        for reason in [Ended, Tier, Repeat, AckExpired] {
+            assert_eq!(sizes(&[(reason, "c", false); 2]), [2], "{reason}: one cause");
+            assert_eq!(sizes(&[(reason, "", false); 3]), [1; 3], "{reason}: few");
+            assert_eq!(sizes(&[(reason, "", false); 4]), [4], "{reason}: many");
+        }
         assert_eq!(sizes(&[(News, "", true), (New, "c", true)]), [2], "after quiet hours");
+    }
+
+    #[test]
+    fn notice_knows_what_is_known_of_the_problem() {
+        let cause = NamedCause { id: "c".into(), title: "t".into() };
+        let problem =
+            Problem { working: true, depth: Some(9), cause: Some(cause), ..Problem::default() };
+        let known = DueNotice::new(&Topic::default(), Some(&problem), SendReason::Tier);
+        assert_eq!(
+            (known.is_worked_on, known.depth, known.cause),
+            (true, Some(9), Some("c".into()))
+        );
+        let unknown = DueNotice::new(&Topic::default(), None, SendReason::Tier);
+        assert_eq!((unknown.is_worked_on, unknown.depth, unknown.cause), (false, None, None));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::ack::Acks;
 use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
-use super::facts::{EventFacts, TopicChange};
+use super::facts::{EventFacts, TopicChange, reread};
 use super::group::{DueNotice, clear_wait};
 use super::inhibit::{Growth, judge_growth};
 use super::notices::Problem;
@@ -72,7 +72,7 @@ pub fn judge_event(
     if facts.incident.is_some() {
         topic.incident.clone_from(&facts.incident);
     }
-    if facts.working == Some(false) && topic.is_open() {
+    if facts.working == Some(false) {
         let grown = topic.inhibited.take();
         grown.into_iter().for_each(|one| wait(topic, Pending { due: now, ..one }));
     }
@@ -110,8 +110,7 @@ fn restart(topic: &mut Topic) {
     topic.acked_until = None;
     topic.escalated = 0;
     topic.handle = None;
-    topic.inhibited = None;
-    topic.pending.clear();
+    // What waits now is a result, which is told all the same.
 }
 
 fn decide(
@@ -243,6 +242,7 @@ pub fn judge_due(
     now: Timestamp,
 ) -> Vec<Due> {
     let mut due = Vec::new();
+    end_holds(topic, restraints, now);
     if topic.pending.iter().any(|one| one.due <= now) {
         let later = take_unstable_end(topic, now);
         due.extend(release(topic, problem, restraints, now));
@@ -251,7 +251,7 @@ pub fn judge_due(
     if topic.persists && now.since(topic.touched) > PERSISTS_FOR {
         topic.ended_at = topic.ended_at.or(Some(topic.touched));
     }
-    if !topic.is_open() || !topic.pending.is_empty() {
+    if !topic.is_open() {
         return due;
     }
     let Some(told) = topic.told.clone() else { return due };
@@ -275,6 +275,17 @@ pub fn judge_due(
         due.push(Due::Escalation(step.to.clone(), DueNotice { ordinal, ..notice }));
     }
     due
+}
+
+/// Makes due what people do not hold back any more: a silence can end before its time.
+fn end_holds(topic: &mut Topic, restraints: Restraints<'_>, now: Timestamp) {
+    let is_held = |one: &Pending| one.hold.is_some_and(HoldReason::is_restraint);
+    let is_end = topic.pending.last().is_some_and(|one| one.reason == SendReason::Ended);
+    let has_held = topic.pending.iter().any(is_held);
+    if has_held && restraints.hold(topic, topic.pending_severity(), is_end, now).is_none() {
+        let held = topic.pending.iter_mut().filter(|one| is_held(one));
+        held.for_each(|one| one.due = one.due.min(now));
+    }
 }
 
 /// Records that people were told again. Without its acknowledgement a problem escalates anew.
@@ -313,9 +324,6 @@ fn release(
     let (reason, severity) = (last.reason, topic.pending_severity());
     let is_end = reason == SendReason::Ended;
     if let Some((why, until)) = restraints.hold(topic, severity, is_end, now) {
-        if why == HoldReason::Ack {
-            topic.acked_until = Some(until);
-        }
         let was_held = topic.pending.iter().all(|one| one.hold == Some(why));
         for one in &mut topic.pending {
             (one.due, one.hold) = (until, Some(why));
@@ -327,7 +335,8 @@ fn release(
     let is_ack_over = topic.pending.iter().all(|one| one.hold == Some(HoldReason::Ack));
     let reason = if is_ack_over && topic.is_open() { SendReason::AckExpired } else { reason };
     let notice = DueNotice::new(topic, problem, reason);
-    tell(topic, now);
+    tell(topic, problem, now);
+    topic.acked_until = None;
     if reason == SendReason::AckExpired {
         told_again(topic, reason, now);
     }
@@ -335,7 +344,7 @@ fn release(
 }
 
 /// Records that everything that waits was told.
-fn tell(topic: &mut Topic, now: Timestamp) {
+fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
     let pending = std::mem::take(&mut topic.pending);
     for one in pending {
         if one.reason == SendReason::Ended {
@@ -348,7 +357,6 @@ fn tell(topic: &mut Topic, now: Timestamp) {
             topic.told = known;
             continue;
         }
-        let facts = super::facts::reread(&one.line);
         let mut told = known.unwrap_or_else(|| Told {
             first_at: now,
             unacked_since: now,
@@ -362,14 +370,13 @@ fn tell(topic: &mut Topic, now: Timestamp) {
         told.at = now;
         told.severity = told.severity.max(one.severity);
         told.line.clone_from(&one.line);
-        if let Some(facts) = facts {
-            if facts.depth.is_some() {
-                topic.inhibited = None;
-            }
-            told.depth = facts.depth.or(told.depth);
-            if let TopicChange::Nears(tier) = facts.change {
-                told.tiers.push(tier);
-            }
+        let depth = problem.and_then(|problem| problem.depth);
+        told.depth = depth.or(told.depth);
+        if depth.is_some() {
+            topic.inhibited = None;
+        }
+        if let Some(TopicChange::Nears(tier)) = reread(&one.line).map(|facts| facts.change) {
+            told.tiers.push(tier);
         }
         topic.told = Some(told);
     }
@@ -383,7 +390,7 @@ fn reminder(
     reason: SendReason,
     now: Timestamp,
 ) -> DueNotice {
-    let key = super::facts::reread(&told.line).map(|facts| facts.key).unwrap_or_default();
+    let key = reread(&told.line).map(|facts| facts.key).unwrap_or_default();
     let (severity, line) = (told.severity, told.line.clone());
     let event = Pending { key, reason, severity, at: told.first_at, due: now, hold: None, line };
     DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }

@@ -80,7 +80,10 @@ impl OutboxEntry {
     pub fn new(planned: &PlannedDelivery, notice: Notice, now: Timestamp, wall: Timestamp) -> Self {
         let first = &planned.notices[0];
         let event = first.events.last().map(|event| event.key.clone()).unwrap_or_default();
-        let is_end = planned.reason == SendReason::Ended;
+        // An end can be told together with a result.
+        let ends =
+            |due: &DueNotice| due.events.iter().any(|event| event.reason == SendReason::Ended);
+        let is_end = planned.notices.iter().all(ends);
         let action = match (planned.is_update, is_end) {
             (true, _) => Action::Update,
             (false, true) => Action::Resolve,
@@ -201,6 +204,7 @@ mod tests {
     use super::*;
     use crate::rules::notification::ack::Ack;
     use crate::rules::notification::silence::Silence;
+    use crate::rules::notification::topic::{Pending, Topic};
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(0).plus(Duration::from_secs(seconds))
@@ -230,6 +234,46 @@ mod tests {
             attempts: 0,
             not_before: None,
             slot: None,
+        }
+    }
+
+    #[test]
+    fn delivery_resolves_when_all_that_it_tells_of_is_over() {
+        use SendReason::{Ended, New, News};
+        let due = |reasons: &[SendReason]| {
+            let event = |reason: &SendReason| Pending {
+                key: EventKey::default(),
+                reason: *reason,
+                severity: Severity::Error,
+                at: at(0),
+                due: at(0),
+                hold: None,
+                line: String::new(),
+            };
+            let events = reasons.iter().map(event).collect();
+            DueNotice { events, ..DueNotice::new(&Topic::default(), None, reasons[0]) }
+        };
+        let rows: [(&[&[SendReason]], bool, Action); 6] = [
+            (&[&[New]], false, Action::Trigger),
+            (&[&[News]], true, Action::Update),
+            (&[&[Ended]], false, Action::Resolve),
+            (&[&[News, Ended]], false, Action::Resolve),
+            (&[&[Ended], &[News, Ended]], false, Action::Resolve),
+            (&[&[Ended], &[News]], false, Action::Trigger),
+        ];
+        for (told, is_update, expected) in rows {
+            let planned = PlannedDelivery {
+                id: "id".into(),
+                sequence: 1,
+                channel: "pager".into(),
+                is_update,
+                reason: told[0][0],
+                notices: told.iter().map(|reasons| due(reasons)).collect(),
+                handle: None,
+                fallback: None,
+            };
+            let entry = OutboxEntry::new(&planned, Notice::default(), at(0), at(0));
+            assert_eq!(entry.delivery.action, expected, "{told:?}");
         }
     }
 

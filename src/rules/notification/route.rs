@@ -264,8 +264,11 @@ mod tests {
     #[test]
     fn default_notifies_of_problems_and_their_end() {
         let router = two(None, Some(Least::Error), Vec::new());
-        let rows: [(&str, &str, &[usize]); 14] = [
+        let rows: [(&str, &str, &[usize]); 17] = [
             ("queue.raised", "ERROR", &[C, D]),
+            ("queue.readable", "INFO", &[C]),
+            ("queue.polled", "WARN", &[]),
+            ("poll.finished", "WARN", &[]),
             ("queue.expiring", "WARN", &[C]),
             ("queue.expiring", "FATAL", &[C, D]),
             ("queue.found", "INFO", &[]),
@@ -343,6 +346,20 @@ mod tests {
         ];
         for (kind, severity, expected) in rows {
             assert_eq!(channels(&router, kind, severity, "q"), expected, "{kind} {severity}");
+        }
+    }
+
+    #[test]
+    fn severity_of_the_channel_chooses_for_a_route_without_type_and_severity() {
+        let all = |least| two(None, Some(least), vec![route("", "", None, &["desktop"])]);
+        let rows: [(Least, &str, &str, &[usize]); 4] = [
+            (Least::Info, "queue.found", "INFO", &[D]),
+            (Least::Info, "poll.finished", "INFO", &[]),
+            (Least::Debug, "poll.finished", "DEBUG", &[D]),
+            (Least::Warn, "queue.cleared", "INFO", &[C]),
+        ];
+        for (least, kind, severity, expected) in rows {
+            assert_eq!(channels(&all(least), kind, severity, "q"), expected, "{kind} {least}");
         }
     }
 

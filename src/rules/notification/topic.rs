@@ -116,10 +116,10 @@ pub struct Topic {
     pub touched: Timestamp,
 }
 
-impl SendReason {
-    /// Returns whether people are told again of what has not changed.
-    pub fn is_reminder(self) -> bool {
-        matches!(self, SendReason::Repeat | SendReason::AckExpired | SendReason::Escalated)
+impl HoldReason {
+    /// Returns whether people hold the notice back, and not the wait for others or for stability.
+    pub fn is_restraint(self) -> bool {
+        matches!(self, HoldReason::Silence | HoldReason::Ack | HoldReason::QuietHours)
     }
 }
 

@@ -158,9 +158,9 @@ fn expiry(event: &Pending) -> Option<ExpiryWindow> {
     }
 }
 
-/// Returns the depth that has taken the place of the one in the event; None for a notice of news.
+/// Returns the depth that has taken the place of the one in the event; None for news and for the end.
 fn newer_depth(due: &DueNotice) -> Option<u64> {
-    due.depth.filter(|_| due.reason.is_reminder())
+    due.depth.filter(|_| !matches!(due.reason, SendReason::News | SendReason::Ended))
 }
 
 /// Renders an event from its line; a short text stands for a line that was too long to keep.
@@ -228,10 +228,11 @@ mod tests {
         use SendReason::{AckExpired, Escalated, New, News, Repeat, Tier};
         let works = ", an investigation runs";
         let rows = [
-            (New, Some(900), false, "q: 3 messages, loss time unknown", ""),
+            (New, Some(900), false, "q: 900 messages, loss time unknown", ""),
+            (News, Some(900), false, "q: 3 messages, loss time unknown", ""),
             (New, None, true, "q: 3 messages, loss time unknown", works),
             (News, None, true, "q: 3 messages, loss time unknown", ""),
-            (Tier, Some(900), true, "q: 3 messages, loss time unknown", works),
+            (Tier, Some(900), true, "q: 900 messages, loss time unknown", works),
             (Repeat, None, false, "q: still open after 2h: 3 messages, loss time unknown", ""),
             (
                 Repeat,

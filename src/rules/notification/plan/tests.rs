@@ -21,6 +21,12 @@ struct Story {
     acks: Acks,
     notices: Notices,
     events: usize,
+    /// The deliveries of the last flush.
+    last: Vec<PlannedDelivery>,
+    /// The ids of all deliveries.
+    ids: Vec<String>,
+    /// The number of notices that began to wait.
+    held: usize,
 }
 
 /// A delivery in short: its reason, and the queues that it tells of.
@@ -47,7 +53,23 @@ impl Story {
             acks: Acks::default(),
             notices: Notices::default(),
             events: 0,
+            last: Vec::new(),
+            ids: Vec::new(),
+            held: 0,
         }
+    }
+
+    /// Lets the channel be of a type, and the policy hold for some types of events.
+    fn with(mut self, kind: ChannelKind, types: &[&str]) -> Self {
+        self.notifications.channels[0].kind = kind;
+        self.notifications.routes[0].types = Some(GlobList::any(types).unwrap());
+        self
+    }
+
+    /// Returns the topic of a queue.
+    fn topic(&mut self, queue: &str) -> &mut Topic {
+        let ends = format!(":{queue}");
+        self.notices.topics.values_mut().find(|topic| topic.problem.ends_with(&ends)).unwrap()
     }
 
     /// Plans a round at a minute, in which events arrive: type, queue, and a number or word.
@@ -77,13 +99,36 @@ impl Story {
         let told = |delivery: &PlannedDelivery| {
             let queues = delivery.notices.iter().map(|one| one.subject.clone()).collect();
             let to = if delivery.channel == "slack" { "" } else { " to pager" };
-            (format!("{}{to}", delivery.reason), queues)
+            let reason = if delivery.is_update { "update" } else { delivery.reason.as_str() };
+            (format!("{reason}{to}"), queues)
         };
-        plan.deliveries.iter().map(told).collect()
+        self.held += plan.held.len();
+        self.ids.extend(plan.deliveries.iter().map(|delivery| delivery.id.clone()));
+        self.last = plan.deliveries;
+        self.last.iter().map(told).collect()
+    }
+
+    /// Plans a round in which an event of an earlier or later minute arrives.
+    fn late(
+        &mut self,
+        minute: f64,
+        of: f64,
+        (kind, queue, detail): (&str, &str, &str),
+    ) -> Vec<Told> {
+        self.events += 1;
+        let line = line(kind, queue, detail, self.events, at(of));
+        let arrived = [read(&Router::new(&self.notifications), &line, at(minute))];
+        self.plan(&arrived, false, at(minute))
+    }
+
+    fn silence(&mut self, minute: f64, until: f64) {
+        let (id, glob) = ("s".to_owned(), "*".to_owned());
+        let silence = Silence { id, glob, from: at(minute), until: at(until), reason: None };
+        self.silences.add(silence, at(minute));
     }
 
     fn ack(&mut self, key: &str, minute: f64, until: f64) {
-        let ack = Ack { key: key.into(), at: at(minute), until: at(until) };
+        let ack = Ack { key: format!("incident-{key}"), at: at(minute), until: at(until) };
         self.acks.add(ack, at(minute));
     }
 }
@@ -101,7 +146,7 @@ fn read(router: &Router, line: &str, now: Timestamp) -> ArrivedEvent {
     }
 }
 
-/// Writes an event. The incident of a queue has its name.
+/// Writes an event of the incident of a queue.
 fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) -> String {
     let depth: u64 = detail.parse().unwrap_or(3);
     let severity = match (kind, detail) {
@@ -129,7 +174,7 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
     }
     serde_json::json!({
         "specversion": "1.0", "id": format!("{number}"), "source": "test", "type": kind,
-        "subject": queue, "time": now, "incident": queue, "severitytext": severity, "data": data,
+        "subject": queue, "time": now, "incident": format!("incident-{queue}"), "severitytext": severity, "data": data,
     })
     .to_string()
 }
@@ -140,6 +185,8 @@ fn told(rows: &[(&str, &[&str])]) -> Vec<Told> {
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+mod stages;
 
 #[test]
 fn problem_is_told_once_and_again_when_it_gets_worse() {
