@@ -7,9 +7,11 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use rustix::termios::tcgetwinsize;
 use serde_json::json;
 
 use crate::clock;
@@ -36,6 +38,9 @@ words! {
         Critical = "CRITICAL",
     }
 }
+
+/// The columns of a terminal that does not report its size.
+const WIDTH: usize = 80;
 
 impl Level {
     /// Returns what stands before a message in text.
@@ -121,4 +126,16 @@ pub fn write_stderr(line: &str) {
 
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// Returns the columns of the terminal that standard error is; None when it is no terminal.
+pub fn stderr_width() -> Option<usize> {
+    terminal_width(std::io::stderr())
+}
+
+/// Returns the columns of a terminal; None when it is no terminal.
+pub fn terminal_width(end: impl AsFd + IsTerminal) -> Option<usize> {
+    let size = end.is_terminal().then(|| tcgetwinsize(end))?;
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    Some(if columns == 0 { WIDTH } else { columns })
 }

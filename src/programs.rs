@@ -137,6 +137,8 @@ See dlq-investigate(1), dlq-events(5), dlq-config(5).
 ",
 };
 
+const CONSOLE: &str = "notices on a terminal: one line each; with a symbol";
+
 pub static NOTIFY: Tool = Tool {
     name: ToolName::Notify,
     usage: "usage: dlq-notify [options] < EVENTS
@@ -148,6 +150,10 @@ through the channels of the configuration.
     options: &[
         Opt::flag("dry-run", "notify on the console only, and record nothing").short('n'),
         Opt::flag("json", "print the lines also when standard output is a terminal"),
+        Opt::flag("plain", "one line a notice on a terminal, too").group(CONSOLE),
+        Opt::flag("symbols", "a symbol before each severity on a terminal")
+            .conflicts(&["plain"])
+            .group(CONSOLE),
         COLOR,
         Opt::valued("drain", "SPAN", ValueKind::Span, "deliver for so long after the end of input"),
         Opt::text("explain", "EVENT", "print what decided about an event, by its id").conflicts(&[

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use unicode_width::UnicodeWidthChar;
+
 /// Escapes the characters that a terminal obeys or that hide or reorder text: controls (C0, DEL,
 /// C1), bidirectional marks, zero-width and other invisible characters.
 pub fn safe(text: &str) -> Cow<'_, str> {
@@ -69,6 +71,12 @@ pub fn shorten(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(kept + "…")
 }
 
+/// Returns the columns that text takes on a terminal: two for a wide character, none for a mark on the
+/// character before it.
+pub fn columns(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
 /// Returns a number with its noun: `1 message`, `2 messages`.
 pub fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
@@ -104,14 +112,14 @@ pub fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     format!("unknown {what} '{}'; {hint}known: {}", safe(&word), known.join(", "))
 }
 
-/// Breaks text into lines of at most `width` characters, between words. A longer word is left whole,
+/// Breaks text into lines of at most `width` columns, between words. A longer word is left whole,
 /// and so is a command in quotes, so that both can be copied.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let (mut used, mut rest) = (0, text);
     while !rest.is_empty() {
         let (word, after) = rest.split_at(unbreakable(rest));
-        let length = word.chars().count();
+        let length = columns(word);
         if used > 0 && used + 1 + length > width {
             lines.push(String::new());
             used = 0;
@@ -209,10 +217,11 @@ mod tests {
 
     #[test]
     fn wrap_breaks_between_words_and_keeps_commands_whole() {
-        let rows: [(&str, usize, &[&str]); 8] = [
+        let rows: [(&str, usize, &[&str]); 9] = [
             ("", 10, &[""]),
             ("one two three", 7, &["one two", "three"]),
             ("one two", 3, &["one", "two"]),
+            ("注文 注文 x", 9, &["注文 注文", "x"]),
             ("a-very-long-word b", 4, &["a-very-long-word", "b"]),
             (
                 "look: 'dlq-log --incident 1f2e' now",
@@ -225,6 +234,15 @@ mod tests {
         ];
         for (text, width, lines) in rows {
             assert_eq!(wrap(text, width), lines, "{text}");
+        }
+    }
+
+    #[test]
+    fn columns_are_those_of_a_terminal() {
+        let rows =
+            [("", 0), ("abc", 3), ("注文", 4), ("ｶ", 1), ("e\u{301}", 1), ("🚨", 2), ("✗ !", 3)];
+        for (text, expected) in rows {
+            assert_eq!(columns(text), expected, "{text}");
         }
     }
 

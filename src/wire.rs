@@ -17,7 +17,6 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::tcgetwinsize;
 
 use crate::error::{Error, io_cause};
 use crate::event::{self, Head, Line};
@@ -28,8 +27,6 @@ pub const LINE_CAP: usize = 1 << 20;
 /// The number of refused lines that are reported one by one.
 const WARNINGS_MAX: u64 = 100;
 const BLOCK: usize = 64 * 1024;
-/// The columns of a terminal that does not report its size.
-const WIDTH: usize = 80;
 
 /// The result of one read.
 pub enum Step<'a> {
@@ -298,9 +295,7 @@ pub fn stdout_is_terminal() -> bool {
 
 /// Returns the columns of the terminal that standard output is; None when it is no terminal.
 pub fn stdout_width() -> Option<usize> {
-    let size = stdout_is_terminal().then(|| tcgetwinsize(rustix::stdio::stdout()))?;
-    let columns = size.map_or(0, |size| usize::from(size.ws_col));
-    Some(if columns == 0 { WIDTH } else { columns })
+    log::terminal_width(io::stdout())
 }
 
 /// Returns whether standard input is a terminal.

@@ -10,6 +10,7 @@ use dlq::edge::notify::explain::explain_event;
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::NOTIFY;
+use dlq::rules::view::notice::ConsoleStyle;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{self, Input, Output, StreamFilter};
 
@@ -22,16 +23,20 @@ fn main() -> ExitCode {
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
-    let color = Color::given(given).is_wanted(&env, log::stderr_is_terminal());
+    let style = ConsoleStyle {
+        color: Color::given(given).is_wanted(&env, log::stderr_is_terminal()),
+        plain: given.has("plain"),
+        symbols: given.has("symbols"),
+    };
     if let Some(name) = given.text("test-channel") {
-        return notify::test_channel(&settings, &env, &name, color).map(|()| ExitOutcome::Done);
+        return notify::test_channel(&settings, &env, &name, style).map(|()| ExitOutcome::Done);
     }
     if let Some(id) = given.text("explain") {
         wire::print(explain_event(&settings, &env, &id)?.as_bytes())?;
         return Ok(ExitOutcome::Done);
     }
     let drain = given.span("drain").unwrap_or(DRAIN);
-    let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), color, drain)?;
+    let mut dispatcher = Dispatcher::open(&settings, &env, given.has("dry-run"), style, drain)?;
     if given.has("check-heartbeat") {
         return check_heartbeat(&mut dispatcher);
     }

@@ -26,6 +26,7 @@ use crate::event::{Severity, fresh_id};
 use crate::rules::http::{HttpAnswer, RequestError};
 use crate::rules::notification::delivery::{Action, Delivery, Outcome};
 use crate::rules::notification::message::Notice;
+use crate::rules::view::notice::ConsoleStyle;
 use crate::secret::{Secret, SecretValue};
 use crate::text::{safe, shorten, unknown};
 use crate::time::show_span;
@@ -39,8 +40,8 @@ const LINE_MAX: usize = 200;
 
 /// A channel that is ready to deliver; threads can share it. Each delivery is one attempt.
 pub enum ChannelSender {
-    /// Standard error, with or without colours.
-    Console(bool),
+    /// Standard error.
+    Console(ConsoleStyle),
     Desktop(desktop::Desktop),
     Speech(speech::Speech),
     Slack(slack::Slack),
@@ -57,11 +58,11 @@ impl ChannelSender {
         origin: &Origin,
         env: &Env,
         http: &Arc<Client>,
-        color: bool,
+        style: ConsoleStyle,
     ) -> Result<Self, Error> {
         Ok(match channel.kind {
             ChannelKind::Speech => ChannelSender::Speech(speech::Speech::new(channel, origin)?),
-            ChannelKind::Console => ChannelSender::Console(color),
+            ChannelKind::Console => ChannelSender::Console(style),
             ChannelKind::Desktop => ChannelSender::Desktop(desktop::Desktop::default()),
             ChannelKind::Slack => ChannelSender::Slack(slack::Slack::new(channel, env, http)?),
             ChannelKind::Webhook => {
@@ -77,8 +78,8 @@ impl ChannelSender {
     /// Delivers a notice; blocks, up to the deadline. Speech takes the time that it needs.
     pub fn deliver(&self, delivery: &Delivery, deadline: Duration) -> Outcome {
         match self {
-            ChannelSender::Console(color) => {
-                console::show(&delivery.notice, *color);
+            ChannelSender::Console(style) => {
+                console::show(&delivery.notice, *style);
                 Outcome::Delivered { handle: None }
             }
             ChannelSender::Desktop(sender) => sender.deliver(delivery, deadline),
@@ -94,7 +95,12 @@ impl ChannelSender {
 }
 
 /// Sends one test notice through the channel of that name, and waits for the result.
-pub fn test_channel(settings: &Settings, env: &Env, name: &str, color: bool) -> Result<(), Error> {
+pub fn test_channel(
+    settings: &Settings,
+    env: &Env,
+    name: &str,
+    style: ConsoleStyle,
+) -> Result<(), Error> {
     let channels = &settings.notifications.channels;
     let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
         let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
@@ -104,7 +110,7 @@ pub fn test_channel(settings: &Settings, env: &Env, name: &str, color: bool) -> 
         )));
     };
     let http = Arc::new(Client::new(env)?);
-    let sender = ChannelSender::new(channel, &settings.origin, env, &http, color)?;
+    let sender = ChannelSender::new(channel, &settings.origin, env, &http, style)?;
     let now = clock::now();
     let next = format!("channel '{name}' works");
     let delivery = Delivery {

@@ -13,6 +13,8 @@ use crate::ndjson;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::rules::notification::ack::Acks;
+use crate::rules::notification::silence::Silences;
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
 use crate::rules::view::status::{LastEvent, SessionProbe, StateDocuments, StatusView};
@@ -35,7 +37,9 @@ pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
     }
     let watched = document::<Watched>(store, &mut problems);
     let budget = document::<Budget>(store, &mut problems);
-    let documents = StateDocuments { sessions, watched, budget };
+    let acks = document::<Acks>(store, &mut problems);
+    let silences = document::<Silences>(store, &mut problems);
+    let documents = StateDocuments { sessions, watched, budget, acks, silences };
     let state = store.dir().display().to_string();
     StatusView { problems, ..status::view(&documents, &seen, limits, &state, clock::now()) }
 }

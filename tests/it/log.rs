@@ -220,7 +220,11 @@ fn terminal_shows_sentences_and_json_shows_lines() {
     journal(&bench, 1 << 20).append(hostile.as_bytes()).unwrap();
     let shown = run_on_terminal(&bench, 60, "dlq-log", &[]);
     assert_eq!(shown.code, Some(0));
-    assert!(shown.text.contains("\u{1b}[1;31mERROR\u{1b}[0m orders-dlq"), "{}", shown.text);
+    assert!(
+        shown.text.contains("\u{1b}[1;31mERROR\u{1b}[0m \u{1b}[1morders-dlq"),
+        "{}",
+        shown.text
+    );
     let plain = run_on_terminal(&bench, 60, "dlq-log", &["--color", "never"]);
     assert_eq!(plain.wide_line(60, &["'aws ", "'dlq-"]), None);
     let plain = plain.text;

@@ -3,6 +3,7 @@
 mod channels;
 #[cfg(feature = "aws")]
 mod commands;
+mod console;
 mod desktop;
 mod filter;
 mod judges;

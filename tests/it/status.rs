@@ -141,6 +141,36 @@ fn unreadable_document_is_named_and_rest_is_shown() {
 }
 
 #[test]
+fn acknowledgements_are_shown_or_named_as_unreadable() {
+    let bench = Bench::new("status-acks");
+    let silenced = ["--silence", "orders-*", "2h", "--reason", "migration"];
+    for args in [&["--snooze", "acme/web#12", "2d"][..], &silenced] {
+        assert_eq!(bench.run("dlq-status", args, "").code(), 0);
+    }
+    let text = successful_stdout(&bench.run("dlq-status", &[], ""));
+    assert!(text.contains("\nacknowledgements: 1 in force\n"), "{text}");
+    assert!(text.contains("\n  acme/web#12  "), "{text}");
+    assert!(text.contains("\n  orders-*  ") && text.contains("\n    migration\n"), "{text}");
+    let all = status_json(&bench);
+    assert_eq!(all["acks"][0]["key"], "acme/web#12");
+    assert_eq!(all["silences"][0]["reason"], "migration");
+    bench.write("state/acks.json", r#"{"version":1,"acks":[{"#);
+    let output = bench.run("dlq-status", &[], "");
+    let text = output.text();
+    assert_eq!(output.code(), 1);
+    assert!(
+        output.stderr.contains("acks.json': not a valid state file at byte"),
+        "{}",
+        output.stderr
+    );
+    assert!(text.contains("\nacknowledgements: unknown\nsilences: 1 in force\n"), "{text}");
+    let output = bench.run("dlq-status", &["--json"], "");
+    let all: Value = serde_json::from_str(&output.text()).unwrap();
+    assert_eq!((output.code(), &all["acks"]), (1, &Value::Null));
+    assert_eq!(all["silences"][0]["glob"], "orders-*");
+}
+
+#[test]
 fn status_waits_for_no_lock() {
     let bench = Bench::new("status-locked");
     let store = Store::open(&bench.state("")).unwrap();

@@ -9,6 +9,7 @@ use crate::config::{Channel, ChannelKind, Env, Origin};
 use crate::edge::http::Client;
 use crate::error::Error;
 use crate::rules::notification::delivery::{Delivery, Outcome};
+use crate::rules::view::notice::ConsoleStyle;
 
 /// The time for one attempt.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -34,7 +35,7 @@ pub fn open(channel: &Channel, origin: &Origin, env: &Env, http: &Arc<Client>) -
     Some(Box::new(move |delivery| {
         let opened = match sender.take() {
             Some(opened) => Ok(opened),
-            None => ChannelSender::new(&channel, &origin, &env, &http, false),
+            None => ChannelSender::new(&channel, &origin, &env, &http, ConsoleStyle::default()),
         };
         match opened {
             Ok(opened) => sender.insert(opened).deliver(delivery, deadline),

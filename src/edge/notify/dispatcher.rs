@@ -32,6 +32,7 @@ use crate::rules::notification::policy::Notifications;
 use crate::rules::notification::route::{RoutedChannel, Router};
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::SendReason;
+use crate::rules::view::notice::ConsoleStyle;
 use crate::text::count;
 use crate::time::Timestamp;
 use crate::wire::Output;
@@ -70,7 +71,7 @@ pub struct Dispatcher {
     clock: StreamClock,
     /// The newest time of any event, which is the present of a dry run without an originator.
     newest: Option<Timestamp>,
-    color: bool,
+    style: ConsoleStyle,
     /// The events that were judged, as far as this process knows.
     known: HashSet<NoticeKey>,
     arrived: Vec<ArrivedEvent>,
@@ -89,7 +90,7 @@ impl Dispatcher {
         settings: &Settings,
         env: &Env,
         dry_run: bool,
-        color: bool,
+        style: ConsoleStyle,
         drain_for: Duration,
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
@@ -121,11 +122,11 @@ impl Dispatcher {
             scopes: settings.aws.seen_scopes(),
             clock: StreamClock::new(dry_run),
             newest: None,
-            color,
+            style,
             known,
             arrived: Vec::new(),
             arrived_at: clock::tick(),
-            finished: console::print_left(unprinted, &settings.notifications, color),
+            finished: console::print_left(unprinted, &settings.notifications, style),
             polled_at: clock::tick(),
             warnings: HashSet::new(),
             failed: false,
@@ -222,7 +223,7 @@ impl Dispatcher {
             let title = None;
             let entry = entry_of(delivery, title, &mut self.scopes, now);
             if self.is_console(&entry.channel) {
-                console::show(&entry.delivery.notice, self.color);
+                console::show(&entry.delivery.notice, self.style);
             } else {
                 out.put(&sent_line(&entry, now))?;
             }
@@ -254,7 +255,7 @@ impl Dispatcher {
                 self.notifications.channels.iter().position(|one| one.name == entry.channel);
             let Some((number, drain)) = position.zip(self.drain.as_mut()) else { continue };
             if self.notifications.channels[number].kind == ChannelKind::Console {
-                console::show(&entry.delivery.notice, self.color);
+                console::show(&entry.delivery.notice, self.style);
                 self.finished.push(Finished::told(number, entry, None));
                 continue;
             }

@@ -67,9 +67,9 @@ impl Acks {
 
     /// Ends an acknowledgement. Returns whether there was one.
     pub fn end(&mut self, key: &str, now: Timestamp) -> bool {
-        let before = self.acks.len();
+        let was_in_force = self.acks.iter().any(|one| one.until > now && one.key == key);
         self.acks.retain(|one| one.until > now && one.key != key);
-        self.acks.len() < before
+        was_in_force
     }
 }
 
@@ -92,6 +92,8 @@ mod tests {
             (Some("i2"), "orders-dlq", 0, None),
             (None, "o/r#12", 29, Some(30)),
             (Some("i2"), "o/r#12", 29, Some(30)),
+            (Some("i2"), "o/r#12", 30, None),
+            (Some("i1"), "o/r#12", 29, Some(60)),
             (None, "orders-dlq", 0, None),
         ];
         for (incident, subject, moment, until) in rows {
@@ -100,5 +102,21 @@ mod tests {
         }
         assert!(acks.end("i1", at(1)));
         assert_eq!(acks.until(Some("i1"), "", at(1)), None);
+        assert_eq!(acks.until(None, "o/r#12", at(1)), Some(at(30)), "the other goes on");
+        assert!(!acks.end("i1", at(1)) && !acks.end("o/r#12", at(30)), "there is none");
+    }
+
+    #[test]
+    fn ended_replaced_and_surplus_acks_are_dropped() {
+        let ack = |key: String, until: u64| Ack { key, at: at(0), until: at(until) };
+        let ended = ack("ended".into(), 5);
+        let in_force = (0..ACKS_MAX).map(|n| ack(format!("i{n}"), 60));
+        let mut acks = Acks { acks: std::iter::once(ended).chain(in_force).collect() };
+        acks.add(ack("newest".into(), 60), at(5));
+        assert_eq!((acks.acks.len(), acks.acks[0].key.as_str()), (ACKS_MAX, "i1"));
+        acks.add(ack("i7".into(), 20), at(6));
+        assert_eq!(acks.until(Some("i7"), "", at(6)), Some(at(20)), "the newer one holds");
+        acks.add(ack("new".into(), 90), at(60));
+        assert_eq!(acks.acks.len(), 1);
     }
 }

@@ -12,6 +12,8 @@ pub enum NoticeDecision {
     Send(SendReason, Timestamp),
     /// Updates the notice where the channel can do that.
     Update,
+    /// Updates it, and is told when the work on the incident ends.
+    Inhibited,
     /// Tells nobody.
     Drop(DropReason),
 }
@@ -38,6 +40,10 @@ impl fmt::Display for NoticeDecision {
             NoticeDecision::Update => {
                 f.write_str("updates the notice where the channel can do that")
             }
+            NoticeDecision::Inhibited => f.write_str(
+                "sent when the investigation ends; until then it updates the notice where the \
+                 channel can do that",
+            ),
             NoticeDecision::Drop(reason) => write!(f, "not sent: {reason}"),
         }
     }

@@ -30,6 +30,10 @@ pub struct DueNotice {
     pub events: Vec<Pending>,
     /// The fingerprint of the cause, when it is known.
     pub cause: Option<String>,
+    /// Whether an investigation of it runs.
+    pub is_worked_on: bool,
+    /// The newest depth that is known.
+    pub depth: Option<u64>,
     /// Whether it waited for the end of quiet hours.
     pub was_quiet: bool,
     /// The number of the reminder or of the escalation step; 0 for a first notice.
@@ -45,6 +49,8 @@ impl DueNotice {
             reason,
             events: topic.pending.clone(),
             cause: problem.and_then(|problem| Some(problem.cause.as_ref()?.id.clone())),
+            is_worked_on: problem.is_some_and(|problem| problem.working),
+            depth: problem.and_then(|problem| problem.depth),
             was_quiet: topic.pending.iter().any(|one| one.hold == Some(HoldReason::QuietHours)),
             ordinal: 0,
         }
@@ -104,6 +110,8 @@ mod tests {
             reason,
             events: vec![Pending { key, reason, severity, at, due: at, hold: None, line }],
             cause: (!cause.is_empty()).then(|| cause.to_owned()),
+            is_worked_on: false,
+            depth: None,
             was_quiet,
             ordinal: 0,
         }

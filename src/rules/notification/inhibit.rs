@@ -4,32 +4,35 @@ use super::notices::Problem;
 use super::topic::Told;
 use crate::event::Severity;
 
-/// The factor by which a problem has to grow before it is sent again.
-const FACTOR: u64 = 10;
-
 /// The treatment of growth of a problem that people know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
     /// Sent again, because the severity has risen.
     Worse,
-    /// Sent again, because it is tenfold.
-    Tenfold,
+    /// Sent again, because it is by the factor of the channel.
+    Grown,
     /// An update of the notice where the channel can do that.
     Update,
-    /// An update only, because work on the incident goes on.
+    /// An update only, because work on the incident goes on. Its end sends it.
     Inhibited,
 }
 
-/// Judges growth to `depth`.
-pub fn judge_growth(told: &Told, problem: &Problem, depth: u64, severity: Severity) -> Growth {
+/// Judges growth to `depth`, which a channel is told of when it is by `factor`.
+pub fn judge_growth(
+    told: &Told,
+    problem: &Problem,
+    depth: u64,
+    severity: Severity,
+    factor: u64,
+) -> Growth {
     if severity > told.severity {
         return Growth::Worse;
     }
-    let is_tenfold =
-        told.depth.is_some_and(|known| depth >= known.saturating_mul(FACTOR).max(FACTOR));
-    match (is_tenfold, problem.working) {
+    let has_grown =
+        told.depth.is_some_and(|known| depth >= known.saturating_mul(factor).max(factor));
+    match (has_grown, problem.working) {
         (true, true) => Growth::Inhibited,
-        (true, false) => Growth::Tenfold,
+        (true, false) => Growth::Grown,
         (false, _) => Growth::Update,
     }
 }
@@ -40,7 +43,7 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
-    fn growth_is_sent_again_when_worse_or_tenfold_without_work() {
+    fn growth_is_sent_again_when_worse_or_manifold_without_work() {
         let told = |depth| Told {
             first_at: Timestamp::from_millis(0),
             unacked_since: Timestamp::from_millis(0),
@@ -52,17 +55,25 @@ mod tests {
             repeats: 0,
         };
         let rows = [
-            (Some(3), 29, Severity::Error, false, Growth::Update),
-            (Some(3), 30, Severity::Error, false, Growth::Tenfold),
-            (Some(3), 30, Severity::Error, true, Growth::Inhibited),
-            (Some(3), 4, Severity::Fatal, true, Growth::Worse),
-            (Some(0), 9, Severity::Error, false, Growth::Update),
-            (None, 30, Severity::Error, false, Growth::Update),
+            (Some(3), 29, Severity::Error, false, 10, Growth::Update),
+            (Some(3), 29, Severity::Error, true, 10, Growth::Update),
+            (Some(3), 30, Severity::Error, false, 10, Growth::Grown),
+            (Some(3), 30, Severity::Error, true, 10, Growth::Inhibited),
+            (Some(3), 4, Severity::Fatal, true, 10, Growth::Worse),
+            (Some(3), 4, Severity::Fatal, false, 10, Growth::Worse),
+            (Some(3), 30, Severity::Warn, false, 10, Growth::Grown),
+            (Some(0), 9, Severity::Error, false, 10, Growth::Update),
+            (Some(0), 10, Severity::Error, false, 10, Growth::Grown),
+            (Some(u64::MAX), u64::MAX, Severity::Error, false, 10, Growth::Grown),
+            (None, 30, Severity::Error, false, 10, Growth::Update),
+            (Some(3), 5, Severity::Error, false, 2, Growth::Update),
+            (Some(3), 6, Severity::Error, false, 2, Growth::Grown),
+            (Some(3), 6, Severity::Error, true, 2, Growth::Inhibited),
         ];
-        for (known, depth, severity, working, expected) in rows {
+        for (known, depth, severity, working, factor, expected) in rows {
             let problem = Problem { working, ..Problem::default() };
-            let found = judge_growth(&told(known), &problem, depth, severity);
-            assert_eq!(found, expected, "{known:?} to {depth}, working: {working}");
+            let found = judge_growth(&told(known), &problem, depth, severity, factor);
+            assert_eq!(found, expected, "{known:?} to {depth} by {factor}, working: {working}");
         }
     }
 }

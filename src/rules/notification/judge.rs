@@ -37,6 +37,8 @@ pub struct Routing<'a> {
     pub is_routed: bool,
     /// Whether the route names the type of the event in full.
     pub is_named: bool,
+    /// The factor by which a problem has to grow before the channel is told again.
+    pub growth_factor: u64,
 }
 
 /// Returns what an event changes for a channel, and changes its topic.
@@ -54,6 +56,7 @@ pub fn judge_event(
     topic.persists = facts.change == TopicChange::Persists;
     match (&facts.change, decision) {
         (TopicChange::Ends { .. }, _) => {
+            topic.inhibited = None;
             topic.ended_at = topic.ended_at.or(Some(now));
             topic.pending.retain(|one| matches!(one.reason, SendReason::Ended | SendReason::News));
         }
@@ -69,20 +72,34 @@ pub fn judge_event(
     if facts.incident.is_some() {
         topic.incident.clone_from(&facts.incident);
     }
+    if facts.working == Some(false) && topic.is_open() {
+        let grown = topic.inhibited.take();
+        grown.into_iter().for_each(|one| wait(topic, Pending { due: now, ..one }));
+    }
+    let pending = |reason, due, hold| {
+        let (key, line) = (facts.key.clone(), line.to_owned());
+        Pending { key, reason, severity: facts.severity, at: facts.at, due, hold, line }
+    };
+    if decision == NoticeDecision::Inhibited {
+        topic.inhibited = Some(pending(SendReason::Grew, now, None));
+    }
     if let NoticeDecision::Send(reason, due) = decision {
         let hold = match (due > now, reason) {
             (false, _) => None,
             (true, SendReason::Ended) => Some(HoldReason::Stable),
             (true, _) => Some(HoldReason::Group),
         };
-        if topic.pending.len() == PENDING_MAX {
-            topic.pending.remove(0);
-        }
-        let (key, line) = (facts.key.clone(), line.to_owned());
-        let (severity, at) = (facts.severity, facts.at);
-        topic.pending.push(Pending { key, reason, severity, at, due, hold, line });
+        wait(topic, pending(reason, due, hold));
     }
     decision
+}
+
+/// Adds an event that waits, in place of the oldest when there are too many.
+fn wait(topic: &mut Topic, event: Pending) {
+    if topic.pending.len() == PENDING_MAX {
+        topic.pending.remove(0);
+    }
+    topic.pending.push(event);
 }
 
 /// Forgets what was told of an earlier problem of the same queue.
@@ -93,6 +110,7 @@ fn restart(topic: &mut Topic) {
     topic.acked_until = None;
     topic.escalated = 0;
     topic.handle = None;
+    topic.inhibited = None;
     topic.pending.clear();
 }
 
@@ -104,7 +122,7 @@ fn decide(
     now: Timestamp,
 ) -> NoticeDecision {
     use DropReason::{AlreadyTold, Flapping, NotRouted, Over, Progress};
-    use NoticeDecision::{Drop, Send, Update};
+    use NoticeDecision::{Drop, Inhibited, Send, Update};
     let policy = routing.policy;
     let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
     if !routing.is_routed {
@@ -137,11 +155,16 @@ fn decide(
         TopicChange::Grows(depth) => match &topic.told {
             None if waits_to_begin => Drop(AlreadyTold),
             None => Send(SendReason::New, now.plus(policy.group_wait)),
-            Some(told) => match judge_growth(told, problem, *depth, facts.severity) {
-                Growth::Worse => Send(SendReason::Severity, now),
-                Growth::Tenfold => Send(SendReason::Grew, now),
-                Growth::Update | Growth::Inhibited => Update,
-            },
+            Some(told) => {
+                let factor = routing.growth_factor;
+                match judge_growth(told, problem, *depth, facts.severity, factor) {
+                    Growth::Worse => Send(SendReason::Severity, now),
+                    Growth::Grown => Send(SendReason::Grew, now),
+                    _ if routing.is_named => Send(SendReason::Grew, now),
+                    Growth::Inhibited => Inhibited,
+                    Growth::Update => Update,
+                }
+            }
         },
         TopicChange::Nears(tier) => {
             let is_told = topic.told.as_ref().is_some_and(|told| told.tiers.contains(tier));
@@ -221,7 +244,9 @@ pub fn judge_due(
 ) -> Vec<Due> {
     let mut due = Vec::new();
     if topic.pending.iter().any(|one| one.due <= now) {
+        let later = take_unstable_end(topic, now);
         due.extend(release(topic, problem, restraints, now));
+        topic.pending.extend(later);
     }
     if topic.persists && now.since(topic.touched) > PERSISTS_FOR {
         topic.ended_at = topic.ended_at.or(Some(topic.touched));
@@ -269,6 +294,14 @@ fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
     matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
 }
 
+/// Takes the end of a problem that has not lasted long enough: it waits on its own.
+fn take_unstable_end(topic: &mut Topic, now: Timestamp) -> Vec<Pending> {
+    let is_later = |one: &Pending| one.hold == Some(HoldReason::Stable) && one.due > now;
+    let (later, others) = std::mem::take(&mut topic.pending).into_iter().partition(is_later);
+    topic.pending = others;
+    later
+}
+
 /// Takes what waits on a topic, or makes it wait longer.
 fn release(
     topic: &mut Topic,
@@ -289,7 +322,7 @@ fn release(
         }
         return (!was_held).then_some(Due::Held(why, until));
     }
-    // A group tells everything that waits; only an end waits on its own.
+    // A group tells everything that waits.
     let reason = topic.pending.iter().map(|one| one.reason).min_by_key(|one| *one as u8)?;
     let is_ack_over = topic.pending.iter().all(|one| one.hold == Some(HoldReason::Ack));
     let reason = if is_ack_over && topic.is_open() { SendReason::AckExpired } else { reason };
@@ -330,6 +363,9 @@ fn tell(topic: &mut Topic, now: Timestamp) {
         told.severity = told.severity.max(one.severity);
         told.line.clone_from(&one.line);
         if let Some(facts) = facts {
+            if facts.depth.is_some() {
+                topic.inhibited = None;
+            }
             told.depth = facts.depth.or(told.depth);
             if let TopicChange::Nears(tier) = facts.change {
                 told.tiers.push(tier);

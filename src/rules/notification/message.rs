@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AnyPayload, Head, Severity};
+use crate::event::{self, AnyPayload, Head, Severity};
 use crate::shell;
 use crate::text::{safe, shorten, wrap};
 use crate::time::Timestamp;
@@ -112,12 +112,23 @@ impl Notice {
         self.with_names(with_lines(text, &self.below, INDENTED))
     }
 
+    /// Returns the further lines for which there is room in [`BODY_MAX`]: the same in every form.
+    pub fn below_within_limit(&self) -> &[String] {
+        let parts = [Some(&self.subject), Some(&self.what), self.next.as_ref()];
+        let used: usize = parts.into_iter().flatten().map(|part| part.chars().count()).sum();
+        within_limit(used, &self.below, INDENTED)
+    }
+
+    /// Returns the names as far as there is room; None without any.
+    pub fn names_within_limit(&self) -> Option<String> {
+        (!self.names.is_empty()).then(|| self.name_list(NAMES_MAX))
+    }
+
     /// Adds the names in lines of [`COLUMNS`], and counts those without room.
     fn with_names(&self, mut text: String) -> String {
-        if self.names.is_empty() {
-            return text;
-        }
-        for line in wrap(&self.name_list(NAMES_MAX), COLUMNS - INDENTED.len() + 1) {
+        let names = self.names_within_limit();
+        let lines = names.map(|names| wrap(&names, COLUMNS - INDENTED.len() + 1));
+        for line in lines.into_iter().flatten() {
             text.push_str(INDENTED);
             text.push_str(&line);
         }
@@ -155,29 +166,40 @@ impl Notice {
 
 /// Adds lines as long as there is room in [`BODY_MAX`]. None is cut: a part of a command must not be run.
 fn with_lines(mut text: String, lines: &[String], before: &str) -> String {
-    let mut used = text.chars().count();
-    for line in lines {
-        used += before.len() + line.chars().count();
-        if used > BODY_MAX {
-            break;
-        }
+    for line in within_limit(text.chars().count(), lines, before) {
         text.push_str(before);
         text.push_str(line);
     }
     text
 }
 
-/// Renders the notice of an event.
-pub fn render(head: &Head, line: &[u8], now: Timestamp) -> Notice {
-    render_within(COLUMNS, head, line, now)
+/// Returns the lines for which there is room in [`BODY_MAX`], after `used` characters.
+fn within_limit<'a>(mut used: usize, lines: &'a [String], before: &str) -> &'a [String] {
+    let mut fits = |line: &String| {
+        used += before.len() + line.chars().count();
+        used <= BODY_MAX
+    };
+    let end = lines.iter().position(|line| !fits(line)).unwrap_or(lines.len());
+    &lines[..end]
+}
+
+/// Renders the notice of an event; for one that is told again, with the depth that is known by now.
+pub fn render(head: &Head, line: &[u8], depth: Option<u64>, now: Timestamp) -> Notice {
+    render_within(COLUMNS, head, line, depth, now)
 }
 
 /// Renders the notice of an event for a reader that breaks lines itself: no title is shortened to fit.
 pub fn render_whole(head: &Head, line: &[u8], now: Timestamp) -> Notice {
-    render_within(usize::MAX, head, line, now)
+    render_within(usize::MAX, head, line, None, now)
 }
 
-fn render_within(columns: usize, head: &Head, line: &[u8], now: Timestamp) -> Notice {
+fn render_within(
+    columns: usize,
+    head: &Head,
+    line: &[u8],
+    depth: Option<u64>,
+    now: Timestamp,
+) -> Notice {
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
     let severity = head.severity();
@@ -198,7 +220,7 @@ fn render_within(columns: usize, head: &Head, line: &[u8], now: Timestamp) -> No
     let Sentences { what, next, below } = match head.known {
         None => Sentences::of_what(cap(&head.kind)).with_next(look),
         Some(known) => match AnyPayload::read(known, line) {
-            Some(data) => sentences::describe(data, &context),
+            Some(data) => sentences::describe(with_depth(data, depth), &context),
             None => {
                 let what = format!("{}, with a payload that is not understood", known.as_str());
                 Sentences::of_what(what).with_next(look)
@@ -206,6 +228,22 @@ fn render_within(columns: usize, head: &Head, line: &[u8], now: Timestamp) -> No
         },
     };
     Notice { when, severity, subject, what, next, below, ..Notice::default() }
+}
+
+/// Returns a payload with a newer depth.
+fn with_depth(data: AnyPayload, depth: Option<u64>) -> AnyPayload {
+    match (data, depth) {
+        (AnyPayload::QueueRaised(data), Some(depth)) => {
+            AnyPayload::QueueRaised(event::QueueRaised { depth, ..data })
+        }
+        (AnyPayload::QueueGrew(data), Some(depth)) => {
+            AnyPayload::QueueGrew(event::QueueGrew { depth, ..data })
+        }
+        (AnyPayload::QueueExpiring(data), Some(_)) => {
+            AnyPayload::QueueExpiring(event::QueueExpiring { depth, ..data })
+        }
+        (data, _) => data,
+    }
 }
 
 /// Formats the time of day to the minute: `19:57Z`.

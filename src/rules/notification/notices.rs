@@ -56,6 +56,9 @@ pub struct Problem {
     /// Whether an investigation of it runs.
     pub working: bool,
     pub cause: Option<NamedCause>,
+    /// The newest depth that an event has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u64>,
     /// The time of the newest event.
     pub at: Timestamp,
 }
@@ -71,6 +74,7 @@ impl Problem {
         }
         self.at = facts.at;
         self.working = facts.working.unwrap_or(self.working);
+        self.depth = facts.depth.or(self.depth);
         if facts.cause.is_some() {
             self.cause.clone_from(&facts.cause);
         }

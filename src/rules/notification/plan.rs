@@ -154,10 +154,11 @@ fn judge_arrived(
                 policy: input.notifications.policy(topic.route, &channel.name),
                 is_routed: route.is_some(),
                 is_named: route.is_some_and(|route| route.is_named),
+                growth_factor: channel.growth_factor(),
             };
             let problem = notices.problems.get(&facts.topic).cloned().unwrap_or_default();
             let decision = judge_event(topic, &problem, facts, line, routing, moment);
-            if decision == NoticeDecision::Update {
+            if matches!(decision, NoticeDecision::Update | NoticeDecision::Inhibited) {
                 let (key_of_event, line) = (facts.key.clone(), line.clone());
                 let (reason, severity) = (SendReason::News, facts.severity);
                 let event = Pending {

@@ -170,6 +170,12 @@ impl Channel {
         }
     }
 
+    /// Returns the factor by which a problem has to grow before it is told again. The console is a log,
+    /// whose newest line says how it stands, and wakes nobody.
+    pub fn growth_factor(&self) -> u64 {
+        if self.kind == ChannelKind::Console { 2 } else { 10 }
+    }
+
     /// Returns whether notices of several incidents may be one. PagerDuty has an alert for each
     /// incident: a resolve of one of several would close them all.
     pub fn can_merge(&self) -> bool {

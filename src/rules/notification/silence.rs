@@ -47,12 +47,16 @@ impl Silences {
 
     /// Returns the silence of a subject that lasts longest at `now`.
     pub fn of_subject(&self, subject: &str, now: Timestamp) -> Option<&Silence> {
-        let in_force = self.silences.iter().filter(|one| one.from <= now && now < one.until);
-        let matching = in_force.filter(|one| {
+        let matching = self.in_force(now).filter(|one| {
             // The writer has checked the pattern; one that does not compile matches nothing.
             GlobList::any(std::slice::from_ref(&one.glob)).is_ok_and(|globs| globs.matches(subject))
         });
         matching.max_by_key(|one| one.until)
+    }
+
+    /// Returns the silences in force at `now`.
+    pub fn in_force(&self, now: Timestamp) -> impl Iterator<Item = &Silence> {
+        self.silences.iter().filter(move |one| one.from <= now && now < one.until)
     }
 
     /// Adds a silence in place of one with the same pattern, and drops those that have ended.
@@ -65,9 +69,9 @@ impl Silences {
 
     /// Ends the silence of a pattern. Returns whether there was one.
     pub fn end(&mut self, glob: &str, now: Timestamp) -> bool {
-        let before = self.silences.len();
+        let was_in_force = self.in_force(now).any(|one| one.glob == glob);
         self.silences.retain(|one| one.until > now && one.glob != glob);
-        self.silences.len() < before
+        was_in_force
     }
 }
 
@@ -89,12 +93,15 @@ mod tests {
         let mut silences = Silences::default();
         silences.add(silence("orders-*", 0, 60), at(0));
         silences.add(silence("*-dlq", 0, 30), at(0));
+        silences.add(silence("payments-*", 50, 90), at(0));
         let rows = [
             ("orders-dlq", 0, Some(60)),
             ("orders-dlq", 59, Some(60)),
             ("orders-dlq", 60, None),
             ("payments-dlq", 10, Some(30)),
             ("payments", 10, None),
+            ("payments-dlq", 49, None),
+            ("payments-dlq", 50, Some(90)),
         ];
         for (subject, moment, until) in rows {
             let found = silences.of_subject(subject, at(moment)).map(|one| one.until);
@@ -110,5 +117,31 @@ mod tests {
         assert_eq!(silences.silences.len(), 1);
         assert_eq!(silences.of_subject("orders-dlq", at(2)).unwrap().until, at(20));
         assert!(silences.end("orders-*", at(2)) && !silences.end("orders-*", at(2)));
+    }
+
+    #[test]
+    fn silence_ends_alone_and_only_while_it_lasts() {
+        let mut silences = Silences::default();
+        silences.add(silence("orders-*", 0, 60), at(0));
+        silences.add(silence("users-*", 0, 10), at(0));
+        assert!(!silences.end("users-*", at(10)), "it has ended by itself");
+        assert!(!silences.end("payments-*", at(11)), "there is none");
+        silences.add(silence("stock-*", 0, 60), at(12));
+        assert!(silences.end("stock-*", at(13)));
+        let globs: Vec<&str> = silences.silences.iter().map(|one| one.glob.as_str()).collect();
+        assert_eq!(globs, ["orders-*"]);
+    }
+
+    #[test]
+    fn ended_silences_and_the_oldest_beyond_the_limit_are_dropped() {
+        let mut silences = Silences::default();
+        silences.add(silence("ended-*", 0, 5), at(0));
+        for n in 0..=SILENCES_MAX {
+            silences.add(silence(&format!("q{n}"), 0, 60), at(5));
+        }
+        assert_eq!(silences.silences.len(), SILENCES_MAX);
+        assert_eq!(silences.silences[0].glob, "q1");
+        silences.add(silence("new", 60, 90), at(60));
+        assert_eq!(silences.silences.len(), 1);
     }
 }

@@ -18,7 +18,7 @@ words! {
         New = "new",
         /// A problem has begun again after people were told that it had ended.
         Again = "again",
-        /// The problem has grown tenfold since people were told.
+        /// The problem has grown by the factor of the channel since people were told.
         Grew = "grew",
         /// The severity has risen.
         Severity = "severity",
@@ -100,6 +100,9 @@ pub struct Topic {
     /// The moments at which the problem came back before its end was told.
     pub flaps: Vec<Timestamp>,
     pub pending: Vec<Pending>,
+    /// Growth that is told when the work on the incident ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inhibited: Option<Pending>,
     /// The end of the acknowledgement that covers the problem.
     pub acked_until: Option<Timestamp>,
     /// The number of escalation steps that were taken.
@@ -111,6 +114,13 @@ pub struct Topic {
     pub persists: bool,
     /// The time of the newest event.
     pub touched: Timestamp,
+}
+
+impl SendReason {
+    /// Returns whether people are told again of what has not changed.
+    pub fn is_reminder(self) -> bool {
+        matches!(self, SendReason::Repeat | SendReason::AckExpired | SendReason::Escalated)
+    }
 }
 
 impl Topic {

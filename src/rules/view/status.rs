@@ -4,6 +4,7 @@
 //! null there and `unknown` for people, never 0. A document that could not be read is a null part
 //! beside the others.
 
+mod restraint;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 pub use last_event::LastEvent;
+pub use restraint::{AckRow, SilenceRow};
 pub use table::{TableStyle, table};
 
 use crate::money::Usd;
@@ -18,6 +20,8 @@ use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::rules::notification::ack::Acks;
+use crate::rules::notification::silence::Silences;
 use crate::rules::queue::document::{Watched, WatchedQueue};
 use crate::rules::queue::expiry::{self, ExpiryWindow};
 use crate::time::Timestamp;
@@ -28,6 +32,8 @@ pub struct StateDocuments {
     pub sessions: Option<Sessions>,
     pub watched: Option<Watched>,
     pub budget: Option<Budget>,
+    pub acks: Option<Acks>,
+    pub silences: Option<Silences>,
 }
 
 /// The state of a session's folder.
@@ -48,6 +54,9 @@ pub struct StatusView {
     /// The newest first.
     pub sessions: Option<Vec<SessionRow>>,
     pub spend: Option<SpendSummary>,
+    /// The one that ends first comes first, here and in `silences`.
+    pub acks: Option<Vec<AckRow>>,
+    pub silences: Option<Vec<SilenceRow>>,
     /// A sentence for each document that could not be read.
     pub problems: Vec<String>,
 }
@@ -67,6 +76,9 @@ pub struct IncidentRow {
     /// The oldest message is lost by this time.
     pub expires_before: Option<Timestamp>,
     pub investigation: InvestigationState,
+    /// The ends of its acknowledgement and of the silence of its queue, that ends last.
+    pub acked_until: Option<Timestamp>,
+    pub silenced_until: Option<Timestamp>,
 }
 
 impl IncidentRow {
@@ -159,19 +171,28 @@ pub fn view(
     state: &str,
     now: Timestamp,
 ) -> StatusView {
-    let StateDocuments { sessions, watched, budget } = documents;
+    let StateDocuments { sessions, watched, budget, acks, silences } = documents;
     let shown = |session: &Session| shown(session, seen.get(&session.id), budget.as_ref(), now);
     let shown: Option<Vec<SessionRow>> =
         sessions.as_ref().map(|all| all.sessions.iter().rev().map(shown).collect());
     let known = sessions.is_some() || watched.is_some();
+    let rows =
+        || open(sessions.as_ref(), watched.as_ref(), shown.as_deref().unwrap_or_default(), now);
+    let mut incidents = known.then(rows);
+    for one in incidents.iter_mut().flatten() {
+        let ack = acks.as_ref().and_then(|acks| acks.until(Some(&one.incident), &one.queue, now));
+        let silence = silences.as_ref().and_then(|all| all.of_subject(&one.queue, now));
+        (one.acked_until, one.silenced_until) = (ack, silence.map(|one| one.until));
+    }
+    let open = incidents.as_deref().unwrap_or_default();
     StatusView {
         at: now,
         state: state.to_owned(),
-        incidents: known.then(|| {
-            open(sessions.as_ref(), watched.as_ref(), shown.as_deref().unwrap_or_default(), now)
-        }),
-        sessions: shown,
         spend: budget.as_ref().map(|budget| spent(budget, limits, now)),
+        acks: acks.as_ref().map(|acks| restraint::acks(acks, open, now)),
+        silences: silences.as_ref().map(|silences| restraint::silences(silences, now)),
+        sessions: shown,
+        incidents,
         problems: Vec::new(),
     }
 }
@@ -199,6 +220,8 @@ fn open(
             expires_after: window.after,
             expires_before: window.before,
             investigation,
+            acked_until: None,
+            silenced_until: None,
         }
     };
     let of_stream = recorded.iter().filter(|one| one.closed_at.is_none()).map(|one| {

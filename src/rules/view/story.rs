@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::notice::in_columns;
 use super::page::{PageStyle, Shade};
 use crate::event::{AnyPayload, Head, Queue, Severity, Type};
 use crate::rules::investigation::preflight_skip::{KNOWN_CAUSE, NOT_A_CODE_BUG};
@@ -53,13 +54,7 @@ impl JournalText {
         }
         let mut notice = notice_then(head, line, now);
         self.scopes.qualify(&mut notice, line);
-        let word = self.style.severity(notice.severity);
-        let columns = notice.when.chars().count() + notice.severity.as_str().len() + 2;
-        let start = format!("{} {word} ", notice.when);
-        let text = notice.text();
-        let mut lines = text.lines();
-        let first = self.style.paragraph(&start, columns, lines.next().unwrap_or_default(), INDENT);
-        lines.fold(first, |text, line| text + &self.style.indented(INDENT, line.trim_start()))
+        in_columns(&notice, self.style, false)
     }
 
     /// Returns the sentence about what was left out since the last call.

@@ -9,6 +9,7 @@ use dlq::edge::notify::ChannelSender;
 use dlq::event::Severity;
 use dlq::rules::notification::delivery::{Action, Delivery, Outcome};
 use dlq::rules::notification::message::Notice;
+use dlq::rules::view::notice::ConsoleStyle;
 use dlq::time::Timestamp;
 
 use crate::support::http::{Closed, HttpRequest, HttpServer, Reply};
@@ -47,7 +48,14 @@ fn channel(text: &str, server: &str) -> Channel {
 pub fn sender(text: &str, server: &str) -> ChannelSender {
     let env = Env::from_pairs(variables(server));
     let http = Arc::new(Client::new(&env).unwrap());
-    ChannelSender::new(&channel(text, server), &Origin::default(), &env, &http, false).unwrap()
+    ChannelSender::new(
+        &channel(text, server),
+        &Origin::default(),
+        &env,
+        &http,
+        ConsoleStyle::default(),
+    )
+    .unwrap()
 }
 
 pub fn delivery(action: Action, handle: Option<&str>) -> Delivery {

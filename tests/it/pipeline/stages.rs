@@ -71,6 +71,19 @@ fn replay_of_8_days_or_more_is_refused() {
 }
 
 #[test]
+fn single_run_delivers_for_5_seconds_at_most() {
+    let bench = stages("drain", &[("dlq-poll", "exit 0"), ("dlq-notify", "cat >&2\nexit 0")]);
+    assert_eq!(run(&bench, &["--once", "--once"]).code(), 0);
+    let started = read_text(&bench, "started");
+    let calls: Vec<&str> = started.lines().filter(|line| line.starts_with("dlq-notify")).collect();
+    assert_eq!(calls, ["dlq-notify --drain 5s"]);
+    // A pipeline that goes on has the default of the program.
+    let bench = stages("no-drain", &[("dlq-notify", "exit 2")]);
+    run(&bench, &[]);
+    assert!(read_text(&bench, "started").lines().any(|line| line.trim_end() == "dlq-notify"));
+}
+
+#[test]
 fn signal_is_forwarded_and_stages_end() {
     for (name, number) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         // The shell would also report that the signal ended its 'sleep'.
@@ -158,7 +171,7 @@ fn journal_is_replayed_first_and_stages_get_arguments() {
         [
             "dlq-investigate --no-wait",
             "dlq-log --since 2h",
-            "dlq-notify ",
+            "dlq-notify --drain 5s",
             "dlq-poll --region here",
         ]
         .map(|line| line.trim_end().to_owned())

@@ -40,7 +40,7 @@ pub fn compose(
 
 fn single(due: &DueNotice, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
     let mut rendered: Vec<Notice> =
-        due.events.iter().map(|event| render_event(event, &due.subject, scopes, now)).collect();
+        due.events.iter().map(|event| render_event(event, due, scopes, now)).collect();
     // The most severe comes first, the newest of equals.
     let severities = rendered.iter().enumerate().map(|(at, one)| (one.severity, at));
     let first = severities.max().map_or(0, |(_, at)| at);
@@ -58,6 +58,9 @@ fn single(due: &DueNotice, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
         let further = other.below.into_iter().filter(|line| !notice.below.contains(line));
         let further: Vec<String> = further.collect();
         notice.below.extend(further);
+    }
+    if due.is_worked_on && !matches!(due.reason, SendReason::News | SendReason::Ended) {
+        notice.what.push_str(", an investigation runs");
     }
     notice
 }
@@ -126,9 +129,9 @@ fn several(
 /// Returns how many messages the events tell of, and when the first of them are lost.
 fn stake(set: &[DueNotice], now: Timestamp) -> String {
     let (mut depth, mut window) = (Some(0_u64), ExpiryWindow::default());
-    for event in set.iter().filter_map(|due| due.events.last()) {
-        let facts = reread(&event.line);
-        depth = depth.zip(facts.and_then(|facts| facts.depth)).map(|(sum, one)| sum + one);
+    for (due, event) in set.iter().filter_map(|due| Some((due, due.events.last()?))) {
+        let told = reread(&event.line).and_then(|facts| facts.depth);
+        depth = depth.zip(newer_depth(due).or(told)).map(|(sum, one)| sum + one);
         if let Some(one) = expiry(event) {
             window.after = earlier(window.after, one.after);
             window.before = earlier(window.before, one.before);
@@ -155,14 +158,111 @@ fn expiry(event: &Pending) -> Option<ExpiryWindow> {
     }
 }
 
+/// Returns the depth that has taken the place of the one in the event; None for a notice of news.
+fn newer_depth(due: &DueNotice) -> Option<u64> {
+    due.depth.filter(|_| due.reason.is_reminder())
+}
+
 /// Renders an event from its line; a short text stands for a line that was too long to keep.
-fn render_event(event: &Pending, subject: &str, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
+fn render_event(
+    event: &Pending,
+    due: &DueNotice,
+    scopes: &mut SeenScopes,
+    now: Timestamp,
+) -> Notice {
     let line = event.line.trim_end().as_bytes();
     let Line::Event(head) = event::peek(line) else {
         let what = "an event that is too long to be shown";
-        return Notice::plain(event.severity, &cap(subject), what, "dlq-log --since 1h", event.at);
+        return Notice::plain(
+            event.severity,
+            &cap(&due.subject),
+            what,
+            "dlq-log --since 1h",
+            event.at,
+        );
     };
-    let mut notice = render(&head, line, now);
+    let mut notice = render(&head, line, newer_depth(due), now);
     scopes.qualify(&mut notice, line);
     notice
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, QueueRaised, Severity};
+    use crate::rules::notification::notice_key::EventKey;
+
+    fn due(subject: &str, reason: SendReason, depth: Option<u64>, is_worked_on: bool) -> DueNotice {
+        let at = Timestamp::from_millis(0);
+        let raised = QueueRaised {
+            queue: event::Queue { name: subject.into(), ..event::Queue::default() },
+            depth: 3,
+            visible: 3,
+            in_flight: 0,
+            delayed: 0,
+            previous: None,
+            threshold: 1,
+            retention_s: None,
+            expires_after: None,
+            expires_before: None,
+        };
+        let line = String::from_utf8(Event::new("id".into(), subject, at, raised).line()).unwrap();
+        let key = EventKey { source: "dlq-poll".into(), event: subject.into() };
+        let severity = Severity::Error;
+        DueNotice {
+            problem: subject.into(),
+            subject: subject.into(),
+            incident: None,
+            reason,
+            events: vec![Pending { key, reason, severity, at, due: at, hold: None, line }],
+            cause: None,
+            is_worked_on,
+            depth,
+            was_quiet: false,
+            ordinal: 0,
+        }
+    }
+
+    #[test]
+    fn notice_states_the_newest_depth_and_the_work() {
+        use SendReason::{AckExpired, Escalated, New, News, Repeat, Tier};
+        let works = ", an investigation runs";
+        let rows = [
+            (New, Some(900), false, "q: 3 messages, loss time unknown", ""),
+            (New, None, true, "q: 3 messages, loss time unknown", works),
+            (News, None, true, "q: 3 messages, loss time unknown", ""),
+            (Tier, Some(900), true, "q: 3 messages, loss time unknown", works),
+            (Repeat, None, false, "q: still open after 2h: 3 messages, loss time unknown", ""),
+            (
+                Repeat,
+                Some(900),
+                false,
+                "q: still open after 2h: 900 messages, loss time unknown",
+                "",
+            ),
+            (
+                AckExpired,
+                Some(900),
+                true,
+                "q: the acknowledgement has expired: 900 messages, loss time unknown",
+                works,
+            ),
+            (
+                Escalated,
+                Some(1),
+                false,
+                "q: not acknowledged for 2h: 1 message, loss time unknown",
+                "",
+            ),
+        ];
+        let now = Timestamp::from_millis(2 * 3_600_000);
+        for (reason, depth, is_worked_on, what, doing) in rows {
+            let set = [due("q", reason, depth, is_worked_on)];
+            let text = compose(&set, None, &mut SeenScopes::default(), now).text();
+            assert_eq!(text, format!("{what}{doing}"), "{reason} {depth:?}");
+        }
+        let set = [due("a", Repeat, Some(900), false), due("b", Repeat, None, false)];
+        let text = compose(&set, None, &mut SeenScopes::default(), now).text();
+        assert!(text.starts_with("2 queues: still open: 903 messages"), "{text}");
+    }
 }

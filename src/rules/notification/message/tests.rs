@@ -43,7 +43,7 @@ fn line_of<D: Payload>(data: D) -> Vec<u8> {
 
 fn notice(line: &[u8]) -> Notice {
     let Line::Event(head) = peek(line) else { panic!("{}", String::from_utf8_lossy(line)) };
-    render(&head, line, now())
+    render(&head, line, None, now())
 }
 
 fn text<D: Payload>(data: D) -> String {

@@ -5,7 +5,7 @@ use crate::event::{self, Line, Severity};
 use crate::glob::GlobList;
 use crate::rules::notification::ack::Ack;
 use crate::rules::notification::escalate::EscalationStep;
-use crate::rules::notification::policy::{Route, RoutePolicy};
+use crate::rules::notification::policy::{ChannelKind, Route, RoutePolicy};
 use crate::rules::notification::quiet::QuietHours;
 use crate::rules::notification::route::Router;
 use crate::rules::notification::silence::Silence;
@@ -28,7 +28,9 @@ type Told = (String, Vec<String>);
 
 impl Story {
     fn new(policy: RoutePolicy) -> Self {
-        let channel = |name: &str| Channel { name: name.into(), ..Channel::default() };
+        // A channel that cannot update its notices.
+        let kind = ChannelKind::Exec;
+        let channel = |name: &str| Channel { name: name.into(), kind, ..Channel::default() };
         let route = |name: &str, types: &str| Route {
             types: Some(GlobList::any(&[types]).unwrap()),
             channels: vec![name.into()],
@@ -152,13 +154,122 @@ fn problem_is_told_once_and_again_when_it_gets_worse() {
         (3.5, &[("queue.expiring", "a", "24h")], &[]),
         (4.0, &[("investigation.started", "a", "")], &[]),
         (4.5, &[("queue.grew", "a", "900")], &[]),
-        (5.0, &[("investigation.completed", "a", "")], &[("news", &["a"])]),
+        (5.0, &[("investigation.completed", "a", "")], &[("grew", &["a"])]),
         (6.0, &[("queue.grew", "a", "9000")], &[("grew", &["a"])]),
         (7.0, &[("queue.expiring", "a", "1h")], &[("tier", &["a"])]),
         (99.0, &[], &[]),
     ];
     for (minute, events, expected) in rows {
         assert_eq!(story.round(minute, events), told(expected), "at {minute}");
+    }
+}
+
+#[test]
+fn growth_during_work_is_told_once_when_the_work_ends() {
+    let (started, completed) = ("investigation.started", "investigation.completed");
+    type Row<'a> = (&'a str, &'a [&'a [(&'a str, &'a str, &'a str)]], &'a [&'a str]);
+    let rows: [Row<'_>; 8] = [
+        ("tenfold", &[&[("queue.grew", "a", "30")], &[(completed, "a", "")]], &["grew"]),
+        (
+            "the newest of several",
+            &[&[("queue.grew", "a", "30")], &[("queue.grew", "a", "60")], &[(completed, "a", "")]],
+            &["grew"],
+        ),
+        ("below tenfold", &[&[("queue.grew", "a", "29")], &[(completed, "a", "")]], &["news"]),
+        (
+            "told by a tier meanwhile",
+            &[
+                &[("queue.grew", "a", "30")],
+                &[("queue.expiring", "a", "24h")],
+                &[(completed, "a", "")],
+            ],
+            &["tier", "news"],
+        ),
+        (
+            "over before the work ends",
+            &[
+                &[("queue.grew", "a", "30")],
+                &[("queue.cleared", "a", "redriven")],
+                &[(completed, "a", "")],
+            ],
+            &["news", "ended"],
+        ),
+        (
+            "a second work",
+            &[
+                &[("queue.grew", "a", "30")],
+                &[(completed, "a", "")],
+                &[(started, "a", "")],
+                &[(completed, "a", "")],
+            ],
+            &["grew", "news"],
+        ),
+        (
+            "in the round of the end",
+            &[&[("queue.grew", "a", "30"), (completed, "a", "")]],
+            &["grew"],
+        ),
+        ("no growth", &[&[(completed, "a", "")]], &["news"]),
+    ];
+    for (rule, rounds, expected) in rows {
+        let mut story = Story::new(RoutePolicy::default());
+        story.round(0.0, &[("queue.raised", "a", "3")]);
+        story.round(1.0, &[(started, "a", "")]);
+        let mut sent = Vec::new();
+        for (minute, events) in (2_u8..).zip(rounds) {
+            sent.extend(story.round(f64::from(minute), events));
+        }
+        sent.extend(story.round(20.0, &[]));
+        let reasons: Vec<&str> = sent.iter().map(|(reason, _)| reason.as_str()).collect();
+        assert_eq!(reasons, expected, "{rule}");
+    }
+}
+
+#[test]
+fn growth_during_work_is_told_although_its_end_is_not_routed() {
+    let mut story = Story::new(RoutePolicy::default());
+    let queues = Some(GlobList::any(&["queue.*"]).unwrap());
+    story.notifications.routes[0].types = queues;
+    story.round(0.0, &[("queue.raised", "a", "3"), ("investigation.started", "a", "")]);
+    assert_eq!(story.round(1.0, &[("queue.grew", "a", "30")]), told(&[]));
+    let failed = [("investigation.completed", "a", "")];
+    assert_eq!(story.round(2.0, &failed), told(&[("grew", &["a"])]));
+}
+
+#[test]
+fn growth_is_told_by_the_factor_of_the_channel_or_by_name() {
+    type Row<'a> = (&'a str, ChannelKind, &'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let (grew, started) = ("queue.grew", "investigation.started");
+    let rows: [Row<'_>; 5] = [
+        ("console", ChannelKind::Console, &["*"], &[(grew, "5"), (grew, "6")], &["grew"]),
+        (
+            "console, each doubling",
+            ChannelKind::Console,
+            &["*"],
+            &[(grew, "6"), (grew, "12")],
+            &["grew"; 2],
+        ),
+        ("console, at work", ChannelKind::Console, &["*"], &[(started, ""), (grew, "12")], &[]),
+        (
+            "others",
+            ChannelKind::Exec,
+            &["*"],
+            &[(grew, "6"), (grew, "29"), (grew, "30")],
+            &["grew"],
+        ),
+        ("named", ChannelKind::Exec, &["queue.raised", grew], &[(grew, "4")], &["grew"]),
+    ];
+    for (rule, kind, types, events, expected) in rows {
+        let mut story = Story::new(RoutePolicy::default());
+        story.notifications.channels[0].kind = kind;
+        story.notifications.routes[0].types = Some(GlobList::any(types).unwrap());
+        story.round(0.0, &[("queue.raised", "a", "3")]);
+        let mut sent = Vec::new();
+        for (minute, (kind, depth)) in (1_u8..).zip(events) {
+            sent.extend(story.round(f64::from(minute), &[(*kind, "a", *depth)]));
+        }
+        let reasons: Vec<&str> = sent.iter().map(|(reason, _)| reason.as_str()).collect();
+        assert_eq!(reasons, expected, "{rule}");
     }
 }
 

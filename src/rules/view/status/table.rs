@@ -3,6 +3,8 @@
 //! Promises: no name, id or path is cut, so that each can be copied; a name that is too long for its
 //! column has a line of its own.
 
+mod restraint;
+
 use std::time::Duration;
 
 use super::{
@@ -15,7 +17,7 @@ use crate::rules::view::page::{PageStyle, Shade};
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
-/// The narrowest column of names, in characters.
+/// The narrowest column of names.
 const NAME_MIN: usize = 12;
 /// The characters of an id shown on a terminal. As the beginning of an id, options take them.
 const ID: usize = 8;
@@ -60,6 +62,7 @@ pub fn table(view: &StatusView, style: TableStyle) -> String {
         None => page.heading("incidents: unknown"),
         Some(open) => page.incidents(open, view.at),
     }
+    page.restraints(view);
     match &view.sessions {
         None => page.heading("sessions: unknown"),
         Some(sessions) => page.sessions(sessions),
@@ -115,13 +118,13 @@ impl TextTable {
         let rows: Vec<_> = std::iter::once(head).chain(rows).map(escaped).collect();
         let mut widths = [0; N];
         for (column, Cell(cell, _)) in rows.iter().flat_map(|(row, _)| (0..N).zip(row)) {
-            widths[column] = cell.chars().count().max(widths[column]);
+            widths[column] = text::columns(cell).max(widths[column]);
         }
         // A column without any text takes no place.
         let others = (0..N).filter(|column| *column != names && widths[*column] > 0);
         let others: usize = others.map(|column| widths[column] + GAP).sum();
         let left = self.style.page.width.saturating_sub(others + GAP).max(NAME_MIN);
-        let lengths = rows.iter().map(|(row, _)| row[names].0.chars().count());
+        let lengths = rows.iter().map(|(row, _)| text::columns(&row[names].0));
         widths[names] = lengths.filter(|length| *length <= left).max().unwrap_or(NAME_MIN);
         for (row, below) in rows {
             self.row(&row, &widths, names);
@@ -136,7 +139,7 @@ impl TextTable {
             if widths[column] == 0 {
                 continue;
             }
-            let (length, width) = (cell.chars().count(), widths[column]);
+            let (length, width) = (text::columns(cell), widths[column]);
             line += &" ".repeat(gap + GAP);
             // A name that is longer than the rest of the page begins as far left as it has to.
             if column == names && column_start(widths, column) + length > self.style.page.width {
@@ -193,6 +196,7 @@ impl TextTable {
             };
             let since = Cell::plain(age(now.since(one.since)));
             let mut below = vec![self.investigation(&one.investigation, now)];
+            below.extend(self.held_back(one, now));
             let scope = self.scope(&one.region, &one.account, &mut below);
             ([Cell::plain(&one.queue), depth, since, loss(one, now), scope], below)
         };

@@ -3,6 +3,8 @@ use crate::event::Queue;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::wait::Wait;
 use crate::rules::loss_text;
+use crate::rules::notification::ack::Ack;
+use crate::rules::notification::silence::Silence;
 use crate::rules::view::page::PageStyle;
 
 fn at(seconds: i64) -> Timestamp {
@@ -82,8 +84,65 @@ fn documents() -> (StateDocuments, BTreeMap<String, SessionProbe>) {
         sessions: Some(sessions),
         watched: Some(Watched::default()),
         budget: Some(budget),
+        acks: Some(Acks::default()),
+        silences: Some(Silences::default()),
     };
     (documents, seen.map(|(id, seen)| (id.to_owned(), seen)).into())
+}
+
+#[test]
+fn acknowledgements_and_silences_in_force_are_shown() {
+    let (mut documents, seen) = documents();
+    let ack = |key: &str, until| Ack { key: key.into(), at: at(NOW - 60), until: at(until) };
+    let silence = |glob: &str, from, until, reason: Option<&str>| {
+        let reason = reason.map(str::to_owned);
+        Silence { id: glob.into(), glob: glob.into(), from: at(from), until: at(until), reason }
+    };
+    let acks = vec![
+        ack("acme/注文#12", NOW + 7200),
+        ack("w", NOW + 3780),
+        ack("gone-incident", NOW + 9000),
+        ack("r", NOW),
+    ];
+    let silences = vec![
+        silence("users-*", NOW - 5, NOW + 300, Some("migration \u{1b}[2J")),
+        silence("*", NOW + 1, NOW + 300, None),
+        silence("orders-*", NOW - 900, NOW, None),
+        silence("a-queue-*", NOW - 900, NOW + 60, None),
+    ];
+    (documents.acks, documents.silences) = (Some(Acks { acks }), Some(Silences { silences }));
+    let shown = view(&documents, &seen, &limits(), "/state", at(NOW));
+    let text = table(&shown, style(80));
+    let expected = "\
+acknowledgements: 3 in force
+  QUEUE OR PULL REQUEST  INCIDENT  UNTIL              LEFT
+  users-dlq              w         1970-01-02 04:49Z  1h 3m
+  acme/注文#12           -         1970-01-02 05:46Z  2h
+  not open               gone-inc  1970-01-02 06:16Z  2h 30m
+silences: 2 in force
+  QUEUES     UNTIL              LEFT
+  a-queue-*  1970-01-02 03:47Z  1m
+  users-*    1970-01-02 03:51Z  5m
+    migration \\u{1b}[2J
+sessions:";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("\n    acknowledged, for 1h 3m; silenced, for 5m\n"), "{text}");
+    assert_eq!(text.matches("    silenced, for 1m\n").count(), 1, "{text}");
+    let json = serde_json::to_value(&shown).unwrap();
+    assert_eq!(json["acks"][0]["queue"], "users-dlq");
+    assert_eq!(json["silences"][1]["reason"], "migration \u{1b}[2J");
+    assert_eq!(json["incidents"][0]["acked_until"], serde_json::json!(at(NOW + 3780)));
+    assert_eq!(json["incidents"][2]["silenced_until"], serde_json::Value::Null);
+}
+
+#[test]
+fn unreadable_statements_are_unknown() {
+    let (documents, seen) = documents();
+    let documents = StateDocuments { acks: None, silences: None, ..documents };
+    let shown = view(&documents, &seen, &limits(), "/state", at(NOW));
+    let text = table(&shown, style(80));
+    assert!(text.contains("\nacknowledgements: unknown\nsilences: unknown\nsessions: 4"), "{text}");
+    assert_eq!(serde_json::to_value(&shown).unwrap()["acks"], serde_json::Value::Null);
 }
 
 #[test]
@@ -300,7 +359,8 @@ fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
     let limits = BudgetLimits { reserve_for_expiry: 0.0, ..limits() };
     let none = view(&StateDocuments::default(), &BTreeMap::new(), &limits, "/state", at(NOW));
     assert_eq!((&none.incidents, &none.sessions, &none.spend), (&None, &None, &None));
-    let text = "incidents: unknown\nsessions: unknown\nspend in 24 hours: unknown\n";
+    let text = "incidents: unknown\nacknowledgements: unknown\nsilences: unknown\n\
+                sessions: unknown\nspend in 24 hours: unknown\n";
     assert_eq!(table(&none, style(80)), text);
     let entry = |name: &str, id: &str, misses: u64| {
         serde_json::json!({"queue": queue(name), "record": {
@@ -316,7 +376,7 @@ fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
     }});
     let watched = Some(serde_json::from_value(queues).unwrap());
     let budget = Some(Budget::default());
-    let documents = StateDocuments { watched, budget, sessions: None };
+    let documents = StateDocuments { watched, budget, sessions: None, ..documents().0 };
     let view = view(&documents, &BTreeMap::new(), &limits, "/state", at(NOW));
     let expected = "\
 incidents: 2 open

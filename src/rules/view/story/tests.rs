@@ -5,6 +5,7 @@ use crate::event::{
 };
 use crate::event::{QueueSampled, Verdict};
 use crate::rules::notification::message::render;
+use crate::rules::view::notice::in_columns;
 
 const INCIDENT: &str = "1f2e3d4c-0000-8000-8000-000000000000";
 
@@ -59,7 +60,7 @@ fn head(line: &[u8]) -> Head<'_> {
 
 /// Returns the sentence of a notice, with which the story tells the event.
 fn sentence(line: &[u8]) -> String {
-    render(&head(line), line, now()).what
+    render(&head(line), line, None, now()).what
 }
 
 fn story(width: usize, lines: &[Vec<u8>]) -> String {
@@ -81,7 +82,7 @@ fn story_has_events_notices_and_next_step() {
         notice("1", "pager"),
         line("2", completed("the total is missing")),
     ];
-    let read = render(&head(&lines[3]), &lines[3], now()).below.join("\n  ");
+    let read = render(&head(&lines[3]), &lines[3], None, now()).below.join("\n  ");
     let expected = format!(
         "incident 1f2e3d4c-0000 of orders-dlq (eu-west-1)\n  19:57Z  ERROR  {}\n{:17}notified: console, \
          pager\n  19:57Z  INFO   {}\nwhat next\n  {read}\n",
@@ -220,7 +221,7 @@ fn warning_of_a_loss_comes_first() {
         expires_before: None,
     };
     let lines = [line("1", raised()), line("2", expiring), line("3", completed("t"))];
-    let notice = render(&head(&lines[1]), &lines[1], now());
+    let notice = render(&head(&lines[1]), &lines[1], None, now());
     let step = notice.below.iter().chain(&notice.next).next().unwrap();
     let text = story(500, &lines);
     assert!(text.contains(&format!("what next\n  {step}\n  ")), "{text}");
@@ -246,8 +247,9 @@ fn sentences_leave_out_heartbeats_and_count_them() {
         let told: String = lines.iter().map(|line| form.event(&head(line), line, now())).collect();
         told + &form.end()
     };
-    let notice = render(&head(&lines[1]), &lines[1], now());
+    let notice = render(&head(&lines[1]), &lines[1], None, now());
+    let shown = in_columns(&notice, PageStyle { width: 500, color: false }, false);
     let left_out = "2 events of severity DEBUG left out; -v shows them\n";
-    assert_eq!(text(Severity::Info), format!("{}\n{left_out}", notice.line()));
+    assert_eq!(text(Severity::Info), format!("{shown}{left_out}"));
     assert_eq!(text(Severity::Debug).lines().count(), 3);
 }
