@@ -120,9 +120,12 @@ pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
     } else if course.examined > 0 && course.never_run == course.examined {
         none_started(course.received_at, now)
     } else {
-        let reason = "no line with the id of a message reports an error, and no error recurs at \
-                      every receive";
-        (AnswerKind::NoCause, reason.to_owned())
+        let recurs = match course.examined {
+            0 => "the receives could not be compared",
+            _ => "no error recurs at every receive",
+        };
+        let reason = format!("no line with the id of a message reports an error, and {recurs}");
+        (AnswerKind::NoCause, reason)
     };
     let reason = reason + &spread;
     let rest = LogAnswer { kind, reason };
@@ -187,6 +190,8 @@ mod tests {
         for (course, minutes, kind) in rows {
             assert_eq!(conclude(&course, at(minutes)).kind, kind, "{course:?}");
         }
+        let text = conclude(&Course { examined: 0, ..quiet }, at(60)).to_string();
+        assert!(text.ends_with("could not be compared"), "{text}");
         let found = Course { explained: 3, thinned: Some((6, 10)), ..quiet };
         let text = conclude(&found, at(5)).to_string();
         let expected = "the cause of 3 of 3 messages; recurrence was judged by 6 of 10 receives";
