@@ -218,17 +218,8 @@ pub fn read<D: Payload>(line: &[u8]) -> Option<Event<D>> {
     })
 }
 
-/// The fields of a payload that routes of notices match.
-#[derive(Debug, Default)]
-pub struct RoutedFields {
-    /// The account of the queue, by its name and by its id.
-    pub accounts: Vec<String>,
-    /// Whether the pull request is one that this family has opened.
-    pub ours: Option<bool>,
-}
-
-/// Reads the fields that routes match, of an event of any type.
-pub fn routed_fields(line: &[u8]) -> RoutedFields {
+/// Reads the names of the account of an event's queue: as people call it, the profile, and the id.
+pub fn accounts(line: &[u8]) -> Vec<String> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Line {
@@ -238,7 +229,6 @@ pub fn routed_fields(line: &[u8]) -> RoutedFields {
     #[serde(default)]
     struct Data {
         queue: QueueFields,
-        pr: PullRequest,
     }
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -247,15 +237,9 @@ pub fn routed_fields(line: &[u8]) -> RoutedFields {
         profile: Option<String>,
         arn: Option<String>,
     }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct PullRequest {
-        ours: Option<bool>,
-    }
-    let Line { data: Data { queue, pr } } = serde_json::from_slice(line).unwrap_or_default();
+    let Line { data: Data { queue } } = serde_json::from_slice(line).unwrap_or_default();
     let id = queue.arn.as_deref().and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
-    let accounts = [queue.account, queue.profile, id].into_iter().flatten();
-    RoutedFields { accounts: accounts.collect(), ours: pr.ours }
+    [queue.account, queue.profile, id].into_iter().flatten().collect()
 }
 
 /// Derives an id from its parts: a UUIDv8 from their SHA-256. Equal parts have equal ids.

@@ -1,13 +1,12 @@
 //! Runs a command for its output: no shell, no input, a deadline, and a limit on the output.
 //!
 //! Processes that the command starts end with it, unless they leave its process group. Those of
-//! [`run_notifier`] end also then, where the system lets their environment be read.
+//! [`run_notifier`] end also then, as far as [`process::Tree`] finds them.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
@@ -18,8 +17,6 @@ use crate::store::{self, BlockingWait};
 /// Bytes of standard error that are kept.
 const ERRORS_MAX: u64 = 4096;
 
-/// The variable that marks the processes of a notifier.
-const NOTIFIER_RUN: &str = "DLQ_NOTICE_RUN";
 /// The time to wait for the end of the output of a command that has ended.
 const PIPE_CLOSE: Duration = Duration::from_millis(500);
 
@@ -82,12 +79,11 @@ pub fn run_notifier(
     input: Vec<u8>,
     deadline: Duration,
 ) -> io::Result<CommandResult> {
-    static RUNS: AtomicU64 = AtomicU64::new(0);
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let run = format!("{}.{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+    let mark = process::command_mark();
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
-    command.envs(variables.iter().map(|(name, value)| (name, value))).env(NOTIFIER_RUN, &run);
+    command.envs(variables.iter().map(|(name, value)| (name, value))).env(mark.0, &mark.1);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let until = clock::tick() + deadline;
@@ -99,7 +95,7 @@ pub fn run_notifier(
     let errors = child.stderr.take().map(|pipe| read(pipe, ERRORS_MAX, true));
     let status = wait(&mut child, until);
     if status.is_none() {
-        process::kill_marked(&format!("{NOTIFIER_RUN}={run}"));
+        process::Tree::of_command(mark, child.id()).kill();
         stop(&mut child);
     }
     // What the command has left running may hold the pipes open.

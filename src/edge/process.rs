@@ -3,7 +3,8 @@
 //! Three signs identify the processes of a tree: a marker in the environment, which survives new
 //! process sessions and the death of parents; descent, which survives a cleared environment; and,
 //! if parents have died too, the process session, or the session's log as standard error. A process
-//! id is used right after it was found, never kept as an identity.
+//! id is used right after it was found, never kept as an identity. An investigation and a command
+//! that is killed at its deadline are such trees.
 
 mod usage;
 
@@ -15,6 +16,7 @@ use std::os::fd::IntoRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
@@ -26,6 +28,9 @@ use crate::store::{self, BlockingWait};
 /// The variable that marks every process of an investigation. Its value is the session's folder:
 /// the session's id is the same in every state folder that sees the incident.
 pub const MARKER: &str = "DLQ_SESSION_DIR";
+
+/// The variable that marks every process of one run of a command.
+const COMMAND_MARKER: &str = "DLQ_COMMAND_RUN";
 
 /// The largest file that an agent may write: 1 GiB.
 const FILE_MAX: u64 = 1 << 30;
@@ -95,18 +100,27 @@ pub fn find(program: &str, path: Option<&str>) -> Option<PathBuf> {
     path?.split(':').map(|dir| Path::new(dir).join(program)).find(|file| runs(file))
 }
 
-/// The signs by which processes belong to an investigation.
+/// Returns the variable, and its value, that mark the processes of the next run of a command.
+pub fn command_mark() -> (&'static str, String) {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    (COMMAND_MARKER, format!("{}.{run}", std::process::id()))
+}
+
+/// The signs by which processes belong together.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    /// The session's folder: the value of [`MARKER`].
-    pub folder: PathBuf,
-    /// The agent's process, while its id is known to be valid.
+    /// The variable and the value that mark them.
+    pub mark: (&'static str, String),
+    /// The file that is their standard error.
+    pub log: Option<PathBuf>,
+    /// The first process, while its id is known to be valid.
     pub root: Option<i32>,
     /// The process session (without /proc: the process group) that only the tree uses.
     pub group: Option<i32>,
-    /// The supervisor, if it is the caller: its descendants belong to the tree.
-    pub supervisor: Option<i32>,
-    /// Descendants of the supervisor that do not belong to the tree.
+    /// A process whose descendants belong to the tree.
+    pub ancestor: Option<i32>,
+    /// Descendants of that process that do not belong to the tree.
     pub excluded: Vec<i32>,
 }
 
@@ -118,9 +132,22 @@ struct ProcessRow {
 }
 
 impl Tree {
+    /// Returns the tree of an investigation, by its session's folder.
+    pub fn of_session(folder: &Path) -> Self {
+        let mark = (MARKER, folder.display().to_string());
+        Tree { mark, log: Some(folder.join("stderr.log")), ..Tree::default() }
+    }
+
+    /// Returns the tree of a command that was started with a mark of [`command_mark`], in a process
+    /// group of its own.
+    pub fn of_command(mark: (&'static str, String), child: u32) -> Self {
+        let child = i32::try_from(child).ok();
+        Tree { mark, root: child, group: child, ancestor: child, ..Tree::default() }
+    }
+
     /// Returns the ids of the live processes.
     pub fn alive(&self) -> Vec<i32> {
-        let rows = table(&self.folder);
+        let rows = table(self);
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         let mut found: HashSet<i32> = HashSet::new();
         // A child may come before its parent: repeat until nothing is added.
@@ -132,7 +159,7 @@ impl Tree {
                 let belongs = row.marked
                     || by_number
                     || Some(row.group) == self.group
-                    || Some(row.parent) == self.supervisor
+                    || Some(row.parent) == self.ancestor
                     || found.contains(&row.parent);
                 if belongs && row.pid != own && !self.excluded.contains(&row.pid) {
                     found.insert(row.pid);
@@ -167,7 +194,12 @@ impl Tree {
             return true;
         }
         send(&alive, Signal::TERM);
-        self.gone_within(grace, None) || self.gone_within(KILL_TIMEOUT, Some(Signal::KILL))
+        self.gone_within(grace, None) || self.kill()
+    }
+
+    /// Kills the processes, and those that they start meanwhile. Returns whether all have ended.
+    pub fn kill(&self) -> bool {
+        self.gone_within(KILL_TIMEOUT, Some(Signal::KILL))
     }
 
     fn gone_within(&self, timeout: Duration, signal: Option<Signal>) -> bool {
@@ -188,43 +220,15 @@ impl Tree {
     }
 }
 
-/// Returns the ids of the live descendants of a process.
-pub fn descendants(pid: i32) -> Vec<i32> {
-    // No process is marked with this folder, or writes to a log in it.
-    let folder = PathBuf::from("/dev/null/none");
-    Tree { folder, supervisor: Some(pid), ..Tree::default() }.alive()
-}
-
-/// Kills processes.
-pub fn kill(pids: &[i32]) {
-    send(pids, Signal::KILL);
-}
-
-/// Kills the processes whose environment has this pair, `NAME=value`, also those that have left the
-/// process group and the session of their parent. Returns whether none is left. Environments are
-/// read from /proc; elsewhere no process is found.
-pub fn kill_marked(pair: &str) -> bool {
-    let deadline = clock::tick() + KILL_TIMEOUT;
-    loop {
-        let found: Vec<i32> = pids().into_iter().filter(|pid| has_variable(*pid, pair)).collect();
-        if found.is_empty() {
-            return true;
-        }
-        send(&found, Signal::KILL);
-        if clock::tick() >= deadline {
-            return false;
-        }
-        store::sleep(BlockingWait::ProcessEnd, Duration::from_millis(5));
-    }
-}
-
 /// Returns the ids in /proc.
+#[cfg(target_os = "linux")]
 fn pids() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Returns whether the environment of a process has the pair. That of a zombie is empty.
+#[cfg(target_os = "linux")]
 fn has_variable(pid: i32, pair: &str) -> bool {
     let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     environ.split(|byte| *byte == 0).any(|one| one == pair.as_bytes())
@@ -239,9 +243,9 @@ fn send(pids: &[i32], signal: Signal) {
 
 /// Lists every process that is not a zombie.
 #[cfg(target_os = "linux")]
-fn table(folder: &Path) -> Vec<ProcessRow> {
-    let marker = format!("{MARKER}={}", folder.display());
-    let log = folder.join("stderr.log");
+fn table(tree: &Tree) -> Vec<ProcessRow> {
+    let marker = format!("{}={}", tree.mark.0, tree.mark.1);
+    let is_log = |file: PathBuf| tree.log.as_ref() == Some(&file);
     let rows = pids().into_iter().filter_map(|pid| {
         // "PID (NAME) STATE PPID PGRP SESSION …": the name may hold anything, also a parenthesis.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -250,16 +254,16 @@ fn table(folder: &Path) -> Vec<ProcessRow> {
         let parent = fields.next()?.parse().ok()?;
         let group = fields.nth(1)?.parse().ok()?;
         let marked = has_variable(pid, &marker)
-            || std::fs::read_link(format!("/proc/{pid}/fd/2")).is_ok_and(|file| file == log);
+            || std::fs::read_link(format!("/proc/{pid}/fd/2")).is_ok_and(is_log);
         (!matches!(state, "Z" | "X")).then_some(ProcessRow { pid, parent, group, marked })
     });
     rows.collect()
 }
 
 /// Lists every process that is not a zombie. Environments cannot be read here: descent and the
-/// agent's process group must do.
+/// process group must do.
 #[cfg(not(target_os = "linux"))]
-fn table(_folder: &Path) -> Vec<ProcessRow> {
+fn table(_tree: &Tree) -> Vec<ProcessRow> {
     let mut ps = Command::new("ps");
     let Ok(output) = store::output_of(ps.args(["-axo", "pid=,ppid=,pgid=,stat="])) else {
         return Vec::new();

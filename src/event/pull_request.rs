@@ -1,5 +1,5 @@
-//! Events about pull requests, as far as they are spoken. Recorded streams have them; no program of
-//! this version writes them.
+//! Events about pull requests, as far as they are routed and spoken. Recorded streams have them; no
+//! program of this version writes them.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -21,7 +21,7 @@ pub enum PullRequestNews {
     Closed,
 }
 
-/// The part of the payload that is spoken.
+/// The part of the payload that is routed and spoken.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct PullRequest {
     /// `owner/name`; empty when the payload has none.
@@ -29,14 +29,14 @@ pub struct PullRequest {
     pub repo: String,
     #[serde(default)]
     pub title: String,
-    /// Whether dlq-tools opened it.
+    /// Whether dlq-tools opened it. None: the payload does not say it.
     #[serde(default)]
-    pub ours: bool,
+    pub ours: Option<bool>,
 }
 
-impl PullRequestNews {
-    /// Returns the news of an event about a pull request; None for any other type.
-    pub fn read(head: &Head, line: &[u8]) -> Option<(Self, PullRequest)> {
+impl PullRequest {
+    /// Reads the pull request of an event of any type.
+    pub fn read(line: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Outer<'a> {
             #[serde(borrow)]
@@ -46,6 +46,15 @@ impl PullRequestNews {
         struct Inner {
             pr: PullRequest,
         }
+        let outer: Outer<'_> = serde_json::from_slice(line).ok()?;
+        let inner: Inner = serde_json::from_str(outer.data.get()).ok()?;
+        Some(inner.pr)
+    }
+}
+
+impl PullRequestNews {
+    /// Returns the news of an event about a pull request; None for any other type.
+    pub fn read(head: &Head, line: &[u8]) -> Option<(Self, PullRequest)> {
         let news = match &*head.kind {
             "pr.found" | "pr.opened" => PullRequestNews::Opened,
             "pr.review_due" => PullRequestNews::ReviewDue,
@@ -57,9 +66,7 @@ impl PullRequestNews {
             "pr.closed" => PullRequestNews::Closed,
             _ => return None,
         };
-        let data = serde_json::from_slice::<Outer>(line).ok();
-        let data = data.and_then(|outer| serde_json::from_str::<Inner>(outer.data.get()).ok());
-        let mut request = data.map_or_else(PullRequest::default, |inner| inner.pr);
+        let mut request = PullRequest::read(line).unwrap_or_default();
         if request.repo.is_empty() {
             let subject = head.subject.as_deref().unwrap_or_default();
             subject.split('#').next().unwrap_or_default().clone_into(&mut request.repo);

@@ -372,8 +372,12 @@ fn version_has_one_heading_in_changelog() {
 }
 
 #[test]
-fn dependencies_are_argued() {
+fn dependencies_are_argued_and_in_the_lock_file_of_the_fuzz_targets() {
     let (manifest, hacking) = (read("Cargo.toml"), read("HACKING.md"));
+    // `--locked` refuses to build the targets otherwise.
+    let lock = read("fuzz/Cargo.lock");
+    let (_, locked) = lock.split_once("name = \"dlq-tools\"").unwrap();
+    let locked = locked.split("\n]").next().unwrap();
     let mut section = "";
     for line in manifest.lines() {
         if line.starts_with('[') {
@@ -381,6 +385,10 @@ fn dependencies_are_argued() {
         } else if section.contains("dependencies") && line.contains(" = ") {
             let name = line.split(" = ").next().unwrap();
             assert!(hacking.contains(&format!("`{name}`")), "HACKING.md does not argue for {name}");
+            let is_built = section == "[dependencies]" && !line.contains("optional = true");
+            let remedy = "cargo metadata --manifest-path fuzz/Cargo.toml";
+            let has = locked.contains(&format!("\n \"{name}\""));
+            assert!(has || !is_built, "fuzz/Cargo.lock lacks {name}: {remedy}");
         }
     }
 }

@@ -29,9 +29,12 @@ pub(super) async fn run(command: &str) -> Result<Credentials, String> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).process_group(0).kill_on_drop(true);
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mark = process::command_mark();
+    shell.env(mark.0, &mark.1);
     let started = shell.spawn().map_err(|cause| crate::error::io_cause(&cause));
-    let mut running = Running(Some(started.map_err(|cause| format!("did not start ({cause})"))?));
-    let Some(child) = &mut running.0 else { unreachable!("it was stored above") };
+    let child = started.map_err(|cause| format!("did not start ({cause})"))?;
+    let mut running = Running { child: Some(child), mark };
+    let Some(child) = &mut running.child else { unreachable!("it was stored above") };
     let mut output = Vec::new();
     let mut ended = None;
     if let Some(stdout) = child.stdout.take() {
@@ -53,7 +56,7 @@ pub(super) async fn run(command: &str) -> Result<Credentials, String> {
     };
     let status = status.map_err(|_| "was not waited for")?;
     // What the command has left running, such as a cache of credentials, lives on.
-    running.0 = None;
+    running.child = None;
     match status.code() {
         Some(0) => parse(&output),
         Some(code) => Err(format!("failed (exit status {code})")),
@@ -68,18 +71,19 @@ async fn read(mut from: ChildStdout, output: &mut Vec<u8>) -> std::io::Result<()
     Ok(())
 }
 
-/// A command that is killed with its process group when it is dropped.
-struct Running(Option<Child>);
+/// A command that is killed with all that it has started when it is dropped.
+struct Running {
+    child: Option<Child>,
+    mark: (&'static str, String),
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let id = self.0.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = id.and_then(Pid::from_raw) {
-            // Before the command is killed, which cuts the descent: what has left its group.
-            let left = process::descendants(group.as_raw_nonzero().get());
+        let Some(id) = self.child.as_ref().and_then(Child::id) else { return };
+        process::Tree::of_command(self.mark.clone(), id).kill();
+        if let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw) {
             // The group may have ended by itself.
             let _ = kill_process_group(group, Signal::KILL);
-            process::kill(&left);
         }
     }
 }
@@ -113,12 +117,13 @@ mod tests {
     use super::*;
     use crate::clock;
 
-    /// A command may start others, also in sessions of their own.
+    /// A command may start others, also in sessions of their own, and their parents may have ended.
     #[test]
     fn dropped_command_ends_with_its_descendants() {
         let file = std::env::temp_dir().join(format!("dlq-process-{}", std::process::id()));
         let command = format!(
-            "setsid sleep 600 & echo $$ $! >{0}.new; mv {0}.new {0}; sleep 600",
+            "orphan=$(setsid sleep 600 >/dev/null & echo $!); setsid sleep 600 & \
+             echo $$ $! $orphan >{0}.new; mv {0}.new {0}; sleep 600",
             file.display()
         );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -135,10 +140,12 @@ mod tests {
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::remove_file(&file).unwrap();
         let mut ids = text.split_whitespace().map(|id| Pid::from_raw(id.parse().unwrap()).unwrap());
-        let (group, left) = (ids.next().unwrap(), ids.next().unwrap());
+        let group = ids.next().unwrap();
+        let left: Vec<Pid> = ids.collect();
+        assert_eq!(left.len(), 2);
         let is_alive = || {
             rustix::process::test_kill_process_group(group).is_ok()
-                || rustix::process::test_kill_process(left).is_ok()
+                || left.iter().any(|pid| rustix::process::test_kill_process(*pid).is_ok())
         };
         while is_alive() {
             assert!(clock::tick() < until, "a process lives on");

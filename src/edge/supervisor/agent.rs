@@ -150,11 +150,11 @@ fn emit_progress(context: &SessionContext, number: u64, progress: Progress) {
 pub(super) fn process_tree(context: &SessionContext, child: u32, watchdog: u32) -> Tree {
     let number = |pid: u32| i32::try_from(pid).unwrap_or(0);
     Tree {
-        folder: context.folder.clone(),
         root: Some(number(child)),
         group: (!cfg!(target_os = "linux")).then_some(number(child)),
-        supervisor: Some(number(std::process::id())),
+        ancestor: Some(number(std::process::id())),
         excluded: vec![number(watchdog)],
+        ..Tree::of_session(&context.folder)
     }
 }
 

@@ -134,6 +134,6 @@ pub fn watch(state: &Path, session: &str, grace: Duration) {
         true => root.and_then(|_| process::own_session()),
         false => root,
     };
-    Tree { folder: canonical_session_folder(state, session), root, group, ..Tree::default() }
-        .end(grace / 2);
+    let tree = Tree::of_session(&canonical_session_folder(state, session));
+    Tree { root, group, ..tree }.end(grace / 2);
 }

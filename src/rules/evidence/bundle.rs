@@ -206,7 +206,7 @@ pub struct Logs {
 impl Logs {
     /// Whether a search was too early to be complete.
     pub fn is_early(&self) -> bool {
-        self.logs.iter().any(|log| log.answer == Some(AnswerKind::NotYet))
+        self.logs.iter().any(|log| log.answer.is_some_and(AnswerKind::is_early))
     }
 }
 

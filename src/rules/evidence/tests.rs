@@ -28,25 +28,34 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// Returns whether eight times the text, repeated from `unit`, costs more than 24 times as much; a
-/// quadratic step costs 64 times. It counts the processor time of its own thread, so that a loaded
-/// machine does not matter, and the best of several runs, because caches are shared.
+/// Parts whose cost is compared with that of the whole.
+const PARTS: usize = 4;
+/// Processor time of a whole that matters; below, the cost of fresh memory is what is measured.
+const COST_MIN: Duration = Duration::from_millis(2);
+
+/// Returns whether a text of `size` bytes, repeated from `unit`, costs more than one and a half times
+/// as much as its four parts. A quadratic step costs four times as much, and is seen from 0.8 of the
+/// cost of all else at this size on. The processor time of the own thread is counted, so that a
+/// loaded machine does not matter, and the best of several runs, because caches are shared.
 pub(super) fn grows_faster_than_its_text<T>(
     unit: &str,
-    small: usize,
+    size: usize,
     work: impl Fn(String) -> T,
 ) -> bool {
     let spent = || {
         let now = clock_gettime(ClockId::ThreadCPUTime);
         Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap())
     };
-    let cost = |size: usize| {
-        let text = unit.repeat(size / unit.len());
+    let cost = |size: usize, times: usize| {
+        let texts = vec![unit.repeat(size / unit.len()); times];
         let before = spent();
-        work(text);
-        (spent() - before).max(Duration::from_micros(200))
+        texts.into_iter().for_each(|text| drop(work(text)));
+        spent() - before
     };
-    (0..8).all(|_| cost(small * 8) > cost(small) * 24)
+    (0..8).all(|_| {
+        let whole = cost(size, 1);
+        whole > COST_MIN && whole.as_secs_f64() > 1.5 * cost(size / PARTS, PARTS).as_secs_f64()
+    })
 }
 
 /// Reads a file of `tests/fixtures/messages`.

@@ -1,12 +1,16 @@
-//! The decision about an event on a channel, and its reason in words.
+//! The decision about an event on a channel. Documents have its code; people get the words.
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::topic::SendReason;
+use crate::event::words;
 use crate::time::Timestamp;
 
 /// The decision about an event on a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoticeDecision {
     /// Tells it at a moment.
     Send(SendReason, Timestamp),
@@ -18,25 +22,28 @@ pub enum NoticeDecision {
     Drop(DropReason),
 }
 
-/// The reasons for which an event is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DropReason {
-    /// People know already.
-    AlreadyTold,
-    /// The problem came back before its end was told.
-    Flapping,
-    /// The problem was over before it was told.
-    Over,
-    /// A step of work is not told.
-    Progress,
-    /// No route sends it to the channel.
-    NotRouted,
+words! {
+    /// The reasons for which an event is not told.
+    DropReason {
+        /// People know already.
+        AlreadyTold = "already_told",
+        /// The problem came back before its end was told.
+        Flapping = "flapping",
+        /// The problem was over before it was told.
+        Over = "over",
+        /// A step of work is not told.
+        Progress = "progress",
+        /// No route sends it to the channel.
+        NotRouted = "not_routed",
+    }
 }
 
 impl fmt::Display for NoticeDecision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NoticeDecision::Send(reason, at) => write!(f, "sent at {at}: {reason}"),
+            NoticeDecision::Send(reason, at) => {
+                write!(f, "sent at {at}: {}", sent_because(*reason))
+            }
             NoticeDecision::Update => {
                 f.write_str("updates the notice where the channel can do that")
             }
@@ -44,19 +51,32 @@ impl fmt::Display for NoticeDecision {
                 "sent when the investigation ends; until then it updates the notice where the \
                  channel can do that",
             ),
-            NoticeDecision::Drop(reason) => write!(f, "not sent: {reason}"),
+            NoticeDecision::Drop(reason) => write!(f, "not sent: {}", dropped_because(*reason)),
         }
     }
 }
 
-impl fmt::Display for DropReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DropReason::AlreadyTold => "it was told already",
-            DropReason::Flapping => "the problem came back before its end was told",
-            DropReason::Over => "the problem was over before it was told",
-            DropReason::Progress => "a step of an investigation is not told",
-            DropReason::NotRouted => "no route sends it to this channel",
-        })
+fn sent_because(reason: SendReason) -> &'static str {
+    match reason {
+        SendReason::New => "a problem has begun",
+        SendReason::Again => "the problem is back after its end was told",
+        SendReason::Grew => "its depth is tenfold",
+        SendReason::Severity => "its severity has risen",
+        SendReason::Tier => "an expiry tier was crossed",
+        SendReason::News => "it is news",
+        SendReason::Ended => "the problem has ended",
+        SendReason::AckExpired => "the acknowledgement has expired",
+        SendReason::Repeat => "a reminder is due",
+        SendReason::Escalated => "nobody has acknowledged it",
+    }
+}
+
+fn dropped_because(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::AlreadyTold => "it was told already",
+        DropReason::Flapping => "the problem came back before its end was told",
+        DropReason::Over => "the problem was over before it was told",
+        DropReason::Progress => "a step of an investigation is not told",
+        DropReason::NotRouted => "no route sends it to this channel",
     }
 }

@@ -45,8 +45,10 @@ pub fn explain(known: &Explanation<'_>, router: &Router, head: &Head<'_>, line: 
         let _ = writeln!(text, "channel '{name}': {}", route_text(route));
         let judged = known.notices.judged(&facts.key);
         for one in judged.filter(|one| one.key.channel == channel.name) {
-            let why = if one.why.is_empty() { "sent" } else { &one.why };
-            let _ = writeln!(text, "    {why}");
+            let _ = match one.decision {
+                Some(decision) => writeln!(text, "    {decision}"),
+                None => writeln!(text, "    {}", if one.is_told { "sent" } else { "not sent" }),
+            };
         }
         let Some(topic) = known.notices.topics.get(&Topic::key(&channel.name, &facts.topic)) else {
             continue;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::NoticeDecision;
 use super::facts::{EventFacts, NamedCause};
 use super::notice_key::{EventKey, NoticeKey};
 use super::topic::Topic;
@@ -35,9 +36,9 @@ pub struct JudgedEvent {
     /// Whether the channel was told, or will be; true as well for notices that an older version sent.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub is_told: bool,
-    /// The decision and its reason.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
+    /// None: it was sent by an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<NoticeDecision>,
 }
 
 fn yes() -> bool {
@@ -197,6 +198,8 @@ mod tests {
     use super::*;
     use crate::document::Versioned;
     use crate::event::{Line, peek};
+    use crate::rules::notification::decision::DropReason;
+    use crate::rules::notification::topic::SendReason;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -207,7 +210,7 @@ mod tests {
     fn judged(n: usize, at: Timestamp) -> JudgedEvent {
         let event = EventKey { source: "dlq-poll".into(), event: format!("{n}") };
         let key = NoticeKey { channel: "console".into(), event };
-        JudgedEvent { key, at, is_told: true, why: String::new() }
+        JudgedEvent { key, at, is_told: true, decision: None }
     }
 
     #[test]
@@ -267,5 +270,23 @@ mod tests {
         let read: Versioned<Notices> = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), json);
         assert_eq!(read.body.keys(), HashSet::from([judged(7, at(0)).key]));
+    }
+
+    #[test]
+    fn judgement_is_stored_as_a_code_and_a_stored_sentence_is_passed_over() {
+        use NoticeDecision::{Drop, Send, Update};
+        let rows = [
+            (Some(Send(SendReason::New, at(1))), r#"{"send":["new","1970-01-02T00:00:00.000Z"]}"#),
+            (Some(Update), r#""update""#),
+            (Some(Drop(DropReason::AlreadyTold)), r#"{"drop":"already_told"}"#),
+        ];
+        for (decision, code) in rows {
+            let stored = JudgedEvent { decision, ..judged(7, at(0)) };
+            let json = serde_json::to_string(&stored).unwrap();
+            assert!(json.ends_with(&format!(r#","decision":{code}}}"#)), "{json}");
+            assert_eq!(serde_json::from_str::<JudgedEvent>(&json).unwrap(), stored);
+        }
+        let old = r#"{"channel":"console","source":"dlq-poll","event":"7","at":"1970-01-01T00:00:00.000Z","why":"sent at noon: new"}"#;
+        assert_eq!(serde_json::from_str::<JudgedEvent>(old).unwrap(), judged(7, at(0)));
     }
 }

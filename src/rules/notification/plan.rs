@@ -176,7 +176,8 @@ fn judge_arrived(
                 let key = NoticeKey::new(&channel.name, &facts.key);
                 known.insert(key.clone());
                 let is_told = matches!(decision, NoticeDecision::Send(..));
-                judged.push(JudgedEvent { key, at: facts.at, is_told, why: decision.to_string() });
+                let decision = Some(decision);
+                judged.push(JudgedEvent { key, at: facts.at, is_told, decision });
             }
         }
     }

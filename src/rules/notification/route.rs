@@ -8,7 +8,7 @@
 use std::cell::OnceCell;
 
 use super::policy::{Channel, Notifications, Route};
-use crate::event::{self, Head, Severity, Type};
+use crate::event::{self, Head, PullRequest, Severity, Type};
 
 /// The channels and routes of a configuration, with the table of what no channel accepts.
 #[derive(Debug)]
@@ -42,12 +42,22 @@ enum QueueScope<'a> {
 /// The fields of the payload that routes match, read when a route asks for them.
 struct LinePayload<'a> {
     line: &'a [u8],
-    fields: OnceCell<event::RoutedFields>,
+    accounts: OnceCell<Vec<String>>,
+    is_ours: OnceCell<Option<bool>>,
 }
 
-impl LinePayload<'_> {
-    fn fields(&self) -> &event::RoutedFields {
-        self.fields.get_or_init(|| event::routed_fields(self.line))
+impl<'a> LinePayload<'a> {
+    fn new(line: &'a [u8]) -> Self {
+        LinePayload { line, accounts: OnceCell::new(), is_ours: OnceCell::new() }
+    }
+
+    fn accounts(&self) -> &[String] {
+        self.accounts.get_or_init(|| event::accounts(self.line))
+    }
+
+    /// Returns whether the pull request of the event is one of ours.
+    fn is_ours(&self) -> Option<bool> {
+        *self.is_ours.get_or_init(|| PullRequest::read(self.line)?.ours)
     }
 }
 
@@ -84,7 +94,7 @@ impl Router {
         if known.is_some_and(|known| self.silent[known as usize][severity as usize]) {
             return Vec::new();
         }
-        let payload = LinePayload { line, fields: OnceCell::new() };
+        let payload = LinePayload::new(line);
         let queue = QueueScope::This(head.subject.as_deref(), &payload);
         self.decide(RoutedEvent { known, kind: &head.kind, severity, queue })
     }
@@ -154,10 +164,10 @@ impl RoutedEvent<'_> {
             .is_none_or(|queues| name.is_some_and(|name| queues.matches(name)));
         let account_fits = || {
             route.accounts.as_ref().is_none_or(|accounts| {
-                payload.fields().accounts.iter().any(|account| accounts.matches(account))
+                payload.accounts().iter().any(|account| accounts.matches(account))
             })
         };
-        let is_ours = || route.ours.is_none_or(|ours| payload.fields().ours == Some(ours));
+        let is_ours = || route.ours.is_none_or(|ours| payload.is_ours() == Some(ours));
         queue_fits && account_fits() && is_ours()
     }
 
@@ -375,7 +385,7 @@ mod tests {
     #[test]
     fn channel_table_agrees_with_the_rules() {
         let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
-        let payload = LinePayload { line: b"{}", fields: OnceCell::new() };
+        let payload = LinePayload::new(b"{}");
         for &known in Type::ALL {
             for severity in Severity::ALL {
                 let (kind, queue) = (known.as_str(), QueueScope::This(Some("q"), &payload));

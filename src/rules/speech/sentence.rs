@@ -115,7 +115,7 @@ fn within(tier: &str) -> &'static str {
 
 fn of_pull_request(news: PullRequestNews, request: &PullRequest) -> Spoken {
     let repository = request.repo.rsplit('/').next().unwrap_or_default();
-    let which = match (request.ours, repository.is_empty()) {
+    let which = match (request.ours == Some(true), repository.is_empty()) {
         (_, true) => "a pull request".to_owned(),
         (true, false) => format!("our pull request in {}", name(repository)),
         (false, false) => format!("a pull request in {}", name(repository)),
@@ -134,7 +134,7 @@ fn of_pull_request(news: PullRequestNews, request: &PullRequest) -> Spoken {
     };
     let sound = match news {
         PullRequestNews::Merged | PullRequestNews::Deployed => Sound::Celebration,
-        _ if request.ours => Sound::OurPullRequest,
+        _ if request.ours == Some(true) => Sound::OurPullRequest,
         _ => Sound::OtherPullRequest,
     };
     Spoken::new(&capitalized(&text), sound)

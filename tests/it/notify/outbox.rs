@@ -199,7 +199,7 @@ fn explanation_names_route_decision_and_silence() {
         "silenced by 'orders-*' until ",
         ": migration\n",
         "channel 'console': by route 2, which names its type\n    sent at ",
-        ": news\n",
+        ": it is news\n",
         "channel 'hook': no route sends it there\n",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");

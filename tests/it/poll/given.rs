@@ -37,31 +37,36 @@ fn look_up_that_fails_is_an_event() {
         ("silent", Behavior::Silent, "network: '127.0.0.1:"),
         ("portal", Behavior::Body("<html>"), "the answer is not one of SQS"),
     ];
-    let each = kinds.map(|(name, behavior, reason)| {
-        std::thread::spawn(move || {
-            let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
-            let mut bench = bench(&format!("look-up-{name}"), &sqs.url);
-            if name == "silent" {
-                bench.configure("monitoring: {timeout: 200ms}");
-            }
-            sqs.state().look_up = behavior;
-            let output = poll(&bench, &["--queue", "orders-dlq"]);
-            assert_eq!((output.code, output.edges()), (1, vec!["poll.failed ".to_owned()]));
-            let failed = &output.single("poll.failed")["data"];
-            let expected = format!("cannot find queue 'orders-dlq': {reason}");
-            assert!(failed["reason"].as_str().unwrap().starts_with(&expected), "{name}: {failed}");
-            assert_eq!(failed["region"], "us-east-1");
-            let message = format!(
-                "dlq-poll: warning: cannot find queue 'orders-dlq' in 'us-east-1': {reason}"
-            );
-            assert!(output.stderr.starts_with(&message), "{name}: {}", output.stderr);
-            sqs.state().look_up = Behavior::Normal;
-            bench.configure("");
-            let found = poll(&bench, &["--queue", "orders-dlq"]);
-            assert_eq!((found.code, found.subjects("queue.raised").len()), (0, 1), "{name}");
-        })
+    // Ends when all rows have, also when one fails.
+    std::thread::scope(|scope| {
+        for (name, behavior, reason) in kinds {
+            scope.spawn(move || {
+                let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
+                let mut bench = bench(&format!("look-up-{name}"), &sqs.url);
+                if name == "silent" {
+                    bench.configure("monitoring: {timeout: 500ms}");
+                }
+                sqs.state().look_up = behavior;
+                let output = poll(&bench, &["--queue", "orders-dlq"]);
+                assert_eq!((output.code, output.edges()), (1, vec!["poll.failed ".to_owned()]));
+                let failed = &output.single("poll.failed")["data"];
+                let expected = format!("cannot find queue 'orders-dlq': {reason}");
+                assert!(
+                    failed["reason"].as_str().unwrap().starts_with(&expected),
+                    "{name}: {failed}"
+                );
+                assert_eq!(failed["region"], "us-east-1");
+                let message = format!(
+                    "dlq-poll: warning: cannot find queue 'orders-dlq' in 'us-east-1': {reason}"
+                );
+                assert!(output.stderr.starts_with(&message), "{name}: {}", output.stderr);
+                sqs.state().look_up = Behavior::Normal;
+                bench.configure("");
+                let found = poll(&bench, &["--queue", "orders-dlq"]);
+                assert_eq!((found.code, found.subjects("queue.raised").len()), (0, 1), "{name}");
+            });
+        }
     });
-    each.into_iter().for_each(|one| one.join().unwrap());
 }
 
 /// A queue that an earlier run has found is read without its look-up.

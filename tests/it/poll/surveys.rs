@@ -18,8 +18,7 @@ const DAMAGED_POLICY: &str = r#"{"Attributes":{"ApproximateNumberOfMessages":"0"
 fn surveyed(name: &str) -> (FakeSqs, Bench) {
     let sqs = FakeSqs::start().with_queues(&[("parking-lot", 0), ("orders", 0)]);
     sqs.state().queue("orders").redrives_to("parking-lot", 5);
-    let mut bench = bench(name, &sqs.url);
-    bench.configure("monitoring: {timeout: 200ms}");
+    let bench = bench(name, &sqs.url);
     let first = poll(&bench, &[]);
     assert_eq!((first.code, first.subjects("queue.found")), (0, vec!["parking-lot".to_owned()]));
     (sqs, bench)
@@ -48,31 +47,37 @@ fn unread_source_leaves_its_dlq_watched() {
             "does not exist, or access to it was lost",
         ),
     ];
-    let each = kinds.map(|(name, behavior, reason)| {
-        std::thread::spawn(move || {
-            let (sqs, bench) = surveyed(&format!("source-{name}"));
-            sqs.state().queue("orders").behavior = behavior;
-            let partial = poll(&bench, &["--refresh"]);
-            assert_eq!((partial.code, partial.edges().len()), (1, 0), "{name}: {partial:?}");
-            assert_eq!(counts(&partial), [1, 0, 1], "{name}");
-            let message = format!(
-                "dlq-poll: warning: cannot read the redrive policy of queue 'orders' in 'us-east-1': {reason}"
-            );
-            assert!(partial.stderr.starts_with(&message), "{name}: {}", partial.stderr);
-            assert_eq!(partial.stderr.lines().count(), 1, "{name}");
-            // Each later run says so, and raises.
-            sqs.state().queue("parking-lot").depth(2);
-            let raised = poll(&bench, &[]);
-            assert_eq!((raised.code, counts(&raised)), (1, [1, 0, 1]), "{name}: {raised:?}");
-            assert_eq!(raised.subjects("queue.raised"), ["parking-lot"], "{name}");
-            assert_eq!(raised.stderr.lines().count(), 1, "{name}: {}", raised.stderr);
-            sqs.state().queue("orders").behavior = Behavior::Normal;
-            age_state(&bench, 60);
-            let whole = poll(&bench, &[]);
-            assert_eq!((whole.code, counts(&whole), &*whole.stderr), (0, [1, 0, 0], ""), "{name}");
-        })
+    // Ends when all rows have, also when one fails.
+    std::thread::scope(|scope| {
+        for (name, behavior, reason) in kinds {
+            scope.spawn(move || {
+                let (sqs, mut bench) = surveyed(&format!("source-{name}"));
+                // A busy machine may miss a short time in the other rows.
+                if name == "silent" {
+                    bench.configure("monitoring: {timeout: 500ms}");
+                }
+                sqs.state().queue("orders").behavior = behavior;
+                let partial = poll(&bench, &["--refresh"]);
+                assert_eq!((partial.code, partial.edges().len()), (1, 0), "{name}: {partial:?}");
+                assert_eq!(counts(&partial), [1, 0, 1], "{name}");
+                let message = format!(
+                    "dlq-poll: warning: cannot read the redrive policy of queue 'orders' in 'us-east-1': {reason}"
+                );
+                assert!(partial.stderr.starts_with(&message), "{name}: {}", partial.stderr);
+                assert_eq!(partial.stderr.lines().count(), 1, "{name}");
+                // Each later run says so, and raises.
+                sqs.state().queue("parking-lot").depth(2);
+                let raised = poll(&bench, &[]);
+                assert_eq!((raised.code, counts(&raised)), (1, [1, 0, 1]), "{name}: {raised:?}");
+                assert_eq!(raised.subjects("queue.raised"), ["parking-lot"], "{name}");
+                assert_eq!(raised.stderr.lines().count(), 1, "{name}: {}", raised.stderr);
+                sqs.state().queue("orders").behavior = Behavior::Normal;
+                age_state(&bench, 60);
+                let whole = poll(&bench, &[]);
+                assert_eq!((whole.code, counts(&whole), &*whole.stderr), (0, [1, 0, 0], ""), "{name}");
+            });
+        }
     });
-    each.into_iter().for_each(|one| one.join().unwrap());
 }
 
 #[test]
@@ -115,7 +120,8 @@ fn survey_that_is_cut_off_unwatches_nothing() {
 /// A list that is behind lacks a queue that exists; only the queue itself can tell that it is gone.
 #[test]
 fn unlisted_dlq_is_watched_until_it_does_not_exist() {
-    let (sqs, bench) = surveyed("unlisted");
+    let (sqs, mut bench) = surveyed("unlisted");
+    bench.configure("monitoring: {timeout: 500ms}");
     sqs.state().queue("billing-dlq");
     poll(&bench, &["--refresh"]);
     let hide = |hidden: bool| {

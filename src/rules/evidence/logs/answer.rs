@@ -22,6 +22,8 @@ words! {
         Found = "found",
         /// Some letters have a cause, and others do not.
         Partly = "partly",
+        /// Some letters have a cause, and the lines of the others may not have arrived yet.
+        PartlyNotYet = "partly_not_yet",
         NoCause = "no_cause",
         /// The lines may not have arrived yet.
         NotYet = "not_yet",
@@ -53,11 +55,18 @@ impl LogAnswer {
     }
 }
 
+impl AnswerKind {
+    /// Whether lines may still be on their way that would change the answer.
+    pub fn is_early(self) -> bool {
+        matches!(self, AnswerKind::NotYet | AnswerKind::PartlyNotYet)
+    }
+}
+
 impl fmt::Display for LogAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.kind {
             AnswerKind::Found => "from logs",
-            AnswerKind::Partly => "from logs, in part",
+            AnswerKind::Partly | AnswerKind::PartlyNotYet => "from logs, in part",
             AnswerKind::NoCause => "no cause in the logs",
             AnswerKind::NotYet => "not yet",
             AnswerKind::Cut => "cut",
@@ -111,18 +120,20 @@ pub(super) fn conclude(course: &Course, now: Timestamp) -> LogAnswer {
     } else if course.examined > 0 && course.never_run == course.examined {
         none_started(course.received_at, now)
     } else {
-        let reason = "no line with the id of a message reports an error, and no error recurs at \
-                      every receive";
-        (AnswerKind::NoCause, reason.to_owned())
+        let recurs = match course.examined {
+            0 => "the receives could not be compared",
+            _ => "no error recurs at every receive",
+        };
+        let reason = format!("no line with the id of a message reports an error, and {recurs}");
+        (AnswerKind::NoCause, reason)
     };
     let reason = reason + &spread;
-    match explained {
-        0 => LogAnswer { kind, reason },
-        _ => {
-            let rest = LogAnswer { kind, reason };
-            LogAnswer::new(AnswerKind::Partly, format!("the cause of {of}; of the others: {rest}"))
-        }
+    let rest = LogAnswer { kind, reason };
+    if explained == 0 {
+        return rest;
     }
+    let kind = if kind.is_early() { AnswerKind::PartlyNotYet } else { AnswerKind::Partly };
+    LogAnswer::new(kind, format!("the cause of {of}; of the others: {rest}"))
 }
 
 /// Returns the answer when the log has no invocation at the receives. After the shortest retention of
@@ -144,6 +155,7 @@ fn none_started(received_at: Option<Timestamp>, now: Timestamp) -> (AnswerKind, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::evidence::bundle::{Log, Logs};
 
     #[test]
     fn answer_no_cause_is_given_by_complete_and_late_searches_only() {
@@ -161,6 +173,9 @@ mod tests {
         let rows = [
             (Course { explained: 3, is_partial: true, ..quiet }, 1, AnswerKind::Found),
             (Course { explained: 1, ..quiet }, 60, AnswerKind::Partly),
+            (Course { explained: 1, ..quiet }, 10, AnswerKind::Partly),
+            (Course { explained: 1, ..quiet }, 9, AnswerKind::PartlyNotYet),
+            (Course { explained: 1, is_partial: true, ..quiet }, 9, AnswerKind::Partly),
             (quiet, 9, AnswerKind::NotYet),
             (quiet, 10, AnswerKind::NoCause),
             (Course { moved_at: None, ..quiet }, 0, AnswerKind::NoCause),
@@ -175,6 +190,8 @@ mod tests {
         for (course, minutes, kind) in rows {
             assert_eq!(conclude(&course, at(minutes)).kind, kind, "{course:?}");
         }
+        let text = conclude(&Course { examined: 0, ..quiet }, at(60)).to_string();
+        assert!(text.ends_with("could not be compared"), "{text}");
         let found = Course { explained: 3, thinned: Some((6, 10)), ..quiet };
         let text = conclude(&found, at(5)).to_string();
         let expected = "the cause of 3 of 3 messages; recurrence was judged by 6 of 10 receives";
@@ -183,5 +200,15 @@ mod tests {
         let text = partly.to_string();
         assert!(text.starts_with("from logs, in part: the cause of 1 of 3 messages"), "{text}");
         assert!(text.contains("not yet: "), "{text}");
+    }
+
+    #[test]
+    fn answers_that_time_changes_are_early() {
+        let kinds = AnswerKind::ALL.iter().copied();
+        let early: Vec<AnswerKind> = kinds.filter(|kind| kind.is_early()).collect();
+        assert_eq!(early, [AnswerKind::PartlyNotYet, AnswerKind::NotYet]);
+        let with = |answer| Logs { logs: vec![Log { answer, ..Log::default() }, Log::default()] };
+        assert!(early.into_iter().all(|kind| with(Some(kind)).is_early()));
+        assert!(![None, Some(AnswerKind::Partly)].into_iter().any(|one| with(one).is_early()));
     }
 }

@@ -248,6 +248,8 @@ impl Search<'_> {
                 asked += 1;
                 let calls = 2 * windows.receives.len().min(RECEIVES_MAX);
                 if asked > MOMENTS_MAX.min(ASKED_MAX / calls) {
+                    // What was not asked for is not absent.
+                    self.is_partial = true;
                     continue;
                 }
             }

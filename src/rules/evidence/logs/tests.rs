@@ -247,6 +247,27 @@ fn failure_of_a_question_is_the_answer() {
     assert_eq!(result.answer.kind, AnswerKind::NeverRun);
 }
 
+/// Too many lines for one question, and more moments of first receive than questions.
+#[test]
+fn search_of_some_moments_proves_nothing_of_others() {
+    let letters = |count: i64| -> Vec<Letter> {
+        let one = |n: i64| Letter { item: format!("m{n}"), ..letter(Some(n * 600_000)) };
+        (1..=count).map(one).collect()
+    };
+    let mut ask = |asked: &LogQuery| {
+        let is_short = asked.window.to.since(asked.window.from) < Duration::from_secs(20);
+        let complete =
+            is_short || asked.pattern.as_ref().is_some_and(|pattern| pattern.contains(M));
+        Ok(LogPage { events: Vec::new(), complete })
+    };
+    for (count, kind) in [(3, AnswerKind::NeverRun), (4, AnswerKind::Cut)] {
+        let moved = at(count * 600_000 + 200_000);
+        let later = moved.plus(Duration::from_secs(3600));
+        let found = search::search(&letters(count), &consumer(), moved, later, &mut ask);
+        assert_eq!(found.answer.kind, kind, "{count}: {found:?}");
+    }
+}
+
 #[test]
 fn output_of_commands_explains_messages_it_names() {
     let json = format!(

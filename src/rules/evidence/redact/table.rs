@@ -1,8 +1,9 @@
 //! Secrets in tables of text: below a head line that names them, and in the lines of `.pgpass`.
 //!
 //! Promises: a line is read at most twice. A head line consists of names only, and the table ends
-//! at the first line with another number of cells.
+//! at the first line with another number of cells, but for single ones with a separator too many.
 
+use std::iter::repeat;
 use std::ops::Range;
 
 use super::bytes::{digits, run};
@@ -42,7 +43,7 @@ pub(super) fn find(bytes: &[u8], found: &mut Vec<Match<'_>>) {
     while at < bytes.len() {
         let length = run_to_line_end(&bytes[at..]);
         let line = bytes[at..at + length].trim_ascii_end();
-        let is_of_table = table.as_ref().is_some_and(|table| table.add_cells(line, at, found));
+        let is_of_table = table.as_mut().is_some_and(|table| table.add_cells(line, at, found));
         if !is_of_table {
             table = if at + length < bytes.len() { Table::new(line) } else { None };
             found.extend(pgpass(line).map(|(start, end)| Match {
@@ -65,6 +66,8 @@ struct Table {
     cells: usize,
     /// Places of secrets, and whether a number there is a count.
     secrets: Vec<(usize, bool)>,
+    /// Whether the last line had a separator too many.
+    is_broken: bool,
 }
 
 impl Table {
@@ -93,25 +96,38 @@ impl Table {
                 secrets.push((place, name.is_count()));
             }
         }
-        (!secrets.is_empty()).then_some(Table { separator, cells: cells.len(), secrets })
+        (!secrets.is_empty()).then_some(Table {
+            separator,
+            cells: cells.len(),
+            secrets,
+            is_broken: false,
+        })
     }
 
     /// Adds the secrets of a line that begins at `from`; returns whether the line is of this table.
-    fn add_cells(&self, line: &[u8], from: usize, found: &mut Vec<Match<'_>>) -> bool {
+    /// Of a line with a separator too many, a secret may stand in several cells. Behind a separator in
+    /// prose stands a space.
+    fn add_cells(&mut self, line: &[u8], from: usize, found: &mut Vec<Match<'_>>) -> bool {
         // The rule below the head line.
         if !line.is_empty() && line.iter().all(|byte| b"-+|:= ".contains(byte)) {
             return true;
         }
         let cells = split(line, self.separator);
-        if cells.len() != self.cells {
+        let Some(more) = cells.len().checked_sub(self.cells) else { return false };
+        let reads_as_prose = || line.windows(2).any(|two| two == [self.separator, b' ']);
+        if more > 0 && (self.is_broken || reads_as_prose()) {
             return false;
         }
-        for (place, is_count) in &self.secrets {
-            let cell = cells[*place].clone();
+        self.is_broken = more > 0;
+        let places = self.secrets.iter();
+        let places =
+            places.flat_map(|(place, is_count)| (*place..=*place + more).zip(repeat(*is_count)));
+        for (place, is_count) in places {
+            let cell = cells[place].clone();
             let value = &line[cell.clone()];
             let is_quoted = cell.start > 0 && matches!(line[cell.start - 1], b'"' | b'\'');
             let is_prose = !is_quoted && value.contains(&b' ');
-            let is_number = *is_count && digits(value) == value.len();
+            let is_number = is_count && digits(value) == value.len();
             if !(value.is_empty() || is_prose || is_number || EMPTY_VALUES.contains(&value)) {
                 found.push(Match { start: from + cell.start, end: from + cell.end, kind: SECRET });
             }

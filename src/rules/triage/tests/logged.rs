@@ -88,6 +88,8 @@ fn report_names_answer_and_command_where_log_shows_nothing() {
     for (kind, words) in [
         (AnswerKind::NoCause, "no cause in the logs: so"),
         (AnswerKind::NotYet, "not yet: so"),
+        (AnswerKind::Partly, "from logs, in part: so"),
+        (AnswerKind::PartlyNotYet, "from logs, in part: so"),
         (AnswerKind::Cut, "cut: so"),
         (AnswerKind::Denied, "denied: so"),
         (AnswerKind::UnknownGroup, "cannot tell the log group: so"),

@@ -1,0 +1,131 @@
+"""Configurations, events and receivers for the benchmarks of dlq-notify in scripts/bench.py.
+
+Promises: receivers listen on loopback, on ports that the kernel chooses, and end with the block that
+started them.
+"""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Answers every POST at once. Prints its address, and serves until its standard input closes.
+RECEIVER = r"""
+import asyncio, sys
+
+class Connection(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.buffer = transport, b""
+
+    def data_received(self, data):
+        self.buffer += data
+        while True:
+            head, separator, rest = self.buffer.partition(b"\r\n\r\n")
+            if not separator:
+                return
+            length = next(int(line[15:]) for line in head.lower().split(b"\r\n")
+                          if line.startswith(b"content-length:"))
+            if len(rest) < length:
+                return
+            self.buffer = rest[length:]
+            self.transport.write(b"HTTP/1.1 202 X\r\ncontent-length: 2\r\n\r\n{}")
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=1024)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await loop.run_in_executor(None, sys.stdin.buffer.read)
+
+asyncio.run(main())
+"""
+KINDS = ("queue.raised", "queue.grew", "queue.expiring", "investigation.completed", "queue.lint", "odd.event")
+
+
+@contextmanager
+def receiver() -> Iterator[str]:
+    """Yields the address of a server that takes everything."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", RECEIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield child.stdout.readline().strip()
+    finally:
+        child.communicate()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """Yields the address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def event(kind: str, number: int, queue: str, severity: str = "ERROR") -> bytes:
+    """An event of about 300 bytes that no rule of dlq-notify knows the payload of."""
+    line = {
+        "specversion": "1.0",
+        "id": f"018f0000-0000-7000-8000-{number:012x}",
+        "source": "dlq-poll",
+        "type": kind,
+        "subject": queue,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "incident": f"incident-{queue}",
+        "severitytext": severity,
+        "data": {"note": "x" * 60, "depth": number % 7},
+    }
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def routes_config(count: int) -> str:
+    """Routes of which each looks at type, queue, severity and account; none takes an event of `event`."""
+    routes = "".join(
+        f"    - {{type: [{KINDS[n % 6]}, 'session.*'], queue: ['team{n}-*', '*-service{n}-dlq'], "
+        f"severity: WARN, account: 'prod-{n}', channels: [console]}}\n"
+        for n in range(count)
+    )
+    return f"aws: {{region: us-east-1}}\nnotifications:\n  routes:\n{routes}"
+
+
+def routes_jq(count: int) -> str:
+    """The same conditions as a program of jq, which passes a line on whether or not one holds."""
+    conditions = " or ".join(
+        f'((.type=="{KINDS[n % 6]}" or (.type|startswith("session."))) '
+        f'and ((.subject|startswith("team{n}-")) or (.subject|endswith("-service{n}-dlq"))))'
+        for n in range(count)
+    )
+    return f"if {conditions} then . else . end"
+
+
+def dead_config(count: int, address: str) -> str:
+    """Webhooks that never answer."""
+    channels = "".join(f"    dead{n}: {{type: webhook, url: '{address}/{n}'}}\n" for n in range(count))
+    none = "    none: {type: console, min_severity: FATAL}\n"
+    return f"aws: {{region: us-east-1}}\nnotifications:\n  channels:\n{none}{channels}"
+
+
+def pager_config(address: str) -> str:
+    """A channel that has a notice for each incident."""
+    channel = f"{{type: pagerduty, key: {{env: PAGER_KEY}}, endpoint: '{address}', rate: 1000/s}}"
+    return f"aws: {{region: us-east-1}}\nnotifications: {{channels: {{pager: {channel}}}}}\n"
+
+
+def post_all(address: str, count: int, size: int) -> float:
+    """The peer: as many requests over one connection, one after the other. Returns the seconds."""
+    where = urllib.parse.urlsplit(address)
+    connection = http.client.HTTPConnection(where.hostname, where.port)
+    body, began = b"x" * size, time.monotonic()
+    for _ in range(count):
+        connection.request("POST", "/v2/enqueue", body)
+        connection.getresponse().read()
+    return time.monotonic() - began
+
+
+def waiting(state: str) -> int:
+    """The number of entries in the outbox."""
+    return sum(name.endswith(".json") for name in os.listdir(os.path.join(state, "outbox/pager")))
