@@ -1,11 +1,9 @@
-//! The dispatcher as a filter: when events are planned, and when attempts and heartbeats are looked
-//! at.
+//! The dispatcher as a filter: when events are planned, and when attempts and heartbeats are looked at.
 
 use std::time::Duration;
 
-use super::{BATCH, BATCH_TIME, Dispatcher, POLL_INTERVAL};
+use super::{BATCH, BATCH_TIME, Dispatcher};
 use crate::clock;
-use crate::edge::notify::drain::Drain;
 use crate::edge::notify::lines::pulse_line;
 use crate::error::Error;
 use crate::event::{self, Head, Line, Type};
@@ -15,8 +13,8 @@ use crate::wire::{Output, StreamFilter};
 
 /// The silence of the stream after which events are planned.
 const ROUND_GAP: Duration = Duration::from_millis(100);
-/// The interval at which pauses and heartbeats are looked at.
-const IDLE_INTERVAL: Duration = Duration::from_millis(500);
+/// The interval at which heartbeats are looked at.
+const PULSE_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Dispatcher {
     /// Records the end of a round.
@@ -67,6 +65,7 @@ impl StreamFilter for Dispatcher {
             self.newest = self.newest.max(head.time());
         }
         let is_round = head.known == Some(Type::PollFinished);
+        let live = is_round && self.clock.is_live(head.time(), clock::now());
         if is_round {
             self.muted = !self.switches.now().notify;
         }
@@ -74,7 +73,6 @@ impl StreamFilter for Dispatcher {
             return Ok(());
         }
         self.take(head, line);
-        let live = is_round && self.clock.is_live(head.time(), clock::now());
         if let Some(at) = head.time().filter(|_| live) {
             self.beat(at, out)?;
         }
@@ -85,20 +83,16 @@ impl StreamFilter for Dispatcher {
         if live || (is_round && has_routed()) || is_full {
             return self.flush(false, out);
         }
-        if self.is_busy() && self.polled_at.elapsed() >= POLL_INTERVAL {
+        if self.is_poll_due() {
             return self.poll(Duration::ZERO, out);
         }
         Ok(())
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
-        if self.drain.as_ref().is_some_and(Drain::is_attempting) || !self.finished.is_empty() {
-            return Some(POLL_INTERVAL);
-        }
-        if !self.arrived.is_empty() {
-            return Some(ROUND_GAP);
-        }
-        (self.is_busy() || self.has_pulse).then_some(IDLE_INTERVAL)
+        let gap = (!self.arrived.is_empty()).then_some(ROUND_GAP);
+        let pulse = self.has_pulse.then_some(PULSE_INTERVAL);
+        [gap, pulse, self.next_look()].into_iter().flatten().min()
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
@@ -109,9 +103,7 @@ impl StreamFilter for Dispatcher {
             let checked = self.check_heartbeat(out).map(drop);
             self.report_error(checked);
         }
-        self.poll(Duration::ZERO, out)?;
-        self.record();
-        Ok(())
+        self.poll(Duration::ZERO, out)
     }
 
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
