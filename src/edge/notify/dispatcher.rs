@@ -26,7 +26,7 @@ use crate::event::stream_time::StreamClock;
 use crate::event::{self, Head};
 use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
-use crate::rules::notification::notice_key::{EventKey, NoticeKey};
+use crate::rules::notification::notice_key::{EventKey, KeyHash, NoticeKey};
 use crate::rules::notification::notices::{KEPT_MAX, Notices};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
@@ -67,7 +67,7 @@ pub struct Dispatcher {
     newest: Option<Timestamp>,
     color: bool,
     /// The events that were judged, as far as this process knows.
-    known: HashSet<NoticeKey>,
+    known: HashSet<KeyHash>,
     arrived: Vec<ArrivedEvent>,
     /// The arrival of the first of them.
     arrived_at: Instant,
@@ -147,7 +147,7 @@ impl Dispatcher {
         let key = EventKey::new(head);
         let is_known = |one: &RoutedChannel| {
             let channel = &self.notifications.channels[one.channel].name;
-            self.known.contains(&NoticeKey::new(channel, &key))
+            self.known.contains(&NoticeKey::hash(channel, &key))
         };
         if !channels.is_empty() && channels.iter().all(is_known) {
             log::info(&format!("'{}' was judged before", head.id));
@@ -208,7 +208,7 @@ impl Dispatcher {
         for event in arrived {
             for one in &event.channels {
                 let channel = &self.notifications.channels[one.channel].name;
-                self.known.insert(NoticeKey::new(channel, &event.facts.key));
+                self.known.insert(NoticeKey::hash(channel, &event.facts.key));
             }
         }
     }

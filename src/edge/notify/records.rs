@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
 use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
-use crate::rules::notification::notice_key::NoticeKey;
+use crate::rules::notification::notice_key::KeyHash;
 use crate::rules::notification::notices::{Notices, QueuedDelivery};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
@@ -79,7 +79,7 @@ impl DispatcherState {
 
     /// Returns the events that were judged. A delivery on the list that has no file has ended in a
     /// process that did not record it, and is struck off.
-    pub fn judged(&self, notifications: &Notifications) -> Result<HashSet<NoticeKey>, Error> {
+    pub fn judged(&self, notifications: &Notifications) -> Result<HashSet<KeyHash>, Error> {
         let delivery = Keys::none().with_all(Notices::DELIVERY);
         let keys = delivery.clone().with_all(Notices::NOTICE);
         let records: Notices = self.store.read(&keys)?;
