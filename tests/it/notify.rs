@@ -5,5 +5,6 @@ mod channels;
 mod commands;
 mod desktop;
 mod filter;
+mod heartbeat;
 mod judges;
 mod outbox;

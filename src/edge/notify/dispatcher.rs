@@ -21,6 +21,7 @@ use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, Switches};
 use crate::edge::http::Client;
 use crate::edge::notify::console;
+use crate::edge::notify::outbound_heartbeat::OutboundHeartbeat;
 use crate::error::Error;
 use crate::event::stream_time::StreamClock;
 use crate::event::{self, Head};
@@ -72,6 +73,7 @@ pub struct Dispatcher {
     /// The arrival of the first of them.
     arrived_at: Instant,
     ended: EndedDeliveries,
+    heartbeat: Option<OutboundHeartbeat>,
     warnings: HashSet<String>,
     muted: bool,
     failed: bool,
@@ -88,7 +90,7 @@ impl Dispatcher {
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
         let (mut state, mut drain, mut known) = (None, None, HashSet::new());
-        let mut unprinted = Vec::new();
+        let (mut unprinted, mut heartbeat) = (Vec::new(), None);
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
@@ -96,6 +98,8 @@ impl Dispatcher {
             for channel in &notifications.channels {
                 all.add(channel, attempt::open(channel, &settings.origin, env, &http));
             }
+            let url = notifications.heartbeat_url.as_ref();
+            heartbeat = url.map(|url| OutboundHeartbeat::start(url, env, &http));
             unprinted = opened.recover(&notifications)?;
             known = opened.judged(&notifications)?;
             (state, drain) = (Some(opened), Some(all));
@@ -124,6 +128,7 @@ impl Dispatcher {
                 &settings.notifications,
                 color,
             )),
+            heartbeat,
             warnings: HashSet::new(),
             failed: false,
         })

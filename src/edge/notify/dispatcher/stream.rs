@@ -5,9 +5,11 @@ use std::time::Duration;
 use super::{BATCH, BATCH_TIME, Dispatcher};
 use crate::clock;
 use crate::edge::notify::lines::pulse_line;
+use crate::edge::notify::outbound_heartbeat::OutboundHeartbeat;
 use crate::error::Error;
-use crate::event::{self, Head, Line, Type};
-use crate::rules::notification::heartbeat::Pulse;
+use crate::event::{self, Head, Line, PollFinished, Type};
+use crate::log;
+use crate::rules::notification::heartbeat::{Pulse, is_sign_of_life};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
@@ -41,6 +43,20 @@ impl Dispatcher {
         }
     }
 
+    /// Tells the service outside of a round that has read queues.
+    fn send_heartbeat(&mut self, line: &[u8]) {
+        self.take_heartbeat_failure(Duration::ZERO);
+        let Some(heartbeat) = &mut self.heartbeat else { return };
+        if event::read::<PollFinished>(line).is_some_and(|round| is_sign_of_life(&round.data)) {
+            heartbeat.beat();
+        }
+    }
+
+    fn take_heartbeat_failure(&mut self, wait: Duration) {
+        let failure = self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.failure(wait));
+        failure.iter().for_each(|failure| self.warn_once(failure));
+    }
+
     /// Journals, prints and takes the event of a change of the heartbeat.
     fn take_pulse(&mut self, pulse: Pulse, out: &mut Output) -> Result<(), Error> {
         let line = pulse_line(pulse, clock::now());
@@ -69,6 +85,9 @@ impl StreamFilter for Dispatcher {
         if is_round {
             self.muted = !self.switches.now().notify;
         }
+        if live {
+            self.send_heartbeat(line);
+        }
         if self.muted {
             return Ok(());
         }
@@ -96,6 +115,7 @@ impl StreamFilter for Dispatcher {
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
+        self.take_heartbeat_failure(Duration::ZERO);
         if !self.arrived.is_empty() {
             return self.flush(false, out);
         }
@@ -110,7 +130,11 @@ impl StreamFilter for Dispatcher {
         if !self.muted {
             self.flush(true, out)?;
         }
-        self.drain(out).map(|()| self.failed)
+        self.drain(out)?;
+        self.take_heartbeat_failure(self.drain_for);
+        let summary = self.heartbeat.as_ref().and_then(OutboundHeartbeat::summary);
+        summary.iter().for_each(|summary| log::warn(summary));
+        Ok(self.failed)
     }
 
     /// Plans, delivers and records what has come. The error that ended the stream is the one that is
