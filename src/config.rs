@@ -216,8 +216,10 @@ fn tilde(settings: &mut Settings, env: &Env) {
     };
     let investigation = &mut settings.auto_investigation;
     let claude = &mut investigation.claude;
-    let channels = settings.notifications.channels.iter_mut();
-    let secrets = [&mut settings.github.token, &mut claude.auth].into_iter().flatten();
+    let notifications = &mut settings.notifications;
+    let channels = notifications.channels.iter_mut();
+    let named = [&mut settings.github.token, &mut claude.auth, &mut notifications.heartbeat_url];
+    let secrets = named.into_iter().flatten();
     let secrets = secrets.chain(channels.flat_map(|channel| channel.secrets()));
     let secret_files = secrets.filter_map(|secret| match secret {
         Secret::File(path) => Some(path),

@@ -8,6 +8,7 @@ pub mod drain;
 pub mod exec;
 pub mod explain;
 pub mod lines;
+pub mod outbound_heartbeat;
 pub mod outbox;
 pub mod pagerduty;
 pub mod records;

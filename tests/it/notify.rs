@@ -6,5 +6,6 @@ mod commands;
 mod console;
 mod desktop;
 mod filter;
+mod heartbeat;
 mod judges;
 mod outbox;

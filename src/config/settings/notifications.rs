@@ -30,6 +30,8 @@ keys! {
     quiet_hours: Option<QuietHours> = none, file Anyone => quiet_hours();
     /// Rounds that may be missing before a notice says so; 0: no notice.
     heartbeat_rounds: u32 = "5", env Anyone => whole(0..=1000);
+    /// URL of a dead man's switch, which gets a request after each round that has read queues.
+    heartbeat_url: Option<Secret> = none, file Owner("send heartbeats to a service") => secret();
 }
 
 section! {

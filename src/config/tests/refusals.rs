@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 36] = [
+const GUARDED: [(&str, &str); 37] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -306,6 +306,7 @@ const GUARDED: [(&str, &str); 36] = [
         "notifications.channels[].command",
         "notifications: {channels: {a: {type: exec, command: [touch, x]}}}",
     ),
+    ("notifications.heartbeat_url", "notifications: {heartbeat_url: {env: A}}"),
 ];
 
 /// The key table decides for every key; a guarded one needs a case here and a line in the manual.

@@ -5,26 +5,29 @@
 //! crash repeats it rather than loses it; a failure is reported and never stops the stream. A dry run
 //! shows the console's lines and the events of other deliveries, and records nothing.
 
+mod deliveries;
 mod stream;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::deliveries::EndedDeliveries;
 use super::attempt;
-use super::drain::{Completion, Drain, DrainResult};
-use super::lines::{entry_of, escalated_line, failed_line, held_line, sent_line};
+use super::drain::Drain;
+use super::lines::{entry_of, escalated_line, held_line, sent_line};
 use super::records::{DispatcherState, Finished};
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, Switches};
 use crate::edge::http::Client;
 use crate::edge::notify::console;
+use crate::edge::notify::outbound_heartbeat::OutboundHeartbeat;
 use crate::error::Error;
 use crate::event::stream_time::StreamClock;
 use crate::event::{self, Head};
 use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
-use crate::rules::notification::notice_key::{EventKey, NoticeKey};
+use crate::rules::notification::notice_key::{EventKey, KeyHash, NoticeKey};
 use crate::rules::notification::notices::{KEPT_MAX, Notices};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
@@ -33,7 +36,6 @@ use crate::rules::notification::route::{RoutedChannel, Router};
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::SendReason;
 use crate::rules::view::notice::ConsoleStyle;
-use crate::text::count;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -43,14 +45,8 @@ const BATCH: usize = 4096;
 const BATCH_TIME: Duration = Duration::from_secs(1);
 /// The number of events that wait while their plan cannot be written. The journal has the others.
 const BACKLOG_MAX: usize = 10_000;
-/// The interval at which attempts under way are looked at.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The number of different warnings that are printed.
 const WARNINGS_MAX: usize = 100;
-/// The time for attempts under way when the time for deliveries is over.
-const LAST_ATTEMPTS: Duration = Duration::from_secs(2);
-/// The number of deliveries that are recorded together.
-const RECORDS_MAX: usize = 256;
 
 /// The filter of `dlq-notify`.
 pub struct Dispatcher {
@@ -73,12 +69,12 @@ pub struct Dispatcher {
     newest: Option<Timestamp>,
     style: ConsoleStyle,
     /// The events that were judged, as far as this process knows.
-    known: HashSet<NoticeKey>,
+    known: HashSet<KeyHash>,
     arrived: Vec<ArrivedEvent>,
     /// The arrival of the first of them.
     arrived_at: Instant,
-    finished: Vec<Finished>,
-    polled_at: Instant,
+    ended: EndedDeliveries,
+    heartbeat: Option<OutboundHeartbeat>,
     warnings: HashSet<String>,
     muted: bool,
     failed: bool,
@@ -95,7 +91,7 @@ impl Dispatcher {
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
         let (mut state, mut drain, mut known) = (None, None, HashSet::new());
-        let mut unprinted = Vec::new();
+        let (mut unprinted, mut heartbeat) = (Vec::new(), None);
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
@@ -103,8 +99,10 @@ impl Dispatcher {
             for channel in &notifications.channels {
                 all.add(channel, attempt::open(channel, &settings.origin, env, &http));
             }
+            let url = notifications.heartbeat_url.as_ref();
+            heartbeat = url.map(|url| OutboundHeartbeat::start(url, env, &http));
             unprinted = opened.recover(&notifications)?;
-            known = opened.judged()?;
+            known = opened.judged(&notifications)?;
             (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
@@ -126,8 +124,12 @@ impl Dispatcher {
             known,
             arrived: Vec::new(),
             arrived_at: clock::tick(),
-            finished: console::print_left(unprinted, &settings.notifications, style),
-            polled_at: clock::tick(),
+            ended: EndedDeliveries::new(console::print_left(
+                unprinted,
+                &settings.notifications,
+                style,
+            )),
+            heartbeat,
             warnings: HashSet::new(),
             failed: false,
         })
@@ -151,7 +153,7 @@ impl Dispatcher {
         let key = EventKey::new(head);
         let is_known = |one: &RoutedChannel| {
             let channel = &self.notifications.channels[one.channel].name;
-            self.known.contains(&NoticeKey::new(channel, &key))
+            self.known.contains(&NoticeKey::hash(channel, &key))
         };
         if !channels.is_empty() && channels.iter().all(is_known) {
             log::info(&format!("'{}' was judged before", head.id));
@@ -212,7 +214,7 @@ impl Dispatcher {
         for event in arrived {
             for one in &event.channels {
                 let channel = &self.notifications.channels[one.channel].name;
-                self.known.insert(NoticeKey::new(channel, &event.facts.key));
+                self.known.insert(NoticeKey::hash(channel, &event.facts.key));
             }
         }
     }
@@ -256,7 +258,7 @@ impl Dispatcher {
             let Some((number, drain)) = position.zip(self.drain.as_mut()) else { continue };
             if self.notifications.channels[number].kind == ChannelKind::Console {
                 console::show(&entry.delivery.notice, self.style);
-                self.finished.push(Finished::told(number, entry, None));
+                self.ended.push(Finished::told(number, entry, None));
                 continue;
             }
             let released = drain.outbox(number).release(&entry);
@@ -264,7 +266,7 @@ impl Dispatcher {
             self.report_error(released);
         }
         self.put(&lines, out)?;
-        self.record();
+        self.settle(out)?;
         self.poll(Duration::ZERO, out)
     }
 
@@ -275,70 +277,6 @@ impl Dispatcher {
             self.report_error(journaled);
         }
         lines.iter().try_for_each(|line| out.put(line))
-    }
-
-    /// Takes the results of attempts, journals and prints them, and begins further attempts.
-    fn poll(&mut self, wait: Duration, out: &mut Output) -> Result<(), Error> {
-        let Some(drain) = &mut self.drain else { return Ok(()) };
-        let results = drain.tick(wait);
-        self.polled_at = clock::tick();
-        let mut lines = Vec::new();
-        for result in results {
-            match result {
-                Ok(result) => self.complete(result, &mut lines),
-                Err(error) => self.report_error(Err(error)),
-            }
-        }
-        self.put(&lines, out)?;
-        if self.finished.len() >= RECORDS_MAX {
-            self.record();
-        }
-        Ok(())
-    }
-
-    /// Takes the result of an attempt. Adds its events to `lines`.
-    fn complete(&mut self, result: DrainResult, lines: &mut Vec<Vec<u8>>) {
-        let (now, number) = (clock::now(), result.channel);
-        let name = self.notifications.channels[number].name.clone();
-        match result.completion {
-            Completion::Sent { handle } => {
-                for entry in result.entries {
-                    lines.push(sent_line(&entry, now));
-                    self.finished.push(Finished::told(number, entry, handle.clone()));
-                }
-            }
-            Completion::Withdrawn(why) => {
-                for entry in result.entries {
-                    let title = entry.delivery.notice.title();
-                    log::info(&format!("'{title}' is not sent to '{name}': {why}"));
-                    self.finished.push(Finished::told(number, entry, None));
-                }
-            }
-            Completion::Postponed { cause } => {
-                self.warn_once(&format!("cannot notify channel '{name}', tried again: {cause}"));
-            }
-            Completion::Failed { cause } => {
-                self.failed = true;
-                self.warn_once(&format!("cannot notify channel '{name}': {cause}"));
-                for entry in result.entries {
-                    lines.push(failed_line(&entry, &cause, now));
-                    self.finished.push(Finished::refused(number, entry));
-                }
-            }
-        }
-    }
-
-    /// Records the deliveries that have ended, and removes their files.
-    fn record(&mut self) {
-        let Some((state, drain)) = self.state.as_ref().zip(self.drain.as_mut()) else { return };
-        if self.finished.is_empty() {
-            return;
-        }
-        let recorded = state.record(&self.notifications, &self.finished, drain);
-        if recorded.is_ok() {
-            self.finished.clear();
-        }
-        self.report_error(recorded);
     }
 
     /// Reports an error without stopping the stream.
@@ -354,44 +292,4 @@ impl Dispatcher {
             log::warn(sentence);
         }
     }
-
-    fn is_busy(&self) -> bool {
-        self.drain.as_ref().is_some_and(Drain::is_busy)
-    }
-
-    /// Delivers until everything is delivered, or the time for it is over.
-    fn drain(&mut self, out: &mut Output) -> Result<(), Error> {
-        let until = clock::tick() + self.drain_for;
-        let wall = clock::now().plus(self.drain_for);
-        while clock::tick() < until {
-            if !self.is_busy() {
-                // A record can queue what a channel refused for its fallback.
-                self.record();
-                if !self.is_busy() {
-                    break;
-                }
-            }
-            self.poll(POLL_INTERVAL / 4, out)?;
-            if self.drain.as_ref().is_some_and(|drain| drain.is_pausing_until(wall)) {
-                break;
-            }
-        }
-        // What is under way would be sent again if its end were not seen.
-        let until = clock::tick() + LAST_ATTEMPTS;
-        self.drain.iter_mut().for_each(Drain::begin_no_more);
-        while self.drain.as_ref().is_some_and(Drain::is_attempting) && clock::tick() < until {
-            self.poll(POLL_INTERVAL / 4, out)?;
-        }
-        self.record();
-        let rest = self.state.as_ref().map_or(0, DispatcherState::waiting);
-        if rest > 0 {
-            log::warn(&format!("{} in the outbox; the next run sends them", waits(rest)));
-        }
-        Ok(())
-    }
-}
-
-fn waits(count_of: usize) -> String {
-    let verb = if count_of == 1 { "waits" } else { "wait" };
-    format!("{} {verb}", count(count_of as u64, "notice"))
 }

@@ -22,6 +22,8 @@ use crate::time::Timestamp;
 
 /// The pause between two attempts to take the lock of a channel.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// The time that a fast channel may be behind its rate and make up for.
+const CATCH_UP: Duration = Duration::from_millis(250);
 /// The pause of a channel from which on another process may deliver.
 const RELEASED_FROM: Duration = Duration::from_secs(1);
 /// The entries that may wait where a longer backlog is summed up.
@@ -145,6 +147,20 @@ impl Drain {
             })
     }
 
+    /// Returns the time until an attempt can begin; None when nothing waits for one.
+    pub fn due_in(&self) -> Option<Duration> {
+        if self.is_closing {
+            return None;
+        }
+        let waiting = self.channels.iter().filter(|one| one.is_busy() && one.under_way.is_empty());
+        let (tick, now) = (clock::tick(), clock::now());
+        let due = |channel: &ChannelDrain| {
+            let paused = channel.not_before.map_or(Duration::ZERO, |at| at.since(now));
+            paused.max(channel.next_at.saturating_duration_since(tick))
+        };
+        waiting.map(due).min()
+    }
+
     /// Begins what can begin, and returns what has ended. Waits for an end for at most `wait`.
     pub fn tick(&mut self, wait: Duration) -> Vec<Result<DrainResult, Error>> {
         let mut results = Vec::new();
@@ -153,9 +169,11 @@ impl Drain {
                 results.push(result);
             }
         }
+        let wait = self.due_in().map_or(wait, |due| wait.min(due));
         let mut wait = if results.is_empty() { wait } else { Duration::ZERO };
         while let Ok((number, outcome)) = store::receive(&self.outcomes, wait) {
             results.push(self.end(number, outcome));
+            results.extend(self.begin(number).transpose());
             wait = Duration::ZERO;
         }
         results
@@ -193,7 +211,7 @@ impl Drain {
             several => digest(several, now),
         };
         channel.under_way = entries;
-        channel.next_at = clock::tick() + channel.interval;
+        channel.take_turn(clock::tick());
         if !channel.thread.as_ref().is_some_and(|thread| thread.begin(delivery)) {
             let entries = std::mem::take(&mut channel.under_way);
             let completion = Completion::Postponed { cause: "its thread has ended".into() };
@@ -246,6 +264,13 @@ impl ChannelDrain {
     fn is_due(&self) -> bool {
         let is_paused = self.not_before.is_some_and(|at| clock::now() < at);
         self.under_way.is_empty() && !is_paused && self.is_busy() && clock::tick() >= self.next_at
+    }
+
+    /// Counts an attempt. What was lost against the rate is made up for, but no burst is made of a
+    /// long wait, and none at all of attempts that are further apart.
+    fn take_turn(&mut self, tick: Instant) {
+        let earliest = tick.checked_sub(CATCH_UP.saturating_sub(self.interval)).unwrap_or(tick);
+        self.next_at = self.next_at.max(earliest) + self.interval;
     }
 
     /// Pauses the channel. Other processes may look after it in a long pause.
@@ -321,5 +346,47 @@ impl ChannelDrain {
             self.waiting.pop_front();
         }
         Ok(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::notification::connection::Rate;
+
+    /// Returns the attempts that begin within 10 seconds when the channel is looked at every `every`.
+    fn attempts(rate: &str, every: Duration) -> u32 {
+        let dir = std::env::temp_dir();
+        let mut drain = Drain::new(&Store::at(&dir));
+        let mut channel = Channel { name: "c".into(), ..Channel::default() };
+        channel.connection.rate = Rate::parse(rate);
+        drain.add(&channel, None);
+        let channel = &mut drain.channels[0];
+        let (begin, mut attempts) = (channel.next_at + Duration::from_secs(60), 0);
+        let mut passed = Duration::ZERO;
+        while passed < Duration::from_secs(10) {
+            if begin + passed >= channel.next_at {
+                channel.take_turn(begin + passed);
+                attempts += 1;
+            }
+            passed += every;
+        }
+        attempts
+    }
+
+    #[test]
+    fn fast_channel_makes_up_for_lost_time_and_no_channel_sends_a_burst() {
+        let rows = [
+            ("1000/s, in time", "1000/s", 1, 10_000),
+            ("1000/s, a call takes 3 ms", "1000/s", 3, 3334),
+            ("20/s, looked at every 20 ms", "20/s", 20, 200),
+            ("1/s, looked at every 300 ms", "1/s", 300, 9),
+        ];
+        for (rule, rate, every, expected) in rows {
+            let attempts = attempts(rate, Duration::from_millis(every));
+            assert!(attempts.abs_diff(expected) <= expected / 40 + 1, "{rule}: {attempts}");
+        }
+        // After a minute without work: what 250 ms allow, at once, and no more.
+        assert!(attempts("1000/s", Duration::from_millis(1)) <= 10_251);
     }
 }

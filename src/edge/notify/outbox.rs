@@ -5,6 +5,7 @@
 //! is first a draft: it belongs to an update of `notices.json` that may not come to its end, and is
 //! released after that.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -87,6 +88,14 @@ impl ChannelOutbox {
     /// Returns the names of the entries, the oldest decision first.
     pub fn names(&self) -> Result<Vec<OsString>, Error> {
         self.list(ENTRY)
+    }
+
+    /// Removes the ids of the entries and drafts from a set.
+    pub fn remove_listed(&self, ids: &mut HashSet<String>) -> Result<(), Error> {
+        for name in self.drafts()?.iter().chain(&self.names()?) {
+            id_of(name).map(|id| ids.remove(id));
+        }
+        Ok(())
     }
 
     fn list(&self, wanted: &str) -> Result<Vec<OsString>, Error> {

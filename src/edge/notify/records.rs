@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
 use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
-use crate::rules::notification::notice_key::NoticeKey;
+use crate::rules::notification::notice_key::KeyHash;
 use crate::rules::notification::notices::{Notices, QueuedDelivery};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
@@ -51,6 +51,22 @@ impl Finished {
     pub fn refused(channel: usize, entry: OutboxEntry) -> Self {
         Finished { channel, entry, handle: None, is_refused: true }
     }
+
+    /// Returns whether the end is more than one delivery less on the list.
+    pub fn changes_records(&self) -> bool {
+        self.handle.is_some() || (self.is_refused && self.entry.fallback.is_some())
+    }
+
+    /// Removes the entry from the outbox.
+    pub fn remove(&self, drain: &mut Drain) -> Result<(), Error> {
+        drain.outbox(self.channel).remove(&self.entry)?;
+        drain.forget(self.channel, &self.entry.delivery.id);
+        Ok(())
+    }
+
+    pub fn into_id(self) -> String {
+        self.entry.delivery.id
+    }
 }
 
 impl DispatcherState {
@@ -61,9 +77,31 @@ impl DispatcherState {
         Ok(DispatcherState { store, journal, slot })
     }
 
-    /// Returns the events that were judged.
-    pub fn judged(&self) -> Result<HashSet<NoticeKey>, Error> {
-        Ok(self.store.read::<Notices>(&Keys::none().with_all(Notices::NOTICE))?.keys())
+    /// Returns the events that were judged. A delivery on the list that has no file has ended in a
+    /// process that did not record it, and is struck off.
+    pub fn judged(&self, notifications: &Notifications) -> Result<HashSet<KeyHash>, Error> {
+        let delivery = Keys::none().with_all(Notices::DELIVERY);
+        let keys = delivery.clone().with_all(Notices::NOTICE);
+        let records: Notices = self.store.read(&keys)?;
+        let unlisted = |queue: &BTreeMap<String, QueuedDelivery>| {
+            let mut ids: HashSet<String> = queue.keys().cloned().collect();
+            for channel in &notifications.channels {
+                ChannelOutbox::new(&self.store, &channel.name).remove_listed(&mut ids)?;
+            }
+            let is_known = |name: &str| notifications.channels.iter().any(|one| one.name == name);
+            ids.retain(|id| queue.get(id).is_some_and(|one| is_known(&one.channel)));
+            Ok(ids)
+        };
+        let gone = unlisted(&records.queue)?;
+        if !gone.is_empty() {
+            self.store.update(&delivery, |notices: &mut Notices| {
+                // A file that is renamed meanwhile can be missing in one list, but not in both.
+                let still = unlisted(&notices.queue)?;
+                notices.queue.retain(|id, _| !(gone.contains(id) && still.contains(id)));
+                Ok(())
+            })?;
+        }
+        Ok(records.keys())
     }
 
     /// Takes up the drafts that a crash has left: those that were recorded become entries, and the
@@ -144,15 +182,17 @@ impl DispatcherState {
     }
 
     /// Records deliveries that have ended, queues those of refused ones for the fallback, and removes
-    /// the files.
+    /// the files. The files of `gone` were removed before.
     pub fn record(
         &self,
         notifications: &Notifications,
         finished: &[Finished],
+        gone: &[String],
         drain: &mut Drain,
     ) -> Result<(), Error> {
         let mut released = Vec::new();
         self.store.update(&Keys::all(), |notices: &mut Notices| {
+            gone.iter().for_each(|id| drop(notices.queue.remove(id)));
             for Finished { entry, handle, is_refused, .. } in finished {
                 let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
                 for topic in &queued.topics {
@@ -167,10 +207,7 @@ impl DispatcherState {
             }
             Ok(())
         })?;
-        for Finished { channel, entry, .. } in finished {
-            drain.outbox(*channel).remove(entry)?;
-            drain.forget(*channel, &entry.delivery.id);
-        }
+        finished.iter().try_for_each(|one| one.remove(drain))?;
         for entry in released {
             ChannelOutbox::new(&self.store, &entry.channel).release(&entry)?;
             let position = notifications.channels.iter().position(|one| one.name == entry.channel);

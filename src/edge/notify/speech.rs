@@ -132,10 +132,10 @@ mod tests {
                 Some(merged),
                 "--channel voice --sound celebration\nGood news! Our pull request in orders was merged.",
             ),
-            (None, "--channel voice --sound alarm\nError, e orders: 5 queues break raised."),
+            (None, "--channel voice --sound alarm\nError, e orders: a few queues break raised."),
             (
                 Some("no event"),
-                "--channel voice --sound alarm\nError, e orders: 5 queues break raised.",
+                "--channel voice --sound alarm\nError, e orders: a few queues break raised.",
             ),
         ];
         for (at, (event, expected)) in rows.into_iter().enumerate() {

@@ -60,7 +60,7 @@ fn sent_because(reason: SendReason) -> &'static str {
     match reason {
         SendReason::New => "a problem has begun",
         SendReason::Again => "the problem is back after its end was told",
-        SendReason::Grew => "its depth is tenfold",
+        SendReason::Grew => "it has grown",
         SendReason::Severity => "its severity has risen",
         SendReason::Tier => "an expiry tier was crossed",
         SendReason::News => "it is news",

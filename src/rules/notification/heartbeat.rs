@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, RecordKind, SetOperation};
+use crate::event::PollFinished;
 use crate::time::Timestamp;
 
 /// The shortest gap that counts as missing rounds.
@@ -74,6 +75,16 @@ impl Heartbeat {
     }
 }
 
+/// Returns whether a round is a sign of life for a service outside: it has read a queue, or has seen
+/// that there is none. What a part of a round could not read is told by its own events; a service that
+/// misses heartbeats for it would be ignored when nothing is read any more.
+pub fn is_sign_of_life(round: &PollFinished) -> bool {
+    match round.queues {
+        0 => round.unreadable == 0 && round.unlisted == 0 && round.unsurveyed == 0,
+        queues => round.unreadable < queues,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +123,35 @@ mod tests {
             let interval = Duration::from_secs(configured);
             assert_eq!(heart.check(5, interval, at(usual + allowed)), None, "{rule}");
             assert!(heart.check(5, interval, at(usual + allowed + 1)).is_some(), "{rule}");
+        }
+    }
+
+    #[test]
+    fn round_that_has_read_nothing_is_no_sign_of_life() {
+        let rows = [
+            ("all read", (250, 0, 0, 0), true),
+            ("a part unreadable", (250, 249, 0, 0), true),
+            ("a part not listed", (10, 0, 3, 2), true),
+            ("nothing readable: expired credentials", (250, 250, 0, 0), false),
+            ("a named queue besides was not found", (1, 2, 0, 0), false),
+            ("no queue exists", (0, 0, 0, 0), true),
+            ("nothing listed", (0, 0, 1, 0), false),
+            ("nothing surveyed", (0, 0, 0, 1), false),
+            ("the named queue was not found", (0, 1, 0, 0), false),
+        ];
+        for (rule, (queues, unreadable, unlisted, unsurveyed), expected) in rows {
+            let round = PollFinished {
+                round: 1,
+                queues,
+                unreadable,
+                unlisted,
+                unsurveyed,
+                raised: 0,
+                duration_ms: 9,
+                api_calls: 1,
+                usd_month: None,
+            };
+            assert_eq!(is_sign_of_life(&round), expected, "{rule}");
         }
     }
 }

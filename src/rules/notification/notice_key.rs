@@ -1,6 +1,7 @@
 //! The identity of events and of notices, by which a replay is recognised.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::event::{self, Head};
 
@@ -23,6 +24,9 @@ impl EventKey {
     }
 }
 
+/// The hash of a [`NoticeKey`].
+pub type KeyHash = [u8; 16];
+
 /// The identity of a notice: an event on a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NoticeKey {
@@ -34,6 +38,19 @@ pub struct NoticeKey {
 impl NoticeKey {
     pub fn new(channel: &str, event: &EventKey) -> Self {
         NoticeKey { channel: channel.to_owned(), event: event.clone() }
+    }
+
+    /// Returns the hash by which a set of many keys knows this one, in a tenth of the memory.
+    pub fn hash(channel: &str, event: &EventKey) -> KeyHash {
+        let mut digest = Sha256::new();
+        for part in [channel, &event.source, &event.event] {
+            // With its length, so that parts cannot run into each other.
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest.finalize()[..16]);
+        hash
     }
 
     /// Returns the key of the record: one text for all parts.

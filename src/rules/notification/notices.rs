@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::NoticeDecision;
 use super::facts::{EventFacts, NamedCause};
-use super::notice_key::{EventKey, NoticeKey};
+use super::notice_key::{EventKey, KeyHash, NoticeKey};
 use super::topic::Topic;
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::Head;
@@ -36,7 +36,7 @@ pub struct JudgedEvent {
     /// Whether the channel was told, or will be; true as well for notices that an older version sent.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub is_told: bool,
-    /// None: it was sent by an older version.
+    /// The decision; None for an event that an older version has judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<NoticeDecision>,
 }
@@ -98,9 +98,10 @@ pub struct Notices {
     /// Events up to this time count as judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Timestamp>,
-    /// The problems as channels were told of them, by [`Topic::key`].
+    /// The problems as channels were told of them, by [`Topic::key`]. Boxed, because half of a node
+    /// of the map is empty.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub topics: BTreeMap<String, Topic>,
+    pub topics: BTreeMap<String, Box<Topic>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub problems: BTreeMap<String, Problem>,
     /// The deliveries in the outbox, by their ids.
@@ -143,8 +144,9 @@ impl Notices {
     pub const DELIVERY: RecordKind = "delivery";
     pub const SEQUENCE: RecordKind = "sequence";
 
-    pub fn keys(&self) -> HashSet<NoticeKey> {
-        self.handled.iter().map(|entry| entry.key.clone()).collect()
+    /// Returns the hashes of the keys of the judged events.
+    pub fn keys(&self) -> HashSet<KeyHash> {
+        self.handled.iter().map(|entry| hash_of(&entry.key)).collect()
     }
 
     /// Returns the judgements of an event, one a channel.
@@ -180,6 +182,10 @@ impl Notices {
         drop_oldest(&mut self.topics, |topic| topic.touched);
         drop_oldest(&mut self.problems, |problem| problem.at);
     }
+}
+
+fn hash_of(key: &NoticeKey) -> KeyHash {
+    NoticeKey::hash(&key.channel, &key.event)
 }
 
 fn drop_oldest<V>(map: &mut BTreeMap<String, V>, at: impl Fn(&V) -> Timestamp) {
@@ -220,7 +226,7 @@ mod tests {
         notices.remember(vec![judged(3, at(17))], at(18));
         assert_eq!(notices.keys().len(), 3, "eight days to the minute");
         notices.remember(Vec::new(), at(19));
-        assert_eq!(notices.keys(), HashSet::from([judged(3, at(17)).key]));
+        assert_eq!(notices.keys(), HashSet::from([hash_of(&judged(3, at(17)).key)]));
     }
 
     #[test]
@@ -229,7 +235,7 @@ mod tests {
         let all = (0..KEPT_MAX + 5).map(|n| judged(n, at(1).plus(Duration::from_secs(n as u64))));
         assert_eq!(notices.remember(all.collect(), at(1)), 5);
         assert_eq!(notices.floor, Some(at(1).plus(Duration::from_secs(4))));
-        assert!(!notices.keys().contains(&judged(4, at(1)).key));
+        assert!(!notices.keys().contains(&hash_of(&judged(4, at(1)).key)));
         notices.remember(Vec::new(), at(10));
         assert_eq!(notices.floor, None, "what is forgotten by age needs no floor");
     }
@@ -239,7 +245,7 @@ mod tests {
         let mut notices = Notices::default();
         for n in 0..TOPICS_MAX + 2 {
             let touched = at(1).plus(Duration::from_secs(n as u64));
-            notices.topics.insert(format!("{n}"), Topic { touched, ..Topic::default() });
+            notices.topics.insert(format!("{n}"), Topic { touched, ..Topic::default() }.into());
         }
         notices.forget_old(at(2));
         assert_eq!(notices.topics.len(), TOPICS_MAX);
@@ -269,7 +275,7 @@ mod tests {
         let json = r#"{"version":1,"handled":[{"channel":"console","source":"dlq-poll","event":"7","at":"1970-01-01T00:00:00.000Z"}]}"#;
         let read: Versioned<Notices> = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), json);
-        assert_eq!(read.body.keys(), HashSet::from([judged(7, at(0)).key]));
+        assert_eq!(read.body.keys(), HashSet::from([hash_of(&judged(7, at(0)).key)]));
     }
 
     #[test]

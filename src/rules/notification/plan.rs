@@ -12,7 +12,7 @@ use super::decision::NoticeDecision;
 use super::facts::EventFacts;
 use super::group::{DueNotice, merge};
 use super::judge::{Due, Restraints, Routing, judge_due, judge_event};
-use super::notice_key::NoticeKey;
+use super::notice_key::{KeyHash, NoticeKey};
 use super::notices::{JudgedEvent, Notices, Problem, QueuedDelivery};
 use super::policy::{Channel, GroupBy, Notifications};
 use super::route::RoutedChannel;
@@ -131,7 +131,7 @@ fn judge_arrived(
     judged: &mut Vec<JudgedEvent>,
 ) -> BTreeMap<String, Pending> {
     let channels = &input.notifications.channels;
-    let mut known: HashSet<NoticeKey> = notices.keys();
+    let mut known: HashSet<KeyHash> = notices.keys();
     let (mut updated, mut moment) = (BTreeMap::new(), Timestamp::default());
     for ArrivedEvent { facts, line, channels: routed } in arrived {
         // Each event is judged at its own time, so that a replay judges like a live stream.
@@ -144,10 +144,9 @@ fn judge_arrived(
             if !is_to_be_judged(notices, &known, channel, facts, route.is_some(), &key) {
                 continue;
             }
-            let topic = notices.topics.entry(key.clone()).or_insert_with(|| Topic {
-                channel: channel.name.clone(),
-                problem: facts.topic.clone(),
-                ..Topic::default()
+            let topic = notices.topics.entry(key.clone()).or_insert_with(|| {
+                let (channel, problem) = (channel.name.clone(), facts.topic.clone());
+                Box::new(Topic { channel, problem, ..Topic::default() })
             });
             topic.route = route.map_or(topic.route, |route| route.route);
             let routing = Routing {
@@ -174,7 +173,7 @@ fn judge_arrived(
             }
             if route.is_some() {
                 let key = NoticeKey::new(&channel.name, &facts.key);
-                known.insert(key.clone());
+                known.insert(NoticeKey::hash(&channel.name, &facts.key));
                 let is_told = matches!(decision, NoticeDecision::Send(..));
                 let decision = Some(decision);
                 judged.push(JudgedEvent { key, at: facts.at, is_told, decision });
@@ -188,7 +187,7 @@ fn judge_arrived(
 /// topic that is older.
 fn is_to_be_judged(
     notices: &Notices,
-    known: &HashSet<NoticeKey>,
+    known: &HashSet<KeyHash>,
     channel: &Channel,
     facts: &EventFacts,
     is_routed: bool,
@@ -199,7 +198,7 @@ fn is_to_be_judged(
             && notices.topics.get(topic).is_some_and(|topic| topic.touched < facts.at);
     }
     let is_below = notices.floor.is_some_and(|floor| facts.at <= floor);
-    !is_below && !known.contains(&NoticeKey::new(&channel.name, &facts.key))
+    !is_below && !known.contains(&NoticeKey::hash(&channel.name, &facts.key))
 }
 
 /// Returns the delivery that updates the notice of a topic.

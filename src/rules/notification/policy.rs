@@ -23,6 +23,8 @@ pub struct Notifications {
     pub quiet_hours: Option<QuietHours>,
     /// The number of missing rounds after which a notice is sent. 0: none is sent.
     pub heartbeat_rounds: u32,
+    /// URL of a dead man's switch, which is asked for after each round.
+    pub heartbeat_url: Option<Secret>,
 }
 
 impl Default for Notifications {
@@ -33,6 +35,7 @@ impl Default for Notifications {
             routes: Vec::new(),
             quiet_hours: None,
             heartbeat_rounds: 5,
+            heartbeat_url: None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Routing: the channels of an event, by its type, queue, severity, account and pull request.
 //!
 //! Promises: equal events have equal channels; an event about notices has none, so that a notice
-//! never causes another. A table by type and severity holds the events that no channel accepts,
-//! because these are nearly all lines of a stream. A channel gets what any of the routes that name it
+//! never causes another. A table by type and severity holds the routes that are left to be asked, which
+//! are none for nearly all lines of a stream. A channel gets what any of the routes that name it
 //! lets through; the first of these decides how the notice is restrained. Pure.
 
 use std::cell::OnceCell;
@@ -10,13 +10,24 @@ use std::cell::OnceCell;
 use super::policy::{Channel, Notifications, Route};
 use crate::event::{self, Head, PullRequest, Severity, Type};
 
-/// The channels and routes of a configuration, with the table of what no channel accepts.
+/// The channels and routes of a configuration, with the table of those that an event can concern.
 #[derive(Debug)]
 pub struct Router {
     channels: Vec<Channel>,
     routes: Vec<Route>,
-    /// Whether no channel accepts a type and severity, whatever the queue.
-    silent: [[bool; Severity::ALL.len()]; Type::ALL.len()],
+    /// The channels and routes for an event of any type.
+    all: Candidates,
+    /// The channels and routes that accept a type and severity for some queue.
+    table: Vec<[Candidates; Severity::ALL.len()]>,
+}
+
+/// Channels and routes that are asked about an event, by their indexes.
+#[derive(Debug, Clone, Default)]
+struct Candidates {
+    /// Routes without channels.
+    muting: Vec<usize>,
+    /// Channels, each with the routes that name it; with None, its defaults decide.
+    channels: Vec<(usize, Option<Vec<usize>>)>,
 }
 
 /// A channel that gets an event.
@@ -73,56 +84,81 @@ struct RoutedEvent<'a> {
 impl Router {
     /// Compiles the routes and their table.
     pub fn new(notifications: &Notifications) -> Self {
-        let mut router = Router {
-            channels: notifications.channels.clone(),
-            routes: notifications.routes.clone(),
-            silent: [[false; Severity::ALL.len()]; Type::ALL.len()],
+        let (channels, routes) = (notifications.channels.clone(), notifications.routes.clone());
+        let naming = |channel: &Channel| {
+            let names = |at: &usize| routes[*at].channels.contains(&channel.name);
+            let named: Vec<usize> = (0..routes.len()).filter(names).collect();
+            (!named.is_empty()).then_some(named)
         };
-        for &known in Type::ALL {
-            for severity in Severity::ALL {
-                let (kind, queue) = (known.as_str(), QueueScope::Any);
-                let event = RoutedEvent { known: Some(known), kind, severity, queue };
-                router.silent[known as usize][severity as usize] = router.decide(event).is_empty();
-            }
-        }
+        let all = Candidates {
+            muting: (0..routes.len()).filter(|at| routes[*at].channels.is_empty()).collect(),
+            channels: channels.iter().map(naming).enumerate().collect(),
+        };
+        let mut router = Router { channels, routes, all, table: Vec::new() };
+        let row = |known: &Type| Severity::ALL.map(|severity| router.candidates(*known, severity));
+        router.table = Type::ALL.iter().map(row).collect();
         router
     }
 
     /// Returns the channels of an event.
     pub fn route(&self, head: &Head, line: &[u8]) -> Vec<RoutedChannel> {
         let (known, severity) = (head.known, head.severity());
-        if known.is_some_and(|known| self.silent[known as usize][severity as usize]) {
+        let candidates = match known {
+            Some(known) => &self.table[known as usize][severity as usize],
+            None => &self.all,
+        };
+        if candidates.channels.is_empty() {
             return Vec::new();
         }
         let payload = LinePayload::new(line);
         let queue = QueueScope::This(head.subject.as_deref(), &payload);
-        self.decide(RoutedEvent { known, kind: &head.kind, severity, queue })
+        self.decide(RoutedEvent { known, kind: &head.kind, severity, queue }, candidates)
     }
 
-    fn decide(&self, event: RoutedEvent) -> Vec<RoutedChannel> {
+    /// Returns the channels and routes that can accept a type and severity, whatever the queue.
+    fn candidates(&self, known: Type, severity: Severity) -> Candidates {
+        let (kind, queue) = (known.as_str(), QueueScope::Any);
+        let event = RoutedEvent { known: Some(known), kind, severity, queue };
+        let accepting = self.decide(event, &self.all);
+        let matching = |routes: &[usize]| {
+            let routes = routes.iter().copied();
+            routes.filter(|at| event.matches_route(&self.routes[*at])).collect::<Vec<usize>>()
+        };
+        let channels = accepting.iter().map(|one| {
+            let (at, named) = &self.all.channels[one.channel];
+            (*at, named.as_deref().map(matching))
+        });
+        Candidates { muting: matching(&self.all.muting), channels: channels.collect() }
+    }
+
+    fn decide(&self, event: RoutedEvent, asked: &Candidates) -> Vec<RoutedChannel> {
         if Type::NoticeSent.is_of_family(event.kind)
-            || self.routes.iter().any(|route| event.is_muted_by(route))
+            || asked.muting.iter().any(|at| event.is_muted_by(&self.routes[*at]))
         {
             return Vec::new();
         }
-        let channels = self.channels.iter().enumerate();
-        channels.filter_map(|(at, channel)| self.accept(at, channel, event)).collect()
+        let accept =
+            |(at, routes): &(usize, Option<Vec<usize>>)| self.accept(*at, routes.as_deref(), event);
+        asked.channels.iter().filter_map(accept).collect()
     }
 
     /// Returns how a channel gets an event.
-    fn accept(&self, at: usize, channel: &Channel, event: RoutedEvent) -> Option<RoutedChannel> {
-        let minimum = channel.min_severity;
+    fn accept(
+        &self,
+        at: usize,
+        routes: Option<&[usize]>,
+        event: RoutedEvent,
+    ) -> Option<RoutedChannel> {
+        let minimum = self.channels[at].min_severity;
         if minimum.is_some_and(|minimum| event.severity < minimum) {
             return None;
         }
-        let names_channel = |route: &Route| route.channels.contains(&channel.name);
-        let routes = self.routes.iter().enumerate();
-        let mut routes = routes.filter(|(_, route)| names_channel(route)).peekable();
-        if routes.peek().is_none() {
+        let Some(routes) = routes else {
             // Without a route the threshold of the channel decides, or the default.
             let accepts = minimum.is_some() || event.is_notable();
             return accepts.then_some(RoutedChannel { channel: at, route: None, is_named: false });
-        }
+        };
+        let routes = routes.iter().map(|at| (*at, &self.routes[*at]));
         let mut through = routes.filter(|(_, route)| {
             let chosen = route.types.is_some() || route.severity.is_some() || minimum.is_some();
             let debug = [route.severity, minimum].contains(&Some(Severity::Debug));
@@ -384,14 +420,26 @@ mod tests {
 
     #[test]
     fn channel_table_agrees_with_the_rules() {
-        let router = two(None, None, vec![route("queue.*", "*", None, &["desktop"])]);
         let payload = LinePayload::new(b"{}");
-        for &known in Type::ALL {
-            for severity in Severity::ALL {
-                let (kind, queue) = (known.as_str(), QueueScope::This(Some("q"), &payload));
-                let event = RoutedEvent { known: Some(known), kind, severity, queue };
-                let expected = indexes(router.decide(event));
-                assert_eq!(channels(&router, kind, severity.as_str(), "q"), expected);
+        let error = Some(Severity::Error);
+        let routes = [
+            route("queue.*", "*", None, &["desktop"]),
+            route("queue.cleared", "quiet-*", None, &[]),
+            route("*.finished", "", None, &[]),
+            route("", "q*", error, &["console", "desktop"]),
+            route("investigation.*", "", None, &["desktop"]),
+        ];
+        for count in 0..=routes.len() {
+            let router = two(None, None, routes[..count].to_vec());
+            let all = Type::ALL.iter().flat_map(|known| Severity::ALL.map(|least| (*known, least)));
+            for ((known, severity), queue) in
+                all.flat_map(|one| ["q", "quiet-q", "r"].map(|q| (one, q)))
+            {
+                let kind = known.as_str();
+                let scope = QueueScope::This(Some(queue), &payload);
+                let event = RoutedEvent { known: Some(known), kind, severity, queue: scope };
+                let expected = indexes(router.decide(event, &router.all));
+                assert_eq!(channels(&router, kind, severity.as_str(), queue), expected, "{kind}");
             }
         }
     }

@@ -4,7 +4,7 @@
 //! events, because numbers have few sizes and ids are left out. Pure.
 
 use super::sound::Sound;
-use super::spoken_text::{capitalized, name, quantity, sentence};
+use super::spoken_text::{capitalized, in_sizes, name, quantity, sentence};
 use crate::event::{AnyPayload, Head, PullRequest, PullRequestNews, Severity};
 use crate::text::shorten;
 use crate::time::parse_span;
@@ -52,8 +52,11 @@ pub fn of_words(severity: Severity, subject: &str, what: &str) -> Spoken {
         Severity::Warn => ("Warning", Sound::Alarm),
         Severity::Error | Severity::Fatal => ("Error", Sound::Alarm),
     };
-    let what = what.replace(['.', '_'], " ");
-    Spoken::new(&format!("{degree}, {}: {what}.", name(subject)), sound)
+    let what = in_sizes(&what.replace(['.', '_'], " "));
+    // The name of a queue has no blank; a number of queues has one.
+    let is_count = subject.starts_with(|c: char| c.is_ascii_digit()) && subject.contains(' ');
+    let subject = if is_count { in_sizes(subject) } else { name(subject) };
+    Spoken::new(&format!("{degree}, {subject}: {what}."), sound)
 }
 
 fn of_payload(data: AnyPayload, queue: &str) -> Option<(String, Sound)> {

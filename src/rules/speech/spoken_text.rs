@@ -6,6 +6,7 @@
 //! that no program reads it as an option; it has at most [`SENTENCE_MAX`] characters. Pure.
 
 use crate::text::hidden;
+use crate::time::{Timestamp, parse_span};
 
 /// The longest sentence, in characters: about 20 seconds.
 pub const SENTENCE_MAX: usize = 300;
@@ -168,6 +169,38 @@ pub fn quantity(number: Option<u64>, one: &str, many: &str) -> String {
     format!("{size} {many}")
 }
 
+/// Returns a text with its numbers and times in few sizes, and without ids: `12 queues, first lost within
+/// 5h` is 'more than ten queues, first lost within hours'.
+pub fn in_sizes(text: &str) -> String {
+    let word = |word: &str| {
+        let plain = word.trim_end_matches([',', '.', ':', ';', '?', '!']);
+        let mark = &word[plain.len()..];
+        let number = plain.replace(',', "");
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number {
+            // A number that is too large to be read is larger than any size.
+            let size = quantity(Some(number.parse().unwrap_or(u64::MAX)), "", "");
+            return Some(format!("{}{mark}", size.trim_end()));
+        }
+        if Timestamp::parse(plain).is_some() {
+            return Some(format!("earlier{mark}"));
+        }
+        let is_span = plain.starts_with(|c: char| c.is_ascii_digit());
+        if let Some(span) = parse_span(plain).filter(|_| is_span) {
+            let unit = match span.as_secs() {
+                0..60 => "seconds",
+                60..3600 => "minutes",
+                3600..86_400 => "hours",
+                _ => "days",
+            };
+            return Some(format!("{unit}{mark}"));
+        }
+        (!is_id(plain)).then(|| word.to_owned())
+    };
+    let words: Vec<String> = text.split_whitespace().filter_map(word).collect();
+    words.join(" ")
+}
+
 /// Returns the text with a capital at its beginning.
 pub fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
@@ -272,6 +305,30 @@ mod tests {
         }
         let long = sentence(&"word, ".repeat(100));
         assert!(long.ends_with("word.") && long.chars().count() <= SENTENCE_MAX, "{long}");
+    }
+
+    #[test]
+    fn numbers_and_times_of_a_text_have_few_sizes() {
+        let rows = [
+            ("12 queues", "more than ten queues"),
+            ("1 queue", "one queue"),
+            (
+                "1,234 messages, first lost within 5h, one cause: timeout",
+                "more than a thousand messages, first lost within hours, one cause: timeout",
+            ),
+            ("still open after 45m: 3 messages", "still open after minutes: a few messages"),
+            ("safe for 9d", "safe for days"),
+            ("timeout of 30s", "timeout of seconds"),
+            ("order 184467440737095516161", "order more than ten thousand"),
+            ("request 1f2e3d4c-77 of account x123456 failed", "request of account failed"),
+            ("waiting since 2026-11-29T10:00:00.000Z", "waiting since earlier"),
+            ("sha256 in v2", "sha256 in v2"),
+            ("  two\nlines ", "two lines"),
+            ("", ""),
+        ];
+        for (given, expected) in rows {
+            assert_eq!(in_sizes(given), expected, "{given}");
+        }
     }
 
     #[test]

@@ -115,6 +115,41 @@ mod tests {
         );
     }
 
+    /// Requests that the Python SDK of ElevenLabs, version 2.78.0, has sent to a server on loopback. Its
+    /// headers are those of `edge/speech/elevenlabs.rs`, some about itself, and `accept-encoding`.
+    #[test]
+    fn request_is_that_of_the_official_sdk() {
+        let plain = voice();
+        let all = VoiceSettings {
+            stability: Some(0.5),
+            similarity_boost: Some(0.75),
+            style: Some(0.0),
+            speed: Some(1.1),
+        };
+        let full =
+            Voice { settings: all, language: Some("en".into()), seed: Some(7), ..plain.clone() };
+        let rows = [
+            (
+                &plain,
+                "Hello, world",
+                "/v1/text-to-speech/21m00Tcm4TlvDq8ikWAM?output_format=mp3_44100_128",
+                r#"{"text":"Hello, world","model_id":"eleven_flash_v2_5"}"#,
+            ),
+            (
+                &full,
+                "\"Grüße\" 5 < 6 & ☂",
+                "/v1/text-to-speech/21m00Tcm4TlvDq8ikWAM?output_format=mp3_44100_128",
+                r#"{"text":"\"Grüße\" 5 < 6 & ☂","model_id":"eleven_flash_v2_5","language_code":"en","voice_settings":{"stability":0.5,"similarity_boost":0.75,"style":0.0,"speed":1.1},"seed":7}"#,
+            ),
+        ];
+        for (voice, text, target, body) in rows {
+            assert_eq!(voice.url(), format!("{}{target}", voice.base_url));
+            let ours: Value = serde_json::from_str(&voice.body(text)).unwrap();
+            assert_eq!(ours, serde_json::from_str::<Value>(body).unwrap());
+        }
+        assert_eq!(plain.subscription_url(), format!("{}/v1/user/subscription", plain.base_url));
+    }
+
     #[test]
     fn cache_key_differs_by_all_that_shapes_the_sound() {
         let plain = voice();

@@ -31,6 +31,8 @@ fn audio_is_asked_for_once_and_cached_privately() {
     let request = &requests[0];
     assert_eq!(request.target, "/v1/text-to-speech/v1?output_format=mp3_44100_128");
     assert_eq!((request.method.as_str(), request.header("xi-api-key")), ("POST", Some("good")));
+    let kinds = (request.header("content-type"), request.header("accept"));
+    assert_eq!(kinds, (Some("application/json"), Some("*/*")), "as the official SDK sends them");
     let body = serde_json::json!({"text": "Hello, world", "model_id": "eleven_flash_v2_5",
         "voice_settings": {"speed": 1.1}, "seed": 7});
     assert_eq!(request.json(), body);

@@ -1,22 +1,22 @@
-//! The dispatcher as a filter: when events are planned, and when attempts and heartbeats are looked
-//! at.
+//! The dispatcher as a filter: when events are planned, and when attempts and heartbeats are looked at.
 
 use std::time::Duration;
 
-use super::{BATCH, BATCH_TIME, Dispatcher, POLL_INTERVAL};
+use super::{BATCH, BATCH_TIME, Dispatcher};
 use crate::clock;
-use crate::edge::notify::drain::Drain;
 use crate::edge::notify::lines::pulse_line;
+use crate::edge::notify::outbound_heartbeat::OutboundHeartbeat;
 use crate::error::Error;
-use crate::event::{self, Head, Line, Type};
-use crate::rules::notification::heartbeat::Pulse;
+use crate::event::{self, Head, Line, PollFinished, Type};
+use crate::log;
+use crate::rules::notification::heartbeat::{Pulse, is_sign_of_life};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
 /// The silence of the stream after which events are planned.
 const ROUND_GAP: Duration = Duration::from_millis(100);
-/// The interval at which pauses and heartbeats are looked at.
-const IDLE_INTERVAL: Duration = Duration::from_millis(500);
+/// The interval at which heartbeats are looked at.
+const PULSE_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Dispatcher {
     /// Records the end of a round.
@@ -43,6 +43,20 @@ impl Dispatcher {
         }
     }
 
+    /// Tells the service outside of a round that has read queues.
+    fn send_heartbeat(&mut self, line: &[u8]) {
+        self.take_heartbeat_failure(Duration::ZERO);
+        let Some(heartbeat) = &mut self.heartbeat else { return };
+        if event::read::<PollFinished>(line).is_some_and(|round| is_sign_of_life(&round.data)) {
+            heartbeat.beat();
+        }
+    }
+
+    fn take_heartbeat_failure(&mut self, wait: Duration) {
+        let failure = self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.failure(wait));
+        failure.iter().for_each(|failure| self.warn_once(failure));
+    }
+
     /// Journals, prints and takes the event of a change of the heartbeat.
     fn take_pulse(&mut self, pulse: Pulse, out: &mut Output) -> Result<(), Error> {
         let line = pulse_line(pulse, clock::now());
@@ -67,14 +81,17 @@ impl StreamFilter for Dispatcher {
             self.newest = self.newest.max(head.time());
         }
         let is_round = head.known == Some(Type::PollFinished);
+        let live = is_round && self.clock.is_live(head.time(), clock::now());
         if is_round {
             self.muted = !self.switches.now().notify;
+        }
+        if live {
+            self.send_heartbeat(line);
         }
         if self.muted {
             return Ok(());
         }
         self.take(head, line);
-        let live = is_round && self.clock.is_live(head.time(), clock::now());
         if let Some(at) = head.time().filter(|_| live) {
             self.beat(at, out)?;
         }
@@ -85,23 +102,20 @@ impl StreamFilter for Dispatcher {
         if live || (is_round && has_routed()) || is_full {
             return self.flush(false, out);
         }
-        if self.is_busy() && self.polled_at.elapsed() >= POLL_INTERVAL {
+        if self.is_poll_due() {
             return self.poll(Duration::ZERO, out);
         }
         Ok(())
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
-        if self.drain.as_ref().is_some_and(Drain::is_attempting) || !self.finished.is_empty() {
-            return Some(POLL_INTERVAL);
-        }
-        if !self.arrived.is_empty() {
-            return Some(ROUND_GAP);
-        }
-        (self.is_busy() || self.has_pulse).then_some(IDLE_INTERVAL)
+        let gap = (!self.arrived.is_empty()).then_some(ROUND_GAP);
+        let pulse = self.has_pulse.then_some(PULSE_INTERVAL);
+        [gap, pulse, self.next_look()].into_iter().flatten().min()
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
+        self.take_heartbeat_failure(Duration::ZERO);
         if !self.arrived.is_empty() {
             return self.flush(false, out);
         }
@@ -109,16 +123,18 @@ impl StreamFilter for Dispatcher {
             let checked = self.check_heartbeat(out).map(drop);
             self.report_error(checked);
         }
-        self.poll(Duration::ZERO, out)?;
-        self.record();
-        Ok(())
+        self.poll(Duration::ZERO, out)
     }
 
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
         if !self.muted {
             self.flush(true, out)?;
         }
-        self.drain(out).map(|()| self.failed)
+        self.drain(out)?;
+        self.take_heartbeat_failure(self.drain_for);
+        let summary = self.heartbeat.as_ref().and_then(OutboundHeartbeat::summary);
+        summary.iter().for_each(|summary| log::warn(summary));
+        Ok(self.failed)
     }
 
     /// Plans, delivers and records what has come. The error that ended the stream is the one that is

@@ -188,7 +188,20 @@ fn unknown_events_and_summaries_are_said_in_general_words() {
     let spoken = said(line.as_bytes());
     assert_eq!((&*spoken.text, spoken.sound), ("Error, orders: deploy has failed.", Sound::Alarm));
     let spoken = of_words(Severity::Warn, "dlq-tools", "and 50 more");
-    assert_eq!((&*spoken.text, spoken.sound), ("Warning, tools: and 50 more.", Sound::Alarm));
+    let expected = ("Warning, tools: and more than ten more.", Sound::Alarm);
+    assert_eq!((&*spoken.text, spoken.sound), expected);
+}
+
+#[test]
+fn merged_notices_of_about_the_same_size_are_one_sentence() {
+    let merged = |queues: &str, what: &str| of_words(Severity::Error, queues, what).text;
+    let first = merged("12 queues", "1,234 messages, first lost within 5h, one cause: timeout");
+    let expected = "Error, more than ten queues: more than a thousand messages, first lost within \
+                    hours, one cause: timeout.";
+    assert_eq!(first, expected);
+    let second = merged("17 queues", "2,001 messages, first lost within 3h, one cause: timeout");
+    assert_eq!(first, second);
+    assert_eq!(merged("2-orders-dlq", "3 messages"), "Error, 2 orders: a few messages.");
 }
 
 /// A queue and a title as an attacker writes them, and the same without a word.
