@@ -6,4 +6,5 @@ mod commands;
 mod desktop;
 mod filter;
 mod judges;
+mod kills;
 mod outbox;

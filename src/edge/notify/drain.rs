@@ -20,7 +20,7 @@ use crate::rules::notification::policy::Channel;
 use crate::store::{self, Lock, Store};
 use crate::time::Timestamp;
 
-/// The pause between two attempts to take the lock of a channel.
+/// The pause between two looks at a channel that another process serves, or whose files cannot be read.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// The pause of a channel from which on another process may deliver.
 const RELEASED_FROM: Duration = Duration::from_secs(1);
@@ -136,6 +136,15 @@ impl Drain {
         self.channels.iter().any(|channel| !channel.under_way.is_empty())
     }
 
+    /// Returns the time until an attempt can begin; None when nothing waits for one.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.channels
+            .iter()
+            .filter(|one| one.under_way.is_empty())
+            .filter_map(ChannelDrain::due_in)
+            .min()
+    }
+
     /// Returns whether nothing can be delivered before `until`.
     pub fn is_pausing_until(&self, until: Timestamp) -> bool {
         let mut busy = self.channels.iter().filter(|channel| channel.is_busy()).peekable();
@@ -156,6 +165,7 @@ impl Drain {
         let mut wait = if results.is_empty() { wait } else { Duration::ZERO };
         while let Ok((number, outcome)) = store::receive(&self.outcomes, wait) {
             results.push(self.end(number, outcome));
+            results.extend(self.begin(number).transpose());
             wait = Duration::ZERO;
         }
         results
@@ -167,7 +177,8 @@ impl Drain {
         if self.is_closing || channel.thread.is_none() || !channel.is_due() {
             return Ok(None);
         }
-        let Some(entry) = channel.next_entry()? else { return Ok(None) };
+        let entry = channel.next_entry().inspect_err(|_| channel.look_later())?;
+        let Some(entry) = entry else { return Ok(None) };
         let now = clock::now();
         if let Some(at) = entry.not_before.filter(|at| *at > now) {
             channel.pause_until(at, now);
@@ -244,8 +255,18 @@ impl ChannelDrain {
     }
 
     fn is_due(&self) -> bool {
-        let is_paused = self.not_before.is_some_and(|at| clock::now() < at);
-        self.under_way.is_empty() && !is_paused && self.is_busy() && clock::tick() >= self.next_at
+        self.under_way.is_empty() && self.due_in() == Some(Duration::ZERO)
+    }
+
+    /// Returns the time until the pauses of a busy channel are over.
+    fn due_in(&self) -> Option<Duration> {
+        let paused = self.not_before.map_or(Duration::ZERO, |at| at.since(clock::now()));
+        let spaced = self.next_at.saturating_duration_since(clock::tick());
+        self.is_busy().then(|| paused.max(spaced))
+    }
+
+    fn look_later(&mut self) {
+        self.next_at = clock::tick() + LOCK_PAUSE;
     }
 
     /// Pauses the channel. Other processes may look after it in a long pause.
@@ -277,7 +298,7 @@ impl ChannelDrain {
             self.is_stale = true;
         }
         if self.lock.is_none() {
-            self.next_at = clock::tick() + LOCK_PAUSE;
+            self.look_later();
             return Ok(None);
         }
         if self.waiting.is_empty() || self.is_stale {

@@ -15,7 +15,7 @@ use crate::wire::{Output, StreamFilter};
 
 /// The silence of the stream after which events are planned.
 const ROUND_GAP: Duration = Duration::from_millis(100);
-/// The interval at which pauses and heartbeats are looked at.
+/// The interval at which heartbeats are looked at, and the outbox for what other processes left.
 const IDLE_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Dispatcher {
@@ -98,7 +98,9 @@ impl StreamFilter for Dispatcher {
         if !self.arrived.is_empty() {
             return Some(ROUND_GAP);
         }
-        (self.is_busy() || self.has_pulse).then_some(IDLE_INTERVAL)
+        let due = self.drain.as_ref().and_then(Drain::next_due);
+        let due = due.map(|due| due.clamp(POLL_INTERVAL, IDLE_INTERVAL));
+        due.or_else(|| (self.is_busy() || self.has_pulse).then_some(IDLE_INTERVAL))
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
