@@ -8,3 +8,4 @@ mod filter;
 mod judges;
 mod kills;
 mod outbox;
+mod restarts;

@@ -93,6 +93,7 @@ impl Dispatcher {
         drain_for: Duration,
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
+        let router = Router::new(&notifications);
         let (mut state, mut drain, mut known) = (None, None, HashSet::new());
         let mut unprinted = Vec::new();
         if !dry_run {
@@ -102,13 +103,15 @@ impl Dispatcher {
             for channel in &notifications.channels {
                 all.add(channel, attempt::open(channel, &settings.origin, env, &http));
             }
+            opened.adopt(&notifications, &router)?;
+            opened.remove_recorded(&notifications)?;
             unprinted = opened.recover(&notifications)?;
             known = opened.judged()?;
             (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
         Ok(Dispatcher {
-            router: Router::new(&notifications),
+            router,
             notifications,
             state,
             memory: Notices::default(),
