@@ -21,6 +21,7 @@ pub mod payload;
 pub mod plan;
 pub mod policy;
 pub mod quiet;
+pub mod reload;
 pub mod repeat;
 pub mod route;
 pub mod scope;

@@ -8,4 +8,6 @@ mod desktop;
 mod filter;
 mod heartbeat;
 mod judges;
+mod kills;
 mod outbox;
+mod restarts;

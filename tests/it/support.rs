@@ -7,6 +7,7 @@ pub mod aws_logs;
 pub mod claude_api;
 pub mod claude_cli;
 pub mod claude_stub;
+pub mod dice;
 pub mod elevenlabs;
 #[cfg(feature = "aws")]
 pub mod encoding;

@@ -90,6 +90,7 @@ impl Dispatcher {
         drain_for: Duration,
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
+        let router = Router::new(&notifications);
         let (mut state, mut drain, mut known) = (None, None, HashSet::new());
         let (mut unprinted, mut heartbeat) = (Vec::new(), None);
         if !dry_run {
@@ -101,13 +102,15 @@ impl Dispatcher {
             }
             let url = notifications.heartbeat_url.as_ref();
             heartbeat = url.map(|url| OutboundHeartbeat::start(url, env, &http));
+            opened.adopt(&notifications, &router)?;
+            opened.remove_recorded(&notifications)?;
             unprinted = opened.recover(&notifications)?;
             known = opened.judged(&notifications)?;
             (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
         Ok(Dispatcher {
-            router: Router::new(&notifications),
+            router,
             notifications,
             state,
             memory: Notices::default(),

@@ -20,7 +20,7 @@ use crate::rules::notification::policy::Channel;
 use crate::store::{self, Lock, Store};
 use crate::time::Timestamp;
 
-/// The pause between two attempts to take the lock of a channel.
+/// The pause between two looks at a channel that another process serves, or whose files cannot be read.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// The time that a fast channel may be behind its rate and make up for.
 const CATCH_UP: Duration = Duration::from_millis(250);
@@ -152,13 +152,8 @@ impl Drain {
         if self.is_closing {
             return None;
         }
-        let waiting = self.channels.iter().filter(|one| one.is_busy() && one.under_way.is_empty());
-        let (tick, now) = (clock::tick(), clock::now());
-        let due = |channel: &ChannelDrain| {
-            let paused = channel.not_before.map_or(Duration::ZERO, |at| at.since(now));
-            paused.max(channel.next_at.saturating_duration_since(tick))
-        };
-        waiting.map(due).min()
+        let waiting = self.channels.iter().filter(|one| one.under_way.is_empty());
+        waiting.filter_map(ChannelDrain::due_in).min()
     }
 
     /// Begins what can begin, and returns what has ended. Waits for an end for at most `wait`.
@@ -185,7 +180,8 @@ impl Drain {
         if self.is_closing || channel.thread.is_none() || !channel.is_due() {
             return Ok(None);
         }
-        let Some(entry) = channel.next_entry()? else { return Ok(None) };
+        let entry = channel.next_entry().inspect_err(|_| channel.look_later())?;
+        let Some(entry) = entry else { return Ok(None) };
         let now = clock::now();
         if let Some(at) = entry.not_before.filter(|at| *at > now) {
             channel.pause_until(at, now);
@@ -262,8 +258,18 @@ impl ChannelDrain {
     }
 
     fn is_due(&self) -> bool {
-        let is_paused = self.not_before.is_some_and(|at| clock::now() < at);
-        self.under_way.is_empty() && !is_paused && self.is_busy() && clock::tick() >= self.next_at
+        self.under_way.is_empty() && self.due_in() == Some(Duration::ZERO)
+    }
+
+    /// Returns the time until the pauses of a busy channel are over.
+    fn due_in(&self) -> Option<Duration> {
+        let paused = self.not_before.map_or(Duration::ZERO, |at| at.since(clock::now()));
+        let spaced = self.next_at.saturating_duration_since(clock::tick());
+        self.is_busy().then(|| paused.max(spaced))
+    }
+
+    fn look_later(&mut self) {
+        self.next_at = clock::tick() + LOCK_PAUSE;
     }
 
     /// Counts an attempt. What was lost against the rate is made up for, but no burst is made of a
@@ -302,7 +308,7 @@ impl ChannelDrain {
             self.is_stale = true;
         }
         if self.lock.is_none() {
-            self.next_at = clock::tick() + LOCK_PAUSE;
+            self.look_later();
             return Ok(None);
         }
         if self.waiting.is_empty() || self.is_stale {

@@ -79,7 +79,7 @@ impl ChannelOutbox {
         let draft = self.folder.join(name);
         let settled = match is_recorded {
             true => std::fs::rename(&draft, draft.with_extension(ENTRY)),
-            false => store::remove(&draft),
+            false => return self.remove_file(name),
         };
         let settled = if_found(settled).map(|_| ());
         settled.map_err(|error| Error::file("settle the draft", &draft, &error))
@@ -135,6 +135,11 @@ impl ChannelOutbox {
         Ok(())
     }
 
+    pub fn remove_file(&self, name: &OsStr) -> Result<(), Error> {
+        let path = self.folder.join(name);
+        store::remove(&path).map_err(|error| Error::file("remove", &path, &error))
+    }
+
     /// Takes the right to deliver to the channel, unless another process has it.
     pub fn lock(&self) -> Result<Option<Lock>, Error> {
         store::make_dir(&self.folder)?;
@@ -174,6 +179,11 @@ pub fn is_slot_taken(store: &Store, number: u32) -> Result<bool, Error> {
 
 fn slot_path(store: &Store, number: u32) -> PathBuf {
     store.dir().join(FOLDER).join(format!("console-{number}.lock"))
+}
+
+/// Returns the number of the delivery in the name of a file.
+pub fn sequence_of(name: &OsStr) -> Option<u64> {
+    name.to_str()?.split_once('-')?.0.parse().ok()
 }
 
 /// Returns the id of the delivery in the name of a file.

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, state_dir};
 use crate::document::Keys;
 use crate::edge::notify::drain::Drain;
-use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot, id_of, is_slot_taken};
+use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot, id_of, is_slot_taken, sequence_of};
 use crate::error::Error;
 use crate::event::derived_id;
 use crate::journal::Journal;
@@ -18,6 +18,7 @@ use crate::rules::notification::notices::{Notices, QueuedDelivery};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
 use crate::rules::notification::policy::Notifications;
+use crate::rules::notification::route::Router;
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -77,6 +78,16 @@ impl DispatcherState {
         Ok(DispatcherState { store, journal, slot })
     }
 
+    /// Takes up the channels and routes of the configuration.
+    pub fn adopt(&self, notifications: &Notifications, router: &Router) -> Result<(), Error> {
+        let now = clock::now();
+        if self.store.read::<Notices>(&Keys::all())?.adopt(notifications, router, now) {
+            let adopt = |notices: &mut Notices| Ok(notices.adopt(notifications, router, now));
+            self.store.update(&Keys::all(), adopt)?;
+        }
+        Ok(())
+    }
+
     /// Returns the events that were judged. A delivery on the list that has no file has ended in a
     /// process that did not record it, and is struck off.
     pub fn judged(&self, notifications: &Notifications) -> Result<HashSet<KeyHash>, Error> {
@@ -102,6 +113,29 @@ impl DispatcherState {
             })?;
         }
         Ok(records.keys())
+    }
+
+    /// Removes entries whose end a killed process has recorded. Those that `notices.json` has never
+    /// known stay: people may have removed it.
+    pub fn remove_recorded(&self, notifications: &Notifications) -> Result<(), Error> {
+        let mut found = Vec::new();
+        for channel in &notifications.channels {
+            let outbox = ChannelOutbox::new(&self.store, &channel.name);
+            found.extend(outbox.names()?.into_iter().map(|name| (outbox.clone(), name)));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        // Read after the names: what is recorded by now is over.
+        let notices: Notices = self.store.read(&Keys::all())?;
+        for (outbox, name) in found {
+            let sequence = sequence_of(&name).filter(|sequence| *sequence <= notices.sequence);
+            let is_recorded = id_of(&name).is_some_and(|id| !notices.queue.contains_key(id));
+            if sequence.is_some() && is_recorded {
+                outbox.remove_file(&name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes up the drafts that a crash has left: those that were recorded become entries, and the

@@ -14,20 +14,20 @@ pub struct EscalationStep {
     pub to: String,
 }
 
-/// Returns the steps that are due and were not taken. An acknowledged, silenced or ended problem has
-/// none.
+/// Returns the steps that are due `after` a moment and were not taken. An acknowledged, silenced or
+/// ended problem has none.
 pub fn due_steps<'a>(
     steps: &'a [EscalationStep],
     topic: &Topic,
+    after: Timestamp,
     is_restrained: bool,
     now: Timestamp,
 ) -> &'a [EscalationStep] {
-    let Some(told) = topic.told.as_ref().filter(|_| topic.ended_at.is_none() && !is_restrained)
-    else {
+    if !topic.is_open() || is_restrained {
         return &[];
-    };
+    }
     let rest = steps.get(topic.escalated..).unwrap_or_default();
-    let due = rest.iter().take_while(|step| now >= told.unacked_since.plus(step.after)).count();
+    let due = rest.iter().take_while(|step| now >= after.plus(step.after)).count();
     &rest[..due]
 }
 
@@ -69,7 +69,7 @@ mod tests {
         ];
         for (rule, topic, escalated, restrained, now, expected) in rows {
             let topic = Topic { escalated, ..topic.clone() };
-            let due = due_steps(&steps, &topic, restrained, at(now));
+            let due = due_steps(&steps, &topic, at(0), restrained, at(now));
             assert_eq!(
                 due.iter().map(|step| step.to.as_str()).collect::<Vec<_>>(),
                 expected,

@@ -195,6 +195,8 @@ pub struct Restraints<'a> {
     pub acks: &'a Acks,
     /// The quiet hours, when they hold for the channel.
     pub quiet: Option<&'a QuietHours>,
+    /// The moment from which the policy of the channel holds.
+    pub since: Timestamp,
 }
 
 impl Restraints<'_> {
@@ -254,7 +256,8 @@ pub fn judge_due(
     if !topic.is_open() {
         return due;
     }
-    let Some(told) = topic.told.clone() else { return due };
+    let Some(mut told) = topic.told.clone() else { return due };
+    told.at = told.at.max(restraints.since);
     let ack = restraints.ack(topic, now);
     if ack.is_some() {
         topic.acked_until = ack;
@@ -268,7 +271,8 @@ pub fn judge_due(
         told_again(topic, reason, now);
         due.push(Due::Notice(notice));
     }
-    for step in due_steps(&policy.escalate, topic, is_restraining(hold), now) {
+    let unacked = topic.told.as_ref().map_or(now, |told| told.unacked_since).max(restraints.since);
+    for step in due_steps(&policy.escalate, topic, unacked, is_restraining(hold), now) {
         topic.escalated += 1;
         let notice = reminder(topic, problem, &told, SendReason::Escalated, now);
         let ordinal = topic.escalated as u64;

@@ -90,6 +90,18 @@ pub struct QueuedDelivery {
     pub topics: Vec<String>,
 }
 
+/// The routes of a channel as `dlq-notify` knows them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct KnownRouting {
+    /// Equal for equal routes.
+    pub id: String,
+    /// The moment at which they were first seen.
+    pub since: Timestamp,
+    /// Events up to this time count as judged for the channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Timestamp>,
+}
+
 /// The document `notices.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Notices {
@@ -107,6 +119,9 @@ pub struct Notices {
     /// The deliveries in the outbox, by their ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub queue: BTreeMap<String, QueuedDelivery>,
+    /// The routes of the channels as they were last seen, by channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub routings: BTreeMap<String, KnownRouting>,
     /// The number of the newest delivery, which orders the outbox.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sequence: u64,
@@ -131,6 +146,7 @@ impl Document for Notices {
         operation.map(Self::TOPIC, &mut self.topics, &mut rest.topics);
         operation.map(Self::PROBLEM, &mut self.problems, &mut rest.problems);
         operation.map(Self::DELIVERY, &mut self.queue, &mut rest.queue);
+        operation.map(Self::ROUTING, &mut self.routings, &mut rest.routings);
         operation.value(Self::SEQUENCE, &mut self.sequence, &mut rest.sequence);
     }
 }
@@ -142,11 +158,27 @@ impl Notices {
     pub const TOPIC: RecordKind = "topic";
     pub const PROBLEM: RecordKind = "problem";
     pub const DELIVERY: RecordKind = "delivery";
+    pub const ROUTING: RecordKind = "routing";
     pub const SEQUENCE: RecordKind = "sequence";
 
     /// Returns the hashes of the keys of the judged events.
     pub fn keys(&self) -> HashSet<KeyHash> {
         self.handled.iter().map(|entry| hash_of(&entry.key)).collect()
+    }
+
+    /// Returns the time of the newest event that was judged.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.handled.iter().map(|entry| entry.at).max()
+    }
+
+    /// Returns the time up to which events count as judged for a channel.
+    pub fn floor_of(&self, channel: &str) -> Option<Timestamp> {
+        self.floor.max(self.routings.get(channel).and_then(|known| known.floor))
+    }
+
+    /// Returns the moment from which reminders and escalations of a channel count at the earliest.
+    pub fn routed_since(&self, channel: &str) -> Timestamp {
+        self.routings.get(channel).map_or(Timestamp::default(), |known| known.since)
     }
 
     /// Returns the judgements of an event, one a channel.

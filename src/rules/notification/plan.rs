@@ -197,7 +197,7 @@ fn is_to_be_judged(
         return facts.concerns_all()
             && notices.topics.get(topic).is_some_and(|topic| topic.touched < facts.at);
     }
-    let is_below = notices.floor.is_some_and(|floor| facts.at <= floor);
+    let is_below = notices.floor_of(&channel.name).is_some_and(|floor| facts.at <= floor);
     !is_below && !known.contains(&NoticeKey::hash(&channel.name, &facts.key))
 }
 
@@ -230,7 +230,8 @@ fn collect_due(
     let notifications = input.notifications;
     let mut by_channel: BTreeMap<String, Vec<DueNotice>> = BTreeMap::new();
     let told_causes = told_causes(notices);
-    for topic in notices.topics.values_mut() {
+    let mut topics = std::mem::take(&mut notices.topics);
+    for topic in topics.values_mut() {
         if input.is_final {
             topic.end_group_wait(now);
         }
@@ -239,7 +240,8 @@ fn collect_due(
             continue;
         };
         let quiet = notifications.quiet_hours.as_ref().filter(|_| channel.keeps_quiet());
-        let restraints = Restraints { silences: input.silences, acks: input.acks, quiet };
+        let since = notices.routed_since(&channel.name);
+        let restraints = Restraints { silences: input.silences, acks: input.acks, quiet, since };
         let policy = notifications.policy(topic.route, &topic.channel);
         let problem = notices.problems.get(&topic.problem);
         for due in judge_due(topic, problem, policy, restraints, now) {
@@ -263,6 +265,7 @@ fn collect_due(
             }
         }
     }
+    notices.topics = topics;
     for due in by_channel.values_mut() {
         due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
     }

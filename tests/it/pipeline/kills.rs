@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::dice::{Dice, campaigns};
 use crate::support::investigate::{
     QUICK_AGENT, agent, assert_no_process_left, investigate, read_text,
 };
@@ -37,13 +38,12 @@ fn stage_pids(bench: &Bench) -> Option<[i32; 3]> {
 /// take quadratic time, because each restart replays the journal.
 #[test]
 fn kills_of_stages_lose_no_notice_and_start_nothing_twice() {
-    let campaigns = if std::env::var_os("DLQ_LONG").is_some() { 5 } else { 1 };
-    for seed in 0..campaigns {
-        campaign(0x5eed + seed);
+    for seed in 0..campaigns() {
+        campaign(Dice(0x5eed + seed));
     }
 }
 
-fn campaign(mut dice: u64) {
+fn campaign(mut dice: Dice) {
     let sqs = FakeSqs::start();
     let mut bench = bench("kills", &sqs.url);
     agent(
@@ -58,10 +58,7 @@ fn campaign(mut dice: u64) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
     let mut stderr = String::new();
     // The pause before a restart doubles, so the pipeline itself is restarted now and then.
-    let mut roll = |sides: u64| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (dice >> 33) % sides
-    };
+    let mut roll = |sides: u64| dice.roll(sides);
     // Each kill comes with a new queue, which has messages from the first poll on.
     let mut queues: usize = 0;
     while queues < KILLS {

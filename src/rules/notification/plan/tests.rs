@@ -1,3 +1,5 @@
+mod reload;
+
 use std::time::Duration;
 
 use super::*;
@@ -78,15 +80,8 @@ impl Story {
     }
 
     fn run(&mut self, minute: f64, events: &[(&str, &str, &str)], is_final: bool) -> Vec<Told> {
-        let now = at(minute);
-        let router = Router::new(&self.notifications);
-        let mut arrived = Vec::new();
-        for (kind, queue, detail) in events {
-            self.events += 1;
-            let line = line(kind, queue, detail, self.events, now);
-            arrived.push(read(&router, &line, now));
-        }
-        self.plan(&arrived, is_final, now)
+        let arrived = self.arrive(minute, events);
+        self.plan(&arrived, is_final, at(minute))
     }
 
     fn plan(&mut self, arrived: &[ArrivedEvent], is_final: bool, now: Timestamp) -> Vec<Told> {
@@ -125,6 +120,29 @@ impl Story {
         let (id, glob) = ("s".to_owned(), "*".to_owned());
         let silence = Silence { id, glob, from: at(minute), until: at(until), reason: None };
         self.silences.add(silence, at(minute));
+    }
+
+    /// Plans at a minute what has happened at an earlier one.
+    fn round_of(&mut self, then: f64, minute: f64, events: &[(&str, &str, &str)]) -> Vec<Told> {
+        let arrived = self.arrive(then, events);
+        self.plan(&arrived, false, at(minute))
+    }
+
+    fn arrive(&mut self, minute: f64, events: &[(&str, &str, &str)]) -> Vec<ArrivedEvent> {
+        let router = Router::new(&self.notifications);
+        let mut arrived = Vec::new();
+        for (kind, queue, detail) in events {
+            self.events += 1;
+            let line = line(kind, queue, detail, self.events, at(minute));
+            arrived.push(read(&router, &line, at(minute)));
+        }
+        arrived
+    }
+
+    /// Starts with the configuration as it is now.
+    fn adopt(&mut self, minute: f64) {
+        let router = Router::new(&self.notifications);
+        self.notices.adopt(&self.notifications, &router, at(minute));
     }
 
     fn ack(&mut self, key: &str, minute: f64, until: f64) {

@@ -1,0 +1,54 @@
+//! A configuration that changes between two runs.
+
+use super::*;
+
+/// A restart replays the journal, here the raises of the story before the change.
+#[test]
+fn changed_configuration_tells_no_channel_the_history() {
+    type Change = fn(&mut Notifications);
+    type Row<'a> = (&'a str, Change, &'a [(f64, &'a str)]);
+    let rows: [Row; 5] = [
+        ("nothing", |_| {}, &[]),
+        (
+            "a new channel",
+            |all| all.channels.push(Channel { name: "new".into(), ..Channel::default() }),
+            &[],
+        ),
+        ("a route to another channel", |all| all.routes[1].types = None, &[]),
+        (
+            "reminders",
+            |all| all.routes[0].policy.repeat_interval = Some(MINUTE * 30),
+            &[(130.0, "repeat")],
+        ),
+        (
+            "an escalation",
+            |all| {
+                let step = EscalationStep { after: MINUTE * 15, to: "pager".into() };
+                all.routes[0].policy.escalate = vec![step];
+            },
+            &[(115.0, "escalated to pager")],
+        ),
+    ];
+    for (rule, change, expected) in rows {
+        let mut story = Story::new(RoutePolicy::default());
+        story.adopt(0.0);
+        let raised = ["a", "b"].map(|queue| ("queue.raised", queue, "3"));
+        assert_eq!(story.round(0.0, &raised), told(&[("new", &["a"]), ("new", &["b"])]), "{rule}");
+        change(&mut story.notifications);
+        story.adopt(100.0);
+        // The same lines again, and one that came while nothing ran.
+        story.events = 0;
+        assert_eq!(story.round_of(0.0, 100.0, &raised), [], "{rule}: the history");
+        let missed = story.round_of(90.0, 100.0, &[("queue.raised", "c", "3")]);
+        assert!(!missed.is_empty(), "{rule}: what nobody was told");
+        let mut later = Vec::new();
+        for minute in 101..=131 {
+            let minute = f64::from(minute);
+            later.extend(story.round(minute, &[]).into_iter().map(|(what, _)| (minute, what)));
+        }
+        later.dedup();
+        let expected: Vec<(f64, String)> =
+            expected.iter().map(|(minute, what)| (*minute, (*what).to_owned())).collect();
+        assert_eq!(later, expected, "{rule}");
+    }
+}

@@ -1,0 +1,68 @@
+//! Changed configurations: what a channel has missed before it was configured, or before its routes
+//! were changed, is not told to it, and reminders and escalations count from the change.
+//!
+//! Promises: a restart replays the journal, and yet a new channel does not get the history, nor a
+//! changed route the problems of yesterday. What nobody was told because nothing ran is told. Pure.
+
+use std::fmt::Write as _;
+
+use super::notices::{KnownRouting, Notices};
+use super::policy::{Channel, Notifications};
+use super::route::Router;
+use super::topic::Topic;
+use crate::event::{self, Line};
+use crate::glob::GlobList;
+use crate::time::Timestamp;
+
+impl Notices {
+    /// Takes up the channels and routes of a configuration. Returns whether anything has changed.
+    pub fn adopt(
+        &mut self,
+        notifications: &Notifications,
+        router: &Router,
+        now: Timestamp,
+    ) -> bool {
+        // Who starts afresh, or comes from a version without this record, has all channels anew.
+        let is_first = self.routings.is_empty();
+        let floor = self.newest().filter(|_| !is_first);
+        let before = self.routings.len();
+        self.routings.retain(|name, _| notifications.channels.iter().any(|one| one.name == *name));
+        let mut has_changed = self.routings.len() < before;
+        for (at, channel) in notifications.channels.iter().enumerate() {
+            let id = routing_id(notifications, channel);
+            if self.routings.get(&channel.name).is_some_and(|known| known.id == id) {
+                continue;
+            }
+            has_changed = true;
+            let since = if is_first { Timestamp::default() } else { now };
+            self.routings.insert(channel.name.clone(), KnownRouting { id, since, floor });
+            let topics = self.topics.values_mut().filter(|topic| topic.channel == channel.name);
+            topics.for_each(|topic| topic.route = route_of(topic, router, at));
+        }
+        has_changed
+    }
+}
+
+/// Returns the route by which the events of a topic come now.
+fn route_of(topic: &Topic, router: &Router, channel: usize) -> Option<usize> {
+    let told = topic.told.as_ref().map(|told| &told.line);
+    let line = topic.pending.last().map(|one| &one.line).or(told)?;
+    let Line::Event(head) = event::peek(line.as_bytes()) else { return None };
+    let routed = router.route(&head, line.as_bytes());
+    routed.iter().find(|one| one.channel == channel)?.route
+}
+
+/// Returns a text that is equal for equal routes of a channel.
+fn routing_id(notifications: &Notifications, channel: &Channel) -> String {
+    let globs = |list: &Option<GlobList>| list.as_ref().map(|list| list.patterns().to_vec());
+    let mut text = format!("{:?}", channel.min_severity);
+    for (at, route) in notifications.routes.iter().enumerate() {
+        if route.channels.is_empty() || route.channels.contains(&channel.name) {
+            let globs = [&route.types, &route.queues, &route.accounts].map(globs);
+            let rest = (route.channels.is_empty(), route.severity, route.ours, &route.policy);
+            // Formatting into a string does not fail.
+            let _ = write!(text, "\n{at} {globs:?} {rest:?}");
+        }
+    }
+    event::derived_id(&[&text])
+}
