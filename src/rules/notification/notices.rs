@@ -36,7 +36,7 @@ pub struct JudgedEvent {
     /// Whether the channel was told, or will be; true as well for notices that an older version sent.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub is_told: bool,
-    /// The decision; None for an event that an older version has judged.
+    /// Absent from what an older version has sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<NoticeDecision>,
 }
