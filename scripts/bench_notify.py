@@ -44,7 +44,7 @@ async def main():
 
 asyncio.run(main())
 """
-KINDS = ("queue.raised", "queue.grew", "queue.expiring", "investigation.completed", "queue.lint", "odd.event")
+KINDS = ("queue.raised", "queue.grew", "queue.expiring", "investigation.started", "queue.polled", "odd.event")
 
 
 @contextmanager
@@ -66,20 +66,33 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def event(kind: str, number: int, queue: str, severity: str = "ERROR") -> bytes:
-    """An event of about 300 bytes that no rule of dlq-notify knows the payload of."""
+def event(kind: str, number: int, queue: str) -> bytes:
+    """An event of about 900 bytes, with the payload that each of `KINDS` needs."""
+    address = f"arn:aws:sqs:us-east-1:0:{queue}"
+    about = {"name": queue, "url": f"http://127.0.0.1:9/0/{queue}", "arn": address, "region": "us-east-1"}
+    about |= {"account": "0", "fifo": False, "sources": [], "profile": None, "endpoint": None}
+    depth = number % 7
+    data = {"queue": about, "depth": depth, "visible": depth, "in_flight": 0, "delayed": 0, "previous": 0}
+    data |= {"threshold": 1, "retention_s": 345600, "expires_after": None, "expires_before": None}
+    data |= {"raised_depth": 1, "tier": "6h", "certain": True, "session": "1", "agent": "a", "pid": 1}
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = {
         "specversion": "1.0",
         "id": f"018f0000-0000-7000-8000-{number:012x}",
         "source": "dlq-poll",
         "type": kind,
         "subject": queue,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "time": now,
         "incident": f"incident-{queue}",
-        "severitytext": severity,
-        "data": {"note": "x" * 60, "depth": number % 7},
+        "severitytext": "ERROR",
+        "data": data | {"timeout_at": now},
     }
     return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def events(count: int) -> Iterator[bytes]:
+    """Events of several types, of which one in six is of a type without rules of its own."""
+    return (event(KINDS[n % 6], n, f"orders-{n % 250:03}-dlq") for n in range(count))
 
 
 def routes_config(count: int) -> str:
@@ -111,7 +124,7 @@ def dead_config(count: int, address: str) -> str:
 
 def pager_config(address: str) -> str:
     """A channel that has a notice for each incident."""
-    channel = f"{{type: pagerduty, key: {{env: PAGER_KEY}}, endpoint: '{address}', rate: 1000/s}}"
+    channel = f"{{type: pagerduty, key: {{env: BENCH_KEY}}, endpoint: '{address}', rate: 1000/s}}"
     return f"aws: {{region: us-east-1}}\nnotifications: {{channels: {{pager: {channel}}}}}\n"
 
 
