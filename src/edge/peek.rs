@@ -207,9 +207,17 @@ impl Peeker {
         let depth = settings.attributes.counts.depth();
         let ids = writer.message_ids.clone();
         let searches = self.log_settings(target, rule.and_then(|rule| rule.logs.as_ref()));
-        let expires_before = self.record_age(target, &taken, settings.attributes.retention_s)?;
         let (prints, path, early) =
             writer.finish(target.raised_at, settings.facts, commands, searches.as_ref())?;
+        let Queue { arn, fifo, .. } = &target.queue;
+        let retention_s = settings.attributes.retention_s;
+        let expires_before = expiry::loss_of_message(taken.oldest_sent_at, retention_s, *fifo);
+        let aged = self.record_age(arn, &taken);
+        let partly = partly | aged.is_err();
+        // The evidence is worth more than the age.
+        if let Err(error) = aged {
+            log::warn(&error.to_string());
+        }
         let bundle = path.display().to_string();
         let causes = prints.fingerprints.iter().map(|group| Cause {
             id: group.id.clone(),
@@ -242,21 +250,13 @@ impl Peeker {
     }
 
     /// Records the age of the oldest message in `queues.json`, because no reading of a depth shows
-    /// it. Returns the time at which that message is lost.
-    fn record_age(
-        &self,
-        target: &PeekTarget,
-        taken: &Taken,
-        retention_s: Option<u64>,
-    ) -> Result<Option<Timestamp>, Error> {
-        let Queue { arn, fifo, .. } = &target.queue;
-        if let Some(sent_at) = taken.oldest_sent_at {
-            self.store.update(&Keys::one(Watched::QUEUE, arn), |watched: &mut Watched| {
-                watched.add_sample(arn, sent_at);
-                Ok(())
-            })?;
-        }
-        Ok(expiry::loss_of_message(taken.oldest_sent_at, retention_s, *fifo))
+    /// it.
+    fn record_age(&self, arn: &str, taken: &Taken) -> Result<(), Error> {
+        let Some(sent_at) = taken.oldest_sent_at else { return Ok(()) };
+        self.store.update(&Keys::one(Watched::QUEUE, arn), |watched: &mut Watched| {
+            watched.add_sample(arn, sent_at);
+            Ok(())
+        })
     }
 
     /// Makes the messages of a pass visible again. Returns whether all are; a warning says when SQS

@@ -320,10 +320,15 @@ impl ChannelDrain {
             self.is_stale = false;
         }
         while let Some(name) = self.waiting.front() {
-            if let Some(entry) = self.outbox.read(name)? {
-                return Ok(Some(entry));
-            }
-            self.waiting.pop_front();
+            match self.outbox.read(name) {
+                Ok(Some(entry)) => return Ok(Some(entry)),
+                Ok(None) => self.waiting.pop_front(),
+                Err(damage) => {
+                    // The file stays for people, and holds up no other entry.
+                    self.waiting.pop_front();
+                    return Err(damage);
+                }
+            };
         }
         self.release();
         Ok(None)
@@ -342,12 +347,13 @@ impl ChannelDrain {
         let mut entries = vec![first];
         while entries.len() < DIGEST_MAX && (is_old || entries.len() <= excess) {
             let Some(name) = self.waiting.front() else { break };
-            match self.outbox.read(name)? {
-                Some(entry) if entries.len() <= excess || entry.is_old_news(now) => {
+            match self.outbox.read(name) {
+                Ok(Some(entry)) if entries.len() <= excess || entry.is_old_news(now) => {
                     entries.push(entry);
                 }
-                Some(_) => break,
-                None => {}
+                Ok(None) => {}
+                // A damaged entry is reported when it is the first one.
+                Ok(Some(_)) | Err(_) => break,
             }
             self.waiting.pop_front();
         }

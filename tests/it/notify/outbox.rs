@@ -278,3 +278,34 @@ fn console_prints_what_a_crash_kept_from_it() {
     assert_eq!(bench.run("dlq-notify", &[], "").stderr, "");
     assert_eq!(entries(&bench, "console"), 0);
 }
+
+/// A damaged entry is named and stays; the others are delivered.
+#[test]
+fn damaged_entry_holds_up_no_other() {
+    let state = Arc::new(AtomicU64::new(503));
+    let server = HttpServer::start({
+        let state = state.clone();
+        move |_, reply| {
+            reply.send(u16::try_from(state.load(Ordering::SeqCst)).unwrap(), "text/plain", "")
+        }
+    });
+    let mut bench = Bench::new("damaged-entry");
+    let channel = format!("{{type: webhook, url: '{}/hook', rate: 1000/s}}", server.url);
+    bench.configure(&format!("notifications: {{channels: {{c: {channel}}}}}"));
+    bench.run("dlq-notify", &["--drain", "1s"], errors(0, 3));
+    let mut files: Vec<_> = std::fs::read_dir(bench.state("outbox").join("c"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .collect();
+    files.sort();
+    std::fs::write(&files[0], "{").unwrap();
+    state.store(200, Ordering::SeqCst);
+    wait_for("one entry is left", || {
+        let output = bench.run("dlq-notify", &["--drain", "2s"], "");
+        assert_eq!(output.code(), 1, "{}", output.stderr);
+        assert!(output.stderr.contains(&files[0].display().to_string()), "{}", output.stderr);
+        entries(&bench, "c") == 1
+    });
+    assert_eq!(std::fs::read(&files[0]).unwrap(), b"{");
+}

@@ -278,6 +278,23 @@ fn log_commands_get_message_ids() {
 }
 
 #[test]
+fn evidence_is_filed_when_its_age_cannot_be_recorded() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    create_dlq_with(&mut sqs, "orders-dlq", &["a"]);
+    let bench = bench("no-age", &server.url);
+    // The name of the temporary file is taken, so that the document cannot be replaced.
+    std::fs::create_dir_all(bench.state("queues.tmp")).unwrap();
+    let output = parse_output(bench.run("dlq-peek", &["orders-dlq"], ""));
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    assert!(output.stderr.contains("queues.json"), "{}", output.stderr);
+    let sampled = output.single("queue.sampled");
+    assert_eq!(sampled["data"]["taken"], 1);
+    let bundle = std::path::Path::new(sampled["data"]["bundle"].as_str().unwrap());
+    assert!(bundle.join("messages.ndjson").is_file(), "{}", bundle.display());
+}
+
+#[test]
 fn disk_full_returns_messages() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
