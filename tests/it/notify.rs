@@ -9,3 +9,4 @@ mod judges;
 mod kills;
 mod outbox;
 mod restarts;
+mod withdrawn;

@@ -6,7 +6,8 @@ use super::*;
 #[test]
 fn changed_configuration_tells_no_channel_the_history() {
     type Change = fn(&mut Notifications);
-    let rows: [(&str, Change, &[(f64, &str)]); 5] = [
+    type Row<'a> = (&'a str, Change, &'a [(f64, &'a str)]);
+    let rows: [Row<'_>; 5] = [
         ("nothing", |_| {}, &[]),
         (
             "a new channel",
