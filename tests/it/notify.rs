@@ -5,6 +5,7 @@ mod channels;
 mod commands;
 mod desktop;
 mod filter;
+mod hostile;
 mod judges;
 mod kills;
 mod outbox;
