@@ -7,8 +7,9 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::process;
 use crate::clock;
@@ -57,7 +58,10 @@ pub fn run(
         store::receive(&read(stdout, max + 1, false), remaining).ok()
     });
     let (mut output, more, ended) = match output {
-        Some(bytes) if bytes.len() as u64 <= max => (bytes, false, wait(&mut child, until)),
+        Some(bytes) if bytes.len() as u64 <= max => {
+            let remaining = until.saturating_duration_since(clock::tick());
+            (bytes, false, wait(&mut child, remaining.into()))
+        }
         Some(bytes) => (bytes, true, None),
         None => (Vec::new(), false, None),
     };
@@ -70,14 +74,34 @@ pub fn run(
     Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
 }
 
+/// The end of a command that does not end by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct RunLimit<'a> {
+    pub deadline: Duration,
+    /// A flag that another thread sets to end the command before its deadline.
+    pub stop: Option<&'a AtomicBool>,
+}
+
+impl From<Duration> for RunLimit<'_> {
+    fn from(deadline: Duration) -> Self {
+        RunLimit { deadline, stop: None }
+    }
+}
+
+impl RunLimit<'_> {
+    fn is_stopped(self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+}
+
 /// Runs a command that delivers a notice: `input` is its standard input, `variables` are added to the
-/// inherited environment, and the beginning of its output is kept. At the deadline its whole process
-/// tree is killed. What it leaves running when it ends by itself is its own matter.
-pub fn run_notifier(
+/// inherited environment, and the beginning of its output is kept. At its limit its whole process tree
+/// is killed. What it leaves running when it ends by itself is its own matter.
+pub fn run_notifier<'a>(
     argv: &[String],
     variables: &[(&str, String)],
     input: Vec<u8>,
-    deadline: Duration,
+    limit: impl Into<RunLimit<'a>>,
 ) -> io::Result<CommandResult> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mark = process::command_mark();
@@ -86,14 +110,14 @@ pub fn run_notifier(
     command.envs(variables.iter().map(|(name, value)| (name, value))).env(mark.0, &mark.1);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
-    let until = clock::tick() + deadline;
+    let limit = limit.into();
     if let Some(mut stdin) = child.stdin.take() {
         // A command that does not read must not stop us.
         std::thread::spawn(move || stdin.write_all(&input));
     }
     let output = child.stdout.take().map(|pipe| read(pipe, ERRORS_MAX, true));
     let errors = child.stderr.take().map(|pipe| read(pipe, ERRORS_MAX, true));
-    let status = wait(&mut child, until);
+    let status = wait(&mut child, limit);
     if status.is_none() {
         process::Tree::of_command(mark, child.id()).kill();
         stop(&mut child);
@@ -123,13 +147,14 @@ fn read(mut pipe: impl Read + Send + 'static, max: u64, drain: bool) -> Receiver
     receiver
 }
 
-/// Waits for the end of a command that has closed its output.
-fn wait(child: &mut Child, until: Instant) -> Option<ExitStatus> {
+/// Waits for the end of a command.
+fn wait(child: &mut Child, limit: RunLimit<'_>) -> Option<ExitStatus> {
+    let until = clock::tick() + limit.deadline;
     loop {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
         }
-        if clock::tick() >= until {
+        if clock::tick() >= until || limit.is_stopped() {
             return None;
         }
         store::sleep(BlockingWait::Command, Duration::from_millis(5));

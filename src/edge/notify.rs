@@ -17,6 +17,7 @@ pub mod speech;
 pub mod webhook;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::clock;
@@ -74,6 +75,14 @@ impl ChannelSender {
             }
             ChannelKind::Exec => ChannelSender::Exec(exec::Exec::new(channel, env)?),
         })
+    }
+
+    /// Lets a flag end the attempts that may wait long: those of speech.
+    pub fn stopped_by(self, stop: &Arc<AtomicBool>) -> Self {
+        match self {
+            ChannelSender::Speech(sender) => ChannelSender::Speech(sender.stopped_by(stop)),
+            other => other,
+        }
     }
 
     /// Delivers a notice; blocks, up to the deadline. Speech takes the time that it needs.

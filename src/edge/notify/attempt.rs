@@ -1,6 +1,7 @@
 //! The thread in which a channel makes its attempts, one after the other.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
@@ -16,8 +17,13 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// The time for a program of this machine that shows a notice.
 const DESKTOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A function that makes one attempt.
-pub type Attempt = Box<dyn FnMut(&Delivery) -> Outcome + Send>;
+/// The attempts of a channel.
+pub struct Attempt {
+    /// Makes one.
+    make: Box<dyn FnMut(&Delivery) -> Outcome + Send>,
+    /// Set to end one that is under way, where the channel can.
+    stop: Arc<AtomicBool>,
+}
 
 /// Returns the attempts of a channel; None for the console, which needs none. The secrets of the
 /// channel are fetched by the first attempt, and again after one that could not have them.
@@ -31,17 +37,21 @@ pub fn open(channel: &Channel, origin: &Origin, env: &Env, http: &Arc<Client>) -
         ChannelKind::Desktop => DESKTOP_DEADLINE,
         _ => DEADLINE,
     };
+    let stop: Arc<AtomicBool> = Arc::default();
+    let stopped_by = stop.clone();
     let mut sender: Option<ChannelSender> = None;
-    Some(Box::new(move |delivery| {
+    let make = Box::new(move |delivery: &Delivery| {
         let opened = match sender.take() {
             Some(opened) => Ok(opened),
-            None => ChannelSender::new(&channel, &origin, &env, &http, ConsoleStyle::default()),
+            None => ChannelSender::new(&channel, &origin, &env, &http, ConsoleStyle::default())
+                .map(|opened| opened.stopped_by(&stopped_by)),
         };
         match opened {
             Ok(opened) => sender.insert(opened).deliver(delivery, deadline),
             Err(error) => not_ready(&error),
         }
-    }))
+    });
+    Some(Attempt { make, stop })
 }
 
 fn not_ready(error: &Error) -> Outcome {
@@ -53,24 +63,32 @@ fn not_ready(error: &Error) -> Outcome {
 #[derive(Debug)]
 pub struct ChannelThread {
     jobs: Sender<Delivery>,
+    stop: Arc<AtomicBool>,
 }
 
 impl ChannelThread {
     /// Starts the thread. Outcomes come with the number of the channel.
-    pub fn start(number: usize, mut attempt: Attempt, outcomes: Sender<(usize, Outcome)>) -> Self {
+    pub fn start(number: usize, attempt: Attempt, outcomes: Sender<(usize, Outcome)>) -> Self {
+        let Attempt { mut make, stop } = attempt;
         let (jobs, waiting) = mpsc::channel::<Delivery>();
         std::thread::spawn(move || {
             for delivery in waiting {
-                if outcomes.send((number, attempt(&delivery))).is_err() {
+                if outcomes.send((number, make(&delivery))).is_err() {
                     break;
                 }
             }
         });
-        ChannelThread { jobs }
+        ChannelThread { jobs, stop }
+    }
+
+    /// Ends the attempt under way, where the channel can.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Begins an attempt. Returns whether the thread takes it.
     pub fn begin(&self, delivery: Delivery) -> bool {
+        self.stop.store(false, Ordering::Relaxed);
         self.jobs.send(delivery).is_ok()
     }
 }

@@ -26,6 +26,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 const CATCH_UP: Duration = Duration::from_millis(250);
 /// The pause of a channel from which on another process may deliver.
 const RELEASED_FROM: Duration = Duration::from_secs(1);
+/// The interval at which an attempt that waits for its turn is looked at.
+const WITHDRAWAL_INTERVAL: Duration = Duration::from_millis(300);
 /// The entries that may wait where a longer backlog is summed up.
 const BACKLOG_MAX: usize = 100;
 /// The entries that become one digest at most.
@@ -75,6 +77,11 @@ struct ChannelDrain {
     lock: Option<Lock>,
     waiting: VecDeque<OsString>,
     under_way: Vec<OutboxEntry>,
+    /// Whether an attempt may wait long enough for people to withdraw it.
+    can_wait: bool,
+    /// The last look whether they have, and what it has found.
+    looked_at: Instant,
+    withdrawn: Option<Withdrawal>,
     /// The ids of entries whose end is not recorded. They are still in the folder.
     unrecorded: HashSet<String>,
     /// Whether the folder may hold entries that are not in `waiting`.
@@ -102,6 +109,9 @@ impl Drain {
             lock: None,
             waiting: VecDeque::new(),
             under_way: Vec::new(),
+            can_wait: channel.waits_its_turn(),
+            looked_at: clock::tick(),
+            withdrawn: None,
             unrecorded: HashSet::new(),
             is_stale: true,
             not_before: None,
@@ -160,9 +170,8 @@ impl Drain {
     pub fn tick(&mut self, wait: Duration) -> Vec<Result<DrainResult, Error>> {
         let mut results = Vec::new();
         for number in 0..self.channels.len() {
-            if let Some(result) = self.begin(number).transpose() {
-                results.push(result);
-            }
+            results.extend(self.begin(number).transpose());
+            results.extend(self.stop_withdrawn(number).err().map(Err));
         }
         let wait = self.due_in().map_or(wait, |due| wait.min(due));
         let mut wait = if results.is_empty() { wait } else { Duration::ZERO };
@@ -216,32 +225,35 @@ impl Drain {
         Ok(None)
     }
 
+    /// Ends an attempt that waits for its turn when people have silenced or acknowledged all that it
+    /// tells of.
+    fn stop_withdrawn(&mut self, number: usize) -> Result<(), Error> {
+        let channel = &mut self.channels[number];
+        let is_looked_at = channel.looked_at.elapsed() < WITHDRAWAL_INTERVAL;
+        if !channel.can_wait || channel.under_way.is_empty() || is_looked_at {
+            return Ok(());
+        }
+        channel.looked_at = clock::tick();
+        let silences = self.store.read(&Keys::all())?;
+        let acks = self.store.read(&Keys::all())?;
+        let now = clock::now();
+        let entries = channel.under_way.iter();
+        let reasons: Option<Vec<Withdrawal>> =
+            entries.map(|entry| entry.withdrawal(&silences, &acks, now)).collect();
+        channel.withdrawn = reasons.and_then(|reasons| reasons.first().copied());
+        if let (Some(_), Some(thread)) = (channel.withdrawn, &channel.thread) {
+            thread.stop();
+        }
+        Ok(())
+    }
+
     /// Records the outcome of an attempt in the file of the entry.
     fn end(&mut self, number: usize, outcome: Outcome) -> Result<DrainResult, Error> {
         let channel = &mut self.channels[number];
         let mut entries = std::mem::take(&mut channel.under_way);
-        let completion = match outcome {
-            Outcome::Delivered { handle } => {
-                entries.iter_mut().for_each(|entry| entry.attempts += 1);
-                Completion::Sent { handle }
-            }
-            Outcome::Refused { cause } | Outcome::Gone { cause } => {
-                entries.iter_mut().for_each(|entry| entry.attempts += 1);
-                Completion::Failed { cause }
-            }
-            Outcome::Later { cause, after, .. } => {
-                let now = clock::now();
-                for entry in &mut entries {
-                    entry.postpone(after, now);
-                    channel.outbox.rewrite(entry)?;
-                }
-                channel.is_stale = true;
-                channel.waiting.clear();
-                if let Some(at) = entries.iter().filter_map(|entry| entry.not_before).min() {
-                    channel.pause_until(at, now);
-                }
-                Completion::Postponed { cause }
-            }
+        let completion = match (outcome, channel.withdrawn.take()) {
+            (Outcome::Later { .. }, Some(why)) => Completion::Withdrawn(why),
+            (outcome, _) => channel.completion(outcome, &mut entries)?,
         };
         if !matches!(completion, Completion::Postponed { .. }) {
             let ids = entries.iter().map(|entry| entry.delivery.id.clone());
@@ -266,6 +278,37 @@ impl ChannelDrain {
         let paused = self.not_before.map_or(Duration::ZERO, |at| at.since(clock::now()));
         let spaced = self.next_at.saturating_duration_since(clock::tick());
         self.is_busy().then(|| paused.max(spaced))
+    }
+
+    /// Returns the result of an attempt at entries, and lets them wait for the next one.
+    fn completion(
+        &mut self,
+        outcome: Outcome,
+        entries: &mut [OutboxEntry],
+    ) -> Result<Completion, Error> {
+        Ok(match outcome {
+            Outcome::Delivered { handle } => {
+                entries.iter_mut().for_each(|entry| entry.attempts += 1);
+                Completion::Sent { handle }
+            }
+            Outcome::Refused { cause } | Outcome::Gone { cause } => {
+                entries.iter_mut().for_each(|entry| entry.attempts += 1);
+                Completion::Failed { cause }
+            }
+            Outcome::Later { cause, after, .. } => {
+                let now = clock::now();
+                for entry in entries.iter_mut() {
+                    entry.postpone(after, now);
+                    self.outbox.rewrite(entry)?;
+                }
+                self.is_stale = true;
+                self.waiting.clear();
+                if let Some(at) = entries.iter().filter_map(|entry| entry.not_before).min() {
+                    self.pause_until(at, now);
+                }
+                Completion::Postponed { cause }
+            }
+        })
     }
 
     fn look_later(&mut self) {

@@ -1,14 +1,17 @@
 //! The speech channel: one `dlq-say` a notice, with the sentence on its standard input.
 //!
-//! Promises: text of others is never an argument; a child is killed with its player at the deadline.
+//! Promises: text of others is never an argument; a child is killed with its player at the deadline, or
+//! when what it waits to say is withdrawn.
 
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::desktop::not_started;
 use super::unanswered;
 use crate::config::{Channel, Origin};
-use crate::edge::command;
+use crate::edge::command::{self, RunLimit};
 use crate::error::Error;
 use crate::event::{Line, peek};
 use crate::log;
@@ -25,6 +28,8 @@ const WRONG: i32 = 2;
 #[derive(Debug)]
 pub struct Speech {
     argv: Vec<String>,
+    /// Set to end an attempt under way.
+    stop: Arc<AtomicBool>,
 }
 
 impl Speech {
@@ -39,14 +44,20 @@ impl Speech {
         if let Some(path) = origin.path.as_ref().filter(|_| origin.trusted) {
             argv.extend(["--config".to_owned(), path.display().to_string()]);
         }
-        Ok(Speech { argv })
+        Ok(Speech { argv, stop: Arc::default() })
+    }
+
+    /// Lets a flag end the attempts: they may wait long for their turn.
+    pub fn stopped_by(self, stop: &Arc<AtomicBool>) -> Self {
+        Speech { stop: stop.clone(), ..self }
     }
 
     /// Says a notice. A notice of several events is said in the words of its title.
     pub fn deliver(&self, delivery: &Delivery, deadline: Duration) -> Outcome {
         let Spoken { text, sound } = spoken(delivery);
         let argv = [&self.argv[..], &["--sound".to_owned(), sound.to_string()]].concat();
-        match command::run_notifier(&argv, &[], text.into_bytes(), deadline) {
+        let limit = RunLimit { deadline, stop: Some(&self.stop) };
+        match command::run_notifier(&argv, &[], text.into_bytes(), limit) {
             Err(error) => not_started(&argv[0], &error),
             Ok(ran) => match ran.status {
                 None => unanswered(deadline),
@@ -118,7 +129,8 @@ mod tests {
         std::fs::write(&program, text).unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
         let argv = vec![program.display().to_string(), "--channel".into(), "voice".into()];
-        let outcome = Speech { argv }.deliver(delivery, Duration::from_secs(2));
+        let outcome =
+            Speech { argv, stop: Arc::default() }.deliver(delivery, Duration::from_secs(2));
         let taken = std::fs::read_to_string(&out).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
         (outcome, taken)

@@ -65,6 +65,11 @@ impl Channel {
         self.quiet_hours.unwrap_or(is_heard)
     }
 
+    /// Returns whether an attempt waits until others have spoken.
+    pub fn waits_its_turn(&self) -> bool {
+        self.kind == ChannelKind::Speech
+    }
+
     /// Returns whether a long backlog is summed up: nobody reads a hundred notices one by one.
     pub fn sums_up(&self) -> bool {
         matches!(self.kind, ChannelKind::Desktop | ChannelKind::Speech | ChannelKind::Slack)

@@ -27,11 +27,11 @@ pub const CHANNELS: [(&str, &str); 4] = [
     ("pagerduty", "{type: pagerduty, key: {env: TOKEN}, endpoint: URL}"),
 ];
 
-fn configuration(channel: &str, server: &str) -> String {
+pub fn configuration(channel: &str, server: &str) -> String {
     format!("notifications: {{channels: {{c: {}}}}}", channel.replace("URL", server))
 }
 
-fn variables(server: &str) -> [(&'static str, String); 3] {
+pub fn variables(server: &str) -> [(&'static str, String); 3] {
     [
         ("HOOK", format!("{server}/services/hunter2")),
         ("TOKEN", "xoxb-hunter2".to_owned()),
@@ -228,6 +228,24 @@ fn outcome_of_each_fault_is_as_documented() {
     for (name, text) in CHANNELS {
         let outcome = sender(text, nobody).deliver(&delivery(Action::Trigger, None), DEADLINE);
         assert_eq!(kind(&outcome), "later 0", "{name}: {outcome:?}");
+    }
+}
+
+/// The program may have less memory than the answer has bytes.
+#[test]
+fn huge_answer_takes_little_memory() {
+    for (name, text) in CHANNELS {
+        let server = HttpServer::start(|_, reply| reply.send_gibibyte());
+        let mut bench = Bench::new("huge");
+        bench.configure(&configuration(text, &server.url));
+        variables(&server.url).iter().for_each(|(name, value)| bench.set(name, value));
+        let output = bench.shell("ulimit -v 500000; dlq-notify --test-channel c");
+        let (code, sentence) = match name {
+            "slack bot" => (1, "it may have arrived"),
+            _ => (0, ""),
+        };
+        assert_eq!(output.code(), code, "{name}: {}", output.stderr);
+        assert!(output.stderr.contains(sentence), "{name}: {}", output.stderr);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::channels::{CHANNELS, accept, configuration, variables};
 use crate::support::http::HttpServer;
 use crate::support::workbench::{Bench, event, wait_for};
 
@@ -38,7 +39,7 @@ fn errors(from: usize, count: usize) -> String {
 }
 
 /// Returns the entries of a channel's outbox.
-fn entries(bench: &Bench, channel: &str) -> usize {
+pub fn entries(bench: &Bench, channel: &str) -> usize {
     let listed = std::fs::read_dir(bench.state("outbox").join(channel));
     listed.map_or(0, |files| {
         let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
@@ -157,7 +158,12 @@ fn delivery_that_a_crash_left_unrecorded_is_struck_off() {
 
 #[test]
 fn refused_notice_goes_to_the_fallback() {
-    let server = HttpServer::start(|_, reply| reply.send(404, "text/plain", "gone away"));
+    refuse(404);
+    refuse(410);
+}
+
+fn refuse(status: u16) {
+    let server = HttpServer::start(move |_, reply| reply.send(status, "text/plain", "gone away"));
     let mut bench = Bench::new("fallback");
     let program = bench.stub("note", NOTING).display().to_string();
     bench.configure(&format!(
@@ -169,7 +175,7 @@ fn refused_notice_goes_to_the_fallback() {
     let output = bench.run("dlq-notify", &[], errors(0, 2));
     assert_eq!(output.code(), 1, "{}", output.stderr);
     assert!(
-        output.stderr.contains("cannot notify channel 'hook': answer 404"),
+        output.stderr.contains(&format!("cannot notify channel 'hook': answer {status}")),
         "{}",
         output.stderr
     );
@@ -179,20 +185,26 @@ fn refused_notice_goes_to_the_fallback() {
 }
 
 #[test]
-fn silence_withdraws_what_waits_in_the_outbox() {
-    let mut bench = Bench::new("withdrawn");
-    noting(&mut bench);
-    bench.stub("note", "#!/bin/sh\nexit 1\n");
-    bench.run("dlq-notify", &["--drain", "500ms"], errors(0, 1));
-    assert_eq!(entries(&bench, "c"), 1);
-    let silenced = bench.run("dlq-status", &["--silence", "orders-*", "1h"], "");
-    assert_eq!(silenced.code(), 0, "{}", silenced.stderr);
-    bench.stub("note", NOTING);
-    wait_for("the outbox is empty", || {
-        bench.run("dlq-notify", &["--drain", "1s"], "");
-        entries(&bench, "c") == 0
-    });
-    assert!(told(&bench).is_empty(), "{:?}", told(&bench));
+fn missing_secret_is_named_and_keeps_the_notice() {
+    for (name, text) in CHANNELS {
+        let (server, seen) = HttpServer::recording(accept);
+        let mut bench = Bench::new("missing-secret");
+        let variables = variables(&server.url);
+        variables.iter().for_each(|(variable, _)| bench.unset(variable));
+        bench.configure(&configuration(text, &server.url));
+        let output = bench.run("dlq-notify", &["--drain", "500ms"], errors(0, 1));
+        assert_eq!(output.code(), 0, "{name}: it stands in the outbox: {}", output.stderr);
+        let warning = output.stderr.lines().next().unwrap_or_default();
+        let named = "cannot notify channel 'c', tried again: channel 'c': ";
+        assert!(warning.contains(named) && warning.contains("is not set"), "{name}: {warning}");
+        assert_eq!((entries(&bench, "c"), seen.lock().unwrap().len()), (1, 0), "{name}");
+        variables.iter().for_each(|(variable, value)| bench.set(variable, value));
+        wait_for("the outbox is empty", || {
+            bench.run("dlq-notify", &["--drain", "1s"], "");
+            entries(&bench, "c") == 0
+        });
+        assert_eq!(seen.lock().unwrap().len(), 1, "{name}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::*;
 fn changed_configuration_tells_no_channel_the_history() {
     type Change = fn(&mut Notifications);
     type Row<'a> = (&'a str, Change, &'a [(f64, &'a str)]);
-    let rows: [Row; 5] = [
+    let rows: [Row<'_>; 5] = [
         ("nothing", |_| {}, &[]),
         (
             "a new channel",

@@ -1,0 +1,132 @@
+//! What people silence or acknowledge while it waits: in the outbox, for the end of quiet hours, and for
+//! the voice. Reminders and escalations have their table beside the plan.
+
+use std::time::Duration;
+
+use dlq::rules::speech::sound::Sound;
+use dlq::time::Timestamp;
+
+use super::outbox::entries;
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
+use crate::support::workbench::{Bench, Running, arguments_of, processes_of, wait_for};
+
+/// A command that notes the subject of each notice.
+const NOTING: &str = "#!/bin/sh\necho \"$DLQ_NOTICE_TITLE\" >> \"${0%/*}/../told\"\n";
+
+/// Acknowledges an incident for an hour, as `dlq-status --ack` does.
+fn acknowledge(bench: &Bench, incident: &str) {
+    let now = dlq::clock::now();
+    let until = now.plus(Duration::from_secs(3600));
+    let ack = serde_json::json!({"key": incident, "at": now, "until": until});
+    bench.write("state/acks.json", serde_json::json!({"version": 1, "acks": [ack]}).to_string());
+}
+
+fn silence(bench: &Bench) {
+    let silenced = bench.run("dlq-status", &["--silence", "a-*", "1h"], "");
+    assert_eq!(silenced.code(), 0, "{}", silenced.stderr);
+}
+
+fn text(bench: &Bench, name: &str) -> String {
+    std::fs::read_to_string(bench.path(name)).unwrap_or_default()
+}
+
+fn withdraw_from_the_outbox(name: &str, withdraw: impl Fn(&Bench)) {
+    let mut bench = Bench::new(name);
+    let program = bench.stub("note", "#!/bin/sh\nexit 1\n").display().to_string();
+    bench.configure(&format!(
+        "notifications: {{heartbeat_rounds: 0, channels: {{c: {{type: exec, command: [{program}]}}}}}}"
+    ));
+    let at = seconds_ago(10);
+    let lines = raised("a-dlq", "a", at, None) + &raised("b-dlq", "b", at, None);
+    bench.run("dlq-notify", &["--drain", "500ms"], lines + &heartbeat(at));
+    assert_eq!(entries(&bench, "c"), 2);
+    withdraw(&bench);
+    bench.stub("note", NOTING);
+    wait_for("the outbox is empty", || {
+        bench.run("dlq-notify", &["--drain", "1s"], "");
+        entries(&bench, "c") == 0
+    });
+    let told = text(&bench, "told");
+    assert!(told.starts_with("b-dlq: ") && told.lines().count() == 1, "{told}");
+}
+
+#[test]
+fn silence_withdraws_what_waits_in_the_outbox() {
+    withdraw_from_the_outbox("outbox-silence", silence);
+}
+
+#[test]
+fn ack_withdraws_what_waits_in_the_outbox() {
+    withdraw_from_the_outbox("outbox-ack", |bench| acknowledge(bench, "a"));
+}
+
+#[test]
+fn acknowledged_problem_is_not_in_the_digest_of_quiet_hours() {
+    let mut bench = Bench::new("digest-ack");
+    let program = bench.stub("note", NOTING).display().to_string();
+    // They end at a full minute that is one to two minutes ago.
+    let end = Timestamp::from_millis((dlq::clock::now().millis() / 60_000 - 1) * 60_000);
+    let time = |at: Timestamp| at.to_string()[11..16].to_owned();
+    bench.configure(&format!(
+        "notifications:\n  heartbeat_rounds: 0\n  channels: {{c: {{type: exec, command: [{program}], \
+         quiet_hours: true}}}}\n  quiet_hours: {{zone: UTC, from: '{}', to: '{}'}}\n",
+        time(end.minus(Duration::from_secs(3600))),
+        time(end)
+    ));
+    let at = end.minus(Duration::from_secs(30));
+    let lines = raised("a-dlq", "a", at, None) + &raised("b-dlq", "b", at, None);
+    bench.run("dlq-notify", &[], lines + &heartbeat(at));
+    assert_eq!(text(&bench, "told"), "");
+    acknowledge(&bench, "a");
+    bench.run("dlq-notify", &[], heartbeat(end.plus(Duration::from_secs(5))));
+    let told = text(&bench, "told");
+    assert!(told.contains("b-dlq") && !told.contains("a-dlq"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+fn withdraw_from_the_voice(name: &str, withdraw: impl Fn(&Bench)) {
+    let mut bench = Bench::new(name);
+    bench.set("XDG_CACHE_HOME", bench.path("cache"));
+    bench.write("voice.wav", Sound::Relief.wav().unwrap());
+    bench.stub(
+        "espeak-ng",
+        "#!/bin/sh\necho \"$*\" >>\"${0%/*}/../spoken\"\ncat \"${0%/*}/../voice.wav\"\n",
+    );
+    // The player plays until the test lets it end.
+    bench.stub(
+        "mpv",
+        "#!/bin/sh\nwhile [ ! -e \"${0%/*}/../open\" ]; do sleep 0.05; done\nsleep 2\n",
+    );
+    bench.configure(
+        "notifications: {heartbeat_rounds: 0, channels: {voice: {type: speech, engine: local}}}",
+    );
+    let mut other: Running = bench.start("dlq-say", &["Somebody speaks"]);
+    wait_for("somebody speaks", || text(&bench, "spoken").contains("Somebody"));
+    let mut running = bench.start("dlq-notify", &[]);
+    let at = seconds_ago(10);
+    running.write(raised("a-dlq", "a", at, None) + &heartbeat(at));
+    let waits = || {
+        let pids = processes_of(&bench);
+        pids.into_iter().any(|pid| arguments_of(pid).contains("dlq-say --channel voice"))
+    };
+    wait_for("dlq-say waits for the voice", waits);
+    withdraw(&bench);
+    wait_for("dlq-say has ended", || !waits());
+    wait_for("the outbox is empty", || entries(&bench, "voice") == 0);
+    bench.write("open", "");
+    assert_eq!(other.finish().code(), 0);
+    let output = running.finish();
+    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    assert!(!output.text().contains("\"notice.sent\""), "{}", output.text());
+    assert_eq!(text(&bench, "spoken").lines().count(), 1, "{}", text(&bench, "spoken"));
+}
+
+#[test]
+fn ack_stops_a_sentence_that_waits_for_the_voice() {
+    withdraw_from_the_voice("voice-ack", |bench| acknowledge(bench, "a"));
+}
+
+#[test]
+fn silence_stops_a_sentence_that_waits_for_the_voice() {
+    withdraw_from_the_voice("voice-silence", silence);
+}
