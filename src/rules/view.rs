@@ -1,5 +1,6 @@
 //! Views of the state and of the journal for a person.
 
+pub mod dashboard;
 pub mod page;
 pub mod queue_list;
 pub mod status;
