@@ -1,7 +1,9 @@
 //! Views of the state and of the journal for a person.
 
 pub mod dashboard;
+pub mod keys;
 pub mod page;
 pub mod queue_list;
+pub mod screen;
 pub mod status;
 pub mod story;
