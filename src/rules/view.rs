@@ -5,3 +5,4 @@ pub mod page;
 pub mod queue_list;
 pub mod status;
 pub mod story;
+pub mod times;
