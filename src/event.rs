@@ -15,7 +15,7 @@ pub use data::*;
 pub use head::{Head, Line, peek};
 pub use pull_request::{PullRequest, PullRequestNews};
 pub use schema::{JsonSchema, line_schema};
-pub use shown::ShownEvent;
+pub use shown::{RecordedType, ShownData, ShownEvent, ShownRequestFields, ShownVerdictFields};
 
 pub(crate) use crate::words::words;
 

@@ -7,3 +7,4 @@ pub mod queue_list;
 pub mod screen;
 pub mod status;
 pub mod story;
+pub mod times;

@@ -42,7 +42,7 @@ const CRATES: [(&str, &[&str]); 10] = [
 ];
 
 /// Modules of std that a decision needs no world for.
-const PURE_STD: [&str; 19] = [
+const PURE_STD: [&str; 20] = [
     "array",
     "borrow",
     "cell",
@@ -53,6 +53,7 @@ const PURE_STD: [&str; 19] = [
     "fmt",
     "hash",
     "iter",
+    "marker",
     "mem",
     "num",
     "ops",
