@@ -15,7 +15,7 @@ const SILENCE: &str = "4h";
 const ARGUMENT_MAX: usize = 256;
 const NAME_MAX: usize = 40;
 
-/// What a key acts on; parts that do not exist are None.
+/// The objects that a key acts on; those that do not exist are None.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Target {
     /// The ARN of the queue, and its name.

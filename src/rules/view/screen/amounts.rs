@@ -76,7 +76,7 @@ pub fn usd(amount: Usd) -> String {
         dollars if dollars < 0.005 => "<$0.01".into(),
         dollars if dollars < 999.995 => format!("${dollars:.2}"),
         dollars if dollars < 999_999.5 => format!("${dollars:.0}"),
-        dollars => format!("${}", change(dollars as i64).trim_start_matches('+')),
+        dollars => format!("${:.0}M", (dollars / 1e6).min(99_999.0)),
     }
 }
 
@@ -93,6 +93,7 @@ pub fn loss(window: ExpiryWindow, now: Timestamp) -> String {
 
 /// Returns the span of a loss, rounded as in notices.
 fn short(span: Duration) -> String {
+    let span = span.min(Duration::from_secs(9999 * 86_400));
     let text = loss_text::span(span);
     if text == "seconds" { "1m".into() } else { text }
 }
@@ -106,7 +107,9 @@ pub fn time_of_day(at: Timestamp) -> String {
 /// `2026-11-22 15:58:56Z`.
 pub fn instant(at: Timestamp, now: Timestamp) -> String {
     let (text, today) = (at.to_string(), now.to_string());
-    match (text.get(..10), text.get(11..19)) {
+    // Years have more digits after 9999.
+    let is_usual = text.len() == "2026-11-22T15:58:56.000Z".len();
+    match (text.get(..10).filter(|_| is_usual), text.get(11..19)) {
         (Some(day), Some(time)) if today.starts_with(day) => format!("{time}Z"),
         (Some(day), Some(time)) => format!("{day} {time}Z"),
         _ => text,
@@ -127,7 +130,7 @@ mod tests {
         }
         let dollars = [0.0, 0.004, 0.42, 12.345, 999.99, 1234.5, 99_999_999.0];
         let shown = dollars.map(|amount| usd(Usd::from_dollars(amount).unwrap()));
-        assert_eq!(shown, ["$0.00", "<$0.01", "$0.42", "$12.35", "$999.99", "$1234", "$99M"]);
+        assert_eq!(shown, ["$0.00", "<$0.01", "$0.42", "$12.35", "$999.99", "$1234", "$100M"]);
         assert_eq!(count(9_999_999), "9999999");
         assert_eq!(count(12_345_678), "12.3M");
         assert_eq!(count(999_960_000), "1.0G");

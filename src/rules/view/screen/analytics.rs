@@ -1,7 +1,5 @@
 //! Analytics: depth and growth over a day, mean times, success, causes, spend, notices, the source.
 
-use std::collections::HashMap;
-
 use super::amounts;
 use super::history;
 use super::page_lines::PageLines;
@@ -9,15 +7,14 @@ use super::rows::Look;
 use super::theme::{StyledLine, Tone};
 use super::{cells, overview, problems};
 use crate::money::Usd;
-use crate::rules::view::dashboard::Dashboard;
-use crate::rules::view::dashboard::investigations::{Investigation, InvestigationStatus};
-use crate::rules::view::dashboard::queues::{BUCKET_MS, BUCKETS};
+use crate::rules::view::dashboard::spend::SpendSum;
+use crate::rules::view::times;
+use crate::text;
 use crate::time::Timestamp;
 
 /// The width from which there are two columns, and the space between them.
 const TWO_COLUMNS: usize = 76;
 const GAP: usize = 2;
-const HOURS: usize = BUCKETS / history::HOUR;
 /// The cells of the scale of a chart.
 const SCALE: usize = 8;
 const CHART_HEIGHT: usize = 4;
@@ -27,7 +24,6 @@ const CHANNELS: usize = 8;
 const DAYS: usize = 7;
 /// The characters of a fingerprint that are shown.
 const ID: usize = 8;
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// Returns the lines of the page.
 pub fn page(look: &Look, width: usize) -> Vec<StyledLine> {
@@ -57,37 +53,15 @@ pub fn page(look: &Look, width: usize) -> Vec<StyledLine> {
     all
 }
 
-/// Returns the sum of all depths in each bucket, and the growth in each hour.
-fn sums(state: &Dashboard, now: Timestamp) -> (Vec<Option<u64>>, Vec<Option<u64>>) {
-    let mut depth = vec![None; BUCKETS];
-    let mut growth = vec![None; HOURS];
-    let last = now.millis().div_euclid(BUCKET_MS);
-    let add = |sum: &mut Option<u64>, more: u64| {
-        *sum = Some(sum.unwrap_or(0).saturating_add(more));
-    };
-    for queue in state.queues.values().filter(|queue| !queue.depths.buckets.is_empty()) {
-        let raised = queue.raised_at.map(|at| at.millis().div_euclid(BUCKET_MS));
-        let depths = history::depths(&queue.depths, now);
-        let mut before = None;
-        for (at, now_depth) in depths.iter().enumerate() {
-            let Some(now_depth) = *now_depth else { continue };
-            add(&mut depth[at], now_depth);
-            let bucket = last - (BUCKETS - 1 - at) as i64;
-            let begins = (raised == Some(bucket)).then_some(0);
-            let grown = before.or(begins).map(|before| now_depth.saturating_sub(before));
-            add(&mut growth[at / history::HOUR], grown.unwrap_or(0));
-            before = Some(now_depth);
-        }
-    }
-    (depth, growth)
-}
-
 fn depth(page: &mut PageLines) {
     let look = page.look;
-    let (depth, _) = sums(look.state, look.now);
-    page.heading("Depth of all queues, 24h", "");
+    let totals = look.state.depth_over_time(look.now);
+    let unknown = totals.last().map_or(0, |total| total.unknown);
+    let depth: Vec<_> = totals.into_iter().map(|total| total.depth).collect();
+    let note = if unknown > 0 { format!("{unknown} unknown") } else { String::new() };
+    page.heading("Depth of all queues, 24h", &note);
     if depth.iter().all(Option::is_none) {
-        return page.sentence("nothing is known yet: no queue had messages", Tone::Faint);
+        return page.sentence("nothing is known yet: no round has been read", Tone::Faint);
     }
     let cells = page.width.saturating_sub(SCALE + 1);
     let (rows, most) = history::chart(&depth, cells, CHART_HEIGHT, look.symbols);
@@ -114,65 +88,75 @@ fn axis(cells: usize, first: &str, last: &str) -> StyledLine {
 
 fn growth(page: &mut PageLines) {
     let look = page.look;
-    let (_, growth) = sums(look.state, look.now);
+    let hours = look.state.arrivals(look.now);
+    let growth: Vec<_> = hours.iter().map(|hour| hour.arrived).collect();
     page.heading("New messages an hour", "growth of the depths");
     if growth.iter().all(Option::is_none) {
-        return page.sentence("nothing is known yet", Tone::Faint);
+        return page.sentence("nothing is known yet: no round has been read", Tone::Faint);
     }
     let cells = page.width.saturating_sub(SCALE + 1);
     let most = growth.iter().flatten().max().copied().unwrap_or(0);
-    let mut line =
-        StyledLine::from_text(&format!("{:>SCALE$} ", amounts::count(most)), Tone::Faint);
+    let scale = format!("{:>SCALE$} ", amounts::count(most));
+    let mut line = StyledLine::from_text(&scale, Tone::Faint);
     line.push(&history::bars(&growth, cells, look.symbols), Tone::Plain);
     page.lines.push(line);
-    let last = growth.last().copied().flatten().map_or(amounts::UNKNOWN.into(), amounts::count);
-    page.lines.push(axis(cells, "24h ago", &format!("last hour {last}")));
+    let last = hours.last().map_or(amounts::UNKNOWN.into(), |hour| {
+        let count = hour.arrived.map_or(amounts::UNKNOWN.into(), amounts::count);
+        if hour.has_gaps { format!("{count} or more") } else { count }
+    });
+    page.lines.push(axis(cells, "24h ago", &format!("this hour {last}")));
 }
 
 fn mean_times(page: &mut PageLines) {
-    page.heading("Mean times", "number of incidents");
-    for row in super::means::rows(page.look.state) {
+    page.heading("Mean time to", "");
+    let times = times::mean_times(page.look.state);
+    // Without any incident all have the same reason.
+    if let [first, rest @ ..] = &times
+        && let Err(reason) = first.mean
+        && rest.iter().all(|time| time.mean == Err(reason))
+    {
+        let names: Vec<&str> = times.iter().map(|time| time.step.as_str()).collect();
+        return page.sentence(&format!("{}: {reason}", names.join(", ")), Tone::Faint);
+    }
+    for time in times {
         let mut head = StyledLine::new();
         head.pad(2);
-        head.push(row.name, Tone::Faint);
-        head.pad(18);
-        match row.mean_s {
-            Some(seconds) => {
-                head.push(&format!("{:>7}", amounts::clock(seconds)), Tone::Plain);
-                page.lines.push(head.with(&format!("  of {}", row.n), Tone::Faint));
+        head.push(time.step.as_str(), Tone::Faint);
+        head.pad(16);
+        match time.mean {
+            Ok(mean) => {
+                head.push(&format!("{:>7}", amounts::clock(mean.as_secs())), Tone::Plain);
+                let incidents = text::count(time.count, "incident");
+                page.lines.push(head.with(&format!("  of {}", incidents), Tone::Faint));
             }
-            None => {
-                head.push(&format!("{:>7}  ", amounts::NONE), Tone::Faint);
-                page.hang(head, row.reason, Tone::Faint);
+            Err(reason) => {
+                head.push("- ", Tone::Faint);
+                page.hang(head, reason, Tone::Faint);
             }
         }
     }
 }
 
 fn success(page: &mut PageLines) {
-    page.heading("Investigations", "");
-    let all = page.look.state.investigations.values();
-    let number = |status| all.clone().filter(|one| one.status == status).count();
-    let completed = number(InvestigationStatus::Completed);
-    let others = [
-        (InvestigationStatus::Failed, "failed"),
-        (InvestigationStatus::TimedOut, "timed out"),
-        (InvestigationStatus::Crashed, "crashed"),
-        (InvestigationStatus::Stopped, "stopped"),
-    ];
-    let ended = completed + others.iter().map(|(status, _)| number(*status)).sum::<usize>();
-    if ended == 0 {
+    page.heading("Investigations that ended", "");
+    let outcomes = page.look.state.spend.outcomes;
+    let Some(rate) = outcomes.success_rate() else {
         return page.sentence("none has ended yet", Tone::Faint);
-    }
-    let rate = (completed * 100 + ended / 2) / ended;
-    page.field("with a result", &format!("{completed} of {ended} ({rate} %)"), Tone::Plain);
-    let others = others.iter().map(|(status, word)| (number(*status), word));
-    let others: Vec<String> = others
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, word)| format!("{number} {word}"))
-        .collect();
+    };
+    let judged = outcomes.ended() - outcomes.stopped;
+    let text = format!("{} of {judged} ({:.0} %)", outcomes.explained, rate * 100.0);
+    page.field("explained", &text, Tone::Plain);
+    let others = [
+        (outcomes.inconclusive, "inconclusive"),
+        (outcomes.failed, "failed"),
+        (outcomes.timed_out, "timed out"),
+        (outcomes.crashed, "crashed"),
+        (outcomes.stopped, "stopped"),
+    ];
+    let others = others.into_iter().filter(|(number, _)| *number > 0);
+    let others: Vec<String> = others.map(|(number, word)| format!("{number} {word}")).collect();
     if !others.is_empty() {
-        page.field("without", &others.join(", "), Tone::Plain);
+        page.field("others", &others.join(", "), Tone::Plain);
     }
 }
 
@@ -211,79 +195,56 @@ fn more(page: &mut PageLines, all: usize, shown: usize) {
     }
 }
 
-/// Returns the fingerprint of the cause that an investigation looked at: the most frequent one.
-fn fingerprint<'a>(state: &'a Dashboard, one: &Investigation) -> Option<&'a str> {
-    let incident = state.incidents.get(&one.incident)?;
-    incident.causes.first().map(|(fingerprint, ..)| &**fingerprint)
-}
-
-#[derive(Default)]
-struct CauseTotal<'a> {
-    title: &'a str,
-    messages: u64,
-    incidents: u64,
-    spent: Usd,
-}
-
 fn causes(page: &mut PageLines) {
     let state = page.look.state;
     page.heading("Top causes", "");
-    let mut totals: HashMap<&str, CauseTotal> = HashMap::new();
-    for incident in state.incidents.values() {
-        for (fingerprint, count, title) in &incident.causes {
-            let total = totals.entry(fingerprint).or_default();
-            (total.title, total.incidents) = (title, total.incidents + 1);
-            total.messages = total.messages.saturating_add(*count);
-        }
-    }
-    for one in state.investigations.values() {
-        if let (Some(fingerprint), Some(cost)) = (fingerprint(state, one), one.cost) {
-            let total = totals.entry(fingerprint).or_default();
-            total.spent = total.spent.plus(cost);
-        }
-    }
-    let mut totals: Vec<_> = totals.into_iter().collect();
-    totals.sort_by_key(|(fingerprint, total)| {
-        (std::cmp::Reverse((total.incidents, total.messages)), *fingerprint)
-    });
-    if totals.is_empty() {
+    let causes = state.top_causes();
+    if causes.is_empty() {
         return page.sentence("none is known yet: no message was sampled", Tone::Faint);
     }
-    page.lines
-        .push(StyledLine::from_text("  INCIDENTS SAMPLED   SPENT  CAUSE    TITLE", Tone::Faint));
-    for (fingerprint, total) in totals.iter().take(CAUSES) {
-        let (messages, spent) = (amounts::count(total.messages), amounts::usd(total.spent));
-        let head = format!("  {:>9} {messages:>7} {spent:>7}  ", total.incidents);
+    let head = "  SAMPLED INCIDENTS OPEN   SPENT  CAUSE    TITLE";
+    page.lines.push(StyledLine::from_text(head, Tone::Faint));
+    for cause in causes.iter().take(CAUSES) {
+        let spent = cause.spend.map_or(amounts::NONE.into(), spent);
+        let (messages, incidents) = (amounts::count(cause.messages), cause.incidents);
+        let head = format!("  {messages:>7} {incidents:>9} {:>4} {spent:>7}  ", cause.open);
         let mut line = StyledLine::from_text(&head, Tone::Plain);
-        let id = fingerprint.chars().take(ID).collect::<String>();
+        let id = cause.fingerprint.chars().take(ID).collect::<String>();
         line.push(&id, Tone::Faint);
         line.pad(head.len() + ID + 1);
-        line.push(total.title, Tone::Plain);
+        line.push(cause.title, Tone::Plain);
         page.lines.push(line.cut(page.width, page.look.symbols.cut));
     }
-    more(page, totals.len(), CAUSES);
+    more(page, causes.len(), CAUSES);
+}
+
+/// Returns a sum of costs; `+` when it lacks some.
+fn spent(sum: SpendSum) -> String {
+    match (sum.unknown, sum.sessions) {
+        (0, _) => amounts::usd(sum.usd),
+        (unknown, sessions) if unknown == sessions => amounts::UNKNOWN.into(),
+        _ => format!("{}+", amounts::usd(sum.usd)),
+    }
 }
 
 fn spend(page: &mut PageLines) {
     let (state, now) = (page.look.state, page.look.now);
     page.heading("Spend a day (UTC)", "");
-    let mut days: HashMap<i64, Usd> = HashMap::new();
-    for one in state.investigations.values() {
-        if let (Some(at), Some(cost)) = (one.ended_at.or(one.started_at), one.cost) {
-            let day = days.entry(at.millis().div_euclid(DAY_MS)).or_default();
-            *day = day.plus(cost);
-        }
+    let days = state.spend.by_day();
+    let (running, unknown) = state.running_cost();
+    if running != Usd::NONE || unknown > 0 {
+        let lacks = if unknown > 0 { "+" } else { "" };
+        page.field("running", &format!("{:>8}{lacks}", amounts::usd(running)), Tone::Plain);
+    } else if days.is_empty() {
+        return page.sentence("no investigation has ended", Tone::Faint);
     }
-    if days.is_empty() {
-        return page.sentence("nothing is known to be spent", Tone::Faint);
-    }
-    let today = now.millis().div_euclid(DAY_MS);
-    let mut days: Vec<_> = days.into_iter().filter(|(day, _)| *day <= today).collect();
-    days.sort_unstable_by_key(|(day, _)| std::cmp::Reverse(*day));
-    for (day, spent) in days.iter().take(DAYS) {
-        let date = Timestamp::from_millis(day * DAY_MS).to_string();
-        let name = if *day == today { "today" } else { date.get(..10).unwrap_or_default() };
-        page.field(name, &format!("{:>7}", amounts::usd(*spent)), Tone::Plain);
+    let today = now.to_string();
+    for (day, sum) in days.into_iter().take(DAYS) {
+        let date = day.to_string();
+        let date = date.get(..10).unwrap_or_default();
+        let name = if today.starts_with(date) { "today" } else { date };
+        let sessions = text::count(sum.sessions, "session");
+        page.field(name, &format!("{:>8}  {sessions}", spent(sum)), Tone::Plain);
     }
 }
 
@@ -298,6 +259,10 @@ fn source(page: &mut PageLines) {
     page.field("begins", &when(source.begins), Tone::Plain);
     page.field("newest", &when(source.newest), Tone::Plain);
     page.field("events", &source.events.to_string(), Tone::Plain);
+    if source.untimely > 0 {
+        let text = format!("{} events without a time, or of the future", source.untimely);
+        page.field("left out", &text, Tone::Warning);
+    }
     if let Some(month) = state.rounds.usd_month {
         page.field("polling", &format!("{} a month", amounts::usd(month)), Tone::Plain);
     }

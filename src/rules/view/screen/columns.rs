@@ -8,7 +8,7 @@ use super::theme::{StyledLine, Tone};
 
 /// The content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum ColumnField {
     Age,
     Agent,
     At,
@@ -46,7 +46,7 @@ pub enum Field {
 /// A column of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    pub field: Field,
+    pub field: ColumnField,
     pub head: &'static str,
     /// The cells below which the column leaves.
     least: usize,
@@ -64,7 +64,7 @@ pub struct Column {
 }
 
 /// Returns a column of fixed width.
-const fn fixed(field: Field, head: &'static str, width: usize, leaves: u8) -> Column {
+const fn fixed(field: ColumnField, head: &'static str, width: usize, leaves: u8) -> Column {
     Column {
         field,
         head,
@@ -82,82 +82,82 @@ const fn spare(column: Column) -> Column {
     Column { is_spare: true, ..column }
 }
 
-const fn number(field: Field, head: &'static str, width: usize, leaves: u8) -> Column {
+const fn number(field: ColumnField, head: &'static str, width: usize, leaves: u8) -> Column {
     Column { is_number: true, ..fixed(field, head, width, leaves) }
 }
 
 /// Returns a column that grows.
-const fn wide(field: Field, head: &'static str, widths: [usize; 3], leaves: u8) -> Column {
+const fn wide(field: ColumnField, head: &'static str, widths: [usize; 3], leaves: u8) -> Column {
     let [least, ideal, most] = widths;
     Column { ideal, most, ..fixed(field, head, least, leaves) }
 }
 
 /// Returns a column with a longer form.
-const fn either(field: Field, head: &'static str, widths: [usize; 2], leaves: u8) -> Column {
+const fn either(field: ColumnField, head: &'static str, widths: [usize; 2], leaves: u8) -> Column {
     Column { long: widths[1], ..fixed(field, head, widths[0], leaves) }
 }
 
 pub static QUEUES: [Column; 9] = [
-    fixed(Field::Severity, "SEVERITY", 9, 0),
-    wide(Field::Queue, "QUEUE", [12, 28, 80], 0),
-    number(Field::Depth, "DEPTH", 7, 0),
-    number(Field::InFlight, "FLIGHT", 7, 3),
-    number(Field::Trend, "IN 1H", 6, 2),
-    spare(fixed(Field::History, "LAST 24H", 12, 4)),
-    number(Field::Age, "AGE", 4, 1),
-    either(Field::Loss, "TO LOSS", [7, 18], 0),
-    spare(wide(Field::Place, "PLACE", [14, 24, 40], 5)),
+    fixed(ColumnField::Severity, "SEVERITY", 9, 0),
+    wide(ColumnField::Queue, "QUEUE", [12, 28, 80], 0),
+    number(ColumnField::Depth, "DEPTH", 7, 0),
+    number(ColumnField::InFlight, "FLIGHT", 7, 3),
+    number(ColumnField::Trend, "IN 1H", 6, 2),
+    spare(fixed(ColumnField::History, "LAST 24H", 12, 4)),
+    number(ColumnField::Age, "AGE", 4, 1),
+    either(ColumnField::Loss, "TO LOSS", [7, 18], 0),
+    spare(wide(ColumnField::Place, "PLACE", [14, 24, 40], 5)),
 ];
 
 pub static INVESTIGATORS: [Column; 8] = [
-    fixed(Field::Status, "STATUS", 11, 0),
-    wide(Field::Queue, "QUEUE", [14, 20, 60], 0),
-    number(Field::Pid, "PID", 7, 5),
-    either(Field::Subagents, "AGENTS", [6, 26], 4),
-    number(Field::Cpu, "CPU", 5, 3),
-    number(Field::Memory, "MEMORY", 6, 2),
-    number(Field::Runtime, "RUNTIME", 7, 0),
-    number(Field::Cost, "COST", 7, 1),
+    fixed(ColumnField::Status, "STATUS", 11, 0),
+    wide(ColumnField::Queue, "QUEUE", [14, 20, 60], 0),
+    number(ColumnField::Pid, "PID", 7, 5),
+    either(ColumnField::Subagents, "AGENTS", [6, 26], 4),
+    number(ColumnField::Cpu, "CPU", 5, 3),
+    number(ColumnField::Memory, "MEMORY", 6, 2),
+    number(ColumnField::Runtime, "RUNTIME", 7, 0),
+    number(ColumnField::Cost, "COST", 7, 1),
 ];
 
 pub static REQUESTS: [Column; 8] = [
-    number(Field::Number, "PR", 6, 0),
-    wide(Field::Repository, "REPOSITORY", [12, 14, 40], 4),
-    wide(Field::Title, "TITLE", [14, 40, 90], 0),
-    spare(wide(Field::Author, "AUTHOR", [8, 10, 16], 5)),
-    number(Field::Age, "AGE", 4, 3),
-    fixed(Field::Checks, "CHECKS", 9, 1),
-    fixed(Field::Review, "REVIEW", 10, 2),
-    wide(Field::Waiting, "WAITING ON", [10, 12, 24], 0),
+    number(ColumnField::Number, "PR", 6, 0),
+    wide(ColumnField::Repository, "REPOSITORY", [12, 14, 40], 4),
+    wide(ColumnField::Title, "TITLE", [14, 40, 90], 0),
+    spare(wide(ColumnField::Author, "AUTHOR", [8, 10, 16], 5)),
+    number(ColumnField::Age, "AGE", 4, 3),
+    fixed(ColumnField::Checks, "CHECKS", 9, 1),
+    fixed(ColumnField::Review, "REVIEW", 10, 2),
+    wide(ColumnField::Waiting, "WAITING ON", [10, 12, 24], 0),
 ];
 
 pub static TIMELINE: [Column; 4] = [
-    fixed(Field::At, "TIME", 10, 0),
-    number(Field::Elapsed, "ELAPSED", 9, 1),
-    fixed(Field::Severity, "", 1, 0),
-    wide(Field::Text, "NEWS", [24, 60, 400], 0),
+    fixed(ColumnField::At, "TIME", 10, 0),
+    number(ColumnField::Elapsed, "ELAPSED", 9, 1),
+    fixed(ColumnField::Severity, "", 1, 0),
+    wide(ColumnField::Text, "NEWS", [24, 60, 400], 0),
 ];
 
 pub static INVESTIGATIONS: [Column; 8] = [
-    fixed(Field::Status, "STATUS", 11, 0),
-    wide(Field::Queue, "QUEUE", [14, 22, 60], 0),
-    wide(Field::Result, "RESULT", [14, 40, 120], 1),
-    number(Field::Age, "BEGUN", 5, 2),
-    number(Field::Runtime, "RUNTIME", 7, 0),
-    number(Field::Cost, "COST", 7, 3),
-    spare(fixed(Field::Session, "SESSION", 8, 4)),
-    spare(wide(Field::Agent, "AGENT", [6, 8, 14], 5)),
+    fixed(ColumnField::Status, "STATUS", 11, 0),
+    wide(ColumnField::Queue, "QUEUE", [14, 22, 60], 0),
+    wide(ColumnField::Result, "RESULT", [14, 40, 120], 1),
+    number(ColumnField::Age, "BEGUN", 5, 2),
+    number(ColumnField::Runtime, "RUNTIME", 7, 0),
+    number(ColumnField::Cost, "COST", 7, 3),
+    spare(fixed(ColumnField::Session, "SESSION", 8, 4)),
+    spare(wide(ColumnField::Agent, "AGENT", [6, 8, 14], 5)),
 ];
 
 pub static INCIDENTS: [Column; 8] = [
-    fixed(Field::Status, "STATE", 10, 0),
-    wide(Field::Queue, "QUEUE", [14, 22, 60], 0),
-    wide(Field::Cause, "CAUSE", [14, 40, 120], 1),
-    spare(number(Field::Count, "SAMPLED", 7, 4)),
-    number(Field::Age, "RAISED", 6, 2),
-    number(Field::Runtime, "LASTED", 7, 0),
-    either(Field::Number, "PR", [6, 24], 3),
-    spare(fixed(Field::Redrive, "REDRIVE", 9, 5)),
+    fixed(ColumnField::Status, "STATE", 10, 0),
+    wide(ColumnField::Queue, "QUEUE", [14, 22, 60], 0),
+    wide(ColumnField::Cause, "CAUSE", [14, 40, 120], 1),
+    spare(number(ColumnField::Count, "SAMPLED", 7, 4)),
+    number(ColumnField::Age, "RAISED", 6, 2),
+    number(ColumnField::Runtime, "LASTED", 7, 0),
+    either(ColumnField::Number, "PR", [6, 24], 3),
+    spare(fixed(ColumnField::Redrive, "REDRIVE", 9, 5)),
 ];
 
 /// A cell of a list.
@@ -202,7 +202,7 @@ impl ShownColumns {
         all: &'static [Column],
         width: usize,
         symbol: usize,
-        is_used: impl Fn(Field) -> bool,
+        is_used: impl Fn(ColumnField) -> bool,
     ) -> Self {
         let gap = if width < SPACIOUS { 1 } else { 2 };
         let columns = kept(all, width, gap, symbol, is_used);
@@ -237,7 +237,7 @@ impl ShownColumns {
     }
 
     /// Returns the line of headings, with a mark beside the column that a person sorts by.
-    pub fn heads(&self, indent: usize, sorted: Option<(Field, &str)>) -> StyledLine {
+    pub fn heads(&self, indent: usize, sorted: Option<(ColumnField, &str)>) -> StyledLine {
         let cells = self.columns.iter().map(|(column, width)| match sorted {
             Some((field, mark)) if field == column.field => {
                 let head = cells::cut_sentence(column.head, width.saturating_sub(1), "");
@@ -281,7 +281,7 @@ fn kept(
     width: usize,
     gap: usize,
     symbol: usize,
-    is_used: impl Fn(Field) -> bool,
+    is_used: impl Fn(ColumnField) -> bool,
 ) -> Vec<&'static Column> {
     let mut columns: Vec<&Column> = all.iter().filter(|one| is_used(one.field)).collect();
     loop {
@@ -304,9 +304,10 @@ impl Column {
     /// Returns the cells that a symbol wider than one adds.
     fn more(&self, symbol: usize) -> usize {
         match self.field {
-            Field::Severity | Field::Status | Field::Checks | Field::Review => {
-                symbol.saturating_sub(1)
-            }
+            ColumnField::Severity
+            | ColumnField::Status
+            | ColumnField::Checks
+            | ColumnField::Review => symbol.saturating_sub(1),
             _ => 0,
         }
     }
@@ -354,9 +355,9 @@ mod tests {
     #[test]
     fn cells_keep_their_columns() {
         static TABLE: [Column; 3] = [
-            wide(Field::Queue, "QUEUE", [6, 8, 8], 0),
-            number(Field::Depth, "DEPTH", 5, 0),
-            either(Field::Loss, "LOSS", [4, 9], 1),
+            wide(ColumnField::Queue, "QUEUE", [6, 8, 8], 0),
+            number(ColumnField::Depth, "DEPTH", 5, 0),
+            either(ColumnField::Loss, "LOSS", [4, 9], 1),
         ];
         let row = || {
             let loss = TableCell { long: Some("within 5m".into()), ..TableCell::plain("<5m") };

@@ -3,7 +3,7 @@
 use super::amounts;
 use super::incidents;
 use super::page_lines::PageLines;
-use super::rows::queues::{Standing, window};
+use super::rows::queues::Standing;
 use super::rows::timeline;
 use super::theme::Tone;
 use super::ui::{AttachedFiles, OpenPage};
@@ -32,7 +32,7 @@ fn queue(page: &mut PageLines, arn: &str, attached: Option<&AttachedFiles>) {
         return page.sentence("this queue is no longer on record", Tone::Warning);
     };
     page.heading(&format!("Queue {}", one.name), "");
-    let standing = Standing::new(look.state, one, look.now);
+    let standing = Standing::new(one, look.now);
     let cell = standing.cell(look);
     page.field("severity", &format!("{}: {}", cell.text, standing.meaning()), cell.tone);
     if let Some(reason) = &one.unreadable {
@@ -42,7 +42,7 @@ fn queue(page: &mut PageLines, arn: &str, attached: Option<&AttachedFiles>) {
     page.field("depth", &known(one.depth), Tone::Plain);
     page.field("in flight", &known(one.in_flight), Tone::Plain);
     if one.depth != Some(0) {
-        let text = loss_text::phrase_with_instant(window(one), one.depth, look.now);
+        let text = loss_text::phrase_with_instant(one.window(), one.depth, look.now);
         page.field("loss", &text, Tone::Plain);
     }
     let read = one.read_at.map_or("never".into(), |at| {

@@ -78,7 +78,10 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
         part("PAUSED", Tone::Warning);
     }
     if is_live {
-        part(if ui.flags.write { "WRITE" } else { "read-only" }, Tone::Plain);
+        match ui.flags.write {
+            true => part("WRITE", Tone::Strong),
+            false => part("read-only", Tone::Plain),
+        }
     }
     let name = if ui.flags.is_stdin { "stdin" } else { "journal" };
     let has_ended = state.source.ended && ui.flags.is_stdin;
@@ -145,15 +148,18 @@ fn left(ui: &Ui, look: &Look, width: usize) -> StyledLine {
         }
         (Prompt::None, None) => match ui.view {
             ScreenView::Analytics => keys("? help  q quit  j k scroll  tab view  p pause", width),
-            ScreenView::Overview => keys(
-                "? help  q quit  enter open  / filter  s sort  left right panel  tab view  p pause  \
-                 o browser  y copy",
-                width,
-            ),
-            _ => keys(
-                "? help  q quit  enter open  / filter  s sort  tab view  p pause  o browser  y copy",
-                width,
-            ),
+            view => {
+                let panel = if view == ScreenView::Overview { "left right panel  " } else { "" };
+                let actions = match ui.flags.write {
+                    true => "i investigate  x stop  a acknowledge  z silence  ",
+                    false => "",
+                };
+                let keys_of_lists = format!(
+                    "? help  q quit  enter open  {actions}/ filter  s sort  {panel}tab view  \
+                     p pause  o browser  y copy"
+                );
+                keys(&keys_of_lists, width)
+            }
         },
     }
 }

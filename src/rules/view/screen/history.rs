@@ -1,47 +1,26 @@
 //! Depths over time, as numbers and as bars.
 
 use super::symbols::Symbols;
-use crate::rules::view::dashboard::queues::{BUCKET_MS, BUCKETS, DepthHistory, ShownQueue};
+use crate::rules::view::dashboard::Rounds;
+use crate::rules::view::dashboard::queues::{BUCKETS, ShownQueue, bucket};
 use crate::time::Timestamp;
 
 /// The buckets of an hour.
-pub const HOUR: usize = 12;
+const HOUR: i64 = 12;
 
-/// Returns the depth in each of the last buckets up to now, the oldest first. A depth that was not
-/// read again has not changed: events tell changes only.
-pub fn depths(history: &DepthHistory, now: Timestamp) -> Vec<Option<u64>> {
-    let last = now.millis().div_euclid(BUCKET_MS);
-    let known = history.buckets.len() as i64;
-    let first_known = history.newest.saturating_sub(known - 1);
-    let first = last - BUCKETS as i64 + 1;
-    let mut depth = None;
-    // The depth before the first shown bucket carries into it.
-    let begin = first.min(first_known.max(first - BUCKETS as i64));
-    let mut shown = Vec::with_capacity(BUCKETS);
-    for bucket in begin..=last {
-        let at = usize::try_from(bucket.saturating_sub(first_known)).ok();
-        match at.and_then(|at| history.buckets.get(at)) {
-            Some(0) | None => {}
-            Some(more) => depth = Some(u64::from(*more - 1)),
-        }
-        if bucket >= first {
-            shown.push(depth);
-        }
-    }
-    shown
+/// Returns the depth in each bucket of the last day, the oldest first.
+pub fn depths(queue: &ShownQueue, rounds: &Rounds, now: Timestamp) -> Vec<Option<u64>> {
+    let last = bucket(now);
+    let buckets = last - BUCKETS as i64 + 1..=last;
+    buckets.map(|bucket| queue.depth_in(bucket, rounds)).collect()
 }
 
 /// Returns how much the depth of a queue has changed in the last hour, or since it is known.
-pub fn change_in_hour(queue: &ShownQueue, now: Timestamp) -> Option<i64> {
-    if queue.depths.buckets.is_empty() {
-        return None;
-    }
-    let depths = depths(&queue.depths, now);
-    let before = depths.iter().rev().take(HOUR + 1).filter_map(|depth| *depth).next_back()?;
-    let known = depths.iter().filter(|depth| depth.is_some()).count();
+pub fn change_in_hour(queue: &ShownQueue, rounds: &Rounds, now: Timestamp) -> Option<i64> {
+    let last = bucket(now);
+    let before = (last - HOUR..last).find_map(|bucket| queue.depth_in(bucket, rounds))?;
     let signed = |depth: u64| i64::try_from(depth).unwrap_or(i64::MAX);
-    // One bucket alone shows no change.
-    (known > 1).then(|| signed(queue.depth.unwrap_or(before)).saturating_sub(signed(before)))
+    Some(signed(queue.depth?) - signed(before))
 }
 
 /// Returns a row of bars, one cell each: the greatest of each part of the values.
@@ -100,27 +79,28 @@ pub fn chart(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn queue(newest: i64, buckets: &[u32], depth: u64) -> ShownQueue {
-        let depths = DepthHistory { newest, buckets: buckets.to_vec() };
-        ShownQueue { depth: Some(depth), depths, ..ShownQueue::default() }
-    }
+    use crate::rules::view::dashboard::queues::{BUCKET_MS, DepthHistory};
 
     #[test]
     fn change_counts_from_an_hour_ago() {
         let now = Timestamp::from_millis(1000 * BUCKET_MS + 7);
+        let watched = Rounds { watched: (1000 - 288 + 1..=1000).collect(), ..Rounds::default() };
+        let mut rounds = watched.clone();
+        rounds.watched.sort_by_key(|bucket| bucket.rem_euclid(BUCKETS as i64));
         let hour_ago: Vec<u32> = (1..=13).collect();
         let rows = [
-            ("an hour", queue(1000, &hour_ago, 12), Some(12)),
-            ("more than an hour", queue(1000, &[&[90; 20][..], &hour_ago].concat(), 12), Some(12)),
-            ("since it is known", queue(1000, &[5, 1], 0), Some(-4)),
-            ("a depth that did not change", queue(900, &[5, 3], 2), Some(0)),
-            ("one bucket", queue(1000, &[5], 4), None),
-            ("an unknown bucket", queue(1000, &[5, 0, 8], 7), Some(3)),
-            ("nothing", queue(1000, &[], 0), None),
+            ("an hour", 1000, &hour_ago[..], 12, Some(12)),
+            ("since it is known", 1000, &[5, 1], 0, Some(-4)),
+            ("a depth that did not change", 900, &[5, 3], 2, Some(0)),
+            ("a queue that was empty before", 1000, &[1, 5], 4, Some(4)),
+            ("one bucket", 1000, &[5], 4, None),
+            ("an unknown bucket", 1000, &[5, 0, 8], 7, Some(3)),
+            ("always empty", 1000, &[], 0, Some(0)),
         ];
-        for (rule, queue, change) in rows {
-            assert_eq!(change_in_hour(&queue, now), change, "{rule}");
+        for (rule, newest, buckets, depth, change) in rows {
+            let depths = DepthHistory { newest, buckets: buckets.to_vec() };
+            let queue = ShownQueue { depth: Some(depth), depths, ..ShownQueue::default() };
+            assert_eq!(change_in_hour(&queue, &rounds, now), change, "{rule}");
         }
     }
 

@@ -9,12 +9,8 @@ use super::ui::AttachedFiles;
 use crate::event::Severity;
 use crate::rules::aws_command::word;
 use crate::rules::loss_text;
-use crate::rules::queue::expiry::ExpiryWindow;
 use crate::rules::view::dashboard::incidents::IncidentStory;
 use crate::time::Timestamp;
-
-/// The lines of a patch or a report that a page shows.
-pub const FILE_LINES: usize = 400;
 
 /// Adds the page of an incident.
 pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
@@ -60,14 +56,14 @@ fn severity_tone(severity: Severity) -> Tone {
 
 fn depth(page: &mut PageLines, one: &IncidentStory) {
     let now = page.look.now;
-    let queue = page.look.state.queues.get(&one.queue).filter(|_| rows::is_open(one));
+    let queue = page.look.state.queues.get(&one.queue).filter(|_| one.is_open());
     let depth = queue.map_or(one.depth, |queue| queue.depth);
     match depth {
         Some(depth) => page.field("depth", &amounts::count(depth), Tone::Plain),
         None => page.field("depth", "unknown", Tone::Warning),
     }
     let Some(queue) = queue else { return };
-    let window = ExpiryWindow { after: queue.expires_after, before: queue.expires_before };
+    let window = queue.window();
     let text = loss_text::phrase_with_instant(window, depth, now);
     let tone = if loss_text::is_near(window, now) { Tone::Bad } else { Tone::Plain };
     page.field("loss", &text, tone);
@@ -89,7 +85,7 @@ fn times(page: &mut PageLines, one: &IncidentStory) {
     page.heading("Times", "time since the raise");
     for (name, at) in milestones {
         let Some(at) = at else {
-            let none = if rows::is_open(one) { "not yet" } else { "never" };
+            let none = if one.is_open() { "not yet" } else { "never" };
             page.field(name, none, Tone::Faint);
             continue;
         };
@@ -126,7 +122,7 @@ fn commands(page: &mut PageLines, one: &IncidentStory, id: &str) {
         operand.as_ref().map(|operand| format!("{command} {operand}"))
     };
     let mut lines = vec![line("dlq-log --incident", &incident)];
-    if rows::is_open(one) {
+    if one.is_open() {
         lines.push(line("dlq-peek --messages", &queue));
         lines.push(line("dlq-investigate --explain", &queue));
         lines.push(line("dlq-status --ack", &incident));

@@ -1,13 +1,15 @@
 //! An investigation: state, verdict, live steps, files.
 
 use super::amounts;
-use super::incidents::FILE_LINES;
 use super::page_lines::PageLines;
 use super::rows::investigations as rows;
 use super::theme::{StyledLine, Tone};
 use super::ui::AttachedFiles;
 use crate::rules::view::dashboard::investigations::{Investigation, InvestigationStatus};
 use crate::text::count;
+
+/// The lines of a patch or a report that a page shows.
+const FILE_LINES: usize = 400;
 
 /// Adds the page of an investigation.
 pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {

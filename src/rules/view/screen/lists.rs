@@ -3,11 +3,11 @@
 //! Promises: rows are put in order only when the state, the filter or the order has changed; only
 //! visible rows are laid out; the selection stays with its row wherever that goes.
 
-use super::cells;
-use super::columns::{Field, ShownColumns};
+use super::columns::{ColumnField, ShownColumns};
 use super::filter::RowFilter;
 use super::rows::{ListName, Look, RowKey};
-use super::theme::StyledLine;
+use super::theme::{StyledLine, Tone};
+use super::{cells, summary};
 use crate::rules::view::dashboard::Dashboard;
 use crate::time::Timestamp;
 
@@ -16,7 +16,7 @@ const CLOCK_MS: i64 = 10_000;
 /// The cells before the first column, for the mark of the selection.
 const INDENT: usize = 2;
 
-/// What the order of a list was made from.
+/// The origin of the order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     events: u64,
@@ -35,7 +35,7 @@ pub struct ListState {
     top: usize,
     /// The rows that the last frame had room for.
     visible: usize,
-    sort: Option<(Field, bool)>,
+    sort: Option<(ColumnField, bool)>,
     stamp: Option<Stamp>,
     /// A sentence about all rows, which is made with their order.
     pub summary: String,
@@ -68,7 +68,7 @@ impl ListState {
             true => self.rows.len(),
             false => name.rows(state, now, &RowFilter::default(), None).len(),
         };
-        (self.summary, self.as_of) = super::panel::summary(name, state, now);
+        (self.summary, self.as_of) = summary::summary(name, state, now);
         self.has_places = name == ListName::Queues && has_places(state);
         let found = self.key.as_ref().map(|key| self.rows.iter().position(|row| row.is(key)));
         match found {
@@ -128,7 +128,7 @@ impl ListState {
         self.put(if is_last { self.rows.len() } else { 0 });
     }
 
-    pub fn sort(&self) -> Option<(Field, bool)> {
+    pub fn sort(&self) -> Option<(ColumnField, bool)> {
         self.sort
     }
 
@@ -154,7 +154,7 @@ impl ListState {
     /// Returns the columns for a width.
     fn columns(&self, name: ListName, width: usize, symbol: usize) -> ShownColumns {
         ShownColumns::choose(name.columns(), width.saturating_sub(INDENT), symbol, |field| {
-            field != Field::Place || self.has_places
+            field != ColumnField::Place || self.has_places
         })
     }
 
@@ -195,7 +195,7 @@ impl ListState {
             let mut line = StyledLine::new();
             let is_selected = is_focused && at == self.at;
             if is_selected {
-                line.push(symbols.selected, super::theme::Tone::Strong);
+                line.push(symbols.selected, Tone::Strong);
             }
             line.pad(INDENT);
             let cells = shown.columns.iter().map(|(column, _)| name.cell(look, row, column.field));

@@ -3,16 +3,13 @@
 //! Promises: an empty list says why it is empty; figures that are not known have no age.
 
 use super::amounts;
-use super::columns::Field;
+use super::columns::ColumnField;
 use super::filter::RowFilter;
 use super::lists::ListState;
-use super::rows::queues::Standing;
-use super::rows::{ListName, Look, incidents, investigations, requests};
+use super::rows::{ListName, Look};
 use super::symbols::Symbols;
 use super::theme::{StyledLine, Tone};
 use super::{cells, problems};
-use crate::rules::view::dashboard::Dashboard;
-use crate::time::Timestamp;
 
 /// Returns a line of a heading: text on the left, text on the right, and a rule between them.
 pub fn rule(
@@ -98,7 +95,7 @@ impl Panel<'_> {
         rule(symbols, width, &title, tone, &left, &right.join(", "))
     }
 
-    fn sorted(self, field: Field, is_descending: bool) -> String {
+    fn sorted(self, field: ColumnField, is_descending: bool) -> String {
         let head = self.name.columns().iter().find(|column| column.field == field);
         let head = head.map_or("", |column| column.head).to_lowercase();
         let symbols = self.look.symbols;
@@ -150,64 +147,6 @@ impl Panel<'_> {
             (ListName::Incidents, _) => "none on record: no queue was raised".into(),
         }
     }
-}
-
-/// Returns what all rows of a list are in short, and the moment of their figures.
-pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Option<Timestamp>) {
-    match name {
-        ListName::Queues => {
-            (queues(state, now), state.rounds.last.or_else(|| newest_reading(state)))
-        }
-        ListName::Investigators | ListName::Investigations => {
-            let all = state.investigations.values();
-            let running = all.clone().filter(|one| investigations::is_running(one)).count();
-            let steps = all.clone().filter_map(|one| one.steps.last()).map(|step| step.at);
-            let ends = all.clone().flat_map(|one| [one.started_at, one.ended_at]).flatten();
-            let usage = all.filter_map(|one| one.usage).map(|usage| usage.at);
-            (counted(running, "running"), steps.chain(ends).chain(usage).max())
-        }
-        ListName::Requests => {
-            let all = state.pull_requests.values();
-            let open = all.clone().filter(|one| requests::is_open(one)).count();
-            (counted(open, "open"), all.filter_map(|one| one.seen_at).max())
-        }
-        ListName::Timeline => {
-            let text = state.source.begins.map(|at| format!("since {}", amounts::instant(at, now)));
-            let newest = state.timeline.entries.back();
-            (text.unwrap_or_default(), newest.map(|entry| entry.at))
-        }
-        ListName::Incidents => {
-            let all = state.incidents.values();
-            let open = all.filter(|one| incidents::is_open(one)).count();
-            (counted(open, "open"), state.source.newest)
-        }
-    }
-}
-
-fn counted(number: usize, word: &str) -> String {
-    if number == 0 { format!("none {word}") } else { format!("{number} {word}") }
-}
-
-fn newest_reading(state: &Dashboard) -> Option<Timestamp> {
-    state.queues.values().filter_map(|queue| queue.read_at).max()
-}
-
-fn queues(state: &Dashboard, now: Timestamp) -> String {
-    let mut counts = [0_usize; 4];
-    for queue in state.queues.values() {
-        let part = match Standing::new(state, queue, now) {
-            Standing::Fatal | Standing::Error | Standing::Warning => 0,
-            Standing::Unknown => 1,
-            Standing::Below => 2,
-            Standing::Quiet => 3,
-            Standing::Gone => continue,
-        };
-        counts[part] += 1;
-    }
-    let words = ["raised", "unknown", "below threshold", "quiet"];
-    let parts = counts.iter().zip(words).filter(|(count, word)| **count > 0 || *word == "raised");
-    let parts: Vec<String> = parts.map(|(count, word)| counted(*count, word)).collect();
-    if state.queues.is_empty() { String::new() } else { parts.join(", ") }
 }
 
 /// Returns the line about what could not be read; None when everything could.

@@ -7,7 +7,7 @@ pub mod queues;
 pub mod requests;
 pub mod timeline;
 
-use super::columns::{self, Column, Field, TableCell};
+use super::columns::{self, Column, ColumnField, TableCell};
 use super::filter::RowFilter;
 use super::symbols::Symbols;
 use crate::rules::view::dashboard::Dashboard;
@@ -24,7 +24,7 @@ pub enum ListName {
     Incidents,
 }
 
-/// What identifies a row, whatever its place.
+/// The identity of a row, whatever its place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowKey {
     /// The key in the state.
@@ -77,7 +77,7 @@ impl<'a> SortKey<'a> {
     }
 }
 
-/// What the text of a cell depends on.
+/// The facts that the text of a cell depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
     pub state: &'a Dashboard,
@@ -131,7 +131,7 @@ impl ListName {
         state: &Dashboard,
         now: Timestamp,
         filter: &RowFilter,
-        sort: Option<(Field, bool)>,
+        sort: Option<(ColumnField, bool)>,
     ) -> Vec<RowKey> {
         let rows = match self {
             ListName::Queues => queues::rows(state, filter),
@@ -166,7 +166,7 @@ impl ListName {
         state: &'a Dashboard,
         now: Timestamp,
         row: (&'a str, &'a str),
-        field: Option<Field>,
+        field: Option<ColumnField>,
     ) -> [SortKey<'a>; 6] {
         let chosen = field.map_or(SortKey::Unknown, |field| self.value(state, now, row, field));
         let [a, b, c] = self.urgency(state, now, row);
@@ -178,7 +178,7 @@ impl ListName {
         state: &'a Dashboard,
         now: Timestamp,
         (id, part): (&'a str, &'a str),
-        field: Field,
+        field: ColumnField,
     ) -> SortKey<'a> {
         match self {
             ListName::Queues => queues::value(state, now, id, field),
@@ -209,7 +209,7 @@ impl ListName {
     }
 
     /// Returns a cell; an empty one when the row is no longer in the state.
-    pub fn cell(self, look: &Look, key: &RowKey, field: Field) -> TableCell {
+    pub fn cell(self, look: &Look, key: &RowKey, field: ColumnField) -> TableCell {
         let cell = match self {
             ListName::Queues => queues::cell(look, key, field),
             ListName::Investigators | ListName::Investigations => {

@@ -20,7 +20,6 @@ pub struct Symbols {
     pub bars: [&'static str; 8],
     pub down: &'static str,
     pub up: &'static str,
-    pub dot: &'static str,
 }
 
 const PLAIN: Symbols = Symbols {
@@ -38,7 +37,6 @@ const PLAIN: Symbols = Symbols {
     bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     down: "↓",
     up: "↑",
-    dot: "·",
 };
 
 const ASCII: Symbols = Symbols {
@@ -56,7 +54,6 @@ const ASCII: Symbols = Symbols {
     bars: [".", ".", ":", ":", "-", "=", "=", "#"],
     down: "v",
     up: "^",
-    dot: ",",
 };
 
 /// Emoji of two cells in every terminal that we know of.
@@ -82,9 +79,9 @@ mod tests {
     fn all(symbols: Symbols) -> Vec<&'static str> {
         let Symbols { worst, bad, warning, good, begin, info, unknown, gone, selected, .. } =
             symbols;
-        let Symbols { cut, rule, bars, down, up, dot, .. } = symbols;
+        let Symbols { cut, rule, bars, down, up, .. } = symbols;
         let mut all = vec![worst, bad, warning, good, begin, info, unknown, gone, selected];
-        all.extend([cut, rule, down, up, dot]);
+        all.extend([cut, rule, down, up]);
         all.extend(bars);
         all
     }

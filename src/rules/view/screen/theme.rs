@@ -13,7 +13,7 @@ use super::cells;
 pub enum Tone {
     #[default]
     Plain,
-    /// What is less important: headings of columns, quiet rows.
+    /// Less important text: headings of columns, quiet rows.
     Faint,
     Strong,
     Warning,

@@ -7,7 +7,7 @@ use super::theme::StyledLine;
 use crate::rules::view::dashboard::Dashboard;
 use crate::time::Timestamp;
 
-/// What the person and the terminal allow.
+/// The settings of the screen, by options and by the terminal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScreenFlags {
     pub color: bool,
@@ -86,7 +86,7 @@ pub struct AttachedFiles {
     pub patch: Result<String, String>,
 }
 
-/// What the next keys are for.
+/// The meaning of the next keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Prompt {
     #[default]
@@ -107,7 +107,7 @@ pub enum Prompt {
     },
 }
 
-/// What the edge does after a key.
+/// A request to the edge after a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     Quit,

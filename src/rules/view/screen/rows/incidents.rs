@@ -1,7 +1,7 @@
-//! Rows of incidents, one for each cause: open ones first, then the newest.
+//! Rows of incidents, one for each cause: open ones first, the worst before the others, then the newest.
 
 use super::super::amounts::{self, NONE};
-use super::super::columns::{Field, TableCell};
+use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::theme::Tone;
 use super::{Look, RowKey, SortKey};
@@ -23,11 +23,6 @@ pub fn word(one: &IncidentStory) -> &str {
         (_, None | Some("unknown")) => "cleared",
         (_, Some(by)) => by,
     }
-}
-
-/// Returns whether the incident goes on.
-pub fn is_open(one: &IncidentStory) -> bool {
-    one.cleared_at.is_none() && one.cleared_by.is_none()
 }
 
 /// Returns the name of the queue.
@@ -65,60 +60,61 @@ pub fn rows<'a>(state: &'a Dashboard, filter: &RowFilter) -> Vec<(&'a str, &'a s
     rows
 }
 
-pub fn value<'a>(state: &'a Dashboard, id: &str, part: &str, field: Field) -> SortKey<'a> {
+pub fn value<'a>(state: &'a Dashboard, id: &str, part: &str, field: ColumnField) -> SortKey<'a> {
     let Some(one) = state.incidents.get(id) else { return SortKey::Unknown };
     match field {
-        Field::Status => SortKey::Text(word(one)),
-        Field::Queue => SortKey::Text(queue_name(one)),
-        Field::Cause => SortKey::text(cause(one, part).map(|(_, _, title)| &**title)),
-        Field::Count => SortKey::known(cause(one, part).map(|(_, count, _)| *count)),
-        Field::Age => SortKey::age(one.raised_at),
-        Field::Runtime => {
+        ColumnField::Status => SortKey::Text(word(one)),
+        ColumnField::Queue => SortKey::Text(queue_name(one)),
+        ColumnField::Cause => SortKey::text(cause(one, part).map(|(_, _, title)| &**title)),
+        ColumnField::Count => SortKey::known(cause(one, part).map(|(_, count, _)| *count)),
+        ColumnField::Age => SortKey::age(one.raised_at),
+        ColumnField::Runtime => {
             let newest = state.source.newest.unwrap_or_default();
             SortKey::known(lasted(one, newest))
         }
-        Field::Number => SortKey::text(one.pull_request.as_deref()),
-        Field::Redrive => SortKey::text(one.redrive.as_deref()),
+        ColumnField::Number => SortKey::text(one.pull_request.as_deref()),
+        ColumnField::Redrive => SortKey::text(one.redrive.as_deref()),
         _ => SortKey::Unknown,
     }
 }
 
 pub fn urgency<'a>(state: &'a Dashboard, id: &str, part: &str) -> [SortKey<'a>; 3] {
     let Some(one) = state.incidents.get(id) else { return [SortKey::Unknown; 3] };
-    let rank = SortKey::Number(i64::from(!is_open(one)));
+    let severity = Severity::Fatal as i64 - one.severity as i64;
+    let rank = SortKey::Number(if one.is_open() { severity } else { i64::MAX });
     let count = cause(one, part).and_then(|(_, count, _)| i64::try_from(*count).ok());
     [rank, SortKey::age(one.raised_at), count.map_or(SortKey::Unknown, |n| SortKey::Number(-n))]
 }
 
 fn lasted(one: &IncidentStory, now: crate::time::Timestamp) -> Option<u64> {
-    let end = one.cleared_at.or_else(|| is_open(one).then_some(now))?;
+    let end = one.cleared_at.or_else(|| one.is_open().then_some(now))?;
     Some(end.since(one.raised_at?).as_secs())
 }
 
-pub fn cell(look: &Look, key: &RowKey, field: Field) -> Option<TableCell> {
+pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let one = look.state.incidents.get(&key.id)?;
     let none = || TableCell::new(NONE, Tone::Faint);
     let known = |text: Option<String>| text.map_or_else(none, TableCell::plain);
     let cause = cause(one, &key.part);
     Some(match field {
-        Field::Status => state_cell(look, one),
-        Field::Queue => TableCell::plain(queue_name(one)),
-        Field::Cause => match (cause, &one.skipped) {
+        ColumnField::Status => state_cell(look, one),
+        ColumnField::Queue => TableCell::plain(queue_name(one)),
+        ColumnField::Cause => match (cause, &one.skipped) {
             (Some((_, _, title)), _) => TableCell::sentence(&**title, Tone::Plain),
             (None, Some((_, detail))) => TableCell::sentence(&**detail, Tone::Faint),
             (None, None) => TableCell::sentence("not sampled yet", Tone::Faint),
         },
-        Field::Count => known(cause.map(|(_, count, _)| amounts::count(*count))),
-        Field::Age => known(one.raised_at.map(|at| amounts::age(look.now.since(at)))),
-        Field::Runtime => known(lasted(one, look.now).map(amounts::clock)),
-        Field::Number => match one.pull_request.as_deref() {
+        ColumnField::Count => known(cause.map(|(_, count, _)| amounts::count(*count))),
+        ColumnField::Age => known(one.raised_at.map(|at| amounts::age(look.now.since(at)))),
+        ColumnField::Runtime => known(lasted(one, look.now).map(amounts::clock)),
+        ColumnField::Number => match one.pull_request.as_deref() {
             Some(key) => {
                 let number = key.rfind('#').map_or(key, |at| &key[at..]);
                 TableCell { long: Some(key.to_owned()), ..TableCell::plain(number) }
             }
             None => none(),
         },
-        Field::Redrive => known(one.redrive.as_deref().map(str::to_owned)),
+        ColumnField::Redrive => known(one.redrive.as_deref().map(str::to_owned)),
         _ => return None,
     })
 }

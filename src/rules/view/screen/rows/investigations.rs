@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::amounts::{self, NONE};
-use super::super::columns::{Field, TableCell};
+use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::theme::Tone;
 use super::{Look, RowKey, SortKey};
@@ -80,33 +80,36 @@ pub fn rows<'a>(
     let is_recent = |one: &Investigation| {
         is_running(one) || one.ended_at.is_some_and(|end| end.plus(RECENT) >= now)
     };
-    let passes = |(id, one): &(&'a Box<str>, &Investigation)| {
+    let passes = |id: &str, one: &Investigation| {
         let title = one.verdict.as_ref().and_then(|verdict| verdict.title.as_deref());
         let texts = [queue_name(state, one), id, &*one.agent, word(one.status)];
         let more = [title.unwrap_or_default(), one.detail.as_deref().unwrap_or_default()];
         (!recent_only || is_recent(one)) && filter.passes(texts.into_iter().chain(more))
     };
-    state.investigations.iter().filter(passes).map(|(id, _)| (&**id, "")).collect()
+    let all = state.investigations.iter().map(|(id, one)| (&**id, one));
+    all.filter(|(id, one)| passes(id, one)).map(|(id, _)| (id, "")).collect()
 }
 
-pub fn value<'a>(state: &'a Dashboard, id: &'a str, field: Field) -> SortKey<'a> {
+pub fn value<'a>(state: &'a Dashboard, id: &'a str, field: ColumnField) -> SortKey<'a> {
     let Some(one) = state.investigations.get(id) else { return SortKey::Unknown };
     match field {
-        Field::Status => SortKey::Text(word(one.status)),
-        Field::Queue => SortKey::Text(queue_name(state, one)),
-        Field::Pid => SortKey::known(one.pid),
-        Field::Subagents => SortKey::count(one.subagents.len() as u64),
-        Field::Cpu => SortKey::known(one.usage.and_then(|usage| usage.cpu_percent.map(u64::from))),
-        Field::Memory => SortKey::known(one.usage.map(|usage| usage.rss_bytes)),
-        Field::Runtime => {
+        ColumnField::Status => SortKey::Text(word(one.status)),
+        ColumnField::Queue => SortKey::Text(queue_name(state, one)),
+        ColumnField::Pid => SortKey::known(one.pid),
+        ColumnField::Subagents => SortKey::count(one.subagents.len() as u64),
+        ColumnField::Cpu => {
+            SortKey::known(one.usage.and_then(|usage| usage.cpu_percent.map(u64::from)))
+        }
+        ColumnField::Memory => SortKey::known(one.usage.map(|usage| usage.rss_bytes)),
+        ColumnField::Runtime => {
             let newest = state.source.newest.unwrap_or_default();
             SortKey::known(runtime(one, newest))
         }
-        Field::Cost => SortKey::known(one.cost.map(|cost| (cost.dollars() * 1e6) as u64)),
-        Field::Age => SortKey::age(one.started_at),
-        Field::Session => SortKey::Text(id),
-        Field::Agent => SortKey::text(Some(&one.agent)),
-        Field::Result => {
+        ColumnField::Cost => SortKey::known(one.cost.map(|cost| (cost.dollars() * 1e6) as u64)),
+        ColumnField::Age => SortKey::age(one.started_at),
+        ColumnField::Session => SortKey::Text(id),
+        ColumnField::Agent => SortKey::text(Some(&one.agent)),
+        ColumnField::Result => {
             let verdict = one.verdict.as_ref();
             SortKey::text(verdict.map(|verdict| &*verdict.status).or(one.detail.as_deref()))
         }
@@ -120,28 +123,28 @@ pub fn urgency<'a>(state: &'a Dashboard, id: &str) -> [SortKey<'a>; 3] {
     [rank, SortKey::age(one.started_at), SortKey::Unknown]
 }
 
-pub fn cell(look: &Look, key: &RowKey, field: Field) -> Option<TableCell> {
+pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let one = look.state.investigations.get(&key.id)?;
     let none = || TableCell::new(NONE, Tone::Faint);
     let known = |text: Option<String>| text.map_or_else(none, TableCell::plain);
     // The usage of an investigation that has ended is that of no process.
     let usage = one.usage.filter(|_| is_running(one));
     Some(match field {
-        Field::Status => status_cell(look, one.status),
-        Field::Queue => TableCell::plain(queue_name(look.state, one)),
-        Field::Pid => known(one.pid.filter(|_| is_running(one)).map(|pid| pid.to_string())),
-        Field::Subagents => subagents(one),
-        Field::Cpu => {
+        ColumnField::Status => status_cell(look, one.status),
+        ColumnField::Queue => TableCell::plain(queue_name(look.state, one)),
+        ColumnField::Pid => known(one.pid.filter(|_| is_running(one)).map(|pid| pid.to_string())),
+        ColumnField::Subagents => subagents(one),
+        ColumnField::Cpu => {
             let percent = usage.and_then(|usage| usage.cpu_percent);
             known(percent.map(|percent| format!("{}%", percent.min(9999))))
         }
-        Field::Memory => known(usage.map(|usage| amounts::memory(usage.rss_bytes))),
-        Field::Runtime => known(runtime(one, look.now).map(amounts::clock)),
-        Field::Cost => known(one.cost.map(amounts::usd)),
-        Field::Age => known(one.started_at.map(|at| amounts::age(look.now.since(at)))),
-        Field::Session => TableCell::plain(key.id.chars().take(ID).collect::<String>()),
-        Field::Agent => TableCell::plain(&*one.agent),
-        Field::Result => match result(one) {
+        ColumnField::Memory => known(usage.map(|usage| amounts::memory(usage.rss_bytes))),
+        ColumnField::Runtime => known(runtime(one, look.now).map(amounts::clock)),
+        ColumnField::Cost => known(one.cost.map(amounts::usd)),
+        ColumnField::Age => known(one.started_at.map(|at| amounts::age(look.now.since(at)))),
+        ColumnField::Session => TableCell::plain(key.id.chars().take(ID).collect::<String>()),
+        ColumnField::Agent => TableCell::plain(&*one.agent),
+        ColumnField::Result => match result(one) {
             Some(result) => TableCell::sentence(result, Tone::Plain),
             None => TableCell::sentence(last_step(one).unwrap_or_default(), Tone::Faint),
         },

@@ -1,7 +1,7 @@
 //! Rows of queues: the worst first.
 
 use super::super::amounts::{self, NONE, UNKNOWN};
-use super::super::columns::{Field, TableCell};
+use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::history;
 use super::super::theme::Tone;
@@ -13,58 +13,37 @@ use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::queues::ShownQueue;
 use crate::time::Timestamp;
 
-/// The hours before a loss in which a queue is among the worst.
-const VERY_NEAR_MS: i64 = 2 * 3600 * 1000;
-
-/// The standing of a queue, the most urgent first.
+/// The standing of a queue, the most urgent first: its severity, and why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// Messages are lost within two hours, or the incident is of that severity.
     Fatal,
     Error,
     /// The queue cannot be read.
     Unknown,
     Warning,
-    /// Messages below the threshold of an incident.
-    Below,
     Quiet,
     Gone,
 }
 
 impl Standing {
-    pub const ALL: [Standing; 7] = [
+    pub const ALL: [Standing; 6] = [
         Standing::Fatal,
         Standing::Error,
         Standing::Unknown,
         Standing::Warning,
-        Standing::Below,
         Standing::Quiet,
         Standing::Gone,
     ];
 
     /// Returns the standing of a queue.
-    pub fn new(state: &Dashboard, queue: &ShownQueue, now: Timestamp) -> Self {
-        if queue.is_gone {
-            return Standing::Gone;
-        }
-        let incident = queue.incident.as_deref().and_then(|id| state.incidents.get(id));
-        let severity = incident.map(|incident| incident.severity);
-        let is_raised = queue.raised_at.is_some() || queue.incident.is_some();
-        let first = window(queue).first().filter(|_| is_raised && queue.depth != Some(0));
-        let left = first.map(|first| first.millis().saturating_sub(now.millis()));
-        match severity {
-            _ if left.is_some_and(|left| left <= VERY_NEAR_MS) => Standing::Fatal,
-            Some(Severity::Fatal) if is_raised => Standing::Fatal,
-            _ if queue.unreadable.is_some() => Standing::Unknown,
-            Some(Severity::Warn | Severity::Info | Severity::Debug) if is_raised => {
-                Standing::Warning
-            }
-            _ if is_raised => Standing::Error,
-            _ => match queue.depth {
-                None => Standing::Unknown,
-                Some(0) => Standing::Quiet,
-                Some(_) => Standing::Below,
-            },
+    pub fn new(queue: &ShownQueue, now: Timestamp) -> Self {
+        match queue.severity(now) {
+            _ if queue.is_gone => Standing::Gone,
+            Severity::Fatal => Standing::Fatal,
+            _ if queue.depth.is_none() => Standing::Unknown,
+            Severity::Error => Standing::Error,
+            Severity::Warn => Standing::Warning,
+            Severity::Info | Severity::Debug => Standing::Quiet,
         }
     }
 
@@ -74,7 +53,6 @@ impl Standing {
             Standing::Error => "ERROR",
             Standing::Unknown => "UNKNOWN",
             Standing::Warning => "WARN",
-            Standing::Below => "below",
             Standing::Quiet => "quiet",
             Standing::Gone => "gone",
         }
@@ -84,10 +62,9 @@ impl Standing {
     pub fn meaning(self) -> &'static str {
         match self {
             Standing::Fatal => "messages may be lost within two hours",
-            Standing::Error => "an incident is open",
+            Standing::Error => "an incident is open, or messages may be lost within a day",
             Standing::Unknown => "the queue cannot be read",
-            Standing::Warning => "an incident of lower severity is open",
-            Standing::Below => "there are messages, fewer than the threshold",
+            Standing::Warning => "there are messages, fewer than the threshold",
             Standing::Quiet => "the queue is empty",
             Standing::Gone => "the queue is no longer listed",
         }
@@ -100,17 +77,11 @@ impl Standing {
             Standing::Error => (symbols.bad, Tone::Bad),
             Standing::Unknown => (symbols.unknown, Tone::Warning),
             Standing::Warning => (symbols.warning, Tone::Warning),
-            Standing::Below => (symbols.info, Tone::Plain),
             Standing::Quiet => (symbols.good, Tone::Plain),
             Standing::Gone => (symbols.gone, Tone::Faint),
         };
         TableCell::new(look.signed(symbol, self.word()), tone)
     }
-}
-
-/// Returns the expiry of the oldest message.
-pub fn window(queue: &ShownQueue) -> ExpiryWindow {
-    ExpiryWindow { after: queue.expires_after, before: queue.expires_before }
 }
 
 pub fn rows<'a>(state: &'a Dashboard, filter: &RowFilter) -> Vec<(&'a str, &'a str)> {
@@ -121,73 +92,82 @@ pub fn rows<'a>(state: &'a Dashboard, filter: &RowFilter) -> Vec<(&'a str, &'a s
     passes.map(|(arn, _)| (&**arn, "")).collect()
 }
 
-pub fn value<'a>(state: &'a Dashboard, now: Timestamp, id: &str, field: Field) -> SortKey<'a> {
+pub fn value<'a>(
+    state: &'a Dashboard,
+    now: Timestamp,
+    id: &str,
+    field: ColumnField,
+) -> SortKey<'a> {
     let Some(queue) = state.queues.get(id) else { return SortKey::Unknown };
     match field {
-        Field::Severity => SortKey::Number(Standing::new(state, queue, now) as i64),
-        Field::Queue => SortKey::text(Some(&queue.name)),
-        Field::Depth => SortKey::known(queue.depth),
-        Field::InFlight => SortKey::known(queue.in_flight),
-        Field::Age => SortKey::age(queue.raised_at),
-        Field::Loss => SortKey::moment(window(queue).first()),
-        Field::Place => SortKey::text(Some(&queue.region)),
-        Field::Trend => {
-            let change = history::change_in_hour(queue, now);
+        ColumnField::Severity => SortKey::Number(Standing::new(queue, now) as i64),
+        ColumnField::Queue => SortKey::text(Some(&queue.name)),
+        ColumnField::Depth => SortKey::known(queue.depth),
+        ColumnField::InFlight => SortKey::known(queue.in_flight),
+        ColumnField::Age => SortKey::age(queue.raised_at),
+        ColumnField::Loss => SortKey::moment(queue.loss()),
+        ColumnField::Place => SortKey::text(Some(&queue.region)),
+        ColumnField::Trend => {
+            let change = history::change_in_hour(queue, &state.rounds, now);
             change.map_or(SortKey::Unknown, SortKey::Number)
         }
         // A history has no order but its depth.
-        Field::History => SortKey::known(queue.depth),
+        ColumnField::History => SortKey::known(queue.depth),
         _ => SortKey::Unknown,
     }
 }
 
 pub fn urgency<'a>(state: &'a Dashboard, now: Timestamp, id: &str) -> [SortKey<'a>; 3] {
     let Some(queue) = state.queues.get(id) else { return [SortKey::Unknown; 3] };
-    let standing = Standing::new(state, queue, now) as i64;
-    let depth = queue.depth.and_then(|depth| i64::try_from(depth).ok());
+    let standing = Standing::new(queue, now) as i64;
+    let depth = queue.depth.map(|depth| i64::try_from(depth).unwrap_or(i64::MAX));
     let depth = depth.map_or(SortKey::Unknown, |depth| SortKey::Number(-depth));
     [SortKey::Number(standing), depth, SortKey::Text(&queue.name)]
 }
 
-pub fn cell(look: &Look, key: &RowKey, field: Field) -> Option<TableCell> {
+pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let queue = look.state.queues.get(&key.id)?;
     let known = |value: Option<u64>| match value {
         Some(value) => TableCell::plain(amounts::count(value)),
         None => TableCell::new(UNKNOWN, Tone::Warning),
     };
     Some(match field {
-        Field::Severity => Standing::new(look.state, queue, look.now).cell(look),
-        Field::Queue => TableCell::plain(&*queue.name),
-        Field::Depth => known(queue.depth),
-        Field::InFlight => known(queue.in_flight),
-        Field::Trend => match history::change_in_hour(queue, look.now) {
+        ColumnField::Severity => Standing::new(queue, look.now).cell(look),
+        ColumnField::Queue => TableCell::plain(&*queue.name),
+        ColumnField::Depth => known(queue.depth),
+        ColumnField::InFlight => known(queue.in_flight),
+        ColumnField::Trend => match history::change_in_hour(queue, &look.state.rounds, look.now) {
             Some(change) => TableCell::plain(amounts::change(change)),
             None => TableCell::new(NONE, Tone::Faint),
         },
-        Field::History => {
-            let depths = history::depths(&queue.depths, look.now);
-            TableCell::plain(history::bars(&depths, 12, look.symbols))
+        ColumnField::History => {
+            let depths = history::depths(queue, &look.state.rounds, look.now);
+            let tone = match Standing::new(queue, look.now) {
+                Standing::Quiet => Tone::Faint,
+                _ => Tone::Plain,
+            };
+            TableCell::new(history::bars(&depths, 12, look.symbols), tone)
         }
-        Field::Age => match queue.raised_at {
+        ColumnField::Age => match queue.raised_at {
             Some(at) => TableCell::plain(amounts::age(look.now.since(at))),
             None => TableCell::new(NONE, Tone::Faint),
         },
-        Field::Loss => loss(queue, look.now),
-        Field::Place => TableCell::plain(format!("{} {}", queue.region, queue.account)),
+        ColumnField::Loss => loss(queue, look.now),
+        ColumnField::Place => TableCell::plain(format!("{} {}", queue.region, queue.account)),
         _ => return None,
     })
 }
 
 /// Returns when messages of a queue are lost.
 fn loss(queue: &ShownQueue, now: Timestamp) -> TableCell {
-    let window = window(queue);
-    if queue.depth == Some(0) || (queue.depth.is_none() && window == ExpiryWindow::default()) {
+    let window = queue.window();
+    let is_unknown = queue.depth.is_none() && window == ExpiryWindow::default();
+    if queue.depth == Some(0) || queue.is_gone || is_unknown {
         return TableCell::new(NONE, Tone::Faint);
     }
-    let left = window.first().map(|first| first.millis().saturating_sub(now.millis()));
-    let tone = match left {
-        Some(left) if left <= VERY_NEAR_MS => Tone::Bad,
-        Some(_) if loss_text::is_near(window, now) => Tone::Warning,
+    let tone = match Standing::new(queue, now) {
+        Standing::Fatal => Tone::Bad,
+        _ if loss_text::is_near(window, now) => Tone::Warning,
         _ => Tone::Plain,
     };
     let long = Some(loss_text::clause(window, now));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::amounts::{self, NONE, UNKNOWN};
-use super::super::columns::{Field, TableCell};
+use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::theme::Tone;
 use super::{Look, RowKey, SortKey};
@@ -14,10 +14,6 @@ use crate::time::Timestamp;
 /// The time for which a merged or closed pull request stays in the list.
 const RECENT: Duration = Duration::from_secs(24 * 3600);
 
-pub fn is_open(one: &WatchedRequest) -> bool {
-    one.merged_at.is_none() && one.closed_at.is_none()
-}
-
 pub fn rows<'a>(
     state: &'a Dashboard,
     now: Timestamp,
@@ -27,60 +23,61 @@ pub fn rows<'a>(
         let end = one.merged_at.or(one.closed_at);
         end.is_none_or(|end| end.plus(RECENT) >= now)
     };
-    let passes = |(id, one): &(&Box<str>, &WatchedRequest)| {
+    let passes = |id: &str, one: &WatchedRequest| {
         let people = [one.author.as_deref(), one.waiting_on.as_deref()];
         let words = [one.checks.as_deref(), one.review.as_deref()];
         let more = people.into_iter().chain(words).flatten();
-        is_recent(one) && filter.passes([&***id, &*one.title].into_iter().chain(more))
+        is_recent(one) && filter.passes([id, &*one.title].into_iter().chain(more))
     };
-    state.pull_requests.iter().filter(passes).map(|(id, _)| (&**id, "")).collect()
+    let all = state.pull_requests.iter().map(|(id, one)| (&**id, one));
+    all.filter(|(id, one)| passes(id, one)).map(|(id, _)| (id, "")).collect()
 }
 
-pub fn value<'a>(state: &'a Dashboard, id: &str, field: Field) -> SortKey<'a> {
+pub fn value<'a>(state: &'a Dashboard, id: &str, field: ColumnField) -> SortKey<'a> {
     let Some(one) = state.pull_requests.get(id) else { return SortKey::Unknown };
     match field {
-        Field::Number => SortKey::count(one.number),
-        Field::Repository => SortKey::text(Some(&one.repo)),
-        Field::Title => SortKey::text(Some(&one.title)),
-        Field::Author => SortKey::text(one.author.as_deref()),
-        Field::Age => SortKey::age(one.opened_at),
-        Field::Checks => SortKey::text(one.checks.as_deref()),
-        Field::Review => SortKey::text(one.review.as_deref()),
-        Field::Waiting => SortKey::text(one.waiting_on.as_deref()),
+        ColumnField::Number => SortKey::count(one.number),
+        ColumnField::Repository => SortKey::text(Some(&one.repo)),
+        ColumnField::Title => SortKey::text(Some(&one.title)),
+        ColumnField::Author => SortKey::text(one.author.as_deref()),
+        ColumnField::Age => SortKey::age(one.opened_at),
+        ColumnField::Checks => SortKey::text(one.checks.as_deref()),
+        ColumnField::Review => SortKey::text(one.review.as_deref()),
+        ColumnField::Waiting => SortKey::text(one.waiting_on.as_deref()),
         _ => SortKey::Unknown,
     }
 }
 
 pub fn urgency<'a>(state: &'a Dashboard, id: &str) -> [SortKey<'a>; 3] {
     let Some(one) = state.pull_requests.get(id) else { return [SortKey::Unknown; 3] };
-    let rank = SortKey::Number(i64::from(!is_open(one)) * 2 + i64::from(!one.is_ours));
+    let rank = SortKey::Number(i64::from(!one.is_open()) * 2 + i64::from(!one.is_ours));
     [rank, SortKey::moment(one.opened_at), SortKey::count(one.number)]
 }
 
-pub fn cell(look: &Look, key: &RowKey, field: Field) -> Option<TableCell> {
+pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let one = look.state.pull_requests.get(&key.id)?;
     let name = |name: &Option<Box<str>>| match name {
         Some(name) => TableCell::plain(&**name),
         None => TableCell::new(NONE, Tone::Faint),
     };
     Some(match field {
-        Field::Number => TableCell::plain(format!("#{}", one.number)),
-        Field::Repository => TableCell::plain(&*one.repo),
-        Field::Title => match &one.unreadable {
+        ColumnField::Number => TableCell::plain(format!("#{}", one.number)),
+        ColumnField::Repository => TableCell::plain(&*one.repo),
+        ColumnField::Title => match &one.unreadable {
             Some(reason) => TableCell::sentence(format!("cannot be read: {reason}"), Tone::Warning),
             None if one.is_draft => {
                 TableCell::sentence(format!("draft: {}", one.title), Tone::Plain)
             }
             None => TableCell::sentence(&*one.title, Tone::Plain),
         },
-        Field::Author => name(&one.author),
-        Field::Age => match one.opened_at {
+        ColumnField::Author => name(&one.author),
+        ColumnField::Age => match one.opened_at {
             Some(at) => TableCell::plain(amounts::age(look.now.since(at))),
             None => TableCell::plain(UNKNOWN),
         },
-        Field::Checks => checks(look, one),
-        Field::Review => review(look, one),
-        Field::Waiting => name(&one.waiting_on),
+        ColumnField::Checks => checks(look, one),
+        ColumnField::Review => review(look, one),
+        ColumnField::Waiting => name(&one.waiting_on),
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! Rows of news: the newest first.
 
 use super::super::amounts;
-use super::super::columns::{Field, TableCell};
+use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::symbols::Symbols;
 use super::super::theme::Tone;
@@ -10,7 +10,11 @@ use crate::event::Severity;
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::timeline::{Sign, TimelineEntry};
 
-pub fn rows(state: &Dashboard, filter: &RowFilter, sort: Option<(Field, bool)>) -> Vec<RowKey> {
+pub fn rows(
+    state: &Dashboard,
+    filter: &RowFilter,
+    sort: Option<(ColumnField, bool)>,
+) -> Vec<RowKey> {
     let passes = |(_, entry): &(usize, &TimelineEntry)| {
         let queue = entry.queue.as_deref().unwrap_or_default();
         filter.passes([&*entry.text, queue, entry.severity.as_str()])
@@ -19,13 +23,13 @@ pub fn rows(state: &Dashboard, filter: &RowFilter, sort: Option<(Field, bool)>) 
     let mut entries: Vec<_> = entries.collect();
     let is_descending = sort.is_some_and(|(_, is_descending)| is_descending);
     match sort.map(|(field, _)| field) {
-        Some(Field::At) => {}
-        Some(Field::Elapsed) => entries.sort_by_key(|(_, entry)| entry.elapsed_s),
-        Some(Field::Severity) => entries.sort_by_key(|(_, entry)| entry.severity),
-        Some(Field::Text) => entries.sort_by(|(_, a), (_, b)| a.text.cmp(&b.text)),
+        Some(ColumnField::At) => {}
+        Some(ColumnField::Elapsed) => entries.sort_by_key(|(_, entry)| entry.elapsed_s),
+        Some(ColumnField::Severity) => entries.sort_by_key(|(_, entry)| entry.severity),
+        Some(ColumnField::Text) => entries.sort_by(|(_, a), (_, b)| a.text.cmp(&b.text)),
         _ => {}
     }
-    let is_by_time = sort.is_none_or(|(field, _)| field == Field::At);
+    let is_by_time = sort.is_none_or(|(field, _)| field == ColumnField::At);
     if sort.is_some() && is_by_time != is_descending {
         entries.reverse();
     }
@@ -56,19 +60,19 @@ fn tone(entry: &TimelineEntry) -> Tone {
     }
 }
 
-pub fn cell(look: &Look, key: &RowKey, field: Field) -> Option<TableCell> {
+pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let entry = look.state.timeline.entries.get(key.index)?;
     Some(match field {
-        Field::At => {
+        ColumnField::At => {
             let time = amounts::time_of_day(entry.at);
             TableCell::new(format!("[{time}]"), Tone::Faint)
         }
-        Field::Elapsed => match entry.elapsed_s {
+        ColumnField::Elapsed => match entry.elapsed_s {
             Some(seconds) => TableCell::new(format!("[{}]", amounts::clock(seconds)), Tone::Faint),
             None => TableCell::default(),
         },
-        Field::Severity => TableCell::new(symbol(look.symbols, entry.sign), tone(entry)),
-        Field::Text => {
+        ColumnField::Severity => TableCell::new(symbol(look.symbols, entry.sign), tone(entry)),
+        ColumnField::Text => {
             let tone = if tone(entry) == Tone::Worst { Tone::Bad } else { tone(entry) };
             TableCell::sentence(&*entry.text, tone)
         }

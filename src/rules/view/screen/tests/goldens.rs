@@ -6,7 +6,7 @@ use super::frames::{frame, golden};
 use super::states;
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::keys::Key;
-use crate::rules::view::screen::{ScreenFlags, ScreenView, Ui};
+use crate::rules::view::screen::{ScreenFlags, ScreenView, Ui, text};
 
 fn compare(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens").join(name);
@@ -76,6 +76,15 @@ fn overview_equals_its_goldens_in_each_form() {
     for (word, flags) in forms {
         let name = format!("overview-{word}");
         screen(&name, &states::normal(), &mut Ui::new(flags), (80, 24));
+    }
+}
+
+#[test]
+fn plain_text_equals_its_goldens() {
+    for view in ScreenView::ALL {
+        let mut ui = Ui { view, ..Ui::new(COLOR) };
+        let page = text(&states::normal(), &mut ui, states::now(), 100, 60);
+        compare(&format!("text-{}", view.title().to_lowercase()), &page);
     }
 }
 

@@ -210,7 +210,7 @@ fn filter_survives_events_and_esc_gives_it_back() {
 }
 
 #[test]
-fn every_column_sorts_in_both_directions() {
+fn columns_of_each_list_sort_in_both_directions() {
     let state = states::normal();
     for (view, columns) in [("", 9), (">", 8), (">>", 8), (">>>", 4), ("3", 8), ("4", 8)] {
         let mut ui = Ui::default();

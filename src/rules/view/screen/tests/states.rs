@@ -9,7 +9,8 @@ use crate::rules::view::dashboard::investigations::{
     AgentUsage, Investigation, InvestigationStatus, InvestigationStep, ShownVerdict,
 };
 use crate::rules::view::dashboard::pull_requests::WatchedRequest;
-use crate::rules::view::dashboard::queues::{BUCKET_MS, DepthHistory, ShownQueue};
+use crate::rules::view::dashboard::queues::{BUCKET_MS, BUCKETS, DepthHistory, ShownQueue, bucket};
+use crate::rules::view::dashboard::spend::{Outcomes, SpendSum};
 use crate::rules::view::dashboard::timeline::{Sign, TimelineEntry};
 use crate::rules::view::dashboard::{Dashboard, NoticeCounts};
 use crate::time::Timestamp;
@@ -67,11 +68,29 @@ pub fn normal() -> Dashboard {
     state.rounds.last = Some(ago(12));
     state.rounds.interval_ms = Some(30_000);
     state.rounds.queues = Some(14);
+    let newest = bucket(now());
+    state.rounds.watched = (newest - BUCKETS as i64 + 1..=newest).collect();
+    state.rounds.watched.sort_by_key(|bucket| bucket.rem_euclid(BUCKETS as i64));
+    spend(&mut state);
     state.rounds.usd_month = Usd::from_dollars(1.23);
     state.source.begins = Some(Timestamp::parse("2026-11-20T07:12:00Z").unwrap());
     state.source.newest = Some(ago(4));
     state.source.events = 48_211;
     state
+}
+
+fn spend(state: &mut Dashboard) {
+    let sum = |dollars: f64, sessions, unknown| SpendSum {
+        usd: Usd::from_dollars(dollars).unwrap(),
+        sessions,
+        unknown,
+    };
+    let today = now().millis().div_euclid(86_400_000);
+    state.spend.days = [(today, sum(3.37, 2, 0)), (today - 1, sum(12.5, 2, 1))].into();
+    let causes = [("f3a9c1", sum(13.87, 2, 0)), ("c00ffe", sum(2.0, 1, 0))];
+    state.spend.causes = causes.map(|(cause, sum)| (cause.into(), sum)).into();
+    state.spend.outcomes =
+        Outcomes { explained: 2, timed_out: 1, stopped: 1, ..Outcomes::default() };
 }
 
 fn queues(state: &mut Dashboard) {
@@ -118,6 +137,7 @@ fn incidents(state: &mut Dashboard) {
         queue: GURU.into(),
         name: "fm-digitalguru-api-update-dlq-prod".into(),
         raised_at: Some(ago(5400)),
+        empty_at: Some(ago(5430)),
         investigated_at: Some(ago(5390)),
         explained_at: Some(ago(4858)),
         pull_request_at: Some(ago(4700)),
@@ -442,7 +462,7 @@ pub fn hostile() -> Dashboard {
         incident: Some(text()),
         raised_at: Some(Timestamp::from_millis(i64::MIN)),
         expires_after: Some(Timestamp::from_millis(i64::MAX)),
-        depths: DepthHistory { newest: i64::MAX - 1000, buckets: vec![u32::MAX; 288] },
+        depths: DepthHistory { newest: bucket(now()), buckets: vec![u32::MAX; 288] },
         ..ShownQueue::default()
     };
     put(&mut state, &arn, queue);
