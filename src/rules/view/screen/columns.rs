@@ -193,7 +193,7 @@ pub struct ShownColumns {
 }
 
 /// The width from which columns are two cells apart.
-const SPACIOUS: usize = 90;
+const SPACIOUS: usize = 110;
 
 impl ShownColumns {
     /// Chooses columns for a width. `is_used` says whether a column has anything to show, and `symbol`

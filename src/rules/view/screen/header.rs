@@ -140,7 +140,9 @@ fn left(ui: &Ui, look: &Look, width: usize) -> StyledLine {
             let keys = note.as_deref().unwrap_or("enter: yes, esc: no");
             typed(&format!("{question} "), span, keys)
         }
-        (Prompt::Filter(_), _) => typed("/", ui.filter().text(), "enter, esc; ! first: without"),
+        (Prompt::Filter(_), _) => {
+            typed("/", ui.filter().text(), "enter: keep, esc: back, ! first: rows without")
+        }
         (_, Some(note)) => StyledLine::from_text(note, Tone::Strong).cut(width, cut),
         (Prompt::Help, None) => keys("j k scroll  esc close  q quit", width),
         (Prompt::None, None) if ui.open.is_some() => {

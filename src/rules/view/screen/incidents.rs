@@ -102,6 +102,9 @@ fn causes(page: &mut PageLines, one: &IncidentStory) {
     if one.causes.is_empty() {
         page.sentence("not known yet: no message was sampled", Tone::Faint);
     }
+    if let Some(bundle) = &one.bundle {
+        page.field("evidence", bundle, Tone::Link);
+    }
     for (fingerprint, count, title) in &one.causes {
         let mut head = StyledLine::new();
         head.pad(2);
@@ -116,7 +119,12 @@ fn causes(page: &mut PageLines, one: &IncidentStory) {
 /// Adds the commands that a person runs next. A name that cannot be written safely has none.
 fn commands(page: &mut PageLines, one: &IncidentStory, id: &str) {
     page.heading("Commands", "");
-    let queue = word(rows::queue_name(one)).filter(|name| !name.starts_with('-'));
+    // A name may stand for queues of several accounts and regions.
+    let name = rows::queue_name(one);
+    let queues = page.look.state.queues.values();
+    let is_ambiguous = queues.filter(|queue| &*queue.name == name).nth(1).is_some();
+    let queue = if is_ambiguous { &one.queue } else { name };
+    let queue = word(queue).filter(|name| !name.starts_with('-'));
     let incident = word(id).filter(|id| !id.starts_with('-'));
     let line = |command: &str, operand: &Option<String>| {
         operand.as_ref().map(|operand| format!("{command} {operand}"))

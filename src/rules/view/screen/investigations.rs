@@ -103,7 +103,7 @@ pub fn verdict(page: &mut PageLines, id: &str) {
     if let Some(category) = &verdict.category {
         page.field("category", category, Tone::Plain);
     }
-    if let Some(confidence) = verdict.confidence {
+    if let Some(confidence) = verdict.confidence.filter(|confidence| confidence.is_finite()) {
         page.field("confidence", &format!("{:.0} %", confidence * 100.0), Tone::Plain);
     }
     match verdict.redrive.as_deref() {

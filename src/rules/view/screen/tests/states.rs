@@ -148,6 +148,7 @@ fn incidents(state: &mut Dashboard) {
             ("77be02".into(), 2, "ReadTimeout: api.digitalguru.com after 30 s".into()),
         ],
         session: Some("0192a7c4-guru".into()),
+        bundle: Some("/home/oncall/.local/state/dlq/evidence/0190-guru/1".into()),
         pull_request: Some("fm/digitalguru#412".into()),
         ..IncidentStory::default()
     };
