@@ -53,6 +53,7 @@ words! {
         Log = "dlq-log",
         Status = "dlq-status",
         Say = "dlq-say",
+        Dash = "dlq-dash",
     }
 }
 

@@ -17,6 +17,7 @@ pub mod queues;
 pub mod rounds;
 pub mod seen;
 pub mod spend;
+pub mod state_folder;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
@@ -32,6 +33,7 @@ use queues::{QUEUES_MAX, ShownQueue};
 pub use rounds::Rounds;
 use seen::SeenEvents;
 use spend::InvestigationSpend;
+use state_folder::Statements;
 use timeline::ShownTimeline;
 
 /// The most channels that are counted.
@@ -39,7 +41,7 @@ const CHANNELS_MAX: usize = 100;
 
 /// The whole state. Keys: the ARN of a queue, the id of an incident, the id of a session,
 /// `owner/repo#12`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Dashboard {
     pub queues: HashMap<Box<str>, ShownQueue>,
     pub incidents: HashMap<Box<str>, IncidentStory>,
@@ -50,6 +52,7 @@ pub struct Dashboard {
     /// Notices that were delivered and that failed, by channel.
     pub notices: HashMap<Box<str>, NoticeCounts>,
     pub source: SourceState,
+    pub statements: Statements,
     /// The results and costs of investigations that ended.
     pub spend: InvestigationSpend,
     /// The newest events, so that a repeated one changes nothing.
@@ -67,7 +70,7 @@ pub struct NoticeCounts {
     pub held: u64,
 }
 
-/// What is known about the source of the events.
+/// The source of the events, and what was missing in it.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct SourceState {
     /// The time of the oldest event that was read: the history begins here.

@@ -28,7 +28,7 @@ const LEVELS: [&[&str]; 11] = [
 ];
 
 /// Crates that only the files below a path may name.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("aws_config", &["src/edge/aws"]),
     ("aws_credential_types", &["src/edge/aws"]),
     ("aws_sdk_sqs", &["src/edge/aws"]),
@@ -37,6 +37,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("futures_util", &["src/edge/aws"]),
     ("tokio", &["src/edge/aws"]),
     ("fs2", &["src/store"]),
+    ("ratatui", &["src/rules/view", "src/edge/dash"]),
     ("rustls", &["src/edge/http.rs"]),
     ("ureq", &["src/edge/http.rs"]),
 ];

@@ -8,13 +8,13 @@ const WINDOW: usize = 32_768;
 
 /// The newest ids. Readings and heartbeats have a window of their own, so that their number pushes no
 /// other event out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct SeenEvents {
     bulk: SeenWindow,
     news: SeenWindow,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct SeenWindow {
     order: VecDeque<u64>,
     /// The hashes of `order`.
@@ -47,7 +47,7 @@ impl SeenWindow {
 }
 
 /// The hash of a number that is a hash already.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct SameHash(u64);
 
 impl Hasher for SameHash {

@@ -86,6 +86,13 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
     let name = if ui.flags.is_stdin { "stdin" } else { "journal" };
     let has_ended = state.source.ended && ui.flags.is_stdin;
     let name = if has_ended { "stdin ended" } else { name };
+    if ui.flags.is_recording {
+        let now = look.now.to_string();
+        let day = now.get(..10).filter(|_| is_long).unwrap_or_default();
+        let time = now.get(11..19).unwrap_or(&now);
+        part(format!("recording of {day} {time}Z").replace("of  ", "of ").as_str(), Tone::Plain);
+        return line;
+    }
     let Some(newest) = state.source.newest else {
         let text = if is_long { format!("{name}: no event yet") } else { "no event".into() };
         part(&text, Tone::Warning);
@@ -95,7 +102,11 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
     let age = amounts::age(since);
     let no_rounds = state.rounds.last.is_none() && since.as_secs() >= OLD_S;
     let is_old = has_ended || no_rounds || problems::overdue(state, look.now).is_some();
-    let old = if is_old { "OLD: " } else { "" };
+    let old = match (is_old, has_ended) {
+        (true, true) if !is_long => "ended: ",
+        (true, _) => "OLD: ",
+        (false, _) => "",
+    };
     let text = match is_long {
         true => format!("{old}{name}, {age} ago"),
         false => format!("{old}{age} ago"),

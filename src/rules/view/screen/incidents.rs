@@ -34,6 +34,7 @@ pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
     if let Some((_, detail)) = &one.skipped {
         page.field("not looked at", detail, Tone::Warning);
     }
+    statements(page, one, id);
     times(page, one);
     causes(page, one);
     if let Some(session) = one.session.as_deref() {
@@ -43,6 +44,23 @@ pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
     news(page, id);
     if let Some(session) = one.session.as_deref() {
         investigations::files(page, session, attached);
+    }
+}
+
+/// Adds what people said about the incident and its queue.
+fn statements(page: &mut PageLines, one: &IncidentStory, id: &str) {
+    let (now, said) = (page.look.now, &page.look.state.statements);
+    let name = rows::queue_name(one);
+    let silence = said.silences.of_subject(name, now);
+    if let Some(until) = said.acks.until(Some(id), name, now) {
+        let text = format!("until {}", amounts::instant(until, now));
+        page.field("acknowledged", &text, Tone::Plain);
+    }
+    if let Some(silence) = silence {
+        let until = amounts::instant(silence.until, now);
+        let reason = silence.reason.as_ref().map(|reason| format!(": {reason}"));
+        let text = format!("'{}' until {until}{}", silence.glob, reason.unwrap_or_default());
+        page.field("silenced", &text, Tone::Plain);
     }
 }
 

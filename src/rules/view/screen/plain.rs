@@ -3,7 +3,7 @@
 use super::rows::Look;
 use super::theme::StyledLine;
 use super::ui::Ui;
-use super::{LEAST_HEIGHT, LEAST_WIDTH, body, header, panel};
+use super::{LEAST_HEIGHT, LEAST_WIDTH, body, header, problems};
 use crate::rules::view::dashboard::Dashboard;
 use crate::time::Timestamp;
 
@@ -14,10 +14,12 @@ pub fn text(state: &Dashboard, ui: &mut Ui, now: Timestamp, width: u16, height: 
     ui.derive(state, now);
     let look = Look { state, now, symbols: ui.symbols() };
     let mut lines = vec![header::line(ui, &look, width, false)];
-    let problem = panel::problem_line(&look, width);
-    let room = height - 1 - usize::from(problem.is_some());
+    let room = height - 1;
     lines.extend(body(ui, &look, width, room, false));
-    lines.extend(problem);
+    while lines.last().is_some_and(|line| line.text().trim().is_empty()) {
+        lines.pop();
+    }
+    lines.extend(problems::lines(&look, width));
     let texts: Vec<String> = lines.iter().map(|line| line.text().trim_end().to_owned()).collect();
     // A panel with fewer rows than its share leaves room at the end.
     let texts = texts.join("\n");

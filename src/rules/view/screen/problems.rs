@@ -1,6 +1,8 @@
 //! What is wrong with the figures: parts that cannot be read, and rounds that are missing.
 
-use super::amounts;
+use super::rows::Look;
+use super::theme::{StyledLine, Tone};
+use super::{amounts, cells};
 use crate::rules::view::dashboard::Dashboard;
 use crate::text::count;
 use crate::time::Timestamp;
@@ -26,6 +28,17 @@ pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
             .push(format!("{} of the source are no events", count(state.source.damaged, "line")));
     }
     problems
+}
+
+/// Returns each problem in full, for a text that no key scrolls.
+pub fn lines(look: &Look, width: usize) -> Vec<StyledLine> {
+    let head = format!("{} ", look.symbols.warning);
+    let sentences = all(look.state, look.now);
+    let lines = sentences.iter().flat_map(|sentence| {
+        let sentence = format!("{head}{}", cells::clean(sentence));
+        cells::wrap(&sentence, width)
+    });
+    lines.map(|line| StyledLine::from_text(&line, Tone::Warning)).collect()
 }
 
 /// Returns the sentence about rounds that are missing. A stream that has ended has no more rounds.

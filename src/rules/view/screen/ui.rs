@@ -17,6 +17,8 @@ pub struct ScreenFlags {
     pub write: bool,
     /// Whether the events come from standard input, and not from the journal.
     pub is_stdin: bool,
+    /// Whether the events are those of a recording.
+    pub is_recording: bool,
     /// Whether the program that moves messages back is installed.
     pub has_redrive: bool,
 }
@@ -179,6 +181,11 @@ impl Ui {
     /// Returns the filter of the present view.
     pub fn filter(&self) -> &RowFilter {
         &self.filters[self.view as usize]
+    }
+
+    /// Returns whether keys are taken as text.
+    pub fn is_typing(&self) -> bool {
+        matches!(self.prompt, Prompt::Filter(_) | Prompt::Span { .. })
     }
 
     pub(super) fn set_filter(&mut self, filter: RowFilter) {

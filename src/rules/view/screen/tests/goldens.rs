@@ -24,6 +24,7 @@ fn compare(name: &str, actual: &str) {
 }
 
 const COLOR: ScreenFlags = ScreenFlags {
+    is_recording: false,
     color: true,
     ascii: false,
     emoji: false,

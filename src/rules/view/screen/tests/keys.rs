@@ -33,6 +33,7 @@ fn argv(words: &[&str]) -> Option<Command> {
 }
 
 const WRITE: ScreenFlags = ScreenFlags {
+    is_recording: false,
     color: true,
     ascii: false,
     emoji: false,
