@@ -53,7 +53,8 @@ pub struct ShownEvent<'a> {
     pub head: Head<'a>,
     /// The type, when it is none of [`Type`].
     pub recorded: Option<RecordedType>,
-    pub data: ShownData<'a>,
+    /// The payload. It is boxed, because it is large and moved several times.
+    pub data: Box<ShownData<'a>>,
 }
 
 /// Declares an object of a payload, of texts and other values. A missing one is unknown.
@@ -223,7 +224,7 @@ struct Raw<'a> {
     #[serde(borrow, default, deserialize_with = "text", rename = "severitytext")]
     severity: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "lenient::object")]
-    data: ShownData<'a>,
+    data: Box<ShownData<'a>>,
 }
 
 impl<'a> ShownEvent<'a> {
@@ -237,13 +238,13 @@ impl<'a> ShownEvent<'a> {
             Ok(raw) if is_object => Some(raw.event()),
             // A field of the payload that is repeated, or half a character.
             _ => match peek(line) {
-                Line::Event(head) => Some(ShownEvent::new(head, ShownData::default())),
+                Line::Event(head) => Some(ShownEvent::new(head, Box::default())),
                 _ => None,
             },
         }
     }
 
-    fn new(head: Head<'a>, data: ShownData<'a>) -> Self {
+    fn new(head: Head<'a>, data: Box<ShownData<'a>>) -> Self {
         let recorded = if head.known.is_none() { RecordedType::of(&head.kind) } else { None };
         ShownEvent { head, recorded, data }
     }

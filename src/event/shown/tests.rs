@@ -147,7 +147,7 @@ fn fields_of_another_form_are_unknown() {
         // Data of another form is no data.
         let line = line_of("thing.happened", &json!("DATA"));
         let line = String::from_utf8(line).unwrap().replace("\"DATA\"", value);
-        assert_eq!(ShownEvent::read(line.as_bytes()).unwrap().data, ShownData::default());
+        assert_eq!(ShownEvent::read(line.as_bytes()).unwrap().data, Box::default());
     }
 }
 

@@ -96,10 +96,7 @@ impl Dashboard {
             self.source.untimely += 1;
             return;
         };
-        let is_bulk = matches!(
-            event.head.known,
-            Some(Type::QueuePolled | Type::PollFinished | Type::InvestigationProgressed)
-        );
+        let is_bulk = matches!(event.head.known, Some(Type::QueuePolled | Type::PollFinished));
         if !self.seen.insert(&event.head.source, &event.head.id, is_bulk) {
             return;
         }
@@ -158,12 +155,17 @@ impl Dashboard {
         let Some(arn) = data.queue.arn.as_deref().map(limits::name) else {
             return;
         };
-        let queue = limits::entry(&mut self.queues, arn, QUEUES_MAX, |one| {
-            (one.incident.is_some(), !one.is_gone && one.depth != Some(0), one.read_at)
-        });
-        if queue.name.is_empty() {
-            queue.name_after(data);
-        }
+        // Most queues are known, and one look-up is faster than two.
+        let queue = match self.queues.get_mut(arn) {
+            Some(queue) => queue,
+            None => {
+                let queue = limits::entry(&mut self.queues, arn, QUEUES_MAX, |one| {
+                    (one.incident.is_some(), !one.is_gone && one.depth != Some(0), one.read_at)
+                });
+                queue.name_after(data);
+                queue
+            }
+        };
         queue.apply(kind, event, at, &self.rounds);
         let open = queue.incident.as_deref().and_then(|id| self.incidents.get_mut(id));
         if let Some(story) = open {
