@@ -85,7 +85,7 @@ fn journal_without_permission_is_said() {
     use std::os::unix::fs::PermissionsExt;
     let bench = bench("dash-forbidden");
     let path = bench.state("journal.ndjson");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     let pty = crate::support::pty::Pty::start(&bench, "dlq-dash", 80, 24);
     pty.wait_for_text("ermission denied");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
