@@ -98,9 +98,16 @@ fn short(span: Duration) -> String {
     if text == "seconds" { "1m".into() } else { text }
 }
 
-/// Formats the time of day: `15:58:56`.
-pub fn time_of_day(at: Timestamp) -> String {
-    at.to_string().get(11..19).unwrap_or_default().to_owned()
+/// Formats a moment in at most 11 cells: the time of day, or the month, day and time of what is older
+/// than a day.
+pub fn moment(at: Timestamp, now: Timestamp) -> String {
+    let text = at.to_string();
+    let is_old = now.since(at) >= Duration::from_secs(86_400);
+    match (text.get(5..16).filter(|_| is_old), text.get(11..19)) {
+        (Some(minute), _) => minute.replace('T', " "),
+        (None, Some(time)) => format!("[{time}]"),
+        _ => UNKNOWN.into(),
+    }
 }
 
 /// Formats an instant to the second, with its day unless that is today: `15:58:56Z`,
@@ -140,6 +147,23 @@ mod tests {
             ["00:59", "59:59", "1:08:52", "10h 00m", "4d 04h"]
         );
         assert_eq!([41 << 20, 1500 << 20, 30 << 30].map(memory), ["41 MB", "1500MB", "30GB"]);
+    }
+
+    #[test]
+    fn moment_of_another_day_has_its_date() {
+        let now = Timestamp::parse("2026-11-22T16:00:00Z").unwrap();
+        let rows = [
+            ("2026-11-22T15:58:56Z", "[15:58:56]"),
+            ("2026-11-21T16:00:01Z", "[16:00:01]"),
+            ("2026-11-21T16:00:00Z", "11-21 16:00"),
+            ("2026-11-22T17:00:00Z", "[17:00:00]"),
+        ];
+        for (at, expected) in rows {
+            assert_eq!(moment(Timestamp::parse(at).unwrap(), now), expected);
+        }
+        for at in [i64::MIN, i64::MAX] {
+            assert!(moment(Timestamp::from_millis(at), now).len() <= 11);
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ const fn either(field: ColumnField, head: &'static str, widths: [usize; 2], leav
 
 pub static QUEUES: [Column; 9] = [
     fixed(ColumnField::Severity, "SEVERITY", 9, 0),
-    wide(ColumnField::Queue, "QUEUE", [12, 28, 80], 0),
+    wide(ColumnField::Queue, "QUEUE", [12, 34, 80], 0),
     number(ColumnField::Depth, "DEPTH", 7, 0),
     number(ColumnField::InFlight, "FLIGHT", 7, 3),
     number(ColumnField::Trend, "IN 1H", 6, 2),
@@ -111,7 +111,7 @@ pub static QUEUES: [Column; 9] = [
 
 pub static INVESTIGATORS: [Column; 8] = [
     fixed(ColumnField::Status, "STATUS", 11, 0),
-    wide(ColumnField::Queue, "QUEUE", [14, 20, 60], 0),
+    wide(ColumnField::Queue, "QUEUE", [14, 34, 60], 0),
     number(ColumnField::Pid, "PID", 7, 5),
     either(ColumnField::Subagents, "AGENTS", [6, 26], 4),
     number(ColumnField::Cpu, "CPU", 5, 3),
@@ -132,7 +132,7 @@ pub static REQUESTS: [Column; 8] = [
 ];
 
 pub static TIMELINE: [Column; 4] = [
-    fixed(ColumnField::At, "TIME", 10, 0),
+    fixed(ColumnField::At, "TIME", 11, 0),
     number(ColumnField::Elapsed, "ELAPSED", 9, 1),
     fixed(ColumnField::Severity, "", 1, 0),
     wide(ColumnField::Text, "NEWS", [24, 60, 400], 0),

@@ -63,10 +63,7 @@ fn tone(entry: &TimelineEntry) -> Tone {
 pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let entry = look.state.timeline.entries.get(key.index)?;
     Some(match field {
-        ColumnField::At => {
-            let time = amounts::time_of_day(entry.at);
-            TableCell::new(format!("[{time}]"), Tone::Faint)
-        }
+        ColumnField::At => TableCell::new(amounts::moment(entry.at, look.now), Tone::Faint),
         ColumnField::Elapsed => match entry.elapsed_s {
             Some(seconds) => TableCell::new(format!("[{}]", amounts::clock(seconds)), Tone::Faint),
             None => TableCell::default(),

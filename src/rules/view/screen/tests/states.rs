@@ -339,6 +339,7 @@ pub fn entry(at: u64, sign: Sign, severity: Severity, text: &str) -> TimelineEnt
 fn news(state: &mut Dashboard) {
     use Severity::{Error, Fatal, Info, Warn};
     let rows = [
+        (90_000, Sign::Bad, Error, "stock-dlq: 4 messages died", None),
         (5400, Sign::Bad, Error, "fm-digitalguru-api-update-dlq-prod: 1 message died", None),
         (
             5390,
