@@ -10,7 +10,6 @@ use std::process::ExitCode;
 
 use dlq::event::ShownEvent;
 use dlq::rules::view::dashboard::Dashboard;
-use dlq::rules::view::dashboard::queues::QueueOrder;
 use dlq::rules::view::times::mean_times;
 use dlq::time::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
@@ -60,7 +59,8 @@ fn take(state: &mut Dashboard, line: &[u8]) {
 /// Returns figures of a frame, so that the compiler cannot remove the work.
 fn frame(state: &Dashboard, now: Timestamp, is_analytics: bool) -> usize {
     if !is_analytics {
-        return state.sorted_queues(QueueOrder::Severity, false, now).len();
+        let severities = state.queues.values().map(|queue| queue.severity(now) as usize);
+        return severities.sum();
     }
     let causes = state.top_causes().len() + mean_times(state).len();
     state.depth_over_time(now).len() + state.arrivals(now).len() + causes

@@ -6,15 +6,17 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::Dashboard;
-use super::queues::{BUCKET_MS, BUCKETS, QueueOrder, ShownQueue, Trend, bucket, depth_of};
-use super::spend::SpendSum;
-use crate::event::Severity;
+use super::queues::{BUCKET_MS, BUCKETS, bucket, depth_of};
+use super::spend::{SpendSum, UNKNOWN_CAUSE};
 use crate::money::Usd;
 use crate::time::Timestamp;
 
 /// The buckets of an hour.
 const HOUR: usize = 12;
 const HOUR_MS: i64 = 3_600_000;
+/// The titles of causes that no incident has.
+const NOT_SAMPLED: &str = "not sampled before the end of the investigation";
+const NOT_KEPT: &str = "no incident with it is kept";
 
 /// The depth of all queues in a span of five minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,57 +54,6 @@ pub struct TopCause<'a> {
 }
 
 impl Dashboard {
-    /// Returns the queues with their ARNs, in an order; those that are equal in it by name.
-    pub fn sorted_queues(
-        &self,
-        order: QueueOrder,
-        is_reversed: bool,
-        now: Timestamp,
-    ) -> Vec<(&str, &ShownQueue)> {
-        // The greatest first.
-        let most = |n: u64| u64::MAX - n;
-        // Unknown comes before all: it may be anything.
-        let of = |n: Option<u64>| n.map_or(0, |n| most(n).max(1));
-        let since = |at: Option<Timestamp>| at.map_or(u64::MAX, |at| at.millis().unsigned_abs());
-        let rank = |queue: &ShownQueue| -> [u64; 3] {
-            let loss = since(queue.loss());
-            match order {
-                QueueOrder::Severity => [most(queue.severity(now) as u64), loss, of(queue.depth)],
-                QueueOrder::Name => [0; 3],
-                QueueOrder::Depth => [of(queue.depth), 0, 0],
-                QueueOrder::InFlight => [of(queue.in_flight), 0, 0],
-                QueueOrder::Trend => {
-                    [most(queue.trend(&self.rounds, now) as u64), of(queue.depth), 0]
-                }
-                QueueOrder::Age => [since(queue.raised_at), 0, 0],
-                QueueOrder::Loss => [loss, of(queue.depth), 0],
-            }
-        };
-        let rows =
-            self.queues.iter().map(|(arn, queue)| (rank(queue), &*queue.name, &**arn, queue));
-        let mut rows: Vec<_> = rows.collect();
-        rows.sort_unstable_by(|one, other| {
-            let by_rank = one.0.cmp(&other.0);
-            let by_name = (one.1, one.2).cmp(&(other.1, other.2));
-            // Only the name is reversed with its own order.
-            match (is_reversed, order) {
-                (false, _) => by_rank.then(by_name),
-                (true, QueueOrder::Name) => by_name.reverse(),
-                (true, _) => by_rank.reverse().then(by_name),
-            }
-        });
-        rows.into_iter().map(|(.., arn, queue)| (arn, queue)).collect()
-    }
-
-    /// Returns the number of queues of each severity, the mildest first.
-    pub fn severities(&self, now: Timestamp) -> [usize; Severity::ALL.len()] {
-        let mut counts = [0; Severity::ALL.len()];
-        for queue in self.queues.values() {
-            counts[queue.severity(now) as usize] += 1;
-        }
-        counts
-    }
-
     /// Returns the depth of all queues in each bucket of the day that ends at `now`.
     pub fn depth_over_time(&self, now: Timestamp) -> Vec<TotalDepth> {
         let first = bucket(now) - BUCKETS as i64 + 1;
@@ -195,7 +146,8 @@ impl Dashboard {
         }
     }
 
-    /// Returns the most frequent causes, by the newest sample of each incident.
+    /// Returns the most frequent causes, by the newest sample of each incident, and those without an
+    /// incident that investigations were paid for.
     pub fn top_causes(&self) -> Vec<TopCause<'_>> {
         let mut causes: HashMap<&str, TopCause<'_>> = HashMap::new();
         for story in self.incidents.values() {
@@ -215,18 +167,21 @@ impl Dashboard {
                 cause.open += u64::from(story.is_open());
             }
         }
+        // What was spent is shown even when no incident says on what.
+        for (fingerprint, spend) in &self.spend.causes {
+            causes.entry(fingerprint).or_insert_with(|| TopCause {
+                fingerprint,
+                title: if **fingerprint == *UNKNOWN_CAUSE { NOT_SAMPLED } else { NOT_KEPT },
+                messages: 0,
+                incidents: 0,
+                open: 0,
+                spend: Some(*spend),
+            });
+        }
         let mut causes: Vec<_> = causes.into_values().collect();
         causes.sort_unstable_by_key(|cause| {
             (Reverse(cause.messages), Reverse(cause.incidents), cause.fingerprint)
         });
-        causes
-    }
-
-    /// Returns the spend on each cause, the highest first.
-    pub fn spend_by_cause(&self) -> Vec<(&str, SpendSum)> {
-        let mut causes: Vec<(&str, SpendSum)> =
-            self.spend.causes.iter().map(|(id, sum)| (&**id, *sum)).collect();
-        causes.sort_unstable_by_key(|(id, sum)| (Reverse(sum.usd), Reverse(sum.sessions), *id));
         causes
     }
 
@@ -236,10 +191,5 @@ impl Dashboard {
         let running = || self.investigations.values().filter(|one| one.status == Running);
         let unknown = running().filter(|one| one.cost.is_none()).count();
         (running().filter_map(|one| one.cost).sum(), unknown as u64)
-    }
-
-    /// Returns the trend of a queue in the last hour.
-    pub fn trend(&self, queue: &ShownQueue, now: Timestamp) -> Trend {
-        queue.trend(&self.rounds, now)
     }
 }

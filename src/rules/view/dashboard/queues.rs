@@ -13,8 +13,6 @@ use crate::time::Timestamp;
 pub const QUEUES_MAX: usize = 50_000;
 /// The time before a loss from which it is an error, and from which it is fatal.
 const NEAR: [Duration; 2] = [Duration::from_secs(24 * 3600), Duration::from_secs(2 * 3600)];
-/// The buckets of a trend: an hour.
-const TREND: i64 = 12;
 
 /// A queue as the newest events describe it.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -59,15 +57,6 @@ pub struct DepthHistory {
     pub newest: i64,
     /// Depth plus one; 0 is an unknown depth.
     pub buckets: Vec<u32>,
-}
-
-/// The direction of the depth in the last hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trend {
-    Unknown,
-    Down,
-    Flat,
-    Up,
 }
 
 /// Sets the time of the newest event. Returns whether an event at `at` is not older.
@@ -239,18 +228,6 @@ impl ShownQueue {
             buckets => depth_of(buckets[(bucket - first) as usize]),
         }
     }
-
-    /// Returns whether the depth is greater or less than the oldest known one of the last hour.
-    pub fn trend(&self, rounds: &Rounds, now: Timestamp) -> Trend {
-        let newest = bucket(now);
-        let before = (newest - TREND..newest).find_map(|bucket| self.depth_in(bucket, rounds));
-        match (before, self.depth) {
-            (Some(before), Some(depth)) if depth > before => Trend::Up,
-            (Some(before), Some(depth)) if depth < before => Trend::Down,
-            (Some(_), Some(_)) => Trend::Flat,
-            _ => Trend::Unknown,
-        }
-    }
 }
 
 /// Returns the depth of a stored bucket.
@@ -309,24 +286,6 @@ impl DepthHistory {
         }
         self.buckets.push(value);
     }
-}
-
-/// The columns by which queues are sorted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum QueueOrder {
-    /// The most severe first, of those the nearest to loss, of those the deepest.
-    #[default]
-    Severity,
-    Name,
-    /// The deepest first, unknown depths before all.
-    Depth,
-    InFlight,
-    /// Rising ones first.
-    Trend,
-    /// The oldest incident first, queues without one last.
-    Age,
-    /// The nearest loss first, unknown ones last.
-    Loss,
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 use super::*;
-use crate::rules::view::dashboard::Dashboard;
 
 /// A moment in minutes after the begin of a bucket.
 fn at(minutes: i64) -> Timestamp {
@@ -98,32 +97,6 @@ fn history_is_bounded_and_forgets_a_day() {
 }
 
 #[test]
-fn trend_compares_with_the_oldest_known_depth_of_the_hour() {
-    let always = rounds(&[(0, 120)]);
-    let late = rounds(&[(100, 120)]);
-    type Row<'a> = (&'a str, &'a [(i64, Option<u64>, Option<u64>)], &'a Rounds, Trend);
-    let rows: [Row; 7] = [
-        ("up", &[(0, Some(0), None), (110, Some(5), Some(0))], &always, Trend::Up),
-        ("down", &[(0, Some(9), Some(0)), (110, Some(5), Some(9))], &always, Trend::Down),
-        ("flat", &[(0, Some(9), Some(0))], &always, Trend::Flat),
-        (
-            "flat again",
-            &[(61, Some(3), Some(9)), (70, Some(30), None), (80, Some(3), None)],
-            &always,
-            Trend::Flat,
-        ),
-        ("empty", &[(0, Some(0), None)], &always, Trend::Flat),
-        ("unreadable", &[(0, Some(0), None), (110, None, None)], &always, Trend::Unknown),
-        ("first reading", &[(120, Some(4), None)], &late, Trend::Unknown),
-    ];
-    for (name, readings, rounds, expected) in rows {
-        assert_eq!(queue(readings, rounds).trend(rounds, at(120)), expected, "{name}");
-    }
-    let stale = queue(&[(0, Some(9), Some(0))], &always);
-    assert_eq!(stale.trend(&always, at(1000)), Trend::Unknown, "no rounds for hours");
-}
-
-#[test]
 fn severity_is_by_loss_reading_incident_and_depth() {
     let (hour, now) = (60, at(0));
     let base = ShownQueue { depth: Some(3), incident: Some("i".into()), ..ShownQueue::default() };
@@ -171,48 +144,4 @@ fn last_empty_moment_is_that_of_the_last_round() {
     assert_eq!(empty_at(&[(11, Some(3), Some(1))]), None, "filled before");
     assert_eq!(empty_at(&[(11, Some(3), Some(0)), (12, Some(0), None)]), None, "empty again");
     assert_eq!(empty_at(&[(0, Some(0), None), (1, None, None), (11, Some(3), None)]), None, "gap");
-}
-
-#[test]
-fn queues_are_sorted_by_any_column() {
-    let now = at(0);
-    let mut state = Dashboard::default();
-    let queue = |name: &str, depth, loss: Option<i64>| ShownQueue {
-        name: name.into(),
-        depth,
-        in_flight: depth,
-        incident: depth.filter(|n| *n > 0).map(|_| "i".into()),
-        raised_at: loss.map(at),
-        expires_before: loss.map(at),
-        ..ShownQueue::default()
-    };
-    let all = [
-        queue("b", Some(0), None),
-        queue("a", Some(0), None),
-        queue("deep", Some(900), None),
-        queue("soon", Some(1), Some(60)),
-        queue("later", Some(2), Some(30_000)),
-        queue("unknown", None, None),
-    ];
-    for queue in all {
-        state.queues.insert(format!("arn:{}", queue.name).into(), queue);
-    }
-    let names = |order, is_reversed| -> Vec<String> {
-        let rows = state.sorted_queues(order, is_reversed, now);
-        rows.iter().map(|(_, queue)| queue.name.to_string()).collect()
-    };
-    let rows = [
-        (QueueOrder::Severity, "soon later deep unknown a b"),
-        (QueueOrder::Name, "a b deep later soon unknown"),
-        (QueueOrder::Depth, "unknown deep later soon a b"),
-        (QueueOrder::InFlight, "unknown deep later soon a b"),
-        (QueueOrder::Trend, "unknown deep later soon a b"),
-        (QueueOrder::Age, "soon later a b deep unknown"),
-        (QueueOrder::Loss, "soon later unknown deep a b"),
-    ];
-    for (order, expected) in rows {
-        assert_eq!(names(order, false).join(" "), expected, "{order:?}");
-    }
-    assert_eq!(names(QueueOrder::Name, true).join(" "), "unknown soon later deep b a");
-    assert_eq!(names(QueueOrder::Depth, true).join(" "), "a b soon later deep unknown");
 }
