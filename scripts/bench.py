@@ -396,6 +396,62 @@ def bench_lines() -> Iterator[Row]:
         )  # fmt: skip
 
 
+def recorded_day(path: str, count: int, queues: int) -> None:
+    """Writes a day of events: the two scripted days of the tests again and again, with other queues, ids and
+    times. One heartbeat in six stays: they are read faster than the rest."""
+    fixtures = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests/fixtures")
+    templates = []
+    for name in ("monday", "tuesday"):
+        with open(os.path.join(fixtures, f"{name}.ndjson")) as file:
+            templates += [line.rstrip("\n") for line in file]
+    beats = [line for line in templates if '"poll.finished"' in line]
+    templates = [line for line in templates if line not in beats or beats.index(line) % 6 == 0]
+    names = re.compile(r"(orders|payments-events|user-export|invoice-graveyard|emails)(-dlq)?")
+    queues //= 5  # as many names as the templates have
+    cuts = []
+    for line in templates:
+        event = json.loads(line)
+        parts = re.split(re.escape(f'"id":"{event["id"]}"'), line, maxsplit=1)
+        head, tail = parts[0], names.sub(lambda name: name[0] + "-%(queue)05d", parts[1].replace("%", "%%"))
+        tail = tail.replace(f'"time":"{event["time"]}"', '"time":"%(time)s"')
+        for key in ("incident", "session"):
+            tail = re.sub(rf'"{key}":"([^"]{{8}})[^"]*"', rf'"{key}":"\1-%(queue)05d-%(round)04d"', tail)
+        cuts.append(head.replace("%", "%%") + '"id":"018f0000-0000-8000-8000-%(number)012x"' + tail + "\n")
+    with open(path, "w") as file:
+        for number in range(count):
+            ms = number * 86_400_000 // count
+            s = ms // 1000
+            file.write(cuts[number % len(cuts)] % {
+                "number": number, "queue": number // len(cuts) % queues, "round": number // len(cuts) // queues,
+                "time": "2026-11-18T%02d:%02d:%02d.%03dZ" % (s // 3600, s // 60 % 60, s % 60, ms % 1000),
+            })  # fmt: skip
+
+
+def bench_dashboard() -> Iterator[Row]:
+    count = 1_000_000
+    path = os.path.join(WORK, "day.ndjson")
+    recorded_day(path, count, 10_000)
+    ours_argv, jq = [os.environ["DLQ_BENCH_DASHBOARD"], path], shutil.which("jq")
+    ours, theirs = [], []
+    for _ in range(5):
+        ours.append(run(ours_argv).wall_s)
+        if jq:
+            theirs.append(run([jq, "-c", ".", path]).wall_s)
+    frames = subprocess.run([*ours_argv, "--frames"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    overview, analytics = (float(line.split()[0]) for line in frames.splitlines())
+    peak = run(ours_argv, sample=True).peak_kib / 1024
+    size = os.path.getsize(path) / count
+    os.remove(path)
+    seconds, peer_s = median(ours), median(theirs) if jq else 0
+    yield Row(
+        f"a day of {count:,} events of {size:.0f} bytes", f"{seconds:.2f} s",
+        f"jq -c . {peer_s:.2f} s" if jq else "no jq", f"{peer_s / seconds:.1f}x" if jq else "-",
+        "<= 2 s, >= 8x", seconds <= 2 and (not jq or peer_s >= 8 * seconds),
+    )  # fmt: skip
+    yield Row("peak memory of it", f"{peak:.1f} MiB", goal="<= 100 MiB", met=peak <= 100)
+    yield Row("figures of a frame: overview, analytics", f"{overview:.1f}, {analytics:.1f} ms")
+
+
 def pass_through(child: subprocess.Popen, lines: bytes) -> tuple[float, float]:
     """Returns the seconds until all lines are written, and the peak memory until then, in MiB."""
     writer = threading.Thread(target=child.stdin.write, args=(lines,))
@@ -629,6 +685,7 @@ BENCHMARKS = {
     "routes": bench_routes,
     "dead": bench_dead,
     "backlog": bench_backlog,
+    "dashboard": bench_dashboard,
     "investigate": bench_investigate,
     "latency": bench_latency,
     "size": bench_size,

@@ -4,6 +4,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod command;
+pub mod dash;
 pub mod evidence;
 pub mod git;
 pub mod http;

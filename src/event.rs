@@ -9,11 +9,13 @@ mod data;
 mod head;
 mod pull_request;
 mod schema;
+mod shown;
 
 pub use data::*;
 pub use head::{Head, Line, peek};
 pub use pull_request::{PullRequest, PullRequestNews};
 pub use schema::{JsonSchema, line_schema};
+pub use shown::{RecordedType, ShownData, ShownEvent, ShownRequestFields, ShownVerdictFields};
 
 pub(crate) use crate::words::words;
 
@@ -51,6 +53,7 @@ words! {
         Log = "dlq-log",
         Status = "dlq-status",
         Say = "dlq-say",
+        Dash = "dlq-dash",
     }
 }
 

@@ -7,7 +7,7 @@ use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 7] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS, &SAY];
+pub static ALL: [&Tool; 8] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
 
 const PROFILE: Opt =
     Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
@@ -266,6 +266,40 @@ environment: DLQ_CONFIG, ELEVENLABS_API_KEY, XDG_CACHE_HOME, PATH
 See dlq-say(1), dlq-config(5).
 ",
 };
+
+pub static DASH: Tool = Tool {
+    name: ToolName::Dash,
+    usage: "usage: dlq-dash [options]
+       dlq-log --follow | dlq-dash [options]
+
+Shows on a full screen what is dying, who works on it, and what will be lost first:
+by the events on standard input, else by the journal. '?' lists the keys.
+
+",
+    options: &[
+        Opt::flag("once", "print a view as plain text, and end").conflicts(&["write"]),
+        Opt::valued("view", "NAME", ValueKind::Words(&VIEWS), "begin with this view"),
+        Opt::valued("width", "N", ValueKind::Least(40), "with --once: the columns, 100 by default")
+            .requires(Requirement::Option("once")),
+        Opt::text("replay", "FILE", "play recorded events; with --once, all of them at once")
+            .conflicts(&["write"]),
+        Opt::valued("speed", "N", ValueKind::Least(1), "play N times as fast as it happened")
+            .requires(Requirement::Option("replay"))
+            .conflicts(&["once"]),
+        Opt::flag("write", "allow the keys that act: i, x, a, z, R; each asks first"),
+        Opt::flag("ascii", "draw with ASCII characters only"),
+        Opt::flag("emoji", "draw with emoji, each two cells wide").conflicts(&["ascii"]),
+        COLOR,
+    ],
+    takes_operands: false,
+    notes: "
+environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR, TERM
+See dlq-dash(1), dlq(7).
+",
+};
+
+/// The names of views.
+const VIEWS: [&str; 4] = ["overview", "analytics", "investigations", "incidents"];
 
 /// The names of sounds.
 const SOUNDS: [&str; Sound::ALL.len()] = {

@@ -10,7 +10,7 @@
 //! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
 //! - [`speech`]: which sentence an event is spoken in, by which voice and player.
-//! - [`view`]: what `dlq-status` shows.
+//! - [`view`]: what `dlq-status`, `dlq-log` and `dlq-dash` show.
 //! - [`report`]: what the reports of triage and verdict share.
 //! - [`loss_text`]: in which words a loss is announced.
 //! - [`working_time`]: which times of the week are working or quiet hours.

@@ -17,7 +17,7 @@ const TEXT_MAX: usize = 500;
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 pub struct Head<'a> {
     #[serde(deserialize_with = "version")]
-    specversion: (),
+    pub(super) specversion: (),
     /// The type, when it is a known one.
     #[serde(skip)]
     pub known: Option<Type>,
@@ -32,25 +32,27 @@ pub struct Head<'a> {
     pub source: Cow<'a, str>,
     /// The time as the line has it.
     #[serde(borrow, default, deserialize_with = "text")]
-    time: Option<Cow<'a, str>>,
+    pub(super) time: Option<Cow<'a, str>>,
     /// The queue's name, or `owner/repo#123`.
     #[serde(borrow, default, deserialize_with = "text")]
     pub subject: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "text")]
     pub incident: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "text", rename = "severitytext")]
-    severity: Option<Cow<'a, str>>,
+    pub(super) severity: Option<Cow<'a, str>>,
 }
 
 /// Reads a text that may be absent, but not null. Borrows it unless it has escapes.
-fn text<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+pub(super) fn text<'de: 'a, 'a, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Cow<'a, str>>, D::Error> {
     #[derive(serde::Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     Text::deserialize(from).map(|text| Some(text.0))
 }
 
 /// Refuses another version of CloudEvents than 1.0.
-fn version<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
+pub(super) fn version<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
     match text(from)?.as_deref() {
         Some("1.0") => Ok(()),
         _ => Err(D::Error::custom("unknown version")),

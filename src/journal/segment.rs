@@ -24,6 +24,8 @@ pub struct Segment {
     /// Whether the next call returns `line` once more.
     pub(super) again: bool,
     pub(super) number: u64,
+    /// The bytes that were read, without compression.
+    pub(super) read: u64,
 }
 
 impl Segment {
@@ -45,6 +47,7 @@ impl Segment {
             whole: false,
             again: false,
             number: 0,
+            read: 0,
         }))
     }
 
@@ -57,12 +60,19 @@ impl Segment {
         if std::mem::take(&mut self.whole) {
             self.line.clear();
         }
-        self.reader
+        let count = self
+            .reader
             .read_until(b'\n', &mut self.line)
             .map_err(|error| Error::file("read", &self.path, &error))?;
+        self.read += count as u64;
         self.whole = self.line.pop_if(|last| *last == b'\n').is_some();
         self.number += u64::from(self.whole);
         Ok(self.whole)
+    }
+
+    /// Returns the bytes of a last line that has no LF yet.
+    pub(super) fn unfinished(&self) -> usize {
+        if self.whole { 0 } else { self.line.len() }
     }
 
     /// Returns the line that [`Segment::advance`] has found, without its LF.

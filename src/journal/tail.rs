@@ -5,6 +5,7 @@
 //! end is recognised by its first line, and only newer segments are read.
 
 use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::segment::Segment;
@@ -98,6 +99,21 @@ impl Tail {
         self.segments.extend(newer);
         self.identity = identity;
         Ok(true)
+    }
+
+    /// Returns the bytes of a last line that has no end yet; a crash may have left it for good.
+    pub fn unfinished(&self) -> usize {
+        self.segments.front().map_or(0, Segment::unfinished)
+    }
+
+    /// Whether the newest segment is shorter than what was read of it. No program of this family
+    /// shortens it, and only a reader that starts anew finds what is written from then on.
+    pub fn is_truncated(&self) -> bool {
+        let newest = self.segments.front().filter(|one| !one.packed);
+        let found = std::fs::metadata(&self.journal.path).ok();
+        newest
+            .zip(found)
+            .is_some_and(|(segment, meta)| meta.ino() == segment.inode && meta.len() < segment.read)
     }
 
     /// Whether segments were deleted before they were read; true once.
@@ -210,6 +226,22 @@ mod tests {
         // The rest of the segment that was open is read, then those that are kept.
         assert_eq!(read, [lines(2..4), lines(42 - read.len()..40)].concat());
         assert!(tail.take_gap() && !tail.take_gap());
+    }
+
+    #[test]
+    fn tail_tells_unfinished_line_and_truncation() {
+        let (journal, dir) = journal("torn", 1 << 20, 5);
+        let path = dir.0.join("journal.ndjson");
+        std::fs::write(&path, "{\"n\":0}\n{\"n\":").unwrap();
+        let mut tail = Tail::open(journal.clone()).unwrap();
+        assert_eq!(drain(&mut tail), ["{\"n\":0}"]);
+        assert_eq!((tail.unfinished(), tail.is_truncated()), (5, false));
+        std::fs::write(&path, "{\"n\":0}\n{\"n\":1}\n").unwrap();
+        assert_eq!(drain(&mut tail), ["{\"n\":1}"]);
+        assert_eq!((tail.unfinished(), tail.is_truncated()), (0, false));
+        std::fs::write(&path, "{\"n\":2}\n").unwrap();
+        assert!(drain(&mut tail).is_empty() && tail.is_truncated());
+        assert_eq!(drain(&mut Tail::open(journal).unwrap()), ["{\"n\":2}"]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ macro_rules! golden_cases {
 }
 
 golden_cases! {
+    dash_monday: "dlq-dash/monday",
+    dash_no_such_flag: "dlq-dash/no-such-flag",
     investigate_broken_lines: "dlq-investigate/broken-lines",
     investigate_monday: "dlq-investigate/monday",
     investigate_no_such_flag: "dlq-investigate/no-such-flag",

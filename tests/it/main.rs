@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod claude;
+mod dash;
 mod feature_switches;
 mod golden;
 mod http;

@@ -20,6 +20,7 @@ pub mod json_schema;
 pub mod peek;
 #[cfg(feature = "aws")]
 pub mod poll;
+pub mod pty;
 pub mod requirement;
 #[cfg(feature = "aws")]
 pub mod sqs_api;

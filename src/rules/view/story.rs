@@ -121,14 +121,14 @@ struct StoryState {
     has_ended: bool,
     was_sampled: bool,
     /// The newest event of an investigation.
-    investigation: Option<Investigation>,
+    investigation: Option<LastInvestigation>,
     /// The instructions and commands of the notices of the last raise and the last warning of a
     /// loss.
     steps: [Vec<String>; 2],
 }
 
 #[derive(Debug)]
-enum Investigation {
+enum LastInvestigation {
     /// The reason in one word.
     Skipped(String),
     Running(String),
@@ -251,18 +251,18 @@ impl StoryState {
             AnyPayload::QueueCleared(_) | AnyPayload::QueueGone(_) => self.has_ended = true,
             AnyPayload::QueueSampled(data) => self.was_sampled |= data.bundle.is_some(),
             AnyPayload::InvestigationSkipped(data) => {
-                self.investigation = Some(Investigation::Skipped(data.reason));
+                self.investigation = Some(LastInvestigation::Skipped(data.reason));
             }
             AnyPayload::InvestigationStarted(data) => {
-                self.investigation = Some(Investigation::Running(data.session));
+                self.investigation = Some(LastInvestigation::Running(data.session));
             }
             AnyPayload::InvestigationCompleted(_) => {
-                self.investigation = Some(Investigation::Completed(instructions(notice)));
+                self.investigation = Some(LastInvestigation::Completed(instructions(notice)));
             }
             AnyPayload::InvestigationFailed(_)
             | AnyPayload::InvestigationTimedOut(_)
             | AnyPayload::InvestigationStopped(_) => {
-                self.investigation = Some(Investigation::WithoutResult);
+                self.investigation = Some(LastInvestigation::WithoutResult);
             }
             _ => {}
         }
@@ -287,28 +287,28 @@ impl StoryState {
             is_shown.then(|| format!("{before}: '{options} {queue}'"))
         };
         let investigation = match &self.investigation {
-            Some(Investigation::Completed(_)) => None,
-            Some(Investigation::Running(session)) => {
+            Some(LastInvestigation::Completed(_)) => None,
+            Some(LastInvestigation::Running(session)) => {
                 let id: String = safe(session).chars().take(ID).collect();
                 Some(format!("wait for session {id}, which is investigating: 'dlq-status'"))
             }
-            Some(Investigation::WithoutResult) => {
+            Some(LastInvestigation::WithoutResult) => {
                 command("to investigate it again", "dlq-investigate --retry")
             }
-            Some(Investigation::Skipped(reason)) if reason == KNOWN_CAUSE => {
+            Some(LastInvestigation::Skipped(reason)) if reason == KNOWN_CAUSE => {
                 Some("to find the report of the same cause: 'dlq-status'".to_owned())
             }
-            Some(Investigation::Skipped(reason)) if reason == NOT_A_CODE_BUG => {
+            Some(LastInvestigation::Skipped(reason)) if reason == NOT_A_CODE_BUG => {
                 command("to investigate it all the same", "dlq-investigate --retry")
             }
-            Some(Investigation::Skipped(_)) if self.was_sampled => {
+            Some(LastInvestigation::Skipped(_)) if self.was_sampled => {
                 command("to see which rule holds it back", "dlq-investigate --explain")
             }
             _ if self.was_sampled => None,
             _ => command("to see why the messages died", "dlq-peek"),
         };
         let mut steps: Vec<String> = self.steps.iter().rev().flatten().cloned().collect();
-        if let Some(Investigation::Completed(instructions)) = &self.investigation {
+        if let Some(LastInvestigation::Completed(instructions)) = &self.investigation {
             steps.extend(instructions.iter().cloned());
         }
         steps.extend(investigation);

@@ -28,7 +28,7 @@ const LEVELS: [&[&str]; 11] = [
 ];
 
 /// Crates that only the files below a path may name.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("aws_config", &["src/edge/aws"]),
     ("aws_credential_types", &["src/edge/aws"]),
     ("aws_sdk_sqs", &["src/edge/aws"]),
@@ -37,12 +37,13 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("futures_util", &["src/edge/aws"]),
     ("tokio", &["src/edge/aws"]),
     ("fs2", &["src/store"]),
+    ("ratatui", &["src/rules/view", "src/edge/dash"]),
     ("rustls", &["src/edge/http.rs"]),
     ("ureq", &["src/edge/http.rs"]),
 ];
 
 /// Modules of std that a decision needs no world for.
-const PURE_STD: [&str; 19] = [
+const PURE_STD: [&str; 20] = [
     "array",
     "borrow",
     "cell",
@@ -53,6 +54,7 @@ const PURE_STD: [&str; 19] = [
     "fmt",
     "hash",
     "iter",
+    "marker",
     "mem",
     "num",
     "ops",

@@ -1,0 +1,141 @@
+//! The rounds of `dlq-poll`: the heartbeat, and the spans in which queues were watched.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::buckets::{BUCKETS, bucket};
+use super::limits;
+use crate::event::ShownData;
+use crate::time::Timestamp;
+
+/// The gaps between rounds that decide the usual one.
+const GAPS: usize = 5;
+/// The time between two rounds in which queues always count as watched.
+const WATCHED: Duration = Duration::from_secs(15 * 60);
+
+/// The rounds of `dlq-poll`.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Rounds {
+    /// The end of the newest round; None before the first one.
+    pub last: Option<Timestamp>,
+    /// The usual time between two rounds, in milliseconds; None before the second one.
+    pub interval_ms: Option<u64>,
+    /// The begin of that round.
+    pub began: Option<Timestamp>,
+    pub queues: Option<u64>,
+    /// Queues, scopes and policies that could not be read in the newest round.
+    pub unread: u64,
+    pub usd_month: Option<crate::money::Usd>,
+    /// The newest failure of a scope, and its time, until a later round reads everything.
+    pub failure: Option<(Timestamp, Box<str>)>,
+    /// The newest gaps between rounds, in milliseconds.
+    pub gaps: VecDeque<u64>,
+    /// The buckets of a day in which rounds have finished, each at its number modulo [`BUCKETS`].
+    pub watched: Vec<i64>,
+}
+
+impl Rounds {
+    /// Takes the end of a round.
+    pub(super) fn finish(&mut self, at: Timestamp, data: &ShownData<'_>) {
+        if self.last.is_some_and(|last| at < last) {
+            self.mark(bucket(at), bucket(at));
+            return;
+        }
+        let before = self.last.replace(at);
+        self.began = data.duration_ms.map(|took| at.minus(Duration::from_millis(took)));
+        self.queues = data.queues;
+        let unread = [data.unreadable, data.unlisted, data.unsurveyed];
+        self.unread = unread.into_iter().flatten().fold(0, u64::saturating_add);
+        self.usd_month = data.usd_month;
+        if self.unread == 0 && self.failure.as_ref().is_some_and(|(failed, _)| *failed < at) {
+            self.failure = None;
+        }
+        let Some(before) = before else {
+            return self.mark(bucket(at), bucket(at));
+        };
+        let gap = at.since(before);
+        // While rounds are as frequent as usual, nothing changes unseen between two of them.
+        let usual = Duration::from_millis(self.interval_ms.unwrap_or(0));
+        let is_watched = gap <= WATCHED.max(usual.saturating_mul(3));
+        let first = if is_watched { bucket(before) + 1 } else { bucket(at) };
+        self.mark(first.min(bucket(at)), bucket(at));
+        if !gap.is_zero() {
+            if self.gaps.len() == GAPS {
+                self.gaps.pop_front();
+            }
+            self.gaps.push_back(u64::try_from(gap.as_millis()).unwrap_or(u64::MAX));
+            let mut sorted: Vec<u64> = self.gaps.iter().copied().collect();
+            sorted.sort_unstable();
+            self.interval_ms = sorted.get((sorted.len() - 1) / 2).copied();
+        }
+    }
+
+    /// Takes the failure of a round or of a part of it.
+    pub(super) fn fail(&mut self, at: Timestamp, data: &ShownData<'_>) {
+        if self.failure.as_ref().is_none_or(|(failed, _)| *failed <= at) {
+            let reason = limits::field(data.reason.as_deref());
+            self.failure = Some((at, reason.unwrap_or_else(|| "unknown reason".into())));
+        }
+    }
+
+    fn mark(&mut self, first: i64, last: i64) {
+        self.watched.resize(BUCKETS, i64::MIN);
+        for bucket in first.max(last - BUCKETS as i64 + 1)..=last {
+            let slot = &mut self.watched[bucket.rem_euclid(BUCKETS as i64) as usize];
+            *slot = bucket.max(*slot);
+        }
+    }
+
+    /// Returns whether queues were watched in a bucket: a queue without an event there has not changed.
+    pub fn was_watched(&self, bucket: i64) -> bool {
+        self.watched.get(bucket.rem_euclid(BUCKETS as i64) as usize) == Some(&bucket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 * 300_000 + minutes * 60_000)
+    }
+
+    fn after(minutes: &[i64]) -> Rounds {
+        let mut rounds = Rounds::default();
+        minutes.iter().for_each(|minute| rounds.finish(at(*minute), &ShownData::default()));
+        rounds
+    }
+
+    #[test]
+    fn usual_interval_survives_an_outage() {
+        assert_eq!(after(&[]).interval_ms, None);
+        assert_eq!(after(&[0]).interval_ms, None);
+        assert_eq!(after(&[0, 1]).interval_ms, Some(60_000));
+        assert_eq!(after(&[0, 1, 2, 600, 601]).interval_ms, Some(60_000));
+        assert_eq!(after(&[0, 0, 60, 120]).interval_ms, Some(3_600_000));
+    }
+
+    #[test]
+    fn buckets_are_watched_between_usual_rounds_only() {
+        let watched = |minutes: &[i64]| -> Vec<i64> {
+            let rounds = after(minutes);
+            (0..40).filter(|n| rounds.was_watched(1_000_000 + n)).collect()
+        };
+        assert_eq!(watched(&[]), [0; 0]);
+        assert_eq!(watched(&[0, 10]), [0, 1, 2]);
+        assert_eq!(watched(&[0, 1, 2, 100]), [0, 20], "an outage");
+        assert_eq!(watched(&[0, 60]), [0, 12], "not usual yet");
+        assert_eq!(watched(&[0, 60, 120])[2..], (13..=24).collect::<Vec<_>>(), "usual");
+        assert_eq!(watched(&[20, 0]), [0, 4], "late");
+    }
+
+    #[test]
+    fn failure_stays_until_a_round_reads_everything() {
+        let mut rounds = after(&[0]);
+        rounds.fail(at(1), &ShownData { reason: Some("denied".into()), ..ShownData::default() });
+        rounds.finish(at(2), &ShownData { unlisted: Some(1), ..ShownData::default() });
+        assert_eq!((rounds.unread, rounds.failure.is_some()), (1, true));
+        rounds.finish(at(3), &ShownData::default());
+        assert_eq!((rounds.unread, rounds.failure, rounds.queues), (0, None, None));
+    }
+}

@@ -1,0 +1,56 @@
+//! What is wrong with the figures: parts that cannot be read, and rounds that are missing.
+
+use super::rows::Look;
+use super::theme::{StyledLine, Tone};
+use super::{amounts, cells};
+use crate::rules::view::dashboard::Dashboard;
+use crate::text::count;
+use crate::time::Timestamp;
+
+/// The intervals after which a round is missing, and the time where none is known, in milliseconds.
+const MISSED: u64 = 3;
+const INTERVAL_MS: u64 = 300_000;
+
+/// Returns a sentence for each problem, the gravest first.
+pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
+    let mut problems: Vec<String> = overdue(state, now).into_iter().collect();
+    if let Some((at, reason)) = &state.rounds.failure {
+        problems.push(format!("{} a round failed: {reason}", amounts::instant(*at, now)));
+    }
+    if state.rounds.unread > 0 {
+        let unread = count(state.rounds.unread, "queue or scope");
+        let unread = unread.replace("queue or scopes", "queues or scopes");
+        problems.push(format!("{unread} could not be read in the last round"));
+    }
+    problems.extend(state.source.problems.iter().cloned());
+    if state.source.damaged > 0 {
+        problems
+            .push(format!("{} of the source are no events", count(state.source.damaged, "line")));
+    }
+    problems
+}
+
+/// Returns each problem in full, for a text that no key scrolls.
+pub fn lines(look: &Look, width: usize) -> Vec<StyledLine> {
+    let head = format!("{} ", look.symbols.warning);
+    let sentences = all(look.state, look.now);
+    let lines = sentences.iter().flat_map(|sentence| {
+        let sentence = format!("{head}{}", cells::clean(sentence));
+        cells::wrap(&sentence, width)
+    });
+    lines.map(|line| StyledLine::from_text(&line, Tone::Warning)).collect()
+}
+
+/// Returns the sentence about rounds that are missing. A stream that has ended has no more rounds.
+pub fn overdue(state: &Dashboard, now: Timestamp) -> Option<String> {
+    let last = state.rounds.last?;
+    let usual = state.rounds.interval_ms.unwrap_or(INTERVAL_MS);
+    let since = now.since(last);
+    let is_late = since.as_millis() > u128::from(usual.saturating_mul(MISSED));
+    let interval = state.rounds.interval_ms.map(std::time::Duration::from_millis);
+    let usual = interval.map(|span| format!(" (usually every {})", amounts::age(span)));
+    is_late.then(|| {
+        let usual = usual.unwrap_or_default();
+        format!("no round of dlq-poll for {}{usual}", amounts::age(since))
+    })
+}

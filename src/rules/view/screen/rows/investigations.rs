@@ -1,0 +1,171 @@
+//! Rows of investigations: those that run first, then the newest.
+
+use std::time::Duration;
+
+use super::super::amounts::{self, NONE};
+use super::super::columns::{ColumnField, TableCell};
+use super::super::filter::RowFilter;
+use super::super::theme::Tone;
+use super::{Look, RowKey, SortKey};
+use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::dashboard::investigations::{Investigation, InvestigationStatus};
+use crate::time::Timestamp;
+
+/// The time for which an ended investigation stays among the investigators.
+const RECENT: Duration = Duration::from_secs(24 * 3600);
+/// The characters of a session's id that are shown.
+pub const ID: usize = 8;
+
+/// Returns the name of the queue of an investigation.
+pub fn queue_name<'a>(state: &'a Dashboard, one: &'a Investigation) -> &'a str {
+    let known = state.queues.get(&one.queue).map(|queue| &*queue.name);
+    let named = known.filter(|name| !name.is_empty());
+    // The last part of an ARN is the name.
+    named.unwrap_or_else(|| one.queue.rsplit(':').next().unwrap_or(&one.queue))
+}
+
+pub fn word(status: InvestigationStatus) -> &'static str {
+    match status {
+        InvestigationStatus::Running => "running",
+        InvestigationStatus::Completed => "completed",
+        InvestigationStatus::Failed => "failed",
+        InvestigationStatus::TimedOut => "timed out",
+        InvestigationStatus::Stopped => "stopped",
+        InvestigationStatus::Crashed => "crashed",
+    }
+}
+
+pub fn status_cell(look: &Look, status: InvestigationStatus) -> TableCell {
+    let symbols = look.symbols;
+    let (symbol, tone) = match status {
+        InvestigationStatus::Running => (symbols.begin, Tone::Strong),
+        InvestigationStatus::Completed => (symbols.good, Tone::Plain),
+        InvestigationStatus::Stopped => (symbols.gone, Tone::Plain),
+        InvestigationStatus::Failed
+        | InvestigationStatus::TimedOut
+        | InvestigationStatus::Crashed => (symbols.bad, Tone::Bad),
+    };
+    TableCell::new(look.signed(symbol, word(status)), tone)
+}
+
+pub fn is_running(one: &Investigation) -> bool {
+    one.status == InvestigationStatus::Running
+}
+
+/// Returns the seconds from the begin to the end, or to now.
+pub fn runtime(one: &Investigation, now: Timestamp) -> Option<u64> {
+    let end = one.ended_at.or_else(|| is_running(one).then_some(now));
+    match (one.started_at, end) {
+        (Some(begin), Some(end)) => Some(end.since(begin).as_secs()),
+        _ => one.usage.map(|usage| usage.runtime_s),
+    }
+}
+
+/// Returns the result in a sentence.
+pub fn result(one: &Investigation) -> Option<String> {
+    let verdict = one.verdict.as_ref();
+    let title = verdict.map(|verdict| match &verdict.title {
+        Some(title) => format!("{}: {title}", verdict.status),
+        None => verdict.status.to_string(),
+    });
+    title.or_else(|| one.detail.as_deref().map(str::to_owned))
+}
+
+pub fn rows<'a>(
+    state: &'a Dashboard,
+    now: Timestamp,
+    filter: &RowFilter,
+    recent_only: bool,
+) -> Vec<(&'a str, &'a str)> {
+    let is_recent = |one: &Investigation| {
+        is_running(one) || one.ended_at.is_some_and(|end| end.plus(RECENT) >= now)
+    };
+    let passes = |id: &str, one: &Investigation| {
+        let title = one.verdict.as_ref().and_then(|verdict| verdict.title.as_deref());
+        let texts = [queue_name(state, one), id, &*one.agent, word(one.status)];
+        let more = [title.unwrap_or_default(), one.detail.as_deref().unwrap_or_default()];
+        (!recent_only || is_recent(one)) && filter.passes(texts.into_iter().chain(more))
+    };
+    let all = state.investigations.iter().map(|(id, one)| (&**id, one));
+    all.filter(|(id, one)| passes(id, one)).map(|(id, _)| (id, "")).collect()
+}
+
+pub fn value<'a>(state: &'a Dashboard, id: &'a str, field: ColumnField) -> SortKey<'a> {
+    let Some(one) = state.investigations.get(id) else { return SortKey::Unknown };
+    match field {
+        ColumnField::Status => SortKey::Text(word(one.status)),
+        ColumnField::Queue => SortKey::Text(queue_name(state, one)),
+        ColumnField::Pid => SortKey::known(one.pid),
+        ColumnField::Subagents => SortKey::count(one.subagents.len() as u64),
+        ColumnField::Cpu => {
+            SortKey::known(one.usage.and_then(|usage| usage.cpu_percent.map(u64::from)))
+        }
+        ColumnField::Memory => SortKey::known(one.usage.map(|usage| usage.rss_bytes)),
+        ColumnField::Runtime => {
+            let newest = state.source.newest.unwrap_or_default();
+            SortKey::known(runtime(one, newest))
+        }
+        ColumnField::Cost => SortKey::known(one.cost.map(|cost| (cost.dollars() * 1e6) as u64)),
+        ColumnField::Age => SortKey::age(one.started_at),
+        ColumnField::Session => SortKey::Text(id),
+        ColumnField::Agent => SortKey::text(Some(&one.agent)),
+        ColumnField::Result => {
+            let verdict = one.verdict.as_ref();
+            SortKey::text(verdict.map(|verdict| &*verdict.status).or(one.detail.as_deref()))
+        }
+        _ => SortKey::Unknown,
+    }
+}
+
+pub fn urgency<'a>(state: &'a Dashboard, id: &str) -> [SortKey<'a>; 3] {
+    let Some(one) = state.investigations.get(id) else { return [SortKey::Unknown; 3] };
+    let rank = SortKey::Number(i64::from(!is_running(one)));
+    [rank, SortKey::age(one.started_at), SortKey::Unknown]
+}
+
+pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
+    let one = look.state.investigations.get(&key.id)?;
+    let none = || TableCell::new(NONE, Tone::Faint);
+    let known = |text: Option<String>| text.map_or_else(none, TableCell::plain);
+    // The usage of an investigation that has ended is that of no process.
+    let usage = one.usage.filter(|_| is_running(one));
+    Some(match field {
+        ColumnField::Status => status_cell(look, one.status),
+        ColumnField::Queue => TableCell::plain(queue_name(look.state, one)),
+        ColumnField::Pid => known(one.pid.filter(|_| is_running(one)).map(|pid| pid.to_string())),
+        ColumnField::Subagents => subagents(one),
+        ColumnField::Cpu => {
+            let percent = usage.and_then(|usage| usage.cpu_percent);
+            known(percent.map(|percent| format!("{}%", percent.min(9999))))
+        }
+        ColumnField::Memory => known(usage.map(|usage| amounts::memory(usage.rss_bytes))),
+        ColumnField::Runtime => known(runtime(one, look.now).map(amounts::clock)),
+        ColumnField::Cost => known(one.cost.map(amounts::usd)),
+        ColumnField::Age => known(one.started_at.map(|at| amounts::age(look.now.since(at)))),
+        ColumnField::Session => TableCell::plain(key.id.chars().take(ID).collect::<String>()),
+        ColumnField::Agent => TableCell::plain(&*one.agent),
+        ColumnField::Result => match result(one) {
+            Some(result) => TableCell::sentence(result, Tone::Plain),
+            None => TableCell::sentence(last_step(one).unwrap_or_default(), Tone::Faint),
+        },
+        _ => return None,
+    })
+}
+
+fn subagents(one: &Investigation) -> TableCell {
+    if !is_running(one) {
+        return TableCell::new(NONE, Tone::Faint);
+    }
+    let names: Vec<&str> = one.subagents.iter().map(|(name, _)| &**name).collect();
+    let long = Some(names.join(", ")).filter(|names| !names.is_empty());
+    TableCell { long, ..TableCell::plain(names.len().to_string()) }
+}
+
+/// Returns the newest step in a few words.
+pub fn last_step(one: &Investigation) -> Option<String> {
+    let step = one.steps.last()?;
+    Some(match &step.tool {
+        Some(tool) => format!("{}: {tool}", step.step),
+        None => step.step.to_string(),
+    })
+}

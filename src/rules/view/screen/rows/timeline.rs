@@ -1,0 +1,78 @@
+//! Rows of news: the newest first.
+
+use super::super::amounts;
+use super::super::columns::{ColumnField, TableCell};
+use super::super::filter::RowFilter;
+use super::super::symbols::Symbols;
+use super::super::theme::Tone;
+use super::{Look, RowKey};
+use crate::event::Severity;
+use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::dashboard::timeline::{Sign, TimelineEntry};
+
+pub fn rows(
+    state: &Dashboard,
+    filter: &RowFilter,
+    sort: Option<(ColumnField, bool)>,
+) -> Vec<RowKey> {
+    let passes = |(_, entry): &(usize, &TimelineEntry)| {
+        let queue = entry.queue.as_deref().unwrap_or_default();
+        filter.passes([&*entry.text, queue, entry.severity.as_str()])
+    };
+    let entries = state.timeline.entries.iter().enumerate().rev().filter(passes);
+    let mut entries: Vec<_> = entries.collect();
+    let is_descending = sort.is_some_and(|(_, is_descending)| is_descending);
+    match sort.map(|(field, _)| field) {
+        Some(ColumnField::At) => {}
+        Some(ColumnField::Elapsed) => entries.sort_by_key(|(_, entry)| entry.elapsed_s),
+        Some(ColumnField::Severity) => entries.sort_by_key(|(_, entry)| entry.severity),
+        Some(ColumnField::Text) => entries.sort_by(|(_, a), (_, b)| a.text.cmp(&b.text)),
+        _ => {}
+    }
+    let is_by_time = sort.is_none_or(|(field, _)| field == ColumnField::At);
+    if sort.is_some() && is_by_time != is_descending {
+        entries.reverse();
+    }
+    let key = |(index, entry): (usize, &TimelineEntry)| RowKey {
+        id: entry.at.millis().to_string().into(),
+        part: entry.text.clone(),
+        index,
+    };
+    entries.into_iter().map(key).collect()
+}
+
+pub fn symbol(symbols: Symbols, sign: Sign) -> &'static str {
+    match sign {
+        Sign::Begin => symbols.begin,
+        Sign::Good => symbols.good,
+        Sign::Bad => symbols.bad,
+        Sign::Warning => symbols.warning,
+        Sign::Info => symbols.info,
+    }
+}
+
+fn tone(entry: &TimelineEntry) -> Tone {
+    match (entry.sign, entry.severity) {
+        (_, Severity::Fatal) => Tone::Worst,
+        (Sign::Bad, _) => Tone::Bad,
+        (Sign::Warning, _) => Tone::Warning,
+        _ => Tone::Plain,
+    }
+}
+
+pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
+    let entry = look.state.timeline.entries.get(key.index)?;
+    Some(match field {
+        ColumnField::At => TableCell::new(amounts::moment(entry.at, look.now), Tone::Faint),
+        ColumnField::Elapsed => match entry.elapsed_s {
+            Some(seconds) => TableCell::new(format!("[{}]", amounts::clock(seconds)), Tone::Faint),
+            None => TableCell::default(),
+        },
+        ColumnField::Severity => TableCell::new(symbol(look.symbols, entry.sign), tone(entry)),
+        ColumnField::Text => {
+            let tone = if tone(entry) == Tone::Worst { Tone::Bad } else { tone(entry) };
+            TableCell::sentence(&*entry.text, tone)
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,263 @@
+//! Keys: what each does, as a table of scripts.
+
+use std::time::Duration;
+
+use super::frames::{frame, shown};
+use super::states::{self, BILLING, GURU, ORDERS};
+use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::keys::Key;
+use crate::rules::view::screen::{Command, ScreenFlags, ScreenView, Ui};
+
+/// Presses the keys of a script, with a frame after each; returns what the last one asks for. `\r` is
+/// enter, `\u{1b}` is esc, `>` and `<` are right and left.
+fn press(ui: &mut Ui, state: &Dashboard, script: &str) -> Option<Command> {
+    frame(state, ui, 80, 24);
+    let mut last = None;
+    for c in script.chars() {
+        let key = match c {
+            '\r' => Key::Enter,
+            '\u{1b}' => Key::Esc,
+            '\u{8}' => Key::Backspace,
+            '>' => Key::Right,
+            '<' => Key::Left,
+            c => Key::Char(c),
+        };
+        last = ui.press(key, state, states::now());
+        frame(state, ui, 80, 24);
+    }
+    last
+}
+
+fn argv(words: &[&str]) -> Option<Command> {
+    Some(Command::Run(words.iter().map(|word| (*word).to_owned()).collect()))
+}
+
+const WRITE: ScreenFlags = ScreenFlags {
+    is_recording: false,
+    color: true,
+    ascii: false,
+    emoji: false,
+    write: true,
+    is_stdin: false,
+    has_redrive: true,
+};
+
+#[test]
+fn keys_ask_the_edge() {
+    let rows: [(&str, Option<Command>); 14] = [
+        ("q", Some(Command::Quit)),
+        ("r", Some(Command::Reread)),
+        ("?q", Some(Command::Quit)),
+        ("?j", None),
+        ("y", Some(Command::Copy("fm-digitalguru-api-update-dlq-prod".into()))),
+        ("o", Some(Command::Open("https://github.com/fm/digitalguru/pull/412".into()))),
+        (
+            "jo",
+            Some(Command::Open(
+                "https://sa-east-1.console.aws.amazon.com/sqs/v3/home?region=sa-east-1#/queues/\
+                 https%3A%2F%2Fsqs.sa-east-1.amazonaws.com%2F123456789012%2F\
+                 fm-transaction-processor-dlq-prd"
+                    .into(),
+            )),
+        ),
+        (">>y", Some(Command::Copy("https://github.com/fm/digitalguru/pull/412".into()))),
+        ("4y", Some(Command::Copy("0190-billing".into()))),
+        ("3y", Some(Command::Copy("0192b001-billing".into()))),
+        ("\r", Some(Command::Attach("0192a7c4-guru".into()))),
+        ("3\r", None),
+        ("3j\r", Some(Command::Attach("0192a7c4-guru".into()))),
+        ("/q", None),
+    ];
+    for (script, command) in rows {
+        assert_eq!(press(&mut Ui::default(), &states::normal(), script), command, "{script:?}");
+    }
+    let state = states::normal();
+    for (key, command) in [
+        (Key::Ctrl('c'), Command::Quit),
+        (Key::Ctrl('z'), Command::Suspend),
+        (Key::Ctrl('l'), Command::Redraw),
+    ] {
+        for script in ["", "/x", "?", "z", "i"] {
+            let mut ui = Ui::new(WRITE);
+            press(&mut ui, &state, script);
+            assert_eq!(ui.press(key, &state, states::now()), Some(command.clone()), "{script}");
+        }
+    }
+}
+
+#[test]
+fn actions_ask_and_run_their_program() {
+    let rows: [(&str, Option<Command>); 13] = [
+        ("iy", argv(&["dlq-investigate", "--retry", GURU])),
+        ("jiy", argv(&["dlq-investigate", "--retry", BILLING])),
+        ("in", None),
+        ("i\r", None),
+        ("i\u{1b}", None),
+        ("jxy", argv(&["dlq-investigate", "--stop", "0192b001-billing"])),
+        ("xy", None),
+        (">xy", argv(&["dlq-investigate", "--stop", "0192b001-billing"])),
+        ("ay", argv(&["dlq-status", "--ack", "0190-guru"])),
+        ("jz\r", argv(&["dlq-status", "--silence", "fm-transaction-processor-dlq-prd", "4h"])),
+        (
+            "jz\u{8}\u{8}30m\r",
+            argv(&["dlq-status", "--silence", "fm-transaction-processor-dlq-prd", "30m"]),
+        ),
+        ("jz\u{8}x\r", None),
+        ("Ry", argv(&["dlq-redrive", GURU])),
+    ];
+    for (script, command) in rows {
+        let mut ui = Ui::new(WRITE);
+        let asked = press(&mut ui, &states::normal(), script);
+        let run = asked.filter(|asked| matches!(asked, Command::Run(_)));
+        assert_eq!(run, command, "{script:?}");
+        let mut ui = Ui::default();
+        let command = press(&mut ui, &states::normal(), script);
+        assert!(!matches!(command, Some(Command::Run(_))), "{script:?} without --write");
+    }
+    assert_eq!(
+        press(&mut Ui::new(WRITE), &states::normal(), "4\riy"),
+        argv(&["dlq-investigate", "--retry", BILLING])
+    );
+    let mut ui = Ui::new(ScreenFlags { has_redrive: false, ..WRITE });
+    assert_eq!(
+        press(&mut ui, &states::normal(), "Ry"),
+        Some(Command::Copy(GURU.rsplit(':').next().unwrap().into()))
+    );
+}
+
+#[test]
+fn hostile_names_become_no_argument_and_no_address() {
+    let state = states::hostile();
+    for script in ["i", "iy", "ay", "z\r", "xy", "Ry", "o", "4iy", "4ay", "4o", "3xy", ">>o"] {
+        for down in 0..4 {
+            let mut ui = Ui::new(WRITE);
+            let (view, rest) = script.split_at(usize::from(script.starts_with(['3', '4'])));
+            let script = format!("{view}{}{rest}", "j".repeat(down));
+            match press(&mut ui, &state, &script) {
+                Some(Command::Run(argv)) => {
+                    assert!(
+                        !argv.iter().any(|word| word.chars().any(crate::text::hidden)),
+                        "{argv:?}"
+                    );
+                }
+                Some(Command::Open(url)) => assert!(url.starts_with("https://"), "{url}"),
+                Some(Command::Copy(text)) => assert!(!text.chars().any(crate::text::hidden)),
+                _ => {}
+            }
+        }
+    }
+    let mut state = states::normal();
+    let arn = "arn:aws:sqs:evil.example/:1:x";
+    state.queues.clear();
+    state.queues.insert(arn.into(), states::queue(arn, Some(1)));
+    assert_eq!(press(&mut Ui::default(), &state, "o"), None, "a region is no part of a host");
+}
+
+#[test]
+fn views_change_by_number_and_tab() {
+    let state = states::normal();
+    let mut ui = Ui::default();
+    for (key, view) in [
+        (Key::Char('3'), ScreenView::Investigations),
+        (Key::Tab, ScreenView::Incidents),
+        (Key::Tab, ScreenView::Overview),
+        (Key::BackTab, ScreenView::Incidents),
+        (Key::Char('2'), ScreenView::Analytics),
+    ] {
+        ui.press(key, &state, states::now());
+        assert_eq!(ui.view, view);
+    }
+}
+
+/// The row under the selection, as the screen shows it.
+fn selected(state: &Dashboard, ui: &mut Ui) -> String {
+    let text = shown(state, ui, 120, 24);
+    let line = text.lines().find(|line| line.starts_with("❯ "));
+    line.map(|line| line.split_whitespace().nth(3).unwrap_or_default().to_owned())
+        .unwrap_or_default()
+}
+
+#[test]
+fn selection_stays_with_its_row_and_else_with_the_most_urgent() {
+    let mut state = states::normal();
+    let (mut untouched, mut moved) = (Ui::default(), Ui::default());
+    press(&mut moved, &state, "j");
+    assert_eq!(selected(&state, &mut untouched), "fm-digitalguru-api-update-dlq-prod");
+    assert_eq!(selected(&state, &mut moved), "fm-transaction-processor-dlq-prd");
+    let orders = state.queues.get_mut(ORDERS).unwrap();
+    (orders.depth, orders.expires_before) = (Some(900), Some(states::ago(1)));
+    state.source.events += 1;
+    assert_eq!(selected(&state, &mut untouched), "orders-dlq");
+    assert_eq!(selected(&state, &mut moved), "fm-transaction-processor-dlq-prd");
+    state.queues.remove(BILLING);
+    state.source.events += 1;
+    assert!(!selected(&state, &mut moved).is_empty(), "a neighbour is selected");
+}
+
+#[test]
+fn filter_survives_events_and_esc_gives_it_back() {
+    let mut state = states::normal();
+    let mut ui = Ui::default();
+    press(&mut ui, &state, "/ORDERS\r");
+    state.source.events += 1;
+    let text = shown(&state, &mut ui, 80, 24);
+    assert!(text.contains("/ORDERS 1 of 13") && !text.contains("invoices-dlq"), "{text}");
+    press(&mut ui, &state, "/x\u{1b}");
+    assert_eq!(ui.filter().text(), "ORDERS");
+    press(&mut ui, &state, "4");
+    assert_eq!(ui.filter().text(), "", "each view has its own");
+    press(&mut ui, &state, "1\u{1b}");
+    assert_eq!(ui.filter().text(), "");
+}
+
+#[test]
+fn columns_of_each_list_sort_in_both_directions() {
+    let state = states::normal();
+    for (view, columns) in [("", 9), (">", 8), (">>", 8), (">>>", 4), ("3", 8), ("4", 8)] {
+        let mut ui = Ui::default();
+        press(&mut ui, &state, view);
+        let first = shown(&state, &mut ui, 160, 60);
+        let mut seen = vec![first.clone()];
+        for _ in 0..columns {
+            press(&mut ui, &state, "s");
+            let down = shown(&state, &mut ui, 160, 60);
+            press(&mut ui, &state, "S");
+            let up = shown(&state, &mut ui, 160, 60);
+            assert_ne!(down, up);
+            assert!(!seen.contains(&down), "{down}");
+            seen.push(down);
+        }
+        press(&mut ui, &state, "s");
+        assert_eq!(shown(&state, &mut ui, 160, 60), first, "urgency comes after the last column");
+    }
+}
+
+#[test]
+fn held_screen_and_notes_end_with_the_next_key() {
+    let state = states::normal();
+    let mut ui = Ui::default();
+    press(&mut ui, &state, "p");
+    assert!(ui.is_paused && shown(&state, &mut ui, 80, 24).contains("PAUSED"));
+    press(&mut ui, &state, "pi");
+    assert!(!ui.is_paused && ui.note.as_deref().is_some_and(|note| note.contains("--write")));
+    press(&mut ui, &state, "j");
+    assert_eq!(ui.note, None);
+}
+
+#[test]
+fn clock_alone_moves_a_queue_up() {
+    let state = states::normal();
+    let mut ui = Ui::default();
+    let later = states::now().plus(Duration::from_secs(79_000));
+    ui.derive(&state, states::now());
+    assert_eq!(ui.selected().unwrap().1.id.as_ref(), GURU);
+    ui.derive(&state, later);
+    let order: Vec<_> = (0..3)
+        .map(|_| {
+            let id = ui.selected().unwrap().1.id;
+            ui.press(Key::Down, &state, later);
+            id
+        })
+        .collect();
+    assert!(order[..2].iter().any(|id| &**id == ORDERS), "{order:?}");
+}

@@ -1,0 +1,161 @@
+//! Colours and styles, and lines of text that have them.
+//!
+//! Promises: nothing is told by colour alone; no background is set, so that light and dark terminals
+//! both stay legible; without colour only bold, dim, underlined and reverse remain.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+
+use super::cells;
+
+/// The meaning of a piece of text, which decides its style.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Plain,
+    /// Less important text: headings of columns, quiet rows.
+    Faint,
+    Strong,
+    Warning,
+    Bad,
+    /// The worst of all, and the only reverse text beside the selected row.
+    Worst,
+    /// Names of what can be opened.
+    Link,
+}
+
+impl Tone {
+    /// Returns the style. Red and green, or yellow and green, are no pair: some people cannot tell
+    /// them apart, so what is good has the colour of the terminal.
+    fn style(self) -> Style {
+        let style = Style::new();
+        match self {
+            Tone::Plain => style,
+            Tone::Faint => style.add_modifier(Modifier::DIM),
+            Tone::Strong => style.add_modifier(Modifier::BOLD),
+            Tone::Warning => style.fg(Color::Yellow),
+            Tone::Bad => style.fg(Color::Red).add_modifier(Modifier::BOLD),
+            Tone::Worst => {
+                style.fg(Color::Red).add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED)
+            }
+            Tone::Link => style.fg(Color::Cyan).add_modifier(Modifier::UNDERLINED),
+        }
+    }
+}
+
+/// A line of the screen: pieces of clean text, each with its meaning.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StyledLine {
+    pieces: Vec<(String, Tone)>,
+    width: usize,
+    pub is_selected: bool,
+}
+
+impl StyledLine {
+    pub fn new() -> Self {
+        StyledLine::default()
+    }
+
+    /// Returns a line of one piece.
+    pub fn from_text(text: &str, tone: Tone) -> Self {
+        StyledLine::new().with(text, tone)
+    }
+
+    /// Returns the line with another piece, made harmless.
+    #[must_use]
+    pub fn with(mut self, text: &str, tone: Tone) -> Self {
+        self.push(text, tone);
+        self
+    }
+
+    /// Adds a piece, made harmless.
+    pub fn push(&mut self, text: &str, tone: Tone) {
+        let text = cells::clean(text);
+        if text.is_empty() {
+            return;
+        }
+        self.width += cells::width(&text);
+        match self.pieces.last_mut() {
+            Some((last, same)) if *same == tone => last.push_str(&text),
+            _ => self.pieces.push((text.into_owned(), tone)),
+        }
+    }
+
+    /// Adds blanks up to a column.
+    pub fn pad(&mut self, column: usize) {
+        if let Some(blanks) = column.checked_sub(self.width).filter(|blanks| *blanks > 0) {
+            self.width = column;
+            let blanks = " ".repeat(blanks);
+            match self.pieces.last_mut() {
+                Some((last, Tone::Plain)) => last.push_str(&blanks),
+                _ => self.pieces.push((blanks, Tone::Plain)),
+            }
+        }
+    }
+
+    /// Cuts the line to so many cells.
+    #[must_use]
+    pub fn cut(mut self, width: usize, mark: &str) -> Self {
+        let mut left = width;
+        if self.width <= width {
+            return self;
+        }
+        let mut kept = Vec::new();
+        for (text, tone) in std::mem::take(&mut self.pieces) {
+            let wide = cells::width(&text);
+            if wide < left {
+                left -= wide;
+                kept.push((text, tone));
+            } else {
+                kept.push((cells::cut_sentence(&(text + mark), left, mark).into_owned(), tone));
+                break;
+            }
+        }
+        self.width = kept.iter().map(|(text, _)| cells::width(text)).sum();
+        self.pieces = kept;
+        self
+    }
+
+    /// Adds the pieces of another line behind this one.
+    pub fn append(&mut self, other: StyledLine) {
+        self.width += other.width;
+        let is_selected = other.is_selected;
+        self.pieces.extend(other.pieces);
+        self.is_selected |= is_selected;
+    }
+
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Returns the text without styles.
+    pub fn text(&self) -> String {
+        self.pieces.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    /// Draws the line.
+    pub fn draw(&self, buffer: &mut Buffer, y: u16) {
+        let area = buffer.area;
+        let mut x = 0;
+        for (text, tone) in &self.pieces {
+            if x >= area.width {
+                break;
+            }
+            let mut style = tone.style();
+            if self.is_selected {
+                // Dim text in reverse is hard to read.
+                style = style.remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED);
+            }
+            let room = usize::from(area.width - x);
+            (x, _) = buffer.set_stringn(area.x + x, area.y + y, text, room, style);
+            x -= area.x;
+        }
+    }
+}
+
+/// Takes every colour out of a frame.
+pub fn without_colors(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
+    }
+}
