@@ -200,8 +200,7 @@ pub struct Restraints<'a> {
 }
 
 impl Restraints<'_> {
-    /// Returns why and until when notices about a topic wait. An acknowledgement does not hold back
-    /// the end of a problem.
+    /// Returns why and until when notices about a topic wait; an end waits for no acknowledgement.
     pub fn hold(
         &self,
         topic: &Topic,
