@@ -3,6 +3,7 @@
 
 pub mod ack;
 pub mod answer;
+pub mod causes;
 pub mod connection;
 pub mod decision;
 pub mod delivery;

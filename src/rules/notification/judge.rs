@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::ack::Acks;
+use super::causes::{self, new_causes};
 use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
 use super::facts::{EventFacts, TopicChange, reread};
@@ -50,7 +51,9 @@ pub fn judge_event(
     routing: Routing<'_>,
     now: Timestamp,
 ) -> NoticeDecision {
-    let decision = decide(topic, problem, facts, routing, now);
+    let new_causes = new_causes(topic, facts);
+    let decision = decide(topic, problem, facts, routing, !new_causes.is_empty(), now);
+    causes::remember(topic, facts);
     topic.touched = topic.touched.max(facts.at);
     topic.subject.clone_from(&facts.subject);
     topic.persists = facts.change == TopicChange::Persists;
@@ -78,7 +81,8 @@ pub fn judge_event(
     }
     let pending = |reason, due, hold| {
         let (key, line) = (facts.key.clone(), line.to_owned());
-        Pending { key, reason, severity: facts.severity, at: facts.at, due, hold, line }
+        let (severity, causes) = (facts.severity, Vec::new());
+        Pending { key, reason, severity, at: facts.at, due, hold, line, causes }
     };
     if decision == NoticeDecision::Inhibited {
         topic.inhibited = Some(pending(SendReason::Grew, now, None));
@@ -89,7 +93,14 @@ pub fn judge_event(
             (true, SendReason::Ended) => Some(HoldReason::Stable),
             (true, _) => Some(HoldReason::Group),
         };
-        wait(topic, pending(reason, due, hold));
+        let mut pending = pending(reason, due, hold);
+        if reason == SendReason::NewCause {
+            // It is as grave as the problem.
+            let known = topic.told.as_ref().map(|told| told.severity);
+            pending.severity = pending.severity.max(known.unwrap_or(pending.severity));
+            pending.causes = new_causes;
+        }
+        wait(topic, pending);
     }
     decision
 }
@@ -110,6 +121,7 @@ fn restart(topic: &mut Topic) {
     topic.acked_until = None;
     topic.escalated = 0;
     topic.handle = None;
+    topic.causes = None;
     // What waits now is a result, which is told all the same.
 }
 
@@ -118,6 +130,7 @@ fn decide(
     problem: &Problem,
     facts: &EventFacts,
     routing: Routing<'_>,
+    has_new_cause: bool,
     now: Timestamp,
 ) -> NoticeDecision {
     use DropReason::{AlreadyTold, Flapping, NotRouted, Over, Progress};
@@ -176,6 +189,7 @@ fn decide(
             Send(SendReason::Ended, now.plus(clear_wait(topic, policy.clear_wait, now)))
         }
         TopicChange::News => Send(SendReason::News, now),
+        TopicChange::Progress if has_new_cause => Send(SendReason::NewCause, now),
         TopicChange::Progress if routing.is_named => Send(SendReason::News, now),
         TopicChange::Progress if topic.is_open() => Update,
         TopicChange::Progress => Drop(Progress),
@@ -356,9 +370,12 @@ fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
             continue;
         }
         let known = topic.told.take();
-        if one.reason == SendReason::News {
-            // A result alone is no problem that goes on.
+        if matches!(one.reason, SendReason::News | SendReason::NewCause) {
+            // A result alone is no problem that goes on, and a reminder tells of the problem.
             topic.told = known;
+            if let Some(told) = topic.told.as_mut().filter(|_| !one.causes.is_empty()) {
+                told.at = now;
+            }
             continue;
         }
         let mut told = known.unwrap_or_else(|| Told {
@@ -396,6 +413,7 @@ fn reminder(
 ) -> DueNotice {
     let key = reread(&told.line).map(|facts| facts.key).unwrap_or_default();
     let (severity, line) = (told.severity, told.line.clone());
-    let event = Pending { key, reason, severity, at: told.first_at, due: now, hold: None, line };
+    let (at, causes) = (told.first_at, Vec::new());
+    let event = Pending { key, reason, severity, at, due: now, hold: None, line, causes };
     DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
 }

@@ -2,18 +2,18 @@
 
 use super::*;
 
-const RAISED: (&str, &str, &str) = ("queue.raised", "a", "3");
-const CLEARED: (&str, &str, &str) = ("queue.cleared", "a", "redriven");
-const LOST: (&str, &str, &str) = ("queue.cleared", "a", "expired");
-const STARTED: (&str, &str, &str) = ("investigation.started", "a", "");
-const COMPLETED: (&str, &str, &str) = ("investigation.completed", "a", "");
+pub(super) const RAISED: (&str, &str, &str) = ("queue.raised", "a", "3");
+pub(super) const CLEARED: (&str, &str, &str) = ("queue.cleared", "a", "redriven");
+pub(super) const LOST: (&str, &str, &str) = ("queue.cleared", "a", "expired");
+pub(super) const STARTED: (&str, &str, &str) = ("investigation.started", "a", "");
+pub(super) const COMPLETED: (&str, &str, &str) = ("investigation.completed", "a", "");
 
-fn repeating(minutes: u32) -> RoutePolicy {
+pub(super) fn repeating(minutes: u32) -> RoutePolicy {
     RoutePolicy { repeat_interval: Some(minutes * MINUTE), ..RoutePolicy::default() }
 }
 
 /// A Sunday afternoon with quiet hours from 13:00 to 18:00: minutes 60 to 360.
-fn quiet(mut story: Story) -> Story {
+pub(super) fn quiet(mut story: Story) -> Story {
     story.notifications.channels[0].quiet_hours = Some(true);
     story.notifications.quiet_hours = Some(QuietHours {
         window: WeekWindow {
@@ -28,10 +28,10 @@ fn quiet(mut story: Story) -> Story {
 }
 
 /// A round: its minute, its events, and the reasons of the notices that are sent.
-type Round<'a> = (f64, &'a [(&'a str, &'a str, &'a str)], &'a [&'a str]);
+pub(super) type Round<'a> = (f64, &'a [(&'a str, &'a str, &'a str)], &'a [&'a str]);
 
 #[track_caller]
-fn assert_story(rule: &str, mut story: Story, rounds: &[Round<'_>]) -> Story {
+pub(super) fn assert_story(rule: &str, mut story: Story, rounds: &[Round<'_>]) -> Story {
     for (minute, events, expected) in rounds {
         let sent = story.round(*minute, events);
         let reasons: Vec<&str> = sent.iter().map(|(reason, _)| reason.as_str()).collect();
