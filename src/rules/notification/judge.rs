@@ -57,6 +57,9 @@ pub fn judge_event(
     topic.touched = topic.touched.max(facts.at);
     topic.subject.clone_from(&facts.subject);
     topic.persists = facts.change == TopicChange::Persists;
+    if facts.change == TopicChange::Begins {
+        keep_loss(topic);
+    }
     match (&facts.change, decision) {
         (TopicChange::Ends { .. }, _) => {
             topic.inhibited = None;
@@ -113,6 +116,17 @@ fn wait(topic: &mut Topic, event: Pending) {
     topic.pending.push(event);
 }
 
+/// Lets a loss that waits be a result: it is told, but does not end the problem that has begun since.
+fn keep_loss(topic: &mut Topic) {
+    let losses = topic.pending.iter_mut().filter(|one| tells_of_loss(one));
+    losses.for_each(|one| one.reason = SendReason::News);
+}
+
+fn tells_of_loss(one: &Pending) -> bool {
+    let change = || reread(&one.line).map(|facts| facts.change);
+    one.reason == SendReason::Ended && change() == Some(TopicChange::Ends { lost: true })
+}
+
 /// Forgets what was told of an earlier problem of the same queue.
 fn restart(topic: &mut Topic) {
     topic.told = None;
@@ -144,9 +158,7 @@ fn decide(
     match &facts.change {
         TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
         TopicChange::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
-            Some(ended) if !topic.is_end_told && is_flapping(topic, ended, policy, now) => {
-                Drop(Flapping)
-            }
+            Some(ended) if is_flapping(topic, ended, policy, now) => Drop(Flapping),
             Some(ended) if policy.group_by == GroupBy::Queue && now.since(ended) <= DAY => {
                 Drop(Flapping)
             }
@@ -196,8 +208,11 @@ fn decide(
     }
 }
 
-/// Returns whether a problem that has come back never counted as ended.
+/// Returns whether a problem that has come back never counted as ended. A loss always ends it.
 fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Timestamp) -> bool {
+    if topic.is_end_told || topic.pending.iter().any(tells_of_loss) {
+        return false;
+    }
     topic.awaits(SendReason::Ended)
         || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
 }

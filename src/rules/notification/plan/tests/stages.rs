@@ -215,6 +215,74 @@ fn result_is_told_with_what_waits_and_is_no_problem() {
 }
 
 #[test]
+fn loss_that_waits_is_told_although_the_problem_comes_back() {
+    use SendReason::{Again, New, News};
+    let policy = |group_by| RoutePolicy { group_by, ..RoutePolicy::default() };
+    let quiet_story = |group_by| quiet(Story::new(policy(group_by)));
+    type Row<'a> = (&'a str, GroupBy, &'a [Round<'a>], &'a [SendReason]);
+    let rows: [Row<'_>; 5] = [
+        (
+            "told before the night",
+            GroupBy::Incident,
+            &[
+                (0.0, &[RAISED], &["new"]),
+                (61.0, &[LOST], &[]),
+                (70.0, &[RAISED], &[]),
+                (360.0, &[], &["again"]),
+            ],
+            &[News, Again],
+        ),
+        (
+            "begun in the night",
+            GroupBy::Incident,
+            &[
+                (61.0, &[RAISED], &[]),
+                (62.0, &[LOST], &[]),
+                (63.0, &[RAISED], &[]),
+                (360.0, &[], &["new"]),
+            ],
+            &[News, New],
+        ),
+        (
+            "over again",
+            GroupBy::Incident,
+            &[
+                (0.0, &[RAISED], &["new"]),
+                (61.0, &[LOST], &[]),
+                (70.0, &[RAISED], &[]),
+                (80.0, &[CLEARED], &[]),
+                (360.0, &[], &["news"]),
+            ],
+            &[News],
+        ),
+        (
+            "one problem a day",
+            GroupBy::Queue,
+            &[
+                (0.0, &[RAISED], &["new"]),
+                (61.0, &[LOST], &[]),
+                (70.0, &[RAISED], &[]),
+                (360.0, &[], &["news"]),
+            ],
+            &[News],
+        ),
+        (
+            "in one round",
+            GroupBy::Incident,
+            &[(0.0, &[RAISED], &["new"]), (1.0, &[LOST, RAISED], &["again"])],
+            &[News, Again],
+        ),
+    ];
+    for (rule, group_by, rounds, told) in rows {
+        let story = assert_story(rule, quiet_story(group_by), rounds);
+        let events = &story.last[0].notices[0].events;
+        assert!(events[0].line.contains("expired"), "{rule}");
+        let reasons: Vec<SendReason> = events.iter().map(|one| one.reason).collect();
+        assert_eq!(reasons, told, "{rule}: a notice that ends nothing");
+    }
+}
+
+#[test]
 fn newest_of_many_events_wait() {
     let mut story = Story::new(RoutePolicy::default());
     story.silence(0.0, 60.0);
