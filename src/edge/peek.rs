@@ -24,10 +24,10 @@ use crate::edge::aws::{BATCH, Sqs};
 use crate::edge::evidence::cloudwatch::LogSettings;
 use crate::edge::evidence::write::BundleWriter;
 use crate::error::Error;
-use crate::event::{self, Cause, Event, Queue, QueueSampled, ToolName};
+use crate::event::{self, Cause, Event, QueueSampled, ToolName};
 use crate::journal::Journal;
 use crate::log;
-use crate::rules::evidence::bundle::Sampled;
+use crate::rules::evidence::bundle::{Fingerprints, Group, Sampled};
 use crate::rules::evidence::logs::LogSource;
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::peek_limit;
@@ -209,28 +209,16 @@ impl Peeker {
         let searches = self.log_settings(target, rule.and_then(|rule| rule.logs.as_ref()));
         let (prints, path, early) =
             writer.finish(target.raised_at, settings.facts, commands, searches.as_ref())?;
-        let Queue { arn, fifo, .. } = &target.queue;
+        let is_aged = self.record_age(target, &taken);
         let retention_s = settings.attributes.retention_s;
-        let expires_before = expiry::loss_of_message(taken.oldest_sent_at, retention_s, *fifo);
-        let aged = self.record_age(arn, &taken);
-        let partly = partly | aged.is_err();
-        // The evidence is worth more than the age.
-        if let Err(error) = aged {
-            log::warn(&error.to_string());
-        }
+        let sent_at = taken.oldest_sent_at;
         let bundle = path.display().to_string();
-        let causes = prints.fingerprints.iter().map(|group| Cause {
-            id: group.id.clone(),
-            count: group.count,
-            title: text::safe(&text::shorten(&group.title, 120)).into_owned(),
-            kind: group.kind.clone(),
-        });
         let mut data = QueueSampled {
             queue: target.queue.clone(),
             taken: Some(handles.len() as u64),
             depth: Some(depth),
-            fingerprints: causes.collect(),
-            expires_before,
+            fingerprints: causes_in_short(&prints),
+            expires_before: expiry::loss_of_message(sent_at, retention_s, target.queue.fifo),
             bundle: Some(bundle.clone()),
             ..QueueSampled::default()
         };
@@ -246,17 +234,20 @@ impl Peeker {
             self.journal.append(&line)?;
             Ok(line)
         })?;
-        Ok(PeekOutcome::Reported { line, refusal: None, partly })
+        Ok(PeekOutcome::Reported { line, refusal: None, partly: partly || !is_aged })
     }
 
     /// Records the age of the oldest message in `queues.json`, because no reading of a depth shows
-    /// it.
-    fn record_age(&self, arn: &str, taken: &Taken) -> Result<(), Error> {
-        let Some(sent_at) = taken.oldest_sent_at else { return Ok(()) };
-        self.store.update(&Keys::one(Watched::QUEUE, arn), |watched: &mut Watched| {
-            watched.add_sample(arn, sent_at);
+    /// it. A failure is a warning, because the evidence is worth more than the age; returns whether
+    /// there was none.
+    fn record_age(&self, target: &PeekTarget, taken: &Taken) -> bool {
+        let Some(sent_at) = taken.oldest_sent_at else { return true };
+        let arn = &target.queue.arn;
+        let recorded = self.store.update(&Keys::one(Watched::QUEUE, arn), |all: &mut Watched| {
+            all.add_sample(arn, sent_at);
             Ok(())
-        })
+        });
+        recorded.inspect_err(|error| log::warn(&error.to_string())).is_ok()
     }
 
     /// Makes the messages of a pass visible again. Returns whether all are; a warning says when SQS
@@ -394,4 +385,15 @@ fn unsampled(target: &PeekTarget, depth: u64, why: Option<&PeekRefusal>) -> Queu
         bundle: why.and_then(|why| why.bundle.clone()),
         ..QueueSampled::default()
     }
+}
+
+/// Returns the causes as the event has them.
+fn causes_in_short(prints: &Fingerprints) -> Vec<Cause> {
+    let cause = |group: &Group| Cause {
+        id: group.id.clone(),
+        count: group.count,
+        title: text::safe(&text::shorten(&group.title, 120)).into_owned(),
+        kind: group.kind.clone(),
+    };
+    prints.fingerprints.iter().map(cause).collect()
 }

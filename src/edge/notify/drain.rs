@@ -362,16 +362,12 @@ impl ChannelDrain {
             self.waiting.retain(|name| !is_over(name));
             self.is_stale = false;
         }
-        while let Some(name) = self.waiting.front() {
-            match self.outbox.read(name) {
-                Ok(Some(entry)) => return Ok(Some(entry)),
-                Ok(None) => self.waiting.pop_front(),
-                Err(damage) => {
-                    // The file stays for people, and holds up no other entry.
-                    self.waiting.pop_front();
-                    return Err(damage);
-                }
-            };
+        // A damaged file stays for people, and holds up no other entry.
+        while let Some(name) = self.waiting.pop_front() {
+            if let Some(entry) = self.outbox.read(&name)? {
+                self.waiting.push_front(name);
+                return Ok(Some(entry));
+            }
         }
         self.release();
         Ok(None)
@@ -395,7 +391,6 @@ impl ChannelDrain {
                     entries.push(entry);
                 }
                 Ok(None) => {}
-                // A damaged entry is reported when it is the first one.
                 Ok(Some(_)) | Err(_) => break,
             }
             self.waiting.pop_front();

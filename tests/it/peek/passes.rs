@@ -287,7 +287,7 @@ fn evidence_is_filed_when_its_age_cannot_be_recorded() {
     std::fs::create_dir_all(bench.state("queues.tmp")).unwrap();
     let output = parse_output(bench.run("dlq-peek", &["orders-dlq"], ""));
     assert_eq!(output.code, 1, "{}", output.stderr);
-    assert!(output.stderr.contains("queues.json"), "{}", output.stderr);
+    assert!(output.stderr.contains("queues.tmp"), "{}", output.stderr);
     let sampled = output.single("queue.sampled");
     assert_eq!(sampled["data"]["taken"], 1);
     let bundle = std::path::Path::new(sampled["data"]["bundle"].as_str().unwrap());
