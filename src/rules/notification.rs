@@ -27,4 +27,5 @@ pub mod repeat;
 pub mod route;
 pub mod scope;
 pub mod silence;
+pub mod told;
 pub mod topic;

@@ -19,7 +19,8 @@ use super::policy::{GroupBy, RoutePolicy};
 use super::quiet::QuietHours;
 use super::repeat::judge_repeat;
 use super::silence::Silences;
-use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Told, Topic};
+use super::told::{reminder, tell, told_again};
+use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Topic};
 use crate::event::Severity;
 use crate::time::Timestamp;
 
@@ -321,18 +322,6 @@ fn end_holds(topic: &mut Topic, restraints: Restraints<'_>, now: Timestamp) {
     }
 }
 
-/// Records that people were told again. Without its acknowledgement a problem escalates anew.
-fn told_again(topic: &mut Topic, reason: SendReason, now: Timestamp) {
-    topic.acked_until = None;
-    if let Some(told) = &mut topic.told {
-        told.at = now;
-        told.repeats += 1;
-        if reason == SendReason::AckExpired {
-            told.unacked_since = now;
-        }
-    }
-}
-
 /// Quiet hours do not stop an escalation: somebody was to be told in any case.
 fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
     matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
@@ -374,61 +363,4 @@ fn release(
         told_again(topic, reason, now);
     }
     Some(Due::Notice(notice))
-}
-
-/// Records that everything that waits was told.
-fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
-    let pending = std::mem::take(&mut topic.pending);
-    for one in pending {
-        if one.reason == SendReason::Ended {
-            topic.is_end_told = true;
-            continue;
-        }
-        let known = topic.told.take();
-        if matches!(one.reason, SendReason::News | SendReason::NewCause) {
-            // A result alone is no problem that goes on, and a reminder tells of the problem.
-            topic.told = known;
-            if let Some(told) = topic.told.as_mut().filter(|_| !one.causes.is_empty()) {
-                told.at = now;
-            }
-            continue;
-        }
-        let mut told = known.unwrap_or_else(|| Told {
-            first_at: now,
-            unacked_since: now,
-            at: now,
-            severity: one.severity,
-            depth: None,
-            tiers: Vec::new(),
-            line: one.line.clone(),
-            repeats: 0,
-        });
-        told.at = now;
-        told.severity = told.severity.max(one.severity);
-        told.line.clone_from(&one.line);
-        let depth = problem.and_then(|problem| problem.depth);
-        told.depth = depth.or(told.depth);
-        if depth.is_some() {
-            topic.inhibited = None;
-        }
-        if let Some(TopicChange::Nears(tier)) = reread(&one.line).map(|facts| facts.change) {
-            told.tiers.push(tier);
-        }
-        topic.told = Some(told);
-    }
-}
-
-/// Returns the notice that tells again what was told.
-fn reminder(
-    topic: &Topic,
-    problem: Option<&Problem>,
-    told: &Told,
-    reason: SendReason,
-    now: Timestamp,
-) -> DueNotice {
-    let key = reread(&told.line).map(|facts| facts.key).unwrap_or_default();
-    let (severity, line) = (told.severity, told.line.clone());
-    let (at, causes) = (told.first_at, Vec::new());
-    let event = Pending { key, reason, severity, at, due: now, hold: None, line, causes };
-    DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
 }

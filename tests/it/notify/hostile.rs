@@ -116,10 +116,12 @@ fn hostile_names_and_titles_arrive_as_text_on_every_channel() {
                 "{rule}"
             );
             check_console(&output.stderr, word, &rule);
-            check_commands(&bench, word, &rule, kind == LOSS);
+            // A line without room is left out.
+            let is_in_body = kind == LOSS && name.len() < 1000;
+            check_commands(&bench, word, &rule, is_in_body);
             let requests = seen.lock().unwrap()[before..].to_vec();
             assert_eq!(requests.len(), CHANNELS.len(), "{rule}");
-            let times = if kind == LOSS { 2 } else { 1 };
+            let times = if is_in_body { 2 } else { 1 };
             requests.iter().for_each(|request| check_request(request, word, &rule, times));
         }
     }
